@@ -1,0 +1,80 @@
+"""The command line: thin verbs over the package. Only here is anything printed or the process ended.
+
+Heavy imports stay inside the commands, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from ccs_model import __version__
+from ccs_model.cli.check import check
+from ccs_model.cli.data import data
+from ccs_model.cli.doctor import doctor
+from ccs_model.cli.optimize import optimize
+from ccs_model.cli.schema import schema
+from ccs_model.errors import BUG, INTERRUPTED, CcsModelError, InputError
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="ccs-model")
+def group() -> None:
+    """Which carbon-capture retrofits to build, when and with what, under a budget.
+
+    \b
+    Start here:
+      ccs-model optimize scenarios/pilot-zones.yaml
+      ccs-model check my-scenario.yaml
+    """
+
+
+for _command in (optimize, check, data, schema, doctor):
+    group.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; every error of the package becomes words and its exit code."""
+    try:
+        code = group.main(prog_name="ccs-model", standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        code = ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; nothing was written", err=True)
+        _end(INTERRUPTED)
+    except CcsModelError as error:
+        click.echo(_words(error), err=True)
+        code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        _end(0)
+    except Exception as error:
+        if os.environ.get("CCS_MODEL_TRACEBACK"):
+            raise
+        click.echo(
+            f"ccs-model: a bug of ours: {type(error).__name__}: {error}\n"
+            "Please report it; with CCS_MODEL_TRACEBACK=1 set, the same command prints where it happened.",
+            err=True,
+        )
+        code = BUG
+    sys.exit(code or 0)
+
+
+def _words(error: CcsModelError) -> str:
+    if not isinstance(error, InputError):
+        return f"ccs-model: {error}"
+    n = len(error.faults)
+    return "\n".join([*map(str, error.faults), f"ccs-model: {n} fault{'s' if n != 1 else ''}; nothing was solved"])
+
+
+def _end(code: int) -> None:
+    """Leave at once: a solver thread may still be running and is not waited for."""
+    sys.stderr.flush()
+    os._exit(code)

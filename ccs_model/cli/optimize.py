@@ -1,0 +1,106 @@
+"""`ccs-model optimize SCENARIO`: the main job."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ccs_model.cli.talk import ProgressLine
+from ccs_model.errors import DONE, LIMIT_REACHED
+
+if TYPE_CHECKING:
+    from ccs_model.scenario import Scenario
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ccs-model optimize scenarios/pilot-zones.yaml
+  ccs-model optimize my.yaml --out results/my --gap 0.001 --time-limit 300
+  ccs-model optimize my.yaml --json > plan.json
+
+Exit codes: 0 done, 3 bad input, 4 no plan can keep every claim, 5 a limit was reached and the plan is
+written with its gap, 6 no plan, 7 a check did not hold, 8 file trouble.
+"""
+)
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder to write (default: runs/<name>-<hash>).")
+@click.option("--json", "as_json", is_flag=True, help="Print plan.json and nothing else on stdout.")
+@click.option("--gap", type=click.FloatRange(0, 0.5), help="Stop when proven this close to the best plan (a share).")
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), help="Seconds for the whole run.")
+@click.option("--threads", type=click.IntRange(1, 64), help="Processor threads.")
+@click.option("--force", is_flag=True, help="Make the run again even if it is there already.")
+@click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the solver's log on stderr as well.")
+def optimize(
+    scenario: Path,
+    out: Path | None,
+    as_json: bool,
+    gap: float | None,
+    time_limit: float | None,
+    threads: int | None,
+    force: bool,
+    allow_outside: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Find which plants to fit under the budget, and write a run folder with a workbook."""
+    started, clock = datetime.now(UTC), time.monotonic()
+    from ccs_model.cli.summary import summary_text
+    from ccs_model.inputs import load_inputs
+    from ccs_model.plan.optimize import solve
+    from ccs_model.problem import pose
+    from ccs_model.report.run_folder import existing_run, run_key, write_run_folder
+    from ccs_model.scenario import read_scenario
+
+    line = ProgressLine(quiet=quiet)
+    line.say("  reading the scenario and the tables")
+    asked = _with_options(read_scenario(scenario, allow_outside=allow_outside), gap, time_limit, threads)
+    inputs = load_inputs(asked)
+    key = run_key(asked, inputs)
+    folder = out if out is not None else Path("runs") / key.folder_name
+    if not force and existing_run(folder, key) is not None:
+        line.done()
+        return _name_existing(folder, as_json, quiet)
+    line.say("  stating the problem")
+    plan = solve(pose(asked, inputs), tell=line.tell if sys.stderr.isatty() and not quiet else None, started=clock)
+    line.say("  writing the run folder")
+    written = write_run_folder(
+        plan, folder, force=force, command=shlex.join(["ccs-model", *sys.argv[1:]]), started=started
+    )
+    line.done()
+    if verbose:
+        click.echo(plan.solver_log, err=True)
+    if as_json:
+        click.echo((written / "plan.json").read_text(encoding="utf-8"), nl=False)
+    elif not quiet:
+        click.echo(summary_text(plan, written))
+    return LIMIT_REACHED if plan.reached_a_limit else DONE
+
+
+def _with_options(scenario: Scenario, gap: float | None, time_limit: float | None, threads: int | None) -> Scenario:
+    given: dict[str, Any] = {
+        "solver.gap_share": gap,
+        "solver.time_limit_s": time_limit,
+        "solver.threads": threads,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    return scenario.with_changes(changes) if changes else scenario
+
+
+def _name_existing(folder: Path, as_json: bool, quiet: bool) -> int:
+    if as_json:
+        text = (folder / "plan.json").read_text(encoding="utf-8")
+        json.loads(text)
+        click.echo(text, nl=False)
+    elif not quiet:
+        click.echo(f"This run is there already: {folder}\nUse --force to make it again.")
+    return DONE

@@ -1,0 +1,164 @@
+"""The answer on one screen: which plants, when, with what, at what cost, and what more money would buy."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ccs_model.plan.plan import Plan
+
+SHOWN = 12
+NAME_WIDTH = 38
+
+
+def summary_text(plan: Plan, folder: Path) -> str:
+    """The whole summary."""
+    parts = [_headline(plan), _retrofits(plan), _periods(plan), _zones(plan), _money(plan), _files(plan, folder)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _headline(plan: Plan) -> str:
+    problem, totals = plan.problem, plan.totals
+    lines = [problem.name]
+    question = " ".join(problem.scenario.question.split())
+    if question:
+        lines.append(question)
+    if not totals["n_retrofits"]:
+        lines.append(f"\nNothing is built: a budget of {_mn(plan, totals['budget_mn'])} buys no retrofit.")
+        return "\n".join(lines)
+    gap = f"proven within {plan.objective.gap_share:.2%} of the best plan"
+    if plan.reached_a_limit:
+        gap = f"a limit was reached: within {plan.objective.gap_share:.2%} of the best plan"
+    lines.append(
+        f"\n{totals['n_retrofits']} retrofits at {totals['n_plants_fitted']} plants for "
+        f"{_mn(plan, totals['capex_mn'])} of the budget of {_mn(plan, totals['budget_mn'])} ({gap}).\n"
+        f"By {problem.years[-1]} they capture {_mt(totals['captured_ktpa'])} and avoid {_mt(totals['avoided_ktpa'])} "
+        f"CO2 a year: {_share(totals['cut_share'])} of the zones' {_mt(totals['baseline_ktpa'])} "
+        f"(direct cut {_share(totals['direct_cut_share'])}).\n"
+        f"Cost: {totals['capture_cost_per_t']:,.0f} {problem.currency} per t captured (no transport and storage), "
+        f"{totals['avoidance_cost_per_t']:,.0f} per t avoided (all in), money of {problem.price_year}."
+    )
+    return "\n".join(lines)
+
+
+def _retrofits(plan: Plan) -> str:
+    if plan.retrofits.empty:
+        return ""
+    currency = plan.problem.currency
+    header = ("plant", "stream", "with", "from", "to", "captured", "avoided", "capex", "per t cap.", "per t av.")
+    units = ("", "", "", "", "", "kt/y", "kt/y", f"mn {currency}", currency, currency)
+    rows = [
+        (
+            _cut(row.name, NAME_WIDTH),
+            row.stream.replace("_", " "),
+            row.technology.replace("_", " ") + (f" ({row.size})" if row.size != "full" else ""),
+            str(row.year),
+            row.site,
+            f"{row.captured_ktpa:,.0f}",
+            f"{row.avoided_ktpa:,.0f}",
+            f"{row.capex_mn:,.0f}",
+            f"{row.capture_cost_per_t:,.0f}",
+            f"{row.avoidance_cost_per_t:,.0f}",
+        )
+        for row in plan.retrofits.head(SHOWN).itertuples(index=False)
+    ]
+    text = _table([header, units, *rows], left=5)
+    more = len(plan.retrofits) - SHOWN
+    return text + (f"\n… and {more} more in plan.xlsx, sheet Retrofits" if more > 0 else "")
+
+
+def _periods(plan: Plan) -> str:
+    header = ("period", "started", f"spent, mn {plan.problem.currency}", "captured, kt/y", "avoided, kt/y", "cut")
+    rows = [
+        (
+            f"{row.year:.0f}–{row.year + n_years - 1:.0f}",
+            f"{row.n_started:.0f}",
+            f"{row.spending_mn:,.0f}",
+            f"{row.captured_ktpa:,.0f}",
+            f"{row.avoided_ktpa:,.0f}",
+            _share(row.cut_share),
+        )
+        for row, n_years in zip(
+            plan.by_year.itertuples(index=False), plan.problem.periods["n_years"].tolist(), strict=True
+        )
+    ]
+    return _table([header, *rows], left=1)
+
+
+def _zones(plan: Plan) -> str:
+    header = ("zone", "baseline, kt/y", "avoided, kt/y", "cut", "direct cut")
+    rows = [
+        (
+            str(row.zone),
+            f"{row.baseline_ktpa:,.0f}",
+            f"{row.avoided_ktpa:,.0f}",
+            _share(row.cut_share),
+            _share(row.direct_cut_share),
+        )
+        for row in plan.zones.itertuples(index=False)
+    ]
+    return _table([header, *rows], left=1)
+
+
+def _money(plan: Plan) -> str:
+    lines = []
+    bought = plan.next_money
+    if bought is not None and bought.more_mn:
+        entering = plan.problem.plants.set_index("plant")["name"]
+        names = ", ".join(str(entering[plant]) for plant in bought.plants[:3]) or "no further plant"
+        lines.append(
+            f"The next million buys about {bought.kt_per_mn:,.1f} kt CO2 avoided over the horizon "
+            f"({_mn(plan, bought.more_mn)} more: {bought.abatement_kt:,.0f} kt; {names})."
+        )
+    price = plan.relaxation.abatement_per_budget_kt_per_mn
+    if price is not None and plan.problem.is_whole:
+        lines.append(f"In the linear program the budget's shadow price is {price:,.1f} kt per million.")
+    return "\n".join(lines)
+
+
+def _files(plan: Plan, folder: Path) -> str:
+    checks = plan.checks
+    held = f"{int(checks['holds'].sum())} of {len(checks)} checks hold"
+    return f"{held}. Files: {folder}\n  plan.xlsx (workbook), plan.json, tables/*.csv, manifest.json"
+
+
+def _mn(plan: Plan, amount: float | int | None) -> str:
+    return f"{amount:,.0f} million {plan.problem.currency}"
+
+
+def _mt(ktpa: float | int | None) -> str:
+    return f"{(ktpa or 0) / 1000:,.2f} Mt"
+
+
+def _share(share: float | int | None) -> str:
+    return f"{share or 0:.2%}"
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Chinese characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _cut(text: str, width: int) -> str:
+    if _width(text) <= width:
+        return text
+    kept = text
+    while _width(kept) > width - 1:
+        kept = kept[:-1]
+    return kept.rstrip() + "…"
+
+
+def _table(rows: Sequence[Sequence[str]], left: int) -> str:
+    """Aligned columns, the first `left` of them to the left."""
+    widths = [max(_width(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - _width(cell))
+            cells.append(cell + space if i < left else space + cell)
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

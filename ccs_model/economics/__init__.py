@@ -1,0 +1,1 @@
+"""Money, never Pyomo: price levels, energy prices, capital, discounting."""

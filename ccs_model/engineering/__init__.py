@@ -1,0 +1,1 @@
+"""Physics, never money: streams of a plant, capture options, distances."""

@@ -1,0 +1,77 @@
+"""Everything that can go wrong, each with the exit code a shell sees.
+
+    CcsModelError                1  our own bug, when nothing more precise is raised
+    ├── InputError               3  the scenario or a table says something that cannot be used
+    ├── InfeasibleError          4  no plan can keep every claim; the clashing claims are named
+    ├── NoPlanError              6  the solver failed, or a limit came before any plan
+    ├── CheckError               7  an independent check did not hold
+    └── FileError                8  a file cannot be read, written or locked
+
+A usage error (exit code 2) is click's own; a limit reached with a plan in hand (5) is not an error but a status of
+the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+DONE, BUG, USAGE, BAD_INPUT, INFEASIBLE, LIMIT_REACHED, NO_PLAN, CHECK_FAILED, FILE_TROUBLE, INTERRUPTED = (
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 130,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One thing wrong with an input: where it stands, what is wrong, and the nearest thing that would be right."""
+
+    where: str
+    what: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f" ({self.hint})" if self.hint else "")
+
+
+class CcsModelError(Exception):
+    """Base of all errors of this package."""
+
+    exit_code = BUG
+
+
+class InputError(CcsModelError):
+    """Bad input, with every fault found, in the order in which a reader meets them."""
+
+    exit_code = BAD_INPUT
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults: tuple[Fault, ...] = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+class InfeasibleError(CcsModelError):
+    """No plan keeps every claim. `conflicts` are sentences, the first the claim that clashes most."""
+
+    exit_code = INFEASIBLE
+
+    def __init__(self, conflicts: Sequence[str]) -> None:
+        self.conflicts: tuple[str, ...] = tuple(conflicts)
+        super().__init__("no plan can keep all of these:\n" + "\n".join(f"  - {line}" for line in self.conflicts))
+
+
+class NoPlanError(CcsModelError):
+    """The solver failed, or a limit came before any plan was found."""
+
+    exit_code = NO_PLAN
+
+
+class CheckError(CcsModelError):
+    """A check made without the solver does not hold, so the answer is not believed."""
+
+    exit_code = CHECK_FAILED
+
+
+class FileError(CcsModelError):
+    """A file cannot be read, written or locked."""
+
+    exit_code = FILE_TROUBLE

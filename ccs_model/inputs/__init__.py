@@ -1,0 +1,5 @@
+"""What is true: tables read against their declaration, each number with its reference."""
+
+from ccs_model.inputs.load import Inputs, load_inputs
+
+__all__ = ["Inputs", "load_inputs"]

@@ -1,0 +1,32 @@
+"""Problem → pyomo.ConcreteModel: each theme adds its variables and claims; THEMES is the table of contents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pyomo.environ as pyo
+from pyomo.common.gc_manager import PauseGC
+
+from ccs_model.model.capture import add_capture
+from ccs_model.model.objective import add_objective
+from ccs_model.model.retrofit import add_retrofits
+from ccs_model.model.spending import add_spending
+from ccs_model.model.storage import add_storage
+from ccs_model.problem import Problem
+
+THEMES: tuple[Callable[[pyo.ConcreteModel, Problem], None], ...] = (
+    add_retrofits,
+    add_capture,
+    add_storage,
+    add_spending,
+    add_objective,
+)
+
+
+def build_model(problem: Problem) -> pyo.ConcreteModel:
+    """The whole program as a plain ConcreteModel, to which a modeller may add before it is solved."""
+    m = pyo.ConcreteModel(name=problem.name)
+    with PauseGC():
+        for add_theme in THEMES:
+            add_theme(m, problem)
+    return m

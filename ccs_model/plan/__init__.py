@@ -1,0 +1,1 @@
+"""The answer and the chain that makes it."""

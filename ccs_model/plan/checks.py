@@ -1,0 +1,64 @@
+"""Checks of a plan made without the solver: each gives a figure that must lie within its tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.plan.tables import Point
+from ccs_model.solver.residuals import Residuals
+
+
+def checks_table(
+    point: Point,
+    residuals: Residuals,
+    objective: float,
+    terms: Mapping[str, float],
+    costs: Mapping[str, float],
+    emissions: pd.DataFrame,
+    cashflow: pd.DataFrame,
+    gap_share: float,
+    gap_asked: float,
+) -> pd.DataFrame:
+    """name, holds, actual, expected, figure (their distance, relative where both are large) and tolerance."""
+    problem = point.problem
+    routes = problem.routes
+    captured = point.captured_ktpa
+    spent = float((routes["capex_mn"].to_numpy(float) @ point.build).sum())
+    by_site = pd.DataFrame(captured).groupby(routes["site"].to_numpy()).sum()
+    most = problem.sites.set_index("site")["injection_max_ktpa"]
+    injection = (by_site.sub(most.reindex(by_site.index), axis=0)).max().max() if len(by_site) else 0.0
+    stream_of = routes["plant"] + "/" + routes["stream"]
+    per_stream = pd.DataFrame(point.build).groupby(stream_of).sum().sum(axis=1)
+    co2 = problem.streams.assign(key=problem.streams["plant"] + "/" + problem.streams["stream"]).set_index("key")
+    taken = pd.DataFrame(captured).groupby(stream_of).sum().max(axis=1)
+    too_much = (taken - co2["co2_ktpa"].reindex(taken.index)).max() if len(taken) else 0.0
+    discounted = float(cashflow["discounted_mn"].sum())
+    last = emissions[emissions["year"] == emissions["year"].max()]
+    baseline = float(problem.streams["co2_ktpa"].sum())
+    # (name, actual, expected, tolerance): equal, or a one-sided excess where expected is 0
+    rows = [
+        ("every row of the program holds", residuals.row, 0.0, 1e-6),
+        ("every variable lies within its bounds", residuals.bound, 0.0, 1e-6),
+        ("whole decisions are whole", residuals.wholeness, 0.0, 1e-6),
+        ("the terms sum to the objective", sum(terms.values()), objective, 1e-9),
+        ("cost terms equal the discounted cash flow", discounted, sum(costs.values()), 1e-9),
+        ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, 1e-6),
+        ("CO2 captured equals CO2 stored, last period", float(by_site.iloc[:, -1].sum()) if len(by_site) else 0.0,
+         float(last["captured_ktpa"].sum()), 1e-9),
+        ("injection beyond the wells", max(float(injection), 0.0), 0.0, 1e-6),
+        ("more than one retrofit on a stream", max(float(per_stream.max()) - 1.0, 0.0) if len(per_stream) else 0.0,
+         0.0, 1e-6),
+        ("more captured than a stream carries", max(float(too_much), 0.0), 0.0, 1e-6),
+        ("streams sum to the baseline", float(problem.plants["baseline_ktpa"].sum()), baseline, 1e-9),
+        ("captured = avoided + fuel CO2 + power CO2", float(last["captured_ktpa"].sum()),
+         float(last[["avoided_ktpa", "fuel_co2_ktpa", "power_co2_ktpa"]].sum().sum()), 1e-9),
+        ("the gap is no wider than asked for", max(gap_share - gap_asked, 0.0), 0.0, 1e-9),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["name", "actual", "expected", "tolerance"])
+    size = np.maximum(table["expected"].abs(), 1.0)
+    table["figure"] = (table["actual"] - table["expected"]).abs() / size
+    table["holds"] = table["figure"] <= table["tolerance"]
+    return table[["name", "holds", "actual", "expected", "figure", "tolerance"]]

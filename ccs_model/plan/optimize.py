@@ -1,0 +1,282 @@
+"""The chain: read, load, pose, build, solve, check, and a Plan comes out.
+
+The aims are lexicographic. The first stage gives the plan's bound and gap; the second holds the first's value, starts
+from its plan and settles ties by cost; the third asks what more money would buy. All share `time_limit_s`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pyomo.environ as pyo
+
+from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
+from ccs_model.inputs import load_inputs
+from ccs_model.model import build_model
+from ccs_model.model.claims import RELAXABLE
+from ccs_model.model.objective import AIMS, breakdown
+from ccs_model.plan.checks import checks_table
+from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
+from ccs_model.plan.tables import (
+    BUILT,
+    Point,
+    by_year_table,
+    cashflow_table,
+    emissions_table,
+    flows_table,
+    retrofits_table,
+    storage_table,
+    zones_table,
+)
+from ccs_model.plan.totals import plan_totals
+from ccs_model.problem import Problem, pose
+from ccs_model.scenario import Scenario, read_scenario
+from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
+from ccs_model.solver.conflict import clashing_claims, point_without_presolve
+from ccs_model.solver.highs import gap_share
+from ccs_model.solver.residuals import residuals, snapped
+from ccs_model.solver.whole import WholeOutcome, solve_whole
+
+Floats = npt.NDArray[np.float64]
+Teller = Callable[[Progress], None]
+
+# The second stage may give up this much of the first's value, relative: less than any number printed.
+HELD_SHARE = 1e-9
+SECOND_STAGE_TIME_SHARE = 1 / 3
+# What more money would buy is asked for this share of the budget, and at least a million.
+NEXT_MONEY_SHARE = 0.01
+
+
+def optimize(
+    scenario: str | PathLike[str] | Scenario, *, tell: Teller | None = None, allow_outside: bool = False
+) -> Plan:
+    """Read a scenario (a path or a Scenario), load the data, solve, and return the checked plan."""
+    started = time.monotonic()
+    if not isinstance(scenario, Scenario):
+        scenario = read_scenario(scenario, allow_outside=allow_outside)
+    inputs = load_inputs(scenario)
+    problem = pose(scenario, inputs)
+    return solve(problem, tell=tell, started=started)
+
+
+def solve(
+    problem: Problem,
+    model: pyo.ConcreteModel | None = None,
+    *,
+    tell: Teller | None = None,
+    started: float | None = None,
+) -> Plan:
+    """Solve a problem; `model` is build_model(problem), perhaps with a modeller's additions.
+
+    Raises InfeasibleError, NoPlanError, CheckError; a limit with a plan in hand is the plan's status.
+    """
+    clock = _Clock(started if started is not None else time.monotonic(), problem.scenario.solver.time_limit_s)
+    if model is None:
+        model = build_model(problem)
+    matrix = matrix_of(model)
+    clock.lap("pose_and_build_s")
+    with tempfile.TemporaryDirectory() as folder:
+        log_path = Path(folder) / "solver.log"
+        plan = _solve_stages(problem, matrix, log_path, clock, tell)
+        log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
+    return Plan(**plan, solver_log=log, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
+
+
+class _Clock:
+    """The deadline of the whole run and the seconds each stage took."""
+
+    def __init__(self, started: float, limit_s: float) -> None:
+        self.started, self.limit_s = started, limit_s
+        self.deadline = started + limit_s
+        self.laps: dict[str, float] = {}
+        self._last = started
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.laps[name] = now - self._last
+        self._last = now
+
+
+def _solve_stages(
+    problem: Problem, matrix: Matrix, log_path: Path, clock: _Clock, tell: Teller | None
+) -> dict[str, object]:
+    asked = problem.scenario.solver
+    options = SolverOptions(asked.gap_share, asked.threads, asked.seed, log_path)
+    highs = Highs(matrix, options, tell)
+    aim = AIMS[problem.aim]
+    maximise = aim.sense == pyo.maximize
+    first = solve_whole(highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing="most abatement")
+    clock.lap("first_stage_s")
+    outcome = _believed(problem, matrix, options, clock, first.outcome)
+    assert outcome.x is not None
+    chosen = snapped(matrix, outcome.x)
+    value = float(matrix.costs[0] @ chosen)
+    status = outcome.status
+    chosen = _settle_ties(highs, matrix, chosen, value, maximise, clock)
+    clock.lap("second_stage_s")
+    point = _point(problem, matrix, chosen)
+    next_money = _next_money(problem, matrix, options, chosen, value, clock)
+    clock.lap("next_money_s")
+    return _assemble(problem, matrix, chosen, point, status, outcome, first, next_money)
+
+
+def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _Clock, outcome: Outcome) -> Outcome:
+    """The outcome if it holds a plan; otherwise the reason why there is none, as an error."""
+    if outcome.x is not None and outcome.status in ("optimal", "limit"):
+        return outcome
+    if outcome.status == "unbounded":
+        raise InputError(
+            [Fault("the program", f"the aim {problem.aim} has no limit", "a site or a budget without a limit?")]
+        )
+    if outcome.status == "limit":
+        raise NoPlanError(
+            f"no plan was found within {clock.limit_s:g} s; raise solver.time_limit_s or widen solver.gap_share"
+        )
+    # The clash is told even when the deadline is near: an unexplained "infeasible" helps nobody.
+    deadline = max(clock.deadline, time.monotonic() + 10.0)
+    second = point_without_presolve(matrix, options, deadline - time.monotonic())
+    if second.x is not None:
+        return second
+    clash = clashing_claims(matrix, tuple(RELAXABLE), options, deadline)
+    raise InfeasibleError([RELAXABLE[each.claim](problem, each.rows) for each in clash if each.rows])
+
+
+def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, maximise: bool, clock: _Clock) -> Floats:
+    """Among plans of the same value, a cheaper one; the plan in hand where time runs out."""
+    floor = value - HELD_SHARE * abs(value) if maximise else -np.inf
+    roof = np.inf if maximise else value + HELD_SHARE * abs(value)
+    highs.add_row(matrix.costs[0], floor, roof)
+    highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
+    deadline = min(clock.deadline, time.monotonic() + clock.limit_s * SECOND_STAGE_TIME_SHARE)
+    second = solve_whole(
+        highs,
+        maximise=matrix.maximise[1],
+        gap=highs.options.gap_share,
+        deadline=deadline,
+        doing="ties by cost",
+        start=chosen,
+        prove=False,
+    ).outcome
+    if second.x is None or second.status not in ("optimal", "limit"):
+        return chosen
+    better = snapped(matrix, second.x)
+    cost, cost_before = float(matrix.costs[1] @ better), float(matrix.costs[1] @ chosen)
+    kept = float(matrix.costs[0] @ better) - value
+    loses = kept < -1e-6 * max(abs(value), 1.0) if maximise else kept > 1e-6 * max(abs(value), 1.0)
+    return chosen if loses or cost >= cost_before else better
+
+
+def _point(problem: Problem, matrix: Matrix, x: Floats) -> Point:
+    """The decisions as [route, start] and [route, year] arrays."""
+    index = {route: r for r, route in enumerate(problem.routes["route"])}
+    years = {year: y for y, year in enumerate(problem.years)}
+    shape = (len(index), len(years))
+    build, throttled = np.zeros(shape), np.zeros(shape)
+    into = {"build": build, "throttled_ktpa": throttled}
+    for column, value in zip(matrix.columns, x, strict=True):
+        array = into.get(column.parent_component().local_name)
+        if array is not None and value:
+            route, year = column.index()
+            array[index[route], years[year]] = value
+    return Point(problem, build, throttled)
+
+
+@dataclass(frozen=True)
+class _BudgetRow:
+    row: int
+    limit: float
+
+
+def _budget_row(matrix: Matrix) -> _BudgetRow | None:
+    rows = matrix.rows_of("spending_within_budget")
+    return _BudgetRow(int(rows[0]), float(matrix.row_upper[rows[0]])) if len(rows) else None
+
+
+def _next_money(
+    problem: Problem, matrix: Matrix, options: SolverOptions, chosen: Floats, value: float, clock: _Clock
+) -> NextMoney | None:
+    """Solve again with more budget and every retrofit of the plan kept: what enters, and what it adds."""
+    budget = _budget_row(matrix)
+    left = clock.deadline - time.monotonic()
+    if budget is None or left <= 0:
+        return None
+    more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
+    highs = Highs(matrix, options)
+    highs.set_row(budget.row, -np.inf, budget.limit + more)
+    if problem.is_whole:
+        kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
+        highs.set_bounds(kept, np.ones(len(kept)), matrix.upper[kept])
+    maximise = matrix.maximise[0]
+    again = solve_whole(highs, maximise=maximise, gap=1e-6, deadline=clock.deadline, doing="the next money").outcome
+    if again.x is None or again.status != "optimal":
+        return None
+    after = _point(problem, matrix, snapped(matrix, again.x)).build.sum(axis=1)
+    before = _point(problem, matrix, chosen).build.sum(axis=1)
+    entering = problem.routes["plant"][after > before + BUILT]
+    return NextMoney(more, float(again.objective) - value, tuple(sorted(set(entering))))
+
+
+def _assemble(
+    problem: Problem,
+    matrix: Matrix,
+    chosen: Floats,
+    point: Point,
+    status: str,
+    outcome: Outcome,
+    first: WholeOutcome,
+    next_money: NextMoney | None,
+) -> dict[str, object]:
+    """Tables, totals and checks from the decisions; raises CheckError where a check does not hold."""
+    aim = AIMS[problem.aim]
+    maximise = aim.sense == pyo.maximize
+    terms = breakdown(aim.first(problem), point.build, point.captured_ktpa)
+    costs = breakdown(aim.second(problem), point.build, point.captured_ktpa)
+    value = sum(terms.values())
+    bound = max(outcome.bound, value) if maximise else min(outcome.bound, value)
+    gap = gap_share(bound, value)
+    emissions = emissions_table(point)
+    cashflow = cashflow_table(point)
+    retrofits = retrofits_table(point)
+    found = residuals(matrix, chosen)
+    gap_asked = problem.scenario.solver.gap_share
+    checks = checks_table(
+        point, found, float(matrix.costs[0] @ chosen), terms, costs, emissions, cashflow, gap, gap_asked
+    )
+    broken = checks[~checks["holds"] & (checks["name"] != "the gap is no wider than asked for")]
+    if len(broken):
+        each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
+        raise CheckError(
+            f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
+        )
+    budget = _budget_row(matrix)
+    dual = first.relaxation.row_dual
+    price = float(dual[budget.row]) if budget is not None and dual is not None else None
+    by_year = by_year_table(point, emissions)
+    n_rows, n_columns = matrix.rows.shape
+    return {
+        "problem": problem,
+        "status": status,
+        "objective": Objective(value, bound, gap, aim.unit),
+        "relaxation": Relaxation(first.relaxation.objective, price),
+        "next_money": next_money,
+        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs)),
+        "terms": MappingProxyType(terms),
+        "costs": MappingProxyType(costs),
+        "retrofits": retrofits,
+        "flows": flows_table(point),
+        "storage": storage_table(point),
+        "emissions": emissions,
+        "cashflow": cashflow,
+        "zones": zones_table(emissions),
+        "by_year": by_year,
+        "checks": checks,
+        "size": Size(n_rows, n_columns, int(matrix.is_whole.sum()), int(matrix.rows.nnz)),
+    }

@@ -1,0 +1,118 @@
+"""`Plan`: the answer as tables keyed like the inputs, so answers join straight back.
+
+retrofits   one row a retrofit: where, when, what, tonnes, capex, levelised costs
+flows       one row a pipe and period
+storage     one row a site and period
+emissions   one row a province, sector and period
+costs       discounted million by term, over the horizon
+cashflow    undiscounted million by calendar year
+zones       one row a province, last period
+by_year     one row a period: totals
+checks      one row a check: name, holds, figure, tolerance
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from ccs_model.problem import Problem
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The aim's value with the bound no plan can pass, in `unit`."""
+
+    value: float
+    bound: float
+    gap_share: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """The linear program behind a whole plan: its value and the budget's shadow price, kt over the horizon."""
+
+    value: float
+    abatement_per_budget_kt_per_mn: float | None
+
+
+@dataclass(frozen=True)
+class NextMoney:
+    """What more money would buy, found by solving again with the plan's retrofits kept.
+
+    `more_mn` was added to the budget; `abatement_kt` is gained over the horizon, and the names enter.
+    """
+
+    more_mn: float
+    abatement_kt: float
+    plants: tuple[str, ...]
+
+    @property
+    def kt_per_mn(self) -> float:
+        """Gained per million added."""
+        return self.abatement_kt / self.more_mn if self.more_mn else 0.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """Size of the program as solved."""
+
+    n_rows: int
+    n_columns: int
+    n_whole: int
+    n_nonzeros: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest."""
+
+    problem: Problem
+    status: str
+    objective: Objective
+    relaxation: Relaxation
+    next_money: NextMoney | None
+    totals: Mapping[str, float | int | None]
+    terms: Mapping[str, float]
+    costs: Mapping[str, float]
+    retrofits: pd.DataFrame
+    flows: pd.DataFrame
+    storage: pd.DataFrame
+    emissions: pd.DataFrame
+    cashflow: pd.DataFrame
+    zones: pd.DataFrame
+    by_year: pd.DataFrame
+    checks: pd.DataFrame
+    size: Size
+    timings: Mapping[str, float]
+    solver_log: str
+
+    @property
+    def reached_a_limit(self) -> bool:
+        """True when the plan stands but its gap is wider than asked for."""
+        return self.status == "limit"
+
+    def to_dict(self) -> dict[str, Any]:
+        """plan.json (schema ccs-model/plan/1)."""
+        result: dict[str, Any] = import_module("ccs_model.plan.plan_json").plan_dict(self)
+        return result
+
+    def to_excel(self, path: str | PathLike[str]) -> Path:
+        """Write the workbook."""
+        # Reports stand above plans; the convenience method looks up to them by name.
+        written: Path = import_module("ccs_model.report.workbook").write_workbook(self, Path(path))
+        return written
+
+    def to_folder(self, folder: str | PathLike[str], *, force: bool = False) -> Path:
+        """Write the whole run folder, or nothing."""
+        written: Path = import_module("ccs_model.report.run_folder").write_run_folder(self, Path(folder), force=force)
+        return written

@@ -1,0 +1,91 @@
+"""plan.json, schema ccs-model/plan/1."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.plan.plan import Plan
+
+SCHEMA = "ccs-model/plan/1"
+
+
+def plan_dict(plan: Plan) -> dict[str, Any]:
+    """The plan as plain values; what is not known is null, never NaN."""
+    problem = plan.problem
+    next_money = plan.next_money
+    bought = None
+    if next_money is not None:
+        bought = {
+            "more_mn": next_money.more_mn,
+            "abatement_kt": next_money.abatement_kt,
+            "abatement_kt_per_mn": next_money.kt_per_mn,
+            "plants_entering": list(next_money.plants),
+            "how": "solved again with the plan's retrofits kept" if problem.is_whole else "solved again",
+        }
+    zones = records(plan.zones)
+    for zone in zones:
+        zone["reported_cut_share"] = None
+    document = {
+        "schema": SCHEMA,
+        "scenario": problem.name,
+        "currency": problem.currency,
+        "price_year": problem.price_year,
+        "aim": problem.aim,
+        "retrofits_are": "whole" if problem.is_whole else "fractional",
+        "status": plan.status,
+        "objective": {
+            "value": plan.objective.value,
+            "bound": plan.objective.bound,
+            "gap_share": plan.objective.gap_share,
+            "all_links_bound": plan.objective.bound,
+            "unit": plan.objective.unit,
+        },
+        "relaxation": {
+            "value": plan.relaxation.value,
+            "abatement_per_budget_kt_per_mn": plan.relaxation.abatement_per_budget_kt_per_mn,
+            "cost_of_next_tonne_per_t": None,
+        },
+        "next_money": bought,
+        "totals": dict(plan.totals),
+        "by_year": records(plan.by_year),
+        "retrofits": records(plan.retrofits),
+        "links": records(plan.flows),
+        "storage": records(plan.storage),
+        "zones": zones,
+        "terms": dict(plan.terms),
+        "costs": dict(plan.costs),
+        "conflicts": [],
+        "checks": records(plan.checks),
+    }
+    cleaned: dict[str, Any] = plain(document)
+    return cleaned
+
+
+def plan_text(plan: Plan) -> str:
+    """The document as text: the same plan gives the same bytes."""
+    return json.dumps(plan_dict(plan), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as dicts."""
+    return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
+
+
+def plain(value: Any) -> Any:
+    """numpy's scalars as Python's, NaN as None, all the way down."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, float | np.floating):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,55 @@
+"""Periods of the horizon, and in which of their years a unit decided at a period's start works."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model.economics.discounting import discount_factor
+from ccs_model.scenario import Scenario
+
+Floats = npt.NDArray[np.float64]
+
+
+def periods_of(scenario: Scenario) -> pd.DataFrame:
+    """year, n_years, flow_weight, capex_weight; the last period lasts as long as the one before."""
+    first = scenario.years[0]
+    rows = []
+    for year in scenario.years:
+        n_years = scenario.period_years(year)
+        on = np.arange(year, year + n_years) - first
+        rows.append(
+            {
+                "year": year,
+                "n_years": n_years,
+                "flow_weight": float(discount_factor(scenario.discount_share, on).sum()),
+                "capex_weight": float(discount_factor(scenario.discount_share, year - first)),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def calendar(periods: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Every year of the horizon."""
+    return np.arange(int(periods["year"].iloc[0]), int((periods["year"] + periods["n_years"]).iloc[-1]))
+
+
+def period_sums(by_year: Floats, periods: pd.DataFrame) -> Floats:
+    """Sum the last axis, one entry a calendar year, over the years of each period."""
+    starts = np.cumsum(np.r_[0, periods["n_years"].to_numpy()[:-1]])
+    return np.add.reduceat(by_year, starts, axis=-1)
+
+
+def running_share(
+    periods: pd.DataFrame, lead_yr: Floats, life_yr: Floats, closing_year: Floats
+) -> tuple[Floats, Floats]:
+    """Working share [unit, start, year] and last working year + 1 [unit, start] of units decided at a period's start.
+
+    A unit works from start + lead until its life is over or its plant closes (NaN: never), whichever comes first.
+    """
+    years = calendar(periods)
+    begins = periods["year"].to_numpy()[None, :] + lead_yr[:, None]
+    ends = np.fmin(begins + life_yr[:, None], closing_year[:, None])
+    works = (years >= begins[..., None]) & (years < ends[..., None])
+    return period_sums(works.astype(float), periods) / periods["n_years"].to_numpy(), ends

@@ -1,0 +1,1 @@
+"""What leaves the office: the run folder and the workbook."""

@@ -1,0 +1,200 @@
+"""The run folder: every file of a run, written whole or not at all.
+
+Files are made in a temporary folder beside the target, flushed to disk, and moved into place by one rename. A run is
+recognised by the hash of its resolved inputs and the program's version; it is never overwritten without being told to.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import ccs_model
+from ccs_model.errors import FileError
+from ccs_model.inputs import Inputs
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import plain, plan_text
+from ccs_model.report.workbook import write_workbook
+from ccs_model.scenario import Scenario
+
+MANIFEST = "manifest.json"
+_LIBRARIES = ("pyomo", "highspy", "pandas", "numpy", "scipy", "pydantic", "ruamel.yaml", "XlsxWriter")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class RunKey:
+    """What makes a run this run."""
+
+    sha256: str
+    slug: str
+
+    @property
+    def folder_name(self) -> str:
+        """`<scenario name>-<hash8>`."""
+        return f"{self.slug}-{self.sha256[:8]}"
+
+
+def run_key(scenario: Scenario, inputs: Inputs) -> RunKey:
+    """Hash of every resolved value, every table and the version. Comments on where values came from do not count."""
+    digest = hashlib.sha256()
+    values = json.dumps(scenario.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    for part in (ccs_model.__version__, values, *(f"{name}={sha}" for name, sha in sorted(inputs.sha256.items()))):
+        digest.update(part.encode() + b"\0")
+    slug = re.sub(r"[^\w]+", "-", scenario.name.lower()).strip("-_")[:60].strip("-_") or "run"
+    return RunKey(digest.hexdigest(), slug)
+
+
+def existing_run(folder: Path, key: RunKey) -> dict[str, Any] | None:
+    """The manifest of a finished run of the same inputs in `folder`, if there is one."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    same = isinstance(manifest, dict) and manifest.get("run_sha256") == key.sha256
+    return manifest if same else None
+
+
+def write_run_folder(
+    plan: Plan, folder: Path, *, force: bool = False, command: str = "", started: datetime | None = None
+) -> Path:
+    """Write the whole folder. Raises FileError when it is there already (unless `force`) or cannot be written."""
+    _refuse_to_overwrite(folder, force)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise FileError(f"{folder.parent}: cannot be written: {error.strerror}") from error
+    try:
+        _fill(plan, made, command, started or datetime.now(UTC))
+        made.chmod(0o755)
+        _move_into_place(made, folder)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return folder
+
+
+def _refuse_to_overwrite(folder: Path, force: bool) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise FileError(f"{folder}: is a file, not a folder")
+    anything = any(folder.iterdir())
+    if anything and not force:
+        raise FileError(f"{folder}: already holds something; choose another --out, or --force to make the run again")
+    if anything and not (folder / MANIFEST).is_file():
+        raise FileError(f"{folder}: holds files that are not a run; they are left alone")
+
+
+def _move_into_place(made: Path, folder: Path) -> None:
+    """One rename puts the new folder in place; an old run steps aside first and comes back if that fails."""
+    if not folder.exists():
+        made.rename(folder)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent)) / folder.name
+    folder.rename(aside)
+    try:
+        made.rename(folder)
+    except OSError:
+        aside.rename(folder)
+        raise
+    finally:
+        shutil.rmtree(aside.parent, ignore_errors=True)
+
+
+def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
+    problem = plan.problem
+    files: dict[str, str] = {
+        "plan.json": plan_text(plan),
+        "scenario.resolved.yaml": problem.scenario.resolved_yaml(),
+        "solver.log": plan.solver_log,
+        **{f"tables/{name}.csv": csv_text(table) for name, table in tables_of(plan).items()},
+    }
+    (folder / "tables").mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="")
+    write_workbook(plan, folder / "plan.xlsx")
+    manifest = _manifest(plan, folder, [*files, "plan.xlsx"], command, started)
+    (folder / MANIFEST).write_text(manifest, encoding="utf-8", newline="")
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
+    """The tables a run folder holds, by name."""
+    costs = pd.DataFrame({"term": list(plan.costs), "discounted_mn": list(plan.costs.values())})
+    return {
+        "retrofits": plan.retrofits,
+        "flows": plan.flows,
+        "storage": plan.storage,
+        "costs": costs,
+        "emissions": plan.emissions,
+        "cashflow": plan.cashflow,
+        "zones": plan.zones,
+    }
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.columns)
+    for row in table.itertuples(index=False, name=None):
+        writer.writerow([_cell(plain(value)) for value in row])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value
+
+
+def _manifest(plan: Plan, folder: Path, names: list[str], command: str, started: datetime) -> str:
+    problem = plan.problem
+    source = problem.scenario.source_path
+    document = {
+        "schema": "ccs-model/manifest/1",
+        "run_sha256": run_key(problem.scenario, problem.inputs).sha256,
+        "scenario": problem.name,
+        "scenario_file": source.name if source is not None else None,
+        "scenario_sha256": _sha256(source) if source is not None and source.is_file() else None,
+        "data_folder": problem.inputs.folder_name,
+        "inputs": dict(problem.inputs.sha256),
+        "outputs": {name: _sha256(folder / name) for name in sorted(names)},
+        "status": plan.status,
+        "gap_share": plan.objective.gap_share,
+        "command": command,
+        "seed": problem.scenario.solver.seed,
+        "started": started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": {name: round(seconds, 3) for name, seconds in plan.timings.items()},
+        "versions": {"ccs-model": ccs_model.__version__, **{name: metadata.version(name) for name in _LIBRARIES}},
+    }
+    return json.dumps(plain(document), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,75 @@
+"""What to say about a key this version does not know: a later version's, a misplaced one, or a slip of the pen."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from ccs_model.scenario.scalars import shown
+
+NOT_YET = "not yet known to this version"
+
+LATER_KEYS = (
+    "calibration",
+    "data",
+    "funds",
+    "futures",
+    "policy",
+    "targets",
+    "transport.corridors",
+    "transport.shared_trunklines",
+)
+LATER_VALUES = {
+    "aim": ("least_cost", "highest_npv", "highest_net_benefit"),
+    "years": ("static",),
+}
+
+
+def unknown_key(path: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str]:
+    """What is wrong with the key at `path`, and the nearest right one; `known` holds dotted keys."""
+    key, level = ".".join(path), path[:-1]
+    if key in LATER_KEYS:
+        return NOT_YET, "leave it out for now"
+    homes = {_leaf(each): each for each in sorted((*known, *LATER_KEYS), reverse=True)}  # the first one wins
+    siblings = [_leaf(each) for each in known if tuple(each.split(".")[:-1]) == level]
+    name = path[-1]
+    near = _nearest(name, siblings)
+    if name in homes:
+        home = homes[name].rpartition(".")[0]
+        return "unknown key", f"'{name}' belongs {f'under {home!r}' if home else 'at the top level'}"
+    if near:
+        return "unknown key", f"did you mean '{near}'?"
+    far = _nearest(name, homes)
+    return "unknown key", f"did you mean '{homes[far]}'?" if far else f"known here: {', '.join(sorted(siblings))}"
+
+
+def later_value(path: tuple[str, ...], value: object) -> tuple[str, str] | None:
+    """What to say when `value` is one that a later version will take."""
+    if path == ("plants", "inventory") and isinstance(value, str):
+        return (
+            f"expected one of steel, chemicals; got text '{shown(value)}'",
+            nearest_word(value, ("steel", "chemicals")) or f"tables of your own are {NOT_YET}",
+        )
+    if isinstance(value, str) and value in LATER_VALUES.get(".".join(path), ()):
+        return f"'{value}' is {NOT_YET}", "leave it out for now"
+    return None
+
+
+def nearest_word(given: object, allowed: Iterable[str]) -> str:
+    """A hint that names the allowed word nearest to the one given, or nothing."""
+    near = _nearest(given, allowed) if isinstance(given, str) else ""
+    return f"did you mean '{near}'?" if near else ""
+
+
+def _nearest(word: str, words: Iterable[str]) -> str:
+    spelt = {_spelling(each): each for each in words}
+    near = difflib.get_close_matches(_spelling(word[:80]), spelt, 1)
+    return spelt[near[0]] if near else ""
+
+
+def _spelling(word: str) -> str:
+    return word.lower().replace("-", "_").replace(" ", "_")
+
+
+def _leaf(key: str) -> str:
+    return key.rpartition(".")[2]

@@ -1,0 +1,186 @@
+"""From a YAML file to a Scenario; every fault is gathered with its line and column and raised once.
+
+The file is read as a stream of events, so that a bomb of aliases, brackets or nodes is refused before it takes memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+    StreamStartEvent,
+)
+
+from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.scenario.document import Document, Mark
+from ccs_model.scenario.files import full, path_of_like, read_text, shown_path
+from ccs_model.scenario.findings import MISSING
+from ccs_model.scenario.nodes import Kind, Node, unfolded
+from ccs_model.scenario.scalars import describe, scalar
+from ccs_model.scenario.schema import Scenario, checked
+
+_DEEPEST = 30
+_MOST_NODES = 20_000
+_MOST_ALIASES = 100
+
+
+def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Scenario:
+    """The scenario in a YAML file.
+
+    Raises InputError with every fault as `file:line:column`, and FileError when a file cannot be read.
+    A file named by `like` must lie in or below the scenario's folder unless `allow_outside`.
+    """
+    path = Path(path)
+    document = _read(path, turn=0)
+    if "like" in document.values:
+        document = _with_like(document, path, allow_outside)
+    result = checked(document.values, document.places(), path)
+    if not isinstance(result, Scenario):
+        whole = ("like",) not in document.refused  # else what is missing may stand in the file that was not read
+        document.note(each for each in result if whole or each.what != MISSING)
+    if isinstance(result, Scenario) and not document.faults:
+        return result
+    raise InputError(fault for _, fault in sorted(document.faults, key=lambda each: each[0]))
+
+
+def _with_like(document: Document, path: Path, allow_outside: bool) -> Document:
+    """The document laid over the one it is like."""
+    like = document.values.pop("like")
+    mark = document.marks.pop(("like",))
+    if not isinstance(like, str) or not like:
+        document.refuse(mark, ("like",), f"expected the name of a scenario file, got {describe(like)}")
+        return document
+    other = path_of_like(path, like, allow_outside=allow_outside)
+    if other is None:
+        what = f"{full(path.parent / like)} lies outside the scenario's folder"
+        document.refuse(mark, ("like",), what, "allow it with --allow-outside")
+        return document
+    try:
+        base = _read(other, turn=1)
+    except FileError as error:
+        raise FileError(f"{mark}: like: {error}") from error
+    if "like" in base.values:
+        del base.values["like"]
+        what = f"{shown_path(Path(path.name))} is already like this file; only one level is followed"
+        base.refuse(base.marks.pop(("like",)), ("like",), what, "name the last file of the chain in the first")
+    return document.laid_over(base)
+
+
+def _read(path: Path, turn: int) -> Document:
+    """The values of one file with their places; what is not YAML at all is raised at once."""
+    reading = _Reading(shown_path(path), read_text(path))
+    return unfolded(reading.document(), Mark(turn, 1, 1, reading.file))
+
+
+class _Reading:
+    """Events to nodes, within limits."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.file = file
+        self._events = self._parsed(text)
+        self._anchors: dict[str, Node] = {}
+        self._nodes = self._aliases = 0
+
+    def document(self) -> Node:
+        """The one mapping that the file must hold."""
+        expected = "expected keys with values, like 'name: My scenario'"
+        event = next(self._events)
+        while isinstance(event, StreamStartEvent | DocumentStartEvent):
+            event = next(self._events)
+        if isinstance(event, StreamEndEvent):
+            self._stop(0, 0, f"the file is empty, {expected}")
+        if not isinstance(event, MappingStartEvent):
+            got = "a list" if isinstance(event, SequenceStartEvent) else "a single value"
+            self._stop(event.start_mark.line, event.start_mark.column, f"{expected}; got {got}")
+        node = self._node(event, 0)
+        for event in self._events:
+            if isinstance(event, DocumentStartEvent):
+                what = "a second document starts here, expected one scenario a file"
+                self._stop(event.start_mark.line, event.start_mark.column, what, "remove the line '---'")
+            if not isinstance(event, DocumentEndEvent | StreamEndEvent):
+                break
+        return node
+
+    def _parsed(self, text: str) -> Iterator[Event]:
+        """The parser's events; its complaints become faults."""
+        try:
+            yield from YAML(typ="safe", pure=True).parse(text)
+        except MarkedYAMLError as error:
+            mark, start = error.problem_mark, error.context_mark
+            problem = " ".join(str(error.problem).split())
+            if "end of stream" in problem and start is not None:
+                self._stop(start.line, start.column, "the quote that opens here is never closed", "close the quote")
+            line, column = (0, 0) if mark is None else (mark.line, mark.column)
+            context = f"{error.context}, " if error.context else ""
+            if "\\t" in problem:
+                self._stop(line, column, "a tab, expected spaces", "indent with spaces")
+            hint = "start the keys of one level in one column" if "<block" in problem else "expected 'key: value'"
+            self._stop(line, column, f"not valid YAML: {context}{problem}", hint)
+        except YAMLError as error:
+            self._stop(0, 0, f"not valid YAML: {' '.join(str(error).split())}")
+
+    def _node(self, event: Event, depth: int) -> Node:
+        line, column = event.start_mark.line, event.start_mark.column
+        if isinstance(event, AliasEvent):
+            return self._aliased(event, depth)
+        self._count(line, column, 1, depth)
+        if isinstance(event, ScalarEvent | CollectionStartEvent) and event.tag is not None:
+            self._stop(line, column, "a tag (a word that starts with '!'); no tags are used here", "remove the tag")
+        if isinstance(event, ScalarEvent):
+            plain = not event.style
+            value = scalar(event.value) if plain else event.value
+            node = Node("scalar", line, column, value=value, word=event.value if plain else "")
+        else:
+            kind: Kind = "list" if isinstance(event, SequenceStartEvent) else "block"
+            if isinstance(event, MappingStartEvent) and event.flow_style:
+                kind = "braces"
+            node = Node(kind, line, column, items=self._items(depth + 1))
+        if isinstance(event, NodeEvent) and event.anchor is not None:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _items(self, depth: int) -> tuple[Node, ...]:
+        items = []
+        for event in self._events:
+            if isinstance(event, MappingEndEvent | SequenceEndEvent):
+                break
+            items.append(self._node(event, depth))
+        return tuple(items)
+
+    def _aliased(self, event: AliasEvent, depth: int) -> Node:
+        line, column = event.start_mark.line, event.start_mark.column
+        self._aliases += 1
+        if self._aliases > _MOST_ALIASES:
+            self._stop(line, column, f"more than {_MOST_ALIASES} aliases", "write the values out")
+        node = self._anchors.get(event.anchor)
+        if node is None:
+            self._stop(line, column, f"nothing is named &{event.anchor} before this place", "write the value out")
+        self._count(line, column, node.size, depth + node.height)
+        return node
+
+    def _count(self, line: int, column: int, nodes: int, depth: int) -> None:
+        self._nodes += nodes
+        if self._nodes > _MOST_NODES:
+            self._stop(line, column, f"more than {_MOST_NODES:,} values, expected a scenario")
+        if depth > _DEEPEST:
+            self._stop(line, column, f"nested more than {_DEEPEST} deep, expected a scenario")
+
+    def _stop(self, line: int, column: int, what: str, hint: str = "") -> NoReturn:
+        raise InputError([Fault(f"{self.file}:{line + 1}:{column + 1}", what, hint)])

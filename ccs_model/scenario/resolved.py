@@ -1,0 +1,64 @@
+"""A scenario with every value spelt out, as YAML that says where each value came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePath
+
+from ccs_model.scenario.scalars import is_old_truth, scalar
+
+DEFAULT = "default"
+
+_PLAIN = re.compile(r"[^\W\d_]([\w -]*\w)?")
+_LARGEST_EXACT = 1e15  # whole floats below this are written without a decimal point
+
+
+def resolved_yaml(values: Mapping[str, object], places: Mapping[str, str]) -> str:
+    """Every value in the order of the schema, one a line; only file names stand in the comments, never folders."""
+    return "\n".join(("# Every value, with where it came from.", *_lines(values, places, "", ""))) + "\n"
+
+
+def _lines(values: Mapping[str, object], places: Mapping[str, str], parent: str, indent: str) -> Iterator[str]:
+    for key, value in values.items():
+        dotted = f"{parent}{key}"
+        if isinstance(value, Mapping) and value:
+            yield f"{indent}{key}:"
+            yield from _lines(value, places, f"{dotted}.", indent + "  ")
+        else:
+            yield f"{indent}{key}: {_written(value)}  # {_origin(places.get(dotted))}"
+
+
+def _origin(place: str | None) -> str:
+    """A place without its folder, so that the text is the same wherever the scenario lies."""
+    if place is None:
+        return DEFAULT
+    return "".join(map(_sign, PurePath(place).name))
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < _LARGEST_EXACT else repr(value)
+    return "{}" if value == {} else str(value)
+
+
+def _text(text: str) -> str:
+    """Bare where no YAML program could take it for anything but this text, else in double quotes."""
+    if _PLAIN.fullmatch(text) and text.isprintable() and not is_old_truth(text) and scalar(text) == text:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(map(_sign, escaped)) + '"'
+
+
+def _sign(sign: str) -> str:
+    if sign.isprintable():
+        return sign
+    return {"\n": "\\n", "\t": "\\t"}.get(sign) or (
+        f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
+    )

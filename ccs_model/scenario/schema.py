@@ -1,0 +1,316 @@
+"""What a planner may ask: every key of a scenario, its default and its meaning.
+
+Everything is frozen; `Scenario.with_changes` makes a checked copy. Text is never taken for a number.
+The docstring under each key is also its description in the JSON Schema that editors use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from numbers import Integral, Real
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core.core_schema import ValidationInfo
+
+from ccs_model.errors import Fault, InputError
+from ccs_model.scenario.fields import Line, MoneyByYear, Paragraph, Words, Years, no_repeats
+from ccs_model.scenario.findings import Finding, dotted, findings_error, findings_of
+from ccs_model.scenario.resolved import resolved_yaml
+
+FROM_PYTHON = "given in Python"
+CHANGED = "changed"
+
+_LIKE = "Another scenario file in this folder; the keys of this file are laid over its keys. One level only."
+
+
+class Section(BaseModel):
+    """What all parts of a scenario share: frozen, nothing unknown, no number from text, no infinity."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
+
+
+class Plants(Section):
+    """Which plants are looked at."""
+
+    inventory: Annotated[tuple[Literal["steel", "chemicals"], ...], Field(min_length=1), AfterValidator(no_repeats)] = (
+        "steel",
+        "chemicals",
+    )
+    """Shipped tables of plants to read."""
+    provinces: Words = ()
+    """Only plants of these provinces; empty means all."""
+    emitting_at_least_ktpa: float = Field(default=0.0, ge=0)
+    """Only plants that emit at least this much CO₂, in thousand tonnes a year."""
+    leave_out: Words = ()
+    """Ids of plants that may not be fitted."""
+    must_fit: Words = ()
+    """Ids of plants that must be fitted."""
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Plants:
+        left_out = {plant: place for place, plant in enumerate(self.leave_out)}
+        both = [
+            Finding(
+                ("must_fit", place),
+                f"plant '{plant}' must be fitted here and is left out",
+                "keep one",
+                other=("leave_out", left_out[plant]),
+            )
+            for place, plant in enumerate(self.must_fit)
+            if plant in left_out
+        ]
+        if both:
+            raise findings_error(both)
+        return self
+
+
+class Capture(Section):
+    """Which retrofits may be built."""
+
+    technologies: Annotated[
+        tuple[Literal["amine", "advanced_amine", "compression", "purification"], ...],
+        Field(min_length=1),
+        AfterValidator(no_repeats),
+    ] = ("amine", "advanced_amine", "compression", "purification")
+    """Capture technologies to choose from."""
+    retrofits: Literal["whole", "fractional"] = "whole"
+    """`whole`: built or not (an integer program); `fractional`: in parts (a linear program)."""
+    built_per_year_max: int | None = Field(default=None, ge=0)
+    """At most this many retrofits start in one year; null means no limit."""
+
+
+class Transport(Section):
+    """How CO₂ travels."""
+
+    detour: float = Field(default=1.14, ge=1, le=3)
+    """Length of a pipeline divided by the straight distance."""
+
+
+class Storage(Section):
+    """Where CO₂ is stored."""
+
+    sites: Words = ()
+    """Storage sites or basins to use; empty means all."""
+    capacity: Literal["low", "mid", "high"] = "mid"
+    """Which estimate of each site's capacity to believe."""
+    fill_share_max: float = Field(default=1.0, gt=0, le=1)
+    """At most this share of a site's capacity is used, 0 to 1."""
+
+
+class Budget(Section):
+    """What may be spent."""
+
+    total_mn: float = Field(ge=0)
+    """Budget over all years, in million of the scenario's currency."""
+    ceiling_mn: MoneyByYear = Field(default_factory=dict)
+    """Most that may be spent up to the end of the period that starts in a year, in million: {2026: 4_000}."""
+
+
+class Solver(Section):
+    """How long and how exactly to solve."""
+
+    gap_share: float = Field(default=0.005, ge=0, le=0.5)
+    """Stop when the plan is proven this close to the best one, 0 to 0.5."""
+    time_limit_s: float = Field(default=50.0, gt=0)
+    """Stop after this many seconds with the best plan found."""
+    threads: int = Field(default=2, ge=1, le=64)
+    """Processor threads."""
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    """Seed of the solver's random choices (HiGHS takes 31 bits)."""
+
+
+class Scenario(Section):
+    """One question of a planner, checked. Read one with `read_scenario`, or make one with `Scenario.from_dict`."""
+
+    name: Line
+    """Title of the scenario; also names its run folder."""
+    question: Paragraph = ""
+    """The question in the planner's words."""
+    currency: Literal["CNY", "USD", "EUR"] = "CNY"
+    """Currency of all money."""
+    price_year: int = Field(default=2024, ge=2000, le=2025)
+    """All money is in real prices of this year."""
+    years: Years = (2026, 2030, 2035, 2040)
+    """Start of each period; the last one lasts as long as the one before."""
+    discount_share: float = Field(default=0.08, ge=0, lt=1)
+    """Real discount rate a year, 0 to 1."""
+    plants: Plants
+    """Which plants are looked at."""
+    capture: Capture = Capture()
+    """Which retrofits may be built."""
+    transport: Transport = Transport()
+    """How CO₂ travels."""
+    storage: Storage = Storage()
+    """Where CO₂ is stored."""
+    budget: Budget
+    """What may be spent."""
+    aim: Literal["most_abatement"] = "most_abatement"
+    """What the plan makes as large as it can."""
+    solver: Solver = Solver()
+    """How long and how exactly to solve."""
+
+    _places: dict[str, str] = PrivateAttr(default_factory=dict)
+    _source_path: Path | None = PrivateAttr(default=None)
+
+    @field_validator("budget", mode="after")
+    @classmethod
+    def _ceilings_in_known_years(cls, budget: Budget, info: ValidationInfo) -> Budget:
+        years = info.data.get("years", budget.ceiling_mn)
+        strays = [year for year in budget.ceiling_mn if year not in years]
+        if strays:
+            starts = ", ".join(map(str, years))
+            raise findings_error(
+                Finding(("ceiling_mn", str(year)), f"no period starts in {year}", f"years: {starts}", on_key=True)
+                for year in strays
+            )
+        return budget
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, object]) -> Scenario:
+        """A scenario from nested plain values; raises one InputError with every fault, each at its dotted key."""
+        if not isinstance(values, Mapping):
+            raise InputError([Fault("scenario", f"expected keys with values, got a {type(values).__name__}")])
+        return _built(values, dict.fromkeys(_keys_in(values), FROM_PYTHON), None)
+
+    def with_changes(self, changes: Mapping[str, object]) -> Scenario:
+        """A checked copy with some keys changed: `{"budget.total_mn": 5000}`. A list or mapping is replaced whole."""
+        values = self.model_dump()
+        places = dict(self._places)
+        for key, value in changes.items():
+            _put(values, key, value)
+            beneath = (f"{key}.", f"{key}[")
+            places = {k: place for k, place in places.items() if k != key and not k.startswith(beneath)}
+            nested = [f"{key}.{each}" for each in _keys_in(value)] if isinstance(value, Mapping) else []
+            places.update(dict.fromkeys((key, *nested), CHANGED))
+        return _built(values, places, self._source_path)
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Where each given value stands, `file:line` by dotted key; a key that is absent here is a default."""
+        return MappingProxyType(self._places)
+
+    @property
+    def source_path(self) -> Path | None:
+        """The file the scenario was read from."""
+        return self._source_path
+
+    def period_years(self, year: int) -> int:
+        """How many years the period lasts that starts in `year`."""
+        if year not in self.years:
+            raise ValueError(f"no period starts in {year}")
+        return min(start for start in (*self.years, self.horizon_end) if start > year) - year
+
+    @property
+    def horizon_end(self) -> int:
+        """The first year after the last period."""
+        return 2 * self.years[-1] - self.years[-2]
+
+    def resolved_yaml(self) -> str:
+        """Every value in a fixed order, each with a comment that says where it came from; reads back as an equal."""
+        return resolved_yaml(self.model_dump(), self._places)
+
+    def __eq__(self, other: object) -> bool:
+        """Scenarios are equal when they ask the same, wherever they were written."""
+        return isinstance(other, Scenario) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.years, self.budget.total_mn))
+
+
+def checked(
+    values: Mapping[str, object], places: dict[str, str], source_path: Path | None
+) -> Scenario | tuple[Finding, ...]:
+    """The scenario, or everything that is wrong with the values."""
+    plain = _plain(values)
+    try:
+        scenario = Scenario.model_validate(plain)
+    except ValidationError as error:
+        return tuple(findings_of(error, plain, known_keys()))
+    scenario._places, scenario._source_path = places, source_path
+    return scenario
+
+
+@cache
+def known_keys() -> tuple[str, ...]:
+    """Every dotted key that may stand in a scenario file."""
+    keys = ["like"]
+    for name, field in Scenario.model_fields.items():
+        keys.append(name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            keys += [f"{name}.{each}" for each in field.annotation.model_fields]
+    return tuple(keys)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file, for editors. With `like`, the needed keys may come from the other file."""
+    schema = Scenario.model_json_schema()
+    for part in schema["$defs"].values():
+        part.pop("required", None)
+    needed = schema.pop("required")
+    schema["properties"]["like"] = {"type": "string", "title": "Like", "description": _LIKE}
+    whole = {"required": needed, "properties": {"budget": {"required": ["total_mn"]}}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "anyOf": [{"required": ["like"]}, whole],
+    }
+
+
+def _built(values: Mapping[str, object], places: dict[str, str], source_path: Path | None) -> Scenario:
+    if "like" in values:
+        raise InputError([Fault("like", "only a file can be like another file", "use read_scenario")])
+    result = checked(values, places, source_path)
+    if isinstance(result, Scenario):
+        return result
+    raise InputError(
+        Fault(dotted(each.path), each.what + (f" at {dotted(each.other)}" if each.other else ""), each.hint)
+        for each in result
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Lists as tuples, numpy's numbers as Python's; everything else as it is, for the schema to judge."""
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return tuple(_plain(each) for each in value)
+    if isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
+
+
+def _keys_in(values: Mapping[Any, object]) -> list[str]:
+    """Dotted keys of nested values."""
+    keys = []
+    for key, value in values.items():
+        keys.append(str(key))
+        if isinstance(value, Mapping):
+            keys += [f"{key}.{each}" for each in _keys_in(value)]
+    return keys
+
+
+def _put(values: dict[Any, Any], key: str, value: object) -> None:
+    """Sets a dotted key in nested values; a step of digits is a year."""
+    *way, last = (int(step) if step.isascii() and step.isdigit() else step for step in key.split("."))
+    for step in way:
+        values = values.setdefault(step, {})
+        if not isinstance(values, dict):
+            raise InputError([Fault(key, f"'{step}' holds a value, not keys")])
+    values[last] = value

@@ -1,0 +1,83 @@
+"""Infeasibility, claim by claim: which claims clash, and how far each alone would have to give way.
+
+Each group of claims is made elastic by itself; where that mends the program, the group is part of the clash and the
+least relaxation is its price. The verdict "infeasible" itself is believed only when HiGHS without presolve agrees.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from ccs_model.solver.highs import Highs, Outcome, SolverOptions
+from ccs_model.solver.matrix import Matrix
+
+_GIVES_WAY = 1e-6
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """One claim that clashes: its rows (index, how far each gives way, its limit) when it alone is relaxed."""
+
+    claim: str
+    rows: tuple[tuple[Any, float, float], ...]
+
+
+def point_without_presolve(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> Outcome:
+    """A second opinion on "infeasible": the outcome without presolve, which may hold a point after all."""
+    highs = Highs(matrix, options)
+    highs.set_option("presolve", "off")
+    return highs.run(time_limit_s, "second opinion")
+
+
+def clashing_claims(
+    matrix: Matrix, claims: Sequence[str], options: SolverOptions, deadline: float
+) -> tuple[Relaxation, ...]:
+    """Those of `claims` whose relaxation alone mends the program, each with its least relaxation."""
+    found = []
+    for claim in claims:
+        rows = matrix.rows_of(claim)
+        left = deadline - time.monotonic()
+        if not len(rows) or left <= 0:
+            continue
+        outcome = Highs(_elastic(matrix, rows), options).run(left, f"relaxing {claim}")
+        if outcome.x is None or outcome.status == "infeasible":
+            continue
+        slack = outcome.x[len(matrix.lower) :]
+        given = [
+            (matrix.row_claims[row][1], float(amount), _limit(matrix, row))
+            for row, amount in zip(rows, slack, strict=True)
+            if amount > _GIVES_WAY
+        ]
+        found.append(Relaxation(claim, tuple(given)))
+    return tuple(found)
+
+
+def _limit(matrix: Matrix, row: int) -> float:
+    upper = float(matrix.row_upper[row])
+    return upper if np.isfinite(upper) else float(matrix.row_lower[row])
+
+
+def _elastic(matrix: Matrix, rows: np.ndarray) -> Matrix:
+    """The matrix with one slack a row of `rows`, whose sum is to be small in place of the objective."""
+    n_slack = len(rows)
+    # A slack loosens whichever side the row has.
+    sign = np.where(np.isfinite(matrix.row_upper[rows]), -1.0, 1.0)
+    slack = sparse.csc_array((sign, (rows, np.arange(n_slack))), shape=(len(matrix.row_lower), n_slack))
+    return Matrix(
+        rows=sparse.csc_array(sparse.hstack([matrix.rows, slack], format="csc")),
+        row_lower=matrix.row_lower,
+        row_upper=matrix.row_upper,
+        lower=np.r_[matrix.lower, np.zeros(n_slack)],
+        upper=np.r_[matrix.upper, np.full(n_slack, np.inf)],
+        is_whole=np.r_[matrix.is_whole, np.zeros(n_slack, dtype=bool)],
+        costs=np.r_[np.zeros(len(matrix.lower)), np.ones(n_slack)][None, :],
+        maximise=(False,),
+        row_claims=matrix.row_claims,
+        columns=(*matrix.columns, *([None] * n_slack)),
+    )

@@ -1,0 +1,271 @@
+"""One living HiGHS instance: takes a matrix once, then changes bounds, costs and rows in place and solves again.
+
+Options are explicit and every return status is read. Nothing is printed: HiGHS's own talk goes to a log file, progress
+to a callable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import highspy
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model.errors import NoPlanError
+from ccs_model.solver.matrix import Matrix
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Status = Literal["optimal", "limit", "infeasible", "unbounded"]
+
+_INTERRUPT_PATIENCE_S = 1.5
+_STATUS = highspy.HighsModelStatus
+_LIMITS = {
+    _STATUS.kTimeLimit,
+    _STATUS.kIterationLimit,
+    _STATUS.kSolutionLimit,
+    _STATUS.kMemoryLimit,
+    _STATUS.kInterrupt,
+    _STATUS.kObjectiveBound,
+    _STATUS.kObjectiveTarget,
+}
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """`gap_share` is the relative gap at which a whole program counts as solved."""
+
+    gap_share: float = 0.005
+    threads: int = 2
+    seed: int = 0
+    log_path: Path | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A line of progress: what is being done, for how long, with which bound and best plan so far."""
+
+    doing: str
+    seconds: float
+    bound: float
+    incumbent: float
+
+    @property
+    def gap_share(self) -> float:
+        """|bound − incumbent| ÷ |incumbent|."""
+        return gap_share(self.bound, self.incumbent)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a solve gave. `x` is None when there is no point; duals only for programs without whole columns."""
+
+    status: Status
+    objective: float
+    bound: float
+    x: Floats | None
+    row_dual: Floats | None
+    reduced_cost: Floats | None
+
+
+def gap_share(bound: float, incumbent: float) -> float:
+    """Relative gap, as HiGHS counts it; infinite while there is no plan."""
+    if not (math.isfinite(bound) and math.isfinite(incumbent)):
+        return math.inf
+    difference = abs(bound - incumbent)
+    return 0.0 if difference <= 1e-9 else difference / abs(incumbent) if incumbent else math.inf
+
+
+@contextlib.contextmanager
+def _quiet_stdout() -> Iterator[None]:
+    """HiGHS writes a banner to file descriptor 1 while it is made, before any option can be set."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    try:
+        with open(os.devnull, "wb") as nothing:  # noqa: PTH123
+            os.dup2(nothing.fileno(), 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+_threads_in_use: list[int] = []
+
+
+def _use_threads(threads: int) -> None:
+    """HiGHS has one scheduler a process: with another number of threads a run fails with status "Not Set".
+
+    It is reset only when the number changes, since a reset under a living instance never returns.
+    """
+    if _threads_in_use != [threads]:
+        if _threads_in_use:
+            gc.collect()
+            highspy.Highs.resetGlobalScheduler(True)
+        _threads_in_use[:] = [threads]
+
+
+class Highs:
+    """A matrix inside HiGHS. Objective 0 of the matrix is set; whole columns are whole unless relaxed."""
+
+    def __init__(
+        self, matrix: Matrix, options: SolverOptions, progress: Callable[[Progress], None] | None = None
+    ) -> None:
+        self.matrix = matrix
+        self.options = options
+        self._n_columns = len(matrix.lower)
+        self._progress = progress
+        self._doing = ""
+        with _quiet_stdout():
+            _use_threads(options.threads)
+            self._highs = highspy.Highs()
+        self._set("log_to_console", False)
+        if options.log_path is not None:
+            self._set("log_file", str(options.log_path))
+        else:
+            self._set("output_flag", False)
+        self._set("threads", options.threads)
+        self._set("random_seed", options.seed)
+        self._set("mip_rel_gap", options.gap_share)
+        self._set("mip_abs_gap", 0.0)
+        self._pass(matrix)
+        self._highs.HandleUserInterrupt = True
+        if progress is not None:
+            self._highs.cbMipLogging.subscribe(self._report)
+
+    def set_objective(self, costs: Floats, *, maximise: bool) -> None:
+        """Make `costs` the objective."""
+        every = np.arange(self._n_columns, dtype=np.int32)
+        self._must(self._highs.changeColsCost(self._n_columns, every, np.asarray(costs, dtype=float)))
+        sense = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
+        self._must(self._highs.changeObjectiveSense(sense))
+
+    def set_whole(self, whole: bool) -> None:
+        """Whole columns as they are in the matrix, or all of them continuous."""
+        which = np.flatnonzero(self.matrix.is_whole).astype(np.int32)
+        kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
+        if len(which):
+            kinds = np.full(len(which), kind, dtype=object)
+            self._must(self._highs.changeColsIntegrality(len(which), which, kinds))
+
+    def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
+        """New bounds for some columns."""
+        if len(columns):
+            self._must(self._highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper))
+
+    def set_row(self, row: int, lower: float, upper: float) -> None:
+        """New bounds for one row."""
+        self._must(self._highs.changeRowBounds(row, lower, upper))
+
+    def add_row(self, coefficients: Floats, lower: float, upper: float) -> None:
+        """One more row, over all columns."""
+        which = np.flatnonzero(coefficients).astype(np.int32)
+        self._must(self._highs.addRow(lower, upper, len(which), which, coefficients[which]))
+
+    def start_from(self, x: Floats) -> None:
+        """Hand over a point to start from."""
+        point = highspy.HighsSolution()
+        point.col_value = [float(value) for value in x]
+        self._must(self._highs.setSolution(point))
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Set one HiGHS option by its own name."""
+        self._set(name, value)
+
+    def run(self, time_limit_s: float, doing: str) -> Outcome:
+        """Solve as things stand. Raises NoPlanError when HiGHS itself fails, KeyboardInterrupt on Ctrl-C."""
+        self._doing = doing
+        # HiGHS counts its time over all runs of an instance.
+        self._set("time_limit", max(time_limit_s, 0.01) + self._highs.getRunTime())
+        self._started = time.monotonic()
+        self._solve()
+        return self._outcome()
+
+    def write_model(self, path: Path) -> None:
+        """The program as it stands, in HiGHS's own format by the suffix (.mps, .lp)."""
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / path.name
+            self._must(self._highs.writeModel(str(made)))
+            path.write_bytes(made.read_bytes())
+
+    def _solve(self) -> None:
+        worker = self._highs.startSolve()
+        try:
+            while worker.is_alive():
+                worker.join(0.05)
+        except KeyboardInterrupt:
+            self._highs.cancelSolve()
+            worker.join(_INTERRUPT_PATIENCE_S)
+            raise
+
+    def _outcome(self) -> Outcome:
+        status = self._highs.getModelStatus()
+        info = self._highs.getInfo()
+        has_point = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        whole = any(kind != highspy.HighsVarType.kContinuous for kind in self._highs.getLp().integrality_)
+        if status in (_STATUS.kOptimal, _STATUS.kModelEmpty):
+            named: Status = "optimal"
+        elif status in _LIMITS:
+            named = "limit"
+        elif status == _STATUS.kInfeasible:
+            named = "infeasible"
+        elif status in (_STATUS.kUnbounded, _STATUS.kUnboundedOrInfeasible):
+            named = "unbounded" if status == _STATUS.kUnbounded else "infeasible"
+        else:
+            words = self._highs.modelStatusToString(status)
+            raise NoPlanError(f"the solver ended with status '{words}'; the log says more")
+        solution = self._highs.getSolution()
+        x = np.array(solution.col_value, dtype=float) if named == "optimal" or has_point else None
+        objective = float(info.objective_function_value) if x is not None else math.nan
+        bound = float(info.mip_dual_bound) if whole else objective
+        with_duals = not whole and x is not None and solution.dual_valid
+        return Outcome(
+            status=named,
+            objective=objective,
+            bound=bound,
+            x=x,
+            row_dual=np.array(solution.row_dual, dtype=float) if with_duals else None,
+            reduced_cost=np.array(solution.col_dual, dtype=float) if with_duals else None,
+        )
+
+    def _report(self, event: Any) -> None:
+        seen = event.data_out
+        if self._progress is not None:
+            seconds = time.monotonic() - self._started
+            self._progress(Progress(self._doing, seconds, seen.mip_dual_bound, seen.mip_primal_bound))
+
+    def _pass(self, matrix: Matrix) -> None:
+        program = highspy.HighsLp()
+        program.num_col_ = self._n_columns
+        program.num_row_ = len(matrix.row_lower)
+        program.col_cost_ = matrix.costs[0]
+        program.col_lower_, program.col_upper_ = matrix.lower, matrix.upper
+        program.row_lower_, program.row_upper_ = matrix.row_lower, matrix.row_upper
+        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        program.a_matrix_.num_col_, program.a_matrix_.num_row_ = program.num_col_, program.num_row_
+        program.a_matrix_.start_ = matrix.rows.indptr
+        program.a_matrix_.index_ = matrix.rows.indices
+        program.a_matrix_.value_ = matrix.rows.data
+        program.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
+        if matrix.is_whole.any():
+            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+            program.integrality_ = [kinds[int(whole)] for whole in matrix.is_whole]
+        self._must(self._highs.passModel(program))
+
+    def _set(self, name: str, value: Any) -> None:
+        self._must(self._highs.setOptionValue(name, value))
+
+    def _must(self, status: Any) -> None:
+        if status == highspy.HighsStatus.kError:
+            raise NoPlanError("the solver refused a call; the log says more")

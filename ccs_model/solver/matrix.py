@@ -1,0 +1,92 @@
+"""A Pyomo model as one sparse matrix with named rows and columns: the form in which it reaches the solver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyomo.environ as pyo
+from pyomo.common.gc_manager import PauseGC
+from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
+from scipy import sparse
+
+from ccs_model.errors import CcsModelError
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """row_lower ≤ A x ≤ row_upper, lower ≤ x ≤ upper, some x whole; `costs[k]` is objective k.
+
+    `row_claims[i]` is the (constraint name, index) of row i, `columns[j]` the Pyomo variable of column j.
+    """
+
+    rows: sparse.csc_array
+    row_lower: Floats
+    row_upper: Floats
+    lower: Floats
+    upper: Floats
+    is_whole: npt.NDArray[np.bool_]
+    costs: Floats
+    maximise: tuple[bool, ...]
+    row_claims: tuple[tuple[str, Any], ...]
+    columns: tuple[Any, ...]
+
+    def rows_of(self, claim: str) -> npt.NDArray[np.int64]:
+        """The rows of one named constraint."""
+        return np.array([i for i, (name, _) in enumerate(self.row_claims) if name == claim], dtype=np.int64)
+
+
+def matrix_of(model: pyo.ConcreteModel) -> Matrix:
+    """Compile the model in one pass: its active objective first, then its inactive ones.
+
+    Raises CcsModelError when a coefficient is not finite, which no solver reports reliably.
+    """
+    objectives = list(model.component_data_objects(pyo.Objective))
+    inactive = [objective for objective in objectives if not objective.active]
+    for objective in inactive:
+        objective.activate()
+    try:
+        with PauseGC():
+            form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
+    finally:
+        for objective in inactive:
+            objective.deactivate()
+    # Put the active objective first whatever order the compiler gave them.
+    kept_off = {id(objective) for objective in inactive}
+    order = sorted(range(len(form.objectives)), key=lambda k: id(form.objectives[k]) in kept_off)
+    kinds = np.array([row.bound_type for row in form.rows], dtype=int)
+    rhs = np.asarray(form.rhs, dtype=float)
+    rows = sparse.csc_array(form.A)
+    rows.sort_indices()
+    matrix = Matrix(
+        rows=rows,
+        row_lower=np.where(kinds <= 0, rhs, -np.inf),
+        row_upper=np.where(kinds >= 0, rhs, np.inf),
+        lower=np.array([-np.inf if v.lb is None else v.lb for v in form.columns], dtype=float),
+        upper=np.array([np.inf if v.ub is None else v.ub for v in form.columns], dtype=float),
+        is_whole=np.array([not v.is_continuous() for v in form.columns], dtype=bool),
+        costs=form.c.toarray()[order].astype(float),
+        maximise=tuple(form.objectives[k].sense == pyo.maximize for k in order),
+        row_claims=tuple((row.constraint.parent_component().local_name, row.constraint.index()) for row in form.rows),
+        columns=tuple(form.columns),
+    )
+    refuse_unless_finite(matrix)
+    return matrix
+
+
+def refuse_unless_finite(matrix: Matrix) -> None:
+    """HiGHS drops a NaN coefficient in silence, so none may reach it."""
+    sound = {
+        "a coefficient": np.isfinite(matrix.rows.data).all(),
+        "an objective": np.isfinite(matrix.costs).all(),
+        "a bound": not any(
+            np.isnan(bound).any() for bound in (matrix.row_lower, matrix.row_upper, matrix.lower, matrix.upper)
+        ),
+    }
+    for what, finite in sound.items():
+        if not finite:
+            raise CcsModelError(f"{what} of the program is not a finite number; nothing was solved")

@@ -1,0 +1,102 @@
+"""Whole programs by way of their relaxation: a small core first, then only what could still be better.
+
+The relaxation's reduced costs say how much worse a plan must be that uses a column at zero. A core of the columns with
+the smallest loss is solved first. Any plan outside the core is no better than
+
+    relaxation − the smallest loss of a column left out,
+
+so that, with the core's own bound, is a bound of the whole program. Where it does not close the gap, every column that
+could still beat the best plan joins and the program is solved again, from that plan.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model.solver.highs import Highs, Outcome, gap_share
+
+Floats = npt.NDArray[np.float64]
+CORE_COLUMNS = 2_000
+
+
+@dataclass(frozen=True, eq=False)
+class WholeOutcome:
+    """The whole program's outcome with a bound over all columns, and its relaxation's."""
+
+    outcome: Outcome
+    relaxation: Outcome
+
+
+def solve_whole(
+    highs: Highs,
+    *,
+    maximise: bool,
+    gap: float,
+    deadline: float,
+    doing: str,
+    start: Floats | None = None,
+    prove: bool = True,
+) -> WholeOutcome:
+    """Solve the program in `highs` with its whole columns whole, to the relative `gap` or until `deadline`.
+
+    `deadline` is a time.monotonic() value; `start` a plan known to hold. The relaxation is solved first
+    and returned too. Without `prove` one core is solved and its best plan taken, with whatever bound that gives.
+    """
+    matrix = highs.matrix
+    whole = np.flatnonzero(matrix.is_whole)
+    highs.set_whole(False)
+    relaxation = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
+    if relaxation.status != "optimal" or relaxation.x is None or not len(whole):
+        highs.set_whole(True)
+        return WholeOutcome(relaxation, relaxation)
+    sign = 1.0 if maximise else -1.0
+    assert relaxation.reduced_cost is not None
+    loss = np.where(relaxation.x[whole] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[whole], 0.0))
+    # Only columns at a lower bound of 0 can be left out; ties go by position, which is the order of ids.
+    removable = (matrix.lower[whole] == 0) & (loss > 1e-9)
+    order = np.argsort(np.where(removable, loss, -1.0), kind="stable")
+    inside = np.zeros(len(whole), dtype=bool)
+    inside[order[:CORE_COLUMNS]] = True
+    inside |= ~removable
+    if start is not None:
+        inside |= start[whole] > 0.5
+    highs.set_whole(True)
+    highs.set_option("mip_rel_gap", gap)
+    best: Outcome | None = None
+    point = start
+    while True:
+        _leave_out(highs, whole, inside)
+        if point is not None:
+            highs.start_from(point)
+        outcome = highs.run(deadline - time.monotonic(), doing)
+        if outcome.x is None:
+            if inside.all() or outcome.status == "limit":
+                break
+            # The core holds no plan; all columns may.
+            inside[:] = True
+            continue
+        outside = loss[~inside].min(initial=np.inf)
+        reachable = sign * relaxation.objective - outside
+        # No better than the relaxation, and no worse than the plan in hand, which is itself attained.
+        bound = max(min(max(sign * outcome.bound, reachable), sign * relaxation.objective), sign * outcome.objective)
+        best = replace(outcome, bound=sign * bound)
+        # Whoever could still beat the plan in hand joins.
+        joining = ~inside & (sign * relaxation.objective - loss > sign * outcome.objective)
+        closed = gap_share(best.bound, best.objective) <= gap
+        if closed or not prove or outcome.status == "limit" or not joining.any():
+            best = replace(best, status="optimal" if closed else "limit")
+            break
+        inside |= joining
+        point = outcome.x
+    _leave_out(highs, whole, np.ones(len(whole), dtype=bool))
+    return WholeOutcome(best if best is not None else replace(outcome, bound=relaxation.objective), relaxation)
+
+
+def _leave_out(highs: Highs, whole: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_]) -> None:
+    """Columns outside the core are held at 0; those inside keep their bounds."""
+    upper = np.where(inside, highs.matrix.upper[whole], 0.0)
+    highs.set_bounds(whole, highs.matrix.lower[whole], upper)

@@ -1,0 +1,80 @@
+"""The closed vocabulary of unit suffixes: every quantity's name ends in one; label and number format follow from it.
+
+`unit_of("captured_ktpa")` → the unit; `label_of` → words for a heading. A test walks every declared column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HOURS_PER_YEAR = 8760.0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What a suffix means: the unit as printed ("{currency}" is filled in) and the number format of a workbook cell."""
+
+    suffix: str
+    text: str
+    number_format: str
+
+
+UNITS: tuple[Unit, ...] = (
+    Unit("_kt", "kt", "#,##0.0"),
+    Unit("_ktpa", "kt/y", "#,##0.0"),
+    Unit("_per_t", "{currency}/t", "#,##0.0"),
+    Unit("_per_tpa", "{currency} per t/y", "#,##0.0"),
+    Unit("_mn", "million {currency}", "#,##0.0"),
+    Unit("_mn_pa", "million {currency}/y", "#,##0.0"),
+    Unit("_kt_per_mn", "kt per million {currency}", "#,##0.000"),
+    Unit("_per_gj", "{currency}/GJ", "#,##0.0"),
+    Unit("_per_kwh", "{currency}/kWh", "0.0000"),
+    Unit("_per_kw_month", "{currency} per kW and month", "#,##0.0"),
+    Unit("_per_tph_m", "{currency} per t/h and m", "#,##0.0"),
+    Unit("_per_tph_km_pa", "{currency} per t/h, km and year", "#,##0.0"),
+    Unit("_gj_per_t", "GJ/t", "0.00"),
+    Unit("_kwh_per_t", "kWh/t", "#,##0.0"),
+    Unit("_kwh_per_t_km", "kWh per t and km", "0.000"),
+    Unit("_t_per_gj", "t CO2/GJ", "0.0000"),
+    Unit("_t_per_t", "t CO2/t", "0.000"),
+    Unit("_kg_per_t", "kg CO2/t", "#,##0.0"),
+    Unit("_kg_per_kwh", "kg CO2/kWh", "0.0000"),
+    Unit("_tph", "t/h", "#,##0.0"),
+    Unit("_mw", "MW", "#,##0.0"),
+    Unit("_km", "km", "#,##0.0"),
+    Unit("_mm", "mm", "#,##0"),
+    Unit("_mpa", "MPa", "0.0"),
+    Unit("_yr", "years", "0"),
+    Unit("_share", "share", "0.0%"),
+    Unit("_deg", "degrees", "0.0000"),
+    Unit("_s", "s", "0.0"),
+)
+
+_LONGEST_FIRST = sorted(UNITS, key=lambda unit: -len(unit.suffix))
+_FIELD_SPELLING = {
+    "co2": "CO2", "npv": "NPV", "om": "O&M", "bf": "BF", "bof": "BOF", "eaf": "EAF", "dri": "DRI",
+    "capex": "capex", "id": "id", "zh": "(Chinese)",
+}  # fmt: skip
+
+
+def unit_of(name: str) -> Unit | None:
+    """The unit a name ends in, or None for names, counts and flags (which carry none)."""
+    return next((unit for unit in _LONGEST_FIRST if name.endswith(unit.suffix)), None)
+
+
+def unit_text(name: str, currency: str, price_year: int | None = None) -> str:
+    """The unit as printed beside a heading; money names its base year when one is given."""
+    unit = unit_of(name)
+    if unit is None:
+        return ""
+    money = f"{currency} {price_year}" if price_year is not None else currency
+    return unit.text.format(currency=money)
+
+
+def label_of(name: str) -> str:
+    """The name without its unit, as words: `capture_cost_per_t` → `Capture cost`."""
+    unit = unit_of(name)
+    words = name.removesuffix(unit.suffix) if unit else name
+    spelt = [_FIELD_SPELLING.get(word, word) for word in words.split("_") if word != "n"]
+    text = " ".join(spelt)
+    return text[:1].upper() + text[1:]

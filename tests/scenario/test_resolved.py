@@ -1,0 +1,106 @@
+"""The resolved text: every value, where it came from, and the same scenario when read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccs_model.scenario import Scenario, read_scenario
+
+WHOLE = """\
+# Every value, with where it came from.
+name: Test 1  # pilot.yaml:1
+question: ""  # default
+currency: CNY  # default
+price_year: 2024  # default
+years: [2026, 2030]  # pilot.yaml:2
+discount_share: 0.08  # default
+plants:
+  inventory: [steel, chemicals]  # default
+  provinces: [Hebei, "NO"]  # pilot.yaml:4
+  emitting_at_least_ktpa: 0  # default
+  leave_out: []  # default
+  must_fit: []  # default
+capture:
+  technologies: [amine, advanced_amine, compression, purification]  # default
+  retrofits: whole  # default
+  built_per_year_max: null  # default
+transport:
+  detour: 1.14  # default
+storage:
+  sites: []  # default
+  capacity: mid  # default
+  fill_share_max: 1  # default
+budget:
+  total_mn: 5000000000  # pilot.yaml:5
+  ceiling_mn:
+    2026: 1.5  # changed
+aim: most_abatement  # default
+solver:
+  gap_share: 0.005  # default
+  time_limit_s: 50  # default
+  threads: 2  # default
+  seed: 0  # default
+"""
+
+
+def test_the_whole_text(tmp_path: Path) -> None:
+    path = tmp_path / "pilot.yaml"
+    path.write_text("name: Test 1\nyears: [2026, 2030]\nplants:\n  provinces: [Hebei, NO]\nbudget: {total_mn: 5e9}\n")
+    scenario = read_scenario(path).with_changes({"budget.ceiling_mn.2026": 1.5})
+    assert scenario.resolved_yaml() == WHOLE
+    assert str(tmp_path) not in scenario.resolved_yaml()
+
+
+def test_values_from_python_say_so() -> None:
+    scenario = Scenario.from_dict({"name": "x", "plants": {}, "budget": {"total_mn": 1}})
+    assert "name: x  # given in Python\n" in scenario.resolved_yaml()
+
+
+def test_an_odd_file_name_stays_inside_its_comment(tmp_path: Path) -> None:
+    path = tmp_path / "a\nbudget: 5.yaml"
+    path.write_text("name: x\nplants: {}\nbudget: {total_mn: 1}\n")
+    text = read_scenario(path).resolved_yaml()
+    assert "name: x  # a\\nbudget: 5.yaml:1\n" in text
+
+
+line = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=20).filter(str.strip)
+word = line | st.sampled_from(["on", "NO", "null", "~", "1e3", "010", "12:30:00", "- a", "a: b", "a #b", "'", "nan"])
+words = st.lists(word, max_size=4, unique=True)
+money_mn = st.floats(0, allow_infinity=False, allow_nan=False)
+years = st.lists(st.integers(2020, 2100), min_size=2, max_size=6, unique=True).map(sorted)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> dict[str, Any]:
+    starts = draw(years)
+    plants = draw(words)
+    cut = draw(st.integers(0, len(plants)))
+    return {
+        "name": draw(word),
+        "question": draw(
+            st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), include_characters="\n\t"))
+        ),
+        "years": starts,
+        "discount_share": draw(st.floats(0, 1, exclude_max=True)),
+        "plants": {"provinces": draw(words), "leave_out": plants[:cut], "must_fit": plants[cut:]},
+        "capture": {"built_per_year_max": draw(st.none() | st.integers(0, 10**30))},
+        "storage": {"sites": draw(words), "fill_share_max": draw(st.floats(0, 1, exclude_min=True))},
+        "budget": {
+            "total_mn": draw(money_mn),
+            "ceiling_mn": draw(st.dictionaries(st.sampled_from(starts), money_mn, max_size=3)),
+        },
+    }
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(values=scenarios())
+def test_reads_back_equal(tmp_path_factory: Any, values: dict[str, Any]) -> None:
+    scenario = Scenario.from_dict(values)
+    path = tmp_path_factory.getbasetemp() / "resolved.yaml"
+    path.write_text(scenario.resolved_yaml(), encoding="utf-8")
+    again = read_scenario(path)
+    assert again == scenario
