@@ -53,6 +53,9 @@ HELD_SHARE = 1e-9
 SECOND_STAGE_TIME_SHARE = 1 / 3
 # What more money would buy is asked for this share of the budget, and at least a million.
 NEXT_MONEY_SHARE = 0.01
+NEXT_MONEY_GAP = 1e-4
+# Room for writing the run folder within the time limit.
+SOLVING_SHARE = 0.95
 
 
 def optimize(
@@ -95,7 +98,7 @@ class _Clock:
 
     def __init__(self, started: float, limit_s: float) -> None:
         self.started, self.limit_s = started, limit_s
-        self.deadline = started + limit_s
+        self.deadline = started + limit_s * SOLVING_SHARE
         self.laps: dict[str, float] = {}
         self._last = started
 
@@ -150,7 +153,7 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
 
 
 def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, maximise: bool, clock: _Clock) -> Floats:
-    """Among plans of the same value, a cheaper one; the plan in hand where time runs out."""
+    """Among plans of the same value that retrofit the same streams, a cheaper one; else the plan in hand."""
     floor = value - HELD_SHARE * abs(value) if maximise else -np.inf
     roof = np.inf if maximise else value + HELD_SHARE * abs(value)
     highs.add_row(matrix.costs[0], floor, roof)
@@ -163,7 +166,7 @@ def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, max
         deadline=deadline,
         doing="ties by cost",
         start=chosen,
-        prove=False,
+        may_move=_of_the_same_streams(matrix, chosen),
     ).outcome
     if second.x is None or second.status not in ("optimal", "limit"):
         return chosen
@@ -172,6 +175,14 @@ def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, max
     kept = float(matrix.costs[0] @ better) - value
     loses = kept < -1e-6 * max(abs(value), 1.0) if maximise else kept > 1e-6 * max(abs(value), 1.0)
     return chosen if loses or cost >= cost_before else better
+
+
+def _of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]:
+    """Columns of the streams that the plan retrofits: another year, size, technology or site, but no other stream."""
+    rows = matrix.rows.tocsr()[matrix.rows_of("one_retrofit_per_stream")]
+    used = (rows @ (chosen > BUILT)) > 0
+    among: npt.NDArray[np.bool_] = np.asarray(rows[used].sum(axis=0)).ravel() > 0
+    return among
 
 
 def _point(problem: Problem, matrix: Matrix, x: Floats) -> Point:
@@ -215,7 +226,9 @@ def _next_money(
         kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
         highs.set_bounds(kept, np.ones(len(kept)), matrix.upper[kept])
     maximise = matrix.maximise[0]
-    again = solve_whole(highs, maximise=maximise, gap=1e-6, deadline=clock.deadline, doing="the next money").outcome
+    again = solve_whole(
+        highs, maximise=maximise, gap=NEXT_MONEY_GAP, deadline=clock.deadline, doing="the next money"
+    ).outcome
     if again.x is None or again.status != "optimal":
         return None
     after = _point(problem, matrix, snapped(matrix, again.x)).build.sum(axis=1)

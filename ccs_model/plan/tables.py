@@ -29,7 +29,9 @@ class Point:
         """[route, year] delivered tonnes, the period's yearly mean."""
         problem = self.problem
         full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
-        return full * self.running - self.throttled_ktpa
+        captured = full * self.running - self.throttled_ktpa
+        # What is left of full load less throttling of the same size is rounding, not tonnes.
+        return np.where(np.abs(captured) <= 1e-9 * np.maximum(full, 1.0), 0.0, captured)
 
     @property
     def running(self) -> Floats:

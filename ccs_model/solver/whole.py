@@ -39,15 +39,17 @@ def solve_whole(
     deadline: float,
     doing: str,
     start: Floats | None = None,
-    prove: bool = True,
+    may_move: npt.NDArray[np.bool_] | None = None,
 ) -> WholeOutcome:
     """Solve the program in `highs` with its whole columns whole, to the relative `gap` or until `deadline`.
 
     `deadline` is a time.monotonic() value; `start` a plan known to hold. The relaxation is solved first
-    and returned too. Without `prove` one core is solved and its best plan taken, with whatever bound that gives.
+    and returned too. Whole columns outside the mask `may_move` stay at 0, and the bound is one over plans without them.
     """
     matrix = highs.matrix
     whole = np.flatnonzero(matrix.is_whole)
+    allowed = np.ones(len(whole), dtype=bool) if may_move is None else may_move[whole]
+    _leave_out(highs, whole, allowed)
     highs.set_whole(False)
     relaxation = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
     if relaxation.status != "optimal" or relaxation.x is None or not len(whole):
@@ -60,8 +62,8 @@ def solve_whole(
     removable = (matrix.lower[whole] == 0) & (loss > 1e-9)
     order = np.argsort(np.where(removable, loss, -1.0), kind="stable")
     inside = np.zeros(len(whole), dtype=bool)
-    inside[order[:CORE_COLUMNS]] = True
-    inside |= ~removable
+    inside[order[allowed[order]][:CORE_COLUMNS]] = True
+    inside |= allowed & ~removable
     if start is not None:
         inside |= start[whole] > 0.5
     highs.set_whole(True)
@@ -74,20 +76,20 @@ def solve_whole(
             highs.start_from(point)
         outcome = highs.run(deadline - time.monotonic(), doing)
         if outcome.x is None:
-            if inside.all() or outcome.status == "limit":
+            if inside[allowed].all() or outcome.status == "limit":
                 break
             # The core holds no plan; all columns may.
-            inside[:] = True
+            inside[:] = allowed
             continue
-        outside = loss[~inside].min(initial=np.inf)
+        outside = loss[allowed & ~inside].min(initial=np.inf)
         reachable = sign * relaxation.objective - outside
         # No better than the relaxation, and no worse than the plan in hand, which is itself attained.
         bound = max(min(max(sign * outcome.bound, reachable), sign * relaxation.objective), sign * outcome.objective)
         best = replace(outcome, bound=sign * bound)
         # Whoever could still beat the plan in hand joins.
-        joining = ~inside & (sign * relaxation.objective - loss > sign * outcome.objective)
+        joining = allowed & ~inside & (sign * relaxation.objective - loss > sign * outcome.objective)
         closed = gap_share(best.bound, best.objective) <= gap
-        if closed or not prove or outcome.status == "limit" or not joining.any():
+        if closed or outcome.status == "limit" or not joining.any():
             best = replace(best, status="optimal" if closed else "limit")
             break
         inside |= joining
