@@ -50,13 +50,17 @@ class InputError(CcsModelError):
 
 
 class InfeasibleError(CcsModelError):
-    """No plan keeps every claim. `conflicts` are sentences, the first the claim that clashes most."""
+    """No plan keeps every claim. `conflicts` are sentences: each names claims that clash and what would mend it."""
 
     exit_code = INFEASIBLE
 
     def __init__(self, conflicts: Sequence[str]) -> None:
         self.conflicts: tuple[str, ...] = tuple(conflicts)
-        super().__init__("no plan can keep all of these:\n" + "\n".join(f"  - {line}" for line in self.conflicts))
+        lines = self.conflicts or ("no single claim mends it when relaxed alone",)
+        super().__init__(
+            "no plan can keep every claim. These clash; mending one line is enough:\n"
+            + "\n".join(f"  - {line}" for line in lines)
+        )
 
 
 class NoPlanError(CcsModelError):

@@ -19,12 +19,10 @@ Example:
 @click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
 def check(scenario: Path, allow_outside: bool) -> int:
     """Read the scenario and every table, and list all faults with file and line. Nothing is solved."""
-    from ccs_model.inputs import load_inputs
     from ccs_model.problem import pose
-    from ccs_model.scenario import read_scenario
+    from ccs_model.problem.names import read_checked
 
-    asked = read_scenario(scenario, allow_outside=allow_outside)
-    problem = pose(asked, load_inputs(asked))
+    problem = pose(*read_checked(scenario, allow_outside=allow_outside))
     n_candidates = int(problem.plants["is_candidate"].sum())
     click.echo(
         f"{scenario}: no faults. {len(problem.plants)} operating plants emitting "

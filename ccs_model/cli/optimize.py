@@ -55,16 +55,15 @@ def optimize(
     """Find which plants to fit under the budget, and write a run folder with a workbook."""
     started, clock = datetime.now(UTC), time.monotonic()
     from ccs_model.cli.summary import summary_text
-    from ccs_model.inputs import load_inputs
     from ccs_model.plan.optimize import solve
     from ccs_model.problem import pose
+    from ccs_model.problem.names import read_checked
     from ccs_model.report.run_folder import existing_run, run_key, write_run_folder
-    from ccs_model.scenario import read_scenario
 
     line = ProgressLine(quiet=quiet)
     line.say("  reading the scenario and the tables")
-    asked = _with_options(read_scenario(scenario, allow_outside=allow_outside), gap, time_limit, threads)
-    inputs = load_inputs(asked)
+    read, inputs = read_checked(scenario, allow_outside=allow_outside)
+    asked = _with_options(read, gap, time_limit, threads)
     key = run_key(asked, inputs)
     folder = out if out is not None else Path("runs") / key.folder_name
     if not force and existing_run(folder, key) is not None:
@@ -73,9 +72,8 @@ def optimize(
     line.say("  stating the problem")
     plan = solve(pose(asked, inputs), tell=line.tell if sys.stderr.isatty() and not quiet else None, started=clock)
     line.say("  writing the run folder")
-    written = write_run_folder(
-        plan, folder, force=force, command=shlex.join(["ccs-model", *sys.argv[1:]]), started=started
-    )
+    command = shlex.join(["ccs-model", *sys.argv[1:]])
+    written = write_run_folder(plan, folder, force=force, command=command, started=started)
     line.done()
     if verbose:
         click.echo(plan.solver_log, err=True)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -15,9 +14,6 @@ from ccs_model.inputs.checks import CHECKS
 from ccs_model.inputs.dictionary import read_dictionary
 from ccs_model.inputs.table import read_table
 from ccs_model.paths import data_folder, data_folder_name
-
-if TYPE_CHECKING:
-    from ccs_model.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -42,11 +38,8 @@ class Inputs:
         return float(table.loc[table["limit"] == name, "value"].iloc[0])
 
 
-def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None) -> Inputs:
-    """Read and check every table; raises InputError with all faults of all tables at once.
-
-    `scenario` is taken so that a scenario's own tables can be laid over the shipped ones; no key asks for that yet.
-    """
+def load_inputs(*, folder: Path | None = None) -> Inputs:
+    """Read and check every table of `folder` (the shipped data by default); all faults of all are raised at once."""
     root = folder or data_folder()
     tables = [read_table(root, name, columns) for name, columns in read_dictionary(root).items()]
     faults = [fault for table in tables for fault in table.faults]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +14,8 @@ Rows = Sequence[tuple[Any, float, float]]
 
 
 def _money(problem: Problem, amount: float) -> str:
-    return f"{amount:,.1f} million {problem.currency}"
+    """Rounded up to a tenth of a million, so that a limit read from here is wide enough."""
+    return f"{math.ceil(amount * 10 - 1e-6) / 10:,.1f} million {problem.currency}"
 
 
 def _budget(problem: Problem, rows: Rows) -> str:
@@ -49,7 +51,7 @@ def _capacity(problem: Problem, rows: Rows) -> str:
     return f"stored_within_capacity: the sites are too small; needed, {each} (storage.capacity, storage.fill_share_max)"
 
 
-RELAXABLE: Mapping[str, Callable[[Problem, Rows], str]] = MappingProxyType(
+_WORDS: Mapping[str, Callable[[Problem, Rows], str]] = MappingProxyType(
     {
         "plant_is_fitted": _fitted,
         "spending_within_budget": _budget,
@@ -59,3 +61,21 @@ RELAXABLE: Mapping[str, Callable[[Problem, Rows], str]] = MappingProxyType(
         "stored_within_capacity": _capacity,
     }
 )
+
+# Tried in this order; a group of two only where neither alone is enough.
+GROUPS: tuple[tuple[str, ...], ...] = (
+    ("plant_is_fitted",),
+    ("spending_within_budget",),
+    ("spending_within_ceiling",),
+    ("building_within_yearly_rate",),
+    ("injection_within_wells",),
+    ("stored_within_capacity",),
+    ("spending_within_budget", "spending_within_ceiling"),
+    ("injection_within_wells", "stored_within_capacity"),
+    ("spending_within_budget", "spending_within_ceiling", "building_within_yearly_rate"),
+)
+
+
+def in_words(problem: Problem, rows_by_claim: Mapping[str, Rows]) -> str:
+    """One way to mend the program, as a sentence; what must give way together is joined by "and"."""
+    return "; and ".join(_WORDS[claim](problem, rows) for claim, rows in rows_by_claim.items())

@@ -21,7 +21,7 @@ import pyomo.environ as pyo
 from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.inputs import load_inputs
 from ccs_model.model import build_model
-from ccs_model.model.claims import RELAXABLE
+from ccs_model.model.claims import GROUPS, in_words
 from ccs_model.model.objective import AIMS, breakdown
 from ccs_model.plan.checks import checks_table
 from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
@@ -38,9 +38,10 @@ from ccs_model.plan.tables import (
 )
 from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem, pose
-from ccs_model.scenario import Scenario, read_scenario
+from ccs_model.problem.names import read_checked
+from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
-from ccs_model.solver.conflict import clashing_claims, point_without_presolve
+from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.residuals import residuals, snapped
 from ccs_model.solver.whole import WholeOutcome, solve_whole
@@ -63,9 +64,10 @@ def optimize(
 ) -> Plan:
     """Read a scenario (a path or a Scenario), load the data, solve, and return the checked plan."""
     started = time.monotonic()
-    if not isinstance(scenario, Scenario):
-        scenario = read_scenario(scenario, allow_outside=allow_outside)
-    inputs = load_inputs(scenario)
+    if isinstance(scenario, Scenario):
+        inputs = load_inputs()
+    else:
+        scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
     problem = pose(scenario, inputs)
     return solve(problem, tell=tell, started=started)
 
@@ -148,8 +150,7 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
     second = point_without_presolve(matrix, options, deadline - time.monotonic())
     if second.x is not None:
         return second
-    clash = clashing_claims(matrix, tuple(RELAXABLE), options, deadline)
-    raise InfeasibleError([RELAXABLE[each.claim](problem, each.rows) for each in clash if each.rows])
+    raise InfeasibleError([in_words(problem, each.rows) for each in ways_to_mend(matrix, GROUPS, options, deadline)])
 
 
 def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, maximise: bool, clock: _Clock) -> Floats:

@@ -39,7 +39,7 @@ def plan_totals(
         "cost_mn_pa": yearly_mn,
         "capture_cost_per_t": _ratio(capture_mn * 1000.0, float(full.sum())),
         "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, float(avoided_full.sum())),
-        "npv_mn": -sum(costs.values()),
+        "npv_mn": 0.0 - sum(costs.values()),
         "benefit_cost_ratio": None,
     }
 

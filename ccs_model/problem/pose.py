@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +16,7 @@ from ccs_model.engineering.streams import chemical_streams, is_operating, steel_
 from ccs_model.engineering.transport import flow_tph, nearest_sites
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
+from ccs_model.problem.names import unknown_names
 from ccs_model.problem.periods import calendar, period_sums, periods_of, running_share
 from ccs_model.problem.problem import Problem
 from ccs_model.scenario import Scenario
@@ -123,31 +123,14 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
 
 def _refuse_unknown_names(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) -> None:
     """Provinces, plants and sites of the scenario must be in the tables, and a plant that must be fitted can be."""
-    sites = inputs["storage/sites"]
-    every_plant = {plant for sector in scenario.plants.inventory for plant in inputs[f"plants/{sector}"]["plant"]}
-    every_province = {
-        province for sector in scenario.plants.inventory for province in inputs[f"plants/{sector}"]["province"]
-    }
-    known = {
-        "plants.provinces": (scenario.plants.provinces, every_province, "province"),
-        "plants.leave_out": (scenario.plants.leave_out, every_plant, "plant"),
-        "plants.must_fit": (scenario.plants.must_fit, every_plant, "plant"),
-        "storage.sites": (scenario.storage.sites, set(sites["site"]) | set(sites["basin"]), "site or basin"),
-    }
-    faults = []
-    for key, (asked, there, what) in known.items():
-        where = scenario.places.get(key, key)
-        for name in asked:
-            if name not in there:
-                near = get_close_matches(name, sorted(there), n=1)
-                hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(sorted(there)[:12])}"
-                faults.append(Fault(where, f"{what} '{name}' is not in the tables", hint))
+    faults = [Fault(place, what, hint) for place, what, hint in unknown_names(scenario, inputs)]
     reasons = plants.set_index("plant")["reason"]
-    where = scenario.places.get("plants.must_fit", "plants.must_fit")
-    for plant in scenario.plants.must_fit:
-        if plant in every_plant and reasons.get(plant, "not operating, or outside the provinces asked for"):
-            why = reasons.get(plant, "not operating, or outside the provinces asked for")
-            faults.append(Fault(where, f"plant '{plant}' cannot be fitted: {why}"))
+    every_plant = set(inputs["plants/steel"]["plant"]) | set(inputs["plants/chemicals"]["plant"])
+    for i, plant in enumerate(scenario.plants.must_fit):
+        why = reasons.get(plant, "not operating, or outside the provinces and inventories asked for")
+        if plant in every_plant and why:
+            key = f"plants.must_fit[{i}]"
+            faults.append(Fault(scenario.places.get(key, key), f"plant '{plant}' cannot be fitted: {why}"))
     if faults:
         raise InputError(faults)
 

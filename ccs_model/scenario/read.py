@@ -6,7 +6,8 @@ The file is read as a stream of events, so that a bomb of aliases, brackets or n
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,12 +42,47 @@ _MOST_NODES = 20_000
 _MOST_ALIASES = 100
 
 
+# Keys whose values are names that only the tables can judge.
+NAME_LISTS = ("plants.provinces", "plants.leave_out", "plants.must_fit", "storage.sites")
+
+
+@dataclass(frozen=True)
+class Name:
+    """One name of the scenario that must be in a table, with its key and its place."""
+
+    key: str
+    text: str
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a file gave: the scenario unless it has faults, the faults in order, and the names the tables must know."""
+
+    scenario: Scenario | None
+    faults: tuple[tuple[Mark, Fault], ...]
+    names: tuple[Name, ...]
+
+    def judged(self, unknown: Iterable[tuple[Name, str, str]]) -> Scenario:
+        """The scenario, once the tables have said which names they do not know (name, what, hint); else all faults."""
+        strays = [(name.mark, Fault(str(name.mark), f"{name.key}: {what}", hint)) for name, what, hint in unknown]
+        faults = [fault for _, fault in sorted([*self.faults, *strays], key=lambda each: each[0])]
+        if faults or self.scenario is None:
+            raise InputError(faults)
+        return self.scenario
+
+
 def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Scenario:
     """The scenario in a YAML file.
 
     Raises InputError with every fault as `file:line:column`, and FileError when a file cannot be read.
     A file named by `like` must lie in or below the scenario's folder unless `allow_outside`.
     """
+    return read(path, allow_outside=allow_outside).judged(())
+
+
+def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Reading:
+    """As read_scenario, but with the faults in hand, so that those the tables find can join them."""
     path = Path(path)
     document = _read(path, turn=0)
     if "like" in document.values:
@@ -55,9 +91,19 @@ def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) 
     if not isinstance(result, Scenario):
         whole = ("like",) not in document.refused  # else what is missing may stand in the file that was not read
         document.note(each for each in result if whole or each.what != MISSING)
-    if isinstance(result, Scenario) and not document.faults:
-        return result
-    raise InputError(fault for _, fault in sorted(document.faults, key=lambda each: each[0]))
+    sound = result if isinstance(result, Scenario) and not document.faults else None
+    return Reading(sound, tuple(document.faults), tuple(_names(document)))
+
+
+def _names(document: Document) -> Iterator[Name]:
+    for key in NAME_LISTS:
+        section, last = key.split(".")
+        inside = document.values.get(section)
+        listed = inside.get(last) if isinstance(inside, dict) else None
+        for place, text in enumerate(listed if isinstance(listed, list | tuple) else ()):
+            mark = document.marks.get((section, last, place))
+            if isinstance(text, str) and mark is not None:
+                yield Name(key, text, mark)
 
 
 def _with_like(document: Document, path: Path, allow_outside: bool) -> Document:

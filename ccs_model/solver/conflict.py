@@ -1,14 +1,16 @@
 """Infeasibility, claim by claim: which claims clash, and how far each alone would have to give way.
 
-Each group of claims is made elastic by itself; where that mends the program, the group is part of the clash and the
-least relaxation is its price. The verdict "infeasible" itself is believed only when HiGHS without presolve agrees.
+Each group of claims is made elastic by itself; where that mends the program, the group is part of the clash and its
+least relaxation (to 0.01 %) is the price. The verdict "infeasible" itself is believed only when HiGHS without presolve
+agrees.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,16 +18,17 @@ from scipy import sparse
 
 from ccs_model.solver.highs import Highs, Outcome, SolverOptions
 from ccs_model.solver.matrix import Matrix
+from ccs_model.solver.whole import solve_whole
 
 _GIVES_WAY = 1e-6
+_LEAST_GAP = 1e-4
 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """One claim that clashes: its rows (index, how far each gives way, its limit) when it alone is relaxed."""
+    """One way to mend the program: the rows that give way, by claim, as (index, how far, the limit they had)."""
 
-    claim: str
-    rows: tuple[tuple[Any, float, float], ...]
+    rows: Mapping[str, tuple[tuple[Any, float, float], ...]]
 
 
 def point_without_presolve(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> Outcome:
@@ -35,26 +38,31 @@ def point_without_presolve(matrix: Matrix, options: SolverOptions, time_limit_s:
     return highs.run(time_limit_s, "second opinion")
 
 
-def clashing_claims(
-    matrix: Matrix, claims: Sequence[str], options: SolverOptions, deadline: float
+def ways_to_mend(
+    matrix: Matrix, groups: Sequence[tuple[str, ...]], options: SolverOptions, deadline: float
 ) -> tuple[Relaxation, ...]:
-    """Those of `claims` whose relaxation alone mends the program, each with its least relaxation."""
-    found = []
-    for claim in claims:
-        rows = matrix.rows_of(claim)
-        left = deadline - time.monotonic()
-        if not len(rows) or left <= 0:
+    """Those of `groups` of claims whose relaxation alone mends the program, each with its least relaxation.
+
+    A group is not tried when one of its claims already mends the program by itself.
+    """
+    found: list[Relaxation] = []
+    mended: set[str] = set()
+    for group in groups:
+        rows = np.concatenate([matrix.rows_of(claim) for claim in group])
+        if not len(rows) or mended & set(group) or time.monotonic() >= deadline:
             continue
-        outcome = Highs(_elastic(matrix, rows), options).run(left, f"relaxing {claim}")
-        if outcome.x is None or outcome.status == "infeasible":
+        highs = Highs(_elastic(matrix, rows), options)
+        doing = f"relaxing {' and '.join(group)}"
+        outcome = solve_whole(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, doing=doing).outcome
+        if outcome.x is None or outcome.status not in ("optimal", "limit"):
             continue
-        slack = outcome.x[len(matrix.lower) :]
-        given = [
-            (matrix.row_claims[row][1], float(amount), _limit(matrix, row))
-            for row, amount in zip(rows, slack, strict=True)
-            if amount > _GIVES_WAY
-        ]
-        found.append(Relaxation(claim, tuple(given)))
+        given: dict[str, list[tuple[Any, float, float]]] = {}
+        for row, amount in zip(rows, outcome.x[len(matrix.lower) :], strict=True):
+            if amount > _GIVES_WAY:
+                claim, index = matrix.row_claims[row]
+                given.setdefault(claim, []).append((index, float(amount), _limit(matrix, row)))
+        found.append(Relaxation(MappingProxyType({claim: tuple(rows) for claim, rows in given.items()})))
+        mended |= set(group)
     return tuple(found)
 
 

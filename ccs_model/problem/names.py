@@ -1,0 +1,56 @@
+"""Names of a scenario that only the tables can judge: provinces, plants, sites."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from os import PathLike
+
+from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.scenario import Scenario
+from ccs_model.scenario.read import NAME_LISTS, Name, read
+
+_LISTED = 12
+
+
+def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
+    """The scenario and the tables; what is wrong with the file and with its names is raised together, by line."""
+    reading = read(path, allow_outside=allow_outside)
+    inputs = load_inputs()
+    words = _judged([(name, name.key, name.text) for name in reading.names], inputs)
+    return reading.judged((name, what, hint) for name, what, hint in words if isinstance(name, Name)), inputs
+
+
+def unknown_names(scenario: Scenario, inputs: Inputs) -> Iterator[tuple[str, str, str]]:
+    """(place, what, hint) of every name of a scenario that the tables do not know."""
+    values = scenario.model_dump()
+    named = []
+    for key in NAME_LISTS:
+        section, last = key.split(".")
+        for i, text in enumerate(values[section][last]):
+            place = scenario.places.get(f"{key}[{i}]", scenario.places.get(key, key))
+            named.append((place, key, text))
+    for place, what, hint in _judged(named, inputs):
+        yield str(place), what, hint
+
+
+def _judged(named: Iterable[tuple[object, str, str]], inputs: Inputs) -> Iterator[tuple[object, str, str]]:
+    known = _known(inputs)
+    for subject, key, text in named:
+        what, there = known[key]
+        if text not in there:
+            near = get_close_matches(text, sorted(there), n=1)
+            some = ", ".join(sorted(there)[:_LISTED]) + (", …" if len(there) > _LISTED else "")
+            yield subject, f"{what} '{text}' is not in the tables", f"did you mean '{near[0]}'?" if near else some
+
+
+def _known(inputs: Inputs) -> dict[str, tuple[str, set[str]]]:
+    tables = [inputs["plants/steel"], inputs["plants/chemicals"]]
+    plants = {plant for table in tables for plant in table["plant"]}
+    sites = inputs["storage/sites"]
+    return {
+        "plants.provinces": ("province", {province for table in tables for province in table["province"]}),
+        "plants.leave_out": ("plant", plants),
+        "plants.must_fit": ("plant", plants),
+        "storage.sites": ("site or basin", set(sites["site"]) | set(sites["basin"])),
+    }
