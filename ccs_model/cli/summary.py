@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     from ccs_model.plan.plan import Plan
 
 SHOWN = 12
-NAME_WIDTH = 38
+NARROWEST_NAME, WIDEST_NAME = 18, 44
+# Where the width of the terminal is not known, as in a file.
+USUAL_WIDTH = 120
 
 
 def summary_text(plan: Plan, folder: Path) -> str:
@@ -50,9 +53,10 @@ def _retrofits(plan: Plan) -> str:
     currency = plan.problem.currency
     header = ("plant", "stream", "with", "from", "to", "captured", "avoided", "capex", "per t cap.", "per t av.")
     units = ("", "", "", "", "", "kt/y", "kt/y", f"mn {currency}", currency, currency)
+    names = [str(name) for name in plan.retrofits.head(SHOWN)["name"]]
     rows = [
         (
-            _cut(row.name, NAME_WIDTH),
+            "",
             row.stream.replace("_", " "),
             row.technology.replace("_", " ") + (f" ({row.size})" if row.size != "full" else ""),
             str(row.year),
@@ -65,6 +69,11 @@ def _retrofits(plan: Plan) -> str:
         )
         for row in plan.retrofits.head(SHOWN).itertuples(index=False)
     ]
+    others = _table([header, units, *rows], left=5).splitlines()
+    # The name takes what the other columns leave of the screen.
+    left = shutil.get_terminal_size((USUAL_WIDTH, 24)).columns - (max(map(_width, others)) - len(header[0]))
+    width = max(min(left, WIDEST_NAME), NARROWEST_NAME)
+    rows = [(_cut(name, width), *row[1:]) for name, row in zip(names, rows, strict=True)]
     text = _table([header, units, *rows], left=5)
     more = len(plan.retrofits) - SHOWN
     return text + (f"\n… and {more} more in plan.xlsx, sheet Retrofits" if more > 0 else "")

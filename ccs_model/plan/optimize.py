@@ -220,22 +220,42 @@ def _next_money(
     left = clock.deadline - time.monotonic()
     if budget is None or left <= 0:
         return None
-    more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
     highs = Highs(matrix, options)
-    highs.set_row(budget.row, -np.inf, budget.limit + more)
-    if problem.is_whole:
-        kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
-        highs.set_bounds(kept, np.ones(len(kept)), matrix.upper[kept])
     maximise = matrix.maximise[0]
+    if not problem.is_whole:
+        return _slopes(problem, matrix, highs, budget, chosen, value, clock)
+    more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
+    highs.set_row(budget.row, -np.inf, budget.limit + more)
+    kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
+    highs.set_bounds(kept, np.ones(len(kept)), matrix.upper[kept])
     again = solve_whole(
         highs, maximise=maximise, gap=NEXT_MONEY_GAP, deadline=clock.deadline, doing="the next money"
     ).outcome
     if again.x is None or again.status != "optimal":
         return None
-    after = _point(problem, matrix, snapped(matrix, again.x)).build.sum(axis=1)
-    before = _point(problem, matrix, chosen).build.sum(axis=1)
-    entering = problem.routes["plant"][after > before + BUILT]
-    return NextMoney(more, float(again.objective) - value, tuple(sorted(set(entering))))
+    return NextMoney(more, float(again.objective) - value, _entering(problem, matrix, chosen, again.x))
+
+
+def _slopes(
+    problem: Problem, matrix: Matrix, highs: Highs, budget: _BudgetRow, chosen: Floats, value: float, clock: _Clock
+) -> NextMoney | None:
+    """Both slopes of a fractional plan: what a million more buys, and what the last million bought."""
+    step = min(1.0, budget.limit) or 1.0
+    highs.set_row(budget.row, -np.inf, budget.limit + step)
+    up = highs.run(clock.deadline - time.monotonic(), "the next million")
+    highs.set_row(budget.row, -np.inf, max(budget.limit - step, 0.0))
+    down = highs.run(clock.deadline - time.monotonic(), "the last million")
+    if up.x is None or down.x is None or up.status != "optimal" or down.status != "optimal":
+        return None
+    last = (value - down.objective) / step if budget.limit > 0 else None
+    return NextMoney(step, float(up.objective) - value, _entering(problem, matrix, chosen, up.x), last)
+
+
+def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -> tuple[str, ...]:
+    """Plants with a route that is built, or built more of, in `after`."""
+    was = _point(problem, matrix, before).build.sum(axis=1)
+    now = _point(problem, matrix, snapped(matrix, after)).build.sum(axis=1)
+    return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))
 
 
 def _assemble(

@@ -50,11 +50,13 @@ class NextMoney:
     """What more money would buy, found by solving again with the plan's retrofits kept.
 
     `more_mn` was added to the budget; `abatement_kt` is gained over the horizon, and the names enter.
+    `last_kt_per_mn` is what the last million bought, for fractional plans: at a breakpoint the two slopes differ.
     """
 
     more_mn: float
     abatement_kt: float
     plants: tuple[str, ...]
+    last_kt_per_mn: float | None = None
 
     @property
     def kt_per_mn(self) -> float:

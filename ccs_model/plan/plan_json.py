@@ -25,6 +25,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
             "abatement_kt": next_money.abatement_kt,
             "abatement_kt_per_mn": next_money.kt_per_mn,
             "plants_entering": list(next_money.plants),
+            "last_abatement_kt_per_mn": next_money.last_kt_per_mn,
             "how": "solved again with the plan's retrofits kept" if problem.is_whole else "solved again",
         }
     zones = records(plan.zones)

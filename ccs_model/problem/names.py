@@ -24,14 +24,14 @@ def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> t
 def unknown_names(scenario: Scenario, inputs: Inputs) -> Iterator[tuple[str, str, str]]:
     """(place, what, hint) of every name of a scenario that the tables do not know."""
     values = scenario.model_dump()
-    named = []
+    named: list[tuple[object, str, str]] = []
     for key in NAME_LISTS:
         section, last = key.split(".")
         for i, text in enumerate(values[section][last]):
             place = scenario.places.get(f"{key}[{i}]", scenario.places.get(key, key))
             named.append((place, key, text))
-    for place, what, hint in _judged(named, inputs):
-        yield str(place), what, hint
+    for subject, what, hint in _judged(named, inputs):
+        yield str(subject), what, hint
 
 
 def _judged(named: Iterable[tuple[object, str, str]], inputs: Inputs) -> Iterator[tuple[object, str, str]]:

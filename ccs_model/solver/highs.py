@@ -124,6 +124,7 @@ class Highs:
     ) -> None:
         self.matrix = matrix
         self.options = options
+        self.costs = matrix.costs[0]
         self._n_columns = len(matrix.lower)
         self._progress = progress
         self._doing = ""
@@ -146,6 +147,7 @@ class Highs:
 
     def set_objective(self, costs: Floats, *, maximise: bool) -> None:
         """Make `costs` the objective."""
+        self.costs = np.asarray(costs, dtype=float)
         every = np.arange(self._n_columns, dtype=np.int32)
         self._must(self._highs.changeColsCost(self._n_columns, every, np.asarray(costs, dtype=float)))
         sense = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize

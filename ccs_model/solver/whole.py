@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model.solver.highs import Highs, Outcome, gap_share
+from ccs_model.solver.matrix import Matrix
+from ccs_model.solver.residuals import residuals
 
 Floats = npt.NDArray[np.float64]
 CORE_COLUMNS = 2_000
@@ -64,11 +66,13 @@ def solve_whole(
     inside = np.zeros(len(whole), dtype=bool)
     inside[order[allowed[order]][:CORE_COLUMNS]] = True
     inside |= allowed & ~removable
+    if start is None:
+        start = _rounded_down(matrix, relaxation.x)
     if start is not None:
         inside |= start[whole] > 0.5
     highs.set_whole(True)
     highs.set_option("mip_rel_gap", gap)
-    best: Outcome | None = None
+    best = _in_hand(highs, start, relaxation.objective)
     point = start
     while True:
         _leave_out(highs, whole, inside)
@@ -96,6 +100,20 @@ def solve_whole(
         point = outcome.x
     _leave_out(highs, whole, np.ones(len(whole), dtype=bool))
     return WholeOutcome(best if best is not None else replace(outcome, bound=relaxation.objective), relaxation)
+
+
+def _rounded_down(matrix: Matrix, x: Floats) -> Floats | None:
+    """The relaxation's point with whole columns rounded down and the others at 0, if that keeps every row."""
+    down = np.where(matrix.is_whole, np.floor(x + 1e-9), 0.0)
+    point = np.clip(down, matrix.lower, matrix.upper)
+    return point if residuals(matrix, point).hold else None
+
+
+def _in_hand(highs: Highs, start: Floats | None, bound: float) -> Outcome | None:
+    """The starting plan as an outcome, for when time runs out before a better one is found."""
+    if start is None:
+        return None
+    return Outcome("limit", float(highs.costs @ start), bound, start, None, None)
 
 
 def _leave_out(highs: Highs, whole: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_]) -> None:
