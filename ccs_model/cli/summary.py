@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
 SHOWN = 12
 NARROWEST_NAME, WIDEST_NAME = 18, 44
+PART_SIGN = {"quarter": "¼", "half": "½"}
 # Where the width of the terminal is not known, as in a file.
 USUAL_WIDTH = 120
+WIDEST_TEXT = 140
 
 
 def summary_text(plan: Plan, folder: Path) -> str:
@@ -28,7 +31,7 @@ def _headline(plan: Plan) -> str:
     lines = [problem.name]
     question = " ".join(problem.scenario.question.split())
     if question:
-        lines.append(question)
+        lines.append(textwrap.fill(question, _columns()))
     if not totals["n_retrofits"]:
         lines.append(f"\nNothing is built: a budget of {_mn(plan, totals['budget_mn'])} buys no retrofit.")
         return "\n".join(lines)
@@ -51,14 +54,25 @@ def _retrofits(plan: Plan) -> str:
     if plan.retrofits.empty:
         return ""
     currency = plan.problem.currency
-    header = ("plant", "stream", "with", "from", "to", "captured", "avoided", "capex", "per t cap.", "per t av.")
-    units = ("", "", "", "", "", "kt/y", "kt/y", f"mn {currency}", currency, currency)
+    header = (
+        "plant",
+        "stream",
+        "with",
+        "from",
+        "to",
+        "captured",
+        "avoided",
+        "capex",
+        f"{currency} per t",
+        f"{currency} per t",
+    )
+    units = ("", "", "", "", "", "kt/y", "kt/y", f"mn {currency}", "captured", "avoided")
     names = [str(name) for name in plan.retrofits.head(SHOWN)["name"]]
     rows = [
         (
             "",
             row.stream.replace("_", " "),
-            row.technology.replace("_", " ") + (f" ({row.size})" if row.size != "full" else ""),
+            f"{row.technology.replace('_', ' ')} {PART_SIGN.get(row.size, '')}".strip(),
             str(row.year),
             row.site,
             f"{row.captured_ktpa:,.0f}",
@@ -71,7 +85,7 @@ def _retrofits(plan: Plan) -> str:
     ]
     others = _table([header, units, *rows], left=5).splitlines()
     # The name takes what the other columns leave of the screen.
-    left = shutil.get_terminal_size((USUAL_WIDTH, 24)).columns - (max(map(_width, others)) - len(header[0]))
+    left = _columns() - (max(map(_width, others)) - len(header[0]))
     width = max(min(left, WIDEST_NAME), NARROWEST_NAME)
     rows = [(_cut(name, width), *row[1:]) for name, row in zip(names, rows, strict=True)]
     text = _table([header, units, *rows], left=5)
@@ -118,10 +132,11 @@ def _money(plan: Plan) -> str:
     if bought is not None and bought.more_mn:
         entering = plan.problem.plants.set_index("plant")["name"]
         names = ", ".join(str(entering[plant]) for plant in bought.plants[:3]) or "no further plant"
-        lines.append(
+        text = (
             f"The next million buys about {bought.kt_per_mn:,.1f} kt CO2 avoided over the horizon "
             f"({_mn(plan, bought.more_mn)} more: {bought.abatement_kt:,.0f} kt; {names})."
         )
+        lines.append(textwrap.fill(text, _columns()))
     price = plan.relaxation.abatement_per_budget_kt_per_mn
     if price is not None and plan.problem.is_whole:
         lines.append(f"In the linear program the budget's shadow price is {price:,.1f} kt per million.")
@@ -132,6 +147,10 @@ def _files(plan: Plan, folder: Path) -> str:
     checks = plan.checks
     held = f"{int(checks['holds'].sum())} of {len(checks)} checks hold"
     return f"{held}. Files: {folder}\n  plan.xlsx (workbook), plan.json, tables/*.csv, manifest.json"
+
+
+def _columns() -> int:
+    return min(shutil.get_terminal_size((USUAL_WIDTH, 24)).columns, WIDEST_TEXT)
 
 
 def _mn(plan: Plan, amount: float | int | None) -> str:
