@@ -1,0 +1,76 @@
+"""What may stand in a cell, and how wide it looks."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from numbers import Real
+
+import pandas as pd
+
+from ccs_model.errors import CcsModelError
+from ccs_model.units import unit_of
+
+MOST_CHARACTERS = 32_767
+FORMULA_STARTS = ("=", "+", "-", "@")
+
+# Formats of numbers without a unit: years, counts, plain factors, and what is left over when two figures agree.
+YEAR_FORMAT, COUNT_FORMAT, FACTOR_FORMAT = "0", "#,##0", "#,##0.0##"
+RESIDUAL_FORMAT = "0.0E+00"
+_NOT_XML = frozenset("\ufffe\uffff")
+
+
+def number_format(name: str, value: float) -> str:
+    """The number format of a quantity, from its unit; without one, from whether it is a year or a whole number."""
+    unit = unit_of(name)
+    if unit is not None:
+        return unit.number_format
+    if name == "year" or name.endswith("_year"):
+        return YEAR_FORMAT
+    return COUNT_FORMAT if value == int(value) else FACTOR_FORMAT
+
+
+def is_missing(value: object) -> bool:
+    """None, NaN and their kin."""
+    return value is None or (not isinstance(value, str) and bool(pd.isna(value)))
+
+
+def checked_number(value: Real, where: str) -> float:
+    """A finite number; anything else would be an empty or a broken cell, so it is refused."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise CcsModelError(f"{where}: {number} cannot be written")
+    # Adding zero turns -0.0, which some programs print with its sign, into 0.0.
+    return number + 0.0
+
+
+def checked_text(text: str, where: str) -> str:
+    """Text that a cell can hold: no control characters, and cut at the length that Excel takes."""
+    for sign in text:
+        if (unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\t") or sign in _NOT_XML:
+            raise CcsModelError(f"{where}: holds the character U+{ord(sign):04X}, which a workbook cannot hold")
+    # Excel counts UTF-16 units, so that an emoji is two.
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * MOST_CHARACTERS:
+        return text
+    return units[: 2 * (MOST_CHARACTERS - 1)].decode("utf-16-le", errors="ignore") + "…"
+
+
+def quoted(text: str) -> dict[str, object]:
+    """The format of text that looks like a formula: it keeps being text when a reader edits its cell."""
+    return {"quote_prefix": True} if text.startswith(FORMULA_STARTS) else {}
+
+
+def text_width(text: str) -> int:
+    """Width of the widest line in columns of a Latin letter; wide East Asian characters count double."""
+    return max(sum(1 + (unicodedata.east_asian_width(sign) in "WF") for sign in line) for line in text.split("\n"))
+
+
+def shown(value: float, form: str) -> str:
+    """A number about as a spreadsheet prints it in `form`: only its width matters."""
+    if "E" in form:
+        return f"{value:.1E}"
+    digits = len(form.partition(".")[2].rstrip("%"))
+    if form.endswith("%"):
+        return f"{100 * value:.{digits}f}%"
+    return f"{value:,.{digits}f}" if "," in form else f"{value:.{digits}f}"

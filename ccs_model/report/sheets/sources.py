@@ -1,0 +1,62 @@
+"""Sources: every reference, its licence, and which tables use it."""
+
+from __future__ import annotations
+
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import records
+from ccs_model.report import published_bands
+from ccs_model.report.sheet import Page, Sheet
+from ccs_model.report.style import OBSERVED
+from ccs_model.report.table import Column
+
+# Licences that ask for the author to be named wherever the data go.
+_NAMED_BY_LICENCE = ("CC BY", "ECL")
+
+
+def write_sources(sheet: Sheet, plan: Plan) -> None:
+    """References with their use, then the lines that licences ask for."""
+    inputs = plan.problem.inputs
+    references = records(inputs["references"])
+    used_by = {
+        str(row["reference"]): ", ".join(
+            name
+            for name, table in inputs.tables.items()
+            if name != "references" and "reference" in table and (table["reference"] == row["reference"]).any()
+        )
+        for row in references
+    }
+    rows = [{**row, "used_by": used_by[str(row["reference"])]} for row in references]
+    rows.append(
+        {
+            "reference": "ACCA21",
+            "citation": published_bands.CITATION,
+            "where": "",
+            "licence": "facts with citation",
+            "use": f"bands of capture cost to compare with; {published_bands.NOTE}",
+            "used_by": "sheet Economics",
+        }
+    )
+    sheet.title("Sources")
+    sheet.paragraph("Each number of the tables names its reference; here is what the names stand for.")
+    sheet.table(
+        [
+            Column("reference", OBSERVED, widest=20),
+            Column("citation", OBSERVED, widest=60),
+            Column("where", OBSERVED, widest=36),
+            Column("licence", OBSERVED, widest=20),
+            Column("use", OBSERVED, label="What of it is used", widest=34),
+            Column("used_by", OBSERVED, label="Tables that use it", widest=30),
+        ],
+        rows,
+        main=True,
+    )
+    sheet.section("Attributions")
+    for row in references:
+        if str(row["licence"]).startswith(_NAMED_BY_LICENCE):
+            where = f", {row['where']}" if row["where"] else ""
+            sheet.paragraph(
+                f"{row['citation']}{where}: {row['licence']}; changed here: selected, converted and put together."
+            )
+
+
+SOURCES = Page("Sources", "Every reference with its licence and the tables that use it; attributions.", write_sources)

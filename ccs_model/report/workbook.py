@@ -1,0 +1,108 @@
+"""Plan → workbook. Written whole or not at all, and the same plan gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+from datetime import datetime
+from pathlib import Path
+
+import xlsxwriter
+
+import ccs_model
+from ccs_model.errors import FileError
+from ccs_model.plan.plan import Plan
+from ccs_model.report.sheet import Page, Sheet
+from ccs_model.report.sheets.assumptions import ASSUMPTIONS
+from ccs_model.report.sheets.checks import CHECKS
+from ccs_model.report.sheets.cover import COVER
+from ccs_model.report.sheets.economics import ECONOMICS
+from ccs_model.report.sheets.inputs import INPUTS
+from ccs_model.report.sheets.later import (
+    CALIBRATION,
+    CASH_FLOW,
+    DATA,
+    FRONTIER,
+    MACC,
+    SERIES,
+    STORAGE,
+    TRANSPORT,
+    UNCERTAINTY,
+)
+from ccs_model.report.sheets.plants import PLANTS
+from ccs_model.report.sheets.retrofits import RETROFITS
+from ccs_model.report.sheets.run_log import RUN_LOG
+from ccs_model.report.sheets.sources import SOURCES
+from ccs_model.report.sheets.summary import SUMMARY
+from ccs_model.report.sheets.technologies import TECHNOLOGIES
+from ccs_model.report.style import Styles
+
+SHEETS: tuple[Page, ...] = (
+    COVER,
+    SUMMARY,
+    INPUTS,
+    SERIES,
+    PLANTS,
+    TECHNOLOGIES,
+    TRANSPORT,
+    STORAGE,
+    RETROFITS,
+    ECONOMICS,
+    CASH_FLOW,
+    MACC,
+    FRONTIER,
+    UNCERTAINTY,
+    CALIBRATION,
+    CHECKS,
+    DATA,
+    SOURCES,
+    ASSUMPTIONS,
+    RUN_LOG,
+)
+
+# In memory, XlsxWriter dates the parts of the archive 1 January 1980; text is never taken for anything but text.
+_OPTIONS = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "nan_inf_to_errors": False,
+}
+_CREATED = datetime(2000, 1, 1)
+
+
+def write_workbook(plan: Plan, path: Path) -> Path:
+    """Write the workbook. Raises FileError when it cannot be written; a workbook that was there then stays."""
+    content = workbook_bytes(plan)
+    path = Path(path)
+    # Beside the target, so that the last step is a rename within one file system.
+    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        made.write_bytes(content)
+        made.replace(path)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be written: {error.strerror or error} (is it open elsewhere?)") from error
+    finally:
+        made.unlink(missing_ok=True)
+    return path
+
+
+def workbook_bytes(plan: Plan) -> bytes:
+    """The workbook as bytes."""
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, _OPTIONS)
+    book.set_properties(
+        {
+            "title": plan.problem.name,
+            "subject": "Which carbon-capture retrofits to build, when and with what",
+            "author": f"ccs-model {ccs_model.__version__}",
+            "created": _CREATED,
+        }
+    )
+    styles = Styles(book)
+    for page in SHEETS:
+        sheet = Sheet(book.add_worksheet(page.name), styles, plan, SHEETS)
+        page.write(sheet, plan)
+        sheet.finish()
+    book.close()
+    return out.getvalue()

@@ -1,0 +1,47 @@
+"""Small plans, each solved once a session, and their workbooks as openpyxl reads them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.workbook import Workbook
+
+import ccs_model as ccs
+from ccs_model.plan.plan import Plan
+
+
+def _solved(total_mn: float) -> Plan:
+    return ccs.optimize(
+        ccs.Scenario.from_dict(
+            {
+                "name": "Large works of Shanxi",
+                "question": "Which works,\nand when?",
+                "years": [2026, 2030],
+                "plants": {"provinces": ["Shanxi"], "emitting_at_least_ktpa": 1000},
+                "budget": {"total_mn": total_mn, "ceiling_mn": {2026: total_mn}},
+                "solver": {"gap_share": 0.05},
+            }
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def plan() -> Plan:
+    return _solved(3000.0)
+
+
+@pytest.fixture(scope="session")
+def empty_plan() -> Plan:
+    return _solved(0.0)
+
+
+@pytest.fixture(scope="session")
+def book(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Workbook:
+    return read_back(plan, tmp_path_factory.mktemp("book"))
+
+
+def read_back(plan: Plan, folder: Path) -> Workbook:
+    """The workbook of a plan, written and read again."""
+    return openpyxl.load_workbook(plan.to_excel(folder / "plan.xlsx"))

@@ -1,0 +1,162 @@
+"""Single sheets: their figures are the plan's, in the units and formats that the names say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from openpyxl.workbook import Workbook
+
+from ccs_model.plan.plan import Plan
+from ccs_model.report.cells import number_format
+from ccs_model.report.published_bands import PURE_COAL_CHEMICAL, STEEL, band_of
+from ccs_model.report.sheets.summary import TOTALS_MEAN
+from ccs_model.report.style import CELL_CLASSES
+from ccs_model.units import unit_of, unit_text
+from tests.report.conftest import read_back
+from tests.report.reading import main_table, row_that_starts, texts
+
+
+def test_cover_tells_answer_status_checks_and_classes(book: Workbook) -> None:
+    every = texts(book["Cover"])
+    assert "Which works, and when?" in every
+    assert any("the plan fits" in text and "kt/y" in text for text in every)
+    assert any("it is proven that no plan avoids more than" in text for text in every)
+    assert any(text.startswith("All ") and text.endswith("checks hold.") for text in every)
+    assert {kind.letter for kind in CELL_CLASSES} <= set(every)
+
+
+def test_retrofits_hold_the_plan_and_its_totals(plan: Plan, book: Workbook) -> None:
+    sheet, names = book["Retrofits"], list(plan.retrofits.columns)
+    rows = main_table(sheet)
+    assert [row[0].value for row in rows] == list(plan.retrofits["plant"])
+    total = dict(zip(names, row_that_starts(sheet, "Total"), strict=False))
+    for name, value in plan.totals.items():
+        if name in total:
+            assert total[name].value == pytest.approx(value, rel=1e-12), name
+
+
+def test_numbers_of_retrofits_have_the_format_of_their_suffix(plan: Plan, book: Workbook) -> None:
+    sheet = book["Retrofits"]
+    units = next(sheet.iter_rows(min_row=sheet[sheet.auto_filter.ref.split(":")[0]].row))
+    n_numbers = 0
+    for at, name in enumerate(plan.retrofits.columns):
+        assert (units[at].value or "") == unit_text(name, "CNY", 2024)
+        for row in main_table(sheet):
+            if row[at].data_type == "n" and row[at].value is not None:
+                n_numbers += 1
+                unit = unit_of(name)
+                expected = unit.number_format if unit else number_format(name, row[at].value)
+                assert row[at].number_format == expected, name
+    assert n_numbers >= 15 * len(plan.retrofits)
+
+
+def test_wide_sheets_are_frozen_filtered_and_repeat_their_head(book: Workbook) -> None:
+    for name in ("Plants", "Technologies", "Retrofits", "Economics", "Checks", "Sources", "Assumptions"):
+        sheet = book[name]
+        assert sheet.freeze_panes, name
+        assert sheet.auto_filter.ref, name
+        assert sheet.print_title_rows, name
+    for sheet in book:
+        assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert sheet.page_setup.fitToWidth in (None, 1)
+        assert sheet.oddFooter.left.text == "&A"
+
+
+def test_economics_adds_up(plan: Plan, book: Workbook) -> None:
+    sheet = book["Economics"]
+    head = sheet[sheet.auto_filter.ref.split(":")[0]].row
+    labels = [cell.value for cell in sheet[head - 1]]
+    at = {text: labels.index(text) for text in labels if text}
+    parts = [
+        "Capture capital", "Capture fixed O&M", "Consumables", "Heat", "Capture power",
+        "Pipe capital", "Pipe fixed O&M", "Booster power", "Storage",
+    ]  # fmt: skip
+    for row in main_table(sheet):
+        cost = sum(row[at[part]].value for part in parts)
+        assert row[at["Cost, all of it"]].value == pytest.approx(cost, rel=1e-12)
+        avoided = row[at["Avoided at full load"]].value
+        assert row[at["Avoidance cost"]].value == pytest.approx(cost * 1000 / avoided, rel=1e-9)
+        assert row[at["Capture cost against it"]].value in ("inside", "below", "above", "no band")
+
+
+def test_a_plan_in_other_money_is_not_held_against_the_bands(plan: Plan, tmp_path: Path) -> None:
+    dollars = replace(plan, problem=replace(plan.problem, currency="USD"))
+    every = texts(read_back(dollars, tmp_path)["Economics"])
+    assert "Capture cost against it" not in every
+    assert any("is not held against them" in text for text in every)
+
+
+def test_bands_cover_what_they_say() -> None:
+    assert band_of("steel", "flue_gas", "") is STEEL
+    assert band_of("chemicals", "product_grade", "coal") is PURE_COAL_CHEMICAL
+    assert band_of("chemicals", "tail_gas", "coal") is None
+    assert band_of("chemicals", "product_grade", "natural_gas") is None
+    assert [STEEL.place(cost) for cost in (347.9, 348.0, 560.0, 560.1)] == ["below", "inside", "inside", "above"]
+
+
+def test_every_plant_is_fitted_free_or_told_why_not(plan: Plan, book: Workbook) -> None:
+    rows = main_table(book["Plants"])
+    assert len(rows) == len(plan.problem.plants)
+    labels = [cell.value for cell in book["Plants"][rows[0][0].row - 2]]
+    may, why = labels.index("May be fitted"), labels.index("Why not")
+    assert all((row[may].value == "yes") != bool(row[why].value) for row in rows)
+
+
+def test_summary_explains_every_total(plan: Plan, book: Workbook) -> None:
+    assert set(plan.totals) <= set(TOTALS_MEAN)
+    assert row_that_starts(book["Summary"], "Captured")[1].value == plan.totals["captured_ktpa"]
+    assert row_that_starts(book["Summary"], "Budget")[2].value == "million CNY 2024"
+
+
+def test_inputs_say_where_each_value_came_from(book: Workbook) -> None:
+    given = row_that_starts(book["Inputs"], "budget.total_mn")
+    assert [cell.value for cell in given[1:5]] == [3000, "million CNY 2024", "I", "given in Python"]
+    assert row_that_starts(book["Inputs"], "budget.ceiling_mn.2026")[1].value == 3000
+    assert row_that_starts(book["Inputs"], "transport.detour")[4].value == "default"
+
+
+def test_checks_say_in_words_what_the_colour_says(plan: Plan, tmp_path: Path) -> None:
+    checks = plan.checks.copy()
+    checks.loc[0, "holds"] = False
+    book = read_back(replace(plan, checks=checks), tmp_path)
+    verdicts = [row[1] for row in main_table(book["Checks"])]
+    assert [cell.value for cell in verdicts] == ["does not hold", *["holds"] * (len(checks) - 1)]
+    assert verdicts[0].fill.fgColor.rgb != verdicts[1].fill.fgColor.rgb
+    assert any(text.startswith("1 of ") for text in texts(book["Cover"]))
+
+
+def test_every_reference_in_use_is_listed_with_its_tables(plan: Plan, book: Workbook) -> None:
+    rows = {row[0].value: row[5].value for row in main_table(book["Sources"])}
+    for name, table in plan.problem.inputs.tables.items():
+        if name != "references" and "reference" in table:
+            for reference in set(table["reference"]):
+                assert name in rows[reference]
+    assert any("Global Energy Monitor" in text and "CC BY 4.0" in text for text in texts(book["Sources"]))
+
+
+def test_every_assumed_row_is_counted(plan: Plan, book: Workbook) -> None:
+    counted: dict[str, int] = {}
+    for row in main_table(book["Assumptions"]):
+        counted[row[0].value] = counted.get(row[0].value, 0) + row[5].value
+    for name, table in plan.problem.inputs.tables.items():
+        if "quality" in table:
+            assumed = int((table["quality"] == "assumed").sum())
+            if "assumed_columns" in table:
+                assumed += int(((table["assumed_columns"] != "") & (table["quality"] != "assumed")).sum())
+            assert counted.get(name, 0) == assumed, name
+
+
+def test_run_log_holds_the_hash_of_every_table(plan: Plan, book: Workbook) -> None:
+    every = texts(book["RunLog"])
+    assert set(plan.problem.inputs.sha256.values()) <= set(every)
+    assert "scenario.resolved.yaml" in every
+
+
+def test_an_empty_plan_says_that_nothing_is_built_and_why(empty_plan: Plan, tmp_path: Path) -> None:
+    book = read_back(empty_plan, tmp_path)
+    for name in ("Cover", "Retrofits", "Economics"):
+        assert any("Nothing is built, because the budget is 0" in text for text in texts(book[name])), name
+    assert row_that_starts(book["Summary"], "Capture cost")[1].value is None
