@@ -55,6 +55,7 @@ SECOND_STAGE_TIME_SHARE = 1 / 3
 # What more money would buy is asked for this share of the budget, and at least a million.
 NEXT_MONEY_SHARE = 0.01
 NEXT_MONEY_GAP = 1e-4
+NEXT_MONEY_NODES = 200
 # Room for writing the run folder within the time limit.
 SOLVING_SHARE = 0.95
 
@@ -224,6 +225,8 @@ def _next_money(
     maximise = matrix.maximise[0]
     if not problem.is_whole:
         return _slopes(problem, matrix, highs, budget, chosen, value, clock)
+    # A limit of nodes, not of time, so that the answer repeats.
+    highs.set_option("mip_max_nodes", NEXT_MONEY_NODES)
     more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
     highs.set_row(budget.row, -np.inf, budget.limit + more)
     kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
@@ -231,7 +234,7 @@ def _next_money(
     again = solve_whole(
         highs, maximise=maximise, gap=NEXT_MONEY_GAP, deadline=clock.deadline, doing="the next money"
     ).outcome
-    if again.x is None or again.status != "optimal":
+    if again.x is None or time.monotonic() >= clock.deadline:
         return None
     return NextMoney(more, float(again.objective) - value, _entering(problem, matrix, chosen, again.x))
 

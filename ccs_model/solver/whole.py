@@ -6,7 +6,7 @@ the smallest loss is solved first. Any plan outside the core is no better than
     relaxation − the smallest loss of a column left out,
 
 so that, with the core's own bound, is a bound of the whole program. Where it does not close the gap, every column that
-could still beat the best plan joins and the program is solved again, from that plan.
+could still beat the best plan by more than the gap joins and the program is solved again, from that plan.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.residuals import residuals
 
 Floats = npt.NDArray[np.float64]
-CORE_COLUMNS = 2_000
+CORE_COLUMNS = 500
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,8 +90,9 @@ def solve_whole(
         # No better than the relaxation, and no worse than the plan in hand, which is itself attained.
         bound = max(min(max(sign * outcome.bound, reachable), sign * relaxation.objective), sign * outcome.objective)
         best = replace(outcome, bound=sign * bound)
-        # Whoever could still beat the plan in hand joins.
-        joining = allowed & ~inside & (sign * relaxation.objective - loss > sign * outcome.objective)
+        # Whoever could still beat the plan in hand by more than the gap joins.
+        enough = sign * outcome.objective + gap * abs(outcome.objective)
+        joining = allowed & ~inside & (sign * relaxation.objective - loss > enough)
         closed = gap_share(best.bound, best.objective) <= gap
         if closed or outcome.status == "limit" or not joining.any():
             best = replace(best, status="optimal" if closed else "limit")

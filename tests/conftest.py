@@ -1,0 +1,130 @@
+"""Fixtures that several rooms share: the shipped tables, and small questions that are answered in a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import settings
+
+from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.plan.optimize import solve
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem, pose
+from ccs_model.scenario import Scenario
+
+# The same examples in every run: what fails, fails again.
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.load_profile("repeatable")
+
+# Five coal-chemical plants of Shanxi, two periods of five years, solved to the end.
+SMALL: Mapping[str, Any] = MappingProxyType(
+    {
+        "name": "Small",
+        "years": [2026, 2031],
+        "plants": {"inventory": ["chemicals"], "provinces": ["Shanxi"], "emitting_at_least_ktpa": 1_200},
+        "budget": {"total_mn": 900},
+        "solver": {"gap_share": 0.0, "threads": 1},
+    }
+)
+# One ammonia plant of Hebei, its pure vent, one site.
+ONE_VENT: Mapping[str, Any] = MappingProxyType(
+    {
+        "name": "One vent",
+        "plants.provinces": ["Hebei"],
+        "plants.emitting_at_least_ktpa": 1_650,
+        "plants.leave_out": ["NH3_29", "NH3_80"],
+        "capture.technologies": ["compression"],
+        "storage.sites": ["jinxian_sag"],
+    }
+)
+# One steel works of Hebei with plain amine, one site; the longest pipe is about 50 km.
+ONE_MILL: Mapping[str, Any] = MappingProxyType(
+    {
+        "name": "One mill",
+        "plants.inventory": ["steel"],
+        "plants.provinces": ["Hebei"],
+        "plants.emitting_at_least_ktpa": 20_000,
+        "capture.technologies": ["amine"],
+        "storage.sites": ["nanpu"],
+        "budget.total_mn": 3_000,
+    }
+)
+
+Changes = Mapping[str, Any]
+
+
+@pytest.fixture(scope="session")
+def inputs() -> Inputs:
+    """The shipped tables."""
+    return load_inputs()
+
+
+@pytest.fixture(scope="session")
+def small() -> Callable[..., Scenario]:
+    """A small scenario with changes by dotted key."""
+
+    def made(*changes: Changes) -> Scenario:
+        merged = {key: value for each in changes for key, value in each.items()}
+        return Scenario.from_dict(SMALL).with_changes(merged)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def posed(inputs: Inputs, small: Callable[..., Scenario]) -> Callable[..., Problem]:
+    """The problem of a small scenario with changes; `tables` stands in for the shipped ones."""
+
+    def made(*changes: Changes, tables: Inputs | None = None) -> Problem:
+        return pose(small(*changes), tables or inputs)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def solved(posed: Callable[..., Problem]) -> Callable[..., Plan]:
+    """The plan of a small scenario with changes."""
+
+    def made(*changes: Changes, tables: Inputs | None = None) -> Plan:
+        return solve(posed(*changes, tables=tables))
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def small_plan(solved: Callable[..., Plan]) -> Plan:
+    """The whole plan of the small scenario."""
+    return solved()
+
+
+@pytest.fixture(scope="session")
+def with_tables(inputs: Inputs) -> Callable[..., Inputs]:
+    """The shipped tables with some frames replaced."""
+
+    def made(frames: Mapping[str, pd.DataFrame]) -> Inputs:
+        return Inputs(MappingProxyType({**inputs.tables, **frames}), inputs.sha256, inputs.folder_name)
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def shuffled(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Inputs:
+    """The shipped tables, the rows of each in another order."""
+    return with_tables(
+        {name: frame.sample(frac=1, random_state=17).reset_index(drop=True) for name, frame in inputs.tables.items()}
+    )
+
+
+@pytest.fixture(scope="session")
+def one_vent() -> Changes:
+    """Changes that leave one ammonia plant with its product-grade vent, one technology and one site."""
+    return ONE_VENT
+
+
+@pytest.fixture(scope="session")
+def one_mill() -> Changes:
+    """Changes that leave one steel works with plain amine and one site."""
+    return ONE_MILL

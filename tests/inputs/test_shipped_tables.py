@@ -1,0 +1,183 @@
+"""What ships: totals, names, places, references, units."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+from ccs_model.inputs import Inputs
+from ccs_model.inputs.dictionary import Column, read_dictionary
+from ccs_model.inputs.places import km_outside_province
+from ccs_model.paths import data_folder
+from ccs_model.units import unit_of
+
+COLUMNS = [column for columns in read_dictionary().values() for column in columns]
+QUALITIES = {"measured", "reported", "estimated", "assumed"}
+# Years, counts, indices and exponents carry no unit; factors and limits say theirs in the row's name.
+WITHOUT_UNIT = {
+    "year", "start_year", "closing_year", "price_year", "first_year",
+    "n_blast_furnaces", "n_wells_max", "readiness_level",
+    "price_index", "cny_per_unit", "scale_exponent", "gas_exponent",
+    "value", "low", "high",
+}  # fmt: skip
+
+
+def named(column: Column) -> str:
+    return f"{column.table}.{column.name}"
+
+
+# GEM tracker: 224.2 and 62.8 Mt/y operating, those announced to retire included.
+@pytest.mark.parametrize(("province", "mt"), [("Hebei", 224.2), ("Shanxi", 62.8)])
+def test_operating_crude_steel(inputs: Inputs, province: str, mt: float) -> None:
+    steel = inputs["plants/steel"]
+    steel = steel[(steel["province"] == province) & steel["status"].str.startswith("operating")]
+    assert steel["crude_steel_ktpa"].sum() / 1_000 == pytest.approx(mt, abs=0.05)
+    # Routes sum to the whole, plant by plant.
+    parts = steel[["bof_steel_ktpa", "eaf_steel_ktpa"]].fillna(0).sum(axis=1)
+    assert (parts - steel["crude_steel_ktpa"].fillna(0)).abs().max() < 1
+
+
+# Rows of the tracker in every status; 56 and 22 of them operate.
+@pytest.mark.parametrize(("province", "rows", "operating"), [("Hebei", 83, 56), ("Shanxi", 26, 22)])
+def test_steel_works(inputs: Inputs, province: str, rows: int, operating: int) -> None:
+    steel = inputs["plants/steel"]
+    status = steel.loc[steel["province"] == province, "status"]
+    assert len(status) == rows
+    assert status.str.startswith("operating").sum() == operating
+
+
+@pytest.mark.parametrize(
+    ("product", "province", "plants"),
+    [("ammonia", "Hebei", 12), ("ammonia", "Shanxi", 17), ("methanol", "Hebei", 12), ("methanol", "Shanxi", 29)],
+)
+def test_chemical_plants(inputs: Inputs, product: str, province: str, plants: int) -> None:
+    table = inputs["plants/chemicals"]
+    assert len(table[(table["product"] == product) & (table["province"] == province)]) == plants
+
+
+def test_every_plant_has_a_latin_and_a_chinese_name(inputs: Inputs) -> None:
+    for table in ("plants/steel", "plants/chemicals"):
+        for row in inputs[table].itertuples():
+            assert re.search("[A-Za-z]{3}", row.name), row.plant
+            assert not re.search("[一-鿿]", row.name), row.plant
+            assert re.search("[一-鿿]", row.name_zh), row.plant
+
+
+def test_every_ammonia_plant_says_what_becomes_urea(inputs: Inputs) -> None:
+    ammonia = inputs["plants/chemicals"].query("product == 'ammonia'")
+    # National mean 0.52; Jincheng in Shanxi 0.93.
+    assert set(ammonia.loc[ammonia["province"] == "Hebei", "urea_share"]) == {0.52}
+    assert set(ammonia.loc[ammonia["province"] == "Shanxi", "urea_share"]) == {0.93}
+    assert ammonia["assumed_columns"].str.contains("urea_share").all()
+
+
+def test_every_plant_lies_within_thirty_kilometres_of_its_province(inputs: Inputs) -> None:
+    for table in ("plants/steel", "plants/chemicals"):
+        frame = inputs[table]
+        far = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
+        assert far.max() <= 30, frame.loc[far.idxmax(), "plant"]
+
+
+def test_outlines_know_inside_from_outside() -> None:
+    # Shijiazhuang lies in Hebei, 60 km or so from Shanxi; Taiyuan in Shanxi; Wuhan in neither by some 500 km.
+    lat, lon = [38.04, 38.04, 37.87, 30.59], [114.51, 114.51, 112.55, 114.31]
+    far = km_outside_province(pd.Series(["Hebei", "Shanxi", "Shanxi", "Shanxi"]), pd.Series(lat), pd.Series(lon))
+    assert far[0] == 0
+    assert 30 < far[1] < 110
+    assert far[2] == 0
+    assert 400 < far[3] < 700
+    assert km_outside_province(pd.Series(["Atlantis"]), pd.Series([0.0]), pd.Series([0.0]))[0] == 0
+
+
+def test_every_row_has_a_known_reference_and_a_quality(inputs: Inputs) -> None:
+    known = set(inputs["references"]["reference"])
+    for table, frame in inputs.tables.items():
+        if table == "references":
+            continue
+        assert set(frame["reference"]) <= known, table
+        assert set(frame["quality"]) <= QUALITIES, table
+
+
+def test_every_reference_is_used(inputs: Inputs) -> None:
+    used = {key for table, frame in inputs.tables.items() if table != "references" for key in frame["reference"]}
+    assert set(inputs["references"]["reference"]) - used == set()
+
+
+def test_every_table_of_the_folder_is_declared_and_the_other_way_round() -> None:
+    folder = data_folder()
+    there = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.csv")} - {"dictionary"}
+    assert there == set(read_dictionary())
+
+
+def test_money_tells_its_currency_and_price_year(inputs: Inputs) -> None:
+    for table, columns in read_dictionary().items():
+        money = [column.name for column in columns if column.unit.startswith("money")]
+        names = {column.name for column in columns}
+        assert not money or {"currency", "price_year"} <= names, table
+        if money:
+            assert inputs[table]["currency"].isin(["CNY", "USD", "EUR"]).all(), table
+            assert inputs[table]["price_year"].notna().all(), table
+
+
+@pytest.mark.parametrize("column", [c for c in COLUMNS if c.kind in ("number", "whole")], ids=named)
+def test_a_number_ends_in_its_unit(column: Column) -> None:
+    if column.name in WITHOUT_UNIT:
+        assert unit_of(column.name) is None
+        assert column.unit == ""
+        return
+    unit = unit_of(column.name)
+    assert unit is not None, f"{column.name} ends in no unit"
+    assert column.unit == unit.text.format(currency="money")
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=named)
+def test_a_column_is_declared_soundly(column: Column) -> None:
+    assert column.kind in {"text", "number", "whole", "choice", "reference"}
+    assert bool(column.choices) == (column.kind == "choice")
+    assert not column.name.endswith("_mtpa")
+    assert column.meaning
+    if column.kind in ("number", "whole"):
+        assert column.low is not None
+    else:
+        assert unit_of(column.name) is None
+        assert column.unit == ""
+
+
+@pytest.mark.parametrize(("table", "name"), [("streams/factors", "factor"), ("transport/limits", "limit")])
+def test_a_named_number_ends_in_its_unit(inputs: Inputs, table: str, name: str) -> None:
+    counts = {"sites_in_reach"}
+    assert [each for each in inputs[table][name] if unit_of(each) is None and each not in counts] == []
+
+
+def test_effective_capacity_is_ordered_and_never_above_the_theoretical(inputs: Inputs) -> None:
+    sites = inputs["storage/sites"]
+    assert (sites["capacity_low_kt"] <= sites["capacity_mid_kt"]).all()
+    assert (sites["capacity_mid_kt"] <= sites["capacity_high_kt"]).all()
+    assert (sites["capacity_high_kt"] <= sites["theoretical_capacity_kt"].fillna(float("inf"))).all()
+
+
+def test_effective_capacity_follows_its_rule(inputs: Inputs) -> None:
+    # facts: low 0.024 of a provincial cost step, high the step, mid their geometric mean; Shanxi 0.47 / 3.0 / 19.4 Gt.
+    steps = inputs["storage/sites"].query("reference == 'GCAM-STEPS'")
+    ratio = steps["capacity_low_kt"] / steps["capacity_high_kt"]
+    assert ratio.to_numpy() == pytest.approx(0.024, rel=1e-4)
+    mean = (steps["capacity_low_kt"] * steps["capacity_high_kt"]) ** 0.5
+    assert steps["capacity_mid_kt"].to_numpy() == pytest.approx(mean.to_numpy(), rel=1e-3)
+    shanxi = steps[steps["province"] == "Shanxi"][["capacity_low_kt", "capacity_mid_kt", "capacity_high_kt"]].sum()
+    assert (shanxi / 1e6).tolist() == pytest.approx([0.47, 3.0, 19.4], rel=0.02)
+
+
+def test_urea_binds_what_stoichiometry_says(inputs: Inputs) -> None:
+    # CO(NH2)2: 44/60 t CO2 a t of urea, and 0.5657 t of ammonia a t of urea.
+    assert inputs.factor("urea_co2_t_per_t") == pytest.approx(44 / 60 / 0.5657, abs=0.001)
+
+
+def test_a_ranged_factor_lies_in_its_range(inputs: Inputs) -> None:
+    factors = inputs["streams/factors"].dropna(subset=["low", "high"])
+    assert len(factors) >= 3
+    assert (factors["low"] <= factors["value"]).all()
+    assert (factors["value"] <= factors["high"]).all()
+    routes = inputs["streams/chemical_routes"].dropna(subset=["process_low_t_per_t"])
+    assert routes["process_t_per_t"].between(routes["process_low_t_per_t"], routes["process_high_t_per_t"]).all()

@@ -1,0 +1,259 @@
+"""What is wrong with a table is told with file, line and column, all at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ccs_model.errors import BAD_INPUT, Fault, FileError, InputError
+from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.paths import data_folder
+
+CHEMICALS, STEEL, PIPES = "plants/chemicals.csv", "plants/steel.csv", "transport/pipes.csv"
+FIRST = "NH3_21,Shanxi Tianze Coal Chemical Group (ammonia)"  # line 2 of the chemical plants
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(data_folder(), tmp_path / "data"))
+
+
+Edit = Callable[..., None]
+
+
+@pytest.fixture
+def edit(folder: Path) -> Edit:
+    """Replaces the first `old` of a table with `new`."""
+
+    def made(table: str, old: str, new: str) -> None:
+        path = folder / table
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8", newline="")
+
+    return made
+
+
+def faults(folder: Path) -> list[Fault]:
+    with pytest.raises(InputError) as caught:
+        load_inputs(folder=folder)
+    assert caught.value.exit_code == BAD_INPUT
+    return list(caught.value.faults)
+
+
+def only(folder: Path) -> Fault:
+    found = faults(folder)
+    assert len(found) == 1, [str(fault) for fault in found]
+    return found[0]
+
+
+def loaded(folder: Path) -> Inputs:
+    return load_inputs(folder=folder)
+
+
+def test_a_copy_without_changes_loads(folder: Path) -> None:
+    assert len(loaded(folder)["plants/chemicals"]) == 70
+    assert loaded(folder).folder_name == "data"
+
+
+def test_a_field_too_many_never_shifts_columns(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "IR-CHEM,reported,\n", "IR-CHEM,reported,,\n")
+    fault = only(folder)
+    assert fault.where == "plants/chemicals.csv:2"
+    assert fault.what == "21 fields where the header has 20"
+
+
+def test_a_field_too_few(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "IR-CHEM,reported,\n", "IR-CHEM,reported\n")
+    assert only(folder).what == "19 fields where the header has 20"
+
+
+def test_a_column_that_stands_twice(folder: Path, edit: Edit) -> None:
+    edit(PIPES, "price_year", "currency")
+    found = {fault.what for fault in faults(folder)}
+    assert "column 'currency' stands twice, at 6 and 7" in found
+    assert "column 'price_year' is missing" in found
+
+
+def test_an_unknown_column_is_answered_with_the_nearest(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "capacity_ktpa", "capacity_ktap")
+    found = faults(folder)
+    assert {fault.where for fault in found} == {"plants/chemicals.csv:1"}
+    unknown = next(fault for fault in found if "unknown" in fault.what)
+    assert (unknown.what, unknown.hint) == ("unknown column 'capacity_ktap'", "did you mean 'capacity_ktpa'?")
+    assert any(fault.what == "column 'capacity_ktpa' is missing" for fault in found)
+
+
+@pytest.mark.parametrize(
+    "cell", ["many", "inf", "-inf", "nan", "1e999", "1_100", '"1,100"', "１１００", "0x44c", "1100 kt", "=1100"]
+)
+def test_what_is_not_a_finite_number(folder: Path, edit: Edit, cell: str) -> None:
+    edit(CHEMICALS, "exact,operating,,,1100,", f"exact,operating,,,{cell},")
+    fault = only(folder)
+    assert fault.where == "plants/chemicals.csv:2:capacity_ktpa"
+    assert "is not a finite number" in fault.what
+
+
+@pytest.mark.parametrize(("cell", "allowed"), [("-1", "0 to 10000"), ("10000.5", "0 to 10000")])
+def test_out_of_range(folder: Path, edit: Edit, cell: str, allowed: str) -> None:
+    edit(CHEMICALS, "exact,operating,,,1100,", f"exact,operating,,,{cell},")
+    fault = only(folder)
+    assert fault.where == "plants/chemicals.csv:2:capacity_ktpa"
+    assert fault.what == f"{cell} is outside the range {allowed}"
+
+
+def test_a_percent_is_no_share(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "fixed_bed,0.93,", "fixed_bed,93,")
+    assert only(folder).where == "plants/chemicals.csv:2:urea_share"
+
+
+def test_half_a_year(folder: Path, edit: Edit) -> None:
+    edit("technologies/technologies.csv", "2026,2,20,10", "2026,2.5,20,10")
+    fault = only(folder)
+    assert fault.where == "technologies/technologies.csv:2:lead_yr"
+    assert "not a whole number" in fault.what
+
+
+def test_an_empty_cell_that_is_needed(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "exact,operating,,,1100,", "exact,operating,,,,")
+    fault = only(folder)
+    assert (fault.where, fault.what) == ("plants/chemicals.csv:2:capacity_ktpa", "is empty")
+    assert "product capacity" in fault.hint
+
+
+def test_an_unknown_choice_is_answered_with_the_nearest(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "exact,operating,,,1100,", "exact,operatng,,,1100,")
+    fault = only(folder)
+    assert (fault.where, fault.hint) == ("plants/chemicals.csv:2:status", "did you mean 'operating'?")
+
+
+def test_a_reference_that_does_not_exist(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "IR-CHEM,reported,\n", "IR-CHIM,reported,\n")
+    fault = only(folder)
+    assert fault.where == "plants/chemicals.csv:2:reference"
+    assert "'IR-CHIM'" in fault.what
+
+
+def test_a_key_that_stands_twice_names_both_lines(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "\nNH3_27,", "\nNH3_21,")
+    fault = only(folder)
+    assert fault.where == "plants/chemicals.csv:3"
+    assert fault.what == "plant NH3_21 stands already at line 2"
+
+
+def test_a_plant_of_both_inventories(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "\nNH3_27,", "\nP100000120099,")
+    assert "P100000120099 stands in both inventories" in only(folder).what
+
+
+def test_a_plant_far_from_its_province(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "35.6549,112.88032", "30.59,114.31")  # Wuhan
+    fault = only(folder)
+    assert fault.where == "plants/chemicals.csv:2"
+    assert "NH3_21" in fault.what
+    assert "km outside Shanxi" in fault.what
+
+
+def test_a_swapped_latitude_and_longitude_is_pointed_out(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "35.6549,112.88032", "112.88032,35.6549")
+    found = faults(folder)
+    assert found[0].where.startswith("plants/chemicals.csv:2")
+    assert "swapped" in " ".join(str(fault) for fault in found)
+
+
+def test_more_retires_than_there_is(folder: Path, edit: Edit) -> None:
+    # Donghua, line 11: 5,965 kt/y of iron, of which 1,330 retire.
+    edit(STEEL, ",5965.0,,1330.0,", ",5965.0,,5966.0,")
+    fault = only(folder)
+    assert fault.where == "plants/steel.csv:11:retiring_bf_iron_ktpa"
+    assert fault.what == "5966 is more than bf_iron_ktpa 5965"
+
+
+def test_an_ammonia_plant_without_urea_share_and_a_coal_plant_without_gasifier(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "coal,fixed_bed,0.93,", "coal,,,")
+    assert [fault.where for fault in faults(folder)] == [
+        "plants/chemicals.csv:2:gasifier",
+        "plants/chemicals.csv:2:urea_share",
+    ]
+
+
+def test_flue_gas_capture_without_heat(folder: Path, edit: Edit) -> None:
+    path = folder / "technologies/heat.csv"
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [lines[0], *[line for line in lines[1:] if not line.startswith("advanced_amine")]]
+    path.write_text("".join(kept), encoding="utf-8")
+    assert "advanced_amine" in only(folder).what
+
+
+@pytest.mark.parametrize("name", ["NA", "None", "null", "1e5", "TRUE", "-"])
+def test_a_name_stays_text(folder: Path, edit: Edit, name: str) -> None:
+    edit(CHEMICALS, FIRST, f"NH3_21,{name}")
+    assert loaded(folder)["plants/chemicals"]["name"][0] == name
+
+
+def test_a_byte_order_mark_and_windows_line_ends_change_nothing(folder: Path, inputs: Inputs) -> None:
+    path = folder / CHEMICALS
+    raw = path.read_bytes().replace(b"\n", b"\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + raw)
+    frame = loaded(folder)["plants/chemicals"]
+    assert frame.equals(inputs["plants/chemicals"])
+
+
+def test_blank_lines_are_skipped_and_still_counted(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, "\nNH3_21", "\n\n,,,,,\nNH3_21")
+    edit(CHEMICALS, "exact,operating,,,1100,", "exact,operating,,,many,")
+    assert only(folder).where == "plants/chemicals.csv:4:capacity_ktpa"
+
+
+def test_what_is_not_utf8(folder: Path) -> None:
+    path = folder / PIPES
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(b"12-20 EUR", b"12\x9620 EUR"))
+    found = [fault for fault in faults(folder) if "UTF-8" in fault.what]
+    assert [fault.where for fault in found] == ["transport/pipes.csv"]
+    assert f"byte {raw.index(b'12-20 EUR') + 2}" in found[0].what
+
+
+def test_a_control_character(folder: Path, edit: Edit) -> None:
+    edit(CHEMICALS, FIRST, FIRST + "\x07")
+    fault = only(folder)
+    assert (fault.where, fault.what) == ("plants/chemicals.csv:2:name", "holds a control character")
+
+
+def test_a_quote_that_never_closes(folder: Path, edit: Edit) -> None:
+    edit(PIPES, "12-20 EUR", '"12-20 EUR')
+    assert any("not readable as CSV" in fault.what or "fields where" in fault.what for fault in faults(folder))
+
+
+def test_an_empty_file_misses_every_column_that_is_needed(folder: Path) -> None:
+    (folder / PIPES).write_text("", encoding="utf-8")
+    found = faults(folder)
+    assert {fault.where for fault in found} == {"transport/pipes.csv:1"}
+    assert "column 'pipe' is missing" in {fault.what for fault in found}
+
+
+def test_a_table_that_is_not_there(folder: Path) -> None:
+    (folder / PIPES).unlink()
+    with pytest.raises(FileError, match=r"transport/pipes\.csv"):
+        load_inputs(folder=folder)
+
+
+def test_faults_of_all_tables_come_at_once_and_sorted(folder: Path, edit: Edit) -> None:
+    edit(PIPES, "small,10,30,15", "small,ten,30,15")
+    edit(CHEMICALS, "exact,operating,,,1100,", "exact,operatng,,,-5,")
+    edit(STEEL, "P100000120099,Hebei Xinxing Ductile Iron Pipes Co Ltd", "P100000120099,")
+    assert [fault.where for fault in faults(folder)] == [
+        "plants/chemicals.csv:2:capacity_ktpa",
+        "plants/chemicals.csv:2:status",
+        "plants/steel.csv:2:name",
+        "transport/pipes.csv:2:smallest_tph",
+    ]
+
+
+def test_the_fingerprint_of_a_table_is_that_of_its_bytes(folder: Path, edit: Edit, inputs: Inputs) -> None:
+    edit(PIPES, "12-20 EUR", "12-21 EUR")
+    changed = loaded(folder).sha256
+    assert {name for name in changed if changed[name] != inputs.sha256[name]} == {"transport/pipes.csv"}

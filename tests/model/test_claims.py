@@ -1,0 +1,163 @@
+"""Coefficients of the program, claim by claim, by hand for one vent and one site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from ccs_model.model import build_model
+from ccs_model.model.claims import GROUPS
+from ccs_model.model.objective import abatement_terms, breakdown, cost_terms
+from ccs_model.problem import Problem
+from ccs_model.solver import Matrix, matrix_of
+
+Changes = dict[str, object]
+FULL = "NH3_79/product_vent/compression/full@jinxian_sag"
+# 600 kt/y of ammonia: 534 × (0.7 × 3.1 − 0.52 × 1.296) of product-grade vent, 99 % captured.
+NAMEPLATE = 534 * (0.7 * 3.1 - 0.52 * 1.296) * 0.99
+
+
+@pytest.fixture(scope="module")
+def problem(posed: Callable[..., Problem], one_vent: Changes) -> Problem:
+    limits = {"plants.must_fit": ["NH3_79"], "capture.built_per_year_max": 2, "budget.ceiling_mn": {2026: 400}}
+    return posed(one_vent, limits, {"storage.fill_share_max": 0.5})
+
+
+@pytest.fixture(scope="module")
+def matrix(problem: Problem) -> Matrix:
+    return matrix_of(build_model(problem))
+
+
+def row(matrix: Matrix, claim: str, index: object = None) -> tuple[dict[tuple[str, str, int], float], float, float]:
+    """Coefficients by (variable, route, year), and the row's bounds."""
+    at = [i for i, (name, key) in enumerate(matrix.row_claims) if name == claim and (index is None or key == index)]
+    assert len(at) == 1, (claim, at)
+    line = matrix.rows.tocsr()[[at[0]]].toarray().ravel()
+    names = [(column.parent_component().local_name, *column.index()) for column in matrix.columns]
+    found = {name: float(value) for name, value in zip(names, line, strict=True) if value}
+    return found, float(matrix.row_lower[at[0]]), float(matrix.row_upper[at[0]])
+
+
+def builds(size: str) -> list[tuple[str, str, int]]:
+    return [("build", FULL.replace("full", size), year) for year in (2026, 2031)]
+
+
+def test_one_vent_has_six_builds_and_nine_amounts(matrix: Matrix) -> None:
+    # Three sizes × two starts; a unit of 2026 works in both periods, one of 2031 in the second: 3 sizes × 2 periods.
+    assert len(matrix.columns) == 3 * 2 + 3 * 2
+    assert matrix.is_whole.sum() == 6
+    claims = [name for name, _ in matrix.row_claims]
+    assert {claim: claims.count(claim) for claim in claims} == {
+        "one_retrofit_per_stream": 1,
+        "plant_is_fitted": 1,
+        "building_within_yearly_rate": 2,
+        "throttling_keeps_minimum_load": 6,
+        "injection_within_wells": 2,
+        "stored_within_capacity": 1,
+        "spending_within_budget": 1,
+        "spending_within_ceiling": 1,
+    }
+
+
+def test_one_retrofit_per_stream(matrix: Matrix) -> None:
+    every = {name: 1.0 for size in ("full", "half", "quarter") for name in builds(size)}
+    assert row(matrix, "one_retrofit_per_stream") == (every, -np.inf, 1.0)
+    assert row(matrix, "plant_is_fitted") == (every, 1.0, np.inf)
+
+
+def test_building_within_yearly_rate(matrix: Matrix) -> None:
+    found, _, most = row(matrix, "building_within_yearly_rate", 2026)
+    assert found == {("build", FULL.replace("full", size), 2026): 1.0 for size in ("full", "half", "quarter")}
+    assert most == 2 * 5  # two a year, five years
+
+
+def test_throttling_keeps_minimum_load(matrix: Matrix) -> None:
+    # throttled ≤ (1 − 0.4) × nameplate × share of the period in which it runs.
+    first, _, most = row(matrix, "throttling_keeps_minimum_load", (FULL, 2026))
+    assert most == 0
+    assert first == pytest.approx({("throttled_ktpa", FULL, 2026): 1.0, ("build", FULL, 2026): -0.6 * NAMEPLATE * 0.8})
+    second, _, _ = row(matrix, "throttling_keeps_minimum_load", (FULL, 2031))
+    assert second == pytest.approx(
+        {
+            ("throttled_ktpa", FULL, 2031): 1.0,
+            ("build", FULL, 2026): -0.6 * NAMEPLATE,
+            ("build", FULL, 2031): -0.6 * NAMEPLATE * 0.8,
+        }
+    )
+
+
+def test_injection_within_wells(matrix: Matrix) -> None:
+    found, _, most = row(matrix, "injection_within_wells", ("jinxian_sag", 2026))
+    assert most == 100 * 37
+    assert found["build", FULL, 2026] == pytest.approx(NAMEPLATE * 0.8)
+    assert found["throttled_ktpa", FULL, 2026] == -1
+    assert found["build", FULL.replace("full", "half"), 2026] == pytest.approx(NAMEPLATE * 0.4)
+    assert len(found) == 6
+
+
+def test_storage_holds_the_whole_life_of_a_retrofit(matrix: Matrix) -> None:
+    # Whenever it starts, it delivers 20 years of nameplate: 9 or 4 within the horizon, the rest after it.
+    found, _, most = row(matrix, "stored_within_capacity")
+    assert most == pytest.approx(1_300_000 * 0.5)
+    assert found["build", FULL, 2026] == pytest.approx(NAMEPLATE * 20)
+    assert found["build", FULL, 2031] == pytest.approx(NAMEPLATE * 20)
+    assert found["throttled_ktpa", FULL, 2026] == -5
+    assert found["throttled_ktpa", FULL, 2031] == -5
+
+
+def test_spending_is_undiscounted_overnight_capex(matrix: Matrix, problem: Problem) -> None:
+    route = problem.routes.set_index("route").loc[FULL]
+    capture = 266 * 103.44 / 102.97 * NAMEPLATE / 1_000
+    pipe = 120 * 2.3 * 121.01 / 95.29 * 7.7875 * route["length_km"] / 1_000
+    found, _, most = row(matrix, "spending_within_budget")
+    assert most == 900
+    assert found["build", FULL, 2026] == found["build", FULL, 2031] == pytest.approx(capture + pipe)
+    assert len(found) == 6
+    early, _, ceiling = row(matrix, "spending_within_ceiling", 2026)
+    assert ceiling == 400
+    assert early == {name: value for name, value in found.items() if name[2] == 2026}
+
+
+def test_the_aim_counts_tonnes_avoided_over_the_horizon(matrix: Matrix, problem: Problem) -> None:
+    # Nine years of work, 110 kWh/t and the boosters' 0.02 kWh per t and km at 0.7252 kg/kWh.
+    route = problem.routes.set_index("route").loc[FULL]
+    avoided = 1 - (110 + 0.02 * route["length_km"]) * 0.7252 / 1_000
+    names = [(column.parent_component().local_name, *column.index()) for column in matrix.columns]
+    aim = dict(zip(names, matrix.costs[0], strict=True))
+    assert matrix.maximise == (True, False)
+    assert aim["build", FULL, 2026] == pytest.approx(NAMEPLATE * 9 * avoided)
+    assert aim["build", FULL, 2031] == pytest.approx(NAMEPLATE * 4 * avoided)
+    assert aim["throttled_ktpa", FULL, 2031] == pytest.approx(-5 * avoided)
+
+
+def test_terms_say_the_same_as_the_matrix_at_any_point(matrix: Matrix, problem: Problem) -> None:
+    rng = np.random.default_rng(3)
+    shape = (len(problem.routes), len(problem.years))
+    build, throttled = rng.random(shape), rng.random(shape) * 10
+    full = problem.routes["nameplate_ktpa"].to_numpy()[:, None]
+    captured = full * np.einsum("rsy,rs->ry", problem.running_share, build) - throttled
+    index = {route: r for r, route in enumerate(problem.routes["route"])}
+    x = np.array(
+        [
+            (build if column.parent_component().local_name == "build" else throttled)[
+                index[column.index()[0]], problem.years.index(column.index()[1])
+            ]
+            for column in matrix.columns
+        ]
+    )
+    for k, terms in enumerate((abatement_terms(problem), cost_terms(problem))):
+        assert sum(breakdown(terms, build, captured).values()) == pytest.approx(float(matrix.costs[k] @ x), rel=1e-12)
+
+
+def test_fractional_relaxes_every_decision(posed: Callable[..., Problem], one_vent: Changes) -> None:
+    matrix = matrix_of(build_model(posed(one_vent, {"capture.retrofits": "fractional"})))
+    assert not matrix.is_whole.any()
+    is_build = np.array([column.parent_component().local_name == "build" for column in matrix.columns])
+    assert (matrix.upper[is_build] == 1).all()
+    assert (matrix.lower == 0).all()
+
+
+def test_every_claim_that_can_give_way_is_a_claim_of_the_program(matrix: Matrix) -> None:
+    assert {claim for group in GROUPS for claim in group} <= {name for name, _ in matrix.row_claims}

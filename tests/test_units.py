@@ -1,0 +1,51 @@
+"""Names end in their unit; labels and headings follow."""
+
+from __future__ import annotations
+
+import pytest
+
+from ccs_model.units import UNITS, label_of, unit_of, unit_text
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("captured_ktpa", "_ktpa"),
+        ("stored_kt", "_kt"),
+        ("capture_cost_per_t", "_per_t"),
+        ("heat_gj_per_t", "_gj_per_t"),  # not money a tonne
+        ("power_kwh_per_t", "_kwh_per_t"),
+        ("grid_kg_per_kwh", "_kg_per_kwh"),
+        ("capture_fixed_om_mn_pa", "_mn_pa"),
+        ("abatement_per_budget_kt_per_mn", "_kt_per_mn"),
+        ("cut_share", "_share"),
+    ],
+)
+def test_the_longest_suffix_counts(name: str, suffix: str) -> None:
+    unit = unit_of(name)
+    assert unit is not None
+    assert unit.suffix == suffix
+
+
+@pytest.mark.parametrize("name", ["plant", "n_wells", "is_open", "year", "status", "basin"])
+def test_names_counts_and_flags_carry_none(name: str) -> None:
+    assert unit_of(name) is None
+    assert unit_text(name, "CNY") == ""
+
+
+def test_money_names_its_year() -> None:
+    assert unit_text("capex_mn", "CNY", 2024) == "million CNY 2024"
+    assert unit_text("storage_cost_per_t", "USD") == "USD/t"
+    assert unit_text("length_km", "CNY", 2024) == "km"
+
+
+def test_labels_are_words() -> None:
+    assert label_of("capture_cost_per_t") == "Capture cost"
+    assert label_of("co2_ktpa") == "CO2"
+    assert label_of("n_retrofits") == "Retrofits"
+
+
+def test_the_vocabulary_has_no_doubles_and_no_ambiguous_million() -> None:
+    suffixes = [unit.suffix for unit in UNITS]
+    assert len(set(suffixes)) == len(suffixes)
+    assert "_mtpa" not in suffixes
