@@ -56,9 +56,10 @@ def optimize(
     started, clock = datetime.now(UTC), time.monotonic()
     from ccs_model.cli.summary import summary_text
     from ccs_model.plan.optimize import solve
+    from ccs_model.plan.run_key import run_key
     from ccs_model.problem import pose
     from ccs_model.problem.names import read_checked
-    from ccs_model.report.run_folder import existing_run, run_key, write_run_folder
+    from ccs_model.report.run_folder import existing_run, write_run_folder
 
     line = ProgressLine(quiet=quiet)
     line.say("  reading the scenario and the tables")

@@ -11,11 +11,9 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -25,38 +23,14 @@ import pandas as pd
 
 import ccs_model
 from ccs_model.errors import FileError
-from ccs_model.inputs import Inputs
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, plan_text
+from ccs_model.plan.run_key import RunKey, run_key
 from ccs_model.report.workbook import write_workbook
-from ccs_model.scenario import Scenario
 
 MANIFEST = "manifest.json"
 _LIBRARIES = ("pyomo", "highspy", "pandas", "numpy", "scipy", "pydantic", "ruamel.yaml", "XlsxWriter")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-@dataclass(frozen=True)
-class RunKey:
-    """What makes a run this run."""
-
-    sha256: str
-    slug: str
-
-    @property
-    def folder_name(self) -> str:
-        """`<scenario name>-<hash8>`."""
-        return f"{self.slug}-{self.sha256[:8]}"
-
-
-def run_key(scenario: Scenario, inputs: Inputs) -> RunKey:
-    """Hash of every resolved value, every table and the version. Comments on where values came from do not count."""
-    digest = hashlib.sha256()
-    values = json.dumps(scenario.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-    for part in (ccs_model.__version__, values, *(f"{name}={sha}" for name, sha in sorted(inputs.sha256.items()))):
-        digest.update(part.encode() + b"\0")
-    slug = re.sub(r"[^\w]+", "-", scenario.name.lower()).strip("-_")[:60].strip("-_") or "run"
-    return RunKey(digest.hexdigest(), slug)
 
 
 def existing_run(folder: Path, key: RunKey) -> dict[str, Any] | None:

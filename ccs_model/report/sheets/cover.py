@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.run_key import run_key
 from ccs_model.report import words
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import CALCULATION, CELL_CLASSES
@@ -29,6 +30,8 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
         "tonnes, of CO2 unless something else is named.",
         "note",
     )
+    run = run_key(plan.problem.scenario, plan.problem.inputs).folder_name
+    sheet.paragraph(f"Run {run}; sheet RunLog holds what made it.", "note")
     sheet.section("Contents")
     sheet.table(
         [Column("sheet", widest=24), Column("holds", label="What it holds", wide=True)],
