@@ -30,6 +30,7 @@ Row = Mapping[str, object]
 
 _A4 = 9
 _FILTER_BUTTON = 3
+_COLUMNS_A_PAGE = 15
 _UNIT_SIZE = 0.9
 
 
@@ -135,6 +136,11 @@ class Sheet:
         if main:
             self._sheet.freeze_panes(first, frozen)
             self._sheet.repeat_rows(head, first - 1)
+            pages = math.ceil(len(columns) / _COLUMNS_A_PAGE)
+            if pages > 1:
+                # On one page the print would be too small to read; the frozen columns come again on each.
+                self._sheet.fit_to_pages(pages, 0)
+                self._sheet.repeat_columns(0, max(frozen - 1, 0))
             if rows:
                 self._sheet.autofilter(first - 1, 0, self._row - 1, len(columns) - 1)
         if totals is not None and rows:
