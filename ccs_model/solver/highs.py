@@ -30,8 +30,8 @@ Ints = npt.NDArray[np.int64]
 Status = Literal["optimal", "limit", "infeasible", "unbounded"]
 
 _INTERRUPT_PATIENCE_S = 1.5
-# Probing merges variable bounds over clique covers without looking at the clock: minutes on programs of this shape.
-_PROBING = 1 << 15
+# Probing and Fourier-Motzkin elimination do not look at the clock: up to minutes each on programs of this shape.
+_RULES_OFF = 1 << 15 | 1 << 22
 _STATUS = highspy.HighsModelStatus
 _LIMITS = {
     _STATUS.kTimeLimit,
@@ -142,7 +142,7 @@ class Highs:
         self._set("random_seed", options.seed)
         self._set("mip_rel_gap", options.gap_share)
         self._set("mip_abs_gap", 0.0)
-        self._set("presolve_rule_off", _PROBING)
+        self._set("presolve_rule_off", _RULES_OFF)
         self._pass(matrix)
         self._highs.HandleUserInterrupt = True
         if progress is not None:

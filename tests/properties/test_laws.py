@@ -70,7 +70,8 @@ def test_ceilings_only_bind_up_to_their_period(solved: Solved) -> None:
 
 SCENARIOS = st.fixed_dictionaries(
     {
-        "budget.total_mn": st.floats(0, 4_000),
+        # Below a tenth of a million the answer is of the size of the solver's own tolerance.
+        "budget.total_mn": st.one_of(st.just(0.0), st.floats(0.1, 4_000)),
         "discount_share": st.sampled_from([0.0, 0.03, 0.08, 0.12]),
         "years": st.sampled_from([[2026, 2031], [2027, 2030], [2026, 2028, 2036]]),
         "capture.retrofits": st.sampled_from(["whole", "fractional"]),
