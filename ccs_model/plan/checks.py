@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ccs_model.plan.tables import Point
+from ccs_model.plan.decisions import Point
 from ccs_model.solver.residuals import Residuals
 
 

@@ -24,10 +24,9 @@ from ccs_model.model import build_model
 from ccs_model.model.claims import GROUPS, in_words
 from ccs_model.model.objective import AIMS, breakdown
 from ccs_model.plan.checks import checks_table
+from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
 from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
 from ccs_model.plan.tables import (
-    BUILT,
-    Point,
     by_year_table,
     cashflow_table,
     emissions_table,
@@ -126,9 +125,9 @@ def _solve_stages(
     chosen = snapped(matrix, outcome.x)
     value = float(matrix.costs[0] @ chosen)
     status = outcome.status
-    chosen = _settle_ties(highs, matrix, chosen, value, maximise, clock)
+    chosen = without_traces(problem, matrix, _settle_ties(highs, matrix, chosen, value, maximise, clock))
     clock.lap("second_stage_s")
-    point = _point(problem, matrix, chosen)
+    point = point_of(problem, matrix, chosen)
     next_money = _next_money(problem, matrix, options, chosen, value, clock)
     clock.lap("next_money_s")
     return _assemble(problem, matrix, chosen, point, status, outcome, first, next_money)
@@ -187,21 +186,6 @@ def _of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_
     return among
 
 
-def _point(problem: Problem, matrix: Matrix, x: Floats) -> Point:
-    """The decisions as [route, start] and [route, year] arrays."""
-    index = {route: r for r, route in enumerate(problem.routes["route"])}
-    years = {year: y for y, year in enumerate(problem.years)}
-    shape = (len(index), len(years))
-    build, throttled = np.zeros(shape), np.zeros(shape)
-    into = {"build": build, "throttled_ktpa": throttled}
-    for column, value in zip(matrix.columns, x, strict=True):
-        array = into.get(column.parent_component().local_name)
-        if array is not None and value:
-            route, year = column.index()
-            array[index[route], years[year]] = value
-    return Point(problem, build, throttled)
-
-
 @dataclass(frozen=True)
 class _BudgetRow:
     row: int
@@ -256,8 +240,8 @@ def _slopes(
 
 def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -> tuple[str, ...]:
     """Plants with a route that is built, or built more of, in `after`."""
-    was = _point(problem, matrix, before).build.sum(axis=1)
-    now = _point(problem, matrix, snapped(matrix, after)).build.sum(axis=1)
+    was = point_of(problem, matrix, before).build.sum(axis=1)
+    now = point_of(problem, matrix, snapped(matrix, after)).build.sum(axis=1)
     return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))
 
 

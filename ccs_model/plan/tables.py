@@ -2,41 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.engineering.streams import utilisation_share
+from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.levelised import levelised_costs
-from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
-BUILT = 1e-6
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """What was decided: `build` [route, start] and `throttled_ktpa` [route, year]."""
-
-    problem: Problem
-    build: Floats
-    throttled_ktpa: Floats
-
-    @property
-    def captured_ktpa(self) -> Floats:
-        """[route, year] delivered tonnes, the period's yearly mean."""
-        problem = self.problem
-        full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
-        captured = full * self.running - self.throttled_ktpa
-        # What is left of full load less throttling of the same size is rounding, not tonnes.
-        return np.where(np.abs(captured) <= 1e-9 * np.maximum(full, 1.0), 0.0, captured)
-
-    @property
-    def running(self) -> Floats:
-        """[route, year] share of the period in which something runs, times what is built of it."""
-        return np.einsum("rsy,rs->ry", self.problem.running_share, self.build)
 
 
 def retrofits_table(point: Point) -> pd.DataFrame:
@@ -127,7 +98,8 @@ def storage_table(point: Point) -> pd.DataFrame:
     problem = point.problem
     n_years = problem.periods["n_years"].to_numpy(float)
     full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
-    by_route = pd.DataFrame(point.captured_ktpa, columns=list(problem.years))
+    # Full load less throttling of the same size can leave rounding below 0, which is no tonne.
+    by_route = pd.DataFrame(np.maximum(point.captured_ktpa, 0.0), columns=list(problem.years))
     injected = by_route.groupby(problem.routes["site"].to_numpy()).sum()
     committed = pd.Series((full * problem.committed_yr * point.build).sum(axis=1))
     committed_kt = committed.groupby(problem.routes["site"].to_numpy()).sum()

@@ -28,10 +28,15 @@ def unknown_names(scenario: Scenario, inputs: Inputs) -> Iterator[tuple[str, str
     for key in NAME_LISTS:
         section, last = key.split(".")
         for i, text in enumerate(values[section][last]):
-            place = scenario.places.get(f"{key}[{i}]", scenario.places.get(key, key))
-            named.append((place, key, text))
+            named.append((place_of(scenario, f"{key}[{i}]"), key, text))
     for subject, what, hint in _judged(named, inputs):
         yield str(subject), what, hint
+
+
+def place_of(scenario: Scenario, key: str) -> str:
+    """Where a value of the scenario stands: file and line, or its key where no file gave it."""
+    place = scenario.places.get(key, "")
+    return place if ":" in place else key
 
 
 def _judged(named: Iterable[tuple[object, str, str]], inputs: Inputs) -> Iterator[tuple[object, str, str]]:

@@ -16,7 +16,7 @@ from ccs_model.engineering.streams import chemical_streams, is_operating, steel_
 from ccs_model.engineering.transport import flow_tph, nearest_sites
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
-from ccs_model.problem.names import unknown_names
+from ccs_model.problem.names import place_of, unknown_names
 from ccs_model.problem.periods import calendar, period_sums, periods_of, running_share
 from ccs_model.problem.problem import Problem
 from ccs_model.scenario import Scenario
@@ -33,8 +33,8 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     level = PriceLevel(
         scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
     )
+    _refuse_unknown_names(scenario, inputs)
     plants, streams = _plants_and_streams(scenario, inputs)
-    _refuse_unknown_names(scenario, inputs, plants)
     periods = periods_of(scenario)
     candidates = plants[plants["is_candidate"]]
     options = _options(scenario, inputs, level, streams[streams["plant"].isin(candidates["plant"])], candidates)
@@ -49,6 +49,8 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         lasts >= routes["min_life_yr"].to_numpy()[:, None]
     )
     running = np.where(may_start[..., None], running, 0.0)
+    plants = _without_dead_ends(plants, routes, running)
+    _refuse_what_cannot_be_fitted(scenario, plants)
     priced = _Priced(scenario, inputs, level, routes, periods)
     return Problem(
         scenario=scenario,
@@ -100,7 +102,7 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
             streams.append(chemical_streams(table, inputs))
         parts.append(table.assign(sector=sector)[PLANT_COLUMNS])
     plants = pd.concat(parts, ignore_index=True).sort_values("plant", kind="stable").reset_index(drop=True)
-    all_streams = pd.concat(streams, ignore_index=True).sort_values("plant", kind="stable").reset_index(drop=True)
+    all_streams = pd.concat(streams, ignore_index=True).sort_values(["plant", "stream"]).reset_index(drop=True)
     totals = all_streams.groupby("plant")["co2_ktpa"].sum()
     plants["baseline_ktpa"] = plants["plant"].map(totals).fillna(0.0)
     capturable = all_streams[all_streams["grade"] != "none"]
@@ -121,18 +123,34 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
     return plants, all_streams
 
 
-def _refuse_unknown_names(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) -> None:
-    """Provinces, plants and sites of the scenario must be in the tables, and a plant that must be fitted can be."""
+def _refuse_unknown_names(scenario: Scenario, inputs: Inputs) -> None:
+    """Provinces, plants and sites of the scenario must be in the tables."""
     faults = [Fault(place, what, hint) for place, what, hint in unknown_names(scenario, inputs)]
-    reasons = plants.set_index("plant")["reason"]
-    every_plant = set(inputs["plants/steel"]["plant"]) | set(inputs["plants/chemicals"]["plant"])
-    for i, plant in enumerate(scenario.plants.must_fit):
-        why = reasons.get(plant, "not operating, or outside the provinces and inventories asked for")
-        if plant in every_plant and why:
-            key = f"plants.must_fit[{i}]"
-            faults.append(Fault(scenario.places.get(key, key), f"plant '{plant}' cannot be fitted: {why}"))
     if faults:
         raise InputError(faults)
+
+
+def _refuse_what_cannot_be_fitted(scenario: Scenario, plants: pd.DataFrame) -> None:
+    """A plant that must be fitted can be: otherwise the reason is told here, not as an infeasible program."""
+    reasons = plants.set_index("plant")["reason"]
+    elsewhere = "not operating, or outside the provinces and inventories asked for"
+    faults = [
+        Fault(place_of(scenario, f"plants.must_fit[{i}]"), f"plant '{plant}' cannot be fitted: {why}")
+        for i, plant in enumerate(scenario.plants.must_fit)
+        if (why := reasons.get(plant, elsewhere))
+    ]
+    if faults:
+        raise InputError(faults)
+
+
+def _without_dead_ends(plants: pd.DataFrame, routes: pd.DataFrame, running: np.ndarray) -> pd.DataFrame:
+    """Plants with the reason why a candidate has no way to store: no site in reach, or it closes too soon."""
+    linked = set(routes["plant"])
+    working = set(routes["plant"][running.any(axis=(1, 2))])
+    candidate = plants["is_candidate"]
+    reason = plants["reason"].mask(candidate & ~plants["plant"].isin(working), "closes before a retrofit pays its life")
+    reason = reason.mask(candidate & ~plants["plant"].isin(linked), "no storage site in reach")
+    return plants.assign(reason=reason, is_candidate=reason == "")
 
 
 def _options(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.tables import BUILT
 from ccs_model.units import unit_text
 
 

@@ -30,6 +30,8 @@ class Residuals:
 
 def residuals(matrix: Matrix, x: Floats) -> Residuals:
     """How far `x` is from keeping every row, bound and wholeness of the matrix."""
+    if not np.isfinite(x).all():
+        return Residuals(row=np.inf, worst_row="", bound=np.inf, wholeness=np.inf)
     activity = matrix.rows @ x
     size = np.maximum(abs(matrix.rows) @ np.abs(x), 1.0)
     over = np.maximum(np.maximum(activity - matrix.row_upper, matrix.row_lower - activity), 0.0) / size

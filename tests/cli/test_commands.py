@@ -25,10 +25,7 @@ FILES = {
     "manifest.json",
     "scenario.resolved.yaml",
     "solver.log",
-    *(
-        f"tables/{name}.csv"
-        for name in ("retrofits", "flows", "storage", "costs", "emissions", "cashflow", "zones")
-    ),
+    *(f"tables/{name}.csv" for name in ("retrofits", "flows", "storage", "costs", "emissions", "cashflow", "zones")),
 }
 
 
@@ -174,11 +171,17 @@ def test_a_clash_is_told_in_words_and_its_price_would_do(desk):
     assert run(desk, "optimize", "mended.yaml", "--out", "mended", "--quiet").returncode == 0
 
 
-def test_a_limit_before_any_plan_says_how_to_go_on(desk):
+def test_a_limit_leaves_a_plan_with_its_gap_or_says_how_to_go_on(desk):
+    # Which of the two depends on the machine; half of each is never allowed.
     answer = run(desk, "optimize", "small.yaml", "--out", "late", "--time-limit", "0.01")
-    assert answer.returncode == 6
-    assert "time_limit_s" in answer.stderr
-    assert not (desk / "late").exists()
+    assert answer.returncode in (5, 6)
+    if answer.returncode == 6:
+        assert "time_limit_s" in answer.stderr
+        assert not (desk / "late").exists()
+    else:
+        plan = json.loads((desk / "late" / "plan.json").read_text(encoding="utf-8"))
+        assert plan["status"] == "limit" and plan["objective"]["gap_share"] > 0.005
+        assert "limit was reached" in answer.stdout
 
 
 def test_other_files_are_never_overwritten(desk):
