@@ -13,6 +13,7 @@ Frames = Mapping[str, pd.DataFrame]
 
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "plants/steel": ("plant",),
+    "plants/steel_units": ("unit",),
     "plants/chemicals": ("plant",),
     "streams/mill_stacks": ("profile", "stream"),
     "streams/factors": ("factor",),
@@ -34,6 +35,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "transport/pipes": ("pipe",),
     "transport/limits": ("limit",),
     "storage/sites": ("site",),
+    "storage/cost_steps": ("step",),
     "references": ("reference",),
 }
 PROVINCE_MARGIN_KM = 30.0
@@ -60,6 +62,13 @@ def references_exist(frames: Frames) -> Iterator[Fault]:
             continue
         for _, row in frame[~frame["reference"].isin(known)].iterrows():
             yield Fault(f"{table}.csv:{row['line']}:reference", f"'{row['reference']}' is not in references.csv")
+
+
+def furnaces_belong_to_a_plant(frames: Frames) -> Iterator[Fault]:
+    """Every furnace's plant is a row of plants/steel."""
+    units = frames["plants/steel_units"]
+    for _, row in units[~units["plant"].isin(frames["plants/steel"]["plant"])].iterrows():
+        yield Fault(f"plants/steel_units.csv:{row['line']}:plant", f"'{row['plant']}' is not in plants/steel.csv")
 
 
 def parts_do_not_exceed_wholes(frames: Frames) -> Iterator[Fault]:
@@ -104,6 +113,7 @@ def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Fault]:
 CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     keys_are_unique,
     references_exist,
+    furnaces_belong_to_a_plant,
     parts_do_not_exceed_wholes,
     places_lie_in_their_province,
     gasifiers_and_urea_are_given,

@@ -17,7 +17,7 @@ COLUMNS = [column for columns in read_dictionary().values() for column in column
 QUALITIES = {"measured", "reported", "estimated", "assumed"}
 # Years, counts, indices and exponents carry no unit; factors and limits say theirs in the row's name.
 WITHOUT_UNIT = {
-    "year", "start_year", "closing_year", "price_year", "first_year",
+    "year", "start_year", "closing_year", "relining_year", "price_year", "first_year",
     "n_blast_furnaces", "n_wells_max", "readiness_level",
     "price_index", "cny_per_unit", "scale_exponent", "gas_exponent",
     "value", "low", "high",
@@ -40,7 +40,7 @@ def test_operating_crude_steel(inputs: Inputs, province: str, mt: float) -> None
 
 
 # Rows of the tracker in every status; 56 and 22 of them operate.
-@pytest.mark.parametrize(("province", "rows", "operating"), [("Hebei", 83, 56), ("Shanxi", 26, 22)])
+@pytest.mark.parametrize(("province", "rows", "operating"), [("Hebei", 84, 56), ("Shanxi", 26, 22)])
 def test_steel_works(inputs: Inputs, province: str, rows: int, operating: int) -> None:
     steel = inputs["plants/steel"]
     status = steel.loc[steel["province"] == province, "status"]
@@ -181,3 +181,19 @@ def test_a_ranged_factor_lies_in_its_range(inputs: Inputs) -> None:
     assert (factors["value"] <= factors["high"]).all()
     routes = inputs["streams/chemical_routes"].dropna(subset=["process_low_t_per_t"])
     assert routes["process_t_per_t"].between(routes["process_low_t_per_t"], routes["process_high_t_per_t"]).all()
+
+
+def test_all_of_china_is_there(inputs: Inputs) -> None:
+    steel, chemicals = inputs["plants/steel"], inputs["plants/chemicals"]
+    assert len(steel) == 404
+    assert steel["crude_steel_ktpa"].sum() == pytest.approx(1_053_600, abs=50)
+    assert steel["bf_iron_ktpa"].sum() == pytest.approx(892_700, abs=50)
+    assert chemicals["product"].value_counts().to_dict() == {"methanol": 221, "ammonia": 185}
+
+
+def test_furnaces_sum_to_their_works(inputs: Inputs) -> None:
+    units = inputs["plants/steel_units"]
+    iron = units[(units["kind"] == "BF") & units["status"].isin(["operating", "operating pre-retirement"])]
+    by_plant = iron.groupby("plant")["capacity_ktpa"].sum()
+    steel = inputs["plants/steel"].set_index("plant")["bf_iron_ktpa"].dropna()
+    assert by_plant.reindex(steel.index).sub(steel).abs().max() <= 1.0

@@ -55,7 +55,7 @@ def loaded(folder: Path) -> Inputs:
 
 
 def test_a_copy_without_changes_loads(folder: Path) -> None:
-    assert len(loaded(folder)["plants/chemicals"]) == 70
+    assert len(loaded(folder)["plants/chemicals"]) == 406
     assert loaded(folder).folder_name == "data"
 
 
