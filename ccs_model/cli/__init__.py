@@ -14,8 +14,10 @@ from ccs_model import __version__
 from ccs_model.cli.check import check
 from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
+from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
 from ccs_model.cli.schema import schema
+from ccs_model.cli.template import template
 from ccs_model.errors import BUG, INTERRUPTED, CcsModelError, InputError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -33,7 +35,7 @@ def group() -> None:
     """
 
 
-for _command in (optimize, check, data, schema, doctor):
+for _command in (new, template, optimize, check, data, schema, doctor):
     group.add_command(_command)
 
 

@@ -29,4 +29,7 @@ def check(scenario: Path, allow_outside: bool) -> int:
         f"{problem.baseline_ktpa / 1000:,.1f} Mt CO2 a year, {n_candidates} of them candidates, "
         f"{len(problem.options):,} options, {len(problem.sites)} storage sites."
     )
+    for table, origin in problem.inputs.origins.items():
+        if origin != "shipped":
+            click.echo(f"  {table}: {origin or 'none asked for'}")
     return DONE

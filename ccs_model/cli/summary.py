@@ -22,7 +22,16 @@ WIDEST_TEXT = 140
 
 def summary_text(plan: Plan, folder: Path) -> str:
     """The whole summary."""
-    parts = [_headline(plan), _retrofits(plan), _periods(plan), _zones(plan), _money(plan), _files(plan, folder)]
+    parts = [
+        _headline(plan),
+        _retrofits(plan),
+        _periods(plan),
+        _zones(plan),
+        _targets(plan),
+        _locks(plan),
+        _money(plan),
+        _files(plan, folder),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -33,20 +42,60 @@ def _headline(plan: Plan) -> str:
     if question:
         lines.append(textwrap.fill(question, _columns()))
     if not totals["n_retrofits"]:
-        lines.append(f"\nNothing is built: a budget of {_mn(plan, totals['budget_mn'])} buys no retrofit.")
+        budget = totals["budget_mn"]
+        why = f"a budget of {_mn(plan, budget)} buys no retrofit" if budget is not None else "nothing asks for it"
+        lines.append(f"\nNothing is built: {why}.")
         return "\n".join(lines)
     gap = f"proven within {plan.objective.gap_share:.2%} of the best plan"
     if plan.reached_a_limit:
         gap = f"a limit was reached: within {plan.objective.gap_share:.2%} of the best plan"
     lines.append(
         f"\n{totals['n_retrofits']} retrofits at {totals['n_plants_fitted']} plants for "
-        f"{_mn(plan, totals['capex_mn'])} of the budget of {_mn(plan, totals['budget_mn'])} ({gap}).\n"
+        f"{_mn(plan, totals['capex_mn'])}{_of_the_budget(plan)} ({gap}).\n"
         f"By {problem.years[-1]} they capture {_mt(totals['captured_ktpa'])} and avoid {_mt(totals['avoided_ktpa'])} "
         f"CO2 a year: {_share(totals['cut_share'])} of the zones' {_mt(totals['baseline_ktpa'])} "
         f"(direct cut {_share(totals['direct_cut_share'])}).\n"
         f"Cost: {totals['capture_cost_per_t']:,.0f} {problem.currency} per t captured (no transport and storage), "
         f"{totals['avoidance_cost_per_t']:,.0f} per t avoided (all in), money of {problem.price_year}."
     )
+    return "\n".join(lines)
+
+
+def _of_the_budget(plan: Plan) -> str:
+    budget = plan.totals["budget_mn"]
+    return f" of the budget of {_mn(plan, budget)}" if budget is not None else ""
+
+
+def _targets(plan: Plan) -> str:
+    if plan.targets.empty:
+        return ""
+    header = ("target", "asked", "reached", "next tonne")
+    rows = [
+        (
+            row.target,
+            f"{row.required_kt:,.0f}",
+            f"{row.reached_kt:,.0f}" + (" missed" if row.shortfall_kt > 1e-6 else ""),
+            f"{row.price_per_t:,.0f} {plan.problem.currency}/t" if row.price_per_t == row.price_per_t else "",
+        )
+        for row in plan.targets.itertuples(index=False)
+    ]
+    return (
+        _table([header, ("", "kt", "kt", "avoided"), *rows], left=1)
+        + f"\nDiscounted cost over the horizon {_mn(plan, sum(plan.costs.values()))}; "
+        "the price of the next tonne is the linear program's."
+    )
+
+
+def _locks(plan: Plan) -> str:
+    """What each lock costs, by the linear program."""
+    lines = []
+    for row in plan.locks.itertuples(index=False):
+        what = "Having to fit" if row.lock == "must_fit" else "Leaving out"
+        if row.abatement_lost_kt == row.abatement_lost_kt:
+            price = f"{row.abatement_lost_kt:,.0f} kt CO2 over the horizon"
+        else:
+            price = _mn(plan, row.cost_added_mn)
+        lines.append(f"{what} {row.name or row.plant} costs {price}.")
     return "\n".join(lines)
 
 

@@ -1,28 +1,41 @@
-"""Loads the shipped tables into `Inputs`, the frozen statement of what is true."""
+"""Loads the shipped tables, and the user's own with them, into `Inputs`, the frozen statement of what is true."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 
-from ccs_model.errors import InputError
+from ccs_model.errors import Fault, InputError
 from ccs_model.inputs.checks import CHECKS
 from ccs_model.inputs.dictionary import read_dictionary
+from ccs_model.inputs.inventories import Declared, Inventory, read_inventory
+from ccs_model.inputs.overlay import merged
+from ccs_model.inputs.own_files import contents, found
+from ccs_model.inputs.own_folder import OwnFolder, read_own_folder
+from ccs_model.inputs.source import reading_order
 from ccs_model.inputs.table import read_table
 from ccs_model.paths import data_folder, data_folder_name
+from ccs_model.scenario import Scenario
+from ccs_model.scenario.own_tables import DATA, OwnTables
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The tables, by name (`plants/steel`); every row with its reference and quality. Do not change the frames."""
+    """The tables, by name (`plants/steel`); every row with its reference and quality. Do not change the frames.
+
+    Plants say in `inventory` which inventory of the scenario they are of. `origins` tells of each table whether it is
+    the shipped one or what was laid over it; `own` is what the scenario named when the tables were loaded.
+    """
 
     tables: Mapping[str, pd.DataFrame]
     sha256: Mapping[str, str]
     folder_name: str
+    origins: Mapping[str, str] = field(default_factory=dict)
+    own: OwnTables | None = None
 
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
@@ -38,19 +51,70 @@ class Inputs:
         return float(table.loc[table["limit"] == name, "value"].iloc[0])
 
 
-def load_inputs(*, folder: Path | None = None) -> Inputs:
-    """Read and check every table of `folder` (the shipped data by default); all faults of all are raised at once."""
+def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None, allow_outside: bool = False) -> Inputs:
+    """Read and check every table: those of `folder` (the shipped data by default) with the scenario's own.
+
+    All faults of all tables are raised at once; FileError when a file cannot be read.
+    """
+    own = OwnTables.of(scenario) if scenario is not None else None
+    return load_tables(own, folder=folder, allow_outside=allow_outside)
+
+
+def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outside: bool = False) -> Inputs:
+    """As load_inputs, for a scenario that may have faults of its own."""
     root = folder or data_folder()
-    tables = [read_table(root, name, columns) for name, columns in read_dictionary(root).items()]
-    faults = [fault for table in tables for fault in table.faults]
-    frames = {table.name: table.frame for table in tables}
-    if not faults:
-        # Checks across tables assume that each table by itself is sound.
-        faults = [fault for check in CHECKS for fault in check(frames)]
+    declared = read_dictionary(root)
+    shipped = {name: read_table(root, name, columns) for name, columns in declared.items()}
+    asked = own or OwnTables(Path())
+    faults = [fault for table in shipped.values() for fault in table.faults]
+    inventories = _inventories(asked, declared, allow_outside, faults)
+    theirs = _folder(asked, declared, allow_outside, faults)
     if faults:
-        raise InputError(sorted(faults))
+        raise InputError(sorted(faults, key=reading_order))
+    # Checks across tables assume that each table by itself is sound.
+    whole = merged(shipped, theirs, inventories, asked)
+    faults = whole.faults or [fault for check in CHECKS for fault in check(whole.frames)]
+    if faults:
+        raise InputError(sorted(faults, key=reading_order))
+    sha256 = {
+        **{f"{name}.csv": table.sha256 for name, table in shipped.items() if name not in theirs.instead},
+        **{f"own:{name}": sha for name, sha in theirs.sha256.items()},
+        **{f"own:{each.name}": each.sha256 for each in inventories},
+    }
     return Inputs(
-        tables=MappingProxyType(frames),
-        sha256=MappingProxyType({f"{table.name}.csv": table.sha256 for table in tables}),
+        tables=MappingProxyType({name: frame.drop(columns="source") for name, frame in whole.frames.items()}),
+        sha256=MappingProxyType(sha256),
         folder_name=data_folder_name() if folder is None else folder.name,
+        origins=MappingProxyType(whole.origins),
+        own=own,
     )
+
+
+def _inventories(asked: OwnTables, declared: Declared, allow_outside: bool, faults: list[Fault]) -> list[Inventory]:
+    read = []
+    for key, name in asked.files:
+        try:
+            raw = contents(found(asked, key, name, allow_outside=allow_outside), asked.where(key), name=name)
+        except InputError as error:
+            faults += error.faults
+            continue
+        read.append(read_inventory(raw, name, declared))
+        faults += read[-1].faults
+    return read
+
+
+def _folder(asked: OwnTables, declared: Declared, allow_outside: bool, faults: list[Fault]) -> OwnFolder:
+    if asked.data is None:
+        return OwnFolder()
+    try:
+        path = found(asked, DATA, asked.data, allow_outside=allow_outside)
+        if path.resolve() == asked.folder.resolve():
+            what = "is the scenario's own folder, expected a folder in it"
+            raise InputError([Fault(asked.where(DATA), f"'{asked.data}' {what}")])
+        inside = None if allow_outside else asked.folder
+        read = read_own_folder(path, asked.data, asked.where(DATA), declared, inside)
+    except InputError as error:
+        faults += error.faults
+        return OwnFolder()
+    faults += read.faults
+    return read

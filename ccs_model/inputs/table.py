@@ -1,34 +1,33 @@
-"""Reads one CSV table against its declaration and gathers every fault with file, row and column.
+"""A grid of cells against its declaration: every fault is gathered with its place, and a frame comes out.
 
-Nothing is guessed: a plant named NA stays text, a row with a field too many is a fault and never shifts columns,
-and a number must be finite and within its declared range.
+One converter serves CSV files and sheets of a workbook; only the place of a cell is told differently.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from ccs_model.errors import Fault, FileError
+from ccs_model.inputs.cells import converted
+from ccs_model.inputs.csv_grid import csv_grid
 from ccs_model.inputs.dictionary import Column
+from ccs_model.inputs.grid import Grid
+from ccs_model.inputs.headings import matched
+from ccs_model.inputs.source import Source
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as read: `frame` has its first declared column as a plain column and one row a line; `line` maps back."""
+    """A table as read: one row a line of the file; `line` and `source` say where each row stands."""
 
     name: str
     frame: pd.DataFrame
     sha256: str
-    faults: tuple[Fault, ...]
+    faults: tuple[Fault, ...] = field(default=())
 
 
 def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
@@ -38,106 +37,43 @@ def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
         raw = path.read_bytes()
     except OSError as error:
         raise FileError(f"{name}.csv: cannot be read: {error.strerror}") from error
-    where = f"{name}.csv"
-    faults: list[Fault] = []
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        faults.append(Fault(where, f"not UTF-8 text at byte {error.start}", "save it as CSV UTF-8"))
-        text = ""
-    header, rows = _split(text, where, columns, faults)
+    return table_of(csv_grid(raw, Source(f"{name}.csv"), columns), name, columns)
+
+
+def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
+    """The declared table that a grid holds."""
+    faults = list(grid.faults)
+    names, wrong = matched(grid.header, columns, grid.source, grid.header_line)
+    faults += wrong if not grid.is_unreadable else ()
+    source = grid.source_with({each: position for position, each in enumerate(names) if each})
     data: dict[str, list[object]] = {}
     for column in columns:
-        if column.name in header:
-            at = header.index(column.name)
-            cells = [(line, fields[at].strip()) for line, fields in rows]
-            data[column.name] = _convert(column, cells, where, faults)
+        if column.name in names:
+            at = names.index(column.name)
+            data[column.name] = [
+                converted(column, cells[at] if at < len(cells) else None, source.at(line, column.name), faults)
+                for line, cells in grid.rows
+            ]
         else:
-            data[column.name] = [None] * len(rows)
+            data[column.name] = [None] * len(grid.rows)
+    faults += _under_no_heading(grid)
     frame = pd.DataFrame(data, columns=[column.name for column in columns])
     for column in columns:
         if column.kind in ("number", "whole"):
             frame[column.name] = pd.to_numeric(frame[column.name]).astype(float)
         else:
             frame[column.name] = frame[column.name].fillna("").astype(str).astype(object)
-    frame["line"] = [line for line, _ in rows]
-    return Table(name, frame, hashlib.sha256(raw).hexdigest(), tuple(faults))
+    frame["line"] = pd.Series([line for line, _ in grid.rows], dtype="int64")
+    frame["source"] = pd.Series([source] * len(frame), dtype=object)
+    return Table(name, frame, grid.sha256, tuple(faults))
 
 
-def _split(
-    text: str, where: str, columns: Sequence[Column], faults: list[Fault]
-) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Header and rows (line number, fields) of the right width; what does not fit becomes a fault."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] = []
-    rows: list[tuple[int, list[str]]] = []
-    try:
-        for fields in reader:
-            if not any(field.strip() for field in fields):
-                continue
-            if not header:
-                header = [field.strip() for field in fields]
-                continue
-            if len(fields) != len(header):
-                faults.append(
-                    Fault(f"{where}:{reader.line_num}", f"{len(fields)} fields where the header has {len(header)}")
-                )
-                continue
-            rows.append((reader.line_num, fields))
-    except csv.Error as error:
-        faults.append(Fault(f"{where}:{reader.line_num}", f"not readable as CSV: {error}"))
-    known = [column.name for column in columns]
-    for name in sorted({name for name in header if header.count(name) > 1}):
-        at = [str(i + 1) for i, other in enumerate(header) if other == name]
-        faults.append(Fault(f"{where}:1", f"column '{name}' stands twice, at {' and '.join(at)}"))
-    for name in header:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            faults.append(Fault(f"{where}:1", f"unknown column '{name}'", f"did you mean '{near[0]}'?" if near else ""))
-    faults.extend(
-        Fault(f"{where}:1", f"column '{column.name}' is missing", column.meaning)
-        for column in columns
-        if column.required and column.name not in header
-    )
-    return header, rows
-
-
-def _convert(column: Column, cells: Sequence[tuple[int, str]], where: str, faults: list[Fault]) -> list[object]:
-    values: list[object] = []
-    for line, cell in cells:
-        place = f"{where}:{line}:{column.name}"
-        value: object = None
-        if not cell:
-            if column.required:
-                faults.append(Fault(place, "is empty", column.meaning))
-        elif column.kind in ("number", "whole"):
-            value = _number(column, cell, place, faults)
-        elif column.choices and cell not in column.choices:
-            near = get_close_matches(cell, column.choices, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"one of {', '.join(column.choices)}"
-            faults.append(Fault(place, f"'{cell}' is unknown", hint))
-        elif any(ord(character) < 32 for character in cell):
-            faults.append(Fault(place, "holds a control character"))
-        else:
-            value = cell
-        values.append(value)
-    return values
-
-
-def _number(column: Column, cell: str, place: str, faults: list[Fault]) -> float | None:
-    try:
-        value = float(cell) if cell.isascii() and "_" not in cell else math.nan
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        faults.append(Fault(place, f"'{cell}' is not a finite number", "write 1234.5, without separators"))
-        return None
-    if column.kind == "whole" and value != int(value):
-        faults.append(Fault(place, f"{cell} is not a whole number"))
-        return None
-    low, high = column.low, column.high
-    if (low is not None and value < low) or (high is not None and value > high):
-        allowed = f"from {low:g}" if high is None else f"{low:g} to {high:g}" if low is not None else f"up to {high:g}"
-        faults.append(Fault(place, f"{cell} is outside the range {allowed}", column.meaning))
-        return None
-    return value
+def _under_no_heading(grid: Grid) -> list[Fault]:
+    """Values in columns whose heading is empty: they would be lost without a word."""
+    faults = []
+    named = {position for position, heading in enumerate(grid.header) if heading}
+    for line, cells in grid.rows:
+        for position, cell in enumerate(cells):
+            if position not in named and cell is not None and cell != "":
+                faults.append(Fault(grid.source.at_position(line, position), "a value in a column without a heading"))
+    return faults

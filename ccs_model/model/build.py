@@ -12,6 +12,7 @@ from ccs_model.model.objective import add_objective
 from ccs_model.model.retrofit import add_retrofits
 from ccs_model.model.spending import add_spending
 from ccs_model.model.storage import add_storage
+from ccs_model.model.targets import add_targets
 from ccs_model.problem import Problem
 
 THEMES: tuple[Callable[[pyo.ConcreteModel, Problem], None], ...] = (
@@ -19,6 +20,7 @@ THEMES: tuple[Callable[[pyo.ConcreteModel, Problem], None], ...] = (
     add_capture,
     add_storage,
     add_spending,
+    add_targets,
     add_objective,
 )
 

@@ -51,12 +51,46 @@ def _capacity(problem: Problem, rows: Rows) -> str:
     return f"stored_within_capacity: the sites are too small; needed, {each} (storage.capacity, storage.fill_share_max)"
 
 
+def _province_budget(problem: Problem, rows: Rows) -> str:
+    each = "; ".join(f"{name}: {_money(problem, limit + more)}" for name, more, limit in rows)
+    return f"spending_within_province_budget: too little for some provinces; these would do: {each}"
+
+
+def _cut(problem: Problem, rows: Rows) -> str:
+    by_key = {target.key: target for target in problem.targets}
+    each = []
+    for key, missing, _ in rows:
+        target = by_key[key]
+        # Rounded down to a hundredth of a percent, so that the share read from here is in reach.
+        reach = math.floor((target.required - missing) / target.baseline_ktpa * 1e4) / 1e4
+        each.append(f"{key} is {target.required / target.baseline_ktpa:.2%}; {reach:.2%} is in reach")
+    return f"cut_reached: {'; '.join(each)}"
+
+
+def _tonnes(problem: Problem, rows: Rows) -> str:
+    by_key = {target.key: target.required for target in problem.targets}
+    each = "; ".join(
+        f"{key} is {by_key[key]:,.0f} kt; {math.floor(by_key[key] - missing):,.0f} kt are in reach"
+        for key, missing, _ in rows
+    )
+    return f"cumulative_cut_reached: {each}"
+
+
+def _share(problem: Problem, rows: Rows) -> str:
+    names = ", ".join(str(group) for group, _, _ in rows)
+    return f"share_of_avoided_kept: without a least share for {names} there is a plan (targets.share_of_avoided_min)"
+
+
 _WORDS: Mapping[str, Callable[[Problem, Rows], str]] = MappingProxyType(
     {
         "plant_is_fitted": _fitted,
         "spending_within_budget": _budget,
         "spending_within_ceiling": _ceiling,
+        "spending_within_province_budget": _province_budget,
         "building_within_yearly_rate": _rate,
+        "cut_reached": _cut,
+        "cumulative_cut_reached": _tonnes,
+        "share_of_avoided_kept": _share,
         "injection_within_wells": _wells,
         "stored_within_capacity": _capacity,
     }
@@ -67,11 +101,17 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("plant_is_fitted",),
     ("spending_within_budget",),
     ("spending_within_ceiling",),
+    ("spending_within_province_budget",),
     ("building_within_yearly_rate",),
+    ("cut_reached",),
+    ("cumulative_cut_reached",),
+    ("share_of_avoided_kept",),
     ("injection_within_wells",),
     ("stored_within_capacity",),
     ("spending_within_budget", "spending_within_ceiling"),
     ("injection_within_wells", "stored_within_capacity"),
+    ("cut_reached", "cumulative_cut_reached"),
+    ("spending_within_budget", "spending_within_ceiling", "spending_within_province_budget"),
     ("spending_within_budget", "spending_within_ceiling", "building_within_yearly_rate"),
 )
 

@@ -12,6 +12,7 @@ from pyomo.core.expr.numeric_expr import LinearExpression
 from ccs_model.problem import Problem
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 class RouteSum:
@@ -26,7 +27,7 @@ class RouteSum:
         self._full_ktpa = full_ktpa[:, None, None] * problem.running_share
 
     def __call__(
-        self, on_build: Floats | None = None, on_captured: Floats | None = None, routes: Floats | None = None
+        self, on_build: Floats | None = None, on_captured: Floats | None = None, routes: Mask | None = None
     ) -> LinearExpression:
         """`routes` (bool) keeps only some routes' columns."""
         per_build = np.zeros(self._full_ktpa.shape[:2]) if on_build is None else on_build
@@ -49,7 +50,7 @@ class _Columns:
         self.at = np.array([place for place, _ in pairs], dtype=int).reshape(-1, 2)
         self.variables = np.array([variable for _, variable in pairs], dtype=object)
 
-    def take(self, coefficients: Floats, routes: Floats | None) -> tuple[list[float], list[object]]:
+    def take(self, coefficients: Floats, routes: Mask | None) -> tuple[list[float], list[object]]:
         values = coefficients[self.at[:, 0], self.at[:, 1]]
         keep = values != 0
         if routes is not None:

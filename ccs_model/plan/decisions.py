@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +22,12 @@ _THROTTLED_SHARE = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """What was decided: `build` [route, start] and `throttled_ktpa` [route, year]."""
+    """What was decided: `build` [route, start], `throttled_ktpa` [route, year] and `shortfall_kt` by target."""
 
     problem: Problem
     build: Floats
     throttled_ktpa: Floats
+    shortfall_kt: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def captured_ktpa(self) -> Floats:
@@ -45,7 +48,12 @@ def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
     for name, array in (("build", build), ("throttled_ktpa", throttled)):
         columns, routes, years = _places(problem, matrix, name)
         array[routes, years] = x[columns]
-    return Point(problem, build, throttled)
+    short = {
+        column.index: float(x[j])
+        for j, column in enumerate(matrix.columns)
+        if column.variable == "shortfall_kt" and x[j] > 0
+    }
+    return Point(problem, build, throttled, MappingProxyType(short))
 
 
 def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
@@ -71,9 +79,9 @@ def _places(
     route_at = {route: r for r, route in enumerate(problem.routes["route"])}
     year_at = {year: y for y, year in enumerate(problem.years)}
     found = [
-        (j, route_at[column.index()[0]], year_at[column.index()[1]])
+        (j, route_at[column.index[0]], year_at[column.index[1]])
         for j, column in enumerate(matrix.columns)
-        if column.parent_component().local_name == variable
+        if column.variable == variable
     ]
     places = np.array(found, dtype=np.int64).reshape(-1, 3)
     return places[:, 0], places[:, 1], places[:, 2]

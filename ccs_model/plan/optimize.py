@@ -22,9 +22,10 @@ from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoP
 from ccs_model.inputs import load_inputs
 from ccs_model.model import build_model
 from ccs_model.model.claims import GROUPS, in_words
-from ccs_model.model.objective import AIMS, breakdown
+from ccs_model.model.objective import AIMS, breakdown, cost_terms
 from ccs_model.plan.checks import checks_table
 from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
+from ccs_model.plan.locks import locks_table
 from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
 from ccs_model.plan.tables import (
     by_year_table,
@@ -35,6 +36,7 @@ from ccs_model.plan.tables import (
     storage_table,
     zones_table,
 )
+from ccs_model.plan.targets import targets_table
 from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem, pose
 from ccs_model.problem.names import read_checked
@@ -65,7 +67,7 @@ def optimize(
     """Read a scenario (a path or a Scenario), load the data, solve, and return the checked plan."""
     started = time.monotonic()
     if isinstance(scenario, Scenario):
-        inputs = load_inputs()
+        inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
     problem = pose(scenario, inputs)
@@ -118,7 +120,9 @@ def _solve_stages(
     highs = Highs(matrix, options, tell)
     aim = AIMS[problem.aim]
     maximise = aim.sense == pyo.maximize
-    first = solve_whole(highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing="most abatement")
+    first = solve_whole(
+        highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=problem.aim.replace("_", " ")
+    )
     clock.lap("first_stage_s")
     outcome = _believed(problem, matrix, options, clock, first.outcome)
     assert outcome.x is not None
@@ -128,9 +132,13 @@ def _solve_stages(
     chosen = without_traces(problem, matrix, _settle_ties(highs, matrix, chosen, value, maximise, clock))
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)
-    next_money = _next_money(problem, matrix, options, chosen, value, clock)
+    next_money = None
+    if problem.aim == "most_abatement":
+        next_money = _next_money(problem, matrix, options, chosen, value, clock)
     clock.lap("next_money_s")
-    return _assemble(problem, matrix, chosen, point, status, outcome, first, next_money)
+    locks = locks_table(problem, matrix, first.relaxation.objective, options, clock.deadline)
+    clock.lap("locks_s")
+    return {**_assemble(problem, matrix, chosen, point, status, outcome, first, next_money), "locks": locks}
 
 
 def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _Clock, outcome: Outcome) -> Outcome:
@@ -154,7 +162,7 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
 
 
 def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, maximise: bool, clock: _Clock) -> Floats:
-    """Among plans of the same value that retrofit the same streams, a cheaper one; else the plan in hand."""
+    """Among plans of the same value on the same streams, the best by the second aim; else the one in hand."""
     floor = value - HELD_SHARE * abs(value) if maximise else -np.inf
     roof = np.inf if maximise else value + HELD_SHARE * abs(value)
     highs.add_row(matrix.costs[0], floor, roof)
@@ -165,17 +173,16 @@ def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, max
         maximise=matrix.maximise[1],
         gap=highs.options.gap_share,
         deadline=deadline,
-        doing="ties by cost",
+        doing="settling ties",
         start=chosen,
         may_move=_of_the_same_streams(matrix, chosen),
     ).outcome
     if second.x is None or second.status not in ("optimal", "limit"):
         return chosen
     better = snapped(matrix, second.x)
-    cost, cost_before = float(matrix.costs[1] @ better), float(matrix.costs[1] @ chosen)
-    kept = float(matrix.costs[0] @ better) - value
-    loses = kept < -1e-6 * max(abs(value), 1.0) if maximise else kept > 1e-6 * max(abs(value), 1.0)
-    return chosen if loses or cost >= cost_before else better
+    gained = float(matrix.costs[1] @ (better - chosen)) * (1 if matrix.maximise[1] else -1)
+    lost = (value - float(matrix.costs[0] @ better)) * (1 if maximise else -1)
+    return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen
 
 
 def _of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]:
@@ -258,8 +265,9 @@ def _assemble(
     """Tables, totals and checks from the decisions; raises CheckError where a check does not hold."""
     aim = AIMS[problem.aim]
     maximise = aim.sense == pyo.maximize
-    terms = breakdown(aim.first(problem), point.build, point.captured_ktpa)
-    costs = breakdown(aim.second(problem), point.build, point.captured_ktpa)
+    terms = breakdown(aim.first(problem), point.build, point.captured_ktpa, point.shortfall_kt)
+    costs = breakdown(cost_terms(problem), point.build, point.captured_ktpa, point.shortfall_kt)
+    targets = targets_table(point, matrix, first.relaxation.row_dual)
     value = sum(terms.values())
     bound = max(outcome.bound, value) if maximise else min(outcome.bound, value)
     gap = gap_share(bound, value)
@@ -269,7 +277,7 @@ def _assemble(
     found = residuals(matrix, chosen)
     gap_asked = problem.scenario.solver.gap_share
     checks = checks_table(
-        point, found, float(matrix.costs[0] @ chosen), terms, costs, emissions, cashflow, gap, gap_asked
+        point, found, float(matrix.costs[0] @ chosen), terms, costs, emissions, cashflow, targets, gap, gap_asked
     )
     broken = checks[~checks["holds"] & (checks["name"] != "the gap is no wider than asked for")]
     if len(broken):
@@ -286,7 +294,11 @@ def _assemble(
         "problem": problem,
         "status": status,
         "objective": Objective(value, bound, gap, aim.unit),
-        "relaxation": Relaxation(first.relaxation.objective, price),
+        "relaxation": Relaxation(
+            first.relaxation.objective,
+            price if problem.aim == "most_abatement" else None,
+            float(targets["price_per_t"].max()) if targets["price_per_t"].notna().any() else None,
+        ),
         "next_money": next_money,
         "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs)),
         "terms": MappingProxyType(terms),
@@ -298,6 +310,7 @@ def _assemble(
         "cashflow": cashflow,
         "zones": zones_table(emissions),
         "by_year": by_year,
+        "targets": targets,
         "checks": checks,
         "size": Size(n_rows, n_columns, int(matrix.is_whole.sum()), int(matrix.rows.nnz)),
     }

@@ -8,6 +8,8 @@ costs       discounted million by term, over the horizon
 cashflow    undiscounted million by calendar year
 zones       one row a province, last period
 by_year     one row a period: totals
+targets     one row a target: required, reached, missed, shadow price
+locks       one row a plant that must be fitted or is left out: what that costs
 checks      one row a check: name, holds, figure, tolerance
 """
 
@@ -39,10 +41,15 @@ class Objective:
 
 @dataclass(frozen=True)
 class Relaxation:
-    """The linear program behind a whole plan: its value and the budget's shadow price, kt over the horizon."""
+    """The linear program behind a whole plan: its value, and its shadow prices.
+
+    `abatement_per_budget_kt_per_mn` is the budget's, where the aim is most abatement; `cost_of_next_tonne_per_t`
+    that of the dearest target, per t avoided, where it is least cost.
+    """
 
     value: float
     abatement_per_budget_kt_per_mn: float | None
+    cost_of_next_tonne_per_t: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,8 @@ class Plan:
     cashflow: pd.DataFrame
     zones: pd.DataFrame
     by_year: pd.DataFrame
+    targets: pd.DataFrame
+    locks: pd.DataFrame
     checks: pd.DataFrame
     size: Size
     timings: Mapping[str, float]

@@ -49,7 +49,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "relaxation": {
             "value": plan.relaxation.value,
             "abatement_per_budget_kt_per_mn": plan.relaxation.abatement_per_budget_kt_per_mn,
-            "cost_of_next_tonne_per_t": None,
+            "cost_of_next_tonne_per_t": plan.relaxation.cost_of_next_tonne_per_t,
         },
         "next_money": bought,
         "totals": dict(plan.totals),
@@ -58,6 +58,8 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "links": records(plan.flows),
         "storage": records(plan.storage),
         "zones": zones,
+        "targets": records(plan.targets),
+        "locks": records(plan.locks),
         "terms": dict(plan.terms),
         "costs": dict(plan.costs),
         "conflicts": [],

@@ -191,6 +191,8 @@ def cashflow_table(point: Point) -> pd.DataFrame:
         table[name] = (problem.routes[column].to_numpy(float) @ point.running)[of_year]
     for name, per_t in problem.cost_per_t.items():
         table[f"{name}_mn"] = (point.captured_ktpa[:, of_year] * per_t).sum(axis=0) / 1000.0
+    if problem.shortfall_per_t is not None and problem.targets:
+        table["shortfall_mn"] = _shortfall_mn(point, of_year)
     table["salvage_mn"] = 0.0
     # Salvage falls due when the horizon has ended: a row of its own.
     end = problem.horizon_end
@@ -203,6 +205,17 @@ def cashflow_table(point: Point) -> pd.DataFrame:
     table["cost_mn"] = table[money].sum(axis=1)
     table["discounted_mn"] = table["cost_mn"] * table["discount_factor"]
     return table
+
+
+def _shortfall_mn(point: Point, of_year: np.ndarray) -> np.ndarray:
+    """What missing targets costs in each calendar year; a miss over the horizon is paid once, in the first year."""
+    problem = point.problem
+    paid = np.zeros(len(of_year))
+    for target in problem.targets:
+        missed_mn = point.shortfall_kt.get(target.key, 0.0) * (problem.shortfall_per_t or 0.0) / 1000.0
+        when = np.arange(len(of_year)) == 0 if target.year is None else of_year == problem.years.index(target.year)
+        paid += np.where(when, missed_mn, 0.0)
+    return paid
 
 
 def _with_shares(table: pd.DataFrame) -> pd.DataFrame:

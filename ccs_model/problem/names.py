@@ -6,19 +6,54 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from os import PathLike
 
-from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.errors import CcsModelError, Fault, FileError, InputError
+from ccs_model.inputs import Inputs
+from ccs_model.inputs.load import load_tables
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.read import NAME_LISTS, Name, read
+from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.read import NAME_LISTS, Name, Reading, read
 
 _LISTED = 12
 
 
 def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
-    """The scenario and the tables; what is wrong with the file and with its names is raised together, by line."""
+    """The scenario and the tables it names; what is wrong with the file, its names and its tables is raised together.
+
+    Names are judged by sound tables only: where a table has faults, its names may be the right ones.
+    """
     reading = read(path, allow_outside=allow_outside)
-    inputs = load_inputs()
+    try:
+        inputs = load_tables(reading.own, allow_outside=allow_outside)
+    except (InputError, FileError) as error:
+        raise _with_those_of_the_file(reading, error) from error
     words = _judged([(name, name.key, name.text) for name in reading.names], inputs)
     return reading.judged((name, what, hint) for name, what, hint in words if isinstance(name, Name)), inputs
+
+
+def refuse_other_tables(scenario: Scenario, inputs: Inputs) -> None:
+    """The tables in hand are those that the scenario names, not those of another scenario or the shipped ones alone."""
+    asked = OwnTables.of(scenario)
+    loaded = inputs.own or OwnTables(asked.folder)
+    hint = "load_inputs(scenario) reads them"
+    faults = [
+        Fault(asked.where(key), f"'{name}' was not read", hint)
+        for key, name in asked.files
+        if name not in loaded.inventory
+    ]
+    if asked.data != loaded.data:
+        faults.append(
+            Fault(asked.where("data"), f"'{asked.data}' was not read, the tables are of '{loaded.data}'", hint)
+        )
+    if faults:
+        raise InputError(faults)
+
+
+def _with_those_of_the_file(reading: Reading, error: InputError | FileError) -> CcsModelError:
+    """Faults of the scenario first, then those of its tables; a file that cannot be read is one of them."""
+    if not reading.faults:
+        return error
+    theirs = error.faults if isinstance(error, InputError) else (Fault("the tables", str(error)),)
+    return InputError([*(fault for _, fault in sorted(reading.faults, key=lambda each: each[0])), *theirs])
 
 
 def unknown_names(scenario: Scenario, inputs: Inputs) -> Iterator[tuple[str, str, str]]:

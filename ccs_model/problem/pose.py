@@ -16,9 +16,11 @@ from ccs_model.engineering.streams import chemical_streams, is_operating, steel_
 from ccs_model.engineering.transport import flow_tph, nearest_sites
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
-from ccs_model.problem.names import place_of, unknown_names
+from ccs_model.inputs.inventories import SECTORS
+from ccs_model.problem.names import place_of, refuse_other_tables, unknown_names
 from ccs_model.problem.periods import calendar, period_sums, periods_of, running_share
 from ccs_model.problem.problem import Problem
+from ccs_model.problem.targets import refuse_empty_groups, targets_of
 from ccs_model.scenario import Scenario
 
 HEAT_SOURCE = "coal_boiler"
@@ -33,6 +35,7 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     level = PriceLevel(
         scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
     )
+    refuse_other_tables(scenario, inputs)
     _refuse_unknown_names(scenario, inputs)
     plants, streams = _plants_and_streams(scenario, inputs)
     periods = periods_of(scenario)
@@ -50,6 +53,7 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     )
     running = np.where(may_start[..., None], running, 0.0)
     plants = _without_dead_ends(plants, routes, running)
+    refuse_empty_groups(scenario, plants)
     _refuse_what_cannot_be_fitted(scenario, plants)
     priced = _Priced(scenario, inputs, level, routes, periods)
     return Problem(
@@ -80,19 +84,26 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         power_per_kwh=priced.power,
         steam_per_gj=priced.steam,
         grid_kg_per_kwh=inputs["prices/grid_factors"][["province", "year", "grid_kg_per_kwh", "reference", "quality"]],
-        budget_mn=scenario.budget.total_mn,
+        budget_mn=np.inf if scenario.budget.total_mn is None else scenario.budget.total_mn,
         ceiling_mn=MappingProxyType(dict(sorted(scenario.budget.ceiling_mn.items()))),
         built_per_year_max=scenario.capture.built_per_year_max,
         fill_share_max=scenario.storage.fill_share_max,
         must_fit=tuple(sorted(scenario.plants.must_fit)),
+        targets=targets_of(scenario, plants),
+        share_of_avoided_min=MappingProxyType(dict(scenario.targets.share_of_avoided_min)),
+        shortfall_per_t=scenario.targets.shortfall_per_t,
+        province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
     )
 
 
 def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Operating plants of the zones, each marked candidate or with the reason why it is none, and their streams."""
     parts, streams = [], []
-    for sector in scenario.plants.inventory:
+    for sector in SECTORS:
         table = inputs[f"plants/{sector}"]
+        table = table[table["inventory"].isin(scenario.plants.inventory)]
+        if table.empty:
+            continue
         inside = table["province"].isin(scenario.plants.provinces) | (len(scenario.plants.provinces) == 0)
         table = table[inside & is_operating(table)].sort_values("plant", kind="stable").reset_index(drop=True)
         if sector == "steel":
@@ -180,7 +191,7 @@ def _options(
     options["fixed_om_share"] = rows["fixed_om_share"]
     options["fixed_om_mn_pa"] = options["capture_capex_mn"] * rows["fixed_om_share"]
     options["variable_om_per_t"] = level.convert(rows["variable_om_per_t"], rows["currency"], rows["price_year"])
-    about = candidates.set_index("plant")[["province", "grid", "lat_deg", "lon_deg", "closing_year"]]
+    about = candidates.set_index("plant")[["province", "sector", "grid", "lat_deg", "lon_deg", "closing_year"]]
     return options.join(about, on="plant")
 
 
@@ -303,6 +314,7 @@ def _refuse_unpriced(routes: pd.DataFrame, power: np.ndarray, steam: np.ndarray,
         ("prices/grid_factors.csv", "province", grid),
     ):
         for name in routes.loc[np.isnan(values).any(axis=1), key].unique():
-            faults.add(Fault(table, f"no row for {key} '{name}', which has plants"))
+            hint = f"add rows to {table} in the folder that the scenario's `data:` names, see docs/own-tables.md"
+            faults.add(Fault(table, f"no row for {key} '{name}', which has plants", hint))
     if faults:
         raise InputError(sorted(faults))

@@ -25,6 +25,21 @@ from ccs_model.scenario import Scenario
 Floats = npt.NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Target:
+    """Tonnes that must be avoided: in the period of `year`, or over the horizon where it is None; of all or of a group.
+
+    `key` names it in the scenario and `group` is a province, a sector or "" for all plants looked at.
+    `required` is kt/y in a year and kt over the horizon; `baseline_ktpa` is the group's.
+    """
+
+    key: str
+    group: str
+    year: int | None
+    required: float
+    baseline_ktpa: float
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """Everything the program needs; see the module for the shapes.
@@ -72,12 +87,23 @@ class Problem:
     built_per_year_max: int | None
     fill_share_max: float
     must_fit: tuple[str, ...]
+    targets: tuple[Target, ...]
+    share_of_avoided_min: Mapping[str, float]
+    shortfall_per_t: float | None
+    province_budget_mn: Mapping[str, float]
     delivered_share: float = 1.0
 
     @property
     def years(self) -> tuple[int, ...]:
         """The first year of each period."""
         return tuple(int(year) for year in self.periods["year"])
+
+    def routes_of(self, group: str) -> npt.NDArray[np.bool_]:
+        """Which routes belong to a province or a sector; all of them for ""."""
+        here: npt.NDArray[np.bool_] = (
+            (self.routes["province"] == group) | (self.routes["sector"] == group) | (group == "")
+        ).to_numpy()
+        return here
 
     @property
     def calendar(self) -> npt.NDArray[np.int64]:

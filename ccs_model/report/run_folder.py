@@ -23,9 +23,12 @@ import pandas as pd
 
 import ccs_model
 from ccs_model.errors import FileError
+from ccs_model.plan.macc import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, plan_text
 from ccs_model.plan.run_key import RunKey, run_key
+from ccs_model.report.geojson import geojson_text
+from ccs_model.report.pipes import pipes_table
 from ccs_model.report.workbook import write_workbook
 
 MANIFEST = "manifest.json"
@@ -98,6 +101,7 @@ def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
         "plan.json": plan_text(plan),
         "scenario.resolved.yaml": problem.scenario.resolved_yaml(),
         "solver.log": plan.solver_log,
+        "map.geojson": geojson_text(plan),
         **{f"tables/{name}.csv": csv_text(table) for name, table in tables_of(plan).items()},
     }
     (folder / "tables").mkdir()
@@ -123,6 +127,8 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         "emissions": plan.emissions,
         "cashflow": plan.cashflow,
         "zones": plan.zones,
+        "pipes": pipes_table(plan),
+        "macc": macc_table(plan.problem, plan.retrofits),
     }
 
 

@@ -21,6 +21,7 @@ from ccs_model.report.cells import (
     shown,
     text_width,
 )
+from ccs_model.report.chart import CHART_ROWS, Block, Chart, draw
 from ccs_model.report.layout import Layout
 from ccs_model.report.style import ASSUMED, OBSERVED, Styles
 from ccs_model.report.table import Cell, Column
@@ -46,12 +47,13 @@ class Page:
 class Sheet:
     """One worksheet, a cursor on it, and what is needed to name money: currency and price year."""
 
-    def __init__(self, worksheet: Any, styles: Styles, plan: Plan, contents: Sequence[Page]) -> None:
+    def __init__(self, book: Any, name: str, styles: Styles, plan: Plan, contents: Sequence[Page]) -> None:
         self.contents = contents
-        self._sheet, self._styles = worksheet, styles
-        self._name: str = worksheet.get_name()
+        self._book, self._name, self._styles = book, name, styles
+        self._sheet = worksheet = book.add_worksheet(name)
         self._currency, self._price_year = plan.problem.currency, plan.problem.price_year
-        self._row = 0
+        self._row = self._left = 0
+        self._printed_columns: int | None = None
         self._layout = Layout()
         self._below_section = False
         worksheet.set_landscape()
@@ -108,12 +110,15 @@ class Sheet:
         main: bool = False,
         plain: bool = False,
         frozen: int = 1,
+        head_on_each_page: bool = False,
         totals: Row | None = None,
         empty: str = "None.",
     ) -> None:
         """Letters of the classes, headings, units, rows, totals; a `plain` table of words has only headings and rows.
 
-        The `main` table of a sheet is filtered, and frozen together with its first columns.
+        The `main` table of a sheet is filtered, frozen together with its first columns, and its head printed on each
+        page. Where other things stand above it `frozen` is 0: it is only filtered, and its head or that of a table
+        above it may stand `head_on_each_page`.
         """
         rows = list(rows)
         self._row += 0 if self._below_section else 1
@@ -133,9 +138,11 @@ class Sheet:
             self._row += 1
         if not rows:
             self.paragraph(empty, "note")
-        if main:
-            self._sheet.freeze_panes(first, frozen)
+        if head_on_each_page or (main and frozen):
             self._sheet.repeat_rows(head, first - 1)
+        if main:
+            if frozen:
+                self._sheet.freeze_panes(first, frozen)
             pages = math.ceil(len(columns) / _COLUMNS_A_PAGE)
             if pages > 1:
                 # On one page the print would be too small to read; the frozen columns come again on each.
@@ -148,19 +155,37 @@ class Sheet:
                 self._cell(at, column, totals, style="total")
             self._row += 1
 
+    def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int) -> None:
+        """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
+        self._row += 1
+        top, self._left, self._printed_columns = self._row, left, left - 1
+        self._letters(columns)
+        self._labels(columns, {column.name for column in columns}, filtered=False)
+        self._units(columns, {column.name for column in columns})
+        first = self._row
+        for record in rows:
+            for at, column in enumerate(columns, left):
+                self._cell(at, column, record)
+            self._row += 1
+        names = {column.name: at for at, column in enumerate(columns, left)}
+        draw(self._book, self._sheet, top, chart, Block(self._name, names, first - 2, first, self._row - 1))
+        self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
+
     def finish(self) -> None:
         """Widths, heights, and the text that goes by them."""
+        if self._printed_columns is not None:
+            self._sheet.print_area(0, 0, self._row - 1, self._printed_columns - 1)
         self._layout.apply(self._sheet, self._styles)
 
     def _letters(self, columns: Sequence[Column]) -> None:
-        for at, column in enumerate(columns):
+        for at, column in enumerate(columns, self._left):
             kind = column.cell_class or OBSERVED
             letter = kind.letter if column.cell_class else f"{OBSERVED.letter}/{ASSUMED.letter}"
             self._heading_cell(at, column, letter, "letter", bg_color=kind.fill, font_color=kind.ink)
         self._row += 1
 
     def _labels(self, columns: Sequence[Column], numeric: Collection[str], *, filtered: bool) -> None:
-        for at, column in enumerate(columns):
+        for at, column in enumerate(columns, self._left):
             self._heading_cell(at, column, column.heading, "label", **_alignment(at, column.name in numeric))
             if not column.wide:
                 # A heading may take three lines; a unit stands in smaller print, and wraps between its words.
@@ -173,7 +198,7 @@ class Sheet:
 
     def _units(self, columns: Sequence[Column], numeric: Collection[str]) -> None:
         lines = 1
-        for at, column in enumerate(columns):
+        for at, column in enumerate(columns, self._left):
             unit = self._unit_of(column)
             self._heading_cell(at, column, unit, "unit", **_alignment(at, column.name in numeric))
             lines = max(lines, math.ceil(_UNIT_SIZE * text_width(unit) / self._layout.width(at)))

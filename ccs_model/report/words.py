@@ -19,7 +19,7 @@ def answer(plan: Plan) -> str:
         f"{looked_at}the plan fits {totals['n_plants_fitted']} with {totals['n_retrofits']} retrofits. In the last "
         f"period, from {problem.years[-1]}, they capture {_whole(totals['captured_ktpa'])} kt/y and avoid "
         f"{_whole(totals['avoided_ktpa'])} kt/y, {_percent(totals['cut_share'])} of what all these plants emit. "
-        f"Building them costs {_whole(totals['capex_mn'])} of {_whole(totals['budget_mn'])} {money(plan, '_mn')}; "
+        f"Building them costs {_whole(totals['capex_mn'])} {money(plan, '_mn')}{_of_the_budget(plan)}; "
         f"{_levelised(plan)}"
     )
 
@@ -27,6 +27,8 @@ def answer(plan: Plan) -> str:
 def why_nothing_is_built(plan: Plan) -> str:
     """The first reason that alone explains an empty plan."""
     problem = plan.problem
+    if problem.aim == "least_cost":
+        return "the targets are reached without, or a missing tonne is cheaper than a retrofit"
     if problem.budget_mn == 0:
         return "the budget is 0"
     if not problem.plants["is_candidate"].any():
@@ -47,15 +49,27 @@ def why_nothing_is_built(plan: Plan) -> str:
 def status(plan: Plan) -> str:
     """Status, gap and bound in words."""
     objective, asked = plan.objective, plan.problem.scenario.solver.gap_share
-    proven = (
-        f"This plan avoids {_whole(objective.value)} {objective.unit}; it is proven that no plan avoids more than "
-        f"{_whole(objective.bound)}, so at most {_percent(objective.gap_share, 2)} is left to gain"
-    )
+    if plan.problem.aim == "least_cost":
+        proven = (
+            f"This plan costs {_whole(objective.value)} {money(plan, '_mn')}, discounted; it is proven that no plan "
+            f"reaches the targets for less than {_whole(objective.bound)}, so at most "
+            f"{_percent(objective.gap_share, 2)} is left to save"
+        )
+    else:
+        proven = _proven_abatement(plan)
     if plan.reached_a_limit:
         return (
             f"Status: limit. The time limit came before the gap asked for ({_percent(asked, 2)}) was proven. {proven}."
         )
     return f"Status: {plan.status}. {proven} (asked for: {_percent(asked, 2)})."
+
+
+def _proven_abatement(plan: Plan) -> str:
+    objective = plan.objective
+    return (
+        f"This plan avoids {_whole(objective.value)} {objective.unit}; it is proven that no plan avoids more than "
+        f"{_whole(objective.bound)}, so at most {_percent(objective.gap_share, 2)} is left to gain"
+    )
 
 
 def checks(plan: Plan) -> str:
@@ -69,6 +83,12 @@ def checks(plan: Plan) -> str:
 def next_money(plan: Plan) -> str:
     """What more budget would buy, found by solving again."""
     bought = plan.next_money
+    if plan.problem.aim == "least_cost":
+        return (
+            "The aim is the least cost of reaching the targets; sheet section Targets says what the next tonne costs."
+        )
+    if bought is None and plan.totals["budget_mn"] is None:
+        return "No budget limits this plan."
     if bought is None:
         return "What more money would buy was not found: the time limit left no room for solving again."
     kept = "every retrofit of the plan kept" if plan.problem.is_whole else "the whole plan free to change"
@@ -79,6 +99,21 @@ def next_money(plan: Plan) -> str:
     entering = "; ".join(f"{names[plant]} ({plant})" for plant in bought.plants)
     who = f" What enters or grows: {entering}." if entering else " No further plant enters."
     return f"{found}{_whole(bought.abatement_kt)} kt more are avoided over the horizon.{who}"
+
+
+def targets(plan: Plan) -> str:
+    """Whether the targets are reached."""
+    missed = int((plan.targets["shortfall_kt"] > BUILT).sum())
+    if missed:
+        return f"{missed} of {len(plan.targets)} targets are missed, at the price the scenario gives a missing tonne."
+    return (
+        "Every target is reached. A year's target holds in its period; tonnes are kt/y there, else kt over the horizon."
+    )
+
+
+def _of_the_budget(plan: Plan) -> str:
+    budget = plan.totals["budget_mn"]
+    return f" of a budget of {_whole(budget)}" if budget is not None else ""
 
 
 def money(plan: Plan, name: str) -> str:

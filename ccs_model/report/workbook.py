@@ -23,18 +23,18 @@ from ccs_model.report.sheets.later import (
     CASH_FLOW,
     DATA,
     FRONTIER,
-    MACC,
     SERIES,
-    STORAGE,
-    TRANSPORT,
     UNCERTAINTY,
 )
+from ccs_model.report.sheets.macc import MACC
 from ccs_model.report.sheets.plants import PLANTS
 from ccs_model.report.sheets.retrofits import RETROFITS
 from ccs_model.report.sheets.run_log import RUN_LOG
 from ccs_model.report.sheets.sources import SOURCES
+from ccs_model.report.sheets.storage import STORAGE
 from ccs_model.report.sheets.summary import SUMMARY
 from ccs_model.report.sheets.technologies import TECHNOLOGIES
+from ccs_model.report.sheets.transport import TRANSPORT
 from ccs_model.report.style import Styles
 
 SHEETS: tuple[Page, ...] = (
@@ -101,7 +101,7 @@ def workbook_bytes(plan: Plan) -> bytes:
     )
     styles = Styles(book)
     for page in SHEETS:
-        sheet = Sheet(book.add_worksheet(page.name), styles, plan, SHEETS)
+        sheet = Sheet(book, page.name, styles, plan, SHEETS)
         page.write(sheet, plan)
         sheet.finish()
     book.close()

@@ -1,4 +1,4 @@
-"""Opening a scenario file: only a small UTF-8 text, and for `like` only one below the scenario's folder."""
+"""Opening a scenario file: only a small UTF-8 text; and which files it may name: those below its own folder."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def read_text(path: Path) -> str:
     return _decoded(path, raw.removeprefix(codecs.BOM_UTF8))
 
 
-def path_of_like(scenario: Path, like: str, *, allow_outside: bool) -> Path | None:
-    """The file that `like` names, or None when it lies outside the scenario's folder and that is not allowed."""
-    path = scenario.parent / like
+def path_inside(folder: Path, name: str, *, allow_outside: bool) -> Path | None:
+    """What `name` names, seen from the scenario's folder; None when it lies outside and that is not allowed."""
+    path = folder / name
     if allow_outside:
         return path
-    if PurePosixPath(like).is_absolute() or PureWindowsPath(like).anchor:
+    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
         return None
     try:
-        return path if path.resolve().is_relative_to(scenario.parent.resolve()) else None
+        return path if path.resolve().is_relative_to(folder.resolve()) else None
     except (OSError, RuntimeError, ValueError):
         return path  # a name that cannot exist, or a loop of links: opening it says so
 

@@ -5,22 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from ccs_model.scenario.scalars import shown
-
 NOT_YET = "not yet known to this version"
 
 LATER_KEYS = (
     "calibration",
-    "data",
     "funds",
     "futures",
     "policy",
-    "targets",
     "transport.corridors",
     "transport.shared_trunklines",
 )
 LATER_VALUES = {
-    "aim": ("least_cost", "highest_npv", "highest_net_benefit"),
+    "aim": ("highest_npv", "highest_net_benefit"),
     "years": ("static",),
 }
 
@@ -45,11 +41,6 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str
 
 def later_value(path: tuple[str, ...], value: object) -> tuple[str, str] | None:
     """What to say when `value` is one that a later version will take."""
-    if path == ("plants", "inventory") and isinstance(value, str):
-        return (
-            f"expected one of steel, chemicals; got text '{shown(value)}'",
-            nearest_word(value, ("steel", "chemicals")) or f"tables of your own are {NOT_YET}",
-        )
     if isinstance(value, str) and value in LATER_VALUES.get(".".join(path), ()):
         return f"'{value}' is {NOT_YET}", "leave it out for now"
     return None

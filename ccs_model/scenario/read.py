@@ -31,9 +31,10 @@ from ruamel.yaml.events import (
 
 from ccs_model.errors import Fault, FileError, InputError
 from ccs_model.scenario.document import Document, Mark
-from ccs_model.scenario.files import full, path_of_like, read_text, shown_path
+from ccs_model.scenario.files import full, path_inside, read_text, shown_path
 from ccs_model.scenario.findings import MISSING
 from ccs_model.scenario.nodes import Kind, Node, unfolded
+from ccs_model.scenario.own_tables import OwnTables
 from ccs_model.scenario.scalars import describe, scalar
 from ccs_model.scenario.schema import Scenario, checked
 
@@ -57,11 +58,13 @@ class Name:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a file gave: the scenario unless it has faults, the faults in order, and the names the tables must know."""
+    """What a file gave: the scenario unless it has faults, the faults in order, the names the tables must know, and
+    which tables those are."""
 
     scenario: Scenario | None
     faults: tuple[tuple[Mark, Fault], ...]
     names: tuple[Name, ...]
+    own: OwnTables
 
     def judged(self, unknown: Iterable[tuple[Name, str, str]]) -> Scenario:
         """The scenario, once the tables have said which names they do not know (name, what, hint); else all faults."""
@@ -92,7 +95,8 @@ def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Readin
         whole = ("like",) not in document.refused  # else what is missing may stand in the file that was not read
         document.note(each for each in result if whole or each.what != MISSING)
     sound = result if isinstance(result, Scenario) and not document.faults else None
-    return Reading(sound, tuple(document.faults), tuple(_names(document)))
+    own = OwnTables.of(sound) if sound else OwnTables.of_values(document.values, document.places(), path.parent)
+    return Reading(sound, tuple(document.faults), tuple(_names(document)), own)
 
 
 def _names(document: Document) -> Iterator[Name]:
@@ -113,7 +117,7 @@ def _with_like(document: Document, path: Path, allow_outside: bool) -> Document:
     if not isinstance(like, str) or not like:
         document.refuse(mark, ("like",), f"expected the name of a scenario file, got {describe(like)}")
         return document
-    other = path_of_like(path, like, allow_outside=allow_outside)
+    other = path_inside(path.parent, like, allow_outside=allow_outside)
     if other is None:
         what = f"{full(path.parent / like)} lies outside the scenario's folder"
         document.refuse(mark, ("like",), what, "allow it with --allow-outside")

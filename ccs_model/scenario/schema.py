@@ -6,7 +6,7 @@ The docstring under each key is also its description in the JSON Schema that edi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
@@ -15,8 +15,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
@@ -26,9 +24,22 @@ from pydantic import (
 from pydantic_core.core_schema import ValidationInfo
 
 from ccs_model.errors import Fault, InputError
-from ccs_model.scenario.fields import Line, MoneyByYear, Paragraph, Words, Years, no_repeats
-from ccs_model.scenario.findings import Finding, dotted, findings_error, findings_of
+from ccs_model.scenario.fields import (
+    SHIPPED_INVENTORIES,
+    AmountByName,
+    FileName,
+    Inventories,
+    Line,
+    MoneyByYear,
+    Paragraph,
+    Words,
+    Years,
+    no_repeats,
+)
+from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
 from ccs_model.scenario.resolved import resolved_yaml
+from ccs_model.scenario.section import Section
+from ccs_model.scenario.targets import Targets, stray_years
 
 FROM_PYTHON = "given in Python"
 CHANGED = "changed"
@@ -36,22 +47,11 @@ CHANGED = "changed"
 _LIKE = "Another scenario file in this folder; the keys of this file are laid over its keys. One level only."
 
 
-class Section(BaseModel):
-    """What all parts of a scenario share: frozen, nothing unknown, no number from text, no infinity."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
-
-
 class Plants(Section):
     """Which plants are looked at."""
 
-    inventory: Annotated[tuple[Literal["steel", "chemicals"], ...], Field(min_length=1), AfterValidator(no_repeats)] = (
-        "steel",
-        "chemicals",
-    )
-    """Shipped tables of plants to read."""
+    inventory: Inventories = SHIPPED_INVENTORIES
+    """Tables of plants to read: steel, chemicals (the shipped ones), or .csv and .xlsx files of your own."""
     provinces: Words = ()
     """Only plants of these provinces; empty means all."""
     emitting_at_least_ktpa: float = Field(default=0.0, ge=0)
@@ -115,10 +115,12 @@ class Storage(Section):
 class Budget(Section):
     """What may be spent."""
 
-    total_mn: float = Field(ge=0)
-    """Budget over all years, in million of the scenario's currency."""
+    total_mn: float | None = Field(default=None, ge=0)
+    """Budget over all years, in million of the scenario's currency; needed unless there are targets."""
     ceiling_mn: MoneyByYear = Field(default_factory=dict)
     """Most that may be spent up to the end of the period that starts in a year, in million: {2026: 4_000}."""
+    by_province_mn: AmountByName = Field(default_factory=dict)
+    """Budget over all years of single provinces, within the total: {Hebei: 5_000}."""
 
 
 class Solver(Section):
@@ -151,16 +153,20 @@ class Scenario(Section):
     """Real discount rate a year, 0 to 1."""
     plants: Plants
     """Which plants are looked at."""
+    data: FileName | None = None
+    """A folder of CSV tables of your own, laid over the shipped ones by key; null means none."""
     capture: Capture = Capture()
     """Which retrofits may be built."""
     transport: Transport = Transport()
     """How CO₂ travels."""
     storage: Storage = Storage()
     """Where CO₂ is stored."""
-    budget: Budget
+    budget: Budget = Budget()
     """What may be spent."""
-    aim: Literal["most_abatement"] = "most_abatement"
-    """What the plan makes as large as it can."""
+    targets: Targets = Targets()
+    """What must be reached; needed for the aim least_cost."""
+    aim: Literal["most_abatement", "least_cost"] = "most_abatement"
+    """What is sought: the most CO₂ avoided for the budget, or the least cost at which the targets are reached."""
     solver: Solver = Solver()
     """How long and how exactly to solve."""
 
@@ -179,6 +185,13 @@ class Scenario(Section):
                 for year in strays
             )
         return budget
+
+    @field_validator("targets", mode="after")
+    @classmethod
+    def _targets_in_known_years(cls, targets: Targets, info: ValidationInfo) -> Targets:
+        if strays := stray_years(targets, info.data.get("years", ())):
+            raise findings_error(strays)
+        return targets
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> Scenario:
@@ -240,9 +253,24 @@ def checked(
     try:
         scenario = Scenario.model_validate(plain)
     except ValidationError as error:
-        return tuple(findings_of(error, plain, known_keys()))
+        return (*findings_of(error, plain, known_keys()), *_without_an_end(plain))
+    if missing := tuple(_without_an_end(plain)):
+        return missing
     scenario._places, scenario._source_path = places, source_path
     return scenario
+
+
+def _without_an_end(values: Mapping[str, object]) -> Iterator[Finding]:
+    """A scenario needs a budget or targets, or nothing limits it; least_cost without targets would build nothing."""
+    budget = values.get("budget")
+    if "targets" not in values and "budget" not in values:
+        yield Finding(("budget",), MISSING, "add 'budget:'")
+    if "targets" not in values and isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is MISSING:
+        yield Finding(("budget", "total_mn"), MISSING, "add 'total_mn:'")
+    if "targets" not in values and isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is None:
+        yield Finding(("budget", "total_mn"), "expected a number, got nothing")
+    if "targets" not in values and values.get("aim") == "least_cost":
+        yield Finding(("targets",), MISSING, "least_cost is the least cost of reaching targets: add 'targets:'")
 
 
 @cache
@@ -263,11 +291,12 @@ def json_schema() -> dict[str, Any]:
         part.pop("required", None)
     needed = schema.pop("required")
     schema["properties"]["like"] = {"type": "string", "title": "Like", "description": _LIKE}
-    whole = {"required": needed, "properties": {"budget": {"required": ["total_mn"]}}}
+    money = {"required": [*needed, "budget"], "properties": {"budget": {"required": ["total_mn"]}}}
+    cut = {"required": [*needed, "targets"]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
-        "anyOf": [{"required": ["like"]}, whole],
+        "anyOf": [{"required": ["like"]}, money, cut],
     }
 
 

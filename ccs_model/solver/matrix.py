@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,27 @@ from ccs_model.errors import CcsModelError
 Floats = npt.NDArray[np.float64]
 
 
+class Column(NamedTuple):
+    """The Pyomo variable a column stands for, and its index there (None for a variable without one)."""
+
+    variable: str
+    index: Any
+
+    @property
+    def name(self) -> str:
+        """As Pyomo writes it: `build[…]`."""
+        if self.index is None:
+            return self.variable
+        index = self.index if isinstance(self.index, tuple) else (self.index,)
+        return f"{self.variable}[{','.join(map(str, index))}]"
+
+
 @dataclass(frozen=True, eq=False)
 class Matrix:
     """row_lower ≤ A x ≤ row_upper, lower ≤ x ≤ upper, some x whole; `costs[k]` is objective k.
 
-    `row_claims[i]` is the (constraint name, index) of row i, `columns[j]` the Pyomo variable of column j.
+    `row_claims[i]` is the (constraint name, index) of row i, `columns[j]` the variable and index of column j: names,
+    not Pyomo's objects, which lose their parent when the model goes.
     """
 
     rows: sparse.csc_array
@@ -33,7 +49,7 @@ class Matrix:
     costs: Floats
     maximise: tuple[bool, ...]
     row_claims: tuple[tuple[str, Any], ...]
-    columns: tuple[Any, ...]
+    columns: tuple[Column, ...]
 
     def rows_of(self, claim: str) -> npt.NDArray[np.int64]:
         """The rows of one named constraint."""
@@ -72,7 +88,7 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
         costs=form.c.toarray()[order].astype(float),
         maximise=tuple(form.objectives[k].sense == pyo.maximize for k in order),
         row_claims=tuple((row.constraint.parent_component().local_name, row.constraint.index()) for row in form.rows),
-        columns=tuple(form.columns),
+        columns=tuple(Column(v.parent_component().local_name, v.index()) for v in form.columns),
     )
     refuse_unless_finite(matrix)
     return matrix

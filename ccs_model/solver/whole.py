@@ -23,6 +23,7 @@ from ccs_model.solver.residuals import residuals
 
 Floats = npt.NDArray[np.float64]
 CORE_COLUMNS = 500
+GROWTH = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ def solve_whole(
         reachable = sign * relaxation.objective - outside
         # No better than the relaxation, and no worse than the plan in hand, which is itself attained.
         bound = max(min(max(sign * outcome.bound, reachable), sign * relaxation.objective), sign * outcome.objective)
-        best = replace(outcome, bound=sign * bound)
+        best = replace(outcome, bound=float(sign * bound))
         # Whoever could still beat the plan in hand by more than the gap joins.
         enough = sign * outcome.objective + gap * abs(outcome.objective)
         joining = allowed & ~inside & (sign * relaxation.objective - loss > enough)
@@ -97,7 +98,9 @@ def solve_whole(
         if closed or outcome.status == "limit" or not joining.any():
             best = replace(best, status="optimal" if closed else "limit")
             break
-        inside |= joining
+        # Not all at once: a better plan from a core not much larger makes the next list shorter.
+        cheapest = order[joining[order]][: GROWTH * int(inside.sum())]
+        inside[cheapest] = True
         point = outcome.x
     _leave_out(highs, whole, np.ones(len(whole), dtype=bool))
     return WholeOutcome(best if best is not None else replace(outcome, bound=relaxation.objective), relaxation)

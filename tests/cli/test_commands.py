@@ -25,7 +25,11 @@ FILES = {
     "manifest.json",
     "scenario.resolved.yaml",
     "solver.log",
-    *(f"tables/{name}.csv" for name in ("retrofits", "flows", "storage", "costs", "emissions", "cashflow", "zones")),
+    "map.geojson",
+    *(
+        f"tables/{name}.csv"
+        for name in ("retrofits", "flows", "storage", "costs", "emissions", "cashflow", "zones", "pipes", "macc")
+    ),
 }
 
 

@@ -88,7 +88,7 @@ def test_an_unknown_column_is_answered_with_the_nearest(folder: Path, edit: Edit
 
 
 @pytest.mark.parametrize(
-    "cell", ["many", "inf", "-inf", "nan", "1e999", "1_100", '"1,100"', "１１００", "0x44c", "1100 kt", "=1100"]
+    "cell", ["many", "inf", "-inf", "nan", "1e999", "1_100", '"1,100"', "1¹00", "0x44c", "1100 kt", "=1100"]
 )
 def test_what_is_not_a_finite_number(folder: Path, edit: Edit, cell: str) -> None:
     edit(CHEMICALS, "exact,operating,,,1100,", f"exact,operating,,,{cell},")

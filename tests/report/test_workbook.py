@@ -20,8 +20,8 @@ IN_ORDER = (
     "CashFlow", "MACC", "Frontier", "Uncertainty", "Calibration", "Checks", "Data", "Sources", "Assumptions", "RunLog",
 )  # fmt: skip
 LEAST_CELLS = {
-    "Cover": 60, "Summary": 150, "Inputs": 250, "Plants": 500, "Technologies": 100, "Retrofits": 150, "Economics": 150,
-    "Checks": 60, "Sources": 150, "Assumptions": 100, "RunLog": 60,
+    "Cover": 60, "Summary": 150, "Inputs": 250, "Plants": 500, "Technologies": 100, "Transport": 80, "Storage": 150,
+    "Retrofits": 150, "Economics": 150, "MACC": 1000, "Checks": 60, "Sources": 150, "Assumptions": 100, "RunLog": 60,
 }  # fmt: skip
 HOSTILE = ("=cmd|'/c calc'!A1", "+1", "@x", "-2+3", "http://example.org", "12", "炼钢厂 🏭")
 

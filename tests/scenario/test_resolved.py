@@ -24,6 +24,7 @@ plants:
   emitting_at_least_ktpa: 0  # default
   leave_out: []  # default
   must_fit: []  # default
+data: null  # default
 capture:
   technologies: [amine, advanced_amine, compression, purification]  # default
   retrofits: whole  # default
@@ -38,6 +39,14 @@ budget:
   total_mn: 5000000000  # pilot.yaml:5
   ceiling_mn:
     2026: 1.5  # changed
+  by_province_mn: {}  # default
+targets:
+  cut_share: {}  # default
+  cumulative_avoided_kt: null  # default
+  by_province: {}  # default
+  by_sector: {}  # default
+  share_of_avoided_min: {}  # default
+  shortfall_per_t: null  # default
 aim: most_abatement  # default
 solver:
   gap_share: 0.005  # default

@@ -30,7 +30,7 @@ def linear(*, maximise: bool = True) -> Matrix:
 
 def at(matrix: Matrix, x: np.ndarray | None) -> dict[str, float]:
     assert x is not None
-    return {column.local_name: float(value) for column, value in zip(matrix.columns, x, strict=True)}
+    return {column.name: float(value) for column, value in zip(matrix.columns, x, strict=True)}
 
 
 def test_the_most_and_the_least() -> None:
@@ -60,7 +60,7 @@ def test_duals_are_what_one_more_unit_buys() -> None:
 def test_changes_in_place() -> None:
     matrix = linear()
     highs = Highs(matrix, ONE)
-    names = [column.local_name for column in matrix.columns]
+    names = [column.name for column in matrix.columns]
     a = names.index("a")
     highs.set_bounds(np.array([a]), np.array([0.0]), np.array([1.0]))
     assert highs.run(10, "test").objective == pytest.approx(3 + 2 * 5 / 3)

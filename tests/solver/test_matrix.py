@@ -26,7 +26,7 @@ def program() -> pyo.ConcreteModel:
 
 def test_rows_bounds_and_wholeness() -> None:
     matrix = matrix_of(program())
-    names = [column.local_name for column in matrix.columns]
+    names = [column.name for column in matrix.columns]
     order = [names.index("x"), names.index("n")]
     claims = {claim: i for i, claim in enumerate(matrix.row_claims)}
     dense = matrix.rows.toarray()[:, order]
@@ -50,7 +50,7 @@ def test_rows_bounds_and_wholeness() -> None:
 def test_the_active_objective_comes_first_wherever_it_is_declared() -> None:
     m = program()
     matrix = matrix_of(m)
-    names = [column.local_name for column in matrix.columns]
+    names = [column.name for column in matrix.columns]
     assert matrix.maximise == (True, False)
     assert dict(zip(names, matrix.costs[0], strict=True)) == {"x": 3, "n": 1}
     assert dict(zip(names, matrix.costs[1], strict=True)) == {"x": 1, "n": 0}

@@ -24,7 +24,7 @@ def matrix() -> Matrix:
 
 
 def point(matrix: Matrix, **values: float) -> np.ndarray:
-    return np.array([values.get(column.local_name, 0.0) for column in matrix.columns])
+    return np.array([values.get(column.name, 0.0) for column in matrix.columns])
 
 
 def test_a_point_that_keeps_everything(matrix: Matrix) -> None:
@@ -70,4 +70,4 @@ def test_snapping_takes_only_what_is_within_tolerance(matrix: Matrix) -> None:
     near = snapped(matrix, point(matrix, x=4 + 1e-9, z=2 - 1e-7, w=1 + 1e-9))
     assert near.tolist() == pytest.approx(point(matrix, x=4 + 1e-9, z=2, w=1).tolist(), abs=0)
     far = snapped(matrix, point(matrix, z=1.4))
-    assert far[[column.local_name for column in matrix.columns].index("z")] == 1.4
+    assert far[[column.name for column in matrix.columns].index("z")] == 1.4

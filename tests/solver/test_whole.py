@@ -134,7 +134,7 @@ def test_no_plan_is_infeasible_with_and_without_a_core() -> None:
 def test_columns_that_may_not_move_stay_at_nothing() -> None:
     # The best is item 0 (10); without it items 1 and 2 (6 + 5).
     matrix = matrix_of(knapsack([10, 6, 5, 1], [[3, 2, 2, 2]], [4]))
-    at = [column.index() for column in matrix.columns]
+    at = [column.index for column in matrix.columns]
     assert solved(matrix).outcome.objective == pytest.approx(11)
     allowed = np.array([i != 1 for i in at])
     found = solved(matrix, may_move=allowed).outcome
@@ -155,7 +155,7 @@ def test_the_instance_is_left_as_it_was() -> None:
 def test_a_start_is_never_made_worse() -> None:
     matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_ROOM))
     # Items 2, 3 and 6 (600 + 1200 + 2000) make 3800; the start is items 2 and 3.
-    at = [column.index() for column in matrix.columns]
+    at = [column.index for column in matrix.columns]
     start = np.array([1.0 if i in (1, 2) else 0.0 for i in at])
     assert solved(matrix, start=start).outcome.objective == pytest.approx(3800)
 

@@ -15,7 +15,7 @@ from ccs_model.report.sheet import Page, Row, Sheet
 from ccs_model.report.style import CALCULATION, INPUT, OBSERVED, WORDS
 from ccs_model.report.table import Cell, Column, data_columns
 from ccs_model.scenario.resolved import DEFAULT
-from ccs_model.scenario.schema import Section
+from ccs_model.scenario.section import Section
 
 # Tables whose money enters the program.
 _WITH_MONEY = (

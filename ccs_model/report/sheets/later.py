@@ -21,25 +21,10 @@ SERIES = _later(
     "prices stand in sheet Inputs, tonnes by period in sheet Summary, money by year in tables/cashflow.csv of the run "
     "folder.",
 )
-TRANSPORT = _later(
-    "Transport",
-    "every pipe with its length, size, flow and cost",
-    "the flows stand in tables/flows.csv of the run folder; length, size and capex of each pipe in sheet Retrofits.",
-)
-STORAGE = _later(
-    "Storage",
-    "every site with what it takes, what is stored and what room is left",
-    "the same numbers stand in tables/storage.csv of the run folder.",
-)
 CASH_FLOW = _later(
     "CashFlow",
     "money in and out by year, for the programme and for one plant",
     "undiscounted and discounted cost by year stand in tables/cashflow.csv of the run folder.",
-)
-MACC = _later(
-    "MACC",
-    "the marginal abatement cost curve, with its chart",
-    "sort sheet Retrofits by avoidance cost; each row carries its avoided tonnes.",
 )
 FRONTIER = _later(
     "Frontier",

@@ -43,6 +43,7 @@ _TERMS_MEAN = {
     "heat_mn": "steam from coal boilers",
     "capture_power_mn": "power of capture and compression",
     "pipe_power_mn": "power of booster stations",
+    "shortfall_mn": "price of the tonnes that targets are missed by",
     "storage_mn": "levelised cost of the sites; no part of the budget",
     "captured_kt": "taken out of the plants' gas",
     "fuel_co2_kt": "CO2 of the steam's fuel",
@@ -78,7 +79,14 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Costs (discounted to the first year, over the horizon)")
     _terms(sheet, plan.costs, "Sum of discounted costs")
     sheet.section("What the objective is made of (over the horizon)")
-    _terms(sheet, plan.terms, "Avoided over the horizon")
+    _terms(sheet, plan.terms, "Objective")
+    if len(plan.targets):
+        sheet.section("Targets")
+        sheet.paragraph(words.targets(plan))
+        sheet.table(
+            columns_of(plan.targets, classes={"target": INPUT, "group": INPUT, "year": INPUT, "required_kt": INPUT}),
+            records(plan.targets),
+        )
     sheet.section("What more money buys")
     sheet.paragraph(words.next_money(plan))
     _figures(sheet, list(_more_money(sheet, plan)))

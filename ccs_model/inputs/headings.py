@@ -1,0 +1,74 @@
+"""Which declared column a heading means: its name, or its label with or without the unit in brackets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from ccs_model.errors import Fault
+from ccs_model.inputs.cells import shown
+from ccs_model.inputs.dictionary import Column
+from ccs_model.inputs.source import Source
+from ccs_model.units import label_of
+
+_WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（]([^\[\]()（）]*)[\])）]")
+
+
+def matched(
+    header: Sequence[str], columns: Sequence[Column], source: Source, line: int
+) -> tuple[list[str], list[Fault]]:
+    """The column name each heading means ("" for none), and what is wrong with the headings."""
+    faults: list[Fault] = []
+    names: list[str] = []
+    for position, heading in enumerate(header):
+        column = column_of(heading, columns)
+        names.append(column.name if column else "")
+        if not heading:
+            continue
+        place = source.at_position(line, position)
+        if column is None:
+            faults.append(Fault(place, f"unknown column '{shown(heading)}'", nearest(heading, columns)))
+        elif (unit := unit_said(heading, column)) and _same(unit) != _same(column.unit):
+            what = f"column '{shown(heading)}' is in {shown(unit)}, expected {column.unit or 'no unit'}"
+            faults.append(Fault(place, what, f"convert it and name it '{column.name}'"))
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        at = [str(i + 1) for i, other in enumerate(names) if other == name]
+        faults.append(
+            Fault(source.at_position(line, names.index(name)), f"column '{name}' stands twice, at {' and '.join(at)}")
+        )
+    faults.extend(
+        Fault(source.at_position(line, 0), f"column '{column.name}' is missing", column.meaning)
+        for column in columns
+        if column.required and column.name not in names
+    )
+    return names, faults
+
+
+def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
+    """The column that a heading names, if it names one."""
+    for column in columns:
+        if column.name == heading:
+            return column
+    found = [column for column in columns if _same(label_of(column.name)) == _same(heading)]
+    if not found and (match := _WITH_UNIT.fullmatch(heading)):
+        found = [column for column in columns if _same(match[1]) in (_same(label_of(column.name)), _same(column.name))]
+    return found[0] if len(found) == 1 else None
+
+
+def unit_said(heading: str, column: Column) -> str:
+    """The unit that stands in brackets behind the heading."""
+    if _same(heading) in (_same(column.name), _same(label_of(column.name))):
+        return ""
+    match = _WITH_UNIT.fullmatch(heading)
+    return match[2].strip() if match else ""
+
+
+def nearest(heading: str, columns: Sequence[Column]) -> str:
+    """A hint that names the nearest column, or nothing."""
+    near = get_close_matches(heading[:80], [column.name for column in columns], n=1)
+    return f"did you mean '{near[0]}'?" if near else ""
+
+
+def _same(words: str) -> str:
+    return " ".join(words.lower().replace("₂", "2").split())

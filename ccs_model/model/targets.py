@@ -1,0 +1,54 @@
+"""Targets: tonnes that must be avoided, and shares of them that must come from a province or a sector.
+
+shortfall_kt[target] ≥ 0    what a target is missed by (kt/y in a year, kt over the horizon), where that has a price
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyomo.environ as pyo
+from pyomo.core.expr.numeric_expr import LinearExpression
+
+from ccs_model.model.sums import RouteSum
+from ccs_model.problem import Problem
+from ccs_model.problem.problem import Target
+
+
+def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
+    total = RouteSum(m, problem)
+    by_key = {target.key: target for target in problem.targets}
+    priced = list(by_key) if problem.shortfall_per_t is not None else []
+    m.shortfall_kt = pyo.Var(priced, domain=pyo.NonNegativeReals)
+    avoided = problem.avoided_t_per_t
+    n_years = problem.periods["n_years"].to_numpy(float)
+
+    def tonnes(target: Target) -> LinearExpression:
+        weight = n_years if target.year is None else np.equal(problem.years, target.year).astype(float)
+        return total(on_captured=avoided * weight, routes=problem.routes_of(target.group))
+
+    @m.Constraint([target.key for target in problem.targets if target.year is not None])
+    def cut_reached(m: pyo.ConcreteModel, key: str) -> object:
+        """Σ over routes of the group, in the year: avoided ≥ share × baseline − shortfall"""
+        return _at_least(m, tonnes(by_key[key]), key, by_key[key].required)
+
+    @m.Constraint([target.key for target in problem.targets if target.year is None])
+    def cumulative_cut_reached(m: pyo.ConcreteModel, key: str) -> object:
+        """Σ over routes of the group and years: years × avoided ≥ tonnes − shortfall"""
+        return _at_least(m, tonnes(by_key[key]), key, by_key[key].required)
+
+    @m.Constraint(list(problem.share_of_avoided_min))
+    def share_of_avoided_kept(m: pyo.ConcreteModel, group: str) -> object:
+        """Σ over routes of the group: avoided ≥ share × Σ over all routes: avoided, over the horizon"""
+        inside = problem.routes_of(group)[:, None]
+        share = problem.share_of_avoided_min[group]
+        return _at_least(m, total(on_captured=avoided * n_years * (inside - share)), "", 0.0)
+
+
+def _at_least(m: pyo.ConcreteModel, amount: LinearExpression, key: str, required: float) -> object:
+    variables, coefficients = list(amount.linear_vars), list(amount.linear_coefs)
+    if key in m.shortfall_kt:
+        variables.append(m.shortfall_kt[key])
+        coefficients.append(1.0)
+    if not variables:
+        return pyo.Constraint.Feasible if required <= 0 else pyo.Constraint.Infeasible
+    return LinearExpression(linear_coefs=coefficients, linear_vars=variables) >= required

@@ -1,0 +1,50 @@
+"""The ranked list behind the marginal abatement cost curve: what could be done, whatever the budget.
+
+Each stream of a candidate plant stands once, at full size, with the route that avoids a tonne for the least; the list
+runs from cheap to dear. It is not the optimum: it takes each stream for itself, so it knows nothing of the budget they
+share, of the limits of sites that several of them would fill, nor of when a retrofit may start. The optimiser's plan
+does, which is why a plan may pass over a cheap stream, or fit one with another technology than stands here.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ccs_model.plan.levelised import levelised_costs
+from ccs_model.problem import Problem
+
+
+def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
+    """One row a stream, cheapest first, with running sums; `in_plan` says whether `retrofits` hold that stream.
+
+    Costs are levelised at full load and the last year's prices. A stream that no route can serve, or whose capture
+    causes more CO2 than it avoids, is left out.
+    """
+    routes, costs = problem.routes, levelised_costs(problem)
+    plants = problem.plants.set_index("plant").loc[routes["plant"]].set_axis(routes.index)
+    built = set(zip(retrofits["plant"], retrofits["stream"], strict=True))
+    every = pd.DataFrame(
+        {
+            "plant": routes["plant"],
+            "name": plants["name"],
+            "province": routes["province"],
+            "sector": plants["sector"],
+            "stream": routes["stream"],
+            "technology": routes["technology"],
+            "site": routes["site"],
+            "avoided_ktpa": costs["avoided_at_full_load_ktpa"],
+            "avoidance_cost_per_t": costs["avoidance_cost_per_t"],
+            "capture_cost_per_t": costs["capture_cost_per_t"],
+            "capex_mn": routes["capex_mn"],
+            "in_plan": [pair in built for pair in zip(routes["plant"], routes["stream"], strict=True)],
+        }
+    )
+    is_full_size = routes["stream_share"] == 1.0
+    ever_works = problem.running_share.any(axis=(1, 2))
+    could_be = every[is_full_size & ever_works & plants["is_candidate"] & every["avoidance_cost_per_t"].notna()]
+    # Routes are sorted by id, so that equal costs keep one order whatever the order of rows in the inputs.
+    ranked = could_be.sort_values("avoidance_cost_per_t", kind="stable").drop_duplicates(["plant", "stream"])
+    ranked = ranked.reset_index(drop=True)
+    ranked.insert(8, "cumulative_avoided_ktpa", ranked["avoided_ktpa"].cumsum())
+    ranked.insert(12, "cumulative_capex_mn", ranked["capex_mn"].cumsum())
+    return ranked

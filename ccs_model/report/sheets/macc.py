@@ -1,0 +1,103 @@
+"""MACC: what could be done, from cheap to dear, as a curve and as a list; what the plan does is marked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.plan.macc import macc_table
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import records
+from ccs_model.report.chart import Chart
+from ccs_model.report.sheet import Page, Sheet
+from ccs_model.report.style import CALCULATION, OBSERVED, SOLVER
+from ccs_model.report.table import Column
+
+N_SLOTS = 200
+_CHEAPEST = 25
+# Some programs print the label of every slot; most are empty, so that none runs into the next.
+_SLOTS_A_LABEL = 20
+_PLAN_COLOUR, _OTHER_COLOUR = SOLVER.ink, "#A9B4BF"
+
+_COLUMNS = (
+    *(Column(name, OBSERVED, widest=40) for name in ("plant", "name", "province", "sector")),
+    *(Column(name, CALCULATION, widest=18) for name in ("stream", "technology", "site")),
+    Column("avoided_ktpa"),
+    Column("cumulative_avoided_ktpa"),
+    Column("avoidance_cost_per_t"),
+    Column("capture_cost_per_t"),
+    Column("capex_mn"),
+    Column("cumulative_capex_mn"),
+    Column("in_plan", SOLVER, label="In the plan"),
+)
+_SLOT_COLUMNS = (
+    Column("slot", CALCULATION),
+    Column("from_ktpa", CALCULATION, label="Avoided up to here"),
+    Column("axis", CALCULATION, label="On the axis", optional=True),
+    Column("in_plan_per_t", SOLVER, label="In the plan", optional=True),
+    Column("not_in_plan_per_t", CALCULATION, label="Not in the plan", optional=True),
+)
+
+
+def write_macc(sheet: Sheet, plan: Plan) -> None:
+    """The curve, the cheapest streams, then all of them."""
+    table = macc_table(plan.problem, plan.retrofits)
+    sheet.title("MACC")
+    sheet.paragraph(
+        "Each stream of each plant that may be fitted, once: full size, by the technology and to the site that avoid a "
+        "tonne for the least. The list takes each stream for itself. It ignores the budget, limits of sites that "
+        "streams share, and when a retrofit may start, so it is not the best plan; the plan's own choice may use "
+        "another technology, size or site than stands here. Full load, prices of the last year. The curve is drawn "
+        f"from the table to its right: {N_SLOTS} slots of equal abatement, each with the cost of the stream at its "
+        "middle, so that widths are true and the smallest streams may fall between two slots."
+    )
+    if table.empty:
+        sheet.paragraph("No stream of a plant that may be fitted can be captured, stored, and avoid CO2.", "note")
+        return
+    sheet.chart(_chart(sheet, table), _SLOT_COLUMNS, records(slots(table)), left=len(_COLUMNS) + 1)
+    has_more = len(table) > _CHEAPEST
+    if has_more:
+        sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
+        sheet.table(_COLUMNS, records(table.head(_CHEAPEST)), head_on_each_page=True)
+    sheet.section(f"All {len(table)}, cheapest first")
+    sheet.table(_COLUMNS, records(table), main=True, frozen=0, head_on_each_page=not has_more)
+
+
+def slots(table: pd.DataFrame) -> pd.DataFrame:
+    """The curve in slots of equal abatement: each has the cost of the stream at its middle."""
+    total_ktpa = float(table["cumulative_avoided_ktpa"].iloc[-1])
+    starts = np.arange(N_SLOTS) * total_ktpa / N_SLOTS
+    at = np.searchsorted(table["cumulative_avoided_ktpa"], starts + total_ktpa / N_SLOTS / 2)
+    cost, in_plan = table["avoidance_cost_per_t"].to_numpy()[at], table["in_plan"].to_numpy()[at]
+    return pd.DataFrame(
+        {
+            "slot": np.arange(1, N_SLOTS + 1),
+            "from_ktpa": starts,
+            "axis": [None if slot % _SLOTS_A_LABEL else f"{start:,.0f}" for slot, start in enumerate(starts)],
+            "in_plan_per_t": np.where(in_plan, cost, np.nan),
+            "not_in_plan_per_t": np.where(in_plan, np.nan, cost),
+        }
+    )
+
+
+def _chart(sheet: Sheet, table: pd.DataFrame) -> Chart:
+    total_ktpa = table["cumulative_avoided_ktpa"].iloc[-1]
+    in_plan = table[table["in_plan"]]
+    money = sheet.unit("avoidance_cost_per_t")
+    return Chart(
+        title="Marginal abatement cost: what could be avoided, from cheap to dear",
+        across="axis",
+        across_title=f"Avoided in a year, added up ({sheet.unit('avoided_ktpa')})",
+        up_title=f"Avoidance cost ({money})",
+        series={"in_plan_per_t": _PLAN_COLOUR, "not_in_plan_per_t": _OTHER_COLOUR},
+        every=_SLOTS_A_LABEL,
+        alt=(
+            f"Marginal abatement cost curve of {len(table)} streams, which could avoid {total_ktpa:,.0f} kt CO2 a "
+            f"year at {table['avoidance_cost_per_t'].iloc[0]:,.0f} to {table['avoidance_cost_per_t'].iloc[-1]:,.0f} "
+            f"{money}. Width is what a stream avoids, height what a tonne costs. The plan fits {len(in_plan)} of them, "
+            f"which here avoid {in_plan['avoided_ktpa'].sum():,.0f} kt a year."
+        ),
+    )
+
+
+MACC = Page("MACC", "What could be done, from cheap to dear, with its curve; what the plan does is marked.", write_macc)

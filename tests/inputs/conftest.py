@@ -1,0 +1,82 @@
+"""Workbooks and scenarios of a user: three steel works near Shijiazhuang, and what may be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from ccs_model.scenario import Scenario
+
+# In a workbook plant is column A, name B, latitude E, longitude F, status H, crude steel I, coke ovens L.
+WORKS: Mapping[str, Any] = {
+    "plant": "M1",
+    "name": "Works",
+    "province": "Hebei",
+    "grid": "Hebei south",
+    "lat_deg": 38.04,
+    "lon_deg": 114.51,
+    "place_accuracy": "exact",
+    "status": "operating",
+    "crude_steel_ktpa": 5_000,
+    "bof_steel_ktpa": 5_000,
+    "bf_iron_ktpa": 4_500,
+    "coke_ovens": "absent",
+}
+Rows = Sequence[Sequence[Any]]
+WriteBook = Callable[..., Path]
+
+
+def works(*ids: str, **changes: Any) -> list[list[Any]]:
+    """A heading and a row for each id."""
+    headings = [*WORKS, *sorted(changes.keys() - WORKS.keys())]
+    return [headings, *([{**WORKS, **changes, "plant": each}[name] for name in headings] for each in ids)]
+
+
+@pytest.fixture
+def write_book(tmp_path: Path) -> WriteBook:
+    """Writes a workbook of sheets of rows into the desk."""
+
+    def made(name: str = "mine.xlsx", **sheets: Rows) -> Path:
+        book = openpyxl.Workbook()
+        book.remove(book.active)
+        for title, rows in sheets.items():
+            sheet = book.create_sheet(title)
+            for row in rows:
+                sheet.append(list(row))
+        book.save(tmp_path / name)
+        return tmp_path / name
+
+    return made
+
+
+@pytest.fixture
+def write_csv(tmp_path: Path) -> Callable[..., Path]:
+    """Writes rows as CSV into the desk."""
+
+    def made(rows: Rows, name: str = "mine.csv", sign: str = ",", end: str = "\n", encoding: str = "utf-8") -> Path:
+        text = "".join(sign.join("" if cell is None else str(cell) for cell in row) + end for row in rows)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(text.encode(encoding))
+        return tmp_path / name
+
+    return made
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> Callable[..., Scenario]:
+    """A scenario in the desk with an inventory and perhaps a data folder."""
+    from ccs_model.scenario import read_scenario
+
+    def made(*inventory: str, data: str | None = None) -> Scenario:
+        listed = ", ".join(inventory) or "steel, chemicals"
+        lines = ["name: Mine", f"plants: {{inventory: [{listed}]}}", "years: [2026, 2030]", "budget: {total_mn: 1000}"]
+        lines += [f"data: {data}"] if data else []
+        path = tmp_path / "scenario.yaml"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return read_scenario(path)
+
+    return made

@@ -1,0 +1,297 @@
+"""A user's workbook: read cell by cell, refused cell by cell, and never unpacked before it was looked at."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from ccs_model.errors import Fault, InputError
+from ccs_model.inputs import load_inputs, workbook_grids, workbook_guard
+from ccs_model.inputs.source import Source, letters_of, reading_order
+from ccs_model.inputs.template import template
+from ccs_model.problem import pose
+
+from .conftest import WORKS, works
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def faults(scenario) -> list[Fault]:
+    with pytest.raises(InputError) as caught:
+        load_inputs(scenario)
+    return list(caught.value.faults)
+
+
+def only(scenario) -> Fault:
+    found = faults(scenario)
+    assert len(found) == 1, [str(fault) for fault in found]
+    return found[0]
+
+
+def repacked(path: Path, part: str, change) -> None:
+    """The workbook with one part changed, or added where there is none."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[part] = change(parts.get(part, b""))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in parts.items():
+            archive.writestr(name, raw)
+
+
+def test_three_steel_works_are_read_posed_and_have_routes(scenario, write_book):
+    write_book(steel=works("M1", "M2", "M3"), README=[["for people"]])
+    asked = scenario("mine.xlsx")
+    inputs = load_inputs(asked)
+    problem = pose(asked, inputs)
+    assert list(problem.plants["plant"]) == ["M1", "M2", "M3"]
+    assert problem.plants["is_candidate"].all()
+    assert set(problem.routes["plant"]) == {"M1", "M2", "M3"}
+    assert inputs.origins["plants/steel"] == "mine.xlsx:steel (3 plants)"
+    assert len(inputs.sha256["own:mine.xlsx"]) == 64
+
+
+def test_a_workbook_says_the_same_as_a_csv(scenario, write_book, write_csv):
+    rows = works("M1", "M2", name_zh="石家庄钢铁", start_year=1999)
+    write_book(steel=rows)
+    write_csv(rows)
+    one = load_inputs(scenario("mine.xlsx"))["plants/steel"].drop(columns="inventory")
+    other = load_inputs(scenario("mine.csv"))["plants/steel"].drop(columns="inventory")
+    assert one.equals(other)
+
+
+def test_a_workbook_with_faults_is_refused_cell_by_cell(scenario, write_book):
+    rows = works("M1", "M2", "M3", "M4")
+    rows[1][4:6] = [None, "1,234"]
+    rows[2][7] = "operatng"
+    rows[3][8] = datetime.date(2026, 1, 1)
+    rows[3][11] = True
+    rows[4][8] = -1
+    rows.insert(1, [None] * 12)
+    write_book(steel=rows)
+    assert [str(fault) for fault in faults(scenario("mine.xlsx"))] == [
+        "mine.xlsx:steel!E3: is empty (latitude, WGS84; beyond 90 the two look swapped)",
+        "mine.xlsx:steel!F3: '1,234' is not a finite number (write 1234)",
+        "mine.xlsx:steel!H4: 'operatng' is unknown (did you mean 'operating'?)",
+        "mine.xlsx:steel!I5: holds a date or a time, 2026-01-01 00:00:00 (expected a number)",
+        "mine.xlsx:steel!L5: holds TRUE, a truth value (expected text)",
+        "mine.xlsx:steel!I6: -1 is outside the range 0 to 50000 (operating crude steel capacity)",
+    ]
+
+
+def test_checks_across_rows_name_cells_too(scenario, write_book):
+    rows = works("M1", "M1", "M3")
+    rows[3][4:6] = [30.59, 114.31]  # Wuhan
+    write_book(steel=rows)
+    assert [(fault.where, fault.what.split(" lies")[0]) for fault in faults(scenario("mine.xlsx"))] == [
+        ("mine.xlsx:steel!A3", "plant M1 stands already at mine.xlsx:steel!A2"),
+        ("mine.xlsx:steel!A4", "plant M3"),
+    ]
+
+
+def test_headings_are_told_at_their_cell(scenario, write_book):
+    rows = works("M1")
+    write_book(steel=[[*rows[0], "colour", "status"], [*rows[1], "red", "operating"]])
+    assert [(fault.where, fault.what) for fault in faults(scenario("mine.xlsx"))] == [
+        ("mine.xlsx:steel!H1", "column 'status' stands twice, at 8 and 14"),
+        ("mine.xlsx:steel!M1", "unknown column 'colour'"),
+    ]
+
+
+def test_numbers_as_ids_are_text(scenario, write_book):
+    rows = works("M1")
+    rows[1][0] = 1001
+    write_book(steel=rows)
+    assert load_inputs(scenario("mine.xlsx"))["plants/steel"]["plant"].tolist() == ["1001"]
+
+
+def test_references_have_their_own_sheet(scenario, write_book):
+    rows = works("M1", reference="MINE", quality="measured")
+    write_book(steel=rows, references=[["reference", "citation"], ["MINE", "Our own survey, 2025"]])
+    loaded = load_inputs(scenario("mine.xlsx"))
+    assert "Our own survey, 2025" in set(loaded["references"]["citation"])
+    assert loaded["plants/steel"]["note"].tolist() == [""]
+
+
+def test_sheets_that_are_not_known(scenario, write_book):
+    write_book(steel=works("M1"), Tabelle1=[["x"]], Notes=[["y"]])
+    fault = only(scenario("mine.xlsx"))
+    assert (fault.where, fault.what) == ("mine.xlsx", "a sheet that is not known: 'Tabelle1'")
+    write_book(Tabelle1=works("M1"))
+    assert only(scenario("mine.xlsx")).what == "no sheet is named steel or chemicals"
+
+
+# Formulas
+
+
+def test_formulas_that_were_never_computed(scenario, write_book):
+    rows = works("M1", "M2", "EXAMPLE")
+    rows[1][8], rows[2][1], rows[3][9] = "=2500*2", '="Works "&A3', "=1+1"
+    write_book(steel=rows)
+    found = faults(scenario("mine.xlsx"))
+    assert [fault.where for fault in found] == ["mine.xlsx:steel!I2", "mine.xlsx:steel!B3"]
+    assert {fault.what for fault in found} == {"holds a formula that was never computed"}
+    assert {fault.hint for fault in found} == {"open and save it in Excel, or paste values"}
+
+
+def test_formulas_with_values_are_values(scenario, write_book):
+    rows = works("M1", name_zh="x")
+    rows[1][8], rows[1][12] = "=2500*2", '=IF(A2="","x","")'
+    path = write_book(steel=rows)
+
+    def computed(raw: bytes) -> bytes:
+        # As Excel writes them: a number, and a text that came out empty.
+        raw = raw.replace(b"<f>2500*2</f><v />", b"<f>2500*2</f><v>5000</v>")
+        return raw.replace(b'<c r="M2"><f>', b'<c r="M2" t="str"><f>')
+
+    repacked(path, "xl/worksheets/sheet1.xml", computed)
+    steel = load_inputs(scenario("mine.xlsx"))["plants/steel"]
+    assert (steel["crude_steel_ktpa"][0], steel["name_zh"][0]) == (5000, "")
+
+
+def test_an_error_in_a_cell(scenario, write_book):
+    rows = works("M1")
+    rows[1][8] = "#DIV/0!"
+    write_book(steel=rows)
+    assert (only(scenario("mine.xlsx")).where, only(scenario("mine.xlsx")).what) == (
+        "mine.xlsx:steel!I2",
+        "holds the error #DIV/0!",
+    )
+
+
+# What is no workbook, or a dangerous one
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (b"plant,name\nM1,Works\n", "this is text, perhaps CSV, expected .xlsx"),
+        (OLE + b"\0" * 600, "this is an old Excel workbook (.xls), expected .xlsx"),
+        (OLE + "EncryptedPackage".encode("utf-16-le"), "this is a workbook protected by a password, expected .xlsx"),
+        (b"<html><table>", "this is an HTML or XML document, expected .xlsx"),
+        (b"", "this is text, perhaps CSV, expected .xlsx"),
+    ],
+)
+def test_what_it_really_is(scenario, tmp_path, raw, what):
+    (tmp_path / "mine.xlsx").write_bytes(raw)
+    fault = only(scenario("mine.xlsx"))
+    assert (fault.where, fault.what) == ("mine.xlsx", what)
+
+
+def test_a_workbook_renamed_csv(scenario, write_book):
+    path = write_book(steel=works("M1"))
+    path.rename(path.with_suffix(".csv"))
+    fault = only(scenario("mine.csv"))
+    assert (fault.what, fault.hint) == ("this is an Excel workbook (.xlsx), expected CSV", "name it .xlsx")
+
+
+def test_a_download_that_was_cut_off(scenario, write_book):
+    path = write_book(steel=works("M1"))
+    path.write_bytes(path.read_bytes()[:-200])
+    assert "damaged workbook" in only(scenario("mine.xlsx")).what
+
+
+def test_other_archives(scenario, tmp_path):
+    for part, what in (("a.txt", "a zip archive"), ("xl/workbook.bin", "(.xlsb)"), ("content.xml", "(.ods)")):
+        with zipfile.ZipFile(tmp_path / "mine.xlsx", "w") as archive:
+            archive.writestr(part, "x")
+        assert what in only(scenario("mine.xlsx")).what
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(scenario, write_book, monkeypatch):
+    path = write_book(steel=works("M1"))
+    repacked(path, "xl/worksheets/sheet9.xml", lambda _: b" " * 30_000_000)
+    monkeypatch.setattr(workbook_guard, "_seen", None)  # unpacks
+    assert "times its size, expected at most 200 times" in only(scenario("mine.xlsx")).what
+    monkeypatch.setattr(workbook_guard, "LARGEST_UNPACKED", 29_000_000)
+    assert "would unpack to 30," in only(scenario("mine.xlsx")).what
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_entities_are_refused(scenario, write_book, tmp_path, encoding):
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
+    path = write_book(steel=works("M1"))
+    entity = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE x [<!ENTITY e SYSTEM "secret.txt">]><x>&e;</x>'
+    repacked(path, "xl/sharedStrings.xml", lambda _: entity.encode(encoding))
+    fault = only(scenario("mine.xlsx"))
+    assert fault.what == "its part xl/sharedStrings.xml declares a document type, which no workbook needs"
+
+
+def test_broken_xml_is_no_bug_of_ours(scenario, write_book):
+    path = write_book(steel=works("M1"))
+    repacked(path, "xl/worksheets/sheet1.xml", lambda raw: raw[:200])
+    assert "cannot be read as a workbook" in only(scenario("mine.xlsx")).what
+
+
+def test_too_many_rows_or_columns(scenario, write_book, monkeypatch):
+    monkeypatch.setattr(workbook_grids, "MOST_ROWS", 2)
+    write_book(steel=works("M1", "M2", "M3"))
+    assert only(scenario("mine.xlsx")).what == "more than 2 rows"
+    header, row = works("M1")
+    write_book(steel=[[*header, *range(600)], [*row, *range(600)]])
+    assert only(scenario("mine.xlsx")).what == "612 columns at line 1, expected at most 500"
+
+
+def test_a_line_number_out_of_this_world_takes_no_time(scenario, write_book):
+    path = write_book(steel=works("M1"))
+    repacked(path, "xl/worksheets/sheet1.xml", lambda raw: raw.replace(b'<row r="2"', b'<row r="99999999999"'))
+    assert only(scenario("mine.xlsx")).what == "more than 1,048,576 lines"
+
+
+# The template
+
+
+def test_a_template_that_is_filled_in_is_read_back(scenario, inputs, tmp_path):
+    book = openpyxl.load_workbook(io.BytesIO(template(inputs)))
+    assert book.sheetnames == ["README", "steel", "chemicals", "references", "lists"]
+    steel = book["steel"]
+    headings = [cell.value for cell in steel[1]]
+    for name, value in WORKS.items():
+        steel.cell(3, headings.index(name) + 1, value)
+    book.save(tmp_path / "plants.xlsx")
+    asked = scenario("plants.xlsx")
+    loaded = load_inputs(asked)
+    (row,) = loaded["plants/steel"].to_dict("records")
+    assert {name: row[name] for name in WORKS} == dict(WORKS)
+    assert set(pose(asked, loaded).routes["plant"]) == {"M1"}
+
+
+def test_an_empty_template_is_told(scenario, inputs, tmp_path):
+    (tmp_path / "plants.xlsx").write_bytes(template(inputs))
+    fault = only(scenario("plants.xlsx"))
+    assert (fault.what, fault.hint) == ("holds no plants", "rows whose id starts with EXAMPLE are not read")
+
+
+def test_the_examples_of_the_template_would_be_sound(scenario, inputs, tmp_path):
+    book = openpyxl.load_workbook(io.BytesIO(template(inputs)))
+    for sheet in ("steel", "chemicals", "references"):
+        book[sheet]["A2"] = f"X-{sheet}"
+    book.save(tmp_path / "plants.xlsx")
+    asked = scenario("plants.xlsx")
+    assert set(pose(asked, load_inputs(asked)).plants["plant"]) == {"X-steel", "X-chemicals"}
+
+
+def test_the_template_has_notes_drop_downs_and_ranges(inputs):
+    book = openpyxl.load_workbook(io.BytesIO(template(inputs)))
+    steel = book["steel"]
+    notes = {cell.value: cell.comment.text for cell in steel[1]}
+    assert "[kt/y]" in notes["crude_steel_ktpa"] and "from 0 to 50000" in notes["crude_steel_ktpa"]
+    rules = {str(rule.sqref): rule for rule in steel.data_validations.dataValidation}
+    assert any("present,absent,unknown" in (rule.formula1 or "") for rule in rules.values())
+    assert all(len(rule.formula1) <= 255 and len(rule.prompt) <= 255 for rule in rules.values())
+    assert "Hebei south" in {cell.value for cell in book["lists"]["B"]}
+
+
+# Places
+
+
+def test_letters_and_order():
+    assert [letters_of(position) for position in (0, 25, 26, 701, 702)] == ["A", "Z", "AA", "ZZ", "AAA"]
+    assert Source("a.csv").at(3, "x") == "a.csv:3:x"
+    places = ["b.xlsx:s!B10", "b.xlsx:s!AA9", "b.xlsx:s!B9", "a.csv:10:x", "a.csv:9:x", "a.csv"]
+    ordered = sorted((Fault(place, "w") for place in places), key=reading_order)
+    assert [fault.where for fault in ordered] == list(reversed(places))

@@ -1,0 +1,171 @@
+"""Targets and the aim least cost: what a cut costs, and what is in reach."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from ccs_model.errors import InfeasibleError, InputError
+from ccs_model.plan.plan import Plan
+
+Solved = Callable[..., Plan]
+LEAST_COST = {"aim": "least_cost", "budget.total_mn": None}
+FRACTIONAL = {"capture.retrofits": "fractional"}
+
+
+def cut(share: float, year: int = 2031) -> dict[str, object]:
+    return {"targets.cut_share": {year: share}}
+
+
+def conflicts(solved: Solved, *changes: dict[str, object]) -> dict[str, str]:
+    with pytest.raises(InfeasibleError) as caught:
+        solved(*changes)
+    return {line.split(":")[0]: line for line in caught.value.conflicts}
+
+
+def test_the_cut_is_reached_and_no_more_is_paid_than_needed(solved: Solved) -> None:
+    plan = solved(cut(0.04), LEAST_COST)
+    (target,) = plan.targets.itertuples(index=False)
+    assert target.required_kt == pytest.approx(0.04 * plan.problem.baseline_ktpa)
+    last = plan.by_year.iloc[-1]
+    assert last["avoided_ktpa"] >= target.required_kt * (1 - 1e-6)
+    assert target.reached_kt == pytest.approx(last["avoided_ktpa"])
+    assert plan.objective.value == pytest.approx(sum(plan.costs.values()), rel=1e-9)
+    assert plan.totals["budget_mn"] is None
+    # The same tonnes bought without regard to cost cannot be cheaper.
+    other = solved({"budget.total_mn": plan.totals["capex_mn"]}, cut(0.04))
+    assert sum(other.costs.values()) >= plan.objective.value - 1e-6
+
+
+def test_more_is_never_cheaper(solved: Solved) -> None:
+    costs = [solved(cut(share), LEAST_COST).objective.value for share in (0.01, 0.02, 0.04, 0.06)]
+    assert costs == sorted(costs)
+    assert costs[0] > 0
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05])
+def test_the_price_of_the_next_tonne_is_the_finite_difference_of_cost(solved: Solved, share: float) -> None:
+    step = 1e-4
+    here, more = (solved(cut(each), LEAST_COST, FRACTIONAL) for each in (share, share + step))
+    tonnes_kt = step * here.problem.baseline_ktpa
+    # Paid in every year of the period, discounted as its flows are.
+    discounted_kt = tonnes_kt * float(here.problem.periods["flow_weight"].iloc[-1])
+    difference_per_t = (more.objective.value - here.objective.value) / discounted_kt * 1000
+    assert here.relaxation.cost_of_next_tonne_per_t == pytest.approx(difference_per_t, rel=1e-3)
+
+
+def test_a_cut_beyond_the_physical_maximum_names_the_one_in_reach(solved: Solved) -> None:
+    lines = conflicts(solved, cut(0.9), LEAST_COST)
+    assert set(lines) == {"cut_reached"}
+    assert "targets.cut_share.2031 is 90.00%" in lines["cut_reached"]
+    reach = float(re.search(r"([\d.]+)% is in reach", lines["cut_reached"]).group(1)) / 100  # type: ignore[union-attr]
+    assert 0 < reach < 0.9
+    assert solved(cut(reach), LEAST_COST).status == "optimal"
+    with pytest.raises(InfeasibleError):
+        solved(cut(reach + 0.01), LEAST_COST)
+
+
+def test_a_cut_and_a_budget_that_clash_name_what_would_do_on_either_side(solved: Solved) -> None:
+    lines = conflicts(solved, cut(0.08), LEAST_COST, {"budget.total_mn": 200})
+    money = float(
+        re.search(r"([\d,.]+) million CNY would do", lines["spending_within_budget"]).group(1).replace(",", "")
+    )  # type: ignore[union-attr]
+    reach = float(re.search(r"([\d.]+)% is in reach", lines["cut_reached"]).group(1)) / 100  # type: ignore[union-attr]
+    assert solved(cut(0.08), LEAST_COST, {"budget.total_mn": money}).status == "optimal"
+    assert solved(cut(reach), LEAST_COST, {"budget.total_mn": 200}).status == "optimal"
+
+
+def test_a_missing_tonne_is_bought_or_paid_for_by_its_price(solved: Solved) -> None:
+    dear = solved(cut(0.04), LEAST_COST, {"targets.shortfall_per_t": 100_000})
+    assert dear.targets["shortfall_kt"].sum() == pytest.approx(0, abs=1e-3)
+    cheap = solved(cut(0.04), LEAST_COST, {"targets.shortfall_per_t": 10})
+    assert cheap.retrofits.empty
+    (target,) = cheap.targets.itertuples(index=False)
+    assert target.shortfall_kt == pytest.approx(target.required_kt)
+    # 10 CNY for every missing tonne, in each year of the period, discounted.
+    weight = float(cheap.problem.periods["flow_weight"].iloc[-1])
+    assert cheap.objective.value == pytest.approx(target.required_kt * 10 / 1000 * weight, rel=1e-9)
+    assert cheap.cashflow["discounted_mn"].sum() == pytest.approx(cheap.objective.value, rel=1e-9)
+
+
+def test_tonnes_over_the_horizon(solved: Solved) -> None:
+    plan = solved({"targets.cumulative_avoided_kt": 5_000}, LEAST_COST)
+    n_years = plan.problem.periods["n_years"].to_numpy()
+    assert plan.by_year["avoided_ktpa"].to_numpy() @ n_years >= 5_000 * (1 - 1e-6)
+
+
+def test_targets_hold_for_single_provinces_and_sectors(solved: Solved) -> None:
+    both = {
+        "plants.inventory": ["steel", "chemicals"],
+        "plants.provinces": [],
+        "plants.emitting_at_least_ktpa": 16_000,
+        "plants.leave_out": [],
+    }
+    asked = {"targets.by_sector": {"steel": {"cut_share": {2031: 0.0005}}}, **both}
+    plan = solved(LEAST_COST, asked)
+    steel = plan.emissions[(plan.emissions["sector"] == "steel") & (plan.emissions["year"] == 2031)]
+    assert steel["avoided_ktpa"].sum() >= 0.0005 * steel["baseline_ktpa"].sum() * (1 - 1e-6)
+    province = plan.retrofits["province"].iloc[0]
+    capped = solved({**both, "budget.total_mn": 5_000, "budget.by_province_mn": {province: 0}})
+    assert province not in set(capped.retrofits["province"])
+    assert len(capped.retrofits)
+
+
+def test_a_least_share_is_kept(solved: Solved) -> None:
+    asked = {"plants.inventory": ["steel", "chemicals"], "plants.emitting_at_least_ktpa": 4_000}
+    free = solved({"budget.total_mn": 3_000, "solver.gap_share": 0.01}, asked)
+    held = solved(
+        {"budget.total_mn": 3_000, "solver.gap_share": 0.01, "targets.share_of_avoided_min": {"steel": 0.6}}, asked
+    )
+    n_years = held.emissions["year"].map(held.problem.periods.set_index("year")["n_years"])
+    by_sector = (held.emissions["avoided_ktpa"] * n_years).groupby(held.emissions["sector"]).sum()
+    assert by_sector["steel"] >= 0.6 * by_sector.sum() * (1 - 1e-6)
+    assert held.objective.value <= free.objective.value * 1.01
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"targets.by_province": {"Hebei": {"cut_share": {2031: 0.1}}}}, "Hebei"),
+        ({"targets.share_of_avoided_min": {"steel": 0.1}}, "steel"),
+        ({"budget.by_province_mn": {"Shanxy": 5}}, "did you mean 'Shanxi'"),
+    ],
+)
+def test_a_group_without_plants_is_refused_with_its_key(solved: Solved, changes: dict[str, object], word: str) -> None:
+    with pytest.raises(InputError) as caught:
+        solved(changes)
+    assert word in str(caught.value)
+    assert next(iter(changes)) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "where"),
+    [
+        ({"aim": "least_cost", "budget": {"total_mn": 5}}, "targets"),
+        ({"targets": {"cut_share": {2029: 0.1}}}, "targets.cut_share.2029"),
+        ({"targets": {"cut_share": {2026: 5}}}, "targets.cut_share.2026"),
+        ({"targets": {"by_sector": {"cement": {}}}}, "targets.by_sector.cement"),
+    ],
+)
+def test_targets_that_make_no_sense_are_refused_at_their_key(values: dict[str, object], where: str) -> None:
+    from ccs_model.scenario import Scenario
+
+    with pytest.raises(InputError) as caught:
+        Scenario.from_dict({"name": "T", "plants": {}, **values})
+    assert any(fault.where == where for fault in caught.value.faults), caught.value.faults
+
+
+def test_every_lock_has_its_price(solved: Solved) -> None:
+    free = solved()
+    must, out = "MEOH_22", "NH3_82"
+    plan = solved({"plants.must_fit": [must], "plants.leave_out": [out]})
+    locks = plan.locks.set_index("lock")
+    assert locks.loc["must_fit", "plant"] == must and locks.loc["leave_out", "plant"] == out
+    assert (plan.locks["abatement_lost_kt"] >= 0).all() and plan.locks["cost_added_mn"].isna().all()
+    # Lifting the one lock gives just the linear program without it.
+    without = solved({"plants.must_fit": [must]})
+    gained = without.relaxation.value - plan.relaxation.value
+    assert locks.loc["leave_out", "abatement_lost_kt"] == pytest.approx(gained, abs=1e-3)
+    assert free.locks.empty

@@ -1,0 +1,89 @@
+"""The ranked list of what could be done, and its curve in the workbook."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from openpyxl.workbook import Workbook
+
+from ccs_model.plan.levelised import levelised_costs
+from ccs_model.plan.macc import macc_table
+from ccs_model.plan.plan import Plan
+from ccs_model.report.sheets.macc import N_SLOTS, slots
+from tests.report.conftest import read_back
+from tests.report.reading import main_table, texts
+
+
+@pytest.fixture(scope="module")
+def ranked(plan: Plan) -> pd.DataFrame:
+    return macc_table(plan.problem, plan.retrofits)
+
+
+def test_it_is_sorted_and_its_sums_run(ranked: pd.DataFrame) -> None:
+    assert ranked["avoidance_cost_per_t"].is_monotonic_increasing
+    for name in ("avoided_ktpa", "capex_mn"):
+        assert ranked[f"cumulative_{name}"].to_numpy() == pytest.approx(np.cumsum(ranked[name]), rel=1e-12)
+    assert not ranked.isna().any().any()
+
+
+def test_every_stream_that_could_be_fitted_stands_once_with_its_best_route(plan: Plan, ranked: pd.DataFrame) -> None:
+    problem = plan.problem
+    routes = pd.concat([problem.routes, levelised_costs(problem)], axis=1)
+    routes = routes[(routes["size"] == "full") & problem.running_share.any(axis=(1, 2))]
+    cheapest = routes.groupby(["plant", "stream"])["avoidance_cost_per_t"].min().dropna()
+    assert not ranked.duplicated(["plant", "stream"]).any()
+    assert ranked.set_index(["plant", "stream"])["avoidance_cost_per_t"].to_dict() == pytest.approx(cheapest.to_dict())
+    candidates = set(problem.plants.loc[problem.plants["is_candidate"], "plant"])
+    assert set(ranked["plant"]) <= candidates
+
+
+def test_it_marks_the_streams_that_the_plan_retrofits(plan: Plan, empty_plan: Plan, ranked: pd.DataFrame) -> None:
+    marked = ranked.loc[ranked["in_plan"], ["plant", "stream"]]
+    built = set(zip(plan.retrofits["plant"], plan.retrofits["stream"], strict=True))
+    assert set(marked.itertuples(index=False, name=None)) == built != set()
+    unbuilt = macc_table(empty_plan.problem, empty_plan.retrofits)
+    assert not unbuilt["in_plan"].any()
+    pd.testing.assert_frame_equal(unbuilt.drop(columns="in_plan"), ranked.drop(columns="in_plan"))
+
+
+def test_slots_hold_the_curve_with_true_widths(ranked: pd.DataFrame) -> None:
+    cut = slots(ranked)
+    cost = cut["in_plan_per_t"].fillna(cut["not_in_plan_per_t"])
+    assert len(cut) == N_SLOTS
+    assert cost.is_monotonic_increasing
+    assert (cut["in_plan_per_t"].isna() != cut["not_in_plan_per_t"].isna()).all()
+    width_ktpa = ranked["avoided_ktpa"].sum() / N_SLOTS
+    assert np.diff(cut["from_ktpa"]) == pytest.approx(width_ktpa)
+    # Streams of one cost share their slots; others have as many as they are wide, to within one.
+    for cost_per_t, avoided_ktpa in ranked.groupby("avoidance_cost_per_t")["avoided_ktpa"].sum().items():
+        assert abs(int((cost == cost_per_t).sum()) - avoided_ktpa / width_ktpa) < 1, cost_per_t
+
+
+def test_the_sheet_holds_the_list_after_the_cheapest(ranked: pd.DataFrame, book: Workbook) -> None:
+    rows = main_table(book["MACC"])
+    assert [row[0].value for row in rows] == list(ranked["plant"])
+    assert [row[9].value for row in rows] == pytest.approx(list(ranked["avoidance_cost_per_t"]))
+    assert [row[13].value for row in rows] == ["yes" if mark else "no" for mark in ranked["in_plan"]]
+    assert f"All {len(ranked)}, cheapest first" in texts(book["MACC"])
+
+
+def test_the_sheet_has_a_native_chart_with_titles_and_words_for_the_blind(plan: Plan, tmp_path: Path) -> None:
+    with zipfile.ZipFile(plan.to_excel(tmp_path / "plan.xlsx")) as archive:
+        chart = archive.read("xl/charts/chart1.xml").decode()
+        drawing = archive.read("xl/drawings/drawing1.xml").decode()
+    for words in ("Marginal abatement cost", "Avoidance cost (CNY 2024/t)", "Avoided in a year, added up (kt/y)"):
+        assert words in chart
+    # 200 columns that touch, their values kept in the chart for programs that show it without computing.
+    assert '<c:gapWidth val="0"/>' in chart and f'<c:ptCount val="{N_SLOTS}"/>' in chart
+    assert 'descr="Marginal abatement cost curve of' in drawing
+
+
+def test_a_problem_without_streams_has_no_chart(plan: Plan, empty_plan: Plan, tmp_path: Path) -> None:
+    nobody = replace(plan.problem, plants=plan.problem.plants.assign(is_candidate=False))
+    book = read_back(replace(empty_plan, problem=nobody), tmp_path)
+    assert any("No stream of a plant that may be fitted" in text for text in texts(book["MACC"]))
