@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ccs_model.inputs.overlay import SHIPPED
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import published_bands
@@ -38,6 +39,9 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.title("Sources")
     sheet.paragraph("Each number of the tables names its reference; here is what the names stand for.")
+    own = [f"{name}: {origin}" for name, origin in inputs.origins.items() if origin and origin != SHIPPED]
+    for line in own:
+        sheet.paragraph(f"Own table — {line}")
     sheet.table(
         [
             Column("reference", OBSERVED, widest=20),

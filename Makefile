@@ -1,0 +1,42 @@
+# The habits of this house, one word each. `make check` is what the gate asks of a change, but for the clean clones.
+PYTHON ?= .venv/bin/python
+VERSIONS ?= 3.11 3.12 3.13 3.14
+
+.PHONY: venv format lint types layers test check versions wheel
+
+venv:
+	python3 -m venv .venv
+	$(PYTHON) -m pip install -q -e ".[dev]"
+
+format:
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+lint:
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types:
+	$(PYTHON) -m mypy
+
+layers:
+	$(dir $(PYTHON))lint-imports --no-cache
+
+test:
+	$(PYTHON) -m pytest
+
+check: lint types layers test
+
+# The suite under every interpreter of VERSIONS that this machine has; one that is missing is named.
+versions:
+	@for v in $(VERSIONS); do \
+	  if python$$v -c "" 2>/dev/null; then \
+	    echo "== Python $$v"; \
+	    work=$$(mktemp -d) && python$$v -m venv $$work && $$work/bin/python -m pip install -q ".[test]" && \
+	    $$work/bin/python -m pip uninstall -q -y ccs-model && $$work/bin/python -m pip install -q -e . && \
+	    $$work/bin/python -m pytest || exit 1; rm -rf $$work; \
+	  else echo "== Python $$v is not on this machine"; fi; \
+	done
+
+wheel:
+	$(PYTHON) -m build --wheel
