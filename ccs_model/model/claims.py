@@ -32,8 +32,13 @@ def _ceiling(problem: Problem, rows: Rows) -> str:
 
 
 def _rate(problem: Problem, rows: Rows) -> str:
-    each = "; ".join(f"{year}: {more:,.2g} more than {limit:,.0f}" for year, more, limit in rows)
-    return f"building_within_yearly_rate: too few retrofits may start; needed, {each} (capture.built_per_year_max)"
+    each = "; ".join(
+        f"{year}: {math.ceil(limit + more - 1e-6):,} in place of {limit:,.0f}" for year, more, limit in rows
+    )
+    return (
+        f"building_within_yearly_rate: too few retrofits may start in the periods from {each} would do "
+        "(capture.built_per_year_max, times the years of the period)"
+    )
 
 
 def _fitted(problem: Problem, rows: Rows) -> str:
@@ -42,12 +47,12 @@ def _fitted(problem: Problem, rows: Rows) -> str:
 
 
 def _wells(problem: Problem, rows: Rows) -> str:
-    each = "; ".join(f"{index[0]} in {index[1]}: {more:,.1f} kt/y more" for index, more, _ in rows)
+    each = "; ".join(f"{index[0]} in {index[1]}: {math.ceil(more):,} kt/y more" for index, more, _ in rows)
     return f"injection_within_wells: the wells take too little; needed, {each} (storage.sites)"
 
 
 def _capacity(problem: Problem, rows: Rows) -> str:
-    each = "; ".join(f"{site}: {more:,.0f} kt more" for site, more, _ in rows)
+    each = "; ".join(f"{site}: {math.ceil(more):,} kt more" for site, more, _ in rows)
     return f"stored_within_capacity: the sites are too small; needed, {each} (storage.capacity, storage.fill_share_max)"
 
 

@@ -59,7 +59,7 @@ def checks_table(
         ("captured = avoided + fuel CO2 + power CO2", float(last["captured_ktpa"].sum()),
          float(last[["avoided_ktpa", "fuel_co2_ktpa", "power_co2_ktpa"]].sum().sum()), 1e-9),
         ("missed of a target beyond its shortfall", max(missed_share, 0.0), 0.0, 1e-6),
-        ("the gap is no wider than asked for", max(gap_share - gap_asked, 0.0), 0.0, 1e-9),
+        ("the gap is no wider than asked for", max(gap_share - gap_asked, 0.0), 0.0, 1e-6),
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=["name", "actual", "expected", "tolerance"])
     size = np.maximum(table["expected"].abs(), 1.0)

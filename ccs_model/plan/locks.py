@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pandas as pd
 
+from ccs_model.errors import InputError
 from ccs_model.model import build_model
 from ccs_model.problem import Problem, pose
 from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
@@ -36,7 +37,11 @@ def locks_table(
         if time.monotonic() >= deadline:
             break
         others = [each for each in scenario.plants.leave_out if each != plant]
-        freed = matrix_of(build_model(pose(scenario.with_changes({"plants.leave_out": others}), problem.inputs)))
+        try:
+            freed = matrix_of(build_model(pose(scenario.with_changes({"plants.leave_out": others}), problem.inputs)))
+        except InputError:
+            # A plant may be left out because something of it is missing; then its lock has no price.
+            continue
         highs = Highs(freed, options)
         highs.set_whole(False)
         rows.append((plant, "leave_out", highs.run(deadline - time.monotonic(), "price of a lock")))

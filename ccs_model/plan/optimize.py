@@ -57,6 +57,8 @@ SECOND_STAGE_TIME_SHARE = 1 / 3
 NEXT_MONEY_SHARE = 0.01
 NEXT_MONEY_GAP = 1e-4
 NEXT_MONEY_NODES = 200
+# An unexplained "infeasible" helps nobody, so looking for what would mend it has time of its own.
+MENDING_S = 30.0
 # Room for writing the run folder within the time limit.
 SOLVING_SHARE = 0.95
 
@@ -153,11 +155,16 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
         raise NoPlanError(
             f"no plan was found within {clock.limit_s:g} s; raise solver.time_limit_s or widen solver.gap_share"
         )
-    # The clash is told even when the deadline is near: an unexplained "infeasible" helps nobody.
     deadline = max(clock.deadline, time.monotonic() + 10.0)
     second = point_without_presolve(matrix, options, deadline - time.monotonic())
     if second.x is not None:
         return second
+    if second.status != "infeasible":
+        raise NoPlanError(
+            "the solver says that no plan keeps every claim, but a second opinion was not reached in time; "
+            "raise solver.time_limit_s"
+        )
+    deadline = max(deadline, time.monotonic() + MENDING_S)
     raise InfeasibleError([in_words(problem, each.rows) for each in ways_to_mend(matrix, GROUPS, options, deadline)])
 
 
@@ -223,11 +230,11 @@ def _next_money(
     kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
     highs.set_bounds(kept, np.ones(len(kept)), matrix.upper[kept])
     again = solve_whole(
-        highs, maximise=maximise, gap=NEXT_MONEY_GAP, deadline=clock.deadline, doing="the next money"
+        highs, maximise=maximise, gap=NEXT_MONEY_GAP, deadline=clock.deadline, doing="the next money", start=chosen
     ).outcome
     if again.x is None or time.monotonic() >= clock.deadline:
         return None
-    return NextMoney(more, float(again.objective) - value, _entering(problem, matrix, chosen, again.x))
+    return NextMoney(more, max(float(again.objective) - value, 0.0), _entering(problem, matrix, chosen, again.x))
 
 
 def _slopes(
@@ -239,9 +246,10 @@ def _slopes(
     up = highs.run(clock.deadline - time.monotonic(), "the next million")
     highs.set_row(budget.row, -np.inf, max(budget.limit - step, 0.0))
     down = highs.run(clock.deadline - time.monotonic(), "the last million")
-    if up.x is None or down.x is None or up.status != "optimal" or down.status != "optimal":
+    if up.x is None or up.status != "optimal":
         return None
-    last = (value - down.objective) / step if budget.limit > 0 else None
+    # Less money may be too little for a target or a plant that must be fitted; then only one slope exists.
+    last = (value - down.objective) / step if budget.limit > 0 and down.status == "optimal" else None
     return NextMoney(step, float(up.objective) - value, _entering(problem, matrix, chosen, up.x), last)
 
 

@@ -38,7 +38,9 @@ def targets_table(point: Point, matrix: Matrix, row_dual: npt.NDArray[np.float64
                 "required_kt": target.required,
                 "reached_kt": float(reached.sum()),
                 "shortfall_kt": point.shortfall_kt.get(target.key, 0.0),
-                "cut_share": float(reached.sum()) / target.baseline_ktpa if at is not None else np.nan,
+                "cut_share": float(reached.sum()) / target.baseline_ktpa
+                if at is not None and target.baseline_ktpa
+                else np.nan,
                 "price_per_t": dual[target.key] * 1000.0 / weight if target.key in dual else np.nan,
             }
         )

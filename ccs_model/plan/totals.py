@@ -18,10 +18,12 @@ def plan_totals(
     `npv_mn` counts no income, since no policy is modelled: it is the discounted cost with its sign turned.
     """
     last = by_year.iloc[-1]
-    yearly_mn = float(retrofits["cost_mn_pa"].sum())
-    full = retrofits["nameplate_ktpa"] * problem.delivered_share
-    avoided_full = full * _per_captured(retrofits)
-    capture_mn = float((retrofits["capture_cost_per_t"] * full).sum()) / 1000.0
+    # Yearly costs are of the units that work in the last period; one whose life is over costs and captures nothing.
+    working = retrofits[retrofits["captured_ktpa"] > 0]
+    yearly_mn = float(working["cost_mn_pa"].sum())
+    full = working["nameplate_ktpa"] * problem.delivered_share
+    avoided_full = full * working["avoided_ktpa"] / working["captured_ktpa"]
+    capture_mn = float((working["capture_cost_per_t"] * full).sum()) / 1000.0
     return {
         "n_plants": len(problem.plants),
         "n_plants_fitted": int(retrofits["plant"].nunique()),
@@ -42,11 +44,6 @@ def plan_totals(
         "npv_mn": 0.0 - sum(costs.values()),
         "benefit_cost_ratio": None,
     }
-
-
-def _per_captured(retrofits: pd.DataFrame) -> pd.Series:
-    captured = retrofits["captured_ktpa"]
-    return pd.Series(np.where(captured > 0, retrofits["avoided_ktpa"] / captured.where(captured > 0, 1.0), 0.0))
 
 
 def _ratio(above: float, below: float) -> float | None:

@@ -20,7 +20,7 @@ from ccs_model.inputs.inventories import SECTORS
 from ccs_model.problem.names import place_of, refuse_other_tables, unknown_names
 from ccs_model.problem.periods import calendar, period_sums, periods_of, running_share
 from ccs_model.problem.problem import Problem
-from ccs_model.problem.targets import refuse_empty_groups, targets_of
+from ccs_model.problem.targets import refuse_empty_groups, refuse_what_nothing_can_serve, targets_of
 from ccs_model.scenario import Scenario
 
 HEAT_SOURCE = "coal_boiler"
@@ -52,8 +52,10 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         lasts >= routes["min_life_yr"].to_numpy()[:, None]
     )
     running = np.where(may_start[..., None], running, 0.0)
-    plants = _without_dead_ends(plants, routes, running)
+    plants = _without_dead_ends(plants, options, routes, running)
     refuse_empty_groups(scenario, plants)
+    targets = targets_of(scenario, plants)
+    refuse_what_nothing_can_serve(scenario, targets, routes, running)
     _refuse_what_cannot_be_fitted(scenario, plants)
     priced = _Priced(scenario, inputs, level, routes, periods)
     return Problem(
@@ -89,7 +91,7 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         built_per_year_max=scenario.capture.built_per_year_max,
         fill_share_max=scenario.storage.fill_share_max,
         must_fit=tuple(sorted(scenario.plants.must_fit)),
-        targets=targets_of(scenario, plants),
+        targets=targets,
         share_of_avoided_min=MappingProxyType(dict(scenario.targets.share_of_avoided_min)),
         shortfall_per_t=scenario.targets.shortfall_per_t,
         province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
@@ -154,13 +156,18 @@ def _refuse_what_cannot_be_fitted(scenario: Scenario, plants: pd.DataFrame) -> N
         raise InputError(faults)
 
 
-def _without_dead_ends(plants: pd.DataFrame, routes: pd.DataFrame, running: np.ndarray) -> pd.DataFrame:
-    """Plants with the reason why a candidate has no way to store: no site in reach, or it closes too soon."""
-    linked = set(routes["plant"])
-    working = set(routes["plant"][running.any(axis=(1, 2))])
-    candidate = plants["is_candidate"]
-    reason = plants["reason"].mask(candidate & ~plants["plant"].isin(working), "closes before a retrofit pays its life")
-    reason = reason.mask(candidate & ~plants["plant"].isin(linked), "no storage site in reach")
+def _without_dead_ends(
+    plants: pd.DataFrame, options: pd.DataFrame, routes: pd.DataFrame, running: np.ndarray
+) -> pd.DataFrame:
+    """Plants with the reason why a candidate has no way to capture and store within the horizon."""
+    candidate, closes = plants["is_candidate"], plants["closing_year"].notna()
+    idle = candidate & ~plants["plant"].isin(set(routes["plant"][running.any(axis=(1, 2))]))
+    unlinked = candidate & ~plants["plant"].isin(set(routes["plant"]))
+    unsuited = candidate & ~plants["plant"].isin(set(options["plant"]))
+    reason = plants["reason"].mask(idle, "nothing can start and work within the horizon")
+    reason = reason.mask(idle & closes, "closes before a retrofit has worked its shortest life")
+    reason = reason.mask(unlinked, "no storage site in reach")
+    reason = reason.mask(unsuited, "no technology asked for suits its streams")
     return plants.assign(reason=reason, is_candidate=reason == "")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+import numpy as np
 import pandas as pd
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import Fault, InfeasibleError, InputError
 from ccs_model.problem.names import place_of
 from ccs_model.problem.problem import Target
 from ccs_model.scenario import Scenario
@@ -26,8 +27,29 @@ def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
     return tuple(sorted(found, key=lambda target: target.key))
 
 
+def refuse_what_nothing_can_serve(
+    scenario: Scenario, targets: tuple[Target, ...], routes: pd.DataFrame, running: np.ndarray
+) -> None:
+    """A cut that must be reached where no retrofit can work at all is out of reach before anything is solved."""
+    if scenario.targets.shortfall_per_t is not None:
+        return
+    works = np.any(running > 0, axis=1)
+    hopeless = []
+    for target in targets:
+        inside = (routes["province"] == target.group) | (routes["sector"] == target.group) | (target.group == "")
+        at = slice(None) if target.year is None else scenario.years.index(target.year)
+        if target.required > 0 and not works[inside.to_numpy()][:, at].any():
+            when = "" if target.year is None else f" in the period from {target.year}"
+            hopeless.append(f"cut_reached: {target.key}: no retrofit can work there{when}; 0.00% is in reach")
+    if hopeless:
+        raise InfeasibleError(hopeless)
+
+
 def refuse_empty_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
-    """A province or sector that a target, a share or a budget names must have plants among those looked at."""
+    """A province or sector that a target, a share or a budget names must have plants among those looked at.
+
+    A least share must be one that can be kept: by plants that may be fitted, and no more than all together.
+    """
     there = sorted({*plants["province"], *plants["sector"]})
     faults = []
     for key, group in _groups(scenario):
@@ -35,6 +57,19 @@ def refuse_empty_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
             near = get_close_matches(group, there, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"with plants: {', '.join(there[:12])}"
             faults.append(Fault(place_of(scenario, key), f"{key}: '{group}' has no operating plant here", hint))
+    fitting = {*plants.loc[plants["is_candidate"], "province"], *plants.loc[plants["is_candidate"], "sector"]}
+    shares = scenario.targets.share_of_avoided_min
+    key = "targets.share_of_avoided_min"
+    for group, share in shares.items():
+        if share > 0 and group in there and group not in fitting:
+            where = place_of(scenario, f"{key}.{group}")
+            faults.append(Fault(where, f"{key}.{group}: no plant of '{group}' may be fitted", "sheet Plants says why"))
+    for kind in ("province", "sector"):
+        together = sum(share for group, share in shares.items() if group in set(plants[kind]))
+        if together > 1 + 1e-9:
+            faults.append(
+                Fault(place_of(scenario, key), f"{key}: the shares of each {kind} sum to {together:.0%}", "at most 1")
+            )
     if faults:
         raise InputError(faults)
 

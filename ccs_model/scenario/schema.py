@@ -39,7 +39,7 @@ from ccs_model.scenario.fields import (
 from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
 from ccs_model.scenario.resolved import resolved_yaml
 from ccs_model.scenario.section import Section
-from ccs_model.scenario.targets import Targets, stray_years
+from ccs_model.scenario.targets import CUT_KEYS, Targets, stray_years
 
 FROM_PYTHON = "given in Python"
 CHANGED = "changed"
@@ -145,7 +145,7 @@ class Scenario(Section):
     """The question in the planner's words."""
     currency: Literal["CNY", "USD", "EUR"] = "CNY"
     """Currency of all money."""
-    price_year: int = Field(default=2024, ge=2000, le=2025)
+    price_year: int = Field(default=2024, ge=2005, le=2025)
     """All money is in real prices of this year."""
     years: Years = (2026, 2030, 2035, 2040)
     """Start of each period; the last one lasts as long as the one before."""
@@ -261,16 +261,26 @@ def checked(
 
 
 def _without_an_end(values: Mapping[str, object]) -> Iterator[Finding]:
-    """A scenario needs a budget or targets, or nothing limits it; least_cost without targets would build nothing."""
-    budget = values.get("budget")
-    if "targets" not in values and "budget" not in values:
-        yield Finding(("budget",), MISSING, "add 'budget:'")
-    if "targets" not in values and isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is MISSING:
-        yield Finding(("budget", "total_mn"), MISSING, "add 'total_mn:'")
-    if "targets" not in values and isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is None:
-        yield Finding(("budget", "total_mn"), "expected a number, got nothing")
-    if "targets" not in values and values.get("aim") == "least_cost":
-        yield Finding(("targets",), MISSING, "least_cost is the least cost of reaching targets: add 'targets:'")
+    """A scenario needs a budget or a cut to reach, or nothing limits it; without a cut least_cost builds nothing."""
+    budget, targets = values.get("budget"), values.get("targets")
+    asks_for_a_cut = isinstance(targets, Mapping) and any(targets.get(key) for key in CUT_KEYS)
+    if not asks_for_a_cut:
+        if "budget" not in values:
+            yield Finding(("budget",), MISSING, "add 'budget:'")
+        if isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is MISSING:
+            yield Finding(("budget", "total_mn"), MISSING, "add 'total_mn:'")
+        if isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is None:
+            yield Finding(("budget", "total_mn"), "expected a number, got nothing")
+        if values.get("aim") == "least_cost":
+            hint = "least_cost is the least cost of a cut: add 'targets:' with 'cut_share:'"
+            yield Finding(("targets",), MISSING, hint)
+    if (
+        isinstance(targets, Mapping)
+        and targets.get("shortfall_per_t") is not None
+        and values.get("aim") != "least_cost"
+    ):
+        what = "a missing tonne has a price only where the aim is least_cost"
+        yield Finding(("targets", "shortfall_per_t"), what, "add 'aim: least_cost', or leave it out")
 
 
 @cache

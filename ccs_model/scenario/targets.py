@@ -11,6 +11,9 @@ from ccs_model.scenario.fields import Line, ShareByName, ShareByYear
 from ccs_model.scenario.findings import Finding
 from ccs_model.scenario.section import Section
 
+# Keys of targets that ask for tonnes; the others only say how or at what price.
+CUT_KEYS = ("cut_share", "cumulative_avoided_kt", "by_province", "by_sector")
+
 
 class Cut(Section):
     """A cut that must be reached, of all plants looked at or of some."""

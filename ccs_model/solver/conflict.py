@@ -61,6 +61,8 @@ def ways_to_mend(
             if amount > _GIVES_WAY:
                 claim, index = matrix.row_claims[row]
                 given.setdefault(claim, []).append((index, float(amount), _limit(matrix, row)))
+        if not given:
+            continue
         found.append(Relaxation(MappingProxyType({claim: tuple(rows) for claim, rows in given.items()})))
         mended |= set(group)
     return tuple(found)

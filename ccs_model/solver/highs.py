@@ -127,6 +127,8 @@ class Highs:
         self.matrix = matrix
         self.options = options
         self.costs = matrix.costs[0]
+        self.lower, self.upper = matrix.lower.copy(), matrix.upper.copy()
+        self._is_whole = bool(matrix.is_whole.any())
         self._n_columns = len(matrix.lower)
         self._progress = progress
         self._doing = ""
@@ -159,6 +161,7 @@ class Highs:
     def set_whole(self, whole: bool) -> None:
         """Whole columns as they are in the matrix, or all of them continuous."""
         which = np.flatnonzero(self.matrix.is_whole).astype(np.int32)
+        self._is_whole = whole and len(which) > 0
         kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
         if len(which):
             kinds = np.full(len(which), kind, dtype=object)
@@ -167,6 +170,7 @@ class Highs:
     def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
         """New bounds for some columns."""
         if len(columns):
+            self.lower[columns], self.upper[columns] = lower, upper
             self._must(self._highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper))
 
     def set_row(self, row: int, lower: float, upper: float) -> None:
@@ -191,8 +195,9 @@ class Highs:
     def run(self, time_limit_s: float, doing: str) -> Outcome:
         """Solve as things stand. Raises NoPlanError when HiGHS itself fails, KeyboardInterrupt on Ctrl-C."""
         self._doing = doing
-        # HiGHS counts its time over all runs of an instance.
-        self._set("time_limit", max(time_limit_s, 0.01) + self._highs.getRunTime())
+        # HiGHS counts a linear program's time over all runs of an instance, a whole program's from its own start.
+        spent = 0.0 if self._is_whole else self._highs.getRunTime()
+        self._set("time_limit", max(time_limit_s, 0.01) + spent)
         self._started = time.monotonic()
         self._solve()
         return self._outcome()
@@ -218,7 +223,7 @@ class Highs:
         status = self._highs.getModelStatus()
         info = self._highs.getInfo()
         has_point = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-        whole = any(kind != highspy.HighsVarType.kContinuous for kind in self._highs.getLp().integrality_)
+        whole = self._is_whole
         if status in (_STATUS.kOptimal, _STATUS.kModelEmpty):
             named: Status = "optimal"
         elif status in _LIMITS:
@@ -231,7 +236,9 @@ class Highs:
             words = self._highs.modelStatusToString(status)
             raise NoPlanError(f"the solver ended with status '{words}'; the log says more")
         solution = self._highs.getSolution()
-        x = np.array(solution.col_value, dtype=float) if named == "optimal" or has_point else None
+        # A linear program stopped on its way has a point, but neither a bound nor whole columns.
+        usable = named == "optimal" or (whole and has_point)
+        x = np.array(solution.col_value, dtype=float) if usable else None
         objective = float(info.objective_function_value) if x is not None else math.nan
         bound = float(info.mip_dual_bound) if whole else objective
         with_duals = not whole and x is not None and solution.dual_valid

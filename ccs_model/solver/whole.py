@@ -24,6 +24,7 @@ from ccs_model.solver.residuals import residuals
 Floats = npt.NDArray[np.float64]
 CORE_COLUMNS = 500
 GROWTH = 3
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,17 +53,20 @@ def solve_whole(
     matrix = highs.matrix
     whole = np.flatnonzero(matrix.is_whole)
     allowed = np.ones(len(whole), dtype=bool) if may_move is None else may_move[whole]
-    _leave_out(highs, whole, allowed)
+    bounds = highs.lower[whole], highs.upper[whole]
+    _leave_out(highs, whole, allowed, bounds)
     highs.set_whole(False)
     relaxation = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
     if relaxation.status != "optimal" or relaxation.x is None or not len(whole):
         highs.set_whole(True)
-        return WholeOutcome(relaxation, relaxation)
+        _leave_out(highs, whole, np.ones(len(whole), dtype=bool), bounds)
+        kept = _in_hand(highs, start, np.inf if maximise else -np.inf) if relaxation.status == "limit" else None
+        return WholeOutcome(kept or relaxation, relaxation)
     sign = 1.0 if maximise else -1.0
     assert relaxation.reduced_cost is not None
     loss = np.where(relaxation.x[whole] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[whole], 0.0))
     # Only columns at a lower bound of 0 can be left out; ties go by position, which is the order of ids.
-    removable = (matrix.lower[whole] == 0) & (loss > 1e-9)
+    removable = (bounds[0] == 0) & (loss > 1e-9)
     order = np.argsort(np.where(removable, loss, -1.0), kind="stable")
     inside = np.zeros(len(whole), dtype=bool)
     inside[order[allowed[order]][:CORE_COLUMNS]] = True
@@ -76,12 +80,13 @@ def solve_whole(
     best = _in_hand(highs, start, relaxation.objective)
     point = start
     while True:
-        _leave_out(highs, whole, inside)
+        _leave_out(highs, whole, inside, bounds)
         if point is not None:
             highs.start_from(point)
         outcome = highs.run(deadline - time.monotonic(), doing)
         if outcome.x is None:
             if inside[allowed].all() or outcome.status == "limit":
+                best = best and replace(best, status="limit")
                 break
             # The core holds no plan; all columns may.
             inside[:] = allowed
@@ -94,7 +99,7 @@ def solve_whole(
         # Whoever could still beat the plan in hand by more than the gap joins.
         enough = sign * outcome.objective + gap * abs(outcome.objective)
         joining = allowed & ~inside & (sign * relaxation.objective - loss > enough)
-        closed = gap_share(best.bound, best.objective) <= gap
+        closed = gap_share(best.bound, best.objective) <= gap + _ROUNDING
         if closed or outcome.status == "limit" or not joining.any():
             best = replace(best, status="optimal" if closed else "limit")
             break
@@ -102,7 +107,7 @@ def solve_whole(
         cheapest = order[joining[order]][: GROWTH * int(inside.sum())]
         inside[cheapest] = True
         point = outcome.x
-    _leave_out(highs, whole, np.ones(len(whole), dtype=bool))
+    _leave_out(highs, whole, np.ones(len(whole), dtype=bool), bounds)
     return WholeOutcome(best if best is not None else replace(outcome, bound=relaxation.objective), relaxation)
 
 
@@ -120,7 +125,12 @@ def _in_hand(highs: Highs, start: Floats | None, bound: float) -> Outcome | None
     return Outcome("limit", float(highs.costs @ start), bound, start, None, None)
 
 
-def _leave_out(highs: Highs, whole: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_]) -> None:
-    """Columns outside the core are held at 0; those inside keep their bounds."""
-    upper = np.where(inside, highs.matrix.upper[whole], 0.0)
-    highs.set_bounds(whole, highs.matrix.lower[whole], upper)
+def _leave_out(
+    highs: Highs,
+    whole: npt.NDArray[np.int64],
+    inside: npt.NDArray[np.bool_],
+    bounds: tuple[Floats, Floats],
+) -> None:
+    """Columns outside the core are held at 0; those inside keep the bounds they came with."""
+    lower, upper = bounds
+    highs.set_bounds(whole, np.where(inside, lower, 0.0), np.where(inside, upper, 0.0))

@@ -157,6 +157,57 @@ def test_targets_that_make_no_sense_are_refused_at_their_key(values: dict[str, o
     assert any(fault.where == where for fault in caught.value.faults), caught.value.faults
 
 
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        (
+            {"plants.provinces": ["Shanxi", "Hainan"], "targets.by_province": {"Hainan": {"cut_share": {2031: 0.01}}}},
+            "0.00%",
+        ),
+        (
+            {"plants.leave_out": ["NH3_21", "NH3_27", "NH3_82", "MEOH_22", "MEOH_48"], **cut(0.01)},
+            "no retrofit can work",
+        ),
+    ],
+)
+def test_a_cut_that_nothing_can_serve_is_out_of_reach(solved: Solved, changes: dict[str, object], word: str) -> None:
+    assert word in conflicts(solved, changes)["cut_reached"]
+
+
+def test_shares_that_cannot_all_be_kept_are_refused(solved: Solved) -> None:
+    with pytest.raises(InputError, match="sum to 140%"):
+        solved(
+            {
+                "plants.inventory": ["steel", "chemicals"],
+                "targets.share_of_avoided_min": {"steel": 0.7, "chemicals": 0.7},
+            }
+        )
+
+
+def test_costs_per_tonne_leave_out_units_whose_life_is_over(solved: Solved) -> None:
+    years = {"years": [2026, 2036, 2046, 2056]}
+    plan = solved(years, {"aim": "least_cost", "budget.total_mn": None, "targets.cut_share": {2026: 0.01, 2056: 0.01}})
+    working = plan.retrofits[plan.retrofits["captured_ktpa"] > 0]
+    assert 0 < len(working) < len(plan.retrofits)
+    low, high = working["avoidance_cost_per_t"].min(), working["avoidance_cost_per_t"].max()
+    assert low - 1e-6 <= plan.totals["avoidance_cost_per_t"] <= high + 1e-6
+
+
+@pytest.mark.parametrize(("budget", "gap"), [(850.0, 0.0), (1_400.0, 0.0), (1_700.0, 0.1)])
+def test_more_money_is_asked_for_with_every_retrofit_kept(solved: Solved, budget: float, gap: float) -> None:
+    asked = {"plants.emitting_at_least_ktpa": 700, "budget.total_mn": budget, "solver.gap_share": gap}
+    plan = solved(asked)
+    bought = plan.next_money
+    assert bought is not None and bought.abatement_kt >= 0
+    # What enters beside the plan fits into what the plan left over and the money added.
+    left = budget - plan.totals["capex_mn"] + bought.more_mn
+    if bought.plants:
+        cheapest = min(
+            plan.problem.routes.loc[plan.problem.routes["plant"] == name, "capex_mn"].min() for name in bought.plants
+        )
+        assert cheapest <= left + 1e-6
+
+
 def test_every_lock_has_its_price(solved: Solved) -> None:
     free = solved()
     must, out = "MEOH_22", "NH3_82"
