@@ -50,7 +50,7 @@ def _headline(plan: Plan) -> str:
     if plan.reached_a_limit:
         gap = f"a limit was reached: within {plan.objective.gap_share:.2%} of the best plan"
     lines.append(
-        f"\n{totals['n_retrofits']} retrofits at {totals['n_plants_fitted']} plants for "
+        f"\n{_count(totals['n_retrofits'], 'retrofit')} at {_count(totals['n_plants_fitted'], 'plant')} for "
         f"{_mn(plan, totals['capex_mn'])}{_of_the_budget(plan)} ({gap}).\n"
         f"By {problem.years[-1]} they capture {_mt(totals['captured_ktpa'])} and avoid {_mt(totals['avoided_ktpa'])} "
         f"CO2 a year: {_share(totals['cut_share'])} of the zones' {_mt(totals['baseline_ktpa'])} "
@@ -59,6 +59,10 @@ def _headline(plan: Plan) -> str:
         f"{totals['avoidance_cost_per_t']:,.0f} per t avoided (all in), money of {problem.price_year}."
     )
     return "\n".join(lines)
+
+
+def _count(number: float | int | None, what: str) -> str:
+    return f"{number or 0:,} {what}" + ("" if number == 1 else "s")
 
 
 def _of_the_budget(plan: Plan) -> str:
