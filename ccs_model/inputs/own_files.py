@@ -43,4 +43,4 @@ def contents(path: Path, where: str, *, name: str = "") -> bytes:
         reason = (error.strerror or str(error)).lower()
         raise FileError(f"{where}: cannot read {full(path)}: {reason}{hint}") from error
     except ValueError as error:
-        raise FileError(f"{where}: cannot read {full(path)}: no file can have this name ({error})") from error
+        raise FileError(f"{where}: cannot read {full(path)}: no file can have this name (a NUL in it)") from error

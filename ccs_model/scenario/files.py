@@ -31,7 +31,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise FileError(f"cannot read {full(path)}: {(error.strerror or str(error)).lower()}") from error
     except ValueError as error:
-        raise FileError(f"cannot read {full(path)}: no file can have this name ({error})") from error
+        raise FileError(f"cannot read {full(path)}: no file can have this name (a NUL in it)") from error
     return _decoded(path, raw.removeprefix(codecs.BOM_UTF8))
 
 

@@ -265,7 +265,7 @@ def test_an_alias_within_the_limits_is_a_value() -> None:
     [
         ("missing.yaml", "no such file or directory"),
         (".", "it is a folder, expected a scenario file"),
-        ("a\0b", "no file can have this name (embedded null byte)"),
+        ("a\0b", "no file can have this name (a NUL in it)"),
         ("a\nb.yaml", "no such file or directory"),
         ("C:\\plans\\s.yaml", "no such file or directory"),
         ("/dev/null", "it is not a regular file"),
