@@ -199,7 +199,7 @@ def _money(plan: Plan) -> str:
 def _files(plan: Plan, folder: Path) -> str:
     checks = plan.checks
     held = f"{int(checks['holds'].sum())} of {len(checks)} checks hold"
-    return f"{held}. Files: {folder}\n  plan.xlsx (workbook), plan.json, tables/*.csv, manifest.json"
+    return f"{held}. Files: {folder}\n  plan.xlsx (workbook), plan.json, map.geojson, tables/*.csv, manifest.json"
 
 
 def _columns() -> int:
