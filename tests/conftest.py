@@ -26,6 +26,7 @@ SMALL: Mapping[str, Any] = MappingProxyType(
         "name": "Small",
         "years": [2026, 2031],
         "plants": {"inventory": ["chemicals"], "provinces": ["Shanxi"], "emitting_at_least_ktpa": 1_200},
+        "transport": {"shared_trunklines": False},
         "budget": {"total_mn": 900},
         "solver": {"gap_share": 0.0, "threads": 1},
     }
@@ -54,7 +55,33 @@ ONE_MILL: Mapping[str, Any] = MappingProxyType(
     }
 )
 
+# Plants whose costs are given, in the money of the pipe classes, so that every number can be checked by hand.
+BY_HAND: Mapping[str, Any] = MappingProxyType(
+    {
+        "name": "By hand",
+        "currency": "EUR",
+        "price_year": 2015,
+        "years": "static",
+        "capital_recovery_share": 0.1,
+        "plants": {"inventory": ["sources"]},
+        "transport": {"candidate_links": "given", "trucks": False},
+        "budget": {"total_mn": None},
+        "aim": "least_cost",
+        "solver": {"gap_share": 0.0, "threads": 1},
+    }
+)
+_OF_ROW: Mapping[str, Any] = MappingProxyType(
+    {"currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported", "lat_deg": 38.0}
+)
+_OF_PLANT: Mapping[str, Any] = MappingProxyType(
+    {"status": "operating", "capture_capex_mn": 0.0, "fixed_om_mn_pa": 0.0, "capture_cost_per_t": 0.0, "life_yr": 20}
+)
+_OF_SITE: Mapping[str, Any] = MappingProxyType(
+    {"well_injectivity_ktpa": 1_000.0, "n_wells_max": 100, "storage_cost_per_t": 0.0, "is_offshore": "no"}
+)
+
 Changes = Mapping[str, Any]
+Rows = Mapping[str, Mapping[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -128,3 +155,67 @@ def one_vent() -> Changes:
 def one_mill() -> Changes:
     """Changes that leave one steel works with plain amine and one site."""
     return ONE_MILL
+
+
+@pytest.fixture(scope="session")
+def hand_tables(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Callable[..., Inputs]:
+    """Tables with only these plants (of given costs), sites and links, each by its id; what is left out is 0.
+
+    A link's id is its two ends: `A-S`. Nothing that pumps draw has a price or emits.
+    """
+
+    def made(plants: Rows, sites: Rows, links: Rows, **tables: pd.DataFrame) -> Inputs:
+        def frame(table: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+            return pd.DataFrame(rows, columns=inputs[table].columns)
+
+        capacities = ("capacity_low_kt", "capacity_mid_kt", "capacity_high_kt")
+        at = {name: 115.0 + 0.2 * k for k, name in enumerate([*plants, *sites])}
+
+        def place(kind: str, name: str) -> dict[str, Any]:
+            return {**_OF_ROW, kind: name, "name": name, "province": "Here", "lon_deg": at[name]}
+
+        return with_tables(
+            {
+                "plants/sources": frame(
+                    "plants/sources", [place("plant", name) | {**_OF_PLANT, **row} for name, row in plants.items()]
+                ),
+                "storage/sites": frame(
+                    "storage/sites",
+                    [
+                        place("site", name) | dict.fromkeys(capacities, 1e6) | {**_OF_SITE, "basin": "B", **row}
+                        for name, row in sites.items()
+                    ],
+                ),
+                "storage/site_costs": inputs["storage/site_costs"].iloc[:0],
+                "transport/links": frame(
+                    "transport/links",
+                    [
+                        {**_OF_ROW, "link": name, "node_a": name.split("-")[0], "node_b": name.split("-")[1], **row}
+                        for name, row in links.items()
+                    ],
+                ),
+                **{name.replace("__", "/"): table for name, table in tables.items()},
+            }
+        )
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def hand_posed(hand_tables: Callable[..., Inputs]) -> Callable[..., Problem]:
+    """The problem of a static year (or of other changes) on `hand_tables`."""
+
+    def made(changes: Changes, **tables: Any) -> Problem:
+        return pose(Scenario.from_dict(BY_HAND).with_changes(changes), hand_tables(**tables))
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def hand_solved(hand_posed: Callable[..., Problem]) -> Callable[..., Plan]:
+    """Its plan."""
+
+    def made(changes: Changes, **tables: Any) -> Plan:
+        return solve(hand_posed(changes, **tables))
+
+    return made

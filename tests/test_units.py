@@ -19,6 +19,11 @@ from ccs_model.units import UNITS, label_of, unit_of, unit_text
         ("capture_fixed_om_mn_pa", "_mn_pa"),
         ("abatement_per_budget_kt_per_mn", "_kt_per_mn"),
         ("cut_share", "_share"),
+        ("power_kwh_per_t_km", "_kwh_per_t_km"),
+        ("cost_per_t_km", "_per_t_km"),
+        ("fixed_mn_per_km", "_mn_per_km"),
+        ("slope_mn_per_km_per_ktpa", "_mn_per_km_per_ktpa"),
+        ("slope_mn_per_ktpa", "_mn_per_ktpa"),
     ],
 )
 def test_the_longest_suffix_counts(name: str, suffix: str) -> None:

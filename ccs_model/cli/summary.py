@@ -45,24 +45,64 @@ def _headline(plan: Plan) -> str:
         budget = totals["budget_mn"]
         why = f"a budget of {_mn(plan, budget)} buys no retrofit" if budget is not None else "nothing asks for it"
         lines.append(f"\nNothing is built: {why}.")
+        if plan.corridors is not None and plan.objective.all_links_bound != plan.objective.value:
+            lines.append(_sentence(_proof(plan)))
         return "\n".join(lines)
-    gap = f"proven within {plan.objective.gap_share:.2%} of the best plan"
-    if plan.reached_a_limit:
-        gap = f"a limit was reached: within {plan.objective.gap_share:.2%} of the best plan"
-    lines.append(
-        f"\n{_count(totals['n_retrofits'], 'retrofit')} at {_count(totals['n_plants_fitted'], 'plant')} for "
-        f"{_mn(plan, totals['capex_mn'])}{_of_the_budget(plan)} ({gap}).\n"
-        f"By {problem.years[-1]} they capture {_mt(totals['captured_ktpa'])} and avoid {_mt(totals['avoided_ktpa'])} "
+    built = f"{_count(totals['n_retrofits'], 'retrofit')} at {_count(totals['n_plants_fitted'], 'plant')}"
+    when = "In a representative year" if problem.is_static else f"By {problem.years[-1]}"
+    said = [
+        f"{built} for {_spent(plan)}",
+        *([] if problem.network is None else [_sentence(_proof(plan)), _network(plan)]),
+        f"{when} they capture {_mt(totals['captured_ktpa'])} and avoid {_mt(totals['avoided_ktpa'])} "
         f"CO2 a year: {_share(totals['cut_share'])} of the zones' {_mt(totals['baseline_ktpa'])} "
-        f"(direct cut {_share(totals['direct_cut_share'])}).\n"
-        f"Cost: {totals['capture_cost_per_t']:,.0f} {problem.currency} per t captured (no transport and storage), "
-        f"{totals['avoidance_cost_per_t']:,.0f} per t avoided (all in), money of {problem.price_year}."
+        f"(direct cut {_share(totals['direct_cut_share'])}).",
+        f"Cost: {_per_t(totals['capture_cost_per_t'])} {problem.currency} per t captured (no transport and storage), "
+        f"{_per_t(totals['avoidance_cost_per_t'])} per t avoided (all in), money of {problem.price_year}.",
+    ]
+    return "\n".join([*lines, "", *(textwrap.fill(each, _columns()) for each in said)])
+
+
+def _spent(plan: Plan) -> str:
+    """What is spent, with how good the plan is; with a shared network apart for capture, pipes and storage."""
+    totals = plan.totals
+    spent = _mn(plan, totals["capex_mn"]) + ("" if plan.problem.is_static else _of_the_budget(plan))
+    if plan.problem.network is None:
+        return f"{spent} ({_proof(plan)})."
+    parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
+    return f"{spent}: {', '.join(f'{what} {totals[name] or 0:,.0f}' for what, name in parts)}."
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _proof(plan: Plan) -> str:
+    """The gap; with corridors never without the bound over all candidate links."""
+    from ccs_model.report.proof import closeness
+
+    start = "a limit was reached: " if plan.reached_a_limit else "proven "
+    return start + closeness(plan).replace(" %", "%")
+
+
+def _network(plan: Plan) -> str:
+    """Pipes, roads and wells in a line."""
+    last = plan.flows[plan.flows["year"] == plan.problem.years[-1]]
+    pipes = last[last["kind"] == "pipe"]
+    n_roads = int((last["kind"] == "truck").sum())
+    sites = plan.storage[plan.storage["year"] == plan.problem.years[-1]]
+    roads = f" and {_count(n_roads, 'road')} for trucks" if n_roads else ""
+    return (
+        f"{_count(len(pipes), 'pipeline')}, {pipes['length_km'].sum():,.0f} km in all,{roads} lead to "
+        f"{_count(len(sites), 'site')} with {sites['n_wells'].sum():,.0f} wells."
     )
-    return "\n".join(lines)
 
 
 def _count(number: float | int | None, what: str) -> str:
     return f"{number or 0:,} {what}" + ("" if number == 1 else "s")
+
+
+def _per_t(amount: float | int | None) -> str:
+    return "–" if amount is None else f"{amount:,.0f}"
 
 
 def _of_the_budget(plan: Plan) -> str:
@@ -85,7 +125,8 @@ def _targets(plan: Plan) -> str:
     ]
     return (
         _table([header, ("", "kt", "kt", "avoided"), *rows], left=1)
-        + f"\nDiscounted cost over the horizon {_mn(plan, sum(plan.costs.values()))}; "
+        + f"\n{'Cost of a year' if plan.problem.is_static else 'Discounted cost over the horizon'} "
+        f"{_mn(plan, sum(plan.costs.values()))}; "
         "the price of the next tonne is the linear program's."
     )
 
@@ -147,6 +188,9 @@ def _retrofits(plan: Plan) -> str:
 
 
 def _periods(plan: Plan) -> str:
+    if plan.problem.is_static:
+        # One year, of which the first lines have told all but its cost.
+        return f"A year costs {_mn(plan, sum(plan.costs.values()))}{_of_the_budget(plan)}, capital as its yearly share."
     header = ("period", "started", f"spent, mn {plan.problem.currency}", "captured, kt/y", "avoided, kt/y", "cut")
     rows = [
         (
@@ -185,8 +229,9 @@ def _money(plan: Plan) -> str:
     if bought is not None and bought.more_mn:
         entering = plan.problem.plants.set_index("plant")["name"]
         names = ", ".join(str(entering[plant]) for plant in bought.plants[:3]) or "no further plant"
+        over = "a year" if plan.problem.is_static else "over the horizon"
         text = (
-            f"The next million buys about {bought.kt_per_mn:,.1f} kt CO2 avoided over the horizon "
+            f"The next million buys about {bought.kt_per_mn:,.1f} kt CO2 avoided {over} "
             f"({_mn(plan, bought.more_mn)} more: {bought.abatement_kt:,.0f} kt; {names})."
         )
         lines.append(textwrap.fill(text, _columns()))

@@ -137,3 +137,18 @@ def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
     streams = pd.concat(parts, ignore_index=True)
     streams = streams[streams["co2_ktpa"] > 1e-9]
     return streams.sort_values("plant", kind="stable").reset_index(drop=True)
+
+
+def given_streams(plants: pd.DataFrame) -> pd.DataFrame:
+    """The one stream of plants whose capture costs are given outright."""
+    return pd.DataFrame(
+        {
+            "plant": plants["plant"],
+            "stream": "all",
+            "grade": "given",
+            "co2_ktpa": plants["co2_ktpa"],
+            "co2_share": np.nan,
+            "lasting_share": 1.0,
+        },
+        columns=list(COLUMNS),
+    )

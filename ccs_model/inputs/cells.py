@@ -18,6 +18,7 @@ _LONGEST_SHOWN = 60
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _THOUSANDS = re.compile(r"([-+]?\d{1,3}(?:[, ]\d{3})+)(\.\d+)?")
 _EUROPEAN = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d+|[-+]?\d+,\d+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%")
 
 
@@ -74,7 +75,7 @@ def _text(column: Column, text: str, place: str, faults: list[Fault]) -> str | N
         near = get_close_matches(text, column.choices, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"one of {', '.join(column.choices)}"
         faults.append(Fault(place, f"'{shown(text)}' is unknown", hint))
-    elif any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+    elif _CONTROL.search(text):
         faults.append(Fault(place, "holds a control character"))
     elif len(text) > LONGEST_TEXT:
         faults.append(Fault(place, f"has {len(text):,} characters, expected at most {LONGEST_TEXT:,}"))

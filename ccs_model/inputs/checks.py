@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from difflib import get_close_matches
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Fault
-from ccs_model.inputs.places import km_outside_province
+from ccs_model.inputs.cells import shown
+from ccs_model.inputs.places import km_if_swapped, km_outside_province
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -16,6 +19,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "plants/steel": ("plant",),
     "plants/steel_units": ("unit",),
     "plants/chemicals": ("plant",),
+    "plants/sources": ("plant",),
     "streams/mill_stacks": ("profile", "stream"),
     "streams/factors": ("factor",),
     "streams/chemical_routes": ("product", "feedstock", "gasifier"),
@@ -35,11 +39,29 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "indices/plant_cost": ("series", "year"),
     "transport/pipes": ("pipe",),
     "transport/limits": ("limit",),
+    "transport/hubs": ("hub",),
+    "transport/links": ("link",),
+    "transport/trends": ("pipe",),
+    "transport/line_costs": ("link", "pipe"),
+    "transport/terrain": ("lat_deg", "lon_deg"),
+    "transport/trucks": ("truck",),
     "storage/sites": ("site",),
+    "storage/site_costs": ("site", "step"),
     "storage/cost_steps": ("step",),
+    "storage/factors": ("factor",),
     "references": ("reference",),
 }
 PROVINCE_MARGIN_KM = 30.0
+# Whatever a link can join, with its id.
+_NODES = (
+    ("plants/steel", "plant"),
+    ("plants/chemicals", "plant"),
+    ("plants/sources", "plant"),
+    ("storage/sites", "site"),
+    ("transport/hubs", "hub"),
+)
+_BETWEEN = " – "
+_SHARE_MARGIN = 1e-6
 
 
 def at(row: pd.Series, column: str = "") -> str:
@@ -65,10 +87,12 @@ def keys_are_unique(frames: Frames) -> Iterator[Fault]:
     """No two rows of a table share their key, and no plant id stands in two inventories."""
     for table in KEYS:
         yield from rows_that_repeat(table, frames[table])
-    steel, chemicals = frames["plants/steel"], frames["plants/chemicals"]
-    for _, row in chemicals[chemicals["plant"].isin(steel["plant"])].iterrows():
-        first = steel[steel["plant"] == row["plant"]].iloc[0]
-        yield Fault(at(row), f"plant {row['plant']} stands in both inventories, first at {at(first)}")
+    for table, *before in (("chemicals", "steel"), ("sources", "steel", "chemicals")):
+        for other in before:
+            plants, earlier = frames[f"plants/{table}"], frames[f"plants/{other}"]
+            for _, row in plants[plants["plant"].isin(earlier["plant"])].iterrows():
+                first = earlier[earlier["plant"] == row["plant"]].iloc[0]
+                yield Fault(at(row), f"plant {row['plant']} stands in both inventories, first at {at(first)}")
 
 
 def references_exist(frames: Frames) -> Iterator[Fault]:
@@ -103,11 +127,45 @@ def places_lie_in_their_province(frames: Frames) -> Iterator[Fault]:
     for table in ("plants/steel", "plants/chemicals"):
         frame = frames[table]
         outside = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
-        swapped = km_outside_province(frame["province"], frame["lon_deg"], frame["lat_deg"])
-        for i, row in frame[outside > PROVINCE_MARGIN_KM].iterrows():
+        strays = frame[outside > PROVINCE_MARGIN_KM]
+        swapped = km_outside_province(strays["province"], strays["lon_deg"], strays["lat_deg"])
+        for i, row in strays.iterrows():
             hint = "lat and lon look swapped" if swapped[i] <= PROVINCE_MARGIN_KM else ""
             far = f"lies {outside[i]:,.0f} km outside {row['province']}"
             yield Fault(at(row), f"plant {row['plant']} {far}", hint)
+
+
+def cost_curves_belong_to_a_site(frames: Frames) -> Iterator[Fault]:
+    """Every step's site is a row of storage/sites."""
+    steps = frames["storage/site_costs"]
+    for _, row in steps[~steps["site"].isin(frames["storage/sites"]["site"])].iterrows():
+        yield Fault(at(row, "site"), f"'{row['site']}' is not in storage/sites.csv")
+
+
+def cost_curves_are_whole_and_rise(frames: Frames) -> Iterator[Fault]:
+    """A site's steps count from 1, share out its whole capacity, are in one money and never get cheaper."""
+    curves: dict[str, list[pd.Series]] = {}
+    for _, row in frames["storage/site_costs"].sort_values("step", kind="stable").iterrows():
+        curves.setdefault(row["site"], []).append(row)
+    for site, steps in curves.items():
+        numbers = [row["step"] for row in steps]
+        if numbers != list(range(1, len(steps) + 1)):
+            what = f"the steps of {site} are numbered {', '.join(map(_said, numbers))}"
+            yield Fault(at(steps[0], "step"), what, "count from 1, each once")
+        total = sum(row["capacity_share"] for row in steps)
+        if abs(total - 1) > _SHARE_MARGIN:
+            yield Fault(
+                at(steps[-1], "capacity_share"), f"the capacity shares of {site} sum to {total:.9g}, expected 1"
+            )
+        if len({(row["currency"], row["price_year"]) for row in steps}) > 1:
+            yield Fault(at(steps[-1], "currency"), f"the steps of {site} are in several currencies or price years")
+            continue
+        for before, row in pairwise(steps):
+            if row["storage_cost_per_t"] < before["storage_cost_per_t"]:
+                what = f"step {_said(row['step'])} of {site} is cheaper than the one before"
+                yield Fault(
+                    at(row, "storage_cost_per_t"), what, "the cheapest is filled first: order the steps by cost"
+                )
 
 
 def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Fault]:
@@ -140,6 +198,80 @@ def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Fault]:
             yield Fault("technologies/heat.csv", f"technology {row['technology']} needs two points of heat or more")
 
 
+def nodes_are_told_apart(frames: Frames) -> Iterator[Fault]:
+    """No hub or site of the user's has the id of a plant or of the other: no link could say which of them it joins."""
+    owners: dict[str, str] = {}
+    for table, column in _NODES:
+        frame = frames[table]
+        for _, row in frame[frame[column].isin(owners)].iterrows():
+            if row["source"].is_own and not table.startswith("plants/"):
+                yield Fault(at(row, column), f"'{shown(row[column])}' is already an id in {owners[row[column]]}")
+        owners |= dict.fromkeys(frame[column], table)
+
+
+def links_join_two_nodes(frames: Frames) -> Iterator[Fault]:
+    """Both ends of a given link are plants, sites or hubs, and not the same one."""
+    known = _node_names(frames)
+    for _, row in frames["transport/links"].iterrows():
+        for column in ("node_a", "node_b"):
+            if row[column] not in known:
+                what = f"'{shown(row[column])}' is no plant, site or hub"
+                yield Fault(at(row, column), what, _nearest_or(row[column], known, "junctions stand in transport/hubs"))
+        if row["node_a"] == row["node_b"]:
+            yield Fault(at(row, "node_b"), f"the link joins '{shown(row['node_a'])}' with itself")
+
+
+def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Fault]:
+    """A quoted cost names a given link, or a made one by its two ends, and a size of pipe."""
+    table = frames["transport/line_costs"]
+    if table.empty:
+        return
+    links, nodes = set(frames["transport/links"]["link"]), _node_names(frames)
+    trends = frames["transport/trends"]
+    pipes = set((trends if len(trends) else frames["transport/pipes"])["pipe"])
+    for _, row in table.iterrows():
+        if row["link"] not in links and not _joins_two(row["link"], nodes):
+            hint = "links stand in transport/links; one that the program makes is named 'A – B' after its ends"
+            what = f"there is no link '{shown(row['link'])}'"
+            yield Fault(at(row, "link"), what, _nearest_or(row["link"], links, hint))
+        if row["pipe"] not in pipes:
+            what = f"there is no size '{shown(row['pipe'])}' in transport/{'trends' if len(trends) else 'pipes'}"
+            yield Fault(at(row, "pipe"), what, _nearest_or(row["pipe"], pipes, ", ".join(sorted(pipes)[:12])))
+
+
+def own_places_are_plausible(frames: Frames) -> Iterator[Fault]:
+    """Nothing of the user's stands at (0, 0), or looks as if latitude and longitude had changed places."""
+    sources = frames["plants/sources"]
+    plants = sources if len(sources) else pd.concat([frames["plants/steel"], frames["plants/chemicals"]])
+    among = [plants[name].to_numpy(float) for name in ("lat_deg", "lon_deg")]
+    for table, column in _NODES:
+        frame = frames[table]
+        frame = frame[np.array([source.is_own for source in frame["source"]], dtype=bool)]
+        far = km_if_swapped(frame["lat_deg"].to_numpy(float), frame["lon_deg"].to_numpy(float), *among)
+        for (_, row), km in zip(frame.iterrows(), far, strict=True):
+            if row["lat_deg"] == 0 and row["lon_deg"] == 0:
+                yield Fault(at(row, "lat_deg"), f"'{shown(row[column])}' stands at (0, 0), in the sea off Africa")
+            elif km == km:
+                what = f"'{shown(row[column])}' lies {km:,.0f} km from the middle of the plants"
+                yield Fault(at(row, "lat_deg"), what, "lat and lon look swapped")
+
+
+def _node_names(frames: Frames) -> set[str]:
+    return {name for table, column in _NODES for name in frames[table][column]}
+
+
+def _joins_two(link: str, nodes: Collection[str]) -> bool:
+    """Whether a link's name is that of a made one; the program's own hubs are named after a plant."""
+    words = link.split(_BETWEEN)
+    ways = ((_BETWEEN.join(words[:k]), _BETWEEN.join(words[k:])) for k in range(1, len(words)))
+    return any(all(end in nodes or end.removeprefix("hub ") in nodes for end in ends) for ends in ways)
+
+
+def _nearest_or(name: str, known: Collection[str], otherwise: str) -> str:
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"did you mean '{shown(near[0])}'?" if near else otherwise
+
+
 def _said(value: object) -> str:
     return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
@@ -153,4 +285,10 @@ CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     gasifiers_and_urea_are_given,
     chemical_plants_have_a_route,
     flue_gas_technologies_have_heat,
+    cost_curves_belong_to_a_site,
+    cost_curves_are_whole_and_rise,
+    nodes_are_told_apart,
+    links_join_two_nodes,
+    line_costs_belong_to_a_line,
+    own_places_are_plausible,
 )

@@ -14,7 +14,10 @@ from ccs_model.paths import data_folder
 
 @dataclass(frozen=True)
 class Column:
-    """One declared column. `kind` is text, number, whole or choice; `low` and `high` are inclusive."""
+    """One declared column. `kind` is text, number, whole or choice; `low` and `high` are inclusive.
+
+    An empty cell takes the `default`, and so does a whole column that is not there.
+    """
 
     table: str
     name: str
@@ -25,6 +28,7 @@ class Column:
     high: float | None
     choices: tuple[str, ...]
     meaning: str
+    default: str = ""
 
 
 @cache
@@ -45,6 +49,7 @@ def read_dictionary(folder: Path | None = None) -> Mapping[str, tuple[Column, ..
                     high=float(row["high"]) if row["high"] else None,
                     choices=tuple(row["choices"].split("|")) if row["choices"] else (),
                     meaning=row["meaning"],
+                    default=row["default"],
                 )
             )
     return MappingProxyType({table: tuple(columns) for table, columns in tables.items()})

@@ -12,6 +12,7 @@ from ccs_model.inputs.csv_grid import csv_grid
 from ccs_model.inputs.dictionary import Column
 from ccs_model.inputs.grid import Grid
 from ccs_model.inputs.headings import column_of, nearest
+from ccs_model.inputs.own_workbooks import ASIDE
 from ccs_model.inputs.source import Source
 from ccs_model.inputs.table import Table, table_of
 from ccs_model.inputs.workbook_grids import workbook_grids
@@ -20,8 +21,6 @@ SECTORS = ("steel", "chemicals")
 EXAMPLE = "EXAMPLE"
 OWN_REFERENCE, OWN_QUALITY = "OWN", "reported"
 OWN_NOTE = "reference and quality not given: taken as the user's own, reported"
-# Sheets for people, which are not read.
-_ASIDE = ("readme", "notes", "lists")
 _NAMED = 5
 
 Declared = Mapping[str, Sequence[Column]]
@@ -29,17 +28,22 @@ Declared = Mapping[str, Sequence[Column]]
 
 @dataclass(frozen=True)
 class Inventory:
-    """What one file gave: tables of plants and perhaps of references. `name` is as the scenario writes it."""
+    """What one file gave: tables of plants and perhaps of references. `name` is as the scenario writes it, `raw` the
+    file as it was read."""
 
     name: str
-    sha256: str
+    raw: bytes
     tables: tuple[Table, ...] = ()
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file."""
+        return hashlib.sha256(self.raw).hexdigest()
 
 
 def read_inventory(raw: bytes, name: str, declared: Declared) -> Inventory:
     """Read the bytes of a file that `plants.inventory` names; what is wrong comes back as faults."""
-    sha256 = hashlib.sha256(raw).hexdigest()
     if name.lower().endswith((".csv", ".txt", ".tsv")):
         tables, faults = _of_csv(raw, name, declared)
     else:
@@ -48,7 +52,7 @@ def read_inventory(raw: bytes, name: str, declared: Declared) -> Inventory:
     faults += [fault for table in tables for fault in table.faults]
     if not faults and not sum(len(table.frame) for table in plants):
         faults = [Fault(name, "holds no plants", f"rows whose id starts with {EXAMPLE} are not read")]
-    return Inventory(name, sha256, tuple(tables), tuple(faults))
+    return Inventory(name, raw, tuple(tables), tuple(faults))
 
 
 def _of_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Fault]]:
@@ -79,13 +83,13 @@ def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table]
     faults: list[Fault] = []
     for title, grid in book.sheets.items():
         sheet = title.strip().lower()
-        if grid.is_unreadable and sheet not in _ASIDE:
+        if grid.is_unreadable and sheet not in ASIDE:
             faults += grid.faults
         elif sheet in SECTORS and grid.header:
             tables.append(_plants(grid, f"plants/{sheet}", declared))
         elif sheet == "references" and grid.header:
             tables.append(table_of(_without_examples(grid, "reference"), "references", declared["references"]))
-        elif sheet not in (*SECTORS, "references", *_ASIDE):
+        elif sheet not in (*SECTORS, "references", *ASIDE):
             strays.append(title)
     if strays:
         named = ", ".join(f"'{shown(title)}'" for title in strays)
@@ -103,7 +107,11 @@ def _plants(grid: Grid, name: str, declared: Declared) -> Table:
         replace(column, required=False) if column.name in ("reference", "quality") else column
         for column in declared[name]
     ]
-    table = table_of(_without_examples(grid, "plant"), name, columns)
+    return with_own_reference(table_of(_without_examples(grid, "plant"), name, columns))
+
+
+def with_own_reference(table: Table) -> Table:
+    """Rows that give neither reference nor quality are the user's own, reported, and say so."""
     frame = table.frame
     unsaid = (frame["reference"] == "") & (frame["quality"] == "")
     frame["note"] = frame["note"].mask(unsaid & (frame["note"] == ""), OWN_NOTE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 
 import pandas as pd
@@ -14,13 +14,14 @@ from ccs_model.inputs.checks import CHECKS
 from ccs_model.inputs.dictionary import read_dictionary
 from ccs_model.inputs.inventories import Declared, Inventory, read_inventory
 from ccs_model.inputs.overlay import merged
-from ccs_model.inputs.own_files import contents, found
+from ccs_model.inputs.own_files import found, table_bytes
 from ccs_model.inputs.own_folder import OwnFolder, read_own_folder
-from ccs_model.inputs.source import reading_order
+from ccs_model.inputs.source import Source, reading_order
 from ccs_model.inputs.table import read_table
+from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
 from ccs_model.paths import data_folder, data_folder_name
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.own_tables import DATA, OwnTables
+from ccs_model.scenario.own_tables import DATA, TERRAIN, OwnTables
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class Inputs:
     """The tables, by name (`plants/steel`); every row with its reference and quality. Do not change the frames.
 
     Plants say in `inventory` which inventory of the scenario they are of. `origins` tells of each table whether it is
-    the shipped one or what was laid over it; `own` is what the scenario named when the tables were loaded.
+    the shipped one or what was laid over it; `own` is what the scenario named when the tables were loaded. `own_files`
+    keeps the files themselves as they were read: by the name in the scenario, the files in it (one for an inventory).
+    `raster` is the terrain where the scenario names a grid. `sources` says of every row which file it came from.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -36,9 +39,19 @@ class Inputs:
     folder_name: str
     origins: Mapping[str, str] = field(default_factory=dict)
     own: OwnTables | None = None
+    own_files: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict, repr=False)
+    raster: Raster | None = field(default=None, repr=False)
+    sources: Mapping[str, tuple[Source, ...]] = field(default_factory=dict, repr=False)
 
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
+
+    def place(self, table: str, row: int, column: str = "") -> str:
+        """Where the row, counted from 0, stands: `data/transport/links.csv:5`; the table where that is not known."""
+        sources, frame = self.sources.get(table, ()), self[table]
+        if len(sources) != len(frame):
+            return table
+        return sources[row].at(int(frame["line"].iloc[row]), column)
 
     def factor(self, name: str) -> float:
         """One number of streams/factors, by its name."""
@@ -69,10 +82,11 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     faults = [fault for table in shipped.values() for fault in table.faults]
     inventories = _inventories(asked, declared, allow_outside, faults)
     theirs = _folder(asked, declared, allow_outside, faults)
+    terrain = _terrain(asked, declared, allow_outside, faults)
     if faults:
         raise InputError(sorted(faults, key=reading_order))
     # Checks across tables assume that each table by itself is sound.
-    whole = merged(shipped, theirs, inventories, asked)
+    whole = merged(shipped, theirs, inventories, asked, terrain)
     faults = whole.faults or [fault for check in CHECKS for fault in check(whole.frames)]
     if faults:
         raise InputError(sorted(faults, key=reading_order))
@@ -81,12 +95,21 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
         **{f"own:{name}": sha for name, sha in theirs.sha256.items()},
         **{f"own:{each.name}": each.sha256 for each in inventories},
     }
+    own_files = {each.name: {PurePath(each.name).name: each.raw} for each in inventories}
+    if asked.data is not None:
+        own_files[asked.data] = dict(theirs.files)
+    if terrain is not None:
+        sha256[f"own:{terrain.name}"] = terrain.sha256
+        own_files[terrain.name] = {PurePath(terrain.name).name: terrain.raw}
     return Inputs(
         tables=MappingProxyType({name: frame.drop(columns="source") for name, frame in whole.frames.items()}),
         sha256=MappingProxyType(sha256),
         folder_name=data_folder_name() if folder is None else folder.name,
         origins=MappingProxyType(whole.origins),
         own=own,
+        own_files=MappingProxyType(own_files),
+        raster=terrain.raster if terrain is not None else None,
+        sources=MappingProxyType({name: tuple(frame["source"]) for name, frame in whole.frames.items()}),
     )
 
 
@@ -94,12 +117,26 @@ def _inventories(asked: OwnTables, declared: Declared, allow_outside: bool, faul
     read = []
     for key, name in asked.files:
         try:
-            raw = contents(found(asked, key, name, allow_outside=allow_outside), asked.where(key), name=name)
+            raw = table_bytes(found(asked, key, name, allow_outside=allow_outside), asked.where(key), name=name)
         except InputError as error:
             faults += error.faults
             continue
         read.append(read_inventory(raw, name, declared))
         faults += read[-1].faults
+    return read
+
+
+def _terrain(asked: OwnTables, declared: Declared, allow_outside: bool, faults: list[Fault]) -> TerrainFile | None:
+    if asked.terrain is None:
+        return None
+    try:
+        path = found(asked, TERRAIN, asked.terrain, allow_outside=allow_outside)
+        raw = table_bytes(path, asked.where(TERRAIN), name=asked.terrain)
+    except InputError as error:
+        faults += error.faults
+        return None
+    read = read_terrain(raw, asked.terrain, declared[TERRAIN_TABLE])
+    faults += read.faults
     return read
 
 

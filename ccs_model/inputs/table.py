@@ -50,22 +50,36 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
     for column in columns:
         if column.name in names:
             at = names.index(column.name)
-            data[column.name] = [
-                converted(column, cells[at] if at < len(cells) else None, source.at(line, column.name), faults)
-                for line, cells in grid.rows
-            ]
+            data[column.name] = _values(column, grid, at, source, faults)
         else:
             data[column.name] = [None] * len(grid.rows)
     faults += _under_no_heading(grid)
     frame = pd.DataFrame(data, columns=[column.name for column in columns])
     for column in columns:
         if column.kind in ("number", "whole"):
-            frame[column.name] = pd.to_numeric(frame[column.name]).astype(float)
+            numbers = pd.to_numeric(frame[column.name]).astype(float)
+            frame[column.name] = numbers.fillna(float(column.default)) if column.default else numbers
         else:
-            frame[column.name] = frame[column.name].fillna("").astype(str).astype(object)
+            frame[column.name] = frame[column.name].fillna(column.default).astype(str).astype(object)
     frame["line"] = pd.Series([line for line, _ in grid.rows], dtype="int64")
     frame["source"] = pd.Series([source] * len(frame), dtype=object)
     return Table(name, frame, grid.sha256, tuple(faults))
+
+
+def _values(column: Column, grid: Grid, at: int, source: Source, faults: list[Fault]) -> list[object]:
+    """The values of one column; a text that was found sound before is not looked at again."""
+    sound: dict[str, object] = {}
+    values: list[object] = []
+    for line, cells in grid.rows:
+        cell = cells[at] if at < len(cells) else None
+        if type(cell) is str and cell in sound:
+            values.append(sound[cell])
+            continue
+        n_faults = len(faults)
+        values.append(converted(column, cell, source.at(line, column.name), faults))
+        if type(cell) is str and len(faults) == n_faults:
+            sound[cell] = values[-1]
+    return values
 
 
 def _under_no_heading(grid: Grid) -> list[Fault]:

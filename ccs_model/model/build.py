@@ -10,15 +10,19 @@ from pyomo.common.gc_manager import PauseGC
 from ccs_model.model.capture import add_capture
 from ccs_model.model.objective import add_objective
 from ccs_model.model.retrofit import add_retrofits
+from ccs_model.model.sites import add_sites
 from ccs_model.model.spending import add_spending
 from ccs_model.model.storage import add_storage
 from ccs_model.model.targets import add_targets
+from ccs_model.model.transport import add_transport
 from ccs_model.problem import Problem
 
 THEMES: tuple[Callable[[pyo.ConcreteModel, Problem], None], ...] = (
     add_retrofits,
     add_capture,
+    add_sites,
     add_storage,
+    add_transport,
     add_spending,
     add_targets,
     add_objective,

@@ -1,41 +1,73 @@
-"""Spending: undiscounted overnight capex of capture units and of their pipes, against the budget.
+"""Spending: undiscounted overnight capex of capture units, pipes, sites and wells, against the budget.
 
-spending_mn[year]       Σ over routes: capex × build, an expression
+spending_mn[year]       Σ over routes, pipes, sites and wells: capex × built, an expression
+
+In a static year the budget is money per year, and spending is all that a year costs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import numpy.typing as npt
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from ccs_model.model.sums import RouteSum
+from ccs_model.model.sums import Sum
+from ccs_model.model.terms import capex_mn, cost_terms, summed
 from ccs_model.problem import Problem
 
 
 def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
-    total = RouteSum(m, problem)
+    total = Sum(m, problem)
     years = problem.years
-    capex = problem.routes["capex_mn"].to_numpy(float)[:, None]
+    capex = capex_mn(problem)
     something = len(m.buildable) > 0
+    by_province = _provinces(problem)
 
     def until(last: int, group: str = "") -> LinearExpression:
+        if problem.is_static:
+            return total(summed(cost_terms(problem)))
         started = np.less_equal(years, last).astype(float)
-        return total(on_build=capex * started, routes=problem.routes_of(group))
+        amounts = {name: each[:, None] * started for name, each in capex.items()}
+        if group:
+            amounts = {name: amount * by_province[name](group)[:, None] for name, amount in amounts.items()}
+        return total(amounts)
 
     @m.Constraint([years[-1]] if something and np.isfinite(problem.budget_mn) else [])
     def spending_within_budget(m: pyo.ConcreteModel, last: int) -> object:
-        """Σ over routes and years: capex × build ≤ budget over the horizon"""
+        """Σ over all that is built and years: capex ≤ budget over the horizon; in a static year: its cost ≤ budget"""
         return until(last) <= problem.budget_mn
 
     @m.Constraint([year for year in problem.ceiling_mn if something])
     def spending_within_ceiling(m: pyo.ConcreteModel, year: int) -> object:
-        """Σ over routes and years up to this one: capex × build ≤ ceiling; what is not spent carries over"""
+        """Σ over all that is built and years up to this one: capex ≤ ceiling; what is not spent carries over"""
         return until(year) <= problem.ceiling_mn[year]
 
     fitting = set(problem.routes["province"])
 
     @m.Constraint([province for province in problem.province_budget_mn if province in fitting])
     def spending_within_province_budget(m: pyo.ConcreteModel, province: str) -> object:
-        """Σ over routes of the province and years: capex × build ≤ its budget"""
+        """Σ over all that is built in the province and years: capex ≤ its budget"""
         return until(years[-1], province) <= problem.province_budget_mn[province]
+
+
+def _provinces(problem: Problem) -> Mapping[str, _Inside]:
+    """Which of each variable's ids lie in a province: plants, first ends of links, sites."""
+    places = {"build": problem.routes["province"].to_numpy(object)}
+    if problem.network is not None:
+        of_link = problem.network.links.set_index("link")["province"]
+        laid = problem.network.lines[problem.network.laid]
+        of_line = of_link.loc[laid["link"]].to_numpy(object)
+        of_site = problem.sites["province"].to_numpy(object)
+        places |= {"pipe": of_line, "added_ktpa": of_line, "opened": of_site, "wells": of_site}
+    return {name: _Inside(where) for name, where in places.items()}
+
+
+class _Inside:
+    def __init__(self, where: npt.NDArray[np.object_]) -> None:
+        self._where = where
+
+    def __call__(self, province: str) -> npt.NDArray[np.float64]:
+        return np.equal(self._where, province).astype(float)

@@ -1,4 +1,4 @@
-"""Storage: what goes into each site, in the year it is captured, and for as long as the retrofits outlive the horizon.
+"""Storage with own pipes: what goes into each site while it is captured, and what retrofits bring after the horizon.
 
 With own pipes the flow into a site is the sum of what its routes capture, so CO₂ in equals CO₂ out by construction.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 import numpy as np
 import pyomo.environ as pyo
 
-from ccs_model.model.sums import RouteSum
+from ccs_model.model.sums import Sum
 from ccs_model.problem import Problem
 
 
 def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
+    if problem.network is not None:
+        return
     routes, years = problem.routes, problem.years
     sites = problem.sites.set_index("site")
-    total = RouteSum(m, problem)
+    total = Sum(m, problem)
     goes_to = {site: (routes["site"] == site).to_numpy() for site in sorted(set(routes["site"]))}
     n_years = problem.periods["n_years"].to_numpy(float)
     one_year = np.eye(len(years))
@@ -29,11 +31,11 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
     def injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
         """Σ over routes to the site: captured ≤ injectivity of a well × wells"""
         in_year = np.broadcast_to(one_year[years.index(year)], works.shape)
-        return total(on_captured=in_year, routes=goes_to[site]) <= float(sites.at[site, "injection_max_ktpa"])
+        return total({"captured_ktpa": in_year}, routes=goes_to[site]) <= float(sites.at[site, "injection_max_ktpa"])
 
     @m.Constraint([site for site, to in goes_to.items() if works[to].any()])
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:
         """Σ over years: years × captured + committed after the horizon ≤ capacity × fill share"""
         room_kt = float(sites.at[site, "capacity_kt"]) * problem.fill_share_max
         over_years = np.broadcast_to(n_years, works.shape)
-        return total(on_build=committed_kt, on_captured=over_years, routes=goes_to[site]) <= room_kt
+        return total({"build": committed_kt, "captured_ktpa": over_years}, routes=goes_to[site]) <= room_kt

@@ -1,11 +1,12 @@
-"""Sums over what routes capture, written on the variables themselves so that every variable stands once in a row."""
+"""Sums over the decisions, written on the variables themselves so that every variable stands once in a row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
@@ -13,46 +14,65 @@ from ccs_model.problem import Problem
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+# Coefficient and variable, one pair a term.
+Terms = list[tuple[float, object]]
 
 
-class RouteSum:
-    """Σ on_build × build + Σ on_captured × captured_ktpa, for arrays [route, start] and [route, year]."""
+def linear_sum(terms: Terms) -> LinearExpression:
+    """Σ coefficient × variable."""
+    return LinearExpression(
+        constant=0.0, linear_coefs=[c for c, _ in terms], linear_vars=[variable for _, variable in terms]
+    )
+
+
+class Sum:
+    """Σ over variables of coefficient × variable, for coefficient arrays [id, year] along `problem.axes`.
+
+    `captured_ktpa` [route, year] is no variable: it stands for what is built less what is throttled.
+    """
 
     def __init__(self, m: pyo.ConcreteModel, problem: Problem) -> None:
-        index = {route: r for r, route in enumerate(problem.routes["route"])}
         years = {year: y for y, year in enumerate(problem.years)}
-        self._build = _Columns(m.build.items(), index, years)
-        self._throttled = _Columns(m.throttled_ktpa.items(), index, years)
+        self._columns = {name: _Columns(getattr(m, name).items(), ids, years) for name, ids in problem.axes.items()}
         full_ktpa = problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
         self._full_ktpa = full_ktpa[:, None, None] * problem.running_share
+        # Any route speaks for its unit: their tonnes cost and avoid alike.
+        self._speaker = np.unique(problem.unit_of, return_index=True)[1]
 
-    def __call__(
-        self, on_build: Floats | None = None, on_captured: Floats | None = None, routes: Mask | None = None
-    ) -> LinearExpression:
-        """`routes` (bool) keeps only some routes' columns."""
-        per_build = np.zeros(self._full_ktpa.shape[:2]) if on_build is None else on_build
-        if on_captured is not None:
-            per_build = per_build + np.einsum("rsy,ry->rs", self._full_ktpa, on_captured)
-        coefficients, variables = self._build.take(per_build, routes)
-        if on_captured is not None:
-            throttled = self._throttled.take(-on_captured, routes)
-            coefficients, variables = coefficients + throttled[0], variables + throttled[1]
+    def __call__(self, amounts: Mapping[str, Floats], routes: Mask | None = None) -> LinearExpression:
+        """`routes` (bool) keeps only some routes' columns; it leaves other variables alone."""
+        on = {name: amount for name, amount in amounts.items() if name != "captured_ktpa"}
+        captured = amounts.get("captured_ktpa")
+        if captured is not None:
+            built = np.einsum("rsy,ry->rs", self._full_ktpa, captured)
+            on["build"] = on["build"] + built if "build" in on else built
+            on["throttled_ktpa"] = on.get("throttled_ktpa", 0.0) - captured[self._speaker]
+        coefficients: list[float] = []
+        variables: list[object] = []
+        for name, amount in on.items():
+            mask = None
+            if routes is not None:
+                mask = {"build": routes, "throttled_ktpa": routes[self._speaker]}.get(name)
+            values, found = self._columns[name].take(np.asarray(amount, dtype=float), mask)
+            coefficients += values
+            variables += found
         return LinearExpression(constant=0.0, linear_coefs=coefficients, linear_vars=variables)
 
 
 class _Columns:
-    """The variables of one indexed Var with their places in [route, year] arrays."""
+    """The variables of one indexed Var with their places in [id, year] arrays."""
 
-    def __init__(
-        self, items: Iterable[tuple[tuple[str, int], object]], index: dict[str, int], years: dict[int, int]
-    ) -> None:
-        pairs = [((index[route], years[year]), variable) for (route, year), variable in items]
-        self.at = np.array([place for place, _ in pairs], dtype=int).reshape(-1, 2)
+    def __init__(self, items: Iterable[tuple[tuple[str, int], object]], ids: pd.Index, years: dict[int, int]) -> None:
+        pairs = list(items)
+        self.shape = (len(ids), len(years))
+        first = ids.get_indexer([key[0] for key, _ in pairs]) if pairs else np.array([], dtype=int)
+        second = np.array([years[key[1]] for key, _ in pairs], dtype=int)
+        self.at = np.column_stack([first, second]).astype(int).reshape(-1, 2)
         self.variables = np.array([variable for _, variable in pairs], dtype=object)
 
-    def take(self, coefficients: Floats, routes: Mask | None) -> tuple[list[float], list[object]]:
-        values = coefficients[self.at[:, 0], self.at[:, 1]]
+    def take(self, coefficients: Floats, mask: Mask | None) -> tuple[list[float], list[object]]:
+        values = np.broadcast_to(coefficients, self.shape)[self.at[:, 0], self.at[:, 1]]
         keep = values != 0
-        if routes is not None:
-            keep &= routes[self.at[:, 0]]
+        if mask is not None:
+            keep &= mask[self.at[:, 0]]
         return values[keep].tolist(), self.variables[keep].tolist()

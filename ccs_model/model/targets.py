@@ -9,22 +9,29 @@ import numpy as np
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from ccs_model.model.sums import RouteSum
+from ccs_model.model.sums import Sum
 from ccs_model.problem import Problem
 from ccs_model.problem.problem import Target
 
 
 def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
-    total = RouteSum(m, problem)
+    total = Sum(m, problem)
     by_key = {target.key: target for target in problem.targets}
     priced = list(by_key) if problem.shortfall_per_t is not None else []
     m.shortfall_kt = pyo.Var(priced, domain=pyo.NonNegativeReals)
     avoided = problem.avoided_t_per_t
+    lines_co2 = problem.line_power_co2_t_per_t
     n_years = problem.periods["n_years"].to_numpy(float)
 
     def tonnes(target: Target) -> LinearExpression:
         weight = n_years if target.year is None else np.equal(problem.years, target.year).astype(float)
-        return total(on_captured=avoided * weight, routes=problem.routes_of(target.group))
+        if target.measure == "captured":
+            return total({"captured_ktpa": np.ones_like(avoided) * weight})
+        amounts = {"captured_ktpa": avoided * weight}
+        # Pumps on shared lines belong to no one province or sector; they count where all plants are looked at.
+        if lines_co2 is not None and not target.group:
+            amounts["carried_ktpa"] = -lines_co2 * weight
+        return total(amounts, routes=problem.routes_of(target.group))
 
     @m.Constraint([target.key for target in problem.targets if target.year is not None])
     def cut_reached(m: pyo.ConcreteModel, key: str) -> object:
@@ -41,7 +48,7 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ over routes of the group: avoided ≥ share × Σ over all routes: avoided, over the horizon"""
         inside = problem.routes_of(group)[:, None]
         share = problem.share_of_avoided_min[group]
-        return _at_least(m, total(on_captured=avoided * n_years * (inside - share)), "", 0.0)
+        return _at_least(m, total({"captured_ktpa": avoided * n_years * (inside - share)}), "", 0.0)
 
 
 def _at_least(m: pyo.ConcreteModel, amount: LinearExpression, key: str, required: float) -> object:

@@ -1,9 +1,10 @@
-"""A solver's vector ↔ what was decided, as arrays over routes and years."""
+"""A solver's vector ↔ what was decided, as arrays along `problem.axes` and years."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -14,6 +15,7 @@ from ccs_model.solver import Matrix
 from ccs_model.solver.residuals import residuals
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 # A build below this is a trace that the solver's tolerance left, and nothing that was decided.
 BUILT = 1e-6
@@ -22,12 +24,36 @@ _THROTTLED_SHARE = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """What was decided: `build` [route, start], `throttled_ktpa` [route, year] and `shortfall_kt` by target."""
+    """What was decided: arrays [id, year] by variable (`build`, `pipe`, …) and `shortfall_kt` by target.
+
+    `tail_kt` holds what flows after the horizon, by variable and id.
+    """
 
     problem: Problem
-    build: Floats
-    throttled_ktpa: Floats
+    decided: Mapping[str, Floats]
     shortfall_kt: Mapping[str, float] = field(default_factory=dict)
+    tail_kt: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def build(self) -> Floats:
+        """[route, start]"""
+        return self.decided["build"]
+
+    @property
+    def throttled_ktpa(self) -> Floats:
+        """[route, year]; what a unit forgoes falls on its routes by what they could capture."""
+        problem = self.problem
+        by_unit = self.decided["throttled_ktpa"]
+        full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share * self.running
+        total = np.zeros(by_unit.shape)
+        np.add.at(total, problem.unit_of, full)
+        share = np.divide(by_unit, total, out=np.zeros_like(by_unit), where=total > 0)
+        return full * share[problem.unit_of]
+
+    @cached_property
+    def values(self) -> Mapping[str, Floats]:
+        """All decisions with what they make: captured_ktpa among them."""
+        return MappingProxyType({**self.decided, "captured_ktpa": self.captured_ktpa})
 
     @property
     def captured_ktpa(self) -> Floats:
@@ -43,17 +69,21 @@ class Point:
 
 
 def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
-    """The decisions in `x` as [route, start] and [route, year] arrays."""
-    build, throttled = (np.zeros((len(problem.routes), len(problem.years))) for _ in range(2))
-    for name, array in (("build", build), ("throttled_ktpa", throttled)):
-        columns, routes, years = _places(problem, matrix, name)
-        array[routes, years] = x[columns]
-    short = {
-        column.index: float(x[j])
-        for j, column in enumerate(matrix.columns)
-        if column.variable == "shortfall_kt" and x[j] > 0
-    }
-    return Point(problem, build, throttled, MappingProxyType(short))
+    """The decisions in `x`."""
+    decided = {}
+    for name, ids in problem.axes.items():
+        array = np.zeros((len(ids), len(problem.years)))
+        columns, first, years = _places(problem, matrix, name)
+        array[first, years] = x[columns]
+        decided[name] = array
+    short: dict[str, float] = {}
+    tail: dict[str, dict[str, float]] = {}
+    for j, column in enumerate(matrix.columns):
+        if column.variable == "shortfall_kt" and x[j] > 0:
+            short[column.index] = float(x[j])
+        elif column.variable.startswith("tail_") and x[j] > BUILT:
+            tail.setdefault(column.variable, {})[column.index] = float(x[j])
+    return Point(problem, MappingProxyType(decided), MappingProxyType(short), MappingProxyType(tail))
 
 
 def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
@@ -63,8 +93,12 @@ def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
     routes = problem.routes
     full = routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
     room = full * (1.0 - routes["min_load_share"].to_numpy(float)[:, None])
-    most = room * np.einsum("rsy,rs->ry", problem.running_share, build)
-    throttled = np.where(point.throttled_ktpa > _THROTTLED_SHARE * full, np.minimum(point.throttled_ktpa, most), 0.0)
+    running = np.einsum("rsy,rs->ry", problem.running_share, build)
+    by_unit = point.decided["throttled_ktpa"]
+    most, whole = np.zeros(by_unit.shape), np.zeros(by_unit.shape)
+    np.add.at(most, problem.unit_of, room * running)
+    np.maximum.at(whole, problem.unit_of, np.broadcast_to(full, running.shape))
+    throttled = np.where(by_unit > _THROTTLED_SHARE * whole, np.minimum(by_unit, most), 0.0)
     cleaned = x.copy()
     for name, array in (("build", build), ("throttled_ktpa", throttled)):
         columns, at, years = _places(problem, matrix, name)
@@ -72,16 +106,11 @@ def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
     return cleaned if residuals(matrix, cleaned).hold else x
 
 
-def _places(
-    problem: Problem, matrix: Matrix, variable: str
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Columns of one variable of the model with the route and year each stands for."""
-    route_at = {route: r for r, route in enumerate(problem.routes["route"])}
+def _places(problem: Problem, matrix: Matrix, variable: str) -> tuple[Ints, Ints, Ints]:
+    """Columns of one variable of the model with the row of its id and the year each stands for."""
+    ids = problem.axes[variable]
     year_at = {year: y for y, year in enumerate(problem.years)}
-    found = [
-        (j, route_at[column.index[0]], year_at[column.index[1]])
-        for j, column in enumerate(matrix.columns)
-        if column.variable == variable
-    ]
-    places = np.array(found, dtype=np.int64).reshape(-1, 3)
-    return places[:, 0], places[:, 1], places[:, 2]
+    columns = matrix.columns_of(variable)
+    named = [matrix.columns[j].index for j in columns]
+    first = ids.get_indexer([index[0] for index in named]) if named else np.zeros(0)
+    return columns, np.asarray(first, dtype=np.int64), np.array([year_at[i[1]] for i in named], dtype=np.int64)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import pandas as pd
 
 from ccs_model.plan.levelised import levelised_costs
-from ccs_model.problem import Problem
+from ccs_model.problem import Problem, pose
 
 
 def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
@@ -20,6 +20,10 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     Costs are levelised at full load and the last year's prices. A stream that no route can serve, or whose capture
     causes more CO2 than it avoids, is left out.
     """
+    if problem.network is not None:
+        # The list takes each stream for itself: a pipe of its own to one of its nearest sites.
+        alone = problem.scenario.with_changes({"transport.shared_trunklines": False})
+        problem = pose(alone, problem.inputs)
     routes, costs = problem.routes, levelised_costs(problem)
     plants = problem.plants.set_index("plant").loc[routes["plant"]].set_axis(routes.index)
     built = set(zip(retrofits["plant"], retrofits["stream"], strict=True))

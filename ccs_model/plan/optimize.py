@@ -22,14 +22,17 @@ from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoP
 from ccs_model.inputs import load_inputs
 from ccs_model.model import build_model
 from ccs_model.model.claims import GROUPS, in_words
-from ccs_model.model.objective import AIMS, breakdown, cost_terms
+from ccs_model.model.objective import AIMS, unit_of
+from ccs_model.model.terms import breakdown, cost_terms
+from ccs_model.plan.cashflow import cashflow_table
 from ccs_model.plan.checks import checks_table
+from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
 from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
 from ccs_model.plan.locks import locks_table
 from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
+from ccs_model.plan.sharing import Sharing, shares_table
 from ccs_model.plan.tables import (
     by_year_table,
-    cashflow_table,
     emissions_table,
     flows_table,
     retrofits_table,
@@ -122,25 +125,41 @@ def _solve_stages(
     highs = Highs(matrix, options, tell)
     aim = AIMS[problem.aim]
     maximise = aim.sense == pyo.maximize
-    first = solve_whole(
-        highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=problem.aim.replace("_", " ")
-    )
+    corridors = None
+    if problem.network is not None and problem.is_whole:
+        corridors = solve_in_corridors(problem, matrix, options, maximise=maximise, deadline=clock.deadline, tell=tell)
+        first = corridors.within
+    else:
+        first = solve_whole(
+            highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=problem.aim.replace("_", " ")
+        )
     clock.lap("first_stage_s")
     outcome = _believed(problem, matrix, options, clock, first.outcome)
     assert outcome.x is not None
     chosen = snapped(matrix, outcome.x)
     value = float(matrix.costs[0] @ chosen)
     status = outcome.status
+    if corridors is not None:
+        _keep_to(highs, problem, matrix, chosen)
     chosen = without_traces(problem, matrix, _settle_ties(highs, matrix, chosen, value, maximise, clock))
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)
     next_money = None
     if problem.aim == "most_abatement":
-        next_money = _next_money(problem, matrix, options, chosen, value, clock)
+        next_money = _next_money(problem, matrix, options, chosen, value, clock, corridors)
     clock.lap("next_money_s")
     locks = locks_table(problem, matrix, first.relaxation.objective, options, clock.deadline)
     clock.lap("locks_s")
-    return {**_assemble(problem, matrix, chosen, point, status, outcome, first, next_money), "locks": locks}
+    return {**_assemble(problem, matrix, chosen, point, status, outcome, first, next_money, corridors), "locks": locks}
+
+
+def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
+    """Ties of a shared network are settled among what the plan builds: pipes, sites and wells may only be fewer."""
+    for name in ("pipe", "opened", "wells"):
+        columns = matrix.columns_of(name)
+        highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
+    built = matrix.columns_of("build")
+    highs.set_bounds(built, np.round(chosen[built]), np.round(chosen[built]))
 
 
 def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _Clock, outcome: Outcome) -> Outcome:
@@ -193,11 +212,15 @@ def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, max
 
 
 def _of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]:
-    """Columns of the streams that the plan retrofits: another year, size, technology or site, but no other stream."""
+    """Columns of the streams that the plan retrofits: another year, size, technology or site, but no other stream.
+
+    What is no retrofit (pipes, sites, wells) may move as its bounds allow.
+    """
     rows = matrix.rows.tocsr()[matrix.rows_of("one_retrofit_per_stream")]
     used = (rows @ (chosen > BUILT)) > 0
     among: npt.NDArray[np.bool_] = np.asarray(rows[used].sum(axis=0)).ravel() > 0
-    return among
+    is_retrofit = np.asarray(rows.sum(axis=0)).ravel() > 0
+    return among | ~is_retrofit
 
 
 @dataclass(frozen=True)
@@ -212,7 +235,13 @@ def _budget_row(matrix: Matrix) -> _BudgetRow | None:
 
 
 def _next_money(
-    problem: Problem, matrix: Matrix, options: SolverOptions, chosen: Floats, value: float, clock: _Clock
+    problem: Problem,
+    matrix: Matrix,
+    options: SolverOptions,
+    chosen: Floats,
+    value: float,
+    clock: _Clock,
+    corridors: Corridors | None,
 ) -> NextMoney | None:
     """Solve again with more budget and every retrofit of the plan kept: what enters, and what it adds."""
     budget = _budget_row(matrix)
@@ -227,8 +256,14 @@ def _next_money(
     highs.set_option("mip_max_nodes", NEXT_MONEY_NODES)
     more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
     highs.set_row(budget.row, -np.inf, budget.limit + more)
+    if corridors is not None and problem.network is not None:
+        charges = charges_of(problem, matrix)
+        links = problem.network.links["link"]
+        inside = np.flatnonzero(links.isin(corridors.links))
+        off = charges.outside(np.r_[inside, np.arange(len(links), len(links) + len(problem.sites))])
+        highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
-    highs.set_bounds(kept, np.ones(len(kept)), matrix.upper[kept])
+    highs.set_bounds(kept, np.round(chosen[kept]), matrix.upper[kept])
     again = solve_whole(
         highs, maximise=maximise, gap=NEXT_MONEY_GAP, deadline=clock.deadline, doing="the next money", start=chosen
     ).outcome
@@ -260,6 +295,13 @@ def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -
     return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))
 
 
+def _all_links(corridors: Corridors | None, bound: float, maximise: bool) -> float:
+    """The bound over all candidate links, which is never closer than the one within corridors."""
+    if corridors is None:
+        return bound
+    return max(corridors.all_links_bound, bound) if maximise else min(corridors.all_links_bound, bound)
+
+
 def _assemble(
     problem: Problem,
     matrix: Matrix,
@@ -269,19 +311,21 @@ def _assemble(
     outcome: Outcome,
     first: WholeOutcome,
     next_money: NextMoney | None,
+    corridors: Corridors | None,
 ) -> dict[str, object]:
     """Tables, totals and checks from the decisions; raises CheckError where a check does not hold."""
     aim = AIMS[problem.aim]
     maximise = aim.sense == pyo.maximize
-    terms = breakdown(aim.first(problem), point.build, point.captured_ktpa, point.shortfall_kt)
-    costs = breakdown(cost_terms(problem), point.build, point.captured_ktpa, point.shortfall_kt)
+    terms = breakdown(aim.first(problem), point.values, point.shortfall_kt)
+    costs = breakdown(cost_terms(problem), point.values, point.shortfall_kt)
+    sharing = Sharing.of(point) if problem.network is not None else None
     targets = targets_table(point, matrix, first.relaxation.row_dual)
     value = sum(terms.values())
     bound = max(outcome.bound, value) if maximise else min(outcome.bound, value)
     gap = gap_share(bound, value)
-    emissions = emissions_table(point)
+    emissions = emissions_table(point, sharing)
     cashflow = cashflow_table(point)
-    retrofits = retrofits_table(point)
+    retrofits = retrofits_table(point, sharing)
     found = residuals(matrix, chosen)
     gap_asked = problem.scenario.solver.gap_share
     checks = checks_table(
@@ -301,7 +345,9 @@ def _assemble(
     return {
         "problem": problem,
         "status": status,
-        "objective": Objective(value, bound, gap, aim.unit),
+        "objective": Objective(value, bound, gap, unit_of(problem), _all_links(corridors, bound, maximise)),
+        "corridors": corridors.links if corridors is not None else None,
+        "shares": shares_table(sharing) if sharing is not None else None,
         "relaxation": Relaxation(
             first.relaxation.objective,
             price if problem.aim == "most_abatement" else None,

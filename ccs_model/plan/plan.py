@@ -10,6 +10,7 @@ zones       one row a province, last period
 by_year     one row a period: totals
 targets     one row a target: required, reached, missed, shadow price
 locks       one row a plant that must be fitted or is left out: what that costs
+shares      one row a user of each link and site: what it pays, by use and by Shapley value; None without shared links
 checks      one row a check: name, holds, figure, tolerance
 """
 
@@ -31,12 +32,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    """The aim's value with the bound no plan can pass, in `unit`."""
+    """The aim's value with the bound no plan can pass, in `unit`; of a shared network, no plan within its corridors.
+
+    `all_links_bound` holds for every plan over all candidate links.
+    """
 
     value: float
     bound: float
     gap_share: float
     unit: str
+    all_links_bound: float
+
+    @property
+    def all_links_gap_share(self) -> float:
+        """How far the value may be from the best over all candidate links."""
+        if not self.value:
+            return 0.0 if self.all_links_bound == self.value else float("inf")
+        return abs(self.all_links_bound - self.value) / abs(self.value)
 
 
 @dataclass(frozen=True)
@@ -102,6 +114,8 @@ class Plan:
     by_year: pd.DataFrame
     targets: pd.DataFrame
     locks: pd.DataFrame
+    shares: pd.DataFrame | None
+    corridors: tuple[str, ...] | None
     checks: pd.DataFrame
     size: Size
     timings: Mapping[str, float]

@@ -43,7 +43,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
             "value": plan.objective.value,
             "bound": plan.objective.bound,
             "gap_share": plan.objective.gap_share,
-            "all_links_bound": plan.objective.bound,
+            "all_links_bound": plan.objective.all_links_bound,
             "unit": plan.objective.unit,
         },
         "relaxation": {
@@ -56,7 +56,9 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "by_year": records(plan.by_year),
         "retrofits": records(plan.retrofits),
         "links": records(plan.flows),
+        "corridors": None if plan.corridors is None else list(plan.corridors),
         "storage": records(plan.storage),
+        "shares": [] if plan.shares is None else records(plan.shares),
         "zones": zones,
         "targets": records(plan.targets),
         "locks": records(plan.locks),

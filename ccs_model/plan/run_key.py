@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import ccs_model
 from ccs_model.inputs import Inputs
@@ -29,7 +30,26 @@ def run_key(scenario: Scenario, inputs: Inputs) -> RunKey:
     """Hash of every resolved value, every table and the version. Comments on where values came from do not count."""
     digest = hashlib.sha256()
     values = json.dumps(scenario.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
-    for part in (ccs_model.__version__, values, *(f"{name}={sha}" for name, sha in sorted(inputs.sha256.items()))):
+    files = sorted(hashes(scenario, inputs).items())
+    for part in (ccs_model.__version__, values, *(f"{name}={sha}" for name, sha in files)):
         digest.update(part.encode() + b"\0")
     slug = re.sub(r"[^\w]+", "-", scenario.name.lower()).strip("-_")[:60].strip("-_") or "run"
     return RunKey(digest.hexdigest(), slug)
+
+
+def hashes(scenario: Scenario, inputs: Inputs) -> dict[str, str]:
+    """SHA-256 of every table, and of the planner's own file of corridors."""
+    files = dict(inputs.sha256)
+    corridors = corridors_file(scenario)
+    if corridors is not None and corridors.is_file():
+        files["own:corridors"] = hashlib.sha256(corridors.read_bytes()).hexdigest()
+    return files
+
+
+def corridors_file(scenario: Scenario) -> Path | None:
+    """The planner's own file of corridors, seen from the scenario's folder; None where there is none."""
+    name = scenario.transport.corridors
+    if name in ("auto", "all"):
+        return None
+    source = scenario.source_path
+    return (source.parent if source is not None else Path()) / name

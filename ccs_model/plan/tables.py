@@ -6,12 +6,19 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.engineering.streams import utilisation_share
+from ccs_model.model.terms import capex_mn
 from ccs_model.plan.decisions import BUILT, Point
-from ccs_model.plan.levelised import levelised_costs
+from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS, levelised_of
+from ccs_model.plan.network_tables import links_table, sites_table
+from ccs_model.plan.sharing import Sharing
 
 
-def retrofits_table(point: Point) -> pd.DataFrame:
-    """One row a retrofit (route and start), largest avoided first; tonnes of the last period."""
+def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
+    """One row a retrofit (route and start), largest avoided first; tonnes of the last period.
+
+    With a shared network, `pipe_capex_mn` and `storage_capex_mn` are its parts of what is shared, by use; `site` takes
+    most of its CO2, and `length_km` is the mean way of its tonnes. The last columns are a year at full load by part.
+    """
     problem = point.problem
     at, start = np.nonzero(point.build > BUILT)
     routes = problem.routes.iloc[at].reset_index(drop=True)
@@ -22,7 +29,18 @@ def retrofits_table(point: Point) -> pd.DataFrame:
     route_full = (problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share * point.running[:, -1])[at]
     part = np.divide(own_full, route_full, out=np.zeros_like(own_full), where=route_full > 0)
     captured = point.captured_ktpa[at, -1] * part
-    levelised = levelised_costs(problem).iloc[at].reset_index(drop=True)
+    part_of_route = np.divide(share, point.build.sum(axis=1)[at], out=np.zeros_like(share), where=share > 0)
+    yearly = levelised_of(point, sharing, at, share, part_of_route)
+    booster_kt = problem.booster_power_t_per_t[at, -1] * captured
+    if sharing is None:
+        site, length, pipe_capex = routes["site"], routes["length_km"], routes["pipe_capex_mn"] * share
+        storage_capex = pd.Series(0.0, index=routes.index)
+    else:
+        booster_kt = booster_kt + sharing.power_co2_ktpa[at, -1] * part
+        paid = sharing.by_route.reindex(routes["route"]).fillna(0.0).reset_index(drop=True)
+        site = routes["route"].map(sharing.main_site()).fillna("")
+        length, pipe_capex = paid["path_km"], paid["pipe_capex_mn"] * part_of_route
+        storage_capex = paid["storage_capex_mn"] * part_of_route
     plants = problem.plants.set_index("plant").loc[routes["plant"]].reset_index()
     output_ktpa = plants["capacity_ktpa"] * utilisation_share(
         plants, plants["product"], problem.inputs["streams/utilisation"]
@@ -40,31 +58,31 @@ def retrofits_table(point: Point) -> pd.DataFrame:
             "size": routes["size"],
             "year": np.array(problem.years)[start] if len(at) else np.array([], dtype=int),
             "share": share,
-            "site": routes["site"],
-            "length_km": routes["length_km"],
+            "site": site,
+            "length_km": length,
             "pipe": routes["pipe"],
             "co2_share": routes["co2_share"],
             "nameplate_ktpa": routes["nameplate_ktpa"] * share,
             "captured_ktpa": captured,
             "fuel_co2_ktpa": captured * problem.fuel_co2_t_per_t[at, -1],
-            "power_co2_ktpa": captured
-            * (problem.capture_power_t_per_t[at, -1] + problem.booster_power_t_per_t[at, -1]),
+            "power_co2_ktpa": captured * problem.capture_power_t_per_t[at, -1] + booster_kt,
             "direct_cut_ktpa": captured * (1.0 - problem.fuel_co2_t_per_t[at, -1]),
-            "avoided_ktpa": captured * problem.avoided_t_per_t[at, -1],
+            "avoided_ktpa": captured * (1.0 - problem.fuel_co2_t_per_t - problem.capture_power_t_per_t)[at, -1]
+            - booster_kt,
             "capture_capex_mn": routes["capture_capex_mn"] * share,
-            "pipe_capex_mn": routes["pipe_capex_mn"] * share,
-            "capex_mn": routes["capex_mn"] * share,
-            "cost_mn_pa": levelised["cost_mn_pa"] * share,
-            "capture_cost_per_t": levelised["capture_cost_per_t"],
-            "avoidance_cost_per_t": levelised["avoidance_cost_per_t"],
+            "pipe_capex_mn": pipe_capex,
+            "storage_capex_mn": storage_capex,
+            "capex_mn": routes["capture_capex_mn"] * share + pipe_capex + storage_capex,
+            "cost_mn_pa": yearly["cost_mn_pa"],
+            "capture_cost_per_t": yearly["capture_cost_per_t"],
+            "avoidance_cost_per_t": yearly["avoidance_cost_per_t"],
             "product_cost_per_t": np.where(
-                output_ktpa > 0,
-                levelised["cost_mn_pa"] * share * 1000.0 / output_ktpa.where(output_ktpa > 0, 1.0),
-                np.nan,
+                output_ktpa > 0, yearly["cost_mn_pa"] * 1000.0 / output_ktpa.where(output_ktpa > 0, 1.0), np.nan
             ),
             "n_trains": routes["n_trains"],
             "is_extrapolated": routes["is_extrapolated"].astype(bool),
             "route": routes["route"],
+            **{name: yearly[name] for name in (*PARTS, *AT_FULL_LOAD)},
         }
     )
     ordered = table.sort_values(["avoided_ktpa", "route", "year"], ascending=[False, True, True], kind="stable")
@@ -74,6 +92,8 @@ def retrofits_table(point: Point) -> pd.DataFrame:
 def flows_table(point: Point) -> pd.DataFrame:
     """One row a pipe and period with what it carries."""
     problem = point.problem
+    if problem.network is not None:
+        return links_table(point)
     built = point.build.sum(axis=1)
     at, year = np.nonzero(point.captured_ktpa > BUILT)
     routes = problem.routes.iloc[at].reset_index(drop=True)
@@ -96,6 +116,8 @@ def flows_table(point: Point) -> pd.DataFrame:
 def storage_table(point: Point) -> pd.DataFrame:
     """One row a used site and period: injected, stored by the period's end, and room committed after the horizon."""
     problem = point.problem
+    if problem.network is not None:
+        return sites_table(point)
     n_years = problem.periods["n_years"].to_numpy(float)
     full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
     # Full load less throttling of the same size can leave rounding below 0, which is no tonne.
@@ -131,12 +153,13 @@ def storage_table(point: Point) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def emissions_table(point: Point) -> pd.DataFrame:
+def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     """One row a province, sector and period. Baselines are direct emissions; avoided counts the grid's part too."""
     problem = point.problem
     base = problem.plants.groupby(["province", "sector"])["baseline_ktpa"].sum()
     sector = problem.plants.set_index("plant")["sector"]
     key = [problem.routes["province"].to_numpy(), problem.routes["plant"].map(sector).to_numpy()]
+    shared = np.zeros_like(point.captured_ktpa) if sharing is None else sharing.power_co2_ktpa
     rows = []
     for y, year in enumerate(problem.years):
         captured = point.captured_ktpa[:, y]
@@ -144,7 +167,8 @@ def emissions_table(point: Point) -> pd.DataFrame:
             {
                 "captured_ktpa": captured,
                 "fuel_co2_ktpa": captured * problem.fuel_co2_t_per_t[:, y],
-                "power_co2_ktpa": captured * (problem.capture_power_t_per_t + problem.booster_power_t_per_t)[:, y],
+                "power_co2_ktpa": captured * (problem.capture_power_t_per_t + problem.booster_power_t_per_t)[:, y]
+                + shared[:, y],
             }
         )
         amounts["direct_cut_ktpa"] = amounts["captured_ktpa"] - amounts["fuel_co2_ktpa"]
@@ -171,51 +195,10 @@ def by_year_table(point: Point, emissions: pd.DataFrame) -> pd.DataFrame:
     problem = point.problem
     totals = emissions.groupby("year").sum(numeric_only=True).reset_index()
     totals = _with_shares(totals)
-    capex = problem.routes["capex_mn"].to_numpy(float)
+    spent = sum(each @ point.decided[name] for name, each in capex_mn(problem).items())
     totals.insert(1, "n_started", np.round((point.build > BUILT).sum(axis=0)).astype(int))
-    totals.insert(2, "spending_mn", capex @ point.build)
+    totals.insert(2, "spending_mn", spent)
     return totals
-
-
-def cashflow_table(point: Point) -> pd.DataFrame:
-    """Undiscounted million by calendar year; with `discount_factor` it sums to the discounted costs."""
-    problem = point.problem
-    years = problem.calendar
-    first = np.isin(years, problem.years)
-    of_year = np.searchsorted(problem.years, years, side="right") - 1
-    table = pd.DataFrame({"year": years, "discount_factor": problem.discount})
-    for name in ("capture_capex_mn", "pipe_capex_mn"):
-        spent = problem.routes[name].to_numpy(float) @ point.build
-        table[name] = np.where(first, spent[of_year], 0.0)
-    for name, column in (("capture_fixed_om_mn", "fixed_om_mn_pa"), ("pipe_fixed_om_mn", "pipe_om_mn_pa")):
-        table[name] = (problem.routes[column].to_numpy(float) @ point.running)[of_year]
-    for name, per_t in problem.cost_per_t.items():
-        table[f"{name}_mn"] = (point.captured_ktpa[:, of_year] * per_t).sum(axis=0) / 1000.0
-    if problem.shortfall_per_t is not None and problem.targets:
-        table["shortfall_mn"] = _shortfall_mn(point, of_year)
-    table["salvage_mn"] = 0.0
-    # Salvage falls due when the horizon has ended: a row of its own.
-    end = problem.horizon_end
-    factor = (1.0 + problem.discount_share) ** -(end - problem.first_year)
-    salvage = (problem.routes["capex_mn"].to_numpy(float)[:, None] * problem.salvage_share * point.build).sum() / factor
-    closing = dict.fromkeys(table, 0.0) | {"year": end, "discount_factor": factor, "salvage_mn": -salvage}
-    table = pd.concat([table, pd.DataFrame([closing])], ignore_index=True)
-    table["year"] = table["year"].astype(int)
-    money = [column for column in table if column.endswith("_mn")]
-    table["cost_mn"] = table[money].sum(axis=1)
-    table["discounted_mn"] = table["cost_mn"] * table["discount_factor"]
-    return table
-
-
-def _shortfall_mn(point: Point, of_year: np.ndarray) -> np.ndarray:
-    """What missing targets costs in each calendar year; a miss over the horizon is paid once, in the first year."""
-    problem = point.problem
-    paid = np.zeros(len(of_year))
-    for target in problem.targets:
-        missed_mn = point.shortfall_kt.get(target.key, 0.0) * (problem.shortfall_per_t or 0.0) / 1000.0
-        when = np.arange(len(of_year)) == 0 if target.year is None else of_year == problem.years.index(target.year)
-        paid += np.where(when, missed_mn, 0.0)
-    return paid
 
 
 def _with_shares(table: pd.DataFrame) -> pd.DataFrame:

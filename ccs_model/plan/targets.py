@@ -20,6 +20,9 @@ def targets_table(point: Point, matrix: Matrix, row_dual: npt.NDArray[np.float64
     """
     problem = point.problem
     avoided = point.captured_ktpa * problem.avoided_t_per_t
+    shared = np.zeros(len(problem.years))
+    if problem.line_power_co2_t_per_t is not None:
+        shared = (point.decided["carried_ktpa"] * problem.line_power_co2_t_per_t).sum(axis=0)
     n_years = problem.periods["n_years"].to_numpy(float)
     dual = {}
     if row_dual is not None and problem.aim == "least_cost":
@@ -28,7 +31,11 @@ def targets_table(point: Point, matrix: Matrix, row_dual: npt.NDArray[np.float64
     for target in problem.targets:
         inside = problem.routes_of(target.group)
         at = None if target.year is None else problem.years.index(target.year)
-        reached = avoided[inside] @ n_years if at is None else avoided[inside, at]
+        measured = point.captured_ktpa if target.measure == "captured" else avoided
+        reached = float((measured[inside] @ n_years if at is None else measured[inside, at]).sum())
+        # Pumps on shared lines count where all plants are looked at.
+        if not target.group and target.measure == "avoided":
+            reached -= float(shared @ n_years if at is None else shared[at])
         weight = 1.0 if at is None else float(problem.periods["flow_weight"].iloc[at])
         rows.append(
             {
@@ -36,10 +43,10 @@ def targets_table(point: Point, matrix: Matrix, row_dual: npt.NDArray[np.float64
                 "group": target.group or "all",
                 "year": target.year,
                 "required_kt": target.required,
-                "reached_kt": float(reached.sum()),
+                "reached_kt": reached,
                 "shortfall_kt": point.shortfall_kt.get(target.key, 0.0),
-                "cut_share": float(reached.sum()) / target.baseline_ktpa
-                if at is not None and target.baseline_ktpa
+                "cut_share": reached / target.baseline_ktpa
+                if at is not None and target.baseline_ktpa and target.measure == "avoided"
                 else np.nan,
                 "price_per_t": dual[target.key] * 1000.0 / weight if target.key in dual else np.nan,
             }

@@ -37,6 +37,7 @@ def plan_totals(
         "capex_mn": float(retrofits["capex_mn"].sum()),
         "capture_capex_mn": float(retrofits["capture_capex_mn"].sum()),
         "pipe_capex_mn": float(retrofits["pipe_capex_mn"].sum()),
+        "storage_capex_mn": float(retrofits["storage_capex_mn"].sum()),
         "budget_mn": problem.budget_mn if np.isfinite(problem.budget_mn) else None,
         "cost_mn_pa": yearly_mn,
         "capture_cost_per_t": _ratio(capture_mn * 1000.0, float(full.sum())),

@@ -10,7 +10,8 @@ from ccs_model.errors import CcsModelError, Fault, FileError, InputError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.load import load_tables
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.fields import GIVEN_SOURCES
+from ccs_model.scenario.own_tables import INVENTORY, TERRAIN, OwnTables
 from ccs_model.scenario.read import NAME_LISTS, Name, Reading, read
 
 _LISTED = 12
@@ -44,6 +45,9 @@ def refuse_other_tables(scenario: Scenario, inputs: Inputs) -> None:
         faults.append(
             Fault(asked.where("data"), f"'{asked.data}' was not read, the tables are of '{loaded.data}'", hint)
         )
+    if asked.terrain != loaded.terrain:
+        what = f"'{asked.terrain}' was not read" if asked.terrain else f"the tables are with '{loaded.terrain}'"
+        faults.append(Fault(asked.where(TERRAIN), what, hint))
     if faults:
         raise InputError(faults)
 
@@ -77,6 +81,11 @@ def place_of(scenario: Scenario, key: str) -> str:
 def _judged(named: Iterable[tuple[object, str, str]], inputs: Inputs) -> Iterator[tuple[object, str, str]]:
     known = _known(inputs)
     for subject, key, text in named:
+        if key == INVENTORY:
+            if text == GIVEN_SOURCES and inputs["plants/sources"].empty:
+                hint = "give plants/sources.csv in the folder that data: names, see docs/own-tables.md"
+                yield subject, f"'{text}' holds no plant: table plants/sources has no rows", hint
+            continue
         what, there = known[key]
         if text not in there:
             near = get_close_matches(text, sorted(there), n=1)
@@ -85,7 +94,7 @@ def _judged(named: Iterable[tuple[object, str, str]], inputs: Inputs) -> Iterato
 
 
 def _known(inputs: Inputs) -> dict[str, tuple[str, set[str]]]:
-    tables = [inputs["plants/steel"], inputs["plants/chemicals"]]
+    tables = [inputs["plants/steel"], inputs["plants/chemicals"], inputs["plants/sources"]]
     plants = {plant for table in tables for plant in table["plant"]}
     sites = inputs["storage/sites"]
     return {

@@ -14,9 +14,9 @@ Floats = npt.NDArray[np.float64]
 
 def periods_of(scenario: Scenario) -> pd.DataFrame:
     """year, n_years, flow_weight, capex_weight; the last period lasts as long as the one before."""
-    first = scenario.years[0]
+    first = scenario.starts[0]
     rows = []
-    for year in scenario.years:
+    for year in scenario.starts:
         n_years = scenario.period_years(year)
         on = np.arange(year, year + n_years) - first
         rows.append(

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.economics.discounting import discount_factor
+from ccs_model.economics.discounting import capital_recovery_share, discount_factor, salvage_share
 from ccs_model.inputs import Inputs
+from ccs_model.problem.network import Network
 from ccs_model.problem.periods import calendar, period_sums
 from ccs_model.scenario import Scenario
 
@@ -30,7 +33,7 @@ class Target:
     """Tonnes that must be avoided: in the period of `year`, or over the horizon where it is None; of all or of a group.
 
     `key` names it in the scenario and `group` is a province, a sector or "" for all plants looked at.
-    `required` is kt/y in a year and kt over the horizon; `baseline_ktpa` is the group's.
+    `required` is kt/y in a year and kt over the horizon, of what `measure` says (avoided, captured).
     """
 
     key: str
@@ -38,6 +41,7 @@ class Target:
     year: int | None
     required: float
     baseline_ktpa: float
+    measure: str = "avoided"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +57,9 @@ class Problem:
     cost_per_t[name]            money per t captured, [route, calendar year]
     *_t_per_t                   CO₂ per t captured: of fuel, of capture power, of booster power
     salvage_share[route, start] what is left of capex at the horizon's end, discounted to the first year
+    network     candidate links where pipelines are shared; None where every route has a pipe of its own
+    stores      one row a step of a site's cost curve (store, site, capacity_kt, variable_per_t), with a network
+    line_power_per_t[line, calendar year], line_power_co2_t_per_t[line, year]   of pumps and trucks, per t carried
     """
 
     scenario: Scenario
@@ -91,12 +98,83 @@ class Problem:
     share_of_avoided_min: Mapping[str, float]
     shortfall_per_t: float | None
     province_budget_mn: Mapping[str, float]
+    network: Network | None = None
+    stores: pd.DataFrame | None = None
+    line_power_per_t: Floats | None = None
+    line_power_co2_t_per_t: Floats | None = None
     delivered_share: float = 1.0
 
     @property
     def years(self) -> tuple[int, ...]:
         """The first year of each period."""
         return tuple(int(year) for year in self.periods["year"])
+
+    @property
+    def is_static(self) -> bool:
+        """One representative year, whose capital is a yearly share."""
+        return self.scenario.is_static
+
+    def capital_weight(self, life_yr: npt.ArrayLike) -> Floats:
+        """[item, start] what 1 of capital spent at a start weighs in the objective, before salvage."""
+        life = np.asarray(life_yr, dtype=float)[:, None]
+        if self.is_static:
+            return self.recovery(life)
+        return np.broadcast_to(self.periods["capex_weight"].to_numpy(float), (len(life), len(self.periods)))
+
+    def recovery(self, life_yr: npt.ArrayLike) -> Floats:
+        """[item] yearly share of capital in levelised costs."""
+        asked = self.scenario.capital_recovery_share
+        life = np.asarray(life_yr, dtype=float)
+        if self.is_static and asked:
+            return np.full(life.shape, asked)
+        return capital_recovery_share(self.discount_share, life)
+
+    def salvage_of(self, life_yr: npt.ArrayLike) -> Floats:
+        """[item, start] what is left at the horizon's end of 1 spent at a start, discounted to the first year."""
+        life = np.asarray(life_yr, dtype=float)[:, None]
+        if self.is_static:
+            return np.zeros((len(life), 1))
+        used = self.horizon_end - self.periods["year"].to_numpy(float)
+        left = salvage_share(self.discount_share, np.broadcast_to(life, (len(life), len(used))), used)
+        return left * float(discount_factor(self.discount_share, self.horizon_end - self.first_year))
+
+    @property
+    def tail_yr(self) -> float:
+        """The longest that a retrofit may outlive the horizon."""
+        return float(self.committed_yr.max(initial=0.0))
+
+    @cached_property
+    def units(self) -> pd.Index:
+        """What is throttled as one: routes whose tonnes cost and avoid alike.
+
+        On a shared network these are the sizes of a stream's technology; with pipes of their own every route is one.
+        """
+        return pd.Index(sorted(set(self._unit_ids)))
+
+    @cached_property
+    def unit_of(self) -> npt.NDArray[np.int64]:
+        """[route] position of its unit."""
+        return np.asarray(self.units.get_indexer(self._unit_ids), dtype=np.int64)
+
+    @property
+    def _unit_ids(self) -> list[str]:
+        if self.network is None:
+            return [str(route) for route in self.routes["route"]]
+        parts = self.routes[["plant", "stream", "technology"]]
+        return ["/".join(map(str, each)) for each in parts.itertuples(index=False, name=None)]
+
+    @cached_property
+    def axes(self) -> Mapping[str, pd.Index]:
+        """The ids along the first axis of each variable; the second is the years."""
+        axes = {"build": pd.Index(self.routes["route"]), "throttled_ktpa": self.units}
+        if self.network is not None and self.stores is not None:
+            lines, links = pd.Index(self.network.lines["line"]), pd.Index(self.network.links["link"])
+            laid = pd.Index(self.network.lines.loc[self.network.laid, "line"])
+            sites = pd.Index(self.sites["site"])
+            axes |= {"pipe": laid, "added_ktpa": laid, "carried_ktpa": lines, "forth_ktpa": links, "back_ktpa": links}
+            axes |= {"opened": sites, "wells": sites, "paid_for_oil_ktpa": sites}
+            axes |= {"injected_ktpa": pd.Index(self.stores["store"])}
+        return MappingProxyType(axes)
 
     def routes_of(self, group: str) -> npt.NDArray[np.bool_]:
         """Which routes belong to a province or a sector; all of them for ""."""

@@ -24,6 +24,9 @@ def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
             found.append(Target(f"{key}.cut_share.{year}", group, year, share * baseline, baseline))
         if cut.cumulative_avoided_kt is not None:
             found.append(Target(f"{key}.cumulative_avoided_kt", group, None, cut.cumulative_avoided_kt, baseline))
+    if scenario.targets.captured_ktpa is not None:
+        required, last = scenario.targets.captured_ktpa, scenario.starts[-1]
+        found.append(Target("targets.captured_ktpa", "", last, required, required, "captured"))
     return tuple(sorted(found, key=lambda target: target.key))
 
 
@@ -37,7 +40,7 @@ def refuse_what_nothing_can_serve(
     hopeless = []
     for target in targets:
         inside = (routes["province"] == target.group) | (routes["sector"] == target.group) | (target.group == "")
-        at = slice(None) if target.year is None else scenario.years.index(target.year)
+        at = slice(None) if target.year is None else scenario.starts.index(target.year)
         if target.required > 0 and not works[inside.to_numpy()][:, at].any():
             when = "" if target.year is None else f" in the period from {target.year}"
             hopeless.append(f"cut_reached: {target.key}: no retrofit can work there{when}; 0.00% is in reach")

@@ -1,7 +1,9 @@
 """The plan on a map: plants, sites and pipes as GeoJSON (RFC 7946: WGS84, longitude before latitude, no crs member).
 
 Every feature's `kind` says which layer it belongs to. Plants are those of the zones, fitted or not; sites are those
-offered, used or not; pipes run straight from plant to site, while their length allows for detours.
+offered, used or not; hubs are nodes that are neither. Pipes run straight from plant to site, or, where they are shared,
+from node to node; so do roads, of kind truck. Lengths allow for detours. A line is drawn the way its flow goes in the
+last period.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
+from ccs_model.report.links import links_in_use, network_of, node_names
 from ccs_model.report.pipes import pipes_table
 
 # About a metre.
@@ -22,7 +25,8 @@ Feature = dict[str, Any]
 
 def geojson_text(plan: Plan) -> str:
     """The feature collection as text, one feature a line; the same plan gives the same bytes."""
-    features = [*_pipes(plan), *_sites(plan), *_plants(plan)]
+    shared = plan.problem.network is not None
+    features = [*(_links(plan) if shared else _pipes(plan)), *_sites(plan), *_plants(plan)]
     lines = [json.dumps(plain(feature), ensure_ascii=False, allow_nan=False) for feature in features]
     return '{"type": "FeatureCollection", "features": [\n' + ",\n".join(lines) + "\n]}\n"
 
@@ -71,6 +75,28 @@ def _pipes(plan: Plan) -> Iterator[Feature]:
             "capex_mn": pipe["pipe_capex_mn"],
         }
         yield _feature("LineString", [plants[pipe["plant"]], sites[pipe["site"]]], properties)
+
+
+def _links(plan: Plan) -> Iterator[Feature]:
+    """Links that are laid or used, then the hubs of the candidate network."""
+    links = links_in_use(plan)
+    network = network_of(plan)
+    nodes = {row["node"]: _position(row) for row in records(network.nodes)}
+    named = ("from_node", "from_name", "to_node", "to_name", "pipe", "laid_year", "length_km", "diameter_mm",
+             "capacity_ktpa", "flow_ktpa", "used_share", "n_users")  # fmt: skip
+    for link in records(links):
+        properties = {
+            "kind": link["kind"],
+            "id": link["link"],
+            **{name: link[name] for name in named},
+            "capex_mn": link["pipe_capex_mn"],
+        }
+        yield _feature("LineString", [nodes[link["from_node"]], nodes[link["to_node"]]], properties)
+    used = {*links["from_node"], *links["to_node"]}
+    names = node_names(plan)
+    for hub in records(network.nodes[network.nodes["kind"] == "hub"]):
+        properties = {"kind": "hub", "id": hub["node"], "name": names[hub["node"]], "is_used": hub["node"] in used}
+        yield _feature("Point", nodes[hub["node"]], properties)
 
 
 def _feature(shape: str, coordinates: list[Any], properties: dict[str, Any]) -> Feature:

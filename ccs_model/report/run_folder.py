@@ -2,6 +2,8 @@
 
 Files are made in a temporary folder beside the target, flushed to disk, and moved into place by one rename. A run is
 recognised by the hash of its resolved inputs and the program's version; it is never overwritten without being told to.
+Tables of the user's own are copied into `own/`, as they were when they were read, with a file of corridors, and the
+resolved scenario names them there: a run folder can be asked again wherever it lies.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pandas as pd
@@ -26,12 +28,17 @@ from ccs_model.errors import FileError
 from ccs_model.plan.macc import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, plan_text
-from ccs_model.plan.run_key import RunKey, run_key
+from ccs_model.plan.run_key import RunKey, corridors_file, hashes, run_key
+from ccs_model.problem import Problem
 from ccs_model.report.geojson import geojson_text
+from ccs_model.report.links import candidate_links, links_in_use, shares_of
 from ccs_model.report.pipes import pipes_table
 from ccs_model.report.workbook import write_workbook
+from ccs_model.scenario import Scenario
+from ccs_model.scenario.resolved import resolved_yaml
 
 MANIFEST = "manifest.json"
+OWN = "own"
 _LIBRARIES = ("pyomo", "highspy", "pandas", "numpy", "scipy", "pydantic", "ruamel.yaml", "XlsxWriter")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -97,16 +104,23 @@ def _move_into_place(made: Path, folder: Path) -> None:
 
 def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
     problem = plan.problem
-    files: dict[str, str] = {
+    own_files = _own_files(problem)
+    copies = _names_of_copies(list(own_files))
+    files: dict[str, str | bytes] = {
         "plan.json": plan_text(plan),
-        "scenario.resolved.yaml": problem.scenario.resolved_yaml(),
+        "scenario.resolved.yaml": _resolved(problem.scenario, copies),
         "solver.log": plan.solver_log,
         "map.geojson": geojson_text(plan),
         **{f"tables/{name}.csv": csv_text(table) for name, table in tables_of(plan).items()},
     }
-    (folder / "tables").mkdir()
-    for name, text in files.items():
-        (folder / name).write_text(text, encoding="utf-8", newline="")
+    for name, inside in own_files.items():
+        is_folder = name == problem.scenario.data
+        if is_folder:
+            (folder / copies[name]).mkdir(parents=True)  # none of its files may have been taken
+        files |= {f"{copies[name]}/{inner}" if is_folder else copies[name]: raw for inner, raw in inside.items()}
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     write_workbook(plan, folder / "plan.xlsx")
     manifest = _manifest(plan, folder, [*files, "plan.xlsx"], command, started)
     (folder / MANIFEST).write_text(manifest, encoding="utf-8", newline="")
@@ -116,10 +130,56 @@ def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
                 os.fsync(file.fileno())
 
 
+def _own_files(problem: Problem) -> dict[str, Mapping[str, bytes]]:
+    """The user's own files by the name in the scenario: tables as they were read, and the file of corridors."""
+    files = dict(problem.inputs.own_files)
+    corridors = corridors_file(problem.scenario)
+    if problem.network is not None and corridors is not None and corridors.is_file():
+        name = problem.scenario.transport.corridors
+        files.setdefault(name, {PurePath(name).name: corridors.read_bytes()})
+    return files
+
+
+def _names_of_copies(names: list[str]) -> dict[str, str]:
+    """Name in the scenario → name in the run folder; two files of one name from two folders are told apart."""
+    copies: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        plain = PurePath(name).name
+        first = PurePath("tables" if plain in ("", "..") else plain)
+        copy, n = first.name, 1
+        while copy.casefold() in taken:
+            n += 1
+            copy = f"{first.stem}-{n}{first.suffix}"
+        taken.add(copy.casefold())
+        copies[name] = f"{OWN}/{copy}"
+    return copies
+
+
+def _resolved(scenario: Scenario, copies: Mapping[str, str]) -> str:
+    """Every value of the scenario, which names its files where they were copied to."""
+    values = scenario.model_dump()
+    copied_from = {}
+    if copied := [name for name in scenario.plants.inventory if name in copies]:
+        values["plants"]["inventory"] = tuple(copies.get(name, name) for name in scenario.plants.inventory)
+        copied_from["plants.inventory"] = ", ".join(PurePath(name).name for name in copied)
+    if scenario.data is not None and scenario.data in copies:
+        values["data"] = copies[scenario.data]
+        copied_from["data"] = PurePath(scenario.data).name or scenario.data
+    corridors = scenario.transport.corridors
+    if corridors in copies:
+        values["transport"]["corridors"] = copies[corridors]
+        copied_from["transport.corridors"] = PurePath(corridors).name
+    if scenario.transport.terrain is not None and scenario.transport.terrain in copies:
+        values["transport"]["terrain"] = copies[scenario.transport.terrain]
+        copied_from["transport.terrain"] = PurePath(scenario.transport.terrain).name
+    return resolved_yaml(values, scenario.places, copied_from)
+
+
 def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
     """The tables a run folder holds, by name."""
     costs = pd.DataFrame({"term": list(plan.costs), "discounted_mn": list(plan.costs.values())})
-    return {
+    tables = {
         "retrofits": plan.retrofits,
         "flows": plan.flows,
         "storage": plan.storage,
@@ -127,9 +187,12 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         "emissions": plan.emissions,
         "cashflow": plan.cashflow,
         "zones": plan.zones,
-        "pipes": pipes_table(plan),
         "macc": macc_table(plan.problem, plan.retrofits),
     }
+    if plan.problem.network is None:
+        return {**tables, "pipes": pipes_table(plan)}
+    # Candidates are `links`: a file with some of its rows is a file of corridors.
+    return {**tables, "pipes": links_in_use(plan), "links": candidate_links(plan), "shares": shares_of(plan)}
 
 
 def csv_text(table: pd.DataFrame) -> str:
@@ -162,10 +225,11 @@ def _manifest(plan: Plan, folder: Path, names: list[str], command: str, started:
         "scenario_file": source.name if source is not None else None,
         "scenario_sha256": _sha256(source) if source is not None and source.is_file() else None,
         "data_folder": problem.inputs.folder_name,
-        "inputs": dict(problem.inputs.sha256),
+        "inputs": hashes(problem.scenario, problem.inputs),
         "outputs": {name: _sha256(folder / name) for name in sorted(names)},
         "status": plan.status,
         "gap_share": plan.objective.gap_share,
+        "all_links_gap_share": plan.objective.all_links_gap_share,
         "command": command,
         "seed": problem.scenario.solver.seed,
         "started": started.isoformat(timespec="seconds"),

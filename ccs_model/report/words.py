@@ -4,23 +4,44 @@ from __future__ import annotations
 
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import Plan
+from ccs_model.report.proof import percent, proven
 from ccs_model.units import unit_text
 
 
 def answer(plan: Plan) -> str:
-    """What the plan does, in two or three sentences; of an empty plan, why it is empty."""
+    """What the plan does, in a few sentences; of an empty plan, why it is empty."""
     totals, problem = plan.totals, plan.problem
     looked_at = (
         f"Of {totals['n_plants']} operating plants, which emit {_whole(totals['baseline_ktpa'])} kt CO2 a year, "
     )
     if plan.retrofits.empty:
         return f"{looked_at}none is fitted. Nothing is built, because {why_nothing_is_built(plan)}."
+    when = "In a year like this" if problem.is_static else f"In the last period, from {problem.years[-1]},"
     return (
-        f"{looked_at}the plan fits {totals['n_plants_fitted']} with {totals['n_retrofits']} retrofits. In the last "
-        f"period, from {problem.years[-1]}, they capture {_whole(totals['captured_ktpa'])} kt/y and avoid "
-        f"{_whole(totals['avoided_ktpa'])} kt/y, {_percent(totals['cut_share'])} of what all these plants emit. "
-        f"Building them costs {_whole(totals['capex_mn'])} {money(plan, '_mn')}{_of_the_budget(plan)}; "
-        f"{_levelised(plan)}"
+        f"{looked_at}the plan fits {totals['n_plants_fitted']} with {totals['n_retrofits']} retrofits. {when} they "
+        f"capture {_whole(totals['captured_ktpa'])} kt/y and avoid {_whole(totals['avoided_ktpa'])} kt/y, "
+        f"{_percent(totals['cut_share'])} of what all these plants emit. {_spent(plan)}; {_levelised(plan)}"
+    )
+
+
+def last_period(plan: Plan) -> str:
+    """The period that tonnes are of."""
+    return "a representative year" if plan.problem.is_static else f"the last period, from {plan.problem.years[-1]}"
+
+
+def _spent(plan: Plan) -> str:
+    """What it costs to build, apart for capture, pipes and storage; of a static year, what a year costs."""
+    totals, unit = plan.totals, money(plan, "_mn")
+    parts = f"capture {_whole(totals['capture_capex_mn'])}, pipes {_whole(totals['pipe_capex_mn'])}"
+    if plan.problem.network is not None:
+        parts += f", storage sites and wells {_whole(totals['storage_capex_mn'])}"
+    building = f"Building them costs {_whole(totals['capex_mn'])} {unit}"
+    if not plan.problem.is_static:
+        return f"{building}{_of_the_budget(plan)} ({parts})"
+    yearly = _whole(sum(plan.costs.values()))
+    return (
+        f"{building} ({parts}); with that as a yearly share of capital, a year costs {yearly} million"
+        f"{_of_the_budget(plan)}"
     )
 
 
@@ -38,38 +59,27 @@ def why_nothing_is_built(plan: Plan) -> str:
     if problem.built_per_year_max == 0:
         return "the scenario lets no retrofit start (capture.built_per_year_max is 0)"
     cheapest = float(problem.routes["capex_mn"].min())
-    if problem.is_whole and problem.budget_mn < cheapest:
+    if problem.is_whole and not problem.is_static and problem.budget_mn < cheapest:
+        # In a network the pipe is not the retrofit's own, and comes on top.
+        what = "retrofit with its pipe" if problem.network is None else "retrofit alone"
         return (
-            f"the budget of {_whole(problem.budget_mn)} {money(plan, '_mn')} is less than the cheapest retrofit with "
-            f"its pipe costs ({_whole(cheapest)})"
+            f"the budget of {_whole(problem.budget_mn)} {money(plan, '_mn')} is less than the cheapest {what} costs "
+            f"({_whole(cheapest)})"
+        )
+    if problem.network is not None:
+        return (
+            "no retrofit was found that keeps every limit together with its pipes and wells and avoids more CO2 than "
+            "its heat and power cause"
         )
     return "no retrofit that keeps every limit avoids more CO2 than its heat and power cause"
 
 
 def status(plan: Plan) -> str:
-    """Status, gap and bound in words."""
-    objective, asked = plan.objective, plan.problem.scenario.solver.gap_share
-    if plan.problem.aim == "least_cost":
-        proven = (
-            f"This plan costs {_whole(objective.value)} {money(plan, '_mn')}, discounted; it is proven that no plan "
-            f"reaches the targets for less than {_whole(objective.bound)}, so at most "
-            f"{_percent(objective.gap_share, 2)} is left to save"
-        )
-    else:
-        proven = _proven_abatement(plan)
+    """Status, gap and bounds in words."""
+    asked = percent(plan.problem.scenario.solver.gap_share)
     if plan.reached_a_limit:
-        return (
-            f"Status: limit. The time limit came before the gap asked for ({_percent(asked, 2)}) was proven. {proven}."
-        )
-    return f"Status: {plan.status}. {proven} (asked for: {_percent(asked, 2)})."
-
-
-def _proven_abatement(plan: Plan) -> str:
-    objective = plan.objective
-    return (
-        f"This plan avoids {_whole(objective.value)} {objective.unit}; it is proven that no plan avoids more than "
-        f"{_whole(objective.bound)}, so at most {_percent(objective.gap_share, 2)} is left to gain"
-    )
+        return f"Status: limit. The time limit came before the gap asked for ({asked}) was proven. {proven(plan)}."
+    return f"Status: {plan.status}. {proven(plan)} (gap asked for: {asked})."
 
 
 def checks(plan: Plan) -> str:
@@ -98,7 +108,11 @@ def next_money(plan: Plan) -> str:
     names = plan.problem.plants.set_index("plant")["name"]
     entering = "; ".join(f"{names[plant]} ({plant})" for plant in bought.plants)
     who = f" What enters or grows: {entering}." if entering else " No further plant enters."
-    return f"{found}{_whole(bought.abatement_kt)} kt more are avoided over the horizon.{who}"
+    return f"{found}{_whole(bought.abatement_kt)} kt more are avoided {_over(plan)}.{who}"
+
+
+def _over(plan: Plan) -> str:
+    return "in a year" if plan.problem.is_static else "over the horizon"
 
 
 def targets(plan: Plan) -> str:

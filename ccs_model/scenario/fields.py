@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import unicodedata
 from itertools import pairwise
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainSerializer, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator
 
 from ccs_model.scenario.findings import Finding, findings_error
 from ccs_model.scenario.known_keys import nearest_word
 from ccs_model.scenario.scalars import describe
 
 SHIPPED_INVENTORIES = ("steel", "chemicals")
+# Plants whose capture costs are given outright, from the folder that `data:` names.
+GIVEN_SOURCES = "sources"
 _UNWRITABLE = frozenset(("Cc", "Zl", "Zp"))  # a workbook cell or one line of a file cannot hold these
 
 
@@ -61,11 +63,32 @@ def _inventories(names: tuple[str, ...]) -> tuple[str, ...]:
             nearest_word(name, SHIPPED_INVENTORIES) or "your own tables end in .csv or .xlsx",
         )
         for place, name in enumerate(names)
-        if name not in SHIPPED_INVENTORIES and not names_a_file(name)
+        if name not in (*SHIPPED_INVENTORIES, GIVEN_SOURCES) and not names_a_file(name)
     ]
     if strays:
         raise findings_error(strays)
     return no_repeats(names)
+
+
+def corridors_or_file(word: str) -> str:
+    """`auto`, `all`, or the name of a file."""
+    if word not in ("auto", "all") and not names_a_file(word):
+        what = f"expected auto, all or a .csv file of your own, got {describe(word)}"
+        raise findings_error([Finding((), what, nearest_word(word, ("auto", "all")))])
+    return word
+
+
+def terrain_file(name: str) -> str:
+    """A grid or a table of points, told apart by the end of its name."""
+    if not name.lower().endswith((".asc", ".csv")):
+        what = f"expected an .asc or .csv file of your own, got {describe(name)}"
+        raise findings_error([Finding((), what, "an ESRI ASCII grid, or a table of lat_deg, lon_deg, cost_multiplier")])
+    return name
+
+
+def starts_of(years: tuple[int, ...] | str, price_year: int) -> tuple[int, ...]:
+    """First years of the periods; a static year is the price year."""
+    return (price_year,) if isinstance(years, str) else tuple(years)
 
 
 def _increasing(years: tuple[int, ...]) -> tuple[int, ...]:
@@ -91,14 +114,35 @@ Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_one_l
 Paragraph = Annotated[str, AfterValidator(_paragraph)]
 # What no file can be called is told when it is opened.
 FileName = Annotated[str, Field(min_length=1, max_length=1000)]
+TerrainName = Annotated[FileName, AfterValidator(terrain_file)]
 Inventories = Annotated[tuple[FileName, ...], Field(min_length=1), AfterValidator(_inventories)]
 Words = Annotated[tuple[Line, ...], AfterValidator(no_repeats)]
 MoneyByYear = Annotated[dict[int, Annotated[float, Field(ge=0)]], AfterValidator(_by_year)]
 AmountByName = Annotated[dict[Line, Annotated[float, Field(ge=0)]], AfterValidator(_by_name)]
 ShareByName = Annotated[dict[Line, Annotated[float, Field(ge=0, le=1)]], AfterValidator(_by_name)]
 ShareByYear = Annotated[dict[int, Annotated[float, Field(ge=0, le=1)]], AfterValidator(_by_year)]
-Years = Annotated[
-    tuple[Annotated[int, Field(ge=2020, le=2100)], ...],
-    Field(min_length=2),
-    AfterValidator(_increasing),
-]
+
+
+def _static_or_years(value: Any, years: ValidatorFunctionWrapHandler) -> Any:
+    """The one word is let through here, so that a wrong list is judged as a list and not as a word too."""
+    return value if isinstance(value, str) and value == "static" else years(value)
+
+
+if TYPE_CHECKING:
+    Years = tuple[int, ...] | Literal["static"]
+else:
+    Years = Annotated[
+        tuple[Annotated[int, Field(ge=2020, le=2100)], ...],
+        Field(min_length=2),
+        AfterValidator(_increasing),
+        WrapValidator(_static_or_years),
+        PlainSerializer(lambda years: years, return_type=Any),
+        WithJsonSchema(
+            {
+                "anyOf": [
+                    {"const": "static"},
+                    {"type": "array", "minItems": 2, "items": {"type": "integer", "minimum": 2020, "maximum": 2100}},
+                ]
+            }
+        ),
+    ]

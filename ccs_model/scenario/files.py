@@ -1,4 +1,4 @@
-"""Opening a scenario file: only a small UTF-8 text; and which files it may name: those below its own folder."""
+"""Opening files: a scenario is a small UTF-8 text; and which files it may name: those below its own folder."""
 
 from __future__ import annotations
 
@@ -18,21 +18,33 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 def read_text(path: Path) -> str:
     """The text of a scenario file. FileError when it cannot be read, InputError when it is no text or too large."""
+    at = f"{shown_path(path)}:1:1"
+    raw = contents(path, largest_bytes=LARGEST_BYTES, expected="a scenario file", at=at)
+    return _decoded(path, raw.removeprefix(codecs.BOM_UTF8))
+
+
+def contents(path: Path, *, largest_bytes: int, expected: str, at: str, asked_at: str = "") -> bytes:
+    """The bytes of a regular file.
+
+    FileError, led by `asked_at`, when it cannot be read; InputError, placed `at`, when it is too large.
+    """
+    start = f"{asked_at}: cannot read" if asked_at else "cannot read"
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise FileError(f"cannot read {full(path)}: it is a folder, expected a scenario file")
+            raise FileError(f"{start} {full(path)}: it is a folder, expected {expected}")
         if not stat.S_ISREG(status.st_mode):
-            raise FileError(f"cannot read {full(path)}: it is not a regular file")
-        if status.st_size > LARGEST_BYTES:
-            raise _not_text(path, 1, 1, f"the file has {status.st_size:,} bytes, expected at most {LARGEST_BYTES:,}")
+            raise FileError(f"{start} {full(path)}: it is not a regular file")
+        if status.st_size > largest_bytes:
+            what = f"the file has {status.st_size:,} bytes, expected at most {largest_bytes:,}"
+            raise InputError([Fault(at, what)])
         with path.open("rb") as file:
-            raw = file.read(LARGEST_BYTES + 1)
+            return file.read(largest_bytes + 1)
     except OSError as error:
-        raise FileError(f"cannot read {full(path)}: {(error.strerror or str(error)).lower()}") from error
+        hint = " (folders are separated by /)" if asked_at and "\\" in path.name else ""
+        raise FileError(f"{start} {full(path)}: {(error.strerror or str(error)).lower()}{hint}") from error
     except ValueError as error:
-        raise FileError(f"cannot read {full(path)}: no file can have this name (a NUL in it)") from error
-    return _decoded(path, raw.removeprefix(codecs.BOM_UTF8))
+        raise FileError(f"{start} {full(path)}: no file can have this name (a NUL in it)") from error
 
 
 def path_inside(folder: Path, name: str, *, allow_outside: bool) -> Path | None:

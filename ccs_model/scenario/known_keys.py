@@ -11,13 +11,12 @@ LATER_KEYS = (
     "calibration",
     "funds",
     "futures",
-    "policy",
-    "transport.corridors",
-    "transport.shared_trunklines",
+    "policy.capture_deductible",
+    "policy.carbon_price_per_t",
+    "policy.social_cost_of_carbon_per_t",
 )
 LATER_VALUES = {
     "aim": ("highest_npv", "highest_net_benefit"),
-    "years": ("static",),
 }
 
 

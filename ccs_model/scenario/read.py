@@ -34,7 +34,7 @@ from ccs_model.scenario.document import Document, Mark
 from ccs_model.scenario.files import full, path_inside, read_text, shown_path
 from ccs_model.scenario.findings import MISSING
 from ccs_model.scenario.nodes import Kind, Node, unfolded
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.own_tables import INVENTORY, OwnTables
 from ccs_model.scenario.scalars import describe, scalar
 from ccs_model.scenario.schema import Scenario, checked
 
@@ -44,7 +44,7 @@ _MOST_ALIASES = 100
 
 
 # Keys whose values are names that only the tables can judge.
-NAME_LISTS = ("plants.provinces", "plants.leave_out", "plants.must_fit", "storage.sites")
+NAME_LISTS = (INVENTORY, "plants.provinces", "plants.leave_out", "plants.must_fit", "storage.sites")
 
 
 @dataclass(frozen=True)

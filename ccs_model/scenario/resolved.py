@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 
 from ccs_model.scenario.scalars import is_old_truth, scalar
 
@@ -12,33 +13,42 @@ DEFAULT = "default"
 
 _PLAIN = re.compile(r"[^\W\d_]([\w -]*\w)?")
 _LARGEST_EXACT = 1e15  # whole floats below this are written without a decimal point
+_NO_COPIES: Mapping[str, str] = MappingProxyType({})
 
 
-def resolved_yaml(values: Mapping[str, object], places: Mapping[str, str]) -> str:
-    """Every value in the order of the schema, one a line; only file names stand in the comments, never folders."""
-    return "\n".join(("# Every value, with where it came from.", *_lines(values, places, "", ""))) + "\n"
+def resolved_yaml(
+    values: Mapping[str, object], places: Mapping[str, str], copied_from: Mapping[str, str] = _NO_COPIES
+) -> str:
+    """Every value in the order of the schema, one a line; only file names stand in the comments, never folders.
+
+    `copied_from` names, by dotted key, the files that were copied to where the value says.
+    """
+    origins = {key: _origin(place) for key, place in places.items()}
+    for key, names in copied_from.items():
+        origins[key] = f"{origins.get(key, DEFAULT)}, copied from {''.join(map(_sign, names))}"
+    return "\n".join(("# Every value, with where it came from.", *_lines(values, origins, "", ""))) + "\n"
 
 
-def _lines(values: Mapping[str, object], places: Mapping[str, str], parent: str, indent: str) -> Iterator[str]:
+def _lines(values: Mapping[str, object], origins: Mapping[str, str], parent: str, indent: str) -> Iterator[str]:
     for key, value in values.items():
         dotted = f"{parent}{key}"
         if isinstance(value, Mapping) and value:
             yield f"{indent}{key}:"
-            yield from _lines(value, places, f"{dotted}.", indent + "  ")
+            yield from _lines(value, origins, f"{dotted}.", indent + "  ")
         else:
-            yield f"{indent}{key}: {_written(value)}  # {_origin(places.get(dotted))}"
+            yield f"{indent}{key}: {_written(value)}  # {origins.get(dotted, DEFAULT)}"
 
 
-def _origin(place: str | None) -> str:
+def _origin(place: str) -> str:
     """A place without its folder, so that the text is the same wherever the scenario lies."""
-    if place is None:
-        return DEFAULT
     return "".join(map(_sign, PurePath(place).name))
 
 
 def _written(value: object) -> str:
     if value is None:
         return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, tuple):

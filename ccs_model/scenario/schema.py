@@ -32,9 +32,12 @@ from ccs_model.scenario.fields import (
     Line,
     MoneyByYear,
     Paragraph,
+    TerrainName,
     Words,
     Years,
+    corridors_or_file,
     no_repeats,
+    starts_of,
 )
 from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
 from ccs_model.scenario.resolved import resolved_yaml
@@ -97,8 +100,20 @@ class Capture(Section):
 class Transport(Section):
     """How CO₂ travels."""
 
+    shared_trunklines: bool = True
+    """Plants share pipelines over a network; false gives every retrofit a pipe of its own to a near site."""
+    corridors: Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(corridors_or_file)] = "auto"
+    """Links among which a whole plan is proven: `auto` finds them, `all` takes every candidate, or a .csv file of
+    yours with a column `link`."""
+    candidate_links: Literal["made_and_given", "given"] = "made_and_given"
+    """Links made from the places of plants and sites together with those of transport/links, or those alone."""
+    trucks: bool = True
+    """Small flows may go by road."""
     detour: float = Field(default=1.14, ge=1, le=3)
     """Length of a pipeline divided by the straight distance."""
+    terrain: TerrainName | None = None
+    """What a pipe costs by place against flat land: an .asc grid or a .csv file of yours; null takes the table
+    transport/terrain."""
 
 
 class Storage(Section):
@@ -123,12 +138,21 @@ class Budget(Section):
     """Budget over all years of single provinces, within the total: {Hebei: 5_000}."""
 
 
+class Policy(Section):
+    """What is paid for CO₂."""
+
+    paid_per_captured_t: float = Field(default=0.0, ge=0)
+    """Paid for every tonne captured, in the scenario's currency."""
+    paid_per_avoided_t: float = Field(default=0.0, ge=0)
+    """Paid for every tonne avoided."""
+
+
 class Solver(Section):
     """How long and how exactly to solve."""
 
-    gap_share: float = Field(default=0.005, ge=0, le=0.5)
+    gap_share: float = Field(default=0.01, ge=0, le=0.5)
     """Stop when the plan is proven this close to the best one, 0 to 0.5."""
-    time_limit_s: float = Field(default=50.0, gt=0)
+    time_limit_s: float = Field(default=120.0, gt=0)
     """Stop after this many seconds with the best plan found."""
     threads: int = Field(default=2, ge=1, le=64)
     """Processor threads."""
@@ -148,7 +172,11 @@ class Scenario(Section):
     price_year: int = Field(default=2024, ge=2005, le=2025)
     """All money is in real prices of this year."""
     years: Years = (2026, 2030, 2035, 2040)
-    """Start of each period; the last one lasts as long as the one before."""
+    """Start of each period; the last one lasts as long as the one before. `static` looks at one representative year."""
+    capital_recovery_share: float | None = Field(default=None, gt=0, le=1)
+    """Of a static year: the yearly share of capital; null takes the discount rate over each thing's life."""
+    storage_life_yr: float = Field(default=30.0, gt=0, le=200)
+    """Of a static year: the years over which a site's capacity is filled."""
     discount_share: float = Field(default=0.08, ge=0, lt=1)
     """Real discount rate a year, 0 to 1."""
     plants: Plants
@@ -165,6 +193,8 @@ class Scenario(Section):
     """What may be spent."""
     targets: Targets = Targets()
     """What must be reached; needed for the aim least_cost."""
+    policy: Policy = Policy()
+    """What is paid for CO₂."""
     aim: Literal["most_abatement", "least_cost"] = "most_abatement"
     """What is sought: the most CO₂ avoided for the budget, or the least cost at which the targets are reached."""
     solver: Solver = Solver()
@@ -176,7 +206,7 @@ class Scenario(Section):
     @field_validator("budget", mode="after")
     @classmethod
     def _ceilings_in_known_years(cls, budget: Budget, info: ValidationInfo) -> Budget:
-        years = info.data.get("years", budget.ceiling_mn)
+        years = starts_of(info.data.get("years", tuple(budget.ceiling_mn)), info.data.get("price_year", 0))
         strays = [year for year in budget.ceiling_mn if year not in years]
         if strays:
             starts = ", ".join(map(str, years))
@@ -189,7 +219,7 @@ class Scenario(Section):
     @field_validator("targets", mode="after")
     @classmethod
     def _targets_in_known_years(cls, targets: Targets, info: ValidationInfo) -> Targets:
-        if strays := stray_years(targets, info.data.get("years", ())):
+        if strays := stray_years(targets, starts_of(info.data.get("years", ()), info.data.get("price_year", 0))):
             raise findings_error(strays)
         return targets
 
@@ -222,16 +252,26 @@ class Scenario(Section):
         """The file the scenario was read from."""
         return self._source_path
 
+    @property
+    def is_static(self) -> bool:
+        """One representative year, with capital as a yearly share."""
+        return self.years == "static"
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """First year of each period; a static year is the price year."""
+        return starts_of(self.years, self.price_year)
+
     def period_years(self, year: int) -> int:
         """How many years the period lasts that starts in `year`."""
-        if year not in self.years:
+        if year not in self.starts:
             raise ValueError(f"no period starts in {year}")
-        return min(start for start in (*self.years, self.horizon_end) if start > year) - year
+        return min(start for start in (*self.starts, self.horizon_end) if start > year) - year
 
     @property
     def horizon_end(self) -> int:
         """The first year after the last period."""
-        return 2 * self.years[-1] - self.years[-2]
+        return self.starts[-1] + 1 if self.is_static else 2 * self.starts[-1] - self.starts[-2]
 
     def resolved_yaml(self) -> str:
         """Every value in a fixed order, each with a comment that says where it came from; reads back as an equal."""
@@ -264,14 +304,14 @@ def _without_an_end(values: Mapping[str, object]) -> Iterator[Finding]:
     """A scenario needs a budget or a cut to reach, or nothing limits it; without a cut least_cost builds nothing."""
     budget, targets = values.get("budget"), values.get("targets")
     asks_for_a_cut = isinstance(targets, Mapping) and any(targets.get(key) for key in CUT_KEYS)
-    if not asks_for_a_cut:
+    if not asks_for_a_cut and not (values.get("aim") == "least_cost" and _pays(values)):
         if "budget" not in values:
             yield Finding(("budget",), MISSING, "add 'budget:'")
         if isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is MISSING:
             yield Finding(("budget", "total_mn"), MISSING, "add 'total_mn:'")
         if isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is None:
             yield Finding(("budget", "total_mn"), "expected a number, got nothing")
-        if values.get("aim") == "least_cost":
+        if values.get("aim") == "least_cost" and not _pays(values):
             hint = "least_cost is the least cost of a cut: add 'targets:' with 'cut_share:'"
             yield Finding(("targets",), MISSING, hint)
     if (
@@ -281,6 +321,11 @@ def _without_an_end(values: Mapping[str, object]) -> Iterator[Finding]:
     ):
         what = "a missing tonne has a price only where the aim is least_cost"
         yield Finding(("targets", "shortfall_per_t"), what, "add 'aim: least_cost', or leave it out")
+
+
+def _pays(values: Mapping[str, object]) -> bool:
+    """Least cost without a cut asks what pays for itself; sites of a static year may, and whatever a policy pays."""
+    return values.get("years") == "static" or bool(values.get("policy"))
 
 
 @cache

@@ -12,7 +12,7 @@ from ccs_model.scenario.findings import Finding
 from ccs_model.scenario.section import Section
 
 # Keys of targets that ask for tonnes; the others only say how or at what price.
-CUT_KEYS = ("cut_share", "cumulative_avoided_kt", "by_province", "by_sector")
+CUT_KEYS = ("cut_share", "cumulative_avoided_kt", "captured_ktpa", "by_province", "by_sector")
 
 
 class Cut(Section):
@@ -37,6 +37,8 @@ class Targets(Cut):
         default_factory=dict
     )
     """Cuts of single sectors: {steel: {cut_share: {2040: 0.02}}}."""
+    captured_ktpa: float | None = Field(default=None, ge=0)
+    """Captured CO₂ that must be reached in the last period, or in the static year, in thousand tonnes a year."""
     share_of_avoided_min: ShareByName = Field(default_factory=dict)
     """At least this share of all CO₂ avoided over the horizon comes from a province or a sector: {steel: 0.3}."""
     shortfall_per_t: float | None = Field(default=None, ge=0)

@@ -158,6 +158,20 @@ class Highs:
         sense = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
         self._must(self._highs.changeObjectiveSense(sense))
 
+    def set_costs(self, costs: Floats) -> None:
+        """New costs in the same sense."""
+        self.costs = costs
+        every = np.arange(self._n_columns, dtype=np.int32)
+        self._must(self._highs.changeColsCost(self._n_columns, every, costs))
+
+    def set_coefficient(self, row: int, column: int, value: float) -> None:
+        """One coefficient of the matrix."""
+        self._must(self._highs.changeCoeff(row, column, value))
+
+    def forget(self) -> None:
+        """Start the next run afresh, where the last basis would only mislead."""
+        self._must(self._highs.clearSolver())
+
     def set_whole(self, whole: bool) -> None:
         """Whole columns as they are in the matrix, or all of them continuous."""
         which = np.flatnonzero(self.matrix.is_whole).astype(np.int32)

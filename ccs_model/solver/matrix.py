@@ -55,6 +55,10 @@ class Matrix:
         """The rows of one named constraint."""
         return np.array([i for i, (name, _) in enumerate(self.row_claims) if name == claim], dtype=np.int64)
 
+    def columns_of(self, variable: str) -> npt.NDArray[np.int64]:
+        """The columns of one named variable."""
+        return np.array([j for j, column in enumerate(self.columns) if column.variable == variable], dtype=np.int64)
+
 
 def matrix_of(model: pyo.ConcreteModel) -> Matrix:
     """Compile the model in one pass: its active objective first, then its inactive ones.

@@ -26,10 +26,8 @@ FILES = {
     "scenario.resolved.yaml",
     "solver.log",
     "map.geojson",
-    *(
-        f"tables/{name}.csv"
-        for name in ("retrofits", "flows", "storage", "costs", "emissions", "cashflow", "zones", "pipes", "macc")
-    ),
+    *(f"tables/{name}.csv" for name in ("retrofits", "flows", "storage", "costs", "emissions", "cashflow", "zones")),
+    *(f"tables/{name}.csv" for name in ("macc", "pipes", "links", "shares")),
 }
 
 

@@ -312,10 +312,10 @@ def test_instead_names_tables_that_are_there(scenario, tmp_path):
 
 def test_what_the_program_asks_for_by_name_must_be_there(scenario, tmp_path):
     lines = (data_folder() / "transport/limits.csv").read_text(encoding="utf-8").splitlines()
-    overlay(tmp_path, "transport/limits", lines[1])
+    overlay(tmp_path, "transport/limits", *lines[2:])
     assert load_inputs(scenario(data="my"))
     (tmp_path / "my" / "instead.txt").write_text("transport/limits", encoding="utf-8")
-    assert "no row for limit" in only(scenario(data="my")).what
+    assert "no row for limit 'own_pipe_reach_km'" in only(scenario(data="my")).what
 
 
 def test_a_file_that_is_no_table(scenario, tmp_path):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.inputs import Inputs
+from ccs_model.inputs import Inputs, places
 from ccs_model.inputs.dictionary import Column, read_dictionary
 from ccs_model.inputs.places import km_outside_province
 from ccs_model.paths import data_folder
@@ -19,7 +20,7 @@ QUALITIES = {"measured", "reported", "estimated", "assumed"}
 WITHOUT_UNIT = {
     "year", "start_year", "closing_year", "relining_year", "price_year", "first_year",
     "n_blast_furnaces", "n_wells_max", "readiness_level",
-    "price_index", "cny_per_unit", "scale_exponent", "gas_exponent",
+    "step", "price_index", "cny_per_unit", "scale_exponent", "gas_exponent", "cost_factor", "cost_multiplier", "detour",
     "value", "low", "high",
 }  # fmt: skip
 
@@ -91,6 +92,17 @@ def test_outlines_know_inside_from_outside() -> None:
     assert km_outside_province(pd.Series(["Atlantis"]), pd.Series([0.0]), pd.Series([0.0]))[0] == 0
 
 
+def test_many_points_at_once_are_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = np.random.default_rng(7)
+    province = pd.Series(drawn.choice(["Hebei", "Liaoning", "Inner Mongolia", "Atlantis"], 200), index=range(50, 250))
+    lat, lon = (pd.Series(drawn.uniform(*ends, 200), province.index) for ends in ((36, 46), (108, 125)))
+    monkeypatch.setattr(places, "_MOST_PAIRS", 1_000)
+    together = km_outside_province(province, lat, lon)
+    alone = [km_outside_province(province[[i]], lat[[i]], lon[[i]]).iloc[0] for i in province.index]
+    assert together.tolist() == pytest.approx(alone)
+    assert 10 < (together[province != "Atlantis"] == 0).sum() < 100
+
+
 def test_every_row_has_a_known_reference_and_a_quality(inputs: Inputs) -> None:
     known = set(inputs["references"]["reference"])
     for table, frame in inputs.tables.items():
@@ -146,10 +158,13 @@ def test_a_column_is_declared_soundly(column: Column) -> None:
         assert column.unit == ""
 
 
-@pytest.mark.parametrize(("table", "name"), [("streams/factors", "factor"), ("transport/limits", "limit")])
+@pytest.mark.parametrize(
+    ("table", "name"), [("streams/factors", "factor"), ("transport/limits", "limit"), ("storage/factors", "factor")]
+)
 def test_a_named_number_ends_in_its_unit(inputs: Inputs, table: str, name: str) -> None:
-    counts = {"sites_in_reach"}
-    assert [each for each in inputs[table][name] if unit_of(each) is None and each not in counts] == []
+    counts = {"sites_in_reach", "n_neighbours", "n_direct_sites", "hub_plants_min", "wells_of_a_site"}
+    ratios = {"prune_factor", "offshore_cost_factor"}
+    assert [each for each in inputs[table][name] if unit_of(each) is None and each not in counts | ratios] == []
 
 
 def test_effective_capacity_is_ordered_and_never_above_the_theoretical(inputs: Inputs) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from ccs_model.model import build_model
 from ccs_model.model.claims import GROUPS
-from ccs_model.model.objective import abatement_terms, breakdown, cost_terms
+from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix, matrix_of
 
@@ -133,25 +133,43 @@ def test_the_aim_counts_tonnes_avoided_over_the_horizon(matrix: Matrix, problem:
     assert aim["throttled_ktpa", FULL, 2031] == pytest.approx(-5 * avoided)
 
 
-def test_terms_say_the_same_as_the_matrix_at_any_point(matrix: Matrix, problem: Problem) -> None:
-    rng = np.random.default_rng(3)
-    shape = (len(problem.routes), len(problem.years))
-    build, throttled = rng.random(shape), rng.random(shape) * 10
-    full = problem.routes["nameplate_ktpa"].to_numpy()[:, None]
-    captured = full * np.einsum("rsy,rs->ry", problem.running_share, build) - throttled
-    index = {route: r for r, route in enumerate(problem.routes["route"])}
-    x = np.array(
-        [
-            (build if column.variable == "build" else throttled)[
-                index[column.index[0]], problem.years.index(column.index[1])
-            ]
-            for column in matrix.columns
-        ]
-    )
-    for k, terms in enumerate((abatement_terms(problem), cost_terms(problem))):
-        assert sum(breakdown(terms, build, captured, {}).values()) == pytest.approx(
-            float(matrix.costs[k] @ x), rel=1e-12
-        )
+def anywhere(problem: Problem, matrix: Matrix) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, float]]:
+    """Some point of the program: as a vector, as arrays [id, year] by variable with captured_ktpa, and shortfalls."""
+    x = np.random.default_rng(3).random(len(matrix.columns)) * 10
+    values = {name: np.zeros((len(ids), len(problem.years))) for name, ids in problem.axes.items()}
+    shortfall = {}
+    for column, value in zip(matrix.columns, x.tolist(), strict=True):
+        if column.variable == "shortfall_kt":
+            shortfall[column.index] = value
+        elif column.variable in values:
+            at = problem.axes[column.variable].get_loc(column.index[0])
+            values[column.variable][at, problem.years.index(column.index[1])] = value
+        else:
+            assert column.variable.startswith("tail_"), column.variable
+    running = np.einsum("rsy,rs->ry", problem.running_share, values["build"])
+    full_ktpa = problem.routes["nameplate_ktpa"].to_numpy()[:, None] * problem.delivered_share
+    return x, values | {"captured_ktpa": full_ktpa * running - values["throttled_ktpa"]}, shortfall
+
+
+NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"]}
+PRICED = {"aim": "least_cost", "targets.cut_share": {2031: 0.05}, "targets.shortfall_per_t": 400}
+
+
+@pytest.mark.parametrize("changes", [{}, NETWORK, NETWORK | PRICED | {"policy.paid_per_avoided_t": 90}])
+def test_terms_say_the_same_as_the_matrix_at_any_point(
+    posed: Callable[..., Problem], one_vent: Changes, changes: Changes
+) -> None:
+    problem = posed(changes or one_vent)
+    matrix = matrix_of(build_model(problem))
+    x, values, shortfall = anywhere(problem, matrix)
+    aims = (cost_terms, abatement_terms) if "aim" in changes else (abatement_terms, cost_terms)
+    for k, terms in enumerate(aims):
+        found = breakdown(terms(problem), values, shortfall)
+        assert sum(found.values()) == pytest.approx(float(matrix.costs[k] @ x), rel=1e-12)
+    # Every variable of a shared network has its part in what is paid.
+    paid = {name for term in cost_terms(problem).values() for name, each in term.on.items() if np.any(each)}
+    unpaid = {"throttled_ktpa", "forth_ktpa", "back_ktpa", "paid_for_oil_ktpa"}
+    assert paid - {"captured_ktpa"} == set(problem.axes) - unpaid
 
 
 def test_fractional_relaxes_every_decision(posed: Callable[..., Problem], one_vent: Changes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import openpyxl
@@ -20,6 +21,7 @@ def _solved(total_mn: float) -> Plan:
                 "question": "Which works,\nand when?",
                 "years": [2026, 2030],
                 "plants": {"provinces": ["Shanxi"], "emitting_at_least_ktpa": 1000},
+                "transport": {"shared_trunklines": False},
                 "budget": {"total_mn": total_mn, "ceiling_mn": {2026: total_mn}},
                 "solver": {"gap_share": 0.05},
             }
@@ -40,6 +42,25 @@ def empty_plan() -> Plan:
 @pytest.fixture(scope="session")
 def book(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Workbook:
     return read_back(plan, tmp_path_factory.mktemp("book"))
+
+
+NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"]}
+
+
+@pytest.fixture(scope="session")
+def shared_plan(solved: Callable[..., Plan]) -> Plan:
+    """Plants that share pipelines, enough money for several of them to meet on one."""
+    return solved(NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.gap_share": 0.02})
+
+
+@pytest.fixture(scope="session")
+def static_plan(solved: Callable[..., Plan]) -> Plan:
+    return solved(NETWORK, {"years": "static", "budget.total_mn": 150})
+
+
+@pytest.fixture(scope="session")
+def shared_book(shared_plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Workbook:
+    return read_back(shared_plan, tmp_path_factory.mktemp("shared"))
 
 
 def read_back(plan: Plan, folder: Path) -> Workbook:

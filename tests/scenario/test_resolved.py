@@ -17,6 +17,8 @@ question: ""  # default
 currency: CNY  # default
 price_year: 2024  # default
 years: [2026, 2030]  # pilot.yaml:2
+capital_recovery_share: null  # default
+storage_life_yr: 30  # default
 discount_share: 0.08  # default
 plants:
   inventory: [steel, chemicals]  # default
@@ -30,7 +32,12 @@ capture:
   retrofits: whole  # default
   built_per_year_max: null  # default
 transport:
+  shared_trunklines: true  # default
+  corridors: auto  # default
+  candidate_links: made_and_given  # default
+  trucks: true  # default
   detour: 1.14  # default
+  terrain: null  # default
 storage:
   sites: []  # default
   capacity: mid  # default
@@ -45,12 +52,16 @@ targets:
   cumulative_avoided_kt: null  # default
   by_province: {}  # default
   by_sector: {}  # default
+  captured_ktpa: null  # default
   share_of_avoided_min: {}  # default
   shortfall_per_t: null  # default
+policy:
+  paid_per_captured_t: 0  # default
+  paid_per_avoided_t: 0  # default
 aim: most_abatement  # default
 solver:
-  gap_share: 0.005  # default
-  time_limit_s: 50  # default
+  gap_share: 0.01  # default
+  time_limit_s: 120  # default
   threads: 2  # default
   seed: 0  # default
 """

@@ -34,12 +34,13 @@ def test_only_three_keys_are_needed_and_the_rest_has_defaults() -> None:
     assert (scenario.plants.provinces, scenario.plants.leave_out, scenario.plants.must_fit) == ((), (), ())
     assert scenario.capture.technologies == ("amine", "advanced_amine", "compression", "purification")
     assert (scenario.capture.retrofits, scenario.capture.built_per_year_max) == ("whole", None)
-    assert scenario.transport.detour == 1.14
+    assert (scenario.transport.detour, scenario.transport.corridors) == (1.14, "auto")
+    assert scenario.transport.shared_trunklines
     assert (scenario.storage.sites, scenario.storage.capacity, scenario.storage.fill_share_max) == ((), "mid", 1.0)
     assert scenario.budget.ceiling_mn == {}
     assert scenario.aim == "most_abatement"
     solver = scenario.solver
-    assert (solver.gap_share, solver.time_limit_s, solver.threads, solver.seed) == (0.005, 50, 2, 0)
+    assert (solver.gap_share, solver.time_limit_s, solver.threads, solver.seed) == (0.01, 120, 2, 0)
     assert scenario.source_path is None
 
 
@@ -76,7 +77,7 @@ def test_what_is_needed_is_named() -> None:
             {"years": [2026, 2030, 2030]},
             Fault("years[2]", "expected a year after 2030, got 2030", "years go upwards, each once"),
         ),
-        ({"years": "static"}, Fault("years", "'static' is not yet known to this version", "leave it out for now")),
+        ({"years": "dynamic"}, Fault("years", "expected a list, got text 'dynamic'", "write [dynamic]")),
         ({"discount_share": 8}, Fault("discount_share", "expected less than 1, got 8", "did you mean 0.08?")),
         ({"discount_share": -0.5}, Fault("discount_share", "expected at least 0, got -0.5")),
         ({"discount_share": True}, Fault("discount_share", "expected a number, got true")),
@@ -165,15 +166,31 @@ def test_text_is_never_taken_for_a_number(text: str, hint: str) -> None:
     assert fault.hint == hint
 
 
-@pytest.mark.parametrize("key", ["funds", "policy", "calibration", "futures"])
+@pytest.mark.parametrize("key", ["funds", "calibration", "futures"])
 def test_keys_of_later_versions_are_not_called_typos(key: str) -> None:
     assert faults(values(**{key: {}})) == [Fault(key, "not yet known to this version", "leave it out for now")]
 
 
-@pytest.mark.parametrize("key", ["shared_trunklines", "corridors"])
-def test_later_keys_of_transport_too(key: str) -> None:
-    (fault,) = faults(values(transport={key: True}))
-    assert fault == Fault(f"transport.{key}", "not yet known to this version", "leave it out for now")
+@pytest.mark.parametrize("key", ["carbon_price_per_t", "capture_deductible", "social_cost_of_carbon_per_t"])
+def test_later_keys_of_policy_too(key: str) -> None:
+    (fault,) = faults(values(policy={key: True}))
+    assert fault == Fault(f"policy.{key}", "not yet known to this version", "leave it out for now")
+
+
+def test_corridors_are_a_word_or_a_file() -> None:
+    for word in ("auto", "all", "mine.csv"):
+        assert Scenario.from_dict(values(transport={"corridors": word})).transport.corridors == word
+    (fault,) = faults(values(transport={"corridors": "autto"}))
+    assert fault.what == "expected auto, all or a .csv file of your own, got text 'autto'"
+    assert fault.hint == "did you mean 'auto'?"
+
+
+def test_a_static_year_is_the_price_year() -> None:
+    scenario = Scenario.from_dict(values(years="static", price_year=2023))
+    assert scenario.is_static
+    assert (scenario.starts, scenario.horizon_end, scenario.period_years(2023)) == ((2023,), 2024, 1)
+    (fault,) = faults(values(years="static", targets={"cut_share": {2030: 0.1}}))
+    assert (fault.where, fault.hint) == ("targets.cut_share.2030", "years: 2024")
 
 
 @pytest.mark.parametrize("aim", ["highest_npv", "highest_net_benefit"])
@@ -191,8 +208,16 @@ def test_later_aims_are_not_called_typos(aim: str) -> None:
         ({"plants": {"currency": "CNY"}}, "plants.currency", "'currency' belongs at the top level"),
         ({"solver": {"time-limit": 3}}, "solver.time-limit", "did you mean 'time_limit_s'?"),
         ({"fill_share": 1}, "fill_share", "did you mean 'storage.fill_share_max'?"),
-        ({"transport": {"zzz": 1}}, "transport.zzz", "known here: detour"),
-        ({"transport": {5: 1}}, "transport.5", "known here: detour"),
+        (
+            {"transport": {"zzz": 1}},
+            "transport.zzz",
+            "known here: candidate_links, corridors, detour, shared_trunklines, terrain, trucks",
+        ),
+        (
+            {"transport": {5: 1}},
+            "transport.5",
+            "known here: candidate_links, corridors, detour, shared_trunklines, terrain, trucks",
+        ),
     ],
 )
 def test_an_unknown_key_names_the_nearest(more: dict[str, Any], where: str, hint: str) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from ccs_model.inputs.dictionary import read_dictionary
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report.model_assumptions import MODEL_ASSUMPTIONS
+from ccs_model.report.model_assumptions import model_assumptions
 from ccs_model.report.sheet import Page, Row, Sheet
 from ccs_model.report.style import ASSUMED
 from ccs_model.report.table import Column, label
@@ -42,7 +42,7 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
                 "why": each.why,
                 "effect_if_wrong": each.effect_if_wrong,
             }
-            for number, each in enumerate(MODEL_ASSUMPTIONS, start=1)
+            for number, each in enumerate(model_assumptions(plan.problem), start=1)
         ],
         plain=True,
     )

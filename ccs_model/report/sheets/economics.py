@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ccs_model.plan.levelised import levelised_costs
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import published_bands as published
@@ -14,6 +13,8 @@ from ccs_model.report.style import ASSUMED, CHECK, OBSERVED, SOLVER
 from ccs_model.report.table import Column
 
 _OF_ROUTE = ("grade", "reference_capex_per_tpa", "concentration_factor", "small_train_factor", "capex_per_tpa")
+# What a plan with a shared network has besides: its part of what is shared.
+_SHARED_ONLY = ("storage_capex_mn", "haul_mn_pa", "storage_capital_mn_pa", "storage_om_mn_pa")
 _COLUMNS = (
     *(Column(name, OBSERVED, widest=20) for name in ("plant", "name", "sector", "product")),
     *(Column(name, SOLVER, widest=18) for name in ("stream", "technology", "size", "year", "share")),
@@ -24,6 +25,7 @@ _COLUMNS = (
     Column("nameplate_ktpa"),
     Column("capture_capex_mn"),
     Column("pipe_capex_mn"),
+    Column("storage_capex_mn"),
     Column("capture_capital_mn_pa"),
     Column("capture_fixed_om_mn_pa"),
     Column("capture_variable_om_mn_pa", label="Consumables"),
@@ -32,6 +34,9 @@ _COLUMNS = (
     Column("pipe_capital_mn_pa"),
     Column("pipe_fixed_om_mn_pa"),
     Column("pipe_power_mn_pa", label="Booster power"),
+    Column("haul_mn_pa", label="Trucks"),
+    Column("storage_capital_mn_pa"),
+    Column("storage_om_mn_pa"),
     Column("storage_mn_pa"),
     Column("cost_mn_pa", label="Cost, all of it"),
     Column("captured_at_full_load_ktpa"),
@@ -40,6 +45,7 @@ _COLUMNS = (
     Column("avoidance_cost_per_t", optional=True),
     Column("product_cost_per_t", optional=True),
 )
+_SUMMED = ("_mn", "_mn_pa", "_ktpa")
 _BAND_COLUMNS = (
     Column("low_per_t", ASSUMED, label="Published, low", optional=True),
     Column("high_per_t", ASSUMED, label="Published, high", optional=True),
@@ -56,16 +62,25 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
         "Yearly capital is capex × capital recovery. Capture cost is capture ÷ captured; avoidance cost is all ÷ "
         "avoided. Full load, prices of the last year."
     )
+    shared = plan.problem.network is not None
+    if shared:
+        sheet.paragraph(
+            "Pipes and storage are the retrofit's part of what is shared, by use; sheet Transport holds the split by "
+            "Shapley value beside it. Capital of capture, pipes and storage adds up to what the plan spends.",
+            "note",
+        )
+    columns = [column for column in _COLUMNS if shared or column.name not in _SHARED_ONLY]
     table = _table(plan)
     rows = records(table)
     if in_cny:
         feedstock = plan.problem.inputs["plants/chemicals"].set_index("plant")["feedstock"].to_dict()
         rows = [{**row, **_band_cells(row, feedstock.get(row["plant"], ""))} for row in rows]
     sheet.table(
-        [*_COLUMNS, *(_BAND_COLUMNS if in_cny else ())],
+        [*columns, *(_BAND_COLUMNS if in_cny else ())],
         rows,
         main=True,
         frozen=2,
+        totals=_totals(plan, table),
         empty=f"Nothing is built, because {words.why_nothing_is_built(plan)}." if table.empty else "",
     )
     sheet.section("Published bands")
@@ -79,16 +94,18 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
 
 
 def _table(plan: Plan) -> pd.DataFrame:
-    """Retrofits with their build-up; amounts are those of the part that is built."""
-    problem = plan.problem
-    routes = problem.routes.set_index("route")
-    yearly = levelised_costs(problem).set_axis(routes.index)
+    """Retrofits with how their capture capex is made up; amounts are those of the part that is built."""
     chosen = plan.retrofits.reset_index(drop=True)
-    amounts = yearly[[name for name in yearly if not name.endswith("_per_t")]].loc[chosen["route"]]
-    amounts = amounts.reset_index(drop=True).mul(chosen["share"], axis=0)
-    of_route = routes[list(_OF_ROUTE)].loc[chosen["route"]].reset_index(drop=True)
-    mine = chosen.drop(columns=[name for name in chosen if name in amounts or name in of_route])
-    return pd.concat([mine, of_route, amounts], axis=1)
+    routes = plan.problem.routes.set_index("route")
+    return chosen.join(routes[list(_OF_ROUTE)], on="route")
+
+
+def _totals(plan: Plan, table: pd.DataFrame) -> dict[str, object]:
+    totals: dict[str, object] = {
+        column.name: table[column.name].sum() for column in _COLUMNS if column.name.endswith(_SUMMED)
+    }
+    per_t = {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
+    return {**totals, **per_t, "plant": "Total"}
 
 
 def _band_cells(row: dict[str, object], feedstock: str) -> dict[str, object]:

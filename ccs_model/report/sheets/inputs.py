@@ -26,6 +26,17 @@ _WITH_MONEY = (
     "transport/pipes",
     "storage/sites",
 )
+# Those that only a shared network reads, and the names of their sections.
+_OF_NETWORK = (
+    ("transport/trends", "Pipes as linear trends, in place of their classes"),
+    ("transport/trucks", "Trucks"),
+    ("transport/hubs", "Hubs given"),
+    ("transport/links", "Links given"),
+    ("transport/line_costs", "Costs of single lines"),
+    ("storage/factors", "How an all-in storage cost is split"),
+    ("storage/site_costs", "Cost curves of sites"),
+)
+_NETWORK_MONEY = ("transport/trends", "transport/trucks", "transport/line_costs", "storage/site_costs")
 _AS_THEY_ARE = (
     ("streams/utilisation", "Utilisation of plants"),
     ("streams/factors", "Emission factors"),
@@ -69,7 +80,8 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     sheet.table(data_columns(factors), records(factors))
     sheet.section(f"What other money is worth in {problem.currency} {problem.price_year}")
     sheet.table(_LEVEL_COLUMNS, list(_price_levels(problem)))
-    for name, title in _AS_THEY_ARE:
+    network = [(name, title) for name, title in _OF_NETWORK if len(problem.inputs[name])]
+    for name, title in (*_AS_THEY_ARE, *(network if problem.network is not None else ())):
         sheet.section(f"{title} ({name}.csv)")
         table = problem.inputs[name]
         if "value" in table:
@@ -143,7 +155,8 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
     level = PriceLevel(problem.currency, problem.price_year, deflators, rates)
     index = deflators.set_index(["currency", "year"])
     rate = rates.set_index(["currency", "year"])
-    tables = [problem.inputs[name][["currency", "price_year"]] for name in _WITH_MONEY]
+    names = (*_WITH_MONEY, *(_NETWORK_MONEY if problem.network is not None else ()))
+    tables = [problem.inputs[name][["currency", "price_year"]] for name in names if len(problem.inputs[name])]
     pairs = pd.concat(tables).drop_duplicates().sort_values(["currency", "price_year"])
     for currency, year in pairs.itertuples(index=False, name=None):
         own, base = index.loc[(currency, year)], index.loc[(currency, problem.price_year)]

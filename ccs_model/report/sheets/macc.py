@@ -51,6 +51,13 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
         f"from the table to its right: {N_SLOTS} slots of equal abatement, each with the cost of the stream at its "
         "middle, so that widths are true and the smallest streams may fall between two slots."
     )
+    if plan.problem.network is not None:
+        sheet.paragraph(
+            "Here every stream lays a pipe of its own to one of its nearest sites and pays the site's all-in cost per "
+            "tonne. The plan shares pipes and sites, so that what it pays for a stream (sheet Economics) is another "
+            "figure, for far plants of one cluster a lower one.",
+            "note",
+        )
     if table.empty:
         sheet.paragraph("No stream of a plant that may be fitted can be captured, stored, and avoid CO2.", "note")
         return

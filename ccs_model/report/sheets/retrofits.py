@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import words
@@ -13,18 +14,24 @@ _CLASSES = {
     **dict.fromkeys(("plant", "name", "name_zh", "province", "sector", "product"), OBSERVED),
     **dict.fromkeys(("length_km", "co2_share", "n_trains", "is_extrapolated"), CALCULATION),
 }
-# Nothing avoided, or no product made: the cost per tonne of it does not exist.
-_OPTIONAL = ("name_zh", "avoidance_cost_per_t", "product_cost_per_t")
+# Nothing avoided, or no product made: the cost per tonne of it does not exist. A source given whole has no gas.
+_OPTIONAL = ("name_zh", "co2_share", "avoidance_cost_per_t", "product_cost_per_t")
 _SUMMED = ("_ktpa", "_mn", "_mn_pa")
+_SHARED = (
+    " Pipe and storage capex are its part of what is shared, by use; the site is the one that takes most of its CO2, "
+    "and the length the mean way of its tonnes."
+)
 
 
 def write_retrofits(sheet: Sheet, plan: Plan) -> None:
-    """plan.retrofits in full, largest avoided first, with totals."""
-    table = plan.retrofits
+    """plan.retrofits, largest avoided first, with totals; what a year is made of stands in sheet Economics."""
+    table = plan.retrofits.drop(columns=[*PARTS, *AT_FULL_LOAD])
+    if plan.problem.network is None:
+        table = table.drop(columns="storage_capex_mn")
     sheet.title("Retrofits")
     sheet.paragraph(
-        f"Tonnes are those of the last period, from {plan.problem.years[-1]}; costs per tonne are levelised at full "
-        "load. Product cost is the yearly cost per tonne of the plant's product."
+        f"Tonnes are those of {words.last_period(plan)}; costs per tonne are levelised at full load. Product cost is "
+        "the yearly cost per tonne of the plant's product." + ("" if plan.problem.network is None else _SHARED)
     )
     totals: dict[str, object] = {name: table[name].sum() for name in table if name.endswith(_SUMMED)}
     totals |= {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import PurePath
 
 import ccs_model
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.run_key import hashes
+from ccs_model.report.links import pipe_links
 from ccs_model.report.sheet import Page, Row, Sheet
 from ccs_model.report.style import CALCULATION, INPUT, SOLVER, WORDS, CellClass
 from ccs_model.report.table import Cell, Column
@@ -59,8 +63,24 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield item("Aim", problem.aim, kind=INPUT)
     yield item("Retrofits are", "whole" if problem.is_whole else "fractional", kind=INPUT)
     yield item("Value", objective.value, "of the plan", "value_kt", unit=objective.unit)
-    yield item("Bound", objective.bound, "no plan is better than this", "bound_kt", unit=objective.unit)
-    yield item("Gap", objective.gap_share, "distance of the bound, as a share of it", "gap_share")
+    within = "" if plan.corridors is None else " within the corridors"
+    yield item("Bound", _known(objective.bound), f"no plan{within} is better", "bound_kt", unit=objective.unit)
+    yield item("Gap", _known(objective.gap_share), "distance of the bound, as a share of the value", "gap_share")
+    if plan.corridors is not None:
+        n_corridors, n_links = pipe_links(plan)
+        wide = f"no plan over all {n_links} candidate links is better"
+        yield item("Bound over all links", _known(objective.all_links_bound), wide, "bound_kt", unit=objective.unit)
+        yield item(
+            "Gap over all links",
+            _known(objective.all_links_gap_share),
+            "distance of that bound, as a share of the value",
+            "gap_share",
+        )
+        asked = PurePath(problem.scenario.transport.corridors).name
+        yield item("Corridors", n_corridors, f"links within which the plan is proven ({asked})", "n_corridors")
+    if problem.network is not None:
+        yield item("Nodes", len(problem.network.nodes), "of the candidate network", "n_nodes", CALCULATION)
+        yield item("Candidate links", pipe_links(plan)[1], "on which a pipe can be laid", "n_links", CALCULATION)
     yield item("Relaxation", relaxation.value, "value of the linear program", "value_kt", unit=objective.unit)
     if relaxation.abatement_per_budget_kt_per_mn is not None:
         yield item(
@@ -83,10 +103,15 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield item("Data folder", problem.inputs.folder_name, kind=INPUT)
 
 
+def _known(value: float) -> float | str:
+    """A figure that was found, or the word that it was not."""
+    return value if math.isfinite(value) else "not found"
+
+
 def _hashes(plan: Plan) -> Iterator[Row]:
     resolved = plan.problem.scenario.resolved_yaml().encode()
     yield {"file": "scenario.resolved.yaml", "sha256": hashlib.sha256(resolved).hexdigest()}
-    for name, sha256 in sorted(plan.problem.inputs.sha256.items()):
+    for name, sha256 in sorted(hashes(plan.problem.scenario, plan.problem.inputs).items()):
         yield {"file": name, "sha256": sha256}
 
 

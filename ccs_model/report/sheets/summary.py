@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+
+import pandas as pd
 
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import words
+from ccs_model.report.links import pipe_links
+from ccs_model.report.proof import corridors
 from ccs_model.report.sheet import Page, Row, Sheet
 from ccs_model.report.style import CALCULATION, INPUT, OBSERVED, SOLVER, WORDS
 from ccs_model.report.table import Cell, Column, columns_of, label
@@ -16,39 +21,57 @@ TOTALS_MEAN = {
     "n_plants_fitted": "plants with at least one retrofit",
     "n_retrofits": "retrofits; a plant may have several, one on each stream",
     "baseline_ktpa": "direct emissions of all these plants",
-    "captured_ktpa": "taken out of the plants' gas, last period",
+    "captured_ktpa": "taken out of the plants' gas",
     "direct_cut_ktpa": "captured less the CO2 of the steam made for it: what no longer leaves the plants' own stacks",
     "avoided_ktpa": "the direct cut less the CO2 of the power drawn from the grid for capture and pipes",
     "cut_share": "avoided ÷ baseline",
     "direct_cut_share": "direct cut ÷ baseline",
-    "capex_mn": "spent on capture units and pipes over the horizon, undiscounted; this is what the budget limits",
+    "capex_mn": "spent on building over the horizon, undiscounted; this is what the budget limits",
     "capture_capex_mn": "of it capture units",
     "pipe_capex_mn": "of it pipes",
+    "storage_capex_mn": "of it storage sites and wells",
     "budget_mn": "what may be spent",
-    "cost_mn_pa": "a year of all retrofits at full load: capital recovery, O&M, heat, power, pipes and storage",
+    "cost_mn_pa": "a year of all retrofits at full load: capital recovery, O&M, heat, power, transport and storage",
     "capture_cost_per_t": "capture alone ÷ captured at full load",
-    "avoidance_cost_per_t": "capture, pipes and storage ÷ avoided at full load",
-    "npv_mn": "discounted cost over the horizon with its sign turned: no income is modelled",
+    "avoidance_cost_per_t": "capture, transport and storage ÷ avoided at full load",
+    "npv_mn": "discounted cost over the horizon with its sign turned",
     "benefit_cost_ratio": "empty: no benefit is valued in this version",
+}
+# A static year has no horizon: its budget limits a year's cost, with capital as a yearly share.
+_STATIC_MEAN = {
+    "capex_mn": "capital of all that is built, whole",
+    "budget_mn": "what a year may cost, capital as its yearly share",
+    "npv_mn": "a year's cost with its sign turned",
 }
 _TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn": INPUT}
 
 _TERMS_MEAN = {
     "capture_capex_mn": "capture units, when they are decided",
     "pipe_capex_mn": "pipes, when they are decided",
-    "salvage_mn": "what is left of them when the horizon ends",
+    "site_capex_mn": "storage sites, when they are opened",
+    "well_capex_mn": "wells, when they are drilled",
+    "salvage_mn": "what is left of all capital when the horizon ends",
     "capture_fixed_om_mn": "upkeep and staff of the capture units",
     "pipe_fixed_om_mn": "upkeep of the pipes",
     "capture_variable_om_mn": "solvent, water, waste",
     "heat_mn": "steam from coal boilers",
     "capture_power_mn": "power of capture and compression",
-    "pipe_power_mn": "power of booster stations",
+    "pipe_power_mn": "power of booster stations, and of trucks",
+    "haul_mn": "trucks, without their power",
+    "site_fixed_om_mn": "upkeep and monitoring of storage sites",
+    "well_fixed_om_mn": "upkeep of wells",
+    "closure_mn": "plugging and aftercare, when the horizon ends",
+    "oil_revenue_mn": "what oil fields pay for CO2: an income",
+    "paid_mn": "what the policy pays for tonnes: an income",
     "shortfall_mn": "price of the tonnes that targets are missed by",
-    "storage_mn": "levelised cost of the sites; no part of the budget",
     "captured_kt": "taken out of the plants' gas",
     "fuel_co2_kt": "CO2 of the steam's fuel",
     "capture_power_co2_kt": "CO2 of the power for capture and compression",
-    "booster_power_co2_kt": "CO2 of the power for booster stations",
+    "booster_power_co2_kt": "CO2 of the power for booster stations, and for trucks",
+}
+_STORAGE_MEANS = {
+    False: "levelised cost of the sites; no part of the budget",
+    True: "what every tonne stored costs besides sites and wells",
 }
 
 
@@ -63,23 +86,30 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         "cut share counts only what leaves the plants' own stacks, not the power plants'.",
         "note",
     )
-    sheet.section("Key figures (last period unless they say otherwise)")
+    static = plan.problem.is_static
+    sheet.section("Key figures (of a year)" if static else "Key figures (last period unless they say otherwise)")
     _figures(sheet, list(_key_figures(sheet, plan)))
-    sheet.section("By period (tonnes are the period's yearly mean)")
-    sheet.table(columns_of(plan.by_year, classes={"year": INPUT, "baseline_ktpa": CALCULATION}), records(plan.by_year))
+    sheet.section("How close this is to the best")
+    sheet.paragraph(words.status(plan))
+    _figures(sheet, list(_bounds(sheet, plan)))
+    sheet.section("The year" if static else "By period (tonnes are the period's yearly mean)")
+    by_year = _by_year(plan)
+    sheet.table(columns_of(by_year, classes={"year": INPUT, "baseline_ktpa": CALCULATION}), records(by_year))
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     of_plants = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
-    sheet.section(f"By province and sector (period from {plan.problem.years[-1]})")
+    sheet.section(f"By province and sector ({words.last_period(plan)})")
     sheet.table(columns_of(last, classes=of_plants), records(last))
-    sheet.section(f"By zone (period from {plan.problem.years[-1]})")
+    sheet.section(f"By zone ({words.last_period(plan)})")
     sheet.table(columns_of(plan.zones, classes=of_plants), records(plan.zones))
     sheet.paragraph(
         "No calibration is applied in this version, so that both cut shares of a zone are the same.", "note"
     )
-    sheet.section("Costs (discounted to the first year, over the horizon)")
-    _terms(sheet, plan.costs, "Sum of discounted costs")
-    sheet.section("What the objective is made of (over the horizon)")
-    _terms(sheet, plan.terms, "Objective")
+    meaning = {**_TERMS_MEAN, "storage_mn": _STORAGE_MEANS[plan.problem.network is not None]}
+    over = "of a year, capital as its yearly share" if static else "discounted to the first year, over the horizon"
+    sheet.section(f"Costs ({over})")
+    _terms(sheet, plan.costs, "Sum of costs" if static else "Sum of discounted costs", meaning)
+    sheet.section(f"What the objective is made of ({'of a year' if static else 'over the horizon'})")
+    _terms(sheet, plan.terms, "Objective", meaning)
     if len(plan.targets):
         sheet.section("Targets")
         sheet.paragraph(words.targets(plan))
@@ -93,17 +123,57 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
 
 
 def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    meaning = {**TOTALS_MEAN, **(_STATIC_MEAN if plan.problem.is_static else {})}
     for name, value in plan.totals.items():
+        if name == "storage_capex_mn" and plan.problem.network is None:
+            continue
         kind = _TOTALS_CLASS.get(name, SOLVER)
-        yield _figure(sheet, label(name), Cell(value, name, kind), TOTALS_MEAN.get(name, ""))
+        yield _figure(sheet, label(name), Cell(value, name, kind), meaning.get(name, ""))
+
+
+def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    """Both gaps as figures; only a plan that was sought within corridors has two."""
+    objective = plan.objective
+    gap, wide = (_if_known(share, "gap_share") for share in (objective.gap_share, objective.all_links_gap_share))
+    if plan.corridors is None:
+        yield _figure(sheet, "Gap", gap, "how much better than this plan the best one may be")
+        return
+    n_corridors, n_links = pipe_links(plan)
+    yield _figure(
+        sheet, "Gap within the corridors", gap, f"how much better a plan within its {corridors(n_corridors)} may be"
+    )
+    yield _figure(
+        sheet, "Gap over all links", wide, f"how much better a plan over all {n_links} candidate links may at most be"
+    )
+
+
+def _if_known(share: float, name: str) -> Cell:
+    return Cell(share if math.isfinite(share) else None, name)
+
+
+def _by_year(plan: Plan) -> pd.DataFrame:
+    """plan.by_year, with spending apart for capture, pipes and storage where pipelines are shared."""
+    by_year = plan.by_year
+    if plan.problem.network is None or plan.problem.is_static:
+        return by_year
+    spent = plan.cashflow.set_index("year").reindex(by_year["year"])
+    parts = {
+        "capture_spending_mn": spent["capture_capex_mn"],
+        "pipe_spending_mn": spent["pipe_capex_mn"],
+        "storage_spending_mn": spent["site_capex_mn"] + spent["well_capex_mn"],
+    }
+    at = by_year.columns.get_loc("spending_mn") + 1
+    apart = pd.DataFrame({name: amount.to_numpy() for name, amount in parts.items()}, index=by_year.index)
+    return pd.concat([by_year.iloc[:, :at], apart, by_year.iloc[:, at:]], axis=1)
 
 
 def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     bought = plan.next_money
     if bought is not None:
         how = "solved again with the plan's retrofits kept" if plan.problem.is_whole else "solved again"
+        over = "in a year" if plan.problem.is_static else "over the horizon"
         yield _figure(sheet, "Budget added", Cell(bought.more_mn, "more_mn"), "how much more was offered")
-        yield _figure(sheet, "Avoided more", Cell(bought.abatement_kt, "abatement_kt"), f"over the horizon; {how}")
+        yield _figure(sheet, "Avoided more", Cell(bought.abatement_kt, "abatement_kt"), f"{over}; {how}")
         yield _figure(
             sheet, "Avoided more by money added", Cell(bought.kt_per_mn, "abatement_kt_per_mn"), f"their ratio; {how}"
         )
@@ -149,8 +219,8 @@ def _figures(sheet: Sheet, rows: list[Row]) -> None:
     )
 
 
-def _terms(sheet: Sheet, terms: Mapping[str, float], total: str) -> None:
-    rows = [_figure(sheet, label(name), Cell(value, name), _TERMS_MEAN.get(name, "")) for name, value in terms.items()]
+def _terms(sheet: Sheet, terms: Mapping[str, float], total: str, meaning: Mapping[str, str]) -> None:
+    rows = [_figure(sheet, label(name), Cell(value, name), meaning.get(name, "")) for name, value in terms.items()]
     name = next(iter(terms), "")
     _figures(sheet, [*rows, _total(sheet, total, sum(terms.values()), name)])
 

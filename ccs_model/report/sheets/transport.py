@@ -1,4 +1,4 @@
-"""Transport: every pipe with its size, flow and cost, then what each carries by period."""
+"""Transport: every pipe with its size, flow and cost, then what each carries by period; or the shared network."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.report import words
 from ccs_model.report.pipes import flows_by_year, pipes_table
 from ccs_model.report.sheet import Page, Sheet
+from ccs_model.report.sheets.network import write_network
 from ccs_model.report.style import CALCULATION, OBSERVED, SOLVER
 from ccs_model.report.table import Column
 
@@ -32,7 +33,10 @@ _COLUMNS = (
 
 
 def write_transport(sheet: Sheet, plan: Plan) -> None:
-    """One row a pipe with totals, then the flows with the periods across."""
+    """One row a pipe with totals, then the flows with the periods across; a shared network has its own way."""
+    if plan.problem.network is not None:
+        write_network(sheet, plan)
+        return
     pipes = pipes_table(plan)
     empty = f"Nothing is built, because {words.why_nothing_is_built(plan)}." if pipes.empty else ""
     sheet.title("Transport")
@@ -69,4 +73,6 @@ def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
     )
 
 
-TRANSPORT = Page("Transport", "Every pipe: length, size, flow, capex, yearly cost; flows by period.", write_transport)
+TRANSPORT = Page(
+    "Transport", "Every pipe: length, size, flow, capex; flows by period; who pays for what is shared.", write_transport
+)

@@ -1,0 +1,134 @@
+"""`ccs-model import TOOL FOLDER`: another tool's case becomes a scenario and tables of this one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccs_model.cli.new_files import made_whole
+from ccs_model.errors import DONE, Fault, InputError
+
+
+class _Finite(click.FloatRange):
+    """A number in a range; `nan` compares with nothing and would slip through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+@click.group(
+    name="import",
+    epilog="""\b
+Example:
+  ccs-model import simccs Scenarios/priceScenario -o price --mode price
+""",
+)
+def import_() -> None:
+    """Turn another tool's files into a scenario and tables."""
+
+
+@import_.command(
+    epilog="""\b
+Examples:
+  ccs-model import simccs Scenarios/priceScenario -o price --mode price
+  ccs-model import simccs Scenarios/capScenario -o cap --mode target --target-mt 50
+  ccs-model optimize cap/scenario.yaml
+
+Exit codes: 0 done, 2 usage, 3 the folder is no sound case, 8 a file is there already or cannot be written.
+"""
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-o", "out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--mode",
+    type=click.Choice(["price", "target"]),
+    required=True,
+    help="price: what pays for itself; target: the least cost of --target-mt.",
+)
+@click.option("--target-mt", type=_Finite(min=0, min_open=True), help="Mt that must be captured a year.")
+@click.option(
+    "--crf",
+    type=_Finite(min=0, min_open=True, max=1),
+    default=0.1,
+    show_default=True,
+    help="Capital recovery factor: the yearly share of capital.",
+)
+@click.option(
+    "--years",
+    type=_Finite(min=0, min_open=True, max=200),
+    default=30,
+    show_default=True,
+    help="Years over which a sink is filled.",
+)
+@click.option(
+    "--pipe-utilisation",
+    type=_Finite(min=0, min_open=True, max=1),
+    default=1.0,
+    show_default=True,
+    help="Share of the year for which pipes are full.",
+)
+@click.option("--rounded", is_flag=True, help="Round coefficients to five decimals, as SimCCS does in its own program.")
+@click.option("--force", is_flag=True, help="Write again what an earlier import wrote into DIR.")
+def simccs(
+    folder: Path,
+    out: Path,
+    mode: str,
+    target_mt: float | None,
+    crf: float,
+    years: float,
+    pipe_utilisation: float,
+    rounded: bool,
+    force: bool,
+) -> int:
+    """Turn a folder of SimCCS 2 into DIR/scenario.yaml and DIR/data, whose optimum is SimCCS's."""
+    if (mode == "target") != (target_mt is not None):
+        what = "--mode target needs --target-mt" if mode == "target" else "--target-mt goes with --mode target"
+        raise click.UsageError(what)
+    from ccs_model.inputs.importers import (
+        SimccsCase,
+        read_simccs,
+        simccs_place,
+        simccs_scenario,
+        simccs_tables,
+        target_faults,
+    )
+    from ccs_model.problem import pose
+    from ccs_model.problem.names import read_checked
+
+    case = SimccsCase(target_mt, crf, years, pipe_utilisation, rounded)
+    read = read_simccs(folder)
+    if faults := target_faults(read, case, "--target-mt"):
+        raise InputError(faults)
+    tables = simccs_tables(read, case)
+    name = "".join(sign for sign in f"SimCCS {folder.resolve().name}" if sign.isprintable()).strip()[:100]
+    files = {"scenario.yaml": simccs_scenario(name, case).encode()}
+    for table, frame in tables.items():
+        files[f"data/{table}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
+    with made_whole(out, files, force=force) as made:
+        # What is written can be run: numbers that our tables do not take are told here, where SimCCS has them.
+        try:
+            pose(*read_checked(made / "scenario.yaml"))
+        except InputError as error:
+            raise InputError(
+                Fault(simccs_place(read, fault.where), fault.what, fault.hint) for fault in error.faults
+            ) from error
+    if target_mt is None and not (tables["storage/sites"]["eor_revenue_per_t"] > 0).any():
+        click.echo("no sink pays for CO2 (a negative injection cost): the best plan builds nothing", err=True)
+    n_junctions = len(tables["transport/hubs"])
+    click.echo(
+        f"{out}: scenario.yaml and data/ with {len(read.sources)} sources, {len(read.sinks)} sinks, "
+        f"{n_junctions} junctions, {len(read.edges)} edges, {len(read.trends)} pipe trends\n"
+        f"Next: ccs-model optimize {_quoted(out / 'scenario.yaml')}"
+    )
+    return DONE
+
+
+def _quoted(path: Path) -> str:
+    text = str(path)
+    return f'"{text}"' if " " in text else text

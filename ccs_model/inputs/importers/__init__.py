@@ -1,0 +1,15 @@
+"""Readers of other tools' files: each turns a foreign folder into tables in this package's units."""
+
+from ccs_model.inputs.importers.simccs import SimccsFolder, read_simccs
+from ccs_model.inputs.importers.simccs_scenario import simccs_scenario, target_faults
+from ccs_model.inputs.importers.simccs_tables import SimccsCase, simccs_place, simccs_tables
+
+__all__ = [
+    "SimccsCase",
+    "SimccsFolder",
+    "read_simccs",
+    "simccs_place",
+    "simccs_scenario",
+    "simccs_tables",
+    "target_faults",
+]

@@ -1,0 +1,181 @@
+"""A file of cost multipliers by place: an ESRI ASCII grid (.asc) or a .csv with lat_deg, lon_deg, cost_multiplier.
+
+It takes the place of table transport/terrain. The layout of the grid: https://desktop.arcgis.com, "Esri ASCII raster
+format"; coordinates are degrees of longitude and latitude (WGS84), cells without data count as 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model.errors import Fault
+from ccs_model.inputs.cells import shown
+from ccs_model.inputs.csv_grid import csv_grid
+from ccs_model.inputs.dictionary import Column
+from ccs_model.inputs.inventories import with_own_reference
+from ccs_model.inputs.kinds import kind_of
+from ccs_model.inputs.source import Source
+from ccs_model.inputs.table import Table, table_of
+
+TERRAIN_TABLE = "transport/terrain"
+MOST_CELLS = 20_000_000
+_MOST_FAULTS = 20  # of cells of one grid
+_NO_DATA = -9999.0
+_WHOLE, _NUMBERS = ("ncols", "nrows"), ("cellsize", "nodata_value")
+_EDGES = {"xllcorner": "x", "xllcenter": "x", "yllcorner": "y", "yllcenter": "y"}
+_MARGIN_DEG = 1e-6
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Raster:
+    """Square cells of cost multipliers, the first row the northernmost; `west_deg`, `north_deg` are cell centres."""
+
+    west_deg: float
+    north_deg: float
+    cell_deg: float
+    values: npt.NDArray[np.float32]
+
+    def at(self, lat_deg: Floats, lon_deg: Floats) -> Floats:
+        """The multiplier of the nearest cell that is no further than a cell's diagonal, else 1."""
+        n_rows, n_columns = self.values.shape
+        row, column = (self.north_deg - lat_deg) / self.cell_deg, (lon_deg - self.west_deg) / self.cell_deg
+        i = np.clip(np.rint(row), 0, n_rows - 1).astype(np.int64)
+        j = np.clip(np.rint(column), 0, n_columns - 1).astype(np.int64)
+        near = np.hypot(row - i, column - j) <= math.sqrt(2.0)
+        return np.where(near, self.values[i, j].astype(float), 1.0)
+
+
+@dataclass(frozen=True)
+class TerrainFile:
+    """What the file holds: points as rows of transport/terrain, or a grid."""
+
+    name: str
+    raw: bytes
+    table: Table | None = None
+    raster: Raster | None = None
+    faults: tuple[Fault, ...] = field(default=())
+
+    @property
+    def sha256(self) -> str:
+        """Of the file as it was read."""
+        return hashlib.sha256(self.raw).hexdigest()
+
+
+def read_terrain(raw: bytes, name: str, columns: Sequence[Column]) -> TerrainFile:
+    """`columns` are those of transport/terrain; reference and quality may be left out. Faults name file and line."""
+    if name.lower().endswith(".asc"):
+        multiplier = next(column for column in columns if column.name == "cost_multiplier")
+        raster, faults = _grid(raw, name, multiplier)
+        return TerrainFile(name, raw, raster=raster, faults=tuple(faults))
+    asked = [
+        replace(column, required=False) if column.name in ("reference", "quality") else column for column in columns
+    ]
+    table = table_of(csv_grid(raw, Source(name, is_own=True), asked), TERRAIN_TABLE, asked)
+    faults = list(table.faults)
+    if not faults and table.frame.empty:
+        faults = [Fault(name, "holds no place", "a row each: lat_deg, lon_deg, cost_multiplier")]
+    return TerrainFile(name, raw, table=with_own_reference(table), faults=tuple(faults))
+
+
+def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, list[Fault]]:
+    if kind := kind_of(raw):
+        return None, [Fault(name, f"this is {kind}, expected an ESRI ASCII grid")]
+    lines = raw.decode("utf-8-sig", errors="replace").splitlines()
+    header: dict[str, float] = {}
+    at_line: dict[str, int] = {}
+    faults: list[Fault] = []
+    first = 0
+    for number, line in enumerate(lines, start=1):
+        words = line.split()
+        if words and not words[0][0].isalpha():
+            break
+        first = number
+        if words:
+            _header_line(words, f"{name}:{number}", header, faults)
+            at_line.setdefault(words[0].lower(), number)
+    axes = {_EDGES[key] for key in header if key in _EDGES}
+    missing = [key for key in (*_WHOLE, "cellsize") if key not in header]
+    missing += [f"{axis}llcorner" for axis in "xy" if axis not in axes]
+    if missing and not faults:
+        hint = "an ESRI ASCII grid starts with ncols, nrows, xllcorner, yllcorner, cellsize, NODATA_value"
+        faults.append(Fault(f"{name}:1", f"the header lacks {', '.join(missing)}", hint))
+    if faults:
+        return None, faults
+    n_rows, n_columns, cell = int(header["nrows"]), int(header["ncols"]), header["cellsize"]
+    if n_rows * n_columns > MOST_CELLS:
+        what = f"{n_columns:,} × {n_rows:,} cells, expected at most {MOST_CELLS:,}"
+        return None, [Fault(f"{name}:{at_line['ncols']}", what, "coarser cells will do: pipes are many km long")]
+    west = header["xllcenter"] if "xllcenter" in header else header["xllcorner"] + cell / 2
+    south = header["yllcenter"] if "yllcenter" in header else header["yllcorner"] + cell / 2
+    north, east = south + (n_rows - 1) * cell, west + (n_columns - 1) * cell
+    if max(-west, east) > 180 + _MARGIN_DEG or max(-south, north) > 90 + _MARGIN_DEG:
+        what = f"reaches from {west:g} to {east:g} and from {south:g} to {north:g}: no degrees"
+        hint = "give the grid in longitude and latitude (EPSG:4326)"
+        return None, [Fault(f"{name}:{next(at_line[key] for key in at_line if key in _EDGES)}", what, hint)]
+    rows = [(number, line) for number, line in enumerate(lines[first:], start=first + 1) if line.strip()]
+    if len(rows) != n_rows:
+        where = f"{name}:{rows[n_rows][0] if len(rows) > n_rows else len(lines) or 1}"
+        return None, [Fault(where, f"{len(rows):,} rows of cells, expected {n_rows:,} as nrows says")]
+    values = np.ones((n_rows, n_columns), dtype=np.float32)
+    no_data = header.get("nodata_value", _NO_DATA)
+    for k, (number, line) in enumerate(rows):
+        row, wrong = _cells(line, n_columns, no_data, multiplier)
+        if wrong:
+            faults.append(Fault(f"{name}:{number}", wrong, multiplier.meaning))
+            if len(faults) == _MOST_FAULTS:
+                faults.append(Fault(f"{name}:{number}", "further lines were not looked at"))
+                break
+        else:
+            values[k] = row
+    return (None, faults) if faults else (Raster(west, north, cell, values), [])
+
+
+def _header_line(words: list[str], where: str, header: dict[str, float], faults: list[Fault]) -> None:
+    key = words[0].lower()
+    if key not in (*_WHOLE, *_NUMBERS, *_EDGES):
+        faults.append(Fault(where, f"'{shown(words[0])}' is no line of the header of an ESRI ASCII grid"))
+        return
+    value = _number(words[1]) if len(words) == 2 else math.nan
+    if key == "nodata_value" and len(words) == 2 and words[1].lower() == "nan":
+        header[key] = value
+    elif not math.isfinite(value) or (key in _WHOLE and (value < 1 or value != int(value))):
+        faults.append(Fault(where, f"expected {words[0]} and {'a whole' if key in _WHOLE else 'one'} number"))
+    elif key == "cellsize" and value <= 0:
+        faults.append(Fault(where, f"{value:g} is no size of a cell"))
+    else:
+        header[key] = value
+
+
+def _cells(line: str, n_columns: int, no_data: float, multiplier: Column) -> tuple[Floats, str]:
+    """The multipliers of one line, or what is wrong with it."""
+    words = line.split()
+    if len(words) != n_columns:
+        return np.ones(0), f"{len(words):,} cells, expected {n_columns:,} as ncols says"
+    try:
+        row = np.array(words, dtype=float)
+    except ValueError:
+        row = np.array([_number(word) for word in words])
+        if bad := [word for word, value in zip(words, row, strict=True) if math.isnan(value) and word.lower() != "nan"]:
+            return np.ones(0), f"'{shown(bad[0])}' is not a number"
+    empty = np.isnan(row) if math.isnan(no_data) else row == no_data
+    low, high = multiplier.low or 0.0, multiplier.high or math.inf
+    wrong = np.flatnonzero(~empty & ~((row >= low) & (row <= high)))
+    if len(wrong):
+        cell = f"cell {wrong[0] + 1}: {shown(words[wrong[0]])}"
+        return np.ones(0), f"{cell} is outside the range {low:g} to {high:g}"
+    return np.where(empty, 1.0, row), ""
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan

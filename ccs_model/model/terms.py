@@ -1,0 +1,168 @@
+"""The terms that aims are made of. One function adds a term, to the objective and to the breakdown alike.
+
+    abatement_kt[term]      tonnes over the horizon, undiscounted: captured less the CO₂ of steam and power
+    cost_mn[term]           discounted money over the horizon, salvage and revenue negative
+
+`breakdown` evaluates the same coefficients at a plan, so it can never disagree with the objective.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model.problem import Problem
+from ccs_model.problem.periods import period_sums
+from ccs_model.problem.problem import Target
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Term:
+    """Coefficients of one term: arrays [id, year] by variable along `problem.axes`, and on shortfall_kt by target."""
+
+    on: Mapping[str, Floats] = field(default_factory=dict)
+    on_shortfall: Mapping[str, float] = field(default_factory=dict)
+
+
+def summed(terms: Mapping[str, Term]) -> dict[str, Floats]:
+    """The terms' coefficients together, by variable."""
+    total: dict[str, Floats] = {}
+    for term in terms.values():
+        for name, amount in term.on.items():
+            total[name] = total[name] + amount if name in total else amount
+    return total
+
+
+def capex_mn(problem: Problem) -> dict[str, Floats]:
+    """Overnight capital of 1 of each variable that is built, [id]."""
+    capex = {"build": problem.routes["capex_mn"].to_numpy(float)}
+    if problem.network is not None:
+        laid = problem.network.lines[problem.network.laid]
+        capex["pipe"], capex["added_ktpa"] = (laid[name].to_numpy(float) for name in ("fixed_mn", "slope_mn_per_ktpa"))
+        capex["opened"], capex["wells"] = (
+            problem.sites[name].to_numpy(float) for name in ("site_capex_mn", "well_capex_mn")
+        )
+    return capex
+
+
+def abatement_terms(problem: Problem) -> Mapping[str, Term]:
+    """kt over the horizon: years of the period × tonnes a year."""
+    years = problem.periods["n_years"].to_numpy(float)
+    terms = {
+        "captured_kt": Term({"captured_ktpa": np.broadcast_to(years, problem.fuel_co2_t_per_t.shape)}),
+        "fuel_co2_kt": Term({"captured_ktpa": -problem.fuel_co2_t_per_t * years}),
+        "capture_power_co2_kt": Term({"captured_ktpa": -problem.capture_power_t_per_t * years}),
+    }
+    if problem.line_power_co2_t_per_t is not None:
+        terms["booster_power_co2_kt"] = Term({"carried_ktpa": -problem.line_power_co2_t_per_t * years})
+    else:
+        terms["booster_power_co2_kt"] = Term({"captured_ktpa": -problem.booster_power_t_per_t * years})
+    return terms
+
+
+def cost_terms(problem: Problem) -> Mapping[str, Term]:
+    """Discounted million over the horizon; million a year in a static year."""
+    routes, periods = problem.routes, problem.periods
+    running_weight = problem.running_share @ periods["flow_weight"].to_numpy()
+
+    def column(name: str) -> Floats:
+        return routes[name].to_numpy(float)[:, None]
+
+    capital = problem.capital_weight(routes["life_yr"])
+    pipe_capital = problem.capital_weight(routes["pipe_life_yr"])
+    terms = {
+        "capture_capex_mn": Term({"build": column("capture_capex_mn") * capital}),
+        "pipe_capex_mn": Term({"build": column("pipe_capex_mn") * pipe_capital}),
+        "salvage_mn": Term({"build": -column("capex_mn") * problem.salvage_share}),
+        "capture_fixed_om_mn": Term({"build": column("fixed_om_mn_pa") * running_weight}),
+        "pipe_fixed_om_mn": Term({"build": column("pipe_om_mn_pa") * running_weight}),
+    }
+    for name in problem.cost_per_t:
+        terms[f"{name}_mn"] = Term({"captured_ktpa": problem.cost_mn_per_ktpa(name)})
+    if problem.network is not None:
+        for name, term in _network_terms(problem).items():
+            terms[name] = Term({**terms[name].on, **term.on}) if name in terms else term
+    if paid := _paid(problem):
+        terms["paid_mn"] = Term(paid)
+    if problem.shortfall_per_t is not None and problem.targets:
+        price = {target.key: problem.shortfall_per_t / 1000.0 * _weight(problem, target) for target in problem.targets}
+        terms["shortfall_mn"] = Term(on_shortfall=MappingProxyType(price))
+    return terms
+
+
+def _network_terms(problem: Problem) -> dict[str, Term]:
+    """Costs of what is shared: pipes, their running and power, sites, wells, storing, and what oil fields pay."""
+    network, stores, periods = problem.network, problem.stores, problem.periods
+    assert network is not None and stores is not None and problem.line_power_per_t is not None
+    lines, sites = network.lines, problem.sites
+    laid = lines[network.laid]
+    flow_weight = periods["flow_weight"].to_numpy(float)
+    # What is built at a start runs from then on.
+    from_start = np.cumsum(flow_weight[::-1])[::-1]
+    end = float((1.0 + problem.discount_share) ** -(problem.horizon_end - problem.first_year))
+    closing = 0.0 if problem.is_static else end
+
+    def column(table: pd.DataFrame, name: str) -> Floats:
+        amounts: Floats = table[name].to_numpy(float)[:, None]
+        return amounts
+
+    pipe_capital, site_capital = problem.capital_weight(laid["life_yr"]), problem.capital_weight(sites["life_yr"])
+    pipe_left, site_left = problem.salvage_of(laid["life_yr"]), problem.salvage_of(sites["life_yr"])
+    capex = {name: each[:, None] for name, each in capex_mn(problem).items() if name != "build"}
+    power = period_sums(problem.line_power_per_t * problem.discount, periods) / 1000.0
+    return {
+        "pipe_capex_mn": Term({name: capex[name] * pipe_capital for name in ("pipe", "added_ktpa")}),
+        "site_capex_mn": Term({"opened": capex["opened"] * site_capital}),
+        "well_capex_mn": Term({"wells": capex["wells"] * site_capital}),
+        "salvage_mn": Term(
+            {name: -capex[name] * pipe_left for name in ("pipe", "added_ktpa")}
+            | {name: -capex[name] * site_left for name in ("opened", "wells")}
+        ),
+        "pipe_fixed_om_mn": Term({"carried_ktpa": column(lines, "om_mn_per_ktpa") * flow_weight}),
+        "pipe_power_mn": Term({"carried_ktpa": power}),
+        "haul_mn": Term({"carried_ktpa": column(lines, "haul_per_t") / 1000.0 * flow_weight}),
+        "site_fixed_om_mn": Term({"opened": column(sites, "site_om_mn_pa") * from_start}),
+        "well_fixed_om_mn": Term({"wells": column(sites, "well_om_mn_pa") * from_start}),
+        "storage_mn": Term({"injected_ktpa": column(stores, "variable_per_t") / 1000.0 * flow_weight}),
+        "closure_mn": Term({"opened": np.broadcast_to(column(sites, "closure_mn") * closing, site_capital.shape)}),
+        "oil_revenue_mn": Term({"paid_for_oil_ktpa": -column(sites, "eor_revenue_per_t") / 1000.0 * flow_weight}),
+    }
+
+
+def _paid(problem: Problem) -> dict[str, Floats]:
+    """What a policy pays for tonnes, as negative cost."""
+    policy = problem.scenario.policy
+    if not policy.paid_per_captured_t and not policy.paid_per_avoided_t:
+        return {}
+    weight = problem.periods["flow_weight"].to_numpy(float) / 1000.0
+    per_captured = policy.paid_per_captured_t + policy.paid_per_avoided_t * problem.avoided_t_per_t
+    paid = {"captured_ktpa": -per_captured * weight}
+    if problem.line_power_co2_t_per_t is not None and policy.paid_per_avoided_t:
+        paid["carried_ktpa"] = policy.paid_per_avoided_t * problem.line_power_co2_t_per_t * weight
+    return paid
+
+
+def _weight(problem: Problem, target: Target) -> float:
+    """A shortfall in a year is paid over the years of its period; one over the horizon once, undiscounted."""
+    if target.year is None:
+        return 1.0
+    return float(problem.periods["flow_weight"].iloc[problem.years.index(target.year)])
+
+
+def breakdown(
+    terms: Mapping[str, Term], values: Mapping[str, Floats], shortfall_kt: Mapping[str, float]
+) -> dict[str, float]:
+    """Each term at a plan; `values` are [id, year] arrays by variable, with captured_ktpa among them."""
+    found = {}
+    for name, term in terms.items():
+        value = sum(float((amount * values[variable]).sum()) for variable, amount in term.on.items())
+        value += sum(price * shortfall_kt.get(key, 0.0) for key, price in term.on_shortfall.items())
+        found[name] = value
+    return found

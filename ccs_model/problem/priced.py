@@ -1,0 +1,97 @@
+"""Energy and its CO₂ of every route, priced year by year."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model.economics.energy_prices import path, power_build_up, steam_build_up
+from ccs_model.economics.price_level import PriceLevel
+from ccs_model.engineering.capture import fuel_co2_t_per_t, power_co2_t_per_t
+from ccs_model.errors import Fault, InputError
+from ccs_model.inputs import Inputs
+from ccs_model.problem.network import Network
+from ccs_model.problem.periods import calendar, period_sums
+from ccs_model.scenario import Scenario
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+HEAT_SOURCE = "coal_boiler"
+
+
+class Priced:
+    """Energy CO₂ [route, year] and costs per t [route, calendar year] of every route, from yearly price paths."""
+
+    def __init__(
+        self, scenario: Scenario, inputs: Inputs, level: PriceLevel, routes: pd.DataFrame, periods: pd.DataFrame
+    ) -> None:
+        years = calendar(periods)
+        n_years = periods["n_years"].to_numpy()
+        self.power = power_build_up(inputs["prices/power"], level)
+        self.steam = steam_build_up(inputs["prices/fuels"], inputs["technologies/heat_sources"], level)
+        steam = self.steam[self.steam["heat_source"] == HEAT_SOURCE]
+        power_per_kwh = path(self.power, "grid", "power_per_kwh", routes["grid"], years)
+        steam_per_gj = path(steam, "province", "steam_per_gj", routes["province"], years)
+        grid_kg = path(inputs["prices/grid_factors"], "province", "grid_kg_per_kwh", routes["province"], years)
+        draws = (routes[["power_kwh_per_t", "booster_kwh_per_t"]].sum(axis=1) > 0).to_numpy()
+        burns = (routes["heat_gj_per_t"] > 0).to_numpy()
+        _refuse_unpriced(routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns)
+        # What is not drawn costs nothing, whether or not it has a price.
+        power_per_kwh = np.where(draws[:, None], power_per_kwh, 0.0)
+        grid_kg = np.where(draws[:, None], grid_kg, 0.0)
+        steam_per_gj = np.where(burns[:, None], steam_per_gj, 0.0)
+        source = steam.iloc[0]
+        heat, capture_kwh, booster_kwh = (
+            routes[name].to_numpy(float)[:, None] for name in ("heat_gj_per_t", "power_kwh_per_t", "booster_kwh_per_t")
+        )
+        mean_kg = period_sums(grid_kg, periods) / n_years
+        fuel = fuel_co2_t_per_t(heat, source["efficiency_share"], source["fuel_t_per_gj"])
+        given = routes["given_co2_t_per_t"].to_numpy(float)[:, None]
+        self.fuel_co2_t_per_t = np.broadcast_to(fuel + given, mean_kg.shape)
+        self.capture_power_t_per_t = power_co2_t_per_t(capture_kwh, mean_kg)
+        self.booster_power_t_per_t = power_co2_t_per_t(booster_kwh, mean_kg)
+
+        def flat(name: str) -> np.ndarray:
+            """A yearly price that does not change."""
+            return np.broadcast_to(routes[name].to_numpy(float)[:, None], power_per_kwh.shape)
+
+        self.cost_per_t = {
+            "capture_variable_om": flat("variable_om_per_t"),
+            "heat": heat * steam_per_gj,
+            "capture_power": capture_kwh * power_per_kwh,
+            "pipe_power": booster_kwh * power_per_kwh,
+            "storage": flat("storage_cost_per_t"),
+        }
+
+
+def line_power(network: Network, inputs: Inputs, power: pd.DataFrame, periods: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Money [line, calendar year] and CO₂ [line, year] of the power that pumps and trucks draw, per t carried.
+
+    A line draws on the grid of its link's first end; a link without a grid draws nothing that costs.
+    """
+    years = calendar(periods)
+    links = network.links.set_index("link").loc[network.lines["link"]]
+    kwh = network.lines["kwh_per_t"].to_numpy(float)[:, None]
+    price = path(power, "grid", "power_per_kwh", links["grid"], years)
+    grid_kg = path(inputs["prices/grid_factors"], "province", "grid_kg_per_kwh", links["province"], years)
+    mean_kg = period_sums(np.nan_to_num(grid_kg), periods) / periods["n_years"].to_numpy()
+    return kwh * np.nan_to_num(price), power_co2_t_per_t(kwh, mean_kg)
+
+
+def _refuse_unpriced(
+    routes: pd.DataFrame, power: Floats, steam: Floats, grid: Floats, draws: Mask, burns: Mask
+) -> None:
+    """A plant without a price or a grid factor is a fault, never free."""
+    faults = set()
+    for table, key, values, needs in (
+        ("prices/power.csv", "grid", power, draws),
+        ("prices/fuels.csv", "province", steam, burns),
+        ("prices/grid_factors.csv", "province", grid, draws),
+    ):
+        for name in routes.loc[np.isnan(values).any(axis=1) & needs, key].unique():
+            hint = f"add rows to {table} in the folder that the scenario's `data:` names, see docs/own-tables.md"
+            faults.add(Fault(table, f"no row for {key} '{name}', which has plants", hint))
+    if faults:
+        raise InputError(sorted(faults))

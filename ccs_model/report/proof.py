@@ -1,0 +1,71 @@
+"""How good a plan is proven to be, in words: within its corridors, and over all candidate links."""
+
+from __future__ import annotations
+
+import math
+
+from ccs_model.plan.plan import Plan
+from ccs_model.report.links import pipe_links
+
+
+def closeness(plan: Plan) -> str:
+    """The gap, never without the wider bound: `within 0.86 % of the best plan within its 38 corridors; …`."""
+    objective = plan.objective
+    if plan.corridors is None:
+        return f"within {percent(objective.gap_share)} of the best plan"
+    n_corridors, n_links = pipe_links(plan)
+    if n_corridors == n_links:
+        return f"within {percent(objective.gap_share)} of the best plan over all {n_links} candidate links"
+    return (
+        f"within {percent(objective.gap_share)} of the best plan within its {corridors(n_corridors)}; "
+        f"over all {n_links} candidate links {_no_better(plan)}"
+    )
+
+
+def proven(plan: Plan) -> str:
+    """Value and bounds as a sentence without its full stop."""
+    objective, least = plan.objective, plan.problem.aim == "least_cost"
+    value, bound = _amount(objective.value), _amount(objective.bound)
+    unit = objective.unit.replace("million", f"million {plan.problem.currency} {plan.problem.price_year}")
+    does, beaten, left = "avoids", "avoids more than", "left to gain"
+    if least:
+        beaten = "reaches the targets for less than" if plan.problem.targets else "costs less than"
+        does, left = "costs", "left to save"
+    n_corridors, n_links = pipe_links(plan) if plan.corridors is not None else (0, 0)
+    where = "" if n_corridors == n_links else f" within its {corridors(n_corridors)}"
+    said = (
+        f"This plan {does} {value} {unit}; it is proven that no plan{where} {beaten} {bound}, so at most "
+        f"{percent(objective.gap_share)} is {left}"
+    )
+    if not where:
+        return said
+    return (
+        f"{said} there. Corridors are the links among which the plan was sought. Over all {n_links} candidate links "
+        f"no plan {beaten} {_amount(objective.all_links_bound)}: {_no_better(plan)}"
+    )
+
+
+def corridors(number: int) -> str:
+    """`1 corridor`, `38 corridors`."""
+    return f"{number} corridor" + ("" if number == 1 else "s")
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """A share as a percentage; one that no bound was found for is said to be unknown."""
+    return f"{100 * share:.{digits}f} %" if math.isfinite(share) else "an unknown share"
+
+
+def _no_better(plan: Plan) -> str:
+    """What the wider bound leaves open."""
+    share, bound = plan.objective.all_links_gap_share, plan.objective.all_links_bound
+    if not math.isfinite(share):
+        # Against a value of 0 no bound is a share.
+        return (
+            f"the value is at most {bound:,.0f} {plan.objective.unit}" if math.isfinite(bound) else "nothing is proven"
+        )
+    better = "cheaper" if plan.problem.aim == "least_cost" else "better"
+    return f"no plan can be more than {percent(share)} {better}"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if math.isfinite(value) else "a bound that was not found"

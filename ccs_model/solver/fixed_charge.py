@@ -1,0 +1,198 @@
+"""Whole programs whose cost hangs on things laid once: pipes, sites. A good start first, then a program around it.
+
+A relaxation pays for a pipe only in proportion to what flows through it, so it knows nothing of a pipe's least cost.
+*Slope scaling* tells it: a column used at a part x of 1 is charged as if it were used whole, its coefficients in the
+rows of money divided by x, and the program is solved again, until it settles on few of them. These are then laid, what
+is left (retrofits, wells) is solved as a whole program, and that plan starts the search among the corridors found.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions
+from ccs_model.solver.matrix import Matrix
+from ccs_model.solver.residuals import residuals, snapped
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+_USED = 1e-6
+_STEEPEST = 1e5
+_START_GAP = 0.01
+# Yes-or-no decisions that may move while a first plan, and a better one, are looked for.
+N_FIRST = 300
+N_BETTER = 600
+
+
+@dataclass(frozen=True, eq=False)
+class FixedCharges:
+    """Columns that are laid whole or not at all, with what a good start must know of them.
+
+    family      columns of one corridor (all sizes and vintages of a link): in or out together
+    exclusive   at most one column of a group may be 1; of several that are used, the one of the highest rank is
+    rank        as above
+    money_rows  rows in which the columns' coefficients are money
+    """
+
+    columns: Ints
+    family: Ints
+    exclusive: Ints
+    rank: Floats
+    money_rows: Ints
+
+    def families_used(self, x: Floats) -> Ints:
+        """Corridors that a point makes use of."""
+        return np.unique(self.family[x[self.columns] > _USED])
+
+    def outside(self, families: Ints) -> Ints:
+        """Columns of all other corridors."""
+        return self.columns[~np.isin(self.family, families)]
+
+
+class SlopeScaling:
+    """A linear program that learns, run by run, what its fixed charges cost when they are used."""
+
+    def __init__(self, matrix: Matrix, charges: FixedCharges, options: SolverOptions) -> None:
+        self._charges = charges
+        self._highs = Highs(matrix, options)
+        self._highs.set_whole(False)
+        self._scale = np.ones(len(charges.columns))
+        rows = matrix.rows.tocsr()[charges.money_rows][:, charges.columns].tocoo()
+        found = zip(rows.row, rows.col, rows.data, strict=True)
+        self._entries = [(int(charges.money_rows[i]), int(j), float(v)) for i, j, v in found]
+        self._costs = matrix.costs[0].copy()
+
+    def run(self, x: Floats, n_rounds: int, deadline: float) -> list[Floats]:
+        """Points of the rounds, from the relaxation's `x` on; each round uses only corridors of the one before."""
+        charges, highs = self._charges, self._highs
+        points: list[Floats] = []
+        for _ in range(n_rounds):
+            used = x[charges.columns] > _USED
+            self._scale[used] = np.minimum(1.0 / x[charges.columns[used]], _STEEPEST)
+            for row, j, value in self._entries:
+                highs.set_coefficient(row, int(charges.columns[j]), value * self._scale[j])
+            costs = self._costs.copy()
+            costs[charges.columns] *= self._scale
+            highs.set_costs(costs)
+            idle = charges.outside(charges.families_used(x))
+            highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
+            highs.forget()
+            outcome = highs.run(deadline - time.monotonic(), "looking for corridors")
+            if outcome.x is None or outcome.status != "optimal":
+                break
+            before, x = x, outcome.x
+            points.append(x)
+            settled = np.array_equal(charges.families_used(before), charges.families_used(x))
+            if settled and np.abs(x[charges.columns] - before[charges.columns]).max(initial=0.0) < 1e-3:
+                break
+        return points
+
+
+def laid_out(
+    matrix: Matrix, charges: FixedCharges, x: Floats, options: SolverOptions, *, maximise: bool, deadline: float
+) -> Floats | None:
+    """A whole plan in which exactly the columns that `x` uses are laid, or None where there is none in time."""
+    columns = charges.columns
+    chosen = np.zeros(len(columns))
+    best: dict[int, int] = {}
+    for k in np.flatnonzero(x[columns] > _USED):
+        group = int(charges.exclusive[k])
+        if group not in best or charges.rank[k] > charges.rank[best[group]]:
+            best[group] = int(k)
+    chosen[list(best.values())] = 1.0
+    # All of it where the money suffices; else what is laid may also be left out.
+    for least in (chosen, np.zeros(len(columns))):
+        highs = Highs(matrix, options)
+        highs.set_bounds(columns, least, chosen)
+        found = _of_few(highs, charges, None, N_FIRST, maximise=maximise, deadline=deadline, doing="a first plan")
+        if found is not None:
+            return found
+    return None
+
+
+def plan_of_few(
+    matrix: Matrix,
+    charges: FixedCharges,
+    families: Ints,
+    start: Floats,
+    options: SolverOptions,
+    *,
+    maximise: bool,
+    deadline: float,
+    tell: Callable[[Progress], None] | None,
+) -> Floats:
+    """A better plan than `start`: all of the corridors may move, but of other decisions only the most promising few."""
+    highs = Highs(matrix, options, tell)
+    off = charges.outside(families)
+    highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+    found = _of_few(highs, charges, start, N_BETTER, maximise=maximise, deadline=deadline, doing="a better plan")
+    return start if found is None else found
+
+
+def _of_few(
+    highs: Highs,
+    charges: FixedCharges,
+    start: Floats | None,
+    n_few: int,
+    *,
+    maximise: bool,
+    deadline: float,
+    doing: str,
+) -> Floats | None:
+    """Solve with only the `n_few` yes-or-no decisions of the smallest loss in the relaxation, and those of `start`."""
+    matrix = highs.matrix
+    highs.set_whole(False)
+    relaxation = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
+    if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
+        return None
+    others = matrix.is_whole & (matrix.upper == 1.0) & (highs.lower == 0.0)
+    others[charges.columns] = False
+    free = np.flatnonzero(others)
+    sign = 1.0 if maximise else -1.0
+    loss = np.where(relaxation.x[free] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[free], 0.0))
+    kept = np.zeros(len(free), dtype=bool)
+    kept[np.argsort(loss, kind="stable")[:n_few]] = True
+    if start is not None:
+        kept |= start[free] > 0.5
+    idle = free[~kept]
+    highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
+    highs.set_whole(True)
+    # Ended by a gap and not by a clock, so that the same inputs give the same plan.
+    highs.set_option("mip_rel_gap", _START_GAP)
+    if start is not None:
+        highs.start_from(start)
+    outcome = highs.run(deadline - time.monotonic(), doing)
+    if outcome.x is None:
+        return None
+    found = snapped(matrix, outcome.x)
+    return found if residuals(matrix, found).hold else None
+
+
+def search_corridors(
+    matrix: Matrix,
+    charges: FixedCharges,
+    families: Ints,
+    options: SolverOptions,
+    *,
+    start: Floats | None,
+    deadline: float,
+    doing: str,
+    tell: Callable[[Progress], None] | None = None,
+) -> Outcome:
+    """The whole program with all corridors but `families` left out, from a plan in hand."""
+    highs = Highs(matrix, options, tell)
+    off = charges.outside(families)
+    highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+    if start is not None:
+        highs.start_from(start)
+    outcome = highs.run(deadline - time.monotonic(), doing)
+    if outcome.x is None and start is not None and outcome.status == "limit":
+        return Outcome("limit", float(matrix.costs[0] @ start), outcome.bound, start, None, None)
+    return outcome

@@ -1,0 +1,94 @@
+"""Hydraulics of CO₂ pipes, against hand arithmetic and published friction factors."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+
+from ccs_model.engineering.pipeline import (
+    DENSITY_KG_PER_M3,
+    GRADIENT_PA_PER_M,
+    booster_kwh_per_t_km,
+    capacity_ktpa,
+    diameter_mm,
+    friction_factor,
+    gradient_pa_per_m,
+    n_booster_stations,
+)
+
+KTPA_PER_TPH = 8.76
+
+
+@pytest.mark.parametrize("reynolds", [1.0, 100.0, 2_000.0])
+def test_laminar_flow_rubs_by_64_over_reynolds(reynolds: float) -> None:
+    assert friction_factor(reynolds, 1e-3) == 64 / reynolds
+
+
+def colebrook(reynolds: float, roughness: float) -> float:
+    """1 ÷ √f = −2 log10(ε ÷ 3.7 + 2.51 ÷ (Re √f)), by iteration: what Haaland's form stands for."""
+    root = 8.0
+    for _ in range(100):
+        root = -2 * math.log10(roughness / 3.7 + 2.51 * root / reynolds)
+    return root**-2
+
+
+@pytest.mark.parametrize(
+    ("reynolds", "roughness", "published"),
+    # Points of the Moody chart: smooth pipes at 1e5 and 1e6, a rough one, and the textbook example.
+    [(1e5, 0.0, 0.0180), (1e6, 0.0, 0.0116), (1e5, 1e-3, 0.0222), (1e6, 1e-2, 0.0380), (1e7, 1e-4, 0.0121)],
+)
+def test_turbulent_flow_rubs_as_the_moody_chart_says(reynolds: float, roughness: float, published: float) -> None:
+    assert colebrook(reynolds, roughness) == pytest.approx(published, rel=0.01)
+    assert friction_factor(reynolds, roughness) == pytest.approx(published, rel=0.02)
+
+
+def test_nothing_rubs_where_nothing_flows() -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        friction_factor(0.0, 1e-3)
+    assert diameter_mm(0.0) == 0.0
+
+
+def test_the_fall_of_pressure_by_hand() -> None:
+    # 3,153.6 kt/y are 100 kg/s: 1.6642 m/s in 300 mm, Re = 850 × 1.6642 × 0.3 ÷ 7.5e-5 = 5.66e6, ε ÷ D = 1.533e-4.
+    speed = 100 / 850 / (math.pi * 0.3**2 / 4)
+    factor = colebrook(850 * speed * 0.3 / 7.5e-5, 4.6e-5 / 0.3)
+    assert factor == pytest.approx(0.01325, rel=0.001)
+    by_hand = factor / 0.3 * 850 * speed**2 / 2
+    assert gradient_pa_per_m(3_153.6, 300) == pytest.approx(by_hand, rel=0.01)
+
+
+@pytest.mark.parametrize("flow", [20.0, 100.0, 1_000.0, 10_000.0, 60_000.0])
+@pytest.mark.parametrize("gradient", [5.0, GRADIENT_PA_PER_M, 60.0])
+def test_capacity_and_diameter_are_inverses(flow: float, gradient: float) -> None:
+    diameter = diameter_mm(flow, gradient)
+    assert capacity_ktpa(diameter, gradient) == pytest.approx(flow, rel=1e-6)
+    assert gradient_pa_per_m(flow, diameter) == pytest.approx(gradient, rel=1e-6)
+
+
+def test_wider_pipes_carry_more_and_more_than_in_proportion_to_their_area() -> None:
+    widths = [50.0, 100.0, 200.0, 400.0, 800.0]
+    carried = [capacity_ktpa(width) for width in widths]
+    for less, more in pairwise(carried):
+        # Flow grows like diameter to 2.5 … 2.8.
+        assert 2**2.4 < more / less < 2**2.9
+
+
+def test_the_largest_class_of_the_catalogue_needs_a_pipe_of_a_foot() -> None:
+    assert 300 < diameter_mm(500 * KTPA_PER_TPH) < 450
+    assert 60 < diameter_mm(10 * KTPA_PER_TPH) < 120
+
+
+def test_what_boosters_draw_by_hand() -> None:
+    # 20 Pa/m over a km are 20 kPa; over 850 kg/m³ and three quarters 31.37 J/kg, which is 0.00871 kWh/t.
+    assert booster_kwh_per_t_km() == pytest.approx(20_000 / 850 / 0.75 / 3_600, rel=1e-12)
+    assert booster_kwh_per_t_km() == pytest.approx(0.008715, rel=1e-3)
+    assert booster_kwh_per_t_km(40.0) == pytest.approx(2 * booster_kwh_per_t_km())
+    assert DENSITY_KG_PER_M3 == 850
+
+
+@pytest.mark.parametrize(("km", "stations"), [(0, 0), (100, 0), (150, 0), (151, 1), (300, 1), (301, 2), (450, 2)])
+def test_a_station_every_150_km(km: float, stations: int) -> None:
+    # 3 MPa at 20 Pa/m; none is needed at either end.
+    assert n_booster_stations(km) == stations

@@ -1,0 +1,169 @@
+"""What a planner may get wrong about a network: every fault at its line, all at once, with what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ccs_model.errors import InputError
+from ccs_model.problem import Problem, pose
+from ccs_model.problem.names import read_checked
+
+MINE = ",USD,2024,MINE,assumed\n"
+PLANTS = "plant,name,province,lat_deg,lon_deg,status,co2_ktpa,capture_capex_mn,fixed_om_mn_pa,capture_cost_per_t,"
+PLANTS += "currency,price_year,reference,quality\n"
+PLANTS += f"P1,One,Here,38.0,114.0,operating,500,100,5,20{MINE}"
+PLANTS += f"P2,Two,Here,38.2,114.3,operating,700,150,6,20{MINE}"
+PLANTS += f"P3,Three,Here,38.4,114.1,operating,300,80,4,20{MINE}"
+SITES = "site,name,basin,province,lat_deg,lon_deg,kind,capacity_low_kt,capacity_mid_kt,capacity_high_kt,"
+SITES += "well_injectivity_ktpa,n_wells_max,storage_cost_per_t,currency,price_year,reference,quality\n"
+SITES += f"S1,Near,Basin,Here,38.9,114.6,saline,1e5,1e5,1e5,300,10,5{MINE}"
+SITES += f"S2,Far,Basin,Here,30.0,104.0,saline,1e5,1e5,1e5,300,10,5{MINE}"
+REFERENCES = "reference,citation,where,licence,use\nMINE,Mine,,mine,tests\n"
+LINKS = "link,node_a,node_b,length_km,reference,quality\n"
+HUBS = "hub,lat_deg,lon_deg,reference,quality\nH1,38.3,114.4,MINE,assumed\n"
+COSTS = "link,pipe,fixed_mn,slope_mn_per_ktpa,currency,price_year,reference,quality\n"
+SCENARIO = """name: Mine
+currency: USD
+years: static
+plants: {inventory: [sources]}
+data: my
+transport: {SAYS}
+storage: {sites: [SITES]}
+aim: least_cost
+targets: {captured_ktpa: 600}
+"""
+Desk = Callable[..., Path]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """Three plants and two sites of one's own, with further tables; returns the scenario."""
+
+    def made(transport: str = "trucks: false", sites: str = "Basin", **tables: str) -> Path:
+        given = {"plants/sources": PLANTS, "storage/sites": SITES, "references": REFERENCES}
+        given |= {name.replace("__", "/"): text for name, text in tables.items()}
+        for name, text in given.items():
+            path = tmp_path / "my" / f"{name}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        text = SCENARIO.replace("SAYS", transport).replace("SITES", sites)
+        (tmp_path / "scenario.yaml").write_text(text, encoding="utf-8")
+        return tmp_path / "scenario.yaml"
+
+    return made
+
+
+def problem_of(path: Path) -> Problem:
+    return pose(*read_checked(path))
+
+
+def told(path: Path) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        problem_of(path)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def test_a_sound_network_of_ones_own_is_posed(desk):
+    rows = "mine,P1,H1,40,MINE,assumed\n"
+    costs = "mine,small,1,0.01,USD,2024,MINE,assumed\nP2 – S1,medium,2,0.02,USD,2024,MINE,assumed\n"
+    problem = problem_of(desk(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs))
+    lines = problem.network.lines.set_index("line")
+    assert lines.at["mine | small", "fixed_mn"] == 1
+    assert problem.network.links.set_index("link").at["mine", "length_km"] == 40
+
+
+def test_ends_that_nobody_knows_are_told_with_their_lines_and_all_at_once(desk):
+    rows = "a,P1,S9,40,MINE,assumed\nb,P1,P2,-3,MINE,assumed\nc,nowhere,H1,,MINE,assumed\n"
+    # A range is judged before what joins what.
+    assert told(desk(transport__links=LINKS + rows, transport__hubs=HUBS)) == [
+        "my/transport/links.csv:3:length_km: -3 is outside the range 0 to 5000 "
+        "(length as laid; empty means straight distance times detour)"
+    ]
+    rows = rows.replace("-3", "3") + "d,P2,P2,,MINE,assumed\n"
+    costs = "e,small,1,0.01,USD,2024,MINE,assumed\nb,tiny,1,0.01,USD,2024,MINE,assumed\n"
+    faults = told(desk(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs))
+    assert [fault.split(" (")[0] for fault in faults] == [
+        "my/transport/line_costs.csv:2:link: there is no link 'e'",
+        "my/transport/line_costs.csv:3:pipe: there is no size 'tiny' in transport/pipes",
+        "my/transport/links.csv:2:node_b: 'S9' is no plant, site or hub",
+        "my/transport/links.csv:4:node_a: 'nowhere' is no plant, site or hub",
+        "my/transport/links.csv:5:node_b: the link joins 'P2' with itself",
+    ]
+    assert "did you mean 'S1'?" in faults[2] or "did you mean 'S2'?" in faults[2]
+    assert "transport/hubs" in faults[3]
+
+
+def test_a_quotation_for_two_nodes_without_a_link_is_told(desk):
+    costs = "P1 – S1,small,1,0.01,USD,2024,MINE,assumed\nS2 – P1,small,1,0.01,USD,2024,MINE,assumed\n"
+    path = desk(
+        transport="trucks: false, candidate_links: given",
+        transport__links=LINKS + "a,P1,P2,9,MINE,assumed\nb,P2,S1,9,MINE,assumed\n",
+        transport__line_costs=COSTS + costs,
+    )
+    assert told(path) == [
+        "my/transport/line_costs.csv:2:link: 'P1 – S1' is no candidate link (give it in transport/links as well)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [
+        ("0,0", r"my/transport/hubs.csv:2:lat_deg: 'H1' stands at (0, 0), in the sea off Africa"),
+        ("138.3,38.3", "my/transport/hubs.csv:2:lat_deg: 138.3 is outside the range -90 to 90"),
+    ],
+)
+def test_hubs_in_the_wrong_place_are_told(desk, place, what):
+    faults = told(desk(transport__hubs=HUBS.replace("38.3,114.4", place)))
+    assert len(faults) == 1 and faults[0].startswith(what), faults
+
+
+def test_a_hub_that_would_lie_among_the_plants_with_its_numbers_changed_round_looks_swapped(desk):
+    plants = PLANTS.replace(",114.", ",-84.")
+    sites = SITES.replace(",114.6", ",-84.6").replace("30.0,104.0", "-84.5,38.1")
+    faults = told(desk(plants__sources=plants, storage__sites=sites, transport__hubs=HUBS.replace("114.4", "-84.4")))
+    assert [fault.split(":")[:3] for fault in faults] == [["my/storage/sites.csv", "3", "lat_deg"]]
+    assert faults[0].endswith("km from the middle of the plants (lat and lon look swapped)")
+
+
+def test_an_id_stands_for_one_node(desk):
+    faults = told(desk(transport__hubs=HUBS.replace("H1", "P1")))
+    assert faults == ["my/transport/hubs.csv:2:hub: 'P1' is already an id in plants/sources"]
+
+
+def test_a_site_that_is_named_must_be_in_reach_of_a_plant(desk):
+    faults = told(desk(sites="S1, S2"))
+    assert len(faults) == 1
+    assert faults[0].startswith(str(desk(sites="S1, S2")) + ":7")
+    assert "site 'S2' cannot be reached: nearest plant is P1, " in faults[0]
+    assert "km away, site_reach_km is 450" in faults[0]
+    # A basin may have sites out of reach, and a given link reaches any.
+    assert list(problem_of(desk(sites="Basin")).network.node_of_site) == ["S1"]
+    linked = problem_of(desk(sites="S1, S2", transport__links=LINKS + "long,P1,S2,1500,MINE,assumed\n"))
+    assert set(linked.network.node_of_site) == {"S1", "S2"}
+
+
+def test_a_site_that_is_named_must_have_a_link(desk):
+    path = desk(
+        "trucks: false, candidate_links: given", "S1", transport__links=LINKS + "a,P1,P2,9,MINE,assumed\n"
+    )
+    assert "no candidate link leads to it (add links to transport/links" in told(path)[0]
+
+
+def test_sources_without_rows_are_told_at_the_scenarios_line(tmp_path):
+    path = tmp_path / "scenario.yaml"
+    path.write_text("name: Mine\nplants: {inventory: [steel, sources], provinces: [Hebei]}\nbudget: {total_mn: 1}\n")
+    faults = told(path)
+    assert len(faults) == 1
+    assert f"{path}:2:" in faults[0]
+    assert "plants.inventory: 'sources' holds no plant" in faults[0]
+    assert "plants/sources.csv" in faults[0]
+
+
+def test_names_of_sources_are_known(desk):
+    path = desk()
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[sources]", "[sources], must_fit: [P1], leave_out: [P2], provinces: [Here]"))
+    assert problem_of(path).must_fit == ("P1",)

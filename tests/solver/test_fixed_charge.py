@@ -1,0 +1,165 @@
+"""Slope scaling and what follows it, on a problem of fixed charges small enough to enumerate."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+
+from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
+from ccs_model.solver.residuals import residuals
+
+OPTIONS = SolverOptions(gap_share=0.0, threads=1)
+# Plants of 4 and 6 at the far end of pipes to two stores; each plant is worth 10 a unit when it is whole.
+SUPPLY = {"A": 4.0, "B": 6.0}
+# (cost of laying, cost of a unit); each carries 10.
+PIPES = {
+    ("A", "near"): (12, 1), ("B", "near"): (15, 1), ("A", "far"): (4, 3), ("B", "far"): (30, 0), ("A", "B"): (3, 1),
+}  # fmt: skip
+VALUE = 10.0
+
+
+def model(budget: float) -> pyo.ConcreteModel:
+    """Maximise value less unit costs; laying is limited by a budget. B's CO₂ may go by way of A, and the other way."""
+    m = pyo.ConcreteModel()
+    arcs = [*PIPES, ("B", "A")]
+    m.build = pyo.Var(list(SUPPLY), domain=pyo.Binary)
+    m.pipe = pyo.Var(list(PIPES), domain=pyo.Binary)
+    m.flow = pyo.Var(arcs, domain=pyo.NonNegativeReals)
+    unit = {arc: PIPES[arc if arc in PIPES else arc[::-1]][1] for arc in arcs}
+
+    @m.Constraint(list(SUPPLY))
+    def what_comes_in_goes_out(m, plant):
+        out = sum(m.flow[arc] for arc in arcs if arc[0] == plant)
+        into = sum(m.flow[arc] for arc in arcs if arc[1] == plant)
+        return SUPPLY[plant] * m.build[plant] + into == out
+
+    @m.Constraint(list(PIPES))
+    def flow_needs_a_pipe(m, a, b):
+        return sum(m.flow[arc] for arc in arcs if set(arc) == {a, b}) <= 10 * m.pipe[a, b]
+
+    @m.Constraint()
+    def within_budget(m):
+        return sum(PIPES[arc][0] * m.pipe[arc] for arc in PIPES) <= budget
+
+    m.aim = pyo.Objective(
+        expr=VALUE * sum(SUPPLY[p] * m.build[p] for p in SUPPLY) - sum(unit[arc] * m.flow[arc] for arc in arcs),
+        sense=pyo.maximize,
+    )
+    return m
+
+
+def charges_of(matrix: Matrix) -> FixedCharges:
+    columns = matrix.columns_of("pipe")
+    each = np.arange(len(columns))
+    return FixedCharges(columns, each, each, np.zeros(len(columns)), matrix.rows_of("within_budget"))
+
+
+def every_layout(matrix: Matrix) -> Iterator[tuple[float, tuple[float, ...]]]:
+    """Value of the best plan for each set of pipes, by brute force."""
+    columns = matrix.columns_of("pipe")
+    for laid in itertools.product((0.0, 1.0), repeat=len(columns)):
+        highs = Highs(matrix, OPTIONS)
+        highs.set_bounds(columns, np.array(laid), np.array(laid))
+        found = highs.run(10, "one layout")
+        if found.x is not None:
+            yield found.objective, laid
+
+
+@pytest.fixture(scope="module", params=[16.0, 19.0, 40.0])
+def matrix(request: pytest.FixtureRequest) -> Matrix:
+    return matrix_of(model(request.param))
+
+
+def relaxed(matrix: Matrix) -> np.ndarray:
+    highs = Highs(matrix, OPTIONS)
+    highs.set_whole(False)
+    found = highs.run(10, "relaxation")
+    assert found.x is not None
+    return found.x
+
+
+def test_slope_scaling_keeps_to_the_pipes_of_the_round_before(matrix: Matrix) -> None:
+    charges = charges_of(matrix)
+    x = relaxed(matrix)
+    used = set(charges.families_used(x).tolist())
+    rounds = SlopeScaling(matrix, charges, OPTIONS).run(x, 8, time.monotonic() + 20)
+    assert rounds
+    laying = np.array([PIPES[matrix.columns[j].index][0] for j in charges.columns], dtype=float)
+    budget = float(matrix.row_upper[charges.money_rows[0]])
+    before = x[charges.columns]
+    for point in rounds:
+        now = set(charges.families_used(point).tolist())
+        assert now <= used
+        # Each pipe is charged as if it were laid whole where it is used as much as in the round before.
+        share = np.divide(point[charges.columns], before, out=np.zeros_like(before), where=before > 1e-6)
+        assert float(laying @ share) <= budget * (1 + 1e-6)
+        used, before = now, point[charges.columns]
+
+
+def test_a_first_plan_is_whole_and_holds_and_a_better_one_is_the_best(matrix: Matrix) -> None:
+    charges = charges_of(matrix)
+    x = relaxed(matrix)
+    deadline = time.monotonic() + 20
+    rounds = SlopeScaling(matrix, charges, OPTIONS).run(x, 8, deadline)
+    start = laid_out(matrix, charges, rounds[-1], OPTIONS, maximise=True, deadline=deadline)
+    assert start is not None
+    assert residuals(matrix, start).hold
+    values = sorted(every_layout(matrix))
+    best = values[-1][0]
+    assert float(matrix.costs[0] @ start) <= best + 1e-9
+    every = np.arange(len(charges.columns))
+    better = plan_of_few(matrix, charges, every, start, OPTIONS, maximise=True, deadline=deadline, tell=None)
+    assert residuals(matrix, better).hold
+    assert best * 0.99 <= float(matrix.costs[0] @ better) <= best + 1e-9
+    proven = search_corridors(matrix, charges, every, OPTIONS, start=better, deadline=deadline, doing="all")
+    assert proven.status == "optimal"
+    assert proven.objective == pytest.approx(best)
+
+
+def test_only_the_corridors_given_are_laid(matrix: Matrix) -> None:
+    charges = charges_of(matrix)
+    families = np.array([0, 4])  # A – near and A – B
+    deadline = time.monotonic() + 20
+    found = search_corridors(matrix, charges, families, OPTIONS, start=None, deadline=deadline, doing="two")
+    assert found.x is not None
+    assert set(charges.families_used(found.x).tolist()) <= {0, 4}
+    inside = [value for value, laid in every_layout(matrix) if not any(laid[k] for k in (1, 2, 3))]
+    assert found.objective == pytest.approx(max(inside))
+
+
+def test_of_columns_that_exclude_each_other_the_highest_rank_is_laid() -> None:
+    m = pyo.ConcreteModel()
+    m.pipe = pyo.Var(["small", "large"], domain=pyo.Binary)
+    m.flow = pyo.Var(domain=pyo.NonNegativeReals, bounds=(0, 5))
+    m.within_pipes = pyo.Constraint(expr=m.flow <= 2 * m.pipe["small"] + 5 * m.pipe["large"])
+    m.one_size = pyo.Constraint(expr=m.pipe["small"] + m.pipe["large"] <= 1)
+    m.aim = pyo.Objective(expr=m.flow, sense=pyo.maximize)
+    matrix = matrix_of(m)
+    columns = matrix.columns_of("pipe")
+    rank = np.array([5.0 if matrix.columns[j].index == "large" else 2.0 for j in columns])
+    charges = FixedCharges(columns, np.zeros(2, int), np.zeros(2, int), rank, np.array([], dtype=np.int64))
+    both = np.zeros(len(matrix.columns))
+    both[columns] = 0.5
+    found = laid_out(matrix, charges, both, OPTIONS, maximise=True, deadline=time.monotonic() + 10)
+    assert found is not None
+    assert found[columns].tolist() == (rank == 5).astype(float).tolist()
+    assert float(matrix.costs[0] @ found) == pytest.approx(5)
+
+
+def test_without_a_layout_that_holds_there_is_no_first_plan() -> None:
+    m = model(40)
+    m.too_much = pyo.Constraint(expr=m.flow["A", "near"] >= 11)
+    matrix = matrix_of(m)
+    charges = charges_of(matrix)
+    x = np.zeros(len(matrix.columns))
+    deadline = time.monotonic() + 10
+    assert laid_out(matrix, charges, x, OPTIONS, maximise=True, deadline=deadline) is None
+    every = np.arange(len(charges.columns))
+    found = search_corridors(matrix, charges, every, OPTIONS, start=None, deadline=deadline, doing="none")
+    assert found.status == "infeasible"
