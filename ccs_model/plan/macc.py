@@ -10,20 +10,28 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ccs_model.errors import InputError
 from ccs_model.plan.levelised import levelised_costs
 from ccs_model.problem import Problem, pose
+from ccs_model.scenario import Scenario
+
+COLUMNS = [
+    "plant", "name", "province", "sector", "stream", "technology", "site", "avoided_ktpa", "cumulative_avoided_ktpa",
+    "avoidance_cost_per_t", "capture_cost_per_t", "capex_mn", "cumulative_capex_mn", "in_plan",
+]  # fmt: skip
 
 
 def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     """One row a stream, cheapest first, with running sums; `in_plan` says whether `retrofits` hold that stream.
 
     Costs are levelised at full load and the last year's prices. A stream that no route can serve, or whose capture
-    causes more CO2 than it avoids, is left out.
+    causes more CO2 than it avoids, is left out. It is empty where own pipes would draw power that no table prices.
     """
     if problem.network is not None:
-        # The list takes each stream for itself: a pipe of its own to one of its nearest sites.
-        alone = problem.scenario.with_changes({"transport.shared_trunklines": False})
-        problem = pose(alone, problem.inputs)
+        try:
+            problem = pose(_alone(problem.scenario), problem.inputs)
+        except InputError:
+            return pd.DataFrame(columns=COLUMNS)
     routes, costs = problem.routes, levelised_costs(problem)
     plants = problem.plants.set_index("plant").loc[routes["plant"]].set_axis(routes.index)
     built = set(zip(retrofits["plant"], retrofits["stream"], strict=True))
@@ -52,3 +60,19 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     ranked.insert(8, "cumulative_avoided_ktpa", ranked["avoided_ktpa"].cumsum())
     ranked.insert(12, "cumulative_capex_mn", ranked["capex_mn"].cumsum())
     return ranked
+
+
+def _alone(scenario: Scenario) -> Scenario:
+    """Each stream for itself, with a pipe of its own to one of its nearest sites.
+
+    What must be reached or fitted is left out: own pipes may not reach it, and the list does not depend on it.
+    """
+    return scenario.with_changes(
+        {
+            "transport.shared_trunklines": False,
+            "plants.must_fit": (),
+            "targets": {},
+            "aim": "most_abatement",
+            "budget": {"total_mn": 0},
+        }
+    )

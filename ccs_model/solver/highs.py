@@ -196,6 +196,10 @@ class Highs:
         which = np.flatnonzero(coefficients).astype(np.int32)
         self._must(self._highs.addRow(lower, upper, len(which), which, coefficients[which]))
 
+    def add_sparse_row(self, columns: Ints, coefficients: Floats, lower: float, upper: float) -> None:
+        """One more row over some columns."""
+        self._must(self._highs.addRow(lower, upper, len(columns), columns.astype(np.int32), coefficients))
+
     def start_from(self, x: Floats) -> None:
         """Hand over a point to start from."""
         point = highspy.HighsSolution()

@@ -14,6 +14,9 @@ import pytest
 from openpyxl.workbook import Workbook
 
 from ccs_model.cli.summary import summary_text
+from ccs_model.errors import Fault, InputError
+from ccs_model.plan import macc
+from ccs_model.plan.macc import COLUMNS, macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.run_key import run_key
 from ccs_model.problem.names import read_checked
@@ -309,3 +312,21 @@ def test_a_fractional_plan_of_a_network_can_be_reported(solved: Callable[..., Pl
     assert any("Every link stands in the program" in text for text in texts(book["Transport"]))
     assert "corridor" not in summary_text(parts, tmp_path)
     assert MappingProxyType(tables_of(parts))["shares"]["capex_mn"].ge(0).all()
+
+
+def test_the_list_of_single_streams_needs_no_target_and_no_price_of_power(
+    shared_plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = shared_plan.problem.scenario.with_changes(
+        {"aim": "least_cost", "targets.cut_share": {2031: 0.9}, "plants.must_fit": ["NH3_82"]}
+    )
+    problem = replace(shared_plan.problem, scenario=asked)
+    listed = macc_table(problem, shared_plan.retrofits)
+    assert list(listed) == COLUMNS and len(listed) and listed["in_plan"].any()
+
+    def unpriced(*_: object) -> None:
+        raise InputError([Fault("prices/power.csv", "no row")])
+
+    monkeypatch.setattr(macc, "pose", unpriced)
+    assert list(macc_table(problem, shared_plan.retrofits)) == COLUMNS
+    assert any("no table prices" in text for text in texts(read_back(shared_plan, tmp_path)["MACC"]))

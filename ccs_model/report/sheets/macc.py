@@ -59,7 +59,10 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
             "note",
         )
     if table.empty:
-        sheet.paragraph("No stream of a plant that may be fitted can be captured, stored, and avoid CO2.", "note")
+        why = "No stream of a plant that may be fitted can be captured, stored, and avoid CO2"
+        if plan.problem.network is not None:
+            why += " by a pipe of its own, or no table prices the power that such pipes would draw"
+        sheet.paragraph(f"{why}.", "note")
         return
     sheet.chart(_chart(sheet, table), _SLOT_COLUMNS, records(slots(table)), left=len(_COLUMNS) + 1)
     has_more = len(table) > _CHEAPEST

@@ -1,0 +1,156 @@
+"""Connection cuts: what is used hangs together with a site by pipes that are laid, whichever way one parts the network.
+
+For a source in use, and any set of nodes around it without the site it feeds, some pipe must cross the set's border:
+
+    use of the source ≤ Σ pipes across the border + Σ sites opened inside
+
+A relaxation breaks this freely, since it lays pipes in thin fractions. The most violated set is the minimum cut between
+the source and all sites, with the fractions as capacities; rounds of cuts and re-solves raise the bound.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
+
+from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions
+from ccs_model.solver.matrix import Matrix
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+_SCALE = 1_000_000
+_VIOLATED = 1e-3
+_SLACK = 1e-6
+CLAIM = "connected_across_every_border"
+
+
+@dataclass(frozen=True, eq=False)
+class Demand:
+    """A row that says how much a source is used: Σ coefficient × column, at most 1 in a whole plan."""
+
+    node: int
+    year: int
+    columns: Ints
+    coefficients: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Connections:
+    """The network as columns: `pipes[edge][year]` lays an edge by a year, `opened[node][year]` opens a site there."""
+
+    n_nodes: int
+    start: Ints
+    end: Ints
+    pipes: tuple[tuple[Ints, ...], ...]
+    opened: dict[int, tuple[Ints, ...]]
+    demands: tuple[Demand, ...]
+
+    def violated(self, x: Floats) -> list[tuple[Ints, Floats]]:
+        """Rows Σ coefficient × column ≤ 0 that `x` breaks, each once."""
+        found: dict[tuple[int, ...], tuple[Ints, Floats]] = {}
+        by_year: dict[int, list[Demand]] = {}
+        for demand in self.demands:
+            if float(demand.coefficients @ x[demand.columns]) > _VIOLATED:
+                by_year.setdefault(demand.year, []).append(demand)
+        for year, demands in by_year.items():
+            laid = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.pipes])
+            capacity = np.round(laid * _SCALE).astype(np.int32)
+            target = self.n_nodes
+            sites = list(self.opened)
+            room = np.round([min(float(x[self.opened[s][year]].sum()), 1.0) * _SCALE for s in sites]).astype(np.int32)
+            graph = sparse.csr_array(
+                (
+                    np.concatenate([capacity, capacity, room]),
+                    (
+                        np.concatenate([self.start, self.end, np.array(sites, dtype=np.int64)]),
+                        np.concatenate([self.end, self.start, np.full(len(sites), target)]),
+                    ),
+                ),
+                shape=(target + 1, target + 1),
+                dtype=np.int32,
+            )
+            graph.sum_duplicates()
+            graph = sparse.csr_matrix(graph)
+            for demand in demands:
+                used = float(demand.coefficients @ x[demand.columns])
+                flow = maximum_flow(graph, demand.node, target)
+                if flow.flow_value >= (used - _VIOLATED) * _SCALE:
+                    continue
+                left = graph - flow.flow
+                left.eliminate_zeros()
+                inside = np.zeros(target + 1, dtype=bool)
+                inside[breadth_first_order(left, demand.node, return_predecessors=False)] = True
+                row = self._row(demand, inside, year)
+                found.setdefault(tuple(row[0].tolist()), row)
+        return list(found.values())
+
+    def _row(self, demand: Demand, inside: npt.NDArray[np.bool_], year: int) -> tuple[Ints, Floats]:
+        crossing = np.flatnonzero(inside[self.start] != inside[self.end])
+        across = [self.pipes[edge][year] for edge in crossing]
+        across += [columns[year] for node, columns in self.opened.items() if inside[node]]
+        theirs = np.unique(np.concatenate(across)) if across else np.zeros(0, dtype=np.int64)
+        columns = np.concatenate([demand.columns, theirs])
+        return columns, np.concatenate([demand.coefficients, -np.ones(len(theirs))])
+
+
+def with_connection_cuts(
+    matrix: Matrix,
+    connections: Connections,
+    options: SolverOptions,
+    *,
+    n_rounds: int,
+    deadline: float,
+    doing: str,
+    tell: Callable[[Progress], None] | None = None,
+) -> tuple[Matrix, Outcome]:
+    """The matrix with the cuts that are tight in the end, and the relaxation's outcome with them."""
+    highs = Highs(matrix, options, tell)
+    highs.set_whole(False)
+    outcome = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
+    if outcome.status != "optimal" or outcome.x is None:
+        return matrix, outcome
+    rows: list[tuple[Ints, Floats]] = []
+    for _ in range(n_rounds):
+        assert outcome.x is not None
+        new = connections.violated(outcome.x)
+        if not new or time.monotonic() >= deadline:
+            break
+        for columns, coefficients in new:
+            highs.add_sparse_row(columns, coefficients, -np.inf, 0.0)
+        rows += new
+        again = highs.run(deadline - time.monotonic(), f"{doing}: connecting")
+        if again.x is None or again.status != "optimal":
+            break
+        gained = abs(again.objective - outcome.objective)
+        outcome = again
+        if gained < 1e-5 * max(abs(again.objective), 1.0):
+            break
+    assert outcome.x is not None
+    kept = [row for row in rows if float(row[1] @ outcome.x[row[0]]) > -_SLACK]
+    return _with_rows(matrix, kept), outcome
+
+
+def _with_rows(matrix: Matrix, rows: list[tuple[Ints, Floats]]) -> Matrix:
+    if not rows:
+        return matrix
+    count = np.repeat(np.arange(len(rows)), [len(columns) for columns, _ in rows])
+    block = sparse.csr_array(
+        (np.concatenate([c for _, c in rows]), (count, np.concatenate([columns for columns, _ in rows]))),
+        shape=(len(rows), len(matrix.lower)),
+    )
+    whole = sparse.csc_array(sparse.vstack([matrix.rows, block], format="csc"))
+    whole.sort_indices()
+    return replace(
+        matrix,
+        rows=whole,
+        row_lower=np.r_[matrix.row_lower, np.full(len(rows), -np.inf)],
+        row_upper=np.r_[matrix.row_upper, np.zeros(len(rows))],
+        row_claims=(*matrix.row_claims, *((CLAIM, k) for k in range(len(rows)))),
+    )
