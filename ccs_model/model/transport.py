@@ -115,6 +115,14 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
         terms += [(-1.0, m.injected_ktpa[store, year]) for store in stores_at.get(node, ())]
         return linear_sum(terms) == 0 if terms else pyo.Constraint.Skip
 
+    leaving_by_road = {node: [link for link in found if link in roads] for node, found in leaving.items()}
+
+    @m.Constraint([node for node, found in leaving_by_road.items() if found], years)
+    def only_what_is_captured_there_goes_by_road(m: pyo.ConcreteModel, node: str, year: int) -> object:
+        """Σ over roads from the node: forth ≤ Σ captured at the node"""
+        terms: Terms = [(1.0, m.forth_ktpa[link, year]) for link in leaving_by_road[node]]
+        return linear_sum([*terms, *((-amount, variable) for amount, variable in sent.get((node, year), ()))]) <= 0
+
     by_road = {node: [link for link in entering[node] if link in roads] for node in stores_at}
 
     @m.Constraint([node for node, found in by_road.items() if found], years)

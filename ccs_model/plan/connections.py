@@ -21,7 +21,9 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     for j in matrix.columns_of("pipe"):
         line, year = matrix.columns[j].index
         laid.setdefault(link_of[line], []).append((years[year], int(j)))
-    links = network.links[network.links["link"].isin(laid)]
+    # A pipe that is there already crosses a border without being laid.
+    there = set(network.lines.loc[network.lines["is_free"] & (network.lines["pipe"] != "truck"), "link"])
+    links = network.links[network.links["link"].isin(set(laid) | there)]
     opened: dict[int, list[tuple[int, int]]] = {}
     for j in matrix.columns_of("opened"):
         site, year = matrix.columns[j].index
@@ -50,7 +52,8 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
         n_nodes=len(nodes),
         start=nodes.get_indexer(links["node_a"]).astype(np.int64),
         end=nodes.get_indexer(links["node_b"]).astype(np.int64),
-        pipes=tuple(by_year(laid[link]) for link in links["link"]),
+        pipes=tuple(by_year(laid.get(link, [])) for link in links["link"]),
+        is_there=links["link"].isin(there).to_numpy(bool),
         opened={node: by_year(found) for node, found in opened.items()},
         demands=tuple(demands),
     )

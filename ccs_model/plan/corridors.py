@@ -15,16 +15,22 @@ from pathlib import Path
 import numpy as np
 
 from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.plan.connections import connections_of
 from ccs_model.problem import Problem
 from ccs_model.problem.names import place_of
-from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions
+from ccs_model.solver import Matrix, Outcome, Progress, SolverOptions
+from ccs_model.solver.connections import with_connection_cuts
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.whole import WholeOutcome
 
 _ROUNDS = 8
-# Of the time there is, what looking for corridors and a first plan may take.
-_START_TIME_SHARE = 0.5
+_CUT_ROUNDS = 8
+# Of the time there is, by when cuts and corridors are to be found.
+_CUTS_TIME_SHARE = 0.15
+_START_TIME_SHARE = 0.25
+# The round of slope scaling whose corridors are searched, and by when: first a late one, then an early, wider one.
+_WIDER = ((2, 0.3), (1, 0.4), (0, 0.5))
 MONEY = ("spending_within_budget", "spending_within_ceiling", "spending_within_province_budget")
 
 
@@ -78,39 +84,58 @@ def solve_in_corridors(
     charges = charges_of(problem, matrix)
     doing = problem.aim.replace("_", " ")
     begun = time.monotonic()
-    relaxed = Highs(matrix, options, tell)
-    relaxed.set_whole(False)
-    relaxation = relaxed.run(deadline - begun, f"{doing}: relaxation")
+
+    def share(part: float) -> float:
+        """A moment, as a part of the time there is."""
+        return begun + part * (deadline - begun)
+
+    connected, relaxation = with_connection_cuts(
+        matrix,
+        connections_of(problem, matrix),
+        options,
+        n_rounds=_CUT_ROUNDS,
+        deadline=share(1.0),
+        until=share(_CUTS_TIME_SHARE),
+        doing=doing,
+        tell=tell,
+    )
     if relaxation.status != "optimal" or relaxation.x is None:
         return Corridors(WholeOutcome(relaxation, relaxation), (), relaxation.objective)
+    # What is left after the relaxation is shared out anew.
+    begun = max(begun, time.monotonic() - _CUTS_TIME_SHARE * (deadline - begun))
     links = problem.network.links["link"].to_numpy(object)
     sites = np.arange(len(links), len(links) + len(problem.sites))
     every = np.arange(len(links) + len(problem.sites))
-    until = begun + _START_TIME_SHARE * (deadline - begun)
-    rounds = SlopeScaling(matrix, charges, options).run(relaxation.x, _ROUNDS, until)
+    rounds = SlopeScaling(connected, charges, options).run(relaxation.x, _ROUNDS, share(_START_TIME_SHARE))
     start = None
     if rounds:
-        start = laid_out(matrix, charges, rounds[-1], options, maximise=maximise, deadline=until)
-    wide = np.union1d(charges.families_used(rounds[-1]), sites) if rounds else every
-    if start is not None:
-        start = plan_of_few(matrix, charges, wide, start, options, maximise=maximise, deadline=until, tell=tell)
+        until = share(_START_TIME_SHARE + 0.05)
+        start = laid_out(connected, charges, rounds[-1], options, maximise=maximise, deadline=until)
+    # From the corridors that slope scaling settled on to those it left early, ever wider, from the plan in hand.
+    for k, part in _WIDER:
+        if start is None or not -len(rounds) <= k < len(rounds):
+            break
+        start = plan_of_few(
+            connected, charges, rounds[k], start, options, maximise=maximise, deadline=share(part), tell=tell
+        )
     if asked == "all" or (asked == "auto" and start is None):
         families = every
     elif asked == "auto":
         # What the best plan in hand uses: few enough for a proof.
-        families = charges.families_used(start) if start is not None else every
+        assert start is not None
+        families = charges.families_used(start)
     else:
         families = np.r_[_of_file(problem, asked, links), sites]
         if start is not None and not np.isin(charges.families_used(start), families).all():
             start = None
     within = search_corridors(
-        matrix, charges, families, options, start=start, deadline=deadline, doing=doing, tell=tell
+        connected, charges, families, options, start=start, deadline=deadline, doing=doing, tell=tell
     )
     if within.status == "infeasible" and len(families) < len(every):
         # Nothing holds within them: every link may.
         families = every
         within = search_corridors(
-            matrix, charges, every, options, start=start, deadline=deadline, doing=doing, tell=tell
+            connected, charges, every, options, start=start, deadline=deadline, doing=doing, tell=tell
         )
     bound = relaxation.objective
     if len(families) == len(every) and np.isfinite(within.bound):

@@ -21,7 +21,7 @@ import pyomo.environ as pyo
 from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.inputs import load_inputs
 from ccs_model.model import build_model
-from ccs_model.model.claims import GROUPS, in_words
+from ccs_model.model.claims import groups_of, in_words
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.cashflow import cashflow_table
@@ -29,6 +29,7 @@ from ccs_model.plan.checks import checks_table
 from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
 from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
 from ccs_model.plan.locks import locks_table
+from ccs_model.plan.mending import changes_that_mend
 from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
 from ccs_model.plan.sharing import Sharing, shares_table
 from ccs_model.plan.tables import (
@@ -62,6 +63,8 @@ NEXT_MONEY_GAP = 1e-4
 NEXT_MONEY_NODES = 200
 # An unexplained "infeasible" helps nobody, so looking for what would mend it has time of its own.
 MENDING_S = 30.0
+# Of it, what rows that give way may take; changes of the scenario have the rest.
+ROWS_TIME_SHARE = 1 / 2
 # Room for writing the run folder within the time limit.
 SOLVING_SHARE = 0.95
 
@@ -154,12 +157,10 @@ def _solve_stages(
 
 
 def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
-    """Ties of a shared network are settled among what the plan builds: pipes, sites and wells may only be fewer."""
-    for name in ("pipe", "opened", "wells"):
+    """Ties of a shared network are settled among what the plan builds: of all of it there may only be less."""
+    for name in ("build", "pipe", "opened", "wells"):
         columns = matrix.columns_of(name)
         highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
-    built = matrix.columns_of("build")
-    highs.set_bounds(built, np.round(chosen[built]), np.round(chosen[built]))
 
 
 def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _Clock, outcome: Outcome) -> Outcome:
@@ -183,8 +184,11 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
             "the solver says that no plan keeps every claim, but a second opinion was not reached in time; "
             "raise solver.time_limit_s"
         )
-    deadline = max(deadline, time.monotonic() + MENDING_S)
-    raise InfeasibleError([in_words(problem, each.rows) for each in ways_to_mend(matrix, GROUPS, options, deadline)])
+    now = time.monotonic()
+    deadline = max(deadline, now + MENDING_S)
+    by_rows = ways_to_mend(matrix, groups_of(problem), options, now + ROWS_TIME_SHARE * (deadline - now))
+    changes = changes_that_mend(problem, matrix, options, deadline, clock.laps["pose_and_build_s"])
+    raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
 
 
 def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, maximise: bool, clock: _Clock) -> Floats:

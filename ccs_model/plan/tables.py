@@ -38,7 +38,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     else:
         booster_kt = booster_kt + sharing.power_co2_ktpa[at, -1] * part
         paid = sharing.by_route.reindex(routes["route"]).fillna(0.0).reset_index(drop=True)
-        site = routes["route"].map(sharing.main_site()).fillna("")
+        site = routes["route"].map(sharing.main_site()).astype(object).fillna("")
         length, pipe_capex = paid["path_km"], paid["pipe_capex_mn"] * part_of_route
         storage_capex = paid["storage_capex_mn"] * part_of_route
     plants = problem.plants.set_index("plant").loc[routes["plant"]].reset_index()

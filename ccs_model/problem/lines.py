@@ -323,9 +323,7 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
         },
     ).set_index("line")
     return lines.assign(
-        **{
-            name: lines["line"].map(quoted[name]).fillna(lines[name]) for name in ("fixed_mn", "slope_mn_per_ktpa")
-        }
+        **{name: lines["line"].map(quoted[name]).fillna(lines[name]) for name in ("fixed_mn", "slope_mn_per_ktpa")}
     )
 
 

@@ -29,6 +29,7 @@ PLANT_COLUMNS = [
     "plant", "name", "name_zh", "sector", "product", "province", "grid", "lat_deg", "lon_deg", "status", "closing_year",
     "capacity_ktpa", "reference", "quality", "note",
 ]  # fmt: skip
+NO_SITE = "no storage site in reach"
 
 
 def pose(scenario: Scenario, inputs: Inputs) -> Problem:
@@ -190,7 +191,7 @@ def _without_dead_ends(
     unsuited = candidate & ~plants["plant"].isin(set(options["plant"]))
     reason = plants["reason"].mask(idle, "nothing can start and work within the horizon")
     reason = reason.mask(idle & closes, "closes before a retrofit has worked its shortest life")
-    reason = reason.mask(unlinked, "no storage site in reach")
+    reason = reason.mask(unlinked, NO_SITE)
     reason = reason.mask(unsuited, "no technology asked for suits its streams")
     return plants.assign(reason=reason, is_candidate=reason == "")
 

@@ -43,7 +43,8 @@ def refuse_what_nothing_can_serve(
         at = slice(None) if target.year is None else scenario.starts.index(target.year)
         if target.required > 0 and not works[inside.to_numpy()][:, at].any():
             when = "" if target.year is None else f" in the period from {target.year}"
-            hopeless.append(f"cut_reached: {target.key}: no retrofit can work there{when}; 0.00% is in reach")
+            nothing = "0 kt/y" if target.measure == "captured" else "0.00%" if target.year is not None else "0 kt"
+            hopeless.append(f"cut_reached: {target.key}: no retrofit can work there{when}; {nothing} is in reach")
     if hopeless:
         raise InfeasibleError(hopeless)
 

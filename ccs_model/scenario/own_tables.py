@@ -40,9 +40,7 @@ class OwnTables:
         terrain = transport.get("terrain") if isinstance(transport, Mapping) else None
         listed = plants.get("inventory") if isinstance(plants, Mapping) else None
         names = listed if isinstance(listed, list | tuple) else SHIPPED_INVENTORIES
-        inventory = tuple(
-            name for name in names if name in _TABLES or (isinstance(name, str) and names_a_file(name))
-        )
+        inventory = tuple(name for name in names if name in _TABLES or (isinstance(name, str) and names_a_file(name)))
         return cls(
             folder,
             inventory,
@@ -55,9 +53,7 @@ class OwnTables:
     def files(self) -> tuple[tuple[str, str], ...]:
         """(key, name) of each inventory that is a file: `("plants.inventory[1]", "mine.xlsx")`."""
         return tuple(
-            (f"{INVENTORY}[{place}]", name)
-            for place, name in enumerate(self.inventory)
-            if name not in _TABLES
+            (f"{INVENTORY}[{place}]", name) for place, name in enumerate(self.inventory) if name not in _TABLES
         )
 
     def where(self, key: str) -> str:

@@ -107,8 +107,8 @@ class Transport(Section):
     yours with a column `link`."""
     candidate_links: Literal["made_and_given", "given"] = "made_and_given"
     """Links made from the places of plants and sites together with those of transport/links, or those alone."""
-    trucks: bool = True
-    """Small flows may go by road."""
+    trucks: bool = False
+    """A plant may also send a small flow by road; haulage is paid by the tonne, outside the budget for capital."""
     detour: float = Field(default=1.14, ge=1, le=3)
     """Length of a pipeline divided by the straight distance."""
     terrain: TerrainName | None = None

@@ -14,12 +14,14 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from ccs_model.solver.highs import Highs, Outcome, SolverOptions
 from ccs_model.solver.matrix import Column, Matrix
 from ccs_model.solver.whole import solve_whole
 
+Floats = npt.NDArray[np.float64]
 _GIVES_WAY = 1e-6
 _LEAST_GAP = 5e-3
 
@@ -68,14 +70,41 @@ def ways_to_mend(
     return tuple(found)
 
 
+def least_beyond(
+    matrix: Matrix, amounts: sparse.csr_array, limits: Floats, weights: Floats, options: SolverOptions, deadline: float
+) -> Floats | None:
+    """How far a plan must go beyond `limits` on `amounts` x, weighed and summed, the least found; None without one."""
+    n = len(limits)
+    count = Matrix(
+        rows=sparse.csc_array(sparse.vstack([matrix.rows, amounts], format="csc")),
+        row_lower=np.r_[matrix.row_lower, np.full(n, -np.inf)],
+        row_upper=np.r_[matrix.row_upper, limits],
+        lower=matrix.lower,
+        upper=matrix.upper,
+        is_whole=matrix.is_whole,
+        costs=matrix.costs,
+        maximise=matrix.maximise,
+        row_claims=(*matrix.row_claims, *(("limit", k) for k in range(n))),
+        columns=matrix.columns,
+    )
+    rows = np.arange(len(matrix.row_lower), len(count.row_lower))
+    highs = Highs(_elastic(count, rows, weights), options)
+    outcome = solve_whole(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, doing="beyond limits").outcome
+    if outcome.x is None or outcome.status not in ("optimal", "limit"):
+        return None
+    beyond: Floats = outcome.x[len(matrix.lower) :]
+    return beyond
+
+
 def _limit(matrix: Matrix, row: int) -> float:
     upper = float(matrix.row_upper[row])
     return upper if np.isfinite(upper) else float(matrix.row_lower[row])
 
 
-def _elastic(matrix: Matrix, rows: np.ndarray) -> Matrix:
-    """The matrix with one slack a row of `rows`, whose sum is to be small in place of the objective."""
+def _elastic(matrix: Matrix, rows: np.ndarray, weights: Floats | None = None) -> Matrix:
+    """The matrix with one slack a row of `rows`, whose weighed sum is to be small in place of the objective."""
     n_slack = len(rows)
+    weights = np.ones(n_slack) if weights is None else weights
     # A slack loosens whichever side the row has.
     sign = np.where(np.isfinite(matrix.row_upper[rows]), -1.0, 1.0)
     slack = sparse.csc_array((sign, (rows, np.arange(n_slack))), shape=(len(matrix.row_lower), n_slack))
@@ -86,7 +115,7 @@ def _elastic(matrix: Matrix, rows: np.ndarray) -> Matrix:
         lower=np.r_[matrix.lower, np.zeros(n_slack)],
         upper=np.r_[matrix.upper, np.full(n_slack, np.inf)],
         is_whole=np.r_[matrix.is_whole, np.zeros(n_slack, dtype=bool)],
-        costs=np.r_[np.zeros(len(matrix.lower)), np.ones(n_slack)][None, :],
+        costs=np.r_[np.zeros(len(matrix.lower)), weights][None, :],
         maximise=(False,),
         row_claims=matrix.row_claims,
         columns=(*matrix.columns, *(Column("slack", int(row)) for row in rows)),

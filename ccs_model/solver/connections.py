@@ -28,6 +28,7 @@ Ints = npt.NDArray[np.int64]
 _SCALE = 1_000_000
 _VIOLATED = 1e-3
 _SLACK = 1e-6
+_LARGE_ROWS = 60_000
 CLAIM = "connected_across_every_border"
 
 
@@ -49,6 +50,7 @@ class Connections:
     start: Ints
     end: Ints
     pipes: tuple[tuple[Ints, ...], ...]
+    is_there: npt.NDArray[np.bool_]
     opened: dict[int, tuple[Ints, ...]]
     demands: tuple[Demand, ...]
 
@@ -61,7 +63,7 @@ class Connections:
                 by_year.setdefault(demand.year, []).append(demand)
         for year, demands in by_year.items():
             laid = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.pipes])
-            capacity = np.round(laid * _SCALE).astype(np.int32)
+            capacity = np.round(np.where(self.is_there, 1.0, laid) * _SCALE).astype(np.int32)
             target = self.n_nodes
             sites = list(self.opened)
             room = np.round([min(float(x[self.opened[s][year]].sum()), 1.0) * _SCALE for s in sites]).astype(np.int32)
@@ -107,33 +109,43 @@ def with_connection_cuts(
     *,
     n_rounds: int,
     deadline: float,
+    until: float,
     doing: str,
     tell: Callable[[Progress], None] | None = None,
 ) -> tuple[Matrix, Outcome]:
-    """The matrix with the cuts that are tight in the end, and the relaxation's outcome with them."""
+    """The matrix with the cuts that are tight in the end, and the relaxation's outcome with them.
+
+    The relaxation may take until `deadline`, the cuts until `until`.
+    """
     highs = Highs(matrix, options, tell)
     highs.set_whole(False)
+    is_large = len(matrix.row_lower) > _LARGE_ROWS
+    if is_large:
+        # From here on the simplex method takes three times as long; its basis would serve the cuts alone.
+        highs.set_option("solver", "ipm")
+        highs.set_option("run_crossover", "off")
     outcome = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
+    if is_large:
+        return matrix, outcome
     if outcome.status != "optimal" or outcome.x is None:
         return matrix, outcome
     rows: list[tuple[Ints, Floats]] = []
+    x = outcome.x
     for _ in range(n_rounds):
-        assert outcome.x is not None
-        new = connections.violated(outcome.x)
-        if not new or time.monotonic() >= deadline:
+        new = connections.violated(x)
+        if not new or time.monotonic() >= until:
             break
         for columns, coefficients in new:
             highs.add_sparse_row(columns, coefficients, -np.inf, 0.0)
         rows += new
-        again = highs.run(deadline - time.monotonic(), f"{doing}: connecting")
+        again = highs.run(until - time.monotonic(), f"{doing}: connecting")
         if again.x is None or again.status != "optimal":
             break
         gained = abs(again.objective - outcome.objective)
-        outcome = again
+        outcome, x = again, again.x
         if gained < 1e-5 * max(abs(again.objective), 1.0):
             break
-    assert outcome.x is not None
-    kept = [row for row in rows if float(row[1] @ outcome.x[row[0]]) > -_SLACK]
+    kept = [row for row in rows if float(row[1] @ x[row[0]]) > -_SLACK]
     return _with_rows(matrix, kept), outcome
 
 

@@ -9,7 +9,7 @@ is left (retrofits, wells) is solved as a whole program, and that plan starts th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +25,10 @@ Mask = npt.NDArray[np.bool_]
 
 _USED = 1e-6
 _STEEPEST = 1e5
-_START_GAP = 0.01
-# Yes-or-no decisions that may move while a first plan, and a better one, are looked for.
-N_FIRST = 300
-N_BETTER = 600
+_START_GAP = 0.02
+# Yes-or-no decisions, beyond those the relaxation uses, that may move while a first and a better plan are looked for.
+N_FIRST = 200
+N_BETTER = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +54,13 @@ class FixedCharges:
     def outside(self, families: Ints) -> Ints:
         """Columns of all other corridors."""
         return self.columns[~np.isin(self.family, families)]
+
+    def unlike(self, points: Sequence[Floats]) -> Ints:
+        """Columns of groups that none of the points uses: another corridor, or another time."""
+        used = np.zeros(len(self.columns), dtype=bool)
+        for x in points:
+            used |= x[self.columns] > _USED
+        return self.columns[~np.isin(self.exclusive, self.exclusive[used])]
 
 
 class SlopeScaling:
@@ -107,10 +114,11 @@ def laid_out(
         if group not in best or charges.rank[k] > charges.rank[best[group]]:
             best[group] = int(k)
     chosen[list(best.values())] = 1.0
-    # All of it where the money suffices; else what is laid may also be left out.
-    for least in (chosen, np.zeros(len(columns))):
+    # All of it where the money suffices and flows are large enough; else whatever its groups hold, or nothing.
+    used_groups = np.isin(charges.exclusive, charges.exclusive[chosen > 0]).astype(float)
+    for least, most in ((chosen, chosen), (np.zeros(len(columns)), used_groups)):
         highs = Highs(matrix, options)
-        highs.set_bounds(columns, least, chosen)
+        highs.set_bounds(columns, least, most)
         found = _of_few(highs, charges, None, N_FIRST, maximise=maximise, deadline=deadline, doing="a first plan")
         if found is not None:
             return found
@@ -120,7 +128,7 @@ def laid_out(
 def plan_of_few(
     matrix: Matrix,
     charges: FixedCharges,
-    families: Ints,
+    near: Floats,
     start: Floats,
     options: SolverOptions,
     *,
@@ -128,9 +136,9 @@ def plan_of_few(
     deadline: float,
     tell: Callable[[Progress], None] | None,
 ) -> Floats:
-    """A better plan than `start`: all of the corridors may move, but of other decisions only the most promising few."""
+    """A better plan than `start`: what it or the point `near` lays may move, and the most promising few of the rest."""
     highs = Highs(matrix, options, tell)
-    off = charges.outside(families)
+    off = charges.unlike([near, start])
     highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     found = _of_few(highs, charges, start, N_BETTER, maximise=maximise, deadline=deadline, doing="a better plan")
     return start if found is None else found
@@ -157,15 +165,21 @@ def _of_few(
     free = np.flatnonzero(others)
     sign = 1.0 if maximise else -1.0
     loss = np.where(relaxation.x[free] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[free], 0.0))
-    kept = np.zeros(len(free), dtype=bool)
-    kept[np.argsort(loss, kind="stable")[:n_few]] = True
+    # All that the relaxation uses, or there may be too little of anything; and the next best.
+    kept = relaxation.x[free] > 1e-9
+    kept[np.argsort(loss, kind="stable")[: int(kept.sum()) + n_few]] = True
     if start is not None:
         kept |= start[free] > 0.5
     idle = free[~kept]
     highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
+    if start is not None:
+        # Likewise of what is laid: where the relaxation and the plan in hand both lay nothing, nothing is.
+        off = charges.unlike([relaxation.x, start])
+        highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     highs.set_whole(True)
     # Ended by a gap and not by a clock, so that the same inputs give the same plan.
     highs.set_option("mip_rel_gap", _START_GAP)
+    highs.set_option("mip_allow_restart", False)
     if start is not None:
         highs.start_from(start)
     outcome = highs.run(deadline - time.monotonic(), doing)
@@ -188,6 +202,8 @@ def search_corridors(
 ) -> Outcome:
     """The whole program with all corridors but `families` left out, from a plan in hand."""
     highs = Highs(matrix, options, tell)
+    # A restart throws away the cuts that took longest to find.
+    highs.set_option("mip_allow_restart", False)
     off = charges.outside(families)
     highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     if start is not None:

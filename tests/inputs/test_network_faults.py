@@ -146,9 +146,7 @@ def test_a_site_that_is_named_must_be_in_reach_of_a_plant(desk):
 
 
 def test_a_site_that_is_named_must_have_a_link(desk):
-    path = desk(
-        "trucks: false, candidate_links: given", "S1", transport__links=LINKS + "a,P1,P2,9,MINE,assumed\n"
-    )
+    path = desk("trucks: false, candidate_links: given", "S1", transport__links=LINKS + "a,P1,P2,9,MINE,assumed\n")
     assert "no candidate link leads to it (add links to transport/links" in told(path)[0]
 
 

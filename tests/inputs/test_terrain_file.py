@@ -27,9 +27,7 @@ GRID = "\n".join(
     ]
 )  # fmt: skip
 POINTS = "lat_deg,lon_deg,cost_multiplier\n" + "".join(
-    f"{lat},{lon},{2 if lon < 114 else 1}\n"
-    for lat in np.arange(34.25, 42, 0.5)
-    for lon in np.arange(110.25, 120, 0.5)
+    f"{lat},{lon},{2 if lon < 114 else 1}\n" for lat in np.arange(34.25, 42, 0.5) for lon in np.arange(110.25, 120, 0.5)
 )
 
 

@@ -11,6 +11,7 @@ import pytest
 from ccs_model.model import build_model
 from ccs_model.model.claims import GROUPS
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
+from ccs_model.plan.decisions import Point, point_of
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix, matrix_of
 
@@ -133,22 +134,10 @@ def test_the_aim_counts_tonnes_avoided_over_the_horizon(matrix: Matrix, problem:
     assert aim["throttled_ktpa", FULL, 2031] == pytest.approx(-5 * avoided)
 
 
-def anywhere(problem: Problem, matrix: Matrix) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, float]]:
-    """Some point of the program: as a vector, as arrays [id, year] by variable with captured_ktpa, and shortfalls."""
+def anywhere(problem: Problem, matrix: Matrix) -> tuple[np.ndarray, Point]:
+    """Some point of the program, as a vector and as what is decided there."""
     x = np.random.default_rng(3).random(len(matrix.columns)) * 10
-    values = {name: np.zeros((len(ids), len(problem.years))) for name, ids in problem.axes.items()}
-    shortfall = {}
-    for column, value in zip(matrix.columns, x.tolist(), strict=True):
-        if column.variable == "shortfall_kt":
-            shortfall[column.index] = value
-        elif column.variable in values:
-            at = problem.axes[column.variable].get_loc(column.index[0])
-            values[column.variable][at, problem.years.index(column.index[1])] = value
-        else:
-            assert column.variable.startswith("tail_"), column.variable
-    running = np.einsum("rsy,rs->ry", problem.running_share, values["build"])
-    full_ktpa = problem.routes["nameplate_ktpa"].to_numpy()[:, None] * problem.delivered_share
-    return x, values | {"captured_ktpa": full_ktpa * running - values["throttled_ktpa"]}, shortfall
+    return x, point_of(problem, matrix, x)
 
 
 NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"]}
@@ -161,10 +150,10 @@ def test_terms_say_the_same_as_the_matrix_at_any_point(
 ) -> None:
     problem = posed(changes or one_vent)
     matrix = matrix_of(build_model(problem))
-    x, values, shortfall = anywhere(problem, matrix)
+    x, point = anywhere(problem, matrix)
     aims = (cost_terms, abatement_terms) if "aim" in changes else (abatement_terms, cost_terms)
     for k, terms in enumerate(aims):
-        found = breakdown(terms(problem), values, shortfall)
+        found = breakdown(terms(problem), point.values, point.shortfall_kt)
         assert sum(found.values()) == pytest.approx(float(matrix.costs[k] @ x), rel=1e-12)
     # Every variable of a shared network has its part in what is paid.
     paid = {name for term in cost_terms(problem).values() for name, each in term.on.items() if np.any(each)}

@@ -188,6 +188,21 @@ def test_a_pipe_that_is_there_is_used_before_one_is_laid(hand_solved: Solved) ->
     assert more.flows["laid_mn"].tolist() == pytest.approx([LARGE * 120 * 100])
 
 
+@pytest.mark.parametrize("corridors", ["auto", "all"])
+def test_a_pipe_that_is_there_is_used_beyond_one_that_is_laid(hand_solved: Solved, corridors: str) -> None:
+    # A reaches the pipe from B to the site by 10 km of its own; nothing more has to be laid.
+    plan = hand_solved(
+        {"targets.captured_ktpa": 800, "transport.corridors": corridors},
+        plants={"A": {"co2_ktpa": 500}, "B": {"co2_ktpa": 300}},
+        sites={"S": {}},
+        links={"A-B": {"length_km": 10}, "B-S": {"length_km": 100, "existing_ktpa": 1_000}},
+    )
+    assert plan.flows.set_index("link")["laid_mn"].to_dict() == pytest.approx({"A-B": LARGE * 120 * 10, "B-S": 0})
+    om = 20e-6 / TPH * (500 * 10 + 800 * 100)
+    assert plan.objective.value == pytest.approx(0.1 * LARGE * 120 * 10 + om)
+    assert plan.objective.all_links_bound <= plan.objective.value + 1e-9
+
+
 def test_a_site_takes_a_year_s_part_of_its_capacity_in_a_static_year(hand_solved: Solved) -> None:
     # 10,000 kt over 20 years are 500 a year, half of them where only half may be filled; the rest goes further.
     plan = hand_solved(

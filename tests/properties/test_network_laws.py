@@ -13,7 +13,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ccs_model.inputs import Inputs
+from ccs_model.model import build_model
+from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+from ccs_model.solver import Highs, SolverOptions, matrix_of
 
 Solved = Callable[..., Plan]
 SHARED = {
@@ -286,3 +290,22 @@ def test_plans_within_corridors_are_never_better_than_the_bound_over_all_links(h
     assert every.corridors == tuple(sorted(WEB["links"]))
     assert found.objective.all_links_bound - 1e-6 <= every.objective.value <= found.objective.value + 1e-6
     assert every.objective.all_links_bound == pytest.approx(every.objective.bound)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_over_all_links_a_plan_has_the_optimum_of_the_bare_program(
+    hand_posed: Callable[..., Problem], seed: int
+) -> None:
+    # Cuts, first plans and corridors on the way may save time but never change the answer.
+    chance = np.random.default_rng(seed)
+    links: dict[str, dict[str, float]] = {
+        name: {"length_km": float(chance.choice([0.5, 10, 40, 100]))} for name in WEB["links"]
+    }
+    for name in chance.choice(sorted(links), 2, replace=False):
+        links[name]["existing_ktpa"] = float(chance.choice([200, 400, 1_000]))
+    asked = {"aim": "most_abatement", "transport.corridors": "all", "transport.trucks": seed % 2 == 0}
+    asked |= {"budget.total_mn": float(chance.choice([60, 110, 200]))} | (STAGED if seed % 2 else {})
+    problem = hand_posed(asked, **{**WEB, "links": links})
+    bare = Highs(matrix_of(build_model(problem)), SolverOptions(gap_share=0.0, threads=1)).run(60, "all at once")
+    assert bare.status == "optimal"
+    assert solve(problem).objective.value == pytest.approx(bare.objective, rel=1e-6, abs=1e-6)

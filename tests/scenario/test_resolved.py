@@ -35,7 +35,7 @@ transport:
   shared_trunklines: true  # default
   corridors: auto  # default
   candidate_links: made_and_given  # default
-  trucks: true  # default
+  trucks: false  # default
   detour: 1.14  # default
   terrain: null  # default
 storage:

@@ -1,0 +1,40 @@
+"""`python -m bench [B8 …] [--json] [--quick]` from the project's root."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from bench import network
+from bench.measure import as_json, as_table
+
+BENCHES = {"B8": network.figures}
+
+
+def main() -> int:
+    """Measure what was asked for, in the order of the table; everything where nothing was."""
+    there = ", ".join(BENCHES)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Measures how fast the package is, beside its peers: a row a figure.",
+        epilog="Exit codes: 0 measured, whether goals are met or not; 2 usage.",
+    )
+    parser.add_argument("ids", metavar="ID", nargs="*", help=f"what to measure: {there}; all of it when left out")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--quick", action="store_true", help="one order and one seed, to try it; no figures to quote")
+    asked = parser.parse_args()
+    unknown = [each for each in asked.ids if each not in BENCHES]
+    if unknown:
+        parser.error(f"no {', '.join(unknown)}; there is {there}")
+    found = [
+        figure
+        for each, measure in BENCHES.items()
+        if each in asked.ids or not asked.ids
+        for figure in measure(quick=asked.quick)
+    ]
+    sys.stdout.write((as_json(found) if asked.json else as_table(found)) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
