@@ -28,9 +28,9 @@ _ROUNDS = 8
 _CUT_ROUNDS = 8
 # Of the time there is, by when cuts and corridors are to be found.
 _CUTS_TIME_SHARE = 0.15
-_START_TIME_SHARE = 0.25
+_START_TIME_SHARE = 0.2
 # The round of slope scaling whose corridors are searched, and by when: first a late one, then an early, wider one.
-_WIDER = ((2, 0.3), (1, 0.4), (0, 0.5))
+_WIDER = ((2, 0.35), (1, 0.45), (0, 0.5))
 MONEY = ("spending_within_budget", "spending_within_ceiling", "spending_within_province_budget")
 
 
@@ -101,8 +101,8 @@ def solve_in_corridors(
     )
     if relaxation.status != "optimal" or relaxation.x is None:
         return Corridors(WholeOutcome(relaxation, relaxation), (), relaxation.objective)
-    # What is left after the relaxation is shared out anew.
-    begun = max(begun, time.monotonic() - _CUTS_TIME_SHARE * (deadline - begun))
+    # What is left after the relaxation is shared out.
+    begun = time.monotonic()
     links = problem.network.links["link"].to_numpy(object)
     sites = np.arange(len(links), len(links) + len(problem.sites))
     every = np.arange(len(links) + len(problem.sites))

@@ -64,7 +64,7 @@ NEXT_MONEY_NODES = 200
 # An unexplained "infeasible" helps nobody, so looking for what would mend it has time of its own.
 MENDING_S = 30.0
 # Of it, what rows that give way may take; changes of the scenario have the rest.
-ROWS_TIME_SHARE = 1 / 2
+ROWS_TIME_SHARE = 2 / 3
 # Room for writing the run folder within the time limit.
 SOLVING_SHARE = 0.95
 
@@ -186,7 +186,9 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
         )
     now = time.monotonic()
     deadline = max(deadline, now + MENDING_S)
-    by_rows = ways_to_mend(matrix, groups_of(problem), options, now + ROWS_TIME_SHARE * (deadline - now))
+    charges = charges_of(problem, matrix) if problem.network is not None and problem.is_whole else None
+    until = now + ROWS_TIME_SHARE * (deadline - now)
+    by_rows = ways_to_mend(matrix, groups_of(problem), options, until, charges)
     changes = changes_that_mend(problem, matrix, options, deadline, clock.laps["pose_and_build_s"])
     raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
 

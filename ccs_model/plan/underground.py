@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model.inputs import Inputs
+from ccs_model.plan.corridors import charges_of
 from ccs_model.plan.trials import Trials
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix
@@ -62,7 +63,7 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
     posed = trials.program(scenario, _with_limits(problem.inputs, wide))
     if posed is None:
         return None
-    _, widened = posed
+    widening, widened = posed
     counted: list[tuple[str, str, sparse.csr_array, float, float]] = []
     if "n_wells_max" in columns:
         counted += [("n_wells_max", *each) for each in _wells(problem, matrix, widened)]
@@ -78,6 +79,7 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
         np.array(weights),
         trials.options,
         trials.until(),
+        charges_of(widening, widened) if problem.is_whole else None,
     )
     if beyond is None:
         return None

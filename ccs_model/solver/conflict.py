@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, search_corridors
 from ccs_model.solver.highs import Highs, Outcome, SolverOptions
 from ccs_model.solver.matrix import Column, Matrix
 from ccs_model.solver.whole import solve_whole
@@ -24,6 +25,10 @@ from ccs_model.solver.whole import solve_whole
 Floats = npt.NDArray[np.float64]
 _GIVES_WAY = 1e-6
 _LEAST_GAP = 5e-3
+# Of the time that is left, what one group may take; of that, by when a first plan is found and by when bettered.
+_TIME_SHARE = 1 / 3
+_FIRST_TIME_SHARES = (0.5, 0.8)
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,16 @@ def point_without_presolve(matrix: Matrix, options: SolverOptions, time_limit_s:
 
 
 def ways_to_mend(
-    matrix: Matrix, groups: Sequence[tuple[str, ...]], options: SolverOptions, deadline: float
+    matrix: Matrix,
+    groups: Sequence[tuple[str, ...]],
+    options: SolverOptions,
+    deadline: float,
+    charges: FixedCharges | None = None,
 ) -> tuple[Relaxation, ...]:
-    """Those of `groups` of claims whose relaxation alone mends the program, each with its least relaxation.
+    """Those of `groups` of claims whose relaxation alone mends the program, each with its least relaxation found.
 
-    A group is not tried when one of its claims already mends the program by itself.
+    A group is not tried when one of its claims already mends the program by itself, and takes no more than a share of
+    the time that is left. With fixed charges, what is laid for a first plan is chosen as for corridors.
     """
     found: list[Relaxation] = []
     mended: set[str] = set()
@@ -53,9 +63,10 @@ def ways_to_mend(
         rows = np.concatenate([matrix.rows_of(claim) for claim in group])
         if not len(rows) or mended & set(group) or time.monotonic() >= deadline:
             continue
-        highs = Highs(_elastic(matrix, rows), options)
         doing = f"relaxing {' and '.join(group)}"
-        outcome = solve_whole(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, doing=doing).outcome
+        begun = time.monotonic()
+        until = begun + _TIME_SHARE * (deadline - begun)
+        outcome = _least(_elastic(matrix, rows), options, until, doing, charges)
         if outcome.x is None or outcome.status not in ("optimal", "limit"):
             continue
         given: dict[str, list[tuple[Any, float, float]]] = {}
@@ -71,7 +82,13 @@ def ways_to_mend(
 
 
 def least_beyond(
-    matrix: Matrix, amounts: sparse.csr_array, limits: Floats, weights: Floats, options: SolverOptions, deadline: float
+    matrix: Matrix,
+    amounts: sparse.csr_array,
+    limits: Floats,
+    weights: Floats,
+    options: SolverOptions,
+    deadline: float,
+    charges: FixedCharges | None = None,
 ) -> Floats | None:
     """How far a plan must go beyond `limits` on `amounts` x, weighed and summed, the least found; None without one."""
     n = len(limits)
@@ -88,12 +105,38 @@ def least_beyond(
         columns=matrix.columns,
     )
     rows = np.arange(len(matrix.row_lower), len(count.row_lower))
-    highs = Highs(_elastic(count, rows, weights), options)
-    outcome = solve_whole(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, doing="beyond limits").outcome
+    outcome = _least(_elastic(count, rows, weights), options, deadline, "going beyond limits", charges)
     if outcome.x is None or outcome.status not in ("optimal", "limit"):
         return None
     beyond: Floats = outcome.x[len(matrix.lower) :]
     return beyond
+
+
+def _least(
+    elastic: Matrix, options: SolverOptions, deadline: float, doing: str, charges: FixedCharges | None
+) -> Outcome:
+    """The elastic program with as little slack as can be found until `deadline`."""
+    start = None if charges is None else _first_plan(elastic, replace(options, gap_share=_LEAST_GAP), deadline, charges)
+    highs = Highs(elastic, options)
+    return solve_whole(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, doing=doing, start=start).outcome
+
+
+def _first_plan(elastic: Matrix, options: SolverOptions, deadline: float, charges: FixedCharges) -> Floats | None:
+    """A whole plan with little slack, by slope scaling and then within what that lays; None where none was found."""
+    begun = time.monotonic()
+    found, bettered = (begun + share * (deadline - begun) for share in _FIRST_TIME_SHARES)
+    highs = Highs(elastic, options)
+    highs.set_whole(False)
+    relaxed = highs.run(found - time.monotonic(), "a first plan: relaxation").x
+    if relaxed is None:
+        return None
+    points = SlopeScaling(elastic, charges, options).run(relaxed, _ROUNDS, found)
+    start = laid_out(elastic, charges, points[-1] if points else relaxed, options, maximise=False, deadline=found)
+    if start is None:
+        return None
+    families = charges.families_used(start)
+    doing = "a better first plan"
+    return search_corridors(elastic, charges, families, options, start=start, deadline=bettered, doing=doing).x
 
 
 def _limit(matrix: Matrix, row: int) -> float:

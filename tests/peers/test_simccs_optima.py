@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import importlib.util
-import os
 import sys
 from collections.abc import Callable
 from itertools import pairwise
@@ -69,12 +68,7 @@ def test_the_price_case(imported, rounded, optimum):
     assert plan.totals["captured_ktpa"] == pytest.approx(38_232, abs=0.01)
 
 
-LONG = pytest.mark.skipif(not os.environ.get("CCS_MODEL_LONG_TESTS"), reason="half a minute; CCS_MODEL_LONG_TESTS=1")
-
-
-@pytest.mark.parametrize(
-    ("rounded", "optimum"), [(True, 5140.65907369), pytest.param(False, 5140.6590136957, marks=LONG)]
-)
+@pytest.mark.parametrize(("rounded", "optimum"), [(True, 5140.65907369), (False, 5140.6590136957)])
 def test_the_cap_case(imported, rounded, optimum):
     words = ["--mode", "target", "--target-mt", "50", *["--rounded"] * rounded]
     plan = answered(imported(SOUTHEAST / "cap", *words))
