@@ -25,12 +25,14 @@ from ccs_model.solver.highs import gap_share
 from ccs_model.solver.whole import WholeOutcome
 
 _ROUNDS = 8
+_FEW_SHARE = 0.5
 _CUT_ROUNDS = 8
-# Of the time there is, by when cuts and corridors are to be found.
+# Of the time there is, by when cuts, corridors and a first plan are to be found.
 _CUTS_TIME_SHARE = 0.15
 _START_TIME_SHARE = 0.2
+_FIRST_TIME_SHARE = 0.45
 # The round of slope scaling whose corridors are searched, and by when: first a late one, then an early, wider one.
-_WIDER = ((2, 0.35), (1, 0.45), (0, 0.5))
+_WIDER = ((2, 0.5), (1, 0.55), (0, 0.6))
 MONEY = ("spending_within_budget", "spending_within_ceiling", "spending_within_province_budget")
 
 
@@ -109,7 +111,7 @@ def solve_in_corridors(
     rounds = SlopeScaling(connected, charges, options).run(relaxation.x, _ROUNDS, share(_START_TIME_SHARE))
     start = None
     if rounds:
-        until = share(_START_TIME_SHARE + 0.05)
+        until = share(_FIRST_TIME_SHARE)
         start = laid_out(connected, charges, rounds[-1], options, maximise=maximise, deadline=until)
     # From the corridors that slope scaling settled on to those it left early, ever wider, from the plan in hand.
     for k, part in _WIDER:
@@ -124,6 +126,10 @@ def solve_in_corridors(
         # What the best plan in hand uses: few enough for a proof.
         assert start is not None
         families = charges.families_used(start)
+        settled = charges.families_used(rounds[-1]) if rounds else every
+        if len(families) < _FEW_SHARE * len(settled):
+            # A plan of next to nothing says nothing of where the good ones are.
+            families = np.union1d(settled, sites)
     else:
         families = np.r_[_of_file(problem, asked, links), sites]
         if start is not None and not np.isin(charges.families_used(start), families).all():

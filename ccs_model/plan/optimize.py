@@ -29,7 +29,7 @@ from ccs_model.plan.checks import checks_table
 from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
 from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
 from ccs_model.plan.locks import locks_table
-from ccs_model.plan.mending import changes_that_mend
+from ccs_model.plan.mending import changes_that_mend, posed
 from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
 from ccs_model.plan.sharing import Sharing, shares_table
 from ccs_model.plan.tables import (
@@ -42,7 +42,7 @@ from ccs_model.plan.tables import (
 )
 from ccs_model.plan.targets import targets_table
 from ccs_model.plan.totals import plan_totals
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
@@ -78,7 +78,7 @@ def optimize(
         inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
-    problem = pose(scenario, inputs)
+    problem = posed(scenario, inputs, MENDING_S)
     return solve(problem, tell=tell, started=started)
 
 

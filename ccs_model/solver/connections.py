@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions
+from ccs_model.solver.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.solver.matrix import Matrix
 
 Floats = npt.NDArray[np.float64]
@@ -28,7 +28,6 @@ Ints = npt.NDArray[np.int64]
 _SCALE = 1_000_000
 _VIOLATED = 1e-3
 _SLACK = 1e-6
-_LARGE_ROWS = 60_000
 CLAIM = "connected_across_every_border"
 
 
@@ -119,11 +118,9 @@ def with_connection_cuts(
     """
     highs = Highs(matrix, options, tell)
     highs.set_whole(False)
-    is_large = len(matrix.row_lower) > _LARGE_ROWS
+    is_large = len(matrix.row_lower) > LARGE_ROWS
     if is_large:
-        # From here on the simplex method takes three times as long; its basis would serve the cuts alone.
-        highs.set_option("solver", "ipm")
-        highs.set_option("run_crossover", "off")
+        highs.without_vertices()
     outcome = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
     if is_large:
         return matrix, outcome

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions
+from ccs_model.solver.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.residuals import residuals, snapped
 
@@ -70,6 +70,8 @@ class SlopeScaling:
         self._charges = charges
         self._highs = Highs(matrix, options)
         self._highs.set_whole(False)
+        if len(matrix.row_lower) > LARGE_ROWS:
+            self._highs.without_vertices()
         self._scale = np.ones(len(charges.columns))
         rows = matrix.rows.tocsr()[charges.money_rows][:, charges.columns].tocoo()
         found = zip(rows.row, rows.col, rows.data, strict=True)
