@@ -143,8 +143,10 @@ def pilots() -> Iterator[Figure]:
     """The pilot zones with two budgets: both gaps after each limit, and when the first good plan was there."""
     for budget, goals in PILOTS:
         runs = {}
+        # A run ends at the gap it is asked for, so it is asked for the goal's.
+        changes = {"budget.total_mn": budget, "solver.gap_share": WITHIN}
         for limit_s, goal in goals.items():
-            runs[limit_s] = run = in_cpu_s(reach, PILOT_ZONES, {"budget.total_mn": budget}, limit_s)
+            runs[limit_s] = run = in_cpu_s(reach, PILOT_ZONES, changes, limit_s)
             gaps = f"{100 * run.gap:.2f} % within corridors, {100 * run.all_links_gap:.1f} % over all links"
             say(f"B8 pilot zones, {budget:,} mn CNY, {limit_s} s: {gaps}; {run.cpu_s:.0f} s of CPU")
             over = finite(run.all_links_gap)
