@@ -25,6 +25,7 @@ from ccs_model.solver.highs import gap_share
 from ccs_model.solver.whole import WholeOutcome
 
 _ROUNDS = 8
+# A plan that uses fewer corridors than this share of what slope scaling settled on tells nothing of good ones.
 _FEW_SHARE = 0.5
 _CUT_ROUNDS = 8
 # Of the time there is, by when cuts, corridors and a first plan are to be found.
@@ -115,7 +116,7 @@ def solve_in_corridors(
         start = laid_out(connected, charges, rounds[-1], options, maximise=maximise, deadline=until)
     # From the corridors that slope scaling settled on to those it left early, ever wider, from the plan in hand.
     for k, part in _WIDER:
-        if start is None or not -len(rounds) <= k < len(rounds):
+        if start is None or k >= len(rounds):
             break
         start = plan_of_few(
             connected, charges, rounds[k], start, options, maximise=maximise, deadline=share(part), tell=tell
@@ -126,9 +127,8 @@ def solve_in_corridors(
         # What the best plan in hand uses: few enough for a proof.
         assert start is not None
         families = charges.families_used(start)
-        settled = charges.families_used(rounds[-1]) if rounds else every
+        settled = charges.families_used(rounds[-1])
         if len(families) < _FEW_SHARE * len(settled):
-            # A plan of next to nothing says nothing of where the good ones are.
             families = np.union1d(settled, sites)
     else:
         families = np.r_[_of_file(problem, asked, links), sites]
@@ -163,6 +163,8 @@ def _of_file(problem: Problem, name: str, links: np.ndarray) -> np.ndarray:
     folder = scenario.source_path.parent if scenario.source_path is not None else Path()
     place = place_of(scenario, "transport.corridors")
     path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InputError([Fault(place, f"'{name}' lies outside the scenario's folder", "copy it there")])
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
