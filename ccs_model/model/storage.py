@@ -35,7 +35,10 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint([site for site, to in goes_to.items() if works[to].any()])
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:
-        """Σ over years: years × captured + committed after the horizon ≤ capacity × fill share"""
+        """Σ over years: years × captured + committed after the horizon ≤ room: capacity × fill share"""
         room_kt = float(sites.at[site, "capacity_kt"]) * problem.fill_share_max
+        # What one representative year may take of it.
+        if problem.is_static:
+            room_kt /= problem.scenario.storage_life_yr
         over_years = np.broadcast_to(n_years, works.shape)
         return total({"build": committed_kt, "captured_ktpa": over_years}, routes=goes_to[site]) <= room_kt
