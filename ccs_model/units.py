@@ -43,6 +43,8 @@ UNITS: tuple[Unit, ...] = (
     Unit("_t_per_t", "t CO2/t", "0.000"),
     Unit("_kg_per_t", "kg CO2/t", "#,##0.0"),
     Unit("_kg_per_kwh", "kg CO2/kWh", "0.0000"),
+    Unit("_g_per_gj", "g/GJ", "0.0"),
+    Unit("_g_per_kwh", "g/kWh", "0.0000"),
     Unit("_tph", "t/h", "#,##0.0"),
     Unit("_mw", "MW", "#,##0.0"),
     Unit("_km", "km", "#,##0.0"),

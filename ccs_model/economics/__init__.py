@@ -1,1 +1,1 @@
-"""Money, never Pyomo: price levels, energy prices, capital, discounting."""
+"""Money, never Pyomo: price levels, energy prices, cost build-up, levelised cost, finance, tax, policy, benefits."""

@@ -18,10 +18,10 @@ COLUMNS = [column for columns in read_dictionary().values() for column in column
 QUALITIES = {"measured", "reported", "estimated", "assumed"}
 # Years, counts, indices and exponents carry no unit; factors and limits say theirs in the row's name.
 WITHOUT_UNIT = {
-    "year", "start_year", "closing_year", "relining_year", "price_year", "first_year",
+    "year", "start_year", "closing_year", "relining_year", "price_year", "first_year", "last_year",
     "n_blast_furnaces", "n_wells_max", "readiness_level",
     "step", "price_index", "cny_per_unit", "scale_exponent", "gas_exponent", "cost_factor", "cost_multiplier", "detour",
-    "value", "low", "high",
+    "value", "low", "high", "retrofit_factor", "tasc_factor", "level", "aace_class",
 }  # fmt: skip
 
 
@@ -159,7 +159,13 @@ def test_a_column_is_declared_soundly(column: Column) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "name"), [("streams/factors", "factor"), ("transport/limits", "limit"), ("storage/factors", "factor")]
+    ("table", "name"),
+    [
+        ("streams/factors", "factor"),
+        ("transport/limits", "limit"),
+        ("storage/factors", "factor"),
+        ("finance/factors", "factor"),
+    ],
 )
 def test_a_named_number_ends_in_its_unit(inputs: Inputs, table: str, name: str) -> None:
     counts = {"sites_in_reach", "n_neighbours", "n_direct_sites", "hub_plants_min", "wells_of_a_site"}

@@ -1,0 +1,122 @@
+"""What a programme is worth to whom: harm avoided, air pollution beside CO₂, and the accounts of each bearer.
+
+An item is a discounted amount from one bearer to another. An empty bearer is the world outside: money to it buys real
+resources, money from it is a real gain. What passes between two bearers is a transfer: it counts in both accounts and
+cancels in that of society, which holds everything.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model.economics.price_level import PriceLevel
+
+Floats = npt.NDArray[np.float64]
+
+OUTSIDE, SOCIETY = "", "society"
+BEARERS = ("owners", "public purse", "financiers", SOCIETY)
+_G_PER_T = 1e6
+# A thousandth of a unit of money: a sum of costs below it is no cost.
+_NOTHING_MN = 1e-9
+
+
+def social_cost_path_per_t(
+    table: pd.DataFrame, level: PriceLevel, series: str, years: npt.ArrayLike, measure: str = "scc_per_t"
+) -> Floats:
+    """Social cost of a tonne emitted in each of `years`, in the scenario's money: straight between, flat outside.
+
+    `table` is policy/social_cost_of_carbon; `measure` one of low_per_t, scc_per_t, high_per_t.
+    """
+    rows = table[table["series"] == series].sort_values("year")
+    if rows.empty:
+        raise ValueError(f"no social cost series '{series}'; there are {', '.join(sorted(set(table['series'])))}")
+    money = level.convert(rows[measure], rows["currency"], rows["price_year"])
+    return np.interp(np.asarray(years, dtype=float), rows["year"].to_numpy(), money.to_numpy(dtype=float))
+
+
+def harm_avoided_mn(avoided_kt: npt.ArrayLike, social_cost_per_t: npt.ArrayLike) -> Floats:
+    """Climate harm avoided, million a year, [plant, year]: avoided (not captured) tonnes × the year's social cost."""
+    return np.atleast_2d(np.asarray(avoided_kt, dtype=float)) * np.asarray(social_cost_per_t, dtype=float) / 1000.0
+
+
+def pollutants_t(pollutants: pd.DataFrame, coal_gj: npt.ArrayLike, grid_kwh: npt.ArrayLike) -> pd.DataFrame:
+    """Tonnes of each pollutant from coal burnt and grid power drawn: one row a plant, one column a pollutant.
+
+    `pollutants` is policy/pollutants. Below 0 where less is burnt or drawn than before.
+    """
+    coal = np.atleast_1d(np.asarray(coal_gj, dtype=float))
+    grid = np.atleast_1d(np.asarray(grid_kwh, dtype=float))
+    return pd.DataFrame(
+        {
+            row["pollutant"]: (coal * row["coal_g_per_gj"] + grid * row["grid_g_per_kwh"]) / _G_PER_T
+            for _, row in pollutants.iterrows()
+        }
+    )
+
+
+def pollution_tax_mn(emitted_t: pd.DataFrame, taxes: pd.DataFrame, level: PriceLevel, zone: str) -> Floats:
+    """Environmental tax on `emitted_t` (from pollutants_t) at the rates of a tax zone, in million; one a plant.
+
+    A pollutant without a rate in the zone is not taxed here; a zone that policy/pollution_taxes does not hold is a
+    fault of the caller's.
+    """
+    rows = taxes[taxes["tax_zone"] == zone]
+    if rows.empty:
+        raise ValueError(f"no tax zone '{zone}'; there are {', '.join(sorted(set(taxes['tax_zone'])))}")
+    rates = level.convert(rows["tax_per_t"], rows["currency"], rows["price_year"]).set_axis(rows["pollutant"])
+    taxed = [name for name in emitted_t if name in rates.index]
+    return (emitted_t[taxed].to_numpy() @ rates[taxed].to_numpy(dtype=float)) / 1e6
+
+
+def accounts_by_bearer(items: pd.DataFrame) -> pd.DataFrame:
+    """Benefits, costs, net present value and benefit–cost ratio of each bearer, in the order of BEARERS.
+
+    `items`: item, from_bearer, to_bearer, discounted_mn. An amount below 0 is one the other way round. Columns:
+    bearer, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio (NaN without costs). Give a loan as its value net of
+    service where a ratio is wanted: money drawn and paid back would swell both sides of it.
+    """
+    rows = _facing_forward(items)
+    accounts = []
+    for bearer in BEARERS:
+        if bearer == SOCIETY:
+            gained, lost = rows["from_bearer"] == OUTSIDE, rows["to_bearer"] == OUTSIDE
+        else:
+            gained, lost = rows["to_bearer"] == bearer, rows["from_bearer"] == bearer
+        benefits, costs = rows.loc[gained, "discounted_mn"].sum(), rows.loc[lost, "discounted_mn"].sum()
+        ratio = benefits / costs if costs > _NOTHING_MN else np.nan
+        accounts.append((bearer, benefits, costs, benefits - costs, ratio))
+    return pd.DataFrame(accounts, columns=["bearer", "benefits_mn", "costs_mn", "npv_mn", "benefit_cost_ratio"])
+
+
+def ledger_by_bearer(items: pd.DataFrame) -> pd.DataFrame:
+    """Each item's net amount for each bearer: one row an item, in the order in which items come, one column a bearer.
+
+    The column of society is what remains when transfers cancel; a column sums to that bearer's `npv_mn`.
+    """
+    rows = _facing_forward(items)
+    amount = rows["discounted_mn"]
+    table = pd.DataFrame({"item": rows["item"]})
+    for bearer in BEARERS[:-1]:
+        table[bearer] = amount * ((rows["to_bearer"] == bearer) * 1.0 - (rows["from_bearer"] == bearer) * 1.0)
+    table[SOCIETY] = amount * ((rows["from_bearer"] == OUTSIDE) * 1.0 - (rows["to_bearer"] == OUTSIDE) * 1.0)
+    return table.groupby("item", sort=False).sum().reset_index()
+
+
+def _facing_forward(items: pd.DataFrame) -> pd.DataFrame:
+    """The items with amounts of at least 0, checked: no unknown bearer, none from the outside to the outside."""
+    unknown = sorted((set(items["from_bearer"]) | set(items["to_bearer"])) - {OUTSIDE, *BEARERS})
+    if unknown:
+        raise ValueError(f"unknown bearer '{unknown[0]}', expected one of {', '.join(BEARERS)} or nothing")
+    if (items["from_bearer"] == items["to_bearer"]).any():
+        raise ValueError("an item runs from a bearer to itself")
+    is_back = items["discounted_mn"] < 0
+    return pd.DataFrame(
+        {
+            "item": items["item"],
+            "from_bearer": items["from_bearer"].where(~is_back, items["to_bearer"]),
+            "to_bearer": items["to_bearer"].where(~is_back, items["from_bearer"]),
+            "discounted_mn": items["discounted_mn"].abs(),
+        }
+    )

@@ -1,0 +1,152 @@
+"""An investment judged by its flows: present value, rate of return, payback, ratios, break-even price, strike.
+
+Flows are arrays [plant, year] in million of real money; column 0 is the first year of the horizon and weighs 1, column
+t weighs (1 + i)^−t. Prices are money per t, tonnes kt. Every function takes one discount rate or one a plant.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Texts = npt.NDArray[np.object_]
+
+FOUND, NO_CHANGE, SEVERAL, OUT_OF_REACH = "", "no change of sign", "several rates possible", "beyond -99 to 10,000 %"
+# Rates are looked for between these, as −ln(1 + r).
+_LOW, _HIGH = -np.log(101.0), -np.log(0.01)
+_HALVINGS = 60
+
+
+def discount_weights(discount_share: npt.ArrayLike, n_years: int) -> Floats:
+    """(1 + i)^−t, shape (1 or plants, n_years)."""
+    rate = np.atleast_1d(np.asarray(discount_share, dtype=float))
+    return (1.0 + rate[:, None]) ** -np.arange(n_years, dtype=float)
+
+
+def npv_mn(flows_mn: npt.ArrayLike, discount_share: npt.ArrayLike) -> Floats:
+    """Net present value at the horizon's first year, one a plant."""
+    flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
+    return (flows * discount_weights(discount_share, flows.shape[1])).sum(axis=1)
+
+
+def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
+    """Internal rate of return, and why there is none: (rate or NaN, FOUND or the reason), one a plant.
+
+    One change of sign has exactly one rate. With more, the rate is told where the running sum changes sign once and
+    does not end at 0: there is then one positive rate (Norstrom). Otherwise no number is made up.
+    """
+    flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
+    changes = _sign_changes(flows)
+    sums = flows.cumsum(axis=1)
+    is_norstrom = (changes > 1) & (_sign_changes(sums) == 1) & (np.abs(sums[:, -1]) > _dust(flows))
+    reason = np.full(len(flows), FOUND, dtype=object)
+    reason[changes == 0] = NO_CHANGE
+    reason[(changes > 1) & ~is_norstrom] = SEVERAL
+    low = np.full(len(flows), _LOW)
+    high = np.where(is_norstrom, 0.0, _HIGH)
+    at_low = _sign_at(flows, low)
+    reason[(reason == FOUND) & (at_low * _sign_at(flows, high) > 0)] = OUT_OF_REACH
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        is_same = _sign_at(flows, middle) == at_low
+        low, high = np.where(is_same, middle, low), np.where(is_same, high, middle)
+    rate = np.expm1(-0.5 * (low + high))
+    return np.where(reason == FOUND, rate, np.nan), reason
+
+
+def payback_yr(flows_mn: npt.ArrayLike, discount_share: npt.ArrayLike = 0.0) -> Floats:
+    """Years from the first flow until the (discounted) running sum first is no longer negative, straight within a year.
+
+    0 where it is never negative, NaN where it never recovers.
+    """
+    flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
+    sums = (flows * discount_weights(discount_share, flows.shape[1])).cumsum(axis=1)
+    n_plants = len(flows)
+    rows = np.arange(n_plants)
+    first = np.argmax(flows != 0, axis=1)
+    is_after = np.cumsum(sums < -_dust(flows)[:, None], axis=1) > 0
+    back = is_after & (sums >= -_dust(flows)[:, None])
+    at = np.argmax(back, axis=1)
+    before = sums[rows, np.maximum(at - 1, 0)]
+    step = sums[rows, at] - before
+    years = at - 1 + np.divide(-before, step, out=np.zeros(n_plants), where=step > 0) - first
+    return np.where(~is_after.any(axis=1), 0.0, np.where(back.any(axis=1), years, np.nan))
+
+
+def benefit_cost_ratio(benefits_mn: npt.ArrayLike, costs_mn: npt.ArrayLike, discount_share: npt.ArrayLike) -> Floats:
+    """Present value of benefits ÷ that of costs, both given as positive flows; NaN without costs."""
+    cost = npv_mn(costs_mn, discount_share)
+    return npv_mn(benefits_mn, discount_share) / np.where(cost > 0, cost, np.nan)
+
+
+def profitability_index(flows_mn: npt.ArrayLike, capex_mn: npt.ArrayLike, discount_share: npt.ArrayLike) -> Floats:
+    """Net present value of all flows ÷ present value of the capex in them (positive); NaN without capex."""
+    spent = npv_mn(capex_mn, discount_share)
+    return npv_mn(flows_mn, discount_share) / np.where(spent > 0, spent, np.nan)
+
+
+def break_even_price_per_t(
+    flows_mn: npt.ArrayLike, tonnes_kt: npt.ArrayLike, discount_share: npt.ArrayLike, tax_share: npt.ArrayLike = 0.0
+) -> Floats:
+    """The constant price per t at which the net present value is 0; NaN where no tonne is paid.
+
+    `flows_mn` leave the price's revenue out; of the revenue `tax_share` is taken away. NPV is linear in the price, so
+    this is exact.
+    """
+    paid = npv_mn(tonnes_kt, discount_share) * (1.0 - np.asarray(tax_share, dtype=float)) / 1000.0
+    return -npv_mn(flows_mn, discount_share) / np.where(paid > 0, paid, np.nan)
+
+
+def contract_strike_per_t(
+    flows_mn: npt.ArrayLike,
+    tonnes_kt: npt.ArrayLike,
+    is_under_contract: npt.ArrayLike,
+    discount_share: npt.ArrayLike,
+    *,
+    market_price_per_t: npt.ArrayLike = 0.0,
+    tax_share: npt.ArrayLike = 0.0,
+) -> Floats:
+    """Strike of a contract for difference: the constant price over the contract's years at which NPV = 0.
+
+    `is_under_contract` [year] or [plant, year]; in the other years tonnes earn the market price ([year], 0 where
+    captured CO₂ earns nothing).
+    """
+    tonnes = np.atleast_2d(np.asarray(tonnes_kt, dtype=float))
+    under = np.broadcast_to(np.asarray(is_under_contract, dtype=bool), tonnes.shape)
+    kept = 1.0 - np.atleast_1d(np.asarray(tax_share, dtype=float))[:, None]
+    outside = np.where(under, 0.0, tonnes) * np.asarray(market_price_per_t, dtype=float) * kept / 1000.0
+    flows = np.atleast_2d(np.asarray(flows_mn, dtype=float)) + outside
+    return break_even_price_per_t(flows, np.where(under, tonnes, 0.0), discount_share, tax_share)
+
+
+def contract_top_up_mn(
+    strike_per_t: npt.ArrayLike, market_price_per_t: npt.ArrayLike, tonnes_kt: npt.ArrayLike
+) -> Floats:
+    """What the other side pays a year, or gets back (below 0): (strike − market price) × tonnes, [plant, year]."""
+    strike = np.atleast_1d(np.asarray(strike_per_t, dtype=float))[:, None]
+    gap = strike - np.asarray(market_price_per_t, dtype=float)
+    return gap * np.atleast_2d(np.asarray(tonnes_kt, dtype=float)) / 1000.0
+
+
+def _dust(flows: Floats) -> Floats:
+    """What counts as nothing beside the plant's flows."""
+    return 1e-12 * np.abs(flows).sum(axis=1)
+
+
+def _sign_changes(flows: Floats) -> npt.NDArray[np.int64]:
+    """Changes of sign along each row, zeros left out."""
+    signs = np.sign(np.where(np.abs(flows) > _dust(flows)[:, None], flows, 0.0))
+    carried = np.zeros(len(flows))
+    changes = np.zeros(len(flows), dtype=np.int64)
+    for column in signs.T:
+        changes += (column * carried) < 0
+        carried = np.where(column != 0, column, carried)
+    return changes
+
+
+def _sign_at(flows: Floats, log_growth: Floats) -> Floats:
+    """Sign of Σ c_t e^(u t), u = −ln(1 + r), each row at its own u; scaled so that no power overflows."""
+    years = np.arange(flows.shape[1])
+    powers = log_growth[:, None] * years
+    return np.sign((flows * np.exp(powers - np.maximum(powers[:, -1:], 0.0))).sum(axis=1))

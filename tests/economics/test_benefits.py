@@ -1,0 +1,148 @@
+"""Harm avoided, air pollution and the accounts of each bearer; the finance tables they rest on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccs_model.economics.benefits import (
+    BEARERS,
+    accounts_by_bearer,
+    harm_avoided_mn,
+    ledger_by_bearer,
+    pollutants_t,
+    pollution_tax_mn,
+    social_cost_path_per_t,
+)
+from ccs_model.economics.price_level import PriceLevel
+from ccs_model.inputs import Inputs
+
+
+@pytest.fixture(scope="module")
+def yuan(inputs: Inputs) -> PriceLevel:
+    return PriceLevel("CNY", 2024, inputs["indices/deflators"], inputs["indices/exchange_rates"])
+
+
+# EPA 2023: 190 USD of 2020 in 2020, 210 in 2025, 230 in 2030; 120 to 340 in 2020.
+def test_social_cost_in_its_own_money(inputs: Inputs) -> None:
+    level = PriceLevel("USD", 2020, inputs["indices/deflators"], inputs["indices/exchange_rates"])
+    table = inputs["policy/social_cost_of_carbon"]
+    found = social_cost_path_per_t(table, level, "EPA 2023", [2020, 2025, 2026, 2030, 2090])
+    assert found.tolist() == pytest.approx([190, 210, 214, 230, 410])
+    assert social_cost_path_per_t(table, level, "EPA 2023", [2020], "low_per_t").item() == 120
+    assert social_cost_path_per_t(table, level, "EPA 2023", [2020], "high_per_t").item() == 340
+    assert social_cost_path_per_t(table, level, "Rennert 2022", [2030]).item() == 185
+    with pytest.raises(ValueError, match="EPA 2023"):
+        social_cost_path_per_t(table, level, "EPA 2016", [2030])
+
+
+def test_social_cost_in_the_scenarios_money(inputs: Inputs, yuan: PriceLevel) -> None:
+    found = social_cost_path_per_t(inputs["policy/social_cost_of_carbon"], yuan, "EPA 2023", [2030]).item()
+    assert found == pytest.approx(230 * yuan.factor("USD", 2020))
+    assert harm_avoided_mn([[500.0]], found).item() == pytest.approx(0.5 * found)
+
+
+def test_pollution_of_a_boiler_by_hand(inputs: Inputs, yuan: PriceLevel) -> None:
+    # A million GJ of coal at 12.6, 18 and 3.6 g/GJ; the second plant draws ten million kWh.
+    emitted = pollutants_t(inputs["policy/pollutants"], [1e6, 0.0], [0.0, 1e7])
+    assert emitted.iloc[0].to_dict() == pytest.approx({"SO2": 12.6, "NOx": 18.0, "dust": 3.6})
+    assert emitted.at[1, "SO2"] == pytest.approx(0.699)
+    # 6,316 CNY of 2018 per t of SO2 and NOx in tier 2; dust has no rate there.
+    tax = pollution_tax_mn(emitted, inputs["policy/pollution_taxes"], yuan, "Hebei tier 2")
+    assert tax[0] == pytest.approx(30.6 * 6316 / 1e6 * yuan.factor("CNY", 2018))
+    with pytest.raises(ValueError, match="no tax zone"):
+        pollution_tax_mn(emitted, inputs["policy/pollution_taxes"], yuan, "Atlantis")
+
+
+def test_tax_tiers_of_hebei_are_money_per_equivalent(inputs: Inputs) -> None:
+    taxes = inputs["policy/pollution_taxes"].query("pollutant == 'SO2'").set_index("tax_zone")["tax_per_t"]
+    # 9.6, 6.0 and 4.8 CNY per 0.95 kg; the law allows 1.2 to 12.
+    assert taxes["Hebei tier 1"] == pytest.approx(9.6 / 0.95 * 1000, abs=0.5)
+    assert taxes["Hebei tier 2"] == pytest.approx(6.0 / 0.95 * 1000, abs=0.5)
+    assert taxes["Hebei tier 3"] == pytest.approx(4.8 / 0.95 * 1000, abs=0.5)
+    assert taxes.between(taxes["legal minimum"], taxes["legal maximum"]).all()
+
+
+ITEMS = pd.DataFrame(
+    [
+        ("capital and running cost", "owners", "", 1000.0),
+        ("grant", "public purse", "owners", 200.0),
+        ("loan drawn", "financiers", "owners", 400.0),
+        ("loan served", "owners", "financiers", 380.0),
+        ("income tax", "owners", "public purse", -50.0),
+        ("oil sold", "", "owners", 300.0),
+        ("harm avoided", "", "society", 900.0),
+    ],
+    columns=["item", "from_bearer", "to_bearer", "discounted_mn"],
+)
+
+
+def test_who_bears_what_by_hand() -> None:
+    accounts = accounts_by_bearer(ITEMS).set_index("bearer")
+    assert accounts.index.tolist() == list(BEARERS)
+    # Owners: 200 + 400 + 50 + 300 against 1,000 + 380; the tax runs back to them.
+    assert accounts.loc["owners", ["benefits_mn", "costs_mn", "npv_mn"]].tolist() == [950, 1380, -430]
+    assert accounts.at["public purse", "npv_mn"] == -250
+    assert accounts.at["financiers", "npv_mn"] == -20
+    # Society: 1,200 of real gains against 1,000 of real cost; what passes between bearers cancels.
+    assert accounts.loc["society", ["benefits_mn", "costs_mn", "npv_mn"]].tolist() == [1200, 1000, 200]
+    assert accounts.at["society", "benefit_cost_ratio"] == pytest.approx(1.2)
+    assert np.isnan(accounts.at["financiers", "benefit_cost_ratio"]) == (accounts.at["financiers", "costs_mn"] == 0)
+
+
+def test_the_ledger_sums_to_the_accounts() -> None:
+    ledger = ledger_by_bearer(ITEMS).set_index("item")
+    npv = accounts_by_bearer(ITEMS).set_index("bearer")["npv_mn"]
+    assert ledger.sum().to_dict() == pytest.approx(npv.to_dict())
+    assert ledger.loc["grant"].to_dict() == {"owners": 200, "public purse": -200, "financiers": 0, "society": 0}
+    assert ledger.loc["income tax"].to_dict() == {"owners": 50, "public purse": -50, "financiers": 0, "society": 0}
+
+
+ENDS = st.sampled_from(["", *BEARERS[:-1]])
+
+
+@given(st.lists(st.tuples(ENDS, ENDS, st.floats(-1e3, 1e3)), min_size=1, max_size=12))
+def test_society_is_the_sum_of_all(rows: list[tuple[str, str, float]]) -> None:
+    kept = [(f"item {k}", *row) for k, row in enumerate(rows) if row[0] != row[1]]
+    items = pd.DataFrame(kept, columns=ITEMS.columns)
+    npv = accounts_by_bearer(items).set_index("bearer")["npv_mn"]
+    assert npv["society"] == pytest.approx(npv[list(BEARERS[:-1])].sum(), abs=1e-9)
+
+
+@given(st.floats(0, 1e4))
+def test_a_transfer_changes_nothing_for_society(amount: float) -> None:
+    more = pd.concat([ITEMS, pd.DataFrame([("more", "public purse", "owners", amount)], columns=ITEMS.columns)])
+    before, after = (accounts_by_bearer(each).set_index("bearer") for each in (ITEMS, more))
+    assert after.loc["society"].tolist() == before.loc["society"].tolist()
+    assert after.at["owners", "npv_mn"] == pytest.approx(before.at["owners", "npv_mn"] + amount)
+
+
+@pytest.mark.parametrize(("start", "end", "says"), [("owners", "ministry", "ministry"), ("owners", "owners", "itself")])
+def test_an_item_needs_two_known_ends(start: str, end: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        accounts_by_bearer(pd.DataFrame([("x", start, end, 1.0)], columns=ITEMS.columns))
+
+
+# The national appraisal table, per cent: fertiliser 9, inorganic 10, organic and chlor-alkali 11, ethylene 12.
+def test_returns_that_are_asked_for(inputs: Inputs) -> None:
+    hurdle = inputs["finance/hurdle_rates"].set_index("sector")
+    asked = ["fertiliser", "inorganic chemicals", "organic chemicals", "chlor-alkali", "ethylene", "pipelines"]
+    assert hurdle.loc[asked, "hurdle_share"].tolist() == [0.09, 0.10, 0.11, 0.11, 0.12, 0.12]
+    steel = hurdle.loc["steel"]
+    assert (steel["low_share"], steel["high_share"], steel["quality"]) == (0.08, 0.12, "assumed")
+
+
+def test_rates_and_taxes_of_china(inputs: Inputs) -> None:
+    factors = inputs["finance/factors"].set_index("factor")["value"]
+    assert factors["social_discount_share"] == 0.08
+    assert factors["income_tax_share"] == 0.25
+    assert factors["depreciation_yr"] == 10
+    assert factors["loss_carry_forward_yr"] == 5
+    rates = inputs["finance/rates"]
+    facility = rates[rates["instrument"] == "carbon_reduction_facility"].sort_values("year")
+    assert facility["rate_share"].tolist() == [0.0175, 0.015, 0.0125]
+    prime = rates[rates["instrument"] == "loan_prime_rate_5yr"].sort_values("from_date")
+    assert prime["rate_share"].iloc[-1] == 0.035

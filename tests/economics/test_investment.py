@@ -1,0 +1,172 @@
+"""Rates, paybacks and prices against published examples, hand-made sheets and laws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccs_model.economics.discounting import capital_recovery_share
+from ccs_model.economics.investment import (
+    FOUND,
+    NO_CHANGE,
+    OUT_OF_REACH,
+    SEVERAL,
+    benefit_cost_ratio,
+    break_even_price_per_t,
+    contract_strike_per_t,
+    contract_top_up_mn,
+    irr_share,
+    npv_mn,
+    payback_yr,
+    profitability_index,
+)
+
+RATE = st.floats(0.001, 0.5)
+
+
+# Worked examples of the numpy-financial documentation.
+@pytest.mark.parametrize(
+    ("flows", "rate"),
+    [
+        ([-250_000, 100_000, 150_000, 200_000, 250_000, 300_000], 0.5672303344358536),
+        ([-100, 39, 59, 55, 20], 0.28095),
+        ([-100, 0, 0, 74], -0.0955),
+    ],
+)
+def test_published_rates_of_return(flows: list[float], rate: float) -> None:
+    found, reason = irr_share(flows)
+    assert found.item() == pytest.approx(rate, abs=5e-5)
+    assert reason.tolist() == [FOUND]
+
+
+def test_published_present_value() -> None:
+    # −40,000 and then 5,000, 8,000, 12,000, 30,000 at 8 %: 3,065.22 by the same documentation.
+    assert npv_mn([-40_000, 5_000, 8_000, 12_000, 30_000], 0.08).item() == pytest.approx(3065.22267, abs=1e-4)
+
+
+def test_each_plant_may_have_its_own_rate() -> None:
+    flows = [[-100.0, 110.0], [-100.0, 110.0], [-100.0, 110.0]]
+    assert npv_mn(flows, [0.0, 0.1, 0.21]).tolist() == pytest.approx([10.0, 0.0, -100 + 110 / 1.21])
+
+
+def test_no_rate_is_made_up() -> None:
+    rates, reasons = irr_share(
+        [
+            [0, 0, 0, 0, 0],
+            [10, 20, 5, 1, 1],
+            [-10, -1, -1, -1, -1],
+            [-5, 10.5, 1, -8, 1],  # several
+            [-100, 230, -132, 0, 0],  # 10 % and 20 %
+            [-1, 1e6, 0, 0, 0],  # a hundred million per cent
+            [-100, 0, 0, 121, 0],
+        ]
+    )
+    assert reasons.tolist() == [NO_CHANGE] * 3 + [SEVERAL] * 2 + [OUT_OF_REACH, FOUND]
+    assert np.isnan(rates[:6]).all()
+    assert rates[6] == pytest.approx(1.21 ** (1 / 3) - 1)
+
+
+def test_new_equipment_midway_leaves_one_rate() -> None:
+    # Spending in years 0 and 3; the running sum −100, −40, 20 ... changes sign once.
+    rates, reasons = irr_share([-100.0, 60.0, 60.0, -10.0, 60.0])
+    assert reasons.tolist() == [FOUND]
+    assert npv_mn([-100.0, 60.0, 60.0, -10.0, 60.0], rates).item() == pytest.approx(0.0, abs=1e-9)
+    assert rates.item() > 0
+
+
+@given(st.lists(st.floats(1, 1e4), min_size=1, max_size=30), st.floats(1, 1e5), st.integers(0, 5))
+def test_at_the_rate_of_return_nothing_is_left(gains: list[float], spent: float, wait: int) -> None:
+    flows = [0.0] * wait + [-spent] + gains
+    rate, reason = irr_share(flows)
+    if reason.item() == FOUND:
+        gross = npv_mn(np.abs(flows), rate).item()
+        assert npv_mn(flows, rate).item() == pytest.approx(0.0, abs=1e-9 * gross)
+    else:
+        assert reason.item() == OUT_OF_REACH
+
+
+@given(RATE, st.integers(1, 40))
+def test_an_annuity_returns_its_own_rate(i: float, years: int) -> None:
+    payment = float(capital_recovery_share(i, years))
+    rate, _ = irr_share([-1.0] + [payment] * years)
+    assert rate.item() == pytest.approx(i, rel=1e-6, abs=1e-9)
+
+
+@given(RATE)
+def test_scale_and_company_change_no_rate(i: float) -> None:
+    flows = np.array([-100.0, 20.0, 40.0, 60.0, 10.0 + 100 * i])
+    alone, _ = irr_share(flows)
+    together, _ = irr_share(np.vstack([[-1, 3, 0, 0, 0], 1e-6 * flows, 1e6 * flows]))
+    assert together[1:].tolist() == pytest.approx([alone.item()] * 2, rel=1e-9)
+
+
+def test_payback_by_hand() -> None:
+    # −100 and 40 a year: 2.5 years; the other sheet of textbooks, at 10 %: 36.36, 33.06, 30.05, 27.32.
+    flows = [-100.0, 40.0, 40.0, 40.0, 40.0]
+    assert payback_yr(flows).item() == pytest.approx(2.5)
+    assert payback_yr(flows, 0.10).item() == pytest.approx(3 + (100 - 36.3636 - 33.0579 - 30.0526) / 27.3205, abs=1e-4)
+    assert payback_yr([[0.0, 0.0, -100.0, 40.0, 60.0]]).item() == pytest.approx(2.0)  # counted from the spending
+
+
+def test_no_payback_and_nothing_to_pay_back() -> None:
+    found = payback_yr([[-100, 10, 10], [5, 5, 5], [0, 0, 0], [-100, 100, 0]])
+    assert np.isnan(found[0])
+    assert found[1:].tolist() == [0.0, 0.0, 1.0]
+
+
+@given(st.floats(0.0, 0.3), st.floats(5, 60))
+def test_discounting_never_shortens_the_payback(i: float, gain: float) -> None:
+    flows = [-100.0] + [gain] * 30
+    simple, discounted = payback_yr(flows).item(), payback_yr(flows, i).item()
+    assert np.isnan(discounted) or discounted >= simple - 1e-9
+
+
+def test_ratios_by_hand() -> None:
+    # Benefits 110 and costs 100 a year later, at 10 %.
+    assert benefit_cost_ratio([0, 110], [100, 0], 0.10).item() == pytest.approx(1.0)
+    assert np.isnan(benefit_cost_ratio([0, 110], [0, 0], 0.10)).all()
+    assert profitability_index([-100, 132], [100, 0], 0.10).item() == pytest.approx(0.2)
+
+
+@given(RATE, st.floats(0, 0.4), st.floats(10, 1e4), st.floats(0.1, 100), st.integers(2, 30))
+def test_at_the_break_even_price_nothing_is_left(i: float, tax: float, capex: float, cost: float, years: int) -> None:
+    flows = np.array([-capex] + [-cost] * years)
+    tonnes = np.array([0.0] + [400.0] * years)
+    price = break_even_price_per_t(flows, tonnes, i, tax)
+    left = npv_mn(flows + price[:, None] * tonnes * (1 - tax) / 1000, i).item()
+    assert left == pytest.approx(0.0, abs=1e-9 * (capex + cost * years))
+
+
+def test_the_break_even_price_is_the_levelised_cost() -> None:
+    # 500 million over 20 years at 8 %, 30 million a year, 400 kt: (500 × 0.1018522 + 30) ÷ 0.4.
+    flows = np.array([-500.0] + [-30.0] * 20)
+    price = break_even_price_per_t(flows, [0.0] + [400.0] * 20, 0.08)
+    assert price.item() == pytest.approx((500 * 0.1018522 + 30) / 0.4, abs=1e-4)
+    assert np.isnan(break_even_price_per_t(flows, np.zeros(21), 0.08)).all()
+
+
+def test_a_contract_of_fewer_years_needs_a_higher_strike() -> None:
+    flows = np.array([-500.0] + [-30.0] * 20)
+    tonnes = np.array([0.0] + [400.0] * 20)
+    whole = contract_strike_per_t(flows, tonnes, np.ones(21), 0.08).item()
+    half = contract_strike_per_t(flows, tonnes, np.arange(21) <= 10, 0.08).item()
+    assert whole == pytest.approx(break_even_price_per_t(flows, tonnes, 0.08).item())
+    # Paid in ten years, of annuity 6.710081 instead of 9.818147.
+    assert half == pytest.approx(whole * 9.818147 / 6.710081, rel=1e-6)
+    helped = contract_strike_per_t(flows, tonnes, np.arange(21) <= 10, 0.08, market_price_per_t=100.0).item()
+    assert helped == pytest.approx(half - 100 * (9.818147 - 6.710081) / 6.710081, rel=1e-6)
+
+
+def test_the_contract_pays_the_gap_to_the_market() -> None:
+    paid = contract_top_up_mn([200.0], [80.0, 250.0], [[500.0, 500.0]])
+    assert paid.tolist() == [[60.0, -25.0]]
+
+
+def test_ten_thousand_plants_at_once() -> None:
+    drawn = np.random.default_rng(3)
+    flows = np.column_stack([-drawn.uniform(50, 500, 10_000), drawn.uniform(1, 60, (10_000, 25))])
+    rates, reasons = irr_share(flows)
+    assert set(reasons) == {FOUND}
+    assert np.abs(npv_mn(flows, rates)).max() < 1e-6

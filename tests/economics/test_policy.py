@@ -1,0 +1,142 @@
+"""Carbon price, trading rules, subsidies, the grid and carbon intensity."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccs_model.economics.policy import (
+    allowance_cost_mn,
+    carbon_intensity_t_per_mn,
+    carbon_value_mn,
+    cut_for_intensity_share,
+    grid_factor_path,
+    intensity_cut_share,
+    price_path,
+    subsidy_mn,
+    trading_rules,
+)
+from ccs_model.inputs import Inputs
+
+SHARE = st.floats(0, 1)
+
+
+def test_a_price_runs_straight_between_its_years_and_flat_outside() -> None:
+    found = price_path({2040: 400, 2026: 75, 2030: 150}, [2020, 2026, 2028, 2030, 2035, 2040, 2060])
+    assert found.tolist() == pytest.approx([75, 75, 112.5, 150, 275, 400, 400])
+    assert price_path({}, [2026, 2027]).tolist() == [0, 0]
+
+
+def test_steel_is_in_since_the_emissions_of_2024_and_chemicals_later(inputs: Inputs) -> None:
+    sectors = pd.Series(["chemicals", "steel", "cinemas"])
+    rules = trading_rules(inputs["policy/ets"], "China ETS", sectors, [2023, 2024, 2025, 2026, 2027, 2035])
+    assert rules["is_covered"].tolist() == [[0, 0, 0, 0, 1, 1], [0, 1, 1, 1, 1, 1], [0] * 6]
+    # 2024: allowances equal verified emissions, so there is nothing to sell; then 3 %.
+    assert rules["band_share"][1].tolist() == [0, 0, 0.03, 0.03, 0.03, 0.03]
+    assert rules["free_share"][1].tolist() == [0, 1, 1, 1, 1, 1]
+    assert set(inputs["policy/ets"]["scope"]) == {"direct"}
+
+
+def test_a_direct_cut_is_worth_its_price_within_the_band() -> None:
+    # 10 Mt verified, a band of 3 %: of 500 kt cut 300 are sold at 80; of 200 kt all.
+    cut, verified = [[500.0, 200.0]], [[10_000.0, 10_000.0]]
+    found = carbon_value_mn([80.0, 80.0], cut, verified, is_covered=1.0, band_share=0.03, is_deductible=True)
+    assert found.tolist() == [[24.0, 16.0]]
+    early = carbon_value_mn([80.0, 80.0], cut, verified, is_covered=[0, 1], band_share=0.03, is_deductible=True)
+    assert early.tolist() == [[0.0, 16.0]]
+
+
+@given(st.floats(0, 1000), st.floats(0, 5000), st.floats(0, 10_000), SHARE)
+def test_nothing_is_earned_unless_capture_is_deductible(price: float, cut: float, verified: float, band: float) -> None:
+    rule = {"is_covered": 1.0, "band_share": band}
+    assert carbon_value_mn(price, [[cut]], verified, is_deductible=False, **rule).item() == 0.0
+    paid = carbon_value_mn(price, [[cut]], verified, is_deductible=True, **rule).item()
+    assert 0 <= paid <= price * cut / 1000 * (1 + 1e-12)
+
+
+def test_shortage_and_surplus_are_held_within_the_band() -> None:
+    found = allowance_cost_mn(
+        100.0, [[1000.0, 1000.0, 1000.0]], [[900.0, 990.0, 1100.0]], is_covered=1.0, band_share=0.03
+    )
+    assert found.tolist() == [[3.0, 1.0, -3.0]]
+
+
+def test_a_subsidy_counts_from_the_start_or_by_the_calendar() -> None:
+    years, tonnes = np.arange(2026, 2032), np.full((2, 6), 100.0)
+    window = subsidy_mn(50.0, tonnes, years, start=[2026, 2029], window_yr=2)
+    assert window.tolist() == [[5, 5, 0, 0, 0, 0], [0, 0, 0, 5, 5, 0]]
+    calendar = subsidy_mn(50.0, tonnes, years, first_year=2027, last_year=2028)
+    assert calendar.tolist() == [[0, 5, 5, 0, 0, 0]] * 2
+    with pytest.raises(ValueError, match="start"):
+        subsidy_mn(50.0, tonnes, years, window_yr=2)
+
+
+def test_a_capped_subsidy_is_shared_and_ends() -> None:
+    tonnes = np.array([[100.0, 100.0, 100.0], [300.0, 300.0, 300.0]])
+    found = subsidy_mn(50.0, tonnes, [2026, 2027, 2028], cap_mn=30.0)
+    assert found.sum(axis=0).tolist() == pytest.approx([20.0, 10.0, 0.0])
+    assert found[:, 1].tolist() == pytest.approx([2.5, 7.5])
+    yearly = subsidy_mn(50.0, tonnes, [2026, 2027, 2028], cap_mn_pa=12.0, cap_mn=30.0)
+    assert yearly.sum(axis=0).tolist() == pytest.approx([12.0, 12.0, 6.0])
+
+
+@given(st.floats(0, 1000), st.floats(0, 100), st.floats(0, 100))
+def test_a_cap_is_never_passed(per_t: float, cap_pa: float, cap: float) -> None:
+    tonnes = np.array([[100.0, 0.0, 40.0], [300.0, 0.0, 10.0]])
+    found = subsidy_mn(per_t, tonnes, [2026, 2027, 2028], cap_mn_pa=cap_pa, cap_mn=cap)
+    assert found.sum(axis=0).max() <= cap_pa * (1 + 1e-12)
+    assert found.sum() <= cap * (1 + 1e-12)
+    assert (found >= 0).all()
+
+
+def test_the_grid_meets_what_is_known_and_falls_as_the_share_rises(inputs: Inputs) -> None:
+    table = inputs["policy/non_fossil"]
+    reached = table[(table["measure"] == "reached") | (table["year"] == 2030)]
+    shares = {int(year): share for year, share in zip(reached["year"], reached["non_fossil_share"], strict=True)}
+    assert shares == {2020: 0.159, 2025: 0.21, 2030: 0.25}
+    path = grid_factor_path([0.7252, 0.7096], [2022, 2022], shares, [2022, 2025, 2030, 2040], 0.8273)
+    assert path[:, 0].tolist() == pytest.approx([0.7252, 0.7096])
+    # Hebei 2030: 0.7252 × (1 − 0.25) ÷ (1 − 0.1794); the share of 2022 is between 15.9 and 21 %.
+    assert path[0, 2] == pytest.approx(0.7252 * 0.75 / (1 - (0.159 + 0.4 * 0.051)))
+    assert (np.diff(path, axis=1) <= 1e-15).all()
+    assert path[:, 3].tolist() == pytest.approx(path[:, 2].tolist())
+
+
+@given(st.floats(0.05, 0.8), SHARE, st.floats(0, 0.9))
+def test_no_grid_is_dirtier_than_fossil_power(known: float, later: float, before: float) -> None:
+    path = grid_factor_path(known, 2022, {2022: before, 2030: later}, [2022, 2030], 0.8273)
+    assert path[0, 0] == pytest.approx(known)
+    assert 0 <= path[0, 1] <= 0.8273
+    assert (path[0, 1] <= known * (1 + 1e-12)) == (later >= before) or path[0, 1] == pytest.approx(known)
+
+
+def test_the_goals_of_the_plans(inputs: Inputs) -> None:
+    goals = inputs["policy/intensity"].set_index(["plan", "measure"])["intensity_cut_share"]
+    assert goals["14th five-year plan", "target"] == 0.18
+    assert goals["14th five-year plan", "reached"] == 0.12
+    assert goals["15th five-year plan", "target"] == 0.17
+
+
+def test_intensity_of_hebei_by_hand(inputs: Inputs) -> None:
+    added = inputs["policy/value_added"].set_index("province")
+    # 4,752.69 billion CNY, of it 1,747.05 secondary; 400 Mt would be 84.2 t a million.
+    assert added.at["Hebei", "gdp_mn"] == 4_752_690
+    assert added.at["Hebei", "secondary_mn"] == 1_747_050
+    assert carbon_intensity_t_per_mn(400_000, added.at["Hebei", "gdp_mn"]).item() == pytest.approx(84.16, abs=0.01)
+    assert len(added) == 28
+    assert (added["secondary_mn"].fillna(0) < added["gdp_mn"]).all()
+
+
+def test_intensity_falls_with_emissions_and_with_growth() -> None:
+    assert intensity_cut_share(100, 50, 90, 50).item() == pytest.approx(0.10)
+    assert intensity_cut_share(100, 50, 100, 62.5).item() == pytest.approx(0.20)
+    assert intensity_cut_share(100, 50, 110, 50).item() == pytest.approx(-0.10)
+
+
+@given(SHARE, st.floats(0, 1))
+def test_the_cut_an_intensity_goal_asks_for_reaches_it(goal: float, growth: float) -> None:
+    cut = cut_for_intensity_share(goal, growth).item()
+    assert intensity_cut_share(100, 50, 100 * (1 - cut), 50 * (1 + growth)).item() == pytest.approx(goal, abs=1e-12)
