@@ -8,6 +8,7 @@ import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
 from ccs_model.model.capture import add_capture
+from ccs_model.model.funds import add_payments, declare_payments
 from ccs_model.model.objective import add_objective
 from ccs_model.model.retrofit import add_retrofits
 from ccs_model.model.sites import add_sites
@@ -20,10 +21,12 @@ from ccs_model.problem import Problem
 THEMES: tuple[Callable[[pyo.ConcreteModel, Problem], None], ...] = (
     add_retrofits,
     add_capture,
+    declare_payments,
     add_sites,
     add_storage,
     add_transport,
     add_spending,
+    add_payments,
     add_targets,
     add_objective,
 )

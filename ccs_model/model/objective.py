@@ -9,6 +9,8 @@ from types import MappingProxyType
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
+from ccs_model.model.owners import npv_terms
+from ccs_model.model.society import net_benefit_terms
 from ccs_model.model.sums import Sum
 from ccs_model.model.terms import Term, abatement_terms, cost_terms, summed
 from ccs_model.problem import Problem
@@ -16,23 +18,23 @@ from ccs_model.problem import Problem
 
 @dataclass(frozen=True)
 class Aim:
-    """What is optimised first and, among plans that are equal in it, second (in the other sense)."""
+    """What is optimised first and, among plans that are equal in it, second."""
 
     unit: str
     sense: int
     first: Callable[[Problem], Mapping[str, Term]]
     second: Callable[[Problem], Mapping[str, Term]]
+    second_sense: int
 
-    @property
-    def second_sense(self) -> int:
-        """Tonnes are to be many and money little, whichever comes first."""
-        return int(pyo.minimize if self.sense == pyo.maximize else pyo.maximize)
 
+_MONEY = "million over the horizon, discounted"
 
 AIMS: Mapping[str, Aim] = MappingProxyType(
     {
-        "most_abatement": Aim("kt over the horizon", pyo.maximize, abatement_terms, cost_terms),
-        "least_cost": Aim("million over the horizon, discounted", pyo.minimize, cost_terms, abatement_terms),
+        "most_abatement": Aim("kt over the horizon", pyo.maximize, abatement_terms, cost_terms, pyo.minimize),
+        "least_cost": Aim(_MONEY, pyo.minimize, cost_terms, abatement_terms, pyo.maximize),
+        "highest_npv": Aim(_MONEY, pyo.maximize, npv_terms, abatement_terms, pyo.maximize),
+        "highest_net_benefit": Aim(_MONEY, pyo.maximize, net_benefit_terms, abatement_terms, pyo.maximize),
     }
 )
 

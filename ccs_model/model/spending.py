@@ -1,4 +1,4 @@
-"""Spending: undiscounted overnight capex of capture units, pipes, sites and wells, against the budget.
+"""Spending: undiscounted overnight capex of capture units, pipes, sites and wells, less grants, against the budget.
 
 spending_mn[year]       Σ over routes, pipes, sites and wells: capex × built, an expression
 
@@ -7,15 +7,12 @@ In a static year the budget is money per year, and spending is all that a year c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import numpy.typing as npt
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model.model.sums import Sum
-from ccs_model.model.terms import capex_mn, cost_terms, summed
+from ccs_model.model.terms import capex_mn, cost_terms, inside, summed
 from ccs_model.problem import Problem
 
 
@@ -24,7 +21,6 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
     years = problem.years
     capex = capex_mn(problem)
     something = len(m.buildable) > 0
-    by_province = _provinces(problem)
 
     def until(last: int, group: str = "") -> LinearExpression:
         if problem.is_static:
@@ -32,17 +28,19 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
         started = np.less_equal(years, last).astype(float)
         amounts = {name: each[:, None] * started for name, each in capex.items()}
         if group:
-            amounts = {name: amount * by_province[name](group)[:, None] for name, amount in amounts.items()}
+            amounts = {name: amount * inside(problem, name, group)[:, None] for name, amount in amounts.items()}
+        elif len(problem.accounts.funds):
+            amounts["spend_mn"] = -problem.accounts.is_grant * started
         return total(amounts)
 
     @m.Constraint([years[-1]] if something and np.isfinite(problem.budget_mn) else [])
     def spending_within_budget(m: pyo.ConcreteModel, last: int) -> object:
-        """Σ over all that is built and years: capex ≤ budget over the horizon; in a static year: its cost ≤ budget"""
+        """Σ over all that is built and years: capex less grants ≤ budget; in a static year: its cost ≤ budget"""
         return until(last) <= problem.budget_mn
 
     @m.Constraint([year for year in problem.ceiling_mn if something])
     def spending_within_ceiling(m: pyo.ConcreteModel, year: int) -> object:
-        """Σ over all that is built and years up to this one: capex ≤ ceiling; what is not spent carries over"""
+        """Σ over all that is built and years up to this one: capex less grants ≤ ceiling; the rest carries over"""
         return until(year) <= problem.ceiling_mn[year]
 
     fitting = set(problem.routes["province"])
@@ -51,23 +49,3 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
     def spending_within_province_budget(m: pyo.ConcreteModel, province: str) -> object:
         """Σ over all that is built in the province and years: capex ≤ its budget"""
         return until(years[-1], province) <= problem.province_budget_mn[province]
-
-
-def _provinces(problem: Problem) -> Mapping[str, _Inside]:
-    """Which of each variable's ids lie in a province: plants, first ends of links, sites."""
-    places = {"build": problem.routes["province"].to_numpy(object)}
-    if problem.network is not None:
-        of_link = problem.network.links.set_index("link")["province"]
-        laid = problem.network.lines[problem.network.laid]
-        of_line = of_link.loc[laid["link"]].to_numpy(object)
-        of_site = problem.sites["province"].to_numpy(object)
-        places |= {"pipe": of_line, "added_ktpa": of_line, "opened": of_site, "wells": of_site}
-    return {name: _Inside(where) for name, where in places.items()}
-
-
-class _Inside:
-    def __init__(self, where: npt.NDArray[np.object_]) -> None:
-        self._where = where
-
-    def __call__(self, province: str) -> npt.NDArray[np.float64]:
-        return np.equal(self._where, province).astype(float)

@@ -89,8 +89,8 @@ def cost_terms(problem: Problem) -> Mapping[str, Term]:
     if problem.network is not None:
         for name, term in _network_terms(problem).items():
             terms[name] = Term({**terms[name].on, **term.on}) if name in terms else term
-    if paid := _paid(problem):
-        terms["paid_mn"] = Term(paid)
+    if problem.accounts.pays:
+        terms["paid_mn"] = Term(_paid(problem))
     if problem.shortfall_per_t is not None and problem.targets:
         price = {target.key: problem.shortfall_per_t / 1000.0 * _weight(problem, target) for target in problem.targets}
         terms["shortfall_mn"] = Term(on_shortfall=MappingProxyType(price))
@@ -106,8 +106,7 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
     flow_weight = periods["flow_weight"].to_numpy(float)
     # What is built at a start runs from then on.
     from_start = np.cumsum(flow_weight[::-1])[::-1]
-    end = float((1.0 + problem.discount_share) ** -(problem.horizon_end - problem.first_year))
-    closing = 0.0 if problem.is_static else end
+    closing = 0.0 if problem.is_static else problem.closing_discount
 
     def column(table: pd.DataFrame, name: str) -> Floats:
         amounts: Floats = table[name].to_numpy(float)[:, None]
@@ -136,17 +135,42 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
     }
 
 
-def _paid(problem: Problem) -> dict[str, Floats]:
-    """What a policy pays for tonnes, as negative cost."""
-    policy = problem.scenario.policy
-    if not policy.paid_per_captured_t and not policy.paid_per_avoided_t:
-        return {}
-    weight = problem.periods["flow_weight"].to_numpy(float) / 1000.0
-    per_captured = policy.paid_per_captured_t + policy.paid_per_avoided_t * problem.avoided_t_per_t
-    paid = {"captured_ktpa": -per_captured * weight}
-    if problem.line_power_co2_t_per_t is not None and policy.paid_per_avoided_t:
-        paid["carried_ktpa"] = policy.paid_per_avoided_t * problem.line_power_co2_t_per_t * weight
+def paid_by_tonne(problem: Problem, by_year: Floats | None = None) -> dict[str, Floats]:
+    """What a policy pays for 1 kt/y, by variable: Σ over the period's years of its rate × `by_year` (1), in million."""
+    accounts = problem.accounts
+    weights = np.ones(len(problem.calendar)) if by_year is None else by_year
+    per_captured, per_avoided = (
+        period_sums(rate * weights, problem.periods) / 1000.0
+        for rate in (accounts.paid_per_captured_t, accounts.paid_per_avoided_t)
+    )
+    paid = {"captured_ktpa": per_captured + per_avoided * problem.avoided_t_per_t}
+    if problem.line_power_co2_t_per_t is not None and per_avoided.any():
+        paid["carried_ktpa"] = -per_avoided * problem.line_power_co2_t_per_t
     return paid
+
+
+def _paid(problem: Problem) -> dict[str, Floats]:
+    """What a policy pays for tonnes, as negative cost; with a cap, what it pays of that."""
+    if not problem.accounts.is_capped:
+        return {name: -amount for name, amount in paid_by_tonne(problem, problem.discount).items()}
+    # What is paid in a period falls alike on those of its years in which tonnes are paid for.
+    rate = problem.accounts.paid_per_captured_t + problem.accounts.paid_per_avoided_t
+    years = period_sums((rate > 0).astype(float), problem.periods)
+    weight = period_sums((rate > 0) * problem.discount, problem.periods)
+    return {"paid_mn": -np.divide(weight, years, out=np.zeros_like(years), where=years > 0)[None, :]}
+
+
+def inside(problem: Problem, variable: str, province: str) -> Floats:
+    """[id] 1 where what is built stands in the province: plants, first ends of links, sites; else 0."""
+    if variable == "build":
+        where = problem.routes["province"]
+    elif variable in ("pipe", "added_ktpa"):
+        assert problem.network is not None
+        laid = problem.network.lines[problem.network.laid]
+        where = problem.network.links.set_index("link")["province"].loc[laid["link"]]
+    else:
+        where = problem.sites["province"]
+    return np.equal(where.to_numpy(object), province).astype(float)
 
 
 def _weight(problem: Problem, target: Target) -> float:

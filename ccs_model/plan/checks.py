@@ -7,8 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ccs_model.model.terms import capex_mn
+from ccs_model.economics.benefits import accounts_by_bearer
+from ccs_model.model.society import net_benefit_terms
+from ccs_model.model.terms import breakdown, capex_mn
 from ccs_model.plan.decisions import Point
+from ccs_model.plan.owners import Owners
 from ccs_model.solver.residuals import Residuals
 
 
@@ -29,6 +32,8 @@ def checks_table(
     routes = problem.routes
     captured = point.captured_ktpa
     spent = sum(float((each @ point.decided[name]).sum()) for name, each in capex_mn(problem).items())
+    if len(problem.accounts.funds):
+        spent -= float((point.decided["spend_mn"] * problem.accounts.is_grant).sum())
     if problem.is_static:
         spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
     by_site = _into_sites(point)
@@ -67,6 +72,29 @@ def checks_table(
     ]  # fmt: skip
     if problem.network is None:
         rows = [row for row in rows if row[0] != "CO2 lost or made at a node"]
+    return _judged(rows)
+
+
+def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.DataFrame:
+    """The same of the owners' and society's accounts: from the cash flow, and from the program's coefficients."""
+    problem = point.problem
+    by_flow, by_program = owners.npv_mn, owners.npv_of_program_mn
+    apart = np.abs(by_flow - by_program) / np.maximum(np.abs(by_program), 1.0)
+    social = sum(breakdown(net_benefit_terms(problem), point.values, {}).values())
+    society = accounts_by_bearer(items).set_index("bearer")["npv_mn"]
+    direct = owners.direct_cut_kt[:, :-1].sum()
+    cut = (point.captured_ktpa * (1.0 - problem.fuel_co2_t_per_t)).sum(axis=0) @ problem.periods["n_years"]
+    rows = [
+        ("owners' NPV: cash flow equals the program, worst plant", float(apart.max(initial=0.0)), 0.0, 1e-9),
+        ("owners' NPV: the plants sum to the program", float(by_flow.sum()), float(by_program.sum()), 1e-9),
+        ("society's net benefit: transfers cancel", float(society["society"]), social, 1e-9),
+        ("owners' direct cut is the plan's", float(direct), float(cut), 1e-9),
+    ]
+    return _judged(rows)
+
+
+def _judged(rows: list[tuple[str, float, float, float]]) -> pd.DataFrame:
+    """The figure of each row and whether it lies within its tolerance."""
     table = pd.DataFrame(rows, columns=["name", "actual", "expected", "tolerance"])
     size = np.maximum(table["expected"].abs(), 1.0)
     table["figure"] = (table["actual"] - table["expected"]).abs() / size

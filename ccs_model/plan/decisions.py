@@ -73,7 +73,7 @@ def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
     decided = {}
     for name, ids in problem.axes.items():
         array = np.zeros((len(ids), len(problem.years)))
-        columns, first, years = _places(problem, matrix, name)
+        columns, first, years = places_of(problem, matrix, name)
         array[first, years] = x[columns]
         decided[name] = array
     short: dict[str, float] = {}
@@ -101,12 +101,12 @@ def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
     throttled = np.where(by_unit > _THROTTLED_SHARE * whole, np.minimum(by_unit, most), 0.0)
     cleaned = x.copy()
     for name, array in (("build", build), ("throttled_ktpa", throttled)):
-        columns, at, years = _places(problem, matrix, name)
+        columns, at, years = places_of(problem, matrix, name)
         cleaned[columns] = array[at, years]
     return cleaned if residuals(matrix, cleaned).hold else x
 
 
-def _places(problem: Problem, matrix: Matrix, variable: str) -> tuple[Ints, Ints, Ints]:
+def places_of(problem: Problem, matrix: Matrix, variable: str) -> tuple[Ints, Ints, Ints]:
     """Columns of one variable of the model with the row of its id and the year each stands for."""
     ids = problem.axes[variable]
     year_at = {year: y for y, year in enumerate(problem.years)}

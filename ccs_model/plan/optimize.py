@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyomo.environ as pyo
 
 from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
@@ -24,12 +25,15 @@ from ccs_model.model import build_model
 from ccs_model.model.claims import groups_of, in_words
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
+from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
 from ccs_model.plan.cashflow import cashflow_table
-from ccs_model.plan.checks import checks_table
+from ccs_model.plan.checks import accounts_checks, checks_table
 from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
 from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
+from ccs_model.plan.funds import with_best_funds
 from ccs_model.plan.locks import locks_table
 from ccs_model.plan.mending import changes_that_mend, posed
+from ccs_model.plan.owners import Owners
 from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
 from ccs_model.plan.sharing import Sharing, shares_table
 from ccs_model.plan.tables import (
@@ -145,6 +149,8 @@ def _solve_stages(
     if corridors is not None:
         _keep_to(highs, problem, matrix, chosen)
     chosen = without_traces(problem, matrix, _settle_ties(highs, matrix, chosen, value, maximise, clock))
+    if len(problem.accounts.funds):
+        chosen = with_best_funds(problem, matrix, options, chosen, clock.deadline)
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)
     next_money = None
@@ -334,9 +340,14 @@ def _assemble(
     retrofits = retrofits_table(point, sharing)
     found = residuals(matrix, chosen)
     gap_asked = problem.scenario.solver.gap_share
+    owners = None if problem.is_static else Owners.of(point, sharing)
+    items = items_by_bearer(point, owners) if owners is not None else None
     checks = checks_table(
         point, found, float(matrix.costs[0] @ chosen), terms, costs, emissions, cashflow, targets, gap, gap_asked
     )
+    if owners is not None and items is not None:
+        checks = pd.concat([checks, accounts_checks(point, owners, items)], ignore_index=True)
+    bearers = bearers_table(items) if items is not None else None
     broken = checks[~checks["holds"] & (checks["name"] != "the gap is no wider than asked for")]
     if len(broken):
         each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
@@ -360,7 +371,11 @@ def _assemble(
             float(targets["price_per_t"].max()) if targets["price_per_t"].notna().any() else None,
         ),
         "next_money": next_money,
-        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs)),
+        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, bearers)),
+        "owners": owners.by_plant() if owners is not None else None,
+        "owner_cashflow": owners.by_year() if owners is not None else None,
+        "bearers": bearers,
+        "ledger": ledger_table(items) if items is not None else None,
         "terms": MappingProxyType(terms),
         "costs": MappingProxyType(costs),
         "retrofits": retrofits,

@@ -11,6 +11,10 @@ by_year     one row a period: totals
 targets     one row a target: required, reached, missed, shadow price
 locks       one row a plant that must be fitted or is left out: what that costs
 shares      one row a user of each link and site: what it pays, by use and by Shapley value; None without shared links
+owners      one row a fitted plant and `all`: NPV, rate of return, payback, break-even price; None in a static year
+owner_cashflow  one row a fitted plant and calendar year: income, expenses, funds, tax; None in a static year
+bearers     costs and benefits of owners, public purse, financiers and society; None in a static year
+ledger      one row an item of money, one column a bearer
 checks      one row a check: name, holds, figure, tolerance
 """
 
@@ -115,6 +119,10 @@ class Plan:
     targets: pd.DataFrame
     locks: pd.DataFrame
     shares: pd.DataFrame | None
+    owners: pd.DataFrame | None
+    owner_cashflow: pd.DataFrame | None
+    bearers: pd.DataFrame | None
+    ledger: pd.DataFrame | None
     corridors: tuple[str, ...] | None
     checks: pd.DataFrame
     size: Size

@@ -89,6 +89,11 @@ class Sharing:
         """[site, route] of the tonnes over the horizon."""
         return self._shares(self.at_site_ktpa)
 
+    @staticmethod
+    def in_year(use_ktpa: Floats, otherwise: Floats) -> Floats:
+        """[id, route] shares by a year's use; what is not used then is shared as over the horizon."""
+        return _rows_to_one(use_ktpa, otherwise)
+
     def _shares(self, use_ktpa: Floats) -> Floats:
         n_years = self.point.problem.periods["n_years"].to_numpy(float)
         tonnes = use_ktpa @ n_years

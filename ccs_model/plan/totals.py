@@ -7,17 +7,25 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from ccs_model.plan.owners import Owners
 from ccs_model.problem import Problem
 
 
 def plan_totals(
-    problem: Problem, retrofits: pd.DataFrame, by_year: pd.DataFrame, costs: Mapping[str, float]
+    problem: Problem,
+    retrofits: pd.DataFrame,
+    by_year: pd.DataFrame,
+    costs: Mapping[str, float],
+    owners: Owners | None,
+    bearers: pd.DataFrame | None,
 ) -> dict[str, float | int | None]:
     """Counts, tonnes of the last period, undiscounted capex, yearly levelised cost and the two levelised costs per t.
 
-    `npv_mn` counts no income, since no policy is modelled: it is the discounted cost with its sign turned.
+    `npv_mn` is the owners', after tax and with funds, at the scenario's rate; `benefit_cost_ratio` is society's. In a
+    static year the first is a year's cost with its sign turned, and there is no second.
     """
     last = by_year.iloc[-1]
+    social = bearers.set_index("bearer").loc["society"] if bearers is not None else None
     # Yearly costs are of the units that work in the last period; one whose life is over costs and captures nothing.
     working = retrofits[retrofits["captured_ktpa"] > 0]
     yearly_mn = float(working["cost_mn_pa"].sum())
@@ -42,10 +50,15 @@ def plan_totals(
         "cost_mn_pa": yearly_mn,
         "capture_cost_per_t": _ratio(capture_mn * 1000.0, float(full.sum())),
         "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, float(avoided_full.sum())),
-        "npv_mn": 0.0 - sum(costs.values()),
-        "benefit_cost_ratio": None,
+        "npv_mn": float(owners.npv_mn.sum()) if owners is not None else 0.0 - sum(costs.values()),
+        "net_benefit_mn": float(social["npv_mn"]) if social is not None else None,
+        "benefit_cost_ratio": _finite(social["benefit_cost_ratio"]) if social is not None else None,
     }
 
 
 def _ratio(above: float, below: float) -> float | None:
     return above / below if below > 0 else None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

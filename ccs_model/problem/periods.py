@@ -14,20 +14,19 @@ Floats = npt.NDArray[np.float64]
 
 def periods_of(scenario: Scenario) -> pd.DataFrame:
     """year, n_years, flow_weight, capex_weight; the last period lasts as long as the one before."""
-    first = scenario.starts[0]
-    rows = []
-    for year in scenario.starts:
-        n_years = scenario.period_years(year)
-        on = np.arange(year, year + n_years) - first
-        rows.append(
-            {
-                "year": year,
-                "n_years": n_years,
-                "flow_weight": float(discount_factor(scenario.discount_share, on).sum()),
-                "capex_weight": float(discount_factor(scenario.discount_share, year - first)),
-            }
-        )
-    return pd.DataFrame(rows)
+    starts = scenario.starts
+    periods = pd.DataFrame({"year": starts, "n_years": [scenario.period_years(year) for year in starts]})
+    return weighed(periods, scenario.discount_share)
+
+
+def weighed(periods: pd.DataFrame, discount_share: float) -> pd.DataFrame:
+    """The periods with what a yearly flow and what capital at the start weigh at a rate."""
+    first = int(periods["year"].iloc[0])
+    factors = discount_factor(discount_share, calendar(periods) - first)
+    return periods.assign(
+        flow_weight=period_sums(factors, periods),
+        capex_weight=discount_factor(discount_share, periods["year"].to_numpy() - first),
+    )
 
 
 def calendar(periods: pd.DataFrame) -> npt.NDArray[np.int64]:

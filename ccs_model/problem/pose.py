@@ -7,16 +7,16 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from ccs_model.economics.discounting import discount_factor, salvage_share
 from ccs_model.economics.price_level import PriceLevel
 from ccs_model.engineering.streams import chemical_streams, given_streams, is_operating, steel_streams
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.inventories import SECTORS
+from ccs_model.problem.accounts import accounts_of
 from ccs_model.problem.lines import network_of
 from ccs_model.problem.names import place_of, refuse_other_tables, unknown_names
 from ccs_model.problem.options import options_of, own_pipe_routes, shared_routes
-from ccs_model.problem.periods import periods_of, running_share
+from ccs_model.problem.periods import calendar, periods_of, running_share
 from ccs_model.problem.priced import Priced, line_power
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.reach import refuse_sites_out_of_reach
@@ -91,12 +91,14 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         periods=periods,
         zones=tuple(sorted(set(plants["province"]))),
         running_share=running,
-        salvage_share=_salvage(scenario, routes, starts, ends),
+        unit_life_yr=np.maximum(lasts, 1.0),
+        unit_used_yr=scenario.horizon_end - starts - lead_yr[:, None],
         committed_yr=np.maximum(ends - scenario.horizon_end, 0.0) * may_start * (not scenario.is_static),
         fuel_co2_t_per_t=priced.fuel_co2_t_per_t,
         capture_power_t_per_t=priced.capture_power_t_per_t,
         booster_power_t_per_t=priced.booster_power_t_per_t,
         cost_per_t=MappingProxyType(priced.cost_per_t),
+        accounts=accounts_of(scenario, inputs, level, routes, calendar(periods)),
         network=network,
         stores=stores,
         line_power_per_t=line_power_per_t,
@@ -194,16 +196,3 @@ def _without_dead_ends(
     reason = reason.mask(unlinked, NO_SITE)
     reason = reason.mask(unsuited, "no technology asked for suits its streams")
     return plants.assign(reason=reason, is_candidate=reason == "")
-
-
-def _salvage(scenario: Scenario, routes: pd.DataFrame, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """[route, start] share of capex left at the horizon's end, discounted to the first year.
-
-    The life that counts ends at the earlier of the technology's and the plant's.
-    """
-    if scenario.is_static:
-        return np.zeros(ends.shape)
-    begins = starts + routes["lead_yr"].to_numpy(float)[:, None]
-    life = np.maximum(ends - begins, 1.0)
-    left = salvage_share(scenario.discount_share, life, scenario.horizon_end - begins)
-    return left * discount_factor(scenario.discount_share, scenario.horizon_end - scenario.starts[0])

@@ -11,7 +11,7 @@ Arrays are aligned with `routes` and `periods`:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -21,8 +21,9 @@ import pandas as pd
 
 from ccs_model.economics.discounting import capital_recovery_share, discount_factor, salvage_share
 from ccs_model.inputs import Inputs
+from ccs_model.problem.accounts import Accounts
 from ccs_model.problem.network import Network
-from ccs_model.problem.periods import calendar, period_sums
+from ccs_model.problem.periods import calendar, period_sums, weighed
 from ccs_model.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -56,7 +57,9 @@ class Problem:
     periods   year, n_years, flow_weight (Σ discount factors of its years), capex_weight
     cost_per_t[name]            money per t captured, [route, calendar year]
     *_t_per_t                   CO₂ per t captured: of fuel, of capture power, of booster power
-    salvage_share[route, start] what is left of capex at the horizon's end, discounted to the first year
+    unit_life_yr, unit_used_yr[route, start]    from a unit's first working year: to its end (the earlier of the
+                technology's and the plant's), and to the horizon's end
+    accounts    what owners are paid, how they borrow and what they are taxed
     network     candidate links where pipelines are shared; None where every route has a pipe of its own
     stores      one row a step of a site's cost curve (store, site, capacity_kt, variable_per_t), with a network
     line_power_per_t[line, calendar year], line_power_co2_t_per_t[line, year]   of pumps and trucks, per t carried
@@ -80,7 +83,8 @@ class Problem:
     periods: pd.DataFrame
     zones: tuple[str, ...]
     running_share: Floats
-    salvage_share: Floats
+    unit_life_yr: Floats
+    unit_used_yr: Floats
     committed_yr: Floats
     fuel_co2_t_per_t: Floats
     capture_power_t_per_t: Floats
@@ -98,6 +102,7 @@ class Problem:
     share_of_avoided_min: Mapping[str, float]
     shortfall_per_t: float | None
     province_budget_mn: Mapping[str, float]
+    accounts: Accounts
     network: Network | None = None
     stores: pd.DataFrame | None = None
     line_power_per_t: Floats | None = None
@@ -136,7 +141,24 @@ class Problem:
             return np.zeros((len(life), 1))
         used = self.horizon_end - self.periods["year"].to_numpy(float)
         left = salvage_share(self.discount_share, np.broadcast_to(life, (len(life), len(used))), used)
-        return left * float(discount_factor(self.discount_share, self.horizon_end - self.first_year))
+        return left * self.closing_discount
+
+    @cached_property
+    def salvage_share(self) -> Floats:
+        """[route, start] what is left of capex at the horizon's end, discounted to the first year."""
+        if self.is_static:
+            return np.zeros(self.unit_life_yr.shape)
+        left = salvage_share(self.discount_share, self.unit_life_yr, self.unit_used_yr)
+        return left * self.closing_discount
+
+    @property
+    def closing_discount(self) -> float:
+        """Discount factor of the horizon's end, the first year after it."""
+        return float(discount_factor(self.discount_share, self.horizon_end - self.first_year))
+
+    def discounted_at(self, discount_share: float) -> Problem:
+        """The same question with its money discounted at another rate."""
+        return replace(self, discount_share=discount_share, periods=weighed(self.periods, discount_share))
 
     @property
     def tail_yr(self) -> float:
@@ -174,6 +196,12 @@ class Problem:
             axes |= {"pipe": laid, "added_ktpa": laid, "carried_ktpa": lines, "forth_ktpa": links, "back_ktpa": links}
             axes |= {"opened": sites, "wells": sites, "paid_for_oil_ktpa": sites}
             axes |= {"injected_ktpa": pd.Index(self.stores["store"])}
+        if len(self.accounts.funds):
+            axes["spend_mn"] = pd.Index(self.accounts.funds["fund"])
+        if self.accounts.is_banded:
+            axes["credited_ktpa"] = pd.Index(sorted(set(self.routes["plant"])))
+        if self.accounts.is_capped:
+            axes["paid_mn"] = pd.Index(["all"])
         return MappingProxyType(axes)
 
     def routes_of(self, group: str) -> npt.NDArray[np.bool_]:

@@ -7,6 +7,14 @@ import math
 from ccs_model.plan.plan import Plan
 from ccs_model.report.links import pipe_links
 
+# What a plan does, what a better one would do, and what the gap is of.
+_VERBS = {
+    "most_abatement": ("avoids", "avoids more than", "left to gain"),
+    "least_cost": ("costs", "reaches the targets for less than", "left to save"),
+    "highest_npv": ("is worth to its owners", "is worth more than", "left to gain"),
+    "highest_net_benefit": ("is worth to society", "is worth more than", "left to gain"),
+}
+
 
 def closeness(plan: Plan) -> str:
     """The gap, never without the wider bound: `within 0.86 % of the best plan within its 38 corridors; …`."""
@@ -24,13 +32,12 @@ def closeness(plan: Plan) -> str:
 
 def proven(plan: Plan) -> str:
     """Value and bounds as a sentence without its full stop."""
-    objective, least = plan.objective, plan.problem.aim == "least_cost"
+    objective = plan.objective
     value, bound = _amount(objective.value), _amount(objective.bound)
     unit = objective.unit.replace("million", f"million {plan.problem.currency} {plan.problem.price_year}")
-    does, beaten, left = "avoids", "avoids more than", "left to gain"
-    if least:
-        beaten = "reaches the targets for less than" if plan.problem.targets else "costs less than"
-        does, left = "costs", "left to save"
+    does, beaten, left = _VERBS[plan.problem.aim]
+    if plan.problem.aim == "least_cost" and not plan.problem.targets:
+        beaten = "costs less than"
     n_corridors, n_links = pipe_links(plan) if plan.corridors is not None else (0, 0)
     where = "" if n_corridors == n_links else f" within its {corridors(n_corridors)}"
     said = (

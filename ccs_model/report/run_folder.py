@@ -189,6 +189,10 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         "zones": plan.zones,
         "macc": macc_table(plan.problem, plan.retrofits),
     }
+    for name in ("owners", "owner_cashflow", "bearers", "ledger"):
+        table = getattr(plan, name)
+        if table is not None:
+            tables[name] = table
     if plan.problem.network is None:
         return {**tables, "pipes": pipes_table(plan)}
     # Candidates are `links`: a file with some of its rows is a file of corridors.

@@ -50,6 +50,9 @@ def why_nothing_is_built(plan: Plan) -> str:
     problem = plan.problem
     if problem.aim == "least_cost":
         return "the targets are reached without, or a missing tonne is cheaper than a retrofit"
+    if problem.aim in ("highest_npv", "highest_net_benefit"):
+        whom = "its owners" if problem.aim == "highest_npv" else "society"
+        return f"no retrofit with its transport and storage is worth more to {whom} than it costs"
     if problem.budget_mn == 0:
         return "the budget is 0"
     if not problem.plants["is_candidate"].any():
@@ -97,6 +100,8 @@ def next_money(plan: Plan) -> str:
         return (
             "The aim is the least cost of reaching the targets; sheet section Targets says what the next tonne costs."
         )
+    if plan.problem.aim in ("highest_npv", "highest_net_benefit"):
+        return "The aim is money, not tonnes: what more budget would buy is asked where the aim is the most abatement."
     if bought is None and plan.totals["budget_mn"] is None:
         return "No budget limits this plan."
     if bought is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from ccs_model.scenario.known_keys import later_value, nearest_word, unknown_key
+from ccs_model.scenario.known_keys import nearest_word, unknown_key
 from ccs_model.scenario.scalars import describe, number_hint, shown, text_hint
 
 Path = tuple[str | int, ...]
@@ -108,9 +108,6 @@ def _words(detail: ErrorDetails, path: Path, known: tuple[str, ...]) -> tuple[st
         return unknown_key(tuple(str(step) for step in path), known)
     if kind == "missing":
         return MISSING, f"add '{path[-1]}:'"
-    later = later_value(tuple(str(step) for step in path if not isinstance(step, int)), given)
-    if later:
-        return later
     if kind == "literal_error":
         allowed = re.findall("'([^']+)'", context["expected"])
         return f"expected one of {', '.join(allowed)}; got {describe(given)}", nearest_word(given, allowed)

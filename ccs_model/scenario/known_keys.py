@@ -9,15 +9,8 @@ NOT_YET = "not yet known to this version"
 
 LATER_KEYS = (
     "calibration",
-    "funds",
     "futures",
-    "policy.capture_deductible",
-    "policy.carbon_price_per_t",
-    "policy.social_cost_of_carbon_per_t",
 )
-LATER_VALUES = {
-    "aim": ("highest_npv", "highest_net_benefit"),
-}
 
 
 def unknown_key(path: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str]:
@@ -26,7 +19,7 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str
     if key in LATER_KEYS:
         return NOT_YET, "leave it out for now"
     homes = {_leaf(each): each for each in sorted((*known, *LATER_KEYS), reverse=True)}  # the first one wins
-    siblings = [_leaf(each) for each in known if tuple(each.split(".")[:-1]) == level]
+    siblings = [_leaf(each) for each in known if _stands_at(tuple(each.split(".")[:-1]), level)]
     name = path[-1]
     near = _nearest(name, siblings)
     if name in homes:
@@ -38,11 +31,9 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str
     return "unknown key", f"did you mean '{homes[far]}'?" if far else f"known here: {', '.join(sorted(siblings))}"
 
 
-def later_value(path: tuple[str, ...], value: object) -> tuple[str, str] | None:
-    """What to say when `value` is one that a later version will take."""
-    if isinstance(value, str) and value in LATER_VALUES.get(".".join(path), ()):
-        return f"'{value}' is {NOT_YET}", "leave it out for now"
-    return None
+def _stands_at(pattern: tuple[str, ...], level: tuple[str, ...]) -> bool:
+    """Whether a known key's level is this one; `*` stands for a name that the planner chose."""
+    return len(pattern) == len(level) and all(a in ("*", b) for a, b in zip(pattern, level, strict=True))
 
 
 def nearest_word(given: object, allowed: Iterable[str]) -> str:

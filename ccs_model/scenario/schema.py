@@ -40,6 +40,7 @@ from ccs_model.scenario.fields import (
     starts_of,
 )
 from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
+from ccs_model.scenario.money import Finance, Fund, Funds, Policy, findings_of_money
 from ccs_model.scenario.resolved import resolved_yaml
 from ccs_model.scenario.section import Section
 from ccs_model.scenario.targets import CUT_KEYS, Targets, stray_years
@@ -138,15 +139,6 @@ class Budget(Section):
     """Budget over all years of single provinces, within the total: {Hebei: 5_000}."""
 
 
-class Policy(Section):
-    """What is paid for CO₂."""
-
-    paid_per_captured_t: float = Field(default=0.0, ge=0)
-    """Paid for every tonne captured, in the scenario's currency."""
-    paid_per_avoided_t: float = Field(default=0.0, ge=0)
-    """Paid for every tonne avoided."""
-
-
 class Solver(Section):
     """How long and how exactly to solve."""
 
@@ -195,8 +187,13 @@ class Scenario(Section):
     """What must be reached; needed for the aim least_cost."""
     policy: Policy = Policy()
     """What is paid for CO₂."""
-    aim: Literal["most_abatement", "least_cost"] = "most_abatement"
-    """What is sought: the most CO₂ avoided for the budget, or the least cost at which the targets are reached."""
+    funds: Funds = Field(default_factory=dict)
+    """Loans, bonds and grants by name: {green_bond: {kind: bond, share_max: 0.4, interest_share: 0.028}}."""
+    finance: Finance = Finance()
+    """How owners account for what they build."""
+    aim: Literal["most_abatement", "least_cost", "highest_npv", "highest_net_benefit"] = "most_abatement"
+    """What is sought: the most CO₂ avoided for the budget, the least cost at which the targets are reached, the
+    highest net present value of the owners, or the highest net benefit of society."""
     solver: Solver = Solver()
     """How long and how exactly to solve."""
 
@@ -294,7 +291,7 @@ def checked(
         scenario = Scenario.model_validate(plain)
     except ValidationError as error:
         return (*findings_of(error, plain, known_keys()), *_without_an_end(plain))
-    if missing := tuple(_without_an_end(plain)):
+    if missing := (*_without_an_end(plain), *findings_of_money(plain, scenario.funds, scenario.finance)):
         return missing
     scenario._places, scenario._source_path = places, source_path
     return scenario
@@ -304,7 +301,8 @@ def _without_an_end(values: Mapping[str, object]) -> Iterator[Finding]:
     """A scenario needs a budget or a cut to reach, or nothing limits it; without a cut least_cost builds nothing."""
     budget, targets = values.get("budget"), values.get("targets")
     asks_for_a_cut = isinstance(targets, Mapping) and any(targets.get(key) for key in CUT_KEYS)
-    if not asks_for_a_cut and not (values.get("aim") == "least_cost" and _pays(values)):
+    weighs = values.get("aim") in ("highest_npv", "highest_net_benefit")
+    if not asks_for_a_cut and not weighs and not (values.get("aim") == "least_cost" and _pays(values)):
         if "budget" not in values:
             yield Finding(("budget",), MISSING, "add 'budget:'")
         if isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is MISSING:
@@ -336,7 +334,7 @@ def known_keys() -> tuple[str, ...]:
         keys.append(name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             keys += [f"{name}.{each}" for each in field.annotation.model_fields]
-    return tuple(keys)
+    return (*keys, *(f"funds.*.{each}" for each in Fund.model_fields))
 
 
 def json_schema() -> dict[str, Any]:

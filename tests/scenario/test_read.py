@@ -140,7 +140,7 @@ plants: {must_fit: [a, b],
   leave_out: [b]}
 budget: {total_mn: 1, ceiling_mn: {2027: 3}}
 capture: {built_per_year_max: 010}
-aim: highest_npv
+aim: highest_npw
 """
     assert [str(fault) for fault in faults(text)] == [
         "s.yaml:1:7: name: expected text, got 12 (write '12' in quotes)",
@@ -152,7 +152,8 @@ aim: highest_npv
         "s.yaml:7:36: budget.ceiling_mn.2027: no period starts in 2027 (years: 2026, 2030, 2035, 2040)",
         "s.yaml:8:31: capture.built_per_year_max: 010 starts with 0, which some programs read as octal "
         "(write 10 for the number, '010' in quotes for the text)",
-        "s.yaml:9:6: aim: 'highest_npv' is not yet known to this version (leave it out for now)",
+        "s.yaml:9:6: aim: expected one of most_abatement, least_cost, highest_npv, highest_net_benefit; "
+        "got text 'highest_npw' (did you mean 'highest_npv'?)",
     ]
 
 

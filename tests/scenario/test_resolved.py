@@ -56,8 +56,22 @@ targets:
   share_of_avoided_min: {}  # default
   shortfall_per_t: null  # default
 policy:
+  carbon_price_per_t: {}  # default
+  capture_deductible: false  # default
+  surplus_band_share: null  # default
   paid_per_captured_t: 0  # default
   paid_per_avoided_t: 0  # default
+  paid_from: null  # default
+  paid_until: null  # default
+  paid_cap_mn: null  # default
+  non_fossil_share: {}  # default
+  social_cost_of_carbon_per_t: {}  # default
+  social_discount_share: 0.08  # default
+funds: {}  # default
+finance:
+  tax_share: 0.25  # default
+  depreciation_yr: 10  # default
+  inflation_share: null  # default
 aim: most_abatement  # default
 solver:
   gap_share: 0.01  # default

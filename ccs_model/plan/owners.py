@@ -1,0 +1,263 @@
+"""What a plan means to each owner: the money of every plant year by year, and what an investor reads from it.
+
+The rule is the optimiser's: losses are set against other profits of the year in which they arise. So the net present
+values here, made from the cash flow, equal those of the program's own coefficients, plant by plant. The plant on its
+own, which must carry its losses forward, is reported beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model.economics.debt import debt_service_cover
+from ccs_model.economics.investment import (
+    break_even_price_per_t,
+    contract_strike_per_t,
+    irr_share,
+    npv_mn,
+    payback_yr,
+)
+from ccs_model.economics.tax import stand_alone_tax
+from ccs_model.model.owners import npv_terms
+from ccs_model.model.terms import capex_mn, summed
+from ccs_model.plan.decisions import Point
+from ccs_model.plan.money import at_start, every_year, items_of, year_at
+from ccs_model.plan.sharing import Sharing
+from ccs_model.plan.split import Split
+
+Floats = npt.NDArray[np.float64]
+
+# Income positive, expense negative; they sum to net_mn.
+FLOWS = (
+    "capture_capex_mn", "transport_capex_mn", "storage_capex_mn", "grants_mn", "drawn_mn", "capture_om_mn", "energy_mn",
+    "transport_om_mn", "storage_om_mn", "oil_mn", "carbon_mn", "paid_mn", "interest_mn", "repaid_mn", "tax_mn",
+    "salvage_mn",
+)  # fmt: skip
+CAPITAL = ("capture_capex_mn", "transport_capex_mn", "storage_capex_mn")
+FINANCING = ("grants_mn", "drawn_mn", "interest_mn", "repaid_mn")
+# What an item of the cost terms is to an owner.
+_FLOW_OF = {
+    "capture_capex_mn": "capture_capex_mn", "pipe_capex_mn": "transport_capex_mn", "site_capex_mn": "storage_capex_mn",
+    "well_capex_mn": "storage_capex_mn", "capture_fixed_om_mn": "capture_om_mn",
+    "capture_variable_om_mn": "capture_om_mn", "heat_mn": "energy_mn", "capture_power_mn": "energy_mn",
+    "pipe_fixed_om_mn": "transport_om_mn", "pipe_power_mn": "transport_om_mn", "haul_mn": "transport_om_mn",
+    "site_fixed_om_mn": "storage_om_mn", "well_fixed_om_mn": "storage_om_mn", "storage_mn": "storage_om_mn",
+    "closure_mn": "storage_om_mn", "oil_revenue_mn": "oil_mn", "paid_mn": "paid_mn", "salvage_mn": "salvage_mn",
+}  # fmt: skip
+_TAXED_YEARLY = (
+    "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn", "carbon_mn", "paid_mn", "interest_mn",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Owners:
+    """The fitted plants' accounts; arrays [plant, calendar + 1], the last column being the horizon's end."""
+
+    point: Point
+    split: Split
+
+    @classmethod
+    def of(cls, point: Point, sharing: Sharing | None) -> Owners:
+        """The accounts of a plan's plants."""
+        return cls(point, Split(point, sharing))
+
+    @cached_property
+    def flows(self) -> dict[str, Floats]:
+        """FLOWS in million, undiscounted."""
+        problem, accounts = self.point.problem, self.point.problem.accounts
+        shape = (len(self.split.plants), len(problem.calendar) + 1)
+        found = {name: np.zeros(shape) for name in FLOWS}
+        for item in items_of(self.point):
+            found[_FLOW_OF[item.name]] -= self.split(item.variable, item.amount)
+        found["carbon_mn"] += self._carbon_mn()
+        if len(accounts.funds):
+            found |= self._financing()
+        income = sum(found[name] for name in _TAXED_YEARLY) - self.depreciation_mn
+        income[:, -1] += found["salvage_mn"][:, -1] - self.book_mn
+        found["tax_mn"] = -accounts.tax_share * income
+        return found
+
+    @cached_property
+    def capex_mn(self) -> Floats:
+        """[plant, period] overnight capital."""
+        problem = self.point.problem
+        parts = [self.split(v, each[:, None] * self.point.decided[v]) for v, each in capex_mn(problem).items()]
+        return np.asarray(sum(parts, start=np.zeros((len(self.split.plants), len(problem.years)))))
+
+    @cached_property
+    def grants_mn(self) -> Floats:
+        """[plant, period]"""
+        accounts = self.point.problem.accounts
+        if not len(accounts.funds):
+            return np.zeros_like(self.capex_mn)
+        return self.split("spend_mn", self.point.decided["spend_mn"] * accounts.is_grant)
+
+    @cached_property
+    def depreciation_mn(self) -> Floats:
+        """What is written off each year of capital less grants."""
+        return (self.capex_mn - self.grants_mn) @ self.point.problem.accounts.depreciation_share
+
+    @cached_property
+    def book_mn(self) -> Floats:
+        """[plant] what stands in the books at the horizon's end."""
+        return (self.capex_mn - self.grants_mn) @ self.point.problem.accounts.book_share
+
+    @cached_property
+    def direct_cut_kt(self) -> Floats:
+        """Tonnes less from each plant's own stacks in every year."""
+        problem = self.point.problem
+        cut = self.point.captured_ktpa * (1.0 - problem.fuel_co2_t_per_t)
+        return self.split("captured_ktpa", every_year(problem, cut))
+
+    def _carbon_mn(self) -> Floats:
+        """What is sold on the carbon market."""
+        problem, accounts = self.point.problem, self.point.problem.accounts
+        at = year_at(problem)
+        if not accounts.is_banded:
+            cut = (self.point.captured_ktpa * (1.0 - problem.fuel_co2_t_per_t))[:, at]
+            return self.split("captured_ktpa", every_year(problem, cut * accounts.credit_per_t / 1000.0))
+        names = problem.routes["plant"].to_numpy(str)
+        first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
+        price = accounts.credit_per_t[first.loc[problem.axes["credited_ktpa"]].to_numpy()]
+        sold = self.point.decided["credited_ktpa"][:, at] * price / 1000.0
+        return self.split("credited_ktpa", every_year(problem, sold))
+
+    def _financing(self) -> dict[str, Floats]:
+        problem, accounts = self.point.problem, self.point.problem.accounts
+        spend = self.point.decided["spend_mn"]
+        drawn = self.split("spend_mn", spend * (1.0 - accounts.is_grant))
+        found = {"grants_mn": at_start(problem, self.grants_mn), "drawn_mn": at_start(problem, drawn)}
+        for name, share in (("repaid_mn", accounts.repaid_share), ("interest_mn", accounts.interest_share)):
+            # Of each fund and start, what falls due in every year; a plant pays its part of what it drew.
+            due = np.zeros_like(found["drawn_mn"])
+            for s in range(len(problem.years)):
+                at = np.zeros_like(spend)
+                at[:, s] = spend[:, s]
+                for f in range(len(spend)):
+                    if at[f, s]:
+                        only = np.where(np.arange(len(spend))[:, None] == f, at, 0.0)
+                        due += self.split("spend_mn", only)[:, [s]] * share[f, s]
+            found[name] = -due
+        return found
+
+    @cached_property
+    def net_mn(self) -> Floats:
+        """What stays with each owner, after tax and after funds."""
+        return np.asarray(sum(self.flows.values()))
+
+    @cached_property
+    def npv_mn(self) -> Floats:
+        """[plant] from the cash flow."""
+        return npv_mn(self.net_mn, self.point.problem.discount_share)
+
+    @cached_property
+    def npv_of_program_mn(self) -> Floats:
+        """[plant] from the coefficients of the aim highest_npv, the same split."""
+        problem = self.point.problem
+        values = self.point.values
+        total = np.zeros(len(self.split.plants))
+        for variable, amount in summed(npv_terms(problem)).items():
+            total += self.split(variable, amount * values[variable]).sum(axis=1)
+        return total
+
+    def by_year(self) -> pd.DataFrame:
+        """One row a fitted plant and calendar year: FLOWS, net_mn, and the discount factor."""
+        problem = self.point.problem
+        years = np.r_[problem.calendar, problem.horizon_end]
+        n = len(self.split.plants)
+        table = pd.DataFrame(
+            {
+                "plant": np.repeat(self.split.plants.to_numpy(object), len(years)),
+                "year": np.tile(years, n),
+                "discount_factor": np.tile(np.r_[problem.discount, problem.closing_discount], n),
+            }
+        )
+        for name, amount in self.flows.items():
+            table[name] = amount.ravel()
+        table["net_mn"] = self.net_mn.ravel()
+        return table
+
+    def by_plant(self) -> pd.DataFrame:
+        """One row a fitted plant, and `all`: what an investor reads.
+
+        npv_mn, project_npv_mn (without funds), irr_share of the project and of the equity, payback_yr,
+        discounted_payback_yr, debt_service_cover (least year), break_even_carbon_price_per_t and contract_strike_per_t
+        (of every tonne of direct cut, after tax; the contract runs for CONTRACT_YR from the plant's first cut),
+        alone_npv_mn (losses carried forward). NaN where there is none, with the reason beside the rate of return.
+        """
+        names = [*self.split.plants, "all"]
+        flows = {name: _with_sum(amount) for name, amount in self.flows.items()}
+        rate, tax = self.point.problem.discount_share, self.point.problem.accounts.tax_share
+        net = np.asarray(sum(flows.values()))
+        interest_shield = -tax * flows["interest_mn"]
+        financing = np.asarray(sum(flows[name] for name in FINANCING))
+        grants = flows["grants_mn"]
+        capital = np.asarray(sum(flows[name] for name in CAPITAL))
+        # A grant lowers what is written off, so it stays with the project.
+        project = net - (financing - grants) - interest_shield
+        equity_irr, equity_reason = irr_share(net)
+        project_irr, reason = irr_share(project)
+        cut = _with_sum(self.direct_cut_kt)
+        without_carbon = net - flows["carbon_mn"] * (1.0 - tax)
+        service = tuple(-flows[name][:, :-1] for name in ("interest_mn", "repaid_mn"))
+        # Repaying what is left at the horizon's end is a matter of where the horizon ends.
+        cash = (project - capital - grants)[:, :-1]
+        return pd.DataFrame(
+            {
+                "plant": names,
+                "capex_mn": -capital.sum(axis=1),
+                "grants_mn": grants.sum(axis=1),
+                "borrowed_mn": flows["drawn_mn"].sum(axis=1),
+                "npv_mn": npv_mn(net, rate),
+                "project_npv_mn": npv_mn(project, rate),
+                "project_irr_share": project_irr,
+                "equity_irr_share": equity_irr,
+                "payback_yr": payback_yr(project),
+                "discounted_payback_yr": payback_yr(project, rate),
+                "debt_service_cover": _least(debt_service_cover(cash, *service)),
+                "break_even_carbon_price_per_t": break_even_price_per_t(without_carbon, cut, rate, tax),
+                "contract_strike_per_t": contract_strike_per_t(
+                    without_carbon, cut, _under_contract(cut), rate, tax_share=tax
+                ),
+                "alone_npv_mn": npv_mn(self._alone(flows), rate),
+                "no_project_irr": reason,
+                "no_equity_irr": equity_reason,
+            }
+        )
+
+    def _alone(self, flows: dict[str, Floats]) -> Floats:
+        """Net flows of plants that have no other profits: losses wait for profits to come."""
+        accounts = self.point.problem.accounts
+        taxed = np.asarray(sum(flows[name] for name in _TAXED_YEARLY)) - _with_sum(self.depreciation_mn)
+        taxed[:, -1] += flows["salvage_mn"][:, -1] - _with_sum(self.book_mn[:, None])[:, 0]
+        paid = stand_alone_tax(taxed, accounts.tax_share, LOSS_CARRIED_YR)["tax_mn"]
+        return np.asarray(sum(amount for name, amount in flows.items() if name != "tax_mn")) - paid
+
+
+CONTRACT_YR = 15
+# China's enterprise income tax law lets a loss be carried forward for five years.
+LOSS_CARRIED_YR = 5
+
+
+def _under_contract(cut_kt: Floats) -> npt.NDArray[np.bool_]:
+    """[plant, year] the CONTRACT_YR years from the first tonne cut."""
+    cuts = cut_kt > 0
+    first = np.where(cuts.any(axis=1), cuts.argmax(axis=1), cut_kt.shape[1])[:, None]
+    years = np.arange(cut_kt.shape[1])
+    under: npt.NDArray[np.bool_] = (years >= first) & (years < first + CONTRACT_YR)
+    return under
+
+
+def _least(cover: Floats) -> Floats:
+    """[plant] of the year in which debt is covered worst; NaN without debt."""
+    return np.where(np.isnan(cover).all(axis=1), np.nan, np.nanmin(np.where(np.isnan(cover), np.inf, cover), axis=1))
+
+
+def _with_sum(amount: Floats) -> Floats:
+    """The plants' rows and the programme's below them."""
+    return np.concatenate([amount, amount.sum(axis=0, keepdims=True)])
