@@ -131,6 +131,8 @@ def test_returns_that_are_asked_for(inputs: Inputs) -> None:
     hurdle = inputs["finance/hurdle_rates"].set_index("sector")
     asked = ["fertiliser", "inorganic chemicals", "organic chemicals", "chlor-alkali", "ethylene", "pipelines"]
     assert hurdle.loc[asked, "hurdle_share"].tolist() == [0.09, 0.10, 0.11, 0.11, 0.12, 0.12]
+    of_product = inputs["finance/hurdle_rates"].set_index("product")["hurdle_share"]
+    assert of_product[["ammonia", "methanol", "steel"]].tolist() == [0.09, 0.11, 0.10]
     steel = hurdle.loc["steel"]
     assert (steel["low_share"], steel["high_share"], steel["quality"]) == (0.08, 0.12, "assumed")
 
@@ -146,3 +148,9 @@ def test_rates_and_taxes_of_china(inputs: Inputs) -> None:
     assert facility["rate_share"].tolist() == [0.0175, 0.015, 0.0125]
     prime = rates[rates["instrument"] == "loan_prime_rate_5yr"].sort_values("from_date")
     assert prime["rate_share"].iloc[-1] == 0.035
+
+
+def test_the_margin_of_steel(inputs: Inputs) -> None:
+    # 29.19 billion CNY over 1,005.09 Mt.
+    margin = inputs["finance/margins"].set_index(["product", "year"]).at[("steel", 2024), "margin_per_t"]
+    assert margin == pytest.approx(29_190 / 1005.09, abs=0.05)
