@@ -137,6 +137,9 @@ def test_at_the_break_even_price_nothing_is_left(i: float, tax: float, capex: fl
     price = break_even_price_per_t(flows, tonnes, i, tax)
     left = npv_mn(flows + price[:, None] * tonnes * (1 - tax) / 1000, i).item()
     assert left == pytest.approx(0.0, abs=1e-9 * (capex + cost * years))
+    # The rate of return there is the discount rate.
+    rate, _ = irr_share(flows + price[:, None] * tonnes * (1 - tax) / 1000)
+    assert rate.item() == pytest.approx(i, rel=1e-6)
 
 
 def test_the_break_even_price_is_the_levelised_cost() -> None:
