@@ -76,6 +76,13 @@ def test_new_equipment_midway_leaves_one_rate() -> None:
     assert rates.item() > 0
 
 
+def test_a_sum_that_ends_at_nothing_has_two_rates_and_a_shrinking_one_does_not_count() -> None:
+    # −100 + 230x − 130x²: 0 and 30 %. −100 + 230x − 120x²: 50 and −20 %, of which the positive one is told.
+    rates, reasons = irr_share([[-100.0, 230.0, -130.0], [-100.0, 230.0, -120.0]])
+    assert reasons.tolist() == [SEVERAL, FOUND]
+    assert rates[1] == pytest.approx(0.5)
+
+
 @given(st.lists(st.floats(1, 1e4), min_size=1, max_size=30), st.floats(1, 1e5), st.integers(0, 5))
 def test_at_the_rate_of_return_nothing_is_left(gains: list[float], spent: float, wait: int) -> None:
     flows = [0.0] * wait + [-spent] + gains
