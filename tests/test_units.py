@@ -24,6 +24,8 @@ from ccs_model.units import UNITS, label_of, unit_of, unit_text
         ("fixed_mn_per_km", "_mn_per_km"),
         ("slope_mn_per_km_per_ktpa", "_mn_per_km_per_ktpa"),
         ("slope_mn_per_ktpa", "_mn_per_ktpa"),
+        ("coal_g_per_gj", "_g_per_gj"),
+        ("grid_g_per_kwh", "_g_per_kwh"),
     ],
 )
 def test_the_longest_suffix_counts(name: str, suffix: str) -> None:

@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 OUTSIDE, SOCIETY = "", "society"
 BEARERS = ("owners", "public purse", "financiers", SOCIETY)
 _G_PER_T = 1e6
+_KT = "_kt"
 # A thousandth of a unit of money: a sum of costs below it is no cost.
 _NOTHING_MN = 1e-9
 
@@ -41,33 +42,40 @@ def harm_avoided_mn(avoided_kt: npt.ArrayLike, social_cost_per_t: npt.ArrayLike)
     return np.atleast_2d(np.asarray(avoided_kt, dtype=float)) * np.asarray(social_cost_per_t, dtype=float) / 1000.0
 
 
-def pollutants_t(pollutants: pd.DataFrame, coal_gj: npt.ArrayLike, grid_kwh: npt.ArrayLike) -> pd.DataFrame:
-    """Tonnes of each pollutant from coal burnt and grid power drawn: one row a plant, one column a pollutant.
+def pollutants_kt(
+    pollutants: pd.DataFrame, captured_kt: npt.ArrayLike, coal_gj_per_t: npt.ArrayLike, power_kwh_per_t: npt.ArrayLike
+) -> pd.DataFrame:
+    """Air pollutants that capture gives off: one row a plant, a column `…_kt` for each of policy/pollutants.
 
-    `pollutants` is policy/pollutants. Below 0 where less is burnt or drawn than before.
+    `coal_gj_per_t` is coal burnt (heat ÷ boiler efficiency) and `power_kwh_per_t` grid power, both per t captured;
+    below 0 where less is burnt or drawn than before.
     """
-    coal = np.atleast_1d(np.asarray(coal_gj, dtype=float))
-    grid = np.atleast_1d(np.asarray(grid_kwh, dtype=float))
+    captured, coal, power = np.broadcast_arrays(
+        np.atleast_1d(np.asarray(captured_kt, dtype=float)),
+        np.asarray(coal_gj_per_t, dtype=float),
+        np.asarray(power_kwh_per_t, dtype=float),
+    )
     return pd.DataFrame(
         {
-            row["pollutant"]: (coal * row["coal_g_per_gj"] + grid * row["grid_g_per_kwh"]) / _G_PER_T
+            f"{row['pollutant']}{_KT}": captured
+            * (coal * row["coal_g_per_gj"] + power * row["grid_g_per_kwh"])
+            / _G_PER_T
             for _, row in pollutants.iterrows()
         }
     )
 
 
-def pollution_tax_mn(emitted_t: pd.DataFrame, taxes: pd.DataFrame, level: PriceLevel, zone: str) -> Floats:
-    """Environmental tax on `emitted_t` (from pollutants_t) at the rates of a tax zone, in million; one a plant.
+def pollution_tax_mn(emitted_kt: pd.DataFrame, taxes: pd.DataFrame, level: PriceLevel, zone: str) -> Floats:
+    """Environmental tax on what `pollutants_kt` gives, at the rates of a tax zone, in million; one a plant.
 
-    A pollutant without a rate in the zone is not taxed here; a zone that policy/pollution_taxes does not hold is a
-    fault of the caller's.
+    A pollutant without a rate in the zone is not taxed. ValueError for a zone that policy/pollution_taxes lacks.
     """
     rows = taxes[taxes["tax_zone"] == zone]
     if rows.empty:
         raise ValueError(f"no tax zone '{zone}'; there are {', '.join(sorted(set(taxes['tax_zone'])))}")
-    rates = level.convert(rows["tax_per_t"], rows["currency"], rows["price_year"]).set_axis(rows["pollutant"])
-    taxed = [name for name in emitted_t if name in rates.index]
-    return (emitted_t[taxed].to_numpy() @ rates[taxed].to_numpy(dtype=float)) / 1e6
+    rates = level.convert(rows["tax_per_t"], rows["currency"], rows["price_year"]).set_axis(rows["pollutant"] + _KT)
+    taxed = [name for name in emitted_kt if name in rates.index]
+    return (emitted_kt[taxed].to_numpy() @ rates[taxed].to_numpy(dtype=float)) / 1000.0
 
 
 def accounts_by_bearer(items: pd.DataFrame) -> pd.DataFrame:
@@ -91,17 +99,22 @@ def accounts_by_bearer(items: pd.DataFrame) -> pd.DataFrame:
 
 
 def ledger_by_bearer(items: pd.DataFrame) -> pd.DataFrame:
-    """Each item's net amount for each bearer: one row an item, in the order in which items come, one column a bearer.
+    """Each item's net amount for each bearer: one row an item, in the order in which items come.
 
-    The column of society is what remains when transfers cancel; a column sums to that bearer's `npv_mn`.
+    Columns: item, owners_mn, public_purse_mn, financiers_mn, society_mn; each sums to that bearer's `npv_mn`. Society's
+    is what remains when transfers cancel.
     """
     rows = _facing_forward(items)
     amount = rows["discounted_mn"]
     table = pd.DataFrame({"item": rows["item"]})
     for bearer in BEARERS[:-1]:
-        table[bearer] = amount * ((rows["to_bearer"] == bearer) * 1.0 - (rows["from_bearer"] == bearer) * 1.0)
-    table[SOCIETY] = amount * ((rows["from_bearer"] == OUTSIDE) * 1.0 - (rows["to_bearer"] == OUTSIDE) * 1.0)
+        table[_column(bearer)] = amount * ((rows["to_bearer"] == bearer) * 1.0 - (rows["from_bearer"] == bearer) * 1.0)
+    table[_column(SOCIETY)] = amount * ((rows["from_bearer"] == OUTSIDE) * 1.0 - (rows["to_bearer"] == OUTSIDE) * 1.0)
     return table.groupby("item", sort=False).sum().reset_index()
+
+
+def _column(bearer: str) -> str:
+    return f"{bearer.replace(' ', '_')}_mn"
 
 
 def _facing_forward(items: pd.DataFrame) -> pd.DataFrame:

@@ -117,6 +117,15 @@ def cost_range_mn(cost_mn: npt.ArrayLike, aace_class: npt.ArrayLike, classes: pd
     return cost * (1.0 + rows["low_share"].to_numpy()), cost * (1.0 + rows["high_share"].to_numpy())
 
 
+def class_names(aace_class: npt.ArrayLike, classes: pd.DataFrame) -> list[str]:
+    """In words, one a cost: `class 4 (feasibility), −30 to +50 %`."""
+    known = classes.set_index("aace_class")
+    return [
+        f"class {each:.0f} ({row['meaning']}), −{-100 * row['low_share']:.0f} to +{100 * row['high_share']:.0f} %"
+        for each, row in ((each, known.loc[each]) for each in np.atleast_1d(np.asarray(aace_class, dtype=float)))
+    ]
+
+
 def _ladder(contingencies: pd.DataFrame, kind: str, level: npt.ArrayLike, n: int) -> Floats:
     known = contingencies[contingencies["contingency"] == kind].set_index("level")["contingency_share"]
     asked = np.broadcast_to(np.asarray(level, dtype=float), n)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.economics.discounting import annuity_yr
+from ccs_model.errors import Fault, InputError
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,6 +26,17 @@ KINDS = (ANNUITY, BULLET)
 def real_rate_share(nominal_share: npt.ArrayLike, inflation_share: npt.ArrayLike) -> Floats:
     """(1 + i) ÷ (1 + π) − 1."""
     return (1.0 + np.asarray(nominal_share, dtype=float)) / (1.0 + np.asarray(inflation_share, dtype=float)) - 1.0
+
+
+def rate_in_year(rates: pd.DataFrame, instrument: str, year: int) -> float:
+    """The nominal rate of finance/rates that held at the end of `year`: the newest that the instrument had by then.
+
+    Fault: nothing is known of the instrument by that year.
+    """
+    known = rates[(rates["instrument"] == instrument) & (rates["year"] <= year)].sort_values("from_date")
+    if known.empty:
+        raise InputError([Fault("finance/rates.csv", f"no rate of {instrument} by {year}")])
+    return float(known["rate_share"].iloc[-1])
 
 
 def concessional_rate_share(

@@ -146,7 +146,12 @@ def _sign_changes(flows: Floats) -> npt.NDArray[np.int64]:
 
 
 def _sign_at(flows: Floats, log_growth: Floats) -> Floats:
-    """Sign of Σ c_t e^(u t), u = −ln(1 + r), each row at its own u; scaled so that no power overflows."""
-    years = np.arange(flows.shape[1])
-    powers = log_growth[:, None] * years
-    return np.sign((flows * np.exp(powers - np.maximum(powers[:, -1:], 0.0))).sum(axis=1))
+    """Sign of Σ c_t x^t, x = e^u, u = −ln(1 + r), each row at its own u.
+
+    Above 1 the sum is that over x^(last year) instead, of the same sign, so that no power overflows.
+    """
+    factor, is_above = np.exp(-np.abs(log_growth)), log_growth > 0
+    total = np.zeros(len(flows))
+    for first, last in zip(flows.T, flows.T[::-1], strict=True):
+        total = total * factor + np.where(is_above, first, last)
+    return np.sign(total)

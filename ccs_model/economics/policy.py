@@ -134,9 +134,9 @@ def grid_factor_path(
     return np.minimum(path, np.maximum(fossil_kg_per_kwh, known)[:, None])
 
 
-def carbon_intensity_t_per_mn(emission_kt: npt.ArrayLike, value_added_mn: npt.ArrayLike) -> Floats:
-    """t CO₂ per million of value added."""
-    return 1000.0 * np.asarray(emission_kt, dtype=float) / np.asarray(value_added_mn, dtype=float)
+def carbon_intensity_kt_per_mn(emission_kt: npt.ArrayLike, value_added_mn: npt.ArrayLike) -> Floats:
+    """kt CO₂ per million of value added."""
+    return np.asarray(emission_kt, dtype=float) / np.asarray(value_added_mn, dtype=float)
 
 
 def intensity_cut_share(
@@ -146,8 +146,8 @@ def intensity_cut_share(
     value_added_mn: npt.ArrayLike,
 ) -> Floats:
     """By how much carbon intensity fell: 1 − (E ÷ V) ÷ (E₀ ÷ V₀); value added real, in money of one year."""
-    before = carbon_intensity_t_per_mn(emission_before_kt, value_added_before_mn)
-    return 1.0 - carbon_intensity_t_per_mn(emission_kt, value_added_mn) / before
+    before = carbon_intensity_kt_per_mn(emission_before_kt, value_added_before_mn)
+    return 1.0 - carbon_intensity_kt_per_mn(emission_kt, value_added_mn) / before
 
 
 def cut_for_intensity_share(intensity_goal_share: npt.ArrayLike, growth_share: npt.ArrayLike) -> Floats:

@@ -18,8 +18,6 @@ from ccs_model.errors import Fault, InputError
 Floats = npt.NDArray[np.float64]
 
 EQUIPMENT_CURRENCY = "USD"
-# The index's later years are not published free of charge; from here on the deflator takes over.
-LAST_INDEX_YEAR = 2023
 
 
 def scaled_cost(
@@ -49,11 +47,13 @@ def learning_factor(built: npt.ArrayLike, built_reference: npt.ArrayLike, learni
 def equipment_factor(level: PriceLevel, plant_cost: pd.DataFrame, currency: str, price_year: int) -> float:
     """What one unit of `currency` of `price_year`, spent on equipment, costs in the scenario's money.
 
-    Dollars follow indices/plant_cost to 2023 (or to the scenario's price year, when earlier) and the deflator from
-    there; other currencies the deflator. Fault: a year that the index does not hold.
+    Dollars follow indices/plant_cost to its last published year, 2023 (or to the scenario's price year, when earlier)
+    and the deflator from there, since later years of the index are assumed; other currencies follow the deflator.
+    Fault: a year that the index does not hold.
     """
-    to_year = min(level.price_year, LAST_INDEX_YEAR)
-    if currency != EQUIPMENT_CURRENCY or price_year > LAST_INDEX_YEAR:
+    last_published = int(plant_cost.loc[plant_cost["quality"] != "assumed", "year"].max())
+    to_year = min(level.price_year, last_published)
+    if currency != EQUIPMENT_CURRENCY or price_year > last_published:
         return level.factor(currency, price_year)
     return _index(plant_cost, to_year) / _index(plant_cost, price_year) * level.factor(currency, to_year)
 

@@ -53,6 +53,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "costs/contingencies": ("contingency", "level"),
     "costs/aace_classes": ("aace_class",),
     "finance/hurdle_rates": ("sector",),
+    "finance/margins": ("product", "year"),
     "finance/rates": ("instrument", "from_date"),
     "finance/factors": ("factor",),
     "policy/ets": ("market", "sector", "first_year"),

@@ -13,7 +13,7 @@ from ccs_model.economics.benefits import (
     accounts_by_bearer,
     harm_avoided_mn,
     ledger_by_bearer,
-    pollutants_t,
+    pollutants_kt,
     pollution_tax_mn,
     social_cost_path_per_t,
 )
@@ -46,10 +46,10 @@ def test_social_cost_in_the_scenarios_money(inputs: Inputs, yuan: PriceLevel) ->
 
 
 def test_pollution_of_a_boiler_by_hand(inputs: Inputs, yuan: PriceLevel) -> None:
-    # A million GJ of coal at 12.6, 18 and 3.6 g/GJ; the second plant draws ten million kWh.
-    emitted = pollutants_t(inputs["policy/pollutants"], [1e6, 0.0], [0.0, 1e7])
-    assert emitted.iloc[0].to_dict() == pytest.approx({"SO2": 12.6, "NOx": 18.0, "dust": 3.6})
-    assert emitted.at[1, "SO2"] == pytest.approx(0.699)
+    # 400 kt captured at 2.5 GJ of coal: a million GJ at 12.6, 18 and 3.6 g each. The second draws 100 kWh a tonne.
+    emitted = pollutants_kt(inputs["policy/pollutants"], [400.0, 100.0], [2.5, 0.0], [0.0, 100.0])
+    assert emitted.iloc[0].to_dict() == pytest.approx({"SO2_kt": 0.0126, "NOx_kt": 0.018, "dust_kt": 0.0036})
+    assert emitted.at[1, "SO2_kt"] == pytest.approx(1e7 * 0.0699 / 1e9)
     # 6,316 CNY of 2018 per t of SO2 and NOx in tier 2; dust has no rate there.
     tax = pollution_tax_mn(emitted, inputs["policy/pollution_taxes"], yuan, "Hebei tier 2")
     assert tax[0] == pytest.approx(30.6 * 6316 / 1e6 * yuan.factor("CNY", 2018))
@@ -95,10 +95,10 @@ def test_who_bears_what_by_hand() -> None:
 
 def test_the_ledger_sums_to_the_accounts() -> None:
     ledger = ledger_by_bearer(ITEMS).set_index("item")
-    npv = accounts_by_bearer(ITEMS).set_index("bearer")["npv_mn"]
-    assert ledger.sum().to_dict() == pytest.approx(npv.to_dict())
-    assert ledger.loc["grant"].to_dict() == {"owners": 200, "public purse": -200, "financiers": 0, "society": 0}
-    assert ledger.loc["income tax"].to_dict() == {"owners": 50, "public purse": -50, "financiers": 0, "society": 0}
+    assert list(ledger) == ["owners_mn", "public_purse_mn", "financiers_mn", "society_mn"]
+    assert ledger.sum().tolist() == pytest.approx(accounts_by_bearer(ITEMS)["npv_mn"].tolist())
+    assert ledger.loc["grant"].tolist() == [200, -200, 0, 0]
+    assert ledger.loc["income tax"].tolist() == [50, -50, 0, 0]
 
 
 ENDS = st.sampled_from(["", *BEARERS[:-1]])
@@ -131,6 +131,8 @@ def test_returns_that_are_asked_for(inputs: Inputs) -> None:
     hurdle = inputs["finance/hurdle_rates"].set_index("sector")
     asked = ["fertiliser", "inorganic chemicals", "organic chemicals", "chlor-alkali", "ethylene", "pipelines"]
     assert hurdle.loc[asked, "hurdle_share"].tolist() == [0.09, 0.10, 0.11, 0.11, 0.12, 0.12]
+    of_product = inputs["finance/hurdle_rates"].set_index("product")["hurdle_share"]
+    assert of_product[["ammonia", "methanol", "steel"]].tolist() == [0.09, 0.11, 0.10]
     steel = hurdle.loc["steel"]
     assert (steel["low_share"], steel["high_share"], steel["quality"]) == (0.08, 0.12, "assumed")
 
@@ -146,3 +148,9 @@ def test_rates_and_taxes_of_china(inputs: Inputs) -> None:
     assert facility["rate_share"].tolist() == [0.0175, 0.015, 0.0125]
     prime = rates[rates["instrument"] == "loan_prime_rate_5yr"].sort_values("from_date")
     assert prime["rate_share"].iloc[-1] == 0.035
+
+
+def test_the_margin_of_steel(inputs: Inputs) -> None:
+    # 29.19 billion CNY over 1,005.09 Mt.
+    margin = inputs["finance/margins"].set_index(["product", "year"]).at[("steel", 2024), "margin_per_t"]
+    assert margin == pytest.approx(29_190 / 1005.09, abs=0.05)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ccs_model.economics.cost_build_up import (
     PARTS,
     build_up_shares,
+    class_names,
     construction_factor,
     cost_range_mn,
     estimate_class,
@@ -117,3 +118,5 @@ def test_a_class_four_cost_may_end_thirty_below_and_fifty_above(inputs: Inputs) 
     assert low.tolist() == pytest.approx([70.0, 50.0])
     assert high.tolist() == pytest.approx([150.0, 200.0])
     assert np.all(low < high)
+    assert class_names(4, inputs["costs/aace_classes"]) == ["class 4 (feasibility), −30 to +50 %"]
+    assert class_names([5], inputs["costs/aace_classes"]) == ["class 5 (screening), −50 to +100 %"]

@@ -16,8 +16,10 @@ from ccs_model.economics.debt import (
     funding_value_per_mn,
     loan_flows_mn,
     loan_schedule,
+    rate_in_year,
     real_rate_share,
 )
+from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 
 KIND, RATE, TERM = st.sampled_from([ANNUITY, BULLET]), st.floats(0.0, 0.3), st.integers(1, 25)
@@ -123,12 +125,23 @@ def test_real_rates() -> None:
 
 
 def test_the_facility_of_the_central_bank(inputs: Inputs) -> None:
-    rates = inputs["finance/rates"].set_index(["instrument", "year"])["rate_share"]
+    rates = inputs["finance/rates"]
     part = inputs["finance/factors"].set_index("factor").at["facility_principal_share", "value"]
-    market, facility = rates["loan_prime_rate_5yr", 2025].min(), rates["carbon_reduction_facility", 2026].item()
+    market = rate_in_year(rates, "loan_prime_rate_5yr", 2026)
+    facility = rate_in_year(rates, "carbon_reduction_facility", 2026)
     # 3.5 − 0.6 × (3.5 − 1.25) = 2.15 % when all is handed on, 3.5 % when nothing is.
     assert concessional_rate_share(market, facility, part, [0.0, 1.0]).tolist() == pytest.approx([0.035, 0.0215])
     assert concessional_rate_share(0.01, 0.0125, 0.6, 1.0).item() == 0.01
+
+
+def test_the_rate_of_a_year_is_the_newest_by_then(inputs: Inputs) -> None:
+    rates = inputs["finance/rates"]
+    # 1.75 % from 2021, 1.5 % from May 2025, 1.25 % from January 2026; two prime rates in 2025.
+    found = [rate_in_year(rates, "carbon_reduction_facility", year) for year in (2021, 2024, 2025, 2026, 2040)]
+    assert found == [0.0175, 0.0175, 0.015, 0.0125, 0.0125]
+    assert rate_in_year(rates, "loan_prime_rate_5yr", 2025) == 0.035
+    with pytest.raises(InputError, match="no rate of carbon_reduction_facility by 2020"):
+        rate_in_year(rates, "carbon_reduction_facility", 2020)
 
 
 def test_a_loan_must_be_of_a_known_kind_and_last() -> None:

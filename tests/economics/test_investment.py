@@ -76,6 +76,13 @@ def test_new_equipment_midway_leaves_one_rate() -> None:
     assert rates.item() > 0
 
 
+def test_a_sum_that_ends_at_nothing_has_two_rates_and_a_shrinking_one_does_not_count() -> None:
+    # −100 + 230x − 130x²: 0 and 30 %. −100 + 230x − 120x²: 50 and −20 %, of which the positive one is told.
+    rates, reasons = irr_share([[-100.0, 230.0, -130.0], [-100.0, 230.0, -120.0]])
+    assert reasons.tolist() == [SEVERAL, FOUND]
+    assert rates[1] == pytest.approx(0.5)
+
+
 @given(st.lists(st.floats(1, 1e4), min_size=1, max_size=30), st.floats(1, 1e5), st.integers(0, 5))
 def test_at_the_rate_of_return_nothing_is_left(gains: list[float], spent: float, wait: int) -> None:
     flows = [0.0] * wait + [-spent] + gains
@@ -137,6 +144,9 @@ def test_at_the_break_even_price_nothing_is_left(i: float, tax: float, capex: fl
     price = break_even_price_per_t(flows, tonnes, i, tax)
     left = npv_mn(flows + price[:, None] * tonnes * (1 - tax) / 1000, i).item()
     assert left == pytest.approx(0.0, abs=1e-9 * (capex + cost * years))
+    # The rate of return there is the discount rate.
+    rate, _ = irr_share(flows + price[:, None] * tonnes * (1 - tax) / 1000)
+    assert rate.item() == pytest.approx(i, rel=1e-6)
 
 
 def test_the_break_even_price_is_the_levelised_cost() -> None:

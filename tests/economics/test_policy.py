@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ccs_model.economics.policy import (
     allowance_cost_mn,
-    carbon_intensity_t_per_mn,
+    carbon_intensity_kt_per_mn,
     carbon_value_mn,
     cut_for_intensity_share,
     grid_factor_path,
@@ -122,10 +122,10 @@ def test_the_goals_of_the_plans(inputs: Inputs) -> None:
 
 def test_intensity_of_hebei_by_hand(inputs: Inputs) -> None:
     added = inputs["policy/value_added"].set_index("province")
-    # 4,752.69 billion CNY, of it 1,747.05 secondary; 400 Mt would be 84.2 t a million.
+    # 4,752.69 billion CNY, of it 1,747.05 secondary; 400 Mt would be 84.2 t a million, 0.0842 kt.
     assert added.at["Hebei", "gdp_mn"] == 4_752_690
     assert added.at["Hebei", "secondary_mn"] == 1_747_050
-    assert carbon_intensity_t_per_mn(400_000, added.at["Hebei", "gdp_mn"]).item() == pytest.approx(84.16, abs=0.01)
+    assert carbon_intensity_kt_per_mn(400_000, added.at["Hebei", "gdp_mn"]).item() == pytest.approx(0.08416, abs=1e-5)
     assert len(added) == 28
     assert (added["secondary_mn"].fillna(0) < added["gdp_mn"]).all()
 
