@@ -18,11 +18,15 @@ COLUMNS = [column for columns in read_dictionary().values() for column in column
 QUALITIES = {"measured", "reported", "estimated", "assumed"}
 # Years, counts, indices and exponents carry no unit; factors and limits say theirs in the row's name.
 WITHOUT_UNIT = {
-    "year", "start_year", "closing_year", "turnaround_from", "turnaround_until", "relining_year",
-    "price_year", "first_year", "n_blast_furnaces", "n_wells_max", "readiness_level",
+    "year", "start_year", "closing_year", "relining_year", "price_year", "first_year",
+    "n_blast_furnaces", "n_wells_max", "readiness_level",
     "step", "price_index", "cny_per_unit", "scale_exponent", "gas_exponent", "cost_factor", "cost_multiplier", "detour",
     "value", "low", "high",
 }  # fmt: skip
+
+
+# Years too, by what they are of.
+WITHOUT_UNIT |= {"turnaround_from", "turnaround_until"}
 
 
 def named(column: Column) -> str:
