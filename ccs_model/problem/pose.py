@@ -64,10 +64,10 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     may_start = ((starts >= routes["first_year"].to_numpy()[:, None]) | scenario.is_static) & (
         lasts >= routes["min_life_yr"].to_numpy()[:, None]
     )
-    in_time = may_start & (_in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static)
-    waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
-    may_start = in_time
     running = np.where(may_start[..., None], running, 0.0)
+    in_time = _in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
+    waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
+    may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
     plants = _without_dead_ends(plants, options, routes, running, waits)
     refuse_empty_groups(scenario, plants)
     targets = targets_of(scenario, plants)

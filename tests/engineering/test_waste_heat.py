@@ -19,6 +19,8 @@ def test_by_hand(inputs: Inputs) -> None:
     plants = plants_of(
         # Jiujiang Wire: 4,229 kt/y of oxygen-furnace steel of 5,729 in all; its electric steel has none.
         ("P100000120110", "Hebei", "crude_steel", 5_729),
+        # Donghua: 4,600 kt/y, of whose furnaces 1,330 of 5,965 kt/y of iron retire.
+        ("P100000120108", "Hebei", "crude_steel", 4_600),
         # Longfengshan: 2,000 kt/y of iron, no steel.
         ("P100000120350", "Hebei", "crude_steel", 0),
         ("NH3_29", "Hebei", "ammonia", 600),
@@ -27,7 +29,14 @@ def test_by_hand(inputs: Inputs) -> None:
     )
     found = waste_heat_tj_pa(plants, inputs)
     assert found.tolist() == pytest.approx(
-        [4_229 * 0.9388 * 0.3, 2_000 * 0.9388 * 0.3, 600 * 0.89 * 0.3, 600 * 0.836 * 0.2, 0.0]
+        [
+            4_229 * 0.9388 * 0.3,
+            4_600 * 0.9388 * 0.3 * (1 - 1_330 / 5_965),
+            2_000 * 0.9388 * 0.3,
+            600 * 0.89 * 0.3,
+            600 * 0.836 * 0.2,
+            0.0,
+        ]
     )
     assert found.name == "waste_heat_tj_pa"
 
