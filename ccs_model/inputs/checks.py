@@ -19,6 +19,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "plants/steel": ("plant",),
     "plants/steel_units": ("unit",),
     "plants/chemicals": ("plant",),
+    "plants/coal_chemicals": ("plant",),
+    "plants/captive_units": ("unit",),
     "plants/sources": ("plant",),
     "streams/mill_stacks": ("profile", "stream"),
     "streams/factors": ("factor",),
@@ -66,10 +68,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "references": ("reference",),
 }
 PROVINCE_MARGIN_KM = 30.0
+_CHEMICALS = ("plants/chemicals", "plants/coal_chemicals")
+_PLANTS = ("plants/steel", *_CHEMICALS, "plants/sources")
 # Whatever a link can join, with its id.
 _NODES = (
     ("plants/steel", "plant"),
     ("plants/chemicals", "plant"),
+    ("plants/coal_chemicals", "plant"),
     ("plants/sources", "plant"),
     ("storage/sites", "site"),
     ("transport/hubs", "hub"),
@@ -101,9 +106,9 @@ def keys_are_unique(frames: Frames) -> Iterator[Fault]:
     """No two rows of a table share their key, and no plant id stands in two inventories."""
     for table in KEYS:
         yield from rows_that_repeat(table, frames[table])
-    for table, *before in (("chemicals", "steel"), ("sources", "steel", "chemicals")):
-        for other in before:
-            plants, earlier = frames[f"plants/{table}"], frames[f"plants/{other}"]
+    for place, table in enumerate(_PLANTS):
+        for other in _PLANTS[:place]:
+            plants, earlier = frames[table], frames[other]
             for _, row in plants[plants["plant"].isin(earlier["plant"])].iterrows():
                 first = earlier[earlier["plant"] == row["plant"]].iloc[0]
                 yield Fault(at(row), f"plant {row['plant']} stands in both inventories, first at {at(first)}")
@@ -127,6 +132,23 @@ def furnaces_belong_to_a_plant(frames: Frames) -> Iterator[Fault]:
         yield Fault(at(row, "plant"), f"'{row['plant']}' is not in plants/steel.csv")
 
 
+def captive_units_belong_to_a_plant(frames: Frames) -> Iterator[Fault]:
+    """The plant of a captive unit, where one is named, is a steel works or a chemical plant."""
+    units = frames["plants/captive_units"]
+    known = {plant for table in ("plants/steel", *_CHEMICALS) for plant in frames[table]["plant"]}
+    for _, row in units[(units["plant"] != "") & ~units["plant"].isin(known)].iterrows():
+        yield Fault(at(row, "plant"), f"'{row['plant']}' is no steel works and no chemical plant")
+
+
+def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Fault]:
+    """The last year in which a retrofit may start is not before the first."""
+    for table in _PLANTS:
+        frame = frames[table]
+        for _, row in frame[frame["turnaround_until"] < frame["turnaround_from"]].iterrows():
+            what = f"{_said(row['turnaround_until'])} is before turnaround_from {_said(row['turnaround_from'])}"
+            yield Fault(at(row, "turnaround_until"), what)
+
+
 def parts_do_not_exceed_wholes(frames: Frames) -> Iterator[Fault]:
     """Capacity that retires is part of the operating capacity; utilisation is never above 1 by its range."""
     steel = frames["plants/steel"]
@@ -138,7 +160,7 @@ def parts_do_not_exceed_wholes(frames: Frames) -> Iterator[Fault]:
 
 def places_lie_in_their_province(frames: Frames) -> Iterator[Fault]:
     """A plant lies inside its province's outline or within 30 km of it; a swapped pair is pointed out."""
-    for table in ("plants/steel", "plants/chemicals"):
+    for table in ("plants/steel", *_CHEMICALS):
         frame = frames[table]
         outside = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
         strays = frame[outside > PROVINCE_MARGIN_KM]
@@ -184,23 +206,25 @@ def cost_curves_are_whole_and_rise(frames: Frames) -> Iterator[Fault]:
 
 def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Fault]:
     """Every ammonia plant says what share becomes urea, and every coal plant what gasifier it has."""
-    plants = frames["plants/chemicals"]
-    for _, row in plants[(plants["feedstock"] == "coal") & (plants["gasifier"] == "")].iterrows():
-        yield Fault(at(row, "gasifier"), "is empty for a coal plant")
-    for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
-        yield Fault(at(row, "urea_share"), "is empty for an ammonia plant")
+    for table in _CHEMICALS:
+        plants = frames[table]
+        for _, row in plants[(plants["feedstock"] == "coal") & (plants["gasifier"] == "")].iterrows():
+            yield Fault(at(row, "gasifier"), "is empty for a coal plant")
+        for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
+            yield Fault(at(row, "urea_share"), "is empty for an ammonia plant")
 
 
 def chemical_plants_have_a_route(frames: Frames) -> Iterator[Fault]:
     """The product, feedstock and gasifier of every chemical plant are a row of streams/chemical_routes."""
     key = ["product", "feedstock", "gasifier"]
     known = set(frames["streams/chemical_routes"][key].itertuples(index=False, name=None))
-    plants = frames["plants/chemicals"]
-    plants = plants[(plants["feedstock"] != "coal") | (plants["gasifier"] != "")]
-    is_known = [each in known for each in plants[key].itertuples(index=False, name=None)]
-    for _, row in plants[~np.array(is_known, dtype=bool)].iterrows():
-        what = f"no row for {' '.join(filter(None, row[key]))} in streams/chemical_routes.csv"
-        yield Fault(at(row, "feedstock"), what, "so its CO2 is not known")
+    for table in _CHEMICALS:
+        plants = frames[table]
+        plants = plants[(plants["feedstock"] != "coal") | (plants["gasifier"] != "")]
+        is_known = [each in known for each in plants[key].itertuples(index=False, name=None)]
+        for _, row in plants[~np.array(is_known, dtype=bool)].iterrows():
+            what = f"no row for {' '.join(filter(None, row[key]))} in streams/chemical_routes.csv"
+            yield Fault(at(row, "feedstock"), what, "so its CO2 is not known")
 
 
 def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Fault]:
@@ -294,6 +318,8 @@ CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     keys_are_unique,
     references_exist,
     furnaces_belong_to_a_plant,
+    captive_units_belong_to_a_plant,
+    turnarounds_end_after_they_begin,
     parts_do_not_exceed_wholes,
     places_lie_in_their_province,
     gasifiers_and_urea_are_given,

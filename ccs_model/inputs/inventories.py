@@ -18,6 +18,8 @@ from ccs_model.inputs.table import Table, table_of
 from ccs_model.inputs.workbook_grids import workbook_grids
 
 SECTORS = ("steel", "chemicals")
+# Shipped chemical plants that are read only when a scenario names them.
+COAL_CHEMICALS = "coal_chemicals"
 EXAMPLE = "EXAMPLE"
 OWN_REFERENCE, OWN_QUALITY = "OWN", "reported"
 OWN_NOTE = "reference and quality not given: taken as the user's own, reported"

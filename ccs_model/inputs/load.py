@@ -12,7 +12,7 @@ import pandas as pd
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs.checks import CHECKS
 from ccs_model.inputs.dictionary import read_dictionary
-from ccs_model.inputs.inventories import Declared, Inventory, read_inventory
+from ccs_model.inputs.inventories import COAL_CHEMICALS, Declared, Inventory, read_inventory
 from ccs_model.inputs.overlay import merged
 from ccs_model.inputs.own_files import found, table_bytes
 from ccs_model.inputs.own_folder import OwnFolder, read_own_folder
@@ -45,6 +45,12 @@ class Inputs:
 
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
+
+    def plants_of(self, sector: str) -> pd.DataFrame:
+        """All plants of a sector, whatever inventory they are of: coal chemicals are chemical plants."""
+        table = self[f"plants/{sector}"]
+        more = self[f"plants/{COAL_CHEMICALS}"]
+        return table if sector != "chemicals" or more.empty else pd.concat([table, more], ignore_index=True)
 
     def place(self, table: str, row: int, column: str = "") -> str:
         """Where the row, counted from 0, stands: `data/transport/links.csv:5`; the table where that is not known."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ccs_model.errors import Fault
 from ccs_model.inputs.checks import KEYS
-from ccs_model.inputs.inventories import SECTORS, Inventory
+from ccs_model.inputs.inventories import COAL_CHEMICALS, SECTORS, Inventory
 from ccs_model.inputs.own_folder import OwnFolder
 from ccs_model.inputs.table import Table
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, TerrainFile
@@ -51,10 +51,11 @@ def merged(
     result = Merged({name: table.frame for name, table in shipped.items()}, dict.fromkeys(shipped, SHIPPED))
     for table in folder.tables:
         _lay(result, table, is_instead=table.name in folder.instead)
-    for sector in SECTORS:
-        result.frames[f"plants/{sector}"] = result.frames[f"plants/{sector}"].assign(inventory=sector)
+    ours = (*SECTORS, COAL_CHEMICALS)
+    for name in ours:
+        result.frames[f"plants/{name}"] = result.frames[f"plants/{name}"].assign(inventory=name)
     if inventories:
-        _leave_out(result, [sector for sector in SECTORS if sector not in asked.inventory])
+        _leave_out(result, [name for name in ours if name not in asked.inventory])
     for inventory in inventories:
         for table in inventory.tables:
             if table.name == "references":
@@ -137,15 +138,16 @@ def _complete_curves(result: Merged) -> None:
 
 
 def _leave_out(result: Merged, sectors: list[str]) -> None:
-    """Where files are named, the shipped inventories that are not named are not read, nor the furnaces of these."""
+    """Where files are named, the shipped inventories that are not named are not read, nor their furnaces and units."""
     left_out: set[str] = set()
     for sector in sectors:
         name = f"plants/{sector}"
         left_out |= set(result.frames[name]["plant"])
         result.frames[name] = result.frames[name].iloc[:0]
         result.origins[name] = ""
-    units = result.frames["plants/steel_units"]
-    result.frames["plants/steel_units"] = units[~units["plant"].isin(left_out)].reset_index(drop=True)
+    for name in ("plants/steel_units", "plants/captive_units"):
+        units = result.frames[name]
+        result.frames[name] = units[~units["plant"].isin(left_out)].reset_index(drop=True)
 
 
 def _set_beside(result: Merged, name: str, frame: pd.DataFrame) -> None:

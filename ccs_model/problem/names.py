@@ -94,7 +94,7 @@ def _judged(named: Iterable[tuple[object, str, str]], inputs: Inputs) -> Iterato
 
 
 def _known(inputs: Inputs) -> dict[str, tuple[str, set[str]]]:
-    tables = [inputs["plants/steel"], inputs["plants/chemicals"], inputs["plants/sources"]]
+    tables = [inputs["plants/steel"], inputs.plants_of("chemicals"), inputs["plants/sources"]]
     plants = {plant for table in tables for plant in table["plant"]}
     sites = inputs["storage/sites"]
     return {

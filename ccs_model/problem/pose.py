@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.economics.price_level import PriceLevel
-from ccs_model.engineering.streams import chemical_streams, given_streams, is_operating, steel_streams
+from ccs_model.engineering.streams import is_operating
+from ccs_model.engineering.turnarounds import may_start as may_start_in
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.inventories import SECTORS
@@ -17,6 +18,7 @@ from ccs_model.problem.lines import network_of
 from ccs_model.problem.names import place_of, refuse_other_tables, unknown_names
 from ccs_model.problem.options import options_of, own_pipe_routes, shared_routes
 from ccs_model.problem.periods import calendar, periods_of, running_share
+from ccs_model.problem.plant_streams import streams_of, with_notes
 from ccs_model.problem.priced import Priced, line_power
 from ccs_model.problem.problem import Problem
 from ccs_model.problem.reach import refuse_sites_out_of_reach
@@ -27,7 +29,7 @@ from ccs_model.scenario.fields import GIVEN_SOURCES
 
 PLANT_COLUMNS = [
     "plant", "name", "name_zh", "sector", "product", "province", "grid", "lat_deg", "lon_deg", "status", "closing_year",
-    "capacity_ktpa", "reference", "quality", "note",
+    "capacity_ktpa", "turnaround_from", "turnaround_until", "reference", "quality", "note",
 ]  # fmt: skip
 NO_SITE = "no storage site in reach"
 
@@ -63,7 +65,10 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         lasts >= routes["min_life_yr"].to_numpy()[:, None]
     )
     running = np.where(may_start[..., None], running, 0.0)
-    plants = _without_dead_ends(plants, options, routes, running)
+    in_time = _in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
+    waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
+    may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
+    plants = _without_dead_ends(plants, options, routes, running, waits)
     refuse_empty_groups(scenario, plants)
     targets = targets_of(scenario, plants)
     refuse_what_nothing_can_serve(scenario, targets, routes, running)
@@ -122,7 +127,7 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
     """Operating plants of the zones, each marked candidate or with the reason why it is none, and their streams."""
     parts, streams = [], []
     for sector in (*SECTORS, GIVEN_SOURCES):
-        table = inputs[f"plants/{sector}"]
+        table = inputs.plants_of(sector)
         if sector == GIVEN_SOURCES:
             table = table.assign(inventory=GIVEN_SOURCES)
         table = table[table["inventory"].isin(scenario.plants.inventory)]
@@ -130,14 +135,12 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
             continue
         inside = table["province"].isin(scenario.plants.provinces) | (len(scenario.plants.provinces) == 0)
         table = table[inside & is_operating(table)].sort_values("plant", kind="stable").reset_index(drop=True)
+        streams.append(streams_of(sector, table, scenario, inputs))
+        table = with_notes(sector, table, scenario, inputs)
         if sector == "steel":
-            streams.append(steel_streams(table, inputs))
             table = table.assign(product="crude_steel", capacity_ktpa=table["crude_steel_ktpa"].fillna(0.0))
         elif sector == GIVEN_SOURCES:
-            streams.append(given_streams(table))
             table = table.assign(product="", capacity_ktpa=0.0)
-        else:
-            streams.append(chemical_streams(table, inputs))
         parts.append(table.assign(sector=sector)[PLANT_COLUMNS])
     if not parts:
         raise InputError([Fault(place_of(scenario, "plants.inventory"), "names tables without plants")])
@@ -184,7 +187,7 @@ def _refuse_what_cannot_be_fitted(scenario: Scenario, plants: pd.DataFrame) -> N
 
 
 def _without_dead_ends(
-    plants: pd.DataFrame, options: pd.DataFrame, routes: pd.DataFrame, running: np.ndarray
+    plants: pd.DataFrame, options: pd.DataFrame, routes: pd.DataFrame, running: np.ndarray, waits: set[str]
 ) -> pd.DataFrame:
     """Plants with the reason why a candidate has no way to capture and store within the horizon."""
     candidate, closes = plants["is_candidate"], plants["closing_year"].notna()
@@ -192,7 +195,29 @@ def _without_dead_ends(
     unlinked = candidate & ~plants["plant"].isin(set(routes["plant"]))
     unsuited = candidate & ~plants["plant"].isin(set(options["plant"]))
     reason = plants["reason"].mask(idle, "nothing can start and work within the horizon")
+    reason = reason.mask(idle & plants["plant"].isin(waits), "no turnaround in time for a retrofit to start")
     reason = reason.mask(idle & closes, "closes before a retrofit has worked its shortest life")
     reason = reason.mask(unlinked, NO_SITE)
     reason = reason.mask(unsuited, "no technology asked for suits its streams")
     return plants.assign(reason=reason, is_candidate=reason == "")
+
+
+def _in_turnaround(
+    scenario: Scenario,
+    inputs: Inputs,
+    plants: pd.DataFrame,
+    streams: pd.DataFrame,
+    routes: pd.DataFrame,
+    periods: pd.DataFrame,
+) -> np.ndarray:
+    """[route, start] whether the route's stream has a turnaround in the period, or none that is known."""
+    allowed = may_start_in(
+        streams,
+        plants,
+        inputs,
+        periods["year"],
+        periods["n_years"],
+        at_relining=scenario.capture.start_at_relining,
+    )
+    keys = pd.MultiIndex.from_frame(streams[["plant", "stream"]])
+    return allowed[keys.get_indexer(pd.MultiIndex.from_frame(routes[["plant", "stream"]]))]

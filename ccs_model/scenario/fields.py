@@ -13,6 +13,8 @@ from ccs_model.scenario.known_keys import nearest_word
 from ccs_model.scenario.scalars import describe
 
 SHIPPED_INVENTORIES = ("steel", "chemicals")
+# Shipped as well, but read only where a scenario names them.
+MORE_INVENTORIES = ("coal_chemicals",)
 # Plants whose capture costs are given outright, from the folder that `data:` names.
 GIVEN_SOURCES = "sources"
 _UNWRITABLE = frozenset(("Cc", "Zl", "Zp"))  # a workbook cell or one line of a file cannot hold these
@@ -56,14 +58,15 @@ def names_a_file(name: str) -> bool:
 
 def _inventories(names: tuple[str, ...]) -> tuple[str, ...]:
     """Shipped tables and files, each once."""
+    known = (*SHIPPED_INVENTORIES, *MORE_INVENTORIES, GIVEN_SOURCES)
     strays = [
         Finding(
             (place,),
-            f"expected {', '.join(SHIPPED_INVENTORIES)} or a file of your own, got {describe(name)}",
-            nearest_word(name, SHIPPED_INVENTORIES) or "your own tables end in .csv or .xlsx",
+            f"expected {', '.join(known[:-1])} or a file of your own, got {describe(name)}",
+            nearest_word(name, known) or "your own tables end in .csv or .xlsx",
         )
         for place, name in enumerate(names)
-        if name not in (*SHIPPED_INVENTORIES, GIVEN_SOURCES) and not names_a_file(name)
+        if name not in known and not names_a_file(name)
     ]
     if strays:
         raise findings_error(strays)

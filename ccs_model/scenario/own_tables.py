@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccs_model.scenario.fields import GIVEN_SOURCES, SHIPPED_INVENTORIES, names_a_file
+from ccs_model.scenario.fields import GIVEN_SOURCES, MORE_INVENTORIES, SHIPPED_INVENTORIES, names_a_file
 
 if TYPE_CHECKING:
     from ccs_model.scenario.schema import Scenario
 
 INVENTORY, DATA, TERRAIN = "plants.inventory", "data", "transport.terrain"
-_TABLES = (*SHIPPED_INVENTORIES, GIVEN_SOURCES)
+_TABLES = (*SHIPPED_INVENTORIES, *MORE_INVENTORIES, GIVEN_SOURCES)
 
 
 @dataclass(frozen=True)

@@ -19,16 +19,13 @@ from pydantic import (
     PrivateAttr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic_core.core_schema import ValidationInfo
 
 from ccs_model.errors import Fault, InputError
 from ccs_model.scenario.fields import (
-    SHIPPED_INVENTORIES,
     AmountByName,
     FileName,
-    Inventories,
     Line,
     MoneyByYear,
     Paragraph,
@@ -41,6 +38,7 @@ from ccs_model.scenario.fields import (
 )
 from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
 from ccs_model.scenario.money import Finance, Fund, Funds, Policy, findings_of_money
+from ccs_model.scenario.plants import Plants
 from ccs_model.scenario.resolved import resolved_yaml
 from ccs_model.scenario.section import Section
 from ccs_model.scenario.targets import CUT_KEYS, Targets, stray_years
@@ -49,38 +47,6 @@ FROM_PYTHON = "given in Python"
 CHANGED = "changed"
 
 _LIKE = "Another scenario file in this folder; the keys of this file are laid over its keys. One level only."
-
-
-class Plants(Section):
-    """Which plants are looked at."""
-
-    inventory: Inventories = SHIPPED_INVENTORIES
-    """Tables of plants to read: steel, chemicals (the shipped ones), or .csv and .xlsx files of your own."""
-    provinces: Words = ()
-    """Only plants of these provinces; empty means all."""
-    emitting_at_least_ktpa: float = Field(default=0.0, ge=0)
-    """Only plants that emit at least this much CO₂, in thousand tonnes a year."""
-    leave_out: Words = ()
-    """Ids of plants that may not be fitted."""
-    must_fit: Words = ()
-    """Ids of plants that must be fitted."""
-
-    @model_validator(mode="after")
-    def _not_both(self) -> Plants:
-        left_out = {plant: place for place, plant in enumerate(self.leave_out)}
-        both = [
-            Finding(
-                ("must_fit", place),
-                f"plant '{plant}' must be fitted here and is left out",
-                "keep one",
-                other=("leave_out", left_out[plant]),
-            )
-            for place, plant in enumerate(self.must_fit)
-            if plant in left_out
-        ]
-        if both:
-            raise findings_error(both)
-        return self
 
 
 class Capture(Section):
@@ -96,6 +62,8 @@ class Capture(Section):
     """`whole`: built or not (an integer program); `fractional`: in parts (a linear program)."""
     built_per_year_max: int | None = Field(default=None, ge=0)
     """At most this many retrofits start in one year; null means no limit."""
+    start_at_relining: bool = False
+    """Retrofits of hot stoves start only about the years in which a furnace is expected to be relined, where known."""
 
 
 class Transport(Section):

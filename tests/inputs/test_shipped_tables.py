@@ -25,6 +25,10 @@ WITHOUT_UNIT = {
 }  # fmt: skip
 
 
+# Years too, by what they are of.
+WITHOUT_UNIT |= {"turnaround_from", "turnaround_until"}
+
+
 def named(column: Column) -> str:
     return f"{column.table}.{column.name}"
 
@@ -59,7 +63,7 @@ def test_chemical_plants(inputs: Inputs, product: str, province: str, plants: in
 
 
 def test_every_plant_has_a_latin_and_a_chinese_name(inputs: Inputs) -> None:
-    for table in ("plants/steel", "plants/chemicals"):
+    for table in ("plants/steel", "plants/chemicals", "plants/coal_chemicals", "plants/captive_units"):
         for row in inputs[table].itertuples():
             assert re.search("[A-Za-z]{3}", row.name), row.plant
             assert not re.search("[一-鿿]", row.name), row.plant
@@ -75,7 +79,7 @@ def test_every_ammonia_plant_says_what_becomes_urea(inputs: Inputs) -> None:
 
 
 def test_every_plant_lies_within_thirty_kilometres_of_its_province(inputs: Inputs) -> None:
-    for table in ("plants/steel", "plants/chemicals"):
+    for table in ("plants/steel", "plants/chemicals", "plants/coal_chemicals", "plants/captive_units"):
         frame = inputs[table]
         far = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
         assert far.max() <= 30, frame.loc[far.idxmax(), "plant"]
@@ -219,3 +223,33 @@ def test_furnaces_sum_to_their_works(inputs: Inputs) -> None:
     by_plant = iron.groupby("plant")["capacity_ktpa"].sum()
     steel = inputs["plants/steel"].set_index("plant")["bf_iron_ktpa"].dropna()
     assert by_plant.reindex(steel.index).sub(steel).abs().max() <= 1.0
+
+
+def test_relinings_are_known_for_a_third_of_the_furnaces(inputs: Inputs) -> None:
+    # facts: 215 of 667 that run (one of a works that is not among the 404 is left out).
+    units = inputs["plants/steel_units"]
+    running = units[(units["kind"] == "BF") & units["status"].isin(["operating", "operating pre-retirement"])]
+    assert len(running) == 666
+    assert running["relining_year"].notna().sum() == 215
+    going = running.loc[running["status"] != "operating", "capacity_ktpa"].sum()
+    assert going == pytest.approx(82_200, abs=50)
+    assert going == pytest.approx(inputs["plants/steel"]["retiring_bf_iron_ktpa"].sum(), abs=1)
+
+
+def test_rows_that_may_be_repeats_say_so_and_are_kept(inputs: Inputs) -> None:
+    # facts: 23 and 23#2, 111 and 205, 139 and 208.
+    plants = inputs["plants/chemicals"].set_index("plant")
+    for pair in (("MEOH_23", "MEOH_23#2"), ("MEOH_111", "MEOH_205"), ("MEOH_139", "MEOH_208")):
+        for plant, other in (pair, pair[::-1]):
+            assert f"same firm and place as {other}:" in plants.at[plant, "note"]
+            assert "a repeat, not settled" in plants.at[plant, "note"]
+
+
+def test_captive_units_are_those_of_the_tracker(inputs: Inputs) -> None:
+    units = inputs["plants/captive_units"]
+    running = units[units["status"] == "operating"]
+    assert running["co2_ktpa"].sum() == pytest.approx(222_100, rel=1e-3)
+    # Power x hours x heat rate x coal's CO2, within what coal of 0.09 to 0.1 t/GJ gives.
+    gj = running["capacity_mw"] * 8.76 * running["capacity_factor_share"] * 3.6 / running["efficiency_share"]
+    assert (running["co2_ktpa"] / gj).between(0.08, 0.115).all()
+    assert units["plant_km"].notna().equals(units["plant"] != "")

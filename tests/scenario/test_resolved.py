@@ -26,11 +26,14 @@ plants:
   emitting_at_least_ktpa: 0  # default
   leave_out: []  # default
   must_fit: []  # default
+  furnace_streams: false  # default
+  captive_units: false  # default
 data: null  # default
 capture:
   technologies: [amine, advanced_amine, compression, purification]  # default
   retrofits: whole  # default
   built_per_year_max: null  # default
+  start_at_relining: false  # default
 transport:
   shared_trunklines: true  # default
   corridors: auto  # default

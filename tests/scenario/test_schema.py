@@ -93,7 +93,7 @@ def test_what_is_needed_is_named() -> None:
             {"plants": {"inventory": ["own.csv", "stel"]}},
             Fault(
                 "plants.inventory[1]",
-                "expected steel, chemicals or a file of your own, got text 'stel'",
+                "expected steel, chemicals, coal_chemicals or a file of your own, got text 'stel'",
                 "did you mean 'steel'?",
             ),
         ),

@@ -73,7 +73,7 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     table = _table(plan)
     rows = records(table)
     if in_cny:
-        feedstock = plan.problem.inputs["plants/chemicals"].set_index("plant")["feedstock"].to_dict()
+        feedstock = plan.problem.inputs.plants_of("chemicals").set_index("plant")["feedstock"].to_dict()
         rows = [{**row, **_band_cells(row, feedstock.get(row["plant"], ""))} for row in rows]
     sheet.table(
         [*columns, *(_BAND_COLUMNS if in_cny else ())],

@@ -55,7 +55,7 @@ def _chosen(retrofits: pd.DataFrame) -> dict[str, str]:
 
 
 def _assumed_columns(plan: Plan) -> dict[str, str]:
-    table = plan.problem.inputs["plants/chemicals"]
+    table = plan.problem.inputs.plants_of("chemicals")
     return {
         plant: names.replace(";", "; ") for plant, names in zip(table["plant"], table["assumed_columns"], strict=True)
     }

@@ -1,0 +1,53 @@
+"""Coal chemicals as an inventory of their own: what is in it, what it emits, and that nothing is counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from ccs_model.engineering.streams import chemical_streams
+from ccs_model.engineering.transport import great_circle_km
+from ccs_model.inputs import Inputs
+
+ORDOS = "CTL_1"
+INVENTORIES = {"plants": {"inventory": ["chemicals", "coal_chemicals"], "provinces": ["Inner Mongolia"]}}
+
+
+def test_direct_liquefaction_emits_what_its_page_says(inputs: Inputs) -> None:
+    # 1,080 kt/y of liquids; MIT's page: 3.6 Mt of CO2 a year.
+    found = chemical_streams(inputs["plants/coal_chemicals"], inputs).set_index("stream")["co2_ktpa"]
+    assert found.sum() == pytest.approx(3_600, abs=5)
+    # 0.1 t of hydrogen a tonne at 17.9 t of CO2 a tonne of hydrogen, of it 0.7 at product grade.
+    assert found["product_vent"] == pytest.approx(1_080 * 1.8 * 0.7)
+    assert found["tail_gas"] == pytest.approx(1_080 * 1.8 * 0.3)
+    assert inputs["plants/coal_chemicals"]["capacity_ktpa"].sum() * 0.1 * 17.9 == pytest.approx(1_944, rel=0.01)
+
+
+def test_olefins_of_a_users_own(inputs: Inputs) -> None:
+    # 600 kt/y at methanol's 0.836: 5.8 t of CO2 a tonne, 1.95 of 3.0 of it in the process gas.
+    row = inputs["plants/coal_chemicals"].assign(product="olefins", capacity_ktpa=600.0)
+    found = chemical_streams(row, inputs).set_index("stream")["co2_ktpa"]
+    assert found.sum() == pytest.approx(600 * 0.836 * 5.8)
+    assert found["product_vent"] + found["tail_gas"] == pytest.approx(found.sum() * 1.95 / 3.0, rel=1e-3)
+
+
+def test_no_site_stands_where_an_ammonia_or_methanol_plant_is_counted(inputs: Inputs) -> None:
+    sites, counted = inputs["plants/coal_chemicals"], inputs["plants/chemicals"]
+    assert sites["plant"].tolist() == [ORDOS]
+    for site in sites.itertuples():
+        far = great_circle_km(site.lat_deg, site.lon_deg, counted["lat_deg"].to_numpy(), counted["lon_deg"].to_numpy())
+        assert far.min() > 3
+
+
+def test_it_is_read_only_where_it_is_named(posed: Callable[..., object], inputs: Inputs) -> None:
+    with_it = posed(INVENTORIES).plants.set_index("plant")  # type: ignore[attr-defined]
+    without = posed(INVENTORIES, {"plants.inventory": ["chemicals"]}).plants.set_index("plant")  # type: ignore[attr-defined]
+    assert set(with_it.index) - set(without.index) == {ORDOS}
+    assert with_it.at[ORDOS, "sector"] == "chemicals"
+    assert with_it.at[ORDOS, "is_candidate"]
+    alone = posed(INVENTORIES, {"plants.inventory": ["coal_chemicals"]}).plants  # type: ignore[attr-defined]
+    assert alone["plant"].tolist() == [ORDOS]
+    pd.testing.assert_frame_equal(with_it.drop(index=ORDOS), without)
+    assert len(inputs.plants_of("chemicals")) == len(inputs["plants/chemicals"]) + 1

@@ -1,0 +1,89 @@
+"""Tables about plants beside the two inventories: turnarounds and captive units, with what can be wrong with them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ccs_model.errors import Fault, InputError
+from ccs_model.inputs import load_inputs
+from ccs_model.paths import data_folder
+from ccs_model.problem import pose
+from ccs_model.scenario import Scenario
+
+from .conftest import works
+
+CHEMICALS, UNITS = "plants/chemicals.csv", "plants/captive_units.csv"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(data_folder(), tmp_path / "data"))
+
+
+def only(folder: Path) -> Fault:
+    with pytest.raises(InputError) as caught:
+        load_inputs(folder=folder)
+    (fault,) = caught.value.faults
+    return fault
+
+
+def with_windows(folder: Path, first_row: tuple[str, str]) -> None:
+    """Gives every chemical plant an open window, and the first one of its own."""
+    table = pd.read_csv(folder / CHEMICALS, dtype=str, keep_default_na=False)
+    table["turnaround_from"], table["turnaround_until"] = "2031", ""
+    table.loc[0, ["turnaround_from", "turnaround_until"]] = first_row
+    table.to_csv(folder / CHEMICALS, index=False)
+
+
+def test_a_turnaround_is_read(folder: Path) -> None:
+    with_windows(folder, ("2028", "2029"))
+    plants = load_inputs(folder=folder)["plants/chemicals"]
+    assert plants.loc[0, ["turnaround_from", "turnaround_until"]].tolist() == [2028, 2029]
+    assert set(plants["turnaround_from"][1:]) == {2031}
+    assert plants["turnaround_until"][1:].isna().all()
+    # None is shipped.
+    assert load_inputs()["plants/chemicals"][["turnaround_from", "turnaround_until"]].isna().all(axis=None)
+
+
+def test_a_turnaround_that_ends_before_it_begins(folder: Path) -> None:
+    with_windows(folder, ("2031", "2030"))
+    fault = only(folder)
+    assert (fault.where, fault.what) == (f"{CHEMICALS}:2:turnaround_until", "2030 is before turnaround_from 2031")
+
+
+def test_a_captive_unit_of_no_plant(folder: Path) -> None:
+    path = folder / UNITS
+    text = path.read_text(encoding="utf-8")
+    assert ",NH3_61," in text
+    path.write_text(text.replace(",NH3_61,", ",NH3_0,", 1), encoding="utf-8")
+    fault = only(folder)
+    assert fault.where.startswith(f"{UNITS}:")
+    assert fault.where.endswith(":plant")
+    assert fault.what == "'NH3_0' is no steel works and no chemical plant"
+
+
+def test_an_id_of_a_coal_chemical_site_stands_once(folder: Path) -> None:
+    path = folder / "plants/coal_chemicals.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("CTL_1", "NH3_21"), encoding="utf-8")
+    fault = only(folder)
+    assert fault.where == "plants/coal_chemicals.csv:2"
+    assert fault.what == "plant NH3_21 stands in both inventories, first at plants/chemicals.csv:2"
+
+
+def test_a_turnaround_of_ones_own_works(scenario: Callable[..., Scenario], write_csv: Callable[..., Path]) -> None:
+    # Periods start in 2026 and 2030: M1 may be fitted in the second alone, M2 in either, M3 in none.
+    rows = works("M1", "M2", "M3", turnaround_from=2031, turnaround_until=2032)
+    rows[2][-2:], rows[3][-2:] = ["", ""], [2020, 2025]
+    write_csv(rows)
+    asked = scenario("mine.csv")
+    problem = pose(asked, load_inputs(asked))
+    able = problem.running_share.any(axis=2)
+    found = {plant: able[(problem.routes["plant"] == plant).to_numpy()].any(axis=0).tolist() for plant in ("M1", "M2")}
+    assert found == {"M1": [False, True], "M2": [True, True]}
+    reasons = problem.plants.set_index("plant")["reason"].to_dict()
+    assert reasons == {"M1": "", "M2": "", "M3": "no turnaround in time for a retrofit to start"}
