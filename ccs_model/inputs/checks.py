@@ -30,6 +30,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "technologies/concentration_capex": ("grade",),
     "technologies/sizes": ("size",),
     "technologies/heat_sources": ("heat_source",),
+    "technologies/waste_heat": ("product",),
+    "technologies/compression": ("compressor",),
     "prices/power": ("grid", "year"),
     "prices/fuels": ("province", "fuel", "year"),
     "prices/grid_factors": ("province", "year"),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from ccs_model.engineering.absorbers import covered_rows
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.decisions import Point
 from ccs_model.solver.residuals import Residuals
@@ -26,7 +27,6 @@ def checks_table(
 ) -> pd.DataFrame:
     """name, holds, actual, expected, figure (their distance, relative where both are large) and tolerance."""
     problem = point.problem
-    routes = problem.routes
     captured = point.captured_ktpa
     spent = sum(float((each @ point.decided[name]).sum()) for name, each in capex_mn(problem).items())
     if problem.is_static:
@@ -34,11 +34,11 @@ def checks_table(
     by_site = _into_sites(point)
     most = problem.sites.set_index("site")["injection_max_ktpa"]
     injection = (by_site.sub(most.reindex(by_site.index), axis=0)).max().max() if len(by_site) else 0.0
-    stream_of = routes["plant"] + "/" + routes["stream"]
-    per_stream = pd.DataFrame(point.build).groupby(stream_of).sum().sum(axis=1)
-    co2 = problem.streams.assign(key=problem.streams["plant"] + "/" + problem.streams["stream"]).set_index("key")
-    taken = pd.DataFrame(captured).groupby(stream_of).sum().max(axis=1)
-    too_much = (taken - co2["co2_ktpa"].reindex(taken.index)).max() if len(taken) else 0.0
+    covered, co2 = _covered(point), problem.streams.set_index(["plant", "stream"])["co2_ktpa"]
+    stream_of = [covered["plant"], covered["stream"]]
+    per_stream = pd.DataFrame(point.build[covered["row"]]).groupby(stream_of).sum().sum(axis=1)
+    taken = pd.DataFrame(captured[covered["row"]] * covered[["part"]].to_numpy()).groupby(stream_of).sum().max(axis=1)
+    too_much = (taken - co2.reindex(taken.index)).max() if len(taken) else 0.0
     missed = targets["required_kt"] - targets["reached_kt"] - targets["shortfall_kt"]
     missed_share = float((missed / targets["required_kt"].clip(lower=1.0)).max()) if len(targets) else 0.0
     discounted = float(cashflow["discounted_mn"].sum())
@@ -72,6 +72,14 @@ def checks_table(
     table["figure"] = (table["actual"] - table["expected"]).abs() / size
     table["holds"] = table["figure"] <= table["tolerance"]
     return table[["name", "holds", "actual", "expected", "figure", "tolerance"]]
+
+
+def _covered(point: Point) -> pd.DataFrame:
+    """One row a route and stream that it takes, with the stream's part of the route's CO2."""
+    streams = point.problem.streams
+    offered = streams.assign(ktpa=streams["co2_ktpa"] * streams["lasting_share"])[["plant", "stream", "ktpa"]]
+    covered = covered_rows(point.problem.routes).merge(offered, on=["plant", "stream"], how="left")
+    return covered.assign(part=(covered["ktpa"] / covered.groupby("row")["ktpa"].transform("sum")).fillna(1.0))
 
 
 def _into_sites(point: Point) -> pd.DataFrame:

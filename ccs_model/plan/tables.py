@@ -12,6 +12,9 @@ from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS, levelised_of
 from ccs_model.plan.network_tables import links_table, sites_table
 from ccs_model.plan.sharing import Sharing
 
+# What a tonne captured needs: heat, and the parts of its power.
+ENERGY = ("heat_gj_per_t", "compression_kwh_per_t", "process_kwh_per_t", "heat_kwh_per_t")
+
 
 def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     """One row a retrofit (route and start), largest avoided first; tonnes of the last period.
@@ -56,6 +59,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             "stream": routes["stream"],
             "technology": routes["technology"],
             "size": routes["size"],
+            "heat_source": routes["heat_source"],
             "year": np.array(problem.years)[start] if len(at) else np.array([], dtype=int),
             "share": share,
             "site": site,
@@ -81,6 +85,8 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             ),
             "n_trains": routes["n_trains"],
             "is_extrapolated": routes["is_extrapolated"].astype(bool),
+            **{name: routes[name] for name in ENERGY},
+            "water_ktpa": captured * routes["used_t_water_per_t"],
             "route": routes["route"],
             **{name: yearly[name] for name in (*PARTS, *AT_FULL_LOAD)},
         }

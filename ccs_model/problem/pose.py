@@ -13,9 +13,10 @@ from ccs_model.engineering.streams import chemical_streams, given_streams, is_op
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.inventories import SECTORS
+from ccs_model.problem.dominance import without_dominated
 from ccs_model.problem.lines import network_of
 from ccs_model.problem.names import place_of, refuse_other_tables, unknown_names
-from ccs_model.problem.options import options_of, own_pipe_routes, shared_routes
+from ccs_model.problem.options import options_of, own_pipe_routes, shared_routes, waste_heat_tj_pa
 from ccs_model.problem.periods import periods_of, running_share
 from ccs_model.problem.priced import Priced, line_power
 from ccs_model.problem.problem import Problem
@@ -54,14 +55,16 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     else:
         network = None
         routes = own_pipe_routes(scenario, inputs, level, options, candidates, sites)
+    routes = without_dominated(scenario, inputs, level, routes, periods)
     # A static year looks at what is running, not at when it is built.
     lead_yr = routes["lead_yr"].to_numpy(float) * (not scenario.is_static)
     running, ends = running_share(periods, lead_yr, *(routes[n].to_numpy(float) for n in ("life_yr", "closing_year")))
     starts = periods["year"].to_numpy()
     lasts = ends - (starts + lead_yr[:, None])
-    may_start = ((starts >= routes["first_year"].to_numpy()[:, None]) | scenario.is_static) & (
-        lasts >= routes["min_life_yr"].to_numpy()[:, None]
+    on_offer = (starts >= routes["first_year"].to_numpy()[:, None]) & (
+        starts <= routes["last_year"].to_numpy()[:, None]
     )
+    may_start = (on_offer | scenario.is_static) & (lasts >= routes["min_life_yr"].to_numpy()[:, None])
     running = np.where(may_start[..., None], running, 0.0)
     plants = _without_dead_ends(plants, options, routes, running)
     refuse_empty_groups(scenario, plants)
@@ -112,6 +115,7 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         targets=targets,
         share_of_avoided_min=MappingProxyType(dict(scenario.targets.share_of_avoided_min)),
         shortfall_per_t=scenario.targets.shortfall_per_t,
+        waste_heat_tj_pa=MappingProxyType(waste_heat_tj_pa(scenario, inputs, candidates)),
         province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
     )
 

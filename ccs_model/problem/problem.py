@@ -1,7 +1,7 @@
 """`Problem`: the scenario and the inputs as sets and coefficients, one canonical unit a quantity; no YAML, no Pyomo.
 
-Index words: plant, stream, option (stream × technology × size), site, route (option × site: an option with its own
-pipe), year (the first of a period). Frames are sorted by id, so the order of rows in the inputs never matters.
+Index words: plant, stream, option (stream × technology × size × heat source), site, route (option × site: an option
+with its own pipe), year (the first of a period). Frames are sorted by id, so the order of rows in the inputs never matters.
 Arrays are aligned with `routes` and `periods`:
 
     running_share[route, start, year]   share of the period's years in which a unit decided at `start` works
@@ -11,7 +11,7 @@ Arrays are aligned with `routes` and `periods`:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.economics.discounting import capital_recovery_share, discount_factor, salvage_share
+from ccs_model.engineering.capture import unit_suffix
 from ccs_model.inputs import Inputs
 from ccs_model.problem.network import Network
 from ccs_model.problem.periods import calendar, period_sums
@@ -59,6 +60,7 @@ class Problem:
     salvage_share[route, start] what is left of capex at the horizon's end, discounted to the first year
     network     candidate links where pipelines are shared; None where every route has a pipe of its own
     stores      one row a step of a site's cost curve (store, site, capacity_kt, variable_per_t), with a network
+    waste_heat_tj_pa   steam that the heat a plant wastes could raise, by plant, where waste heat is offered
     line_power_per_t[line, calendar year], line_power_co2_t_per_t[line, year]   of pumps and trucks, per t carried
     """
 
@@ -103,6 +105,7 @@ class Problem:
     line_power_per_t: Floats | None = None
     line_power_co2_t_per_t: Floats | None = None
     delivered_share: float = 1.0
+    waste_heat_tj_pa: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -147,7 +150,8 @@ class Problem:
     def units(self) -> pd.Index:
         """What is throttled as one: routes whose tonnes cost and avoid alike.
 
-        On a shared network these are the sizes of a stream's technology; with pipes of their own every route is one.
+        On a shared network these are the sizes and vintages of a stream's technology and heat source; with pipes of
+        their own every route is one.
         """
         return pd.Index(sorted(set(self._unit_ids)))
 
@@ -161,7 +165,8 @@ class Problem:
         if self.network is None:
             return [str(route) for route in self.routes["route"]]
         parts = self.routes[["plant", "stream", "technology"]]
-        return ["/".join(map(str, each)) for each in parts.itertuples(index=False, name=None)]
+        ids = ["/".join(map(str, each)) for each in parts.itertuples(index=False, name=None)]
+        return [unit + suffix for unit, suffix in zip(ids, unit_suffix(self.routes["heat_source"]), strict=True)]
 
     @cached_property
     def axes(self) -> Mapping[str, pd.Index]:

@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core.core_schema import ValidationInfo
 
 from ccs_model.errors import Fault, InputError
+from ccs_model.scenario.capture import Capture
 from ccs_model.scenario.fields import (
     SHIPPED_INVENTORIES,
     AmountByName,
@@ -36,7 +37,6 @@ from ccs_model.scenario.fields import (
     Words,
     Years,
     corridors_or_file,
-    no_repeats,
     starts_of,
 )
 from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
@@ -80,21 +80,6 @@ class Plants(Section):
         if both:
             raise findings_error(both)
         return self
-
-
-class Capture(Section):
-    """Which retrofits may be built."""
-
-    technologies: Annotated[
-        tuple[Literal["amine", "advanced_amine", "compression", "purification"], ...],
-        Field(min_length=1),
-        AfterValidator(no_repeats),
-    ] = ("amine", "advanced_amine", "compression", "purification")
-    """Capture technologies to choose from."""
-    retrofits: Literal["whole", "fractional"] = "whole"
-    """`whole`: built or not (an integer program); `fractional`: in parts (a linear program)."""
-    built_per_year_max: int | None = Field(default=None, ge=0)
-    """At most this many retrofits start in one year; null means no limit."""
 
 
 class Transport(Section):

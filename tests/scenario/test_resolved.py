@@ -29,6 +29,9 @@ plants:
 data: null  # default
 capture:
   technologies: [amine, advanced_amine, compression, purification]  # default
+  heat_sources: [coal_boiler]  # default
+  shared_absorbers: false  # default
+  readiness_min: 1  # default
   retrofits: whole  # default
   built_per_year_max: null  # default
 transport:
