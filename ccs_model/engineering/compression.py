@@ -106,7 +106,7 @@ def _isentropic_k(temperature: Floats, low_mpa: Floats, high_mpa: Floats) -> Flo
     """Temperature after compression at constant entropy; halving, since entropy rises with temperature."""
     entropy = _state(temperature, low_mpa).entropy
     cold, hot = temperature.copy(), temperature + 600.0
-    for _ in range(50):
+    for _ in range(36):
         middle = (cold + hot) / 2
         is_below = _state(middle, high_mpa).entropy < entropy
         cold, hot = np.where(is_below, middle, cold), np.where(is_below, hot, middle)

@@ -1,10 +1,11 @@
 """Heat of a capture unit: how much by concentration and capture rate, and where it comes from.
 
-    heat(x, r) = heat of the table at x × W(x, r) ÷ W(x, rate of the table)
+    heat(x, r) = heat of the table at x × max(1, W(x, r) ÷ W(x, rate of the table))
 
 W is the least work that thermodynamics asks for taking a share r of the CO₂ out of a gas of share x as pure CO₂ (the
-Gibbs energy of mixing of ideal gases, textbook): it rises without bound in slope as r nears 1. That solvent heat
-follows it is assumed; between 0.90 and 0.99 it adds 4 to 6 %, where two published pairs add 0 and −1 %.
+Gibbs energy of mixing of ideal gases, textbook): it rises ever more steeply as r nears 1. That solvent heat follows it
+is assumed, a cautious reading: between 0.90 and 0.99 it adds 6 to 10 %, where two published pairs add 0 and −1 %. Below
+the rate of the table nothing is saved.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def least_work_rt(co2_share: npt.ArrayLike, rate_share: npt.ArrayLike) -> Floats
 
 
 def capture_rate_factor(co2_share: npt.ArrayLike, rate_share: npt.ArrayLike, table_rate_share: npt.ArrayLike) -> Floats:
-    """What heat is multiplied by at another capture rate than that of its table; 1 at the same rate.
+    """What heat is multiplied by at a higher capture rate than that of its table; 1 at the same or a lower one.
 
     Of pure CO₂ nothing is separated, so the factor is 1.
     """
@@ -49,8 +50,8 @@ def capture_rate_factor(co2_share: npt.ArrayLike, rate_share: npt.ArrayLike, tab
     is_gas = x < 1.0
     mixed = np.where(is_gas, x, 0.5)
     factor = least_work_rt(mixed, rate_share) / least_work_rt(mixed, table_rate_share)
-    same = np.equal(np.asarray(rate_share, dtype=float), np.asarray(table_rate_share, dtype=float))
-    return np.where(is_gas & ~same, factor, 1.0)
+    higher = np.asarray(rate_share, dtype=float) > np.asarray(table_rate_share, dtype=float)
+    return np.where(is_gas & higher, factor, 1.0)
 
 
 def _mixing(share: Floats) -> Floats:

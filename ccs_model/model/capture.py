@@ -4,9 +4,9 @@
     captured_ktpa[unit, year]           delivered share × nameplate × running − throttled, an expression
 
 A unit is what can be throttled as one: a route with a pipe of its own, or all sizes of a stream's technology and heat
-source on a shared network, of which at most one is built and whose tonnes cost and avoid alike. Full load is the rule and
-throttling the exception (a full site), so deciding what is forgone instead of what is captured leaves the same set of
-plans, far fewer rows and a far easier program.
+source on a shared network, of which at most one is built and whose tonnes cost and avoid alike. Full load is the rule
+and throttling the exception (a full site), so deciding what is forgone instead of what is captured leaves the same set
+of plans, far fewer rows and a far easier program.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ def options_of(
     options = capture_options(
         streams, technologies, inputs["technologies/heat"], inputs["technologies/sizes"], sources, train_of(inputs)
     )
+    wasted = options["plant"].map(waste_heat_tj_pa(scenario, inputs, candidates))
+    options = options[(options["heat_source"] != WASTE_HEAT) | (wasted > 0)].reset_index(drop=True)
     of_option = pd.MultiIndex.from_frame(options[["technology", "vintage"]])
     rows = technologies.set_index(["technology", "vintage"]).loc[of_option].set_axis(options.index)
     law = inputs["technologies/concentration_capex"].iloc[0]

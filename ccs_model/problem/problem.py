@@ -1,8 +1,8 @@
 """`Problem`: the scenario and the inputs as sets and coefficients, one canonical unit a quantity; no YAML, no Pyomo.
 
 Index words: plant, stream, option (stream × technology × size × heat source), site, route (option × site: an option
-with its own pipe), year (the first of a period). Frames are sorted by id, so the order of rows in the inputs never matters.
-Arrays are aligned with `routes` and `periods`:
+with its own pipe), year (the first of a period). Frames are sorted by id, so the order of rows in the inputs never
+matters. Arrays are aligned with `routes` and `periods`:
 
     running_share[route, start, year]   share of the period's years in which a unit decided at `start` works
     avoided_t_per_t[route, year]        avoided per t captured, mean of the period
