@@ -80,8 +80,9 @@ def capture_options(
 ) -> pd.DataFrame:
     """One row an option of every capturable stream.
 
-    `streams` are rows of `engineering.streams`, `technologies` of `vintages`; `heat`, `sizes` are the tables of
-    data/technologies and `sources` those rows of heat_sources that are on offer.
+    `streams` are rows of `engineering.streams` with the `measure` that shrank each ("" for none), `technologies` of
+    `vintages`; `heat`, `sizes` are the tables of data/technologies and `sources` those rows of heat_sources that are on
+    offer.
     nameplate_ktpa = stream × lasting share × size × capture rate. `is_extrapolated` marks what takes more than one
     train, since none larger was built. Of a technology's power the part for compression is computed and the rest is
     the process's own; what a heat pump draws comes on top.
@@ -111,14 +112,12 @@ def capture_options(
 
 
 def _ids(options: pd.DataFrame) -> pd.Series:
-    """plant/stream/technology/size, then the heat source unless it is the coal boiler, then a vintage's year."""
+    """plant/stream/technology/size, then the heat source unless it is the coal boiler, a measure, a vintage's year."""
     parts = [options[name].astype(str) for name in ("plant", "stream", "technology", "size")]
     ids = parts[0].str.cat(parts[1:], sep="/")
-    return (
-        ids
-        + unit_suffix(options["heat_source"])
-        + np.where(options["vintage"] > 0, "/built_" + options["vintage"].astype(str), "")
-    )
+    ids = ids + unit_suffix(options["heat_source"])
+    ids = ids + ("/with_" + options["measure"].astype(str)).where(options["measure"] != "", "")
+    return ids + ("/built_" + options["vintage"].astype(str)).where(options["vintage"] > 0, "")
 
 
 def unit_suffix(heat_source: pd.Series) -> pd.Series:

@@ -32,6 +32,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "technologies/heat_sources": ("heat_source",),
     "technologies/waste_heat": ("product",),
     "technologies/compression": ("compressor",),
+    "technologies/measures": ("measure",),
     "prices/power": ("grid", "year"),
     "prices/fuels": ("province", "fuel", "year"),
     "prices/grid_factors": ("province", "year"),

@@ -29,7 +29,10 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
     least_share = dict(zip(routes["route"], routes["min_load_share"].tolist(), strict=True))
     full: dict[tuple[str, int], Terms] = defaultdict(list)
     room: dict[tuple[str, int], Terms] = defaultdict(list)
+    silent = set(routes.loc[~problem.captures, "route"])
     for (route, year), pairs in running.items():
+        if route in silent:
+            continue
         for share, built in pairs:
             full[unit_of[route], year].append((most[route] * share, built))
             room[unit_of[route], year].append((-(1.0 - least_share[route]) * most[route] * share, built))

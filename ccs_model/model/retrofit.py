@@ -38,12 +38,15 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
     starts_of_plant: dict[str, list[object]] = defaultdict(list)
     starts_of_year: dict[int, list[object]] = defaultdict(list)
     plants, streams = routes["plant"].tolist(), [streams_covered(stream) for stream in routes["stream"]]
+    # A measure alone is no capture unit: it fits no plant and counts as no build.
+    captures = problem.captures
     for r, s in np.argwhere(ever):
         built = m.build[names[r], years[s]]
         for stream in streams[r]:
             starts_of_stream[plants[r], stream].append(built)
-        starts_of_plant[plants[r]].append(built)
-        starts_of_year[years[s]].append(built)
+        if captures[r]:
+            starts_of_plant[plants[r]].append(built)
+            starts_of_year[years[s]].append(built)
 
     @m.Constraint(sorted(starts_of_stream))
     def one_retrofit_per_stream(m: pyo.ConcreteModel, plant: str, stream: str) -> object:

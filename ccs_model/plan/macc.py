@@ -55,11 +55,12 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     )
     is_full_size = routes["stream_share"] == 1.0
     ever_works = problem.running_share.any(axis=(1, 2))
-    # Units that streams share are no stream of their own: each stream stands for itself.
+    # Units that streams share are no stream of their own, and a measure is no capture: each stream stands for itself.
     could_be = every[
         is_full_size
         & ever_works
         & ~is_shared(every["stream"])
+        & (routes["measure"] == "")
         & plants["is_candidate"]
         & every["avoidance_cost_per_t"].notna()
     ]

@@ -17,7 +17,7 @@ from ccs_model.scenario import Scenario
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-_SAME = ("nameplate_ktpa", "lead_yr", "life_yr", "min_life_yr")
+_SAME = ("nameplate_ktpa", "reduced_ktpa", "lead_yr", "life_yr", "min_life_yr")
 
 
 def without_dominated(
@@ -48,7 +48,7 @@ def without_dominated(
     low = np.column_stack([low, waste])
     same = routes[list(_SAME)].to_numpy(float)
     group = routes.groupby(["plant", "stream", "size", "site"], sort=False).ngroup().to_numpy()
-    variant = routes.groupby(["technology", "vintage", "heat_source"], sort=False).ngroup().to_numpy()
+    variant = routes.groupby(["technology", "vintage", "heat_source", "measure"], sort=False).ngroup().to_numpy()
     at = np.full((group.max() + 1, variant.max() + 1), -1)
     at[group, variant] = np.arange(len(routes))
     dominated = np.zeros(len(routes), dtype=bool)

@@ -235,8 +235,8 @@ def _bounds(
     node_of: dict[str, str],
 ) -> Floats:
     """The most each link can carry (nameplate kt/y)."""
-    # What shared units take is what their streams give one by one.
-    alone = options[~is_shared(options["stream"])]
+    # What shared units take is what their streams give one by one; measures alone send nothing.
+    alone = options[~is_shared(options["stream"]) & (options["technology"] != options["measure"])]
     per_stream = alone.groupby(["plant", "stream"])["nameplate_ktpa"].max()
     by_node = per_stream.groupby(per_stream.index.get_level_values(0).map(node_of)).sum()
     taking = sites.set_index("site")["injection_max_ktpa"].reindex(nodes.loc[nodes["kind"] == "site", "node"])
@@ -260,6 +260,7 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario) -
         return np.inf
     if scenario.budget.total_mn is None:
         return np.inf
+    options = options[options["technology"] != options["measure"]]
     # A tonne of a stream costs no less than in the cheapest unit that takes the stream, be it shared.
     covered = covered_rows(options)
     covered["unit"] = (options["capture_capex_mn"] / options["nameplate_ktpa"]).to_numpy(float)[covered["row"]]

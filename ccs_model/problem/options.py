@@ -14,6 +14,7 @@ from ccs_model.engineering.heat import NO_FUEL, WASTE_HEAT
 from ccs_model.engineering.streams import utilisation_share
 from ccs_model.engineering.transport import flow_tph, nearest_sites
 from ccs_model.inputs import Inputs
+from ccs_model.problem.measures import measured_streams, measures_alone, measures_of, with_measure_costs
 from ccs_model.scenario import Scenario
 
 
@@ -24,8 +25,11 @@ def options_of(
     technologies = _technologies(scenario, inputs)
     sources = inputs["technologies/heat_sources"]
     sources = sources[sources["heat_source"].isin(scenario.capture.heat_sources)]
-    if scenario.capture.shared_absorbers:
-        streams = pd.concat([streams, shared_streams(streams)], ignore_index=True)
+    measures = measures_of(scenario, inputs, level)
+    shared = shared_streams(streams).assign(measure="", reduced_ktpa=0.0) if scenario.capture.shared_absorbers else None
+    streams = measured_streams(streams, measures)
+    if shared is not None:
+        streams = pd.concat([streams, shared], ignore_index=True)
     options = capture_options(
         streams, technologies, inputs["technologies/heat"], inputs["technologies/sizes"], sources, train_of(inputs)
     )
@@ -53,8 +57,10 @@ def options_of(
     options["fixed_om_mn_pa"] = options["capture_capex_mn"] * rows["fixed_om_share"]
     options["variable_om_per_t"] = level.convert(rows["variable_om_per_t"], rows["currency"], rows["price_year"])
     options["given_co2_t_per_t"] = 0.0
+    options = with_measure_costs(options, measures)
     options = _without_idle_sharing(scenario, options)
-    options = pd.concat([options, _given_options(inputs, level, candidates)], ignore_index=True)
+    others = (measures_alone(streams, measures, options.columns), _given_options(inputs, level, candidates))
+    options = pd.concat([options, *(each for each in others if len(each))], ignore_index=True)
     about = candidates.set_index("plant")[["province", "sector", "grid", "lat_deg", "lon_deg", "closing_year"]]
     return options.join(about, on="plant").sort_values("option", kind="stable").reset_index(drop=True)
 
@@ -95,7 +101,8 @@ def _without_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataF
     sums = ["capture_capex_mn", "heat_tj_pa"]
     members = covered_rows(options[shared]).assign(row=lambda each: np.flatnonzero(shared)[each["row"]])
     members = members.join(options[[name for name in like if name != "plant"]], on="row")
-    alone = members.merge(options[~shared], on=[*like, "stream"], how="left").groupby("row")[sums].sum(min_count=1)
+    single = options[~shared & (options["measure"] == "")]
+    alone = members.merge(single, on=[*like, "stream"], how="left").groupby("row")[sums].sum(min_count=1)
     together = options.loc[alone.index, sums]
     gains = (together < alone * (1.0 - 1e-9)).any(axis=1)
     return options.drop(index=gains.index[~gains]).drop(columns="heat_tj_pa").reset_index(drop=True)
@@ -152,6 +159,8 @@ def _given_options(inputs: Inputs, level: PriceLevel, candidates: pd.DataFrame) 
             "fuel": NO_FUEL,
             "fuel_t_per_gj": 0.0,
             "vintage": 0,
+            "measure": "",
+            "reduced_ktpa": 0.0,
             "first_year": 0,
             "last_year": NO_VINTAGE,
             "lead_yr": 0,
@@ -222,7 +231,10 @@ def own_pipe_routes(
             "storage_cost_per_t": sites["storage_cost_per_t"].to_numpy()[at_site],
         }
     )
-    routes = options.merge(links, on="plant")
+    # A measure alone sends nothing anywhere.
+    is_silent = options["technology"] == options["measure"]
+    silent = shared_routes(options[is_silent])
+    routes = options[~is_silent].merge(links, on="plant")
     routes.insert(0, "route", routes["option"].astype(str) + "@" + routes["site"].astype(str))
     routes = routes.sort_values("route", kind="stable").reset_index(drop=True)
     pipes = inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
@@ -239,4 +251,6 @@ def own_pipe_routes(
     routes["pipe_om_mn_pa"] = pipes["fixed_om_per_tph_km_pa"].to_numpy()[chosen] * flow * routes["length_km"] / 1e6
     routes["booster_kwh_per_t"] = pipes["power_kwh_per_t_km"].to_numpy()[chosen] * routes["length_km"]
     routes["capex_mn"] = routes["capture_capex_mn"] + routes["pipe_capex_mn"]
-    return routes
+    if silent.empty:
+        return routes
+    return pd.concat([routes, silent], ignore_index=True).sort_values("route", kind="stable").reset_index(drop=True)

@@ -142,6 +142,21 @@ class Problem:
         return left * float(discount_factor(self.discount_share, self.horizon_end - self.first_year))
 
     @property
+    def reduced_ktpa(self) -> Floats:
+        """[route] tonnes a year that a measure keeps from arising while the route works: cut, avoided, not captured."""
+        return np.asarray(self.routes["reduced_ktpa"], dtype=float)
+
+    @property
+    def has_measures(self) -> bool:
+        """Whether any route holds a measure."""
+        return bool((self.reduced_ktpa > 0).any())
+
+    @property
+    def captures(self) -> npt.NDArray[np.bool_]:
+        """[route] whether it captures at all; a measure alone does not."""
+        return np.asarray(self.routes["technology"] != self.routes["measure"], dtype=bool)
+
+    @property
     def tail_yr(self) -> float:
         """The longest that a retrofit may outlive the horizon."""
         return float(self.committed_yr.max(initial=0.0))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from ccs_model.scenario.fields import no_repeats
+from ccs_model.scenario.fields import Words, no_repeats
 from ccs_model.scenario.section import Section
 
 
@@ -29,6 +29,8 @@ class Capture(Section):
     """Flue gases of a plant may share one absorber and compressor, as an option that takes all of them."""
     readiness_min: int = Field(default=1, ge=1, le=9)
     """Only technologies of at least this readiness level, 1 to 9."""
+    measures: Words = ()
+    """Measures that shrink a stream before capture, by their names in technologies/measures; empty means none."""
     retrofits: Literal["whole", "fractional"] = "whole"
     """`whole`: built or not (an integer program); `fractional`: in parts (a linear program)."""
     built_per_year_max: int | None = Field(default=None, ge=0)

@@ -78,6 +78,7 @@ def test_options_are_streams_by_technology_by_size(inputs: Inputs) -> None:
             "co2_ktpa": [4_000.0, 500.0, 200.0, 1_000.0],
             "co2_share": [0.2, np.nan, 0.99, 0.05],
             "lasting_share": [0.75, 1.0, 1.0, 0.0],
+            "measure": "",
         }
     )
     sources = inputs["technologies/heat_sources"]

@@ -32,6 +32,7 @@ capture:
   heat_sources: [coal_boiler]  # default
   shared_absorbers: false  # default
   readiness_min: 1  # default
+  measures: []  # default
   retrofits: whole  # default
   built_per_year_max: null  # default
 transport:

@@ -16,7 +16,15 @@ _CLASSES = {
     **dict.fromkeys(("length_km", "co2_share", "n_trains", "is_extrapolated", *ENERGY), CALCULATION),
 }
 # Nothing avoided, or no product made: the cost per tonne of it does not exist. A source given whole has no gas.
-_OPTIONAL = ("name_zh", "heat_source", "co2_share", "avoidance_cost_per_t", "product_cost_per_t")
+_OPTIONAL = (
+    "name_zh",
+    "heat_source",
+    "co2_share",
+    "site",
+    "capture_cost_per_t",
+    "avoidance_cost_per_t",
+    "product_cost_per_t",
+)
 _SUMMED = ("_ktpa", "_mn", "_mn_pa")
 _SHARED = (
     " Pipe and storage capex are its part of what is shared, by use; the site is the one that takes most of its CO2, "

@@ -14,6 +14,7 @@ _OTHERS = (
     ("technologies/sizes", "Size classes of a retrofit"),
     ("technologies/heat_sources", "Where the steam comes from"),
     ("technologies/waste_heat", "Steam that wasted heat could raise"),
+    ("technologies/measures", "Measures that shrink a stream before capture"),
     ("technologies/compression", "How CO2 is brought to pipeline pressure"),
     ("technologies/concentration_capex", "How capex depends on concentration"),
 )
