@@ -41,6 +41,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("_kwh_per_t_km", "kWh per t and km", "0.000"),
     Unit("_t_per_gj", "t CO2/GJ", "0.0000"),
     Unit("_t_per_t", "t CO2/t", "0.000"),
+    Unit("_t_water_per_t", "t water/t", "0.00"),
     Unit("_kg_per_t", "kg CO2/t", "#,##0.0"),
     Unit("_kg_per_kwh", "kg CO2/kWh", "0.0000"),
     Unit("_g_per_gj", "g/GJ", "0.0"),

@@ -172,7 +172,8 @@ def _retrofits(plan: Plan) -> str:
             f"{row.captured_ktpa:,.0f}",
             f"{row.avoided_ktpa:,.0f}",
             f"{row.capex_mn:,.0f}",
-            f"{row.capture_cost_per_t:,.0f}",
+            # A measure alone captures nothing.
+            f"{row.capture_cost_per_t:,.0f}" if row.captured_at_full_load_ktpa > 0 else "–",
             f"{row.avoidance_cost_per_t:,.0f}",
         )
         for row in plan.retrofits.head(SHOWN).itertuples(index=False)

@@ -1,7 +1,7 @@
 """Prices of power and steam, built up from their visible parts, in the scenario's money and without VAT.
 
 power = (benchmark × (1 + loss) + transmission + demand charge ÷ hours used + fees) ÷ (1 + VAT)
-steam = fuel ÷ (1 + VAT) ÷ boiler efficiency + what steam costs besides fuel
+steam = fuel ÷ (1 + VAT) ÷ boiler efficiency + what steam costs besides fuel (all of it where nothing is burnt)
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ def power_build_up(table: pd.DataFrame, level: PriceLevel) -> pd.DataFrame:
 
 
 def steam_build_up(fuels: pd.DataFrame, sources: pd.DataFrame, level: PriceLevel) -> pd.DataFrame:
-    """One row a province, year and heat source: fuel, other cost and the total `steam_per_gj`, without VAT."""
+    """One row a province, year and boiler: fuel, other cost and the total `steam_per_gj`, without VAT.
+
+    Sources that burn nothing have no row: they cost what `fuelless_steam` says, everywhere.
+    """
     joined = fuels.merge(sources, on="fuel", suffixes=("", "_source"))
     fuel = joined["price_per_gj"] / (1.0 + joined["vat_share"]) / joined["efficiency_share"]
     result = joined[["province", "year", "heat_source", "fuel", "efficiency_share", "fuel_t_per_gj"]].copy()
@@ -43,6 +46,13 @@ def steam_build_up(fuels: pd.DataFrame, sources: pd.DataFrame, level: PriceLevel
     )
     result["steam_per_gj"] = result["fuel_per_gj"] + result["other_per_gj"]
     return result
+
+
+def fuelless_steam(sources: pd.DataFrame, level: PriceLevel) -> dict[str, float]:
+    """What a GJ costs of each heat source that burns nothing, by its name; power that it draws is priced as power."""
+    table = sources[sources["fuel"] == "none"]
+    money = level.convert(table["non_fuel_per_gj"], table["currency"], table["price_year"])
+    return dict(zip(table["heat_source"], map(float, money), strict=True))
 
 
 def path(table: pd.DataFrame, key: str, value: str, keys: pd.Series, years: np.ndarray) -> np.ndarray:

@@ -32,6 +32,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "technologies/concentration_capex": ("grade",),
     "technologies/sizes": ("size",),
     "technologies/heat_sources": ("heat_source",),
+    "technologies/compression": ("compressor",),
+    "technologies/measures": ("measure",),
     "prices/power": ("grid", "year"),
     "prices/fuels": ("province", "fuel", "year"),
     "prices/grid_factors": ("province", "year"),
@@ -236,6 +238,14 @@ def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Fault]:
             yield Fault("technologies/heat.csv", f"technology {row['technology']} needs two points of heat or more")
 
 
+def streams_have_plain_names(frames: Frames) -> Iterator[Fault]:
+    """No stream's name holds a plus sign: it joins the streams that share a unit."""
+    for table in ("streams/mill_stacks", "streams/chemical_grades"):
+        frame = frames[table]
+        for _, row in frame[frame["stream"].str.contains("+", regex=False)].iterrows():
+            yield Fault(at(row, "stream"), f"'{shown(row['stream'])}' holds a plus sign", "write it without")
+
+
 def nodes_are_told_apart(frames: Frames) -> Iterator[Fault]:
     """No hub or site of the user's has the id of a plant or of the other: no link could say which of them it joins."""
     owners: dict[str, str] = {}
@@ -325,6 +335,7 @@ CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     gasifiers_and_urea_are_given,
     chemical_plants_have_a_route,
     flue_gas_technologies_have_heat,
+    streams_have_plain_names,
     cost_curves_belong_to_a_site,
     cost_curves_are_whole_and_rise,
     nodes_are_told_apart,

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyomo.environ as pyo
 
 from ccs_model.model.sums import Sum, Terms, linear_sum
-from ccs_model.model.terms import capex_mn, inside, paid_by_tonne
+from ccs_model.model.terms import capex_mn, inside, paid_by_tonne, reduced_kt
 from ccs_model.problem import Problem
 
 Floats = npt.NDArray[np.float64]
@@ -108,9 +108,13 @@ def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
 
     @m.Constraint([(plant, year) for plant in plants for year in problem.years])
     def credit_within_the_cut(m: pyo.ConcreteModel, plant: str, year: int) -> object:
-        """credited ≤ Σ routes of the plant: captured − CO₂ of fuel"""
+        """credited ≤ Σ routes of the plant: captured − CO₂ of fuel, and what measures keep from arising"""
         here = np.equal(of_plant, plant)
-        cut = total({"captured_ktpa": direct * np.equal(problem.years, year)}, routes=here)
+        now = np.equal(problem.years, year).astype(float)
+        amounts = {"captured_ktpa": direct * now}
+        if problem.has_measures:
+            amounts["build"] = reduced_kt(problem, now)
+        cut = total(amounts, routes=here)
         terms = [(-c, v) for c, v in zip(cut.linear_coefs, cut.linear_vars, strict=True)]
         return linear_sum([(1.0, m.credited_ktpa[plant, year]), *terms]) <= 0
 

@@ -43,7 +43,10 @@ def carbon_value(problem: Problem) -> dict[str, Floats]:
     """Discounted million for 1 kt/y less from the plants' own stacks: all of it, or what the band lets through."""
     credit = period_sums(problem.accounts.credit_per_t * problem.discount, problem.periods) / 1000.0
     if not problem.accounts.is_banded:
-        return {"captured_ktpa": credit * (1.0 - problem.fuel_co2_t_per_t)}
+        value = {"captured_ktpa": credit * (1.0 - problem.fuel_co2_t_per_t)}
+        if problem.has_measures:
+            value["build"] = problem.reduced_ktpa[:, None] * np.einsum("rsy,ry->rs", problem.running_share, credit)
+        return value
     # The routes of a plant are of one sector and earn alike.
     first = np.unique(problem.routes["plant"].to_numpy(str), return_index=True)[1]
     return {"credited_ktpa": credit[first]}

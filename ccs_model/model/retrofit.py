@@ -3,7 +3,8 @@
     build[route, year]      0 or 1 (0 … 1 when fractional): decided at the start of the year's period
     running[route, year]    share of the period's years in which it works; an expression of build
 
-A route is an option (stream × technology × size) with its own pipe to one site.
+A route is an option (stream × technology × size × heat source), with its own pipe to one site where pipes are not
+shared. An option may take several streams of a plant at once: it then stands in the claim of each of them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import defaultdict
 import numpy as np
 import pyomo.environ as pyo
 
+from ccs_model.engineering.absorbers import streams_covered
 from ccs_model.problem import Problem
 
 
@@ -35,16 +37,20 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
     starts_of_stream: dict[tuple[str, str], list[object]] = defaultdict(list)
     starts_of_plant: dict[str, list[object]] = defaultdict(list)
     starts_of_year: dict[int, list[object]] = defaultdict(list)
-    plants, streams = routes["plant"].tolist(), routes["stream"].tolist()
+    plants, streams = routes["plant"].tolist(), [streams_covered(stream) for stream in routes["stream"]]
+    # A measure alone is no capture unit: it fits no plant and counts as no build.
+    captures = problem.captures
     for r, s in np.argwhere(ever):
         built = m.build[names[r], years[s]]
-        starts_of_stream[plants[r], streams[r]].append(built)
-        starts_of_plant[plants[r]].append(built)
-        starts_of_year[years[s]].append(built)
+        for stream in streams[r]:
+            starts_of_stream[plants[r], stream].append(built)
+        if captures[r]:
+            starts_of_plant[plants[r]].append(built)
+            starts_of_year[years[s]].append(built)
 
     @m.Constraint(sorted(starts_of_stream))
     def one_retrofit_per_stream(m: pyo.ConcreteModel, plant: str, stream: str) -> object:
-        """Σ over routes of the stream and years: build ≤ 1"""
+        """Σ over routes that take the stream and years: build ≤ 1"""
         return pyo.quicksum(starts_of_stream[plant, stream]) <= 1
 
     @m.Constraint(list(problem.must_fit))

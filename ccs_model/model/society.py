@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ccs_model.model.terms import Term, abatement_terms, cost_terms, summed
+from ccs_model.model.terms import Term, abatement_terms, cost_terms, reduced_kt, summed
 from ccs_model.problem import Problem
 from ccs_model.problem.periods import period_sums
 
@@ -30,4 +30,8 @@ def damage_avoided(problem: Problem) -> Term:
     """Damage that avoided tonnes spare, at the problem's rate."""
     per_kt = period_sums(problem.accounts.damage_per_t * problem.discount, problem.periods) / 1000.0
     years = problem.periods["n_years"].to_numpy(float)
-    return Term({name: amount / years * per_kt for name, amount in summed(abatement_terms(problem)).items()})
+    tonnes = {name: amount for name, amount in summed(abatement_terms(problem)).items() if name != "build"}
+    value = {name: amount / years * per_kt for name, amount in tonnes.items()}
+    if problem.has_measures:
+        value["build"] = reduced_kt(problem, per_kt)
+    return Term(value)

@@ -18,7 +18,7 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
     routes, years = problem.routes, problem.years
     sites = problem.sites.set_index("site")
     total = Sum(m, problem)
-    goes_to = {site: (routes["site"] == site).to_numpy() for site in sorted(set(routes["site"]))}
+    goes_to = {site: (routes["site"] == site).to_numpy() for site in sorted(set(routes.loc[problem.captures, "site"]))}
     n_years = problem.periods["n_years"].to_numpy(float)
     one_year = np.eye(len(years))
     full_ktpa = routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share

@@ -10,6 +10,7 @@ import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model.model.sums import Sum
+from ccs_model.model.terms import reduced_kt
 from ccs_model.problem import Problem
 from ccs_model.problem.problem import Target
 
@@ -28,6 +29,8 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
         if target.measure == "captured":
             return total({"captured_ktpa": np.ones_like(avoided) * weight})
         amounts = {"captured_ktpa": avoided * weight}
+        if problem.has_measures:
+            amounts["build"] = reduced_kt(problem, weight)
         # Pumps on shared lines belong to no one province or sector; they count where all plants are looked at.
         if lines_co2 is not None and not target.group:
             amounts["carried_ktpa"] = -lines_co2 * weight
@@ -48,7 +51,10 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ over routes of the group: avoided ≥ share × Σ over all routes: avoided, over the horizon"""
         inside = problem.routes_of(group)[:, None]
         share = problem.share_of_avoided_min[group]
-        return _at_least(m, total({"captured_ktpa": avoided * n_years * (inside - share)}), "", 0.0)
+        amounts = {"captured_ktpa": avoided * n_years * (inside - share)}
+        if problem.has_measures:
+            amounts["build"] = reduced_kt(problem, n_years) * (inside - share)
+        return _at_least(m, total(amounts), "", 0.0)
 
 
 def _at_least(m: pyo.ConcreteModel, amount: LinearExpression, key: str, required: float) -> object:

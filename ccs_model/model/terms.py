@@ -1,6 +1,7 @@
 """The terms that aims are made of. One function adds a term, to the objective and to the breakdown alike.
 
-    abatement_kt[term]      tonnes over the horizon, undiscounted: captured less the CO₂ of steam and power
+    abatement_kt[term]      tonnes over the horizon, undiscounted: captured less the CO₂ of steam and power, and what
+                            measures keep from arising
     cost_mn[term]           discounted money over the horizon, salvage and revenue negative
 
 `breakdown` evaluates the same coefficients at a plan, so it can never disagree with the objective.
@@ -60,11 +61,18 @@ def abatement_terms(problem: Problem) -> Mapping[str, Term]:
         "fuel_co2_kt": Term({"captured_ktpa": -problem.fuel_co2_t_per_t * years}),
         "capture_power_co2_kt": Term({"captured_ktpa": -problem.capture_power_t_per_t * years}),
     }
+    if problem.has_measures:
+        terms["reduced_kt"] = Term({"build": reduced_kt(problem, years)})
     if problem.line_power_co2_t_per_t is not None:
         terms["booster_power_co2_kt"] = Term({"carried_ktpa": -problem.line_power_co2_t_per_t * years})
     else:
         terms["booster_power_co2_kt"] = Term({"captured_ktpa": -problem.booster_power_t_per_t * years})
     return terms
+
+
+def reduced_kt(problem: Problem, weight: Floats) -> Floats:
+    """[route, start] what 1 built keeps from arising by its measure, each period's yearly mean times its weight."""
+    return np.asarray(problem.reduced_ktpa[:, None] * (problem.running_share @ weight))
 
 
 def cost_terms(problem: Problem) -> Mapping[str, Term]:
@@ -144,6 +152,8 @@ def paid_by_tonne(problem: Problem, by_year: Floats | None = None) -> dict[str, 
         for rate in (accounts.paid_per_captured_t, accounts.paid_per_avoided_t)
     )
     paid = {"captured_ktpa": per_captured + per_avoided * problem.avoided_t_per_t}
+    if problem.has_measures and per_avoided.any():
+        paid["build"] = reduced_kt(problem, per_avoided)
     if problem.line_power_co2_t_per_t is not None and per_avoided.any():
         paid["carried_ktpa"] = -per_avoided * problem.line_power_co2_t_per_t
     return paid

@@ -140,7 +140,10 @@ def _captured_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[str
     most = dict(zip(routes["route"], (routes["nameplate_ktpa"] * problem.delivered_share).tolist(), strict=True))
     plant_of = dict(zip(routes["route"], routes["plant"], strict=True))
     sent: dict[tuple[str, int], Terms] = defaultdict(list)
+    silent = set(routes.loc[~problem.captures, "route"])
     for (route, year), pairs in m.running_terms.items():
+        if route in silent:
+            continue
         sent[node_of[plant_of[route]], year] += [(most[route] * share, built) for share, built in pairs]
     plant_of_unit = dict(zip(problem.units[problem.unit_of], routes["plant"], strict=True))
     for unit, year in m.working:
@@ -163,8 +166,11 @@ def _add_connections(m: pyo.ConcreteModel, problem: Problem) -> None:
     routes = problem.routes
     least = routes["min_load_share"] * routes["nameplate_ktpa"] * problem.delivered_share
     about = dict(zip(routes["route"], zip(routes["plant"], routes["stream"], least, strict=True), strict=True))
+    silent = set(routes.loc[~problem.captures, "route"])
     needs: dict[tuple[str, str, int], Terms] = defaultdict(list)
     for (route, year), pairs in m.running_terms.items():
+        if route in silent:
+            continue
         plant, stream, ktpa = about[route]
         for share, built in pairs:
             needs[plant, stream, year].append((ktpa * share, built))

@@ -63,6 +63,12 @@ class Point:
         return full * self.running - self.throttled_ktpa
 
     @property
+    def direct_cut_ktpa(self) -> Floats:
+        """[route, year] less from the plant's own stacks: captured less the fuel's CO₂, and what measures spare."""
+        problem = self.problem
+        return self.captured_ktpa * (1.0 - problem.fuel_co2_t_per_t) + problem.reduced_ktpa[:, None] * self.running
+
+    @property
     def running(self) -> Floats:
         """[route, year] share of the period in which something runs, times what is built of it."""
         return np.einsum("rsy,rs->ry", self.problem.running_share, self.build)

@@ -34,7 +34,7 @@ def levelised_costs(problem: Problem) -> pd.DataFrame:
     yearly = pd.DataFrame(
         {
             "captured_at_full_load_ktpa": captured_ktpa,
-            "avoided_at_full_load_ktpa": captured_ktpa * problem.avoided_t_per_t[:, -1],
+            "avoided_at_full_load_ktpa": captured_ktpa * problem.avoided_t_per_t[:, -1] + problem.reduced_ktpa,
             "capture_capital_mn_pa": routes["capture_capex_mn"] * problem.recovery(routes["life_yr"]),
             "capture_fixed_om_mn_pa": routes["fixed_om_mn_pa"],
             "capture_variable_om_mn_pa": captured_ktpa * last["capture_variable_om"] / 1000.0,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ccs_model.engineering.absorbers import covered_rows, is_shared
 from ccs_model.errors import InputError
 from ccs_model.plan.levelised import levelised_costs
 from ccs_model.problem import Problem, pose
@@ -34,7 +35,8 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
             return pd.DataFrame(columns=COLUMNS)
     routes, costs = problem.routes, levelised_costs(problem)
     plants = problem.plants.set_index("plant").loc[routes["plant"]].set_axis(routes.index)
-    built = set(zip(retrofits["plant"], retrofits["stream"], strict=True))
+    covered = covered_rows(retrofits)
+    built = set(zip(covered["plant"], covered["stream"], strict=True))
     every = pd.DataFrame(
         {
             "plant": routes["plant"],
@@ -53,7 +55,15 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     )
     is_full_size = routes["stream_share"] == 1.0
     ever_works = problem.running_share.any(axis=(1, 2))
-    could_be = every[is_full_size & ever_works & plants["is_candidate"] & every["avoidance_cost_per_t"].notna()]
+    # Units that streams share are no stream of their own, and a measure is no capture: each stream stands for itself.
+    could_be = every[
+        is_full_size
+        & ever_works
+        & ~is_shared(every["stream"])
+        & (routes["measure"] == "")
+        & plants["is_candidate"]
+        & every["avoidance_cost_per_t"].notna()
+    ]
     # Routes are sorted by id, so that equal costs keep one order whatever the order of rows in the inputs.
     ranked = could_be.sort_values("avoidance_cost_per_t", kind="stable").drop_duplicates(["plant", "stream"])
     ranked = ranked.reset_index(drop=True)

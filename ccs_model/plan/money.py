@@ -140,6 +140,9 @@ def _paid(point: Point) -> Iterator[Item]:
         yearly = point.decided["paid_mn"] / np.maximum(n_paid, 1.0)
         yield Item("paid_mn", "paid_mn", every_year(problem, -yearly[:, at] * pays))
         return
+    if problem.has_measures and accounts.paid_per_avoided_t.any():
+        reduced = problem.reduced_ktpa[:, None] * point.running[:, at]
+        yield Item("paid_mn", "build", every_year(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
     for variable, used in (("captured_ktpa", point.captured_ktpa), ("carried_ktpa", point.decided.get("carried_ktpa"))):
         if used is not None:
             yield Item("paid_mn", variable, every_year(problem, -_rate(problem, variable) * used[:, at] / 1000.0))

@@ -111,15 +111,14 @@ class Owners:
     def direct_cut_kt(self) -> Floats:
         """Tonnes less from each plant's own stacks in every year."""
         problem = self.point.problem
-        cut = self.point.captured_ktpa * (1.0 - problem.fuel_co2_t_per_t)
-        return self.split("captured_ktpa", every_year(problem, cut))
+        return self.split("captured_ktpa", every_year(problem, self.point.direct_cut_ktpa))
 
     def _carbon_mn(self) -> Floats:
         """What is sold on the carbon market."""
         problem, accounts = self.point.problem, self.point.problem.accounts
         at = year_at(problem)
         if not accounts.is_banded:
-            cut = (self.point.captured_ktpa * (1.0 - problem.fuel_co2_t_per_t))[:, at]
+            cut = self.point.direct_cut_ktpa[:, at]
             return self.split("captured_ktpa", every_year(problem, cut * accounts.credit_per_t / 1000.0))
         names = problem.routes["plant"].to_numpy(str)
         first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()

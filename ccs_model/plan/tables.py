@@ -12,6 +12,9 @@ from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS, levelised_of
 from ccs_model.plan.network_tables import links_table, sites_table
 from ccs_model.plan.sharing import Sharing
 
+# What a tonne captured needs: heat, and the parts of its power.
+ENERGY = ("heat_gj_per_t", "compression_kwh_per_t", "process_kwh_per_t", "heat_kwh_per_t")
+
 
 def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     """One row a retrofit (route and start), largest avoided first; tonnes of the last period.
@@ -41,6 +44,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
         site = routes["route"].map(sharing.main_site()).astype(object).fillna("")
         length, pipe_capex = paid["path_km"], paid["pipe_capex_mn"] * part_of_route
         storage_capex = paid["storage_capex_mn"] * part_of_route
+    reduced = problem.reduced_ktpa[at] * problem.running_share[at, start, -1] * share
     plants = problem.plants.set_index("plant").loc[routes["plant"]].reset_index()
     output_ktpa = plants["capacity_ktpa"] * utilisation_share(
         plants, plants["product"], problem.inputs["streams/utilisation"]
@@ -56,6 +60,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             "stream": routes["stream"],
             "technology": routes["technology"],
             "size": routes["size"],
+            "heat_source": routes["heat_source"],
             "year": np.array(problem.years)[start] if len(at) else np.array([], dtype=int),
             "share": share,
             "site": site,
@@ -66,9 +71,11 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             "captured_ktpa": captured,
             "fuel_co2_ktpa": captured * problem.fuel_co2_t_per_t[at, -1],
             "power_co2_ktpa": captured * problem.capture_power_t_per_t[at, -1] + booster_kt,
-            "direct_cut_ktpa": captured * (1.0 - problem.fuel_co2_t_per_t[at, -1]),
+            **({"reduced_ktpa": reduced} if problem.has_measures else {}),
+            "direct_cut_ktpa": captured * (1.0 - problem.fuel_co2_t_per_t[at, -1]) + reduced,
             "avoided_ktpa": captured * (1.0 - problem.fuel_co2_t_per_t - problem.capture_power_t_per_t)[at, -1]
-            - booster_kt,
+            - booster_kt
+            + reduced,
             "capture_capex_mn": routes["capture_capex_mn"] * share,
             "pipe_capex_mn": pipe_capex,
             "storage_capex_mn": storage_capex,
@@ -81,6 +88,8 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             ),
             "n_trains": routes["n_trains"],
             "is_extrapolated": routes["is_extrapolated"].astype(bool),
+            **{name: routes[name] for name in ENERGY},
+            "water_ktpa": captured * routes["used_t_water_per_t"],
             "route": routes["route"],
             **{name: yearly[name] for name in (*PARTS, *AT_FULL_LOAD)},
         }
@@ -172,6 +181,9 @@ def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             }
         )
         amounts["direct_cut_ktpa"] = amounts["captured_ktpa"] - amounts["fuel_co2_ktpa"]
+        if problem.has_measures:
+            amounts["reduced_ktpa"] = problem.reduced_ktpa * point.running[:, y]
+            amounts["direct_cut_ktpa"] += amounts["reduced_ktpa"]
         amounts["avoided_ktpa"] = amounts["direct_cut_ktpa"] - amounts["power_co2_ktpa"]
         summed = amounts.groupby(key).sum().reindex(base.index, fill_value=0.0)
         summed.insert(0, "baseline_ktpa", base)

@@ -19,7 +19,7 @@ def targets_table(point: Point, matrix: Matrix, row_dual: npt.NDArray[np.float64
     discount factors of the period's years, money per t avoided.
     """
     problem = point.problem
-    avoided = point.captured_ktpa * problem.avoided_t_per_t
+    avoided = point.captured_ktpa * problem.avoided_t_per_t + problem.reduced_ktpa[:, None] * point.running
     shared = np.zeros(len(problem.years))
     if problem.line_power_co2_t_per_t is not None:
         shared = (point.decided["carried_ktpa"] * problem.line_power_co2_t_per_t).sum(axis=0)

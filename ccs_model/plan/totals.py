@@ -27,10 +27,13 @@ def plan_totals(
     last = by_year.iloc[-1]
     social = bearers.set_index("bearer").loc["society"] if bearers is not None else None
     # Yearly costs are of the units that work in the last period; one whose life is over costs and captures nothing.
-    working = retrofits[retrofits["captured_ktpa"] > 0]
+    reduced = retrofits["reduced_ktpa"] if "reduced_ktpa" in retrofits else pd.Series(0.0, index=retrofits.index)
+    working = retrofits[(retrofits["captured_ktpa"] > 0) | (reduced > 0)]
+    reduced = reduced.loc[working.index]
     yearly_mn = float(working["cost_mn_pa"].sum())
     full = working["nameplate_ktpa"] * problem.delivered_share
-    avoided_full = full * working["avoided_ktpa"] / working["captured_ktpa"]
+    captured = working["captured_ktpa"].where(working["captured_ktpa"] > 0, 1.0)
+    avoided_full = full * (working["avoided_ktpa"] - reduced) / captured + reduced
     capture_mn = float((working["capture_cost_per_t"] * full).sum()) / 1000.0
     return {
         "n_plants": len(problem.plants),

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.economics.price_level import PriceLevel
+from ccs_model.engineering.absorbers import covered_rows, is_shared
 from ccs_model.engineering.transport import great_circle_km
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
@@ -234,7 +235,9 @@ def _bounds(
     node_of: dict[str, str],
 ) -> Floats:
     """The most each link can carry (nameplate kt/y)."""
-    per_stream = options.groupby(["plant", "stream"])["nameplate_ktpa"].max()
+    # What shared units take is what their streams give one by one; measures alone send nothing.
+    alone = options[~is_shared(options["stream"]) & (options["technology"] != options["measure"])]
+    per_stream = alone.groupby(["plant", "stream"])["nameplate_ktpa"].max()
     by_node = per_stream.groupby(per_stream.index.get_level_values(0).map(node_of)).sum()
     taking = sites.set_index("site")["injection_max_ktpa"].reindex(nodes.loc[nodes["kind"] == "site", "node"])
     return flow_bounds(links, by_node, taking.astype(float), _most_ktpa(options, sites, scenario))
@@ -257,8 +260,13 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario) -
         return np.inf
     if scenario.budget.total_mn is None:
         return np.inf
-    streams = options.assign(unit=options["capture_capex_mn"] / options["nameplate_ktpa"]).groupby(["plant", "stream"])
-    cheapest, most = streams["unit"].min().to_numpy(float), streams["nameplate_ktpa"].max().to_numpy(float)
+    options = options[options["technology"] != options["measure"]]
+    # A tonne of a stream costs no less than in the cheapest unit that takes the stream, be it shared.
+    covered = covered_rows(options)
+    covered["unit"] = (options["capture_capex_mn"] / options["nameplate_ktpa"]).to_numpy(float)[covered["row"]]
+    cheapest = covered.groupby(["plant", "stream"])["unit"].min().to_numpy(float)
+    alone = options[~is_shared(options["stream"])]
+    most = alone.groupby(["plant", "stream"])["nameplate_ktpa"].max().to_numpy(float)
     order = np.argsort(cheapest, kind="stable")
     cost = cheapest[order] * most[order]
     spent = np.cumsum(cost)

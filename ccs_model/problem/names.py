@@ -101,5 +101,6 @@ def _known(inputs: Inputs) -> dict[str, tuple[str, set[str]]]:
         "plants.provinces": ("province", {province for table in tables for province in table["province"]}),
         "plants.leave_out": ("plant", plants),
         "plants.must_fit": ("plant", plants),
+        "capture.measures": ("measure", set(inputs["technologies/measures"]["measure"])),
         "storage.sites": ("site or basin", set(sites["site"]) | set(sites["basin"])),
     }

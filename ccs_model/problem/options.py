@@ -7,9 +7,14 @@ import pandas as pd
 
 from ccs_model.economics.capital import concentration_factor, pipe_cost, small_train_factor
 from ccs_model.economics.price_level import PriceLevel
-from ccs_model.engineering.capture import capture_options
+from ccs_model.engineering.absorbers import covered_rows, is_shared, shared_streams
+from ccs_model.engineering.capture import NO_VINTAGE, capture_options, vintages
+from ccs_model.engineering.compression import Train
+from ccs_model.engineering.heat import NO_FUEL, WASTE_HEAT
 from ccs_model.engineering.transport import flow_tph, nearest_sites
+from ccs_model.engineering.waste_heat import waste_heat_tj_pa
 from ccs_model.inputs import Inputs
+from ccs_model.problem.measures import measured_streams, measures_alone, measures_of, with_measure_costs
 from ccs_model.scenario import Scenario
 
 
@@ -17,10 +22,21 @@ def options_of(
     scenario: Scenario, inputs: Inputs, level: PriceLevel, streams: pd.DataFrame, candidates: pd.DataFrame
 ) -> pd.DataFrame:
     """Options of the candidates' streams with capex (total overnight cost) and fixed O&M."""
-    technologies = inputs["technologies/technologies"]
-    technologies = technologies[technologies["technology"].isin(scenario.capture.technologies)]
-    options = capture_options(streams, technologies, inputs["technologies/heat"], inputs["technologies/sizes"])
-    rows = technologies.set_index("technology").loc[options["technology"]].set_axis(options.index)
+    technologies = _technologies(scenario, inputs)
+    sources = inputs["technologies/heat_sources"]
+    sources = sources[sources["heat_source"].isin(scenario.capture.heat_sources)]
+    measures = measures_of(scenario, inputs, level)
+    shared = shared_streams(streams).assign(measure="", reduced_ktpa=0.0) if scenario.capture.shared_absorbers else None
+    streams = measured_streams(streams, measures)
+    if shared is not None:
+        streams = pd.concat([streams, shared], ignore_index=True)
+    options = capture_options(
+        streams, technologies, inputs["technologies/heat"], inputs["technologies/sizes"], sources, train_of(inputs)
+    )
+    wasted = options["plant"].map(waste_heat_of(scenario, inputs, candidates))
+    options = options[(options["heat_source"] != WASTE_HEAT) | (wasted > 0)].reset_index(drop=True)
+    of_option = pd.MultiIndex.from_frame(options[["technology", "vintage"]])
+    rows = technologies.set_index(["technology", "vintage"]).loc[of_option].set_axis(options.index)
     law = inputs["technologies/concentration_capex"].iloc[0]
     dilute = concentration_factor(
         options["co2_share"].where(options["grade"] == "flue_gas", 1.0),
@@ -41,9 +57,62 @@ def options_of(
     options["fixed_om_mn_pa"] = options["capture_capex_mn"] * rows["fixed_om_share"]
     options["variable_om_per_t"] = level.convert(rows["variable_om_per_t"], rows["currency"], rows["price_year"])
     options["given_co2_t_per_t"] = 0.0
-    options = pd.concat([options, _given_options(inputs, level, candidates)], ignore_index=True)
+    options = with_measure_costs(options, measures)
+    options = _without_idle_sharing(scenario, options)
+    others = (measures_alone(streams, measures, options.columns), _given_options(inputs, level, candidates))
+    options = pd.concat([options, *(each for each in others if len(each))], ignore_index=True)
     about = candidates.set_index("plant")[["province", "sector", "grid", "lat_deg", "lon_deg", "closing_year"]]
     return options.join(about, on="plant").sort_values("option", kind="stable").reset_index(drop=True)
+
+
+def train_of(inputs: Inputs) -> Train:
+    """The compressor of technologies/compression, its first row."""
+    row = inputs["technologies/compression"].iloc[0]
+    return Train(
+        n_stages=int(row["n_stages"]),
+        stage_efficiency_share=float(row["stage_efficiency_share"]),
+        pump_efficiency_share=float(row["pump_efficiency_share"]),
+        motor_efficiency_share=float(row["motor_efficiency_share"]),
+        cooler_c=float(row["cooler_deg"]),
+        pump_from_mpa=float(row["pump_from_mpa"]),
+        delivery_mpa=float(row["delivery_mpa"]),
+    )
+
+
+def _technologies(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
+    """Technologies asked for that are ready enough, one row a vintage."""
+    table = inputs["technologies/technologies"]
+    asked = table["technology"].isin(scenario.capture.technologies)
+    ready = table["readiness_level"] >= scenario.capture.readiness_min
+    return vintages(table[asked & ready], scenario.starts)
+
+
+def _without_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataFrame:
+    """Without shared units that the same units one by one never lose to.
+
+    One by one they capture the same tonnes, cost no more and need no more heat, so no plan is worse without the shared
+    one. It stays where builds are counted, and where each has a pipe of its own, which several then share.
+    """
+    shared = is_shared(options["stream"]).to_numpy(bool)
+    if not shared.any() or scenario.capture.built_per_year_max is not None or not scenario.transport.shared_trunklines:
+        return options
+    like = ["plant", "technology", "vintage", "size", "heat_source"]
+    options["heat_tj_pa"] = options["heat_gj_per_t"] * options["nameplate_ktpa"]
+    sums = ["capture_capex_mn", "heat_tj_pa"]
+    members = covered_rows(options[shared]).assign(row=lambda each: np.flatnonzero(shared)[each["row"]])
+    members = members.join(options[[name for name in like if name != "plant"]], on="row")
+    single = options[~shared & (options["measure"] == "")]
+    alone = members.merge(single, on=[*like, "stream"], how="left").groupby("row")[sums].sum(min_count=1)
+    together = options.loc[alone.index, sums]
+    gains = (together < alone * (1.0 - 1e-9)).any(axis=1)
+    return options.drop(index=gains.index[~gains]).drop(columns="heat_tj_pa").reset_index(drop=True)
+
+
+def waste_heat_of(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) -> dict[str, float]:
+    """What the heat that each plant wastes could raise in steam, TJ a year; nothing where waste heat is not offered."""
+    if WASTE_HEAT not in scenario.capture.heat_sources:
+        return {}
+    return dict(zip(plants["plant"], waste_heat_tj_pa(plants, inputs), strict=True))
 
 
 def _given_options(inputs: Inputs, level: PriceLevel, candidates: pd.DataFrame) -> pd.DataFrame:
@@ -68,8 +137,20 @@ def _given_options(inputs: Inputs, level: PriceLevel, candidates: pd.DataFrame) 
             "technology": "given",
             "capture_rate_share": 1.0,
             "power_kwh_per_t": 0.0,
+            "compression_kwh_per_t": 0.0,
+            "process_kwh_per_t": 0.0,
+            "heat_kwh_per_t": 0.0,
+            "used_t_water_per_t": 0.0,
             "heat_gj_per_t": 0.0,
+            "heat_source": "",
+            "heat_efficiency_share": 1.0,
+            "fuel": NO_FUEL,
+            "fuel_t_per_gj": 0.0,
+            "vintage": 0,
+            "measure": "",
+            "reduced_ktpa": 0.0,
             "first_year": 0,
+            "last_year": NO_VINTAGE,
             "lead_yr": 0,
             "life_yr": table["life_yr"].fillna(20),
             "min_life_yr": 1,
@@ -138,7 +219,10 @@ def own_pipe_routes(
             "storage_cost_per_t": sites["storage_cost_per_t"].to_numpy()[at_site],
         }
     )
-    routes = options.merge(links, on="plant")
+    # A measure alone sends nothing anywhere.
+    is_silent = options["technology"] == options["measure"]
+    silent = shared_routes(options[is_silent])
+    routes = options[~is_silent].merge(links, on="plant")
     routes.insert(0, "route", routes["option"].astype(str) + "@" + routes["site"].astype(str))
     routes = routes.sort_values("route", kind="stable").reset_index(drop=True)
     pipes = inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
@@ -155,4 +239,6 @@ def own_pipe_routes(
     routes["pipe_om_mn_pa"] = pipes["fixed_om_per_tph_km_pa"].to_numpy()[chosen] * flow * routes["length_km"] / 1e6
     routes["booster_kwh_per_t"] = pipes["power_kwh_per_t_km"].to_numpy()[chosen] * routes["length_km"]
     routes["capex_mn"] = routes["capture_capex_mn"] + routes["pipe_capex_mn"]
-    return routes
+    if silent.empty:
+        return routes
+    return pd.concat([routes, silent], ignore_index=True).sort_values("route", kind="stable").reset_index(drop=True)

@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.economics.price_level import PriceLevel
+from ccs_model.engineering.absorbers import covered_rows
 from ccs_model.engineering.streams import is_operating
 from ccs_model.engineering.turnarounds import may_start as may_start_in
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.inventories import SECTORS
 from ccs_model.problem.accounts import accounts_of
+from ccs_model.problem.dominance import without_dominated
 from ccs_model.problem.lines import network_of
 from ccs_model.problem.names import place_of, refuse_other_tables, unknown_names
-from ccs_model.problem.options import options_of, own_pipe_routes, shared_routes
+from ccs_model.problem.options import options_of, own_pipe_routes, shared_routes, waste_heat_of
 from ccs_model.problem.periods import calendar, periods_of, running_share
 from ccs_model.problem.plant_streams import streams_of, with_notes
 from ccs_model.problem.priced import Priced, line_power
@@ -56,14 +58,16 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     else:
         network = None
         routes = own_pipe_routes(scenario, inputs, level, options, candidates, sites)
+    routes = without_dominated(scenario, inputs, level, routes, periods)
     # A static year looks at what is running, not at when it is built.
     lead_yr = routes["lead_yr"].to_numpy(float) * (not scenario.is_static)
     running, ends = running_share(periods, lead_yr, *(routes[n].to_numpy(float) for n in ("life_yr", "closing_year")))
     starts = periods["year"].to_numpy()
     lasts = ends - (starts + lead_yr[:, None])
-    may_start = ((starts >= routes["first_year"].to_numpy()[:, None]) | scenario.is_static) & (
-        lasts >= routes["min_life_yr"].to_numpy()[:, None]
+    on_offer = (starts >= routes["first_year"].to_numpy()[:, None]) & (
+        starts <= routes["last_year"].to_numpy()[:, None]
     )
+    may_start = (on_offer | scenario.is_static) & (lasts >= routes["min_life_yr"].to_numpy()[:, None])
     running = np.where(may_start[..., None], running, 0.0)
     in_time = _in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
     waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
@@ -119,6 +123,7 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         targets=targets,
         share_of_avoided_min=MappingProxyType(dict(scenario.targets.share_of_avoided_min)),
         shortfall_per_t=scenario.targets.shortfall_per_t,
+        waste_heat_tj_pa=MappingProxyType(waste_heat_of(scenario, inputs, candidates)),
         province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
     )
 
@@ -220,4 +225,9 @@ def _in_turnaround(
         at_relining=scenario.capture.start_at_relining,
     )
     keys = pd.MultiIndex.from_frame(streams[["plant", "stream"]])
-    return allowed[keys.get_indexer(pd.MultiIndex.from_frame(routes[["plant", "stream"]]))]
+    # A unit shared by several streams waits for all of them.
+    covered = covered_rows(routes)
+    in_time = np.ones((len(routes), len(periods)), dtype=bool)
+    at = keys.get_indexer(pd.MultiIndex.from_frame(covered[["plant", "stream"]]))
+    np.logical_and.at(in_time, covered["row"].to_numpy(), allowed[at])
+    return in_time

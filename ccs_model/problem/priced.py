@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.economics.energy_prices import path, power_build_up, steam_build_up
+from ccs_model.economics.energy_prices import fuelless_steam, path, power_build_up, steam_build_up
 from ccs_model.economics.price_level import PriceLevel
 from ccs_model.engineering.capture import fuel_co2_t_per_t, power_co2_t_per_t
 from ccs_model.errors import Fault, InputError
@@ -18,8 +18,6 @@ from ccs_model.scenario import Scenario
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-HEAT_SOURCE = "coal_boiler"
-
 
 class Priced:
     """Energy CO₂ [route, year] and costs per t [route, calendar year] of every route, from yearly price paths."""
@@ -30,10 +28,11 @@ class Priced:
         years = calendar(periods)
         n_years = periods["n_years"].to_numpy()
         self.power = power_build_up(inputs["prices/power"], level)
-        self.steam = steam_build_up(inputs["prices/fuels"], inputs["technologies/heat_sources"], level)
-        steam = self.steam[self.steam["heat_source"] == HEAT_SOURCE]
+        sources = inputs["technologies/heat_sources"]
+        sources = sources[sources["heat_source"].isin(scenario.capture.heat_sources)]
+        self.steam = steam_build_up(inputs["prices/fuels"], sources, level)
         power_per_kwh = path(self.power, "grid", "power_per_kwh", routes["grid"], years)
-        steam_per_gj = path(steam, "province", "steam_per_gj", routes["province"], years)
+        steam_per_gj = _steam_per_gj(self.steam, fuelless_steam(sources, level), routes, years)
         grid_kg = path(inputs["prices/grid_factors"], "province", "grid_kg_per_kwh", routes["province"], years)
         draws = (routes[["power_kwh_per_t", "booster_kwh_per_t"]].sum(axis=1) > 0).to_numpy()
         burns = (routes["heat_gj_per_t"] > 0).to_numpy()
@@ -42,12 +41,14 @@ class Priced:
         power_per_kwh = np.where(draws[:, None], power_per_kwh, 0.0)
         grid_kg = np.where(draws[:, None], grid_kg, 0.0)
         steam_per_gj = np.where(burns[:, None], steam_per_gj, 0.0)
-        source = steam.iloc[0]
         heat, capture_kwh, booster_kwh = (
             routes[name].to_numpy(float)[:, None] for name in ("heat_gj_per_t", "power_kwh_per_t", "booster_kwh_per_t")
         )
         mean_kg = period_sums(grid_kg, periods) / n_years
-        fuel = fuel_co2_t_per_t(heat, source["efficiency_share"], source["fuel_t_per_gj"])
+        efficiency, of_fuel = (
+            routes[name].to_numpy(float)[:, None] for name in ("heat_efficiency_share", "fuel_t_per_gj")
+        )
+        fuel = fuel_co2_t_per_t(heat, efficiency, of_fuel)
         given = routes["given_co2_t_per_t"].to_numpy(float)[:, None]
         self.fuel_co2_t_per_t = np.broadcast_to(fuel + given, mean_kg.shape)
         self.capture_power_t_per_t = power_co2_t_per_t(capture_kwh, mean_kg)
@@ -64,6 +65,18 @@ class Priced:
             "pipe_power": booster_kwh * power_per_kwh,
             "storage": flat("storage_cost_per_t"),
         }
+
+
+def _steam_per_gj(
+    steam: pd.DataFrame, fuelless: dict[str, float], routes: pd.DataFrame, years: npt.NDArray[np.int64]
+) -> Floats:
+    """[route, calendar year] price of the route's heat; NaN where its province has no price of its fuel."""
+    key = steam["heat_source"].astype(str) + "@" + steam["province"].astype(str)
+    wanted = routes["heat_source"].astype(str) + "@" + routes["province"].astype(str)
+    price = path(steam.assign(key=key), "key", "steam_per_gj", wanted, years)
+    for source, per_gj in fuelless.items():
+        price[(routes["heat_source"] == source).to_numpy()] = per_gj
+    return price
 
 
 def line_power(network: Network, inputs: Inputs, power: pd.DataFrame, periods: pd.DataFrame) -> tuple[Floats, Floats]:
@@ -90,8 +103,9 @@ def _refuse_unpriced(
         ("prices/fuels.csv", "province", steam, burns),
         ("prices/grid_factors.csv", "province", grid, draws),
     ):
-        for name in routes.loc[np.isnan(values).any(axis=1) & needs, key].unique():
+        for name, fuel in set(routes.loc[np.isnan(values).any(axis=1) & needs, [key, "fuel"]].itertuples(index=False)):
             hint = f"add rows to {table} in the folder that the scenario's `data:` names, see docs/own-tables.md"
-            faults.add(Fault(table, f"no row for {key} '{name}', which has plants", hint))
+            row = f"row of {fuel}" if key == "province" and needs is burns and fuel != "coal" else "row"
+            faults.add(Fault(table, f"no {row} for {key} '{name}', which has plants", hint))
     if faults:
         raise InputError(sorted(faults))

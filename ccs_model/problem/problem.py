@@ -1,8 +1,8 @@
 """`Problem`: the scenario and the inputs as sets and coefficients, one canonical unit a quantity; no YAML, no Pyomo.
 
-Index words: plant, stream, option (stream × technology × size), site, route (option × site: an option with its own
-pipe), year (the first of a period). Frames are sorted by id, so the order of rows in the inputs never matters.
-Arrays are aligned with `routes` and `periods`:
+Index words: plant, stream, option (stream × technology × size × heat source), site, route (option × site: an option
+with its own pipe), year (the first of a period). Frames are sorted by id, so the order of rows in the inputs never
+matters. Arrays are aligned with `routes` and `periods`:
 
     running_share[route, start, year]   share of the period's years in which a unit decided at `start` works
     avoided_t_per_t[route, year]        avoided per t captured, mean of the period
@@ -11,7 +11,7 @@ Arrays are aligned with `routes` and `periods`:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.economics.discounting import capital_recovery_share, discount_factor, salvage_share
+from ccs_model.engineering.capture import unit_suffix
 from ccs_model.inputs import Inputs
 from ccs_model.problem.accounts import Accounts
 from ccs_model.problem.network import Network
@@ -62,6 +63,7 @@ class Problem:
     accounts    what owners are paid, how they borrow and what they are taxed
     network     candidate links where pipelines are shared; None where every route has a pipe of its own
     stores      one row a step of a site's cost curve (store, site, capacity_kt, variable_per_t), with a network
+    waste_heat_tj_pa   steam that the heat a plant wastes could raise, by plant, where waste heat is offered
     line_power_per_t[line, calendar year], line_power_co2_t_per_t[line, year]   of pumps and trucks, per t carried
     """
 
@@ -108,6 +110,7 @@ class Problem:
     line_power_per_t: Floats | None = None
     line_power_co2_t_per_t: Floats | None = None
     delivered_share: float = 1.0
+    waste_heat_tj_pa: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -161,6 +164,21 @@ class Problem:
         return replace(self, discount_share=discount_share, periods=weighed(self.periods, discount_share))
 
     @property
+    def reduced_ktpa(self) -> Floats:
+        """[route] tonnes a year that a measure keeps from arising while the route works: cut, avoided, not captured."""
+        return np.asarray(self.routes["reduced_ktpa"], dtype=float)
+
+    @property
+    def has_measures(self) -> bool:
+        """Whether any route holds a measure."""
+        return bool((self.reduced_ktpa > 0).any())
+
+    @property
+    def captures(self) -> npt.NDArray[np.bool_]:
+        """[route] whether it captures at all; a measure alone does not."""
+        return np.asarray(self.routes["technology"] != self.routes["measure"], dtype=bool)
+
+    @property
     def tail_yr(self) -> float:
         """The longest that a retrofit may outlive the horizon."""
         return float(self.committed_yr.max(initial=0.0))
@@ -169,7 +187,8 @@ class Problem:
     def units(self) -> pd.Index:
         """What is throttled as one: routes whose tonnes cost and avoid alike.
 
-        On a shared network these are the sizes of a stream's technology; with pipes of their own every route is one.
+        On a shared network these are the sizes and vintages of a stream's technology and heat source; with pipes of
+        their own every route is one.
         """
         return pd.Index(sorted(set(self._unit_ids)))
 
@@ -183,7 +202,8 @@ class Problem:
         if self.network is None:
             return [str(route) for route in self.routes["route"]]
         parts = self.routes[["plant", "stream", "technology"]]
-        return ["/".join(map(str, each)) for each in parts.itertuples(index=False, name=None)]
+        ids = ["/".join(map(str, each)) for each in parts.itertuples(index=False, name=None)]
+        return [unit + suffix for unit, suffix in zip(ids, unit_suffix(self.routes["heat_source"]), strict=True)]
 
     @cached_property
     def axes(self) -> Mapping[str, pd.Index]:

@@ -14,7 +14,9 @@ def pipes_table(plan: Plan) -> pd.DataFrame:
     Flow is that of the last period; yearly costs are levelised, at full load and the last year's prices.
     """
     problem = plan.problem
-    by_route = plan.retrofits.groupby("route", sort=False)
+    # A measure alone lays no pipe.
+    piped = set(problem.routes.loc[problem.captures, "route"])
+    by_route = plan.retrofits[plan.retrofits["route"].isin(piped)].groupby("route", sort=False)
     about, built = by_route[["plant", "name", "province", "stream", "site"]].first(), by_route["share"].sum()
     routes = problem.routes.set_index("route").loc[about.index]
     yearly = levelised_costs(problem).set_axis(problem.routes["route"]).loc[about.index].mul(built, axis=0)
@@ -23,7 +25,7 @@ def pipes_table(plan: Plan) -> pd.DataFrame:
         n_lines=routes["n_lines"].astype(int),
         length_km=routes["length_km"],
         capacity_ktpa=routes["nameplate_ktpa"] * built,
-        flow_ktpa=flows_by_year(plan)[problem.years[-1]],
+        flow_ktpa=flows_by_year(plan)[problem.years[-1]].reindex(about.index),
         pipe_capex_mn=by_route["pipe_capex_mn"].sum(),
         pipe_capital_mn_pa=yearly["pipe_capital_mn_pa"],
         pipe_fixed_om_mn_pa=yearly["pipe_fixed_om_mn_pa"],

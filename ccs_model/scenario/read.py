@@ -44,7 +44,7 @@ _MOST_ALIASES = 100
 
 
 # Keys whose values are names that only the tables can judge.
-NAME_LISTS = (INVENTORY, "plants.provinces", "plants.leave_out", "plants.must_fit", "storage.sites")
+NAME_LISTS = (INVENTORY, "plants.provinces", "plants.leave_out", "plants.must_fit", "capture.measures", "storage.sites")
 
 
 @dataclass(frozen=True)

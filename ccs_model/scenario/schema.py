@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core.core_schema import ValidationInfo
 
 from ccs_model.errors import Fault, InputError
+from ccs_model.scenario.capture import Capture
 from ccs_model.scenario.fields import (
     AmountByName,
     FileName,
@@ -33,7 +34,6 @@ from ccs_model.scenario.fields import (
     Words,
     Years,
     corridors_or_file,
-    no_repeats,
     starts_of,
 )
 from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
@@ -47,23 +47,6 @@ FROM_PYTHON = "given in Python"
 CHANGED = "changed"
 
 _LIKE = "Another scenario file in this folder; the keys of this file are laid over its keys. One level only."
-
-
-class Capture(Section):
-    """Which retrofits may be built."""
-
-    technologies: Annotated[
-        tuple[Literal["amine", "advanced_amine", "compression", "purification"], ...],
-        Field(min_length=1),
-        AfterValidator(no_repeats),
-    ] = ("amine", "advanced_amine", "compression", "purification")
-    """Capture technologies to choose from."""
-    retrofits: Literal["whole", "fractional"] = "whole"
-    """`whole`: built or not (an integer program); `fractional`: in parts (a linear program)."""
-    built_per_year_max: int | None = Field(default=None, ge=0)
-    """At most this many retrofits start in one year; null means no limit."""
-    start_at_relining: bool = False
-    """Retrofits of hot stoves start only about the years in which a furnace is expected to be relined, where known."""
 
 
 class Transport(Section):

@@ -36,7 +36,9 @@ def test_southern_hebei_part_by_part(inputs: Inputs, yuan: PriceLevel) -> None:
 def test_steam_is_fuel_over_the_boiler_and_ten_yuan_more(
     inputs: Inputs, yuan: PriceLevel, province: str, coal_per_gj: float
 ) -> None:
-    steam = steam_build_up(inputs["prices/fuels"], inputs["technologies/heat_sources"], yuan).set_index("province")
+    sources = inputs["technologies/heat_sources"]
+    coal = sources[sources["heat_source"] == "coal_boiler"]
+    steam = steam_build_up(inputs["prices/fuels"], coal, yuan).set_index("province")
     # The Chinese deflator of 2025 is held at that of 2024, so the coal price stays.
     assert steam.at[province, "steam_per_gj"] == pytest.approx(coal_per_gj / 1.13 / 0.84 + 10)
     assert steam.at[province, "efficiency_share"] == 0.84

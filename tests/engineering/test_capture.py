@@ -12,11 +12,13 @@ from ccs_model.engineering.capture import (
     avoided_t_per_t,
     capture_options,
     fuel_co2_t_per_t,
-    heat_gj_per_t,
     n_trains,
     power_co2_t_per_t,
+    vintages,
 )
+from ccs_model.engineering.heat import heat_gj_per_t
 from ccs_model.inputs import Inputs
+from ccs_model.problem.options import train_of
 
 
 def points(inputs: Inputs, technology: str) -> pd.DataFrame:
@@ -76,10 +78,17 @@ def test_options_are_streams_by_technology_by_size(inputs: Inputs) -> None:
             "co2_ktpa": [4_000.0, 500.0, 200.0, 1_000.0],
             "co2_share": [0.2, np.nan, 0.99, 0.05],
             "lasting_share": [0.75, 1.0, 1.0, 0.0],
+            "measure": "",
         }
     )
+    sources = inputs["technologies/heat_sources"]
     options = capture_options(
-        streams, inputs["technologies/technologies"], inputs["technologies/heat"], inputs["technologies/sizes"]
+        streams,
+        vintages(inputs["technologies/technologies"], [2026]),
+        inputs["technologies/heat"],
+        inputs["technologies/sizes"],
+        sources[sources["heat_source"] == "coal_boiler"],
+        train_of(inputs),
     ).set_index("option")
     # Two amines × three sizes on A's stack, compression × three on its vent; B retires, the flare is not capturable.
     assert len(options) == 9

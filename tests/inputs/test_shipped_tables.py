@@ -20,6 +20,7 @@ QUALITIES = {"measured", "reported", "estimated", "assumed"}
 WITHOUT_UNIT = {
     "year", "start_year", "closing_year", "relining_year", "price_year", "first_year", "last_year",
     "n_blast_furnaces", "n_wells_max", "readiness_level",
+    "n_stages", "cop",
     "step", "price_index", "cny_per_unit", "scale_exponent", "gas_exponent", "cost_factor", "cost_multiplier", "detour",
     "value", "low", "high", "retrofit_factor", "tasc_factor", "level", "aace_class",
 }  # fmt: skip

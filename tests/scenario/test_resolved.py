@@ -31,6 +31,10 @@ plants:
 data: null  # default
 capture:
   technologies: [amine, advanced_amine, compression, purification]  # default
+  heat_sources: [coal_boiler]  # default
+  shared_absorbers: false  # default
+  readiness_min: 1  # default
+  measures: []  # default
   retrofits: whole  # default
   built_per_year_max: null  # default
   start_at_relining: false  # default

@@ -41,7 +41,7 @@ _COLUMNS = (
     Column("cost_mn_pa", label="Cost, all of it"),
     Column("captured_at_full_load_ktpa"),
     Column("avoided_at_full_load_ktpa"),
-    Column("capture_cost_per_t"),
+    Column("capture_cost_per_t", optional=True),
     Column("avoidance_cost_per_t", optional=True),
     Column("product_cost_per_t", optional=True),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.plan.tables import ENERGY
 from ccs_model.report import words
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import CALCULATION, OBSERVED
@@ -12,10 +13,18 @@ from ccs_model.report.table import columns_of
 
 _CLASSES = {
     **dict.fromkeys(("plant", "name", "name_zh", "province", "sector", "product"), OBSERVED),
-    **dict.fromkeys(("length_km", "co2_share", "n_trains", "is_extrapolated"), CALCULATION),
+    **dict.fromkeys(("length_km", "co2_share", "n_trains", "is_extrapolated", *ENERGY), CALCULATION),
 }
 # Nothing avoided, or no product made: the cost per tonne of it does not exist. A source given whole has no gas.
-_OPTIONAL = ("name_zh", "co2_share", "avoidance_cost_per_t", "product_cost_per_t")
+_OPTIONAL = (
+    "name_zh",
+    "heat_source",
+    "co2_share",
+    "site",
+    "capture_cost_per_t",
+    "avoidance_cost_per_t",
+    "product_cost_per_t",
+)
 _SUMMED = ("_ktpa", "_mn", "_mn_pa")
 _SHARED = (
     " Pipe and storage capex are its part of what is shared, by use; the site is the one that takes most of its CO2, "

@@ -13,6 +13,8 @@ _OTHERS = (
     ("technologies/heat", "Heat by concentration (straight between the points, flat outside)"),
     ("technologies/sizes", "Size classes of a retrofit"),
     ("technologies/heat_sources", "Where the steam comes from"),
+    ("technologies/measures", "Measures that shrink a stream before capture"),
+    ("technologies/compression", "How CO2 is brought to pipeline pressure"),
     ("technologies/concentration_capex", "How capex depends on concentration"),
 )
 
@@ -61,6 +63,9 @@ def _columns() -> list[Column]:
         Column("reference_co2_share", None, optional=True),
         Column("capture_rate_share", None),
         Column("power_kwh_per_t", None),
+        Column("suction_mpa", None),
+        Column("used_t_water_per_t", None),
+        Column("learning_share", None),
         Column("smallest_train_ktpa", None),
         Column("largest_train_ktpa", None),
         Column("scale_exponent", None),

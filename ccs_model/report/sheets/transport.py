@@ -38,7 +38,10 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
         write_network(sheet, plan)
         return
     pipes = pipes_table(plan)
-    empty = f"Nothing is built, because {words.why_nothing_is_built(plan)}." if pipes.empty else ""
+    why = f"Nothing is built, because {words.why_nothing_is_built(plan)}."
+    if len(plan.retrofits):
+        why = "No pipe is laid: measures alone capture nothing."
+    empty = why if pipes.empty else ""
     sheet.title("Transport")
     sheet.paragraph(
         "Each retrofit has its own pipe. Length is the straight distance with the scenario's detour; the class and the "
