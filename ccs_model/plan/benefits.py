@@ -25,7 +25,7 @@ _SIDES = {
     "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
     "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,
     "oil_mn": OUTSIDE, "carbon_mn": "public purse", "paid_mn": "public purse", "grants_mn": "public purse",
-    "tax_mn": "public purse", "drawn_mn": "financiers", "repaid_mn": "financiers", "interest_mn": "financiers",
+    "tax_mn": "public purse", "loans_mn": "financiers",
 }  # fmt: skip
 
 
@@ -34,9 +34,10 @@ def items_by_bearer(point: Point, owners: Owners) -> pd.DataFrame:
     problem = point.problem
     rate = problem.accounts.social_discount_share
     factors = discount_factor(rate, np.arange(len(problem.calendar) + 1))
-    rows = [
-        (name, _SIDES[name], "owners", float(amount.sum(axis=0) @ factors)) for name, amount in owners.flows.items()
-    ]
+    worth = {name: float(amount.sum(axis=0) @ factors) for name, amount in owners.flows.items()}
+    # Lent and paid back is one thing: told apart, both would swell benefits and costs alike.
+    worth["loans_mn"] = sum(worth.pop(name) for name in ("drawn_mn", "repaid_mn", "interest_mn"))
+    rows = [(name, _SIDES[name], "owners", amount) for name, amount in worth.items()]
     social = problem.discounted_at(rate)
     # What is left of a thing is worth the years it still serves, at the rate of whoever looks at it.
     terms = {"salvage_mn": cost_terms(social)["salvage_mn"], "damage_avoided_mn": damage_avoided(social)}

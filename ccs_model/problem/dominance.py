@@ -11,6 +11,8 @@ import pandas as pd
 from ccs_model.economics.price_level import PriceLevel
 from ccs_model.engineering.heat import WASTE_HEAT
 from ccs_model.inputs import Inputs
+from ccs_model.problem.grid import grid_factors
+from ccs_model.problem.periods import calendar
 from ccs_model.problem.priced import Priced
 from ccs_model.scenario import Scenario
 
@@ -33,7 +35,7 @@ def without_dominated(
     """
     if len(scenario.capture.heat_sources) < 2 or scenario.targets.share_of_avoided_min or routes.empty:
         return routes
-    priced = Priced(scenario, inputs, level, routes, periods)
+    priced = Priced(scenario, inputs, level, routes, periods, grid_factors(scenario, inputs, calendar(periods)))
     # Columns to be low, each [route, n]: money to build and keep, money a tonne by year, CO2 by period.
     low = np.column_stack(
         [

@@ -16,6 +16,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.inputs.inventories import SECTORS
 from ccs_model.problem.accounts import accounts_of
 from ccs_model.problem.dominance import without_dominated
+from ccs_model.problem.grid import grid_factors
 from ccs_model.problem.lines import network_of
 from ccs_model.problem.names import place_of, refuse_other_tables, unknown_names
 from ccs_model.problem.options import options_of, own_pipe_routes, shared_routes, waste_heat_of
@@ -77,9 +78,10 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     targets = targets_of(scenario, plants)
     refuse_what_nothing_can_serve(scenario, targets, routes, running)
     _refuse_what_cannot_be_fitted(scenario, plants)
-    priced = Priced(scenario, inputs, level, routes, periods)
+    grid = grid_factors(scenario, inputs, calendar(periods))
+    priced = Priced(scenario, inputs, level, routes, periods, grid)
     line_power_per_t, line_co2 = (
-        line_power(network, inputs, priced.power, periods) if network is not None else (None, None)
+        line_power(network, priced.power, grid, periods) if network is not None else (None, None)
     )
     return Problem(
         scenario=scenario,
@@ -114,7 +116,7 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         line_power_co2_t_per_t=line_co2,
         power_per_kwh=priced.power,
         steam_per_gj=priced.steam,
-        grid_kg_per_kwh=inputs["prices/grid_factors"][["province", "year", "grid_kg_per_kwh", "reference", "quality"]],
+        grid_kg_per_kwh=grid,
         budget_mn=np.inf if scenario.budget.total_mn is None else scenario.budget.total_mn,
         ceiling_mn=MappingProxyType(dict(sorted(scenario.budget.ceiling_mn.items()))),
         built_per_year_max=scenario.capture.built_per_year_max,

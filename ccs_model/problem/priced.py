@@ -23,7 +23,13 @@ class Priced:
     """Energy CO₂ [route, year] and costs per t [route, calendar year] of every route, from yearly price paths."""
 
     def __init__(
-        self, scenario: Scenario, inputs: Inputs, level: PriceLevel, routes: pd.DataFrame, periods: pd.DataFrame
+        self,
+        scenario: Scenario,
+        inputs: Inputs,
+        level: PriceLevel,
+        routes: pd.DataFrame,
+        periods: pd.DataFrame,
+        grid: pd.DataFrame,
     ) -> None:
         years = calendar(periods)
         n_years = periods["n_years"].to_numpy()
@@ -33,7 +39,7 @@ class Priced:
         self.steam = steam_build_up(inputs["prices/fuels"], sources, level)
         power_per_kwh = path(self.power, "grid", "power_per_kwh", routes["grid"], years)
         steam_per_gj = _steam_per_gj(self.steam, fuelless_steam(sources, level), routes, years)
-        grid_kg = path(inputs["prices/grid_factors"], "province", "grid_kg_per_kwh", routes["province"], years)
+        grid_kg = path(grid, "province", "grid_kg_per_kwh", routes["province"], years)
         draws = (routes[["power_kwh_per_t", "booster_kwh_per_t"]].sum(axis=1) > 0).to_numpy()
         burns = (routes["heat_gj_per_t"] > 0).to_numpy()
         _refuse_unpriced(routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns)
@@ -79,7 +85,9 @@ def _steam_per_gj(
     return price
 
 
-def line_power(network: Network, inputs: Inputs, power: pd.DataFrame, periods: pd.DataFrame) -> tuple[Floats, Floats]:
+def line_power(
+    network: Network, power: pd.DataFrame, grid: pd.DataFrame, periods: pd.DataFrame
+) -> tuple[Floats, Floats]:
     """Money [line, calendar year] and CO₂ [line, year] of the power that pumps and trucks draw, per t carried.
 
     A line draws on the grid of its link's first end; a link without a grid draws nothing that costs.
@@ -88,7 +96,7 @@ def line_power(network: Network, inputs: Inputs, power: pd.DataFrame, periods: p
     links = network.links.set_index("link").loc[network.lines["link"]]
     kwh = network.lines["kwh_per_t"].to_numpy(float)[:, None]
     price = path(power, "grid", "power_per_kwh", links["grid"], years)
-    grid_kg = path(inputs["prices/grid_factors"], "province", "grid_kg_per_kwh", links["province"], years)
+    grid_kg = path(grid, "province", "grid_kg_per_kwh", links["province"], years)
     mean_kg = period_sums(np.nan_to_num(grid_kg), periods) / periods["n_years"].to_numpy()
     return kwh * np.nan_to_num(price), power_co2_t_per_t(kwh, mean_kg)
 

@@ -270,3 +270,16 @@ def test_salvage_by_hand(posed: Posed, one_vent: Changes) -> None:
     assert first == pytest.approx(7.138964 / 9.818147 / 1.08**10, rel=1e-6)
     # Decided 2031: works from 2032, 4 years used: a(16) = 8.851369.
     assert second == pytest.approx(8.851369 / 9.818147 / 1.08**10, rel=1e-6)
+
+
+def test_grid_factors_fall_with_the_fossil_rest(posed: Callable[..., Problem]) -> None:
+    share = {2022: 0.2, 2030: 0.4, 2040: 0.6}
+    plain, greener = posed(), posed({"policy.non_fossil_share": share})
+    known = plain.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
+    path = greener.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
+    # Met in its own year; from there it falls as 1 less the share does: 0.8, 0.6 in 2030, 0.5 in 2035.
+    assert path["Shanxi", 2022] == known["Shanxi", 2022]
+    assert path["Shanxi", 2030] == pytest.approx(known["Shanxi", 2022] * 0.6 / 0.8)
+    assert path["Shanxi", 2035] == pytest.approx(known["Shanxi", 2022] * 0.5 / 0.8)
+    assert (greener.capture_power_t_per_t <= plain.capture_power_t_per_t + 1e-12).all()
+    assert (greener.avoided_t_per_t[:, -1] > plain.avoided_t_per_t[:, -1]).all()
