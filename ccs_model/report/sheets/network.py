@@ -160,4 +160,4 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
             "all_in_by_use_per_t": by_use,
             "all_in_by_shapley_per_t": by_shapley,
         }
-    sheet.table(_PAID, records(table), totals={**totals, "name": "Total"}, empty=empty)
+    sheet.table(_PAID, records(table), totals={**totals, "name": "Total"}, empty=empty or "No plant captures.")
