@@ -127,6 +127,25 @@ def references_exist(frames: Frames) -> Iterator[Fault]:
             yield Fault(at(row, "reference"), f"'{row['reference']}' is not in references.csv", hint)
 
 
+def money_is_of_a_known_year(frames: Frames) -> Iterator[Fault]:
+    """The currency and price year of every amount of the user's have a price index, so that it can be converted."""
+    index = frames["indices/deflators"]
+    known = set(zip(index["currency"], index["year"], strict=True))
+    held = index.groupby("currency")["year"].agg(["min", "max"])
+    for frame in frames.values():
+        if "currency" not in frame or "price_year" not in frame or frame.empty:
+            continue
+        pairs = list(zip(frame["currency"], frame["price_year"], strict=True))
+        for _, row in frame[[pair not in known for pair in pairs]].iterrows():
+            if not row["source"].is_own:
+                continue
+            currency, year = row["currency"], int(row["price_year"])
+            what = f"no price index for {currency} {year}"
+            if currency in held.index:
+                what += f"; indices/deflators holds {held.at[currency, 'min']:.0f} to {held.at[currency, 'max']:.0f}"
+            yield Fault(at(row, "price_year"), what, "convert the amount, or add rows to indices/deflators of your own")
+
+
 def furnaces_belong_to_a_plant(frames: Frames) -> Iterator[Fault]:
     """Every furnace's plant is a row of plants/steel."""
     units = frames["plants/steel_units"]
@@ -327,6 +346,7 @@ def _said(value: object) -> str:
 CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     keys_are_unique,
     references_exist,
+    money_is_of_a_known_year,
     furnaces_belong_to_a_plant,
     captive_units_belong_to_a_plant,
     turnarounds_end_after_they_begin,

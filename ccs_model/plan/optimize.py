@@ -25,12 +25,14 @@ from ccs_model.model import build_model
 from ccs_model.model.claims import groups_of, in_words
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
+from ccs_model.plan.air import air_pollution_table
 from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
 from ccs_model.plan.cashflow import cashflow_table
 from ccs_model.plan.checks import accounts_checks, checks_table
 from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
 from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
 from ccs_model.plan.funds import with_best_funds
+from ccs_model.plan.intensity import intensity_table
 from ccs_model.plan.locks import locks_table
 from ccs_model.plan.mending import changes_that_mend, posed
 from ccs_model.plan.owners import Owners
@@ -376,6 +378,8 @@ def _assemble(
         "owner_cashflow": owners.by_year() if owners is not None else None,
         "bearers": bearers,
         "ledger": ledger_table(items) if items is not None else None,
+        "intensity": intensity_table(problem, emissions),
+        "air_pollution": air_pollution_table(point),
         "terms": MappingProxyType(terms),
         "costs": MappingProxyType(costs),
         "retrofits": retrofits,

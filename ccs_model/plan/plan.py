@@ -15,6 +15,8 @@ owners      one row a fitted plant and `all`: NPV, rate of return, payback, brea
 owner_cashflow  one row a fitted plant and calendar year: income, expenses, funds, tax; None in a static year
 bearers     costs and benefits of owners, public purse, financiers and society; None in a static year
 ledger      one row an item of money, one column a bearer
+intensity   one row a province and period: carbon intensity against the goal of the five-year plan
+air_pollution   one row a province and pollutant, last period: what capture gives off beside CO₂
 checks      one row a check: name, holds, figure, tolerance
 """
 
@@ -123,6 +125,8 @@ class Plan:
     owner_cashflow: pd.DataFrame | None
     bearers: pd.DataFrame | None
     ledger: pd.DataFrame | None
+    intensity: pd.DataFrame
+    air_pollution: pd.DataFrame
     corridors: tuple[str, ...] | None
     checks: pd.DataFrame
     size: Size

@@ -62,6 +62,8 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "owners": [] if plan.owners is None else records(plan.owners),
         "bearers": [] if plan.bearers is None else records(plan.bearers),
         "ledger": [] if plan.ledger is None else records(plan.ledger),
+        "intensity": records(plan.intensity),
+        "air_pollution": records(plan.air_pollution),
         "zones": zones,
         "targets": records(plan.targets),
         "locks": records(plan.locks),

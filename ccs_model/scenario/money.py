@@ -40,6 +40,8 @@ class Policy(Section):
     """Most that is paid for tonnes over all years, in million, undiscounted; null means no limit."""
     non_fossil_share: ShareByYear = Field(default_factory=dict)
     """Share of non-fossil power by year; grid factors then follow the fossil rest: {2025: 0.21, 2030: 0.25}."""
+    value_added_growth_share: float = Field(default=0.05, gt=-0.5, lt=1)
+    """Real growth of value added a year, 0 to 1; only for carbon intensity."""
     social_cost_of_carbon_per_t: MoneyByYear = Field(default_factory=dict)
     """Damage of a tonne by year, for costs and benefits; empty takes the shipped table."""
     social_discount_share: float = Field(default=0.08, ge=0, lt=1)

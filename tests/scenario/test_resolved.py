@@ -72,6 +72,7 @@ policy:
   paid_until: null  # default
   paid_cap_mn: null  # default
   non_fossil_share: {}  # default
+  value_added_growth_share: 0.05  # default
   social_cost_of_carbon_per_t: {}  # default
   social_discount_share: 0.08  # default
 funds: {}  # default
