@@ -1,0 +1,78 @@
+"""Money and engineering that make no sense: the file, the row, the column, and what was expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ccs_model.errors import Fault, InputError
+from ccs_model.inputs import load_inputs
+from ccs_model.paths import data_folder
+from ccs_model.problem import pose
+
+
+def overlay(tmp_path: Path, table: str, changes: dict[str, str]) -> None:
+    """The first shipped row of a table, with some cells changed, in the folder `my`."""
+    header, first = (data_folder() / f"{table}.csv").read_text(encoding="utf-8").splitlines()[:2]
+    names = header.split(",")
+    cells = dict(zip(names, first.split('"')[0].split(","), strict=False)) | {"note": "mine"} | changes
+    path = tmp_path / "my" / f"{table}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([header, ",".join(cells.get(name, "") for name in names)]) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "where", "what"),
+    [
+        ("technologies/technologies", {"life_yr": "0"}, "life_yr", "0 is outside the range 1 to 60"),
+        ("technologies/technologies", {"fixed_om_share": "3.6"}, "fixed_om_share", "3.6 is outside the range 0 to 0.2"),
+        ("technologies/technologies", {"capture_rate_share": "90"}, "capture_rate_share", "90 is outside the range 0.01 to 1"),
+        (
+            "technologies/technologies",
+            {"price_year": "2028"},
+            "price_year",
+            "no price index for CNY 2028; indices/defl",
+        ),
+        ("technologies/heat_sources", {"efficiency_share": "84"}, "efficiency_share", "84 is outside the range 0.1 to 1"),
+        ("finance/hurdle_rates", {"hurdle_share": "9"}, "hurdle_share", "9 is outside the range 0 to 1"),
+        ("policy/pollution_taxes", {"currency": "GBP"}, "currency", "GBP"),
+    ],
+)
+def test_the_cell_and_what_was_expected(scenario, tmp_path, table, changes, where, what):
+    overlay(tmp_path, table, changes)
+    with pytest.raises(InputError) as caught:
+        load_inputs(scenario(data="my"))
+    assert caught.value.exit_code == 3
+    found: list[Fault] = list(caught.value.faults)
+    assert [fault.where for fault in found] == [f"my/{table}.csv:2:{where}"], [str(fault) for fault in found]
+    assert what in str(found[0])
+
+
+def test_a_missing_exchange_rate(scenario, tmp_path):
+    tables = tmp_path / "my" / "indices"
+    tables.mkdir(parents=True)
+    rows = (data_folder() / "indices" / "exchange_rates.csv").read_text(encoding="utf-8").splitlines()
+    kept = [row for row in rows if not row.startswith("EUR,2024")]
+    (tables / "exchange_rates.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    (tmp_path / "my" / "instead.txt").write_text("indices/exchange_rates\n", encoding="utf-8")
+    asked = scenario(data="my")
+    with pytest.raises(InputError, match="no exchange rate for EUR in 2024"):
+        pose(asked, load_inputs(asked))
+
+
+def test_a_heat_source_that_nobody_knows(scenario):
+    with pytest.raises(InputError) as caught:
+        scenario().with_changes({"capture.heat_sources": ["coal_boilr"]})
+    (fault,) = caught.value.faults
+    assert fault.where == "capture.heat_sources[0]"
+    assert fault.hint == "did you mean 'coal_boiler'?"
+
+
+def test_a_percentage_for_a_share_of_the_scenario(scenario):
+    with pytest.raises(InputError) as caught:
+        scenario().with_changes({"policy.social_discount_share": 8, "finance.tax_share": 25})
+    assert [str(fault) for fault in caught.value.faults] == [
+        "policy.social_discount_share: expected less than 1, got 8 (did you mean 0.08?)",
+        "finance.tax_share: expected less than 1, got 25 (did you mean 0.25?)",
+    ]
