@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ccs_model.engineering.heat import COAL_BOILER
 from ccs_model.problem import Problem
 
 
@@ -16,16 +17,21 @@ class Assumption:
     effect_if_wrong: str
 
 
+_COAL_STEAM = Assumption(
+    "All steam for capture comes from a coal boiler built for it.",
+    "Waste heat and steam from power plants are particular to each works and are not in the inventories.",
+    "With spare heat, amine capture costs less and avoids more; with gas it avoids more and costs more.",
+)
+_HEAT_BY_CHOICE = Assumption(
+    "Each unit takes all its heat from one of the scenario's sources; what a mill wastes is an assumed amount a tonne.",
+    "The scenario names the sources (capture.heat_sources); no inventory tells the heat that a works wastes.",
+    "More spare heat, or units that mix sources, make capture cheaper and let it avoid more.",
+)
 _ALWAYS = (
     Assumption(
         "A retrofit delivers all of its nameplate: the delivery share is 1.",
         "No pilot has been used to calibrate it yet; sheet Calibration comes in a later version.",
         "Captured and avoided tonnes fall in proportion, and every cost per tonne rises by the inverse.",
-    ),
-    Assumption(
-        "All steam for capture comes from a coal boiler built for it.",
-        "Waste heat and steam from power plants are particular to each works and are not in the inventories.",
-        "With spare heat, amine capture costs less and avoids more; with gas it avoids more and costs more.",
     ),
     Assumption(
         "How many wells a site holds and what each takes is assumed, not tested.",
@@ -153,4 +159,7 @@ def model_assumptions(problem: Problem) -> tuple[Assumption, ...]:
         if (problem.network.links["kind"] == "truck").any():
             found.append(_TRUCKS)
         found += _STORAGE
-    return (*found, *((_STATIC,) if problem.is_static else ()), *_ALWAYS, _PAID if is_paid else _NOTHING_PAID)
+    delivered, *others = _ALWAYS
+    heat = _COAL_STEAM if problem.scenario.capture.heat_sources == (COAL_BOILER,) else _HEAT_BY_CHOICE
+    always = (delivered, heat, *others)
+    return (*found, *((_STATIC,) if problem.is_static else ()), *always, _PAID if is_paid else _NOTHING_PAID)
