@@ -11,6 +11,7 @@ import sys
 import click
 
 from ccs_model import __version__
+from ccs_model.cli.calibrate import calibrate
 from ccs_model.cli.check import check
 from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
@@ -36,7 +37,7 @@ def group() -> None:
     """
 
 
-for _command in (new, template, import_, optimize, check, data, schema, doctor):
+for _command in (new, template, import_, optimize, calibrate, check, data, schema, doctor):
     group.add_command(_command)
 
 

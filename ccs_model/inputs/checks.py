@@ -11,6 +11,7 @@ import pandas as pd
 
 from ccs_model.errors import Fault
 from ccs_model.inputs.cells import shown
+from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
 from ccs_model.inputs.places import km_if_swapped, km_outside_province
 
 Frames = Mapping[str, pd.DataFrame]
@@ -49,6 +50,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "storage/site_costs": ("site", "step"),
     "storage/cost_steps": ("step",),
     "storage/factors": ("factor",),
+    "pilots/priors": ("parameter",),
+    "pilots/factors": ("factor",),
+    "pilots/zones": ("zone",),
+    "pilots/observations": ("id",),
+    "pilots/presets": ("preset", "id"),
+    "pilots/track_record": ("project",),
+    "pilots/anchors": ("anchor",),
     "references": ("reference",),
 }
 PROVINCE_MARGIN_KM = 30.0
@@ -291,4 +299,5 @@ CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     links_join_two_nodes,
     line_costs_belong_to_a_line,
     own_places_are_plausible,
+    pilot_rows_can_be_used,
 )
