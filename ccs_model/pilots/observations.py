@@ -1,4 +1,4 @@
-"""What a preset says was observed: rows of pilots/observations, sorted by id, and how likely each makes a prediction."""
+"""What a preset says was observed: rows of pilots/observations by id, and how likely each makes a prediction."""
 
 from __future__ import annotations
 

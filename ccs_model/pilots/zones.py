@@ -1,4 +1,4 @@
-"""Zones as the estimator sees them: their tonnes and their net avoided share at full retrofit, by the plan's engineering.
+"""Zones as the estimator sees them: tonnes and net avoided share at full retrofit, by the plan's own engineering.
 
 capturable_ktpa     Σ over streams: nameplate of the option that avoids most
 net_share           N: Σ over streams: avoided by that option at design ÷ baseline of all operating plants

@@ -76,7 +76,7 @@ def _money(point: Point, of_year: npt.NDArray[np.int64]) -> dict[str, Floats]:
         for name in ("pipe", "added_ktpa"):
             money["pipe_capex_mn"] = money["pipe_capex_mn"] + at_start(capex[name], name, laid["life_yr"])
         money["pipe_fixed_om_mn"] = money["pipe_fixed_om_mn"] + every_year(
-            lines["om_mn_per_ktpa"].to_numpy(float) @ carried
+            lines["om_mn_per_ktpa"].to_numpy(float) / problem.delivered_share @ carried
         )
         money["pipe_power_mn"] = (
             money["pipe_power_mn"] + (carried[:, of_year] * problem.line_power_per_t).sum(axis=0) / 1000.0

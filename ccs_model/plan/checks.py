@@ -32,7 +32,7 @@ def checks_table(
     if problem.is_static:
         spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
     by_site = _into_sites(point)
-    most = problem.sites.set_index("site")["injection_max_ktpa"]
+    most = problem.sites.set_index("site")["injection_max_ktpa"] * problem.delivered_share
     injection = (by_site.sub(most.reindex(by_site.index), axis=0)).max().max() if len(by_site) else 0.0
     stream_of = routes["plant"] + "/" + routes["stream"]
     per_stream = pd.DataFrame(point.build).groupby(stream_of).sum().sum(axis=1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model.plan.calibration import calibration_dict
 from ccs_model.plan.plan import Plan
 
 SCHEMA = "ccs-model/plan/1"
@@ -28,9 +29,6 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
             "last_abatement_kt_per_mn": next_money.last_kt_per_mn,
             "how": "solved again with the plan's retrofits kept" if problem.is_whole else "solved again",
         }
-    zones = records(plan.zones)
-    for zone in zones:
-        zone["reported_cut_share"] = None
     document = {
         "schema": SCHEMA,
         "scenario": problem.name,
@@ -59,7 +57,8 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "corridors": None if plan.corridors is None else list(plan.corridors),
         "storage": records(plan.storage),
         "shares": [] if plan.shares is None else records(plan.shares),
-        "zones": zones,
+        "zones": records(plan.zones),
+        "calibration": calibration_dict(plan),
         "targets": records(plan.targets),
         "locks": records(plan.locks),
         "terms": dict(plan.terms),

@@ -11,6 +11,7 @@ from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS, levelised_of
 from ccs_model.plan.network_tables import links_table, sites_table
 from ccs_model.plan.sharing import Sharing
+from ccs_model.problem import Problem
 
 
 def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
@@ -139,7 +140,7 @@ def storage_table(point: Point) -> pd.DataFrame:
                     "province": site.province,
                     "year": year,
                     "injected_ktpa": injected.loc[site.site].iloc[y],
-                    "injection_max_ktpa": site.injection_max_ktpa,
+                    "injection_max_ktpa": site.injection_max_ktpa * problem.delivered_share,
                     "stored_kt": stored_kt[y],
                     "committed_kt": committed_kt[site.site],
                     "capacity_kt": site.capacity_kt * problem.fill_share_max,
@@ -181,12 +182,19 @@ def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     return _with_shares(table)
 
 
-def zones_table(emissions: pd.DataFrame) -> pd.DataFrame:
-    """One row a province, in the last period. No calibration is applied, so both cuts are the same number."""
+def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """One row a province, in the last period.
+
+    `cut_share` is with the delivered share planned with, `uncalibrated_cut_share` what the same retrofits would cut if
+    they delivered all that they are designed for, `reported_cut_share` what was reported of the zone.
+    """
     last = emissions[emissions["year"] == emissions["year"].max()]
     zones = last.groupby("province").sum(numeric_only=True).drop(columns="year").reset_index(names="zone")
     zones = _with_shares(zones)
-    zones["uncalibrated_cut_share"] = zones["cut_share"]
+    zones["uncalibrated_cut_share"] = zones["cut_share"] / problem.delivered_share
+    fitted = problem.calibrated
+    reported = [None if fitted is None else fitted.reported_cut_share(str(zone)) for zone in zones["zone"]]
+    zones["reported_cut_share"] = pd.array(reported, dtype="Float64").to_numpy(float, na_value=np.nan)
     return zones
 
 

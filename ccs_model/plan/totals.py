@@ -34,6 +34,8 @@ def plan_totals(
         "avoided_ktpa": float(last["avoided_ktpa"]),
         "cut_share": float(last["cut_share"]),
         "direct_cut_share": float(last["direct_cut_share"]),
+        "uncalibrated_cut_share": float(last["cut_share"]) / problem.delivered_share,
+        "delivered_share": problem.delivered_share,
         "capex_mn": float(retrofits["capex_mn"].sum()),
         "capture_capex_mn": float(retrofits["capture_capex_mn"].sum()),
         "pipe_capex_mn": float(retrofits["pipe_capex_mn"].sum()),

@@ -11,7 +11,7 @@ Arrays are aligned with `routes` and `periods`:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
@@ -21,6 +21,7 @@ import pandas as pd
 
 from ccs_model.economics.discounting import capital_recovery_share, discount_factor, salvage_share
 from ccs_model.inputs import Inputs
+from ccs_model.problem.calibrated import Calibrated
 from ccs_model.problem.network import Network
 from ccs_model.problem.periods import calendar, period_sums
 from ccs_model.scenario import Scenario
@@ -59,6 +60,8 @@ class Problem:
     salvage_share[route, start] what is left of capex at the horizon's end, discounted to the first year
     network     candidate links where pipelines are shared; None where every route has a pipe of its own
     stores      one row a step of a site's cost curve (store, site, capacity_kt, variable_per_t), with a network
+    delivered_share     captured ÷ nameplate at full load; `calibrated` is the fit it comes from, None as designed
+    deployment_ceiling_ktpa[zone, year]   most nameplate built by the end of the period, where a ceiling is asked for
     line_power_per_t[line, calendar year], line_power_co2_t_per_t[line, year]   of pumps and trucks, per t carried
     """
 
@@ -103,6 +106,8 @@ class Problem:
     line_power_per_t: Floats | None = None
     line_power_co2_t_per_t: Floats | None = None
     delivered_share: float = 1.0
+    calibrated: Calibrated | None = None
+    deployment_ceiling_ktpa: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
     @property
     def years(self) -> tuple[int, ...]:

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 NOT_YET = "not yet known to this version"
 
 LATER_KEYS = (
-    "calibration",
     "funds",
     "futures",
     "policy.capture_deductible",

@@ -13,17 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from ccs_model.errors import Fault, InputError
+from ccs_model.scenario.calibration import Calibration
 from ccs_model.scenario.fields import (
     SHIPPED_INVENTORIES,
     AmountByName,
@@ -195,6 +189,8 @@ class Scenario(Section):
     """What must be reached; needed for the aim least_cost."""
     policy: Policy = Policy()
     """What is paid for CO₂."""
+    calibration: Calibration = Calibration()
+    """What the pilot zones say about how much is delivered and built."""
     aim: Literal["most_abatement", "least_cost"] = "most_abatement"
     """What is sought: the most CO₂ avoided for the budget, or the least cost at which the targets are reached."""
     solver: Solver = Solver()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from ccs_model.plan.calibration import statement
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import words
@@ -101,9 +102,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.table(columns_of(last, classes=of_plants), records(last))
     sheet.section(f"By zone ({words.last_period(plan)})")
     sheet.table(columns_of(plan.zones, classes=of_plants), records(plan.zones))
-    sheet.paragraph(
-        "No calibration is applied in this version, so that both cut shares of a zone are the same.", "note"
-    )
+    sheet.paragraph(f"{statement(plan)} Sheet Calibration says what that rests on.", "note")
     meaning = {**_TERMS_MEAN, "storage_mn": _STORAGE_MEANS[plan.problem.network is not None]}
     over = "of a year, capital as its yearly share" if static else "discounted to the first year, over the horizon"
     sheet.section(f"Costs ({over})")
