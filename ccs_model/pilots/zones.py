@@ -6,7 +6,7 @@ net_share           N: Σ over streams: avoided by that option at design ÷ base
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -48,9 +48,9 @@ def zone_scenario(inputs: Inputs, zone: str, changes: Mapping[str, object] | Non
     return scenario.with_changes(changes) if changes else scenario
 
 
-def zone_inputs(inputs: Inputs, zone: str) -> Inputs:
-    """The tables with the zone's plants alone, so that a park's baseline is its own."""
-    named = parts(_row(inputs, zone)["plants"])
+def zone_inputs(inputs: Inputs, zone: str, plants: Sequence[str] = ()) -> Inputs:
+    """The tables with the zone's plants alone, so that a park's baseline is its own; or with `plants` alone."""
+    named = list(plants) or parts(_row(inputs, zone)["plants"])
     if not named:
         return inputs
     tables = dict(inputs.tables)

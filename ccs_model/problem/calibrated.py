@@ -1,4 +1,4 @@
-"""The calibration a scenario asks for, read from calibration.json: how much of design is delivered, how much is built."""
+"""The calibration a scenario asks for, from calibration.json: how much of design is delivered, how much is built."""
 
 from __future__ import annotations
 

@@ -75,10 +75,22 @@ class Case(Section):
 def read_case(path: str | os.PathLike[str]) -> Case:
     """The case in a YAML file. Raises InputError with every fault at its line, FileError when it cannot be read."""
     document = read_values(Path(path))
+    values = _with_tuples(document.values)
+    case = None
     try:
-        case = Case.model_validate(document.values, strict=False)
+        case = Case.model_validate(values)
     except ValidationError as error:
-        document.note(findings_of(error, document.values, tuple(Case.model_fields)))
-    if document.faults:
+        document.note(findings_of(error, values, _known()))
+    if document.faults or case is None:
         raise InputError([fault for _, fault in sorted(document.faults, key=lambda each: each[0])])
     return case
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_tuples(each) for key, each in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
+
+
+def _known() -> tuple[str, ...]:
+    return (*Case.model_fields, *(f"expect.{name}" for name in Expectation.model_fields))
