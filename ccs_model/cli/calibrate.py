@@ -10,7 +10,7 @@ import click
 from ccs_model.errors import DONE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ccs_model.pilots.calibrate import Calibration
 
@@ -109,7 +109,7 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1e}"
 
 
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     last = len(widths) - 1
     return [

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model.economics.policy import carbon_value_mn
 from ccs_model.economics.price_level import PriceLevel
 from ccs_model.errors import CcsModelError, InputError, NoPlanError
 from ccs_model.pilots.world import World
@@ -173,16 +174,31 @@ def published_cost(case: Case, world: World) -> Found:
 
 
 def carbon_price(case: Case, world: World) -> Found:
-    """What emission trading pays for the named plants' capture, when it may be deducted and when it may not."""
-    found: dict[str, float] = {}
-    for name, deductible in (("deductible", True), ("not_deductible", False)):
-        changes = {"budget.total_mn": _ALL_THE_MONEY_MN, "policy.capture_deductible": deductible}
-        plan = world.plan(case, changes, plants=case.plants)
-        year = plan.cashflow[plan.cashflow["year"] == plan.problem.years[-1]].iloc[0]
-        found[f"revenue_{name}_mn"] = -float(year.get("carbon_mn", 0.0)) + 0.0
-        found["direct_cut_ktpa"] = float(plan.totals["direct_cut_ktpa"] or 0.0)
-    found["price_times_direct_cut_mn"] = case.values["carbon_price_per_t"] * found["direct_cut_ktpa"] / 1000.0
-    return found
+    """What emission trading pays for the named plants' capture, when it may be deducted and when it may not.
+
+    `banded`: only a share of the verified emissions may be sold as surplus.
+    """
+    plan = world.plan(case, {"budget.total_mn": _ALL_THE_MONEY_MN}, plants=case.plants)
+    cut = float(plan.totals["direct_cut_ktpa"] or 0.0)
+    avoided = float(plan.totals["avoided_ktpa"] or 0.0)
+    price = case.values["carbon_price_per_t"]
+    band = case.values.get("band_share", 1.0)
+    verified = plan.problem.baseline_ktpa
+
+    def revenue_mn(is_deductible: bool, band_share: float) -> float:
+        sold = carbon_value_mn(price, cut, verified, is_covered=1.0, band_share=band_share, is_deductible=is_deductible)
+        return float(sold.sum())
+
+    return {
+        "direct_cut_ktpa": cut,
+        "avoided_ktpa": avoided,
+        "revenue_not_deductible_mn": revenue_mn(False, 1.0),
+        "revenue_deductible_mn": revenue_mn(True, 1.0),
+        "revenue_banded_mn": revenue_mn(True, band),
+        "price_times_direct_cut_mn": price * cut / 1000.0,
+        "price_times_avoided_mn": price * avoided / 1000.0,
+        "price_times_band_mn": price * min(cut, band * verified) / 1000.0,
+    }
 
 
 def degenerate(case: Case, world: World) -> Found:

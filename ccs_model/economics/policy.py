@@ -1,0 +1,158 @@
+"""Carbon prices, emission trading, subsidies, the grid's path and carbon intensity: rules as functions of years.
+
+Years are calendar years. Tonnes are kt, prices money per t, so million = price × kt ÷ 1,000. Arrays are [plant, year].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+
+def price_path(given: Mapping[int, float], years: npt.ArrayLike) -> Floats:
+    """Values at `years`: straight between the years given, flat outside them; 0 everywhere where none is given."""
+    at = np.asarray(years, dtype=float)
+    if not given:
+        return np.zeros(at.shape)
+    known = sorted(given)
+    return np.interp(at, known, [float(given[year]) for year in known])
+
+
+def trading_rules(ets: pd.DataFrame, market: str, sectors: pd.Series, years: npt.ArrayLike) -> dict[str, Floats]:
+    """What policy/ets says of each plant's sector in each year: is_covered (0 or 1), free_share, band_share.
+
+    Arrays [plant, year]. A rule holds from its first year until the sector's next one; before the first nothing does.
+    """
+    at = np.asarray(years, dtype=float)
+    names = ("is_covered", "free_share", "band_share")
+    of_sector = {}
+    for sector, rules in ets[ets["market"] == market].sort_values("first_year").groupby("sector"):
+        row = np.searchsorted(rules["first_year"].to_numpy(), at, side="right") - 1
+        held = {"is_covered": np.ones(len(rules)), **{name: rules[name].to_numpy() for name in names[1:]}}
+        of_sector[sector] = {name: np.where(row >= 0, values[np.maximum(row, 0)], 0.0) for name, values in held.items()}
+    nothing = {name: np.zeros(len(at)) for name in names}
+    rows = [of_sector.get(sector, nothing) for sector in sectors]
+    return {name: np.array([row[name] for row in rows]).reshape(len(rows), len(at)) for name in names}
+
+
+def carbon_value_mn(
+    price_per_t: npt.ArrayLike,
+    direct_cut_kt: npt.ArrayLike,
+    verified_kt: npt.ArrayLike,
+    *,
+    is_covered: npt.ArrayLike,
+    band_share: npt.ArrayLike,
+    is_deductible: bool,
+) -> Floats:
+    """What a direct cut is worth in the market, million a year, [plant, year].
+
+    price × min(direct cut, band × verified emissions) where the plant is covered: the surplus that may be sold is held
+    within the band. 0 while captured CO₂ may not be deducted from verified emissions. The power drawn is no matter of
+    the plant's: direct emissions only.
+    """
+    cut = np.atleast_2d(np.asarray(direct_cut_kt, dtype=float))
+    if not is_deductible:
+        return np.zeros(cut.shape)
+    sold = np.minimum(cut, np.asarray(band_share, dtype=float) * np.asarray(verified_kt, dtype=float))
+    return np.asarray(price_per_t, dtype=float) * np.asarray(is_covered, dtype=float) * sold / 1000.0
+
+
+def allowance_cost_mn(
+    price_per_t: npt.ArrayLike,
+    verified_kt: npt.ArrayLike,
+    allocated_kt: npt.ArrayLike,
+    *,
+    is_covered: npt.ArrayLike,
+    band_share: npt.ArrayLike,
+) -> Floats:
+    """Cost of what is short (below 0: sale of what is left over), both held within the band of verified emissions."""
+    verified = np.atleast_2d(np.asarray(verified_kt, dtype=float))
+    band = np.asarray(band_share, dtype=float) * verified
+    short = np.clip(verified - np.asarray(allocated_kt, dtype=float), -band, band)
+    return np.asarray(price_per_t, dtype=float) * np.asarray(is_covered, dtype=float) * short / 1000.0
+
+
+def subsidy_mn(
+    subsidy_per_t: npt.ArrayLike,
+    tonnes_kt: npt.ArrayLike,
+    years: npt.ArrayLike,
+    *,
+    start: npt.ArrayLike | None = None,
+    window_yr: int | None = None,
+    first_year: int | None = None,
+    last_year: int | None = None,
+    cap_mn_pa: float | None = None,
+    cap_mn: float | None = None,
+) -> Floats:
+    """Paid per tonne, million a year, [plant, year].
+
+    In the `window_yr` years from each plant's `start` [plant], in the calendar years first to last, or both; at most
+    `cap_mn_pa` a year over all plants and `cap_mn` in all. What is capped is shared in proportion within the year in
+    which the money runs out, and nothing is paid after it.
+    """
+    at = np.asarray(years, dtype=float)
+    tonnes = np.atleast_2d(np.asarray(tonnes_kt, dtype=float))
+    paid = np.asarray(subsidy_per_t, dtype=float) * tonnes / 1000.0
+    if window_yr is not None:
+        if start is None:
+            raise ValueError("a window counts from each plant's start, which is not given")
+        age = at - np.asarray(start, dtype=float)[:, None]
+        paid = np.where((age >= 0) & (age < window_yr), paid, 0.0)
+    if first_year is not None:
+        paid = np.where(at >= first_year, paid, 0.0)
+    if last_year is not None:
+        paid = np.where(at <= last_year, paid, 0.0)
+    asked = paid.sum(axis=0)
+    granted = asked if cap_mn_pa is None else np.minimum(asked, cap_mn_pa)
+    if cap_mn is not None:
+        granted = np.diff(np.minimum(granted.cumsum(), cap_mn), prepend=0.0)
+    return paid * np.divide(granted, asked, out=np.ones(len(at)), where=asked > 0)
+
+
+def grid_factor_path(
+    known_kg_per_kwh: npt.ArrayLike,
+    known_year: npt.ArrayLike,
+    non_fossil: Mapping[int, float],
+    years: npt.ArrayLike,
+    fossil_kg_per_kwh: float,
+) -> Floats:
+    """CO₂ of grid power, kg/kWh, [province, year], as the non-fossil share rises.
+
+    fossil factor × (1 − share(t)) × scale, the scale such that the province's factor is met in its known year; never
+    above the fossil factor itself, unless the known one is. `known_…` [province]; `non_fossil` year → share of energy
+    used in the country, which stands in for the province's share of power.
+    """
+    known = np.atleast_1d(np.asarray(known_kg_per_kwh, dtype=float))
+    at_known = fossil_kg_per_kwh * (1.0 - price_path(non_fossil, np.broadcast_to(known_year, known.shape)))
+    national = fossil_kg_per_kwh * (1.0 - price_path(non_fossil, years))
+    path = national * (known / at_known)[:, None]
+    return np.minimum(path, np.maximum(fossil_kg_per_kwh, known)[:, None])
+
+
+def carbon_intensity_t_per_mn(emission_kt: npt.ArrayLike, value_added_mn: npt.ArrayLike) -> Floats:
+    """t CO₂ per million of value added."""
+    return 1000.0 * np.asarray(emission_kt, dtype=float) / np.asarray(value_added_mn, dtype=float)
+
+
+def intensity_cut_share(
+    emission_before_kt: npt.ArrayLike,
+    value_added_before_mn: npt.ArrayLike,
+    emission_kt: npt.ArrayLike,
+    value_added_mn: npt.ArrayLike,
+) -> Floats:
+    """By how much carbon intensity fell: 1 − (E ÷ V) ÷ (E₀ ÷ V₀); value added real, in money of one year."""
+    before = carbon_intensity_t_per_mn(emission_before_kt, value_added_before_mn)
+    return 1.0 - carbon_intensity_t_per_mn(emission_kt, value_added_mn) / before
+
+
+def cut_for_intensity_share(intensity_goal_share: npt.ArrayLike, growth_share: npt.ArrayLike) -> Floats:
+    """Cut of emissions that an intensity goal asks for when value added grows by `growth_share` over the same years.
+
+    1 − (1 − goal) (1 + growth); below 0 where growth alone outruns the goal, and emissions may rise.
+    """
+    return 1.0 - (1.0 - np.asarray(intensity_goal_share, dtype=float)) * (1.0 + np.asarray(growth_share, dtype=float))
