@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model.errors import Fault, InputError
 from ccs_model.pilots.calibrate import Fit, held_out, zone_spread
 from ccs_model.pilots.estimate import (
     DELTA,
@@ -168,4 +169,8 @@ def _sample(world: World, rows: tuple[Observation, ...]) -> Sample:
 
 def _report(fit: Fit, zone: str) -> Observation:
     """The row that reports a cut of the zone."""
-    return next(row for row in fit.rows if zone in row.zones and row.quantity == "cut_share")
+    row = next((row for row in fit.rows if zone in row.zones and row.quantity == "cut_share"), None)
+    if row is None:
+        what = f"preset {fit.preset} holds no report of a cut of '{zone}'"
+        raise InputError([Fault(f"zone '{zone}'", what, f"it reports {', '.join(fit.sample.zones)}")])
+    return row

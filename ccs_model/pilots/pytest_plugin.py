@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ccs_model.pilots.world import World
+    from ccs_model.pilots.world import Worlds
     from ccs_model.scenario.case import Case, Expectation
 
 _SUFFIXES = (".yaml", ".yml")
 _FIRST_BYTES = 8_192
 _IS_CASE = (re.compile(rb"^case:", re.MULTILINE), re.compile(rb"^kind:", re.MULTILINE))
-_WORLD: pytest.StashKey[World] = pytest.StashKey()
+_WORLDS: pytest.StashKey[Worlds] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,7 +75,7 @@ class CaseFile(pytest.File):
         from ccs_model.pilots.replay import found_by
 
         if self._found is None:
-            self._found = found_by(self.case, _world(self.config))
+            self._found = found_by(self.case, _worlds(self.config).of(self.case))
         return self._found
 
 
@@ -115,11 +115,10 @@ class ExpectationError(AssertionError):
     """An expectation of a case did not hold."""
 
 
-def _world(config: pytest.Config) -> World:
+def _worlds(config: pytest.Config) -> Worlds:
     """The tables and fits that all cases of a session share."""
-    from ccs_model.inputs import load_inputs
-    from ccs_model.pilots.world import World
+    from ccs_model.pilots.world import Worlds
 
-    if _WORLD not in config.stash:
-        config.stash[_WORLD] = World(load_inputs())
-    return config.stash[_WORLD]
+    if _WORLDS not in config.stash:
+        config.stash[_WORLDS] = Worlds()
+    return config.stash[_WORLDS]

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
-from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.inputs import Inputs
 from ccs_model.pilots import fit_cases, plan_cases
-from ccs_model.pilots.world import World
+from ccs_model.pilots.world import World, Worlds
 from ccs_model.scenario.case import Case, Expectation, read_case
 
 SCHEMA = "ccs-model/replay/1"
@@ -101,13 +101,13 @@ def replay(
             faults += error.faults
     if faults:
         raise InputError(faults)
-    world = World(inputs if inputs is not None else load_inputs())
+    worlds = Worlds(inputs)
     rows: list[Row] = []
     quantities: dict[str, Mapping[str, float]] = {}
     for case in read:
         if tell is not None:
             tell(case.case)
-        found, why = found_by(case, world)
+        found, why = found_by(case, worlds.of(case))
         quantities[case.case] = found
         rows += [judged(case, each, found, why) for each in case.expect]
     return Replay(tuple(rows), MappingProxyType(quantities))

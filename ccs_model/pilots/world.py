@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.load import load_tables
 from ccs_model.paths import data_folder
 from ccs_model.pilots.calibrate import Fit, fit
 from ccs_model.pilots.observations import observations_of
@@ -18,6 +19,7 @@ from ccs_model.problem import Problem, pose
 from ccs_model.problem.calibrated import SHIPPED
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.case import Case
+from ccs_model.scenario.own_tables import OwnTables
 
 
 @dataclass
@@ -65,6 +67,25 @@ class World:
     def plan(self, case: Case, *more: Mapping[str, Any], plants: Sequence[str] = ()) -> Plan:
         """Its plan."""
         return solve(self.problem(case, *more, plants=plants))
+
+
+@dataclass
+class Worlds:
+    """One world for each folder of tables that the cases name; the shipped tables, or those given, for all others."""
+
+    inputs: Inputs | None = None
+    made: dict[str, World] = field(default_factory=dict)
+
+    def of(self, case: Case) -> World:
+        """The world of a case. Raises InputError where its tables have faults."""
+        key = "" if case.data is None else str((case.folder / case.data).resolve())
+        if key not in self.made:
+            if case.data is not None:
+                tables = load_tables(OwnTables(case.folder, data=case.data))
+            else:
+                tables = self.inputs if self.inputs is not None else load_tables(None)
+            self.made[key] = World(tables)
+        return self.made[key]
 
 
 def _dotted(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,7 @@ def zone_scenario(inputs: Inputs, zone: str, changes: Mapping[str, object] | Non
             "transport": {"shared_trunklines": False},
             "capture": {"retrofits": "fractional"},
             "budget": {"total_mn": 0},
+            "data": inputs.own.data if inputs.own is not None else None,
             "solver": {"gap_share": 0.0, "threads": 1},
         }
     )

@@ -18,11 +18,6 @@ class Assumption:
 
 _ALWAYS = (
     Assumption(
-        "A retrofit delivers all of its nameplate: the delivery share is 1.",
-        "No pilot has been used to calibrate it yet; sheet Calibration comes in a later version.",
-        "Captured and avoided tonnes fall in proportion, and every cost per tonne rises by the inverse.",
-    ),
-    Assumption(
         "All steam for capture comes from a coal boiler built for it.",
         "Waste heat and steam from power plants are particular to each works and are not in the inventories.",
         "With spare heat, amine capture costs less and avoids more; with gas it avoids more and costs more.",
@@ -47,6 +42,16 @@ _ALWAYS = (
         "Only past values are in the tables; a path would be a forecast.",
         "A cleaner grid raises avoided tonnes per tonne captured; dearer power raises the cost of every retrofit.",
     ),
+)
+_AS_DESIGNED = Assumption(
+    "A retrofit delivers all of its nameplate: the delivery share is 1.",
+    "The scenario asks for no calibration (calibration.use: none).",
+    "Captured and avoided tonnes fall in proportion, and every cost per tonne rises by the inverse.",
+)
+_AS_FITTED = Assumption(
+    "Every retrofit delivers the same share of its nameplate, as built projects did; sheet Calibration gives it.",
+    "The track record is of few projects of other kinds, and the pilot zones' report hardly informs it.",
+    "A technology that delivers more or less moves its tonnes in proportion; capital stays.",
 )
 _NOTHING_PAID = Assumption(
     "Avoided tonnes earn nothing: no carbon price, no subsidy, no tax.",
@@ -153,4 +158,6 @@ def model_assumptions(problem: Problem) -> tuple[Assumption, ...]:
         if (problem.network.links["kind"] == "truck").any():
             found.append(_TRUCKS)
         found += _STORAGE
-    return (*found, *((_STATIC,) if problem.is_static else ()), *_ALWAYS, _PAID if is_paid else _NOTHING_PAID)
+    delivery = _AS_DESIGNED if problem.calibrated is None else _AS_FITTED
+    found += [*((_STATIC,) if problem.is_static else ()), delivery, *_ALWAYS]
+    return (*found, _PAID if is_paid else _NOTHING_PAID)

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from ccs_model.errors import InputError
 from ccs_model.scenario.calibration import SHIPPED_PRESET
-from ccs_model.scenario.fields import Line, Paragraph, Words
+from ccs_model.scenario.fields import FileName, Line, Paragraph, Words
 from ccs_model.scenario.findings import Finding, findings_error, findings_of
 from ccs_model.scenario.read import read_values
 from ccs_model.scenario.section import Section
@@ -66,10 +66,19 @@ class Case(Section):
     """Plants that the case is about, for kinds that need some."""
     values: dict[str, float] = Field(default_factory=dict)
     """Numbers the kind needs, by name."""
+    data: FileName | None = None
+    """A folder beside the case with tables of your own, laid over the shipped ones: pilots/zones, pilots/observations."""
     scenario: dict[str, Any] = Field(default_factory=dict)
     """Keys of a scenario laid over the zone's own, by section: {budget: {total_mn: 500}}."""
     expect: tuple[Expectation, ...] = Field(min_length=1)
     """What must hold."""
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+
+    @property
+    def folder(self) -> Path:
+        """Where the case was read from; files are seen from there."""
+        return self._folder
 
 
 def read_case(path: str | os.PathLike[str]) -> Case:
@@ -79,6 +88,7 @@ def read_case(path: str | os.PathLike[str]) -> Case:
     case = None
     try:
         case = Case.model_validate(values)
+        case._folder = Path(path).parent
     except ValidationError as error:
         document.note(findings_of(error, values, _known()))
     if document.faults or case is None:
