@@ -67,7 +67,7 @@ class Case(Section):
     values: dict[str, float] = Field(default_factory=dict)
     """Numbers the kind needs, by name."""
     data: FileName | None = None
-    """A folder beside the case with tables of your own, laid over the shipped ones: pilots/zones, pilots/observations."""
+    """A folder beside the case with tables of your own (pilots/zones, pilots/observations), laid over the shipped."""
     scenario: dict[str, Any] = Field(default_factory=dict)
     """Keys of a scenario laid over the zone's own, by section: {budget: {total_mn: 500}}."""
     expect: tuple[Expectation, ...] = Field(min_length=1)
