@@ -69,10 +69,15 @@ def zone_problem(inputs: Inputs, zone: str, changes: Mapping[str, object] | None
 def zone_of(inputs: Inputs, zone: str) -> Zone:
     """The zone's figures. Raises InputError where it has nothing that emits."""
     row = _row(inputs, zone)
+    inside = [inputs[f"plants/{sector}"]["province"] == row["province"] for sector in parts(row["sectors"])]
+    where = inputs.place("pilots/zones", int(row.name))
+    if not any(each.any() for each in inside):
+        what = f"zone {zone} has no plants: no {row['sectors'].replace('|', ' or ')} in {row['province']}"
+        raise InputError([Fault(where, what, "name a province of the tables")])
     problem = zone_problem(inputs, zone)
     best = best_options(problem)
     if problem.baseline_ktpa <= 0:
-        raise InputError([Fault(f"pilots/zones: {zone}", f"zone {zone} has no operating plant that emits")])
+        raise InputError([Fault(where, f"zone {zone} has no operating plant that emits")])
     share = row["programme_share"]
     return Zone(
         zone,

@@ -21,7 +21,7 @@ WITHOUT_UNIT = {
     "year", "start_year", "closing_year", "relining_year", "price_year", "first_year",
     "n_blast_furnaces", "n_wells_max", "readiness_level",
     "step", "price_index", "cny_per_unit", "scale_exponent", "gas_exponent", "cost_factor", "cost_multiplier", "detour",
-    "value", "low", "high",
+    "value", "low", "high", "mode", "sigma",
 }  # fmt: skip
 
 

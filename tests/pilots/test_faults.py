@@ -89,7 +89,7 @@ def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inp
     from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
     from ccs_model.inputs.source import Source
 
-    frames = {name: inputs[name] for name in inputs.tables}
+    frames = {name: inputs[name].assign(source=Source(f"{name}.csv")) for name in inputs.tables}
     presets = pd.concat(
         [
             frames["pilots/presets"],
@@ -182,3 +182,20 @@ def test_a_calibration_that_is_none(tmp_path: Path, content: str, words: str) ->
     outside = scenario.with_changes({"calibration.file": "../c.json"})
     with pytest.raises(InputError, match="outside the scenario's folder"):
         ccs.pose(outside, ccs.load_inputs(outside))
+
+
+def test_shipped_zones_name_plants_that_are_there(inputs: Inputs) -> None:
+    from ccs_model.inputs.pilot_checks import parts
+
+    for row in inputs["pilots/zones"].itertuples():
+        tables = [inputs[f"plants/{sector}"] for sector in parts(row.sectors)]
+        inside = {plant for table in tables for plant in table.loc[table["province"] == row.province, "plant"]}
+        assert inside, row.zone
+        assert set(parts(row.plants)) <= inside, row.zone
+
+
+def test_a_zone_of_the_tables_whose_plants_are_gone(inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
+    zones = inputs["pilots/zones"]
+    gone = with_tables({"pilots/zones": zones.assign(province=zones["province"].replace("Hebei", "Atlantis"))})
+    with pytest.raises(InputError, match="zone Hebei has no plants: no steel or chemicals in Atlantis"):
+        calibrate(inputs=gone)
