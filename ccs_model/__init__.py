@@ -21,10 +21,12 @@ _HOME = {
     "Problem": "problem",
     "Scenario": "scenario",
     "build_model": "model",
+    "calibrate": "pilots.calibrate",
     "load_inputs": "inputs",
     "optimize": "plan.optimize",
     "pose": "problem",
     "read_scenario": "scenario",
+    "replay": "pilots.replay",
     "solve": "plan.optimize",
 }
 

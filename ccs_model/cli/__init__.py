@@ -11,12 +11,14 @@ import sys
 import click
 
 from ccs_model import __version__
+from ccs_model.cli.calibrate import calibrate
 from ccs_model.cli.check import check
 from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
 from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
+from ccs_model.cli.replay import replay
 from ccs_model.cli.schema import schema
 from ccs_model.cli.template import template
 from ccs_model.errors import BUG, INTERRUPTED, CcsModelError, InputError
@@ -36,7 +38,7 @@ def group() -> None:
     """
 
 
-for _command in (new, template, import_, optimize, check, data, schema, doctor):
+for _command in (new, template, import_, optimize, calibrate, replay, check, data, schema, doctor):
     group.add_command(_command)
 
 

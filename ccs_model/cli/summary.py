@@ -27,6 +27,7 @@ def summary_text(plan: Plan, folder: Path) -> str:
         _retrofits(plan),
         _periods(plan),
         _zones(plan),
+        _calibration(plan),
         _targets(plan),
         _locks(plan),
         _money(plan),
@@ -210,7 +211,7 @@ def _periods(plan: Plan) -> str:
 
 
 def _zones(plan: Plan) -> str:
-    header = ("zone", "baseline, kt/y", "avoided, kt/y", "cut", "direct cut")
+    header = ("zone", "baseline, kt/y", "avoided, kt/y", "cut", "direct cut", "cut as designed", "reported")
     rows = [
         (
             str(row.zone),
@@ -218,10 +219,20 @@ def _zones(plan: Plan) -> str:
             f"{row.avoided_ktpa:,.0f}",
             _share(row.cut_share),
             _share(row.direct_cut_share),
+            _share(row.uncalibrated_cut_share),
+            "" if row.reported_cut_share != row.reported_cut_share else _share(row.reported_cut_share),
         )
         for row in plan.zones.itertuples(index=False)
     ]
-    return _table([header, *rows], left=1)
+    kept = len(header) if plan.problem.calibrated is not None else len(header) - 2
+    return _table([each[:kept] for each in (header, *rows)], left=1)
+
+
+def _calibration(plan: Plan) -> str:
+    """The one line on the pilot zones; cut as delivered and as designed."""
+    from ccs_model.plan.calibration import statement
+
+    return textwrap.fill(statement(plan), _columns())
 
 
 def _money(plan: Plan) -> str:

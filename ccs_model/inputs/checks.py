@@ -11,6 +11,7 @@ import pandas as pd
 
 from ccs_model.errors import Fault
 from ccs_model.inputs.cells import shown
+from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
 from ccs_model.inputs.places import km_if_swapped, km_outside_province
 
 Frames = Mapping[str, pd.DataFrame]
@@ -67,6 +68,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "policy/social_cost_of_carbon": ("series", "year"),
     "policy/pollutants": ("pollutant",),
     "policy/pollution_taxes": ("tax_zone", "pollutant"),
+    "pilots/priors": ("parameter",),
+    "pilots/factors": ("factor",),
+    "pilots/zones": ("zone",),
+    "pilots/observations": ("id",),
+    "pilots/presets": ("preset", "id"),
+    "pilots/track_record": ("project",),
+    "pilots/anchors": ("anchor",),
     "references": ("reference",),
 }
 PROVINCE_MARGIN_KM = 30.0
@@ -362,4 +370,5 @@ CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     links_join_two_nodes,
     line_costs_belong_to_a_line,
     own_places_are_plausible,
+    pilot_rows_can_be_used,
 )

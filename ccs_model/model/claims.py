@@ -46,6 +46,14 @@ def _fitted(problem: Problem, rows: Rows) -> str:
     return f"plant_is_fitted: without having to fit {names} there is a plan (plants.must_fit)"
 
 
+def _deployment(problem: Problem, rows: Rows) -> str:
+    each = "; ".join(
+        f"{zone} by {year}: {math.ceil(limit + more - 1e-6):,} kt/y of nameplate in place of {math.floor(limit):,}"
+        for (zone, year), more, limit in rows
+    )
+    return f"deployment_within_ceiling: the zones may not build so much; these would do: {each} (calibration.ceiling)"
+
+
 def _wells(problem: Problem, rows: Rows) -> str:
     each = "; ".join(f"{index[0]} in {index[1]}: {math.ceil(more):,} kt/y more" for index, more, _ in rows)
     return f"injection_within_wells: the wells take too little; needed, {each} (storage.sites)"
@@ -97,6 +105,7 @@ _WORDS: Mapping[str, Callable[[Problem, Rows], str]] = MappingProxyType(
         "spending_within_ceiling": _ceiling,
         "spending_within_province_budget": _province_budget,
         "building_within_yearly_rate": _rate,
+        "deployment_within_ceiling": _deployment,
         "cut_reached": _cut,
         "cumulative_cut_reached": _tonnes,
         "share_of_avoided_kept": _share,
@@ -112,6 +121,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     ("spending_within_ceiling",),
     ("spending_within_province_budget",),
     ("building_within_yearly_rate",),
+    ("deployment_within_ceiling",),
     ("cut_reached",),
     ("cumulative_cut_reached",),
     ("share_of_avoided_kept",),

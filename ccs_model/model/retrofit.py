@@ -15,6 +15,7 @@ import numpy as np
 import pyomo.environ as pyo
 
 from ccs_model.engineering.absorbers import streams_covered
+from ccs_model.model.sums import linear_sum
 from ccs_model.problem import Problem
 
 
@@ -57,6 +58,18 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
     def plant_is_fitted(m: pyo.ConcreteModel, plant: str) -> object:
         """Σ over routes of the plant and years: build ≥ 1, for plants that must be fitted"""
         return pyo.quicksum(starts_of_plant[plant]) >= 1 if starts_of_plant[plant] else pyo.Constraint.Infeasible
+
+    nameplate = routes["nameplate_ktpa"].tolist()
+    provinces = routes["province"].tolist()
+    in_zone: dict[str, list[tuple[int, float, object]]] = defaultdict(list)
+    for r, s in np.argwhere(ever):
+        in_zone[provinces[r]].append((years[s], nameplate[r], m.build[names[r], years[s]]))
+
+    @m.Constraint([key for key in problem.deployment_ceiling_ktpa if in_zone[key[0]]])
+    def deployment_within_ceiling(m: pyo.ConcreteModel, zone: str, year: int) -> object:
+        """Σ over routes of the zone and starts so far: nameplate × build ≤ deployment share × capturable"""
+        started = [(ktpa, built) for start, ktpa, built in in_zone[zone] if start <= year]
+        return linear_sum(started) <= problem.deployment_ceiling_ktpa[zone, year]
 
     n_years = dict(zip(years, problem.periods["n_years"].tolist(), strict=True))
     limited = [y for y in years if starts_of_year[y]] if problem.built_per_year_max is not None else []

@@ -29,9 +29,10 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(fed)
     def injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """Σ over routes to the site: captured ≤ injectivity of a well × wells"""
+        """Σ over routes to the site: captured ≤ delivered share × injectivity of a well × wells"""
         in_year = np.broadcast_to(one_year[years.index(year)], works.shape)
-        return total({"captured_ktpa": in_year}, routes=goes_to[site]) <= float(sites.at[site, "injection_max_ktpa"])
+        takes = float(sites.at[site, "injection_max_ktpa"]) * problem.delivered_share
+        return total({"captured_ktpa": in_year}, routes=goes_to[site]) <= takes
 
     @m.Constraint([site for site, to in goes_to.items() if works[to].any()])
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:

@@ -132,7 +132,9 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
             {name: -capex[name] * pipe_left for name in ("pipe", "added_ktpa")}
             | {name: -capex[name] * site_left for name in ("opened", "wells")}
         ),
-        "pipe_fixed_om_mn": Term({"carried_ktpa": column(lines, "om_mn_per_ktpa") * flow_weight}),
+        "pipe_fixed_om_mn": Term(
+            {"carried_ktpa": column(lines, "om_mn_per_ktpa") / problem.delivered_share * flow_weight}
+        ),
         "pipe_power_mn": Term({"carried_ktpa": power}),
         "haul_mn": Term({"carried_ktpa": column(lines, "haul_per_t") / 1000.0 * flow_weight}),
         "site_fixed_om_mn": Term({"opened": column(sites, "site_om_mn_pa") * from_start}),

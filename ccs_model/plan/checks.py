@@ -37,7 +37,7 @@ def checks_table(
     if problem.is_static:
         spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
     by_site = _into_sites(point)
-    most = problem.sites.set_index("site")["injection_max_ktpa"]
+    most = problem.sites.set_index("site")["injection_max_ktpa"] * problem.delivered_share
     injection = (by_site.sub(most.reindex(by_site.index), axis=0)).max().max() if len(by_site) else 0.0
     covered, co2 = _covered(point), problem.streams.set_index(["plant", "stream"])["co2_ktpa"]
     stream_of = [covered["plant"], covered["stream"]]

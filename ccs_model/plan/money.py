@@ -94,7 +94,9 @@ def _of_network(point: Point) -> Iterator[Item]:
 
     for name in ("pipe", "added_ktpa"):
         yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], laid["life_yr"]))
-    yield Item("pipe_fixed_om_mn", "carried_ktpa", by_use(lines, "om_mn_per_ktpa", carried))
+    # Upkeep goes by what a pipe is built for, which is nameplate.
+    upkeep = by_use(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
+    yield Item("pipe_fixed_om_mn", "carried_ktpa", upkeep)
     power = carried[:, year_at(problem)] * problem.line_power_per_t / 1000.0
     yield Item("pipe_power_mn", "carried_ktpa", every_year(problem, power))
     yield Item("haul_mn", "carried_ktpa", by_use(lines, "haul_per_t", carried, 1e-3))

@@ -105,9 +105,11 @@ def sites_table(point: Point) -> pd.DataFrame:
             )
             rows.append(
                 (
-                    site.site, site.name, site.basin, site.province, year, injected[k, y], site.injection_max_ktpa,
+                    site.site, site.name, site.basin, site.province, year, injected[k, y],
+                    site.injection_max_ktpa * problem.delivered_share,
                     stored[k, y], tail.get(site.site, 0.0), site.capacity_kt * problem.fill_share_max,
-                    site.storage_cost_per_t, wells[k, y], wells[k, y] * site.well_injectivity_ktpa, invested,
+                    site.storage_cost_per_t, wells[k, y],
+                    wells[k, y] * site.well_injectivity_ktpa * problem.delivered_share, invested,
                     site.eor_revenue_per_t * point.decided["paid_for_oil_ktpa"][k, y] / 1000.0,
                 )
             )  # fmt: skip

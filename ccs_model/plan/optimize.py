@@ -387,7 +387,7 @@ def _assemble(
         "storage": storage_table(point),
         "emissions": emissions,
         "cashflow": cashflow,
-        "zones": zones_table(emissions),
+        "zones": zones_table(emissions, problem),
         "by_year": by_year,
         "targets": targets,
         "checks": checks,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccs_model.plan.calibration import calibration_dict
 from ccs_model.plan.plan import Plan
 
 SCHEMA = "ccs-model/plan/1"
@@ -28,9 +29,6 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
             "last_abatement_kt_per_mn": next_money.last_kt_per_mn,
             "how": "solved again with the plan's retrofits kept" if problem.is_whole else "solved again",
         }
-    zones = records(plan.zones)
-    for zone in zones:
-        zone["reported_cut_share"] = None
     document = {
         "schema": SCHEMA,
         "scenario": problem.name,
@@ -64,7 +62,8 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "ledger": [] if plan.ledger is None else records(plan.ledger),
         "intensity": records(plan.intensity),
         "air_pollution": records(plan.air_pollution),
-        "zones": zones,
+        "zones": records(plan.zones),
+        "calibration": calibration_dict(plan),
         "targets": records(plan.targets),
         "locks": records(plan.locks),
         "terms": dict(plan.terms),

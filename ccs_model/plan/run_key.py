@@ -10,6 +10,7 @@ from pathlib import Path
 
 import ccs_model
 from ccs_model.inputs import Inputs
+from ccs_model.problem.calibrated import SHIPPED, calibration_file
 from ccs_model.scenario import Scenario
 
 
@@ -43,6 +44,10 @@ def hashes(scenario: Scenario, inputs: Inputs) -> dict[str, str]:
     corridors = corridors_file(scenario)
     if corridors is not None and corridors.is_file():
         files["own:corridors"] = hashlib.sha256(corridors.read_bytes()).hexdigest()
+    calibration = calibration_file(scenario)
+    if calibration is not None and calibration.is_file():
+        name = SHIPPED if scenario.calibration.file is None else "own:calibration"
+        files[name] = hashlib.sha256(calibration.read_bytes()).hexdigest()
     return files
 
 

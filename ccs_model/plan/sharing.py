@@ -136,7 +136,7 @@ class Sharing:
         lines, carried = network.lines, point.decided["carried_ktpa"]
         last = carried[:, -1]
         running = {
-            "pipe_fixed_om_mn_pa": lines["om_mn_per_ktpa"].to_numpy(float) * last,
+            "pipe_fixed_om_mn_pa": lines["om_mn_per_ktpa"].to_numpy(float) / problem.delivered_share * last,
             "pipe_power_mn_pa": problem.line_power_per_t[:, -1] * last / 1000.0,
             "haul_mn_pa": lines["haul_per_t"].to_numpy(float) * last / 1000.0,
         }
@@ -281,7 +281,7 @@ def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
         )
 
         def cost(flow_ktpa: Floats) -> Floats:
-            q = np.asarray(flow_ktpa, dtype=float)[..., None]
+            q = np.asarray(flow_ktpa, dtype=float)[..., None] / problem.delivered_share
             each = fixed + slope * np.maximum(q - included, 0.0)
             each = np.where((q <= largest * (1 + 1e-9)) | (largest == largest.max()), each, np.inf)
             return np.where(q[..., 0] > BUILT, each.min(axis=-1), 0.0)
@@ -299,6 +299,7 @@ def _site_cost(sharing: Sharing) -> Callable[[int], Cost]:
         site, well, rate = (
             float(sites[name].iat[k]) for name in ("site_capex_mn", "well_capex_mn", "well_injectivity_ktpa")
         )
+        rate *= sharing.point.problem.delivered_share
 
         def cost(flow_ktpa: Floats) -> Floats:
             q = np.asarray(flow_ktpa, dtype=float)

@@ -11,6 +11,7 @@ from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS, levelised_of
 from ccs_model.plan.network_tables import links_table, sites_table
 from ccs_model.plan.sharing import Sharing
+from ccs_model.problem import Problem
 
 # What a tonne captured needs: heat, and the parts of its power.
 ENERGY = ("heat_gj_per_t", "compression_kwh_per_t", "process_kwh_per_t", "heat_kwh_per_t")
@@ -148,7 +149,7 @@ def storage_table(point: Point) -> pd.DataFrame:
                     "province": site.province,
                     "year": year,
                     "injected_ktpa": injected.loc[site.site].iloc[y],
-                    "injection_max_ktpa": site.injection_max_ktpa,
+                    "injection_max_ktpa": site.injection_max_ktpa * problem.delivered_share,
                     "stored_kt": stored_kt[y],
                     "committed_kt": committed_kt[site.site],
                     "capacity_kt": site.capacity_kt * problem.fill_share_max,
@@ -193,13 +194,27 @@ def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
     return _with_shares(table)
 
 
-def zones_table(emissions: pd.DataFrame) -> pd.DataFrame:
-    """One row a province, in the last period. No calibration is applied, so both cuts are the same number."""
+def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+    """One row a province, in the last period.
+
+    `cut_share` is with the delivered share planned with, `uncalibrated_cut_share` what the same retrofits would cut if
+    they delivered all that they are designed for, `reported_cut_share` what was reported of the zone.
+    """
     last = emissions[emissions["year"] == emissions["year"].max()]
     zones = last.groupby("province").sum(numeric_only=True).drop(columns="year").reset_index(names="zone")
     zones = _with_shares(zones)
-    zones["uncalibrated_cut_share"] = zones["cut_share"]
+    zones["uncalibrated_cut_share"] = uncalibrated(zones, problem)
+    fitted = problem.calibrated
+    reported = [None if fitted is None else fitted.reported_cut_share(str(zone)) for zone in zones["zone"]]
+    zones["reported_cut_share"] = pd.array(reported, dtype="Float64").to_numpy(float, na_value=np.nan)
     return zones
+
+
+def uncalibrated(totals: pd.DataFrame, problem: Problem) -> pd.Series:
+    """The cut share if all that is captured were delivered as designed; what measures spare is not calibrated."""
+    base = totals["baseline_ktpa"]
+    spared = totals["reduced_ktpa"] / base.where(base > 0, 1.0) if "reduced_ktpa" in totals else 0.0
+    return (totals["cut_share"] - spared) / problem.delivered_share + spared
 
 
 def by_year_table(point: Point, emissions: pd.DataFrame) -> pd.DataFrame:

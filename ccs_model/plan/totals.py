@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.plan.owners import Owners
+from ccs_model.plan.tables import uncalibrated
 from ccs_model.problem import Problem
 
 
@@ -45,6 +46,8 @@ def plan_totals(
         "avoided_ktpa": float(last["avoided_ktpa"]),
         "cut_share": float(last["cut_share"]),
         "direct_cut_share": float(last["direct_cut_share"]),
+        "uncalibrated_cut_share": float(uncalibrated(by_year, problem).iloc[-1]),
+        "delivered_share": problem.delivered_share,
         "capex_mn": float(retrofits["capex_mn"].sum()),
         "capture_capex_mn": float(retrofits["capture_capex_mn"].sum()),
         "pipe_capex_mn": float(retrofits["pipe_capex_mn"].sum()),

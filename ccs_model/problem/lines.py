@@ -43,6 +43,7 @@ def network_of(
     options: pd.DataFrame,
     candidates: pd.DataFrame,
     sites: pd.DataFrame,
+    delivered_share: float = 1.0,
 ) -> Network:
     """The candidate network of the scenario. Raises InputError for given links that cannot be."""
     reach = Reach(
@@ -68,7 +69,7 @@ def network_of(
     links = _measured(links, nodes, scenario, inputs)
     trucks = truck_links(nodes, inputs, level) if scenario.transport.trucks else no_links()
     sizes = pipe_sizes(inputs, level)
-    lines = _laid(links, sizes, _bounds(links, nodes, options, sites, scenario, node_of))
+    lines = _laid(links, sizes, _bounds(links, nodes, options, sites, scenario, node_of, delivered_share))
     lines = _with_least(_quoted(lines, links, inputs, level))
     lines = pd.concat([lines, existing_lines(links, sizes), trucked_lines(trucks)], ignore_index=True)
     lines = lines.sort_values("line", kind="stable").reset_index(drop=True)
@@ -233,6 +234,7 @@ def _bounds(
     sites: pd.DataFrame,
     scenario: Scenario,
     node_of: dict[str, str],
+    delivered_share: float,
 ) -> Floats:
     """The most each link can carry (nameplate kt/y)."""
     # What shared units take is what their streams give one by one; measures alone send nothing.
@@ -240,11 +242,11 @@ def _bounds(
     per_stream = alone.groupby(["plant", "stream"])["nameplate_ktpa"].max()
     by_node = per_stream.groupby(per_stream.index.get_level_values(0).map(node_of)).sum()
     taking = sites.set_index("site")["injection_max_ktpa"].reindex(nodes.loc[nodes["kind"] == "site", "node"])
-    return flow_bounds(links, by_node, taking.astype(float), _most_ktpa(options, sites, scenario))
+    return flow_bounds(links, by_node, taking.astype(float), _most_ktpa(options, sites, scenario, delivered_share))
 
 
-def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario) -> float:
-    """No plan worth looking at captures more.
+def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, delivered_share: float) -> float:
+    """No plan worth looking at captures more, nameplate.
 
     Within a budget: what it buys even if pipes and sites cost nothing, a fractional knapsack. Of a static year at least
     cost in which nothing earns: what the target asks for, since all that goes beyond it only costs.
@@ -256,7 +258,7 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario) -
         other = other or bool(asked.share_of_avoided_min) or bool(scenario.plants.must_fit)
         may_throttle = not (options["min_load_share"] > 0).any()
         if asked.captured_ktpa and scenario.aim == "least_cost" and may_throttle and not earns and not other:
-            return asked.captured_ktpa
+            return asked.captured_ktpa / delivered_share
         return np.inf
     if scenario.budget.total_mn is None:
         return np.inf

@@ -15,6 +15,7 @@ from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.inventories import SECTORS
 from ccs_model.problem.accounts import accounts_of
+from ccs_model.problem.calibrated import calibrated_by, deployment_ceilings
 from ccs_model.problem.dominance import without_dominated
 from ccs_model.problem.grid import grid_factors
 from ccs_model.problem.lines import network_of
@@ -44,6 +45,8 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     )
     refuse_other_tables(scenario, inputs)
     _refuse_unknown_names(scenario, inputs)
+    calibrated = calibrated_by(scenario)
+    delivered_share = calibrated.delivered_share if calibrated is not None else 1.0
     plants, streams = _plants_and_streams(scenario, inputs)
     periods = periods_of(scenario)
     candidates = plants[plants["is_candidate"]]
@@ -53,7 +56,7 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     if scenario.transport.shared_trunklines:
         sites, stores = stores_of(sites, inputs, level)
         linked = candidates[candidates["plant"].isin(set(options["plant"]))]
-        network = network_of(scenario, inputs, level, options, linked, sites)
+        network = network_of(scenario, inputs, level, options, linked, sites, delivered_share)
         refuse_sites_out_of_reach(scenario, inputs, network, linked, sites)
         routes = shared_routes(options[options["plant"].isin(network.plants_with_a_site())])
     else:
@@ -126,6 +129,9 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         share_of_avoided_min=MappingProxyType(dict(scenario.targets.share_of_avoided_min)),
         shortfall_per_t=scenario.targets.shortfall_per_t,
         waste_heat_tj_pa=MappingProxyType(waste_heat_of(scenario, inputs, candidates)),
+        delivered_share=delivered_share,
+        calibrated=calibrated,
+        deployment_ceiling_ktpa=MappingProxyType(deployment_ceilings(calibrated, routes, periods, scenario.is_static)),
         province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
     )
 

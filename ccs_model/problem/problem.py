@@ -23,6 +23,7 @@ from ccs_model.economics.discounting import capital_recovery_share, discount_fac
 from ccs_model.engineering.capture import unit_suffix
 from ccs_model.inputs import Inputs
 from ccs_model.problem.accounts import Accounts
+from ccs_model.problem.calibrated import Calibrated
 from ccs_model.problem.network import Network
 from ccs_model.problem.periods import calendar, period_sums, weighed
 from ccs_model.scenario import Scenario
@@ -64,6 +65,8 @@ class Problem:
     network     candidate links where pipelines are shared; None where every route has a pipe of its own
     stores      one row a step of a site's cost curve (store, site, capacity_kt, variable_per_t), with a network
     waste_heat_tj_pa   steam that the heat a plant wastes could raise, by plant, where waste heat is offered
+    delivered_share     captured ÷ nameplate at full load; `calibrated` is the fit it comes from, None as designed
+    deployment_ceiling_ktpa[zone, year]   most nameplate built by the end of the period, where a ceiling is asked for
     line_power_per_t[line, calendar year], line_power_co2_t_per_t[line, year]   of pumps and trucks, per t carried
     """
 
@@ -111,6 +114,8 @@ class Problem:
     line_power_co2_t_per_t: Floats | None = None
     delivered_share: float = 1.0
     waste_heat_tj_pa: Mapping[str, float] = field(default_factory=dict)
+    calibrated: Calibrated | None = None
+    deployment_ceiling_ktpa: Mapping[tuple[str, int], float] = field(default_factory=dict)
 
     @property
     def years(self) -> tuple[int, ...]:

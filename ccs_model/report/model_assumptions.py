@@ -29,11 +29,6 @@ _HEAT_BY_CHOICE = Assumption(
 )
 _ALWAYS = (
     Assumption(
-        "A retrofit delivers all of its nameplate: the delivery share is 1.",
-        "No pilot has been used to calibrate it yet; sheet Calibration comes in a later version.",
-        "Captured and avoided tonnes fall in proportion, and every cost per tonne rises by the inverse.",
-    ),
-    Assumption(
         "How many wells a site holds and what each takes is assumed, not tested.",
         "No well tests are published for most sites.",
         "A site that takes less sends plants to further sites; where the limit binds, fewer plants are fitted.",
@@ -53,6 +48,16 @@ _ALWAYS = (
         "Only past values are in the tables; a path would be a forecast.",
         "A cleaner grid raises avoided tonnes per tonne captured; dearer power raises the cost of every retrofit.",
     ),
+)
+_AS_DESIGNED = Assumption(
+    "A retrofit delivers all of its nameplate: the delivery share is 1.",
+    "The scenario asks for no calibration (calibration.use: none).",
+    "Captured and avoided tonnes fall in proportion, and every cost per tonne rises by the inverse.",
+)
+_AS_FITTED = Assumption(
+    "Every retrofit delivers the same share of its nameplate, as built projects did; sheet Calibration gives it.",
+    "The track record is of few projects of other kinds, and the pilot zones' report hardly informs it.",
+    "A technology that delivers more or less moves its tonnes in proportion; capital stays.",
 )
 _NOTHING_PAID = Assumption(
     "Avoided tonnes earn nothing: no carbon price, no subsidy, no tax.",
@@ -159,7 +164,7 @@ def model_assumptions(problem: Problem) -> tuple[Assumption, ...]:
         if (problem.network.links["kind"] == "truck").any():
             found.append(_TRUCKS)
         found += _STORAGE
-    delivered, *others = _ALWAYS
+    delivery = _AS_DESIGNED if problem.calibrated is None else _AS_FITTED
     heat = _COAL_STEAM if problem.scenario.capture.heat_sources == (COAL_BOILER,) else _HEAT_BY_CHOICE
-    always = (delivered, heat, *others)
+    always = (delivery, heat, *_ALWAYS)
     return (*found, *((_STATIC,) if problem.is_static else ()), *always, _PAID if is_paid else _NOTHING_PAID)

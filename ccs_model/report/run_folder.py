@@ -30,6 +30,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, plan_text
 from ccs_model.plan.run_key import RunKey, corridors_file, hashes, run_key
 from ccs_model.problem import Problem
+from ccs_model.problem.calibrated import calibration_file
 from ccs_model.report.geojson import geojson_text
 from ccs_model.report.links import candidate_links, links_in_use, shares_of
 from ccs_model.report.pipes import pipes_table
@@ -137,6 +138,10 @@ def _own_files(problem: Problem) -> dict[str, Mapping[str, bytes]]:
     if problem.network is not None and corridors is not None and corridors.is_file():
         name = problem.scenario.transport.corridors
         files.setdefault(name, {PurePath(name).name: corridors.read_bytes()})
+    calibration = problem.scenario.calibration
+    path = calibration_file(problem.scenario)
+    if calibration.file is not None and path is not None:
+        files.setdefault(calibration.file, {PurePath(calibration.file).name: path.read_bytes()})
     return files
 
 
@@ -170,6 +175,9 @@ def _resolved(scenario: Scenario, copies: Mapping[str, str]) -> str:
     if corridors in copies:
         values["transport"]["corridors"] = copies[corridors]
         copied_from["transport.corridors"] = PurePath(corridors).name
+    if scenario.calibration.file is not None and scenario.calibration.file in copies:
+        values["calibration"]["file"] = copies[scenario.calibration.file]
+        copied_from["calibration.file"] = PurePath(scenario.calibration.file).name
     if scenario.transport.terrain is not None and scenario.transport.terrain in copies:
         values["transport"]["terrain"] = copies[scenario.transport.terrain]
         copied_from["transport.terrain"] = PurePath(scenario.transport.terrain).name

@@ -15,6 +15,7 @@ _LABELS = {
     "cut_share": "Cut share",
     "direct_cut_share": "Direct cut share",
     "uncalibrated_cut_share": "Uncalibrated cut share",
+    "reported_cut_share": "Reported cut share",
     "co2_share": "CO2 by volume",
     "reference_co2_share": "Reference CO2 by volume",
     "share": "Share built",

@@ -14,12 +14,12 @@ from ccs_model.errors import FileError
 from ccs_model.plan.plan import Plan
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.sheets.assumptions import ASSUMPTIONS
+from ccs_model.report.sheets.calibration import CALIBRATION
 from ccs_model.report.sheets.checks import CHECKS
 from ccs_model.report.sheets.cover import COVER
 from ccs_model.report.sheets.economics import ECONOMICS
 from ccs_model.report.sheets.inputs import INPUTS
 from ccs_model.report.sheets.later import (
-    CALIBRATION,
     CASH_FLOW,
     DATA,
     FRONTIER,

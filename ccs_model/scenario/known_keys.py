@@ -7,10 +7,7 @@ from collections.abc import Iterable
 
 NOT_YET = "not yet known to this version"
 
-LATER_KEYS = (
-    "calibration",
-    "futures",
-)
+LATER_KEYS = ("futures",)
 
 
 def unknown_key(path: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str]:

@@ -99,6 +99,11 @@ def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Readin
     return Reading(sound, tuple(document.faults), tuple(_names(document)), own)
 
 
+def read_values(path: Path) -> Document:
+    """The plain values of any small YAML file of ours, with the place of each; what is not YAML is raised at once."""
+    return _read(path, turn=0)
+
+
 def _names(document: Document) -> Iterator[Name]:
     for key in NAME_LISTS:
         section, last = key.split(".")

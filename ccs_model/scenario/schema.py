@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core.core_schema import ValidationInfo
 
 from ccs_model.errors import Fault, InputError
+from ccs_model.scenario.calibration import Calibration
 from ccs_model.scenario.capture import Capture
 from ccs_model.scenario.fields import (
     AmountByName,
@@ -142,6 +143,8 @@ class Scenario(Section):
     """Loans, bonds and grants by name: {green_bond: {kind: bond, share_max: 0.4, interest_share: 0.028}}."""
     finance: Finance = Finance()
     """How owners account for what they build."""
+    calibration: Calibration = Calibration()
+    """What the pilot zones say about how much is delivered and built."""
     aim: Literal["most_abatement", "least_cost", "highest_npv", "highest_net_benefit"] = "most_abatement"
     """What is sought: the most CO₂ avoided for the budget, the least cost at which the targets are reached, the
     highest net present value of the owners, or the highest net benefit of society."""

@@ -27,14 +27,24 @@ def overlay(tmp_path: Path, table: str, changes: dict[str, str]) -> None:
     [
         ("technologies/technologies", {"life_yr": "0"}, "life_yr", "0 is outside the range 1 to 60"),
         ("technologies/technologies", {"fixed_om_share": "3.6"}, "fixed_om_share", "3.6 is outside the range 0 to 0.2"),
-        ("technologies/technologies", {"capture_rate_share": "90"}, "capture_rate_share", "90 is outside the range 0.01 to 1"),
+        (
+            "technologies/technologies",
+            {"capture_rate_share": "90"},
+            "capture_rate_share",
+            "90 is outside the range 0.01 to 1",
+        ),
         (
             "technologies/technologies",
             {"price_year": "2028"},
             "price_year",
             "no price index for CNY 2028; indices/defl",
         ),
-        ("technologies/heat_sources", {"efficiency_share": "84"}, "efficiency_share", "84 is outside the range 0.1 to 1"),
+        (
+            "technologies/heat_sources",
+            {"efficiency_share": "84"},
+            "efficiency_share",
+            "84 is outside the range 0.1 to 1",
+        ),
         ("finance/hurdle_rates", {"hurdle_share": "9"}, "hurdle_share", "9 is outside the range 0 to 1"),
         ("policy/pollution_taxes", {"currency": "GBP"}, "currency", "GBP"),
     ],

@@ -172,7 +172,7 @@ def test_text_is_never_taken_for_a_number(text: str, hint: str) -> None:
     assert fault.hint == hint
 
 
-@pytest.mark.parametrize("key", ["calibration", "futures"])
+@pytest.mark.parametrize("key", ["futures"])
 def test_keys_of_later_versions_are_not_called_typos(key: str) -> None:
     assert faults(values(**{key: {}})) == [Fault(key, "not yet known to this version", "leave it out for now")]
 

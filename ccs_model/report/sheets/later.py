@@ -36,11 +36,6 @@ UNCERTAINTY = _later(
     "how the answer spreads when the inputs do, and how often each plant is chosen",
     "the low and high ends that are known stand in sheet Inputs.",
 )
-CALIBRATION = _later(
-    "Calibration",
-    "what the pilot zones say about the model's factors",
-    "nothing is calibrated in this version; delivery share and all factors are as the tables give them.",
-)
 DATA = _later(
     "Data",
     "every number of the answer in one long table for pivot tables",

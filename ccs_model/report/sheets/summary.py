@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from ccs_model.plan.calibration import statement
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import words
@@ -22,6 +23,8 @@ TOTALS_MEAN = {
     "n_retrofits": "retrofits; a plant may have several, one on each stream",
     "baseline_ktpa": "direct emissions of all these plants",
     "captured_ktpa": "taken out of the plants' gas",
+    "uncalibrated_cut_share": "cut share if every retrofit delivered all that it is designed for",
+    "delivered_share": "captured over nameplate, as sheet Calibration gives it; 1 is as designed",
     "direct_cut_ktpa": "captured less the CO2 of the steam made for it: what no longer leaves the plants' own stacks",
     "avoided_ktpa": "the direct cut less the CO2 of the power drawn from the grid for capture and pipes",
     "cut_share": "avoided ÷ baseline",
@@ -112,10 +115,10 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.section(f"By province and sector ({words.last_period(plan)})")
     sheet.table(columns_of(last, classes=of_plants), records(last))
     sheet.section(f"By zone ({words.last_period(plan)})")
-    sheet.table(columns_of(plan.zones, classes=of_plants), records(plan.zones))
-    sheet.paragraph(
-        "No calibration is applied in this version, so that both cut shares of a zone are the same.", "note"
-    )
+    zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_cut_share")
+    of_zones = {**of_plants, "reported_cut_share": OBSERVED}
+    sheet.table(columns_of(zones, classes=of_zones, optional=("reported_cut_share",)), records(zones))
+    sheet.paragraph(f"{statement(plan)} Sheet Calibration says what that rests on.", "note")
     meaning = {**_TERMS_MEAN, "storage_mn": _STORAGE_MEANS[plan.problem.network is not None]}
     over = "of a year, capital as its yearly share" if static else "discounted to the first year, over the horizon"
     sheet.section(f"Costs ({over})")

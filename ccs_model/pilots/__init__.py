@@ -1,0 +1,1 @@
+"""What the pilot zones say about the model, and cases that replay them."""

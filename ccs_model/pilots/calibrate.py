@@ -1,0 +1,247 @@
+"""Calibration: fits what the pilot zones inform, refuses a conflict, and writes calibration.json.
+
+The fit is on the programme as installed, never through the optimiser, which would bias the delivered share.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model.errors import CheckError, FileError
+from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.pilots.estimate import (
+    DELTA,
+    KAPPA,
+    N_POINTS,
+    OTHER,
+    PARAMETERS,
+    PHI,
+    Sample,
+    band,
+    correlation,
+    priors_of,
+    report_of,
+    sample_of,
+    summary_frame,
+)
+from ccs_model.pilots.observations import REPORTED, Observation, observations_of, presets
+from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular_below
+from ccs_model.pilots.verdicts import CONSISTENT, OUTSIDE, conflicts_of, verdict_of
+from ccs_model.pilots.zones import Zone, zone_of
+
+SCHEMA = "ccs-model/calibration/1"
+N_DRAWS = 64
+DIGITS = 9
+ALL = "all"
+
+Floats = npt.NDArray[np.float64]
+# Tables that a fit rests on.
+_RESTS_ON = ("pilots/", "plants/", "streams/", "technologies/", "prices/grid_factors")
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One preset's posterior: the points, their weights, and the rows they were weighed by."""
+
+    preset: str
+    rows: tuple[Observation, ...]
+    sample: Sample
+    weights: Floats
+    conflicts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The fits of one or more presets as plain values: what calibration.json holds."""
+
+    document: Mapping[str, Any]
+
+    def __getitem__(self, preset: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.document["presets"][preset]
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Presets that were fitted."""
+        return tuple(self.document["presets"])
+
+    def text(self) -> str:
+        """The document as JSON: the same inputs give the same bytes."""
+        return json.dumps(dict(self.document), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_json(self, path: str | PathLike[str]) -> Path:
+        """Write calibration.json. Raises FileError when it cannot be written."""
+        path = Path(path)
+        made = path.with_name(f".{path.name}.tmp")
+        try:
+            made.write_text(self.text(), encoding="utf-8", newline="\n")
+            made.replace(path)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
+        finally:
+            made.unlink(missing_ok=True)
+        return path
+
+
+def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | None = None) -> Calibration:
+    """Fit a preset of pilots/presets (or `all`) to what it says was observed.
+
+    Raises CheckError where the report and the priors conflict, unless `accept`; InputError for an unknown preset.
+    """
+    inputs = inputs if inputs is not None else load_inputs()
+    names = presets(inputs) if preset == ALL else [preset]
+    wanted = {name: observations_of(inputs, name) for name in names}
+    zones = {
+        name: zone_of(inputs, name) for name in sorted({z for rows in wanted.values() for r in rows for z in r.zones})
+    }
+    fits = {name: fit(inputs, name, rows, [zones[z] for z in _zones(rows)]) for name, rows in wanted.items()}
+    refused = [f"{name}: {words}" for name, each in fits.items() for words in each.conflicts]
+    if refused and not accept:
+        raise CheckError(
+            "the report and what is known of capture conflict, so nothing was fitted:\n"
+            + "\n".join(f"  - {words}" for words in refused)
+            + "\n--accept fits it all the same and writes the conflict beside the numbers"
+        )
+    hashes = {
+        name: sha for name, sha in sorted(inputs.sha256.items()) if name.removeprefix("own:").startswith(_RESTS_ON)
+    }
+    return Calibration(
+        MappingProxyType(
+            {
+                "schema": SCHEMA,
+                "points": N_POINTS,
+                "inputs": hashes,
+                "presets": {name: _record(each, inputs) for name, each in fits.items()},
+            }
+        )
+    )
+
+
+def fit(inputs: Inputs, preset: str, rows: Sequence[Observation], zones: Sequence[Zone]) -> Fit:
+    """The posterior of one preset; nothing is refused here."""
+    spread = zone_spread(inputs)
+    sample = sample_of(priors_of(inputs), zones, spread, rows)
+    weights = sample.weights(rows)
+    return Fit(preset, tuple(rows), sample, weights, tuple(conflicts_of(sample, rows, weights)))
+
+
+def zone_spread(inputs: Inputs) -> float:
+    """tau"""
+    table = inputs["pilots/factors"].set_index("factor")["value"]
+    return float(table["zone_spread"])
+
+
+def held_out(each: Fit, zone: str, sigma: float) -> dict[str, float]:
+    """The band of a report of `zone`, fitted without its rows."""
+    return report_of(each.sample, zone, each.sample.weights(each.rows, without=zone), sigma)
+
+
+def _zones(rows: Sequence[Observation]) -> list[str]:
+    return sorted({zone for row in rows for zone in row.zones})
+
+
+def _record(each: Fit, inputs: Inputs) -> dict[str, Any]:
+    sample, weights = each.sample, each.weights
+    priors = sample.priors
+    parameters = {}
+    for row in summary_frame(sample, weights).to_dict("records"):
+        name = row["parameter"]
+        parameters[name] = {
+            "prior": {key: row[f"prior_{key}"] for key in ("p10", "median", "p90")},
+            "posterior": {key: row[f"posterior_{key}"] for key in ("p10", "median", "p90")},
+            "mean": row["posterior_mean"],
+            "contraction_share": row["contraction_share"],
+            "verdict": verdict_of(sample.values[name], weights, priors[name], row["contraction_share"]),
+        }
+    at = equal_weight_draws(weights, N_DRAWS)
+    values = sample.values
+    pairs = [(one, other) for i, one in enumerate(PARAMETERS) for other in PARAMETERS[i + 1 :]]
+    delta_p90 = parameters[DELTA]["posterior"]["p90"]
+    record = {
+        "accepted": bool(each.conflicts),
+        "conflicts": list(each.conflicts),
+        "effective_points": effective_points(weights),
+        "parameters": parameters,
+        "delivered_deployment_share": band(values[PHI] * values[DELTA], weights),
+        "prior_share_below_p90_of_deployment": triangular_below(
+            delta_p90, priors[DELTA].low, priors[DELTA].mode, priors[DELTA].high
+        ),
+        "correlations": {f"{a} and {b}": correlation(values[a], values[b], weights) for a, b in pairs},
+        "observations": _observations(each),
+        "zones": _zone_records(each, inputs),
+        "draws": [{name: float(values[name][i]) for name in (DELTA, PHI, OTHER, KAPPA)} for i in at],
+    }
+    rounded: dict[str, Any] = _rounded(record)
+    return rounded
+
+
+def _observations(each: Fit) -> list[dict[str, Any]]:
+    sample = each.sample
+    before = np.exp(sample.log_start - sample.log_start.max())
+    found = []
+    for row in each.rows:
+        predicted = sample.predicted(row)
+        found.append(
+            {
+                "id": row.id,
+                "zone": "|".join(row.zones),
+                "quantity": row.quantity,
+                "kind": row.kind,
+                "value": None if np.isnan(row.value) else row.value,
+                "sigma": row.sigma,
+                "grade": row.grade,
+                "z": None if row.id == sample.drawn_from else row.z(predicted, before),
+                "predicted": band(predicted, before),
+                "fitted": band(predicted, each.weights),
+            }
+        )
+    return found
+
+
+def _zone_records(each: Fit, inputs: Inputs) -> list[dict[str, Any]]:
+    """Each zone with what was reported of it, how that splits, and what a report would be, fitted without it."""
+    sample, weights = each.sample, each.weights
+    found = []
+    for name, zone in sample.zones.items():
+        reports = [row for row in each.rows if name in row.zones and row.quantity == "cut_share"]
+        reported = reports[0] if reports and np.isfinite(reports[0].value) else None
+        capture, other = sample.capture_share(name), sample.values[OTHER]
+        record: dict[str, Any] = {
+            "zone": name,
+            "baseline_ktpa": zone.baseline_ktpa,
+            "capturable_ktpa": zone.capturable_ktpa,
+            "net_share": zone.net_share,
+            "reported_cut_share": reported.value if reported is not None else None,
+            "capture_share": {**band(capture, weights), "mean": mean(capture, weights)},
+            "other_share": {**band(other, weights), "mean": mean(other, weights)},
+            "fitted_cut_share": {**band(capture + other, weights), "mean": mean(capture + other, weights)},
+            "held_out": None,
+        }
+        if reported is not None:
+            record["unexplained_share"] = reported.value - record["fitted_cut_share"]["mean"]
+            if len(sample.zones) > 1:
+                told = held_out(each, name, reported.sigma)
+                inside = told["p10"] <= reported.value <= told["p90"]
+                record["held_out"] = {**told, "verdict": CONSISTENT if inside else OUTSIDE}
+        found.append(record)
+    return found
+
+
+def _rounded(value: Any) -> Any:
+    """Nine digits of every number: the last bits of an exponential are the machine's own, and no fit has more."""
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    if isinstance(value, bool) or value is None or isinstance(value, str | int):
+        return value
+    return float(f"{float(value):.{DIGITS}g}")

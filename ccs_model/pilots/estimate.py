@@ -1,0 +1,195 @@
+"""The estimator: points drawn from the priors, weighed by how well each predicts what was observed.
+
+    r_z = b + (1 − b) × φ_z × d_z × N_z        cut of zone z
+    φ_z = min(1, φ × exp(τ ε_z))               delivered share of the zone, ε_z standard normal
+    d_z = delta where nobody documented the zone's programme
+    captured_z = φ_z × d_z × capturable_z      kt/y
+
+Where a row says what is installed (kind lognormal), delta is drawn from it and the triangle of delta weighs the draws:
+drawn from the triangle, a handful of the points would carry all the weight. Rows are sorted by id before anything is
+summed, and the points are the same on every run (Halton), so that the same inputs give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model.inputs import Inputs
+from ccs_model.pilots.observations import DRAWN_FROM, Observation
+from ccs_model.pilots.sampling import (
+    effective_points,
+    halton,
+    mean,
+    normal_halton,
+    triangular,
+    triangular_density,
+    weighted_quantiles,
+)
+from ccs_model.pilots.zones import Zone
+
+Floats = npt.NDArray[np.float64]
+
+N_POINTS = 20_000
+DELTA, PHI, OTHER, KAPPA = "deployment_share", "delivered_share", "b_share", "kappa"
+PARAMETERS = (DELTA, PHI, OTHER, KAPPA)
+BAND = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A triangle."""
+
+    low: float
+    mode: float
+    high: float
+
+    @property
+    def variance(self) -> float:
+        """Variance of the triangle."""
+        a, c, b = self.low, self.mode, self.high
+        return (a * a + b * b + c * c - a * b - a * c - b * c) / 18.0
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Points from the priors and what each predicts of each zone: arrays [point].
+
+    `log_start` are logarithms of what the points weigh before anything is observed: 0, but where delta was drawn from
+    a row that says what is installed. `noise` is a standard normal for what a report adds to a prediction.
+    """
+
+    priors: Mapping[str, Prior]
+    zones: Mapping[str, Zone]
+    values: Mapping[str, Floats]
+    zone_delivered: Mapping[str, Floats]
+    log_start: Floats
+    noise: Floats
+    drawn_from: str = ""
+
+    def capture_share(self, zone: str) -> Floats:
+        """What capture takes off the zone's baseline: (1 − b) × φ_z × d_z × N_z."""
+        return (1.0 - self.values[OTHER]) * self._delivered_part(zone) * self.zones[zone].net_share
+
+    def cut_share(self, zone: str) -> Floats:
+        """r_z"""
+        return self.values[OTHER] + self.capture_share(zone)
+
+    def captured_ktpa(self, zone: str) -> Floats:
+        """Delivered tonnes of the programme as installed."""
+        return self._delivered_part(zone) * self.zones[zone].capturable_ktpa
+
+    def predicted(self, row: Observation) -> Floats:
+        """What the model says of a row; of a group, its largest."""
+        of = self.cut_share if row.quantity == "cut_share" else self.captured_ktpa
+        found = of(row.zones[0])
+        for zone in row.zones[1:]:
+            found = np.maximum(found, of(zone))
+        return found
+
+    def weights(self, rows: Sequence[Observation], without: str = "") -> Floats:
+        """[point] weights after the rows, largest 1; `without` leaves one zone's rows out."""
+        total = self.log_start.copy()
+        for row in sorted(rows, key=lambda each: each.id):
+            if row.id != self.drawn_from and without not in row.zones:
+                total += row.log_likelihood(self.predicted(row))
+        weights: Floats = np.exp(total - total.max())
+        return weights
+
+    def _delivered_part(self, zone: str) -> Floats:
+        programme = self.zones[zone].programme_share
+        share = self.values[DELTA] if programme is None else programme
+        return self.zone_delivered[zone] * share
+
+
+def priors_of(inputs: Inputs) -> dict[str, Prior]:
+    """The triangles of pilots/priors."""
+    table = inputs["pilots/priors"].set_index("parameter")
+    return {name: Prior(*(float(table.at[name, end]) for end in ("low", "mode", "high"))) for name in PARAMETERS}
+
+
+def sample_of(
+    priors: Mapping[str, Prior],
+    zones: Sequence[Zone],
+    zone_spread: float,
+    rows: Sequence[Observation] = (),
+    n_points: int = N_POINTS,
+) -> Sample:
+    """Points and predictions for zones; `rows` matter only for one from which delta is drawn."""
+    named = {zone.zone: zone for zone in sorted(zones, key=lambda each: each.zone)}
+    points = halton(n_points, len(PARAMETERS) + 1 + len(named))
+    values = {
+        name: triangular(points[:, k], priors[name].low, priors[name].mode, priors[name].high)
+        for k, name in enumerate(PARAMETERS)
+    }
+    noise = normal_halton(n_points, len(PARAMETERS))
+    delivered = {
+        zone: np.minimum(1.0, values[PHI] * np.exp(zone_spread * normal_halton(n_points, len(PARAMETERS) + 1 + k)))
+        for k, zone in enumerate(named)
+    }
+    log_start = np.zeros(n_points)
+    drawn = _installed(rows, named)
+    if drawn is not None:
+        zone = named[drawn.zones[0]]
+        told = drawn.value * np.exp(drawn.sigma * normal_halton(n_points, 0))
+        delta = told / (delivered[zone.zone] * zone.capturable_ktpa)
+        values[DELTA] = delta
+        prior = priors[DELTA]
+        # Drawn with density ∝ 1 ÷ delta; the triangle's density times delta turns that into the posterior.
+        with np.errstate(divide="ignore"):
+            log_start = np.log(triangular_density(delta, prior.low, prior.mode, prior.high) * delta)
+    return Sample(priors, named, values, delivered, log_start, noise, drawn.id if drawn is not None else "")
+
+
+def _installed(rows: Sequence[Observation], zones: Mapping[str, Zone]) -> Observation | None:
+    for row in sorted(rows, key=lambda each: each.id):
+        if row.kind == DRAWN_FROM and row.quantity == "captured_ktpa" and zones[row.zones[0]].programme_share is None:
+            return row
+    return None
+
+
+def band(values: Floats, weights: Floats) -> dict[str, float]:
+    """P10, median and P90."""
+    return dict(zip(("p10", "median", "p90"), weighted_quantiles(values, weights, BAND), strict=True))
+
+
+def variance(values: Floats, weights: Floats) -> float:
+    """Weighted variance."""
+    return mean((values - mean(values, weights)) ** 2, weights)
+
+
+def correlation(one: Floats, other: Floats, weights: Floats) -> float:
+    """Weighted correlation; 0 where one of the two does not vary."""
+    a, b = one - mean(one, weights), other - mean(other, weights)
+    size = float(np.sqrt(mean(a**2, weights) * mean(b**2, weights)))
+    return mean(a * b, weights) / size if size > 0 else 0.0
+
+
+def report_of(sample: Sample, zone: str, weights: Floats, sigma: float) -> dict[str, float]:
+    """The band of what a report of the zone would say: the predicted cut with a report's own error."""
+    return band(sample.cut_share(zone) + sigma * sample.noise, weights)
+
+
+def summary_frame(sample: Sample, weights: Floats) -> pd.DataFrame:
+    """One row a parameter: prior and posterior bands and means."""
+    flat = np.ones_like(weights)
+    rows = []
+    for name in PARAMETERS:
+        prior = sample.priors[name]
+        points = triangular((np.arange(len(flat)) + 0.5) / len(flat), prior.low, prior.mode, prior.high)
+        before, after = band(points, flat), band(sample.values[name], weights)
+        rows.append(
+            {
+                "parameter": name,
+                **{f"prior_{key}": value for key, value in before.items()},
+                **{f"posterior_{key}": value for key, value in after.items()},
+                "posterior_mean": mean(sample.values[name], weights),
+                "contraction_share": 1.0 - variance(sample.values[name], weights) / prior.variance,
+                "effective_points": effective_points(weights),
+            }
+        )
+    return pd.DataFrame(rows)

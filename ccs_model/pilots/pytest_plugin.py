@@ -1,0 +1,124 @@
+"""pytest collects pilot-zone cases as tests, one an expectation: `pytest scenarios/pilots`.
+
+Off unless it is asked for: by a case file or its folder among the arguments, or by `--ccs-cases`, which collects every
+case file that pytest passes on its way. Nothing heavy is imported before a case file was found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from ccs_model.pilots.world import Worlds
+    from ccs_model.scenario.case import Case, Expectation
+
+_SUFFIXES = (".yaml", ".yml")
+_FIRST_BYTES = 8_192
+_IS_CASE = (re.compile(rb"^case:", re.MULTILINE), re.compile(rb"^kind:", re.MULTILINE))
+_WORLDS: pytest.StashKey[Worlds] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--ccs-cases`"""
+    group = parser.getgroup("ccs-model")
+    group.addoption("--ccs-cases", action="store_true", help="Collect pilot-zone case files (.yaml) as tests.")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> CaseFile | None:
+    """A case file that was asked for."""
+    if file_path.suffix not in _SUFFIXES or not _is_asked_for(file_path, parent.config) or not _is_case(file_path):
+        return None
+    return CaseFile.from_parent(parent, path=file_path)
+
+
+def _is_asked_for(path: Path, config: pytest.Config) -> bool:
+    if config.getoption("--ccs-cases"):
+        return True
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        return False
+    named = {(config.invocation_params.dir / arg.split("::")[0]).resolve() for arg in config.args}
+    return path.resolve() in named or path.parent.resolve() in named
+
+
+def _is_case(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(_FIRST_BYTES)
+    return all(pattern.search(start) for pattern in _IS_CASE)
+
+
+class CaseFile(pytest.File):
+    """One case; its zone is fitted or solved once, when the first of its expectations runs."""
+
+    case: Case
+    _found: tuple[Mapping[str, float], str] | None = None
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """One test an expectation."""
+        from ccs_model.errors import CcsModelError
+        from ccs_model.scenario.case import read_case
+
+        try:
+            self.case = read_case(self.path)
+        except CcsModelError as error:
+            raise self.CollectError(str(error)) from error
+        for n, each in enumerate(self.case.expect, 1):
+            name = f"{n:02d}-{each.quantity}" + ("-must-fail" if each.expected_to_fail else "")
+            yield Expected.from_parent(self, name=name, expectation=each)
+
+    def found(self) -> tuple[Mapping[str, float], str]:
+        """Every quantity of the case, or why there is none."""
+        from ccs_model.pilots.replay import found_by
+
+        if self._found is None:
+            self._found = found_by(self.case, _worlds(self.config).of(self.case))
+        return self._found
+
+
+class Expected(pytest.Item):
+    """One expectation of a case."""
+
+    def __init__(self, *, expectation: Expectation, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.expectation = expectation
+
+    def runtest(self) -> None:
+        """Fails where the value lies outside its band, or a control inside it."""
+        from ccs_model.pilots.replay import judged
+
+        assert isinstance(self.parent, CaseFile)
+        found, why = self.parent.found()
+        row = judged(self.parent.case, self.expectation, found, why)
+        if not row.as_expected:
+            must = "must lie outside" if row.expected_to_fail else "must lie in"
+            band = f"{row.quantity} = {row.value} {must} {row.low} … {row.high}"
+            raise ExpectationError(f"{row.case}, zone {row.zone}: {row.why or band}")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *args: Any, **kwargs: Any) -> Any:
+        """A failed expectation is said in a line, without a traceback."""
+        from ccs_model.errors import CcsModelError
+
+        if isinstance(excinfo.value, ExpectationError | CcsModelError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, *args, **kwargs)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where it stands."""
+        return self.path, None, f"{self.path.stem}: {self.name}"
+
+
+class ExpectationError(AssertionError):
+    """An expectation of a case did not hold."""
+
+
+def _worlds(config: pytest.Config) -> Worlds:
+    """The tables and fits that all cases of a session share."""
+    from ccs_model.pilots.world import Worlds
+
+    if _WORLDS not in config.stash:
+        config.stash[_WORLDS] = Worlds()
+    return config.stash[_WORLDS]

@@ -1,0 +1,174 @@
+"""Replays pilot-zone cases and says of each expectation whether it held."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
+from ccs_model.inputs import Inputs
+from ccs_model.pilots import fit_cases, plan_cases
+from ccs_model.pilots.world import World, Worlds
+from ccs_model.scenario.case import Case, Expectation, read_case
+
+SCHEMA = "ccs-model/replay/1"
+
+Kind = Callable[[Case, World], Mapping[str, float]]
+KIND_OF: Mapping[str, Kind] = MappingProxyType(
+    {
+        "heldout": fit_cases.heldout,
+        "physical": plan_cases.physical,
+        "inverse": plan_cases.inverse,
+        "ladder": plan_cases.ladder,
+        "ceiling": plan_cases.ceiling,
+        "presets": fit_cases.presets,
+        "optimality_gap": plan_cases.optimality_gap,
+        "plant_hand": fit_cases.plant_hand,
+        "published_cost": plan_cases.published_cost,
+        "carbon_price": plan_cases.carbon_price,
+        "degenerate": plan_cases.degenerate,
+        "calibrator": fit_cases.calibrator,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One expectation of a case and what came of it. `why` says what kept a value from being found."""
+
+    case: str
+    kind: str
+    zone: str
+    quantity: str
+    value: float | None
+    low: float | None
+    high: float | None
+    holds: bool
+    expected_to_fail: bool
+    why: str = ""
+
+    @property
+    def as_expected(self) -> bool:
+        """A band that must hold holds, and a control fails."""
+        return self.holds != self.expected_to_fail
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of all expectations; `found` holds every quantity of each case, looked at or not."""
+
+    rows: tuple[Row, ...]
+    found: Mapping[str, Mapping[str, float]]
+
+    @property
+    def all_hold(self) -> bool:
+        """Every row is as expected."""
+        return all(row.as_expected for row in self.rows)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The rows as a frame."""
+        return pd.DataFrame([vars(row) for row in self.rows])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The document of `replay --json`."""
+        return {"schema": SCHEMA, "cases": [dict(vars(row)) for row in self.rows], "all_hold": self.all_hold}
+
+
+def replay(
+    cases: str | PathLike[str] | Case | Iterable[str | PathLike[str] | Case],
+    *,
+    inputs: Inputs | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Replay:
+    """Replay a case or several: paths of case files, or cases read before.
+
+    Every file is read before anything is solved; InputError names all their faults.
+    """
+    given = [cases] if isinstance(cases, str | PathLike | Case) else list(cases)
+    read: list[Case] = []
+    faults: list[Fault] = []
+    for each in given:
+        try:
+            read.append(each if isinstance(each, Case) else read_case(each))
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    worlds = Worlds(inputs)
+    rows: list[Row] = []
+    quantities: dict[str, Mapping[str, float]] = {}
+    for case in read:
+        if tell is not None:
+            tell(case.case)
+        found, why = found_by(case, worlds.of(case))
+        quantities[case.case] = found
+        rows += [judged(case, each, found, why) for each in case.expect]
+    return Replay(tuple(rows), MappingProxyType(quantities))
+
+
+def found_by(case: Case, world: World) -> tuple[Mapping[str, float], str]:
+    """Every quantity of a case, and why there is none where a program has no plan."""
+    try:
+        return KIND_OF[case.kind](case, world), ""
+    except (InfeasibleError, NoPlanError, CheckError) as error:
+        return {}, " ".join(str(error).split())
+    except KeyError as error:
+        if error.args and error.args[0] in _VALUES.get(case.kind, ()):
+            hint = f"under `values:`, {', '.join(_VALUES[case.kind])}"
+            raise InputError([Fault(f"case {case.case}", f"kind {case.kind} needs '{error.args[0]}'", hint)]) from error
+        raise
+
+
+_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "ladder": ("most_mn",),
+        "plant_hand": ("iron_ktpa", "captured_kg_per_t", "switch_ktpa"),
+        "published_cost": ("nameplate_ktpa", "published_per_t", "published_ratio"),
+        "carbon_price": ("carbon_price_per_t",),
+    }
+)
+
+
+def judged(case: Case, each: Expectation, found: Mapping[str, float], why: str = "") -> Row:
+    """Whether one expectation holds; where nothing was found, nothing is as expected, a control neither."""
+
+    def row(value: float | None, low: float | None, high: float | None, holds: bool, why: str = "") -> Row:
+        return Row(case.case, case.kind, case.zone, each.quantity, value, low, high, holds, each.expected_to_fail, why)
+
+    if not found:
+        return row(None, None, None, each.expected_to_fail, why)
+    value = each.given if each.given is not None else _value(case, each.quantity, found)
+    low, high = _band(case, each, found)
+    if not math.isfinite(value):
+        return row(None, low, high, each.expected_to_fail, "no such number here")
+    holds = (low is None or value >= low) and (high is None or value <= high)
+    return row(value, low, high, holds)
+
+
+def _band(case: Case, each: Expectation, found: Mapping[str, float]) -> tuple[float | None, float | None]:
+    if each.about is not None:
+        middle = _value(case, each.about, found)
+        half = each.within * (abs(middle) if each.relative else 1.0)
+        return middle - half, middle + half
+    ends: list[float | None] = []
+    for end, sign in ((each.low, -1.0), (each.high, 1.0)):
+        bound = None if end is None else _value(case, end, found)
+        ends.append(None if bound is None else bound + sign * each.within * (abs(bound) if each.relative else 1.0))
+    return ends[0], ends[1]
+
+
+def _value(case: Case, name: float | str, found: Mapping[str, float]) -> float:
+    """A number, or what the case computed under a name."""
+    if isinstance(name, int | float):
+        return float(name)
+    if name not in found:
+        known = ", ".join(found)
+        raise InputError([Fault(f"case {case.case}", f"kind {case.kind} computes no '{name}'", known)])
+    return float(found[name])

@@ -1,0 +1,20 @@
+"""The shipped tables' zones and fits, made once."""
+
+from __future__ import annotations
+
+import pytest
+
+from ccs_model.inputs import Inputs
+from ccs_model.pilots.calibrate import Calibration, calibrate
+from ccs_model.pilots.world import World
+
+
+@pytest.fixture(scope="session")
+def world(inputs: Inputs) -> World:
+    return World(inputs)
+
+
+@pytest.fixture(scope="session")
+def fresh(inputs: Inputs) -> Calibration:
+    """All presets, fitted anew."""
+    return calibrate("all", accept=True, inputs=inputs)
