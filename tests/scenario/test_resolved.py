@@ -80,6 +80,11 @@ finance:
   tax_share: 0.25  # default
   depreciation_yr: 10  # default
   inflation_share: null  # default
+calibration:
+  use: none  # default
+  preset: pilot-reported  # default
+  ceiling: false  # default
+  file: null  # default
 aim: most_abatement  # default
 solver:
   gap_share: 0.01  # default
