@@ -6,15 +6,27 @@ import time
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ccs_model.model.owners import npv_terms
 from ccs_model.model.terms import summed
-from ccs_model.plan.decisions import places_of
+from ccs_model.plan.decisions import Point, places_of
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, Matrix, SolverOptions
 from ccs_model.solver.residuals import residuals
 
 Floats = npt.NDArray[np.float64]
+
+
+def funds_table(point: Point) -> pd.DataFrame:
+    """fund, kind, year, spend_mn, interest_share (real), term_yr: what each fund pays at the start of each period."""
+    problem = point.problem
+    funds = problem.accounts.funds
+    table = funds[["fund", "kind", "interest_share", "term_yr"]].merge(
+        pd.DataFrame({"year": problem.years}), how="cross"
+    )
+    table["spend_mn"] = point.decided["spend_mn"].ravel() if len(funds) else np.zeros(0)
+    return table[["fund", "kind", "year", "spend_mn", "interest_share", "term_yr"]]
 
 
 def with_best_funds(

@@ -31,7 +31,7 @@ from ccs_model.plan.cashflow import cashflow_table
 from ccs_model.plan.checks import accounts_checks, checks_table
 from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
 from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
-from ccs_model.plan.funds import with_best_funds
+from ccs_model.plan.funds import funds_table, with_best_funds
 from ccs_model.plan.intensity import intensity_table
 from ccs_model.plan.locks import locks_table
 from ccs_model.plan.mending import changes_that_mend, posed
@@ -376,6 +376,7 @@ def _assemble(
         "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, bearers)),
         "owners": owners.by_plant() if owners is not None else None,
         "owner_cashflow": owners.by_year() if owners is not None else None,
+        "funds": funds_table(point),
         "bearers": bearers,
         "ledger": ledger_table(items) if items is not None else None,
         "intensity": intensity_table(problem, emissions),

@@ -187,7 +187,8 @@ class Owners:
         npv_mn, project_npv_mn (without funds), irr_share of the project and of the equity, payback_yr,
         discounted_payback_yr, debt_service_cover (least year), break_even_carbon_price_per_t and contract_strike_per_t
         (of every tonne of direct cut, after tax; the contract runs for CONTRACT_YR from the plant's first cut),
-        alone_npv_mn (losses carried forward). NaN where there is none, with the reason beside the rate of return.
+        alone_npv_mn (losses carried forward), hurdle_npv_mn (the same flows at the return that the appraisal table asks
+        of the sector). NaN where there is none, with the reason beside the rate of return.
         """
         names = [*self.split.plants, "all"]
         flows = {name: _with_sum(amount) for name, amount in self.flows.items()}
@@ -197,6 +198,8 @@ class Owners:
         financing = np.asarray(sum(flows[name] for name in FINANCING))
         grants = flows["grants_mn"]
         capital = np.asarray(sum(flows[name] for name in CAPITAL))
+        hurdle = self._hurdle_share()
+        at_hurdle = npv_mn(net[:-1], hurdle) if len(hurdle) else np.zeros(0)
         # A grant lowers what is written off, so it stays with the project.
         project = net - (financing - grants) - interest_shield
         equity_irr, equity_reason = irr_share(net)
@@ -224,10 +227,19 @@ class Owners:
                     without_carbon, cut, _under_contract(cut), rate, tax_share=tax
                 ),
                 "alone_npv_mn": npv_mn(self._alone(flows), rate),
+                "hurdle_share": [*hurdle, np.nan],
+                "hurdle_npv_mn": [*at_hurdle, at_hurdle.sum()],
                 "no_project_irr": reason,
                 "no_equity_irr": equity_reason,
             }
         )
+
+    def _hurdle_share(self) -> Floats:
+        """[plant] return asked of its sector; NaN where the table has none for what it makes."""
+        rates = self.point.problem.inputs["finance/hurdle_rates"]
+        asked = rates[rates["product"] != ""].set_index("product")["hurdle_share"]
+        made = self.point.problem.plants.set_index("plant").loc[self.split.plants, "product"]
+        return np.asarray(made.map(asked), dtype=float)
 
     def _alone(self, flows: dict[str, Floats]) -> Floats:
         """Net flows of plants that have no other profits: losses wait for profits to come."""

@@ -13,6 +13,7 @@ locks       one row a plant that must be fitted or is left out: what that costs
 shares      one row a user of each link and site: what it pays, by use and by Shapley value; None without shared links
 owners      one row a fitted plant and `all`: NPV, rate of return, payback, break-even price; None in a static year
 owner_cashflow  one row a fitted plant and calendar year: income, expenses, funds, tax; None in a static year
+funds       one row a fund and period: what it pays of the capital
 bearers     costs and benefits of owners, public purse, financiers and society; None in a static year
 ledger      one row an item of money, one column a bearer
 intensity   one row a province and period: carbon intensity against the goal of the five-year plan
@@ -123,6 +124,7 @@ class Plan:
     shares: pd.DataFrame | None
     owners: pd.DataFrame | None
     owner_cashflow: pd.DataFrame | None
+    funds: pd.DataFrame
     bearers: pd.DataFrame | None
     ledger: pd.DataFrame | None
     intensity: pd.DataFrame

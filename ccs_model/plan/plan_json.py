@@ -58,6 +58,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "storage": records(plan.storage),
         "shares": [] if plan.shares is None else records(plan.shares),
         "owners": [] if plan.owners is None else records(plan.owners),
+        "funds": records(plan.funds),
         "bearers": [] if plan.bearers is None else records(plan.bearers),
         "ledger": [] if plan.ledger is None else records(plan.ledger),
         "intensity": records(plan.intensity),

@@ -164,6 +164,19 @@ def test_society_gains_what_damage_is_spared_less_what_is_used_up(solved: Solved
     assert society["npv_mn"] == pytest.approx(plan.objective.value, rel=1e-9)
 
 
+def test_the_hurdle_of_the_sector(solved: Solved) -> None:
+    plan = solved(NPV)
+    assert plan.owners is not None and plan.owner_cashflow is not None
+    made = plan.problem.plants.set_index("plant")["product"]
+    owners = plan.owners.set_index("plant").drop("all")
+    asked = {"ammonia": 0.09, "methanol": 0.11}
+    for plant, row in owners.iterrows():
+        flow = plan.owner_cashflow[plan.owner_cashflow["plant"] == plant]["net_mn"]
+        rate = asked[made[plant]]
+        by_hand = sum(amount / (1 + rate) ** t for t, amount in enumerate(flow))
+        assert row["hurdle_npv_mn"] == pytest.approx(by_hand, rel=1e-9)
+
+
 def test_transfers_cancel(solved: Solved) -> None:
     plan = solved(NPV, LOAN, {"policy.paid_per_avoided_t": 50.0})
     assert plan.ledger is not None
