@@ -50,6 +50,7 @@ _STAGED_REGIONS = (Round(20, 16, elsewhere=False), Round(40, 8, elsewhere=False)
 _REGIONS_TIME_SHARE = 0.6
 # From so many links or rows on a search over all that slope scaling used early takes longer than regions do.
 _MANY_LINKS = 1_000
+_FEW_LINKS = 300
 _MANY_ROWS = 25_000
 _LONG_REGIONS = (Round(100, 4, elsewhere=True), Round(30, 60, elsewhere=False), Round(100, 8, elsewhere=True))
 # Programs of several periods with more rows than this: by when their bound, their corridors and a plan are there.
@@ -271,7 +272,8 @@ class _Search:
             return None, settled
         # From the corridors that slope scaling settled on to those it left early, ever wider, from the plan in hand.
         assert problem.network is not None
-        is_long = len(np.unique(charges.family)) > _MANY_LINKS or len(matrix.row_lower) > _MANY_ROWS
+        n_families = len(np.unique(charges.family))
+        is_long = n_families > _MANY_LINKS or len(matrix.row_lower) > _MANY_ROWS
         for k, part in _WIDER if not is_long else ():
             if k < len(rounds):
                 start = plan_of_few(
@@ -279,7 +281,10 @@ class _Search:
                 )
         regions: tuple[Round, ...] = _LONG_REGIONS if is_long else _REGIONS
         if len(problem.years) > 1:
-            regions = _STAGED_REGIONS
+            regions = _STAGED_REGIONS if is_long else ()
+        elif n_families <= _FEW_LINKS:
+            # The search itself is done before all regions are.
+            regions = ()
         if problem.scenario.transport.corridors not in ("auto", "all"):
             # Whoever names the corridors has no use for a plan over others.
             regions = ()
