@@ -13,15 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ccs_model.errors import Fault, FileError, InputError
 from ccs_model.plan.connections import connections_of
+from ccs_model.plan.one_period import in_one_period
+from ccs_model.plan.places import places_of
 from ccs_model.problem import Problem
 from ccs_model.problem.names import place_of
-from ccs_model.solver import Matrix, Outcome, Progress, SolverOptions
+from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions
 from ccs_model.solver.connections import with_connection_cuts
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
-from ccs_model.solver.highs import gap_share
+from ccs_model.solver.highs import LARGE_ROWS, gap_share
+from ccs_model.solver.narrowing import narrowed
+from ccs_model.solver.neighbourhoods import Round, bettered
 from ccs_model.solver.whole import WholeOutcome
 
 _ROUNDS = 8
@@ -30,11 +35,35 @@ _FEW_SHARE = 0.5
 _CUT_ROUNDS = 8
 # Of the time there is, by when cuts, corridors and a first plan are to be found.
 _CUTS_TIME_SHARE = 0.15
-_START_TIME_SHARE = 0.2
+_START_TIME_SHARE = 0.3
 _FIRST_TIME_SHARE = 0.45
 # The round of slope scaling whose corridors are searched, and by when: first a late one, then an early, wider one.
 _WIDER = ((2, 0.5), (1, 0.55), (0, 0.6))
+# Regions: of a few wide ones, in which what is saved may be spent anywhere, and of many small ones.
+_REGIONS = (
+    Round(30, 20, elsewhere=False),
+    Round(100, 6, elsewhere=True),
+    Round(50, 20, elsewhere=False),
+    Round(150, 6, elsewhere=True),
+)
+_STAGED_REGIONS = (Round(20, 16, elsewhere=False), Round(40, 8, elsewhere=False))
+_REGIONS_TIME_SHARE = 0.6
+# From so many links or rows on a search over all that slope scaling used early takes longer than regions do.
+_MANY_LINKS = 1_000
+_FEW_LINKS = 300
+_MANY_ROWS = 25_000
+_LONG_REGIONS = (Round(100, 4, elsewhere=True), Round(30, 60, elsewhere=False), Round(100, 8, elsewhere=True))
+# Programs of several periods with more rows than this: by when their bound, their corridors and a plan are there.
+_STAGED_ROWS = 5_000
+_BOUND_TIME_SHARE = 0.45
+_ONE_PERIOD_TIME_SHARE = 0.55
+_LARGE_TIME_SHARE = 0.9
+_PERIOD_REGIONS = (Round(30, 16, elsewhere=False),)
 MONEY = ("spending_within_budget", "spending_within_ceiling", "spending_within_province_budget")
+
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,72 +111,197 @@ def solve_in_corridors(
     tell: Callable[[Progress], None] | None,
 ) -> Corridors:
     """Find corridors (or take the planner's), then the plan within them; until `deadline`."""
-    assert problem.network is not None
-    asked = problem.scenario.transport.corridors
-    charges = charges_of(problem, matrix)
-    doing = problem.aim.replace("_", " ")
-    begun = time.monotonic()
+    search = _Search(problem, options, maximise, deadline, tell)
+    is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto"
+    if is_staged and len(matrix.row_lower) > _STAGED_ROWS:
+        return search.over_staged(matrix)
+    return search.over(matrix, deadline)
 
-    def share(part: float) -> float:
-        """A moment, as a part of the time there is."""
-        return begun + part * (deadline - begun)
 
-    connected, relaxation = with_connection_cuts(
-        matrix,
-        connections_of(problem, matrix),
-        options,
-        n_rounds=_CUT_ROUNDS,
-        deadline=share(1.0),
-        until=share(_CUTS_TIME_SHARE),
-        doing=doing,
-        tell=tell,
-    )
-    if relaxation.status != "optimal" or relaxation.x is None:
-        return Corridors(WholeOutcome(relaxation, relaxation), (), relaxation.objective)
-    # What is left after the relaxation is shared out.
-    begun = time.monotonic()
-    links = problem.network.links["link"].to_numpy(object)
-    sites = np.arange(len(links), len(links) + len(problem.sites))
-    every = np.arange(len(links) + len(problem.sites))
-    rounds = SlopeScaling(connected, charges, options).run(relaxation.x, _ROUNDS, share(_START_TIME_SHARE))
-    start = None
-    if rounds:
-        until = share(_FIRST_TIME_SHARE)
-        start = laid_out(connected, charges, rounds[-1], options, maximise=maximise, deadline=until)
-    # From the corridors that slope scaling settled on to those it left early, ever wider, from the plan in hand.
-    for k, part in _WIDER:
-        if start is None or k >= len(rounds):
-            break
-        start = plan_of_few(
-            connected, charges, rounds[k], start, options, maximise=maximise, deadline=share(part), tell=tell
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """How corridors are looked for; `deadline` is a time.monotonic() value."""
+
+    problem: Problem
+    options: SolverOptions
+    maximise: bool
+    deadline: float
+    tell: Callable[[Progress], None] | None
+
+    @property
+    def doing(self) -> str:
+        return self.problem.aim.replace("_", " ")
+
+    def over_staged(self, matrix: Matrix) -> Corridors:
+        """Several periods over many links: the bound over all of them, corridors of a single period, the plan there."""
+        began = time.monotonic()
+
+        def share(part: float) -> float:
+            return began + part * (self.deadline - began)
+
+        connections = connections_of(self.problem, matrix)
+        _, relaxation = with_connection_cuts(
+            matrix,
+            connections,
+            self.options,
+            n_rounds=_CUT_ROUNDS,
+            deadline=share(_BOUND_TIME_SHARE),
+            until=share(_CUTS_TIME_SHARE),
+            doing=f"{self.doing}, all links",
+            tell=self.tell,
         )
-    if asked == "all" or (asked == "auto" and start is None):
-        families = every
-    elif asked == "auto":
-        # What the best plan in hand uses: few enough for a proof.
-        assert start is not None
-        families = charges.families_used(start)
-        settled = charges.families_used(rounds[-1])
-        if len(families) < _FEW_SHARE * len(settled):
-            families = np.union1d(settled, sites)
-    else:
-        families = np.r_[_of_file(problem, asked, links), sites]
-        if start is not None and not np.isin(charges.families_used(start), families).all():
-            start = None
-    within = search_corridors(
-        connected, charges, families, options, start=start, deadline=deadline, doing=doing, tell=tell
-    )
-    if within.status == "infeasible" and len(families) < len(every):
-        # Nothing holds within them: every link may.
-        families = every
+        if relaxation.status not in ("optimal", "limit"):
+            return Corridors(WholeOutcome(relaxation, relaxation), (), relaxation.objective)
+        if relaxation.status == "limit":
+            # A plan without a bound over all links is worth more than neither.
+            nothing = np.inf if self.maximise else -np.inf
+            relaxation = Outcome("limit", nothing, nothing, None, None, None)
+        families = self._of_one_period(matrix, share(_ONE_PERIOD_TIME_SHARE))
+        if families is None:
+            return self.over(matrix, self.deadline)
+        small = narrowed(matrix, charges_of(self.problem, matrix).outside(families))
+        # Where all of the matrix stays at hand, room is left for what follows the plan.
+        until = share(_LARGE_TIME_SHARE) if len(matrix.row_lower) > LARGE_ROWS else self.deadline
+        found = self.over(small.matrix, until)
+        within = found.within.outcome
+        if within.x is None:
+            return self.over(matrix, self.deadline)
+        within = replace(within, x=small.widened(within.x))
+        return Corridors(WholeOutcome(within, relaxation), found.links, relaxation.objective)
+
+    def _of_one_period(self, matrix: Matrix, until: float) -> Ints | None:
+        """Families of links and sites that a plan with all its decisions in one period uses, or nearly does."""
+        single = in_one_period(self.problem, matrix)
+        charges = charges_of(self.problem, single)
+        highs = Highs(single, self.options, self.tell)
+        highs.set_whole(False)
+        relaxation = highs.run(until - time.monotonic(), "one period: relaxation")
+        if relaxation.status != "optimal" or relaxation.x is None:
+            return None
+        rounds = SlopeScaling(single, charges, self.options).run(relaxation.x, _ROUNDS, until)
+        if not rounds:
+            return None
+        families = charges.families_used(rounds[-1])
+        start = laid_out(single, charges, rounds[-1], self.options, maximise=self.maximise, deadline=until)
+        if start is not None:
+            places = places_of(self.problem, single)
+            for each in _PERIOD_REGIONS:
+                start = bettered(
+                    single,
+                    charges,
+                    places,
+                    start,
+                    self.options,
+                    each=each,
+                    maximise=self.maximise,
+                    deadline=until,
+                    tell=self.tell,
+                )
+            families = np.union1d(families, charges.families_used(start))
+        return families
+
+    def over(self, matrix: Matrix, deadline: float) -> Corridors:
+        """The links of a program that can be searched whole, and the plan within them."""
+        problem, options, maximise, tell = self.problem, self.options, self.maximise, self.tell
+        assert problem.network is not None
+        asked = problem.scenario.transport.corridors
+        charges = charges_of(problem, matrix)
+        begun = time.monotonic()
+
+        def share(part: float) -> float:
+            """A moment, as a part of the time there is."""
+            return begun + part * (deadline - begun)
+
+        connected, relaxation = with_connection_cuts(
+            matrix,
+            connections_of(problem, matrix),
+            options,
+            n_rounds=_CUT_ROUNDS,
+            deadline=share(1.0),
+            until=share(_CUTS_TIME_SHARE),
+            doing=self.doing,
+            tell=tell,
+        )
+        if relaxation.status != "optimal" or relaxation.x is None:
+            return Corridors(WholeOutcome(relaxation, relaxation), (), relaxation.objective)
+        # What is left after the relaxation is shared out.
+        begun = time.monotonic()
+        links = problem.network.links["link"].to_numpy(object)
+        sites = np.arange(len(links), len(links) + len(problem.sites))
+        every = np.arange(len(links) + len(problem.sites))
+        start, settled = self._start(connected, charges, relaxation.x, share)
+        if asked == "all" or (asked == "auto" and start is None):
+            families = every
+        elif asked == "auto":
+            # What the best plan in hand uses: few enough for a proof.
+            assert start is not None
+            families = charges.families_used(start)
+            if len(families) < _FEW_SHARE * len(settled):
+                families = np.union1d(settled, sites)
+        else:
+            families = np.r_[_of_file(problem, asked, links), sites]
+            if start is not None and not np.isin(charges.families_used(start), families).all():
+                start = None
         within = search_corridors(
-            connected, charges, every, options, start=start, deadline=deadline, doing=doing, tell=tell
+            connected, charges, families, options, start=start, deadline=deadline, doing=self.doing, tell=tell
         )
-    bound = relaxation.objective
-    if len(families) == len(every) and np.isfinite(within.bound):
-        bound = min(bound, within.bound) if maximise else max(bound, within.bound)
-    chosen = tuple(str(links[k]) for k in families if k < len(links))
-    return Corridors(WholeOutcome(_closed(within, options), relaxation), chosen, float(bound))
+        if within.status == "infeasible" and len(families) < len(every):
+            # Nothing holds within them: every link may.
+            families = every
+            within = search_corridors(
+                connected, charges, every, options, start=start, deadline=deadline, doing=self.doing, tell=tell
+            )
+        bound = relaxation.objective
+        if len(families) == len(every) and np.isfinite(within.bound):
+            bound = min(bound, within.bound) if maximise else max(bound, within.bound)
+        chosen = tuple(str(links[k]) for k in families if k < len(links))
+        return Corridors(WholeOutcome(_closed(within, options), relaxation), chosen, float(bound))
+
+    def _start(
+        self, matrix: Matrix, charges: FixedCharges, x: Floats, share: Callable[[float], float]
+    ) -> tuple[Floats | None, Ints]:
+        """A plan from the relaxation's `x`, bettered, if there is one; and the families slope scaling settled on."""
+        problem, options, maximise, tell = self.problem, self.options, self.maximise, self.tell
+        rounds = SlopeScaling(matrix, charges, options).run(x, _ROUNDS, share(_START_TIME_SHARE))
+        if not rounds:
+            return None, charges.families_used(x)
+        settled = charges.families_used(rounds[-1])
+        until = share(_FIRST_TIME_SHARE)
+        start = laid_out(matrix, charges, rounds[-1], options, maximise=maximise, deadline=until)
+        if start is None:
+            return None, settled
+        # From the corridors that slope scaling settled on to those it left early, ever wider, from the plan in hand.
+        assert problem.network is not None
+        n_families = len(np.unique(charges.family))
+        is_long = n_families > _MANY_LINKS or len(matrix.row_lower) > _MANY_ROWS
+        for k, part in _WIDER if not is_long else ():
+            if k < len(rounds):
+                start = plan_of_few(
+                    matrix, charges, rounds[k], start, options, maximise=maximise, deadline=share(part), tell=tell
+                )
+        regions: tuple[Round, ...] = _LONG_REGIONS if is_long else _REGIONS
+        if len(problem.years) > 1:
+            regions = _STAGED_REGIONS if is_long else ()
+        elif n_families <= _FEW_LINKS:
+            # The search itself is done before all regions are.
+            regions = ()
+        if problem.scenario.transport.corridors not in ("auto", "all"):
+            # Whoever names the corridors has no use for a plan over others.
+            regions = ()
+        places = places_of(problem, matrix)
+        for each in regions:
+            start = bettered(
+                matrix,
+                charges,
+                places,
+                start,
+                options,
+                each=each,
+                maximise=maximise,
+                deadline=share(_REGIONS_TIME_SHARE),
+                tell=tell,
+            )
+        return start, settled
 
 
 def _closed(outcome: Outcome, options: SolverOptions) -> Outcome:

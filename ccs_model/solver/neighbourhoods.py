@@ -1,0 +1,166 @@
+"""A plan bettered region by region: what is laid elsewhere stays, and in the region every link and plant is free again.
+
+A region is what lies nearest to a centre: its corridors whether the plan uses them or not, and the yes-or-no decisions
+that stand there. Flows are free everywhere. Each such program is small, and a search of many of them finds what one
+large search does not, since the next link that a plan wants is a near one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model.solver.fixed_charge import FixedCharges
+from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions
+from ccs_model.solver.matrix import Matrix
+from ccs_model.solver.narrowing import narrowed
+from ccs_model.solver.residuals import residuals, snapped
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+# Programs of a region end by their gap or these nodes, not by a clock, so that the same inputs give the same plan.
+# The gap is a part of the one asked for, and no less than this.
+_GAP_SHARE = 0.1
+_GAP_MIN = 0.0005
+_NODES = 50
+# Beyond what the relaxation or the plan uses, so many of the next best may move: fixed charges, and other decisions.
+_NEXT_CHARGES = 30
+_NEXT_OTHERS = 50
+_USED = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where things are, in km on a plane: `families` [family, 2]; `at` [k, 2] of the whole columns `columns` [k]."""
+
+    families: Floats
+    columns: Ints
+    at: Floats
+
+    def region(self, centre: Floats, n_families: int) -> tuple[Ints, Ints]:
+        """The corridors nearest to a centre, and the columns no farther away."""
+        far = np.hypot(*(self.families - centre).T)
+        nearest = np.argsort(far, kind="stable")[:n_families]
+        radius = far[nearest].max(initial=0.0)
+        return nearest, self.columns[np.hypot(*(self.at - centre).T) <= radius + 1e-9]
+
+    def centres(self, families: Ints, n: int) -> Floats:
+        """`n` of the places of some corridors, each as far as can be from those before it."""
+        at = self.families[families]
+        if not len(at):
+            return at
+        chosen = [int(np.argmin(np.hypot(*(at - at.mean(axis=0)).T)))]
+        nearest = np.hypot(*(at - at[chosen[0]]).T)
+        while len(chosen) < min(n, len(at)):
+            chosen.append(int(np.argmax(nearest)))
+            nearest = np.minimum(nearest, np.hypot(*(at - at[chosen[-1]]).T))
+        return at[chosen]
+
+
+@dataclass(frozen=True)
+class Round:
+    """How a plan is gone through once: `n_centres` regions of `n_families` corridors each.
+
+    With `elsewhere` the other decisions are free outside the region as well, so that what a region saves can be spent
+    anywhere; only what the relaxation or the plan uses, and the next best, may then move.
+    """
+
+    n_families: int
+    n_centres: int
+    elsewhere: bool
+
+
+def bettered(
+    matrix: Matrix,
+    charges: FixedCharges,
+    places: Places,
+    start: Floats,
+    options: SolverOptions,
+    *,
+    each: Round,
+    maximise: bool,
+    deadline: float,
+    tell: Callable[[Progress], None] | None = None,
+) -> Floats:
+    """The best plan after one search of each region, from `start` on, which must hold."""
+    began = time.monotonic()
+    sign = 1.0 if maximise else -1.0
+    best, value = start, float(matrix.costs[0] @ start)
+    for centre in places.centres(charges.families_used(start), each.n_centres):
+        if time.monotonic() >= deadline:
+            break
+        families, columns = places.region(centre, each.n_families)
+        free = matrix.is_whole.copy()
+        if not each.elsewhere:
+            free[:] = False
+            free[columns] = True
+        free[charges.columns] = np.isin(charges.family, families)
+        found = _with_free(matrix, charges, free, best, options, each.elsewhere, maximise, deadline)
+        if found is None:
+            continue
+        worth = float(matrix.costs[0] @ found)
+        if sign * (worth - value) > 1e-9 * abs(value):
+            best, value = found, worth
+            if tell is not None:
+                tell(Progress("region by region", time.monotonic() - began, sign * np.inf, value))
+    return best
+
+
+def _with_free(
+    matrix: Matrix,
+    charges: FixedCharges,
+    free: Mask,
+    start: Floats,
+    options: SolverOptions,
+    prune: bool,
+    maximise: bool,
+    deadline: float,
+) -> Floats | None:
+    """The best plan that has the whole columns which are not free as `start` has them."""
+    fixed = matrix.is_whole & ~free
+    small = narrowed(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
+    if not small.holds(start):
+        return None
+    highs = Highs(small.matrix, options)
+    kept = np.flatnonzero(fixed[small.columns])
+    value = np.round(start[small.columns[kept]])
+    highs.set_bounds(kept, value, value)
+    point = start[small.columns]
+    if prune:
+        highs.set_whole(False)
+        relaxation = highs.run(deadline - time.monotonic(), "region by region: relaxation")
+        if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
+            return None
+        is_charge = np.zeros(len(start), dtype=bool)
+        is_charge[charges.columns] = True
+        idle = _beyond_reach(highs, is_charge[small.columns], relaxation, point, 1.0 if maximise else -1.0)
+        highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
+        highs.set_whole(True)
+    highs.set_option("mip_rel_gap", max(_GAP_SHARE * options.gap_share, _GAP_MIN))
+    highs.set_option("mip_max_nodes", _NODES)
+    highs.set_option("mip_allow_restart", False)
+    highs.start_from(point)
+    outcome = highs.run(deadline - time.monotonic(), "region by region")
+    if outcome.x is None:
+        return None
+    found = snapped(matrix, small.widened(outcome.x))
+    return found if residuals(matrix, found).hold else None
+
+
+def _beyond_reach(highs: Highs, is_charge: Mask, relaxation: Outcome, point: Floats, sign: float) -> Ints:
+    """Yes-or-no columns that neither the relaxation nor the plan uses, less the next best few of them."""
+    assert relaxation.x is not None and relaxation.reduced_cost is not None
+    used = (relaxation.x > _USED) | (point > _USED)
+    loss = np.maximum(-sign * relaxation.reduced_cost, 0.0)
+    unused = highs.matrix.is_whole & (highs.lower == 0) & (highs.upper == 1) & ~used
+    idle = []
+    for which, n_next in ((unused & is_charge, _NEXT_CHARGES), (unused & ~is_charge, _NEXT_OTHERS)):
+        among = np.flatnonzero(which)
+        idle.append(among[np.argsort(loss[among], kind="stable")[n_next:]])
+    return np.concatenate(idle)

@@ -1,0 +1,115 @@
+"""Corridors of plans in several periods: found in one period, searched in all, bounded over all links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ccs_model.model import build_model
+from ccs_model.plan import corridors as corridors_module
+from ccs_model.plan.one_period import in_one_period
+from ccs_model.plan.places import places_of
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+from ccs_model.solver import Matrix, Outcome, matrix_of
+
+Solved = Callable[..., Plan]
+Posed = Callable[..., Problem]
+STAGED: dict[str, Any] = {
+    "transport.shared_trunklines": True,
+    "transport.trucks": False,
+    "storage.sites": ["Qinshui", "Ordos"],
+    "plants.emitting_at_least_ktpa": 2_000,
+}
+
+
+@pytest.fixture(params=[{}, {"budget.ceiling_mn": {2026: 500}}, {"budget.total_mn": 2_500}])
+def asked(request: pytest.FixtureRequest) -> dict[str, Any]:
+    changes: dict[str, Any] = STAGED | request.param
+    return changes
+
+
+@pytest.fixture
+def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small questions go the way of large ones."""
+    monkeypatch.setattr(corridors_module, "_STAGED_ROWS", 0)
+
+
+def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
+    solved: Solved, asked: dict[str, Any], as_if_large: None
+) -> None:
+    plan = solved(asked)
+    best = solved(asked, {"transport.corridors": "all"}).objective.value
+    assert plan.status == "optimal" and plan.checks["holds"].all()
+    assert plan.corridors is not None and set(plan.flows["link"]) <= set(plan.corridors)
+    assert 0 < plan.objective.value <= best * (1 + 1e-6) <= plan.objective.all_links_bound * (1 + 2e-6)
+
+
+def test_without_a_bound_over_all_links_there_is_still_a_plan(
+    solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut = corridors_module.with_connection_cuts
+
+    def out_of_time(matrix: Matrix, *given: Any, doing: str, **more: Any) -> tuple[Matrix, Outcome]:
+        found = cut(matrix, *given, doing=doing, **more)
+        if "all links" not in doing:
+            return found
+        return matrix, replace(found[1], status="limit", x=None, row_dual=None, objective=np.nan, bound=np.nan)
+
+    monkeypatch.setattr(corridors_module, "with_connection_cuts", out_of_time)
+    plan = solved(STAGED)
+    assert plan.objective.value > 0 and plan.objective.gap_share == 0
+    assert plan.objective.all_links_gap_share == np.inf
+
+
+def test_one_period_has_its_own_columns_and_all_the_money(posed: Posed) -> None:
+    problem = posed(STAGED, {"budget.ceiling_mn": {2026: 500}})
+    matrix = matrix_of(build_model(problem))
+    one = in_one_period(problem, matrix)
+    years = {column.index[1] for column in one.columns if isinstance(column.index, tuple)}
+    # All of the budget may be spent from the second period on.
+    assert years == {2031}
+    assert float(one.row_upper[one.rows_of("spending_within_budget")[0]]) == 900.0
+    assert not len(one.rows_of("spending_within_ceiling"))
+    assert (np.abs(one.rows.data) > 0).all() and one.rows.shape == (len(one.row_upper), len(one.columns))
+
+
+def test_what_is_stored_from_one_period_on_fills_a_site_for_all_of_them(posed: Posed) -> None:
+    problem = posed(STAGED)
+    matrix = matrix_of(build_model(problem))
+    one = in_one_period(problem, matrix)
+    assert {column.index[1] for column in one.columns if column.variable == "opened"} == {2026}
+    rows = one.rows.tocsr()[one.rows_of("stored_within_capacity")]
+    injected = one.columns_of("injected_ktpa")
+    # Two periods of five years.
+    assert np.unique(rows[:, injected].data) == pytest.approx([10.0])
+
+
+def test_targets_decide_the_period(posed: Posed) -> None:
+    changes = {"aim": "least_cost", "budget.total_mn": None, "targets.cut_share": {2026: 0.0, 2031: 0.01}}
+    problem = posed(STAGED, changes)
+    one = in_one_period(problem, matrix_of(build_model(problem)))
+    assert {column.index[1] for column in one.columns if column.variable == "opened"} == {2031}
+    assert len(one.rows_of("cut_reached")) == 1
+
+
+def test_places_are_a_plane_true_to_scale(posed: Posed) -> None:
+    problem = posed(STAGED)
+    places = places_of(problem, matrix_of(build_model(problem)))
+    network = problem.network
+    assert network is not None
+    n_links = len(network.links)
+    assert places.families.shape == (n_links + len(problem.sites), 2)
+    at = network.nodes.set_index("node")[["lat_deg", "lon_deg"]]
+    first, straight = network.links.iloc[0], network.links["straight_km"].to_numpy(float)
+    middle = (at.loc[first["node_a"]] + at.loc[first["node_b"]]) / 2
+    assert places.families[0][0] == pytest.approx(111.2 * middle["lat_deg"], rel=1e-6)
+    # Where both ends are sites, their distance is the link's, within what the earth's curve takes.
+    site_at = {site: places.families[n_links + k] for k, site in enumerate(problem.sites["site"])}
+    for k, (a, b) in enumerate(zip(network.links["node_a"], network.links["node_b"], strict=True)):
+        if a in site_at and b in site_at and np.isfinite(straight[k]):
+            assert np.hypot(*(site_at[a] - site_at[b])) == pytest.approx(straight[k], rel=0.03)
