@@ -43,9 +43,9 @@ def _headline(plan: Plan) -> str:
     if question:
         lines.append(textwrap.fill(question, _columns()))
     if not totals["n_retrofits"]:
-        budget = totals["budget_mn"]
-        why = f"a budget of {_mn(plan, budget)} buys no retrofit" if budget is not None else "nothing asks for it"
-        lines.append(f"\nNothing is built: {why}.")
+        from ccs_model.report.words import why_nothing_is_built
+
+        lines.append("\n" + textwrap.fill(f"Nothing is built: {why_nothing_is_built(plan)}.", _columns()))
         if plan.corridors is not None and plan.objective.all_links_bound != plan.objective.value:
             lines.append(_sentence(_proof(plan)))
         return "\n".join(lines)
@@ -59,14 +59,32 @@ def _headline(plan: Plan) -> str:
         f"(direct cut {_share(totals['direct_cut_share'])}).",
         f"Cost: {_per_t(totals['capture_cost_per_t'])} {problem.currency} per t captured (no transport and storage), "
         f"{_per_t(totals['avoidance_cost_per_t'])} per t avoided (all in), money of {problem.price_year}.",
+        *([] if plan.owners is None else [_worth(plan)]),
     ]
     return "\n".join([*lines, "", *(textwrap.fill(each, _columns()) for each in said)])
+
+
+def _worth(plan: Plan) -> str:
+    """Net present value to owners, after tax, and net benefit to society."""
+    problem, totals = plan.problem, plan.totals
+    scenario = problem.scenario
+    priced = "" if problem.accounts.credit_per_t.any() else ", stored CO2 earning nothing on the carbon market"
+    funded = plan.funds.groupby("kind")["spend_mn"].sum()
+    funds = f" Funds pay {funded.sum():,.0f} million of the capital." if funded.sum() > 0 else ""
+    owners, society = (f"{100 * r:g}%" for r in (scenario.discount_share, scenario.policy.social_discount_share))
+    return (
+        f"Worth to the owners after tax: {_mn(plan, totals['npv_mn'])} at {owners}{priced}; to society "
+        f"{_mn(plan, totals['net_benefit_mn'])} at {society}.{funds}"
+    )
 
 
 def _spent(plan: Plan) -> str:
     """What is spent, with how good the plan is; with a shared network apart for capture, pipes and storage."""
     totals = plan.totals
-    spent = _mn(plan, totals["capex_mn"]) + ("" if plan.problem.is_static else _of_the_budget(plan))
+    spent = _mn(plan, totals["capex_mn"])
+    granted = float(plan.funds.loc[plan.funds["kind"] == "grant", "spend_mn"].sum())
+    spent += f" ({granted:,.0f} of it granted)" if granted > 0 else ""
+    spent += "" if plan.problem.is_static else _of_the_budget(plan)
     if plan.problem.network is None:
         return f"{spent} ({_proof(plan)})."
     parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))

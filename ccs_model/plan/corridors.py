@@ -112,7 +112,10 @@ def solve_in_corridors(
 ) -> Corridors:
     """Find corridors (or take the planner's), then the plan within them; until `deadline`."""
     search = _Search(problem, options, maximise, deadline, tell)
-    is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto"
+    # What a tonne earns over all its years is not to be seen in one period, so an aim of money, but for a cut's least
+    # cost, is sought over all of them.
+    by_tonnes = problem.aim == "most_abatement" or (problem.aim == "least_cost" and bool(problem.targets))
+    is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto" and by_tonnes
     if is_staged and len(matrix.row_lower) > _STAGED_ROWS:
         return search.over_staged(matrix)
     return search.over(matrix, deadline)
@@ -157,7 +160,8 @@ class _Search:
             nothing = np.inf if self.maximise else -np.inf
             relaxation = Outcome("limit", nothing, nothing, None, None, None)
         families = self._of_one_period(matrix, share(_ONE_PERIOD_TIME_SHARE))
-        if families is None:
+        n_links = len(self.problem.network.links) if self.problem.network is not None else 0
+        if families is None or not (families < n_links).any():
             return self.over(matrix, self.deadline)
         small = narrowed(matrix, charges_of(self.problem, matrix).outside(families))
         # Where all of the matrix stays at hand, room is left for what follows the plan.
@@ -167,7 +171,10 @@ class _Search:
         if within.x is None:
             return self.over(matrix, self.deadline)
         within = replace(within, x=small.widened(within.x))
-        return Corridors(WholeOutcome(within, relaxation), found.links, relaxation.objective)
+        assert self.problem.network is not None
+        there = set(self.problem.network.links["link"].to_numpy(object)[families[families < n_links]])
+        links = tuple(link for link in found.links if link in there)
+        return Corridors(WholeOutcome(within, relaxation), links, relaxation.objective)
 
     def _of_one_period(self, matrix: Matrix, until: float) -> Ints | None:
         """Families of links and sites that a plan with all its decisions in one period uses, or nearly does."""

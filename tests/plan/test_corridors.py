@@ -113,3 +113,23 @@ def test_places_are_a_plane_true_to_scale(posed: Posed) -> None:
     for k, (a, b) in enumerate(zip(network.links["node_a"], network.links["node_b"], strict=True)):
         if a in site_at and b in site_at and np.isfinite(straight[k]):
             assert np.hypot(*(site_at[a] - site_at[b])) == pytest.approx(straight[k], rel=0.03)
+
+
+@pytest.mark.parametrize("aim", ["highest_npv", "highest_net_benefit"])
+def test_what_earns_over_all_its_years_is_not_judged_in_one_period(solved: Solved, as_if_large: None, aim: str) -> None:
+    earning = {"aim": aim, "policy.carbon_price_per_t": {2026: 250}, "policy.capture_deductible": True}
+    plan = solved(STAGED, earning)
+    best = solved(STAGED, earning, {"transport.corridors": "all"})
+    assert len(plan.retrofits) > 0 and plan.objective.value > 0
+    assert plan.objective.value <= best.objective.value * (1 + 1e-6) <= plan.objective.all_links_bound * (1 + 2e-6)
+
+
+def test_corridors_that_were_narrowed_are_not_called_all_links(
+    solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Even where nothing is found within them and the search takes every link that it was left with.
+    monkeypatch.setattr(corridors_module._Search, "_start", lambda self, *given: (None, np.zeros(0, dtype=np.int64)))
+    plan = solved(STAGED)
+    assert plan.corridors is not None and plan.problem.network is not None
+    assert len(plan.corridors) < len(plan.problem.network.links)
+    assert set(plan.flows["link"]) <= set(plan.corridors)
