@@ -14,6 +14,7 @@ from ccs_model import __version__
 from ccs_model.cli.check import check
 from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
+from ccs_model.cli.explain import explain
 from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
@@ -36,7 +37,7 @@ def group() -> None:
     """
 
 
-for _command in (new, template, import_, optimize, check, data, schema, doctor):
+for _command in (new, template, import_, optimize, check, explain, data, schema, doctor):
     group.add_command(_command)
 
 
