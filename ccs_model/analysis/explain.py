@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any
 
 from ccs_model.analysis.chain import Chain, chain_of
+from ccs_model.analysis.changes import Change, changes_of
 from ccs_model.analysis.reasons import reason_of
 from ccs_model.analysis.runs import Run, plant_of, read_run
 from ccs_model.plan.plan_json import plain
@@ -18,13 +19,17 @@ SCHEMA = "ccs-model/explain/1"
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """`owners` is what an investor reads of a fitted plant; None in a static year or where it is not fitted."""
+    """`owners` is what an investor reads of a fitted plant; None in a static year or where it is not fitted.
+
+    `changes` are findings of solving again; none where nothing was solved.
+    """
 
     run: Run
     problem: Problem
     chain: Chain
     reason: str
     owners: Mapping[str, Any] | None
+    changes: tuple[Change, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/explain/1; what is not known is null."""
@@ -37,14 +42,18 @@ class Explanation:
             "is_fitted": self.chain.is_fitted,
             "reason": self.reason,
             "chain": self.chain.to_dict(),
+            "changes": [each.to_dict() for each in self.changes],
             "owners": None if self.owners is None else dict(self.owners),
         }
         cleaned: dict[str, Any] = plain(document)
         return cleaned
 
 
-def explain(folder: str | PathLike[str], plant: str) -> Explanation:
-    """Explain `plant` (an id, or a name that only one plant has) of a run folder. Raises what `read_run` raises."""
+def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60.0) -> Explanation:
+    """Explain `plant` (an id, or a name that only one plant has) of a run folder. Raises what `read_run` raises.
+
+    Solving again to find what would change stops after `time_limit_s`; with 0 nothing is solved.
+    """
     run = read_run(folder)
     problem = run.problem
     name = plant_of(problem, plant)
@@ -52,4 +61,5 @@ def explain(folder: str | PathLike[str], plant: str) -> Explanation:
     next_tonne = run.document["relaxation"]["cost_of_next_tonne_per_t"]
     chain = chain_of(problem, retrofits, name, next_tonne)
     owners = next((each for each in run.document.get("owners", []) if each["plant"] == name), None)
-    return Explanation(run, problem, chain, reason_of(problem, retrofits, name), owners)
+    changes = changes_of(run, name, time_limit_s) if time_limit_s > 0 else ()
+    return Explanation(run, problem, chain, reason_of(problem, retrofits, name), owners, changes)

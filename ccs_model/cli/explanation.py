@@ -148,14 +148,16 @@ def _owners(answer: Explanation) -> str:
         return f"{100 * value:.1f} %" if percent else _number(value, digits)
 
     money = answer.problem.currency
+    payback = "not within the horizon" if owners.get("payback_yr") is None else f"in {told('payback_yr', 1)} years"
     return _filled(
-        f"Owners: NPV {told('npv_mn')} mn {money}, IRR {told('project_irr_share', percent=True)}, payback, years, "
-        f"{told('payback_yr', 1)}, break-even carbon price {told('break_even_carbon_price_per_t')} {money}/t."
+        f"Owners: NPV {told('npv_mn')} mn {money}, IRR {told('project_irr_share', percent=True)}, paid back {payback}, "
+        f"break-even carbon price {told('break_even_carbon_price_per_t')} {money}/t."
     )
 
 
 def _why(answer: Explanation) -> str:
-    return _filled(f"Why {answer.reason}.")
+    said = [f"Why {answer.reason}.", *(each.said for each in answer.changes)]
+    return "\n".join(textwrap.fill(each, min(columns(), WIDEST), subsequent_indent="  ") for each in said)
 
 
 def _is_nothing(value: Value) -> bool:
