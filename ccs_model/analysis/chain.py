@@ -99,16 +99,15 @@ def chain_of(problem: Problem, retrofits: pd.DataFrame, plant: str, cost_of_next
     return Chain(plant, about, streams, made.columns, made.is_fitted, lines, titles)
 
 
-def output_ktpa(problem: Problem, row: pd.Series) -> float:
-    """What the plant makes in a year; NaN where that is not known."""
-    frame = row.to_frame().T
-    share = utilisation_share(frame, frame["product"], problem.inputs["streams/utilisation"]).iloc[0]
-    return float(row["capacity_ktpa"]) * float(share)
+def output_ktpa(problem: Problem, plants: pd.DataFrame) -> pd.Series:
+    """[plant] what each makes in a year; NaN where that is not known."""
+    share = utilisation_share(plants, plants["product"], problem.inputs["streams/utilisation"])
+    return plants["capacity_ktpa"].astype(float) * share
 
 
 def _about(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line, ...]:
     of_plant = citations.plant(row["plant"])
-    made = output_ktpa(problem, row)
+    made = float(output_ktpa(problem, row.to_frame().T).iloc[0])
     used = citations.utilisation(row["province"], row["product"])
     share = made / row["capacity_ktpa"] if row["capacity_ktpa"] > 0 else np.nan
 
@@ -205,7 +204,7 @@ def _lines(
     if cost_of_next_per_t is not None:
         next_tonne: list[Value] = [cost_of_next_per_t] * len(units)
         add("per t", "marginal_cost_per_t", "marginal cost of the target", next_tonne, nothing, "dual of the program")
-    output = output_ktpa(problem, row)
+    output = float(output_ktpa(problem, row.to_frame().T).iloc[0])
     per_product: list[Value] = [_known(float(cost_per_t(unit.number("cost_mn_pa"), output))) for unit in units]
     add("per t", "product_cost_per_t", "added cost of product", per_product, nothing, f"per t of {row['product']}")
     return tuple(made)

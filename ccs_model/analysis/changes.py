@@ -287,7 +287,9 @@ class _Findings:
                     is_in, more, more / 2.0 if n > 1 else 0.0, MOST_SOLVES - n, self._has_time, known=True
                 )
                 money = f"{self._run.problem.currency}/t"
-                said = f"It would enter at a carbon price {high:,.0f} to {low:,.0f} {money} higher in every year."
+                said = (
+                    f"It would enter at a carbon price {high:,.0f} to {low:,.0f} {money} higher where a cut earns it."
+                )
                 yield Change("carbon_price", said, {"low_per_t": high, "high_per_t": low})
                 return
             more *= 2.0

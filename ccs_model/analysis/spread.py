@@ -77,7 +77,7 @@ class Formula:
         technologies = problem.inputs["technologies/technologies"].set_index("technology")
         known = technologies.reindex(options["technology"])
         plants = problem.plants.set_index("plant", drop=False).loc[options["plant"]]
-        made = np.array([output_ktpa(problem, row) for _, row in plants.iterrows()])
+        made = output_ktpa(problem, plants).to_numpy(float)
         lasting = options["lasting_share"].to_numpy(float)
         nameplate = options["nameplate_ktpa"].to_numpy(float)
         # A plant whose product is not known is as large as what it captures.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ccs_model.cli.screen import columns, cut_to, width_of
+from ccs_model.cli.screen import columns, cut_to, filled, width_of
 
 if TYPE_CHECKING:
     from ccs_model.analysis.chain import Chain, Line, Value
@@ -126,7 +125,9 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
     priced = [line for line in chain.lines if line.section == "power price"]
     power = " + ".join(f"{line.label} {line.values[0]:.3f}" for line in priced)
     others = f"… and {more} more in --json" if more > 0 else ""
-    return "\n".join(each for each in (text, others, f"Power: {power} {currency}/kWh" if power else "") if each)
+    return "\n".join(
+        each for each in (text, others, _filled(f"Power: {power} {currency}/kWh") if power else "") if each
+    )
 
 
 def _cell(line: Line, k: int, digits: int) -> str:
@@ -157,7 +158,7 @@ def _owners(answer: Explanation) -> str:
 
 def _why(answer: Explanation) -> str:
     said = [f"Why {answer.reason}.", *(each.said for each in answer.changes)]
-    return "\n".join(textwrap.fill(each, min(columns(), WIDEST), subsequent_indent="  ") for each in said)
+    return "\n".join(filled(each, min(columns(), WIDEST), "  ") for each in said)
 
 
 def _is_nothing(value: Value) -> bool:
@@ -169,7 +170,7 @@ def _number(value: Value, digits: int) -> str:
 
 
 def _filled(text: str) -> str:
-    return textwrap.fill(text, min(columns(), WIDEST))
+    return filled(text, min(columns(), WIDEST))
 
 
 def _aligned(rows: Sequence[Sequence[str]], left: set[int]) -> str:

@@ -28,3 +28,15 @@ def cut_to(text: str, width: int) -> str:
     while width_of(kept) > width - 1:
         kept = kept[:-1]
     return kept.rstrip() + "…"
+
+
+def filled(text: str, width: int, indent: str = "") -> str:
+    """The words in lines no wider than `width`, later lines indented."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
+        if width_of(longer) <= width or not lines[-1].strip():
+            lines[-1] = longer
+        else:
+            lines.append(indent + word)
+    return "\n".join(lines)

@@ -140,9 +140,9 @@ class Swaps:
         return Lever.of(self.matrix, with_capex(self.problem, plant, 2.0), 1.0, 2.0)
 
     def with_carbon_price(self) -> Lever:
-        """The program at any addition per t to the carbon price, where a cut earns it."""
+        """The program at any addition per t to the carbon price, in every year in which a cut earns it."""
         accounts = self.problem.accounts
-        earns = (accounts.credit_per_t > 0).any(axis=1, keepdims=True)
+        earns = accounts.credit_per_t > 0
         more = replace(self.problem, accounts=replace(accounts, credit_per_t=accounts.credit_per_t + 100.0 * earns))
         return Lever.of(self.matrix, more, 0.0, 100.0)
 

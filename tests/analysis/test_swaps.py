@@ -125,3 +125,13 @@ def test_a_bracket_closes_on_the_turning_point():
     assert low <= 0.3 < high and high - low == pytest.approx(1 / 32) and len(asked) == 6
     assert _bracket(lambda share: False, 0.0, 1.0, 6, lambda: True) == (None, None)
     assert _bracket(holds, 0.0, 1.0, 6, lambda: False) == (None, None)
+
+
+def test_in_a_fractional_plan_a_swap_is_the_locked_plan_itself(solved):
+    changes = {"budget.total_mn": 500, "capture.retrofits": "fractional"}
+    plan = solved(changes)
+    plant = left_out(plan)[0]
+    locked = solved({**changes, "plants.must_fit": [plant]})
+    swap = swaps(plan).with_plant(plant)
+    assert swap.value == pytest.approx(locked.objective.value, rel=1e-6)
+    assert swap.value < plan.objective.value
