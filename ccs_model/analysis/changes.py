@@ -119,6 +119,16 @@ class _Findings:
         said = [f"{self._list(each)} {verb}" for each, verb in ((left, "left"), (came, "came in")) if each]
         return "; ".join(said) or "no other plant moves"
 
+    def _built(self, swap: Swap) -> str:
+        """What a swap builds at the plant: `power plant, quarter, from 2035`."""
+        routes = self._run.problem.routes.set_index("route")
+        said = []
+        for route, year in self._swaps.built_at(self._plant, swap):
+            row = routes.loc[route]
+            stream = str(row["stream"]).replace("_", " ")
+            said.append(f"{stream}, {row['size']}, from {year}")
+        return "; ".join(said)
+
     def _swap(self) -> Iterator[Change]:
         if self._is_fitted:
             swap = self._without = self._swaps.without_plant(self._plant)
@@ -138,10 +148,11 @@ class _Findings:
             gap = float(self._run.document["objective"]["gap_share"])
             said = (
                 f"A plan with it is {self._amount(self._gain(swap.value))} better than this one, within this one's "
-                f"gap of {gap:.2%}: it could as well be in; {self._moves(swap)}."
+                f"gap of {gap:.2%}: it could as well be in ({self._built(swap)}); {self._moves(swap)}."
             )
         else:
-            said = f"Having to fit it makes the plan {self._worse(-self._gain(swap.value))}: {self._moves(swap)}."
+            worse = self._worse(-self._gain(swap.value))
+            said = f"Having to fit it ({self._built(swap)}) makes the plan {worse}: {self._moves(swap)}."
         yield Change("must_fit", said, self._figures(swap), swap.entering, swap.leaving)
 
     def _worse(self, lost: float) -> str:

@@ -25,6 +25,7 @@ from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
 from ccs_model.solver.residuals import residuals, snapped
+from ccs_model.solver.whole import solve_whole
 
 Floats = npt.NDArray[np.float64]
 SWAP_GAP = 5e-4
@@ -84,9 +85,7 @@ class Swaps:
         highs = self._program(matrix, builds["column"][~may], self._way(plant))
         forced = builds["column"][builds["plant"] == plant].to_numpy(np.int64)
         highs.add_sparse_row(forced, np.ones(len(forced)), 1.0, np.inf)
-        if start is not None and self.problem.is_whole:
-            highs.start_from(start.x)
-        return self._swap(highs)
+        return self._swap(highs, start)
 
     def without_plant(self, plant: str, *, refilled: bool = True, matrix: Matrix | None = None) -> Swap | None:
         """The best plan without the plant: the rest of the plan kept, and others along its pipes in the room it leaves.
@@ -126,7 +125,7 @@ class Swaps:
         spending = self.matrix.rows.tocsr()[[int(rows[0])]].toarray().ravel()
         highs.set_objective(spending, maximise=False)
         highs.set_option("mip_rel_gap", 1e-3)
-        outcome = highs.run(self._time(), "money to add")
+        outcome = highs.run(self.time_s, "money to add")
         if outcome.x is None:
             return None
         return float(outcome.objective) - float(self.matrix.row_upper[int(rows[0])])
@@ -154,10 +153,22 @@ class Swaps:
             highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
         return highs
 
-    def _swap(self, highs: Highs) -> Swap | None:
-        if not self.problem.is_whole:
-            highs.set_whole(False)
-        outcome = highs.run(self._time(), "a swap")
+    def _swap(self, highs: Highs, start: Swap | None = None) -> Swap | None:
+        point = None if start is None else start.x
+        if self.problem.is_whole and self.problem.network is None:
+            # Every route of every plant may enter; the whole program finds the few that matter first.
+            outcome = solve_whole(
+                highs,
+                maximise=self.matrix.maximise[0],
+                gap=SWAP_GAP,
+                deadline=time.monotonic() + self.time_s,
+                doing="a swap",
+                start=point,
+            ).outcome
+        else:
+            if point is not None and self.problem.is_whole:
+                highs.start_from(point)
+            outcome = highs.run(self.time_s, "a swap")
         if outcome.x is None or outcome.status not in ("optimal", "limit"):
             return None
         return self._found(highs.matrix, outcome)
@@ -179,7 +190,14 @@ class Swaps:
         builds = self._builds
         return builds["column"][builds["plant"] == plant].to_numpy(np.int64)
 
-    def _time(self) -> float:
+    def built_at(self, plant: str, swap: Swap) -> tuple[tuple[str, int], ...]:
+        """(route, year) of what a swap builds at a plant."""
+        mine = self._builds[self._builds["plant"] == plant]
+        built = mine[swap.x[mine["column"].to_numpy(np.int64)] > BUILT]
+        return tuple(zip(built["route"], built["year"], strict=True))
+
+    @property
+    def time_s(self) -> float:
         """What one solve may take: half of what is left."""
         return max((self.deadline - time.monotonic()) / 2.0, 0.1)
 
@@ -290,7 +308,7 @@ class Relaxed:
         self._swaps = swaps
         self._highs = Highs(swaps.matrix, swaps.options)
         self._highs.set_whole(False)
-        self.base = self._highs.run(swaps.deadline - time.monotonic(), "the linear program")
+        self.base = self._highs.run(swaps.time_s, "the linear program")
 
     @property
     def is_solved(self) -> bool:
@@ -307,7 +325,7 @@ class Relaxed:
             highs.add_sparse_row(columns, np.ones(len(columns)), 1.0, np.inf)
         else:
             highs.set_bounds(columns, np.zeros(len(columns)), np.zeros(len(columns)))
-        outcome = highs.run(swaps.deadline - time.monotonic(), "price of a lock")
+        outcome = highs.run(swaps.time_s, "price of a lock")
         if outcome.status != "optimal":
             return None
         return max(swaps.sign * (self.base.objective - outcome.objective), 0.0)
