@@ -5,8 +5,10 @@ factors at each plant's own value and the others at their mean over plants; the 
 over all orders in which factors are let go (Shapley), is each factor's part. Parts sum to the variance. One can be
 below 0 where a factor evens out what another spreads: large plants that lie far away.
 
-    cost = (capital + fixed O&M + consumables + heat × price + power × price + pipe + pumps × price + storage)
+    cost = ((capital + fixed O&M + pipe) ÷ φ + consumables + heat × price + (power + pumps) × price + storage)
            ÷ (1 − CO₂ of fuel − (power + pumps) × grid factor)                                    per t avoided
+
+with φ the delivered share, the same for all.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ COLUMNS = ["factor", "variance", "variance_share"]
 # The numbers of an option that each factor stands for.
 FACTORS: Mapping[str, tuple[str, ...]] = {
     "scale": ("output_ktpa",),
-    "feedstock and urea": ("captured_t_per_t",),
+    "feedstock and urea": ("designed_t_per_t",),
     "age and closing": ("lasting_share",),
     "concentration and grade": (
         "reference_capex_per_tpa", "concentration_factor", "fixed_om_share", "variable_om_per_t", "heat_gj_per_t",
@@ -66,10 +68,14 @@ def spread_of_avoidance_cost(problem: Problem, sector: str | None = None) -> pd.
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """The levelised formula over plants: `numbers` by name, each [plant]; `pipes` in the problem's money."""
+    """The levelised formula over plants: `numbers` by name, each [plant]; `pipes` in the problem's money.
+
+    `delivered_share` is what is captured of what units are designed for.
+    """
 
     numbers: Mapping[str, Floats]
     pipes: pd.DataFrame
+    delivered_share: float = 1.0
 
     @classmethod
     def of(cls, problem: Problem, options: pd.DataFrame) -> Formula:
@@ -90,7 +96,7 @@ class Formula:
                 "power_kwh_per_t", "length_km", "storage_cost_per_t", "lasting_share",
             )},
             "output_ktpa": output,
-            "captured_t_per_t": nameplate / lasting / output,
+            "designed_t_per_t": nameplate / lasting / output,
             "fixed_om_share": options["fixed_om_mn_pa"].to_numpy(float) / options["capture_capex_mn"].to_numpy(float),
             "fuel_t_per_heat": np.divide(
                 options["fuel_t_per_t"].to_numpy(float), heat, out=np.zeros(len(heat)), where=heat > 0
@@ -113,7 +119,7 @@ class Formula:
         pipes = problem.inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
         for name in ("capex_per_tph_m", "fixed_om_per_tph_km_pa"):
             pipes[name] = level.convert(pipes[name], pipes["currency"], pipes["price_year"])
-        return cls(numbers, pipes)
+        return cls(numbers, pipes, problem.delivered_share)
 
     def cost_per_t(self, own: set[str]) -> Floats:
         """[plant] money per t avoided with the factors `own` at each plant's value and the others at their mean."""
@@ -122,7 +128,7 @@ class Formula:
             for factor, names in FACTORS.items()
             for name in names
         }
-        tonnes = n["output_ktpa"] * n["captured_t_per_t"] * n["lasting_share"]
+        tonnes = n["output_ktpa"] * n["designed_t_per_t"] * n["lasting_share"]
         train = tonnes / n_trains(tonnes, n["largest_train_ktpa"])
         small = small_train_factor(train, n["smallest_train_ktpa"], n["scale_exponent"])
         capex = n["reference_capex_per_tpa"] * n["concentration_factor"] * small
@@ -134,7 +140,8 @@ class Formula:
         pipe = (pipe_per_km + om_per_km) * n["length_km"] * 1000.0 / tonnes
         heat = n["heat_gj_per_t"] * n["heat_per_gj"]
         power = (n["power_kwh_per_t"] + pumps) * n["power_per_kwh"]
-        yearly = capex * (n["recovery_share"] + n["fixed_om_share"]) + n["variable_om_per_t"] + heat + power + pipe
+        designed = capex * (n["recovery_share"] + n["fixed_om_share"]) + pipe
+        yearly = designed / self.delivered_share + n["variable_om_per_t"] + heat + power
         burnt = n["heat_gj_per_t"] * n["fuel_t_per_heat"]
         avoided = 1.0 - burnt - (n["power_kwh_per_t"] + pumps) * n["grid_kg_per_kwh"] / 1000.0
         cost: Floats = (yearly + n["storage_cost_per_t"]) / avoided

@@ -75,7 +75,8 @@ def best_options(problem: Problem, plants: set[str] | None = None) -> pd.DataFra
     )
     if plants is not None:
         could_be &= table["plant"].isin(plants)
-    ranked = table[could_be].sort_values("avoidance_cost_per_t", kind="stable")
+    # Stacks of one mill often cost alike a tonne; rounding must not choose among them, so that ids do.
+    ranked = table[could_be].sort_values("avoidance_cost_per_t", kind="stable", key=lambda cost: cost.round(6))
     return ranked.drop_duplicates("plant").sort_values("plant", kind="stable").reset_index(drop=True)
 
 

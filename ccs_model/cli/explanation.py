@@ -21,7 +21,7 @@ _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
     ("heat from", "", "{}", (("heat_source", 0),)),
     ("starts in", "", "{}", (("year", 0),)),
     ("stream × size × rate", "kt/y", "{} × {} × {}", (("co2_ktpa", 0), ("stream_share", 2), ("capture_rate_share", 2))),
-    ("= nameplate × φ", "kt/y", "{} × {}", (("nameplate_ktpa", 0), ("delivered_share", 2))),
+    ("nameplate × φ", "kt/y", "{} × {} = {}", (("nameplate_ktpa", 0), ("delivered_share", 2), ("captured_ktpa", 0))),
     ("capex × dilute × small", "{} per t/y", "{} × {} × {}",
      (("reference_capex_per_tpa", 0), ("concentration_factor", 2), ("small_train_factor", 2))),
     ("TOC (of BEC, TPC)", "mn {}", "{} ({}, {})", (("capture_capex_mn", 0), ("bec_mn", 0), ("tpc_mn", 0))),

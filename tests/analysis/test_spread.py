@@ -1,5 +1,7 @@
 """What makes avoidance cost differ: an exact formula, and parts that sum to the variance."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,13 @@ def test_with_every_factor_its_own_the_formula_is_the_levelised_one(posed, formu
     known = best_options(posed(WIDE))["avoidance_cost_per_t"].to_numpy()
     assert len(known) > 40
     np.testing.assert_allclose(formula.cost_per_t(set(FACTORS)), known, rtol=1e-12)
+
+
+def test_it_is_also_where_less_is_delivered_than_designed(posed):
+    problem = replace(posed(WIDE), delivered_share=0.6)
+    known = best_options(problem)["avoidance_cost_per_t"].to_numpy()
+    found = Formula.of(problem, best_options(problem)).cost_per_t(set(FACTORS))
+    np.testing.assert_allclose(found, known, rtol=1e-12)
 
 
 def test_with_no_factor_its_own_all_plants_cost_the_same(formula):
