@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import textwrap
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ccs_model.cli.screen import columns, cut_to, width_of
 
 if TYPE_CHECKING:
     from ccs_model.plan.plan import Plan
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 SHOWN = 12
 NARROWEST_NAME, WIDEST_NAME = 18, 44
 PART_SIGN = {"quarter": "¼", "half": "½"}
-# Where the width of the terminal is not known, as in a file.
-USUAL_WIDTH = 120
-WIDEST_TEXT = 140
 
 
 def summary_text(plan: Plan, folder: Path) -> str:
@@ -41,7 +38,7 @@ def _headline(plan: Plan) -> str:
     lines = [problem.name]
     question = " ".join(problem.scenario.question.split())
     if question:
-        lines.append(textwrap.fill(question, _columns()))
+        lines.append(textwrap.fill(question, columns()))
     if not totals["n_retrofits"]:
         from ccs_model.report.words import why_nothing_is_built
 
@@ -61,7 +58,7 @@ def _headline(plan: Plan) -> str:
         f"{_per_t(totals['avoidance_cost_per_t'])} per t avoided (all in), money of {problem.price_year}.",
         *([] if plan.owners is None else [_worth(plan)]),
     ]
-    return "\n".join([*lines, "", *(textwrap.fill(each, _columns()) for each in said)])
+    return "\n".join([*lines, "", *(textwrap.fill(each, columns()) for each in said)])
 
 
 def _worth(plan: Plan) -> str:
@@ -199,9 +196,9 @@ def _retrofits(plan: Plan) -> str:
     ]
     others = _table([header, units, *rows], left=5).splitlines()
     # The name takes what the other columns leave of the screen.
-    left = _columns() - (max(map(_width, others)) - len(header[0]))
+    left = columns() - (max(map(width_of, others)) - len(header[0]))
     width = max(min(left, WIDEST_NAME), NARROWEST_NAME)
-    rows = [(_cut(name, width), *row[1:]) for name, row in zip(names, rows, strict=True)]
+    rows = [(cut_to(name, width), *row[1:]) for name, row in zip(names, rows, strict=True)]
     text = _table([header, units, *rows], left=5)
     more = len(plan.retrofits) - SHOWN
     return text + (f"\n… and {more} more in plan.xlsx, sheet Retrofits" if more > 0 else "")
@@ -264,7 +261,7 @@ def _money(plan: Plan) -> str:
             f"The next million buys about {bought.kt_per_mn:,.1f} kt CO2 avoided {over} "
             f"({_mn(plan, bought.more_mn)} more: {bought.abatement_kt:,.0f} kt; {names})."
         )
-        lines.append(textwrap.fill(text, _columns()))
+        lines.append(textwrap.fill(text, columns()))
     price = plan.relaxation.abatement_per_budget_kt_per_mn
     if price is not None and plan.problem.is_whole:
         lines.append(f"In the linear program the budget's shadow price is {price:,.1f} kt per million.")
@@ -275,10 +272,6 @@ def _files(plan: Plan, folder: Path) -> str:
     checks = plan.checks
     held = f"{int(checks['holds'].sum())} of {len(checks)} checks hold"
     return f"{held}. Files: {folder}\n  plan.xlsx (workbook), plan.json, map.geojson, tables/*.csv, manifest.json"
-
-
-def _columns() -> int:
-    return min(shutil.get_terminal_size((USUAL_WIDTH, 24)).columns, WIDEST_TEXT)
 
 
 def _mn(plan: Plan, amount: float | int | None) -> str:
@@ -293,28 +286,14 @@ def _share(share: float | int | None) -> str:
     return f"{share or 0:.2%}"
 
 
-def _width(text: str) -> int:
-    """Columns on a terminal: Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _cut(text: str, width: int) -> str:
-    if _width(text) <= width:
-        return text
-    kept = text
-    while _width(kept) > width - 1:
-        kept = kept[:-1]
-    return kept.rstrip() + "…"
-
-
 def _table(rows: Sequence[Sequence[str]], left: int) -> str:
     """Aligned columns, the first `left` of them to the left."""
-    widths = [max(_width(row[i]) for row in rows) for i in range(len(rows[0]))]
+    widths = [max(width_of(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = []
         for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            space = " " * (width - _width(cell))
+            space = " " * (width - width_of(cell))
             cells.append(cell + space if i < left else space + cell)
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

@@ -14,7 +14,6 @@ from ccs_model.engineering.absorbers import covered_rows, is_shared
 from ccs_model.errors import InputError
 from ccs_model.plan.levelised import levelised_costs
 from ccs_model.problem import Problem, pose
-from ccs_model.scenario import Scenario
 
 COLUMNS = [
     "plant", "name", "province", "sector", "stream", "technology", "site", "avoided_ktpa", "cumulative_avoided_ktpa",
@@ -30,7 +29,7 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     """
     if problem.network is not None:
         try:
-            problem = pose(_alone(problem.scenario), problem.inputs)
+            problem = alone(problem)
         except InputError:
             return pd.DataFrame(columns=COLUMNS)
     routes, costs = problem.routes, levelised_costs(problem)
@@ -72,17 +71,17 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     return ranked
 
 
-def _alone(scenario: Scenario) -> Scenario:
-    """Each stream for itself, with a pipe of its own to one of its nearest sites.
+def alone(problem: Problem) -> Problem:
+    """The same plants, each stream for itself, with a pipe of its own to one of its nearest sites.
 
-    What must be reached or fitted is left out: own pipes may not reach it, and the list does not depend on it.
+    What must be reached or fitted is left out: own pipes may not reach it, and no list depends on it. Raises InputError
+    where own pipes would draw power that no table prices.
     """
-    return scenario.with_changes(
-        {
-            "transport.shared_trunklines": False,
-            "plants.must_fit": (),
-            "targets": {},
-            "aim": "most_abatement",
-            "budget": {"total_mn": 0},
-        }
-    )
+    changes = {
+        "transport.shared_trunklines": False,
+        "plants.must_fit": (),
+        "targets": {},
+        "aim": "most_abatement",
+        "budget": {"total_mn": 0},
+    }
+    return pose(problem.scenario.with_changes(changes), problem.inputs)

@@ -1,0 +1,151 @@
+"""Which rows of the tables a number rests on: their reference and quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ccs_model.inputs import Inputs
+from ccs_model.problem import Problem
+
+# A stream of a single furnace is the stack of its works.
+_OF_FURNACE = "hot_stoves "
+_NOT_OF_MILLS = {
+    "electric_arc_furnace": "eaf_steel_t_per_t",
+    "direct_reduction": "dri_iron_t_per_t",
+}
+_PROCESS_STREAMS = ("product_vent", "tail_gas")
+
+
+@dataclass(frozen=True, order=True)
+class Citation:
+    """One reference with the table that names it and how good the number is."""
+
+    reference: str
+    quality: str
+    table: str
+
+
+Cited = tuple[Citation, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Citations:
+    """Looks citations up in the tables of a problem; nothing where a table has no such row."""
+
+    problem: Problem
+
+    @property
+    def inputs(self) -> Inputs:
+        """The tables."""
+        return self.problem.inputs
+
+    def of(self, table: str, **where: object) -> Cited:
+        """Of the rows of a table in which each named column has the value, or one of a set of values."""
+        frame = self.inputs[table]
+        kept = pd.Series(True, frame.index)
+        for column, value in where.items():
+            kept &= frame[column].isin(value) if isinstance(value, set) else frame[column] == value
+        return self._of_rows(table, frame[kept])
+
+    def plant(self, plant: str) -> Cited:
+        """Its row in an inventory."""
+        tables = ("plants/steel", "plants/chemicals", "plants/coal_chemicals", "plants/sources")
+        return next((found for table in tables if (found := self.of(table, plant=plant))), ())
+
+    def utilisation(self, province: str, product: str) -> Cited:
+        """Output over capacity, of the province or of the country."""
+        own = self.of("streams/utilisation", province=province, product=product)
+        return own or self.of("streams/utilisation", province="all", product=product)
+
+    def tonnes(self, plant: pd.Series, stream: str) -> Cited:
+        """Factors behind the tonnes of a stream; utilisation and the plant's capacity are cited with the plant."""
+        if plant["sector"] == "steel":
+            if stream in _NOT_OF_MILLS:
+                return self.of("streams/factors", factor=_NOT_OF_MILLS[stream])
+            if stream == "captive_power":
+                return self.of("plants/captive_units", plant=plant["plant"])
+            return (*self.stack(stream), *self.of("streams/factors", factor=self._mill_factor(plant["plant"])))
+        if plant["sector"] != "chemicals":
+            return self.plant(plant["plant"])
+        if stream == "captive_power":
+            return self.of("plants/captive_units", plant=plant["plant"])
+        row = self._chemical(plant["plant"])
+        keys = {name: row[name] for name in ("product", "feedstock", "gasifier")} if row is not None else {}
+        cited = self.of("streams/chemical_routes", **keys) if keys else ()
+        if stream in _PROCESS_STREAMS:
+            cited = (*cited, *self.of("streams/factors", factor={"product_grade_share", "urea_co2_t_per_t"}))
+        return _unique(cited)
+
+    def gas(self, plant: pd.Series, stream: str) -> Cited:
+        """CO₂ share and grade of a stream."""
+        if plant["sector"] == "steel":
+            return self.stack(stream)
+        if plant["sector"] == "chemicals":
+            return self.of("streams/chemical_grades", stream=stream)
+        return self.plant(plant["plant"])
+
+    def stack(self, stream: str) -> Cited:
+        """A stack of a mill."""
+        name = stream.split(" ")[0] if stream.startswith(_OF_FURNACE) else stream
+        return self.of("streams/mill_stacks", stream=set(name.split("+")), profile="ieaghg")
+
+    def technology(self, technology: str, plant: str) -> Cited:
+        """What a technology costs and draws; of plants of given costs, the plant's own row."""
+        return (
+            self.plant(plant) if technology == "given" else self.of("technologies/technologies", technology=technology)
+        )
+
+    def heat_price(self, province: str, heat_source: str) -> Cited:
+        """Fuel and boiler."""
+        boiler = self.of("technologies/heat_sources", heat_source=heat_source)
+        table = self.inputs["technologies/heat_sources"]
+        fuels = set(table.loc[table["heat_source"] == heat_source, "fuel"])
+        return (*self.of("prices/fuels", province=province, fuel=fuels), *boiler)
+
+    def grid_factor(self, province: str) -> Cited:
+        """CO₂ of grid power, as the scenario's path carries it on."""
+        rows = self.problem.grid_kg_per_kwh
+        return self._of_rows("prices/grid_factors", rows[rows["province"] == province].tail(1))
+
+    def pipes(self, names: Iterable[str]) -> Cited:
+        """Pipe classes, roads and existing pipes by name."""
+        wanted = {name for each in names for name in str(each).split(", ")}
+        cited = (*self.of("transport/pipes", pipe=wanted), *self.of("transport/trends", pipe=wanted))
+        return _unique((*cited, *self.of("transport/line_costs", pipe=wanted)))
+
+    def site(self, site: str) -> Cited:
+        """A storage site, its cost curve, and how an all-in cost is split where sites are built."""
+        cited = (*self.of("storage/sites", site=site), *self.of("storage/site_costs", site=site))
+        if self.problem.network is None:
+            cited = self.of("storage/sites", site=site)
+        return _unique(cited)
+
+    def titles(self, keys: Iterable[str]) -> dict[str, str]:
+        """Citation of each reference key."""
+        known = (
+            self.inputs["references"].set_index("reference")["citation"] if "references" in self.inputs.tables else {}
+        )
+        return {key: str(known.get(key, "a reference of your own tables")) for key in sorted(set(keys))}
+
+    def _mill_factor(self, plant: str) -> str:
+        table = self.inputs["plants/steel"]
+        bof = table.loc[table["plant"] == plant, "bof_steel_ktpa"].fillna(0.0).sum()
+        return "bof_steel_t_per_t" if bof > 0 else "bf_iron_t_per_t"
+
+    def _chemical(self, plant: str) -> pd.Series | None:
+        table = self.inputs.plants_of("chemicals")
+        rows = table[table["plant"] == plant]
+        return rows.iloc[0] if len(rows) else None
+
+    def _of_rows(self, table: str, rows: pd.DataFrame) -> Cited:
+        if "reference" not in rows:
+            return ()
+        pairs = zip(rows["reference"], rows["quality"], strict=True)
+        return _unique(Citation(str(reference), str(quality), table) for reference, quality in pairs if reference)
+
+
+def _unique(cited: Iterable[Citation]) -> Cited:
+    return tuple(dict.fromkeys(cited))

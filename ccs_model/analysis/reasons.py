@@ -1,0 +1,72 @@
+"""Why each plant is in a plan or out of it, in a line, without solving anything."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ccs_model.analysis.units_of_cost import best_options
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+
+COLUMNS = ["plant", "is_fitted", "reason"]
+
+
+def reasons_table(plan: Plan) -> pd.DataFrame:
+    """One row a plant of the run: COLUMNS. Cheap: costs are levelised, nothing is solved."""
+    return reasons_of(plan.problem, plan.retrofits)
+
+
+def reason_of(problem: Problem, retrofits: pd.DataFrame, plant: str) -> str:
+    """The reason of one plant."""
+    table = reasons_of(problem, retrofits).set_index("plant")
+    return str(table.at[plant, "reason"])
+
+
+def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
+    """The table for retrofits of a plan, which may have been read back.
+
+    Fitted plants are ranked by what a tonne avoided costs them in the plan. The others are held against the dearest of
+    those by their best option with a pipe of its own, which a shared pipe may better.
+    """
+    plants, money = problem.plants, problem.currency
+    costs = _costs(retrofits)
+    best = best_options(problem)
+    alone = best.set_index("plant")["avoidance_cost_per_t"] if len(best) else pd.Series(dtype=float)
+    rank = costs.rank(method="first").astype(int)
+    dearest = float(costs.max()) if len(costs) else float("nan")
+    rows = []
+    for row in plants.itertuples(index=False):
+        if row.plant in costs.index:
+            said = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {_nth(int(rank[row.plant]))} cheapest of "
+            said += f"{len(costs)} fitted"
+        elif row.reason:
+            said = f"out: {row.reason}"
+        elif row.plant not in alone.index:
+            said = "out: no option of its own avoids anything"
+        else:
+            said = f"out: {_compared(float(alone[row.plant]), dearest, len(costs), money)}"
+        rows.append((row.plant, row.plant in costs.index, said))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _costs(retrofits: pd.DataFrame) -> pd.Series:
+    """Money per t avoided of each fitted plant, all its retrofits together."""
+    if retrofits.empty:
+        return pd.Series(dtype=float)
+    sums = retrofits.groupby("plant")[["cost_mn_pa", "avoided_at_full_load_ktpa"]].sum()
+    return (sums["cost_mn_pa"] * 1000.0 / sums["avoided_at_full_load_ktpa"]).sort_values(kind="stable")
+
+
+def _compared(cost_per_t: float, dearest: float, n_fitted: int, money: str) -> str:
+    said = f"{cost_per_t:,.0f} {money} per t avoided with a pipe of its own"
+    if not n_fitted:
+        return f"{said}; nothing is built"
+    if cost_per_t > dearest:
+        return f"{said}, dearer than the dearest fitted ({dearest:,.0f})"
+    return f"{said}, not dearer than the dearest fitted ({dearest:,.0f}): its cost a tonne alone does not keep it out"
+
+
+def _nth(number: int) -> str:
+    """1st, 2nd, 3rd, 4th, 11th."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

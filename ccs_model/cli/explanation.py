@@ -1,0 +1,186 @@
+"""An explanation on one screen: plant, streams, the chain with one column a retrofit, reasons, the legend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from ccs_model.cli.screen import columns, cut_to, filled, width_of
+
+if TYPE_CHECKING:
+    from ccs_model.analysis.chain import Chain, Line, Value
+    from ccs_model.analysis.citations import Citation
+    from ccs_model.analysis.explain import Explanation
+
+SHOWN_COLUMNS = 3
+WIDEST = 100
+_GRADES = {"product_grade": "pure", "flue_gas": "flue gas", "tail_gas": "tail gas", "none": "not capturable"}
+# The lines of the screen: label, unit, how a cell reads, and the lines of the chain that it is made of.
+_SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
+    ("technology", "", "{}", (("technology", 0),)),
+    ("heat from", "", "{}", (("heat_source", 0),)),
+    ("starts in", "", "{}", (("year", 0),)),
+    ("stream × size × rate", "kt/y", "{} × {} × {}", (("co2_ktpa", 0), ("stream_share", 2), ("capture_rate_share", 2))),
+    ("nameplate × φ", "kt/y", "{} × {} = {}", (("nameplate_ktpa", 0), ("delivered_share", 2), ("captured_ktpa", 0))),
+    ("capex × dilute × small", "{} per t/y", "{} × {} × {}",
+     (("reference_capex_per_tpa", 0), ("concentration_factor", 2), ("small_train_factor", 2))),
+    ("TOC (of BEC, TPC)", "mn {}", "{} ({}, {})", (("capture_capex_mn", 0), ("bec_mn", 0), ("tpc_mn", 0))),
+    ("estimate", "", "{}", (("aace_class", 0),)),
+    ("capital, recovered", "{}/t", "× {} = {}", (("capital_recovery_share", 3), ("capital_per_t", 1))),
+    ("fixed O&M", "{}/t", "{}", (("fixed_om_per_t", 1),)),
+    ("consumables", "{}/t", "{}", (("variable_om_per_t", 1),)),
+    ("heat, GJ × price", "{}/t", "{} × {} = {}", (("heat_gj_per_t", 2), ("heat_per_gj", 1), ("heat_per_t", 1))),
+    ("power, kWh × price", "{}/t", "{} × {} = {}",
+     (("power_kwh_per_t", 0), ("power_per_kwh", 3), ("power_per_t", 1))),
+    ("CAPTURE COST", "{}/t captured", "{}", (("capture_cost_per_t", 0),)),
+    ("1 − fuel − power", "t avoided/t", "1 − {} − {} = {}",
+     (("fuel_co2_t_per_t", 3), ("power_co2_t_per_t", 3), ("avoided_t_per_t", 3))),
+    ("site, way in km", "", "{}, {}", (("site", 0), ("length_km", 0))),
+    ("capex, pipes + site", "mn {}", "{} + {}", (("pipe_capex_mn", 0), ("storage_capex_mn", 0))),
+    ("transport + storage", "{}/t captured", "{} + {}", (("transport_per_t", 1), ("storage_per_t", 1))),
+    ("COST OF AVOIDANCE", "{}/t avoided", "{}", (("avoidance_cost_per_t", 0),)),
+    ("marginal cost of target", "{}/t avoided", "{}", (("marginal_cost_per_t", 0),)),
+    ("added cost of product", "{}/t product", "{}", (("product_cost_per_t", 1),)),
+)  # fmt: skip
+
+
+def explanation_text(answer: Explanation) -> str:
+    """The whole screen."""
+    chain = answer.chain
+    legend = _Legend(chain)
+    numbers = [_plant(answer, legend), _streams(chain, legend), _chain(answer, legend)]
+    parts = [*numbers, _owners(answer), _why(answer), legend.text()]
+    return "\n".join(part for part in parts if part)
+
+
+class _Legend:
+    """Numbers of the references, in the order in which the screen meets them."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._titles = chain.titles
+        self._at: dict[str, int] = {}
+
+    def mark(self, cited: Iterable[Citation]) -> str:
+        """`1r 4a`: number and quality of each reference, once."""
+        marks = [f"{self._at.setdefault(each.reference, len(self._at) + 1)}{each.quality[:1]}" for each in cited]
+        return " ".join(dict.fromkeys(marks))
+
+    def text(self) -> str:
+        """What the numbers stand for."""
+        entries = "; ".join(f"{n} {key}: {cut_to(self._titles[key], 44)}" for key, n in self._at.items())
+        return _filled(f"From (r reported, e estimated, a assumed, m measured): {entries}")
+
+
+def _plant(answer: Explanation, legend: _Legend) -> str:
+    about = {line.name: line.values[0] for line in answer.chain.about}
+    cited = {line.name: legend.mark(line.cited[0]) for line in answer.chain.about}
+    head = f"{about['name']} {about['name_zh'] or ''}".strip()
+    what = f"{about['product'] or about['sector']}".replace("_", " ")
+    place = f"{about['province']}, {about['lat_deg']:.2f} N {about['lon_deg']:.2f} E"
+    first = f"{head} ({answer.chain.plant}) · {about['sector']} · {place} · {about['status']} [{cited['name']}]"
+    made = ""
+    if about["output_ktpa"] is not None:
+        made = (
+            f"{what} {_number(about['capacity_ktpa'], 0)} kt/y [{cited['capacity_ktpa']}] × "
+            f"{_number(about['utilisation_share'], 3)} [{cited['utilisation_share']}] = "
+            f"{_number(about['output_ktpa'], 0)} kt/y; "
+        )
+    emits = f"emits {_number(about['baseline_ktpa'], 0)} kt CO2/y, {_number(about['capturable_ktpa'], 0)} capturable"
+    return f"{_filled(first)}\n{_filled(made + emits)}"
+
+
+def _streams(chain: Chain, legend: _Legend) -> str:
+    rows: list[Sequence[str]] = [("stream", "kt/y", "CO2, %", "lasting", "grade", "from")]
+    for line in chain.streams:
+        tonnes, share, grade, lasting = line.values
+        percent = f"{100 * share:.1f}" if isinstance(share, float) else "–"
+        name = _GRADES.get(str(grade), str(grade))
+        kept = f"{lasting:.0%}" if isinstance(lasting, float) else ""
+        label = line.label.replace("_", " ")
+        rows.append((label, _number(tonnes, 0), percent, kept, name, legend.mark(line.cited[0])))
+    return _aligned(rows, left={0, 4, 5})
+
+
+def _chain(answer: Explanation, legend: _Legend) -> str:
+    chain = answer.chain
+    if not chain.lines:
+        return ""
+    n = min(len(chain.columns), SHOWN_COLUMNS)
+    of = {line.name: line for line in chain.lines}
+    rows: list[Sequence[str]] = [("", "", *(title.replace("_", " ") for title in chain.columns[:n]), "from")]
+    currency = answer.problem.currency
+    for label, unit, form, parts in _SCREEN:
+        lines = [(of[name], digits) for name, digits in parts if name in of]
+        if len(lines) < len(parts) or all(_is_nothing(each) for each in lines[-1][0].values[:n]):
+            continue
+        cells = [form.format(*(_cell(line, k, digits) for line, digits in lines)) for k in range(n)]
+        cells = [
+            "–" if _is_nothing(lines[-1][0].values[k]) and _is_nothing(lines[0][0].values[k]) else cell
+            for k, cell in enumerate(cells)
+        ]
+        cited = (each for line, _ in lines for some in line.cited[:n] for each in some)
+        rows.append((label, unit.format(currency), *cells, legend.mark(cited)))
+    text = _aligned(rows, left={0, 1, len(rows[0]) - 1})
+    more = len(chain.columns) - n
+    priced = [line for line in chain.lines if line.section == "power price"]
+    power = " + ".join(f"{line.label} {line.values[0]:.3f}" for line in priced)
+    others = f"… and {more} more in --json" if more > 0 else ""
+    return "\n".join(
+        each for each in (text, others, _filled(f"Power: {power} {currency}/kWh") if power else "") if each
+    )
+
+
+def _cell(line: Line, k: int, digits: int) -> str:
+    value = line.values[k]
+    if line.name == "aace_class" and isinstance(value, str) and "), " in value:
+        return value.split(" (")[0] + ", " + value.split("), ")[-1]
+    return value.replace("_", " ") if isinstance(value, str) else _number(value, digits)
+
+
+def _owners(answer: Explanation) -> str:
+    owners = answer.owners
+    if owners is None:
+        return ""
+
+    def told(name: str, digits: int = 0, percent: bool = False) -> str:
+        value = owners.get(name)
+        if value is None:
+            return "none"
+        return f"{100 * value:.1f} %" if percent else _number(value, digits)
+
+    money = answer.problem.currency
+    payback = "not within the horizon" if owners.get("payback_yr") is None else f"in {told('payback_yr', 1)} years"
+    return _filled(
+        f"Owners: NPV {told('npv_mn')} mn {money}, IRR {told('project_irr_share', percent=True)}, paid back {payback}, "
+        f"break-even carbon price {told('break_even_carbon_price_per_t')} {money}/t."
+    )
+
+
+def _why(answer: Explanation) -> str:
+    said = [f"Why {answer.reason}.", *(each.said for each in answer.changes)]
+    return "\n".join(filled(each, min(columns(), WIDEST), "  ") for each in said)
+
+
+def _is_nothing(value: Value) -> bool:
+    return value is None or value == "–"
+
+
+def _number(value: Value, digits: int) -> str:
+    return "–" if value is None or isinstance(value, str) else f"{value:,.{digits}f}"
+
+
+def _filled(text: str) -> str:
+    return filled(text, min(columns(), WIDEST))
+
+
+def _aligned(rows: Sequence[Sequence[str]], left: set[int]) -> str:
+    """Columns of equal width; the last one is cut where the screen ends."""
+    widths = [max(width_of(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - width_of(cell))
+            cells.append(cell + space if i in left else space + cell)
+        lines.append(cut_to("  ".join(cells).rstrip(), min(columns(), WIDEST)))
+    return "\n".join(lines)

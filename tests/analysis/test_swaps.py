@@ -1,0 +1,137 @@
+"""Swaps: the law that no swap betters a plan proven best, and levers that state the program they say."""
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ccs_model.analysis.changes import _bracket
+from ccs_model.model import build_model
+from ccs_model.plan.swaps import swaps_of, with_capex
+from ccs_model.solver import matrix_of
+
+
+def swaps(plan, seconds=60.0):
+    return swaps_of(plan.problem, plan.retrofits, plan.flows, time.monotonic() + seconds)
+
+
+def left_out(plan):
+    plants = plan.problem.plants
+    return sorted(set(plants["plant"][plants["is_candidate"]]) - set(plan.retrofits["plant"]))
+
+
+@pytest.fixture(scope="module")
+def tight(solved):
+    """A budget that leaves a plant out, proven best."""
+    plan = solved({"budget.total_mn": 500})
+    assert left_out(plan)
+    return plan
+
+
+def test_no_swap_betters_a_plan_that_is_proven_best(tight):
+    asked = swaps(tight)
+    for plant in left_out(tight):
+        swap = asked.with_plant(plant)
+        if swap is not None:
+            assert swap.value <= tight.objective.value * (1 + 1e-9)
+    for plant in set(tight.retrofits["plant"]):
+        swap = asked.without_plant(plant)
+        assert swap is not None and swap.value <= tight.objective.value * (1 + 1e-9)
+        assert plant in swap.leaving and plant not in swap.entering
+
+
+def test_a_swap_is_no_better_than_the_plan_with_the_lock(tight, solved):
+    plant = left_out(tight)[0]
+    swap = swaps(tight).with_plant(plant)
+    locked = solved({"budget.total_mn": 500, "plants.must_fit": [plant]})
+    assert plant in swap.entering
+    assert swap.value <= locked.objective.value * (1 + 1e-9)
+    out = sorted(set(tight.retrofits["plant"]))[0]
+    without = swaps(tight).without_plant(out)
+    assert without.value <= solved({"budget.total_mn": 500, "plants.leave_out": [out]}).objective.value * (1 + 1e-9)
+
+
+def test_the_money_to_add_holds_the_plan_and_the_plant(tight, solved):
+    plant = left_out(tight)[0]
+    more = swaps(tight).money_to_add(plant, tight.objective.value)
+    assert more > 0
+    both = sorted({*tight.retrofits["plant"], plant})
+    richer = solved({"budget.total_mn": 500 + more * (1 + 1e-6) + 1e-6, "plants.must_fit": both})
+    assert richer.objective.value >= tight.objective.value * (1 - 1e-6)
+
+
+def test_a_lever_states_the_program_at_any_number(tight):
+    plant = left_out(tight)[0]
+    lever = swaps(tight).with_capex(plant)
+    for factor in (0.0, 0.4, 1.0, 3.0):
+        direct = matrix_of(build_model(with_capex(tight.problem, plant, factor)))
+        found = lever.at(factor)
+        assert np.abs((found.rows - direct.rows).data).max(initial=0.0) < 1e-9
+        np.testing.assert_allclose(found.costs, direct.costs, atol=1e-9)
+
+
+def test_dearer_capital_never_makes_a_swap_better(tight):
+    plant = left_out(tight)[0]
+    asked = swaps(tight)
+    lever = asked.with_capex(plant)
+    values = [asked.with_plant(plant, lever.at(factor)).value for factor in (0.1, 0.5, 1.0)]
+    assert values[0] >= values[1] * (1 - 1e-3) and values[1] >= values[2] * (1 - 1e-3)
+
+
+def test_the_linear_program_prices_a_lock_at_least_at_0(tight):
+    relaxed = swaps(tight).relaxed()
+    assert relaxed.is_solved
+    assert relaxed.base.objective == pytest.approx(tight.relaxation.value, rel=1e-6)
+    assert relaxed.price_of(left_out(tight)[0], fitted=True) >= 0.0
+    assert any(claim == "spending_within_budget" for claim, _ in relaxed.duals())
+
+
+def test_a_shared_network_is_asked_along_its_own_pipes(solved):
+    plan = solved(
+        {
+            "transport.shared_trunklines": True,
+            "storage.sites": ["Qinshui", "Ordos"],
+            "budget.total_mn": 1_200,
+            "solver.gap_share": 0.02,
+        }
+    )
+    asked = swaps_of(plan.problem, plan.retrofits, plan.flows, time.monotonic() + 60)
+    plant = sorted(set(plan.retrofits["plant"]))[0]
+    without = asked.without_plant(plant)
+    assert without is not None and plant in without.leaving
+    assert without.value <= plan.objective.all_links_bound * (1 + 1e-9)
+    back = asked.with_plant(plant)
+    assert back is not None and back.value >= plan.objective.value * (1 - 1e-3)
+
+
+def test_a_higher_carbon_price_is_a_lever_too(solved):
+    changes = {"aim": "highest_npv", "policy.carbon_price_per_t": {2026: 75}, "policy.capture_deductible": True}
+    plan = solved(changes)
+    asked = swaps_of(plan.problem, pd.DataFrame(plan.retrofits), plan.flows, time.monotonic() + 60)
+    lever = asked.with_carbon_price()
+    direct = solved({**changes, "policy.carbon_price_per_t": {2026: 125}}).problem
+    np.testing.assert_allclose(lever.at(50.0).costs, matrix_of(build_model(direct)).costs, rtol=1e-9, atol=1e-9)
+
+
+def test_a_bracket_closes_on_the_turning_point():
+    asked = []
+
+    def holds(share):
+        asked.append(share)
+        return share <= 0.3
+
+    low, high = _bracket(holds, 0.0, 1.0, 6, lambda: True)
+    assert low <= 0.3 < high and high - low == pytest.approx(1 / 32) and len(asked) == 6
+    assert _bracket(lambda share: False, 0.0, 1.0, 6, lambda: True) == (None, None)
+    assert _bracket(holds, 0.0, 1.0, 6, lambda: False) == (None, None)
+
+
+def test_in_a_fractional_plan_a_swap_is_the_locked_plan_itself(solved):
+    changes = {"budget.total_mn": 500, "capture.retrofits": "fractional"}
+    plan = solved(changes)
+    plant = left_out(plan)[0]
+    locked = solved({**changes, "plants.must_fit": [plant]})
+    swap = swaps(plan).with_plant(plant)
+    assert swap.value == pytest.approx(locked.objective.value, rel=1e-6)
+    assert swap.value < plan.objective.value
