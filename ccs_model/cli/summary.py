@@ -42,7 +42,7 @@ def _headline(plan: Plan) -> str:
     if not totals["n_retrofits"]:
         from ccs_model.report.words import why_nothing_is_built
 
-        lines.append("\n" + textwrap.fill(f"Nothing is built: {why_nothing_is_built(plan)}.", _columns()))
+        lines.append("\n" + textwrap.fill(f"Nothing is built: {why_nothing_is_built(plan)}.", columns()))
         if plan.corridors is not None and plan.objective.all_links_bound != plan.objective.value:
             lines.append(_sentence(_proof(plan)))
         return "\n".join(lines)
@@ -247,7 +247,7 @@ def _calibration(plan: Plan) -> str:
     """The one line on the pilot zones; cut as delivered and as designed."""
     from ccs_model.plan.calibration import statement
 
-    return textwrap.fill(statement(plan), _columns())
+    return textwrap.fill(statement(plan), columns())
 
 
 def _money(plan: Plan) -> str:
