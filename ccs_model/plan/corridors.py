@@ -53,8 +53,9 @@ _MANY_LINKS = 1_000
 _FEW_LINKS = 300
 _MANY_ROWS = 25_000
 _LONG_REGIONS = (Round(100, 4, elsewhere=True), Round(30, 60, elsewhere=False), Round(100, 8, elsewhere=True))
-# Programs of several periods with more rows than this: by when their bound, their corridors and a plan are there.
-_STAGED_ROWS = 5_000
+# Programs of several periods too large for rounds of slope scaling over all links: by when their bound, their corridors
+# and a plan are there.
+_STAGED_ROWS = LARGE_ROWS
 _BOUND_TIME_SHARE = 0.45
 _ONE_PERIOD_TIME_SHARE = 0.55
 _LARGE_TIME_SHARE = 0.9
