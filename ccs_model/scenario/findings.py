@@ -41,6 +41,10 @@ _BOUNDS = {
 }
 
 
+# How keys end whose values go by year.
+_BY_YEAR = ("_per_t", "_share", "ceiling_mn")
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing wrong at `path`, with its key or else its value; `other` is a second place named in the sentence."""
@@ -115,7 +119,7 @@ def _words(detail: ErrorDetails, path: Path, known: tuple[str, ...]) -> tuple[st
         name, words = _BOUNDS[kind]
         return f"expected {words} {context[name]:.12g}, got {describe(given)}", _share_hint(path, kind, given)
     if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}, got {describe(given)}", _type_hint(kind, given)
+        return f"expected {_EXPECTED[kind]}, got {describe(given)}", _type_hint(kind, given, path)
     if kind == "int_from_float":
         return f"expected a whole number, got {describe(given)}", ""
     if kind == "string_unicode":
@@ -135,7 +139,10 @@ def _share_hint(path: Path, kind: str, given: float) -> str:
     return f"did you mean {given / 100:g}?" if is_share and kind.startswith("less") and 1 <= given <= 100 else ""
 
 
-def _type_hint(kind: str, given: object) -> str:
+def _type_hint(kind: str, given: object, path: Path) -> str:
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    if kind == "dict_type" and is_number and str(path[-1]).endswith(_BY_YEAR):
+        return f"give it by year: {{2026: {shown(given)}}}"
     if kind in ("int_type", "float_type") and isinstance(given, str):
         return number_hint(given)
     if kind == "int_type" and isinstance(given, float) and math.isfinite(given) and given == int(given):
