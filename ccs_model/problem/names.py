@@ -68,6 +68,9 @@ def unknown_names(scenario: Scenario, inputs: Inputs) -> Iterator[tuple[str, str
         section, last = key.split(".")
         for i, text in enumerate(values[section][last]):
             named.append((place_of(scenario, f"{key}[{i}]"), key, text))
+    for name, fund in scenario.funds.items():
+        for i, province in enumerate(fund.provinces):
+            named.append((place_of(scenario, f"funds.{name}.provinces[{i}]"), "plants.provinces", province))
     for subject, what, hint in _judged(named, inputs):
         yield str(subject), what, hint
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from ccs_model.scenario.fields import Line, MoneyByYear, ShareByYear, Words
+from ccs_model.scenario.fields import Line, MoneyByYear, ShareByYear, Words, no_repeats
 from ccs_model.scenario.findings import Finding, findings_error
 from ccs_model.scenario.section import Section
 
@@ -73,7 +73,7 @@ class Fund(Section):
     null means that the fund does not draw on the facility."""
     term_yr: int = Field(default=10, ge=1, le=60)
     """Years until it is paid back."""
-    sectors: Words = ()
+    sectors: Annotated[tuple[Literal["steel", "chemicals"], ...], AfterValidator(no_repeats)] = ()
     """Only for plants of these sectors; empty means all. What is shared belongs to no sector."""
     provinces: Words = ()
     """Only for what stands in these provinces; empty means all."""

@@ -217,6 +217,15 @@ def test_questions_of_money_that_make_no_sense(changes: Changes, where: str) -> 
     assert caught.value.faults[0].where == where
 
 
+def test_a_fund_for_a_province_that_is_none(solved: Solved) -> None:
+    with pytest.raises(InputError) as caught:
+        solved({"funds": {"green": {"kind": "grant", "provinces": ["Hebie"]}}})
+    (fault,) = caught.value.faults
+    assert (fault.where, fault.hint) == ("funds.green.provinces[0]", "did you mean 'Hebei'?")
+    with pytest.raises(InputError, match="funds.green.sectors"):
+        solved({"funds": {"green": {"kind": "grant", "sectors": ["stel"]}}})
+
+
 FUNDS = st.dictionaries(
     st.sampled_from(["a", "b", "c"]),
     st.one_of(
