@@ -15,6 +15,7 @@ from ccs_model.cli.calibrate import calibrate
 from ccs_model.cli.check import check
 from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
+from ccs_model.cli.export import export
 from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
@@ -38,7 +39,7 @@ def group() -> None:
     """
 
 
-for _command in (new, template, import_, optimize, calibrate, replay, check, data, schema, doctor):
+for _command in (new, template, import_, optimize, calibrate, replay, check, export, data, schema, doctor):
     group.add_command(_command)
 
 

@@ -18,6 +18,7 @@ DOORS = {
     "pyomo": {"model", "solver", "plan"},
     "highspy": {"solver"},
     "xlsxwriter": {"report"},
+    "altair": {"report"},
     "openpyxl": {"inputs"},
     "ruamel": {"scenario"},
     "pydantic": {"scenario"},

@@ -1,0 +1,1 @@
+"""Analyses: loops over the chain from scenario to plan, never a second chain."""
