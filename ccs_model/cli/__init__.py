@@ -20,6 +20,7 @@ from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
 from ccs_model.cli.replay import replay
+from ccs_model.cli.report import report
 from ccs_model.cli.schema import schema
 from ccs_model.cli.template import template
 from ccs_model.errors import BUG, INTERRUPTED, CcsModelError, InputError
@@ -39,7 +40,7 @@ def group() -> None:
     """
 
 
-for _command in (new, template, import_, optimize, calibrate, replay, check, export, data, schema, doctor):
+for _command in (new, template, import_, optimize, calibrate, replay, check, report, export, data, schema, doctor):
     group.add_command(_command)
 
 

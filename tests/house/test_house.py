@@ -19,6 +19,7 @@ DOORS = {
     "highspy": {"solver"},
     "xlsxwriter": {"report"},
     "altair": {"report"},
+    "vl_convert": {"report"},
     "openpyxl": {"inputs"},
     "ruamel": {"scenario"},
     "pydantic": {"scenario"},
