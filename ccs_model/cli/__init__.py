@@ -13,6 +13,7 @@ import click
 from ccs_model import __version__
 from ccs_model.cli.calibrate import calibrate
 from ccs_model.cli.check import check
+from ccs_model.cli.compare import compare
 from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
 from ccs_model.cli.export import export
@@ -40,7 +41,21 @@ def group() -> None:
     """
 
 
-for _command in (new, template, import_, optimize, calibrate, replay, check, report, export, data, schema, doctor):
+for _command in (
+    new,
+    template,
+    import_,
+    optimize,
+    calibrate,
+    replay,
+    check,
+    compare,
+    report,
+    export,
+    data,
+    schema,
+    doctor,
+):
     group.add_command(_command)
 
 

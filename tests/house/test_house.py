@@ -18,8 +18,6 @@ DOORS = {
     "pyomo": {"model", "solver", "plan"},
     "highspy": {"solver"},
     "xlsxwriter": {"report"},
-    "altair": {"report"},
-    "vl_convert": {"report"},
     "openpyxl": {"inputs"},
     "ruamel": {"scenario"},
     "pydantic": {"scenario"},

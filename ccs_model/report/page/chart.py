@@ -6,6 +6,7 @@ Importing this module without the extra raises MissingExtraError, which says how
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -13,8 +14,8 @@ from ccs_model.errors import MissingExtraError
 from ccs_model.plan.plan_json import plain
 
 try:
-    import altair as alt
-    import vl_convert
+    alt: Any = import_module("altair")
+    _vl_convert: Any = import_module("vl_convert")
 except ImportError as missing:
     raise MissingExtraError("report", "report", ["altair", "vl-convert-python"]) from missing
 
@@ -65,10 +66,11 @@ def spec(chart: Any) -> dict[str, Any]:
     return written
 
 
+@cache
 def programs() -> str:
     """Vega, Vega-Lite and vega-embed in one script."""
     version = import_module("altair.utils._importers").vl_version_for_vl_convert()
-    bundle: str = vl_convert.javascript_bundle(vl_version=version)
+    bundle: str = _vl_convert.javascript_bundle(vl_version=version)
     return bundle
 
 

@@ -15,6 +15,6 @@
     });
   });
   Promise.all(drawn).then(function () {
-    document.documentElement.dataset.charts = String(document.querySelectorAll("[data-chart] svg").length);
+    document.documentElement.dataset.charts = String(document.querySelectorAll("[data-chart] svg.marks").length);
   });
 })();
