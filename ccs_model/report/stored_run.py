@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -35,6 +36,11 @@ _TEXT = frozenset(
     )
 )  # fmt: skip
 _GUARDED = ("'=", "'+", "'-", "'@", "'\t", "'\r")
+
+# Keys that the schema gained: a run from before has none of them.
+_GAINED: Mapping[str, Any] = MappingProxyType(
+    {"corridors": None, "calibration": None, "owners": [], "bearers": [], "ledger": []}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +91,7 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
         raise InputError([Fault(str(path / PLAN), f"schema is '{document.get('schema')}', expected '{SCHEMA}'")])
     return StoredRun(
         name=path.resolve().name,
-        document=document,
+        document={**_GAINED, **document},
         tables={file.stem: _table(_text(file)) for file in sorted((path / TABLES).glob("*.csv"))},
         map=_json(path / MAP),
         scenario=read_scenario(path / SCENARIO, allow_outside=True),

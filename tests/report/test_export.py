@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from ccs_model.cli import group
 from ccs_model.cli.export import FORMATS as OFFERED
 from ccs_model.errors import FileError, InputError, MissingExtraError
 from ccs_model.plan.plan import Plan
@@ -138,7 +140,7 @@ def test_names_that_look_like_formulas_or_numbers_come_back_as_they_were(
     solved: Callable[..., Plan], tmp_path: Path
 ) -> None:
     plan = solved({})
-    named = plan.retrofits.assign(name=["=1+1", "NA", "007", "+5", "x"][: len(plan.retrofits)] * 1)
+    named = plan.retrofits.assign(name=(["=1+1", "NA", "007", "+5"] * len(plan.retrofits))[: len(plan.retrofits)])
     folder = replace(plan, retrofits=named).to_folder(tmp_path / "run")
     assert list(read_run(folder).tables["retrofits"]["name"]) == list(named["name"])
 
@@ -189,3 +191,13 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
 
 def test_the_command_offers_the_formats_there_are() -> None:
     assert tuple(FORMATS) == OFFERED
+
+
+def test_the_commands_write_where_they_are_told_and_say_where(folder: Path, tmp_path: Path) -> None:
+    for words, name in ((["export", "--format", "iamc"], "iamc.csv"), (["report", "--basemap", "none"], "page.html")):
+        said = CliRunner().invoke(group, [*words, str(folder), "-o", str(tmp_path / name)], standalone_mode=False)
+        assert said.exception is None and said.output.strip() == str(tmp_path / name)
+        assert (tmp_path / name).is_file()
+    said = CliRunner().invoke(group, ["export", str(folder), "--format", "csv"], standalone_mode=False)
+    assert said.exception is None and (folder / "export" / "data.csv").is_file()
+    assert CliRunner().invoke(group, ["export", str(folder), "--format", "xml"]).exit_code == 2

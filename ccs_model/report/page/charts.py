@@ -15,6 +15,8 @@ from ccs_model.report.stored_run import StoredRun
 FRONTIER_COLUMNS = ("budget_mn", "abatement_kt")
 # Heights in pixels: of a thin bar, of a bar by itself, of axis and legend.
 _ROW, _WIDE_ROW, _EDGE = 15, 36, 90
+# Of so few bars each can be told from its neighbour; of more, lines between them would hide what is drawn.
+_FEW = 60
 
 
 def macc_chart(run: StoredRun, words: Words) -> Any | None:
@@ -29,7 +31,7 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
     tonnes, price = f"{words('abatement')}, kt/y", f"{words('cost_of_avoiding')}, {run.money}/t"
     chart = (
         alt.Chart(data(records(shown)))
-        .mark_rect(stroke="#ffffff", strokeWidth=0.15)
+        .mark_rect(stroke="#ffffff", strokeWidth=0.5 if len(table) <= _FEW else 0)
         .encode(
             x=alt.X("start_ktpa:Q", title=tonnes, axis=alt.Axis(format=",.0f", tickCount=6, grid=False)),
             x2="cumulative_avoided_ktpa:Q",
@@ -77,10 +79,11 @@ def frontier_chart(run: StoredRun, words: Words) -> Any | None:
 
 
 def periods(run: StoredRun) -> list[str]:
-    """`2026–2029` of each period; a static year has no years."""
+    """`2026–29` of each period; a static year has no years."""
     if run.scenario.is_static:
         return ["a year"]
-    return [f"{year}–{year + run.scenario.period_years(year) - 1}" for year in run.years]
+    ends = {year: year + run.scenario.period_years(year) - 1 for year in run.years}
+    return [f"{year}–{end % 100:02d}" if end > year else str(year) for year, end in ends.items()]
 
 
 def spending_chart(run: StoredRun, words: Words) -> Any:
@@ -95,7 +98,7 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
         alt.Chart(data(rows))
         .mark_bar(color=FIRST)
         .encode(
-            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0)),
+            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             y=alt.Y("spending_mn:Q", title=title, axis=alt.Axis(format=",.0f")),
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
@@ -115,7 +118,7 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
-            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0)),
+            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
             y=alt.Y("ktpa:Q", title="kt CO2/y", axis=alt.Axis(format=",.0f")),
             color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[captured, avoided], range=[SECOND, FIRST])),
@@ -138,7 +141,6 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
         "uncalibrated_cut_share": "uncalibrated_cut",
         "reported_cut_share": "reported_cut",
     }
-    said = [words(key) for key in names.values()]
     rows = [
         {"zone": zone["zone"], "what": words(key), "share": zone[name]}
         for zone in run.document["zones"]
@@ -147,14 +149,17 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     ]
     if not rows:
         return None
+    said = list(dict.fromkeys(str(row["what"]) for row in rows))
+    colours = {words("calibrated_cut"): FIRST, words("uncalibrated_cut"): SECOND, words("reported_cut"): THIRD}
+    shades = alt.Scale(domain=said, range=[colours[each] for each in said])
     chart = (
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
             y=alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25)),
             yOffset=alt.YOffset("what:N", sort=said),
-            x=alt.X("share:Q", title=words("cut_share"), axis=alt.Axis(format=".0%", tickCount=6)),
-            color=alt.Color("what:N", title=None, scale=alt.Scale(domain=said, range=[FIRST, SECOND, THIRD])),
+            x=alt.X("share:Q", title=words("cut_share"), axis=alt.Axis(format=".2~%", tickCount=6)),
+            color=alt.Color("what:N", title=None, scale=shades),
             tooltip=[
                 alt.Tooltip("zone:N", title=words("zone")),
                 alt.Tooltip("what:N", title=words("cut")),

@@ -17,6 +17,8 @@ _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 
 # Texts of several words, which want a wider column than a code.
 _LONG = ("name", "item")
+# A longer table scrolls by itself on the screen; on paper it stands whole.
+_MOST_ROWS = 40
 
 
 @dataclass(frozen=True)
@@ -67,12 +69,14 @@ def table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], label: s
         f"{f'<small>{safe(each.unit)}</small>' if each.unit else ''}</th>"
         for each in columns
     )
+    long = " long" if len(rows) > _MOST_ROWS else ""
     lines = []
     for place, row in enumerate(rows):
         mark = " class=sum" if sums and place == len(rows) - 1 else ""
         lines.append(f"<tr{mark}>{''.join(_cell(each, row[each.name]) for each in columns)}</tr>")
     return (
-        f'<div class=wide tabindex=0 role=region aria-label="{safe(label)}"><table><thead><tr>{head}</tr></thead>\n'
+        f'<div class="wide{long}" tabindex=0 role=region aria-label="{safe(label)}">'
+        f"<table><thead><tr>{head}</tr></thead>\n"
         f"<tbody>{chr(10).join(lines)}</tbody></table></div>"
     )
 

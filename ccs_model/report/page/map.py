@@ -22,6 +22,10 @@ Box = tuple[float, float, float, float]
 
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
 _MERCATOR_END_DEG = 80.0
+# More names than this are written small.
+_MANY_NAMES = 16
+# Outlines whose name is not that of the tables.
+_NAMED_OTHERWISE = {"Inner Mongol": "Inner Mongolia"}
 
 
 def map_chart(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]) -> Any:
@@ -47,7 +51,10 @@ def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
         return []
     if basemap is None:
         provinces = json.loads((data_folder() / "geo" / "provinces.json").read_text(encoding="utf-8"))
-        return [_feature(str(each["name"]), [[ring] for ring in each["rings"]]) for each in provinces]
+        return [
+            _feature(_NAMED_OTHERWISE.get(each["name"], str(each["name"])), [[ring] for ring in each["rings"]])
+            for each in provinces
+        ]
     path = Path(basemap)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -150,7 +157,8 @@ def _ground(features: Sequence[Mapping[str, Any]], zones: Collection[str]) -> It
             yield land.mark_geoshape(fill=fill, stroke="#aaa494", strokeWidth=1.2 if inside else 0.7, clip=True)
     labels = [each for each in map(_label, features) if each is not None]
     if labels:
-        text = alt.Chart(data(labels)).mark_text(color="#7d7765", fontSize=12, clip=True, aria=False)
+        size = 12 if len(labels) <= _MANY_NAMES else 11
+        text = alt.Chart(data(labels)).mark_text(color="#6f6a5a", fontSize=size, clip=True, aria=False)
         yield text.encode(longitude="lon:Q", latitude="lat:Q", text="name:N")
 
 

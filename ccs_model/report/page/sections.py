@@ -27,6 +27,9 @@ def heading(run: StoredRun, words: Words) -> str:
     when = "" if run.scenario.is_static else f" {run.years[-1]}"
     budget = totals["budget_mn"]
     of_budget = "" if budget is None else f" ({words('budget')} {number(budget)})"
+    if run.scenario.is_static:
+        # There a budget is what a year may cost, capital being a yearly share.
+        of_budget = f"; {words('year_cost')} {number(sum(document['costs'].values()))}{of_budget}"
     money = f"million {run.money}"
     shown = [
         (f"{totals['n_plants_fitted']} / {totals['n_plants']}", words("plants_fitted")),

@@ -32,6 +32,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "direct_cut": ("direct cut", "直接减排比例"),
         "capex": ("capital", "投资"),
         "budget": ("of a budget of", "预算"),
+        "year_cost": ("a year costs", "年成本"),
         "capture_cost": ("per t captured", "每吨捕集成本"),
         "avoidance_cost": ("per t avoided, all in", "每吨减排全成本"),
         "spending": ("Spending in the period", "本期支出"),
