@@ -158,6 +158,11 @@ def test_hostile_names_are_inert(run: StoredRun) -> None:
     assert HOSTILE in page.texts["h1"]
 
 
+def test_a_gap_that_was_not_found_is_said_to_be_so(run: StoredRun) -> None:
+    document = {**run.document, "objective": {**run.document["objective"], "gap_share": None}}
+    assert "best plan was not found" in " ".join(Page(page_text(replace(run, document=document))).texts["dd"])
+
+
 def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
     chinese, both = Page(page_text(run, lang="zh")), Page(page_text(run, lang="both"))
     assert "地图" in chinese.texts["h2"] and "Map" not in chinese.texts["h2"]

@@ -64,6 +64,8 @@ def _gaps(document: Mapping[str, Any]) -> str:
     objective = document["objective"]
     corridors = document["corridors"]
     within = "" if corridors is None else " within its corridors"
+    if objective["gap_share"] is None:
+        return "How near this is to the best plan was not found."
     said = f"Within {percent(objective['gap_share'], 2)} of the best plan{within}."
     value, bound = objective["value"], objective["all_links_bound"]
     if corridors is not None and value and bound is not None and bound != objective["bound"]:
