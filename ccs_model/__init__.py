@@ -22,6 +22,7 @@ _HOME = {
     "Scenario": "scenario",
     "build_model": "model",
     "calibrate": "pilots.calibrate",
+    "compare": "analysis.compare",
     "load_inputs": "inputs",
     "optimize": "plan.optimize",
     "pose": "problem",

@@ -1,14 +1,15 @@
 """Everything that can go wrong, each with the exit code a shell sees.
 
     CcsModelError                1  our own bug, when nothing more precise is raised
+    ├── MissingExtraError        2  a library that only some commands need is not installed
     ├── InputError               3  the scenario or a table says something that cannot be used
     ├── InfeasibleError          4  no plan can keep every claim; the clashing claims are named
     ├── NoPlanError              6  the solver failed, or a limit came before any plan
     ├── CheckError               7  an independent check did not hold
     └── FileError                8  a file cannot be read, written or locked
 
-A usage error (exit code 2) is click's own; a limit reached with a plan in hand (5) is not an error but a status of
-the plan.
+Other usage errors (exit code 2) are click's own; a limit reached with a plan in hand (5) is not an error but a status
+of the plan.
 """
 
 from __future__ import annotations
@@ -37,6 +38,19 @@ class CcsModelError(Exception):
     """Base of all errors of this package."""
 
     exit_code = BUG
+
+
+class MissingExtraError(CcsModelError):
+    """A library of one of the package's extras is not installed; the message says how to install it."""
+
+    exit_code = USAGE
+
+    def __init__(self, what: str, extra: str, libraries: Sequence[str]) -> None:
+        names = " and ".join(libraries)
+        super().__init__(
+            f'{what} needs {names}, not installed here; install the extra: python -m pip install "ccs-model[{extra}]" '
+            f"(or: python -m pip install {' '.join(libraries)})"
+        )
 
 
 class InputError(CcsModelError):

@@ -13,13 +13,16 @@ import click
 from ccs_model import __version__
 from ccs_model.cli.calibrate import calibrate
 from ccs_model.cli.check import check
+from ccs_model.cli.compare import compare
 from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
 from ccs_model.cli.explain import explain
+from ccs_model.cli.export import export
 from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
 from ccs_model.cli.replay import replay
+from ccs_model.cli.report import report
 from ccs_model.cli.schema import schema
 from ccs_model.cli.template import template
 from ccs_model.errors import BUG, INTERRUPTED, CcsModelError, InputError
@@ -39,7 +42,22 @@ def group() -> None:
     """
 
 
-for _command in (new, template, import_, optimize, explain, calibrate, replay, check, data, schema, doctor):
+for _command in (
+    new,
+    template,
+    import_,
+    optimize,
+    calibrate,
+    replay,
+    check,
+    explain,
+    compare,
+    report,
+    export,
+    data,
+    schema,
+    doctor,
+):
     group.add_command(_command)
 
 

@@ -1,0 +1,252 @@
+"""Runs side by side: what each reaches, which plants enter and leave, what costs differ, and which inputs changed.
+
+Every run is held against the first one. Differences are `this run − the first`; money of another currency or price year
+is set beside it but never subtracted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ccs_model.errors import Fault, InputError
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import plain, records
+from ccs_model.report.compare_book import write_comparison
+from ccs_model.report.stored_run import StoredRun, read_run, run_of
+from ccs_model.units import unit_of, unit_text
+
+SCHEMA = "ccs-model/compare/1"
+ENTERS, LEAVES, CHANGES = "enters", "leaves", "changes"
+
+_ABOUT = ("scenario", "aim", "status", "currency", "price_year")
+_HASH = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Tables with a column a run, named as the run is, and a column `… − first` for each run but the first.
+
+    runs     one row a run: scenario, aim, status, gap, money, hash of the question
+    totals   one row a quantity of plan.totals
+    years    one row a period and quantity
+    zones    one row a zone and quantity
+    costs    one row a term of the money, discounted
+    terms    one row a term of the objective
+    plants   one row a plant and run that enters, leaves or changes against the first run
+    inputs   one row a scenario key or table (by its hash) that is not the same in all runs
+    """
+
+    names: tuple[str, ...]
+    runs: pd.DataFrame
+    totals: pd.DataFrame
+    years: pd.DataFrame
+    zones: pd.DataFrame
+    costs: pd.DataFrame
+    terms: pd.DataFrame
+    plants: pd.DataFrame
+    inputs: pd.DataFrame
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "names"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Schema ccs-model/compare/1; what is not known is null."""
+        tables = {name: plain(records(table.astype(object))) for name, table in self.tables.items()}
+        return {"schema": SCHEMA, "names": list(self.names), **tables}
+
+    def to_excel(self, path: str | PathLike[str]) -> Path:
+        """Write the workbook. Raises FileError when it cannot be written."""
+        return write_comparison(self.names, self.tables, Path(path))
+
+
+def compare(runs: Sequence[Plan | StoredRun | str | PathLike[str]]) -> Comparison:
+    """Set plans, or the folders of runs, side by side; the first is what the others are held against.
+
+    Raises InputError for fewer than two, and what reading a run folder raises.
+    """
+    if len(runs) < 2:
+        raise InputError([Fault("compare", f"{len(runs)} run given, expected two or more")])
+    read = [_run(each) for each in runs]
+    names = _names(read)
+    return Comparison(
+        names=names,
+        runs=_about(names, read),
+        totals=_side_by_side(names, read, ("quantity",), [_totals(run) for run in read]),
+        years=_side_by_side(names, read, ("year", "quantity"), [_years(run) for run in read]),
+        zones=_side_by_side(names, read, ("zone", "quantity"), [_zones(run) for run in read]),
+        costs=_side_by_side(names, read, ("term",), [_named(run.document["costs"]) for run in read]),
+        terms=_side_by_side(names, read, ("term",), [_named(run.document["terms"]) for run in read]),
+        plants=_plants(names, read),
+        inputs=_inputs(names, read),
+    )
+
+
+def _run(given: Plan | StoredRun | str | PathLike[str]) -> StoredRun:
+    if isinstance(given, StoredRun):
+        return given
+    return run_of(given) if isinstance(given, Plan) else read_run(given)
+
+
+def _names(runs: Sequence[StoredRun]) -> tuple[str, ...]:
+    """The runs' names; two of one name are told apart."""
+    names: list[str] = []
+    for run in runs:
+        name, n = run.name, 1
+        while name in names:
+            n += 1
+            name = f"{run.name} ({n})"
+        names.append(name)
+    return tuple(names)
+
+
+def _about(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "run": list(names),
+            **{key: [run.document[key] for run in runs] for key in _ABOUT},
+            "gap_share": [run.document["objective"]["gap_share"] for run in runs],
+            "objective": [run.document["objective"]["value"] for run in runs],
+            "unit": [run.document["objective"]["unit"] for run in runs],
+            "question_sha256": [run.sha256 for run in runs],
+        }
+    )
+
+
+Key = tuple[Any, ...]
+Values = Mapping[Key, float | None]
+
+
+def _named(values: Mapping[str, float | None]) -> Values:
+    return {(name,): value for name, value in values.items()}
+
+
+def _totals(run: StoredRun) -> Values:
+    return _named(run.document["totals"])
+
+
+def _years(run: StoredRun) -> Values:
+    return {
+        (row["year"], name): value
+        for row in run.document["by_year"]
+        for name, value in row.items()
+        if name != "year"
+    }  # fmt: skip
+
+
+def _zones(run: StoredRun) -> Values:
+    return {
+        (row["zone"], name): value
+        for row in run.document["zones"]
+        for name, value in row.items()
+        if name != "zone"
+    }  # fmt: skip
+
+
+def _side_by_side(
+    names: Sequence[str], runs: Sequence[StoredRun], keys: tuple[str, ...], values: Sequence[Values]
+) -> pd.DataFrame:
+    """Keys, unit, a column a run, then the differences. What a run does not have is missing there, never 0."""
+    rows = list(dict.fromkeys(key for each in values for key in each))
+    units = [[_unit(run, str(key[-1])) for run in runs] for key in rows]
+    table = pd.DataFrame(rows, columns=list(keys))
+    table["unit"] = [" or ".join(dict.fromkeys(unit)) for unit in units]
+    same = pd.Series([len(set(unit)) == 1 for unit in units], dtype=bool)
+    for name, each in zip(names, values, strict=True):
+        table[name] = pd.Series([each.get(key) for key in rows], dtype=float)
+    for name in names[1:]:
+        table[f"{name} − first"] = (table[name] - table[names[0]]).where(same)
+    return table
+
+
+def _unit(run: StoredRun, name: str) -> str:
+    return unit_text(name, str(run.document["currency"]), int(run.document["price_year"])) if unit_of(name) else ""
+
+
+def _plants(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
+    """Plants whose retrofits are not those of the first run."""
+    rows = [row for name, run in zip(names[1:], runs[1:], strict=True) for row in _moved(name, runs[0], run)]
+    columns = ["run", "change", "plant", "name", "province", "sector", "first_avoided_ktpa", "avoided_ktpa",
+               "first_capex_mn", "capex_mn", "first_retrofits", "retrofits"]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _moved(name: str, first: StoredRun, run: StoredRun) -> Iterator[dict[str, Any]]:
+    before, after = _fitted(first), _fitted(run)
+    nothing: dict[str, Any] = {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": ""}
+    found = []
+    for plant in {**before, **after}:
+        was, now = before.get(plant, nothing), after.get(plant, nothing)
+        if was["retrofits"] == now["retrofits"]:
+            continue
+        about = after.get(plant) or before[plant]
+        change = CHANGES if plant in before and plant in after else ENTERS if plant in after else LEAVES
+        found.append(
+            {
+                "run": name,
+                "change": change,
+                **{key: about[key] for key in ("plant", "name", "province", "sector")},
+                **{f"first_{key}": was[key] for key in nothing},
+                **{key: now[key] for key in nothing},
+            }
+        )
+    order = (ENTERS, LEAVES, CHANGES)
+    yield from sorted(
+        found,
+        key=lambda row: (
+            order.index(row["change"]),
+            -max(row["avoided_ktpa"], row["first_avoided_ktpa"]),
+            row["plant"],
+        ),
+    )
+
+
+def _fitted(run: StoredRun) -> dict[str, dict[str, Any]]:
+    """What is done at each fitted plant: amounts, and its retrofits in words."""
+    fitted: dict[str, dict[str, Any]] = {}
+    ordered = sorted(run.document["retrofits"], key=lambda row: (row["stream"], row["year"], row["technology"]))
+    for row in ordered:
+        plant = fitted.setdefault(
+            row["plant"],
+            {key: row[key] for key in ("plant", "name", "province", "sector")}
+            | {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": []},
+        )
+        plant["avoided_ktpa"] += row["avoided_ktpa"]
+        plant["capex_mn"] += row["capex_mn"]
+        part = "" if row["share"] == 1 else f" {row['share']:.1%}"
+        size = "" if row["size"] in ("full", "") else f" {row['size']}"
+        plant["retrofits"].append(f"{row['stream']} {row['technology']}{size}{part} {row['year']} → {row['site']}")
+    return {name: {**plant, "retrofits": "; ".join(plant["retrofits"])} for name, plant in fitted.items()}
+
+
+def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
+    """Scenario keys by value and tables by the head of their hash, where they differ."""
+    scenarios = [dict(_leaves(run.scenario.model_dump(mode="json"), "")) for run in runs]
+    tables = [{name: sha[:_HASH] for name, sha in run.inputs.items()} for run in runs]
+    rows = []
+    for kind, found in (("scenario", scenarios), ("table", tables)):
+        for key in dict.fromkeys(key for each in found for key in each):
+            values = [each.get(key, "") for each in found]
+            if len(set(values)) > 1:
+                rows.append({"kind": kind, "input": key, **dict(zip(names, values, strict=True))})
+    return pd.DataFrame(rows, columns=["kind", "input", *names])
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """Every key with its value as text; a list is one value."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{place}.{key}" if place else str(key))
+        return
+    if isinstance(value, str):
+        yield place, " ".join(value.split())
+    else:
+        yield place, json.dumps(value, ensure_ascii=False)

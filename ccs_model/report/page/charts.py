@@ -1,0 +1,228 @@
+"""The charts beside the map: cost curve, frontier, timeline, zones, bearers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from ccs_model.plan.plan_json import records
+from ccs_model.report.page.chart import FIRST, IN_PLAN, INK, OUT, SECOND, THIRD, alt, data, shared
+from ccs_model.report.page.words import Words
+from ccs_model.report.stored_run import StoredRun
+
+# What a frontier's table must have: money asked, and tonnes bought with it over the horizon.
+FRONTIER_COLUMNS = ("budget_mn", "abatement_kt")
+# Heights in pixels: of a thin bar, of a bar by itself, of axis and legend.
+_ROW, _WIDE_ROW, _EDGE = 15, 36, 90
+# Of so few bars each can be told from its neighbour; of more, lines between them would hide what is drawn.
+_FEW = 60
+
+
+def macc_chart(run: StoredRun, words: Words) -> Any | None:
+    """A bar a stream, as wide as what it avoids and as high as what a tonne costs; None where there is no stream."""
+    table = run.tables.get("macc")
+    if table is None or table.empty:
+        return None
+    ends = table["cumulative_avoided_ktpa"]
+    shown = table.assign(start_ktpa=ends - table["avoided_ktpa"], zero=0.0)
+    yes, no = words("in_plan"), words("not_in_plan")
+    shown["state"] = (shown["in_plan"] == "yes").map({True: yes, False: no})
+    tonnes, price = f"{words('abatement')}, kt/y", f"{words('cost_of_avoiding')}, {run.money}/t"
+    chart = (
+        alt.Chart(data(records(shown)))
+        .mark_rect(stroke="#ffffff", strokeWidth=0.5 if len(table) <= _FEW else 0)
+        .encode(
+            x=alt.X("start_ktpa:Q", title=tonnes, axis=alt.Axis(format=",.0f", tickCount=6, grid=False)),
+            x2="cumulative_avoided_ktpa:Q",
+            y=alt.Y("avoidance_cost_per_t:Q", title=price, axis=alt.Axis(format=",.0f")),
+            y2="zero:Q",
+            color=alt.Color("state:N", title=None, scale=alt.Scale(domain=[yes, no], range=[IN_PLAN, OUT])),
+            tooltip=[
+                alt.Tooltip("name:N", title=words("plant")),
+                alt.Tooltip("stream:N", title=words("stream")),
+                alt.Tooltip("technology:N", title=words("technology")),
+                alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, kt/y", format=",.0f"),
+                alt.Tooltip(
+                    "avoidance_cost_per_t:Q", title=f"{words('cost_of_avoiding')}, {run.money}/t", format=",.0f"
+                ),
+            ],
+        )
+    )
+    said = (
+        f"Cost curve of {len(table)} streams, from {table['avoidance_cost_per_t'].min():,.0f} to "
+        f"{table['avoidance_cost_per_t'].max():,.0f} {run.money} per tonne avoided, "
+        f"{float(ends.iloc[-1]):,.0f} kt a year in all"
+    )
+    return shared(chart, said, 340)
+
+
+def frontier_chart(run: StoredRun, words: Words) -> Any | None:
+    """What each budget buys; None where the run has no frontier."""
+    table = run.tables.get("frontier")
+    if table is None or table.empty or not set(FRONTIER_COLUMNS) <= set(table.columns):
+        return None
+    money = f"{words('budget_axis')}, million {run.money}"
+    chart = (
+        alt.Chart(data(records(table[list(FRONTIER_COLUMNS)])))
+        .mark_line(point=True, color=FIRST)
+        .encode(
+            x=alt.X("budget_mn:Q", title=money, axis=alt.Axis(format=",.0f", tickCount=6)),
+            y=alt.Y("abatement_kt:Q", title=f"{words('avoided')}, kt", axis=alt.Axis(format=",.0f")),
+            tooltip=[
+                alt.Tooltip("budget_mn:Q", title=money, format=",.0f"),
+                alt.Tooltip("abatement_kt:Q", title=f"{words('avoided')}, kt", format=",.0f"),
+            ],
+        )
+    )
+    return shared(chart, f"Frontier of {len(table)} budgets: tonnes avoided over the horizon by budget", 320)
+
+
+def periods(run: StoredRun) -> list[str]:
+    """`2026–29` of each period; a static year has no years."""
+    if run.scenario.is_static:
+        return ["a year"]
+    ends = {year: year + run.scenario.period_years(year) - 1 for year in run.years}
+    return [f"{year}–{end % 100:02d}" if end > year else str(year) for year, end in ends.items()]
+
+
+def spending_chart(run: StoredRun, words: Words) -> Any:
+    """Undiscounted capital by period."""
+    by_year = run.document["by_year"]
+    rows = [
+        {"period": period, "spending_mn": row["spending_mn"]}
+        for period, row in zip(periods(run), by_year, strict=True)
+    ]  # fmt: skip
+    title = f"{words('spending')}, million {run.money}"
+    chart = (
+        alt.Chart(data(rows))
+        .mark_bar(color=FIRST)
+        .encode(
+            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            y=alt.Y("spending_mn:Q", title=title, axis=alt.Axis(format=",.0f")),
+            tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
+        )
+    )
+    return shared(chart, "Spending by period: " + _listed(rows, "spending_mn", f"million {run.money}"), 260)
+
+
+def tonnes_chart(run: StoredRun, words: Words) -> Any:
+    """Captured and avoided a year, by period."""
+    captured, avoided = words("captured_pa"), words("avoided_pa")
+    rows = [
+        {"period": period, "what": what, "ktpa": row[name]}
+        for period, row in zip(periods(run), run.document["by_year"], strict=True)
+        for what, name in ((captured, "captured_ktpa"), (avoided, "avoided_ktpa"))
+    ]
+    chart = (
+        alt.Chart(data(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
+            y=alt.Y("ktpa:Q", title="kt CO2/y", axis=alt.Axis(format=",.0f")),
+            color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[captured, avoided], range=[SECOND, FIRST])),
+            tooltip=[
+                alt.Tooltip("period:N"),
+                alt.Tooltip("what:N", title=" "),
+                alt.Tooltip("ktpa:Q", title="kt/y", format=",.0f"),
+            ],
+        )
+    )
+    last = run.document["by_year"][-1]
+    said = f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
+    return shared(chart, f"Captured and avoided by period; {said}", 260)
+
+
+def zones_chart(run: StoredRun, words: Words) -> Any | None:
+    """Three cuts a zone: as delivered, as designed, as reported."""
+    names = {
+        "cut_share": "calibrated_cut",
+        "uncalibrated_cut_share": "uncalibrated_cut",
+        "reported_cut_share": "reported_cut",
+    }
+    rows = [
+        {"zone": zone["zone"], "what": words(key), "share": zone[name]}
+        for zone in run.document["zones"]
+        for name, key in names.items()
+        if zone[name] is not None
+    ]
+    if not rows:
+        return None
+    said = list(dict.fromkeys(str(row["what"]) for row in rows))
+    colours = {words("calibrated_cut"): FIRST, words("uncalibrated_cut"): SECOND, words("reported_cut"): THIRD}
+    shades = alt.Scale(domain=said, range=[colours[each] for each in said])
+    chart = (
+        alt.Chart(data(rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25)),
+            yOffset=alt.YOffset("what:N", sort=said),
+            x=alt.X("share:Q", title=words("cut_share"), axis=alt.Axis(format=".2~%", tickCount=6)),
+            color=alt.Color("what:N", title=None, scale=shades),
+            tooltip=[
+                alt.Tooltip("zone:N", title=words("zone")),
+                alt.Tooltip("what:N", title=words("cut")),
+                alt.Tooltip("share:Q", title=words("cut_share"), format=".2%"),
+            ],
+        )
+    )
+    each = "; ".join(f"{zone['zone']} {zone['cut_share']:.2%}" for zone in run.document["zones"])
+    return shared(
+        chart,
+        f"Cut of each zone's emissions as delivered, designed and reported. Delivered: {each}",
+        _EDGE + _ROW * 4 * len(run.document["zones"]),
+    )
+
+
+def bearers_chart(run: StoredRun, words: Words) -> Any | None:
+    """Benefits to the right, costs to the left, the balance as a mark; None in a static year."""
+    table = run.tables.get("bearers", pd.DataFrame())
+    if table.empty:
+        return None
+    named = [words("owners_bearer") if each == "owners" else words.known(str(each)) for each in table["bearer"]]
+    benefits, costs = words("benefits"), words("costs")
+    rows = [
+        {"bearer": name, "what": what, "mn": value}
+        for name, gain, cost in zip(named, table["benefits_mn"], table["costs_mn"], strict=True)
+        for what, value in ((benefits, gain), (costs, -cost))
+    ]
+    net = [{"bearer": name, "npv_mn": value} for name, value in zip(named, table["npv_mn"], strict=True)]
+    title = f"{words('money')}, million {run.money}"
+    place = alt.Y("bearer:N", title=None, sort=None)
+    bars = (
+        alt.Chart(data(rows))
+        .mark_bar()
+        .encode(
+            y=place,
+            x=alt.X("mn:Q", title=title, axis=alt.Axis(format=",.0f", tickCount=5)),
+            color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[benefits, costs], range=[FIRST, THIRD])),
+            tooltip=[
+                alt.Tooltip("bearer:N", title=words("bearer")),
+                alt.Tooltip("what:N", title=" "),
+                alt.Tooltip("mn:Q", title=title, format=",.0f"),
+            ],
+        )
+    )
+    marks = (
+        alt.Chart(data(net))
+        .mark_tick(color=INK, thickness=3, size=26)
+        .encode(
+            y=place,
+            x="npv_mn:Q",
+            tooltip=[
+                alt.Tooltip("bearer:N", title=words("bearer")),
+                alt.Tooltip("npv_mn:Q", title=words("net"), format=",.0f"),
+            ],
+        )
+    )
+    said = "; ".join(f"{row['bearer']} {row['npv_mn']:,.0f}" for row in net)
+    return shared(
+        alt.layer(bars, marks),
+        f"Benefits, costs and balance of each bearer. Balance: {said}",
+        _EDGE + _WIDE_ROW * len(net),
+    )
+
+
+def _listed(rows: list[dict[str, Any]], name: str, unit: str) -> str:
+    return "; ".join(f"{row['period']} {row[name]:,.0f} {unit}" for row in rows)

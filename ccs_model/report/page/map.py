@@ -1,0 +1,275 @@
+"""The map: provinces, plants by sector and size, pipes by flow, storage sites.
+
+Mercator, fitted to the plants, the sites in use and the pipes; everything else is cut off at the edge.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.paths import data_folder
+from ccs_model.report.page.chart import FAINT, INK, PIPE, SITE, alt, data, sector_colours, shared
+from ccs_model.report.page.words import Words
+from ccs_model.report.stored_run import StoredRun
+
+Ring = list[list[float]]
+Box = tuple[float, float, float, float]
+
+_MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
+_MERCATOR_END_DEG = 80.0
+# More names than this are written small.
+_MANY_NAMES = 16
+# Outlines whose name is not that of the tables.
+_NAMED_OTHERWISE = {"Inner Mongol": "Inner Mongolia"}
+
+
+def map_chart(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]) -> Any:
+    """The layers, from the ground up. `outlines` are features of polygons."""
+    box = _box(run)
+    near = [each for each in outlines if _meets(each, box)]
+    zones = {str(zone["zone"]) for zone in run.document["zones"]}
+    layers = [*_ground(near, zones), *_pipes(run, words), *_sites(run, words), *_plants(run, words)]
+    said = (
+        f"Map of {len(run.features('plant'))} plants, of which {run.document['totals']['n_plants_fitted']} are fitted, "
+        f"{len(run.features('pipe', 'truck'))} pipes and roads, and "
+        f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
+    )
+    return shared(alt.layer(*layers).project(**_projection(box)), said, "container")
+
+
+def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
+    """Features to draw below: the shipped provinces, those of a GeoJSON file, or none for `none`.
+
+    Raises FileError where the file cannot be read, InputError where it holds no polygons.
+    """
+    if basemap == "none":
+        return []
+    if basemap is None:
+        provinces = json.loads((data_folder() / "geo" / "provinces.json").read_text(encoding="utf-8"))
+        return [
+            _feature(_NAMED_OTHERWISE.get(each["name"], str(each["name"])), [[ring] for ring in each["rings"]])
+            for each in provinces
+        ]
+    path = Path(basemap)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError([Fault(str(path), f"is not JSON: {error}", "give a GeoJSON file, or none")]) from error
+    try:
+        found = list(_polygons(document))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError([Fault(str(path), "is not GeoJSON", "give a feature collection of polygons")]) from error
+    if not found:
+        raise InputError([Fault(str(path), "holds no polygon", "give a feature collection of polygons in WGS84")])
+    return found
+
+
+def _polygons(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for feature in document["features"]:
+        shape = feature["geometry"]
+        if shape is None or shape["type"] not in ("Polygon", "MultiPolygon"):
+            continue
+        polygons = [shape["coordinates"]] if shape["type"] == "Polygon" else shape["coordinates"]
+        name = (feature.get("properties") or {}).get("name", "")
+        yield _feature(str(name or ""), [[_ring(ring) for ring in polygon] for polygon in polygons])
+
+
+def _ring(points: Any) -> Ring:
+    ring = [[float(point[0]), float(point[1])] for point in points]
+    if len(ring) < 4 or not all(abs(lon) <= 180 and abs(lat) <= 90 for lon, lat in ring):
+        raise ValueError("no ring of longitudes and latitudes")
+    return ring
+
+
+def _feature(name: str, polygons: list[list[Ring]]) -> dict[str, Any]:
+    """Outer rings run clockwise and holes against it, which tells the drawing program what is inside."""
+    turned = [[_turned(ring, clockwise=place == 0) for place, ring in enumerate(polygon)] for polygon in polygons]
+    return {
+        "type": "Feature",
+        "properties": {"name": name},
+        "geometry": {"type": "MultiPolygon", "coordinates": turned},
+    }
+
+
+def _turned(ring: Ring, *, clockwise: bool) -> Ring:
+    return ring if (_area(ring) < 0) == clockwise else ring[::-1]
+
+
+def _area(ring: Ring) -> float:
+    pairs = zip(ring, [*ring[1:], ring[0]], strict=True)
+    return sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs) / 2.0
+
+
+def _box(run: StoredRun) -> Box:
+    """West, south, east, north of what the plan is about, with a margin."""
+    points = [each["geometry"]["coordinates"] for each in run.features("plant")]
+    points += [each["geometry"]["coordinates"] for each in run.features("site") if each["properties"]["is_used"]]
+    for each in run.features("pipe", "truck"):
+        points += each["geometry"]["coordinates"]
+    points = points or [[73.0, 18.0], [135.0, 53.0]]
+    west, east = min(p[0] for p in points), max(p[0] for p in points)
+    south, north = min(p[1] for p in points), max(p[1] for p in points)
+    margin = max(_MARGIN_SHARE * max(east - west, north - south), _LEAST_DEG)
+    return west - margin, south - margin, east + margin, north + margin
+
+
+def _meets(feature: Mapping[str, Any], box: Box) -> bool:
+    west, south, east, north = box
+    # The window is seldom of the box's shape, so that more of the ground shows on two sides.
+    more_lon, more_lat = 2 * (east - west), 2 * (north - south)
+    for polygon in feature["geometry"]["coordinates"]:
+        lon, lat = [point[0] for point in polygon[0]], [point[1] for point in polygon[0]]
+        beside = max(lon) < west - more_lon or min(lon) > east + more_lon
+        if not beside and max(lat) >= south - more_lat and min(lat) <= north + more_lat:
+            return True
+    return False
+
+
+def _projection(box: Box) -> dict[str, Any]:
+    """Scale and place as the window has room: expressions, since its size is known to the reader's screen alone."""
+    west, south, east, north = box
+    lon = [math.radians(west), math.radians(east)]
+    lat = [_mercator(south), _mercator(north)]
+    scale = f"min(width / {lon[1] - lon[0]:.6f}, height / {lat[1] - lat[0]:.6f})"
+    middle = f"[width / 2 - {scale} * {sum(lon) / 2:.6f}, height / 2 + {scale} * {sum(lat) / 2:.6f}]"
+    return {"type": "mercator", "scale": alt.ExprRef(scale), "translate": alt.ExprRef(middle)}
+
+
+def _mercator(lat_deg: float) -> float:
+    held = max(-_MERCATOR_END_DEG, min(_MERCATOR_END_DEG, lat_deg))
+    return math.log(math.tan(math.pi / 4 + math.radians(held) / 2))
+
+
+def _ground(features: Sequence[Mapping[str, Any]], zones: Collection[str]) -> Iterator[Any]:
+    """Land, the run's zones brighter than the rest, with names."""
+    for inside in (False, True):
+        shown = [dict(each) for each in features if (each["properties"]["name"] in zones) is inside]
+        if shown:
+            land = alt.Chart(alt.Data(values=shown))
+            fill = "#fdfcf7" if inside else "#ebe8e0"
+            yield land.mark_geoshape(fill=fill, stroke="#aaa494", strokeWidth=1.2 if inside else 0.7, clip=True)
+    labels = [each for each in map(_label, features) if each is not None]
+    if labels:
+        size = 12 if len(labels) <= _MANY_NAMES else 11
+        text = alt.Chart(data(labels)).mark_text(color="#6f6a5a", fontSize=size, clip=True, aria=False)
+        yield text.encode(longitude="lon:Q", latitude="lat:Q", text="name:N")
+
+
+def _label(feature: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The name in the middle of the largest polygon."""
+    ring = max((polygon[0] for polygon in feature["geometry"]["coordinates"]), key=lambda each: abs(_area(each)))
+    lon = (min(p[0] for p in ring) + max(p[0] for p in ring)) / 2
+    lat = (min(p[1] for p in ring) + max(p[1] for p in ring)) / 2
+    name = feature["properties"]["name"]
+    return {"name": name, "lon": lon, "lat": lat} if name else None
+
+
+def _pipes(run: StoredRun, words: Words) -> Iterator[Any]:
+    rows = []
+    for feature in run.features("pipe", "truck"):
+        about, ends = feature["properties"], feature["geometry"]["coordinates"]
+        named = " → ".join(str(about.get(key) or "") for key in ("from_name", "to_name"))
+        rows.append(
+            {
+                "name": named if about.get("from_name") else f"{about.get('plant')} → {about.get('site')}",
+                "lon": ends[0][0], "lat": ends[0][1], "lon2": ends[-1][0], "lat2": ends[-1][1],
+                **{key: about[key] for key in ("kind", "flow_ktpa", "length_km", "capex_mn")},
+            }
+        )  # fmt: skip
+    if not rows:
+        return
+    top = max(float(row["flow_ktpa"]) for row in rows)
+    yield (
+        alt.Chart(data(rows))
+        .mark_rule(color=PIPE, strokeCap="round", clip=True)
+        .encode(
+            longitude="lon:Q", latitude="lat:Q", longitude2="lon2:Q", latitude2="lat2:Q",
+            strokeWidth=alt.StrokeWidth("flow_ktpa:Q", scale=alt.Scale(domain=[0, max(top, 1.0)], range=[1.4, 7]),
+                                        legend=None),
+            strokeDash=alt.StrokeDash("kind:N", scale=alt.Scale(domain=["pipe", "truck"], range=[[1, 0], [4, 4]]),
+                                      legend=None),
+            tooltip=[
+                alt.Tooltip("name:N", title=words("pipe") if words.lang == "zh" else "pipe"),
+                alt.Tooltip("flow_ktpa:Q", title=f"{words('flow')}, kt/y", format=",.0f"),
+                alt.Tooltip("length_km:Q", title=f"{words('length')}, km", format=",.0f"),
+                alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, million {run.money}", format=",.0f"),
+            ],
+        )
+    )  # fmt: skip
+
+
+def _sites(run: StoredRun, words: Words) -> Iterator[Any]:
+    rows = [
+        {**each["properties"], "lon": each["geometry"]["coordinates"][0], "lat": each["geometry"]["coordinates"][1]}
+        for each in run.features("site")
+    ]
+    for used in (False, True):
+        shown = [row for row in rows if bool(row["is_used"]) is used]
+        if not shown:
+            continue
+        yield (
+            alt.Chart(data(shown))
+            .mark_point(shape="diamond", size=210 if used else 70, stroke=SITE, strokeWidth=1.6, filled=used,
+                        fill=SITE if used else "#ffffff", opacity=1 if used else 0.7, clip=True)
+            .encode(
+                longitude="lon:Q", latitude="lat:Q",
+                tooltip=[
+                    alt.Tooltip("name:N", title=words("site")),
+                    alt.Tooltip("injected_ktpa:Q", title=f"{words('injected')}, kt/y", format=",.0f"),
+                    alt.Tooltip("capacity_kt:Q", title=f"{words('capacity')}, kt", format=",.0f"),
+                ],
+            )
+        )  # fmt: skip
+
+
+def _plants(run: StoredRun, words: Words) -> Iterator[Any]:
+    """Plants that stay as they are below, fitted ones above; the large below the small."""
+    rows = []
+    for each in run.features("plant"):
+        about = each["properties"]
+        lon, lat = each["geometry"]["coordinates"]
+        named = words.named(str(about["name"]), str(about["name_zh"] or ""))
+        rows.append({**about, "shown": named, "sector_name": words.known(str(about["sector"])), "lon": lon, "lat": lat})
+    rows.sort(key=lambda row: (-float(row["baseline_ktpa"] or 0.0), str(row["id"])))
+    sectors = sorted({str(row["sector"]) for row in rows})
+    top = max((float(row["baseline_ktpa"] or 0.0) for row in rows), default=1.0)
+    for fitted in (False, True):
+        shown = [row for row in rows if bool(row["is_fitted"]) is fitted]
+        if not shown:
+            continue
+        ring = INK if fitted else FAINT
+        yield (
+            alt.Chart(data(shown))
+            .mark_circle(stroke=ring, strokeWidth=1.6 if fitted else 0.8, opacity=0.95 if fitted else 0.3, clip=True)
+            .encode(
+                longitude="lon:Q", latitude="lat:Q",
+                size=alt.Size("baseline_ktpa:Q", scale=alt.Scale(domain=[0, max(top, 1.0)], range=[24, 900]),
+                              legend=None),
+                color=alt.Color("sector:N", scale=sector_colours(sectors), legend=None),
+                tooltip=_plant_tooltip(run, words, fitted=fitted),
+            )
+        )  # fmt: skip
+
+
+def _plant_tooltip(run: StoredRun, words: Words, *, fitted: bool) -> list[Any]:
+    said = [
+        alt.Tooltip("shown:N", title=words("plant")),
+        alt.Tooltip("sector_name:N", title=words("sector")),
+        alt.Tooltip("province:N", title=words("province")),
+        alt.Tooltip("baseline_ktpa:Q", title=f"{words('baseline')}, kt/y", format=",.0f"),
+    ]
+    if not fitted:
+        return [*said, alt.Tooltip("reason:N", title=words("reason"))]
+    return [
+        *said,
+        alt.Tooltip("captured_ktpa:Q", title=f"{words('captured')}, kt/y", format=",.0f"),
+        alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, kt/y", format=",.0f"),
+        alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, million {run.money}", format=",.0f"),
+    ]

@@ -1,0 +1,106 @@
+"""A run as one HTML file: no network, no path, no time of day, so that the same run gives the same bytes.
+
+What a page may do is told to the browser: run its own two scripts, which it knows by their hashes, and load nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import ccs_model
+from ccs_model.inputs import load_inputs
+from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.run_key import hashes
+from ccs_model.report.page import sections
+from ccs_model.report.page.chart import programs
+from ccs_model.report.page.html import safe
+from ccs_model.report.page.map import outlines_of
+from ccs_model.report.page.words import Words
+from ccs_model.report.stored_run import StoredRun
+from ccs_model.report.whole_file import write_whole
+
+REPORT = "report.html"
+_NO_SCRIPT = (
+    "<noscript><p>The charts need JavaScript; their numbers stand in the tables and the workbook.</p></noscript>"
+)
+
+
+def write_page(run: StoredRun, path: Path | None = None, *, lang: str = "en", basemap: str | None = None) -> Path:
+    """Write the page, into the run folder unless told where. Raises FileError and what `page_text` raises."""
+    target = path or (run.folder or Path(run.name)) / REPORT
+    return write_whole(target, page_text(run, lang=lang, basemap=basemap).encode())
+
+
+def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -> str:
+    """The whole file. `basemap` is a GeoJSON file to draw in place of the shipped provinces, or `none`.
+
+    Raises InputError where the basemap, or a table of the run's own, cannot be used.
+    """
+    words, outlines = Words(lang), outlines_of(basemap)
+    references, note = _references(run)
+    body = "\n".join(
+        [
+            f"<header>{sections.heading(run, words)}</header>",
+            "<main>",
+            _NO_SCRIPT,
+            sections.the_map(run, words, outlines),
+            sections.timeline(run, words),
+            sections.built(run, words),
+            sections.cost_curve(run, words),
+            sections.frontier(run, words),
+            sections.zones(run, words),
+            sections.bearers(run, words),
+            sections.owners(run, words),
+            sections.sources(words, references),
+            f"<p class=note>{safe(note)}</p>" if note else "",
+            "</main>",
+            f"<footer>Run {safe(run.name)} · ccs-model {safe(ccs_model.__version__)} · {safe(run.money)}, real · "
+            "the same numbers as plan.xlsx and plan.json of the run folder</footer>",
+        ]
+    )
+    scripts = (programs(), _part("page.js"))
+    allowed = " ".join(f"'sha256-{_hash(script)}'" for script in scripts)
+    policy = (
+        f"default-src 'none'; script-src {allowed} 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="{words.tag}">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{safe(run.document["scenario"])}</title>\n<link rel=icon href="data:,">\n'
+        f"<style>\n{_part('page.css')}</style>\n</head>\n<body>\n{body}\n"
+        + "".join(f"<script>{script}</script>\n" for script in scripts)
+        + "</body>\n</html>\n"
+    )
+
+
+def _references(run: StoredRun) -> tuple[list[dict[str, Any]], str]:
+    """References of the run's tables with the tables that use them; what to say where tables have changed since."""
+    inputs = load_inputs(run.scenario, allow_outside=True)
+    used: dict[str, list[str]] = {}
+    for name, table in inputs.tables.items():
+        if name != "references" and "reference" in table:
+            for key in table["reference"].dropna().unique():
+                used.setdefault(str(key), []).append(name)
+    rows = [
+        {**row, "used_by": ", ".join(used[str(row["reference"])])}
+        for row in plain(records(inputs["references"]))
+        if str(row["reference"]) in used
+    ]
+    now = hashes(run.scenario, inputs)
+    changed = [name for name, sha in run.inputs.items() if not name.startswith("own:") and now.get(name) != sha]
+    note = "Tables have changed since this run was made; the sources are those of the tables now." if changed else ""
+    return rows, note
+
+
+def _part(name: str) -> str:
+    return resources.files("ccs_model.report.page").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

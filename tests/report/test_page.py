@@ -1,0 +1,339 @@
+"""The page: one file that loads nothing, in which names stay names, and which a browser draws without a complaint."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ccs_model.cli import group
+from ccs_model.errors import FileError, InputError
+from ccs_model.plan.plan import Plan
+from ccs_model.report.page.map import outlines_of
+from ccs_model.report.page.page import page_text, write_page
+from ccs_model.report.page.words import LANGUAGES, WORDS
+from ccs_model.report.stored_run import StoredRun, read_run, run_of
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&{{7*7}}"
+# What a run may tell of: sizes that a phone and a desk have.
+PHONE_PX, DESK_PX = 390, 1280
+
+
+class Page(HTMLParser):
+    """What a browser would make of the file: elements with their attributes, scripts, and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self._open = [""]
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "img", "br", "input"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while len(self._open) > 1 and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        self.texts.setdefault(self._open[-1], []).append(data)
+
+    @property
+    def charts(self) -> dict[str, dict[str, Any]]:
+        """The Vega-Lite of each chart by its name."""
+        names = [about["id"] for tag, about in self.elements if tag == "script" and about.get("type")]
+        blocks = [text for text in self.texts["script"] if text.startswith("{")]
+        return {str(name).removesuffix("-data"): json.loads(text) for name, text in zip(names, blocks, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def run(plan: Plan) -> StoredRun:
+    return run_of(plan)
+
+
+@pytest.fixture(scope="module")
+def text(run: StoredRun) -> str:
+    return page_text(run)
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def values_of(chart: dict[str, Any]) -> list[dict[str, Any]]:
+    parts = [chart, *chart.get("layer", [])]
+    return [row for part in parts for row in part.get("data", {}).get("values", [])]
+
+
+def test_it_loads_nothing_and_runs_its_own_two_scripts_alone(page: Page, text: str) -> None:
+    for tag, about in page.elements:
+        assert "src" not in about and tag not in ("iframe", "object", "embed", "img", "base", "form")
+        assert not any(name.startswith("on") for name in about)
+        assert about.get("href", "data:,") == "data:,"
+    (policy,) = (about["content"] for _, about in page.elements if about.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None and policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert policy.count("sha256-") == sum(tag == "script" and not about for tag, about in page.elements) == 2
+    assert "@import" not in text.split("</style>")[0] and "url(" not in text.split("</style>")[0]
+
+
+def test_it_holds_every_section_and_the_plans_own_figures(page: Page, plan: Plan) -> None:
+    headings = page.texts["h2"]
+    expected = ("map", "timeline", "built", "macc", "zones", "bearers", "owners", "sources")
+    assert headings == [WORDS[key][0] for key in expected]
+    said = " ".join(page.texts["b"])
+    for name in ("captured_ktpa", "avoided_ktpa", "capex_mn", "avoidance_cost_per_t"):
+        assert f"{plan.totals[name]:,.0f}" in said, name
+    whole = " ".join(word for words in page.texts.values() for word in words)
+    assert f"{100 * plan.objective.gap_share:.2f} % of the best plan" in whole
+    assert "Not calibrated" in whole and "schematic, not a boundary statement" in whole
+    assert plan.problem.name in page.texts["h1"] and "Which works, and when?" in page.texts["p"]
+
+
+def test_every_chart_says_in_words_what_it_shows(page: Page) -> None:
+    assert set(page.charts) == {"map", "spending", "tonnes", "macc", "zones", "bearers"}
+    labels = {about["id"]: about["aria-label"] for _, about in page.elements if "data-chart" in about}
+    for name, chart in page.charts.items():
+        assert chart["description"] == labels[name] and len(chart["description"]) > 20
+
+
+def test_the_cost_curve_has_bars_as_wide_as_what_they_avoid(page: Page, run: StoredRun) -> None:
+    rows = values_of(page.charts["macc"])
+    widths = [row["cumulative_avoided_ktpa"] - row["start_ktpa"] for row in rows]
+    assert widths == pytest.approx(list(run.tables["macc"]["avoided_ktpa"]))
+    assert rows[0]["start_ktpa"] == pytest.approx(0.0, abs=1e-6)
+    # No gap and no overlap: each bar starts where the one before ends.
+    starts = [row["start_ktpa"] for row in rows[1:]]
+    assert starts == pytest.approx([row["cumulative_avoided_ktpa"] for row in rows[:-1]])
+
+
+def test_the_map_shows_every_plant_pipe_and_site_where_it_lies(page: Page, run: StoredRun) -> None:
+    rows = values_of(page.charts["map"])
+    places = {
+        row["id"]: [row["lon"], row["lat"]] for row in rows if row.get("kind") in ("plant", "site") and "id" in row
+    }
+    expected = {each["properties"]["id"]: each["geometry"]["coordinates"] for each in run.features("plant", "site")}
+    assert places == expected
+    assert sum("lon2" in row for row in rows) == len(run.features("pipe"))
+
+
+def test_the_same_run_gives_the_same_bytes(run: StoredRun, text: str, plan: Plan, tmp_path: Path) -> None:
+    assert page_text(run) == text
+    folder = plan.to_folder(tmp_path / run.name)
+    assert write_page(read_run(folder)) == folder / "report.html"
+    assert (folder / "report.html").read_text(encoding="utf-8") == text
+
+
+def test_hostile_names_are_inert(run: StoredRun) -> None:
+    marked = json.loads(json.dumps(run.map))
+    for feature in marked["features"]:
+        feature["properties"] |= {"name": HOSTILE, "name_zh": HOSTILE, "reason": HOSTILE}
+    document = json.loads(json.dumps(run.document))
+    document["scenario"] = HOSTILE
+    for row in document["retrofits"]:
+        row |= {"name": HOSTILE, "name_zh": HOSTILE}
+    tables = {**run.tables, "macc": run.tables["macc"].assign(name=HOSTILE)}
+    hostile = replace(
+        run, name=HOSTILE, map=marked, document=document, tables=tables,
+        scenario=run.scenario.with_changes({"question": HOSTILE}),
+    )  # fmt: skip
+    text = page_text(hostile, lang="both")
+    page, plain = Page(text), Page(page_text(run, lang="both"))
+    # As many elements of each kind as without: no name became an element.
+    assert [tag for tag, _ in page.elements if tag in ("script", "img")] == ["script"] * (len(page.charts) + 2)
+    assert len(page.elements) == len(plain.elements)
+    assert HOSTILE in {row["name"] for row in values_of(page.charts["macc"])}
+    assert HOSTILE in page.texts["h1"]
+
+
+def test_a_gap_that_was_not_found_is_said_to_be_so(run: StoredRun) -> None:
+    document = {**run.document, "objective": {**run.document["objective"], "gap_share": None}}
+    assert "best plan was not found" in " ".join(Page(page_text(replace(run, document=document))).texts["dd"])
+
+
+def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
+    chinese, both = Page(page_text(run, lang="zh")), Page(page_text(run, lang="both"))
+    assert "地图" in chinese.texts["h2"] and "Map" not in chinese.texts["h2"]
+    assert "Map · 地图" in both.texts["h2"]
+    assert dict(chinese.elements)["html"]["lang"] == "zh-CN"
+    assert all(english and chinese for english, chinese in WORDS.values())
+    (option,) = (each for each in group.commands["report"].params if each.name == "lang")
+    assert tuple(option.type.choices) == LANGUAGES  # type: ignore[attr-defined]
+
+
+def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
+    table = pd.DataFrame({"budget_mn": [0.0, 1000.0, 3000.0], "abatement_kt": [0.0, 900.0, 1500.0]})
+    page = Page(page_text(replace(run, tables={**run.tables, "frontier": table})))
+    assert WORDS["frontier"][0] in page.texts["h2"]
+    assert [row["abatement_kt"] for row in values_of(page.charts["frontier"])] == [0.0, 900.0, 1500.0]
+
+
+def test_an_empty_plan_a_network_and_a_static_year_have_pages(
+    empty_plan: Plan, shared_plan: Plan, static_plan: Plan
+) -> None:
+    empty, shared, static = (Page(page_text(run_of(each))) for each in (empty_plan, shared_plan, static_plan))
+    assert "Nothing is built." in empty.texts["p"]
+    assert {"pipe", "truck"} >= {row["kind"] for row in values_of(shared.charts["map"]) if "lon2" in row} != set()
+    assert "bearers" not in static.charts and "map" in static.charts
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_basemap_of_ones_own_takes_the_place_of_provinces(run: StoredRun, tmp_path: Path, turn: int) -> None:
+    square = [[110.0, 34.0], [115.0, 34.0], [115.0, 41.0], [110.0, 41.0], [110.0, 34.0]][::turn]
+    shape = {"type": "Polygon", "coordinates": [square]}
+    feature = {"type": "Feature", "properties": {"name": "Square"}, "geometry": shape}
+    (tmp_path / "own.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), "utf-8")
+    (drawn,) = outlines_of(str(tmp_path / "own.geojson"))
+    # Clockwise whichever way it was written, or all the globe but the square would be land.
+    ((ring,),) = drawn["geometry"]["coordinates"]
+    assert ring == [[110.0, 34.0], [110.0, 41.0], [115.0, 41.0], [115.0, 34.0], [110.0, 34.0]]
+    names = {
+        row.get("name") for row in values_of(Page(page_text(run, basemap=str(tmp_path / "own.geojson"))).charts["map"])
+    }
+    assert "Square" in names and "Shaanxi" not in names
+    assert "boundary statement" not in page_text(run, basemap="none")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "not JSON"),
+        ("{}", "not GeoJSON"),
+        ('{"features": []}', "no polygon"),
+        ('{"features": [3]}', "not GeoJSON"),
+    ],
+)
+def test_a_basemap_that_is_none_is_told(tmp_path: Path, content: str, words: str) -> None:
+    (tmp_path / "bad.geojson").write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        outlines_of(str(tmp_path / "bad.geojson"))
+    with pytest.raises(FileError):
+        outlines_of(str(tmp_path / "missing.geojson"))
+
+
+def test_sources_are_those_of_the_tables_with_their_licences(text: str) -> None:
+    listed = text.split("<ol class=sources>")[1].split("</ol>")[0]
+    assert "Global Energy Monitor" in listed and "CC BY 4.0" in listed
+
+
+def test_without_the_extra_the_command_says_how_to_install_it(plan: Plan, tmp_path: Path) -> None:
+    import sys
+
+    folder = plan.to_folder(tmp_path / "run")
+    script = (
+        "import sys; sys.modules['altair'] = None\n"
+        "from ccs_model.cli import main\n"
+        f"sys.argv = ['ccs-model', 'report', {str(folder)!r}]\n"
+        "main()\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 2 and 'pip install "ccs-model[report]"' in answer.stderr
+    assert not (folder / "report.html").exists()
+
+
+def browse(path: Path, *options: str, width: int = DESK_PX) -> subprocess.CompletedProcess[str]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: apt-get install -y chromium fonts-noto-cjk")
+    words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
+             f"--user-data-dir={path.parent / 'profile'}", "--virtual-time-budget=20000", f"--window-size={width},2000",
+             *options, path.as_uri()]  # fmt: skip
+    return subprocess.run(words, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
+
+
+def complaints(answer: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in answer.stderr.splitlines() if "CONSOLE" in line]
+
+
+# Asks the browser what it made of the page; the page's own rules would not let it run, so they are left out.
+_MEASURE = """<script>
+window.addEventListener("load", function () { setTimeout(function () {
+  const root = document.documentElement;
+  const beyond = Array.from(document.querySelectorAll("body *")).filter(function (each) {
+    return each.getBoundingClientRect().right > root.clientWidth + 1 && !each.closest(".wide, svg, details, noscript");
+  });
+  const small = Array.from(document.querySelectorAll("svg text, td, p, li, dd")).filter(function (each) {
+    return each.textContent.trim() && each.getClientRects().length && parseFloat(getComputedStyle(each).fontSize) < 11;
+  });
+  window.parent.postMessage(JSON.stringify({
+    width: root.clientWidth, scroll: root.scrollWidth, beyond: beyond.map(each => each.outerHTML.slice(0, 80)),
+    charts: Array.from(document.querySelectorAll("[data-chart]")).map(function (each) {
+      const drawn = each.querySelector("svg.marks");
+      return [each.id, drawn ? drawn.querySelectorAll("path, rect, line, text").length : 0,
+              drawn ? drawn.getBoundingClientRect().width : 0];
+    }),
+    small: small.length, alerts: window.alerts || 0,
+  }), "*");
+}, 3000); });
+window.alerts = 0; window.alert = function () { window.alerts += 1; };
+</script>"""
+
+
+# A window has a least width that is wider than a phone; a frame has none.
+_FRAME = """<!DOCTYPE html><html><body>
+<iframe width={width} height=2000 style="border:0" src="page.html"></iframe><script>
+window.addEventListener("message", function (told) {{ document.documentElement.dataset.measured = told.data; }});
+</script></body></html>"""
+
+
+def measured(text: str, folder: Path, width: int) -> dict[str, Any]:
+    """What a browser finds where the page is `width` pixels wide."""
+    unruled = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', _MEASURE, text)
+    (folder / "page.html").write_text(unruled, encoding="utf-8")
+    (folder / "frame.html").write_text(_FRAME.format(width=width), encoding="utf-8")
+    answer = browse(folder / "frame.html", "--dump-dom", width=width + 40)
+    assert complaints(answer) == []
+    (root,) = (about for tag, about in Page(answer.stdout).elements if tag == "html")
+    found: dict[str, Any] = json.loads(str(root["data-measured"]))
+    return found
+
+
+@pytest.mark.parametrize("width", [PHONE_PX, DESK_PX])
+@pytest.mark.parametrize("lang", ["en", "both"])
+def test_a_browser_draws_it_within_the_screen(run: StoredRun, tmp_path: Path, width: int, lang: str) -> None:
+    found = measured(page_text(run, lang=lang), tmp_path, width)
+    assert found["width"] == found["scroll"] == width
+    assert found["beyond"] == []
+    assert [name for name, *_ in found["charts"]] == ["map", "spending", "tonnes", "macc", "zones", "bearers"]
+    for name, n_marks, px in found["charts"]:
+        assert n_marks > 5 and px > 0.6 * min(width, 500), name
+    assert found["small"] == 0
+
+
+def test_hostile_names_run_nothing_in_a_browser_either(run: StoredRun, tmp_path: Path) -> None:
+    marked = json.loads(json.dumps(run.map))
+    for feature in marked["features"]:
+        feature["properties"] |= {"name": HOSTILE, "name_zh": HOSTILE}
+    tables = {**run.tables, "macc": run.tables["macc"].assign(name=HOSTILE)}
+    found = measured(page_text(replace(run, map=marked, tables=tables)), tmp_path, DESK_PX)
+    assert found["alerts"] == 0
+    assert all(n_marks > 5 for _, n_marks, _ in found["charts"])
+
+
+def test_under_its_own_rules_a_browser_has_nothing_to_complain_of(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(text, encoding="utf-8")
+    answer = browse(path, "--dump-dom")
+    assert complaints(answer) == []
+    assert '<html lang="en" data-charts="6">' in answer.stdout
+
+
+def test_it_prints(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(text, encoding="utf-8")
+    answer = browse(path, f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer")
+    printed = (tmp_path / "page.pdf").read_bytes()
+    assert complaints(answer) == [] and printed.startswith(b"%PDF")
+    # A4 is 595 × 842 points.
+    assert re.search(rb"/MediaBox \[0 0 59[45]\.\d+ 84[12]\.\d+\]", printed) and printed.count(b"/Type /Page\n") < 25
