@@ -25,6 +25,7 @@ from ccs_model.model import build_model
 from ccs_model.model.claims import groups_of, in_words
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
+from ccs_model.plan.basis import capital_table, tonnes_table
 from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
 from ccs_model.plan.cashflow import cashflow_table
 from ccs_model.plan.checks import accounts_checks, checks_table
@@ -374,6 +375,8 @@ def _assemble(
         "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, bearers)),
         "owners": owners.by_plant() if owners is not None else None,
         "owner_cashflow": owners.by_year() if owners is not None else None,
+        "owner_capital": capital_table(owners) if owners is not None else None,
+        "owner_tonnes": tonnes_table(owners) if owners is not None else None,
         "bearers": bearers,
         "ledger": ledger_table(items) if items is not None else None,
         "terms": MappingProxyType(terms),

@@ -12,6 +12,7 @@ import numpy as np
 
 from ccs_model.errors import CcsModelError
 from ccs_model.plan.plan import Plan
+from ccs_model.report.book import Book
 from ccs_model.report.cells import (
     checked_number,
     checked_text,
@@ -21,17 +22,20 @@ from ccs_model.report.cells import (
     shown,
     text_width,
 )
-from ccs_model.report.chart import CHART_ROWS, Block, Chart, draw
+from ccs_model.report.chart import CHART_ROWS, PICTURE_ROWS, Chart, Picture, draw, draw_picture
+from ccs_model.report.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.layout import Layout
-from ccs_model.report.style import ASSUMED, OBSERVED, Styles
+from ccs_model.report.style import ASSUMED, INPUT, OBSERVED
 from ccs_model.report.table import Cell, Column
-from ccs_model.units import unit_text
+from ccs_model.units import unit_of, unit_text
 
 Row = Mapping[str, object]
 
 _A4 = 9
+_MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
 _FILTER_BUTTON = 3
 _COLUMNS_A_PAGE = 15
+BANNER_COLUMNS = 6
 _UNIT_SIZE = 0.9
 
 
@@ -47,12 +51,14 @@ class Page:
 class Sheet:
     """One worksheet, a cursor on it, and what is needed to name money: currency and price year."""
 
-    def __init__(self, book: Any, name: str, styles: Styles, plan: Plan, contents: Sequence[Page]) -> None:
-        self.contents = contents
-        self._book, self._name, self._styles = book, name, styles
-        self._sheet = worksheet = book.add_worksheet(name)
-        self._currency, self._price_year = plan.problem.currency, plan.problem.price_year
+    def __init__(self, book: Book, page: Page, contents: Sequence[Page]) -> None:
+        self.contents, self.book = contents, book
+        name = page.name
+        self._name, self._styles = name, book.styles
+        self._sheet = worksheet = book.worksheets[name]
+        self._currency, self._price_year = book.plan.problem.currency, book.plan.problem.price_year
         self._row = self._left = 0
+        self._own: Block | None = None
         self._printed_columns: int | None = None
         self._layout = Layout()
         self._below_section = False
@@ -60,7 +66,9 @@ class Sheet:
         worksheet.set_paper(_A4)
         worksheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
         worksheet.fit_to_pages(1, 0)
-        worksheet.set_footer("&L&8&A&R&8Page &P of &N")
+        worksheet.set_footer(f"&L&8&A&C&8{book.run.replace('&', '&&')}&R&8Page &P of &N")
+        # Protected against slips, not against people: there is no password.
+        worksheet.protect("", _MAY)
 
     def unit(self, name: str) -> str:
         """The unit of a quantity; money carries its base year."""
@@ -102,6 +110,31 @@ class Sheet:
         """A line in green or red that says in words what the colour says."""
         self.paragraph(text, "holds" if holds else "broken")
 
+    @property
+    def row(self) -> int:
+        """Where the next thing is written, counted from 0."""
+        return self._row
+
+    def jump(self, row: int) -> None:
+        """Go on at another row; what stands there must not have been written."""
+        self._row, self._below_section = row, False
+
+    def banner(self) -> None:
+        """One line that says whether inputs were changed since the plan was solved."""
+        fine = "Inputs are those that the plan was solved with."
+        stale = (
+            "STALE: an input was changed. Money is computed again; which retrofits are built is still the solved "
+            "plan's. Change the scenario file and run ccs-model optimize again for a new plan."
+        )
+        form = self._styles.get("banner")
+        self._sheet.merge_range(self._row, 0, self._row, BANNER_COLUMNS - 1, "", form)
+        self._sheet.write_formula(self._row, 0, f'=IF(inputs_changed>0,"{stale}","{fine}")', form, fine)
+        self._sheet.conditional_format(
+            self._row, 0, self._row, BANNER_COLUMNS - 1,
+            {"type": "formula", "criteria": "=inputs_changed>0", "format": self._styles.get("alarm")},
+        )  # fmt: skip
+        self._row += 1
+
     def table(
         self,
         columns: Sequence[Column],
@@ -113,12 +146,15 @@ class Sheet:
         head_on_each_page: bool = False,
         totals: Row | None = None,
         empty: str = "None.",
-    ) -> None:
+        key: str = "",
+        years: tuple[str, str] | None = None,
+    ) -> Block:
         """Letters of the classes, headings, units, rows, totals; a `plain` table of words has only headings and rows.
 
         The `main` table of a sheet is filtered, frozen together with its first columns, and its head printed on each
         page. Where other things stand above it `frozen` is 0: it is only filtered, and its head or that of a table
-        above it may stand `head_on_each_page`.
+        above it may stand `head_on_each_page`. Formulas of other tables find it by its `key`, and its rows by what
+        stands in them as `id`; `years` are the first and last column where time runs across.
         """
         rows = list(rows)
         self._row += 0 if self._below_section else 1
@@ -132,10 +168,10 @@ class Sheet:
             self._labels(columns, numeric, filtered=main and bool(rows))
             self._units(columns, numeric)
         first = self._row
-        for record in rows:
-            for at, column in enumerate(columns):
-                self._cell(at, column, record)
-            self._row += 1
+        self._own = block = self._block(columns, rows, first, years, has_total=totals is not None)
+        if key:
+            self.book.blocks[key] = block
+        self._body(columns, rows)
         if not rows:
             self.paragraph(empty, "note")
         if head_on_each_page or (main and frozen):
@@ -154,22 +190,83 @@ class Sheet:
             for at, column in enumerate(columns):
                 self._cell(at, column, totals, style="total")
             self._row += 1
+        return block
 
-    def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int) -> None:
+    def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int, key: str) -> Block:
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
         self._row += 1
         top, self._left, self._printed_columns = self._row, left, left - 1
         self._letters(columns)
         self._labels(columns, {column.name for column in columns}, filtered=False)
         self._units(columns, {column.name for column in columns})
-        first = self._row
+        self._own = block = self._block(columns, rows, self._row, None, has_total=False)
+        self.book.blocks[key] = block
+        self._body(columns, rows)
+        draw(self.book.workbook, self._sheet, top, chart, block)
+        self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
+        return block
+
+    def pictures(self, *pictures: Picture) -> None:
+        """Charts side by side, of tables that stand elsewhere."""
+        self._row += 1
+        for at, picture in enumerate(pictures):
+            draw_picture(self.book.workbook, self._sheet, self._row, at, picture)
+        self._row, self._below_section = self._row + PICTURE_ROWS, False
+
+    def choice(self, block: Block, column: str, row: str, source: str) -> None:
+        """A cell of a table in which one of the values of `source` is chosen."""
+        self._sheet.data_validation(
+            block.rows[row],
+            block.columns[column],
+            block.rows[row],
+            block.columns[column],
+            {
+                "validate": "list",
+                "source": f"={source}",
+                "input_title": "Choose",
+                "input_message": "Pick one of the list.",
+            },
+        )
+
+    def between(self, block: Block, column: str, row: str, low: float, high: float) -> None:
+        """A cell that takes numbers from low to high only."""
+        at = (block.rows[row], block.columns[column])
+        rule = {"validate": "decimal", "criteria": "between", "minimum": low, "maximum": high}
+        self._sheet.data_validation(*at, *at, {**rule, "error_message": f"A number from {low:g} to {high:g}."})
+
+    def formula(self, row: int, column: int, formula: Formula, form: Any, where: str) -> None:
+        """Write a formula together with its value. The only way a formula of a table gets into the workbook."""
+        assert self._own is not None
+        value = formula.value
+        if is_missing(value):
+            raise CcsModelError(f"{where}: the formula has no value")
+        shown_value = checked_number(value, where) if isinstance(value, Real) else checked_text(str(value), where)
+        text = resolved(formula.template, self._own, row, column, self.book.blocks)
+        self._sheet.write_formula(row, column, text, form, shown_value)
+
+    def _block(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        first: int,
+        years: tuple[str, str] | None,
+        *,
+        has_total: bool,
+    ) -> Block:
+        names = {column.name: at for at, column in enumerate(columns, self._left)}
+        ids = {str(row["id"]): first + at for at, row in enumerate(rows) if "id" in row}
+        last = first + max(len(rows), 1) - 1
+        if has_total:
+            ids[TOTAL] = last + 1
+        across = (names[years[0]], names[years[1]]) if years else None
+        return Block(self._name, names, first - 2, first, last, ids, across)
+
+    def _body(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        placed = list(enumerate(columns, self._left))
         for record in rows:
-            for at, column in enumerate(columns, left):
+            for at, column in placed:
                 self._cell(at, column, record)
             self._row += 1
-        names = {column.name: at for at, column in enumerate(columns, left)}
-        draw(self._book, self._sheet, top, chart, Block(self._name, names, first - 2, first, self._row - 1))
-        self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
 
     def finish(self) -> None:
         """Widths, heights, and the text that goes by them."""
@@ -217,14 +314,19 @@ class Sheet:
     def _cell(self, at: int, column: Column, record: Row, style: str = "cell") -> None:
         value, name, kind = record.get(column.name), column.name, column.cell_class
         sheet = ""
+        unlocked = False
         if isinstance(value, Cell):
             name, kind, sheet = value.name or name, value.cell_class or kind, value.sheet
-            style = value.style if value.style != "cell" else style
+            style, unlocked = value.style if value.style != "cell" else style, value.unlocked
             value = value.value
         kind = kind or (ASSUMED if record.get("quality") == "assumed" else OBSERVED)
         where = f"sheet {self._name}, row {self._row + 1}, {column.name}"
         ink: dict[str, object] = {"font_color": kind.ink} if style == "cell" else {}
-        if is_missing(value):
+        if unlocked:
+            ink |= {"locked": False, "bg_color": INPUT.fill}
+        if isinstance(value, Formula):
+            self._live(at, column, name, value, style, ink, where)
+        elif is_missing(value):
             if not column.optional and style != "total":
                 raise CcsModelError(f"{where}: there is no value")
             self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink))
@@ -236,6 +338,20 @@ class Sheet:
             self._layout.widen(at, text_width(str(value)) + 1)
         else:
             self._words(at, column, value, where, style, ink)
+
+    def _live(
+        self, at: int, column: Column, name: str, value: Formula, style: str, ink: Mapping[str, object], where: str
+    ) -> None:
+        """A formula in the format of its value, and room for it."""
+        if isinstance(value.value, Real):
+            form = column.form or number_format(name, float(value.value))
+            self._layout.widen(at, text_width(shown(float(value.value), form)) + 1)
+            self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink), where)
+            return
+        form = column.form or (unit.number_format if (unit := unit_of(name)) else "General")
+        self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
+        align = _alignment(at, False)
+        self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink, **align), where)
 
     def _number(self, at: int, value: float, form: str, style: str, ink: Mapping[str, object]) -> None:
         self._sheet.write_number(self._row, at, value, self._styles.get(style, num_format=form, **ink))
@@ -261,6 +377,7 @@ class Sheet:
 
 def _is_number(value: object) -> bool:
     value = value.value if isinstance(value, Cell) else value
+    value = value.value if isinstance(value, Formula) else value
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not is_missing(value)
 
 

@@ -64,7 +64,7 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
             why += " by a pipe of its own, or no table prices the power that such pipes would draw"
         sheet.paragraph(f"{why}.", "note")
         return
-    sheet.chart(_chart(sheet, table), _SLOT_COLUMNS, records(slots(table)), left=len(_COLUMNS) + 1)
+    sheet.chart(_chart(sheet, table), _SLOT_COLUMNS, records(slots(table)), left=len(_COLUMNS) + 1, key="slots")
     has_more = len(table) > _CHEAPEST
     if has_more:
         sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
