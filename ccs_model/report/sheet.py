@@ -110,6 +110,23 @@ class Sheet:
         """A line in green or red that says in words what the colour says."""
         self.paragraph(text, "holds" if holds else "broken")
 
+    def live_verdict(self, formula: str, value: str, alarm: str) -> None:
+        """A line that a formula of defined names writes; red where `alarm` is true."""
+        form = self._styles.get("holds")
+        self._sheet.merge_range(self._row, 0, self._row, BANNER_COLUMNS - 1, "", form)
+        self._sheet.write_formula(self._row, 0, formula, form, value)
+        red = {"type": "formula", "criteria": f"={alarm}", "format": self._styles.get("broken")}
+        self._sheet.conditional_format(self._row, 0, self._row, BANNER_COLUMNS - 1, red)
+        self._row += 1
+        self._below_section = False
+
+    def verdicts(self, block: Block, column: str, broken: str) -> None:
+        """Colour a column of verdicts; the words say the same."""
+        at = (block.first, block.columns[column], block.last, block.columns[column])
+        for criteria, style in (("equal to", "broken"), ("not equal to", "holds")):
+            rule = {"type": "cell", "criteria": criteria, "value": f'"{broken}"', "format": self._styles.get(style)}
+            self._sheet.conditional_format(*at, rule)
+
     @property
     def row(self) -> int:
         """Where the next thing is written, counted from 0."""

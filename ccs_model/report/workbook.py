@@ -18,11 +18,11 @@ from ccs_model.report.sheets.assumptions import ASSUMPTIONS
 from ccs_model.report.sheets.cash_flow import CASH_FLOW
 from ccs_model.report.sheets.checks import CHECKS
 from ccs_model.report.sheets.cover import COVER
+from ccs_model.report.sheets.data import DATA
 from ccs_model.report.sheets.economics import ECONOMICS
 from ccs_model.report.sheets.inputs import INPUTS
 from ccs_model.report.sheets.later import (
     CALIBRATION,
-    DATA,
     FRONTIER,
     UNCERTAINTY,
 )

@@ -30,8 +30,3 @@ CALIBRATION = _later(
     "what the pilot zones say about the model's factors",
     "nothing is calibrated in this version; delivery share and all factors are as the tables give them.",
 )
-DATA = _later(
-    "Data",
-    "every number of the answer in one long table for pivot tables",
-    "the tables stand as CSV in the folder tables/ of the run folder, and all of it in plan.json.",
-)

@@ -14,7 +14,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.report.formulas import Formula
 from ccs_model.report.sheet import Page, Row, Sheet
-from ccs_model.report.style import CALCULATION, INPUT, OBSERVED, WORDS, CellClass
+from ccs_model.report.style import CALCULATION, INPUT, OBSERVED, SOLVER, WORDS, CellClass
 from ccs_model.report.table import Cell, Column
 
 Floats = npt.NDArray[np.float64]
@@ -78,7 +78,7 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
         Column("note", WORDS, widest=30),
         *year_columns(problem),
     ]
-    rows = [*_live(sheet, problem), *_observed(sheet, problem)]
+    rows = [*_live(sheet, problem), _avoided(sheet, plan), *_observed(sheet, problem)]
     block = sheet.table(columns, rows, main=True, frozen=1, key=KEY, years=year_span(problem))
     for row, name in NAMED.items():
         sheet.book.define(name, block.row(row))
@@ -162,6 +162,17 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     yield _row(
         sheet, problem, "Social cost of carbon, used", "damage_per_t", CALCULATION,
         formulas("={@damage_asked}*social_cost_factor", "damage_per_t", damage), row="damage",
+    )  # fmt: skip
+
+
+def _avoided(sheet: Sheet, plan: Plan) -> Row:
+    """What the plan avoids in each year: the period's yearly mean."""
+    by_period = plan.by_year.set_index("year")["avoided_ktpa"].reindex(plan.problem.years, fill_value=0.0)
+    at = np.searchsorted(plan.problem.years, plan.problem.calendar, side="right") - 1
+    values = np.r_[by_period.to_numpy(float)[at], 0.0]
+    return _row(
+        sheet, plan.problem, "Avoided by the plan", "avoided_kt", SOLVER, values, row="avoided",
+        reference="solver", note="the period's yearly mean",
     )  # fmt: skip
 
 
