@@ -100,11 +100,11 @@ def _capital(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
         here = built & (lives == life) & (remain == left)
         for kind, column in ((CAPTURE, "capture_capex_mn"), (TRANSPORT, "pipe_capex_mn")):
             capex = routes[column].to_numpy(float)[:, None] * build * here
-            yield kind, life, np.float64(left), split("build", capex)
+            yield kind, life, np.array(left), split("build", capex)
     if problem.network is not None:
         yield from _shared(owners)
     if len(problem.accounts.funds):
-        yield GRANT, 1.0, np.float64(0.0), -owners.grants_mn
+        yield GRANT, 1.0, np.array(0.0), -owners.grants_mn
 
 
 def _shared(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from xlsxwriter.worksheet import Worksheet
+
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.run_key import run_key
 from ccs_model.report.formulas import Block
 from ccs_model.report.style import Styles
+
+
+class _Worksheet(Worksheet):  # type: ignore[misc]
+    """Formulas are written as they are: none calls a function that needs the prefix of a later version of Excel.
+
+    Looking for those in every formula takes longer than writing it.
+    """
+
+    def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
+        return formula.removeprefix("=")
 
 
 class Book:
@@ -19,7 +31,7 @@ class Book:
         self.run = run_key(plan.problem.scenario, plan.problem.inputs).folder_name
         self.styles = Styles(workbook)
         self.names = tuple(names)
-        self.worksheets = {name: workbook.add_worksheet(name) for name in names}
+        self.worksheets = {name: workbook.add_worksheet(name, worksheet_class=_Worksheet) for name in names}
         self.blocks: dict[str, Block] = {}
         self.defined: dict[str, str] = {}
 

@@ -113,7 +113,8 @@ def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture)
         {
             "name": picture.across_title,
             "name_font": _HEAD_FONT,
-            "num_font": {**_FONT, "rotation": 0},
+            # Years turned, so that they stay whole where a program labels every one of them.
+            "num_font": {**_FONT, "rotation": -90 if picture.across_title == "Year" else 0},
             "label_position": "low",
             "interval_unit": picture.every,
             "interval_tick": picture.every,

@@ -78,7 +78,7 @@ def _items(plan: Plan) -> list[Row]:
     assert plan.ledger is not None
     ledger = plan.ledger.set_index("item")
     close = "(1+social_discount_share)^-(horizon_end-first_year)"
-    rows = []
+    rows: list[Row] = []
     for item, side in SIDES.items():
         template = f"=SUMPRODUCT({{programme!@{item}:all}},social_discount_factor)"
         if item == "loans_mn":
@@ -111,7 +111,7 @@ def _items(plan: Plan) -> list[Row]:
 def _accounts(plan: Plan) -> list[Row]:
     assert plan.bearers is not None
     solved = plan.bearers.set_index("bearer")
-    rows = []
+    rows: list[Row] = []
     for bearer, name in zip(_BEARERS, _COLUMNS, strict=True):
         own = solved.loc[bearer]
         ratio = own["benefit_cost_ratio"]
@@ -128,7 +128,7 @@ def _accounts(plan: Plan) -> list[Row]:
                     "" if math.isnan(ratio) else float(ratio),
                 ),
                 "solved_npv_mn": float(own["npv_mn"]),
-                "difference_mn": Cell(Formula("={npv_mn}-{solved_npv_mn}", 0.0), "npv_mn"),
+                "difference_mn": Cell(Formula('=IFERROR({npv_mn}-{solved_npv_mn},"")', 0.0), "npv_mn"),
             }
         )
     return rows

@@ -24,15 +24,16 @@ Floats = npt.NDArray[np.float64]
 
 # The accounts stand on top and are made from the tables under them, which are written first, from this row on.
 _TABLES_AT = 205
+_RESULT_ROWS = len(RESULTS) + 4
 
 
 def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
-    """The chosen plant, the programme's account, the plant's, each with its ratios; every plant; what they come from."""
+    """The choice of a plant; the programme's account and the plant's with their ratios; the tables under them."""
     sheet.title("CashFlow")
     sheet.banner()
     sheet.paragraph(
-        "Undiscounted real money of the owners, income positive; the last column is the horizon's end. Change inputs on "
-        "sheets Inputs and Series and every figure here is computed again for the same retrofits. Losses are set "
+        "Undiscounted real money of the owners, income positive; the last column is the horizon's end. Change inputs "
+        "on sheets Inputs and Series and every figure here is computed again for the same retrofits. Losses are set "
         "against other profits of the year in which they arise."
     )
     if not has_accounts(plan):
@@ -55,6 +56,7 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     if sheet.row > _TABLES_AT:
         raise AssertionError(f"the accounts reach row {sheet.row}, past {_TABLES_AT}")
     sheet.jump(end)
+    sheet.freeze_first_column()
 
 
 def _name_nothing(sheet: Sheet) -> None:
@@ -115,11 +117,17 @@ def _account(sheet: Sheet, plan: Plan, key: str, title: str, values: Mapping[str
     sheet.section(title)
     rows = account_rows(sheet, plan, values, of_plant=of_plant)
     sheet.table(columns, rows, key=key, years=span, head_on_each_page=key == "programme")
+    # Ratios are read off the working rows, which stand below them and are written first.
+    top = sheet.row
+    sheet.jump(top + _RESULT_ROWS)
     sheet.section(f"{title}: how signs and paybacks are found")
     work = list(working_rows(plan, values, key))
     sheet.table(columns, work, key=f"{key}_work", years=span, plain=True)
+    end = sheet.row
+    sheet.jump(top)
     sheet.section(f"{title}: what an investor reads")
     _results(sheet, plan, key, of_plant=of_plant)
+    sheet.jump(end)
 
 
 def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
@@ -220,7 +228,8 @@ def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
                 ("Storage", "storage_capex_mn", "#9C5700"),
             )
         ),
-        "Year", f"{money}, spending below 0", "Stacked columns of capital spent in each year on capture, transport and storage.", 2,
+        "Year", f"{money}, spending below 0",
+        "Stacked columns of capital spent in each year on capture, transport and storage.", 2,
     )  # fmt: skip
     return cash, spend
 

@@ -108,7 +108,9 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                     "plant": plant, "item": item, "n": numbers[str(plant)], "taxed": int(item in TAXED),
                     "factor": Formula(f"={factor}", 1.0), "note": "",
                     **{year_column(int(year)): value for year, value in amounts.items()},
-                    "pv_mn": Formula(f"={{factor}}*SUMPRODUCT({first}:{last},discount_factor)", float(values @ discount)),
+                    "pv_mn": Formula(
+                        f"={{factor}}*SUMPRODUCT({first}:{last},discount_factor)", float(values @ discount)
+                    ),
                 }
             )  # fmt: skip
     sheet.section("Every plant's yearly money as solved, before the factors of sheet Inputs")

@@ -30,10 +30,10 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Checks")
     sheet.banner()
     sheet.paragraph(
-        "The checks of the plan were computed from the problem's coefficients and the decisions alone; their figures are "
-        "as solved. Those of the workbook compare its own cells, and follow its inputs. A check holds when the distance "
-        "between actual and expected is within the tolerance; where the expected figure is larger than 1 the distance is "
-        "relative to it."
+        "The checks of the plan were computed from the problem's coefficients and the decisions alone; their figures "
+        "are as solved. Those of the workbook compare its own cells, and follow its inputs. A check holds when the "
+        "distance between actual and expected is within the tolerance; where the expected figure is larger than 1 the "
+        "distance is relative to it."
     )
     top = sheet.row
     sheet.jump(top + 1)

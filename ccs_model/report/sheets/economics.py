@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from ccs_model.plan.plan import Plan
@@ -14,7 +13,7 @@ from ccs_model.report.cells import is_missing
 from ccs_model.report.formulas import Formula
 from ccs_model.report.retrofit_costs import AS_SOLVED, CAPTURE_PARTS, COST_PARTS, retrofit_costs
 from ccs_model.report.sheet import Page, Sheet
-from ccs_model.report.style import ASSUMED, CALCULATION, CHECK, OBSERVED, SOLVER
+from ccs_model.report.style import ASSUMED, CHECK, OBSERVED, SOLVER
 from ccs_model.report.table import Column
 
 # What a plan with a shared network has besides: its part of what is shared.
@@ -85,6 +84,7 @@ _BAND_COLUMNS = (
     Column("place", CHECK, label="Capture cost against it", widest=18),
 )
 _SUMMED = ("_mn", "_mn_pa", "_ktpa")
+_NOT_SUMMED = ("plant_", "solved_", "other_", "product_")
 
 
 def write_economics(sheet: Sheet, plan: Plan) -> None:
@@ -182,7 +182,7 @@ def _totals(costs: pd.DataFrame, columns: list[Column]) -> dict[str, object]:
     found: dict[str, object] = {
         column.name: Formula(f"=SUM({{{column.name}:all}})", float(costs[column.name].sum()))
         for column in columns
-        if column.name.endswith(_SUMMED) and column.name in costs and not column.name.startswith("plant_")
+        if column.name.endswith(_SUMMED) and column.name in costs and not column.name.startswith(_NOT_SUMMED)
     }
     works, captured = costs["works"].to_numpy(float), costs["captured_at_full_load_ktpa"].to_numpy(float)
     avoided = costs["avoided_at_full_load_ktpa"].to_numpy(float)

@@ -150,6 +150,6 @@ def _macc(sheet: Sheet) -> Picture:
             ("Not in the plan", axis, block.values("not_in_plan_per_t"), "#A9B4BF"),
         ),
         "Avoided in a year, added up (kt/y)", f"{sheet.unit('avoidance_cost_per_t')}",
-        "Marginal abatement cost curve: width is what a stream avoids, height what a tonne costs; sheet MACC has it large.",
+        "Marginal abatement cost curve: width is what a stream avoids, height what a tonne costs.",
         _SLOTS_A_LABEL,
     )  # fmt: skip

@@ -26,7 +26,7 @@ PLAY = "play"
 
 @dataclass(frozen=True)
 class LiveInput:
-    """`name` is the defined name; `like` the quantity whose unit and format it has; `key` where the scenario sets it."""
+    """`name` is the defined name; `like` a quantity of its unit and format; `key` where the scenario sets it."""
 
     name: str
     like: str
@@ -69,8 +69,8 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
     values = solved_with(plan)
     sheet.section("Inputs that may be changed here")
     sheet.paragraph(
-        "Change a shaded value: costs, cash flows, ratios and checks follow. Sheet Series holds carbon price and social "
-        "cost year by year. For a new choice of plants change the scenario file and run again."
+        "Change a shaded value: costs, cash flows, ratios and checks follow. Sheet Series holds carbon price and "
+        "social cost year by year. For a new choice of plants change the scenario file and run again."
     )
     columns = [
         Column("name", WORDS, widest=26),
@@ -171,7 +171,7 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
         f"(1+{{rate}})^-(calendar_year-first_year))+(1-tax_share)*{salvage}*(1+{{rate}})^-(horizon_end-first_year)"
     )
     price_row = {
-        "id": "prices", "what": "Carbon price", "rate": "",
+        "id": "prices", "what": f"Carbon price, {sheet.unit('price_per_t')}", "rate": "",
         **{
             name: Cell(price, "price_per_t", INPUT, unlocked=True)
             for name, price in zip(names, _GRID_PRICES, strict=True)
@@ -187,9 +187,9 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
         rows.append({"what": "NPV", "rate": Cell(rate, "discount_share", INPUT, unlocked=True), **cells})
     sheet.table(
         [
-            Column("what", WORDS, label=f"{sheet.unit('npv_mn')}"),
+            Column("what", WORDS, label=f"NPV, {sheet.unit('npv_mn')}", widest=34),
             Column("rate", INPUT, label="Discount rate"),
-            *(Column(name, CALCULATION, label=sheet.unit("price_per_t") if at == 0 else "", widest=14)
+            *(Column(name, CALCULATION, label=f"Price {at + 1}", widest=14)
               for at, name in enumerate(names)),
         ],
         rows,

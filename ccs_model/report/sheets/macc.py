@@ -94,7 +94,7 @@ def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
 
 def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
     total = f"MAX({{macc!cumulative_avoided_ktpa}})/{N_SLOTS}"
-    cost, is_in = ("INDEX({macc!%s},{position},1)" % name for name in ("avoidance_cost_per_t", "in_plan"))
+    cost, is_in = (f"INDEX({{macc!{name}}},{{position}},1)" for name in ("avoidance_cost_per_t", "in_plan"))
     templates = {
         "from_ktpa": f"=({{slot}}-1)*{total}",
         "position": f"=IFERROR(MATCH({{from_ktpa}}+{total}/2,{{macc!cumulative_avoided_ktpa}},1),0)+1",

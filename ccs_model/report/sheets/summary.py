@@ -10,9 +10,9 @@ import pandas as pd
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import words
+from ccs_model.report.formulas import Formula
 from ccs_model.report.links import pipe_links
 from ccs_model.report.proof import corridors
-from ccs_model.report.formulas import Formula
 from ccs_model.report.sheet import Page, Row, Sheet
 from ccs_model.report.sheets.bearers import write_bearers
 from ccs_model.report.sheets.key_figures import write_charts, write_key_figures
@@ -251,7 +251,7 @@ def _terms(sheet: Sheet, terms: Mapping[str, float], total: str, meaning: Mappin
         {"id": name, **_figure(sheet, label(name), Cell(value, name), meaning.get(name, ""))}
         for name, value in terms.items()
     ]
-    name, last = next(iter(terms), ""), next(reversed(terms), "")
+    name, last = next(iter(terms), ""), next(reversed(list(terms)), "")
     _figures(sheet, [*rows, _total(sheet, total, sum(terms.values()), name, name, last)])
 
 
