@@ -107,7 +107,9 @@ def _with_plants(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
         return table
     owners = plan.owners.set_index("plant").reindex(table["plant"])
     price = owners["break_even_carbon_price_per_t"].astype(object)
+    numbers = {plant: n for n, plant in enumerate(plan.owners["plant"], 1)}
     return table.assign(
+        plant_n=table["plant"].map(numbers),
         plant_npv_mn=owners["npv_mn"].to_numpy(),
         plant_break_even_per_t=price.where(price.notna(), "none").to_numpy(),
     )

@@ -23,7 +23,7 @@ from ccs_model.report.table import Cell, Column
 Floats = npt.NDArray[np.float64]
 
 # The accounts stand on top and are made from the tables under them, which are written first, from this row on.
-_TABLES_AT = 205
+_TABLES_AT = 169
 _RESULT_ROWS = len(RESULTS) + 4
 
 
@@ -79,7 +79,9 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
             "class": INPUT.letter, "note": "choose from the list",
         },
         {
-            "id": "n", "item": "Its number", "value": Formula("=MATCH({@pick.value},{plants_paid!plant},0)", 1),
+            "id": "n", "item": "Its number", "value": Formula(
+                "=SUMPRODUCT(({plants_paid!plant}={@pick.value})*{plants_paid!n})", 1
+            ),
             "class": CALCULATION.letter, "note": "in the table of plants below",
         },
         {

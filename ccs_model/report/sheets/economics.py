@@ -62,6 +62,7 @@ _COLUMNS = (
     Column("product_cost_per_t", optional=True),
 )
 _OF_PLANT = (
+    Column("plant_n", label="Plant number on CashFlow"),
     Column("plant_npv_mn", label="NPV of the plant", optional=True),
     Column("plant_break_even_per_t", label="Break-even carbon price of the plant", optional=True),
 )
@@ -167,9 +168,8 @@ def _row(row: dict[str, object], *, in_account: bool) -> dict[str, object]:
             live[recovery] = live["recovery_share"].replace("{life_yr}", f"{{{kind}_life_yr}}")
         live[f"{kind}_capital_mn_pa"] = f"={{{kind}_capex_mn}}*{{{recovery}}}"
     if in_account:
-        at = "MATCH({plant},{plants_paid!plant},0)"
-        live["plant_npv_mn"] = f"=INDEX({{plants_paid!npv_mn}},{at},1)"
-        live["plant_break_even_per_t"] = f"=INDEX({{plants_paid!break_even_carbon_price_per_t}},{at},1)"
+        live["plant_npv_mn"] = "=INDEX({plants_paid!npv_mn},{plant_n},1)"
+        live["plant_break_even_per_t"] = "=INDEX({plants_paid!break_even_carbon_price_per_t},{plant_n},1)"
     return {**row, **{name: Formula(text, _or_blank(row[name])) for name, text in live.items()}}
 
 

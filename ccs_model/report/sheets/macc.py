@@ -51,8 +51,9 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
         "tonne for the least. The list takes each stream for itself. It ignores the budget, limits of sites that "
         "streams share, and when a retrofit may start, so it is not the best plan; the plan's own choice may use "
         "another technology, size or site than stands here. Full load, prices of the last year. The curve is drawn "
-        f"from the table to its right: {N_SLOTS} slots of equal abatement, each with the cost of the stream at its "
-        "middle, so that widths are true and the smallest streams may fall between two slots."
+        f"from the table to its right, at the inputs of the solved plan: {N_SLOTS} slots of equal abatement, each with "
+        "the cost of the stream at its middle, so that widths are true and the smallest streams may fall between two "
+        "slots."
     )
     if plan.problem.network is not None:
         sheet.paragraph(
