@@ -71,7 +71,7 @@ def levelised_of(
         paid = sharing.by_route.reindex(names).fillna(0.0).reset_index(drop=True).mul(part_of_route, axis=0)
         captured = pd.Series(point.captured_ktpa[at, -1]) * part_of_route
         full = amounts["captured_at_full_load_ktpa"]
-        more = (full / captured.where(captured > 0, full)).clip(lower=1.0)
+        more = (full / captured.where(captured > 0, full)).fillna(1.0).clip(lower=1.0)
         for name in ("pipe_capital_mn_pa", "storage_capital_mn_pa", "storage_om_mn_pa"):
             amounts[name] = amounts[name] + paid[name]
         for name in ("pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa", "storage_mn_pa"):

@@ -126,7 +126,8 @@ def paid_by_plant(plan: Plan) -> pd.DataFrame:
 
     Costs per tonne are levelised at full load; the Shapley split differs from that by use in capital alone.
     """
-    shares, retrofits = shares_of(plan), plan.retrofits
+    # A measure alone sends nothing, so it pays for nothing that is shared.
+    shares, retrofits = shares_of(plan), plan.retrofits[plan.retrofits["captured_at_full_load_ktpa"] > 0]
     by_plant = retrofits.groupby("plant", sort=False)
     table = by_plant[["name", "province"]].first()
     for kind, what in (("link", "pipe"), ("site", "storage")):

@@ -67,7 +67,7 @@ def _value(value: object) -> object:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def edited(path: Path, to: Path, values: Mapping[str, float], rows: Mapping[str, Mapping[int, float]]) -> Path:
+def edited(path: Path, to: Path, values: Mapping[str, float | str], rows: Mapping[str, Mapping[int, float]]) -> Path:
     """A copy with named inputs changed, and rows of sheet Series by the words in its first column and year."""
     book = openpyxl.load_workbook(path)
     for name, value in values.items():

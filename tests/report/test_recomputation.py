@@ -46,6 +46,7 @@ QUESTIONS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "shared": (NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.gap_share": 0.02}),
     "shared_rich": (NETWORK, MONEY, {"budget.total_mn": 1_800, "solver.gap_share": 0.02}),
     "hebei": (HEBEI, MONEY),
+    "measures": (HEBEI, {"capture.measures": ["sinter_fuel_saving"], "plants.emitting_at_least_ktpa": 20_000}),
     "static": (NETWORK, {"years": "static", "budget.total_mn": 150}),
     "nothing": ({"budget.total_mn": 0},),
 }
@@ -89,6 +90,12 @@ def proof(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("proof")
     plans = {name: with_point(lambda asked=asked: solved(*asked)) for name, asked in QUESTIONS.items()}
     paths = {name: write_workbook(plan, folder / f"{name}.xlsx") for name, (plan, _) in plans.items()}
+    last = str(plans["rich"][0].retrofits["plant"].max())
+    for stem, values in (
+        ("rich--picked", {"plant_picked": last}),
+        ("rich--factors", {"energy_factor": 1.5, "om_factor": 0.5, "subsidy_factor": 2.0}),
+    ):
+        paths[stem] = edited(paths["rich"], folder / f"{stem}.xlsx", values, {})
     cells = {name: list(formula_cells(path)) for name, path in paths.items()}
     for name, edit in EDITED:
         years = [int(year) for year in (*plans[name][0].problem.calendar, plans[name][0].problem.horizon_end)]
@@ -125,6 +132,40 @@ def test_edited_inputs_give_what_the_engine_gives_at_them(proof: Proof, name: st
     assert not apart, apart[:5]
     assert worst <= 1e-9
     assert len(cells) > 1_000
+
+
+def results_under(book: Workbook, title: str) -> dict[str, tuple[Any, Any]]:
+    """The ratios of an account: live and as solved, by the words before them."""
+    rows = list(book["CashFlow"].iter_rows(values_only=True))
+    start = next(at for at, row in enumerate(rows) if row[0] == f"{title}: what an investor reads")
+    return {str(row[0]): (row[3], row[4]) for row in rows[start + 2 : start + 10]}
+
+
+def test_another_plant_of_the_list_shows_its_own_account(proof: Proof) -> None:
+    plan = proof.plans["rich"][0]
+    assert plan.owners is not None
+    expected = plan.owners.set_index("plant").loc[plan.retrofits["plant"].max()]
+    found = results_under(proof.found["rich--picked"], "The plant chosen above")
+    live, solved_value = found["Net present value"]
+    assert live == pytest.approx(expected["npv_mn"], rel=1e-9) == solved_value
+    assert found["Rate of return of the project"][0] == pytest.approx(expected["project_irr_share"], rel=1e-9)
+    assert found["Debt service cover, worst year"][0] == pytest.approx(expected["debt_service_cover"], rel=1e-9)
+    assert found["Break-even carbon price"][0] == pytest.approx(expected["break_even_carbon_price_per_t"], rel=1e-9)
+
+
+def test_factors_scale_their_own_money_after_tax(proof: Proof) -> None:
+    plan = proof.plans["rich"][0]
+    assert plan.owner_cashflow is not None
+    flows = plan.owner_cashflow
+    discounted = {
+        name: float((flows[name] * flows["discount_factor"]).sum())
+        for name in ("net_mn", "energy_mn", "capture_om_mn", "transport_om_mn", "storage_om_mn", "paid_mn")
+    }
+    maintained = discounted["capture_om_mn"] + discounted["transport_om_mn"] + discounted["storage_om_mn"]
+    more = 0.5 * discounted["energy_mn"] - 0.5 * maintained + discounted["paid_mn"]
+    expected = discounted["net_mn"] + 0.75 * more
+    live, _ = results_under(proof.found["rich--factors"], "The programme")["Net present value"]
+    assert live == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", ["own", "shared_rich", "hebei"])
