@@ -26,6 +26,7 @@ from ccs_model.model.claims import groups_of, in_words
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.air import air_pollution_table
+from ccs_model.plan.basis import capital_table, tonnes_table
 from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
 from ccs_model.plan.cashflow import cashflow_table
 from ccs_model.plan.checks import accounts_checks, checks_table
@@ -377,6 +378,8 @@ def _assemble(
         "owners": owners.by_plant() if owners is not None else None,
         "owner_cashflow": owners.by_year() if owners is not None else None,
         "funds": funds_table(point),
+        "owner_capital": capital_table(owners) if owners is not None else None,
+        "owner_tonnes": tonnes_table(owners) if owners is not None else None,
         "bearers": bearers,
         "ledger": ledger_table(items) if items is not None else None,
         "intensity": intensity_table(problem, emissions),

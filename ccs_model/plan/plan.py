@@ -14,6 +14,8 @@ shares      one row a user of each link and site: what it pays, by use and by Sh
 owners      one row a fitted plant and `all`: NPV, rate of return, payback, break-even price; None in a static year
 owner_cashflow  one row a fitted plant and calendar year: income, expenses, funds, tax; None in a static year
 funds       one row a fund and period: what it pays of the capital
+owner_capital   one row a fitted plant, kind, start and life: capital before any factor; None in a static year
+owner_tonnes    one row a fitted plant and kind of tonne, one column a calendar year; None in a static year
 bearers     costs and benefits of owners, public purse, financiers and society; None in a static year
 ledger      one row an item of money, one column a bearer
 intensity   one row a province and period: carbon intensity against the goal of the five-year plan
@@ -134,6 +136,8 @@ class Plan:
     size: Size
     timings: Mapping[str, float]
     solver_log: str
+    owner_capital: pd.DataFrame | None = None
+    owner_tonnes: pd.DataFrame | None = None
 
     @property
     def reached_a_limit(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from functools import lru_cache
 from numbers import Real
 
 import pandas as pd
@@ -20,9 +21,12 @@ RESIDUAL_FORMAT = "0.0E+00"
 _NOT_XML = frozenset("\ufffe\uffff")
 
 
+_unit_of = lru_cache(maxsize=None)(unit_of)
+
+
 def number_format(name: str, value: float) -> str:
     """The number format of a quantity, from its unit; without one, from whether it is a year or a whole number."""
-    unit = unit_of(name)
+    unit = _unit_of(name)
     if unit is not None:
         return unit.number_format
     if name == "year" or name.endswith("_year"):
@@ -46,9 +50,12 @@ def checked_number(value: Real, where: str) -> float:
 
 def checked_text(text: str, where: str) -> str:
     """Text that a cell can hold: no control characters, and cut at the length that Excel takes."""
-    for sign in text:
+    # Nearly all text is plain, and says so at once.
+    for sign in () if text.isprintable() else text:
         if (unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\t") or sign in _NOT_XML:
             raise CcsModelError(f"{where}: holds the character U+{ord(sign):04X}, which a workbook cannot hold")
+    if len(text) < MOST_CHARACTERS // 2:
+        return text
     # Excel counts UTF-16 units, so that an emoji is two.
     units = text.encode("utf-16-le")
     if len(units) <= 2 * MOST_CHARACTERS:
@@ -63,6 +70,8 @@ def quoted(text: str) -> dict[str, object]:
 
 def text_width(text: str) -> int:
     """Width of the widest line in columns of a Latin letter; wide East Asian characters count double."""
+    if text.isascii() and "\n" not in text:
+        return len(text)
     return max(sum(1 + (unicodedata.east_asian_width(sign) in "WF") for sign in line) for line in text.split("\n"))
 
 

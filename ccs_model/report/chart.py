@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ccs_model.report.formulas import Block
+
 CHART_ROWS = 22
+PICTURE_ROWS = 17
 _WIDTH, _HEIGHT = 1240, 440
+_HALF_WIDTH, _HALF_HEIGHT = 470, 330
 _FONT = {"name": "Arial", "size": 9}
 _HEAD_FONT = {"name": "Arial", "size": 10, "bold": False}
 _TITLE_FONT = {"name": "Arial", "size": 12, "bold": True}
@@ -31,21 +35,6 @@ class Chart:
     series: Mapping[str, str]
     every: int
     alt: str
-
-
-@dataclass(frozen=True)
-class Block:
-    """Where the table of a chart stands: the sheet, the column of each name, and the rows of values and of headings."""
-
-    sheet: str
-    columns: Mapping[str, int]
-    heading: int
-    first: int
-    last: int
-
-    def values(self, name: str) -> list[object]:
-        """The range of a column's values."""
-        return [self.sheet, self.first, self.columns[name], self.last, self.columns[name]]
 
 
 def draw(book: Any, worksheet: Any, row: int, chart: Chart, block: Block) -> None:
@@ -90,3 +79,58 @@ def draw(book: Any, worksheet: Any, row: int, chart: Chart, block: Block) -> Non
     # Filtering the sheet's rows must not take bars away.
     drawn.show_hidden_data()
     worksheet.insert_chart(row, 0, drawn, {"description": chart.alt, "x_offset": 4, "y_offset": 4})
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A chart of ranges that stand in some table; `series` are (name, categories, values, colour).
+
+    `kind` is "line", "stacked" or "steps" (columns without gaps); a step chart labels every `every`-th column.
+    """
+
+    title: str
+    kind: str
+    series: tuple[tuple[str, list[object], list[object], str], ...]
+    across_title: str
+    up_title: str
+    alt: str
+    every: int = 1
+
+
+def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture) -> None:
+    """Insert a chart of half a page's width, the `at`-th from the left."""
+    kinds = {"line": {"type": "line"}, "stacked": {"type": "column", "subtype": "stacked"}, "steps": {"type": "column"}}
+    drawn = book.add_chart(kinds[picture.kind])
+    for name, categories, values, colour in picture.series:
+        looks: dict[str, object] = {"fill": {"color": colour}, "border": {"none": True}, "gap": 60}
+        if picture.kind == "steps":
+            looks |= {"gap": 0, "overlap": 100}
+        if picture.kind == "line":
+            looks = {"line": {"color": colour, "width": 2}}
+        drawn.add_series({"name": name, "categories": categories, "values": values, **looks})
+    drawn.set_title({"name": picture.title, "name_font": {**_TITLE_FONT, "size": 11}, "overlay": False})
+    drawn.set_x_axis(
+        {
+            "name": picture.across_title,
+            "name_font": _HEAD_FONT,
+            # Years turned, so that they stay whole where a program labels every one of them.
+            "num_font": {**_FONT, "rotation": -90 if picture.across_title == "Year" else 0},
+            "label_position": "low",
+            "interval_unit": picture.every,
+            "interval_tick": picture.every,
+        }
+    )
+    drawn.set_y_axis(
+        {
+            "name": picture.up_title,
+            "name_font": _HEAD_FONT,
+            "num_font": _FONT,
+            "num_format": "#,##0",
+            "major_gridlines": {"visible": True, "line": _GRID},
+            "line": {"none": True},
+        }
+    )
+    drawn.set_legend({"position": "bottom", "font": _FONT})
+    drawn.set_size({"width": _HALF_WIDTH, "height": _HALF_HEIGHT})
+    drawn.show_hidden_data()
+    worksheet.insert_chart(row, 0, drawn, {"description": picture.alt, "x_offset": 4 + at * (_HALF_WIDTH + 10)})

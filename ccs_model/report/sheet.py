@@ -3,104 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ccs_model.errors import CcsModelError
-from ccs_model.plan.plan import Plan
+from ccs_model.report.canvas import Canvas, Page, Row
 from ccs_model.report.cells import (
     checked_number,
     checked_text,
     is_missing,
     number_format,
-    quoted,
     shown,
     text_width,
 )
-from ccs_model.report.chart import CHART_ROWS, Block, Chart, draw
-from ccs_model.report.layout import Layout
-from ccs_model.report.style import ASSUMED, OBSERVED, Styles
+from ccs_model.report.chart import CHART_ROWS, PICTURE_ROWS, Chart, Picture, draw, draw_picture
+from ccs_model.report.formulas import TOTAL, Block, Formula, resolved
+from ccs_model.report.style import ASSUMED, INPUT, OBSERVED
 from ccs_model.report.table import Cell, Column
-from ccs_model.units import unit_text
+from ccs_model.units import unit_of
 
-Row = Mapping[str, object]
-
-_A4 = 9
 _FILTER_BUTTON = 3
 _COLUMNS_A_PAGE = 15
 _UNIT_SIZE = 0.9
 
-
-@dataclass(frozen=True)
-class Page:
-    """A sheet to be: its name, what it holds in a line, and who writes it."""
-
-    name: str
-    holds: str
-    write: Callable[[Sheet, Plan], None]
+__all__ = ["Page", "Row", "Sheet"]
 
 
-class Sheet:
-    """One worksheet, a cursor on it, and what is needed to name money: currency and price year."""
-
-    def __init__(self, book: Any, name: str, styles: Styles, plan: Plan, contents: Sequence[Page]) -> None:
-        self.contents = contents
-        self._book, self._name, self._styles = book, name, styles
-        self._sheet = worksheet = book.add_worksheet(name)
-        self._currency, self._price_year = plan.problem.currency, plan.problem.price_year
-        self._row = self._left = 0
-        self._printed_columns: int | None = None
-        self._layout = Layout()
-        self._below_section = False
-        worksheet.set_landscape()
-        worksheet.set_paper(_A4)
-        worksheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
-        worksheet.fit_to_pages(1, 0)
-        worksheet.set_footer("&L&8&A&R&8Page &P of &N")
-
-    def unit(self, name: str) -> str:
-        """The unit of a quantity; money carries its base year."""
-        return unit_text(name, self._currency, self._price_year)
-
-    def title(self, text: str) -> None:
-        """The first line, with a way back to the cover under it."""
-        self._sheet.set_row(self._row, 24)
-        self._text(self._row, 0, text, "title")
-        self._row += 1
-        if self._name != self.contents[0].name:
-            self._link(self._row, 0, self.contents[0].name, f"back to {self.contents[0].name}")
-            self._row += 1
-
-    def hide_gridlines(self) -> None:
-        """For sheets that are read, not worked on."""
-        self._sheet.hide_gridlines(2)
-
-    def one_page(self) -> None:
-        """Print on a single page."""
-        self._sheet.fit_to_pages(1, 1)
-        self._sheet.center_horizontally()
-
-    def section(self, text: str) -> None:
-        """A heading within the sheet, with room above it."""
-        self._row += 1
-        self._sheet.set_row(self._row, 19)
-        self._text(self._row, 0, text, "section")
-        self._row += 1
-        self._below_section = True
-
-    def paragraph(self, text: str, style: str = "text") -> None:
-        """Running text across the sheet."""
-        self._layout.wide(self._row, 0, checked_text(text, self._name), style)
-        self._row += 1
-        self._below_section = False
-
-    def verdict(self, holds: bool, text: str) -> None:
-        """A line in green or red that says in words what the colour says."""
-        self.paragraph(text, "holds" if holds else "broken")
+class Sheet(Canvas):
+    """A canvas with tables and charts."""
 
     def table(
         self,
@@ -113,12 +46,15 @@ class Sheet:
         head_on_each_page: bool = False,
         totals: Row | None = None,
         empty: str = "None.",
-    ) -> None:
+        key: str = "",
+        years: tuple[str, str] | None = None,
+    ) -> Block:
         """Letters of the classes, headings, units, rows, totals; a `plain` table of words has only headings and rows.
 
         The `main` table of a sheet is filtered, frozen together with its first columns, and its head printed on each
         page. Where other things stand above it `frozen` is 0: it is only filtered, and its head or that of a table
-        above it may stand `head_on_each_page`.
+        above it may stand `head_on_each_page`. Formulas of other tables find it by its `key`, and its rows by what
+        stands in them as `id`; `years` are the first and last column where time runs across.
         """
         rows = list(rows)
         self._row += 0 if self._below_section else 1
@@ -132,10 +68,10 @@ class Sheet:
             self._labels(columns, numeric, filtered=main and bool(rows))
             self._units(columns, numeric)
         first = self._row
-        for record in rows:
-            for at, column in enumerate(columns):
-                self._cell(at, column, record)
-            self._row += 1
+        self._own = block = self._block(columns, rows, first, years, has_total=totals is not None)
+        if key:
+            self.book.blocks[key] = block
+        self._body(columns, rows)
         if not rows:
             self.paragraph(empty, "note")
         if head_on_each_page or (main and frozen):
@@ -154,22 +90,62 @@ class Sheet:
             for at, column in enumerate(columns):
                 self._cell(at, column, totals, style="total")
             self._row += 1
+        return block
 
-    def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int) -> None:
+    def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int, key: str) -> Block:
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
         self._row += 1
         top, self._left, self._printed_columns = self._row, left, left - 1
         self._letters(columns)
         self._labels(columns, {column.name for column in columns}, filtered=False)
         self._units(columns, {column.name for column in columns})
-        first = self._row
+        self._own = block = self._block(columns, rows, self._row, None, has_total=False)
+        self.book.blocks[key] = block
+        self._body(columns, rows)
+        draw(self.book.workbook, self._sheet, top, chart, block)
+        self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
+        return block
+
+    def pictures(self, *pictures: Picture) -> None:
+        """Charts side by side, of tables that stand elsewhere."""
+        self._row += 1
+        for at, picture in enumerate(pictures):
+            draw_picture(self.book.workbook, self._sheet, self._row, at, picture)
+        self._row, self._below_section = self._row + PICTURE_ROWS, False
+
+    def formula(self, row: int, column: int, formula: Formula, form: Any, where: str) -> None:
+        """Write a formula together with its value. The only way a formula of a table gets into the workbook."""
+        assert self._own is not None
+        value = formula.value
+        if is_missing(value):
+            raise CcsModelError(f"{where}: the formula has no value")
+        shown_value = checked_number(value, where) if isinstance(value, Real) else checked_text(str(value), where)
+        text = resolved(formula.template, self._own, row, column, self.book.blocks)
+        self._sheet.write_formula(row, column, text, form, shown_value)
+
+    def _block(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        first: int,
+        years: tuple[str, str] | None,
+        *,
+        has_total: bool,
+    ) -> Block:
+        names = {column.name: at for at, column in enumerate(columns, self._left)}
+        ids = {str(row["id"]): first + at for at, row in enumerate(rows) if "id" in row}
+        last = first + max(len(rows), 1) - 1
+        if has_total:
+            ids[TOTAL] = last + 1
+        across = (names[years[0]], names[years[1]]) if years else None
+        return Block(self._name, names, first - 2, first, last, ids, across)
+
+    def _body(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        placed = list(enumerate(columns, self._left))
         for record in rows:
-            for at, column in enumerate(columns, left):
+            for at, column in placed:
                 self._cell(at, column, record)
             self._row += 1
-        names = {column.name: at for at, column in enumerate(columns, left)}
-        draw(self._book, self._sheet, top, chart, Block(self._name, names, first - 2, first, self._row - 1))
-        self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
 
     def finish(self) -> None:
         """Widths, heights, and the text that goes by them."""
@@ -217,14 +193,19 @@ class Sheet:
     def _cell(self, at: int, column: Column, record: Row, style: str = "cell") -> None:
         value, name, kind = record.get(column.name), column.name, column.cell_class
         sheet = ""
+        unlocked = False
         if isinstance(value, Cell):
             name, kind, sheet = value.name or name, value.cell_class or kind, value.sheet
-            style = value.style if value.style != "cell" else style
+            style, unlocked = value.style if value.style != "cell" else style, value.unlocked
             value = value.value
         kind = kind or (ASSUMED if record.get("quality") == "assumed" else OBSERVED)
         where = f"sheet {self._name}, row {self._row + 1}, {column.name}"
         ink: dict[str, object] = {"font_color": kind.ink} if style == "cell" else {}
-        if is_missing(value):
+        if unlocked:
+            ink |= {"locked": False, "bg_color": INPUT.fill}
+        if isinstance(value, Formula):
+            self._live(at, column, name, value, style, ink, where)
+        elif is_missing(value):
             if not column.optional and style != "total":
                 raise CcsModelError(f"{where}: there is no value")
             self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink))
@@ -236,6 +217,20 @@ class Sheet:
             self._layout.widen(at, text_width(str(value)) + 1)
         else:
             self._words(at, column, value, where, style, ink)
+
+    def _live(
+        self, at: int, column: Column, name: str, value: Formula, style: str, ink: Mapping[str, object], where: str
+    ) -> None:
+        """A formula in the format of its value, and room for it."""
+        if isinstance(value.value, Real):
+            form = column.form or number_format(name, float(value.value))
+            self._layout.widen(at, text_width(shown(float(value.value), form)) + 1)
+            self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink), where)
+            return
+        form = column.form or (unit.number_format if (unit := unit_of(name)) else "General")
+        self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
+        align = _alignment(at, False)
+        self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink, **align), where)
 
     def _number(self, at: int, value: float, form: str, style: str, ink: Mapping[str, object]) -> None:
         self._sheet.write_number(self._row, at, value, self._styles.get(style, num_format=form, **ink))
@@ -251,16 +246,10 @@ class Sheet:
         self._layout.widen(at, min(text_width(text) + 2, column.widest))
         self._layout.wrapped(self._row, at, text)
 
-    def _text(self, row: int, at: int, text: str, style: str, **changes: object) -> None:
-        form = self._styles.get(style, **changes, **quoted(text))
-        self._sheet.write_string(row, at, text, form)
-
-    def _link(self, row: int, at: int, sheet: str, text: str, style: str = "link") -> None:
-        self._sheet.write_url(row, at, f"internal:'{sheet}'!A1", self._styles.get(style), string=text)
-
 
 def _is_number(value: object) -> bool:
     value = value.value if isinstance(value, Cell) else value
+    value = value.value if isinstance(value, Formula) else value
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not is_missing(value)
 
 

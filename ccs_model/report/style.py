@@ -56,6 +56,8 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "cell link": {**_BOXED, "font_color": "#0563C1", "underline": 1},
         "total": {"bold": True, "top": 1, "bottom": 6, "valign": "top"},
         "holds": {**_BOXED, "bold": True, "bg_color": "#C6EFCE", "font_color": "#006100"},
+        "banner": {"valign": "vcenter", "font_color": _MUTED, "italic": True, "text_wrap": True},
+        "alarm": {"bold": True, "italic": False, "bg_color": "#FFC7CE", "font_color": "#9C0006"},
         "broken": {**_BOXED, "bold": True, "bg_color": "#FFC7CE", "font_color": "#9C0006"},
     }
 )

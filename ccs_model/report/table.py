@@ -64,13 +64,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A value that does not look like the rest of its column: its own unit, class, style, or a link to a sheet."""
+    """A value that does not look like the rest of its column: its own unit, class, style, or a link to a sheet.
+
+    `unlocked` marks an input that may be changed in the workbook.
+    """
 
     value: object
     name: str = ""
     cell_class: CellClass | None = None
     style: str = "cell"
     sheet: str = ""
+    unlocked: bool = False
 
 
 def label(name: str) -> str:

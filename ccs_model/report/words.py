@@ -85,12 +85,12 @@ def status(plan: Plan) -> str:
     return f"Status: {plan.status}. {proven(plan)} (gap asked for: {asked})."
 
 
-def checks(plan: Plan) -> str:
-    """The master check in words."""
+def checks(plan: Plan, number: int) -> str:
+    """The master check in words; `number` counts the plan's checks and those of the workbook."""
     broken = int((~plan.checks["holds"]).sum())
     if broken:
-        return f"{broken} of {len(plan.checks)} checks do not hold: see sheet Checks."
-    return f"All {len(plan.checks)} checks hold."
+        return f"{broken} of {number} checks do not hold: see sheet Checks."
+    return f"All {number} checks hold."
 
 
 def next_money(plan: Plan) -> str:

@@ -12,30 +12,27 @@ import xlsxwriter
 import ccs_model
 from ccs_model.errors import FileError
 from ccs_model.plan.plan import Plan
+from ccs_model.report.book import Book
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.sheets.assumptions import ASSUMPTIONS
 from ccs_model.report.sheets.calibration import CALIBRATION
+from ccs_model.report.sheets.cash_flow import CASH_FLOW
 from ccs_model.report.sheets.checks import CHECKS
 from ccs_model.report.sheets.cover import COVER
+from ccs_model.report.sheets.data import DATA
 from ccs_model.report.sheets.economics import ECONOMICS
 from ccs_model.report.sheets.inputs import INPUTS
-from ccs_model.report.sheets.later import (
-    CASH_FLOW,
-    DATA,
-    FRONTIER,
-    SERIES,
-    UNCERTAINTY,
-)
+from ccs_model.report.sheets.later import FRONTIER, UNCERTAINTY
 from ccs_model.report.sheets.macc import MACC
 from ccs_model.report.sheets.plants import PLANTS
 from ccs_model.report.sheets.retrofits import RETROFITS
 from ccs_model.report.sheets.run_log import RUN_LOG
+from ccs_model.report.sheets.series import SERIES
 from ccs_model.report.sheets.sources import SOURCES
 from ccs_model.report.sheets.storage import STORAGE
 from ccs_model.report.sheets.summary import SUMMARY
 from ccs_model.report.sheets.technologies import TECHNOLOGIES
 from ccs_model.report.sheets.transport import TRANSPORT
-from ccs_model.report.style import Styles
 
 SHEETS: tuple[Page, ...] = (
     COVER,
@@ -59,6 +56,9 @@ SHEETS: tuple[Page, ...] = (
     ASSUMPTIONS,
     RUN_LOG,
 )
+# A sheet is filled after those whose cells its formulas name; the others follow in their own order.
+_FIRST = (SERIES, DATA, PLANTS, RETROFITS, CASH_FLOW, ECONOMICS, INPUTS, MACC)
+_LAST = (SUMMARY, CHECKS, COVER)
 
 # In memory, XlsxWriter dates the parts of the archive 1 January 1980; text is never taken for anything but text.
 _OPTIONS = {
@@ -99,9 +99,10 @@ def workbook_bytes(plan: Plan) -> bytes:
             "created": _CREATED,
         }
     )
-    styles = Styles(book)
-    for page in SHEETS:
-        sheet = Sheet(book, page.name, styles, plan, SHEETS)
+    shared = Book(book, [page.name for page in SHEETS], plan)
+    between = (page for page in SHEETS if page not in (*_FIRST, *_LAST))
+    for page in (*_FIRST, *between, *_LAST):
+        sheet = Sheet(shared, page, SHEETS)
         page.write(sheet, plan)
         sheet.finish()
     book.close()

@@ -64,5 +64,5 @@ def shared_book(shared_plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def read_back(plan: Plan, folder: Path) -> Workbook:
-    """The workbook of a plan, written and read again."""
-    return openpyxl.load_workbook(plan.to_excel(folder / "plan.xlsx"))
+    """The workbook of a plan, written and read again: of formulas the values that were written beside them."""
+    return openpyxl.load_workbook(plan.to_excel(folder / "plan.xlsx"), data_only=True)

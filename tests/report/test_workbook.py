@@ -20,10 +20,11 @@ IN_ORDER = (
     "CashFlow", "MACC", "Frontier", "Uncertainty", "Calibration", "Checks", "Data", "Sources", "Assumptions", "RunLog",
 )  # fmt: skip
 LEAST_CELLS = {
-    "Cover": 60, "Summary": 150, "Inputs": 250, "Plants": 500, "Technologies": 100, "Transport": 80, "Storage": 150,
+    "Cover": 60, "Summary": 250, "Inputs": 350, "Series": 100, "CashFlow": 1000, "Data": 1000,
+    "Plants": 500, "Technologies": 100, "Transport": 80, "Storage": 150,
     "Retrofits": 150, "Economics": 150, "MACC": 1000, "Checks": 60, "Sources": 150, "Assumptions": 100, "RunLog": 60,
 }  # fmt: skip
-HOSTILE = ("=cmd|'/c calc'!A1", "+1", "@x", "-2+3", "http://example.org", "12", "炼钢厂 🏭")
+HOSTILE = ("=cmd|'/c calc'!A1", "+1", "@x", "-2+3", "http://example.org", "12", "炼钢厂 🏭", "a\tb")
 
 
 def test_sheets_stand_in_the_contract_s_order(book: Workbook) -> None:
@@ -38,7 +39,7 @@ def test_no_sheet_is_empty_and_real_ones_hold_content(book: Workbook) -> None:
 
 
 def test_sheets_of_a_later_version_say_so(book: Workbook) -> None:
-    for name in set(IN_ORDER) - set(LEAST_CELLS):
+    for name in ("Frontier", "Uncertainty"):
         assert "later version" in book[name]["A3"].value
 
 
@@ -48,7 +49,7 @@ def test_the_same_plan_gives_the_same_bytes(plan: Plan, tmp_path: Path) -> None:
     assert first == again
 
 
-def test_no_formula_no_error_no_not_a_number(book: Workbook) -> None:
+def test_no_error_no_not_a_number(book: Workbook) -> None:
     for sheet in book:
         for row in sheet.iter_rows():
             for cell in row:

@@ -6,6 +6,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.run_key import run_key
 from ccs_model.report import words
 from ccs_model.report.sheet import Page, Sheet
+from ccs_model.report.sheets.checks import write_verdict
 from ccs_model.report.style import CALCULATION, CELL_CLASSES
 from ccs_model.report.table import Cell, Column
 
@@ -24,7 +25,8 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(words.answer(plan), "lead")
     sheet.section("How good it is")
     sheet.paragraph(words.status(plan))
-    sheet.verdict(bool(plan.checks["holds"].all()), words.checks(plan))
+    write_verdict(sheet, plan)
+    sheet.banner()
     sheet.paragraph(
         f"Money is in real {plan.problem.currency} of {plan.problem.price_year}. Tonnes are metric; kt is a thousand "
         "tonnes, of CO2 unless something else is named.",

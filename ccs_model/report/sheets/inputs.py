@@ -12,6 +12,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.report.sheet import Page, Row, Sheet
+from ccs_model.report.sheets.live_inputs import write_live_inputs
 from ccs_model.report.style import CALCULATION, INPUT, OBSERVED, WORDS
 from ccs_model.report.table import Cell, Column, data_columns
 from ccs_model.scenario.resolved import DEFAULT
@@ -53,9 +54,11 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     problem = plan.problem
     sheet.title("Inputs")
     sheet.paragraph(
-        "Change a value in the scenario file and run again: this sheet says what was asked. Money in tables is in the "
+        "First what may be changed here, then all that was asked. Money in tables is in the "
         "row's own currency and year where the columns beside it name them, else in the scenario's."
     )
+    sheet.banner()
+    write_live_inputs(sheet, plan)
     sheet.section("Scenario")
     sheet.table(
         [
@@ -180,4 +183,4 @@ def _named_values(table: pd.DataFrame, column: str) -> list[Cell]:
     return [Cell(value, name) for name, value in zip(table.iloc[:, 0], table[column], strict=True)]
 
 
-INPUTS = Page("Inputs", "Every value of the scenario with where it came from; prices and factors.", write_inputs)
+INPUTS = Page("Inputs", "What may be changed here; every value of the scenario; prices and factors.", write_inputs)

@@ -8,7 +8,9 @@ import pandas as pd
 from ccs_model.plan.macc import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report.chart import Chart
+from ccs_model.report.cells import is_missing
+from ccs_model.report.chart import CHART_ROWS, Chart
+from ccs_model.report.formulas import Formula
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import CALCULATION, OBSERVED, SOLVER
 from ccs_model.report.table import Column
@@ -34,6 +36,7 @@ _SLOT_COLUMNS = (
     Column("slot", CALCULATION),
     Column("from_ktpa", CALCULATION, label="Avoided up to here"),
     Column("axis", CALCULATION, label="On the axis", optional=True),
+    Column("position", CALCULATION, label="Place in the list"),
     Column("in_plan_per_t", SOLVER, label="In the plan", optional=True),
     Column("not_in_plan_per_t", CALCULATION, label="Not in the plan", optional=True),
 )
@@ -48,8 +51,9 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
         "tonne for the least. The list takes each stream for itself. It ignores the budget, limits of sites that "
         "streams share, and when a retrofit may start, so it is not the best plan; the plan's own choice may use "
         "another technology, size or site than stands here. Full load, prices of the last year. The curve is drawn "
-        f"from the table to its right: {N_SLOTS} slots of equal abatement, each with the cost of the stream at its "
-        "middle, so that widths are true and the smallest streams may fall between two slots."
+        f"from the table to its right, at the inputs of the solved plan: {N_SLOTS} slots of equal abatement, each with "
+        "the cost of the stream at its middle, so that widths are true and the smallest streams may fall between two "
+        "slots."
     )
     if plan.problem.network is not None:
         sheet.paragraph(
@@ -64,13 +68,47 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
             why += " by a pipe of its own, or no table prices the power that such pipes would draw"
         sheet.paragraph(f"{why}.", "note")
         return
-    sheet.chart(_chart(sheet, table), _SLOT_COLUMNS, records(slots(table)), left=len(_COLUMNS) + 1)
+    top = sheet.row
+    sheet.jump(top + 1 + CHART_ROWS)
     has_more = len(table) > _CHEAPEST
     if has_more:
         sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
-        sheet.table(_COLUMNS, records(table.head(_CHEAPEST)), head_on_each_page=True)
+        sheet.table(_COLUMNS, _rows(table.head(_CHEAPEST)), head_on_each_page=True)
     sheet.section(f"All {len(table)}, cheapest first")
-    sheet.table(_COLUMNS, records(table), main=True, frozen=0, head_on_each_page=not has_more)
+    sheet.table(_COLUMNS, _rows(table), main=True, frozen=0, head_on_each_page=not has_more, key="macc")
+    end = sheet.row
+    # The slots are made from the list, so that the list stands in its place first.
+    sheet.jump(top)
+    sheet.chart(_chart(sheet, table), _SLOT_COLUMNS, _slot_rows(table), left=len(_COLUMNS) + 1, key="slots")
+    sheet.jump(end)
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    """The list with its running sums as formulas."""
+    running = {
+        f"cumulative_{name}": f"=SUM({{^cumulative_{name}}},{{{name}}})" for name in ("avoided_ktpa", "capex_mn")
+    }
+    return [
+        {**row, **{name: Formula(template, row[name]) for name, template in running.items()}} for row in records(table)
+    ]
+
+
+def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    total = f"MAX({{macc!cumulative_avoided_ktpa}})/{N_SLOTS}"
+    cost, is_in = (f"INDEX({{macc!{name}}},{{position}},1)" for name in ("avoidance_cost_per_t", "in_plan"))
+    templates = {
+        "from_ktpa": f"=({{slot}}-1)*{total}",
+        "position": f"=IFERROR(MATCH({{from_ktpa}}+{total}/2,{{macc!cumulative_avoided_ktpa}},1),0)+1",
+        "in_plan_per_t": f'=IF({is_in}="yes",{cost},"")',
+        "not_in_plan_per_t": f'=IF({is_in}="yes","",{cost})',
+    }
+    return [
+        {
+            **row,
+            **{name: Formula(text, "" if is_missing(row[name]) else row[name]) for name, text in templates.items()},
+        }
+        for row in records(slots(table))
+    ]
 
 
 def slots(table: pd.DataFrame) -> pd.DataFrame:
@@ -83,6 +121,7 @@ def slots(table: pd.DataFrame) -> pd.DataFrame:
         {
             "slot": np.arange(1, N_SLOTS + 1),
             "from_ktpa": starts,
+            "position": at + 1,
             "axis": [None if slot % _SLOTS_A_LABEL else f"{start:,.0f}" for slot, start in enumerate(starts)],
             "in_plan_per_t": np.where(in_plan, cost, np.nan),
             "not_in_plan_per_t": np.where(in_plan, np.nan, cost),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.report.formulas import Formula
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import CALCULATION, SOLVER
 from ccs_model.report.table import Column
@@ -43,7 +44,16 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         {**plant, "retrofits": chosen.get(str(plant["plant"]), ""), "assumed_columns": assumed.get(str(plant["plant"]))}
         for plant in records(plan.problem.plants)
     ]
-    sheet.table(columns, rows, main=True, frozen=2, empty="No operating plant lies in the zones.")
+    baseline = Formula("=SUM({baseline_ktpa:all})", float(plan.problem.plants["baseline_ktpa"].sum()))
+    sheet.table(
+        columns,
+        rows,
+        main=True,
+        frozen=2,
+        totals={"plant": "Total", "baseline_ktpa": baseline},
+        empty="No operating plant lies in the zones.",
+        key="plants",
+    )
 
 
 def _chosen(retrofits: pd.DataFrame) -> dict[str, str]:

@@ -7,6 +7,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import words
+from ccs_model.report.formulas import Formula
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import CALCULATION, OBSERVED
 from ccs_model.report.table import columns_of
@@ -42,7 +43,9 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         f"Tonnes are those of {words.last_period(plan)}; costs per tonne are levelised at full load. Product cost is "
         "the yearly cost per tonne of the plant's product." + ("" if plan.problem.network is None else _SHARED)
     )
-    totals: dict[str, object] = {name: table[name].sum() for name in table if name.endswith(_SUMMED)}
+    totals: dict[str, object] = {
+        name: Formula(f"=SUM({{{name}:all}})", float(table[name].sum())) for name in table if name.endswith(_SUMMED)
+    }
     totals |= {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
     sheet.table(
         columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24),
@@ -50,6 +53,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         main=True,
         frozen=2,
         totals={**totals, "plant": "Total"},
+        key="retrofits",
         empty=f"Nothing is built, because {words.why_nothing_is_built(plan)}." if table.empty else "",
     )
 

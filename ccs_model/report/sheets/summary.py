@@ -11,9 +11,12 @@ from ccs_model.plan.calibration import statement
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import words
+from ccs_model.report.formulas import Formula
 from ccs_model.report.links import pipe_links
 from ccs_model.report.proof import corridors
 from ccs_model.report.sheet import Page, Row, Sheet
+from ccs_model.report.sheets.bearers import write_bearers
+from ccs_model.report.sheets.key_figures import write_charts, write_key_figures
 from ccs_model.report.style import CALCULATION, INPUT, OBSERVED, SOLVER, WORDS
 from ccs_model.report.table import Cell, Column, columns_of, label
 
@@ -37,8 +40,9 @@ TOTALS_MEAN = {
     "cost_mn_pa": "a year of all retrofits at full load: capital recovery, O&M, heat, power, transport and storage",
     "capture_cost_per_t": "capture alone ÷ captured at full load",
     "avoidance_cost_per_t": "capture, transport and storage ÷ avoided at full load",
-    "npv_mn": "discounted cost over the horizon with its sign turned",
-    "benefit_cost_ratio": "empty: no benefit is valued in this version",
+    "npv_mn": "the owners', after tax and with funds, at their rate",
+    "net_benefit_mn": "society's: harm avoided less what is used up, discounted at society's rate",
+    "benefit_cost_ratio": "society's benefits ÷ its costs",
 }
 # A static year has no horizon: its budget limits a year's cost, with capital as a yearly share.
 _STATIC_MEAN = {
@@ -94,6 +98,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     """Key figures, periods, sectors, zones, costs, the objective, and what more money buys."""
     sheet.hide_gridlines()
     sheet.title("Summary")
+    sheet.banner()
     sheet.paragraph(words.answer(plan))
     sheet.paragraph(
         "Avoided is not captured: making the steam and the power for capture emits CO2, which is taken off. "
@@ -103,7 +108,15 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     )
     static = plan.problem.is_static
     sheet.section("Key figures (of a year)" if static else "Key figures (last period unless they say otherwise)")
-    _figures(sheet, list(_key_figures(sheet, plan)))
+    # The key figures are read off what follows them, which is written first.
+    top, n_rows = sheet.row, len(plan.totals)
+    sheet.jump(top + n_rows + 3)
+    write_charts(sheet, plan)
+    write_bearers(sheet, plan)
+    rest = sheet.row
+    sheet.jump(top)
+    write_key_figures(sheet, plan, list(_key_figures(sheet, plan)))
+    sheet.jump(rest)
     sheet.section("How close this is to the best")
     sheet.paragraph(words.status(plan))
     _figures(sheet, list(_bounds(sheet, plan)))
@@ -113,7 +126,9 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     of_plants = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
     sheet.section(f"By province and sector ({words.last_period(plan)})")
-    sheet.table(columns_of(last, classes=of_plants), records(last))
+    amounts = [name for name in last if str(name).endswith("_ktpa")]
+    totals: dict[str, object] = {name: Formula(f"=SUM({{{name}:all}})", float(last[name].sum())) for name in amounts}
+    sheet.table(columns_of(last, classes=of_plants), records(last), totals={**totals, "province": "Total"})
     sheet.section(f"By zone ({words.last_period(plan)})")
     zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_cut_share")
     of_zones = {**of_plants, "reported_cut_share": OBSERVED}
@@ -143,7 +158,7 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         if name == "storage_capex_mn" and plan.problem.network is None:
             continue
         kind = _TOTALS_CLASS.get(name, SOLVER)
-        yield _figure(sheet, label(name), Cell(value, name, kind), meaning.get(name, ""))
+        yield {"id": name, **_figure(sheet, label(name), Cell(value, name, kind), meaning.get(name, ""))}
 
 
 def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
@@ -235,15 +250,19 @@ def _figures(sheet: Sheet, rows: list[Row]) -> None:
 
 
 def _terms(sheet: Sheet, terms: Mapping[str, float], total: str, meaning: Mapping[str, str]) -> None:
-    rows = [_figure(sheet, label(name), Cell(value, name), meaning.get(name, "")) for name, value in terms.items()]
-    name = next(iter(terms), "")
-    _figures(sheet, [*rows, _total(sheet, total, sum(terms.values()), name)])
+    rows: list[Row] = [
+        {"id": name, **_figure(sheet, label(name), Cell(value, name), meaning.get(name, ""))}
+        for name, value in terms.items()
+    ]
+    name, last = next(iter(terms), ""), next(reversed(list(terms)), "")
+    _figures(sheet, [*rows, _total(sheet, total, sum(terms.values()), name, name, last)])
 
 
-def _total(sheet: Sheet, text: str, value: float, name: str) -> dict[str, object]:
+def _total(sheet: Sheet, text: str, value: float, name: str, first: str, last: str) -> dict[str, object]:
+    summed = Formula(f"=SUM({{@{first}.value}}:{{@{last}.value}})", value) if first else value
     return {
         "figure": Cell(text, style="total"),
-        "value": Cell(value, name, style="total"),
+        "value": Cell(summed, name, style="total"),
         "unit": Cell(sheet.unit(name), style="total"),
         "class": Cell(SOLVER.letter, style="total"),
         "meaning": Cell("", style="total"),

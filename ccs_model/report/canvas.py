@@ -1,0 +1,169 @@
+"""`Canvas`: a worksheet with a cursor, its words, its page set-up, and the marks that say what stands where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ccs_model.plan.plan import Plan
+from ccs_model.report.book import Book
+from ccs_model.report.cells import checked_text, quoted
+from ccs_model.report.formulas import Block
+from ccs_model.report.layout import Layout
+from ccs_model.units import unit_text
+
+if TYPE_CHECKING:
+    from ccs_model.report.sheet import Sheet
+
+Row = Mapping[str, object]
+
+_A4 = 9
+_MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
+BANNER_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class Page:
+    """A sheet to be: its name, what it holds in a line, and who writes it."""
+
+    name: str
+    holds: str
+    write: Callable[[Sheet, Plan], None]
+
+
+class Canvas:
+    """One worksheet, a cursor on it, and what is needed to name money: currency and price year."""
+
+    def __init__(self, book: Book, page: Page, contents: Sequence[Page]) -> None:
+        self.contents, self.book = contents, book
+        name = page.name
+        self._name, self._styles = name, book.styles
+        self._sheet = worksheet = book.worksheets[name]
+        self._currency, self._price_year = book.plan.problem.currency, book.plan.problem.price_year
+        self._row = self._left = 0
+        self._own: Block | None = None
+        self._printed_columns: int | None = None
+        self._layout = Layout()
+        self._below_section = False
+        worksheet.set_landscape()
+        worksheet.set_paper(_A4)
+        worksheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+        worksheet.fit_to_pages(1, 0)
+        worksheet.set_footer(f"&L&8&A&C&8{book.run.replace('&', '&&')}&R&8Page &P of &N")
+        # Protected against slips, not against people: there is no password.
+        worksheet.protect("", _MAY)
+
+    def unit(self, name: str) -> str:
+        """The unit of a quantity; money carries its base year."""
+        return unit_text(name, self._currency, self._price_year)
+
+    def title(self, text: str) -> None:
+        """The first line, with a way back to the cover under it."""
+        self._sheet.set_row(self._row, 24)
+        self._text(self._row, 0, text, "title")
+        self._row += 1
+        if self._name != self.contents[0].name:
+            self._link(self._row, 0, self.contents[0].name, f"back to {self.contents[0].name}")
+            self._row += 1
+
+    def hide_gridlines(self) -> None:
+        """For sheets that are read, not worked on."""
+        self._sheet.hide_gridlines(2)
+
+    def one_page(self) -> None:
+        """Print on a single page."""
+        self._sheet.fit_to_pages(1, 1)
+        self._sheet.center_horizontally()
+
+    def freeze_first_column(self) -> None:
+        """Names of rows stay in sight where years run on to the right."""
+        self._sheet.freeze_panes(0, 1)
+
+    def section(self, text: str) -> None:
+        """A heading within the sheet, with room above it."""
+        self._row += 1
+        self._sheet.set_row(self._row, 19)
+        self._text(self._row, 0, text, "section")
+        self._row += 1
+        self._below_section = True
+
+    def paragraph(self, text: str, style: str = "text") -> None:
+        """Running text across the sheet."""
+        self._layout.wide(self._row, 0, checked_text(text, self._name), style)
+        self._row += 1
+        self._below_section = False
+
+    def verdict(self, holds: bool, text: str) -> None:
+        """A line in green or red that says in words what the colour says."""
+        self.paragraph(text, "holds" if holds else "broken")
+
+    def live_verdict(self, formula: str, value: str, alarm: str) -> None:
+        """A line that a formula of defined names writes; red where `alarm` is true."""
+        form = self._styles.get("holds")
+        self._sheet.merge_range(self._row, 0, self._row, BANNER_COLUMNS - 1, "", form)
+        self._sheet.write_formula(self._row, 0, formula, form, value)
+        red = {"type": "formula", "criteria": f"={alarm}", "format": self._styles.get("broken")}
+        self._sheet.conditional_format(self._row, 0, self._row, BANNER_COLUMNS - 1, red)
+        self._row += 1
+        self._below_section = False
+
+    def verdicts(self, block: Block, column: str, broken: str) -> None:
+        """Colour a column of verdicts; the words say the same."""
+        at = (block.first, block.columns[column], block.last, block.columns[column])
+        for criteria, style in (("equal to", "broken"), ("not equal to", "holds")):
+            rule = {"type": "cell", "criteria": criteria, "value": f'"{broken}"', "format": self._styles.get(style)}
+            self._sheet.conditional_format(*at, rule)
+
+    @property
+    def row(self) -> int:
+        """Where the next thing is written, counted from 0."""
+        return self._row
+
+    def jump(self, row: int) -> None:
+        """Go on at another row; what stands there must not have been written."""
+        self._row, self._below_section = row, False
+
+    def banner(self) -> None:
+        """One line that says whether inputs were changed since the plan was solved."""
+        fine = "Inputs are those that the plan was solved with."
+        stale = (
+            "STALE: an input was changed. Money is computed again; which retrofits are built is still the solved "
+            "plan's. Change the scenario file and run ccs-model optimize again for a new plan."
+        )
+        form = self._styles.get("banner")
+        self._sheet.merge_range(self._row, 0, self._row, BANNER_COLUMNS - 1, "", form)
+        self._sheet.write_formula(self._row, 0, f'=IF(inputs_changed>0,"{stale}","{fine}")', form, fine)
+        self._sheet.conditional_format(
+            self._row, 0, self._row, BANNER_COLUMNS - 1,
+            {"type": "formula", "criteria": "=inputs_changed>0", "format": self._styles.get("alarm")},
+        )  # fmt: skip
+        self._row += 1
+
+    def choice(self, block: Block, column: str, row: str, source: str) -> None:
+        """A cell of a table in which one of the values of `source` is chosen."""
+        self._sheet.data_validation(
+            block.rows[row],
+            block.columns[column],
+            block.rows[row],
+            block.columns[column],
+            {
+                "validate": "list",
+                "source": f"={source}",
+                "input_title": "Choose",
+                "input_message": "Pick one of the list.",
+            },
+        )
+
+    def between(self, block: Block, column: str, row: str, low: float, high: float) -> None:
+        """A cell that takes numbers from low to high only."""
+        at = (block.rows[row], block.columns[column])
+        rule = {"validate": "decimal", "criteria": "between", "minimum": low, "maximum": high}
+        self._sheet.data_validation(*at, *at, {**rule, "error_message": f"A number from {low:g} to {high:g}."})
+
+    def _text(self, row: int, at: int, text: str, style: str, **changes: object) -> None:
+        form = self._styles.get(style, **changes, **quoted(text))
+        self._sheet.write_string(row, at, text, form)
+
+    def _link(self, row: int, at: int, sheet: str, text: str, style: str = "link") -> None:
+        self._sheet.write_url(row, at, f"internal:'{sheet}'!A1", self._styles.get(style), string=text)

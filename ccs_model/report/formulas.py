@@ -1,0 +1,145 @@
+"""Formulas: each carries its number, uses few functions, and names cells by what they hold.
+
+A template stands for a cell of a table; names in braces become addresses when the table's place is known:
+
+    {capex_mn}          this row, column capex_mn            {capex_mn:all}   the column, from first row to last
+    {^capex_mn}         the cell above, in that column       {@tax}           this column, the row with the id `tax`
+    {<@tax}             the same, one column to the left     {@tax:all}       that row, over all years
+    {@tax.pv_mn}        that row, column pv_mn               {money!pv_mn}    a column of another table
+    {money!:col}        another table, this column           {series!@price}  another table's row, this column
+    {series!@price:all} another table's row, over all years  {macc!cost_per_t@total}   a cell of another table
+
+Functions are limited to those that every spreadsheet program computes alike.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from xlsxwriter.utility import xl_col_to_name
+
+from ccs_model.errors import CcsModelError
+
+FUNCTIONS = (
+    "SUM", "SUMIFS", "COUNTIF", "SUMPRODUCT", "INDEX", "MATCH", "SMALL", "IF", "IFERROR", "AND", "OR", "MIN", "MAX",
+    "NPV", "IRR", "PMT", "ROUND", "TEXT",
+)  # fmt: skip
+TOTAL = "total"
+_TOKEN = re.compile(r"\{([^{}]+)\}")
+_CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)\s*\(")
+_LITERAL = re.compile(r'"[^"]*"')
+_PART = re.compile(r"(?:(\w+)!)?(<)?(\^)?(\w+)?(?:@(\w+))?(?:\.(\w+))?(?::(all|col))?")
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula with the value it has; there is none without. The value is a number, or words."""
+
+    template: str
+    value: object
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Where a table stands: column of each name, first and last row of its body, rows by id; all counted from 0.
+
+    `years` are its first and last column of years, where time runs across.
+    """
+
+    sheet: str
+    columns: Mapping[str, int]
+    heading: int
+    first: int
+    last: int
+    rows: Mapping[str, int] = field(default_factory=dict)
+    years: tuple[int, int] | None = None
+
+    def values(self, name: str) -> list[object]:
+        """The range of a column's values, as charts take it."""
+        return [self.sheet, self.first, self.columns[name], self.last, self.columns[name]]
+
+    def row_values(self, name: str) -> list[object]:
+        """The range of a row's values over the years, as charts take it."""
+        assert self.years is not None
+        return [self.sheet, self.rows[name], self.years[0], self.rows[name], self.years[1]]
+
+    def cell(self, name: str, row: str, *, sheet: bool = True) -> str:
+        """Absolute address of one cell, for other sheets and for defined names."""
+        address = f"${xl_col_to_name(self.columns[name])}${self.rows[row] + 1}"
+        return f"{self.sheet}!{address}" if sheet else address
+
+    def column(self, name: str) -> str:
+        """Absolute address of a column's body."""
+        letter = xl_col_to_name(self.columns[name])
+        return f"{self.sheet}!${letter}${self.first + 1}:${letter}${self.last + 1}"
+
+    def row(self, name: str) -> str:
+        """Absolute address of a row over the years."""
+        assert self.years is not None
+        first, last = (xl_col_to_name(at) for at in self.years)
+        return f"{self.sheet}!${first}${self.rows[name] + 1}:${last}${self.rows[name] + 1}"
+
+
+def resolved(template: str, own: Block, row: int, column: int, blocks: Mapping[str, Block]) -> str:
+    """The formula of the cell at `row` and `column`."""
+    pieces = _pieces(template)
+    made = [each if isinstance(each, str) else _address(each, own, row, column, blocks) for each in pieces]
+    return "".join(made)
+
+
+@dataclass(frozen=True)
+class _Place:
+    token: str
+    table: str | None
+    left: bool
+    above: bool
+    name: str | None
+    row: str | None
+    of_row: str | None
+    extent: str | None
+
+
+@lru_cache(maxsize=4096)
+def _pieces(template: str) -> tuple[str | _Place, ...]:
+    """The template in parts, checked: only FUNCTIONS are called, and no other workbook is named."""
+    bare = _LITERAL.sub("", template)
+    strange = sorted({name for name in _CALL.findall(_TOKEN.sub("", bare)) if name not in FUNCTIONS})
+    if strange or "[" in bare or not template.startswith("="):
+        raise CcsModelError(f"the formula {template} calls {', '.join(strange) or 'what no formula here may call'}")
+    found: list[str | _Place] = []
+    end = 0
+    for match in _TOKEN.finditer(template):
+        found.append(template[end : match.start()])
+        parts = _PART.fullmatch(match[1])
+        if parts is None:
+            raise CcsModelError(f"the formula {template} names {match[0]}, which names no cell")
+        table, left, above, name, row, of_row, extent = parts.groups()
+        found.append(_Place(match[0], table, bool(left), bool(above), name, row, of_row, extent))
+        end = match.end()
+    return (*found, template[end:])
+
+
+def _address(place: _Place, own: Block, row: int, column: int, blocks: Mapping[str, Block]) -> str:
+    block = blocks[place.table] if place.table else own
+    prefix = "" if block.sheet == own.sheet else f"{block.sheet}!"
+    if place.row is not None:
+        at = block.rows[place.row] + 1
+        if place.extent == "all":
+            assert block.years is not None
+            first, last = (xl_col_to_name(each) for each in block.years)
+            return f"{prefix}${first}${at}:${last}${at}"
+        fixed = place.of_row or place.name
+        if fixed is not None:
+            return f"{prefix}${xl_col_to_name(block.columns[fixed])}${at}"
+        return f"{prefix}{xl_col_to_name(column - place.left)}${at}"
+    if place.extent == "col":
+        letter = xl_col_to_name(column)
+        return f"{prefix}{letter}${block.first + 1}:{letter}${block.last + 1}"
+    assert place.name is not None, place.token
+    letter = xl_col_to_name(block.columns[place.name])
+    if place.extent == "all" or place.table:
+        return f"{prefix}${letter}${block.first + 1}:${letter}${block.last + 1}"
+    return f"${letter}{row if place.above else row + 1}"

@@ -1,0 +1,212 @@
+"""The inputs that may be changed in the workbook, each with a name that formulas use; and what two of them do together.
+
+Money follows at once. Which retrofits are built, their tonnes and their energy stay those of the solved plan.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model.economics.discounting import annuity_yr
+from ccs_model.plan.plan import Plan
+from ccs_model.report.accounts import flows_of, has_accounts
+from ccs_model.report.formulas import Formula
+from ccs_model.report.sheet import Row, Sheet
+from ccs_model.report.style import CALCULATION, CHECK, INPUT, WORDS
+from ccs_model.report.table import Cell, Column
+
+Floats = npt.NDArray[np.float64]
+
+PLAY = "play"
+
+
+@dataclass(frozen=True)
+class LiveInput:
+    """`name` is the defined name; `like` a quantity of its unit and format; `key` where the scenario sets it."""
+
+    name: str
+    like: str
+    low: float
+    high: float
+    key: str
+    meaning: str
+
+
+LIVE = (
+    LiveInput("discount_share", "discount_share", 0, 0.5, "discount_share", "discount rate of the owners, real"),
+    LiveInput("social_discount_share", "discount_share", 0, 0.5, "policy.social_discount_share",
+              "discount rate of society, real"),
+    LiveInput("tax_share", "tax_share", 0, 0.9, "finance.tax_share", "income tax"),
+    LiveInput("depreciation_yr", "depreciation_yr", 1, 60, "finance.depreciation_yr", "years of straight write-off"),
+    LiveInput("capture_deductible", "flag", 0, 1, "policy.capture_deductible",
+              "1: a tonne cut by capture earns the carbon price; 0: it does not"),
+    LiveInput("carbon_price_factor", "factor", 0, 100, PLAY, "times the carbon price of sheet Series, all years"),
+    LiveInput("social_cost_factor", "factor", 0, 100, PLAY, "times the social cost of carbon of sheet Series"),
+    LiveInput("capex_factor", "factor", 0, 10, PLAY, "times all capital: capture, transport and storage; O&M stays"),
+    LiveInput("om_factor", "factor", 0, 10, PLAY, "times all operation and maintenance"),
+    LiveInput("energy_factor", "factor", 0, 10, PLAY, "times heat and power of capture"),
+    LiveInput("oil_factor", "factor", 0, 10, PLAY, "times what oil fields pay"),
+    LiveInput("subsidy_factor", "factor", 0, 10, PLAY, "times what a policy pays for tonnes"),
+)  # fmt: skip
+# Named for formulas, but no matter of money alone: another value is another plan.
+_FIXED = (
+    ("first_year", "year", "first year of the horizon"),
+    ("horizon_end", "year", "first year after the horizon"),
+    ("delivered_share", "delivered_share", "captured over nameplate"),
+    ("capital_recovery_share", "recovery_share", "yearly share of capital of a static year; 0: from rate and life"),
+    ("price_year", "price_year", "money is real money of this year"),
+)
+_GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
+_GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+
+
+def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
+    """The table of names, and the grid."""
+    values = solved_with(plan)
+    sheet.section("Inputs that may be changed here")
+    sheet.paragraph(
+        "Change a shaded value: costs, cash flows, ratios and checks follow. Sheet Series holds carbon price and "
+        "social cost year by year. For a new choice of plants change the scenario file and run again."
+    )
+    columns = [
+        Column("name", WORDS, widest=26),
+        Column("meaning", WORDS, label="Description", widest=46),
+        Column("unit", WORDS, widest=16),
+        Column("value", INPUT),
+        Column("low", INPUT, label="Lowest"),
+        Column("high", INPUT, label="Highest"),
+        Column("class", WORDS),
+        Column("reference", WORDS, widest=22),
+        Column("solved", INPUT, label="Solved with"),
+        Column("changed", CHECK, label="Changed?"),
+    ]
+    places = plan.problem.scenario.places
+    rows: list[Row] = [
+        {
+            "id": each.name, "name": each.name, "meaning": each.meaning, "unit": sheet.unit(each.like),
+            "value": Cell(values[each.name], each.like, INPUT, unlocked=True),
+            "low": Cell(float(each.low), each.like), "high": Cell(float(each.high), each.like),
+            "class": INPUT.letter, "reference": _origin(each, places),
+            "solved": Cell(values[each.name], each.like),
+            "changed": Formula('=IF({value}={solved},"no","yes")', "no"),
+        }
+        for each in LIVE
+    ]  # fmt: skip
+    rows += [
+        {
+            "id": name, "name": name, "meaning": meaning, "unit": sheet.unit(like),
+            "value": Cell(values[name], like, CALCULATION), "low": Cell(values[name], like),
+            "high": Cell(values[name], like), "class": CALCULATION.letter, "reference": "scenario",
+            "solved": Cell(values[name], like), "changed": Formula('=IF({value}={solved},"no","yes")', "no"),
+        }
+        for name, like, meaning in _FIXED
+    ]  # fmt: skip
+    block = sheet.table(columns, rows, key="inputs", plain=True)
+    for each in LIVE:
+        sheet.book.define(each.name, block.cell("value", each.name))
+        sheet.between(block, "value", each.name, each.low, each.high)
+    for name, _, _ in _FIXED:
+        sheet.book.define(name, block.cell("value", name))
+    changed = (
+        '=COUNTIF({inputs!changed},"yes")+SUMPRODUCT(({series!@price:all}<>{series!@price_solved:all})*1)'
+        "+SUMPRODUCT(({series!@damage_asked:all}<>{series!@damage_solved:all})*1)"
+    )
+    count = sheet.table(
+        [Column("name", WORDS), Column("meaning", WORDS, label="Description"), Column("value", CHECK)],
+        [{"id": "n", "name": "inputs_changed", "meaning": "here and on sheet Series", "value": Formula(changed, 0)}],
+        plain=True,
+    )
+    sheet.book.define("inputs_changed", count.cell("value", "n"))
+    if has_accounts(plan):
+        _grid(sheet, plan)
+
+
+def solved_with(plan: Plan) -> dict[str, float]:
+    """The value of each name in the solved plan."""
+    problem, scenario = plan.problem, plan.problem.scenario
+    asked = scenario.capital_recovery_share if problem.is_static else None
+    return {
+        **dict.fromkeys((each.name for each in LIVE), 1.0),
+        "discount_share": problem.discount_share,
+        "social_discount_share": problem.accounts.social_discount_share,
+        "tax_share": problem.accounts.tax_share,
+        "depreciation_yr": float(scenario.finance.depreciation_yr),
+        "capture_deductible": float(scenario.policy.capture_deductible),
+        "first_year": float(problem.first_year),
+        "horizon_end": float(problem.horizon_end),
+        "delivered_share": problem.delivered_share,
+        "capital_recovery_share": float(asked or 0.0),
+        "price_year": float(problem.price_year),
+    }
+
+
+def _origin(each: LiveInput, places: object) -> str:
+    if each.key == PLAY:
+        return "1: as solved"
+    place = dict(places).get(each.key)  # type: ignore[call-overload]
+    return "default" if place is None else "".join(s if s.isprintable() else "?" for s in PurePath(place).name)
+
+
+def _grid(sheet: Sheet, plan: Plan) -> None:
+    """Net present value of the programme at every pair of a discount rate and a constant carbon price."""
+    sheet.section("Net present value of the programme by discount rate and carbon price")
+    sheet.paragraph(
+        "Down: discount rate. Across: a carbon price, the same in every year, that every tonne of direct cut earns, in "
+        "place of the carbon price of sheet Series; taxed like all income. Rates and prices may be changed.",
+        "note",
+    )
+    names = [f"at_{at}" for at in range(len(_GRID_PRICES))]
+    net = "{programme!@net_mn:all}-({programme!@carbon_mn:all}+{programme!@salvage_mn:all})*(1-tax_share)"
+    spent, left, life = "{capital!spent_mn}", "{capital!left_yr}", "{capital!life_yr}"
+    salvage = (
+        f"IF({{rate}}=0,SUMPRODUCT({spent}*{left}/{life}),"
+        f"SUMPRODUCT({spent}*(1-(1+{{rate}})^-{left})/(1-(1+{{rate}})^-{life})))"
+    )
+    template = (
+        f"=SUMPRODUCT({net}+{{@prices}}*(1-tax_share)/1000*{{programme!@direct_cut_kt:all}},"
+        f"(1+{{rate}})^-(calendar_year-first_year))+(1-tax_share)*{salvage}*(1+{{rate}})^-(horizon_end-first_year)"
+    )
+    price_row = {
+        "id": "prices", "what": f"Carbon price, {sheet.unit('price_per_t')}", "rate": "",
+        **{
+            name: Cell(price, "price_per_t", INPUT, unlocked=True)
+            for name, price in zip(names, _GRID_PRICES, strict=True)
+        },
+    }  # fmt: skip
+    rows: list[Row] = [price_row]
+    for rate in _GRID_RATES:
+        values = grid_row(plan, rate, np.array(_GRID_PRICES))
+        cells = {
+            name: Cell(Formula(template, float(value)), "npv_mn", CALCULATION)
+            for name, value in zip(names, values, strict=True)
+        }
+        rows.append({"what": "NPV", "rate": Cell(rate, "discount_share", INPUT, unlocked=True), **cells})
+    sheet.table(
+        [
+            Column("what", WORDS, label=f"NPV, {sheet.unit('npv_mn')}", widest=34),
+            Column("rate", INPUT, label="Discount rate"),
+            *(Column(name, CALCULATION, label=f"Price {at + 1}", widest=14)
+              for at, name in enumerate(names)),
+        ],
+        rows,
+        key="grid",
+        plain=True,
+    )  # fmt: skip
+
+
+def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
+    """The grid's row at a rate: the owners' money discounted at it, salvage valued at it."""
+    assert plan.owner_capital is not None
+    problem, flows = plan.problem, flows_of(plan, None)
+    kept = 1.0 - problem.accounts.tax_share
+    weights = (1 + rate) ** -(flows["when"] - problem.first_year)
+    capital = plan.owner_capital
+    life, left = (capital[name].to_numpy(float) for name in ("life_yr", "left_yr"))
+    salvage = float((capital["capital_mn"].to_numpy(float) * annuity_yr(rate, left) / annuity_yr(rate, life)).sum())
+    without = flows["net_mn"] - (flows["carbon_mn"] + flows["salvage_mn"]) * kept
+    by_price = without @ weights + prices * kept / 1000.0 * float(flows["direct_cut_kt"] @ weights)
+    return np.asarray(by_price + kept * salvage * weights[-1])

@@ -1,0 +1,86 @@
+"""Workbooks computed again by LibreOffice, and the comparison of every formula's cell."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.workbook import Workbook
+
+MISSING = "LibreOffice is not installed: apt-get install libreoffice-calc"
+# A workbook is computed again when it is opened, whatever values it carries.
+_ALWAYS = """<?xml version="1.0" encoding="UTF-8"?>
+<oor:items xmlns:oor="http://openoffice.org/2001/registry">
+<item oor:path="/org.openoffice.Office.Calc/Formula/Load">
+<prop oor:name="OOXMLRecalcMode" oor:op="fuse"><value>0</value></prop></item>
+</oor:items>
+"""
+
+
+def recomputed(paths: Sequence[Path], folder: Path) -> dict[str, Workbook]:
+    """Each workbook's values as LibreOffice computes them, by stem; skips where it is not installed."""
+    program = shutil.which("soffice") or shutil.which("libreoffice")
+    if program is None:
+        pytest.skip(MISSING)
+    profile, out = folder / "profile", folder / "recomputed"
+    (profile / "user").mkdir(parents=True, exist_ok=True)
+    (profile / "user" / "registrymodifications.xcu").write_text(_ALWAYS, encoding="utf-8")
+    command = [program, "--headless", f"-env:UserInstallation={profile.as_uri()}", "--convert-to", "xlsx"]
+    subprocess.run([*command, "--outdir", str(out), *map(str, paths)], check=True, capture_output=True, timeout=400)
+    return {path.stem: openpyxl.load_workbook(out / path.name, data_only=True) for path in paths}
+
+
+def formula_cells(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Sheet, address and text of every formula."""
+    for sheet in openpyxl.load_workbook(path):
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    yield sheet.title, cell.coordinate, str(cell.value)
+
+
+def differences(
+    cells: Sequence[tuple[str, str, str]], expected: Workbook, found: Workbook, tolerance: float = 1e-9
+) -> tuple[list[str], float]:
+    """Cells that differ, in words, and the largest distance of numbers, relative above 1."""
+    apart, worst = [], 0.0
+    for sheet, address, text in cells:
+        ours, theirs = (_value(book[sheet][address].value) for book in (expected, found))
+        if isinstance(ours, float) and isinstance(theirs, float):
+            distance = abs(ours - theirs) / max(1.0, abs(ours))
+            worst = max(worst, distance)
+            same = distance <= tolerance
+        else:
+            same = ours == theirs
+        if not same:
+            apart.append(f"{sheet}!{address}: {ours!r} is {theirs!r} in {text[:120]}")
+    return apart, worst
+
+
+def _value(value: object) -> object:
+    if value is None:
+        return ""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def edited(path: Path, to: Path, values: Mapping[str, float | str], rows: Mapping[str, Mapping[int, float]]) -> Path:
+    """A copy with named inputs changed, and rows of sheet Series by the words in its first column and year."""
+    book = openpyxl.load_workbook(path)
+    for name, value in values.items():
+        sheet, address = book.defined_names[name].attr_text.split("!")
+        assert not book[sheet][address].protection.locked, name
+        book[sheet][address].value = value
+    series = book["Series"]
+    heads = next(row for row in series.iter_rows() if row[1].value == "Place")
+    for words, amounts in rows.items():
+        row = next(row for row in series.iter_rows() if row[0].value == words)
+        for head, cell in zip(heads[6:], row[6:], strict=True):
+            year = int(str(head.value)[:4])
+            cell.value = amounts[year]
+            assert not cell.protection.locked
+    book.save(to)
+    return to
