@@ -29,6 +29,8 @@ _START_GAP = 0.02
 # Yes-or-no decisions, beyond those the relaxation uses, that may move while a first and a better plan are looked for.
 N_FIRST = 200
 N_BETTER = 50
+# A search that bettered nothing in so many nodes seldom does; the next one looks elsewhere.
+_BETTER_NODES = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +186,7 @@ def _of_few(
     highs.set_option("mip_allow_restart", False)
     if start is not None:
         highs.start_from(start)
+        highs.set_option("mip_max_nodes", _BETTER_NODES)
     outcome = highs.run(deadline - time.monotonic(), doing)
     if outcome.x is None:
         return None
