@@ -68,8 +68,8 @@ def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp
         "data/prices/grid_factors.csv: a row for each province: Germany",
         "data/storage/sites.csv: the sites in reach; ours lie in China",
     ):
-        assert line in answer.stdout
-        assert line in (out / "scenario.yaml").read_text(encoding="utf-8")
+        assert f"  {line}\n" in answer.stdout
+        assert f"#   {line}\n" in (out / "scenario.yaml").read_text(encoding="utf-8")
     assert "they count nothing: P2" in answer.stderr
     for table, row in TABLES.items():
         with (out / "data" / f"{table}.csv").open("a", encoding="utf-8") as file:

@@ -230,6 +230,15 @@ def test_furnaces_of_unit_workbooks():
         read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book(furnaces))])
 
 
+def test_a_furnace_stands_once_and_an_odd_relining_is_a_note():
+    furnaces = [["U1", "P1", "BF 1", "operating", 900, "1939"], ["U2", "P1", "BF 2", "operating", 900, None]]
+    tracker = read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book({"Blast furnaces": furnaces}))])
+    assert tracker.units["note"].tolist() == ["relining 1939", ""]
+    furnaces[1][0] = "U1"
+    with pytest.raises(InputError, match=r"iron\.xlsx:Blast furnaces!A3: furnace 'U1' is there twice"):
+        read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book({"Blast furnaces": furnaces}))])
+
+
 def test_faults_of_our_tables_are_told_where_the_tracker_has_them():
     tracker = read_gem([("t.xlsx", plant_book())])
     assert gem_place(tracker, "steel.csv:2:retiring_bf_iron_ktpa") == "t.xlsx:Plant capacities and status!G3"

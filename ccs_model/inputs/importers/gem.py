@@ -187,7 +187,7 @@ def _by_plant(
     found: dict[str, list[Row]] = {}
     for grid in grids:
         for row in rows_of(grid, aliases, faults):
-            if (plant := str(row.cell("plant")).strip()) in wanted:
+            if (plant := row.text("plant", [])) in wanted:  # an id that cannot be read is told on "Plant data"
                 found.setdefault(plant, []).append(row)
     return found
 
@@ -248,8 +248,7 @@ def _described(
     if said["name_local"] and not is_chinese:
         notes.append(f"there: {said['name_local']}")
     start = row.year("start", faults)
-    low, high = declared["start_year"].low, declared["start_year"].high
-    if start is not None and ((low is not None and start < low) or (high is not None and start > high)):
+    if not _is_in_range(start, declared["start_year"]):
         notes.append(f"start year {start}")
         start = None
     coke, unknown = row.amount("coke", declared["coke_ktpa"], faults)
@@ -273,6 +272,11 @@ def _described(
         "coke_ktpa": coke or None,
         "parent": said["parent"],
     }, notes
+
+
+def _is_in_range(year: int | None, column: Column) -> bool:
+    low, high = column.low, column.high
+    return year is None or ((low is None or low <= year) and (high is None or year <= high))
 
 
 def _coordinates(
@@ -339,21 +343,26 @@ def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, f
     """Furnaces of the works at hand; those without a capacity say nothing that the model could use and are left out."""
     declared = {column.name: column for column in read_dictionary()["plants/steel_units"]}
     rows: list[dict[str, object]] = []
+    places: dict[str, str] = {}
     for sheet, kind in KIND_OF.items():
         for plant, furnaces in _by_plant(sheets.get(sheet, []), UNIT_HEADINGS, wanted, faults).items():
             for row in furnaces:
+                unit, status = row.text("unit", faults), _status(row, faults)
                 capacity, _ = row.amount("capacity", declared["capacity_ktpa"], faults)
-                status = _status(row, faults)
-                if capacity is None:
-                    continue
-                rows.append(
-                    {
-                        "unit": row.text("unit", faults), "plant": plant, "kind": kind,
-                        "name": row.text("name", faults),
-                        "status": status, "capacity_ktpa": capacity, "relining_year": row.year("relining", faults),
-                        "reference": reference, "quality": "reported", "note": "",
-                    }
-                )  # fmt: skip
+                if not unit:
+                    faults.append(Fault(row.place("unit"), "has no unit id"))
+                elif unit in places:
+                    what = f"furnace '{shown(unit)}' is there twice"
+                    faults.append(Fault(row.place("unit"), what, f"see {places[unit]}"))
+                places.setdefault(unit, row.place("unit"))
+                relining = row.year("relining", faults)
+                is_usual = _is_in_range(relining, declared["relining_year"])
+                made = {
+                    "unit": unit, "plant": plant, "kind": kind, "name": row.text("name", faults), "status": status,
+                    "capacity_ktpa": capacity, "relining_year": relining if is_usual else None,
+                    "reference": reference, "quality": "reported", "note": "" if is_usual else f"relining {relining}",
+                }  # fmt: skip
+                rows += [made] if capacity is not None else []
     frame = pd.DataFrame(rows, columns=list(declared))
     frame["relining_year"] = frame["relining_year"].astype("Int64")
     return frame

@@ -90,8 +90,8 @@ def gem_needs(tracker: GemTracker) -> list[str]:
     others = _others(tracker)
     if not others:
         return []
-    rows = {table: f"{words}: {', '.join(others)}" if "each" in words else words for table, words in _NEEDS.items()}
-    return [f"data/{table}.csv: {words}" for table, words in rows.items()]
+    listed = {table: f": {', '.join(others)}" if words.startswith("a row") else "" for table, words in _NEEDS.items()}
+    return [f"data/{table}.csv: {words}{listed[table]}" for table, words in _NEEDS.items()]
 
 
 def _others(tracker: GemTracker) -> list[str]:
