@@ -357,7 +357,7 @@ def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, f
                 places.setdefault(unit, row.place("unit"))
                 relining = row.year("relining", faults)
                 is_usual = _is_in_range(relining, declared["relining_year"])
-                made = {
+                made: dict[str, object] = {
                     "unit": unit, "plant": plant, "kind": kind, "name": row.text("name", faults), "status": status,
                     "capacity_ktpa": capacity, "relining_year": relining if is_usual else None,
                     "reference": reference, "quality": "reported", "note": "" if is_usual else f"relining {relining}",
