@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from ccs_model.errors import DONE
+from ccs_model.cli.new_files import write_whole
+from ccs_model.errors import DONE, CcsModelError, Fault, FileError, InputError
 
 
 @click.command(
     epilog="""\b
-Example:
+Examples:
   ccs-model check my-scenario.yaml
+  ccs-model check my-scenario.yaml --annotate marked.xlsx
 """
 )
 @click.argument("scenario", type=click.Path(path_type=Path))
+@click.option(
+    "--annotate",
+    "out",
+    metavar="OUT.xlsx",
+    type=click.Path(path_type=Path),
+    help="Where there are faults, write your workbook with them marked; nothing is overwritten.",
+)
 @click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
-def check(scenario: Path, allow_outside: bool) -> int:
+def check(scenario: Path, out: Path | None, allow_outside: bool) -> int:
     """Read the scenario and every table, and list all faults with file and line. Nothing is solved."""
+    if out is not None and out.suffix.lower() != ".xlsx":
+        raise click.BadParameter(f"'{out}' does not end in .xlsx", param_hint="--annotate")
+    if out is not None and (out.exists() or out.is_symlink()):
+        raise FileError(f"{out}: is there already and is left alone")
     from ccs_model.problem import pose
     from ccs_model.problem.names import read_checked
 
-    problem = pose(*read_checked(scenario, allow_outside=allow_outside))
+    try:
+        problem = pose(*read_checked(scenario, allow_outside=allow_outside))
+    except InputError as error:
+        if out is not None:
+            _annotate(scenario, out, error.faults, allow_outside)
+        raise
     n_candidates = int(problem.plants["is_candidate"].sum())
     click.echo(
         f"{scenario}: no faults. {len(problem.plants)} operating plants emitting "
@@ -32,4 +51,23 @@ def check(scenario: Path, allow_outside: bool) -> int:
     for table, origin in problem.inputs.origins.items():
         if origin != "shipped":
             click.echo(f"  {table}: {origin or 'none asked for'}")
+    if out is not None:
+        click.echo(f"{out}: not written, there is nothing to mark", err=True)
     return DONE
+
+
+def _annotate(scenario: Path, out: Path, faults: Sequence[Fault], allow_outside: bool) -> None:
+    """Write the marked copies and say where; the faults are told by whoever called."""
+    from ccs_model.inputs.annotation import annotated, copy_names, own_books
+    from ccs_model.scenario.read import read
+
+    try:
+        books = own_books(read(scenario, allow_outside=allow_outside).own, allow_outside=allow_outside)
+    except CcsModelError:  # a file that is no YAML names no workbook: its faults are listed alone
+        books = {}
+    copies = annotated(faults, books)
+    names = copy_names(out, list(copies))
+    write_whole({out.with_name(names[book]): raw for book, raw in copies.items()})
+    for book in copies:
+        what = f"{book} with its faults marked" if book else "the list of faults; no workbook of yours has one"
+        click.echo(f"{out.with_name(names[book])}: {what}", err=True)

@@ -27,6 +27,7 @@ class _Finite(click.FloatRange):
     epilog="""\b
 Example:
   ccs-model import simccs Scenarios/priceScenario -o price --mode price
+  ccs-model import gem Plant-level-data.xlsx -o germany --country Germany
 """,
 )
 def import_() -> None:
@@ -126,6 +127,71 @@ def simccs(
         f"{n_junctions} junctions, {len(read.edges)} edges, {len(read.trends)} pipe trends\n"
         f"Next: ccs-model optimize {_quoted(out / 'scenario.yaml')}"
     )
+    return DONE
+
+
+@import_.command(
+    epilog="""\b
+Examples:
+  ccs-model import gem Plant-level-data-Global-Iron-and-Steel-Tracker-September-2025-V1.xlsx -o china --country China
+  ccs-model import gem plants.xlsx iron-units.xlsx steel-units.xlsx -o india --country India
+  ccs-model optimize china/scenario.yaml
+
+Exit codes: 0 done, 2 usage, 3 a workbook has faults, 8 a file is there already or cannot be read or written.
+"""
+)
+@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("-o", "out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--country", "countries", metavar="NAME", multiple=True, help="Only works of this country; may be repeated."
+)
+@click.option("--force", is_flag=True, help="Write again what an earlier import wrote into DIR.")
+def gem(files: tuple[Path, ...], out: Path, countries: tuple[str, ...], force: bool) -> int:
+    """Turn workbooks of the Global Iron and Steel Tracker into DIR/scenario.yaml, DIR/steel.csv and DIR/data.
+
+    The plant workbook is needed; unit workbooks add furnaces and their relining.
+    """
+    from ccs_model.inputs.importers import INSTEAD, gem_files, gem_needs, gem_place, read_gem
+    from ccs_model.inputs.load import load_tables
+    from ccs_model.inputs.own_files import table_bytes
+    from ccs_model.problem import pose
+    from ccs_model.problem.names import read_checked
+    from ccs_model.scenario.own_tables import OwnTables
+
+    tracker = read_gem([(str(file), table_bytes(file, str(file))) for file in files], countries)
+    needs, made_files = gem_needs(tracker), gem_files(tracker)
+    instead = made_files.pop(INSTEAD, None)
+    with made_whole(out, made_files, force=force) as made:
+        # Faults are told where the tracker has them. Where tables are left to the user to fill in, the works alone are
+        # looked at: what is still to come would be a fault too.
+        try:
+            if needs:
+                load_tables(OwnTables(made, ("steel.csv",), "data"))
+            else:
+                pose(*read_checked(made / "scenario.yaml"))
+        except InputError as error:
+            raise InputError(
+                Fault(gem_place(tracker, fault.where), fault.what, fault.hint) for fault in error.faults
+            ) from error
+        if instead is not None:
+            (made / INSTEAD).write_bytes(instead)
+    if tracker.unquantified:
+        named = ", ".join(tracker.unquantified)
+        click.echo(f"operating, but without a capacity in the tracker; they count nothing: {named}", err=True)
+    n_operating = int(tracker.plants["status"].isin(("operating", "operating pre-retirement")).sum())
+    operating_mtpa = tracker.plants["crude_steel_ktpa"].sum() / 1000
+    click.echo(
+        f"{out}: scenario.yaml, steel.csv and data/ with {len(tracker.plants):,} works in {len(tracker.countries)} "
+        f"{'country' if len(tracker.countries) == 1 else 'countries'}, {n_operating} of them operating with "
+        f"{operating_mtpa:,.1f} Mt crude steel a year, and {len(tracker.units):,} furnaces"
+    )
+    if needs:
+        click.echo("Add, before it can be solved (docs/own-tables.md):")
+        for line in needs:
+            click.echo(f"  {line}")
+        click.echo(f"Next: ccs-model check {_quoted(out / 'scenario.yaml')}")
+    else:
+        click.echo(f"Next: ccs-model optimize {_quoted(out / 'scenario.yaml')}")
     return DONE
 
 

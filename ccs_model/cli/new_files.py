@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,57 @@ def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
         if isinstance(error, OSError):
             raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
         raise
+
+
+def write_whole(files: Mapping[Path, bytes]) -> None:
+    """Make each file whole or none of them; FileError when one is there already or cannot be written.
+
+    Each is written beside its place and then linked into it, which fails where a file has come in the meantime.
+    """
+    beside: dict[Path, Path] = {}
+    done: list[Path] = []
+    try:
+        for path, contents in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            beside[path] = Path(name)
+            with os.fdopen(number, "wb") as file:
+                file.write(contents)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, made in beside.items():
+            made.chmod(0o666 & ~_umask())
+            _link(made, path)
+            done.append(path)
+    except BaseException as error:
+        for path in done:
+            path.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            raise FileError(f"{path}: is there already and is left alone") from error
+        if isinstance(error, OSError):
+            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise
+    finally:
+        for made in beside.values():
+            made.unlink(missing_ok=True)
+
+
+def _link(made: Path, path: Path) -> None:
+    """Give the file its name unless that is taken; where there are no links, as on FAT, it is moved."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        if path.exists() or path.is_symlink():
+            raise FileExistsError(str(path)) from None
+        made.rename(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 
 from ccs_model.errors import Fault
+from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.dictionary import Column
 
 LONGEST_TEXT = 32_767  # what a cell of a workbook can hold
@@ -71,6 +72,7 @@ def _odd(cell: object) -> str:
 
 
 def _text(column: Column, text: str, place: str, faults: list[Fault]) -> str | None:
+    text = in_english(column.name, text, column.choices)
     if column.choices and text not in column.choices:
         near = get_close_matches(text, column.choices, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"one of {', '.join(column.choices)}"

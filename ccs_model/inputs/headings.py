@@ -1,4 +1,7 @@
-"""Which declared column a heading means: its name, or its label with or without the unit in brackets."""
+"""Which declared column a heading means: its name, its label or its Chinese name, with or without the unit in brackets.
+
+A Chinese heading of a capacity must say its unit.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from difflib import get_close_matches
 
 from ccs_model.errors import Fault
 from ccs_model.inputs.cells import shown
+from ccs_model.inputs.chinese import CONVERSIONS, UNITS, headings_of, plain
 from ccs_model.inputs.dictionary import Column
 from ccs_model.inputs.source import Source
 from ccs_model.units import label_of
 
-_WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（]([^\[\]()（）]*)[\])）]")
+_MUST_BE_SAID = ("kt/y",)
+_WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[\])）］】]")
 
 
 def matched(
@@ -29,9 +34,15 @@ def matched(
         place = source.at_position(line, position)
         if column is None:
             faults.append(Fault(place, f"unknown column '{shown(heading)}'", nearest(heading, columns)))
-        elif (unit := unit_said(heading, column)) and _same(unit) != _same(column.unit):
+        elif (unit := unit_said(heading, column)) and _unit(unit) != _unit(column.unit):
             what = f"column '{shown(heading)}' is in {shown(unit)}, expected {column.unit or 'no unit'}"
-            faults.append(Fault(place, what, f"convert it and name it '{column.name}'"))
+            how = f" ({CONVERSIONS[plain(unit)]})" if plain(unit) in CONVERSIONS else ""
+            faults.append(Fault(place, what, f"convert it{how} and name it '{column.name}'"))
+        elif not unit and column.unit in _MUST_BE_SAID and _same(heading) in _chinese(column):
+            what = f"column '{shown(heading)}' names no unit, expected {column.unit}"
+            faults.append(
+                Fault(place, what, f"name it {shown(heading)}（千吨/年）, or convert it first: 1 万吨 is 10 kt")
+            )
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         at = [str(i + 1) for i, other in enumerate(names) if other == name]
         faults.append(
@@ -50,25 +61,48 @@ def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
     for column in columns:
         if column.name == heading:
             return column
-    found = [column for column in columns if _same(label_of(column.name)) == _same(heading)]
-    if not found and (match := _WITH_UNIT.fullmatch(heading)):
-        found = [column for column in columns if _same(match[1]) in (_same(label_of(column.name)), _same(column.name))]
+    said = _same(heading)
+    found = [column for column in columns if said == _same(label_of(column.name)) or said in _chinese(column)]
+    if not found and (match := _WITH_UNIT.fullmatch(_on_one_line(heading))):
+        said = _same(match[1])
+        found = [
+            column
+            for column in columns
+            if said in (_same(label_of(column.name)), _same(column.name)) or said in _chinese(column)
+        ]
     return found[0] if len(found) == 1 else None
 
 
 def unit_said(heading: str, column: Column) -> str:
     """The unit that stands in brackets behind the heading."""
-    if _same(heading) in (_same(column.name), _same(label_of(column.name))):
+    if _same(heading) in (_same(column.name), _same(label_of(column.name)), *_chinese(column)):
         return ""
-    match = _WITH_UNIT.fullmatch(heading)
+    match = _WITH_UNIT.fullmatch(_on_one_line(heading))
     return match[2].strip() if match else ""
 
 
 def nearest(heading: str, columns: Sequence[Column]) -> str:
     """A hint that names the nearest column, or nothing."""
-    near = get_close_matches(heading[:80], [column.name for column in columns], n=1)
+    said = heading[:80]
+    if (match := _WITH_UNIT.fullmatch(said)) and not said.isascii():
+        said = match[1]
+    words = [column.name for column in columns] + [word for column in columns for word in _chinese(column)]
+    near = get_close_matches(said, words, n=1)
     return f"did you mean '{near[0]}'?" if near else ""
 
 
+def _chinese(column: Column) -> Sequence[str]:
+    return headings_of(column.name)
+
+
+def _unit(words: str) -> str:
+    said = plain(words)
+    return UNITS.get(said.replace(" ", ""), said)
+
+
+def _on_one_line(words: str) -> str:
+    return " ".join(words.split())
+
+
 def _same(words: str) -> str:
-    return " ".join(words.lower().replace("₂", "2").split())
+    return plain(words)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ccs_model.errors import Fault
 from ccs_model.inputs.cells import shown
+from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_grid import csv_grid
 from ccs_model.inputs.dictionary import Column
 from ccs_model.inputs.grid import Grid
@@ -84,23 +85,33 @@ def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table]
     strays: list[str] = []
     faults: list[Fault] = []
     for title, grid in book.sheets.items():
-        sheet = title.strip().lower()
+        sheet = _sheet(title)
         if grid.is_unreadable and sheet not in ASIDE:
             faults += grid.faults
         elif sheet in SECTORS and grid.header:
             tables.append(_plants(grid, f"plants/{sheet}", declared))
         elif sheet == "references" and grid.header:
-            tables.append(table_of(_without_examples(grid, "reference"), "references", declared["references"]))
+            tables.append(
+                table_of(
+                    _without_examples(grid, "reference", declared["references"]), "references", declared["references"]
+                )
+            )
         elif sheet not in (*SECTORS, "references", *ASIDE):
             strays.append(title)
     if strays:
         named = ", ".join(f"'{shown(title)}'" for title in strays)
         hint = f"sheets are {', '.join(SECTORS)} and references; README, notes and lists are not read"
         faults.append(Fault(name, f"a sheet that is not known: {named}", hint))
-    if not any(title.strip().lower() in SECTORS for title in book.sheets):
+    if not any(_sheet(title) in SECTORS for title in book.sheets):
         there = ", ".join(f"'{shown(title)}'" for title in book.sheets)
         faults = [Fault(name, "no sheet is named steel or chemicals", f"there: {there}")]
     return tables, faults
+
+
+def _sheet(title: str) -> str:
+    """The name of the sheet, in English if we know it."""
+    name = title.strip().lower()
+    return SHEETS.get(name, name)
 
 
 def _plants(grid: Grid, name: str, declared: Declared) -> Table:
@@ -109,7 +120,7 @@ def _plants(grid: Grid, name: str, declared: Declared) -> Table:
         replace(column, required=False) if column.name in ("reference", "quality") else column
         for column in declared[name]
     ]
-    return with_own_reference(table_of(_without_examples(grid, "plant"), name, columns))
+    return with_own_reference(table_of(_without_examples(grid, "plant", columns), name, columns))
 
 
 def with_own_reference(table: Table) -> Table:
@@ -123,9 +134,10 @@ def with_own_reference(table: Table) -> Table:
     return table
 
 
-def _without_examples(grid: Grid, key: str) -> Grid:
+def _without_examples(grid: Grid, key: str, columns: Sequence[Column]) -> Grid:
     """The rows that the user wrote: an example left in a template is no plant."""
-    names = [heading.lower() for heading in grid.header]
+    meant = [column_of(heading, columns) for heading in grid.header]
+    names = [column.name if column else heading.lower() for heading, column in zip(grid.header, meant, strict=True)]
     if key not in names:
         return grid
     at = names.index(key)

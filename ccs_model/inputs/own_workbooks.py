@@ -14,7 +14,7 @@ from ccs_model.inputs.workbook_grids import workbook_grids
 
 WORKBOOKS = (".xlsx", ".xlsm")
 # Sheets for people, which are not read.
-ASIDE = ("readme", "notes", "lists")
+ASIDE = ("readme", "notes", "lists", "faults")
 
 
 def workbook_tables(

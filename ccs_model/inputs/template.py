@@ -16,6 +16,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter, quote_sheetname
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from ccs_model.inputs.chinese import headings_of
 from ccs_model.inputs.dictionary import Column, read_dictionary
 from ccs_model.inputs.inventories import EXAMPLE, OWN_REFERENCE, SECTORS
 from ccs_model.inputs.load import Inputs
@@ -57,6 +58,7 @@ _INTRODUCTION = (
     "A reference of your own goes on the sheet references.",
     "Name the file in the scenario, beside it in the same folder:  plants: {inventory: [plants.xlsx]}  or, with the "
     "shipped plants,  [steel, chemicals, plants.xlsx].  Then: ccs-model check scenario.yaml",
+    "Headings may be Chinese, by the names in the last column; a capacity then says its unit: 粗钢产能（千吨/年）.",
     "Thousand tonnes a year (kt/y) everywhere; shares from 0 to 1; degrees with decimals. The sheets README, notes and "
     "lists are not read.",
 )
@@ -89,14 +91,14 @@ def _write_readme(sheet: Any, declared: Mapping[str, Sequence[Column]]) -> None:
         sheet.row_dimensions[sheet.max_row].height = 32
     sheet["A1"].font = Font(bold=True, size=14)
     sheet.append([])
-    sheet.append(["sheet", "column", "words", "unit", "needed", "allowed", "meaning"])
+    sheet.append(["sheet", "column", "words", "unit", "needed", "allowed", "meaning", "in Chinese"])
     _as_headings(sheet, sheet.max_row)
     for name in (*(f"plants/{sector}" for sector in SECTORS), "references"):
         for column in declared[name]:
             needed = "yes" if _is_needed(column) else ""
             row = [name.removeprefix("plants/"), column.name, label_of(column.name), column.unit, needed]
-            sheet.append([*row, _allowed(column), column.meaning])
-    for letter, width in zip("ABCDEFG", (12, 30, 30, 10, 8, 44, 80), strict=True):
+            sheet.append([*row, _allowed(column), column.meaning, ", ".join(headings_of(column.name))])
+    for letter, width in zip("ABCDEFGH", (12, 30, 30, 10, 8, 44, 80, 44), strict=True):
         sheet.column_dimensions[letter].width = width
 
 

@@ -1,0 +1,127 @@
+"""Chinese words of an inventory: headings, units, sheets, and what stands in a cell for a choice or a province.
+
+Headings belong to a column's name, so that the same word is read in every table that has the column. A capacity must
+say its unit: Chinese inventories count in 万吨 (ten thousand tonnes) as often as in thousands.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+# The first word of each is the one that hints name.
+HEADINGS: Mapping[str, Sequence[str]] = {
+    "plant": ("工厂编号", "企业编号", "编号", "工厂代码"),
+    "name": ("企业名称", "工厂名称", "名称", "厂名", "企业名", "工厂"),
+    "name_zh": ("中文名称", "企业中文名称", "工厂中文名称", "中文名"),
+    "province": ("省份", "省", "省级行政区", "所在省份"),
+    "prefecture": ("地级市", "地市", "城市", "市"),
+    "grid": ("电网", "所属电网", "电价区"),
+    "lat_deg": ("纬度", "北纬"),
+    "lon_deg": ("经度", "东经"),
+    "place_accuracy": ("位置精度", "坐标精度", "坐标准确度"),
+    "status": ("状态", "运行状态", "生产状态"),
+    "start_year": ("投产年份", "投产年", "投产时间"),
+    "closing_year": ("关停年份", "停产年份", "退役年份"),
+    "turnaround_from": ("检修起始年份", "大修起始年份", "检修开始年份"),
+    "turnaround_until": ("检修截止年份", "大修截止年份", "检修结束年份"),
+    "crude_steel_ktpa": ("粗钢产能", "炼钢产能"),
+    "bof_steel_ktpa": ("转炉钢产能", "转炉产能", "转炉炼钢产能"),
+    "eaf_steel_ktpa": ("电炉钢产能", "电炉产能", "电弧炉产能"),
+    "bf_iron_ktpa": ("高炉铁产能", "高炉产能", "高炉生铁产能", "炼铁产能"),
+    "dri_iron_ktpa": ("直接还原铁产能",),
+    "retiring_bf_iron_ktpa": ("拟退出高炉铁产能", "待淘汰高炉产能", "拟退役高炉产能"),
+    "retiring_bof_steel_ktpa": ("拟退出转炉钢产能", "待淘汰转炉产能", "拟退役转炉产能"),
+    "construction_crude_steel_ktpa": ("在建粗钢产能",),
+    "announced_crude_steel_ktpa": ("拟建粗钢产能", "已公布粗钢产能", "规划粗钢产能"),
+    "mothballed_crude_steel_ktpa": ("停用粗钢产能", "封存粗钢产能"),
+    "retired_crude_steel_ktpa": ("已退役粗钢产能", "已淘汰粗钢产能"),
+    "coke_ovens": ("焦炉",),
+    "coke_ktpa": ("焦炭产能", "焦化产能"),
+    "n_blast_furnaces": ("高炉座数", "高炉数量", "高炉数"),
+    "bf_relining_years": ("高炉大修年份", "高炉大修时间"),
+    "parent": ("母公司", "所属集团", "集团"),
+    "product": ("产品",),
+    "capacity_ktpa": ("产能", "生产能力", "产品产能"),
+    "feedstock": ("原料",),
+    "gasifier": ("气化炉", "气化炉型", "气化技术"),
+    "urea_share": ("尿素比例", "尿素份额", "尿素占比"),
+    "assumed_columns": ("假设列", "假定列"),
+    "reference": ("参考文献", "来源", "数据来源", "资料来源"),
+    "quality": ("数据质量", "质量"),
+    "note": ("备注", "说明", "注"),
+    "citation": ("引文", "文献"),
+    "where": ("出处", "链接", "网址"),
+    "licence": ("许可", "许可证", "版权"),
+    "use": ("用途",),
+}
+UNITS = {
+    "千吨/年": "kt/y", "千吨/a": "kt/y", "千吨每年": "kt/y", "kt/a": "kt/y", "ktpa": "kt/y",
+    "度": "degrees", "°": "degrees", "份额": "share", "比例": "share", "0-1": "share",
+}  # fmt: skip
+# Units that a reader would have to convert, and how.
+CONVERSIONS = {
+    "万吨/年": "1 万吨 is 10 kt",
+    "万吨": "1 万吨 is 10 kt",
+    "万吨/a": "1 万吨 is 10 kt",
+    "吨/年": "1,000 吨 is 1 kt",
+}
+SHEETS = {
+    "钢铁": "steel", "钢厂": "steel", "化工": "chemicals", "化工厂": "chemicals", "参考文献": "references",
+    "说明": "readme", "备注": "notes", "列表": "lists",
+}  # fmt: skip
+_CHOICES: Mapping[str, Mapping[str, str]] = {
+    "status": {
+        "运行": "operating", "在运": "operating", "在产": "operating", "运营": "operating", "生产": "operating",
+        "拟退役": "operating pre-retirement", "待退役": "operating pre-retirement", "在建": "construction",
+        "拟建": "announced", "已公布": "announced", "规划": "announced", "停用": "mothballed", "封存": "mothballed",
+        "退役": "retired", "已退役": "retired", "关停": "retired", "取消": "cancelled", "已取消": "cancelled",
+    },
+    "place_accuracy": {"精确": "exact", "准确": "exact", "近似": "approximate", "大致": "approximate"},
+    "coke_ovens": {"有": "present", "无": "absent", "没有": "absent", "未知": "unknown", "不详": "unknown"},
+    "product": {"合成氨": "ammonia", "氨": "ammonia", "甲醇": "methanol"},
+    "feedstock": {
+        "煤": "coal", "煤炭": "coal", "天然气": "natural_gas", "焦炉气": "coke_oven_gas", "焦炉煤气": "coke_oven_gas",
+    },
+    "gasifier": {"固定床": "fixed_bed", "间歇固定床": "fixed_bed", "纯氧气化": "oxygen_blown"},
+    "quality": {"实测": "measured", "报告": "reported", "估算": "estimated", "假设": "assumed", "假定": "assumed"},
+}  # fmt: skip
+_PROVINCES = {
+    "北京": "Beijing", "天津": "Tianjin", "河北": "Hebei", "山西": "Shanxi", "内蒙古": "Inner Mongolia",
+    "辽宁": "Liaoning", "吉林": "Jilin", "黑龙江": "Heilongjiang", "上海": "Shanghai", "江苏": "Jiangsu",
+    "浙江": "Zhejiang", "安徽": "Anhui", "福建": "Fujian", "江西": "Jiangxi", "山东": "Shandong", "河南": "Henan",
+    "湖北": "Hubei", "湖南": "Hunan", "广东": "Guangdong", "广西": "Guangxi", "海南": "Hainan", "重庆": "Chongqing",
+    "四川": "Sichuan", "贵州": "Guizhou", "云南": "Yunnan", "西藏": "Xizang", "陕西": "Shaanxi", "甘肃": "Gansu",
+    "青海": "Qinghai", "宁夏": "Ningxia", "新疆": "Xinjiang",
+}  # fmt: skip
+_GRIDS = {
+    "冀北": "Hebei north", "河北北网": "Hebei north", "冀南": "Hebei south", "河北南网": "Hebei south",
+    "蒙西": "Inner Mongolia west", "蒙东": "Inner Mongolia east",
+}  # fmt: skip
+_ENDINGS = ("维吾尔自治区", "壮族自治区", "回族自治区", "自治区", "省", "市", "电网")
+
+
+def plain(words: str) -> str:
+    """The words in lower case with full-width signs made plain: `产能（ｋｔ／ｙ）` → `产能(kt/y)`."""
+    return " ".join(unicodedata.normalize("NFKC", words).lower().split())
+
+
+def headings_of(column: str) -> Sequence[str]:
+    """The Chinese names of a column; none for a column that no inventory has."""
+    return HEADINGS.get(column, ())
+
+
+def in_english(column: str, text: str, choices: Sequence[str]) -> str:
+    """What a cell says in the tables' words: a choice, a province or a grid; the text itself where it is neither."""
+    if text.isascii():
+        return text
+    words = plain(text)
+    if choices:
+        said = _CHOICES.get(column, {}).get(words, words)
+        return said if said in choices else text
+    if column not in ("province", "grid"):
+        return text
+    short = next((words.removesuffix(end) for end in _ENDINGS if words.endswith(end)), words)
+    if column == "grid" and (grid := _GRIDS.get(words) or _GRIDS.get(short)):
+        return grid
+    return _PROVINCES.get(words) or _PROVINCES.get(short) or text
