@@ -161,7 +161,8 @@ def test_a_zone_of_ones_own(tmp_path: Path) -> None:
 
 
 def pytest_run(*args: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pytest", "-p", "ccs_model.pilots.pytest_plugin", "-p", "no:cacheprovider", *args]
+    # As an installed package brings it: by its entry point.
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
 
 
