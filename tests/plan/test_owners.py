@@ -261,7 +261,7 @@ QUESTIONS = st.fixed_dictionaries(
 
 @given(changes=QUESTIONS)
 @settings(
-    max_examples=25,
+    max_examples=12,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
