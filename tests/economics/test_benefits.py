@@ -132,7 +132,7 @@ def test_returns_that_are_asked_for(inputs: Inputs) -> None:
     asked = ["fertiliser", "inorganic chemicals", "organic chemicals", "chlor-alkali", "ethylene", "pipelines"]
     assert hurdle.loc[asked, "hurdle_share"].tolist() == [0.09, 0.10, 0.11, 0.11, 0.12, 0.12]
     of_product = inputs["finance/hurdle_rates"].set_index("product")["hurdle_share"]
-    assert of_product[["ammonia", "methanol", "steel"]].tolist() == [0.09, 0.11, 0.10]
+    assert of_product[["ammonia", "methanol", "crude_steel"]].tolist() == [0.09, 0.11, 0.10]
     steel = hurdle.loc["steel"]
     assert (steel["low_share"], steel["high_share"], steel["quality"]) == (0.08, 0.12, "assumed")
 
