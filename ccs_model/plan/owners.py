@@ -186,7 +186,7 @@ class Owners:
 
         npv_mn, project_npv_mn (without funds), irr_share of the project and of the equity, payback_yr,
         discounted_payback_yr, debt_service_cover (least year), break_even_carbon_price_per_t and contract_strike_per_t
-        (of every tonne of direct cut, after tax; the contract runs for CONTRACT_YR from the plant's first cut),
+        (of every tonne of direct cut, after tax; the contract runs for contract_yr from the plant's first cut),
         alone_npv_mn (losses carried forward), hurdle_npv_mn (the same flows at the return that the appraisal table asks
         of the sector). NaN where there is none, with the reason beside the rate of return.
         """
@@ -224,7 +224,7 @@ class Owners:
                 "debt_service_cover": _least(debt_service_cover(cash, *service)),
                 "break_even_carbon_price_per_t": break_even_price_per_t(without_carbon, cut, rate, tax),
                 "contract_strike_per_t": contract_strike_per_t(
-                    without_carbon, cut, _under_contract(cut), rate, tax_share=tax
+                    without_carbon, cut, _under_contract(cut, self._factor("contract_yr")), rate, tax_share=tax
                 ),
                 "alone_npv_mn": npv_mn(self._alone(flows), rate),
                 "hurdle_share": [*hurdle, np.nan],
@@ -233,6 +233,10 @@ class Owners:
                 "no_equity_irr": equity_reason,
             }
         )
+
+    def _factor(self, name: str) -> int:
+        """Whole years of finance/factors."""
+        return int(self.point.problem.inputs["finance/factors"].set_index("factor").at[name, "value"])
 
     def _hurdle_share(self) -> Floats:
         """[plant] return asked of its sector; NaN where the table has none for what it makes."""
@@ -246,21 +250,16 @@ class Owners:
         accounts = self.point.problem.accounts
         taxed = np.asarray(sum(flows[name] for name in _TAXED_YEARLY)) - _with_sum(self.depreciation_mn)
         taxed[:, -1] += flows["salvage_mn"][:, -1] - _with_sum(self.book_mn[:, None])[:, 0]
-        paid = stand_alone_tax(taxed, accounts.tax_share, LOSS_CARRIED_YR)["tax_mn"]
+        paid = stand_alone_tax(taxed, accounts.tax_share, self._factor("loss_carry_forward_yr"))["tax_mn"]
         return np.asarray(sum(amount for name, amount in flows.items() if name != "tax_mn")) - paid
 
 
-CONTRACT_YR = 15
-# China's enterprise income tax law lets a loss be carried forward for five years.
-LOSS_CARRIED_YR = 5
-
-
-def _under_contract(cut_kt: Floats) -> npt.NDArray[np.bool_]:
-    """[plant, year] the CONTRACT_YR years from the first tonne cut."""
+def _under_contract(cut_kt: Floats, contract_yr: int) -> npt.NDArray[np.bool_]:
+    """[plant, year] the contract_yr years from the first tonne cut."""
     cuts = cut_kt > 0
     first = np.where(cuts.any(axis=1), cuts.argmax(axis=1), cut_kt.shape[1])[:, None]
     years = np.arange(cut_kt.shape[1])
-    under: npt.NDArray[np.bool_] = (years >= first) & (years < first + CONTRACT_YR)
+    under: npt.NDArray[np.bool_] = (years >= first) & (years < first + contract_yr)
     return under
 
 

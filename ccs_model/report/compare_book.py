@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from ccs_model.report.cells import (
     text_width,
 )
 from ccs_model.report.whole_file import write_whole
+from ccs_model.report.workbook import CREATED, OPTIONS
 from ccs_model.units import label_of, unit_of
 
 _TITLES: Mapping[str, tuple[str, str]] = {
@@ -45,14 +45,6 @@ _EMPTY: Mapping[str, str] = {
     "plants": "Every plant is fitted as in the first run.",
     "inputs": "Nothing differs: the runs ask the same of the same tables.",
 }
-_OPTIONS = {
-    "in_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "nan_inf_to_errors": False,
-}
-_CREATED = datetime(2000, 1, 1)
 _HEAD_ROW, _WIDEST = 3, 60
 
 
@@ -64,9 +56,9 @@ def write_comparison(names: Sequence[str], tables: Mapping[str, pd.DataFrame], p
 def comparison_bytes(names: Sequence[str], tables: Mapping[str, pd.DataFrame]) -> bytes:
     """The workbook as bytes. `tables` are those of analysis.compare, in the order of the sheets."""
     out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, _OPTIONS)
+    book = xlsxwriter.Workbook(out, OPTIONS)
     book.set_properties(
-        {"title": "Runs side by side", "author": f"ccs-model {ccs_model.__version__}", "created": _CREATED}
+        {"title": "Runs side by side", "author": f"ccs-model {ccs_model.__version__}", "created": CREATED}
     )
     formats = _Formats(book)
     for name, table in tables.items():

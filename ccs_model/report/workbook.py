@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from datetime import datetime
 from pathlib import Path
 
 import xlsxwriter
 
 import ccs_model
-from ccs_model.errors import FileError
 from ccs_model.plan.plan import Plan
 from ccs_model.report.book import Book
 from ccs_model.report.sheet import Page, Sheet
@@ -33,6 +31,7 @@ from ccs_model.report.sheets.storage import STORAGE
 from ccs_model.report.sheets.summary import SUMMARY
 from ccs_model.report.sheets.technologies import TECHNOLOGIES
 from ccs_model.report.sheets.transport import TRANSPORT
+from ccs_model.report.whole_file import write_whole
 
 SHEETS: tuple[Page, ...] = (
     COVER,
@@ -61,42 +60,31 @@ _FIRST = (SERIES, DATA, PLANTS, RETROFITS, CASH_FLOW, ECONOMICS, INPUTS, MACC)
 _LAST = (SUMMARY, CHECKS, COVER)
 
 # In memory, XlsxWriter dates the parts of the archive 1 January 1980; text is never taken for anything but text.
-_OPTIONS = {
+OPTIONS = {
     "in_memory": True,
     "strings_to_formulas": False,
     "strings_to_urls": False,
     "strings_to_numbers": False,
     "nan_inf_to_errors": False,
 }
-_CREATED = datetime(2000, 1, 1)
+CREATED = datetime(2000, 1, 1)
 
 
 def write_workbook(plan: Plan, path: Path) -> Path:
     """Write the workbook. Raises FileError when it cannot be written; a workbook that was there then stays."""
-    content = workbook_bytes(plan)
-    path = Path(path)
-    # Beside the target, so that the last step is a rename within one file system.
-    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        made.write_bytes(content)
-        made.replace(path)
-    except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror or error} (is it open elsewhere?)") from error
-    finally:
-        made.unlink(missing_ok=True)
-    return path
+    return write_whole(Path(path), workbook_bytes(plan))
 
 
 def workbook_bytes(plan: Plan) -> bytes:
     """The workbook as bytes."""
     out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, _OPTIONS)
+    book = xlsxwriter.Workbook(out, OPTIONS)
     book.set_properties(
         {
             "title": plan.problem.name,
             "subject": "Which carbon-capture retrofits to build, when and with what",
             "author": f"ccs-model {ccs_model.__version__}",
-            "created": _CREATED,
+            "created": CREATED,
         }
     )
     shared = Book(book, [page.name for page in SHEETS], plan)
