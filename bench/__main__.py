@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import network, options
+from bench import network, options, workbooks
 from bench.measure import as_json, as_table
 
-BENCHES = {"B8": network.figures, "OPT": options.figures}
+BENCHES = {"B8": network.figures, "B9": workbooks.figures, "OPT": options.figures}
 
 
 def main() -> int:

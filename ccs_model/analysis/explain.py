@@ -9,9 +9,9 @@ from typing import Any
 
 from ccs_model.analysis.chain import Chain, chain_of
 from ccs_model.analysis.changes import Change, changes_of
-from ccs_model.analysis.reasons import reason_of
 from ccs_model.analysis.runs import Run, plant_of, read_run
 from ccs_model.plan.plan_json import plain
+from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
 
 SCHEMA = "ccs-model/explain/1"

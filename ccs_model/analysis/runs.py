@@ -43,6 +43,14 @@ def read_run(folder: str | PathLike[str]) -> Run:
 
     FileError where there is none or it cannot be read; InputError where it holds no run, or one of other tables.
     """
+    path, document, manifest = read_answer(folder)
+    scenario, inputs = read_checked(path / SCENARIO)
+    _refuse_other_tables(path, manifest, scenario, inputs)
+    return Run(path, document, pose(scenario, inputs))
+
+
+def read_answer(folder: str | PathLike[str]) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    """A run folder, its plan.json and its manifest.json. Raises as `read_run`, but for other tables."""
     path = Path(folder)
     if not path.exists():
         raise FileError(f"{path}: no such run folder")
@@ -53,9 +61,7 @@ def read_run(folder: str | PathLike[str]) -> Run:
     document, manifest = _json(path / PLAN), _json(path / MANIFEST)
     if document.get("schema") != SCHEMA:
         raise InputError([Fault(str(path / PLAN), f"schema is '{document.get('schema')}', expected '{SCHEMA}'")])
-    scenario, inputs = read_checked(path / SCENARIO)
-    _refuse_other_tables(path, manifest, scenario, inputs)
-    return Run(path, document, pose(scenario, inputs))
+    return path, document, manifest
 
 
 def plant_of(problem: Problem, text: str) -> str:

@@ -23,11 +23,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.analysis.chain import output_ktpa
-from ccs_model.analysis.units_of_cost import best_options
 from ccs_model.economics.capital import pipe_cost, small_train_factor
 from ccs_model.economics.price_level import PriceLevel
 from ccs_model.engineering.capture import n_trains
 from ccs_model.engineering.transport import flow_tph
+from ccs_model.plan.best_options import best_options
 from ccs_model.problem import Problem
 
 Floats = npt.NDArray[np.float64]

@@ -25,6 +25,7 @@ from ccs_model.cli.replay import replay
 from ccs_model.cli.report import report
 from ccs_model.cli.schema import schema
 from ccs_model.cli.template import template
+from ccs_model.cli.verify import verify
 from ccs_model.errors import BUG, INTERRUPTED, CcsModelError, InputError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -54,6 +55,7 @@ for _command in (
     compare,
     report,
     export,
+    verify,
     data,
     schema,
     doctor,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix
@@ -19,6 +21,7 @@ Ints = npt.NDArray[np.int64]
 
 # A build below this is a trace that the solver's tolerance left, and nothing that was decided.
 BUILT = 1e-6
+POINT_COLUMNS = ["variable", "index", "value"]
 _THROTTLED_SHARE = 1e-7
 
 
@@ -90,6 +93,33 @@ def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
         elif column.variable.startswith("tail_") and x[j] > BUILT:
             tail.setdefault(column.variable, {})[column.index] = float(x[j])
     return Point(problem, MappingProxyType(decided), MappingProxyType(short), MappingProxyType(tail))
+
+
+def point_table(matrix: Matrix, x: Floats) -> pd.DataFrame:
+    """POINT_COLUMNS of every column that is not zero: variable, index as JSON, and the value to the last bit."""
+    at = np.flatnonzero(x)
+    columns = [matrix.columns[j] for j in at]
+    index = [json.dumps(each.index, ensure_ascii=False, default=int) for each in columns]
+    return pd.DataFrame(
+        {"variable": [each.variable for each in columns], "index": index, "value": x[at]}, columns=POINT_COLUMNS
+    )
+
+
+def vector_of(matrix: Matrix, table: pd.DataFrame) -> tuple[Floats, list[str]]:
+    """The solver's vector of a `point_table`, and the rows of it that name no column of this matrix, in words."""
+    place = {
+        (column.variable, json.dumps(column.index, ensure_ascii=False, default=int)): j
+        for j, column in enumerate(matrix.columns)
+    }
+    x = np.zeros(len(matrix.columns))
+    strange = []
+    for variable, index, value in table[POINT_COLUMNS].itertuples(index=False):
+        at = place.get((variable, index))
+        if at is None:
+            strange.append(f"{variable}{index}")
+        else:
+            x[at] = value
+    return x, strange
 
 
 def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:

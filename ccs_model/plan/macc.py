@@ -8,6 +8,8 @@ does, which is why a plan may pass over a cheap stream, or fit one with another 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import pandas as pd
 
 from ccs_model.engineering.absorbers import covered_rows, is_shared
@@ -71,8 +73,11 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     return ranked
 
 
+@lru_cache(maxsize=1)
 def alone(problem: Problem) -> Problem:
     """The same plants, each stream for itself, with a pipe of its own to one of its nearest sites.
+
+    Kept for the last problem asked about: posing takes longer than any list made from it.
 
     What must be reached or fitted is left out: own pipes may not reach it, and no list depends on it. Raises InputError
     where own pipes would draw power that no table prices.

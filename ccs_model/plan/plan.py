@@ -20,6 +20,7 @@ bearers     costs and benefits of owners, public purse, financiers and society; 
 ledger      one row an item of money, one column a bearer
 intensity   one row a province and period: carbon intensity against the goal of the five-year plan
 air_pollution   one row a province and pollutant, last period: what capture gives off beside CO₂
+point       one row a column of the program that is not zero: its variable, index and value
 checks      one row a check: name, holds, figure, tolerance
 """
 
@@ -138,6 +139,7 @@ class Plan:
     solver_log: str
     owner_capital: pd.DataFrame | None = None
     owner_tonnes: pd.DataFrame | None = None
+    point: pd.DataFrame | None = None
 
     @property
     def reached_a_limit(self) -> bool:

@@ -197,7 +197,7 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         "zones": plan.zones,
         "macc": macc_table(plan.problem, plan.retrofits),
     }
-    for name in ("owners", "owner_cashflow", "funds", "bearers", "ledger", "intensity", "air_pollution"):
+    for name in ("owners", "owner_cashflow", "funds", "bearers", "ledger", "intensity", "air_pollution", "point"):
         table = getattr(plan, name)
         if table is not None:
             tables[name] = table

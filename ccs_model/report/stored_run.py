@@ -92,7 +92,7 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
     return StoredRun(
         name=path.resolve().name,
         document={**_GAINED, **document},
-        tables={file.stem: _table(_text(file)) for file in sorted((path / TABLES).glob("*.csv"))},
+        tables={file.stem: table_of(_text(file)) for file in sorted((path / TABLES).glob("*.csv"))},
         map=_json(path / MAP),
         scenario=read_scenario(path / SCENARIO, allow_outside=True),
         inputs=dict(manifest.get("inputs", {})),
@@ -108,7 +108,7 @@ def run_of(plan: Plan) -> StoredRun:
     return StoredRun(
         name=key.folder_name,
         document=json.loads(json.dumps(plan_dict(plan))),
-        tables={name: _table(csv_text(table)) for name, table in sorted(tables_of(plan).items())},
+        tables={name: table_of(csv_text(table)) for name, table in sorted(tables_of(plan).items())},
         map=json.loads(geojson_text(plan)),
         scenario=problem.scenario,
         inputs=hashes(problem.scenario, problem.inputs),
@@ -116,7 +116,7 @@ def run_of(plan: Plan) -> StoredRun:
     )
 
 
-def _table(text: str) -> pd.DataFrame:
+def table_of(text: str) -> pd.DataFrame:
     """A table of the run folder; text that was guarded against spreadsheets is as it was."""
     header = text.partition("\n")[0].split(",")
     as_text = {name: str for name in header if name in _TEXT}

@@ -4,7 +4,7 @@ import pytest
 
 from ccs_model.analysis.chain import chain_of
 from ccs_model.analysis.citations import Citations
-from ccs_model.analysis.reasons import reasons_table
+from ccs_model.plan.reasons import reasons_table
 
 
 def values_of(chain, column=0):

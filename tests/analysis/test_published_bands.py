@@ -3,7 +3,7 @@
 import pytest
 
 from ccs_model.analysis.spread import spread_of_avoidance_cost
-from ccs_model.analysis.units_of_cost import best_options, with_prices
+from ccs_model.plan.best_options import best_options, with_prices
 from ccs_model.report.published_bands import PURE_COAL_CHEMICAL, STEEL
 
 ZONES = {

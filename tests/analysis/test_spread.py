@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ccs_model.analysis.spread import FACTORS, Formula, shares_of_variance, spread_of_avoidance_cost
-from ccs_model.analysis.units_of_cost import best_options
+from ccs_model.plan.best_options import best_options
 
 WIDE = {
     "plants.inventory": ["steel", "chemicals"],

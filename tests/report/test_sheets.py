@@ -176,3 +176,24 @@ def test_an_empty_plan_says_that_nothing_is_built_and_why(empty_plan: Plan, tmp_
     for name in ("Cover", "Retrofits", "Economics"):
         assert any("Nothing is built, because the budget is 0" in text for text in texts(book[name])), name
     assert row_that_starts(book["Summary"], "Capture cost")[1].value is None
+
+
+def test_every_plant_that_may_be_fitted_is_told_why_and_what_would_change_it(plan: Plan, book: Workbook) -> None:
+    rows = main_table(book["Retrofits"])
+    assert all(row[-2].value.startswith("in: ") and row[-1].value for row in rows)
+    # The cheapest retrofit alone is the cheapest plant where it has only one.
+    alone = plan.retrofits.drop_duplicates("plant", keep=False).set_index("plant")["avoidance_cost_per_t"]
+    cost = {row[0].value: int(row[-2].value.split()[1].replace(",", "")) for row in rows}
+    for plant, per_t in alone.items():
+        assert cost[plant] == round(per_t)
+    every = list(book["Retrofits"].iter_rows(min_row=rows[-1][0].row, values_only=True))
+    left = {row[0]: row for row in every if row[2] and str(row[2]).startswith("out: ")}
+    candidates = plan.problem.plants.loc[plan.problem.plants["is_candidate"], "plant"]
+    assert set(left) == set(candidates) - set(plan.retrofits["plant"]) != set()
+    dearest = max(cost.values())
+    for row in left.values():
+        own = int(str(row[2]).split()[1].replace(",", ""))
+        if str(row[3]).startswith("cheaper by "):
+            assert own - int(str(row[3]).split()[2].replace(",", "")) == pytest.approx(dearest, abs=1.5)
+        else:
+            assert own <= dearest and str(row[3]).startswith("not its cost a tonne alone")

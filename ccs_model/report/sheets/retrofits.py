@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import words
 from ccs_model.report.formulas import Formula
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import CALCULATION, OBSERVED
-from ccs_model.report.table import columns_of
+from ccs_model.report.table import Column, columns_of
 
 _CLASSES = {
     **dict.fromkeys(("plant", "name", "name_zh", "province", "sector", "product"), OBSERVED),
@@ -31,6 +34,11 @@ _SHARED = (
     " Pipe and storage capex are its part of what is shared, by use; the site is the one that takes most of its CO2, "
     "and the length the mean way of its tonnes."
 )
+_WHY = " Reasons and what would change them compare costs per tonne; ccs-model explain solves again to find it exactly."
+_REASONS = (
+    Column("reason", CALCULATION, label="Why it is in or out", widest=38),
+    Column("change", CALCULATION, label="What would change it", widest=44),
+)
 
 
 def write_retrofits(sheet: Sheet, plan: Plan) -> None:
@@ -41,20 +49,34 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Retrofits")
     sheet.paragraph(
         f"Tonnes are those of {words.last_period(plan)}; costs per tonne are levelised at full load. Product cost is "
-        "the yearly cost per tonne of the plant's product." + ("" if plan.problem.network is None else _SHARED)
+        "the yearly cost per tonne of the plant's product." + ("" if plan.problem.network is None else _SHARED) + _WHY
     )
+    reasons = reasons_table(plan).set_index("plant")
     totals: dict[str, object] = {
         name: Formula(f"=SUM({{{name}:all}})", float(table[name].sum())) for name in table if name.endswith(_SUMMED)
     }
     totals |= {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
     sheet.table(
-        columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24),
-        records(table),
+        [*columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24), *_REASONS],
+        records(table.join(reasons[["reason", "change"]], on="plant")),
         main=True,
         frozen=2,
         totals={**totals, "plant": "Total"},
         key="retrofits",
         empty=f"Nothing is built, because {words.why_nothing_is_built(plan)}." if table.empty else "",
+    )
+    _write_left_out(sheet, plan, reasons)
+
+
+def _write_left_out(sheet: Sheet, plan: Plan, reasons: pd.DataFrame) -> None:
+    """Plants that might be fitted and are not; why others may not be stands on sheet Plants."""
+    plants = plan.problem.plants
+    left = plants.loc[plants["is_candidate"], ["plant", "name"]].join(reasons, on="plant")
+    sheet.section("Plants that might be fitted and are not")
+    sheet.table(
+        [Column("plant", OBSERVED), Column("name", OBSERVED, widest=24), *_REASONS],
+        records(left[~left["is_fitted"]]),
+        empty="Every plant that may be fitted is.",
     )
 
 

@@ -1,0 +1,101 @@
+"""How fast rows of formulas and formats are written: a table of our own sheets, of which many rows are asked for."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+from bench.measure import Figure, apart
+from ccs_model.problem import pose
+from ccs_model.report.book import Book
+from ccs_model.report.formulas import Formula
+from ccs_model.report.sheet import Page, Sheet
+from ccs_model.report.style import CALCULATION, OBSERVED, SOLVER
+from ccs_model.report.table import Column
+from ccs_model.report.workbook import OPTIONS
+from ccs_model.scenario import Scenario
+
+ROWS_A_S = 6_000
+COLUMNS = (
+    Column("plant", OBSERVED),
+    Column("name", OBSERVED, widest=26),
+    Column("captured_ktpa", SOLVER),
+    Column("capex_mn", SOLVER),
+    Column("life_yr", SOLVER),
+    Column("capital_mn_pa", CALCULATION),
+    Column("fixed_om_mn_pa", CALCULATION),
+    Column("cost_mn_pa", CALCULATION),
+    Column("capture_cost_per_t", CALCULATION),
+    Column("verdict", CALCULATION),
+)
+
+
+def rows_of(n_rows: int) -> list[dict[str, object]]:
+    """Ten cells a row, five of them formulas with their values."""
+    rows: list[dict[str, object]] = []
+    for k in range(n_rows):
+        captured, capex, life = 100.0 + k % 977, 50.0 + k % 613, 20.0
+        capital, upkeep = capex * 0.09, capex * 0.03
+        cost = capital + upkeep
+        rows.append(
+            {
+                "plant": f"P_{k}",
+                "name": f"工厂 Works number {k % 5_000}",
+                "captured_ktpa": captured,
+                "capex_mn": capex,
+                "life_yr": life,
+                "capital_mn_pa": Formula("={capex_mn}*0.09", capital),
+                "fixed_om_mn_pa": Formula("={capex_mn}*0.03", upkeep),
+                "cost_mn_pa": Formula("=SUM({capital_mn_pa},{fixed_om_mn_pa})", cost),
+                "capture_cost_per_t": Formula("={cost_mn_pa}*1000/{captured_ktpa}", cost * 1000.0 / captured),
+                "verdict": Formula('=IF({life_yr}>={captured_ktpa},"long","short")', "short"),
+            }
+        )
+    return rows
+
+
+def written(n_rows: int) -> tuple[float, float]:
+    """CPU seconds for `n_rows` rows from the table in memory to the bytes of the file, and how many MB they are."""
+    # Any small question names currency, price year and run; nothing is solved.
+    scenario = Scenario.from_dict(
+        {
+            "name": "rows",
+            "plants": {"inventory": ["chemicals"], "provinces": ["Shanxi"], "emitting_at_least_ktpa": 1_200},
+            "transport": {"shared_trunklines": False},
+            "budget": {"total_mn": 1},
+        }
+    )
+    from ccs_model.inputs import load_inputs
+
+    plan: Any = SimpleNamespace(problem=pose(scenario, load_inputs(scenario)))
+    rows = rows_of(n_rows)
+
+    def write(sheet: Sheet, _: object) -> None:
+        sheet.title("Rows")
+        sheet.table(COLUMNS, rows, main=True, key="rows")
+
+    page = Page("Rows", "Rows.", write)
+    out = io.BytesIO()
+    started = time.process_time()
+    workbook = import_module("xlsxwriter").Workbook(out, OPTIONS)
+    sheet = Sheet(Book(workbook, [page.name], plan), page, (page,))
+    page.write(sheet, plan)
+    sheet.finish()
+    workbook.close()
+    return time.process_time() - started, len(out.getvalue()) / 1e6
+
+
+def figures(*, quick: bool = False) -> Iterator[Figure]:
+    """CPU seconds of 50,000 rows, median of three; the goal is 6,000 rows a second."""
+    n_rows, n_runs = (5_000, 1) if quick else (50_000, 3)
+    runs: Sequence[tuple[float, float]] = [apart(written, n_rows) for _ in range(n_runs)]
+    seconds = [each for each, _ in runs]
+    middle = median(seconds)
+    what = f"{n_rows:,} rows of ten cells, five of them formulas: CPU"
+    peers = {"rows a second": n_rows / middle, "MB": runs[0][1]}
+    yield Figure("B9", what, "s", middle, n_rows / ROWS_A_S, peers, {"ours_s": seconds})

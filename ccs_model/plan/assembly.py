@@ -1,0 +1,121 @@
+"""From decisions to everything a plan says: tables, totals, terms and checks, without the solver.
+
+What the solver alone can say is handed in, so that a plan that was read back is made anew by the same lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyomo.environ as pyo
+
+from ccs_model.model.objective import AIMS, unit_of
+from ccs_model.model.terms import breakdown, cost_terms
+from ccs_model.plan.air import air_pollution_table
+from ccs_model.plan.basis import capital_table, tonnes_table
+from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
+from ccs_model.plan.cashflow import cashflow_table
+from ccs_model.plan.checks import accounts_checks, checks_table
+from ccs_model.plan.decisions import Point, point_table
+from ccs_model.plan.funds import funds_table
+from ccs_model.plan.intensity import intensity_table
+from ccs_model.plan.owners import Owners
+from ccs_model.plan.plan import NextMoney, Objective, Relaxation, Size
+from ccs_model.plan.sharing import Sharing, shares_table
+from ccs_model.plan.tables import (
+    by_year_table,
+    emissions_table,
+    flows_table,
+    retrofits_table,
+    storage_table,
+    zones_table,
+)
+from ccs_model.plan.targets import targets_table
+from ccs_model.plan.totals import plan_totals
+from ccs_model.solver import Matrix
+from ccs_model.solver.highs import gap_share
+from ccs_model.solver.residuals import Residuals
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What only a solve can say: how it ended, its bounds, shadow prices, and what more money would buy.
+
+    `price_per_t` is the shadow price of each target, by its key, where the linear program has one.
+    """
+
+    status: str
+    bound: float
+    all_links_bound: float
+    relaxation: Relaxation
+    price_per_t: Mapping[str, float] = field(default_factory=dict)
+    next_money: NextMoney | None = None
+    corridors: tuple[str, ...] | None = None
+
+
+def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, said: Said) -> dict[str, Any]:
+    """The fields of a Plan but its locks, log and timings; `found` are the residuals of `chosen`."""
+    problem = point.problem
+    aim = AIMS[problem.aim]
+    terms = breakdown(aim.first(problem), point.values, point.shortfall_kt)
+    costs = breakdown(cost_terms(problem), point.values, point.shortfall_kt)
+    sharing = Sharing.of(point) if problem.network is not None else None
+    targets = targets_table(point, said.price_per_t)
+    value = sum(terms.values())
+    nearest = max if aim.sense == pyo.maximize else min
+    bound = nearest(said.bound, value)
+    gap = gap_share(bound, value)
+    emissions = emissions_table(point, sharing)
+    cashflow = cashflow_table(point)
+    retrofits = retrofits_table(point, sharing)
+    gap_asked = problem.scenario.solver.gap_share
+    owners = None if problem.is_static else Owners.of(point, sharing)
+    items = items_by_bearer(point, owners) if owners is not None else None
+    checks = checks_table(
+        point, found, float(matrix.costs[0] @ chosen), terms, costs, emissions, cashflow, targets, gap, gap_asked
+    )
+    if owners is not None and items is not None:
+        checks = pd.concat([checks, accounts_checks(point, owners, items)], ignore_index=True)
+    bearers = bearers_table(items) if items is not None else None
+    by_year = by_year_table(point, emissions)
+    n_rows, n_columns = matrix.rows.shape
+    return {
+        "problem": problem,
+        "status": said.status,
+        "objective": Objective(value, bound, gap, unit_of(problem), nearest(said.all_links_bound, bound)),
+        "corridors": said.corridors,
+        "shares": shares_table(sharing) if sharing is not None else None,
+        "relaxation": said.relaxation,
+        "next_money": said.next_money,
+        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, bearers)),
+        "owners": owners.by_plant() if owners is not None else None,
+        "owner_cashflow": owners.by_year() if owners is not None else None,
+        "funds": funds_table(point),
+        "owner_capital": capital_table(owners) if owners is not None else None,
+        "owner_tonnes": tonnes_table(owners) if owners is not None else None,
+        "bearers": bearers,
+        "ledger": ledger_table(items) if items is not None else None,
+        "intensity": intensity_table(problem, emissions),
+        "air_pollution": air_pollution_table(point),
+        "terms": MappingProxyType(terms),
+        "costs": MappingProxyType(costs),
+        "retrofits": retrofits,
+        "flows": flows_table(point),
+        "storage": storage_table(point),
+        "emissions": emissions,
+        "cashflow": cashflow,
+        "zones": zones_table(emissions, problem),
+        "by_year": by_year,
+        "targets": targets,
+        "checks": checks,
+        "size": Size(n_rows, n_columns, int(matrix.is_whole.sum()), int(matrix.rows.nnz)),
+        "point": point_table(matrix, chosen),
+    }
