@@ -112,7 +112,8 @@ _CHEMICAL = {
 CHEMICALS: Sequence[Mapping[str, Any]] = (
     {
         "id": "C1", "name": "Anhui JinCoal Zhongneng Fuyang Chemical Plant", "local": "安徽晋煤中能化工",
-        "owner": "JinCoal", "town": "Fuyang", "state": "Anhui", "country": "China", "place": "33.0611, 115.2887", "accuracy": "exact",
+        "owner": "JinCoal", "town": "Fuyang", "state": "Anhui", "country": "China", "place": "33.0611, 115.2887",
+        "accuracy": "exact",
         "products": "ammonia; methanol", "feedstock": "coal",
     },
     {

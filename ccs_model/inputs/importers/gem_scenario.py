@@ -63,8 +63,9 @@ capture:
 
 budget: {total_mn: 1_000}            # an example: say yours
 aim: most_abatement
-solver: {gap_share: 0.02, time_limit_s: 300}
+@POLICY@solver: {gap_share: 0.02, time_limit_s: 300}
 """
+_POLICY = "policy: {market: null}               # a carbon price, if you give one, holds for all plants in all years\n"
 _SAID = {
     STEEL: "# Steel works of Global Energy Monitor's Global Iron and Steel Tracker (CC BY 4.0) stand in steel.csv.",
     CHEMICALS: "# Plants of Global Energy Monitor's Global Chemicals Inventory (CC BY 4.0) stand in chemicals.csv.",
@@ -160,6 +161,8 @@ def _scenario(tracker: GemTracker) -> str:
         said += "#\n"
     text = _TEXT.replace("@SAID@", "\n".join(_SAID[kind] for kind in kinds)).replace("@NEEDS@", said)
     text = text.replace("@CURRENCY@", currency).replace("@INVENTORY@", ", ".join(f"{kind}.csv" for kind in kinds))
+    policy = "" if CHINA in countries else _POLICY
+    text = text.replace("@POLICY@", policy)
     technologies = ["amine", "advanced_amine", *(["compression", "purification"] if CHEMICALS in kinds else [])]
     text = text.replace("@TECHNOLOGIES@", ", ".join(technologies))
     name = f"{' and '.join(kinds).capitalize()} in {listed}"[:100]
