@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ccs_model.cli.new_files import made_whole
 from ccs_model.errors import DONE, Fault, InputError
+
+if TYPE_CHECKING:
+    from ccs_model.inputs.importers import GemTracker
 
 
 class _Finite(click.FloatRange):
@@ -135,6 +138,8 @@ def simccs(
 Examples:
   ccs-model import gem Plant-level-data-Global-Iron-and-Steel-Tracker-September-2025-V1.xlsx -o china --country China
   ccs-model import gem plants.xlsx iron-units.xlsx steel-units.xlsx -o india --country India
+  ccs-model import gem plants.xlsx chemicals.xlsx -o china --country China
+  ccs-model import gem chemicals.xlsx -o china --country China --capacities china/capacities.csv --force
   ccs-model optimize china/scenario.yaml
 
 Exit codes: 0 done, 2 usage, 3 a workbook has faults, 8 a file is there already or cannot be read or written.
@@ -143,56 +148,121 @@ Exit codes: 0 done, 2 usage, 3 a workbook has faults, 8 a file is there already 
 @click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 @click.option(
-    "--country", "countries", metavar="NAME", multiple=True, help="Only works of this country; may be repeated."
+    "--country", "countries", metavar="NAME", multiple=True, help="Only plants of this country; may be repeated."
 )
+@click.option(
+    "--capacities",
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path),
+    help="What the chemicals inventory lacks, by plant: DIR/capacities.csv of an earlier import, filled in.",
+)
+@click.option("--known-only", is_flag=True, help="Leave out chemical plants that still lack something.")
 @click.option("--force", is_flag=True, help="Write again what an earlier import wrote into DIR.")
-def gem(files: tuple[Path, ...], out: Path, countries: tuple[str, ...], force: bool) -> int:
-    """Turn workbooks of the Global Iron and Steel Tracker into DIR/scenario.yaml, DIR/steel.csv and DIR/data.
+def gem(
+    files: tuple[Path, ...],
+    out: Path,
+    countries: tuple[str, ...],
+    capacities: Path | None,
+    known_only: bool,
+    force: bool,
+) -> int:
+    """Turn workbooks of Global Energy Monitor into DIR/scenario.yaml, DIR/steel.csv, DIR/chemicals.csv and DIR/data.
 
-    The plant workbook is needed; unit workbooks add furnaces and their relining.
+    Of the steel tracker the plant workbook is needed; unit workbooks add furnaces and their relining. A workbook of
+    the chemicals inventory gives places of ammonia and methanol plants, whose capacities are to be filled in.
     """
-    from ccs_model.inputs.importers import INSTEAD, gem_files, gem_needs, gem_place, read_gem
+    from ccs_model.inputs.importers import INSTEAD, gem_advice, gem_files, gem_needs, gem_place, gem_trial, read_gem
     from ccs_model.inputs.load import load_tables
     from ccs_model.inputs.own_files import table_bytes
     from ccs_model.problem import pose
     from ccs_model.problem.names import read_checked
     from ccs_model.scenario.own_tables import OwnTables
 
-    tracker = read_gem([(str(file), table_bytes(file, str(file))) for file in files], countries)
+    given = (str(capacities), table_bytes(capacities, str(capacities))) if capacities is not None else None
+    books = [(str(file), table_bytes(file, str(file))) for file in files]
+    tracker = read_gem(books, countries, given, known_only=known_only)
     needs, made_files = gem_needs(tracker), gem_files(tracker)
     instead = made_files.pop(INSTEAD, None)
+    inventories = tuple(name for name in ("steel.csv", "chemicals.csv") if name in made_files)
     with made_whole(out, made_files, force=force) as made:
-        # Faults are told where the tracker has them. Where tables are left to the user to fill in, the works alone are
-        # looked at: what is still to come would be a fault too.
+        # Faults are told where the workbooks have them. Where something is left to the user to fill in, the plants
+        # alone are looked at, with a stand-in for what they lack: what is still to come would be a fault too.
         try:
             if needs:
-                load_tables(OwnTables(made, ("steel.csv",), "data"))
+                if (trial := gem_trial(tracker)) is not None:
+                    (made / "chemicals.csv").write_bytes(trial)
+                load_tables(OwnTables(made, inventories, "data"))
             else:
                 pose(*read_checked(made / "scenario.yaml"))
         except InputError as error:
             raise InputError(
                 Fault(gem_place(tracker, fault.where), fault.what, fault.hint) for fault in error.faults
             ) from error
+        if "chemicals.csv" in made_files:
+            (made / "chemicals.csv").write_bytes(made_files["chemicals.csv"])
         if instead is not None:
             (made / INSTEAD).write_bytes(instead)
-    if tracker.unquantified:
-        named = ", ".join(tracker.unquantified)
-        click.echo(f"operating, but without a capacity in the tracker; they count nothing: {named}", err=True)
+    _say_what_is_missing(tracker, out)
     n_operating = int(tracker.plants["status"].isin(("operating", "operating pre-retirement")).sum())
-    operating_mtpa = tracker.plants["crude_steel_ktpa"].sum() / 1000
-    click.echo(
-        f"{out}: scenario.yaml, steel.csv and data/ with {len(tracker.plants):,} works in {len(tracker.countries)} "
-        f"{'country' if len(tracker.countries) == 1 else 'countries'}, {n_operating} of them operating with "
-        f"{operating_mtpa:,.1f} Mt crude steel a year, and {len(tracker.units):,} furnaces"
-    )
+    held = f"{out}: scenario.yaml, {', '.join(inventories)} and data/ with "
+    parts = []
+    if "steel.csv" in inventories:
+        parts.append(
+            f"{len(tracker.plants):,} works in {_countries(len(set(tracker.in_country)))}, {n_operating:,} of them "
+            f"operating with {tracker.plants['crude_steel_ktpa'].sum() / 1000:,.1f} Mt crude steel a year, and "
+            f"{len(tracker.units):,} furnaces"
+        )
+    if tracker.chemicals is not None:
+        products = tracker.chemicals.plants["product"].value_counts()
+        parts.append(
+            f"{products.get('ammonia', 0):,} ammonia and {products.get('methanol', 0):,} methanol plants in "
+            f"{_countries(len(tracker.chemicals.countries))}"
+        )
+    click.echo(held + "; ".join(parts))
     if needs:
         click.echo("Add, before it can be solved (docs/own-tables.md):")
         for line in needs:
             click.echo(f"  {line}")
+        if advice := gem_advice(tracker):
+            click.echo("And look at:")
+            for line in advice:
+                click.echo(f"  {line}")
         click.echo(f"Next: ccs-model check {_quoted(out / 'scenario.yaml')}")
     else:
         click.echo(f"Next: ccs-model optimize {_quoted(out / 'scenario.yaml')}")
     return DONE
+
+
+def _say_what_is_missing(tracker: GemTracker, out: Path) -> None:
+    """On stderr: works that count nothing, and by file what the chemicals inventory does not hold."""
+    if tracker.unquantified:
+        named = ", ".join(tracker.unquantified)
+        click.echo(f"operating, but without a capacity in the tracker; they count nothing: {named}", err=True)
+    made = tracker.chemicals
+    if made is None:
+        return
+    for file, (n_rows, n_lacking) in made.by_file.items():
+        lack = "all that is needed is given"
+        if n_lacking:
+            lack = f"{n_lacking:,} of {n_rows:,} rows lack what the model needs" + " and are left out" * made.is_whole
+        click.echo(f"{file}: the chemicals inventory has no capacities; {lack}", err=True)
+    for column, n_rows in made.n_missing.items():
+        click.echo(f"  {column}: missing in {n_rows:,} rows", err=True)
+    if made.n_missing:
+        table = made.to_fill_in
+        offered = int(((table["suggested_plant"] != "") & (table["missing"] != "")).sum())
+        click.echo(
+            f"  {out / 'capacities.csv'} lists them; for {offered:,} a shipped plant near by stands beside, as a "
+            "suggestion that nothing takes unless you do",
+            err=True,
+        )
+    if made.n_left_out:
+        products = ", ".join(f"{name} {n:,}" for name, n in made.left_out.items())
+        click.echo(f"left out, {made.n_left_out:,} plants without ammonia or methanol: {products}", err=True)
+
+
+def _countries(n: int) -> str:
+    return f"{n} {'country' if n == 1 else 'countries'}"
 
 
 def _quoted(path: Path) -> str:

@@ -23,13 +23,17 @@ def price_path(given: Mapping[int, float], years: npt.ArrayLike) -> Floats:
     return np.interp(at, known, [float(given[year]) for year in known])
 
 
-def trading_rules(ets: pd.DataFrame, market: str, sectors: pd.Series, years: npt.ArrayLike) -> dict[str, Floats]:
+def trading_rules(ets: pd.DataFrame, market: str | None, sectors: pd.Series, years: npt.ArrayLike) -> dict[str, Floats]:
     """What policy/ets says of each plant's sector in each year: is_covered (0 or 1), free_share, band_share.
 
     Arrays [plant, year]. A rule holds from its first year until the sector's next one; before the first nothing does.
+    Without a market (None) all sectors are covered in all years, with no free allowances and no band.
     """
     at = np.asarray(years, dtype=float)
     names = ("is_covered", "free_share", "band_share")
+    if market is None:
+        shape = (len(sectors), len(at))
+        return {"is_covered": np.ones(shape), "free_share": np.zeros(shape), "band_share": np.ones(shape)}
     of_sector = {}
     for sector, rules in ets[ets["market"] == market].sort_values("first_year").groupby("sector"):
         row = np.searchsorted(rules["first_year"].to_numpy(), at, side="right") - 1

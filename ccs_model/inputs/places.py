@@ -30,6 +30,12 @@ def province_outlines() -> dict[str, list[Ring]]:
         return {row["name"]: [np.asarray(ring, dtype=float) for ring in row["rings"]] for row in json.load(file)}
 
 
+def are_in_china(province: pd.Series) -> npt.NDArray[np.bool_]:
+    """Whether each name is that of a Chinese province, as the tables or the outlines write it."""
+    known = {*province_outlines(), *_OUTLINE_NAME}
+    return np.array([str(name) in known for name in province], dtype=bool)
+
+
 def km_outside_province(province: pd.Series, lat_deg: pd.Series, lon_deg: pd.Series) -> pd.Series:
     """Distance from each point to its province's outline in km, 0 inside; 0 too where no outline is known."""
     far = np.zeros(len(province))

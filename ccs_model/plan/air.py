@@ -10,6 +10,7 @@ import pandas as pd
 
 from ccs_model.economics.benefits import pollutants_kt
 from ccs_model.economics.price_level import PriceLevel
+from ccs_model.inputs.places import are_in_china
 from ccs_model.plan.decisions import Point
 
 COLUMNS = [
@@ -27,8 +28,8 @@ _SUFFIX = "_kt"
 def air_pollution_table(point: Point) -> pd.DataFrame:
     """COLUMNS, one row a province and pollutant, in the last period.
 
-    Lowest and highest tax of a province's zones, since plants are not laid out over them; the law's own least and most
-    where a province's are not known.
+    Lowest and highest tax of a province's zones, since plants are not laid out over them; the least and most of China's
+    law where those of a Chinese province are not known, and nothing elsewhere unless a row of the user's own says so.
     """
     problem = point.problem
     inputs, routes = problem.inputs, problem.routes
@@ -42,12 +43,14 @@ def air_pollution_table(point: Point) -> pd.DataFrame:
     )
     taxes = inputs["policy/pollution_taxes"]
     taxes = taxes.assign(tax_per_t=level.convert(taxes["tax_per_t"], taxes["currency"], taxes["price_year"]))
-    bounds = taxes[taxes["province"].notna()].groupby(["province", "pollutant"])["tax_per_t"].agg(["min", "max"])
-    of_law = taxes[taxes["province"].isna()].groupby("pollutant")["tax_per_t"].agg(["min", "max"])
+    is_of_law = taxes["province"].fillna("") == ""
+    bounds = taxes[~is_of_law].groupby(["province", "pollutant"])["tax_per_t"].agg(["min", "max"])
+    of_law = taxes[is_of_law].groupby("pollutant")["tax_per_t"].agg(["min", "max"])
     table = by_province.rename(columns=lambda name: name.removesuffix(_SUFFIX)).stack()
     table = table.rename("emission_ktpa").rename_axis(["province", "pollutant"]).reset_index()
+    in_china = are_in_china(table["province"])
     own, law = (table.join(each, on=key) for each, key in ((bounds, ["province", "pollutant"]), (of_law, "pollutant")))
     for end, which in (("low", "min"), ("high", "max")):
-        table[f"tax_{end}_per_t"] = own[which].fillna(law[which])
+        table[f"tax_{end}_per_t"] = own[which].fillna(law[which].where(in_china))
         table[f"tax_{end}_mn_pa"] = table["emission_ktpa"] * table[f"tax_{end}_per_t"] / 1000.0
     return table[COLUMNS]

@@ -16,7 +16,6 @@ from ccs_model.economics.policy import trading_rules
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.money import every_year, year_at
 from ccs_model.plan.owners import Owners
-from ccs_model.problem.accounts import MARKET
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,7 +63,9 @@ def tonnes_table(owners: Owners) -> pd.DataFrame:
     """
     problem, accounts = owners.point.problem, owners.point.problem.accounts
     at = year_at(problem)
-    covered = trading_rules(problem.inputs["policy/ets"], MARKET, problem.routes["sector"], problem.calendar)
+    covered = trading_rules(
+        problem.inputs["policy/ets"], problem.scenario.policy.market, problem.routes["sector"], problem.calendar
+    )
     is_covered = covered["is_covered"]
     if accounts.is_banded:
         names = problem.routes["plant"].to_numpy(str)

@@ -17,11 +17,12 @@ from ccs_model.economics.debt import ANNUITY, BULLET, concessional_rate_share, l
 from ccs_model.economics.policy import price_path, trading_rules
 from ccs_model.economics.price_level import PriceLevel
 from ccs_model.economics.tax import book_share, depreciation_mn
+from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs
+from ccs_model.problem.names import place_of
 from ccs_model.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
-MARKET = "China ETS"
 SOCIAL_COST_SERIES = "EPA 2023"
 _SCHEDULE_OF = {"loan": ANNUITY, "bond": BULLET}
 FUND_COLUMNS = ("fund", "kind", "ceiling_mn", "share_max", "interest_share", "term_yr", "sectors", "provinces")
@@ -81,7 +82,8 @@ def accounts_of(
     starts, end = np.array(scenario.starts), scenario.horizon_end
     price = price_path(policy.carbon_price_per_t, calendar)
     # A sector that the scheme does not cover has no allowances to sell.
-    covered = trading_rules(inputs["policy/ets"], MARKET, routes["sector"], calendar)["is_covered"]
+    _refuse_unknown_market(scenario, inputs)
+    covered = trading_rules(inputs["policy/ets"], policy.market, routes["sector"], calendar)["is_covered"]
     window = np.asarray(
         (calendar >= (policy.paid_from or calendar[0])) & (calendar <= (policy.paid_until or calendar[-1])), dtype=float
     )
@@ -106,6 +108,15 @@ def accounts_of(
         depreciation_share=_written_off(starts, calendar, finance.depreciation_yr),
         book_share=book_share(starts, end, finance.depreciation_yr),
     )
+
+
+def _refuse_unknown_market(scenario: Scenario, inputs: Inputs) -> None:
+    """A market without rules would cover nothing, and a price would count for nobody."""
+    market, known = scenario.policy.market, sorted(set(inputs["policy/ets"]["market"]))
+    if market is not None and market not in known:
+        hint = f"there: {', '.join(known)}; add rows to policy/ets of your own, or null for all sectors in all years"
+        what = f"market '{market}' has no rules in policy/ets"
+        raise InputError([Fault(place_of(scenario, "policy.market"), what, hint)])
 
 
 def _funds(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:

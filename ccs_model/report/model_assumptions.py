@@ -61,7 +61,7 @@ _AS_FITTED = Assumption(
 )
 _NOTHING_PAID = Assumption(
     "Avoided tonnes earn nothing: no carbon price, no subsidy, no tax.",
-    "China's emissions trading credits captured CO2 nowhere yet.",
+    "The scenario names no payment for tonnes (policy.paid_per_captured_t, paid_per_avoided_t are 0).",
     "The choice of plants for a budget stays; net present value, which is the cost alone here, would rise.",
 )
 _PAID = Assumption(

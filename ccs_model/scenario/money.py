@@ -17,6 +17,7 @@ from ccs_model.scenario.section import Section
 
 # Every set of funds that are tied to sectors or provinces has a claim of its own, so there may not be many.
 MOST_TIED_FUNDS = 5
+CHINA_ETS = "China ETS"
 
 
 class Policy(Section):
@@ -25,7 +26,9 @@ class Policy(Section):
     carbon_price_per_t: MoneyByYear = Field(default_factory=dict)
     """Price of an allowance by year, straight between the years given and flat outside them: {2026: 75, 2040: 300}."""
     capture_deductible: bool = False
-    """Whether stored CO₂ need not be surrendered for; no trading scheme in China grants it yet."""
+    """Whether stored CO₂ need not be surrendered for; the market whose rules are shipped does not grant it yet."""
+    market: Line | None = CHINA_ETS
+    """Carbon market of policy/ets whose sectors and years earn the price; null means that all sectors always do."""
     surplus_band_share: float | None = Field(default=None, ge=0, le=1)
     """At most this share of a plant's emissions earns the carbon price in a year; null means that all of a cut does."""
     paid_per_captured_t: float = Field(default=0.0, ge=0)

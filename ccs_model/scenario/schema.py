@@ -88,7 +88,7 @@ class Budget(Section):
     ceiling_mn: MoneyByYear = Field(default_factory=dict)
     """Most that may be spent up to the end of the period that starts in a year, in million: {2026: 4_000}."""
     by_province_mn: AmountByName = Field(default_factory=dict)
-    """Budget over all years of single provinces, within the total: {Hebei: 5_000}."""
+    """Budget over all years of single provinces, within the total, in million by name."""
 
 
 class Solver(Section):

@@ -32,7 +32,7 @@ class Targets(Cut):
     """What must be reached."""
 
     by_province: Annotated[dict[Line, Cut], AfterValidator(_sorted)] = Field(default_factory=dict)
-    """Cuts of single provinces: {Hebei: {cut_share: {2040: 0.03}}}."""
+    """Cuts of single provinces, by name, each as cut_share: {2040: 0.03}."""
     by_sector: Annotated[dict[Literal["steel", "chemicals"], Cut], AfterValidator(_sorted)] = Field(
         default_factory=dict
     )

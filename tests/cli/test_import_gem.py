@@ -102,3 +102,33 @@ def test_what_is_there_is_left_alone_unless_forced(tmp_path, book):
     assert run(book, "-o", out, "--force").exception is None
     assert "in 2 countries" in run(book, "-o", out, "--force").stdout
     assert isinstance(run(tmp_path / "none.xlsx", "-o", tmp_path / "a").exception, FileError)
+
+
+def test_chemical_plants_say_what_they_lack_and_are_solved_once_it_is_given(tmp_path):
+    from tests.inputs.gem_books import chemicals_book
+
+    book, out = tmp_path / "chemicals.xlsx", tmp_path / "china"
+    book.write_bytes(chemicals_book())
+    answer = run(book, "-o", out, "--country", "China")
+    assert answer.exception is None, answer.exception
+    assert f"{book}: the chemicals inventory has no capacities; 2 of 2 rows lack what the model needs" in answer.stderr
+    assert "  capacity_ktpa: missing in 2 rows" in answer.stderr
+    assert "for 2 a shipped plant near by stands beside" in answer.stderr
+    assert "chemicals.csv lacks capacity_ktpa in 2 rows, gasifier in 2 rows, urea_share in 1 rows" in answer.stdout
+    with pytest.raises(InputError) as error:
+        ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))
+    empty = [fault.where for fault in error.value.faults]
+    assert empty == ["chemicals.csv:2:capacity_ktpa", "chemicals.csv:3:capacity_ktpa"]
+    given = tmp_path / "mine.csv"
+    given.write_text(
+        "plant;product;capacity_ktpa;gasifier;urea_share\nC1;ammonia;600;oxygen_blown;0\nC1;methanol;800;oxygen_blown;\n"
+    )
+    answer = run(book, "-o", out, "--country", "China", "--capacities", given, "--force")
+    assert answer.exception is None, answer.exception
+    assert "all that is needed is given" in answer.stderr
+    assert f"Next: ccs-model optimize {out / 'scenario.yaml'}" in answer.stdout
+    plants = ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))["plants/chemicals"]
+    assert set(plants["reference"]) == {"OWN"}
+    plan = ccs.optimize(out / "scenario.yaml")
+    assert set(plan.retrofits["plant"]) <= {"C1-ammonia", "C1-methanol"}
+    assert len(plan.retrofits)

@@ -99,3 +99,47 @@ def _saved(book: openpyxl.Workbook) -> bytes:
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
+
+
+# The chemicals inventory's workbook is not at hand: its headings are those that public descriptions of it give.
+_CHEMICAL = {
+    "id": "GEM plant ID", "name": "Plant name (English)", "local": "Plant name (other language)",
+    "owner": "Owner (English)", "entity": "Owner GEM entity ID", "town": "Municipality", "state": "Subnational unit",
+    "country": "Country/area", "iso": "ISO3 code", "place": "Coordinates", "accuracy": "Coordinate accuracy",
+    "products": "Primary products", "second": "Secondary products", "feedstock": "Feedstock",
+}  # fmt: skip
+# The first stands within a kilometre of NH3_36 and MEOH_32 of our table; owners and the others are made up.
+CHEMICALS: Sequence[Mapping[str, Any]] = (
+    {
+        "id": "C1", "name": "Anhui JinCoal Zhongneng Fuyang Chemical Plant", "local": "安徽晋煤中能化工",
+        "owner": "JinCoal", "town": "Fuyang", "state": "Anhui", "country": "China", "place": "33.0611, 115.2887",
+        "accuracy": "exact",
+        "products": "ammonia; methanol", "feedstock": "coal",
+    },
+    {
+        "id": "C2", "name": "Rhine Ammonia Plant", "local": "Rheinwerk", "owner": "unknown", "town": "Köln",
+        "state": "North Rhine-Westphalia", "country": "Germany", "place": "51.0800, 6.8400", "accuracy": "approximate",
+        "products": "ethylene, propylene", "second": "Ammonia", "feedstock": "natural gas",
+    },
+    {
+        "id": "C3", "name": "Lausitz Methanol Plant", "country": "Germany", "state": "Saxony",
+        "place": "51.53, 14.35", "products": "methanol", "feedstock": "hydrogen; biomass",
+    },
+    {
+        "id": "C4", "name": "Elbe Cracker", "country": "Germany", "state": "Saxony-Anhalt", "place": "51.4, 11.98",
+        "products": "ethylene; benzene", "feedstock": "naphtha",
+    },
+)  # fmt: skip
+
+
+def chemicals_book(
+    plants: Sequence[Mapping[str, Any]] = CHEMICALS,
+    about: str = "Global Chemicals Inventory, November 2025 (V1)",
+    headings: Mapping[str, str] | None = None,
+) -> bytes:
+    """A workbook laid out like the chemicals inventory's; `headings` renames some."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    book.create_sheet("About").append([None, about])
+    _fill(book.create_sheet("Plant data"), _CHEMICAL | dict(headings or {}), plants)
+    return _saved(book)

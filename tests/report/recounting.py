@@ -21,7 +21,7 @@ from ccs_model.plan.sharing import Sharing
 from ccs_model.plan.tables import by_year_table, emissions_table, retrofits_table
 from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem
-from ccs_model.problem.accounts import MARKET, _written_off
+from ccs_model.problem.accounts import _written_off
 
 
 def with_point(solve: Callable[[], Plan]) -> tuple[Plan, Point]:
@@ -68,7 +68,8 @@ def _posed_again(problem: Problem, changes: Mapping[str, Any], capex_factor: flo
     scenario = problem.scenario.with_changes(dict(changes))
     calendar = problem.calendar
     price = price_path(scenario.policy.carbon_price_per_t, calendar)
-    covered = trading_rules(problem.inputs["policy/ets"], MARKET, problem.routes["sector"], calendar)["is_covered"]
+    market, sectors = scenario.policy.market, problem.routes["sector"]
+    covered = trading_rules(problem.inputs["policy/ets"], market, sectors, calendar)["is_covered"]
     starts, finance = np.array(problem.years), scenario.finance
     accounts = replace(
         problem.accounts,

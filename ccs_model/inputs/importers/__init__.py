@@ -1,19 +1,23 @@
 """Readers of other tools' files: each turns a foreign folder into tables in this package's units."""
 
 from ccs_model.inputs.importers.gem import GemTracker, gem_place, read_gem
-from ccs_model.inputs.importers.gem_scenario import INSTEAD, gem_files, gem_needs
+from ccs_model.inputs.importers.gem_chemicals import GemChemicals
+from ccs_model.inputs.importers.gem_scenario import INSTEAD, gem_advice, gem_files, gem_needs, gem_trial
 from ccs_model.inputs.importers.simccs import SimccsFolder, read_simccs
 from ccs_model.inputs.importers.simccs_scenario import simccs_scenario, target_faults
 from ccs_model.inputs.importers.simccs_tables import SimccsCase, simccs_place, simccs_tables
 
 __all__ = [
     "INSTEAD",
+    "GemChemicals",
     "GemTracker",
     "SimccsCase",
     "SimccsFolder",
+    "gem_advice",
     "gem_files",
     "gem_needs",
     "gem_place",
+    "gem_trial",
     "read_gem",
     "read_simccs",
     "simccs_place",

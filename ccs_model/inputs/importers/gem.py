@@ -1,8 +1,9 @@
 """Reads workbooks of Global Energy Monitor's Global Iron and Steel Tracker into plants/steel and plants/steel_units.
 
-One workbook holds the plants (sheets "Plant data" and "Plant capacities and status"); unit workbooks hold the furnaces.
-A plant has a row a status: operating and "operating pre-retirement" count, the latter as what retires. ">0" means that
-something exists and is not quantified, "unknown" that nothing is known, an empty cell or N/A that there is none.
+Workbooks of the chemicals inventory may come with them (gem_chemicals). Of the tracker, one workbook holds the plants
+(sheets "Plant data" and "Plant capacities and status"); unit workbooks hold the furnaces. A plant has a row a status:
+operating and "operating pre-retirement" count, the latter as what retires. ">0" means that something exists and is not
+quantified, "unknown" that nothing is known, an empty cell or N/A that there is none.
 
 Global Energy Monitor, Global Iron and Steel Tracker, CC BY 4.0,
 https://globalenergymonitor.org/projects/global-iron-and-steel-tracker
@@ -22,11 +23,14 @@ from ccs_model.errors import Fault, InputError
 from ccs_model.inputs.cells import shown
 from ccs_model.inputs.dictionary import Column, read_dictionary
 from ccs_model.inputs.grid import Grid
+from ccs_model.inputs.importers.gem_books import CHEMICALS, STEEL, no_plants, sorted_sheets
+from ccs_model.inputs.importers.gem_capacities import Given
+from ccs_model.inputs.importers.gem_chemicals import GemChemicals, chemicals_of
 from ccs_model.inputs.importers.gem_places import CHINA, china_places
 from ccs_model.inputs.importers.gem_sheets import (
-    ASIDE,
     CAPACITIES,
     CAPACITY_HEADINGS,
+    CHEMICAL_HEADINGS,
     KIND_OF,
     PLANT_HEADINGS,
     PLANTS,
@@ -34,10 +38,10 @@ from ccs_model.inputs.importers.gem_sheets import (
     UNIT_HEADINGS,
     UNKNOWN,
     Row,
+    coordinates,
     rows_of,
 )
 from ccs_model.inputs.source import reading_order
-from ccs_model.inputs.workbook_grids import workbook_grids
 
 # A plant with rows of several statuses has the first of these.
 STATUSES = (
@@ -62,23 +66,16 @@ _SUMS: Mapping[str, tuple[str, Sequence[str]]] = {
     },
 }  # fmt: skip
 _NOT_OURS = {"ohf": "open-hearth", "induction": "induction-furnace", "other": "other or unspecified"}
-_RELEASE = re.compile(
-    r"(January|February|March|April|May|June|July|August|September|October|November|December)[\s_-]+(20\d\d)"
-)
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
-_COORDINATES = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*[,;]\s*([-+]?\d+(?:\.\d+)?)\s*")
-_DECIMALS = 6  # a tenth of a metre
 
 
 @dataclass(frozen=True, eq=False)
 class GemTracker:
-    """What the workbooks know, in the columns of plants/steel and plants/steel_units.
+    """What the workbooks know, in the columns of plants/steel, plants/steel_units and plants/chemicals.
 
-    `reference` is the key of the release (GIST-2025-09), `citation` its words. `places` says of each plant's columns
-    where they stand. `unquantified` are operating works whose capacity the tracker does not give.
+    `reference` is the key of the steel tracker's release (GIST-2025-09), `citation` its words. `places` says of each
+    steel works' columns where they stand. `unquantified` are operating works whose capacity the tracker does not give.
+    `in_country` is the country of each works, `countries` all of them with those of chemical plants.
+    `chemicals` is None where no workbook of the chemicals inventory was given.
     """
 
     plants: pd.DataFrame
@@ -88,86 +85,89 @@ class GemTracker:
     citation: str
     places: tuple[Mapping[str, str], ...]
     unquantified: tuple[str, ...]
+    in_country: tuple[str, ...] = ()
+    chemicals: GemChemicals | None = None
 
 
-def read_gem(files: Sequence[tuple[str, bytes]], countries: Iterable[str] = ()) -> GemTracker:
-    """The tracker in the workbooks of (name, bytes), of all countries or those named (whatever their case).
+def read_gem(
+    files: Sequence[tuple[str, bytes]],
+    countries: Iterable[str] = (),
+    given: tuple[str, bytes] | None = None,
+    *,
+    known_only: bool = False,
+) -> GemTracker:
+    """The plants in the workbooks of (name, bytes), of all countries or those named (whatever their case).
+
+    Which workbook is of which kind is told by its sheets and headings. `given` is a CSV file of capacities for chemical
+    plants, as (name, bytes); with `known_only` those that still lack something are left out.
 
     Raises InputError with every fault found, each at its cell: `FILE:Plant data!A12`.
     """
     faults: list[Fault] = []
-    sheets, release = _sheets(files, faults)
-    if PLANTS.lower() not in sheets or CAPACITIES.lower() not in sheets:
-        lacking = " and ".join(f"'{each}'" for each in (PLANTS, CAPACITIES) if each.lower() not in sheets)
-        if not faults:
-            there = ", ".join(f"'{shown(grid.source.file)}'" for each in sheets.values() for grid in each)
-            faults = [Fault(files[0][0], f"no workbook has the sheet {lacking}", f"there: {there or 'nothing known'}")]
-        raise InputError(sorted(faults, key=reading_order))
-    works = _works(sheets[PLANTS.lower()], countries, faults)
-    capacities = _by_plant(sheets[CAPACITIES.lower()], CAPACITY_HEADINGS, set(works), faults)
-    reference, citation = _reference(release)
+    found = sorted_sheets(files, faults)
+    lacking = no_plants(files, found)
+    if lacking is not None:
+        raise InputError(sorted(faults or [lacking], key=reading_order))
+    sheets = found.steel
+    steel = [row for grid in sheets.get(PLANTS.lower(), []) for row in rows_of(grid, PLANT_HEADINGS, faults)]
+    chemical = [row for book in found.chemicals.values() for grid in book
+                for row in rows_of(grid, CHEMICAL_HEADINGS, faults)]  # fmt: skip
+    wanted = _wanted(countries, [*steel, *chemical], faults)
+    works = _works(steel, wanted, faults)
+    chemicals = None
+    if found.chemicals:
+        rows = _works(chemical, wanted, faults)
+        capacities_given = Given.read(given, faults) if given is not None else Given()
+        everyone = {row.text("plant", []) for row in chemical}
+        chemicals = chemicals_of(rows, everyone, capacities_given, found.reference(CHEMICALS), faults)
+        chemicals = chemicals.known() if known_only else chemicals
+    elif given is not None:
+        hint = "capacities of steel works are in the steel tracker"
+        faults.append(Fault(given[0], "no workbook of the chemicals inventory takes these capacities", hint))
+    if not works and (chemicals is None or chemicals.plants.empty) and not faults:
+        made = "holds no works" if steel or not chemical else "holds no plant that makes ammonia or methanol"
+        faults.append(Fault(files[0][0], made))
+    capacities = _by_plant(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, set(works), faults)
+    reference, citation = found.reference(STEEL)
     plants, places, unquantified = _plants(works, capacities, reference, faults)
     units = _units(sheets, set(works), reference, faults)
     plants = _with_furnaces(plants, units)
+    in_country = tuple(row.text("country", faults) for row in works.values())
+    countries = {*in_country, *(chemicals.countries if chemicals is not None else ())}
     if faults:
         raise InputError(sorted(faults, key=reading_order))
-    in_countries = tuple(sorted({row.text("country", faults) for row in works.values()}))
-    return GemTracker(plants, units, in_countries, reference, citation, places, unquantified)
+    return GemTracker(
+        plants, units, tuple(sorted(countries)), reference, citation, places, unquantified, in_country, chemicals
+    )
 
 
 def gem_place(tracker: GemTracker, where: str) -> str:
     """Where in the workbook the row stands that a fault finds at `steel.csv:4:lat_deg`."""
-    made = re.fullmatch(r"(?:.*/)?steel\.csv:(\d+)(?::(\w+))?", where)
-    if made is None or not 2 <= int(made[1]) < len(tracker.places) + 2:
+    made = re.fullmatch(r"(?:.*/)?(steel|chemicals)\.csv:(\d+)(?::(\w+))?", where)
+    if made is None:
         return where
-    places = tracker.places[int(made[1]) - 2]
-    return places.get(made[2] or "plant", places["plant"])
+    of_rows = tracker.places
+    if made[1] == CHEMICALS:
+        of_rows = tracker.chemicals.places if tracker.chemicals is not None else ()
+    if not 2 <= int(made[2]) < len(of_rows) + 2:
+        return where
+    places = of_rows[int(made[2]) - 2]
+    return places.get(made[3] or "plant", places["plant"])
 
 
-def _sheets(files: Sequence[tuple[str, bytes]], faults: list[Fault]) -> tuple[dict[str, list[Grid]], str]:
-    """(sheets that are known by their lower-case name, the release as the workbook or its name states it)."""
-    sheets: dict[str, list[Grid]] = {}
-    said: list[str] = []
-    for name, raw in files:
-        book = workbook_grids(raw, name)
-        faults += book.faults
-        for title, grid in book.sheets.items():
-            sheet = " ".join(title.lower().split())
-            if sheet == "about":
-                said += [str(cell) for cell in grid.header] + [str(cell) for _, row in grid.rows for cell in row]
-            elif sheet in (PLANTS.lower(), CAPACITIES.lower(), *KIND_OF):
-                faults += grid.faults
-                if sheet in sheets and sheet not in KIND_OF:
-                    hint = "give one workbook of plants at a time"
-                    faults.append(Fault(grid.source.file, f"the sheet is in {sheets[sheet][0].source.file} too", hint))
-                sheets.setdefault(sheet, []).append(grid)
-            elif sheet not in ASIDE:
-                near = get_close_matches(sheet, [PLANTS.lower(), CAPACITIES.lower(), *KIND_OF], n=1)
-                if near:
-                    faults.append(Fault(grid.source.file, "the sheet is not known", f"did you mean '{near[0]}'?"))
-    said += [name for name, _ in files]
-    release = next((f"{found[1]} {found[2]}" for words in said if (found := _RELEASE.search(words))), "")
-    return sheets, release
-
-
-def _reference(release: str) -> tuple[str, str]:
-    """(key, citation) of the release: September 2025 is GIST-2025-09."""
-    key = "GIST"
-    if release:
-        month, year = release.split()
-        key = f"GIST-{year}-{_MONTHS.index(month) + 1:02d}"
-    return key, f"Global Energy Monitor, Global Iron and Steel Tracker, {release or 'release not stated'}"
-
-
-def _works(grids: Sequence[Grid], countries: Iterable[str], faults: list[Fault]) -> dict[str, Row]:
-    """Plant → its line on the sheet "Plant data", of the countries that are asked for."""
-    rows = [row for grid in grids for row in rows_of(grid, PLANT_HEADINGS, faults)]
+def _wanted(countries: Iterable[str], rows: Sequence[Row], faults: list[Fault]) -> set[str]:
+    """The countries asked for, in lower case; empty means all."""
     there = {str(row.cell("country") or "").strip() for row in rows}
     wanted = {country.lower() for country in countries}
     for country in sorted(wanted - {each.lower() for each in there}) if rows else ():
         near = get_close_matches(country, [each.lower() for each in there], n=1)
         hint = f"did you mean '{near[0].title()}'?" if near else f"there: {', '.join(sorted(there - {''}))}"
         faults.append(Fault("--country", f"no works lies in '{shown(country)}'", shown(hint) if near else hint))
+    return wanted
+
+
+def _works(rows: Sequence[Row], wanted: set[str], faults: list[Fault]) -> dict[str, Row]:
+    """Plant → its line on the sheet "Plant data", of the countries that are asked for."""
     works: dict[str, Row] = {}
     for row in rows:
         if wanted and str(row.cell("country") or "").strip().lower() not in wanted:
@@ -176,8 +176,6 @@ def _works(grids: Sequence[Grid], countries: Iterable[str], faults: list[Fault])
         if plant in works:
             faults.append(Fault(row.place(), f"plant '{shown(plant)}' is there twice", f"see {works[plant].place()}"))
         works.setdefault(plant, row)
-    if rows and not works and not faults:
-        faults.append(Fault(grids[0].source.file, "holds no works"))
     return works
 
 
@@ -243,7 +241,7 @@ def _described(
     is_chinese = said["country"] == CHINA
     if is_chinese and not said["subnational"]:
         faults.append(Fault(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
-    lat, lon = _coordinates(row, plant, declared, faults)
+    lat, lon = coordinates(row, declared, faults)
     notes = [f"also: {said['other_names']}"] if said["other_names"] else []
     if said["name_local"] and not is_chinese:
         notes.append(f"there: {said['name_local']}")
@@ -277,24 +275,6 @@ def _described(
 def _is_in_range(year: int | None, column: Column) -> bool:
     low, high = column.low, column.high
     return year is None or ((low is None or low <= year) and (high is None or year <= high))
-
-
-def _coordinates(
-    row: Row, plant: str, declared: Mapping[str, Column], faults: list[Fault]
-) -> tuple[float | None, float | None]:
-    """(latitude, longitude) of "39.1604010, 118.4298060"."""
-    words = row.text("coordinates", faults)
-    found = _COORDINATES.fullmatch(words)
-    if not found:
-        what = f"'{shown(words)}' is no place" if words else f"plant '{shown(plant)}' has no coordinates"
-        faults.append(Fault(row.place("coordinates"), what, "write latitude, longitude: 39.1604, 118.4298"))
-        return None, None
-    lat, lon = float(found[1]), float(found[2])
-    for name, value in (("lat_deg", lat), ("lon_deg", lon)):
-        low, high = declared[name].low, declared[name].high
-        if low is not None and high is not None and not low <= value <= high:
-            faults.append(Fault(row.place("coordinates"), f"{value:g} is outside {low:g} to {high:g}", "lat, then lon"))
-    return round(lat, _DECIMALS), round(lon, _DECIMALS)
 
 
 def _capacities(

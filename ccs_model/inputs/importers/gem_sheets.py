@@ -1,7 +1,8 @@
-"""The sheets of Global Energy Monitor's steel tracker: which heading means what, in every release known so far.
+"""The sheets of Global Energy Monitor's workbooks: which heading means what, in every release known so far.
 
 Headings changed between releases ("Plant ID" → "GEM plant ID", "Subnational unit (province/state)" → "Subnational
-unit") and the unit workbooks write theirs in Title Case, so they are told by an alias table whatever their case.
+unit") and the unit workbooks write theirs in Title Case, so they are told by an alias table whatever their case. The
+chemicals inventory names its sheet of plants as the steel tracker does; its products tell the two apart.
 """
 
 from __future__ import annotations
@@ -65,11 +66,26 @@ UNIT_HEADINGS: Aliases = {
     "capacity": ("current capacity", "capacity"),
     "relining": ("most recent relining",),
 }
+CHEMICAL_HEADINGS: Aliases = {
+    "plant": _ID,
+    "name": ("plant name (english)", "plant name"),
+    "country": ("country/area", "country"),
+    "subnational": ("subnational unit", "subnational unit (province/state)", "province/state"),
+    "coordinates": ("coordinates",),
+    "products": ("primary products", "primary product"),
+    "secondary": ("secondary products", "secondary product"),
+    "feedstock": ("feedstock", "feedstocks"),
+    "name_local": ("plant name (other language)",),
+    "owner": ("owner (english)", "owner"),
+    "municipality": ("municipality",),
+    "accuracy": ("coordinate accuracy",),
+}
 # Where these are missing, a release is not of a kind that is understood; the others only say more.
 _NEEDED: Mapping[int, Sequence[str]] = {
     id(PLANT_HEADINGS): ("plant", "name", "country", "subnational", "coordinates"),
     id(CAPACITY_HEADINGS): ("plant", "status", "crude", "bof", "eaf", "bf", "dri"),
     id(UNIT_HEADINGS): ("unit", "plant", "status", "capacity"),
+    id(CHEMICAL_HEADINGS): ("plant", "name", "country", "subnational", "coordinates", "products"),
 }
 
 # Words of the tracker for what is not there, and for what is there without a number.
@@ -77,6 +93,8 @@ _NOTHING = ("", "n/a", "na", "none")
 UNKNOWN, SOME = "unknown", ">0"
 _MORE_THAN = re.compile(r">\s*(\d[\d,]*(?:\.\d+)?)?")
 _UNIT = re.compile(r"\s*\((?:ttpa|thousand tonnes per annum|kt/y|ktpa)\)\s*$")
+_COORDINATES = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*[,;]\s*([-+]?\d+(?:\.\d+)?)\s*")
+_DECIMALS = 6  # a tenth of a metre
 _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d|2100)(?!\d)")
 
 
@@ -139,6 +157,12 @@ class Row:
         return (float(value), "") if isinstance(value, int | float) else (None, "")
 
 
+def has_chemicals(grid: Grid) -> bool:
+    """Whether the sheet lists plants by what they make, as the chemicals inventory does and the steel tracker not."""
+    headings = {_plain(heading) for heading in grid.header}
+    return all(headings & set(CHEMICAL_HEADINGS[key]) for key in ("plant", "products"))
+
+
 def rows_of(grid: Grid, aliases: Aliases, faults: list[Fault]) -> list[Row]:
     """The lines of a sheet that name a plant; faults for columns that are missing or stand twice."""
     positions: dict[str, int] = {}
@@ -159,6 +183,23 @@ def rows_of(grid: Grid, aliases: Aliases, faults: list[Fault]) -> list[Row]:
     if missing:
         return []
     return [*_lines(grid, positions, faults)]
+
+
+def coordinates(row: Row, declared: Mapping[str, Column], faults: list[Fault]) -> tuple[float | None, float | None]:
+    """(latitude, longitude) of "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
+    words = row.text("coordinates", faults)
+    found = _COORDINATES.fullmatch(words)
+    if not found:
+        plant = shown(row.text("plant", []))
+        what = f"'{shown(words)}' is no place" if words else f"plant '{plant}' has no coordinates"
+        faults.append(Fault(row.place("coordinates"), what, "write latitude, longitude: 39.1604, 118.4298"))
+        return None, None
+    lat, lon = float(found[1]), float(found[2])
+    for name, value in (("lat_deg", lat), ("lon_deg", lon)):
+        low, high = declared[name].low, declared[name].high
+        if low is not None and high is not None and not low <= value <= high:
+            faults.append(Fault(row.place("coordinates"), f"{value:g} is outside {low:g} to {high:g}", "lat, then lon"))
+    return round(lat, _DECIMALS), round(lon, _DECIMALS)
 
 
 def _lines(grid: Grid, positions: Mapping[str, int], faults: list[Fault]) -> Iterator[Row]:

@@ -20,6 +20,7 @@ from ccs_model.report.page.chart import programs
 from ccs_model.report.page.html import safe
 from ccs_model.report.page.map import outlines_of
 from ccs_model.report.page.words import Words
+from ccs_model.report.rows_in_use import references_in_use, rows_in_use
 from ccs_model.report.stored_run import StoredRun
 from ccs_model.report.whole_file import write_whole
 
@@ -82,11 +83,8 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
 def _references(run: StoredRun) -> tuple[list[dict[str, Any]], str]:
     """References of the run's tables with the tables that use them; what to say where tables have changed since."""
     inputs = load_inputs(run.scenario, allow_outside=True)
-    used: dict[str, list[str]] = {}
-    for name, table in inputs.tables.items():
-        if name != "references" and "reference" in table:
-            for key in table["reference"].dropna().unique():
-                used.setdefault(str(key), []).append(name)
+    zones = [str(zone["zone"]) for zone in run.document["zones"]]
+    used = references_in_use(rows_in_use(inputs, run.scenario, zones))
     rows = [
         {**row, "used_by": ", ".join(used[str(row["reference"])])}
         for row in plain(records(inputs["references"]))

@@ -10,6 +10,7 @@ from ccs_model.inputs.dictionary import read_dictionary
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.model_assumptions import model_assumptions
+from ccs_model.report.rows_in_use import rows_in_use
 from ccs_model.report.sheet import Page, Row, Sheet
 from ccs_model.report.style import ASSUMED
 from ccs_model.report.table import Column, label
@@ -21,7 +22,7 @@ _MOST_NAMED = 6
 
 def write_assumptions(sheet: Sheet, plan: Plan) -> None:
     """Statements first, then the assumed rows, those of one reason in one line."""
-    inputs = plan.problem.inputs
+    tables = rows_in_use(plan.problem.inputs, plan.problem.scenario, plan.problem.zones)
     sheet.title("Assumptions")
     sheet.paragraph(
         "What this version takes for granted comes first, then the numbers that are assumed for want of a document. "
@@ -47,7 +48,7 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
         plain=True,
     )
     sheet.section("Of the tables")
-    rows = [row for name, table in inputs.tables.items() if "quality" in table for row in _assumed_rows(name, table)]
+    rows = [row for name, table in tables.items() if "quality" in table for row in _assumed_rows(name, table)]
     sheet.table(
         [
             Column("table", ASSUMED, widest=26),

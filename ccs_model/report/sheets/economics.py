@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ccs_model.inputs.places import are_in_china
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import published_bands as published
@@ -123,6 +124,9 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
         key="economics",
     )
     sheet.section("Published bands")
+    if not (in_cny or are_in_china(pd.Series(plan.problem.zones)).any()):
+        sheet.paragraph("The published bands known here are of Chinese plants; none is held against these.", "note")
+        return
     if not in_cny:
         sheet.paragraph(
             f"The bands are in {published.STEEL.currency} of an unknown year, so that a plan in "

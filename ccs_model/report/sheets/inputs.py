@@ -11,6 +11,7 @@ from ccs_model.economics.price_level import PriceLevel
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
+from ccs_model.report.rows_in_use import rows_in_use
 from ccs_model.report.sheet import Page, Row, Sheet
 from ccs_model.report.sheets.live_inputs import write_live_inputs
 from ccs_model.report.style import CALCULATION, INPUT, OBSERVED, WORDS
@@ -83,10 +84,11 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     sheet.table(data_columns(factors), records(factors))
     sheet.section(f"What other money is worth in {problem.currency} {problem.price_year}")
     sheet.table(_LEVEL_COLUMNS, list(_price_levels(problem)))
+    tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     network = [(name, title) for name, title in _OF_NETWORK if len(problem.inputs[name])]
     for name, title in (*_AS_THEY_ARE, *(network if problem.network is not None else ())):
         sheet.section(f"{title} ({name}.csv)")
-        table = problem.inputs[name]
+        table = tables[name]
         if "value" in table:
             table = table.assign(
                 **{name: _named_values(table, name) for name in ("value", "low", "high") if name in table}
@@ -145,7 +147,7 @@ _LEVEL_COLUMNS = (
     Column("price_year", OBSERVED),
     Column("price_index", None),
     Column("base_price_index", None, label="Price index, base year"),
-    Column("cny_per_unit", None, label="CNY for one unit, base year"),
+    Column("rate", None, label="Exchange rate, base year"),
     Column("worth", CALCULATION, label="One unit is worth"),
     Column("index_reference", OBSERVED, widest=26),
     Column("rate_reference", OBSERVED, widest=26),
@@ -159,7 +161,8 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
     index = deflators.set_index(["currency", "year"])
     rate = rates.set_index(["currency", "year"])
     names = (*_WITH_MONEY, *(_NETWORK_MONEY if problem.network is not None else ()))
-    tables = [problem.inputs[name][["currency", "price_year"]] for name in names if len(problem.inputs[name])]
+    in_use = rows_in_use(problem.inputs, problem.scenario, problem.zones)
+    tables = [in_use[name][["currency", "price_year"]] for name in names if len(in_use[name])]
     pairs = pd.concat(tables).drop_duplicates().sort_values(["currency", "price_year"])
     for currency, year in pairs.itertuples(index=False, name=None):
         own, base = index.loc[(currency, year)], index.loc[(currency, problem.price_year)]
@@ -170,7 +173,7 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
             "price_year": year,
             "price_index": own["price_index"],
             "base_price_index": base["price_index"],
-            "cny_per_unit": exchange["cny_per_unit"],
+            "rate": exchange["cny_per_unit"] / rate.loc[(problem.currency, problem.price_year), "cny_per_unit"],
             "worth": level.factor(currency, int(year)),
             "index_reference": ", ".join(dict.fromkeys((own["reference"], base["reference"]))),
             "rate_reference": exchange["reference"],

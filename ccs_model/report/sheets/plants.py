@@ -19,10 +19,11 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         "Every operating plant of the zones. Baseline is what it emits in a year; capturable is what those of its "
         "streams carry that can be captured."
     )
+    is_chinese = (plan.problem.plants["name_zh"].fillna("") != "").any()
     columns = [
         Column("plant", None, widest=16),
         Column("name", None, widest=26),
-        Column("name_zh", None, optional=True, widest=22),
+        *([Column("name_zh", None, optional=True, widest=22)] if is_chinese else []),
         Column("province", None),
         Column("sector", None),
         Column("product", None),

@@ -46,6 +46,8 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     table = plan.retrofits.drop(columns=[*PARTS, *AT_FULL_LOAD])
     if plan.problem.network is None:
         table = table.drop(columns="storage_capex_mn")
+    if not (plan.problem.plants["name_zh"].fillna("") != "").any():
+        table = table.drop(columns="name_zh")
     sheet.title("Retrofits")
     sheet.paragraph(
         f"Tonnes are those of {words.last_period(plan)}; costs per tonne are levelised at full load. Product cost is "

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from ccs_model.inputs.overlay import SHIPPED
+from ccs_model.inputs.places import are_in_china
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import published_bands
+from ccs_model.report.rows_in_use import references_in_use, rows_in_use
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import OBSERVED
 from ccs_model.report.table import Column
@@ -17,26 +21,22 @@ _NAMED_BY_LICENCE = ("CC BY", "ECL")
 def write_sources(sheet: Sheet, plan: Plan) -> None:
     """References with their use, then the lines that licences ask for."""
     inputs = plan.problem.inputs
-    references = records(inputs["references"])
-    used_by = {
-        str(row["reference"]): ", ".join(
-            name
-            for name, table in inputs.tables.items()
-            if name != "references" and "reference" in table and (table["reference"] == row["reference"]).any()
+    in_china = bool(are_in_china(pd.Series(plan.problem.zones, dtype=object)).any())
+    used = references_in_use(rows_in_use(inputs, plan.problem.scenario, plan.problem.zones))
+    # Where no plant stands in China, what only Chinese rows name is left out.
+    references = [row for row in records(inputs["references"]) if in_china or str(row["reference"]) in used]
+    rows = [{**row, "used_by": ", ".join(used.get(str(row["reference"]), []))} for row in references]
+    if in_china:
+        rows.append(
+            {
+                "reference": "ACCA21",
+                "citation": published_bands.CITATION,
+                "where": "",
+                "licence": "facts with citation",
+                "use": f"bands of capture cost to compare with; {published_bands.NOTE}",
+                "used_by": "sheet Economics",
+            }
         )
-        for row in references
-    }
-    rows = [{**row, "used_by": used_by[str(row["reference"])]} for row in references]
-    rows.append(
-        {
-            "reference": "ACCA21",
-            "citation": published_bands.CITATION,
-            "where": "",
-            "licence": "facts with citation",
-            "use": f"bands of capture cost to compare with; {published_bands.NOTE}",
-            "used_by": "sheet Economics",
-        }
-    )
     sheet.title("Sources")
     sheet.paragraph("Each number of the tables names its reference; here is what the names stand for.")
     own = [f"{name}: {origin}" for name, origin in inputs.origins.items() if origin and origin != SHIPPED]

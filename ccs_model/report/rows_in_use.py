@@ -1,0 +1,59 @@
+"""Rows of the tables that a plan draws on: all where plants stand in China, else not those that are China's alone.
+
+Sheets that list the tables' numbers and sources would otherwise name provinces and rules that no plant has to do with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.inputs import Inputs
+from ccs_model.inputs.places import are_in_china
+from ccs_model.scenario import Scenario
+
+# Shipped rows of these hold for China, and no plan elsewhere reads them.
+_OF_CHINA = frozenset(
+    (
+        "policy/non_fossil", "policy/intensity", "policy/value_added", "policy/pollution_taxes", "finance/margins",
+        "prices/carbon", "prices/power", "storage/cost_steps", "plants/steel", "plants/steel_units", "plants/chemicals",
+        "plants/coal_chemicals", "plants/captive_units",
+    )
+)  # fmt: skip
+
+
+def rows_in_use(inputs: Inputs, scenario: Scenario, zones: Collection[str]) -> Mapping[str, pd.DataFrame]:
+    """The tables, by name, without the rows that nothing of this plan draws on; `zones` are its plants' provinces."""
+    if are_in_china(pd.Series(list(zones), dtype=object)).any():
+        return inputs.tables
+    return {name: table[_counts(name, table, inputs, scenario)] for name, table in inputs.tables.items()}
+
+
+def _counts(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario) -> np.ndarray:
+    sources = inputs.sources.get(name, ())
+    is_own = np.array([source.is_own for source in sources], dtype=bool)
+    if len(is_own) != len(table):
+        is_own = np.zeros(len(table), dtype=bool)
+    if name.startswith("pilots/"):
+        return np.full(len(table), scenario.calibration.use != "none")
+    if name == "finance/rates":
+        return is_own | any(fund.passed_through_share for fund in scenario.funds.values())
+    if name == "policy/ets":
+        return is_own | (table["market"] == scenario.policy.market).to_numpy(bool)
+    if name in _OF_CHINA:
+        return is_own
+    if name.startswith("storage/") or "province" not in table:
+        return np.ones(len(table), dtype=bool)
+    return is_own | ~are_in_china(table["province"])
+
+
+def references_in_use(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
+    """Reference → the tables whose rows name it."""
+    used: dict[str, list[str]] = {}
+    for name, table in tables.items():
+        if name != "references" and "reference" in table:
+            for key in table["reference"].dropna().unique():
+                used.setdefault(str(key), []).append(name)
+    return used
