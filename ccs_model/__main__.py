@@ -1,6 +1,18 @@
-"""`python -m ccs_model` is the same program as `ccs-model`."""
+"""`ccs-model` and `python -m ccs_model`, the same program."""
 
-from ccs_model.cli import main
+from ccs_model.interruption import end_interrupted, heed
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C is heeded from the first import on."""
+    try:
+        heed()
+        from ccs_model.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        end_interrupted()
+
 
 if __name__ == "__main__":
     main()

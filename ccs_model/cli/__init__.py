@@ -26,7 +26,8 @@ from ccs_model.cli.report import report
 from ccs_model.cli.schema import schema
 from ccs_model.cli.template import template
 from ccs_model.cli.verify import verify
-from ccs_model.errors import BUG, INTERRUPTED, CcsModelError, InputError
+from ccs_model.errors import BUG, CcsModelError, InputError
+from ccs_model.interruption import end_interrupted
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -73,8 +74,7 @@ def main() -> None:
         error.show()
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; nothing was written", err=True)
-        _end(INTERRUPTED)
+        end_interrupted()
     except CcsModelError as error:
         click.echo(_words(error), err=True)
         code = error.exit_code

@@ -59,7 +59,8 @@ def optimize(
     from ccs_model.plan.run_key import run_key
     from ccs_model.problem import pose
     from ccs_model.problem.names import read_checked
-    from ccs_model.report.run_folder import existing_run, write_run_folder
+    from ccs_model.report.lock import locked
+    from ccs_model.report.run_folder import existing_run, refuse_to_overwrite, write_locked
 
     line = ProgressLine(quiet=quiet)
     line.say("  reading the scenario and the tables")
@@ -70,11 +71,16 @@ def optimize(
     if not force and existing_run(folder, key) is not None:
         line.done()
         return _name_existing(folder, as_json, quiet)
-    line.say("  stating the problem")
-    plan = solve(pose(asked, inputs), tell=line.tell if sys.stderr.isatty() and not quiet else None, started=clock)
-    line.say("  writing the run folder")
-    command = shlex.join(["ccs-model", *sys.argv[1:]])
-    written = write_run_folder(plan, folder, force=force, command=command, started=started)
+    with locked(folder):
+        if not force and existing_run(folder, key) is not None:  # made by another while we came for the lock
+            line.done()
+            return _name_existing(folder, as_json, quiet)
+        refuse_to_overwrite(folder, force)
+        line.say("  stating the problem")
+        plan = solve(pose(asked, inputs), tell=line.tell if sys.stderr.isatty() and not quiet else None, started=clock)
+        line.say("  writing the run folder")
+        command = shlex.join(["ccs-model", *sys.argv[1:]])
+        written = write_locked(plan, folder, force=force, command=command, started=started)
     line.done()
     if verbose:
         click.echo(plan.solver_log, err=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.errors import CheckError, FileError
+from ccs_model.errors import CheckError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.pilots.estimate import (
     DELTA,
@@ -37,6 +37,7 @@ from ccs_model.pilots.observations import REPORTED, Observation, observations_of
 from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular_below
 from ccs_model.pilots.verdicts import CONSISTENT, OUTSIDE, conflicts_of, verdict_of
 from ccs_model.pilots.zones import Zone, zone_of
+from ccs_model.report.whole_file import write_whole
 
 SCHEMA = "ccs-model/calibration/1"
 N_DRAWS = 64
@@ -80,16 +81,7 @@ class Calibration:
 
     def to_json(self, path: str | PathLike[str]) -> Path:
         """Write calibration.json. Raises FileError when it cannot be written."""
-        path = Path(path)
-        made = path.with_name(f".{path.name}.tmp")
-        try:
-            made.write_text(self.text(), encoding="utf-8", newline="\n")
-            made.replace(path)
-        except OSError as error:
-            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
-        finally:
-            made.unlink(missing_ok=True)
-        return path
+        return write_whole(Path(path), self.text().encode())
 
 
 def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | None = None) -> Calibration:

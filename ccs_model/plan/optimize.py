@@ -6,7 +6,6 @@ from its plan and settles ties by cost; the third asks what more money would buy
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import pyomo.environ as pyo
 
 from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.inputs import load_inputs
+from ccs_model.leftovers import passing_folder
 from ccs_model.model import build_model
 from ccs_model.model.claims import groups_of, in_words
 from ccs_model.model.objective import AIMS
@@ -88,8 +88,8 @@ def solve(
         model = build_model(problem)
     matrix = matrix_of(model)
     clock.lap("pose_and_build_s")
-    with tempfile.TemporaryDirectory() as folder:
-        log_path = Path(folder) / "solver.log"
+    with passing_folder() as folder:
+        log_path = folder / "solver.log"
         plan = _solve_stages(problem, matrix, log_path, clock, tell)
         log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
     return Plan(**plan, solver_log=log, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]

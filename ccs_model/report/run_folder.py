@@ -1,23 +1,24 @@
 """The run folder: every file of a run, written whole or not at all.
 
-Files are made in a temporary folder beside the target, flushed to disk, and moved into place by one rename. A run is
-recognised by the hash of its resolved inputs and the program's version; it is never overwritten without being told to.
-Tables of the user's own are copied into `own/`, as they were when they were read, with a file of corridors, and the
-resolved scenario names them there: a run folder can be asked again wherever it lies.
+Files are made in a temporary folder beside the target, flushed to disk, and moved into place by one rename, while a
+lock keeps others away. What cannot be written there is kept elsewhere, and the error says where. A run is recognised by
+the hash of its resolved inputs and the program's version; it is never overwritten without being told to. Tables of the
+user's own are copied into `own/`, as they were when they were read, with a file of corridors, and the resolved scenario
+names them there: a run folder can be asked again wherever it lies.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
 import json
-import os
-import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
+from os.path import lexists
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -25,21 +26,26 @@ import pandas as pd
 
 import ccs_model
 from ccs_model.errors import FileError
+from ccs_model.leftovers import clear_away, left_behind, name_of_unfinished, unfinished
 from ccs_model.plan.macc import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, plan_text
 from ccs_model.plan.run_key import RunKey, corridors_file, hashes, run_key
 from ccs_model.problem import Problem
 from ccs_model.problem.calibrated import calibration_file
+from ccs_model.report.exchange import exchanged
 from ccs_model.report.geojson import geojson_text
 from ccs_model.report.links import candidate_links, links_in_use, shares_of
+from ccs_model.report.lock import locked
 from ccs_model.report.pipes import pipes_table
-from ccs_model.report.workbook import write_workbook
+from ccs_model.report.whole_file import sync_folder, write_synced
+from ccs_model.report.workbook import workbook_bytes
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.resolved import resolved_yaml
 
 MANIFEST = "manifest.json"
 OWN = "own"
+_PART, _OLD = "part", "old"
 _LIBRARIES = ("pyomo", "highspy", "pandas", "numpy", "scipy", "pydantic", "ruamel.yaml", "XlsxWriter")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -57,50 +63,97 @@ def existing_run(folder: Path, key: RunKey) -> dict[str, Any] | None:
 def write_run_folder(
     plan: Plan, folder: Path, *, force: bool = False, command: str = "", started: datetime | None = None
 ) -> Path:
-    """Write the whole folder. Raises FileError when it is there already (unless `force`) or cannot be written."""
-    _refuse_to_overwrite(folder, force)
+    """Write the whole folder.
+
+    Raises FileError when it is there already (unless `force`), another process makes it, or it cannot be written; the
+    run is then kept under another name if there is any room for it.
+    """
+    with locked(folder):
+        return write_locked(plan, folder, force=force, command=command, started=started)
+
+
+def write_locked(plan: Plan, folder: Path, *, force: bool, command: str, started: datetime | None) -> Path:
+    """As write_run_folder, by a process that holds the folder's lock."""
+    refuse_to_overwrite(folder, force)
+    began = started or datetime.now(UTC)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        _write(plan, folder, command, began)
     except OSError as error:
-        raise FileError(f"{folder.parent}: cannot be written: {error.strerror}") from error
-    try:
-        _fill(plan, made, command, started or datetime.now(UTC))
-        made.chmod(0o755)
-        _move_into_place(made, folder)
-    except OSError as error:
-        raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+        kept = _kept_elsewhere(plan, folder, command, began)
+        words = f"the run is kept in {kept}" if kept is not None else "the run could not be kept elsewhere"
+        raise FileError(f"{folder}: cannot be written: {error.strerror or error}; {words}") from error
     return folder
 
 
-def _refuse_to_overwrite(folder: Path, force: bool) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise FileError(f"{folder}: is a file, not a folder")
-    anything = any(folder.iterdir())
+def refuse_to_overwrite(folder: Path, force: bool) -> None:
+    """FileError where a run cannot be put: something is there that is not ours, or a run and not `force`."""
+    try:
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise FileError(f"{folder}: is a file, not a folder")
+        anything = any(folder.iterdir())
+        is_run = (folder / MANIFEST).is_file()
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
     if anything and not force:
         raise FileError(f"{folder}: already holds something; choose another --out, or --force to make the run again")
-    if anything and not (folder / MANIFEST).is_file():
+    if anything and not is_run:
         raise FileError(f"{folder}: holds files that are not a run; they are left alone")
 
 
+def mend_leftovers(folder: Path) -> None:
+    """What killed processes left of a run folder goes; an old run that had stepped aside for a new one comes back."""
+    for aside in left_behind(folder.parent, folder.name, _OLD):
+        if not folder.exists():
+            with contextlib.suppress(OSError):
+                aside.rename(folder)
+    for kind in (_OLD, _PART):
+        clear_away(folder.parent, folder.name, kind)
+
+
+def _write(plan: Plan, folder: Path, command: str, started: datetime) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mend_leftovers(folder)
+    with unfinished(folder.with_name(name_of_unfinished(_PART, folder.name))) as made:
+        made.mkdir()
+        _fill(plan, made, command, started)
+        for inside in (*(path for path in made.rglob("*") if path.is_dir()), made):
+            sync_folder(inside)
+        _move_into_place(made, folder)
+    sync_folder(folder.parent)
+
+
+def _kept_elsewhere(plan: Plan, folder: Path, command: str, started: datetime) -> Path | None:
+    """The first place that takes the run: another name beside it, or the folder for temporary files."""
+    beside = next((each for n in range(2, 10) if not lexists(each := folder.with_name(f"{folder.name}-{n}"))), None)
+    if beside is not None:
+        with contextlib.suppress(OSError):
+            _write(plan, beside, command, started)
+            return beside
+    with contextlib.suppress(OSError):
+        made = Path(tempfile.mkdtemp(prefix="ccs-model-kept-")) / "run"
+        _write(plan, made, command, started)
+        return made
+    return None
+
+
 def _move_into_place(made: Path, folder: Path) -> None:
-    """One rename puts the new folder in place; an old run steps aside first and comes back if that fails."""
+    """One rename puts the new folder in place; an old run changes places with it, or where the system cannot do that
+    in one step, steps aside first and comes back if that fails."""
     if not folder.exists():
         made.rename(folder)
         return
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent)) / folder.name
-    folder.rename(aside)
-    try:
-        made.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
-    finally:
-        shutil.rmtree(aside.parent, ignore_errors=True)
+    if exchanged(made, folder):
+        return
+    with unfinished(folder.with_name(name_of_unfinished(_OLD, folder.name))) as aside:
+        folder.rename(aside)
+        try:
+            made.rename(folder)
+        except BaseException:
+            if not folder.exists():
+                aside.rename(folder)
+            raise
 
 
 def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
@@ -121,14 +174,10 @@ def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
         files |= {f"{copies[name]}/{inner}" if is_folder else copies[name]: raw for inner, raw in inside.items()}
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    write_workbook(plan, folder / "plan.xlsx")
+        write_synced(folder / name, content if isinstance(content, bytes) else content.encode())
+    write_synced(folder / "plan.xlsx", workbook_bytes(plan))
     manifest = _manifest(plan, folder, [*files, "plan.xlsx"], command, started)
-    (folder / MANIFEST).write_text(manifest, encoding="utf-8", newline="")
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+    write_synced(folder / MANIFEST, manifest.encode())
 
 
 def _own_files(problem: Problem) -> dict[str, Mapping[str, bytes]]:

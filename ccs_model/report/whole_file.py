@@ -1,23 +1,80 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and stay through a power cut once they have appeared."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from ccs_model.errors import FileError
+from ccs_model.leftovers import clear_away, name_of_unfinished, unfinished
+
+_PART = "part"
+# So many other names beside the target are tried before the folder for temporary files is.
+_OTHER_NAMES = 9
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write `content`; a file that was there stays until the new one is whole. Raises FileError."""
-    # Beside the target, so that the last step is a rename within one file system.
-    made = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write `content`; a file that was there stays until the new one is whole.
+
+    Raises FileError where it cannot be written, as when it is open in Excel or the disk is full. The content is then
+    kept under another name if there is any room for it, and the message says where.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        made.write_bytes(content)
-        made.replace(path)
+        _write(path, content)
     except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror or error} (is it open elsewhere?)") from error
-    finally:
-        made.unlink(missing_ok=True)
+        kept = _kept_elsewhere(path, content)
+        words = f"; the result is kept in {kept}" if kept is not None else "; the result could not be kept elsewhere"
+        reason = error.strerror or error
+        raise FileError(f"{path}: cannot be written: {reason} (is it open elsewhere?){words}") from error
     return path
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file and wait until it is on the disk. Raises OSError."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk. Some systems and network disks cannot, and are let be."""
+    try:
+        number = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(number)
+    except OSError:
+        return
+    finally:
+        os.close(number)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    clear_away(path.parent, path.name, _PART)
+    # Beside the target, so that the last step is a rename within one file system.
+    with unfinished(path.with_name(name_of_unfinished(_PART, path.name))) as made:
+        write_synced(made, content)
+        made.replace(path)
+    sync_folder(path.parent)
+
+
+def _kept_elsewhere(path: Path, content: bytes) -> Path | None:
+    """The first place that takes the content: another name beside it, or the folder for temporary files."""
+    for n in range(2, 2 + _OTHER_NAMES):
+        other = path.with_name(f"{path.stem}-{n}{path.suffix}")
+        try:
+            if not other.exists():
+                _write(other, content)
+                return other
+        except OSError:
+            break
+    try:
+        other = Path(tempfile.mkdtemp(prefix="ccs-model-kept-")) / (path.name if len(path.name) < 100 else "kept")
+        write_synced(other, content)
+    except OSError:
+        return None
+    return other

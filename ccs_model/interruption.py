@@ -1,0 +1,46 @@
+"""Ctrl-C ends the program within two seconds, whatever it is doing, and leaves no half-made file.
+
+The first one raises KeyboardInterrupt, so that everything is put away in order. Where that is lost on its way (a
+library may swallow it) or takes long, a watch ends the process all the same; so does a second Ctrl-C, at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import NoReturn
+
+from ccs_model.errors import INTERRUPTED
+from ccs_model.leftovers import remove_unfinished
+
+PATIENCE_S = 1.4
+_asked = threading.Event()
+
+
+def heed() -> None:
+    """From here on Ctrl-C is taken as said above. Of the main thread of a process that is ours alone."""
+    with contextlib.suppress(ValueError):  # another thread's business
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def end_interrupted() -> NoReturn:
+    """Leave at once: a solver's thread may still be running and is not waited for."""
+    remove_unfinished()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write("interrupted; no half-made file is left\n")
+        sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if _asked.is_set():
+        end_interrupted()
+    _asked.set()
+    watch = threading.Timer(PATIENCE_S, end_interrupted)
+    watch.daemon = True
+    watch.start()
+    raise KeyboardInterrupt

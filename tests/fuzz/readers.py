@@ -1,0 +1,161 @@
+"""The doors by which strangers' bytes come in, each as a function of bytes that must not raise.
+
+    yaml    a scenario file; what is read must come back the same from its resolved text
+    csv     an inventory of plants
+    xlsx    an inventory workbook: the raw archive, or one whose parts are made of the bytes, so that a check sum does
+            not keep every change out
+
+Anything but a fault told in words, more than SLOWEST_S of the processor's time, or more memory than the runner allows
+is a crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from ccs_model.errors import CcsModelError, InputError
+from ccs_model.inputs.dictionary import read_dictionary
+from ccs_model.inputs.inventories import read_inventory
+from ccs_model.inputs.own_workbooks import workbook_tables
+from ccs_model.scenario import read_scenario
+
+SLOWEST_S = 2.0
+LARGEST_BYTES = 20_000
+
+_TYPES = (
+    '<?xml version="1.0"?><Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    '<Default Extension="xml" ContentType="application/xml"/>'
+    '<Override PartName="/xl/workbook.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
+    '<Override PartName="/xl/worksheets/sheet1.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>'
+    '<Override PartName="/xl/sharedStrings.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/>'
+    '<Override PartName="/xl/styles.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.styles+xml"/></Types>'
+)
+_RELATION = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_RELS = (
+    f'<?xml version="1.0"?><Relationships xmlns="{_PACKAGE}">'
+    f'<Relationship Id="rId1" Type="{_RELATION}/officeDocument" Target="xl/workbook.xml"/></Relationships>'
+)
+_BOOK_RELS = (
+    f'<?xml version="1.0"?><Relationships xmlns="{_PACKAGE}">'
+    f'<Relationship Id="rId1" Type="{_RELATION}/worksheet" Target="worksheets/sheet1.xml"/>'
+    f'<Relationship Id="rId2" Type="{_RELATION}/sharedStrings" Target="sharedStrings.xml"/>'
+    f'<Relationship Id="rId3" Type="{_RELATION}/styles" Target="styles.xml"/></Relationships>'
+)
+_BOOK = (
+    f'<?xml version="1.0"?><workbook xmlns="{_MAIN}" xmlns:r="{_RELATION}">'
+    '<sheets><sheet name="steel" sheetId="1" r:id="rId1"/></sheets></workbook>'
+)
+_SHEET = (
+    f'<?xml version="1.0"?><worksheet xmlns="{_MAIN}"><sheetData><row r="1">'
+    '<c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr"><is><t>province</t></is></c></row>'
+    '<row r="2"><c r="A2" t="str"><f>B2</f><v>P1</v></c><c r="B2" s="0"><v>45000</v></c></row></sheetData></worksheet>'
+)
+_STRINGS = f'<?xml version="1.0"?><sst xmlns="{_MAIN}" count="1" uniqueCount="1"><si><t>plant</t></si></sst>'
+_STYLES = (
+    f'<?xml version="1.0"?><styleSheet xmlns="{_MAIN}"><fonts count="1"><font/></fonts><fills count="1"><fill/></fills>'
+    '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
+    '<cellXfs count="1"><xf numFmtId="14" applyNumberFormat="1"/></cellXfs></styleSheet>'
+)
+# The part that the bytes after the first one take the place of, by that first byte.
+PARTS: Mapping[bytes, str] = {
+    b"s": "xl/worksheets/sheet1.xml",
+    b"t": "xl/sharedStrings.xml",
+    b"b": "xl/workbook.xml",
+    b"y": "xl/styles.xml",
+    b"r": "xl/_rels/workbook.xml.rels",
+    b"c": "[Content_Types].xml",
+}
+WHOLE: Mapping[str, str] = {
+    "[Content_Types].xml": _TYPES,
+    "_rels/.rels": _RELS,
+    "xl/workbook.xml": _BOOK,
+    "xl/_rels/workbook.xml.rels": _BOOK_RELS,
+    "xl/worksheets/sheet1.xml": _SHEET,
+    "xl/sharedStrings.xml": _STRINGS,
+    "xl/styles.xml": _STYLES,
+}
+
+
+class TooSlowError(Exception):
+    """Reading took longer than a planner would forgive."""
+
+
+def book_of(raw: bytes) -> bytes:
+    """The archive itself, or a small workbook with one part made of the bytes."""
+    part = PARTS.get(raw[:1])
+    if part is None or raw.startswith(b"PK"):
+        return raw
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, text in WHOLE.items():
+            archive.writestr(name, raw[1:] if name == part else text.encode())
+    return made.getvalue()
+
+
+def read_yaml(raw: bytes) -> None:
+    """A scenario that is read is the same when its resolved text is read."""
+    path = _desk() / "scenario.yaml"
+    path.write_bytes(raw)
+    with contextlib.suppress(CcsModelError):
+        scenario = read_scenario(path)
+        path.write_bytes(scenario.resolved_yaml().encode())
+        try:
+            again = read_scenario(path)
+        except InputError as error:
+            raise AssertionError(f"what was read is refused when written out: {error}") from error
+        assert again == scenario, "what was read is not the same when written out and read"
+
+
+def read_csv(raw: bytes) -> None:
+    """An inventory of plants as CSV."""
+    with contextlib.suppress(CcsModelError):
+        read_inventory(raw, "mine.csv", read_dictionary())
+
+
+def read_xlsx(raw: bytes) -> None:
+    """The same workbook as an inventory and as tables of a data folder."""
+    book = book_of(raw)
+    with contextlib.suppress(CcsModelError):
+        read_inventory(book, "mine.xlsx", read_dictionary())
+        workbook_tables(book, "mine.xlsx", read_dictionary())
+
+
+READERS: Mapping[str, Callable[[bytes], None]] = {"yaml": read_yaml, "csv": read_csv, "xlsx": read_xlsx}
+
+
+def try_reading(kind: str, raw: bytes) -> None:
+    """Read, and raise where it takes too long."""
+    started = time.process_time()
+    READERS[kind](raw)
+    taken = time.process_time() - started
+    if taken > SLOWEST_S:
+        raise TooSlowError(f"{taken:.1f} s for {len(raw):,} bytes")
+
+
+def seeds(kind: str) -> Iterator[bytes]:
+    """Where the search starts: the files beside this one, and for workbooks one for each part that may change."""
+    for path in sorted((Path(__file__).parent / "seeds" / kind).glob("*")):
+        yield path.read_bytes()
+    if kind == "xlsx":
+        yield book_of(b"s" + _SHEET.encode())
+        for letter, part in PARTS.items():
+            yield letter + WHOLE[part].encode()
+
+
+@cache
+def _desk() -> Path:
+    return Path(tempfile.mkdtemp(prefix="reading-"))
