@@ -29,6 +29,7 @@ _HOME = {
     "read_scenario": "scenario",
     "replay": "pilots.replay",
     "solve": "plan.optimize",
+    "sweep": "analysis.sweep",
 }
 
 __all__ = sorted(_HOME)

@@ -13,6 +13,7 @@ import click
 from ccs_model import __version__
 from ccs_model.cli.calibrate import calibrate
 from ccs_model.cli.check import check
+from ccs_model.cli.collect import collect
 from ccs_model.cli.compare import compare
 from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
@@ -24,6 +25,7 @@ from ccs_model.cli.optimize import optimize
 from ccs_model.cli.replay import replay
 from ccs_model.cli.report import report
 from ccs_model.cli.schema import schema
+from ccs_model.cli.sweep import sweep
 from ccs_model.cli.template import template
 from ccs_model.errors import BUG, INTERRUPTED, CcsModelError, InputError
 
@@ -47,6 +49,8 @@ for _command in (
     template,
     import_,
     optimize,
+    sweep,
+    collect,
     calibrate,
     replay,
     check,

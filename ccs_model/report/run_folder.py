@@ -34,7 +34,7 @@ from ccs_model.problem.calibrated import calibration_file
 from ccs_model.report.geojson import geojson_text
 from ccs_model.report.links import candidate_links, links_in_use, shares_of
 from ccs_model.report.pipes import pipes_table
-from ccs_model.report.workbook import write_workbook
+from ccs_model.report.workbook import workbook_bytes
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.resolved import resolved_yaml
 
@@ -59,13 +59,22 @@ def write_run_folder(
 ) -> Path:
     """Write the whole folder. Raises FileError when it is there already (unless `force`) or cannot be written."""
     _refuse_to_overwrite(folder, force)
+    return write_files(run_files(plan, command=command, started=started), folder, force=force)
+
+
+def write_files(files: Mapping[str, bytes], folder: Path, *, force: bool = False) -> Path:
+    """Write a folder of files, whole or not at all; a name that ends in `/` is an empty folder.
+
+    Raises FileError when it is there already (unless `force`) or cannot be written.
+    """
+    _refuse_to_overwrite(folder, force)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     except OSError as error:
         raise FileError(f"{folder.parent}: cannot be written: {error.strerror}") from error
     try:
-        _fill(plan, made, command, started or datetime.now(UTC))
+        _fill(files, made)
         made.chmod(0o755)
         _move_into_place(made, folder)
     except OSError as error:
@@ -103,28 +112,40 @@ def _move_into_place(made: Path, folder: Path) -> None:
         shutil.rmtree(aside.parent, ignore_errors=True)
 
 
-def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
+def run_files(
+    plan: Plan, *, command: str = "", started: datetime | None = None, with_workbook: bool = True
+) -> dict[str, bytes]:
+    """Every file of a run folder by its name in it; the workbook takes longer to write than all the others."""
     problem = plan.problem
     own_files = _own_files(problem)
     copies = _names_of_copies(list(own_files))
-    files: dict[str, str | bytes] = {
+    texts = {
         "plan.json": plan_text(plan),
         "scenario.resolved.yaml": _resolved(problem.scenario, copies),
         "solver.log": plan.solver_log,
         "map.geojson": geojson_text(plan),
         **{f"tables/{name}.csv": csv_text(table) for name, table in tables_of(plan).items()},
     }
+    files = {name: text.encode() for name, text in texts.items()}
     for name, inside in own_files.items():
         is_folder = name == problem.scenario.data
-        if is_folder:
-            (folder / copies[name]).mkdir(parents=True)  # none of its files may have been taken
+        if is_folder and not inside:
+            files[f"{copies[name]}/"] = b""
         files |= {f"{copies[name]}/{inner}" if is_folder else copies[name]: raw for inner, raw in inside.items()}
+    if with_workbook:
+        files["plan.xlsx"] = workbook_bytes(plan)
+    files[MANIFEST] = _manifest(plan, files, command, started or datetime.now(UTC)).encode()
+    return files
+
+
+def _fill(files: Mapping[str, bytes], folder: Path) -> None:
     for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    write_workbook(plan, folder / "plan.xlsx")
-    manifest = _manifest(plan, folder, [*files, "plan.xlsx"], command, started)
-    (folder / MANIFEST).write_text(manifest, encoding="utf-8", newline="")
+        path = folder / name
+        if name.endswith("/"):
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             with path.open("rb") as file:
@@ -227,7 +248,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _manifest(plan: Plan, folder: Path, names: list[str], command: str, started: datetime) -> str:
+def _manifest(plan: Plan, files: Mapping[str, bytes], command: str, started: datetime) -> str:
     problem = plan.problem
     source = problem.scenario.source_path
     document = {
@@ -238,7 +259,11 @@ def _manifest(plan: Plan, folder: Path, names: list[str], command: str, started:
         "scenario_sha256": _sha256(source) if source is not None and source.is_file() else None,
         "data_folder": problem.inputs.folder_name,
         "inputs": hashes(problem.scenario, problem.inputs),
-        "outputs": {name: _sha256(folder / name) for name in sorted(names)},
+        "outputs": {
+            name: hashlib.sha256(content).hexdigest()
+            for name, content in sorted(files.items())
+            if not name.endswith("/")
+        },
         "status": plan.status,
         "gap_share": plan.objective.gap_share,
         "all_links_gap_share": plan.objective.all_links_gap_share,
