@@ -87,7 +87,9 @@ class Sweep:
     def exit_code(self) -> int:
         """3 where any scenario cannot be used, else the code of the worst: 1, 7, 6, 4, 5, 0."""
         there = set(self.table["exit_code"].dropna().astype(int))
-        return next((code for code in (BAD_INPUT, BUG, 7, 8, NO_PLAN, INFEASIBLE, LIMIT_REACHED) if code in there), DONE)
+        return next(
+            (code for code in (BAD_INPUT, BUG, 7, 8, NO_PLAN, INFEASIBLE, LIMIT_REACHED) if code in there), DONE
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/sweep/1; what is not known is null."""
@@ -333,7 +335,11 @@ def _book(spec: Mapping[str, Any], table: pd.DataFrame, plants: pd.DataFrame) ->
     return table_book(
         f"Sweep of {spec['scenario']}",
         (
-            ("Sweep", f"{spec['scenario']}: a row a scenario. Money in {money}, real, unless a row says otherwise.", table),
+            (
+                "Sweep",
+                f"{spec['scenario']}: a row a scenario. Money in {money}, real, unless a row says otherwise.",
+                table,
+            ),
             ("Plants", "In how many of the scenarios that have a plan each plant is fitted.", plants),
         ),
     )

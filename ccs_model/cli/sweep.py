@@ -43,7 +43,9 @@ plan, 8 file trouble, 130 interrupted: what is finished is kept.
 @click.option("--scheduler", metavar="ADDR", help="Dask scheduler whose workers run them, such as tcp://head:8786.")
 @click.option("--shard", metavar="i/n", help="Run only the i-th of n shares; `ccs-model collect` sums them up.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder (default: runs/<name>-sweep-<hash>).")
-@click.option("--workbooks", is_flag=True, help="A workbook for each scenario as well; that takes several times longer.")
+@click.option(
+    "--workbooks", is_flag=True, help="A workbook for each scenario as well; that takes several times longer."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
 @click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
@@ -133,7 +135,9 @@ def show(result: Sweep, *, as_json: bool, quiet: bool) -> None:
     names = "sweep.partial.csv" if result.n_missing else "sweep.csv and sweep.xlsx"
     lines.append(f"Table: {result.folder} ({names}); a run folder for each in {result.folder / 'runs'}")
     if result.n_missing:
-        lines.append(f"{result.n_missing} are not run yet: run the other shares, then ccs-model collect {result.folder}")
+        lines.append(
+            f"{result.n_missing} are not run yet: run the other shares, then ccs-model collect {result.folder}"
+        )
     click.echo("\n".join(lines))
 
 
