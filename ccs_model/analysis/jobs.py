@@ -76,7 +76,7 @@ def attempted(do: Do, task: Any) -> tuple[Any, Failure | None]:
         return None, Failure(error.exit_code, words_of(error))
     except MemoryError:
         return None, Failure(BUG, "out of memory")
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         return None, Failure(BUG, f"a bug of ours: {type(error).__name__}: {error}")
 
 

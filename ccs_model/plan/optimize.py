@@ -9,60 +9,38 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyomo.environ as pyo
 
-from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
+from ccs_model.errors import Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.inputs import load_inputs
 from ccs_model.model import build_model
 from ccs_model.model.claims import groups_of, in_words
-from ccs_model.model.objective import AIMS, unit_of
-from ccs_model.model.terms import breakdown, cost_terms
-from ccs_model.plan.air import air_pollution_table
-from ccs_model.plan.basis import capital_table, tonnes_table
-from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
-from ccs_model.plan.cashflow import cashflow_table
-from ccs_model.plan.checks import accounts_checks, checks_table
+from ccs_model.model.objective import AIMS
+from ccs_model.plan.assembly import BudgetRow, assembled, budget_row
 from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
-from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
-from ccs_model.plan.funds import funds_table, with_best_funds
-from ccs_model.plan.intensity import intensity_table
+from ccs_model.plan.decisions import BUILT, point_of, without_traces
+from ccs_model.plan.funds import with_best_funds
 from ccs_model.plan.locks import locks_table
 from ccs_model.plan.mending import changes_that_mend, posed
-from ccs_model.plan.owners import Owners
-from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
-from ccs_model.plan.sharing import Sharing, shares_table
-from ccs_model.plan.tables import (
-    by_year_table,
-    emissions_table,
-    flows_table,
-    retrofits_table,
-    storage_table,
-    zones_table,
-)
-from ccs_model.plan.targets import targets_table
-from ccs_model.plan.totals import plan_totals
+from ccs_model.plan.plan import NextMoney, Plan
+from ccs_model.plan.ties import settle_ties
 from ccs_model.problem import Problem
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
 from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
-from ccs_model.solver.highs import gap_share
-from ccs_model.solver.residuals import residuals, snapped
-from ccs_model.solver.whole import WholeOutcome, solve_whole
+from ccs_model.solver.residuals import snapped
+from ccs_model.solver.whole import solve_whole
 
 Floats = npt.NDArray[np.float64]
 Teller = Callable[[Progress], None]
 
-# The second stage may give up this much of the first's value, relative: less than any number printed.
-HELD_SHARE = 1e-9
 SECOND_STAGE_TIME_SHARE = 1 / 3
 # What more money would buy is asked for this share of the budget, and at least a million.
 NEXT_MONEY_SHARE = 0.01
@@ -121,6 +99,10 @@ class _Clock:
         self.laps: dict[str, float] = {}
         self._last = started
 
+    def second_deadline(self) -> float:
+        """When the second stage ends, if the whole does not end before."""
+        return min(self.deadline, time.monotonic() + self.limit_s * SECOND_STAGE_TIME_SHARE)
+
     def lap(self, name: str) -> None:
         now = time.monotonic()
         self.laps[name] = now - self._last
@@ -151,7 +133,9 @@ def _solve_stages(
     status = outcome.status
     if corridors is not None:
         _keep_to(highs, problem, matrix, chosen)
-    chosen = without_traces(problem, matrix, _settle_ties(highs, matrix, chosen, value, maximise, clock))
+    chosen = without_traces(
+        problem, matrix, settle_ties(highs, matrix, chosen, value, maximise=maximise, deadline=clock.second_deadline())
+    )
     if len(problem.accounts.funds):
         chosen = with_best_funds(problem, matrix, options, chosen, clock.deadline)
     clock.lap("second_stage_s")
@@ -162,7 +146,7 @@ def _solve_stages(
     clock.lap("next_money_s")
     locks = locks_table(problem, matrix, first.relaxation.objective, options, clock.deadline)
     clock.lap("locks_s")
-    return {**_assemble(problem, matrix, chosen, point, status, outcome, first, next_money, corridors), "locks": locks}
+    return {**assembled(problem, matrix, chosen, point, status, outcome, first, next_money, corridors), "locks": locks}
 
 
 def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
@@ -202,53 +186,6 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
     raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
 
 
-def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, maximise: bool, clock: _Clock) -> Floats:
-    """Among plans of the same value on the same streams, the best by the second aim; else the one in hand."""
-    floor = value - HELD_SHARE * abs(value) if maximise else -np.inf
-    roof = np.inf if maximise else value + HELD_SHARE * abs(value)
-    highs.add_row(matrix.costs[0], floor, roof)
-    highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
-    deadline = min(clock.deadline, time.monotonic() + clock.limit_s * SECOND_STAGE_TIME_SHARE)
-    second = solve_whole(
-        highs,
-        maximise=matrix.maximise[1],
-        gap=highs.options.gap_share,
-        deadline=deadline,
-        doing="settling ties",
-        start=chosen,
-        may_move=_of_the_same_streams(matrix, chosen),
-    ).outcome
-    if second.x is None or second.status not in ("optimal", "limit"):
-        return chosen
-    better = snapped(matrix, second.x)
-    gained = float(matrix.costs[1] @ (better - chosen)) * (1 if matrix.maximise[1] else -1)
-    lost = (value - float(matrix.costs[0] @ better)) * (1 if maximise else -1)
-    return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen
-
-
-def _of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]:
-    """Columns of the streams that the plan retrofits: another year, size, technology or site, but no other stream.
-
-    What is no retrofit (pipes, sites, wells) may move as its bounds allow.
-    """
-    rows = matrix.rows.tocsr()[matrix.rows_of("one_retrofit_per_stream")]
-    used = (rows @ (chosen > BUILT)) > 0
-    among: npt.NDArray[np.bool_] = np.asarray(rows[used].sum(axis=0)).ravel() > 0
-    is_retrofit = np.asarray(rows.sum(axis=0)).ravel() > 0
-    return among | ~is_retrofit
-
-
-@dataclass(frozen=True)
-class _BudgetRow:
-    row: int
-    limit: float
-
-
-def _budget_row(matrix: Matrix) -> _BudgetRow | None:
-    rows = matrix.rows_of("spending_within_budget")
-    return _BudgetRow(int(rows[0]), float(matrix.row_upper[rows[0]])) if len(rows) else None
-
-
 def _next_money(
     problem: Problem,
     matrix: Matrix,
@@ -259,7 +196,7 @@ def _next_money(
     corridors: Corridors | None,
 ) -> NextMoney | None:
     """Solve again with more budget and every retrofit of the plan kept: what enters, and what it adds."""
-    budget = _budget_row(matrix)
+    budget = budget_row(matrix)
     left = clock.deadline - time.monotonic()
     if budget is None or left <= 0:
         return None
@@ -288,7 +225,7 @@ def _next_money(
 
 
 def _slopes(
-    problem: Problem, matrix: Matrix, highs: Highs, budget: _BudgetRow, chosen: Floats, value: float, clock: _Clock
+    problem: Problem, matrix: Matrix, highs: Highs, budget: BudgetRow, chosen: Floats, value: float, clock: _Clock
 ) -> NextMoney | None:
     """Both slopes of a fractional plan: what a million more buys, and what the last million bought."""
     step = min(1.0, budget.limit) or 1.0
@@ -308,92 +245,3 @@ def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -
     was = point_of(problem, matrix, before).build.sum(axis=1)
     now = point_of(problem, matrix, snapped(matrix, after)).build.sum(axis=1)
     return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))
-
-
-def _all_links(corridors: Corridors | None, bound: float, maximise: bool) -> float:
-    """The bound over all candidate links, which is never closer than the one within corridors."""
-    if corridors is None:
-        return bound
-    return max(corridors.all_links_bound, bound) if maximise else min(corridors.all_links_bound, bound)
-
-
-def _assemble(
-    problem: Problem,
-    matrix: Matrix,
-    chosen: Floats,
-    point: Point,
-    status: str,
-    outcome: Outcome,
-    first: WholeOutcome,
-    next_money: NextMoney | None,
-    corridors: Corridors | None,
-) -> dict[str, object]:
-    """Tables, totals and checks from the decisions; raises CheckError where a check does not hold."""
-    aim = AIMS[problem.aim]
-    maximise = aim.sense == pyo.maximize
-    terms = breakdown(aim.first(problem), point.values, point.shortfall_kt)
-    costs = breakdown(cost_terms(problem), point.values, point.shortfall_kt)
-    sharing = Sharing.of(point) if problem.network is not None else None
-    targets = targets_table(point, matrix, first.relaxation.row_dual)
-    value = sum(terms.values())
-    bound = max(outcome.bound, value) if maximise else min(outcome.bound, value)
-    gap = gap_share(bound, value)
-    emissions = emissions_table(point, sharing)
-    cashflow = cashflow_table(point)
-    retrofits = retrofits_table(point, sharing)
-    found = residuals(matrix, chosen)
-    gap_asked = problem.scenario.solver.gap_share
-    owners = None if problem.is_static else Owners.of(point, sharing)
-    items = items_by_bearer(point, owners) if owners is not None else None
-    checks = checks_table(
-        point, found, float(matrix.costs[0] @ chosen), terms, costs, emissions, cashflow, targets, gap, gap_asked
-    )
-    if owners is not None and items is not None:
-        checks = pd.concat([checks, accounts_checks(point, owners, items)], ignore_index=True)
-    bearers = bearers_table(items) if items is not None else None
-    broken = checks[~checks["holds"] & (checks["name"] != "the gap is no wider than asked for")]
-    if len(broken):
-        each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
-        raise CheckError(
-            f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
-        )
-    budget = _budget_row(matrix)
-    dual = first.relaxation.row_dual
-    price = float(dual[budget.row]) if budget is not None and dual is not None else None
-    by_year = by_year_table(point, emissions)
-    n_rows, n_columns = matrix.rows.shape
-    return {
-        "problem": problem,
-        "status": status,
-        "objective": Objective(value, bound, gap, unit_of(problem), _all_links(corridors, bound, maximise)),
-        "corridors": corridors.links if corridors is not None else None,
-        "shares": shares_table(sharing) if sharing is not None else None,
-        "relaxation": Relaxation(
-            first.relaxation.objective,
-            price if problem.aim == "most_abatement" else None,
-            float(targets["price_per_t"].max()) if targets["price_per_t"].notna().any() else None,
-        ),
-        "next_money": next_money,
-        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, bearers)),
-        "owners": owners.by_plant() if owners is not None else None,
-        "owner_cashflow": owners.by_year() if owners is not None else None,
-        "funds": funds_table(point),
-        "owner_capital": capital_table(owners) if owners is not None else None,
-        "owner_tonnes": tonnes_table(owners) if owners is not None else None,
-        "bearers": bearers,
-        "ledger": ledger_table(items) if items is not None else None,
-        "intensity": intensity_table(problem, emissions),
-        "air_pollution": air_pollution_table(point),
-        "terms": MappingProxyType(terms),
-        "costs": MappingProxyType(costs),
-        "retrofits": retrofits,
-        "flows": flows_table(point),
-        "storage": storage_table(point),
-        "emissions": emissions,
-        "cashflow": cashflow,
-        "zones": zones_table(emissions, problem),
-        "by_year": by_year,
-        "targets": targets,
-        "checks": checks,
-        "size": Size(n_rows, n_columns, int(matrix.is_whole.sum()), int(matrix.rows.nnz)),
-    }

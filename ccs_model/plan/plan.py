@@ -21,6 +21,7 @@ ledger      one row an item of money, one column a bearer
 intensity   one row a province and period: carbon intensity against the goal of the five-year plan
 air_pollution   one row a province and pollutant, last period: what capture gives off beside CO₂
 checks      one row a check: name, holds, figure, tolerance
+frontier    what other budgets buy, where that was asked
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ccs_model.plan.frontier import Frontier
 from ccs_model.problem import Problem
 
 if TYPE_CHECKING:
@@ -138,6 +140,7 @@ class Plan:
     solver_log: str
     owner_capital: pd.DataFrame | None = None
     owner_tonnes: pd.DataFrame | None = None
+    frontier: Frontier | None = None
 
     @property
     def reached_a_limit(self) -> bool:
