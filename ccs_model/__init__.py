@@ -23,6 +23,7 @@ _HOME = {
     "build_model": "model",
     "calibrate": "pilots.calibrate",
     "compare": "analysis.compare",
+    "frontier": "analysis.frontier",
     "load_inputs": "inputs",
     "optimize": "plan.optimize",
     "pose": "problem",

@@ -51,9 +51,9 @@ def points_of(
             "avoided_ktpa": float(retrofits["avoided_ktpa"].sum()),
             "n_plants_fitted": len(fitted),
             "objective": value,
-            "bound": bound,
+            "bound": bound + 0.0,
             "gap_share": gap_share(bound, value),
-            "all_links_bound": rung.all_links_bound,
+            "all_links_bound": rung.all_links_bound + 0.0,
             "all_links_gap_share": gap_share(rung.all_links_bound, value),
             "status": rung.outcome.status,
             **{key: _names(moved, change) for key, change in

@@ -19,6 +19,7 @@ from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
 from ccs_model.cli.explain import explain
 from ccs_model.cli.export import export
+from ccs_model.cli.frontier import frontier
 from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
@@ -49,6 +50,7 @@ for _command in (
     template,
     import_,
     optimize,
+    frontier,
     sweep,
     collect,
     calibrate,

@@ -31,6 +31,7 @@ from ccs_model.plan.plan_json import plain, plan_text
 from ccs_model.plan.run_key import RunKey, corridors_file, hashes, run_key
 from ccs_model.problem import Problem
 from ccs_model.problem.calibrated import calibration_file
+from ccs_model.report.frontier_json import frontier_text
 from ccs_model.report.geojson import geojson_text
 from ccs_model.report.links import candidate_links, links_in_use, shares_of
 from ccs_model.report.pipes import pipes_table
@@ -38,7 +39,7 @@ from ccs_model.report.workbook import workbook_bytes
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.resolved import resolved_yaml
 
-MANIFEST = "manifest.json"
+MANIFEST, FRONTIER = "manifest.json", "frontier.json"
 OWN = "own"
 _LIBRARIES = ("pyomo", "highspy", "pandas", "numpy", "scipy", "pydantic", "ruamel.yaml", "XlsxWriter")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -126,6 +127,8 @@ def run_files(
         "map.geojson": geojson_text(plan),
         **{f"tables/{name}.csv": csv_text(table) for name, table in tables_of(plan).items()},
     }
+    if plan.frontier is not None:
+        texts[FRONTIER] = frontier_text(plan.frontier, problem.name)
     files = {name: text.encode() for name, text in texts.items()}
     for name, inside in own_files.items():
         is_folder = name == problem.scenario.data
@@ -222,6 +225,11 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         table = getattr(plan, name)
         if table is not None:
             tables[name] = table
+    if plan.frontier is not None:
+        tables["frontier"] = plan.frontier.points
+        tables["frontier_moves"] = plan.frontier.moves
+        if len(plan.frontier.breakpoints):
+            tables["frontier_breakpoints"] = plan.frontier.breakpoints
     if plan.problem.network is None:
         return {**tables, "pipes": pipes_table(plan)}
     # Candidates are `links`: a file with some of its rows is a file of corridors.
