@@ -23,12 +23,14 @@ _HOME = {
     "build_model": "model",
     "calibrate": "pilots.calibrate",
     "compare": "analysis.compare",
+    "frontier": "analysis.frontier",
     "load_inputs": "inputs",
     "optimize": "plan.optimize",
     "pose": "problem",
     "read_scenario": "scenario",
     "replay": "pilots.replay",
     "solve": "plan.optimize",
+    "sweep": "analysis.sweep",
 }
 
 __all__ = sorted(_HOME)

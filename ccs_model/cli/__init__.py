@@ -13,17 +13,20 @@ import click
 from ccs_model import __version__
 from ccs_model.cli.calibrate import calibrate
 from ccs_model.cli.check import check
+from ccs_model.cli.collect import collect
 from ccs_model.cli.compare import compare
 from ccs_model.cli.data import data
 from ccs_model.cli.doctor import doctor
 from ccs_model.cli.explain import explain
 from ccs_model.cli.export import export
+from ccs_model.cli.frontier import frontier
 from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
 from ccs_model.cli.replay import replay
 from ccs_model.cli.report import report
 from ccs_model.cli.schema import schema
+from ccs_model.cli.sweep import sweep
 from ccs_model.cli.template import template
 from ccs_model.cli.verify import verify
 from ccs_model.errors import BUG, CcsModelError, InputError
@@ -49,6 +52,9 @@ for _command in (
     template,
     import_,
     optimize,
+    frontier,
+    sweep,
+    collect,
     calibrate,
     replay,
     check,

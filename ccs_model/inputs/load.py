@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePath
 from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
@@ -46,6 +47,13 @@ class Inputs:
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """So that it can be handed to another process: read-only mappings cannot."""
+        own = self.own and replace(self.own, places=dict(self.own.places))
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+        return _handed_over, ({**plain, "own": own},)
+
     def plants_of(self, sector: str) -> pd.DataFrame:
         """All plants of a sector, whatever inventory they are of: coal chemicals are chemical plants."""
         table = self[f"plants/{sector}"]
@@ -68,6 +76,10 @@ class Inputs:
         """One number of transport/limits, by its name."""
         table = self["transport/limits"]
         return float(table.loc[table["limit"] == name, "value"].iloc[0])
+
+
+def _handed_over(values: dict[str, Any]) -> Inputs:
+    return Inputs(**{n: MappingProxyType(each) if isinstance(each, dict) else each for n, each in values.items()})
 
 
 def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None, allow_outside: bool = False) -> Inputs:

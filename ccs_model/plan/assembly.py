@@ -15,13 +15,15 @@ import numpy.typing as npt
 import pandas as pd
 import pyomo.environ as pyo
 
+from ccs_model.errors import CheckError
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.air import air_pollution_table
 from ccs_model.plan.basis import capital_table, tonnes_table
 from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
 from ccs_model.plan.cashflow import cashflow_table
-from ccs_model.plan.checks import accounts_checks, checks_table
+from ccs_model.plan.checks import GAP_CHECK, accounts_checks, checks_table
+from ccs_model.plan.corridors import Corridors
 from ccs_model.plan.decisions import Point, point_table
 from ccs_model.plan.funds import funds_table
 from ccs_model.plan.intensity import intensity_table
@@ -36,13 +38,29 @@ from ccs_model.plan.tables import (
     storage_table,
     zones_table,
 )
-from ccs_model.plan.targets import targets_table
+from ccs_model.plan.targets import prices_of, targets_table
 from ccs_model.plan.totals import plan_totals
-from ccs_model.solver import Matrix
+from ccs_model.problem import Problem
+from ccs_model.solver import Matrix, Outcome
 from ccs_model.solver.highs import gap_share
-from ccs_model.solver.residuals import Residuals
+from ccs_model.solver.residuals import Residuals, residuals
+from ccs_model.solver.whole import WholeOutcome
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BudgetRow:
+    """The row of the whole budget, and its limit in million."""
+
+    row: int
+    limit: float
+
+
+def budget_row(matrix: Matrix) -> BudgetRow | None:
+    """That row; None where there is no budget."""
+    rows = matrix.rows_of("spending_within_budget")
+    return BudgetRow(int(rows[0]), float(matrix.row_upper[rows[0]])) if len(rows) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,3 +137,50 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, sa
         "size": Size(n_rows, n_columns, int(matrix.is_whole.sum()), int(matrix.rows.nnz)),
         "point": point_table(matrix, chosen),
     }
+
+
+def _all_links(corridors: Corridors | None, bound: float, maximise: bool) -> float:
+    """The bound over all candidate links, which is never closer than the one within corridors."""
+    if corridors is None:
+        return bound
+    return max(corridors.all_links_bound, bound) if maximise else min(corridors.all_links_bound, bound)
+
+
+def checked_parts(
+    problem: Problem,
+    matrix: Matrix,
+    chosen: Floats,
+    point: Point,
+    status: str,
+    outcome: Outcome,
+    first: WholeOutcome,
+    next_money: NextMoney | None,
+    corridors: Corridors | None,
+) -> dict[str, Any]:
+    """The fields of a Plan that the solver found; raises CheckError where a check does not hold."""
+    aim, dual = AIMS[problem.aim], first.relaxation.row_dual
+    budget, prices = budget_row(matrix), prices_of(problem, matrix, dual)
+    price = float(dual[budget.row]) if budget is not None and dual is not None else None
+    said = Said(
+        status,
+        outcome.bound,
+        _all_links(corridors, outcome.bound, aim.sense == pyo.maximize),
+        Relaxation(
+            first.relaxation.objective,
+            price if problem.aim == "most_abatement" else None,
+            max(prices.values()) if prices else None,
+        ),
+        prices,
+        next_money,
+        corridors.links if corridors is not None else None,
+    )
+    found = residuals(matrix, chosen)
+    parts = assembled(matrix, chosen, point, found, said)
+    checks: pd.DataFrame = parts["checks"]
+    broken = checks[~checks["holds"] & (checks["name"] != GAP_CHECK)]
+    if len(broken):
+        each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
+        raise CheckError(
+            f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
+        )
+    return parts

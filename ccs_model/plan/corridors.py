@@ -247,7 +247,7 @@ class _Search:
             if len(families) < _FEW_SHARE * len(settled):
                 families = np.union1d(settled, sites)
         else:
-            families = np.r_[_of_file(problem, asked, links), sites]
+            families = np.r_[links_of_file(problem, asked, links), sites]
             if start is not None and not np.isin(charges.families_used(start), families).all():
                 start = None
         within = search_corridors(
@@ -319,7 +319,7 @@ def _closed(outcome: Outcome, options: SolverOptions) -> Outcome:
     return outcome
 
 
-def _of_file(problem: Problem, name: str, links: np.ndarray) -> np.ndarray:
+def links_of_file(problem: Problem, name: str, links: np.ndarray) -> np.ndarray:
     """Rows of the links that a file of the planner's names in its column `link`."""
     scenario = problem.scenario
     folder = scenario.source_path.parent if scenario.source_path is not None else Path()

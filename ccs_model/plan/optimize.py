@@ -8,44 +8,39 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyomo.environ as pyo
 
-from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
+from ccs_model.errors import Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.inputs import load_inputs
 from ccs_model.leftovers import passing_folder
 from ccs_model.model import build_model
 from ccs_model.model.claims import groups_of, in_words
 from ccs_model.model.objective import AIMS
-from ccs_model.plan.assembly import Said, assembled
-from ccs_model.plan.checks import GAP_CHECK
+from ccs_model.plan.assembly import BudgetRow, budget_row, checked_parts
 from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
-from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
+from ccs_model.plan.decisions import BUILT, point_of, without_traces
 from ccs_model.plan.funds import with_best_funds
 from ccs_model.plan.locks import locks_table
 from ccs_model.plan.mending import changes_that_mend, posed
-from ccs_model.plan.plan import NextMoney, Plan, Relaxation
-from ccs_model.plan.targets import prices_of
+from ccs_model.plan.plan import NextMoney, Plan
+from ccs_model.plan.ties import settle_ties
 from ccs_model.problem import Problem
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
 from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
-from ccs_model.solver.residuals import residuals, snapped
-from ccs_model.solver.whole import WholeOutcome, solve_whole
+from ccs_model.solver.residuals import snapped
+from ccs_model.solver.whole import solve_whole
 
 Floats = npt.NDArray[np.float64]
 Teller = Callable[[Progress], None]
 
-# The second stage may give up this much of the first's value, relative: less than any number printed.
-HELD_SHARE = 1e-9
 SECOND_STAGE_TIME_SHARE = 1 / 3
 # What more money would buy is asked for this share of the budget, and at least a million.
 NEXT_MONEY_SHARE = 0.01
@@ -104,6 +99,10 @@ class _Clock:
         self.laps: dict[str, float] = {}
         self._last = started
 
+    def second_deadline(self) -> float:
+        """When the second stage ends, if the whole does not end before."""
+        return min(self.deadline, time.monotonic() + self.limit_s * SECOND_STAGE_TIME_SHARE)
+
     def lap(self, name: str) -> None:
         now = time.monotonic()
         self.laps[name] = now - self._last
@@ -134,7 +133,9 @@ def _solve_stages(
     status = outcome.status
     if corridors is not None:
         _keep_to(highs, problem, matrix, chosen)
-    chosen = without_traces(problem, matrix, _settle_ties(highs, matrix, chosen, value, maximise, clock))
+    chosen = without_traces(
+        problem, matrix, settle_ties(highs, matrix, chosen, value, maximise=maximise, deadline=clock.second_deadline())
+    )
     if len(problem.accounts.funds):
         chosen = with_best_funds(problem, matrix, options, chosen, clock.deadline)
     clock.lap("second_stage_s")
@@ -145,7 +146,10 @@ def _solve_stages(
     clock.lap("next_money_s")
     locks = locks_table(problem, matrix, first.relaxation.objective, options, clock.deadline)
     clock.lap("locks_s")
-    return {**_assemble(problem, matrix, chosen, point, status, outcome, first, next_money, corridors), "locks": locks}
+    return {
+        **checked_parts(problem, matrix, chosen, point, status, outcome, first, next_money, corridors),
+        "locks": locks,
+    }
 
 
 def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
@@ -185,53 +189,6 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
     raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
 
 
-def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, maximise: bool, clock: _Clock) -> Floats:
-    """Among plans of the same value on the same streams, the best by the second aim; else the one in hand."""
-    floor = value - HELD_SHARE * abs(value) if maximise else -np.inf
-    roof = np.inf if maximise else value + HELD_SHARE * abs(value)
-    highs.add_row(matrix.costs[0], floor, roof)
-    highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
-    deadline = min(clock.deadline, time.monotonic() + clock.limit_s * SECOND_STAGE_TIME_SHARE)
-    second = solve_whole(
-        highs,
-        maximise=matrix.maximise[1],
-        gap=highs.options.gap_share,
-        deadline=deadline,
-        doing="settling ties",
-        start=chosen,
-        may_move=_of_the_same_streams(matrix, chosen),
-    ).outcome
-    if second.x is None or second.status not in ("optimal", "limit"):
-        return chosen
-    better = snapped(matrix, second.x)
-    gained = float(matrix.costs[1] @ (better - chosen)) * (1 if matrix.maximise[1] else -1)
-    lost = (value - float(matrix.costs[0] @ better)) * (1 if maximise else -1)
-    return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen
-
-
-def _of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]:
-    """Columns of the streams that the plan retrofits: another year, size, technology or site, but no other stream.
-
-    What is no retrofit (pipes, sites, wells) may move as its bounds allow.
-    """
-    rows = matrix.rows.tocsr()[matrix.rows_of("one_retrofit_per_stream")]
-    used = (rows @ (chosen > BUILT)) > 0
-    among: npt.NDArray[np.bool_] = np.asarray(rows[used].sum(axis=0)).ravel() > 0
-    is_retrofit = np.asarray(rows.sum(axis=0)).ravel() > 0
-    return among | ~is_retrofit
-
-
-@dataclass(frozen=True)
-class _BudgetRow:
-    row: int
-    limit: float
-
-
-def _budget_row(matrix: Matrix) -> _BudgetRow | None:
-    rows = matrix.rows_of("spending_within_budget")
-    return _BudgetRow(int(rows[0]), float(matrix.row_upper[rows[0]])) if len(rows) else None
-
-
 def _next_money(
     problem: Problem,
     matrix: Matrix,
@@ -242,7 +199,7 @@ def _next_money(
     corridors: Corridors | None,
 ) -> NextMoney | None:
     """Solve again with more budget and every retrofit of the plan kept: what enters, and what it adds."""
-    budget = _budget_row(matrix)
+    budget = budget_row(matrix)
     left = clock.deadline - time.monotonic()
     if budget is None or left <= 0:
         return None
@@ -271,7 +228,7 @@ def _next_money(
 
 
 def _slopes(
-    problem: Problem, matrix: Matrix, highs: Highs, budget: _BudgetRow, chosen: Floats, value: float, clock: _Clock
+    problem: Problem, matrix: Matrix, highs: Highs, budget: BudgetRow, chosen: Floats, value: float, clock: _Clock
 ) -> NextMoney | None:
     """Both slopes of a fractional plan: what a million more buys, and what the last million bought."""
     step = min(1.0, budget.limit) or 1.0
@@ -291,50 +248,3 @@ def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -
     was = point_of(problem, matrix, before).build.sum(axis=1)
     now = point_of(problem, matrix, snapped(matrix, after)).build.sum(axis=1)
     return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))
-
-
-def _all_links(corridors: Corridors | None, bound: float, maximise: bool) -> float:
-    """The bound over all candidate links, which is never closer than the one within corridors."""
-    if corridors is None:
-        return bound
-    return max(corridors.all_links_bound, bound) if maximise else min(corridors.all_links_bound, bound)
-
-
-def _assemble(
-    problem: Problem,
-    matrix: Matrix,
-    chosen: Floats,
-    point: Point,
-    status: str,
-    outcome: Outcome,
-    first: WholeOutcome,
-    next_money: NextMoney | None,
-    corridors: Corridors | None,
-) -> dict[str, object]:
-    """Tables, totals and checks from the decisions; raises CheckError where a check does not hold."""
-    aim, dual = AIMS[problem.aim], first.relaxation.row_dual
-    budget, prices = _budget_row(matrix), prices_of(problem, matrix, dual)
-    price = float(dual[budget.row]) if budget is not None and dual is not None else None
-    said = Said(
-        status,
-        outcome.bound,
-        _all_links(corridors, outcome.bound, aim.sense == pyo.maximize),
-        Relaxation(
-            first.relaxation.objective,
-            price if problem.aim == "most_abatement" else None,
-            max(prices.values()) if prices else None,
-        ),
-        prices,
-        next_money,
-        corridors.links if corridors is not None else None,
-    )
-    found = residuals(matrix, chosen)
-    parts = assembled(matrix, chosen, point, found, said)
-    checks: pd.DataFrame = parts["checks"]
-    broken = checks[~checks["holds"] & (checks["name"] != GAP_CHECK)]
-    if len(broken):
-        each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
-        raise CheckError(
-            f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
-        )
-    return parts

@@ -22,6 +22,7 @@ intensity   one row a province and period: carbon intensity against the goal of 
 air_pollution   one row a province and pollutant, last period: what capture gives off beside CO₂
 point       one row a column of the program that is not zero: its variable, index and value
 checks      one row a check: name, holds, figure, tolerance
+frontier    what other budgets buy, where that was asked
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ccs_model.plan.frontier import Frontier
 from ccs_model.problem import Problem
 
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ class Plan:
     owner_capital: pd.DataFrame | None = None
     owner_tonnes: pd.DataFrame | None = None
     point: pd.DataFrame | None = None
+    frontier: Frontier | None = None
 
     @property
     def reached_a_limit(self) -> bool:

@@ -26,6 +26,11 @@ class RunKey:
         """`<scenario name>-<hash8>`."""
         return f"{self.slug}-{self.sha256[:8]}"
 
+    @staticmethod
+    def of_text(text: str) -> str:
+        """The hash of a question that is no single run."""
+        return hashlib.sha256(f"{ccs_model.__version__}\0{text}".encode()).hexdigest()
+
 
 def run_key(scenario: Scenario, inputs: Inputs) -> RunKey:
     """Hash of every resolved value, every table and the version. Comments on where values came from do not count."""

@@ -85,7 +85,8 @@ def draw(book: Any, worksheet: Any, row: int, chart: Chart, block: Block) -> Non
 class Picture:
     """A chart of ranges that stand in some table; `series` are (name, categories, values, colour).
 
-    `kind` is "line", "stacked" or "steps" (columns without gaps); a step chart labels every `every`-th column.
+    `kind` is "line", "scatter" (a line over numbers), "stacked" or "steps" (columns without gaps); a step chart labels
+    every `every`-th column.
     """
 
     title: str
@@ -99,13 +100,18 @@ class Picture:
 
 def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture) -> None:
     """Insert a chart of half a page's width, the `at`-th from the left."""
-    kinds = {"line": {"type": "line"}, "stacked": {"type": "column", "subtype": "stacked"}, "steps": {"type": "column"}}
+    kinds = {
+        "line": {"type": "line"},
+        "scatter": {"type": "scatter", "subtype": "straight"},
+        "stacked": {"type": "column", "subtype": "stacked"},
+        "steps": {"type": "column"},
+    }
     drawn = book.add_chart(kinds[picture.kind])
     for name, categories, values, colour in picture.series:
         looks: dict[str, object] = {"fill": {"color": colour}, "border": {"none": True}, "gap": 60}
         if picture.kind == "steps":
             looks |= {"gap": 0, "overlap": 100}
-        if picture.kind == "line":
+        if picture.kind in ("line", "scatter"):
             looks = {"line": {"color": colour, "width": 2}}
         drawn.add_series({"name": name, "categories": categories, "values": values, **looks})
     drawn.set_title({"name": picture.title, "name_font": {**_TITLE_FONT, "size": 11}, "overlay": False})

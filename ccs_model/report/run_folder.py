@@ -34,6 +34,7 @@ from ccs_model.plan.run_key import RunKey, corridors_file, hashes, run_key
 from ccs_model.problem import Problem
 from ccs_model.problem.calibrated import calibration_file
 from ccs_model.report.exchange import exchanged
+from ccs_model.report.frontier_json import frontier_text
 from ccs_model.report.geojson import geojson_text
 from ccs_model.report.links import candidate_links, links_in_use, shares_of
 from ccs_model.report.lock import locked
@@ -43,7 +44,7 @@ from ccs_model.report.workbook import workbook_bytes
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.resolved import resolved_yaml
 
-MANIFEST = "manifest.json"
+MANIFEST, FRONTIER = "manifest.json", "frontier.json"
 OWN = "own"
 _PART, _OLD = "part", "old"
 _LIBRARIES = ("pyomo", "highspy", "pandas", "numpy", "scipy", "pydantic", "ruamel.yaml", "XlsxWriter")
@@ -75,11 +76,24 @@ def write_run_folder(
 def write_locked(plan: Plan, folder: Path, *, force: bool, command: str, started: datetime | None) -> Path:
     """As write_run_folder, by a process that holds the folder's lock."""
     refuse_to_overwrite(folder, force)
-    began = started or datetime.now(UTC)
+    return _put(run_files(plan, command=command, started=started), folder)
+
+
+def write_files(files: Mapping[str, bytes], folder: Path, *, force: bool = False) -> Path:
+    """Write a folder of files, whole or not at all; a name that ends in `/` is an empty folder.
+
+    Raises FileError as write_run_folder does.
+    """
+    with locked(folder):
+        refuse_to_overwrite(folder, force)
+        return _put(files, folder)
+
+
+def _put(files: Mapping[str, bytes], folder: Path) -> Path:
     try:
-        _write(plan, folder, command, began)
+        _write(files, folder)
     except OSError as error:
-        kept = _kept_elsewhere(plan, folder, command, began)
+        kept = _kept_elsewhere(files, folder)
         words = f"the run is kept in {kept}" if kept is not None else "the run could not be kept elsewhere"
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}; {words}") from error
     return folder
@@ -112,28 +126,28 @@ def mend_leftovers(folder: Path) -> None:
         clear_away(folder.parent, folder.name, kind)
 
 
-def _write(plan: Plan, folder: Path, command: str, started: datetime) -> None:
+def _write(files: Mapping[str, bytes], folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     mend_leftovers(folder)
     with unfinished(folder.with_name(name_of_unfinished(_PART, folder.name))) as made:
         made.mkdir()
-        _fill(plan, made, command, started)
+        _fill(files, made)
         for inside in (*(path for path in made.rglob("*") if path.is_dir()), made):
             sync_folder(inside)
         _move_into_place(made, folder)
     sync_folder(folder.parent)
 
 
-def _kept_elsewhere(plan: Plan, folder: Path, command: str, started: datetime) -> Path | None:
+def _kept_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
     """The first place that takes the run: another name beside it, or the folder for temporary files."""
     beside = next((each for n in range(2, 10) if not lexists(each := folder.with_name(f"{folder.name}-{n}"))), None)
     if beside is not None:
         with contextlib.suppress(OSError):
-            _write(plan, beside, command, started)
+            _write(files, beside)
             return beside
     with contextlib.suppress(OSError):
         made = Path(tempfile.mkdtemp(prefix="ccs-model-kept-")) / "run"
-        _write(plan, made, command, started)
+        _write(files, made)
         return made
     return None
 
@@ -156,28 +170,42 @@ def _move_into_place(made: Path, folder: Path) -> None:
             raise
 
 
-def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
+def run_files(
+    plan: Plan, *, command: str = "", started: datetime | None = None, with_workbook: bool = True
+) -> dict[str, bytes]:
+    """Every file of a run folder by its name in it; the workbook takes longer to write than all the others."""
     problem = plan.problem
     own_files = _own_files(problem)
     copies = _names_of_copies(list(own_files))
-    files: dict[str, str | bytes] = {
+    texts = {
         "plan.json": plan_text(plan),
         "scenario.resolved.yaml": _resolved(problem.scenario, copies),
         "solver.log": plan.solver_log,
         "map.geojson": geojson_text(plan),
         **{f"tables/{name}.csv": csv_text(table) for name, table in tables_of(plan).items()},
     }
+    if plan.frontier is not None:
+        texts[FRONTIER] = frontier_text(plan.frontier, problem.name)
+    files = {name: text.encode() for name, text in texts.items()}
     for name, inside in own_files.items():
         is_folder = name == problem.scenario.data
-        if is_folder:
-            (folder / copies[name]).mkdir(parents=True)  # none of its files may have been taken
+        if is_folder and not inside:
+            files[f"{copies[name]}/"] = b""
         files |= {f"{copies[name]}/{inner}" if is_folder else copies[name]: raw for inner, raw in inside.items()}
+    if with_workbook:
+        files["plan.xlsx"] = workbook_bytes(plan)
+    files[MANIFEST] = _manifest(plan, files, command, started or datetime.now(UTC)).encode()
+    return files
+
+
+def _fill(files: Mapping[str, bytes], folder: Path) -> None:
     for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        write_synced(folder / name, content if isinstance(content, bytes) else content.encode())
-    write_synced(folder / "plan.xlsx", workbook_bytes(plan))
-    manifest = _manifest(plan, folder, [*files, "plan.xlsx"], command, started)
-    write_synced(folder / MANIFEST, manifest.encode())
+        path = folder / name
+        if name.endswith("/"):
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_synced(path, content)
 
 
 def _own_files(problem: Problem) -> dict[str, Mapping[str, bytes]]:
@@ -250,6 +278,11 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         table = getattr(plan, name)
         if table is not None:
             tables[name] = table
+    if plan.frontier is not None:
+        tables["frontier"] = plan.frontier.points
+        tables["frontier_moves"] = plan.frontier.moves
+        if len(plan.frontier.breakpoints):
+            tables["frontier_breakpoints"] = plan.frontier.breakpoints
     if plan.problem.network is None:
         return {**tables, "pipes": pipes_table(plan)}
     # Candidates are `links`: a file with some of its rows is a file of corridors.
@@ -276,7 +309,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _manifest(plan: Plan, folder: Path, names: list[str], command: str, started: datetime) -> str:
+def _manifest(plan: Plan, files: Mapping[str, bytes], command: str, started: datetime) -> str:
     problem = plan.problem
     source = problem.scenario.source_path
     document = {
@@ -287,7 +320,11 @@ def _manifest(plan: Plan, folder: Path, names: list[str], command: str, started:
         "scenario_sha256": _sha256(source) if source is not None and source.is_file() else None,
         "data_folder": problem.inputs.folder_name,
         "inputs": hashes(problem.scenario, problem.inputs),
-        "outputs": {name: _sha256(folder / name) for name in sorted(names)},
+        "outputs": {
+            name: hashlib.sha256(content).hexdigest()
+            for name, content in sorted(files.items())
+            if not name.endswith("/")
+        },
         "status": plan.status,
         "gap_share": plan.objective.gap_share,
         "all_links_gap_share": plan.objective.all_links_gap_share,

@@ -20,7 +20,8 @@ from ccs_model.report.sheets.cover import COVER
 from ccs_model.report.sheets.data import DATA
 from ccs_model.report.sheets.economics import ECONOMICS
 from ccs_model.report.sheets.inputs import INPUTS
-from ccs_model.report.sheets.later import FRONTIER, UNCERTAINTY
+from ccs_model.report.sheets.frontier import FRONTIER
+from ccs_model.report.sheets.later import UNCERTAINTY
 from ccs_model.report.sheets.macc import MACC
 from ccs_model.report.sheets.plants import PLANTS
 from ccs_model.report.sheets.retrofits import RETROFITS

@@ -104,6 +104,11 @@ def read_values(path: Path) -> Document:
     return _read(path, turn=0)
 
 
+def values_in(text: str, place: str) -> Document:
+    """The plain values of a few lines of YAML that stand in no file; `place` names where they do."""
+    return unfolded(_Reading(place, text).document(), Mark(0, 1, 1, place))
+
+
 def _names(document: Document) -> Iterator[Name]:
     for key in NAME_LISTS:
         section, last = key.split(".")

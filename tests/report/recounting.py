@@ -27,14 +27,14 @@ from ccs_model.problem.accounts import _written_off
 def with_point(solve: Callable[[], Plan]) -> tuple[Plan, Point]:
     """A plan together with the decisions that it was made from."""
     seen: list[Point] = []
-    assemble = optimize._assemble
+    assemble = optimize.checked_parts
 
     def watched(*parts: Any) -> Any:
         seen.append(parts[3])
         return assemble(*parts)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(optimize, "_assemble", watched)
+        patch.setattr(optimize, "checked_parts", watched)
         plan = solve()
     return plan, seen[-1]
 

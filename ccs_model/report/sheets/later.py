@@ -15,11 +15,6 @@ def _later(name: str, will_hold: str, meanwhile: str) -> Page:
     return Page(name, f"Later: {will_hold}.", write)
 
 
-FRONTIER = _later(
-    "Frontier",
-    "what each budget buys",
-    "sheet Summary says what the next money buys; other budgets take another run with budget.total_mn changed.",
-)
 UNCERTAINTY = _later(
     "Uncertainty",
     "how the answer spreads when the inputs do, and how often each plant is chosen",

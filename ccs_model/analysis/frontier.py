@@ -1,0 +1,171 @@
+"""The budget frontier: what each budget buys, which plants enter and leave, and what the ranked list makes of it.
+
+Of a linear program every breakpoint is found, from one instance in which only the budget moves. Whole plans are a
+ladder of budgets from low to high: each rung starts from the plan below it, which its own budget allows as well, so
+that more money never makes the answer worse; each has a bound, and no bound is above that of the next rung.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model.analysis.frontier_ladder import Ladder, Rung
+from ccs_model.analysis.frontier_points import points_of
+from ccs_model.analysis.ranked_list import RankedList
+from ccs_model.errors import Fault, InputError, NoPlanError
+from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.model import build_model
+from ccs_model.model.objective import unit_of
+from ccs_model.plan.assembly import budget_row, checked_parts
+from ccs_model.plan.corridors import Corridors
+from ccs_model.plan.decisions import point_of
+from ccs_model.plan.frontier import BREAK_COLUMNS, Frontier
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem, pose
+from ccs_model.problem.names import read_checked
+from ccs_model.scenario import Scenario
+from ccs_model.solver import Matrix, SolverOptions, matrix_of
+from ccs_model.solver.parametric import Breakpoint, MovingLimit, breakpoints
+from ccs_model.solver.whole import WholeOutcome
+
+Floats = npt.NDArray[np.float64]
+
+N_POINTS = 21
+TIME_LIMIT_S = 40.0
+# How far above the scenario's budget a frontier goes, unless told: what more money would buy is half the question.
+_BEYOND = 1.5
+# Where the scenario has no budget, one that nothing can spend.
+_ALL_THE_MONEY_MN = 1e7
+_EXACT_TIME_SHARE = 0.6
+
+
+def frontier(
+    scenario: str | PathLike[str] | Scenario,
+    *,
+    n_points: int = N_POINTS,
+    to_mn: float | None = None,
+    time_limit_s: float = TIME_LIMIT_S,
+    corridors: Sequence[str] | None = None,
+    allow_outside: bool = False,
+    tell: Callable[[str], None] | None = None,
+) -> Plan:
+    """The plan at the scenario's budget (at the highest where it has none), its `frontier` filled.
+
+    Budgets run from the lowest that has a plan to `to_mn`, by default one and a half times the scenario's.
+    `corridors` are links that a shared network is laid in, besides those found here. Raises what `optimize` raises.
+    """
+    if isinstance(scenario, Scenario):
+        inputs = load_inputs(scenario, allow_outside=allow_outside)
+    else:
+        scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
+    return _Asked(scenario, inputs, n_points, to_mn, time.monotonic() + time_limit_s, corridors, tell).plan()
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """One question; `deadline` is a time.monotonic() value."""
+
+    scenario: Scenario
+    inputs: Inputs
+    n_points: int
+    to_mn: float | None
+    deadline: float
+    corridors: Sequence[str] | None
+    tell: Callable[[str], None] | None
+
+    def plan(self) -> Plan:
+        own = self.scenario.budget.total_mn
+        top = self.to_mn or (_BEYOND * own if own else _ALL_THE_MONEY_MN)
+        if self.n_points < 2:
+            raise InputError([Fault("--points", f"{self.n_points} points, expected two or more")])
+        # The highest budget has every pipe size and column that a lower one has.
+        problem = pose(self.scenario.with_changes({"budget.total_mn": max(top, own or 0.0)}), self.inputs)
+        matrix = matrix_of(build_model(problem))
+        row = budget_row(matrix)
+        if row is None:
+            raise InputError([Fault("budget.total_mn", "nothing can be built, so that no budget buys anything")])
+        options = SolverOptions(self.scenario.solver.gap_share, self.scenario.solver.threads, self.scenario.solver.seed)
+        self._say("the linear program")
+        moving = MovingLimit(matrix, row.row, options)
+        unlimited = moving.at(np.inf, self.deadline)
+        if unlimited is None:
+            raise NoPlanError("no budget is high enough: see ccs-model optimize for what clashes")
+        low = self._lowest(moving)
+        if own is None and self.to_mn is None:
+            top = max(moving.used(unlimited.x), low + 1.0)
+        if own is not None and own < low:
+            own = None
+        budgets = np.unique(np.r_[np.linspace(low, max(top, low + 1e-6), self.n_points), [own] if own else []])
+        curve: tuple[Breakpoint, ...] = ()
+        complete = False
+        if not problem.is_whole or problem.network is None:
+            curve, complete = breakpoints(
+                moving, float(budgets[0]), float(budgets[-1]), deadline=self._share(_EXACT_TIME_SHARE)
+            )
+        ladder = Ladder(problem, matrix, row.row, options, moving, curve, self.deadline, self.corridors, self.tell)
+        rungs = ladder.rungs(budgets)
+        self._say("the ranked list")
+        ranked = RankedList.of(problem, matrix, row.row, options, self.deadline)
+        at = int(np.searchsorted([each.budget_mn for each in rungs], own)) if own else len(rungs) - 1
+        points, moves, pictures = points_of(problem, matrix, row.row, rungs, ranked, own)
+        about = {
+            "aim": problem.aim,
+            "unit": unit_of(problem),
+            "currency": problem.currency,
+            "price_year": problem.price_year,
+            "retrofits_are": "whole" if problem.is_whole else "fractional",
+            "is_exact": complete and not problem.is_whole,
+            "network": ladder.network_words,
+            "n_corridors": ladder.n_corridors,
+            "budget_mn": own,
+            "lowest_budget_mn": float(budgets[0]),
+            "list_words": ranked.words if ranked is not None else "",
+        }
+        found = Frontier(MappingProxyType(about), points, _breaks(curve), moves, pictures)
+        self._say("the plan at the scenario's budget")
+        return replace(_plan_at(problem, matrix, row.row, rungs[at], self.scenario, ladder.links), frontier=found)
+
+    def _lowest(self, moving: MovingLimit) -> float:
+        """The lowest budget with a plan; a little more than the least, which is exact to the solver's tolerance."""
+        low = moving.least(self.deadline)
+        if moving.at(0.0, self.deadline) is not None:
+            return 0.0
+        return float(np.ceil(low * (1.0 + 1e-6) * 1e3) / 1e3)
+
+    def _share(self, part: float) -> float:
+        now = time.monotonic()
+        return now + part * max(self.deadline - now, 0.0)
+
+    def _say(self, words: str) -> None:
+        if self.tell is not None:
+            self.tell(words)
+
+
+def _breaks(curve: Sequence[Breakpoint]) -> pd.DataFrame:
+    rows = [(each.limit, each.value, each.slope_below, each.slope_above) for each in curve]
+    return pd.DataFrame(rows, columns=BREAK_COLUMNS, dtype=float)
+
+
+def _plan_at(
+    problem: Problem, matrix: Matrix, row: int, rung: Rung, scenario: Scenario, links: tuple[str, ...] | None
+) -> Plan:
+    """The whole plan of one rung, as `optimize` would give it."""
+    upper = matrix.row_upper.copy()
+    upper[row] = rung.budget_mn
+    there = replace(matrix, row_upper=upper)
+    own = problem if scenario.budget.total_mn is None else replace(problem, scenario=scenario)
+    own = replace(own, budget_mn=rung.budget_mn)
+    within = WholeOutcome(rung.outcome, rung.relaxation)
+    corridors = Corridors(within, links, rung.all_links_bound) if links is not None else None
+    point = point_of(own, there, rung.x)
+    fields = checked_parts(own, there, rung.x, point, rung.outcome.status, rung.outcome, within, None, corridors)
+    locks = pd.DataFrame(columns=["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"])
+    return Plan(**fields, locks=locks, solver_log="", timings=MappingProxyType({}))  # type: ignore[arg-type]

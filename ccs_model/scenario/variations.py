@@ -1,0 +1,131 @@
+"""Many scenarios from one: changes by dotted key, as a grid of values or as a list.
+
+A value is written as in a scenario file: `12_000`, `true`, `[Ordos, Qinshui]`; `start:stop:n` stands for n numbers at
+equal steps, both ends among them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ccs_model.errors import Fault, InputError
+from ccs_model.scenario.files import read_text, shown_path
+from ccs_model.scenario.read import read_values, values_in
+
+Changes = Mapping[str, object]
+
+MOST = 100_000
+_RANGE = re.compile(r"([^:\[{]+):([^:]+):([0-9]+)")
+# A number of a range is exact to what a planner would write.
+_DIGITS = 12
+
+
+def grid_of(sets: Sequence[str]) -> tuple[Changes, ...]:
+    """Every combination of `KEY=V1,V2,…` or `KEY=start:stop:n`, the last key running fastest. Raises InputError."""
+    values: dict[str, tuple[object, ...]] = {}
+    for text in sets:
+        key, sign, said = text.partition("=")
+        key = key.strip()
+        if not sign or not key or not said.strip():
+            raise InputError([Fault("--set", f"'{text}' names no values", "expected KEY=V1,V2 or KEY=start:stop:n")])
+        if key in values:
+            raise InputError([Fault("--set", f"{key} stands twice", "write all its values in one --set")])
+        values[key] = _values(key, said)
+    return combinations(values)
+
+
+def combinations(values: Mapping[str, Sequence[object]]) -> tuple[Changes, ...]:
+    """Every combination of the values of some keys, the last key running fastest. Raises InputError for too many."""
+    many = int(np.prod([len(each) for each in values.values()], dtype=float))
+    if many > MOST:
+        raise InputError([Fault("--set", f"{many:,} scenarios, expected at most {MOST:,}")])
+    return tuple(dict(zip(values, each, strict=True)) for each in itertools.product(*values.values()))
+
+
+def listed_in(path: Path) -> tuple[Changes, ...]:
+    """Changes of a CSV file (a row a scenario, its heading the keys; an empty cell changes nothing) or a YAML file.
+
+    The YAML file has one key, `scenarios`, with a list of changes by dotted key. Raises InputError and FileError.
+    """
+    return _of_csv(path) if path.suffix.lower() == ".csv" else _of_yaml(path)
+
+
+def _of_csv(path: Path) -> tuple[Changes, ...]:
+    shown = shown_path(path)
+    rows = list(csv.reader(io.StringIO(read_text(path))))
+    if len(rows) < 2:
+        raise InputError([Fault(f"{shown}:1", "no scenarios", "expected a heading of keys and a row a scenario")])
+    keys = [each.strip() for each in rows[0]]
+    found = []
+    for line, row in enumerate(rows[1:], start=2):
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(keys):
+            raise InputError([Fault(f"{shown}:{line}", f"{len(row)} cells, expected {len(keys)} as in the heading")])
+        found.append(
+            {
+                key: _value(f"{shown}:{line}: {key}", cell)
+                for key, cell in zip(keys, row, strict=True)
+                if key and cell.strip()
+            }
+        )
+    return tuple(found)
+
+
+def _of_yaml(path: Path) -> tuple[Changes, ...]:
+    document = read_values(path)
+    faults = [fault for _, fault in document.faults]
+    listed = document.values.get("scenarios")
+    if not faults and (not isinstance(listed, list | tuple) or not all(isinstance(each, dict) for each in listed)):
+        hint = "such as: scenarios: [{budget.total_mn: 5000}, {budget.total_mn: 9000}]"
+        faults = [Fault(f"{shown_path(path)}:1", "no key 'scenarios' with a list of changes", hint)]
+    if faults or not isinstance(listed, list | tuple):
+        raise InputError(faults)
+    return tuple({str(key): value for key, value in each.items()} for each in listed)
+
+
+def _values(key: str, text: str) -> tuple[object, ...]:
+    found = _RANGE.fullmatch(text.strip())
+    if found is None:
+        return tuple(_value(f"--set {key}", each) for each in _parts(text))
+    start, stop = (_value(f"--set {key}", each) for each in found.groups()[:2])
+    n = int(found[3])
+    numbers = [each for each in (start, stop) if isinstance(each, int | float) and not isinstance(each, bool)]
+    if len(numbers) < 2 or not 1 <= n <= MOST:
+        hint = "expected start:stop:n, such as 0:20000:21"
+        raise InputError([Fault(f"--set {key}", f"'{text}' is no range of numbers", hint)])
+    steps = [float(f"{each:.{_DIGITS}g}") for each in np.linspace(*map(float, numbers), n)]
+    # Whole numbers stay whole where both ends and every step are.
+    whole = all(isinstance(each, int) for each in numbers) and all(each.is_integer() for each in steps)
+    return tuple(int(each) if whole else each for each in steps)
+
+
+def _parts(text: str) -> list[str]:
+    """Split at commas, but for those within brackets and quotes."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        depth += (letter in "[{") - (letter in "]}") if not quote else 0
+        if letter == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
+def _value(place: str, text: str) -> object:
+    """One value as a scenario file would have it."""
+    document = values_in(f"value: {text.strip()}\n", place)
+    if document.faults:
+        raise InputError(fault for _, fault in document.faults)
+    return document.values["value"]
