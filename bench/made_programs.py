@@ -28,7 +28,7 @@ def made_program(n_plants: int, n_options: int = 4, n_periods: int = 6, *, seed:
     province = chance.integers(0, N_PROVINCES, n_plants)
     # Two technologies in two sizes, and so on: dearer ones avoid more of what they capture.
     share = np.resize([1.0, 0.5], n_options)
-    net = np.linspace(0.65, 0.9, n_options)
+    net = np.linspace(0.65, 0.9, n_options) * chance.uniform(0.75, 1.05, (n_plants, n_options))
     dear = chance.uniform(0.8, 1.25, (n_plants, n_options)) * np.linspace(0.85, 1.2, n_options)
     captured = size_ktpa[:, None] * share * chance.uniform(0.85, 0.95, (n_plants, n_options))
     capex = 0.9 * dear * captured**0.95 * chance.uniform(0.7, 1.5, n_plants)[:, None]
@@ -55,10 +55,10 @@ def made_program(n_plants: int, n_options: int = 4, n_periods: int = 6, *, seed:
     by_site = np.bincount(site, weights=captured[:, 0], minlength=N_SITES)
     upper = np.r_[
         np.ones(n_plants),
-        np.full(n_periods, 0.35 * everything / n_periods),
-        by_province * chance.uniform(0.2, 0.6, N_PROVINCES),
+        np.full(n_periods, 0.25 * everything / n_periods),
+        by_province * chance.uniform(0.15, 0.5, N_PROVINCES),
         np.repeat(by_site * chance.uniform(0.3, 0.9, N_SITES) / n_periods, n_periods),
-        by_site * chance.uniform(0.2, 0.6, N_SITES) * _YEARS * n_periods / 2,
+        by_site * chance.uniform(0.2, 1.0, N_SITES) * _YEARS * n_periods / 2,
     ]
     return Matrix(
         rows=rows,

@@ -108,7 +108,19 @@ class Shape:
         return Prices(worth, best, follower, free, bound + float((free * at_end).sum()))
 
     def part(self, groups: Ints) -> Shape:
-        """Some of the groups, with their share of every limit: a sample, to learn prices from."""
+        """Some of the groups, with their share of every limit: a sample, to learn prices from.
+
+        Sizes are uneven, so a row's share goes by what the groups could ask of it, not by their number.
+        """
+        among = np.zeros(self.n_groups, dtype=bool)
+        among[groups] = True
+        on = np.repeat(among[self.group], np.diff(self.on_choices.indptr))
+        sizes_asked = np.abs(self.on_choices.data)
+        asked = tuple(
+            np.bincount(self.on_choices.indices, weights=weight, minlength=len(self.coupling))
+            for weight in (sizes_asked * on, sizes_asked)
+        )
+        by_row = asked[0] / np.maximum(asked[1], 1e-300)
         share = len(groups) / self.n_groups
         sizes = np.diff(np.r_[self.starts, len(self.choices)])[groups]
         starts = np.r_[0, np.cumsum(sizes)[:-1]]
@@ -117,8 +129,8 @@ class Shape:
         led = np.unique(room.indices)
         on_choices, on_followers = self.on_choices[ks], self.on_followers[led]
         # A row that none of them stands in says nothing of the whole.
-        here = np.zeros(len(self.coupling), dtype=bool)
-        here[on_choices.indices] = True
+        here = by_row > 0
+        by_row = np.where(here, by_row, 1.0)
         return replace(
             self,
             choices=self.choices[ks],
@@ -133,8 +145,8 @@ class Shape:
             room=sparse.csr_array(room[:, led]),
             free_lower=self.free_lower * share,
             free_upper=self.free_upper * share,
-            row_lower=np.where(here, self.row_lower * share, -np.inf),
-            row_upper=np.where(here, self.row_upper * share, np.inf),
+            row_lower=np.where(here, self.row_lower * by_row, -np.inf),
+            row_upper=np.where(here, self.row_upper * by_row, np.inf),
             profit=self.profit[ks],
             follower_profit=self.follower_profit[led],
             on_choices=on_choices,

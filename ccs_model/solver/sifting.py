@@ -29,9 +29,8 @@ _SMALL_GROUPS = 200
 # A sample need not be solved to the end: its prices are guesses for the whole.
 _SAMPLE_TOLERANCE = 1e-4
 TOLERANCE = 1e-10
-# Beside each group's best choice, so many of the next best start inside: a least, and a number per coupling row.
-_NEXT_MIN = 2_000
-_NEXT_PER_ROW = 10
+# So many choices a group start inside, those that lose the least for their size at the sample's prices.
+_FIRST_PER_GROUP = 1.5
 _ROUNDS = 200
 # A row that nothing breaks yet is broken at this many times the dearest way to keep it; raised when not enough.
 _PENALTY = 10.0
@@ -209,9 +208,8 @@ def _sift(
 def _first_choices(shape: Shape, prices: Prices) -> Ints:
     """The choices that are nearly their group's best at some prices, nothing among them where that is better."""
     floor = np.where(shape.must, prices.best, np.maximum(prices.best, 0.0))
-    loss = floor[shape.group] - prices.worth
-    n_best = int((prices.best > 0).sum())
-    n = min(n_best + max(_NEXT_MIN, _NEXT_PER_ROW * len(shape.coupling), shape.n_groups // 10), len(loss))
+    loss = (floor[shape.group] - prices.worth) / np.maximum(np.abs(shape.profit), 1e-9)
+    n = min(int(_FIRST_PER_GROUP * shape.n_groups) + 1, len(loss))
     most = np.partition(loss, n - 1)[n - 1]
     return np.flatnonzero((loss <= most) & np.isfinite(loss) | shape.must[shape.group] & shape.allowed)
 
