@@ -15,7 +15,7 @@ from ccs_model.solver.matrix import Column
 
 N_SITES, N_PROVINCES = 20, 15
 # How far sizes spread: a lognormal's sigma. Lumpy programs have giants that few rows can hold.
-SMOOTH, LUMPY = 0.8, 1.5
+SMOOTH, LUMPY = 0.8, 1.2
 _YEARS = 5
 
 
@@ -23,7 +23,7 @@ def made_program(n_plants: int, n_options: int = 4, n_periods: int = 6, *, seed:
     """Most abatement in kt; budgets in million, sites in kt; all columns whole."""
     chance = np.random.default_rng(seed)
     per_plant = n_options * n_periods
-    size_ktpa = chance.lognormal(np.log(800.0), spread, n_plants).clip(20.0, 60_000.0)
+    size_ktpa = chance.lognormal(np.log(800.0), spread, n_plants).clip(50.0, 20_000.0)
     site = chance.integers(0, N_SITES, n_plants)
     province = chance.integers(0, N_PROVINCES, n_plants)
     # Two technologies in two sizes, and so on: dearer ones avoid more of what they capture.

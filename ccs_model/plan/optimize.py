@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -48,21 +48,21 @@ from ccs_model.plan.tables import (
     zones_table,
 )
 from ccs_model.plan.targets import targets_table
+from ccs_model.plan.ties import settled, settled_apart
 from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
+from ccs_model.solver.by_groups import solve_program
 from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.residuals import residuals, snapped
-from ccs_model.solver.whole import WholeOutcome, solve_whole
+from ccs_model.solver.whole import WholeOutcome
 
 Floats = npt.NDArray[np.float64]
 Teller = Callable[[Progress], None]
 
-# The second stage may give up this much of the first's value, relative: less than any number printed.
-HELD_SHARE = 1e-9
 SECOND_STAGE_TIME_SHARE = 1 / 3
 # What more money would buy is asked for this share of the budget, and at least a million.
 NEXT_MONEY_SHARE = 0.01
@@ -140,8 +140,9 @@ def _solve_stages(
         corridors = solve_in_corridors(problem, matrix, options, maximise=maximise, deadline=clock.deadline, tell=tell)
         first = corridors.within
     else:
-        first = solve_whole(
-            highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=problem.aim.replace("_", " ")
+        doing = problem.aim.replace("_", " ")
+        first = solve_program(
+            highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=doing, tell=tell
         )
     clock.lap("first_stage_s")
     outcome = _believed(problem, matrix, options, clock, first.outcome)
@@ -151,7 +152,7 @@ def _solve_stages(
     status = outcome.status
     if corridors is not None:
         _keep_to(highs, problem, matrix, chosen)
-    chosen = without_traces(problem, matrix, _settle_ties(highs, matrix, chosen, value, maximise, clock))
+    chosen = without_traces(problem, matrix, _settled(highs, chosen, value, maximise, clock, first))
     if len(problem.accounts.funds):
         chosen = with_best_funds(problem, matrix, options, chosen, clock.deadline)
     clock.lap("second_stage_s")
@@ -163,6 +164,14 @@ def _solve_stages(
     locks = locks_table(problem, matrix, first.relaxation.objective, options, clock.deadline)
     clock.lap("locks_s")
     return {**_assemble(problem, matrix, chosen, point, status, outcome, first, next_money, corridors), "locks": locks}
+
+
+def _settled(
+    highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: WholeOutcome
+) -> Floats:
+    deadline = min(clock.deadline, time.monotonic() + clock.limit_s * SECOND_STAGE_TIME_SHARE)
+    settle = settled_apart if first.by_groups else settled
+    return settle(highs, chosen, value, maximise=maximise, deadline=deadline)
 
 
 def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
@@ -202,42 +211,6 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
     raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
 
 
-def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, maximise: bool, clock: _Clock) -> Floats:
-    """Among plans of the same value on the same streams, the best by the second aim; else the one in hand."""
-    floor = value - HELD_SHARE * abs(value) if maximise else -np.inf
-    roof = np.inf if maximise else value + HELD_SHARE * abs(value)
-    highs.add_row(matrix.costs[0], floor, roof)
-    highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
-    deadline = min(clock.deadline, time.monotonic() + clock.limit_s * SECOND_STAGE_TIME_SHARE)
-    second = solve_whole(
-        highs,
-        maximise=matrix.maximise[1],
-        gap=highs.options.gap_share,
-        deadline=deadline,
-        doing="settling ties",
-        start=chosen,
-        may_move=_of_the_same_streams(matrix, chosen),
-    ).outcome
-    if second.x is None or second.status not in ("optimal", "limit"):
-        return chosen
-    better = snapped(matrix, second.x)
-    gained = float(matrix.costs[1] @ (better - chosen)) * (1 if matrix.maximise[1] else -1)
-    lost = (value - float(matrix.costs[0] @ better)) * (1 if maximise else -1)
-    return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen
-
-
-def _of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]:
-    """Columns of the streams that the plan retrofits: another year, size, technology or site, but no other stream.
-
-    What is no retrofit (pipes, sites, wells) may move as its bounds allow.
-    """
-    rows = matrix.rows.tocsr()[matrix.rows_of("one_retrofit_per_stream")]
-    used = (rows @ (chosen > BUILT)) > 0
-    among: npt.NDArray[np.bool_] = np.asarray(rows[used].sum(axis=0)).ravel() > 0
-    is_retrofit = np.asarray(rows.sum(axis=0)).ravel() > 0
-    return among | ~is_retrofit
-
-
 @dataclass(frozen=True)
 class _BudgetRow:
     row: int
@@ -263,14 +236,15 @@ def _next_money(
     left = clock.deadline - time.monotonic()
     if budget is None or left <= 0:
         return None
-    highs = Highs(matrix, options)
     maximise = matrix.maximise[0]
     if not problem.is_whole:
-        return _slopes(problem, matrix, highs, budget, chosen, value, clock)
+        return _slopes(problem, matrix, Highs(matrix, options), budget, chosen, value, clock)
+    more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
+    limits = matrix.row_upper.copy()
+    limits[budget.row] += more
+    highs = Highs(replace(matrix, row_upper=limits), options)
     # A limit of nodes, not of time, so that the answer repeats.
     highs.set_option("mip_max_nodes", NEXT_MONEY_NODES)
-    more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
-    highs.set_row(budget.row, -np.inf, budget.limit + more)
     if corridors is not None and problem.network is not None:
         charges = charges_of(problem, matrix)
         links = problem.network.links["link"]
@@ -279,8 +253,14 @@ def _next_money(
         highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
     highs.set_bounds(kept, np.round(chosen[kept]), matrix.upper[kept])
-    again = solve_whole(
-        highs, maximise=maximise, gap=NEXT_MONEY_GAP, deadline=clock.deadline, doing="the next money", start=chosen
+    again = solve_program(
+        highs,
+        maximise=maximise,
+        gap=NEXT_MONEY_GAP,
+        deadline=clock.deadline,
+        doing="the next money",
+        start=chosen,
+        cores_max=1,
     ).outcome
     if again.x is None or time.monotonic() >= clock.deadline:
         return None
