@@ -39,6 +39,8 @@ PAYS_COLUMNS = 20_000
 FIRST_CORE = 2_000
 GROWTH = 2
 CORE_NODES = 500
+# Of the gap asked for: what a core, and a neighbourhood, is solved to.
+CORE_GAP_SHARE, NEIGHBOUR_GAP_SHARE = 0.25, 0.1
 # A neighbourhood: so many groups, nodes and, in a row without success, so many before the core grows.
 NEIGHBOURS = 250
 NEIGHBOUR_COLUMNS = 2_000
@@ -193,7 +195,8 @@ class _Search:
         enters = np.where(self.shape.allowed, enters, np.inf)
         order = np.sort(enters[np.isfinite(enters)])
         n_cores = 0
-        while not self._closed and not self.allowance.is_over and n_cores != cores_max:
+        # A first plan may be near enough and still leave much that a core finds in a moment.
+        while not (self._closed and n_cores) and not self.allowance.is_over and n_cores != cores_max:
             n_cores += 1
             everything = n_columns >= len(order)
             left_out = np.inf if everything else float(order[n_columns])
@@ -248,7 +251,7 @@ class _Search:
             part_of(shape, is_open, kept),
             self.options,
             left_s=self.allowance.left_s,
-            gap=self.gap / 2,
+            gap=CORE_GAP_SHARE * self.gap,
             n_nodes=CORE_NODES,
             start=self.x,
             doing=doing,
@@ -278,7 +281,7 @@ class _Search:
                 part_of(shape, is_open, self.pick),
                 self.options,
                 left_s=self.allowance.left_s,
-                gap=self.gap / 10,
+                gap=NEIGHBOUR_GAP_SHARE * self.gap,
                 n_nodes=NEIGHBOUR_NODES,
                 start=self.x,
                 doing=f"{self.doing}: neighbourhood",

@@ -64,8 +64,9 @@ class _Restricted:
         self.follower_column = np.full(len(shape.followers), -1, dtype=np.int64)
         self.group_row = np.full(shape.n_groups, -1, dtype=np.int64)
         self.follower_row = np.full(len(shape.followers), -1, dtype=np.int64)
-        # What breaks a row at 0 is allowed at a price, so that a few columns always have a point.
-        self.broken = np.flatnonzero((shape.row_lower > 0) | (shape.row_upper < 0))
+        # What breaks a row at 0, or with the choices that must be, is allowed at a price: there is always a point.
+        at_least = (shape.row_lower > 0) | (shape.row_upper < 0)
+        self.broken = np.flatnonzero(at_least | (np.isfinite(shape.row_upper) & shape.must.any()))
         ways = np.where(shape.row_lower[self.broken] > 0, 1.0, -1.0)
         slack = sparse.csr_array((ways, (np.arange(len(ways)), self.broken)), shape=(len(ways), n_rows))
         self.penalty = _PENALTY * _dearest(shape, self.broken)
