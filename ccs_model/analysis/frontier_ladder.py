@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ccs_model.plan.corridors import charges_of, links_of_file
 from ccs_model.plan.decisions import without_traces
-from ccs_model.plan.ties import settle_ties
+from ccs_model.plan.ties import settled
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few
@@ -114,7 +114,7 @@ class Ladder:
                 continue
             x = snapped(there, found.outcome.x)
             value = float(there.costs[0] @ x)
-            x = settle_ties(Highs(there, self.options), there, x, value, maximise=maximise, deadline=until)
+            x = settled(Highs(there, self.options), x, value, maximise=maximise, deadline=until)
             x = without_traces(self.problem, there, x)
             value = float(there.costs[0] @ x)
             outcome = replace(found.outcome, x=x, objective=value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -29,14 +30,15 @@ from ccs_model.plan.funds import with_best_funds
 from ccs_model.plan.locks import locks_table
 from ccs_model.plan.mending import changes_that_mend, posed
 from ccs_model.plan.plan import NextMoney, Plan
-from ccs_model.plan.ties import settle_ties
+from ccs_model.plan.ties import settled, settled_apart
 from ccs_model.problem import Problem
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
+from ccs_model.solver.by_groups import solve_program
 from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
 from ccs_model.solver.residuals import snapped
-from ccs_model.solver.whole import solve_whole
+from ccs_model.solver.whole import WholeOutcome
 
 Floats = npt.NDArray[np.float64]
 Teller = Callable[[Progress], None]
@@ -122,8 +124,9 @@ def _solve_stages(
         corridors = solve_in_corridors(problem, matrix, options, maximise=maximise, deadline=clock.deadline, tell=tell)
         first = corridors.within
     else:
-        first = solve_whole(
-            highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=problem.aim.replace("_", " ")
+        doing = problem.aim.replace("_", " ")
+        first = solve_program(
+            highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=doing, tell=tell
         )
     clock.lap("first_stage_s")
     outcome = _believed(problem, matrix, options, clock, first.outcome)
@@ -133,9 +136,7 @@ def _solve_stages(
     status = outcome.status
     if corridors is not None:
         _keep_to(highs, problem, matrix, chosen)
-    chosen = without_traces(
-        problem, matrix, settle_ties(highs, matrix, chosen, value, maximise=maximise, deadline=clock.second_deadline())
-    )
+    chosen = without_traces(problem, matrix, _settled(highs, chosen, value, maximise, clock, first))
     if len(problem.accounts.funds):
         chosen = with_best_funds(problem, matrix, options, chosen, clock.deadline)
     clock.lap("second_stage_s")
@@ -150,6 +151,13 @@ def _solve_stages(
         **checked_parts(problem, matrix, chosen, point, status, outcome, first, next_money, corridors),
         "locks": locks,
     }
+
+
+def _settled(
+    highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: WholeOutcome
+) -> Floats:
+    settle = settled_apart if first.by_groups else settled
+    return settle(highs, chosen, value, maximise=maximise, deadline=clock.second_deadline())
 
 
 def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
@@ -203,14 +211,15 @@ def _next_money(
     left = clock.deadline - time.monotonic()
     if budget is None or left <= 0:
         return None
-    highs = Highs(matrix, options)
     maximise = matrix.maximise[0]
     if not problem.is_whole:
-        return _slopes(problem, matrix, highs, budget, chosen, value, clock)
+        return _slopes(problem, matrix, Highs(matrix, options), budget, chosen, value, clock)
+    more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
+    limits = matrix.row_upper.copy()
+    limits[budget.row] += more
+    highs = Highs(replace(matrix, row_upper=limits), options)
     # A limit of nodes, not of time, so that the answer repeats.
     highs.set_option("mip_max_nodes", NEXT_MONEY_NODES)
-    more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
-    highs.set_row(budget.row, -np.inf, budget.limit + more)
     if corridors is not None and problem.network is not None:
         charges = charges_of(problem, matrix)
         links = problem.network.links["link"]
@@ -219,8 +228,14 @@ def _next_money(
         highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
     highs.set_bounds(kept, np.round(chosen[kept]), matrix.upper[kept])
-    again = solve_whole(
-        highs, maximise=maximise, gap=NEXT_MONEY_GAP, deadline=clock.deadline, doing="the next money", start=chosen
+    again = solve_program(
+        highs,
+        maximise=maximise,
+        gap=NEXT_MONEY_GAP,
+        deadline=clock.deadline,
+        doing="the next money",
+        start=chosen,
+        cores_max=1,
     ).outcome
     if again.x is None or time.monotonic() >= clock.deadline:
         return None

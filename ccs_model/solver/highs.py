@@ -21,6 +21,7 @@ from typing import Any, Literal
 import highspy
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from ccs_model.errors import NoPlanError
 from ccs_model.solver.matrix import Matrix
@@ -208,6 +209,29 @@ class Highs:
     def add_sparse_row(self, columns: Ints, coefficients: Floats, lower: float, upper: float) -> None:
         """One more row over some columns."""
         self._must(self._highs.addRow(lower, upper, len(columns), columns.astype(np.int32), coefficients))
+
+    def add_rows(self, rows: sparse.csr_array, lower: Floats, upper: Floats) -> None:
+        """More rows, over the columns that are there."""
+        if rows.shape[0]:
+            given = (rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32), rows.data)
+            self._must(self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, *given))
+
+    def add_columns(self, columns: sparse.csr_array, costs: Floats, lower: Floats, upper: Floats) -> None:
+        """More columns, each a row of `columns`; what the instance knows of its columns grows with them."""
+        n_new = columns.shape[0]
+        if n_new:
+            given = (columns.indptr[:-1].astype(np.int32), columns.indices.astype(np.int32), columns.data)
+            self._must(self._highs.addCols(n_new, costs, lower, upper, columns.nnz, *given))
+            self.costs = np.r_[self.costs, costs]
+            self.lower, self.upper = np.r_[self.lower, lower], np.r_[self.upper, upper]
+            self._n_columns += n_new
+
+    def set_costs_of(self, columns: Ints, costs: Floats) -> None:
+        """New costs of some columns."""
+        if len(columns):
+            self.costs = self.costs.copy()
+            self.costs[columns] = costs
+            self._must(self._highs.changeColsCost(len(columns), columns.astype(np.int32), costs))
 
     def start_from(self, x: Floats) -> None:
         """Hand over a point to start from."""

@@ -29,10 +29,11 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class WholeOutcome:
-    """The whole program's outcome with a bound over all columns, and its relaxation's."""
+    """The whole program's outcome with a bound over all columns, and its relaxation's; whether by groups."""
 
     outcome: Outcome
     relaxation: Outcome
+    by_groups: bool = False
 
 
 def solve_whole(

@@ -1,0 +1,74 @@
+"""Made-up programs of any number of plants: one choice a plant, 161 rows that couple them, five entries a column.
+
+A column is a plant's option and the period in which it starts. It stands under its plant's choice, in the budget of
+its period, in its province's budget, in what its site takes in new flow in the period, and in what the site holds.
+Every number is drawn from a seed; none is presented as a fact.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from ccs_model.solver import Matrix
+from ccs_model.solver.matrix import Column
+
+N_SITES, N_PROVINCES = 20, 15
+# How far sizes spread: a lognormal's sigma. Lumpy programs have giants that few rows can hold.
+SMOOTH, LUMPY = 0.8, 1.2
+_YEARS = 5
+
+
+def made_program(n_plants: int, n_options: int = 4, n_periods: int = 6, *, seed: int = 0, spread: float = LUMPY) -> Matrix:
+    """Most abatement in kt; budgets in million, sites in kt; all columns whole."""
+    chance = np.random.default_rng(seed)
+    per_plant = n_options * n_periods
+    size_ktpa = chance.lognormal(np.log(800.0), spread, n_plants).clip(50.0, 20_000.0)
+    site = chance.integers(0, N_SITES, n_plants)
+    province = chance.integers(0, N_PROVINCES, n_plants)
+    # Two technologies in two sizes, and so on: dearer ones avoid more of what they capture.
+    share = np.resize([1.0, 0.5], n_options)
+    net = np.linspace(0.65, 0.9, n_options) * chance.uniform(0.75, 1.05, (n_plants, n_options))
+    dear = chance.uniform(0.8, 1.25, (n_plants, n_options)) * np.linspace(0.85, 1.2, n_options)
+    captured = size_ktpa[:, None] * share * chance.uniform(0.85, 0.95, (n_plants, n_options))
+    capex = 0.9 * dear * captured**0.95 * chance.uniform(0.7, 1.5, n_plants)[:, None]
+    starts = np.arange(n_periods)
+    years = _YEARS * (n_periods - starts)
+    profit = (captured * net)[:, :, None] * years
+    cost = capex[:, :, None] * 0.97 ** (_YEARS * starts)
+    flow = np.broadcast_to(captured[:, :, None], profit.shape)
+    stored = captured[:, :, None] * years
+    plant = np.repeat(np.arange(n_plants), per_plant)
+    period = np.tile(starts, n_plants * n_options)
+    budget_row = n_plants + period
+    province_row = n_plants + n_periods + province[plant]
+    flow_row = n_plants + n_periods + N_PROVINCES + site[plant] * n_periods + period
+    store_row = n_plants + n_periods + N_PROVINCES + N_SITES * n_periods + site[plant]
+    n_columns, n_rows = n_plants * per_plant, n_plants + n_periods + N_PROVINCES + N_SITES * (n_periods + 1)
+    index = np.stack([plant, budget_row, province_row, flow_row, store_row], axis=1).astype(np.int32)
+    value = np.stack([np.ones(n_columns), cost.ravel(), cost.ravel(), flow.ravel(), stored.ravel()], axis=1)
+    rows = sparse.csc_array(
+        (value.ravel(), index.ravel(), np.arange(0, 5 * n_columns + 1, 5, dtype=np.int32)), shape=(n_rows, n_columns)
+    )
+    everything = capex[:, 0].sum()
+    by_province = np.bincount(province, weights=capex[:, 0], minlength=N_PROVINCES)
+    by_site = np.bincount(site, weights=captured[:, 0], minlength=N_SITES)
+    upper = np.r_[
+        np.ones(n_plants),
+        np.full(n_periods, 0.25 * everything / n_periods),
+        by_province * chance.uniform(0.15, 0.5, N_PROVINCES),
+        np.repeat(by_site * chance.uniform(0.3, 0.9, N_SITES) / n_periods, n_periods),
+        by_site * chance.uniform(0.2, 1.0, N_SITES) * _YEARS * n_periods / 2,
+    ]
+    return Matrix(
+        rows=rows,
+        row_lower=np.full(n_rows, -np.inf),
+        row_upper=upper,
+        lower=np.zeros(n_columns),
+        upper=np.ones(n_columns),
+        is_whole=np.ones(n_columns, dtype=bool),
+        costs=profit.reshape(1, -1),
+        maximise=(True,),
+        row_claims=(("row", None),) * n_rows,
+        columns=(Column("build", None),) * n_columns,
+    )

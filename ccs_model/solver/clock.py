@@ -1,0 +1,24 @@
+"""How much time a search may still take: by the clock, and of the processor."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from math import inf
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """Until `deadline` (time.monotonic) and until this process has used `cpu_s` (time.process_time)."""
+
+    deadline: float
+    cpu_s: float = inf
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left of whichever ends first; the solver counts by the clock, so one thread never exceeds either."""
+        return min(self.deadline - time.monotonic(), self.cpu_s - time.process_time())
+
+    @property
+    def is_over(self) -> bool:
+        return self.left_s <= 0

@@ -1,0 +1,138 @@
+"""A part of a whole program: some groups choose anew among some of their columns, all others keep what they have.
+
+A plan is `pick` [group]: the choice made, or −1 for none; followers and free columns are decided with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from ccs_model.solver.highs import Highs, Outcome, SolverOptions
+from ccs_model.solver.matrix import Matrix
+from ccs_model.solver.shape import Shape
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The choices that are open, and the picks [group] of the groups that have none open."""
+
+    open: Ints
+    kept: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A point over all columns, or None; `bound` of the part in the sense of most."""
+
+    x: Floats | None
+    bound: float
+    status: str
+
+
+def part_of(shape: Shape, is_open: Mask, pick: Ints) -> Part:
+    """Groups with an open choice are open; the choice they have now is open to them as well."""
+    is_open = is_open & shape.allowed
+    groups = np.zeros(shape.n_groups, dtype=bool)
+    groups[shape.group[is_open]] = True
+    picked = pick[groups & (pick >= 0)]
+    is_open[picked] = True
+    return Part(np.flatnonzero(is_open), np.where(groups, -1, pick))
+
+
+def solved(
+    shape: Shape,
+    part: Part,
+    options: SolverOptions,
+    *,
+    left_s: float,
+    gap: float,
+    n_nodes: int,
+    start: Floats | None,
+    doing: str,
+) -> Found:
+    """The best plan of the part that is found to `gap` or within `n_nodes`; `start` a point over all columns."""
+    kept = part.kept[part.kept >= 0]
+    held = shape.on_choices[kept].sum(axis=0) if len(kept) else np.zeros(len(shape.coupling))
+    group = shape.group[part.open]
+    groups, at = np.unique(group, return_inverse=True)
+    room_open, room_kept = shape.room[part.open], np.asarray(shape.room[kept].sum(axis=0)).ravel()
+    led = np.zeros(len(shape.followers), dtype=bool)
+    led[np.unique(room_open.indices)] = True
+    # A follower of open choices has a row; one of a choice that is kept has a bound.
+    rowed, bounded = np.flatnonzero(led), np.flatnonzero(~led & (room_kept > 0))
+    several = np.bincount(at, minlength=len(groups)) > 1
+    row_of = np.cumsum(several) - 1
+    n_open, n_rows = len(part.open), len(rowed)
+    choice = sparse.csr_array(
+        (np.ones(int(several[at].sum())), (row_of[at[several[at]]], np.flatnonzero(several[at]))),
+        shape=(int(several.sum()), n_open),
+    )
+    following = sparse.csr_array(-room_open[:, rowed].T)
+    blocks = [
+        [
+            sparse.csr_array(shape.on_choices[part.open].T),
+            sparse.csr_array(shape.on_followers[rowed].T),
+            sparse.csr_array(shape.on_followers[bounded].T),
+            sparse.csr_array(shape.on_free.T),
+        ],
+        [choice, None, None, None],
+        [following, sparse.eye_array(n_rows, format="csr"), None, None],
+    ]
+    rows = sparse.csc_array(sparse.block_array([line for line in blocks if line[0].shape[0]], format="csc"))
+    rows.sort_indices()
+    columns = np.r_[shape.choices[part.open], shape.followers[rowed], shape.followers[bounded], shape.free]
+    made = np.where(shape.must[group], 1.0, 0.0)
+    matrix = Matrix(
+        rows=rows,
+        row_lower=np.r_[shape.row_lower - held, np.full(choice.shape[0] + n_rows, -np.inf)],
+        row_upper=np.r_[shape.row_upper - held, np.ones(choice.shape[0]), room_kept[rowed]],
+        lower=np.r_[np.where(np.bincount(at)[at] == 1, made, 0.0), np.zeros(n_rows + len(bounded)), shape.free_lower],
+        upper=np.r_[np.ones(n_open), np.full(n_rows, np.inf), room_kept[bounded], shape.free_upper],
+        is_whole=np.r_[np.ones(n_open, dtype=bool), np.zeros(len(columns) - n_open, dtype=bool)],
+        costs=np.r_[
+            shape.profit[part.open], shape.follower_profit[rowed], shape.follower_profit[bounded], shape.free_profit
+        ][None, :],
+        maximise=(True,),
+        row_claims=(),
+        columns=(),
+    )
+    fixed = float(shape.profit[kept].sum())
+    highs = Highs(matrix, options)
+    whole = fixed + (float(matrix.costs[0] @ start[columns]) if start is not None else 0.0)
+    # HiGHS sees the part's own value, so the gap of the whole is widened to it.
+    own = max(abs(whole - fixed), 1e-9)
+    highs.set_option("mip_rel_gap", min(gap * max(abs(whole), own) / own, 1.0))
+    highs.set_option("mip_max_nodes", n_nodes)
+    if start is not None:
+        highs.start_from(start[columns])
+    outcome = highs.run(left_s, doing)
+    return _found(shape, part, kept, columns, outcome, fixed)
+
+
+def _found(shape: Shape, part: Part, kept: Ints, columns: Ints, outcome: Outcome, fixed: float) -> Found:
+    bound = outcome.bound + fixed if np.isfinite(outcome.bound) else np.inf
+    if outcome.status == "infeasible":
+        return Found(None, -np.inf, "infeasible")
+    if outcome.x is None:
+        return Found(None, bound, outcome.status)
+    x = np.zeros(shape.n_columns)
+    x[shape.choices[kept]] = 1.0
+    x[columns] = outcome.x
+    x[shape.choices[part.open]] = np.round(x[shape.choices[part.open]])
+    return Found(x, bound, outcome.status)
+
+
+def picks_of(shape: Shape, x: Floats) -> Ints:
+    """[group] the choice a whole point makes, or −1."""
+    pick = np.full(shape.n_groups, -1, dtype=np.int64)
+    made = np.flatnonzero(x[shape.choices] > 0.5)
+    pick[shape.group[made]] = made
+    return pick
