@@ -150,9 +150,7 @@ def shipped_tables_once() -> Iterator[None]:
         patch.setattr(
             load,
             "read_table",
-            lambda folder, name, columns: (
-                kept(name, columns) if folder == shipped else read(folder, name, columns)
-            ),
+            lambda folder, name, columns: kept(name, columns) if folder == shipped else read(folder, name, columns),
         )
         yield
 
