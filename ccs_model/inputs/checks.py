@@ -13,6 +13,7 @@ from ccs_model.errors import Fault
 from ccs_model.inputs.cells import as_seen, shown
 from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
 from ccs_model.inputs.places import km_if_swapped, km_outside_province
+from ccs_model.inputs.plausibility import own_works_are_plausible
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -374,6 +375,7 @@ CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     captive_units_belong_to_a_plant,
     turnarounds_end_after_they_begin,
     parts_do_not_exceed_wholes,
+    own_works_are_plausible,
     places_lie_in_their_province,
     gasifiers_and_urea_are_given,
     chemical_plants_have_a_route,

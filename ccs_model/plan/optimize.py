@@ -19,14 +19,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyomo.environ as pyo
 
-from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.inputs import load_inputs
 from ccs_model.model import build_model
-from ccs_model.model.claims import groups_of, in_words
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.air import air_pollution_table
 from ccs_model.plan.basis import capital_table, tonnes_table
+from ccs_model.plan.belief import MENDING_S, believed
 from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
 from ccs_model.plan.cashflow import cashflow_table
 from ccs_model.plan.checks import accounts_checks, checks_table
@@ -35,7 +34,7 @@ from ccs_model.plan.decisions import BUILT, Point, point_of, without_traces
 from ccs_model.plan.funds import funds_table, with_best_funds
 from ccs_model.plan.intensity import intensity_table
 from ccs_model.plan.locks import locks_table
-from ccs_model.plan.mending import changes_that_mend, posed
+from ccs_model.plan.mending import posed
 from ccs_model.plan.owners import Owners
 from ccs_model.plan.plan import NextMoney, Objective, Plan, Relaxation, Size
 from ccs_model.plan.sharing import Sharing, shares_table
@@ -53,9 +52,10 @@ from ccs_model.problem import Problem
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
-from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.residuals import residuals, snapped
+from ccs_model.solver.scaling import warning_of
+from ccs_model.solver.verdict import disagreement
 from ccs_model.solver.whole import WholeOutcome, solve_whole
 
 Floats = npt.NDArray[np.float64]
@@ -68,10 +68,6 @@ SECOND_STAGE_TIME_SHARE = 1 / 3
 NEXT_MONEY_SHARE = 0.01
 NEXT_MONEY_GAP = 1e-4
 NEXT_MONEY_NODES = 200
-# An unexplained "infeasible" helps nobody, so looking for what would mend it has time of its own.
-MENDING_S = 30.0
-# Of it, what rows that give way may take; changes of the scenario have the rest.
-ROWS_TIME_SHARE = 2 / 3
 # Room for writing the run folder within the time limit.
 SOLVING_SHARE = 0.95
 
@@ -109,7 +105,10 @@ def solve(
         log_path = Path(folder) / "solver.log"
         plan = _solve_stages(problem, matrix, log_path, clock, tell)
         log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
-    return Plan(**plan, solver_log=log, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
+    warning = warning_of(matrix)
+    told = (warning,) if warning else ()
+    log = "".join(f"Warning: {each}\n" for each in told) + log
+    return Plan(**plan, solver_log=log, warnings=told, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
 
 
 class _Clock:
@@ -144,7 +143,15 @@ def _solve_stages(
             highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=problem.aim.replace("_", " ")
         )
     clock.lap("first_stage_s")
-    outcome = _believed(problem, matrix, options, clock, first.outcome)
+    outcome = believed(
+        problem,
+        matrix,
+        options,
+        first.outcome,
+        deadline=clock.deadline,
+        limit_s=clock.limit_s,
+        posing_s=clock.laps["pose_and_build_s"],
+    )
     assert outcome.x is not None
     chosen = snapped(matrix, outcome.x)
     value = float(matrix.costs[0] @ chosen)
@@ -170,36 +177,6 @@ def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> 
     for name in ("build", "pipe", "opened", "wells"):
         columns = matrix.columns_of(name)
         highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
-
-
-def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _Clock, outcome: Outcome) -> Outcome:
-    """The outcome if it holds a plan; otherwise the reason why there is none, as an error."""
-    if outcome.x is not None and outcome.status in ("optimal", "limit"):
-        return outcome
-    if outcome.status == "unbounded":
-        raise InputError(
-            [Fault("the program", f"the aim {problem.aim} has no limit", "a site or a budget without a limit?")]
-        )
-    if outcome.status == "limit":
-        raise NoPlanError(
-            f"no plan was found within {clock.limit_s:g} s; raise solver.time_limit_s or widen solver.gap_share"
-        )
-    deadline = max(clock.deadline, time.monotonic() + 10.0)
-    second = point_without_presolve(matrix, options, deadline - time.monotonic())
-    if second.x is not None:
-        return second
-    if second.status != "infeasible":
-        raise NoPlanError(
-            "the solver says that no plan keeps every claim, but a second opinion was not reached in time; "
-            "raise solver.time_limit_s"
-        )
-    now = time.monotonic()
-    deadline = max(deadline, now + MENDING_S)
-    charges = charges_of(problem, matrix) if problem.network is not None and problem.is_whole else None
-    until = now + ROWS_TIME_SHARE * (deadline - now)
-    by_rows = ways_to_mend(matrix, groups_of(problem), options, until, charges)
-    changes = changes_that_mend(problem, matrix, options, deadline, clock.laps["pose_and_build_s"])
-    raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
 
 
 def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, maximise: bool, clock: _Clock) -> Floats:
@@ -354,9 +331,8 @@ def _assemble(
     broken = checks[~checks["holds"] & (checks["name"] != "the gap is no wider than asked for")]
     if len(broken):
         each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
-        raise CheckError(
-            f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
-        )
+        what = f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
+        raise disagreement(matrix, SolverOptions(threads=problem.scenario.solver.threads), what)
     budget = _budget_row(matrix)
     dual = first.relaxation.row_dual
     price = float(dual[budget.row]) if budget is not None and dual is not None else None

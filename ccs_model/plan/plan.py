@@ -104,7 +104,10 @@ class Size:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest."""
+    """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest.
+
+    `warnings` are sentences about the program as it was solved: its numbers, not its plan.
+    """
 
     problem: Problem
     status: str
@@ -138,6 +141,7 @@ class Plan:
     solver_log: str
     owner_capital: pd.DataFrame | None = None
     owner_tonnes: pd.DataFrame | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def reached_a_limit(self) -> bool:
