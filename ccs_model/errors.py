@@ -84,9 +84,16 @@ class NoPlanError(CcsModelError):
 
 
 class CheckError(CcsModelError):
-    """A check made without the solver does not hold, so the answer is not believed."""
+    """A check made without the solver does not hold, so the answer is not believed.
+
+    `program` is the solver's program in the MPS format, where it is one that does not hold: it can be looked into.
+    """
 
     exit_code = CHECK_FAILED
+
+    def __init__(self, what: str, *, program: bytes = b"") -> None:
+        self.program = program
+        super().__init__(what)
 
 
 class FileError(CcsModelError):

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.plan.corridors import charges_of, links_of_file
+from ccs_model.plan.corridors import charges_of
 from ccs_model.plan.decisions import without_traces
 from ccs_model.plan.ties import settled
 from ccs_model.problem import Problem
+from ccs_model.problem.corridors_file import corridor_rows
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few
 from ccs_model.solver.highs import gap_share
@@ -199,7 +200,7 @@ class Ladder:
                 rounds = SlopeScaling(there, charges, self.options).run(support.x, _ROUNDS, until)
                 families += [charges.families_used(rounds[-1])] if rounds else []
         if asked not in ("auto", "all"):
-            families.append(links_of_file(problem, asked, links))
+            families.append(corridor_rows(problem.scenario, problem.inputs, list(links)))
             self.network_words = f"pipes are shared, within the corridors of {asked}"
         elif self.corridors is not None:
             families.append(np.flatnonzero(np.isin(links, list(self.corridors))))

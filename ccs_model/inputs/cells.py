@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 
@@ -56,6 +57,12 @@ def shown(text: object) -> str:
     whole = str(text)
     short = whole if len(whole) <= _LONGEST_SHOWN else whole[:_LONGEST_SHOWN] + "…"
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in short)
+
+
+def as_seen(text: str) -> str:
+    """The text as a reader sees it: without case, width, blanks, and signs that do not print."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(sign for sign in plain if sign.isprintable() and not sign.isspace())
 
 
 def _odd(cell: object) -> str:

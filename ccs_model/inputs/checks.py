@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Fault
-from ccs_model.inputs.cells import shown
+from ccs_model.inputs.cells import as_seen, shown
 from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
 from ccs_model.inputs.places import km_if_swapped, km_outside_province
+from ccs_model.inputs.plausibility import own_works_are_plausible
 
 Frames = Mapping[str, pd.DataFrame]
 
@@ -122,6 +123,20 @@ def keys_are_unique(frames: Frames) -> Iterator[Fault]:
             for _, row in plants[plants["plant"].isin(earlier["plant"])].iterrows():
                 first = earlier[earlier["plant"] == row["plant"]].iloc[0]
                 yield Fault(at(row), f"plant {row['plant']} stands in both inventories, first at {at(first)}")
+
+
+def ids_are_told_apart(frames: Frames) -> Iterator[Fault]:
+    """No plant of the user's has an id that only case, width or signs nobody sees tell from another's."""
+    first: dict[str, pd.Series] = {}
+    whole = pd.concat([frames[table][["plant", "line", "source"]] for table in _PLANTS], ignore_index=True)
+    alike = whole["plant"].map(as_seen)
+    for i, row in whole[alike.duplicated(keep=False)].iterrows():
+        before = first.setdefault(alike[i], row)
+        if before["plant"] != row["plant"] and (before["source"].is_own or row["source"].is_own):
+            is_same_file = before["source"].file == row["source"].file and row["source"].positions is None
+            there = f"line {before['line']}" if is_same_file else at(before)
+            what = f"'{shown(row['plant'])}' looks like '{shown(before['plant'])}' of {there}"
+            yield Fault(at(row, "plant"), what, "one plant twice? give ids that differ in more than case or width")
 
 
 def references_exist(frames: Frames) -> Iterator[Fault]:
@@ -353,12 +368,14 @@ def _said(value: object) -> str:
 
 CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     keys_are_unique,
+    ids_are_told_apart,
     references_exist,
     money_is_of_a_known_year,
     furnaces_belong_to_a_plant,
     captive_units_belong_to_a_plant,
     turnarounds_end_after_they_begin,
     parts_do_not_exceed_wholes,
+    own_works_are_plausible,
     places_lie_in_their_province,
     gasifiers_and_urea_are_given,
     chemical_plants_have_a_route,

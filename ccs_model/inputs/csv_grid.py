@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ccs_model.errors import Fault
 from ccs_model.inputs.dictionary import Column
 from ccs_model.inputs.grid import MOST_COLUMNS, MOST_ROWS, Grid, unreadable
-from ccs_model.inputs.headings import column_of
+from ccs_model.inputs.headings import LINES_OF_TITLE, column_of, header_below, not_first
 from ccs_model.inputs.kinds import kind_of
 from ccs_model.inputs.source import Source
 
@@ -35,6 +35,7 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
     delimiter = _delimiter(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     faults: list[Fault] = []
+    first: list[tuple[int, list[str]]] = []
     header: list[str] = []
     header_line = 1
     rows: list[tuple[int, tuple[object, ...]]] = []
@@ -48,7 +49,10 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
                 if len(header) > MOST_COLUMNS:
                     what = f"{len(header):,} columns, expected at most {MOST_COLUMNS:,}"
                     return unreadable(source, sha256, what)
-            elif len(fields) != len(header):
+                continue
+            if len(first) < LINES_OF_TITLE:
+                first.append((line, fields))
+            if len(fields) != len(header):
                 faults.append(Fault(source.at(line), f"{len(fields)} fields where the header has {len(header)}"))
             elif len(rows) == MOST_ROWS:
                 return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
@@ -56,6 +60,8 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
                 rows.append((line, tuple(field.strip() for field in fields)))
     except csv.Error as error:
         faults.append(Fault(source.at(reader.line_num), f"not readable as CSV: {error}"))
+    if below := header_below(header, first, columns):
+        return unreadable(source, sha256, *not_first(below))
     return Grid(source, tuple(header), header_line, tuple(rows), sha256, tuple(faults))
 
 

@@ -6,8 +6,9 @@ A Chinese heading of a capacity must say its unit.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import islice
 
 from ccs_model.errors import Fault
 from ccs_model.inputs.cells import shown
@@ -17,6 +18,8 @@ from ccs_model.inputs.source import Source
 from ccs_model.units import label_of
 
 _MUST_BE_SAID = ("kt/y",)
+# How far below titles a header is looked for, and how many columns a row must name to be one.
+LINES_OF_TITLE, _PLAINLY_A_HEADER = 20, 4
 _WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[\])）］】]")
 
 
@@ -71,6 +74,22 @@ def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
             if said in (_same(label_of(column.name)), _same(column.name)) or said in _chinese(column)
         ]
     return found[0] if len(found) == 1 else None
+
+
+def header_below(header: Sequence[str], rows: Iterable[tuple[int, Sequence[object]]], columns: Sequence[Column]) -> int:
+    """The line of a row that is plainly the header where the first row is none, a title perhaps; else 0."""
+    if any(column_of(heading, columns) for heading in header if heading):
+        return 0
+    for line, cells in islice(rows, LINES_OF_TITLE):
+        known = sum(isinstance(cell, str) and column_of(cell.strip(), columns) is not None for cell in cells)
+        if known >= _PLAINLY_A_HEADER:
+            return line
+    return 0
+
+
+def not_first(line: int) -> tuple[str, str]:
+    """What is wrong where the header stands on a later line, and how to mend it."""
+    return f"the header stands on line {line}, expected on the first", "delete the lines above it"
 
 
 def unit_said(heading: str, column: Column) -> str:

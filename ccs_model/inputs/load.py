@@ -32,7 +32,8 @@ class Inputs:
     Plants say in `inventory` which inventory of the scenario they are of. `origins` tells of each table whether it is
     the shipped one or what was laid over it; `own` is what the scenario named when the tables were loaded. `own_files`
     keeps the files themselves as they were read: by the name in the scenario, the files in it (one for an inventory).
-    `raster` is the terrain where the scenario names a grid. `sources` says of every row which file it came from.
+    `raster` is the terrain where the scenario names a grid. `sources` says of every row which file it came from;
+    `allow_outside` whether files outside the scenario's folder may be read.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -43,6 +44,7 @@ class Inputs:
     own_files: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict, repr=False)
     raster: Raster | None = field(default=None, repr=False)
     sources: Mapping[str, tuple[Source, ...]] = field(default_factory=dict, repr=False)
+    allow_outside: bool = False
 
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
@@ -128,6 +130,7 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
         own_files=MappingProxyType(own_files),
         raster=terrain.raster if terrain is not None else None,
         sources=MappingProxyType({name: tuple(frame["source"]) for name, frame in whole.frames.items()}),
+        allow_outside=allow_outside,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePath, PureWindowsPath
 
 from ccs_model.errors import Fault, FileError, InputError
 from ccs_model.scenario.files import contents, full, path_inside
 from ccs_model.scenario.own_tables import OwnTables
 
 LARGEST_BYTES = 100_000_000
+_LOCK = "~$"
 
 
 def found(asked: OwnTables, key: str, name: str, *, allow_outside: bool) -> Path:
@@ -18,6 +19,10 @@ def found(asked: OwnTables, key: str, name: str, *, allow_outside: bool) -> Path
         raise FileError(f"{asked.where(key)}: {name!a} has a sign that no name of a file should have")
     if os.name != "nt" and PureWindowsPath(name).drive:
         raise FileError(f"{asked.where(key)}: {name} is a path of Windows, and this is not a Windows machine")
+    if PurePath(name).name.startswith(_LOCK):
+        whole = PurePath(name).name.removeprefix(_LOCK)
+        what = f"{name}: Excel keeps this file while the workbook is open; it holds no rows"
+        raise InputError([Fault(asked.where(key), what, f"name the workbook itself: {whole}")])
     path = path_inside(asked.folder, name, allow_outside=allow_outside)
     if path is None:
         what = f"{full(asked.folder / name)} lies outside the scenario's folder"

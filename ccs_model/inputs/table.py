@@ -6,7 +6,7 @@ One converter serves CSV files and sheets of a workbook; only the place of a cel
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ from ccs_model.inputs.cells import converted
 from ccs_model.inputs.csv_grid import csv_grid
 from ccs_model.inputs.dictionary import Column
 from ccs_model.inputs.grid import Grid
-from ccs_model.inputs.headings import matched
+from ccs_model.inputs.headings import header_below, matched, not_first
 from ccs_model.inputs.source import Source
 
 
@@ -42,6 +42,9 @@ def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
 
 def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
     """The declared table that a grid holds."""
+    if below := header_below(grid.header, grid.rows, columns):
+        fault = Fault(grid.source.at_position(below, 0), *not_first(below))
+        grid = replace(grid, header=(), rows=(), faults=(fault,), is_unreadable=True)
     faults = list(grid.faults)
     names, wrong = matched(grid.header, columns, grid.source, grid.header_line)
     faults += wrong if not grid.is_unreadable else ()

@@ -15,7 +15,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyomo.environ as pyo
 
-from ccs_model.errors import CheckError
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.air import air_pollution_table
@@ -41,9 +40,10 @@ from ccs_model.plan.tables import (
 from ccs_model.plan.targets import prices_of, targets_table
 from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem
-from ccs_model.solver import Matrix, Outcome
+from ccs_model.solver import Matrix, Outcome, SolverOptions
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.residuals import Residuals, residuals
+from ccs_model.solver.verdict import disagreement
 from ccs_model.solver.whole import WholeOutcome
 
 Floats = npt.NDArray[np.float64]
@@ -180,7 +180,6 @@ def checked_parts(
     broken = checks[~checks["holds"] & (checks["name"] != GAP_CHECK)]
     if len(broken):
         each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
-        raise CheckError(
-            f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
-        )
+        what = f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
+        raise disagreement(matrix, SolverOptions(threads=problem.scenario.solver.threads), what)
     return parts

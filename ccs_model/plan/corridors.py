@@ -6,21 +6,18 @@ corridors the gap is small and is the plan's gap; over all links the relaxation'
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.errors import Fault, FileError, InputError
 from ccs_model.plan.connections import connections_of
 from ccs_model.plan.one_period import in_one_period
 from ccs_model.plan.places import places_of
 from ccs_model.problem import Problem
-from ccs_model.problem.names import place_of
+from ccs_model.problem.corridors_file import corridor_rows
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions
 from ccs_model.solver.connections import with_connection_cuts
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
@@ -247,7 +244,7 @@ class _Search:
             if len(families) < _FEW_SHARE * len(settled):
                 families = np.union1d(settled, sites)
         else:
-            families = np.r_[links_of_file(problem, asked, links), sites]
+            families = np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites]
             if start is not None and not np.isin(charges.families_used(start), families).all():
                 start = None
         within = search_corridors(
@@ -317,29 +314,3 @@ def _closed(outcome: Outcome, options: SolverOptions) -> Outcome:
     if outcome.x is not None and gap_share(outcome.bound, outcome.objective) <= options.gap_share + 1e-9:
         return replace(outcome, status="optimal")
     return outcome
-
-
-def links_of_file(problem: Problem, name: str, links: np.ndarray) -> np.ndarray:
-    """Rows of the links that a file of the planner's names in its column `link`."""
-    scenario = problem.scenario
-    folder = scenario.source_path.parent if scenario.source_path is not None else Path()
-    place = place_of(scenario, "transport.corridors")
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError([Fault(place, f"'{name}' lies outside the scenario's folder", "copy it there")])
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise FileError(f"{place}: {name} cannot be read: {error}") from error
-    at = {link: k for k, link in enumerate(links)}
-    faults = []
-    if not rows or "link" not in rows[0]:
-        faults.append(Fault(f"{name}:1", "no column 'link'", "tables/flows.csv of a run has one"))
-    for line, row in enumerate(rows, start=2):
-        if "link" in row and row["link"] not in at:
-            what = f"no candidate link '{row['link']}'"
-            faults.append(Fault(f"{name}:{line}", what, "tables/links.csv of a run lists them"))
-    if faults:
-        raise InputError(faults)
-    return np.unique(np.array([at[row["link"]] for row in rows], dtype=np.int64))

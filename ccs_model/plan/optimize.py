@@ -17,27 +17,26 @@ import numpy as np
 import numpy.typing as npt
 import pyomo.environ as pyo
 
-from ccs_model.errors import Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.inputs import load_inputs
 from ccs_model.leftovers import passing_folder
 from ccs_model.model import build_model
-from ccs_model.model.claims import groups_of, in_words
 from ccs_model.model.objective import AIMS
 from ccs_model.plan.assembly import BudgetRow, budget_row, checked_parts
+from ccs_model.plan.belief import MENDING_S, believed
 from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
 from ccs_model.plan.decisions import BUILT, point_of, without_traces
 from ccs_model.plan.funds import with_best_funds
 from ccs_model.plan.locks import locks_table
-from ccs_model.plan.mending import changes_that_mend, posed
+from ccs_model.plan.mending import posed
 from ccs_model.plan.plan import NextMoney, Plan
 from ccs_model.plan.ties import settled, settled_apart
 from ccs_model.problem import Problem
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
-from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
+from ccs_model.solver import Highs, Matrix, Progress, SolverOptions, matrix_of
 from ccs_model.solver.by_groups import solve_program
-from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
 from ccs_model.solver.residuals import snapped
+from ccs_model.solver.scaling import warning_of
 from ccs_model.solver.whole import WholeOutcome
 
 Floats = npt.NDArray[np.float64]
@@ -48,10 +47,6 @@ SECOND_STAGE_TIME_SHARE = 1 / 3
 NEXT_MONEY_SHARE = 0.01
 NEXT_MONEY_GAP = 1e-4
 NEXT_MONEY_NODES = 200
-# An unexplained "infeasible" helps nobody, so looking for what would mend it has time of its own.
-MENDING_S = 30.0
-# Of it, what rows that give way may take; changes of the scenario have the rest.
-ROWS_TIME_SHARE = 2 / 3
 # Room for writing the run folder within the time limit.
 SOLVING_SHARE = 0.95
 
@@ -89,7 +84,10 @@ def solve(
         log_path = folder / "solver.log"
         plan = _solve_stages(problem, matrix, log_path, clock, tell)
         log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
-    return Plan(**plan, solver_log=log, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
+    warning = warning_of(matrix)
+    told = (warning,) if warning else ()
+    log = "".join(f"Warning: {each}\n" for each in told) + log
+    return Plan(**plan, solver_log=log, warnings=told, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
 
 
 class _Clock:
@@ -129,7 +127,15 @@ def _solve_stages(
             highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=doing, tell=tell
         )
     clock.lap("first_stage_s")
-    outcome = _believed(problem, matrix, options, clock, first.outcome)
+    outcome = believed(
+        problem,
+        matrix,
+        options,
+        first.outcome,
+        deadline=clock.deadline,
+        limit_s=clock.limit_s,
+        posing_s=clock.laps["pose_and_build_s"],
+    )
     assert outcome.x is not None
     chosen = snapped(matrix, outcome.x)
     value = float(matrix.costs[0] @ chosen)
@@ -153,9 +159,7 @@ def _solve_stages(
     }
 
 
-def _settled(
-    highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: WholeOutcome
-) -> Floats:
+def _settled(highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: WholeOutcome) -> Floats:
     settle = settled_apart if first.by_groups else settled
     return settle(highs, chosen, value, maximise=maximise, deadline=clock.second_deadline())
 
@@ -165,36 +169,6 @@ def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> 
     for name in ("build", "pipe", "opened", "wells"):
         columns = matrix.columns_of(name)
         highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
-
-
-def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _Clock, outcome: Outcome) -> Outcome:
-    """The outcome if it holds a plan; otherwise the reason why there is none, as an error."""
-    if outcome.x is not None and outcome.status in ("optimal", "limit"):
-        return outcome
-    if outcome.status == "unbounded":
-        raise InputError(
-            [Fault("the program", f"the aim {problem.aim} has no limit", "a site or a budget without a limit?")]
-        )
-    if outcome.status == "limit":
-        raise NoPlanError(
-            f"no plan was found within {clock.limit_s:g} s; raise solver.time_limit_s or widen solver.gap_share"
-        )
-    deadline = max(clock.deadline, time.monotonic() + 10.0)
-    second = point_without_presolve(matrix, options, deadline - time.monotonic())
-    if second.x is not None:
-        return second
-    if second.status != "infeasible":
-        raise NoPlanError(
-            "the solver says that no plan keeps every claim, but a second opinion was not reached in time; "
-            "raise solver.time_limit_s"
-        )
-    now = time.monotonic()
-    deadline = max(deadline, now + MENDING_S)
-    charges = charges_of(problem, matrix) if problem.network is not None and problem.is_whole else None
-    until = now + ROWS_TIME_SHARE * (deadline - now)
-    by_rows = ways_to_mend(matrix, groups_of(problem), options, until, charges)
-    changes = changes_that_mend(problem, matrix, options, deadline, clock.laps["pose_and_build_s"])
-    raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
 
 
 def _next_money(

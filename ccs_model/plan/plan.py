@@ -107,7 +107,10 @@ class Size:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest."""
+    """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest.
+
+    `warnings` are sentences about the program as it was solved: its numbers, not its plan.
+    """
 
     problem: Problem
     status: str
@@ -143,6 +146,7 @@ class Plan:
     owner_tonnes: pd.DataFrame | None = None
     point: pd.DataFrame | None = None
     frontier: Frontier | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def reached_a_limit(self) -> bool:

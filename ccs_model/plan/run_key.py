@@ -6,12 +6,15 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import ccs_model
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.own_files import LARGEST_BYTES
 from ccs_model.problem.calibrated import SHIPPED, calibration_file
+from ccs_model.problem.corridors_file import corridors_file
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.files import path_inside
+from ccs_model.scenario.own_tables import OwnTables
 
 
 @dataclass(frozen=True)
@@ -44,22 +47,26 @@ def run_key(scenario: Scenario, inputs: Inputs) -> RunKey:
 
 
 def hashes(scenario: Scenario, inputs: Inputs) -> dict[str, str]:
-    """SHA-256 of every table, and of the planner's own file of corridors."""
+    """SHA-256 of every table, and of the planner's own file of corridors.
+
+    A file that posing the problem will refuse is not opened here.
+    """
     files = dict(inputs.sha256)
     corridors = corridors_file(scenario)
-    if corridors is not None and corridors.is_file():
+    if corridors is not None and _is_readable(scenario, inputs, scenario.transport.corridors):
         files["own:corridors"] = hashlib.sha256(corridors.read_bytes()).hexdigest()
     calibration = calibration_file(scenario)
-    if calibration is not None and calibration.is_file():
-        name = SHIPPED if scenario.calibration.file is None else "own:calibration"
+    own = scenario.calibration.file
+    if calibration is not None and (own is None or _is_readable(scenario, inputs, own)):
+        name = SHIPPED if own is None else "own:calibration"
         files[name] = hashlib.sha256(calibration.read_bytes()).hexdigest()
     return files
 
 
-def corridors_file(scenario: Scenario) -> Path | None:
-    """The planner's own file of corridors, seen from the scenario's folder; None where there is none."""
-    name = scenario.transport.corridors
-    if name in ("auto", "all"):
-        return None
-    source = scenario.source_path
-    return (source.parent if source is not None else Path()) / name
+def _is_readable(scenario: Scenario, inputs: Inputs, name: str) -> bool:
+    """Whether it is a file that may be opened and is not too large."""
+    try:
+        path = path_inside(OwnTables.of(scenario).folder, name, allow_outside=inputs.allow_outside)
+        return path is not None and path.is_file() and path.stat().st_size <= LARGEST_BYTES
+    except (OSError, ValueError):
+        return False

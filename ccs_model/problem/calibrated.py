@@ -13,10 +13,13 @@ import pandas as pd
 
 from ccs_model.engineering.absorbers import is_shared
 from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.inputs import Inputs
+from ccs_model.inputs.own_files import found
 from ccs_model.paths import data_folder
 from ccs_model.problem.names import place_of
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.files import contents, path_inside
+from ccs_model.scenario.files import contents
+from ccs_model.scenario.own_tables import OwnTables
 
 SCHEMA = "ccs-model/calibration/1"
 SHIPPED = "pilots/calibration.json"
@@ -60,23 +63,18 @@ def calibration_file(scenario: Scenario) -> Path | None:
         return None
     if asked.file is None:
         return data_folder() / SHIPPED
-    return _folder(scenario) / asked.file
+    return OwnTables.of(scenario).folder / asked.file
 
 
-def _folder(scenario: Scenario) -> Path:
-    source = scenario.source_path
-    return source.parent if source is not None else Path()
-
-
-def calibrated_by(scenario: Scenario) -> Calibrated | None:
+def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     """What the scenario plans with; None where it uses none. Raises InputError or FileError for a file of no use."""
     path = calibration_file(scenario)
     if path is None:
         return None
     asked = scenario.calibration
     where = place_of(scenario, "calibration.file")
-    if asked.file is not None and path_inside(_folder(scenario), asked.file, allow_outside=False) is None:
-        raise InputError([Fault(where, f"'{asked.file}' lies outside the scenario's folder", "copy it there")])
+    if asked.file is not None:
+        path = found(OwnTables.of(scenario), "calibration.file", asked.file, allow_outside=inputs.allow_outside)
     fits = _fits(path, asked.file or SHIPPED, where)
     if asked.preset not in fits:
         what = f"preset '{asked.preset}' is not in {asked.file or 'the shipped calibration'}"
@@ -101,7 +99,7 @@ def _fits(path: Path, name: str, where: str) -> Mapping[str, Any]:
     raw = contents(path, largest_bytes=_LARGEST_BYTES, expected="a calibration.json", at=where, asked_at=where)
     try:
         document = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError([Fault(where, f"{name} is not JSON: {error}", _HINT)]) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise InputError([Fault(where, f"{name} is not of schema {SCHEMA}", _HINT)])

@@ -16,6 +16,7 @@ from ccs_model.inputs import Inputs
 from ccs_model.inputs.inventories import SECTORS
 from ccs_model.problem.accounts import accounts_of
 from ccs_model.problem.calibrated import calibrated_by, deployment_ceilings
+from ccs_model.problem.corridors_file import corridor_rows, corridors_file
 from ccs_model.problem.dominance import without_dominated
 from ccs_model.problem.grid import grid_factors
 from ccs_model.problem.lines import network_of
@@ -45,7 +46,7 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     )
     refuse_other_tables(scenario, inputs)
     _refuse_unknown_names(scenario, inputs)
-    calibrated = calibrated_by(scenario)
+    calibrated = calibrated_by(scenario, inputs)
     delivered_share = calibrated.delivered_share if calibrated is not None else 1.0
     plants, streams = _plants_and_streams(scenario, inputs)
     periods = periods_of(scenario)
@@ -62,6 +63,8 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
     else:
         network = None
         routes = own_pipe_routes(scenario, inputs, level, options, candidates, sites)
+    if corridors_file(scenario) is not None:
+        corridor_rows(scenario, inputs, [] if network is None else list(network.links["link"]))
     routes = without_dominated(scenario, inputs, level, routes, periods)
     # A static year looks at what is running, not at when it is built.
     lead_yr = routes["lead_yr"].to_numpy(float) * (not scenario.is_static)

@@ -30,9 +30,10 @@ from ccs_model.leftovers import clear_away, left_behind, name_of_unfinished, unf
 from ccs_model.plan.macc import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, plan_text
-from ccs_model.plan.run_key import RunKey, corridors_file, hashes, run_key
+from ccs_model.plan.run_key import RunKey, hashes, run_key
 from ccs_model.problem import Problem
 from ccs_model.problem.calibrated import calibration_file
+from ccs_model.problem.corridors_file import corridors_file
 from ccs_model.report.exchange import exchanged
 from ccs_model.report.frontier_json import frontier_text
 from ccs_model.report.geojson import geojson_text

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import re
 import stat
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ccs_model.errors import Fault, FileError, InputError
@@ -42,9 +44,21 @@ def contents(path: Path, *, largest_bytes: int, expected: str, at: str, asked_at
             return file.read(largest_bytes + 1)
     except OSError as error:
         hint = " (folders are separated by /)" if asked_at and "\\" in path.name else ""
+        hint = hint or (_other_letters(path) if error.errno == errno.ENOENT else "")
         raise FileError(f"{start} {full(path)}: {(error.strerror or str(error)).lower()}{hint}") from error
     except ValueError as error:
         raise FileError(f"{start} {full(path)}: no file can have this name (a NUL in it)") from error
+
+
+def _other_letters(path: Path) -> str:
+    """A hint that names a file of the same folder called the same but for capital letters and such."""
+    try:
+        names = [each.name for each in path.parent.iterdir()]
+    except OSError:
+        return ""
+    same = [name for name in names if name.casefold() == path.name.casefold()]
+    near = same or get_close_matches(path.name, names, n=1, cutoff=0.85)
+    return f" (did you mean '{shown(near[0])}'?)" if near else ""
 
 
 def path_inside(folder: Path, name: str, *, allow_outside: bool) -> Path | None:

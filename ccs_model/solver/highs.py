@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import highspy
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ccs_model.errors import NoPlanError
-from ccs_model.solver.matrix import Matrix
+from ccs_model.errors import CcsModelError, NoPlanError
+from ccs_model.solver.library import highspy
+from ccs_model.solver.matrix import Matrix, refuse_unless_finite
+from ccs_model.solver.scaling import scaling_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -105,6 +106,13 @@ def _quiet_stdout() -> Iterator[None]:
         os.close(kept)
 
 
+def _finite(values: Floats) -> Floats:
+    """HiGHS drops a NaN in silence and takes 1e21 for infinity."""
+    if not np.isfinite(values).all():
+        raise CcsModelError("a coefficient of the program is not a finite number; nothing was solved")
+    return values
+
+
 _threads_in_use: list[int] = []
 
 
@@ -132,6 +140,8 @@ class Highs:
         self.lower, self.upper = matrix.lower.copy(), matrix.upper.copy()
         self._is_whole = bool(matrix.is_whole.any())
         self._n_columns = len(matrix.lower)
+        refuse_unless_finite(matrix)
+        self._scale = scaling_of(matrix)
         self._progress = progress
         self._doing = ""
         with _quiet_stdout():
@@ -154,9 +164,7 @@ class Highs:
 
     def set_objective(self, costs: Floats, *, maximise: bool) -> None:
         """Make `costs` the objective."""
-        self.costs = np.asarray(costs, dtype=float)
-        every = np.arange(self._n_columns, dtype=np.int32)
-        self._must(self._highs.changeColsCost(self._n_columns, every, np.asarray(costs, dtype=float)))
+        self.set_costs(np.asarray(costs, dtype=float))
         sense = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
         self._must(self._highs.changeObjectiveSense(sense))
 
@@ -164,11 +172,12 @@ class Highs:
         """New costs in the same sense."""
         self.costs = costs
         every = np.arange(self._n_columns, dtype=np.int32)
-        self._must(self._highs.changeColsCost(self._n_columns, every, costs))
+        self._must(self._highs.changeColsCost(self._n_columns, every, _finite(costs) * self._scale.column))
 
     def set_coefficient(self, row: int, column: int, value: float) -> None:
         """One coefficient of the matrix."""
-        self._must(self._highs.changeCoeff(row, column, value))
+        scaled = float(_finite(np.array([value]))[0]) * self._row_scale(row) * float(self._scale.column[column])
+        self._must(self._highs.changeCoeff(row, column, scaled))
 
     def without_vertices(self) -> None:
         """Linear programs by interior points without crossover: optimal to tolerance, but no basis to start from.
@@ -195,20 +204,24 @@ class Highs:
         """New bounds for some columns."""
         if len(columns):
             self.lower[columns], self.upper[columns] = lower, upper
-            self._must(self._highs.changeColsBounds(len(columns), columns.astype(np.int32), lower, upper))
+            size = self._scale.column[columns]
+            which = columns.astype(np.int32)
+            self._must(self._highs.changeColsBounds(len(columns), which, lower / size, upper / size))
 
     def set_row(self, row: int, lower: float, upper: float) -> None:
         """New bounds for one row."""
-        self._must(self._highs.changeRowBounds(row, lower, upper))
+        size = self._row_scale(row)
+        self._must(self._highs.changeRowBounds(row, lower * size, upper * size))
 
     def add_row(self, coefficients: Floats, lower: float, upper: float) -> None:
         """One more row, over all columns."""
-        which = np.flatnonzero(coefficients).astype(np.int32)
-        self._must(self._highs.addRow(lower, upper, len(which), which, coefficients[which]))
+        which = np.flatnonzero(coefficients)
+        self.add_sparse_row(which, coefficients[which], lower, upper)
 
     def add_sparse_row(self, columns: Ints, coefficients: Floats, lower: float, upper: float) -> None:
         """One more row over some columns."""
-        self._must(self._highs.addRow(lower, upper, len(columns), columns.astype(np.int32), coefficients))
+        scaled = _finite(coefficients) * self._scale.column[columns]
+        self._must(self._highs.addRow(lower, upper, len(columns), columns.astype(np.int32), scaled))
 
     def add_rows(self, rows: sparse.csr_array, lower: Floats, upper: Floats) -> None:
         """More rows, over the columns that are there."""
@@ -236,7 +249,7 @@ class Highs:
     def start_from(self, x: Floats) -> None:
         """Hand over a point to start from."""
         point = highspy.HighsSolution()
-        point.col_value = [float(value) for value in x]
+        point.col_value = [float(value) for value in x / self._scale.column]
         self._must(self._highs.setSolution(point))
 
     def set_option(self, name: str, value: Any) -> None:
@@ -289,7 +302,7 @@ class Highs:
         solution = self._highs.getSolution()
         # A linear program stopped on its way has a point, but neither a bound nor whole columns.
         usable = named == "optimal" or (whole and has_point)
-        x = np.array(solution.col_value, dtype=float) if usable else None
+        x = np.array(solution.col_value, dtype=float) * self._scale.column if usable else None
         objective = float(info.objective_function_value) if x is not None else math.nan
         bound = float(info.mip_dual_bound) if whole else objective
         with_duals = not whole and x is not None and solution.dual_valid
@@ -298,8 +311,8 @@ class Highs:
             objective=objective,
             bound=bound,
             x=x,
-            row_dual=np.array(solution.row_dual, dtype=float) if with_duals else None,
-            reduced_cost=np.array(solution.col_dual, dtype=float) if with_duals else None,
+            row_dual=self._duals(solution.row_dual) if with_duals else None,
+            reduced_cost=np.array(solution.col_dual, dtype=float) / self._scale.column if with_duals else None,
         )
 
     def _report(self, event: Any) -> None:
@@ -312,19 +325,32 @@ class Highs:
         program = highspy.HighsLp()
         program.num_col_ = self._n_columns
         program.num_row_ = len(matrix.row_lower)
-        program.col_cost_ = matrix.costs[0]
-        program.col_lower_, program.col_upper_ = matrix.lower, matrix.upper
-        program.row_lower_, program.row_upper_ = matrix.row_lower, matrix.row_upper
+        row, column = self._scale.row, self._scale.column
+        program.col_cost_ = matrix.costs[0] * column
+        program.col_lower_, program.col_upper_ = matrix.lower / column, matrix.upper / column
+        program.row_lower_, program.row_upper_ = matrix.row_lower * row, matrix.row_upper * row
         program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         program.a_matrix_.num_col_, program.a_matrix_.num_row_ = program.num_col_, program.num_row_
         program.a_matrix_.start_ = matrix.rows.indptr
         program.a_matrix_.index_ = matrix.rows.indices
-        program.a_matrix_.value_ = matrix.rows.data
+        program.a_matrix_.value_ = (
+            matrix.rows.data * row[matrix.rows.indices] * np.repeat(column, np.diff(matrix.rows.indptr))
+        )
         program.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
         if matrix.is_whole.any():
             kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
             program.integrality_ = [kinds[int(whole)] for whole in matrix.is_whole]
         self._must(self._highs.passModel(program))
+
+    def _row_scale(self, row: int) -> float:
+        """Rows that were added stand as they are."""
+        return float(self._scale.row[row]) if row < len(self._scale.row) else 1.0
+
+    def _duals(self, duals: Any) -> Floats:
+        values = np.array(duals, dtype=float)
+        n_rows = len(self._scale.row)
+        values[:n_rows] *= self._scale.row
+        return values
 
     def _set(self, name: str, value: Any) -> None:
         self._must(self._highs.setOptionValue(name, value))

@@ -1,0 +1,114 @@
+"""Second opinions on what HiGHS says, and the program saved where they disagree.
+
+"Infeasible" is believed when two of HiGHS's own answers, with and without presolve, and an elastic program agree: one
+in which every row may give way, at a price of how far. Where that gives nothing, its point is a plan after all.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from ccs_model.errors import CheckError
+from ccs_model.solver.highs import Highs, Outcome, SolverOptions
+from ccs_model.solver.matrix import Column, Matrix
+from ccs_model.solver.residuals import residuals, snapped
+
+Floats = npt.NDArray[np.float64]
+Opinion = Literal["infeasible", "plan", "undecided", "contradiction"]
+
+# Relative to the largest coefficient of its row; below it a row counts as kept.
+_GIVES_WAY = 1e-6
+# What is taken for no limit where the columns that need one are looked for.
+_AS_IF_LIMIT = 1e6
+
+
+def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> tuple[Opinion, Outcome | None]:
+    """Whether some point keeps every row, by a program of its own; the point where there is one.
+
+    `contradiction`: no row has to give way, and yet the point keeps not all of them when looked at without the solver.
+    """
+    relaxed = _run(matrix, options, deadline, whole=False)
+    if relaxed.status == "optimal" and relaxed.objective > _GIVES_WAY:
+        return "infeasible", None
+    if not matrix.is_whole.any():
+        found = relaxed
+    else:
+        found = _run(matrix, options, deadline, whole=True)
+        if found.bound > _GIVES_WAY:
+            return "infeasible", None
+    if found.x is None or (found.objective > _GIVES_WAY and found.status == "limit"):
+        return "undecided", None
+    x = snapped(matrix, found.x[: len(matrix.lower)])
+    if not residuals(matrix, x).hold:
+        return "contradiction", None
+    value = float(matrix.costs[0] @ x)
+    # Nothing is known of better plans: the bound is infinite, and the plan is one that a limit left.
+    bound = np.inf if matrix.maximise[0] else -np.inf
+    return "plan", replace(found, status="limit", objective=value, bound=bound, x=x, row_dual=None, reduced_cost=None)
+
+
+def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> tuple[Column, ...]:
+    """Columns that an unbounded program would raise for ever: those at a far limit once they are given one."""
+    lower = np.where(np.isfinite(matrix.lower), matrix.lower, -_AS_IF_LIMIT)
+    upper = np.where(np.isfinite(matrix.upper), matrix.upper, _AS_IF_LIMIT)
+    highs = Highs(replace(matrix, lower=lower, upper=upper), options)
+    highs.set_whole(False)
+    outcome = highs.run(time_limit_s, "what has no limit")
+    if outcome.x is None:
+        return ()
+    far = (np.abs(outcome.x) > 0.99 * _AS_IF_LIMIT) & ~(np.isfinite(matrix.lower) & np.isfinite(matrix.upper))
+    weight = np.where(far, np.abs(matrix.costs[0]), -1.0)
+    order = np.argsort(-weight, kind="stable")
+    return tuple(matrix.columns[j] for j in order if far[j])
+
+
+def disagreement(matrix: Matrix, options: SolverOptions, what: str) -> CheckError:
+    """The error of a check that does not hold, with the program itself, so that it can be looked into."""
+    return CheckError(what, program=program_text(matrix, options))
+
+
+def program_text(matrix: Matrix, options: SolverOptions) -> bytes:
+    """The program in the MPS format."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "program.mps"
+        Highs(matrix, replace(options, log_path=None)).write_model(path)
+        return path.read_bytes()
+
+
+def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, whole: bool) -> Outcome:
+    highs = Highs(_all_rows_elastic(matrix), replace(options, gap_share=0.0))
+    highs.set_whole(whole)
+    return highs.run(deadline - time.monotonic(), "an elastic opinion")
+
+
+def _all_rows_elastic(matrix: Matrix) -> Matrix:
+    """Every row with a slack to either side it has, in units of its largest coefficient; their sum is to be small."""
+    n_rows, n_columns = matrix.rows.shape
+    rows = matrix.rows.tocsr()
+    size = np.asarray(abs(rows).max(axis=1).todense()).ravel() if n_columns else np.ones(n_rows)
+    size = np.where(size > 0, size, 1.0)
+    above = np.flatnonzero(np.isfinite(matrix.row_upper))
+    below = np.flatnonzero(np.isfinite(matrix.row_lower))
+    at = np.r_[above, below]
+    sign = np.r_[-size[above], size[below]]
+    slack = sparse.csc_array((sign, (at, np.arange(len(at)))), shape=(n_rows, len(at)))
+    return Matrix(
+        rows=sparse.csc_array(sparse.hstack([matrix.rows, slack], format="csc")),
+        row_lower=matrix.row_lower,
+        row_upper=matrix.row_upper,
+        lower=np.r_[matrix.lower, np.zeros(len(at))],
+        upper=np.r_[matrix.upper, np.full(len(at), np.inf)],
+        is_whole=np.r_[matrix.is_whole, np.zeros(len(at), dtype=bool)],
+        costs=np.r_[np.zeros(n_columns), np.ones(len(at))][None, :],
+        maximise=(False,),
+        row_claims=matrix.row_claims,
+        columns=(*matrix.columns, *(Column("slack", int(row)) for row in at)),
+    )

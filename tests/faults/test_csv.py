@@ -1,0 +1,179 @@
+"""CSV inventories: F16–F25, and more of what spreadsheets and people write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .conftest import WORKS, Desk, Told, csv_text, works
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "None", "NaN", "nan", "#N/A", "-", "TRUE", "1e5", "007"])
+def test_F16_a_name_stays_the_text_it_is(desk: Desk, name: str) -> None:
+    from ccs_model.inputs import load_inputs
+    from ccs_model.scenario import read_scenario
+
+    desk.csv(works(name, name=name))
+    assert desk.check().code == 0
+    plants = load_inputs(read_scenario(desk.folder / "s.yaml"))["plants/steel"]
+    assert plants[["plant", "name"]].to_numpy().tolist() == [[name, name]]
+
+
+@pytest.mark.parametrize(("extra", "n_fields"), [(["one more"], 13), (None, 11)])
+def test_F17_a_field_too_many_or_too_few_never_shifts_columns(
+    desk: Desk, told: Told, extra: list[str] | None, n_fields: int
+) -> None:
+    rows = works("M1", "M2")
+    rows[2] = rows[2] + extra if extra else rows[2][:-1]
+    desk.csv(rows)
+    assert f"mine.csv:3: {n_fields} fields where the header has 12" in told()
+
+
+def test_F19_a_heading_twice_names_both_places(desk: Desk, told: Told) -> None:
+    rows = works("M1")
+    desk.csv([[*rows[0], "status"], [*rows[1], "operating"]])
+    assert "mine.csv:1: column 'status' stands twice, at 8 and 13" in told()
+
+
+@pytest.mark.parametrize(
+    ("cell", "sign", "code", "words"),
+    [
+        ("5,000", ";", 3, "mine.csv:2:crude_steel_ktpa: '5,000' is not a finite number (write 5000)"),
+        ("5.000,5", ";", 3, "mine.csv:2:crude_steel_ktpa: '5.000,5' is not a finite number (write 5000.5)"),
+        ("5000,5", "\t", 3, "'5000,5' is not a finite number (write 5000.5)"),
+        ("５０００", ",", 0, ""),
+        ("5 000", ",", 3, "write 5000"),
+        ("5'000", ",", 3, "mine.csv:2:crude_steel_ktpa: '5'000' is not a finite number"),
+    ],
+)
+def test_F21_separators_in_numbers_name_the_cell(desk: Desk, cell: str, sign: str, code: int, words: str) -> None:
+    desk.csv(works("M1", crude_steel_ktpa=cell), sign=sign)
+    answer = desk.check()
+    assert (answer.code, words in answer.err) == (code, True), answer.err
+
+
+def test_F22_chinese_names_in_gb18030_are_read_and_other_bytes_are_told(desk: Desk, told: Told) -> None:
+    text = csv_text(works("M1", name="石家庄钢铁有限责任公司"))
+    desk.put("mine.csv", text.encode("gb18030"))
+    assert desk.check().code == 0
+    desk.put("mine.csv", text.encode("utf-8").replace("石".encode(), b"\xff\xfd"))
+    at = text.encode("utf-8").index("石".encode())
+    assert f"mine.csv: not UTF-8 text at byte {at} (save it as CSV UTF-8)" in told()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_F23_marks_line_ends_and_separators_change_nothing(desk: Desk, end: str, sign: str) -> None:
+    desk.put("mine.csv", b"\xef\xbb\xbf" + csv_text(works("M1", "M2"), sign, end).encode())
+    answer = desk.check()
+    assert answer.code == 0, answer.err
+    assert "2 operating plants" in answer.out
+
+
+@pytest.mark.parametrize("cell", ["1e400", "inf", "-inf", "nan", "-", "NaN", "Infinity", "1e", "0x10", "1_000", "²"])
+def test_F25_only_finite_numbers_are_numbers(desk: Desk, told: Told, cell: str) -> None:
+    desk.csv(works("M1", crude_steel_ktpa=cell))
+    assert f"mine.csv:2:crude_steel_ktpa: '{cell}' is not a finite number" in told()
+
+
+# More of the kind.
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_unicode_text_of_excel_is_read(desk: Desk, encoding: str) -> None:
+    mark = {"utf-16-le": b"\xff\xfe", "utf-16-be": b"\xfe\xff"}.get(encoding, b"")
+    desk.put("mine.csv", mark + csv_text(works("M1"), "\t").encode(encoding))
+    assert desk.check().code == 0
+
+
+def test_utf_16_cut_off_in_the_middle_is_told(desk: Desk, told: Told) -> None:
+    desk.put("mine.csv", csv_text(works("M1")).encode("utf-16")[:-1])
+    assert "mine.csv: not UTF-8 text at byte" in told()
+
+
+def test_mixed_line_ends_are_all_line_ends(desk: Desk) -> None:
+    one, two, three = csv_text(works("M1", "M2")).splitlines()
+    desk.put("mine.csv", f"{one}\r\n{two}\r{three}\n\n")
+    assert "2 operating plants" in desk.check().out
+
+
+def test_a_header_alone_and_nothing_at_all(desk: Desk, told: Told) -> None:
+    desk.csv(works())
+    assert "mine.csv: holds no plants" in told()
+    desk.put("mine.csv", "")
+    assert "mine.csv: the file is empty, expected a header and a row for each plant" in told()
+    desk.put("mine.csv", "\n \n,,,\n")
+    assert "mine.csv: the file is empty" in told()
+
+
+def test_empty_rows_and_columns_at_the_end_are_passed_over(desk: Desk) -> None:
+    rows = [[*row, "", ""] for row in works("M1")]
+    desk.csv([*rows, [""] * 14, [""] * 14])
+    answer = desk.check()
+    assert (answer.code, "1 operating plants" in answer.out) == (0, True), answer.err
+
+
+def test_a_title_above_the_header_says_where_the_header_is(desk: Desk, told: Told) -> None:
+    rows = works("M1")
+    desk.csv([["Our plants 2026", *[""] * 11], [""] * 12, *rows])
+    assert "the header stands on line 3" in told()
+
+
+def test_blanks_around_cells_and_blanks_that_do_not_break_are_no_part_of_them(desk: Desk) -> None:
+    rows = works("M1")
+    rows[0] = [f" {heading}\u00a0" for heading in rows[0]]
+    rows[1] = [f"\u00a0{cell} " for cell in rows[1]]
+    desk.csv(rows)
+    answer = desk.check()
+    assert answer.code == 0, answer.err
+
+
+@pytest.mark.parametrize("other", ["m1", "M1 ", "Ｍ１", "M1\u00a0", "M\u200b1"])
+def test_ids_that_look_alike_are_one_plant_twice(desk: Desk, told: Told, other: str) -> None:
+    desk.csv(works("M1", other))
+    assert "mine.csv:3" in (said := told()) and "line 2" in said
+
+
+def test_a_nul_in_a_csv_file(desk: Desk, told: Told) -> None:
+    desk.csv(works("M1", name="a\0b"))
+    assert "mine.csv: this is a binary file, expected CSV" in told()
+    desk.csv(works(*(f"M{k}" for k in range(60)), name="Works"))
+    desk.put("mine.csv", (desk.folder / "mine.csv").read_bytes() + b"M\0,x\n")
+    assert "mine.csv" in told()
+
+
+def test_a_quote_that_never_closes(desk: Desk, told: Told) -> None:
+    desk.put("mine.csv", csv_text(works("M1", "M2")).replace("M2,", '"M2,'))
+    assert "mine.csv:3: not readable as CSV" in told()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"start_year": "2020-05-01"}, "mine.csv:2:start_year: '2020-05-01' is not a finite number"),
+        ({"start_year": "1999.5"}, "mine.csv:2:start_year: 1999.5 is not a whole number"),
+        ({"start_year": "99"}, "mine.csv:2:start_year: 99 is outside the range 1850 to 2040"),
+        ({"crude_steel_ktpa": "#REF!"}, "mine.csv:2:crude_steel_ktpa: '#REF!' is not a finite number"),
+        ({"crude_steel_ktpa": "50%"}, "mine.csv:2:crude_steel_ktpa: '50%' is not a finite number (write 0.5)"),
+        ({"crude_steel_ktpa": "5000 kt"}, "mine.csv:2:crude_steel_ktpa: '5000 kt' is not a finite number"),
+        ({"coke_ovens": ""}, "mine.csv:2:coke_ovens: is empty"),
+        ({"plant": ""}, "mine.csv:2:plant: is empty"),
+    ],
+)
+def test_cells_of_another_kind(desk: Desk, told: Told, changes: dict[str, Any], words: str) -> None:
+    rows = works("M1", **changes)
+    rows[1][rows[0].index(next(iter(changes)))] = next(iter(changes.values()))
+    desk.csv(rows)
+    assert words in told()
+
+
+def test_a_needed_column_that_is_missing_is_named(desk: Desk, told: Told) -> None:
+    at = list(WORKS).index("coke_ovens")
+    desk.csv([row[:at] for row in works("M1")])
+    assert "mine.csv:1: column 'coke_ovens' is missing" in told()
+
+
+def test_an_html_page_that_was_saved_instead_of_the_file(desk: Desk, told: Told) -> None:
+    desk.put("mine.csv", "<!DOCTYPE html><html><body>Please log in</body></html>")
+    assert "mine.csv: this is an HTML or XML document, expected CSV" in told()

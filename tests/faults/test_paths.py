@@ -1,0 +1,202 @@
+"""Files that a scenario names: F13 and F15, and everything else that may stand in a folder."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import Desk, Told, csv_text, works
+
+OUTSIDE = "lies outside the scenario's folder"
+# Every key that names a file, as lines of a scenario.
+KEYS = {
+    "like": ("like", "{}"),
+    "inventory": ("plants", "{{inventory: ['{}']}}"),
+    "data": ("data", "'{}'"),
+    "terrain": ("transport", "{{terrain: '{}'}}"),
+    "corridors": ("transport", "{{corridors: '{}'}}"),
+    "calibration": ("calibration", "{{use: median, file: '{}'}}"),
+}
+# What a file of each kind may be called.
+ENDS = {
+    "like": ".yaml",
+    "inventory": ".csv",
+    "data": "",
+    "terrain": ".csv",
+    "corridors": ".csv",
+    "calibration": ".json",
+}
+
+
+def named(desk: Desk, key: str, name: str) -> None:
+    where, value = KEYS[key]
+    desk.scenario(**{where: value.format(name)})
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("kind", ["upwards", "absolute", "link"])
+def test_F13_what_lies_outside_is_refused_and_its_path_shown(desk: Desk, told: Told, key: str, kind: str) -> None:
+    inside = Desk(desk.folder / "inside")
+    inside.put("mine.csv", csv_text(works("M1")))
+    secret = desk.put(f"secret{ENDS[key]}/x" if key == "data" else f"secret{ENDS[key]}", "secret words")
+    secret = secret.parent if key == "data" else secret
+    name = {"upwards": f"../{secret.name}", "absolute": str(secret), "link": f"link{ENDS[key]}"}[kind]
+    if kind == "link":
+        (inside.folder / name).symlink_to(secret, target_is_directory=key == "data")
+    named(inside, key, name)
+    answer = inside.ask("check", "s.yaml")
+    assert answer.code == 3, answer.err
+    assert OUTSIDE in answer.err and str(secret) in answer.err and "secret words" not in answer.err
+    assert answer.err.startswith("s.yaml:")
+
+
+@pytest.mark.parametrize("name", ["../../../../etc/passwd", "/etc/passwd"])
+def test_F13_the_password_file(desk: Desk, told: Told, name: str) -> None:
+    desk.put("s.yaml", f"like: {name}\n")
+    assert f"s.yaml:1:7: like: /etc/passwd {OUTSIDE} (allow it with --allow-outside)" in told()
+
+
+def test_F13_allowed_it_is_read(desk: Desk) -> None:
+    inside = Desk(desk.folder / "inside")
+    inside.scenario(plants="{inventory: [../mine.csv]}")
+    assert inside.ask("check", "s.yaml").code == 3
+    assert inside.ask("check", "s.yaml", "--allow-outside").code == 0
+
+
+@pytest.mark.parametrize("key", ["corridors", "calibration"])
+def test_F13_allowed_the_other_files_are_read_too(desk: Desk, key: str) -> None:
+    inside = Desk(desk.folder / "inside")
+    inside.put("mine.csv", csv_text(works("M1")))
+    desk.put(f"other{ENDS[key]}", "not what it should be")
+    named(inside, key, f"../other{ENDS[key]}")
+    answer = inside.ask("check", "s.yaml", "--allow-outside")
+    assert answer.code == 3 and OUTSIDE not in answer.err and "other" in answer.err
+
+
+def test_F13_a_file_of_a_data_folder_that_is_a_link_to_outside(desk: Desk, told: Told) -> None:
+    inside = Desk(desk.folder / "inside")
+    inside.put("mine.csv", csv_text(works("M1")))
+    desk.put("sites.csv", "site\nx\n")
+    (inside.folder / "tables" / "storage").mkdir(parents=True)
+    (inside.folder / "tables" / "storage" / "sites.csv").symlink_to(desk.folder / "sites.csv")
+    inside.scenario(data="tables")
+    answer = inside.ask("check", "s.yaml")
+    assert (answer.code, "tables/storage/sites.csv: lies outside" in answer.err) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.csv", "missing.csv: no such file or directory"),
+        ("a/folder.csv", "folder.csv: it is a folder, expected a file"),
+        (r"C:\data\mine.csv", r"C:\data\mine.csv is a path of Windows"),
+        (r"data\mine.csv", "(folders are separated by /)"),
+        (r"a\0b.csv", "has a sign that no name of a file should have"),
+        (r"a\nb.csv", "has a sign that no name of a file should have"),
+        ("x" * 300 + ".csv", "file name too long"),
+        ("loop.csv", "loop.csv: "),
+    ],
+)
+def test_F15_what_cannot_be_read_names_the_path_and_the_reason(desk: Desk, told: Told, name: str, words: str) -> None:
+    (desk.folder / "a" / "folder.csv").mkdir(parents=True)
+    (desk.folder / "loop.csv").symlink_to(desk.folder / "loop.csv")
+    quote = '"' if name.startswith("a\\") else "'"
+    desk.scenario(plants=f"{{inventory: [{quote}{name}{quote}]}}")
+    said = told(8)
+    assert words in said and "s.yaml:2" in said and "plants.inventory[0]" in said
+
+
+def test_F15_without_leave_to_read(desk: Desk, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+
+    def refused(path: Path, *args: object, **kwargs: object) -> object:
+        if path.name == "mine.csv":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "open", refused)
+    assert f"cannot read {desk.folder / 'mine.csv'}: permission denied" in told(8)
+
+
+# More of the kind.
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in ("like", "data")])
+@pytest.mark.parametrize("kind", ["pipe", "/dev/zero"])
+def test_what_is_no_regular_file_never_hangs(desk: Desk, key: str, kind: str) -> None:
+    name = f"odd{ENDS[key]}"
+    if kind == "pipe":
+        os.mkfifo(desk.folder / name)
+    else:
+        (desk.folder / name).symlink_to(kind)
+    named(desk, key, name)
+    begun = time.monotonic()
+    answer = desk.ask("check", "s.yaml", "--allow-outside")
+    assert answer.code == 8 and "is not a regular file" in answer.err
+    assert time.monotonic() - begun < 30
+
+
+def test_what_editors_and_spreadsheets_leave_in_a_data_folder_is_passed_over(desk: Desk) -> None:
+    desk.put("tables/~$sites.xlsx", b"\x05user")
+    desk.put("tables/.DS_Store", b"\0\0\0\1Bud1")
+    desk.put("tables/README.md", "for people")
+    desk.scenario(data="tables")
+    assert desk.check().code == 0
+
+
+def test_a_lock_file_of_excel_as_inventory_is_told(desk: Desk, told: Told) -> None:
+    desk.put("~$inv.xlsx", b"\x04user\x00\x00 \x00u\x00s\x00e\x00r")
+    desk.scenario(plants="{inventory: ['~$inv.xlsx']}")
+    assert "Excel keeps this file while the workbook is open" in told()
+
+
+def test_a_name_in_other_letters_says_which_file_is_there(desk: Desk, told: Told) -> None:
+    desk.scenario(plants="{inventory: [Mine.CSV]}")
+    assert "no such file or directory" in (said := told(8)) and "did you mean 'mine.csv'?" in said
+
+
+def test_a_data_folder_that_is_a_file_or_not_there(desk: Desk, told: Told) -> None:
+    desk.scenario(data="mine.csv")
+    assert "it is a file, expected a folder" in told(8)
+    desk.scenario(data="nothing")
+    assert "no such folder" in told(8)
+
+
+def test_a_table_of_a_data_folder_that_is_no_table(desk: Desk, told: Told) -> None:
+    desk.put("tables/storage/site.csv", "site\nx\n")
+    desk.put("tables/storage/old.xls", "x")
+    desk.scenario(data="tables")
+    said = told()
+    assert "tables/storage/site.csv: is not a table (did you mean 'storage/sites.csv'?)" in said
+    assert "tables/storage/old.xls: is not a table (save it as an Excel workbook (.xlsx))" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_in_a_data_folder_never_hangs(desk: Desk, told: Told) -> None:
+    (desk.folder / "tables" / "storage").mkdir(parents=True)
+    os.mkfifo(desk.folder / "tables" / "storage" / "sites.csv")
+    desk.scenario(data="tables")
+    assert "is not a regular file" in told(8)
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "words"),
+    [
+        ("corridors", "flow\n1\n", "odd.csv:1: no column 'link'"),
+        ("corridors", "link\nnowhere\n", "odd.csv:2: no candidate link 'nowhere'"),
+        ("corridors", b"link\n\xff\xfe\n", "odd.csv"),
+        ("calibration", "{", "odd.json is not JSON"),
+        ("calibration", '{"schema": "x"}', "is not of schema ccs-model/calibration/1"),
+        ("calibration", "[" * 100_000, "is not JSON"),
+        ("terrain", "lat_deg,lon_deg\n1,2\n", "odd.csv"),
+        ("terrain", b"\0\0\0", "odd.csv"),
+    ],
+)
+def test_other_files_of_no_use(desk: Desk, told: Told, key: str, content: str | bytes, words: str) -> None:
+    desk.put(f"odd{ENDS[key]}", content)
+    named(desk, key, f"odd{ENDS[key]}")
+    assert words in told()

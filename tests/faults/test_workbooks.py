@@ -1,0 +1,229 @@
+"""Workbooks that are read: F40–F44, and more of what stands in a planner's workbook."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from ccs_model.inputs import workbook_guard
+
+from .conftest import Desk, Told, works
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def repacked(path: Path, part: str, change: Callable[[bytes], bytes]) -> None:
+    """The workbook with one part changed, or added where there is none."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[part] = change(parts.get(part, b""))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in parts.items():
+            archive.writestr(name, raw)
+
+
+def edited(path: Path, edit: Callable[[openpyxl.Workbook], None]) -> None:
+    book = openpyxl.load_workbook(path)
+    edit(book)
+    book.save(path)
+
+
+def test_F40_a_bomb_is_refused_before_it_is_unpacked(desk: Desk, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = desk.book(steel=works("M1"))
+    repacked(path, "xl/media/zeros.bin", lambda _: bytes(30_000_000))
+    assert "mine.xlsx: would unpack to" in (said := told()) and "times its size" in said
+    monkeypatch.setattr(workbook_guard, "LARGEST_UNPACKED", 20_000_000)
+    assert "bytes, expected at most 20,000,000" in told()
+
+
+def test_F40_a_size_that_is_declared_too_small_is_no_way_round(desk: Desk, told: Told) -> None:
+    path = desk.book(steel=works("M1"))
+    repacked(path, SHEET, lambda raw: raw + b" " * 3_000_000)
+    raw = bytearray(path.read_bytes())
+    with zipfile.ZipFile(io.BytesIO(bytes(raw))) as archive:
+        real = archive.getinfo(SHEET).file_size
+    for place in range(len(raw) - 4):
+        if raw[place : place + 4] == struct.pack("<I", real):
+            raw[place : place + 4] = struct.pack("<I", 1_000)
+    path.write_bytes(bytes(raw))
+    assert "mine.xlsx: " in told()
+
+
+@pytest.mark.parametrize(
+    "entity",
+    [
+        '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>',
+        '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE x SYSTEM "http://127.0.0.1:9/x.dtd">',
+    ],
+)
+@pytest.mark.parametrize("part", [SHEET, "xl/sharedStrings.xml", "[Content_Types].xml", "xl/_rels/workbook.xml.rels"])
+def test_F41_entities_are_refused_without_reading_anything(desk: Desk, told: Told, entity: str, part: str) -> None:
+    path = desk.book(steel=works("M1"))
+    repacked(
+        path, part, lambda raw: entity.encode() + raw.partition(b"?>")[2] if b"?>" in raw else entity.encode() + raw
+    )
+    said = told()
+    assert f"mine.xlsx: its part {part} declares a document type" in said and "root:" not in said
+
+
+def test_F43_formulas_without_values_name_their_cells(desk: Desk, told: Told) -> None:
+    rows = works("M1", "M2")
+    rows[1][8], rows[2][1] = "=2500*2", '="Works "&A3'
+    desk.book(steel=rows)
+    said = told()
+    for cell in ("I2", "B3"):
+        place = f"mine.xlsx:steel!{cell}: holds a formula that was never computed"
+        assert f"{place} (open and save it in Excel, or paste values)" in said
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (OLE + bytes(600), "an old Excel workbook (.xls)"),
+        (OLE + bytes(100) + "EncryptedPackage".encode("utf-16-le"), "a workbook protected by a password"),
+        (b"plant,name\nM1,Works\n", "text, perhaps CSV"),
+        (b"%PDF-1.7 ", "a PDF document"),
+        (b"<html><body>log in</body></html>", "an HTML or XML document"),
+        (b"", "text, perhaps CSV"),
+    ],
+)
+def test_F44_what_is_no_xlsx_is_called_by_its_name(desk: Desk, told: Told, raw: bytes, kind: str) -> None:
+    desk.put("mine.xlsx", raw)
+    desk.scenario(plants="{inventory: [mine.xlsx]}")
+    assert f"mine.xlsx: this is {kind}, expected .xlsx" in told()
+
+
+def test_F44_a_binary_workbook_and_a_download_cut_off(desk: Desk, told: Told) -> None:
+    path = desk.book(steel=works("M1"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert "mine.xlsx: a damaged workbook, cut off perhaps" in told()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("xl/workbook.bin", b"x")
+    assert "this is a binary Excel workbook (.xlsb), expected .xlsx" in told()
+    path.rename(desk.folder / "mine.xls")
+    desk.scenario(plants="{inventory: [mine.xls]}")
+    assert "mine.xls: this is a binary Excel workbook (.xlsb), expected .xlsx" in told()
+
+
+# More of the kind.
+
+
+def test_cells_that_are_merged_over_rows_are_told(desk: Desk, told: Told) -> None:
+    path = desk.book(steel=works("M1", "M2", "M3"))
+    edited(path, lambda book: book["steel"].merge_cells("C2:C4"))
+    said = told()
+    assert "mine.xlsx:steel!C3: is empty" in said and "merged" in said
+
+
+def test_a_title_merged_over_the_header_says_where_the_header_is(desk: Desk, told: Told) -> None:
+    path = desk.book(steel=[["Our works, 2026"], [], *works("M1")])
+    edited(path, lambda book: book["steel"].merge_cells("A1:F1"))
+    assert "mine.xlsx:steel!A3: the header stands on line 3, expected on the first" in told()
+
+
+def test_hidden_rows_columns_and_sheets_are_read_like_the_others(desk: Desk, told: Told) -> None:
+    path = desk.book(steel=works("M1", "M2"), Archive=[["x"]])
+
+    def hide(book: openpyxl.Workbook) -> None:
+        book["steel"].row_dimensions[3].hidden = True
+        book["steel"].column_dimensions["D"].hidden = True
+        book["Archive"].sheet_state = "hidden"
+
+    edited(path, hide)
+    assert "a sheet that is not known: 'Archive'" in told()
+    edited(path, lambda book: book.remove(book["Archive"]))
+    assert "2 operating plants" in desk.check().out
+
+
+def test_columns_and_rows_that_are_formatted_but_empty_are_passed_over(desk: Desk) -> None:
+    path = desk.book(steel=works("M1"))
+
+    def paint(book: openpyxl.Workbook) -> None:
+        for row in range(1, 40):
+            for column in range(1, 40):
+                book["steel"].cell(row, column).fill = openpyxl.styles.PatternFill("solid", fgColor="FFFF00")
+        book["steel"]["T30"] = "  "
+
+    edited(path, paint)
+    answer = desk.check()
+    assert (answer.code, "1 operating plants" in answer.out) == (0, True), answer.err
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        (datetime.date(2026, 1, 1), "mine.xlsx:steel!I2: holds a date or a time, 2026-01-01"),
+        (datetime.time(5, 0), "mine.xlsx:steel!I2: holds a date or a time, 05:00:00"),
+        (True, "mine.xlsx:steel!I2: holds TRUE, a truth value"),
+        ("5000 ", ""),
+        ("\u00a05000\u00a0", ""),
+        ("'5000", "mine.xlsx:steel!I2: ''5000' is not a finite number"),
+        ("5,000", "mine.xlsx:steel!I2: '5,000' is not a finite number (write 5000)"),
+        ("n/a", "mine.xlsx:steel!I2: 'n/a' is not a finite number"),
+        (1e300, "mine.xlsx:steel!I2: 1e+300 is outside the range"),
+    ],
+)
+def test_cells_of_another_kind_name_their_cell(desk: Desk, cell: object, words: str) -> None:
+    rows = works("M1")
+    rows[1][8] = cell
+    desk.book(steel=rows)
+    answer = desk.check()
+    assert answer.code == (3 if words else 0), answer.err
+    assert words in answer.err
+
+
+@pytest.mark.parametrize("error", ["#REF!", "#N/A", "#DIV/0!", "#VALUE!"])
+def test_errors_of_a_spreadsheet_name_their_cell(desk: Desk, told: Told, error: str) -> None:
+    path = desk.book(steel=works("M1"))
+
+    def put(book: openpyxl.Workbook) -> None:
+        book["steel"]["I2"].value = error
+        book["steel"]["I2"].data_type = "e"
+
+    edited(path, put)
+    assert f"mine.xlsx:steel!I2: holds the error {error}" in told()
+
+
+def test_a_cell_shown_in_percent_in_a_column_of_tonnes_is_told(desk: Desk, told: Told) -> None:
+    path = desk.book(steel=works("M1"))
+
+    def put(book: openpyxl.Workbook) -> None:
+        book["steel"]["I2"].value, book["steel"]["I2"].number_format = 0.9, "0%"
+
+    edited(path, put)
+    assert "mine.xlsx:steel!I2: is shown in percent, expected kt/y" in told()
+
+
+def test_a_password_on_a_sheet_does_not_keep_it_from_being_read(desk: Desk) -> None:
+    path = desk.book(steel=works("M1"))
+
+    def protect(book: openpyxl.Workbook) -> None:
+        book["steel"].protection.set_password("secret")
+
+    edited(path, protect)
+    assert desk.check().code == 0
+
+
+def test_ids_that_look_alike_are_told_at_their_cell(desk: Desk, told: Told) -> None:
+    desk.book(steel=works("M1", "Ｍ１"))
+    assert "mine.xlsx:steel!A3: 'Ｍ１' looks like 'M1' of mine.xlsx:steel!A2" in told()
+
+
+def test_macros_and_links_to_other_books_are_never_followed(desk: Desk) -> None:
+    path = desk.book(steel=works("M1"))
+    repacked(path, "xl/vbaProject.bin", lambda _: OLE + bytes(500))
+    repacked(path, "xl/externalLinks/externalLink1.xml", lambda _: b'<externalLink xmlns="x"/>')
+    path.rename(desk.folder / "mine.xlsm")
+    desk.scenario(plants="{inventory: [mine.xlsm]}")
+    answer = desk.check()
+    assert answer.code == 0, answer.err
