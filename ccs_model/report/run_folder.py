@@ -55,9 +55,15 @@ def existing_run(folder: Path, key: RunKey) -> dict[str, Any] | None:
 
 
 def write_run_folder(
-    plan: Plan, folder: Path, *, force: bool = False, command: str = "", started: datetime | None = None
+    plan: Plan,
+    folder: Path,
+    *,
+    force: bool = False,
+    command: str = "",
+    started: datetime | None = None,
+    lang: str = "en",
 ) -> Path:
-    """Write the whole folder. Raises FileError when it is there already (unless `force`) or cannot be written."""
+    """Write the whole folder, the workbook's words in `lang`. Raises FileError when it is there already (unless `force`) or cannot be written."""
     _refuse_to_overwrite(folder, force)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +71,7 @@ def write_run_folder(
     except OSError as error:
         raise FileError(f"{folder.parent}: cannot be written: {error.strerror}") from error
     try:
-        _fill(plan, made, command, started or datetime.now(UTC))
+        _fill(plan, made, command, started or datetime.now(UTC), lang)
         made.chmod(0o755)
         _move_into_place(made, folder)
     except OSError as error:
@@ -103,7 +109,7 @@ def _move_into_place(made: Path, folder: Path) -> None:
         shutil.rmtree(aside.parent, ignore_errors=True)
 
 
-def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
+def _fill(plan: Plan, folder: Path, command: str, started: datetime, lang: str) -> None:
     problem = plan.problem
     own_files = _own_files(problem)
     copies = _names_of_copies(list(own_files))
@@ -122,8 +128,8 @@ def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    write_workbook(plan, folder / "plan.xlsx")
-    manifest = _manifest(plan, folder, [*files, "plan.xlsx"], command, started)
+    write_workbook(plan, folder / "plan.xlsx", lang=lang)
+    manifest = _manifest(plan, folder, [*files, "plan.xlsx"], command, started, lang)
     (folder / MANIFEST).write_text(manifest, encoding="utf-8", newline="")
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -227,7 +233,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _manifest(plan: Plan, folder: Path, names: list[str], command: str, started: datetime) -> str:
+def _manifest(plan: Plan, folder: Path, names: list[str], command: str, started: datetime, lang: str) -> str:
     problem = plan.problem
     source = problem.scenario.source_path
     document = {
@@ -242,6 +248,7 @@ def _manifest(plan: Plan, folder: Path, names: list[str], command: str, started:
         "status": plan.status,
         "gap_share": plan.objective.gap_share,
         "all_links_gap_share": plan.objective.all_links_gap_share,
+        "workbook_lang": lang,
         "command": command,
         "seed": problem.scenario.solver.seed,
         "started": started.isoformat(timespec="seconds"),
