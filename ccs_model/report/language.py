@@ -1,8 +1,8 @@
 """Titles, headings, labels and sentences in English, Chinese or both, from one table: labels.csv beside this module.
 
-A row is English and Chinese. Where the English holds `{}` it stands for a family of texts ("Flow from {}"); the Chinese
-then takes what stood there, in the same order. A `key` names a word of the page. What is not in the table stays English,
-and names, figures and formulas are never looked up.
+A row is English and Chinese. Where the English holds `{}` it stands for a family of texts ("Flow from {}"); the
+Chinese then takes what stood there, in the same order. A `key` names a word of the page. What is not in the table stays
+English, and names, figures and formulas are never looked up.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ class Language:
         """Running text, sentence by sentence; in both languages the Chinese follows on a line of its own."""
         if self.lang == "en" or not text:
             return text
-        whole = chinese(text)
-        parts = [whole] if whole is not None else [chinese(each) or each for each in _SENTENCES.split(text)]
-        said = _joined(parts)
+        whole = labels().exact.get(text)
+        # A family could take several sentences for the last of its fields, so each is looked up by itself.
+        said = whole or _joined([chinese(each) or each for each in _SENTENCES.split(text)])
         if said == text:
             return text
         return said if self.lang == "zh" else f"{text}\n{said}"

@@ -63,7 +63,10 @@ def write_run_folder(
     started: datetime | None = None,
     lang: str = "en",
 ) -> Path:
-    """Write the whole folder, the workbook's words in `lang`. Raises FileError when it is there already (unless `force`) or cannot be written."""
+    """Write the whole folder, the workbook's words in `lang`.
+
+    Raises FileError when it is there already (unless `force`) or cannot be written.
+    """
     _refuse_to_overwrite(folder, force)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

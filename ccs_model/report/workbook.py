@@ -72,7 +72,10 @@ CREATED = datetime(2000, 1, 1)
 
 
 def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
-    """Write the workbook, its words in `lang`: en, zh or both. Raises FileError when it cannot be written; a workbook that was there then stays."""
+    """Write the workbook, its words in `lang`: en, zh or both.
+
+    Raises FileError when it cannot be written; a workbook that was there then stays.
+    """
     return write_whole(Path(path), workbook_bytes(plan, lang=lang))
 
 

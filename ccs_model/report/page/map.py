@@ -186,6 +186,7 @@ def _pipes(run: StoredRun, words: Words) -> Iterator[Any]:
     if not rows:
         return
     top = max(float(row["flow_ktpa"]) for row in rows)
+    money = words.unit(f"million {run.money}")
     yield (
         alt.Chart(data(rows))
         .mark_rule(color=PIPE, strokeCap="round", clip=True)
@@ -199,7 +200,7 @@ def _pipes(run: StoredRun, words: Words) -> Iterator[Any]:
                 alt.Tooltip("name:N", title=words("pipe") if words.lang == "zh" else "pipe"),
                 alt.Tooltip("flow_ktpa:Q", title=f"{words('flow')}, {words.unit('kt/y')}", format=",.0f"),
                 alt.Tooltip("length_km:Q", title=f"{words('length')}, km", format=",.0f"),
-                alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, {words.unit(f'million {run.money}')}", format=",.0f"),
+                alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, {money}", format=",.0f"),
             ],
         )
     )  # fmt: skip
