@@ -25,6 +25,7 @@ Examples:
   ccs-model optimize scenarios/pilot-zones.yaml
   ccs-model optimize my.yaml --out results/my --gap 0.001 --time-limit 300
   ccs-model optimize my.yaml --json > plan.json
+  ccs-model optimize my.yaml --lang zh --out results/my-zh
 
 Exit codes: 0 done, 3 bad input, 4 no plan can keep every claim, 5 a limit was reached and the plan is
 written with its gap, 6 no plan, 7 a check did not hold, 8 file trouble.
@@ -36,6 +37,9 @@ written with its gap, 6 no plan, 7 a check did not hold, 8 file trouble.
 @click.option("--gap", type=click.FloatRange(0, 0.5), help="Stop when proven this close to the best plan (a share).")
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), help="Seconds for the whole run.")
 @click.option("--threads", type=click.IntRange(1, 64), help="Processor threads.")
+@click.option(
+    "--lang", type=click.Choice(["en", "zh", "both"]), default="en", show_default=True, help="Of the workbook's words."
+)
 @click.option("--force", is_flag=True, help="Make the run again even if it is there already.")
 @click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
@@ -47,6 +51,7 @@ def optimize(
     gap: float | None,
     time_limit: float | None,
     threads: int | None,
+    lang: str,
     force: bool,
     allow_outside: bool,
     quiet: bool,
@@ -68,8 +73,10 @@ def optimize(
     asked = _with_options(read, gap, time_limit, threads)
     key = run_key(asked, inputs)
     folder = out if out is not None else Path("runs") / key.folder_name
-    if not force and existing_run(folder, key) is not None:
+    if not force and (manifest := existing_run(folder, key)) is not None:
         line.done()
+        if (there := manifest.get("workbook_lang", "en")) != lang:
+            click.echo(f"{folder}: its workbook is in '{there}', not '{lang}'; --force makes the run again", err=True)
         return _name_existing(folder, as_json, quiet)
     with locked(folder):
         if not force and existing_run(folder, key) is not None:  # made by another while we came for the lock
@@ -80,7 +87,7 @@ def optimize(
         plan = solve(pose(asked, inputs), tell=line.tell if sys.stderr.isatty() and not quiet else None, started=clock)
         line.say("  writing the run folder")
         command = shlex.join(["ccs-model", *sys.argv[1:]])
-        written = write_locked(plan, folder, force=force, command=command, started=started)
+        written = write_locked(plan, folder, force=force, command=command, started=started, lang=lang)
     line.done()
     if verbose:
         click.echo(plan.solver_log, err=True)

@@ -23,7 +23,9 @@ Exit codes: 0 done, 2 the extra is not installed, 3 not a run, 8 file trouble.
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML file to write (default: RUN/report.html).")
-@click.option("--lang", type=click.Choice(["en", "zh", "both"]), default="en", show_default=True, help="Of headings.")
+@click.option(
+    "--lang", type=click.Choice(["en", "zh", "both"]), default="en", show_default=True, help="Of the page's words."
+)
 @click.option("--basemap", metavar="FILE|none", help="GeoJSON polygons to draw below, in place of shipped provinces.")
 def report(run: Path, out: Path | None, lang: str, basemap: str | None) -> int:
     """Write one HTML page with map, charts and tables, which needs no network."""

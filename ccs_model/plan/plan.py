@@ -158,13 +158,14 @@ class Plan:
         result: dict[str, Any] = import_module("ccs_model.plan.plan_json").plan_dict(self)
         return result
 
-    def to_excel(self, path: str | PathLike[str]) -> Path:
-        """Write the workbook."""
+    def to_excel(self, path: str | PathLike[str], *, lang: str = "en") -> Path:
+        """Write the workbook, its titles and headings in `lang`: en, zh or both."""
         # Reports stand above plans; the convenience method looks up to them by name.
-        written: Path = import_module("ccs_model.report.workbook").write_workbook(self, Path(path))
+        written: Path = import_module("ccs_model.report.workbook").write_workbook(self, Path(path), lang=lang)
         return written
 
-    def to_folder(self, folder: str | PathLike[str], *, force: bool = False) -> Path:
-        """Write the whole run folder, or nothing."""
-        written: Path = import_module("ccs_model.report.run_folder").write_run_folder(self, Path(folder), force=force)
+    def to_folder(self, folder: str | PathLike[str], *, force: bool = False, lang: str = "en") -> Path:
+        """Write the whole run folder, or nothing; `lang` is that of the workbook."""
+        run_folder = import_module("ccs_model.report.run_folder")
+        written: Path = run_folder.write_run_folder(self, Path(folder), force=force, lang=lang)
         return written

@@ -10,6 +10,7 @@ from xlsxwriter.worksheet import Worksheet
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.run_key import run_key
 from ccs_model.report.formulas import Block
+from ccs_model.report.language import Language
 from ccs_model.report.style import Styles
 
 
@@ -26,8 +27,8 @@ class _Worksheet(Worksheet):  # type: ignore[misc]
 class Book:
     """Worksheets stand in the contract's order and are filled in the order in which they need one another."""
 
-    def __init__(self, workbook: Any, names: Sequence[str], plan: Plan) -> None:
-        self.workbook, self.plan = workbook, plan
+    def __init__(self, workbook: Any, names: Sequence[str], plan: Plan, language: Language) -> None:
+        self.workbook, self.plan, self.language = workbook, plan, language
         self.run = run_key(plan.problem.scenario, plan.problem.inputs).folder_name
         self.styles = Styles(workbook)
         self.names = tuple(names)

@@ -36,7 +36,7 @@ class Canvas:
     """One worksheet, a cursor on it, and what is needed to name money: currency and price year."""
 
     def __init__(self, book: Book, page: Page, contents: Sequence[Page]) -> None:
-        self.contents, self.book = contents, book
+        self.contents, self.book, self._language = contents, book, book.language
         name = page.name
         self._name, self._styles = name, book.styles
         self._sheet = worksheet = book.worksheets[name]
@@ -50,7 +50,7 @@ class Canvas:
         worksheet.set_paper(_A4)
         worksheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
         worksheet.fit_to_pages(1, 0)
-        worksheet.set_footer(f"&L&8&A&C&8{book.run.replace('&', '&&')}&R&8Page &P of &N")
+        worksheet.set_footer(f"&L&8&A&C&8{book.run.replace('&', '&&')}&R&8{self._language.label('Page &P of &N')}")
         # Protected against slips, not against people: there is no password.
         worksheet.protect("", _MAY)
 
@@ -61,10 +61,10 @@ class Canvas:
     def title(self, text: str) -> None:
         """The first line, with a way back to the cover under it."""
         self._sheet.set_row(self._row, 24)
-        self._text(self._row, 0, text, "title")
+        self._text(self._row, 0, self._language.label(text), "title")
         self._row += 1
         if self._name != self.contents[0].name:
-            self._link(self._row, 0, self.contents[0].name, f"back to {self.contents[0].name}")
+            self._link(self._row, 0, self.contents[0].name, self._language.label(f"back to {self.contents[0].name}"))
             self._row += 1
 
     def hide_gridlines(self) -> None:
@@ -84,12 +84,16 @@ class Canvas:
         """A heading within the sheet, with room above it."""
         self._row += 1
         self._sheet.set_row(self._row, 19)
-        self._text(self._row, 0, text, "section")
+        self._text(self._row, 0, self._language.label(text), "section")
         self._row += 1
         self._below_section = True
 
     def paragraph(self, text: str, style: str = "text") -> None:
-        """Running text across the sheet."""
+        """Running text across the sheet, in the workbook's language."""
+        self.quotation(self._language.sentence(text), style)
+
+    def quotation(self, text: str, style: str = "text") -> None:
+        """Running text that somebody else wrote: as it stands in every language."""
         self._layout.wide(self._row, 0, checked_text(text, self._name), style)
         self._row += 1
         self._below_section = False

@@ -75,6 +75,14 @@ def text_width(text: str) -> int:
     return max(sum(1 + (unicodedata.east_asian_width(sign) in "WF") for sign in line) for line in text.split("\n"))
 
 
+def widest_word(text: str) -> int:
+    """Width of the widest part that a line cannot break; between wide characters it can."""
+    if text.isascii():
+        return max(map(len, text.split()), default=0)
+    spaced = "".join(f" {sign} " if unicodedata.east_asian_width(sign) in "WF" else sign for sign in text)
+    return max(map(text_width, spaced.split()), default=0)
+
+
 def shown(value: float, form: str) -> str:
     """A number about as a spreadsheet prints it in `form`: only its width matters."""
     if "E" in form:

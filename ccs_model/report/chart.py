@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ccs_model.report.formulas import Block
+from ccs_model.report.language import Language
 
 CHART_ROWS = 22
 PICTURE_ROWS = 17
@@ -37,7 +38,7 @@ class Chart:
     alt: str
 
 
-def draw(book: Any, worksheet: Any, row: int, chart: Chart, block: Block) -> None:
+def draw(book: Any, worksheet: Any, row: int, chart: Chart, block: Block, language: Language) -> None:
     """Insert the chart at the left edge, from `row` on."""
     drawn = book.add_chart({"type": "column"})
     for name, colour in chart.series.items():
@@ -52,10 +53,10 @@ def draw(book: Any, worksheet: Any, row: int, chart: Chart, block: Block) -> Non
                 "overlap": 100,
             }
         )
-    drawn.set_title({"name": chart.title, "name_font": _TITLE_FONT, "overlay": False})
+    drawn.set_title({"name": language.label(chart.title), "name_font": _TITLE_FONT, "overlay": False})
     drawn.set_x_axis(
         {
-            "name": chart.across_title,
+            "name": language.label(chart.across_title),
             "name_font": _HEAD_FONT,
             "num_font": {**_FONT, "rotation": 0},
             "num_format": "#,##0",
@@ -66,7 +67,7 @@ def draw(book: Any, worksheet: Any, row: int, chart: Chart, block: Block) -> Non
     )
     drawn.set_y_axis(
         {
-            "name": chart.up_title,
+            "name": language.label(chart.up_title),
             "name_font": _HEAD_FONT,
             "num_font": _FONT,
             "num_format": "#,##0",
@@ -78,7 +79,7 @@ def draw(book: Any, worksheet: Any, row: int, chart: Chart, block: Block) -> Non
     drawn.set_size({"width": _WIDTH, "height": _HEIGHT})
     # Filtering the sheet's rows must not take bars away.
     drawn.show_hidden_data()
-    worksheet.insert_chart(row, 0, drawn, {"description": chart.alt, "x_offset": 4, "y_offset": 4})
+    worksheet.insert_chart(row, 0, drawn, {"description": language.sentence(chart.alt), "x_offset": 4, "y_offset": 4})
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ class Picture:
     every: int = 1
 
 
-def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture) -> None:
+def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture, language: Language) -> None:
     """Insert a chart of half a page's width, the `at`-th from the left."""
     kinds = {
         "line": {"type": "line"},
@@ -113,11 +114,11 @@ def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture)
             looks |= {"gap": 0, "overlap": 100}
         if picture.kind in ("line", "scatter"):
             looks = {"line": {"color": colour, "width": 2}}
-        drawn.add_series({"name": name, "categories": categories, "values": values, **looks})
-    drawn.set_title({"name": picture.title, "name_font": {**_TITLE_FONT, "size": 11}, "overlay": False})
+        drawn.add_series({"name": language.label(name), "categories": categories, "values": values, **looks})
+    drawn.set_title({"name": language.label(picture.title), "name_font": {**_TITLE_FONT, "size": 11}, "overlay": False})
     drawn.set_x_axis(
         {
-            "name": picture.across_title,
+            "name": language.label(picture.across_title),
             "name_font": _HEAD_FONT,
             # Years turned, so that they stay whole where a program labels every one of them.
             "num_font": {**_FONT, "rotation": -90 if picture.across_title == "Year" else 0},
@@ -128,7 +129,7 @@ def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture)
     )
     drawn.set_y_axis(
         {
-            "name": picture.up_title,
+            "name": language.label(picture.up_title),
             "name_font": _HEAD_FONT,
             "num_font": _FONT,
             "num_format": "#,##0",
@@ -139,4 +140,6 @@ def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture)
     drawn.set_legend({"position": "bottom", "font": _FONT})
     drawn.set_size({"width": _HALF_WIDTH, "height": _HALF_HEIGHT})
     drawn.show_hidden_data()
-    worksheet.insert_chart(row, 0, drawn, {"description": picture.alt, "x_offset": 4 + at * (_HALF_WIDTH + 10)})
+    worksheet.insert_chart(
+        row, 0, drawn, {"description": language.sentence(picture.alt), "x_offset": 4 + at * (_HALF_WIDTH + 10)}
+    )

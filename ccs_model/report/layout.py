@@ -78,7 +78,7 @@ class Layout:
         for column, width in enumerate(widths):
             worksheet.set_column(column, column, width)
         for row, headings in self._headings.items():
-            lines = max(math.ceil((text_width(text) + 1) / widths[column]) for column, text in headings)
+            lines = max(math.ceil((text_width(text) + 1) / _room(text, widths[column])) for column, text in headings)
             worksheet.set_row(row, _LINE_POINTS * lines + 3)
         heights: dict[int, float] = {}
         for wide in self._wides:
@@ -108,6 +108,11 @@ def _place(worksheet: Any, styles: Styles, wide: _Wide, widths: list[int]) -> in
         worksheet.merge_range(wide.row, wide.column, wide.row, end, "", form)
     worksheet.write_string(wide.row, wide.column, wide.text, form)
     return room
+
+
+def _room(text: str, width: int) -> int:
+    """Columns of a line that can be used: where wide characters stand, the last one may be left over."""
+    return width if text_width(text) == len(text) else max(width - 2, 2)
 
 
 def _height(text: str, room: int, style: str = "") -> float:

@@ -63,21 +63,29 @@ def existing_run(folder: Path, key: RunKey) -> dict[str, Any] | None:
 
 
 def write_run_folder(
-    plan: Plan, folder: Path, *, force: bool = False, command: str = "", started: datetime | None = None
+    plan: Plan,
+    folder: Path,
+    *,
+    force: bool = False,
+    command: str = "",
+    started: datetime | None = None,
+    lang: str = "en",
 ) -> Path:
-    """Write the whole folder.
+    """Write the whole folder, the workbook's words in `lang`.
 
     Raises FileError when it is there already (unless `force`), another process makes it, or it cannot be written; the
     run is then kept under another name if there is any room for it.
     """
     with locked(folder):
-        return write_locked(plan, folder, force=force, command=command, started=started)
+        return write_locked(plan, folder, force=force, command=command, started=started, lang=lang)
 
 
-def write_locked(plan: Plan, folder: Path, *, force: bool, command: str, started: datetime | None) -> Path:
+def write_locked(
+    plan: Plan, folder: Path, *, force: bool, command: str, started: datetime | None, lang: str = "en"
+) -> Path:
     """As write_run_folder, by a process that holds the folder's lock."""
     refuse_to_overwrite(folder, force)
-    return _put(run_files(plan, command=command, started=started), folder)
+    return _put(run_files(plan, command=command, started=started, lang=lang), folder)
 
 
 def write_files(files: Mapping[str, bytes], folder: Path, *, force: bool = False) -> Path:
@@ -172,7 +180,12 @@ def _move_into_place(made: Path, folder: Path) -> None:
 
 
 def run_files(
-    plan: Plan, *, command: str = "", started: datetime | None = None, with_workbook: bool = True
+    plan: Plan,
+    *,
+    command: str = "",
+    started: datetime | None = None,
+    with_workbook: bool = True,
+    lang: str = "en",
 ) -> dict[str, bytes]:
     """Every file of a run folder by its name in it; the workbook takes longer to write than all the others."""
     problem = plan.problem
@@ -194,8 +207,8 @@ def run_files(
             files[f"{copies[name]}/"] = b""
         files |= {f"{copies[name]}/{inner}" if is_folder else copies[name]: raw for inner, raw in inside.items()}
     if with_workbook:
-        files["plan.xlsx"] = workbook_bytes(plan)
-    files[MANIFEST] = _manifest(plan, files, command, started or datetime.now(UTC)).encode()
+        files["plan.xlsx"] = workbook_bytes(plan, lang=lang)
+    files[MANIFEST] = _manifest(plan, files, command, started or datetime.now(UTC), lang).encode()
     return files
 
 
@@ -310,7 +323,7 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _manifest(plan: Plan, files: Mapping[str, bytes], command: str, started: datetime) -> str:
+def _manifest(plan: Plan, files: Mapping[str, bytes], command: str, started: datetime, lang: str) -> str:
     problem = plan.problem
     source = problem.scenario.source_path
     document = {
@@ -329,6 +342,7 @@ def _manifest(plan: Plan, files: Mapping[str, bytes], command: str, started: dat
         "status": plan.status,
         "gap_share": plan.objective.gap_share,
         "all_links_gap_share": plan.objective.all_links_gap_share,
+        "workbook_lang": lang,
         "command": command,
         "seed": problem.scenario.solver.seed,
         "started": started.isoformat(timespec="seconds"),

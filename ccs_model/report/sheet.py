@@ -18,9 +18,11 @@ from ccs_model.report.cells import (
     number_format,
     shown,
     text_width,
+    widest_word,
 )
 from ccs_model.report.chart import CHART_ROWS, PICTURE_ROWS, Chart, Picture, draw, draw_picture
 from ccs_model.report.formulas import TOTAL, Block, Formula, resolved
+from ccs_model.report.language import LABEL_COLUMNS
 from ccs_model.report.style import ASSUMED, INPUT, OBSERVED
 from ccs_model.report.table import Cell, Column
 from ccs_model.units import unit_of
@@ -102,7 +104,7 @@ class Sheet(Canvas):
         self._own = block = self._block(columns, rows, self._row, None, has_total=False)
         self.book.blocks[key] = block
         self._body(columns, rows)
-        draw(self.book.workbook, self._sheet, top, chart, block)
+        draw(self.book.workbook, self._sheet, top, chart, block, self._language)
         self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
         return block
 
@@ -110,7 +112,7 @@ class Sheet(Canvas):
         """Charts side by side, of tables that stand elsewhere."""
         self._row += 1
         for at, picture in enumerate(pictures):
-            draw_picture(self.book.workbook, self._sheet, self._row, at, picture)
+            draw_picture(self.book.workbook, self._sheet, self._row, at, picture, self._language)
         self._row, self._below_section = self._row + PICTURE_ROWS, False
 
     def formula(self, row: int, column: int, formula: Formula, form: Any, where: str) -> None:
@@ -162,14 +164,15 @@ class Sheet(Canvas):
 
     def _labels(self, columns: Sequence[Column], numeric: Collection[str], *, filtered: bool) -> None:
         for at, column in enumerate(columns, self._left):
-            self._heading_cell(at, column, column.heading, "label", **_alignment(at, column.name in numeric))
+            heading = self._language.label(column.heading)
+            self._heading_cell(at, column, heading, "label", **_alignment(at, column.name in numeric))
             if not column.wide:
                 # A heading may take three lines; a unit stands in smaller print, and wraps between its words.
                 unit = self._unit_of(column)
-                longest = max(map(text_width, [*column.heading.split(), *unit.split()]), default=0) + 1
-                needed = max(longest, math.ceil(text_width(column.heading) / 3) + 1, math.ceil(text_width(unit) / 2))
+                longest = max(widest_word(heading), widest_word(unit)) + 1
+                needed = max(longest, math.ceil(text_width(heading) / 3) + 1, math.ceil(text_width(unit) / 2))
                 self._layout.widen(at, needed + (_FILTER_BUTTON if filtered else 0))
-                self._layout.heading(self._row, at, column.heading)
+                self._layout.heading(self._row, at, heading)
         self._row += 1
 
     def _units(self, columns: Sequence[Column], numeric: Collection[str]) -> None:
@@ -188,7 +191,7 @@ class Sheet(Canvas):
             self._text(self._row, at, text, style, **changes)
 
     def _unit_of(self, column: Column) -> str:
-        return column.unit if column.unit is not None else self.unit(column.name)
+        return self._language.unit(column.unit if column.unit is not None else self.unit(column.name))
 
     def _cell(self, at: int, column: Column, record: Row, style: str = "cell") -> None:
         value, name, kind = record.get(column.name), column.name, column.cell_class
@@ -236,9 +239,15 @@ class Sheet(Canvas):
         self._sheet.write_number(self._row, at, value, self._styles.get(style, num_format=form, **ink))
         self._layout.widen(at, text_width(shown(value, form)) + 1)
 
+    def _label(self, text: str, column: Column, style: str) -> str:
+        """Labels in the workbook's language; names, data and what formulas compare stay as they are."""
+        if (self._name, column.name) in LABEL_COLUMNS:
+            return self._language.unit(text) if column.name == "unit" else self._language.label(text)
+        return self._language.label(text) if style == "total" and text == "Total" else text
+
     def _words(self, at: int, column: Column, value: object, where: str, style: str, ink: Mapping[str, object]) -> None:
         text = ("yes" if value else "no") if isinstance(value, bool | np.bool_) else str(value)
-        text = checked_text(text, where)
+        text = checked_text(self._label(text, column, style), where)
         if column.wide:
             self._layout.wide(self._row, at, text, style, {**ink, **_alignment(at, False)})
             return

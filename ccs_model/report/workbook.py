@@ -11,6 +11,7 @@ import xlsxwriter
 import ccs_model
 from ccs_model.plan.plan import Plan
 from ccs_model.report.book import Book
+from ccs_model.report.language import Language
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.sheets.assumptions import ASSUMPTIONS
 from ccs_model.report.sheets.calibration import CALIBRATION
@@ -71,13 +72,16 @@ OPTIONS = {
 CREATED = datetime(2000, 1, 1)
 
 
-def write_workbook(plan: Plan, path: Path) -> Path:
-    """Write the workbook. Raises FileError when it cannot be written; a workbook that was there then stays."""
-    return write_whole(Path(path), workbook_bytes(plan))
+def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
+    """Write the workbook, its words in `lang`: en, zh or both.
+
+    Raises FileError when it cannot be written; a workbook that was there then stays.
+    """
+    return write_whole(Path(path), workbook_bytes(plan, lang=lang))
 
 
-def workbook_bytes(plan: Plan) -> bytes:
-    """The workbook as bytes."""
+def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
+    """The workbook as bytes. Names of sheets, formulas and values are the same in every language."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, OPTIONS)
     book.set_properties(
@@ -88,7 +92,7 @@ def workbook_bytes(plan: Plan) -> bytes:
             "created": CREATED,
         }
     )
-    shared = Book(book, [page.name for page in SHEETS], plan)
+    shared = Book(book, [page.name for page in SHEETS], plan, Language(lang))
     between = (page for page in SHEETS if page not in (*_FIRST, *_LAST))
     for page in (*_FIRST, *between, *_LAST):
         sheet = Sheet(shared, page, SHEETS)

@@ -17,9 +17,9 @@ import pytest
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
 from ccs_model.plan.plan import Plan
+from ccs_model.report.language import LANGUAGES, labels
 from ccs_model.report.page.map import outlines_of
 from ccs_model.report.page.page import page_text, write_page
-from ccs_model.report.page.words import LANGUAGES, WORDS
 from ccs_model.report.stored_run import StoredRun, read_run, run_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -92,7 +92,7 @@ def test_it_loads_nothing_and_runs_its_own_two_scripts_alone(page: Page, text: s
 def test_it_holds_every_section_and_the_plans_own_figures(page: Page, plan: Plan) -> None:
     headings = page.texts["h2"]
     expected = ("map", "timeline", "built", "macc", "zones", "bearers", "owners", "sources")
-    assert headings == [WORDS[key][0] for key in expected]
+    assert headings == [labels().keyed[key][0] for key in expected]
     said = " ".join(page.texts["b"])
     for name in ("captured_ktpa", "avoided_ktpa", "capex_mn", "avoidance_cost_per_t"):
         assert f"{plan.totals[name]:,.0f}" in said, name
@@ -166,9 +166,9 @@ def test_a_gap_that_was_not_found_is_said_to_be_so(run: StoredRun) -> None:
 def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
     chinese, both = Page(page_text(run, lang="zh")), Page(page_text(run, lang="both"))
     assert "地图" in chinese.texts["h2"] and "Map" not in chinese.texts["h2"]
-    assert "Map · 地图" in both.texts["h2"]
+    assert "Map / 地图" in both.texts["h2"]
     assert dict(chinese.elements)["html"]["lang"] == "zh-CN"
-    assert all(english and chinese for english, chinese in WORDS.values())
+    assert all(english and chinese for english, chinese in labels().keyed.values())
     (option,) = (each for each in group.commands["report"].params if each.name == "lang")
     assert tuple(option.type.choices) == LANGUAGES  # type: ignore[attr-defined]
 
@@ -176,7 +176,7 @@ def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
 def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
     table = pd.DataFrame({"budget_mn": [0.0, 1000.0, 3000.0], "abatement_kt": [0.0, 900.0, 1500.0]})
     page = Page(page_text(replace(run, tables={**run.tables, "frontier": table})))
-    assert WORDS["frontier"][0] in page.texts["h2"]
+    assert labels().keyed["frontier"][0] in page.texts["h2"]
     assert [row["abatement_kt"] for row in values_of(page.charts["frontier"])] == [0.0, 900.0, 1500.0]
 
 

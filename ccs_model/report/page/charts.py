@@ -28,7 +28,7 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
     shown = table.assign(start_ktpa=ends - table["avoided_ktpa"], zero=0.0)
     yes, no = words("in_plan"), words("not_in_plan")
     shown["state"] = (shown["in_plan"] == "yes").map({True: yes, False: no})
-    tonnes, price = f"{words('abatement')}, kt/y", f"{words('cost_of_avoiding')}, {run.money}/t"
+    tonnes, price = f"{words('abatement')}, {words.unit('kt/y')}", f"{words('cost_of_avoiding')}, {run.money}/t"
     chart = (
         alt.Chart(data(records(shown)))
         .mark_rect(stroke="#ffffff", strokeWidth=0.5 if len(table) <= _FEW else 0)
@@ -42,7 +42,7 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
                 alt.Tooltip("name:N", title=words("plant")),
                 alt.Tooltip("stream:N", title=words("stream")),
                 alt.Tooltip("technology:N", title=words("technology")),
-                alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, kt/y", format=",.0f"),
+                alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, {words.unit('kt/y')}", format=",.0f"),
                 alt.Tooltip(
                     "avoidance_cost_per_t:Q", title=f"{words('cost_of_avoiding')}, {run.money}/t", format=",.0f"
                 ),
@@ -54,7 +54,7 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
         f"{table['avoidance_cost_per_t'].max():,.0f} {run.money} per tonne avoided, "
         f"{float(ends.iloc[-1]):,.0f} kt a year in all"
     )
-    return shared(chart, said, 340)
+    return shared(chart, words.said(said), 340)
 
 
 def frontier_chart(run: StoredRun, words: Words) -> Any | None:
@@ -62,20 +62,22 @@ def frontier_chart(run: StoredRun, words: Words) -> Any | None:
     table = run.tables.get("frontier")
     if table is None or table.empty or not set(FRONTIER_COLUMNS) <= set(table.columns):
         return None
-    money = f"{words('budget_axis')}, million {run.money}"
+    money = f"{words('budget_axis')}, {words.unit(f'million {run.money}')}"
     chart = (
         alt.Chart(data(records(table[list(FRONTIER_COLUMNS)])))
         .mark_line(point=True, color=FIRST)
         .encode(
             x=alt.X("budget_mn:Q", title=money, axis=alt.Axis(format=",.0f", tickCount=6)),
-            y=alt.Y("abatement_kt:Q", title=f"{words('avoided')}, kt", axis=alt.Axis(format=",.0f")),
+            y=alt.Y("abatement_kt:Q", title=f"{words('avoided')}, {words.unit('kt')}", axis=alt.Axis(format=",.0f")),
             tooltip=[
                 alt.Tooltip("budget_mn:Q", title=money, format=",.0f"),
-                alt.Tooltip("abatement_kt:Q", title=f"{words('avoided')}, kt", format=",.0f"),
+                alt.Tooltip("abatement_kt:Q", title=f"{words('avoided')}, {words.unit('kt')}", format=",.0f"),
             ],
         )
     )
-    return shared(chart, f"Frontier of {len(table)} budgets: tonnes avoided over the horizon by budget", 320)
+    return shared(
+        chart, words.said(f"Frontier of {len(table)} budgets: tonnes avoided over the horizon by budget"), 320
+    )
 
 
 def periods(run: StoredRun) -> list[str]:
@@ -93,7 +95,7 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
         {"period": period, "spending_mn": row["spending_mn"]}
         for period, row in zip(periods(run), by_year, strict=True)
     ]  # fmt: skip
-    title = f"{words('spending')}, million {run.money}"
+    title = f"{words('spending')}, {words.unit(f'million {run.money}')}"
     chart = (
         alt.Chart(data(rows))
         .mark_bar(color=FIRST)
@@ -103,7 +105,7 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
     )
-    return shared(chart, "Spending by period: " + _listed(rows, "spending_mn", f"million {run.money}"), 260)
+    return shared(chart, words.said("Spending by period: " + _listed(rows, "spending_mn", f"million {run.money}")), 260)
 
 
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
@@ -125,13 +127,13 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
             tooltip=[
                 alt.Tooltip("period:N"),
                 alt.Tooltip("what:N", title=" "),
-                alt.Tooltip("ktpa:Q", title="kt/y", format=",.0f"),
+                alt.Tooltip("ktpa:Q", title=words.unit("kt/y"), format=",.0f"),
             ],
         )
     )
     last = run.document["by_year"][-1]
     said = f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
-    return shared(chart, f"Captured and avoided by period; {said}", 260)
+    return shared(chart, words.said(f"Captured and avoided by period; {said}"), 260)
 
 
 def zones_chart(run: StoredRun, words: Words) -> Any | None:
@@ -170,7 +172,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     each = "; ".join(f"{zone['zone']} {zone['cut_share']:.2%}" for zone in run.document["zones"])
     return shared(
         chart,
-        f"Cut of each zone's emissions as delivered, designed and reported. Delivered: {each}",
+        words.said(f"Cut of each zone's emissions as delivered, designed and reported. Delivered: {each}"),
         _EDGE + _ROW * 4 * len(run.document["zones"]),
     )
 
@@ -188,7 +190,7 @@ def bearers_chart(run: StoredRun, words: Words) -> Any | None:
         for what, value in ((benefits, gain), (costs, -cost))
     ]
     net = [{"bearer": name, "npv_mn": value} for name, value in zip(named, table["npv_mn"], strict=True)]
-    title = f"{words('money')}, million {run.money}"
+    title = f"{words('money')}, {words.unit(f'million {run.money}')}"
     place = alt.Y("bearer:N", title=None, sort=None)
     bars = (
         alt.Chart(data(rows))
@@ -219,7 +221,7 @@ def bearers_chart(run: StoredRun, words: Words) -> Any | None:
     said = "; ".join(f"{row['bearer']} {row['npv_mn']:,.0f}" for row in net)
     return shared(
         alt.layer(bars, marks),
-        f"Benefits, costs and balance of each bearer. Balance: {said}",
+        words.said(f"Benefits, costs and balance of each bearer. Balance: {said}"),
         _EDGE + _WIDE_ROW * len(net),
     )
 

@@ -39,7 +39,7 @@ def map_chart(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]
         f"{len(run.features('pipe', 'truck'))} pipes and roads, and "
         f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
     )
-    return shared(alt.layer(*layers).project(**_projection(box)), said, "container")
+    return shared(alt.layer(*layers).project(**_projection(box)), words.said(said), "container")
 
 
 def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
@@ -186,6 +186,7 @@ def _pipes(run: StoredRun, words: Words) -> Iterator[Any]:
     if not rows:
         return
     top = max(float(row["flow_ktpa"]) for row in rows)
+    money = words.unit(f"million {run.money}")
     yield (
         alt.Chart(data(rows))
         .mark_rule(color=PIPE, strokeCap="round", clip=True)
@@ -197,9 +198,9 @@ def _pipes(run: StoredRun, words: Words) -> Iterator[Any]:
                                       legend=None),
             tooltip=[
                 alt.Tooltip("name:N", title=words("pipe") if words.lang == "zh" else "pipe"),
-                alt.Tooltip("flow_ktpa:Q", title=f"{words('flow')}, kt/y", format=",.0f"),
+                alt.Tooltip("flow_ktpa:Q", title=f"{words('flow')}, {words.unit('kt/y')}", format=",.0f"),
                 alt.Tooltip("length_km:Q", title=f"{words('length')}, km", format=",.0f"),
-                alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, million {run.money}", format=",.0f"),
+                alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, {money}", format=",.0f"),
             ],
         )
     )  # fmt: skip
@@ -222,8 +223,8 @@ def _sites(run: StoredRun, words: Words) -> Iterator[Any]:
                 longitude="lon:Q", latitude="lat:Q",
                 tooltip=[
                     alt.Tooltip("name:N", title=words("site")),
-                    alt.Tooltip("injected_ktpa:Q", title=f"{words('injected')}, kt/y", format=",.0f"),
-                    alt.Tooltip("capacity_kt:Q", title=f"{words('capacity')}, kt", format=",.0f"),
+                    alt.Tooltip("injected_ktpa:Q", title=f"{words('injected')}, {words.unit('kt/y')}", format=",.0f"),
+                    alt.Tooltip("capacity_kt:Q", title=f"{words('capacity')}, {words.unit('kt')}", format=",.0f"),
                 ],
             )
         )  # fmt: skip
@@ -263,13 +264,13 @@ def _plant_tooltip(run: StoredRun, words: Words, *, fitted: bool) -> list[Any]:
         alt.Tooltip("shown:N", title=words("plant")),
         alt.Tooltip("sector_name:N", title=words("sector")),
         alt.Tooltip("province:N", title=words("province")),
-        alt.Tooltip("baseline_ktpa:Q", title=f"{words('baseline')}, kt/y", format=",.0f"),
+        alt.Tooltip("baseline_ktpa:Q", title=f"{words('baseline')}, {words.unit('kt/y')}", format=",.0f"),
     ]
     if not fitted:
         return [*said, alt.Tooltip("reason:N", title=words("reason"))]
     return [
         *said,
-        alt.Tooltip("captured_ktpa:Q", title=f"{words('captured')}, kt/y", format=",.0f"),
-        alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, kt/y", format=",.0f"),
-        alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, million {run.money}", format=",.0f"),
+        alt.Tooltip("captured_ktpa:Q", title=f"{words('captured')}, {words.unit('kt/y')}", format=",.0f"),
+        alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, {words.unit('kt/y')}", format=",.0f"),
+        alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, {words.unit(f'million {run.money}')}", format=",.0f"),
     ]

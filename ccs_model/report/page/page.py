@@ -25,9 +25,7 @@ from ccs_model.report.stored_run import StoredRun
 from ccs_model.report.whole_file import write_whole
 
 REPORT = "report.html"
-_NO_SCRIPT = (
-    "<noscript><p>The charts need JavaScript; their numbers stand in the tables and the workbook.</p></noscript>"
-)
+_NO_SCRIPT = "The charts need JavaScript; their numbers stand in the tables and the workbook."
 
 
 def write_page(run: StoredRun, path: Path | None = None, *, lang: str = "en", basemap: str | None = None) -> Path:
@@ -43,11 +41,15 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     """
     words, outlines = Words(lang), outlines_of(basemap)
     references, note = _references(run)
+    made = (
+        f"Run {run.name} · ccs-model {ccs_model.__version__} · {run.money}, real · "
+        "the same numbers as plan.xlsx and plan.json of the run folder"
+    )
     body = "\n".join(
         [
             f"<header>{sections.heading(run, words)}</header>",
             "<main>",
-            _NO_SCRIPT,
+            f"<noscript><p>{safe(words.said(_NO_SCRIPT))}</p></noscript>",
             sections.the_map(run, words, outlines),
             sections.timeline(run, words),
             sections.built(run, words),
@@ -57,10 +59,9 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
             sections.bearers(run, words),
             sections.owners(run, words),
             sections.sources(words, references),
-            f"<p class=note>{safe(note)}</p>" if note else "",
+            f"<p class=note>{safe(words.said(note))}</p>" if note else "",
             "</main>",
-            f"<footer>Run {safe(run.name)} · ccs-model {safe(ccs_model.__version__)} · {safe(run.money)}, real · "
-            "the same numbers as plan.xlsx and plan.json of the run folder</footer>",
+            f"<footer>{safe(words.said(made))}</footer>",
         ]
     )
     scripts = (programs(), _part("page.js"))

@@ -30,11 +30,11 @@ def heading(run: StoredRun, words: Words) -> str:
     if run.scenario.is_static:
         # There a budget is what a year may cost, capital being a yearly share.
         of_budget = f"; {words('year_cost')} {number(sum(document['costs'].values()))}{of_budget}"
-    money = f"million {run.money}"
+    money = words.unit(f"million {run.money}")
     shown = [
         (f"{totals['n_plants_fitted']} / {totals['n_plants']}", words("plants_fitted")),
-        (number(totals["captured_ktpa"]), f"kt/y {words('captured')}{when}"),
-        (number(totals["avoided_ktpa"]), f"kt/y {words('avoided')}{when}"),
+        (number(totals["captured_ktpa"]), f"{words.unit('kt/y')} {words('captured')}{when}"),
+        (number(totals["avoided_ktpa"]), f"{words.unit('kt/y')} {words('avoided')}{when}"),
         (
             percent(totals["cut_share"], 2),
             f"{words('cut')}{when} ({words('direct_cut')} {percent(totals['direct_cut_share'], 2)})",
@@ -47,8 +47,8 @@ def heading(run: StoredRun, words: Words) -> str:
     ]
     tiles = "".join(f"<li><b>{safe(value)}</b><span>{safe(label)}</span></li>" for value, label in shown)
     said = [
-        (words("status"), f"{_capital(words.known(document['status']))}. {_gaps(document)}"),
-        (words("calibration"), _NOT_CALIBRATED if calibration is None else calibration["statement"]),
+        (words("status"), f"{_capital(words.known(document['status']))}. {words.said(_gaps(document))}"),
+        (words("calibration"), words.said(_NOT_CALIBRATED if calibration is None else calibration["statement"])),
     ]
     lines = "".join(f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in said)
     asked = f"<p class=question>{safe(question)}</p>" if question else ""
@@ -87,7 +87,7 @@ def the_map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]])
         f"<h2>{safe(words('map'))}</h2><div class=whole>"
         + figure("map", spec(map_chart(run, words, outlines)), css="map")
         + _legend(run, words)
-        + f"<p class=note>{safe(caption)}</p></div>"
+        + f"<p class=note>{safe(words.said(caption))}</p></div>"
     )
 
 
@@ -129,7 +129,7 @@ def built(run: StoredRun, words: Words) -> str:
     ]
     title = f"<h2>{safe(words('built'))}</h2>"
     if not rows:
-        return f"{title}<p>Nothing is built.</p>"
+        return f"{title}<p>{safe(words.said('Nothing is built.'))}</p>"
     rows.sort(key=lambda row: (-row["avoided_ktpa"], row["plant"], row["stream"]))
     columns = [
         Column("name", words("plant")),
@@ -138,9 +138,9 @@ def built(run: StoredRun, words: Words) -> str:
         Column("technology", words("technology")),
         Column("start", words("year"), ""),
         Column("site", words("site")),
-        Column("captured_ktpa", words("captured"), "kt/y"),
-        Column("avoided_ktpa", words("avoided"), "kt/y"),
-        Column("capex_mn", words("capex"), f"million {run.money}"),
+        Column("captured_ktpa", words("captured"), words.unit("kt/y")),
+        Column("avoided_ktpa", words("avoided"), words.unit("kt/y")),
+        Column("capex_mn", words("capex"), words.unit(f"million {run.money}")),
         Column("avoidance_cost_per_t", words("cost_of_avoiding"), f"{run.money}/t"),
     ]
     return title + table(columns, rows, words("built"))
@@ -156,7 +156,7 @@ def cost_curve(run: StoredRun, words: Words) -> str:
         "what a tonne costs. The curve knows nothing of the budget and of limits that streams share; the plan does, so "
         "it may pass over a cheap stream."
     )
-    return f"<h2>{safe(words('macc'))}</h2>" + figure("macc", spec(chart), note)
+    return f"<h2>{safe(words('macc'))}</h2>" + figure("macc", spec(chart), words.said(note))
 
 
 def frontier(run: StoredRun, words: Words) -> str:
@@ -174,9 +174,9 @@ def timeline(run: StoredRun, words: Words) -> str:
     columns = [
         Column("period", words("period")),
         Column("n_started", words("started"), "", 0),
-        Column("spending_mn", words("spending"), f"million {run.money}"),
-        Column("captured_ktpa", words("captured_pa"), "kt/y"),
-        Column("avoided_ktpa", words("avoided_pa"), "kt/y"),
+        Column("spending_mn", words("spending"), words.unit(f"million {run.money}")),
+        Column("captured_ktpa", words("captured_pa"), words.unit("kt/y")),
+        Column("avoided_ktpa", words("avoided_pa"), words.unit("kt/y")),
         Column("cut_share", words("cut")),
     ]
     drawn = figure("spending", spec(charts.spending_chart(run, words))) + figure(
@@ -190,8 +190,8 @@ def zones(run: StoredRun, words: Words) -> str:
     chart = charts.zones_chart(run, words)
     columns = [
         Column("zone", words("zone")),
-        Column("baseline_ktpa", words("baseline"), "kt/y"),
-        Column("avoided_ktpa", words("avoided"), "kt/y"),
+        Column("baseline_ktpa", words("baseline"), words.unit("kt/y")),
+        Column("avoided_ktpa", words("avoided"), words.unit("kt/y")),
         Column("cut_share", f"{words('cut')}: {words('calibrated_cut')}"),
         Column("direct_cut_share", words("direct_cut")),
         Column("uncalibrated_cut_share", words("uncalibrated_cut")),
@@ -204,7 +204,7 @@ def zones(run: StoredRun, words: Words) -> str:
     has_report = any(zone["reported_cut_share"] is not None for zone in run.document["zones"])
     return (
         f"<h2>{safe(words('zones'))}</h2>"
-        + ("" if chart is None else figure("zones", spec(chart), note if has_report else ""))
+        + ("" if chart is None else figure("zones", spec(chart), words.said(note) if has_report else ""))
         + table(columns, run.document["zones"], words("zones"))
     )
 
@@ -214,8 +214,8 @@ def bearers(run: StoredRun, words: Words) -> str:
     title = f"<h2>{safe(words('bearers'))}</h2>"
     chart = charts.bearers_chart(run, words)
     if chart is None:
-        return f"{title}<p>A representative year has no accounts of owners and society.</p>"
-    unit = f"million {run.money}"
+        return f"{title}<p>{safe(words.said('A representative year has no accounts of owners and society.'))}</p>"
+    unit = words.unit(f"million {run.money}")
     named = [
         {**row, "bearer": words("owners_bearer") if row["bearer"] == "owners" else words.known(str(row["bearer"]))}
         for row in run.document["bearers"]
@@ -230,7 +230,7 @@ def bearers(run: StoredRun, words: Words) -> str:
     note = "The mark is the balance. What one bearer pays another cancels in society's account."
     return (
         title
-        + figure("bearers", spec(chart), note)
+        + figure("bearers", spec(chart), words.said(note))
         + table(columns, named, words("bearers"))
         + _ledger(run, words, unit)
     )
@@ -242,7 +242,7 @@ def _ledger(run: StoredRun, words: Words, unit: str) -> str:
         return ""
     amounts = [name for name in frame.columns if name != "item"]
     total = {"item": words("net"), **{name: float(frame[name].sum()) for name in amounts}}
-    rows = [{**row, "item": label_of(str(row["item"]))} for row in records(frame)]
+    rows = [{**row, "item": words.label(label_of(str(row["item"])))} for row in records(frame)]
     headings = {"owners_mn": "owners_bearer", "public_purse_mn": "public purse"}
     columns = [
         Column("item", words("item")),
@@ -263,7 +263,7 @@ def owners(run: StoredRun, words: Words) -> str:
         name = row["plant"] if about is None else words.named(str(about["name"]), str(about["name_zh"] or ""))
         rows.append({**row, "name": name, "is_all": row["plant"] == "all"})
     rows.sort(key=lambda row: (row["is_all"], -(row["capex_mn"] or 0.0), row["plant"]))
-    unit = f"million {run.money}"
+    unit = words.unit(f"million {run.money}")
     columns = [
         Column("name", words("plant")),
         Column("capex_mn", words("capex"), unit),

@@ -17,10 +17,10 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     sheet.hide_gridlines()
     sheet.one_page()
     sheet.title("ccs-model: which carbon-capture retrofits to build")
-    sheet.paragraph(scenario.name, "lead")
+    sheet.quotation(scenario.name, "lead")
     if scenario.question.strip():
         sheet.section("Question")
-        sheet.paragraph(" ".join(scenario.question.split()), "lead")
+        sheet.quotation(" ".join(scenario.question.split()), "lead")
     sheet.section("Answer")
     sheet.paragraph(words.answer(plan), "lead")
     sheet.section("How good it is")

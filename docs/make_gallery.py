@@ -1,0 +1,59 @@
+"""Pictures of a run for docs/gallery: main sheets of its workbook, and its page.
+
+    python docs/make_gallery.py runs/<name>-<hash>
+
+Needs LibreOffice, poppler and Chromium. The same run gives the same pictures under the same programs.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ccs_model.report.page.page import write_page
+from ccs_model.report.stored_run import read_run
+
+GALLERY = Path(__file__).resolve().parent / "gallery"
+SHEETS = ("Cover", "Summary", "Inputs", "Retrofits", "Economics", "CashFlow", "MACC", "Checks")
+_WIDE = 1200
+_PAGE_SIZE = "1280,4200"
+
+
+def main(run: Path) -> None:
+    """Make every picture."""
+    GALLERY.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        _sheets(run, Path(folder))
+        _page(run, Path(folder))
+
+
+def _sheets(run: Path, folder: Path) -> None:
+    """The first printed page of each sheet; a page's footer names its sheet."""
+    profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
+    _do("soffice", "--headless", profile, "--convert-to", "pdf", "--outdir", folder, run / "plan.xlsx")
+    pdf = folder / "plan.pdf"
+    _do("pdftotext", "-layout", pdf, folder / "plan.txt")
+    pages = (folder / "plan.txt").read_text(encoding="utf-8").split("\f")
+    footers = [page.rstrip().rpartition("\n")[2].split() for page in pages]
+    for sheet in SHEETS:
+        number = str(1 + next(at for at, footer in enumerate(footers) if footer[:1] == [sheet]))
+        size = ("-scale-to-x", str(_WIDE), "-scale-to-y", "-1")
+        _do("pdftoppm", "-png", "-singlefile", "-f", number, "-l", number, *size, pdf, GALLERY / sheet.lower())
+
+
+def _page(run: Path, folder: Path) -> None:
+    """The page as a browser draws it."""
+    html = write_page(read_run(run), folder / "report.html")
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000")
+    picture = f"--screenshot={GALLERY / 'page.png'}"
+    _do("chromium", *options, f"--user-data-dir={folder / 'browser'}", f"--window-size={_PAGE_SIZE}", picture, html.as_uri())
+
+
+def _do(*command: object) -> None:
+    subprocess.run([str(part) for part in command], check=True, capture_output=True, timeout=300)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

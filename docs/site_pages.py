@@ -1,0 +1,140 @@
+"""What the site needs beyond the pages of this folder: files that pages link to, and references made from the program.
+
+A page may link to any file of the project. Such a file joins the site under its own path and the link is turned to it,
+so that the same Markdown reads alike in a checkout and on the site, and a link that leads nowhere fails a strict build.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from posixpath import relpath
+from typing import Any
+
+import click
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+_LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(\))")
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Decisions join the navigation in their order."""
+    decisions = [{_title(path): f"decisions/{path.name}"} for path in sorted((DOCS / "decisions").glob("*.md"))]
+    config.nav = [*(config.nav or []), {"Decisions": decisions}]
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the files that pages link to, and the pages made from commands and scenario keys."""
+    waiting, seen = sorted(DOCS.rglob("*.md")) + [ROOT / "data/README.md", ROOT / "scenarios/README.md"], set[Path]()
+    while waiting:
+        page = waiting.pop()
+        if page in seen:
+            continue
+        seen.add(page)
+        if DOCS not in page.parents:
+            name = page.relative_to(ROOT).as_posix()
+            files.append(File.generated(config, name, abs_src_path=str(page)))
+        if page.suffix == ".md":
+            waiting += [each for each in _linked(page) if DOCS not in each.parents]
+    files.append(File.generated(config, "reference/commands.md", content=commands_page()))
+    files.append(File.generated(config, "reference/scenario.md", content=scenario_page()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Turn links to files of the project to where they stand on the site."""
+    here = page.file.src_uri
+    inside = (DOCS / here).is_file()
+    source = DOCS / here if inside else ROOT / here
+
+    def turned(match: re.Match[str]) -> str:
+        target = _target(source, match[2])
+        if target is None:
+            return match[0]
+        return f"{match[1]}{relpath(_place(target), str(Path(here).parent))}{match[3] or ''}{match[4]}"
+
+    return _LINK.sub(turned, markdown)
+
+
+def _linked(page: Path) -> Iterator[Path]:
+    for match in _LINK.finditer(page.read_text(encoding="utf-8")):
+        if (target := _target(page, match[2])) is not None:
+            yield target
+
+
+def _target(page: Path, link: str) -> Path | None:
+    """The file of the project that a link means; of a folder, its README; None where there is none."""
+    target = (page.parent / link).resolve()
+    if target.is_dir():
+        target /= "README.md"
+    return target if target.is_file() and ROOT in target.parents else None
+
+
+def _place(target: Path) -> str:
+    return target.relative_to(DOCS if DOCS in target.parents else ROOT).as_posix()
+
+
+def _title(path: Path) -> str:
+    return path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+
+
+def commands_page() -> str:
+    """Every command's help, as the program prints it."""
+    from ccs_model.cli import group
+
+    parts = ["# Commands\n\nAs `ccs-model COMMAND --help` prints them; `python -m ccs_model` is the same program.\n"]
+    for name, command in _commands(group, ()):
+        context = click.Context(command, info_name=f"ccs-model {name}", max_content_width=100, terminal_width=100)
+        parts.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def _commands(group: click.Group, above: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*above, name))
+        else:
+            yield " ".join((*above, name)), command
+
+
+def scenario_page() -> str:
+    """Every key of a scenario with its default and meaning, section by section, from the schema."""
+    from ccs_model.scenario import json_schema
+
+    schema = json_schema()
+    parts = ["# Scenario keys\n\nMade from the schema that `ccs-model schema` prints. Only `name`, `plants` and `budget` (or "
+             "`targets`) are needed.\n"]  # fmt: skip
+    parts += _section("", schema, schema.get("$defs", {}))
+    return "\n".join(parts)
+
+
+def _section(path: str, node: dict[str, Any], defs: dict[str, Any]) -> Iterator[str]:
+    """A table of the keys, then the sections below them."""
+    if path:
+        yield f"## {path}\n"
+    yield "| key | default | meaning |\n|---|---|---|"
+    below = []
+    for key, field in node.get("properties", {}).items():
+        inner = _inner(field, defs)
+        default = "" if "default" not in field or isinstance(field["default"], dict) else f"`{field['default']}`"
+        meaning = " ".join(str(field.get("description") or inner.get("description", "")).split()).replace("|", "\\|")
+        yield f"| `{key}` | {default} | {meaning} |"
+        if inner.get("properties") and not path:
+            below.append((key, inner))
+    yield ""
+    for key, inner in below:
+        yield from _section(f"{path}.{key}".strip("."), inner, defs)
+
+
+def _inner(field: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
+    for each in (field, *field.get("allOf", ()), *field.get("anyOf", ())):
+        if "$ref" in each:
+            found: dict[str, Any] = defs[each["$ref"].rpartition("/")[2]]
+            return found
+    return {}
