@@ -197,3 +197,12 @@ def test_a_market_of_one_s_own_says_who_earns_the_price(tmp_path):
     # By hand: nothing before 2030, the price from then on.
     assert (problem.accounts.credit_per_t[:, problem.calendar < 2030] == 0).all()
     assert (problem.accounts.credit_per_t[:, problem.calendar >= 2030] == 80).all()
+
+
+def test_a_misspelt_country_is_told_with_the_nearest_one(tmp_path):
+    path = filled_in(imported(tmp_path, "Germany"), "Germany", "EUR")
+    table = path.parent / "steel.csv"
+    table.write_text(table.read_text(encoding="utf-8").replace(",Germany,", ",Germny,"), encoding="utf-8")
+    scenario = ccs.read_scenario(path)
+    with pytest.raises(InputError, match=r"no row for grid 'Germny', which has plants \(did you mean 'Germany'"):
+        ccs.pose(scenario, ccs.load_inputs(scenario))
