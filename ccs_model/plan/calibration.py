@@ -24,11 +24,12 @@ def statement(plan: Plan) -> str:
     if fitted is None:
         return NOT_CALIBRATED
     applied = "applied" if fitted.has_ceiling else "not applied"
+    elsewhere = "" if set(plan.problem.zones) & set(fitted.zones) else " No zone of this plan was among those fitted."
     return (
         f"Calibrated on {fitted.preset} ({GRADE}), {fitted.use}: {_share(fitted.delivered_share)} of design is "
         f"delivered ({_band(fitted, DELIVERED)}); ceiling {_share(fitted.deployment_share)} of what can be captured in "
         f"five years ({_band(fitted, DEPLOYMENT)}), {applied}; {_held_out(fitted)}. "
-        f"Cut {totals['cut_share']:.2%}, as designed {totals['uncalibrated_cut_share']:.2%}."
+        f"Cut {totals['cut_share']:.2%}, as designed {totals['uncalibrated_cut_share']:.2%}.{elsewhere}"
     )
 
 

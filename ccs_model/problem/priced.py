@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -17,6 +20,7 @@ from ccs_model.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+_ALIKE = 0.8  # names more alike than this may be one, misspelt
 
 
 class Priced:
@@ -42,7 +46,8 @@ class Priced:
         grid_kg = path(grid, "province", "grid_kg_per_kwh", routes["province"], years)
         draws = (routes[["power_kwh_per_t", "booster_kwh_per_t"]].sum(axis=1) > 0).to_numpy()
         burns = (routes["heat_gj_per_t"] > 0).to_numpy()
-        _refuse_unpriced(routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns)
+        known = {"grid": set(self.power["grid"]), "province": set(grid["province"])}
+        _refuse_unpriced(routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns, known)
         # What is not drawn costs nothing, whether or not it has a price.
         power_per_kwh = np.where(draws[:, None], power_per_kwh, 0.0)
         grid_kg = np.where(draws[:, None], grid_kg, 0.0)
@@ -102,9 +107,15 @@ def line_power(
 
 
 def _refuse_unpriced(
-    routes: pd.DataFrame, power: Floats, steam: Floats, grid: Floats, draws: Mask, burns: Mask
+    routes: pd.DataFrame,
+    power: Floats,
+    steam: Floats,
+    grid: Floats,
+    draws: Mask,
+    burns: Mask,
+    known: Mapping[str, Collection[str]],
 ) -> None:
-    """A plant without a price or a grid factor is a fault, never free."""
+    """A plant without a price or a grid factor is a fault, never free; `known` are the grids and provinces with one."""
     faults = set()
     for table, key, values, needs in (
         ("prices/power.csv", "grid", power, draws),
@@ -112,7 +123,9 @@ def _refuse_unpriced(
         ("prices/grid_factors.csv", "province", grid, draws),
     ):
         for name, fuel in set(routes.loc[np.isnan(values).any(axis=1) & needs, [key, "fuel"]].itertuples(index=False)):
+            near = [] if name in known[key] else get_close_matches(str(name), sorted(known[key]), n=1, cutoff=_ALIKE)
             hint = f"add rows to {table} in the folder that the scenario's `data:` names, see docs/own-tables.md"
+            hint = f"did you mean '{near[0]}'? else {hint}" if near else hint
             row = f"row of {fuel}" if key == "province" and needs is burns and fuel != "coal" else "row"
             faults.add(Fault(table, f"no {row} for {key} '{name}', which has plants", hint))
     if faults:

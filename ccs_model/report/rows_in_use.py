@@ -22,6 +22,8 @@ _OF_CHINA = frozenset(
         "plants/coal_chemicals", "plants/captive_units",
     )
 )  # fmt: skip
+# What the central bank's carbon-reduction facility pays.
+_OF_FACILITY = ("facility_principal_share", "pass_through_share")
 
 
 def rows_in_use(inputs: Inputs, scenario: Scenario, zones: Collection[str]) -> Mapping[str, pd.DataFrame]:
@@ -38,8 +40,11 @@ def _counts(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario) 
         is_own = np.zeros(len(table), dtype=bool)
     if name.startswith("pilots/"):
         return np.full(len(table), scenario.calibration.use != "none")
+    draws_on_facility = any(fund.passed_through_share for fund in scenario.funds.values())
     if name == "finance/rates":
-        return is_own | any(fund.passed_through_share for fund in scenario.funds.values())
+        return is_own | draws_on_facility
+    if name == "finance/factors":
+        return is_own | draws_on_facility | ~table["factor"].isin(_OF_FACILITY).to_numpy(bool)
     if name == "policy/ets":
         return is_own | (table["market"] == scenario.policy.market).to_numpy(bool)
     if name in _OF_CHINA:

@@ -65,6 +65,7 @@ targets:
 policy:
   carbon_price_per_t: {}  # default
   capture_deductible: false  # default
+  market: China ETS  # default
   surplus_band_share: null  # default
   paid_per_captured_t: 0  # default
   paid_per_avoided_t: 0  # default
