@@ -7,6 +7,7 @@ Needs LibreOffice, poppler and Chromium. The same run gives the same pictures un
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -36,9 +37,9 @@ def _sheets(run: Path, folder: Path) -> None:
     pdf = folder / "plan.pdf"
     _do("pdftotext", "-layout", pdf, folder / "plan.txt")
     pages = (folder / "plan.txt").read_text(encoding="utf-8").split("\f")
-    footers = [page.rstrip().rpartition("\n")[2].split() for page in pages]
     for sheet in SHEETS:
-        number = str(1 + next(at for at, footer in enumerate(footers) if footer[:1] == [sheet]))
+        footer = re.compile(rf"^\s*{sheet}\s.*Page \d+ of \d+\s*$", re.MULTILINE)
+        number = str(1 + next(at for at, page in enumerate(pages) if footer.search(page)))
         size = ("-scale-to-x", str(_WIDE), "-scale-to-y", "-1")
         _do("pdftoppm", "-png", "-singlefile", "-f", number, "-l", number, *size, pdf, GALLERY / sheet.lower())
 
@@ -48,7 +49,14 @@ def _page(run: Path, folder: Path) -> None:
     html = write_page(read_run(run), folder / "report.html")
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000")
     picture = f"--screenshot={GALLERY / 'page.png'}"
-    _do("chromium", *options, f"--user-data-dir={folder / 'browser'}", f"--window-size={_PAGE_SIZE}", picture, html.as_uri())
+    _do(
+        "chromium",
+        *options,
+        f"--user-data-dir={folder / 'browser'}",
+        f"--window-size={_PAGE_SIZE}",
+        picture,
+        html.as_uri(),
+    )
 
 
 def _do(*command: object) -> None:
