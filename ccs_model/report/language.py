@@ -21,9 +21,9 @@ LABEL_COLUMNS = frozenset(
     {
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
         ("Summary", "item"), ("Summary", "bearer"), ("Summary", "side"), ("Summary", "unit"), ("Series", "series"),
-        ("Series", "unit"), ("Series", "note"), ("CashFlow", "note"), ("Inputs", "what"), ("CashFlow", "item"), ("CashFlow", "unit"), ("Inputs", "meaning"), ("Inputs", "unit"),
+        ("Series", "unit"), ("CashFlow", "item"), ("CashFlow", "unit"), ("Inputs", "meaning"), ("Inputs", "unit"),
         ("Economics", "covers"), ("Calibration", "question"), ("Calibration", "parameter"), ("Calibration", "verdict"),
-        ("Checks", "name"), ("Checks", "of"), ("RunLog", "item"), ("RunLog", "unit"),
+        ("Series", "note"), ("CashFlow", "note"), ("Inputs", "what"), ("Checks", "name"), ("Checks", "of"), ("RunLog", "item"), ("RunLog", "unit"),
     }
 )  # fmt: skip
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=[A-Z])")
