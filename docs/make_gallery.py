@@ -18,8 +18,8 @@ from ccs_model.report.stored_run import read_run
 
 GALLERY = Path(__file__).resolve().parent / "gallery"
 SHEETS = ("Cover", "Summary", "Inputs", "Retrofits", "Economics", "CashFlow", "MACC", "Checks")
-_WIDE = 1200
-_PAGE_SIZE = "1280,4200"
+_WIDE = 1100
+_PAGE_SIZE = "1180,3300"
 
 
 def main(run: Path) -> None:

@@ -110,8 +110,8 @@ def scenario_page() -> str:
 
     schema = json_schema()
     parts = [
-        "# Scenario keys\n\nMade from the schema that `ccs-model schema` prints. Only `name`, `plants` and `budget` (or "
-        "`targets`) are needed.\n"
+        "# Scenario keys\n\nMade from the schema that `ccs-model schema` prints. Only `name`, `plants` and "
+        "`budget` (or `targets`) are needed.\n"
     ]
     parts += _section("", schema, schema.get("$defs", {}))
     return "\n".join(parts)
