@@ -31,15 +31,17 @@ def main(run: Path) -> None:
 
 
 def _sheets(run: Path, folder: Path) -> None:
-    """The first printed page of each sheet; a page's footer names its sheet."""
+    """The first printed page of each sheet; it opens with the sheet's title and the way back to Cover."""
     profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
     _do("soffice", "--headless", profile, "--convert-to", "pdf", "--outdir", folder, run / "plan.xlsx")
     pdf = folder / "plan.pdf"
     _do("pdftotext", "-layout", pdf, folder / "plan.txt")
     pages = (folder / "plan.txt").read_text(encoding="utf-8").split("\f")
     for sheet in SHEETS:
-        footer = re.compile(rf"^\s*{sheet}\s.*Page \d+ of \d+\s*$", re.MULTILINE)
-        number = str(1 + next(at for at, page in enumerate(pages) if footer.search(page)))
+        number = "1"
+        if sheet != SHEETS[0]:
+            head = re.compile(rf"^\s*{sheet}\s*\n\s*back to {SHEETS[0]}", re.MULTILINE)
+            number = str(1 + next(at for at, page in enumerate(pages) if head.search(page)))
         size = ("-scale-to-x", str(_WIDE), "-scale-to-y", "-1")
         _do("pdftoppm", "-png", "-singlefile", "-f", number, "-l", number, *size, pdf, GALLERY / sheet.lower())
 
