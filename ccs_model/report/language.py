@@ -16,11 +16,12 @@ from functools import cache, lru_cache
 from importlib import resources
 
 LANGUAGES = ("en", "zh", "both")
-# Columns whose words are labels, by sheet; every other cell holds names or data, which never change.
+# Columns whose words are labels, by sheet; every other cell holds names, data or words that formulas compare, such as the
+# other side of a payment on Summary.
 LABEL_COLUMNS = frozenset(
     {
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
-        ("Summary", "item"), ("Summary", "bearer"), ("Summary", "side"), ("Summary", "unit"), ("Series", "series"),
+        ("Summary", "item"), ("Summary", "bearer"), ("Summary", "unit"), ("Series", "series"),
         ("Series", "unit"), ("CashFlow", "item"), ("CashFlow", "unit"), ("Inputs", "meaning"), ("Inputs", "unit"),
         ("Economics", "covers"), ("Calibration", "question"), ("Calibration", "parameter"), ("Calibration", "verdict"),
         ("Series", "note"), ("CashFlow", "note"), ("Inputs", "what"), ("Checks", "name"), ("Checks", "of"),

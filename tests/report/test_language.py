@@ -19,9 +19,7 @@ from ccs_model.report.sheet import Sheet
 from ccs_model.report.stored_run import run_of
 from ccs_model.report.table import Column
 from ccs_model.report.workbook import SHEETS, workbook_bytes
-
-# Words that read alike in both languages: proper names, file names, signs.
-SAME = {"SHA-256"}
+from tests.report.recomputing import differences, formula_cells, recomputed
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +124,14 @@ def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:
             width = next(each.width for each in sheet.column_dimensions.values() if each.min <= cell.column <= each.max)
             assert widest_word(str(cell.value)) <= width, cell.value
             assert text_width(str(cell.value)) <= (width - 1) * (height / 13), cell.value
+
+
+def test_another_program_computes_the_same_numbers_in_chinese(books: Mapping[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / "zh.xlsx"
+    path.write_bytes(books["zh"])
+    (found,) = recomputed([path], tmp_path).values()
+    apart, _ = differences(list(formula_cells(path)), opened(books["zh"], values=True), found)
+    assert not apart, apart[:5]
 
 
 def test_the_same_language_gives_the_same_bytes(plan: Plan) -> None:
