@@ -16,8 +16,8 @@ from functools import cache, lru_cache
 from importlib import resources
 
 LANGUAGES = ("en", "zh", "both")
-# Columns whose words are labels, by sheet; every other cell holds names, data or words that formulas compare, such as the
-# other side of a payment on Summary.
+# Columns whose words are labels, by sheet; every other cell holds names, data or words that formulas compare, such as
+# the other side of a payment on Summary.
 LABEL_COLUMNS = frozenset(
     {
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
