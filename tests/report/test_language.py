@@ -9,8 +9,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from click.testing import CliRunner
 from openpyxl.workbook import Workbook
 
+from ccs_model.cli import group
 from ccs_model.plan.plan import Plan
 from ccs_model.report.cells import text_width, widest_word
 from ccs_model.report.language import LANGUAGES, Language, chinese, labels
@@ -167,7 +169,14 @@ def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> No
         assert said in page_text(run_of(plan), lang="both")
 
 
-def test_a_run_that_is_there_in_another_language_says_so(plan: Plan, tmp_path: Path) -> None:
+def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan, tmp_path: Path) -> None:
     folder = plan.to_folder(tmp_path / "run", lang="zh")
-    assert '"workbook_lang": "zh"' in (folder / "manifest.json").read_text()
-    assert opened((folder / "plan.xlsx").read_bytes())["Cover"]["A1"].value == "ccs-model：碳捕集改造方案优选"
+    book = (folder / "plan.xlsx").read_bytes()
+    assert opened(book)["Cover"]["A1"].value == "ccs-model：碳捕集改造方案优选"
+    again = ["optimize", str(folder / "scenario.resolved.yaml"), "--out", str(folder)]
+    for lang, told in (("zh", False), ("en", True)):
+        result = CliRunner().invoke(group, [*again, "--lang", lang], standalone_mode=False)
+        assert result.exception is None, result.output
+        assert "there already" in result.output
+        assert ("its workbook is in 'zh', not 'en'; --force makes the run again" in result.output) is told
+    assert (folder / "plan.xlsx").read_bytes() == book
