@@ -7,6 +7,7 @@ Needs LibreOffice, poppler and Chromium. The same run gives the same pictures un
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,8 @@ from ccs_model.report.stored_run import read_run
 
 GALLERY = Path(__file__).resolve().parent / "gallery"
 SHEETS = ("Cover", "Summary", "Inputs", "Retrofits", "Economics", "CashFlow", "MACC", "Checks")
-_WIDE = 1200
-_PAGE_SIZE = "1280,4200"
+_WIDE = 1100
+_PAGE_SIZE = "1180,3300"
 
 
 def main(run: Path) -> None:
@@ -30,15 +31,17 @@ def main(run: Path) -> None:
 
 
 def _sheets(run: Path, folder: Path) -> None:
-    """The first printed page of each sheet; a page's footer names its sheet."""
+    """The first printed page of each sheet; it opens with the sheet's title and the way back to Cover."""
     profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
     _do("soffice", "--headless", profile, "--convert-to", "pdf", "--outdir", folder, run / "plan.xlsx")
     pdf = folder / "plan.pdf"
     _do("pdftotext", "-layout", pdf, folder / "plan.txt")
     pages = (folder / "plan.txt").read_text(encoding="utf-8").split("\f")
-    footers = [page.rstrip().rpartition("\n")[2].split() for page in pages]
     for sheet in SHEETS:
-        number = str(1 + next(at for at, footer in enumerate(footers) if footer[:1] == [sheet]))
+        number = "1"
+        if sheet != SHEETS[0]:
+            head = re.compile(rf"^\s*{sheet}\s*\n\s*back to {SHEETS[0]}", re.MULTILINE)
+            number = str(1 + next(at for at, page in enumerate(pages) if head.search(page)))
         size = ("-scale-to-x", str(_WIDE), "-scale-to-y", "-1")
         _do("pdftoppm", "-png", "-singlefile", "-f", number, "-l", number, *size, pdf, GALLERY / sheet.lower())
 
@@ -48,7 +51,14 @@ def _page(run: Path, folder: Path) -> None:
     html = write_page(read_run(run), folder / "report.html")
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000")
     picture = f"--screenshot={GALLERY / 'page.png'}"
-    _do("chromium", *options, f"--user-data-dir={folder / 'browser'}", f"--window-size={_PAGE_SIZE}", picture, html.as_uri())
+    _do(
+        "chromium",
+        *options,
+        f"--user-data-dir={folder / 'browser'}",
+        f"--window-size={_PAGE_SIZE}",
+        picture,
+        html.as_uri(),
+    )
 
 
 def _do(*command: object) -> None:

@@ -31,7 +31,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the files that pages link to, and the pages made from commands and scenario keys."""
-    waiting, seen = sorted(DOCS.rglob("*.md")) + [ROOT / "data/README.md", ROOT / "scenarios/README.md"], set[Path]()
+    waiting = [*sorted(DOCS.rglob("*.md")), ROOT / "data/README.md", ROOT / "scenarios/README.md"]
+    seen: set[Path] = set()
     while waiting:
         page = waiting.pop()
         if page in seen:
@@ -108,8 +109,10 @@ def scenario_page() -> str:
     from ccs_model.scenario import json_schema
 
     schema = json_schema()
-    parts = ["# Scenario keys\n\nMade from the schema that `ccs-model schema` prints. Only `name`, `plants` and `budget` (or "
-             "`targets`) are needed.\n"]  # fmt: skip
+    parts = [
+        "# Scenario keys\n\nMade from the schema that `ccs-model schema` prints. Only `name`, `plants` and "
+        "`budget` (or `targets`) are needed.\n"
+    ]
     parts += _section("", schema, schema.get("$defs", {}))
     return "\n".join(parts)
 

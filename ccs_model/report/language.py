@@ -16,17 +16,19 @@ from functools import cache, lru_cache
 from importlib import resources
 
 LANGUAGES = ("en", "zh", "both")
-# Columns whose words are labels, by sheet; every other cell holds names or data, which never change.
+# Columns whose words are labels, by sheet; every other cell holds names, data or words that formulas compare, such as
+# the other side of a payment on Summary.
 LABEL_COLUMNS = frozenset(
     {
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
-        ("Summary", "item"), ("Summary", "bearer"), ("Summary", "side"), ("Summary", "unit"), ("Series", "series"),
+        ("Summary", "item"), ("Summary", "bearer"), ("Summary", "unit"), ("Series", "series"),
         ("Series", "unit"), ("CashFlow", "item"), ("CashFlow", "unit"), ("Inputs", "meaning"), ("Inputs", "unit"),
         ("Economics", "covers"), ("Calibration", "question"), ("Calibration", "parameter"), ("Calibration", "verdict"),
-        ("Checks", "name"), ("Checks", "of"), ("RunLog", "item"), ("RunLog", "unit"),
+        ("Series", "note"), ("CashFlow", "note"), ("Inputs", "what"), ("Checks", "name"), ("Checks", "of"),
+        ("RunLog", "item"), ("RunLog", "unit"),
     }
 )  # fmt: skip
-_SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=[A-Z])")
+_SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,11 @@ class Language:
             return text
         whole = labels().exact.get(text)
         # A family could take several sentences for the last of its fields, so each is looked up by itself.
-        said = whole or _joined([chinese(each) or each for each in _SENTENCES.split(text)])
-        if said == text:
+        parts = _SENTENCES.split(text)
+        found = [chinese(each) for each in parts]
+        if whole is None and not any(found):
             return text
+        said = whole or _joined([each or part for each, part in zip(found, parts, strict=True)])
         return said if self.lang == "zh" else f"{text}\n{said}"
 
 

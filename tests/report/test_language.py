@@ -9,8 +9,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+from click.testing import CliRunner
 from openpyxl.workbook import Workbook
 
+from ccs_model.cli import group
 from ccs_model.plan.plan import Plan
 from ccs_model.report.cells import text_width, widest_word
 from ccs_model.report.language import LANGUAGES, Language, chinese, labels
@@ -19,9 +21,7 @@ from ccs_model.report.sheet import Sheet
 from ccs_model.report.stored_run import run_of
 from ccs_model.report.table import Column
 from ccs_model.report.workbook import SHEETS, workbook_bytes
-
-# Words that read alike in both languages: proper names, file names, signs.
-SAME = {"SHA-256"}
+from tests.report.recomputing import differences, formula_cells, recomputed
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: M
     assert opened(books["zh"])["Retrofits"]["A1"].value == "改造项目"
     assert opened(books["both"])["Retrofits"]["A1"].value == "Retrofits / 改造项目"
     cover = [cell.value for cell in opened(books["zh"])["Cover"]["A"] if cell.value]
-    assert any("碳捕集改造" in str(text) and "68 家在运企业" in str(text) for text in cover)
+    assert any("碳捕集改造" in str(text) and "家在运企业年排放" in str(text) for text in cover)
 
 
 def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:
@@ -126,6 +126,14 @@ def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:
             width = next(each.width for each in sheet.column_dimensions.values() if each.min <= cell.column <= each.max)
             assert widest_word(str(cell.value)) <= width, cell.value
             assert text_width(str(cell.value)) <= (width - 1) * (height / 13), cell.value
+
+
+def test_another_program_computes_the_same_numbers_in_chinese(books: Mapping[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / "zh.xlsx"
+    path.write_bytes(books["zh"])
+    (found,) = recomputed([path], tmp_path).values()
+    apart, _ = differences(list(formula_cells(path)), opened(books["zh"], values=True), found)
+    assert not apart, apart[:5]
 
 
 def test_the_same_language_gives_the_same_bytes(plan: Plan) -> None:
@@ -161,7 +169,14 @@ def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> No
         assert said in page_text(run_of(plan), lang="both")
 
 
-def test_a_run_that_is_there_in_another_language_says_so(plan: Plan, tmp_path: Path) -> None:
+def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan, tmp_path: Path) -> None:
     folder = plan.to_folder(tmp_path / "run", lang="zh")
-    assert '"workbook_lang": "zh"' in (folder / "manifest.json").read_text()
-    assert opened((folder / "plan.xlsx").read_bytes())["Cover"]["A1"].value == "ccs-model：碳捕集改造方案优选"
+    book = (folder / "plan.xlsx").read_bytes()
+    assert opened(book)["Cover"]["A1"].value == "ccs-model：碳捕集改造方案优选"
+    again = ["optimize", str(folder / "scenario.resolved.yaml"), "--out", str(folder)]
+    for lang, told in (("zh", False), ("en", True)):
+        result = CliRunner().invoke(group, [*again, "--lang", lang], standalone_mode=False)
+        assert result.exception is None, result.output
+        assert "there already" in result.output
+        assert ("its workbook is in 'zh', not 'en'; --force makes the run again" in result.output) is told
+    assert (folder / "plan.xlsx").read_bytes() == book

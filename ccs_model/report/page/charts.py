@@ -122,7 +122,7 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
         .encode(
             x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
             xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
-            y=alt.Y("ktpa:Q", title="kt CO2/y", axis=alt.Axis(format=",.0f")),
+            y=alt.Y("ktpa:Q", title=words.unit("kt CO2/y"), axis=alt.Axis(format=",.0f")),
             color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[captured, avoided], range=[SECOND, FIRST])),
             tooltip=[
                 alt.Tooltip("period:N"),

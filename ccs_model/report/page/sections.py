@@ -47,7 +47,7 @@ def heading(run: StoredRun, words: Words) -> str:
     ]
     tiles = "".join(f"<li><b>{safe(value)}</b><span>{safe(label)}</span></li>" for value, label in shown)
     said = [
-        (words("status"), f"{_capital(words.known(document['status']))}. {words.said(_gaps(document))}"),
+        (words("status"), f"{_capital(words.known(document['status']))}{words.stop}{words.said(_gaps(document))}"),
         (words("calibration"), words.said(_NOT_CALIBRATED if calibration is None else calibration["statement"])),
     ]
     lines = "".join(f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in said)

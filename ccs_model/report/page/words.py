@@ -24,9 +24,14 @@ class Words:
         """The page's language as HTML names it."""
         return "zh-CN" if self.lang == "zh" else "en"
 
+    @property
+    def stop(self) -> str:
+        """What ends a sentence before the next one."""
+        return "。" if self.lang == "zh" else ". "
+
     def known(self, text: str) -> str:
         """A word of the tables where it is in the list, else as it stands, without underscores."""
-        return self(text) if text in labels().keyed else text.replace("_", " ")
+        return self(text) if text in labels().keyed else self.label(text.replace("_", " "))
 
     def said(self, text: str) -> str:
         """A sentence in the page's language."""
