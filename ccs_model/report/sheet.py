@@ -248,6 +248,11 @@ class Sheet(Canvas):
 
 
 def _is_number(value: object) -> bool:
+    kind = type(value)
+    if kind is float:
+        return value == value
+    if kind is str:
+        return False
     value = value.value if isinstance(value, Cell) else value
     value = value.value if isinstance(value, Formula) else value
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not is_missing(value)
