@@ -229,7 +229,8 @@ class Sheet(Canvas):
             return
         form = column.form or (unit.number_format if (unit := unit_of(name)) else "General")
         self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
-        align = _alignment(at, False)
+        # Another plant of a list may have a longer name than the one that is shown.
+        align = {**_alignment(at, False), "text_wrap": True}
         self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink, **align), where)
 
     def _number(self, at: int, value: float, form: str, style: str, ink: Mapping[str, object]) -> None:

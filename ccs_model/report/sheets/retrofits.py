@@ -74,8 +74,19 @@ def _write_left_out(sheet: Sheet, plan: Plan, reasons: pd.DataFrame) -> None:
     left = plants.loc[plants["is_candidate"], ["plant", "name"]].join(reasons, on="plant")
     sheet.section("Plants that might be fitted and are not")
     sheet.table(
-        [Column("plant", OBSERVED), Column("name", OBSERVED, widest=24), *_REASONS],
-        records(left[~left["is_fitted"]]),
+        [
+            Column("plant", OBSERVED),
+            Column("name", OBSERVED, widest=24),
+            Column("why", CALCULATION, label="Why, and what would change it", wide=True),
+        ],
+        [
+            {
+                "plant": row["plant"],
+                "name": row["name"],
+                "why": f"{row['reason']}. What would change it: {row['change']}.",
+            }
+            for row in records(left[~left["is_fitted"]])
+        ],
         empty="Every plant that may be fitted is.",
     )
 
