@@ -203,7 +203,7 @@ def test_every_plant_that_may_be_fitted_is_told_why_and_what_would_change_it(pla
 def test_of_the_long_sheet_one_page_is_printed(book: Workbook) -> None:
     sheet = book["Data"]
     rows = main_table(sheet)
-    assert len(rows) > 1_000
+    assert len(rows) > 500
     last = sheet.print_area.split("$")[-1]
     assert int(last) == rows[39][0].row
     assert any("the first 40 are printed" in text for text in texts(sheet))
