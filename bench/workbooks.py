@@ -97,5 +97,6 @@ def figures(*, quick: bool = False) -> Iterator[Figure]:
     seconds = [each for each, _ in runs]
     middle = median(seconds)
     what = f"{n_rows:,} rows of ten cells, five of them formulas: CPU"
-    peers = {"rows a second": n_rows / middle, "MB": runs[0][1]}
-    yield Figure("B9", what, "s", middle, n_rows / ROWS_A_S, peers, {"ours_s": seconds})
+    yield Figure("B9", what, "s", middle, n_rows / ROWS_A_S, {}, {"ours_s": seconds})
+    yield Figure("B9", "the same: rows a CPU second", "ratio", n_rows / middle)
+    yield Figure("B9", "the same: size of the file, MB", "ratio", runs[0][1])

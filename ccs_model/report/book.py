@@ -23,6 +23,11 @@ class _Worksheet(Worksheet):  # type: ignore[misc]
     def _prepare_formula(self, formula: str, expand_future_functions: bool = False) -> str:
         return formula.removeprefix("=")
 
+    # Cells are named by row and column alone, so that nothing needs to look for A1 in what is written.
+    write_number, write_formula, write_string, write_blank = (
+        Worksheet._write_number, Worksheet._write_formula, Worksheet._write_string, Worksheet._write_blank,
+    )  # fmt: skip
+
 
 class Book:
     """Worksheets stand in the contract's order and are filled in the order in which they need one another."""

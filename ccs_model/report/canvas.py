@@ -76,6 +76,10 @@ class Canvas:
         self._sheet.fit_to_pages(1, 1)
         self._sheet.center_horizontally()
 
+    def prints_to(self, row: int, column: int) -> None:
+        """Print no further than this row and column, counted from 0."""
+        self._sheet.print_area(0, 0, row, column)
+
     def freeze_first_column(self) -> None:
         """Names of rows stay in sight where years run on to the right."""
         self._sheet.freeze_panes(0, 1)

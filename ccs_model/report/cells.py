@@ -36,6 +36,11 @@ def number_format(name: str, value: float) -> str:
 
 def is_missing(value: object) -> bool:
     """None, NaN and their kin."""
+    kind = type(value)
+    if kind is float:
+        return value != value
+    if kind is str:
+        return False
     return value is None or (not isinstance(value, str) and bool(pd.isna(value)))
 
 
@@ -68,6 +73,7 @@ def quoted(text: str) -> dict[str, object]:
     return {"quote_prefix": True} if text.startswith(FORMULA_STARTS) else {}
 
 
+@lru_cache(maxsize=16_384)
 def text_width(text: str) -> int:
     """Width of the widest line in columns of a Latin letter; wide East Asian characters count double."""
     if text.isascii() and "\n" not in text:
@@ -85,9 +91,15 @@ def widest_word(text: str) -> int:
 
 def shown(value: float, form: str) -> str:
     """A number about as a spreadsheet prints it in `form`: only its width matters."""
+    return format(value, _pattern(form))
+
+
+@lru_cache(maxsize=256)
+def _pattern(form: str) -> str:
+    """Python's own format that is as wide as a spreadsheet's."""
     if "E" in form:
-        return f"{value:.1E}"
+        return ".1E"
     digits = len(form.partition(".")[2].rstrip("%"))
     if form.endswith("%"):
-        return f"{100 * value:.{digits}f}%"
-    return f"{value:,.{digits}f}" if "," in form else f"{value:.{digits}f}"
+        return f".{digits}%"
+    return f",.{digits}f" if "," in form else f".{digits}f"

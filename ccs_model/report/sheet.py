@@ -232,7 +232,8 @@ class Sheet(Canvas):
             return
         form = column.form or (unit.number_format if (unit := unit_of(name)) else "General")
         self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
-        align = _alignment(at, False)
+        # Another plant of a list may have a longer name than the one that is shown.
+        align = {**_alignment(at, False), "text_wrap": True}
         self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink, **align), where)
 
     def _number(self, at: int, value: float, form: str, style: str, ink: Mapping[str, object]) -> None:
@@ -257,6 +258,11 @@ class Sheet(Canvas):
 
 
 def _is_number(value: object) -> bool:
+    kind = type(value)
+    if kind is float:
+        return value == value
+    if kind is str:
+        return False
     value = value.value if isinstance(value, Cell) else value
     value = value.value if isinstance(value, Formula) else value
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not is_missing(value)

@@ -74,7 +74,10 @@ class Styles:
 
     def get(self, style: str, **changes: object) -> Any:
         """The format of a named style, with some properties changed."""
-        key = (style, *sorted(changes.items()))
-        if key not in self._made:
-            self._made[key] = self._book.add_format({**_FONT, **STYLES[style], **changes})
-        return self._made[key]
+        asked = (style, *changes.items())
+        if asked not in self._made:
+            key = (style, *sorted(changes.items()))
+            if key not in self._made:
+                self._made[key] = self._book.add_format({**_FONT, **STYLES[style], **changes})
+            self._made[asked] = self._made[key]
+        return self._made[asked]

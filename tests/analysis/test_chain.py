@@ -113,7 +113,7 @@ def test_the_dual_stands_apart_as_the_marginal_cost(solved):
 
 def test_each_plant_has_a_reason(small_plan):
     table = reasons_table(small_plan)
-    assert list(table.columns) == ["plant", "is_fitted", "reason"]
+    assert list(table.columns) == ["plant", "is_fitted", "reason", "change"]
     assert set(table["plant"]) == set(small_plan.problem.plants["plant"])
     fitted = set(small_plan.retrofits["plant"])
     assert set(table["plant"][table["is_fitted"]]) == fitted

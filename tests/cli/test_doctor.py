@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -91,3 +93,21 @@ def test_doctor_prints_versions_extras_data_and_the_solver(capsys: pytest.Captur
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("ccs-model ")
     assert "extras:" in lines and lines[-1] == "solver: answers"
+
+
+def test_a_command_that_solves_ends_with_the_line_where_there_is_no_solver() -> None:
+    script = (
+        "import importlib.metadata as m, sys\n"
+        "asked = m.version\n"
+        "def version(name):\n"
+        "    if name == 'highspy':\n"
+        "        raise m.PackageNotFoundError(name)\n"
+        "    return asked(name)\n"
+        "m.version = version\n"
+        "from ccs_model.cli import main\n"
+        "sys.argv = ['ccs-model', 'optimize', 'any.yaml']\n"
+        "main()\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8")
+    assert answer.returncode == NO_PLAN
+    assert answer.stderr == 'ccs-model: the solver is not installed: python -m pip install "highspy>=1.11"\n'

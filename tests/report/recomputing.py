@@ -1,4 +1,4 @@
-"""Workbooks computed again by LibreOffice, and the comparison of every formula's cell."""
+"""Workbooks computed again by LibreOffice or formualizer, and the comparison of every formula's cell."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pytest
+from openpyxl.utils.cell import coordinate_to_tuple
 from openpyxl.workbook import Workbook
 
 MISSING = "LibreOffice is not installed: apt-get install libreoffice-calc"
@@ -34,6 +36,25 @@ def recomputed(paths: Sequence[Path], folder: Path) -> dict[str, Workbook]:
     return {path.stem: openpyxl.load_workbook(out / path.name, data_only=True) for path in paths}
 
 
+class Computed:
+    """A workbook as formualizer computes it, read like one of openpyxl: `book[sheet][address].value`."""
+
+    def __init__(self, path: Path) -> None:
+        formualizer = pytest.importorskip("formualizer", reason='python -m pip install "ccs-model[verify]"')
+        self._book = formualizer.load_workbook(str(path))
+        self._book.evaluate_all()
+
+    def __getitem__(self, sheet: str) -> Mapping[str, SimpleNamespace]:
+        book = self._book
+
+        class Cells(dict[str, SimpleNamespace]):
+            def __missing__(self, address: str) -> SimpleNamespace:
+                row, column = coordinate_to_tuple(address)
+                return SimpleNamespace(value=book.get_value(sheet, row, column))
+
+        return Cells()
+
+
 def formula_cells(path: Path) -> Iterator[tuple[str, str, str]]:
     """Sheet, address and text of every formula."""
     for sheet in openpyxl.load_workbook(path):
@@ -44,7 +65,7 @@ def formula_cells(path: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def differences(
-    cells: Sequence[tuple[str, str, str]], expected: Workbook, found: Workbook, tolerance: float = 1e-9
+    cells: Sequence[tuple[str, str, str]], expected: Workbook, found: Workbook | Computed, tolerance: float = 1e-9
 ) -> tuple[list[str], float]:
     """Cells that differ, in words, and the largest distance of numbers, relative above 1."""
     apart, worst = [], 0.0

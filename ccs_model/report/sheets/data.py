@@ -12,6 +12,7 @@ from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import SOLVER
 from ccs_model.report.table import Column
 
+PRINTED_ROWS = 34
 COLUMNS = ("table", "key", "year", "name", "value", "unit")
 # Table of the plan, and what names a row of it.
 _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -33,10 +34,11 @@ def write_data(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Data")
     sheet.paragraph(
         "One row a number, as solved: table, what it is of, year, name, value, unit. The year of a retrofit is that in "
-        "which it is decided. Each plant's money by year stands on sheet CashFlow, pipes on sheet Transport."
+        "which it is decided. Each plant's money by year stands on sheet CashFlow, pipes on sheet Transport. "
+        f"The sheet is for filters, pivot tables and programs: of its rows the first {PRINTED_ROWS} are printed."
     )
     table = long_table(sheet, plan)
-    sheet.table(
+    block = sheet.table(
         [
             Column("table", SOLVER),
             Column("key", SOLVER, widest=46),
@@ -49,6 +51,8 @@ def write_data(sheet: Sheet, plan: Plan) -> None:
         main=True,
         key="data",
     )
+    # A pilot-zones run would otherwise print a hundred pages of it.
+    sheet.prints_to(min(block.first + PRINTED_ROWS - 1, block.last), len(COLUMNS) - 1)
 
 
 def long_table(sheet: Sheet, plan: Plan) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.plan.reasons import reasons_table
 from ccs_model.report.formulas import Formula
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import CALCULATION, SOLVER
@@ -34,6 +35,8 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         Column("is_candidate", CALCULATION, label="May be fitted"),
         Column("reason", CALCULATION, label="Why not", widest=16),
         Column("retrofits", SOLVER, label="Retrofits chosen", widest=30),
+        Column("why", CALCULATION, label="Why it is in or out", widest=30),
+        Column("change", CALCULATION, label="What would change it", widest=34),
         Column("reference", None, widest=14),
         Column("quality", None),
         Column("assumed_columns", None, optional=True, widest=18),
@@ -41,9 +44,16 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
     ]
     chosen = _chosen(plan.retrofits)
     assumed = _assumed_columns(plan)
+    reasons = reasons_table(plan)
     rows = [
-        {**plant, "retrofits": chosen.get(str(plant["plant"]), ""), "assumed_columns": assumed.get(str(plant["plant"]))}
-        for plant in records(plan.problem.plants)
+        {
+            **plant,
+            "retrofits": chosen.get(str(plant["plant"]), ""),
+            "assumed_columns": assumed.get(str(plant["plant"])),
+            "why": why,
+            "change": change,
+        }
+        for plant, why, change in zip(records(plan.problem.plants), reasons["reason"], reasons["change"], strict=True)
     ]
     baseline = Formula("=SUM({baseline_ktpa:all})", float(plan.problem.plants["baseline_ktpa"].sum()))
     sheet.table(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
@@ -35,7 +33,7 @@ _SHARED = (
     "and the length the mean way of its tonnes."
 )
 _WHY = " Reasons and what would change them compare costs per tonne; ccs-model explain solves again to find it exactly."
-_REASONS = (
+REASONS = (
     Column("reason", CALCULATION, label="Why it is in or out", widest=38),
     Column("change", CALCULATION, label="What would change it", widest=44),
 )
@@ -59,26 +57,13 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     }
     totals |= {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
     sheet.table(
-        [*columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24), *_REASONS],
+        [*columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24), *REASONS],
         records(table.join(reasons[["reason", "change"]], on="plant")),
         main=True,
         frozen=2,
         totals={**totals, "plant": "Total"},
         key="retrofits",
         empty=f"Nothing is built, because {words.why_nothing_is_built(plan)}." if table.empty else "",
-    )
-    _write_left_out(sheet, plan, reasons)
-
-
-def _write_left_out(sheet: Sheet, plan: Plan, reasons: pd.DataFrame) -> None:
-    """Plants that might be fitted and are not; why others may not be stands on sheet Plants."""
-    plants = plan.problem.plants
-    left = plants.loc[plants["is_candidate"], ["plant", "name"]].join(reasons, on="plant")
-    sheet.section("Plants that might be fitted and are not")
-    sheet.table(
-        [Column("plant", OBSERVED), Column("name", OBSERVED, widest=24), *_REASONS],
-        records(left[~left["is_fitted"]]),
-        empty="Every plant that may be fitted is.",
     )
 
 
