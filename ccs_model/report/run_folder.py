@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path, PurePath
@@ -59,14 +59,19 @@ def write_run_folder(
     plan: Plan, folder: Path, *, force: bool = False, command: str = "", started: datetime | None = None
 ) -> Path:
     """Write the whole folder. Raises FileError when it is there already (unless `force`) or cannot be written."""
-    _refuse_to_overwrite(folder, force)
+    return whole_folder(folder, lambda made: _fill(plan, made, command, started or datetime.now(UTC)), force=force)
+
+
+def whole_folder(folder: Path, fill: Callable[[Path], None], *, force: bool) -> Path:
+    """A folder that `fill` writes into, in place when it is whole. Raises FileError as write_run_folder does."""
+    refuse_to_overwrite(folder, force)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     except OSError as error:
         raise FileError(f"{folder.parent}: cannot be written: {error.strerror}") from error
     try:
-        _fill(plan, made, command, started or datetime.now(UTC))
+        fill(made)
         made.chmod(0o755)
         _move_into_place(made, folder)
     except OSError as error:
@@ -76,7 +81,8 @@ def write_run_folder(
     return folder
 
 
-def _refuse_to_overwrite(folder: Path, force: bool) -> None:
+def refuse_to_overwrite(folder: Path, force: bool) -> None:
+    """Raises FileError where something stands that a run may not take the place of."""
     if not folder.exists():
         return
     if not folder.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from ccs_model.errors import FileError
@@ -17,7 +18,20 @@ def write_whole(path: Path, content: bytes) -> Path:
         made.write_bytes(content)
         made.replace(path)
     except OSError as error:
-        raise FileError(f"{path}: cannot be written: {error.strerror or error} (is it open elsewhere?)") from error
+        kept = _kept(path.name, content)
+        where = f"; what was to be written is kept in {kept}" if kept else ""
+        what = f"{path}: cannot be written: {error.strerror or error} (is it open elsewhere?){where}"
+        raise FileError(what) from error
     finally:
         made.unlink(missing_ok=True)
+    return path
+
+
+def _kept(name: str, content: bytes) -> Path | None:
+    """The content under the same name where temporary files are, if it can be written there."""
+    try:
+        path = Path(tempfile.mkdtemp(prefix="ccs-model-")) / name[-100:]
+        path.write_bytes(content)
+    except OSError:
+        return None
     return path
