@@ -40,7 +40,7 @@ name: Mine
 plants: {inventory: [mine.csv]}
 years: [2026, 2030]
 transport: {shared_trunklines: false}
-storage: {sites: [nanpu]}
+storage: {sites: [jinxian_sag]}
 budget: {total_mn: 3000}
 """
 EARLIER = "runs/earlier-01234567/plan.json"

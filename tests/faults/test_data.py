@@ -168,7 +168,7 @@ def test_F34_what_a_table_names_must_be_there(desk: Desk, told: Told) -> None:
     desk.put("tables/transport/links.csv", table(link))
     desk.scenario(data="tables")
     assert "links.csv:2:node_b: 'nowhere' is no plant, site or hub" in told()
-    link |= {"node_b": "nanpu", "length_km": -5}
+    link |= {"node_b": "jinxian_sag", "length_km": -5}
     desk.put("tables/transport/links.csv", table(link))
     assert "links.csv:2:length_km: -5 is outside the range" in told()
 
