@@ -50,8 +50,10 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
     if not residuals(matrix, x).hold:
         return "contradiction", None
     value = float(matrix.costs[0] @ x)
-    # Nothing is known of better plans: the bound is infinite, and the plan is one that a limit left.
-    bound = np.inf if matrix.maximise[0] else -np.inf
+    bound = _bound(matrix, options, deadline)
+    if not np.isfinite(bound):
+        return "contradiction", None
+    # Better plans were not looked for: it is one that a limit left.
     return "plan", replace(found, status="limit", objective=value, bound=bound, x=x, row_dual=None, reduced_cost=None)
 
 
@@ -83,6 +85,30 @@ def program_text(matrix: Matrix, options: SolverOptions) -> bytes:
         return path.read_bytes()
 
 
+def _bound(matrix: Matrix, options: SolverOptions, deadline: float) -> float:
+    """What no plan can pass: the relaxation's value where every row has as much room as is taken for none."""
+    size = np.maximum(_sizes(matrix), 1.0) * _GIVES_WAY
+    wider = replace(matrix, row_lower=matrix.row_lower - size, row_upper=matrix.row_upper + size)
+    highs = Highs(wider, options)
+    highs.set_whole(False)
+    found = highs.run(deadline - time.monotonic(), "a bound")
+    if found.status == "optimal":
+        return found.objective
+    # Each column as good as its own bounds allow.
+    sign = 1.0 if matrix.maximise[0] else -1.0
+    costs = sign * matrix.costs[0]
+    best = np.where(costs > 0, matrix.upper, matrix.lower)
+    return sign * float(np.where(costs == 0, 0.0, costs * np.where(costs == 0, 0.0, best)).sum())
+
+
+def _sizes(matrix: Matrix) -> Floats:
+    """The largest coefficient of each row; 1 where it has none."""
+    if not matrix.rows.nnz:
+        return np.ones(len(matrix.row_lower))
+    size: Floats = np.asarray(abs(matrix.rows).tocsr().max(axis=1).todense()).ravel()
+    return np.where(size > 0, size, 1.0)
+
+
 def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, whole: bool) -> Outcome:
     highs = Highs(_all_rows_elastic(matrix), replace(options, gap_share=0.0))
     highs.set_whole(whole)
@@ -92,9 +118,7 @@ def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, whole: bool
 def _all_rows_elastic(matrix: Matrix) -> Matrix:
     """Every row with a slack to either side it has, in units of its largest coefficient; their sum is to be small."""
     n_rows, n_columns = matrix.rows.shape
-    rows = matrix.rows.tocsr()
-    size = np.asarray(abs(rows).max(axis=1).todense()).ravel() if n_columns else np.ones(n_rows)
-    size = np.where(size > 0, size, 1.0)
+    size = _sizes(matrix)
     above = np.flatnonzero(np.isfinite(matrix.row_upper))
     below = np.flatnonzero(np.isfinite(matrix.row_lower))
     at = np.r_[above, below]
