@@ -83,7 +83,16 @@ def whole_folder(folder: Path, fill: Callable[[Path], None], *, force: bool) -> 
 
 def refuse_to_overwrite(folder: Path, force: bool) -> None:
     """Raises FileError where something stands that a run may not take the place of."""
-    if not folder.exists():
+    try:
+        is_there = folder.exists()
+        above = next(parent for parent in folder.absolute().parents if parent.exists())
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written: {error.strerror}") from error
+    if not above.is_dir():
+        raise FileError(f"{folder}: cannot be written: {above.name} is a file, not a folder")
+    if not os.access(above, os.W_OK):
+        raise FileError(f"{folder}: cannot be written: no leave to write in {above}")
+    if not is_there:
         return
     if not folder.is_dir():
         raise FileError(f"{folder}: is a file, not a folder")

@@ -49,12 +49,7 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
     x = snapped(matrix, found.x[: len(matrix.lower)])
     if not residuals(matrix, x).hold:
         return "contradiction", None
-    value = float(matrix.costs[0] @ x)
-    bound = _bound(matrix, options, deadline)
-    if not np.isfinite(bound):
-        return "contradiction", None
-    # Better plans were not looked for: it is one that a limit left.
-    return "plan", replace(found, status="limit", objective=value, bound=bound, x=x, row_dual=None, reduced_cost=None)
+    return "plan", _bettered(matrix, options, x, deadline)
 
 
 def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> tuple[Column, ...]:
@@ -85,20 +80,28 @@ def program_text(matrix: Matrix, options: SolverOptions) -> bytes:
         return path.read_bytes()
 
 
-def _bound(matrix: Matrix, options: SolverOptions, deadline: float) -> float:
-    """What no plan can pass: the relaxation's value where every row has as much room as is taken for none."""
+def _bettered(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float) -> Outcome:
+    """The plan bettered from `x`, which holds, where every row has as much more room as is taken for none.
+
+    The bound is then one of the program too; where none is found, it is what the columns' own bounds allow.
+    """
     size = np.maximum(_sizes(matrix), 1.0) * _GIVES_WAY
     wider = replace(matrix, row_lower=matrix.row_lower - size, row_upper=matrix.row_upper + size)
     highs = Highs(wider, options)
-    highs.set_whole(False)
-    found = highs.run(deadline - time.monotonic(), "a bound")
-    if found.status == "optimal":
-        return found.objective
-    # Each column as good as its own bounds allow.
+    highs.start_from(x)
+    found = highs.run(deadline - time.monotonic(), "from the plan of a second opinion")
     sign = 1.0 if matrix.maximise[0] else -1.0
-    costs = sign * matrix.costs[0]
-    best = np.where(costs > 0, matrix.upper, matrix.lower)
-    return sign * float(np.where(costs == 0, 0.0, costs * np.where(costs == 0, 0.0, best)).sum())
+    value, status, bound = float(matrix.costs[0] @ x), "limit", found.bound
+    if found.x is not None:
+        point = snapped(matrix, found.x)
+        other = float(matrix.costs[0] @ point)
+        if residuals(matrix, point).hold and sign * other >= sign * value:
+            x, value, status = point, other, found.status
+    if not np.isfinite(bound):
+        costs = sign * matrix.costs[0]
+        best = np.where(costs > 0, matrix.upper, np.where(costs < 0, matrix.lower, 0.0))
+        bound = sign * float((costs * best).sum())
+    return Outcome("optimal" if status == "optimal" else "limit", value, bound, x, None, None)
 
 
 def _sizes(matrix: Matrix) -> Floats:
