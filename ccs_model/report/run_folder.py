@@ -112,11 +112,14 @@ def _move_into_place(made: Path, folder: Path) -> None:
     folder.rename(aside)
     try:
         made.rename(folder)
-    except OSError:
-        aside.rename(folder)
+    except OSError as error:
+        try:
+            aside.rename(folder)
+        except OSError:
+            raise FileError(f"{folder}: cannot be written: {error.strerror}; what was there is now {aside}") from error
+        aside.parent.rmdir()
         raise
-    finally:
-        shutil.rmtree(aside.parent, ignore_errors=True)
+    shutil.rmtree(aside.parent, ignore_errors=True)
 
 
 def _fill(plan: Plan, folder: Path, command: str, started: datetime) -> None:

@@ -88,7 +88,7 @@ def test_F49_a_target_that_cannot_be_written_leaves_the_old_one_and_keeps_the_ne
     rename = Path.rename
 
     def refused(path: Path, target: Any) -> Path:
-        if Path(target) == Path("run"):
+        if Path(target) == Path("run") and path.name.startswith(".run."):
             raise OSError(number, os.strerror(number))
         return rename(path, target)
 
@@ -99,6 +99,26 @@ def test_F49_a_target_that_cannot_be_written_leaves_the_old_one_and_keeps_the_ne
     kept = with_run.folder / answer.err.rpartition("the run is kept in ")[2].strip()
     assert (kept / "plan.xlsx").is_file() and (kept / "manifest.json").is_file()
     shutil.rmtree(kept)
+
+
+def test_F49_an_earlier_run_is_never_lost_even_where_it_cannot_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, made = tmp_path / "run", tmp_path / "made"
+    for each in (folder, made):
+        each.mkdir()
+    (folder / "manifest.json").write_text("{}", encoding="utf-8")
+    rename = Path.rename
+
+    def refused(path: Path, target: Any) -> Path:
+        if Path(target) == folder:
+            raise OSError(30, os.strerror(30))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(FileError, match="what was there is now") as caught:
+        run_folder._move_into_place(made, folder)
+    assert (Path(str(caught.value).rpartition(" is now ")[2]) / "manifest.json").is_file()
 
 
 def test_F49_a_path_too_long_or_beneath_a_file_is_told_before_anything_is_solved(
