@@ -61,7 +61,7 @@ def _known(table: str, inputs: Inputs) -> str:
 
 def _listed(inputs: Inputs, declared: Any) -> dict[str, Any]:
     """Every table with its rows, the mix of qualities and how many references it rests on; and all of them together."""
-    tables = [
+    tables: list[dict[str, Any]] = [
         {
             "table": name,
             "n_rows": len(frame),
