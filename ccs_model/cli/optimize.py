@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccs_model.cli.talk import ProgressLine
-from ccs_model.errors import DONE, LIMIT_REACHED
+from ccs_model.errors import DONE, LIMIT_REACHED, CheckError, InfeasibleError
 
 if TYPE_CHECKING:
     from ccs_model.scenario import Scenario
@@ -64,9 +64,13 @@ def optimize(
     from ccs_model.plan.run_key import run_key
     from ccs_model.problem import pose
     from ccs_model.problem.names import read_checked
+    from ccs_model.report.infeasible import write_infeasible
     from ccs_model.report.lock import locked
     from ccs_model.report.run_folder import existing_run, refuse_to_overwrite, write_locked
+    from ccs_model.report.whole_file import write_whole
 
+    if out is not None and out.resolve() == scenario.resolve():
+        raise click.BadParameter(f"'{out}' is the scenario itself", param_hint="--out")
     line = ProgressLine(quiet=quiet)
     line.say("  reading the scenario and the tables")
     read, inputs = read_checked(scenario, allow_outside=allow_outside)
@@ -82,13 +86,29 @@ def optimize(
         if not force and existing_run(folder, key) is not None:  # made by another while we came for the lock
             line.done()
             return _name_existing(folder, as_json, quiet)
+        # Rather now than after the solver has worked.
         refuse_to_overwrite(folder, force)
-        line.say("  stating the problem")
-        plan = solve(pose(asked, inputs), tell=line.tell if sys.stderr.isatty() and not quiet else None, started=clock)
-        line.say("  writing the run folder")
         command = shlex.join(["ccs-model", *sys.argv[1:]])
+        line.say("  stating the problem")
+        tell = line.tell if sys.stderr.isatty() and not quiet else None
+        try:
+            plan = solve(pose(asked, inputs), tell=tell, started=clock)
+        except InfeasibleError as error:
+            line.done()
+            written = write_infeasible(error.conflicts, asked, inputs, folder, force=force, command=command)
+            _tell_infeasible(written, as_json)
+            raise
+        except CheckError as error:
+            line.done()
+            if error.program:
+                saved = write_whole(folder.with_name(f"{folder.name}.mps"), error.program)
+                raise CheckError(f"{error}; the solver's program is saved as {saved}") from error
+            raise
+        line.say("  writing the run folder")
         written = write_locked(plan, folder, force=force, command=command, started=started, lang=lang)
     line.done()
+    for warning in plan.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if verbose:
         click.echo(plan.solver_log, err=True)
     if as_json:
@@ -108,7 +128,18 @@ def _with_options(scenario: Scenario, gap: float | None, time_limit: float | Non
     return scenario.with_changes(changes) if changes else scenario
 
 
+def _tell_infeasible(folder: Path, as_json: bool) -> None:
+    """Where the clashes are written; who raised them tells them in words."""
+    if as_json:
+        click.echo((folder / "plan.json").read_text(encoding="utf-8"), nl=False)
+    click.echo(f"{folder}: what clashes, as a workbook", err=True)
+
+
 def _name_existing(folder: Path, as_json: bool, quiet: bool) -> int:
+    told = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    if told["status"] == "infeasible":
+        _tell_infeasible(folder, as_json)
+        raise InfeasibleError(told["conflicts"])
     if as_json:
         text = (folder / "plan.json").read_text(encoding="utf-8")
         json.loads(text)

@@ -28,8 +28,23 @@ class Uncomputed:
     """A formula without a value: a program wrote it and no spreadsheet has worked it out."""
 
 
+class Merged:
+    """A cell that a merged one covers: what it should say stands in another row or column."""
+
+
+class Percent(float):
+    """A number that the sheet shows in percent."""
+
+
 class ErrorValue(str):
     """What a spreadsheet shows where a formula fails: #N/A, #DIV/0!."""
+
+
+_MENDING = {
+    ErrorValue: "",
+    Uncomputed: "open and save it in Excel, or paste values",
+    Merged: "unmerge it, and write the value in every row",
+}
 
 
 def converted(column: Column, cell: object, place: str, faults: list[Fault]) -> str | float | None:
@@ -37,10 +52,8 @@ def converted(column: Column, cell: object, place: str, faults: list[Fault]) -> 
     odd = _odd(cell)
     if odd:
         expected = "a number" if column.kind in ("number", "whole") else "text"
-        hint = "" if isinstance(cell, ErrorValue) else f"expected {expected}"
-        faults.append(
-            Fault(place, odd, "open and save it in Excel, or paste values" if isinstance(cell, Uncomputed) else hint)
-        )
+        hint = _MENDING.get(type(cell), f"expected {expected}")
+        faults.append(Fault(place, odd, hint))
         return None
     value = cell.strip() if isinstance(cell, str) else cell
     if not isinstance(value, str | int | float) or value == "":
@@ -67,6 +80,8 @@ def as_seen(text: str) -> str:
 
 def _odd(cell: object) -> str:
     """What is wrong with a cell that is neither text nor a number."""
+    if isinstance(cell, Merged):
+        return "is covered by a merged cell"
     if isinstance(cell, Uncomputed):
         return "holds a formula that was never computed"
     if isinstance(cell, ErrorValue):
@@ -95,6 +110,9 @@ def _text(column: Column, text: str, place: str, faults: list[Fault]) -> str | N
 
 def _number(column: Column, cell: str | int | float, place: str, faults: list[Fault]) -> float | None:
     value, said = _read(cell), shown(cell)
+    if isinstance(cell, Percent) and column.unit != "share":
+        faults.append(Fault(place, f"is shown in percent, expected {column.unit or 'a plain number'}", column.meaning))
+        return None
     if not math.isfinite(value):
         faults.append(Fault(place, f"'{said}' is not a finite number", _right_spelling(str(cell))))
         return None

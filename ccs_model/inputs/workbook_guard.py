@@ -12,6 +12,7 @@ import zlib
 from dataclasses import dataclass
 
 from ccs_model.inputs.kinds import kind_of
+from ccs_model.inputs.workbook_marks import percent_styles
 
 LARGEST_UNPACKED = 200_000_000
 LARGEST_RATIO = 200
@@ -20,16 +21,30 @@ _TOO_SMALL_TO_HARM = 1_000_000  # a sheet of equal rows may pack better than the
 _CHUNK, _OVERLAP = 1 << 20, 64
 # Both ways in which XML may be written; an entity can only be declared inside a DOCTYPE.
 _DOCTYPE = tuple("<!DOCTYPE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
-_FORMULA = re.compile(rb"<(\w+:)?f[\s/>]")
+_FAR_LINE = 300_000
+# Escaped signs, signs of pronunciation and days counted from 1904: readers differ there.
+_SIGNS = {"other": re.compile(rb"_x[0-9A-Fa-f]{4}_|<(\w+:)?rPh|date1904\s*=\s*[\"'](1|true)")}
+_SIGNS_OF_SHEETS = {
+    "formula": re.compile(rb"<(\w+:)?f[\s/>]"),
+    "merged": re.compile(rb"<(\w+:)?mergeCell\s"),
+    "error": re.compile(rb"\st\s*=\s*[\"']e[\"']"),
+}
+_PLACE = re.compile(rb"\sr\s*=\s*[\"']([^\"']{0,40})")
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """Why a file is refused (nothing when it may be opened), how to mend it, and whether it holds formulas."""
+    """Why a file is refused (nothing when it may be opened) and how to mend it.
+
+    `has_marks`: some cells are more than their values (formulas, merged cells, cells shown in percent).
+    `is_plain`: none is, none holds an error, and no sheet is laid out far beyond what a table needs.
+    """
 
     what: str = ""
     hint: str = ""
-    has_formulas: bool = False
+    has_marks: bool = False
+    is_plain: bool = False
+    percent_styles: frozenset[int] = frozenset()
 
 
 def guarded(raw: bytes) -> Guarded:
@@ -41,7 +56,16 @@ def guarded(raw: bytes) -> Guarded:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             return _of_archive(archive, kind)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+        ValueError,
+        SyntaxError,
+    ) as error:
         return Guarded(f"a damaged workbook, cut off perhaps: {error}", "copy it again")
 
 
@@ -61,27 +85,42 @@ def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
         kind = "a binary Excel workbook (.xlsb)" if "xl/workbook.bin" in names else kind
         kind = "an OpenDocument spreadsheet (.ods)" if "content.xml" in names else kind
         return Guarded(f"this is {kind or 'a zip archive'}, expected .xlsx", "save it as an Excel workbook (.xlsx)")
-    has_formulas = False
+    signs: set[str] = set()
     for part in parts:
         if not part.filename.lower().endswith((".xml", ".rels", ".vml")):
             continue
-        doctype, formula = _seen(archive, part)
-        has_formulas |= formula and part.filename.startswith("xl/worksheets/")
-        if doctype:
+        found = _seen(archive, part)
+        signs |= found
+        if "doctype" in found:
             return Guarded(
                 f"its part {part.filename} declares a document type, which no workbook needs", "save it anew"
             )
-    return Guarded(has_formulas=has_formulas)
+    percent = percent_styles(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else frozenset()
+    has_marks = bool(percent or signs & {"formula", "merged"})
+    return Guarded(has_marks=has_marks, is_plain=not (has_marks or signs), percent_styles=percent)
 
 
-def _seen(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> tuple[bool, bool]:
-    """Whether the part holds a DOCTYPE, and whether it holds a formula."""
-    doctype = formula = False
+def _seen(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
+    """Which signs the part holds of what needs another look."""
+    found: set[str] = set()
+    is_sheet = part.filename.startswith("xl/worksheets/")
     tail = b""
     with archive.open(part) as file:
         while chunk := file.read(_CHUNK):
             text = tail + chunk
-            doctype |= any(sign in text for sign in _DOCTYPE)
-            formula |= _FORMULA.search(text) is not None
+            if any(sign in text for sign in _DOCTYPE):
+                found.add("doctype")
+            found |= {name for name, sign in _SIGNS.items() if sign.search(text)}
+            if is_sheet:
+                found |= {name for name, sign in _SIGNS_OF_SHEETS.items() if sign.search(text)}
+                if "far" not in found and any(_is_far(each[1]) for each in _PLACE.finditer(text)):
+                    found.add("far")
             tail = text[-_OVERLAP:]
-    return doctype, formula
+    return found
+
+
+def _is_far(place: bytes) -> bool:
+    """Whether a row or cell lies beyond what a table needs, or says where it lies in a way of its own."""
+    letters = place.rstrip(b"0123456789")
+    line = place[len(letters) :]
+    return not (line.isdigit() and len(letters) <= 2 and int(line[:9]) <= _FAR_LINE)

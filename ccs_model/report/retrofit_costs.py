@@ -46,7 +46,11 @@ def retrofit_costs(plan: Plan) -> pd.DataFrame:
     problem = plan.problem
     table = plan.retrofits.reset_index(drop=True)
     routes = problem.routes.set_index("route")
-    table = table.join(routes[list(_OF_ROUTE)], on="route")
+    if table.empty:
+        # Where nothing can be built there are no routes either, and nothing to join with.
+        table = table.reindex(columns=[*table.columns, *_OF_ROUTE])
+    else:
+        table = table.join(routes[list(_OF_ROUTE)], on="route")
     law = ["reference_capex_per_tpa", "concentration_factor", "small_train_factor"]
     table["capex_per_tpa"] = table[law].fillna(0.0).prod(axis=1)
     by_law = table["capex_per_tpa"] * table["nameplate_ktpa"] / 1000.0

@@ -14,6 +14,8 @@ import csv
 import hashlib
 import io
 import json
+import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -94,8 +96,13 @@ def write_files(files: Mapping[str, bytes], folder: Path, *, force: bool = False
     Raises FileError as write_run_folder does.
     """
     with locked(folder):
-        refuse_to_overwrite(folder, force)
-        return _put(files, folder)
+        return put_locked(files, folder, force=force)
+
+
+def put_locked(files: Mapping[str, bytes], folder: Path, *, force: bool) -> Path:
+    """As write_files, by a process that holds the folder's lock."""
+    refuse_to_overwrite(folder, force)
+    return _put(files, folder)
 
 
 def _put(files: Mapping[str, bytes], folder: Path) -> Path:
@@ -111,6 +118,11 @@ def _put(files: Mapping[str, bytes], folder: Path) -> Path:
 def refuse_to_overwrite(folder: Path, force: bool) -> None:
     """FileError where a run cannot be put: something is there that is not ours, or a run and not `force`."""
     try:
+        above = next(parent for parent in folder.absolute().parents if parent.exists())
+        if not above.is_dir():
+            raise FileError(f"{folder}: cannot be written: {above.name} is a file, not a folder")
+        if not os.access(above, os.W_OK):
+            raise FileError(f"{folder}: cannot be written: no leave to write in {above}")
         if not folder.exists():
             return
         if not folder.is_dir():
@@ -169,14 +181,17 @@ def _move_into_place(made: Path, folder: Path) -> None:
         return
     if exchanged(made, folder):
         return
-    with unfinished(folder.with_name(name_of_unfinished(_OLD, folder.name))) as aside:
-        folder.rename(aside)
+    aside = folder.with_name(name_of_unfinished(_OLD, folder.name))
+    folder.rename(aside)
+    try:
+        made.rename(folder)
+    except BaseException as error:
         try:
-            made.rename(folder)
-        except BaseException:
-            if not folder.exists():
-                aside.rename(folder)
-            raise
+            aside.rename(folder)
+        except OSError:
+            raise FileError(f"{folder}: cannot be written: {error}; what was there is now {aside}") from error
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def run_files(

@@ -49,10 +49,7 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
     x = snapped(matrix, found.x[: len(matrix.lower)])
     if not residuals(matrix, x).hold:
         return "contradiction", None
-    value = float(matrix.costs[0] @ x)
-    # Nothing is known of better plans: the bound is infinite, and the plan is one that a limit left.
-    bound = np.inf if matrix.maximise[0] else -np.inf
-    return "plan", replace(found, status="limit", objective=value, bound=bound, x=x, row_dual=None, reduced_cost=None)
+    return "plan", _bettered(matrix, options, x, deadline)
 
 
 def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> tuple[Column, ...]:
@@ -83,6 +80,38 @@ def program_text(matrix: Matrix, options: SolverOptions) -> bytes:
         return path.read_bytes()
 
 
+def _bettered(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float) -> Outcome:
+    """The plan bettered from `x`, which holds, where every row has as much more room as is taken for none.
+
+    The bound is then one of the program too; where none is found, it is what the columns' own bounds allow.
+    """
+    size = np.maximum(_sizes(matrix), 1.0) * _GIVES_WAY
+    wider = replace(matrix, row_lower=matrix.row_lower - size, row_upper=matrix.row_upper + size)
+    highs = Highs(wider, options)
+    highs.start_from(x)
+    found = highs.run(deadline - time.monotonic(), "from the plan of a second opinion")
+    sign = 1.0 if matrix.maximise[0] else -1.0
+    value, status, bound = float(matrix.costs[0] @ x), "limit", found.bound
+    if found.x is not None:
+        point = snapped(matrix, found.x)
+        other = float(matrix.costs[0] @ point)
+        if residuals(matrix, point).hold and sign * other >= sign * value:
+            x, value, status = point, other, found.status
+    if not np.isfinite(bound):
+        costs = sign * matrix.costs[0]
+        best = np.where(costs > 0, matrix.upper, np.where(costs < 0, matrix.lower, 0.0))
+        bound = sign * float((costs * best).sum())
+    return Outcome("optimal" if status == "optimal" else "limit", value, bound, x, None, None)
+
+
+def _sizes(matrix: Matrix) -> Floats:
+    """The largest coefficient of each row; 1 where it has none."""
+    if not matrix.rows.nnz:
+        return np.ones(len(matrix.row_lower))
+    size: Floats = np.asarray(abs(matrix.rows).tocsr().max(axis=1).todense()).ravel()
+    return np.where(size > 0, size, 1.0)
+
+
 def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, whole: bool) -> Outcome:
     highs = Highs(_all_rows_elastic(matrix), replace(options, gap_share=0.0))
     highs.set_whole(whole)
@@ -92,9 +121,7 @@ def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, whole: bool
 def _all_rows_elastic(matrix: Matrix) -> Matrix:
     """Every row with a slack to either side it has, in units of its largest coefficient; their sum is to be small."""
     n_rows, n_columns = matrix.rows.shape
-    rows = matrix.rows.tocsr()
-    size = np.asarray(abs(rows).max(axis=1).todense()).ravel() if n_columns else np.ones(n_rows)
-    size = np.where(size > 0, size, 1.0)
+    size = _sizes(matrix)
     above = np.flatnonzero(np.isfinite(matrix.row_upper))
     below = np.flatnonzero(np.isfinite(matrix.row_lower))
     at = np.r_[above, below]

@@ -168,7 +168,8 @@ def test_a_clash_is_told_in_words_and_its_price_would_do(desk):
     answer = run(desk, "optimize", "clash.yaml", "--out", "clash")
     assert answer.returncode == 4
     assert "plant_is_fitted" in answer.stderr and "spending_within_budget" in answer.stderr
-    assert not (desk / "clash").exists()
+    told = json.loads((desk / "clash" / "plan.json").read_text(encoding="utf-8"))
+    assert told["status"] == "infeasible" and len(told["conflicts"]) >= 2 and told["retrofits"] == []
     would_do = answer.stderr.split("million CNY; ")[1].split(" million")[0].replace(",", "")
     (desk / "mended.yaml").write_text(clash.replace("total_mn: 10", f"total_mn: {would_do}"), encoding="utf-8")
     assert run(desk, "optimize", "mended.yaml", "--out", "mended", "--quiet").returncode == 0

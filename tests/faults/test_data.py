@@ -15,9 +15,9 @@ from .conftest import Desk, Told, csv_text, works
 
 ROOT = Path(__file__).parents[2]
 SOURCE = {
-    "plant": "P1", "name": "Given", "province": "Hebei", "lat_deg": 38.04, "lon_deg": 114.51, "status": "operating",
-    "co2_ktpa": 900, "capture_capex_mn": 400, "fixed_om_mn_pa": 12, "capture_cost_per_t": 150, "life_yr": 20,
-    "currency": "CNY", "price_year": 2024, "reference": "OWN", "quality": "reported",
+    "plant": "P1", "name": "Given", "province": "Hebei", "grid": "Hebei south", "lat_deg": 38.04, "lon_deg": 114.51,
+    "status": "operating", "co2_ktpa": 900, "capture_capex_mn": 400, "fixed_om_mn_pa": 12, "capture_cost_per_t": 150,
+    "life_yr": 20, "currency": "CNY", "price_year": 2024, "reference": "OWN", "quality": "reported",
 }  # fmt: skip
 SITE = {
     "site": "mine", "name": "Mine", "basin": "Mine", "province": "Hebei", "lat_deg": 38.5, "lon_deg": 115,
@@ -168,7 +168,7 @@ def test_F34_what_a_table_names_must_be_there(desk: Desk, told: Told) -> None:
     desk.put("tables/transport/links.csv", table(link))
     desk.scenario(data="tables")
     assert "links.csv:2:node_b: 'nowhere' is no plant, site or hub" in told()
-    link |= {"node_b": "nanpu", "length_km": -5}
+    link |= {"node_b": "jinxian_sag", "length_km": -5}
     desk.put("tables/transport/links.csv", table(link))
     assert "links.csv:2:length_km: -5 is outside the range" in told()
 

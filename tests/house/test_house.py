@@ -19,6 +19,7 @@ DOORS = {
     "highspy": {"solver"},
     "xlsxwriter": {"report"},
     "openpyxl": {"inputs"},
+    "python_calamine": {"inputs"},
     "ruamel": {"scenario"},
     "pydantic": {"scenario"},
 }

@@ -87,11 +87,15 @@ def write_verdict(sheet: Sheet, plan: Plan, n: int | None = None) -> None:
 
 def _of_plan(check: dict[str, object]) -> Row:
     """A check of the plan: its figures are the plan's, the distance and the verdict are computed again."""
+    actual, expected, figure = (float(str(check[name])) for name in ("actual", "expected", "figure"))
+    if not np.isfinite(actual):
+        # The gap of a plan worth nothing is no share of it: all of the bound is open.
+        actual, figure = 1.0, abs(1.0 - expected) / max(1.0, abs(expected))
     return _row(
         str(check["name"]),
-        Cell(float(str(check["actual"])), "figure"),
-        Cell(float(str(check["expected"])), "figure"),
-        float(str(check["figure"])),
+        Cell(actual, "figure"),
+        Cell(expected, "figure"),
+        figure,
         float(str(check["tolerance"])),
         "plan",
         holds=bool(check["holds"]),

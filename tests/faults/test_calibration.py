@@ -1,0 +1,53 @@
+"""Reports of pilot zones that cannot be: F70 and F71."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ccs_model.paths import data_folder
+
+from .conftest import Desk
+
+SHIPPED = (data_folder() / "pilots/observations.csv").read_text(encoding="utf-8").splitlines()
+ROW = "hebei-about,{zone},cut_share,approx,{value},,,0.025,unknown,{baseline},2025,unknown,unknown,C,OWN,reported,x"
+
+
+def reported(desk: Desk, zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> None:
+    row = ROW.format(zone=zone, value=value, baseline=baseline)
+    desk.put("mine/pilots/observations.csv", f"{SHIPPED[0]}\n{row}\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"zone": "Atlantis"}, "row hebei-about, zone Atlantis: the zone has no plants"),
+        ({"zone": "Hebai"}, "did you mean 'Hebei'?"),
+        ({"baseline": ""}, "row hebei-about, zone Hebei: the baseline year is missing (write 'unknown')"),
+        ({"value": "1.5"}, "a cut of 150% of the baseline is not possible"),
+        ({"value": ""}, "is empty"),
+    ],
+)
+def test_F70_a_report_that_cannot_be_names_zone_and_row(desk: Desk, changes: dict[str, str], words: str) -> None:
+    reported(desk, **changes)
+    answer = desk.ask("calibrate", "--data", "mine", "-o", "calibration.json")
+    assert answer.code == 3 and answer.err.startswith("mine/pilots/observations.csv:2") and words in answer.err
+    assert not (desk.folder / "calibration.json").exists()
+
+
+def test_F70_the_word_unknown_and_a_year_are_both_accepted(desk: Desk) -> None:
+    for baseline in ("unknown", "2020"):
+        reported(desk, baseline=baseline)
+        desk.scenario(data="mine")
+        assert desk.check().code == 0
+
+
+def test_F71_a_conflict_is_reported_and_nothing_is_bent(desk: Desk) -> None:
+    refused = desk.ask("calibrate", "--preset", "pilot-installed", "-o", "calibration.json")
+    assert refused.code == 7 and "stays unexplained" in refused.err and "hebei-about" in refused.err
+    assert not (desk.folder / "calibration.json").exists()
+    accepted = desk.ask("calibrate", "--preset", "pilot-installed", "--accept", "-o", "calibration.json")
+    assert accepted.code == 0 and "Conflict, accepted" in accepted.out
+    fit = json.loads((desk.folder / "calibration.json").read_text(encoding="utf-8"))["presets"]["pilot-installed"]
+    assert fit["accepted"] and fit["zones"][0]["unexplained_share"] > 0.02
