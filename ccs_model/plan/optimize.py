@@ -7,7 +7,6 @@ from its plan and settles ties by cost; the third asks what more money would buy
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
@@ -53,6 +52,7 @@ from ccs_model.problem import Problem
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions, matrix_of
+from ccs_model.solver.clock import now
 from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.residuals import residuals, snapped
@@ -80,7 +80,7 @@ def optimize(
     scenario: str | PathLike[str] | Scenario, *, tell: Teller | None = None, allow_outside: bool = False
 ) -> Plan:
     """Read a scenario (a path or a Scenario), load the data, solve, and return the checked plan."""
-    started = time.monotonic()
+    started = now()
     if isinstance(scenario, Scenario):
         inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
@@ -100,7 +100,7 @@ def solve(
 
     Raises InfeasibleError, NoPlanError, CheckError; a limit with a plan in hand is the plan's status.
     """
-    clock = _Clock(started if started is not None else time.monotonic(), problem.scenario.solver.time_limit_s)
+    clock = _Clock(started if started is not None else now(), problem.scenario.solver.time_limit_s)
     if model is None:
         model = build_model(problem)
     matrix = matrix_of(model)
@@ -122,9 +122,9 @@ class _Clock:
         self._last = started
 
     def lap(self, name: str) -> None:
-        now = time.monotonic()
-        self.laps[name] = now - self._last
-        self._last = now
+        at = now()
+        self.laps[name] = at - self._last
+        self._last = at
 
 
 def _solve_stages(
@@ -184,8 +184,8 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
         raise NoPlanError(
             f"no plan was found within {clock.limit_s:g} s; raise solver.time_limit_s or widen solver.gap_share"
         )
-    deadline = max(clock.deadline, time.monotonic() + 10.0)
-    second = point_without_presolve(matrix, options, deadline - time.monotonic())
+    deadline = max(clock.deadline, now() + 10.0)
+    second = point_without_presolve(matrix, options, deadline - now())
     if second.x is not None:
         return second
     if second.status != "infeasible":
@@ -193,10 +193,10 @@ def _believed(problem: Problem, matrix: Matrix, options: SolverOptions, clock: _
             "the solver says that no plan keeps every claim, but a second opinion was not reached in time; "
             "raise solver.time_limit_s"
         )
-    now = time.monotonic()
-    deadline = max(deadline, now + MENDING_S)
+    begun = now()
+    deadline = max(deadline, begun + MENDING_S)
     charges = charges_of(problem, matrix) if problem.network is not None and problem.is_whole else None
-    until = now + ROWS_TIME_SHARE * (deadline - now)
+    until = begun + ROWS_TIME_SHARE * (deadline - begun)
     by_rows = ways_to_mend(matrix, groups_of(problem), options, until, charges)
     changes = changes_that_mend(problem, matrix, options, deadline, clock.laps["pose_and_build_s"])
     raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
@@ -208,7 +208,7 @@ def _settle_ties(highs: Highs, matrix: Matrix, chosen: Floats, value: float, max
     roof = np.inf if maximise else value + HELD_SHARE * abs(value)
     highs.add_row(matrix.costs[0], floor, roof)
     highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
-    deadline = min(clock.deadline, time.monotonic() + clock.limit_s * SECOND_STAGE_TIME_SHARE)
+    deadline = min(clock.deadline, now() + clock.limit_s * SECOND_STAGE_TIME_SHARE)
     second = solve_whole(
         highs,
         maximise=matrix.maximise[1],
@@ -260,7 +260,7 @@ def _next_money(
 ) -> NextMoney | None:
     """Solve again with more budget and every retrofit of the plan kept: what enters, and what it adds."""
     budget = _budget_row(matrix)
-    left = clock.deadline - time.monotonic()
+    left = clock.deadline - now()
     if budget is None or left <= 0:
         return None
     highs = Highs(matrix, options)
@@ -282,7 +282,7 @@ def _next_money(
     again = solve_whole(
         highs, maximise=maximise, gap=NEXT_MONEY_GAP, deadline=clock.deadline, doing="the next money", start=chosen
     ).outcome
-    if again.x is None or time.monotonic() >= clock.deadline:
+    if again.x is None or now() >= clock.deadline:
         return None
     return NextMoney(more, max(float(again.objective) - value, 0.0), _entering(problem, matrix, chosen, again.x))
 
@@ -293,9 +293,9 @@ def _slopes(
     """Both slopes of a fractional plan: what a million more buys, and what the last million bought."""
     step = min(1.0, budget.limit) or 1.0
     highs.set_row(budget.row, -np.inf, budget.limit + step)
-    up = highs.run(clock.deadline - time.monotonic(), "the next million")
+    up = highs.run(clock.deadline - now(), "the next million")
     highs.set_row(budget.row, -np.inf, max(budget.limit - step, 0.0))
-    down = highs.run(clock.deadline - time.monotonic(), "the last million")
+    down = highs.run(clock.deadline - now(), "the last million")
     if up.x is None or up.status != "optimal":
         return None
     # Less money may be too little for a target or a plant that must be fitted; then only one slope exists.
@@ -306,8 +306,8 @@ def _slopes(
 def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -> tuple[str, ...]:
     """Plants with a route that is built, or built more of, in `after`."""
     was = point_of(problem, matrix, before).build.sum(axis=1)
-    now = point_of(problem, matrix, snapped(matrix, after)).build.sum(axis=1)
-    return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))
+    after_more = point_of(problem, matrix, snapped(matrix, after)).build.sum(axis=1)
+    return tuple(sorted(set(problem.routes["plant"][after_more > was + BUILT])))
 
 
 def _all_links(corridors: Corridors | None, bound: float, maximise: bool) -> float:
