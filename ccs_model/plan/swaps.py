@@ -179,10 +179,10 @@ class Swaps:
         if not residuals(matrix, x).hold:
             return None
         builds = self._builds
-        now = pd.Series(x[builds["column"].to_numpy(np.int64)]).groupby(builds["plant"].to_numpy()).sum()
+        after = pd.Series(x[builds["column"].to_numpy(np.int64)]).groupby(builds["plant"].to_numpy()).sum()
         was = builds.groupby("plant")["share"].sum()
-        entering = tuple(sorted(now.index[(now > BUILT) & (was <= BUILT)]))
-        leaving = tuple(sorted(now.index[(now <= BUILT) & (was > BUILT)]))
+        entering = tuple(sorted(after.index[(after > BUILT) & (was <= BUILT)]))
+        leaving = tuple(sorted(after.index[(after <= BUILT) & (was > BUILT)]))
         return Swap(float(outcome.objective), float(outcome.bound), entering, leaving, x)
 
     def columns_of(self, plant: str) -> npt.NDArray[np.int64]:
