@@ -250,7 +250,9 @@ class _Search:
             families = np.r_[_of_file(problem, asked, links), sites]
             if start is not None and not np.isin(charges.families_used(start), families).all():
                 start = None
-        within = self._proven(connected, charges, families, start, deadline)
+        within = search_corridors(
+            connected, charges, families, options, start=start, deadline=deadline, doing=self.doing, tell=tell
+        )
         if within.status == "infeasible" and len(families) < len(every):
             # Nothing holds within them: every link may.
             families = every
@@ -262,42 +264,6 @@ class _Search:
             bound = min(bound, within.bound) if maximise else max(bound, within.bound)
         chosen = tuple(str(links[k]) for k in families if k < len(links))
         return Corridors(WholeOutcome(_closed(within, options), relaxation), chosen, float(bound))
-
-    def _proven(
-        self, matrix: Matrix, charges: FixedCharges, families: Ints, start: Floats | None, deadline: float
-    ) -> Outcome:
-        """The whole program over some families only, as a smaller matrix with connection cuts of its own."""
-        problem, options = self.problem, self.options
-        off = charges.outside(families)
-        if not len(off):
-            return search_corridors(
-                matrix, charges, families, options, start=start, deadline=deadline, doing=self.doing, tell=self.tell
-            )
-        small = narrowed(matrix, off)
-        begun = now()
-        # Among fewer links other borders are too thin; borders found over all of them hold here as well.
-        inside, relaxation = with_connection_cuts(
-            small.matrix,
-            connections_of(problem, small.matrix),
-            options,
-            n_rounds=_CUT_ROUNDS,
-            deadline=deadline,
-            until=begun + _CUTS_TIME_SHARE * (deadline - begun),
-            doing=f"{self.doing}, corridors",
-        )
-        if relaxation.status != "optimal":
-            return relaxation
-        within = search_corridors(
-            inside,
-            charges_of(problem, inside),
-            families,
-            options,
-            start=start[small.columns] if start is not None and small.holds(start) else None,
-            deadline=deadline,
-            doing=self.doing,
-            tell=self.tell,
-        )
-        return within if within.x is None else replace(within, x=small.widened(within.x))
 
     def _start(
         self, matrix: Matrix, charges: FixedCharges, x: Floats, share: Callable[[float], float]
