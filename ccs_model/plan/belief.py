@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 from ccs_model.errors import Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.model.claims import groups_of, in_words
 from ccs_model.plan.corridors import charges_of
 from ccs_model.plan.mending import changes_that_mend
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix, Outcome, SolverOptions
+from ccs_model.solver.clock import now
 from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
 from ccs_model.solver.verdict import columns_without_limit, disagreement, elastic_opinion
 
@@ -47,7 +46,7 @@ def believed(
 ) -> Outcome:
     """The outcome if it holds a plan; otherwise the reason why there is none, as an error.
 
-    `deadline` is a time.monotonic() value, `limit_s` what was asked for, `posing_s` what posing the problem took.
+    `deadline` is a moment of solver.clock, `limit_s` what was asked for, `posing_s` what posing the problem took.
     """
     if outcome.x is not None and outcome.status in ("optimal", "limit"):
         return outcome
@@ -57,8 +56,8 @@ def believed(
         )
     if outcome.status == "unbounded":
         raise _without_limit(problem, matrix, options)
-    deadline = max(deadline, time.monotonic() + _OPINION_S)
-    second = point_without_presolve(matrix, options, deadline - time.monotonic())
+    deadline = max(deadline, now() + _OPINION_S)
+    second = point_without_presolve(matrix, options, deadline - now())
     if second.x is not None:
         return second
     if second.status == "unbounded":
@@ -69,7 +68,7 @@ def believed(
     )
     if second.status != "infeasible":
         raise too_late
-    opinion, plan = elastic_opinion(matrix, options, max(deadline, time.monotonic() + _OPINION_S))
+    opinion, plan = elastic_opinion(matrix, options, max(deadline, now() + _OPINION_S))
     if plan is not None:
         return plan
     if opinion == "undecided":
@@ -77,10 +76,10 @@ def believed(
     if opinion == "contradiction":
         what = "the solver says that no plan keeps every claim, and finds that none of them has to give way"
         raise disagreement(matrix, options, what)
-    now = time.monotonic()
-    deadline = max(deadline, now + MENDING_S)
+    began = now()
+    deadline = max(deadline, began + MENDING_S)
     charges = charges_of(problem, matrix) if problem.network is not None and problem.is_whole else None
-    until = now + ROWS_TIME_SHARE * (deadline - now)
+    until = began + ROWS_TIME_SHARE * (deadline - began)
     by_rows = ways_to_mend(matrix, groups_of(problem), options, until, charges)
     changes = changes_that_mend(problem, matrix, options, deadline, posing_s)
     raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])

@@ -6,7 +6,6 @@ corridors the gap is small and is the plan's gap; over all links the relaxation'
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,6 +18,7 @@ from ccs_model.plan.places import places_of
 from ccs_model.problem import Problem
 from ccs_model.problem.corridors_file import corridor_rows
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions
+from ccs_model.solver.clock import now
 from ccs_model.solver.connections import with_connection_cuts
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
 from ccs_model.solver.highs import LARGE_ROWS, gap_share
@@ -121,7 +121,7 @@ def solve_in_corridors(
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """How corridors are looked for; `deadline` is a time.monotonic() value."""
+    """How corridors are looked for; `deadline` is a now() value."""
 
     problem: Problem
     options: SolverOptions
@@ -135,7 +135,7 @@ class _Search:
 
     def over_staged(self, matrix: Matrix) -> Corridors:
         """Several periods over many links: the bound over all of them, corridors of a single period, the plan there."""
-        began = time.monotonic()
+        began = now()
 
         def share(part: float) -> float:
             return began + part * (self.deadline - began)
@@ -180,7 +180,7 @@ class _Search:
         charges = charges_of(self.problem, single)
         highs = Highs(single, self.options, self.tell)
         highs.set_whole(False)
-        relaxation = highs.run(until - time.monotonic(), "one period: relaxation")
+        relaxation = highs.run(until - now(), "one period: relaxation")
         if relaxation.status != "optimal" or relaxation.x is None:
             return None
         rounds = SlopeScaling(single, charges, self.options).run(relaxation.x, _ROUNDS, until)
@@ -211,7 +211,7 @@ class _Search:
         assert problem.network is not None
         asked = problem.scenario.transport.corridors
         charges = charges_of(problem, matrix)
-        begun = time.monotonic()
+        begun = now()
 
         def share(part: float) -> float:
             """A moment, as a part of the time there is."""
@@ -230,7 +230,7 @@ class _Search:
         if relaxation.status != "optimal" or relaxation.x is None:
             return Corridors(WholeOutcome(relaxation, relaxation), (), relaxation.objective)
         # What is left after the relaxation is shared out.
-        begun = time.monotonic()
+        begun = now()
         links = problem.network.links["link"].to_numpy(object)
         sites = np.arange(len(links), len(links) + len(problem.sites))
         every = np.arange(len(links) + len(problem.sites))

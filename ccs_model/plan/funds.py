@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -13,6 +11,7 @@ from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import Point, places_of
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, Matrix, SolverOptions
+from ccs_model.solver.clock import now
 from ccs_model.solver.residuals import residuals
 
 Floats = npt.NDArray[np.float64]
@@ -40,7 +39,7 @@ def with_best_funds(
     highs = Highs(matrix, options)
     highs.set_objective(worth, maximise=True)
     highs.set_bounds(fixed, chosen[fixed], chosen[fixed])
-    found = highs.run(max(deadline - time.monotonic(), 1.0), "funds")
+    found = highs.run(max(deadline - now(), 1.0), "funds")
     if found.x is None or found.status != "optimal":
         return chosen
     settled = chosen.copy()

@@ -6,8 +6,6 @@ gained over the horizon where the aim is most abatement, money saved where it is
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 
@@ -15,6 +13,7 @@ from ccs_model.errors import InputError
 from ccs_model.model import build_model
 from ccs_model.problem import Problem, pose
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.solver.clock import now
 
 COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]
 
@@ -31,17 +30,17 @@ def locks_table(
     has_locks = len(matrix.rows_of("plant_is_fitted")) or scenario.plants.leave_out
     if problem.network is not None and has_locks:
         # The relaxation of a shared network holds connection cuts, which the programs compared here do not.
-        base = relaxed.run(deadline - time.monotonic(), "all locks")
+        base = relaxed.run(deadline - now(), "all locks")
         if base.status != "optimal":
             return pd.DataFrame(rows, columns=COLUMNS)
         locked = base.objective
     for row in matrix.rows_of("plant_is_fitted"):
         relaxed.set_row(int(row), -np.inf, np.inf)
-        outcome = relaxed.run(deadline - time.monotonic(), "price of a lock")
+        outcome = relaxed.run(deadline - now(), "price of a lock")
         relaxed.set_row(int(row), float(matrix.row_lower[row]), np.inf)
         rows.append((str(matrix.row_claims[row][1]), "must_fit", outcome))
     for plant in scenario.plants.leave_out:
-        if time.monotonic() >= deadline:
+        if now() >= deadline:
             break
         others = [each for each in scenario.plants.leave_out if each != plant]
         try:
@@ -51,7 +50,7 @@ def locks_table(
             continue
         highs = Highs(freed, options)
         highs.set_whole(False)
-        rows.append((plant, "leave_out", highs.run(deadline - time.monotonic(), "price of a lock")))
+        rows.append((plant, "leave_out", highs.run(deadline - now(), "price of a lock")))
     names = problem.plants.set_index("plant")["name"]
     table = [
         {

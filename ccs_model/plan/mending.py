@@ -6,7 +6,6 @@ a later date, and wells and room of sites that stand behind shared pipes.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from ccs_model.problem import Problem, pose
 from ccs_model.problem.pose import NO_SITE
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Matrix, SolverOptions
+from ccs_model.solver.clock import now
 
 _BASINS_TRIED = 5
 
@@ -30,7 +30,7 @@ _BASINS_TRIED = 5
 def changes_that_mend(
     problem: Problem, matrix: Matrix, options: SolverOptions, deadline: float, posing_s: float
 ) -> tuple[str, ...]:
-    """Sentences, each a change that alone would do, in a fixed order; until `deadline`, a time.monotonic() value."""
+    """Sentences, each a change that alone would do, in a fixed order; until `deadline`, a now() value."""
     trials = Trials(options, deadline, posing_s)
     return (
         *limits_of_sites(problem, matrix, trials),
@@ -43,11 +43,11 @@ def posed(scenario: Scenario, inputs: Inputs, time_limit_s: float) -> Problem:
 
     Raises what `pose` raises.
     """
-    begun = time.monotonic()
+    begun = now()
     try:
         return pose(scenario, inputs)
     except InfeasibleError as error:
-        took_s = time.monotonic() - begun
+        took_s = now() - begun
         # What is missing at no price: the same plants, and no target that could be refused.
         plants = pose(scenario.with_changes({"aim": "least_cost", "targets.shortfall_per_t": 0.0}), inputs).plants
         asked = scenario.solver

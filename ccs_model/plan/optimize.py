@@ -6,7 +6,6 @@ from its plan and settles ties by cost; the third asks what more money would buy
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
@@ -35,6 +34,7 @@ from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Progress, SolverOptions, matrix_of
 from ccs_model.solver.by_groups import solve_program
+from ccs_model.solver.clock import now
 from ccs_model.solver.residuals import snapped
 from ccs_model.solver.scaling import warning_of
 from ccs_model.solver.whole import WholeOutcome
@@ -55,7 +55,7 @@ def optimize(
     scenario: str | PathLike[str] | Scenario, *, tell: Teller | None = None, allow_outside: bool = False
 ) -> Plan:
     """Read a scenario (a path or a Scenario), load the data, solve, and return the checked plan."""
-    started = time.monotonic()
+    started = now()
     if isinstance(scenario, Scenario):
         inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
@@ -75,7 +75,7 @@ def solve(
 
     Raises InfeasibleError, NoPlanError, CheckError; a limit with a plan in hand is the plan's status.
     """
-    clock = _Clock(started if started is not None else time.monotonic(), problem.scenario.solver.time_limit_s)
+    clock = _Clock(started if started is not None else now(), problem.scenario.solver.time_limit_s)
     if model is None:
         model = build_model(problem)
     matrix = matrix_of(model)
@@ -101,12 +101,12 @@ class _Clock:
 
     def second_deadline(self) -> float:
         """When the second stage ends, if the whole does not end before."""
-        return min(self.deadline, time.monotonic() + self.limit_s * SECOND_STAGE_TIME_SHARE)
+        return min(self.deadline, now() + self.limit_s * SECOND_STAGE_TIME_SHARE)
 
     def lap(self, name: str) -> None:
-        now = time.monotonic()
-        self.laps[name] = now - self._last
-        self._last = now
+        at = now()
+        self.laps[name] = at - self._last
+        self._last = at
 
 
 def _solve_stages(
@@ -182,7 +182,7 @@ def _next_money(
 ) -> NextMoney | None:
     """Solve again with more budget and every retrofit of the plan kept: what enters, and what it adds."""
     budget = budget_row(matrix)
-    left = clock.deadline - time.monotonic()
+    left = clock.deadline - now()
     if budget is None or left <= 0:
         return None
     maximise = matrix.maximise[0]
@@ -211,7 +211,7 @@ def _next_money(
         start=chosen,
         cores_max=1,
     ).outcome
-    if again.x is None or time.monotonic() >= clock.deadline:
+    if again.x is None or now() >= clock.deadline:
         return None
     return NextMoney(more, max(float(again.objective) - value, 0.0), _entering(problem, matrix, chosen, again.x))
 
@@ -222,9 +222,9 @@ def _slopes(
     """Both slopes of a fractional plan: what a million more buys, and what the last million bought."""
     step = min(1.0, budget.limit) or 1.0
     highs.set_row(budget.row, -np.inf, budget.limit + step)
-    up = highs.run(clock.deadline - time.monotonic(), "the next million")
+    up = highs.run(clock.deadline - now(), "the next million")
     highs.set_row(budget.row, -np.inf, max(budget.limit - step, 0.0))
-    down = highs.run(clock.deadline - time.monotonic(), "the last million")
+    down = highs.run(clock.deadline - now(), "the last million")
     if up.x is None or up.status != "optimal":
         return None
     # Less money may be too little for a target or a plant that must be fitted; then only one slope exists.

@@ -9,7 +9,6 @@ The program is linear in capital cost and in the carbon price, so two statements
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,6 +23,7 @@ from ccs_model.model import build_model
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.solver.clock import now
 from ccs_model.solver.residuals import residuals, snapped
 from ccs_model.solver.whole import solve_whole
 
@@ -161,7 +161,7 @@ class Swaps:
                 highs,
                 maximise=self.matrix.maximise[0],
                 gap=SWAP_GAP,
-                deadline=time.monotonic() + self.time_s,
+                deadline=now() + self.time_s,
                 doing="a swap",
                 start=point,
             ).outcome
@@ -179,10 +179,10 @@ class Swaps:
         if not residuals(matrix, x).hold:
             return None
         builds = self._builds
-        now = pd.Series(x[builds["column"].to_numpy(np.int64)]).groupby(builds["plant"].to_numpy()).sum()
+        after = pd.Series(x[builds["column"].to_numpy(np.int64)]).groupby(builds["plant"].to_numpy()).sum()
         was = builds.groupby("plant")["share"].sum()
-        entering = tuple(sorted(now.index[(now > BUILT) & (was <= BUILT)]))
-        leaving = tuple(sorted(now.index[(now <= BUILT) & (was > BUILT)]))
+        entering = tuple(sorted(after.index[(after > BUILT) & (was <= BUILT)]))
+        leaving = tuple(sorted(after.index[(after <= BUILT) & (was > BUILT)]))
         return Swap(float(outcome.objective), float(outcome.bound), entering, leaving, x)
 
     def columns_of(self, plant: str) -> npt.NDArray[np.int64]:
@@ -199,7 +199,7 @@ class Swaps:
     @property
     def time_s(self) -> float:
         """What one solve may take: half of what is left."""
-        return max((self.deadline - time.monotonic()) / 2.0, 0.1)
+        return max((self.deadline - now()) / 2.0, 0.1)
 
     def _pipes_off(self, way: set[str]) -> npt.NDArray[np.int64]:
         """Columns of pipes that neither the plan lays nor the plant's way needs."""
@@ -258,7 +258,7 @@ class Swaps:
 
 
 def swaps_of(problem: Problem, retrofits: pd.DataFrame, links: pd.DataFrame, deadline: float) -> Swaps:
-    """Swaps of a plan from its tables of retrofits and links; `deadline` is a time.monotonic() value."""
+    """Swaps of a plan from its tables of retrofits and links; `deadline` is a now() value."""
     asked = problem.scenario.solver
     if problem.network is not None and len(links):
         links = links[links["laid_mn"] > BUILT]

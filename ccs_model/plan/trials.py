@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from ccs_model.model import build_model
 from ccs_model.problem import Problem, pose
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.solver.clock import now
 from ccs_model.solver.residuals import residuals, snapped
 
 # Of the time that is left, what one trial may take.
@@ -29,7 +29,7 @@ class Trials:
 
     def program(self, scenario: Scenario, inputs: Inputs) -> tuple[Problem, Matrix] | None:
         """The question as a program; None where it cannot be asked, or not in time."""
-        if time.monotonic() + self.posing_s >= self.deadline:
+        if now() + self.posing_s >= self.deadline:
             return None
         try:
             problem = pose(scenario, inputs)
@@ -39,24 +39,24 @@ class Trials:
 
     def until(self) -> float:
         """When a trial that begins now is to end."""
-        now = time.monotonic()
-        return now + _TIME_SHARE * (self.deadline - now)
+        begun = now()
+        return begun + _TIME_SHARE * (self.deadline - begun)
 
     def has_plan(self, scenario: Scenario, inputs: Inputs) -> bool:
         """Whether a plan was found; it keeps every row when checked without the solver."""
         posed = self.program(scenario, inputs)
         until = self.until()
-        if posed is None or until <= time.monotonic():
+        if posed is None or until <= now():
             return False
         _, matrix = posed
         try:
             highs = Highs(matrix, self.options)
             highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
             highs.set_whole(False)
-            outcome = highs.run(until - time.monotonic(), "a trial: relaxation")
+            outcome = highs.run(until - now(), "a trial: relaxation")
             if outcome.status == "optimal" and matrix.is_whole.any():
                 highs.set_whole(True)
-                outcome = highs.run(until - time.monotonic(), "a trial")
+                outcome = highs.run(until - now(), "a trial")
         except CcsModelError:
             return False
         return outcome.x is not None and residuals(matrix, snapped(matrix, outcome.x)).hold

@@ -14,14 +14,13 @@ What is drawn hangs on the seed, and every program ends by a gap or by nodes: a 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.solver.clock import Allowance
+from ccs_model.solver.clock import Allowance, now
 from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions, gap_share
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.parts import part_of, picks_of, solved
@@ -182,7 +181,7 @@ class _Search:
         self.bound = linear.bound
         self.x: Floats | None = None
         self.value = -np.inf
-        self.began = time.monotonic()
+        self.began = now()
         self.chance = np.random.default_rng(options.seed)
 
     def run(self, start: Floats | None, cores_max: int | None) -> Outcome | None:
@@ -231,7 +230,7 @@ class _Search:
         self.pick = picks_of(self.shape, x)
         if self.tell is not None:
             shown = (self.sign * self.bound, self.sign * value)
-            self.tell(Progress(self.doing, time.monotonic() - self.began, *shown))
+            self.tell(Progress(self.doing, now() - self.began, *shown))
         return True
 
     def _core(self, is_open: Mask, left_out: float, doing: str) -> bool:

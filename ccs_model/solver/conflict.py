@@ -7,7 +7,6 @@ itself is believed only when HiGHS without presolve agrees.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ccs_model.solver.clock import now
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, search_corridors
 from ccs_model.solver.highs import Highs, Outcome, SolverOptions
 from ccs_model.solver.matrix import Column, Matrix
@@ -61,10 +61,10 @@ def ways_to_mend(
     mended: set[str] = set()
     for group in groups:
         rows = np.concatenate([matrix.rows_of(claim) for claim in group])
-        if not len(rows) or mended & set(group) or time.monotonic() >= deadline:
+        if not len(rows) or mended & set(group) or now() >= deadline:
             continue
         doing = f"relaxing {' and '.join(group)}"
-        begun = time.monotonic()
+        begun = now()
         until = begun + _TIME_SHARE * (deadline - begun)
         outcome = _least(_elastic(matrix, rows), options, until, doing, charges)
         if outcome.x is None or outcome.status not in ("optimal", "limit"):
@@ -123,11 +123,11 @@ def _least(
 
 def _first_plan(elastic: Matrix, options: SolverOptions, deadline: float, charges: FixedCharges) -> Floats | None:
     """A whole plan with little slack, by slope scaling and then within what that lays; None where none was found."""
-    begun = time.monotonic()
+    begun = now()
     found, bettered = (begun + share * (deadline - begun) for share in _FIRST_TIME_SHARES)
     highs = Highs(elastic, options)
     highs.set_whole(False)
-    relaxed = highs.run(found - time.monotonic(), "a first plan: relaxation").x
+    relaxed = highs.run(found - now(), "a first plan: relaxation").x
     if relaxed is None:
         return None
     points = SlopeScaling(elastic, charges, options).run(relaxed, _ROUNDS, found)

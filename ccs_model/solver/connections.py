@@ -10,7 +10,6 @@ the source and all sites, with the fractions as capacities; rounds of cuts and r
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
+from ccs_model.solver.clock import now
 from ccs_model.solver.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.solver.matrix import Matrix
 
@@ -121,7 +121,7 @@ def with_connection_cuts(
     is_large = len(matrix.row_lower) > LARGE_ROWS
     if is_large:
         highs.without_vertices()
-    outcome = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
+    outcome = highs.run(deadline - now(), f"{doing}: relaxation")
     if is_large:
         return matrix, outcome
     if outcome.status != "optimal" or outcome.x is None:
@@ -130,12 +130,12 @@ def with_connection_cuts(
     x = outcome.x
     for _ in range(n_rounds):
         new = connections.violated(x)
-        if not new or time.monotonic() >= until:
+        if not new or now() >= until:
             break
         for columns, coefficients in new:
             highs.add_sparse_row(columns, coefficients, -np.inf, 0.0)
         rows += new
-        again = highs.run(until - time.monotonic(), f"{doing}: connecting")
+        again = highs.run(until - now(), f"{doing}: connecting")
         if again.x is None or again.status != "optimal":
             break
         gained = abs(again.objective - outcome.objective)

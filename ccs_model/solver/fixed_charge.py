@@ -8,13 +8,13 @@ is left (retrofits, wells) is solved as a whole program, and that plan starts th
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model.solver.clock import now
 from ccs_model.solver.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.residuals import residuals, snapped
@@ -95,7 +95,7 @@ class SlopeScaling:
             idle = charges.outside(charges.families_used(x))
             highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
             highs.forget()
-            outcome = highs.run(deadline - time.monotonic(), "looking for corridors")
+            outcome = highs.run(deadline - now(), "looking for corridors")
             if outcome.x is None or outcome.status != "optimal":
                 break
             before, x = x, outcome.x
@@ -161,7 +161,7 @@ def _of_few(
     """Solve with only the `n_few` yes-or-no decisions of the smallest loss in the relaxation, and those of `start`."""
     matrix = highs.matrix
     highs.set_whole(False)
-    relaxation = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
+    relaxation = highs.run(deadline - now(), f"{doing}: relaxation")
     if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
         return None
     others = matrix.is_whole & (matrix.upper == 1.0) & (highs.lower == 0.0)
@@ -187,7 +187,7 @@ def _of_few(
     if start is not None:
         highs.start_from(start)
         highs.set_option("mip_max_nodes", _BETTER_NODES)
-    outcome = highs.run(deadline - time.monotonic(), doing)
+    outcome = highs.run(deadline - now(), doing)
     if outcome.x is None:
         return None
     found = snapped(matrix, outcome.x)
@@ -213,7 +213,7 @@ def search_corridors(
     highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     if start is not None:
         highs.start_from(start)
-    outcome = highs.run(deadline - time.monotonic(), doing)
+    outcome = highs.run(deadline - now(), doing)
     if outcome.x is None and start is not None and outcome.status == "limit":
         return Outcome("limit", float(matrix.costs[0] @ start), outcome.bound, start, None, None)
     return outcome

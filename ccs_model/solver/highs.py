@@ -12,7 +12,6 @@ import math
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ccs_model.errors import CcsModelError, NoPlanError
+from ccs_model.solver.clock import counts_cpu, now
 from ccs_model.solver.library import highspy
 from ccs_model.solver.matrix import Matrix, refuse_unless_finite
 from ccs_model.solver.scaling import scaling_of
@@ -261,8 +261,11 @@ class Highs:
         self._doing = doing
         # HiGHS counts a linear program's time over all runs of an instance, a whole program's from its own start.
         spent = 0.0 if self._is_whole else self._highs.getRunTime()
-        self._set("time_limit", max(time_limit_s, 0.01) + spent)
-        self._started = time.monotonic()
+        limit_s = max(time_limit_s, 0.01)
+        # HiGHS itself knows the wall clock only.
+        self._set("time_limit", math.inf if counts_cpu() else limit_s + spent)
+        self._started = now()
+        self._until = self._started + limit_s
         self._solve()
         return self._outcome()
 
@@ -278,6 +281,8 @@ class Highs:
         try:
             while worker.is_alive():
                 worker.join(0.05)
+                if counts_cpu() and now() >= self._until:
+                    self._highs.cancelSolve()
         except KeyboardInterrupt:
             self._highs.cancelSolve()
             worker.join(_INTERRUPT_PATIENCE_S)
@@ -318,7 +323,7 @@ class Highs:
     def _report(self, event: Any) -> None:
         seen = event.data_out
         if self._progress is not None:
-            seconds = time.monotonic() - self._started
+            seconds = now() - self._started
             self._progress(Progress(self._doing, seconds, seen.mip_dual_bound, seen.mip_primal_bound))
 
     def _pass(self, matrix: Matrix) -> None:

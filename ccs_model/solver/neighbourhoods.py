@@ -7,13 +7,13 @@ large search does not, since the next link that a plan wants is a near one.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model.solver.clock import now
 from ccs_model.solver.fixed_charge import FixedCharges
 from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions
 from ccs_model.solver.matrix import Matrix
@@ -89,11 +89,11 @@ def bettered(
     tell: Callable[[Progress], None] | None = None,
 ) -> Floats:
     """The best plan after one search of each region, from `start` on, which must hold."""
-    began = time.monotonic()
+    began = now()
     sign = 1.0 if maximise else -1.0
     best, value = start, float(matrix.costs[0] @ start)
     for centre in places.centres(charges.families_used(start), each.n_centres):
-        if time.monotonic() >= deadline:
+        if now() >= deadline:
             break
         families, columns = places.region(centre, each.n_families)
         free = matrix.is_whole.copy()
@@ -108,7 +108,7 @@ def bettered(
         if sign * (worth - value) > 1e-9 * abs(value):
             best, value = found, worth
             if tell is not None:
-                tell(Progress("region by region", time.monotonic() - began, sign * np.inf, value))
+                tell(Progress("region by region", now() - began, sign * np.inf, value))
     return best
 
 
@@ -134,7 +134,7 @@ def _with_free(
     point = start[small.columns]
     if prune:
         highs.set_whole(False)
-        relaxation = highs.run(deadline - time.monotonic(), "region by region: relaxation")
+        relaxation = highs.run(deadline - now(), "region by region: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return None
         is_charge = np.zeros(len(start), dtype=bool)
@@ -146,7 +146,7 @@ def _with_free(
     highs.set_option("mip_max_nodes", _NODES)
     highs.set_option("mip_allow_restart", False)
     highs.start_from(point)
-    outcome = highs.run(deadline - time.monotonic(), "region by region")
+    outcome = highs.run(deadline - now(), "region by region")
     if outcome.x is None:
         return None
     found = snapped(matrix, small.widened(outcome.x))

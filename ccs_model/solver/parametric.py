@@ -10,13 +10,13 @@ breakpoint are enough, each from the basis of the one before.
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ccs_model.errors import NoPlanError
+from ccs_model.solver.clock import now
 from ccs_model.solver.highs import Highs, SolverOptions
 from ccs_model.solver.matrix import Matrix
 
@@ -68,7 +68,7 @@ class MovingLimit:
     def at(self, limit: float, deadline: float = math.inf) -> Support | None:
         """The program at a limit (perhaps infinite); None where no point keeps every row."""
         self._highs.set_row(self.row, self._lower, limit)
-        left = deadline - time.monotonic() if math.isfinite(deadline) else 1e6
+        left = deadline - now() if math.isfinite(deadline) else 1e6
         outcome = self._highs.run(left, "another limit")
         self.n_solves += 1
         if not self._is_warm:
@@ -87,7 +87,7 @@ class MovingLimit:
         coefficients = _row_of(self.matrix, self.row)
         self._highs.set_objective(coefficients, maximise=False)
         self._highs.set_row(self.row, self._lower, math.inf)
-        left = deadline - time.monotonic() if math.isfinite(deadline) else 1e6
+        left = deadline - now() if math.isfinite(deadline) else 1e6
         outcome = self._highs.run(left, "the lowest limit")
         self._highs.set_objective(self.matrix.costs[0], maximise=self.matrix.maximise[0])
         if outcome.status != "optimal" or outcome.x is None:
@@ -121,7 +121,7 @@ def breakpoints(
         on_other = abs(right.at(left.limit) - left.value) <= _SAME * scale
         if on_one_line or on_other or abs(left.slope - right.slope) <= _PARALLEL * max(abs(left.slope), 1e-12):
             continue
-        if time.monotonic() > deadline:
+        if now() > deadline:
             complete = False
             break
         between = (right.value - left.value + left.slope * left.limit - right.slope * right.limit) / (

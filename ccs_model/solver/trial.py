@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pyomo.environ as pyo
 
+from ccs_model.solver.clock import now
 from ccs_model.solver.highs import Highs, SolverOptions
 from ccs_model.solver.matrix import matrix_of
 from ccs_model.solver.whole import solve_whole
@@ -18,5 +17,5 @@ def solver_answers() -> bool:
     m.room = pyo.Constraint(expr=2 * m.a + 3 * m.b <= 4)
     m.aim = pyo.Objective(expr=3 * m.a + 2 * m.b, sense=pyo.maximize)
     highs = Highs(matrix_of(m), SolverOptions(threads=1))
-    found = solve_whole(highs, maximise=True, gap=0.0, deadline=time.monotonic() + 10, doing="trial").outcome
+    found = solve_whole(highs, maximise=True, gap=0.0, deadline=now() + 10, doing="trial").outcome
     return found.status == "optimal" and abs(found.objective - 3.0) < 1e-9

@@ -7,7 +7,6 @@ in which every row may give way, at a price of how far. Where that gives nothing
 from __future__ import annotations
 
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ccs_model.errors import CheckError
+from ccs_model.solver.clock import now
 from ccs_model.solver.highs import Highs, Outcome, SolverOptions
 from ccs_model.solver.matrix import Column, Matrix
 from ccs_model.solver.residuals import residuals, snapped
@@ -89,7 +89,7 @@ def _bettered(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float
     wider = replace(matrix, row_lower=matrix.row_lower - size, row_upper=matrix.row_upper + size)
     highs = Highs(wider, options)
     highs.start_from(x)
-    found = highs.run(deadline - time.monotonic(), "from the plan of a second opinion")
+    found = highs.run(deadline - now(), "from the plan of a second opinion")
     sign = 1.0 if matrix.maximise[0] else -1.0
     value, status, bound = float(matrix.costs[0] @ x), "limit", found.bound
     if found.x is not None:
@@ -115,7 +115,7 @@ def _sizes(matrix: Matrix) -> Floats:
 def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, whole: bool) -> Outcome:
     highs = Highs(_all_rows_elastic(matrix), replace(options, gap_share=0.0))
     highs.set_whole(whole)
-    return highs.run(deadline - time.monotonic(), "an elastic opinion")
+    return highs.run(deadline - now(), "an elastic opinion")
 
 
 def _all_rows_elastic(matrix: Matrix) -> Matrix:

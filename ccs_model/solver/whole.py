@@ -11,12 +11,12 @@ could still beat the best plan by more than the gap joins and the program is sol
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model.solver.clock import now
 from ccs_model.solver.highs import Highs, Outcome, gap_share
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.residuals import residuals
@@ -48,7 +48,7 @@ def solve_whole(
 ) -> WholeOutcome:
     """Solve the program in `highs` with its whole columns whole, to the relative `gap` or until `deadline`.
 
-    `deadline` is a time.monotonic() value; `start` a plan known to hold. The relaxation is solved first
+    `deadline` is a now() value; `start` a plan known to hold. The relaxation is solved first
     and returned too. Whole columns outside the mask `may_move` stay at 0, and the bound is one over plans without them.
     """
     matrix = highs.matrix
@@ -57,7 +57,7 @@ def solve_whole(
     bounds = highs.lower[whole], highs.upper[whole]
     _leave_out(highs, whole, allowed, bounds)
     highs.set_whole(False)
-    relaxation = highs.run(deadline - time.monotonic(), f"{doing}: relaxation")
+    relaxation = highs.run(deadline - now(), f"{doing}: relaxation")
     if relaxation.status != "optimal" or relaxation.x is None or not len(whole):
         highs.set_whole(True)
         _leave_out(highs, whole, np.ones(len(whole), dtype=bool), bounds)
@@ -84,7 +84,7 @@ def solve_whole(
         _leave_out(highs, whole, inside, bounds)
         if point is not None:
             highs.start_from(point)
-        outcome = highs.run(deadline - time.monotonic(), doing)
+        outcome = highs.run(deadline - now(), doing)
         if outcome.x is None:
             if inside[allowed].all() or outcome.status == "limit":
                 best = best and replace(best, status="limit")
