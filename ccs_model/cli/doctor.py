@@ -17,10 +17,11 @@ LIBRARIES = (
 # Extra → what it is for, and its libraries, as pyproject.toml has them.
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "report": ("the page: ccs-model report", ("altair", "vl-convert-python")),
-    "fast": ("tables as parquet: ccs-model export --format parquet", ("pyarrow",)),
+    "fast": ("tables as parquet, large workbooks read quickly", ("pyarrow", "python-calamine")),
     "verify": ("the workbook computed again: ccs-model verify", ("formualizer",)),
     "cluster": ("sweeps and draws on many machines: --scheduler", ("distributed",)),
-    "test": ("the project's tests: python -m pytest", ("hypothesis", "pytest")),
+    "docs": ("the documentation as a site: mkdocs build", ("mkdocs", "mkdocs-material", "mkdocstrings")),
+    "test": ("the project's tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist")),
 }
 
 

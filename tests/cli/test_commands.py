@@ -28,7 +28,7 @@ FILES = {
     "map.geojson",
     *(f"tables/{name}.csv" for name in ("retrofits", "flows", "storage", "costs", "emissions", "cashflow", "zones")),
     *(f"tables/{name}.csv" for name in ("macc", "pipes", "links", "shares", "owners", "owner_cashflow", "funds")),
-    *(f"tables/{name}.csv" for name in ("bearers", "ledger", "intensity", "air_pollution")),
+    *(f"tables/{name}.csv" for name in ("bearers", "ledger", "intensity", "air_pollution", "point")),
 }
 
 
