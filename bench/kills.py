@@ -1,4 +1,4 @@
-"""`python -m bench.kills [--kills 200] [--forked] [-- optimize small.yaml]`: SIGKILL at random moments, and what is left.
+"""`python -m bench.kills [--kills 200] [-- optimize small.yaml]`: SIGKILL at random moments, and what is left.
 
 A command is started again and again on one desk and killed at a moment drawn uniformly over the processor time that a
 whole run takes, so that a busy machine does not move the moments. After each kill: every run folder under its final
