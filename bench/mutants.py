@@ -1,4 +1,4 @@
-"""`python -m bench.mutants COPY [--sample 40] [--seed 1]`: do the tests notice when a sign of the arithmetic is changed?
+"""`python -m bench.mutants COPY [--sample 40] [--seed 1]`: do the tests notice when the arithmetic is changed?
 
 COPY is a copy of the project, which is changed file by file and mended again. A mutant is one comparison, operator,
 number or truth value of units.py or economics/ changed; it is killed when the tests of its module fail. Prints one JSON

@@ -2,9 +2,10 @@
 
 Circumstances are the hash seed, the locale, the time zone, the current folder, the order of the rows of an inventory,
 the ends of the lines and the order of the keys of the scenario, and threads. Compared are all files of the run folder
-but manifest.json and solver.log, which tell times, and what `replay --json` and `calibrate` write. The resolved
-scenario tells the line a value came from, so its comments are left out where the keys stand in another order; rows in
-another order change the inventory's own copy, and threads the resolved scenario, which are left out there alone.
+but manifest.json and solver.log, which tell times, and what `replay --json` and `calibrate` write. The comments of the
+resolved scenario are left out: they tell the line a value came from. So does the workbook, which names the run and the
+hash of the inventory, too: it is left out where rows or keys stand in another order. Threads are a value of the
+scenario, so with other ones the resolved scenario and the workbook are left out.
 """
 
 from __future__ import annotations
@@ -58,17 +59,31 @@ def circumstances(n: int) -> list[Circumstances]:
     alone = [
         Circumstances("as it is", {"PYTHONHASHSEED": "0", "LC_ALL": "C", "TZ": "UTC"}),
         Circumstances("another hash, locale and zone", _environment("1", "de_DE.UTF-8", "Asia/Shanghai")),
-        Circumstances("rows in another order", shuffled=1, left_out=("own/mine.csv",)),
+        Circumstances("rows in another order", shuffled=1, left_out=("own/mine.csv", "plan.xlsx")),
         Circumstances("asked from another folder", from_above=True),
         Circumstances("CRLF", lines="\r\n"),
-        Circumstances("keys in another order", keys=tuple(reversed(KEYS))),
-        Circumstances("two threads", options=("--threads", "2"), left_out=("scenario.resolved.yaml",)),
+        Circumstances("keys in another order", keys=tuple(reversed(KEYS)), left_out=("plan.xlsx",)),
+        Circumstances("two threads", options=("--threads", "2"), left_out=("scenario.resolved.yaml", "plan.xlsx")),
     ]
     mixed = (
         Circumstances(f"hash {seed}, {locale}, {zone}", _environment(seed, locale, zone))
         for locale, zone, seed in itertools.product(LOCALES, ZONES, SEEDS)
     )
     return [*alone, *mixed][:n]
+
+
+def all_at_once() -> list[Circumstances]:
+    """Two of them that differ in everything: enough for a quick look."""
+    other = Circumstances(
+        "all at once",
+        _environment("1", "de_DE.UTF-8", "Asia/Shanghai"),
+        lines="\r\n",
+        keys=tuple(reversed(KEYS)),
+        shuffled=1,
+        from_above=True,
+        left_out=("own/mine.csv", "plan.xlsx"),
+    )
+    return [circumstances(1)[0], other]
 
 
 def _environment(seed: str, locale: str, zone: str) -> dict[str, str]:
@@ -144,12 +159,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.sameness", description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--pilot-runs", type=int, default=4, help="of replay and calibrate")
+    parser.add_argument("--quick", action="store_true", help="two runs that differ in everything")
     asked = parser.parse_args()
+    every = all_at_once() if asked.quick else circumstances(asked.runs)
     with tempfile.TemporaryDirectory() as home:
-        wrong = differences(Path(home), circumstances(asked.runs), files_of)
+        wrong = differences(Path(home), every, files_of)
         surroundings = [each for each in circumstances(200) if each.environment][: asked.pilot_runs]
         wrong += differences(Path(home), surroundings, pilots_of)
-    counts = {"runs": asked.runs, "pilot_runs": asked.pilot_runs, "differences": wrong}
+    counts = {"runs": len(every), "pilot_runs": asked.pilot_runs, "differences": wrong}
     sys.stdout.write(json.dumps(counts, indent=1) + "\n")
     return 1 if wrong else 0
 

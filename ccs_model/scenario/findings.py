@@ -129,7 +129,7 @@ def _words(detail: ErrorDetails, path: Path, known: tuple[str, ...], n_unknown: 
     if kind == "too_short":
         return f"expected at least {context['min_length']} in the list, got {context['actual_length']}", ""
     if kind == "too_long":
-        return f"expected at most {context['max_length']} of them, got {context['actual_length']}", ""
+        return f"expected at most {context['max_length']} of them, got {len(given)}", ""
     if kind == "string_too_short":
         return "expected some text, got none", ""
     if kind == "string_too_long":

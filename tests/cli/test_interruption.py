@@ -113,3 +113,11 @@ def test_kills_at_random_moments_leave_nothing_half_made() -> None:
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"kills": 8,' in ended.stdout
+
+
+@pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
+def test_the_same_question_gives_the_same_bytes_whatever_the_circumstances() -> None:
+    words = [sys.executable, "-m", "bench.sameness", "--quick", "--pilot-runs", "0"]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "19 files the same" in ended.stderr
