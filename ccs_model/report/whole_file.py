@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from ccs_model.errors import FileError
 from ccs_model.leftovers import clear_away, name_of_unfinished, unfinished
 
 _PART = "part"
+_IN_USE = (errno.EACCES, errno.EPERM, errno.EBUSY)
 # So many other names beside the target are tried before the folder for temporary files is.
 _OTHER_NAMES = 9
 
@@ -25,8 +27,8 @@ def write_whole(path: Path, content: bytes) -> Path:
     except OSError as error:
         kept = _kept_elsewhere(path, content)
         words = f"; the result is kept in {kept}" if kept is not None else "; the result could not be kept elsewhere"
-        reason = error.strerror or error
-        raise FileError(f"{path}: cannot be written: {reason} (is it open elsewhere?){words}") from error
+        reason = f"{error.strerror or error}" + (" (is it open elsewhere?)" if error.errno in _IN_USE else "")
+        raise FileError(f"{path}: cannot be written: {reason}{words}") from error
     return path
 
 

@@ -72,6 +72,7 @@ def findings_error(findings: Iterable[Finding]) -> PydanticCustomError:
 def findings_of(error: ValidationError, values: Mapping[str, object], known: tuple[str, ...]) -> list[Finding]:
     """Every error of pydantic as a finding."""
     findings: list[Finding] = []
+    n_unknown = 0
     for detail in error.errors(include_url=False):
         path = _path(detail["loc"], values)
         if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
@@ -84,7 +85,8 @@ def findings_of(error: ValidationError, values: Mapping[str, object], known: tup
             ]
         else:
             on_key = detail["type"] in _KEY_KINDS or detail["loc"][-1:] == (_KEY,)
-            findings.append(Finding(path, *_words(detail, path, known), on_key=on_key))
+            findings.append(Finding(path, *_words(detail, path, known, n_unknown), on_key=on_key))
+            n_unknown += detail["type"] in _KEY_KINDS
     return findings
 
 
@@ -105,11 +107,11 @@ def _path(location: tuple[int | str, ...], values: object) -> Path:
     return tuple(path)
 
 
-def _words(detail: ErrorDetails, path: Path, known: tuple[str, ...]) -> tuple[str, str]:
+def _words(detail: ErrorDetails, path: Path, known: tuple[str, ...], n_unknown: int) -> tuple[str, str]:
     """What is wrong, and a hint."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind in _KEY_KINDS:
-        return unknown_key(tuple(str(step) for step in path), known)
+        return unknown_key(tuple(str(step) for step in path), known, n_unknown)
     if kind == "missing":
         return MISSING, f"add '{path[-1]}:'"
     if kind == "literal_error":
@@ -126,6 +128,8 @@ def _words(detail: ErrorDetails, path: Path, known: tuple[str, ...]) -> tuple[st
         return "holds half a character (a lone surrogate)", "remove it"
     if kind == "too_short":
         return f"expected at least {context['min_length']} in the list, got {context['actual_length']}", ""
+    if kind == "too_long":
+        return f"expected at most {context['max_length']} of them, got {len(given)}", ""
     if kind == "string_too_short":
         return "expected some text, got none", ""
     if kind == "string_too_long":

@@ -120,7 +120,9 @@ def _by_name(funds: dict[str, Fund]) -> dict[str, Fund]:
     return dict(sorted(funds.items()))
 
 
-Funds = Annotated[dict[Line, Fund], AfterValidator(_by_name)]
+# Written out with every default, more funds than this would make a resolved scenario that is too large to be read.
+MOST_FUNDS = 200
+Funds = Annotated[dict[Line, Fund], Field(max_length=MOST_FUNDS), AfterValidator(_by_name)]
 
 
 def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], finance: Finance) -> Iterator[Finding]:

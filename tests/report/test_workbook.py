@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from openpyxl.workbook import Workbook
 
 from ccs_model.errors import CcsModelError, FileError
+from ccs_model.inputs import Inputs
 from ccs_model.plan.plan import Plan
 from ccs_model.report import workbook
 from ccs_model.report.workbook import SHEETS, workbook_bytes, write_workbook
@@ -46,6 +48,15 @@ def test_sheets_of_a_later_version_say_so(book: Workbook) -> None:
 def test_the_same_plan_gives_the_same_bytes(plan: Plan, tmp_path: Path) -> None:
     first = write_workbook(plan, tmp_path / "a.xlsx").read_bytes()
     again = write_workbook(plan, tmp_path / "b.xlsx").read_bytes()
+    assert first == again
+
+
+def test_the_order_of_an_inventory_s_rows_changes_no_byte(
+    inputs: Inputs, with_tables: Callable[..., Inputs], solved: Callable[..., Plan]
+) -> None:
+    named = [name for name in inputs.tables if name.startswith("plants/")]
+    mixed = {name: inputs[name].sample(frac=1, random_state=5).reset_index(drop=True) for name in named}
+    first, again = (workbook_bytes(solved(tables=with_tables(frames))) for frames in ({}, mixed))
     assert first == again
 
 

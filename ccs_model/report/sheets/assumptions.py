@@ -66,6 +66,8 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
 def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
     """Rows of quality "assumed", by reason; then columns assumed in rows that are not."""
     key, what = _key_and_quantities(name)
+    if name.startswith("plants/"):  # an inventory's rows may stand in any order, and only the first are named
+        table = table.sort_values(key, kind="stable")
     assumed = table[table["quality"] == "assumed"]
     for (reference, note), group in assumed.groupby(["reference", "note"], sort=False):
         yield _line(name, group, key, ", ".join(map(label, what)), str(note), str(reference))

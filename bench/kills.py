@@ -1,0 +1,257 @@
+"""`python -m bench.kills [--kills 200] [-- optimize small.yaml]`: SIGKILL at random moments, and what is left.
+
+A command is started again and again on one desk and killed at a moment drawn uniformly over the processor time that a
+whole run takes, so that a busy machine does not move the moments. After each kill: every run folder under its final
+name is whole (every file of its manifest with its hash), an earlier finished run has not changed by a byte, and what
+killed processes left is bounded. Each start stands on what the kill before left and must not refuse; every EVERY-th is
+followed by a run to the end, which must give the same files as the first run did. Half of the runs are made again over
+a finished one (`--force`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = """\
+name: Small
+years: [2026, 2031]
+plants: {inventory: [chemicals], provinces: [Shanxi], emitting_at_least_ktpa: 1_200}
+transport: {shared_trunklines: false}
+budget: {total_mn: 900}
+solver: {gap_share: 0.0, threads: 1}
+"""
+DEFAULT = ("optimize", "small.yaml", "-q")
+EVERY = 20
+MOST_LEFT = 3
+# Files that tell times, so that they differ from run to run.
+DATED = ("manifest.json", "solver.log")
+
+
+@dataclass
+class Tally:
+    """What was counted; `faults` are sentences."""
+
+    kills: int = 0
+    kills_while_writing: int = 0
+    ended_before_the_kill: int = 0
+    whole_runs: int = 0
+    most_left: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def shown(self) -> dict[str, object]:
+        """For the summary."""
+        return {**self.__dict__, "survived": self.kills if not self.faults else None}
+
+
+class Desk:
+    """A folder with a scenario, an earlier finished run, and the runs that are killed."""
+
+    def __init__(self, folder: Path, command: Sequence[str], *, forked: bool) -> None:
+        self.folder, self.command, self.forked = folder, list(command), forked
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir(parents=True)
+        (folder / "small.yaml").write_text(SMALL, encoding="utf-8")
+        self.whole("optimize", "small.yaml", "-q", "--out", "earlier/run")
+        self.earlier = hashes(folder / "earlier")
+        self.whole_s = self.whole(*self.command)
+        self.first = self.files()
+        shutil.copytree(folder / "runs", folder / "finished")
+
+    def files(self) -> dict[str, str]:
+        """The hashes of what the command made, but for what tells times."""
+        found = hashes(self.folder / "runs")
+        return {name: sha for name, sha in found.items() if name.rpartition("/")[2] not in DATED}
+
+    def restore(self) -> None:
+        """The finished run stands under its final name again."""
+        for path in (self.folder / "finished").iterdir():
+            if not (self.folder / "runs" / path.name).exists():
+                shutil.copytree(path, self.folder / "runs" / path.name)
+
+    def left(self) -> list[Path]:
+        """What is hidden or temporary."""
+        places = (self.folder / "runs", self.folder, self.folder / "earlier")
+        hidden = [path for place in places if place.is_dir() for path in place.iterdir() if path.name.startswith(".")]
+        return hidden + list(self.temporary.iterdir())
+
+    def whole(self, *words: str) -> float:
+        """Run to the end; the seconds of processor time it took. Raises RuntimeError unless it ends well."""
+        pid = self._start(words)
+        used = 0.0
+        while True:
+            used = max(used, seconds_of(pid))
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                break
+            time.sleep(0.01)
+        if status:
+            raise RuntimeError(f"{' '.join(words)}: ended with status {os.waitstatus_to_exitcode(status)}")
+        return used
+
+    def killed(self, words: Sequence[str], moment_s: float) -> tuple[bool, bool]:
+        """(killed before its end, it was writing) at so many seconds of its processor time. Raises RuntimeError where
+        the start does not work."""
+        pid = self._start(words)
+        while seconds_of(pid) < moment_s:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                if status:
+                    raise RuntimeError(f"{' '.join(words)}: ended by itself, {os.waitstatus_to_exitcode(status)}")
+                return False, False
+            time.sleep(0.002)
+        os.killpg(pid, signal.SIGKILL)
+        _, status = os.waitpid(pid, 0)
+        runs = self.folder / "runs"
+        writing = runs.is_dir() and any(f"-{pid}-" in path.name for path in runs.iterdir())
+        return os.WIFSIGNALED(status), writing
+
+    def _start(self, words: Sequence[str]) -> int:
+        environment = {**os.environ, "TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
+        if not self.forked:
+            line = [sys.executable, "-m", "ccs_model", *words]
+            with open(os.devnull, "wb") as nothing:  # noqa: PTH123
+                talk = None if os.environ.get("CCS_MODEL_TRACEBACK") else nothing
+                return subprocess.Popen(
+                    line, cwd=self.folder, env=environment, stdout=nothing, stderr=talk, start_new_session=True
+                ).pid
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                os.setsid()
+                os.chdir(self.folder)
+                os.environ.update(environment)
+                tempfile.tempdir = None
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                sys.argv = ["ccs-model", *words]
+                from ccs_model.__main__ import main
+
+                main()
+            except SystemExit as ended:
+                code = ended.code if isinstance(ended.code, int) else 1
+            finally:
+                os._exit(code)
+        return pid
+
+
+def seconds_of(pid: int) -> float:
+    """Processor time that a process and its ended children have used, as /proc tells it; 0 when it is over."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """File below the folder → SHA-256; hidden ones and what is in them are left out."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not re.search(r"(^|/)\.", name):
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def half_made(runs: Path) -> list[str]:
+    """Run folders under their final names that lack something that their manifest names."""
+    wrong = []
+    for folder in sorted(path for path in runs.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        try:
+            outputs = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["outputs"]
+            there = hashes(folder)
+        except (OSError, ValueError, KeyError) as error:
+            wrong.append(f"{folder.name}: {type(error).__name__}: {error}")
+            continue
+        wrong += [
+            f"{folder.name}/{name}: missing or changed" for name, sha in outputs.items() if there.get(name) != sha
+        ]
+    return wrong
+
+
+def kill_often(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Tally:
+    """The count of what was seen over so many kills."""
+    drawn, tally, turn = random.Random(seed), Tally(), 0
+    runs = desk.folder / "runs"
+    while tally.kills < n_kills and len(tally.faults) < 5:
+        turn += 1
+        again = turn % 2 == 0 and "--force" not in desk.command
+        if not again:
+            for path in runs.iterdir():
+                if path.is_dir() and not path.name.startswith("."):
+                    shutil.rmtree(path)
+        else:
+            desk.restore()
+        words = [*desk.command, "--force"] if again else desk.command
+        try:
+            killed, writing = desk.killed(words, drawn.uniform(0, desk.whole_s))
+        except RuntimeError as error:
+            tally.faults.append(f"the start after kill {tally.kills}: {error}")
+            continue
+        tally.kills += killed
+        tally.ended_before_the_kill += not killed
+        tally.kills_while_writing += writing
+        tally.faults += half_made(runs)
+        if hashes(desk.folder / "earlier") != desk.earlier:
+            tally.faults.append(f"after kill {tally.kills}: the earlier run has changed")
+        if again and not desk.files():
+            tally.faults.append(f"after kill {tally.kills}: the finished run that was made again is gone")
+        tally.most_left = max(tally.most_left, len(desk.left()))
+        if len(desk.left()) > MOST_LEFT:
+            tally.faults.append(f"after kill {tally.kills}: left {sorted(path.name for path in desk.left())}")
+        if turn % EVERY == 0:
+            tally.whole_runs += _whole(desk, tally)
+        if say and turn % 10 == 0:
+            sys.stderr.write(f"{json.dumps(tally.shown())}\n")
+    tally.whole_runs += _whole(desk, tally)
+    return tally
+
+
+def _whole(desk: Desk, tally: Tally) -> bool:
+    """One run to its end: it works, gives what the first gave, and leaves nothing beside it."""
+    try:
+        desk.whole(*desk.command)
+    except RuntimeError as error:
+        tally.faults.append(f"the start after kill {tally.kills}: {error}")
+        return False
+    if desk.files() != desk.first:
+        tally.faults.append(f"the run after kill {tally.kills} gave other files")
+    return True
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m bench.kills", description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--forked", action="store_true", help="start from a process that has the libraries loaded")
+    parser.add_argument("command", nargs="*", default=list(DEFAULT), help="after --: what ccs-model is asked to do")
+    asked = parser.parse_args()
+    if asked.forked:
+        import ccs_model.cli.summary
+        import ccs_model.plan.optimize
+        import ccs_model.report.run_folder  # noqa: F401
+    with tempfile.TemporaryDirectory() as folder:
+        desk = Desk(Path(folder) / "desk", asked.command, forked=asked.forked)
+        tally = kill_often(desk, asked.kills, asked.seed)
+    sys.stdout.write(json.dumps({"whole_run_cpu_s": desk.whole_s, **tally.shown()}, indent=1) + "\n")
+    return 1 if tally.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
