@@ -1,14 +1,22 @@
-"""`python -m bench [B8 …] [--json] [--quick]` from the project's root."""
+"""`python -m bench [B1 B8 …] [--json] [--quick]` from the project's root."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from bench import network, options
+from bench import large, network, options
 from bench.measure import as_json, as_table
 
-BENCHES = {"B8": network.figures, "OPT": options.figures}
+BENCHES = {
+    "B1": large.handing_over,
+    "B2": large.chain,
+    "B3": large.sifting,
+    "B4": large.many,
+    "B7": large.whole,
+    "B8": network.figures,
+    "OPT": options.figures,
+}
 
 
 def main() -> int:

@@ -76,6 +76,8 @@ def solve_by_groups(
     whole = bool(matrix.is_whole.any())
     if whole:
         shape = shape.without(alone_too_much(shape))
+        if not shape.allowed.any():
+            return _not_by_groups(options, "every choice breaks a row by itself")
     linear = sifted(shape, options, allowance, doing=f"{doing}: sifting")
     if linear is None:
         return _not_by_groups(options, "no optimum of the linear program was reached")
@@ -194,16 +196,19 @@ class _Search:
         enters = np.maximum(self.losses.choice, self.losses.second[self.shape.group])
         enters = np.where(self.shape.allowed, enters, np.inf)
         order = np.sort(enters[np.isfinite(enters)])
-        n_cores = 0
+        n_cores, n_nodes = 0, CORE_NODES
         # A first plan may be near enough and still leave much that a core finds in a moment.
         while not (self._closed and n_cores) and not self.allowance.is_over and n_cores != cores_max:
             n_cores += 1
             everything = n_columns >= len(order)
             left_out = np.inf if everything else float(order[n_columns])
-            found_all = self._core(enters < left_out, left_out, f"{self.doing}: core of {min(n_columns, len(order))}")
-            if found_all and everything:
+            doing = f"{self.doing}: core of {min(n_columns, len(order))}"
+            solved_all = self._core(enters < left_out, left_out, n_nodes, doing)
+            if everything and solved_all:
                 break
-            if not self._closed:
+            if everything:
+                n_nodes *= GROWTH
+            elif not self._closed:
                 self._neighbourhoods()
             n_columns *= GROWTH
         if self.x is None:
@@ -234,7 +239,7 @@ class _Search:
             self.tell(Progress(self.doing, time.monotonic() - self.began, *shown))
         return True
 
-    def _core(self, is_open: Mask, left_out: float, doing: str) -> bool:
+    def _core(self, is_open: Mask, left_out: float, n_nodes: int, doing: str) -> bool:
         """Solve a core; whether it was solved to the end."""
         shape = self.shape
         kept = self.losses.best
@@ -252,7 +257,7 @@ class _Search:
             self.options,
             left_s=self.allowance.left_s,
             gap=CORE_GAP_SHARE * self.gap,
-            n_nodes=CORE_NODES,
+            n_nodes=n_nodes,
             start=self.x,
             doing=doing,
         )
