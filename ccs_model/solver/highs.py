@@ -134,6 +134,7 @@ class Highs:
         self._n_columns = len(matrix.lower)
         self._progress = progress
         self._doing = ""
+        self.cpu_until = math.inf
         with _quiet_stdout():
             _use_threads(options.threads)
             self._highs = highspy.Highs()
@@ -265,6 +266,10 @@ class Highs:
         try:
             while worker.is_alive():
                 worker.join(0.05)
+                # HiGHS itself counts by the clock alone.
+                if time.process_time() >= self.cpu_until:
+                    self._highs.cancelSolve()
+                    worker.join()
         except KeyboardInterrupt:
             self._highs.cancelSolve()
             worker.join(_INTERRUPT_PATIENCE_S)
