@@ -191,7 +191,9 @@ def chain(*, quick: bool) -> Iterator[Figure]:
         ours, peer = apart(chain_s, name), apart(chain_peer, name)
         peers = {"ours_s": ours["cpu_s"], "highs_s": peer["cpu_s"]}
         gaps = {"our gap": [finite(ours["gap"])], "HiGHS's gap": [finite(peer["gap"])]}
-        yield Figure("B2", f"{name}, own pipes / HiGHS alone", "ratio", ours["cpu_s"] / peer["cpu_s"], goal, peers, gaps)
+        yield Figure(
+            "B2", f"{name}, own pipes / HiGHS alone", "ratio", ours["cpu_s"] / peer["cpu_s"], goal, peers, gaps
+        )
 
 
 def sifting(*, quick: bool) -> Iterator[Figure]:
@@ -235,5 +237,3 @@ def growth() -> dict[str, list[tuple[int, float]]]:
         "plants": [(n, apart(sifted_s, n).cpu_s) for n in GROWTH_PLANTS],
         "periods": [(n, apart(sifted_s, 5_000, n).cpu_s) for n in GROWTH_PERIODS],
     }
-
-

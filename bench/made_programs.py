@@ -19,7 +19,9 @@ SMOOTH, LUMPY = 0.8, 1.2
 _YEARS = 5
 
 
-def made_program(n_plants: int, n_options: int = 4, n_periods: int = 6, *, seed: int = 0, spread: float = LUMPY) -> Matrix:
+def made_program(
+    n_plants: int, n_options: int = 4, n_periods: int = 6, *, seed: int = 0, spread: float = LUMPY
+) -> Matrix:
     """Most abatement in kt; budgets in million, sites in kt; all columns whole."""
     chance = np.random.default_rng(seed)
     per_plant = n_options * n_periods

@@ -166,9 +166,7 @@ def _solve_stages(
     return {**_assemble(problem, matrix, chosen, point, status, outcome, first, next_money, corridors), "locks": locks}
 
 
-def _settled(
-    highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: WholeOutcome
-) -> Floats:
+def _settled(highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: WholeOutcome) -> Floats:
     deadline = min(clock.deadline, time.monotonic() + clock.limit_s * SECOND_STAGE_TIME_SHARE)
     settle = settled_apart if first.by_groups else settled
     return settle(highs, chosen, value, maximise=maximise, deadline=deadline)

@@ -47,7 +47,6 @@ class Sifted:
     value: float
     prices: Prices
     n_inside: int
-    n_rounds: int
 
     @property
     def bound(self) -> float:
@@ -185,7 +184,7 @@ def _sift(
         choices = _first_choices(shape, shape.priced(shape.signed(guess)))
     lp.add(choices, np.zeros(0, dtype=np.int64))
     n_raised = 0
-    for n_rounds in range(1, _ROUNDS + 1):
+    for _ in range(_ROUNDS):
         outcome = lp.run(allowance, f"{doing}: {lp.n_columns} columns")
         if outcome.x is None or outcome.row_dual is None or outcome.status != "optimal":
             return None
@@ -206,7 +205,7 @@ def _sift(
         lp.add(choices, followers)
     else:
         return None
-    return Sifted(lp.point(outcome.x), y, outcome.objective, prices, lp.n_columns, n_rounds)
+    return Sifted(lp.point(outcome.x), y, outcome.objective, prices, lp.n_columns)
 
 
 def _first_choices(shape: Shape, prices: Prices) -> Ints:
