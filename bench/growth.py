@@ -1,4 +1,4 @@
-"""`python -m bench.growth FILE.svg`: time of the linear program against plants and against periods, measured and drawn."""
+"""`python -m bench.growth FILE.svg`: time of the linear program against plants and periods, measured and drawn."""
 
 from __future__ import annotations
 

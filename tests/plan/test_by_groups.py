@@ -1,4 +1,4 @@
-"""Shipped scenarios with a pipe of each plant's own: by groups they come out as they do with all columns in the solver."""
+"""Shipped scenarios with a pipe of each plant's own come out by groups as with all columns in the solver."""
 
 from __future__ import annotations
 
