@@ -270,7 +270,10 @@ class _Search:
         if self.x is None:
             return
         shape = self.shape
-        typical = float(np.median(self.losses.second[np.isfinite(self.losses.second)]))
+        # Of many groups only those with the closest seconds are worth drawing.
+        near = min(2 * NEIGHBOURS, shape.n_groups - 1)
+        typical = float(np.partition(self.losses.second, near)[near])
+        typical = typical if np.isfinite(typical) else 1.0
         weight = 1.0 / (1.0 + self.losses.second / max(typical, 1e-12)) ** 2
         failed = 0
         while failed < TRIES and not self._closed and not self.allowance.is_over:
