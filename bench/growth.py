@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.large import growth
@@ -12,7 +12,7 @@ from bench.large import growth
 _WIDTH, _HEIGHT, _MARGIN = 420, 260, 50
 
 
-def drawn(measured: dict[str, Sequence[tuple[int, float]]]) -> str:
+def drawn(measured: Mapping[str, Sequence[tuple[int, float]]]) -> str:
     """Both curves side by side on logarithmic axes, each point with its seconds."""
     panels = [_panel(name, points, k * _WIDTH) for k, (name, points) in enumerate(measured.items())]
     size = f'width="{_WIDTH * len(panels)}" height="{_HEIGHT}"'

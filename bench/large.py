@@ -173,7 +173,7 @@ def chain_peer(name: str) -> dict[str, float]:
     return {"cpu_s": reached.cpu_s, "gap": reached.gap, "value": reached.value}
 
 
-def handing_over(*, quick: bool) -> Iterator[Figure]:
+def handing_over(*, quick: bool = False) -> Iterator[Figure]:
     """B1."""
     runs = [apart(handed_over, "pilot-zones") for _ in range(1 if quick else RUNS)]
     for peer, goal in (("matrix", 8.0), ("plain", 0.5)):
@@ -184,19 +184,19 @@ def handing_over(*, quick: bool) -> Iterator[Figure]:
         yield Figure("B1", f"pilot zones, build and hand-over / {words}", "ratio", median(ratios), goal, shown, seconds)
 
 
-def chain(*, quick: bool) -> Iterator[Figure]:
+def chain(*, quick: bool = False) -> Iterator[Figure]:
     """B2; HiGHS alone may end by its limit of time, and the ratio is then the most that it can be."""
     for name, goal in SHIPPED[:1] if quick else SHIPPED:
         say(f"B2 {name}")
         ours, peer = apart(chain_s, name), apart(chain_peer, name)
         peers = {"ours_s": ours["cpu_s"], "highs_s": peer["cpu_s"]}
-        gaps = {"our gap": [finite(ours["gap"])], "HiGHS's gap": [finite(peer["gap"])]}
+        gaps: dict[str, list[float | None]] = {"our gap": [finite(ours["gap"])], "HiGHS's gap": [finite(peer["gap"])]}
         yield Figure(
             "B2", f"{name}, own pipes / HiGHS alone", "ratio", ours["cpu_s"] / peer["cpu_s"], goal, peers, gaps
         )
 
 
-def sifting(*, quick: bool) -> Iterator[Figure]:
+def sifting(*, quick: bool = False) -> Iterator[Figure]:
     """B3."""
     n_plants = 1_000 if quick else 10_000
     runs = [apart(sifted_s, n_plants) for _ in range(1 if quick else RUNS)]
@@ -210,7 +210,7 @@ def sifting(*, quick: bool) -> Iterator[Figure]:
     yield Figure("B3", "its proof: bound and value", "difference", finite(runs[0].gap), 1e-9)
 
 
-def many(*, quick: bool) -> Iterator[Figure]:
+def many(*, quick: bool = False) -> Iterator[Figure]:
     """B4."""
     n_plants = 2_000 if quick else 50_000
     run = apart(sifted_s, n_plants)
@@ -219,7 +219,7 @@ def many(*, quick: bool) -> Iterator[Figure]:
     yield Figure("B4", "its memory in GB", "ratio", run.peak_gb, MEMORY_GB)
 
 
-def whole(*, quick: bool) -> Iterator[Figure]:
+def whole(*, quick: bool = False) -> Iterator[Figure]:
     """B7, three seeds, the median."""
     for n_plants, goal in WHOLE[:1] if quick else WHOLE:
         cpu_s = 10.0 if quick else WHOLE_CPU_S

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model.solver.clock import Allowance
-from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions, gap_share
+from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.parts import part_of, picks_of, solved
 from ccs_model.solver.residuals import residuals, snapped
@@ -84,7 +84,7 @@ def solve_by_groups(
     relaxation = as_outcome(shape, matrix, linear, maximise=maximise)
     _say(options, f"by groups: linear {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
     if not whole:
-        if not residuals(matrix, relaxation.x).hold:
+        if not residuals(matrix, linear.x).hold:
             return _not_by_groups(options, "the sifted point does not keep every row")
         return WholeOutcome(relaxation, relaxation, by_groups=True)
     search = _Search(matrix, shape, linear, options, gap, allowance, doing, tell, 1.0 if maximise else -1.0)
@@ -214,7 +214,7 @@ class _Search:
         if self.x is None:
             return None
         value = self.sign * self.value
-        status = "optimal" if self._closed else "limit"
+        status: Status = "optimal" if self._closed else "limit"
         _say(self.options, f"by groups: plan {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
         return Outcome(status, value, self.sign * max(self.bound, self.value), self.x, None, None)
 
@@ -328,8 +328,9 @@ def _filled(shape: Shape, linear: Sifted) -> Floats | None:
     return full
 
 
-def _not_by_groups(options: SolverOptions, why: str) -> None:
+def _not_by_groups(options: SolverOptions, why: str) -> WholeOutcome | None:
     _say(options, f"not by groups: {why}; all columns go to the solver")
+    return None
 
 
 def _say(options: SolverOptions, line: str) -> None:
