@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator, Mapping
 
 from bench import large, network, options
-from bench.measure import as_json, as_table
+from bench.measure import Figure, as_json, as_table
 
-BENCHES = {
+BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
     "B1": large.handing_over,
     "B2": large.chain,
     "B3": large.sifting,

@@ -225,7 +225,10 @@ def whole(*, quick: bool = False) -> Iterator[Figure]:
         cpu_s = 10.0 if quick else WHOLE_CPU_S
         runs = [apart(whole_by_groups, n_plants, goal / 4, cpu_s, seed) for seed in range(1 if quick else 3)]
         say(f"B7 {n_plants}: {[round(run.gap, 6) for run in runs]}")
-        samples = {"gap": [finite(run.gap) for run in runs], "cpu_s": [run.cpu_s for run in runs]}
+        samples: dict[str, list[float | None]] = {
+            "gap": [finite(run.gap) for run in runs],
+            "cpu_s": [*(run.cpu_s for run in runs)],
+        }
         what = f"whole plan of {n_plants:,} plants, gap after {cpu_s:.0f} s of CPU at most"
         yield Figure("B7", what, "share", finite(median([run.gap for run in runs])), goal, {}, samples)
     yield Figure("B7", f"memory of {n_plants:,} plants in GB", "ratio", max(run.peak_gb for run in runs), MEMORY_GB)
