@@ -1,14 +1,24 @@
-"""`python -m bench [B8 …] [--json] [--quick]` from the project's root."""
+"""`python -m bench [B1 B8 …] [--json] [--quick]` from the project's root."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator, Mapping
 
-from bench import network, options, workbooks
-from bench.measure import as_json, as_table
+from bench import large, network, options, workbooks
+from bench.measure import Figure, as_json, as_table
 
-BENCHES = {"B8": network.figures, "B9": workbooks.figures, "OPT": options.figures}
+BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
+    "B1": large.handing_over,
+    "B2": large.chain,
+    "B3": large.sifting,
+    "B4": large.many,
+    "B7": large.whole,
+    "B8": network.figures,
+    "B9": workbooks.figures,
+    "OPT": options.figures,
+}
 
 
 def main() -> int:

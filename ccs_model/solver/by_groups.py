@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model.solver.clock import Allowance, now
-from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions, gap_share
+from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.parts import part_of, picks_of, solved
 from ccs_model.solver.residuals import residuals, snapped
@@ -75,13 +75,15 @@ def solve_by_groups(
     whole = bool(matrix.is_whole.any())
     if whole:
         shape = shape.without(alone_too_much(shape))
+        if not shape.allowed.any():
+            return _not_by_groups(options, "every choice breaks a row by itself")
     linear = sifted(shape, options, allowance, doing=f"{doing}: sifting")
     if linear is None:
         return _not_by_groups(options, "no optimum of the linear program was reached")
     relaxation = as_outcome(shape, matrix, linear, maximise=maximise)
     _say(options, f"by groups: linear {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
     if not whole:
-        if not residuals(matrix, relaxation.x).hold:
+        if not residuals(matrix, linear.x).hold:
             return _not_by_groups(options, "the sifted point does not keep every row")
         return WholeOutcome(relaxation, relaxation, by_groups=True)
     search = _Search(matrix, shape, linear, options, gap, allowance, doing, tell, 1.0 if maximise else -1.0)
@@ -193,22 +195,25 @@ class _Search:
         enters = np.maximum(self.losses.choice, self.losses.second[self.shape.group])
         enters = np.where(self.shape.allowed, enters, np.inf)
         order = np.sort(enters[np.isfinite(enters)])
-        n_cores = 0
+        n_cores, n_nodes = 0, CORE_NODES
         # A first plan may be near enough and still leave much that a core finds in a moment.
         while not (self._closed and n_cores) and not self.allowance.is_over and n_cores != cores_max:
             n_cores += 1
             everything = n_columns >= len(order)
             left_out = np.inf if everything else float(order[n_columns])
-            found_all = self._core(enters < left_out, left_out, f"{self.doing}: core of {min(n_columns, len(order))}")
-            if found_all and everything:
+            doing = f"{self.doing}: core of {min(n_columns, len(order))}"
+            solved_all = self._core(enters < left_out, left_out, n_nodes, doing)
+            if everything and solved_all:
                 break
-            if not self._closed:
+            if everything:
+                n_nodes *= GROWTH
+            elif not self._closed:
                 self._neighbourhoods()
             n_columns *= GROWTH
         if self.x is None:
             return None
         value = self.sign * self.value
-        status = "optimal" if self._closed else "limit"
+        status: Status = "optimal" if self._closed else "limit"
         _say(self.options, f"by groups: plan {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
         return Outcome(status, value, self.sign * max(self.bound, self.value), self.x, None, None)
 
@@ -233,7 +238,7 @@ class _Search:
             self.tell(Progress(self.doing, now() - self.began, *shown))
         return True
 
-    def _core(self, is_open: Mask, left_out: float, doing: str) -> bool:
+    def _core(self, is_open: Mask, left_out: float, n_nodes: int, doing: str) -> bool:
         """Solve a core; whether it was solved to the end."""
         shape = self.shape
         kept = self.losses.best
@@ -249,9 +254,9 @@ class _Search:
             shape,
             part_of(shape, is_open, kept),
             self.options,
-            left_s=self.allowance.left_s,
+            allowance=self.allowance,
             gap=CORE_GAP_SHARE * self.gap,
-            n_nodes=CORE_NODES,
+            n_nodes=n_nodes,
             start=self.x,
             doing=doing,
         )
@@ -264,7 +269,10 @@ class _Search:
         if self.x is None:
             return
         shape = self.shape
-        typical = float(np.median(self.losses.second[np.isfinite(self.losses.second)]))
+        # Of many groups only those with the closest seconds are worth drawing.
+        near = min(2 * NEIGHBOURS, shape.n_groups - 1)
+        typical = float(np.partition(self.losses.second, near)[near])
+        typical = typical if np.isfinite(typical) else 1.0
         weight = 1.0 / (1.0 + self.losses.second / max(typical, 1e-12)) ** 2
         failed = 0
         while failed < TRIES and not self._closed and not self.allowance.is_over:
@@ -279,7 +287,7 @@ class _Search:
                 shape,
                 part_of(shape, is_open, self.pick),
                 self.options,
-                left_s=self.allowance.left_s,
+                allowance=self.allowance,
                 gap=NEIGHBOUR_GAP_SHARE * self.gap,
                 n_nodes=NEIGHBOUR_NODES,
                 start=self.x,
@@ -319,8 +327,9 @@ def _filled(shape: Shape, linear: Sifted) -> Floats | None:
     return full
 
 
-def _not_by_groups(options: SolverOptions, why: str) -> None:
+def _not_by_groups(options: SolverOptions, why: str) -> WholeOutcome | None:
     _say(options, f"not by groups: {why}; all columns go to the solver")
+    return None
 
 
 def _say(options: SolverOptions, line: str) -> None:

@@ -144,6 +144,7 @@ class Highs:
         self._scale = scaling_of(matrix)
         self._progress = progress
         self._doing = ""
+        self.cpu_until = math.inf
         with _quiet_stdout():
             _use_threads(options.threads)
             self._highs = highspy.Highs()
@@ -281,8 +282,11 @@ class Highs:
         try:
             while worker.is_alive():
                 worker.join(0.05)
-                if counts_cpu() and now() >= self._until:
+                # HiGHS itself counts by the clock alone.
+                is_spent = counts_cpu() and now() >= self._until
+                if is_spent or time.process_time() >= self.cpu_until:
                     self._highs.cancelSolve()
+                    worker.join()
         except KeyboardInterrupt:
             self._highs.cancelSolve()
             worker.join(_INTERRUPT_PATIENCE_S)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from ccs_model.solver.clock import Allowance
 from ccs_model.solver.highs import Highs, Outcome, SolverOptions
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.shape import Shape
@@ -52,7 +53,7 @@ def solved(
     part: Part,
     options: SolverOptions,
     *,
-    left_s: float,
+    allowance: Allowance,
     gap: float,
     n_nodes: int,
     start: Floats | None,
@@ -113,7 +114,8 @@ def solved(
     highs.set_option("mip_max_nodes", n_nodes)
     if start is not None:
         highs.start_from(start[columns])
-    outcome = highs.run(left_s, doing)
+    highs.cpu_until = allowance.cpu_s
+    outcome = highs.run(allowance.left_s, doing)
     return _found(shape, part, kept, columns, outcome, fixed)
 
 

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# A sample is every so manieth group; below these groups all columns are looked at.
+# A sample is one in so many groups; below so many groups all columns are looked at.
 _EVERY = 8
 _SMALL_GROUPS = 200
 # A sample need not be solved to the end: its prices are guesses for the whole.
@@ -47,7 +47,6 @@ class Sifted:
     value: float
     prices: Prices
     n_inside: int
-    n_rounds: int
 
     @property
     def bound(self) -> float:
@@ -137,8 +136,9 @@ class _Restricted:
         )
         self.n_columns += n_new
 
-    def run(self, left_s: float, doing: str) -> Outcome:
-        return self.highs.run(left_s, doing)
+    def run(self, allowance: Allowance, doing: str) -> Outcome:
+        self.highs.cpu_until = allowance.cpu_s
+        return self.highs.run(allowance.left_s, doing)
 
     def broken_by(self, x: Floats) -> float:
         """By how much, at most, a row is broken that needs more than these columns give."""
@@ -165,6 +165,8 @@ def sifted(
     shape: Shape, options: SolverOptions, allowance: Allowance, *, tolerance: float = TOLERANCE, doing: str = "sifting"
 ) -> Sifted | None:
     """The linear program's optimum to a relative `tolerance` of its bound; None without one in time."""
+    if allowance.is_over:
+        return None
     if shape.n_groups <= _SMALL_GROUPS:
         return _sift(shape, None, options, allowance, tolerance, doing)
     sample = shape.part(np.arange(0, shape.n_groups, _EVERY))
@@ -182,8 +184,8 @@ def _sift(
         choices = _first_choices(shape, shape.priced(shape.signed(guess)))
     lp.add(choices, np.zeros(0, dtype=np.int64))
     n_raised = 0
-    for n_rounds in range(1, _ROUNDS + 1):
-        outcome = lp.run(allowance.left_s, f"{doing}: {lp.n_columns} columns")
+    for _ in range(_ROUNDS):
+        outcome = lp.run(allowance, f"{doing}: {lp.n_columns} columns")
         if outcome.x is None or outcome.row_dual is None or outcome.status != "optimal":
             return None
         y = shape.signed(outcome.row_dual[: len(shape.coupling)])
@@ -203,7 +205,7 @@ def _sift(
         lp.add(choices, followers)
     else:
         return None
-    return Sifted(lp.point(outcome.x), y, outcome.objective, prices, lp.n_columns, n_rounds)
+    return Sifted(lp.point(outcome.x), y, outcome.objective, prices, lp.n_columns)
 
 
 def _first_choices(shape: Shape, prices: Prices) -> Ints:

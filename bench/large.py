@@ -1,0 +1,242 @@
+"""B1–B4 and B7 · Programs with one choice a plant: handing over, the chain, sifting, whole plans; and their growth.
+
+CPU seconds on one thread, each solve in a process of its own. Programs of a given number of plants are made up
+(`made_programs`); the pilot zones and all of China are the shipped scenarios with a pipe of each plant's own.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+import pyomo.environ as pyo
+from pyomo.contrib.solver.solvers.highs import Highs as ContribHighs
+from scipy import sparse
+
+import ccs_model as ccs
+from bench.made_programs import made_program
+from bench.measure import Figure, apart, finite, say
+from bench.network import ROOT
+from ccs_model.problem import Problem
+from ccs_model.problem.names import read_checked
+from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.solver.by_groups import solve_by_groups
+from ccs_model.solver.clock import Allowance
+
+RUNS = 5
+# HiGHS alone is given up after so many seconds by the clock.
+PEER_S = 1_500.0
+SHIPPED = (("pilot-zones", 1.5), ("china", 1.2))
+# Plants, goal of the proven gap after 60 s of CPU.
+WHOLE = ((1_000, 0.0015), (10_000, 0.0001), (50_000, 0.0001))
+WHOLE_CPU_S = 60.0
+MEMORY_GB = 1.0
+GROWTH_PLANTS = (100, 1_000, 10_000, 50_000)
+GROWTH_PERIODS = (1, 3, 6, 12)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A program solved: CPU seconds, value and bound (NaN without), peak memory of the process."""
+
+    cpu_s: float
+    value: float
+    bound: float
+    peak_gb: float
+
+    @property
+    def gap(self) -> float:
+        return abs(self.bound - self.value) / abs(self.value) if np.isfinite(self.value) else np.inf
+
+
+def _peak_gb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def shipped(name: str) -> Problem:
+    """A shipped scenario with own pipes, one thread, and time enough."""
+    scenario, inputs = read_checked(ROOT / "scenarios" / f"{name}.yaml")
+    changes = {"transport.shared_trunklines": False, "solver.threads": 1, "solver.time_limit_s": 1_200}
+    return ccs.pose(scenario.with_changes(changes), inputs)
+
+
+def sifted_s(n_plants: int, n_periods: int = 6, seed: int = 0) -> Reached:
+    """The linear program of made plants, from the matrix on: shape, sample, sifting, proof."""
+    matrix = linear(made_program(n_plants, n_periods=n_periods, seed=seed))
+    began = time.process_time()
+    found = solve_by_groups(
+        matrix,
+        SolverOptions(threads=1),
+        maximise=True,
+        gap=0.0,
+        allowance=Allowance(time.monotonic() + PEER_S),
+        doing="bench",
+    )
+    cpu_s = time.process_time() - began
+    if found is None:
+        return Reached(cpu_s, np.nan, np.nan, _peak_gb())
+    return Reached(cpu_s, found.outcome.objective, found.outcome.bound, _peak_gb())
+
+
+def whole_by_groups(n_plants: int, gap: float, cpu_s: float, seed: int) -> Reached:
+    """The whole program of made plants to `gap`, or as near as it comes in CPU seconds."""
+    matrix = made_program(n_plants, seed=seed)
+    began = time.process_time()
+    allowance = Allowance(time.monotonic() + 20 * cpu_s, began + cpu_s)
+    options = SolverOptions(gap_share=gap, threads=1)
+    found = solve_by_groups(matrix, options, maximise=True, gap=gap, allowance=allowance, doing="bench")
+    spent = time.process_time() - began
+    if found is None:
+        return Reached(spent, np.nan, np.nan, _peak_gb())
+    return Reached(spent, found.outcome.objective, found.outcome.bound, _peak_gb())
+
+
+def highs_alone(matrix: Matrix, gap: float = 0.0) -> Reached:
+    """HiGHS by itself on a matrix, with its own options."""
+    began = time.process_time()
+    outcome = Highs(matrix, SolverOptions(gap_share=gap, threads=1)).run(PEER_S, "alone")
+    return Reached(time.process_time() - began, outcome.objective, outcome.bound, _peak_gb())
+
+
+def highs_on_made(n_plants: int) -> Reached:
+    return highs_alone(linear(made_program(n_plants)))
+
+
+def linear(matrix: Matrix) -> Matrix:
+    return replace(matrix, is_whole=np.zeros(len(matrix.lower), dtype=bool))
+
+
+def handed_over(name: str) -> dict[str, float]:
+    """CPU seconds from a posed problem to a program in HiGHS: ours, the bare matrix, and plain Pyomo rules."""
+    problem = shipped(name)
+    began = time.process_time()
+    matrix = matrix_of(ccs.build_model(problem))
+    Highs(matrix, SolverOptions(threads=1))
+    ours = time.process_time() - began
+    parts = sparse.coo_array(matrix.rows)
+    began = time.process_time()
+    again = sparse.csc_array((parts.data, (parts.row, parts.col)), shape=parts.shape)
+    again.sort_indices()
+    Highs(replace(matrix, rows=again), SolverOptions(threads=1))
+    bare = time.process_time() - began
+    began = time.process_time()
+    _plain_rules(matrix)
+    return {"ours": ours, "matrix": bare, "plain": time.process_time() - began}
+
+
+def _plain_rules(matrix: Matrix) -> None:
+    """The same program by rules of sums, as a modeller writes them, handed over by Pyomo's own interface."""
+    rows = sparse.csr_array(matrix.rows)
+    whole = matrix.is_whole
+    m = pyo.ConcreteModel()
+    upper = [None if np.isinf(each) else float(each) for each in matrix.upper]
+    m.x = pyo.Var(
+        range(len(whole)),
+        domain=lambda m, j: pyo.Binary if whole[j] else pyo.NonNegativeReals,
+        bounds=lambda m, j: (0, upper[j]),
+    )
+
+    def rule(m: pyo.ConcreteModel, i: int) -> object:
+        at = range(rows.indptr[i], rows.indptr[i + 1])
+        total = sum(float(rows.data[k]) * m.x[int(rows.indices[k])] for k in at)
+        low, high = matrix.row_lower[i], matrix.row_upper[i]
+        return total <= float(high) if np.isfinite(high) else total >= float(low)
+
+    m.row = pyo.Constraint([i for i in range(rows.shape[0]) if rows.indptr[i + 1] > rows.indptr[i]], rule=rule)
+    m.aim = pyo.Objective(expr=sum(float(c) * m.x[j] for j, c in enumerate(matrix.costs[0]) if c), sense=pyo.maximize)
+    solver = ContribHighs()
+    # Only the handing over counts: the solver stops at once.
+    solver.solve(
+        m,
+        time_limit=0.001,
+        load_solutions=False,
+        raise_exception_on_nonoptimal_result=False,
+        solver_options={"presolve": "off"},
+    )
+
+
+def chain_s(name: str) -> dict[str, float]:
+    """CPU seconds of build, solve, tables and checks of a shipped scenario; and its plan's gap."""
+    problem = shipped(name)
+    began = time.process_time()
+    plan = ccs.solve(problem)
+    return {"cpu_s": time.process_time() - began, "gap": plan.objective.gap_share, "value": plan.objective.value}
+
+
+def chain_peer(name: str) -> dict[str, float]:
+    problem = shipped(name)
+    reached = highs_alone(matrix_of(ccs.build_model(problem)), problem.scenario.solver.gap_share)
+    return {"cpu_s": reached.cpu_s, "gap": reached.gap, "value": reached.value}
+
+
+def handing_over(*, quick: bool = False) -> Iterator[Figure]:
+    """B1."""
+    runs = [apart(handed_over, "pilot-zones") for _ in range(1 if quick else RUNS)]
+    for peer, goal in (("matrix", 8.0), ("plain", 0.5)):
+        ratios = [run["ours"] / run[peer] for run in runs]
+        words = {"matrix": "the bare matrix", "plain": "plain rules by Pyomo's interface"}[peer]
+        seconds = {f"{name}_s": [run[name] for run in runs] for name in ("ours", peer)}
+        shown = {name: median(each) for name, each in seconds.items()}
+        yield Figure("B1", f"pilot zones, build and hand-over / {words}", "ratio", median(ratios), goal, shown, seconds)
+
+
+def chain(*, quick: bool = False) -> Iterator[Figure]:
+    """B2; HiGHS alone may end by its limit of time, and the ratio is then the most that it can be."""
+    for name, goal in SHIPPED[:1] if quick else SHIPPED:
+        say(f"B2 {name}")
+        ours, peer = apart(chain_s, name), apart(chain_peer, name)
+        peers = {"ours_s": ours["cpu_s"], "highs_s": peer["cpu_s"]}
+        gaps: dict[str, list[float | None]] = {"our gap": [finite(ours["gap"])], "HiGHS's gap": [finite(peer["gap"])]}
+        yield Figure(
+            "B2", f"{name}, own pipes / HiGHS alone", "ratio", ours["cpu_s"] / peer["cpu_s"], goal, peers, gaps
+        )
+
+
+def sifting(*, quick: bool = False) -> Iterator[Figure]:
+    """B3."""
+    n_plants = 1_000 if quick else 10_000
+    runs = [apart(sifted_s, n_plants) for _ in range(1 if quick else RUNS)]
+    peer = apart(highs_on_made, n_plants)
+    cpu_s = median([run.cpu_s for run in runs])
+    same = abs(runs[0].value - peer.value) / abs(peer.value)
+    value = cpu_s / peer.cpu_s if same <= 1e-9 and runs[0].gap <= 1e-9 else None
+    peers = {"ours_s": cpu_s, "highs_s": peer.cpu_s}
+    yield Figure("B3", f"linear program of {n_plants:,} plants / HiGHS alone", "ratio", value, 0.1, peers)
+    yield Figure("B3", "its optimum beside HiGHS's", "difference", finite(same), 1e-9)
+    yield Figure("B3", "its proof: bound and value", "difference", finite(runs[0].gap), 1e-9)
+
+
+def many(*, quick: bool = False) -> Iterator[Figure]:
+    """B4."""
+    n_plants = 2_000 if quick else 50_000
+    run = apart(sifted_s, n_plants)
+    proven = run.cpu_s if run.gap <= 1e-6 else None
+    yield Figure("B4", f"linear program of {n_plants:,} plants × 24, proven to 1e-6", "s", proven, 60.0)
+    yield Figure("B4", "its memory in GB", "ratio", run.peak_gb, MEMORY_GB)
+
+
+def whole(*, quick: bool = False) -> Iterator[Figure]:
+    """B7, three seeds, the median."""
+    for n_plants, goal in WHOLE[:1] if quick else WHOLE:
+        cpu_s = 10.0 if quick else WHOLE_CPU_S
+        runs = [apart(whole_by_groups, n_plants, goal / 4, cpu_s, seed) for seed in range(1 if quick else 3)]
+        say(f"B7 {n_plants}: {[round(run.gap, 6) for run in runs]}")
+        samples: dict[str, list[float | None]] = {
+            "gap": [finite(run.gap) for run in runs],
+            "cpu_s": [*(run.cpu_s for run in runs)],
+        }
+        what = f"whole plan of {n_plants:,} plants, gap after {cpu_s:.0f} s of CPU at most"
+        yield Figure("B7", what, "share", finite(median([run.gap for run in runs])), goal, {}, samples)
+    yield Figure("B7", f"memory of {n_plants:,} plants in GB", "ratio", max(run.peak_gb for run in runs), MEMORY_GB)
+
+
+def growth() -> dict[str, list[tuple[int, float]]]:
+    """CPU seconds of the linear program against plants (6 periods) and against periods (1,000 plants)."""
+    return {
+        "plants": [(n, apart(sifted_s, n).cpu_s) for n in GROWTH_PLANTS],
+        "periods": [(n, apart(sifted_s, 1_000, n).cpu_s) for n in GROWTH_PERIODS],
+    }
