@@ -112,9 +112,12 @@ class _Asked:
             )
         ladder = Ladder(problem, matrix, row.row, options, moving, curve, self.deadline, self.corridors, self.tell)
         rungs = ladder.rungs(budgets)
+        if not rungs:
+            raise NoPlanError("no plan was found at any budget in time; --time-limit gives the search more")
         self._say("the ranked list")
         ranked = RankedList.of(problem, matrix, row.row, options, self.deadline)
-        at = int(np.searchsorted([each.budget_mn for each in rungs], own)) if own else len(rungs) - 1
+        there = [k for k, each in enumerate(rungs) if own is None or each.budget_mn <= own]
+        at = there[-1] if there else 0
         points, moves, pictures = points_of(problem, matrix, row.row, rungs, ranked, own)
         about = {
             "aim": problem.aim,

@@ -132,7 +132,9 @@ class Ladder:
         whole.set_option("mip_allow_restart", False)
         whole.set_option("mip_max_nodes", _NODES)
         rungs: list[Rung] = []
-        best: Floats | None = None
+        # To build nothing is a plan wherever nothing has to be reached.
+        nothing = np.clip(np.zeros(len(matrix.lower)), matrix.lower, matrix.upper)
+        best = nothing if residuals(self._at(matrix, row, budgets[0]), nothing).hold else None
         for k, budget in enumerate(budgets):
             there, until = self._at(matrix, row, budget), self._until(len(budgets) - k)
             support = relaxed.at(float(budget))
