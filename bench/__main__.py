@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import network, options
+from bench import network, options, sweep
 from bench.measure import as_json, as_table
 
-BENCHES = {"B8": network.figures, "OPT": options.figures}
+BENCHES = {"B5": sweep.figures, "B8": network.figures, "OPT": options.figures}
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model.errors import NoPlanError
 from ccs_model.plan.corridors import charges_of, links_of_file
 from ccs_model.plan.decisions import without_traces
 from ccs_model.plan.ties import settle_ties
@@ -29,8 +30,21 @@ _LOOKED_AT = (1.0, 0.6, 0.3, 0.12)
 _ROUNDS = 8
 # Nodes of the search at one rung: the gap that is left is stated, and the next rung starts from what was found.
 _NODES = 2_000
+_CORRIDORS_TIME_SHARE = 0.2
 # A rung may take so many times its even share of the time that is left.
 _GREEDY = 2.0
+
+
+def with_limit(matrix: Matrix, row: int, limit: float) -> Matrix:
+    """The program with another limit of one row."""
+    upper = matrix.row_upper.copy()
+    upper[row] = limit
+    return replace(matrix, row_upper=upper)
+
+
+def nothing_holds(matrix: Matrix) -> bool:
+    """Whether to build nothing is a plan."""
+    return bool(residuals(matrix, np.clip(np.zeros(len(matrix.lower)), matrix.lower, matrix.upper)).hold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +102,7 @@ class Ladder:
             support = self.moving.at(float(budget))
             if support is None:
                 continue
-            there = self._at(self.matrix, self.row, budget)
+            there = with_limit(self.matrix, self.row, budget)
             x = without_traces(self.problem, there, snapped(there, support.x))
             price = np.zeros(len(self.matrix.row_lower))
             price[self.row] = support.slope
@@ -103,7 +117,7 @@ class Ladder:
         maximise = self.matrix.maximise[0]
         rungs: list[Rung] = []
         for k, budget in enumerate(budgets):
-            there = self._at(self.matrix, self.row, budget)
+            there = with_limit(self.matrix, self.row, budget)
             until = self._until(len(budgets) - k)
             highs.set_row(self.row, float(self.matrix.row_lower[self.row]), float(budget))
             start = rungs[-1].x if rungs else None
@@ -128,15 +142,15 @@ class Ladder:
         matrix = small.matrix
         row = int(matrix.rows_of("spending_within_budget")[0])
         charges = charges_of(self.problem, matrix)
-        relaxed, whole = MovingLimit(matrix, row, self.options), Highs(matrix, self.options)
+        relaxed, whole = MovingLimit(matrix, row, self.options, is_exact=False), Highs(matrix, self.options)
         whole.set_option("mip_allow_restart", False)
         whole.set_option("mip_max_nodes", _NODES)
         rungs: list[Rung] = []
         # To build nothing is a plan wherever nothing has to be reached.
         nothing = np.clip(np.zeros(len(matrix.lower)), matrix.lower, matrix.upper)
-        best = nothing if residuals(self._at(matrix, row, budgets[0]), nothing).hold else None
+        best = nothing if nothing_holds(with_limit(matrix, row, float(budgets[0]))) else None
         for k, budget in enumerate(budgets):
-            there, until = self._at(matrix, row, budget), self._until(len(budgets) - k)
+            there, until = with_limit(matrix, row, budget), self._until(len(budgets) - k)
             support = relaxed.at(float(budget))
             if support is None:
                 continue
@@ -155,7 +169,7 @@ class Ladder:
             value = float(matrix.costs[0] @ best)
             bound = self.sign * min(self.sign * support.value, self.sign * outcome.bound)
             bound = support.value if not np.isfinite(bound) else bound
-            whole_x = without_traces(self.problem, self._at(self.matrix, self.row, budget), small.widened(best))
+            whole_x = without_traces(self.problem, with_limit(self.matrix, self.row, budget), small.widened(best))
             status = "optimal" if gap_share(bound, value) <= self.options.gap_share + 1e-9 else "limit"
             relaxation = self._relaxation(support)
             outcome = Outcome("optimal" if status == "optimal" else "limit", value, bound, whole_x, None, None)
@@ -193,13 +207,17 @@ class Ladder:
         every = np.arange(len(links) + len(problem.sites))
         families: list[Ints] = [np.arange(len(links), len(links) + len(problem.sites))]
         for part in _LOOKED_AT:
-            support = self.moving.at(part * top, self.deadline)
+            try:
+                support = self.moving.at(part * top, self._until(1))
+            except NoPlanError:
+                # Out of time: what was found so far has to do.
+                break
             if support is None:
                 continue
             self._supports.append(support)
             if asked == "auto" and part in (_LOOKED_AT[0], _LOOKED_AT[-2]):
-                there = self._at(self.matrix, self.row, support.limit)
-                until = time.monotonic() + 0.3 * max(self.deadline - time.monotonic(), 1.0)
+                there = with_limit(self.matrix, self.row, support.limit)
+                until = time.monotonic() + _CORRIDORS_TIME_SHARE * max(self.deadline - time.monotonic(), 1.0)
                 rounds = SlopeScaling(there, charges, self.options).run(support.x, _ROUNDS, until)
                 families += [charges.families_used(rounds[-1])] if rounds else []
         if asked not in ("auto", "all"):
@@ -240,11 +258,6 @@ class Ladder:
             outcome = replace(rung.outcome, bound=bound, status="optimal" if closed else "limit")
             kept.append(replace(rung, outcome=outcome, all_links_bound=self.sign * over))
         return kept[::-1]
-
-    def _at(self, matrix: Matrix, row: int, budget: float) -> Matrix:
-        upper = matrix.row_upper.copy()
-        upper[row] = budget
-        return replace(matrix, row_upper=upper)
 
     def _until(self, n_left: int) -> float:
         now = time.monotonic()
