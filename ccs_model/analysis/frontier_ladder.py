@@ -26,13 +26,13 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Budgets, as parts of the highest, whose relaxation says where corridors may lie; lines through them bound the others.
-_LOOKED_AT = (1.0, 0.6, 0.3, 0.12)
+_LOOKED_AT = (1.0, 0.65, 0.4, 0.2)
 _ROUNDS = 8
 # Nodes of the search at one rung: the gap that is left is stated, and the next rung starts from what was found.
 _NODES = 2_000
 _CORRIDORS_TIME_SHARE = 0.2
-# A rung may take so many times its even share of the time that is left.
-_GREEDY = 2.0
+# A rung may take somewhat more than its even share of the time that is left, and some time in any case.
+_GREEDY, _LEAST_S = 1.25, 0.5
 
 
 def with_limit(matrix: Matrix, row: int, limit: float) -> Matrix:
@@ -208,7 +208,7 @@ class Ladder:
         families: list[Ints] = [np.arange(len(links), len(links) + len(problem.sites))]
         for part in _LOOKED_AT:
             try:
-                support = self.moving.at(part * top, self._until(1))
+                support = self.moving.at(part * top, self.deadline)
             except NoPlanError:
                 # Out of time: what was found so far has to do.
                 break
@@ -261,7 +261,7 @@ class Ladder:
 
     def _until(self, n_left: int) -> float:
         now = time.monotonic()
-        return now + max(_GREEDY * (self.deadline - now) / n_left, 0.2)
+        return now + max(_GREEDY * (self.deadline - now) / n_left, _LEAST_S)
 
     def _say(self, k: int, n: int) -> None:
         if self.tell is not None:
