@@ -193,9 +193,7 @@ class Ladder:
         if not rounds:
             return start
         half = time.monotonic() + 0.5 * max(until - time.monotonic(), 0.0)
-        return plan_of_few(
-            there, charges, rounds[0], start, self.options, maximise=maximise, deadline=half, tell=None
-        )
+        return plan_of_few(there, charges, rounds[0], start, self.options, maximise=maximise, deadline=half, tell=None)
 
     def _narrowed(self, top: float) -> Narrowed:
         """The program within the corridors: those given, and those of slope scaling at some budgets."""

@@ -19,8 +19,8 @@ from ccs_model.report.sheets.checks import CHECKS
 from ccs_model.report.sheets.cover import COVER
 from ccs_model.report.sheets.data import DATA
 from ccs_model.report.sheets.economics import ECONOMICS
-from ccs_model.report.sheets.inputs import INPUTS
 from ccs_model.report.sheets.frontier import FRONTIER
+from ccs_model.report.sheets.inputs import INPUTS
 from ccs_model.report.sheets.later import UNCERTAINTY
 from ccs_model.report.sheets.macc import MACC
 from ccs_model.report.sheets.plants import PLANTS

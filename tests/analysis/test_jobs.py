@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.analysis.jobs import Job, results_of, share_of, shard_of
+from ccs_model.analysis.jobs import Job, results_of, shard_of, share_of
 from ccs_model.errors import FileError, InputError, NoPlanError
 
-WORK = '''
+WORK = """
 import os, pathlib, signal, time
 from ccs_model.errors import NoPlanError
 
@@ -36,7 +36,7 @@ class Squares:
             time.sleep(task[1])
             return task[0] ** 2
         return task ** 2
-'''
+"""
 
 
 @pytest.fixture

@@ -145,7 +145,9 @@ def test_a_cluster_gives_the_same_bytes(swept, scenario, tmp_path):
 
 
 def test_values_are_read_as_a_scenario_file_has_them(tmp_path):
-    grid = grid_of(["budget.total_mn=0:1_000:3", "storage.sites=[Ordos],[Qinshui, Bohai Bay]", "capture.x=true,0.5,a b"])
+    grid = grid_of(
+        ["budget.total_mn=0:1_000:3", "storage.sites=[Ordos],[Qinshui, Bohai Bay]", "capture.x=true,0.5,a b"]
+    )
     assert len(grid) == 18
     assert [each["budget.total_mn"] for each in grid[::6]] == [0, 500, 1000]
     assert all(isinstance(each["budget.total_mn"], int) for each in grid)

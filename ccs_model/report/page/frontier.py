@@ -62,10 +62,10 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
     note = f"{exact}Here {document['network']}. {document['list_words']}"
     return (
         f"<h2>{safe(words('frontier'))}</h2>"
-        f'<div class=budget><label for=budget>{safe(words("budget_slider"))}</label>'
-        f'<input type=range id=budget min=0 max={len(points) - 1} step=1 value={first} autocomplete=off>'
-        f'<output id=budget-said for=budget>{safe(plans[first]["said"])}</output></div>'
-        f'<p id=budget-words>{safe(points[first]["words"])}</p>'
+        f"<div class=budget><label for=budget>{safe(words('budget_slider'))}</label>"
+        f"<input type=range id=budget min=0 max={len(points) - 1} step=1 value={first} autocomplete=off>"
+        f"<output id=budget-said for=budget>{safe(plans[first]['said'])}</output></div>"
+        f"<p id=budget-words>{safe(points[first]['words'])}</p>"
         + figure("frontier", spec(_curve(run, words, first)), note)
         + figure("frontier-map", spec(_map(run, words, outlines, first)), css="map")
         + f"<div id=budget-list>{table(columns, rows, words('built'))}</div>"
