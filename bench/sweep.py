@@ -67,7 +67,7 @@ def cold_value(matrix: Matrix, budget: float, options: SolverOptions) -> float:
 
 
 def made(seed: int) -> Matrix:
-    """Choices of a plant exclude each other; budget, builds a year, injection by site and year, and storage bind all."""
+    """Choices of a plant exclude each other; budget, builds, injection by site and storage bind all."""
     chance = np.random.default_rng(seed)
     n = N_PLANTS * N_OPTIONS * N_YEARS
     plant = np.repeat(np.arange(N_PLANTS), N_OPTIONS * N_YEARS)

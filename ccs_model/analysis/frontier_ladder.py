@@ -180,7 +180,7 @@ class Ladder:
     def _start(
         self, there: Matrix, charges: FixedCharges, x: Floats, below: Floats | None, until: float
     ) -> Floats | None:
-        """The better of the plan below and of one that slope scaling lays out, bettered; None where there is neither."""
+        """The better of the plan below and one that slope scaling lays out, bettered; None without either."""
         maximise = there.maximise[0]
         rounds = SlopeScaling(there, charges, self.options).run(x, _ROUNDS, until)
         laid = None

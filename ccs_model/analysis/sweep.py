@@ -215,7 +215,7 @@ class _Made:
 
     def jobs(self, waiting: set[str], *, workbooks: bool) -> list[Job]:
         """A job for each run that waits; scenarios that ask the same share one."""
-        found = {}
+        found: dict[str, Job] = {}
         for each in self.scenarios:
             if each is not None and run_folder_name(each[2]) in waiting:
                 scenario, at, key = each

@@ -48,7 +48,8 @@ _GAINED: Mapping[str, Any] = MappingProxyType(
 class StoredRun:
     """`document` is plan.json; `tables` those of the folder by name; `map` a GeoJSON feature collection.
 
-    `frontier` is frontier.json, where other budgets were asked for. `inputs` gives the SHA-256 of every input file by name, `sha256` that of the whole question.
+    `inputs` gives the SHA-256 of every input file by name, `sha256` that of the whole question. `frontier` is
+    frontier.json, where other budgets were asked for.
     """
 
     name: str

@@ -125,7 +125,7 @@ def test_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scenario,
     assert time.monotonic() - began < 4, "two seconds, and as many again on a busy machine"
     assert running.returncode == 130
     assert b"kept" in said
-    assert not [path for path in out.rglob(".*")]
+    assert not list(out.rglob(".*"))
     if finished(out) < 7:
         assert (out / "sweep.partial.csv").is_file() and not (out / "sweep.csv").exists()
     assert command(scenario, out).wait() == 0
