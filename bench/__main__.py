@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from bench import large, network, options, workbooks
+from bench import large, network, options, sweep, workbooks
 from bench.measure import Figure, as_json, as_table
 
 BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
@@ -14,6 +14,7 @@ BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
     "B2": large.chain,
     "B3": large.sifting,
     "B4": large.many,
+    "B5": sweep.figures,
     "B7": large.whole,
     "B8": network.figures,
     "B9": workbooks.figures,

@@ -37,7 +37,7 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: str) -> Iterator[Ende
             client.submit(_attempted, token, shared, job.task, key=f"{job.key}-{token}", pure=False): job.key
             for job in jobs
         }
-        coming = as_completed(list(futures), with_results=True, raise_errors=False)
+        coming = as_completed(list(futures), loop=client.loop, with_results=True, raise_errors=False)
         for future, answer in coming:
             key = futures.pop(future)
             if future.status != "finished":

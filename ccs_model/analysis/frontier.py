@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.frontier_ladder import Ladder, Rung
+from ccs_model.analysis.frontier_ladder import Ladder, Rung, nothing_holds, with_limit
 from ccs_model.analysis.frontier_points import points_of
 from ccs_model.analysis.ranked_list import RankedList
 from ccs_model.errors import Fault, InputError, NoPlanError
@@ -94,27 +94,28 @@ class _Asked:
             raise InputError([Fault("budget.total_mn", "nothing can be built, so that no budget buys anything")])
         options = SolverOptions(self.scenario.solver.gap_share, self.scenario.solver.threads, self.scenario.solver.seed)
         self._say("the linear program")
-        moving = MovingLimit(matrix, row.row, options)
-        unlimited = moving.at(np.inf, self.deadline)
-        if unlimited is None:
-            raise NoPlanError("no budget is high enough: see ccs-model optimize for what clashes")
-        low = self._lowest(moving)
+        in_corridors = problem.is_whole and problem.network is not None
+        moving = MovingLimit(matrix, row.row, options, is_exact=not in_corridors)
         if own is None and self.to_mn is None:
-            top = max(moving.used(unlimited.x), low + 1.0)
+            top = self._most(moving)
+        low = self._lowest(problem, matrix, row.row, moving)
         if own is not None and own < low:
             own = None
         budgets = np.unique(np.r_[np.linspace(low, max(top, low + 1e-6), self.n_points), [own] if own else []])
         curve: tuple[Breakpoint, ...] = ()
         complete = False
-        if not problem.is_whole or problem.network is None:
+        if not in_corridors:
             curve, complete = breakpoints(
                 moving, float(budgets[0]), float(budgets[-1]), deadline=self._share(_EXACT_TIME_SHARE)
             )
         ladder = Ladder(problem, matrix, row.row, options, moving, curve, self.deadline, self.corridors, self.tell)
         rungs = ladder.rungs(budgets)
+        if not rungs:
+            raise NoPlanError("no plan was found at any budget in time; --time-limit gives the search more")
         self._say("the ranked list")
         ranked = RankedList.of(problem, matrix, row.row, options, self.deadline)
-        at = int(np.searchsorted([each.budget_mn for each in rungs], own)) if own else len(rungs) - 1
+        there = [k for k, each in enumerate(rungs) if own is None or each.budget_mn <= own]
+        at = there[-1] if there else 0
         points, moves, pictures = points_of(problem, matrix, row.row, rungs, ranked, own)
         about = {
             "aim": problem.aim,
@@ -133,10 +134,19 @@ class _Asked:
         self._say("the plan at the scenario's budget")
         return replace(_plan_at(problem, matrix, row.row, rungs[at], self.scenario, ladder.links), frontier=found)
 
-    def _lowest(self, moving: MovingLimit) -> float:
+    def _most(self, moving: MovingLimit) -> float:
+        """What is spent where nothing limits it."""
+        unlimited = moving.at(np.inf, self.deadline)
+        if unlimited is None:
+            raise NoPlanError("no budget is high enough: see ccs-model optimize for what clashes")
+        return max(moving.used(unlimited.x), 1.0)
+
+    def _lowest(self, problem: Problem, matrix: Matrix, row: int, moving: MovingLimit) -> float:
         """The lowest budget with a plan; a little more than the least, which is exact to the solver's tolerance."""
+        if nothing_holds(with_limit(matrix, row, 0.0)):
+            return 0.0
         low = moving.least(self.deadline)
-        if moving.at(0.0, self.deadline) is not None:
+        if low <= 0.0:
             return 0.0
         return float(np.ceil(low * (1.0 + 1e-6) * 1e3) / 1e3)
 
@@ -158,9 +168,7 @@ def _plan_at(
     problem: Problem, matrix: Matrix, row: int, rung: Rung, scenario: Scenario, links: tuple[str, ...] | None
 ) -> Plan:
     """The whole plan of one rung, as `optimize` would give it."""
-    upper = matrix.row_upper.copy()
-    upper[row] = rung.budget_mn
-    there = replace(matrix, row_upper=upper)
+    there = with_limit(matrix, row, rung.budget_mn)
     own = problem if scenario.budget.total_mn is None else replace(problem, scenario=scenario)
     own = replace(own, budget_mn=rung.budget_mn)
     within = WholeOutcome(rung.outcome, rung.relaxation)

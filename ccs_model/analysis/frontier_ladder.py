@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model.errors import NoPlanError
 from ccs_model.plan.corridors import charges_of
 from ccs_model.plan.decisions import without_traces
 from ccs_model.plan.ties import settled
@@ -26,12 +27,25 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Budgets, as parts of the highest, whose relaxation says where corridors may lie; lines through them bound the others.
-_LOOKED_AT = (1.0, 0.6, 0.3, 0.12)
+_LOOKED_AT = (1.0, 0.65, 0.4, 0.2)
 _ROUNDS = 8
 # Nodes of the search at one rung: the gap that is left is stated, and the next rung starts from what was found.
 _NODES = 2_000
-# A rung may take so many times its even share of the time that is left.
-_GREEDY = 2.0
+_CORRIDORS_TIME_SHARE = 0.2
+# A rung may take somewhat more than its even share of the time that is left, and some time in any case.
+_GREEDY, _LEAST_S = 1.25, 0.5
+
+
+def with_limit(matrix: Matrix, row: int, limit: float) -> Matrix:
+    """The program with another limit of one row."""
+    upper = matrix.row_upper.copy()
+    upper[row] = limit
+    return replace(matrix, row_upper=upper)
+
+
+def nothing_holds(matrix: Matrix) -> bool:
+    """Whether to build nothing is a plan."""
+    return bool(residuals(matrix, np.clip(np.zeros(len(matrix.lower)), matrix.lower, matrix.upper)).hold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +103,7 @@ class Ladder:
             support = self.moving.at(float(budget))
             if support is None:
                 continue
-            there = self._at(self.matrix, self.row, budget)
+            there = with_limit(self.matrix, self.row, budget)
             x = without_traces(self.problem, there, snapped(there, support.x))
             price = np.zeros(len(self.matrix.row_lower))
             price[self.row] = support.slope
@@ -104,7 +118,7 @@ class Ladder:
         maximise = self.matrix.maximise[0]
         rungs: list[Rung] = []
         for k, budget in enumerate(budgets):
-            there = self._at(self.matrix, self.row, budget)
+            there = with_limit(self.matrix, self.row, budget)
             until = self._until(len(budgets) - k)
             highs.set_row(self.row, float(self.matrix.row_lower[self.row]), float(budget))
             start = rungs[-1].x if rungs else None
@@ -129,13 +143,15 @@ class Ladder:
         matrix = small.matrix
         row = int(matrix.rows_of("spending_within_budget")[0])
         charges = charges_of(self.problem, matrix)
-        relaxed, whole = MovingLimit(matrix, row, self.options), Highs(matrix, self.options)
+        relaxed, whole = MovingLimit(matrix, row, self.options, is_exact=False), Highs(matrix, self.options)
         whole.set_option("mip_allow_restart", False)
         whole.set_option("mip_max_nodes", _NODES)
         rungs: list[Rung] = []
-        best: Floats | None = None
+        # To build nothing is a plan wherever nothing has to be reached.
+        nothing = np.clip(np.zeros(len(matrix.lower)), matrix.lower, matrix.upper)
+        best = nothing if nothing_holds(with_limit(matrix, row, float(budgets[0]))) else None
         for k, budget in enumerate(budgets):
-            there, until = self._at(matrix, row, budget), self._until(len(budgets) - k)
+            there, until = with_limit(matrix, row, budget), self._until(len(budgets) - k)
             support = relaxed.at(float(budget))
             if support is None:
                 continue
@@ -154,7 +170,7 @@ class Ladder:
             value = float(matrix.costs[0] @ best)
             bound = self.sign * min(self.sign * support.value, self.sign * outcome.bound)
             bound = support.value if not np.isfinite(bound) else bound
-            whole_x = without_traces(self.problem, self._at(self.matrix, self.row, budget), small.widened(best))
+            whole_x = without_traces(self.problem, with_limit(self.matrix, self.row, budget), small.widened(best))
             status = "optimal" if gap_share(bound, value) <= self.options.gap_share + 1e-9 else "limit"
             relaxation = self._relaxation(support)
             outcome = Outcome("optimal" if status == "optimal" else "limit", value, bound, whole_x, None, None)
@@ -165,7 +181,7 @@ class Ladder:
     def _start(
         self, there: Matrix, charges: FixedCharges, x: Floats, below: Floats | None, until: float
     ) -> Floats | None:
-        """The better of the plan below and of one that slope scaling lays out, bettered; None where there is neither."""
+        """The better of the plan below and one that slope scaling lays out, bettered; None without either."""
         maximise = there.maximise[0]
         rounds = SlopeScaling(there, charges, self.options).run(x, _ROUNDS, until)
         laid = None
@@ -190,13 +206,17 @@ class Ladder:
         every = np.arange(len(links) + len(problem.sites))
         families: list[Ints] = [np.arange(len(links), len(links) + len(problem.sites))]
         for part in _LOOKED_AT:
-            support = self.moving.at(part * top, self.deadline)
+            try:
+                support = self.moving.at(part * top, self.deadline)
+            except NoPlanError:
+                # Out of time: what was found so far has to do.
+                break
             if support is None:
                 continue
             self._supports.append(support)
             if asked == "auto" and part in (_LOOKED_AT[0], _LOOKED_AT[-2]):
-                there = self._at(self.matrix, self.row, support.limit)
-                until = time.monotonic() + 0.3 * max(self.deadline - time.monotonic(), 1.0)
+                there = with_limit(self.matrix, self.row, support.limit)
+                until = time.monotonic() + _CORRIDORS_TIME_SHARE * max(self.deadline - time.monotonic(), 1.0)
                 rounds = SlopeScaling(there, charges, self.options).run(support.x, _ROUNDS, until)
                 families += [charges.families_used(rounds[-1])] if rounds else []
         if asked not in ("auto", "all"):
@@ -238,14 +258,9 @@ class Ladder:
             kept.append(replace(rung, outcome=outcome, all_links_bound=self.sign * over))
         return kept[::-1]
 
-    def _at(self, matrix: Matrix, row: int, budget: float) -> Matrix:
-        upper = matrix.row_upper.copy()
-        upper[row] = budget
-        return replace(matrix, row_upper=upper)
-
     def _until(self, n_left: int) -> float:
         now = time.monotonic()
-        return now + max(_GREEDY * (self.deadline - now) / n_left, 0.2)
+        return now + max(_GREEDY * (self.deadline - now) / n_left, _LEAST_S)
 
     def _say(self, k: int, n: int) -> None:
         if self.tell is not None:

@@ -9,8 +9,9 @@ order in which runs ended, nor on where they ran.
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -130,6 +131,7 @@ def sweep(
     todo = made.jobs(told.waiting(), workbooks=workbooks)
     work = ScenarioRuns(tuple(made.inputs))
     mine = share_of(todo, shard)
+    told.clear_away(job.key for job in mine)
     clock, n_before, n_failed = time.monotonic(), 0, 0
     try:
         for ended in results_of(mine, work, n_processes=jobs, scheduler=scheduler):
@@ -215,7 +217,7 @@ class _Made:
 
     def jobs(self, waiting: set[str], *, workbooks: bool) -> list[Job]:
         """A job for each run that waits; scenarios that ask the same share one."""
-        found = {}
+        found: dict[str, Job] = {}
         for each in self.scenarios:
             if each is not None and run_folder_name(each[2]) in waiting:
                 scenario, at, key = each
@@ -269,6 +271,12 @@ class _Told:
         """Runs that are to be made, or whose failure may have been chance."""
         lasting = {n for n, row in self._rows.items() if row["exit_code"] in (DONE, LIMIT_REACHED, *_LASTING)}
         return set(self._sha) - lasting
+
+    def clear_away(self, names: Iterable[str]) -> None:
+        """Halves of runs that a kill left behind; those of other shares may be in the making."""
+        for name in names:
+            for half in (self._folder / RUNS).glob(f".{name}.*"):
+                shutil.rmtree(half, ignore_errors=True)
 
     def keep(self, ended: Ended) -> None:
         """Write a run that has ended, or why it has no plan, whole or not at all."""

@@ -81,7 +81,10 @@ class Inputs:
 
 
 def _handed_over(values: dict[str, Any]) -> Inputs:
-    return Inputs(**{n: MappingProxyType(each) if isinstance(each, dict) else each for n, each in values.items()})
+    frozen: dict[str, Any] = {
+        n: MappingProxyType(each) if isinstance(each, dict) else each for n, each in values.items()
+    }
+    return Inputs(**frozen)
 
 
 def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None, allow_outside: bool = False) -> Inputs:

@@ -20,8 +20,9 @@ from ccs_model.errors import Fault, FileError, InputError
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import SCHEMA, plan_dict
 from ccs_model.plan.run_key import hashes, run_key
+from ccs_model.report.frontier_json import frontier_dict
 from ccs_model.report.geojson import geojson_text
-from ccs_model.report.run_folder import MANIFEST, csv_text, tables_of
+from ccs_model.report.run_folder import FRONTIER, MANIFEST, csv_text, tables_of
 from ccs_model.scenario import Scenario, read_scenario
 from ccs_model.units import unit_of
 
@@ -47,7 +48,8 @@ _GAINED: Mapping[str, Any] = MappingProxyType(
 class StoredRun:
     """`document` is plan.json; `tables` those of the folder by name; `map` a GeoJSON feature collection.
 
-    `inputs` gives the SHA-256 of every input file by name, `sha256` that of the whole question.
+    `inputs` gives the SHA-256 of every input file by name, `sha256` that of the whole question. `frontier` is
+    frontier.json, where other budgets were asked for.
     """
 
     name: str
@@ -58,6 +60,7 @@ class StoredRun:
     inputs: Mapping[str, str] = field(repr=False)
     sha256: str
     folder: Path | None = None
+    frontier: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -98,6 +101,7 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
         inputs=dict(manifest.get("inputs", {})),
         sha256=str(manifest.get("run_sha256", "")),
         folder=path,
+        frontier=_json(path / FRONTIER) if (path / FRONTIER).is_file() else None,
     )
 
 
@@ -113,6 +117,7 @@ def run_of(plan: Plan) -> StoredRun:
         scenario=problem.scenario,
         inputs=hashes(problem.scenario, problem.inputs),
         sha256=key.sha256,
+        frontier=None if plan.frontier is None else frontier_dict(plan.frontier, problem.name),
     )
 
 

@@ -101,7 +101,7 @@ def _values(key: str, text: str) -> tuple[object, ...]:
     if len(numbers) < 2 or not 1 <= n <= MOST:
         hint = "expected start:stop:n, such as 0:20000:21"
         raise InputError([Fault(f"--set {key}", f"'{text}' is no range of numbers", hint)])
-    steps = [float(f"{each:.{_DIGITS}g}") for each in np.linspace(*map(float, numbers), n)]
+    steps = [float(f"{each:.{_DIGITS}g}") for each in np.linspace(float(numbers[0]), float(numbers[1]), n)]
     # Whole numbers stay whole where both ends and every step are.
     whole = all(isinstance(each, int) for each in numbers) and all(each.is_integer() for each in steps)
     return tuple(int(each) if whole else each for each in steps)

@@ -54,14 +54,17 @@ class Breakpoint:
 
 
 class MovingLimit:
-    """A linear program kept in HiGHS while the upper bound of one row moves: dual simplex, presolve off."""
+    """A linear program kept in HiGHS while the upper bound of one row moves: dual simplex, presolve off.
 
-    def __init__(self, matrix: Matrix, row: int, options: SolverOptions) -> None:
+    Tolerances are as tight as breakpoints need them, unless it need not be exact.
+    """
+
+    def __init__(self, matrix: Matrix, row: int, options: SolverOptions, *, is_exact: bool = True) -> None:
         self.matrix, self.row, self.n_solves = matrix, row, 0
         self._highs = Highs(matrix, options)
         self._highs.set_whole(False)
-        for name, value in (("primal_feasibility_tolerance", _TOLERANCE), ("dual_feasibility_tolerance", _TOLERANCE)):
-            self._highs.set_option(name, value)
+        for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance") if is_exact else ():
+            self._highs.set_option(name, _TOLERANCE)
         self._lower = float(matrix.row_lower[row])
         self._is_warm = False
 

@@ -11,7 +11,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from ccs_model.cli import group
@@ -53,7 +52,8 @@ class Page(HTMLParser):
     @property
     def charts(self) -> dict[str, dict[str, Any]]:
         """The Vega-Lite of each chart by its name."""
-        names = [about["id"] for tag, about in self.elements if tag == "script" and about.get("type")]
+        data = [about["id"] for tag, about in self.elements if tag == "script" and about.get("type")]
+        names = [name for name in data if str(name).endswith("-data")]
         blocks = [text for text in self.texts["script"] if text.startswith("{")]
         return {str(name).removesuffix("-data"): json.loads(text) for name, text in zip(names, blocks, strict=True)}
 
@@ -71,6 +71,29 @@ def text(run: StoredRun) -> str:
 @pytest.fixture(scope="module")
 def page(text: str) -> Page:
     return Page(text)
+
+
+def frontier_of(run: StoredRun) -> dict[str, Any]:
+    """Three budgets: nothing, the plan of the run, and the same again with a name that is markup."""
+    retrofits = run.document["retrofits"]
+    rows = [{key: row[key] for key in ("plant", "name", "stream", "technology", "year", "site", "avoided_ktpa",
+                                       "capex_mn")} for row in retrofits]  # fmt: skip
+    fitted = {row["plant"]: [row["avoided_ktpa"], row["capex_mn"]] for row in rows}
+    lines = [[*each["geometry"]["coordinates"][0], *each["geometry"]["coordinates"][-1], 100.0]
+             for each in run.features("pipe")]  # fmt: skip
+    nothing: dict[str, Any] = {"fitted": {}, "rows": [], "lines": []}
+    built = {"fitted": fitted, "rows": rows, "lines": lines}
+    hostile = {**built, "rows": [{**row, "name": HOSTILE} for row in rows]}
+    points = [
+        {
+            "budget_mn": 1000.0 * k, "abatement_kt": value, "objective": value, "bound": value + 10.0,
+            "gap_share": 0.01, "list_objective": None, "n_plants_fitted": len(plan["fitted"]),
+            "words": f"step {k}", "is_scenario": k == 1, **plan,
+        }
+        for k, (value, plan) in enumerate(((0.0, nothing), (900.0, built), (1500.0, hostile)))
+    ]  # fmt: skip
+    about = {"unit": "kt over the horizon", "is_exact": False, "network": "every retrofit has a pipe of its own"}
+    return {**about, "list_words": "", "points": points}
 
 
 def values_of(chart: dict[str, Any]) -> list[dict[str, Any]]:
@@ -174,10 +197,12 @@ def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
 
 
 def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
-    table = pd.DataFrame({"budget_mn": [0.0, 1000.0, 3000.0], "abatement_kt": [0.0, 900.0, 1500.0]})
-    page = Page(page_text(replace(run, tables={**run.tables, "frontier": table})))
+    page = Page(page_text(replace(run, frontier=frontier_of(run))))
     assert labels().keyed["frontier"][0] in page.texts["h2"]
-    assert [row["abatement_kt"] for row in values_of(page.charts["frontier"])] == [0.0, 900.0, 1500.0]
+    shown = [row["value"] for row in values_of(page.charts["frontier"]) if row["what"] == "plans"]
+    assert shown == [0.0, 900.0, 1500.0]
+    (slider,) = (about for tag, about in page.elements if tag == "input")
+    assert (slider["type"], slider["min"], slider["max"], slider["value"]) == ("range", "0", "2", "1")
 
 
 def test_an_empty_plan_a_network_and_a_static_year_have_pages(
@@ -327,6 +352,40 @@ def test_under_its_own_rules_a_browser_has_nothing_to_complain_of(text: str, tmp
     answer = browse(path, "--dump-dom")
     assert complaints(answer) == []
     assert '<html lang="en" data-charts="6">' in answer.stdout
+
+
+_SLIDE = """<script>
+window.alerts = 0; window.alert = function () { window.alerts += 1; };
+setTimeout(function () {
+  const slider = document.getElementById("budget");
+  slider.value = "2";
+  slider.dispatchEvent(new Event("input"));
+}, 3000);
+setTimeout(function () {
+  const fitted = document.querySelectorAll("#frontier-map svg.marks path[fill-opacity], #frontier-map svg.marks path");
+  document.documentElement.dataset.slid = JSON.stringify({
+    said: document.getElementById("budget-said").textContent,
+    words: document.getElementById("budget-words").textContent,
+    rows: document.querySelectorAll("#budget-list tbody tr").length,
+    name: document.querySelector("#budget-list tbody td").textContent,
+    marks: fitted.length, alerts: window.alerts,
+  });
+}, 6000);
+</script>"""
+
+
+def test_the_slider_moves_map_words_and_list(run: StoredRun, tmp_path: Path) -> None:
+    text = page_text(replace(run, frontier=frontier_of(run)))
+    unruled = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', _SLIDE, text)
+    (tmp_path / "page.html").write_text(unruled, encoding="utf-8")
+    answer = browse(tmp_path / "page.html", "--dump-dom")
+    assert complaints(answer) == []
+    (root,) = (about for tag, about in Page(answer.stdout).elements if tag == "html")
+    slid = json.loads(str(root["data-slid"]))
+    assert root["data-charts"] == "8"
+    assert slid["said"].startswith("2,000 million") and slid["words"] == "step 2"
+    assert slid["rows"] == len(run.document["retrofits"])
+    assert slid["name"] == HOSTILE and slid["alerts"] == 0
 
 
 def test_it_prints(text: str, tmp_path: Path) -> None:

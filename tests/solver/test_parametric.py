@@ -1,5 +1,6 @@
 """Exact breakpoints of a linear program's value: by hand, and against cold solves at many limits."""
 
+import itertools
 import time
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_breakpoints_are_those_of_the_ranked_list(pairs):
 def turning(order, worth, cost):
     """Whether the slope changes at each running sum of the ranked list."""
     marks = [True]
-    for one, other in zip(order, order[1:], strict=False):
+    for one, other in itertools.pairwise(order):
         marks.append(worth[one] * cost[other] != worth[other] * cost[one])
     return [*marks, True]
 

@@ -11,8 +11,6 @@ from ccs_model.report.page.chart import FIRST, IN_PLAN, INK, OUT, SECOND, THIRD,
 from ccs_model.report.page.words import Words
 from ccs_model.report.stored_run import StoredRun
 
-# What a frontier's table must have: money asked, and tonnes bought with it over the horizon.
-FRONTIER_COLUMNS = ("budget_mn", "abatement_kt")
 # Heights in pixels: of a thin bar, of a bar by itself, of axis and legend.
 _ROW, _WIDE_ROW, _EDGE = 15, 36, 90
 # Of so few bars each can be told from its neighbour; of more, lines between them would hide what is drawn.
@@ -55,29 +53,6 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
         f"{float(ends.iloc[-1]):,.0f} kt a year in all"
     )
     return shared(chart, words.said(said), 340)
-
-
-def frontier_chart(run: StoredRun, words: Words) -> Any | None:
-    """What each budget buys; None where the run has no frontier."""
-    table = run.tables.get("frontier")
-    if table is None or table.empty or not set(FRONTIER_COLUMNS) <= set(table.columns):
-        return None
-    money = f"{words('budget_axis')}, {words.unit(f'million {run.money}')}"
-    chart = (
-        alt.Chart(data(records(table[list(FRONTIER_COLUMNS)])))
-        .mark_line(point=True, color=FIRST)
-        .encode(
-            x=alt.X("budget_mn:Q", title=money, axis=alt.Axis(format=",.0f", tickCount=6)),
-            y=alt.Y("abatement_kt:Q", title=f"{words('avoided')}, {words.unit('kt')}", axis=alt.Axis(format=",.0f")),
-            tooltip=[
-                alt.Tooltip("budget_mn:Q", title=money, format=",.0f"),
-                alt.Tooltip("abatement_kt:Q", title=f"{words('avoided')}, {words.unit('kt')}", format=",.0f"),
-            ],
-        )
-    )
-    return shared(
-        chart, words.said(f"Frontier of {len(table)} budgets: tonnes avoided over the horizon by budget"), 320
-    )
 
 
 def periods(run: StoredRun) -> list[str]:

@@ -30,16 +30,16 @@ _NAMED_OTHERWISE = {"Inner Mongol": "Inner Mongolia"}
 
 def map_chart(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]) -> Any:
     """The layers, from the ground up. `outlines` are features of polygons."""
-    box = _box(run)
-    near = [each for each in outlines if _meets(each, box)]
+    box = box_of(run)
+    near = [each for each in outlines if meets(each, box)]
     zones = {str(zone["zone"]) for zone in run.document["zones"]}
-    layers = [*_ground(near, zones), *_pipes(run, words), *_sites(run, words), *_plants(run, words)]
+    layers = [*ground(near, zones), *_pipes(run, words), *_sites(run, words), *_plants(run, words)]
     said = (
         f"Map of {len(run.features('plant'))} plants, of which {run.document['totals']['n_plants_fitted']} are fitted, "
         f"{len(run.features('pipe', 'truck'))} pipes and roads, and "
         f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
     )
-    return shared(alt.layer(*layers).project(**_projection(box)), words.said(said), "container")
+    return shared(alt.layer(*layers).project(**projection(box)), words.said(said), "container")
 
 
 def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
@@ -107,7 +107,7 @@ def _area(ring: Ring) -> float:
     return sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs) / 2.0
 
 
-def _box(run: StoredRun) -> Box:
+def box_of(run: StoredRun) -> Box:
     """West, south, east, north of what the plan is about, with a margin."""
     points = [each["geometry"]["coordinates"] for each in run.features("plant")]
     points += [each["geometry"]["coordinates"] for each in run.features("site") if each["properties"]["is_used"]]
@@ -120,7 +120,8 @@ def _box(run: StoredRun) -> Box:
     return west - margin, south - margin, east + margin, north + margin
 
 
-def _meets(feature: Mapping[str, Any], box: Box) -> bool:
+def meets(feature: Mapping[str, Any], box: Box) -> bool:
+    """Whether an outline may show in a window on the box."""
     west, south, east, north = box
     # The window is seldom of the box's shape, so that more of the ground shows on two sides.
     more_lon, more_lat = 2 * (east - west), 2 * (north - south)
@@ -132,7 +133,7 @@ def _meets(feature: Mapping[str, Any], box: Box) -> bool:
     return False
 
 
-def _projection(box: Box) -> dict[str, Any]:
+def projection(box: Box) -> dict[str, Any]:
     """Scale and place as the window has room: expressions, since its size is known to the reader's screen alone."""
     west, south, east, north = box
     lon = [math.radians(west), math.radians(east)]
@@ -147,7 +148,7 @@ def _mercator(lat_deg: float) -> float:
     return math.log(math.tan(math.pi / 4 + math.radians(held) / 2))
 
 
-def _ground(features: Sequence[Mapping[str, Any]], zones: Collection[str]) -> Iterator[Any]:
+def ground(features: Sequence[Mapping[str, Any]], zones: Collection[str]) -> Iterator[Any]:
     """Land, the run's zones brighter than the rest, with names."""
     for inside in (False, True):
         shown = [dict(each) for each in features if (each["properties"]["name"] in zones) is inside]

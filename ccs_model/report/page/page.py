@@ -17,6 +17,7 @@ from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.run_key import hashes
 from ccs_model.report.page import sections
 from ccs_model.report.page.chart import programs
+from ccs_model.report.page.frontier import frontier
 from ccs_model.report.page.html import safe
 from ccs_model.report.page.map import outlines_of
 from ccs_model.report.page.words import Words
@@ -54,7 +55,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
             sections.timeline(run, words),
             sections.built(run, words),
             sections.cost_curve(run, words),
-            sections.frontier(run, words),
+            frontier(run, words, outlines),
             sections.zones(run, words),
             sections.bearers(run, words),
             sections.owners(run, words),

@@ -159,12 +159,6 @@ def cost_curve(run: StoredRun, words: Words) -> str:
     return f"<h2>{safe(words('macc'))}</h2>" + figure("macc", spec(chart), words.said(note))
 
 
-def frontier(run: StoredRun, words: Words) -> str:
-    """What each budget buys, where the run was asked."""
-    chart = charts.frontier_chart(run, words)
-    return "" if chart is None else f"<h2>{safe(words('frontier'))}</h2>" + figure("frontier", spec(chart))
-
-
 def timeline(run: StoredRun, words: Words) -> str:
     """Spending and tonnes by period, drawn and told."""
     rows = [

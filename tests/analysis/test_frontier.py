@@ -1,0 +1,133 @@
+"""The frontier: laws of budgets, exact breakpoints, who enters and leaves, and what the ranked list makes of it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ccs_model.analysis.frontier import frontier
+from ccs_model.errors import InputError
+from ccs_model.plan.optimize import optimize
+from ccs_model.report.frontier_json import frontier_dict
+from ccs_model.report.run_folder import run_files
+
+
+@pytest.fixture(scope="module")
+def ladder(small):
+    """Whole plans at nine budgets of up to 1,350 million."""
+    return frontier(small(), n_points=8)
+
+
+@pytest.fixture(scope="module")
+def parts(small):
+    """The same plants in parts: a linear program."""
+    return frontier(small({"capture.retrofits": "fractional"}), n_points=8)
+
+
+def test_more_money_never_makes_the_answer_worse(ladder):
+    points = ladder.frontier.points
+    assert list(points["budget_mn"]) == sorted(points["budget_mn"])
+    assert points["objective"].is_monotonic_increasing and points["bound"].is_monotonic_increasing
+    assert (points["spent_mn"] <= points["budget_mn"] + 1e-6).all()
+    assert (points["bound"] >= points["objective"] - 1e-6).all()
+    assert points["objective"].iloc[0] == 0
+
+
+def test_every_rung_is_what_the_scenario_with_that_budget_gives(ladder, small):
+    for row in ladder.frontier.points.iloc[[3, 6]].to_dict("records"):
+        plan = optimize(small({"budget.total_mn": row["budget_mn"]}))
+        assert row["objective"] == pytest.approx(plan.objective.value, rel=1e-9)
+        assert row["plants"].split() == sorted(set(plan.retrofits["plant"]))
+
+
+def test_whole_plans_are_no_better_than_parts(ladder, parts):
+    whole, linear = ladder.frontier.points, parts.frontier.points
+    assert list(whole["budget_mn"]) == list(linear["budget_mn"])
+    assert (whole["objective"] <= linear["objective"] + 1e-6).all()
+
+
+def test_parts_lie_on_the_lines_between_exact_breakpoints(parts):
+    found = parts.frontier
+    assert found.is_exact
+    assert found.points["gap_share"].max() == 0
+    breaks = found.breakpoints
+    on_line = np.interp(found.points["budget_mn"], breaks["budget_mn"], breaks["objective"])
+    assert found.points["objective"].to_numpy(float) == pytest.approx(on_line, rel=1e-9, abs=1e-6)
+    slopes = breaks["above_per_mn"].to_numpy(float)[:-1]
+    assert (np.diff(slopes) < 0).all()
+
+
+def test_moves_tell_how_one_plan_becomes_the_next(ladder):
+    points, moves = ladder.frontier.points, ladder.frontier.moves
+    before: set[str] = set()
+    for row in points.to_dict("records"):
+        here = moves[moves["budget_mn"] == row["budget_mn"]]
+        came, left = (set(here.loc[here["change"] == change, "plant"]) for change in ("enters", "leaves"))
+        assert (before | came) - left == set(row["plants"].split())
+        for name in here.loc[here["change"] == "enters", "name"]:
+            assert name in row["entering"]
+        before = set(row["plants"].split())
+    assert set(moves["change"]) >= {"enters", "leaves"}, "a cheap plant gives way to a better use of more money"
+
+
+def test_the_words_say_what_a_step_buys(ladder):
+    points = ladder.frontier.points
+    row, below = points.iloc[3], points.iloc[2]
+    more_kt = row["abatement_kt"] - below["abatement_kt"]
+    assert row["capital_per_t"] == pytest.approx((row["budget_mn"] - below["budget_mn"]) * 1000 / more_kt)
+    assert f"{more_kt:,.0f} kt more over the horizon" in row["words"]
+    assert f"{row['capital_per_t']:,.0f} CNY of budget a tonne" in row["words"]
+
+
+def test_the_ranked_list_never_beats_the_plan_and_falls_short_somewhere(ladder):
+    points = ladder.frontier.points
+    assert (points["list_objective"].astype(float) <= points["objective"] + 1e-6).all()
+    short = points["list_short_share"].dropna().astype(float)
+    assert short.max() > 0.05
+    wrong = points.loc[short.idxmax()]
+    assert wrong["list_only"] or wrong["plan_only"] or wrong["list_objective"] == 0
+
+
+def test_the_plan_is_that_of_the_scenarios_budget(ladder, small):
+    own = ladder.frontier.points
+    own = own[own["is_scenario"]].iloc[0]
+    plan = optimize(small())
+    assert own["budget_mn"] == 900
+    assert ladder.objective.value == pytest.approx(own["objective"], rel=1e-12)
+    assert ladder.objective.value == pytest.approx(plan.objective.value, rel=1e-9)
+    assert ladder.problem.scenario == small()
+    assert list(ladder.retrofits["route"]) == list(plan.retrofits["route"])
+
+
+def test_without_a_budget_it_ends_where_more_buys_nothing(small):
+    scenario = small({"aim": "highest_npv", "budget": {}, "policy.carbon_price_per_t": {2026: 600},
+                      "policy.capture_deductible": True, "capture.retrofits": "fractional"})  # fmt: skip
+    points = frontier(scenario, n_points=4).frontier.points
+    assert points["objective"].is_monotonic_increasing
+    assert points["objective"].iloc[-1] == pytest.approx(optimize(scenario).objective.value, rel=1e-6)
+
+
+def test_what_must_be_fitted_gives_the_lowest_budget(small, ladder):
+    plant = ladder.retrofits["plant"].iloc[0]
+    found = frontier(small({"plants.must_fit": [plant]}), n_points=3).frontier
+    low = found.about["lowest_budget_mn"]
+    assert low > 0
+    assert plant in found.points["plants"].iloc[0].split()
+    assert found.points["spent_mn"].iloc[0] == pytest.approx(low, rel=1e-4) or found.points["spent_mn"].iloc[0] <= low
+
+
+def test_its_json_and_tables_hold_no_clock_and_repeat(ladder, small):
+    document = frontier_dict(ladder.frontier, "Small")
+    assert document["schema"] == "ccs-model/frontier/1"
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert [len(each["fitted"]) for each in document["points"]] == list(ladder.frontier.points["n_plants_fitted"])
+    again = frontier(small(), n_points=8)
+    names = [name for name in run_files(ladder, with_workbook=False) if name not in ("manifest.json", "solver.log")]
+    one, other = (run_files(each, with_workbook=False) for each in (ladder, again))
+    assert {name: one[name] for name in names} == {name: other[name] for name in names}
+    assert "tables/frontier.csv" in names and "frontier.json" in names
+
+
+def test_one_budget_is_no_frontier(small):
+    with pytest.raises(InputError, match="two or more"):
+        frontier(small(), n_points=1)
