@@ -176,4 +176,4 @@ def _plan_at(
     point = point_of(own, there, rung.x)
     fields = checked_parts(own, there, rung.x, point, rung.outcome.status, rung.outcome, within, None, corridors)
     locks = pd.DataFrame(columns=["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"])
-    return Plan(**fields, locks=locks, solver_log="", timings=MappingProxyType({}))  # type: ignore[arg-type]
+    return Plan(**fields, locks=locks, solver_log="", timings=MappingProxyType({}))
