@@ -108,10 +108,11 @@ def put_locked(files: Mapping[str, bytes], folder: Path, *, force: bool) -> Path
 def _put(files: Mapping[str, bytes], folder: Path) -> Path:
     try:
         _write(files, folder)
-    except OSError as error:
+    except (OSError, FileError) as error:
         kept = _kept_elsewhere(files, folder)
         words = f"the run is kept in {kept}" if kept is not None else "the run could not be kept elsewhere"
-        raise FileError(f"{folder}: cannot be written: {error.strerror or error}; {words}") from error
+        said = str(error) if isinstance(error, FileError) else f"{folder}: cannot be written: {error.strerror or error}"
+        raise FileError(f"{said}; {words}") from error
     return folder
 
 

@@ -19,6 +19,10 @@ def trouble() -> str:
         return f"the solver is not installed: {INSTALL}"
     if numbers(there) < numbers(OLDEST):
         return f"the solver is too old (highspy {there}, at least {OLDEST} is needed): {INSTALL}"
+    try:
+        import highspy  # noqa: F401
+    except ImportError as error:
+        return f"the solver cannot be loaded ({error}): {INSTALL}"
     return ""
 
 

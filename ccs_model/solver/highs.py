@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import highspy
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from ccs_model.errors import CcsModelError, NoPlanError
 from ccs_model.solver.clock import counts_cpu, now
-from ccs_model.solver.library import highspy
 from ccs_model.solver.matrix import Matrix, refuse_unless_finite
 from ccs_model.solver.scaling import scaling_of
 

@@ -53,7 +53,7 @@ def test_F13_what_lies_outside_is_refused_and_its_path_shown(desk: Desk, told: T
     assert answer.err.startswith("s.yaml:")
 
 
-@pytest.mark.parametrize("name", ["../../../../etc/passwd", "/etc/passwd"])
+@pytest.mark.parametrize("name", ["../" * 30 + "etc/passwd", "/etc/passwd"])
 def test_F13_the_password_file(desk: Desk, told: Told, name: str) -> None:
     desk.put("s.yaml", f"like: {name}\n")
     assert f"s.yaml:1:7: like: /etc/passwd {OUTSIDE} (allow it with --allow-outside)" in told()

@@ -45,13 +45,13 @@ def solved_as(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Lets the first stage answer something else than HiGHS did."""
 
     def made(change: Callable[[Matrix, Outcome], Outcome], *, second: Outcome | None = None) -> None:
-        solve = optimize.solve_whole
+        solve = optimize.solve_program
 
         def other(highs: Highs, **words: Any) -> WholeOutcome:
             found = solve(highs, **words)
             return WholeOutcome(change(highs.matrix, found.outcome), found.relaxation)
 
-        monkeypatch.setattr(optimize, "solve_whole", other)
+        monkeypatch.setattr(optimize, "solve_program", other)
         if second is not None:
             monkeypatch.setattr(belief, "point_without_presolve", lambda *_: second)
 
@@ -150,7 +150,7 @@ def test_F54_an_optimum_that_breaks_a_row_or_is_not_whole_is_not_believed(
 
     solved_as(broken)
     # The stages that would mend the point are kept from it.
-    monkeypatch.setattr(optimize, "_settle_ties", lambda highs, matrix, chosen, *_: chosen)
+    monkeypatch.setattr(optimize, "_settled", lambda highs, chosen, *_: chosen)
     monkeypatch.setattr(optimize, "_next_money", lambda *_: None)
     answer = ask(desk)
     assert answer.code == 7, answer.err
@@ -299,8 +299,8 @@ def elsewhere(desk: Desk) -> Iterator[Callable[[str], subprocess.CompletedProces
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        ("raise ImportError('no shared library')", "needs highspy, which is not installed here or cannot be loaded"),
-        ("version = 1", "needs a newer highspy than 1.7.2"),
+        ("raise ImportError('no shared library')", "the solver cannot be loaded (no shared library)"),
+        ("version = 1", "the solver is too old (highspy 1.7.2"),
     ],
 )
 def test_F62_without_a_solver_the_line_that_installs_it_is_told(
