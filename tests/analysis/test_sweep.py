@@ -47,7 +47,7 @@ def bytes_of(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in clocks}
 
 
-def test_a_bad_scenario_stops_no_other(swept):
+def test_F64_a_bad_scenario_stops_no_other(swept):
     table = swept.table
     assert list(table["scenario"]) == [1, 2, 3, 4, 5, 6]
     assert list(table["status"]) == ["optimal", "bad input"] * 3
@@ -109,7 +109,7 @@ def until_some_are(out, n):
         time.sleep(0.02)
 
 
-def test_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scenario, tmp_path):
+def test_F63_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scenario, tmp_path):
     out = tmp_path / "killed"
     running = command(scenario, out)
     until_some_are(out, 1)
