@@ -20,6 +20,7 @@ _HOME = {
     "Plan": "plan.plan",
     "Problem": "problem",
     "Scenario": "scenario",
+    "alternatives": "analysis.near_optimal",
     "build_model": "model",
     "calibrate": "pilots.calibrate",
     "compare": "analysis.compare",

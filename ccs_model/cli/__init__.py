@@ -11,6 +11,7 @@ import sys
 import click
 
 from ccs_model import __version__
+from ccs_model.cli.alternatives import alternatives
 from ccs_model.cli.calibrate import calibrate
 from ccs_model.cli.check import check
 from ccs_model.cli.collect import collect
@@ -55,6 +56,7 @@ for _command in (
     frontier,
     sweep,
     collect,
+    alternatives,
     calibrate,
     replay,
     check,
