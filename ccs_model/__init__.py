@@ -29,6 +29,7 @@ _HOME = {
     "optimize": "plan.optimize",
     "pose": "problem",
     "read_scenario": "scenario",
+    "regret": "analysis.regret",
     "replay": "pilots.replay",
     "solve": "plan.optimize",
     "sweep": "analysis.sweep",

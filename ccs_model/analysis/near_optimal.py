@@ -31,11 +31,14 @@ from ccs_model.errors import Fault, InputError
 from ccs_model.model import build_model
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
-from ccs_model.plan.decisions import point_of, vector_of
+from ccs_model.plan.decisions import BUILT, point_of, vector_of
 from ccs_model.plan.optimize import optimize
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.run_key import RunKey, run_key
+from ccs_model.plan.sharing import Sharing
+from ccs_model.plan.swaps import Swaps
+from ccs_model.plan.tables import flows_table, retrofits_table
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import SolverOptions, matrix_of
@@ -44,9 +47,12 @@ Mask = npt.NDArray[np.bool_]
 
 SCHEMA = "ccs-model/alternatives/1"
 WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 60.0
-# Of the time: what the most different plans may take, before plants are asked one by one.
-_FARTHEST_TIME_SHARE = 0.4
-_ASK_TIME_SHARE = 0.34
+# Of the time: what the most different plans may take, before plants are asked one by one; on a shared network swaps
+# along the plan's own pipes find more.
+_FARTHEST_TIME_SHARE, _NETWORK_TIME_SHARE = 0.4, 0.15
+# A plant may take so many times its share of the time that is left, and a part of that for its relaxation; one that the
+# plan fits counts as so many of the others.
+_GREEDY, _RELAXED_SHARE, _WEIGHT_FITTED = 2.0, 0.3, 5
 
 PLAN_COLUMNS = [
     "alternative", "how", "objective", "short_share", "bound_short_share", "n_plants_fitted", "n_differing",
@@ -197,7 +203,8 @@ def near(
         about["is_complete"] = is_complete
         return Alternatives(MappingProxyType(about), ranges=ranges, points=points, **empty)
     search = _Search(held, NearProgram(held, within_share, options), deadline, tell)
-    search.farthest(n_plans, time.monotonic() + _FARTHEST_TIME_SHARE * time_limit_s)
+    part = _FARTHEST_TIME_SHARE if held.problem.network is None else _NETWORK_TIME_SHARE
+    search.farthest(n_plans, time.monotonic() + part * max(deadline - time.monotonic(), 0.0))
     plants = search.asked_plants()
     about |= {
         "n_columns": search.program.n_columns,
@@ -220,6 +227,7 @@ class _Search:
         self._swaps: list[tuple[str, Found]] = []
         names = held.problem.plants.set_index("plant")
         self._named = names.loc[program.plants]
+        self._swapped = _swaps_along_pipes(held, program, deadline) if held.problem.network is not None else None
 
     def farthest(self, n_plans: int, until: float) -> None:
         """Up to `n_plans` plans that differ most, or until none is left."""
@@ -239,9 +247,11 @@ class _Search:
         # The plan's own plants first: they are what a planner asks about.
         order = [*np.flatnonzero(plan), *np.flatnonzero(~plan)]
         answers: dict[int, tuple[bool, float | None]] = {}
-        for k in order:
-            self._say(f"plant {plants[k]}")
-            answers[k] = self._asked(str(plants[k]), int(k), bool(plan[k]))
+        for n, k in enumerate(order):
+            self._say(f"plant {n + 1} of {len(order)}, {plants[k]}")
+            left = order[n:]
+            weight = [_WEIGHT_FITTED if plan[each] else 1 for each in left]
+            answers[k] = self._asked(str(plants[k]), int(k), bool(plan[k]), weight[0] / sum(weight))
         for k, plant in enumerate(plants):
             n_fitting = sum(bool(found.fitted[k]) for found, _ in self.pool)
             is_proven, lost = answers[k]
@@ -258,28 +268,37 @@ class _Search:
         table = pd.DataFrame(rows, columns=PLANT_COLUMNS)
         return table.astype({"lost_share": float})
 
-    def _asked(self, plant: str, k: int, in_plan: bool) -> tuple[bool, float | None]:
+    def _asked(self, plant: str, k: int, in_plan: bool, share: float) -> tuple[bool, float | None]:
         """Whether the plant's standing is proven, and at least what share of the aim the other choice loses."""
-        program = self.program
-        if time.monotonic() >= self.deadline:
+        program, now = self.program, time.monotonic()
+        if now >= self.deadline:
             return False, None
-        bound = program.bound_of(plant, fitted=not in_plan, deadline=self.deadline)
+        mine = min(_GREEDY * share, 1.0) * (self.deadline - now)
+        until = min(now + mine, self.deadline)
+        bound = program.bound_of(plant, fitted=not in_plan, deadline=now + _RELAXED_SHARE * mine)
         if bound is not None and program.is_worse(bound):
             return True, self._lost(bound)
         have = [found for found, _ in self.pool if bool(found.fitted[k]) != in_plan]
-        start = min(have, key=lambda found: self._differing(found), default=None)
-        until = time.monotonic() + _ASK_TIME_SHARE * max(self.deadline - time.monotonic(), 0.0)
+        if not have and self._swapped is not None and (swap := self._along_pipes(plant, in_plan, until)) is not None:
+            have = [swap]
+        start = min(have, key=self._differing, default=None)
         found = program.nearest(plant, fitted=not in_plan, start=start, deadline=until)
         if found is False:
-            better, bound = program.best(plant, fitted=not in_plan, deadline=until)
-            if better is not None:
-                found = better
-            elif bound is not None and program.is_worse(bound):
+            found, bound = program.best(plant, fitted=not in_plan, deadline=until)
+            if found is None and bound is not None and program.is_worse(bound):
                 return True, self._lost(bound)
+        found = start if found is None else found
         if isinstance(found, Found):
             self._swaps.append((plant, found))
             self._add(found, ASKED_OUT if in_plan else ASKED_IN)
         return False, None
+
+    def _along_pipes(self, plant: str, in_plan: bool, until: float) -> Found | None:
+        """The best swap along the plan's own pipes, if within the share: found soon where the program is large."""
+        assert self._swapped is not None
+        asked = replace(self._swapped, deadline=until)
+        swap = asked.without_plant(plant) if in_plan else asked.with_plant(plant)
+        return None if swap is None else self.program.near_enough(swap.x)
 
     def _lost(self, bound: float) -> float | None:
         held = self.held
@@ -345,3 +364,10 @@ class _Search:
     def _say(self, words: str) -> None:
         if self.tell is not None:
             self.tell(words)
+
+
+def _swaps_along_pipes(held: Held, program: NearProgram, deadline: float) -> Swaps:
+    point = point_of(held.problem, held.matrix, held.x)
+    retrofits, links = retrofits_table(point, Sharing.of(point)), flows_table(point)
+    laid = links[links["laid_mn"] > BUILT] if len(links) else links
+    return Swaps(held.problem, held.matrix, retrofits, laid, program.options, deadline)

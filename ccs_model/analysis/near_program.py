@@ -83,7 +83,7 @@ class NearProgram:
     """
 
     def __init__(self, held: Held, within: float, options: SolverOptions) -> None:
-        self.held = held
+        self.held, self.options = held, options
         self.floor = held.floor(within)
         builds = plant_columns(held.problem, held.matrix)
         self.plants = pd.Index(sorted(set(builds["plant"])))
@@ -226,8 +226,12 @@ class NearProgram:
         return None
 
     def _checked(self, point: Floats, is_proven: bool) -> Found | None:
+        return self.near_enough(self._small.widened(point[: self._first]), is_proven=is_proven)
+
+    def near_enough(self, point: Floats, *, is_proven: bool = False) -> Found | None:
+        """A point over all columns as a plan; None where it breaks a row or is below the floor."""
         held = self.held
-        x = snapped(held.matrix, self._small.widened(point[: self._first]))
+        x = snapped(held.matrix, point)
         value = float(held.matrix.costs[0] @ x)
         below = held.sign * (self.floor - value)
         if not residuals(held.matrix, x).hold or below > _FLOOR_TOLERANCE * max(abs(self.floor), 1.0):
@@ -273,7 +277,7 @@ class NearProgram:
         return self._relaxed
 
     def _losing(self, options: SolverOptions) -> tuple[Outcome, Ints]:
-        """The relaxation within the corridors, which stays at hand, and the columns that are 0 in every plan within the floor."""
+        """The relaxation within the corridors, kept at hand, and columns that are 0 in every plan within the floor."""
         matrix = self.held.matrix
         highs = Highs(matrix, options)
         highs.set_whole(False)

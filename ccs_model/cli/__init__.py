@@ -24,6 +24,7 @@ from ccs_model.cli.frontier import frontier
 from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
+from ccs_model.cli.regret import regret
 from ccs_model.cli.replay import replay
 from ccs_model.cli.report import report
 from ccs_model.cli.schema import schema
@@ -57,6 +58,7 @@ for _command in (
     sweep,
     collect,
     alternatives,
+    regret,
     calibrate,
     replay,
     check,
