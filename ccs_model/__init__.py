@@ -25,6 +25,7 @@ _HOME = {
     "calibrate": "pilots.calibrate",
     "compare": "analysis.compare",
     "frontier": "analysis.frontier",
+    "hedge": "analysis.hedge",
     "load_inputs": "inputs",
     "optimize": "plan.optimize",
     "pose": "problem",

@@ -37,7 +37,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.run_key import RunKey, run_key
 from ccs_model.plan.sharing import Sharing
-from ccs_model.plan.swaps import Swaps
+from ccs_model.plan.swaps import Swap, Swaps
 from ccs_model.plan.tables import flows_table, retrofits_table
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
@@ -282,7 +282,10 @@ class _Search:
         if not have and self._swapped is not None and (swap := self._along_pipes(plant, in_plan, until)) is not None:
             have = [swap]
         start = min(have, key=self._differing, default=None)
-        found = program.nearest(plant, fitted=not in_plan, start=start, deadline=until)
+        found: Found | bool | None = start
+        # None differs in less than one plant.
+        if start is None or self._differing(start) > 1:
+            found = program.nearest(plant, fitted=not in_plan, start=start, deadline=until)
         if found is False:
             found, bound = program.best(plant, fitted=not in_plan, deadline=until)
             if found is None and bound is not None and program.is_worse(bound):
@@ -297,7 +300,13 @@ class _Search:
         """The best swap along the plan's own pipes, if within the share: found soon where the program is large."""
         assert self._swapped is not None
         asked = replace(self._swapped, deadline=until)
-        swap = asked.without_plant(plant) if in_plan else asked.with_plant(plant)
+        if not in_plan:
+            return self._near_enough(asked.with_plant(plant))
+        # Nobody need enter where the rest alone is within the share.
+        alone = self._near_enough(asked.without_plant(plant, refilled=False))
+        return alone if alone is not None else self._near_enough(asked.without_plant(plant))
+
+    def _near_enough(self, swap: Swap | None) -> Found | None:
         return None if swap is None else self.program.near_enough(swap.x)
 
     def _lost(self, bound: float) -> float | None:

@@ -48,6 +48,7 @@ PLAN_COLUMNS = [
 ]  # fmt: skip
 PLANT_COLUMNS = ["plant", "name", "province", "sector", "n_plans", "is_no_regret", "is_same_year", "years"]
 _HELD_GAP = 1e-6
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +269,9 @@ def _plans(
     # Ties go to the first; a plan that cannot be kept in every future is none to choose.
     for flag, name in (("is_minimax", "max_regret"), ("is_least_expected", "expected_regret")):
         if table[name].notna().any():
-            table.loc[table[name].idxmin(), flag] = True
+            least = table[name].min()
+            at = int(np.flatnonzero(table[name] <= least + _SAME * max(abs(least), 1.0))[0])
+            table.loc[at, flag] = True
     return table
 
 

@@ -21,6 +21,7 @@ from ccs_model.cli.doctor import doctor
 from ccs_model.cli.explain import explain
 from ccs_model.cli.export import export
 from ccs_model.cli.frontier import frontier
+from ccs_model.cli.hedge import hedge
 from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
@@ -59,6 +60,7 @@ for _command in (
     collect,
     alternatives,
     regret,
+    hedge,
     calibrate,
     replay,
     check,

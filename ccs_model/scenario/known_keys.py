@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 NOT_YET = "not yet known to this version"
 
-LATER_KEYS = ("futures",)
+LATER_KEYS: tuple[str, ...] = ()
 
 
 def unknown_key(path: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str]:
