@@ -328,9 +328,7 @@ class _Hedging:
             )
         years = ", ".join(map(str, self.outlook.here_and_now))
         raise InfeasibleError(
-            [
-                f"here_and_now_is_the_same: each future has a plan, but none with the same builds in {years} as the others"
-            ]
+            [f"here_and_now_is_the_same: every future has a plan, but not one with the same builds in {years}"]
         )
 
     def _links(self, plans: Sequence[Plan]) -> set[str] | None:

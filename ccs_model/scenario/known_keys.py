@@ -1,21 +1,15 @@
-"""What to say about a key this version does not know: a later version's, a misplaced one, or a slip of the pen."""
+"""What to say about a key this version does not know: a misplaced one, or a slip of the pen."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
 
-NOT_YET = "not yet known to this version"
-
-LATER_KEYS: tuple[str, ...] = ()
-
 
 def unknown_key(path: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, str]:
     """What is wrong with the key at `path`, and the nearest right one; `known` holds dotted keys."""
-    key, level = ".".join(path), path[:-1]
-    if key in LATER_KEYS:
-        return NOT_YET, "leave it out for now"
-    homes = {_leaf(each): each for each in sorted((*known, *LATER_KEYS), reverse=True)}  # the first one wins
+    level = path[:-1]
+    homes = {_leaf(each): each for each in sorted(known, reverse=True)}  # the first one wins
     siblings = [_leaf(each) for each in known if _stands_at(tuple(each.split(".")[:-1]), level)]
     name = path[-1]
     near = _nearest(name, siblings)

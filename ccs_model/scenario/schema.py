@@ -254,10 +254,31 @@ def checked(
         return (*findings_of(error, plain, known_keys()), *_without_an_end(plain))
     of_futures = findings_of_futures(scenario.futures, scenario.here_and_now, scenario.starts)
     of_money = findings_of_money(plain, scenario.funds, scenario.finance)
-    if missing := (*_without_an_end(plain), *of_money, *of_futures):
+    in_futures = _unlike_a_scenario(plain, scenario)
+    if missing := (*_without_an_end(plain), *of_money, *of_futures, *in_futures):
         return missing
     scenario._places, scenario._source_path = places, source_path
     return scenario
+
+
+def _unlike_a_scenario(values: Mapping[str, Any], scenario: Scenario) -> Iterator[Finding]:
+    """What is wrong with the scenario as it stands in a future."""
+    for name, future in scenario.futures.items():
+        there = _mutable({**values, "futures": {}})
+        place = ("futures", name, "changes")
+        try:
+            for key, value in future.changes.items():
+                _put(there, key, value)
+        except InputError as error:
+            yield from (Finding(place, each.what, each.hint) for each in error.faults)
+            continue
+        found = checked(there, {}, None)
+        for each in () if isinstance(found, Scenario) else found:
+            yield Finding(place, f"{dotted(each.path)}: {each.what}", each.hint)
+
+
+def _mutable(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {key: _mutable(value) if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
 def _without_an_end(values: Mapping[str, object]) -> Iterator[Finding]:

@@ -160,6 +160,9 @@ def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
         ({"futures": {"a": {"probability_share": 0.5}, "b": {}}}, "has no probability_share"),
         ({"futures": {"a": {"changes": {"years": [2026]}}, "b": {}}}, "is the same in every future"),
         ({"here_and_now": [2027]}, "no period starts in 2027"),
+        ({"futures": {"a": {"changes": {"budget.totl_mn": 5}}, "b": {}}}, "did you mean 'total_mn'"),
+        ({"futures": {"a": {"changes": {"budget.total_mn": "much"}}, "b": {}}}, "expected a number"),
+        ({"futures": {"a": {"changes": {"aim.most": 1}}, "b": {}}}, "holds a value, not keys"),
     ],
 )
 def test_futures_that_cannot_be(small: Callable[..., Scenario], changes: dict[str, Any], words: str) -> None:

@@ -65,6 +65,7 @@ targets:
 policy:
   carbon_price_per_t: {}  # default
   capture_deductible: false  # default
+  market: China ETS  # default
   surplus_band_share: null  # default
   paid_per_captured_t: 0  # default
   paid_per_avoided_t: 0  # default
@@ -86,6 +87,11 @@ calibration:
   ceiling: false  # default
   file: null  # default
 aim: most_abatement  # default
+futures: {}  # default
+here_and_now: []  # default
+risk:
+  cvar_share: 0.9  # default
+  weight: 0  # default
 solver:
   gap_share: 0.01  # default
   time_limit_s: 120  # default
