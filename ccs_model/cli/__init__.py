@@ -11,6 +11,7 @@ import sys
 import click
 
 from ccs_model import __version__
+from ccs_model.cli.alternatives import alternatives
 from ccs_model.cli.calibrate import calibrate
 from ccs_model.cli.check import check
 from ccs_model.cli.collect import collect
@@ -20,9 +21,11 @@ from ccs_model.cli.doctor import doctor
 from ccs_model.cli.explain import explain
 from ccs_model.cli.export import export
 from ccs_model.cli.frontier import frontier
+from ccs_model.cli.hedge import hedge
 from ccs_model.cli.import_ import import_
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
+from ccs_model.cli.regret import regret
 from ccs_model.cli.replay import replay
 from ccs_model.cli.report import report
 from ccs_model.cli.schema import schema
@@ -55,6 +58,9 @@ for _command in (
     frontier,
     sweep,
     collect,
+    alternatives,
+    regret,
+    hedge,
     calibrate,
     replay,
     check,

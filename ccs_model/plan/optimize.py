@@ -86,6 +86,8 @@ def solve(
         log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
     warning = warning_of(matrix)
     told = (warning,) if warning else ()
+    if problem.scenario.futures:
+        told = (*told, "futures of the scenario are for ccs-model hedge; this plan is for the scenario as it stands")
     log = "".join(f"Warning: {each}\n" for each in told) + log
     return Plan(**plan, solver_log=log, warnings=told, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
 

@@ -39,8 +39,11 @@ PLANT_COLUMNS = [
 NO_SITE = "no storage site in reach"
 
 
-def pose(scenario: Scenario, inputs: Inputs) -> Problem:
-    """State the scenario's question in sets and coefficients. Raises InputError for names the tables do not know."""
+def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) -> Problem:
+    """State the scenario's question in sets and coefficients. Raises InputError for names the tables do not know.
+
+    With `keep_dominated` routes stay that no plan of this scenario needs, so that those of another price may be named.
+    """
     level = PriceLevel(
         scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
     )
@@ -65,7 +68,8 @@ def pose(scenario: Scenario, inputs: Inputs) -> Problem:
         routes = own_pipe_routes(scenario, inputs, level, options, candidates, sites)
     if corridors_file(scenario) is not None:
         corridor_rows(scenario, inputs, [] if network is None else list(network.links["link"]))
-    routes = without_dominated(scenario, inputs, level, routes, periods)
+    if not keep_dominated:
+        routes = without_dominated(scenario, inputs, level, routes, periods)
     # A static year looks at what is running, not at when it is built.
     lead_yr = routes["lead_yr"].to_numpy(float) * (not scenario.is_static)
     running, ends = running_share(periods, lead_yr, *(routes[n].to_numpy(float) for n in ("life_yr", "closing_year")))

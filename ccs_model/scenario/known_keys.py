@@ -1,13 +1,9 @@
-"""What to say about a key this version does not know: a later version's, a misplaced one, or a slip of the pen."""
+"""What to say about a key this version does not know: a misplaced one, or a slip of the pen."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-
-NOT_YET = "not yet known to this version"
-
-LATER_KEYS = ("futures",)
 
 
 # A file of nothing but unknown keys is no scenario with slips of the pen; looking for near words takes time.
@@ -21,10 +17,8 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
     """
     if n_before >= MOST_HINTS:
         return "unknown key", ""
-    key, level = ".".join(path), path[:-1]
-    if key in LATER_KEYS:
-        return NOT_YET, "leave it out for now"
-    homes = {_leaf(each): each for each in sorted((*known, *LATER_KEYS), reverse=True)}  # the first one wins
+    level = path[:-1]
+    homes = {_leaf(each): each for each in sorted(known, reverse=True)}  # the first one wins
     siblings = [_leaf(each) for each in known if _stands_at(tuple(each.split(".")[:-1]), level)]
     name = path[-1]
     near = _nearest(name, siblings)

@@ -38,6 +38,7 @@ from ccs_model.scenario.fields import (
     starts_of,
 )
 from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
+from ccs_model.scenario.futures import Future, Futures, Risk, findings_of_futures
 from ccs_model.scenario.money import Finance, Fund, Funds, Policy, findings_of_money
 from ccs_model.scenario.plants import Plants
 from ccs_model.scenario.resolved import resolved_yaml
@@ -148,6 +149,12 @@ class Scenario(Section):
     aim: Literal["most_abatement", "least_cost", "highest_npv", "highest_net_benefit"] = "most_abatement"
     """What is sought: the most CO₂ avoided for the budget, the least cost at which the targets are reached, the
     highest net present value of the owners, or the highest net benefit of society."""
+    futures: Futures = Field(default_factory=dict)
+    """Uncertain worlds by name, for `ccs-model hedge`: {dear carbon: {probability_share: 0.5, changes: {…}}}."""
+    here_and_now: tuple[int, ...] = ()
+    """Starts of the periods whose builds are the same in all futures; empty means the first alone."""
+    risk: Risk = Risk()
+    """How much the worst futures weigh in a hedged plan."""
     solver: Solver = Solver()
     """How long and how exactly to solve."""
 
@@ -245,10 +252,33 @@ def checked(
         scenario = Scenario.model_validate(plain)
     except ValidationError as error:
         return (*findings_of(error, plain, known_keys()), *_without_an_end(plain))
-    if missing := (*_without_an_end(plain), *findings_of_money(plain, scenario.funds, scenario.finance)):
+    of_futures = findings_of_futures(scenario.futures, scenario.here_and_now, scenario.starts)
+    of_money = findings_of_money(plain, scenario.funds, scenario.finance)
+    in_futures = _unlike_a_scenario(plain, scenario)
+    if missing := (*_without_an_end(plain), *of_money, *of_futures, *in_futures):
         return missing
     scenario._places, scenario._source_path = places, source_path
     return scenario
+
+
+def _unlike_a_scenario(values: Mapping[str, Any], scenario: Scenario) -> Iterator[Finding]:
+    """What is wrong with the scenario as it stands in a future."""
+    for name, future in scenario.futures.items():
+        there = _mutable({**values, "futures": {}})
+        place = ("futures", name, "changes")
+        try:
+            for key, value in future.changes.items():
+                _put(there, key, value)
+        except InputError as error:
+            yield from (Finding(place, each.what, each.hint) for each in error.faults)
+            continue
+        found = checked(there, {}, None)
+        for each in () if isinstance(found, Scenario) else found:
+            yield Finding(place, f"{dotted(each.path)}: {each.what}", each.hint)
+
+
+def _mutable(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {key: _mutable(value) if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
 def _without_an_end(values: Mapping[str, object]) -> Iterator[Finding]:
@@ -288,7 +318,8 @@ def known_keys() -> tuple[str, ...]:
         keys.append(name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             keys += [f"{name}.{each}" for each in field.annotation.model_fields]
-    return (*keys, *(f"funds.*.{each}" for each in Fund.model_fields))
+    named: dict[str, type[Section]] = {"funds": Fund, "futures": Future}
+    return (*keys, *(f"{key}.*.{each}" for key, kind in named.items() for each in kind.model_fields))
 
 
 def json_schema() -> dict[str, Any]:

@@ -75,6 +75,7 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
     finally:
         for objective in inactive:
             objective.deactivate()
+    named = _Names()
     # Put the active objective first whatever order the compiler gave them.
     kept_off = {id(objective) for objective in inactive}
     order = sorted(range(len(form.objectives)), key=lambda k: id(form.objectives[k]) in kept_off)
@@ -91,11 +92,24 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
         is_whole=np.array([not v.is_continuous() for v in form.columns], dtype=bool),
         costs=form.c.toarray()[order].astype(float),
         maximise=tuple(form.objectives[k].sense == pyo.maximize for k in order),
-        row_claims=tuple((row.constraint.parent_component().local_name, row.constraint.index()) for row in form.rows),
-        columns=tuple(Column(v.parent_component().local_name, v.index()) for v in form.columns),
+        row_claims=tuple((named(row.constraint.parent_component()), row.constraint.index()) for row in form.rows),
+        columns=tuple(Column(named(v.parent_component()), v.index()) for v in form.columns),
     )
     refuse_unless_finite(matrix)
     return matrix
+
+
+class _Names:
+    """A component's name, with the blocks it stands in: `build`, `future[0].build`. Each is written out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, str] = {}
+
+    def __call__(self, component: Any) -> str:
+        name = self._known.get(id(component))
+        if name is None:
+            name = self._known[id(component)] = str(component.name)
+        return name
 
 
 def refuse_unless_finite(matrix: Matrix) -> None:

@@ -87,6 +87,11 @@ calibration:
   ceiling: false  # default
   file: null  # default
 aim: most_abatement  # default
+futures: {}  # default
+here_and_now: []  # default
+risk:
+  cvar_share: 0.9  # default
+  weight: 0  # default
 solver:
   gap_share: 0.01  # default
   time_limit_s: 120  # default

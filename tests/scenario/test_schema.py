@@ -172,11 +172,6 @@ def test_text_is_never_taken_for_a_number(text: str, hint: str) -> None:
     assert fault.hint == hint
 
 
-@pytest.mark.parametrize("key", ["futures"])
-def test_keys_of_later_versions_are_not_called_typos(key: str) -> None:
-    assert faults(values(**{key: {}})) == [Fault(key, "not yet known to this version", "leave it out for now")]
-
-
 def test_corridors_are_a_word_or_a_file() -> None:
     for word in ("auto", "all", "mine.csv"):
         assert Scenario.from_dict(values(transport={"corridors": word})).transport.corridors == word

@@ -1,0 +1,201 @@
+"""Hedged plans: hand cases of newsvendors, laws of what hedging is worth, and one plan where futures are alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import ccs_model as ccs
+from ccs_model.analysis.hedge import Hedge, hedge, hedge_of
+from ccs_model.analysis.hedge_tables import AIM, AT_RISK, EVPI, HEDGED, MEAN_PLAN, PERFECT, TAIL, VSS
+from ccs_model.analysis.mean_future import mean_changes
+from ccs_model.analysis.outlooks import worth_of
+from ccs_model.analysis.regret import Future
+from ccs_model.cli import group
+from ccs_model.errors import InputError
+from ccs_model.model.futures import Outlook
+from ccs_model.problem import Problem
+from ccs_model.scenario import Scenario
+
+Posed = Callable[..., Problem]
+SHORT = {"length_km": 1e-6}
+# A thousand tonnes a year cost 10 a year to build for, whatever the plant; what is missed costs its price.
+PLANTS = {
+    "A": {"co2_ktpa": 1_000, "capture_capex_mn": 100},
+    "B": {"co2_ktpa": 500, "capture_capex_mn": 50},
+    "C": {"co2_ktpa": 500, "capture_capex_mn": 50},
+}
+STATIC = 2015
+
+
+def newsvendor(posed: Posed, missed_per_t: float, **outlook: Any) -> Hedge:
+    """Targets of 1,000 or 2,000 kt/y, alike likely; all that is built is built before that is known."""
+    asked = {"targets.shortfall_per_t": missed_per_t, "transport.corridors": "all"}
+    links = {f"{plant}-S": SHORT for plant in PLANTS}
+
+    def problem(target: float) -> Problem:
+        return posed({**asked, "targets.captured_ktpa": target}, plants=PLANTS, sites={"S": {}}, links=links)
+
+    futures = [Future("low", problem(1_000), 0.5), Future("high", problem(2_000), 0.5)]
+    return hedge_of(futures, Outlook((0.5, 0.5), (STATIC,), **outlook), problem(1_500))
+
+
+def test_hedging_differs_from_the_plan_of_the_mean(hand_posed: Posed) -> None:
+    # A tonne missed costs 50: the mean plan builds 1,500 for 15 and misses 500 in half of all futures, 27.5 together;
+    # building 2,000 costs 20 in both. Knowing the future would cost 10 or 20.
+    found = newsvendor(hand_posed, 50)
+    assert found.value(MEAN_PLAN) == pytest.approx(27.5, rel=1e-5)
+    assert found.value(AIM) == found.value(HEDGED) == pytest.approx(20, rel=1e-5)
+    assert found.value(PERFECT) == pytest.approx(15, rel=1e-5)
+    assert found.value(VSS) == pytest.approx(7.5, rel=1e-5)
+    assert found.value(EVPI) == pytest.approx(5, rel=1e-5)
+    assert found.plants["plant"].tolist() == ["A", "B", "C"]
+    assert found.futures["plan_holds"].all()
+
+
+def test_the_tail_weighs_as_much_as_asked(hand_posed: Posed) -> None:
+    # A tonne missed costs 15: building 1,000 costs 10 or 25, the mean 17.5; building 2,000 costs 20 in both.
+    mean = newsvendor(hand_posed, 15, cvar_share=0.5, weight=0.0)
+    assert [mean.value(name) for name in (AIM, HEDGED, TAIL)] == pytest.approx([17.5, 17.5, 25], rel=1e-5)
+    tail = newsvendor(hand_posed, 15, cvar_share=0.5, weight=1.0)
+    assert [tail.value(name) for name in (AIM, HEDGED, TAIL)] == pytest.approx([20, 20, 20], rel=1e-5)
+    assert tail.value(TAIL) <= mean.value(TAIL) and tail.value(HEDGED) >= mean.value(HEDGED)
+    # Where they weigh alike: 0.5 × 17.5 + 0.5 × 25 = 21.25 is worse than 20.
+    half = newsvendor(hand_posed, 15, cvar_share=0.5, weight=0.5)
+    assert half.value(AIM) == pytest.approx(20, rel=1e-5)
+
+
+def test_a_mean_and_a_tail_by_hand() -> None:
+    outlook = Outlook((0.5, 0.3, 0.15, 0.05), (2026,), 0.9, 0.25)
+    # The worst tenth: 5 % at 40 and 5 of the 15 % at 60.
+    worth = worth_of([100.0, 80.0, 60.0, 40.0], outlook, 1.0)
+    assert worth.mean == pytest.approx(50 + 24 + 9 + 2)
+    assert (worth.tail, worth.at_risk, worth.worst) == pytest.approx((50, 60, 40))
+    assert worth.objective == pytest.approx(0.75 * 85 + 0.25 * 50)
+    # Of costs the dearest are the tail.
+    assert worth_of([100.0, 80.0, 60.0, 40.0], outlook, -1.0).tail == pytest.approx(100)
+
+
+def two_periods(small: Callable[..., Scenario], *changes: dict[str, Any]) -> Scenario:
+    return small({"plants.emitting_at_least_ktpa": 1_200}, *changes)
+
+
+def test_alike_futures_give_the_plain_plan(small: Callable[..., Scenario]) -> None:
+    alike = {"budget.total_mn": 700}
+    scenario = two_periods(small, {"futures": {"one": {"changes": alike}, "two": {"changes": alike}}})
+    found = hedge(scenario)
+    plan = ccs.optimize(two_periods(small, alike))
+    assert found.value(AIM) == pytest.approx(plan.objective.value, rel=1e-9)
+    assert found.value(VSS) == pytest.approx(0, abs=1e-6) and found.value(EVPI) == pytest.approx(0, abs=1e-6)
+    now = plan.retrofits[plan.retrofits["year"] == 2026]
+    assert set(found.plants["plant"]) == set(now["plant"])
+
+
+BUDGETS = st.lists(st.floats(200, 1_500), min_size=2, max_size=3)
+
+
+@given(BUDGETS, st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from(["whole", "fractional"]))
+@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
+def test_knowing_and_hedging_are_never_worth_less_than_nothing(
+    small: Callable[..., Scenario], budgets: list[float], weight: float, kind: str
+) -> None:
+    futures = {str(n): {"changes": {"budget.total_mn": each}} for n, each in enumerate(budgets)}
+    asked = {"futures": futures, "risk": {"weight": weight, "cvar_share": 0.6}, "capture.retrofits": kind}
+    found = hedge(two_periods(small, asked))
+    assert found.value(EVPI) >= -1e-9 * found.value(PERFECT)
+    saved = found.value(VSS)
+    assert not saved < -1e-6 * found.value(AIM)
+    assert found.about["objective"] <= found.about["bound"] * (1 + 1e-9) + 1e-6
+    assert found.futures["plan_holds"].all()
+    assert (found.futures["regret"] >= 0).all()
+    # What is built here and now is the same in every future.
+    now = found.retrofits[found.retrofits["is_here_and_now"]]
+    by_future = {f: set(zip(rows["plant"], rows["technology"], strict=True)) for f, rows in now.groupby("future")}
+    assert len({frozenset(each) for each in by_future.values()}) <= 1
+
+
+def test_the_tail_is_never_worse_where_it_alone_counts(small: Callable[..., Scenario]) -> None:
+    futures = {"poor": {"changes": {"budget.total_mn": 300}}, "rich": {"changes": {"budget.total_mn": 1_100}}}
+    mean, tail = (
+        hedge(two_periods(small, {"futures": futures, "risk": {"cvar_share": 0.5, "weight": weight}}))
+        for weight in (0.0, 1.0)
+    )
+    assert tail.value(TAIL) >= mean.value(TAIL) * (1 - 1e-9)
+    assert mean.value(HEDGED) >= tail.value(HEDGED) * (1 - 1e-9)
+
+
+def test_shared_pipes_are_laid_for_all_futures(small: Callable[..., Scenario]) -> None:
+    futures = {"poor": {"changes": {"budget.total_mn": 800}}, "rich": {"changes": {"budget.total_mn": 1_400}}}
+    asked = {
+        "transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.gap_share": 0.02,
+        "futures": futures,
+    }  # fmt: skip
+    found = hedge(two_periods(small, asked))
+    assert found.futures["plan_holds"].all()
+    assert found.value(EVPI) >= 0 and not found.value(VSS) < 0
+
+
+def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
+    base = small()
+    price = "policy.carbon_price_per_t"
+    mean = mean_changes(base, [{price: {2026: 60, 2031: 100}}, {price: {2026: 80, 2031: 300}}], (0.75, 0.25))
+    assert mean == {price: {2026: 65, 2031: 150}}
+    # A future that leaves a key alone has the scenario's own.
+    assert mean_changes(base, [{"budget.total_mn": 500}, {}], (0.5, 0.5)) == {"budget.total_mn": 700}
+    assert mean_changes(base, [{"storage.sites": ("Ordos",)}, {}], (0.5, 0.5)) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"futures": {"one": {"changes": {}}}}, "one future is no uncertainty"),
+        ({"futures": {"a": {"probability_share": 0.5}, "b": {"probability_share": 0.4}}}, "sum to 0.9"),
+        ({"futures": {"a": {"probability_share": 0.5}, "b": {}}}, "has no probability_share"),
+        ({"futures": {"a": {"changes": {"years": [2026]}}, "b": {}}}, "is the same in every future"),
+        ({"here_and_now": [2027]}, "no period starts in 2027"),
+        ({"futures": {"a": {"changes": {"budget.totl_mn": 5}}, "b": {}}}, "did you mean 'total_mn'"),
+        ({"futures": {"a": {"changes": {"budget.total_mn": "much"}}, "b": {}}}, "expected a number"),
+        ({"futures": {"a": {"changes": {"aim.most": 1}}, "b": {}}}, "holds a value, not keys"),
+    ],
+)
+def test_futures_that_cannot_be(small: Callable[..., Scenario], changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        small(changes)
+
+
+def test_a_scenario_without_futures_is_told_so(small: Callable[..., Scenario]) -> None:
+    with pytest.raises(InputError, match="no futures"):
+        hedge(small())
+
+
+def test_the_command_writes_its_tables(tmp_path: Path) -> None:
+    scenario = tmp_path / "small.yaml"
+    scenario.write_text(
+        "name: Small\nyears: [2026, 2031]\nplants: {inventory: [chemicals], provinces: [Shanxi], "
+        "emitting_at_least_ktpa: 1_200}\ntransport: {shared_trunklines: false}\nbudget: {total_mn: 900}\n"
+        "solver: {gap_share: 0.0, threads: 1}\nfutures:\n  poor: {probability_share: 0.6, changes: "
+        "{budget.total_mn: 500}}\n  rich: {probability_share: 0.4, changes: {budget.total_mn: 1_200}}\n",
+        encoding="utf-8",
+    )
+    out = tmp_path / "out"
+    words = ["hedge", str(scenario), "--out", str(out)]
+    result = CliRunner().invoke(group, [*words, "--json"], catch_exceptions=False, standalone_mode=False)
+    document = json.loads(result.stdout)
+    assert document["schema"] == "ccs-model/hedge/1"
+    assert [row["name"] for row in document["futures"]] == ["poor", "rich"]
+    names = {row["quantity"] for row in document["values"]}
+    assert {AIM, VSS, EVPI, AT_RISK} <= names
+    first = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert set(first) == {
+        "hedge.json", "hedge.xlsx", "values.csv", "futures.csv", "plants.csv", "retrofits.csv"
+    }  # fmt: skip
+    again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
+    assert "here and now" in again.stdout
+    assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first
