@@ -35,6 +35,8 @@ _OF_CAPEX = (
 _OF_TONNES = ("cut_reached", "cumulative_cut_reached", "share_of_avoided_kept")
 # Sums of money and tonnes at once: built anew.
 _NEITHER = ("credit_within_the_cut", "paid_for_tonnes_alone")
+# What a pipe is laid for is designed, and what is missed is no flow: neither moves with the delivered share.
+_BUILT = ("added_ktpa", "shortfall_kt")
 # The three are told apart by these powers of two: −1, 0 or 1 times each.
 _SHARE_BITS, _HEAT_BITS, _ROOM_BITS = -1, 4, 16
 
@@ -42,17 +44,21 @@ _SHARE_BITS, _HEAT_BITS, _ROOM_BITS = -1, 4, 16
 class Restated:
     """Makes the matrices of a problem's futures; `planned` is its own."""
 
-    def __init__(self, problem: Problem, matrix: Matrix | None = None) -> None:
+    def __init__(self, problem: Problem, matrix: Matrix | None = None, *, probed: bool = True) -> None:
+        """Without `probed` only the planned matrix is known, and every other one is built anew."""
         self.problem = problem
         self.planned = matrix if matrix is not None else matrix_of(build_model(problem))
         claims = np.array([name for name, _ in self.planned.row_claims], dtype=object)
-        self.by_products = not problem.is_static and not np.isin(claims, _NEITHER).any()
-        if not self.by_products:
-            return
         full = problem.routes["nameplate_ktpa"].to_numpy(float)
         self._per_share = full[:, None, None] * problem.running_share
         self._speaker = np.unique(problem.unit_of, return_index=True)[1]
-        self._places = {name: places_of(problem, self.planned, name) for name in problem.axes}
+        self.places = {name: places_of(problem, self.planned, name) for name in problem.axes}
+        names = [column.variable for column in self.planned.columns]
+        self.is_short = np.equal(np.array(names, dtype=object), "shortfall_kt")
+        self._is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _BUILT for name in names])
+        self.by_products = probed and not problem.is_static and not np.isin(claims, _NEITHER).any()
+        if not self.by_products:
+            return
         rows = self.planned.rows
         self._column_of = np.repeat(np.arange(rows.shape[1]), np.diff(rows.indptr))
         claim_of = claims[rows.indices]
@@ -64,7 +70,7 @@ class Restated:
         ]
         self._read_powers(np.isin(claim_of, (*_OF_CAPEX, *_OF_TONNES)))
         aim = AIMS[problem.aim].first(problem)
-        self._other_costs = self.planned.costs[0] - self._vector(problem, summed(aim))
+        self._other_costs = self.planned.costs[0] - self.vector(problem, summed(aim))
         self._targets = {target.key: target for target in problem.targets}
 
     def matrix(self, other: Problem) -> Matrix:
@@ -85,15 +91,15 @@ class Restated:
             else:
                 target = self._targets[index]
                 amounts, routes = tonnes_of(other, target), routes_counted(other, target)
-            found = self._vector(other, amounts, routes)[self._column_of[entries]]
+            found = self.vector(other, amounts, routes)[self._column_of[entries]]
             # A shortfall stands in its target as 1.
-            data[entries] = np.where(self._is_short[self._column_of[entries]], data[entries], found)
+            data[entries] = np.where(self.is_short[self._column_of[entries]], data[entries], found)
         heat = self._heat_ratio(other)
         limits = {
             name: getattr(planned, name) * self._factor(powers, share, heat, room, sites)
             for name, (powers, sites) in self._limit_powers.items()
         }
-        first = self._other_costs + self._vector(other, summed(AIMS[other.aim].first(other)))
+        first = self._other_costs + self.vector(other, summed(AIMS[other.aim].first(other)))
         made = sparse.csc_array((data, rows.indices, rows.indptr), shape=rows.shape)
         return replace(planned, rows=made, costs=np.vstack([first, planned.costs[1:]]), **limits)
 
@@ -101,7 +107,7 @@ class Restated:
         """[column] `share` where the column counts delivered tonnes, 1 where it counts what is built or spent."""
         return np.where(self._is_tonnes, share, 1.0)
 
-    def _vector(self, problem: Problem, amounts: dict[str, Floats], routes: Mask | None = None) -> Floats:
+    def vector(self, problem: Problem, amounts: dict[str, Floats], routes: Mask | None = None) -> Floats:
         """[column] coefficients of amounts [id, year] by variable, as the model sums them."""
         on = {name: amount for name, amount in amounts.items() if name != "captured_ktpa"}
         captured = amounts.get("captured_ktpa")
@@ -111,7 +117,7 @@ class Restated:
             on["throttled_ktpa"] = on.get("throttled_ktpa", 0.0) - captured[self._speaker]
         found = np.zeros(len(self.planned.columns))
         for name, amount in on.items():
-            columns, first, years = self._places[name]
+            columns, first, years = self.places[name]
             shape = (len(self.problem.axes[name]), len(self.problem.years))
             values = np.broadcast_to(amount, shape)[first, years]
             mask = None
@@ -123,7 +129,7 @@ class Restated:
     def _by_column(self, amounts: dict[str, Floats]) -> Floats:
         found = np.zeros(len(self.planned.columns))
         for name, amount in amounts.items():
-            columns, first, _ = self._places[name]
+            columns, first, _ = self.places[name]
             found[columns] = amount[first]
         return found
 
@@ -138,9 +144,6 @@ class Restated:
         ):
             self.by_products = False
             return
-        names = [column.variable for column in planned.columns]
-        self._is_short = np.equal(np.array(names, dtype=object), "shortfall_kt")
-        self._is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _DESIGNED for name in names])
         site_of = _sites_by_name(self.problem)
         row_site = np.array([_site_in(index, site_of) for _, index in planned.row_claims], dtype=np.int64)
         column_site = np.array([_site_in(column.index, site_of) for column in planned.columns], dtype=np.int64)
@@ -174,8 +177,6 @@ class Restated:
         return after / before if before > 0 else 1.0
 
 
-# What a pipe is laid for is designed, not delivered.
-_DESIGNED = ("added_ktpa",)
 
 
 def _probed(problem: Problem) -> Problem:

@@ -21,6 +21,7 @@ from ccs_model.cli.explain import explain
 from ccs_model.cli.export import export
 from ccs_model.cli.frontier import frontier
 from ccs_model.cli.import_ import import_
+from ccs_model.cli.montecarlo import montecarlo
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
 from ccs_model.cli.replay import replay
@@ -54,6 +55,7 @@ for _command in (
     optimize,
     frontier,
     sweep,
+    montecarlo,
     collect,
     calibrate,
     replay,

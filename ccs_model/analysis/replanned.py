@@ -1,0 +1,38 @@
+"""Each future planned anew: its best plan, were it known beforehand, with retrofits, pipes and wells in parts.
+
+The linear program, since a thousand whole programs would take a thousand times as long and each would end by its gap:
+the differences between futures would drown in what gaps leave open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model.analysis.restated import Restated
+from ccs_model.problem import Problem
+from ccs_model.solver import Matrix
+from ccs_model.solver.hot import HotProgram, Solved
+
+Floats = npt.NDArray[np.float64]
+
+
+def relaxed(matrix: Matrix) -> Matrix:
+    """The program with everything in parts."""
+    return replace(matrix, is_whole=np.zeros_like(matrix.is_whole))
+
+
+class Replanned:
+    """Plans the futures of one problem, each from the planned program's basis."""
+
+    def __init__(self, restated: Restated, *, seed: int = 0) -> None:
+        self.restated = restated
+        self._program = HotProgram(relaxed(restated.planned), seed=seed)
+        self.planned = self._program.planned
+
+    def of(self, problem: Problem, matrix: Matrix) -> Solved:
+        """The best plan of a future; not optimal where it has none."""
+        share = problem.delivered_share / self.restated.problem.delivered_share
+        return self._program.solve(relaxed(matrix), self.restated.tonnes_scaled(share))
