@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.stats import norm, qmc
 
 from ccs_model.analysis.distributions import of_draws, value_at
-from ccs_model.analysis.levers import AS_PLANNED, LEVERS, capture_capex
+from ccs_model.analysis.levers import AS_PLANNED, LEVERS, Draft, capture_capex
 from ccs_model.errors import Fault, InputError
 from ccs_model.problem import Problem
 from ccs_model.problem.names import place_of
@@ -52,15 +52,18 @@ class Futures:
 
     def problem_with(self, values: dict[str, float]) -> Problem:
         """The planned problem with these values of some inputs."""
-        problem = self.planned_problem
+        draft = Draft(self.planned_problem)
+        acted = False
         for row in self.inputs.itertuples(index=False):
             value = values.get(row.input)
             if value is None or value == self.planned[row.input]:
                 continue
-            problem = capture_capex(problem, value, row.technology) if row.technology else LEVERS[row.input](
-                problem, value
-            )  # fmt: skip
-        return problem
+            acted = True
+            if row.technology:
+                capture_capex(draft, value, row.technology)
+            else:
+                LEVERS[row.input](draft, value)
+        return draft.problem() if acted else self.planned_problem
 
 
 def drawn(problem: Problem, n: int, seed: int) -> Futures:

@@ -43,7 +43,7 @@ class Weights:
         starts = np.ones(len(problem.years))
         costs = cost_terms(problem)
         first = AIMS[problem.aim].first
-        npv = summed(npv_terms(problem))
+        npv = summed(npv_terms(problem, costs))
         return cls(
             aim=matrix.costs[0],
             abatement_kt=matrix.costs[0] if first is abatement_terms else restated.vector(problem, tonnes),

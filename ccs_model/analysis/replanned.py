@@ -6,6 +6,7 @@ the differences between futures would drown in what gaps leave open.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from ccs_model.analysis.restated import Restated
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix
 from ccs_model.solver.hot import HotProgram, Solved
+from ccs_model.solver.pool import pool_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -29,10 +31,24 @@ class Replanned:
 
     def __init__(self, restated: Restated, *, seed: int = 0) -> None:
         self.restated = restated
-        self._program = HotProgram(relaxed(restated.planned), seed=seed)
+        planned = relaxed(restated.planned)
+        self._pool = pool_of(planned, seed=seed)
+        self._program = self._pool or HotProgram(planned, seed=seed)
         self.planned = self._program.planned
 
     def of(self, problem: Problem, matrix: Matrix) -> Solved:
         """The best plan of a future; not optimal where it has none."""
         share = problem.delivered_share / self.restated.problem.delivered_share
         return self._program.solve(relaxed(matrix), self.restated.tonnes_scaled(share))
+
+    def learn(self, problems: Iterable[tuple[Problem, Matrix]]) -> None:
+        """Solve some futures beforehand, so that the columns they need are at hand for all others."""
+        if self._pool is not None:
+            for problem, matrix in problems:
+                self.of(problem, matrix)
+            self._pool.keep()
+
+    def begin(self) -> None:
+        """Forget what was solved since, so that futures give the same answer whatever came before them."""
+        if self._pool is not None:
+            self._pool.reset()

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ccs_model.analysis.levers import capture_heat
+from ccs_model.analysis.levers import Draft, capture_heat
 from ccs_model.model import build_model
 from ccs_model.model.objective import AIMS
 from ccs_model.model.targets import routes_counted, surplus_of, tonnes_of
@@ -182,8 +182,10 @@ class Restated:
 def _probed(problem: Problem) -> Problem:
     room = 2.0**_ROOM_BITS
     stores = problem.stores
+    draft = Draft(problem)
+    capture_heat(draft, 2.0**_HEAT_BITS)
     return replace(
-        capture_heat(problem, 2.0**_HEAT_BITS),
+        draft.problem(),
         delivered_share=problem.delivered_share * 2.0**_SHARE_BITS,
         sites=problem.sites.assign(capacity_kt=problem.sites["capacity_kt"] * room),
         stores=None if stores is None else stores.assign(capacity_kt=stores["capacity_kt"] * room),
