@@ -27,6 +27,8 @@ Ints = npt.NDArray[np.int64]
 
 # So many futures are kept at a time: a kill loses what runs of them, and each file is read in a moment.
 CHUNK = 25
+# So many futures show which columns all of them may need.
+LEARNT = 10
 _TRACE = 1e-6
 
 
@@ -54,6 +56,8 @@ class Answering:
         self.held = held
         self.replanned = Replanned(restated)
         self._plants, self._of_plant = plant_columns(problem, restated)
+        first = map(self.futures.problem, range(min(n, LEARNT)))
+        self.replanned.learn((each, restated.matrix(each)) for each in first)
 
     @classmethod
     def of(cls, problem: Problem, n: int, seed: int, point: pd.DataFrame) -> Answering:
@@ -66,6 +70,7 @@ class Answering:
 
     def text(self, chunk: tuple[int, int]) -> str:
         """A chunk as JSON, a line a future; numbers to the last bit."""
+        self.replanned.begin()
         rows = [json.dumps(self.row(k), ensure_ascii=False, allow_nan=False) for k in range(*chunk)]
         return "[\n" + ",\n".join(rows) + "\n]\n"
 

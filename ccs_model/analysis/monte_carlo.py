@@ -244,5 +244,3 @@ def _rows(folder: Path, draws: int) -> dict[int, list[dict[str, Any]]]:
         except (OSError, ValueError) as error:
             raise FileError(f"{path}: cannot be read: {error}") from error
     return found
-
-

@@ -12,11 +12,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model.analysis.network_pricing import NetworkPricing
 from ccs_model.analysis.restated import Restated
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix
 from ccs_model.solver.hot import HotProgram, Solved
-from ccs_model.solver.pool import pool_of
+from ccs_model.solver.pool import Pool, pool_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,13 +27,25 @@ def relaxed(matrix: Matrix) -> Matrix:
     return replace(matrix, is_whole=np.zeros_like(matrix.is_whole))
 
 
+def _network_pool(restated: Restated, planned: Matrix, seed: int) -> Pool | None:
+    """A pool of lines and retrofits; None without a shared network."""
+    network = restated.problem.network
+    if network is None or not restated.by_products:
+        return None
+    found = HotProgram(planned, seed=seed).planned
+    if not found.is_optimal:
+        return None
+    links = dict(zip(network.lines["line"], network.lines["link"], strict=True))
+    return Pool(planned, NetworkPricing(planned, links, found.x, found.row_dual), seed=seed)
+
+
 class Replanned:
     """Plans the futures of one problem, each from the planned program's basis."""
 
     def __init__(self, restated: Restated, *, seed: int = 0) -> None:
         self.restated = restated
         planned = relaxed(restated.planned)
-        self._pool = pool_of(planned, seed=seed)
+        self._pool = _network_pool(restated, planned, seed) or pool_of(planned, seed=seed)
         self._program = self._pool or HotProgram(planned, seed=seed)
         self.planned = self._program.planned
 

@@ -177,8 +177,6 @@ class Restated:
         return after / before if before > 0 else 1.0
 
 
-
-
 def _probed(problem: Problem) -> Problem:
     room = 2.0**_ROOM_BITS
     stores = problem.stores

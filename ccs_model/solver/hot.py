@@ -17,9 +17,12 @@ from ccs_model.solver.library import highspy
 from ccs_model.solver.matrix import Matrix, refuse_unless_finite
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 _STATUS = highspy.HighsModelStatus
 _TOLERANCE = 1e-9
+_STATES = [highspy.HighsBasisStatus(k) for k in range(5)]
+AT_LOWER, BASIC = 0, 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +35,22 @@ class Solved:
     row_dual: Floats
 
 
+# [column], [row] the number of HiGHS's status of each.
+Basis = tuple[Ints, Ints]
+
+
+def _told(basis: Basis) -> Any:
+    found = highspy.HighsBasis()
+    found.col_status, found.row_status = ([_STATES[k] for k in each.tolist()] for each in basis)
+    found.valid = True
+    return found
+
+
 class HotProgram:
     """Matrices of one pattern, without whole columns; `planned` gives the basis from which all others start."""
 
-    def __init__(self, planned: Matrix, *, seed: int = 0) -> None:
+    def __init__(self, planned: Matrix, *, seed: int = 0, basis: Basis | None = None) -> None:
+        """`basis` is one to begin the planned program with, as `basis` of another instance gave it."""
         self._highs = quiet_highs(threads=1)
         for name, value in (
             ("threads", 1),
@@ -44,11 +59,20 @@ class HotProgram:
             ("dual_feasibility_tolerance", _TOLERANCE),
         ):
             self._highs.setOptionValue(name, value)
-        self._basis: Any = None
+        self._basis = None if basis is None else _told(basis)
+        if basis is not None:
+            self._highs.setOptionValue("presolve", "off")
         self.planned = self.solve(planned)
         if self.planned.is_optimal:
             self._basis = self._highs.getBasis()
             self._highs.setOptionValue("presolve", "off")
+
+    @property
+    def basis(self) -> Basis:
+        """Of the planned optimum."""
+        assert self._basis is not None
+        columns, rows = self._basis.col_status, self._basis.row_status
+        return tuple(np.array([int(k) for k in each], dtype=np.int64) for each in (columns, rows))  # type: ignore[return-value]
 
     def solve(self, matrix: Matrix, scale: Floats | None = None) -> Solved:
         """`scale` [column] is what one of the program's columns is of the solver's, near to the planned point's."""

@@ -1,20 +1,22 @@
-"""A linear program by groups, solved again and again over a pool of its columns, all others priced each time.
+"""A linear program solved again and again over a pool of its columns, all others priced each time.
 
-The pool holds the choices that may come into play; the rows of columns outside it stand aside. What is found over the
-pool is the optimum of the whole once no column outside could better it at its prices; those that could join. The proof
-is of the whole program: outside the pool a follower's row has the price at which the follower is worth nothing more.
+The pool holds the columns that may come into play; rows that only hold columns outside it stand aside. What is found
+over the pool is the optimum of the whole once no column outside could better it at its prices; those that could join.
+Which rows stand aside, and at which prices their columns are worth the least, a `Pricing` knows: `GroupPricing` for
+programs by groups, others for other shapes. A row that stands aside is kept by columns at 0.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from ccs_model.errors import NoPlanError
-from ccs_model.solver.hot import HotProgram, Solved
+from ccs_model.solver.hot import AT_LOWER, BASIC, HotProgram, Solved
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.shape import Shape, shape_of
 
@@ -56,37 +58,49 @@ class _Part:
         )
 
 
-class Pool:
-    """Solves matrices of one pattern; `shape` is that of the planned one."""
+class Pricing(Protocol):
+    """What a pool asks of the shape of its program; masks are over all columns or rows of the matrix."""
 
-    def __init__(self, planned: Matrix, shape: Shape, *, seed: int = 0) -> None:
-        self._matrix, self._shape, self._seed = planned, shape, seed
-        self._sign = 1.0 if planned.maximise[0] else -1.0
+    def first(self) -> Mask:
+        """Columns that the pool begins with."""
+
+    def rows(self, inside: Mask) -> Mask:
+        """Rows that a pool of these columns has to keep."""
+
+    def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
+        """Columns outside that could better the point of prices `y`, and by how much all together at most.
+
+        Completes `y` on rows that stand aside.
+        """
+
+
+class Pool:
+    """Solves matrices of one pattern."""
+
+    def __init__(self, planned: Matrix, pricing: Pricing, *, seed: int = 0) -> None:
+        self._matrix, self._pricing, self._seed = planned, pricing, seed
         entries = np.arange(1, planned.rows.nnz + 1)
         self._places = sparse.csc_array((entries, planned.rows.indices, planned.rows.indptr), shape=planned.rows.shape)
-        self._leads = sparse.csr_array(shape.room > 0)
-        n = len(planned.lower)
-        self._inside = np.zeros(n, dtype=bool)
-        self._inside[shape.free] = True
-        self._inside[shape.choices[_largest(shape, shape.profit)]] = True
+        self._inside = pricing.first()
+        self._part: _Part | None = None
         self._begin()
         self.planned = self.solve(planned)
-        self._first = self._inside.copy()
+        self.keep()
 
     def keep(self) -> None:
         """From now on the pool begins with what it holds."""
-        self._first = self._inside.copy()
+        self._kept = (self._inside.copy(), self._part, self._hot)
 
     def reset(self) -> None:
         """The pool as it was kept, so that what is found does not hang on what was solved before."""
-        if not np.array_equal(self._first, self._inside):
-            self._inside = self._first.copy()
-            self._begin()
+        inside, self._part, self._hot = self._kept
+        self._inside = inside.copy()
 
     def solve(self, matrix: Matrix, scale: Floats | None = None) -> Solved:
         """The optimum over all columns."""
         for _ in range(_ROUNDS):
             part = self._part
+            assert part is not None
             over = None if scale is None else scale[part.columns]
             found = self._hot.solve(part.of(matrix), over)
             if not found.is_optimal:
@@ -98,7 +112,7 @@ class Pool:
                 continue
             y = np.zeros(len(matrix.row_lower))
             y[part.rows] = found.row_dual
-            joining, excess = self._priced(matrix, y)
+            joining, excess = self._pricing.priced(matrix, y, self._inside)
             if excess <= _TOLERANCE * max(abs(found.value), 1.0):
                 x = np.zeros(len(self._inside))
                 x[part.columns] = found.x
@@ -107,9 +121,52 @@ class Pool:
             self._begin()
         raise NoPlanError("columns kept joining the pool of a future's program")
 
-    def _priced(self, matrix: Matrix, y: Floats) -> tuple[Ints, float]:
+    def _begin(self) -> None:
+        """The pool's own program, and the planned one's basis over it: that of the pool before, what is new at 0."""
+        before = None if self._part is None else (self._part, self._hot.basis)
+        columns = np.flatnonzero(self._inside)
+        rows = np.flatnonzero(self._pricing.rows(self._inside))
+        part = sparse.csc_array(sparse.csr_array(self._places[:, columns])[rows])
+        part.sort_indices()
+        self._part = _Part(columns, rows, part.data - 1, part.indices, part.indptr)
+        basis = None
+        if before is not None:
+            old, (of_columns, of_rows) = before
+            column_state = np.full(len(self._inside), AT_LOWER)
+            row_state = np.full(len(self._matrix.row_lower), BASIC)
+            column_state[old.columns], row_state[old.rows] = of_columns, of_rows
+            basis = (column_state[columns], row_state[rows])
+        self._hot = HotProgram(self._part.of(self._matrix), seed=self._seed, basis=basis)
+
+
+class GroupPricing:
+    """Of programs by groups: outside the pool a follower's row has the price at which it is worth nothing more."""
+
+    def __init__(self, planned: Matrix, shape: Shape) -> None:
+        self._shape, self._n_rows = shape, len(planned.row_lower)
+        self._sign = 1.0 if planned.maximise[0] else -1.0
+        self._leads = sparse.csr_array(shape.room > 0)
+
+    def first(self) -> Mask:
+        """Free columns and the largest few choices of every group."""
+        shape = self._shape
+        inside = np.zeros(shape.n_columns, dtype=bool)
+        inside[shape.free] = True
+        inside[shape.choices[_largest(shape, shape.profit)]] = True
+        return inside
+
+    def rows(self, inside: Mask) -> Mask:
+        """Coupling rows, and those of groups and followers inside."""
+        shape = self._shape
+        kept = np.zeros(self._n_rows, dtype=bool)
+        kept[shape.coupling] = True
+        kept[shape.choice_rows[np.unique(shape.group[inside[shape.choices]])]] = True
+        kept[shape.follower_rows[inside[shape.followers]]] = True
+        return kept
+
+    def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
         """Columns that could better what was found, and by how much all of them could at most; completes `y`."""
-        shape, inside = self._shape, self._inside
+        shape = self._shape
         outside = ~inside[shape.followers]
         worth = self._sign * (matrix.costs[0] - matrix.rows.T @ y)
         followers = np.maximum(worth[shape.followers], 0.0) * outside
@@ -135,27 +192,13 @@ class Pool:
             joining.append(shape.followers[useful])
         return np.concatenate(joining), excess
 
-    def _begin(self) -> None:
-        """The pool's own program, and the planned one's basis over it."""
-        shape, inside = self._shape, self._inside
-        columns = np.flatnonzero(inside)
-        local = np.zeros(len(self._matrix.row_lower), dtype=bool)
-        local[shape.coupling] = True
-        local[shape.choice_rows[np.unique(shape.group[inside[shape.choices]])]] = True
-        local[shape.follower_rows[inside[shape.followers]]] = True
-        rows = np.flatnonzero(local)
-        part = sparse.csc_array(sparse.csr_array(self._places[:, columns])[rows])
-        part.sort_indices()
-        self._part = _Part(columns, rows, part.data - 1, part.indices, part.indptr)
-        self._hot = HotProgram(self._part.of(self._matrix), seed=self._seed)
-
 
 def pool_of(planned: Matrix, *, seed: int = 0) -> Pool | None:
     """A pool for programs of this shape; None where the program has another one."""
     shape = shape_of(planned, maximise=planned.maximise[0])
     if isinstance(shape, str) or shape.must.any():
         return None
-    return Pool(planned, shape, seed=seed)
+    return Pool(planned, GroupPricing(planned, shape), seed=seed)
 
 
 def _largest(shape: Shape, worth: Floats) -> Ints:
