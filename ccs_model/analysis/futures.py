@@ -1,9 +1,9 @@
 """Futures: worlds in which uncertain inputs lie elsewhere than the scenario plans, drawn together.
 
-Each input is drawn by Latin hypercube from a stream of its own, which hangs on the seed and the input's name alone:
-the same seed gives the same futures for every scenario, whatever else is drawn, so that plans can be compared future
-by future. Ranks are then put in an order that carries the correlations (Iman and Conover 1982), which leaves every
-input's own distribution as it is.
+Each input is drawn by Latin hypercube from a stream of its own. Ranks are then put in an order that carries the
+correlations and none that chance made (Iman and Conover 1982), which leaves every input's own distribution as it is.
+All inputs of the tables are drawn, whatever the scenario leaves out or spreads otherwise: the same seed and number give
+the same futures for every scenario, so that plans can be compared future by future.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ def _shares(table: pd.DataFrame, correlations: pd.DataFrame, n: int, seed: int) 
     """[future] the share of each input's distribution that lies below its value."""
     shares = {name: _evenly(n, seed, name) for name in table["input"]}
     pairs = correlations[correlations["input"].isin(shares) & correlations["other_input"].isin(shares)]
-    names = sorted({*pairs["input"], *pairs["other_input"]})
-    if n < 2 or not names:
+    names = sorted(shares)
+    if n < 2:
         return shares
     wanted = np.eye(len(names))
     for one, other, rank in pairs[["input", "other_input", "rank_correlation"]].itertuples(index=False, name=None):

@@ -59,7 +59,8 @@ def tornado_table(table: pd.DataFrame, inputs: Sequence[str]) -> pd.DataFrame:
     """A row a mode, measure and input, widest first: means in the lowest and highest fifth of the input.
 
     `variance_share` is the variance of means over ten equal parts of the input by that of the measure, less what chance
-    alone would give: about the share that the input explains by itself.
+    alone would give: about the share that the input explains by itself. `chance` is the width that an input without any
+    part in the measure exceeds in one of twenty runs.
     """
     rows = []
     for mode in MODES:
@@ -69,15 +70,16 @@ def tornado_table(table: pd.DataFrame, inputs: Sequence[str]) -> pd.DataFrame:
             if len(values) < _PARTS:
                 continue
             found = []
+            chance = 1.96 * float(values.std()) * np.sqrt(2.0 * _PARTS / len(values))
             for each in inputs:
                 order = np.argsort(kept[each].to_numpy(float), kind="stable")
                 parts = np.array_split(values[order], _PARTS)
                 low, high = float(parts[0].mean()), float(parts[-1].mean())
                 share = _explained(values[order])
                 found.append({"mode": mode, "measure": name, "input": each, "low": low, "high": high,
-                              "width": abs(high - low), "variance_share": share})  # fmt: skip
+                              "width": abs(high - low), "chance": chance, "variance_share": share})  # fmt: skip
             rows += sorted(found, key=lambda row: (-float(str(row["width"])), str(row["input"])))
-    return pd.DataFrame(rows, columns=["mode", "measure", "input", "low", "high", "width", "variance_share"])
+    return pd.DataFrame(rows, columns=["mode", "measure", "input", "low", "high", "width", "chance", "variance_share"])
 
 
 def _explained(ordered: np.ndarray) -> float:

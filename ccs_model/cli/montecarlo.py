@@ -83,21 +83,23 @@ def montecarlo(
 
 def _text(found: MonteCarlo) -> str:
     from ccs_model.plan.uncertainty import HELD, REPLANNED
-    from ccs_model.units import label_of
+    from ccs_model.report.sheets.uncertainty import MEASURES
 
     told, about = found.uncertainty, found.uncertainty.about
     lines = [f"{about['scenario']}: {about['n_draws']} futures of seed {about['seed']}",
              f"Money in million {about['currency']} {about['price_year']}, real", ""]  # fmt: skip
     for mode, words in ((HELD, "The plan held in every future"), (REPLANNED, "Each future planned anew, in parts")):
-        lines.append(f"{words:38} {'planned':>12} {'P5':>12} {'P50':>12} {'P95':>12}")
+        lines.append(f"{words:40} {'planned':>12} {'P5':>12} {'P50':>12} {'P95':>12}")
         for row in told.spread[told.spread["mode"] == mode].itertuples(index=False):
             lines.append(
-                f"  {label_of(row.measure):36} {row.planned:12,.1f} {row.p5:12,.1f} {row.p50:12,.1f} {row.p95:12,.1f}"
+                f"  {MEASURES[row.measure]:38} {row.planned:12,.1f} {row.p5:12,.1f} {row.p50:12,.1f} {row.p95:12,.1f}"
             )
     if about["overrun_share"] is not None:
         lines.append(f"The held plan costs more than the budget in {about['overrun_share']:.0%} of the futures.")
     for mode in (HELD, REPLANNED):
-        most = told.tornado[(told.tornado["mode"] == mode) & (told.tornado["measure"] == "aim_value")].head(_SHOWN)
+        most = told.tornado[(told.tornado["mode"] == mode) & (told.tornado["measure"] == "aim_value")]
+        # What chance alone could do is not shown.
+        most = most[most["width"] > most["chance"]].head(_SHOWN)
         lines += ["", f"What moves the value of the aim most, {mode}:"]
         lines += [f"  {row.input:32} {row.low:12,.0f} … {row.high:12,.0f}" for row in most.itertuples(index=False)]
     names = told.plants[told.plants["is_no_regret"]]["name"].tolist()
