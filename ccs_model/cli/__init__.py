@@ -23,6 +23,7 @@ from ccs_model.cli.export import export
 from ccs_model.cli.frontier import frontier
 from ccs_model.cli.hedge import hedge
 from ccs_model.cli.import_ import import_
+from ccs_model.cli.montecarlo import montecarlo
 from ccs_model.cli.new import new
 from ccs_model.cli.optimize import optimize
 from ccs_model.cli.regret import regret
@@ -57,6 +58,7 @@ for _command in (
     optimize,
     frontier,
     sweep,
+    montecarlo,
     collect,
     alternatives,
     regret,

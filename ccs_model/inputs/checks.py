@@ -58,6 +58,8 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "costs/build_up": ("technology_class",),
     "costs/contingencies": ("contingency", "level"),
     "costs/aace_classes": ("aace_class",),
+    "uncertainty/inputs": ("input",),
+    "uncertainty/correlations": ("input", "other_input"),
     "finance/hurdle_rates": ("sector",),
     "finance/margins": ("product", "year"),
     "finance/rates": ("instrument", "from_date"),

@@ -22,10 +22,10 @@ Floats = npt.NDArray[np.float64]
 _NOT_YEARLY = ("salvage_mn", "shortfall_mn")
 
 
-def npv_terms(problem: Problem) -> Mapping[str, Term]:
-    """Discounted million over the horizon."""
+def npv_terms(problem: Problem, costs: Mapping[str, Term] | None = None) -> Mapping[str, Term]:
+    """Discounted million over the horizon; `costs` are the problem's cost terms where they are at hand."""
     accounts = problem.accounts
-    costs = cost_terms(problem)
+    costs = cost_terms(problem) if costs is None else costs
     terms = {
         name: Term(_times(term.on, -1.0), {key: -price for key, price in term.on_shortfall.items()})
         for name, term in costs.items()

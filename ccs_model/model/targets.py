@@ -6,6 +6,7 @@ shortfall_kt[target] ≥ 0    what a target is missed by (kt/y in a year, kt ove
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
@@ -14,27 +15,18 @@ from ccs_model.model.terms import reduced_kt
 from ccs_model.problem import Problem
 from ccs_model.problem.problem import Target
 
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
 
 def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
     total = Sum(m, problem)
     by_key = {target.key: target for target in problem.targets}
     priced = list(by_key) if problem.shortfall_per_t is not None else []
     m.shortfall_kt = pyo.Var(priced, domain=pyo.NonNegativeReals)
-    avoided = problem.avoided_t_per_t
-    lines_co2 = problem.line_power_co2_t_per_t
-    n_years = problem.periods["n_years"].to_numpy(float)
 
     def tonnes(target: Target) -> LinearExpression:
-        weight = n_years if target.year is None else np.equal(problem.years, target.year).astype(float)
-        if target.measure == "captured":
-            return total({"captured_ktpa": np.ones_like(avoided) * weight})
-        amounts = {"captured_ktpa": avoided * weight}
-        if problem.has_measures:
-            amounts["build"] = reduced_kt(problem, weight)
-        # Pumps on shared lines belong to no one province or sector; they count where all plants are looked at.
-        if lines_co2 is not None and not target.group:
-            amounts["carried_ktpa"] = -lines_co2 * weight
-        return total(amounts, routes=problem.routes_of(target.group))
+        return total(tonnes_of(problem, target), routes=routes_counted(problem, target))
 
     @m.Constraint([target.key for target in problem.targets if target.year is not None])
     def cut_reached(m: pyo.ConcreteModel, key: str) -> object:
@@ -49,12 +41,38 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint(list(problem.share_of_avoided_min))
     def share_of_avoided_kept(m: pyo.ConcreteModel, group: str) -> object:
         """Σ over routes of the group: avoided ≥ share × Σ over all routes: avoided, over the horizon"""
-        inside = problem.routes_of(group)[:, None]
-        share = problem.share_of_avoided_min[group]
-        amounts = {"captured_ktpa": avoided * n_years * (inside - share)}
-        if problem.has_measures:
-            amounts["build"] = reduced_kt(problem, n_years) * (inside - share)
-        return _at_least(m, total(amounts), "", 0.0)
+        return _at_least(m, total(surplus_of(problem, group)), "", 0.0)
+
+
+def tonnes_of(problem: Problem, target: Target) -> dict[str, Floats]:
+    """What 1 of each variable gives to a target, [id, year], before routes of other groups are left out."""
+    n_years = problem.periods["n_years"].to_numpy(float)
+    weight = n_years if target.year is None else np.equal(problem.years, target.year).astype(float)
+    avoided = problem.avoided_t_per_t
+    if target.measure == "captured":
+        return {"captured_ktpa": np.ones_like(avoided) * weight}
+    amounts = {"captured_ktpa": avoided * weight}
+    if problem.has_measures:
+        amounts["build"] = reduced_kt(problem, weight)
+    # Pumps on shared lines belong to no one province or sector; they count where all plants are looked at.
+    if problem.line_power_co2_t_per_t is not None and not target.group:
+        amounts["carried_ktpa"] = -problem.line_power_co2_t_per_t * weight
+    return amounts
+
+
+def routes_counted(problem: Problem, target: Target) -> Mask | None:
+    """Routes whose tonnes count for a target; None for all of them."""
+    return None if target.measure == "captured" else problem.routes_of(target.group)
+
+
+def surplus_of(problem: Problem, group: str) -> dict[str, Floats]:
+    """What 1 of each variable adds to what a group avoids beyond its share of all, [id, year]."""
+    n_years = problem.periods["n_years"].to_numpy(float)
+    inside = problem.routes_of(group)[:, None] - problem.share_of_avoided_min[group]
+    amounts = {"captured_ktpa": problem.avoided_t_per_t * n_years * inside}
+    if problem.has_measures:
+        amounts["build"] = reduced_kt(problem, n_years) * inside
+    return amounts
 
 
 def _at_least(m: pyo.ConcreteModel, amount: LinearExpression, key: str, required: float) -> object:

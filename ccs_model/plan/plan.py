@@ -23,6 +23,7 @@ air_pollution   one row a province and pollutant, last period: what capture give
 point       one row a column of the program that is not zero: its variable, index and value
 checks      one row a check: name, holds, figure, tolerance
 frontier    what other budgets buy, where that was asked
+uncertainty     how the answer spreads when the inputs do, where that was asked
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ccs_model.plan.frontier import Frontier
+from ccs_model.plan.uncertainty import Uncertainty
 from ccs_model.problem import Problem
 
 if TYPE_CHECKING:
@@ -146,6 +148,7 @@ class Plan:
     owner_tonnes: pd.DataFrame | None = None
     point: pd.DataFrame | None = None
     frontier: Frontier | None = None
+    uncertainty: Uncertainty | None = None
     warnings: tuple[str, ...] = ()
 
     @property

@@ -86,8 +86,8 @@ def draw(book: Any, worksheet: Any, row: int, chart: Chart, block: Block, langua
 class Picture:
     """A chart of ranges that stand in some table; `series` are (name, categories, values, colour).
 
-    `kind` is "line", "scatter" (a line over numbers), "stacked" or "steps" (columns without gaps); a step chart labels
-    every `every`-th column.
+    `kind` is "line", "scatter" (a line over numbers), "stacked", "steps" (columns without gaps; every `every`-th has a
+    label), "bars" (across, from one line to both sides, the first on top) or "shares" (the same from 0 to 100 %).
     """
 
     title: str
@@ -106,12 +106,17 @@ def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture,
         "scatter": {"type": "scatter", "subtype": "straight"},
         "stacked": {"type": "column", "subtype": "stacked"},
         "steps": {"type": "column"},
+        "bars": {"type": "bar"},
+        "shares": {"type": "bar"},
     }
+    across = picture.kind in ("bars", "shares")
     drawn = book.add_chart(kinds[picture.kind])
     for name, categories, values, colour in picture.series:
         looks: dict[str, object] = {"fill": {"color": colour}, "border": {"none": True}, "gap": 60}
         if picture.kind == "steps":
             looks |= {"gap": 0, "overlap": 100}
+        if across:
+            looks |= {"gap": 40, "overlap": 100}
         if picture.kind in ("line", "scatter"):
             looks = {"line": {"color": colour, "width": 2}}
         drawn.add_series({"name": language.label(name), "categories": categories, "values": values, **looks})
@@ -125,6 +130,7 @@ def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture,
             "label_position": "low",
             "interval_unit": picture.every,
             "interval_tick": picture.every,
+            "reverse": across,
         }
     )
     drawn.set_y_axis(
@@ -132,9 +138,12 @@ def draw_picture(book: Any, worksheet: Any, row: int, at: int, picture: Picture,
             "name": language.label(picture.up_title),
             "name_font": _HEAD_FONT,
             "num_font": _FONT,
-            "num_format": "#,##0",
+            "num_format": "0%" if picture.kind == "shares" else "#,##0",
             "major_gridlines": {"visible": True, "line": _GRID},
             "line": {"none": True},
+            **({"min": 0, "max": 1} if picture.kind == "shares" else {}),
+            # The first bar stands on top, so that the scale would stand there as well.
+            **({"label_position": "high"} if across else {}),
         }
     )
     drawn.set_legend({"position": "bottom", "font": _FONT})

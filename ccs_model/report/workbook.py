@@ -22,7 +22,6 @@ from ccs_model.report.sheets.data import DATA
 from ccs_model.report.sheets.economics import ECONOMICS
 from ccs_model.report.sheets.frontier import FRONTIER
 from ccs_model.report.sheets.inputs import INPUTS
-from ccs_model.report.sheets.later import UNCERTAINTY
 from ccs_model.report.sheets.macc import MACC
 from ccs_model.report.sheets.plants import PLANTS
 from ccs_model.report.sheets.retrofits import RETROFITS
@@ -33,6 +32,7 @@ from ccs_model.report.sheets.storage import STORAGE
 from ccs_model.report.sheets.summary import SUMMARY
 from ccs_model.report.sheets.technologies import TECHNOLOGIES
 from ccs_model.report.sheets.transport import TRANSPORT
+from ccs_model.report.sheets.uncertainty import UNCERTAINTY
 from ccs_model.report.whole_file import write_whole
 
 SHEETS: tuple[Page, ...] = (

@@ -44,6 +44,7 @@ from ccs_model.scenario.plants import Plants
 from ccs_model.scenario.resolved import resolved_yaml
 from ccs_model.scenario.section import Section
 from ccs_model.scenario.targets import CUT_KEYS, Targets, stray_years
+from ccs_model.scenario.uncertainty import Uncertainty
 
 FROM_PYTHON = "given in Python"
 CHANGED = "changed"
@@ -146,6 +147,8 @@ class Scenario(Section):
     """How owners account for what they build."""
     calibration: Calibration = Calibration()
     """What the pilot zones say about how much is delivered and built."""
+    uncertainty: Uncertainty = Uncertainty()
+    """How far inputs may lie from what is planned with; read by `ccs-model montecarlo`."""
     aim: Literal["most_abatement", "least_cost", "highest_npv", "highest_net_benefit"] = "most_abatement"
     """What is sought: the most CO₂ avoided for the budget, the least cost at which the targets are reached, the
     highest net present value of the owners, or the highest net benefit of society."""

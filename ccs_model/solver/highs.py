@@ -129,6 +129,15 @@ def _use_threads(threads: int) -> None:
         _threads_in_use[:] = [threads]
 
 
+def quiet_highs(threads: int) -> Any:
+    """A new instance that says nothing."""
+    with _quiet_stdout():
+        _use_threads(threads)
+        highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    return highs
+
+
 class Highs:
     """A matrix inside HiGHS. Objective 0 of the matrix is set; whole columns are whole unless relaxed."""
 

@@ -1,0 +1,158 @@
+"""Futures: worlds in which uncertain inputs lie elsewhere than the scenario plans, drawn together.
+
+Each input is drawn by Latin hypercube from a stream of its own. Ranks are then put in an order that carries the
+correlations and none that chance made (Iman and Conover 1982), which leaves every input's own distribution as it is.
+All inputs of the tables are drawn, whatever the scenario leaves out or spreads otherwise: the same seed and number give
+the same futures for every scenario, so that plans can be compared future by future.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import norm, qmc
+
+from ccs_model.analysis.distributions import of_draws, value_at
+from ccs_model.analysis.levers import AS_PLANNED, LEVERS, Draft, capture_capex
+from ccs_model.errors import Fault, InputError
+from ccs_model.problem import Problem
+from ccs_model.problem.names import place_of
+
+Floats = npt.NDArray[np.float64]
+
+POSTERIOR = "posterior"
+DELIVERED = "delivered_share"
+INPUT_COLUMNS = ["input", "technology", "distribution", "low", "mode", "high", "multiplies", "reference", "quality"]
+
+
+@dataclass(frozen=True, eq=False)
+class Futures:
+    """`values` has a row a future and a column an input that is drawn; `inputs` a row an input: how it is spread.
+
+    `planned` is the value of each input at which the problem is the planned one.
+    """
+
+    planned_problem: Problem
+    seed: int
+    inputs: pd.DataFrame
+    values: pd.DataFrame
+    planned: pd.Series
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def problem(self, k: int) -> Problem:
+        """The planned problem as future k has it."""
+        return self.problem_with(dict(self.values.iloc[k]))
+
+    def problem_with(self, values: dict[str, float]) -> Problem:
+        """The planned problem with these values of some inputs."""
+        draft = Draft(self.planned_problem)
+        acted = False
+        for row in self.inputs.itertuples(index=False):
+            value = values.get(row.input)
+            if value is None or value == self.planned[row.input]:
+                continue
+            acted = True
+            if row.technology:
+                capture_capex(draft, value, row.technology)
+            else:
+                LEVERS[row.input](draft, value)
+        return draft.problem() if acted else self.planned_problem
+
+
+def drawn(problem: Problem, n: int, seed: int) -> Futures:
+    """`n` futures of a problem. Raises InputError for names and spreads that are of no use."""
+    table = problem.inputs["uncertainty/inputs"]
+    shares = _shares(table, problem.inputs["uncertainty/correlations"], n, seed)
+    inputs = _spreads(problem, table)
+    values = {row.input: _values(problem, row, shares[row.input]) for row in inputs.itertuples(index=False)}
+    planned = {name: AS_PLANNED.get(name, 1.0) for name in values}
+    if DELIVERED in planned:
+        planned[DELIVERED] = problem.delivered_share
+    return Futures(problem, seed, inputs, pd.DataFrame(values), pd.Series(planned, dtype=float))
+
+
+def _spreads(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
+    """The inputs that are drawn, as the scenario spreads them, in the order in which they act."""
+    asked = problem.scenario.uncertainty
+    known = list(table["input"])
+    faults = [
+        Fault(place_of(problem.scenario, f"uncertainty.{key}"), f"input '{name}' is unknown", f"one of {known}")
+        for key, names in (("leave_out", asked.leave_out), ("spreads", tuple(asked.spreads)))
+        for name in names
+        if name not in known
+    ]
+    table = table.assign(technology=table["technology"].fillna("").astype(str))
+    acting = table["input"].isin(list(LEVERS)) | (table["technology"] != "")
+    faults += [
+        Fault("uncertainty/inputs.csv", f"nothing is known to hang on '{name}'", f"one of {list(LEVERS)}, or a cost "
+              "of one technology") for name in table.loc[~acting, "input"]
+    ]  # fmt: skip
+    for name, spread in asked.spreads.items():
+        mode = (spread.low + spread.high) / 2.0 if spread.distribution == "uniform" else spread.mode
+        row = table["input"] == name
+        table.loc[row, ["distribution", "low", "mode", "high"]] = [spread.distribution, spread.low, mode, spread.high]
+    for row in table.itertuples(index=False):
+        if not row.low <= row.mode <= row.high or (row.distribution == "lognormal" and row.low <= 0):
+            what = f"{row.input}: {row.low:g}, {row.mode:g}, {row.high:g} are no low, mode and high of a "
+            faults.append(Fault("uncertainty", what + str(row.distribution).replace("_", " ")))
+    if faults:
+        raise InputError(sorted(faults))
+    drawn_here = ~table["input"].isin(asked.leave_out)
+    if problem.calibrated is None:
+        # Nothing is known of what an uncalibrated scenario's units deliver.
+        drawn_here &= table["distribution"] != POSTERIOR
+    order = {name: at for at, name in enumerate(LEVERS)}
+    at = table["input"].map(order).fillna(0.0)
+    table = table[drawn_here].assign(at=at).sort_values(["at", "input"], kind="stable")
+    return table[INPUT_COLUMNS].reset_index(drop=True)
+
+
+def _values(problem: Problem, row: Any, share: Floats) -> Floats:
+    distribution = str(row.distribution)
+    if distribution == POSTERIOR:
+        assert problem.calibrated is not None
+        return of_draws(share, np.array([draw[DELIVERED] for draw in problem.calibrated.fit["draws"]], dtype=float))
+    return value_at(distribution, share, float(row.low), float(row.mode), float(row.high))
+
+
+def _shares(table: pd.DataFrame, correlations: pd.DataFrame, n: int, seed: int) -> dict[str, Floats]:
+    """[future] the share of each input's distribution that lies below its value."""
+    shares = {name: _evenly(n, seed, name) for name in table["input"]}
+    pairs = correlations[correlations["input"].isin(shares) & correlations["other_input"].isin(shares)]
+    names = sorted(shares)
+    if n < 2:
+        return shares
+    wanted = np.eye(len(names))
+    for one, other, rank in pairs[["input", "other_input", "rank_correlation"]].itertuples(index=False, name=None):
+        i, j = names.index(one), names.index(other)
+        # The correlation of normals whose ranks correlate so (Pearson 1907).
+        wanted[i, j] = wanted[j, i] = 2.0 * np.sin(np.pi * rank / 6.0)
+    try:
+        target = np.linalg.cholesky(wanted)
+    except np.linalg.LinAlgError as error:
+        what = "no inputs can be correlated so: the matrix is not positive definite"
+        raise InputError([Fault("uncertainty/correlations.csv", what)]) from error
+    scores = norm.ppf(np.column_stack([shares[name] for name in names]))
+    if n > 2 * len(names):
+        # What chance has correlated is taken out first.
+        scores = scores @ np.linalg.inv(np.linalg.cholesky(np.corrcoef(scores, rowvar=False))).T
+    scores = scores @ target.T
+    for j, name in enumerate(names):
+        rank_of = np.argsort(np.argsort(scores[:, j], kind="stable"), kind="stable")
+        shares[name] = np.sort(shares[name])[rank_of]
+    return shares
+
+
+def _evenly(n: int, seed: int, name: str) -> Floats:
+    """[future] one point in each n-th of 0 to 1, in an order of its own."""
+    stream = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    points: Floats = qmc.LatinHypercube(d=1, rng=stream).random(n)[:, 0]
+    # The ends have no finite normal score.
+    return np.clip(points, 1e-12, 1.0 - 1e-12)

@@ -1,0 +1,246 @@
+"""Monte Carlo: a scenario in many futures, its plan held in all of them and each planned anew.
+
+A folder of a run holds `asked.json` (what was asked), `plan/` (the run folder of the held plan), `draws/` (finished
+chunks of futures), and once all are there the tables, `montecarlo.json` and `plan.xlsx`. Chunks are the same whoever
+makes them, so that the same command goes on where it was stopped, and the end does not depend on how often it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ccs_model.analysis.draws import CHUNK, Draws, plant_columns, plant_shares
+from ccs_model.analysis.futures import Futures, drawn
+from ccs_model.analysis.jobs import Job, results_of
+from ccs_model.analysis.measures import Weights
+from ccs_model.analysis.outcomes import (
+    broken_table,
+    futures_table,
+    inputs_table,
+    overrun,
+    plants_table,
+    spread_table,
+    tornado_table,
+    within_limits_share,
+)
+from ccs_model.analysis.rebuilt import at_point, plan_at
+from ccs_model.analysis.replanned import Replanned
+from ccs_model.analysis.restated import Restated
+from ccs_model.errors import Fault, FileError, InputError, NoPlanError
+from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.model.objective import unit_of
+from ccs_model.plan.decisions import vector_of
+from ccs_model.plan.optimize import solve
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.run_key import RunKey, run_key
+from ccs_model.plan.uncertainty import HELD, REPLANNED, Uncertainty
+from ccs_model.problem import pose
+from ccs_model.problem.names import read_checked
+from ccs_model.report.run_folder import csv_text, existing_run, write_run_folder
+from ccs_model.report.uncertainty_json import uncertainty_text
+from ccs_model.report.whole_file import write_whole
+from ccs_model.report.workbook import workbook_bytes
+from ccs_model.scenario import Scenario
+
+ASKED, PLAN, DRAWS, RESULT, BOOK = "asked.json", "plan", "draws", "montecarlo.json", "plan.xlsx"
+TABLES = ("inputs", "futures", "spread", "tornado", "broken", "plants")
+N_DRAWS = 1_000
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: futures done of all, and how many a second."""
+
+    n_ended: int
+    n_all: int
+    per_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class MonteCarlo:
+    """A finished run: `plan` is the held plan with `uncertainty` filled."""
+
+    folder: Path
+    plan: Plan
+
+    @property
+    def uncertainty(self) -> Uncertainty:
+        """How its answer spreads."""
+        assert self.plan.uncertainty is not None
+        return self.plan.uncertainty
+
+    @property
+    def text(self) -> str:
+        """montecarlo.json."""
+        return uncertainty_text(self.uncertainty)
+
+
+def montecarlo(
+    scenario: str | PathLike[str] | Scenario,
+    *,
+    draws: int = N_DRAWS,
+    seed: int = 1,
+    run: str | PathLike[str] | None = None,
+    out: str | PathLike[str] | None = None,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    allow_outside: bool = False,
+    say: Callable[[str], None] | None = None,
+    tell: Callable[[Progress], None] | None = None,
+) -> MonteCarlo:
+    """Draw futures, plan each anew, and value the scenario's plan in all of them.
+
+    The plan is that of `run`, a run folder of the same scenario; else that of its own run where it is there; else it is
+    made. `jobs` processes work at a time, or the workers of a Dask `scheduler`. Raises what `optimize` raises.
+    """
+    talk = say or _silent
+    if isinstance(scenario, Scenario):
+        inputs = load_inputs(scenario, allow_outside=allow_outside)
+    else:
+        scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
+    if draws < 1:
+        raise InputError([Fault("--draws", f"{draws} futures, expected one or more")])
+    key = run_key(scenario, inputs)
+    asked = {"run_sha256": key.sha256, "scenario": scenario.name, "n_draws": draws, "seed": seed}
+    sha = RunKey.of_text(json.dumps(asked))
+    folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
+    _state(folder, {"key": sha, **asked})
+    plan = _held_plan(scenario, inputs, key, folder, Path(run) if run is not None else None, talk)
+    assert plan.point is not None
+    work = Draws(scenario.with_changes({"solver.threads": 1}), inputs, draws, seed, plan.point)
+    rows = _rows(folder, draws)
+    chunks = [(first, min(first + CHUNK, draws)) for first in range(0, draws, CHUNK)]
+    todo = [Job(_name(chunk), chunk) for chunk in chunks if chunk[0] not in rows]
+    clock, done, n_before = time.monotonic(), sum(map(len, rows.values())), 0
+    talk("the futures")
+    for ended in results_of(todo, work, n_processes=jobs, scheduler=scheduler):
+        if ended.failure is not None:
+            raise NoPlanError(f"futures {ended.key}: {ended.failure.words}")
+        write_whole(folder / DRAWS / f"{ended.key}.json", ended.result.encode())
+        found = json.loads(ended.result)
+        rows[found[0]["future"]] = found
+        n_before += len(found)
+        if tell is not None:
+            tell(Progress(done + n_before, draws, n_before / max(time.monotonic() - clock, 1e-9)))
+    talk("summing up")
+    flat = [row for first in sorted(rows) for row in rows[first]]
+    result = replace(plan, uncertainty=_summed_up(plan, draws, seed, flat))
+    found_run = MonteCarlo(folder, result)
+    for name in TABLES:
+        write_whole(folder / f"{name}.csv", csv_text(getattr(found_run.uncertainty, name)).encode())
+    write_whole(folder / RESULT, found_run.text.encode())
+    write_whole(folder / BOOK, workbook_bytes(result))
+    return found_run
+
+
+def _silent(_: str) -> None:
+    pass
+
+
+def _summed_up(plan: Plan, draws: int, seed: int, rows: list[dict[str, Any]]) -> Uncertainty:
+    problem = plan.problem
+    futures = drawn(problem, draws, seed)
+    table = futures_table(futures, rows)
+    restated = Restated(problem, probed=False)
+    assert plan.point is not None
+    held, _ = vector_of(restated.planned, plan.point)
+    weights = Weights.of(restated, problem, restated.planned)
+    relaxed = Replanned(restated).planned
+    planned = {HELD: weights.of_plan(held), REPLANNED: weights.of_plan(relaxed.x)}
+    names, columns = plant_columns(problem, restated)
+    share = plant_shares(columns, len(names), held)
+    fitted = {names[p]: float(share[p]) for p in np.flatnonzero(share > 0)}
+    about = {
+        "scenario": problem.name,
+        "aim": problem.aim,
+        "unit": unit_of(problem),
+        "currency": problem.currency,
+        "price_year": problem.price_year,
+        "n_draws": draws,
+        "seed": seed,
+        "sampling": "Latin hypercube, ranks correlated after Iman and Conover",
+        "replanned": "each future's own linear program: retrofits, pipes and wells in parts, the future known",
+        "held": "the scenario's plan, built as it is; what it delivers is the future's",
+        "n_infeasible": sum(row[REPLANNED]["aim_value"] is None for row in rows),
+        "within_limits_share": within_limits_share(table),
+        **overrun(problem, table),
+    }
+    return Uncertainty(
+        about=MappingProxyType(about),
+        inputs=inputs_table(futures),
+        futures=table,
+        spread=spread_table(table, planned),
+        tornado=tornado_table(table, _moving(futures)),
+        broken=broken_table(rows),
+        plants=plants_table(problem, rows, fitted),
+    )
+
+
+def _moving(futures: Futures) -> list[str]:
+    """Inputs that differ between futures at all."""
+    return [name for name in futures.inputs["input"] if futures.values[name].nunique() > 1]
+
+
+def _state(folder: Path, asked: Mapping[str, Any]) -> None:
+    """Say in the folder what is asked; a folder of another run, or of anything else, is left alone."""
+    path = folder / ASKED
+    if path.is_file():
+        try:
+            there = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise FileError(f"{path}: cannot be read: {error}") from error
+        if there.get("key") != asked["key"]:
+            raise FileError(f"{folder}: holds other futures; choose another --out")
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileError(f"{folder}: already holds something; choose another --out")
+    write_whole(path, (json.dumps(asked, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _held_plan(
+    scenario: Scenario, inputs: Inputs, key: RunKey, folder: Path, run: Path | None, say: Callable[[str], None]
+) -> Plan:
+    """The plan that is held: once in the folder, always that one."""
+    problem = pose(scenario, inputs)
+    own = folder / PLAN
+    for place in (own, run, Path("runs") / key.folder_name):
+        if place is None or (existing_run(place, key) is None and place != run):
+            continue
+        if existing_run(place, key) is None:
+            raise InputError([Fault("--run", f"{place} is no run of this scenario with these tables and this version")])
+        document = json.loads((place / "plan.json").read_text(encoding="utf-8"))
+        plan = plan_at(at_point(place, problem), document)
+        break
+    else:
+        say("the plan that is held")
+        plan = solve(problem)
+    if existing_run(own, key) is None:
+        write_run_folder(plan, own, command="ccs-model montecarlo")
+    return plan
+
+
+def _name(chunk: tuple[int, int]) -> str:
+    return f"{chunk[0]:06d}"
+
+
+def _rows(folder: Path, draws: int) -> dict[int, list[dict[str, Any]]]:
+    """Finished chunks by their first future."""
+    found = {}
+    for first in range(0, draws, CHUNK):
+        path = folder / DRAWS / f"{_name((first, 0))}.json"
+        try:
+            found[first] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise FileError(f"{path}: cannot be read: {error}") from error
+    return found
