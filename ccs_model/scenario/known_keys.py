@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 # A file of nothing but unknown keys is no scenario with slips of the pen; looking for near words takes time.
 MOST_HINTS = 500
 
