@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import highspy
 import numpy as np
 import numpy.typing as npt
 
 from ccs_model.errors import NoPlanError
 from ccs_model.solver.highs import quiet_highs
-from ccs_model.solver.library import highspy
 from ccs_model.solver.matrix import Matrix, refuse_unless_finite
 
 Floats = npt.NDArray[np.float64]
