@@ -64,6 +64,8 @@ PLANT_COLUMNS = [
 ]  # fmt: skip
 SWAP_COLUMNS = ["plant", "name", "objective", "short_share", "entering", "leaving", "words", "alternative"]
 NEEDED, NEVER, SWAPPABLE = "needed", "never", "swappable"
+# Not proven: what holds of the plans found.
+IN_ALL, IN_NONE = "in all found", "in none found"
 FARTHEST, ASKED_OUT, ASKED_IN, SCENARIO = "most different", "without a plant", "with a plant", "the plan"
 
 
@@ -257,7 +259,8 @@ class _Search:
             is_proven, lost = answers[k]
             standing = SWAPPABLE
             if n_fitting in (0, len(self.pool)):
-                standing = NEEDED if n_fitting else NEVER
+                proven, found_so = (NEEDED, IN_ALL) if n_fitting else (NEVER, IN_NONE)
+                standing = proven if is_proven else found_so
             is_proven = is_proven or standing == SWAPPABLE
             row = self._named.loc[plant]
             words = next((self._words(found) for asked, found in self._swaps if asked == plant), "")
