@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.near_program import Found, Held, NearProgram
+from ccs_model.analysis.held_decisions import KEPT, decisions_of, valued
+from ccs_model.analysis.near_program import Found, Held, NearProgram, plant_columns
 from ccs_model.analysis.near_ranges import RANGE_COLUMNS, ranges_of
 from ccs_model.analysis.near_words import swap_words
 from ccs_model.analysis.rebuilt import at_point
@@ -282,6 +283,8 @@ class _Search:
         if bound is not None and program.is_worse(bound):
             return True, self._lost(bound)
         have = [found for found, _ in self.pool if bool(found.fitted[k]) != in_plan]
+        if not have and in_plan and (alone := self._alone(plant, until)) is not None:
+            have = [alone]
         if not have and self._swapped is not None and (swap := self._along_pipes(plant, in_plan, until)) is not None:
             have = [swap]
         start = min(have, key=self._differing, default=None)
@@ -303,11 +306,17 @@ class _Search:
         """The best swap along the plan's own pipes, if within the share: found soon where the program is large."""
         assert self._swapped is not None
         asked = replace(self._swapped, deadline=until)
-        if not in_plan:
-            return self._near_enough(asked.with_plant(plant))
-        # Nobody need enter where the rest alone is within the share.
-        alone = self._near_enough(asked.without_plant(plant, refilled=False))
-        return alone if alone is not None else self._near_enough(asked.without_plant(plant))
+        return self._near_enough(asked.without_plant(plant) if in_plan else asked.with_plant(plant))
+
+    def _alone(self, plant: str, until: float) -> Found | None:
+        """All else as it is built, and nobody in the plant's place, if that is within the share."""
+        held = self.held
+        builds = plant_columns(held.problem, held.matrix)
+        mine = builds["column"][builds["plant"] == plant].to_numpy(np.int64)
+        rest = held.x.copy()
+        rest[mine] = 0.0
+        kept = valued(held.matrix, decisions_of(held.matrix, rest), self.program.options, until)
+        return self.program.near_enough(kept.x) if kept.state == KEPT and kept.x is not None else None
 
     def _near_enough(self, swap: Swap | None) -> Found | None:
         return None if swap is None else self.program.near_enough(swap.x)
