@@ -35,7 +35,17 @@ PLANT_COLUMNS = [
     "plant", "name", "province", "sector", "is_in_plan", "standing", "is_proven", "n_fitting", "fitting_share",
     "lost_share", "words",
 ]  # fmt: skip
-SWAP_COLUMNS = ["plant", "name", "objective", "short_share", "entering", "leaving", "words", "alternative"]
+SWAP_COLUMNS = [
+    "plant",
+    "name",
+    "objective",
+    "short_share",
+    "entering",
+    "leaving",
+    "words",
+    "is_nearest",
+    "alternative",
+]
 NEEDED, NEVER, SWAPPABLE = "needed", "never", "swappable"
 # Not proven: what holds of the plans found.
 IN_ALL, IN_NONE = "in all found", "in none found"
@@ -50,7 +60,8 @@ class Search:
         plan = Found(held.x, program.fitted_in(held.x), held.value)
         self.pool: list[tuple[Found, str]] = [(plan, SCENARIO)]
         self._apart: list[int] = [0]
-        self._swaps: list[tuple[str, Found]] = []
+        # Plant asked for, the plan that answers, and whether it is proven that none is nearer.
+        self._swaps: list[tuple[str, Found, bool]] = []
         names = held.problem.plants.set_index("plant")
         self._named = names.loc[program.plants]
         self._swapped = _swaps_along_pipes(held, program, deadline) if held.problem.network is not None else None
@@ -106,11 +117,11 @@ class Search:
             plant = str(self.program.plants[k])
             self._say(f"the plan without {plant}")
             if (found := self._alone(plant, until)) is not None:
-                self._swaps.append((plant, found))
+                self._swaps.append((plant, found, True))
                 self._add(found, ASKED_OUT)
 
     def _asked(self, k: int, until: float) -> float | None:
-        """Look for the nearest plan in which a plant is otherwise; else, if it can be had, the bound that there is none."""
+        """Look for the nearest plan in which a plant is otherwise; the bound where it is proven that there is none."""
         program, plant = self.program, str(self.program.plants[k])
         in_plan = bool(self.pool[0][0].fitted[k])
         have = [found for found, _ in self.pool if bool(found.fitted[k]) != in_plan]
@@ -125,14 +136,17 @@ class Search:
             found, bound = program.best(plant, fitted=not in_plan, deadline=until)
             if found is None and bound is not None and program.is_worse(bound):
                 return bound
+        is_nearest = isinstance(found, Found) and (
+            self._differing(found) == 1 or (found is not start and found.is_proven)
+        )
         found = start if found is None else found
         if isinstance(found, Found):
-            self._swaps.append((plant, found))
+            self._swaps.append((plant, found, is_nearest))
             self._add(found, ASKED_OUT if in_plan else ASKED_IN)
         return None
 
     def _is_swapped(self, k: int) -> bool:
-        return any(asked == self.program.plants[k] for asked, _ in self._swaps)
+        return any(asked == self.program.plants[k] for asked, _, _ in self._swaps)
 
     def _plants_table(self, lost: dict[int, float]) -> pd.DataFrame:
         """`lost` has the plants whose standing is proven by a bound."""
@@ -144,7 +158,7 @@ class Search:
                 proven, found_so = (NEEDED, IN_ALL) if n_fitting else (NEVER, IN_NONE)
                 standing = proven if k in lost else found_so
             row = self._named.loc[plant]
-            words = next((self._words(found) for asked, found in self._swaps if asked == plant), "")
+            words = next((self._words(found) for asked, found, _ in self._swaps if asked == plant), "")
             rows.append(
                 (plant, row["name"], row["province"], row["sector"], bool(plan[k]), standing,
                  standing not in (IN_ALL, IN_NONE), n_fitting, n_fitting / len(self.pool),
@@ -156,7 +170,11 @@ class Search:
         """The best swap along the plan's own pipes, if within the share: found soon where the program is large."""
         assert self._swapped is not None
         asked = replace(self._swapped, deadline=until)
-        return self._near_enough(asked.without_plant(plant) if in_plan else asked.with_plant(plant))
+        if not in_plan:
+            return self._near_enough(asked.with_plant(plant))
+        # With pipes laid anew the rest alone may do.
+        rest = self._near_enough(asked.without_plant(plant, refilled=False))
+        return rest if rest is not None else self._near_enough(asked.without_plant(plant))
 
     def _alone(self, plant: str, until: float) -> Found | None:
         """All else as it is built, and nobody in the plant's place, if that is within the share."""
@@ -212,13 +230,13 @@ class Search:
     def swaps_table(self) -> pd.DataFrame:
         """One row a plant that may be swapped: the smallest change found that leaves it out, or fits it."""
         held, rows = self.held, []
-        for plant, found in sorted(self._swaps, key=lambda each: each[0]):
+        for plant, found, is_nearest in sorted(self._swaps, key=lambda each: each[0]):
             entering, leaving = self._moves(found)
             short = held.sign * (held.value - found.value) / abs(held.value) if held.value else 0.0
             same = next(n for n, (other, _) in enumerate(self.pool) if (other.fitted == found.fitted).all())
             rows.append(
                 (plant, self._named.at[plant, "name"], found.value, short, "; ".join(entering), "; ".join(leaving),
-                 self._words(found), same)
+                 self._words(found), is_nearest, same)
             )  # fmt: skip
         return pd.DataFrame(rows, columns=SWAP_COLUMNS)
 
