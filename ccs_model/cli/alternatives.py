@@ -25,6 +25,8 @@ Examples:
 A plant is needed where every plan within the share fits it, swappable where some do, never where none
 does. A run is asked as it stands; a scenario is solved first. On a shared network pipes keep to the
 corridors of the plan, unless --all-links.
+
+\b
 Exit codes: 0 done, 3 bad input, 4 infeasible, 5 time ran out before every plant was decided, 8 file trouble.
 """
 )
