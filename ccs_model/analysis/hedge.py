@@ -180,7 +180,7 @@ class _Hedging:
         found = self._solved(small.matrix, None if start is None else start[small.columns])
         assert found.x is not None
         whole = small.widened(snapped(small.matrix, found.x))
-        points, values, held = self._points(whole, at)
+        points, values, off = self._points(whole, at)
         hedged = worth_of(values, self.outlook, self.sign)
         # A future's own plan may come out below the hedged one's within the solver's gap.
         best = [
@@ -212,7 +212,7 @@ class _Hedging:
         return Hedge(
             MappingProxyType(about),
             values_table(hedged, mean, perfect, self._mean_state(), self.sign),
-            futures_table(worlds, points, values, best, self.middle, held),
+            futures_table(worlds, points, values, best, self.middle, off),
             plants_table(worlds, points, self.middle, outlook.here_and_now),
             retrofits_of(worlds, points, outlook.here_and_now),
             links_table(worlds, points),
@@ -296,9 +296,9 @@ class _Hedging:
         ]
         return f"cannot be kept in {', '.join(broken)}" if broken else ""
 
-    def _points(self, whole: Floats, at: Sequence[Ints]) -> tuple[list[Point], list[float], list[bool]]:
-        """Each future's decisions and value, checked against its own program; raises CheckError."""
-        points, values = [], []
+    def _points(self, whole: Floats, at: Sequence[Ints]) -> tuple[list[Point], list[float], list[float]]:
+        """Each future's decisions, value and largest residual in its own program; raises CheckError if one is off."""
+        points, values, off = [], [], []
         first: dict[tuple[str, Any], float] = {}
         for f, world in enumerate(self.worlds):
             known = at[f] >= 0
@@ -316,7 +316,8 @@ class _Hedging:
                 raise CheckError(f"the plan of future '{world.future.name}' does not hold when checked on its own")
             points.append(point)
             values.append(value)
-        return points, values, [True] * len(points)
+            off.append(max(kept.row, kept.bound, kept.wholeness))
+        return points, values, off
 
     def _refuse(self, matrix: Matrix, status: str) -> None:
         if status == "limit":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FUTURE_COLUMNS = [
     "future", "name", "probability_share", "objective", "perfect_objective", "regret", "mean_plan_objective",
-    "mean_plan_state", "n_plants_fitted", "abatement_kt", "cost_mn", "spending_mn", "plan_holds",
+    "mean_plan_state", "n_plants_fitted", "abatement_kt", "cost_mn", "spending_mn", "residual",
 ]  # fmt: skip
 PLANT_COLUMNS = [
     "plant", "name", "province", "sector", "year", "built_share", "is_in_mean_plan", "n_perfect_plans",
@@ -60,7 +60,7 @@ def futures_table(
     values: Sequence[float],
     best: Sequence[float],
     mean: Sequence[Valuation] | None,
-    held: Sequence[bool],
+    off: Sequence[float],
 ) -> pd.DataFrame:
     """One row a future: the hedged plan there, beside the future's best and the mean plan's."""
     rows = []
@@ -76,7 +76,7 @@ def futures_table(
         rows.append(
             (f + 1, world.future.name, world.future.probability_share, values[f], best[f], abs(best[f] - values[f]),
              other.objective if other is not None else float("nan"), other.state if other is not None else "",
-             len(_fitted(point)), *said, float(spent), held[f])
+             len(_fitted(point)), *said, float(spent), off[f])
         )  # fmt: skip
     return pd.DataFrame(rows, columns=FUTURE_COLUMNS)
 

@@ -25,6 +25,8 @@ Examples:
 A plant is needed where every plan within the share fits it, swappable where some do, never where none
 does. A run is asked as it stands; a scenario is solved first. On a shared network pipes keep to the
 corridors of the plan, unless --all-links.
+
+\b
 Exit codes: 0 done, 3 bad input, 4 infeasible, 5 time ran out before every plant was decided, 8 file trouble.
 """
 )
@@ -101,18 +103,28 @@ def _whole(document: Mapping[str, Any]) -> list[str]:
     plants, plans = document["plants"], document["plans"]
     every = "; no other set of plants is" if document["is_exhausted"] else ""
     lines = [f"{len(plans) - 1} other sets of plants are within it{every}", ""]
-    for standing, said in (("needed", "in every one"), ("swappable", "in some"), ("never", "in none")):
+    kinds = {
+        "needed": "in every one",
+        "in all found": "in all that were found, not proven to be in every one",
+        "swappable": "in some",
+        "in none found": "in none that was found, not proven to be in none",
+        "never": "in none",
+    }
+    for standing, said in kinds.items():
         rows = [row for row in plants if row["standing"] == standing]
-        n_open = sum(not row["is_proven"] for row in rows)
-        lines.append(f"{said}: {len(rows)} plants" + (f" ({n_open} of them not proven)" if n_open else ""))
+        if not rows and not standing.isalpha():
+            continue
+        lines.append(f"{said}: {len(rows)} plants")
         for row in rows[:_SHOWN] if standing != "never" else ():
             loses = f"; without it at least {row['lost_share']:.2%} is lost" if row["lost_share"] is not None else ""
             lines.append(f"  {row['plant']} {row['name']}" + (loses if standing == "needed" else ""))
+        lines += [f"  … and {len(rows) - _SHOWN} more"] if standing != "never" and len(rows) > _SHOWN else []
     lines += ["", "Swaps:"] if document["swaps"] else []
     for row in document["swaps"][:_SHOWN]:
         lines.append(f"  {row['words']} (−{row['short_share']:.2%})")
-    lines += ["", "Plans that differ most:"] if len(plans) > 1 else []
-    for row in [each for each in plans[1:] if each["how"] == "most different"][:_SHOWN]:
+    most = [each for each in plans[1:] if each["how"] == "most different"]
+    lines += ["", "Plans that differ most:"] if most else []
+    for row in most[:_SHOWN]:
         lines.append(
             f"  {row['alternative']}: {row['n_differing']} plants differ, −{row['short_share']:.2%}: {row['words']}"
         )

@@ -21,12 +21,15 @@ Examples:
   ccs-model hedge my.yaml
   ccs-model hedge my.yaml --out hedges/prices --json
 
+\b
 The scenario names its futures:
   futures:
-    cheap carbon: {probability_share: 0.6, changes: {policy.carbon_price_per_t: {2026: 75, 2040: 120}}}
-    dear carbon: {probability_share: 0.4, changes: {policy.carbon_price_per_t: {2026: 75, 2040: 500}}}
+    low: {probability_share: 0.6, changes: {policy.carbon_price_per_t: {2026: 75, 2040: 120}}}
+    high: {probability_share: 0.4, changes: {policy.carbon_price_per_t: {2026: 75, 2040: 500}}}
   here_and_now: [2026]
   risk: {cvar_share: 0.9, weight: 0.5}
+
+\b
 Exit codes: 0 done, 3 bad input, 4 infeasible, 5 a limit was reached, 6 no plan, 8 file trouble.
 """
 )

@@ -24,6 +24,8 @@ Examples:
 
 Each future has a plan of its own; each plan is then held in every future. A plan that some future cannot
 keep (over budget, a target missed) is marked and is none to choose.
+
+\b
 Exit codes: 0 done, 3 a future cannot be used, 4 one is infeasible, 6 one has no plan, 8 file trouble.
 """
 )
@@ -109,7 +111,7 @@ def _text(document: Mapping[str, Any], folder: Path) -> str:
     for key, what in (("minimax_plan", "Least regret at worst"), ("least_expected_plan", "Least regret in the mean")):
         lines += [f"{what}: {said[document[key]] if document[key] else 'no plan can be kept in every future'}"]
     sure = [row for row in plants if row["is_no_regret"]]
-    lines += ["", f"{len(sure)} plants in every plan (no regret):"]
+    lines += ["", f"{len(sure)} plant{'s' if len(sure) != 1 else ''} in every plan (no regret):"]
     lines += [f"  {row['plant']} {row['name']}" for row in sure[:_SHOWN]]
     lines += [f"  … and {len(sure) - _SHOWN} more"] if len(sure) > _SHOWN else []
     return "\n".join([*lines, f"Folder: {folder} (regret.xlsx, regret.json, tables/)"])

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -237,14 +237,19 @@ class Highs:
     def add_rows(self, rows: sparse.csr_array, lower: Floats, upper: Floats) -> None:
         """More rows, over the columns that are there."""
         if rows.shape[0]:
-            given = (rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32), rows.data)
+            scaled = rows.data * self._scale.column[rows.indices]
+            given = (rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32), scaled)
             self._must(self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, *given))
 
     def add_columns(self, columns: sparse.csr_array, costs: Floats, lower: Floats, upper: Floats) -> None:
         """More columns, each a row of `columns`; what the instance knows of its columns grows with them."""
         n_new = columns.shape[0]
         if n_new:
-            given = (columns.indptr[:-1].astype(np.int32), columns.indices.astype(np.int32), columns.data)
+            # Rows may be scaled; a new column's own factor is 1.
+            row = np.r_[self._scale.row, np.ones(max(columns.shape[1] - len(self._scale.row), 0))]
+            scaled = columns.data * row[columns.indices]
+            given = (columns.indptr[:-1].astype(np.int32), columns.indices.astype(np.int32), scaled)
+            self._scale = replace(self._scale, column=np.r_[self._scale.column, np.ones(n_new)])
             self._must(self._highs.addCols(n_new, costs, lower, upper, columns.nnz, *given))
             self.costs = np.r_[self.costs, costs]
             self.lower, self.upper = np.r_[self.lower, lower], np.r_[self.upper, upper]
@@ -255,7 +260,8 @@ class Highs:
         if len(columns):
             self.costs = self.costs.copy()
             self.costs[columns] = costs
-            self._must(self._highs.changeColsCost(len(columns), columns.astype(np.int32), costs))
+            scaled = costs * self._scale.column[columns]
+            self._must(self._highs.changeColsCost(len(columns), columns.astype(np.int32), scaled))
 
     def start_from(self, x: Floats) -> None:
         """Hand over a point to start from."""

@@ -57,7 +57,7 @@ def test_hedging_differs_from_the_plan_of_the_mean(hand_posed: Posed) -> None:
     assert found.value(VSS) == pytest.approx(7.5, rel=1e-5)
     assert found.value(EVPI) == pytest.approx(5, rel=1e-5)
     assert found.plants["plant"].tolist() == ["A", "B", "C"]
-    assert found.futures["plan_holds"].all()
+    assert (found.futures["residual"] <= 1e-6).all()
 
 
 def test_the_tail_weighs_as_much_as_asked(hand_posed: Posed) -> None:
@@ -113,7 +113,7 @@ def test_knowing_and_hedging_are_never_worth_less_than_nothing(
     saved = found.value(VSS)
     assert not saved < -1e-6 * found.value(AIM)
     assert found.about["objective"] <= found.about["bound"] * (1 + 1e-9) + 1e-6
-    assert found.futures["plan_holds"].all()
+    assert (found.futures["residual"] <= 1e-6).all()
     assert (found.futures["regret"] >= 0).all()
     # What is built here and now is the same in every future.
     now = found.retrofits[found.retrofits["is_here_and_now"]]
@@ -138,7 +138,7 @@ def test_shared_pipes_are_laid_for_all_futures(small: Callable[..., Scenario]) -
         "futures": futures,
     }  # fmt: skip
     found = hedge(two_periods(small, asked))
-    assert found.futures["plan_holds"].all()
+    assert (found.futures["residual"] <= 1e-6).all()
     assert found.value(EVPI) >= 0 and not found.value(VSS) < 0
 
 
@@ -173,6 +173,13 @@ def test_futures_that_cannot_be(small: Callable[..., Scenario], changes: dict[st
 def test_a_scenario_without_futures_is_told_so(small: Callable[..., Scenario]) -> None:
     with pytest.raises(InputError, match="no futures"):
         hedge(small())
+
+
+def test_optimize_says_that_it_plans_for_no_future(small: Callable[..., Scenario]) -> None:
+    futures = {"poor": {"changes": {"budget.total_mn": 300}}, "rich": {}}
+    plan = ccs.optimize(two_periods(small, {"futures": futures}))
+    assert any("ccs-model hedge" in each for each in plan.warnings)
+    assert plan.objective.value == pytest.approx(ccs.optimize(two_periods(small)).objective.value)
 
 
 def test_the_command_writes_its_tables(tmp_path: Path) -> None:

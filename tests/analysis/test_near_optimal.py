@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from ccs_model.analysis.answer_folder import write_answer
-from ccs_model.analysis.near_optimal import NEEDED, NEVER, SWAPPABLE, Alternatives, held_of, near
+from ccs_model.analysis.near_optimal import Alternatives, held_of, near
+from ccs_model.analysis.near_search import NEEDED, NEVER, SWAPPABLE
 from ccs_model.analysis.near_words import swap_words
 from ccs_model.cli import group
 from ccs_model.errors import InputError

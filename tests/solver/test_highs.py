@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyomo.environ as pyo
 import pytest
+from scipy import sparse
 
 from ccs_model.solver import Highs, Matrix, Progress, SolverOptions, matrix_of
 from ccs_model.solver.highs import gap_share
@@ -55,6 +57,29 @@ def test_duals_are_what_one_more_unit_buys() -> None:
     assert found.row_dual[int(matrix.rows_of("second")[0])] == pytest.approx(0)
     highs.set_row(row, -np.inf, 3.6)
     assert highs.run(10, "test").objective == pytest.approx(10 + 0.1 * 2)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e-12])
+def test_columns_and_rows_that_are_added_count_as_those_that_were_there(size: float) -> None:
+    # With coefficients far apart the program is scaled; what is added must be, too.
+    matrix = linear()
+    rows = matrix.rows.copy()
+    rows.data = rows.data * size
+    small = replace(matrix, rows=rows, row_upper=matrix.row_upper * size)
+    highs = Highs(small, ONE)
+    # c is worth 10 and takes 1 of the first row.
+    first = int(matrix.rows_of("first")[0])
+    column = sparse.csr_array(([size], ([0], [first])), shape=(1, 2))
+    highs.add_columns(column, np.array([10.0]), np.zeros(1), np.array([2.5]))
+    found = highs.run(10, "test")
+    # c = 2.5, then 1.5 of the first row is left: a = 1.5.
+    assert found.objective == pytest.approx(10 * 2.5 + 3 * 1.5)
+    assert found.x is not None and found.x[2] == pytest.approx(2.5)
+    highs.add_rows(sparse.csr_array(np.array([[1.0, 1.0, 1.0]])), np.array([-np.inf]), np.array([3.0]))
+    assert highs.run(10, "test").objective == pytest.approx(10 * 2.5 + 3 * 0.5)
+    highs.set_costs_of(np.array([2]), np.array([0.0]))
+    # Without c: a = 3 within the new row.
+    assert highs.run(10, "test").objective == pytest.approx(9)
 
 
 def test_changes_in_place() -> None:
