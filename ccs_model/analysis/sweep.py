@@ -8,6 +8,7 @@ order in which runs ended, nor on where they ran.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
@@ -38,7 +39,8 @@ from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.run_key import RunKey, run_key
 from ccs_model.problem.names import read_checked, unknown_names
-from ccs_model.report.run_folder import csv_text, existing_run, write_files
+from ccs_model.report.lock import locked
+from ccs_model.report.run_folder import csv_text, existing_run, mend_leftovers, write_files
 from ccs_model.report.table_book import table_book
 from ccs_model.report.whole_file import write_whole
 from ccs_model.scenario import Scenario
@@ -275,8 +277,11 @@ class _Told:
     def clear_away(self, names: Iterable[str]) -> None:
         """Halves of runs that a kill left behind; those of other shares may be in the making."""
         for name in names:
-            for half in (self._folder / RUNS).glob(f".{name}.*"):
-                shutil.rmtree(half, ignore_errors=True)
+            if not any((self._folder / RUNS).glob(f".{name}.*")):
+                continue
+            run = self._folder / RUNS / name
+            with contextlib.suppress(FileError), locked(run):
+                mend_leftovers(run)
 
     def keep(self, ended: Ended) -> None:
         """Write a run that has ended, or why it has no plan, whole or not at all."""

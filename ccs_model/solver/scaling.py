@@ -15,6 +15,8 @@ from ccs_model.solver.matrix import Matrix
 
 Floats = npt.NDArray[np.float64]
 SMALLEST, LARGEST = 1e-8, 1e10
+# What is smaller is nothing in any unit: scaling up to it would push all else out of range.
+NOTHING = 1e-20
 _ROUNDS = 6
 _NAMED = 3
 
@@ -37,11 +39,11 @@ def scaling_of(matrix: Matrix) -> Scaling:
     n_rows, n_columns = matrix.rows.shape
     row, column = np.ones(n_rows), np.ones(n_columns)
     sizes = np.abs(matrix.rows.data)
-    sizes = sizes[sizes > 0]
+    sizes = sizes[sizes > NOTHING]
     if not len(sizes) or (sizes.min() >= SMALLEST and sizes.max() <= LARGEST):
         return Scaling(row, column)
     at = matrix.rows.tocoo()
-    kept = at.data != 0
+    kept = np.abs(at.data) > NOTHING
     i, j, size = at.row[kept], at.col[kept], np.log2(np.abs(at.data[kept]))
     log_row, log_column = np.zeros(n_rows), np.zeros(n_columns)
     for _ in range(_ROUNDS):
@@ -53,12 +55,12 @@ def scaling_of(matrix: Matrix) -> Scaling:
 def warning_of(matrix: Matrix) -> str:
     """A sentence that names the rows with coefficients farthest apart; nothing where they are near enough."""
     sizes = np.abs(matrix.rows.data)
-    sizes = sizes[sizes > 0]
+    sizes = sizes[sizes > NOTHING]
     if not len(sizes) or (sizes.min() >= SMALLEST and sizes.max() <= LARGEST):
         return ""
     at = matrix.rows.tocoo()
     largest, smallest = np.zeros(at.shape[0]), np.full(at.shape[0], np.inf)
-    kept = at.data != 0
+    kept = np.abs(at.data) > NOTHING
     np.maximum.at(largest, at.row[kept], np.abs(at.data[kept]))
     np.minimum.at(smallest, at.row[kept], np.abs(at.data[kept]))
     beyond = np.maximum(largest / LARGEST, SMALLEST / smallest)
