@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import network, options, workbooks
+from bench import monte_carlo, network, options, workbooks
 from bench.measure import as_json, as_table
 
-BENCHES = {"B8": network.figures, "B9": workbooks.figures, "OPT": options.figures}
+BENCHES = {
+    "B6": monte_carlo.futures,
+    "B8": network.figures,
+    "B9": workbooks.figures,
+    "B11": monte_carlo.processes,
+    "OPT": options.figures,
+}
 
 
 def main() -> int:
