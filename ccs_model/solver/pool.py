@@ -24,8 +24,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# The best so many choices a group start inside.
-_PER_GROUP = 3
+# So many choices a group start inside, the largest; the others join where they are needed.
+_PER_GROUP = 1
 _ROUNDS = 60
 # What columns outside could add at most, of the value.
 _TOLERANCE = 1e-9
