@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from bench import large, network, options, sweep, workbooks
+from bench import large, monte_carlo, network, options, sweep, workbooks
 from bench.measure import Figure, as_json, as_table
 
 BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
@@ -15,9 +15,11 @@ BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
     "B3": large.sifting,
     "B4": large.many,
     "B5": sweep.figures,
+    "B6": monte_carlo.futures,
     "B7": large.whole,
     "B8": network.figures,
     "B9": workbooks.figures,
+    "B11": monte_carlo.processes,
     "OPT": options.figures,
 }
 

@@ -27,8 +27,8 @@ Ints = npt.NDArray[np.int64]
 
 # So many futures are kept at a time: a kill loses what runs of them, and each file is read in a moment.
 CHUNK = 25
-# So many futures show which columns all of them may need.
-LEARNT = 10
+# So many futures are solved beforehand, to start all others from.
+LEARNT = 20
 _TRACE = 1e-6
 
 
@@ -56,8 +56,9 @@ class Answering:
         self.held = held
         self.replanned = Replanned(restated)
         self._plants, self._of_plant = plant_columns(problem, restated)
-        first = map(self.futures.problem, range(min(n, LEARNT)))
-        self.replanned.learn((each, restated.matrix(each)) for each in first)
+        for k in range(min(n, LEARNT)):
+            there = self.futures.problem(k)
+            self.replanned.learn(there, restated.matrix(there), self.futures.of(k))
 
     @classmethod
     def of(cls, problem: Problem, n: int, seed: int, point: pd.DataFrame) -> Answering:
@@ -70,7 +71,6 @@ class Answering:
 
     def text(self, chunk: tuple[int, int]) -> str:
         """A chunk as JSON, a line a future; numbers to the last bit."""
-        self.replanned.begin()
         rows = [json.dumps(self.row(k), ensure_ascii=False, allow_nan=False) for k in range(*chunk)]
         return "[\n" + ",\n".join(rows) + "\n]\n"
 
@@ -79,7 +79,7 @@ class Answering:
         problem = self.futures.problem(k)
         matrix = self.restated.matrix(problem)
         weights = Weights.of(self.restated, problem, matrix)
-        solved = self.replanned.of(problem, matrix)
+        solved = self.replanned.of(problem, matrix, self.futures.of(k))
         anew = weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
         point = held_point(self.restated, problem, matrix, self.held)
         return {

@@ -48,7 +48,11 @@ class Futures:
 
     def problem(self, k: int) -> Problem:
         """The planned problem as future k has it."""
-        return self.problem_with(dict(self.values.iloc[k]))
+        return self.problem_with(self.of(k))
+
+    def of(self, k: int) -> dict[str, float]:
+        """Values of future k by input."""
+        return {str(name): float(value) for name, value in self.values.iloc[k].items()}
 
     def problem_with(self, values: dict[str, float]) -> Problem:
         """The planned problem with these values of some inputs."""

@@ -18,7 +18,7 @@ from ccs_model.solver import Matrix
 Floats = npt.NDArray[np.float64]
 
 MEASURES = ("aim_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")
-# A row counts as broken where it misses its limit by more than this share of it, or of its largest part.
+# A row counts as broken where it misses its limit by more than this share of it, or of its parts.
 _BROKEN_SHARE = 1e-6
 
 
@@ -85,16 +85,17 @@ def held_point(restated: Restated, problem: Problem, matrix: Matrix, x: Floats) 
 def broken_claims(matrix: Matrix, x: Floats) -> Mapping[str, float]:
     """By how much at most a plan misses the rows of each claim that it breaks, in the rows' own units."""
     activity = matrix.rows @ x
-    limit = np.maximum(
-        np.where(np.isfinite(matrix.row_upper), np.abs(matrix.row_upper), 0.0),
-        np.where(np.isfinite(matrix.row_lower), np.abs(matrix.row_lower), 0.0),
-    )
-    largest = np.zeros(len(limit))
-    sizes = np.abs(matrix.rows.data * np.repeat(x, np.diff(matrix.rows.indptr)))
-    np.maximum.at(largest, matrix.rows.indices, sizes)
     over = np.maximum(activity - matrix.row_upper, matrix.row_lower - activity)
     found: dict[str, float] = {}
-    for row in np.flatnonzero(over > _BROKEN_SHARE * np.maximum(np.maximum(limit, largest), 1.0)):
-        name = matrix.row_claims[row][0]
-        found[name] = max(found.get(name, 0.0), float(over[row]))
+    near = np.flatnonzero(over > 0.0)
+    if not len(near):
+        return found
+    # What a row's parts round off to is no breach.
+    largest = np.abs(matrix.rows) @ np.abs(x)
+    for row in near:
+        limits = np.abs([matrix.row_upper[row], matrix.row_lower[row]])
+        limit = float(limits[np.isfinite(limits)].max(initial=0.0))
+        if over[row] > _BROKEN_SHARE * max(limit, largest[row], 1.0):
+            name = matrix.row_claims[row][0]
+            found[name] = max(found.get(name, 0.0), float(over[row]))
     return found

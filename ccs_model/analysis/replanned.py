@@ -2,24 +2,28 @@
 
 The linear program, since a thousand whole programs would take a thousand times as long and each would end by its gap:
 the differences between futures would drown in what gaps leave open.
+
+Some futures are solved beforehand. Of programs by groups they show which columns all others may need (solver/pool); of
+a shared network their bases are at hand, and a future starts from that of the one whose capital costs are nearest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.analysis.network_pricing import NetworkPricing
 from ccs_model.analysis.restated import Restated
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix
 from ccs_model.solver.hot import HotProgram, Solved
-from ccs_model.solver.pool import Pool, pool_of
+from ccs_model.solver.pool import pool_of
 
 Floats = npt.NDArray[np.float64]
+
+_COMMON, _RELATIVE = "capture_capex", ("pipe_cost", "storage_cost")
 
 
 def relaxed(matrix: Matrix) -> Matrix:
@@ -27,41 +31,45 @@ def relaxed(matrix: Matrix) -> Matrix:
     return replace(matrix, is_whole=np.zeros_like(matrix.is_whole))
 
 
-def _network_pool(restated: Restated, planned: Matrix, seed: int) -> Pool | None:
-    """A pool of lines and retrofits; None without a shared network."""
-    network = restated.problem.network
-    if network is None or not restated.by_products:
-        return None
-    found = HotProgram(planned, seed=seed).planned
-    if not found.is_optimal:
-        return None
-    links = dict(zip(network.lines["line"], network.lines["link"], strict=True))
-    return Pool(planned, NetworkPricing(planned, links, found.x, found.row_dual), seed=seed)
-
-
 class Replanned:
-    """Plans the futures of one problem, each from the planned program's basis."""
+    """Plans the futures of one problem; what it finds in one does not hang on which others came before."""
 
     def __init__(self, restated: Restated, *, seed: int = 0) -> None:
         self.restated = restated
         planned = relaxed(restated.planned)
-        self._pool = _network_pool(restated, planned, seed) or pool_of(planned, seed=seed)
-        self._program = self._pool or HotProgram(planned, seed=seed)
-        self.planned = self._program.planned
+        self._pool = pool_of(planned, seed=seed)
+        self._hot = HotProgram(planned, seed=seed) if self._pool is None else None
+        self._places: list[Floats] = []
+        self.planned: Solved = (self._pool or self._hot).planned  # type: ignore[union-attr]
 
-    def of(self, problem: Problem, matrix: Matrix) -> Solved:
-        """The best plan of a future; not optimal where it has none."""
-        share = problem.delivered_share / self.restated.problem.delivered_share
-        return self._program.solve(relaxed(matrix), self.restated.tonnes_scaled(share))
-
-    def learn(self, problems: Iterable[tuple[Problem, Matrix]]) -> None:
-        """Solve some futures beforehand, so that the columns they need are at hand for all others."""
-        if self._pool is not None:
-            for problem, matrix in problems:
-                self.of(problem, matrix)
-            self._pool.keep()
-
-    def begin(self) -> None:
-        """Forget what was solved since, so that futures give the same answer whatever came before them."""
+    def of(self, problem: Problem, matrix: Matrix, values: Mapping[str, float] | None = None) -> Solved:
+        """The best plan of a future with these values of its inputs; not optimal where it has none."""
+        scale = self.restated.tonnes_scaled(problem.delivered_share / self.restated.problem.delivered_share)
         if self._pool is not None:
             self._pool.reset()
+            return self._pool.solve(relaxed(matrix), scale)
+        assert self._hot is not None
+        nearest = None
+        if self._places and values is not None:
+            away = np.square(np.array(self._places) - _place(values)).sum(axis=1)
+            nearest = int(away.argmin())
+        return self._hot.solve(relaxed(matrix), scale, start=nearest)
+
+    def learn(self, problem: Problem, matrix: Matrix, values: Mapping[str, float]) -> None:
+        """Solve a future beforehand."""
+        if self._pool is not None:
+            scale = self.restated.tonnes_scaled(problem.delivered_share / self.restated.problem.delivered_share)
+            self._pool.solve(relaxed(matrix), scale)
+            self._pool.keep()
+        elif self.of(problem, matrix).is_optimal:
+            assert self._hot is not None
+            self._hot.keep()
+            self._places.append(_place(values))
+
+
+def _place(values: Mapping[str, float]) -> Floats:
+    """Where a future lies by its capital costs: the level, and what pipes, sites and technologies cost beside it."""
+    level = np.log(values.get(_COMMON, 1.0))
+    beside = [np.log(values[name]) - level for name in _RELATIVE if name in values]
+    own = [np.log(value) for name, value in sorted(values.items()) if name.startswith(f"{_COMMON}_")]
+    return np.array([level, *beside, *own])

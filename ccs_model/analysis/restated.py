@@ -1,8 +1,8 @@
 """The matrix of a problem whose coefficients a future changes, from the planned one's, without Pyomo.
 
-Which rows and columns there are never changes. Costs, spending and targets are summed again from the model's own terms.
-All other coefficients and limits are products: the planned one times powers of the delivered share, of the heat need and
-of a site's capacity. Those powers are read off a second matrix, built once from a problem in which the three differ by
+Which rows and columns there are never changes. Costs, spending and targets are summed again from the model's own
+terms. All other coefficients and limits are products: the planned one times powers of the delivered share, of the heat
+need and of a site's capacity. Those powers are read off a second matrix, built once from a problem in which the three differ by
 powers of two that no product confuses. Where a claim is neither, every future is built by Pyomo.
 """
 
@@ -79,8 +79,8 @@ class Restated:
             return matrix_of(build_model(other))
         planned, rows = self.planned, self.planned.rows
         share = other.delivered_share / self.problem.delivered_share
-        room = self._room_ratio(other)
-        factor = self._factor(self._data_powers, share, self._heat_ratio(other), room, self._room_of_entry)
+        room, heat = self._room_ratio(other), self._heat_ratio(other)
+        factor = self._factor(self._data_powers, share, heat, room, self._room_of_entry)
         data = rows.data * factor
         capex = self._by_column(capex_mn(other))
         ratio = np.divide(capex, self._capex, out=np.ones_like(capex), where=self._capex != 0)
@@ -94,7 +94,6 @@ class Restated:
             found = self.vector(other, amounts, routes)[self._column_of[entries]]
             # A shortfall stands in its target as 1.
             data[entries] = np.where(self.is_short[self._column_of[entries]], data[entries], found)
-        heat = self._heat_ratio(other)
         limits = {
             name: getattr(planned, name) * self._factor(powers, share, heat, room, sites)
             for name, (powers, sites) in self._limit_powers.items()
@@ -173,7 +172,9 @@ class Restated:
         return np.divide(after, before, out=np.ones_like(before), where=(before > 0) & np.isfinite(before))
 
     def _heat_ratio(self, other: Problem) -> float:
-        before, after = (float(each.routes["heat_gj_per_t"].sum()) for each in (self.problem, other))
+        before, after = (
+            float(np.nansum(each.routes["heat_gj_per_t"].to_numpy(float))) for each in (self.problem, other)
+        )
         return after / before if before > 0 else 1.0
 
 

@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ccs_model.plan.plan_json import records
+from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.uncertainty import NO_REGRET_SHARE, SCHEMA, Uncertainty
 
 
 def uncertainty_dict(found: Uncertainty) -> dict[str, Any]:
     """What was found as plain values; what is not known is null. Futures one by one stand in futures.csv."""
-    return {
-        "schema": SCHEMA,
-        **dict(found.about),
-        "inputs": records(found.inputs),
-        "spread": records(found.spread),
-        "tornado": records(found.tornado),
-        "broken": records(found.broken),
-        "plants": records(found.plants),
-        "no_regret": {"share_min": NO_REGRET_SHARE, "plants": list(found.no_regret)},
-    }
+    found_dict: dict[str, Any] = plain(
+        {
+            "schema": SCHEMA,
+            **dict(found.about),
+            "inputs": records(found.inputs),
+            "spread": records(found.spread),
+            "tornado": records(found.tornado),
+            "broken": records(found.broken),
+            "plants": records(found.plants),
+            "no_regret": {"share_min": NO_REGRET_SHARE, "plants": list(found.no_regret)},
+        }
+    )
+    return found_dict
 
 
 def uncertainty_text(found: Uncertainty) -> str:

@@ -1,6 +1,6 @@
-"""A linear program solved again and again with other coefficients, each time from the basis of the first.
+"""A linear program solved again and again with other coefficients, each time from the basis of one solved before.
 
-The start is always the same, so what one solve finds does not hang on which were made before it.
+The start is the planned program's basis or one that was kept, so what a solve finds does not hang on the one before it.
 """
 
 from __future__ import annotations
@@ -57,15 +57,19 @@ class HotProgram:
             ("random_seed", seed),
             ("primal_feasibility_tolerance", _TOLERANCE),
             ("dual_feasibility_tolerance", _TOLERANCE),
+            # A start near the optimum is soon left behind where costs are shaken first.
+            ("dual_simplex_cost_perturbation_multiplier", 0.0 if basis is not None else 1.0),
         ):
             self._highs.setOptionValue(name, value)
         self._basis = None if basis is None else _told(basis)
         if basis is not None:
             self._highs.setOptionValue("presolve", "off")
+        self._kept: list[Any] = []
         self.planned = self.solve(planned)
         if self.planned.is_optimal:
             self._basis = self._highs.getBasis()
             self._highs.setOptionValue("presolve", "off")
+            self._highs.setOptionValue("dual_simplex_cost_perturbation_multiplier", 0.0)
 
     @property
     def basis(self) -> Basis:
@@ -74,13 +78,21 @@ class HotProgram:
         columns, rows = self._basis.col_status, self._basis.row_status
         return tuple(np.array([int(k) for k in each], dtype=np.int64) for each in (columns, rows))  # type: ignore[return-value]
 
-    def solve(self, matrix: Matrix, scale: Floats | None = None) -> Solved:
-        """`scale` [column] is what one of the program's columns is of the solver's, near to the planned point's."""
+    def keep(self) -> None:
+        """Keep the basis of what was solved last, as the next number to start from."""
+        self._kept.append(self._highs.getBasis())
+
+    def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: int | None = None) -> Solved:
+        """From the planned basis, or from one that was kept.
+
+        `scale` [column] is what one of the program's columns is of the solver's, near to the planned point's.
+        """
         refuse_unless_finite(matrix)
         by = np.ones(len(matrix.lower)) if scale is None else scale
         self._pass(matrix, by)
-        if self._basis is not None:
-            self._highs.setBasis(self._basis)
+        basis = self._basis if start is None else self._kept[start]
+        if basis is not None:
+            self._highs.setBasis(basis)
         self._highs.run()
         status = self._highs.getModelStatus()
         if status in (_STATUS.kInfeasible, _STATUS.kUnbounded, _STATUS.kUnboundedOrInfeasible):

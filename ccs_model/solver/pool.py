@@ -24,8 +24,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-# The best so many choices a group start inside.
-_PER_GROUP = 3
+# So many choices a group start inside, the largest; the others join where they are needed.
+_PER_GROUP = 1
 _ROUNDS = 60
 # What columns outside could add at most, of the value.
 _TOLERANCE = 1e-9
@@ -83,6 +83,7 @@ class Pool:
         self._places = sparse.csc_array((entries, planned.rows.indices, planned.rows.indptr), shape=planned.rows.shape)
         self._inside = pricing.first()
         self._part: _Part | None = None
+        self._hot: HotProgram | None = None
         self._begin()
         self.planned = self.solve(planned)
         self.keep()
@@ -100,7 +101,7 @@ class Pool:
         """The optimum over all columns."""
         for _ in range(_ROUNDS):
             part = self._part
-            assert part is not None
+            assert part is not None and self._hot is not None
             over = None if scale is None else scale[part.columns]
             found = self._hot.solve(part.of(matrix), over)
             if not found.is_optimal:
@@ -123,7 +124,7 @@ class Pool:
 
     def _begin(self) -> None:
         """The pool's own program, and the planned one's basis over it: that of the pool before, what is new at 0."""
-        before = None if self._part is None else (self._part, self._hot.basis)
+        before = None if self._part is None or self._hot is None else (self._part, self._hot.basis)
         columns = np.flatnonzero(self._inside)
         rows = np.flatnonzero(self._pricing.rows(self._inside))
         part = sparse.csc_array(sparse.csr_array(self._places[:, columns])[rows])

@@ -53,7 +53,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 def test_an_unknown_id_is_told_what_there_is():
     answer = run("-m", "bench", "B8", "B99")
     assert answer.returncode == 2
-    assert "no B99; there is B1, B2, B3, B4, B5, B7, B8" in answer.stderr
+    assert "no B99; there is B1, B2, B3, B4, B5, B6, B7, B8" in answer.stderr
     assert not answer.stdout
 
 

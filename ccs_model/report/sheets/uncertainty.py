@@ -86,9 +86,9 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     if found is None:
         sheet.hide_gridlines()
         sheet.paragraph(
-            "This run looked at one future, the planned one. ccs-model montecarlo SCENARIO makes a workbook whose sheet "
-            "Uncertainty shows how the answer spreads when the inputs do; sheet Inputs lists the low and high ends that "
-            "are known."
+            "This run looked at one future, the planned one. ccs-model montecarlo SCENARIO makes a workbook whose "
+            "sheet Uncertainty shows how the answer spreads when the inputs do; sheet Inputs lists the low and high "
+            "ends that are known."
         )
         return
     about = found.about
@@ -119,7 +119,8 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     end = sheet.row
     # The charts draw the tables, so that those stand in their places first.
     sheet.jump(top)
-    pictures = [_bars(found, blocks[REPLANNED])] if blocks[REPLANNED] is not None else []
+    anew = blocks[REPLANNED]
+    pictures = [_bars(found, anew)] if anew is not None else []
     if len(found.plants):
         pictures.append(_choices(found, plants))
     if pictures:

@@ -1,0 +1,97 @@
+"""How fast futures are planned anew: beside cold solves of the same programs, and in two processes beside one."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from bench.measure import Figure, apart, say
+from ccs_model.analysis.draws import Answering
+from ccs_model.analysis.futures import drawn
+from ccs_model.analysis.monte_carlo import montecarlo
+from ccs_model.analysis.replanned import relaxed
+from ccs_model.analysis.restated import Restated
+from ccs_model.inputs import load_inputs
+from ccs_model.problem import pose
+from ccs_model.scenario import Scenario
+from ccs_model.solver import Highs, SolverOptions
+
+# About three hundred plants of the shipped inventories, each with a pipe of its own, in two periods.
+PLANTS = {
+    "name": "Three hundred plants",
+    "years": [2026, 2031],
+    "plants": {"inventory": ["steel", "chemicals"], "emitting_at_least_ktpa": 400},
+    "transport": {"shared_trunklines": False},
+    "storage": {"sites": ["Ordos", "Bohai Bay", "Subei"]},
+    "capture": {"technologies": ["amine", "compression"], "retrofits": "fractional"},
+    "budget": {"total_mn": 60_000},
+    "calibration": {"use": "median"},
+    "solver": {"threads": 1},
+}
+A_SECOND, RATIO, SPEED_UP = 40.0, 4.0, 1.8
+RUNS, FUTURES, COLD = 5, 40, 8
+
+
+def futures(*, quick: bool = False) -> Iterator[Figure]:
+    """B6."""
+    yield from apart(_beside_cold, 1 if quick else RUNS)
+
+
+def processes(*, quick: bool = False) -> Iterator[Figure]:
+    """B11."""
+    yield apart(_in_processes, 200 if quick else 2_000)
+
+
+def _beside_cold(runs: int) -> list[Figure]:
+    problem = pose(Scenario.from_dict(PLANTS), load_inputs())
+    say(f"B6: {int(problem.plants['is_candidate'].sum())} plants, {len(problem.routes)} routes")
+    restated = Restated(problem)
+    answering = Answering(problem, FUTURES * (runs + 1), 1, np.zeros(len(restated.planned.columns)), restated)
+    there_are = drawn(problem, FUTURES * (runs + 1), 1)
+    whole, solves, cold = [], [], []
+    for run in range(1, runs + 1):
+        these = range(run * FUTURES, (run + 1) * FUTURES)
+        began = time.process_time()
+        for k in these:
+            answering.row(k)
+        whole.append((time.process_time() - began) / FUTURES)
+        matrices = []
+        for k in these:
+            there = there_are.problem(k)
+            matrices.append((there, restated.matrix(there), there_are.of(k)))
+        began = time.process_time()
+        for each in matrices:
+            answering.replanned.of(*each)
+        solves.append((time.process_time() - began) / FUTURES)
+        began = time.process_time()
+        for _, matrix, _ in matrices[:COLD]:
+            Highs(relaxed(matrix), SolverOptions(0.0, 1)).run(600.0, "cold")
+        cold.append((time.process_time() - began) / COLD)
+    peers = {"solve_s": median(solves), "cold_solve_s": median(cold)}
+    samples = {"future_s": whole, "solve_s": solves, "cold_solve_s": cold}
+    return [
+        Figure("B6", "a future, all in, CPU", "s", median(whole), 1.0 / A_SECOND, peers, samples),
+        Figure("B6", "solve of a future / cold", "ratio", median(solves) / median(cold), 1.0 / RATIO, peers, samples),
+    ]
+
+
+def _in_processes(n_draws: int) -> Figure:
+    """Wall time of a run in two processes by that in one; the plan is made before, once."""
+    scenario = Scenario.from_dict(PLANTS)
+    took = {}
+    with tempfile.TemporaryDirectory() as home:
+        first = montecarlo(scenario, draws=1, seed=1, jobs=1, out=Path(home) / "plan")
+        for jobs in (1, 2):
+            say(f"B11: {n_draws} futures, {jobs} processes")
+            began = time.monotonic()
+            montecarlo(
+                scenario, draws=n_draws, seed=1, jobs=jobs, run=first.folder / "plan", out=Path(home) / str(jobs)
+            )
+            took[jobs] = time.monotonic() - began
+    peers = {"one_process_s": took[1], "two_processes_s": took[2]}
+    return Figure("B11", "two processes / one, wall time", "ratio", took[2] / took[1], 1.0 / SPEED_UP, peers)

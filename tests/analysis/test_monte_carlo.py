@@ -1,0 +1,148 @@
+"""Monte Carlo: laws, hand arithmetic, and the same bytes however the work was cut."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ccs_model.analysis.monte_carlo import MonteCarlo, montecarlo
+from ccs_model.analysis.outcomes import tornado_table
+from ccs_model.cli import group
+from ccs_model.errors import FileError
+from ccs_model.plan.uncertainty import HELD, MODES, REPLANNED
+from ccs_model.scenario import Scenario
+
+N = 60
+UNEVEN = ("plan",)
+
+
+@pytest.fixture(scope="module")
+def scenario(small: Callable[..., Scenario]) -> Scenario:
+    return small({"calibration.use": "median"})
+
+
+@pytest.fixture(scope="module")
+def found(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> MonteCarlo:
+    return montecarlo(scenario, draws=N, seed=4, jobs=1, out=tmp_path_factory.mktemp("one") / "run")
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {
+        name: path.read_bytes()
+        for path in files
+        if not (name := path.relative_to(folder).as_posix()).startswith("plan/")
+    }
+
+
+def test_jobs_and_a_stop_on_the_way_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(found.folder, out)
+    for name in ("montecarlo.json", "plan.xlsx", "futures.csv", "draws/000000.json", "draws/000050.json"):
+        (out / name).unlink()
+    montecarlo(scenario, draws=N, seed=4, jobs=2, out=out)
+    assert bytes_of(out) == bytes_of(found.folder)
+
+
+def test_other_futures_are_not_mixed_in(scenario: Scenario, found: MonteCarlo) -> None:
+    with pytest.raises(FileError, match="other futures"):
+        montecarlo(scenario, draws=N, seed=5, jobs=1, out=found.folder)
+
+
+def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenario], tmp_path: Path) -> None:
+    names = ("capture_capex", "heat_price", "grid_factor", "pipe_cost", "carbon_price")
+    everything = [
+        *names, "capture_capex_amine", "capture_capex_advanced_amine", "capture_capex_compression", "delivered_share",
+        "capture_capex_purification", "capture_om", "power_price", "capture_heat", "social_cost", "storage_cost",
+        "storage_capacity", "utilisation",
+    ]  # fmt: skip
+    still = {"low": 1.0, "mode": 1.0, "high": 1.0}
+    scenario = small(
+        {
+            "uncertainty.leave_out": [name for name in everything if name not in names],
+            "uncertainty.spreads": {name: still for name in names},
+        }
+    )
+    run = montecarlo(scenario, draws=3, seed=1, jobs=1, out=tmp_path / "run")
+    spread = run.uncertainty.spread.set_index(["mode", "measure"])
+    for quantile in ("p5", "p50", "p95"):
+        assert spread[quantile].to_numpy() == pytest.approx(spread["planned"].to_numpy(), rel=1e-9)
+    assert spread.at[(HELD, "aim_value"), "planned"] == pytest.approx(run.plan.objective.value, rel=1e-9)
+    assert spread.at[(HELD, "cost_mn"), "planned"] == pytest.approx(sum(run.plan.costs.values()), rel=1e-9)
+    assert run.uncertainty.broken.empty
+    # What the plan fits is chosen always or never, as nothing differs.
+    assert set(run.uncertainty.plants["chosen_share"]) <= {0.0, 1.0}
+
+
+def test_the_held_plan_s_capital_goes_with_its_factors(small: Callable[..., Scenario], tmp_path: Path) -> None:
+    scenario = small(
+        {"uncertainty.spreads": {"pipe_cost": {"low": 1, "high": 1}}, "capture.technologies": ["compression"]}
+    )
+    run = montecarlo(scenario, draws=40, seed=2, jobs=1, out=tmp_path / "run")
+    futures, retrofits = run.uncertainty.futures, run.plan.retrofits
+    both = futures["capture_capex"] * futures["capture_capex_compression"]
+    capture, pipes = retrofits["capture_capex_mn"].sum(), retrofits["pipe_capex_mn"].sum()
+    assert futures["held_capex_mn"].to_numpy() == pytest.approx((both * capture + pipes).to_numpy(), rel=1e-9)
+    over = float((futures["held_capex_mn"] > 900.0 * (1 + 1e-6)).mean())
+    assert run.uncertainty.about["overrun_share"] == pytest.approx(over)
+
+
+def test_no_future_is_better_held_than_planned_anew(found: MonteCarlo) -> None:
+    futures = found.uncertainty.futures
+    kept = futures[futures["held_breaks"] == ""]
+    assert len(kept) > 0
+    assert (kept["replanned_aim_value"] >= kept["held_aim_value"] * (1 - 1e-9)).all()
+
+
+def test_quantiles_and_choices_are_those_of_the_futures(found: MonteCarlo) -> None:
+    told, futures = found.uncertainty, found.uncertainty.futures
+    for row in told.spread.itertuples():
+        values = futures[f"{row.mode}_{row.measure}"]
+        assert (row.p5, row.p50, row.p95) == pytest.approx(np.quantile(values, [0.05, 0.5, 0.95]))
+    assert told.plants["is_no_regret"].equals(told.plants["chosen_share"] >= 0.9)
+    # Plants chosen, counted over futures and over plants.
+    assert futures["replanned_n_plants"].sum() == pytest.approx(told.plants["chosen_share"].sum() * N)
+
+
+def test_a_tornado_finds_what_moves_a_result_by_hand() -> None:
+    # y = 10 a + b with a and b even on 0 to 1: the fifths' means differ by 8 and 0.8; a explains 100/101.
+    n = 2_000
+    rng = np.random.default_rng(1)
+    a, b = (rng.permutation((np.arange(n) + 0.5) / n) for _ in range(2))
+    measures = {f"{mode}_{name}": 10 * a + b for mode in MODES for name in
+                ("aim_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")}  # fmt: skip
+    table = tornado_table(pd.DataFrame({"a": a, "b": b, **measures}), ["b", "a"])
+    first = table[(table["mode"] == REPLANNED) & (table["measure"] == "npv_mn")].set_index("input")
+    assert list(first.index) == ["a", "b"]
+    assert first.at["a", "width"] == pytest.approx(8.0, abs=0.1)
+    assert first.at["a", "variance_share"] == pytest.approx(100 / 101, abs=0.02)
+    assert first.at["b", "variance_share"] < 0.03
+
+
+def test_the_sheet_holds_tables_and_charts(found: MonteCarlo) -> None:
+    book = openpyxl.load_workbook(found.folder / "plan.xlsx")
+    sheet = book["Uncertainty"]
+    assert len(sheet._charts) == 2
+    words = {cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)}
+    assert {"How often each plant is chosen", "What is uncertain", "Results over the futures"} <= words
+
+
+def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
+    out = tmp_path / "run"
+    asked = ["montecarlo", str(path), "--draws", "5", "--seed", "4", "--jobs", "1", "--out", str(out), "--json"]
+    result = CliRunner().invoke(group, asked)
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["schema"] == "ccs-model/montecarlo/1"
+    assert document["n_draws"] == 5
+    assert {row["mode"] for row in document["spread"]} == set(MODES)

@@ -1,0 +1,79 @@
+"""Matrices of futures: the same as Pyomo builds them, and optima that no column left out could better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ccs_model.analysis.futures import drawn
+from ccs_model.analysis.replanned import Replanned, relaxed
+from ccs_model.analysis.restated import Restated
+from ccs_model.model import build_model
+from ccs_model.problem import Problem
+from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
+
+N = 10
+CALIBRATED = MappingProxyType({"calibration.use": "median"})
+CASES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "own pipes": {"plants.emitting_at_least_ktpa": 700},
+        "shared": {"transport.shared_trunklines": True, "plants.emitting_at_least_ktpa": 1_500},
+        "targets": {
+            "aim": "least_cost",
+            "budget.total_mn": None,
+            "targets.cut_share": {2031: 0.1},
+            "targets.shortfall_per_t": 500.0,
+        },
+        "owners": {
+            "aim": "highest_npv",
+            "policy.carbon_price_per_t": {2026: 400, 2031: 900},
+            "policy.capture_deductible": True,
+            "funds": {"bond": {"kind": "bond", "share_max": 0.4, "interest_share": 0.02, "term_yr": 5}},
+        },
+        "society": {"aim": "highest_net_benefit"},
+        "static": {"years": "static"},
+    }
+)
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def problem(request: pytest.FixtureRequest, posed: Callable[..., Problem]) -> Problem:
+    return posed(CALIBRATED, CASES[request.param])
+
+
+def _same(ours: Matrix, theirs: Matrix) -> None:
+    assert np.array_equal(ours.rows.indices, theirs.rows.indices)
+    for name in ("row_lower", "row_upper", "lower", "upper"):
+        assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-12)
+    assert ours.rows.data == pytest.approx(theirs.rows.data, rel=1e-11, abs=1e-12)
+    assert ours.costs[0] == pytest.approx(theirs.costs[0], rel=1e-10, abs=1e-9)
+
+
+def test_a_future_s_matrix_is_what_its_problem_builds(problem: Problem) -> None:
+    restated, futures = Restated(problem), drawn(problem, N, 5)
+    for k in range(3):
+        there = futures.problem(k)
+        _same(restated.matrix(there), matrix_of(build_model(there)))
+
+
+def test_planned_anew_is_the_optimum_of_the_future_posed_and_solved_cold(problem: Problem) -> None:
+    restated, futures = Restated(problem), drawn(problem, N, 5)
+    replanned = Replanned(restated)
+    for k in range(2):
+        replanned.learn(futures.problem(k), restated.matrix(futures.problem(k)), futures.of(k))
+    for k in range(N):
+        there = futures.problem(k)
+        found = replanned.of(there, restated.matrix(there), futures.of(k))
+        cold = Highs(relaxed(matrix_of(build_model(there))), SolverOptions(0.0, 1)).run(60.0, "a future")
+        assert found.is_optimal == (cold.status == "optimal")
+        if found.is_optimal:
+            assert found.value == pytest.approx(cold.objective, rel=1e-6, abs=1e-6)
+
+
+def test_fast_ways_are_taken_where_they_can_be(posed: Callable[..., Problem]) -> None:
+    assert Restated(posed(CALIBRATED)).by_products
+    assert Restated(posed(CALIBRATED, {"transport.shared_trunklines": True})).by_products
