@@ -112,6 +112,7 @@ def write_charts(sheet: Sheet, plan: Plan) -> None:
         rows,
         totals={**totals, "sector": "Total"},
         key="by_sector",
+        named="captured",
         years=(names[0], names[-1]),
     )
     end = sheet.row
