@@ -126,7 +126,10 @@ class Sheet(Canvas):
         value = formula.value
         if is_missing(value):
             raise CcsModelError(f"{where}: the formula has no value")
-        shown_value = checked_number(value, where) if isinstance(value, Real) else checked_text(str(value), where)
+        # Most values are floats, and known for that at once; what else is a number takes five times as long to ask.
+        shown_value = (
+            checked_number(value, where) if isinstance(value, float | Real) else checked_text(str(value), where)
+        )
         text = resolved(formula.template, self._own, row, column, self.book.blocks)
         self._sheet.write_formula(row, column, text, form, shown_value)
 
@@ -262,7 +265,7 @@ class Sheet(Canvas):
             if not column.optional and style != "total":
                 raise CcsModelError(f"{where}: there is no value")
             self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink))
-        elif isinstance(value, Real) and _is_number(value):
+        elif isinstance(value, float | Real) and _is_number(value):
             number = checked_number(value, where)
             self._number(at, number, column.form or number_format(name, number), style, ink)
         elif sheet:
@@ -275,7 +278,7 @@ class Sheet(Canvas):
         self, at: int, column: Column, name: str, value: Formula, style: str, ink: Mapping[str, object], where: str
     ) -> None:
         """A formula in the format of its value, and room for it."""
-        if isinstance(value.value, Real):
+        if isinstance(value.value, float | Real):
             form = column.form or number_format(name, float(value.value))
             self._layout.widen(at, text_width(shown(float(value.value), form)) + 1)
             self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink), where)

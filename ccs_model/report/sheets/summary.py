@@ -88,6 +88,8 @@ _TERMS_MEAN = {
     "capture_power_co2_kt": "CO2 of the power for capture and compression",
     "booster_power_co2_kt": "CO2 of the power for booster stations, and for trucks",
 }
+# Room above a section, its title, headings, and room below.
+_HEAD_ROWS = 4
 _STORAGE_MEANS = {
     False: "levelised cost of the sites; no part of the budget",
     True: "what every tonne stored costs besides sites and wells",
@@ -107,14 +109,14 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         "note",
     )
     static = plan.problem.is_static
-    sheet.section("Key figures (of a year)" if static else "Key figures (last period unless they say otherwise)")
-    # The key figures are read off what follows them, which is written first.
-    top, n_rows = sheet.row, len(plan.totals)
-    sheet.jump(top + n_rows + 3)
-    write_charts(sheet, plan)
+    # Charts come first: with nothing of changing length above them, no end of a page cuts one. The key figures are read
+    # off what follows them, which is written first.
+    top = write_charts(sheet, plan, len(plan.totals) + _HEAD_ROWS)
     write_bearers(sheet, plan)
     rest = sheet.row
     sheet.jump(top)
+    sheet.page_break()
+    sheet.section("Key figures (of a year)" if static else "Key figures (last period unless they say otherwise)")
     write_key_figures(sheet, plan, list(_key_figures(sheet, plan)))
     sheet.jump(rest)
     sheet.section("How close this is to the best")
