@@ -14,6 +14,7 @@ from bench.measure import Figure, apart
 from ccs_model.problem import pose
 from ccs_model.report.book import Book
 from ccs_model.report.formulas import Formula
+from ccs_model.report.language import Language
 from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import CALCULATION, OBSERVED, SOLVER
 from ccs_model.report.table import Column
@@ -83,7 +84,7 @@ def written(n_rows: int) -> tuple[float, float]:
     out = io.BytesIO()
     started = time.process_time()
     workbook = import_module("xlsxwriter").Workbook(out, OPTIONS)
-    sheet = Sheet(Book(workbook, [page.name], plan), page, (page,))
+    sheet = Sheet(Book(workbook, [page.name], plan, Language()), page, (page,))
     page.write(sheet, plan)
     sheet.finish()
     workbook.close()

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 CAPTURE, TRANSPORT, STORAGE, GRANT = "capture", "transport", "storage", "grant"
 CAPITAL_COLUMNS = ("plant", "kind", "year", "life_yr", "left_yr", "capital_mn")
 DIRECT_CUT, SOLD = "direct_cut_kt", "sold_kt"
-_NOTHING_MN = 1e-12
+_NOTHING_MN = 1e-9
 
 
 def capital_table(owners: Owners) -> pd.DataFrame:

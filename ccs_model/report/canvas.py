@@ -80,6 +80,10 @@ class Canvas:
         """Print no further than this row and column, counted from 0."""
         self._sheet.print_area(0, 0, row, column)
 
+    def page_break(self) -> None:
+        """Print what follows on a new page, in programs that break pages by hand where a sheet is fitted to a width."""
+        self._sheet.set_h_pagebreaks([self._row])
+
     def freeze_first_column(self) -> None:
         """Names of rows stay in sight where years run on to the right."""
         self._sheet.freeze_panes(0, 1)

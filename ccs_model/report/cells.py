@@ -44,7 +44,7 @@ def is_missing(value: object) -> bool:
     return value is None or (not isinstance(value, str) and bool(pd.isna(value)))
 
 
-def checked_number(value: Real, where: str) -> float:
+def checked_number(value: float | Real, where: str) -> float:
     """A finite number; anything else would be an empty or a broken cell, so it is refused."""
     number = float(value)
     if not math.isfinite(number):

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from xlsxwriter.utility import xl_col_to_name
+from xlsxwriter.utility import xl_col_to_name as _letters_of
 
 from ccs_model.errors import CcsModelError
 
@@ -28,6 +28,7 @@ FUNCTIONS = (
     "NPV", "IRR", "PMT", "ROUND", "TEXT",
 )  # fmt: skip
 TOTAL = "total"
+xl_col_to_name = lru_cache(maxsize=None)(_letters_of)
 _TOKEN = re.compile(r"\{([^{}]+)\}")
 _CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)\s*\(")
 _LITERAL = re.compile(r'"[^"]*"')

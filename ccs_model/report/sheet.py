@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -16,6 +17,7 @@ from ccs_model.report.cells import (
     checked_text,
     is_missing,
     number_format,
+    quoted,
     shown,
     text_width,
     widest_word,
@@ -49,9 +51,13 @@ class Sheet(Canvas):
         totals: Row | None = None,
         empty: str = "None.",
         key: str = "",
+        named: str = "",
         years: tuple[str, str] | None = None,
     ) -> Block:
-        """Letters of the classes, headings, units, rows, totals; a `plain` table of words has only headings and rows.
+        """Letters of the classes, units, headings, rows, totals; a `plain` table of words has only headings and rows.
+
+        Headings stand right above the rows, so that a spreadsheet knows both as one of its own tables: the main one
+        by the name of the sheet (`Plants_table`), another by what it is `named` besides (`Transport_shared_table`).
 
         The `main` table of a sheet is filtered, frozen together with its first columns, and its head printed on each
         page. Where other things stand above it `frozen` is 0: it is only filtered, and its head or that of a table
@@ -63,12 +69,13 @@ class Sheet(Canvas):
         self._below_section = False
         head = self._row
         numeric = {column.name for column in columns if any(_is_number(row.get(column.name)) for row in rows)}
+        own = (main or bool(named)) and bool(rows)
+        headings = self._headings(columns, unique=own)
         if plain:
-            self._labels(columns, numeric, filtered=False)
+            self._labels(columns, headings, numeric, self._row, filtered=False)
+            self._row += 1
         else:
-            self._letters(columns)
-            self._labels(columns, numeric, filtered=main and bool(rows))
-            self._units(columns, numeric)
+            self._head(columns, headings, numeric, filtered=main and bool(rows))
         first = self._row
         self._own = block = self._block(columns, rows, first, years, has_total=totals is not None)
         if key:
@@ -86,8 +93,8 @@ class Sheet(Canvas):
                 # On one page the print would be too small to read; the frozen columns come again on each.
                 self._sheet.fit_to_pages(pages, 0)
                 self._sheet.repeat_columns(0, max(frozen - 1, 0))
-            if rows:
-                self._sheet.autofilter(first - 1, 0, self._row - 1, len(columns) - 1)
+        if own:
+            self._own_table(columns, headings, numeric, first, f"_{named}" if named else "", filtered=main)
         if totals is not None and rows:
             for at, column in enumerate(columns):
                 self._cell(at, column, totals, style="total")
@@ -98,9 +105,7 @@ class Sheet(Canvas):
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
         self._row += 1
         top, self._left, self._printed_columns = self._row, left, left - 1
-        self._letters(columns)
-        self._labels(columns, {column.name for column in columns}, filtered=False)
-        self._units(columns, {column.name for column in columns})
+        self._head(columns, self._headings(columns), {column.name for column in columns}, filtered=False)
         self._own = block = self._block(columns, rows, self._row, None, has_total=False)
         self.book.blocks[key] = block
         self._body(columns, rows)
@@ -121,7 +126,10 @@ class Sheet(Canvas):
         value = formula.value
         if is_missing(value):
             raise CcsModelError(f"{where}: the formula has no value")
-        shown_value = checked_number(value, where) if isinstance(value, Real) else checked_text(str(value), where)
+        # Most values are floats, and known for that at once; what else is a number takes five times as long to ask.
+        shown_value = (
+            checked_number(value, where) if isinstance(value, float | Real) else checked_text(str(value), where)
+        )
         text = resolved(formula.template, self._own, row, column, self.book.blocks)
         self._sheet.write_formula(row, column, text, form, shown_value)
 
@@ -140,7 +148,7 @@ class Sheet(Canvas):
         if has_total:
             ids[TOTAL] = last + 1
         across = (names[years[0]], names[years[1]]) if years else None
-        return Block(self._name, names, first - 2, first, last, ids, across)
+        return Block(self._name, names, first - 1, first, last, ids, across)
 
     def _body(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
         placed = list(enumerate(columns, self._left))
@@ -155,40 +163,85 @@ class Sheet(Canvas):
             self._sheet.print_area(0, 0, self._row - 1, self._printed_columns - 1)
         self._layout.apply(self._sheet, self._styles)
 
+    def _head(
+        self, columns: Sequence[Column], headings: Sequence[str], numeric: Collection[str], *, filtered: bool
+    ) -> None:
+        """Letters, units, headings; a unit wraps in the width that its heading asks for."""
+        self._letters(columns)
+        self._labels(columns, headings, numeric, self._row + 1, filtered=filtered)
+        self._units(columns, numeric)
+        self._row += 1
+
+    def _headings(self, columns: Sequence[Column], *, unique: bool = False) -> list[str]:
+        """Words above the columns; `unique` tells those that are alike by their unit, else by their number."""
+        headings = [self._language.label(column.heading) for column in columns]
+        if not unique:
+            return headings
+        units, numbers = [self._unit_of(column) for column in columns], [str(at) for at in range(1, len(columns) + 1)]
+        for telling in (units, numbers):
+            counted = Counter(heading.casefold() for heading in headings)
+            headings = [
+                f"{heading} ({told})" if counted[heading.casefold()] > 1 and told else heading
+                for heading, told in zip(headings, telling, strict=True)
+            ]
+        return headings
+
+    def _own_table(
+        self,
+        columns: Sequence[Column],
+        headings: Sequence[str],
+        numeric: Collection[str],
+        first: int,
+        name: str,
+        *,
+        filtered: bool,
+    ) -> None:
+        """Headings and rows, without totals, as a table of the spreadsheet's own; it looks as it did."""
+        heads = [
+            {"header": heading, "header_format": self._label_format(at, column, heading, numeric)}
+            for at, (column, heading) in enumerate(zip(columns, headings, strict=True))
+        ]
+        options = {"name": f"{self._name}{name}_table", "columns": heads, "autofilter": filtered, "style": None}
+        if self._sheet.add_table(first - 1, 0, self._row - 1, len(columns) - 1, {**options, "banded_rows": False}):
+            raise CcsModelError(f"sheet {self._name}: {options['name']} cannot be a table")
+
     def _letters(self, columns: Sequence[Column]) -> None:
         for at, column in enumerate(columns, self._left):
             kind = column.cell_class or OBSERVED
             letter = kind.letter if column.cell_class else f"{OBSERVED.letter}/{ASSUMED.letter}"
-            self._heading_cell(at, column, letter, "letter", bg_color=kind.fill, font_color=kind.ink)
+            self._heading_cell(self._row, at, column, letter, "letter", bg_color=kind.fill, font_color=kind.ink)
         self._row += 1
 
-    def _labels(self, columns: Sequence[Column], numeric: Collection[str], *, filtered: bool) -> None:
-        for at, column in enumerate(columns, self._left):
-            heading = self._language.label(column.heading)
-            self._heading_cell(at, column, heading, "label", **_alignment(at, column.name in numeric))
+    def _labels(
+        self, columns: Sequence[Column], headings: Sequence[str], numeric: Collection[str], row: int, *, filtered: bool
+    ) -> None:
+        for at, (column, heading) in enumerate(zip(columns, headings, strict=True), self._left):
+            self._heading_cell(row, at, column, heading, "label", **_alignment(at, column.name in numeric))
             if not column.wide:
                 # A heading may take three lines; a unit stands in smaller print, and wraps between its words.
                 unit = self._unit_of(column)
                 longest = max(widest_word(heading), widest_word(unit)) + 1
                 needed = max(longest, math.ceil(text_width(heading) / 3) + 1, math.ceil(text_width(unit) / 2))
                 self._layout.widen(at, needed + (_FILTER_BUTTON if filtered else 0))
-                self._layout.heading(self._row, at, heading)
-        self._row += 1
+                self._layout.heading(row, at, heading)
+
+    def _label_format(self, at: int, column: Column, heading: str, numeric: Collection[str]) -> Any:
+        return self._styles.get("label", **_alignment(at, column.name in numeric), **quoted(heading))
 
     def _units(self, columns: Sequence[Column], numeric: Collection[str]) -> None:
         lines = 1
         for at, column in enumerate(columns, self._left):
             unit = self._unit_of(column)
-            self._heading_cell(at, column, unit, "unit", **_alignment(at, column.name in numeric))
+            self._heading_cell(self._row, at, column, unit, "unit", **_alignment(at, column.name in numeric))
             lines = max(lines, math.ceil(_UNIT_SIZE * text_width(unit) / self._layout.width(at)))
         self._sheet.set_row(self._row, 11 * lines + 3)
         self._row += 1
 
-    def _heading_cell(self, at: int, column: Column, text: str, style: str, **changes: object) -> None:
+    def _heading_cell(self, row: int, at: int, column: Column, text: str, style: str, **changes: object) -> None:
         if column.wide:
-            self._layout.wide(self._row, at, text, style, changes, sets_height=False)
+            self._layout.wide(row, at, text, style, changes, sets_height=False)
         else:
-            self._text(self._row, at, text, style, **changes)
+            self._text(row, at, text, style, **changes)
 
     def _unit_of(self, column: Column) -> str:
         return self._language.unit(column.unit if column.unit is not None else self.unit(column.name))
@@ -212,7 +265,7 @@ class Sheet(Canvas):
             if not column.optional and style != "total":
                 raise CcsModelError(f"{where}: there is no value")
             self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink))
-        elif isinstance(value, Real) and _is_number(value):
+        elif isinstance(value, float | Real) and _is_number(value):
             number = checked_number(value, where)
             self._number(at, number, column.form or number_format(name, number), style, ink)
         elif sheet:
@@ -225,7 +278,7 @@ class Sheet(Canvas):
         self, at: int, column: Column, name: str, value: Formula, style: str, ink: Mapping[str, object], where: str
     ) -> None:
         """A formula in the format of its value, and room for it."""
-        if isinstance(value.value, Real):
+        if isinstance(value.value, float | Real):
             form = column.form or number_format(name, float(value.value))
             self._layout.widen(at, text_width(shown(float(value.value), form)) + 1)
             self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink), where)

@@ -11,9 +11,21 @@ def texts(sheet: Worksheet) -> list[str]:
     return [cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)]
 
 
+def main_ref(sheet: Worksheet) -> str:
+    """The range of a sheet's main table, headings and rows."""
+    (main,) = (table for table in sheet.tables.values() if table.autoFilter is not None)
+    return str(main.ref)
+
+
+def headings(sheet: Worksheet) -> list[str]:
+    """Headings of the main table, as they stand in their cells."""
+    first = sheet[main_ref(sheet).split(":")[0]].row
+    return [cell.value for cell in sheet[first]]
+
+
 def main_table(sheet: Worksheet) -> list[list[Cell]]:
-    """Rows of the filtered table, without headings."""
-    above = sheet.auto_filter.ref.split(":")
+    """Rows of the main table, without headings."""
+    above = main_ref(sheet).split(":")
     first, last = sheet[above[0]], sheet[above[1]]
     return [list(row) for row in sheet.iter_rows(first.row + 1, last.row, 1, last.column)]
 

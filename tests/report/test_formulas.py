@@ -17,6 +17,7 @@ from ccs_model.errors import CcsModelError
 from ccs_model.plan.plan import Plan
 from ccs_model.report.formulas import FUNCTIONS, Block, resolved
 from ccs_model.report.sheets.live_inputs import LIVE
+from tests.report.reading import main_ref
 from tests.report.recomputing import formula_cells
 
 _REFERENCE = re.compile(r"(?<![A-Za-z_])(\$?)([A-Z]{1,3})(\$?)(\d+)(?![A-Za-z_(\d])")
@@ -92,7 +93,7 @@ def test_a_row_of_years_holds_one_formula(plan: Plan, cells: list[tuple[str, str
 
 def test_a_column_of_a_table_holds_one_formula(book: Workbook, cells: list[tuple[str, str, str]]) -> None:
     for sheet, more_than in (("Economics", 20), ("MACC", 2), ("CashFlow", 9)):
-        above, below = (book[sheet][each].row for each in book[sheet].auto_filter.ref.split(":"))
+        above, below = (book[sheet][each].row for each in main_ref(book[sheet]).split(":"))
         columns: dict[str, set[str]] = {}
         for name, address, text in cells:
             letter, row = re.fullmatch(r"([A-Z]+)(\d+)", address).groups()  # type: ignore[union-attr]

@@ -35,14 +35,13 @@ from ccs_model.report.proof import closeness, proven
 from ccs_model.report.run_folder import tables_of, write_run_folder
 from ccs_model.report.sheets.summary import TOTALS_MEAN
 from tests.report.conftest import NETWORK, read_back
-from tests.report.reading import main_table, row_that_starts, texts
+from tests.report.reading import headings, main_table, row_that_starts, texts
 
 SHEETS = ("Cover", "Summary", "Transport", "Storage", "Retrofits", "Economics", "RunLog")
 
 
 def labels_of(book: Workbook, name: str) -> list[str]:
-    sheet = book[name]
-    return [cell.value for cell in sheet[sheet[sheet.auto_filter.ref.split(":")[0]].row - 1]]
+    return headings(book[name])
 
 
 def spending(plan: Plan) -> dict[str, float]:

@@ -16,7 +16,7 @@ from ccs_model.report.sheets.summary import TOTALS_MEAN
 from ccs_model.report.style import CELL_CLASSES
 from ccs_model.units import unit_of, unit_text
 from tests.report.conftest import read_back
-from tests.report.reading import main_table, row_that_starts, texts
+from tests.report.reading import headings, main_ref, main_table, row_that_starts, texts
 
 
 def test_cover_tells_answer_status_checks_and_classes(book: Workbook) -> None:
@@ -45,7 +45,7 @@ def test_retrofits_hold_the_plan_and_its_totals(plan: Plan, book: Workbook) -> N
 
 def test_numbers_of_retrofits_have_the_format_of_their_suffix(plan: Plan, book: Workbook) -> None:
     sheet = book["Retrofits"]
-    units = next(sheet.iter_rows(min_row=sheet[sheet.auto_filter.ref.split(":")[0]].row))
+    units = sheet[sheet[main_ref(sheet).split(":")[0]].row - 1]
     n_numbers = 0
     for at, name in enumerate(shown(plan)):
         assert (units[at].value or "") == unit_text(name, "CNY", 2024)
@@ -64,7 +64,7 @@ def test_wide_sheets_are_frozen_filtered_and_repeat_their_head(book: Workbook) -
     ):  # fmt: skip
         sheet = book[name]
         assert sheet.freeze_panes, name
-        assert sheet.auto_filter.ref, name
+        assert main_ref(sheet) and not sheet.auto_filter.ref, name
         assert sheet.print_title_rows, name
     for sheet in book:
         assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
@@ -79,8 +79,7 @@ def test_wide_sheets_are_frozen_filtered_and_repeat_their_head(book: Workbook) -
 
 def test_economics_adds_up(plan: Plan, book: Workbook) -> None:
     sheet = book["Economics"]
-    head = sheet[sheet.auto_filter.ref.split(":")[0]].row
-    labels = [cell.value for cell in sheet[head - 1]]
+    labels = headings(sheet)
     at = {text: labels.index(text) for text in labels if text}
     parts = [
         "Capture capital", "Capture fixed O&M", "Consumables", "Heat", "Capture power",
@@ -112,7 +111,7 @@ def test_bands_cover_what_they_say() -> None:
 def test_every_plant_is_fitted_free_or_told_why_not(plan: Plan, book: Workbook) -> None:
     rows = main_table(book["Plants"])
     assert len(rows) == len(plan.problem.plants)
-    labels = [cell.value for cell in book["Plants"][rows[0][0].row - 2]]
+    labels = headings(book["Plants"])
     may, why = labels.index("May be fitted"), labels.index("Why not")
     assert all((row[may].value == "yes") != bool(row[why].value) for row in rows)
 
@@ -187,7 +186,7 @@ def test_every_plant_that_may_be_fitted_is_told_why_and_what_would_change_it(pla
     for plant, per_t in alone.items():
         assert cost[plant] == round(per_t)
     plants = main_table(book["Plants"])
-    labels = [cell.value for cell in book["Plants"][plants[0][0].row - 2]]
+    labels = headings(book["Plants"])
     at = labels.index("Why it is in or out")
     assert all(row[at].value and row[at + 1].value for row in plants)
     left = {row[0].value: row[at : at + 2] for row in plants if str(row[at].value).startswith("out: ")}

@@ -15,7 +15,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.report.pipes import flows_by_year, pipes_table
 from ccs_model.report.sheets.storage import _limit
 from tests.report.conftest import read_back
-from tests.report.reading import main_table, texts
+from tests.report.reading import headings, main_table, texts
 
 
 def rows_below(sheet: Worksheet, heading: str) -> list[list[Cell]]:
@@ -35,8 +35,7 @@ def total_of(sheet: Worksheet) -> list[Cell]:
 
 
 def at(sheet: Worksheet, label: str) -> int:
-    head = sheet[sheet.auto_filter.ref.split(":")[0]].row - 1
-    return [cell.value for cell in sheet[head]].index(label)
+    return headings(sheet).index(label)
 
 
 def test_one_row_a_pipe_and_totals_of_the_plan(plan: Plan, book: Workbook) -> None:

@@ -46,6 +46,7 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
             for number, each in enumerate(model_assumptions(plan.problem), start=1)
         ],
         plain=True,
+        named="of_model",
     )
     sheet.section("Of the tables")
     rows = [row for name, table in tables.items() if "quality" in table for row in _assumed_rows(name, table)]

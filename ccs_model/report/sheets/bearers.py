@@ -53,6 +53,7 @@ def write_bearers(sheet: Sheet, plan: Plan) -> None:
         rows,
         totals=totals,
         key="ledger",
+        named="ledger",
     )
     sheet.table(
         [
@@ -66,6 +67,7 @@ def write_bearers(sheet: Sheet, plan: Plan) -> None:
         ],
         _accounts(plan),
         key="bearers",
+        named="bearers",
     )
 
 

@@ -70,7 +70,7 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(statement(plan))
     sheet.paragraph(PRESS, "note")
     sheet.section("Cut of each zone, as delivered and as designed")
-    sheet.table(_SIDE_BY_SIDE, records(plan.zones))
+    sheet.table(_SIDE_BY_SIDE, records(plan.zones), named="zones")
     fitted = plan.problem.calibrated
     if fitted is not None:
         _fit(sheet, plan, fitted)
@@ -81,16 +81,16 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
 def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
     fit = fitted.fit
     sheet.section(f"Priors and posteriors ({fitted.preset}, {fit['effective_points']:,.0f} effective points)")
-    sheet.table(_PARAMETERS, list(_parameters(fit)))
+    sheet.table(_PARAMETERS, list(_parameters(fit)), named="parameters")
     sheet.paragraph(
         "Contraction is 1 less the variance after over the variance before. What the pilots hardly move is said to be "
         "not informed by them. Capture rate, energy, grid factor and cost keep their engineering values.",
         "note",
     )
     sheet.section("Observed and fitted")
-    sheet.table(_OBSERVATIONS, list(_observations(fit)))
+    sheet.table(_OBSERVATIONS, list(_observations(fit)), named="observations")
     sheet.section("What the reported cut is made of, and the zone fitted without its own report")
-    sheet.table(_SPLIT, list(_split(fit)))
+    sheet.table(_SPLIT, list(_split(fit)), named="split")
     sheet.paragraph(
         "A zone inside the 80 % band that the other zone predicts is consistent with it. That is no validation: one "
         "article reports both zones.",

@@ -84,6 +84,7 @@ def _capital(sheet: Sheet, plan: Plan) -> None:
         ],
         rows,
         key="capital",
+        named="capital",
     )
 
 
@@ -126,6 +127,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
         ],
         rows,
         key="money",
+        named="money",
         years=year_span(problem),
     )
 
@@ -174,6 +176,7 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
         ],
         rows,
         key="tonnes",
+        named="tonnes",
         years=year_span(problem),
     )
 
@@ -235,6 +238,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
         ],
         rows,
         key="plants_paid",
+        named="plants",
         main=True,
         frozen=0,
     )

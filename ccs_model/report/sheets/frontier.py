@@ -106,11 +106,11 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
     sheet.pictures(*_charts(sheet, frontier, block))
     sheet.jump(end)
     sheet.section("Who comes in, who leaves, who is fitted otherwise")
-    sheet.table(_MOVES, records(frontier.moves), empty="No plant is fitted at any of these budgets.")
+    sheet.table(_MOVES, records(frontier.moves), empty="No plant is fitted at any of these budgets.", named="moves")
     if len(frontier.breakpoints):
         what = "of the plans" if about["is_exact"] else "of the linear program that bounds the plans"
         sheet.section(f"Breakpoints {what}")
-        sheet.table(_BREAKS, records(frontier.breakpoints))
+        sheet.table(_BREAKS, records(frontier.breakpoints), named="breakpoints")
 
 
 def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Picture]:

@@ -83,7 +83,7 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     factors = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]
     sheet.table(data_columns(factors), records(factors))
     sheet.section(f"What other money is worth in {problem.currency} {problem.price_year}")
-    sheet.table(_LEVEL_COLUMNS, list(_price_levels(problem)))
+    sheet.table(_LEVEL_COLUMNS, list(_price_levels(problem)), named="money")
     tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     network = [(name, title) for name, title in _OF_NETWORK if len(problem.inputs[name])]
     for name, title in (*_AS_THEY_ARE, *(network if problem.network is not None else ())):

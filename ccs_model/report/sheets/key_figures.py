@@ -8,7 +8,7 @@ import pandas as pd
 
 from ccs_model.plan.plan import Plan
 from ccs_model.report.accounts import has_accounts
-from ccs_model.report.chart import Picture
+from ccs_model.report.chart import PICTURE_ROWS, Picture
 from ccs_model.report.formulas import Formula
 from ccs_model.report.sheet import Row, Sheet
 from ccs_model.report.sheets.cash_flow import pictures
@@ -79,8 +79,11 @@ def _with_formula(row: Row, live: Mapping[str, Formula]) -> Row:
     }
 
 
-def write_charts(sheet: Sheet, plan: Plan) -> None:
-    """MACC and cumulative cash, capture by sector and spending by year; the table of the third below them."""
+def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
+    """MACC and cumulative cash, capture by sector and spending by year; the table of the third below them.
+
+    Between charts and table so many rows are left `free`; gives the first of them.
+    """
     drawn = []
     if "slots" in sheet.book.blocks:
         drawn.append(_macc(sheet))
@@ -90,10 +93,12 @@ def write_charts(sheet: Sheet, plan: Plan) -> None:
         sheet.pictures(*drawn)
     table = plan.emissions.pivot_table(index="sector", columns="year", values="captured_ktpa", aggfunc="sum")
     years = [int(year) for year in table.columns]
-    if table.empty or not table.to_numpy().any():
-        return
     top = sheet.row
-    sheet.jump(top + 19)
+    if table.empty or not table.to_numpy().any():
+        sheet.jump(top + free)
+        return top
+    below = top + PICTURE_ROWS + 1
+    sheet.jump(below + free)
     sheet.section("Captured by sector")
     names = [f"from_{year}" for year in years]
     rows = _sector_rows(table, years)
@@ -112,6 +117,7 @@ def write_charts(sheet: Sheet, plan: Plan) -> None:
         rows,
         totals={**totals, "sector": "Total"},
         key="by_sector",
+        named="captured",
         years=(names[0], names[-1]),
     )
     end = sheet.row
@@ -127,6 +133,7 @@ def write_charts(sheet: Sheet, plan: Plan) -> None:
     sheet.jump(top)
     sheet.pictures(capture, *cash[1:])
     sheet.jump(end)
+    return below
 
 
 def _sector_rows(table: pd.DataFrame, years: Sequence[int]) -> list[Row]:

@@ -105,7 +105,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         }
         for name, like, meaning in _FIXED
     ]  # fmt: skip
-    block = sheet.table(columns, rows, key="inputs", plain=True)
+    block = sheet.table(columns, rows, key="inputs", plain=True, named="live")
     for each in LIVE:
         sheet.book.define(each.name, block.cell("value", each.name))
         sheet.between(block, "value", each.name, each.low, each.high)

@@ -73,7 +73,7 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     has_more = len(table) > _CHEAPEST
     if has_more:
         sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
-        sheet.table(_COLUMNS, _rows(table.head(_CHEAPEST)), head_on_each_page=True)
+        sheet.table(_COLUMNS, _rows(table.head(_CHEAPEST)), head_on_each_page=True, named="cheapest")
     sheet.section(f"All {len(table)}, cheapest first")
     sheet.table(_COLUMNS, _rows(table), main=True, frozen=0, head_on_each_page=not has_more, key="macc")
     end = sheet.row

@@ -96,7 +96,8 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
         "and the standard error says how closely. Both sum to the capex.",
         "note",
     )
-    sheet.table(_SHARED, records(shared_facilities(plan)), empty=empty or "No pipe or site has more than one user.")
+    nobody = empty or "No pipe or site has more than one user."
+    sheet.table(_SHARED, records(shared_facilities(plan)), empty=nobody, named="shared")
     sheet.section("Who pays: every plant, all in, per tonne captured")
     sheet.paragraph(
         "A plant pays for its capture alone and for its part of every pipe and site it uses, those it uses alone too. "
@@ -137,6 +138,7 @@ def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> Non
         ],
         records(flows),
         totals={"from_name": "Total", **{name: flows[name].sum() for name in laid}},
+        named="periods",
         empty=empty or "No link is used.",
     )
 
@@ -160,4 +162,5 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
             "all_in_by_use_per_t": by_use,
             "all_in_by_shapley_per_t": by_shapley,
         }
-    sheet.table(_PAID, records(table), totals={**totals, "name": "Total"}, empty=empty or "No plant captures.")
+    nobody = empty or "No plant captures."
+    sheet.table(_PAID, records(table), totals={**totals, "name": "Total"}, empty=nobody, named="paid")

@@ -98,6 +98,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
         ],
         records(others.assign(n_plants_in_reach=_in_reach(plan, others))),
         empty="None: every site offered is used.",
+        named="others",
     )
 
 
@@ -136,6 +137,7 @@ def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None
         ],
         records(used),
         totals=_totals(used, *names),
+        named="periods",
         empty=empty,
     )
 
@@ -150,7 +152,7 @@ def _costs(sheet: Sheet, used: pd.DataFrame, empty: str) -> None:
         "note",
     )
     sums = ("n_wells", "invested_mn", "capital_mn_pa", "site_and_well_om_mn_pa", "oil_revenue_mn_pa")
-    sheet.table(_COST_COLUMNS, records(used), totals=_totals(used, *sums), empty=empty)
+    sheet.table(_COST_COLUMNS, records(used), totals=_totals(used, *sums), empty=empty, named="costs")
 
 
 def _used(plan: Plan) -> pd.DataFrame:

@@ -88,6 +88,8 @@ _TERMS_MEAN = {
     "capture_power_co2_kt": "CO2 of the power for capture and compression",
     "booster_power_co2_kt": "CO2 of the power for booster stations, and for trucks",
 }
+# Room above a section, its title, headings, and room below.
+_HEAD_ROWS = 4
 _STORAGE_MEANS = {
     False: "levelised cost of the sites; no part of the budget",
     True: "what every tonne stored costs besides sites and wells",
@@ -107,14 +109,14 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         "note",
     )
     static = plan.problem.is_static
-    sheet.section("Key figures (of a year)" if static else "Key figures (last period unless they say otherwise)")
-    # The key figures are read off what follows them, which is written first.
-    top, n_rows = sheet.row, len(plan.totals)
-    sheet.jump(top + n_rows + 3)
-    write_charts(sheet, plan)
+    # Charts come first: with nothing of changing length above them, no end of a page cuts one. The key figures are read
+    # off what follows them, which is written first.
+    top = write_charts(sheet, plan, len(plan.totals) + _HEAD_ROWS)
     write_bearers(sheet, plan)
     rest = sheet.row
     sheet.jump(top)
+    sheet.page_break()
+    sheet.section("Key figures (of a year)" if static else "Key figures (last period unless they say otherwise)")
     write_key_figures(sheet, plan, list(_key_figures(sheet, plan)))
     sheet.jump(rest)
     sheet.section("How close this is to the best")
@@ -122,17 +124,20 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     _figures(sheet, list(_bounds(sheet, plan)))
     sheet.section("The year" if static else "By period (tonnes are the period's yearly mean)")
     by_year = _by_year(plan)
-    sheet.table(columns_of(by_year, classes={"year": INPUT, "baseline_ktpa": CALCULATION}), records(by_year))
+    of_years = {"year": INPUT, "baseline_ktpa": CALCULATION}
+    sheet.table(columns_of(by_year, classes=of_years), records(by_year), named="periods")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     of_plants = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
     sheet.section(f"By province and sector ({words.last_period(plan)})")
     amounts = [name for name in last if str(name).endswith("_ktpa")]
     totals: dict[str, object] = {name: Formula(f"=SUM({{{name}:all}})", float(last[name].sum())) for name in amounts}
-    sheet.table(columns_of(last, classes=of_plants), records(last), totals={**totals, "province": "Total"})
+    totals["province"] = "Total"
+    sheet.table(columns_of(last, classes=of_plants), records(last), totals=totals, named="emissions")
     sheet.section(f"By zone ({words.last_period(plan)})")
     zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_cut_share")
     of_zones = {**of_plants, "reported_cut_share": OBSERVED}
-    sheet.table(columns_of(zones, classes=of_zones, optional=("reported_cut_share",)), records(zones))
+    zone_columns = columns_of(zones, classes=of_zones, optional=("reported_cut_share",))
+    sheet.table(zone_columns, records(zones), named="zones")
     sheet.paragraph(f"{statement(plan)} Sheet Calibration says what that rests on.", "note")
     meaning = {**_TERMS_MEAN, "storage_mn": _STORAGE_MEANS[plan.problem.network is not None]}
     over = "of a year, capital as its yearly share" if static else "discounted to the first year, over the horizon"
@@ -146,6 +151,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         sheet.table(
             columns_of(plan.targets, classes={"target": INPUT, "group": INPUT, "year": INPUT, "required_kt": INPUT}),
             records(plan.targets),
+            named="targets",
         )
     sheet.section("What more money buys")
     sheet.paragraph(words.next_money(plan))

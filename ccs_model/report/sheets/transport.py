@@ -72,6 +72,7 @@ def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
         ],
         records(table),
         totals={**flows.sum().to_dict(), "plant": "Total"},
+        named="periods",
         empty=empty,
     )
 
