@@ -2,8 +2,8 @@
 
 Which rows and columns there are never changes. Costs, spending and targets are summed again from the model's own
 terms. All other coefficients and limits are products: the planned one times powers of the delivered share, of the heat
-need and of a site's capacity. Those powers are read off a second matrix, built once from a problem in which the three differ by
-powers of two that no product confuses. Where a claim is neither, every future is built by Pyomo.
+need and of a site's capacity. Those powers are read off a second matrix, built once from a problem in which the three
+differ by powers of two that no product confuses. Where a claim is neither, every future is built by Pyomo.
 """
 
 from __future__ import annotations
