@@ -68,7 +68,7 @@ def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenari
     scenario = small(
         {
             "uncertainty.leave_out": [name for name in everything if name not in names],
-            "uncertainty.spreads": {name: still for name in names},
+            "uncertainty.spreads": dict.fromkeys(names, still),
         }
     )
     run = montecarlo(scenario, draws=3, seed=1, jobs=1, out=tmp_path / "run")
