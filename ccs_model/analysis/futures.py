@@ -134,7 +134,9 @@ def _shares(table: pd.DataFrame, correlations: pd.DataFrame, n: int, seed: int) 
     if n < 2:
         return shares
     wanted = np.eye(len(names))
-    for one, other, rank in pairs[["input", "other_input", "rank_correlation"]].itertuples(index=False, name=None):
+    for one, other, rank in pairs[["input", "other_input", "rank_correlation_share"]].itertuples(
+        index=False, name=None
+    ):
         i, j = names.index(one), names.index(other)
         # The correlation of normals whose ranks correlate so (Pearson 1907).
         wanted[i, j] = wanted[j, i] = 2.0 * np.sin(np.pi * rank / 6.0)
