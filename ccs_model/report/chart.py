@@ -10,9 +10,9 @@ from ccs_model.report.formulas import Block
 from ccs_model.report.language import Language
 
 CHART_ROWS = 22
-PICTURE_ROWS = 15
+PICTURE_ROWS = 12
 _WIDTH, _HEIGHT = 1240, 440
-_HALF_WIDTH, _HALF_HEIGHT = 470, 290
+_HALF_WIDTH, _HALF_HEIGHT = 470, 230
 _FONT = {"name": "Arial", "size": 9}
 _HEAD_FONT = {"name": "Arial", "size": 10, "bold": False}
 _TITLE_FONT = {"name": "Arial", "size": 12, "bold": True}

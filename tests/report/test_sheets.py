@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import openpyxl
 import pytest
 from openpyxl.workbook import Workbook
+from openpyxl.worksheet.dimensions import ColumnDimension
+from openpyxl.worksheet.worksheet import Worksheet
 
 from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS
 from ccs_model.plan.plan import Plan
@@ -121,6 +124,25 @@ def test_summary_explains_every_total(plan: Plan, book: Workbook) -> None:
     captured = row_that_starts(book["Summary"], "Captured")[1].value
     assert captured == pytest.approx(plan.totals["captured_ktpa"], rel=1e-12)
     assert row_that_starts(book["Summary"], "Budget")[2].value == "million CNY 2024"
+
+
+def test_charts_of_the_summary_fit_on_its_first_page(plan: Plan, tmp_path: Path) -> None:
+    # openpyxl keeps charts only where it reads formulas.
+    sheet = openpyxl.load_workbook(plan.to_excel(tmp_path / "plan.xlsx"))["Summary"]
+    anchors = [chart.anchor for chart in sheet._charts]
+    assert len(anchors) == 4
+    last = max(anchor.to.row for anchor in anchors)
+    key_figures = row_that_starts(sheet, "Key figures (last period unless they say otherwise)")[0].row
+    assert last + 1 < key_figures and [each.id for each in sheet.row_breaks.brk] == [key_figures - 2]
+    # A4 lying down, less margins: as tall as 7.17 inches to 10.89 of width, which all columns are fitted to.
+    above = sum(sheet.row_dimensions[row].height or 15.0 for row in range(1, last + 2))
+    across = sum((dimension.width or 8.43) * (dimension.max - dimension.min + 1) for dimension in widths(sheet))
+    assert above < across * 5.25 * 7.17 / 10.89
+
+
+def widths(sheet: Worksheet) -> list[ColumnDimension]:
+    """Columns whose width was set."""
+    return [each for each in sheet.column_dimensions.values() if each.width]
 
 
 def test_inputs_say_where_each_value_came_from(book: Workbook) -> None:

@@ -88,8 +88,8 @@ _TERMS_MEAN = {
     "capture_power_co2_kt": "CO2 of the power for capture and compression",
     "booster_power_co2_kt": "CO2 of the power for booster stations, and for trucks",
 }
-# Room above a section, its title, headings, and room below.
-_HEAD_ROWS = 4
+# Room above a section, its title, the note, room, headings, and room below.
+_HEAD_ROWS = 6
 _STORAGE_MEANS = {
     False: "levelised cost of the sites; no part of the budget",
     True: "what every tonne stored costs besides sites and wells",
@@ -102,12 +102,6 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Summary")
     sheet.banner()
     sheet.paragraph(words.answer(plan))
-    sheet.paragraph(
-        "Avoided is not captured: making the steam and the power for capture emits CO2, which is taken off. "
-        "The cut share counts avoided tonnes against the baseline of all operating plants, small ones too; the direct "
-        "cut share counts only what leaves the plants' own stacks, not the power plants'.",
-        "note",
-    )
     static = plan.problem.is_static
     # Charts come first: with nothing of changing length above them, no end of a page cuts one. The key figures are read
     # off what follows them, which is written first.
@@ -117,6 +111,12 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.jump(top)
     sheet.page_break()
     sheet.section("Key figures (of a year)" if static else "Key figures (last period unless they say otherwise)")
+    sheet.paragraph(
+        "Avoided is not captured: making the steam and the power for capture emits CO2, which is taken off. "
+        "The cut share counts avoided tonnes against the baseline of all operating plants, small ones too; the direct "
+        "cut share counts only what leaves the plants' own stacks, not the power plants'.",
+        "note",
+    )
     write_key_figures(sheet, plan, list(_key_figures(sheet, plan)))
     sheet.jump(rest)
     sheet.section("How close this is to the best")
