@@ -86,6 +86,9 @@ calibration:
   preset: pilot-reported  # default
   ceiling: false  # default
   file: null  # default
+uncertainty:
+  leave_out: []  # default
+  spreads: {}  # default
 aim: most_abatement  # default
 futures: {}  # default
 here_and_now: []  # default
