@@ -1,10 +1,12 @@
 """The folder of an answer that is no single plan: its document, its workbook and its tables as CSV.
 
-The document is written last, so that a folder that holds it holds all of it; the same answer gives the same bytes.
+It is written whole or not at all and recognised by its question, as a run folder is. The same answer gives the same
+bytes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,34 +14,51 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.errors import FileError
-from ccs_model.report.run_folder import csv_text
+import ccs_model
+from ccs_model.plan.run_key import RunKey
+from ccs_model.report.run_folder import MANIFEST, csv_text, existing_run, write_files
 from ccs_model.report.table_book import table_book
-from ccs_model.report.whole_file import write_whole
 
 Tables = Mapping[str, tuple[str, pd.DataFrame]]
 
 
-def answer_in(folder: Path, stem: str) -> str | None:
-    """The document of an answer that is there already, as text.
+def answer_in(folder: Path, key: RunKey, stem: str) -> str | None:
+    """The document of an answer to the same question, as text, if `folder` holds it."""
+    if existing_run(folder, key) is None:
+        return None
+    return (folder / f"{stem}.json").read_text(encoding="utf-8")
 
-    Raises FileError where the folder holds something else.
+
+def write_answer(
+    folder: Path,
+    key: RunKey,
+    stem: str,
+    title: str,
+    document: Mapping[str, Any],
+    tables: Tables,
+    *,
+    force: bool = False,
+) -> str:
+    """Write `stem`.json, `stem`.xlsx, tables/*.csv and manifest.json, whole or not at all; the document as text.
+
+    Raises FileError as write_files does.
     """
-    if (folder / f"{stem}.json").is_file():
-        return (folder / f"{stem}.json").read_text(encoding="utf-8")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileError(f"{folder}: already holds something; choose another --out")
-    return None
-
-
-def write_answer(folder: Path, stem: str, title: str, document: Mapping[str, Any], tables: Tables) -> Path:
-    """Write `stem`.xlsx, tables/*.csv and `stem`.json. Raises FileError."""
     sheets = [(_sheet_name(name), said, spoken(table)) for name, (said, table) in tables.items()]
-    write_whole(folder / f"{stem}.xlsx", table_book(title, sheets))
-    for name, (_, table) in tables.items():
-        write_whole(folder / "tables" / f"{name}.csv", csv_text(table).encode())
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    return write_whole(folder / f"{stem}.json", text.encode())
+    files = {
+        f"{stem}.json": text.encode(),
+        f"{stem}.xlsx": table_book(title, sheets),
+        **{f"tables/{name}.csv": csv_text(table).encode() for name, (_, table) in tables.items()},
+    }
+    manifest = {
+        "schema": "ccs-model/manifest/1",
+        "run_sha256": key.sha256,
+        "outputs": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+        "versions": {"ccs-model": ccs_model.__version__},
+    }
+    files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
+    write_files(files, folder, force=force)
+    return text
 
 
 def spoken(table: pd.DataFrame) -> pd.DataFrame:

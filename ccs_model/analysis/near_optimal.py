@@ -121,22 +121,22 @@ def alternatives(
     return near(held, within_share=within_share, n_plans=n_plans, time_limit_s=time_limit_s, tell=tell)
 
 
-def folder_name(
+def question_key(
     asked: str | PathLike[str],
     within_share: float,
     n_plans: int,
     *,
     all_links: bool = False,
     allow_outside: bool = False,
-) -> str:
-    """`<scenario name>-alternatives-<hash8>` of a scenario or a run; raises as `alternatives` does."""
+) -> RunKey:
+    """What makes this question of a scenario or a run this one; raises as `alternatives` does."""
     path = Path(asked)
     if path.is_dir():
         read_answer(path)
     scenario, inputs = read_checked(path / SCENARIO_FILE if path.is_dir() else path, allow_outside=allow_outside)
     own = run_key(scenario, inputs)
     sha = RunKey.of_text(json.dumps([own.sha256, path.is_dir(), within_share, n_plans, all_links]))
-    return f"{own.slug}-alternatives-{sha[:8]}"
+    return RunKey(sha, f"{own.slug}-alternatives")
 
 
 def held_of(plan: Plan) -> Held:

@@ -150,14 +150,14 @@ def shares_of(probabilities: Sequence[float] | None, n: int) -> tuple[float, ...
     return tuple(float(each) for each in probabilities)
 
 
-def folder_name(
+def question_key(
     scenario: str | PathLike[str], asked: Sequence[object], what: str, *, allow_outside: bool = False
-) -> str:
-    """`<scenario name>-<what>-<hash8>`; raises as `regret` does."""
+) -> RunKey:
+    """What makes this question this one; raises as `regret` does."""
     base, inputs = read_checked(scenario, allow_outside=allow_outside)
     own = run_key(base, inputs)
     sha = RunKey.of_text(json.dumps([own.sha256, *asked], default=list, ensure_ascii=False))
-    return f"{own.slug}-{what}-{sha[:8]}"
+    return RunKey(sha, f"{own.slug}-{what}")
 
 
 def regret_of(futures: Sequence[Future], *, tell: Callable[[str], None] | None = None) -> Regret:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ccs_model.cli.answers import answer_options, answered
 from ccs_model.cli.talk import ProgressLine
 from ccs_model.errors import DONE, LIMIT_REACHED
 
@@ -38,11 +39,7 @@ Exit codes: 0 done, 3 bad input, 4 infeasible, 5 time ran out before every plant
 @click.option("--all-links", is_flag=True, help="Pipes may leave the corridors of the plan; takes longer.")
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
               help="Seconds for the search, the plan itself aside.")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="Folder (default: runs/<name>-alternatives-<hash>).")
-@click.option("--json", "as_json", is_flag=True, help="Print alternatives.json and nothing else on stdout.")
-@click.option("--force", is_flag=True, help="Make it again even if it is there already.")
-@click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+@answer_options("alternatives")
 def alternatives(
     asked: Path,
     within_share: float,
@@ -56,17 +53,16 @@ def alternatives(
     quiet: bool,
 ) -> int:
     """Find plans within a share of the best that differ most: which plants are needed, which may be swapped."""
-    from ccs_model.analysis.answer_folder import answer_in, write_answer
+    from ccs_model.analysis.near_optimal import Alternatives, question_key
     from ccs_model.analysis.near_optimal import alternatives as found_by
-    from ccs_model.analysis.near_optimal import folder_name
 
     line = ProgressLine(quiet=quiet)
     line.say("  reading the scenario and the tables")
-    made = folder_name(asked, within_share, n_plans, all_links=all_links, allow_outside=allow_outside)
-    folder = out if out is not None else Path("runs") / made
-    text = answer_in(folder, "alternatives")
-    if text is None or force:
-        found = found_by(
+    key = question_key(asked, within_share, n_plans, all_links=all_links, allow_outside=allow_outside)
+    folder = out if out is not None else Path("runs") / key.folder_name
+
+    def ask() -> Alternatives:
+        return found_by(
             asked,
             within_share=within_share,
             n_plans=n_plans,
@@ -75,9 +71,8 @@ def alternatives(
             allow_outside=allow_outside,
             tell=lambda words: line.say(f"  {words}"),
         )
-        title = f"{found.about['scenario']}: plans within {within_share:.2%}"
-        write_answer(folder, "alternatives", title, found.to_dict(), found.tables())
-        text = (folder / "alternatives.json").read_text(encoding="utf-8")
+
+    text = answered(folder, key, "alternatives", f"{{}}: plans within {within_share:.2%}", ask, force=force)
     line.done()
     document = json.loads(text)
     if as_json:

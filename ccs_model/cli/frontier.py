@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ccs_model.cli.answers import answer_options
 from ccs_model.cli.talk import ProgressLine
 from ccs_model.errors import DONE, LIMIT_REACHED
 
@@ -39,11 +40,7 @@ plan, 8 file trouble.
               help="Seconds for the search; each rung says how close it came.")  # fmt: skip
 @click.option("--run", type=click.Path(path_type=Path), help="Run whose corridors count as well (default: the "
               "scenario's own run, where it is there).")  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="Folder (default: runs/<name>-frontier-<hash>).")
-@click.option("--json", "as_json", is_flag=True, help="Print frontier.json and nothing else on stdout.")
-@click.option("--force", is_flag=True, help="Make it again even if it is there already.")
-@click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+@answer_options("frontier")
 def frontier(
     scenario: Path,
     points: int,
@@ -62,7 +59,7 @@ def frontier(
     from ccs_model.errors import MissingExtraError
     from ccs_model.plan.run_key import RunKey, run_key
     from ccs_model.problem.names import read_checked
-    from ccs_model.report.run_folder import FRONTIER, write_run_folder
+    from ccs_model.report.run_folder import FRONTIER, refuse_to_overwrite, write_run_folder
 
     line = ProgressLine(quiet=quiet)
     line.say("  reading the scenario and the tables")
@@ -78,6 +75,8 @@ def frontier(
         elif not quiet:
             click.echo(f"This frontier is there already: {folder}\nUse --force to make it again.")
         return DONE
+    # Rather now than after the search.
+    refuse_to_overwrite(folder, force)
     plan = found_by(
         asked,
         n_points=points,

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ccs_model.cli.answers import answer_options, answered
 from ccs_model.cli.talk import ProgressLine
 from ccs_model.errors import DONE, LIMIT_REACHED
 
@@ -34,26 +35,21 @@ Exit codes: 0 done, 3 bad input, 4 infeasible, 5 a limit was reached, 6 no plan,
 """
 )
 @click.argument("scenario", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder (default: runs/<name>-hedge-<hash>).")
-@click.option("--json", "as_json", is_flag=True, help="Print hedge.json and nothing else on stdout.")
-@click.option("--force", is_flag=True, help="Make it again even if it is there already.")
-@click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+@answer_options("hedge")
 def hedge(scenario: Path, out: Path | None, as_json: bool, force: bool, allow_outside: bool, quiet: bool) -> int:
     """Plan in two stages: the same first builds in all futures, then what suits the one that comes."""
-    from ccs_model.analysis.answer_folder import answer_in, write_answer
+    from ccs_model.analysis.hedge import Hedge
     from ccs_model.analysis.hedge import hedge as found_by
-    from ccs_model.analysis.regret import folder_name
+    from ccs_model.analysis.regret import question_key
 
     line = ProgressLine(quiet=quiet)
-    made = folder_name(scenario, [], "hedge", allow_outside=allow_outside)
-    folder = out if out is not None else Path("runs") / made
-    text = answer_in(folder, "hedge")
-    if text is None or force:
-        found = found_by(scenario, allow_outside=allow_outside, tell=lambda words: line.say(f"  {words}"))
-        title = f"{found.about['scenario']}: hedged"
-        write_answer(folder, "hedge", title, found.to_dict(), found.tables())
-        text = (folder / "hedge.json").read_text(encoding="utf-8")
+    key = question_key(scenario, [], "hedge", allow_outside=allow_outside)
+    folder = out if out is not None else Path("runs") / key.folder_name
+
+    def ask() -> Hedge:
+        return found_by(scenario, allow_outside=allow_outside, tell=lambda words: line.say(f"  {words}"))
+
+    text = answered(folder, key, "hedge", "{}: hedged", ask, force=force)
     line.done()
     document = json.loads(text)
     if as_json:

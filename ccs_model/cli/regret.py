@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ccs_model.cli.answers import answer_options, answered
 from ccs_model.cli.talk import ProgressLine
 from ccs_model.errors import DONE
 
@@ -34,11 +35,7 @@ Exit codes: 0 done, 3 a future cannot be used, 4 one is infeasible, 6 one has no
               "each; several keys are combined.")  # fmt: skip
 @click.option("--list", "listed", type=click.Path(path_type=Path), help="CSV or YAML file with the changes of each.")
 @click.option("--probability", metavar="P1,P2,…", help="How likely each future is (default: all alike).")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder (default: runs/<name>-regret-<hash>).")
-@click.option("--json", "as_json", is_flag=True, help="Print regret.json and nothing else on stdout.")
-@click.option("--force", is_flag=True, help="Make it again even if it is there already.")
-@click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+@answer_options("regret")
 def regret(
     scenario: Path,
     sets: tuple[str, ...],
@@ -53,8 +50,7 @@ def regret(
     """Value a plan for each future in every other: the least regret at worst, and in the mean."""
     if not sets and listed is None:
         raise click.UsageError("give --set KEY=V1,V2 or --list FILE")
-    from ccs_model.analysis.answer_folder import answer_in, write_answer
-    from ccs_model.analysis.regret import folder_name, shares_of
+    from ccs_model.analysis.regret import Regret, question_key, shares_of
     from ccs_model.analysis.regret import regret as found_by
     from ccs_model.scenario.variations import grid_of, listed_in
 
@@ -63,19 +59,19 @@ def regret(
     changes = [{**row, **each} for row in rows for each in grid]
     shares = shares_of(_shares(probability), len(changes))
     line = ProgressLine(quiet=quiet)
-    made = folder_name(scenario, [changes, shares], "regret", allow_outside=allow_outside)
-    folder = out if out is not None else Path("runs") / made
-    text = answer_in(folder, "regret")
-    if text is None or force:
-        found = found_by(
+    key = question_key(scenario, [changes, shares], "regret", allow_outside=allow_outside)
+    folder = out if out is not None else Path("runs") / key.folder_name
+
+    def ask() -> Regret:
+        return found_by(
             scenario,
             changes,
             probabilities=shares,
             allow_outside=allow_outside,
             tell=lambda words: line.say(f"  {words}"),
         )
-        write_answer(folder, "regret", f"{found.about['scenario']}: regret", found.to_dict(), found.tables())
-        text = (folder / "regret.json").read_text(encoding="utf-8")
+
+    text = answered(folder, key, "regret", "{}: regret", ask, force=force)
     line.done()
     if as_json:
         click.echo(text, nl=False)

@@ -201,7 +201,7 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     assert {AIM, VSS, EVPI, AT_RISK} <= names
     first = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert set(first) == {
-        "hedge.json", "hedge.xlsx", "values.csv", "futures.csv", "plants.csv", "retrofits.csv"
+        "hedge.json", "manifest.json", "hedge.xlsx", "values.csv", "futures.csv", "plants.csv", "retrofits.csv"
     }  # fmt: skip
     again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
     assert "here and now" in again.stdout

@@ -13,16 +13,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.answer_folder import write_answer
+from ccs_model.analysis.answer_folder import answer_in, write_answer
 from ccs_model.analysis.near_optimal import Alternatives, held_of, near
 from ccs_model.analysis.near_search import NEEDED, NEVER, SWAPPABLE
 from ccs_model.analysis.near_words import swap_words
 from ccs_model.cli import group
-from ccs_model.errors import InputError
+from ccs_model.cli.answers import answered
+from ccs_model.errors import FileError, InputError
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.run_key import RunKey
 from ccs_model.solver.residuals import residuals
 
 Solved = Callable[..., Plan]
+KEY = RunKey("a" * 64, "hebei-alternatives")
 # So short that no pipe costs a thousandth of what is looked at.
 SHORT = {"length_km": 1e-6}
 ASKED = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
@@ -161,13 +164,25 @@ def test_swaps_in_words() -> None:
 def test_the_same_alternatives_give_the_same_bytes(found: Alternatives, solved: Solved, tmp_path: Path) -> None:
     again = near(held_of(solved({"budget.total_mn": 700})), within_share=0.1, n_plans=4, time_limit_s=60)
     for name, each in (("one", found), ("two", again)):
-        write_answer(tmp_path / name, "alternatives", "t", each.to_dict(), each.tables())
+        write_answer(tmp_path / name, KEY, "alternatives", "t", each.to_dict(), each.tables())
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert {path.name for path in files} == {
-        "alternatives.json", "alternatives.xlsx", "plans.csv", "plants.csv", "swaps.csv"
+        "alternatives.json", "alternatives.xlsx", "manifest.json", "plans.csv", "plants.csv", "swaps.csv"
     }  # fmt: skip
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
+
+
+def test_a_folder_answers_its_own_question_alone(found: Alternatives, tmp_path: Path) -> None:
+    folder, other = tmp_path / "out", RunKey("b" * 64, "other")
+    text = write_answer(folder, KEY, "alternatives", "t", found.to_dict(), found.tables())
+    assert answer_in(folder, KEY, "alternatives") == text
+    assert answer_in(folder, other, "alternatives") is None
+    asked: list[str] = []
+    with pytest.raises(FileError, match="already holds something"):
+        answered(folder, other, "alternatives", "{}", lambda: asked.append("asked"), force=False)
+    assert not asked
+    assert (folder / "alternatives.json").read_text(encoding="utf-8") == text
 
 
 def test_a_run_is_asked_as_it_stands(solved: Solved, tmp_path: Path) -> None:

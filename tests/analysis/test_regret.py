@@ -109,7 +109,15 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     document = json.loads(result.stdout)
     assert [row["state"] for row in document["regrets"]] == [KEPT, KEPT, OVER_BUDGET, KEPT]
     first = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    assert set(first) == {"regret.json", "regret.xlsx", "plans.csv", "regrets.csv", "plants.csv", "futures.csv"}
+    assert set(first) == {
+        "manifest.json",
+        "regret.json",
+        "regret.xlsx",
+        "plans.csv",
+        "regrets.csv",
+        "plants.csv",
+        "futures.csv",
+    }
     again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
     assert "Least regret at worst: the plan for budget.total_mn = 600" in again.stdout
     assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first
