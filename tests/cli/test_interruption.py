@@ -42,8 +42,8 @@ main()
 
 
 def patience_s() -> float:
-    """Two seconds; where more processes than processors want to run, as much longer as they must wait."""
-    return 2.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """Two seconds on an idle machine; the rest is room for a busy one, and more where more processes want to run."""
+    return 5.0 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def started(folder: Path, *words: str) -> subprocess.Popen[bytes]:
