@@ -2,7 +2,8 @@
 
 1. Choices that alone break a coupling row are ruled out; the sifted linear program gives prices y and a bound L.
 2. A choice loses max(0, best of its group) − its own worth at y: a plan is worth at most L less what it loses.
-3. A first plan: what the linear program chooses wholly, then the best that still fits, group by group.
+3. A first plan: what the linear program chooses wholly, then the best that still fits, group by group; and a better
+   one by diving (`diving`).
 4. A *core*: the choices of smallest loss, in groups where there is more than one thing to do; all others keep the one
    of loss 0. Whatever deviates elsewhere loses the smallest loss left out at least, so the larger of the core's own
    bound and L less that loss bounds the whole program. Cores grow until the gap is closed.
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model.solver.clock import Allowance, now
+from ccs_model.solver.diving import dived
 from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.parts import part_of, picks_of, solved
@@ -38,6 +40,7 @@ PAYS_COLUMNS = 20_000
 FIRST_CORE = 2_000
 GROWTH = 2
 CORE_NODES = 500
+DIVE_NODES = 200
 # Of the gap asked for: what a core, and a neighbourhood, is solved to.
 CORE_GAP_SHARE, NEIGHBOUR_GAP_SHARE = 0.25, 0.1
 # A neighbourhood: so many groups, nodes and, in a row without success, so many before the core grows.
@@ -190,6 +193,7 @@ class _Search:
         """The plan and its bound; None where no plan exists or none was found before the time was over."""
         self._take(start)
         self._take(_filled(self.shape, self.linear))
+        self._dive()
         n_columns = FIRST_CORE
         # A choice is brought into the core when all that lose less are; in the order of what is lost.
         enters = np.maximum(self.losses.choice, self.losses.second[self.shape.group])
@@ -237,6 +241,23 @@ class _Search:
             shown = (self.sign * self.bound, self.sign * value)
             self.tell(Progress(self.doing, now() - self.began, *shown))
         return True
+
+    def _dive(self) -> None:
+        """A plan whose large choices are decided first."""
+        if self._closed or self.allowance.is_over:
+            return
+        found = dived(
+            self.shape,
+            self.linear,
+            self.losses.choice,
+            self.losses.best,
+            self.options,
+            self.allowance,
+            gap=CORE_GAP_SHARE * self.gap,
+            n_nodes=DIVE_NODES,
+            doing=f"{self.doing}: diving",
+        )
+        self._take(found)
 
     def _core(self, is_open: Mask, left_out: float, n_nodes: int, doing: str) -> bool:
         """Solve a core; whether it was solved to the end."""

@@ -38,6 +38,32 @@ class Found:
     status: str
 
 
+@dataclass(frozen=True, eq=False)
+class PartProgram:
+    """A part as a program of its own: `matrix` in the sense of most, its first columns the open choices.
+
+    columns: those of the whole program. fixed: what the kept choices are worth. row_of [open] is the row of choice, or
+    −1 where a group has one choice open, which needs none.
+    """
+
+    shape: Shape
+    open: Ints
+    kept: Ints
+    matrix: Matrix
+    columns: Ints
+    row_of: Ints
+    fixed: float
+
+    def point(self, x: Floats) -> Floats:
+        """A point of the part as one over all columns; open choices become whole."""
+        full = np.zeros(self.shape.n_columns)
+        full[self.shape.choices[self.kept]] = 1.0
+        full[self.columns] = x
+        opened = self.shape.choices[self.open]
+        full[opened] = np.round(full[opened])
+        return full
+
+
 def part_of(shape: Shape, is_open: Mask, pick: Ints) -> Part:
     """Groups with an open choice are open; the choice they have now is open to them as well."""
     is_open = is_open & shape.allowed
@@ -48,18 +74,8 @@ def part_of(shape: Shape, is_open: Mask, pick: Ints) -> Part:
     return Part(np.flatnonzero(is_open), np.where(groups, -1, pick))
 
 
-def solved(
-    shape: Shape,
-    part: Part,
-    options: SolverOptions,
-    *,
-    allowance: Allowance,
-    gap: float,
-    n_nodes: int,
-    start: Floats | None,
-    doing: str,
-) -> Found:
-    """The best plan of the part that is found to `gap` or within `n_nodes`; `start` a point over all columns."""
+def program_of(shape: Shape, part: Part) -> PartProgram:
+    """What is open, with what the kept choices leave of every row."""
     kept = part.kept[part.kept >= 0]
     held = shape.on_choices[kept].sum(axis=0) if len(kept) else np.zeros(len(shape.coupling))
     group = shape.group[part.open]
@@ -70,11 +86,11 @@ def solved(
     # A follower of open choices has a row; one of a choice that is kept has a bound.
     rowed, bounded = np.flatnonzero(led), np.flatnonzero(~led & (room_kept > 0))
     several = np.bincount(at, minlength=len(groups)) > 1
-    row_of = np.cumsum(several) - 1
+    row_of = np.where(several, np.cumsum(several) - 1, -1)[at]
     n_open, n_rows = len(part.open), len(rowed)
+    held_open = np.flatnonzero(row_of >= 0)
     choice = sparse.csr_array(
-        (np.ones(int(several[at].sum())), (row_of[at[several[at]]], np.flatnonzero(several[at]))),
-        shape=(int(several.sum()), n_open),
+        (np.ones(len(held_open)), (row_of[held_open], held_open)), shape=(int(several.sum()), n_open)
     )
     following = sparse.csr_array(-room_open[:, rowed].T)
     blocks = [
@@ -105,9 +121,25 @@ def solved(
         row_claims=(),
         columns=(),
     )
-    fixed = float(shape.profit[kept].sum())
-    highs = Highs(matrix, options)
-    whole = fixed + (float(matrix.costs[0] @ start[columns]) if start is not None else 0.0)
+    return PartProgram(shape, part.open, kept, matrix, columns, row_of, float(shape.profit[kept].sum()))
+
+
+def solved(
+    shape: Shape,
+    part: Part,
+    options: SolverOptions,
+    *,
+    allowance: Allowance,
+    gap: float,
+    n_nodes: int,
+    start: Floats | None,
+    doing: str,
+) -> Found:
+    """The best plan of the part that is found to `gap` or within `n_nodes`; `start` a point over all columns."""
+    program = program_of(shape, part)
+    highs = Highs(program.matrix, options)
+    fixed, columns = program.fixed, program.columns
+    whole = fixed + (float(program.matrix.costs[0] @ start[columns]) if start is not None else 0.0)
     # HiGHS sees the part's own value, so the gap of the whole is widened to it.
     own = max(abs(whole - fixed), 1e-9)
     highs.set_option("mip_rel_gap", min(gap * max(abs(whole), own) / own, 1.0))
@@ -115,21 +147,16 @@ def solved(
     if start is not None:
         highs.start_from(start[columns])
     highs.cpu_until = allowance.cpu_s
-    outcome = highs.run(allowance.left_s, doing)
-    return _found(shape, part, kept, columns, outcome, fixed)
+    return _found(program, highs.run(allowance.left_s, doing))
 
 
-def _found(shape: Shape, part: Part, kept: Ints, columns: Ints, outcome: Outcome, fixed: float) -> Found:
-    bound = outcome.bound + fixed if np.isfinite(outcome.bound) else np.inf
+def _found(program: PartProgram, outcome: Outcome) -> Found:
+    bound = outcome.bound + program.fixed if np.isfinite(outcome.bound) else np.inf
     if outcome.status == "infeasible":
         return Found(None, -np.inf, "infeasible")
     if outcome.x is None:
         return Found(None, bound, outcome.status)
-    x = np.zeros(shape.n_columns)
-    x[shape.choices[kept]] = 1.0
-    x[columns] = outcome.x
-    x[shape.choices[part.open]] = np.round(x[shape.choices[part.open]])
-    return Found(x, bound, outcome.status)
+    return Found(program.point(outcome.x), bound, outcome.status)
 
 
 def picks_of(shape: Shape, x: Floats) -> Ints:
