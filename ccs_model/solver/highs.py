@@ -33,6 +33,8 @@ Ints = npt.NDArray[np.int64]
 Status = Literal["optimal", "limit", "infeasible", "unbounded"]
 
 LARGE_ROWS = 60_000
+# Of the sum of sizes: how far a point's value may lie from what HiGHS says of it.
+_WORTH_TOLERANCE = 1e-6
 _INTERRUPT_PATIENCE_S = 1.5
 # Probing and Fourier-Motzkin elimination do not look at the clock: up to minutes each on programs of this shape.
 _RULES_OFF = 1 << 15 | 1 << 22
@@ -154,6 +156,7 @@ class Highs:
         self._scale = scaling_of(matrix)
         self._progress = progress
         self._doing = ""
+        self._has_start = False
         self.cpu_until = math.inf
         with _quiet_stdout():
             _use_threads(options.threads)
@@ -268,6 +271,7 @@ class Highs:
         point = highspy.HighsSolution()
         point.col_value = [float(value) for value in x / self._scale.column]
         self._must(self._highs.setSolution(point))
+        self._has_start = True
 
     def set_option(self, name: str, value: Any) -> None:
         """Set one HiGHS option by its own name."""
@@ -284,7 +288,21 @@ class Highs:
         self._started = now()
         self._until = self._started + limit_s
         self._solve()
-        return self._outcome()
+        outcome = self._outcome()
+        had_start, self._has_start = self._has_start, False
+        if had_start and not self._is_worth_what_it_says(outcome):
+            # HiGHS may end at once with a start as its optimum, at a value that is not the start's own.
+            self._highs.clearSolver()
+            self._solve()
+            outcome = self._outcome()
+        return outcome
+
+    def _is_worth_what_it_says(self, outcome: Outcome) -> bool:
+        if outcome.x is None or not self._is_whole:
+            return True
+        worth = float(self.costs @ outcome.x)
+        scale = float(np.abs(self.costs) @ np.abs(outcome.x))
+        return abs(worth - outcome.objective) <= _WORTH_TOLERANCE * max(scale, 1.0)
 
     def write_model(self, path: Path) -> None:
         """The program as it stands, in HiGHS's own format by the suffix (.mps, .lp)."""

@@ -176,3 +176,30 @@ def test_another_number_of_threads_is_taken_even_while_an_error_holds_an_older_i
     )
     assert time.monotonic() - started < 30
     assert done.stdout.strip() == "3.0", done.stderr
+
+
+def test_a_start_that_the_solver_ends_with_at_another_value_is_not_believed() -> None:
+    # HiGHS 1.16 ends at once with the start as its optimum, which it says is worth −2.6; it is worth −28.4, and the
+    # fourth column alone, at −24.66, serves both rows.
+    use = [
+        [-16.50121753, -17.29068126, 0.0, -17.40039952, 0.0],
+        [-1.53807375, -13.74186388, -13.29660072, -19.94698878, -14.02529771],
+        [0.0, 1.0, 1.0, 0.0, 0.0],
+    ]
+    matrix = Matrix(
+        rows=sparse.csc_array(np.array(use)),
+        row_lower=np.full(3, -np.inf),
+        row_upper=np.array([-12.07144459, -14.73575935, 1.0]),
+        lower=np.zeros(5),
+        upper=np.ones(5),
+        is_whole=np.ones(5, dtype=bool),
+        costs=np.array([[-25.84150581, -2.59796743, -1.64457779, -24.65879525, -22.20137467]]),
+        maximise=(True,),
+        row_claims=(),
+        columns=(),
+    )
+    highs = Highs(matrix, SolverOptions(gap_share=0.0, threads=1))
+    highs.start_from(np.array([1.0, 1.0, 0.0, 0.0, 0.0]))
+    outcome = highs.run(10, "test")
+    assert (outcome.status, outcome.objective) == ("optimal", pytest.approx(-24.65879525))
+    np.testing.assert_allclose(outcome.x, [0, 0, 0, 1, 0], atol=1e-9)
