@@ -16,7 +16,6 @@ import io
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -28,7 +27,15 @@ import pandas as pd
 
 import ccs_model
 from ccs_model.errors import FileError
-from ccs_model.leftovers import clear_away, left_behind, name_of_unfinished, unfinished
+from ccs_model.leftovers import (
+    clear_away,
+    folder_for,
+    kept_folder,
+    left_behind,
+    name_of_unfinished,
+    undisturbed,
+    unfinished,
+)
 from ccs_model.plan.macc import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, plan_text
@@ -149,15 +156,15 @@ def mend_leftovers(folder: Path) -> None:
 
 
 def _write(files: Mapping[str, bytes], folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    mend_leftovers(folder)
-    with unfinished(folder.with_name(name_of_unfinished(_PART, folder.name))) as made:
-        made.mkdir()
-        _fill(files, made)
-        for inside in (*(path for path in made.rglob("*") if path.is_dir()), made):
-            sync_folder(inside)
-        _move_into_place(made, folder)
-    sync_folder(folder.parent)
+    with folder_for(folder):
+        mend_leftovers(folder)
+        with unfinished(folder.with_name(name_of_unfinished(_PART, folder.name))) as made:
+            made.mkdir()
+            _fill(files, made)
+            for inside in (*(path for path in made.rglob("*") if path.is_dir()), made):
+                sync_folder(inside)
+            _move_into_place(made, folder)
+        sync_folder(folder.parent)
 
 
 def _kept_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
@@ -167,31 +174,31 @@ def _kept_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
         with contextlib.suppress(OSError):
             _write(files, beside)
             return beside
-    with contextlib.suppress(OSError):
-        made = Path(tempfile.mkdtemp(prefix="ccs-model-kept-")) / "run"
-        _write(files, made)
-        return made
+    with contextlib.suppress(OSError), kept_folder() as home:
+        _write(files, home / "run")
+        return home / "run"
     return None
 
 
 def _move_into_place(made: Path, folder: Path) -> None:
     """One rename puts the new folder in place; an old run changes places with it, or where the system cannot do that
     in one step, steps aside first and comes back if that fails."""
-    if not folder.exists():
-        made.rename(folder)
-        return
-    if exchanged(made, folder):
-        return
-    aside = folder.with_name(name_of_unfinished(_OLD, folder.name))
-    folder.rename(aside)
-    try:
-        made.rename(folder)
-    except BaseException as error:
+    with undisturbed():
+        if not folder.exists():
+            made.rename(folder)
+            return
+        if exchanged(made, folder):
+            return
+        aside = folder.with_name(name_of_unfinished(_OLD, folder.name))
+        folder.rename(aside)
         try:
-            aside.rename(folder)
-        except OSError:
-            raise FileError(f"{folder}: cannot be written: {error}; what was there is now {aside}") from error
-        raise
+            made.rename(folder)
+        except BaseException as error:
+            try:
+                aside.rename(folder)
+            except OSError:
+                raise FileError(f"{folder}: cannot be written: {error}; what was there is now {aside}") from error
+            raise
     shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -230,12 +237,13 @@ def run_files(
 
 def _fill(files: Mapping[str, bytes], folder: Path) -> None:
     for name, content in files.items():
-        path = folder / name
-        if name.endswith("/"):
-            path.mkdir(parents=True, exist_ok=True)
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_synced(path, content)
+        inner = PurePath(name)
+        is_folder = name.endswith("/")
+        # One by one, so that the folder itself does not come again where it was taken away meanwhile.
+        for above in (*reversed(inner.parents[:-1]), *((inner,) if is_folder else ())):
+            (folder / above).mkdir(exist_ok=True)
+        if not is_folder:
+            write_synced(folder / inner, content)
 
 
 def _own_files(problem: Problem) -> dict[str, Mapping[str, bytes]]:
