@@ -25,6 +25,8 @@ from pathlib import Path
 _PASSING = "ccs-model"
 # How long the end of the process waits for a step that another thread takes.
 _STEP_S = 0.3
+# `.<name>.<host>-<pid>-<any>.<kind>`
+_NAME = re.compile(r"\..+\.[A-Za-z0-9-]+-\d+-[0-9a-f]+\.[a-z-]+")
 _unfinished: set[Path] = set()
 _new_folders: set[Path] = set()
 _step = threading.RLock()
@@ -141,6 +143,11 @@ def passing_folder() -> Iterator[Path]:
     with unfinished(home / name_of_unfinished(_PASSING, _PASSING)) as folder:
         folder.mkdir(mode=0o700)
         yield folder
+
+
+def holds_anything(folder: Path) -> bool:
+    """Whether there is anything in a folder that is finished. Raises OSError where it cannot be looked at."""
+    return any(not _NAME.fullmatch(path.name) for path in folder.iterdir())
 
 
 def begin_no_more() -> None:

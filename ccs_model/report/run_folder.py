@@ -27,6 +27,7 @@ import pandas as pd
 
 import ccs_model
 from ccs_model.errors import FileError
+from ccs_model.inputs import Inputs
 from ccs_model.leftovers import (
     clear_away,
     folder_for,
@@ -40,7 +41,6 @@ from ccs_model.plan.macc import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, plan_text
 from ccs_model.plan.run_key import RunKey, hashes, run_key
-from ccs_model.problem import Problem
 from ccs_model.problem.calibrated import calibration_file
 from ccs_model.problem.corridors_file import corridors_file
 from ccs_model.report.exchange import exchanged
@@ -212,11 +212,8 @@ def run_files(
 ) -> dict[str, bytes]:
     """Every file of a run folder by its name in it; the workbook takes longer to write than all the others."""
     problem = plan.problem
-    own_files = _own_files(problem)
-    copies = _names_of_copies(list(own_files))
     texts = {
         "plan.json": plan_text(plan),
-        "scenario.resolved.yaml": _resolved(problem.scenario, copies),
         "solver.log": plan.solver_log,
         "map.geojson": geojson_text(plan),
         **{f"tables/{name}.csv": csv_text(table) for name, table in tables_of(plan).items()},
@@ -224,11 +221,7 @@ def run_files(
     if plan.frontier is not None:
         texts[FRONTIER] = frontier_text(plan.frontier, problem.name)
     files = {name: text.encode() for name, text in texts.items()}
-    for name, inside in own_files.items():
-        is_folder = name == problem.scenario.data
-        if is_folder and not inside:
-            files[f"{copies[name]}/"] = b""
-        files |= {f"{copies[name]}/{inner}" if is_folder else copies[name]: raw for inner, raw in inside.items()}
+    files |= question_files(problem.scenario, problem.inputs)
     if with_workbook:
         files["plan.xlsx"] = workbook_bytes(plan, lang=lang)
     files[MANIFEST] = _manifest(plan, files, command, started or datetime.now(UTC), lang).encode()
@@ -246,17 +239,29 @@ def _fill(files: Mapping[str, bytes], folder: Path) -> None:
             write_synced(folder / inner, content)
 
 
-def _own_files(problem: Problem) -> dict[str, Mapping[str, bytes]]:
+def question_files(scenario: Scenario, inputs: Inputs) -> dict[str, bytes]:
+    """The resolved scenario and copies of the user's own files that it names, by which it can be asked again."""
+    own_files = _own_files(scenario, inputs)
+    copies = _names_of_copies(list(own_files))
+    files = {"scenario.resolved.yaml": _resolved(scenario, copies).encode()}
+    for name, inside in own_files.items():
+        is_folder = name == scenario.data
+        if is_folder and not inside:
+            files[f"{copies[name]}/"] = b""
+        files |= {f"{copies[name]}/{inner}" if is_folder else copies[name]: raw for inner, raw in inside.items()}
+    return files
+
+
+def _own_files(scenario: Scenario, inputs: Inputs) -> dict[str, Mapping[str, bytes]]:
     """The user's own files by the name in the scenario: tables as they were read, and the file of corridors."""
-    files = dict(problem.inputs.own_files)
-    corridors = corridors_file(problem.scenario)
-    if problem.network is not None and corridors is not None and corridors.is_file():
-        name = problem.scenario.transport.corridors
+    files = dict(inputs.own_files)
+    corridors = corridors_file(scenario)
+    if scenario.transport.shared_trunklines and corridors is not None and corridors.is_file():
+        name = scenario.transport.corridors
         files.setdefault(name, {PurePath(name).name: corridors.read_bytes()})
-    calibration = problem.scenario.calibration
-    path = calibration_file(problem.scenario)
-    if calibration.file is not None and path is not None:
-        files.setdefault(calibration.file, {PurePath(calibration.file).name: path.read_bytes()})
+    path = calibration_file(scenario)
+    if scenario.calibration.file is not None and path is not None:
+        files.setdefault(scenario.calibration.file, {PurePath(scenario.calibration.file).name: path.read_bytes()})
     return files
 
 
