@@ -35,7 +35,7 @@ def interrupt_often(desk: Desk, n_times: int, seed: int) -> dict[str, object]:
         if code is not None:
             ended_before += 1
             continue
-        before_s, began = seconds_of_all(pid), time.monotonic()
+        used, before_s, began = 0.0, seconds_of_all(pid), time.monotonic()
         os.kill(pid, signal.SIGINT)
         while True:
             now_s = seconds_of_all(pid)

@@ -28,6 +28,12 @@ def heed() -> None:
         signal.signal(signal.SIGINT, _interrupt)
 
 
+def heed_no_more() -> None:
+    """All is done and written: from here on Ctrl-C changes nothing, not even the exit code."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def end_interrupted() -> NoReturn:
     """Leave at once: a solver's thread may still be running and is not waited for."""
     begin_no_more()

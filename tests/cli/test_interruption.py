@@ -137,6 +137,23 @@ def test_where_the_interruption_is_swallowed_the_program_ends_all_the_same(tmp_p
     assert code == 130 and seconds < patience_s()
 
 
+LATE = """
+import atexit, sys, time
+atexit.register(lambda: (print("over", flush=True), time.sleep(1)))
+sys.argv = ["ccs-model", "--version"]
+from ccs_model.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_when_all_is_done_changes_nothing(tmp_path: Path) -> None:
+    process = started(tmp_path, "-c", LATE)
+    assert process.stdout is not None and process.stdout.readline().startswith(b"ccs-model")
+    assert process.stdout.readline() == b"over\n"
+    code, _, words = interrupted(process, lambda: True)
+    assert (code, words) == (0, b"")
+
+
 @pytest.mark.parametrize(("last", "stays"), [("tables/y", False), ("file", True)])
 def test_what_was_begun_after_a_lost_interruption_goes_too(last: str, stays: bool, tmp_path: Path) -> None:
     process = started(tmp_path, "-c", LOST_AND_BUSY.replace("WHAT", "last" if last == "tables/y" else "then"))
@@ -158,6 +175,23 @@ def test_kills_at_random_moments_leave_nothing_half_made() -> None:
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"kills": 8,' in ended.stdout
+
+
+@pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
+def test_a_sweep_that_is_killed_again_and_again_goes_on_to_the_same_bytes() -> None:
+    asked = ["sweep", "small.yaml", "--set", "budget.total_mn=300,900", "--jobs", "2", "-q"]
+    words = [sys.executable, "-m", "bench.kills", "--kills", "4", "--forked", "--seed", "3", "--", *asked]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert '"kills": 4,' in ended.stdout
+
+
+@pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
+def test_ctrl_c_at_random_moments_leaves_nothing() -> None:
+    words = [sys.executable, "-m", "bench.kills", "--ctrl-c", "4", "--forked", "--seed", "3"]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert '"ctrl_c": 4,' in ended.stdout
 
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
