@@ -1,5 +1,8 @@
 """`python -m bench.kills [--kills 200] [-- optimize small.yaml]`: SIGKILL at random moments, and what is left.
 
+What goes on where it was stopped (`sweep`, `montecarlo`) is looked at by bench.going_on; `--ctrl-c 50` asks how long a
+command takes to end after Ctrl-C at random moments instead.
+
 A command is started again and again on one desk and killed at a moment drawn uniformly over the processor time that a
 whole run takes, so that a busy machine does not move the moments. After each kill: every run folder under its final
 name is whole (every file of its manifest with its hash), an earlier finished run has not changed by a byte, and what
@@ -13,6 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import random
 import re
@@ -38,6 +42,7 @@ solver: {gap_share: 0.0, threads: 1}
 DEFAULT = ("optimize", "small.yaml", "-q")
 EVERY = 20
 MOST_LEFT = 3
+MOST_FAULTS = 5
 # Files that tell times, so that they differ from run to run.
 DATED = ("manifest.json", "solver.log")
 
@@ -91,7 +96,7 @@ class Desk:
 
     def whole(self, *words: str) -> float:
         """Run to the end; the seconds of processor time it took. Raises RuntimeError unless it ends well."""
-        pid = self._start(words)
+        pid = self.start(words)
         used = 0.0
         while True:
             used = max(used, seconds_of(pid))
@@ -106,7 +111,7 @@ class Desk:
     def killed(self, words: Sequence[str], moment_s: float) -> tuple[bool, bool]:
         """(killed before its end, it was writing) at so many seconds of its processor time. Raises RuntimeError where
         the start does not work."""
-        pid = self._start(words)
+        pid = self.start(words)
         while seconds_of(pid) < moment_s:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
@@ -120,7 +125,8 @@ class Desk:
         writing = runs.is_dir() and any(f"-{pid}-" in path.name for path in runs.iterdir())
         return os.WIFSIGNALED(status), writing
 
-    def _start(self, words: Sequence[str]) -> int:
+    def start(self, words: Sequence[str]) -> int:
+        """The id of a process of its own session that does it."""
         environment = {**os.environ, "TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
         if not self.forked:
             line = [sys.executable, "-m", "ccs_model", *words]
@@ -131,6 +137,9 @@ class Desk:
                 ).pid
         pid = os.fork()
         if pid == 0:
+            from ccs_model.__main__ import main
+            from ccs_model.analysis import processes
+
             code = 1
             try:
                 os.setsid()
@@ -138,9 +147,10 @@ class Desk:
                 os.environ.update(environment)
                 tempfile.tempdir = None
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                os.dup2(os.open(self.folder / "said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
+                # Workers, too, start from a process that has the libraries loaded.
+                processes.get_context = lambda method: multiprocessing.get_context("fork")
                 sys.argv = ["ccs-model", *words]
-                from ccs_model.__main__ import main
-
                 main()
             except SystemExit as ended:
                 code = ended.code if isinstance(ended.code, int) else 1
@@ -151,11 +161,31 @@ class Desk:
 
 def seconds_of(pid: int) -> float:
     """Processor time that a process and its ended children have used, as /proc tells it; 0 when it is over."""
+    fields = _stat(pid)
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+def seconds_of_all(pid: int) -> float:
+    """As seconds_of, with the children that still run; their session is the process's own."""
+    ticks = sum(sum(map(int, fields[11:15])) for each, fields in _session(pid) if each != pid)
+    return seconds_of(pid) + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def n_running(pid: int) -> int:
+    """Processes of the session that `pid` began."""
+    return sum(fields[0] != "Z" for _, fields in _session(pid))
+
+
+def _session(pid: int) -> list[tuple[int, list[str]]]:
+    running = (int(path.name) for path in Path("/proc").glob("[0-9]*"))
+    return [(each, fields) for each in running if (fields := _stat(each)) and int(fields[3]) == pid]
+
+
+def _stat(pid: int) -> list[str]:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return 0.0
-    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        return []
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -168,10 +198,12 @@ def hashes(folder: Path) -> dict[str, str]:
     return found
 
 
-def half_made(runs: Path) -> list[str]:
-    """Run folders under their final names that lack something that their manifest names."""
+def half_made(runs: Path, only: Sequence[str] = ()) -> list[str]:
+    """Run folders under their final names (`only` these) that lack something that their manifest names."""
     wrong = []
     for folder in sorted(path for path in runs.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        if only and folder.name not in only:
+            continue
         try:
             outputs = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["outputs"]
             there = hashes(folder)
@@ -188,7 +220,7 @@ def kill_often(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Tally:
     """The count of what was seen over so many kills."""
     drawn, tally, turn = random.Random(seed), Tally(), 0
     runs = desk.folder / "runs"
-    while tally.kills < n_kills and len(tally.faults) < 5:
+    while tally.kills < n_kills and len(tally.faults) < MOST_FAULTS:
         turn += 1
         again = turn % 2 == 0 and "--force" not in desk.command
         if not again:
@@ -240,17 +272,28 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--forked", action="store_true", help="start from a process that has the libraries loaded")
+    parser.add_argument("--ctrl-c", type=int, default=0, metavar="N", help="so many SIGINTs in place of the kills")
     parser.add_argument("command", nargs="*", default=list(DEFAULT), help="after --: what ccs-model is asked to do")
     asked = parser.parse_args()
     if asked.forked:
+        import ccs_model.analysis.monte_carlo
+        import ccs_model.analysis.sweep
         import ccs_model.cli.summary
         import ccs_model.plan.optimize
         import ccs_model.report.run_folder  # noqa: F401
     with tempfile.TemporaryDirectory() as folder:
         desk = Desk(Path(folder) / "desk", asked.command, forked=asked.forked)
-        tally = kill_often(desk, asked.kills, asked.seed)
-    sys.stdout.write(json.dumps({"whole_run_cpu_s": desk.whole_s, **tally.shown()}, indent=1) + "\n")
-    return 1 if tally.faults else 0
+        if asked.ctrl_c:
+            from bench.ctrl_c import interrupt_often
+
+            shown = interrupt_often(desk, asked.ctrl_c, asked.seed)
+        else:
+            from bench.going_on import GOES_ON, kill_and_go_on
+
+            often = kill_and_go_on if asked.command[0] in GOES_ON else kill_often
+            shown = often(desk, asked.kills, asked.seed).shown()
+    sys.stdout.write(json.dumps({"whole_run_cpu_s": desk.whole_s, **shown}, indent=1) + "\n")
+    return 1 if shown["faults"] else 0
 
 
 if __name__ == "__main__":

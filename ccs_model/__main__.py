@@ -1,6 +1,6 @@
 """`ccs-model` and `python -m ccs_model`, the same program."""
 
-from ccs_model.interruption import end_interrupted, heed
+from ccs_model.interruption import end_interrupted, heed, heed_no_more
 
 
 def main() -> None:
@@ -12,6 +12,8 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         end_interrupted()
+    finally:
+        heed_no_more()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
     ├── MissingExtraError        2  a library that only some commands need is not installed
     ├── InputError               3  the scenario or a table says something that cannot be used
     ├── InfeasibleError          4  no plan can keep every claim; the clashing claims are named
+    ├── NoPlanInRunError         4  a run folder that tells what clashes was asked for its plan
     ├── NoPlanError              6  the solver failed, or a limit came before any plan
     ├── CheckError               7  an independent check did not hold
     └── FileError                8  a file cannot be read, written or locked
@@ -74,6 +75,17 @@ class InfeasibleError(CcsModelError):
         super().__init__(
             "no plan can keep every claim. These clash; mending one line is enough:\n"
             + "\n".join(f"  - {line}" for line in lines)
+        )
+
+
+class NoPlanInRunError(CcsModelError):
+    """A run folder tells what clashes, and holds no plan to look at."""
+
+    exit_code = INFEASIBLE
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"{folder}: holds no plan, for its scenario has none; plan.xlsx (sheet Infeasible) says what clashes"
         )
 
 

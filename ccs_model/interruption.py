@@ -15,10 +15,11 @@ from types import FrameType
 from typing import NoReturn
 
 from ccs_model.errors import INTERRUPTED
-from ccs_model.leftovers import remove_unfinished
+from ccs_model.leftovers import begin_no_more, remove_unfinished, waits_for_a_step
 
 PATIENCE_S = 1.4
 _asked = threading.Event()
+_words = threading.Lock()
 
 
 def heed() -> None:
@@ -27,9 +28,19 @@ def heed() -> None:
         signal.signal(signal.SIGINT, _interrupt)
 
 
+def heed_no_more() -> None:
+    """All is done and written: from here on Ctrl-C changes nothing, not even the exit code."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def end_interrupted() -> NoReturn:
     """Leave at once: a solver's thread may still be running and is not waited for."""
+    begin_no_more()
     remove_unfinished()
+    # Two threads may come here; the words are said once.
+    if not _words.acquire(blocking=False):
+        os._exit(INTERRUPTED)
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write("interrupted; no half-made file is left\n")
         sys.stderr.flush()
@@ -43,4 +54,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     watch = threading.Timer(PATIENCE_S, end_interrupted)
     watch.daemon = True
     watch.start()
+    if waits_for_a_step():
+        return
     raise KeyboardInterrupt

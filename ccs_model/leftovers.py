@@ -1,7 +1,9 @@
 """What is still being made, and what a killed process left behind.
 
 Files and folders that are not whole yet carry the host and the id of the process that makes them in their name, so
-that a later process can tell what nobody will finish. On an interruption they are taken away at once.
+that a later process can tell what nobody will finish. On an interruption they are taken away at once, with the folders
+that were made for them alone. A step that must not be cut in two is taken `undisturbed`: an interruption waits for it,
+and once the process is being ended no such step begins any more, whichever thread comes to it.
 """
 
 from __future__ import annotations
@@ -14,12 +16,23 @@ import shutil
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os.path import lexists
 from pathlib import Path
 
 _PASSING = "ccs-model"
+# How long the end of the process waits for a step that another thread takes.
+_STEP_S = 0.3
+# `.<name>.<host>-<pid>-<any>.<kind>`
+_NAME = re.compile(r"\..+\.[A-Za-z0-9-]+-\d+-[0-9a-f]+\.[a-z-]+")
 _unfinished: set[Path] = set()
+_new_folders: set[Path] = set()
+_step = threading.RLock()
+# Steps within steps that the main thread is in, and whether an interruption waits for them.
+_depth = 0
+_is_waiting = False
 
 
 def host_name() -> str:
@@ -59,14 +72,66 @@ def shortened(name: str) -> str:
 
 
 @contextmanager
+def undisturbed() -> Iterator[None]:
+    """Neither Ctrl-C nor the end of the process cuts in inside; what is short and waits for nobody belongs here."""
+    global _depth, _is_waiting
+    with _step:
+        is_main = threading.current_thread() is threading.main_thread()
+        _depth += is_main
+        try:
+            yield
+        finally:
+            _depth -= is_main
+            if is_main and _is_waiting and not _depth:
+                _is_waiting = False
+                raise KeyboardInterrupt
+
+
+def waits_for_a_step() -> bool:
+    """Whether the main thread is in a step that must not be cut in two; it then raises KeyboardInterrupt at its end."""
+    global _is_waiting
+    _is_waiting = _depth > 0
+    return _is_waiting
+
+
+@contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
     """`path` is made inside and moved away, or it goes."""
-    _unfinished.add(path)
+    path = path.absolute()
+    with undisturbed():
+        _unfinished.add(path)
     try:
         yield path
     finally:
         _remove(path)
         _unfinished.discard(path)
+
+
+@contextmanager
+def folder_for(path: Path, mode: int = 0o777) -> Iterator[None]:
+    """The folder of `path` is there inside. Those that were made for it go at the end unless something is in them.
+
+    Raises OSError where it cannot be made.
+    """
+    path = path.absolute()
+    new: list[Path] = []
+    try:
+        with undisturbed():
+            new = [each for each in path.parents if not lexists(each)]
+            _new_folders.update(new)
+            path.parent.mkdir(mode=mode, parents=True, exist_ok=True)
+        yield
+    finally:
+        _remove_empty(new)
+        _new_folders.difference_update(new)
+
+
+@contextmanager
+def kept_folder() -> Iterator[Path]:
+    """A new folder among the system's temporary ones; it stays when something is put into it."""
+    folder = Path(tempfile.gettempdir()) / f"{_PASSING}-kept-{secrets.token_hex(4)}"
+    with folder_for(folder / "any", mode=0o700):
+        yield folder
 
 
 @contextmanager
@@ -80,10 +145,21 @@ def passing_folder() -> Iterator[Path]:
         yield folder
 
 
+def holds_anything(folder: Path) -> bool:
+    """Whether there is anything in a folder that is finished. Raises OSError where it cannot be looked at."""
+    return any(not _NAME.fullmatch(path.name) for path in folder.iterdir())
+
+
+def begin_no_more() -> None:
+    """From here on no other thread begins a step, so that nothing comes anew before the process has ended."""
+    _step.acquire(timeout=_STEP_S)
+
+
 def remove_unfinished() -> None:
-    """Take away what this process has not finished; called as the last thing it does."""
+    """Take away what this process has not finished; called as the last thing it does, by whatever thread."""
     for path in list(_unfinished):
-        _remove(path)
+        _remove(_out_of_reach(path))
+    _remove_empty(list(_new_folders))
 
 
 def clear_away(folder: Path, name: str, kind: str) -> None:
@@ -102,6 +178,24 @@ def left_behind(folder: Path, name: str, kind: str) -> list[Path]:
             if made_by and not is_running(int(made_by[1])):
                 found.append(path)
     return found
+
+
+def _out_of_reach(path: Path) -> Path:
+    """A folder under another such name, so that no thread that still works on it moves it half emptied into place."""
+    name, n = re.subn(r"-[0-9a-f]+(\.[a-z-]+)$", rf"-{secrets.token_hex(4)}\1", path.name)
+    if not n or not path.is_dir() or path.is_symlink():
+        return path
+    try:
+        return path.rename(path.with_name(name))
+    except OSError:
+        return path
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """The inner ones first."""
+    for folder in sorted(folders, key=lambda each: len(each.parts), reverse=True):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _remove(path: Path) -> None:

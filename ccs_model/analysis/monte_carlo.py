@@ -37,6 +37,7 @@ from ccs_model.analysis.replanned import Replanned
 from ccs_model.analysis.restated import Restated
 from ccs_model.errors import Fault, FileError, InputError, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.leftovers import holds_anything
 from ccs_model.model.objective import unit_of
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.optimize import solve
@@ -46,6 +47,7 @@ from ccs_model.plan.uncertainty import HELD, REPLANNED, Uncertainty
 from ccs_model.problem import pose
 from ccs_model.problem.names import read_checked
 from ccs_model.report.run_folder import csv_text, existing_run, write_run_folder
+from ccs_model.report.stored_run import refuse_without_plan
 from ccs_model.report.uncertainty_json import uncertainty_text
 from ccs_model.report.whole_file import write_whole
 from ccs_model.report.workbook import workbook_bytes
@@ -201,7 +203,7 @@ def _state(folder: Path, asked: Mapping[str, Any]) -> None:
         if there.get("key") != asked["key"]:
             raise FileError(f"{folder}: holds other futures; choose another --out")
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or holds_anything(folder)):
         raise FileError(f"{folder}: already holds something; choose another --out")
     write_whole(path, (json.dumps(asked, ensure_ascii=False, indent=1) + "\n").encode())
 
@@ -218,6 +220,7 @@ def _held_plan(
         if existing_run(place, key) is None:
             raise InputError([Fault("--run", f"{place} is no run of this scenario with these tables and this version")])
         document = json.loads((place / "plan.json").read_text(encoding="utf-8"))
+        refuse_without_plan(place, document)
         plan = plan_at(at_point(place, problem), document)
         break
     else:

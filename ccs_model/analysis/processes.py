@@ -22,6 +22,7 @@ from types import ModuleType
 
 from ccs_model.analysis.jobs import Ended, Failure, Job, Work, attempted
 from ccs_model.errors import BUG
+from ccs_model.leftovers import passing_folder
 
 # A job whose process dies is tried once more, since it may not have been the job's fault.
 _TRIES = 2
@@ -31,42 +32,41 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 def in_processes(jobs: Sequence[Job], work: Work, n_processes: int) -> Iterator[Ended]:
     """Each job as it ends. What is still running when the iterator is closed is killed."""
     waiting, tries = deque(jobs), Counter[str]()
-    scratch = tempfile.mkdtemp(prefix="ccs-model-")
     workers: list[_Worker] = []
-    try:
-        workers = [_Worker(work, scratch) for _ in range(n_processes)]
-        while waiting or any(worker.job for worker in workers):
+    with passing_folder() as scratch:
+        try:
+            workers = [_Worker(work, str(scratch)) for _ in range(n_processes)]
+            while waiting or any(worker.job for worker in workers):
+                for worker in workers:
+                    if waiting and worker.job is None:
+                        worker.give(waiting.popleft())
+                busy = {worker.pipe: worker for worker in workers if worker.job is not None}
+                ended: list[Ended] = []
+                for pipe in connection.wait(list(busy)):
+                    assert isinstance(pipe, Connection)
+                    worker = busy[pipe]
+                    job = worker.job
+                    assert job is not None
+                    found = worker.answer()
+                    if found is not None:
+                        ended.append(found)
+                        continue
+                    workers[workers.index(worker)] = _Worker(work, str(scratch))
+                    tries[job.key] += 1
+                    if tries[job.key] < _TRIES:
+                        waiting.appendleft(job)
+                    else:
+                        ended.append(Ended(job.key, failure=Failure(BUG, f"its process ended {worker.how()}, twice")))
+                # Nobody waits while a result is written.
+                for worker in workers:
+                    if waiting and worker.job is None:
+                        worker.give(waiting.popleft())
+                yield from ended
+        finally:
             for worker in workers:
-                if waiting and worker.job is None:
-                    worker.give(waiting.popleft())
-            busy = {worker.pipe: worker for worker in workers if worker.job is not None}
-            ended: list[Ended] = []
-            for pipe in connection.wait(list(busy)):
-                assert isinstance(pipe, Connection)
-                worker = busy[pipe]
-                job = worker.job
-                assert job is not None
-                found = worker.answer()
-                if found is not None:
-                    ended.append(found)
-                    continue
-                workers[workers.index(worker)] = _Worker(work, scratch)
-                tries[job.key] += 1
-                if tries[job.key] < _TRIES:
-                    waiting.appendleft(job)
-                else:
-                    ended.append(Ended(job.key, failure=Failure(BUG, f"its process ended {worker.how()}, twice")))
-            # Nobody waits while a result is written.
+                worker.process.kill()
             for worker in workers:
-                if waiting and worker.job is None:
-                    worker.give(waiting.popleft())
-            yield from ended
-    finally:
-        for worker in workers:
-            worker.process.kill()
-        for worker in workers:
-            worker.process.join()
-        shutil.rmtree(scratch, ignore_errors=True)
+                worker.process.join()
 
 
 class _Worker:

@@ -18,6 +18,7 @@ from ccs_model.plan.plan_json import SCHEMA
 from ccs_model.plan.run_key import hashes
 from ccs_model.problem import Problem, pose
 from ccs_model.problem.names import read_checked
+from ccs_model.report.stored_run import refuse_without_plan
 from ccs_model.scenario import Scenario
 
 PLAN, SCENARIO, MANIFEST = "plan.json", "scenario.resolved.yaml", "manifest.json"
@@ -41,7 +42,8 @@ class Run:
 def read_run(folder: str | PathLike[str]) -> Run:
     """Read a run folder.
 
-    FileError where there is none or it cannot be read; InputError where it holds no run, or one of other tables.
+    FileError where there is none or it cannot be read; InputError where it holds no run, or one of other tables;
+    NoPlanInRunError where it tells what clashes in place of a plan.
     """
     path, document, manifest = read_answer(folder)
     scenario, inputs = read_checked(path / SCENARIO)
@@ -61,6 +63,7 @@ def read_answer(folder: str | PathLike[str]) -> tuple[Path, dict[str, Any], dict
     document, manifest = _json(path / PLAN), _json(path / MANIFEST)
     if document.get("schema") != SCHEMA:
         raise InputError([Fault(str(path / PLAN), f"schema is '{document.get('schema')}', expected '{SCHEMA}'")])
+    refuse_without_plan(path, document)
     return path, document, manifest
 
 

@@ -35,6 +35,7 @@ from ccs_model.errors import (
     InputError,
 )
 from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.leftovers import holds_anything
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.run_key import RunKey, run_key
 from ccs_model.problem.names import read_checked, unknown_names
@@ -239,7 +240,7 @@ def _state(folder: Path, spec: Mapping[str, Any]) -> None:
         if _read_spec(folder).get("key") != spec["key"]:
             raise FileError(f"{folder}: holds another sweep; choose another --out")
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or holds_anything(folder)):
         raise FileError(f"{folder}: already holds something; choose another --out")
     write_whole(folder / SPEC, (json.dumps(spec, ensure_ascii=False, indent=1) + "\n").encode())
 
@@ -310,12 +311,9 @@ class _Told:
 
     def _write(self, name: str, files: Mapping[str, bytes]) -> None:
         folder = self._folder / RUNS / name
-        force = (folder / FAILED).is_file()
-        if force:
-            # What failed before gives way to what came of it now.
-            (folder / FAILED).unlink()
-            folder.rmdir()
-        if not folder.exists():
+        # What failed before gives way to what came of it now.
+        (folder / FAILED).unlink(missing_ok=True)
+        if not folder.exists() or not any(folder.iterdir()):
             write_files(files, folder)
         row = self._stored(self._folder, name)
         if row is not None:

@@ -10,6 +10,8 @@ import click
 from ccs_model.cli.new_files import write_whole
 from ccs_model.errors import DONE, CcsModelError, Fault, FileError, InputError
 
+_ANOTHER = "give --annotate another name"
+
 
 @click.command(
     epilog="""\b
@@ -32,7 +34,7 @@ def check(scenario: Path, out: Path | None, allow_outside: bool) -> int:
     if out is not None and out.suffix.lower() != ".xlsx":
         raise click.BadParameter(f"'{out}' does not end in .xlsx", param_hint="--annotate")
     if out is not None and (out.exists() or out.is_symlink()):
-        raise FileError(f"{out}: is there already and is left alone")
+        raise FileError(f"{out}: is there already and is left alone; {_ANOTHER}")
     from ccs_model.problem import pose
     from ccs_model.problem.names import read_checked
 
@@ -67,7 +69,7 @@ def _annotate(scenario: Path, out: Path, faults: Sequence[Fault], allow_outside:
         books = {}
     copies = annotated(faults, books)
     names = copy_names(out, list(copies))
-    write_whole({out.with_name(names[book]): raw for book, raw in copies.items()})
+    write_whole({out.with_name(names[book]): raw for book, raw in copies.items()}, hint=_ANOTHER)
     for book in copies:
         what = f"{book} with its faults marked" if book else "the list of faults; no workbook of yours has one"
         click.echo(f"{out.with_name(names[book])}: {what}", err=True)

@@ -56,7 +56,6 @@ def frontier(
     """Find what each budget buys, who comes in and who leaves, and where a ranked list would be wrong."""
     started = datetime.now(UTC)
     from ccs_model.analysis.frontier import frontier as found_by
-    from ccs_model.errors import MissingExtraError
     from ccs_model.plan.run_key import RunKey, run_key
     from ccs_model.problem.names import read_checked
     from ccs_model.report.run_folder import FRONTIER, refuse_to_overwrite, write_run_folder
@@ -69,6 +68,7 @@ def frontier(
     sha = RunKey.of_text(json.dumps([own.sha256, points, to_mn, sorted(corridors or ())]))
     folder = out if out is not None else Path("runs") / f"{own.slug}-frontier-{sha[:8]}"
     if not force and out is None and (folder / FRONTIER).is_file():
+        _page(folder)  # it comes last, and may be what a kill kept from being written
         line.done()
         if as_json:
             click.echo((folder / FRONTIER).read_text(encoding="utf-8"), nl=False)
@@ -90,21 +90,26 @@ def frontier(
     line.say("  writing the run folder")
     command = shlex.join(["ccs-model", *sys.argv[1:]])
     write_run_folder(plan, folder, force=force, command=command, started=started)
-    page = None
-    try:
-        from ccs_model.report.page.page import write_page
-        from ccs_model.report.stored_run import read_run
-
-        page = write_page(read_run(folder))
-    except MissingExtraError:
-        # Without the extra there is no page; everything else stands.
-        page = None
+    page = _page(folder)
     line.done()
     if as_json:
         click.echo((folder / FRONTIER).read_text(encoding="utf-8"), nl=False)
     elif not quiet:
         click.echo(_text(plan.frontier, folder, page))
     return LIMIT_REACHED if (plan.frontier.points["status"] == "limit").any() else DONE
+
+
+def _page(folder: Path) -> Path | None:
+    """The page of a frontier's folder, made where it is not there; None without the extra. All else stands."""
+    from ccs_model.errors import MissingExtraError
+
+    try:
+        from ccs_model.report.page.page import REPORT, write_page
+        from ccs_model.report.stored_run import read_run
+
+        return folder / REPORT if (folder / REPORT).is_file() else write_page(read_run(folder))
+    except MissingExtraError:
+        return None
 
 
 def _corridors(run: Path | None, own: Path) -> tuple[str, ...] | None:

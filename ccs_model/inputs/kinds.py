@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# What clouds and browsers leave in place of a file.
+_LINKS = (b'{"url"', b'{"doc_id"', b"[internetshortcut]", b"bplist00")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -21,6 +23,10 @@ def kind_of(raw: bytes) -> str:
         return "a PDF document"
     if raw.lstrip()[:100].lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
         return "an HTML or XML document"
+    if raw.lstrip()[:100].lower().startswith(_LINKS):
+        return "a link to a file, not the file itself"
+    if raw and not raw.strip(b"\0"):
+        return "a file of nothing but zeros, as a copy that failed leaves"
     if b"\0" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "a binary file"
     return ""

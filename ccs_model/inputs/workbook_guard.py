@@ -29,6 +29,11 @@ _SIGNS_OF_SHEETS = {
     "merged": re.compile(rb"<(\w+:)?mergeCell\s"),
     "error": re.compile(rb"\st\s*=\s*[\"']e[\"']"),
 }
+_HINTS = {
+    "a workbook protected by a password": "take the password away",
+    "a link to a file": "download the file itself",
+    "a file of nothing but zeros": "copy it again",
+}
 _PLACE = re.compile(rb"\sr\s*=\s*[\"']([^\"']{0,40})")
 
 
@@ -49,9 +54,11 @@ class Guarded:
 
 def guarded(raw: bytes) -> Guarded:
     """The verdict on the bytes of a file that is called .xlsx."""
+    if not raw:
+        return Guarded("the file is empty", "where a cloud keeps it, open it once so that it is fetched")
     kind = kind_of(raw)
     if not raw.startswith(b"PK\x03\x04"):
-        hint = "take the password away" if "password" in kind else "save it as an Excel workbook (.xlsx)"
+        hint = _HINTS.get(kind.split(",")[0], "save it as an Excel workbook (.xlsx)")
         return Guarded(f"this is {kind or 'text, perhaps CSV'}, expected .xlsx", hint if kind else "name it .csv")
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
@@ -84,6 +91,7 @@ def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
     if "xl/workbook.xml" not in names:
         kind = "a binary Excel workbook (.xlsb)" if "xl/workbook.bin" in names else kind
         kind = "an OpenDocument spreadsheet (.ods)" if "content.xml" in names else kind
+        kind = "a Numbers document" if any(name.endswith(".iwa") for name in names) else kind
         return Guarded(f"this is {kind or 'a zip archive'}, expected .xlsx", "save it as an Excel workbook (.xlsx)")
     signs: set[str] = set()
     for part in parts:

@@ -18,10 +18,9 @@ from ccs_model.inputs import Inputs
 from ccs_model.plan.plan_json import SCHEMA
 from ccs_model.plan.run_key import hashes, run_key
 from ccs_model.report.cells import checked_text, quoted
-from ccs_model.report.run_folder import MANIFEST, put_locked
+from ccs_model.report.run_folder import MANIFEST, put_locked, question_files
 from ccs_model.report.workbook import CREATED, OPTIONS
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.resolved import resolved_yaml
 
 SHEET = "Infeasible"
 _LEAD = "No plan can keep every claim of this scenario. These clash; mending one line is enough."
@@ -39,7 +38,8 @@ def write_infeasible(
     force: bool = False,
     command: str = "",
 ) -> Path:
-    """Write plan.json with the conflicts, a workbook with the sheet `Infeasible` and the manifest, whole or not.
+    """Write plan.json with the conflicts, a workbook with the sheet `Infeasible`, the question with the user's own
+    files, and the manifest, whole or not.
 
     The folder's lock is held by whoever asks.
     """
@@ -48,7 +48,7 @@ def write_infeasible(
     files = {
         "plan.json": text.encode(),
         "plan.xlsx": infeasible_book(conflicts, scenario.name),
-        "scenario.resolved.yaml": resolved_yaml(scenario.model_dump(), scenario.places, {}).encode(),
+        **question_files(scenario, inputs),
     }
     manifest = {
         "schema": "ccs-model/manifest/1",
@@ -56,7 +56,7 @@ def write_infeasible(
         "scenario": scenario.name,
         "data_folder": inputs.folder_name,
         "inputs": hashes(scenario, inputs),
-        "outputs": {name: hashlib.sha256(raw).hexdigest() for name, raw in sorted(files.items())},
+        "outputs": {n: hashlib.sha256(raw).hexdigest() for n, raw in sorted(files.items()) if not n.endswith("/")},
         "status": "infeasible",
         "command": command,
         "started": started,

@@ -12,13 +12,14 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from os.path import lexists
 from pathlib import Path
 
 from ccs_model.errors import FileError
-from ccs_model.leftovers import host_name, is_running, shortened
+from ccs_model.leftovers import folder_for, host_name, is_running, shortened, undisturbed, unfinished
+
+_TRIES = 20
 
 
 def lock_path(folder: Path) -> Path:
@@ -30,32 +31,46 @@ def lock_path(folder: Path) -> Path:
 def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder that is to be made. Raises FileError, with the holder named, where another has it."""
     path = lock_path(folder)
-    new = [each for each in path.parents if not lexists(each)]
-    number = _held(folder, path)
-    try:
-        _write_holder(number)
+    with _folder_for(folder, path), ExitStack() as held:
+        with undisturbed():
+            number = _held(folder, path)
+            held.callback(_close, path, number)
+            held.enter_context(unfinished(path))
+            _write_holder(number)
         yield
-    finally:
-        if sys.platform == "win32":  # there no open file can be taken away
-            os.close(number)
-            with contextlib.suppress(OSError):
-                path.unlink()
-        else:
-            with contextlib.suppress(OSError):
-                path.unlink()
-            os.close(number)
-        # Folders that were made for the lock alone go with it.
+
+
+@contextmanager
+def _folder_for(folder: Path, path: Path) -> Iterator[None]:
+    """As folder_for, with FileError. What is raised inside goes through as it is."""
+    with ExitStack() as made:
+        try:
+            made.enter_context(folder_for(path))
+        except OSError as error:
+            raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        yield
+
+
+def _close(path: Path, number: int) -> None:
+    os.close(number)
+    if sys.platform == "win32":  # there no open file can be taken away
         with contextlib.suppress(OSError):
-            for each in new:
-                each.rmdir()
+            path.unlink()
 
 
 def _held(folder: Path, path: Path) -> int:
     """The number of the open file whose lock this process has."""
+    tries = 0
     while True:
+        tries += 1
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError as error:
+            # Whoever made the folder for a lock of its own may just have taken it away.
+            if tries > _TRIES:
+                raise FileError(f"{folder}: cannot be written: {error.strerror}") from error
+            path.parent.mkdir(parents=True, exist_ok=True)
+            continue
         except OSError as error:
             raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
         try:

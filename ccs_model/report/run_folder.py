@@ -16,7 +16,6 @@ import io
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -28,12 +27,20 @@ import pandas as pd
 
 import ccs_model
 from ccs_model.errors import FileError
-from ccs_model.leftovers import clear_away, left_behind, name_of_unfinished, unfinished
+from ccs_model.inputs import Inputs
+from ccs_model.leftovers import (
+    clear_away,
+    folder_for,
+    kept_folder,
+    left_behind,
+    name_of_unfinished,
+    undisturbed,
+    unfinished,
+)
 from ccs_model.plan.macc import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, plan_text
 from ccs_model.plan.run_key import RunKey, hashes, run_key
-from ccs_model.problem import Problem
 from ccs_model.problem.calibrated import calibration_file
 from ccs_model.problem.corridors_file import corridors_file
 from ccs_model.report.exchange import exchanged
@@ -149,15 +156,15 @@ def mend_leftovers(folder: Path) -> None:
 
 
 def _write(files: Mapping[str, bytes], folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    mend_leftovers(folder)
-    with unfinished(folder.with_name(name_of_unfinished(_PART, folder.name))) as made:
-        made.mkdir()
-        _fill(files, made)
-        for inside in (*(path for path in made.rglob("*") if path.is_dir()), made):
-            sync_folder(inside)
-        _move_into_place(made, folder)
-    sync_folder(folder.parent)
+    with folder_for(folder):
+        mend_leftovers(folder)
+        with unfinished(folder.with_name(name_of_unfinished(_PART, folder.name))) as made:
+            made.mkdir()
+            _fill(files, made)
+            for inside in (*(path for path in made.rglob("*") if path.is_dir()), made):
+                sync_folder(inside)
+            _move_into_place(made, folder)
+        sync_folder(folder.parent)
 
 
 def _kept_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
@@ -167,31 +174,31 @@ def _kept_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
         with contextlib.suppress(OSError):
             _write(files, beside)
             return beside
-    with contextlib.suppress(OSError):
-        made = Path(tempfile.mkdtemp(prefix="ccs-model-kept-")) / "run"
-        _write(files, made)
-        return made
+    with contextlib.suppress(OSError), kept_folder() as home:
+        _write(files, home / "run")
+        return home / "run"
     return None
 
 
 def _move_into_place(made: Path, folder: Path) -> None:
     """One rename puts the new folder in place; an old run changes places with it, or where the system cannot do that
     in one step, steps aside first and comes back if that fails."""
-    if not folder.exists():
-        made.rename(folder)
-        return
-    if exchanged(made, folder):
-        return
-    aside = folder.with_name(name_of_unfinished(_OLD, folder.name))
-    folder.rename(aside)
-    try:
-        made.rename(folder)
-    except BaseException as error:
+    with undisturbed():
+        if not folder.exists():
+            made.rename(folder)
+            return
+        if exchanged(made, folder):
+            return
+        aside = folder.with_name(name_of_unfinished(_OLD, folder.name))
+        folder.rename(aside)
         try:
-            aside.rename(folder)
-        except OSError:
-            raise FileError(f"{folder}: cannot be written: {error}; what was there is now {aside}") from error
-        raise
+            made.rename(folder)
+        except BaseException as error:
+            try:
+                aside.rename(folder)
+            except OSError:
+                raise FileError(f"{folder}: cannot be written: {error}; what was there is now {aside}") from error
+            raise
     shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -205,11 +212,8 @@ def run_files(
 ) -> dict[str, bytes]:
     """Every file of a run folder by its name in it; the workbook takes longer to write than all the others."""
     problem = plan.problem
-    own_files = _own_files(problem)
-    copies = _names_of_copies(list(own_files))
     texts = {
         "plan.json": plan_text(plan),
-        "scenario.resolved.yaml": _resolved(problem.scenario, copies),
         "solver.log": plan.solver_log,
         "map.geojson": geojson_text(plan),
         **{f"tables/{name}.csv": csv_text(table) for name, table in tables_of(plan).items()},
@@ -217,11 +221,7 @@ def run_files(
     if plan.frontier is not None:
         texts[FRONTIER] = frontier_text(plan.frontier, problem.name)
     files = {name: text.encode() for name, text in texts.items()}
-    for name, inside in own_files.items():
-        is_folder = name == problem.scenario.data
-        if is_folder and not inside:
-            files[f"{copies[name]}/"] = b""
-        files |= {f"{copies[name]}/{inner}" if is_folder else copies[name]: raw for inner, raw in inside.items()}
+    files |= question_files(problem.scenario, problem.inputs)
     if with_workbook:
         files["plan.xlsx"] = workbook_bytes(plan, lang=lang)
     files[MANIFEST] = _manifest(plan, files, command, started or datetime.now(UTC), lang).encode()
@@ -230,25 +230,38 @@ def run_files(
 
 def _fill(files: Mapping[str, bytes], folder: Path) -> None:
     for name, content in files.items():
-        path = folder / name
-        if name.endswith("/"):
-            path.mkdir(parents=True, exist_ok=True)
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_synced(path, content)
+        inner = PurePath(name)
+        is_folder = name.endswith("/")
+        # One by one, so that the folder itself does not come again where it was taken away meanwhile.
+        for above in (*reversed(inner.parents[:-1]), *((inner,) if is_folder else ())):
+            (folder / above).mkdir(exist_ok=True)
+        if not is_folder:
+            write_synced(folder / inner, content)
 
 
-def _own_files(problem: Problem) -> dict[str, Mapping[str, bytes]]:
+def question_files(scenario: Scenario, inputs: Inputs) -> dict[str, bytes]:
+    """The resolved scenario and copies of the user's own files that it names, by which it can be asked again."""
+    own_files = _own_files(scenario, inputs)
+    copies = _names_of_copies(list(own_files))
+    files = {"scenario.resolved.yaml": _resolved(scenario, copies).encode()}
+    for name, inside in own_files.items():
+        is_folder = name == scenario.data
+        if is_folder and not inside:
+            files[f"{copies[name]}/"] = b""
+        files |= {f"{copies[name]}/{inner}" if is_folder else copies[name]: raw for inner, raw in inside.items()}
+    return files
+
+
+def _own_files(scenario: Scenario, inputs: Inputs) -> dict[str, Mapping[str, bytes]]:
     """The user's own files by the name in the scenario: tables as they were read, and the file of corridors."""
-    files = dict(problem.inputs.own_files)
-    corridors = corridors_file(problem.scenario)
-    if problem.network is not None and corridors is not None and corridors.is_file():
-        name = problem.scenario.transport.corridors
+    files = dict(inputs.own_files)
+    corridors = corridors_file(scenario)
+    if scenario.transport.shared_trunklines and corridors is not None and corridors.is_file():
+        name = scenario.transport.corridors
         files.setdefault(name, {PurePath(name).name: corridors.read_bytes()})
-    calibration = problem.scenario.calibration
-    path = calibration_file(problem.scenario)
-    if calibration.file is not None and path is not None:
-        files.setdefault(calibration.file, {PurePath(calibration.file).name: path.read_bytes()})
+    path = calibration_file(scenario)
+    if scenario.calibration.file is not None and path is not None:
+        files.setdefault(scenario.calibration.file, {PurePath(scenario.calibration.file).name: path.read_bytes()})
     return files
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.errors import Fault, FileError, InputError, NoPlanInRunError
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import SCHEMA, plan_dict
 from ccs_model.plan.run_key import hashes, run_key
@@ -80,11 +80,14 @@ class StoredRun:
 def read_run(folder: str | PathLike[str]) -> StoredRun:
     """Read a run folder.
 
-    Raises FileError where there is none or it cannot be read, InputError where it holds no run.
+    Raises FileError where there is none or it cannot be read, InputError where it holds no run, NoPlanInRunError where
+    it tells what clashes in place of a plan.
     """
     path = Path(folder)
     if not path.is_dir():
         raise FileError(f"{path}: no such run folder")
+    if all((path / name).is_file() for name in (PLAN, SCENARIO, MANIFEST)):
+        refuse_without_plan(path, _json(path / PLAN))
     missing = [name for name in (PLAN, SCENARIO, MAP, MANIFEST) if not (path / name).is_file()]
     if missing:
         hint = "give a folder that `ccs-model optimize` wrote, such as runs/<name>-<hash>"
@@ -103,6 +106,12 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
         folder=path,
         frontier=_json(path / FRONTIER) if (path / FRONTIER).is_file() else None,
     )
+
+
+def refuse_without_plan(folder: Path, document: Mapping[str, Any]) -> None:
+    """NoPlanInRunError where plan.json, `document`, tells what clashes."""
+    if document.get("status") == "infeasible":
+        raise NoPlanInRunError(str(folder))
 
 
 def run_of(plan: Plan) -> StoredRun:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 from pathlib import Path
 
 from ccs_model.errors import FileError
-from ccs_model.leftovers import clear_away, name_of_unfinished, unfinished
+from ccs_model.leftovers import clear_away, folder_for, kept_folder, name_of_unfinished, unfinished
 
 _PART = "part"
 _IN_USE = (errno.EACCES, errno.EPERM, errno.EBUSY)
@@ -55,13 +54,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    clear_away(path.parent, path.name, _PART)
-    # Beside the target, so that the last step is a rename within one file system.
-    with unfinished(path.with_name(name_of_unfinished(_PART, path.name))) as made:
-        write_synced(made, content)
-        made.replace(path)
-    sync_folder(path.parent)
+    with folder_for(path):
+        clear_away(path.parent, path.name, _PART)
+        # Beside the target, so that the last step is a rename within one file system.
+        with unfinished(path.with_name(name_of_unfinished(_PART, path.name))) as made:
+            write_synced(made, content)
+            made.replace(path)
+        sync_folder(path.parent)
 
 
 def _kept_elsewhere(path: Path, content: bytes) -> Path | None:
@@ -75,8 +74,9 @@ def _kept_elsewhere(path: Path, content: bytes) -> Path | None:
         except OSError:
             break
     try:
-        other = Path(tempfile.mkdtemp(prefix="ccs-model-kept-")) / (path.name if len(path.name) < 100 else "kept")
-        write_synced(other, content)
+        with kept_folder() as folder:
+            other = folder / (path.name if len(path.name) < 100 else "kept")
+            _write(other, content)
     except OSError:
         return None
     return other

@@ -11,7 +11,6 @@ import gc
 import math
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ccs_model.errors import CcsModelError, NoPlanError
+from ccs_model.leftovers import passing_folder
 from ccs_model.solver.clock import counts_cpu, now
 from ccs_model.solver.matrix import Matrix, refuse_unless_finite
 from ccs_model.solver.scaling import scaling_of
@@ -306,8 +306,8 @@ class Highs:
 
     def write_model(self, path: Path) -> None:
         """The program as it stands, in HiGHS's own format by the suffix (.mps, .lp)."""
-        with tempfile.TemporaryDirectory() as folder:
-            made = Path(folder) / path.name
+        with passing_folder() as folder:
+            made = folder / path.name
             self._must(self._highs.writeModel(str(made)))
             path.write_bytes(made.read_bytes())
 

@@ -6,9 +6,7 @@ in which every row may give way, at a price of how far. Where that gives nothing
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,6 +14,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ccs_model.errors import CheckError
+from ccs_model.leftovers import passing_folder
 from ccs_model.solver.clock import now
 from ccs_model.solver.highs import Highs, Outcome, SolverOptions
 from ccs_model.solver.matrix import Column, Matrix
@@ -74,8 +73,8 @@ def disagreement(matrix: Matrix, options: SolverOptions, what: str) -> CheckErro
 
 def program_text(matrix: Matrix, options: SolverOptions) -> bytes:
     """The program in the MPS format."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "program.mps"
+    with passing_folder() as folder:
+        path = folder / "program.mps"
         Highs(matrix, replace(options, log_path=None)).write_model(path)
         return path.read_bytes()
 

@@ -13,6 +13,7 @@ import pytest
 
 from ccs_model.analysis.sweep import collect, sweep
 from ccs_model.errors import FileError, InputError
+from ccs_model.leftovers import name_of_unfinished
 from ccs_model.scenario.variations import grid_of, listed_in
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +91,24 @@ def test_what_is_finished_is_not_done_again(swept, scenario, tmp_path):
         sweep(scenario, {"budget.total_mn": [1]}, out=swept.folder)
     with pytest.raises(FileError, match="no sweep"):
         collect(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["sweep.json", "asked.json"])
+def test_a_folder_with_the_half_of_a_killed_start_is_a_new_folder(kind, tmp_path):
+    from ccs_model.analysis import monte_carlo
+    from ccs_model.analysis import sweep as sweeps
+
+    state = sweeps._state if kind == "sweep.json" else monte_carlo._state
+    half = tmp_path / "out" / name_of_unfinished("part", kind)
+    half.parent.mkdir()
+    half.write_text("{")
+    state(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "a"})
+    with pytest.raises(FileError, match="another --out"):
+        state(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "b"})
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / ".notes").touch()
+    with pytest.raises(FileError, match="already holds something"):
+        state(tmp_path / "else", {"key": "a"})
 
 
 def command(scenario, out):

@@ -39,6 +39,36 @@ ccs_model.cli.main = deaf
 from ccs_model.__main__ import main
 main()
 """
+# A library loses the interruption, and then new folders, a lock, a file and a run folder are begun.
+LOST_AND_BUSY = """
+import sys, time
+from pathlib import Path
+sys.argv = ["ccs-model", "--version"]
+import ccs_model.cli
+from ccs_model.leftovers import passing_folder
+from ccs_model.report import run_folder, whole_file
+from ccs_model.report.lock import locked
+def slowly(path, content):
+    path.write_bytes(content[:1])
+    if content == b"last":
+        print("half", flush=True)
+        for _ in range(200):
+            try:
+                time.sleep(0.05)
+            except BaseException:
+                pass
+    path.write_bytes(content)
+run_folder.write_synced = whole_file.write_synced = slowly
+def deaf():
+    with passing_folder(), locked(Path("runs/deep/run")):
+        run_folder.put_locked(
+            {"own/data/x": b"first", "tables/y": b"WHAT", "z": b"more"}, Path("runs/deep/run"), force=False
+        )
+        whole_file.write_whole(Path("other/new/file"), b"last")
+ccs_model.cli.main = deaf
+from ccs_model.__main__ import main
+main()
+"""
 
 
 def patience_s() -> float:
@@ -107,12 +137,61 @@ def test_where_the_interruption_is_swallowed_the_program_ends_all_the_same(tmp_p
     assert code == 130 and seconds < patience_s()
 
 
+LATE = """
+import atexit, sys, time
+atexit.register(lambda: (print("over", flush=True), time.sleep(1)))
+sys.argv = ["ccs-model", "--version"]
+from ccs_model.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_when_all_is_done_changes_nothing(tmp_path: Path) -> None:
+    process = started(tmp_path, "-c", LATE)
+    assert process.stdout is not None and process.stdout.readline().startswith(b"ccs-model")
+    assert process.stdout.readline() == b"over\n"
+    code, _, words = interrupted(process, lambda: True)
+    assert (code, words) == (0, b"")
+
+
+@pytest.mark.parametrize(("last", "stays"), [("tables/y", False), ("file", True)])
+def test_what_was_begun_after_a_lost_interruption_goes_too(last: str, stays: bool, tmp_path: Path) -> None:
+    process = started(tmp_path, "-c", LOST_AND_BUSY.replace("WHAT", "last" if last == "tables/y" else "then"))
+    assert process.stdout is not None and process.stdout.readline() == b"half\n"
+    code, seconds, words = interrupted(process, lambda: True)
+    assert (code, words.strip()) == (130, b"interrupted; no half-made file is left")
+    assert seconds < patience_s()
+    there = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    run = ["runs/deep/run/own/data/x", "runs/deep/run/tables/y", "runs/deep/run/z"]
+    assert there == (run if stays else [])
+    # Nor an empty folder: what was whole before stays, with its folders.
+    assert sorted(path.name for path in tmp_path.iterdir()) == (["runs"] if stays else []) + ["temporary"]
+    assert not list((tmp_path / "temporary").iterdir())
+
+
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
 def test_kills_at_random_moments_leave_nothing_half_made() -> None:
     words = [sys.executable, "-m", "bench.kills", "--kills", "8", "--forked", "--seed", "3"]
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"kills": 8,' in ended.stdout
+
+
+@pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
+def test_a_sweep_that_is_killed_again_and_again_goes_on_to_the_same_bytes() -> None:
+    asked = ["sweep", "small.yaml", "--set", "budget.total_mn=300,900", "--jobs", "2", "-q"]
+    words = [sys.executable, "-m", "bench.kills", "--kills", "4", "--forked", "--seed", "3", "--", *asked]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert '"kills": 4,' in ended.stdout
+
+
+@pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
+def test_ctrl_c_at_random_moments_leaves_nothing() -> None:
+    words = [sys.executable, "-m", "bench.kills", "--ctrl-c", "4", "--forked", "--seed", "3"]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert '"ctrl_c": 4,' in ended.stdout
 
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")

@@ -93,7 +93,6 @@ def test_F43_formulas_without_values_name_their_cells(desk: Desk, told: Told) ->
         (b"plant,name\nM1,Works\n", "text, perhaps CSV"),
         (b"%PDF-1.7 ", "a PDF document"),
         (b"<html><body>log in</body></html>", "an HTML or XML document"),
-        (b"", "text, perhaps CSV"),
     ],
 )
 def test_F44_what_is_no_xlsx_is_called_by_its_name(desk: Desk, told: Told, raw: bytes, kind: str) -> None:

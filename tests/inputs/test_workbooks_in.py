@@ -173,7 +173,7 @@ def test_an_error_in_a_cell(scenario, write_book):
         (OLE + b"\0" * 600, "this is an old Excel workbook (.xls), expected .xlsx"),
         (OLE + "EncryptedPackage".encode("utf-16-le"), "this is a workbook protected by a password, expected .xlsx"),
         (b"<html><table>", "this is an HTML or XML document, expected .xlsx"),
-        (b"", "this is text, perhaps CSV, expected .xlsx"),
+        (b"", "the file is empty"),
     ],
 )
 def test_what_it_really_is(scenario, tmp_path, raw, what):

@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 from ccs_model.errors import FILE_TROUBLE, FileError
-from ccs_model.leftovers import host_name, name_of_unfinished, remove_unfinished, unfinished
+from ccs_model.leftovers import (
+    folder_for,
+    host_name,
+    name_of_unfinished,
+    remove_unfinished,
+    undisturbed,
+    unfinished,
+    waits_for_a_step,
+)
 from ccs_model.plan.plan import Plan
 from ccs_model.report.exchange import exchanged
 from ccs_model.report.lock import lock_path, locked
@@ -135,6 +143,36 @@ def test_an_interruption_takes_away_what_is_not_finished(tmp_path: Path) -> None
         file.write_bytes(b"half")
         remove_unfinished()
         assert not list(tmp_path.iterdir())
+
+
+def test_an_interruption_takes_away_folders_that_were_made_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    with folder_for(tmp_path / "there" / "new" / "newer" / "file"), folder_for(tmp_path / "full" / "empty" / "file"):
+        assert (tmp_path / "there" / "new" / "newer").is_dir()
+        (tmp_path / "full" / "file").touch()
+        remove_unfinished()
+        assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "full", "there"]
+    with folder_for(tmp_path / "new" / "file"):
+        pass
+    with folder_for(tmp_path / "kept" / "file"):
+        (tmp_path / "kept" / "file").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "kept", "there"]
+
+
+def test_an_interruption_waits_for_a_step_that_must_not_be_cut_in_two() -> None:
+    done = []
+    assert not waits_for_a_step()
+    with pytest.raises(KeyboardInterrupt), undisturbed():
+        with undisturbed():
+            assert waits_for_a_step()
+            done.append("the inner one")
+        done.append("the outer one")
+    assert done == ["the inner one", "the outer one"]
+    with undisturbed():
+        done.append("nothing waits any more")
+    with pytest.raises(KeyboardInterrupt), undisturbed():
+        assert waits_for_a_step()
+        raise OSError
 
 
 @on_linux
