@@ -9,7 +9,7 @@ pass, or where the tests so far took `--patience` seconds of processor time when
 changed: a mutant lives in a process of its own, which is a fork of one that has the libraries loaded.
 
 Prints one JSON object. `--again FILE` tries only what survived in an earlier one. Exit codes: 0 measured, 1 the tests
-fail as they are, 2 usage.
+cannot be run as they are, 2 usage.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ LIBRARIES = (
     "scipy.sparse.csgraph", "xlsxwriter", "click",
 )  # fmt: skip
 # Plain asserts: pytest's rewriting would load the package's modules itself, since one of them is a plugin.
-QUIET = ("--assert=plain", "-q", "-x", "-n", "0", "-p", "no:cacheprovider")
+QUIET = ("--assert=plain", "-q", "-n", "0", "-p", "no:cacheprovider")
 
 
 @dataclass(frozen=True)
@@ -159,12 +159,17 @@ class Watch:
         self.of_fixture: dict[str, set[tuple[str, int]]] = defaultdict(set)
         self.of_test: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
         # what is reached while modules are imported, every test reaches
         self.imported: set[tuple[str, int]] = set()
 
     def told(self, file: str, line: int) -> None:
         """Called by every statement of a watched module."""
         self.reached.add((file, line))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.failed.add(report.nodeid)
 
     def pytest_collection_finish(self) -> None:
         self.imported, self.reached = self.reached, set()
@@ -262,7 +267,10 @@ class Changed(importlib.abc.MetaPathFinder):
 
 
 def as_they_are(room: str, modules: Sequence[Path]) -> dict[str, Any]:
-    """The tests of a room: their seconds, and by line of a module those that reach it. SystemExit where one fails."""
+    """The tests of a room: their seconds, and by line of a module those that reach it.
+
+    A test that fails as it is can tell nothing and is left out, with a word; where none is left: SystemExit.
+    """
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder) / "told.json"
 
@@ -275,14 +283,18 @@ def as_they_are(room: str, modules: Sequence[Path]) -> dict[str, Any]:
             code = pytest.main([*QUIET, *ROOMS[room][1]], plugins=[watch])
             by_line: dict[str, list[str]] = defaultdict(list)
             for test, lines in watch.of_test.items():
+                if test in watch.failed:
+                    sys.stderr.write(f"fails when nothing is changed, left out: {test}\n")
+                    continue
                 for file, line in lines | watch.imported:
                     by_line[f"{file}:{line}"].append(test)
             told.write_text(json.dumps({"seconds": watch.seconds, "by_line": by_line}), encoding="utf-8")
-            return int(code)
+            return int(code) if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and by_line else 2
 
         code, printed = in_a_fork(work, 3600)
         if code != 0:
             sys.stderr.write(printed[-3000:])
+        if code not in (0, 1):
             raise SystemExit(1)
         known = dict(json.loads(told.read_text(encoding="utf-8")))
         slowest = sorted(known["seconds"].items(), key=lambda pair: -pair[1])[:12]
@@ -319,7 +331,7 @@ def killer_of(mutant: Mutant, tree: ast.Module, known: Mapping[str, Any], patien
 
     def work() -> int:
         sys.meta_path.insert(0, Changed({mutant.module: tree}))
-        return int(pytest.main([*QUIET, *asked]))
+        return int(pytest.main([*QUIET, "-x", *asked]))
 
     code, printed = in_a_fork(work, 60 + 10 * spent)
     if code == 0:
