@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ccs_model.units import UNITS, label_of, unit_of, unit_text
+from ccs_model.units import HOURS_PER_YEAR, UNITS, label_of, unit_of, unit_text
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,7 @@ def test_the_vocabulary_has_no_doubles_and_no_ambiguous_million() -> None:
     suffixes = [unit.suffix for unit in UNITS]
     assert len(set(suffixes)) == len(suffixes)
     assert "_mtpa" not in suffixes
+
+
+def test_a_year_has_the_hours_of_365_days() -> None:
+    assert HOURS_PER_YEAR == 365 * 24

@@ -108,8 +108,8 @@ def ledger_by_bearer(items: pd.DataFrame) -> pd.DataFrame:
     amount = rows["discounted_mn"]
     table = pd.DataFrame({"item": rows["item"]})
     for bearer in BEARERS[:-1]:
-        table[_column(bearer)] = amount * ((rows["to_bearer"] == bearer) * 1.0 - (rows["from_bearer"] == bearer) * 1.0)
-    table[_column(SOCIETY)] = amount * ((rows["from_bearer"] == OUTSIDE) * 1.0 - (rows["to_bearer"] == OUTSIDE) * 1.0)
+        table[_column(bearer)] = amount * rows["to_bearer"].eq(bearer) - amount * rows["from_bearer"].eq(bearer)
+    table[_column(SOCIETY)] = amount * rows["from_bearer"].eq(OUTSIDE) - amount * rows["to_bearer"].eq(OUTSIDE)
     return table.groupby("item", sort=False).sum().reset_index()
 
 

@@ -125,8 +125,8 @@ def funding_value_per_mn(
     starts = np.atleast_1d(np.asarray(start, dtype=float))
     age = np.arange(0, term_yr + 1, dtype=float)
     balance = balance_share(rate_share, term_yr, kind, age)
-    repaid = np.where(age > 0, np.concatenate([[0.0], -np.diff(balance)]), 0.0)
-    interest = np.where(age > 0, np.concatenate([[0.0], balance[:-1]]) * rate_share, 0.0)
+    repaid = np.concatenate([[0.0], -np.diff(balance)])
+    interest = np.concatenate([[0.0], balance[:-1]]) * rate_share
     years_left = np.maximum(horizon_end - starts, 0.0)
     is_in = age <= years_left[:, None]
     weight = (1.0 + discount_share) ** -age

@@ -102,7 +102,7 @@ BUDGETS = st.lists(st.floats(200, 1_500), min_size=2, max_size=3)
 
 
 @given(BUDGETS, st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from(["whole", "fractional"]))
-@settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_knowing_and_hedging_are_never_worth_less_than_nothing(
     small: Callable[..., Scenario], budgets: list[float], weight: float, kind: str
 ) -> None:

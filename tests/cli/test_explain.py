@@ -15,7 +15,7 @@ def run(*words, columns="100"):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
     )
 
 

@@ -95,7 +95,7 @@ def interrupted(process: subprocess.Popen[bytes], ready: Callable[[], bool]) -> 
             time.sleep(0.005)
         begun = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, words = process.communicate(timeout=60)
+        _, words = process.communicate(timeout=300)
     finally:
         process.kill()
     return process.returncode, time.monotonic() - begun, words

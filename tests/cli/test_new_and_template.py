@@ -17,7 +17,7 @@ def run(folder, *words):
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=300,
     )
 
 

@@ -137,6 +137,16 @@ def test_ratios_by_hand() -> None:
     assert profitability_index([-100, 132], [100, 0], 0.10).item() == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("size", [1e-4, 1.0, 1e4])
+def test_ratios_and_prices_are_those_of_any_size_of_plant(size: float) -> None:
+    # 132 a year later is 120 at 10 %: twice a cost of 60, and 20 more than 100. For 100 now, 1,000 kt a year later must
+    # bring 110 million.
+    assert benefit_cost_ratio([0, 132 * size], [60 * size, 0], 0.10).item() == pytest.approx(2.0)
+    assert profitability_index([-100 * size, 132 * size], [100 * size, 0], 0.10).item() == pytest.approx(0.2)
+    price = break_even_price_per_t([-100 * size, 0], [0, 1_000 * size], 0.10)
+    assert price.item() == pytest.approx(110.0)
+
+
 @given(RATE, st.floats(0, 0.4), st.floats(10, 1e4), st.floats(0.1, 100), st.integers(2, 30))
 def test_at_the_break_even_price_nothing_is_left(i: float, tax: float, capex: float, cost: float, years: int) -> None:
     flows = np.array([-capex] + [-cost] * years)

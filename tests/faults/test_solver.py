@@ -290,7 +290,7 @@ def elsewhere(desk: Desk) -> Iterator[Callable[[str], subprocess.CompletedProces
             desk.put("lib/highspy-1.7.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: highspy\nVersion: 1.7.2\n")
         return subprocess.run(
             [sys.executable, "-m", "ccs_model", "optimize", "s.yaml"], cwd=desk.folder, capture_output=True, text=True,
-            timeout=120, env={"PYTHONPATH": f"{desk.folder / 'lib'}:{ROOT}"}, check=False,
+            timeout=300, env={"PYTHONPATH": f"{desk.folder / 'lib'}:{ROOT}"}, check=False,
         )  # fmt: skip
 
     yield made

@@ -127,15 +127,14 @@ def test_the_curve_holds_capture_alone(solved: Solved, one_mill: Changes) -> Non
     assert table[["plant", "stream"]].drop_duplicates().shape[0] == len(table)
 
 
-@pytest.mark.parametrize("trunklines", [False, True])
+@pytest.mark.parametrize(("trunklines", "money_mn"), [(False, 200), (False, 6_000), (True, 6_000)])
 def test_the_workbook_takes_a_plan_of_measures(
-    solved: Solved, one_mill: Changes, tmp_path: Any, trunklines: bool
+    solved: Solved, one_mill: Changes, tmp_path: Any, trunklines: bool, money_mn: float
 ) -> None:
     asked = {**SINTER, "transport.shared_trunklines": trunklines, "solver.gap_share": 0.02}
-    for name, money in (("little", 200), ("much", 6_000)):
-        path = tmp_path / f"{name}.xlsx"
-        write_workbook(solved(one_mill, asked, {"budget.total_mn": money}), path)
-        assert path.stat().st_size > 10_000
+    path = tmp_path / "plan.xlsx"
+    write_workbook(solved(one_mill, asked, {"budget.total_mn": money_mn}), path)
+    assert path.stat().st_size > 10_000
 
 
 def test_shrunk_boilers_of_chemical_plants(posed: Posed, inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:

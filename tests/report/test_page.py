@@ -263,7 +263,7 @@ def test_without_the_extra_the_command_says_how_to_install_it(plan: Plan, tmp_pa
         f"sys.argv = ['ccs-model', 'report', {str(folder)!r}]\n"
         "main()\n"
     )
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=300, check=False)
     assert answer.returncode == 2 and 'pip install "ccs-model[report]"' in answer.stderr
     assert not (folder / "report.html").exists()
 
@@ -274,7 +274,7 @@ def browse(path: Path, *options: str, width: int = DESK_PX) -> subprocess.Comple
     words = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr",
              f"--user-data-dir={path.parent / 'profile'}", "--virtual-time-budget=20000", f"--window-size={width},2000",
              *options, path.as_uri()]  # fmt: skip
-    return subprocess.run(words, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
+    return subprocess.run(words, capture_output=True, text=True, encoding="utf-8", timeout=300, check=False)
 
 
 def complaints(answer: subprocess.CompletedProcess[str]) -> list[str]:

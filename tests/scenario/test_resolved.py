@@ -152,7 +152,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(deadline=None)  # a busy machine is no fault
+@settings(deadline=None, max_examples=50)  # a busy machine is no fault
 @given(values=scenarios())
 def test_reads_back_equal(tmp_path_factory: Any, values: dict[str, Any]) -> None:
     scenario = Scenario.from_dict(values)
