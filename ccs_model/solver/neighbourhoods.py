@@ -20,7 +20,6 @@ from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.narrowing import narrowed
 from ccs_model.solver.polishing import polished
 from ccs_model.solver.residuals import residuals
-from ccs_model.solver.scaling import in_units_of_flow
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -129,7 +128,7 @@ def _with_free(
     small = narrowed(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
     if not small.holds(start):
         return None
-    highs = Highs(small.matrix, options, scaling=in_units_of_flow(small.matrix))
+    highs = Highs(small.matrix, options, scaling=charges.scaling(small.matrix))
     kept = np.flatnonzero(fixed[small.columns])
     value = np.round(start[small.columns[kept]])
     highs.set_bounds(kept, value, value)
