@@ -43,6 +43,7 @@ _REGIONS = (
     Round(50, 20, elsewhere=False),
     Round(150, 6, elsewhere=True),
 )
+_FEW_REGIONS = (Round(50, 4, elsewhere=False), Round(100, 3, elsewhere=True))
 _STAGED_REGIONS = (Round(20, 16, elsewhere=False), Round(40, 8, elsewhere=False))
 _REGIONS_TIME_SHARE = 0.6
 # From so many links or rows on a search over all that slope scaling used early takes longer than regions do.
@@ -289,7 +290,7 @@ class _Search:
             regions = _STAGED_REGIONS if is_long else ()
         elif n_families <= _FEW_LINKS:
             # The search itself is done before all regions are.
-            regions = ()
+            regions = _FEW_REGIONS
         if problem.scenario.transport.corridors not in ("auto", "all"):
             # Whoever names the corridors has no use for a plan over others.
             regions = ()

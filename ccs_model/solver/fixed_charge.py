@@ -17,7 +17,9 @@ import numpy.typing as npt
 from ccs_model.solver.clock import now
 from ccs_model.solver.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.solver.matrix import Matrix
-from ccs_model.solver.residuals import residuals, snapped
+from ccs_model.solver.polishing import polished, polished_outcome
+from ccs_model.solver.residuals import residuals
+from ccs_model.solver.scaling import Scaling, in_units_of_flow
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -48,6 +50,15 @@ class FixedCharges:
     exclusive: Ints
     rank: Floats
     money_rows: Ints
+
+    @property
+    def is_of_one_period(self) -> bool:
+        """Whether a corridor is laid at one time only."""
+        return len(np.unique(self.exclusive)) == len(np.unique(self.family))
+
+    def scaling(self, matrix: Matrix) -> Scaling | None:
+        """Flows in a large unit; the usual factors where decisions are staged, whose plans it does not better."""
+        return in_units_of_flow(matrix) if self.is_of_one_period else None
 
     def families_used(self, x: Floats) -> Ints:
         """Corridors that a point makes use of."""
@@ -121,7 +132,7 @@ def laid_out(
     # All of it where the money suffices and flows are large enough; else whatever its groups hold, or nothing.
     used_groups = np.isin(charges.exclusive, charges.exclusive[chosen > 0]).astype(float)
     for least, most in ((chosen, chosen), (np.zeros(len(columns)), used_groups)):
-        highs = Highs(matrix, options)
+        highs = Highs(matrix, options, scaling=charges.scaling(matrix))
         highs.set_bounds(columns, least, most)
         found = _of_few(highs, charges, None, N_FIRST, maximise=maximise, deadline=deadline, doing="a first plan")
         if found is not None:
@@ -141,7 +152,7 @@ def plan_of_few(
     tell: Callable[[Progress], None] | None,
 ) -> Floats:
     """A better plan than `start`: what it or the point `near` lays may move, and the most promising few of the rest."""
-    highs = Highs(matrix, options, tell)
+    highs = Highs(matrix, options, tell, charges.scaling(matrix))
     off = charges.unlike([near, start])
     highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     found = _of_few(highs, charges, start, N_BETTER, maximise=maximise, deadline=deadline, doing="a better plan")
@@ -190,7 +201,7 @@ def _of_few(
     outcome = highs.run(deadline - now(), doing)
     if outcome.x is None:
         return None
-    found = snapped(matrix, outcome.x)
+    found = polished(matrix, outcome.x, highs.options)
     return found if residuals(matrix, found).hold else None
 
 
@@ -206,9 +217,13 @@ def search_corridors(
     tell: Callable[[Progress], None] | None = None,
 ) -> Outcome:
     """The whole program with all corridors but `families` left out, from a plan in hand."""
-    highs = Highs(matrix, options, tell)
-    # A restart throws away the cuts that took longest to find.
-    highs.set_option("mip_allow_restart", False)
+    highs = Highs(matrix, options, tell, charges.scaling(matrix))
+    if charges.is_of_one_period and start is not None:
+        # Regions have found what the solver's own trials would find, for less.
+        highs.set_option("mip_heuristic_effort", 0.0)
+    else:
+        # A restart throws away the cuts that took longest to find.
+        highs.set_option("mip_allow_restart", False)
     off = charges.outside(families)
     highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     if start is not None:
@@ -216,4 +231,4 @@ def search_corridors(
     outcome = highs.run(deadline - now(), doing)
     if outcome.x is None and start is not None and outcome.status == "limit":
         return Outcome("limit", float(matrix.costs[0] @ start), outcome.bound, start, None, None)
-    return outcome
+    return polished_outcome(matrix, outcome, options)

@@ -26,7 +26,7 @@ from ccs_model.errors import CcsModelError, NoPlanError
 from ccs_model.leftovers import passing_folder
 from ccs_model.solver.clock import counts_cpu, now
 from ccs_model.solver.matrix import Matrix, refuse_unless_finite
-from ccs_model.solver.scaling import scaling_of
+from ccs_model.solver.scaling import Scaling, scaling_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -141,10 +141,17 @@ def quiet_highs(threads: int) -> Any:
 
 
 class Highs:
-    """A matrix inside HiGHS. Objective 0 of the matrix is set; whole columns are whole unless relaxed."""
+    """A matrix inside HiGHS. Objective 0 of the matrix is set; whole columns are whole unless relaxed.
+
+    `scaling` takes the place of the usual factors of rows and columns.
+    """
 
     def __init__(
-        self, matrix: Matrix, options: SolverOptions, progress: Callable[[Progress], None] | None = None
+        self,
+        matrix: Matrix,
+        options: SolverOptions,
+        progress: Callable[[Progress], None] | None = None,
+        scaling: Scaling | None = None,
     ) -> None:
         self.matrix = matrix
         self.options = options
@@ -153,7 +160,7 @@ class Highs:
         self._is_whole = bool(matrix.is_whole.any())
         self._n_columns = len(matrix.lower)
         refuse_unless_finite(matrix)
-        self._scale = scaling_of(matrix)
+        self._scale = scaling_of(matrix) if scaling is None else scaling
         self._progress = progress
         self._doing = ""
         self._has_start = False

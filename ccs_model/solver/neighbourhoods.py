@@ -18,7 +18,8 @@ from ccs_model.solver.fixed_charge import FixedCharges
 from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.narrowing import narrowed
-from ccs_model.solver.residuals import residuals, snapped
+from ccs_model.solver.polishing import polished
+from ccs_model.solver.residuals import residuals
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -127,7 +128,7 @@ def _with_free(
     small = narrowed(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
     if not small.holds(start):
         return None
-    highs = Highs(small.matrix, options)
+    highs = Highs(small.matrix, options, scaling=charges.scaling(small.matrix))
     kept = np.flatnonzero(fixed[small.columns])
     value = np.round(start[small.columns[kept]])
     highs.set_bounds(kept, value, value)
@@ -149,7 +150,7 @@ def _with_free(
     outcome = highs.run(deadline - now(), "region by region")
     if outcome.x is None:
         return None
-    found = snapped(matrix, small.widened(outcome.x))
+    found = polished(matrix, small.widened(outcome.x), options)
     return found if residuals(matrix, found).hold else None
 
 

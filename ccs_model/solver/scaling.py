@@ -2,6 +2,8 @@
 
 Rows and continuous columns are multiplied by powers of two, which lose no digit, until they are near 1. Where all
 coefficients lie in a range that solvers are at ease with, nothing is changed.
+
+A network's flows are a case of their own: `in_units_of_flow`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,10 @@ Floats = npt.NDArray[np.float64]
 SMALLEST, LARGEST = 1e-8, 1e10
 # What is smaller is nothing in any unit: scaling up to it would push all else out of range.
 NOTHING = 1e-20
+# What the widest pipe carries, in the unit that flows are counted in.
+_WIDEST = 128.0
+# Coefficients of flows in rows that add them up; in rows of money they are far smaller.
+_ABOUT_ONE = 0.25
 _ROUNDS = 6
 _NAMED = 3
 
@@ -50,6 +56,29 @@ def scaling_of(matrix: Matrix) -> Scaling:
         log_row = -_middle(size + log_column[j], i, n_rows)
         log_column = np.where(matrix.is_whole, 0.0, -_middle(size + log_row[i], j, n_columns))
     return Scaling(np.exp2(np.round(log_row)), np.exp2(np.round(log_column)))
+
+
+def in_units_of_flow(matrix: Matrix) -> Scaling:
+    """Factors that count flows in a unit of which the widest pipe carries about a hundred.
+
+    Where a pipe of 100,000 kt/y makes room for a flow, HiGHS takes the flow's coefficient in a cut for nothing and
+    throws the cut away: it then finds none at all in a fixed-charge network. Rows that add up flows are counted in the
+    same unit, so that their coefficients stay as they are; rows of money are not. All 1 where flows are small already.
+    """
+    usual = scaling_of(matrix)
+    rows = matrix.rows.tocoo()
+    size = np.abs(rows.data)
+    of_flow = ~matrix.is_whole[rows.col] & (size > NOTHING)
+    least = np.full(len(matrix.row_lower), np.inf)
+    np.minimum.at(least, rows.row[of_flow], size[of_flow])
+    counts_flow = np.isfinite(least) & (least >= _ABOUT_ONE)
+    # Columns that a whole column makes room for: a row of both, with nothing on its right-hand side.
+    makes_room = matrix.is_whole[rows.col] & counts_flow[rows.row] & (matrix.row_upper[rows.row] == 0)
+    widest = (size[makes_room] / least[rows.row[makes_room]]).max(initial=0.0)
+    if usual.is_needed or widest <= _WIDEST:
+        return usual
+    unit = 2.0 ** np.ceil(np.log2(widest / _WIDEST))
+    return Scaling(np.where(counts_flow, 1.0 / unit, 1.0), np.where(matrix.is_whole, 1.0, unit))
 
 
 def warning_of(matrix: Matrix) -> str:
