@@ -36,6 +36,10 @@ _START_TIME_SHARE = 0.3
 _FIRST_TIME_SHARE = 0.45
 # The round of slope scaling whose corridors are searched, and by when: first a late one, then an early, wider one.
 _WIDER = ((2, 0.5), (1, 0.55), (0, 0.6))
+# Several periods: small steps to corridors, then searches over so many times those that were settled on, and by when.
+_GRADUAL_ROUNDS = 22
+_GRADUAL_STEP = 0.05
+_STAGED_WIDER = ((1.0, 0.5), (1.25, 0.55), (1.6, 0.6), (np.inf, 0.6))
 # Regions: of a few wide ones, in which what is saved may be spent anywhere, and of many small ones.
 _REGIONS = (
     Round(30, 20, elsewhere=False),
@@ -268,6 +272,10 @@ class _Search:
     ) -> tuple[Floats | None, Ints]:
         """A plan from the relaxation's `x`, bettered, if there is one; and the families slope scaling settled on."""
         problem, options, maximise, tell = self.problem, self.options, self.maximise, self.tell
+        n_families = len(np.unique(charges.family))
+        is_long = n_families > _MANY_LINKS or len(matrix.row_lower) > _MANY_ROWS
+        if len(problem.years) > 1 and not is_long and len(charges.families_used(x)):
+            return self._staged_start(matrix, charges, x, share)
         rounds = SlopeScaling(matrix, charges, options).run(x, _ROUNDS, share(_START_TIME_SHARE))
         if not rounds:
             return None, charges.families_used(x)
@@ -277,9 +285,6 @@ class _Search:
         if start is None:
             return None, settled
         # From the corridors that slope scaling settled on to those it left early, ever wider, from the plan in hand.
-        assert problem.network is not None
-        n_families = len(np.unique(charges.family))
-        is_long = n_families > _MANY_LINKS or len(matrix.row_lower) > _MANY_ROWS
         for k, part in _WIDER if not is_long else ():
             if k < len(rounds):
                 start = plan_of_few(
@@ -287,7 +292,7 @@ class _Search:
                 )
         regions: tuple[Round, ...] = _LONG_REGIONS if is_long else _REGIONS
         if len(problem.years) > 1:
-            regions = _STAGED_REGIONS if is_long else ()
+            regions = _STAGED_REGIONS
         elif n_families <= _FEW_LINKS:
             # The search itself is done before all regions are.
             regions = _FEW_REGIONS
@@ -308,6 +313,57 @@ class _Search:
                 tell=tell,
             )
         return start, settled
+
+    def _staged_start(
+        self, matrix: Matrix, charges: FixedCharges, x: Floats, share: Callable[[float], float]
+    ) -> tuple[Floats | None, Ints]:
+        """The same over several periods, in programs that are made as small as the corridors they are about."""
+        families = charges.families_used(x)
+        there = _Within(self.problem, matrix, charges, families)
+        scaling = SlopeScaling(there.small.matrix, there.charges, self.options)
+        rounds = scaling.run(x[there.small.columns], _GRADUAL_ROUNDS, share(_START_TIME_SHARE), step=_GRADUAL_STEP)
+        if not rounds:
+            return None, families
+        points = [there.small.widened(each) for each in rounds]
+        used = [charges.families_used(each) for each in points]
+        settled = used[-1]
+        there = _Within(self.problem, matrix, charges, settled if len(settled) else families)
+        start = laid_out(
+            there.small.matrix,
+            there.charges,
+            points[-1][there.small.columns],
+            self.options,
+            maximise=self.maximise,
+            deadline=share(_FIRST_TIME_SHARE),
+        )
+        if start is None:
+            return None, settled
+        start = there.small.widened(start)
+        # From the corridors that were settled on to those given up before, ever more, from the plan in hand.
+        for wider, part in _STAGED_WIDER:
+            k = next(k for k, each in enumerate(used) if len(each) <= wider * len(settled))
+            there = _Within(self.problem, matrix, charges, np.union1d(used[k], charges.families_used(start)))
+            columns = there.small.columns
+            better = plan_of_few(
+                there.small.matrix,
+                there.charges,
+                points[k][columns],
+                start[columns],
+                self.options,
+                maximise=self.maximise,
+                deadline=share(part),
+                tell=self.tell,
+            )
+            start = there.small.widened(better)
+        return start, settled
+
+
+class _Within:
+    """The program with only some families left, and its fixed charges."""
+
+    def __init__(self, problem: Problem, matrix: Matrix, charges: FixedCharges, families: Ints) -> None:
+        self.small = narrowed(matrix, charges.outside(families))
+        self.charges = charges_of(problem, self.small.matrix)
 
 
 def _closed(outcome: Outcome, options: SolverOptions) -> Outcome:

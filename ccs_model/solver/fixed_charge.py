@@ -91,13 +91,18 @@ class SlopeScaling:
         self._entries = [(int(charges.money_rows[i]), int(j), float(v)) for i, j, v in found]
         self._costs = matrix.costs[0].copy()
 
-    def run(self, x: Floats, n_rounds: int, deadline: float) -> list[Floats]:
-        """Points of the rounds, from the relaxation's `x` on; each round uses only corridors of the one before."""
+    def run(self, x: Floats, n_rounds: int, deadline: float, *, step: float = 1.0) -> list[Floats]:
+        """Points of the rounds, from the relaxation's `x` on; each round uses only corridors of the one before.
+
+        A column used at a part x is charged 1 ÷ x to a power that grows by `step` a round up to 1: below it flows
+        have time to gather on few corridors before the thin ones are given up.
+        """
         charges, highs = self._charges, self._highs
         points: list[Floats] = []
-        for _ in range(n_rounds):
+        for k in range(n_rounds):
+            power = min(step * (k + 1), 1.0)
             used = x[charges.columns] > _USED
-            self._scale[used] = np.minimum(1.0 / x[charges.columns[used]], _STEEPEST)
+            self._scale[used] = np.minimum(x[charges.columns[used]] ** -power, _STEEPEST)
             for row, j, value in self._entries:
                 highs.set_coefficient(row, int(charges.columns[j]), value * self._scale[j])
             costs = self._costs.copy()
@@ -111,7 +116,7 @@ class SlopeScaling:
                 break
             before, x = x, outcome.x
             points.append(x)
-            settled = np.array_equal(charges.families_used(before), charges.families_used(x))
+            settled = power == 1.0 and np.array_equal(charges.families_used(before), charges.families_used(x))
             if settled and np.abs(x[charges.columns] - before[charges.columns]).max(initial=0.0) < 1e-3:
                 break
         return points

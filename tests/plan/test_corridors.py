@@ -39,9 +39,12 @@ def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corridors_module, "_STAGED_ROWS", 0)
 
 
+@pytest.mark.parametrize("is_large", [True, False])
 def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
-    solved: Solved, asked: dict[str, Any], as_if_large: None
+    solved: Solved, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
 ) -> None:
+    if is_large:
+        monkeypatch.setattr(corridors_module, "_STAGED_ROWS", 0)
     plan = solved(asked)
     best = solved(asked, {"transport.corridors": "all"}).objective.value
     assert plan.status == "optimal" and plan.checks["holds"].all()

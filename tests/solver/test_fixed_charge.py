@@ -84,20 +84,22 @@ def relaxed(matrix: Matrix) -> np.ndarray:
     return found.x
 
 
-def test_slope_scaling_keeps_to_the_pipes_of_the_round_before(matrix: Matrix) -> None:
+@pytest.mark.parametrize("step", [1.0, 0.25])
+def test_slope_scaling_keeps_to_the_pipes_of_the_round_before(matrix: Matrix, step: float) -> None:
     charges = charges_of(matrix)
     x = relaxed(matrix)
     used = set(charges.families_used(x).tolist())
-    rounds = SlopeScaling(matrix, charges, OPTIONS).run(x, 8, time.monotonic() + 20)
+    rounds = SlopeScaling(matrix, charges, OPTIONS).run(x, 8, time.monotonic() + 20, step=step)
     assert rounds
     laying = np.array([PIPES[matrix.columns[j].index][0] for j in charges.columns], dtype=float)
     budget = float(matrix.row_upper[charges.money_rows[0]])
     before = x[charges.columns]
-    for point in rounds:
+    for k, point in enumerate(rounds):
         now = set(charges.families_used(point).tolist())
         assert now <= used
-        # Each pipe is charged as if it were laid whole where it is used as much as in the round before.
-        share = np.divide(point[charges.columns], before, out=np.zeros_like(before), where=before > 1e-6)
+        # In the end each pipe is charged as if it were laid whole where it is used as much as in the round before.
+        part = before ** min(step * (k + 1), 1.0)
+        share = np.divide(point[charges.columns], part, out=np.zeros_like(before), where=before > 1e-6)
         assert float(laying @ share) <= budget * (1 + 1e-6)
         used, before = now, point[charges.columns]
 
