@@ -46,7 +46,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def test_jobs_and_a_stop_on_the_way_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(found.folder, out)
-    for name in ("montecarlo.json", "plan.xlsx", "futures.csv", "draws/000000.json", "draws/000050.json"):
+    for name in ("montecarlo.json", "plan.xlsx", "futures.csv", "draws/000000.json", "draws/000002.json"):
         (out / name).unlink()
     montecarlo(scenario, draws=N, seed=4, jobs=2, out=out)
     assert bytes_of(out) == bytes_of(found.folder)
