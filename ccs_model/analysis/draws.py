@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.futures import Futures, drawn
+from ccs_model.analysis.futures import LATIN, Futures, drawn
 from ccs_model.analysis.measures import MEASURES, broken_claims, held_point
 from ccs_model.analysis.replanned import Replanned, place_of
 from ccs_model.analysis.restated import Restated
@@ -46,15 +46,16 @@ class Draws:
     n: int
     seed: int
     point: pd.DataFrame
+    sampling: str = LATIN
     answering: Answering | None = None
 
     @classmethod
     def of(cls, answering: Answering, scenario: Scenario, inputs: Inputs, point: pd.DataFrame) -> Draws:
         """The work of a run of which `answering` was made."""
-        n, seed = len(answering.values), answering.seed
+        n, seed, sampling = len(answering.values), answering.seed, answering.sampling
         if answering.is_light:
-            return cls(scenario, None, n, seed, point, answering)
-        return cls(scenario, inputs, n, seed, point)
+            return cls(scenario, None, n, seed, point, sampling, answering)
+        return cls(scenario, inputs, n, seed, point, sampling)
 
     def opened(self) -> Callable[[int], str]:
         """What answers one chunk, by its number."""
@@ -62,7 +63,7 @@ class Draws:
             return self.answering.text
         assert self.inputs is not None
         problem = pose(self.scenario, self.inputs)
-        return Answering.of(problem, drawn(problem, self.n, self.seed), self.point).text
+        return Answering.of(problem, drawn(problem, self.n, self.seed, self.sampling), self.point).text
 
 
 class Answering:
@@ -70,7 +71,7 @@ class Answering:
 
     def __init__(self, futures: Futures, held: Floats, restated: Restated) -> None:
         """`held` [column] is the plan that is held."""
-        self.values, self.seed = futures.values, futures.seed
+        self.values, self.seed, self.sampling = futures.values, futures.seed, futures.sampling
         self.held = held
         self.worlds = worlds_of(futures, restated)
         self.replanned = Replanned(restated.planned)

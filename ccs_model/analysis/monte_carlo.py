@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ccs_model.analysis.draws import Answering, Draws
-from ccs_model.analysis.futures import Futures, drawn
+from ccs_model.analysis.futures import LATIN, SAMPLINGS, Futures, drawn
 from ccs_model.analysis.jobs import Job, results_of
 from ccs_model.analysis.outcomes import (
     broken_table,
@@ -83,6 +83,7 @@ def montecarlo(
     *,
     draws: int = N_DRAWS,
     seed: int = 1,
+    sampling: str = LATIN,
     run: str | PathLike[str] | None = None,
     out: str | PathLike[str] | None = None,
     jobs: int | None = None,
@@ -94,7 +95,8 @@ def montecarlo(
     """Draw futures, plan each anew, and value the scenario's plan in all of them.
 
     The plan is that of `run`, a run folder of the same scenario; else that of its own run where it is there; else it is
-    made. `jobs` processes work at a time, or the workers of a Dask `scheduler`. Raises what `optimize` raises.
+    made. `sampling` is "latin" or "sobol". `jobs` processes work at a time, or the workers of a Dask `scheduler`.
+    Raises what `optimize` raises.
     """
     talk = say or _silent
     if isinstance(scenario, Scenario):
@@ -103,15 +105,19 @@ def montecarlo(
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
     if draws < 1:
         raise InputError([Fault("--draws", f"{draws} futures, expected one or more")])
+    if sampling not in SAMPLINGS:
+        raise InputError([Fault("--sampling", f"'{sampling}' is unknown", f"one of {list(SAMPLINGS)}")])
     key = run_key(scenario, inputs)
     asked = {"run_sha256": key.sha256, "scenario": scenario.name, "n_draws": draws, "seed": seed}
+    if sampling != LATIN:
+        asked["sampling"] = sampling
     sha = RunKey.of_text(json.dumps(asked))
     folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
     _state(folder, {"key": sha, **asked})
     plan = _held_plan(scenario, inputs, key, folder, Path(run) if run is not None else None, talk)
     assert plan.point is not None
     problem = plan.problem
-    futures = drawn(problem, draws, seed)
+    futures = drawn(problem, draws, seed, sampling)
     talk("what futures change")
     answering = Answering.of(problem, futures, plan.point)
     work = Draws.of(answering, scenario.with_changes({"solver.threads": 1}), inputs, plan.point)
@@ -158,8 +164,10 @@ def _summed_up(plan: Plan, futures: Futures, answering: Answering, rows: list[di
         "price_year": problem.price_year,
         "n_draws": len(futures),
         "seed": futures.seed,
-        "sampling": "Latin hypercube, ranks correlated after Iman and Conover",
-        "replanned": "each future's own linear program: retrofits, pipes and wells in parts, the future known",
+        "sampling": f"{SAMPLINGS[futures.sampling]}, ranks correlated after Iman and Conover",
+        "replanned": "each future's own linear program: retrofits, pipes and wells in parts"
+        + (", over every candidate link, " if problem.network is not None else ", ")
+        + "the future known",
         "held": "the scenario's plan, built as it is; what it delivers is the future's",
         "n_infeasible": sum(row[REPLANNED]["aim_value"] is None for row in rows),
         "within_limits_share": within_limits_share(table),
