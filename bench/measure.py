@@ -137,4 +137,6 @@ def _shown(value: float | None, unit: Unit) -> str:
         return f"{100 * value:.2f} %"
     if unit == "difference":
         return f"{value:.0e}"
-    return f"{value:.1f} s" if unit == "s" else f"{value:.2f}"
+    if unit == "s":
+        return f"{value:.1f} s" if abs(value) >= 1.0 else f"{value:.3g} s"
+    return f"{value:.2f}"

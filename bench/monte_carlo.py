@@ -34,7 +34,7 @@ PLANTS = {
     "solver": {"threads": 1},
 }
 A_SECOND, RATIO, SPEED_UP = 40.0, 4.0, 1.8
-RUNS, FUTURES, COLD = 5, 40, 8
+RUNS, DRAWS, COLD = 5, 1_000, 8
 
 
 def futures(*, quick: bool = False) -> Iterator[Figure]:
@@ -43,34 +43,33 @@ def futures(*, quick: bool = False) -> Iterator[Figure]:
 
 
 def processes(*, quick: bool = False) -> Iterator[Figure]:
-    """B11."""
-    yield apart(_in_processes, 200 if quick else 2_000)
+    """B11. As many futures as make a minute or more: what is read off beforehand is done once, by one process."""
+    yield apart(_in_processes, 200 if quick else 20_000)
 
 
 def _beside_cold(runs: int) -> list[Figure]:
     problem = pose(Scenario.from_dict(PLANTS), load_inputs())
     say(f"B6: {int(problem.plants['is_candidate'].sum())} plants, {len(problem.routes)} routes")
     restated = Restated(problem)
-    answering = Answering(problem, FUTURES * (runs + 1), 1, np.zeros(len(restated.planned.columns)), restated)
-    there_are = drawn(problem, FUTURES * (runs + 1), 1)
+    # As many as a run has, so that chunks hold what is as near to each other as there.
+    futures = drawn(problem, DRAWS, 1)
+    answering = Answering(futures, np.zeros(len(restated.planned.columns)), restated)
     whole, solves, cold = [], [], []
     for run in range(1, runs + 1):
-        these = range(run * FUTURES, (run + 1) * FUTURES)
+        chunk = run * len(answering.chunks) // (runs + 1)
+        these = [int(k) for k in answering.chunks[chunk]]
         began = time.process_time()
-        for k in these:
-            answering.row(k)
-        whole.append((time.process_time() - began) / FUTURES)
-        matrices = []
-        for k in these:
-            there = there_are.problem(k)
-            matrices.append((there, restated.matrix(there), there_are.of(k)))
+        answering.text(chunk)
+        whole.append((time.process_time() - began) / len(these))
+        worlds = [(answering.worlds.of(k), futures.of(k)) for k in these]
+        answering.replanned.reset(answering.mark)
         began = time.process_time()
-        for each in matrices:
+        for each in worlds:
             answering.replanned.of(*each)
-        solves.append((time.process_time() - began) / FUTURES)
+        solves.append((time.process_time() - began) / len(these))
         began = time.process_time()
-        for _, matrix, _ in matrices[:COLD]:
-            Highs(relaxed(matrix), SolverOptions(0.0, 1)).run(600.0, "cold")
+        for world, _ in worlds[:COLD]:
+            Highs(relaxed(world.matrix), SolverOptions(0.0, 1)).run(600.0, "cold")
         cold.append((time.process_time() - began) / COLD)
     peers = {"solve_s": median(solves), "cold_solve_s": median(cold)}
     samples = {"future_s": whole, "solve_s": solves, "cold_solve_s": cold}

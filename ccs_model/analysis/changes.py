@@ -6,7 +6,6 @@ own gap, the two ends of a bracket.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import pandas as pd
 from ccs_model.analysis.runs import Run
 from ccs_model.errors import CcsModelError
 from ccs_model.plan.swaps import SWAP_GAP, Swap, Swaps, swaps_of
+from ccs_model.solver.clock import now
 
 MOST_SOLVES = 6
 DEAREST = 16.0
@@ -61,7 +61,7 @@ def changes_of(run: Run, plant: str, time_limit_s: float) -> tuple[Change, ...]:
     if row["reason"] or plant not in set(problem.routes["plant"]):
         return ()
     links = pd.DataFrame(run.document["links"])
-    swaps = swaps_of(problem, run.retrofits, links, time.monotonic() + time_limit_s)
+    swaps = swaps_of(problem, run.retrofits, links, now() + time_limit_s)
     return tuple(_Findings(run, plant, swaps).all())
 
 
@@ -86,7 +86,7 @@ class _Findings:
             self._turning_points,
         )
         for ask in asked:
-            if time.monotonic() >= self._swaps.deadline:
+            if now() >= self._swaps.deadline:
                 yield Change("time", "Time ran out before all was asked; --time-limit gives it more.", {})
                 return
             try:
@@ -306,7 +306,7 @@ class _Findings:
             more *= 2.0
 
     def _has_time(self) -> bool:
-        return time.monotonic() < self._swaps.deadline
+        return now() < self._swaps.deadline
 
 
 def _bracket(

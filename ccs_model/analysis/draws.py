@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.futures import drawn
-from ccs_model.analysis.measures import MEASURES, Weights, broken_claims, held_point
-from ccs_model.analysis.replanned import Replanned
+from ccs_model.analysis.futures import LATIN, Futures, drawn
+from ccs_model.analysis.measures import MEASURES, broken_claims, held_point
+from ccs_model.analysis.replanned import Replanned, place_of
 from ccs_model.analysis.restated import Restated
+from ccs_model.analysis.worlds import ProductWorlds, planned_world, worlds_of
 from ccs_model.errors import CheckError
 from ccs_model.inputs import Inputs
 from ccs_model.plan.decisions import vector_of
@@ -34,66 +35,116 @@ _TRACE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """The work of a Monte Carlo run; a result is the text of one chunk. `point` is the held plan's point table."""
+    """The work of a Monte Carlo run; a result is the text of one chunk.
+
+    `answering` is what answers chunks, where it can be handed to another process; else every process makes its own.
+    `point` is the held plan's point table.
+    """
 
     scenario: Scenario
-    inputs: Inputs
+    inputs: Inputs | None
     n: int
     seed: int
     point: pd.DataFrame
+    sampling: str = LATIN
+    answering: Answering | None = None
 
-    def opened(self) -> Callable[[tuple[int, int]], str]:
-        """What answers one chunk, its first future and the one after its last."""
-        return Answering.of(pose(self.scenario, self.inputs), self.n, self.seed, self.point).text
+    @classmethod
+    def of(cls, answering: Answering, scenario: Scenario, inputs: Inputs, point: pd.DataFrame) -> Draws:
+        """The work of a run of which `answering` was made."""
+        n, seed, sampling = len(answering.values), answering.seed, answering.sampling
+        if answering.is_light:
+            return cls(scenario, None, n, seed, point, sampling, answering)
+        return cls(scenario, inputs, n, seed, point, sampling)
+
+    def opened(self) -> Callable[[int], str]:
+        """What answers one chunk, by its number."""
+        if self.answering is not None:
+            return self.answering.text
+        assert self.inputs is not None
+        problem = pose(self.scenario, self.inputs)
+        return Answering.of(problem, drawn(problem, self.n, self.seed, self.sampling), self.point).text
 
 
 class Answering:
-    """What every chunk needs, made once a process."""
+    """What every chunk needs, made once."""
 
-    def __init__(self, problem: Problem, n: int, seed: int, held: Floats, restated: Restated) -> None:
-        self.futures = drawn(problem, n, seed)
-        self.restated = restated
+    def __init__(self, futures: Futures, held: Floats, restated: Restated) -> None:
+        """`held` [column] is the plan that is held."""
+        self.values, self.seed, self.sampling = futures.values, futures.seed, futures.sampling
         self.held = held
-        self.replanned = Replanned(restated)
-        self._plants, self._of_plant = plant_columns(problem, restated)
-        for k in range(min(n, LEARNT)):
-            there = self.futures.problem(k)
-            self.replanned.learn(there, restated.matrix(there), self.futures.of(k))
+        self.worlds = worlds_of(futures, restated)
+        self.replanned = Replanned(restated.planned)
+        self.planned = planned_world(restated)
+        self.chunks = chunks_of(self.values)
+        self._short = np.flatnonzero(restated.is_short)
+        self._plants, self._of_plant = plant_columns(futures.planned_problem, restated)
+        order = np.concatenate(self.chunks)
+        n_learnt = min(LEARNT, len(order))
+        learnt = [int(order[place]) for place in (np.arange(n_learnt) * len(order)) // n_learnt]
+        self.replanned.learn([(self.worlds.of(k), self._of(k)) for k in learnt])
+        self.mark = self.replanned.mark()
+        self.replanned.rest()
 
     @classmethod
-    def of(cls, problem: Problem, n: int, seed: int, point: pd.DataFrame) -> Answering:
+    def of(cls, problem: Problem, futures: Futures, point: pd.DataFrame) -> Answering:
         """Raises CheckError where the plan is not one of this problem."""
         restated = Restated(problem)
         held, strange = vector_of(restated.planned, point)
         if strange:
             raise CheckError(f"the plan does not fit the scenario: it holds {strange[0]}, which nothing here is")
-        return cls(problem, n, seed, held, restated)
+        return cls(futures, held, restated)
 
-    def text(self, chunk: tuple[int, int]) -> str:
+    @property
+    def is_light(self) -> bool:
+        """Whether it holds arrays alone, which any process can be handed."""
+        return isinstance(self.worlds, ProductWorlds)
+
+    def text(self, chunk: int) -> str:
         """A chunk as JSON, a line a future; numbers to the last bit."""
-        rows = [json.dumps(self.row(k), ensure_ascii=False, allow_nan=False) for k in range(*chunk)]
-        return "[\n" + ",\n".join(rows) + "\n]\n"
+        self.replanned.reset(self.mark)
+        rows = sorted((self.row(int(k)) for k in self.chunks[chunk]), key=lambda row: int(row["future"]))
+        lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows]
+        return "[\n" + ",\n".join(lines) + "\n]\n"
 
     def row(self, k: int) -> dict[str, Any]:
         """One future: measures of both modes, plants chosen anew by their share, claims that the held plan breaks."""
-        problem = self.futures.problem(k)
-        matrix = self.restated.matrix(problem)
-        weights = Weights.of(self.restated, problem, matrix)
-        solved = self.replanned.of(problem, matrix, self.futures.of(k))
-        anew = weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
-        point = held_point(self.restated, problem, matrix, self.held)
+        world = self.worlds.of(k)
+        solved = self.replanned.of(world, self._of(k))
+        anew = world.weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
+        point = held_point(world.matrix, world.scale, self._short, self.held)
         return {
             "future": k,
             REPLANNED: _plain(anew),
-            HELD: _plain(weights.of_plan(point)),
-            "broken": dict(broken_claims(matrix, point)),
+            HELD: _plain(world.weights.of_plan(point)),
+            "broken": dict(broken_claims(world.matrix, point)),
             "plants": self.plants_in(solved.x),
         }
+
+    def _of(self, k: int) -> dict[str, float]:
+        return {str(name): float(value) for name, value in self.values.iloc[k].items()}
 
     def plants_in(self, x: Floats) -> dict[str, float]:
         """By plant, what is built of its most built stream, where it is more than a trace."""
         share = plant_shares(self._of_plant, len(self._plants), x)
         return {self._plants[p]: round(float(share[p]), 9) for p in np.flatnonzero(share > _TRACE)}
+
+
+def chunks_of(values: pd.DataFrame) -> list[Ints]:
+    """Futures by chunks of those whose capital costs are alike, so that one starts near to where another ended."""
+    places = np.array([place_of(dict(row)) for row in values.to_dict("records")])
+
+    def ordered(these: Ints) -> list[Ints]:
+        if len(these) < 2:
+            return [these]
+        wide = int(np.ptp(places[these], axis=0).argmax())
+        these = these[np.argsort(places[these, wide], kind="stable")]
+        n_chunks = -(-len(these) // CHUNK)
+        half = n_chunks // 2 * CHUNK if n_chunks > 1 else len(these) // 2
+        return [*ordered(these[:half]), *ordered(these[half:])]
+
+    order = np.concatenate(ordered(np.arange(len(values))))
+    return [order[first : first + CHUNK] for first in range(0, len(order), CHUNK)]
 
 
 def plant_columns(problem: Problem, restated: Restated) -> tuple[list[str], tuple[Ints, Ints, Ints]]:

@@ -7,7 +7,6 @@ that more money never makes the answer worse; each has a bound, and no bound is 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -33,6 +32,7 @@ from ccs_model.problem import Problem, pose
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Matrix, SolverOptions, matrix_of
+from ccs_model.solver.clock import now
 from ccs_model.solver.parametric import Breakpoint, MovingLimit, breakpoints
 from ccs_model.solver.whole import WholeOutcome
 
@@ -66,12 +66,12 @@ def frontier(
         inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
-    return _Asked(scenario, inputs, n_points, to_mn, time.monotonic() + time_limit_s, corridors, tell).plan()
+    return _Asked(scenario, inputs, n_points, to_mn, now() + time_limit_s, corridors, tell).plan()
 
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """One question; `deadline` is a time.monotonic() value."""
+    """One question; `deadline` is a moment of solver.clock.now."""
 
     scenario: Scenario
     inputs: Inputs
@@ -151,8 +151,7 @@ class _Asked:
         return float(np.ceil(low * (1.0 + 1e-6) * 1e3) / 1e3)
 
     def _share(self, part: float) -> float:
-        now = time.monotonic()
-        return now + part * max(self.deadline - now, 0.0)
+        return now() + part * max(self.deadline - now(), 0.0)
 
     def _say(self, words: str) -> None:
         if self.tell is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +15,7 @@ from ccs_model.plan.ties import settled
 from ccs_model.problem import Problem
 from ccs_model.problem.corridors_file import corridor_rows
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.solver.clock import now
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.narrowing import Narrowed, narrowed
@@ -159,7 +159,7 @@ class Ladder:
             whole.set_row(row, float(matrix.row_lower[row]), float(budget))
             if start is not None:
                 whole.start_from(start)
-            outcome = whole.run(until - time.monotonic(), "a rung")
+            outcome = whole.run(until - now(), "a rung")
             found = [start] if start is not None else []
             if outcome.x is not None:
                 x = snapped(there, outcome.x)
@@ -193,7 +193,7 @@ class Ladder:
         start = max(better, key=lambda each: self.sign * float(there.costs[0] @ each))
         if not rounds:
             return start
-        half = time.monotonic() + 0.5 * max(until - time.monotonic(), 0.0)
+        half = now() + 0.5 * max(until - now(), 0.0)
         return plan_of_few(there, charges, rounds[0], start, self.options, maximise=maximise, deadline=half, tell=None)
 
     def _narrowed(self, top: float) -> Narrowed:
@@ -216,7 +216,7 @@ class Ladder:
             self._supports.append(support)
             if asked == "auto" and part in (_LOOKED_AT[0], _LOOKED_AT[-2]):
                 there = with_limit(self.matrix, self.row, support.limit)
-                until = time.monotonic() + _CORRIDORS_TIME_SHARE * max(self.deadline - time.monotonic(), 1.0)
+                until = now() + _CORRIDORS_TIME_SHARE * max(self.deadline - now(), 1.0)
                 rounds = SlopeScaling(there, charges, self.options).run(support.x, _ROUNDS, until)
                 families += [charges.families_used(rounds[-1])] if rounds else []
         if asked not in ("auto", "all"):
@@ -259,8 +259,7 @@ class Ladder:
         return kept[::-1]
 
     def _until(self, n_left: int) -> float:
-        now = time.monotonic()
-        return now + max(_GREEDY * (self.deadline - now) / n_left, _LEAST_S)
+        return now() + max(_GREEDY * (self.deadline - now()) / n_left, _LEAST_S)
 
     def _say(self, k: int, n: int) -> None:
         if self.tell is not None:

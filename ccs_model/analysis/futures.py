@@ -1,7 +1,8 @@
 """Futures: worlds in which uncertain inputs lie elsewhere than the scenario plans, drawn together.
 
-Each input is drawn by Latin hypercube from a stream of its own. Ranks are then put in an order that carries the
-correlations and none that chance made (Iman and Conover 1982), which leaves every input's own distribution as it is.
+Each input is drawn by Latin hypercube from a stream of its own, or all together by a scrambled Sobol sequence. Ranks
+are then put in an order that carries the correlations and none that chance made (Iman and Conover 1982), which leaves
+every input's own distribution as it is.
 All inputs of the tables are drawn, whatever the scenario leaves out or spreads otherwise: the same seed and number give
 the same futures for every scenario, so that plans can be compared future by future.
 """
@@ -26,7 +27,12 @@ from ccs_model.problem.names import place_of
 Floats = npt.NDArray[np.float64]
 
 POSTERIOR = "posterior"
-DELIVERED = "delivered_share"
+# How futures are drawn, and in words.
+LATIN, SOBOL = "latin", "sobol"
+SAMPLINGS = {LATIN: "Latin hypercube", SOBOL: "Sobol sequence, scrambled"}
+DELIVERED, CAPACITY = "delivered_share", "storage_capacity"
+# Where the cases that a scenario may plan with lie between a site's low (−1) and high (1).
+_CASES = {"low": -1.0, "mid": 0.0, "high": 1.0}
 INPUT_COLUMNS = ["input", "technology", "distribution", "low", "mode", "high", "multiplies", "reference", "quality"]
 
 
@@ -42,6 +48,7 @@ class Futures:
     inputs: pd.DataFrame
     values: pd.DataFrame
     planned: pd.Series
+    sampling: str = LATIN
 
     def __len__(self) -> int:
         return len(self.values)
@@ -70,16 +77,20 @@ class Futures:
         return draft.problem() if acted else self.planned_problem
 
 
-def drawn(problem: Problem, n: int, seed: int) -> Futures:
-    """`n` futures of a problem. Raises InputError for names and spreads that are of no use."""
+def drawn(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> Futures:
+    """`n` futures of a problem, by one of SAMPLINGS. Raises InputError for names and spreads that are of no use."""
     table = problem.inputs["uncertainty/inputs"]
-    shares = _shares(table, problem.inputs["uncertainty/correlations"], n, seed)
+    names = list(table["input"])
+    even = _by_sobol(n, seed, names) if sampling == SOBOL else {name: _evenly(n, seed, name) for name in names}
+    shares = _shares(even, problem.inputs["uncertainty/correlations"])
     inputs = _spreads(problem, table)
     values = {row.input: _values(problem, row, shares[row.input]) for row in inputs.itertuples(index=False)}
     planned = {name: AS_PLANNED.get(name, 1.0) for name in values}
     if DELIVERED in planned:
         planned[DELIVERED] = problem.delivered_share
-    return Futures(problem, seed, inputs, pd.DataFrame(values), pd.Series(planned, dtype=float))
+    if CAPACITY in planned:
+        planned[CAPACITY] = _CASES[problem.scenario.storage.capacity]
+    return Futures(problem, seed, inputs, pd.DataFrame(values), pd.Series(planned, dtype=float), sampling)
 
 
 def _spreads(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
@@ -126,11 +137,12 @@ def _values(problem: Problem, row: Any, share: Floats) -> Floats:
     return value_at(distribution, share, float(row.low), float(row.mode), float(row.high))
 
 
-def _shares(table: pd.DataFrame, correlations: pd.DataFrame, n: int, seed: int) -> dict[str, Floats]:
-    """[future] the share of each input's distribution that lies below its value."""
-    shares = {name: _evenly(n, seed, name) for name in table["input"]}
+def _shares(even: dict[str, Floats], correlations: pd.DataFrame) -> dict[str, Floats]:
+    """[future] the share of each input's distribution that lies below its value, from even ones put in other orders."""
+    shares = dict(even)
     pairs = correlations[correlations["input"].isin(shares) & correlations["other_input"].isin(shares)]
     names = sorted(shares)
+    n = len(shares[names[0]])
     if n < 2:
         return shares
     wanted = np.eye(len(names))
@@ -160,5 +172,19 @@ def _evenly(n: int, seed: int, name: str) -> Floats:
     """[future] one point in each n-th of 0 to 1, in an order of its own."""
     stream = np.random.default_rng([seed, zlib.crc32(name.encode())])
     points: Floats = qmc.LatinHypercube(d=1, rng=stream).random(n)[:, 0]
-    # The ends have no finite normal score.
+    return _inside(points)
+
+
+def _by_sobol(n: int, seed: int, names: list[str]) -> dict[str, Floats]:
+    """[future] points of one scrambled Sobol sequence (Owen 1998), an axis an input in order of names.
+
+    Of its length the power of two that holds `n`, from the beginning; most even where `n` is that power itself.
+    """
+    axes = qmc.Sobol(d=len(names), scramble=True, rng=np.random.default_rng([seed, zlib.crc32(SOBOL.encode())]))
+    points = axes.random_base2(max(int(np.ceil(np.log2(n))), 0))[:n]
+    return {name: _inside(points[:, axis]) for axis, name in enumerate(sorted(names))}
+
+
+def _inside(points: Floats) -> Floats:
+    """The ends have no finite normal score."""
     return np.clip(points, 1e-12, 1.0 - 1e-12)

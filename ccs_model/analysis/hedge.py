@@ -9,7 +9,6 @@ neither is below 0.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -41,6 +40,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.futures import probabilities_of
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
 from ccs_model.solver.by_groups import solve_program
+from ccs_model.solver.clock import now
 from ccs_model.solver.conflict import point_without_presolve
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.narrowing import Narrowed, narrowed
@@ -227,7 +227,7 @@ class _Hedging:
                 Highs(matrix, self.options),
                 maximise=self.sign > 0,
                 gap=self.options.gap_share,
-                deadline=time.monotonic() + self.limit_s,
+                deadline=now() + self.limit_s,
                 doing="all futures",
                 start=point,
             ).outcome
@@ -265,7 +265,7 @@ class _Hedging:
         found = []
         for world in self.worlds:
             self._say(f"the mean plan in {world.future.name}")
-            deadline = time.monotonic() + self.limit_s
+            deadline = now() + self.limit_s
             held = valued(world.small.matrix, decided, self.options, deadline, years=years)
             found.append(held if held.x is None else replace(held, x=world.small.widened(held.x)))
         return found

@@ -5,7 +5,6 @@ What is built is held; how it is run (throttling, flows, what is injected, which
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from ccs_model.plan.corridors import MONEY
 from ccs_model.solver import Highs, Matrix, SolverOptions
+from ccs_model.solver.clock import now
 from ccs_model.solver.highs import Status
 from ccs_model.solver.residuals import residuals, snapped
 
@@ -85,7 +85,7 @@ def valued(
         highs = Highs(loose, options)
         if start is not None and state == KEPT:
             highs.start_from(start)
-        outcome = highs.run(deadline - time.monotonic(), "held decisions")
+        outcome = highs.run(deadline - now(), "held decisions")
         if outcome.x is None:
             continue
         x = snapped(loose, outcome.x)

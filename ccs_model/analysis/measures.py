@@ -69,10 +69,12 @@ class Weights:
         }
 
 
-def held_point(restated: Restated, problem: Problem, matrix: Matrix, x: Floats) -> Floats:
-    """What is built stays as it is; what flows is the same share of what is delivered; missed tonnes are what is."""
-    point = x * restated.tonnes_scaled(problem.delivered_share / restated.problem.delivered_share)
-    short = np.flatnonzero(restated.is_short)
+def held_point(matrix: Matrix, scale: Floats, short: npt.NDArray[np.int64], x: Floats) -> Floats:
+    """What is built stays as it is; what flows is the same share of what is delivered; missed tonnes are what is.
+
+    `scale` [column] is 1 for what is built; `short` are the columns of missed tonnes.
+    """
+    point = x * scale
     if len(short):
         point[short] = 0.0
         missing = np.maximum(matrix.row_lower - matrix.rows @ point, 0.0)

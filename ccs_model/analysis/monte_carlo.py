@@ -8,7 +8,6 @@ makes them, so that the same command goes on where it was stopped, and the end d
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -16,12 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
-from ccs_model.analysis.draws import CHUNK, Draws, plant_columns, plant_shares
-from ccs_model.analysis.futures import Futures, drawn
+from ccs_model.analysis.draws import Answering, Draws
+from ccs_model.analysis.futures import LATIN, SAMPLINGS, Futures, drawn
 from ccs_model.analysis.jobs import Job, results_of
-from ccs_model.analysis.measures import Weights
 from ccs_model.analysis.outcomes import (
     broken_table,
     futures_table,
@@ -33,13 +29,10 @@ from ccs_model.analysis.outcomes import (
     within_limits_share,
 )
 from ccs_model.analysis.rebuilt import at_point, plan_at
-from ccs_model.analysis.replanned import Replanned
-from ccs_model.analysis.restated import Restated
 from ccs_model.errors import Fault, FileError, InputError, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.leftovers import holds_anything
 from ccs_model.model.objective import unit_of
-from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.run_key import RunKey, run_key
@@ -52,6 +45,7 @@ from ccs_model.report.uncertainty_json import uncertainty_text
 from ccs_model.report.whole_file import write_whole
 from ccs_model.report.workbook import workbook_bytes
 from ccs_model.scenario import Scenario
+from ccs_model.solver.clock import now
 
 ASKED, PLAN, DRAWS, RESULT, BOOK = "asked.json", "plan", "draws", "montecarlo.json", "plan.xlsx"
 TABLES = ("inputs", "futures", "spread", "tornado", "broken", "plants")
@@ -91,6 +85,7 @@ def montecarlo(
     *,
     draws: int = N_DRAWS,
     seed: int = 1,
+    sampling: str = LATIN,
     run: str | PathLike[str] | None = None,
     out: str | PathLike[str] | None = None,
     jobs: int | None = None,
@@ -102,7 +97,8 @@ def montecarlo(
     """Draw futures, plan each anew, and value the scenario's plan in all of them.
 
     The plan is that of `run`, a run folder of the same scenario; else that of its own run where it is there; else it is
-    made. `jobs` processes work at a time, or the workers of a Dask `scheduler`. Raises what `optimize` raises.
+    made. `sampling` is "latin" or "sobol". `jobs` processes work at a time, or the workers of a Dask `scheduler`.
+    Raises what `optimize` raises.
     """
     talk = say or _silent
     if isinstance(scenario, Scenario):
@@ -111,31 +107,38 @@ def montecarlo(
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
     if draws < 1:
         raise InputError([Fault("--draws", f"{draws} futures, expected one or more")])
+    if sampling not in SAMPLINGS:
+        raise InputError([Fault("--sampling", f"'{sampling}' is unknown", f"one of {list(SAMPLINGS)}")])
     key = run_key(scenario, inputs)
     asked = {"run_sha256": key.sha256, "scenario": scenario.name, "n_draws": draws, "seed": seed}
+    if sampling != LATIN:
+        asked["sampling"] = sampling
     sha = RunKey.of_text(json.dumps(asked))
     folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
     _state(folder, {"key": sha, **asked})
     plan = _held_plan(scenario, inputs, key, folder, Path(run) if run is not None else None, talk)
     assert plan.point is not None
-    work = Draws(scenario.with_changes({"solver.threads": 1}), inputs, draws, seed, plan.point)
-    rows = _rows(folder, draws)
-    chunks = [(first, min(first + CHUNK, draws)) for first in range(0, draws, CHUNK)]
-    todo = [Job(_name(chunk), chunk) for chunk in chunks if chunk[0] not in rows]
-    clock, done, n_before = time.monotonic(), sum(map(len, rows.values())), 0
+    problem = plan.problem
+    futures = drawn(problem, draws, seed, sampling)
+    talk("what futures change")
+    answering = Answering.of(problem, futures, plan.point)
+    work = Draws.of(answering, scenario.with_changes({"solver.threads": 1}), inputs, plan.point)
+    rows = _rows(folder, len(answering.chunks))
+    todo = [Job(_name(chunk), chunk) for chunk in range(len(answering.chunks)) if chunk not in rows]
+    clock, done, n_before = now(), sum(map(len, rows.values())), 0
     talk("the futures")
     for ended in results_of(todo, work, n_processes=jobs, scheduler=scheduler):
         if ended.failure is not None:
-            raise NoPlanError(f"futures {ended.key}: {ended.failure.words}")
+            raise NoPlanError(f"chunk {ended.key} of futures: {ended.failure.words}")
         write_whole(folder / DRAWS / f"{ended.key}.json", ended.result.encode())
         found = json.loads(ended.result)
-        rows[found[0]["future"]] = found
+        rows[int(ended.key)] = found
         n_before += len(found)
         if tell is not None:
-            tell(Progress(done + n_before, draws, n_before / max(time.monotonic() - clock, 1e-9)))
+            tell(Progress(done + n_before, draws, n_before / max(now() - clock, 1e-9)))
     talk("summing up")
-    flat = [row for first in sorted(rows) for row in rows[first]]
-    result = replace(plan, uncertainty=_summed_up(plan, draws, seed, flat))
+    flat = sorted((row for each in rows.values() for row in each), key=lambda row: int(row["future"]))
+    result = replace(plan, uncertainty=_summed_up(plan, futures, answering, flat))
     found_run = MonteCarlo(folder, result)
     for name in TABLES:
         write_whole(folder / f"{name}.csv", csv_text(getattr(found_run.uncertainty, name)).encode())
@@ -148,29 +151,25 @@ def _silent(_: str) -> None:
     pass
 
 
-def _summed_up(plan: Plan, draws: int, seed: int, rows: list[dict[str, Any]]) -> Uncertainty:
+def _summed_up(plan: Plan, futures: Futures, answering: Answering, rows: list[dict[str, Any]]) -> Uncertainty:
     problem = plan.problem
-    futures = drawn(problem, draws, seed)
     table = futures_table(futures, rows)
-    restated = Restated(problem, probed=False)
-    assert plan.point is not None
-    held, _ = vector_of(restated.planned, plan.point)
-    weights = Weights.of(restated, problem, restated.planned)
-    relaxed = Replanned(restated).planned
-    planned = {HELD: weights.of_plan(held), REPLANNED: weights.of_plan(relaxed.x)}
-    names, columns = plant_columns(problem, restated)
-    share = plant_shares(columns, len(names), held)
-    fitted = {names[p]: float(share[p]) for p in np.flatnonzero(share > 0)}
+    weights = answering.planned.weights
+    relaxed = answering.replanned.planned
+    planned = {HELD: weights.of_plan(answering.held), REPLANNED: weights.of_plan(relaxed.x)}
+    fitted = answering.plants_in(answering.held)
     about = {
         "scenario": problem.name,
         "aim": problem.aim,
         "unit": unit_of(problem),
         "currency": problem.currency,
         "price_year": problem.price_year,
-        "n_draws": draws,
-        "seed": seed,
-        "sampling": "Latin hypercube, ranks correlated after Iman and Conover",
-        "replanned": "each future's own linear program: retrofits, pipes and wells in parts, the future known",
+        "n_draws": len(futures),
+        "seed": futures.seed,
+        "sampling": f"{SAMPLINGS[futures.sampling]}, ranks correlated after Iman and Conover",
+        "replanned": "each future's own linear program: retrofits, pipes and wells in parts"
+        + (", over every candidate link, " if problem.network is not None else ", ")
+        + "the future known",
         "held": "the scenario's plan, built as it is; what it delivers is the future's",
         "n_infeasible": sum(row[REPLANNED]["aim_value"] is None for row in rows),
         "within_limits_share": within_limits_share(table),
@@ -231,17 +230,17 @@ def _held_plan(
     return plan
 
 
-def _name(chunk: tuple[int, int]) -> str:
-    return f"{chunk[0]:06d}"
+def _name(chunk: int) -> str:
+    return f"{chunk:06d}"
 
 
-def _rows(folder: Path, draws: int) -> dict[int, list[dict[str, Any]]]:
-    """Finished chunks by their first future."""
+def _rows(folder: Path, n_chunks: int) -> dict[int, list[dict[str, Any]]]:
+    """Finished chunks by their number."""
     found = {}
-    for first in range(0, draws, CHUNK):
-        path = folder / DRAWS / f"{_name((first, 0))}.json"
+    for chunk in range(n_chunks):
+        path = folder / DRAWS / f"{_name(chunk)}.json"
         try:
-            found[first] = json.loads(path.read_text(encoding="utf-8"))
+            found[chunk] = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:

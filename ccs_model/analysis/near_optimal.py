@@ -9,7 +9,6 @@ each plant has a range: the least and the most that any plan within the share fi
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
@@ -38,6 +37,7 @@ from ccs_model.plan.run_key import RunKey, run_key
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import SolverOptions, matrix_of
+from ccs_model.solver.clock import now
 
 Mask = npt.NDArray[np.bool_]
 
@@ -160,7 +160,7 @@ def near(
         raise InputError([Fault("--within", f"{within_share:g} is no share", "expected more than 0 and less than 1")])
     asked = held.problem.scenario.solver
     options = SolverOptions(asked.gap_share, asked.threads, asked.seed)
-    deadline = time.monotonic() + time_limit_s
+    deadline = now() + time_limit_s
     about = {
         "scenario": held.problem.name,
         "aim": held.problem.aim,
@@ -185,7 +185,7 @@ def near(
         return Alternatives(MappingProxyType(about), ranges=ranges, points=points, **empty)
     search = Search(held, NearProgram(held, within_share, options), deadline, tell)
     part = _FARTHEST_TIME_SHARE if held.problem.network is None else _NETWORK_TIME_SHARE
-    search.farthest(n_plans, time.monotonic() + part * max(deadline - time.monotonic(), 0.0))
+    search.farthest(n_plans, now() + part * max(deadline - now(), 0.0))
     plants = search.asked_plants()
     about |= {
         "n_columns": search.program.n_columns,

@@ -13,7 +13,6 @@ it is left out without a loss; of a shared network only the corridors of the pla
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +24,7 @@ from ccs_model.plan.corridors import charges_of
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.solver.clock import now
 from ccs_model.solver.matrix import Column
 from ccs_model.solver.narrowing import narrowed
 from ccs_model.solver.residuals import residuals, snapped
@@ -76,7 +76,7 @@ class Found:
 
 
 class NearProgram:
-    """Plans within the floor, asked for one after another; `deadline` is a time.monotonic() value.
+    """Plans within the floor, asked for one after another; `deadline` is a moment of solver.clock.now.
 
     `plants` are those that a plan may fit; the masks of `Found` are along them. `is_exhausted` once it is proven that
     no further plan differs from all that were found.
@@ -128,7 +128,7 @@ class NearProgram:
         self._highs.set_objective(costs, maximise=True)
         self._exactly(0.0, 0.99)
         self._highs.start_from(self._point(start))
-        outcome = self._highs.run(deadline - time.monotonic(), "the most different plan")
+        outcome = self._highs.run(deadline - now(), "the most different plan")
         if outcome.x is None or outcome.x[self._apart()] < 0.5:
             self.is_exhausted = outcome.status == "optimal"
             return None
@@ -149,7 +149,7 @@ class NearProgram:
         self._exactly(0.0, 0.99)
         if start is not None:
             self._highs.start_from(self._point(start))
-        outcome = self._highs.run(deadline - time.monotonic(), "the nearest plan")
+        outcome = self._highs.run(deadline - now(), "the nearest plan")
         if outcome.status == "infeasible":
             return False
         return None if outcome.x is None else self._best_of(outcome, deadline)
@@ -168,7 +168,7 @@ class NearProgram:
         at = self._first + int(self.plants.get_loc(plant))
         one = np.array([at])
         linear.set_bounds(one, np.array([float(fitted)]), np.array([float(fitted)]))
-        outcome = linear.run(deadline - time.monotonic(), "the relaxation of a lock")
+        outcome = linear.run(deadline - now(), "the relaxation of a lock")
         linear.set_bounds(one, np.zeros(1), np.ones(1))
         if outcome.status == "infeasible":
             return -self.held.sign * np.inf
@@ -180,7 +180,7 @@ class NearProgram:
         mine = builds["column"][builds["plant"] == plant].to_numpy(np.int64)
         lower, upper = self._whole_linear.lower[mine], self._whole_linear.upper[mine]
         self._whole_linear.set_bounds(mine, np.zeros(len(mine)), np.zeros(len(mine)))
-        outcome = self._whole_linear.run(deadline - time.monotonic(), "the relaxation without a plant")
+        outcome = self._whole_linear.run(deadline - now(), "the relaxation without a plant")
         self._whole_linear.set_bounds(mine, lower, upper)
         if outcome.status == "infeasible":
             return -self.held.sign * np.inf
@@ -199,7 +199,7 @@ class NearProgram:
         row = len(self._matrix.row_lower) - 1
         low, high = float(self._matrix.row_lower[row]), float(self._matrix.row_upper[row])
         self._highs.set_row(row, -np.inf, np.inf)
-        outcome = self._highs.run(deadline - time.monotonic(), "the best plan with a lock")
+        outcome = self._highs.run(deadline - now(), "the best plan with a lock")
         self._highs.set_row(row, low, high)
         if outcome.status == "infeasible":
             return None, -self.held.sign * np.inf
@@ -218,7 +218,7 @@ class NearProgram:
         self._aim()
         self._exactly(_BEST_GAP, 0.0)
         self._highs.start_from(outcome.x)
-        better = self._highs.run(deadline - time.monotonic(), "the best of the same plants")
+        better = self._highs.run(deadline - now(), "the best of the same plants")
         for point in (better.x, outcome.x):
             found = None if point is None else self._checked(point, outcome.status == "optimal")
             if found is not None:

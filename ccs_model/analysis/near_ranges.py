@@ -6,7 +6,6 @@ optima of a linear program, so that they are proven; each is a point that keeps 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +14,7 @@ import pandas as pd
 
 from ccs_model.analysis.near_program import Held, plant_columns
 from ccs_model.solver import Highs, SolverOptions
+from ccs_model.solver.clock import now
 from ccs_model.solver.residuals import residuals, snapped
 
 Floats = npt.NDArray[np.float64]
@@ -49,7 +49,7 @@ def ranges_of(
         ends: list[tuple[float, float]] = []
         for maximise in (False, True):
             highs.set_objective(costs, maximise=maximise)
-            left = deadline - time.monotonic()
+            left = deadline - now()
             outcome = highs.run(left, "a range") if left > 0 else None
             x = None if outcome is None or outcome.status != "optimal" or outcome.x is None else outcome.x
             point = None if x is None else snapped(matrix, x)

@@ -6,7 +6,6 @@ each fitted plant alone makes of the plan; then, one after another, the plants t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -22,6 +21,7 @@ from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.plan.sharing import Sharing
 from ccs_model.plan.swaps import Swap, Swaps
 from ccs_model.plan.tables import flows_table, retrofits_table
+from ccs_model.solver.clock import now
 
 # Of the time that is left: what the linear program, and leaving out one plant alone, may take; and how many times its
 # even share of the rest a plant may take.
@@ -69,7 +69,7 @@ class Search:
     def farthest(self, n_plans: int, until: float) -> None:
         """Up to `n_plans` plans that differ most, or until none is left."""
         while len(self.pool) <= n_plans and not self.program.is_exhausted:
-            if time.monotonic() >= until:
+            if now() >= until:
                 break
             self._say(f"a plan that differs, {len(self.pool)} of {n_plans}")
             found = self.program.farthest(self.pool[0][0], until)
@@ -86,10 +86,10 @@ class Search:
         waiting = [k for k in order if k not in lost and not self._is_swapped(k)]
         for n, k in enumerate(waiting):
             self._say(f"plant {n + 1} of {len(waiting)}, {plants[k]}")
-            now = time.monotonic()
-            if now >= self.deadline:
+            left = self.deadline - now()
+            if left <= 0:
                 break
-            until = now + min(_GREEDY / (len(waiting) - n), 1.0) * (self.deadline - now)
+            until = now() + min(_GREEDY / (len(waiting) - n), 1.0) * left
             if (bound := self._asked(k, until)) is not None:
                 lost[k] = bound
         return self._plants_table(lost)
@@ -97,10 +97,10 @@ class Search:
     def _by_relaxation(self, order: Sequence[int]) -> dict[int, float]:
         """Plants whose standing the linear program proves, with the bound that does."""
         plan, program = self.pool[0][0].fitted, self.program
-        until = time.monotonic() + _RELAXED_SHARE * max(self.deadline - time.monotonic(), 0.0)
+        until = now() + _RELAXED_SHARE * max(self.deadline - now(), 0.0)
         lost: dict[int, float] = {}
         for k in order:
-            if time.monotonic() >= until:
+            if now() >= until:
                 break
             self._say(f"the linear program without {program.plants[k]}")
             bound = program.bound_of(str(program.plants[k]), fitted=not plan[k], deadline=until)
@@ -110,9 +110,9 @@ class Search:
 
     def _each_alone(self, order: Sequence[int]) -> None:
         """Leave out one plant at a time, all else as it is built."""
-        until = time.monotonic() + _ALONE_SHARE * max(self.deadline - time.monotonic(), 0.0)
+        until = now() + _ALONE_SHARE * max(self.deadline - now(), 0.0)
         for k in order:
-            if time.monotonic() >= until:
+            if now() >= until:
                 break
             plant = str(self.program.plants[k])
             self._say(f"the plan without {plant}")

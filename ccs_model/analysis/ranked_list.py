@@ -8,7 +8,6 @@ knows nothing of money that runs out, of limits that streams share, of the years
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from ccs_model.plan.assembly import budget_row
 from ccs_model.plan.macc import macc_table
 from ccs_model.problem import Problem, pose
 from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.solver.clock import now
 from ccs_model.solver.whole import solve_whole
 
 _OWN = "The list's streams with a pipe each, as it ranks them."
@@ -93,7 +93,7 @@ class _Reach:
 
     def of(self, streams: set[tuple[str, str, str]], budget: float) -> float | None:
         """The aim's value; None where there is no plan or no time."""
-        if time.monotonic() > self._deadline:
+        if now() > self._deadline:
             return None
         allowed = np.array([each in streams for each in self._streams], dtype=bool)
         upper: npt.NDArray[np.float64] = np.where(allowed, self._upper, 0.0)

@@ -8,7 +8,6 @@ that comes out better within the solver's gap, so that no regret is below 0.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -36,6 +35,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.own_tables import OwnTables
 from ccs_model.scenario.variations import Changes
 from ccs_model.solver import Matrix, SolverOptions, matrix_of
+from ccs_model.solver.clock import now
 
 Floats = npt.NDArray[np.float64]
 
@@ -233,7 +233,7 @@ def _own(own: _Solved) -> Valuation:
 def _valued(there: _Solved, decisions: Mapping[tuple[str, Any], float]) -> Valuation:
     asked = there.problem.scenario.solver
     options = SolverOptions(_HELD_GAP, asked.threads, asked.seed)
-    return valued(there.matrix, decisions, options, time.monotonic() + asked.time_limit_s)
+    return valued(there.matrix, decisions, options, now() + asked.time_limit_s)
 
 
 def _regrets(worth: Sequence[Sequence[Valuation]], best: Floats, sign: float) -> pd.DataFrame:

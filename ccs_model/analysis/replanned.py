@@ -3,23 +3,22 @@
 The linear program, since a thousand whole programs would take a thousand times as long and each would end by its gap:
 the differences between futures would drown in what gaps leave open.
 
-Some futures are solved beforehand. Of programs by groups they show which columns all others may need (solver/pool); of
-a shared network their bases are at hand, and a future starts from that of the one whose capital costs are nearest.
+Some futures are solved beforehand. They show which columns all others may need (solver/pool), and their bases are at
+hand: a future starts from that of the one whose capital costs are nearest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.analysis.restated import Restated
-from ccs_model.problem import Problem
+from ccs_model.analysis.worlds import World
 from ccs_model.solver import Matrix
-from ccs_model.solver.hot import HotProgram, Solved
-from ccs_model.solver.pool import pool_of
+from ccs_model.solver.hot import Solved
+from ccs_model.solver.pool import Mark, pool_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -32,42 +31,59 @@ def relaxed(matrix: Matrix) -> Matrix:
 
 
 class Replanned:
-    """Plans the futures of one problem; what it finds in one does not hang on which others came before."""
+    """Plans the futures of one problem; `planned` is the best plan in parts of the problem itself."""
 
-    def __init__(self, restated: Restated, *, seed: int = 0) -> None:
-        self.restated = restated
-        planned = relaxed(restated.planned)
-        self._pool = pool_of(planned, seed=seed)
-        self._hot = HotProgram(planned, seed=seed) if self._pool is None else None
+    def __init__(self, planned: Matrix, *, seed: int = 0) -> None:
+        self._pool = pool_of(relaxed(planned), seed=seed)
+        self.planned: Solved = self._pool.planned
         self._places: list[Floats] = []
-        self.planned: Solved = (self._pool or self._hot).planned  # type: ignore[union-attr]
+        self._n_before = 1 if self.planned.is_optimal else 0
 
-    def of(self, problem: Problem, matrix: Matrix, values: Mapping[str, float] | None = None) -> Solved:
-        """The best plan of a future with these values of its inputs; not optimal where it has none."""
-        scale = self.restated.tonnes_scaled(problem.delivered_share / self.restated.problem.delivered_share)
-        if self._pool is not None:
-            self._pool.reset()
-            return self._pool.solve(relaxed(matrix), scale)
-        assert self._hot is not None
-        nearest = None
-        if self._places and values is not None:
-            away = np.square(np.array(self._places) - _place(values)).sum(axis=1)
-            nearest = int(away.argmin())
-        return self._hot.solve(relaxed(matrix), scale, start=nearest)
+    def of(self, world: World, values: Mapping[str, float]) -> Solved:
+        """The best plan of a future with these values of its inputs; not optimal where it has none.
 
-    def learn(self, problem: Problem, matrix: Matrix, values: Mapping[str, float]) -> None:
-        """Solve a future beforehand."""
-        if self._pool is not None:
-            scale = self.restated.tonnes_scaled(problem.delivered_share / self.restated.problem.delivered_share)
-            self._pool.solve(relaxed(matrix), scale)
+        Later ones may start from it, until `reset`.
+        """
+        solved = self._solved(world, values)
+        if solved.is_optimal:
             self._pool.keep()
-        elif self.of(problem, matrix).is_optimal:
-            assert self._hot is not None
-            self._hot.keep()
-            self._places.append(_place(values))
+            self._places.append(place_of(values))
+        return solved
+
+    def learn(self, some: Sequence[tuple[World, Mapping[str, float]]]) -> None:
+        """Solve some futures beforehand: twice, for what the first times added on the way is needed no longer."""
+        for is_last in (False, True):
+            for world, values in some:
+                solved = self._solved(world, values)
+                if solved.is_optimal:
+                    self._pool.learn(relaxed(world.matrix), solved)
+                    self._places.append(place_of(values))
+            if not is_last:
+                self._pool.settle()
+                self._places, self._n_before = [], 0
+
+    def _solved(self, world: World, values: Mapping[str, float]) -> Solved:
+        start = 0
+        if self._places:
+            away = np.square(np.array(self._places) - place_of(values)).sum(axis=1)
+            start = self._n_before + int(away.argmin())
+        return self._pool.solve(relaxed(world.matrix), world.scale, start=start)
+
+    def rest(self) -> None:
+        """Let the solver's instance go until the next future."""
+        self._pool.rest()
+
+    def mark(self) -> tuple[Mark, int]:
+        """What is known by now."""
+        return self._pool.mark(), len(self._places)
+
+    def reset(self, mark: tuple[Mark, int]) -> None:
+        """Forget what was found since."""
+        self._pool.reset(mark[0])
+        del self._places[mark[1] :]
 
 
-def _place(values: Mapping[str, float]) -> Floats:
+def place_of(values: Mapping[str, float]) -> Floats:
     """Where a future lies by its capital costs: the level, and what pipes, sites and technologies cost beside it."""
     level = np.log(values.get(_COMMON, 1.0))
     beside = [np.log(values[name]) - level for name in _RELATIVE if name in values]

@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
 from ccs_model.analysis.levers import Draft, capture_heat
+from ccs_model.analysis.products import Powers, Products
 from ccs_model.model import build_model
 from ccs_model.model.objective import AIMS
 from ccs_model.model.targets import routes_counted, surplus_of, tonnes_of
@@ -55,56 +55,55 @@ class Restated:
         self.places = {name: places_of(problem, self.planned, name) for name in problem.axes}
         names = [column.variable for column in self.planned.columns]
         self.is_short = np.equal(np.array(names, dtype=object), "shortfall_kt")
-        self._is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _BUILT for name in names])
-        self.by_products = probed and not problem.is_static and not np.isin(claims, _NEITHER).any()
-        if not self.by_products:
+        self.is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _BUILT for name in names])
+        self.products: Products | None = None
+        if not probed or problem.is_static or np.isin(claims, _NEITHER).any():
             return
         rows = self.planned.rows
-        self._column_of = np.repeat(np.arange(rows.shape[1]), np.diff(rows.indptr))
-        claim_of = claims[rows.indices]
-        self._of_capex = np.isin(claim_of, _OF_CAPEX)
-        self._capex = self._by_column(capex_mn(problem))
-        self._tonnes = [
-            (row, *self.planned.row_claims[row], np.flatnonzero(rows.indices == row))
-            for row in np.flatnonzero(np.isin(claims, _OF_TONNES))
-        ]
-        self._read_powers(np.isin(claim_of, (*_OF_CAPEX, *_OF_TONNES)))
+        self._targets = {target.key: target for target in problem.targets}
+        self._tonnes = []
+        for row in np.flatnonzero(np.isin(claims, _OF_TONNES)):
+            entries = np.flatnonzero(rows.indices == row)
+            # A shortfall stands in its target as 1.
+            columns = np.searchsorted(rows.indptr, entries, side="right") - 1
+            self._tonnes.append((row, *self.planned.row_claims[row], entries[~self.is_short[columns]]))
         aim = AIMS[problem.aim].first(problem)
         self._other_costs = self.planned.costs[0] - self.vector(problem, summed(aim))
-        self._targets = {target.key: target for target in problem.targets}
+        self.products = self._products(claims[rows.indices])
+
+    @property
+    def by_products(self) -> bool:
+        """Whether matrices need no Pyomo."""
+        return self.products is not None
 
     def matrix(self, other: Problem) -> Matrix:
         """The matrix of the problem with other coefficients, its second objective left as it is."""
-        if not self.by_products:
+        if self.products is None:
             return matrix_of(build_model(other))
-        planned, rows = self.planned, self.planned.rows
         share = other.delivered_share / self.problem.delivered_share
         room, heat = self._room_ratio(other), self._heat_ratio(other)
-        factor = self._factor(self._data_powers, share, heat, room, self._room_of_entry)
-        data = rows.data * factor
-        capex = self._by_column(capex_mn(other))
-        ratio = np.divide(capex, self._capex, out=np.ones_like(capex), where=self._capex != 0)
-        data[self._of_capex] *= ratio[self._column_of[self._of_capex]]
-        for _, claim, index, entries in self._tonnes:
+        return self.products.matrix(
+            share, heat, room, self._by_column(capex_mn(other)), self.of_targets(other), self.first_objective(other)
+        )
+
+    def of_targets(self, other: Problem) -> list[Floats]:
+        """What 1 of each column gives to each target, [column]."""
+        found = []
+        for _, claim, index, _ in self._tonnes:
             if claim == "share_of_avoided_kept":
-                amounts, routes = surplus_of(other, index), None
+                found.append(self.vector(other, surplus_of(other, index)))
             else:
                 target = self._targets[index]
-                amounts, routes = tonnes_of(other, target), routes_counted(other, target)
-            found = self.vector(other, amounts, routes)[self._column_of[entries]]
-            # A shortfall stands in its target as 1.
-            data[entries] = np.where(self.is_short[self._column_of[entries]], data[entries], found)
-        limits = {
-            name: getattr(planned, name) * self._factor(powers, share, heat, room, sites)
-            for name, (powers, sites) in self._limit_powers.items()
-        }
-        first = self._other_costs + self.vector(other, summed(AIMS[other.aim].first(other)))
-        made = sparse.csc_array((data, rows.indices, rows.indptr), shape=rows.shape)
-        return replace(planned, rows=made, costs=np.vstack([first, planned.costs[1:]]), **limits)
+                found.append(self.vector(other, tonnes_of(other, target), routes_counted(other, target)))
+        return found
+
+    def first_objective(self, other: Problem) -> Floats:
+        """[column] what the aim counts, shortfalls as planned."""
+        return np.asarray(self._other_costs + self.vector(other, summed(AIMS[other.aim].first(other))))
 
     def tonnes_scaled(self, share: float) -> Floats:
         """[column] `share` where the column counts delivered tonnes, 1 where it counts what is built or spent."""
-        return np.where(self._is_tonnes, share, 1.0)
+        return np.where(self.is_tonnes, share, 1.0)
 
     def vector(self, problem: Problem, amounts: dict[str, Floats], routes: Mask | None = None) -> Floats:
         """[column] coefficients of amounts [id, year] by variable, as the model sums them."""
@@ -132,40 +131,34 @@ class Restated:
             found[columns] = amount[first]
         return found
 
-    def _read_powers(self, summed_anew: Mask) -> None:
+    def _products(self, claim_of: npt.NDArray[np.object_]) -> Products | None:
         """The powers of share, heat and room in every coefficient and limit, from a problem that differs in them."""
         planned = self.planned
-        other = _probed(self.problem)
-        there = matrix_of(build_model(other))
+        there = matrix_of(build_model(_probed(self.problem)))
         if not (
             np.array_equal(there.rows.indices, planned.rows.indices)
             and np.array_equal(there.rows.indptr, planned.rows.indptr)
         ):
-            self.by_products = False
-            return
+            return None
         site_of = _sites_by_name(self.problem)
         row_site = np.array([_site_in(index, site_of) for _, index in planned.row_claims], dtype=np.int64)
         column_site = np.array([_site_in(column.index, site_of) for column in planned.columns], dtype=np.int64)
-        self._data_powers, sound = _powers(planned.rows.data, there.rows.data, ~summed_anew)
-        self._room_of_entry = row_site[planned.rows.indices]
-        self._limit_powers = {}
+        summed_anew = np.isin(claim_of, (*_OF_CAPEX, *_OF_TONNES))
+        powers, sound = _powers(planned.rows.data, there.rows.data, ~summed_anew)
+        room_of_entry = row_site[planned.rows.indices]
+        sound &= bool((room_of_entry[powers[2] != 0] >= 0).all())
+        of_data, of_limits = Powers.of(powers, room_of_entry), {}
         for name, sites in (
             ("row_lower", row_site), ("row_upper", row_site), ("lower", column_site), ("upper", column_site)
         ):  # fmt: skip
             powers, fine = _powers(getattr(planned, name), getattr(there, name), np.ones(len(sites), dtype=bool))
             sound &= fine & bool((sites[powers[2] != 0] >= 0).all())
-            self._limit_powers[name] = (powers, sites)
-        sound &= bool((self._room_of_entry[self._data_powers[2] != 0] >= 0).all())
-        self.by_products = sound
-
-    def _factor(self, powers: Ints, share: float, heat: float, room: Floats, sites: Ints) -> Floats:
-        factor = np.ones(powers.shape[1])
-        for power, value in ((powers[0], share), (powers[1], heat)):
-            if value != 1.0:
-                factor *= np.where(power > 0, value, np.where(power < 0, 1.0 / value, 1.0))
-        asked = powers[2] != 0
-        factor[asked] *= room[sites[asked]] ** powers[2][asked]
-        return factor
+            of_limits[name] = Powers.of(powers, sites)
+        if not sound:
+            return None
+        of_capex = np.flatnonzero(np.isin(claim_of, _OF_CAPEX))
+        capex = self._by_column(capex_mn(self.problem))
+        return Products(planned, of_data, of_limits, of_capex, capex, tuple(each[3] for each in self._tonnes))
 
     def _room_ratio(self, other: Problem) -> Floats:
         before, after = (each.sites["capacity_kt"].to_numpy(float) for each in (self.problem, other))

@@ -32,6 +32,8 @@ finished futures are kept.
 @click.argument("scenario", type=click.Path(path_type=Path))
 @click.option("--draws", type=click.IntRange(1, 1_000_000), default=1_000, show_default=True, help="Futures.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Which futures.")
+@click.option("--sampling", type=click.Choice(["latin", "sobol"]), default="latin", show_default=True,
+              help="How: Latin hypercube, or a Sobol sequence (best with 512, 1024, … draws).")  # fmt: skip
 @click.option("--run", type=click.Path(path_type=Path), help="Run folder whose plan is held (default: the scenario's "
               "own run, where it is there; else the plan is made first).")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 512), help="Processes at a time (default: one a core).")
@@ -44,6 +46,7 @@ def montecarlo(
     scenario: Path,
     draws: int,
     seed: int,
+    sampling: str,
     run: Path | None,
     jobs: int | None,
     scheduler: str | None,
@@ -61,6 +64,7 @@ def montecarlo(
             scenario,
             draws=draws,
             seed=seed,
+            sampling=sampling,
             run=run,
             out=out,
             jobs=jobs,

@@ -45,8 +45,9 @@ def capex_mn(problem: Problem) -> dict[str, Floats]:
     """Overnight capital of 1 of each variable that is built, [id]."""
     capex = {"build": problem.routes["capex_mn"].to_numpy(float)}
     if problem.network is not None:
-        laid = problem.network.lines[problem.network.laid]
-        capex["pipe"], capex["added_ktpa"] = (laid[name].to_numpy(float) for name in ("fixed_mn", "slope_mn_per_ktpa"))
+        lines, laid = problem.network.lines, problem.network.laid
+        for variable, name in (("pipe", "fixed_mn"), ("added_ktpa", "slope_mn_per_ktpa")):
+            capex[variable] = lines[name].to_numpy(float)[laid]
         capex["opened"], capex["wells"] = (
             problem.sites[name].to_numpy(float) for name in ("site_capex_mn", "well_capex_mn")
         )
@@ -110,7 +111,7 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
     network, stores, periods = problem.network, problem.stores, problem.periods
     assert network is not None and stores is not None and problem.line_power_per_t is not None
     lines, sites = network.lines, problem.sites
-    laid = lines[network.laid]
+    laid_life_yr = lines["life_yr"].to_numpy(float)[network.laid]
     flow_weight = periods["flow_weight"].to_numpy(float)
     # What is built at a start runs from then on.
     from_start = np.cumsum(flow_weight[::-1])[::-1]
@@ -120,8 +121,8 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
         amounts: Floats = table[name].to_numpy(float)[:, None]
         return amounts
 
-    pipe_capital, site_capital = problem.capital_weight(laid["life_yr"]), problem.capital_weight(sites["life_yr"])
-    pipe_left, site_left = problem.salvage_of(laid["life_yr"]), problem.salvage_of(sites["life_yr"])
+    pipe_capital, site_capital = problem.capital_weight(laid_life_yr), problem.capital_weight(sites["life_yr"])
+    pipe_left, site_left = problem.salvage_of(laid_life_yr), problem.salvage_of(sites["life_yr"])
     capex = {name: each[:, None] for name, each in capex_mn(problem).items() if name != "build"}
     power = period_sums(problem.line_power_per_t * problem.discount, periods) / 1000.0
     return {

@@ -9,14 +9,15 @@ programs by groups, others for other shapes. A row that stands aside is kept by 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from ccs_model.errors import NoPlanError
-from ccs_model.solver.hot import AT_LOWER, BASIC, HotProgram, Solved
+from ccs_model.solver.hot import AT_LOWER, BASIC, Basis, HotProgram, Solved, extended, states, told
+from ccs_model.solver.layers import Layers
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.shape import Shape, shape_of
 
@@ -26,7 +27,7 @@ Mask = npt.NDArray[np.bool_]
 
 # So many choices a group start inside, the largest; the others join where they are needed.
 _PER_GROUP = 1
-_ROUNDS = 60
+_ROUNDS = 400
 # What columns outside could add at most, of the value.
 _TOLERANCE = 1e-9
 
@@ -41,7 +42,14 @@ class _Part:
     indices: Ints
     indptr: Ints
 
+    def extends(self, other: _Part) -> bool:
+        """Whether it begins with the columns and rows of another one."""
+        return np.array_equal(self.columns[: len(other.columns)], other.columns) and np.array_equal(
+            self.rows[: len(other.rows)], other.rows
+        )
+
     def of(self, matrix: Matrix) -> Matrix:
+        """The matrix of these columns and rows alone."""
         data = matrix.rows.data[self.entries]
         shape = (len(self.rows), len(self.columns))
         return replace(
@@ -58,6 +66,18 @@ class _Part:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """A pool at some moment."""
+
+    part: _Part
+    inside: Mask
+    n_starts: int
+
+
+_NO_PART = _Part(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
+
+
 class Pricing(Protocol):
     """What a pool asks of the shape of its program; masks are over all columns or rows of the matrix."""
 
@@ -67,77 +87,164 @@ class Pricing(Protocol):
     def rows(self, inside: Mask) -> Mask:
         """Rows that a pool of these columns has to keep."""
 
+    def fits(self, matrix: Matrix) -> bool:
+        """Whether the shape is that of this matrix, too; else all columns are solved together."""
+
     def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
         """Columns outside that could better the point of prices `y`, and by how much all together at most.
 
         Completes `y` on rows that stand aside.
         """
 
+    def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
+        """Columns that a pool needs to find this optimum and its prices."""
+
+
+class _Start:
+    """A basis over a part of all columns and rows; as numbers over everything where it comes from elsewhere."""
+
+    def __init__(self, part: _Part, basis: Any, shape: tuple[int, int]) -> None:
+        self._part: _Part | None = part
+        self._basis, self._shape = basis, shape
+        self._numbers: Basis | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_part": None, "_basis": None, "_shape": self._shape, "_numbers": self.numbers()}
+
+    def over(self, part: _Part) -> Any:
+        """As the solver takes it, over some columns and rows."""
+        if self._part is None:
+            columns, rows = self.numbers()
+            self._part, self._basis = part, told((columns[part.columns], rows[part.rows]))
+        if self._part is part:
+            return self._basis
+        if part.extends(self._part):
+            return extended(self._basis, len(part.columns), len(part.rows))
+        columns, rows = self.numbers()
+        return told((columns[part.columns], rows[part.rows]))
+
+    def numbers(self) -> Basis:
+        """Over everything: what is outside the part at 0, its rows slack."""
+        if self._numbers is None:
+            assert self._part is not None
+            columns, rows = np.full(self._shape[1], AT_LOWER, np.int8), np.full(self._shape[0], BASIC, np.int8)
+            columns[self._part.columns], rows[self._part.rows] = states(self._basis)
+            self._numbers = (columns, rows)
+        return self._numbers
+
 
 class Pool:
-    """Solves matrices of one pattern."""
+    """Solves matrices of one pattern; what it holds and the bases it starts from grow until they are kept.
+
+    `planned` is the optimum of the matrix it is made from.
+    """
 
     def __init__(self, planned: Matrix, pricing: Pricing, *, seed: int = 0) -> None:
-        self._matrix, self._pricing, self._seed = planned, pricing, seed
+        self._pricing, self._shape = pricing, planned.rows.shape
         entries = np.arange(1, planned.rows.nnz + 1)
         self._places = sparse.csc_array((entries, planned.rows.indices, planned.rows.indptr), shape=planned.rows.shape)
-        self._inside = pricing.first()
-        self._part: _Part | None = None
-        self._hot: HotProgram | None = None
-        self._begin()
+        self._hot = HotProgram(seed)
+        self._starts: list[_Start] = []
+        self._last: _Start | None = None
+        self._needed = np.zeros(self._shape[1], dtype=bool)
+        self._part = _NO_PART
+        self._hold(pricing.first())
         self.planned = self.solve(planned)
-        self.keep()
+        if self.planned.is_optimal:
+            self.keep()
 
-    def keep(self) -> None:
-        """From now on the pool begins with what it holds."""
-        self._kept = (self._inside.copy(), self._part, self._hot)
+    def keep(self) -> int:
+        """Keep the basis of what was solved last as a start; its number."""
+        assert self._last is not None
+        self._starts.append(self._last)
+        return len(self._starts) - 1
 
-    def reset(self) -> None:
-        """The pool as it was kept, so that what is found does not hang on what was solved before."""
-        inside, self._part, self._hot = self._kept
-        self._inside = inside.copy()
+    def settle(self) -> None:
+        """Hold only what the optima so far need, and forget what was kept."""
+        if self._starts:
+            self._starts, self._last = [], None
+            self._hold(self._needed.copy())
 
-    def solve(self, matrix: Matrix, scale: Floats | None = None) -> Solved:
-        """The optimum over all columns."""
+    def rest(self) -> None:
+        """Let the solver's instance go until the next solve."""
+        self._hot.rest()
+
+    def mark(self) -> Mark:
+        """What the pool holds and may start from by now."""
+        return Mark(self._part, self._inside.copy(), len(self._starts))
+
+    def reset(self, mark: Mark) -> None:
+        """The pool as it was then, so that what is found does not hang on what was solved since."""
+        self._part, self._inside = mark.part, mark.inside.copy()
+        del self._starts[mark.n_starts :]
+
+    @property
+    def n_inside(self) -> int:
+        """Columns that the pool holds."""
+        return int(self._inside.sum())
+
+    def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: int = 0) -> Solved:
+        """The optimum over all columns, from a basis that was kept."""
+        if not self._is_of_this_pattern(matrix):
+            return self._hot.solve(matrix, scale)
+        begin = self._starts[start] if self._starts else None
+        if not self._pricing.fits(matrix):
+            self._hold(np.ones(self._shape[1], dtype=bool))
+        before: _Part | None = None
         for _ in range(_ROUNDS):
             part = self._part
-            assert part is not None and self._hot is not None
-            over = None if scale is None else scale[part.columns]
-            found = self._hot.solve(part.of(matrix), over)
+            over, program = None if scale is None else scale[part.columns], part.of(matrix)
+            if before is not None:
+                found = self._hot.joined(program, len(before.rows), len(before.columns), over)
+            else:
+                found = self._hot.solve(program, over, start=None if begin is None else begin.over(part))
             if not found.is_optimal:
                 # Over all columns there may be a plan yet.
                 if self._inside.all():
-                    return Solved(False, np.nan, np.zeros(len(self._inside)), np.zeros(len(matrix.row_lower)))
-                self._inside[:] = True
-                self._begin()
+                    return Solved(False, np.nan, np.zeros(self._shape[1]), np.zeros(self._shape[0]))
+                before = None
+                self._hold(np.ones(self._shape[1], dtype=bool))
                 continue
-            y = np.zeros(len(matrix.row_lower))
+            y = np.zeros(self._shape[0])
             y[part.rows] = found.row_dual
             joining, excess = self._pricing.priced(matrix, y, self._inside)
-            if excess <= _TOLERANCE * max(abs(found.value), 1.0):
-                x = np.zeros(len(self._inside))
+            if excess <= _TOLERANCE * max(abs(found.value), 1.0) or self._inside.all():
+                x = np.zeros(self._shape[1])
                 x[part.columns] = found.x
+                self._last = _Start(part, self._hot.basis, self._shape)
                 return Solved(True, found.value, x, y)
-            self._inside[joining] = True
-            self._begin()
+            before, inside = part, self._inside.copy()
+            inside[joining] = True
+            # Where pricing knows nobody to ask, everybody is.
+            self._hold(inside if len(joining) else np.ones_like(inside))
         raise NoPlanError("columns kept joining the pool of a future's program")
 
-    def _begin(self) -> None:
-        """The pool's own program, and the planned one's basis over it: that of the pool before, what is new at 0."""
-        before = None if self._part is None or self._hot is None else (self._part, self._hot.basis)
-        columns = np.flatnonzero(self._inside)
-        rows = np.flatnonzero(self._pricing.rows(self._inside))
+    def learn(self, matrix: Matrix, solved: Solved) -> None:
+        """Keep the optimum that was found last as a start, and remember what it needs."""
+        assert self._last is not None
+        self.keep()
+        is_basic = self._last.numbers()[0] == BASIC
+        self._needed |= self._pricing.needed(matrix, solved, is_basic) & self._inside
+
+    def _is_of_this_pattern(self, matrix: Matrix) -> bool:
+        return matrix.rows.nnz == len(self._places.data) and (
+            np.array_equal(matrix.rows.indices, self._places.indices)
+            and np.array_equal(matrix.rows.indptr, self._places.indptr)
+        )
+
+    def _hold(self, inside: Mask) -> None:
+        """Hold these columns; where they are more than those held, the others join behind them."""
+        columns, rows = np.flatnonzero(inside), np.flatnonzero(self._pricing.rows(inside))
+        if inside[self._part.columns].all():
+            columns, rows = _behind(self._part.columns, columns), _behind(self._part.rows, rows)
         part = sparse.csc_array(sparse.csr_array(self._places[:, columns])[rows])
         part.sort_indices()
-        self._part = _Part(columns, rows, part.data - 1, part.indices, part.indptr)
-        basis = None
-        if before is not None:
-            old, (of_columns, of_rows) = before
-            column_state = np.full(len(self._inside), AT_LOWER)
-            row_state = np.full(len(self._matrix.row_lower), BASIC)
-            column_state[old.columns], row_state[old.rows] = of_columns, of_rows
-            basis = (column_state[columns], row_state[rows])
-        self._hot = HotProgram(self._part.of(self._matrix), seed=self._seed, basis=basis)
+        self._inside, self._part = inside, _Part(columns, rows, part.data - 1, part.indices, part.indptr)
+
+
+def _behind(first: Ints, every: Ints) -> Ints:
+    """`first`, and what else there is behind it."""
+    return np.concatenate([first, np.setdiff1d(every, first, assume_unique=True)])
 
 
 class GroupPricing:
@@ -164,6 +271,10 @@ class GroupPricing:
         kept[shape.choice_rows[np.unique(shape.group[inside[shape.choices]])]] = True
         kept[shape.follower_rows[inside[shape.followers]]] = True
         return kept
+
+    def fits(self, matrix: Matrix) -> bool:
+        """Groups hang on the pattern alone."""
+        return True
 
     def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
         """Columns that could better what was found, and by how much all of them could at most; completes `y`."""
@@ -193,12 +304,62 @@ class GroupPricing:
             joining.append(shape.followers[useful])
         return np.concatenate(joining), excess
 
+    def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
+        """Pools of groups stay small, so that all may stay."""
+        return np.ones(self._shape.n_columns, dtype=bool)
 
-def pool_of(planned: Matrix, *, seed: int = 0) -> Pool | None:
-    """A pool for programs of this shape; None where the program has another one."""
+
+class LayerPricing:
+    """Of any other program: rows that give room stand aside in layers (solver/layers)."""
+
+    def __init__(self, planned: Matrix, *, seed: int = 0) -> None:
+        self._layers = Layers(planned)
+        self._sign = 1.0 if planned.maximise[0] else -1.0
+        # All columns together are solved once, to see who comes into play.
+        hot = HotProgram(seed)
+        found = hot.solve(planned)
+        self._first = np.ones(len(planned.lower), dtype=bool)
+        if found.is_optimal:
+            self._first = self.needed(planned, found, states(hot.basis)[0] == BASIC)
+
+    def first(self) -> Mask:
+        """What the planned optimum builds, and who is worth nothing at its prices below what could be built."""
+        return self._first.copy()
+
+    def rows(self, inside: Mask) -> Mask:
+        """All but giving rows of which no follower is inside."""
+        return self._layers.kept(inside)
+
+    def fits(self, matrix: Matrix) -> bool:
+        """Layers hang on signs and on limits of 0."""
+        return self._layers.fit(matrix)
+
+    def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
+        """Columns that could better what was found, and by how much all of them could at most; completes `y`."""
+        at_pool, worth, joining = self._layers.priced(matrix, y, inside, self._sign)
+        gain = np.maximum(worth, 0.0) - np.where(inside, np.maximum(at_pool, 0.0), 0.0)
+        gain[gain <= self._layers.nothing(matrix)] = 0.0
+        at = np.flatnonzero(gain)
+        if np.isinf(matrix.upper[at]).any():
+            return joining, np.inf
+        most = np.zeros(int(self._layers.group.max(initial=0)) + 1)
+        outside = at[~inside[at]]
+        np.maximum.at(most, self._layers.group[outside], gain[outside] * matrix.upper[outside])
+        within = at[inside[at]]
+        return joining, float(most.sum() + gain[within] @ matrix.upper[within])
+
+    def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
+        """What is built, and who is worth nothing at these prices below what could be built."""
+        layers = self._layers
+        built = (np.abs(solved.x) > 0) | (is_basic & ~layers.follower)
+        return layers.leading(matrix, solved.row_dual, built, self._sign) | layers.always_inside
+
+
+def pool_of(planned: Matrix, *, seed: int = 0) -> Pool:
+    """A pool for programs of this shape."""
     shape = shape_of(planned, maximise=planned.maximise[0])
     if isinstance(shape, str) or shape.must.any():
-        return None
+        return Pool(planned, LayerPricing(planned, seed=seed), seed=seed)
     return Pool(planned, GroupPricing(planned, shape), seed=seed)
 
 

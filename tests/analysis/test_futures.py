@@ -72,3 +72,29 @@ def test_an_unknown_input_is_refused(problem: Problem) -> None:
     scenario = problem.scenario.with_changes({"uncertainty.leave_out": ["no_such_input"]})
     with pytest.raises(InputError, match="no_such_input"):
         drawn(pose(scenario, problem.inputs), 5, 1)
+
+
+def test_a_sobol_sequence_is_more_even_and_keeps_distributions_and_correlations(problem: Problem) -> None:
+    n = 1_024
+    latin, sobol = (drawn(problem, n, 3, sampling).values for sampling in ("latin", "sobol"))
+    assert list(sobol) == list(latin)
+    triangle = stats.triang(c=0.4 / 1.2, loc=0.6, scale=1.2)
+    shares = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    assert np.quantile(sobol["capture_capex"], shares) == pytest.approx(triangle.ppf(shares), abs=4e-3)
+    for row in problem.inputs["uncertainty/correlations"].itertuples():
+        found = stats.spearmanr(sobol[row.input], sobol[row.other_input]).statistic
+        assert found == pytest.approx(row.rank_correlation_share, abs=0.04)
+    # One value in each n-th of the distribution, which scrambling keeps.
+    parts = np.sort(np.floor(triangle.cdf(sobol["capture_capex"]) * n).astype(int))
+    assert len(set(parts)) == n
+    assert sobol.equals(drawn(problem, n, 3, "sobol").values)
+    assert not sobol.equals(drawn(problem, n, 4, "sobol").values)
+
+
+def test_the_planned_place_of_capacity_is_the_case_that_is_planned_with(problem: Problem) -> None:
+    low = pose(problem.scenario.with_changes({"storage.capacity": "low"}), problem.inputs)
+    futures = drawn(low, 5, 1)
+    assert futures.planned["storage_capacity"] == -1.0
+    assert futures.problem_with({"storage_capacity": -1.0}) is low
+    there = futures.problem_with({"storage_capacity": 0.0}).sites
+    assert there["capacity_kt"].to_numpy() == pytest.approx(problem.sites["capacity_kt"].to_numpy())

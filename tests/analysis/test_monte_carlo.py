@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +18,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.monte_carlo import MonteCarlo, montecarlo
+from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo
 from ccs_model.analysis.outcomes import tornado_table
 from ccs_model.cli import group
-from ccs_model.errors import FileError
+from ccs_model.errors import FileError, InputError
 from ccs_model.plan.uncertainty import HELD, MODES, REPLANNED
 from ccs_model.scenario import Scenario
 
@@ -46,10 +51,68 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 def test_jobs_and_a_stop_on_the_way_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(found.folder, out)
-    for name in ("montecarlo.json", "plan.xlsx", "futures.csv", "draws/000000.json", "draws/000050.json"):
+    for name in ("montecarlo.json", "plan.xlsx", "futures.csv", "draws/000000.json", "draws/000002.json"):
         (out / name).unlink()
     montecarlo(scenario, draws=N, seed=4, jobs=2, out=out)
     assert bytes_of(out) == bytes_of(found.folder)
+
+
+def test_F63_after_a_kill_it_goes_on_to_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+    path, out = tmp_path / "small.yaml", tmp_path / "run"
+    path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
+    words = [sys.executable, "-m", "ccs_model", "montecarlo", str(path), "--draws", str(N), "--seed", "4", "-q"]
+    words += ["--jobs", "1", "--run", str(found.folder / "plan"), "--out"]
+    running = subprocess.Popen([*words, str(out)])
+    began = time.monotonic()
+    while not list(out.glob("draws/*.json")):
+        assert running.poll() is None and time.monotonic() - began < 240
+        time.sleep(0.005)
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("draws/*.json")}
+    assert kept
+    assert subprocess.run([*words, str(out)], check=False).returncode == 0
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
+    assert subprocess.run([*words, str(tmp_path / "straight")], check=False).returncode == 0
+    assert bytes_of(out) == bytes_of(tmp_path / "straight")
+    # But for the workbook, which names the file that a value comes from.
+    ours, theirs = bytes_of(out), bytes_of(found.folder)
+    assert {name for name in theirs if ours[name] != theirs[name]} <= {"plan.xlsx"}
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
+    scenario: Scenario, found: MonteCarlo, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        pids = [worker.pid for worker in cluster.workers.values()]
+        killed: list[int] = []
+
+        def kill(_: Progress) -> None:
+            # After the first chunk, with others under way.
+            if not killed:
+                killed.append(pids[0])
+                os.kill(pids[0], signal.SIGKILL)
+
+        run = montecarlo(
+            scenario, draws=N, seed=4, scheduler=cluster.scheduler_address, run=found.folder / "plan",
+            out=tmp_path / "run", tell=kill,
+        )  # fmt: skip
+    assert killed
+    assert bytes_of(run.folder) == bytes_of(found.folder)
+
+
+def test_a_sobol_sequence_is_another_question(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+    run = montecarlo(
+        scenario, draws=4, seed=4, sampling="sobol", jobs=1, run=found.folder / "plan", out=tmp_path / "run"
+    )
+    assert run.uncertainty.about["sampling"].startswith("Sobol")
+    assert (run.folder / "futures.csv").read_text().count("\n") == 5
+    with pytest.raises(InputError, match="unknown"):
+        montecarlo(scenario, draws=4, sampling="halton", out=tmp_path / "other")
 
 
 def test_other_futures_are_not_mixed_in(scenario: Scenario, found: MonteCarlo) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
@@ -10,8 +12,10 @@ import numpy as np
 import pytest
 
 from ccs_model.analysis.futures import drawn
+from ccs_model.analysis.measures import Weights
 from ccs_model.analysis.replanned import Replanned, relaxed
 from ccs_model.analysis.restated import Restated
+from ccs_model.analysis.worlds import ProductWorlds, worlds_of
 from ccs_model.model import build_model
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
@@ -60,18 +64,51 @@ def test_a_future_s_matrix_is_what_its_problem_builds(problem: Problem) -> None:
         _same(restated.matrix(there), matrix_of(build_model(there)))
 
 
+def test_worlds_are_what_their_problems_build_and_weigh(problem: Problem) -> None:
+    restated, futures = Restated(problem), drawn(problem, N, 5)
+    worlds = worlds_of(futures, restated)
+    assert isinstance(worlds, ProductWorlds) == restated.by_products
+    # The first two are what products are tried at.
+    for k in range(2, N):
+        there, world = futures.problem(k), worlds.of(k)
+        _same(world.matrix, restated.matrix(there))
+        summed = Weights.of(restated, there, world.matrix)
+        for each in fields(Weights):
+            ours, theirs = getattr(world.weights, each.name), getattr(summed, each.name)
+            assert ours == pytest.approx(theirs, rel=1e-10, abs=1e-12 * float(np.abs(theirs).max()))
+        assert world.scale == pytest.approx(restated.tonnes_scaled(there.delivered_share / problem.delivered_share))
+
+
 def test_planned_anew_is_the_optimum_of_the_future_posed_and_solved_cold(problem: Problem) -> None:
     restated, futures = Restated(problem), drawn(problem, N, 5)
-    replanned = Replanned(restated)
-    for k in range(2):
-        replanned.learn(futures.problem(k), restated.matrix(futures.problem(k)), futures.of(k))
+    worlds, replanned = worlds_of(futures, restated), Replanned(restated.planned)
+    replanned.learn([(worlds.of(k), futures.of(k)) for k in range(2)])
     for k in range(N):
-        there = futures.problem(k)
-        found = replanned.of(there, restated.matrix(there), futures.of(k))
-        cold = Highs(relaxed(matrix_of(build_model(there))), SolverOptions(0.0, 1)).run(60.0, "a future")
-        assert found.is_optimal == (cold.status == "optimal")
+        found = replanned.of(worlds.of(k), futures.of(k))
+        cold = Highs(relaxed(matrix_of(build_model(futures.problem(k)))), SolverOptions(0.0, 1))
+        for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
+            cold.set_option(name, 1e-9)
+        outcome = cold.run(60.0, "a future")
+        assert found.is_optimal == (outcome.status == "optimal")
         if found.is_optimal:
-            assert found.value == pytest.approx(cold.objective, rel=1e-6, abs=1e-6)
+            assert found.value == pytest.approx(outcome.objective, rel=1e-9, abs=1e-6)
+
+
+def test_what_is_found_does_not_hang_on_what_was_solved_before(problem: Problem) -> None:
+    restated, futures = Restated(problem), drawn(problem, N, 5)
+    worlds, replanned = worlds_of(futures, restated), Replanned(restated.planned)
+    replanned.learn([(worlds.of(k), futures.of(k)) for k in range(2)])
+    mark = replanned.mark()
+    first = [replanned.of(worlds.of(k), futures.of(k)).x for k in (4, 5)]
+    replanned.reset(mark)
+    for k in (7, 8, 9):
+        replanned.of(worlds.of(k), futures.of(k))
+    handed = pickle.loads(pickle.dumps(replanned))
+    for each in (replanned, handed):
+        each.reset(mark)
+        assert all(
+            np.array_equal(each.of(worlds.of(k), futures.of(k)).x, x) for k, x in zip((4, 5), first, strict=True)
+        )
 
 
 def test_fast_ways_are_taken_where_they_can_be(posed: Callable[..., Problem]) -> None:

@@ -1,0 +1,100 @@
+"""Layers of rows that give room: prices by hand, and optima over a pool that are optima over everything."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from ccs_model.solver import Highs, Matrix, SolverOptions
+from ccs_model.solver.layers import Layers
+from ccs_model.solver.matrix import Column
+from ccs_model.solver.pool import LayerPricing, Pool
+
+
+def matrix_of(rows: list[list[float]], upper: list[float], costs: list[float], most: list[float]) -> Matrix:
+    table = sparse.csc_array(np.array(rows, dtype=float))
+    table.sort_indices()
+    n_rows, n = table.shape
+    return Matrix(
+        rows=table,
+        row_lower=np.full(n_rows, -np.inf),
+        row_upper=np.array(upper, dtype=float),
+        lower=np.zeros(n),
+        upper=np.array(most, dtype=float),
+        is_whole=np.zeros(n, dtype=bool),
+        costs=np.array([costs], dtype=float),
+        maximise=(True,),
+        row_claims=tuple(("row", k) for k in range(n_rows)),
+        columns=tuple(Column("x", k) for k in range(n)),
+    )
+
+
+# A flow worth 5 a tonne within ten times a pipe of 12, at most 8 of it; and a plant that is always there.
+# Columns: flow, pipe, plant.
+FLOW = matrix_of(
+    [[1.0, -10.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], [0.0, 8.0, 1.0], [5.0, -12.0, 1.0], [np.inf, 1.0, 1.0]
+)
+
+
+def test_a_follower_makes_its_leader_worth_more() -> None:
+    layers, inside = Layers(FLOW), np.array([False, False, True])
+    assert layers.gives.tolist() == [True, False, False]
+    assert layers.follower.tolist() == [True, False, False]
+    y = np.zeros(3)
+    _, worth, joining = layers.priced(FLOW, y, inside, 1.0)
+    # At the row's price of 5 the flow is worth nothing, the pipe 10 × 5 − 12.
+    assert y[0] == pytest.approx(5.0)
+    assert worth[:2] == pytest.approx([0.0, 38.0])
+    assert joining.tolist() == [0, 1]
+
+
+def test_nothing_joins_where_a_leader_is_not_worth_it() -> None:
+    layers, inside = Layers(FLOW), np.array([False, False, True])
+    # With 4 asked for the tonne elsewhere, the pipe is worth 10 × 1 − 12.
+    y = np.array([0.0, 4.0, 0.0])
+    _, worth, joining = layers.priced(FLOW, y, inside, 1.0)
+    assert worth[1] == pytest.approx(-2.0)
+    assert not len(joining)
+
+
+def test_a_row_whose_followers_are_outside_stands_aside() -> None:
+    layers = Layers(FLOW)
+    assert layers.kept(np.array([False, True, True])).tolist() == [False, False, True]
+    assert layers.kept(np.array([True, True, False])).tolist() == [True, True, False]
+    # What is not of these signs is no such row.
+    turned = FLOW.rows.data.copy()
+    turned[0] *= -1
+    other = sparse.csc_array((turned, FLOW.rows.indices, FLOW.rows.indptr), shape=FLOW.rows.shape)
+    assert layers.fit(FLOW)
+    assert not layers.fit(matrix_of(other.toarray().tolist(), [0.0, 8.0, 1.0], [5.0, -12.0, 1.0], [np.inf, 1.0, 1.0]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_optimum_over_a_pool_is_the_optimum(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    first = random_network(chance, 1.0)
+    pool = Pool(first, LayerPricing(first))
+    assert pool.n_inside < len(first.lower)
+    mark = pool.mark()
+    for size in (0.6, 0.9, 1.4, 2.5):
+        there = random_network(np.random.default_rng(seed), size)
+        pool.reset(mark)
+        cold = Highs(there, SolverOptions(0.0, 1)).run(60.0, "cold")
+        assert pool.solve(there).value == pytest.approx(cold.objective, rel=1e-9)
+
+
+def random_network(chance: np.random.Generator, size: float) -> Matrix:
+    """Sources pay for flow over one of several pipes each, in a budget; pipes cost `size` as much and a bit more."""
+    n, per = 40, 5
+    pipes, flows = n * per, n * per
+    rows = np.zeros((pipes + n + 1, pipes + flows))
+    room = chance.uniform(5.0, 20.0, pipes)
+    cost = chance.uniform(10.0, 60.0, pipes) * size * chance.uniform(0.8, 1.2, pipes) ** size
+    for k in range(pipes):
+        rows[k, k], rows[k, pipes + k] = -room[k], 1.0
+        rows[pipes + k // per, pipes + k] = 1.0
+    rows[-1, :pipes] = cost
+    upper = [0.0] * pipes + chance.uniform(5.0, 30.0, n).tolist() + [600.0]
+    worth = np.r_[-cost, chance.uniform(2.0, 9.0, flows)]
+    return matrix_of(rows.tolist(), upper, worth.tolist(), [1.0] * pipes + [np.inf] * flows)
