@@ -249,6 +249,19 @@ def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredR
     assert not {"outcomes", "tornado", "chosen"} & set(page.charts)
 
 
+def test_sentences_of_a_monte_carlo_are_chinese_in_chinese(run: StoredRun) -> None:
+    page = page_text(futures_of(run), lang="zh")
+    for said in (
+        "共 5 种未来情形（随机种子 1）。",
+        "的情形下超出预算，在",
+        "影响最大者在前。",
+        "影响目标值的因素：以 电价 影响最大",
+    ):
+        assert said in page
+    for said in ("5 futures", "Planned anew", "power price", "Widest first", "nine futures"):
+        assert said not in page
+
+
 def test_the_folder_of_a_monte_carlo_has_a_page_of_its_plan_and_its_futures(plan: Plan, tmp_path: Path) -> None:
     plan.to_folder(tmp_path / "plan")
     found = futures_of(run_of(plan))
@@ -386,7 +399,9 @@ def test_a_browser_draws_it_within_the_screen(run: StoredRun, tmp_path: Path, wi
     found = measured(page_text(run, lang=lang), tmp_path, width)
     assert found["width"] == found["scroll"] == width
     assert found["beyond"] == []
-    assert [name for name, *_ in found["charts"]] == ["map", "spending", "tonnes", "macc", "zones", "bearers"]
+    assert [name for name, *_ in found["charts"]] == [
+        "map", "spending", "tonnes", "macc", "outcomes", "tornado", "chosen", "zones", "bearers",
+    ]  # fmt: skip
     for name, n_marks, px in found["charts"]:
         assert n_marks > 5 and px > 0.6 * min(width, 500), name
     assert found["small"] == 0

@@ -46,7 +46,7 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
     ]
     plans = [
         {
-            "said": _said(each, run),
+            "said": words.said(_said(each, run)),
             "words": each["words"],
             "rows": [_cells(row, run, words) for row in each["rows"]],
             "numbersFrom": 5,
@@ -66,7 +66,7 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
         f"<input type=range id=budget min=0 max={len(points) - 1} step=1 value={first} autocomplete=off>"
         f"<output id=budget-said for=budget>{safe(plans[first]['said'])}</output></div>"
         f"<p id=budget-words>{safe(points[first]['words'])}</p>"
-        + figure("frontier", spec(_curve(run, words, first)), note)
+        + figure("frontier", spec(_curve(run, words, first)), words.said(note))
         + figure("frontier-map", spec(_map(run, words, outlines, first)), css="map")
         + f"<div id=budget-list>{table(columns, rows, words('built'))}</div>"
         + f'<script type="application/json" id="budget-plans">{as_data(plans)}</script>'
