@@ -22,6 +22,11 @@ Row = Mapping[str, object]
 _A4 = 9
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
 BANNER_COLUMNS = 6
+AS_SOLVED = "Inputs are those that the plan was solved with."
+WHEN_CHANGED = (
+    "STALE: an input was changed. Money is computed again; which retrofits are built is still the solved plan's. "
+    "Change the scenario file and run ccs-model optimize again for a new plan."
+)
 
 
 @dataclass(frozen=True)
@@ -151,14 +156,11 @@ class Canvas:
 
     def banner(self) -> None:
         """One line that says whether inputs were changed since the plan was solved."""
-        fine = "Inputs are those that the plan was solved with."
-        stale = (
-            "STALE: an input was changed. Money is computed again; which retrofits are built is still the solved "
-            "plan's. Change the scenario file and run ccs-model optimize again for a new plan."
-        )
         form = self._styles.get("banner")
         self._sheet.merge_range(self._row, 0, self._row, BANNER_COLUMNS - 1, "", form)
-        self._sheet.write_formula(self._row, 0, f'=IF(inputs_changed>0,"{stale}","{fine}")', form, fine)
+        # The words stand in cells of sheet Inputs, so that the formula is the same in every language.
+        formula = "=IF(inputs_changed>0,said_when_changed,said_as_solved)"
+        self._sheet.write_formula(self._row, 0, formula, form, self._language.label(AS_SOLVED))
         self._sheet.conditional_format(
             self._row, 0, self._row, BANNER_COLUMNS - 1,
             {"type": "formula", "criteria": "=inputs_changed>0", "format": self._styles.get("alarm")},

@@ -130,12 +130,14 @@ def draw_picture(
             looks = {"line": {"color": colour, "width": 2}}
         drawn.add_series({"name": language.label(name), "categories": categories, "values": values, **looks})
     drawn.set_title({"name": language.label(picture.title), "name_font": {**_TITLE_FONT, "size": 11}, "overlay": False})
-    drawn.set_x_axis(
+    # Of bars that lie the library takes the axis of the categories for the upright one.
+    of_categories, of_values = (drawn.set_y_axis, drawn.set_x_axis) if across else (drawn.set_x_axis, drawn.set_y_axis)
+    of_categories(
         {
             "name": language.label(picture.across_title),
             "name_font": _HEAD_FONT,
-            # Years turned, so that they stay whole where a program labels every one of them.
-            "num_font": {**_FONT, "rotation": -90 if picture.across_title == "Year" else 0},
+            # Years and steps turned, so that they stay whole where a program labels every one of them.
+            "num_font": {**_FONT, "rotation": -90 if picture.across_title == "Year" or picture.kind == "steps" else 0},
             "label_position": "high" if picture.kind == "spending" else "low",
             "num_format": "General" if picture.across_title == "Year" else "#,##0",
             "interval_unit": picture.every,
@@ -143,7 +145,7 @@ def draw_picture(
             "reverse": across,
         }
     )
-    drawn.set_y_axis(
+    of_values(
         {
             "name": language.label(picture.up_title),
             "name_font": _HEAD_FONT,

@@ -69,7 +69,8 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
         for low, high, n in zip(edges[:-1], edges[1:], np.histogram(found, edges)[0], strict=True)
         if n
     ]
-    title = f"{words('aim_value')}, {words.unit(str(run.uncertainty['unit']))}"
+    unit = words.unit(str(run.uncertainty["unit"]))
+    title = f"{words('aim_value')}, {unit}"
     shades = alt.Scale(domain=[_mode(words, HELD), _mode(words, REPLANNED)], range=[THIRD, FIRST])
     bars = (
         alt.Chart(data(rows))
@@ -91,9 +92,8 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
     held = _spread(run, HELD, "aim_value")
     line = alt.Chart(data([{"planned": held["planned"]}])).mark_rule(color=INK, strokeWidth=2).encode(x="planned:Q")
     said = (
-        f"Outcomes of {len(futures)} futures: the plan, held, reaches {number(held['p5'])} to "
-        f"{number(held['p95'])} {run.uncertainty['unit']} in nine futures of ten, {number(held['p50'])} in the "
-        "middle one"
+        f"Outcomes of {len(futures)} futures: the plan, held, reaches {number(held['p5'])} to {number(held['p95'])} "
+        f"{unit} in nine futures of ten, {number(held['p50'])} in the middle one"
     )
     return shared(alt.layer(bars, line), words.said(said), 280)
 
@@ -145,11 +145,13 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
     """In how many futures each plant is chosen, the most often chosen first; None where none is."""
     assert run.uncertainty is not None
     found = run.uncertainty["plants"]
-    names = Counter(row["name"] for row in found)
+    chinese = {each["properties"]["id"]: str(each["properties"]["name_zh"] or "") for each in run.features("plant")}
+    shown = {row["plant"]: words.named(str(row["name"]), chinese.get(row["plant"], "")) for row in found}
+    names = Counter(shown.values())
     rows = [
         {
             # A name may stand twice; the id tells the bars apart.
-            "name": row["name"] if names[row["name"]] == 1 else f"{row['plant']} {row['name']}",
+            "name": shown[row["plant"]] if names[shown[row["plant"]]] == 1 else f"{row['plant']} {shown[row['plant']]}",
             "share": row["chosen_share"],
             "state": words("in_plan") if row["is_planned"] else words("not_in_plan"),
         }
