@@ -11,6 +11,7 @@ from ccs_model.report.book import Book
 from ccs_model.report.cells import checked_text, quoted
 from ccs_model.report.formulas import Block
 from ccs_model.report.layout import Layout
+from ccs_model.report.printing import Keep, Stretch
 from ccs_model.units import unit_text
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ Row = Mapping[str, object]
 _A4 = 9
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
 BANNER_COLUMNS = 6
+AS_SOLVED = "Inputs are those that the plan was solved with."
+WHEN_CHANGED = (
+    "STALE: an input was changed. Money is computed again; which retrofits are built is still the solved plan's. "
+    "Change the scenario file and run ccs-model optimize again for a new plan."
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,15 @@ class Canvas:
         self._currency, self._price_year = book.plan.problem.currency, book.plan.problem.price_year
         self._row = self._left = 0
         self._own: Block | None = None
-        self._printed_columns: int | None = None
         self._layout = Layout()
+        # What is printed, and on which page: see printing.py.
+        self._printed_rows: int | None = None
+        self._printed_columns: int | None = None
+        self._stretches: list[Stretch] = []
+        self._sections: list[int] = []
+        self._keeps: list[Keep] = []
+        self._left_out: list[tuple[int, int]] = []
+        self._own_breaks: list[int] = []
         self._below_section = False
         worksheet.set_landscape()
         worksheet.set_paper(_A4)
@@ -76,13 +89,17 @@ class Canvas:
         self._sheet.fit_to_pages(1, 1)
         self._sheet.center_horizontally()
 
-    def prints_to(self, row: int, column: int) -> None:
-        """Print no further than this row and column, counted from 0."""
-        self._sheet.print_area(0, 0, row, column)
+    def prints_to(self, row: int) -> None:
+        """Print no further than this row, counted from 0."""
+        self._printed_rows = row
+
+    def leave_unprinted(self, first: int, last: int) -> None:
+        """Rows for programs and for who traces a figure, too many to be read on paper; both counted from 0."""
+        self._left_out.append((first, last))
 
     def page_break(self) -> None:
-        """Print what follows on a new page, in programs that break pages by hand where a sheet is fitted to a width."""
-        self._sheet.set_h_pagebreaks([self._row])
+        """Print what follows on a new page."""
+        self._own_breaks.append(self._row)
 
     def freeze_first_column(self) -> None:
         """Names of rows stay in sight where years run on to the right."""
@@ -91,6 +108,7 @@ class Canvas:
     def section(self, text: str) -> None:
         """A heading within the sheet, with room above it."""
         self._row += 1
+        self._sections.append(self._row)
         self._sheet.set_row(self._row, 19)
         self._text(self._row, 0, self._language.label(text), "section")
         self._row += 1
@@ -138,14 +156,11 @@ class Canvas:
 
     def banner(self) -> None:
         """One line that says whether inputs were changed since the plan was solved."""
-        fine = "Inputs are those that the plan was solved with."
-        stale = (
-            "STALE: an input was changed. Money is computed again; which retrofits are built is still the solved "
-            "plan's. Change the scenario file and run ccs-model optimize again for a new plan."
-        )
         form = self._styles.get("banner")
         self._sheet.merge_range(self._row, 0, self._row, BANNER_COLUMNS - 1, "", form)
-        self._sheet.write_formula(self._row, 0, f'=IF(inputs_changed>0,"{stale}","{fine}")', form, fine)
+        # The words stand in cells of sheet Inputs, so that the formula is the same in every language.
+        formula = "=IF(inputs_changed>0,said_when_changed,said_as_solved)"
+        self._sheet.write_formula(self._row, 0, formula, form, self._language.label(AS_SOLVED))
         self._sheet.conditional_format(
             self._row, 0, self._row, BANNER_COLUMNS - 1,
             {"type": "formula", "criteria": "=inputs_changed>0", "format": self._styles.get("alarm")},

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from xlsxwriter.utility import xl_range_abs
 
 from ccs_model.errors import CcsModelError
+from ccs_model.report.book import Book
 from ccs_model.report.canvas import Canvas, Page, Row
 from ccs_model.report.cells import (
     checked_number,
@@ -22,15 +25,19 @@ from ccs_model.report.cells import (
     text_width,
     widest_word,
 )
-from ccs_model.report.chart import CHART_ROWS, PICTURE_ROWS, Chart, Picture, draw, draw_picture
+from ccs_model.report.chart import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Chart, Picture, draw, draw_picture
 from ccs_model.report.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.language import LABEL_COLUMNS
+from ccs_model.report.printing import Keep, Stretch, area, breaks, page_rows_points, pixels_across
 from ccs_model.report.style import ASSUMED, INPUT, OBSERVED
 from ccs_model.report.table import Cell, Column
 from ccs_model.units import unit_of
 
 _FILTER_BUTTON = 3
-_COLUMNS_A_PAGE = 15
+# Rows of a table that stands on a page or two, and of a sheet whose pages break where they may.
+_SHORT, _LONG = 25, 2_000
+# So wide in digits, two charts side by side have room for their axes, and two rows of them for a page.
+_TWO_CHARTS = 178
 _UNIT_SIZE = 0.9
 
 __all__ = ["Page", "Row", "Sheet"]
@@ -38,6 +45,14 @@ __all__ = ["Page", "Row", "Sheet"]
 
 class Sheet(Canvas):
     """A canvas with tables and charts."""
+
+    def __init__(self, book: Book, page: Page, contents: Sequence[Page]) -> None:
+        super().__init__(book, page, contents)
+        self._main: Block | None = None
+        self._n_again = 0
+        self._head_rows: tuple[int, int] | None = None
+        # Charts are as wide as the page, which is known when all of it is written.
+        self._on_finish: list[Callable[[int], None]] = []
 
     def table(
         self,
@@ -65,6 +80,7 @@ class Sheet(Canvas):
         stands in them as `id`; `years` are the first and last column where time runs across.
         """
         rows = list(rows)
+        with_title = int(self._below_section)
         self._row += 0 if self._below_section else 1
         self._below_section = False
         head = self._row
@@ -84,21 +100,18 @@ class Sheet(Canvas):
         if not rows:
             self.paragraph(empty, "note")
         if head_on_each_page or (main and frozen):
-            self._sheet.repeat_rows(head, first - 1)
+            self._head_rows = (head, first - 1)
         if main:
+            self._main, self._n_again = block, max(frozen, 1)
             if frozen:
                 self._sheet.freeze_panes(first, frozen)
-            pages = math.ceil(len(columns) / _COLUMNS_A_PAGE)
-            if pages > 1:
-                # On one page the print would be too small to read; the frozen columns come again on each.
-                self._sheet.fit_to_pages(pages, 0)
-                self._sheet.repeat_columns(0, max(frozen - 1, 0))
         if own:
             self._own_table(columns, headings, numeric, first, f"_{named}" if named else "", filtered=main)
         if totals is not None and rows:
             for at, column in enumerate(columns):
                 self._cell(at, column, totals, style="total")
             self._row += 1
+        self._stretches.append(Stretch(head - with_title, max(self._row, first + 1) - 1, 0, len(columns) - 1))
         return block
 
     def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int, key: str) -> Block:
@@ -109,7 +122,8 @@ class Sheet(Canvas):
         self._own = block = self._block(columns, rows, self._row, None, has_total=False)
         self.book.blocks[key] = block
         self._body(columns, rows)
-        draw(self.book.workbook, self._sheet, top, chart, block, self._language)
+        self._on_finish.append(partial(draw, self.book.workbook, self._sheet, top, chart, block, self._language))
+        self._chart_rows(top, CHART_ROWS)
         self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
         return block
 
@@ -117,8 +131,16 @@ class Sheet(Canvas):
         """Charts side by side, of tables that stand elsewhere."""
         self._row += 1
         for at, picture in enumerate(pictures):
-            draw_picture(self.book.workbook, self._sheet, self._row, at, picture, self._language)
+            drawn = partial(draw_picture, self.book.workbook, self._sheet, self._row, at, picture, self._language)
+            self._on_finish.append(drawn)
+        self._layout.reach(_TWO_CHARTS)
+        self._chart_rows(self._row, PICTURE_ROWS)
         self._row, self._below_section = self._row + PICTURE_ROWS, False
+
+    def _chart_rows(self, top: int, n: int) -> None:
+        for row in range(top, top + n):
+            self._sheet.set_row(row, ROW_POINTS)
+        self._keeps.append(Keep(top, top + n - 1))
 
     def formula(self, row: int, column: int, formula: Formula, form: Any, where: str) -> None:
         """Write a formula together with its value. The only way a formula of a table gets into the workbook."""
@@ -158,10 +180,54 @@ class Sheet(Canvas):
             self._row += 1
 
     def finish(self) -> None:
-        """Widths, heights, and the text that goes by them."""
-        if self._printed_columns is not None:
-            self._sheet.print_area(0, 0, self._row - 1, self._printed_columns - 1)
-        self._layout.apply(self._sheet, self._styles)
+        """Widths, heights, the text that goes by them, and how all of it is printed."""
+        n_again = self._n_again if self._main is not None else 0
+        self._layout.apply(self._sheet, self._styles, n_again)
+        self._repeat_heads()
+        for draw_it in self._on_finish:
+            draw_it(self._pixels())
+        columns, widths, last = self._layout.parts, self._layout.widths, max(self._sheet.dim_rowmax or 0, self._row - 1)
+        end = last if self._printed_rows is None else self._printed_rows
+        edge = columns[0][1] if self._printed_columns is None else self._printed_columns - 1
+        columns = [(columns[0][0], min(columns[0][1], edge)), *(columns[1:] if self._printed_columns is None else ())]
+        if len(columns) > 1:
+            # On one page the print would be too small to read; the first columns come again on each.
+            self._sheet.repeat_columns(0, n_again - 1)
+        if len(columns) > 1 or self._left_out or (end, edge) != (last, len(widths) - 1):
+            ranges = area(self._stretches, columns, end, sorted(self._left_out))
+            # The library knows areas of one range only.
+            self._sheet.print_area_range = ",".join(f"{self._name}!{xl_range_abs(*each)}" for each in ranges)
+        self._break_pages(page_rows_points(widths[: edge + 1 if len(columns) == 1 else None], columns, n_again), end)
+
+    def _pixels(self) -> int:
+        """Width of what a page shows."""
+        shown = self._layout.widths[: min(self._layout.parts[0][1] + 1, self._printed_columns or 1_000)]
+        return round(pixels_across(shown))
+
+    def _repeat_heads(self) -> None:
+        """The head of the main table on each page, unless it is short and what stands below has other columns."""
+        if self._head_rows is None or self._main is None:
+            return
+        first, last = self._main.first, self._main.last
+        if last - first > _SHORT or all(each.top <= first for each in self._stretches):
+            self._sheet.repeat_rows(*self._head_rows)
+
+    def _break_pages(self, points: float, end: int) -> None:
+        """No heading at the foot of a page, no chart or short table cut; rows of long sheets are not looked at."""
+        rows = sorted(set(self._sections))
+        if end > _LONG or not (rows or self._keeps):
+            return
+        sections = [
+            Keep(top - 1, below - 2) for top, below in zip(rows, [*rows[1:], end + 2], strict=True)
+        ]  # fmt: skip
+        left_out = {row for first, last in self._left_out for row in range(first, last + 1)}
+        # Each range of the print area begins a page of its own.
+        given = {*self._own_breaks, *(last + 1 for _, last in self._left_out)}
+        heights = [0.0 if row in left_out else self._layout.row_points(row, self._sheet) for row in range(end + 1)]
+        keeps = [*self._keeps, *(Keep(each.top, each.bottom) for each in self._stretches)]
+        found = [row for row in breaks(sections, keeps, points, heights, given) if row not in left_out]
+        if found:
+            self._sheet.set_h_pagebreaks(found)
 
     def _head(
         self, columns: Sequence[Column], headings: Sequence[str], numeric: Collection[str], *, filtered: bool

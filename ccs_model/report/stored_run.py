@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +27,8 @@ from ccs_model.scenario import Scenario, read_scenario
 from ccs_model.units import unit_of
 
 PLAN, SCENARIO, MAP, TABLES = "plan.json", "scenario.resolved.yaml", "map.geojson", "tables"
+# The folder of a Monte Carlo: what it found, its futures one by one, and the run of the plan that it looked at.
+FUTURES_SAID, FUTURES, FUTURES_PLAN = "montecarlo.json", "futures.csv", "plan"
 
 # Ids are text even where they are all digits, and a plant may well be called NA.
 _TEXT = frozenset(
@@ -49,7 +51,8 @@ class StoredRun:
     """`document` is plan.json; `tables` those of the folder by name; `map` a GeoJSON feature collection.
 
     `inputs` gives the SHA-256 of every input file by name, `sha256` that of the whole question. `frontier` is
-    frontier.json, where other budgets were asked for.
+    frontier.json, where other budgets were asked for; `uncertainty` is montecarlo.json, where the plan was looked at in
+    many futures, which then stand in `tables` as `futures`.
     """
 
     name: str
@@ -61,6 +64,7 @@ class StoredRun:
     sha256: str
     folder: Path | None = None
     frontier: Mapping[str, Any] | None = field(default=None, repr=False)
+    uncertainty: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -78,7 +82,7 @@ class StoredRun:
 
 
 def read_run(folder: str | PathLike[str]) -> StoredRun:
-    """Read a run folder.
+    """Read a run folder, or that of a Monte Carlo, which holds the run of its plan.
 
     Raises FileError where there is none or it cannot be read, InputError where it holds no run, NoPlanInRunError where
     it tells what clashes in place of a plan.
@@ -88,6 +92,13 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
         raise FileError(f"{path}: no such run folder")
     if all((path / name).is_file() for name in (PLAN, SCENARIO, MANIFEST)):
         refuse_without_plan(path, _json(path / PLAN))
+    if (path / FUTURES_SAID).is_file() and (path / FUTURES_PLAN / PLAN).is_file():
+        of_plan = read_run(path / FUTURES_PLAN)
+        futures = {"futures": table_of(_text(path / FUTURES))} if (path / FUTURES).is_file() else {}
+        return replace(
+            of_plan, name=path.resolve().name, folder=path, uncertainty=_json(path / FUTURES_SAID),
+            tables={**of_plan.tables, **futures},
+        )  # fmt: skip
     missing = [name for name in (PLAN, SCENARIO, MAP, MANIFEST) if not (path / name).is_file()]
     if missing:
         hint = "give a folder that `ccs-model optimize` wrote, such as runs/<name>-<hash>"

@@ -56,7 +56,6 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "valign": "bottom",
             "bg_color": _HEAD,
             "font_color": _DARK,
-            "bottom": 1,
         },
         "unit": {"italic": True, "font_size": 8, "text_wrap": True, "valign": "bottom", "bg_color": _UNIT},
         "cell": _BOXED,

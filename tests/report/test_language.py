@@ -114,6 +114,9 @@ def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: M
     assert opened(books["both"])["Retrofits"]["A1"].value == "Retrofits / 改造项目"
     cover = [cell.value for cell in opened(books["zh"])["Cover"]["A"] if cell.value]
     assert any("碳捕集改造" in str(text) and "家在运企业年排放" in str(text) for text in cover)
+    said = {lang: [cell.value for cell in opened(raw, values=True)["Summary"]["A"]] for lang, raw in books.items()}
+    assert "输入与求解本方案时一致。" in said["zh"]
+    assert "Inputs are those that the plan was solved with." in said["en"]
 
 
 def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:

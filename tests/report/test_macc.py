@@ -14,7 +14,7 @@ from openpyxl.workbook import Workbook
 from ccs_model.plan.levelised import levelised_costs
 from ccs_model.plan.macc import macc_table
 from ccs_model.plan.plan import Plan
-from ccs_model.report.sheets.macc import N_SLOTS, slots
+from ccs_model.report.sheets.macc import N_SLOTS, slot_ktpa, slots
 from tests.report.conftest import read_back
 from tests.report.reading import main_table, texts
 
@@ -53,15 +53,28 @@ def test_it_marks_the_streams_that_the_plan_retrofits(plan: Plan, empty_plan: Pl
 
 def test_slots_hold_the_curve_with_true_widths(ranked: pd.DataFrame) -> None:
     cut = slots(ranked)
-    cost = cut["in_plan_per_t"].fillna(cut["not_in_plan_per_t"])
+    total_ktpa = ranked["avoided_ktpa"].sum()
     assert len(cut) == N_SLOTS
+    width_ktpa = float(cut["from_ktpa"].iloc[1])
+    assert np.diff(cut["from_ktpa"]) == pytest.approx(width_ktpa)
+    # All of the curve is there, most of the axis is used, and what lies past the curve is empty.
+    assert 0.8 * N_SLOTS * width_ktpa - 1e-9 <= total_ktpa <= N_SLOTS * width_ktpa + 1e-9
+    past = cut["from_ktpa"] + width_ktpa / 2 >= total_ktpa
+    assert cut.loc[past, ["in_plan_per_t", "not_in_plan_per_t"]].isna().all(axis=None)
+    cut = cut[~past]
+    cost = cut["in_plan_per_t"].fillna(cut["not_in_plan_per_t"])
     assert cost.is_monotonic_increasing
     assert (cut["in_plan_per_t"].isna() != cut["not_in_plan_per_t"].isna()).all()
-    width_ktpa = ranked["avoided_ktpa"].sum() / N_SLOTS
-    assert np.diff(cut["from_ktpa"]) == pytest.approx(width_ktpa)
     # Streams of one cost share their slots; others have as many as they are wide, to within one.
     for cost_per_t, avoided_ktpa in ranked.groupby("avoidance_cost_per_t")["avoided_ktpa"].sum().items():
         assert abs(int((cost == cost_per_t).sum()) - avoided_ktpa / width_ktpa) < 1, cost_per_t
+
+
+@pytest.mark.parametrize(
+    ("total_ktpa", "width_ktpa"), [(200.0, 1.0), (201.0, 1.25), (150_077.779, 800.0), (9_990.0, 50.0), (1_300.0, 8.0)]
+)
+def test_slots_are_round_so_that_the_axis_is(total_ktpa: float, width_ktpa: float) -> None:
+    assert slot_ktpa(pd.DataFrame({"cumulative_avoided_ktpa": [total_ktpa / 2, total_ktpa]})) == width_ktpa
 
 
 def test_the_sheet_holds_the_list_after_the_cheapest(ranked: pd.DataFrame, book: Workbook) -> None:

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from ccs_model.cli import group
@@ -94,6 +95,30 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
     ]  # fmt: skip
     about = {"unit": "kt over the horizon", "is_exact": False, "network": "every retrofit has a pipe of its own"}
     return {**about, "list_words": "", "points": points}
+
+
+def futures_of(run: StoredRun) -> StoredRun:
+    """Five futures by hand: the plan, held, reaches 10 to 50, and planned anew twice as much."""
+    held = [10.0, 20.0, 30.0, 40.0, 50.0]
+    futures = pd.DataFrame({"held_aim_value": held, "replanned_aim_value": [2 * value for value in held]})
+    spread = [
+        {"mode": mode, "measure": "aim_value", "planned": 31.0, "mean": 30.0 * k, "p5": 12.0 * k, "p50": 30.0 * k,
+         "p95": 48.0 * k, "n_futures": 5}
+        for mode, k in (("replanned", 2), ("held", 1))
+    ]  # fmt: skip
+    tornado = [
+        {"mode": mode, "measure": "aim_value", "input": name, "low": low, "high": high}
+        for mode in ("replanned", "held")
+        for name, low, high in (("power_price", 80.0, 45.0), ("pipe_cost", 65.0, 55.0))
+    ]
+    plants = [
+        {"plant": "p1", "name": HOSTILE, "chosen_share": 1.0, "is_planned": True},
+        {"plant": "p2", "name": "Works", "chosen_share": 0.4, "is_planned": False},
+        {"plant": "p3", "name": "Works", "chosen_share": 0.6, "is_planned": True},
+    ]
+    about = {"n_draws": 5, "seed": 1, "unit": "kt over the horizon", "overrun_share": 0.2, "within_limits_share": 0.8}
+    found = {**about, "spread": spread, "tornado": tornado, "plants": plants, "no_regret": {"plants": ["p1"]}}
+    return replace(run, uncertainty=found, tables={**run.tables, "futures": futures})
 
 
 def values_of(chart: dict[str, Any]) -> list[dict[str, Any]]:
@@ -203,6 +228,49 @@ def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
     assert shown == [0.0, 900.0, 1500.0]
     (slider,) = (about for tag, about in page.elements if tag == "input")
     assert (slider["type"], slider["min"], slider["max"], slider["value"]) == ("range", "0", "2", "1")
+
+
+def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredRun, page: Page) -> None:
+    charts = Page(page_text(futures_of(run))).charts
+    bars, line = (layer["data"]["values"] for layer in charts["outcomes"]["layer"])
+    for mode, most in (("the plan, held", 50), ("planned anew, in parts", 100)):
+        mine = [row for row in bars if row["mode"] == mode]
+        assert sum(row["n"] for row in mine) == 5
+        assert max(row["high"] for row in mine) >= most > max(row["low"] for row in mine)
+    assert line == [{"planned": 31.0}]
+    # Less the mean of 60: the widest first, its low end to the right.
+    assert [(row["input"], row["change"]) for row in values_of(charts["tornado"])] == [
+        ("power price", 20.0), ("power price", -15.0), ("pipe cost", 5.0), ("pipe cost", -5.0),
+    ]  # fmt: skip
+    # The most often chosen first; plants of one name are told apart by their ids.
+    assert [(row["name"], row["share"]) for row in values_of(charts["chosen"])] == [
+        (HOSTILE, 1.0), ("p3 Works", 0.6), ("p2 Works", 0.4),
+    ]  # fmt: skip
+    assert not {"outcomes", "tornado", "chosen"} & set(page.charts)
+
+
+def test_sentences_of_a_monte_carlo_are_chinese_in_chinese(run: StoredRun) -> None:
+    page = page_text(futures_of(run), lang="zh")
+    for said in (
+        "共 5 种未来情形（随机种子 1）。",
+        "的情形下超出预算，在",
+        "影响最大者在前。",
+        "影响目标值的因素：以 电价 影响最大",
+    ):
+        assert said in page
+    for said in ("5 futures", "Planned anew", "power price", "Widest first", "nine futures"):
+        assert said not in page
+
+
+def test_the_folder_of_a_monte_carlo_has_a_page_of_its_plan_and_its_futures(plan: Plan, tmp_path: Path) -> None:
+    plan.to_folder(tmp_path / "plan")
+    found = futures_of(run_of(plan))
+    (tmp_path / "montecarlo.json").write_text(json.dumps(found.uncertainty))
+    found.tables["futures"].to_csv(tmp_path / "futures.csv", index=False)
+    read = read_run(tmp_path)
+    assert (read.folder, read.uncertainty, read.document) == (tmp_path, found.uncertainty, found.document)
+    assert {"outcomes", "tornado", "chosen"} <= set(Page(write_page(read).read_text(encoding="utf-8")).charts)
+    assert (tmp_path / "report.html").is_file()
 
 
 def test_an_empty_plan_a_network_and_a_static_year_have_pages(
@@ -327,10 +395,13 @@ def measured(text: str, folder: Path, width: int) -> dict[str, Any]:
 @pytest.mark.parametrize("width", [PHONE_PX, DESK_PX])
 @pytest.mark.parametrize("lang", ["en", "both"])
 def test_a_browser_draws_it_within_the_screen(run: StoredRun, tmp_path: Path, width: int, lang: str) -> None:
+    run = futures_of(run)
     found = measured(page_text(run, lang=lang), tmp_path, width)
     assert found["width"] == found["scroll"] == width
     assert found["beyond"] == []
-    assert [name for name, *_ in found["charts"]] == ["map", "spending", "tonnes", "macc", "zones", "bearers"]
+    assert [name for name, *_ in found["charts"]] == [
+        "map", "spending", "tonnes", "macc", "outcomes", "tornado", "chosen", "zones", "bearers",
+    ]  # fmt: skip
     for name, n_marks, px in found["charts"]:
         assert n_marks > 5 and px > 0.6 * min(width, 500), name
     assert found["small"] == 0

@@ -46,7 +46,7 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
     ]
     plans = [
         {
-            "said": _said(each, run),
+            "said": words.said(_said(each, run)),
             "words": each["words"],
             "rows": [_cells(row, run, words) for row in each["rows"]],
             "numbersFrom": 5,
@@ -66,7 +66,7 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
         f"<input type=range id=budget min=0 max={len(points) - 1} step=1 value={first} autocomplete=off>"
         f"<output id=budget-said for=budget>{safe(plans[first]['said'])}</output></div>"
         f"<p id=budget-words>{safe(points[first]['words'])}</p>"
-        + figure("frontier", spec(_curve(run, words, first)), note)
+        + figure("frontier", spec(_curve(run, words, first)), words.said(note))
         + figure("frontier-map", spec(_map(run, words, outlines, first)), css="map")
         + f"<div id=budget-list>{table(columns, rows, words('built'))}</div>"
         + f'<script type="application/json" id="budget-plans">{as_data(plans)}</script>'
@@ -99,7 +99,7 @@ def _cells(row: Mapping[str, Any], run: StoredRun, words: Words) -> list[str]:
 def _curve(run: StoredRun, words: Words, first: int) -> Any:
     """Plans, what no plan can pass, and what the ranked list would reach; a mark at the budget chosen."""
     assert run.frontier is not None
-    points, unit = run.frontier["points"], run.frontier["unit"]
+    points, unit = run.frontier["points"], words.unit(str(run.frontier["unit"]))
     plans, bound, by_list = words("plans"), words("no_better"), words("by_list")
     rows = [
         {"budget_mn": each["budget_mn"], "what": what, "value": each[name]}
@@ -109,14 +109,16 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
     ]
     money = f"{words('budget_axis')}, {words.unit(f'million {run.money}')}"
     x = alt.X("budget_mn:Q", title=money, axis=alt.Axis(format=",.0f", tickCount=6))
-    colours = alt.Scale(domain=[plans, bound, by_list], range=[FIRST, OUT, THIRD])
+    drawn = {row["what"] for row in rows}
+    shades = {what: shade for what, shade in ((plans, FIRST), (bound, OUT), (by_list, THIRD)) if what in drawn}
+    colours = alt.Scale(domain=list(shades), range=list(shades.values()))
     lines = (
         alt.Chart(data(rows))
         .mark_line(point=True)
         .encode(
             x=x,
             y=alt.Y("value:Q", title=unit, axis=alt.Axis(format=",.0f")),
-            color=alt.Color("what:N", title=None, scale=colours),
+            color=alt.Color("what:N", title=None, scale=colours, legend=alt.Legend(columns=1)),
             tooltip=[
                 alt.Tooltip("what:N", title=" "),
                 alt.Tooltip("budget_mn:Q", title=money, format=",.0f"),

@@ -20,6 +20,7 @@ from ccs_model.report.page.chart import programs
 from ccs_model.report.page.frontier import frontier
 from ccs_model.report.page.html import safe
 from ccs_model.report.page.map import outlines_of
+from ccs_model.report.page.uncertainty import uncertainty
 from ccs_model.report.page.words import Words
 from ccs_model.report.rows_in_use import references_in_use, rows_in_use
 from ccs_model.report.stored_run import StoredRun
@@ -56,6 +57,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
             sections.built(run, words),
             sections.cost_curve(run, words),
             frontier(run, words, outlines),
+            uncertainty(run, words),
             sections.zones(run, words),
             sections.bearers(run, words),
             sections.owners(run, words),

@@ -23,7 +23,7 @@ from ccs_model.report.table import Cell, Column
 Floats = npt.NDArray[np.float64]
 
 # The accounts stand on top and are made from the tables under them, which are written first, from this row on.
-_TABLES_AT = 169
+_TABLES_AT = 174
 _RESULT_ROWS = len(RESULTS) + 4
 
 
@@ -45,14 +45,17 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
         return
     top = sheet.row
     sheet.jump(_TABLES_AT)
-    write_tables(sheet, plan)
+    of_plants = write_tables(sheet, plan)
     end = sheet.row
     sheet.jump(top)
     _picker(sheet, plan)
     programme, first = flows_of(plan, None), flows_of(plan, plants_of(plan)[0])
     _account(sheet, plan, "programme", "The programme", programme, of_plant=False)
     _account(sheet, plan, "picked", "The plant chosen above", first, of_plant=True)
+    # The same charts are printed with sheet Summary.
+    charts = sheet.row
     _chart(sheet)
+    sheet.leave_unprinted(charts, of_plants - 1)
     if sheet.row > _TABLES_AT:
         raise AssertionError(f"the accounts reach row {sheet.row}, past {_TABLES_AT}")
     sheet.jump(end)
@@ -94,7 +97,7 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
             Column("item", WORDS, widest=34),
             Column("value", CALCULATION, widest=26),
             Column("class", WORDS),
-            Column("note", WORDS, widest=26),
+            Column("note", WORDS, wide=True),
         ],
         rows,
         plain=True,
@@ -118,13 +121,14 @@ def _account(sheet: Sheet, plan: Plan, key: str, title: str, values: Mapping[str
     ]
     sheet.section(title)
     rows = account_rows(sheet, plan, values, of_plant=of_plant)
-    sheet.table(columns, rows, key=key, years=span, head_on_each_page=key == "programme")
+    sheet.table(columns, rows, key=key, years=span)
     # Ratios are read off the working rows, which stand below them and are written first.
     top = sheet.row
     sheet.jump(top + _RESULT_ROWS)
     sheet.section(f"{title}: how signs and paybacks are found")
     work = list(working_rows(plan, values, key))
     sheet.table(columns, work, key=f"{key}_work", years=span, plain=True)
+    sheet.leave_unprinted(top + _RESULT_ROWS, sheet.row - 1)
     end = sheet.row
     sheet.jump(top)
     sheet.section(f"{title}: what an investor reads")
@@ -162,8 +166,8 @@ def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
             Column("class", WORDS),
             Column("live", CALCULATION, label="At these inputs", unit=""),
             Column("solved", SOLVER, label="As solved", unit=""),
-            Column("note", WORDS, widest=26),
             Column("difference", CHECK, label="Difference", unit=""),
+            Column("note", WORDS, wide=True),
         ],
         rows,
         key=f"{key}_results",
@@ -221,7 +225,7 @@ def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
         "Year", money, "Line chart of the owners' cash flow added up over the years, undiscounted and discounted.", 2,
     )  # fmt: skip
     spend = Picture(
-        "Spending by year", "stacked",
+        "Spending by year", "spending",
         tuple(
             (name, years, block.row_values(row), colour)
             for name, row, colour in (
@@ -230,7 +234,7 @@ def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
                 ("Storage", "storage_capex_mn", "#9C5700"),
             )
         ),
-        "Year", f"{money}, spending below 0",
+        "Year", money,
         "Stacked columns of capital spent in each year on capture, transport and storage.", 2,
     )  # fmt: skip
     return cash, spend

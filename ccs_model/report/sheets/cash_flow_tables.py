@@ -30,12 +30,15 @@ RESULTS = (
 )
 
 
-def write_tables(sheet: Sheet, plan: Plan) -> None:
+def write_tables(sheet: Sheet, plan: Plan) -> int:
+    """Capital, money and tonnes of each plant, then what each earns; gives the row at which that begins."""
     _capital(sheet, plan)
     numbers = {plant: n for n, plant in enumerate(plants_of(plan), 1)}
     _money(sheet, plan, numbers)
     _tonnes(sheet, plan, numbers)
+    top = sheet.row
     _plants(sheet, plan, numbers)
+    return top
 
 
 def _capital(sheet: Sheet, plan: Plan) -> None:
@@ -219,7 +222,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                 "paid": paid,
             }
         )
-    sheet.section("Every plant: would it still pay at these inputs?")
+    sheet.section("Would each plant still pay?")
     sheet.table(
         [
             Column("plant", OBSERVED, widest=34),

@@ -52,7 +52,7 @@ def write_data(sheet: Sheet, plan: Plan) -> None:
         key="data",
     )
     # A pilot-zones run would otherwise print a hundred pages of it.
-    sheet.prints_to(min(block.first + PRINTED_ROWS - 1, block.last), len(COLUMNS) - 1)
+    sheet.prints_to(min(block.first + PRINTED_ROWS - 1, block.last))
 
 
 def long_table(sheet: Sheet, plan: Plan) -> pd.DataFrame:

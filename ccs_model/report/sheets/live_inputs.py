@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ccs_model.economics.discounting import annuity_yr
 from ccs_model.plan.plan import Plan
 from ccs_model.report.accounts import flows_of, has_accounts
+from ccs_model.report.canvas import AS_SOLVED, WHEN_CHANGED
 from ccs_model.report.formulas import Formula
 from ccs_model.report.sheet import Row, Sheet
 from ccs_model.report.style import CALCULATION, CHECK, INPUT, WORDS
@@ -121,6 +122,14 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         plain=True,
     )
     sheet.book.define("inputs_changed", count.cell("value", "n"))
+    said = sheet.table(
+        [Column("name", WORDS), Column("meaning", WORDS, label="What the line on top of the sheets says", wide=True)],
+        [{"id": name, "name": name, "meaning": text}
+         for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED))],
+        plain=True,
+    )  # fmt: skip
+    for name in said.rows:
+        sheet.book.define(name, said.cell("meaning", name))
     if has_accounts(plan):
         _grid(sheet, plan)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -19,6 +21,7 @@ N_SLOTS = 200
 _CHEAPEST = 25
 # Some programs print the label of every slot; most are empty, so that none runs into the next.
 _SLOTS_A_LABEL = 20
+_ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _PLAN_COLOUR, _OTHER_COLOUR = SOLVER.ink, "#A9B4BF"
 
 _COLUMNS = (
@@ -73,9 +76,10 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     has_more = len(table) > _CHEAPEST
     if has_more:
         sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
-        sheet.table(_COLUMNS, _rows(table.head(_CHEAPEST)), head_on_each_page=True, named="cheapest")
+        sheet.table(_COLUMNS, _rows(table.head(_CHEAPEST)), named="cheapest")
+        sheet.page_break()
     sheet.section(f"All {len(table)}, cheapest first")
-    sheet.table(_COLUMNS, _rows(table), main=True, frozen=0, head_on_each_page=not has_more, key="macc")
+    sheet.table(_COLUMNS, _rows(table), main=True, frozen=0, head_on_each_page=True, key="macc")
     end = sheet.row
     # The slots are made from the list, so that the list stands in its place first.
     sheet.jump(top)
@@ -94,13 +98,14 @@ def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    total = f"MAX({{macc!cumulative_avoided_ktpa}})/{N_SLOTS}"
+    width = f"{slot_ktpa(table):.12g}"
     cost, is_in = (f"INDEX({{macc!{name}}},{{position}},1)" for name in ("avoidance_cost_per_t", "in_plan"))
+    past = f"{{from_ktpa}}+{width}/2>=MAX({{macc!cumulative_avoided_ktpa}})"
     templates = {
-        "from_ktpa": f"=({{slot}}-1)*{total}",
-        "position": f"=IFERROR(MATCH({{from_ktpa}}+{total}/2,{{macc!cumulative_avoided_ktpa}},1),0)+1",
-        "in_plan_per_t": f'=IF({is_in}="yes",{cost},"")',
-        "not_in_plan_per_t": f'=IF({is_in}="yes","",{cost})',
+        "from_ktpa": f"=({{slot}}-1)*{width}",
+        "position": f"=IFERROR(MATCH({{from_ktpa}}+{width}/2,{{macc!cumulative_avoided_ktpa}},1),0)+1",
+        "in_plan_per_t": f'=IF({past},"",IF({is_in}="yes",{cost},""))',
+        "not_in_plan_per_t": f'=IF({past},"",IF({is_in}="yes","",{cost}))',
     }
     return [
         {
@@ -111,20 +116,29 @@ def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
     ]
 
 
+def slot_ktpa(table: pd.DataFrame) -> float:
+    """Abatement of a slot: round, so that the axis has round labels, and so that the slots hold the whole curve."""
+    needed = float(table["cumulative_avoided_ktpa"].iloc[-1]) / N_SLOTS
+    decade = 10.0 ** math.floor(math.log10(needed))
+    return next(decade * each for each in _ROUND if decade * each >= needed * (1 - 1e-12))
+
+
 def slots(table: pd.DataFrame) -> pd.DataFrame:
-    """The curve in slots of equal abatement: each has the cost of the stream at its middle."""
-    total_ktpa = float(table["cumulative_avoided_ktpa"].iloc[-1])
-    starts = np.arange(N_SLOTS) * total_ktpa / N_SLOTS
-    at = np.searchsorted(table["cumulative_avoided_ktpa"], starts + total_ktpa / N_SLOTS / 2)
-    cost, in_plan = table["avoidance_cost_per_t"].to_numpy()[at], table["in_plan"].to_numpy()[at]
+    """The curve in slots of equal abatement: each has the cost of the stream at its middle, those past it have none."""
+    width_ktpa = slot_ktpa(table)
+    starts = np.arange(N_SLOTS) * width_ktpa
+    at = np.searchsorted(table["cumulative_avoided_ktpa"], starts + width_ktpa / 2)
+    past = starts + width_ktpa / 2 >= table["cumulative_avoided_ktpa"].iloc[-1]
+    there = np.minimum(at, len(table) - 1)
+    cost, in_plan = table["avoidance_cost_per_t"].to_numpy()[there], table["in_plan"].to_numpy()[there]
     return pd.DataFrame(
         {
             "slot": np.arange(1, N_SLOTS + 1),
             "from_ktpa": starts,
             "position": at + 1,
-            "axis": [None if slot % _SLOTS_A_LABEL else f"{start:,.0f}" for slot, start in enumerate(starts)],
-            "in_plan_per_t": np.where(in_plan, cost, np.nan),
-            "not_in_plan_per_t": np.where(in_plan, np.nan, cost),
+            "axis": [None if slot % _SLOTS_A_LABEL else f"{start:,.10g}" for slot, start in enumerate(starts)],
+            "in_plan_per_t": np.where(in_plan & ~past, cost, np.nan),
+            "not_in_plan_per_t": np.where(in_plan | past, np.nan, cost),
         }
     )
 

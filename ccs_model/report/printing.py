@@ -1,0 +1,133 @@
+"""What of a sheet is printed, on which pages: columns of wide tables by parts, and no section cut off from its rows.
+
+A part is as many columns as a page shows in readable print. The first holds titles, running text and the left columns
+of all tables; each further one holds, of the tables that reach so far and of nothing else, their columns beside the
+first ones again. Parts are ranges of the print area, so that spreadsheets print them the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+# So many digits across an A4 page lying down are printed in about 6 points, which is the smallest that is easy to read.
+WIDEST_PART = 235
+_PIXELS_A_DIGIT, _PIXELS_A_COLUMN = 7, 5
+_PAGE_PIXELS, _PAGE_POINTS = 1040.0, 510.0
+# So many rows of a section stand with its heading; what takes less than two thirds of a page is not cut at all.
+_ROWS_WITH_HEADING = 8
+_UNCUT_SHARE = 0.67
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The rows of a table with its head and totals, and its first and last column, all counted from 0."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Keep:
+    """Rows that stand together on a page."""
+
+    top: int
+    bottom: int
+
+
+def parts(widths: Sequence[int], n_repeated: int) -> list[tuple[int, int]]:
+    """First and last column of each part, of which the `n_repeated` first columns come again in each but the first.
+
+    `widths` in digits. As few parts as keep to the widest that is readable, and those as even as may be; where no
+    column is repeated, there is one part.
+    """
+    if not n_repeated:
+        return [(0, len(widths) - 1)]
+    found = _parts(widths, n_repeated, WIDEST_PART)
+    for widest in range(WIDEST_PART - 1, 0, -1):
+        evener = _parts(widths, n_repeated, widest)
+        if len(found) == 1 or len(evener) > len(found):
+            break
+        found = evener
+    return found
+
+
+def _parts(widths: Sequence[int], n_repeated: int, widest: int) -> list[tuple[int, int]]:
+    again = sum(widths[:n_repeated])
+    found, first, used = [], 0, 0
+    for column, width in enumerate(widths):
+        if used + width > widest and column > max(first, n_repeated):
+            found.append((first, column - 1))
+            first, used = column, again
+        used += width
+    return [*found, (first, len(widths) - 1)]
+
+
+def area(
+    stretches: Sequence[Stretch], columns: Sequence[tuple[int, int]], last_row: int, left_out: Sequence[tuple[int, int]]
+) -> list[tuple[int, int, int, int]]:
+    """Ranges to print, each (first row, first column, last row, last column): the first part, then each further one.
+
+    `left_out` are (first, last) rows that are not printed, in order and apart from one another.
+    """
+    ranges, row = [], 0
+    for first, last in [*left_out, (last_row + 1, last_row + 1)]:
+        if first > row:
+            ranges.append((row, 0, first - 1, columns[0][1]))
+        row = last + 1
+    for left, right in columns[1:]:
+        ranges += [
+            (each.top, left, each.bottom, min(right, each.right))
+            for each in sorted(stretches, key=lambda stretch: stretch.top)
+            if each.right >= left and not any(first <= each.top <= last for first, last in left_out)
+        ]
+    return ranges
+
+
+def pixels_across(widths: Sequence[int]) -> float:
+    """How wide columns are on a screen; `widths` in digits."""
+    return float(sum(widths) * _PIXELS_A_DIGIT + len(widths) * _PIXELS_A_COLUMN)
+
+
+def page_rows_points(widths: Sequence[int], columns: Sequence[tuple[int, int]], n_repeated: int) -> float:
+    """Height of the rows that a page holds when it is made as small as its widest part asks for."""
+    across = 0.0
+    for at, (left, right) in enumerate(columns):
+        shown = [*(widths[:n_repeated] if at else ()), *widths[left : right + 1]]
+        across = max(across, pixels_across(shown))
+    return _PAGE_POINTS * max(1.0, across / _PAGE_PIXELS)
+
+
+def breaks(
+    sections: Sequence[Keep],
+    keeps: Sequence[Keep],
+    points: float,
+    heights: Sequence[float],
+    given: Collection[int] = (),
+) -> list[int]:
+    """Rows that begin a page, so that no heading stands at its foot and nothing of `keeps` is cut.
+
+    `keeps` that take most of a page are cut where they must be. `sections` from their heading to their last row, in
+    order; `points` is what a page holds, `heights` those of the rows; rows that are `given` begin a page anyhow.
+    """
+
+    def fits(each: Keep) -> bool:
+        return sum(heights[each.top : each.bottom + 1]) <= _UNCUT_SHARE * points
+
+    keeps, wholes = [each for each in keeps if fits(each)], []
+    for each in sections:
+        bottom = each.bottom if fits(each) else min(each.bottom, each.top + _ROWS_WITH_HEADING)
+        bottom = max([bottom, *(keep.bottom for keep in keeps if each.top <= keep.top <= bottom)])
+        wholes.append(Keep(each.top, bottom))
+    starts: dict[int, int] = {}
+    for keep in (*wholes, *keeps):
+        starts[keep.top] = max(starts.get(keep.top, 0), keep.bottom)
+    found, used = [], 0.0
+    for row in range(len(heights)):
+        if row in given or (row in starts and used and used + sum(heights[row : starts[row] + 1]) > points):
+            found.append(row)
+            used = 0.0
+        used = used + heights[row] if used + heights[row] <= points else heights[row]
+    return found

@@ -1,0 +1,39 @@
+"""Charts as the file holds them: which axis has which title."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+
+from ccs_model.report.chart import Picture, draw_picture
+from ccs_model.report.language import Language
+
+
+def axis(xml: str, tag: str) -> tuple[str, str]:
+    """The title of an axis and the way it runs."""
+    (found,) = re.findall(rf"<c:{tag}>.*?</c:{tag}>", xml, re.DOTALL)
+    (title,), (way,) = re.findall(r"<a:t>(.*?)</a:t>", found), re.findall(r'orientation val="(\w+)"', found)
+    return title, way
+
+
+@pytest.mark.parametrize(("kind", "way"), [("bars", "maxMin"), ("shares", "maxMin"), ("stacked", "minMax")])
+def test_names_stand_along_the_axis_of_the_categories(tmp_path: Path, kind: str, way: str) -> None:
+    book = xlsxwriter.Workbook(str(tmp_path / "book.xlsx"))
+    sheet = book.add_worksheet("S")
+    sheet.write_column(0, 0, ["one", "two"])
+    sheet.write_column(0, 1, [0.25, 1.0])
+    series = (("Share", ["S", 0, 0, 1, 0], ["S", 0, 1, 1, 1], "#1B5E8A"),)
+    draw_picture(book, sheet, 3, 0, Picture("Plants", kind, series, "Plant", "Part", "Two plants."), Language(), 1000)
+    book.close()
+    with zipfile.ZipFile(tmp_path / "book.xlsx") as archive:
+        xml = archive.read("xl/charts/chart1.xml").decode()
+    # The first of bars that lie stands on top.
+    assert axis(xml, "catAx") == ("Plant", way)
+    assert axis(xml, "valAx") == ("Part", "minMax")
+    if kind == "shares":
+        (values,) = re.findall(r"<c:valAx>.*?</c:valAx>", xml, re.DOTALL)
+        assert 'c:max val="1"' in values and 'formatCode="0%"' in values

@@ -1,0 +1,47 @@
+"""What of a sheet is printed on which page: arithmetic by hand."""
+
+from __future__ import annotations
+
+from ccs_model.report.printing import WIDEST_PART, Keep, Stretch, area, breaks, page_rows_points, parts, pixels_across
+
+
+def test_a_part_is_as_wide_as_a_page_with_the_repeated_columns_in_it() -> None:
+    # Of 235 digits, two of 30 leave 175 beside them: 40 of 10 need three parts. In 200 digits, 14 of 10 stand beside
+    # the two, and three times 14 are enough; in 199 they are 13, and three times 13 are not.
+    widths = [30, 30, *[10] * 40]
+    assert WIDEST_PART == 235
+    assert parts(widths, 2) == [(0, 15), (16, 29), (30, 41)]
+    assert parts(widths, 0) == [(0, 41)]
+    assert parts([10, 20], 1) == [(0, 1)]
+    # A column wider than a page is a part of its own.
+    assert parts([10, 300, 10], 1) == [(0, 1), (2, 2)]
+
+
+def test_only_the_tables_that_reach_so_far_are_printed_on_further_parts() -> None:
+    columns = [(0, 3), (4, 7), (8, 9)]
+    tables = [Stretch(5, 20, 0, 8), Stretch(25, 30, 0, 2), Stretch(35, 40, 0, 4)]
+    assert area(tables, columns, 50, []) == [(0, 0, 50, 3), (5, 4, 20, 7), (35, 4, 40, 4), (5, 8, 20, 8)]
+    # Rows left out are printed nowhere.
+    assert area(tables, columns, 50, [(34, 50)]) == [(0, 0, 33, 3), (5, 4, 20, 7), (5, 8, 20, 8)]
+    assert area(tables, columns[:1], 50, [(3, 9), (34, 45)]) == [(0, 0, 2, 3), (10, 0, 33, 3), (46, 0, 50, 3)]
+
+
+def test_a_wider_sheet_has_more_rows_a_page() -> None:
+    # A digit is 7 pixels and a column 5 more, a page of A4 is 1,040 pixels wide and 510 points high.
+    assert pixels_across([10, 10]) == 150
+    assert page_rows_points([10, 10], [(0, 1)], 0) == 510
+    assert page_rows_points([204, 85], [(0, 1)], 0) == 510 * (289 * 7 + 10) / 1040
+    assert page_rows_points([100, 100, 189], [(0, 1), (2, 2)], 1) == 510 * (289 * 7 + 10) / 1040
+
+
+def test_no_heading_stands_at_the_foot_and_nothing_short_is_cut() -> None:
+    heights = [10.0] * 40
+    # Ten rows a page. A section of five rows from row 7 on would be cut; the one of three fits beneath it.
+    assert breaks([Keep(7, 11), Keep(12, 14)], [], 100, heights) == [7]
+    # One of 20 rows is cut anyhow, after its heading and the rows that stand with it; here those fit.
+    assert breaks([Keep(1, 20)], [], 100, heights) == []
+    assert breaks([Keep(4, 23)], [], 100, heights) == [4]
+    # A chart that is not a section's; a page that begins as asked for; rows that are not printed take no room.
+    assert breaks([], [Keep(8, 12)], 100, heights) == [8]
+    assert breaks([], [Keep(8, 12)], 100, heights, {6}) == [6]
+    assert breaks([Keep(7, 11)], [], 100, [0.0 if 2 <= row <= 6 else 10.0 for row in range(20)]) == []
