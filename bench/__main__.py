@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from bench import large, monte_carlo, network, options, sweep, workbooks
+from bench import large, monte_carlo, network, options, sweep, whole_command, workbooks
 from bench.measure import Figure, as_json, as_table
 
 BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
@@ -19,6 +19,7 @@ BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
     "B7": large.whole,
     "B8": network.figures,
     "B9": workbooks.figures,
+    "B10": whole_command.figures,
     "B11": monte_carlo.processes,
     "OPT": options.figures,
 }

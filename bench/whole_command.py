@@ -1,0 +1,47 @@
+"""B10 · What a user waits for: `--help`, and `optimize` of the pilot zones from the shell to the last file."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+from bench.measure import Figure, say
+from bench.network import ROOT
+
+HELP_S, OPTIMIZE_CPU_S = 0.3, 30.0
+RUNS = 5
+
+
+def ran(*words: str) -> tuple[float, float]:
+    """Seconds by the clock, and CPU seconds, of `python -m ccs_model WORDS`."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-m", "ccs_model", *words],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    wall_s = time.monotonic() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall_s, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def figures(*, quick: bool = False) -> Iterator[Figure]:
+    """B10."""
+    helps = [ran("--help")[0] for _ in range(1 if quick else RUNS)]
+    yield Figure("B10", "ccs-model --help, by the clock", "s", median(helps), HELP_S, {}, {"help_s": helps})
+    name = "shanxi" if quick else "pilot-zones"
+    say(f"B10: optimize scenarios/{name}.yaml")
+    with tempfile.TemporaryDirectory() as home:
+        out = Path(home) / "run"
+        wall_s, cpu_s = ran("optimize", f"scenarios/{name}.yaml", "--out", str(out), "--quiet")
+    yield Figure("B10", f"optimize of {name}, CPU", "s", cpu_s, OPTIMIZE_CPU_S, {"wall_s": wall_s})
