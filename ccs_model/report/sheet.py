@@ -184,7 +184,8 @@ class Sheet(Canvas):
 
     def finish(self) -> None:
         """Widths, heights, the text that goes by them, and how all of it is printed."""
-        n_again = self._n_again if self._main is not None else 0
+        # Beside a chart's own table, which is not printed, all other columns are one part.
+        n_again = self._n_again if self._main is not None and self._printed_columns is None else 0
         self._layout.apply(self._sheet, self._styles, n_again)
         self._repeat_heads()
         for draw_it in self._on_finish:
