@@ -21,12 +21,16 @@ _UNCUT_SHARE = 0.67
 
 @dataclass(frozen=True)
 class Stretch:
-    """The rows of a table with its head and totals, and its first and last column, all counted from 0."""
+    """The rows of a table with its head and totals, and its first and last column, all counted from 0.
+
+    The texts of a last column that `runs_on` reach to the edge of its part.
+    """
 
     top: int
     bottom: int
     left: int
     right: int
+    runs_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def area(
         row = last + 1
     for left, right in columns[1:]:
         ranges += [
-            (each.top, left, each.bottom, min(right, each.right))
+            (each.top, left, each.bottom, right if each.runs_on else min(right, each.right))
             for each in sorted(stretches, key=lambda stretch: stretch.top)
             if each.right >= left and not any(first <= each.top <= last for first, last in left_out)
         ]

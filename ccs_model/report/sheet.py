@@ -111,7 +111,10 @@ class Sheet(Canvas):
             for at, column in enumerate(columns):
                 self._cell(at, column, totals, style="total")
             self._row += 1
-        self._stretches.append(Stretch(head - with_title, max(self._row, first + 1) - 1, 0, len(columns) - 1))
+        bottom = max(self._row, first + 1) - 1
+        # Of a table without rows the head is not printed on further parts.
+        right = len(columns) - 1 if rows else 0
+        self._stretches.append(Stretch(head - with_title, bottom, 0, right, columns[-1].wide))
         return block
 
     def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int, key: str) -> Block:
@@ -181,7 +184,8 @@ class Sheet(Canvas):
 
     def finish(self) -> None:
         """Widths, heights, the text that goes by them, and how all of it is printed."""
-        n_again = self._n_again if self._main is not None else 0
+        # Beside a chart's own table, which is not printed, all other columns are one part.
+        n_again = self._n_again if self._main is not None and self._printed_columns is None else 0
         self._layout.apply(self._sheet, self._styles, n_again)
         self._repeat_heads()
         for draw_it in self._on_finish:

@@ -77,6 +77,13 @@ def test_slots_are_round_so_that_the_axis_is(total_ktpa: float, width_ktpa: floa
     assert slot_ktpa(pd.DataFrame({"cumulative_avoided_ktpa": [total_ktpa / 2, total_ktpa]})) == width_ktpa
 
 
+def test_all_columns_of_the_list_are_printed_and_the_slots_are_not(book: Workbook) -> None:
+    sheet = book["MACC"]
+    head = next(row for row in sheet.iter_rows(max_col=40) if row[0].value == "Plant")
+    last = next(cell.column_letter for cell in head if cell.value == "In the plan")
+    assert str(sheet.print_area).startswith(f"'MACC'!$A$1:${last}$")
+
+
 def test_the_sheet_holds_the_list_after_the_cheapest(ranked: pd.DataFrame, book: Workbook) -> None:
     rows = main_table(book["MACC"])
     assert [row[0].value for row in rows] == list(ranked["plant"])

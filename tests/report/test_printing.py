@@ -21,6 +21,8 @@ def test_only_the_tables_that_reach_so_far_are_printed_on_further_parts() -> Non
     columns = [(0, 3), (4, 7), (8, 9)]
     tables = [Stretch(5, 20, 0, 8), Stretch(25, 30, 0, 2), Stretch(35, 40, 0, 4)]
     assert area(tables, columns, 50, []) == [(0, 0, 50, 3), (5, 4, 20, 7), (35, 4, 40, 4), (5, 8, 20, 8)]
+    # Text of a last column that runs on is printed to the edge of its own part, and on no later one.
+    assert area([Stretch(5, 20, 0, 4, runs_on=True)], columns, 50, []) == [(0, 0, 50, 3), (5, 4, 20, 7)]
     # Rows left out are printed nowhere.
     assert area(tables, columns, 50, [(34, 50)]) == [(0, 0, 33, 3), (5, 4, 20, 7), (5, 8, 20, 8)]
     assert area(tables, columns[:1], 50, [(3, 9), (34, 45)]) == [(0, 0, 2, 3), (10, 0, 33, 3), (46, 0, 50, 3)]

@@ -74,6 +74,8 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     top = sheet.row
     sheet.jump(top + 1 + CHART_ROWS)
     has_more = len(table) > _CHEAPEST
+    # The chart has a page to itself: programs that stretch a narrow sheet over the page would leave a head at its foot.
+    sheet.page_break()
     if has_more:
         sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
         sheet.table(_COLUMNS, _rows(table.head(_CHEAPEST)), named="cheapest")
