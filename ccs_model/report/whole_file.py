@@ -76,7 +76,8 @@ def _kept_elsewhere(path: Path, content: bytes) -> Path | None:
     try:
         with kept_folder() as folder:
             other = folder / (path.name if len(path.name) < 100 else "kept")
-            _write(other, content)
+            # The folder is new and nobody else's: nothing there can be lost, and nothing need step aside.
+            write_synced(other, content)
     except OSError:
         return None
     return other

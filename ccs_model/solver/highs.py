@@ -6,13 +6,9 @@ to a callable.
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import math
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +21,7 @@ from scipy import sparse
 from ccs_model.errors import CcsModelError, NoPlanError
 from ccs_model.leftovers import passing_folder
 from ccs_model.solver.clock import counts_cpu, now
+from ccs_model.solver.instances import new_highs
 from ccs_model.solver.matrix import Matrix, refuse_unless_finite
 from ccs_model.solver.scaling import Scaling, scaling_of
 
@@ -95,49 +92,11 @@ def gap_share(bound: float, incumbent: float) -> float:
     return 0.0 if difference <= 1e-9 else difference / abs(incumbent) if incumbent else math.inf
 
 
-@contextlib.contextmanager
-def _quiet_stdout() -> Iterator[None]:
-    """HiGHS writes a banner to file descriptor 1 while it is made, before any option can be set."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    try:
-        with open(os.devnull, "wb") as nothing:  # noqa: PTH123
-            os.dup2(nothing.fileno(), 1)
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
 def _finite(values: Floats) -> Floats:
     """HiGHS drops a NaN in silence and takes 1e21 for infinity."""
     if not np.isfinite(values).all():
         raise CcsModelError("a coefficient of the program is not a finite number; nothing was solved")
     return values
-
-
-_threads_in_use: list[int] = []
-
-
-def _use_threads(threads: int) -> None:
-    """HiGHS has one scheduler a process: with another number of threads a run fails with status "Not Set".
-
-    It is reset only when the number changes, since a reset under a living instance never returns.
-    """
-    if _threads_in_use != [threads]:
-        if _threads_in_use:
-            gc.collect()
-            highspy.Highs.resetGlobalScheduler(True)
-        _threads_in_use[:] = [threads]
-
-
-def quiet_highs(threads: int) -> Any:
-    """A new instance that says nothing."""
-    with _quiet_stdout():
-        _use_threads(threads)
-        highs = highspy.Highs()
-    highs.setOptionValue("output_flag", False)
-    return highs
 
 
 class Highs:
@@ -165,9 +124,7 @@ class Highs:
         self._doing = ""
         self._has_start = False
         self.cpu_until = math.inf
-        with _quiet_stdout():
-            _use_threads(options.threads)
-            self._highs = highspy.Highs()
+        self._highs = new_highs(options.threads)
         self._set("log_to_console", False)
         if options.log_path is not None:
             self._set("log_file", str(options.log_path))

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model.errors import NoPlanError
-from ccs_model.solver.highs import quiet_highs
+from ccs_model.solver.instances import quiet_highs
 from ccs_model.solver.matrix import Matrix, refuse_unless_finite
 
 Floats = npt.NDArray[np.float64]
