@@ -69,6 +69,27 @@ def _parts(widths: Sequence[int], n_repeated: int, widest: int) -> list[tuple[in
     return [*found, (first, len(widths) - 1)]
 
 
+def united(rows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same (first, last) rows in order, those that touch or overlap as one."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(rows):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
+
+
+def _but(top: int, bottom: int, left_out: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The rows from `top` to `bottom` without those left out, which are in order and apart."""
+    found, row = [], top
+    for first, last in [*left_out, (bottom + 1, bottom + 1)]:
+        if row < min(first, bottom + 1):
+            found.append((row, min(first - 1, bottom)))
+        row = max(row, last + 1)
+    return found
+
+
 def area(
     stretches: Sequence[Stretch], columns: Sequence[tuple[int, int]], last_row: int, left_out: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int, int, int]]:
@@ -76,16 +97,13 @@ def area(
 
     `left_out` are (first, last) rows that are not printed, in order and apart from one another.
     """
-    ranges, row = [], 0
-    for first, last in [*left_out, (last_row + 1, last_row + 1)]:
-        if first > row:
-            ranges.append((row, 0, first - 1, columns[0][1]))
-        row = last + 1
+    ranges = [(first, 0, last, columns[0][1]) for first, last in _but(0, last_row, left_out)]
     for left, right in columns[1:]:
         ranges += [
-            (each.top, left, each.bottom, right if each.runs_on else min(right, each.right))
+            (first, left, last, right if each.runs_on else min(right, each.right))
             for each in sorted(stretches, key=lambda stretch: stretch.top)
-            if each.right >= left and not any(first <= each.top <= last for first, last in left_out)
+            if each.right >= left
+            for first, last in _but(each.top, each.bottom, left_out)
         ]
     return ranges
 

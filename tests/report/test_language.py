@@ -16,7 +16,9 @@ from ccs_model.cli import group
 from ccs_model.plan.plan import Plan
 from ccs_model.report.cells import text_width, widest_word
 from ccs_model.report.language import LANGUAGES, Language, chinese, labels
+from ccs_model.report.page.frontier import step_told
 from ccs_model.report.page.page import page_text
+from ccs_model.report.page.words import Words
 from ccs_model.report.sheet import Sheet
 from ccs_model.report.stored_run import run_of
 from ccs_model.report.table import Column
@@ -183,3 +185,11 @@ def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan,
         assert "there already" in result.output
         assert ("its workbook is in 'zh', not 'en'; --force makes the run again" in result.output) is told
     assert (folder / "plan.xlsx").read_bytes() == book
+
+
+def test_a_step_of_the_frontier_is_told_clause_by_clause() -> None:
+    step = "500 million CNY more buy 1,200 kt more over the horizon, 417 CNY of budget a tonne; A comes in; B, C leave."
+    chinese = "预算增加 500 百万 CNY，规划期内多减排 1,200 千吨，每吨预算 417 CNY；新增 A；移除 B, C。"
+    assert step_told(step, Words("zh")) == chinese
+    assert step_told(step, Words("both")) == f"{step}\n{chinese}"
+    assert step_told(step, Words("en")) == step

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ccs_model.report.printing import WIDEST_PART, Keep, Stretch, area, breaks, page_rows_points, parts, pixels_across
+from ccs_model.report.printing import (
+    WIDEST_PART,
+    Keep,
+    Stretch,
+    area,
+    breaks,
+    page_rows_points,
+    parts,
+    pixels_across,
+    united,
+)
 
 
 def test_a_part_is_as_wide_as_a_page_with_the_repeated_columns_in_it() -> None:
@@ -25,7 +35,12 @@ def test_only_the_tables_that_reach_so_far_are_printed_on_further_parts() -> Non
     assert area([Stretch(5, 20, 0, 4, runs_on=True)], columns, 50, []) == [(0, 0, 50, 3), (5, 4, 20, 7)]
     # Rows left out are printed nowhere.
     assert area(tables, columns, 50, [(34, 50)]) == [(0, 0, 33, 3), (5, 4, 20, 7), (5, 8, 20, 8)]
+    assert area(tables, columns, 50, [(10, 18)])[2:4] == [(5, 4, 9, 7), (19, 4, 20, 7)]
     assert area(tables, columns[:1], 50, [(3, 9), (34, 45)]) == [(0, 0, 2, 3), (10, 0, 33, 3), (46, 0, 50, 3)]
+
+
+def test_rows_left_out_twice_are_left_out_once() -> None:
+    assert united([(30, 40), (3, 9), (35, 60), (10, 12), (20, 21)]) == [(3, 12), (20, 21), (30, 60)]
 
 
 def test_a_wider_sheet_has_more_rows_a_page() -> None:

@@ -47,7 +47,7 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
     plans = [
         {
             "said": words.said(_said(each, run)),
-            "words": each["words"],
+            "words": step_told(str(each["words"]), words),
             "rows": [_cells(row, run, words) for row in each["rows"]],
             "numbersFrom": 5,
         }
@@ -65,7 +65,7 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
         f"<div class=budget><label for=budget>{safe(words('budget_slider'))}</label>"
         f"<input type=range id=budget min=0 max={len(points) - 1} step=1 value={first} autocomplete=off>"
         f"<output id=budget-said for=budget>{safe(plans[first]['said'])}</output></div>"
-        f"<p id=budget-words>{safe(points[first]['words'])}</p>"
+        f"<p id=budget-words>{safe(step_told(str(points[first]['words']), words))}</p>"
         + figure("frontier", spec(_curve(run, words, first)), words.said(note))
         + figure("frontier-map", spec(_map(run, words, outlines, first)), css="map")
         + f"<div id=budget-list>{table(columns, rows, words('built'))}</div>"
@@ -79,6 +79,15 @@ def _said(point: Mapping[str, Any], run: StoredRun) -> str:
         f"{number(point['budget_mn'])} million {run.money}: {number(point['abatement_kt'])} kt avoided over the "
         f"horizon, {point['n_plants_fitted']} plants, gap {gap}"
     )
+
+
+def step_told(text: str, words: Words) -> str:
+    """What a step buys and who moves, clause by clause in the page's language."""
+    if words.lang == "en" or not text:
+        return text
+    said = [Words("zh").said(f"{clause}.").rstrip("。.") for clause in text.rstrip(".").split("; ")]
+    chinese = "；".join(said) + "。"
+    return chinese if words.lang == "zh" else f"{text}\n{chinese}"
 
 
 def _named(row: Mapping[str, Any], run: StoredRun, words: Words) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
         *year_columns(problem),
     ]
     rows = [*_live(sheet, problem), _avoided(sheet, plan), *_observed(sheet, problem)]
-    block = sheet.table(columns, rows, main=True, frozen=1, key=KEY, years=year_span(problem))
+    block = sheet.table(columns, rows, main=True, frozen=2, key=KEY, years=year_span(problem))
     for row, name in NAMED.items():
         sheet.book.define(name, block.row(row))
 
