@@ -11,7 +11,7 @@ from ccs_model.report.book import Book
 from ccs_model.report.cells import checked_text, quoted
 from ccs_model.report.formulas import Block
 from ccs_model.report.layout import Layout
-from ccs_model.report.printing import Keep, Stretch
+from ccs_model.report.printing import Keep, Stretch, united
 from ccs_model.units import unit_text
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Canvas:
 
     def leave_unprinted(self, first: int, last: int) -> None:
         """Rows for programs and for who traces a figure, too many to be read on paper; both counted from 0."""
-        self._left_out.append((first, last))
+        self._left_out = united([*self._left_out, (first, last)])
 
     def page_break(self) -> None:
         """Print what follows on a new page."""

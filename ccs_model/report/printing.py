@@ -17,6 +17,8 @@ _PAGE_PIXELS, _PAGE_POINTS = 1040.0, 510.0
 # So many rows of a section stand with its heading; what takes less than two thirds of a page is not cut at all.
 _ROWS_WITH_HEADING = 8
 _UNCUT_SHARE = 0.67
+# Of a table beside the main one: more rows are for the screen, since nothing heads them on further pages.
+PRINTED_BESIDE = 100
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from ccs_model.report.cells import (
 from ccs_model.report.chart import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Chart, Picture, draw, draw_picture
 from ccs_model.report.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.language import LABEL_COLUMNS
-from ccs_model.report.printing import Keep, Stretch, area, breaks, page_rows_points, pixels_across, united
+from ccs_model.report.printing import PRINTED_BESIDE, Keep, Stretch, area, breaks, page_rows_points, pixels_across
 from ccs_model.report.style import ASSUMED, INPUT, OBSERVED
 from ccs_model.report.table import Cell, Column
 from ccs_model.units import unit_of
@@ -36,8 +36,6 @@ from ccs_model.units import unit_of
 _FILTER_BUTTON = 3
 # Rows of a table that stands on a page or two, and of a sheet whose pages break where they may.
 _SHORT, _LONG = 25, 2_000
-# Of a table beside the main one: more rows than this are for the screen, since nothing heads them on further pages.
-_PRINTED_BESIDE = 100
 # So wide in digits, two charts side by side have room for their axes, and two rows of them for a page.
 _TWO_CHARTS = 178
 _UNIT_SIZE = 0.9
@@ -113,9 +111,9 @@ class Sheet(Canvas):
             for at, column in enumerate(columns):
                 self._cell(at, column, totals, style="total")
             self._row += 1
-        if not main and len(rows) > _PRINTED_BESIDE:
-            self._left_out.append((first + _PRINTED_BESIDE, first + len(rows) - 1))
-            self.paragraph(f"On paper: the first {_PRINTED_BESIDE} of {len(rows):,} rows.", "note")
+        if not main and len(rows) > PRINTED_BESIDE:
+            self.leave_unprinted(first + PRINTED_BESIDE, first + len(rows) - 1)
+            self.paragraph(f"On paper: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
         bottom = max(self._row, first + 1) - 1
         # Of a table without rows the head is not printed on further parts.
         right = len(columns) - 1 if rows else 0
@@ -202,7 +200,6 @@ class Sheet(Canvas):
         if len(columns) > 1:
             # On one page the print would be too small to read; the first columns come again on each.
             self._sheet.repeat_columns(0, n_again - 1)
-        self._left_out = united(self._left_out)
         if len(columns) > 1 or self._left_out or (end, edge) != (last, len(widths) - 1):
             ranges = area(self._stretches, columns, end, self._left_out)
             # The library knows areas of one range only.
@@ -227,9 +224,8 @@ class Sheet(Canvas):
         rows = sorted(set(self._sections))
         if end > _LONG or not (rows or self._keeps):
             return
-        sections = [
-            Keep(top - 1, below - 2) for top, below in zip(rows, [*rows[1:], end + 2], strict=True)
-        ]  # fmt: skip
+        below = [*rows[1:], end + 2]
+        sections = [Keep(top - 1, each - 2) for top, each in zip(rows, below, strict=True)]
         left_out = {row for first, last in self._left_out for row in range(first, last + 1)}
         # Each range of the print area begins a page of its own.
         given = {*self._own_breaks, *(last + 1 for _, last in self._left_out)}
