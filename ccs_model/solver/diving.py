@@ -77,9 +77,10 @@ def _little_lost(shape: Shape, linear: Sifted, loss: Floats, best: Ints) -> Mask
     is_open: Mask = (taken > _DECIDED) & (taken < 1 - _DECIDED)
     for row in np.flatnonzero(linear.y):
         at = slice(changes.indptr[row], changes.indptr[row + 1])
-        which = changes.indices[at][shape.allowed[changes.indices[at]] & (changes.data[at] > 0)]
-        size = changes.data[at][shape.allowed[changes.indices[at]] & (changes.data[at] > 0)]
-        is_open[which[np.argsort(loss[which] / size, kind="stable")[:PER_ROW]]] = True
+        which, size = changes.indices[at], changes.data[at]
+        for_size = np.where(shape.allowed[which] & (size > 0), loss[which] / np.maximum(size, 1e-300), np.inf)
+        first = np.argsort(for_size, kind="stable")[:PER_ROW]
+        is_open[which[first[np.isfinite(for_size[first])]]] = True
     groups = np.unique(shape.group[is_open])
     is_open[best[groups][best[groups] >= 0]] = True
     return is_open & shape.allowed

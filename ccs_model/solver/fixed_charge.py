@@ -222,7 +222,26 @@ def search_corridors(
     tell: Callable[[Progress], None] | None = None,
 ) -> Outcome:
     """The whole program with all corridors but `families` left out, from a plan in hand."""
-    highs = Highs(matrix, options, tell, charges.scaling(matrix))
+    scaling = charges.scaling(matrix)
+    outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, scaling)
+    if scaling is not None and outcome.x is not None and not residuals(matrix, outcome.x).hold:
+        # A row that is only just kept in a large unit may be broken in the program's own.
+        outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, None)
+    return outcome
+
+
+def _searched(
+    matrix: Matrix,
+    charges: FixedCharges,
+    families: Ints,
+    options: SolverOptions,
+    start: Floats | None,
+    deadline: float,
+    doing: str,
+    tell: Callable[[Progress], None] | None,
+    scaling: Scaling | None,
+) -> Outcome:
+    highs = Highs(matrix, options, tell, scaling)
     if charges.is_of_one_period and start is not None:
         # Regions have found what the solver's own trials would find, for less.
         highs.set_option("mip_heuristic_effort", 0.0)

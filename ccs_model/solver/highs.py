@@ -256,7 +256,8 @@ class Highs:
         had_start, self._has_start = self._has_start, False
         if had_start and not self._is_worth_what_it_says(outcome):
             # HiGHS may end at once with a start as its optimum, at a value that is not the start's own.
-            self._highs.clearSolver()
+            self.forget()
+            self._set("time_limit", math.inf if counts_cpu() else max(self._until - now(), 0.01))
             self._solve()
             outcome = self._outcome()
         return outcome

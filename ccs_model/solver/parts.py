@@ -42,8 +42,7 @@ class Found:
 class PartProgram:
     """A part as a program of its own: `matrix` in the sense of most, its first columns the open choices.
 
-    columns: those of the whole program. fixed: what the kept choices are worth. row_of [open] is the row of choice, or
-    −1 where a group has one choice open, which needs none.
+    columns: those of the whole program. fixed: what the kept choices are worth.
     """
 
     shape: Shape
@@ -51,7 +50,6 @@ class PartProgram:
     kept: Ints
     matrix: Matrix
     columns: Ints
-    row_of: Ints
     fixed: float
 
     def point(self, x: Floats) -> Floats:
@@ -121,7 +119,7 @@ def program_of(shape: Shape, part: Part) -> PartProgram:
         row_claims=(),
         columns=(),
     )
-    return PartProgram(shape, part.open, kept, matrix, columns, row_of, float(shape.profit[kept].sum()))
+    return PartProgram(shape, part.open, kept, matrix, columns, float(shape.profit[kept].sum()))
 
 
 def solved(
