@@ -8,7 +8,8 @@ import pandas as pd
 from ccs_model.plan.plan import Plan
 from ccs_model.problem.network import Network
 
-_MOST_NAMED = 3
+# Of the plants that use a link.
+_SHOWN = 3
 
 
 def network_of(plan: Plan) -> Network:
@@ -42,7 +43,7 @@ def node_names(plan: Plan) -> dict[str, str]:
     at: dict[str, list[str]] = {}
     for plant, node in sorted(network.node_of_plant.items()):
         at.setdefault(node, []).append(str(plants[plant]))
-    names = {node: _some(found) for node, found in at.items()}
+    names = {node: _first(found, 1) for node, found in at.items()}
     names |= {str(site): str(name) for site, name in zip(problem.sites["site"], problem.sites["name"], strict=True)}
     for node in network.nodes.loc[network.nodes["kind"] == "hub", "node"]:
         near = str(node).removeprefix("hub ")
@@ -82,8 +83,8 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
             "flow_ktpa": table["flow_ktpa"],
             "used_share": np.divide(table["flow_ktpa"], full, out=np.zeros(len(table)), where=full.to_numpy() > 0),
             "pipe_capex_mn": by_link["laid_mn"].sum().reindex(table.index),
-            "n_users": users.reindex(table.index).map(lambda each: len(each) if isinstance(each, list) else 0),
-            "users": users.reindex(table.index).map(lambda each: _some(each) if isinstance(each, list) else ""),
+            "n_users": users.map(len).reindex(table.index, fill_value=0),
+            "users": users.map(lambda each: _first(each, _SHOWN)).reindex(table.index, fill_value=""),
         }
     ).reset_index(drop=True)
 
@@ -167,7 +168,7 @@ def _per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:
     return mn_pa * 1000.0 / ktpa.where(ktpa > 0, np.nan)
 
 
-def _some(names: list[str]) -> str:
-    """The first few names and how many more there are."""
-    more = len(names) - _MOST_NAMED
-    return "; ".join(names[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+def _first(names: list[str], n: int) -> str:
+    """The first `n` names and how many more there are."""
+    more = len(names) - n
+    return "; ".join(names[:n]) + (f" and {more} more" if more > 0 else "")

@@ -80,10 +80,11 @@ class Sheet(Canvas):
         stands in them as `id`; `years` are the first and last column where time runs across.
         """
         rows = list(rows)
-        with_title = int(self._below_section)
+        top = self._row - 1 if self._below_section else None
+        if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
+            self.paragraph(f"On paper: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
         self._row += 0 if self._below_section else 1
-        self._below_section = False
-        head = self._row
+        self._below_section, head = False, self._row
         numeric = {column.name for column in columns if any(_is_number(row.get(column.name)) for row in rows)}
         own = (main or bool(named)) and bool(rows)
         headings = self._headings(columns, unique=own)
@@ -113,11 +114,10 @@ class Sheet(Canvas):
             self._row += 1
         if not main and len(rows) > PRINTED_BESIDE:
             self.leave_unprinted(first + PRINTED_BESIDE, first + len(rows) - 1)
-            self.paragraph(f"On paper: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
         bottom = max(self._row, first + 1) - 1
         # Of a table without rows the head is not printed on further parts.
         right = len(columns) - 1 if rows else 0
-        self._stretches.append(Stretch(head - with_title, bottom, 0, right, columns[-1].wide))
+        self._stretches.append(Stretch(head if top is None else top, bottom, 0, right, columns[-1].wide))
         return block
 
     def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int, key: str) -> Block:

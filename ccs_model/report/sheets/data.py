@@ -12,7 +12,7 @@ from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import SOLVER
 from ccs_model.report.table import Column
 
-PRINTED_ROWS = 34
+PRINTED_ROWS = 25
 COLUMNS = ("table", "key", "year", "name", "value", "unit")
 # Table of the plan, and what names a row of it.
 _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
