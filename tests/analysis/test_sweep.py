@@ -136,6 +136,7 @@ def test_F63_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scena
     running.communicate()
     kept = {path: path.stat().st_mtime_ns for path in out.glob("runs/small-*/plan.json")}
     assert kept
+    locks = set(out.rglob("*.lock"))
     running = command(scenario, out)
     until_some_are(out, len(kept) + 1)
     began = time.monotonic()
@@ -144,12 +145,14 @@ def test_F63_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scena
     assert time.monotonic() - began < 20, "two seconds on an idle machine"
     assert running.returncode == 130
     assert b"kept" in said
-    assert not list(out.rglob(".*"))
+    # A lock of the killed one is taken over by whoever comes to its scenario; this run may not have.
+    assert set(out.rglob(".*")) <= locks
     if finished(out) < 7:
         assert (out / "sweep.partial.csv").is_file() and not (out / "sweep.csv").exists()
     last = command(scenario, out)
     last.communicate()
     assert last.returncode == 0
+    assert not list(out.rglob(".*"))
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
     straight = sweep(scenario, grid_of(["budget.total_mn=300:1500:7"]), out=tmp_path / "straight", jobs=2)
     assert bytes_of(out) == bytes_of(straight.folder)
