@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ccs_model.cli.screen import columns
 from ccs_model.cli.talk import ProgressLine
 from ccs_model.errors import DONE, INTERRUPTED
 
@@ -108,6 +110,6 @@ def _text(found: MonteCarlo) -> str:
         lines += [f"  {row.input:32} {row.low:12,.0f} … {row.high:12,.0f}" for row in most.itertuples(index=False)]
     names = told.plants[told.plants["is_no_regret"]]["name"].tolist()
     listed = ", ".join(names) if names else "none"
-    lines += ["", f"Chosen in nine futures of ten or more ({len(names)}): {listed}"]
+    lines += ["", textwrap.fill(f"Chosen in nine futures of ten or more ({len(names)}): {listed}", columns())]
     lines.append(f"Folder: {found.folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)")
     return "\n".join(lines)

@@ -16,7 +16,8 @@ from ccs_model.report.table import Column
 _LOW_COLOUR, _HIGH_COLOUR, _OFTEN_COLOUR = "#D98B2B", "#1B5E8A", "#1B5E8A"
 # So many bars can be read in half a page's width.
 _BARS = 10
-_PLANT_BARS = 25
+# As many as their names can be read beside.
+_PLANT_BARS = 14
 
 MODES: Mapping[str, str] = {HELD: "the plan, held", REPLANNED: "planned anew, in parts"}
 MEASURES: Mapping[str, str] = {
@@ -161,8 +162,8 @@ def _bars(found: Uncertainty, block: Block) -> Picture:
         "What moves the value of the aim",
         "bars",
         (
-            ("Lowest fifth", _first(names, _BARS), _first(block.values("low_change"), _BARS), _LOW_COLOUR),
-            ("Highest fifth", _first(names, _BARS), _first(block.values("high_change"), _BARS), _HIGH_COLOUR),
+            ("Lowest fifth", _some(names, _BARS), _some(block.values("low_change"), _BARS), _LOW_COLOUR),
+            ("Highest fifth", _some(names, _BARS), _some(block.values("high_change"), _BARS), _HIGH_COLOUR),
         ),
         "Input",
         f"Value of the aim less its mean ({found.about['unit']})",
@@ -172,29 +173,32 @@ def _bars(found: Uncertainty, block: Block) -> Picture:
 
 
 def _choices(found: Uncertainty, block: Block) -> Picture:
-    n_sure = int(found.plants["is_no_regret"].sum())
+    """The plants whose choice is least sure, in the table's order: from most futures to fewest."""
+    n_sure, shares = int(found.plants["is_no_regret"].sum()), found.plants["chosen_share"].to_numpy(float)
+    skipped = int(min(max((shares >= 0.5).sum() - _PLANT_BARS // 2, 0), max(len(shares) - _PLANT_BARS, 0)))
     return Picture(
-        "How often plants are chosen",
+        "How often the least sure plants are chosen",
         "shares",
         (
             (
                 "Chosen in",
-                _first(block.values("plant"), _PLANT_BARS),
-                _first(block.values("chosen_share"), _PLANT_BARS),
+                _some(block.values("plant"), _PLANT_BARS, skipped),
+                _some(block.values("chosen_share"), _PLANT_BARS, skipped),
                 _OFTEN_COLOUR,
             ),
         ),
         "Plant",
         "Share of the futures",
-        f"{n_sure} of {len(found.plants)} plants are chosen in nine futures of ten or more.",
+        f"{n_sure} of {len(found.plants)} plants are chosen in nine futures of ten or more. Shown are those nearest to "
+        "half of the futures.",
     )
 
 
-def _first(values: list[object], n: int) -> list[object]:
-    """The first rows of a range (sheet, first row, column, last row, column)."""
+def _some(values: list[object], n: int, skipped: int = 0) -> list[object]:
+    """The first `n` rows, after those `skipped`, of a range (sheet, first row, column, last row, column)."""
     sheet, top, left, bottom, right = values
     assert isinstance(top, int) and isinstance(bottom, int)
-    return [sheet, top, left, min(bottom, top + n - 1), right]
+    return [sheet, top + skipped, left, min(bottom, top + skipped + n - 1), right]
 
 
 UNCERTAINTY = Page("Uncertainty", "How the answer spreads when the inputs do, and how often each plant is chosen.",
