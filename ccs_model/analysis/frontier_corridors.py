@@ -9,6 +9,7 @@ same however many processes made it.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -31,11 +32,11 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 # Parts of the highest budget: the first of each has its corridors sought, all have a line that bounds the others.
-_ANCHORS = ((1.0, 0.75), (0.5, 0.33, 0.2, 0.1, 0.05))
+_ANCHORS = ((1.0, 0.75), (0.5, 0.3, 0.15, 0.05))
 # By when, of the time there is.
 _ANCHORS_TIME_SHARE = 0.32
-_CLIMB_TIME_SHARE = 0.68
-_RELATED_TIME_SHARE = 0.85
+_CLIMB_TIME_SHARE = 0.72
+_RELATED_TIME_SHARE = 1.0
 # A rung is deepened in no more than this, unless there is more time for each.
 _DEEP_S, _LEAST_S = 6.0, 1.0
 N_JOBS = 2
@@ -142,7 +143,8 @@ class CorridorSearch:
     def found(self, budgets: Floats) -> Found | None:
         """Plans at the budgets, from low to high; None where not even a relaxation was found in time."""
         began = now()
-        many = self.jobs or (1 if len(self.program.matrix.row_lower) < _FEW_ROWS else N_JOBS)
+        is_small = len(self.program.matrix.row_lower) < _FEW_ROWS
+        many = self.jobs or (1 if is_small else min(os.cpu_count() or 1, N_JOBS))
         # One process's CPU seconds say nothing of what others do.
         n_processes = 1 if counts_cpu() else min(many, N_JOBS)
 

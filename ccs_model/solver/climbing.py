@@ -35,11 +35,14 @@ _CUT_ROUNDS = 8
 # Slope scaling in small steps (decision 035), somewhat larger ones than for a single plan.
 _ROUNDS, _STEP = 12, 0.1
 # Of the time of an anchor, by when cuts and corridors are to be found.
-_CUTS_TIME_SHARE, _CORRIDORS_TIME_SHARE = 0.55, 0.9
+_CUTS_TIME_SHARE, _CORRIDORS_TIME_SHARE, _LINES_TIME_SHARE = 0.55, 0.9, 1.3
 # A plan that falls so far short of the bound is laid out anew.
 _FAR_SHARE = 0.5
+_USED = 1e-6
 # A limit may take somewhat more than its even share of the time that is left, and some time in any case.
 _GREEDY, _LEAST_S = 1.5, 0.3
+# The first plan of a climb takes longer than the others, which follow from it.
+_ANEW_TIME_SHARE = 0.5
 _AS_LAID = Search(gap_part=0.25, nodes=1, next_few=(0, 30))
 _LAYING_MORE = Search(gap_part=0.25, nodes=1, next_few=(20, 30))
 _OF_NEIGHBOURS = Search(gap_part=0.15, nodes=1, next_few=(0, 20))
@@ -107,7 +110,7 @@ def anchored(
         rounds = scaling.run(outcome.x[small.columns], _ROUNDS, until, step=_STEP)
         families = charges.families_used(small.widened(rounds[-1])) if rounds else families
     for limit in limits[1:]:
-        if now() >= began + seconds:
+        if now() >= began + _LINES_TIME_SHARE * seconds:
             break
         highs.set_row(row, float(matrix.row_lower[row]), limit)
         outcome = highs.run(began + seconds_at_most - now(), "a line")
@@ -179,10 +182,16 @@ class Climb:
                 continue
             until = now() + max(_GREEDY * (deadline - now()) / (len(limits) - k), _LEAST_S)
             there = with_limit(self.matrix, self.row, limit)
-            if best is None or gap_share(support.value, self.worth(best)) > _FAR_SHARE:
+            is_anew = best is None or gap_share(support.value, self.worth(best)) > _FAR_SHARE
+            if is_anew:
+                until = max(until, now() + _ANEW_TIME_SHARE * (deadline - now()))
                 best = self._better(best, self._first(there, support.x, until))
             if best is not None:
                 best = self._grown(there, best, support.value, until)
+                if is_anew and not self._is_close(support.value, best) and now() < until:
+                    free = there.is_whole & (np.abs(support.x - best) > _USED)
+                    cut = with_limit(self.cut, self.row, limit)
+                    best = self._searched(cut, free, best, _DIFFERING, until)
             found.append(Rise(limit, best, support, support.value))
         return found
 
@@ -222,12 +231,16 @@ class Climb:
             if left <= 0 or rise.x is None or self.is_closed(rise):
                 continue
             until = now() + max(_GREEDY * left / (k - first + 1), _LEAST_S)
+            program = with_limit(self.matrix, self.row, rise.limit)
+            plan, below_it = rise.x, there[k - 1].x if k else None
+            if below_it is not None and np.array_equal(below_it, plan):
+                # Carried up from below, it knows nothing yet of the money that came with it.
+                plan = self._grown(program, plan, rise.bound, until)
             free = self.matrix.is_whole & ~self.is_charge
             for near in there[max(k - 1, 0) : k + 2]:
                 if near.x is not None:
                     free |= self.matrix.is_whole & (near.x > 0.5)
-            program = with_limit(self.matrix, self.row, rise.limit)
-            x = self._searched(program, free, rise.x, _OF_NEIGHBOURS, until)
+            x = self._searched(program, free | (self.matrix.is_whole & (plan > 0.5)), plan, _OF_NEIGHBOURS, until)
             there[k] = replace(rise, x=x)
         return there[first : first + len(rises)]
 
@@ -243,7 +256,7 @@ class Climb:
         relaxation = highs.run(seconds, "a rung: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return replace(rise, depth=1)
-        free = cut.is_whole & (np.abs(relaxation.x - x) > 1e-6)
+        free = cut.is_whole & (np.abs(relaxation.x - x) > _USED)
         x = self._searched(cut, free, x, _DIFFERING, began + _DIFFERING_TIME_SHARE * seconds)
         # What cannot better the plan by as much as half the gap asked for is left out, which the bound allows for.
         value = self.worth(x)
