@@ -34,8 +34,8 @@ Ints = npt.NDArray[np.int64]
 # Parts of the highest budget: the first of each has its corridors sought, all have a line that bounds the others.
 _ANCHORS = ((1.0, 0.75), (0.5, 0.3, 0.15, 0.05))
 # By when, of the time there is.
-_ANCHORS_TIME_SHARE = 0.32
-_CLIMB_TIME_SHARE = 0.72
+_ANCHORS_TIME_SHARE = 0.38
+_CLIMB_TIME_SHARE = 0.76
 _RELATED_TIME_SHARE = 1.0
 # A rung is deepened in no more than this, unless there is more time for each.
 _DEEP_S, _LEAST_S = 6.0, 1.0

@@ -153,6 +153,9 @@ class Ladder:
             there = with_limit(self.matrix, self.row, rise.limit)
             x = without_traces(problem, there, found.small.widened(rise.x))
             value = float(self.matrix.costs[0] @ x)
+            if not np.isfinite(gap_share(rise.bound, value)):
+                # To do nothing, where something could be had, is no answer.
+                continue
             outcome = Outcome("limit", value, rise.bound, x, None, None)
             relaxation = self._relaxation(rise.support)
             rungs.append(Rung(rise.limit, x, outcome, relaxation, self._over_all_links(rise.limit)))

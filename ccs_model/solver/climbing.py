@@ -8,6 +8,7 @@ relaxation's, with connection cuts, which hold at every limit, and in the end th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -173,6 +174,7 @@ class Climb:
         moving = MovingLimit(self.cut, self.row, self.options, is_exact=False)
         found: list[Rise] = []
         best = nothing_of(with_limit(self.matrix, self.row, limits[0])) if limits else None
+        took, passed_over = 0.0, 0
         for k, limit in enumerate(limits):
             try:
                 support = moving.at(limit, max(deadline, now() + _LEAST_S))
@@ -180,7 +182,14 @@ class Climb:
                 break
             if support is None:
                 continue
-            until = now() + max(_GREEDY * (deadline - now()) / (len(limits) - k), _LEAST_S)
+            if passed_over and best is not None:
+                passed_over -= 1
+                found.append(Rise(limit, best, support, support.value))
+                continue
+            # Where time is short, a few good plans that are carried up are worth more than many half sought.
+            started, n_left, left = now(), len(limits) - k, max(deadline - now(), _LEAST_S)
+            stride = min(max(math.ceil(took * n_left / left), 1), n_left)
+            until = started + max(_GREEDY * stride * left / n_left, _LEAST_S)
             there = with_limit(self.matrix, self.row, limit)
             is_anew = best is None or gap_share(support.value, self.worth(best)) > _FAR_SHARE
             if is_anew:
@@ -192,6 +201,7 @@ class Climb:
                     free = there.is_whole & (np.abs(support.x - best) > _USED)
                     cut = with_limit(self.cut, self.row, limit)
                     best = self._searched(cut, free, best, _DIFFERING, until)
+            took, passed_over = now() - started, stride - 1
             found.append(Rise(limit, best, support, support.value))
         return found
 
