@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.frontier_ladder import Ladder, Rung, nothing_holds, with_limit
+from ccs_model.analysis.frontier_ladder import Ladder, Rung, nothing_holds
 from ccs_model.analysis.frontier_points import points_of
 from ccs_model.analysis.ranked_list import RankedList
 from ccs_model.errors import Fault, InputError, NoPlanError
@@ -32,6 +32,7 @@ from ccs_model.problem import Problem, pose
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Matrix, SolverOptions, matrix_of
+from ccs_model.solver.climbing import with_limit
 from ccs_model.solver.clock import now
 from ccs_model.solver.parametric import Breakpoint, MovingLimit, breakpoints
 from ccs_model.solver.whole import WholeOutcome
@@ -55,18 +56,20 @@ def frontier(
     time_limit_s: float = TIME_LIMIT_S,
     corridors: Sequence[str] | None = None,
     allow_outside: bool = False,
+    jobs: int | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Plan:
     """The plan at the scenario's budget (at the highest where it has none), its `frontier` filled.
 
     Budgets run from the lowest that has a plan to `to_mn`, by default one and a half times the scenario's.
-    `corridors` are links that a shared network is laid in, besides those found here. Raises what `optimize` raises.
+    `corridors` are links that a shared network is laid in, besides those found here. `jobs` processes, two at most,
+    work at a shared network; one where it is small. Raises what `optimize` raises.
     """
     if isinstance(scenario, Scenario):
         inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
-    return _Asked(scenario, inputs, n_points, to_mn, now() + time_limit_s, corridors, tell).plan()
+    return _Asked(scenario, inputs, n_points, to_mn, now() + time_limit_s, corridors, jobs, tell).plan()
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +82,7 @@ class _Asked:
     to_mn: float | None
     deadline: float
     corridors: Sequence[str] | None
+    jobs: int | None
     tell: Callable[[str], None] | None
 
     def plan(self) -> Plan:
@@ -108,7 +112,9 @@ class _Asked:
             curve, complete = breakpoints(
                 moving, float(budgets[0]), float(budgets[-1]), deadline=self._share(_EXACT_TIME_SHARE)
             )
-        ladder = Ladder(problem, matrix, row.row, options, moving, curve, self.deadline, self.corridors, self.tell)
+        ladder = Ladder(
+            problem, matrix, row.row, options, moving, curve, self.deadline, self.corridors, self.tell, self.jobs
+        )
         rungs = ladder.rungs(budgets)
         if not rungs:
             raise NoPlanError("no plan was found at any budget in time; --time-limit gives the search more")

@@ -8,44 +8,31 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.errors import NoPlanError
+from ccs_model.analysis.frontier_corridors import BudgetProgram, CorridorSearch
+from ccs_model.plan.connections import connections_of
 from ccs_model.plan.corridors import charges_of
 from ccs_model.plan.decisions import without_traces
 from ccs_model.plan.ties import settled
 from ccs_model.problem import Problem
 from ccs_model.problem.corridors_file import corridor_rows
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.solver.climbing import nothing_of, with_limit
 from ccs_model.solver.clock import now
-from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few
 from ccs_model.solver.highs import gap_share
-from ccs_model.solver.narrowing import Narrowed, narrowed
 from ccs_model.solver.parametric import Breakpoint, MovingLimit, Support
-from ccs_model.solver.residuals import residuals, snapped
+from ccs_model.solver.residuals import snapped
 from ccs_model.solver.whole import solve_whole
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-# Budgets, as parts of the highest, whose relaxation says where corridors may lie; lines through them bound the others.
-_LOOKED_AT = (1.0, 0.65, 0.4, 0.2)
-_ROUNDS = 8
-# Nodes of the search at one rung: the gap that is left is stated, and the next rung starts from what was found.
-_NODES = 2_000
-_CORRIDORS_TIME_SHARE = 0.2
 # A rung may take somewhat more than its even share of the time that is left, and some time in any case.
 _GREEDY, _LEAST_S = 1.25, 0.5
 
 
-def with_limit(matrix: Matrix, row: int, limit: float) -> Matrix:
-    """The program with another limit of one row."""
-    upper = matrix.row_upper.copy()
-    upper[row] = limit
-    return replace(matrix, row_upper=upper)
-
-
 def nothing_holds(matrix: Matrix) -> bool:
     """Whether to build nothing is a plan."""
-    return bool(residuals(matrix, np.clip(np.zeros(len(matrix.lower)), matrix.lower, matrix.upper)).hold)
+    return nothing_of(matrix) is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +59,7 @@ class Ladder:
     deadline: float
     corridors: Sequence[str] | None
     tell: Callable[[str], None] | None
+    jobs: int | None = None
     links: tuple[str, ...] | None = None
     network_words: str = "every retrofit has a pipe of its own"
     _supports: list[Support] = field(default_factory=list)
@@ -138,101 +126,57 @@ class Ladder:
         return rungs
 
     def _in_corridors(self, budgets: Floats) -> list[Rung]:
-        """A shared network: corridors where slope scaling settles at several budgets, and a whole program within."""
-        small = self._narrowed(float(budgets[-1]))
-        matrix = small.matrix
-        row = int(matrix.rows_of("spending_within_budget")[0])
-        charges = charges_of(self.problem, matrix)
-        relaxed, whole = MovingLimit(matrix, row, self.options, is_exact=False), Highs(matrix, self.options)
-        whole.set_option("mip_allow_restart", False)
-        whole.set_option("mip_max_nodes", _NODES)
-        rungs: list[Rung] = []
-        # To build nothing is a plan wherever nothing has to be reached.
-        nothing = np.clip(np.zeros(len(matrix.lower)), matrix.lower, matrix.upper)
-        best = nothing if nothing_holds(with_limit(matrix, row, float(budgets[0]))) else None
-        for k, budget in enumerate(budgets):
-            there, until = with_limit(matrix, row, budget), self._until(len(budgets) - k)
-            support = relaxed.at(float(budget))
-            if support is None:
-                continue
-            start = self._start(there, charges, support.x, best, until)
-            whole.set_row(row, float(matrix.row_lower[row]), float(budget))
-            if start is not None:
-                whole.start_from(start)
-            outcome = whole.run(until - now(), "a rung")
-            found = [start] if start is not None else []
-            if outcome.x is not None:
-                x = snapped(there, outcome.x)
-                found += [x] if residuals(there, x).hold else []
-            if not found:
-                continue
-            best = max(found, key=lambda x: self.sign * float(matrix.costs[0] @ x))
-            value = float(matrix.costs[0] @ best)
-            bound = self.sign * min(self.sign * support.value, self.sign * outcome.bound)
-            bound = support.value if not np.isfinite(bound) else bound
-            whole_x = without_traces(self.problem, with_limit(self.matrix, self.row, budget), small.widened(best))
-            status = "optimal" if gap_share(bound, value) <= self.options.gap_share + 1e-9 else "limit"
-            relaxation = self._relaxation(support)
-            outcome = Outcome("optimal" if status == "optimal" else "limit", value, bound, whole_x, None, None)
-            rungs.append(Rung(float(budget), whole_x, outcome, relaxation, self._over_all_links(float(budget))))
-            self._say(k + 1, len(budgets))
-        return rungs
-
-    def _start(
-        self, there: Matrix, charges: FixedCharges, x: Floats, below: Floats | None, until: float
-    ) -> Floats | None:
-        """The better of the plan below and one that slope scaling lays out, bettered; None without either."""
-        maximise = there.maximise[0]
-        rounds = SlopeScaling(there, charges, self.options).run(x, _ROUNDS, until)
-        laid = None
-        if rounds:
-            laid = laid_out(there, charges, rounds[-1], self.options, maximise=maximise, deadline=until)
-        better = [each for each in (below, laid) if each is not None]
-        if not better:
-            return None
-        start = max(better, key=lambda each: self.sign * float(there.costs[0] @ each))
-        if not rounds:
-            return start
-        half = now() + 0.5 * max(until - now(), 0.0)
-        return plan_of_few(there, charges, rounds[0], start, self.options, maximise=maximise, deadline=half, tell=None)
-
-    def _narrowed(self, top: float) -> Narrowed:
-        """The program within the corridors: those given, and those of slope scaling at some budgets."""
+        """A shared network: whole plans within corridors that two anchors settle on."""
         problem = self.problem
         assert problem.network is not None
-        charges = charges_of(problem, self.matrix)
         links = problem.network.links["link"].to_numpy(object)
-        asked = problem.scenario.transport.corridors
-        every = np.arange(len(links) + len(problem.sites))
-        families: list[Ints] = [np.arange(len(links), len(links) + len(problem.sites))]
-        for part in _LOOKED_AT:
-            try:
-                support = self.moving.at(part * top, self.deadline)
-            except NoPlanError:
-                # Out of time: what was found so far has to do.
-                break
-            if support is None:
+        given, only_given = self._given(links)
+        charges = charges_of(problem, self.matrix)
+        program = BudgetProgram(
+            self.matrix,
+            self.row,
+            charges,
+            connections_of(problem, self.matrix),
+            # The same answers whoever does a part: a second thread is better used by another process.
+            replace(self.options, threads=1),
+        )
+        search = CorridorSearch(program, given, only_given, self.deadline, self.jobs, self._tell)
+        found = search.found(budgets)
+        if found is None:
+            return []
+        self._supports = list(found.supports)
+        self.links = tuple(str(links[k]) for k in found.families if k < len(links))
+        rungs: list[Rung] = []
+        for rise in found.rises:
+            if rise.x is None:
                 continue
-            self._supports.append(support)
-            if asked == "auto" and part in (_LOOKED_AT[0], _LOOKED_AT[-2]):
-                there = with_limit(self.matrix, self.row, support.limit)
-                until = now() + _CORRIDORS_TIME_SHARE * max(self.deadline - now(), 1.0)
-                rounds = SlopeScaling(there, charges, self.options).run(support.x, _ROUNDS, until)
-                families += [charges.families_used(rounds[-1])] if rounds else []
-        if asked not in ("auto", "all"):
-            families.append(corridor_rows(problem.scenario, problem.inputs, list(links)))
-            self.network_words = f"pipes are shared, within the corridors of {asked}"
-        elif self.corridors is not None:
-            families.append(np.flatnonzero(np.isin(links, list(self.corridors))))
-            self.network_words = "pipes are shared, within the corridors of the scenario's run and those found here"
-        else:
-            self.network_words = "pipes are shared, within corridors found by slope scaling at two budgets"
-        inside = np.unique(np.concatenate(families))
-        if asked == "all" or not (inside < len(links)).any():
-            inside = every
+            there = with_limit(self.matrix, self.row, rise.limit)
+            x = without_traces(problem, there, found.small.widened(rise.x))
+            value = float(self.matrix.costs[0] @ x)
+            if not np.isfinite(gap_share(rise.bound, value)):
+                # To do nothing, where something could be had, is no answer.
+                continue
+            outcome = Outcome("limit", value, rise.bound, x, None, None)
+            relaxation = self._relaxation(rise.support)
+            rungs.append(Rung(rise.limit, x, outcome, relaxation, self._over_all_links(rise.limit)))
+        return rungs
+
+    def _given(self, links: npt.NDArray[np.object_]) -> tuple[Ints, bool]:
+        """Families that corridors have in any case, sites among them, and whether there may be no others."""
+        problem = self.problem
+        sites = np.arange(len(links), len(links) + len(problem.sites))
+        asked = problem.scenario.transport.corridors
+        if asked == "all":
             self.network_words = "pipes are shared, over every candidate link"
-        self.links = tuple(str(links[k]) for k in inside if k < len(links))
-        return narrowed(self.matrix, charges.outside(inside))
+            return np.arange(len(links) + len(problem.sites)), True
+        if asked != "auto":
+            self.network_words = f"pipes are shared, within the corridors of {asked}"
+            return np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites], True
+        if self.corridors is not None:
+            self.network_words = "pipes are shared, within the corridors of the scenario's run and those found here"
+            return np.r_[np.flatnonzero(np.isin(links, list(self.corridors))), sites], False
+        self.network_words = "pipes are shared, within corridors found by slope scaling at two budgets"
+        return sites, False
 
     def _relaxation(self, support: Support) -> Outcome:
         price = np.zeros(len(self.matrix.row_lower))
@@ -262,5 +206,8 @@ class Ladder:
         return now() + max(_GREEDY * (self.deadline - now()) / n_left, _LEAST_S)
 
     def _say(self, k: int, n: int) -> None:
+        self._tell(f"budget {k} of {n}")
+
+    def _tell(self, words: str) -> None:
         if self.tell is not None:
-            self.tell(f"budget {k} of {n}")
+            self.tell(words)

@@ -31,42 +31,62 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 def in_processes(jobs: Sequence[Job], work: Work, n_processes: int) -> Iterator[Ended]:
     """Each job as it ends. What is still running when the iterator is closed is killed."""
-    waiting, tries = deque(jobs), Counter[str]()
+    with processes(work, n_processes) as group:
+        yield from group.ended(jobs)
+
+
+@contextlib.contextmanager
+def processes(work: Work, n_processes: int) -> Iterator[Processes]:
+    """Processes that take one lot of jobs after another; on leaving, what still runs is killed."""
     workers: list[_Worker] = []
     with passing_folder() as scratch:
         try:
-            workers = [_Worker(work, str(scratch)) for _ in range(n_processes)]
-            while waiting or any(worker.job for worker in workers):
-                for worker in workers:
-                    if waiting and worker.job is None:
-                        worker.give(waiting.popleft())
-                busy = {worker.pipe: worker for worker in workers if worker.job is not None}
-                ended: list[Ended] = []
-                for pipe in connection.wait(list(busy)):
-                    assert isinstance(pipe, Connection)
-                    worker = busy[pipe]
-                    job = worker.job
-                    assert job is not None
-                    found = worker.answer()
-                    if found is not None:
-                        ended.append(found)
-                        continue
-                    workers[workers.index(worker)] = _Worker(work, str(scratch))
-                    tries[job.key] += 1
-                    if tries[job.key] < _TRIES:
-                        waiting.appendleft(job)
-                    else:
-                        ended.append(Ended(job.key, failure=Failure(BUG, f"its process ended {worker.how()}, twice")))
-                # Nobody waits while a result is written.
-                for worker in workers:
-                    if waiting and worker.job is None:
-                        worker.give(waiting.popleft())
-                yield from ended
+            for _ in range(n_processes):
+                workers.append(_Worker(work, str(scratch)))
+            yield Processes(work, str(scratch), workers)
         finally:
             for worker in workers:
                 worker.process.kill()
             for worker in workers:
                 worker.process.join()
+
+
+class Processes:
+    """Workers that wait for jobs."""
+
+    def __init__(self, work: Work, scratch: str, workers: list[_Worker]) -> None:
+        self._work, self._scratch, self._workers = work, scratch, workers
+
+    def ended(self, jobs: Sequence[Job]) -> Iterator[Ended]:
+        """Each job as it ends."""
+        workers = self._workers
+        waiting, tries = deque(jobs), Counter[str]()
+        while waiting or any(worker.job for worker in workers):
+            for worker in workers:
+                if waiting and worker.job is None:
+                    worker.give(waiting.popleft())
+            busy = {worker.pipe: worker for worker in workers if worker.job is not None}
+            ended: list[Ended] = []
+            for pipe in connection.wait(list(busy)):
+                assert isinstance(pipe, Connection)
+                worker = busy[pipe]
+                job = worker.job
+                assert job is not None
+                found = worker.answer()
+                if found is not None:
+                    ended.append(found)
+                    continue
+                workers[workers.index(worker)] = _Worker(self._work, self._scratch)
+                tries[job.key] += 1
+                if tries[job.key] < _TRIES:
+                    waiting.appendleft(job)
+                else:
+                    ended.append(Ended(job.key, failure=Failure(BUG, f"its process ended {worker.how()}, twice")))
+            # Nobody waits while a result is written.
+            for worker in workers:
+                if waiting and worker.job is None:
+                    worker.give(waiting.popleft())
+            yield from ended
 
 
 class _Worker:

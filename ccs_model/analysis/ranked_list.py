@@ -55,6 +55,9 @@ class RankedList:
         words = _OWN
         if problem.network is not None:
             words = _SHARED
+            if now() > deadline:
+                # Nothing could be found with it, and it takes as long as the scenario's own program.
+                return cls(table, words, lambda streams, budget: None)
             try:
                 problem = pose(problem.scenario.with_changes({"transport.shared_trunklines": False}), problem.inputs)
             except CcsModelError:

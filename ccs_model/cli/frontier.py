@@ -38,6 +38,8 @@ plan, 8 file trouble.
               "1.5 times the scenario's).")  # fmt: skip
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=40.0, show_default=True,
               help="Seconds for the search; each rung says how close it came.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(1, 2), help="Processes at a time for a shared network (default: two, "
+              "one where it is small).")  # fmt: skip
 @click.option("--run", type=click.Path(path_type=Path), help="Run whose corridors count as well (default: the "
               "scenario's own run, where it is there).")  # fmt: skip
 @answer_options("frontier")
@@ -46,6 +48,7 @@ def frontier(
     points: int,
     to_mn: float | None,
     time_limit: float,
+    jobs: int | None,
     run: Path | None,
     out: Path | None,
     as_json: bool,
@@ -83,6 +86,7 @@ def frontier(
         to_mn=to_mn,
         time_limit_s=time_limit,
         corridors=corridors,
+        jobs=jobs,
         allow_outside=allow_outside,
         tell=lambda words: line.say(f"  {words}"),
     )

@@ -69,9 +69,12 @@ class Sharing:
             share = np.divide(np.abs(flow[used]), through[start], out=np.zeros(len(used)), where=through[start] > 0)
             # What goes round in a ring of its own, which costs nothing, is nobody's; without the factor it would be
             # anybody's and the system singular.
-            mixing = np.eye(len(nodes))
-            np.add.at(mixing, (end, start), -share * _NOT_ROUND_FOR_EVER)
-            held = np.linalg.solve(mixing, own)
+            # Nodes that nothing comes to or leaves keep their own, and are most of them.
+            near, place = np.unique(np.r_[start, end], return_inverse=True)
+            mixing = np.eye(len(near))
+            np.add.at(mixing, (place[len(used) :], place[: len(used)]), -share * _NOT_ROUND_FOR_EVER)
+            held = own.copy()
+            held[near] = np.linalg.solve(mixing, own[near])
             on_link[used, :, y] = share[:, None] * held[start]
             there = site_at >= 0
             at = site_at[there]

@@ -10,7 +10,7 @@ the source and all sites, with the fractions as capacities; rounds of cuts and r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,8 @@ from ccs_model.solver.matrix import Matrix
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+# A row Σ coefficient × column ≤ 0.
+Cut = tuple[Ints, Floats]
 
 _SCALE = 1_000_000
 _VIOLATED = 1e-3
@@ -53,9 +55,9 @@ class Connections:
     opened: dict[int, tuple[Ints, ...]]
     demands: tuple[Demand, ...]
 
-    def violated(self, x: Floats) -> list[tuple[Ints, Floats]]:
+    def violated(self, x: Floats) -> list[Cut]:
         """Rows Σ coefficient × column ≤ 0 that `x` breaks, each once."""
-        found: dict[tuple[int, ...], tuple[Ints, Floats]] = {}
+        found: dict[tuple[int, ...], Cut] = {}
         by_year: dict[int, list[Demand]] = {}
         for demand in self.demands:
             if float(demand.coefficients @ x[demand.columns]) > _VIOLATED:
@@ -92,7 +94,7 @@ class Connections:
                 found.setdefault(tuple(row[0].tolist()), row)
         return list(found.values())
 
-    def _row(self, demand: Demand, inside: npt.NDArray[np.bool_], year: int) -> tuple[Ints, Floats]:
+    def _row(self, demand: Demand, inside: npt.NDArray[np.bool_], year: int) -> Cut:
         crossing = np.flatnonzero(inside[self.start] != inside[self.end])
         across = [self.pipes[edge][year] for edge in crossing]
         across += [columns[year] for node, columns in self.opened.items() if inside[node]]
@@ -117,16 +119,22 @@ def with_connection_cuts(
     The relaxation may take until `deadline`, the cuts until `until`.
     """
     highs = Highs(matrix, options, tell)
+    kept, outcome = cut_relaxation(highs, connections, n_rounds=n_rounds, deadline=deadline, until=until, doing=doing)
+    return with_cuts(matrix, kept), outcome
+
+
+def cut_relaxation(
+    highs: Highs, connections: Connections, *, n_rounds: int, deadline: float, until: float, doing: str
+) -> tuple[list[Cut], Outcome]:
+    """Cuts that are tight in the end, and the relaxation's outcome with all of them, which stay in the instance."""
     highs.set_whole(False)
-    is_large = len(matrix.row_lower) > LARGE_ROWS
+    is_large = len(highs.matrix.row_lower) > LARGE_ROWS
     if is_large:
         highs.without_vertices()
     outcome = highs.run(deadline - now(), f"{doing}: relaxation")
-    if is_large:
-        return matrix, outcome
-    if outcome.status != "optimal" or outcome.x is None:
-        return matrix, outcome
-    rows: list[tuple[Ints, Floats]] = []
+    if is_large or outcome.status != "optimal" or outcome.x is None:
+        return [], outcome
+    rows: list[Cut] = []
     x = outcome.x
     for _ in range(n_rounds):
         new = connections.violated(x)
@@ -142,11 +150,11 @@ def with_connection_cuts(
         outcome, x = again, again.x
         if gained < 1e-5 * max(abs(again.objective), 1.0):
             break
-    kept = [row for row in rows if float(row[1] @ x[row[0]]) > -_SLACK]
-    return _with_rows(matrix, kept), outcome
+    return [row for row in rows if float(row[1] @ x[row[0]]) > -_SLACK], outcome
 
 
-def _with_rows(matrix: Matrix, rows: list[tuple[Ints, Floats]]) -> Matrix:
+def with_cuts(matrix: Matrix, rows: Sequence[Cut]) -> Matrix:
+    """The matrix with rows Σ coefficient × column ≤ 0 below its own."""
     if not rows:
         return matrix
     count = np.repeat(np.arange(len(rows)), [len(columns) for columns, _ in rows])

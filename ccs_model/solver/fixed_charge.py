@@ -9,7 +9,7 @@ is left (retrofits, wells) is solved as a whole program, and that plan starts th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,23 @@ class FixedCharges:
     def outside(self, families: Ints) -> Ints:
         """Columns of all other corridors."""
         return self.columns[~np.isin(self.family, families)]
+
+    def within(self, matrix: Matrix, small: Matrix, columns: Ints) -> FixedCharges:
+        """The charges of `matrix` as those of a smaller one, which has its `columns` and some of its rows."""
+        place = np.full(len(matrix.lower), -1)
+        place[columns] = np.arange(len(columns))
+        left = np.flatnonzero(place[self.columns] >= 0)
+        claims = {matrix.row_claims[int(i)][0] for i in self.money_rows}
+        return replace(
+            self,
+            columns=place[self.columns[left]],
+            family=self.family[left],
+            exclusive=self.exclusive[left],
+            rank=self.rank[left],
+            money_rows=np.array(
+                [i for i, (claim, _) in enumerate(small.row_claims) if claim in claims], dtype=np.int64
+            ),
+        )
 
     def unlike(self, points: Sequence[Floats]) -> Ints:
         """Columns of groups that none of the points uses: another corridor, or another time."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,11 +55,27 @@ class Matrix:
 
     def rows_of(self, claim: str) -> npt.NDArray[np.int64]:
         """The rows of one named constraint."""
-        return np.array([i for i, (name, _) in enumerate(self.row_claims) if name == claim], dtype=np.int64)
+        return self._rows_by_claim.get(claim, np.zeros(0, dtype=np.int64)).copy()
 
     def columns_of(self, variable: str) -> npt.NDArray[np.int64]:
         """The columns of one named variable."""
-        return np.array([j for j, column in enumerate(self.columns) if column.variable == variable], dtype=np.int64)
+        return self._columns_by_variable.get(variable, np.zeros(0, dtype=np.int64)).copy()
+
+    @cached_property
+    def _rows_by_claim(self) -> dict[str, npt.NDArray[np.int64]]:
+        return _places(name for name, _ in self.row_claims)
+
+    @cached_property
+    def _columns_by_variable(self) -> dict[str, npt.NDArray[np.int64]]:
+        return _places(column.variable for column in self.columns)
+
+
+def _places(names: Iterable[str]) -> dict[str, npt.NDArray[np.int64]]:
+    """Where each name stands."""
+    found: dict[str, list[int]] = {}
+    for k, name in enumerate(names):
+        found.setdefault(name, []).append(k)
+    return {name: np.array(at, dtype=np.int64) for name, at in found.items()}
 
 
 def matrix_of(model: pyo.ConcreteModel) -> Matrix:

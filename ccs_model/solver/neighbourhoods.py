@@ -27,13 +27,25 @@ Mask = npt.NDArray[np.bool_]
 
 # Programs of a region end by their gap or these nodes, not by a clock, so that the same inputs give the same plan.
 # The gap is a part of the one asked for, and no less than this.
-_GAP_SHARE = 0.1
 _GAP_MIN = 0.0005
-_NODES = 50
-# Beyond what the relaxation or the plan uses, so many of the next best may move: fixed charges, and other decisions.
-_NEXT_CHARGES = 30
-_NEXT_OTHERS = 50
 _USED = 1e-6
+
+
+@dataclass(frozen=True)
+class Search:
+    """How hard a program with few free decisions is searched.
+
+    `gap_part` is of the gap asked for. Beyond what the relaxation or the plan uses, `next_few` of the next best may
+    move: fixed charges, and other decisions; None for all of them, without a look at the relaxation.
+    """
+
+    gap_part: float
+    nodes: int
+    next_few: tuple[int, int] | None
+
+
+_INSIDE = Search(gap_part=0.1, nodes=50, next_few=None)
+_REGION = Search(gap_part=0.1, nodes=50, next_few=(30, 50))
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +114,16 @@ def bettered(
             free[:] = False
             free[columns] = True
         free[charges.columns] = np.isin(charges.family, families)
-        found = _with_free(matrix, charges, free, best, options, each.elsewhere, maximise, deadline)
+        found = with_free(
+            matrix,
+            charges,
+            free,
+            best,
+            options,
+            _REGION if each.elsewhere else _INSIDE,
+            maximise=maximise,
+            deadline=deadline,
+        )
         if found is None:
             continue
         worth = float(matrix.costs[0] @ found)
@@ -113,17 +134,18 @@ def bettered(
     return best
 
 
-def _with_free(
+def with_free(
     matrix: Matrix,
     charges: FixedCharges,
     free: Mask,
     start: Floats,
     options: SolverOptions,
-    prune: bool,
+    search: Search,
+    *,
     maximise: bool,
     deadline: float,
 ) -> Floats | None:
-    """The best plan that has the whole columns which are not free as `start` has them."""
+    """The best plan that has the whole columns which are not free as `start` has them; None where none was found."""
     fixed = matrix.is_whole & ~free
     small = narrowed(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
     if not small.holds(start):
@@ -133,18 +155,20 @@ def _with_free(
     value = np.round(start[small.columns[kept]])
     highs.set_bounds(kept, value, value)
     point = start[small.columns]
-    if prune:
+    if search.next_few is not None:
         highs.set_whole(False)
         relaxation = highs.run(deadline - now(), "region by region: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return None
         is_charge = np.zeros(len(start), dtype=bool)
         is_charge[charges.columns] = True
-        idle = _beyond_reach(highs, is_charge[small.columns], relaxation, point, 1.0 if maximise else -1.0)
+        idle = _beyond_reach(
+            highs, is_charge[small.columns], relaxation, point, 1.0 if maximise else -1.0, search.next_few
+        )
         highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
         highs.set_whole(True)
-    highs.set_option("mip_rel_gap", max(_GAP_SHARE * options.gap_share, _GAP_MIN))
-    highs.set_option("mip_max_nodes", _NODES)
+    highs.set_option("mip_rel_gap", max(search.gap_part * options.gap_share, _GAP_MIN))
+    highs.set_option("mip_max_nodes", search.nodes)
     highs.set_option("mip_allow_restart", False)
     highs.start_from(point)
     outcome = highs.run(deadline - now(), "region by region")
@@ -154,14 +178,16 @@ def _with_free(
     return found if residuals(matrix, found).hold else None
 
 
-def _beyond_reach(highs: Highs, is_charge: Mask, relaxation: Outcome, point: Floats, sign: float) -> Ints:
+def _beyond_reach(
+    highs: Highs, is_charge: Mask, relaxation: Outcome, point: Floats, sign: float, next_few: tuple[int, int]
+) -> Ints:
     """Yes-or-no columns that neither the relaxation nor the plan uses, less the next best few of them."""
     assert relaxation.x is not None and relaxation.reduced_cost is not None
     used = (relaxation.x > _USED) | (point > _USED)
     loss = np.maximum(-sign * relaxation.reduced_cost, 0.0)
     unused = highs.matrix.is_whole & (highs.lower == 0) & (highs.upper == 1) & ~used
     idle = []
-    for which, n_next in ((unused & is_charge, _NEXT_CHARGES), (unused & ~is_charge, _NEXT_OTHERS)):
+    for which, n_next in zip((unused & is_charge, unused & ~is_charge), next_few, strict=True):
         among = np.flatnonzero(which)
         idle.append(among[np.argsort(loss[among], kind="stable")[n_next:]])
     return np.concatenate(idle)

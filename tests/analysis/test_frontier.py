@@ -131,3 +131,36 @@ def test_its_json_and_tables_hold_no_clock_and_repeat(ladder, small):
 def test_one_budget_is_no_frontier(small):
     with pytest.raises(InputError, match="two or more"):
         frontier(small(), n_points=1)
+
+
+NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.gap_share": 0.05}
+
+
+@pytest.fixture(scope="module")
+def shared(small):
+    """Whole plans on a shared network, made in one process."""
+    return frontier(small(NETWORK), n_points=4, time_limit_s=200, jobs=1)
+
+
+def test_a_shared_network_keeps_the_laws_of_budgets(shared):
+    points = shared.frontier.points
+    assert points["objective"].is_monotonic_increasing and points["bound"].is_monotonic_increasing
+    assert points["all_links_bound"].is_monotonic_increasing
+    assert (points["bound"] >= points["objective"] - 1e-6).all()
+    assert (points["spent_mn"] <= points["budget_mn"] + 1e-6).all()
+    assert (points["status"] == "optimal").all() and points["gap_share"].max() <= 0.05 + 1e-9
+
+
+def test_no_plan_of_a_shared_network_passes_what_parts_reach(shared, small):
+    parts = frontier(small(NETWORK, {"capture.retrofits": "fractional"}), n_points=4).frontier.points
+    whole = shared.frontier.points
+    assert list(whole["budget_mn"]) == list(parts["budget_mn"])
+    assert (whole["objective"] <= parts["objective"] + 1e-6).all()
+    assert (whole["all_links_bound"] <= parts["objective"] * (1 + 1e-6) + 1e-6).iloc[[-1]].all()
+
+
+def test_two_processes_give_the_same_bytes_as_one(shared, small):
+    again = frontier(small(NETWORK), n_points=4, time_limit_s=200, jobs=2)
+    names = [name for name in run_files(shared, with_workbook=False) if name not in ("manifest.json", "solver.log")]
+    one, other = (run_files(each, with_workbook=False) for each in (shared, again))
+    assert {name: one[name] for name in names} == {name: other[name] for name in names}
