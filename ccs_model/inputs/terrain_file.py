@@ -95,7 +95,8 @@ def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, lis
     first = 0
     for number, line in enumerate(lines, start=1):
         words = line.split()
-        if words and not words[0][0].isalpha():
+        # A first cell without data may be written as nan.
+        if words and (not words[0][0].isalpha() or words[0].lower() == "nan"):
             break
         first = number
         if words:

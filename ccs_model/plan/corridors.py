@@ -341,7 +341,8 @@ class _Search:
         start = there.small.widened(start)
         # From the corridors that were settled on to those given up before, ever more, from the plan in hand.
         for wider, part in _STAGED_WIDER:
-            k = next(k for k, each in enumerate(used) if len(each) <= wider * len(settled))
+            # Where nothing was settled on, one corridor is the measure: no multiple of none is wider.
+            k = next(k for k, each in enumerate(used) if len(each) <= wider * max(len(settled), 1))
             there = _Within(self.problem, matrix, charges, np.union1d(used[k], charges.families_used(start)))
             columns = there.small.columns
             better = plan_of_few(

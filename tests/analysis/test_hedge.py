@@ -206,3 +206,48 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
     assert "here and now" in again.stdout
     assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first
+
+
+def test_futures_of_different_aims_are_no_question(posed: Posed, one_vent: dict[str, Any]) -> None:
+    from ccs_model.analysis.regret import regret_of
+
+    futures = [Future(aim, posed(one_vent, {"aim": aim}), 0.5) for aim in ("most_abatement", "highest_npv")]
+    with pytest.raises(InputError, match="different aims: highest_npv, most_abatement"):
+        hedge_of(futures, Outlook((0.5, 0.5), (2026,)), None)
+    with pytest.raises(InputError, match="futures of different aims: highest_npv, most_abatement"):
+        regret_of(futures)
+
+
+def lonely(posed: Posed, target: float, cost: float = 10.0) -> Problem:
+    """Targets met by A (1,000 kt/y) alone."""
+    plants = {"A": {"co2_ktpa": 1_000, "capture_capex_mn": cost}}
+    asked = {"targets.captured_ktpa": target, "transport.corridors": "all"}
+    return posed(asked, plants=plants, sites={"S": {}}, links={"A-S": SHORT})
+
+
+def test_without_a_mean_that_has_a_plan_there_is_a_hedge_and_no_value_of_it(hand_posed: Posed) -> None:
+    futures = [Future("low", lonely(hand_posed, 500), 0.5), Future("high", lonely(hand_posed, 1_000), 0.5)]
+    outlook = Outlook((0.5, 0.5), (STATIC,))
+    for mean in (None, lonely(hand_posed, 1_500)):  # more than there is
+        found = hedge_of(futures, outlook, mean)
+        assert found.value(HEDGED) == pytest.approx(1, rel=1e-5)
+        row = found.values.set_index("quantity").loc[MEAN_PLAN]
+        assert row["objective"] != row["objective"]
+        assert "the futures have no mean that is a scenario with a plan" in row["words"]
+        assert set(found.plants["plant"]) == {"A"}
+
+
+def test_a_mean_plan_that_some_future_cannot_keep_is_named(hand_posed: Posed) -> None:
+    plants = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 500, "capture_capex_mn": 60}}
+    links = {f"{plant}-S": SHORT for plant in plants}
+
+    def problem(target: float) -> Problem:
+        asked = {"targets.captured_ktpa": target, "transport.corridors": "all"}
+        return hand_posed(asked, plants=plants, sites={"S": {}}, links=links)
+
+    # The mean asks for 500 kt/y, which A gives for 5; 1,000 in the second future need both, for 11.
+    futures = [Future("none", problem(0), 0.5), Future("all", problem(1_000), 0.5)]
+    found = hedge_of(futures, Outlook((0.5, 0.5), (STATIC,)), problem(500))
+    assert set(found.plants["plant"]) == {"A", "B"} and found.value(HEDGED) == pytest.approx(11, rel=1e-5)
+    words = found.values.set_index("quantity").at[MEAN_PLAN, "words"]
+    assert "cannot be kept in all (" in words

@@ -209,3 +209,24 @@ def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tm
     assert document["schema"] == "ccs-model/montecarlo/1"
     assert document["n_draws"] == 5
     assert {row["mode"] for row in document["spread"]} == set(MODES)
+
+
+def test_the_command_sums_up_the_futures(found: MonteCarlo) -> None:
+    from ccs_model.cli.montecarlo import _text
+
+    lines = _text(found).splitlines()
+    about = found.uncertainty.about
+    assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures of seed {about['seed']}"
+    assert [line[:40].strip() for line in lines if line.endswith("P95")] == [
+        "The plan held in every future", "Each future planned anew, in parts",
+    ]  # fmt: skip
+    over = f"The held plan costs more than the budget in {about['overrun_share']:.0%} of the futures."
+    assert over in lines
+    sure = found.uncertainty.plants["is_no_regret"].sum()
+    assert any(line.startswith(f"Chosen in nine futures of ten or more ({sure}): ") for line in lines)
+    # Nothing is said to move the answer that chance alone could.
+    told = found.uncertainty.tornado
+    by_chance = set(told.loc[(told["measure"] == "aim_value") & (told["width"] <= told["chance"]), "input"])
+    by_more = set(told.loc[(told["measure"] == "aim_value") & (told["width"] > told["chance"]), "input"])
+    shown = {line.split()[0] for line in lines if " … " in line}
+    assert shown <= by_more and not shown & (by_chance - by_more)

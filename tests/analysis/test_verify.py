@@ -16,7 +16,7 @@ from ccs_model.analysis import run_files
 from ccs_model.analysis import verify as verifying
 from ccs_model.analysis.differences import apart
 from ccs_model.analysis.verify import Check, Verdict, verify
-from ccs_model.errors import CHECK_FAILED, FileError, InputError, MissingExtraError
+from ccs_model.errors import CHECK_FAILED, Fault, FileError, InputError, MissingExtraError
 from ccs_model.paths import data_folder
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, pose
@@ -294,3 +294,52 @@ def test_the_command_prints_a_table_or_one_object(
         assert told.out.splitlines()[0].split() == ["check", "holds", "figure"]
         assert "    tables/zones.csv: zone[0]: 'Shanxl', expected 'Shanxi'" in told.out.splitlines()
         assert told.out.splitlines()[-1] == "13 of 15 checks hold."
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("plan.json", b"{", "plan.json: is not JSON"),
+        ("plan.json", b"\xff\xfe", "plan.json: is not JSON"),
+        ("manifest.json", b"[", "manifest.json: is not JSON"),
+    ],
+)
+def test_files_of_a_run_that_cannot_be_read_are_named(copy: Path, name: str, content: bytes, words: str) -> None:
+    (copy / name).write_bytes(content)
+    with pytest.raises((InputError, FileError)) as caught:
+        verify(copy)
+    assert words in str(caught.value)
+
+
+def test_a_plan_json_that_lacks_a_part_is_a_check_that_does_not_hold(altered: Path) -> None:
+    path = altered / "plan.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    del document["objective"]["gap_share"]
+    document["relaxation"] = None
+    path.write_text(json.dumps(document), encoding="utf-8")
+    found = broken(verify(altered))
+    assert any("plan.json cannot be read as a plan" in said for check in found.values() for said in check.found)
+
+
+def test_a_table_that_is_none_is_named(altered: Path) -> None:
+    (altered / "tables" / "costs.csv").write_text("", encoding="utf-8")
+    found = broken(verify(altered))
+    assert any(each.startswith("tables/costs.csv: ") for each in found["tables"].found)
+
+
+def test_a_question_that_can_no_longer_be_posed_is_part_of_the_verdict(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise InputError([Fault("prices/carbon.csv:2", "is empty")])
+
+    monkeypatch.setattr(verifying, "read_checked", refused)
+    # The inputs are those of the run: then it is the planner's to mend.
+    with pytest.raises(InputError, match="is empty"):
+        verify(copy)
+    tables = Path(shutil.copytree(data_folder(), tmp_path / "data"))
+    (tables / "prices" / "carbon.csv").write_text("", encoding="utf-8")
+    monkeypatch.setattr(run_files, "data_folder", lambda: tables)
+    found = broken(verify(copy))
+    assert found["the problem is posed again"].found == ("prices/carbon.csv:2: is empty",)
+    assert "every input is the one that was read" in found

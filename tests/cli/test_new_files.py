@@ -152,3 +152,61 @@ def test_a_kill_while_files_are_written_leaves_none_of_them(is_there: bool, tmp_
     assert not (desk / "a").exists() and not (desk / "b").exists()
     write_new(desk, {"a": b"aaaa", "b": b"bbbb"})
     assert names_in(tmp_path) == ["desk"] and names_in(desk) == ["a", "b"]
+
+
+def test_a_move_that_fails_half_way_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = tmp_path / "desk"
+    (desk / "b").mkdir(parents=True)
+    (desk / "a").write_bytes(b"old")
+    (desk / "b" / "c").write_bytes(b"old")
+    rename = Path.rename
+
+    def full(path: Path, target: Path) -> Path:
+        if target == desk / "b" and path.parent.name.endswith(".part"):
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    new = {"a": b"new", "b/c": b"new", "d": b"new"}
+    with (
+        pytest.raises(FileError, match="desk: cannot be written: No space left on device"),
+        made_whole(desk, new, force=True),
+    ):
+        pass
+    assert names_in(tmp_path) == ["desk"] and names_in(desk) == ["a", "b"]
+    assert (desk / "a").read_bytes() == (desk / "b" / "c").read_bytes() == b"old"
+
+
+def test_without_links_a_file_that_is_there_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(made: Path, path: Path) -> None:
+        path.write_bytes(b"another's")
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(os, "link", refused)
+    with pytest.raises(FileError, match="a: is there already and is left alone"):
+        write_whole({tmp_path / "a": b"a"})
+    assert names_in(tmp_path) == ["a"] and (tmp_path / "a").read_bytes() == b"another's"
+
+
+def test_an_error_of_the_disk_while_files_are_named_takes_back_those_that_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = os.link
+
+    def full(made: Path, path: Path) -> None:
+        if path.name == "b":
+            raise KeyboardInterrupt
+        link(made, path)
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole({tmp_path / "a": b"a", tmp_path / "b": b"b"})
+    assert names_in(tmp_path) == []
+
+
+def test_a_name_that_no_disk_takes_is_told(tmp_path: Path) -> None:
+    with (
+        pytest.raises(FileError, match="cannot be written: File name too long"),
+        made_whole(tmp_path / ("x" * 300), {}),
+    ):
+        raise AssertionError("there is no such folder")

@@ -148,3 +148,20 @@ def test_a_table_and_a_file_are_one_too_many(tmp_path):
     table.write_text("lat_deg,lon_deg,cost_multiplier,reference,quality\n38,112,2,OWN,assumed\n")
     faults = told(asked(tmp_path, "hills.asc", GRID, "data: my\n"))
     assert "transport.terrain: transport/terrain is given already in my/transport/terrain.csv" in faults
+
+
+def test_cells_without_data_may_be_called_nan(tmp_path):
+    # Even the first cell, at which the header ends.
+    path = asked(tmp_path, "hills.asc", GRID.replace("-9999", "nan"))
+    assert factors(path, (41.8, 110.2), (41.8, 112.2)) == [1, 2]
+
+
+def test_of_many_faulty_lines_the_first_are_told_and_the_end_said(tmp_path):
+    rows = "\n".join(["-2 -2"] * 30)
+    grid = f"ncols 2\nnrows 30\nxllcorner 110\nyllcorner 30\ncellsize 0.5\n{rows}\n"
+    with pytest.raises(InputError) as caught:
+        read_checked(asked(tmp_path, "hills.asc", grid))
+    said = [str(fault) for fault in caught.value.faults]
+    # The cells start at line 6; twenty lines are told, the last of them line 25.
+    assert said[0].startswith("hills.asc:6: cell 1: -2 is outside the range")
+    assert said[-1] == "hills.asc:25: further lines were not looked at" and len(said) == 21

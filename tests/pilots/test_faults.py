@@ -61,6 +61,11 @@ def faults_of(folder: Path) -> list[str]:
         (told(value="1.5"), "a cut of 150% of the baseline is not possible (a share, 0 to 1: did you mean 0.015?)"),
         (told(value="150"), "a cut of 15000% of the baseline is not possible"),
         (told(value=""), "is empty (a row of kind approx needs it)"),
+        (told().replace("approx,0.15,,", "interval,,0.2,0.1"), "low 0.2 is above high 0.1"),
+        (told().replace("approx,0.15,,", "interval,,0.1,"), "is empty (a row of kind interval needs it)"),
+        (told().replace("0.025", "0"), "expected a standard error above 0"),
+        (told(zone="Hebei|Shanxi"), "several zones share one row only as kind max_of_group"),
+        (told(value="0").replace("approx", "lognormal"), "row hebei-about, zone Hebei: 0 is below what is possible"),
     ],
 )
 def test_a_report_that_cannot_be_names_zone_and_row(own: Own, row: str, words: str) -> None:
@@ -99,6 +104,28 @@ def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inp
     ).assign(source=Source("pilots/presets.csv"))
     found = list(pilot_rows_can_be_used({**frames, "pilots/presets": presets}))
     assert ["is of grade D" in str(fault) for fault in found] == [True]
+
+
+def test_presets_and_priors_that_cannot_be_name_their_row(inputs: Inputs) -> None:
+    from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
+    from ccs_model.inputs.source import Source
+
+    def faults(table: str, row: int, **cells: object) -> list[str]:
+        frames = {name: inputs[name].assign(source=Source(f"{name}.csv")) for name in inputs.tables}
+        changed = frames[table].copy()
+        for column, value in cells.items():
+            changed[column] = changed[column].astype(object)
+            changed.loc[changed.index[row], column] = value
+        return [str(fault) for fault in pilot_rows_can_be_used({**frames, table: changed})]
+
+    (preset,) = faults("pilots/presets", 0, id="hebei-abuot")
+    assert "preset pilot-reported: no observation is called 'hebei-abuot'" in preset
+    assert preset.startswith("pilots/presets.csv:2")
+    (prior,) = faults("pilots/priors", 0, mode=0.5)
+    assert "b_share: expected low ≤ mode ≤ high, and low below high" in prior
+    (zone,) = faults("pilots/zones", 0, sectors="steel|cement", source=Source("pilots/zones.csv", is_own=True))
+    assert "zone Hebei: 'cement' is no inventory" in zone
+    assert not faults("pilots/zones", 0)
 
 
 def test_an_unknown_preset(inputs: Inputs) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,3 +137,49 @@ def test_corridors_that_were_narrowed_are_not_called_all_links(
     assert plan.corridors is not None and plan.problem.network is not None
     assert len(plan.corridors) < len(plan.problem.network.links)
     assert set(plan.flows["link"]) <= set(plan.corridors)
+
+
+@pytest.mark.parametrize("is_large", [True, False])
+def test_money_for_no_pipe_gives_an_empty_plan_with_its_bounds(
+    solved: Solved, one_vent: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
+) -> None:
+    monkeypatch.setattr(corridors_module, "_STAGED_ROWS", 0 if is_large else 1_000_000)
+    plan = solved(one_vent, {"transport.shared_trunklines": True, "budget.total_mn": 1})
+    assert plan.retrofits.empty and plan.flows.empty and plan.corridors == ()
+    assert (plan.status, plan.objective.value, plan.objective.gap_share) == ("optimal", 0, 0)
+    # The linear program may still lay a small part of a pipe.
+    assert 0 < plan.objective.all_links_bound < 10
+
+
+def test_a_plan_keeps_to_the_corridors_that_a_file_names(
+    solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    free = solved(STAGED)
+    laid = sorted(set(free.flows["link"]))
+    assert free.problem.network is not None
+    (tmp_path / "ways.csv").write_text("link\n" + "".join(f"{link}\n" for link in laid), encoding="utf-8")
+    same = solved(STAGED, {"transport.corridors": "ways.csv"})
+    assert set(same.corridors or ()) == set(laid)
+    assert same.objective.value == pytest.approx(free.objective.value, rel=1e-6)
+    # Of fewer ways none is better, and none other is laid; over all links the bound is what it was.
+    (tmp_path / "fewer.csv").write_text(f"link\n{laid[0]}\n", encoding="utf-8")
+    fewer = solved(STAGED, {"transport.corridors": "fewer.csv"})
+    assert fewer.corridors == (laid[0],) and set(fewer.flows["link"]) <= {laid[0]}
+    assert fewer.objective.value <= free.objective.value * (1 + 1e-9)
+    assert fewer.objective.all_links_bound >= free.objective.value * (1 - 1e-9)
+
+
+def test_where_nothing_holds_within_the_corridors_named_every_link_may_be_laid(
+    solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    free = solved(STAGED, {"storage.sites": ["Qinshui"]})
+    assert free.problem.network is not None
+    fitted = sorted(set(free.retrofits["plant"]))[:1]
+    past_it = next(link for link in free.problem.network.links["link"] if fitted[0] not in link)
+    (tmp_path / "ways.csv").write_text(f"link\n{past_it}\n", encoding="utf-8")
+    asked = {"storage.sites": ["Qinshui"], "plants.must_fit": fitted, "transport.corridors": "ways.csv"}
+    plan = solved(STAGED, asked)
+    assert set(fitted) <= set(plan.retrofits["plant"]) and plan.checks["holds"].all()
+    assert set(plan.corridors or ()) == set(free.problem.network.links["link"])

@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, fixed_charge, matrix_of
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
 from ccs_model.solver.residuals import residuals
+from ccs_model.solver.scaling import Scaling
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 # Plants of 4 and 6 at the far end of pipes to two stores; each plant is worth 10 a unit when it is whole.
@@ -167,3 +170,44 @@ def test_without_a_layout_that_holds_there_is_no_first_plan() -> None:
     every = np.arange(len(charges.columns))
     found = search_corridors(matrix, charges, every, OPTIONS, start=None, deadline=deadline, doing="none")
     assert found.status == "infeasible"
+
+
+def test_a_plan_that_only_just_holds_in_a_large_unit_is_sought_again_in_the_program_s_own(
+    matrix: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charges, deadline = charges_of(matrix), time.monotonic() + 20
+    every = np.arange(len(charges.columns))
+    searched, scalings = fixed_charge._searched, []
+
+    def within_a_large_unit(*given: Any) -> Outcome:
+        """A thousandth of a unit is nothing to a solver that counts flows in thousands; polishing may not mend it."""
+        *_, scaling = given
+        scalings.append(scaling)
+        found = searched(*given)
+        if scaling is None or found.x is None:
+            return found
+        off = found.x.copy()
+        off[matrix.columns_of("flow")] += 1e-3
+        return replace(found, x=off)
+
+    monkeypatch.setattr(fixed_charge, "_searched", within_a_large_unit)
+    found = search_corridors(matrix, charges, every, OPTIONS, start=None, deadline=deadline, doing="again")
+    assert isinstance(scalings[0], Scaling) and scalings[1:] == [None]
+    assert found.status == "optimal" and found.x is not None and residuals(matrix, found.x).hold
+    assert found.objective == pytest.approx(max(every_layout(matrix))[0])
+    # Where decisions are staged flows are counted as they are, and what was found is not sought twice.
+    scalings.clear()
+    staged = replace(charges, exclusive=np.arange(len(every)), family=every // 2)
+    search_corridors(matrix, staged, every, OPTIONS, start=None, deadline=deadline, doing="once")
+    assert scalings == [None]
+
+
+def test_out_of_time_the_plan_in_hand_stands(matrix: Matrix) -> None:
+    charges = charges_of(matrix)
+    every = np.arange(len(charges.columns))
+    nothing = np.zeros(len(matrix.columns))
+    found = search_corridors(
+        matrix, charges, every, OPTIONS, start=nothing, deadline=time.monotonic() - 1, doing="late"
+    )
+    assert found.x is not None and residuals(matrix, found.x).hold
+    assert found.objective >= 0 and (found.status == "limit" or found.bound == pytest.approx(found.objective))

@@ -1,0 +1,68 @@
+"""Cells of workbooks that other programs wrote, and parts that are damaged, told by the file's name."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import openpyxl
+import pytest
+import xlsxwriter
+
+from ccs_model.errors import InputError
+from ccs_model.report.stored_cells import letters, stored_cells
+
+
+def edited(old: str, new: str, part: str = "xl/worksheets/sheet1.xml") -> bytes:
+    """A workbook with one text of one part changed; a part named `-…` is left out."""
+    made, out = io.BytesIO(), io.BytesIO()
+    with xlsxwriter.Workbook(made) as book:
+        book.add_worksheet("Sheet").write_row(0, 0, [1.5, "text", True])
+    with zipfile.ZipFile(made) as archive, zipfile.ZipFile(out, "w") as into:
+        for name in archive.namelist():
+            if f"-{name}" == part:
+                continue
+            content = archive.read(name).decode()
+            assert name != part or old in content
+            into.writestr(name, content.replace(old, new) if name == part else content)
+    return out.getvalue()
+
+
+def values(raw: bytes) -> list[tuple[str, object]]:
+    return [(cell.address, cell.value) for cell in stored_cells(raw, "plan.xlsx")]
+
+
+def test_numbers_texts_and_truths() -> None:
+    assert values(edited("", "")) == [("Sheet!A1", 1.5), ("Sheet!B1", "text"), ("Sheet!C1", True)]
+    false = edited("<v>1</v>", "<v>0</v>")
+    assert values(false)[2] == ("Sheet!C1", False)
+
+
+def test_texts_may_stand_in_their_cells_with_no_shared_ones_beside_them() -> None:
+    inline = ('t="s"><v>0</v>', 't="inlineStr"><is><t>in</t><t>line</t></is>')
+    assert values(edited(*inline))[1] == ("Sheet!B1", "inline")
+    # As other libraries write them.
+    book, made = openpyxl.Workbook(), io.BytesIO()
+    book.active.append([1.5, "text", True])
+    book.save(made)
+    assert values(made.getvalue()) == values(edited("", ""))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part", "words"),
+    [
+        ('r="A1"', 'r="1A"', "xl/worksheets/sheet1.xml", "is no workbook that can be read: a cell is called 1A"),
+        ("<v>1.5</v>", "<v>much</v>", "xl/worksheets/sheet1.xml", "is no workbook that can be read"),
+        ("<v>0</v>", "<v>7</v>", "xl/worksheets/sheet1.xml", "is no workbook that can be read"),
+        ("", "", "-xl/sharedStrings.xml", "is no workbook that can be read"),
+        ("</sheetData>", "", "xl/worksheets/sheet1.xml", "is no workbook that can be read"),
+    ],
+)
+def test_damaged_parts_are_told(old: str, new: str, part: str, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        stored_cells(edited(old, new, part), "plan.xlsx")
+    assert str(caught.value.faults[0]).startswith(f"plan.xlsx: {words}")
+
+
+def test_columns_are_named_past_z() -> None:
+    assert [letters(n) for n in (1, 26, 27, 52, 702, 703, 16_384)] == ["A", "Z", "AA", "AZ", "ZZ", "AAA", "XFD"]

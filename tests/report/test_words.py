@@ -1,0 +1,136 @@
+"""The plan in sentences, in the workbook and on the screen: why nothing is built, what targets and locks cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ccs_model.cli.summary import summary_text
+from ccs_model.plan.plan import Plan
+from ccs_model.report import words
+
+Solved = Callable[..., Plan]
+Changes = Mapping[str, Any]
+
+
+@pytest.fixture(scope="module")
+def vent(solved: Solved, one_vent: Changes) -> Plan:
+    """One ammonia plant that is fitted because it must be."""
+    return solved(one_vent, {"plants.must_fit": ["NH3_79"]})
+
+
+def flat(text: str) -> str:
+    """The text in one line."""
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        (
+            {"budget.total_mn": 1},
+            "the budget of 1 million CNY 2024 is less than the cheapest retrofit with its pipe costs",
+        ),
+        ({"capture.built_per_year_max": 0}, "the scenario lets no retrofit start (capture.built_per_year_max is 0)"),
+        (
+            {"aim": "highest_npv"},
+            "no retrofit with its transport and storage is worth more to its owners than it costs",
+        ),
+        (
+            {
+                "aim": "least_cost",
+                "targets.captured_ktpa": 100,
+                "targets.shortfall_per_t": 0.001,
+                "budget.total_mn": None,
+            },
+            "the targets are reached without, or a missing tonne is cheaper than a retrofit",
+        ),
+    ],
+)
+def test_an_empty_plan_says_why_in_the_workbook_and_on_the_screen(
+    solved: Solved, one_vent: Changes, changes: Changes, why: str
+) -> None:
+    plan = solved(one_vent, changes)
+    assert plan.retrofits.empty
+    assert f"none is fitted. Nothing is built, because {why}" in words.answer(plan)
+    shown = flat(summary_text(plan, Path("runs/one")))
+    assert f"Nothing is built: {why}" in shown
+    if plan.problem.aim == "least_cost":
+        assert words.targets(plan) == "1 of 1 targets are missed, at the price the scenario gives a missing tonne."
+        assert words.next_money(plan).startswith("The aim is the least cost of reaching the targets")
+        assert "100 0 missed" in shown
+    elif plan.problem.aim == "highest_npv":
+        assert words.next_money(plan).startswith("The aim is money, not tonnes")
+    else:
+        assert "nothing more is avoided" in words.next_money(plan)
+
+
+def of_question(plan: Plan, **changes: Any) -> Plan:
+    """The plan as one of another question."""
+    return replace(plan, problem=replace(plan.problem, **changes))
+
+
+def test_of_a_network_the_pipe_comes_on_top_of_the_cheapest_retrofit(solved: Solved, one_vent: Changes) -> None:
+    # The vent alone costs 211, its pipe and well as much again: 220 buys the one but not the other.
+    shared = {"transport.shared_trunklines": True}
+    poor = solved(one_vent, shared, {"budget.total_mn": 10})
+    cheapest = float(poor.problem.routes["capex_mn"].min())
+    assert f"less than the cheapest retrofit alone costs ({cheapest:,.0f})" in words.why_nothing_is_built(poor)
+    between = of_question(poor, budget_mn=cheapest + 1)
+    assert words.why_nothing_is_built(between).startswith("no retrofit was found that keeps every limit together with")
+    assert "Proven" in summary_text(poor, Path("run")) and "over all" in flat(summary_text(poor, Path("run")))
+
+
+def test_reasons_that_alone_explain_an_empty_plan_come_in_order(vent: Plan) -> None:
+    problem = vent.problem
+    none = problem.plants.assign(is_candidate=False)
+    why = words.why_nothing_is_built
+    assert why(of_question(vent, budget_mn=0.0, plants=none)) == "the budget is 0"
+    assert why(of_question(vent, plants=none, routes=problem.routes.iloc[:0])).startswith("no plant may be fitted")
+    no_way = of_question(vent, routes=problem.routes.iloc[:0], built_per_year_max=0)
+    assert why(no_way) == "no stream can both be captured and reach a storage site"
+    assert "worth more to society than it costs" in why(of_question(vent, aim="highest_net_benefit"))
+    assert why(vent) == "no retrofit that keeps every limit avoids more CO2 than its heat and power cause"
+
+
+def test_a_limit_a_missing_answer_and_no_budget_are_told(vent: Plan) -> None:
+    assert words.status(vent).startswith("Status: optimal.")
+    late = words.status(replace(vent, status="limit"))
+    assert late.startswith("Status: limit. The time limit came before the gap asked for (0.00 %) was proven.")
+    unasked = replace(vent, next_money=None)
+    assert words.next_money(unasked).startswith("What more money would buy was not found")
+    unlimited = replace(unasked, totals={**vent.totals, "budget_mn": None})
+    assert words.next_money(unlimited) == "No budget limits this plan."
+
+
+def test_checks_that_do_not_hold_are_counted(vent: Plan) -> None:
+    n = len(vent.checks)
+    assert words.checks(vent, n) == f"All {n} checks hold."
+    broken = replace(vent, checks=vent.checks.assign(holds=[False, False, *vent.checks["holds"].iloc[2:]]))
+    assert words.checks(broken, n) == f"2 of {n} checks do not hold: see sheet Checks."
+
+
+def test_locks_are_priced_on_the_screen_in_tonnes_or_money(vent: Plan) -> None:
+    assert vent.locks["plant"].iloc[0] == "NH3_79"
+    lost = float(vent.locks["abatement_lost_kt"].iloc[0])
+    name = str(vent.locks["name"].iloc[0])
+    assert f"Having to fit {name} costs {lost:,.0f} kt CO2 over the horizon." in summary_text(vent, Path("run"))
+    dear = pd.DataFrame([vent.locks.iloc[0].to_dict() | {
+        "lock": "leave_out", "name": "", "abatement_lost_kt": float("nan"), "cost_added_mn": 1_234.4
+    }])  # fmt: skip
+    assert "Leaving out NH3_79 costs 1,234 million CNY." in summary_text(replace(vent, locks=dear), Path("run"))
+
+
+def test_targets_that_are_reached_are_shown_with_the_next_tonne_s_price(solved: Solved, one_vent: Changes) -> None:
+    plan = solved(one_vent, {"aim": "least_cost", "targets.captured_ktpa": 100, "budget.total_mn": None})
+    assert words.targets(plan).startswith("Every target is reached.")
+    row = plan.targets.iloc[0]
+    assert row["reached_kt"] >= 100
+    shown = flat(summary_text(plan, Path("run")))
+    assert f"100 {row['reached_kt']:,.0f} {row['price_per_t']:,.0f} CNY/t" in shown
+    assert f"Discounted cost over the horizon {sum(plan.costs.values()):,.0f} million CNY" in shown
