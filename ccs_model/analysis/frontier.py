@@ -40,7 +40,7 @@ from ccs_model.solver.whole import WholeOutcome
 Floats = npt.NDArray[np.float64]
 
 N_POINTS = 21
-TIME_LIMIT_S = 40.0
+TIME_LIMIT_S = 38.0
 # How far above the scenario's budget a frontier goes, unless told: what more money would buy is half the question.
 _BEYOND = 1.5
 # Where the scenario has no budget, one that nothing can spend.

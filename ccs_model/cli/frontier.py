@@ -36,7 +36,7 @@ plan, 8 file trouble.
 @click.option("--points", type=click.IntRange(2, 1000), default=21, show_default=True, help="Budgets to look at.")
 @click.option("--to", "to_mn", type=click.FloatRange(min=0, min_open=True), help="Highest budget, in million (default: "
               "1.5 times the scenario's).")  # fmt: skip
-@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=40.0, show_default=True,
+@click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=38.0, show_default=True,
               help="Seconds for the search; each rung says how close it came.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 2), help="Processes at a time for a shared network (default: two, "
               "one where it is small).")  # fmt: skip

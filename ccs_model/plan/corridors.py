@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model.plan.chains import simpler
 from ccs_model.plan.connections import connections_of
 from ccs_model.plan.one_period import in_one_period
 from ccs_model.plan.places import places_of
@@ -252,7 +253,10 @@ class _Search:
             families = np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites]
             if start is not None and not np.isin(charges.families_used(start), families).all():
                 start = None
-        within = search_corridors(
+        found = None
+        if len(families) == len(every) <= _FEW_LINKS and start is not None:
+            found = self._over_few(connected, charges, start, deadline)
+        within = found or search_corridors(
             connected, charges, families, options, start=start, deadline=deadline, doing=self.doing, tell=tell
         )
         if within.status == "infeasible" and len(families) < len(every):
@@ -266,6 +270,22 @@ class _Search:
             bound = min(bound, within.bound) if maximise else max(bound, within.bound)
         chosen = tuple(str(links[k]) for k in families if k < len(links))
         return Corridors(WholeOutcome(_closed(within, options), relaxation), chosen, float(bound))
+
+    def _over_few(self, matrix: Matrix, charges: FixedCharges, start: Floats, deadline: float) -> Outcome | None:
+        """The search over all of few links where `start` has settled nearly every retrofit; else None."""
+        options, maximise = self.options, self.maximise
+        small = None
+        if charges.is_of_one_period:
+            small = simpler(matrix, start, options, maximise=maximise, deadline=deadline)
+        if small is None:
+            return None
+        left = charges_of(self.problem, small.matrix)
+        among = np.unique(left.family)
+        within = search_corridors(
+            small.matrix, left, among, options, start=small.start, deadline=deadline, doing=self.doing, tell=self.tell,
+            tries=False,
+        )  # fmt: skip
+        return None if within.x is None else replace(within, x=small.widened(within.x))
 
     def _start(
         self, matrix: Matrix, charges: FixedCharges, x: Floats, share: Callable[[float], float]

@@ -33,6 +33,7 @@ N_FIRST = 200
 N_BETTER = 50
 # A search that bettered nothing in so many nodes seldom does; the next one looks elsewhere.
 _BETTER_NODES = 100
+_TRIALS = ("feasibility_jump", "rens", "rins", "root_reduced_cost")
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,13 +238,17 @@ def search_corridors(
     deadline: float,
     doing: str,
     tell: Callable[[Progress], None] | None = None,
+    tries: bool = True,
 ) -> Outcome:
-    """The whole program with all corridors but `families` left out, from a plan in hand."""
+    """The whole program with all corridors but `families` left out, from a plan in hand.
+
+    Without `tries` even the trials are off that the solver does whatever effort it is told to spend on them.
+    """
     scaling = charges.scaling(matrix)
-    outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, scaling)
+    outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, scaling, tries)
     if scaling is not None and outcome.x is not None and not residuals(matrix, outcome.x).hold:
         # A row that is only just kept in a large unit may be broken in the program's own.
-        outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, None)
+        outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, None, tries)
     return outcome
 
 
@@ -257,8 +262,11 @@ def _searched(
     doing: str,
     tell: Callable[[Progress], None] | None,
     scaling: Scaling | None,
+    tries: bool,
 ) -> Outcome:
     highs = Highs(matrix, options, tell, scaling)
+    for trial in () if tries else _TRIALS:
+        highs.set_option(f"mip_heuristic_run_{trial}", False)
     if charges.is_of_one_period and start is not None:
         # Regions have found what the solver's own trials would find, for less.
         highs.set_option("mip_heuristic_effort", 0.0)
