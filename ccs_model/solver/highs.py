@@ -296,8 +296,13 @@ class Highs:
         info = self._highs.getInfo()
         has_point = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         whole = self._is_whole
-        if status in (_STATUS.kOptimal, _STATUS.kModelEmpty):
+        if status == _STATUS.kOptimal:
             named: Status = "optimal"
+        elif status == _STATUS.kModelEmpty:
+            # Of a program without columns HiGHS does not look at the rows, which nothing fills.
+            rows = self._highs.getLp()
+            holds = np.all(np.asarray(rows.row_lower_) <= 0.0) and np.all(np.asarray(rows.row_upper_) >= 0.0)
+            named = "optimal" if holds else "infeasible"
         elif status in _LIMITS:
             named = "limit"
         elif status == _STATUS.kInfeasible:

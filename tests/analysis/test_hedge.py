@@ -19,7 +19,7 @@ from ccs_model.analysis.mean_future import mean_changes
 from ccs_model.analysis.outlooks import worth_of
 from ccs_model.analysis.regret import Future
 from ccs_model.cli import group
-from ccs_model.errors import InputError
+from ccs_model.errors import InfeasibleError, InputError
 from ccs_model.model.futures import Outlook
 from ccs_model.problem import Problem
 from ccs_model.scenario import Scenario
@@ -251,3 +251,22 @@ def test_a_mean_plan_that_some_future_cannot_keep_is_named(hand_posed: Posed) ->
     assert set(found.plants["plant"]) == {"A", "B"} and found.value(HEDGED) == pytest.approx(11, rel=1e-5)
     words = found.values.set_index("quantity").at[MEAN_PLAN, "words"]
     assert "cannot be kept in all (" in words
+
+
+def test_builds_that_no_two_futures_share_are_infeasible_in_words(hand_posed: Posed) -> None:
+    plants = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 500, "capture_capex_mn": 60}}
+    links = {f"{plant}-S": SHORT for plant in plants}
+
+    def problem(must: str, never: str) -> Problem:
+        asked = {
+            "targets.captured_ktpa": 400, "transport.corridors": "all", "plants.must_fit": [must],
+            "plants.leave_out": [never],
+        }  # fmt: skip
+        return hand_posed(asked, plants=plants, sites={"S": {}}, links=links)
+
+    futures = [Future("a", problem("A", "B"), 0.5), Future("b", problem("B", "A"), 0.5)]
+    with pytest.raises(InfeasibleError) as caught:
+        hedge_of(futures, Outlook((0.5, 0.5), (STATIC,)), None)
+    assert caught.value.conflicts == (
+        f"here_and_now_is_the_same: every future has a plan, but not one with the same builds in {STATIC}",
+    )
