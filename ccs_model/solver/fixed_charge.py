@@ -245,10 +245,10 @@ def search_corridors(
     Without `tries` even the trials are off that the solver does whatever effort it is told to spend on them.
     """
     scaling = charges.scaling(matrix)
-    outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, scaling, tries)
+    outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, tries, scaling)
     if scaling is not None and outcome.x is not None and not residuals(matrix, outcome.x).hold:
         # A row that is only just kept in a large unit may be broken in the program's own.
-        outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, None, tries)
+        outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, tries, None)
     return outcome
 
 
@@ -261,8 +261,8 @@ def _searched(
     deadline: float,
     doing: str,
     tell: Callable[[Progress], None] | None,
-    scaling: Scaling | None,
     tries: bool,
+    scaling: Scaling | None,
 ) -> Outcome:
     highs = Highs(matrix, options, tell, scaling)
     for trial in () if tries else _TRIALS:
