@@ -11,6 +11,8 @@ from ccs_model.report.sheet import Page, Sheet
 from ccs_model.report.style import CALCULATION, OBSERVED, SOLVER
 from ccs_model.report.table import Column
 
+# Plants that only the list or only the plan takes.
+_NAMED = 3
 _PLAN_COLOUR, _LIST_COLOUR, _BOUND_COLOUR = "#1B5E8A", "#D98B2B", "#A9B4BF"
 
 _COLUMNS = (
@@ -97,8 +99,8 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
             sign = "" if about["aim"] != "least_cost" else "-"
             formula = f"={sign}({{objective}}-{{list_objective}})/MAX({{objective}},-{{objective}})"
             made["list_short_share"] = Formula(formula, row["list_short_share"])
-        rows.append(made)
-    sheet.section("A row a budget")
+        rows.append({**made, "list_only": _few(row["list_only"]), "plan_only": _few(row["plan_only"])})
+    sheet.section("By budget")
     block = sheet.table(_COLUMNS, rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
     end = sheet.row
     # The charts draw the table, so that it stands in its place first.
@@ -111,6 +113,12 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         what = "of the plans" if about["is_exact"] else "of the linear program that bounds the plans"
         sheet.section(f"Breakpoints {what}")
         sheet.table(_BREAKS, records(frontier.breakpoints), named="breakpoints")
+
+
+def _few(names: str) -> str:
+    """The first names of a list; tables/frontier.csv has them all."""
+    each = names.split("; ")
+    return "; ".join(each[:_NAMED]) + (f" and {len(each) - _NAMED} more" if len(each) > _NAMED else "")
 
 
 def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Picture]:
