@@ -67,6 +67,9 @@ def test_the_tail_weighs_as_much_as_asked(hand_posed: Posed) -> None:
     tail = newsvendor(hand_posed, 15, cvar_share=0.5, weight=1.0)
     assert [tail.value(name) for name in (AIM, HEDGED, TAIL)] == pytest.approx([20, 20, 20], rel=1e-5)
     assert tail.value(TAIL) <= mean.value(TAIL) and tail.value(HEDGED) >= mean.value(HEDGED)
+    # A tail of all futures is their mean.
+    whole = newsvendor(hand_posed, 15, cvar_share=0.0, weight=1.0)
+    assert [whole.value(name) for name in (AIM, HEDGED, TAIL)] == pytest.approx([17.5, 17.5, 17.5], rel=1e-5)
     # Where they weigh alike: 0.5 × 17.5 + 0.5 × 25 = 21.25 is worse than 20.
     half = newsvendor(hand_posed, 15, cvar_share=0.5, weight=0.5)
     assert half.value(AIM) == pytest.approx(20, rel=1e-5)

@@ -215,6 +215,22 @@ def test_a_site_takes_a_year_s_part_of_its_capacity_in_a_static_year(hand_solved
     assert plan.costs["storage_mn"] == pytest.approx(45)
 
 
+@pytest.mark.parametrize(("room_kt", "avoided_kt"), [(10_000, 5_000), (9_000, 4_000)])
+def test_over_the_years_a_site_takes_its_whole_capacity_and_no_more(
+    hand_solved: Solved, room_kt: float, avoided_kt: float
+) -> None:
+    # 500 kt for ten years of the horizon, and room for ten more after it; what is short is left uncaptured before.
+    plan = hand_solved(
+        {"years": [2026, 2031], "capital_recovery_share": None, "aim": "most_abatement", "budget.total_mn": 1_000,
+         "budget.ceiling_mn": {2026: 1_000}},
+        plants={"A": {"co2_ktpa": 500, "capture_capex_mn": 50}},
+        sites={"S": {"site_capex_mn": 10, "capacity_mid_kt": room_kt}},
+        links={"A-S": {}},
+    )  # fmt: skip
+    assert plan.objective.value == pytest.approx(avoided_kt, rel=1e-6)
+    assert plan.storage["committed_kt"].iloc[-1] == pytest.approx(10 * 500)
+
+
 def test_steps_of_a_site_are_filled_from_the_cheapest(hand_solved: Solved, with_steps: Callable[..., object]) -> None:
     plan = hand_solved(
         {"targets.captured_ktpa": 1_000, "storage_life_yr": 20},
