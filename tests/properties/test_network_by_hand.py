@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from ccs_model.errors import InfeasibleError
 from ccs_model.plan.plan import Plan
 
 Solved = Callable[..., Plan]
@@ -257,3 +258,11 @@ def with_steps() -> Callable[[str, dict[float, float]], pd.DataFrame]:
         return pd.DataFrame(rows)
 
     return made
+
+
+def test_a_target_that_nobody_can_work_for_is_refused_and_none_at_all_is_kept(hand_solved: Solved) -> None:
+    tables = {"plants": {"A": {"co2_ktpa": 500}}, "sites": {"S": {}}, "links": {"A-S": {}}}
+    out = {"plants.leave_out": ["A"]}
+    assert hand_solved(out | {"targets.captured_ktpa": 0}, **tables).objective.value == 0
+    with pytest.raises(InfeasibleError, match="no retrofit can work there"):
+        hand_solved(out | {"targets.captured_ktpa": 400}, **tables)
