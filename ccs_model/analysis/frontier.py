@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.frontier_ladder import Ladder, Rung, nothing_holds
+from ccs_model.analysis.frontier_ladder import Ladder, Rung
 from ccs_model.analysis.frontier_points import points_of
 from ccs_model.analysis.ranked_list import RankedList
 from ccs_model.errors import Fault, InputError, NoPlanError
@@ -32,7 +32,7 @@ from ccs_model.problem import Problem, pose
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Matrix, SolverOptions, matrix_of
-from ccs_model.solver.climbing import with_limit
+from ccs_model.solver.climbing import nothing_of, with_limit
 from ccs_model.solver.clock import now
 from ccs_model.solver.parametric import Breakpoint, MovingLimit, breakpoints
 from ccs_model.solver.whole import WholeOutcome
@@ -149,7 +149,7 @@ class _Asked:
 
     def _lowest(self, problem: Problem, matrix: Matrix, row: int, moving: MovingLimit) -> float:
         """The lowest budget with a plan; a little more than the least, which is exact to the solver's tolerance."""
-        if nothing_holds(with_limit(matrix, row, 0.0)):
+        if nothing_of(with_limit(matrix, row, 0.0)) is not None:
             return 0.0
         low = moving.least(self.deadline)
         if low <= 0.0:

@@ -186,9 +186,7 @@ class CorridorSearch:
     def _within(self, families: Ints, cuts: list[Cut]) -> tuple[Climb, Narrowed]:
         program = self.program
         small = narrowed(program.matrix, program.charges.outside(families))
-        row = int(
-            np.flatnonzero([claim == program.matrix.row_claims[program.row] for claim in small.matrix.row_claims])[0]
-        )
+        row = small.matrix.row_claims.index(program.matrix.row_claims[program.row])
         charges = program.charges.within(program.matrix, small.matrix, small.columns)
         place = np.full(small.n_columns, -1)
         place[small.columns] = np.arange(len(small.columns))

@@ -16,7 +16,7 @@ from ccs_model.plan.ties import settled
 from ccs_model.problem import Problem
 from ccs_model.problem.corridors_file import corridor_rows
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions
-from ccs_model.solver.climbing import nothing_of, with_limit
+from ccs_model.solver.climbing import with_limit
 from ccs_model.solver.clock import now
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.parametric import Breakpoint, MovingLimit, Support
@@ -28,11 +28,6 @@ Ints = npt.NDArray[np.int64]
 
 # A rung may take somewhat more than its even share of the time that is left, and some time in any case.
 _GREEDY, _LEAST_S = 1.25, 0.5
-
-
-def nothing_holds(matrix: Matrix) -> bool:
-    """Whether to build nothing is a plan."""
-    return nothing_of(matrix) is not None
 
 
 @dataclass(frozen=True, eq=False)

@@ -89,8 +89,8 @@ class _Network:
         self.matrix = matrix
         self.rows = sparse.csr_array(matrix.rows)
         self.by_column = sparse.csc_array(matrix.rows)
-        self.kind = [column[0] for column in matrix.columns]
-        self.index = [column[1] for column in matrix.columns]
+        self.kind = [column.variable for column in matrix.columns]
+        self.index = [column.index for column in matrix.columns]
         self.at = {(kind, index): j for j, (kind, index) in enumerate(zip(self.kind, self.index, strict=True))}
         self.flows: dict[object, dict[object, dict[str, tuple[int, float]]]] = {}
         for i in matrix.rows_of("co2_in_equals_co2_out"):

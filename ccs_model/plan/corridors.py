@@ -283,7 +283,7 @@ class _Search:
         among = np.unique(left.family)
         within = search_corridors(
             small.matrix, left, among, options, start=small.start, deadline=deadline, doing=self.doing, tell=self.tell,
-            tries=False,
+            with_trials=False,
         )  # fmt: skip
         return None if within.x is None else replace(within, x=small.widened(within.x))
 

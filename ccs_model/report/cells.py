@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 from numbers import Real
 
@@ -103,3 +104,9 @@ def _pattern(form: str) -> str:
     if form.endswith("%"):
         return f".{digits}%"
     return f",.{digits}f" if "," in form else f".{digits}f"
+
+
+def first_few(names: Sequence[str], n: int) -> str:
+    """The first `n` names and how many more there are."""
+    more = len(names) - n
+    return "; ".join(names[:n]) + (f" and {more} more" if more > 0 else "")

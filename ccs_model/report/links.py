@@ -7,6 +7,7 @@ import pandas as pd
 
 from ccs_model.plan.plan import Plan
 from ccs_model.problem.network import Network
+from ccs_model.report.cells import first_few
 
 # Of the plants that use a link.
 _SHOWN = 3
@@ -43,7 +44,7 @@ def node_names(plan: Plan) -> dict[str, str]:
     at: dict[str, list[str]] = {}
     for plant, node in sorted(network.node_of_plant.items()):
         at.setdefault(node, []).append(str(plants[plant]))
-    names = {node: _first(found, 1) for node, found in at.items()}
+    names = {node: first_few(found, 1) for node, found in at.items()}
     names |= {str(site): str(name) for site, name in zip(problem.sites["site"], problem.sites["name"], strict=True)}
     for node in network.nodes.loc[network.nodes["kind"] == "hub", "node"]:
         near = str(node).removeprefix("hub ")
@@ -84,7 +85,7 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
             "used_share": np.divide(table["flow_ktpa"], full, out=np.zeros(len(table)), where=full.to_numpy() > 0),
             "pipe_capex_mn": by_link["laid_mn"].sum().reindex(table.index),
             "n_users": users.map(len).reindex(table.index, fill_value=0),
-            "users": users.map(lambda each: _first(each, _SHOWN)).reindex(table.index, fill_value=""),
+            "users": users.map(lambda each: first_few(each, _SHOWN)).reindex(table.index, fill_value=""),
         }
     ).reset_index(drop=True)
 
@@ -166,9 +167,3 @@ def _recovery(retrofits: pd.DataFrame, what: str) -> float:
 
 def _per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:
     return mn_pa * 1000.0 / ktpa.where(ktpa > 0, np.nan)
-
-
-def _first(names: list[str], n: int) -> str:
-    """The first `n` names and how many more there are."""
-    more = len(names) - n
-    return "; ".join(names[:n]) + (f" and {more} more" if more > 0 else "")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,7 @@ N_FIRST = 200
 N_BETTER = 50
 # A search that bettered nothing in so many nodes seldom does; the next one looks elsewhere.
 _BETTER_NODES = 100
+# Trials of HiGHS that an effort of 0 leaves running.
 _TRIALS = ("feasibility_jump", "rens", "rins", "root_reduced_cost")
 
 
@@ -238,17 +240,18 @@ def search_corridors(
     deadline: float,
     doing: str,
     tell: Callable[[Progress], None] | None = None,
-    tries: bool = True,
+    with_trials: bool = True,
 ) -> Outcome:
     """The whole program with all corridors but `families` left out, from a plan in hand.
 
-    Without `tries` even the trials are off that the solver does whatever effort it is told to spend on them.
+    Without trials even those of the solver are off that it makes whatever effort it is told to spend on them.
     """
     scaling = charges.scaling(matrix)
-    outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, tries, scaling)
+    search = partial(_searched, matrix, charges, families, options, start, deadline, doing, tell, with_trials)
+    outcome = search(scaling)
     if scaling is not None and outcome.x is not None and not residuals(matrix, outcome.x).hold:
         # A row that is only just kept in a large unit may be broken in the program's own.
-        outcome = _searched(matrix, charges, families, options, start, deadline, doing, tell, tries, None)
+        outcome = search(None)
     return outcome
 
 
@@ -261,11 +264,11 @@ def _searched(
     deadline: float,
     doing: str,
     tell: Callable[[Progress], None] | None,
-    tries: bool,
+    with_trials: bool,
     scaling: Scaling | None,
 ) -> Outcome:
     highs = Highs(matrix, options, tell, scaling)
-    for trial in () if tries else _TRIALS:
+    for trial in () if with_trials else _TRIALS:
         highs.set_option(f"mip_heuristic_run_{trial}", False)
     if charges.is_of_one_period and start is not None:
         # Regions have found what the solver's own trials would find, for less.

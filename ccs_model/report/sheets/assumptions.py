@@ -9,6 +9,7 @@ import pandas as pd
 from ccs_model.inputs.dictionary import read_dictionary
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.report.cells import first_few
 from ccs_model.report.model_assumptions import model_assumptions
 from ccs_model.report.rows_in_use import rows_in_use
 from ccs_model.report.sheet import Page, Row, Sheet
@@ -81,12 +82,9 @@ def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
 
 def _line(name: str, group: pd.DataFrame, key: list[str], what: str, note: str, reference: str) -> dict[str, object]:
     named = [" ".join(_said(row[each]) for each in key if _said(row[each])) for row in records(group)]
-    more = len(named) - _MOST_NAMED
-    if more > 0:
-        named = [*named[:_MOST_NAMED], f"and {more} more"]
     return {
         "table": name,
-        "rows": "; ".join(named),
+        "rows": first_few(named, _MOST_NAMED),
         "what": what,
         "note": note,
         "reference": reference,

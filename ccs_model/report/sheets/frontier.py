@@ -5,6 +5,7 @@ from __future__ import annotations
 from ccs_model.plan.frontier import Frontier
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.report.cells import first_few
 from ccs_model.report.chart import PICTURE_ROWS, Picture
 from ccs_model.report.formulas import Block, Formula
 from ccs_model.report.sheet import Page, Sheet
@@ -99,7 +100,9 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
             sign = "" if about["aim"] != "least_cost" else "-"
             formula = f"={sign}({{objective}}-{{list_objective}})/MAX({{objective}},-{{objective}})"
             made["list_short_share"] = Formula(formula, row["list_short_share"])
-        rows.append({**made, "list_only": _few(row["list_only"]), "plan_only": _few(row["plan_only"])})
+        # tables/frontier.csv names them all.
+        apart = {name: first_few(row[name].split("; "), _NAMED) for name in ("list_only", "plan_only")}
+        rows.append({**made, **apart})
     sheet.section("By budget")
     block = sheet.table(_COLUMNS, rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
     end = sheet.row
@@ -113,12 +116,6 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         what = "of the plans" if about["is_exact"] else "of the linear program that bounds the plans"
         sheet.section(f"Breakpoints {what}")
         sheet.table(_BREAKS, records(frontier.breakpoints), named="breakpoints")
-
-
-def _few(names: str) -> str:
-    """The first names of a list; tables/frontier.csv has them all."""
-    each = names.split("; ")
-    return "; ".join(each[:_NAMED]) + (f" and {len(each) - _NAMED} more" if len(each) > _NAMED else "")
 
 
 def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Picture]:
