@@ -22,6 +22,7 @@ from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.uncertainty import HELD, REPLANNED
 from ccs_model.problem import Problem, pose
 from ccs_model.scenario import Scenario
+from ccs_model.solver import Matrix
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -87,9 +88,12 @@ class Answering:
         self.replanned.rest()
 
     @classmethod
-    def of(cls, problem: Problem, futures: Futures, point: pd.DataFrame) -> Answering:
-        """Raises CheckError where the plan is not one of this problem."""
-        restated = Restated(problem)
+    def of(cls, problem: Problem, futures: Futures, point: pd.DataFrame, matrix: Matrix | None = None) -> Answering:
+        """`matrix` is the problem's own where it was built already.
+
+        Raises CheckError where the plan is not one of this problem.
+        """
+        restated = Restated(problem, matrix)
         held, strange = vector_of(restated.planned, point)
         if strange:
             raise CheckError(f"the plan does not fit the scenario: it holds {strange[0]}, which nothing here is")

@@ -39,12 +39,14 @@ from ccs_model.plan.run_key import RunKey, run_key
 from ccs_model.plan.uncertainty import HELD, REPLANNED, Uncertainty
 from ccs_model.problem import pose
 from ccs_model.problem.names import read_checked
+from ccs_model.report.run_copy import copy_run
 from ccs_model.report.run_folder import csv_text, existing_run, write_run_folder
 from ccs_model.report.stored_run import refuse_without_plan
 from ccs_model.report.uncertainty_json import uncertainty_text
 from ccs_model.report.whole_file import write_whole
 from ccs_model.report.workbook import workbook_bytes
 from ccs_model.scenario import Scenario
+from ccs_model.solver import Matrix
 from ccs_model.solver.clock import now
 
 ASKED, PLAN, DRAWS, RESULT, BOOK = "asked.json", "plan", "draws", "montecarlo.json", "plan.xlsx"
@@ -116,12 +118,12 @@ def montecarlo(
     sha = RunKey.of_text(json.dumps(asked))
     folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
     _state(folder, {"key": sha, **asked})
-    plan = _held_plan(scenario, inputs, key, folder, Path(run) if run is not None else None, talk)
+    plan, matrix = _held_plan(scenario, inputs, key, folder, Path(run) if run is not None else None, talk)
     assert plan.point is not None
     problem = plan.problem
     futures = drawn(problem, draws, seed, sampling)
     talk("what futures change")
-    answering = Answering.of(problem, futures, plan.point)
+    answering = Answering.of(problem, futures, plan.point, matrix)
     work = Draws.of(answering, scenario.with_changes({"solver.threads": 1}), inputs, plan.point)
     rows = _rows(folder, len(answering.chunks))
     todo = [Job(_name(chunk), chunk) for chunk in range(len(answering.chunks)) if chunk not in rows]
@@ -209,9 +211,10 @@ def _state(folder: Path, asked: Mapping[str, Any]) -> None:
 
 def _held_plan(
     scenario: Scenario, inputs: Inputs, key: RunKey, folder: Path, run: Path | None, say: Callable[[str], None]
-) -> Plan:
-    """The plan that is held: once in the folder, always that one."""
+) -> tuple[Plan, Matrix | None]:
+    """The plan that is held: once in the folder, always that one; and its program where it had to be built."""
     problem = pose(scenario, inputs)
+    matrix: Matrix | None = None
     own = folder / PLAN
     for place in (own, run, Path("runs") / key.folder_name):
         if place is None or (existing_run(place, key) is None and place != run):
@@ -220,14 +223,15 @@ def _held_plan(
             raise InputError([Fault("--run", f"{place} is no run of this scenario with these tables and this version")])
         document = json.loads((place / "plan.json").read_text(encoding="utf-8"))
         refuse_without_plan(place, document)
-        plan = plan_at(at_point(place, problem), document)
+        at = at_point(place, problem)
+        plan, matrix = plan_at(at, document), at.matrix
         break
     else:
         say("the plan that is held")
-        plan = solve(problem)
-    if existing_run(own, key) is None:
+        plan, place = solve(problem), None
+    if existing_run(own, key) is None and (place is None or not copy_run(place, own)):
         write_run_folder(plan, own, command="ccs-model montecarlo")
-    return plan
+    return plan, matrix
 
 
 def _name(chunk: int) -> str:

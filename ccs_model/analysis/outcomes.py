@@ -109,9 +109,13 @@ def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], held: Mapp
     planned_anew = [row["plants"] for row in rows if row[REPLANNED]["aim_value"] is not None]
     about = problem.plants.set_index("plant")[["name", "province", "sector", "baseline_ktpa"]]
     names = sorted({plant for row in planned_anew for plant in row} | set(held))
+    place = {plant: at for at, plant in enumerate(names)}
+    built = np.zeros((len(names), len(planned_anew)))
+    for k, row in enumerate(planned_anew):
+        for plant, share in row.items():
+            built[place[plant], k] = share
     found = []
-    for plant in names:
-        shares = np.array([row.get(plant, 0.0) for row in planned_anew])
+    for plant, shares in zip(names, built, strict=True):
         chosen = float((shares >= CHOSEN_SHARE).mean()) if len(shares) else float("nan")
         found.append(
             {

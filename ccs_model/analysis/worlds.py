@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -96,12 +96,12 @@ def worlds_of(futures: Futures, restated: Restated) -> Worlds:
     responses = None if restated.products is None else reading.responses()
     if restated.products is None or responses is None:
         return SummedWorlds(futures, restated)
-    every = range(len(futures))
+    every = futures.values.to_dict("records")
     return ProductWorlds(
         restated.products,
         responses,
-        pd.DataFrame([reading.parts(futures.of(k)) for k in every]),
-        np.array([reading.share(futures.of(k)) for k in every]),
+        pd.DataFrame([reading.parts(values) for values in every]),
+        np.array([reading.share(values) for values in every]),
         reading.rooms(),
         restated.is_tonnes,
     )
@@ -119,6 +119,7 @@ class _Reading:
     def __init__(self, futures: Futures, restated: Restated) -> None:
         self._futures, self._restated = futures, restated
         self._planned: Problem = futures.planned_problem
+        self._values_planned = {str(name): float(value) for name, value in futures.planned.items()}
         self._names = [name for name in futures.inputs["input"] if name not in (*_DELIVERED, _ROOM)]
 
     def responses(self) -> Responses | None:
@@ -137,15 +138,15 @@ class _Reading:
         weights = Weights.of(restated, problem, replace(restated.planned, costs=first[None, :]))
         return np.vstack([*(getattr(weights, each.name) for each in fields(Weights)), *restated.of_targets(problem)])
 
-    def parts(self, values: Mapping[str, float]) -> dict[str, float]:
+    def parts(self, values: Mapping[Any, float]) -> dict[str, float]:
         """Inputs by what is planned."""
-        return {name: values[name] / float(self._futures.planned[name]) for name in self._names}
+        return {name: values[name] / self._values_planned[name] for name in self._names}
 
-    def share(self, values: Mapping[str, float]) -> float:
+    def share(self, values: Mapping[Any, float]) -> float:
         """Delivered by delivered as planned."""
         draft = Draft(self._planned)
         for name in _DELIVERED:
-            if name in values and values[name] != self._futures.planned[name]:
+            if name in values and values[name] != self._values_planned[name]:
                 LEVERS[name](draft, values[name])
         return draft.delivered_share / self._planned.delivered_share
 

@@ -111,6 +111,8 @@ def test_a_sobol_sequence_is_another_question(scenario: Scenario, found: MonteCa
     )
     assert run.uncertainty.about["sampling"].startswith("Sobol")
     assert (run.folder / "futures.csv").read_text().count("\n") == 5
+    # The plan that was asked for is held as it is.
+    assert bytes_of(run.folder / "plan") == bytes_of(found.folder / "plan")
     with pytest.raises(InputError, match="unknown"):
         montecarlo(scenario, draws=4, sampling="halton", out=tmp_path / "other")
 
