@@ -7,7 +7,8 @@ that more money never makes the answer worse; each has a bound, and no bound is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from types import MappingProxyType
@@ -16,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model.analysis.frontier_corridors import processes_for
 from ccs_model.analysis.frontier_ladder import Ladder, Rung
 from ccs_model.analysis.frontier_points import points_of
-from ccs_model.analysis.ranked_list import RankedList
+from ccs_model.analysis.processes import aside
+from ccs_model.analysis.ranked_list import ListOnSharedNetwork, RankedList
 from ccs_model.errors import Fault, InputError, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.model import build_model
@@ -46,6 +49,8 @@ _BEYOND = 1.5
 # Where the scenario has no budget, one that nothing can spend.
 _ALL_THE_MONEY_MN = 1e7
 _EXACT_TIME_SHARE = 0.6
+# Of the time limit, what the ranked list may take although plans took it all.
+_LIST_TIME_SHARE = 0.3
 
 
 def frontier(
@@ -69,18 +74,21 @@ def frontier(
         inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
-    return _Asked(scenario, inputs, n_points, to_mn, now() + time_limit_s, corridors, jobs, tell).plan()
+    deadline = now() + time_limit_s
+    list_s = _LIST_TIME_SHARE * time_limit_s
+    return _Asked(scenario, inputs, n_points, to_mn, deadline, list_s, corridors, jobs, tell).plan()
 
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """One question; `deadline` is a moment of solver.clock.now."""
+    """One question; `deadline` is a moment of solver.clock.now, and the ranked list has `list_s` in any case."""
 
     scenario: Scenario
     inputs: Inputs
     n_points: int
     to_mn: float | None
     deadline: float
+    list_s: float
     corridors: Sequence[str] | None
     jobs: int | None
     tell: Callable[[str], None] | None
@@ -115,11 +123,12 @@ class _Asked:
         ladder = Ladder(
             problem, matrix, row.row, options, moving, curve, self.deadline, self.corridors, self.tell, self.jobs
         )
-        rungs = ladder.rungs(budgets)
-        if not rungs:
-            raise NoPlanError("no plan was found at any budget in time; --time-limit gives the search more")
-        self._say("the ranked list")
-        ranked = RankedList.of(problem, matrix, row.row, options, self.deadline)
+        with self._list_begun(problem, matrix, row.row, options, budgets) as ranked_list:
+            rungs = ladder.rungs(budgets)
+            if not rungs:
+                raise NoPlanError("no plan was found at any budget in time; --time-limit gives the search more")
+            self._say("the ranked list")
+            ranked = ranked_list()
         there = [k for k, each in enumerate(rungs) if own is None or each.budget_mn <= own]
         at = there[-1] if there else 0
         points, moves, pictures = points_of(problem, matrix, row.row, rungs, ranked, own)
@@ -139,6 +148,31 @@ class _Asked:
         found = Frontier(MappingProxyType(about), points, _breaks(curve), moves, pictures)
         self._say("the plan at the scenario's budget")
         return replace(_plan_at(problem, matrix, row.row, rungs[at], self.scenario, ladder.links), frontier=found)
+
+    @contextlib.contextmanager
+    def _list_begun(
+        self, problem: Problem, matrix: Matrix, row: int, options: SolverOptions, budgets: Floats
+    ) -> Iterator[Callable[[], RankedList | None]]:
+        """What gives the ranked list: at once where plans are sought by processes, so that it is ready with them."""
+        program = (matrix, row) if problem.network is None else None
+        limits = list(map(float, budgets))
+
+        def made(seconds: float) -> RankedList | None:
+            return RankedList.of(problem, program, options, limits, now() + seconds)
+
+        if program is not None or not problem.is_whole or processes_for(matrix, self.jobs) == 1:
+            yield lambda: made(max(self.list_s, self.deadline - now()))
+            return
+        seconds = self.deadline - now() + self.list_s
+        work = ListOnSharedNetwork(problem.scenario, problem.inputs, replace(options, threads=1), seconds)
+        with aside(work, limits) as answer:
+
+            def awaited() -> RankedList | None:
+                ended = answer(max(self.list_s, self.deadline - now()))
+                # Without what it reaches it is made in a moment.
+                return made(0.0) if ended is None or ended.failure is not None else ended.result
+
+            yield awaited
 
     def _most(self, moving: MovingLimit) -> float:
         """What is spent where nothing limits it."""

@@ -143,10 +143,7 @@ class CorridorSearch:
     def found(self, budgets: Floats) -> Found | None:
         """Plans at the budgets, from low to high; None where not even a relaxation was found in time."""
         began = now()
-        is_small = len(self.program.matrix.row_lower) < _FEW_ROWS
-        many = self.jobs or (1 if is_small else min(os.cpu_count() or 1, N_JOBS))
-        # One process's CPU seconds say nothing of what others do.
-        n_processes = 1 if counts_cpu() else min(many, N_JOBS)
+        n_processes = processes_for(self.program.matrix, self.jobs)
 
         def left(part: float) -> float:
             """Seconds of one of two jobs until a part of the time is over."""
@@ -233,6 +230,14 @@ class CorridorSearch:
                 rises[k] = rise
             rises = _carried_up(climb, rises)
         return rises
+
+
+def processes_for(matrix: Matrix, jobs: int | None) -> int:
+    """How many processes work at a program; `jobs` is how many were asked for."""
+    is_small = len(matrix.row_lower) < _FEW_ROWS
+    many = jobs or (1 if is_small else min(os.cpu_count() or 1, N_JOBS))
+    # One process's CPU seconds say nothing of what others do.
+    return 1 if counts_cpu() else min(many, N_JOBS)
 
 
 _Answers = Callable[[Sequence[_Task]], list[Any]]

@@ -153,7 +153,7 @@ def _list(ranked: RankedList | None, rung: Rung, fitted: Mapping[str, Row], maxi
     """What the ranked list reaches for the same money, and whom it takes otherwise than the plan."""
     if ranked is None:
         return {"list_objective": None, "list_short_share": None, "list_only": "", "plan_only": ""}
-    take, value = ranked.taken(rung.budget_mn), rung.outcome.objective
+    take, value = ranked.takes[rung.budget_mn], rung.outcome.objective
     short = None
     if take.value is not None and value:
         short = (value - take.value) / abs(value) * (1.0 if maximise else -1.0)

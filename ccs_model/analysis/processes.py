@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -49,6 +49,22 @@ def processes(work: Work, n_processes: int) -> Iterator[Processes]:
                 worker.process.kill()
             for worker in workers:
                 worker.process.join()
+
+
+@contextlib.contextmanager
+def aside(work: Work, task: object) -> Iterator[Callable[[float], Ended | None]]:
+    """One task begun in a process of its own; on leaving it is killed where it still runs.
+
+    What is given waits so many seconds for what came of it: None where it has not ended, or its process died.
+    """
+    with passing_folder() as scratch:
+        worker = _Worker(work, str(scratch))
+        try:
+            worker.give(Job("aside", task))
+            yield lambda seconds: worker.answer() if worker.pipe.poll(max(seconds, 0.0)) else None
+        finally:
+            worker.process.kill()
+            worker.process.join()
 
 
 class Processes:

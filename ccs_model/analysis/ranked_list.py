@@ -8,18 +8,21 @@ knows nothing of money that runs out, of limits that streams share, of the years
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model.analysis.jobs import Do
 from ccs_model.errors import CcsModelError
+from ccs_model.inputs import Inputs
 from ccs_model.model import build_model
 from ccs_model.plan.assembly import budget_row
 from ccs_model.plan.macc import macc_table
 from ccs_model.problem import Problem, pose
+from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
 from ccs_model.solver.clock import now
 from ccs_model.solver.whole import solve_whole
@@ -38,26 +41,33 @@ class Take:
 
 @dataclass(frozen=True, eq=False)
 class RankedList:
-    """The list, and a function that answers what its take of some streams reaches at a budget."""
+    """The list, and what it takes for each of some budgets."""
 
     table: pd.DataFrame
     words: str
-    _reached: Callable[[set[tuple[str, str, str]], float], float | None]
+    takes: Mapping[float, Take]
 
     @classmethod
     def of(
-        cls, problem: Problem, matrix: Matrix, row: int, options: SolverOptions, deadline: float
+        cls,
+        problem: Problem,
+        program: tuple[Matrix, int] | None,
+        options: SolverOptions,
+        budgets: Sequence[float],
+        deadline: float,
     ) -> RankedList | None:
-        """The list of a problem; None where nothing can be ranked."""
+        """The list of a problem; None where nothing can be ranked.
+
+        `program` is the problem's own, with its row of the budget; None on a shared network, of which it is no use.
+        What a take reaches is not asked after `deadline`.
+        """
         table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
         if table.empty:
             return None
-        words = _OWN
-        if problem.network is not None:
-            words = _SHARED
-            if now() > deadline:
-                # Nothing could be found with it, and it takes as long as the scenario's own program.
-                return cls(table, words, lambda streams, budget: None)
+        reach: _Reach | None = None
+        if program is not None:
+            reach = _Reach(problem, *program, options, deadline)
+        elif now() < deadline:
             try:
                 problem = pose(problem.scenario.with_changes({"transport.shared_trunklines": False}), problem.inputs)
             except CcsModelError:
@@ -66,19 +76,45 @@ class RankedList:
             found = budget_row(matrix)
             if found is None:
                 return None
-            row = found.row
-        return cls(table, words, _Reach(problem, matrix, row, options, deadline).of)
+            reach = _Reach(problem, matrix, found.row, options, deadline)
+        takes = {}
+        for budget in budgets:
+            taken = _taken(table, budget)
+            streams = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
+            value = None if reach is None else reach.of(streams, budget)
+            takes[float(budget)] = Take(frozenset(map(str, taken["plant"])), value)
+        return cls(table, _SHARED if program is None else _OWN, takes)
 
-    def taken(self, budget: float) -> Take:
-        """From cheap to dear; a stream that no longer fits is passed over."""
-        left, rows = budget, []
-        for place, capex in enumerate(self.table["capex_mn"].to_numpy(float)):
-            if capex <= left:
-                left -= capex
-                rows.append(place)
-        taken = self.table.iloc[rows]
-        streams = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
-        return Take(frozenset(map(str, taken["plant"])), self._reached(streams, budget))
+
+@dataclass(frozen=True, eq=False)
+class ListOnSharedNetwork:
+    """The list of a scenario on a shared network, as work of a process of its own; a task is some budgets.
+
+    It needs a program of its own, so that it can be made while plans are sought.
+    """
+
+    scenario: Scenario
+    inputs: Inputs
+    options: SolverOptions
+    seconds: float
+
+    def opened(self) -> Do:
+        """What ranks, in so many seconds from now."""
+        deadline = now() + self.seconds
+        return lambda budgets: self._ranked(budgets, deadline)
+
+    def _ranked(self, budgets: Sequence[float], deadline: float) -> RankedList | None:
+        return RankedList.of(pose(self.scenario, self.inputs), None, self.options, budgets, deadline)
+
+
+def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
+    """Streams from cheap to dear; one that no longer fits is passed over."""
+    left, rows = budget, []
+    for place, capex in enumerate(table["capex_mn"].to_numpy(float)):
+        if capex <= left:
+            left -= capex
+            rows.append(place)
+    return table.iloc[rows]
 
 
 class _Reach:

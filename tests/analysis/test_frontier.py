@@ -1,5 +1,6 @@
 """The frontier: laws of budgets, exact breakpoints, who enters and leaves, and what the ranked list makes of it."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -164,3 +165,21 @@ def test_two_processes_give_the_same_bytes_as_one(shared, small):
     names = [name for name in run_files(shared, with_workbook=False) if name not in ("manifest.json", "solver.log")]
     one, other = (run_files(each, with_workbook=False) for each in (shared, again))
     assert {name: one[name] for name in names} == {name: other[name] for name in names}
+
+
+def test_the_ranked_list_of_a_shared_network_is_valued_and_passes_no_bound(shared):
+    points = shared.frontier.points
+    assert points["list_objective"].notna().all()
+    # Its streams have a pipe each, which a shared network could lay as well.
+    assert (points["list_objective"] <= points["all_links_bound"] * (1 + 1e-6) + 1e-6).all()
+
+
+def test_a_list_that_no_process_values_still_names_whom_it_takes(small, monkeypatch):
+    @contextlib.contextmanager
+    def dying(work, task):
+        yield lambda seconds: None
+
+    monkeypatch.setattr("ccs_model.analysis.frontier.aside", dying)
+    points = frontier(small(NETWORK, {"solver.gap_share": 0.5}), n_points=2, time_limit_s=100, jobs=2).frontier.points
+    assert points["list_objective"].isna().all()
+    assert points["list_only"].str.len().gt(0).any() or points["plan_only"].str.len().gt(0).any()
