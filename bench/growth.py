@@ -1,53 +1,134 @@
-"""`python -m bench.growth FILE.svg`: time of the linear program against plants and periods, measured and drawn."""
+"""`python -m bench.growth FILE.svg [--quick]`: CPU time against plants and against periods, measured and drawn.
+
+Of the linear program alone, from the matrix to its proof (`made_programs`), and of a whole command without its files:
+reading, posing, building, solving, tables and checks (`made_works`, whole retrofits, a pipe each).
+"""
 
 from __future__ import annotations
 
 import math
+import resource
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.large import growth
+import ccs_model as ccs
+from bench.large import highs_on_made, sifted_s
+from bench.made_works import write_works
+from bench.measure import apart, say
+from ccs_model.problem.names import read_checked
+from ccs_model.solver.by_groups import PAYS_COLUMNS
 
-_WIDTH, _HEIGHT, _MARGIN = 420, 260, 50
+_PLANTS = (100, 1_000, 10_000, 50_000)
+_PERIODS = (1, 3, 6, 12)
+_PLANTS_OF_PERIODS = 4_000
+_WORKS = (100, 1_000, 3_000, 10_000)
+_WORKS_OF_PERIODS = 300
+_FIRST_YEAR, _HORIZON_Y = 2026, 24
+_WIDTH, _HEIGHT, _MARGIN, _COLUMNS = 420, 260, 50, 2
+_GREEN, _INK, _GREY = "#1B6637", "#222", "#ccc"
 
 
-def drawn(measured: Mapping[str, Sequence[tuple[int, float]]]) -> str:
-    """Both curves side by side on logarithmic axes, each point with its seconds."""
-    panels = [_panel(name, points, k * _WIDTH) for k, (name, points) in enumerate(measured.items())]
-    size = f'width="{_WIDTH * len(panels)}" height="{_HEIGHT}"'
+@dataclass(frozen=True)
+class Curve:
+    """CPU seconds, and GB of memory at most where measured, against a number."""
+
+    title: str
+    axis: str
+    points: Sequence[tuple[int, float, float | None]]
+
+
+def measured(*, quick: bool = False) -> Iterator[Curve]:
+    """Each curve as it is done."""
+    plants, periods, works = (each[:1] if quick else each for each in (_PLANTS, _PERIODS, _WORKS))
+    n_plants, n_works = (100, 40) if quick else (_PLANTS_OF_PERIODS, _WORKS_OF_PERIODS)
+    linear, whole = "The linear program alone", "Whole plans, pipes of their own"
+    yield Curve(f"{linear}, 6 periods", "plants", [(n, *_linear(n, 6)) for n in plants])
+    yield Curve(f"{linear}, {n_plants:,} plants", "periods", [(n, *_linear(n_plants, n)) for n in periods])
+    yield Curve(f"{whole}, 3 periods", "works", [(n, *apart(_chain, n, 3)) for n in works])
+    yield Curve(f"{whole}, {n_works} works", "periods", [(n, *apart(_chain, n_works, n)) for n in periods])
+
+
+def _linear(n_plants: int, n_periods: int) -> tuple[float, None]:
+    """As the package does it: by groups where the program is large enough, else by HiGHS."""
+    by_groups = 4 * n_plants * n_periods >= PAYS_COLUMNS
+    run = apart(sifted_s, n_plants, n_periods) if by_groups else apart(highs_on_made, n_plants, n_periods)
+    if not run.gap <= 1e-6:
+        raise RuntimeError(f"{n_plants} plants, {n_periods} periods: the linear program was not proven")
+    return run.cpu_s, None
+
+
+def _chain(n_works: int, n_periods: int) -> tuple[float, float]:
+    years = [_FIRST_YEAR + k * _HORIZON_Y // n_periods for k in range(n_periods + 1)]
+    with tempfile.TemporaryDirectory() as home:
+        path = write_works(n_works, years, Path(home))
+        began = time.process_time()
+        scenario, inputs = read_checked(path)
+        ccs.solve(ccs.pose(scenario, inputs))
+        spent = time.process_time() - began
+    return spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def drawn(curves: Sequence[Curve]) -> str:
+    """Two curves a row on logarithmic axes, each point with its seconds."""
+    panels = [_panel(curve, k % _COLUMNS * _WIDTH, k // _COLUMNS * _HEIGHT) for k, curve in enumerate(curves)]
+    size = f'width="{_WIDTH * _COLUMNS}" height="{_HEIGHT * -(-len(curves) // _COLUMNS)}"'
     style = 'font-family="sans-serif" font-size="11" fill="none"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>\n' + "\n".join(panels) + "\n</svg>\n"
 
 
-def _panel(name: str, points: Sequence[tuple[int, float]], left: float) -> str:
-    xs, ys = [math.log10(n) for n, _ in points], [math.log10(max(s, 1e-3)) for _, s in points]
-    wide, high = max(max(xs) - min(xs), 1e-9), max(max(ys) - min(ys), 1e-9)
-    at = [
-        (
-            left + _MARGIN + (x - min(xs)) / wide * (_WIDTH - 2 * _MARGIN),
-            _HEIGHT - _MARGIN - (y - min(ys)) / high * (_HEIGHT - 2 * _MARGIN),
-        )
-        for x, y in zip(xs, ys, strict=True)
-    ]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
-    shown = [f'<polyline points="{line}" stroke="#1B6637" stroke-width="2"/>']
-    for (x, y), (n, seconds) in zip(at, points, strict=True):
-        shown.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#1B6637"/>')
-        shown.append(f'<text x="{x:.1f}" y="{y - 8:.1f}" text-anchor="middle" fill="#222">{seconds:.2g} s</text>')
-        shown.append(f'<text x="{x:.1f}" y="{_HEIGHT - 28}" text-anchor="middle" fill="#222">{n:,}</text>')
-    title = f"CPU seconds to the proven linear optimum, against {name}"
-    shown.append(f'<text x="{left + _WIDTH / 2:.1f}" y="18" text-anchor="middle" fill="#222">{title}</text>')
-    shown.append(f'<text x="{left + _WIDTH / 2:.1f}" y="{_HEIGHT - 10}" text-anchor="middle" fill="#222">{name}</text>')
+def _panel(curve: Curve, left: float, top: float) -> str:
+    xs = [math.log10(n) for n, _, _ in curve.points]
+    ys = [math.log10(max(seconds, 1e-3)) for _, seconds, _ in curve.points]
+    wide = max(max(xs) - min(xs), 1e-9)
+    # Whole powers of ten, so that panels can be read beside each other.
+    low, high = math.floor(min(ys)), math.ceil(max(ys) + 1e-9)
+
+    def x_of(x: float) -> float:
+        return left + _MARGIN + (x - min(xs)) / wide * (_WIDTH - 2 * _MARGIN)
+
+    def y_of(y: float) -> float:
+        return top + _HEIGHT - _MARGIN - (y - low) / (high - low) * (_HEIGHT - 2 * _MARGIN - 10)
+
+    shown = []
+    for power in range(low, high + 1):
+        at = y_of(power)
+        shown.append(f'<line x1="{left + 40}" y1="{at:.1f}" x2="{left + _WIDTH - 20}" y2="{at:.1f}" stroke="{_GREY}"/>')
+        shown.append(_text(left + 36, at + 4, f"{10.0**power:g} s", "end"))
+    line = " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(xs, ys, strict=True))
+    shown.append(f'<polyline points="{line}" stroke="{_GREEN}" stroke-width="2"/>')
+    for x, y, (n, seconds, peak_gb) in zip(xs, ys, curve.points, strict=True):
+        memory = "" if peak_gb is None else f", {peak_gb:.1f} GB"
+        shown.append(f'<circle cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="3" fill="{_GREEN}"/>')
+        shown.append(_text(x_of(x), y_of(y) - 8, f"{_seconds(seconds)}{memory}", "middle"))
+        shown.append(_text(x_of(x), top + _HEIGHT - _MARGIN + 16, f"{n:,}", "middle"))
+    shown.append(_text(left + _WIDTH / 2, top + 18, f"{curve.title}: CPU seconds", "middle"))
+    shown.append(_text(left + _WIDTH / 2, top + _HEIGHT - 16, curve.axis, "middle"))
     return "\n".join(shown)
 
 
+def _text(x: float, y: float, words: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{_INK}">{words}</text>'
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
+
+
 def main() -> None:
-    """Measure, draw, and print the table."""
-    measured = growth()
-    Path(sys.argv[1]).write_text(drawn(measured), encoding="utf-8")
-    for name, points in measured.items():
-        sys.stdout.write(f"{name}: " + ", ".join(f"{n:,} {seconds:.2f} s" for n, seconds in points) + "\n")
+    """Measure, draw after each curve, and print the table."""
+    curves: list[Curve] = []
+    for curve in measured(quick="--quick" in sys.argv[2:]):
+        curves.append(curve)
+        Path(sys.argv[1]).write_text(drawn(curves), encoding="utf-8")
+        row = ", ".join(
+            f"{n:,} {_seconds(seconds)}" + ("" if peak_gb is None else f" ({peak_gb:.1f} GB)")
+            for n, seconds, peak_gb in curve.points
+        )
+        say(f"{curve.title}, against {curve.axis}: {row}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""B1–B4 and B7 · Programs with one choice a plant: handing over, the chain, sifting, whole plans; and their growth.
+"""B1–B4 and B7 · Programs with one choice a plant: handing over, the chain, sifting, whole plans.
 
 CPU seconds on one thread, each solve in a process of its own. Programs of a given number of plants are made up
 (`made_programs`); the pilot zones and all of China are the shipped scenarios with a pipe of each plant's own.
@@ -13,11 +13,9 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 import numpy as np
-import pyomo.environ as pyo
-from pyomo.contrib.solver.solvers.highs import Highs as ContribHighs
-from scipy import sparse
 
 import ccs_model as ccs
+from bench import peers
 from bench.made_programs import made_program
 from bench.measure import Figure, apart, finite, say
 from bench.network import ROOT
@@ -30,13 +28,13 @@ from ccs_model.solver.clock import Allowance
 RUNS = 5
 # HiGHS alone is given up after so many seconds by the clock.
 PEER_S = 1_500.0
+# Build and hand-over by those of a peer.
+HANDING_OVER = {"matrix": 8.0, "plain": 0.5}
 SHIPPED = (("pilot-zones", 1.5), ("china", 1.2))
 # Plants, goal of the proven gap after 60 s of CPU.
 WHOLE = ((1_000, 0.0015), (10_000, 0.0001), (50_000, 0.0001))
 WHOLE_CPU_S = 60.0
 MEMORY_GB = 1.0
-GROWTH_PLANTS = (100, 1_000, 10_000, 50_000)
-GROWTH_PERIODS = (1, 3, 6, 12)
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,8 @@ def highs_alone(matrix: Matrix, gap: float = 0.0) -> Reached:
     return Reached(time.process_time() - began, outcome.objective, outcome.bound, _peak_gb())
 
 
-def highs_on_made(n_plants: int) -> Reached:
-    return highs_alone(linear(made_program(n_plants)))
+def highs_on_made(n_plants: int, n_periods: int = 6) -> Reached:
+    return highs_alone(linear(made_program(n_plants, n_periods=n_periods)))
 
 
 def linear(matrix: Matrix) -> Matrix:
@@ -111,52 +109,13 @@ def linear(matrix: Matrix) -> Matrix:
 
 
 def handed_over(name: str) -> dict[str, float]:
-    """CPU seconds from a posed problem to a program in HiGHS: ours, the bare matrix, and plain Pyomo rules."""
+    """CPU seconds from a posed problem to a program in HiGHS: ours, and its peers' from the matrix."""
     problem = shipped(name)
     began = time.process_time()
     matrix = matrix_of(ccs.build_model(problem))
     Highs(matrix, SolverOptions(threads=1))
     ours = time.process_time() - began
-    parts = sparse.coo_array(matrix.rows)
-    began = time.process_time()
-    again = sparse.csc_array((parts.data, (parts.row, parts.col)), shape=parts.shape)
-    again.sort_indices()
-    Highs(replace(matrix, rows=again), SolverOptions(threads=1))
-    bare = time.process_time() - began
-    began = time.process_time()
-    _plain_rules(matrix)
-    return {"ours": ours, "matrix": bare, "plain": time.process_time() - began}
-
-
-def _plain_rules(matrix: Matrix) -> None:
-    """The same program by rules of sums, as a modeller writes them, handed over by Pyomo's own interface."""
-    rows = sparse.csr_array(matrix.rows)
-    whole = matrix.is_whole
-    m = pyo.ConcreteModel()
-    upper = [None if np.isinf(each) else float(each) for each in matrix.upper]
-    m.x = pyo.Var(
-        range(len(whole)),
-        domain=lambda m, j: pyo.Binary if whole[j] else pyo.NonNegativeReals,
-        bounds=lambda m, j: (0, upper[j]),
-    )
-
-    def rule(m: pyo.ConcreteModel, i: int) -> object:
-        at = range(rows.indptr[i], rows.indptr[i + 1])
-        total = sum(float(rows.data[k]) * m.x[int(rows.indices[k])] for k in at)
-        low, high = matrix.row_lower[i], matrix.row_upper[i]
-        return total <= float(high) if np.isfinite(high) else total >= float(low)
-
-    m.row = pyo.Constraint([i for i in range(rows.shape[0]) if rows.indptr[i + 1] > rows.indptr[i]], rule=rule)
-    m.aim = pyo.Objective(expr=sum(float(c) * m.x[j] for j, c in enumerate(matrix.costs[0]) if c), sense=pyo.maximize)
-    solver = ContribHighs()
-    # Only the handing over counts: the solver stops at once.
-    solver.solve(
-        m,
-        time_limit=0.001,
-        load_solutions=False,
-        raise_exception_on_nonoptimal_result=False,
-        solver_options={"presolve": "off"},
-    )
+    return {"ours": ours, **{peer: peers.seconds_of(peer, matrix) for peer in peers.there()}}
 
 
 def chain_s(name: str) -> dict[str, float]:
@@ -176,12 +135,12 @@ def chain_peer(name: str) -> dict[str, float]:
 def handing_over(*, quick: bool = False) -> Iterator[Figure]:
     """B1."""
     runs = [apart(handed_over, "pilot-zones") for _ in range(1 if quick else RUNS)]
-    for peer, goal in (("matrix", 8.0), ("plain", 0.5)):
+    for peer in peers.there():
         ratios = [run["ours"] / run[peer] for run in runs]
-        words = {"matrix": "the bare matrix", "plain": "plain rules by Pyomo's interface"}[peer]
         seconds = {f"{name}_s": [run[name] for run in runs] for name in ("ours", peer)}
         shown = {name: median(each) for name, each in seconds.items()}
-        yield Figure("B1", f"pilot zones, build and hand-over / {words}", "ratio", median(ratios), goal, shown, seconds)
+        what = f"pilot zones, build and hand-over / {peers.PEERS[peer][0]}"
+        yield Figure("B1", what, "ratio", median(ratios), HANDING_OVER.get(peer), shown, seconds)
 
 
 def chain(*, quick: bool = False) -> Iterator[Figure]:
@@ -189,10 +148,10 @@ def chain(*, quick: bool = False) -> Iterator[Figure]:
     for name, goal in SHIPPED[:1] if quick else SHIPPED:
         say(f"B2 {name}")
         ours, peer = apart(chain_s, name), apart(chain_peer, name)
-        peers = {"ours_s": ours["cpu_s"], "highs_s": peer["cpu_s"]}
+        seconds = {"ours_s": ours["cpu_s"], "highs_s": peer["cpu_s"]}
         gaps: dict[str, list[float | None]] = {"our gap": [finite(ours["gap"])], "HiGHS's gap": [finite(peer["gap"])]}
         yield Figure(
-            "B2", f"{name}, own pipes / HiGHS alone", "ratio", ours["cpu_s"] / peer["cpu_s"], goal, peers, gaps
+            "B2", f"{name}, own pipes / HiGHS alone", "ratio", ours["cpu_s"] / peer["cpu_s"], goal, seconds, gaps
         )
 
 
@@ -204,8 +163,8 @@ def sifting(*, quick: bool = False) -> Iterator[Figure]:
     cpu_s = median([run.cpu_s for run in runs])
     same = abs(runs[0].value - peer.value) / abs(peer.value)
     value = cpu_s / peer.cpu_s if same <= 1e-9 and runs[0].gap <= 1e-9 else None
-    peers = {"ours_s": cpu_s, "highs_s": peer.cpu_s}
-    yield Figure("B3", f"linear program of {n_plants:,} plants / HiGHS alone", "ratio", value, 0.1, peers)
+    seconds = {"ours_s": cpu_s, "highs_s": peer.cpu_s}
+    yield Figure("B3", f"linear program of {n_plants:,} plants / HiGHS alone", "ratio", value, 0.1, seconds)
     yield Figure("B3", "its optimum beside HiGHS's", "difference", finite(same), 1e-9)
     yield Figure("B3", "its proof: bound and value", "difference", finite(runs[0].gap), 1e-9)
 
@@ -232,11 +191,3 @@ def whole(*, quick: bool = False) -> Iterator[Figure]:
         what = f"whole plan of {n_plants:,} plants, gap after {cpu_s:.0f} s of CPU at most"
         yield Figure("B7", what, "share", finite(median([run.gap for run in runs])), goal, {}, samples)
     yield Figure("B7", f"memory of {n_plants:,} plants in GB", "ratio", max(run.peak_gb for run in runs), MEMORY_GB)
-
-
-def growth() -> dict[str, list[tuple[int, float]]]:
-    """CPU seconds of the linear program against plants (6 periods) and against periods (1,000 plants)."""
-    return {
-        "plants": [(n, apart(sifted_s, n).cpu_s) for n in GROWTH_PLANTS],
-        "periods": [(n, apart(sifted_s, 1_000, n).cpu_s) for n in GROWTH_PERIODS],
-    }

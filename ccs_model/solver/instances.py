@@ -13,7 +13,7 @@ import highspy
 
 
 @contextlib.contextmanager
-def _quiet_stdout() -> Iterator[None]:
+def quiet_stdout() -> Iterator[None]:
     """HiGHS writes a banner to file descriptor 1 while it is made, before any option can be set."""
     sys.stdout.flush()
     kept = os.dup(1)
@@ -43,7 +43,7 @@ def _use_threads(threads: int) -> None:
 
 def new_highs(threads: int) -> Any:
     """A new instance, with its own defaults."""
-    with _quiet_stdout():
+    with quiet_stdout():
         _use_threads(threads)
         return highspy.Highs()
 

@@ -83,13 +83,20 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
 
     Raises CcsModelError when a coefficient is not finite, which no solver reports reliably.
     """
+    # Python's collector would go through all of the model again and again.
+    with PauseGC():
+        matrix = _compiled(model)
+    refuse_unless_finite(matrix)
+    return matrix
+
+
+def _compiled(model: pyo.ConcreteModel) -> Matrix:
     objectives = list(model.component_data_objects(pyo.Objective))
     inactive = [objective for objective in objectives if not objective.active]
     for objective in inactive:
         objective.activate()
     try:
-        with PauseGC():
-            form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
+        form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
     finally:
         for objective in inactive:
             objective.deactivate()
@@ -101,7 +108,7 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
     rhs = np.asarray(form.rhs, dtype=float)
     rows = sparse.csc_array(form.A)
     rows.sort_indices()
-    matrix = Matrix(
+    return Matrix(
         rows=rows,
         row_lower=np.where(kinds <= 0, rhs, -np.inf),
         row_upper=np.where(kinds >= 0, rhs, np.inf),
@@ -113,8 +120,6 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
         row_claims=tuple((named(row.constraint.parent_component()), row.constraint.index()) for row in form.rows),
         columns=tuple(Column(named(v.parent_component()), v.index()) for v in form.columns),
     )
-    refuse_unless_finite(matrix)
-    return matrix
 
 
 class _Names:

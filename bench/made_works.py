@@ -1,0 +1,56 @@
+"""Made-up inventories of any number of steel works, and scenarios over them: the shipped works again and again.
+
+Each copy has an id and a place of its own, some kilometres from where the works lies. None is presented as a fact.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from ccs_model.paths import data_folder
+
+# Degrees by which a copy lies elsewhere, at most: so that it stays in its province.
+_AWAY_DEG = 0.02
+BUDGET_MN_PER_WORKS = 200
+
+
+def write_works(n_works: int, years: Sequence[int], folder: Path) -> Path:
+    """Write a scenario of `n_works` works with pipes of their own, and its inventory; the scenario's file."""
+    _write(n_works, folder / "works.csv")
+    text = {
+        "name": f"{n_works} made works",
+        "years": list(years),
+        "plants": {"inventory": ["works.csv"], "emitting_at_least_ktpa": 200},
+        "capture": {"technologies": ["amine", "compression"]},
+        "transport": {"shared_trunklines": False},
+        "storage": {"capacity": "mid", "fill_share_max": 0.5},
+        "budget": {"total_mn": BUDGET_MN_PER_WORKS * n_works},
+        "aim": "most_abatement",
+        "solver": {"gap_share": 0.01, "time_limit_s": 1_200, "threads": 1},
+    }
+    path = folder / "works.yaml"
+    # JSON is YAML.
+    path.write_text(json.dumps(text), encoding="utf-8")
+    return path
+
+
+def _write(n_works: int, path: Path) -> None:
+    chance = random.Random(1)
+    with (data_folder() / "plants" / "steel.csv").open(encoding="utf-8", newline="") as file:
+        shipped = list(csv.DictReader(file))
+    # The same shares of large and small works whatever their number.
+    chance.shuffle(shipped)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(shipped[0]))
+        writer.writeheader()
+        for k in range(n_works):
+            works = shipped[k % len(shipped)]
+            away = _AWAY_DEG if k >= len(shipped) else 0.0
+            there = {name: f"{float(works[name]) + chance.uniform(-away, away):.5f}" for name in ("lat_deg", "lon_deg")}
+            made = {"plant": f"M{k:06d}", "name": f"Made {k}", "name_zh": "", "reference": "OWN", "quality": "assumed"}
+            # Their ovens are told by their id, which a copy does not have.
+            writer.writerow({**works, **made, **there, "coke_ovens": "unknown", "coke_ktpa": ""})
