@@ -16,6 +16,7 @@ from scipy import sparse
 from ccs_model.solver.clock import now
 from ccs_model.solver.highs import Highs, SolverOptions
 from ccs_model.solver.matrix import Matrix
+from ccs_model.solver.verdict import elastic_opinion
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -53,10 +54,17 @@ def settled_beforehand(
             highs.set_bounds(here, np.array([tried]), np.array([tried]))
             found = highs.run(deadline - now(), "what a plan in hand settles")
             is_worse = found.x is not None and sign * (found.objective - value) < -_MISSED * max(abs(value), 1.0)
-            if found.status == "infeasible" or is_worse:
+            if is_worse or (found.status == "infeasible" and _none_fits(highs, options, deadline)):
                 low, high = np.array([1.0 - tried]), np.array([1.0 - tried])
             highs.set_bounds(here, low, high)
     return replace(matrix, lower=highs.lower.copy(), upper=highs.upper.copy())
+
+
+def _none_fits(highs: Highs, options: SolverOptions, deadline: float) -> bool:
+    """Whether an elastic program, too, finds no point within the bounds that `highs` has now."""
+    whole = np.zeros(len(highs.lower), dtype=bool)
+    tried = replace(highs.matrix, lower=highs.lower.copy(), upper=highs.upper.copy(), is_whole=whole)
+    return elastic_opinion(tried, options, deadline)[0] == "infeasible"
 
 
 def merged(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:

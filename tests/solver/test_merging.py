@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 
 import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
 from ccs_model.solver.merging import merged, settled_beforehand
 from ccs_model.solver.residuals import residuals
 
@@ -43,6 +44,30 @@ def test_no_choice_as_good_as_the_plan_in_hand_is_lost(room: float, sign: float)
                 x = np.array([choice[k] for k in at])
                 assert (known.lower[columns] <= x).all()
                 assert (x <= known.upper[columns]).all()
+
+
+def test_what_never_fits_is_left_out() -> None:
+    matrix = knapsack(2.0, 1.0)
+    columns = matrix.columns_of("take")
+    known = settled_beforehand(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
+    at = [matrix.columns[j].index for j in columns]
+    # Only the thing of weight 2 may still be taken.
+    assert {k for k, most in zip(at, known.upper[columns], strict=True) if most > 0} == {3}
+
+
+def test_a_false_infeasible_settles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = knapsack(11.0, 1.0)
+    columns = matrix.columns_of("take")
+    run = Highs.run
+
+    def denied(highs: Highs, time_limit_s: float, doing: str) -> Outcome:
+        found = run(highs, time_limit_s, doing)
+        is_asked = doing == "what a plan in hand settles"
+        return replace(found, status="infeasible", x=None) if is_asked else found
+
+    monkeypatch.setattr(Highs, "run", denied)
+    known = settled_beforehand(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
+    assert (known.lower == matrix.lower).all() and (known.upper == matrix.upper).all()
 
 
 def test_two_pipes_in_a_row_are_one_of_both_costs() -> None:
