@@ -36,6 +36,13 @@ def build_model(problem: Problem) -> pyo.ConcreteModel:
     """The whole program as a plain ConcreteModel, to which a modeller may add before it is solved."""
     m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
-        for add_theme in THEMES:
-            add_theme(m, problem)
+        add_themes(m, problem)
     return m
+
+
+def add_themes(m: pyo.Block, problem: Problem) -> None:
+    """All variables and claims of a problem."""
+    for add_theme in THEMES:
+        add_theme(m, problem)
+    # Between themes only.
+    del m.running_terms

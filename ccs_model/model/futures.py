@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
-from ccs_model.model.build import THEMES
+from ccs_model.model.build import add_themes
 from ccs_model.model.objective import AIMS
 from ccs_model.problem import Problem
 
@@ -45,8 +45,7 @@ def build_hedge(problems: Sequence[Problem], outlook: Outlook) -> pyo.ConcreteMo
     with PauseGC():
         for f, problem in enumerate(problems):
             block = m.future[f]
-            for add_theme in THEMES:
-                add_theme(block, problem)
+            add_themes(block, problem)
             value.append(block.aim.expr)
             block.del_component("aim")
             block.del_component("tie_break")
