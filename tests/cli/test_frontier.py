@@ -135,9 +135,7 @@ def test_a_rung_that_is_not_closed_is_told_by_the_exit_code(scenario: Path) -> N
     shared = scenario.parent / "shared.yaml"
     shared.write_text(SCENARIO.replace("shared_trunklines: false", "shared_trunklines: true"), encoding="utf-8")
     out = scenario.parent / "shared"
-    code = CliRunner().invoke(
-        group, ["frontier", str(shared), "--points", "3", "--time-limit", "8", "--out", str(out), "--quiet"]
-    ).exit_code  # fmt: skip
+    code = asked(shared, "--points", "3", "--time-limit", "8", "--out", out, "--quiet").return_value
     table = pd.read_csv(out / "tables" / "frontier.csv")
     assert code == (LIMIT_REACHED if (table["status"] == "limit").any() else 0)
     assert table["objective"].is_monotonic_increasing and (table["bound"] >= table["objective"] * (1 - 1e-9)).all()

@@ -191,7 +191,7 @@ def test_F67_the_same_by_the_name_of_its_test() -> None:
 
 WAITING = """
 import os, signal, sys, threading, time
-from ccs_model.cli import main
+from ccs_model.__main__ import main
 from ccs_model.solver import highs
 
 def working(self):
