@@ -37,10 +37,11 @@ _START_TIME_SHARE = 0.3
 _FIRST_TIME_SHARE = 0.45
 # The round of slope scaling whose corridors are searched, and by when: first a late one, then an early, wider one.
 _WIDER = ((2, 0.5), (1, 0.55), (0, 0.6))
-# Several periods: small steps to corridors, then searches over so many times those that were settled on, and by when.
+# Several periods: small steps to corridors, then searches over so many times those that were settled on, until when,
+# and not unless begun by when: over all that the relaxation uses only where the proof has time enough after it.
 _GRADUAL_ROUNDS = 22
 _GRADUAL_STEP = 0.05
-_STAGED_WIDER = ((1.0, 0.5), (1.25, 0.55), (1.6, 0.6), (np.inf, 0.6))
+_STAGED_WIDER = ((1.0, 0.5, 0.5), (1.25, 0.55, 0.55), (1.6, 0.6, 0.6), (np.inf, 0.6, 0.25))
 # Regions: of a few wide ones, in which what is saved may be spent anywhere, and of many small ones.
 _REGIONS = (
     Round(30, 20, elsewhere=False),
@@ -360,7 +361,9 @@ class _Search:
             return None, settled
         start = there.small.widened(start)
         # From the corridors that were settled on to those given up before, ever more, from the plan in hand.
-        for wider, part in _STAGED_WIDER:
+        for wider, part, begun in _STAGED_WIDER:
+            if now() >= share(begun):
+                continue
             # Where nothing was settled on, one corridor is the measure: no multiple of none is wider.
             k = next(k for k, each in enumerate(used) if len(each) <= wider * max(len(settled), 1))
             there = _Within(self.problem, matrix, charges, np.union1d(used[k], charges.families_used(start)))
