@@ -48,8 +48,8 @@ ROOMS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
             "model/*.py",
             (
                 "tests/model", "tests/plan/test_plan.py", "tests/plan/test_targets.py", "tests/plan/test_owners.py",
-                "tests/plan/test_infeasible.py", "tests/problem/test_measures.py", "tests/analysis/test_hedge.py",
-                "tests/properties/test_network_by_hand.py",
+                "tests/plan/test_infeasible.py", "tests/problem/test_measures.py", "tests/problem/test_options.py",
+                "tests/analysis/test_hedge.py", "tests/properties/test_network_by_hand.py",
             ),
         ),
     }

@@ -90,6 +90,18 @@ def test_throttling_keeps_minimum_load(matrix: Matrix) -> None:
     )
 
 
+def test_captured_is_what_is_built_less_what_is_throttled(problem: Problem) -> None:
+    model = build_model(problem)
+    for name in ("build", "throttled_ktpa"):
+        for each in getattr(model, name).values():
+            each.value = 0.0
+    model.build[FULL, 2026].value = 1.0
+    model.throttled_ktpa[FULL, 2031].value = 100.0
+    # Four of the first five years, all of the next five.
+    assert pyo.value(model.captured_ktpa[FULL, 2026]) == pytest.approx(NAMEPLATE * 0.8)
+    assert pyo.value(model.captured_ktpa[FULL, 2031]) == pytest.approx(NAMEPLATE - 100)
+
+
 def test_injection_within_wells(matrix: Matrix) -> None:
     found, _, most = row(matrix, "injection_within_wells", ("jinxian_sag", 2026))
     assert most == 100 * 37

@@ -91,6 +91,18 @@ def test_own_pipes_inject_what_wells_sized_on_nameplate_take(posed: Posed, one_v
     assert matrix.row_upper[rows] == pytest.approx(PHI * 100 * 37)
 
 
+def test_own_pipes_fill_a_site_with_what_is_delivered(posed: Posed, one_vent: Changes) -> None:
+    problem = replace(posed(one_vent, {"storage.fill_share_max": 0.5}), delivered_share=PHI)
+    matrix = matrix_of(build_model(problem))
+    (at,) = matrix.rows_of("stored_within_capacity")
+    line = matrix.rows.tocsr()[[at]].toarray().ravel()
+    nameplate = problem.routes.set_index("route")["nameplate_ktpa"]
+    # Twenty years of work, within the horizon and after it; the site is as large as ever.
+    built = matrix.columns_of("build")
+    assert line[built] == pytest.approx([20 * PHI * nameplate[matrix.columns[j].index[0]] for j in built])
+    assert matrix.row_upper[at] == pytest.approx(1_300_000 * 0.5)
+
+
 def test_a_cut_takes_more_nameplate_when_less_is_delivered(posed: Posed) -> None:
     asked = posed(LINEAR | {"aim": "least_cost", "targets.cut_share": {2031: 0.02}, "budget.total_mn": None})
     full, part = pair(asked)

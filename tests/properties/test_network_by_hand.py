@@ -130,7 +130,7 @@ def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) 
             "budget.ceiling_mn": {2026: first + 0.5},
         },
         plants={"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 1_500, "capture_capex_mn": 150}},
-        sites={"S": {"site_capex_mn": 10}},
+        sites={"S": {"site_capex_mn": 10, "site_om_mn_pa": 2, "well_om_mn_pa": 0.5}},
         links={"A-S": {"length_km": 100}, "A-B": {"length_km": 0}},
     )
     started = plan.retrofits.set_index("plant")["year"].to_dict()
@@ -150,6 +150,11 @@ def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) 
     left = pipe * (annuity[40] + annuity[45]) / annuity[50] + 10 * annuity[20] / annuity[30]
     left += (50 * annuity[10] + 150 * annuity[15]) / annuity[20]
     assert plan.costs["salvage_mn"] == pytest.approx(-left * 1.08**-10, rel=1e-9)
+    # The site and a well of 1,000 kt/y are run for ten years, a second well for the last five of them.
+    ten, last_five = (sum(1.08**-t for t in range(begun, 10)) for begun in (0, 5))
+    assert plan.storage["n_wells"].tolist() == [1, 2]
+    assert plan.costs["site_fixed_om_mn"] == pytest.approx(2 * ten, rel=1e-9)
+    assert plan.costs["well_fixed_om_mn"] == pytest.approx(0.5 * (ten + last_five), rel=1e-9)
     # After the horizon A delivers for ten years more and B for fifteen.
     assert plan.storage["committed_kt"].iloc[-1] == pytest.approx(10 * 500 + 15 * 1_500)
 
@@ -166,6 +171,19 @@ def test_after_the_horizon_too_co2_goes_only_where_a_site_has_been_opened(hand_s
     last = plan.storage[plan.storage["year"] == 2031].set_index("site")
     assert last["committed_kt"].sum() == pytest.approx(10 * 500)
     assert last.at["T", "n_wells"] >= 1 and plan.costs["site_capex_mn"] >= 5_000
+
+
+@pytest.mark.parametrize(("spare_mn", "avoided_kt"), [(0.05, 5_000), (-0.05, 4_000)])
+def test_wells_of_a_million_each_are_paid_for(hand_solved: Solved, spare_mn: float, avoided_kt: float) -> None:
+    # 500 kt a year take five wells of 100; with four of them 100 a year are left uncaptured.
+    plan = hand_solved(
+        {"years": [2026, 2031], "capital_recovery_share": None, "aim": "most_abatement",
+         "budget.total_mn": 50 + LARGE * 120 * 100 + 10 + 5 * 1 + spare_mn},
+        plants={"A": {"co2_ktpa": 500, "capture_capex_mn": 50}},
+        sites={"S": {"site_capex_mn": 10, "well_capex_mn": 1, "well_injectivity_ktpa": 100}},
+        links={"A-S": {"length_km": 100}},
+    )  # fmt: skip
+    assert plan.objective.value == pytest.approx(avoided_kt, rel=1e-6)
 
 
 def test_oil_is_paid_for_up_to_what_the_field_takes(hand_solved: Solved) -> None:
