@@ -86,14 +86,13 @@ def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) ->
     plants = _without_dead_ends(plants, options, routes, running, waits)
     refuse_empty_groups(scenario, plants)
     targets = targets_of(scenario, plants)
-    refuse_what_nothing_can_serve(scenario, targets, routes, running)
     _refuse_what_cannot_be_fitted(scenario, plants)
     grid = grid_factors(scenario, inputs, calendar(periods))
     priced = Priced(scenario, inputs, level, routes, periods, grid)
     line_power_per_t, line_co2 = (
         line_power(network, priced.power, grid, periods) if network is not None else (None, None)
     )
-    return Problem(
+    problem = Problem(
         scenario=scenario,
         inputs=inputs,
         name=scenario.name,
@@ -141,6 +140,8 @@ def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) ->
         deployment_ceiling_ktpa=MappingProxyType(deployment_ceilings(calibrated, routes, periods, scenario.is_static)),
         province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
     )
+    refuse_what_nothing_can_serve(problem)
+    return problem
 
 
 def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFrame, pd.DataFrame]:

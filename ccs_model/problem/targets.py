@@ -10,7 +10,7 @@ import pandas as pd
 
 from ccs_model.errors import Fault, InfeasibleError, InputError
 from ccs_model.problem.names import place_of
-from ccs_model.problem.problem import Target
+from ccs_model.problem.problem import Problem, Target
 from ccs_model.scenario import Scenario
 
 
@@ -30,21 +30,26 @@ def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
     return tuple(sorted(found, key=lambda target: target.key))
 
 
-def refuse_what_nothing_can_serve(
-    scenario: Scenario, targets: tuple[Target, ...], routes: pd.DataFrame, running: np.ndarray
-) -> None:
-    """A cut that must be reached where no retrofit can work at all is out of reach before anything is solved."""
-    if scenario.targets.shortfall_per_t is not None:
+def refuse_what_nothing_can_serve(problem: Problem) -> None:
+    """A cut that must be reached is out of reach where no retrofit can work, or none that can avoids anything.
+
+    That is told before anything is solved: the cut's row may have no term at all.
+    """
+    if problem.shortfall_per_t is not None:
         return
-    works = np.any(running > 0, axis=1)
+    routes = problem.routes
+    works = np.any(problem.running_share > 0, axis=1)
+    avoids = works & ((problem.avoided_t_per_t > 0) | (problem.reduced_ktpa[:, None] > 0))
     hopeless = []
-    for target in targets:
+    for target in problem.targets:
         inside = (routes["province"] == target.group) | (routes["sector"] == target.group) | (target.group == "")
-        at = slice(None) if target.year is None else scenario.starts.index(target.year)
-        if target.required > 0 and not works[inside.to_numpy()][:, at].any():
+        at = slice(None) if target.year is None else problem.years.index(target.year)
+        here, serves = (each[inside.to_numpy()][:, at] for each in (works, avoids))
+        if target.required > 0 and not (here if target.measure == "captured" else serves).any():
+            why = "no retrofit there avoids anything" if here.any() else "no retrofit can work there"
             when = "" if target.year is None else f" in the period from {target.year}"
             nothing = "0 kt/y" if target.measure == "captured" else "0.00%" if target.year is not None else "0 kt"
-            hopeless.append(f"cut_reached: {target.key}: no retrofit can work there{when}; {nothing} is in reach")
+            hopeless.append(f"cut_reached: {target.key}: {why}{when}; {nothing} is in reach")
     if hopeless:
         raise InfeasibleError(hopeless)
 

@@ -284,3 +284,13 @@ def test_a_target_that_nobody_can_work_for_is_refused_and_none_at_all_is_kept(ha
     assert hand_solved(out | {"targets.captured_ktpa": 0}, **tables).objective.value == 0
     with pytest.raises(InfeasibleError, match="no retrofit can work there"):
         hand_solved(out | {"targets.captured_ktpa": 400}, **tables)
+
+
+def test_a_target_of_avoided_tonnes_where_capture_avoids_none_is_refused_in_words(hand_solved: Solved) -> None:
+    # What is captured is emitted again elsewhere.
+    plants = {"A": {"co2_ktpa": 500, "avoided_per_captured_share": 0.0}}
+    tables = {"plants": plants, "sites": {"S": {}}, "links": {"A-S": {"length_km": 10}}}
+    with pytest.raises(
+        InfeasibleError, match=r"targets.cut_share.2015: no retrofit there avoids anything .*; 0.00% is in reach"
+    ):
+        hand_solved({"targets.cut_share": {2015: 0.1}}, **tables)
