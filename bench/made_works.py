@@ -30,7 +30,7 @@ def write_works(n_works: int, years: Sequence[int], folder: Path) -> Path:
         "storage": {"capacity": "mid", "fill_share_max": 0.5},
         "budget": {"total_mn": BUDGET_MN_PER_WORKS * n_works},
         "aim": "most_abatement",
-        "solver": {"gap_share": 0.01, "time_limit_s": 1_200, "threads": 1},
+        "solver": {"gap_share": 0.02, "time_limit_s": 600, "threads": 1},
     }
     path = folder / "works.yaml"
     # JSON is YAML.
