@@ -169,8 +169,15 @@ class _Asked:
 
             def awaited() -> RankedList | None:
                 ended = answer(max(self.list_s, self.deadline - now()))
-                # Without what it reaches it is made in a moment.
-                return made(0.0) if ended is None or ended.failure is not None else ended.result
+                if ended is not None and ended.failure is None:
+                    return ended.result
+                # Without what it reaches it is made in a moment; a finished frontier is not lost for it.
+                failed = None if ended is None else ended.failure
+                why = "in time" if failed is None else f"({failed.words})"
+                bare = made(0.0)
+                if bare is None:
+                    return None
+                return replace(bare, words=f"{bare.words} What it reaches was not found {why}.")
 
             yield awaited
 

@@ -180,6 +180,8 @@ def test_a_list_that_no_process_values_still_names_whom_it_takes(small, monkeypa
         yield lambda seconds: None
 
     monkeypatch.setattr("ccs_model.analysis.frontier.aside", dying)
-    points = frontier(small(NETWORK, {"solver.gap_share": 0.5}), n_points=2, time_limit_s=100, jobs=2).frontier.points
+    found = frontier(small(NETWORK, {"solver.gap_share": 0.5}), n_points=2, time_limit_s=100, jobs=2).frontier
+    points = found.points
+    assert found.about["list_words"].endswith("What it reaches was not found in time.")
     assert points["list_objective"].isna().all()
     assert points["list_only"].str.len().gt(0).any() or points["plan_only"].str.len().gt(0).any()
