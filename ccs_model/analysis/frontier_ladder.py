@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model.analysis.frontier_corridors import BudgetProgram, CorridorSearch
+from ccs_model.plan.charges import charges_of
 from ccs_model.plan.connections import connections_of
-from ccs_model.plan.corridors import charges_of
 from ccs_model.plan.decisions import without_traces
 from ccs_model.plan.ties import settled
 from ccs_model.problem import Problem

@@ -29,7 +29,7 @@ from ccs_model.model import build_model
 from ccs_model.model.futures import Outlook, build_hedge
 from ccs_model.model.objective import AIMS, unit_of
 from ccs_model.model.terms import breakdown
-from ccs_model.plan.corridors import charges_of
+from ccs_model.plan.charges import charges_of
 from ccs_model.plan.decisions import Point, point_of, vector_of, without_traces
 from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.plan.corridors import MONEY
+from ccs_model.plan.charges import MONEY
 from ccs_model.solver import Highs, Matrix, SolverOptions
 from ccs_model.solver.clock import now
 from ccs_model.solver.highs import Status

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from ccs_model.plan.corridors import charges_of
+from ccs_model.plan.charges import charges_of
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions

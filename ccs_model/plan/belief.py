@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ccs_model.errors import Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.model.claims import groups_of, in_words
-from ccs_model.plan.corridors import charges_of
+from ccs_model.plan.charges import charges_of
 from ccs_model.plan.mending import changes_that_mend
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix, Outcome, SolverOptions

@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model.plan.chains import simpler
+from ccs_model.plan.charges import charges_of
 from ccs_model.plan.connections import connections_of
 from ccs_model.plan.one_period import in_one_period
 from ccs_model.plan.places import places_of
+from ccs_model.plan.staged_start import staged_start
 from ccs_model.problem import Problem
 from ccs_model.problem.corridors_file import corridor_rows
 from ccs_model.solver import Highs, Matrix, Outcome, Progress, SolverOptions
@@ -37,11 +39,6 @@ _START_TIME_SHARE = 0.3
 _FIRST_TIME_SHARE = 0.45
 # The round of slope scaling whose corridors are searched, and by when: first a late one, then an early, wider one.
 _WIDER = ((2, 0.5), (1, 0.55), (0, 0.6))
-# Several periods: small steps to corridors, then searches over so many times those that were settled on, until when,
-# and not unless begun by when: over all that the relaxation uses only where the proof has time enough after it.
-_GRADUAL_ROUNDS = 22
-_GRADUAL_STEP = 0.05
-_STAGED_WIDER = ((1.0, 0.5, 0.5), (1.25, 0.55, 0.55), (1.6, 0.6, 0.6), (np.inf, 0.6, 0.25))
 # Regions: of a few wide ones, in which what is saved may be spent anywhere, and of many small ones.
 _REGIONS = (
     Round(30, 20, elsewhere=False),
@@ -64,8 +61,6 @@ _BOUND_TIME_SHARE = 0.45
 _ONE_PERIOD_TIME_SHARE = 0.55
 _LARGE_TIME_SHARE = 0.9
 _PERIOD_REGIONS = (Round(30, 16, elsewhere=False),)
-MONEY = ("spending_within_budget", "spending_within_ceiling", "spending_within_province_budget")
-
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -78,32 +73,6 @@ class Corridors:
     within: WholeOutcome
     links: tuple[str, ...]
     all_links_bound: float
-
-
-def charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
-    """Pipes and sites as fixed charges; sizes of a link and vintages of a site exclude each other."""
-    assert problem.network is not None
-    lines = problem.network.lines.set_index("line")
-    link_at = {link: k for k, link in enumerate(problem.network.links["link"])}
-    pipes, opened = matrix.columns_of("pipe"), matrix.columns_of("opened")
-    named = [matrix.columns[j].index for j in pipes]
-    year_at = {year: y for y, year in enumerate(problem.years)}
-    link = np.array([link_at[lines.at[line, "link"]] for line, _ in named], dtype=np.int64)
-    year = np.array([year_at[y] for _, y in named], dtype=np.int64)
-    size = np.array([lines.at[line, "largest_ktpa"] for line, _ in named], dtype=float)
-    sites = {site: k for k, site in enumerate(problem.sites["site"])}
-    at_site = [matrix.columns[j].index for j in opened]
-    site = np.array([sites[s] for s, _ in at_site], dtype=np.int64) + len(link_at)
-    site_year = np.array([year_at[y] for _, y in at_site], dtype=float)
-    n_years = len(problem.years)
-    return FixedCharges(
-        columns=np.r_[pipes, opened],
-        family=np.r_[link, site],
-        exclusive=np.r_[link * n_years + year, site * n_years],
-        # The largest size; of a site's vintages the first.
-        rank=np.r_[size, -site_year],
-        money_rows=np.concatenate([matrix.rows_of(claim) for claim in MONEY]),
-    )
 
 
 def solve_in_corridors(
@@ -267,6 +236,8 @@ class _Search:
                 connected, charges, every, options, start=start, deadline=deadline, doing=self.doing, tell=tell
             )
         bound = relaxation.objective
+        if within.x is not None and not np.isfinite(within.bound):
+            within = replace(within, bound=bound)
         if len(families) == len(every) and np.isfinite(within.bound):
             bound = min(bound, within.bound) if maximise else max(bound, within.bound)
         chosen = tuple(str(links[k]) for k in families if k < len(links))
@@ -296,7 +267,7 @@ class _Search:
         n_families = len(np.unique(charges.family))
         is_long = n_families > _MANY_LINKS or len(matrix.row_lower) > _MANY_ROWS
         if len(problem.years) > 1 and not is_long and len(charges.families_used(x)):
-            return self._staged_start(matrix, charges, x, share)
+            return staged_start(problem, matrix, charges, x, options, share, maximise=maximise, tell=tell)
         rounds = SlopeScaling(matrix, charges, options).run(x, _ROUNDS, share(_START_TIME_SHARE))
         if not rounds:
             return None, charges.families_used(x)
@@ -334,60 +305,6 @@ class _Search:
                 tell=tell,
             )
         return start, settled
-
-    def _staged_start(
-        self, matrix: Matrix, charges: FixedCharges, x: Floats, share: Callable[[float], float]
-    ) -> tuple[Floats | None, Ints]:
-        """The same over several periods, in programs that are made as small as the corridors they are about."""
-        families = charges.families_used(x)
-        there = _Within(self.problem, matrix, charges, families)
-        scaling = SlopeScaling(there.small.matrix, there.charges, self.options)
-        rounds = scaling.run(x[there.small.columns], _GRADUAL_ROUNDS, share(_START_TIME_SHARE), step=_GRADUAL_STEP)
-        if not rounds:
-            return None, families
-        points = [there.small.widened(each) for each in rounds]
-        used = [charges.families_used(each) for each in points]
-        settled = used[-1]
-        there = _Within(self.problem, matrix, charges, settled if len(settled) else families)
-        start = laid_out(
-            there.small.matrix,
-            there.charges,
-            points[-1][there.small.columns],
-            self.options,
-            maximise=self.maximise,
-            deadline=share(_FIRST_TIME_SHARE),
-        )
-        if start is None:
-            return None, settled
-        start = there.small.widened(start)
-        # From the corridors that were settled on to those given up before, ever more, from the plan in hand.
-        for wider, part, begun in _STAGED_WIDER:
-            if now() >= share(begun):
-                continue
-            # Where nothing was settled on, one corridor is the measure: no multiple of none is wider.
-            k = next(k for k, each in enumerate(used) if len(each) <= wider * max(len(settled), 1))
-            there = _Within(self.problem, matrix, charges, np.union1d(used[k], charges.families_used(start)))
-            columns = there.small.columns
-            better = plan_of_few(
-                there.small.matrix,
-                there.charges,
-                points[k][columns],
-                start[columns],
-                self.options,
-                maximise=self.maximise,
-                deadline=share(part),
-                tell=self.tell,
-            )
-            start = there.small.widened(better)
-        return start, settled
-
-
-class _Within:
-    """The program with only some families left, and its fixed charges."""
-
-    def __init__(self, problem: Problem, matrix: Matrix, charges: FixedCharges, families: Ints) -> None:
-        self.small = narrowed(matrix, charges.outside(families))
-        self.charges = charges_of(problem, self.small.matrix)
 
 
 def _closed(outcome: Outcome, options: SolverOptions) -> Outcome:

@@ -18,6 +18,11 @@ from ccs_model.solver.clock import now
 COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]
 
 
+def no_locks() -> pd.DataFrame:
+    """The table of a scenario without locks."""
+    return pd.DataFrame([], columns=COLUMNS)
+
+
 def locks_table(
     problem: Problem, matrix: Matrix, locked: float, options: SolverOptions, deadline: float
 ) -> pd.DataFrame:
@@ -32,7 +37,7 @@ def locks_table(
         # The relaxation of a shared network holds connection cuts, which the programs compared here do not.
         base = relaxed.run(deadline - now(), "all locks")
         if base.status != "optimal":
-            return pd.DataFrame(rows, columns=COLUMNS)
+            return no_locks()
         locked = base.objective
     for row in matrix.rows_of("plant_is_fitted"):
         relaxed.set_row(int(row), -np.inf, np.inf)

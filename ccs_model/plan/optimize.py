@@ -11,21 +11,24 @@ from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyomo.environ as pyo
 
+from ccs_model.errors import NoPlanError
 from ccs_model.inputs import load_inputs
 from ccs_model.leftovers import passing_folder
 from ccs_model.model import build_model
 from ccs_model.model.objective import AIMS
 from ccs_model.plan.assembly import BudgetRow, budget_row, checked_parts
 from ccs_model.plan.belief import MENDING_S, believed
-from ccs_model.plan.corridors import Corridors, charges_of, solve_in_corridors
+from ccs_model.plan.charges import charges_of
+from ccs_model.plan.corridors import Corridors, solve_in_corridors
 from ccs_model.plan.decisions import BUILT, point_of, without_traces
 from ccs_model.plan.funds import with_best_funds
-from ccs_model.plan.locks import locks_table
+from ccs_model.plan.locks import locks_table, no_locks
 from ccs_model.plan.mending import posed
 from ccs_model.plan.plan import NextMoney, Plan
 from ccs_model.plan.ties import settled, settled_apart
@@ -41,8 +44,11 @@ from ccs_model.solver.whole import WholeOutcome
 
 Floats = npt.NDArray[np.float64]
 Teller = Callable[[Progress], None]
+Result = TypeVar("Result")
 
-SECOND_STAGE_TIME_SHARE = 1 / 3
+# Ties take no longer than the plan took, or than so long, and never more than this share of the time.
+_TIES_LEAST_S = 10.0
+_TIES_TIME_SHARE = 1 / 3
 # What more money would buy is asked for this share of the budget, and at least a million.
 NEXT_MONEY_SHARE = 0.01
 NEXT_MONEY_GAP = 1e-4
@@ -82,10 +88,10 @@ def solve(
     clock.lap("pose_and_build_s")
     with passing_folder() as folder:
         log_path = folder / "solver.log"
-        plan = _solve_stages(problem, matrix, log_path, clock, tell)
+        plan, failed = _solve_stages(problem, matrix, log_path, clock, tell)
         log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
     warning = warning_of(matrix)
-    told = (warning,) if warning else ()
+    told = ((warning,) if warning else ()) + failed
     if problem.scenario.futures:
         told = (*told, "futures of the scenario are for ccs-model hedge; this plan is for the scenario as it stands")
     log = "".join(f"Warning: {each}\n" for each in told) + log
@@ -103,7 +109,8 @@ class _Clock:
 
     def second_deadline(self) -> float:
         """When the second stage ends, if the whole does not end before."""
-        return min(self.deadline, now() + self.limit_s * SECOND_STAGE_TIME_SHARE)
+        enough = max(self.laps["first_stage_s"], _TIES_LEAST_S)
+        return min(self.deadline, now() + min(enough, self.limit_s * _TIES_TIME_SHARE))
 
     def lap(self, name: str) -> None:
         at = now()
@@ -113,7 +120,7 @@ class _Clock:
 
 def _solve_stages(
     problem: Problem, matrix: Matrix, log_path: Path, clock: _Clock, tell: Teller | None
-) -> dict[str, object]:
+) -> tuple[dict[str, object], tuple[str, ...]]:
     asked = problem.scenario.solver
     options = SolverOptions(asked.gap_share, asked.threads, asked.seed, log_path)
     highs = Highs(matrix, options, tell)
@@ -144,24 +151,52 @@ def _solve_stages(
     status = outcome.status
     if corridors is not None:
         _keep_to(highs, problem, matrix, chosen)
-    chosen = without_traces(problem, matrix, _settled(highs, chosen, value, maximise, clock, first))
+    after = _AfterThePlan()
+    tied = chosen
+    chosen = after.tried("settling ties", tied, lambda: _settled(highs, tied, value, maximise, clock, first))
+    chosen = unpaid = without_traces(problem, matrix, chosen)
     if len(problem.accounts.funds):
-        chosen = with_best_funds(problem, matrix, options, chosen, clock.deadline)
+        chosen = after.tried(
+            "who pays", unpaid, lambda: with_best_funds(problem, matrix, options, unpaid, clock.deadline)
+        )
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)
     next_money = None
     if problem.aim == "most_abatement":
-        next_money = _next_money(problem, matrix, options, chosen, value, clock, corridors)
+        next_money = after.tried(
+            "the next money",
+            None,
+            lambda: _next_money(problem, matrix, options, chosen, value, clock, corridors),
+        )
     clock.lap("next_money_s")
-    locks = locks_table(problem, matrix, first.relaxation.objective, options, clock.deadline)
+    locks = after.tried(
+        "prices of locks",
+        no_locks(),
+        lambda: locks_table(problem, matrix, first.relaxation.objective, options, clock.deadline),
+    )
     clock.lap("locks_s")
-    return {
-        **checked_parts(problem, matrix, chosen, point, status, outcome, first, next_money, corridors),
-        "locks": locks,
-    }
+    parts = checked_parts(problem, matrix, chosen, point, status, outcome, first, next_money, corridors)
+    return {**parts, "locks": locks}, tuple(after.failed)
+
+
+class _AfterThePlan:
+    """What is asked once a plan is in hand: where the solver fails in it, the plan stays, and a warning says so."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def tried(self, what: str, otherwise: Result, ask: Callable[[], Result]) -> Result:
+        """What `ask` gives, or `otherwise`."""
+        try:
+            return ask()
+        except NoPlanError as error:
+            self.failed.append(f"{what} was left out: {error}")
+            return otherwise
 
 
 def _settled(highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: WholeOutcome) -> Floats:
+    if now() >= clock.deadline:
+        return chosen
     settle = settled_apart if first.by_groups else settled
     return settle(highs, chosen, value, maximise=maximise, deadline=clock.second_deadline())
 

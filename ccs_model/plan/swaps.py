@@ -20,6 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from ccs_model.model import build_model
+from ccs_model.plan.charges import MONEY
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
@@ -29,7 +30,6 @@ from ccs_model.solver.whole import solve_whole
 
 Floats = npt.NDArray[np.float64]
 SWAP_GAP = 5e-4
-MONEY = ("spending_within_budget", "spending_within_ceiling", "spending_within_province_budget")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model.inputs import Inputs
-from ccs_model.plan.corridors import charges_of
+from ccs_model.plan.charges import charges_of
 from ccs_model.plan.trials import Trials
 from ccs_model.problem import Problem
 from ccs_model.solver import Matrix

@@ -19,6 +19,7 @@ from ccs_model.solver.clock import now
 from ccs_model.solver.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.polishing import polished, polished_outcome
+from ccs_model.solver.reach import within_reach
 from ccs_model.solver.residuals import residuals
 from ccs_model.solver.scaling import Scaling, in_units_of_flow
 
@@ -32,6 +33,8 @@ _START_GAP = 0.02
 # Yes-or-no decisions, beyond those the relaxation uses, that may move while a first and a better plan are looked for.
 N_FIRST = 200
 N_BETTER = 50
+# Of each choice so many best ones may move as well.
+_OF_EACH = 2
 # A search that bettered nothing in so many nodes seldom does; the next one looks elsewhere.
 _BETTER_NODES = 100
 # Trials of HiGHS that an effort of 0 leaves running.
@@ -46,6 +49,7 @@ class FixedCharges:
     exclusive   at most one column of a group may be 1; of several that are used, the one of the highest rank is
     rank        as above
     money_rows  rows in which the columns' coefficients are money
+    choice      [every column of the program] decisions of one number exclude each other; −1 for what is no such choice
     """
 
     columns: Ints
@@ -53,6 +57,7 @@ class FixedCharges:
     exclusive: Ints
     rank: Floats
     money_rows: Ints
+    choice: Ints
 
     @property
     def is_of_one_period(self) -> bool:
@@ -86,6 +91,7 @@ class FixedCharges:
             money_rows=np.array(
                 [i for i, (claim, _) in enumerate(small.row_claims) if claim in claims], dtype=np.int64
             ),
+            choice=self.choice[columns],
         )
 
     def unlike(self, points: Sequence[Floats]) -> Ints:
@@ -131,7 +137,7 @@ class SlopeScaling:
             idle = charges.outside(charges.families_used(x))
             highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
             highs.forget()
-            outcome = highs.run(deadline - now(), "looking for corridors")
+            outcome = highs.attempt(deadline - now(), "looking for corridors")
             if outcome.x is None or outcome.status != "optimal":
                 break
             before, x = x, outcome.x
@@ -197,7 +203,7 @@ def _of_few(
     """Solve with only the `n_few` yes-or-no decisions of the smallest loss in the relaxation, and those of `start`."""
     matrix = highs.matrix
     highs.set_whole(False)
-    relaxation = highs.run(deadline - now(), f"{doing}: relaxation")
+    relaxation = highs.attempt(deadline - now(), f"{doing}: relaxation")
     if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
         return None
     others = matrix.is_whole & (matrix.upper == 1.0) & (highs.lower == 0.0)
@@ -207,7 +213,7 @@ def _of_few(
     loss = np.where(relaxation.x[free] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[free], 0.0))
     # All that the relaxation uses, or there may be too little of anything; and the next best.
     kept = relaxation.x[free] > 1e-9
-    kept[np.argsort(loss, kind="stable")[: int(kept.sum()) + n_few]] = True
+    kept |= within_reach(loss, charges.choice[free], of_each=_OF_EACH, of_all=int(kept.sum()) + n_few)
     if start is not None:
         kept |= start[free] > 0.5
     idle = free[~kept]
@@ -223,7 +229,7 @@ def _of_few(
     if start is not None:
         highs.start_from(start)
         highs.set_option("mip_max_nodes", _BETTER_NODES)
-    outcome = highs.run(deadline - now(), doing)
+    outcome = highs.attempt(deadline - now(), doing)
     if outcome.x is None:
         return None
     found = polished(matrix, outcome.x, highs.options)
@@ -268,19 +274,24 @@ def _searched(
     scaling: Scaling | None,
 ) -> Outcome:
     highs = Highs(matrix, options, tell, scaling)
-    for trial in () if with_trials else _TRIALS:
-        highs.set_option(f"mip_heuristic_run_{trial}", False)
-    if charges.is_of_one_period and start is not None:
-        # Regions have found what the solver's own trials would find, for less.
-        highs.set_option("mip_heuristic_effort", 0.0)
-    else:
+    is_staged = not charges.is_of_one_period
+    if is_staged or start is None:
         # A restart throws away the cuts that took longest to find.
         highs.set_option("mip_allow_restart", False)
+    if start is not None:
+        # The searches before have found what the solver's own trials would find, for less.
+        highs.set_option("mip_heuristic_effort", 0.0)
+    if is_staged and start is not None:
+        # What the bound still lacks after the root is had sooner by branching than by more cuts.
+        highs.set_option("mip_allow_cut_separation_at_nodes", False)
+        with_trials = False
+    for trial in () if with_trials else _TRIALS:
+        highs.set_option(f"mip_heuristic_run_{trial}", False)
     off = charges.outside(families)
     highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     if start is not None:
         highs.start_from(start)
-    outcome = highs.run(deadline - now(), doing)
+    outcome = (highs.run if start is None else highs.attempt)(deadline - now(), doing)
     if outcome.x is None and start is not None and outcome.status == "limit":
         return Outcome("limit", float(matrix.costs[0] @ start), outcome.bound, start, None, None)
     return polished_outcome(matrix, outcome, options)

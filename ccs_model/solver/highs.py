@@ -262,6 +262,13 @@ class Highs:
             outcome = self._outcome()
         return outcome
 
+    def attempt(self, time_limit_s: float, doing: str) -> Outcome:
+        """The same for a search that may fail without harm: a failure of HiGHS is a limit without a point."""
+        try:
+            return self.run(time_limit_s, doing)
+        except NoPlanError:
+            return Outcome("limit", math.nan, math.nan, None, None, None)
+
     def _is_worth_what_it_says(self, outcome: Outcome) -> bool:
         if outcome.x is None or not self._is_whole:
             return True
@@ -277,6 +284,7 @@ class Highs:
             path.write_bytes(made.read_bytes())
 
     def _solve(self) -> None:
+        self._was_cut = False
         worker = self._highs.startSolve()
         try:
             while worker.is_alive():
@@ -284,6 +292,7 @@ class Highs:
                 # HiGHS itself counts by the clock alone.
                 is_spent = counts_cpu() and now() >= self._until
                 if is_spent or time.process_time() >= self.cpu_until:
+                    self._was_cut = True
                     self._highs.cancelSolve()
                     worker.join()
         except KeyboardInterrupt:
@@ -303,7 +312,8 @@ class Highs:
             rows = self._highs.getLp()
             holds = np.all(np.asarray(rows.row_lower_) <= 0.0) and np.all(np.asarray(rows.row_upper_) >= 0.0)
             named = "optimal" if holds else "infeasible"
-        elif status in _LIMITS:
+        elif status in _LIMITS or (status == _STATUS.kSolveError and self._was_cut):
+            # Stopped from outside in the middle of a linear program, HiGHS calls it an error.
             named = "limit"
         elif status == _STATUS.kInfeasible:
             named = "infeasible"
@@ -314,7 +324,7 @@ class Highs:
             raise NoPlanError(f"the solver ended with status '{words}'; the log says more")
         solution = self._highs.getSolution()
         # A linear program stopped on its way has a point, but neither a bound nor whole columns.
-        usable = named == "optimal" or (whole and has_point)
+        usable = named == "optimal" or (whole and has_point and status != _STATUS.kSolveError)
         x = np.array(solution.col_value, dtype=float) * self._scale.column if usable else None
         objective = float(info.objective_function_value) if x is not None else math.nan
         bound = float(info.mip_dual_bound) if whole else objective

@@ -19,6 +19,7 @@ from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions
 from ccs_model.solver.matrix import Matrix
 from ccs_model.solver.narrowing import narrowed
 from ccs_model.solver.polishing import polished
+from ccs_model.solver.reach import within_reach
 from ccs_model.solver.residuals import residuals
 
 Floats = npt.NDArray[np.float64]
@@ -36,16 +37,19 @@ class Search:
     """How hard a program with few free decisions is searched.
 
     `gap_part` is of the gap asked for. Beyond what the relaxation or the plan uses, `next_few` of the next best may
-    move: fixed charges, and other decisions; None for all of them, without a look at the relaxation.
+    move: fixed charges, and other decisions; None for all of them, without a look at the relaxation. Of each choice the
+    `of_each` best may move besides.
     """
 
     gap_part: float
     nodes: int
     next_few: tuple[int, int] | None
+    of_each: int = 0
 
 
 _INSIDE = Search(gap_part=0.1, nodes=50, next_few=None)
 _REGION = Search(gap_part=0.1, nodes=50, next_few=(30, 50))
+_REFIT = Search(gap_part=0.1, nodes=20, next_few=(0, 50), of_each=2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +138,23 @@ def bettered(
     return best
 
 
+def refitted(
+    matrix: Matrix,
+    charges: FixedCharges,
+    start: Floats,
+    options: SolverOptions,
+    *,
+    maximise: bool,
+    deadline: float,
+) -> Floats:
+    """The best plan with what is laid as it is and all other decisions anew; `start` where none is better."""
+    free = matrix.is_whole.copy()
+    free[charges.columns] = False
+    found = with_free(matrix, charges, free, start, options, _REFIT, maximise=maximise, deadline=deadline)
+    sign = 1.0 if maximise else -1.0
+    return start if found is None or sign * float(matrix.costs[0] @ (found - start)) <= 0 else found
+
+
 def with_free(
     matrix: Matrix,
     charges: FixedCharges,
@@ -157,13 +178,12 @@ def with_free(
     point = start[small.columns]
     if search.next_few is not None:
         highs.set_whole(False)
-        relaxation = highs.run(deadline - now(), "region by region: relaxation")
+        relaxation = highs.attempt(deadline - now(), "region by region: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return None
-        is_charge = np.zeros(len(start), dtype=bool)
-        is_charge[charges.columns] = True
+        sign = 1.0 if maximise else -1.0
         idle = _beyond_reach(
-            highs, is_charge[small.columns], relaxation, point, 1.0 if maximise else -1.0, search.next_few
+            highs, charges.within(matrix, small.matrix, small.columns), relaxation, point, sign, search
         )
         highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
         highs.set_whole(True)
@@ -171,7 +191,7 @@ def with_free(
     highs.set_option("mip_max_nodes", search.nodes)
     highs.set_option("mip_allow_restart", False)
     highs.start_from(point)
-    outcome = highs.run(deadline - now(), "region by region")
+    outcome = highs.attempt(deadline - now(), "region by region")
     if outcome.x is None:
         return None
     found = polished(matrix, small.widened(outcome.x), options)
@@ -179,15 +199,21 @@ def with_free(
 
 
 def _beyond_reach(
-    highs: Highs, is_charge: Mask, relaxation: Outcome, point: Floats, sign: float, next_few: tuple[int, int]
+    highs: Highs, charges: FixedCharges, relaxation: Outcome, point: Floats, sign: float, search: Search
 ) -> Ints:
     """Yes-or-no columns that neither the relaxation nor the plan uses, less the next best few of them."""
-    assert relaxation.x is not None and relaxation.reduced_cost is not None
+    assert relaxation.x is not None and relaxation.reduced_cost is not None and search.next_few is not None
     used = (relaxation.x > _USED) | (point > _USED)
-    loss = np.maximum(-sign * relaxation.reduced_cost, 0.0)
-    unused = highs.matrix.is_whole & (highs.lower == 0) & (highs.upper == 1) & ~used
+    loss = np.where(relaxation.x > _USED, 0.0, np.maximum(-sign * relaxation.reduced_cost, 0.0))
+    is_charge = np.zeros(len(used), dtype=bool)
+    is_charge[charges.columns] = True
+    movable = highs.matrix.is_whole & (highs.lower == 0) & (highs.upper == 1)
     idle = []
-    for which, n_next in zip((unused & is_charge, unused & ~is_charge), next_few, strict=True):
-        among = np.flatnonzero(which)
-        idle.append(among[np.argsort(loss[among], kind="stable")[n_next:]])
+    for which, n_next, of_each in zip((is_charge, ~is_charge), search.next_few, (0, search.of_each), strict=True):
+        unused = np.flatnonzero(movable & which & ~used)
+        near = within_reach(loss[unused], charges.choice[unused], of_each=0, of_all=n_next)
+        # The best of each choice are counted with those in use.
+        every = np.flatnonzero(movable & which)
+        best = every[within_reach(loss[every], charges.choice[every], of_each=of_each, of_all=0)]
+        idle.append(np.setdiff1d(unused[~near], best))
     return np.concatenate(idle)

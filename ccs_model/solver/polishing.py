@@ -29,7 +29,7 @@ def polished(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats:
     highs.set_whole(False)
     value = np.round(point[whole])
     highs.set_bounds(whole, value, value)
-    outcome = highs.run(_LIMIT_S, "in the program's own units")
+    outcome = highs.attempt(_LIMIT_S, "in the program's own units")
     return point if outcome.status != "optimal" or outcome.x is None else snapped(matrix, outcome.x)
 
 

@@ -59,8 +59,8 @@ def model(budget: float) -> pyo.ConcreteModel:
 
 def charges_of(matrix: Matrix) -> FixedCharges:
     columns = matrix.columns_of("pipe")
-    each = np.arange(len(columns))
-    return FixedCharges(columns, each, each, np.zeros(len(columns)), matrix.rows_of("within_budget"))
+    each, no_choice = np.arange(len(columns)), np.full(len(matrix.lower), -1)
+    return FixedCharges(columns, each, each, np.zeros(len(columns)), matrix.rows_of("within_budget"), no_choice)
 
 
 def every_layout(matrix: Matrix) -> Iterator[tuple[float, tuple[float, ...]]]:
@@ -150,7 +150,8 @@ def test_of_columns_that_exclude_each_other_the_highest_rank_is_laid() -> None:
     matrix = matrix_of(m)
     columns = matrix.columns_of("pipe")
     rank = np.array([5.0 if matrix.columns[j].index == "large" else 2.0 for j in columns])
-    charges = FixedCharges(columns, np.zeros(2, int), np.zeros(2, int), rank, np.array([], dtype=np.int64))
+    no_choice = np.full(len(matrix.lower), -1)
+    charges = FixedCharges(columns, np.zeros(2, int), np.zeros(2, int), rank, np.array([], dtype=np.int64), no_choice)
     both = np.zeros(len(matrix.columns))
     both[columns] = 0.5
     found = laid_out(matrix, charges, both, OPTIONS, maximise=True, deadline=time.monotonic() + 10)

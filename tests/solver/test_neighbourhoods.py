@@ -50,8 +50,8 @@ def model(laying: tuple[float, ...], *, most: bool = True) -> pyo.ConcreteModel:
 
 def charges_of(matrix: Matrix) -> FixedCharges:
     columns = np.r_[matrix.columns_of("pipe"), matrix.columns_of("opened")]
-    each = np.arange(len(columns))
-    return FixedCharges(columns, each, each, np.zeros(len(columns)), np.zeros(0, dtype=np.int64))
+    each, no_choice = np.arange(len(columns)), np.full(len(matrix.lower), -1)
+    return FixedCharges(columns, each, each, np.zeros(len(columns)), np.zeros(0, dtype=np.int64), no_choice)
 
 
 def places_of(matrix: Matrix) -> Places:
