@@ -153,24 +153,26 @@ def _solve_stages(
         _keep_to(highs, problem, matrix, chosen)
     after = _AfterThePlan()
     tied = chosen
-    chosen = after.tried("settling ties", tied, lambda: _settled(highs, tied, value, maximise, clock, first))
+    chosen = after.tried("ties are not settled", tied, lambda: _settled(highs, tied, value, maximise, clock, first))
     chosen = unpaid = without_traces(problem, matrix, chosen)
     if len(problem.accounts.funds):
         chosen = after.tried(
-            "who pays", unpaid, lambda: with_best_funds(problem, matrix, options, unpaid, clock.deadline)
+            "which fund pays what is as the search left it",
+            unpaid,
+            lambda: with_best_funds(problem, matrix, options, unpaid, clock.deadline),
         )
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)
     next_money = None
     if problem.aim == "most_abatement":
         next_money = after.tried(
-            "the next money",
+            "what more money buys is not known",
             None,
             lambda: _next_money(problem, matrix, options, chosen, value, clock, corridors),
         )
     clock.lap("next_money_s")
     locks = after.tried(
-        "prices of locks",
+        "what locks cost is not known",
         no_locks(),
         lambda: locks_table(problem, matrix, first.relaxation.objective, options, clock.deadline),
     )
@@ -185,12 +187,12 @@ class _AfterThePlan:
     def __init__(self) -> None:
         self.failed: list[str] = []
 
-    def tried(self, what: str, otherwise: Result, ask: Callable[[], Result]) -> Result:
-        """What `ask` gives, or `otherwise`."""
+    def tried(self, without: str, otherwise: Result, ask: Callable[[], Result]) -> Result:
+        """What `ask` gives, or `otherwise`; `without` says what a plan without it lacks."""
         try:
             return ask()
         except NoPlanError as error:
-            self.failed.append(f"{what} was left out: {error}")
+            self.failed.append(f"{without}: {error}")
             return otherwise
 
 

@@ -7,11 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import highspy
 import numpy as np
 import pyomo.environ as pyo
 import pytest
 from scipy import sparse
 
+from ccs_model.errors import NoPlanError
 from ccs_model.solver import Highs, Matrix, Progress, SolverOptions, matrix_of
 from ccs_model.solver.highs import gap_share
 from ccs_model.solver.trial import solver_answers
@@ -200,3 +202,27 @@ def test_a_start_that_the_solver_ends_with_at_another_value_is_not_believed() ->
     outcome = highs.run(10, "test")
     assert (outcome.status, outcome.objective) == ("optimal", pytest.approx(-24.65879525))
     np.testing.assert_allclose(outcome.x, [0, 0, 0, 1, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize("was_cut", [True, False])
+def test_a_program_stopped_in_its_middle_has_not_failed(monkeypatch: pytest.MonkeyPatch, was_cut: bool) -> None:
+    # Stopped from outside while it solves a linear program, HiGHS 1.16 ends a whole program with "Solve error".
+    highs = Highs(linear(), ONE)
+    inner = highs._highs
+
+    class Stopped:
+        def __getattr__(self, name: str) -> object:
+            return getattr(inner, name)
+
+        def getModelStatus(self) -> object:
+            return highspy.HighsModelStatus.kSolveError
+
+    monkeypatch.setattr(highs, "_highs", Stopped())
+    monkeypatch.setattr(highs, "_solve", lambda: setattr(highs, "_was_cut", was_cut))
+    if was_cut:
+        outcome = highs.run(1.0, "test")
+        assert outcome.status == "limit" and outcome.x is None
+    else:
+        with pytest.raises(NoPlanError, match="Solve error"):
+            highs.run(1.0, "test")
+    assert highs.attempt(1.0, "test").status == "limit"
