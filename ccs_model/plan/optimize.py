@@ -31,13 +31,14 @@ from ccs_model.plan.funds import with_best_funds
 from ccs_model.plan.locks import locks_table, no_locks
 from ccs_model.plan.mending import posed
 from ccs_model.plan.plan import NextMoney, Plan
-from ccs_model.plan.ties import settled, settled_apart
+from ccs_model.plan.ties import of_the_same_streams, settled, settled_apart
 from ccs_model.problem import Problem
 from ccs_model.problem.names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solver import Highs, Matrix, Progress, SolverOptions, matrix_of
 from ccs_model.solver.by_groups import solve_program
 from ccs_model.solver.clock import now
+from ccs_model.solver.narrowing import narrowed
 from ccs_model.solver.residuals import snapped
 from ccs_model.solver.scaling import warning_of
 from ccs_model.solver.whole import WholeOutcome
@@ -46,9 +47,9 @@ Floats = npt.NDArray[np.float64]
 Teller = Callable[[Progress], None]
 Result = TypeVar("Result")
 
-# Ties take no longer than the plan took, or than so long, and never more than this share of the time.
-_TIES_LEAST_S = 10.0
-_TIES_TIME_SHARE = 1 / 3
+# Ties and the next money take no longer than the plan took, or than so long, and never more than this share of the time.
+_LATER_LEAST_S = 10.0
+_LATER_TIME_SHARE = 1 / 3
 # What more money would buy is asked for this share of the budget, and at least a million.
 NEXT_MONEY_SHARE = 0.01
 NEXT_MONEY_GAP = 1e-4
@@ -107,10 +108,10 @@ class _Clock:
         self.laps: dict[str, float] = {}
         self._last = started
 
-    def second_deadline(self) -> float:
-        """When the second stage ends, if the whole does not end before."""
-        enough = max(self.laps["first_stage_s"], _TIES_LEAST_S)
-        return min(self.deadline, now() + min(enough, self.limit_s * _TIES_TIME_SHARE))
+    def later_deadline(self) -> float:
+        """When a stage after the first ends that begins now."""
+        enough = max(self.laps["first_stage_s"], _LATER_LEAST_S)
+        return min(self.deadline, now() + min(enough, self.limit_s * _LATER_TIME_SHARE))
 
     def lap(self, name: str) -> None:
         at = now()
@@ -200,7 +201,7 @@ def _settled(highs: Highs, chosen: Floats, value: float, maximise: bool, clock: 
     if now() >= clock.deadline:
         return chosen
     settle = settled_apart if first.by_groups else settled
-    return settle(highs, chosen, value, maximise=maximise, deadline=clock.second_deadline())
+    return settle(highs, chosen, value, maximise=maximise, deadline=clock.later_deadline())
 
 
 def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
@@ -227,32 +228,40 @@ def _next_money(
     maximise = matrix.maximise[0]
     if not problem.is_whole:
         return _slopes(problem, matrix, Highs(matrix, options), budget, chosen, value, clock)
+    deadline = clock.later_deadline()
     more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
     limits = matrix.row_upper.copy()
     limits[budget.row] += more
-    highs = Highs(replace(matrix, row_upper=limits), options)
-    # A limit of nodes, not of time, so that the answer repeats.
-    highs.set_option("mip_max_nodes", NEXT_MONEY_NODES)
+    kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
+    lower = matrix.lower.copy()
+    lower[kept] = np.round(chosen[kept])
+    # What is fitted stays as it is: nothing else may be done there.
+    others = of_the_same_streams(matrix, chosen) & (chosen <= 0.5)
+    others[np.setdiff1d(np.arange(len(others)), matrix.columns_of("build"))] = False
     if corridors is not None and problem.network is not None:
-        charges = charges_of(problem, matrix)
         links = problem.network.links["link"]
         inside = np.flatnonzero(links.isin(corridors.links))
-        off = charges.outside(np.r_[inside, np.arange(len(links), len(links) + len(problem.sites))])
-        highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
-    kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
-    highs.set_bounds(kept, np.round(chosen[kept]), matrix.upper[kept])
+        sites = np.arange(len(links), len(links) + len(problem.sites))
+        others[charges_of(problem, matrix).outside(np.r_[inside, sites])] = True
+    small = narrowed(replace(matrix, row_upper=limits, lower=lower), np.flatnonzero(others))
+    if not small.holds(chosen):
+        return None
+    highs = Highs(small.matrix, options)
+    # A limit of nodes, not of time, so that the answer repeats.
+    highs.set_option("mip_max_nodes", NEXT_MONEY_NODES)
     again = solve_program(
         highs,
         maximise=maximise,
         gap=NEXT_MONEY_GAP,
-        deadline=clock.deadline,
+        deadline=deadline,
         doing="the next money",
-        start=chosen,
+        start=chosen[small.columns],
         cores_max=1,
     ).outcome
-    if again.x is None or now() >= clock.deadline:
+    if again.x is None or now() >= deadline:
         return None
-    return NextMoney(more, max(float(again.objective) - value, 0.0), _entering(problem, matrix, chosen, again.x))
+    added = max(float(again.objective) - value, 0.0)
+    return NextMoney(more, added, _entering(problem, matrix, chosen, small.widened(again.x)))
 
 
 def _slopes(

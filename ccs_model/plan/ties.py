@@ -33,7 +33,7 @@ def settled(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadl
         deadline=deadline,
         doing="settling ties",
         start=chosen,
-        may_move=_of_the_same_streams(matrix, chosen),
+        may_move=of_the_same_streams(matrix, chosen),
     ).outcome
     return _better(matrix, chosen, second, second.x, value, maximise)
 
@@ -41,7 +41,7 @@ def settled(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadl
 def settled_apart(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadline: float) -> Floats:
     """The same for a large program: in a matrix of the plan's own streams, which few of its columns belong to."""
     matrix = highs.matrix
-    small = narrowed(matrix, np.flatnonzero(~_of_the_same_streams(matrix, chosen)))
+    small = narrowed(matrix, np.flatnonzero(~of_the_same_streams(matrix, chosen)))
     if not small.holds(chosen):
         return chosen
     part = small.matrix
@@ -86,7 +86,7 @@ def _better(
     return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen
 
 
-def _of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]:
+def of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]:
     """Columns of the streams that the plan retrofits: another year, size, technology or site, but no other stream.
 
     What is no retrofit (pipes, sites, wells) may move as its bounds allow.

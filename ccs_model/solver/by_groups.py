@@ -211,7 +211,8 @@ class _Search:
                 break
             if everything:
                 n_nodes *= GROWTH
-            elif not self._closed:
+            elif not self._closed and n_cores != cores_max:
+                # The plan is bettered for the sake of the next core.
                 self._neighbourhoods()
             n_columns *= GROWTH
         if self.x is None:
