@@ -47,7 +47,7 @@ Floats = npt.NDArray[np.float64]
 Teller = Callable[[Progress], None]
 Result = TypeVar("Result")
 
-# Ties and the next money take no longer than the plan took, or than so long, and never more than this share of the time.
+# Ties and the next money take no longer than the plan took, or than so long, and never more than this share of time.
 _LATER_LEAST_S = 10.0
 _LATER_TIME_SHARE = 1 / 3
 # What more money would buy is asked for this share of the budget, and at least a million.

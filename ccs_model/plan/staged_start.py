@@ -36,7 +36,7 @@ _FEW_FAMILIES = 60
 # Retrofits and regions by turns, while a turn betters the plan by this part of the gap asked for: the last begins by,
 # and ends by.
 _TURNS = (Round(60, 2, elsewhere=True), Round(40, 3, elsewhere=True), Round(60, 4, elsewhere=True))
-_GAINED_GAP_PART = 0.1
+_GAINED_GAP_PART = 0.25
 _TURNS_TIME_SHARE = (0.35, 0.6)
 
 
