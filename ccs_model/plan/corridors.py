@@ -16,6 +16,7 @@ from ccs_model.plan.chains import simpler
 from ccs_model.plan.charges import charges_of
 from ccs_model.plan.connections import connections_of
 from ccs_model.plan.one_period import in_one_period
+from ccs_model.plan.one_way import one_way
 from ccs_model.plan.places import places_of
 from ccs_model.plan.staged_start import staged_start
 from ccs_model.problem import Problem
@@ -33,6 +34,8 @@ _ROUNDS = 8
 # A plan that uses fewer corridors than this share of what slope scaling settled on tells nothing of good ones.
 _FEW_SHARE = 0.5
 _CUT_ROUNDS = 8
+# Cuts arc by arc are found over more rounds, which take less time each.
+_CUT_ROUNDS_ONE_WAY = 40
 # Of the time there is, by when cuts, corridors and a first plan are to be found.
 _CUTS_TIME_SHARE = 0.15
 _START_TIME_SHARE = 0.3
@@ -186,6 +189,12 @@ class _Search:
         problem, options, maximise, tell = self.problem, self.options, self.maximise, self.tell
         assert problem.network is not None
         asked = problem.scenario.transport.corridors
+        connections, n_rounds = connections_of(problem, matrix), _CUT_ROUNDS
+        links = problem.network.links["link"].to_numpy(object)
+        every = np.arange(len(links) + len(problem.sites))
+        directed = one_way(problem, matrix, connections) if len(every) > _FEW_LINKS else None
+        if directed is not None:
+            matrix, connections, n_rounds = directed.matrix, directed.connections, _CUT_ROUNDS_ONE_WAY
         charges = charges_of(problem, matrix)
         begun = now()
 
@@ -195,21 +204,20 @@ class _Search:
 
         connected, relaxation = with_connection_cuts(
             matrix,
-            connections_of(problem, matrix),
+            connections,
             options,
-            n_rounds=_CUT_ROUNDS,
+            n_rounds=n_rounds,
             deadline=share(1.0),
             until=share(_CUTS_TIME_SHARE),
             doing=self.doing,
             tell=tell,
         )
         if relaxation.status != "optimal" or relaxation.x is None:
+            relaxation = relaxation if directed is None else directed.without(relaxation)
             return Corridors(WholeOutcome(relaxation, relaxation), (), relaxation.objective)
         # What is left after the relaxation is shared out.
         begun = now()
-        links = problem.network.links["link"].to_numpy(object)
-        sites = np.arange(len(links), len(links) + len(problem.sites))
-        every = np.arange(len(links) + len(problem.sites))
+        sites = every[len(links) :]
         start, settled = self._start(connected, charges, relaxation.x, share)
         if asked == "all" or (asked == "auto" and start is None):
             families = every
@@ -241,6 +249,8 @@ class _Search:
         if len(families) == len(every) and np.isfinite(within.bound):
             bound = min(bound, within.bound) if maximise else max(bound, within.bound)
         chosen = tuple(str(links[k]) for k in families if k < len(links))
+        if directed is not None:
+            within, relaxation = directed.without(within), directed.without(relaxation)
         return Corridors(WholeOutcome(_closed(within, options), relaxation), chosen, float(bound))
 
     def _over_few(self, matrix: Matrix, charges: FixedCharges, start: Floats, deadline: float) -> Outcome | None:

@@ -45,7 +45,11 @@ class Demand:
 
 @dataclass(frozen=True, eq=False)
 class Connections:
-    """The network as columns: `pipes[edge][year]` lays an edge by a year, `opened[node][year]` opens a site there."""
+    """The network as columns: `pipes[edge][year]` lays an edge by a year, `opened[node][year]` opens a site there.
+
+    `ways` [2, edge], where there are any: the share in which an edge carries from its start to its end, and back. Only
+    ways out of a set of nodes then count, not all pipes across its border.
+    """
 
     n_nodes: int
     start: Ints
@@ -54,6 +58,7 @@ class Connections:
     is_there: npt.NDArray[np.bool_]
     opened: dict[int, tuple[Ints, ...]]
     demands: tuple[Demand, ...]
+    ways: Ints | None = None
 
     def violated(self, x: Floats) -> list[Cut]:
         """Rows Σ coefficient × column ≤ 0 that `x` breaks, each once."""
@@ -63,14 +68,15 @@ class Connections:
             if float(demand.coefficients @ x[demand.columns]) > _VIOLATED:
                 by_year.setdefault(demand.year, []).append(demand)
         for year, demands in by_year.items():
-            laid = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.pipes])
-            capacity = np.round(np.where(self.is_there, 1.0, laid) * _SCALE).astype(np.int32)
+            forth, back = (
+                np.round(np.where(self.is_there, 1.0, laid) * _SCALE).astype(np.int32) for laid in self._laid(x, year)
+            )
             target = self.n_nodes
             sites = list(self.opened)
             room = np.round([min(float(x[self.opened[s][year]].sum()), 1.0) * _SCALE for s in sites]).astype(np.int32)
             graph = sparse.csr_array(
                 (
-                    np.concatenate([capacity, capacity, room]),
+                    np.concatenate([forth, back, room]),
                     (
                         np.concatenate([self.start, self.end, np.array(sites, dtype=np.int64)]),
                         np.concatenate([self.end, self.start, np.full(len(sites), target)]),
@@ -94,9 +100,20 @@ class Connections:
                 found.setdefault(tuple(row[0].tolist()), row)
         return list(found.values())
 
+    def _laid(self, x: Floats, year: int) -> tuple[Floats, Floats]:
+        """[edge] how much of it is laid, or carries, from its start to its end and back."""
+        if self.ways is None:
+            laid = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.pipes])
+            return laid, laid
+        forth, back = np.clip(x[self.ways], 0.0, 1.0)
+        return forth, back
+
     def _row(self, demand: Demand, inside: npt.NDArray[np.bool_], year: int) -> Cut:
         crossing = np.flatnonzero(inside[self.start] != inside[self.end])
-        across = [self.pipes[edge][year] for edge in crossing]
+        if self.ways is None:
+            across = [self.pipes[edge][year] for edge in crossing]
+        else:
+            across = [self.ways[np.where(inside[self.start[crossing]], 0, 1), crossing]]
         across += [columns[year] for node, columns in self.opened.items() if inside[node]]
         theirs = np.unique(np.concatenate(across)) if across else np.zeros(0, dtype=np.int64)
         columns = np.concatenate([demand.columns, theirs])
