@@ -30,6 +30,7 @@ Cut = tuple[Ints, Floats]
 _SCALE = 1_000_000
 _VIOLATED = 1e-3
 _SLACK = 1e-6
+_GAINED, _IDLE_ROUNDS = 1e-5, 2
 CLAIM = "connected_across_every_border"
 
 
@@ -152,7 +153,7 @@ def cut_relaxation(
     if is_large or outcome.status != "optimal" or outcome.x is None:
         return [], outcome
     rows: list[Cut] = []
-    x = outcome.x
+    x, n_idle = outcome.x, 0
     for _ in range(n_rounds):
         new = connections.violated(x)
         if not new or now() >= until:
@@ -165,7 +166,9 @@ def cut_relaxation(
             break
         gained = abs(again.objective - outcome.objective)
         outcome, x = again, again.x
-        if gained < 1e-5 * max(abs(again.objective), 1.0):
+        # One round of cuts may only move the relaxation sideways.
+        n_idle = n_idle + 1 if gained < _GAINED * max(abs(again.objective), 1.0) else 0
+        if n_idle == _IDLE_ROUNDS:
             break
     return [row for row in rows if float(row[1] @ x[row[0]]) > -_SLACK], outcome
 
