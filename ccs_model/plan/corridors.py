@@ -27,7 +27,7 @@ from ccs_model.solver.connections import with_connection_cuts
 from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
 from ccs_model.solver.highs import LARGE_ROWS, gap_share
 from ccs_model.solver.narrowing import narrowed
-from ccs_model.solver.neighbourhoods import Round, bettered
+from ccs_model.solver.neighbourhoods import Round, bettered, refitted
 from ccs_model.solver.whole import WholeOutcome
 
 _ROUNDS = 8
@@ -52,6 +52,7 @@ _REGIONS = (
 _FEW_REGIONS = (Round(50, 4, elsewhere=False), Round(100, 3, elsewhere=True))
 _STAGED_REGIONS = (Round(20, 16, elsewhere=False), Round(40, 8, elsewhere=False))
 _REGIONS_TIME_SHARE = 0.6
+_REFITTED_TIME_SHARE = 0.7
 # From so many links or rows on a search over all that slope scaling used early takes longer than regions do.
 _MANY_LINKS = 1_000
 _FEW_LINKS = 300
@@ -314,6 +315,8 @@ class _Search:
                 deadline=share(_REGIONS_TIME_SHARE),
                 tell=tell,
             )
+        if len(problem.years) > 1:
+            start = refitted(matrix, charges, start, options, maximise=maximise, deadline=share(_REFITTED_TIME_SHARE))
         return start, settled
 
 
