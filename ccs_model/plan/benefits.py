@@ -34,7 +34,7 @@ def items_by_bearer(point: Point, owners: Owners) -> pd.DataFrame:
     problem = point.problem
     rate = problem.accounts.social_discount_share
     factors = discount_factor(rate, np.arange(len(problem.calendar) + 1))
-    worth = {name: float(amount.sum(axis=0) @ factors) for name, amount in owners.flows.items()}
+    worth = {name: float((amount.sum(axis=0) * factors).sum()) for name, amount in owners.flows.items()}
     # Lent and paid back is one thing: told apart, both would swell benefits and costs alike.
     worth["loans_mn"] = sum(worth.pop(name) for name in ("drawn_mn", "repaid_mn", "interest_mn"))
     rows = [(name, _SIDES[name], "owners", amount) for name, amount in worth.items()]

@@ -152,7 +152,7 @@ def by_plant(plan: Plan) -> pd.DataFrame:
         money_pv_mn=worth[list(dict.fromkeys(GIVEN))].sum(axis=1),
         taxed_pv_mn=worth[list(TAXED)].sum(axis=1),
         carbon_pv_mn=worth["carbon_mn"],
-        cut_pv_kt=cut.to_numpy(float) @ discount,
+        cut_pv_kt=(cut.to_numpy(float) * discount).sum(axis=1),
         npv_mn=owners["npv_mn"],
         break_even_carbon_price_per_t=owners["break_even_carbon_price_per_t"],
     ).reset_index()

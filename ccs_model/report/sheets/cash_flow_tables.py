@@ -113,7 +113,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                     "factor": Formula(f"={factor}", 1.0), "note": "",
                     **{year_column(int(year)): value for year, value in amounts.items()},
                     "pv_mn": Formula(
-                        f"={{factor}}*SUMPRODUCT({first}:{last},discount_factor)", float(values @ discount)
+                        f"={{factor}}*SUMPRODUCT({first}:{last},discount_factor)", float((values * discount).sum())
                     ),
                 }
             )  # fmt: skip
@@ -159,10 +159,10 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
             {
                 "plant": row["plant"], "kind": row["name"], "n": numbers[row["plant"]], "note": "",
                 **{year_column(int(str(year))): amount for year, amount in years.items()},
-                "pv_kt": Formula(f"=SUMPRODUCT({first}:{last},discount_factor)", float(values @ discount)),
+                "pv_kt": Formula(f"=SUMPRODUCT({first}:{last},discount_factor)", float((values * discount).sum())),
                 "worth_mn": Formula(
                     f"=SUMPRODUCT({first}:{last},discount_factor,carbon_price_per_t)/1000",
-                    float(values @ (discount * price)) / 1000.0,
+                    float((values * discount * price).sum()) / 1000.0,
                 ),
             }
         )  # fmt: skip

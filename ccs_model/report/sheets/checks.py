@@ -215,7 +215,7 @@ def _of_accounts(plan: Plan) -> Iterator[Row]:
     )  # fmt: skip
     yield _live(
         "carbon value: plants and programme, discounted", "SUM({plants_paid!carbon_pv_mn})",
-        "SUMPRODUCT({programme!@carbon_mn:all},discount_factor)", float(flows["carbon_mn"] @ discount),
+        "SUMPRODUCT({programme!@carbon_mn:all},discount_factor)", float((flows["carbon_mn"] * discount).sum()),
     )  # fmt: skip
     yield _live(
         "cash added up ends at the sum of the net", "INDEX({programme!@cumulative_mn:all},1,horizon_end-first_year+1)",

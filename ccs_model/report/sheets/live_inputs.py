@@ -217,5 +217,6 @@ def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
     life, left = (capital[name].to_numpy(float) for name in ("life_yr", "left_yr"))
     salvage = float((capital["capital_mn"].to_numpy(float) * annuity_yr(rate, left) / annuity_yr(rate, life)).sum())
     without = flows["net_mn"] - (flows["carbon_mn"] + flows["salvage_mn"]) * kept
-    by_price = without @ weights + prices * kept / 1000.0 * float(flows["direct_cut_kt"] @ weights)
+    # Sums of products, not BLAS's, whose last digit hangs on where the numbers lie in memory.
+    by_price = (without * weights).sum() + prices * kept / 1000.0 * float((flows["direct_cut_kt"] * weights).sum())
     return np.asarray(by_price + kept * salvage * weights[-1])
