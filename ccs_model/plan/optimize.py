@@ -153,14 +153,13 @@ def _solve_stages(
     if corridors is not None:
         _keep_to(highs, problem, matrix, chosen)
     after = _AfterThePlan()
-    tied = chosen
-    chosen = after.tried("ties are not settled", tied, lambda: _settled(highs, tied, value, maximise, clock, first))
-    chosen = unpaid = without_traces(problem, matrix, chosen)
+    chosen = after.tried("ties are not settled", chosen, lambda: _settled(highs, chosen, value, maximise, clock, first))
+    chosen = without_traces(problem, matrix, chosen)
     if len(problem.accounts.funds):
         chosen = after.tried(
             "which fund pays what is as the search left it",
-            unpaid,
-            lambda: with_best_funds(problem, matrix, options, unpaid, clock.deadline),
+            chosen,
+            lambda: with_best_funds(problem, matrix, options, chosen, clock.deadline),
         )
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)

@@ -33,8 +33,8 @@ _FIRST_TIME_SHARE = 0.45
 # only where they are so few that this takes no longer than a region does.
 _WIDER = ((1.25, 0.5), (1.6, 0.55))
 _FEW_FAMILIES = 60
-# Retrofits and regions by turns, while a turn betters the plan by this part of the gap asked for: the last begins by,
-# and ends by.
+# Retrofits and regions by turns, while a turn betters the plan by this part of the gap asked for. Of the time there is,
+# by when the last turn has to begin, and by when to end.
 _TURNS = (Round(60, 2, elsewhere=True), Round(40, 3, elsewhere=True), Round(60, 4, elsewhere=True))
 _GAINED_GAP_PART = 0.25
 _TURNS_TIME_SHARE = (0.35, 0.6)

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from ccs_model.errors import NoPlanError
 from ccs_model.plan.plan import Plan
 from ccs_model.solver import Highs, Outcome
+from tests.plan.test_corridors import STAGED
 
 Solved = Callable[..., Plan]
-STAGED: dict[str, Any] = {
-    "transport.shared_trunklines": True,
-    "transport.trucks": False,
-    "storage.sites": ["Qinshui", "Ordos"],
-    "plants.emitting_at_least_ktpa": 2_000,
-}
 
 
 @pytest.fixture
