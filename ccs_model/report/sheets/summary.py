@@ -148,11 +148,10 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     if len(plan.targets):
         sheet.section("Targets")
         sheet.paragraph(words.targets(plan))
-        sheet.table(
-            columns_of(plan.targets, classes={"target": INPUT, "group": INPUT, "year": INPUT, "required_kt": INPUT}),
-            records(plan.targets),
-            named="targets",
-        )
+        of_targets = {"target": INPUT, "group": INPUT, "year": INPUT, "required_kt": INPUT}
+        # A cumulative or captured target has no share, and only a minimum cost has a price.
+        columns = columns_of(plan.targets, classes=of_targets, optional=("year", "cut_share", "price_per_t"))
+        sheet.table(columns, records(plan.targets), named="targets")
     sheet.section("What more money buys")
     sheet.paragraph(words.next_money(plan))
     _figures(sheet, list(_more_money(sheet, plan)))
