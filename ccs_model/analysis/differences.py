@@ -13,7 +13,7 @@ _MISSING = object()
 def apart(one: object, other: object, tolerance: float) -> tuple[int, float, list[str]]:
     """How many leaves were compared, the largest distance of numbers (relative above 1), and what differs, in words."""
     n, worst, words = 0, 0.0, []
-    for place, mine, theirs in _leaves(one, other, ""):
+    for place, mine, theirs in _leaf_values(one, other, ""):
         n += 1
         distance = 0.0 if _both_unknown(mine, theirs) else distance_of(mine, theirs)
         if distance is not None and distance <= tolerance:
@@ -24,14 +24,14 @@ def apart(one: object, other: object, tolerance: float) -> tuple[int, float, lis
     return n, worst, words
 
 
-def _leaves(one: object, other: object, place: str) -> Iterator[tuple[str, object, object]]:
+def _leaf_values(one: object, other: object, place: str) -> Iterator[tuple[str, object, object]]:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         for key in [*one, *(key for key in other if key not in one)]:
             inner = f"{place}.{key}" if place else str(key)
-            yield from _leaves(one.get(key, _MISSING), other.get(key, _MISSING), inner)
+            yield from _leaf_values(one.get(key, _MISSING), other.get(key, _MISSING), inner)
     elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for at, (mine, theirs) in enumerate(zip(one, other, strict=True)):
-            yield from _leaves(mine, theirs, f"{place}[{at}]")
+            yield from _leaf_values(mine, theirs, f"{place}[{at}]")
     elif isinstance(one, list) and isinstance(other, list):
         yield f"{place}, rows", float(len(one)), float(len(other))
     else:

@@ -23,7 +23,7 @@ RANGE_COLUMNS = [
     "plant", "name", "province", "sector", "standing", "plan_share", "min_share", "max_share", "plan_ktpa", "min_ktpa",
     "max_ktpa", "objective_at_min", "objective_at_max", "is_proven",
 ]  # fmt: skip
-IN_EVERY, IN_SOME, IN_NONE, OPEN = "needed", "swappable", "never", "not decided in time"
+IN_EVERY_PLAN, IN_SOME, IN_NO_PLAN, OPEN = "needed", "swappable", "never", "not decided in time"
 _TRACE_SHARE = 1e-6
 
 
@@ -64,7 +64,7 @@ def ranges_of(
         standing = OPEN
         if np.isfinite([least, largest]).all():
             some = _TRACE_SHARE * max(most, 1.0)
-            standing = IN_EVERY if least > some else IN_SOME if largest > some else IN_NONE
+            standing = IN_EVERY_PLAN if least > some else IN_SOME if largest > some else IN_NO_PLAN
         rows.append(
             (plant, own["name"], own["province"], own["sector"], standing, here / most, least / most, largest / most,
              here, least, largest, at_least, at_largest, standing != OPEN)

@@ -48,7 +48,7 @@ SWAP_COLUMNS = [
 ]
 NEEDED, NEVER, SWAPPABLE = "needed", "never", "swappable"
 # Not proven: what holds of the plans found.
-IN_ALL, IN_NONE = "in all found", "in none found"
+IN_ALL_FOUND, IN_NONE_FOUND = "in all found", "in none found"
 FARTHEST, ASKED_OUT, ASKED_IN, SCENARIO = "most different", "without a plant", "with a plant", "the plan"
 
 
@@ -155,13 +155,13 @@ class Search:
             n_fitting = sum(bool(found.fitted[k]) for found, _ in self.pool)
             standing = SWAPPABLE
             if n_fitting in (0, len(self.pool)):
-                proven, found_so = (NEEDED, IN_ALL) if n_fitting else (NEVER, IN_NONE)
+                proven, found_so = (NEEDED, IN_ALL_FOUND) if n_fitting else (NEVER, IN_NONE_FOUND)
                 standing = proven if k in lost else found_so
             row = self._named.loc[plant]
             words = next((self._words(found) for asked, found, _ in self._swaps if asked == plant), "")
             rows.append(
                 (plant, row["name"], row["province"], row["sector"], bool(plan[k]), standing,
-                 standing not in (IN_ALL, IN_NONE), n_fitting, n_fitting / len(self.pool),
+                 standing not in (IN_ALL_FOUND, IN_NONE_FOUND), n_fitting, n_fitting / len(self.pool),
                  self._lost(lost[k]) if standing in (NEEDED, NEVER) else None, words)
             )  # fmt: skip
         return pd.DataFrame(rows, columns=PLANT_COLUMNS).astype({"lost_share": float})

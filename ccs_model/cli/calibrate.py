@@ -47,11 +47,11 @@ def calibrate(preset: str, accept: bool, out: Path | None, data: Path | None, as
     found = fitted(preset, accept=accept, inputs=load_tables(own))
     if out is not None:
         found.to_json(out)
-    click.echo(found.text() if as_json else _text(found), nl=not as_json)
+    click.echo(found.text() if as_json else _calibration_text(found), nl=not as_json)
     return DONE
 
 
-def _text(found: Calibration) -> str:
+def _calibration_text(found: Calibration) -> str:
     return "\n\n".join(_preset(name, found[name]) for name in found.names)
 
 
@@ -63,10 +63,10 @@ def _preset(name: str, fit: Mapping[str, Any]) -> str:
         rows.append(
             (
                 _WORDS[key],
-                _number(before["median"]),
-                f"{_number(before['p10'])}–{_number(before['p90'])}",
-                _number(after["median"]),
-                f"{_number(after['p10'])}–{_number(after['p90'])}",
+                _posterior_number(before["median"]),
+                f"{_posterior_number(before['p10'])}–{_posterior_number(before['p90'])}",
+                _posterior_number(after["median"]),
+                f"{_posterior_number(after['p10'])}–{_posterior_number(after['p90'])}",
                 f"{each['contraction_share']:.2f}",
                 each["verdict"],
             )
@@ -105,7 +105,7 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.2%}" if abs(share) < 0.005 else f"{share:.1%}"
 
 
-def _number(value: float) -> str:
+def _posterior_number(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1e}"
 
 

@@ -51,12 +51,12 @@ def compare(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
         return DONE
-    click.echo(_text(found))
+    click.echo(_comparison_text(found))
     click.echo(f"\nWorkbook: {out}" if out is not None else "\nAll of it in a workbook: -o FILE.xlsx")
     return DONE
 
 
-def _text(found: Comparison) -> str:
+def _comparison_text(found: Comparison) -> str:
     letters = [ascii_uppercase[k] if k < len(ascii_uppercase) else str(k + 1) for k in range(len(found.names))]
     named = found.runs.to_dict("records")
     lines = [

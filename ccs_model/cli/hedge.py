@@ -13,7 +13,7 @@ from ccs_model.cli.answers import answer_options, answered
 from ccs_model.cli.talk import ProgressLine
 from ccs_model.errors import DONE, LIMIT_REACHED
 
-_SHOWN = 20
+_SHOWN_BUILDS = 20
 
 
 @click.command(
@@ -55,11 +55,11 @@ def hedge(scenario: Path, out: Path | None, as_json: bool, force: bool, allow_ou
     if as_json:
         click.echo(text, nl=False)
     elif not quiet:
-        click.echo(_text(document, folder))
+        click.echo(_stochastic_text(document, folder))
     return DONE if document["status"] == "optimal" else LIMIT_REACHED
 
 
-def _text(document: Mapping[str, Any], folder: Path) -> str:
+def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
     years = ", ".join(map(str, document["here_and_now"]))
     lines = [f"{document['scenario']}: one plan for {len(document['futures'])} futures, in {document['unit']}"]
     lines += [f"gap {document['gap_share']:.2%}; {document['n_columns']:,} columns, {document['n_rows']:,} rows", ""]
@@ -67,11 +67,11 @@ def _text(document: Mapping[str, Any], folder: Path) -> str:
         amount = f"{row['objective']:,.1f}" if row["objective"] is not None else "–"
         lines.append(f"{amount:>14}  {row['words']}")
     lines += ["", f"Built here and now ({years}), whatever comes:"]
-    for row in document["plants"][:_SHOWN]:
+    for row in document["plants"][:_SHOWN_BUILDS]:
         more = "" if row["is_in_mean_plan"] else "; not in the plan of the mean future"
         lines.append(f"  {row['plant']} {row['name']}, {row['year']}{more}")
     lines += [] if document["plants"] else ["  nothing"]
-    n_more = len(document["plants"]) - _SHOWN
+    n_more = len(document["plants"]) - _SHOWN_BUILDS
     lines += [f"  … and {n_more} more"] if n_more > 0 else []
     lines.append("")
     for row in document["futures"]:

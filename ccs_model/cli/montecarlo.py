@@ -15,7 +15,7 @@ from ccs_model.errors import DONE, INTERRUPTED
 if TYPE_CHECKING:
     from ccs_model.analysis.monte_carlo import MonteCarlo
 
-_SHOWN = 6
+_N_INPUTS_SHOWN = 6
 
 
 @click.command(
@@ -83,11 +83,11 @@ def montecarlo(
     if as_json:
         click.echo(found.text, nl=False)
     elif not quiet:
-        click.echo(_text(found))
+        click.echo(_monte_carlo_text(found))
     return DONE
 
 
-def _text(found: MonteCarlo) -> str:
+def _monte_carlo_text(found: MonteCarlo) -> str:
     from ccs_model.plan.uncertainty import HELD, REPLANNED
     from ccs_model.report.sheets.uncertainty import MEASURES
 
@@ -105,7 +105,7 @@ def _text(found: MonteCarlo) -> str:
     for mode in (HELD, REPLANNED):
         most = told.tornado[(told.tornado["mode"] == mode) & (told.tornado["measure"] == "aim_value")]
         # What chance alone could do is not shown.
-        most = most[most["width"] > most["chance"]].head(_SHOWN)
+        most = most[most["width"] > most["chance"]].head(_N_INPUTS_SHOWN)
         lines += ["", f"What moves the value of the aim most, {mode}:"]
         lines += [f"  {row.input:32} {row.low:12,.0f} … {row.high:12,.0f}" for row in most.itertuples(index=False)]
     names = told.plants[told.plants["is_no_regret"]]["name"].tolist()

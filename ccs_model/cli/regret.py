@@ -13,7 +13,7 @@ from ccs_model.cli.answers import answer_options, answered
 from ccs_model.cli.talk import ProgressLine
 from ccs_model.errors import DONE
 
-_SHOWN = 20
+_SHOWN_FUTURES = 20
 
 
 @click.command(
@@ -76,7 +76,7 @@ def regret(
     if as_json:
         click.echo(text, nl=False)
     elif not quiet:
-        click.echo(_text(json.loads(text), folder))
+        click.echo(_regret_text(json.loads(text), folder))
     return DONE
 
 
@@ -89,7 +89,7 @@ def _shares(text: str | None) -> tuple[float, ...] | None:
         raise click.BadParameter(f"'{text}' are no numbers", param_hint="--probability") from None
 
 
-def _text(document: Mapping[str, Any], folder: Path) -> str:
+def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
     futures, plans, plants = document["futures"], document["plans"], document["plants"]
     lines = [f"{document['scenario']}: regret in {document['unit']}", "", "future   best      likely"]
     for row in futures:
@@ -108,6 +108,6 @@ def _text(document: Mapping[str, Any], folder: Path) -> str:
         lines += [f"{what}: {said[document[key]] if document[key] else 'no plan can be kept in every future'}"]
     sure = [row for row in plants if row["is_no_regret"]]
     lines += ["", f"{len(sure)} plant{'s' if len(sure) != 1 else ''} in every plan (no regret):"]
-    lines += [f"  {row['plant']} {row['name']}" for row in sure[:_SHOWN]]
-    lines += [f"  … and {len(sure) - _SHOWN} more"] if len(sure) > _SHOWN else []
+    lines += [f"  {row['plant']} {row['name']}" for row in sure[:_SHOWN_FUTURES]]
+    lines += [f"  … and {len(sure) - _SHOWN_FUTURES} more"] if len(sure) > _SHOWN_FUTURES else []
     return "\n".join([*lines, f"Folder: {folder} (regret.xlsx, regret.json, tables/)"])

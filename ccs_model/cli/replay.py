@@ -37,11 +37,11 @@ def replay(cases: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        click.echo(_text(found, quiet))
+        click.echo(_replay_text(found, quiet))
     return DONE if found.all_hold else CHECK_FAILED
 
 
-def _text(found: Replay, quiet: bool) -> str:
+def _replay_text(found: Replay, quiet: bool) -> str:
     shown = [row for row in found.rows if not (quiet and row.as_expected)]
     lines = []
     if shown:
@@ -59,18 +59,18 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.low is None and row.high is None:
         band = "–"
     elif row.low is None:
-        band = f"≤ {_number(row.high)}"
+        band = f"≤ {_replay_number(row.high)}"
     elif row.high is None:
-        band = f"≥ {_number(row.low)}"
+        band = f"≥ {_replay_number(row.low)}"
     else:
-        band = f"{_number(row.low)} – {_number(row.high)}"
+        band = f"{_replay_number(row.low)} – {_replay_number(row.high)}"
     verdict = ("held" if row.holds else "failed, as it must") if row.as_expected else "NOT HELD"
     if row.expected_to_fail and not row.as_expected and not row.why:
         verdict = "HELD, and must not"
-    return row.case, row.zone, row.quantity, _number(row.value), band, f"{verdict} {row.why}".strip()
+    return row.case, row.zone, row.quantity, _replay_number(row.value), band, f"{verdict} {row.why}".strip()
 
 
-def _number(value: float | None) -> str:
+def _replay_number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"

@@ -40,11 +40,11 @@ def verify(run: Path, as_json: bool, quiet: bool) -> int:
     if as_json:
         click.echo(json.dumps(verdict.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
     else:
-        click.echo(_text(verdict, quiet))
+        click.echo(_verification_text(verdict, quiet))
     return DONE if verdict.all_hold else CHECK_FAILED
 
 
-def _text(verdict: Verdict, quiet: bool) -> str:
+def _verification_text(verdict: Verdict, quiet: bool) -> str:
     shown = [check for check in verdict.checks if not (quiet and check.holds)]
     rows = [("check", "holds", "figure"), *((check.name, _holds(check), _figure(check)) for check in shown)]
     widths = [max(len(row[k]) for row in rows) for k in range(2)]

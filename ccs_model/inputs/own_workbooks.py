@@ -37,17 +37,17 @@ def workbook_tables(
 
 def table_named(title: str, declared: Mapping[str, Sequence[Column]]) -> str | None:
     """The table that a sheet is named after, with or without its folder; `_` stands for the slash no sheet may have."""
-    found = _named(title, declared)
+    found = _sheet_table(title, declared)
     return found[0] if len(found) == 1 else None
 
 
-def _named(title: str, declared: Mapping[str, Sequence[Column]]) -> list[str]:
+def _sheet_table(title: str, declared: Mapping[str, Sequence[Column]]) -> list[str]:
     whole = [name for name in declared if _word(name) == _word(title)]
     return whole or [name for name in declared if _word(name.rpartition("/")[2]) == _word(title)]
 
 
 def _nearest(title: str, declared: Mapping[str, Sequence[Column]]) -> str:
-    if several := _named(title, declared):
+    if several := _sheet_table(title, declared):
         return f"name it {' or '.join(map(_word, several))}"
     words = [_word(each) for name in declared for each in (name.rpartition("/")[2], name)]
     near = get_close_matches(_word(title)[:80], words, n=1)

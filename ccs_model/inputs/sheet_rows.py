@@ -42,7 +42,7 @@ def quick_sheets(raw: bytes) -> Iterator[SheetRows]:
     for sheet in book.sheets_metadata:
         if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet:
             rows = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
-            yield SheetRows(sheet.name, "", ([_plain(cell) for cell in row] for row in rows))
+            yield SheetRows(sheet.name, "", ([_plain_value(cell) for cell in row] for row in rows))
 
 
 def careful_sheets(raw: bytes) -> Iterator[SheetRows]:
@@ -62,10 +62,10 @@ def careful_sheets(raw: bytes) -> Iterator[SheetRows]:
 def _of_openpyxl(cell: Any) -> object:
     if cell.data_type == "e" and isinstance(cell.value, str):
         return ErrorValue(cell.value)
-    return _plain(cell.value)
+    return _plain_value(cell.value)
 
 
-def _plain(cell: object) -> object:
+def _plain_value(cell: object) -> object:
     """The value in one form whichever reader gave it: whole numbers as such, a day as a day at midnight."""
     if isinstance(cell, str):
         return cell.strip() or None

@@ -37,7 +37,7 @@ def marks_of(raw: bytes, part: str, percent_styles: frozenset[int]) -> Marks:
     """The marks of one sheet: `part` is its name in the workbook whose bytes are given."""
     marks = Marks()
     with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(part) as file:
-        for kind, *where in _seen(file, percent_styles):
+        for kind, *where in _cell_marks(file, percent_styles):
             if kind == "merged":
                 _take_merged(marks, *where)
             else:
@@ -69,7 +69,7 @@ def position_of(reference: str) -> int:
     return position - 1
 
 
-def _seen(part: Any, percent: frozenset[int]) -> Iterator[tuple[Any, ...]]:
+def _cell_marks(part: Any, percent: frozenset[int]) -> Iterator[tuple[Any, ...]]:
     line, at = 0, -1
     for event, element in ElementTree.iterparse(part, events=("start", "end")):
         tag = _plain(element.tag)

@@ -13,7 +13,7 @@ from ccs_model.economics.price_level import PriceLevel
 from ccs_model.inputs.places import are_in_china
 from ccs_model.plan.decisions import Point
 
-COLUMNS = [
+AIR_COLUMNS = [
     "province",
     "pollutant",
     "emission_ktpa",
@@ -53,4 +53,4 @@ def air_pollution_table(point: Point) -> pd.DataFrame:
     for end, which in (("low", "min"), ("high", "max")):
         table[f"tax_{end}_per_t"] = own[which].fillna(law[which].where(in_china))
         table[f"tax_{end}_mn_pa"] = table["emission_ktpa"] * table[f"tax_{end}_per_t"] / 1000.0
-    return table[COLUMNS]
+    return table[AIR_COLUMNS]

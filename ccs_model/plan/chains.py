@@ -21,7 +21,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from ccs_model.solver import Matrix, SolverOptions
-from ccs_model.solver.connections import CLAIM
+from ccs_model.solver.connections import CUT_SET
 from ccs_model.solver.merging import Merged, merged, settled_beforehand
 from ccs_model.solver.narrowing import Narrowed, narrowed
 from ccs_model.solver.residuals import residuals
@@ -36,7 +36,7 @@ _OF_A_LINK = (
     "added_needs_a_pipe", "a_larger_trend_carries_more", "flow_within_pipes", "one_size_a_link_and_vintage",
     "both_ways_share_the_pipe",
 )  # fmt: skip
-_OF_MANY = ("co2_in_equals_co2_out", "a_used_source_has_a_pipe", "a_used_site_has_a_pipe", CLAIM)
+_OF_MANY = ("co2_in_equals_co2_out", "a_used_source_has_a_pipe", "a_used_site_has_a_pipe", CUT_SET)
 # Of all retrofits: how many may be left to decide. Beyond that little becomes simpler.
 _UNDECIDED_SHARE = 0.1
 # Relative: how far computed flows and costs that are the same may lie apart.

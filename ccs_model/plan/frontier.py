@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-SCHEMA = "ccs-model/frontier/1"
+FRONTIER_SCHEMA = "ccs-model/frontier/1"
 
 POINT_COLUMNS = [
     "budget_mn", "abatement_kt", "spent_mn", "avoided_ktpa", "n_plants_fitted", "objective", "bound", "gap_share",

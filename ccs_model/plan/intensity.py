@@ -13,7 +13,7 @@ from ccs_model.economics.policy import carbon_intensity_kt_per_mn, intensity_cut
 from ccs_model.economics.price_level import PriceLevel
 from ccs_model.problem import Problem
 
-COLUMNS = [
+INTENSITY_COLUMNS = [
     "province", "year", "plan", "since", "value_added_mn", "emission_ktpa", "carbon_intensity_kt_per_mn",
     "intensity_cut_share", "without_plan_share", "goal_share", "is_reached",
 ]  # fmt: skip
@@ -64,7 +64,7 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
                 "is_reached": bool(cut >= float(goal["intensity_cut_share"]) - 1e-12),
             }
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=INTENSITY_COLUMNS)
 
 
 def _period(problem: Problem, year: int) -> int:

@@ -27,7 +27,7 @@ from ccs_model.solver.connections import Connections
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-CLAIM = "carries_one_way"
+ONE_DIRECTION = "carries_one_way"
 _SLACK = 1e-6
 
 
@@ -129,6 +129,6 @@ def _extended(matrix: Matrix, blocks: list[sparse.csr_array], n_new: int) -> Mat
         upper=np.r_[matrix.upper, np.ones(n_new)],
         is_whole=np.r_[matrix.is_whole, np.zeros(n_new, dtype=bool)],
         costs=np.hstack([matrix.costs, np.zeros((len(matrix.costs), n_new))]),
-        row_claims=(*matrix.row_claims, *((CLAIM, k) for k in range(n_rows))),
+        row_claims=(*matrix.row_claims, *((ONE_DIRECTION, k) for k in range(n_rows))),
         columns=(*matrix.columns, *(some._replace(variable="way", index=k) for k in range(n_new))),
     )

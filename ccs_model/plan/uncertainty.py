@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-SCHEMA = "ccs-model/montecarlo/1"
+UNCERTAINTY_SCHEMA = "ccs-model/montecarlo/1"
 REPLANNED, HELD = "replanned", "held"
 MODES = (REPLANNED, HELD)
 # A plant chosen in so many of the futures is fitted without regret.

@@ -45,7 +45,7 @@ _EMPTY: Mapping[str, str] = {
     "plants": "Every plant is fitted as in the first run.",
     "inputs": "Nothing differs: the runs ask the same of the same tables.",
 }
-_HEAD_ROW, _WIDEST = 3, 60
+_COMPARISON_HEAD_ROW, _COMPARISON_WIDEST = 3, 60
 
 
 def write_comparison(names: Sequence[str], tables: Mapping[str, pd.DataFrame], path: Path) -> Path:
@@ -62,7 +62,7 @@ def comparison_bytes(names: Sequence[str], tables: Mapping[str, pd.DataFrame]) -
     )
     formats = _Formats(book)
     for name, table in tables.items():
-        _write(book, formats, name, table, names)
+        _write_comparison_sheet(book, formats, name, table, names)
     book.close()
     return out.getvalue()
 
@@ -82,7 +82,7 @@ class _Formats:
         return self._made[key]
 
 
-def _write(book: Any, formats: _Formats, name: str, table: pd.DataFrame, names: Sequence[str]) -> None:
+def _write_comparison_sheet(book: Any, formats: _Formats, name: str, table: pd.DataFrame, names: Sequence[str]) -> None:
     title, said = _TITLES[name]
     sheet = book.add_worksheet(title)
     sheet.write_string(0, 0, title, formats.of(bold=True, font_size=14))
@@ -94,9 +94,9 @@ def _write(book: Any, formats: _Formats, name: str, table: pd.DataFrame, names: 
         text = column if at in sides else label_of(column) + _unit_beside(column)
         side = "right" if at in sides or unit_of(column) else "left"
         form = formats.of(bold=True, bottom=1, text_wrap=True, align=side)
-        sheet.write_string(_HEAD_ROW, at, checked_text(text, f"{title}, heading"), form)
+        sheet.write_string(_COMPARISON_HEAD_ROW, at, checked_text(text, f"{title}, heading"), form)
         widths[at] = min(text_width(text), 24) + 2
-    for place, row in enumerate(table.itertuples(index=False, name=None), start=_HEAD_ROW + 1):
+    for place, row in enumerate(table.itertuples(index=False, name=None), start=_COMPARISON_HEAD_ROW + 1):
         form_of = next((str(row[at]) for at, column in enumerate(columns) if column in ("quantity", "term")), "")
         for at, value in enumerate(row):
             where = f"{title}!{xl_rowcol_to_cell(place, at)}"
@@ -108,7 +108,7 @@ def _write(book: Any, formats: _Formats, name: str, table: pd.DataFrame, names: 
                 form = formats.of(num_format=number_format(form_of, float(value)))
                 sheet.write_formula(place, at, f"={run}-{first}", form, checked_number(value, where))
                 wide = 14
-            widths[at] = max(widths[at], min(wide, _WIDEST))
+            widths[at] = max(widths[at], min(wide, _COMPARISON_WIDEST))
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     _finish(sheet, len(table), len(columns))
@@ -144,12 +144,12 @@ def _cell(sheet: Any, formats: _Formats, at: tuple[int, int], value: Any, name: 
 
 def _finish(sheet: Any, n_rows: int, n_columns: int) -> None:
     """How it scrolls and prints."""
-    sheet.freeze_panes(_HEAD_ROW + 1, 1)
+    sheet.freeze_panes(_COMPARISON_HEAD_ROW + 1, 1)
     if n_rows:
-        sheet.autofilter(_HEAD_ROW, 0, _HEAD_ROW + n_rows, n_columns - 1)
+        sheet.autofilter(_COMPARISON_HEAD_ROW, 0, _COMPARISON_HEAD_ROW + n_rows, n_columns - 1)
     sheet.set_landscape()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
-    sheet.repeat_rows(_HEAD_ROW)
+    sheet.repeat_rows(_COMPARISON_HEAD_ROW)
     sheet.hide_gridlines(2)
     sheet.set_footer("&L&A&RPage &P of &N")

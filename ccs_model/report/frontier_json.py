@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ccs_model.plan.frontier import SCHEMA, Frontier
+from ccs_model.plan.frontier import FRONTIER_SCHEMA, Frontier
 from ccs_model.plan.plan_json import plain, records
 
 
@@ -20,7 +20,7 @@ def frontier_dict(frontier: Frontier, scenario: str) -> dict[str, Any]:
     ]
     document: dict[str, Any] = plain(
         {
-            "schema": SCHEMA,
+            "schema": FRONTIER_SCHEMA,
             "scenario": scenario,
             **dict(frontier.about),
             "points": points,

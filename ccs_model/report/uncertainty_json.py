@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 from ccs_model.plan.plan_json import plain, records
-from ccs_model.plan.uncertainty import NO_REGRET_SHARE, SCHEMA, Uncertainty
+from ccs_model.plan.uncertainty import NO_REGRET_SHARE, UNCERTAINTY_SCHEMA, Uncertainty
 
 
 def uncertainty_dict(found: Uncertainty) -> dict[str, Any]:
     """What was found as plain values; what is not known is null. Futures one by one stand in futures.csv."""
     found_dict: dict[str, Any] = plain(
         {
-            "schema": SCHEMA,
+            "schema": UNCERTAINTY_SCHEMA,
             **dict(found.about),
             "inputs": records(found.inputs),
             "spread": records(found.spread),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ccs_model.errors import Fault
-from ccs_model.scenario.findings import Finding, Path, dotted
+from ccs_model.scenario.findings import Finding, KeyPath, dotted
 
 
 @dataclass(frozen=True, order=True)
@@ -29,12 +29,12 @@ class Document:
 
     start: Mark
     values: dict[Any, Any] = field(default_factory=dict)
-    keys: dict[Path, Mark] = field(default_factory=dict)
-    marks: dict[Path, Mark] = field(default_factory=dict)
+    keys: dict[KeyPath, Mark] = field(default_factory=dict)
+    marks: dict[KeyPath, Mark] = field(default_factory=dict)
     faults: list[tuple[Mark, Fault]] = field(default_factory=list)
-    refused: set[Path] = field(default_factory=set)
+    refused: set[KeyPath] = field(default_factory=set)
 
-    def refuse(self, mark: Mark, path: Path, what: str, hint: str = "") -> None:
+    def refuse(self, mark: Mark, path: KeyPath, what: str, hint: str = "") -> None:
         """Notes a fault at `path`; what stands there is not looked at again."""
         self.faults.append((mark, Fault(str(mark), f"{dotted(path)}: {what}", hint)))
         self.refused.add(path)
@@ -55,7 +55,7 @@ class Document:
     def laid_over(self, base: Document) -> Document:
         """The values of `base` with these on top: mappings merged key by key, everything else replaced."""
         values = dict(base.values)
-        replaced: set[Path] = set()
+        replaced: set[KeyPath] = set()
         _lay(self.values, values, (), replaced)
         return Document(
             self.start,
@@ -66,7 +66,7 @@ class Document:
             self.refused | {path for path in base.refused if not _beneath(path, replaced)},
         )
 
-    def _nearest(self, path: Path) -> Mark:
+    def _nearest(self, path: KeyPath) -> Mark:
         """The place of the value; of its key when the value is a mapping or nothing; of what holds it when missing."""
         for end in range(len(path), 0, -1):
             if path[:end] in self.marks:
@@ -76,7 +76,7 @@ class Document:
         return self.start
 
 
-def _lay(upper: dict[Any, Any], lower: dict[Any, Any], path: Path, replaced: set[Path]) -> None:
+def _lay(upper: dict[Any, Any], lower: dict[Any, Any], path: KeyPath, replaced: set[KeyPath]) -> None:
     for key, value in upper.items():
         here = (*path, str(key))
         if isinstance(value, dict) and isinstance(lower.get(key), dict):
@@ -87,9 +87,9 @@ def _lay(upper: dict[Any, Any], lower: dict[Any, Any], path: Path, replaced: set
             replaced.add(here)
 
 
-def _kept(marks: dict[Path, Mark], replaced: set[Path]) -> dict[Path, Mark]:
+def _kept(marks: dict[KeyPath, Mark], replaced: set[KeyPath]) -> dict[KeyPath, Mark]:
     return {path: mark for path, mark in marks.items() if not _beneath(path, replaced)}
 
 
-def _beneath(path: Path, replaced: set[Path]) -> bool:
+def _beneath(path: KeyPath, replaced: set[KeyPath]) -> bool:
     return any(path[:end] in replaced for end in range(1, len(path) + 1))

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from ccs_model.scenario.known_keys import nearest_word, unknown_key
 from ccs_model.scenario.scalars import describe, number_hint, shown, text_hint
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 """A way into nested values: names for keys (a year too is a name), whole numbers for places in a list."""
 
 MISSING = "missing, and needed"
@@ -49,14 +49,14 @@ _BY_YEAR = ("_per_t", "_share", "ceiling_mn")
 class Finding:
     """One thing wrong at `path`, with its key or else its value; `other` is a second place named in the sentence."""
 
-    path: Path
+    path: KeyPath
     what: str
     hint: str = ""
-    other: Path | None = None
+    other: KeyPath | None = None
     on_key: bool = False
 
 
-def dotted(path: Path) -> str:
+def dotted(path: KeyPath) -> str:
     """`("plants", "must_fit", 0)` as a planner writes it: `plants.must_fit[0]`; the whole is `scenario`."""
     text = ""
     for step in path:
@@ -90,7 +90,7 @@ def findings_of(error: ValidationError, values: Mapping[str, object], known: tup
     return findings
 
 
-def _path(location: tuple[int | str, ...], values: object) -> Path:
+def _path(location: tuple[int | str, ...], values: object) -> KeyPath:
     """pydantic's location; what tells a year (a key) from a place in a list is the value it leads into."""
     path: list[str | int] = []
     for step in location:
@@ -107,7 +107,7 @@ def _path(location: tuple[int | str, ...], values: object) -> Path:
     return tuple(path)
 
 
-def _words(detail: ErrorDetails, path: Path, known: tuple[str, ...], n_unknown: int) -> tuple[str, str]:
+def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknown: int) -> tuple[str, str]:
     """What is wrong, and a hint."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind in _KEY_KINDS:
@@ -137,13 +137,13 @@ def _words(detail: ErrorDetails, path: Path, known: tuple[str, ...], n_unknown: 
     return detail["msg"], ""
 
 
-def _share_hint(path: Path, kind: str, given: float) -> str:
+def _share_hint(path: KeyPath, kind: str, given: float) -> str:
     """A share above its bound is most often a percentage."""
     is_share = str(path[-1]).endswith(("_share", "_share_max"))
     return f"did you mean {given / 100:g}?" if is_share and kind.startswith("less") and 1 <= given <= 100 else ""
 
 
-def _type_hint(kind: str, given: object, path: Path) -> str:
+def _type_hint(kind: str, given: object, path: KeyPath) -> str:
     is_number = isinstance(given, int | float) and not isinstance(given, bool)
     if kind == "dict_type" and is_number and str(path[-1]).endswith(_BY_YEAR):
         return f"give it by year: {{2026: {shown(given)}}}"

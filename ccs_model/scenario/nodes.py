@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ccs_model.scenario.document import Document, Mark
-from ccs_model.scenario.findings import Path
+from ccs_model.scenario.findings import KeyPath
 from ccs_model.scenario.scalars import has_leading_zero, is_old_truth, number_hint
 
 Kind = Literal["scalar", "list", "block", "braces"]
@@ -48,7 +48,7 @@ class _Unfolding:
     def __init__(self, document: Document) -> None:
         self.document = document
 
-    def value(self, node: Node, path: Path) -> Any:
+    def value(self, node: Node, path: KeyPath) -> Any:
         if node.kind == "list":
             return self._list(node, path)
         if node.kind != "scalar":
@@ -59,7 +59,7 @@ class _Unfolding:
             self.document.refuse(self._mark(node), path, what, hint)
         return node.value
 
-    def _list(self, node: Node, path: Path) -> list[Any]:
+    def _list(self, node: Node, path: KeyPath) -> list[Any]:
         values = []
         for place, item in enumerate(node.items):
             here = (*path, place)
@@ -67,7 +67,7 @@ class _Unfolding:
             values.append(self.value(item, here))
         return values
 
-    def _mapping(self, node: Node, path: Path) -> dict[Any, Any]:
+    def _mapping(self, node: Node, path: KeyPath) -> dict[Any, Any]:
         values: dict[Any, Any] = {}
         for key, item in zip(node.items[::2], node.items[1::2], strict=True):
             here = (*path, str(key.value) if key.kind == "scalar" else "?")
@@ -84,7 +84,7 @@ class _Unfolding:
             values[key.value] = self.value(item, here)
         return values
 
-    def _is_key(self, key: Node, item: Node, mapping: Node, path: Path) -> bool:
+    def _is_key(self, key: Node, item: Node, mapping: Node, path: KeyPath) -> bool:
         """Whether the key can be one; if not, says why."""
         if mapping.kind == "braces" and item.kind == "scalar" and item.value is None and key.word.isdigit():
             what = "a comma ends a value, so this is a key without a value"

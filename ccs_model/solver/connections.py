@@ -31,7 +31,7 @@ _SCALE = 1_000_000
 _VIOLATED = 1e-3
 _SLACK = 1e-6
 _GAINED, _IDLE_ROUNDS = 1e-5, 2
-CLAIM = "connected_across_every_border"
+CUT_SET = "connected_across_every_border"
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,5 +189,5 @@ def with_cuts(matrix: Matrix, rows: Sequence[Cut]) -> Matrix:
         rows=whole,
         row_lower=np.r_[matrix.row_lower, np.full(len(rows), -np.inf)],
         row_upper=np.r_[matrix.row_upper, np.zeros(len(rows))],
-        row_claims=(*matrix.row_claims, *((CLAIM, k) for k in range(len(rows)))),
+        row_claims=(*matrix.row_claims, *((CUT_SET, k) for k in range(len(rows)))),
     )

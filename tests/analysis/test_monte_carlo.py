@@ -214,9 +214,9 @@ def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tm
 
 
 def test_the_command_sums_up_the_futures(found: MonteCarlo) -> None:
-    from ccs_model.cli.montecarlo import _text
+    from ccs_model.cli.montecarlo import _monte_carlo_text
 
-    lines = _text(found).splitlines()
+    lines = _monte_carlo_text(found).splitlines()
     about = found.uncertainty.about
     assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures of seed {about['seed']}"
     assert [line[:40].strip() for line in lines if line.endswith("P95")] == [

@@ -12,7 +12,7 @@ import pytest
 from ccs_model.model import build_model
 from ccs_model.plan import corridors as corridors_module
 from ccs_model.plan.connections import connections_of
-from ccs_model.plan.one_way import CLAIM, OneWay, _less_for_less, one_way
+from ccs_model.plan.one_way import ONE_DIRECTION, OneWay, _less_for_less, one_way
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solver import Highs, SolverOptions, matrix_of
@@ -90,7 +90,7 @@ def test_each_share_has_its_rows(posed: Posed) -> None:
     directed = one_way(problem, matrix, connections_of(problem, matrix))
     assert directed is not None
     links = len(set(problem.network.lines["link"])) if problem.network is not None else 0
-    rows = directed.matrix.rows_of(CLAIM)
+    rows = directed.matrix.rows_of(ONE_DIRECTION)
     assert len(rows) == 3 * links and len(directed.matrix.lower) == len(matrix.lower) + 2 * links
     # A flow of the largest pipe needs all of its direction; both directions together no more than what is laid.
     wide = directed.matrix.rows.tocsr()

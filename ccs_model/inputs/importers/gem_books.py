@@ -51,13 +51,15 @@ def sorted_sheets(files: Sequence[tuple[str, bytes]], faults: list[Fault]) -> Ge
     for name, raw in files:
         book = workbook_grids(raw, name)
         faults += book.faults
-        chemical = [grid for title, grid in book.sheets.items() if _plain(title) not in ASIDE and has_chemicals(grid)]
+        chemical = [
+            grid for title, grid in book.sheets.items() if _plain_heading(title) not in ASIDE and has_chemicals(grid)
+        ]
         if chemical:
             found.chemicals[name] = chemical
             faults += [fault for grid in chemical for fault in grid.faults]
         for title, grid in book.sheets.items():
             if grid not in chemical:
-                _sort_steel(found, _plain(title), grid, faults, is_alone=not chemical)
+                _sort_steel(found, _plain_heading(title), grid, faults, is_alone=not chemical)
         kind = CHEMICALS if chemical else STEEL
         said[kind] = [*_about(book), *said[kind], name]
     for kind, words in said.items():
@@ -82,7 +84,7 @@ def _about(book: Book) -> list[str]:
     sheets: Mapping[str, Grid] = book.sheets
     words: list[str] = []
     for title, grid in sheets.items():
-        if _plain(title) == "about":
+        if _plain_heading(title) == "about":
             words += [str(cell) for cell in grid.header] + [str(cell) for _, row in grid.rows for cell in row]
     return words
 
@@ -98,5 +100,5 @@ def no_plants(files: Sequence[tuple[str, bytes]], found: GemSheets) -> Fault | N
     return Fault(files[0][0], f"no workbook has the sheet {named}", f"there: {there or 'nothing known'}")
 
 
-def _plain(title: str) -> str:
+def _plain_heading(title: str) -> str:
     return " ".join(title.lower().split())

@@ -91,7 +91,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
             "id": each.name, "name": each.name, "meaning": each.meaning, "unit": sheet.unit(each.like),
             "value": Cell(values[each.name], each.like, INPUT, unlocked=True),
             "low": Cell(float(each.low), each.like), "high": Cell(float(each.high), each.like),
-            "class": INPUT.letter, "reference": _origin(each, places),
+            "class": INPUT.letter, "reference": _live_input_origin(each, places),
             "solved": Cell(values[each.name], each.like),
             "changed": Formula('=IF({value}={solved},"no","yes")', "no"),
         }
@@ -153,7 +153,7 @@ def solved_with(plan: Plan) -> dict[str, float]:
     }
 
 
-def _origin(each: LiveInput, places: object) -> str:
+def _live_input_origin(each: LiveInput, places: object) -> str:
     if each.key == PLAY:
         return "1: as solved"
     place = dict(places).get(each.key)  # type: ignore[call-overload]
