@@ -19,8 +19,8 @@ import ccs_model as ccs
 from bench.large import highs_on_made, sifted_s
 from bench.made_works import write_works
 from bench.measure import apart, say
-from ccs_model.problem.names import read_checked
-from ccs_model.solver.by_groups import PAYS_COLUMNS
+from ccs_model.mip.grouped_milp import PAYS_COLUMNS
+from ccs_model.problem.scenario_names import read_checked
 
 _PLANTS = (100, 1_000, 10_000, 50_000)
 _PERIODS = (1, 3, 6, 12)

@@ -138,7 +138,7 @@ class Desk:
         pid = os.fork()
         if pid == 0:
             from ccs_model.__main__ import main
-            from ccs_model.analysis import processes
+            from ccs_model.analysis import jobs as processes
 
             code = 1
             try:
@@ -276,11 +276,8 @@ def main() -> int:
     parser.add_argument("command", nargs="*", default=list(DEFAULT), help="after --: what ccs-model is asked to do")
     asked = parser.parse_args()
     if asked.forked:
-        import ccs_model.analysis.monte_carlo
-        import ccs_model.analysis.sweep
-        import ccs_model.cli.summary
-        import ccs_model.plan.optimize
-        import ccs_model.report.run_folder  # noqa: F401
+        pass
+
     with tempfile.TemporaryDirectory() as folder:
         desk = Desk(Path(folder) / "desk", asked.command, forked=asked.forked)
         if asked.ctrl_c:

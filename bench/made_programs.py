@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from ccs_model.solver import Matrix
-from ccs_model.solver.matrix import Column
+from ccs_model.mip import Matrix
+from ccs_model.mip.matrix import Column
 
 N_SITES, N_PROVINCES = 20, 15
 # How far sizes spread: a lognormal's sigma. Lumpy programs have giants that few rows can hold.

@@ -11,15 +11,14 @@ from statistics import median
 import numpy as np
 
 from bench.measure import Figure, apart, say
-from ccs_model.analysis.draws import Answering
-from ccs_model.analysis.futures import drawn
-from ccs_model.analysis.monte_carlo import montecarlo
-from ccs_model.analysis.replanned import relaxed
-from ccs_model.analysis.restated import Restated
+from ccs_model.analysis.monte_carlo import Answering, montecarlo
+from ccs_model.analysis.reparameterised import Restated
+from ccs_model.analysis.uncertain_inputs import drawn
+from ccs_model.analysis.uncertainty_scenarios import relaxed
 from ccs_model.inputs import load_inputs
+from ccs_model.mip import Highs, SolverOptions
 from ccs_model.problem import pose
 from ccs_model.scenario import Scenario
-from ccs_model.solver import Highs, SolverOptions
 
 # About three hundred plants of the shipped inventories, each with a pipe of its own, in two periods.
 PLANTS = {

@@ -9,7 +9,7 @@ from statistics import median
 import pandas as pd
 
 from bench.measure import Figure, apart
-from ccs_model.economics.price_level import PriceLevel
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs import load_inputs
 from ccs_model.problem import pose
 from ccs_model.problem.options import options_of

@@ -18,8 +18,8 @@ from pyomo.contrib.appsi.solvers.highs import Highs as AppsiHighs
 from pyomo.contrib.solver.solvers.highs import Highs as ContribHighs
 from scipy import sparse
 
-from ccs_model.solver import Highs, Matrix, SolverOptions
-from ccs_model.solver.instances import quiet_stdout
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.highs_instances import quiet_stdout
 
 LINOPY = "linopy"
 

@@ -13,9 +13,9 @@ import numpy as np
 from scipy import sparse
 
 from bench.measure import Figure, apart, middle, say
-from ccs_model.solver import Highs, Matrix, SolverOptions
-from ccs_model.solver.matrix import Column
-from ccs_model.solver.parametric import MovingLimit
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.matrix import Column
+from ccs_model.mip.parametric import MovingLimit
 
 N_PLANTS, N_OPTIONS, N_YEARS, N_SITES, N_BUDGETS = 300, 4, 6, 20, 100
 GOAL = 0.1

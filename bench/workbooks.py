@@ -12,13 +12,12 @@ from typing import Any
 
 from bench.measure import Figure, apart
 from ccs_model.problem import pose
-from ccs_model.report.book import Book
-from ccs_model.report.formulas import Formula
 from ccs_model.report.language import Language
-from ccs_model.report.sheet import Page, Sheet
-from ccs_model.report.style import CALCULATION, OBSERVED, SOLVER
-from ccs_model.report.table import Column
-from ccs_model.report.workbook import OPTIONS
+from ccs_model.report.workbook.book import Book
+from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.workbook import OPTIONS
 from ccs_model.scenario import Scenario
 
 ROWS_A_S = 6_000

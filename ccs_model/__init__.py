@@ -25,14 +25,14 @@ _HOME = {
     "calibrate": "pilots.calibrate",
     "compare": "analysis.compare",
     "frontier": "analysis.frontier",
-    "hedge": "analysis.hedge",
+    "hedge": "analysis.stochastic",
     "load_inputs": "inputs",
-    "optimize": "plan.optimize",
+    "optimize": "solve.driver",
     "pose": "problem",
     "read_scenario": "scenario",
     "regret": "analysis.regret",
     "replay": "pilots.replay",
-    "solve": "plan.optimize",
+    "solve": "solve.driver",
     "sweep": "analysis.sweep",
 }
 

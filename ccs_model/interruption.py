@@ -14,8 +14,8 @@ import threading
 from types import FrameType
 from typing import NoReturn
 
+from ccs_model.atomic_files import begin_no_more, remove_unfinished, waits_for_a_step
 from ccs_model.errors import INTERRUPTED
-from ccs_model.leftovers import begin_no_more, remove_unfinished, waits_for_a_step
 
 PATIENCE_S = 1.4
 _asked = threading.Event()

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import settings
 
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, pose
 from ccs_model.scenario import Scenario
+from ccs_model.solve.driver import solve
 
 # The same examples in every run: what fails, fails again.
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)

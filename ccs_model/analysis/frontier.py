@@ -17,28 +17,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.frontier_corridors import processes_for
-from ccs_model.analysis.frontier_ladder import Ladder, Rung
-from ccs_model.analysis.frontier_points import points_of
-from ccs_model.analysis.processes import aside
-from ccs_model.analysis.ranked_list import ListOnSharedNetwork, RankedList
+from ccs_model.analysis.budget_points import Ladder, Rung
+from ccs_model.analysis.frontier_search import processes_for
+from ccs_model.analysis.frontier_tables import points_of
+from ccs_model.analysis.jobs import aside
+from ccs_model.analysis.merit_order_budget import ListOnSharedNetwork, RankedList
 from ccs_model.errors import Fault, InputError, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.mip import Matrix, SolverOptions, matrix_of
+from ccs_model.mip.branch_and_bound import WholeOutcome
+from ccs_model.mip.budget_sweep import nothing_of, with_limit
+from ccs_model.mip.parametric import Breakpoint, MovingLimit, breakpoints
+from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
-from ccs_model.plan.assembly import budget_row, checked_parts
-from ccs_model.plan.corridors import Corridors
 from ccs_model.plan.decisions import point_of
-from ccs_model.plan.frontier import BREAK_COLUMNS, Frontier
-from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan import BREAK_COLUMNS, Frontier, Plan
 from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked
+from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
-from ccs_model.solver import Matrix, SolverOptions, matrix_of
-from ccs_model.solver.climbing import nothing_of, with_limit
-from ccs_model.solver.clock import now
-from ccs_model.solver.parametric import Breakpoint, MovingLimit, breakpoints
-from ccs_model.solver.whole import WholeOutcome
+from ccs_model.solve.assembly import budget_row, checked_parts
+from ccs_model.solve.network_search import Corridors
 
 Floats = npt.NDArray[np.float64]
 

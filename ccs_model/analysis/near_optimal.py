@@ -20,24 +20,30 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.near_program import Held, NearProgram
-from ccs_model.analysis.near_ranges import RANGE_COLUMNS, ranges_of
-from ccs_model.analysis.near_search import PLAN_COLUMNS, PLANT_COLUMNS, SWAP_COLUMNS, Search
-from ccs_model.analysis.rebuilt import at_point
-from ccs_model.analysis.runs import SCENARIO as SCENARIO_FILE
-from ccs_model.analysis.runs import read_answer, read_run
+from ccs_model.analysis.near_optimal_model import Held, NearProgram
+from ccs_model.analysis.near_optimal_search import (
+    PLAN_COLUMNS,
+    PLANT_COLUMNS,
+    RANGE_COLUMNS,
+    SWAP_COLUMNS,
+    Search,
+    ranges_of,
+)
+from ccs_model.analysis.rebuilt_plan import at_point
 from ccs_model.errors import Fault, InputError
+from ccs_model.mip import SolverOptions, matrix_of
+from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
-from ccs_model.plan.optimize import optimize
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
-from ccs_model.plan.run_key import RunKey, run_key
-from ccs_model.problem.names import read_checked
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.stored_question import SCENARIO as SCENARIO_FILE
+from ccs_model.runs.stored_question import read_answer, read_run
 from ccs_model.scenario import Scenario
-from ccs_model.solver import SolverOptions, matrix_of
-from ccs_model.solver.clock import now
+from ccs_model.solve.driver import optimize
 
 Mask = npt.NDArray[np.bool_]
 

@@ -18,24 +18,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.held_decisions import KEPT, Valuation, decisions_of, valued
-from ccs_model.analysis.near_program import plant_columns
+from ccs_model.analysis.near_optimal_model import plant_columns
+from ccs_model.analysis.uncertainty_scenarios import KEPT, Valuation, decisions_of, valued
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import load_inputs
+from ccs_model.mip import Matrix, SolverOptions, matrix_of
+from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import BUILT, vector_of
-from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
-from ccs_model.plan.run_key import RunKey, run_key
 from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked, unknown_names
+from ccs_model.problem.scenario_names import read_checked, unknown_names
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes
-from ccs_model.solver import Matrix, SolverOptions, matrix_of
-from ccs_model.solver.clock import now
+from ccs_model.solve.driver import solve
 
 Floats = npt.NDArray[np.float64]
 

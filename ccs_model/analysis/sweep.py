@@ -20,8 +20,8 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.analysis.jobs import Ended, Failure, Job, results_of, share_of, words_of
-from ccs_model.analysis.sweep_runs import Question, ScenarioRuns, run_folder_name
-from ccs_model.analysis.sweep_table import row_of, sweep_tables
+from ccs_model.analysis.sweep_tables import Question, ScenarioRuns, row_of, run_folder_name, sweep_tables
+from ccs_model.atomic_files import holds_anything, write_whole
 from ccs_model.errors import (
     BAD_INPUT,
     BUG,
@@ -35,16 +35,14 @@ from ccs_model.errors import (
     InputError,
 )
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.leftovers import holds_anything
-from ccs_model.plan.plan_json import plain, records
-from ccs_model.plan.run_key import RunKey, run_key
-from ccs_model.problem.names import read_checked, unknown_names
-from ccs_model.report.lock import locked
-from ccs_model.report.run_folder import csv_text, existing_run, mend_leftovers, write_files
-from ccs_model.report.table_book import table_book
-from ccs_model.report.whole_file import write_whole
+from ccs_model.plan.cache_key import RunKey, run_key
+from ccs_model.plan.plan_json import csv_text, plain, records
+from ccs_model.problem.scenario_names import read_checked, unknown_names
+from ccs_model.report.workbook.plain_workbook import table_book
+from ccs_model.runs.run_lock import locked
+from ccs_model.runs.run_writer import existing_run, mend_leftovers, write_files
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes, combinations
 
 SCHEMA = "ccs-model/sweep/1"

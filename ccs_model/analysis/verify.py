@@ -13,24 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import ccs_model
-from ccs_model.analysis.differences import apart
-from ccs_model.analysis.rebuilt import AtPoint, at_point, plan_at
-from ccs_model.analysis.run_files import changed_inputs, changed_outputs
-from ccs_model.analysis.runs import SCENARIO, read_answer
+from ccs_model.analysis.compare import apart
+from ccs_model.analysis.rebuilt_plan import AtPoint, at_point, plan_at
 from ccs_model.errors import CcsModelError, Fault, FileError, InputError, MissingExtraError
-from ccs_model.plan.checks import GAP_CHECK
+from ccs_model.mip.matrix import TOLERANCE
+from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import plain, plan_dict
-from ccs_model.plan.run_key import run_key
+from ccs_model.plan.plan_checks import GAP_CHECK
+from ccs_model.plan.plan_json import csv_text, plain, plan_dict
 from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked
-from ccs_model.report.geojson import geojson_text
-from ccs_model.report.recomputed import distance_of, recomputed
-from ccs_model.report.run_folder import csv_text, tables_of
-from ccs_model.report.stored_cells import StoredCell, stored_cells
-from ccs_model.report.stored_run import table_of
-from ccs_model.report.workbook import workbook_bytes
-from ccs_model.solver.residuals import TOLERANCE
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.report.export.geojson import geojson_text
+from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recomputed, stored_cells
+from ccs_model.report.workbook.workbook import workbook_bytes
+from ccs_model.runs.manifest import changed_inputs, changed_outputs
+from ccs_model.runs.run_reader import table_of
+from ccs_model.runs.run_writer import tables_of
+from ccs_model.runs.stored_question import SCENARIO, read_answer
 
 SCHEMA = "ccs-model/verify/1"
 EXACT = 1e-9

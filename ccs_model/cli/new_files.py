@@ -13,17 +13,18 @@ from contextlib import ExitStack, contextmanager
 from os.path import lexists
 from pathlib import Path, PurePath
 
-from ccs_model.errors import FileError
-from ccs_model.leftovers import (
+from ccs_model.atomic_files import (
     clear_away,
     folder_for,
     holds_anything,
     left_behind,
     name_of_unfinished,
+    sync_folder,
     undisturbed,
     unfinished,
+    write_synced,
 )
-from ccs_model.report.whole_file import sync_folder, write_synced
+from ccs_model.errors import FileError
 
 _PART, _OLD = "part", "old"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.talk import ProgressLine
+from ccs_model.cli.terminal import ProgressLine
 from ccs_model.errors import DONE, LIMIT_REACHED, CheckError, InfeasibleError
 
 if TYPE_CHECKING:
@@ -59,15 +59,15 @@ def optimize(
 ) -> int:
     """Find which plants to fit under the budget, and write a run folder with a workbook."""
     started, clock = datetime.now(UTC), time.monotonic()
+    from ccs_model.atomic_files import write_whole
     from ccs_model.cli.summary import summary_text
-    from ccs_model.plan.optimize import solve
-    from ccs_model.plan.run_key import run_key
+    from ccs_model.plan.cache_key import run_key
     from ccs_model.problem import pose
-    from ccs_model.problem.names import read_checked
-    from ccs_model.report.infeasible import write_infeasible
-    from ccs_model.report.lock import locked
-    from ccs_model.report.run_folder import existing_run, refuse_to_overwrite, write_locked
-    from ccs_model.report.whole_file import write_whole
+    from ccs_model.problem.scenario_names import read_checked
+    from ccs_model.runs.infeasible_run import write_infeasible
+    from ccs_model.runs.run_lock import locked
+    from ccs_model.runs.run_writer import existing_run, refuse_to_overwrite, write_locked
+    from ccs_model.solve.driver import solve
 
     if out is not None and out.resolve() == scenario.resolve():
         raise click.BadParameter(f"'{out}' is the scenario itself", param_hint="--out")

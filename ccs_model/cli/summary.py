@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccs_model.cli.screen import columns, cut_to, width_of
+from ccs_model.cli.terminal import columns, cut_to, width_of
 
 if TYPE_CHECKING:
     from ccs_model.plan.plan import Plan
@@ -40,7 +40,7 @@ def _headline(plan: Plan) -> str:
     if question:
         lines.append(textwrap.fill(question, columns()))
     if not totals["n_retrofits"]:
-        from ccs_model.report.words import why_nothing_is_built
+        from ccs_model.report.sentences import why_nothing_is_built
 
         lines.append("\n" + textwrap.fill(f"Nothing is built: {why_nothing_is_built(plan)}.", columns()))
         if plan.corridors is not None and plan.objective.all_links_bound != plan.objective.value:
@@ -94,7 +94,7 @@ def _sentence(text: str) -> str:
 
 def _proof(plan: Plan) -> str:
     """The gap; with corridors never without the bound over all candidate links."""
-    from ccs_model.report.proof import closeness
+    from ccs_model.report.sentences import closeness
 
     start = "a limit was reached: " if plan.reached_a_limit else "proven "
     return start + closeness(plan).replace(" %", "%")
@@ -245,7 +245,7 @@ def _zones(plan: Plan) -> str:
 
 def _calibration(plan: Plan) -> str:
     """The one line on the pilot zones; cut as delivered and as designed."""
-    from ccs_model.plan.calibration import statement
+    from ccs_model.plan.calibrated_results import statement
 
     return textwrap.fill(statement(plan), columns())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
@@ -155,3 +156,102 @@ def _sign_at(flows: Floats, log_growth: Floats) -> Floats:
     for first, last in zip(flows.T, flows.T[::-1], strict=True):
         total = total * factor + np.where(is_above, first, last)
     return np.sign(total)
+
+
+# Discounting, everywhere alike: the first year of the horizon is year 0; real money.
+#
+# a yearly flow in a period weighs   Σ over the period's years t of (1 + i)^−(t − first year)
+# capex at a period's start weighs   (1 + i)^−(start − first year), once
+# salvage                            capex × annuity(remaining life) ÷ annuity(life), discounted from the horizon's end
+
+
+def discount_factor(discount_share: float, years_on: npt.ArrayLike) -> Floats:
+    """(1 + i)^−years."""
+    return (1.0 + discount_share) ** -np.asarray(years_on, dtype=float)
+
+
+def annuity_yr(discount_share: float, years: npt.ArrayLike) -> Floats:
+    """Present value of 1 a year over `years` (paid at each year's end); `years` itself as i → 0."""
+    n = np.asarray(years, dtype=float)
+    if discount_share == 0:
+        return n
+    # expm1 keeps the limit smooth where i is tiny.
+    return -np.expm1(-n * np.log1p(discount_share)) / discount_share
+
+
+def capital_recovery_share(discount_share: float, years: npt.ArrayLike) -> Floats:
+    """The yearly payment that recovers 1 over `years`: i(1+i)^n ÷ ((1+i)^n − 1), and 1/n at i = 0."""
+    return 1.0 / annuity_yr(discount_share, years)
+
+
+def salvage_share(discount_share: float, life_yr: npt.ArrayLike, years_used: npt.ArrayLike) -> Floats:
+    """What is left of 1 of capex at the horizon's end, before discounting back from there."""
+    life = np.asarray(life_yr, dtype=float)
+    remaining = np.clip(life - np.maximum(np.asarray(years_used, dtype=float), 0.0), 0.0, life)
+    return annuity_yr(discount_share, remaining) / annuity_yr(discount_share, life)
+
+
+# Levelised costs as functions of arrays: capture, avoidance, and what a tonne of product costs more.
+#
+#     capture cost     yearly cost of capture without transport and storage ÷ captured
+#     avoidance cost   (cost with − cost without) ÷ (emission without − emission with), transport and storage within
+#     added cost       yearly cost of it all ÷ product
+#
+# Three different numbers; the marginal cost (a dual of the program) is a fourth. Amounts are kt a year, money million a
+# year, so money per t = 1,000 × million ÷ kt.
+
+CAPTURE_PARTS = ("capital_mn_pa", "fixed_om_mn_pa", "variable_om_mn_pa", "heat_mn_pa", "power_mn_pa")
+
+
+def capital_charge_share(discount_share: float, life_yr: npt.ArrayLike, tasc_factor: npt.ArrayLike = 1.0) -> Floats:
+    """Yearly charge on total overnight cost: capital recovery × TASC ÷ TOC; 1/n at a rate of 0."""
+    return np.asarray(tasc_factor, dtype=float) / annuity_yr(discount_share, life_yr)
+
+
+def yearly_capture_cost(
+    *,
+    captured_ktpa: npt.ArrayLike,
+    capex_mn: npt.ArrayLike,
+    charge_share: npt.ArrayLike,
+    fixed_om_mn_pa: npt.ArrayLike,
+    variable_om_per_t: npt.ArrayLike,
+    heat_gj_per_t: npt.ArrayLike,
+    heat_per_gj: npt.ArrayLike,
+    power_kwh_per_t: npt.ArrayLike,
+    power_per_kwh: npt.ArrayLike,
+) -> pd.DataFrame:
+    """CAPTURE_PARTS and their sum `capture_mn_pa`, one row a unit; capex overnight, tonnes delivered."""
+    tonnes = np.atleast_1d(np.asarray(captured_ktpa, dtype=float))
+    heat = np.asarray(heat_gj_per_t, dtype=float) * np.asarray(heat_per_gj, dtype=float)
+    power = np.asarray(power_kwh_per_t, dtype=float) * np.asarray(power_per_kwh, dtype=float)
+    table = pd.DataFrame(index=pd.RangeIndex(len(tonnes)))
+    table["capital_mn_pa"] = np.asarray(capex_mn, dtype=float) * np.asarray(charge_share, dtype=float)
+    table["fixed_om_mn_pa"] = np.asarray(fixed_om_mn_pa, dtype=float)
+    table["variable_om_mn_pa"] = tonnes * np.asarray(variable_om_per_t, dtype=float) / 1000.0
+    table["heat_mn_pa"] = tonnes * heat / 1000.0
+    table["power_mn_pa"] = tonnes * power / 1000.0
+    table["capture_mn_pa"] = table[list(CAPTURE_PARTS)].sum(axis=1)
+    return table
+
+
+def cost_per_t(cost_mn_pa: npt.ArrayLike, amount_ktpa: npt.ArrayLike) -> Floats:
+    """Money per tonne of `amount` (captured, or product); NaN where there is none of it."""
+    amount = np.asarray(amount_ktpa, dtype=float)
+    return np.asarray(cost_mn_pa, dtype=float) * 1000.0 / np.where(amount > 0, amount, np.nan)
+
+
+def avoidance_cost_per_t(
+    cost_with: npt.ArrayLike, cost_without: npt.ArrayLike, emission_without: npt.ArrayLike, emission_with: npt.ArrayLike
+) -> Floats:
+    """Money per tonne avoided; NaN where nothing is avoided.
+
+    Costs and emissions over the same thing: money and t CO₂ per t of product, or money and t a year of a plant.
+    """
+    avoided = np.asarray(emission_without, dtype=float) - np.asarray(emission_with, dtype=float)
+    added = np.asarray(cost_with, dtype=float) - np.asarray(cost_without, dtype=float)
+    return added / np.where(avoided > 0, avoided, np.nan)
+
+
+def avoidance_cost_of_capture(capture_cost_per_t: npt.ArrayLike, avoided_t_per_t: npt.ArrayLike) -> Floats:
+    """Money per tonne avoided from money per tonne captured, at t avoided per t captured; NaN where none is avoided."""
+    return avoidance_cost_per_t(capture_cost_per_t, 0.0, avoided_t_per_t, 0.0)

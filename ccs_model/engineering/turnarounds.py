@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.engineering.furnaces import STOVES, running_furnaces
+from ccs_model.engineering.streams import STOVES, running_furnaces
 from ccs_model.inputs import Inputs
 
 Bools = npt.NDArray[np.bool_]

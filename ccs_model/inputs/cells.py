@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 from ccs_model.errors import Fault
 from ccs_model.inputs.chinese import in_english
-from ccs_model.inputs.dictionary import Column
+from ccs_model.inputs.declarations import Column
 
 LONGEST_TEXT = 32_767  # what a cell of a workbook can hold
 _LONGEST_SHOWN = 60

@@ -13,8 +13,7 @@ from itertools import islice
 from ccs_model.errors import Fault
 from ccs_model.inputs.cells import shown
 from ccs_model.inputs.chinese import CONVERSIONS, UNITS, headings_of, plain
-from ccs_model.inputs.dictionary import Column
-from ccs_model.inputs.source import Source
+from ccs_model.inputs.declarations import Column, Source
 from ccs_model.units import label_of
 
 _MUST_BE_SAID = ("kt/y",)

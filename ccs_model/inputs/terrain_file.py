@@ -16,12 +16,10 @@ import numpy.typing as npt
 
 from ccs_model.errors import Fault
 from ccs_model.inputs.cells import shown
-from ccs_model.inputs.csv_grid import csv_grid
-from ccs_model.inputs.dictionary import Column
-from ccs_model.inputs.inventories import with_own_reference
-from ccs_model.inputs.kinds import kind_of
-from ccs_model.inputs.source import Source
-from ccs_model.inputs.table import Table, table_of
+from ccs_model.inputs.checked_table import Table, table_of
+from ccs_model.inputs.csv_reader import csv_grid
+from ccs_model.inputs.declarations import Column, Source, kind_of
+from ccs_model.inputs.user_tables import with_own_reference
 
 TERRAIN_TABLE = "transport/terrain"
 MOST_CELLS = 20_000_000

@@ -9,8 +9,7 @@ from types import MappingProxyType
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from ccs_model.model.owners import npv_terms
-from ccs_model.model.society import net_benefit_terms
+from ccs_model.model.account_terms import net_benefit_terms, npv_terms
 from ccs_model.model.sums import Sum
 from ccs_model.model.terms import Term, abatement_terms, cost_terms, summed
 from ccs_model.problem import Problem

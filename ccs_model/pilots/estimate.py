@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.inputs import Inputs
-from ccs_model.pilots.observations import DRAWN_FROM, Observation
+from ccs_model.pilots.observations import DRAWN_FROM, Observation, Zone
 from ccs_model.pilots.sampling import (
     effective_points,
     halton,
@@ -30,7 +30,6 @@ from ccs_model.pilots.sampling import (
     triangular_density,
     weighted_quantiles,
 )
-from ccs_model.pilots.zones import Zone
 
 Floats = npt.NDArray[np.float64]
 

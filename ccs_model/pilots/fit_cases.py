@@ -10,20 +10,10 @@ import numpy.typing as npt
 
 from ccs_model.errors import Fault, InputError
 from ccs_model.pilots.calibrate import Fit, held_out, zone_spread
-from ccs_model.pilots.estimate import (
-    DELTA,
-    OTHER,
-    PARAMETERS,
-    PHI,
-    Sample,
-    band,
-    priors_of,
-    sample_of,
-    variance,
-)
+from ccs_model.pilots.estimate import DELTA, OTHER, PARAMETERS, PHI, Sample, band, priors_of, sample_of, variance
 from ccs_model.pilots.observations import INSTALLED, LITERAL, REPORTED, Observation, observations_of
+from ccs_model.pilots.replay_tables import World
 from ccs_model.pilots.sampling import mean, weighted_quantiles
-from ccs_model.pilots.world import World
 from ccs_model.scenario.case import Case
 
 Floats = npt.NDArray[np.float64]

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.economics.policy import carbon_value_mn
-from ccs_model.economics.price_level import PriceLevel
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import CcsModelError, InputError, NoPlanError
-from ccs_model.pilots.world import World
-from ccs_model.pilots.zones import best_options
-from ccs_model.plan.levelised import levelised_costs
+from ccs_model.pilots.observations import best_options
+from ccs_model.pilots.replay_tables import World
+from ccs_model.plan.merit_order import levelised_costs
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.scenario.case import Case

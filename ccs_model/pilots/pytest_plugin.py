@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ccs_model.pilots.world import Worlds
+    from ccs_model.pilots.replay_tables import Worlds
     from ccs_model.scenario.case import Case, Expectation
 
 _SUFFIXES = (".yaml", ".yml")
@@ -117,7 +117,7 @@ class ExpectationError(AssertionError):
 
 def _worlds(config: pytest.Config) -> Worlds:
     """The tables and fits that all cases of a session share."""
-    from ccs_model.pilots.world import Worlds
+    from ccs_model.pilots.replay_tables import Worlds
 
     if _WORLDS not in config.stash:
         config.stash[_WORLDS] = Worlds()

@@ -14,7 +14,7 @@ import pandas as pd
 from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.pilots import fit_cases, plan_cases
-from ccs_model.pilots.world import World, Worlds
+from ccs_model.pilots.replay_tables import World, Worlds
 from ccs_model.scenario.case import Case, Expectation, read_case
 
 SCHEMA = "ccs-model/replay/1"

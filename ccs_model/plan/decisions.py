@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model.mip import Matrix
+from ccs_model.mip.matrix import residuals
 from ccs_model.problem import Problem
-from ccs_model.solver import Matrix
-from ccs_model.solver.residuals import residuals
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from ccs_model.model.terms import capex_mn
+from ccs_model.model.budget import eligible
+from ccs_model.model.terms import capex_mn, paid_by_tonne
+from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem
 
@@ -157,3 +161,143 @@ def _rate(problem: Problem, variable: str) -> Floats:
         return accounts.paid_per_captured_t + accounts.paid_per_avoided_t * problem.avoided_t_per_t[:, at]
     assert problem.line_power_co2_t_per_t is not None
     return -accounts.paid_per_avoided_t * problem.line_power_co2_t_per_t[:, at]
+
+
+# The plan's money year by year, undiscounted, term by term.
+
+
+def cashflow_table(point: Point) -> pd.DataFrame:
+    """Undiscounted million by calendar year; with `discount_factor` it sums to the discounted costs.
+
+    Salvage and closure fall due when the horizon has ended: a row of its own. In a static year the table is the year
+    itself, capital as its yearly share.
+    """
+    problem = point.problem
+    end = problem.horizon_end
+    table = pd.DataFrame(
+        {"year": np.r_[problem.calendar, end], "discount_factor": np.r_[problem.discount, problem.closing_discount]}
+    )
+    money: dict[str, Floats] = {}
+    for item in items_of(point):
+        by_year = item.amount.sum(axis=0)
+        money[item.name] = money[item.name] + by_year if item.name in money else by_year
+    if problem.shortfall_per_t is not None and problem.targets:
+        money["shortfall_mn"] = np.r_[_shortfall_mn(point), 0.0]
+    # Salvage stands last, as it falls due last.
+    salvage = money.pop("salvage_mn", np.zeros(len(table)))
+    table = pd.concat([table, pd.DataFrame({**money, "salvage_mn": salvage})], axis=1)
+    if problem.is_static:
+        table = table.iloc[:-1].copy()
+    table["cost_mn"] = table[[column for column in table if column.endswith("_mn")]].sum(axis=1)
+    table["discounted_mn"] = table["cost_mn"] * table["discount_factor"]
+    return table
+
+
+def _shortfall_mn(point: Point) -> Floats:
+    """What missing targets costs in each calendar year; a miss over the horizon is paid once, in the first year."""
+    problem = point.problem
+    of_year = year_at(problem)
+    paid = np.zeros(len(of_year))
+    for target in problem.targets:
+        missed_mn = point.shortfall_kt.get(target.key, 0.0) * (problem.shortfall_per_t or 0.0) / 1000.0
+        when = np.arange(len(of_year)) == 0 if target.year is None else of_year == problem.years.index(target.year)
+        paid += np.where(when, missed_mn, 0.0)
+    return paid
+
+
+# Which plant a plan's money belongs to: its own retrofits', and its part by use of what is shared.
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Splits amounts [id, period] or [id, calendar + 1] of a variable into [plant, …] of the plants that are fitted."""
+
+    point: Point
+    sharing: Sharing | None
+
+    @cached_property
+    def plants(self) -> pd.Index:
+        """Ids of the plants that have a retrofit, sorted."""
+        built = self.point.build.sum(axis=1) > 0
+        return pd.Index(sorted(set(self.point.problem.routes["plant"][built])))
+
+    def __call__(self, variable: str, amount: Floats) -> Floats:
+        """[plant, …]; what nobody uses is everybody's."""
+        problem = self.point.problem
+        if variable in ("build", "captured_ktpa"):
+            return self._of_plants(problem.routes["plant"], amount)
+        if variable == "credited_ktpa":
+            return self._of_plants(pd.Series(problem.axes[variable]), amount)
+        if variable == "paid_mn":
+            return self._in_proportion(self._entitled, amount[0])
+        if variable == "spend_mn":
+            return sum(
+                (self._in_proportion(self._open_to[f], amount[f]) for f in range(len(amount))),
+                start=np.zeros((len(self.plants), amount.shape[1])),
+            )
+        return self._of_shared(variable, amount)
+
+    def _of_plants(self, names: pd.Series, amount: Floats) -> Floats:
+        at = self.plants.get_indexer(names)
+        split = np.zeros((len(self.plants), amount.shape[1]))
+        np.add.at(split, at[at >= 0], amount[at >= 0])
+        return split
+
+    def _period_at(self, n_columns: int) -> npt.NDArray[np.int64]:
+        """Position of the period of each column; the horizon's end belongs to the last."""
+        problem = self.point.problem
+        if n_columns == len(problem.years):
+            return np.arange(n_columns)
+        return np.r_[year_at(problem), len(problem.years) - 1]
+
+    def _of_shared(self, variable: str, amount: Floats) -> Floats:
+        problem, sharing = self.point.problem, self.sharing
+        assert problem.network is not None and problem.stores is not None and sharing is not None
+        if variable in ("pipe", "added_ktpa", "carried_ktpa"):
+            lines = problem.network.lines
+            lines = lines if variable == "carried_ktpa" else lines[problem.network.laid]
+            at = pd.Index(problem.network.links["link"]).get_indexer(lines["link"])
+            always, use = sharing.link_share, sharing.on_link_ktpa
+        else:
+            names = problem.stores["site"] if variable == "injected_ktpa" else problem.sites["site"]
+            at = pd.Index(problem.sites["site"]).get_indexer(names)
+            always, use = sharing.site_share, sharing.at_site_ktpa
+        gathered = np.zeros((len(always), amount.shape[1]))
+        np.add.at(gathered, at, amount)
+        if variable not in ("carried_ktpa", "injected_ktpa", "paid_for_oil_ktpa"):
+            split = always.T @ gathered
+        else:
+            split = np.zeros((always.shape[1], amount.shape[1]))
+            period = self._period_at(amount.shape[1])
+            for y in range(len(problem.years)):
+                share = sharing.in_year(use[:, :, y], always)
+                split[:, period == y] = share.T @ gathered[:, period == y]
+        return self._of_plants(problem.routes["plant"].iloc[sharing.routes], split)
+
+    def _in_proportion(self, basis: Floats, amount: Floats) -> Floats:
+        """[plant, …] of an amount [period] or [calendar + 1], by `basis` [plant, period]."""
+        total = basis.sum(axis=0)
+        even = np.full_like(basis, 1.0 / max(len(basis), 1))
+        share = np.where(total > 0, np.divide(basis, total, out=np.zeros_like(basis), where=total > 0), even)
+        return share[:, self._period_at(len(amount))] * amount
+
+    @cached_property
+    def _entitled(self) -> Floats:
+        """[plant, period] what a policy would pay each without a cap."""
+        values = self.point.values
+        parts = [self(name, amount * values[name]) for name, amount in paid_by_tonne(self.point.problem).items()]
+        return np.maximum(sum(parts), 0.0)
+
+    @cached_property
+    def _open_to(self) -> list[Floats]:
+        """[fund][plant, period] capital of each plant that the fund may pay for."""
+        problem = self.point.problem
+        found = []
+        for fund in problem.accounts.funds.itertuples():
+            where = eligible(problem, fund.sectors, fund.provinces)
+            parts = [
+                self(variable, (capex * where[variable])[:, None] * self.point.decided[variable])
+                for variable, capex in capex_mn(problem).items()
+            ]
+            found.append(sum(parts, start=np.zeros((len(self.plants), len(problem.years)))))
+        return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from typing import Any
@@ -9,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.plan.calibration import calibration_dict
+from ccs_model.plan.calibrated_results import calibration_dict
 from ccs_model.plan.plan import Plan
 
 SCHEMA = "ccs-model/plan/1"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def plan_dict(plan: Plan) -> dict[str, Any]:
@@ -98,4 +101,24 @@ def plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
+    return value
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.columns)
+    for row in table.itertuples(index=False, name=None):
+        writer.writerow([_cell(plain(value)) for value in row])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
     return value

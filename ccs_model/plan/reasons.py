@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ccs_model.plan.best_options import best_options
+from ccs_model.plan.merit_order import best_options
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 

@@ -2,16 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ccs_model.engineering.co2_transport import diameter_mm
 from ccs_model.engineering.streams import utilisation_share
+from ccs_model.mip import Matrix
 from ccs_model.model.terms import capex_mn
+from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
-from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS, levelised_of
-from ccs_model.plan.network_tables import links_table, sites_table
-from ccs_model.plan.sharing import Sharing
+from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS, levelised_of
 from ccs_model.problem import Problem
+
+# Links and sites of a shared network as tables.
+
+LINK_COLUMNS = [
+    "link", "kind", "from_node", "to_node", "year", "pipe", "length_km", "diameter_mm", "capacity_ktpa", "flow_ktpa",
+    "laid_mn",
+]  # fmt: skip
+SITE_COLUMNS = [
+    "site", "name", "basin", "province", "year", "injected_ktpa", "injection_max_ktpa", "stored_kt", "committed_kt",
+    "capacity_kt", "storage_cost_per_t", "n_wells", "wells_ktpa", "invested_mn", "oil_revenue_mn_pa",
+]  # fmt: skip
+
+
+def links_table(point: Point) -> pd.DataFrame:
+    """One row a link that is laid or used and period: what lies there by then, and what flows which way.
+
+    `laid_mn` is spent in that period; `diameter_mm` is the inner diameter that the capacity needs in one line.
+    """
+    problem = point.problem
+    network = problem.network
+    assert network is not None
+    lines = network.lines
+    laid_lines = network.laid
+    laid = lines[laid_lines]
+    links = pd.Index(network.links["link"])
+    pipe, added = point.decided["pipe"], point.decided["added_ktpa"]
+    spent_by_line = (
+        laid["fixed_mn"].to_numpy(float)[:, None] * pipe + laid["slope_mn_per_ktpa"].to_numpy(float)[:, None] * added
+    )
+    included = laid[["included_ktpa", "largest_ktpa"]].min(axis=1).to_numpy(float)[:, None]
+    capacity_by_line = np.cumsum(included * pipe + added, axis=1)
+    n_links, n_years = len(links), len(problem.years)
+    spent, capacity = np.zeros((n_links, n_years)), np.zeros((n_links, n_years))
+    at = links.get_indexer(laid["link"])
+    np.add.at(spent, at, spent_by_line)
+    # Trends include nothing, so that what is carried is what was laid for.
+    np.add.at(capacity, at, capacity_by_line)
+    free = lines[~laid_lines]
+    np.add.at(capacity, links.get_indexer(free["link"]), free["free_ktpa"].to_numpy(float)[:, None])
+    flow = point.decided["forth_ktpa"] - point.decided["back_ktpa"]
+    there = np.cumsum(spent, axis=1) > BUILT
+    used = there | (np.abs(flow) > BUILT)
+    names = _names_of_sizes(laid, pipe, free, problem.years)
+    rows = []
+    for k, y in np.argwhere(used):
+        link = network.links.iloc[k]
+        forth = flow[k, y] >= 0
+        capacity_ktpa = float(capacity[k, y])
+        rows.append(
+            (
+                link["link"], link["kind"], link["node_a"] if forth else link["node_b"],
+                link["node_b"] if forth else link["node_a"], problem.years[y],
+                names.get((link["link"], int(y)), link["kind"]), link["length_km"],
+                diameter_mm(capacity_ktpa) if link["kind"] == "pipe" else np.nan,
+                capacity_ktpa, abs(float(flow[k, y])), float(spent[k, y]),
+            )
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=LINK_COLUMNS)
+
+
+def _names_of_sizes(
+    laid: pd.DataFrame, pipe: np.ndarray, free: pd.DataFrame, years: tuple[int, ...]
+) -> dict[tuple[str, int], str]:
+    """What lies on each link by each year: `large, small`; an existing pipe and a road by their own names."""
+    names: dict[tuple[str, int], str] = {}
+    there = np.cumsum(pipe, axis=1) > BUILT
+    for line, row in zip(laid.itertuples(), there, strict=True):
+        for y in np.flatnonzero(row).tolist():
+            key = (str(line.link), y)
+            names[key] = f"{names[key]}, {line.pipe}" if key in names else str(line.pipe)
+    for line in free.itertuples():
+        for y in range(len(years)):
+            key = (str(line.link), y)
+            names[key] = f"{names[key]}, {line.pipe}" if key in names else str(line.pipe)
+    return names
+
+
+def sites_table(point: Point) -> pd.DataFrame:
+    """One row a used site and period: wells, injected, stored by the period's end, committed after the horizon."""
+    problem = point.problem
+    stores = problem.stores
+    assert stores is not None
+    sites = pd.Index(problem.sites["site"])
+    n_years = problem.periods["n_years"].to_numpy(float)
+    injected = np.zeros((len(sites), len(problem.years)))
+    np.add.at(injected, sites.get_indexer(stores["site"]), point.decided["injected_ktpa"])
+    opened = np.cumsum(point.decided["opened"], axis=1)
+    wells = np.cumsum(point.decided["wells"], axis=1)
+    stored = np.cumsum(injected * n_years, axis=1)
+    tail = point.tail_kt.get("tail_stored_kt", {})
+    rows = []
+    for k, site in enumerate(problem.sites.itertuples()):
+        if opened[k, -1] <= BUILT and injected[k].max() <= BUILT:
+            continue
+        for y, year in enumerate(problem.years):
+            invested = (
+                site.site_capex_mn * point.decided["opened"][k, y] + site.well_capex_mn * point.decided["wells"][k, y]
+            )
+            rows.append(
+                (
+                    site.site, site.name, site.basin, site.province, year, injected[k, y],
+                    site.injection_max_ktpa * problem.delivered_share,
+                    stored[k, y], tail.get(site.site, 0.0), site.capacity_kt * problem.fill_share_max,
+                    site.storage_cost_per_t, wells[k, y],
+                    wells[k, y] * site.well_injectivity_ktpa * problem.delivered_share, invested,
+                    site.eor_revenue_per_t * point.decided["paid_for_oil_ktpa"][k, y] / 1000.0,
+                )
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=SITE_COLUMNS)
+
 
 # What a tonne captured needs: heat, and the parts of its power.
 ENERGY = ("heat_gj_per_t", "compression_kwh_per_t", "process_kwh_per_t", "heat_kwh_per_t")
@@ -233,3 +347,63 @@ def _with_shares(table: pd.DataFrame) -> pd.DataFrame:
     for share, amount in (("cut_share", "avoided_ktpa"), ("direct_cut_share", "direct_cut_ktpa")):
         table[share] = np.where(base > 0, table[amount] / base.where(base > 0, 1.0), 0.0)
     return table
+
+
+# Targets of a plan: asked, reached, missed, and what the next tonne would cost.
+
+COLUMNS = ["target", "group", "year", "required_kt", "reached_kt", "shortfall_kt", "cut_share", "price_per_t"]
+
+
+def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64] | None) -> dict[str, float]:
+    """The shadow price of each target in the linear program, where the aim is least cost, by the target's key.
+
+    It is the dual over the discount factors of the period's years, money per t avoided.
+    """
+    if row_dual is None or problem.aim != "least_cost":
+        return {}
+    dual = {index: row_dual[i] for i, (name, index) in enumerate(matrix.row_claims) if name.endswith("cut_reached")}
+    weight = problem.periods["flow_weight"].to_numpy(float)
+    return {
+        target.key: float(dual[target.key])
+        * 1000.0
+        / (1.0 if target.year is None else float(weight[problem.years.index(target.year)]))
+        for target in problem.targets
+        if target.key in dual
+    }
+
+
+def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFrame:
+    """One row a target: kt/y in its year, or kt over the horizon where `year` is missing.
+
+    `price_per_t` is what `prices_of` found in the linear program.
+    """
+    problem = point.problem
+    avoided = point.captured_ktpa * problem.avoided_t_per_t + problem.reduced_ktpa[:, None] * point.running
+    shared = np.zeros(len(problem.years))
+    if problem.line_power_co2_t_per_t is not None:
+        shared = (point.decided["carried_ktpa"] * problem.line_power_co2_t_per_t).sum(axis=0)
+    n_years = problem.periods["n_years"].to_numpy(float)
+    rows = []
+    for target in problem.targets:
+        inside = problem.routes_of(target.group)
+        at = None if target.year is None else problem.years.index(target.year)
+        measured = point.captured_ktpa if target.measure == "captured" else avoided
+        reached = float((measured[inside] @ n_years if at is None else measured[inside, at]).sum())
+        # Pumps on shared lines count where all plants are looked at.
+        if not target.group and target.measure == "avoided":
+            reached -= float(shared @ n_years if at is None else shared[at])
+        rows.append(
+            {
+                "target": target.key,
+                "group": target.group or "all",
+                "year": target.year,
+                "required_kt": target.required,
+                "reached_kt": reached,
+                "shortfall_kt": point.shortfall_kt.get(target.key, 0.0),
+                "cut_share": reached / target.baseline_ktpa
+                if at is not None and target.baseline_ktpa and target.measure == "avoided"
+                else np.nan,
+                "price_per_t": price_per_t.get(target.key, np.nan),
+            }
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)

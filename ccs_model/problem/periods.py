@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.economics.discounting import discount_factor
+from ccs_model.economics.investment import discount_factor
 from ccs_model.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]

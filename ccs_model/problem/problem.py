@@ -19,12 +19,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.economics.discounting import capital_recovery_share, discount_factor, salvage_share
-from ccs_model.engineering.capture import unit_suffix
+from ccs_model.economics.investment import capital_recovery_share, discount_factor, salvage_share
+from ccs_model.engineering.capture_units import unit_suffix
 from ccs_model.inputs import Inputs
-from ccs_model.problem.accounts import Accounts
-from ccs_model.problem.calibrated import Calibrated
-from ccs_model.problem.network import Network
+from ccs_model.problem.applied_calibration import Calibrated
+from ccs_model.problem.candidate_network import Network
+from ccs_model.problem.owner_accounts import Accounts
 from ccs_model.problem.periods import calendar, period_sums, weighed
 from ccs_model.scenario import Scenario
 

@@ -9,11 +9,10 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from ccs_model.errors import InputError
-from ccs_model.scenario.calibration import SHIPPED_PRESET
-from ccs_model.scenario.fields import FileName, Line, Paragraph, Words
-from ccs_model.scenario.findings import Finding, findings_error, findings_of
+from ccs_model.scenario.fields import FileName, Line, Paragraph, Section, Words
 from ccs_model.scenario.read import read_values
-from ccs_model.scenario.section import Section
+from ccs_model.scenario.sections import SHIPPED_PRESET
+from ccs_model.scenario.validation import Finding, findings_error, findings_of
 
 KINDS = (
     "heldout", "physical", "inverse", "ladder", "ceiling", "presets", "optimality_gap", "plant_hand", "published_cost",

@@ -6,11 +6,18 @@ import unicodedata
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainSerializer, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 
-from ccs_model.scenario.findings import Finding, findings_error
-from ccs_model.scenario.known_keys import nearest_word
-from ccs_model.scenario.scalars import describe
+from ccs_model.scenario.validation import Finding, describe, findings_error, nearest_word
 
 SHIPPED_INVENTORIES = ("steel", "chemicals")
 # Shipped as well, but read only where a scenario names them.
@@ -149,3 +156,13 @@ else:
             }
         ),
     ]
+
+# What all parts of a scenario share.
+
+
+class Section(BaseModel):
+    """What all parts of a scenario share: frozen, nothing unknown, no number from text, no infinity."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )

@@ -30,13 +30,20 @@ from ruamel.yaml.events import (
 )
 
 from ccs_model.errors import Fault, FileError, InputError
-from ccs_model.scenario.document import Document, Mark
-from ccs_model.scenario.files import full, path_inside, read_text, shown_path
-from ccs_model.scenario.findings import MISSING
-from ccs_model.scenario.nodes import Kind, Node, unfolded
-from ccs_model.scenario.own_tables import INVENTORY, OwnTables
-from ccs_model.scenario.scalars import describe, scalar
 from ccs_model.scenario.schema import Scenario, checked
+from ccs_model.scenario.sections import INVENTORY, OwnTables
+from ccs_model.scenario.validation import MISSING, describe, scalar
+from ccs_model.scenario.yaml_document import (
+    Document,
+    Kind,
+    Mark,
+    Node,
+    full,
+    path_inside,
+    read_text,
+    shown_path,
+    unfolded,
+)
 
 _DEEPEST = 30
 _MOST_NODES = 20_000

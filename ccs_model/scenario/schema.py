@@ -13,38 +13,43 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from ccs_model.errors import Fault, InputError
-from ccs_model.scenario.calibration import Calibration
-from ccs_model.scenario.capture import Capture
 from ccs_model.scenario.fields import (
     AmountByName,
     FileName,
     Line,
     MoneyByYear,
     Paragraph,
+    Section,
     TerrainName,
     Words,
     Years,
     corridors_or_file,
     starts_of,
 )
-from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
-from ccs_model.scenario.futures import Future, Futures, Risk, findings_of_futures
-from ccs_model.scenario.money import Finance, Fund, Funds, Policy, findings_of_money
-from ccs_model.scenario.plants import Plants
 from ccs_model.scenario.resolved import resolved_yaml
-from ccs_model.scenario.section import Section
-from ccs_model.scenario.targets import CUT_KEYS, Targets, stray_years
-from ccs_model.scenario.uncertainty import Uncertainty
+from ccs_model.scenario.sections import (
+    CUT_KEYS,
+    Calibration,
+    Capture,
+    Finance,
+    Fund,
+    Funds,
+    Future,
+    Futures,
+    Plants,
+    Policy,
+    Risk,
+    Targets,
+    Uncertainty,
+    findings_of_futures,
+    findings_of_money,
+    stray_years,
+)
+from ccs_model.scenario.validation import MISSING, Finding, dotted, findings_error, findings_of
 
 FROM_PYTHON = "given in Python"
 CHANGED = "changed"

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from ccs_model.errors import Fault, InputError
-from ccs_model.scenario.files import read_text, shown_path
 from ccs_model.scenario.read import read_values, values_in
+from ccs_model.scenario.yaml_document import read_text, shown_path
 
 Changes = Mapping[str, object]
 

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.analysis.changes import Change, _Findings, changes_of
-from ccs_model.analysis.runs import Run
+from ccs_model.analysis.exchanges import Swap
+from ccs_model.analysis.what_if import Change, _Findings, changes_of
 from ccs_model.errors import NoPlanError
-from ccs_model.plan.optimize import solve
-from ccs_model.plan.swaps import Swap
+from ccs_model.mip.search import now
 from ccs_model.problem import Problem
-from ccs_model.solver.clock import now
+from ccs_model.runs.stored_question import Run
+from ccs_model.solve.driver import solve
 
 VALUE = 1_000.0
 Worth = Callable[[float], float | None]

@@ -17,7 +17,7 @@ from ccs_model.analysis.compare import CHANGES, ENTERS, LEAVES, Comparison, comp
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.plan.plan import Plan
-from ccs_model.report.stored_run import run_of
+from ccs_model.runs.run_reader import run_of
 
 HOSTILE = '=cmd|"/c calc"!A1'
 

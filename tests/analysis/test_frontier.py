@@ -8,9 +8,9 @@ import pytest
 
 from ccs_model.analysis.frontier import frontier
 from ccs_model.errors import InputError
-from ccs_model.plan.optimize import optimize
-from ccs_model.report.frontier_json import frontier_dict
-from ccs_model.report.run_folder import run_files
+from ccs_model.report.export.json_documents import frontier_dict
+from ccs_model.runs.run_writer import run_files
+from ccs_model.solve.driver import optimize
 
 
 @pytest.fixture(scope="module")

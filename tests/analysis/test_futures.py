@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ccs_model.analysis.futures import drawn
+from ccs_model.analysis.uncertain_inputs import drawn
 from ccs_model.errors import InputError
 from ccs_model.problem import Problem, pose
 

@@ -13,14 +13,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import ccs_model as ccs
-from ccs_model.analysis.hedge import Hedge, hedge, hedge_of
-from ccs_model.analysis.hedge_tables import AIM, AT_RISK, EVPI, HEDGED, MEAN_PLAN, PERFECT, TAIL, VSS
-from ccs_model.analysis.mean_future import mean_changes
-from ccs_model.analysis.outlooks import worth_of
 from ccs_model.analysis.regret import Future
+from ccs_model.analysis.stochastic import Hedge, hedge, hedge_of
+from ccs_model.analysis.stochastic_tables import (
+    AIM,
+    AT_RISK,
+    EVPI,
+    HEDGED,
+    MEAN_PLAN,
+    PERFECT,
+    TAIL,
+    VSS,
+    mean_changes,
+    worth_of,
+)
 from ccs_model.cli import group
 from ccs_model.errors import InfeasibleError, InputError
-from ccs_model.model.futures import Outlook
+from ccs_model.model.stochastic_model import Outlook
 from ccs_model.problem import Problem
 from ccs_model.scenario import Scenario
 

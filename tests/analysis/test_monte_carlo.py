@@ -22,7 +22,7 @@ from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo
 from ccs_model.analysis.outcomes import tornado_table
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
-from ccs_model.plan.uncertainty import HELD, MODES, REPLANNED
+from ccs_model.plan.plan import HELD, MODES, REPLANNED
 from ccs_model.scenario import Scenario
 
 N = 60
@@ -214,7 +214,7 @@ def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tm
 
 
 def test_the_command_sums_up_the_futures(found: MonteCarlo) -> None:
-    from ccs_model.cli.montecarlo import _monte_carlo_text
+    from ccs_model.cli.uncertainty import _monte_carlo_text
 
     lines = _monte_carlo_text(found).splitlines()
     about = found.uncertainty.about

@@ -13,16 +13,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.answer_folder import answer_in, write_answer
 from ccs_model.analysis.near_optimal import Alternatives, held_of, near
-from ccs_model.analysis.near_search import NEEDED, NEVER, SWAPPABLE
-from ccs_model.analysis.near_words import swap_words
+from ccs_model.analysis.near_optimal_search import NEEDED, NEVER, SWAPPABLE, swap_words
 from ccs_model.cli import group
-from ccs_model.cli.answers import answered
+from ccs_model.cli.terminal import answered
 from ccs_model.errors import FileError, InputError
+from ccs_model.mip.matrix import residuals
+from ccs_model.plan.cache_key import RunKey
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.run_key import RunKey
-from ccs_model.solver.residuals import residuals
+from ccs_model.runs.result_folder import answer_in, write_answer
 
 Solved = Callable[..., Plan]
 KEY = RunKey("a" * 64, "hebei-alternatives")

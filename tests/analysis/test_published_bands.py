@@ -2,9 +2,9 @@
 
 import pytest
 
-from ccs_model.analysis.spread import spread_of_avoidance_cost
-from ccs_model.plan.best_options import best_options, with_prices
-from ccs_model.report.published_bands import PURE_COAL_CHEMICAL, STEEL
+from ccs_model.analysis.cost_spread import spread_of_avoidance_cost
+from ccs_model.plan.merit_order import best_options, with_prices
+from ccs_model.report.figures import PURE_COAL_CHEMICAL, STEEL
 
 ZONES = {
     "plants.inventory": ["steel", "chemicals"],

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccs_model.analysis.futures import drawn
-from ccs_model.analysis.measures import Weights
-from ccs_model.analysis.replanned import Replanned, relaxed
-from ccs_model.analysis.restated import Restated
-from ccs_model.analysis.worlds import ProductWorlds, worlds_of
+from ccs_model.analysis.outcomes import Weights
+from ccs_model.analysis.reparameterised import Restated
+from ccs_model.analysis.uncertain_inputs import drawn
+from ccs_model.analysis.uncertainty_scenarios import ProductWorlds, Replanned, relaxed, worlds_of
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
 from ccs_model.model import build_model
 from ccs_model.problem import Problem
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
 
 N = 10
 CALIBRATED = MappingProxyType({"calibration.use": "median"})

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from ccs_model.analysis.explain import explain
-from ccs_model.analysis.runs import plant_of, read_run
 from ccs_model.errors import FileError, InputError
+from ccs_model.runs.stored_question import plant_of, read_run
 
 
 @pytest.fixture(scope="module")

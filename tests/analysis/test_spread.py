@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccs_model.analysis.spread import FACTORS, Formula, shares_of_variance, spread_of_avoidance_cost
-from ccs_model.plan.best_options import best_options
+from ccs_model.analysis.cost_spread import FACTORS, Formula, shares_of_variance, spread_of_avoidance_cost
+from ccs_model.plan.merit_order import best_options
 
 WIDE = {
     "plants.inventory": ["steel", "chemicals"],

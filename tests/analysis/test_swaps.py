@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.analysis.changes import _bracket
+from ccs_model.analysis.exchanges import swaps_of, with_capex
+from ccs_model.analysis.what_if import _bracket
+from ccs_model.mip import matrix_of
 from ccs_model.model import build_model
-from ccs_model.plan.swaps import swaps_of, with_capex
-from ccs_model.solver import matrix_of
 
 
 def swaps(plan, seconds=60.0):

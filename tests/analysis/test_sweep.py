@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from ccs_model.analysis.sweep import collect, sweep
+from ccs_model.atomic_files import name_of_unfinished
 from ccs_model.errors import FileError, InputError
-from ccs_model.leftovers import name_of_unfinished
 from ccs_model.scenario.variations import grid_of, listed_in
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,18 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.analysis import run_files
 from ccs_model.analysis import verify as verifying
-from ccs_model.analysis.differences import apart
+from ccs_model.analysis.compare import apart
 from ccs_model.analysis.verify import Check, Verdict, verify
 from ccs_model.errors import CHECK_FAILED, Fault, FileError, InputError, MissingExtraError
 from ccs_model.paths import data_folder
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked
-from ccs_model.report import recomputed as engine
-from ccs_model.report.run_folder import write_run_folder
-from ccs_model.report.stored_cells import stored_cells
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.report.workbook import recalculation as engine
+from ccs_model.report.workbook.recalculation import stored_cells
+from ccs_model.runs import manifest as run_files
+from ccs_model.runs.run_writer import write_run_folder
 
 SHARED = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "budget.total_mn": 1_800}
 
@@ -278,7 +278,7 @@ def test_leaves_are_held_against_each_other() -> None:
 def test_the_command_prints_a_table_or_one_object(
     altered: Path, spoil: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from ccs_model.cli.verify import verify as command
+    from ccs_model.cli.inspect_run import verify as command
 
     if spoil:
         changed(altered / "tables" / "zones.csv", "Shanxi", "Shanxl")

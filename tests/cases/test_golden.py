@@ -13,10 +13,10 @@ import pytest
 
 from ccs_model.paths import scenarios_folder
 from ccs_model.plan.decisions import Point
-from ccs_model.plan.optimize import optimize
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook import write_workbook
+from ccs_model.report.workbook.workbook import write_workbook
 from ccs_model.scenario import read_scenario
+from ccs_model.solve.driver import optimize
 from tests.report.recomputing import Computed, differences, edited, formula_cells
 from tests.report.recounting import recounted, with_point
 from tests.report.test_recomputation import EDITS, follows_the_money, straight_prices

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.cli.doctor import EXTRAS, doctor, extras_lines
+from ccs_model.cli.shipped import EXTRAS, doctor, extras_lines
 from ccs_model.errors import NO_PLAN, NoPlanError
-from ccs_model.solver import availability
+from ccs_model.mip import highs_instances as availability
 
 # The package names its commands as its modules are named.
-doctoring = importlib.import_module("ccs_model.cli.doctor")
+doctoring = importlib.import_module("ccs_model.cli.shipped")
 PYPROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
 
 

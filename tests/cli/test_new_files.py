@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ccs_model.atomic_files import name_of_unfinished
 from ccs_model.cli.new_files import made_whole, write_new, write_whole
 from ccs_model.errors import FileError
-from ccs_model.leftovers import name_of_unfinished
 
 
 @pytest.fixture(scope="module")

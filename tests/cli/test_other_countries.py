@@ -19,11 +19,11 @@ from openpyxl.workbook import Workbook
 import ccs_model as ccs
 from ccs_model.cli import group
 from ccs_model.errors import InputError
-from ccs_model.inputs.places import province_outlines
+from ccs_model.inputs.geography import province_outlines
 from ccs_model.plan.plan import Plan
-from ccs_model.report.export import iamc_table
+from ccs_model.report.export.formats import iamc_table
 from ccs_model.report.page.page import page_text
-from ccs_model.report.stored_run import run_of
+from ccs_model.runs.run_reader import run_of
 from tests.inputs.gem_books import plant_book
 from tests.report.reading import headings, main_table, texts
 

@@ -16,14 +16,15 @@ from click.testing import CliRunner
 from ccs_model.analysis.jobs import Failure, attempted, shard_of, share_of
 from ccs_model.analysis.sweep import Sweep, SweepProgress
 from ccs_model.cli import group
-from ccs_model.cli.talk import ProgressLine
+from ccs_model.cli.terminal import ProgressLine
 from ccs_model.errors import BUG, INFEASIBLE, CcsModelError, Fault, InfeasibleError, InputError, NoPlanError
+from ccs_model.mip import Progress
 from ccs_model.pilots.replay import Replay, Row
-from ccs_model.solver import Progress
 
 # The package has its commands by these names; here it is about their modules.
 alternatives, comparing, replaying, sweeping = (
-    import_module(f"ccs_model.cli.{name}") for name in ("alternatives", "compare", "replay", "sweep")
+    import_module(f"ccs_model.cli.{name}")
+    for name in ("near_optimal_command", "inspect_run", "pilot_zones", "sweep_command")
 )
 
 

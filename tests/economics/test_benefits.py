@@ -17,7 +17,7 @@ from ccs_model.economics.benefits import (
     pollution_tax_mn,
     social_cost_path_per_t,
 )
-from ccs_model.economics.price_level import PriceLevel
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs import Inputs
 
 

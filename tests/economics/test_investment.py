@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.discounting import capital_recovery_share
 from ccs_model.economics.investment import (
     FOUND,
     NO_CHANGE,
@@ -15,6 +14,7 @@ from ccs_model.economics.investment import (
     SEVERAL,
     benefit_cost_ratio,
     break_even_price_per_t,
+    capital_recovery_share,
     contract_strike_per_t,
     contract_top_up_mn,
     irr_share,

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.levelised import (
+from ccs_model.economics.investment import (
     avoidance_cost_of_capture,
     avoidance_cost_per_t,
     capital_charge_share,
     cost_per_t,
     yearly_capture_cost,
 )
-from ccs_model.plan.levelised import levelised_costs
+from ccs_model.plan.merit_order import levelised_costs
 from ccs_model.problem import Problem
 
 Changes = Mapping[str, Any]

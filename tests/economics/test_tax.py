@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.discounting import discount_factor
-from ccs_model.economics.tax import (
+from ccs_model.economics.financing import (
     book_share,
     book_value_mn,
     depreciation_mn,
@@ -17,6 +16,7 @@ from ccs_model.economics.tax import (
     group_tax_mn,
     stand_alone_tax,
 )
+from ccs_model.economics.investment import discount_factor
 
 
 def test_a_plant_written_off_over_ten_years_by_hand() -> None:

@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.engineering.captive_power import STREAM, captive_streams, excess_ktpa, running_units
-from ccs_model.engineering.streams import chemical_streams, is_operating, steel_streams
+from ccs_model.engineering.streams import (
+    STREAM,
+    captive_streams,
+    chemical_streams,
+    excess_ktpa,
+    is_operating,
+    running_units,
+    steel_streams,
+)
 from ccs_model.inputs import Inputs
 
 Kinds = dict[str, tuple[Callable[..., pd.DataFrame], str]]

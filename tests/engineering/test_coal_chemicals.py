@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.engineering.streams import chemical_streams
-from ccs_model.engineering.transport import great_circle_km
 from ccs_model.inputs import Inputs
 
 ORDOS = "CTL_1"

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccs_model.engineering.furnaces import STOVES, retiring_stoves, stoves_by_furnace
-from ccs_model.engineering.streams import is_operating, steel_streams
+from ccs_model.engineering.streams import STOVES, is_operating, retiring_stoves, steel_streams, stoves_by_furnace
 from ccs_model.inputs import Inputs
 
 DONGHUA, JINGTANG = "P100000120108", "P100000120106"

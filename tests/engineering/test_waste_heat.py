@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from ccs_model.engineering.waste_heat import waste_heat_tj_pa
+from ccs_model.engineering.capture_units import waste_heat_tj_pa
 from ccs_model.inputs import Inputs
 
 

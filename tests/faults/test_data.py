@@ -188,7 +188,7 @@ def test_F36_discount_rates(desk: Desk, share: str, code: int, words: str) -> No
 
 
 def test_F36_without_discounting_the_yearly_share_is_one_in_n() -> None:
-    from ccs_model.economics.discounting import capital_recovery_share
+    from ccs_model.economics.investment import capital_recovery_share
 
     assert capital_recovery_share(0.0, 20) == pytest.approx(1 / 20)
     assert capital_recovery_share(1e-12, 20) == pytest.approx(1 / 20)
@@ -229,7 +229,7 @@ def test_F39_fifty_thousand_columns_and_five_gigabytes_are_refused(desk: Desk, t
 
 
 def test_F39_a_row_too_many_is_refused(desk: Desk, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ccs_model.inputs.csv_grid.MOST_ROWS", 100)
+    monkeypatch.setattr("ccs_model.inputs.csv_reader.MOST_ROWS", 100)
     desk.csv(works(*(f"M{k}" for k in range(101))))
     assert "mine.csv: more than 100 rows" in told()
 
@@ -238,7 +238,7 @@ def test_F39_a_row_too_many_is_refused(desk: Desk, told: Told, monkeypatch: pyte
 MEASURED = """
 import re, sys, time
 from ccs_model.cli import main
-import ccs_model.problem.names, ccs_model.problem.pose
+import ccs_model.problem.build_problem, ccs_model.problem.scenario_names
 begun = time.process_time()
 sys.argv = ["ccs-model", "check", "s.yaml"]
 try:

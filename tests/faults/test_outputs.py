@@ -18,11 +18,11 @@ from typing import Any
 import openpyxl
 import pytest
 
+from ccs_model.atomic_files import write_whole
 from ccs_model.errors import FileError
 from ccs_model.plan.plan import Plan
-from ccs_model.report import run_folder
-from ccs_model.report.whole_file import write_whole
-from ccs_model.report.workbook import workbook_bytes
+from ccs_model.report.workbook.workbook import workbook_bytes
+from ccs_model.runs import run_writer as run_folder
 
 from .conftest import SCENARIO, Desk, answer_of, works
 
@@ -126,7 +126,7 @@ def test_F49_an_earlier_run_is_never_lost_even_where_it_cannot_come_back(
 def test_F49_a_path_too_long_or_beneath_a_file_is_told_before_anything_is_solved(
     with_run: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ccs_model.plan.optimize.solve", None)
+    monkeypatch.setattr("ccs_model.solve.driver.solve", None)
     for out in ("x" * 300, "mine.csv/run", "mine.csv"):
         answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", out)
         assert answer.code == 8 and out[:40] in answer.err, answer.err
@@ -192,7 +192,7 @@ def test_F67_the_same_by_the_name_of_its_test() -> None:
 WAITING = """
 import os, signal, sys, threading, time
 from ccs_model.__main__ import main
-from ccs_model.solver import highs
+from ccs_model.mip import highs
 
 def working(self):
     print("working", flush=True)

@@ -17,11 +17,12 @@ import pytest
 from scipy import sparse
 
 from ccs_model.errors import CcsModelError
-from ccs_model.plan import belief, optimize
-from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
-from ccs_model.solver.scaling import scaling_of, warning_of
-from ccs_model.solver.verdict import columns_without_limit, elastic_opinion
-from ccs_model.solver.whole import WholeOutcome
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip.branch_and_bound import WholeOutcome
+from ccs_model.mip.scaling import scaling_of, warning_of
+from ccs_model.mip.verification import columns_without_limit, elastic_opinion
+from ccs_model.solve import driver as optimize
+from ccs_model.solve import solution_check as belief
 
 from .conftest import Answer, Desk
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from ccs_model.inputs import workbook_guard
+from ccs_model.inputs import excel_reader as workbook_guard
 
 from .conftest import Desk, Told, works
 

@@ -8,7 +8,7 @@ import pytest
 from ccs_model.errors import InputError
 from ccs_model.inputs import load_inputs
 from ccs_model.inputs.chinese import HEADINGS, headings_of, in_english, plain
-from ccs_model.inputs.dictionary import read_dictionary
+from ccs_model.inputs.declarations import read_dictionary
 from ccs_model.inputs.headings import column_of, unit_said
 from tests.inputs.conftest import works
 

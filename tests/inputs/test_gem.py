@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from ccs_model.errors import InputError
-from ccs_model.inputs.importers import GemTracker, gem_place, read_gem
+from ccs_model.importers import GemTracker, gem_place, read_gem
 from tests.inputs.gem_books import CAPACITIES, NEW, OLD, WORKS, plant_book, unit_book
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ccs_model.errors import InputError
-from ccs_model.inputs.importers import GemChemicals, GemTracker, gem_files, gem_place, gem_trial, read_gem
+from ccs_model.importers import GemChemicals, GemTracker, gem_files, gem_place, gem_trial, read_gem
 from tests.inputs.gem_books import CHEMICALS, chemicals_book, plant_book, unit_book
 
 COLUMNS = "plant,product,capacity_ktpa,feedstock,gasifier,urea_share,figures_from\n"

@@ -9,7 +9,7 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked
+from ccs_model.problem.scenario_names import read_checked
 
 MINE = ",USD,2024,MINE,assumed\n"
 PLANTS = "plant,name,province,lat_deg,lon_deg,status,co2_ktpa,capture_capex_mn,fixed_om_mn_pa,capture_cost_per_t,"

@@ -11,9 +11,9 @@ import ccs_model as ccs
 from ccs_model.errors import Fault, FileError, InputError
 from ccs_model.inputs import load_inputs
 from ccs_model.paths import data_folder
-from ccs_model.plan.run_key import run_key
+from ccs_model.plan.cache_key import run_key
 from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
+from ccs_model.problem.scenario_names import read_checked
 
 from .conftest import works
 

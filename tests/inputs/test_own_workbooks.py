@@ -9,8 +9,8 @@ import pytest
 
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import load_inputs
-from ccs_model.inputs.dictionary import read_dictionary
-from ccs_model.inputs.own_workbooks import table_named
+from ccs_model.inputs.declarations import read_dictionary
+from ccs_model.inputs.user_tables import table_named
 
 FACTORS = [
     ["province", "year", "grid_kg_per_kwh", "reference", "quality", "note"],

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from ccs_model.errors import FileError, InputError
-from ccs_model.inputs.importers import SimccsFolder, read_simccs, simccs_files
+from ccs_model.importers import SimccsFolder, read_simccs
+from ccs_model.importers import simccs as simccs_files
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "peers" / "simccs" / "southeast_us"
 PLACES = {

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.engineering.transport import great_circle_km
+from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import Fault, InputError
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.inputs.places import km_outside_province, province_outlines
+from ccs_model.inputs.geography import km_outside_province, province_outlines
 
 SEVEN = {
     "Pearl River Mouth", "Beibu Gulf", "Yinggehai", "Qiongdongnan", "East China Sea Shelf", "South Yellow Sea",

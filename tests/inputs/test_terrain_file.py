@@ -10,12 +10,12 @@ import pytest
 
 import ccs_model as ccs
 from ccs_model.errors import InputError
-from ccs_model.plan.optimize import solve
-from ccs_model.plan.run_key import run_key
+from ccs_model.plan.cache_key import run_key
 from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
-from ccs_model.problem.terrain import Terrain
-from ccs_model.report.run_folder import write_run_folder
+from ccs_model.problem.link_costs import Terrain
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.run_writer import write_run_folder
+from ccs_model.solve.driver import solve
 
 # Hebei and Shanxi in cells of half a degree: flat east of 114°, twice as dear west of it, a hole in the north-west.
 COLUMNS, ROWS = 20, 16

@@ -11,9 +11,11 @@ import openpyxl
 import pytest
 
 from ccs_model.errors import Fault, InputError
-from ccs_model.inputs import load_inputs, workbook_grids, workbook_guard
-from ccs_model.inputs.source import Source, letters_of, reading_order
-from ccs_model.inputs.template import template
+from ccs_model.inputs import excel_reader as workbook_grids
+from ccs_model.inputs import excel_reader as workbook_guard
+from ccs_model.inputs import load_inputs
+from ccs_model.inputs.declarations import Source, letters_of, reading_order
+from ccs_model.inputs.inventory_template import template
 from ccs_model.problem import pose
 
 from .conftest import WORKS, works

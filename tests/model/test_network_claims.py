@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 
 from ccs_model.inputs import Inputs
+from ccs_model.mip import Matrix, matrix_of
 from ccs_model.model import build_model
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.solver import Matrix, matrix_of
 
 HandPosed = Callable[..., Problem]
 HandSolved = Callable[..., Plan]

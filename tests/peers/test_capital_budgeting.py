@@ -15,11 +15,11 @@ import pandas as pd
 import pyomo.environ as pyo
 import pytest
 
+from ccs_model.mip import grouped_milp as by_groups
 from ccs_model.model import build_model
-from ccs_model.plan.optimize import solve
 from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
-from ccs_model.solver import by_groups
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.solve.driver import solve
 
 FILE = Path(__file__).resolve().parent / "capital_budgeting" / "petersen.txt"
 OPTIMA = (3800.0, 8706.1, 4015.0, 6120.0, 12400.0, 10618.0, 16537.0)

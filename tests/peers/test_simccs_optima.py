@@ -18,10 +18,10 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
 from ccs_model.cli import group
-from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.solve.driver import solve
 
 SOUTHEAST = Path(__file__).resolve().parent / "simccs" / "southeast_us"
 PROGRAM = Path(__file__).resolve().parents[2] / "bench" / "simccs_published.py"

@@ -6,7 +6,7 @@ import pytest
 
 from ccs_model.inputs import Inputs
 from ccs_model.pilots.calibrate import Calibration, calibrate
-from ccs_model.pilots.world import World
+from ccs_model.pilots.replay_tables import World
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,11 @@ import pytest
 
 from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
-from ccs_model.pilots.calibrate import Calibration, calibrate, zone_spread
+from ccs_model.pilots.calibrate import AT_BOUND, INFORMED, NOT_INFORMED, Calibration, calibrate, verdict_of, zone_spread
 from ccs_model.pilots.estimate import DELTA, OTHER, PARAMETERS, PHI, Prior, Sample, band, priors_of, sample_of
 from ccs_model.pilots.fit_cases import ranks_distance
-from ccs_model.pilots.observations import LITERAL, REPORTED, Observation, observations_of
-from ccs_model.pilots.verdicts import AT_BOUND, INFORMED, NOT_INFORMED, verdict_of
-from ccs_model.pilots.world import World
-from ccs_model.pilots.zones import Zone
+from ccs_model.pilots.observations import LITERAL, REPORTED, Observation, Zone, observations_of
+from ccs_model.pilots.replay_tables import World
 
 # Two zones of round numbers, N about what real inventories give.
 ZONES = [Zone("A", 300_000.0, 200_000.0, 0.5), Zone("B", 100_000.0, 70_000.0, 0.45)]

@@ -18,7 +18,7 @@ from ccs_model.inputs.load import load_tables
 from ccs_model.paths import data_folder
 from ccs_model.pilots.calibrate import calibrate
 from ccs_model.pilots.observations import INSTALLED, REPORTED
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.sections import OwnTables
 
 HEADER = (data_folder() / "pilots/observations.csv").read_text(encoding="utf-8").splitlines()[0]
 Own = Callable[..., Path]
@@ -91,8 +91,8 @@ def test_a_known_baseline_year_and_the_word_unknown_are_both_taken(own: Own) -> 
 
 
 def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
+    from ccs_model.inputs.declarations import Source
     from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
-    from ccs_model.inputs.source import Source
 
     frames = {name: inputs[name].assign(source=Source(f"{name}.csv")) for name in inputs.tables}
     presets = pd.concat(
@@ -107,8 +107,8 @@ def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inp
 
 
 def test_presets_and_priors_that_cannot_be_name_their_row(inputs: Inputs) -> None:
+    from ccs_model.inputs.declarations import Source
     from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
-    from ccs_model.inputs.source import Source
 
     def faults(table: str, row: int, **cells: object) -> list[str]:
         frames = {name: inputs[name].assign(source=Source(f"{name}.csv")) for name in inputs.tables}

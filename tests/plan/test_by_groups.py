@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import grouped_milp as by_groups
+from ccs_model.mip.branch_and_bound import solve_whole
+from ccs_model.mip.grouped_milp import solve_by_groups
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.search import Allowance
 from ccs_model.model import build_model
 from ccs_model.paths import scenarios_folder
 from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
-from ccs_model.solver import Highs, Matrix, SolverOptions, by_groups, matrix_of
-from ccs_model.solver.by_groups import solve_by_groups
-from ccs_model.solver.clock import Allowance
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.whole import solve_whole
+from ccs_model.problem.scenario_names import read_checked
 
 GAP = 0.02
 OPTIONS = SolverOptions(gap_share=GAP, threads=1)

@@ -8,9 +8,9 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.plan.chains import simpler
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.solver.residuals import residuals
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip.matrix import residuals
+from ccs_model.solve.network_presolve import simpler
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 YEAR = 2030

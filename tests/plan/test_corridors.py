@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ccs_model.mip import Matrix, Outcome, matrix_of
 from ccs_model.model import build_model
-from ccs_model.plan import corridors as corridors_module
-from ccs_model.plan.one_period import in_one_period
-from ccs_model.plan.places import places_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.solver import Matrix, Outcome, matrix_of
+from ccs_model.solve import network_search as corridors_module
+from ccs_model.solve.fixed_charge_network import places_of
+from ccs_model.solve.staged_search import in_one_period
 
 Solved = Callable[..., Plan]
 Posed = Callable[..., Problem]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ccs_model.errors import NoPlanError
+from ccs_model.mip import Highs, Outcome
 from ccs_model.plan.plan import Plan
-from ccs_model.solver import Highs, Outcome
 from tests.plan.test_corridors import STAGED
 
 Solved = Callable[..., Plan]

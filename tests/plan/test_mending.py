@@ -10,10 +10,10 @@ import pytest
 
 from ccs_model.errors import InfeasibleError
 from ccs_model.inputs import Inputs
-from ccs_model.plan.mending import posed
-from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan
 from ccs_model.scenario import Scenario
+from ccs_model.solve.driver import solve
+from ccs_model.solve.feasibility_repair import posed
 
 Solved = Callable[..., Plan]
 Changes = dict[str, object]

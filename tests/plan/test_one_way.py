@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ccs_model.mip import Highs, SolverOptions, matrix_of
+from ccs_model.mip.cut_sets import Connections, Demand, Ints, with_connection_cuts
 from ccs_model.model import build_model
-from ccs_model.plan import corridors as corridors_module
-from ccs_model.plan.connections import connections_of
-from ccs_model.plan.one_way import ONE_DIRECTION, OneWay, _less_for_less, one_way
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.solver import Highs, SolverOptions, matrix_of
-from ccs_model.solver.connections import Connections, Demand, Ints, with_connection_cuts
+from ccs_model.solve import network_search as corridors_module
+from ccs_model.solve.fixed_charge_network import connections_of
+from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, _less_for_less, one_way
 
 Solved = Callable[..., Plan]
 Posed = Callable[..., Problem]

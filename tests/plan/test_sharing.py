@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.plan import sharing
+from ccs_model.plan import cost_sharing as sharing
+from ccs_model.plan.cost_sharing import EXACT_USERS, Sharing, shapley, shares_table
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.sharing import EXACT_USERS, Sharing, shapley, shares_table
 from ccs_model.problem import Problem
 
 Floats = np.ndarray

@@ -11,10 +11,10 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
-from ccs_model.plan.macc import macc_table
+from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.report.workbook import write_workbook
+from ccs_model.report.workbook.workbook import write_workbook
 
 Changes = dict[str, Any]
 Posed = Callable[..., Problem]

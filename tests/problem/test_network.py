@@ -12,12 +12,12 @@ import pytest
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from ccs_model.engineering.transport import great_circle_km
+from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem
-from ccs_model.problem.lines import link_id
-from ccs_model.problem.network import Network, Reach, candidate_pairs, flow_bounds, places_as_nodes
+from ccs_model.problem.candidate_network import Network, Reach, candidate_pairs, flow_bounds, places_as_nodes
+from ccs_model.problem.link_costs import link_id
 
 Posed = Callable[..., Problem]
 REACH = Reach(450, 2, 1, 1.08, 40, 4)

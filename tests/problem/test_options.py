@@ -11,7 +11,7 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
-from ccs_model.model.build import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem, pose
 from ccs_model.problem.options import waste_heat_of
@@ -134,7 +134,7 @@ def test_what_is_dominated_is_not_missed(
     tables = with_tables({"prices/fuels": fuels})
     asked = {**ALL_HEAT, "capture.technologies": ["amine", "advanced_amine"], "solver.gap_share": 0.0}
     pruned = solved(one_mill, asked, tables=tables)
-    module = sys.modules["ccs_model.problem.pose"]
+    module = sys.modules["ccs_model.problem.build_problem"]
     monkeypatch.setattr(module, "without_dominated", lambda scenario, inputs, level, routes, periods: routes)
     whole = solved(one_mill, asked, tables=tables)
     assert len(pruned.problem.routes) < len(whole.problem.routes)

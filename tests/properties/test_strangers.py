@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from ccs_model.errors import CcsModelError
 from ccs_model.inputs import Inputs
-from ccs_model.inputs.dictionary import read_dictionary
-from ccs_model.inputs.inventories import read_inventory
+from ccs_model.inputs.declarations import read_dictionary
 from ccs_model.inputs.load import load_tables
+from ccs_model.inputs.user_tables import read_inventory
 from ccs_model.problem import pose
 from ccs_model.scenario import Scenario, read_scenario
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.sections import OwnTables
 
 YEARS = st.integers(1990, 2200)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)

@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ccs_model.economics.financing import book_share
 from ccs_model.economics.policy import price_path, trading_rules
-from ccs_model.economics.tax import book_share
-from ccs_model.plan import optimize
-from ccs_model.plan.basis import capital_table, tonnes_table
-from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
+from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
-from ccs_model.plan.owners import Owners
+from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.sharing import Sharing
+from ccs_model.plan.social_account import bearers_table, items_by_bearer, ledger_table
 from ccs_model.plan.tables import by_year_table, emissions_table, retrofits_table
 from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem
-from ccs_model.problem.accounts import _written_off
+from ccs_model.problem.owner_accounts import _written_off
+from ccs_model.solve import driver as optimize
 
 
 def with_point(solve: Callable[[], Plan]) -> tuple[Plan, Point]:

@@ -12,7 +12,7 @@ import pytest
 import ccs_model as ccs
 from ccs_model.cli.summary import summary_text
 from ccs_model.paths import data_folder
-from ccs_model.plan.calibration import NOT_CALIBRATED, ensemble_table, statement
+from ccs_model.plan.calibrated_results import NOT_CALIBRATED, ensemble_table, statement
 from ccs_model.plan.plan import Plan
 
 VALUES = {
@@ -81,7 +81,7 @@ def test_an_ensemble_evaluates_the_plan_over_the_common_draws(calibrated: Plan) 
 
 
 def test_a_calibration_of_ones_own_is_copied_and_makes_another_run(tmp_path: Path) -> None:
-    from ccs_model.plan.run_key import run_key
+    from ccs_model.plan.cache_key import run_key
 
     shutil.copy(data_folder() / "pilots/calibration.json", tmp_path / "mine.json")
     path = tmp_path / "s.yaml"

@@ -15,13 +15,14 @@ import pytest
 from click.testing import CliRunner
 
 from ccs_model.cli import group
-from ccs_model.cli.export import FORMATS as OFFERED
+from ccs_model.cli.inspect_run import FORMATS as OFFERED
 from ccs_model.errors import FileError, InputError, MissingExtraError
 from ccs_model.plan.plan import Plan
-from ccs_model.report import export as module
-from ccs_model.report.export import ALL_ZONES, FORMATS, IAMC_INDEX, export, iamc_table, tidy_table
-from ccs_model.report.run_folder import tables_of
-from ccs_model.report.stored_run import StoredRun, read_run, run_of
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.export import formats as module
+from ccs_model.report.export.formats import ALL_ZONES, FORMATS, IAMC_INDEX, export, iamc_table, tidy_table
+from ccs_model.runs.run_reader import read_run, run_of
+from ccs_model.runs.run_writer import tables_of
 
 HOSTILE = '=HYPERLINK("x")|</script>'
 

@@ -14,15 +14,15 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.cli import group
 from ccs_model.plan.plan import Plan
-from ccs_model.report.cells import text_width, widest_word
 from ccs_model.report.language import LANGUAGES, Language, chinese, labels
-from ccs_model.report.page.frontier import step_told
+from ccs_model.report.page.budget_slider import step_told
+from ccs_model.report.page.html import Words
 from ccs_model.report.page.page import page_text
-from ccs_model.report.page.words import Words
-from ccs_model.report.sheet import Sheet
-from ccs_model.report.stored_run import run_of
-from ccs_model.report.table import Column
-from ccs_model.report.workbook import SHEETS, workbook_bytes
+from ccs_model.report.workbook.cell_values import text_width, widest_word
+from ccs_model.report.workbook.columns import Column
+from ccs_model.report.workbook.sheet import Sheet
+from ccs_model.report.workbook.workbook import SHEETS, workbook_bytes
+from ccs_model.runs.run_reader import run_of
 from tests.report.recomputing import differences, formula_cells, recomputed
 
 

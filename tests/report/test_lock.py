@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ccs_model.atomic_files import host_name
 from ccs_model.errors import FileError
-from ccs_model.leftovers import host_name
-from ccs_model.report import lock
-from ccs_model.report.lock import lock_path, locked
+from ccs_model.runs import run_lock as lock
+from ccs_model.runs.run_lock import lock_path, locked
 
 
 def held_by(folder: Path, **holder: object) -> Path:

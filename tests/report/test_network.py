@@ -15,13 +15,13 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.cli.summary import summary_text
 from ccs_model.errors import Fault, InputError
-from ccs_model.plan import macc
-from ccs_model.plan.macc import COLUMNS, macc_table
+from ccs_model.plan import merit_order as macc
+from ccs_model.plan.cache_key import run_key
+from ccs_model.plan.merit_order import COLUMNS, macc_table
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.run_key import run_key
-from ccs_model.problem.names import read_checked
-from ccs_model.report.geojson import geojson_text
-from ccs_model.report.links import (
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.report.export.geojson import geojson_text
+from ccs_model.report.pipe_tables import (
     candidate_links,
     flows_of_links,
     links_in_use,
@@ -30,10 +30,10 @@ from ccs_model.report.links import (
     pipe_links,
     shared_facilities,
 )
-from ccs_model.report.model_assumptions import model_assumptions
-from ccs_model.report.proof import closeness, proven
-from ccs_model.report.run_folder import tables_of, write_run_folder
-from ccs_model.report.sheets.summary import TOTALS_MEAN
+from ccs_model.report.sentences import closeness, proven
+from ccs_model.report.workbook.assumptions_sheet import model_assumptions
+from ccs_model.report.workbook.summary_sheet import TOTALS_MEAN
+from ccs_model.runs.run_writer import tables_of, write_run_folder
 from tests.report.conftest import NETWORK, read_back
 from tests.report.reading import headings, main_table, row_that_starts, texts
 

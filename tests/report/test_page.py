@@ -17,10 +17,11 @@ import pytest
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.language import LANGUAGES, labels
 from ccs_model.report.page.map import outlines_of
 from ccs_model.report.page.page import page_text, write_page
-from ccs_model.report.stored_run import StoredRun, read_run, run_of
+from ccs_model.runs.run_reader import read_run, run_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&{{7*7}}"

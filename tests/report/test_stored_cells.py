@@ -10,7 +10,7 @@ import pytest
 import xlsxwriter
 
 from ccs_model.errors import InputError
-from ccs_model.report.stored_cells import letters, stored_cells
+from ccs_model.report.workbook.recalculation import letters, stored_cells
 
 
 def edited(old: str, new: str, part: str = "xl/worksheets/sheet1.xml") -> bytes:

@@ -13,7 +13,7 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook import write_workbook
+from ccs_model.report.workbook.workbook import write_workbook
 from tests.report import store
 from tests.report.recomputing import Computed, differences, edited, formula_cells, recomputed
 from tests.report.recounting import recounted

@@ -16,7 +16,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook import workbook_bytes
+from ccs_model.report.workbook.workbook import workbook_bytes
 from tests.report.conftest import read_back
 
 # Sheets of which the main table has the sheet's name.

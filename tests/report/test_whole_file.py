@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.errors import FILE_TROUBLE, FileError
-from ccs_model.leftovers import (
+from ccs_model.atomic_files import (
+    exchanged,
     folder_for,
     host_name,
     name_of_unfinished,
@@ -22,12 +22,12 @@ from ccs_model.leftovers import (
     undisturbed,
     unfinished,
     waits_for_a_step,
+    write_whole,
 )
+from ccs_model.errors import FILE_TROUBLE, FileError
 from ccs_model.plan.plan import Plan
-from ccs_model.report.exchange import exchanged
-from ccs_model.report.lock import lock_path, locked
-from ccs_model.report.run_folder import mend_leftovers
-from ccs_model.report.whole_file import write_whole
+from ccs_model.runs.run_lock import lock_path, locked
+from ccs_model.runs.run_writer import mend_leftovers
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
 ) -> None:
     folder = small_plan.to_folder(tmp_path / "run")
     (folder / "own words.txt").write_text("of the old run", encoding="utf-8")
-    monkeypatch.setattr("ccs_model.report.run_folder.exchanged", lambda one, other: False)
+    monkeypatch.setattr("ccs_model.runs.run_writer.exchanged", lambda one, other: False)
     small_plan.to_folder(folder, force=True)
     assert (folder / "plan.json").is_file() and not (folder / "own words.txt").exists()
     assert names_in(tmp_path) == ["run"]
@@ -279,7 +279,7 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_that_of_another_machine_is
 def test_where_the_disk_knows_no_locks_the_words_in_the_file_are_heeded(
     tmp_path: Path, dead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ccs_model.report.lock._take", lambda number: None)
+    monkeypatch.setattr("ccs_model.runs.run_lock._take", lambda number: None)
     lock = lock_path(tmp_path / "mine")
     for pid, is_free in ((dead, True), (os.getppid(), False)):
         lock.write_text(json.dumps({"pid": pid, "host": host_name(), "since": "now"}), encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 
 from ccs_model.cli.summary import summary_text
 from ccs_model.plan.plan import Plan
-from ccs_model.report import words
+from ccs_model.report import sentences as words
 
 Solved = Callable[..., Plan]
 Changes = Mapping[str, Any]

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pyomo.environ as pyo
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.solver.clock import counts_cpu, cpu_seconds, now
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip.search import counts_cpu, cpu_seconds, now
 
 
 def split_markets(n_goods: int = 50, n_rows: int = 5) -> Matrix:

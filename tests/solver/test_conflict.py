@@ -7,8 +7,8 @@ import time
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import SolverOptions, matrix_of
-from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
+from ccs_model.mip import SolverOptions, matrix_of
+from ccs_model.mip.infeasible_rows import point_without_presolve, ways_to_mend
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 

@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, diving
-from ccs_model.solver.by_groups import Losses
-from ccs_model.solver.clock import Allowance
-from ccs_model.solver.diving import dived
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.shape import shape_of
-from ccs_model.solver.sifting import sifted
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip import grouped_neighbourhoods as diving
+from ccs_model.mip.grouped_milp import Losses
+from ccs_model.mip.grouped_neighbourhoods import dived
+from ccs_model.mip.grouped_structure import shape_of
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.search import Allowance
+from ccs_model.mip.sifting import sifted
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_by_groups import program

@@ -12,10 +12,10 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, fixed_charge, matrix_of
-from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.scaling import Scaling
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, fixed_charge, matrix_of
+from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.scaling import Scaling
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 # Plants of 4 and 6 at the far end of pipes to two stores; each plant is worth 10 a unit when it is whole.

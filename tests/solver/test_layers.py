@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ccs_model.solver import Highs, Matrix, SolverOptions
-from ccs_model.solver.layers import Layers
-from ccs_model.solver.matrix import Column
-from ccs_model.solver.pool import LayerPricing, Pool
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.column_pool import LayerPricing, Pool
+from ccs_model.mip.layered_pricing import Layers
+from ccs_model.mip.matrix import Column
 
 
 def matrix_of(rows: list[list[float]], upper: list[float], costs: list[float], most: list[float]) -> Matrix:

@@ -10,9 +10,9 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
-from ccs_model.solver.merging import merged, settled_beforehand
-from ccs_model.solver.residuals import residuals
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.presolve import merged, settled_beforehand
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 WORTH = (7.0, 5.0, 4.0, 3.0)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.solver.reach import within_reach
+from ccs_model.mip.search import within_reach
 
 LOSS = np.array([5.0, 1.0, 2.0, 9.0, 8.0, 7.0, 0.5])
 CHOICE = np.array([3, 3, 3, 0, 0, 0, -1])

@@ -6,8 +6,8 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import Matrix, matrix_of
-from ccs_model.solver.residuals import residuals, snapped
+from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip.matrix import residuals, snapped
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.solver import whole as whole_module
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.whole import WholeOutcome, solve_whole
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import branch_and_bound as whole_module
+from ccs_model.mip.branch_and_bound import WholeOutcome, solve_whole
+from ccs_model.mip.matrix import residuals
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 

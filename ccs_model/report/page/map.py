@@ -13,9 +13,9 @@ from typing import Any
 
 from ccs_model.errors import Fault, FileError, InputError
 from ccs_model.paths import data_folder
-from ccs_model.report.page.chart import FAINT, INK, PIPE, SITE, alt, data, sector_colours, shared
-from ccs_model.report.page.words import Words
-from ccs_model.report.stored_run import StoredRun
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.page.charts import FAINT, INK, PIPE, SITE, alt, data, sector_colours, shared
+from ccs_model.report.page.html import Words
 
 Ring = list[list[float]]
 Box = tuple[float, float, float, float]
