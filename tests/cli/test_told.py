@@ -40,7 +40,7 @@ def test_a_replay_shows_bands_and_what_kept_a_value_from_being_found() -> None:
         row("spoilt_control", 0.15, 0.1, 0.2, fails=True),
     )  # fmt: skip
     found = Replay(rows, {"hebei": {}})
-    shown = {line.split()[2]: " ".join(line.split()[3:]) for line in replaying._text(found, False).splitlines()[1:-2]}
+    shown = {line.split()[2]: " ".join(line.split()[3:]) for line in replaying._replay_text(found, False).splitlines()[1:-2]}
     assert shown == {
         "cut_share": "0.15 0.1 – 0.2 held",
         "spent_mn": "12,345,679 ≤ 20,000,000 held",
@@ -49,11 +49,11 @@ def test_a_replay_shows_bands_and_what_kept_a_value_from_being_found() -> None:
         "control": "0.4 0.1 – 0.2 failed, as it must",
         "spoilt_control": "0.15 0.1 – 0.2 HELD, and must not",
     }
-    last = replaying._text(found, False).splitlines()[-1]
+    last = replaying._replay_text(found, False).splitlines()[-1]
     assert last == "3 of 6 expectations of 1 cases are as expected."
     # With --quiet only what is not as expected, and of nothing else the count alone.
-    assert len(replaying._text(found, True).splitlines()) == 1 + 3 + 2
-    assert replaying._text(Replay(rows[:1], {"hebei": {}}), True).startswith("1 of 1 expectations")
+    assert len(replaying._replay_text(found, True).splitlines()) == 1 + 3 + 2
+    assert replaying._replay_text(Replay(rows[:1], {"hebei": {}}), True).startswith("1 of 1 expectations")
 
 
 def test_ranges_of_a_fractional_plan_are_shown_as_shares(tmp_path: Path) -> None:
