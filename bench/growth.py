@@ -67,7 +67,7 @@ def _chain(n_works: int, n_periods: int) -> tuple[float, float]:
         path = write_works(n_works, years, Path(home))
         began = time.process_time()
         scenario, inputs = read_checked(path)
-        ccs.solve(ccs.pose(scenario, inputs))
+        ccs.solve(ccs.build_problem(scenario, inputs))
         spent = time.process_time() - began
     return spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 

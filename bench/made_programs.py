@@ -68,9 +68,9 @@ def made_program(
         row_upper=upper,
         lower=np.zeros(n_columns),
         upper=np.ones(n_columns),
-        is_whole=np.ones(n_columns, dtype=bool),
+        is_integer=np.ones(n_columns, dtype=bool),
         costs=profit.reshape(1, -1),
         maximise=(True,),
-        row_claims=(("row", None),) * n_rows,
+        row_constraints=(("row", None),) * n_rows,
         columns=(Column("build", None),) * n_columns,
     )

@@ -76,7 +76,7 @@ def shortened(name: str) -> str:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def signals_deferred() -> Iterator[None]:
     """Neither Ctrl-C nor the end of the process cuts in inside; what is short and waits for nobody belongs here."""
     global _depth, _is_waiting
     with _step:
@@ -102,7 +102,7 @@ def waits_for_a_step() -> bool:
 def unfinished(path: Path) -> Iterator[Path]:
     """`path` is made inside and moved away, or it goes."""
     path = path.absolute()
-    with undisturbed():
+    with signals_deferred():
         _unfinished.add(path)
     try:
         yield path
@@ -120,7 +120,7 @@ def folder_for(path: Path, mode: int = 0o777) -> Iterator[None]:
     path = path.absolute()
     new: list[Path] = []
     try:
-        with undisturbed():
+        with signals_deferred():
             new = [each for each in path.parents if not lexists(each)]
             _new_folders.update(new)
             path.parent.mkdir(mode=mode, parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def kept_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def passing_folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """A folder of this process's own among the system's temporary ones; it goes at the end, or when a later process
     finds it after a kill."""
     home = Path(tempfile.gettempdir())
@@ -162,7 +162,7 @@ def begin_no_more() -> None:
 def remove_unfinished() -> None:
     """Take away what this process has not finished; called as the last thing it does, by whatever thread."""
     for path in list(_unfinished):
-        _remove(_out_of_reach(path))
+        _remove(_set_aside(path))
     _remove_empty(list(_new_folders))
 
 
@@ -184,7 +184,7 @@ def left_behind(folder: Path, name: str, kind: str) -> list[Path]:
     return found
 
 
-def _out_of_reach(path: Path) -> Path:
+def _set_aside(path: Path) -> Path:
     """A folder under another such name, so that no thread that still works on it moves it half emptied into place."""
     name, n = re.subn(r"-[0-9a-f]+(\.[a-z-]+)$", rf"-{secrets.token_hex(4)}\1", path.name)
     if not n or not path.is_dir() or path.is_symlink():
@@ -218,7 +218,7 @@ _IN_USE = (errno.EACCES, errno.EPERM, errno.EBUSY)
 _OTHER_NAMES = 9
 
 
-def write_whole(path: Path, content: bytes) -> Path:
+def write_atomic(path: Path, content: bytes) -> Path:
     """Write `content`; a file that was there stays until the new one is whole.
 
     Raises FileError where it cannot be written, as when it is open in Excel or the disk is full. The content is then

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
@@ -25,10 +25,10 @@ from ccs_model.report.workbook.recalculation import distance_of
 from ccs_model.runs.run_reader import read_run, run_of
 from ccs_model.units import unit_of, unit_text
 
-SCHEMA = "ccs-model/compare/1"
+SCHEMA = "ccs-model/compare/2"
 ENTERS, LEAVES, CHANGES = "enters", "leaves", "changes"
 
-_ABOUT = ("scenario", "aim", "status", "currency", "price_year")
+_ABOUT = ("scenario", "objective_name", "status", "currency", "price_year")
 _HASH = 12
 
 
@@ -62,7 +62,7 @@ class Comparison:
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "names"}
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/compare/1; what is not known is null."""
+        """Schema ccs-model/compare/2; what is not known is null."""
         tables = {name: plain(records(table.astype(object))) for name, table in self.tables.items()}
         return {"schema": SCHEMA, "names": list(self.names), **tables}
 
@@ -77,7 +77,7 @@ def compare(runs: Sequence[Plan | StoredRun | str | PathLike[str]]) -> Compariso
     Raises InputError for fewer than two, and what reading a run folder raises.
     """
     if len(runs) < 2:
-        raise InputError([Fault("compare", f"{len(runs)} run given, expected two or more")])
+        raise InputError([Issue("compare", f"{len(runs)} run given, expected two or more")])
     read = [_run(each) for each in runs]
     names = _names(read)
     return Comparison(
@@ -260,7 +260,7 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
 _MISSING = object()
 
 
-def apart(one: object, other: object, tolerance: float) -> tuple[int, float, list[str]]:
+def difference(one: object, other: object, tolerance: float) -> tuple[int, float, list[str]]:
     """How many leaves were compared, the largest distance of numbers (relative above 1), and what differs, in words."""
     n, worst, words = 0, 0.0, []
     for place, mine, theirs in _leaf_values(one, other, ""):

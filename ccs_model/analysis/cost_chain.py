@@ -257,7 +257,7 @@ def _lines(
     add("capex", "capture_capex_mn", "× nameplate = TOC", numbers("capture_capex_mn"), nothing, "overnight")
     _build_up(problem, citations, units, of_technology, add)
     recovery: list[Value] = [float(problem.recovery(unit.number("life_yr"))) for unit in units]
-    how = f"{problem.discount_share:.1%} over the life"
+    how = f"{problem.discount_rate:.1%} over the life"
     add("yearly", "capital_recovery_share", "capital recovery", recovery, of_technology, how)
     add("yearly", "capital_mn_pa", "capital", numbers("capture_capital_mn_pa"), nothing, "TOC × capital recovery")
     add("per t", "capital_per_t", "capital", numbers("capital_per_t"), nothing, "÷ captured")
@@ -339,9 +339,9 @@ def _transport(citations: Citations, units: list[Unit], add: Any) -> None:
     of_pipe = tuple(citations.pipes(unit.pipes) for unit in units)
     of_site = tuple(citations.site(unit.text("site")) for unit in units)
     nothing: tuple[Cited, ...] = ((),) * len(units)
-    detour = "straight distance × detour of the scenario"
+    detour_factor = "straight distance × detour of the scenario"
     add("to the site", "site", "site", [unit.text("site") or "–" for unit in units], of_site)
-    add("to the site", "length_km", "way", [_known(unit.number("length_km")) for unit in units], nothing, detour)
+    add("to the site", "length_km", "way", [_known(unit.number("length_km")) for unit in units], nothing, detour_factor)
     capex: list[Value] = [_known(unit.number("pipe_capex_mn")) for unit in units]
     add("to the site", "pipe_capex_mn", "pipes, its part of capex", capex, of_pipe)
     wells: list[Value] = [_known(unit.number("storage_capex_mn")) for unit in units]

@@ -20,8 +20,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
-from ccs_model.mip.branch_and_bound import solve_whole
-from ccs_model.mip.matrix import residuals, snapped
+from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.plan.decisions import BUILT
@@ -33,7 +33,7 @@ SWAP_GAP = 5e-4
 
 
 @dataclass(frozen=True)
-class Swap:
+class Exchange:
     """The best plan found and the bound on it, in the aim's unit; plants that enter and leave. `x` is its point."""
 
     value: float
@@ -44,7 +44,7 @@ class Swap:
 
 
 @dataclass(frozen=True, eq=False)
-class Swaps:
+class Exchanges:
     """`retrofits` are the plan's, `links` the rows of its links in whose year something is laid."""
 
     problem: Problem
@@ -75,7 +75,7 @@ class Swaps:
         )
         return frame.merge(built.astype({"year": int}), on=["route", "year"], how="left").fillna({"share": 0.0})
 
-    def with_plant(self, plant: str, matrix: Matrix | None = None, start: Swap | None = None) -> Swap | None:
+    def with_plant(self, plant: str, matrix: Matrix | None = None, start: Exchange | None = None) -> Exchange | None:
         """The best swap in which the plant is fitted; None where there is none, or none was found in time.
 
         `matrix` stands in for the program, `start` is a swap that holds in it.
@@ -85,9 +85,9 @@ class Swaps:
         highs = self._program(matrix, builds["column"][~may], self._way(plant))
         forced = builds["column"][builds["plant"] == plant].to_numpy(np.int64)
         highs.add_sparse_row(forced, np.ones(len(forced)), 1.0, np.inf)
-        return self._swap(highs, start)
+        return self._exchange(highs, start)
 
-    def without_plant(self, plant: str, *, refilled: bool = True, matrix: Matrix | None = None) -> Swap | None:
+    def without_plant(self, plant: str, *, refilled: bool = True, matrix: Matrix | None = None) -> Exchange | None:
         """The best plan without the plant: the rest of the plan kept, and others along its pipes in the room it leaves.
 
         With `refilled` off nobody enters, and the rest may leave.
@@ -99,7 +99,7 @@ class Swaps:
         if refilled:
             kept = builds["column"][others].to_numpy(np.int64)
             highs.set_bounds(kept, builds["share"][others].to_numpy(float), self.matrix.upper[kept])
-        return self._swap(highs)
+        return self._exchange(highs)
 
     def money_to_add(self, plant: str, value: float) -> float | None:
         """Least million to add to the budget, ceilings aside, that holds all the plan builds and the plant.
@@ -117,8 +117,8 @@ class Swaps:
         slack = 1e-6 * abs(value)
         low, high = (value - slack, np.inf) if self.sign > 0 else (-np.inf, value + slack)
         highs.add_row(self.matrix.costs[0], low, high)
-        for claim in MONEY:
-            for row in self.matrix.rows_of(claim):
+        for constraint in MONEY:
+            for row in self.matrix.rows_of(constraint):
                 highs.set_row(int(row), -np.inf, np.inf)
         forced = builds["column"][mine].to_numpy(np.int64)
         highs.add_sparse_row(forced, np.ones(len(forced)), 1.0, np.inf)
@@ -134,48 +134,48 @@ class Swaps:
         """The linear program over all links, to price a lock and to see what binds."""
         return Relaxed(self)
 
-    def with_capex(self, plant: str) -> Lever:
+    def with_capex(self, plant: str) -> ParameterChange:
         """The program at any multiple of the capture capital of a plant's options; fixed O&M follows as its share."""
-        return Lever.of(self.matrix, with_capex(self.problem, plant, 2.0), 1.0, 2.0)
+        return ParameterChange.of(self.matrix, with_capex(self.problem, plant, 2.0), 1.0, 2.0)
 
-    def with_carbon_price(self) -> Lever:
+    def with_carbon_price(self) -> ParameterChange:
         """The program at any addition per t to the carbon price, in every year in which a cut earns it."""
         accounts = self.problem.accounts
         earns = accounts.credit_per_t > 0
         more = replace(self.problem, accounts=replace(accounts, credit_per_t=accounts.credit_per_t + 100.0 * earns))
-        return Lever.of(self.matrix, more, 0.0, 100.0)
+        return ParameterChange.of(self.matrix, more, 0.0, 100.0)
 
     def _program(self, matrix: Matrix | None, idle: pd.Series, way: set[str]) -> Highs:
         """The program with these builds, and pipes off the plan's way, at 0."""
         highs = Highs(matrix or self.matrix, replace(self.options, gap_share=SWAP_GAP))
         off = np.concatenate([idle.to_numpy(np.int64), self._pipes_off(way)])
-        if self.problem.is_whole:
+        if self.problem.is_integer:
             highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
         return highs
 
-    def _swap(self, highs: Highs, start: Swap | None = None) -> Swap | None:
+    def _exchange(self, highs: Highs, start: Exchange | None = None) -> Exchange | None:
         point = None if start is None else start.x
-        if self.problem.is_whole and self.problem.network is None:
+        if self.problem.is_integer and self.problem.network is None:
             # Every route of every plant may enter; the whole program finds the few that matter first.
-            outcome = solve_whole(
+            outcome = solve_mip(
                 highs,
                 maximise=self.matrix.maximise[0],
                 gap=SWAP_GAP,
                 deadline=now() + self.time_s,
-                doing="a swap",
+                stage="a swap",
                 start=point,
             ).outcome
         else:
-            if point is not None and self.problem.is_whole:
+            if point is not None and self.problem.is_integer:
                 highs.start_from(point)
             outcome = highs.run(self.time_s, "a swap")
         if outcome.x is None or outcome.status not in ("optimal", "limit"):
             return None
         return self._found(highs.matrix, outcome)
 
-    def _found(self, matrix: Matrix, outcome: Outcome) -> Swap | None:
+    def _found(self, matrix: Matrix, outcome: Outcome) -> Exchange | None:
         assert outcome.x is not None
-        x = snapped(matrix, outcome.x)
+        x = rounded_to_integrality(matrix, outcome.x)
         if not residuals(matrix, x).hold:
             return None
         builds = self._builds
@@ -183,17 +183,17 @@ class Swaps:
         was = builds.groupby("plant")["share"].sum()
         entering = tuple(sorted(after.index[(after > BUILT) & (was <= BUILT)]))
         leaving = tuple(sorted(after.index[(after <= BUILT) & (was > BUILT)]))
-        return Swap(float(outcome.objective), float(outcome.bound), entering, leaving, x)
+        return Exchange(float(outcome.objective), float(outcome.bound), entering, leaving, x)
 
     def columns_of(self, plant: str) -> npt.NDArray[np.int64]:
         """Columns of what can be built at a plant."""
         builds = self._builds
         return builds["column"][builds["plant"] == plant].to_numpy(np.int64)
 
-    def built_at(self, plant: str, swap: Swap) -> tuple[tuple[str, int], ...]:
+    def built_at(self, plant: str, exchange: Exchange) -> tuple[tuple[str, int], ...]:
         """(route, year) of what a swap builds at a plant."""
         mine = self._builds[self._builds["plant"] == plant]
-        built = mine[swap.x[mine["column"].to_numpy(np.int64)] > BUILT]
+        built = mine[exchange.x[mine["column"].to_numpy(np.int64)] > BUILT]
         return tuple(zip(built["route"], built["year"], strict=True))
 
     @property
@@ -207,13 +207,13 @@ class Swaps:
         if network is None:
             return np.zeros(0, dtype=np.int64)
         link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
-        laid = set(zip(self.links["link"], self.links["year"], strict=True)) if len(self.links) else set()
+        built = set(zip(self.links["link"], self.links["year"], strict=True)) if len(self.links) else set()
         return np.array(
             [
                 j
                 for j in self.matrix.columns_of("pipe")
                 for line, year in [self.matrix.columns[j].index]
-                if link_of[line] not in way and (link_of[line], year) not in laid
+                if link_of[line] not in way and (link_of[line], year) not in built
             ],
             dtype=np.int64,
         )
@@ -257,17 +257,17 @@ class Swaps:
         return way
 
 
-def swaps_of(problem: Problem, retrofits: pd.DataFrame, links: pd.DataFrame, deadline: float) -> Swaps:
+def exchanges_of(problem: Problem, retrofits: pd.DataFrame, links: pd.DataFrame, deadline: float) -> Exchanges:
     """Swaps of a plan from its tables of retrofits and links; `deadline` is a now() value."""
-    asked = problem.scenario.solver
+    requested = problem.scenario.solver
     if problem.network is not None and len(links):
-        links = links[links["laid_mn"] > BUILT]
-    options = SolverOptions(asked.gap_share, asked.threads, asked.seed)
-    return Swaps(problem, matrix_of(build_model(problem)), retrofits, links, options, deadline)
+        links = links[links["built_mn"] > BUILT]
+    options = SolverOptions(requested.mip_gap, requested.threads, requested.seed)
+    return Exchanges(problem, matrix_of(build_model(problem)), retrofits, links, options, deadline)
 
 
 @dataclass(frozen=True, eq=False)
-class Lever:
+class ParameterChange:
     """A program that is linear in one number: `at(k)` states it there."""
 
     low: Matrix
@@ -276,7 +276,7 @@ class Lever:
     high_at: float
 
     @classmethod
-    def of(cls, matrix: Matrix, problem: Problem, low_at: float, high_at: float) -> Lever:
+    def of(cls, matrix: Matrix, problem: Problem, low_at: float, high_at: float) -> ParameterChange:
         """From a program at `low_at` and the problem at `high_at`."""
         return cls(matrix, matrix_of(build_model(problem)), low_at, high_at)
 
@@ -304,11 +304,11 @@ def with_capex(problem: Problem, plant: str, factor: float) -> Problem:
 class Relaxed:
     """The linear program of a plan, solved once and asked again hot."""
 
-    def __init__(self, swaps: Swaps) -> None:
-        self._swaps = swaps
-        self._highs = Highs(swaps.matrix, swaps.options)
-        self._highs.set_whole(False)
-        self.base = self._highs.run(swaps.time_s, "the linear program")
+    def __init__(self, exchanges: Exchanges) -> None:
+        self._exchanges = exchanges
+        self._highs = Highs(exchanges.matrix, exchanges.options)
+        self._highs.set_integrality(False)
+        self.base = self._highs.run(exchanges.time_s, "the linear program")
 
     @property
     def is_solved(self) -> bool:
@@ -317,18 +317,18 @@ class Relaxed:
 
     def price_of(self, plant: str, *, fitted: bool) -> float | None:
         """What the aim loses in the linear program when the plant must be fitted, or must be left out; at least 0."""
-        swaps, highs = self._swaps, self._highs
-        columns = swaps.columns_of(plant)
+        exchanges, highs = self._exchanges, self._highs
+        columns = exchanges.columns_of(plant)
         if not self.is_solved or not len(columns):
             return None
         if fitted:
             highs.add_sparse_row(columns, np.ones(len(columns)), 1.0, np.inf)
         else:
             highs.set_bounds(columns, np.zeros(len(columns)), np.zeros(len(columns)))
-        outcome = highs.run(swaps.time_s, "price of a lock")
+        outcome = highs.run(exchanges.time_s, "price of a lock")
         if outcome.status != "optimal":
             return None
-        return max(swaps.sign * (self.base.objective - outcome.objective), 0.0)
+        return max(exchanges.sign * (self.base.objective - outcome.objective), 0.0)
 
     def duals(self) -> Mapping[tuple[str, object], float]:
         """What one more unit of each binding row would gain, by (claim, index)."""
@@ -336,5 +336,6 @@ class Relaxed:
         if dual is None:
             return {}
         return {
-            self._swaps.matrix.row_claims[i]: float(abs(dual[i])) for i in np.flatnonzero(np.abs(dual) > 1e-9).tolist()
+            self._exchanges.matrix.row_constraints[i]: float(abs(dual[i]))
+            for i in np.flatnonzero(np.abs(dual) > 1e-9).tolist()
         }

@@ -14,7 +14,7 @@ from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
 from ccs_model.runs.stored_question import Run, plant_of, read_run
 
-SCHEMA = "ccs-model/explain/1"
+SCHEMA = "ccs-model/explain/2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Explanation:
     changes: tuple[Change, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/explain/1; what is not known is null."""
+        """Schema ccs-model/explain/2; what is not known is null."""
         document = {
             "schema": SCHEMA,
             "scenario": self.problem.name,

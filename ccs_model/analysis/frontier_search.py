@@ -20,12 +20,12 @@ import numpy.typing as npt
 from ccs_model.analysis.jobs import Do, Job
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Matrix, SolverOptions
-from ccs_model.mip.budget_sweep import Anchor, Climb, Rise, anchored
+from ccs_model.mip.budget_sweep import Anchor, BudgetSweep, SweepPoint, anchored
 from ccs_model.mip.cut_sets import Connections, Cut
 from ccs_model.mip.fixed_charge import FixedCharges
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.parametric import Support
-from ccs_model.mip.presolve import Narrowed, narrowed
+from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.search import counts_cpu, now
 
 Floats = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ Ints = npt.NDArray[np.int64]
 _ANCHORS = ((1.0, 0.75), (0.5, 0.3, 0.15, 0.05))
 # By when, of the time there is.
 _ANCHORS_TIME_SHARE = 0.38
-_CLIMB_TIME_SHARE = 0.76
+_SWEEP_TIME_SHARE = 0.76
 _RELATED_TIME_SHARE = 1.0
 # A rung is deepened in no more than this, unless there is more time for each.
 _DEEP_S, _LEAST_S = 6.0, 1.0
@@ -88,44 +88,44 @@ class _Anchoring:
 
 
 @dataclass(frozen=True, eq=False)
-class _Climbing:
-    climb: Climb
+class _SweepTask:
+    sweep: BudgetSweep
     limits: tuple[float, ...]
     seconds: float
 
-    def done(self, program: BudgetProgram) -> list[Rise]:
-        return self.climb.climbed(self.limits, self.seconds)
+    def done(self, program: BudgetProgram) -> list[SweepPoint]:
+        return self.sweep.swept(self.limits, self.seconds)
 
 
 @dataclass(frozen=True, eq=False)
 class _Relating:
-    climb: Climb
-    rises: tuple[Rise, ...]
-    below: Rise | None
-    above: Rise | None
+    sweep: BudgetSweep
+    sweep_points: tuple[SweepPoint, ...]
+    below: SweepPoint | None
+    above: SweepPoint | None
     seconds: float
 
-    def done(self, program: BudgetProgram) -> list[Rise]:
-        return self.climb.related(self.rises, self.below, self.above, self.seconds)
+    def done(self, program: BudgetProgram) -> list[SweepPoint]:
+        return self.sweep.related(self.sweep_points, self.below, self.above, self.seconds)
 
 
 @dataclass(frozen=True, eq=False)
 class _Deepening:
-    climb: Climb
-    rise: Rise
+    sweep: BudgetSweep
+    sweep_point: SweepPoint
     seconds: float
 
-    def done(self, program: BudgetProgram) -> Rise:
-        return self.climb.deepened(self.rise, self.seconds)
+    def done(self, program: BudgetProgram) -> SweepPoint:
+        return self.sweep.deepened(self.sweep_point, self.seconds)
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
     """Plans in the narrowed program, which families it has, and the lines that bound plans over all links."""
 
-    rises: list[Rise]
-    small: Narrowed
-    families: Ints
+    sweep_points: list[SweepPoint]
+    small: RestrictedModel
+    arc_groups: Ints
     supports: tuple[Support, ...]
 
 
@@ -138,7 +138,7 @@ class CorridorSearch:
     only_given: bool
     deadline: float
     jobs: int | None
-    say: Callable[[str], None]
+    message: Callable[[str], None]
 
     def found(self, budgets: Floats) -> Found | None:
         """Plans at the budgets, from low to high; None where not even a relaxation was found in time."""
@@ -152,7 +152,7 @@ class CorridorSearch:
 
         with _answering(self.program, n_processes) as answers:
             top = float(budgets[-1])
-            self.say("corridors")
+            self.message("corridors")
             anchors = answers(
                 [
                     _Anchoring(
@@ -167,23 +167,23 @@ class CorridorSearch:
             known: list[Anchor] = [each for each in anchors if each is not None]
             if not known:
                 return None
-            families = (
-                self.given if self.only_given else np.unique(np.r_[*(each.families for each in known), self.given])
+            arc_groups = (
+                self.given if self.only_given else np.unique(np.r_[*(each.arc_groups for each in known), self.given])
             )
-            climb, small = self._within(families, [cut for each in known for cut in each.cuts])
-            self.say(f"{len(budgets)} budgets")
+            sweep, small = self._within(arc_groups, [cut for each in known for cut in each.cuts])
+            self.message(f"{len(budgets)} budgets")
             halves = _halves(budgets)
-            climbed = answers([_Climbing(climb, tuple(map(float, half)), left(_CLIMB_TIME_SHARE)) for half in halves])
-            rises = _carried_up(climb, [rise for half in climbed for rise in half])
-            rises = self._related(answers, climb, rises, left)
-            rises = self._deepened(answers, climb, rises, n_processes)
+            swept = answers([_SweepTask(sweep, tuple(map(float, half)), left(_SWEEP_TIME_SHARE)) for half in halves])
+            sweep_points = _propagated(sweep, [sweep_point for half in swept for sweep_point in half])
+            sweep_points = self._related(answers, sweep, sweep_points, left)
+            sweep_points = self._deepened(answers, sweep, sweep_points, n_processes)
         supports = tuple(support for each in known for support in each.supports)
-        return Found(rises, small, families, supports)
+        return Found(sweep_points, small, arc_groups, supports)
 
-    def _within(self, families: Ints, cuts: list[Cut]) -> tuple[Climb, Narrowed]:
+    def _within(self, arc_groups: Ints, cuts: list[Cut]) -> tuple[BudgetSweep, RestrictedModel]:
         program = self.program
-        small = narrowed(program.matrix, program.charges.outside(families))
-        row = small.matrix.row_claims.index(program.matrix.row_claims[program.row])
+        small = restricted(program.matrix, program.charges.outside(arc_groups))
+        row = small.matrix.row_constraints.index(program.matrix.row_constraints[program.row])
         charges = program.charges.within(program.matrix, small.matrix, small.columns)
         place = np.full(small.n_columns, -1)
         place[small.columns] = np.arange(len(small.columns))
@@ -191,45 +191,51 @@ class CorridorSearch:
         for columns, coefficients in cuts:
             there = place[columns] >= 0
             inside.setdefault(tuple(columns.tolist()), (place[columns[there]], coefficients[there]))
-        return Climb(small.matrix, row, charges, tuple(inside.values()), program.options), small
+        return BudgetSweep(small.matrix, row, charges, tuple(inside.values()), program.options), small
 
     def _related(
-        self, answers: _Answers, climb: Climb, rises: list[Rise], left: Callable[[float], float]
-    ) -> list[Rise]:
-        if all(map(climb.is_closed, rises)):
-            return rises
-        self.say("plans beside their neighbours")
-        middle = len(rises) // 2
-        parts = [(0, middle), (middle, len(rises))]
+        self, answers: _Answers, sweep: BudgetSweep, sweep_points: list[SweepPoint], left: Callable[[float], float]
+    ) -> list[SweepPoint]:
+        if all(map(sweep.is_closed, sweep_points)):
+            return sweep_points
+        self.message("plans beside their neighbours")
+        middle = len(sweep_points) // 2
+        parts = [(0, middle), (middle, len(sweep_points))]
         tasks = [
             _Relating(
-                climb,
-                tuple(rises[a:b]),
-                rises[a - 1] if a else None,
-                rises[b] if b < len(rises) else None,
+                sweep,
+                tuple(sweep_points[a:b]),
+                sweep_points[a - 1] if a else None,
+                sweep_points[b] if b < len(sweep_points) else None,
                 left(_RELATED_TIME_SHARE),
             )
             for a, b in parts
             if a < b
         ]
-        return _carried_up(climb, [rise for part in answers(tasks) for rise in part])
+        return _propagated(sweep, [sweep_point for part in answers(tasks) for sweep_point in part])
 
-    def _deepened(self, answers: _Answers, climb: Climb, rises: list[Rise], n_processes: int) -> list[Rise]:
+    def _deepened(
+        self, answers: _Answers, sweep: BudgetSweep, sweep_points: list[SweepPoint], n_processes: int
+    ) -> list[SweepPoint]:
         """The widest gaps first, two at a time, as long as there is time; each once."""
         while now() < self.deadline:
-            open_ = [k for k, rise in enumerate(rises) if not rise.depth and not climb.is_closed(rise)]
+            open_ = [
+                k
+                for k, sweep_point in enumerate(sweep_points)
+                if not sweep_point.depth and not sweep.is_closed(sweep_point)
+            ]
             seconds = (self.deadline - now()) * n_processes / N_JOBS
             if not open_ or seconds < _LEAST_S:
                 break
-            self.say(f"{len(open_)} budgets with wide gaps")
+            self.message(f"{len(open_)} budgets with wide gaps")
             # Of the same gap the lower budget, whose plan helps the higher ones.
-            widest = sorted(open_, key=lambda k: (-_gap(climb, rises[k]), k))[:N_JOBS]
+            widest = sorted(open_, key=lambda k: (-_gap(sweep, sweep_points[k]), k))[:N_JOBS]
             share = min(max(_DEEP_S, N_JOBS * seconds / len(open_)), seconds)
-            deeper = answers([_Deepening(climb, rises[k], share) for k in widest])
-            for k, rise in zip(widest, deeper, strict=True):
-                rises[k] = rise
-            rises = _carried_up(climb, rises)
-        return rises
+            deeper = answers([_Deepening(sweep, sweep_points[k], share) for k in widest])
+            for k, sweep_point in zip(widest, deeper, strict=True):
+                sweep_points[k] = sweep_point
+            sweep_points = _propagated(sweep, sweep_points)
+        return sweep_points
 
 
 def processes_for(matrix: Matrix, jobs: int | None) -> int:
@@ -270,17 +276,19 @@ def _halves(budgets: Floats) -> list[Floats]:
     return [half for half in (budgets[:middle], budgets[middle:]) if len(half)]
 
 
-def _gap(climb: Climb, rise: Rise) -> float:
-    return np.inf if rise.x is None else gap_share(rise.bound, climb.worth(rise.x))
+def _gap(sweep: BudgetSweep, sweep_point: SweepPoint) -> float:
+    return np.inf if sweep_point.x is None else gap_share(sweep_point.bound, sweep.worth(sweep_point.x))
 
 
-def _carried_up(climb: Climb, rises: list[Rise]) -> list[Rise]:
+def _propagated(sweep: BudgetSweep, sweep_points: list[SweepPoint]) -> list[SweepPoint]:
     """No budget without the plan of a lower one, where that is better."""
     best: Floats | None = None
     kept = []
-    for rise in rises:
-        if rise.x is None or (best is not None and climb.sign * (climb.worth(best) - climb.worth(rise.x)) > 0):
-            rise = replace(rise, x=best)
-        best = rise.x
-        kept.append(rise)
+    for sweep_point in sweep_points:
+        if sweep_point.x is None or (
+            best is not None and sweep.sign * (sweep.worth(best) - sweep.worth(sweep_point.x)) > 0
+        ):
+            sweep_point = replace(sweep_point, x=best)
+        best = sweep_point.x
+        kept.append(sweep_point)
     return kept

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.analysis.budget_points import Rung
+from ccs_model.analysis.budget_points import BudgetPoint
 from ccs_model.analysis.merit_order_budget import RankedList
 from ccs_model.mip import Matrix
 from ccs_model.mip.highs import gap_share
-from ccs_model.model.objective import AIMS
+from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import breakdown
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point, point_of
@@ -28,7 +28,12 @@ Row = dict[str, Any]
 
 
 def points_of(
-    problem: Problem, matrix: Matrix, row: int, rungs: Sequence[Rung], ranked: RankedList | None, own_mn: float | None
+    problem: Problem,
+    matrix: Matrix,
+    row: int,
+    budget_points: Sequence[BudgetPoint],
+    ranked: RankedList | None,
+    own_mn: float | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, tuple[Mapping[str, Any], ...]]:
     """One row a rung, one row a plant that moves, and what a map shows of each rung."""
     spending = matrix.rows[[row], :].toarray().ravel()
@@ -36,37 +41,37 @@ def points_of(
     moves: list[Row] = []
     pictures = []
     before: dict[str, Row] = {}
-    for k, rung in enumerate(rungs):
-        point = point_of(problem, matrix, rung.x)
+    for k, budget_point in enumerate(budget_points):
+        point = point_of(problem, matrix, budget_point.x)
         sharing = Sharing.of(point) if problem.network is not None else None
         retrofits = retrofits_table(point, sharing)
         fitted = _fitted(retrofits)
-        moved = _moved(rung.budget_mn, before, fitted) if k else []
-        value, bound = rung.outcome.objective, rung.outcome.bound
+        moved = _moved(budget_point.budget_mn, before, fitted) if k else []
+        value, bound = budget_point.outcome.objective, budget_point.outcome.bound
         one: Row = {
-            "budget_mn": rung.budget_mn,
+            "budget_mn": budget_point.budget_mn,
             "abatement_kt": _abatement_kt(point),
-            "spent_mn": float(spending @ rung.x),
+            "spent_mn": float(spending @ budget_point.x),
             "avoided_ktpa": float(retrofits["avoided_ktpa"].sum()),
-            "n_plants_fitted": len(fitted),
+            "n_plants_retrofitted": len(fitted),
             "objective": value,
             "bound": bound + 0.0,
             "gap_share": gap_share(bound, value),
-            "all_links_bound": rung.all_links_bound + 0.0,
-            "all_links_gap_share": gap_share(rung.all_links_bound, value),
-            "status": rung.outcome.status,
+            "all_links_bound": budget_point.all_links_bound + 0.0,
+            "all_links_gap_share": gap_share(budget_point.all_links_bound, value),
+            "status": budget_point.outcome.status,
             **{key: _names(moved, change) for key, change in
                (("entering", ENTERS), ("leaving", LEAVES), ("changing", CHANGES))},
             "plants": " ".join(sorted(fitted)),
-            "is_scenario": own_mn is not None and rung.budget_mn == own_mn,
+            "is_scenario": own_mn is not None and budget_point.budget_mn == own_mn,
         }  # fmt: skip
         if rows:
             one |= _more(rows[-1], one)
         one["words"] = _words(one, moved, problem.currency) if rows else "The lowest budget that has a plan."
-        one |= _list(ranked, rung, fitted, matrix.maximise[0])
+        one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
         rows.append(one)
         moves += moved
-        pictures.append(_picture(rung.budget_mn, point, retrofits, fitted))
+        pictures.append(_picture(budget_point.budget_mn, point, retrofits, fitted))
         before = fitted
     return (
         pd.DataFrame(rows, columns=POINT_COLUMNS),
@@ -77,7 +82,9 @@ def points_of(
 
 def _abatement_kt(point: Point) -> float:
     """Avoided over the horizon, whatever the aim."""
-    return float(sum(breakdown(AIMS["most_abatement"].first(point.problem), point.values, point.shortfall_kt).values()))
+    return float(
+        sum(breakdown(OBJECTIVES["max_abatement"].first(point.problem), point.values, point.shortfall_kt).values())
+    )
 
 
 def _fitted(retrofits: pd.DataFrame) -> dict[str, Row]:
@@ -115,26 +122,26 @@ def _names(moved: Sequence[Row], change: str) -> str:
 
 def _more(before: Row, now: Row) -> Row:
     """What the step from the budget below buys."""
-    more_mn, more_kt = now["budget_mn"] - before["budget_mn"], now["abatement_kt"] - before["abatement_kt"]
+    added_mn, more_kt = now["budget_mn"] - before["budget_mn"], now["abatement_kt"] - before["abatement_kt"]
     return {
-        "more_mn": more_mn,
+        "added_mn": added_mn,
         "more_kt": more_kt,
-        "more_kt_per_mn": more_kt / more_mn,
-        "capital_per_t": more_mn * 1000.0 / more_kt if more_kt > 1e-6 else None,
+        "more_kt_per_mn": more_kt / added_mn,
+        "capital_per_t": added_mn * 1000.0 / more_kt if more_kt > 1e-6 else None,
     }
 
 
 def _words(row: Row, moved: Sequence[Row], currency: str) -> str:
     """What the step buys, as a sentence."""
     if row["more_kt"] > 0.5:
-        said = (
-            f"{row['more_mn']:,.0f} million {currency} more buy {row['more_kt']:,.0f} kt more over the horizon, "
+        message = (
+            f"{row['added_mn']:,.0f} million {currency} more buy {row['more_kt']:,.0f} kt more over the horizon, "
             f"{row['capital_per_t']:,.0f} {currency} of budget a tonne"
         )
     elif row["more_kt"] < -0.5:
-        said = f"{row['more_mn']:,.0f} million {currency} more serve the aim by {-row['more_kt']:,.0f} kt less"
+        message = f"{row['added_mn']:,.0f} million {currency} more serve the aim by {-row['more_kt']:,.0f} kt less"
     else:
-        said = f"{row['more_mn']:,.0f} million {currency} more buy no tonne more"
+        message = f"{row['added_mn']:,.0f} million {currency} more buy no tonne more"
     each = (
         (ENTERS, "{} comes in", "{} come in"),
         (LEAVES, "{} leaves", "{} leave"),
@@ -144,15 +151,15 @@ def _words(row: Row, moved: Sequence[Row], currency: str) -> str:
         names = [str(move["name"]) for move in moved if move["change"] == change]
         if names:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-            said += "; " + (one if len(names) == 1 else several).format(", ".join(names[:_NAMED]) + more)
-    return said + "."
+            message += "; " + (one if len(names) == 1 else several).format(", ".join(names[:_NAMED]) + more)
+    return message + "."
 
 
-def _list(ranked: RankedList | None, rung: Rung, fitted: Mapping[str, Row], maximise: bool) -> Row:
+def _list(ranked: RankedList | None, budget_point: BudgetPoint, fitted: Mapping[str, Row], maximise: bool) -> Row:
     """What the ranked list reaches for the same money, and whom it takes otherwise than the plan."""
     if ranked is None:
         return {"list_objective": None, "list_short_share": None, "list_only": "", "plan_only": ""}
-    take, value = ranked.takes[rung.budget_mn], rung.outcome.objective
+    take, value = ranked.takes[budget_point.budget_mn], budget_point.outcome.objective
     short = None
     if take.value is not None and value:
         short = (value - take.value) / abs(value) * (1.0 if maximise else -1.0)

@@ -23,8 +23,8 @@ from multiprocessing.process import BaseProcess
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
-from ccs_model.atomic_files import passing_folder
-from ccs_model.errors import BUG, CcsModelError, Fault, FileError, InfeasibleError, InputError, MissingExtraError
+from ccs_model.atomic_files import temporary_folder
+from ccs_model.errors import BUG, CcsModelError, FileError, InfeasibleError, InputError, Issue, MissingExtraError
 
 # Many jobs in processes of their own, or on a cluster; one that fails, or takes its process down, stops no other.
 #
@@ -98,7 +98,7 @@ def attempted(do: Do, task: Any) -> tuple[Any, Failure | None]:
 def words_of(error: CcsModelError) -> str:
     """An error in one line."""
     if isinstance(error, InputError):
-        return "; ".join(map(str, error.faults))
+        return "; ".join(map(str, error.issues))
     if isinstance(error, InfeasibleError):
         return "no plan can keep every claim: " + "; ".join(error.conflicts)
     return " ".join(str(error).split())
@@ -117,7 +117,7 @@ def shard_of(text: str) -> tuple[int, int]:
     i, bar, n = text.partition("/")
     if bar and i.isascii() and n.isascii() and i.isdigit() and n.isdigit() and 1 <= int(i) <= int(n):
         return int(i), int(n)
-    raise InputError([Fault("--shard", f"'{text}' is no share", "expected i/n, such as 2/5 for the second of five")])
+    raise InputError([Issue("--shard", f"'{text}' is no share", "expected i/n, such as 2/5 for the second of five")])
 
 
 # A job whose process dies is tried once more, since it may not have been the job's fault.
@@ -135,7 +135,7 @@ def in_processes(jobs: Sequence[Job], work: Work, n_processes: int) -> Iterator[
 def processes(work: Work, n_processes: int) -> Iterator[Processes]:
     """Processes that take one lot of jobs after another; on leaving, what still runs is killed."""
     workers: list[_Worker] = []
-    with passing_folder() as scratch:
+    with temporary_folder() as scratch:
         try:
             for _ in range(n_processes):
                 workers.append(_Worker(work, str(scratch)))
@@ -153,7 +153,7 @@ def aside(work: Work, task: object) -> Iterator[Callable[[float], Ended | None]]
 
     What is given waits so many seconds for what came of it: None where it has not ended, or its process died.
     """
-    with passing_folder() as scratch:
+    with temporary_folder() as scratch:
         worker = _Worker(work, str(scratch))
         try:
             worker.give(Job("aside", task))

@@ -19,11 +19,11 @@ from ccs_model.analysis.jobs import Do
 from ccs_model.errors import CcsModelError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.mip.branch_and_bound import solve_whole
+from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.plan.merit_order import macc_table
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row
 
@@ -64,24 +64,26 @@ class RankedList:
         table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
         if table.empty:
             return None
-        reach: _Reach | None = None
+        attainable: _MeritOrderPlan | None = None
         if program is not None:
-            reach = _Reach(problem, *program, options, deadline)
+            attainable = _MeritOrderPlan(problem, *program, options, deadline)
         elif now() < deadline:
             try:
-                problem = pose(problem.scenario.with_changes({"transport.shared_trunklines": False}), problem.inputs)
+                problem = build_problem(
+                    problem.scenario.with_changes({"transport.shared_trunklines": False}), problem.inputs
+                )
             except CcsModelError:
                 return None
             matrix = matrix_of(build_model(problem))
             found = budget_row(matrix)
             if found is None:
                 return None
-            reach = _Reach(problem, matrix, found.row, options, deadline)
+            attainable = _MeritOrderPlan(problem, matrix, found.row, options, deadline)
         takes = {}
         for budget in budgets:
             taken = _taken(table, budget)
             streams = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
-            value = None if reach is None else reach.of(streams, budget)
+            value = None if attainable is None else attainable.of(streams, budget)
             takes[float(budget)] = Take(frozenset(map(str, taken["plant"])), value)
         return cls(table, _SHARED if program is None else _OWN, takes)
 
@@ -104,7 +106,7 @@ class ListOnSharedNetwork:
         return lambda budgets: self._ranked(budgets, deadline)
 
     def _ranked(self, budgets: Sequence[float], deadline: float) -> RankedList | None:
-        return RankedList.of(pose(self.scenario, self.inputs), None, self.options, budgets, deadline)
+        return RankedList.of(build_problem(self.scenario, self.inputs), None, self.options, budgets, deadline)
 
 
 def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
@@ -117,7 +119,7 @@ def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
     return table.iloc[rows]
 
 
-class _Reach:
+class _MeritOrderPlan:
     """The program with own pipes, in which only some streams may be fitted."""
 
     def __init__(self, problem: Problem, matrix: Matrix, row: int, options: SolverOptions, deadline: float) -> None:
@@ -126,7 +128,7 @@ class _Reach:
         routes = problem.routes.set_index("route")
         of_column = routes.loc[[matrix.columns[j].index[0] for j in self._columns]]
         self._streams = list(zip(of_column["plant"], of_column["stream"], of_column["technology"], strict=True))
-        self._is_whole = problem.is_whole
+        self._is_whole = problem.is_integer
         self._highs = Highs(matrix, options)
         self._upper = matrix.upper[self._columns].copy()
 
@@ -140,7 +142,7 @@ class _Reach:
         self._highs.set_bounds(self._columns, lower, upper)
         self._highs.set_row(self._row, float(self._matrix.row_lower[self._row]), float(budget))
         maximise = self._matrix.maximise[0]
-        found = solve_whole(
-            self._highs, maximise=maximise, gap=self._options.gap_share, deadline=self._deadline, doing="the list"
+        found = solve_mip(
+            self._highs, maximise=maximise, gap=self._options.gap_share, deadline=self._deadline, stage="the list"
         ).outcome
         return float(found.objective) if found.x is not None and found.status in ("optimal", "limit") else None

@@ -21,12 +21,12 @@ import pandas as pd
 from scipy import sparse
 
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
-from ccs_model.mip.matrix import Column, residuals, snapped
-from ccs_model.mip.presolve import narrowed
+from ccs_model.mip.matrix import Column, residuals, rounded_to_integrality
+from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import now
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import charges_of
+from ccs_model.solve.fixed_charge_network import fixed_charges_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ NODES = 3_000
 _BEST_GAP, _SECOND_GAP = 1e-5, 1e-3
 # The floor is held this much more closely than it is asked for, so that the solver's tolerance is within it.
 _FLOOR_TOLERANCE = 1e-9
-_LOSS_TOLERANCE = 1e-7
+_REDUCED_COST_TOLERANCE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +89,9 @@ class NearProgram:
         self._within_corridors = _corridors_only(held)
         self._lost: dict[str, float] = {}
         self.relaxation, off = self._losing(options)
-        small = narrowed(held.matrix, np.union1d(self._within_corridors, off))
+        small = restricted(held.matrix, np.union1d(self._within_corridors, off))
         if not small.holds(held.x):
-            small = narrowed(held.matrix, np.zeros(0, dtype=np.int64))
+            small = restricted(held.matrix, np.zeros(0, dtype=np.int64))
         self._small = small
         self._first = len(small.columns)
         self._matrix = self._extended()
@@ -115,20 +115,20 @@ class NearProgram:
     def keep_away_from(self, found: Found) -> None:
         """`apart` counts the plants in which a plan differs from this one, as it does from the one in hand."""
         fitted = found.fitted
-        columns = np.r_[self._fitted(), self._apart()]
+        columns = np.r_[self._fitted(), self._hamming_distance()]
         coefficients = np.r_[np.where(fitted, 1.0, -1.0), 1.0]
         self._highs.add_sparse_row(columns, coefficients, -np.inf, float(fitted.sum()))
 
     def farthest(self, start: Found, deadline: float) -> Found | None:
         """The plan that differs most from the nearest of those found; None where none differs, or none was found."""
         self._free()
-        costs = np.zeros(self._apart() + 1)
-        costs[self._apart()] = 1.0
+        costs = np.zeros(self._hamming_distance() + 1)
+        costs[self._hamming_distance()] = 1.0
         self._highs.set_objective(costs, maximise=True)
         self._exactly(0.0, 0.99)
         self._highs.start_from(self._point(start))
         outcome = self._highs.run(deadline - now(), "the most different plan")
-        if outcome.x is None or outcome.x[self._apart()] < 0.5:
+        if outcome.x is None or outcome.x[self._hamming_distance()] < 0.5:
             self.is_exhausted = outcome.status == "optimal"
             return None
         return self._best_of(outcome, deadline)
@@ -141,7 +141,7 @@ class NearProgram:
         self._free()
         at = self._first + int(self.plants.get_loc(plant))
         here = self.fitted_in(self.held.x)
-        costs = np.zeros(self._apart() + 1)
+        costs = np.zeros(self._hamming_distance() + 1)
         costs[self._fitted()] = np.where(here, -1.0, 1.0)
         self._highs.set_objective(costs, maximise=False)
         self._highs.set_bounds(np.array([at]), np.array([float(fitted)]), np.array([float(fitted)]))
@@ -193,7 +193,7 @@ class NearProgram:
         self._free()
         at = np.array([self._first + int(self.plants.get_loc(plant))])
         self._highs.set_bounds(at, np.array([float(fitted)]), np.array([float(fitted)]))
-        self._aim()
+        self._set_objective()
         self._exactly(_SECOND_GAP, 0.0)
         row = len(self._matrix.row_lower) - 1
         low, high = float(self._matrix.row_lower[row]), float(self._matrix.row_upper[row])
@@ -214,7 +214,7 @@ class NearProgram:
         assert outcome.x is not None
         fitted = np.round(outcome.x[self._fitted()])
         self._highs.set_bounds(self._fitted(), fitted, fitted)
-        self._aim()
+        self._set_objective()
         self._exactly(_BEST_GAP, 0.0)
         self._highs.start_from(outcome.x)
         better = self._highs.run(deadline - now(), "the best of the same plants")
@@ -225,25 +225,25 @@ class NearProgram:
         return None
 
     def _checked(self, point: Floats, is_proven: bool) -> Found | None:
-        return self.near_enough(self._small.widened(point[: self._first]), is_proven=is_proven)
+        return self.near_enough(self._small.lifted(point[: self._first]), is_proven=is_proven)
 
     def near_enough(self, point: Floats, *, is_proven: bool = False) -> Found | None:
         """A point over all columns as a plan; None where it breaks a row or is below the floor."""
         held = self.held
-        x = snapped(held.matrix, point)
+        x = rounded_to_integrality(held.matrix, point)
         value = float(held.matrix.costs[0] @ x)
         below = held.sign * (self.floor - value)
         if not residuals(held.matrix, x).hold or below > _FLOOR_TOLERANCE * max(abs(self.floor), 1.0):
             return None
         return Found(x, self.fitted_in(x), value, is_proven)
 
-    def _aim(self) -> None:
-        costs = np.zeros(self._apart() + 1)
+    def _set_objective(self) -> None:
+        costs = np.zeros(self._hamming_distance() + 1)
         costs[: self._first] = self._small.matrix.costs[0]
         self._highs.set_objective(costs, maximise=self.held.sign > 0)
 
     def _point(self, found: Found) -> Floats:
-        point = np.zeros(self._apart() + 1)
+        point = np.zeros(self._hamming_distance() + 1)
         point[: self._first] = found.x[self._small.columns]
         point[self._fitted()] = found.fitted
         return point
@@ -258,7 +258,7 @@ class NearProgram:
     def _fitted(self) -> Ints:
         return np.arange(self._first, self._first + len(self.plants))
 
-    def _apart(self) -> int:
+    def _hamming_distance(self) -> int:
         return self._first + len(self.plants)
 
     def _linear(self) -> Highs:
@@ -272,14 +272,14 @@ class NearProgram:
                 row_upper=np.r_[self._matrix.row_upper[:n_rows], np.inf],
             )
             self._relaxed = Highs(loose, self._highs.options)
-            self._relaxed.set_whole(False)
+            self._relaxed.set_integrality(False)
         return self._relaxed
 
     def _losing(self, options: SolverOptions) -> tuple[Outcome, Ints]:
         """The relaxation within the corridors, kept at hand, and columns that are 0 in every plan within the floor."""
         matrix = self.held.matrix
         highs = Highs(matrix, options)
-        highs.set_whole(False)
+        highs.set_integrality(False)
         off = self._within_corridors
         highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
         self._whole_linear = highs
@@ -287,14 +287,18 @@ class NearProgram:
         none = np.zeros(0, dtype=np.int64)
         if outcome.x is None or outcome.reduced_cost is None or outcome.status != "optimal":
             return outcome, none
-        loss = np.where(outcome.x > 1e-9, 0.0, -self.held.sign * outcome.reduced_cost)
+        reduced_cost_gap = np.where(outcome.x > 1e-9, 0.0, -self.held.sign * outcome.reduced_cost)
         room = self.held.sign * (outcome.objective - self.floor)
         builds = plant_columns(self.held.problem, matrix)
         builds = builds[~builds["column"].isin(off)]
-        builds = builds.assign(loss=loss[builds["column"].to_numpy(np.int64)])
+        builds = builds.assign(reduced_cost_gap=reduced_cost_gap[builds["column"].to_numpy(np.int64)])
         least = builds.groupby("plant")["loss"].min()
-        self._lost = least[least > room + _LOSS_TOLERANCE * max(abs(self.floor), 1.0)].to_dict()
-        losing = matrix.is_whole & (matrix.lower == 0) & (loss > room + _LOSS_TOLERANCE * max(abs(self.floor), 1.0))
+        self._lost = least[least > room + _REDUCED_COST_TOLERANCE * max(abs(self.floor), 1.0)].to_dict()
+        losing = (
+            matrix.is_integer
+            & (matrix.lower == 0)
+            & (reduced_cost_gap > room + _REDUCED_COST_TOLERANCE * max(abs(self.floor), 1.0))
+        )
         return outcome, np.flatnonzero(losing)
 
     def _extended(self) -> Matrix:
@@ -309,7 +313,7 @@ class NearProgram:
         some = sparse.csr_array((-np.ones(len(column)), (at_plant, column)), shape=size)
         rows = small.rows_of("one_retrofit_per_stream")
         streams = small.rows.tocsr()[rows].multiply(is_build[None, :]).tocsr()
-        owner = self.plants.get_indexer([small.row_claims[i][1][0] for i in rows])
+        owner = self.plants.get_indexer([small.row_constraints[i][1][0] for i in rows])
         known = np.flatnonzero(owner >= 0)
         of_stream = sparse.csr_array(
             (-np.ones(len(known)), (np.arange(len(known)), owner[known])), shape=(len(known), n)
@@ -340,13 +344,13 @@ class NearProgram:
             row_upper=np.r_[small.row_upper, np.zeros(n + len(known)), float(here.sum()), high],
             lower=np.r_[small.lower, np.zeros(n + 1)],
             upper=upper,
-            is_whole=np.r_[small.is_whole, np.ones(n, dtype=bool), False],
+            is_integer=np.r_[small.is_integer, np.ones(n, dtype=bool), False],
             costs=np.hstack([small.costs[:1], np.zeros((1, n + 1))]),
             maximise=small.maximise[:1],
-            row_claims=(
-                *small.row_claims,
+            row_constraints=(
+                *small.row_constraints,
                 *(("fitted_is_built", plant) for plant in self.plants),
-                *(("built_is_fitted", small.row_claims[i][1]) for i in rows[known]),
+                *(("built_is_fitted", small.row_constraints[i][1]) for i in rows[known]),
                 ("apart_from_the_plan", None),
                 ("value_is_near", None),
             ),
@@ -372,4 +376,4 @@ def _corridors_only(held: Held) -> Ints:
     links = network.links["link"]
     inside = np.flatnonzero(links.isin(held.corridors))
     sites = np.arange(len(links), len(links) + len(held.problem.sites))
-    return charges_of(held.problem, held.matrix).outside(np.r_[inside, sites])
+    return fixed_charges_of(held.problem, held.matrix).outside(np.r_[inside, sites])

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.exchanges import Swap, Swaps
+from ccs_model.analysis.exchanges import Exchange, Exchanges
 from ccs_model.analysis.near_optimal_model import Found, Held, NearProgram, plant_columns
 from ccs_model.analysis.uncertainty_scenarios import KEPT, decisions_of, valued
 from ccs_model.mip import Highs, SolverOptions
-from ccs_model.mip.matrix import residuals, snapped
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.search import now
-from ccs_model.model.objective import AIMS
+from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, point_of
@@ -41,7 +41,7 @@ _TRACE_SHARE = 1e-6
 
 
 def ranges_of(
-    held: Held, within_share: float, options: SolverOptions, deadline: float, tell: Callable[[str], None] | None
+    held: Held, within_share: float, options: SolverOptions, deadline: float, on_progress: Callable[[str], None] | None
 ) -> tuple[pd.DataFrame, tuple[Floats, ...], bool]:
     """RANGE_COLUMNS of every plant that may be fitted, the points at the ends, and whether all were found in time."""
     problem, matrix = held.problem, held.matrix
@@ -54,8 +54,8 @@ def ranges_of(
     named = problem.plants.set_index("plant")
     rows, points = [], []
     for plant, mine in builds.groupby("plant"):
-        if tell is not None:
-            tell(f"range of {plant}")
+        if on_progress is not None:
+            on_progress(f"range of {plant}")
         costs = np.zeros(len(matrix.columns))
         costs[mine["column"].to_numpy(np.int64)] = nameplate[mine["route"].to_numpy(np.int64)]
         most = float(named.at[plant, "capturable_ktpa"])
@@ -65,7 +65,7 @@ def ranges_of(
             left = deadline - now()
             outcome = highs.run(left, "a range") if left > 0 else None
             x = None if outcome is None or outcome.status != "optimal" or outcome.x is None else outcome.x
-            point = None if x is None else snapped(matrix, x)
+            point = None if x is None else rounded_to_integrality(matrix, x)
             if point is None or not residuals(matrix, point).hold:
                 ends.append((np.nan, np.nan))
                 continue
@@ -112,7 +112,7 @@ def listed(names: Sequence[str]) -> str:
 _RELAXED_SHARE, _ALONE_SHARE, _GREEDY = 0.3, 0.4, 2.0
 
 PLAN_COLUMNS = [
-    "alternative", "how", "objective", "short_share", "bound_short_share", "n_plants_fitted", "n_differing",
+    "alternative", "how", "objective", "short_share", "bound_short_share", "n_plants_retrofitted", "n_differing",
     "n_apart", "is_proven", "entering", "leaving", "words", "abatement_kt", "cost_mn", "plants",
 ]  # fmt: skip
 PLANT_COLUMNS = [
@@ -133,19 +133,21 @@ SWAP_COLUMNS = [
 NEEDED, NEVER, SWAPPABLE = "needed", "never", "swappable"
 # Not proven: what holds of the plans found.
 IN_ALL_FOUND, IN_NONE_FOUND = "in all found", "in none found"
-FARTHEST, ASKED_OUT, ASKED_IN, SCENARIO = "most different", "without a plant", "with a plant", "the plan"
+FARTHEST, FORCED_OUT, FORCED_IN, SCENARIO = "most different", "without a plant", "with a plant", "the plan"
 
 
 class Search:
     """The plans found so far, the one in hand first, each with how it was found."""
 
-    def __init__(self, held: Held, program: NearProgram, deadline: float, tell: Callable[[str], None] | None) -> None:
-        self.held, self.program, self.deadline, self.tell = held, program, deadline, tell
+    def __init__(
+        self, held: Held, program: NearProgram, deadline: float, on_progress: Callable[[str], None] | None
+    ) -> None:
+        self.held, self.program, self.deadline, self.on_progress = held, program, deadline, on_progress
         plan = Found(held.x, program.fitted_in(held.x), held.value)
         self.pool: list[tuple[Found, str]] = [(plan, SCENARIO)]
-        self._apart: list[int] = [0]
+        self._hamming_distances: list[int] = [0]
         # Plant asked for, the plan that answers, and whether it is proven that none is nearer.
-        self._swaps: list[tuple[str, Found, bool]] = []
+        self._exchanges: list[tuple[str, Found, bool]] = []
         names = held.problem.plants.set_index("plant")
         self._named = names.loc[program.plants]
         self._swapped = _swaps_along_pipes(held, program, deadline) if held.problem.network is not None else None
@@ -155,12 +157,12 @@ class Search:
         while len(self.pool) <= n_plans and not self.program.is_exhausted:
             if now() >= until:
                 break
-            self._say(f"a plan that differs, {len(self.pool)} of {n_plans}")
+            self._report_progress(f"a plan that differs, {len(self.pool)} of {n_plans}")
             found = self.program.farthest(self.pool[0][0], until)
             if found is None or not self._add(found, FARTHEST):
                 break
 
-    def asked_plants(self) -> pd.DataFrame:
+    def tested_plants(self) -> pd.DataFrame:
         """One row a plant: how it stands, asked of the program where the plans found leave it open."""
         plan, plants = self.pool[0][0].fitted, self.program.plants
         # The plan's own plants first: they are what a planner asks about.
@@ -169,12 +171,12 @@ class Search:
         self._each_alone([k for k in order if plan[k] and k not in lost])
         waiting = [k for k in order if k not in lost and not self._is_swapped(k)]
         for n, k in enumerate(waiting):
-            self._say(f"plant {n + 1} of {len(waiting)}, {plants[k]}")
+            self._report_progress(f"plant {n + 1} of {len(waiting)}, {plants[k]}")
             left = self.deadline - now()
             if left <= 0:
                 break
             until = now() + min(_GREEDY / (len(waiting) - n), 1.0) * left
-            if (bound := self._asked(k, until)) is not None:
+            if (bound := self._requested(k, until)) is not None:
                 lost[k] = bound
         return self._plants_table(lost)
 
@@ -186,7 +188,7 @@ class Search:
         for k in order:
             if now() >= until:
                 break
-            self._say(f"the linear program without {program.plants[k]}")
+            self._report_progress(f"the linear program without {program.plants[k]}")
             bound = program.bound_of(str(program.plants[k]), fitted=not plan[k], deadline=until)
             if bound is not None and program.is_worse(bound):
                 lost[k] = bound
@@ -199,18 +201,22 @@ class Search:
             if now() >= until:
                 break
             plant = str(self.program.plants[k])
-            self._say(f"the plan without {plant}")
+            self._report_progress(f"the plan without {plant}")
             if (found := self._alone(plant, until)) is not None:
-                self._swaps.append((plant, found, True))
-                self._add(found, ASKED_OUT)
+                self._exchanges.append((plant, found, True))
+                self._add(found, FORCED_OUT)
 
-    def _asked(self, k: int, until: float) -> float | None:
+    def _requested(self, k: int, until: float) -> float | None:
         """Look for the nearest plan in which a plant is otherwise; the bound where it is proven that there is none."""
         program, plant = self.program, str(self.program.plants[k])
         in_plan = bool(self.pool[0][0].fitted[k])
         have = [found for found, _ in self.pool if bool(found.fitted[k]) != in_plan]
-        if not have and self._swapped is not None and (swap := self._along_pipes(plant, in_plan, until)) is not None:
-            have = [swap]
+        if (
+            not have
+            and self._swapped is not None
+            and (exchange := self._along_pipes(plant, in_plan, until)) is not None
+        ):
+            have = [exchange]
         start = min(have, key=self._differing, default=None)
         found: Found | bool | None = start
         # None differs in less than one plant.
@@ -225,12 +231,12 @@ class Search:
         )
         found = start if found is None else found
         if isinstance(found, Found):
-            self._swaps.append((plant, found, is_nearest))
-            self._add(found, ASKED_OUT if in_plan else ASKED_IN)
+            self._exchanges.append((plant, found, is_nearest))
+            self._add(found, FORCED_OUT if in_plan else FORCED_IN)
         return None
 
     def _is_swapped(self, k: int) -> bool:
-        return any(asked == self.program.plants[k] for asked, _, _ in self._swaps)
+        return any(requested == self.program.plants[k] for requested, _, _ in self._exchanges)
 
     def _plants_table(self, lost: dict[int, float]) -> pd.DataFrame:
         """`lost` has the plants whose standing is proven by a bound."""
@@ -242,7 +248,7 @@ class Search:
                 proven, found_so = (NEEDED, IN_ALL_FOUND) if n_fitting else (NEVER, IN_NONE_FOUND)
                 standing = proven if k in lost else found_so
             row = self._named.loc[plant]
-            words = next((self._words(found) for asked, found, _ in self._swaps if asked == plant), "")
+            words = next((self._words(found) for requested, found, _ in self._exchanges if requested == plant), "")
             rows.append(
                 (plant, row["name"], row["province"], row["sector"], bool(plan[k]), standing,
                  standing not in (IN_ALL_FOUND, IN_NONE_FOUND), n_fitting, n_fitting / len(self.pool),
@@ -253,12 +259,12 @@ class Search:
     def _along_pipes(self, plant: str, in_plan: bool, until: float) -> Found | None:
         """The best swap along the plan's own pipes, if within the share: found soon where the program is large."""
         assert self._swapped is not None
-        asked = replace(self._swapped, deadline=until)
+        requested = replace(self._swapped, deadline=until)
         if not in_plan:
-            return self._near_enough(asked.with_plant(plant))
+            return self._near_enough(requested.with_plant(plant))
         # With pipes laid anew the rest alone may do.
-        rest = self._near_enough(asked.without_plant(plant, refilled=False))
-        return rest if rest is not None else self._near_enough(asked.without_plant(plant))
+        rest = self._near_enough(requested.without_plant(plant, refilled=False))
+        return rest if rest is not None else self._near_enough(requested.without_plant(plant))
 
     def _alone(self, plant: str, until: float) -> Found | None:
         """All else as it is built, and nobody in the plant's place, if that is within the share."""
@@ -272,8 +278,8 @@ class Search:
         # No other plan differs in less than one plant.
         return None if found is None else replace(found, is_proven=True)
 
-    def _near_enough(self, swap: Swap | None) -> Found | None:
-        return None if swap is None else self.program.near_enough(swap.x)
+    def _near_enough(self, exchange: Exchange | None) -> Found | None:
+        return None if exchange is None else self.program.near_enough(exchange.x)
 
     def _lost(self, bound: float) -> float | None:
         held = self.held
@@ -283,11 +289,11 @@ class Search:
 
     def _add(self, found: Found, how: str) -> bool:
         """Keep a plan whose plants no other has; whether it is new."""
-        apart = min(int((found.fitted != other.fitted).sum()) for other, _ in self.pool)
-        if apart == 0:
+        hamming_distance = min(int((found.fitted != other.fitted).sum()) for other, _ in self.pool)
+        if hamming_distance == 0:
             return False
         self.pool.append((found, how))
-        self._apart.append(apart)
+        self._hamming_distances.append(hamming_distance)
         self.program.keep_away_from(found)
         return True
 
@@ -299,22 +305,22 @@ class Search:
             short = held.sign * (held.value - found.value) / abs(held.value) if held.value else 0.0
             below = held.sign * (held.bound - found.value) / abs(held.bound) if held.bound else 0.0
             entering, leaving = self._moves(found)
-            said = {
+            message = {
                 name: sum(breakdown(terms(held.problem), point.values, point.shortfall_kt).values())
                 for name, terms in (("abatement", abatement_terms), ("cost", cost_terms),
-                                    ("aim", AIMS[held.problem.aim].first))
+                                    ("objective", OBJECTIVES[held.problem.objective].first))
             }  # fmt: skip
             rows.append(
-                (n, how, said["aim"], short, below, int(found.fitted.sum()), self._differing(found), self._apart[n],
+                (n, how, message["objective"], short, below, int(found.fitted.sum()), self._differing(found), self._hamming_distances[n],
                  found.is_proven, "; ".join(entering), "; ".join(leaving), self._words(found) if n else "",
-                 said["abatement"], said["cost"], " ".join(self.program.plants[found.fitted]))
+                 message["abatement"], message["cost"], " ".join(self.program.plants[found.fitted]))
             )  # fmt: skip
         return pd.DataFrame(rows, columns=PLAN_COLUMNS)
 
     def swaps_table(self) -> pd.DataFrame:
         """One row a plant that may be swapped: the smallest change found that leaves it out, or fits it."""
         held, rows = self.held, []
-        for plant, found, is_nearest in sorted(self._swaps, key=lambda each: each[0]):
+        for plant, found, is_nearest in sorted(self._exchanges, key=lambda each: each[0]):
             entering, leaving = self._moves(found)
             short = held.sign * (held.value - found.value) / abs(held.value) if held.value else 0.0
             same = next(n for n, (other, _) in enumerate(self.pool) if (other.fitted == found.fitted).all())
@@ -336,13 +342,13 @@ class Search:
         entering, leaving = self._moves(found)
         return swap_words(*([str(self._named.at[plant, "name"]) for plant in each] for each in (entering, leaving)))
 
-    def _say(self, words: str) -> None:
-        if self.tell is not None:
-            self.tell(words)
+    def _report_progress(self, words: str) -> None:
+        if self.on_progress is not None:
+            self.on_progress(words)
 
 
-def _swaps_along_pipes(held: Held, program: NearProgram, deadline: float) -> Swaps:
+def _swaps_along_pipes(held: Held, program: NearProgram, deadline: float) -> Exchanges:
     point = point_of(held.problem, held.matrix, held.x)
     retrofits, links = retrofits_table(point, Sharing.of(point)), flows_table(point)
-    laid = links[links["laid_mn"] > BUILT] if len(links) else links
-    return Swaps(held.problem, held.matrix, retrofits, laid, program.options, deadline)
+    built = links[links["built_mn"] > BUILT] if len(links) else links
+    return Exchanges(held.problem, held.matrix, retrofits, built, program.options, deadline)

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.reparameterised import Restated
+from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import Futures
 from ccs_model.mip import Matrix
 from ccs_model.model.account_terms import npv_terms
-from ccs_model.model.objective import AIMS
+from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, capex_mn, cost_terms, summed
 from ccs_model.plan.plan import CHOSEN_SHARE, HELD, MODES, NO_REGRET_SHARE, REPLANNED
 from ccs_model.problem import Problem
@@ -32,7 +32,7 @@ _BROKEN_SHARE = 1e-6
 class Weights:
     """[column] what 1 of each decision gives in one future."""
 
-    aim: Floats
+    objective: Floats
     abatement_kt: Floats
     discounted_kt: Floats
     capex_mn: Floats
@@ -40,7 +40,7 @@ class Weights:
     npv_mn: Floats
 
     @classmethod
-    def of(cls, restated: Restated, problem: Problem, matrix: Matrix) -> Weights:
+    def of(cls, reparameterised: ReparameterisedModel, problem: Problem, matrix: Matrix) -> Weights:
         """From the terms of a future's problem."""
         tonnes = summed(abatement_terms(problem))
         periods = problem.periods
@@ -48,24 +48,24 @@ class Weights:
         weighed = replace(problem, periods=periods.assign(n_years=periods["flow_weight"]))
         starts = np.ones(len(problem.years))
         costs = cost_terms(problem)
-        first = AIMS[problem.aim].first
+        first = OBJECTIVES[problem.objective].first
         npv = summed(npv_terms(problem, costs))
         return cls(
-            aim=matrix.costs[0],
-            abatement_kt=matrix.costs[0] if first is abatement_terms else restated.vector(problem, tonnes),
-            discounted_kt=restated.vector(problem, summed(abatement_terms(weighed))),
-            capex_mn=restated.vector(
+            objective=matrix.costs[0],
+            abatement_kt=matrix.costs[0] if first is abatement_terms else reparameterised.vector(problem, tonnes),
+            discounted_kt=reparameterised.vector(problem, summed(abatement_terms(weighed))),
+            capex_mn=reparameterised.vector(
                 problem, {name: each[:, None] * starts for name, each in capex_mn(problem).items()}
             ),
-            cost_mn=restated.vector(problem, summed(costs)),
-            npv_mn=restated.vector(problem, npv),
+            cost_mn=reparameterised.vector(problem, summed(costs)),
+            npv_mn=reparameterised.vector(problem, npv),
         )
 
     def of_plan(self, x: Floats) -> dict[str, float]:
         """MEASURES of a plan."""
         cost, tonnes = float(self.cost_mn @ x), float(self.discounted_kt @ x)
         return {
-            "aim_value": float(self.aim @ x),
+            "aim_value": float(self.objective @ x),
             "abatement_kt": float(self.abatement_kt @ x),
             "capex_mn": float(self.capex_mn @ x),
             "cost_mn": cost,
@@ -90,7 +90,7 @@ def held_point(matrix: Matrix, scale: Floats, short: npt.NDArray[np.int64], x: F
     return point
 
 
-def broken_claims(matrix: Matrix, x: Floats) -> Mapping[str, float]:
+def violated_constraints(matrix: Matrix, x: Floats) -> Mapping[str, float]:
     """By how much at most a plan misses the rows of each claim that it breaks, in the rows' own units."""
     activity = matrix.rows @ x
     over = np.maximum(activity - matrix.row_upper, matrix.row_lower - activity)
@@ -104,7 +104,7 @@ def broken_claims(matrix: Matrix, x: Floats) -> Mapping[str, float]:
         limits = np.abs([matrix.row_upper[row], matrix.row_lower[row]])
         limit = float(limits[np.isfinite(limits)].max(initial=0.0))
         if over[row] > _BROKEN_SHARE * max(limit, largest[row], 1.0):
-            name = matrix.row_claims[row][0]
+            name = matrix.row_constraints[row][0]
             found[name] = max(found.get(name, 0.0), float(over[row]))
     return found
 
@@ -192,11 +192,11 @@ def _explained(ordered: np.ndarray) -> float:
 
 def broken_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """A row a claim that the held plan breaks in some future: share of futures, and the most it is missed by."""
-    claims = sorted({claim for row in rows for claim in row["broken"]})
+    constraints = sorted({constraint for row in rows for constraint in row["broken"]})
     found = []
-    for claim in claims:
-        missed = [row["broken"][claim] for row in rows if claim in row["broken"]]
-        found.append((claim, len(missed) / len(rows), float(np.median(missed)), max(missed)))
+    for constraint in constraints:
+        missed = [row["broken"][constraint] for row in rows if constraint in row["broken"]]
+        found.append((constraint, len(missed) / len(rows), float(np.median(missed)), max(missed)))
     return pd.DataFrame(found, columns=["claim", "future_share", "median_missed", "most_missed"])
 
 

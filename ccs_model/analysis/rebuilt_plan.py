@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.mip import Matrix, matrix_of
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.model import build_model
 from ccs_model.plan.decisions import POINT_COLUMNS, point_of, vector_of
-from ccs_model.plan.plan import NextMoney, Plan, Relaxation
+from ccs_model.plan.plan import MarginalBudget, Plan, Relaxation
 from ccs_model.problem import Problem
-from ccs_model.solve.assembly import Said, assembled
+from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_decisions import COLUMNS as LOCK_COLUMNS
 
 Floats = npt.NDArray[np.float64]
@@ -58,18 +58,18 @@ def at_point(folder: Path, problem: Problem) -> AtPoint:
 
 def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
     """The plan of the point, with what a solve alone can say out of `document` (plan.json)."""
-    parts = assembled(at.matrix, at.x, point_of(at.problem, at.matrix, at.x), at.found, _said(document))
-    locks = pd.DataFrame(document["locks"], columns=LOCK_COLUMNS)
-    return Plan(**parts, locks=locks, solver_log="", timings=MappingProxyType({}))
+    parts = assembled(at.matrix, at.x, point_of(at.problem, at.matrix, at.x), at.found, _sentence(document))
+    fixed_decisions = pd.DataFrame(document["fixed_decisions"], columns=LOCK_COLUMNS)
+    return Plan(**parts, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}))
 
 
-def _said(document: Mapping[str, Any]) -> Said:
+def _sentence(document: Mapping[str, Any]) -> SolveRecord:
     objective, relaxation = document["objective"], document["relaxation"]
-    bought, corridors = document["next_money"], document.get("corridors")
+    bought, corridors = document["marginal_budget"], document.get("corridors")
     # A bound that was not found is null in plan.json; then none is known, on the side where all plans lie.
-    unknown = -np.inf if document["aim"] == "least_cost" else np.inf
+    unknown = -np.inf if document["objective_name"] == "min_cost" else np.inf
     prices = {row["target"]: row["price_per_t"] for row in document["targets"] if row["price_per_t"] is not None}
-    return Said(
+    return SolveRecord(
         status=document["status"],
         bound=_known(objective["bound"], unknown),
         all_links_bound=_known(objective["all_links_bound"], unknown),
@@ -79,10 +79,10 @@ def _said(document: Mapping[str, Any]) -> Said:
             relaxation["cost_of_next_tonne_per_t"],
         ),
         price_per_t=prices,
-        next_money=None
+        marginal_budget=None
         if bought is None
-        else NextMoney(
-            bought["more_mn"],
+        else MarginalBudget(
+            bought["added_mn"],
             bought["abatement_kt"],
             tuple(bought["plants_entering"]),
             bought["last_abatement_kt_per_mn"],
@@ -99,7 +99,7 @@ def _point(folder: Path) -> pd.DataFrame:
     path = folder / POINT
     hint = "made by an earlier version, or lost; make the run again with ccs-model optimize --force"
     if not path.is_file():
-        raise InputError([Fault(str(path), "is not there: nothing tells the point to check", hint)])
+        raise InputError([Issue(str(path), "is not there: nothing tells the point to check", hint)])
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
@@ -112,4 +112,4 @@ def _point(folder: Path) -> pd.DataFrame:
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, UnicodeDecodeError) as error:
-        raise InputError([Fault(str(path), f"is no table of a point: {error}", hint)]) from error
+        raise InputError([Issue(str(path), f"is no table of a point: {error}", hint)]) from error

@@ -21,7 +21,7 @@ from ccs_model.analysis.uncertain_inputs import Draft, capture_heat
 from ccs_model.mip import Matrix, matrix_of
 from ccs_model.model import build_model
 from ccs_model.model.abatement_targets import routes_counted, surplus_of, tonnes_of
-from ccs_model.model.objective import AIMS
+from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.decisions import places_of
 from ccs_model.problem import Problem
@@ -110,26 +110,26 @@ class Products:
 Mask = npt.NDArray[np.bool_]
 
 _OF_CAPEX = (
-    "spending_within_budget", "spending_within_ceiling", "spending_within_province_budget", "funds_pay_what_is_spent",
+    "spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget", "funds_pay_what_is_spent",
     "fund_within_share", "tied_funds_pay_for_their_own",
 )  # fmt: skip
-_OF_TONNES = ("cut_reached", "cumulative_cut_reached", "share_of_avoided_kept")
+_OF_TONNES = ("abatement_target_reached", "cumulative_target_reached", "minimum_share_of_avoided_kept")
 # Sums of money and tonnes at once: built anew.
-_NEITHER = ("credit_within_the_cut", "paid_for_tonnes_alone")
+_NEITHER = ("credit_within_abatement", "paid_for_tonnes_alone")
 # What a pipe is laid for is designed, and what is missed is no flow: neither moves with the delivered share.
-_BUILT = ("added_ktpa", "shortfall_kt")
+_BUILT = ("built_ktpa", "shortfall_kt")
 # The three are told apart by these powers of two: −1, 0 or 1 times each.
 _SHARE_BITS, _HEAT_BITS, _ROOM_BITS = -1, 4, 16
 
 
-class Restated:
+class ReparameterisedModel:
     """Makes the matrices of a problem's futures; `planned` is its own."""
 
     def __init__(self, problem: Problem, matrix: Matrix | None = None, *, probed: bool = True) -> None:
         """Without `probed` only the planned matrix is known, and every other one is built anew."""
         self.problem = problem
         self.planned = matrix if matrix is not None else matrix_of(build_model(problem))
-        claims = np.array([name for name, _ in self.planned.row_claims], dtype=object)
+        constraints = np.array([name for name, _ in self.planned.row_constraints], dtype=object)
         full = problem.routes["nameplate_ktpa"].to_numpy(float)
         self._per_share = full[:, None, None] * problem.running_share
         self._speaker = np.unique(problem.unit_of, return_index=True)[1]
@@ -138,19 +138,19 @@ class Restated:
         self.is_short = np.equal(np.array(names, dtype=object), "shortfall_kt")
         self.is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _BUILT for name in names])
         self.products: Products | None = None
-        if not probed or problem.is_static or np.isin(claims, _NEITHER).any():
+        if not probed or problem.is_static or np.isin(constraints, _NEITHER).any():
             return
         rows = self.planned.rows
         self._targets = {target.key: target for target in problem.targets}
         self._tonnes = []
-        for row in np.flatnonzero(np.isin(claims, _OF_TONNES)):
+        for row in np.flatnonzero(np.isin(constraints, _OF_TONNES)):
             entries = np.flatnonzero(rows.indices == row)
             # A shortfall stands in its target as 1.
             columns = np.searchsorted(rows.indptr, entries, side="right") - 1
-            self._tonnes.append((row, *self.planned.row_claims[row], entries[~self.is_short[columns]]))
-        aim = AIMS[problem.aim].first(problem)
-        self._other_costs = self.planned.costs[0] - self.vector(problem, summed(aim))
-        self.products = self._products(claims[rows.indices])
+            self._tonnes.append((row, *self.planned.row_constraints[row], entries[~self.is_short[columns]]))
+        objective = OBJECTIVES[problem.objective].first(problem)
+        self._other_costs = self.planned.costs[0] - self.vector(problem, summed(objective))
+        self.products = self._products(constraints[rows.indices])
 
     @property
     def by_products(self) -> bool:
@@ -170,8 +170,8 @@ class Restated:
     def of_targets(self, other: Problem) -> list[Floats]:
         """What 1 of each column gives to each target, [column]."""
         found = []
-        for _, claim, index, _ in self._tonnes:
-            if claim == "share_of_avoided_kept":
+        for _, constraint, index, _ in self._tonnes:
+            if constraint == "minimum_share_of_avoided_kept":
                 found.append(self.vector(other, surplus_of(other, index)))
             else:
                 target = self._targets[index]
@@ -180,7 +180,7 @@ class Restated:
 
     def first_objective(self, other: Problem) -> Floats:
         """[column] what the aim counts, shortfalls as planned."""
-        return np.asarray(self._other_costs + self.vector(other, summed(AIMS[other.aim].first(other))))
+        return np.asarray(self._other_costs + self.vector(other, summed(OBJECTIVES[other.objective].first(other))))
 
     def tonnes_scaled(self, share: float) -> Floats:
         """[column] `share` where the column counts delivered tonnes, 1 where it counts what is built or spent."""
@@ -193,7 +193,7 @@ class Restated:
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._per_share, captured) * problem.delivered_share
             on["build"] = on["build"] + built if "build" in on else built
-            on["throttled_ktpa"] = on.get("throttled_ktpa", 0.0) - captured[self._speaker]
+            on["curtailed_ktpa"] = on.get("curtailed_ktpa", 0.0) - captured[self._speaker]
         found = np.zeros(len(self.planned.columns))
         for name, amount in on.items():
             columns, first, years = self.places[name]
@@ -201,7 +201,7 @@ class Restated:
             values = np.broadcast_to(amount, shape)[first, years]
             mask = None
             if routes is not None:
-                mask = {"build": routes, "throttled_ktpa": routes[self._speaker]}.get(name)
+                mask = {"build": routes, "curtailed_ktpa": routes[self._speaker]}.get(name)
             found[columns] = values if mask is None else values * mask[first]
         return found
 
@@ -212,7 +212,7 @@ class Restated:
             found[columns] = amount[first]
         return found
 
-    def _products(self, claim_of: npt.NDArray[np.object_]) -> Products | None:
+    def _products(self, constraint_of: npt.NDArray[np.object_]) -> Products | None:
         """The powers of share, heat and room in every coefficient and limit, from a problem that differs in them."""
         planned = self.planned
         there = matrix_of(build_model(_probed(self.problem)))
@@ -222,9 +222,9 @@ class Restated:
         ):
             return None
         site_of = _sites_by_name(self.problem)
-        row_site = np.array([_site_in(index, site_of) for _, index in planned.row_claims], dtype=np.int64)
+        row_site = np.array([_site_in(index, site_of) for _, index in planned.row_constraints], dtype=np.int64)
         column_site = np.array([_site_in(column.index, site_of) for column in planned.columns], dtype=np.int64)
-        summed_anew = np.isin(claim_of, (*_OF_CAPEX, *_OF_TONNES))
+        summed_anew = np.isin(constraint_of, (*_OF_CAPEX, *_OF_TONNES))
         powers, sound = _powers(planned.rows.data, there.rows.data, ~summed_anew)
         room_of_entry = row_site[planned.rows.indices]
         sound &= bool((room_of_entry[powers[2] != 0] >= 0).all())
@@ -237,7 +237,7 @@ class Restated:
             of_limits[name] = Powers.of(powers, sites)
         if not sound:
             return None
-        of_capex = np.flatnonzero(np.isin(claim_of, _OF_CAPEX))
+        of_capex = np.flatnonzero(np.isin(constraint_of, _OF_CAPEX))
         capex = self._by_column(capex_mn(self.problem))
         return Products(planned, of_data, of_limits, of_capex, capex, tuple(each[3] for each in self._tonnes))
 
@@ -265,10 +265,10 @@ def _probed(problem: Problem) -> Problem:
     )
 
 
-def _powers(before: Floats, after: Floats, asked: Mask) -> tuple[Ints, bool]:
+def _powers(before: Floats, after: Floats, requested: Mask) -> tuple[Ints, bool]:
     """[share, heat, room] the powers by which each number grew, and whether all that were asked for are products."""
     powers = np.zeros((3, len(before)), dtype=np.int64)
-    here = np.flatnonzero(asked & np.isfinite(before) & (before != 0) & (before != after))
+    here = np.flatnonzero(requested & np.isfinite(before) & (before != 0) & (before != after))
     with np.errstate(divide="ignore", invalid="ignore"):
         bits = np.log2(after[here] / before[here])
     if not np.isfinite(bits).all():
@@ -366,11 +366,11 @@ class Responses:
         by_share: list[tuple[str, ...]] = [(), *level]
         for order in range(2, _ORDER_MAX + 1):
             singles = sorted({name for each in level for name in each}, key=list(names).index)
-            asked = [
+            requested = [
                 each for each in combinations(singles, order)
                 if all(some in there for some in combinations(each, order - 1)) and _meet(found, each)
             ]  # fmt: skip
-            level = [each for each in asked if kept(each)]
+            level = [each for each in requested if kept(each)]
             there |= set(level)
             by_share += level
             if not level:

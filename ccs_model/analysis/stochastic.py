@@ -31,16 +31,16 @@ from ccs_model.analysis.stochastic_tables import (
     worth_of,
 )
 from ccs_model.analysis.uncertainty_scenarios import KEPT, Valuation, decisions_of, valued
-from ccs_model.errors import CcsModelError, CheckError, Fault, InfeasibleError, InputError, NoPlanError
+from ccs_model.errors import CcsModelError, CheckError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
-from ccs_model.mip.matrix import residuals, snapped
-from ccs_model.mip.presolve import Narrowed, narrowed
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
-from ccs_model.model.objective import AIMS, unit_of
+from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.stochastic_model import Outlook, build_hedge
 from ccs_model.model.terms import breakdown
 from ccs_model.plan.decisions import Point, point_of, vector_of, without_traces
@@ -51,24 +51,24 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import probabilities_of
 from ccs_model.solve.driver import solve
-from ccs_model.solve.fixed_charge_network import charges_of
+from ccs_model.solve.fixed_charge_network import fixed_charges_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Teller = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
-SCHEMA = "ccs-model/hedge/1"
+SCHEMA = "ccs-model/hedge/2"
 _SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class FutureModel:
     """A future with its own best plan, its program, and what of the program is looked at (within corridors)."""
 
     future: Future
     plan: Plan
     matrix: Matrix
-    small: Narrowed
+    small: RestrictedModel
     off: Ints
 
     @property
@@ -114,21 +114,24 @@ class Hedge:
         return found | ({"links": ("Pipes in each future", self.links)} if len(self.links) else {})
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/hedge/1; what is not known is null."""
+        """Schema ccs-model/hedge/2; what is not known is null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
         found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
         return found
 
 
-def hedge(
-    scenario: str | PathLike[str] | Scenario, *, allow_outside: bool = False, tell: Teller | None = None
+def stochastic(
+    scenario: str | PathLike[str] | Scenario,
+    *,
+    allow_outside: bool = False,
+    on_progress: ProgressCallback | None = None,
 ) -> Hedge:
     """The hedged plan of a scenario that names futures. Raises InputError where it names none, else as `solve` does."""
     if not isinstance(scenario, Scenario):
         scenario, _ = read_checked(scenario, allow_outside=allow_outside)
     if not scenario.futures:
         hint = "add 'futures:', such as {low: {changes: {budget.total_mn: 5000}}, high: {changes: {…}}}"
-        raise InputError([Fault("futures", "no futures to hedge against", hint)])
+        raise InputError([Issue("futures", "no futures to hedge against", hint)])
     base = scenario.with_changes({"futures": {}})
     named = list(scenario.futures)
     shares = probabilities_of(scenario.futures)
@@ -138,69 +141,77 @@ def hedge(
     middle = None
     if mean is not None:
         try:
-            asked = [mean, changes[0]]
-            middle = futures_of(base, asked, (1.0, 0.0), names=["mean", named[0]], allow_outside=allow_outside)[
+            requested = [mean, changes[0]]
+            middle = futures_of(base, requested, (1.0, 0.0), names=["mean", named[0]], allow_outside=allow_outside)[
                 0
             ].problem
         except CcsModelError:
             middle = None
     years = scenario.here_and_now or scenario.starts[:1]
     outlook = Outlook(shares, tuple(years), scenario.risk.cvar_share, scenario.risk.weight)
-    return hedge_of(futures, outlook, middle, tell=tell)
+    return hedge_of(futures, outlook, middle, on_progress=on_progress)
 
 
-def hedge_of(futures: Sequence[Future], outlook: Outlook, mean: Problem | None, *, tell: Teller | None = None) -> Hedge:
+def hedge_of(
+    futures: Sequence[Future], outlook: Outlook, mean: Problem | None, *, on_progress: ProgressCallback | None = None
+) -> Hedge:
     """The hedged plan over futures that are posed already; `mean` is the problem of their mean, where there is one.
 
     Raises InputError where futures seek different aims, InfeasibleError, NoPlanError, CheckError.
     """
-    aims = {future.problem.aim for future in futures}
-    if len(aims) > 1:
-        raise InputError([Fault("futures", f"different aims: {', '.join(sorted(aims))}", "all must seek the same")])
-    return _Hedging(futures, outlook, mean, tell).answer()
+    objectives = {future.problem.objective for future in futures}
+    if len(objectives) > 1:
+        raise InputError(
+            [Issue("futures", f"different aims: {', '.join(sorted(objectives))}", "all must seek the same")]
+        )
+    return _Hedging(futures, outlook, mean, on_progress).answer()
 
 
 class _Hedging:
-    def __init__(self, futures: Sequence[Future], outlook: Outlook, mean: Problem | None, tell: Teller | None) -> None:
-        self.outlook, self.tell = outlook, tell
-        asked = futures[0].problem.scenario.solver
-        self.options = SolverOptions(asked.gap_share, asked.threads, asked.seed)
-        self.limit_s = asked.time_limit_s
+    def __init__(
+        self, futures: Sequence[Future], outlook: Outlook, mean: Problem | None, on_progress: ProgressCallback | None
+    ) -> None:
+        self.outlook, self.on_progress = outlook, on_progress
+        requested = futures[0].problem.scenario.solver
+        self.options = SolverOptions(requested.mip_gap, requested.threads, requested.seed)
+        self.limit_s = requested.time_limit_s
         plans = []
         for future in futures:
-            self._say(f"the plan of {future.name}")
+            self._report_progress(f"the plan of {future.name}")
             plans.append(solve(future.problem))
         middle = self._middle(mean)
         links = self._links([*plans, *([middle] if middle is not None else [])])
-        self.worlds = [_world(future, plan, links) for future, plan in zip(futures, plans, strict=True)]
-        self.sign = 1.0 if self.worlds[0].matrix.maximise[0] else -1.0
+        self.future_models = [_future_model(future, plan, links) for future, plan in zip(futures, plans, strict=True)]
+        self.sign = 1.0 if self.future_models[0].matrix.maximise[0] else -1.0
         self.middle = self._held_everywhere(middle)
 
     def answer(self) -> Hedge:
-        self._say("all futures in one program")
-        full = matrix_of(build_hedge([world.problem for world in self.worlds], self.outlook))
-        at = _places(full, self.worlds)
-        small = narrowed(full, np.concatenate([_known(at[f][world.off]) for f, world in enumerate(self.worlds)]))
+        self._report_progress("all futures in one program")
+        full = matrix_of(build_hedge([future_model.problem for future_model in self.future_models], self.outlook))
+        at = _places(full, self.future_models)
+        small = restricted(
+            full, np.concatenate([_known(at[f][future_model.off]) for f, future_model in enumerate(self.future_models)])
+        )
         start = self._start(full, at)
         if start is not None and not (small.holds(start) and residuals(full, start).hold):
             start = None
         found = self._solved(small.matrix, None if start is None else start[small.columns])
         assert found.x is not None
-        whole = small.widened(snapped(small.matrix, found.x))
-        points, values, off = self._points(whole, at)
+        is_integer = small.lifted(rounded_to_integrality(small.matrix, found.x))
+        points, values, off = self._points(is_integer, at)
         hedged = worth_of(values, self.outlook, self.sign)
         # A future's own plan may come out below the hedged one's within the solver's gap.
         best = [
-            self.sign * max(self.sign * world.plan.objective.value, self.sign * value)
-            for world, value in zip(self.worlds, values, strict=True)
+            self.sign * max(self.sign * future_model.plan.objective.value, self.sign * value)
+            for future_model, value in zip(self.future_models, values, strict=True)
         ]
         perfect = worth_of(best, self.outlook, self.sign)
         mean = self._mean_worth()
         bound = self.sign * max(self.sign * found.bound, self.sign * hedged.objective)
-        first = self.worlds[0].problem
+        first = self.future_models[0].problem
         about = {
             "scenario": first.name,
-            "aim": first.aim,
+            "objective_name": first.objective,
             "unit": unit_of(first),
             "currency": first.currency,
             "price_year": first.price_year,
@@ -213,16 +224,16 @@ class _Hedging:
             "gap_share": gap_share(bound, hedged.objective),
             "n_rows": len(full.row_lower),
             "n_columns": len(full.lower),
-            "n_whole": int(full.is_whole.sum()),
+            "n_whole": int(full.is_integer.sum()),
         }
-        worlds, outlook = self.worlds, self.outlook
+        future_models, outlook = self.future_models, self.outlook
         return Hedge(
             MappingProxyType(about),
             values_table(hedged, mean, perfect, self._mean_state(), self.sign),
-            futures_table(worlds, points, values, best, self.middle, off),
-            plants_table(worlds, points, self.middle, outlook.here_and_now),
-            retrofits_of(worlds, points, outlook.here_and_now),
-            links_table(worlds, points),
+            futures_table(future_models, points, values, best, self.middle, off),
+            plants_table(future_models, points, self.middle, outlook.here_and_now),
+            retrofits_of(future_models, points, outlook.here_and_now),
+            links_table(future_models, points),
             tuple(points),
         )
 
@@ -235,7 +246,7 @@ class _Hedging:
                 maximise=self.sign > 0,
                 gap=self.options.gap_share,
                 deadline=now() + self.limit_s,
-                doing="all futures",
+                stage="all futures",
                 start=point,
             ).outcome
 
@@ -249,14 +260,14 @@ class _Hedging:
             elif self.sign * (other - value) > 0:
                 found = replace(found, x=start, objective=other)
         if found.x is None:
-            self._refuse(matrix, found.status)
+            self._validate(matrix, found.status)
         return found
 
     def _middle(self, mean: Problem | None) -> Plan | None:
         """The plan of the mean future, where that has one."""
         if mean is None:
             return None
-        self._say("the plan of the mean future")
+        self._report_progress("the plan of the mean future")
         try:
             return solve(mean)
         except (InfeasibleError, NoPlanError):
@@ -270,11 +281,11 @@ class _Hedging:
         years = self.outlook.here_and_now
         decided = decisions_of(matrix, vector_of(matrix, plan.point)[0], years)
         found = []
-        for world in self.worlds:
-            self._say(f"the mean plan in {world.future.name}")
+        for future_model in self.future_models:
+            self._report_progress(f"the mean plan in {future_model.future.name}")
             deadline = now() + self.limit_s
-            held = valued(world.small.matrix, decided, self.options, deadline, years=years)
-            found.append(held if held.x is None else replace(held, x=world.small.widened(held.x)))
+            held = valued(future_model.small.matrix, decided, self.options, deadline, years=years)
+            found.append(held if held.x is None else replace(held, x=future_model.small.lifted(held.x)))
         return found
 
     def _start(self, full: Matrix, at: Sequence[Ints]) -> Floats | None:
@@ -297,36 +308,42 @@ class _Hedging:
         if self.middle is None:
             return "the futures have no mean that is a scenario with a plan"
         broken = [
-            f"{world.future.name} ({held.state})"
-            for world, held in zip(self.worlds, self.middle, strict=True)
+            f"{future_model.future.name} ({held.state})"
+            for future_model, held in zip(self.future_models, self.middle, strict=True)
             if held.state != KEPT
         ]
         return f"cannot be kept in {', '.join(broken)}" if broken else ""
 
-    def _points(self, whole: Floats, at: Sequence[Ints]) -> tuple[list[Point], list[float], list[float]]:
+    def _points(self, is_integer: Floats, at: Sequence[Ints]) -> tuple[list[Point], list[float], list[float]]:
         """Each future's decisions, value and largest residual in its own program; raises CheckError if one is off."""
         points, values, off = [], [], []
         first: dict[tuple[str, Any], float] = {}
-        for f, world in enumerate(self.worlds):
+        for f, future_model in enumerate(self.future_models):
             known = at[f] >= 0
-            x = np.where(known, whole[np.maximum(at[f], 0)], 0.0)
-            x = without_traces(world.problem, world.matrix, snapped(world.matrix, x))
-            kept = residuals(world.matrix, x)
-            point = point_of(world.problem, world.matrix, x)
-            terms = breakdown(AIMS[world.problem.aim].first(world.problem), point.values, point.shortfall_kt)
-            value, again = float(world.matrix.costs[0] @ x), sum(terms.values())
-            here = decisions_of(world.matrix, x, self.outlook.here_and_now)
+            x = np.where(known, is_integer[np.maximum(at[f], 0)], 0.0)
+            x = without_traces(
+                future_model.problem, future_model.matrix, rounded_to_integrality(future_model.matrix, x)
+            )
+            kept = residuals(future_model.matrix, x)
+            point = point_of(future_model.problem, future_model.matrix, x)
+            terms = breakdown(
+                OBJECTIVES[future_model.problem.objective].first(future_model.problem), point.values, point.shortfall_kt
+            )
+            value, again = float(future_model.matrix.costs[0] @ x), sum(terms.values())
+            here = decisions_of(future_model.matrix, x, self.outlook.here_and_now)
             first = first or here
             differ = max((abs(here.get(key, 0.0) - first.get(key, 0.0)) for key in {*here, *first}), default=0.0)
             size = max(map(abs, first.values()), default=1.0)
             if not kept.hold or abs(value - again) > 1e-9 * max(abs(value), 1.0) or differ > _SAME * max(size, 1.0):
-                raise CheckError(f"the plan of future '{world.future.name}' does not hold when checked on its own")
+                raise CheckError(
+                    f"the plan of future '{future_model.future.name}' does not hold when checked on its own"
+                )
             points.append(point)
             values.append(value)
             off.append(max(kept.row, kept.bound, kept.wholeness))
         return points, values, off
 
-    def _refuse(self, matrix: Matrix, status: str) -> None:
+    def _validate(self, matrix: Matrix, status: str) -> None:
         if status == "limit":
             raise NoPlanError(f"no hedged plan within {self.limit_s:g} s; raise solver.time_limit_s")
         second = point_without_presolve(matrix, self.options, self.limit_s)
@@ -345,31 +362,31 @@ class _Hedging:
             return None
         return {link for plan in plans for link in plan.corridors or ()}
 
-    def _say(self, words: str) -> None:
-        if self.tell is not None:
-            self.tell(words)
+    def _report_progress(self, words: str) -> None:
+        if self.on_progress is not None:
+            self.on_progress(words)
 
 
-def _world(future: Future, plan: Plan, links: set[str] | None) -> World:
+def _future_model(future: Future, plan: Plan, links: set[str] | None) -> FutureModel:
     problem = future.problem
     matrix = matrix_of(build_model(problem))
     off = np.zeros(0, dtype=np.int64)
     if problem.network is not None and links is not None:
         named = problem.network.links["link"]
         sites = np.arange(len(named), len(named) + len(problem.sites))
-        off = charges_of(problem, matrix).outside(np.r_[np.flatnonzero(named.isin(links)), sites])
-    return World(future, plan, matrix, narrowed(matrix, off), off)
+        off = fixed_charges_of(problem, matrix).outside(np.r_[np.flatnonzero(named.isin(links)), sites])
+    return FutureModel(future, plan, matrix, restricted(matrix, off), off)
 
 
-def _places(full: Matrix, worlds: Sequence[World]) -> list[Ints]:
+def _places(full: Matrix, future_models: Sequence[FutureModel]) -> list[Ints]:
     """For each future the column of the whole program that each column of its own stands for; -1 where none does."""
     place = {(column.variable, column.index): j for j, column in enumerate(full.columns)}
     return [
         np.array(
-            [place.get((f"future[{f}].{column.variable}", column.index), -1) for column in world.matrix.columns],
+            [place.get((f"future[{f}].{column.variable}", column.index), -1) for column in future_model.matrix.columns],
             dtype=np.int64,
         )
-        for f, world in enumerate(worlds)
+        for f, future_model in enumerate(future_models)
     ]
 
 
@@ -378,17 +395,17 @@ def _known(columns: Ints) -> Ints:
 
 
 def _joined(
-    full: Matrix, at: Sequence[Ints], points: Sequence[Floats], values: Sequence[float], asked: _Hedging
+    full: Matrix, at: Sequence[Ints], points: Sequence[Floats], values: Sequence[float], requested: _Hedging
 ) -> Floats:
     """Points of all futures as one of the whole program, with the columns of its tail."""
     x = np.zeros(len(full.lower))
     for places, point in zip(at, points, strict=True):
         known = places >= 0
         x[places[known]] = point[known]
-    tail = worth_of(values, asked.outlook, asked.sign)
+    tail = worth_of(values, requested.outlook, requested.sign)
     for j, column in enumerate(full.columns):
         if column.variable == "at_risk":
             x[j] = tail.at_risk
         elif column.variable == "beyond":
-            x[j] = max(asked.sign * (tail.at_risk - values[column.index]), 0.0)
+            x[j] = max(requested.sign * (tail.at_risk - values[column.index]), 0.0)
     return x

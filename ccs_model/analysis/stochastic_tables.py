@@ -18,7 +18,7 @@ from ccs_model.plan.tables import by_year_table, emissions_table, flows_table, r
 from ccs_model.scenario import Scenario
 
 if TYPE_CHECKING:
-    from ccs_model.analysis.stochastic import World
+    from ccs_model.analysis.stochastic import FutureModel
 
 # The mean of futures: each number that they change, weighed by how likely they are.
 
@@ -95,7 +95,7 @@ def worth_of(values: Sequence[float], outlook: Outlook, sign: float) -> Worth:
 
 FUTURE_COLUMNS = [
     "future", "name", "probability_share", "objective", "perfect_objective", "regret", "mean_plan_objective",
-    "mean_plan_state", "n_plants_fitted", "abatement_kt", "cost_mn", "spending_mn", "residual",
+    "mean_plan_state", "n_plants_retrofitted", "abatement_kt", "cost_mn", "spending_mn", "residual",
 ]  # fmt: skip
 PLANT_COLUMNS = [
     "plant", "name", "province", "sector", "year", "built_share", "is_in_mean_plan", "n_perfect_plans",
@@ -108,7 +108,7 @@ VALUE_COLUMNS = ["quantity", "objective", "words"]
 HEDGED, TAIL, AT_RISK, WORST, MEAN_PLAN, PERFECT = (
     "hedged_mean", "hedged_tail", "at_risk", "worst_future", "mean_plan", "perfect_information"
 )  # fmt: skip
-AIM, VSS, EVPI = "hedged_aim", "value_of_stochastic_solution", "value_of_perfect_information"
+OBJECTIVE_ROW, VSS, EVPI = "hedged_objective", "value_of_stochastic_solution", "value_of_perfect_information"
 
 
 def values_table(hedged: Worth, mean: Worth | None, perfect: Worth, mean_state: str, sign: float) -> pd.DataFrame:
@@ -116,7 +116,7 @@ def values_table(hedged: Worth, mean: Worth | None, perfect: Worth, mean_state: 
     known = mean is not None
     gained = sign * (hedged.objective - mean.objective) if mean is not None else float("nan")
     rows = [
-        (AIM, hedged.objective, "what is optimised: the mean, and the tail by its weight"),
+        (OBJECTIVE_ROW, hedged.objective, "what is optimised: the mean, and the tail by its weight"),
         (HEDGED, hedged.mean, "the mean over all futures"),
         (TAIL, hedged.tail, "the mean over the worst futures, the tail"),
         (AT_RISK, hedged.at_risk, "the best of the tail"),
@@ -131,7 +131,7 @@ def values_table(hedged: Worth, mean: Worth | None, perfect: Worth, mean_state: 
 
 
 def futures_table(
-    worlds: Sequence[World],
+    future_models: Sequence[FutureModel],
     points: Sequence[Point],
     values: Sequence[float],
     best: Sequence[float],
@@ -140,9 +140,9 @@ def futures_table(
 ) -> pd.DataFrame:
     """One row a future: the hedged plan there, beside the future's best and the mean plan's."""
     rows = []
-    for f, (world, point) in enumerate(zip(worlds, points, strict=True)):
-        problem = world.problem
-        said = [
+    for f, (future_model, point) in enumerate(zip(future_models, points, strict=True)):
+        problem = future_model.problem
+        message = [
             sum(breakdown(terms(problem), point.values, point.shortfall_kt).values())
             for terms in (abatement_terms, cost_terms)
         ]
@@ -150,24 +150,29 @@ def futures_table(
         spent = by_year_table(point, emissions_table(point, sharing))["spending_mn"].sum()
         other = mean[f] if mean is not None else None
         rows.append(
-            (f + 1, world.future.name, world.future.probability_share, values[f], best[f], abs(best[f] - values[f]),
+            (f + 1, future_model.future.name, future_model.future.probability_share, values[f], best[f], abs(best[f] - values[f]),
              other.objective if other is not None else float("nan"), other.state if other is not None else "",
-             len(_fitted(point)), *said, float(spent), off[f])
+             len(_fitted(point)), *message, float(spent), off[f])
         )  # fmt: skip
     return pd.DataFrame(rows, columns=FUTURE_COLUMNS)
 
 
 def plants_table(
-    worlds: Sequence[World], points: Sequence[Point], mean: Sequence[Valuation] | None, years: Sequence[int]
+    future_models: Sequence[FutureModel],
+    points: Sequence[Point],
+    mean: Sequence[Valuation] | None,
+    years: Sequence[int],
 ) -> pd.DataFrame:
     """One row a plant and year of here and now in which it is fitted; whether the mean plan and futures alone do so."""
-    first = worlds[0].problem
+    first = future_models[0].problem
     named = first.plants.set_index("plant")
     hedged = _fitted(points[0])
-    own = [_fitted(point_of(world.problem, world.matrix, world.own)) for world in worlds]
+    own = [
+        _fitted(point_of(future_model.problem, future_model.matrix, future_model.own)) for future_model in future_models
+    ]
     of_mean = None
     if mean is not None and mean[0].x is not None:
-        of_mean = _fitted(point_of(first, worlds[0].matrix, mean[0].x))
+        of_mean = _fitted(point_of(first, future_models[0].matrix, mean[0].x))
     rows = [
         (plant, named.at[plant, "name"], named.at[plant, "province"], named.at[plant, "sector"], year, share,
          (plant, year) in of_mean if of_mean is not None else False, sum((plant, year) in each for each in own))
@@ -177,26 +182,26 @@ def plants_table(
     return pd.DataFrame(rows, columns=PLANT_COLUMNS)
 
 
-def retrofits_of(worlds: Sequence[World], points: Sequence[Point], years: Sequence[int]) -> pd.DataFrame:
+def retrofits_of(future_models: Sequence[FutureModel], points: Sequence[Point], years: Sequence[int]) -> pd.DataFrame:
     """One row a retrofit and future."""
     parts = []
-    for f, (world, point) in enumerate(zip(worlds, points, strict=True)):
-        sharing = Sharing.of(point) if world.problem.network is not None else None
+    for f, (future_model, point) in enumerate(zip(future_models, points, strict=True)):
+        sharing = Sharing.of(point) if future_model.problem.network is not None else None
         table = retrofits_table(point, sharing)
         if len(table):
             here = table["year"].astype(int).isin(list(years))
-            parts.append(table.assign(future=f + 1, future_name=world.future.name, is_here_and_now=here))
+            parts.append(table.assign(future=f + 1, future_name=future_model.future.name, is_here_and_now=here))
     if not parts:
         return pd.DataFrame(columns=RETROFIT_COLUMNS)
     return pd.concat(parts, ignore_index=True)[RETROFIT_COLUMNS]
 
 
-def links_table(worlds: Sequence[World], points: Sequence[Point]) -> pd.DataFrame:
+def links_table(future_models: Sequence[FutureModel], points: Sequence[Point]) -> pd.DataFrame:
     """One row a pipe in use, period and future; nothing where retrofits have pipes of their own."""
     parts = [
-        flows_table(point).assign(future=f + 1, future_name=world.future.name)
-        for f, (world, point) in enumerate(zip(worlds, points, strict=True))
-        if world.problem.network is not None
+        flows_table(point).assign(future=f + 1, future_name=future_model.future.name)
+        for f, (future_model, point) in enumerate(zip(future_models, points, strict=True))
+        if future_model.problem.network is not None
     ]
     parts = [each for each in parts if len(each)]
     if not parts:

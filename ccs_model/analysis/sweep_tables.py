@@ -24,7 +24,7 @@ from ccs_model.errors import (
 )
 from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import RunKey, run_key
-from ccs_model.problem import pose
+from ccs_model.problem import build_problem
 from ccs_model.runs.run_writer import run_files
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
@@ -35,7 +35,7 @@ _STATUS = {
     FILE_TROUBLE: "file trouble",
 }  # fmt: skip
 _FIRST = ("scenario",)
-_ABOUT = ("status", "exit_code", "aim", "currency", "price_year", "objective", "unit", "bound", "gap_share",
+_ABOUT = ("status", "exit_code", "objective_name", "currency", "price_year", "objective", "unit", "bound", "gap_share",
           "all_links_bound")  # fmt: skip
 _LAST = ("plants", "words", "run")
 
@@ -47,7 +47,7 @@ def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "status": document["status"],
         "exit_code": LIMIT_REACHED if document["status"] == "limit" else DONE,
-        **{key: document[key] for key in ("aim", "currency", "price_year")},
+        **{key: document[key] for key in ("objective_name", "currency", "price_year")},
         "objective": objective["value"],
         **{key: _plus(objective[key]) for key in ("unit", "bound", "gap_share", "all_links_bound")},
         "totals": dict(document["totals"]),
@@ -57,8 +57,8 @@ def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One row a scenario in the order asked, and one row a plant by how often it is fitted; `rows` are by run."""
-    told = [_told(case, rows) for case in spec["cases"]]
-    totals = list(dict.fromkeys(name for each in told for name in each["totals"]))
+    reported = [_reported(case, rows) for case in spec["cases"]]
+    totals = list(dict.fromkeys(name for each in reported for name in each["totals"]))
     table = pd.DataFrame(
         [
             {
@@ -70,16 +70,16 @@ def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]])
                 "words": each.get("words", ""),
                 "run": case.get("run", ""),
             }
-            for case, each in zip(spec["cases"], told, strict=True)
+            for case, each in zip(spec["cases"], reported, strict=True)
         ],
         columns=[*_FIRST, *spec["keys"], *_ABOUT, *totals, *_LAST],
         # As they are: a column of whole numbers with gaps would turn to fractions.
         dtype=object,
     )
-    return table, _plants(told)
+    return table, _plants(reported)
 
 
-def _told(case: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _reported(case: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     nothing: dict[str, Any] = {"totals": {}, "fitted": {}}
     if "run" not in case:
         code = case["exit_code"]
@@ -101,8 +101,8 @@ def _plus(value: Any) -> Any:
     return value + 0.0 if isinstance(value, float) else value
 
 
-def _plants(told: list[dict[str, Any]]) -> pd.DataFrame:
-    with_plan = [each for each in told if "objective" in each]
+def _plants(reported: list[dict[str, Any]]) -> pd.DataFrame:
+    with_plan = [each for each in reported if "objective" in each]
     often = Counter(plant for each in with_plan for plant in each["fitted"])
     about = {plant: row for each in with_plan for plant, row in each["fitted"].items()}
     rows = [
@@ -147,5 +147,5 @@ class ScenarioRuns:
         inputs = self.inputs[question.inputs_at]
         if run_key(question.scenario, inputs).sha256 != question.sha256:
             raise CheckError("this worker's version, or a file that the scenario names, is not that of the sweep")
-        plan = solve(pose(question.scenario, inputs))
+        plan = solve(build_problem(question.scenario, inputs))
         return run_files(plan, command="ccs-model sweep", started=started, with_workbook=question.with_workbook)

@@ -20,7 +20,7 @@ import pandas as pd
 from scipy import stats
 from scipy.stats import norm, qmc
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import place_of
 
@@ -178,7 +178,7 @@ class Draft:
         )
 
 
-Lever = Callable[[Draft, float], None]
+ParameterChange = Callable[[Draft, float], None]
 
 
 def capture_capex(draft: Draft, factor: float, technology: str = "") -> None:
@@ -284,7 +284,7 @@ def utilisation(draft: Draft, factor: float) -> None:
 
 
 # In this order: what plants feed their units stands on what those deliver.
-LEVERS: Mapping[str, Lever] = {
+UNCERTAIN_PARAMETERS: Mapping[str, ParameterChange] = {
     "capture_capex": capture_capex,
     "capture_om": capture_om,
     "power_price": power_price,
@@ -349,7 +349,7 @@ class Futures:
             if row.technology:
                 capture_capex(draft, value, row.technology)
             else:
-                LEVERS[row.input](draft, value)
+                UNCERTAIN_PARAMETERS[row.input](draft, value)
         return draft.problem() if acted else self.planned_problem
 
 
@@ -371,35 +371,35 @@ def drawn(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> Futures
 
 def _spreads(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
     """The inputs that are drawn, as the scenario spreads them, in the order in which they act."""
-    asked = problem.scenario.uncertainty
+    requested = problem.scenario.uncertainty
     known = list(table["input"])
-    faults = [
-        Fault(place_of(problem.scenario, f"uncertainty.{key}"), f"input '{name}' is unknown", f"one of {known}")
-        for key, names in (("leave_out", asked.leave_out), ("spreads", tuple(asked.spreads)))
+    issues = [
+        Issue(place_of(problem.scenario, f"uncertainty.{key}"), f"input '{name}' is unknown", f"one of {known}")
+        for key, names in (("exclude", requested.exclude), ("spreads", tuple(requested.spreads)))
         for name in names
         if name not in known
     ]
     table = table.assign(technology=table["technology"].fillna("").astype(str))
-    acting = table["input"].isin(list(LEVERS)) | (table["technology"] != "")
-    faults += [
-        Fault("uncertainty/inputs.csv", f"nothing is known to hang on '{name}'", f"one of {list(LEVERS)}, or a cost "
+    acting = table["input"].isin(list(UNCERTAIN_PARAMETERS)) | (table["technology"] != "")
+    issues += [
+        Issue("uncertainty/inputs.csv", f"nothing is known to hang on '{name}'", f"one of {list(UNCERTAIN_PARAMETERS)}, or a cost "
               "of one technology") for name in table.loc[~acting, "input"]
     ]  # fmt: skip
-    for name, spread in asked.spreads.items():
+    for name, spread in requested.spreads.items():
         mode = (spread.low + spread.high) / 2.0 if spread.distribution == "uniform" else spread.mode
         row = table["input"] == name
         table.loc[row, ["distribution", "low", "mode", "high"]] = [spread.distribution, spread.low, mode, spread.high]
     for row in table.itertuples(index=False):
         if not row.low <= row.mode <= row.high or (row.distribution == "lognormal" and row.low <= 0):
             what = f"{row.input}: {row.low:g}, {row.mode:g}, {row.high:g} are no low, mode and high of a "
-            faults.append(Fault("uncertainty", what + str(row.distribution).replace("_", " ")))
-    if faults:
-        raise InputError(sorted(faults))
-    drawn_here = ~table["input"].isin(asked.leave_out)
+            issues.append(Issue("uncertainty", what + str(row.distribution).replace("_", " ")))
+    if issues:
+        raise InputError(sorted(issues))
+    drawn_here = ~table["input"].isin(requested.exclude)
     if problem.calibrated is None:
         # Nothing is known of what an uncalibrated scenario's units deliver.
         drawn_here &= table["distribution"] != POSTERIOR
-    order = {name: at for at, name in enumerate(LEVERS)}
+    order = {name: at for at, name in enumerate(UNCERTAIN_PARAMETERS)}
     at = table["input"].map(order).fillna(0.0)
     table = table[drawn_here].assign(at=at).sort_values(["at", "input"], kind="stable")
     return table[INPUT_COLUMNS].reset_index(drop=True)
@@ -432,7 +432,7 @@ def _shares(even: dict[str, Floats], correlations: pd.DataFrame) -> dict[str, Fl
         target = np.linalg.cholesky(wanted)
     except np.linalg.LinAlgError as error:
         what = "no inputs can be correlated so: the matrix is not positive definite"
-        raise InputError([Fault("uncertainty/correlations.csv", what)]) from error
+        raise InputError([Issue("uncertainty/correlations.csv", what)]) from error
     scores = norm.ppf(np.column_stack([shares[name] for name in names]))
     if n > 2 * len(names):
         # What chance has correlated is taken out first.

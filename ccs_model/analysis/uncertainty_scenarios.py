@@ -15,12 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.analysis.outcomes import Weights
-from ccs_model.analysis.reparameterised import Products, Responses, Restated
-from ccs_model.analysis.uncertain_inputs import LEVERS, Draft, Futures
+from ccs_model.analysis.reparameterised import Products, ReparameterisedModel, Responses
+from ccs_model.analysis.uncertain_inputs import UNCERTAIN_PARAMETERS, Draft, Futures
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.column_pool import Mark, pool_of
 from ccs_model.mip.highs import Status
-from ccs_model.mip.matrix import residuals, snapped
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.search import now
 from ccs_model.mip.warm_start import Solved
 from ccs_model.problem import Problem
@@ -35,7 +35,7 @@ _TRIED = 2
 
 
 @dataclass(frozen=True, eq=False)
-class World:
+class FutureModel:
     """A future's program; `scale` [column] is by how much what flows differs from what is planned."""
 
     matrix: Matrix
@@ -43,15 +43,15 @@ class World:
     weights: Weights
 
 
-class Worlds(Protocol):
+class FutureModels(Protocol):
     """The worlds of all futures."""
 
-    def of(self, k: int) -> World:
+    def of(self, k: int) -> FutureModel:
         """The world of future k."""
 
 
 @dataclass(frozen=True, eq=False)
-class ProductWorlds:
+class ProductFutureModels:
     """Futures as products of their inputs, without the problem: light enough to hand to other processes.
 
     `parts` [future, input] as parts of what is planned, `shares` [future] delivered by delivered as planned, `rooms`
@@ -65,7 +65,7 @@ class ProductWorlds:
     rooms: Floats
     is_tonnes: npt.NDArray[np.bool_]
 
-    def of(self, k: int) -> World:
+    def of(self, k: int) -> FutureModel:
         """The world of future k."""
         share, n_measures = float(self.shares[k]), len(fields(Weights))
         parts = {str(name): float(value) for name, value in self.parts.iloc[k].items()}
@@ -73,54 +73,54 @@ class ProductWorlds:
         weights = Weights(*numbers[:n_measures])
         targets = list(numbers[n_measures:])
         heat = parts.get(_HEAT, 1.0)
-        matrix = self.products.matrix(share, heat, self.rooms[k], weights.capex_mn, targets, weights.aim)
-        return World(matrix, np.where(self.is_tonnes, share, 1.0), weights)
+        matrix = self.products.matrix(share, heat, self.rooms[k], weights.capex_mn, targets, weights.objective)
+        return FutureModel(matrix, np.where(self.is_tonnes, share, 1.0), weights)
 
 
 @dataclass(frozen=True, eq=False)
-class SummedWorlds:
+class SummedFutureModels:
     """Futures whose problems are made one by one."""
 
     futures: Futures
-    restated: Restated
+    reparameterised: ReparameterisedModel
 
-    def of(self, k: int) -> World:
+    def of(self, k: int) -> FutureModel:
         """The world of future k."""
         problem = self.futures.problem(k)
-        matrix = self.restated.matrix(problem)
-        share = problem.delivered_share / self.restated.problem.delivered_share
-        weights = Weights.of(self.restated, problem, matrix)
-        return World(matrix, self.restated.tonnes_scaled(share), weights)
+        matrix = self.reparameterised.matrix(problem)
+        share = problem.delivered_share / self.reparameterised.problem.delivered_share
+        weights = Weights.of(self.reparameterised, problem, matrix)
+        return FutureModel(matrix, self.reparameterised.tonnes_scaled(share), weights)
 
 
-def worlds_of(futures: Futures, restated: Restated) -> Worlds:
+def future_models_of(futures: Futures, reparameterised: ReparameterisedModel) -> FutureModels:
     """The quickest way there is to the worlds of some futures."""
-    reading = _Reading(futures, restated)
-    responses = None if restated.products is None else reading.responses()
-    if restated.products is None or responses is None:
-        return SummedWorlds(futures, restated)
+    reading = _Reading(futures, reparameterised)
+    responses = None if reparameterised.products is None else reading.responses()
+    if reparameterised.products is None or responses is None:
+        return SummedFutureModels(futures, reparameterised)
     every = futures.values.to_dict("records")
-    return ProductWorlds(
-        restated.products,
+    return ProductFutureModels(
+        reparameterised.products,
         responses,
         pd.DataFrame([reading.parts(values) for values in every]),
         np.array([reading.share(values) for values in every]),
         reading.rooms(),
-        restated.is_tonnes,
+        reparameterised.is_tonnes,
     )
 
 
-def planned_world(restated: Restated) -> World:
+def planned_model(reparameterised: ReparameterisedModel) -> FutureModel:
     """The scenario's own."""
-    weights = Weights.of(restated, restated.problem, restated.planned)
-    return World(restated.planned, restated.tonnes_scaled(1.0), weights)
+    weights = Weights.of(reparameterised, reparameterised.problem, reparameterised.planned)
+    return FutureModel(reparameterised.planned, reparameterised.tonnes_scaled(1.0), weights)
 
 
 class _Reading:
     """Reads off what futures change."""
 
-    def __init__(self, futures: Futures, restated: Restated) -> None:
-        self._futures, self._restated = futures, restated
+    def __init__(self, futures: Futures, reparameterised: ReparameterisedModel) -> None:
+        self._futures, self._restated = futures, reparameterised
         self._planned: Problem = futures.planned_problem
         self._values_planned = {str(name): float(value) for name, value in futures.planned.items()}
         self._names = [name for name in futures.inputs["input"] if name not in (*_DELIVERED, _ROOM)]
@@ -132,14 +132,16 @@ class _Reading:
 
     def _numbers(self, parts: Mapping[str, float], share: float) -> Floats:
         """Measures and targets [vector, column] with inputs and share at parts of what is planned."""
-        restated = self._restated
+        reparameterised = self._restated
         problem = self._futures.problem_with(
             {name: part * float(self._futures.planned[name]) for name, part in parts.items()}
         )
         problem = replace(problem, delivered_share=problem.delivered_share * share)
-        first = restated.first_objective(problem)
-        weights = Weights.of(restated, problem, replace(restated.planned, costs=first[None, :]))
-        return np.vstack([*(getattr(weights, each.name) for each in fields(Weights)), *restated.of_targets(problem)])
+        first = reparameterised.first_objective(problem)
+        weights = Weights.of(reparameterised, problem, replace(reparameterised.planned, costs=first[None, :]))
+        return np.vstack(
+            [*(getattr(weights, each.name) for each in fields(Weights)), *reparameterised.of_targets(problem)]
+        )
 
     def parts(self, values: Mapping[Any, float]) -> dict[str, float]:
         """Inputs by what is planned."""
@@ -150,7 +152,7 @@ class _Reading:
         draft = Draft(self._planned)
         for name in _DELIVERED:
             if name in values and values[name] != self._values_planned[name]:
-                LEVERS[name](draft, values[name])
+                UNCERTAIN_PARAMETERS[name](draft, values[name])
         return draft.delivered_share / self._planned.delivered_share
 
     def rooms(self) -> Floats:
@@ -163,7 +165,7 @@ class _Reading:
         ratio = {}
         for place in (-1.0, 0.0, 1.0):
             draft = Draft(self._planned)
-            LEVERS[_ROOM](draft, place)
+            UNCERTAIN_PARAMETERS[_ROOM](draft, place)
             ratio[place] = np.divide(draft.sites["capacity_kt"], before, out=np.ones_like(before), where=known)
         at = self._futures.values[_ROOM].to_numpy(float)[:, None]
         end = np.where(at > 0, ratio[1.0], ratio[-1.0])
@@ -177,8 +179,8 @@ class _Reading:
 
 Key = tuple[str, Any]
 
-BUILT_THINGS = ("build", "pipe", "added_ktpa", "opened", "wells")
-TARGETS = ("cut_reached", "cumulative_cut_reached", "share_of_avoided_kept")
+BUILT_THINGS = ("build", "pipe", "built_ktpa", "opened", "wells")
+TARGETS = ("abatement_target_reached", "cumulative_target_reached", "minimum_share_of_avoided_kept")
 KEPT, OVER_BUDGET, MISSES_TARGET, NOT_KEPT = "kept", "over budget", "misses a target", "cannot be kept"
 # Held amounts keep to the last bit what the solver gave; a row may be off by its tolerance, so they may move by this.
 _GIVE = 1e-9
@@ -231,20 +233,25 @@ def valued(
         return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
     at = np.array(held, dtype=np.int64)
     amounts = np.array([decisions.get((matrix.columns[j].variable, matrix.columns[j].index), 0.0) for j in held])
-    give = np.where(matrix.is_whole[at], 0.0, _GIVE * np.abs(amounts))
+    give = np.where(matrix.is_integer[at], 0.0, _GIVE * np.abs(amounts))
     lower, upper = matrix.lower.copy(), matrix.upper.copy()
     lower[at] = np.clip(amounts - give, matrix.lower[at], matrix.upper[at])
     upper[at] = np.clip(amounts + give, matrix.lower[at], matrix.upper[at])
     fixed = replace(matrix, lower=lower, upper=upper)
-    for state, claims in ((KEPT, ()), (OVER_BUDGET, MONEY), (MISSES_TARGET, TARGETS), (NOT_KEPT, (*MONEY, *TARGETS))):
-        loose = _without(fixed, claims)
+    for state, constraints in (
+        (KEPT, ()),
+        (OVER_BUDGET, MONEY),
+        (MISSES_TARGET, TARGETS),
+        (NOT_KEPT, (*MONEY, *TARGETS)),
+    ):
+        loose = _without(fixed, constraints)
         highs = Highs(loose, options)
         if start is not None and state == KEPT:
             highs.start_from(start)
         outcome = highs.run(deadline - now(), "held decisions")
         if outcome.x is None:
             continue
-        x = snapped(loose, outcome.x)
+        x = rounded_to_integrality(loose, outcome.x)
         if not residuals(loose, x).hold:
             continue
         bound = outcome.bound if np.isfinite(outcome.bound) else np.nan
@@ -252,11 +259,11 @@ def valued(
     return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
 
 
-def _without(matrix: Matrix, claims: Collection[str]) -> Matrix:
+def _without(matrix: Matrix, constraints: Collection[str]) -> Matrix:
     """The program without some claims."""
-    if not claims:
+    if not constraints:
         return matrix
-    off = np.concatenate([matrix.rows_of(claim) for claim in claims])
+    off = np.concatenate([matrix.rows_of(constraint) for constraint in constraints])
     row_lower, row_upper = matrix.row_lower.copy(), matrix.row_upper.copy()
     row_lower[off], row_upper[off] = -np.inf, np.inf
     return replace(matrix, row_lower=row_lower, row_upper=row_upper)
@@ -264,7 +271,7 @@ def _without(matrix: Matrix, claims: Collection[str]) -> Matrix:
 
 def _excess(matrix: Matrix, x: Floats) -> float:
     """The most that any ceiling of money is passed by."""
-    rows = np.concatenate([matrix.rows_of(claim) for claim in MONEY])
+    rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY])
     over = (matrix.rows @ x - matrix.row_upper)[rows]
     largest = float(over.max(initial=0.0))
     return largest if largest > 1e-6 else 0.0
@@ -283,7 +290,7 @@ _COMMON, _RELATIVE = "capture_capex", ("pipe_cost", "storage_cost")
 
 def relaxed(matrix: Matrix) -> Matrix:
     """The program with everything in parts."""
-    return replace(matrix, is_whole=np.zeros_like(matrix.is_whole))
+    return replace(matrix, is_integer=np.zeros_like(matrix.is_integer))
 
 
 class Replanned:
@@ -295,35 +302,35 @@ class Replanned:
         self._places: list[Floats] = []
         self._n_before = 1 if self.planned.is_optimal else 0
 
-    def of(self, world: World, values: Mapping[str, float]) -> Solved:
+    def of(self, future_model: FutureModel, values: Mapping[str, float]) -> Solved:
         """The best plan of a future with these values of its inputs; not optimal where it has none.
 
         Later ones may start from it, until `reset`.
         """
-        solved = self._solved(world, values)
+        solved = self._solved(future_model, values)
         if solved.is_optimal:
             self._pool.keep()
             self._places.append(place_of(values))
         return solved
 
-    def learn(self, some: Sequence[tuple[World, Mapping[str, float]]]) -> None:
+    def learn(self, some: Sequence[tuple[FutureModel, Mapping[str, float]]]) -> None:
         """Solve some futures beforehand: twice, for what the first times added on the way is needed no longer."""
         for is_last in (False, True):
-            for world, values in some:
-                solved = self._solved(world, values)
+            for future_model, values in some:
+                solved = self._solved(future_model, values)
                 if solved.is_optimal:
-                    self._pool.learn(relaxed(world.matrix), solved)
+                    self._pool.learn(relaxed(future_model.matrix), solved)
                     self._places.append(place_of(values))
             if not is_last:
-                self._pool.settle()
+                self._pool.freeze()
                 self._places, self._n_before = [], 0
 
-    def _solved(self, world: World, values: Mapping[str, float]) -> Solved:
+    def _solved(self, future_model: FutureModel, values: Mapping[str, float]) -> Solved:
         start = 0
         if self._places:
             away = np.square(np.array(self._places) - place_of(values)).sum(axis=1)
             start = self._n_before + int(away.argmin())
-        return self._pool.solve(relaxed(world.matrix), world.scale, start=start)
+        return self._pool.solve(relaxed(future_model.matrix), future_model.scale, start=start)
 
     def rest(self) -> None:
         """Let the solver's instance go until the next future."""

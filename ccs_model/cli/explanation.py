@@ -147,23 +147,23 @@ def _owners(answer: Explanation) -> str:
     if owners is None:
         return ""
 
-    def told(name: str, digits: int = 0, percent: bool = False) -> str:
+    def reported(name: str, digits: int = 0, percent: bool = False) -> str:
         value = owners.get(name)
         if value is None:
             return "none"
         return f"{100 * value:.1f} %" if percent else _number(value, digits)
 
     money = answer.problem.currency
-    payback = "not within the horizon" if owners.get("payback_yr") is None else f"in {told('payback_yr', 1)} years"
+    payback = "not within the horizon" if owners.get("payback_yr") is None else f"in {reported('payback_yr', 1)} years"
     return _filled(
-        f"Owners: NPV {told('npv_mn')} mn {money}, IRR {told('project_irr_share', percent=True)}, paid back {payback}, "
-        f"break-even carbon price {told('break_even_carbon_price_per_t')} {money}/t."
+        f"Owners: NPV {reported('npv_mn')} mn {money}, IRR {reported('project_irr_share', percent=True)}, paid back {payback}, "
+        f"break-even carbon price {reported('break_even_carbon_price_per_t')} {money}/t."
     )
 
 
 def _why(answer: Explanation) -> str:
-    said = [f"Why {answer.reason}.", *(each.said for each in answer.changes)]
-    return "\n".join(filled(each, min(columns(), WIDEST), "  ") for each in said)
+    message = [f"Why {answer.reason}.", *(each.message for each in answer.changes)]
+    return "\n".join(filled(each, min(columns(), WIDEST), "  ") for each in message)
 
 
 def _is_nothing(value: Value) -> bool:

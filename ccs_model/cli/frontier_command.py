@@ -60,12 +60,12 @@ def frontier(
     from ccs_model.analysis.frontier import frontier as found_by
     from ccs_model.plan.cache_key import RunKey, run_key
     from ccs_model.problem.scenario_names import read_checked
-    from ccs_model.runs.run_writer import FRONTIER, refuse_to_overwrite, write_run_folder
+    from ccs_model.runs.run_writer import FRONTIER, validate_overwrite, write_run_folder
 
     line = ProgressLine(quiet=quiet)
-    line.say("  reading the scenario and the tables")
-    asked, inputs = read_checked(scenario, allow_outside=allow_outside)
-    own = run_key(asked, inputs)
+    line.show("  reading the scenario and the tables")
+    requested, inputs = read_checked(scenario, allow_outside=allow_outside)
+    own = run_key(requested, inputs)
     corridors = _corridors(run, Path("runs") / own.folder_name)
     sha = RunKey.of_text(json.dumps([own.sha256, points, to_mn, sorted(corridors or ())]))
     folder = out if out is not None else Path("runs") / f"{own.slug}-frontier-{sha[:8]}"
@@ -78,19 +78,19 @@ def frontier(
             click.echo(f"This frontier is there already: {folder}\nUse --force to make it again.")
         return DONE
     # Rather now than after the search.
-    refuse_to_overwrite(folder, force)
+    validate_overwrite(folder, force)
     plan = found_by(
-        asked,
+        requested,
         n_points=points,
         to_mn=to_mn,
         time_limit_s=time_limit,
         corridors=corridors,
         jobs=jobs,
         allow_outside=allow_outside,
-        tell=lambda words: line.say(f"  {words}"),
+        on_progress=lambda words: line.show(f"  {words}"),
     )
     assert plan.frontier is not None
-    line.say("  writing the run folder")
+    line.show("  writing the run folder")
     command = shlex.join(["ccs-model", *sys.argv[1:]])
     write_run_folder(plan, folder, force=force, command=command, started=started)
     page = _page(folder)
@@ -144,7 +144,7 @@ def _text(frontier: Frontier, folder: Path, page: Path | None) -> str:
         mark = "*" if row["is_scenario"] else " "
         lines.append(
             f"{row['budget_mn']:>9,.0f}{mark} {row['abatement_kt']:>12,.0f} {row['gap_share']:>7.2%} "
-            f"{row['n_plants_fitted']:>7} {listed:>7}  {row['words']}"
+            f"{row['n_plants_retrofitted']:>7} {listed:>7}  {row['words']}"
         )
     if frontier.is_exact:
         n_breaks = len(frontier.breakpoints)

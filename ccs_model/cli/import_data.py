@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.new_files import made_whole
-from ccs_model.errors import DONE, Fault, InputError
+from ccs_model.cli.new_files import written_atomically
+from ccs_model.errors import DONE, InputError, Issue
 
 if TYPE_CHECKING:
     from ccs_model.importers import GemTracker
@@ -94,26 +94,26 @@ def simccs(
     if (mode == "target") != (target_mt is not None):
         what = "--mode target needs --target-mt" if mode == "target" else "--target-mt goes with --mode target"
         raise click.UsageError(what)
-    from ccs_model.importers import SimccsCase, read_simccs, simccs_place, simccs_scenario, simccs_tables, target_faults
-    from ccs_model.problem import pose
+    from ccs_model.importers import SimccsCase, read_simccs, simccs_place, simccs_scenario, simccs_tables, target_issues
+    from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
 
     case = SimccsCase(target_mt, crf, years, pipe_utilisation, rounded)
     read = read_simccs(folder)
-    if faults := target_faults(read, case, "--target-mt"):
-        raise InputError(faults)
+    if issues := target_issues(read, case, "--target-mt"):
+        raise InputError(issues)
     tables = simccs_tables(read, case)
     name = "".join(sign for sign in f"SimCCS {folder.resolve().name}" if sign.isprintable()).strip()[:100]
     files = {"scenario.yaml": simccs_scenario(name, case).encode()}
     for table, frame in tables.items():
         files[f"data/{table}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
-    with made_whole(out, files, force=force) as made:
+    with written_atomically(out, files, force=force) as made:
         # What is written can be run: numbers that our tables do not take are told here, where SimCCS has them.
         try:
-            pose(*read_checked(made / "scenario.yaml"))
+            build_problem(*read_checked(made / "scenario.yaml"))
         except InputError as error:
             raise InputError(
-                Fault(simccs_place(read, fault.where), fault.what, fault.hint) for fault in error.faults
+                Issue(simccs_place(read, issue.where), issue.what, issue.hint) for issue in error.issues
             ) from error
     if target_mt is None and not (tables["storage/sites"]["eor_revenue_per_t"] > 0).any():
         click.echo("no sink pays for CO2 (a negative injection cost): the best plan builds nothing", err=True)
@@ -167,7 +167,7 @@ def gem(
     from ccs_model.importers import INSTEAD, gem_advice, gem_files, gem_needs, gem_place, gem_trial, read_gem
     from ccs_model.inputs.csv_reader import table_bytes
     from ccs_model.inputs.load import load_tables
-    from ccs_model.problem import pose
+    from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
     from ccs_model.scenario.sections import OwnTables
 
@@ -177,7 +177,7 @@ def gem(
     needs, made_files = gem_needs(tracker), gem_files(tracker)
     instead = made_files.pop(INSTEAD, None)
     inventories = tuple(name for name in ("steel.csv", "chemicals.csv") if name in made_files)
-    with made_whole(out, made_files, force=force) as made:
+    with written_atomically(out, made_files, force=force) as made:
         # Faults are told where the workbooks have them. Where something is left to the user to fill in, the plants
         # alone are looked at, with a stand-in for what they lack: what is still to come would be a fault too.
         try:
@@ -186,16 +186,16 @@ def gem(
                     (made / "chemicals.csv").write_bytes(trial)
                 load_tables(OwnTables(made, inventories, "data"))
             else:
-                pose(*read_checked(made / "scenario.yaml"))
+                build_problem(*read_checked(made / "scenario.yaml"))
         except InputError as error:
             raise InputError(
-                Fault(gem_place(tracker, fault.where), fault.what, fault.hint) for fault in error.faults
+                Issue(gem_place(tracker, issue.where), issue.what, issue.hint) for issue in error.issues
             ) from error
         if "chemicals.csv" in made_files:
             (made / "chemicals.csv").write_bytes(made_files["chemicals.csv"])
         if instead is not None:
             (made / INSTEAD).write_bytes(instead)
-    _say_what_is_missing(tracker, out)
+    _show_missing(tracker, out)
     n_operating = int(tracker.plants["status"].isin(("operating", "operating pre-retirement")).sum())
     held = f"{out}: scenario.yaml, {', '.join(inventories)} and data/ with "
     parts = []
@@ -226,7 +226,7 @@ def gem(
     return DONE
 
 
-def _say_what_is_missing(tracker: GemTracker, out: Path) -> None:
+def _show_missing(tracker: GemTracker, out: Path) -> None:
     """On stderr: works that count nothing, and by file what the chemicals inventory does not hold."""
     if tracker.unquantified:
         named = ", ".join(tracker.unquantified)
@@ -237,7 +237,7 @@ def _say_what_is_missing(tracker: GemTracker, out: Path) -> None:
     for file, (n_rows, n_lacking) in made.by_file.items():
         lack = "all that is needed is given"
         if n_lacking:
-            lack = f"{n_lacking:,} of {n_rows:,} rows lack what the model needs" + " and are left out" * made.is_whole
+            lack = f"{n_lacking:,} of {n_rows:,} rows lack what the model needs" + " and are left out" * made.is_integer
         click.echo(f"{file}: the chemicals inventory has no capacities; {lack}", err=True)
     for column, n_rows in made.n_missing.items():
         click.echo(f"  {column}: missing in {n_rows:,} rows", err=True)

@@ -15,10 +15,10 @@ from ccs_model.errors import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
     from ccs_model.analysis.compare import Comparison
-    from ccs_model.analysis.verify import Check, Verdict
+    from ccs_model.analysis.verify import Check, Verification
 
 _TOTALS = (
-    "n_plants_fitted", "n_retrofits", "captured_ktpa", "avoided_ktpa", "cut_share", "capex_mn", "budget_mn",
+    "n_plants_retrofitted", "n_retrofits", "captured_ktpa", "avoided_ktpa", "abatement_share", "capex_mn", "budget_mn",
     "capture_cost_per_t", "avoidance_cost_per_t", "npv_mn", "net_benefit_mn",
 )  # fmt: skip
 _SHOWN, _WIDEST = 12, 48
@@ -221,18 +221,18 @@ def verify(run: Path, as_json: bool, quiet: bool) -> int:
     """Check a run again without solving: its files, its point in the program, its figures, its workbook."""
     from ccs_model.analysis.verify import verify as verified
 
-    verdict = verified(run, tell=lambda words: None if quiet else click.echo(f"  {words}", err=True))
-    for each in verdict.skipped:
+    verification = verified(run, on_progress=lambda words: None if quiet else click.echo(f"  {words}", err=True))
+    for each in verification.skipped:
         click.echo(f"left out: {each}", err=True)
     if as_json:
-        click.echo(json.dumps(verdict.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        click.echo(json.dumps(verification.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
     else:
-        click.echo(_verification_text(verdict, quiet))
-    return DONE if verdict.all_hold else CHECK_FAILED
+        click.echo(_verification_text(verification, quiet))
+    return DONE if verification.all_hold else CHECK_FAILED
 
 
-def _verification_text(verdict: Verdict, quiet: bool) -> str:
-    shown = [check for check in verdict.checks if not (quiet and check.holds)]
+def _verification_text(verification: Verification, quiet: bool) -> str:
+    shown = [check for check in verification.checks if not (quiet and check.holds)]
     rows = [("check", "holds", "figure"), *((check.name, _holds(check), _figure(check)) for check in shown)]
     widths = [max(len(row[k]) for row in rows) for k in range(2)]
     lines = []
@@ -242,9 +242,9 @@ def _verification_text(verdict: Verdict, quiet: bool) -> str:
             lines += [f"    {each}" for each in check.found[:SHOWN]]
             more = len(check.found) - SHOWN
             lines += [f"    … and {more:,} more; --json names them all"] if more > 0 else []
-    held = sum(check.holds for check in verdict.checks)
-    left = "; the workbook was not computed again" if verdict.skipped else ""
-    return "\n".join([*lines, *([""] if lines else []), f"{held} of {len(verdict.checks)} checks hold{left}."])
+    held = sum(check.holds for check in verification.checks)
+    left = "; the workbook was not computed again" if verification.skipped else ""
+    return "\n".join([*lines, *([""] if lines else []), f"{held} of {len(verification.checks)} checks hold{left}."])
 
 
 def _holds(check: Check) -> str:

@@ -39,8 +39,8 @@ Exit codes: 0 done, 3 bad input, 4 infeasible, 5 time ran out before every plant
 @click.option("--time-limit", type=click.FloatRange(min=0, min_open=True), default=60.0, show_default=True,
               help="Seconds for the search, the plan itself aside.")  # fmt: skip
 @answer_options("alternatives")
-def alternatives(
-    asked: Path,
+def near_optimal(
+    requested: Path,
     within_share: float,
     n_plans: int,
     all_links: bool,
@@ -53,22 +53,22 @@ def alternatives(
 ) -> int:
     """Find plans within a share of the best that differ most: which plants are needed, which may be swapped."""
     from ccs_model.analysis.near_optimal import Alternatives, question_key
-    from ccs_model.analysis.near_optimal import alternatives as found_by
+    from ccs_model.analysis.near_optimal import near_optimal as found_by
 
     line = ProgressLine(quiet=quiet)
-    line.say("  reading the scenario and the tables")
-    key = question_key(asked, within_share, n_plans, all_links=all_links, allow_outside=allow_outside)
+    line.show("  reading the scenario and the tables")
+    key = question_key(requested, within_share, n_plans, all_links=all_links, allow_outside=allow_outside)
     folder = out if out is not None else Path("runs") / key.folder_name
 
     def ask() -> Alternatives:
         return found_by(
-            asked,
+            requested,
             within_share=within_share,
             n_plans=n_plans,
             time_limit_s=time_limit,
             all_links=all_links,
             allow_outside=allow_outside,
-            tell=lambda words: line.say(f"  {words}"),
+            on_progress=lambda words: line.show(f"  {words}"),
         )
 
     text = answered(folder, key, "alternatives", f"{{}}: plans within {within_share:.2%}", ask, force=force)
@@ -86,14 +86,14 @@ def _text(document: Mapping[str, Any], folder: Path) -> str:
     lines = [f"{document['scenario']}: plans within {share:.2%} of {value:,.1f} {document['unit']}"]
     if document["n_corridors"] is not None:
         lines[0] += f", pipes in the plan's {document['n_corridors']} corridors"
-    lines += _ranges(document["ranges"]) if "ranges" in document else _whole(document)
+    lines += _ranges(document["ranges"]) if "ranges" in document else _rounded(document)
     if not document["is_complete"]:
         lines.append("Time ran out before every plant was decided; more of it: --time-limit")
     lines.append(f"Folder: {folder} (alternatives.xlsx, alternatives.json, tables/)")
     return "\n".join(lines)
 
 
-def _whole(document: Mapping[str, Any]) -> list[str]:
+def _rounded(document: Mapping[str, Any]) -> list[str]:
     plants, plans = document["plants"], document["plans"]
     every = "; no other set of plants is" if document["is_exhausted"] else ""
     lines = [f"{len(plans) - 1} other sets of plants are within it{every}", ""]
@@ -104,11 +104,11 @@ def _whole(document: Mapping[str, Any]) -> list[str]:
         "in none found": "in none that was found, not proven to be in none",
         "never": "in none",
     }
-    for standing, said in kinds.items():
+    for standing, message in kinds.items():
         rows = [row for row in plants if row["standing"] == standing]
         if not rows and not standing.isalpha():
             continue
-        lines.append(f"{said}: {len(rows)} plants")
+        lines.append(f"{message}: {len(rows)} plants")
         for row in rows[:_SHOWN] if standing != "never" else ():
             loses = f"; without it at least {row['lost_share']:.2%} is lost" if row["lost_share"] is not None else ""
             lines.append(f"  {row['plant']} {row['name']}" + (loses if standing == "needed" else ""))

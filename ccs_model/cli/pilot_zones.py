@@ -88,17 +88,17 @@ def _preset(name: str, fit: Mapping[str, Any]) -> str:
 def _zones(fit: Mapping[str, Any]) -> list[str]:
     rows = [("zone", "reported", "fitted", "of it capture", "other", "unexplained", "fitted without it, 80 % band", "")]
     for zone in fit["zones"]:
-        told = zone["held_out"]
+        reported = zone["held_out"]
         rows.append(
             (
                 zone["zone"],
-                _percent(zone["reported_cut_share"]),
-                _percent(zone["fitted_cut_share"]["mean"]),
+                _percent(zone["reported_abatement_share"]),
+                _percent(zone["fitted_abatement_share"]["mean"]),
                 _percent(zone["capture_share"]["mean"]),
                 _percent(zone["other_share"]["mean"]),
                 _percent(zone.get("unexplained_share")),
-                "" if told is None else f"{_percent(told['p10'])}–{_percent(told['p90'])}",
-                "" if told is None else told["verdict"],
+                "" if reported is None else f"{_percent(reported['p10'])}–{_percent(reported['p90'])}",
+                "" if reported is None else reported["verdict"],
             )
         )
     return _table(rows)
@@ -144,7 +144,7 @@ def replay(cases: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
     from ccs_model.pilots.replay import replay as replayed
 
     line = ProgressLine(quiet=quiet)
-    found = replayed(cases, tell=lambda name: line.say(f"  replaying {name}"))
+    found = replayed(cases, on_progress=lambda name: line.show(f"  replaying {name}"))
     line.done()
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
@@ -176,10 +176,10 @@ def _cells(row: Row) -> tuple[str, ...]:
         band = f"≥ {_replay_number(row.low)}"
     else:
         band = f"{_replay_number(row.low)} – {_replay_number(row.high)}"
-    verdict = ("held" if row.holds else "failed, as it must") if row.as_expected else "NOT HELD"
+    outcome = ("held" if row.holds else "failed, as it must") if row.as_expected else "NOT HELD"
     if row.expected_to_fail and not row.as_expected and not row.why:
-        verdict = "HELD, and must not"
-    return row.case, row.zone, row.quantity, _replay_number(row.value), band, f"{verdict} {row.why}".strip()
+        outcome = "HELD, and must not"
+    return row.case, row.zone, row.quantity, _replay_number(row.value), band, f"{outcome} {row.why}".strip()
 
 
 def _replay_number(value: float | None) -> str:

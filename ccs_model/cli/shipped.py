@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ccs_model.inputs import Inputs
     from ccs_model.inputs.declarations import Column
 
-SCHEMA = "ccs-model/data/1"
+SCHEMA = "ccs-model/data/2"
 QUALITIES = ("measured", "reported", "estimated", "assumed")
 
 
@@ -41,8 +41,8 @@ def data(table: str | None, as_json: bool) -> int:
     if table is not None:
         table = _known(table, inputs)
     if as_json:
-        told = _listed(inputs, declared) if table is None else _described(table, inputs, declared[table])
-        click.echo(json.dumps({"schema": SCHEMA, **told}, ensure_ascii=False, indent=1, allow_nan=False))
+        reported = _listed(inputs, declared) if table is None else _described(table, inputs, declared[table])
+        click.echo(json.dumps({"schema": SCHEMA, **reported}, ensure_ascii=False, indent=1, allow_nan=False))
     elif table is None:
         _print_list(_listed(inputs, declared))
     else:
@@ -95,8 +95,8 @@ def _described(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[
     if "reference" in frame and table != "references":
         references = inputs["references"].set_index("reference")
         for key, rows in frame.groupby("reference", sort=True):
-            said = references.loc[str(key)]
-            source = {"reference": str(key), **{name: str(said[name]) for name in ("citation", "where", "licence")}}
+            message = references.loc[str(key)]
+            source = {"reference": str(key), **{name: str(message[name]) for name in ("citation", "where", "licence")}}
             sources.append({**source, "n_rows": len(rows), "quality": _mix(rows)})
     return {
         "table": table,
@@ -123,24 +123,24 @@ def _described(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[
     }
 
 
-def _print_list(told: dict[str, Any]) -> None:
-    click.echo(f"{len(told['tables'])} tables, {told['n_rows']:,} rows, from {told['data_folder']}\n")
-    for each in told["tables"]:
+def _print_list(reported: dict[str, Any]) -> None:
+    click.echo(f"{len(reported['tables'])} tables, {reported['n_rows']:,} rows, from {reported['data_folder']}\n")
+    for each in reported["tables"]:
         click.echo(f"{each['table']:<34}{each['n_rows']:>5} rows   {_in_words(each['quality'])}".rstrip())
-    click.echo(f"\nOf all rows with a quality: {_in_words(told['quality'])}.")
+    click.echo(f"\nOf all rows with a quality: {_in_words(reported['quality'])}.")
     click.echo("`ccs-model data TABLE` tells the columns of one and where its numbers come from.")
 
 
-def _print_table(told: dict[str, Any]) -> None:
-    quality = f"; {_in_words(told['quality'])}" if told["quality"] else ""
-    click.echo(f"{told['table']}: {told['n_rows']} rows{quality}\n")
-    for column in told["columns"]:
+def _print_table(reported: dict[str, Any]) -> None:
+    quality = f"; {_in_words(reported['quality'])}" if reported["quality"] else ""
+    click.echo(f"{reported['table']}: {reported['n_rows']} rows{quality}\n")
+    for column in reported["columns"]:
         unit = f" [{column['unit']}]" if column["unit"] else ""
-        given = "" if column["n_given"] == told["n_rows"] else f" ({column['n_given']} rows)"
+        given = "" if column["n_given"] == reported["n_rows"] else f" ({column['n_given']} rows)"
         click.echo(f"  {column['column']:<30}{column['meaning']}{unit}{given}")
-    if told["sources"]:
+    if reported["sources"]:
         click.echo("\nSources")
-    for each in told["sources"]:
+    for each in reported["sources"]:
         click.echo(f"  {each['reference']}: {each['citation']}")
         click.echo(
             f"    {_in_words(each['quality']) or str(each['n_rows']) + ' rows'}; {each['where']}; {each['licence']}"
@@ -188,9 +188,9 @@ def doctor() -> int:
         click.echo(f"  {line}")
     inputs = load_inputs()
     click.echo(f"data: {len(inputs.tables)} tables read and checked, from {inputs.folder_name}")
-    fault = _fault_of_solver()
-    click.echo(f"solver: {fault or 'answers'}")
-    return NO_PLAN if fault else DONE
+    issue = _solver_issue()
+    click.echo(f"solver: {issue or 'answers'}")
+    return NO_PLAN if issue else DONE
 
 
 def extras_lines() -> Iterator[str]:
@@ -198,8 +198,8 @@ def extras_lines() -> Iterator[str]:
     for extra, (brings, libraries) in EXTRAS.items():
         missing = [name for name in libraries if version_of(name) is None]
         there = ", ".join(f"{name} {version_of(name)}" for name in libraries if name not in missing)
-        said = f'missing {", ".join(missing)}: python -m pip install "ccs-model[{extra}]"' if missing else there
-        yield f"{extra:<14}{brings}; {said}"
+        message = f'missing {", ".join(missing)}: python -m pip install "ccs-model[{extra}]"' if missing else there
+        yield f"{extra:<14}{brings}; {message}"
 
 
 def version_of(name: str) -> str | None:
@@ -210,7 +210,7 @@ def version_of(name: str) -> str | None:
         return None
 
 
-def _fault_of_solver() -> str:
+def _solver_issue() -> str:
     """Why nothing can be solved here; empty where the solver answers."""
     try:
         from ccs_model.mip.branch_and_bound import solver_answers

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from ccs_model.cli.new_files import write_new, write_whole
-from ccs_model.errors import DONE, CcsModelError, Fault, FileError, InputError
+from ccs_model.cli.new_files import write_atomic, write_new
+from ccs_model.errors import DONE, CcsModelError, FileError, InputError, Issue
 
 
 @click.command(
@@ -98,14 +98,14 @@ def check(scenario: Path, out: Path | None, allow_outside: bool) -> int:
         raise click.BadParameter(f"'{out}' does not end in .xlsx", param_hint="--annotate")
     if out is not None and (out.exists() or out.is_symlink()):
         raise FileError(f"{out}: is there already and is left alone; {_ANOTHER}")
-    from ccs_model.problem import pose
+    from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
 
     try:
-        problem = pose(*read_checked(scenario, allow_outside=allow_outside))
+        problem = build_problem(*read_checked(scenario, allow_outside=allow_outside))
     except InputError as error:
         if out is not None:
-            _annotate(scenario, out, error.faults, allow_outside)
+            _annotate(scenario, out, error.issues, allow_outside)
         raise
     n_candidates = int(problem.plants["is_candidate"].sum())
     click.echo(
@@ -121,7 +121,7 @@ def check(scenario: Path, out: Path | None, allow_outside: bool) -> int:
     return DONE
 
 
-def _annotate(scenario: Path, out: Path, faults: Sequence[Fault], allow_outside: bool) -> None:
+def _annotate(scenario: Path, out: Path, issues: Sequence[Issue], allow_outside: bool) -> None:
     """Write the marked copies and say where; the faults are told by whoever called."""
     from ccs_model.inputs.annotated_workbook import annotated, copy_names, own_books
     from ccs_model.scenario.read import read
@@ -130,9 +130,9 @@ def _annotate(scenario: Path, out: Path, faults: Sequence[Fault], allow_outside:
         books = own_books(read(scenario, allow_outside=allow_outside).own, allow_outside=allow_outside)
     except CcsModelError:  # a file that is no YAML names no workbook: its faults are listed alone
         books = {}
-    copies = annotated(faults, books)
+    copies = annotated(issues, books)
     names = copy_names(out, list(copies))
-    write_whole({out.with_name(names[book]): raw for book, raw in copies.items()}, hint=_ANOTHER)
+    write_atomic({out.with_name(names[book]): raw for book, raw in copies.items()}, hint=_ANOTHER)
     for book in copies:
         what = f"{book} with its faults marked" if book else "the list of faults; no workbook of yours has one"
         click.echo(f"{out.with_name(names[book])}: {what}", err=True)

@@ -72,7 +72,7 @@ def sweep(
     grid = grid_of(sets)
     rows = listed_in(listed) if listed is not None else ({},)
     changes = [{**row, **each} for row in rows for each in grid]
-    talk = _Talk(quiet=quiet)
+    console = _SweepConsole(quiet=quiet)
     try:
         result = swept(
             scenario,
@@ -83,18 +83,18 @@ def sweep(
             shard=shard_of(shard) if shard is not None else None,
             workbooks=workbooks,
             allow_outside=allow_outside,
-            tell=talk.tell,
+            on_progress=console.on_progress,
         )
     except KeyboardInterrupt:
-        talk.done()
-        click.echo(f"interrupted; {talk.n_ended} runs are finished and kept, the same command goes on", err=True)
+        console.done()
+        click.echo(f"interrupted; {console.n_ended} runs are finished and kept, the same command goes on", err=True)
         return INTERRUPTED
-    talk.done()
+    console.done()
     show(result, as_json=as_json, quiet=quiet)
     return result.exit_code
 
 
-class _Talk:
+class _SweepConsole:
     """How far it is, how fast, and how long it will take."""
 
     def __init__(self, *, quiet: bool) -> None:
@@ -102,14 +102,14 @@ class _Talk:
         self._last = time.monotonic()
         self.n_ended = 0
 
-    def tell(self, progress: SweepProgress) -> None:
+    def on_progress(self, progress: SweepProgress) -> None:
         self.n_ended = progress.n_ended
         failed = f", {progress.n_failed} without a plan" if progress.n_failed else ""
         words = (
             f"  {progress.n_ended} of {progress.n_all} scenarios{failed}; {60 * progress.per_s:.1f} a minute, "
             f"{_duration(progress.left_s)} left"
         )
-        self._line.say(words)
+        self._line.show(words)
         if not self._quiet and not sys.stderr.isatty() and time.monotonic() - self._last > _LINE_EVERY_S:
             self._last = time.monotonic()
             click.echo(words.strip(), err=True)

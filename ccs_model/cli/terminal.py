@@ -44,15 +44,15 @@ def answered(folder: Path, key: RunKey, stem: str, title: str, ask: Callable[[],
     the folder holds something else.
     """
     from ccs_model.runs.result_folder import answer_in, write_answer
-    from ccs_model.runs.run_writer import refuse_to_overwrite
+    from ccs_model.runs.run_writer import validate_overwrite
 
     text = None if force else answer_in(folder, key, stem)
     if text is not None:
         return text
-    refuse_to_overwrite(folder, force)
+    validate_overwrite(folder, force)
     found = ask()
-    said = title.format(found.about["scenario"])
-    return write_answer(folder, key, stem, said, found.to_dict(), found.tables(), force=force)
+    message = title.format(found.about["scenario"])
+    return write_answer(folder, key, stem, message, found.to_dict(), found.tables(), force=force)
 
 
 # How wide the screen and a text on it are.
@@ -104,18 +104,18 @@ class ProgressLine:
         self._shown = not quiet and sys.stderr.isatty()
         self._width = 0
 
-    def say(self, words: str) -> None:
+    def show(self, words: str) -> None:
         """Replace the line."""
         if self._shown:
             click.echo("\r" + words.ljust(self._width), err=True, nl=False)
             self._width = len(words)
 
-    def tell(self, progress: Progress) -> None:
+    def on_progress(self, progress: Progress) -> None:
         """Show how far a solve is."""
         best = f"{progress.incumbent:,.0f}" if math.isfinite(progress.incumbent) else "none yet"
         bound = f"{progress.bound:,.0f}" if math.isfinite(progress.bound) else "none yet"
         gap = f"{progress.gap_share:.2%}" if math.isfinite(progress.gap_share) else "open"
-        self.say(f"  {progress.doing}: {progress.seconds:4.1f} s  best {best}  bound {bound}  gap {gap}")
+        self.show(f"  {progress.stage}: {progress.seconds:4.1f} s  best {best}  bound {bound}  gap {gap}")
 
     def done(self) -> None:
         """Clear the line."""

@@ -73,8 +73,8 @@ def montecarlo(
             jobs=jobs,
             scheduler=scheduler,
             allow_outside=allow_outside,
-            say=lambda words: line.say(f"  {words}"),
-            tell=lambda at: line.say(f"  {at.n_ended} of {at.n_all} futures; {at.per_s:.1f} a second"),
+            on_message=lambda words: line.show(f"  {words}"),
+            on_progress=lambda at: line.show(f"  {at.n_ended} of {at.n_all} futures; {at.per_s:.1f} a second"),
         )
     except KeyboardInterrupt:
         line.done()
@@ -92,24 +92,24 @@ def _monte_carlo_text(found: MonteCarlo) -> str:
     from ccs_model.plan.plan import HELD, REPLANNED
     from ccs_model.report.workbook.uncertainty_sheet import MEASURES
 
-    told, about = found.uncertainty, found.uncertainty.about
+    reported, about = found.uncertainty, found.uncertainty.about
     lines = [f"{about['scenario']}: {about['n_draws']} futures of seed {about['seed']}",
              f"Money in million {about['currency']} {about['price_year']}, real", ""]  # fmt: skip
     for mode, words in ((HELD, "The plan held in every future"), (REPLANNED, "Each future planned anew, in parts")):
         lines.append(f"{words:40} {'planned':>12} {'P5':>12} {'P50':>12} {'P95':>12}")
-        for row in told.spread[told.spread["mode"] == mode].itertuples(index=False):
+        for row in reported.spread[reported.spread["mode"] == mode].itertuples(index=False):
             lines.append(
                 f"  {MEASURES[row.measure]:38} {row.planned:12,.1f} {row.p5:12,.1f} {row.p50:12,.1f} {row.p95:12,.1f}"
             )
     if about["overrun_share"] is not None:
         lines.append(f"The held plan costs more than the budget in {about['overrun_share']:.0%} of the futures.")
     for mode in (HELD, REPLANNED):
-        most = told.tornado[(told.tornado["mode"] == mode) & (told.tornado["measure"] == "aim_value")]
+        most = reported.tornado[(reported.tornado["mode"] == mode) & (reported.tornado["measure"] == "aim_value")]
         # What chance alone could do is not shown.
         most = most[most["width"] > most["chance"]].head(_N_INPUTS_SHOWN)
         lines += ["", f"What moves the value of the aim most, {mode}:"]
         lines += [f"  {row.input:32} {row.low:12,.0f} … {row.high:12,.0f}" for row in most.itertuples(index=False)]
-    names = told.plants[told.plants["is_no_regret"]]["name"].tolist()
+    names = reported.plants[reported.plants["is_no_regret"]]["name"].tolist()
     listed = ", ".join(names) if names else "none"
     lines += ["", textwrap.fill(f"Chosen in nine futures of ten or more ({len(names)}): {listed}", columns())]
     lines.append(f"Folder: {found.folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)")
@@ -141,18 +141,18 @@ Exit codes: 0 done, 3 bad input, 4 infeasible, 5 a limit was reached, 6 no plan,
 )
 @click.argument("scenario", type=click.Path(path_type=Path))
 @answer_options("hedge")
-def hedge(scenario: Path, out: Path | None, as_json: bool, force: bool, allow_outside: bool, quiet: bool) -> int:
+def stochastic(scenario: Path, out: Path | None, as_json: bool, force: bool, allow_outside: bool, quiet: bool) -> int:
     """Plan in two stages: the same first builds in all futures, then what suits the one that comes."""
     from ccs_model.analysis.regret import question_key
     from ccs_model.analysis.stochastic import Hedge
-    from ccs_model.analysis.stochastic import hedge as found_by
+    from ccs_model.analysis.stochastic import stochastic as found_by
 
     line = ProgressLine(quiet=quiet)
     key = question_key(scenario, [], "hedge", allow_outside=allow_outside)
     folder = out if out is not None else Path("runs") / key.folder_name
 
     def ask() -> Hedge:
-        return found_by(scenario, allow_outside=allow_outside, tell=lambda words: line.say(f"  {words}"))
+        return found_by(scenario, allow_outside=allow_outside, on_progress=lambda words: line.show(f"  {words}"))
 
     text = answered(folder, key, "hedge", "{}: hedged", ask, force=force)
     line.done()
@@ -243,7 +243,7 @@ def regret(
             changes,
             probabilities=shares,
             allow_outside=allow_outside,
-            tell=lambda words: line.say(f"  {words}"),
+            on_progress=lambda words: line.show(f"  {words}"),
         )
 
     text = answered(folder, key, "regret", "{}: regret", ask, force=force)
@@ -278,9 +278,9 @@ def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
     for row in plans:
         ends = [f"{row[name]:,.1f}" if row[name] is not None else "–" for name in ("max_regret", "expected_regret")]
         lines.append(f"{row['plan']:>4} {ends[0]:>10} {ends[1]:>10}  {' | '.join(by_plan[row['plan']])}")
-    said = {row["plan"]: row["name"] for row in plans}
+    message = {row["plan"]: row["name"] for row in plans}
     for key, what in (("minimax_plan", "Least regret at worst"), ("least_expected_plan", "Least regret in the mean")):
-        lines += [f"{what}: {said[document[key]] if document[key] else 'no plan can be kept in every future'}"]
+        lines += [f"{what}: {message[document[key]] if document[key] else 'no plan can be kept in every future'}"]
     sure = [row for row in plants if row["is_no_regret"]]
     lines += ["", f"{len(sure)} plant{'s' if len(sure) != 1 else ''} in every plan (no regret):"]
     lines += [f"  {row['plant']} {row['name']}" for row in sure[:_SHOWN_FUTURES]]

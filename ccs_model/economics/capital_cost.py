@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.economics.prices import PriceLevel
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def build_up_shares(
     known = build_up.set_index("technology_class")
     unknown = sorted(set(technology_class) - set(known.index))
     if unknown:
-        raise InputError([Fault("costs/build_up.csv", f"no technology class {', '.join(unknown)}")])
+        raise InputError([Issue("costs/build_up.csv", f"no technology class {', '.join(unknown)}")])
     shares = known.loc[technology_class, list(SHARES)].set_axis(technology_class.index)
     process = _ladder(contingencies, "process", readiness_level, len(shares))
     project = _ladder(contingencies, "project", aace_class, len(shares))
@@ -87,7 +87,7 @@ def parts_from_toc(toc_mn: npt.ArrayLike, shares: pd.DataFrame) -> pd.DataFrame:
     return parts_from_bec(np.asarray(toc_mn, dtype=float) / toc_per_bec, shares)
 
 
-def construction_factor(spend_shares: npt.ArrayLike, escalation_share: float, interest_share: float) -> float:
+def construction_factor(spend_shares: npt.ArrayLike, escalation_share: float, interest_rate: float) -> float:
     """TASC ÷ TOC of a plant built over len(spend_shares) years, each year's money spent at its start.
 
     Σ_k s_k (1 + e)^k (1 + i)^(n − k); with real money e is escalation beyond inflation. Σ s must be 1.
@@ -96,7 +96,7 @@ def construction_factor(spend_shares: npt.ArrayLike, escalation_share: float, in
     if not np.isclose(spent.sum(), 1.0, atol=1e-9):
         raise ValueError(f"spend shares sum to {spent.sum():g}, expected 1")
     year = np.arange(len(spent))
-    return float((spent * (1.0 + escalation_share) ** year * (1.0 + interest_share) ** (len(spent) - year)).sum())
+    return float((spent * (1.0 + escalation_share) ** year * (1.0 + interest_rate) ** (len(spent) - year)).sum())
 
 
 def estimate_class(readiness_level: npt.ArrayLike, quality: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -129,12 +129,12 @@ def class_names(aace_class: npt.ArrayLike, classes: pd.DataFrame) -> list[str]:
 
 def _ladder(contingencies: pd.DataFrame, kind: str, level: npt.ArrayLike, n: int) -> Floats:
     known = contingencies[contingencies["contingency"] == kind].set_index("level")["contingency_share"]
-    asked = np.broadcast_to(np.asarray(level, dtype=float), n)
-    missing = sorted(set(asked) - set(known.index))
+    requested = np.broadcast_to(np.asarray(level, dtype=float), n)
+    missing = sorted(set(requested) - set(known.index))
     if missing:
         named = ", ".join(f"{each:g}" for each in missing)
-        raise InputError([Fault("costs/contingencies.csv", f"no {kind} contingency at level {named}")])
-    return known.loc[asked].to_numpy(dtype=float)
+        raise InputError([Issue("costs/contingencies.csv", f"no {kind} contingency at level {named}")])
+    return known.loc[requested].to_numpy(dtype=float)
 
 
 # Capital cost of capture units and of pipes: overnight, in the scenario's money.
@@ -240,5 +240,5 @@ def equipment_factor(level: PriceLevel, plant_cost: pd.DataFrame, currency: str,
 def _index(plant_cost: pd.DataFrame, year: int) -> float:
     found = plant_cost.loc[(plant_cost["series"] == "CEPCI") & (plant_cost["year"] == year), "price_index"]
     if found.empty:
-        raise InputError([Fault("indices/plant_cost.csv", f"no CEPCI for {year}")])
+        raise InputError([Issue("indices/plant_cost.csv", f"no CEPCI for {year}")])
     return float(found.iloc[0])

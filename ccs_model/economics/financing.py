@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.economics.investment import annuity_yr
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,9 +23,9 @@ ANNUITY, BULLET = "annuity", "bullet"
 KINDS = (ANNUITY, BULLET)
 
 
-def real_rate_share(nominal_share: npt.ArrayLike, inflation_share: npt.ArrayLike) -> Floats:
+def real_rate_share(nominal_share: npt.ArrayLike, inflation_rate: npt.ArrayLike) -> Floats:
     """(1 + i) ÷ (1 + π) − 1."""
-    return (1.0 + np.asarray(nominal_share, dtype=float)) / (1.0 + np.asarray(inflation_share, dtype=float)) - 1.0
+    return (1.0 + np.asarray(nominal_share, dtype=float)) / (1.0 + np.asarray(inflation_rate, dtype=float)) - 1.0
 
 
 def rate_in_year(rates: pd.DataFrame, instrument: str, year: int) -> float:
@@ -35,7 +35,7 @@ def rate_in_year(rates: pd.DataFrame, instrument: str, year: int) -> float:
     """
     known = rates[(rates["instrument"] == instrument) & (rates["year"] <= year)].sort_values("from_date")
     if known.empty:
-        raise InputError([Fault("finance/rates.csv", f"no rate of {instrument} by {year}")])
+        raise InputError([Issue("finance/rates.csv", f"no rate of {instrument} by {year}")])
     return float(known["rate_share"].iloc[-1])
 
 
@@ -69,7 +69,7 @@ def balance_share(rate_share: float, term_yr: int, kind: str, years_since: npt.A
 def loan_schedule(rate_share: float, term_yr: int, kind: str, start: int, horizon_end: int) -> pd.DataFrame:
     """A loan of 1, year by year from `start` to `horizon_end` (the first year after the last period), as shares of it.
 
-    Columns: year, drawn_share, interest_share, principal_share (repayments, the settlement within), balance_share.
+    Columns: year, drawn_share, interest_rate, principal_share (repayments, the settlement within), balance_share.
     """
     _check(term_yr, kind)
     years = np.arange(start, max(horizon_end, start) + 1)
@@ -82,7 +82,7 @@ def loan_schedule(rate_share: float, term_yr: int, kind: str, start: int, horizo
         {
             "year": years,
             "drawn_share": drawn,
-            "interest_share": interest,
+            "interest_rate": interest,
             "principal_share": before + drawn - balance,
             "balance_share": balance,
         }
@@ -113,7 +113,7 @@ def funding_value_per_mn(
     first_year: int,
     start: npt.ArrayLike,
     horizon_end: int,
-    discount_share: float,
+    discount_rate: float,
     tax_share: float = 0.0,
 ) -> Floats:
     """Present value, at the owner's rate and `first_year`, of 1 drawn in each year of `start`.
@@ -129,10 +129,10 @@ def funding_value_per_mn(
     interest = np.concatenate([[0.0], balance[:-1]]) * rate_share
     years_left = np.maximum(horizon_end - starts, 0.0)
     is_in = age <= years_left[:, None]
-    weight = (1.0 + discount_share) ** -age
+    weight = (1.0 + discount_rate) ** -age
     paid = ((repaid + (1.0 - tax_share) * interest) * weight * is_in).sum(axis=1)
-    owed = balance_share(rate_share, term_yr, kind, years_left) * (1.0 + discount_share) ** -years_left
-    value = (1.0 - paid - owed) * (1.0 + discount_share) ** -(starts - first_year)
+    owed = balance_share(rate_share, term_yr, kind, years_left) * (1.0 + discount_rate) ** -years_left
+    value = (1.0 - paid - owed) * (1.0 + discount_rate) ** -(starts - first_year)
     return value.reshape(np.shape(start))
 
 
@@ -170,7 +170,7 @@ def depreciation_shield_per_mn(
     first_year: int,
     horizon_end: int,
     depreciation_yr: int,
-    discount_share: float,
+    discount_rate: float,
     tax_share: float,
 ) -> Floats:
     """Present value at `first_year` of the tax that writing off 1 saves, by year of spending; shape of `start`.
@@ -181,8 +181,8 @@ def depreciation_shield_per_mn(
     year = np.asarray(start, dtype=float)
     n_written = np.clip(horizon_end - year, 0.0, depreciation_yr)
     # An annuity is paid at the years' ends; the first write-off is in the year of spending itself.
-    in_advance = annuity_yr(discount_share, n_written) * (1.0 + discount_share)
-    return tax_share / depreciation_yr * in_advance * (1.0 + discount_share) ** -(year - first_year)
+    in_advance = annuity_yr(discount_rate, n_written) * (1.0 + discount_rate)
+    return tax_share / depreciation_yr * in_advance * (1.0 + discount_rate) ** -(year - first_year)
 
 
 def end_tax_per_mn(
@@ -191,7 +191,7 @@ def end_tax_per_mn(
     first_year: int,
     horizon_end: int,
     depreciation_yr: int,
-    discount_share: float,
+    discount_rate: float,
     tax_share: float,
     grant_share: npt.ArrayLike = 0.0,
 ) -> Floats:
@@ -202,7 +202,7 @@ def end_tax_per_mn(
     """
     own = 1.0 - np.asarray(grant_share, dtype=float)
     gain = np.asarray(salvage_share, dtype=float) - own * book_share(start, horizon_end, depreciation_yr)
-    return tax_share * gain * (1.0 + discount_share) ** -(horizon_end - first_year)
+    return tax_share * gain * (1.0 + discount_rate) ** -(horizon_end - first_year)
 
 
 def depreciation_mn(capex_mn: npt.ArrayLike, depreciation_yr: int) -> Floats:

@@ -13,22 +13,22 @@ import pandas as pd
 Floats = npt.NDArray[np.float64]
 Texts = npt.NDArray[np.object_]
 
-FOUND, NO_CHANGE, SEVERAL, OUT_OF_REACH = "", "no change of sign", "several rates possible", "beyond -99 to 10,000 %"
+FOUND, NO_CHANGE, SEVERAL, BEYOND_RANGE = "", "no change of sign", "several rates possible", "beyond -99 to 10,000 %"
 # Rates are looked for between these, as −ln(1 + r).
 _LOW, _HIGH = -np.log(101.0), -np.log(0.01)
 _HALVINGS = 60
 
 
-def discount_weights(discount_share: npt.ArrayLike, n_years: int) -> Floats:
+def discount_weights(discount_rate: npt.ArrayLike, n_years: int) -> Floats:
     """(1 + i)^−t, shape (1 or plants, n_years)."""
-    rate = np.atleast_1d(np.asarray(discount_share, dtype=float))
+    rate = np.atleast_1d(np.asarray(discount_rate, dtype=float))
     return (1.0 + rate[:, None]) ** -np.arange(n_years, dtype=float)
 
 
-def npv_mn(flows_mn: npt.ArrayLike, discount_share: npt.ArrayLike) -> Floats:
+def npv_mn(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
     """Net present value at the horizon's first year, one a plant."""
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
-    return (flows * discount_weights(discount_share, flows.shape[1])).sum(axis=1)
+    return (flows * discount_weights(discount_rate, flows.shape[1])).sum(axis=1)
 
 
 def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
@@ -47,7 +47,7 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
     low = np.full(len(flows), _LOW)
     high = np.where(is_norstrom, 0.0, _HIGH)
     at_low = _sign_at(flows, low)
-    reason[(reason == FOUND) & (at_low * _sign_at(flows, high) > 0)] = OUT_OF_REACH
+    reason[(reason == FOUND) & (at_low * _sign_at(flows, high) > 0)] = BEYOND_RANGE
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         is_same = _sign_at(flows, middle) == at_low
@@ -56,13 +56,13 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
     return np.where(reason == FOUND, rate, np.nan), reason
 
 
-def payback_yr(flows_mn: npt.ArrayLike, discount_share: npt.ArrayLike = 0.0) -> Floats:
+def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> Floats:
     """Years from the first flow until the (discounted) running sum first is no longer negative, straight within a year.
 
     0 where it is never negative, NaN where it never recovers.
     """
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
-    sums = (flows * discount_weights(discount_share, flows.shape[1])).cumsum(axis=1)
+    sums = (flows * discount_weights(discount_rate, flows.shape[1])).cumsum(axis=1)
     n_plants = len(flows)
     rows = np.arange(n_plants)
     first = np.argmax(flows != 0, axis=1)
@@ -75,35 +75,35 @@ def payback_yr(flows_mn: npt.ArrayLike, discount_share: npt.ArrayLike = 0.0) -> 
     return np.where(~is_after.any(axis=1), 0.0, np.where(back.any(axis=1), years, np.nan))
 
 
-def benefit_cost_ratio(benefits_mn: npt.ArrayLike, costs_mn: npt.ArrayLike, discount_share: npt.ArrayLike) -> Floats:
+def benefit_cost_ratio(benefits_mn: npt.ArrayLike, costs_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
     """Present value of benefits ÷ that of costs, both given as positive flows; NaN without costs."""
-    cost = npv_mn(costs_mn, discount_share)
-    return npv_mn(benefits_mn, discount_share) / np.where(cost > 0, cost, np.nan)
+    cost = npv_mn(costs_mn, discount_rate)
+    return npv_mn(benefits_mn, discount_rate) / np.where(cost > 0, cost, np.nan)
 
 
-def profitability_index(flows_mn: npt.ArrayLike, capex_mn: npt.ArrayLike, discount_share: npt.ArrayLike) -> Floats:
+def profitability_index(flows_mn: npt.ArrayLike, capex_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
     """Net present value of all flows ÷ present value of the capex in them (positive); NaN without capex."""
-    spent = npv_mn(capex_mn, discount_share)
-    return npv_mn(flows_mn, discount_share) / np.where(spent > 0, spent, np.nan)
+    spent = npv_mn(capex_mn, discount_rate)
+    return npv_mn(flows_mn, discount_rate) / np.where(spent > 0, spent, np.nan)
 
 
 def break_even_price_per_t(
-    flows_mn: npt.ArrayLike, tonnes_kt: npt.ArrayLike, discount_share: npt.ArrayLike, tax_share: npt.ArrayLike = 0.0
+    flows_mn: npt.ArrayLike, tonnes_kt: npt.ArrayLike, discount_rate: npt.ArrayLike, tax_share: npt.ArrayLike = 0.0
 ) -> Floats:
     """The constant price per t at which the net present value is 0; NaN where no tonne is paid.
 
     `flows_mn` leave the price's revenue out; of the revenue `tax_share` is taken away. NPV is linear in the price, so
     this is exact.
     """
-    paid = npv_mn(tonnes_kt, discount_share) * (1.0 - np.asarray(tax_share, dtype=float)) / 1000.0
-    return -npv_mn(flows_mn, discount_share) / np.where(paid > 0, paid, np.nan)
+    paid = npv_mn(tonnes_kt, discount_rate) * (1.0 - np.asarray(tax_share, dtype=float)) / 1000.0
+    return -npv_mn(flows_mn, discount_rate) / np.where(paid > 0, paid, np.nan)
 
 
 def contract_strike_per_t(
     flows_mn: npt.ArrayLike,
     tonnes_kt: npt.ArrayLike,
     is_under_contract: npt.ArrayLike,
-    discount_share: npt.ArrayLike,
+    discount_rate: npt.ArrayLike,
     *,
     market_price_per_t: npt.ArrayLike = 0.0,
     tax_share: npt.ArrayLike = 0.0,
@@ -118,7 +118,7 @@ def contract_strike_per_t(
     kept = 1.0 - np.atleast_1d(np.asarray(tax_share, dtype=float))[:, None]
     outside = np.where(under, 0.0, tonnes) * np.asarray(market_price_per_t, dtype=float) * kept / 1000.0
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float)) + outside
-    return break_even_price_per_t(flows, np.where(under, tonnes, 0.0), discount_share, tax_share)
+    return break_even_price_per_t(flows, np.where(under, tonnes, 0.0), discount_rate, tax_share)
 
 
 def contract_top_up_mn(
@@ -165,30 +165,30 @@ def _sign_at(flows: Floats, log_growth: Floats) -> Floats:
 # salvage                            capex × annuity(remaining life) ÷ annuity(life), discounted from the horizon's end
 
 
-def discount_factor(discount_share: float, years_on: npt.ArrayLike) -> Floats:
+def discount_factor(discount_rate: float, years_on: npt.ArrayLike) -> Floats:
     """(1 + i)^−years."""
-    return (1.0 + discount_share) ** -np.asarray(years_on, dtype=float)
+    return (1.0 + discount_rate) ** -np.asarray(years_on, dtype=float)
 
 
-def annuity_yr(discount_share: float, years: npt.ArrayLike) -> Floats:
+def annuity_yr(discount_rate: float, years: npt.ArrayLike) -> Floats:
     """Present value of 1 a year over `years` (paid at each year's end); `years` itself as i → 0."""
     n = np.asarray(years, dtype=float)
-    if discount_share == 0:
+    if discount_rate == 0:
         return n
     # expm1 keeps the limit smooth where i is tiny.
-    return -np.expm1(-n * np.log1p(discount_share)) / discount_share
+    return -np.expm1(-n * np.log1p(discount_rate)) / discount_rate
 
 
-def capital_recovery_share(discount_share: float, years: npt.ArrayLike) -> Floats:
+def capital_recovery_share(discount_rate: float, years: npt.ArrayLike) -> Floats:
     """The yearly payment that recovers 1 over `years`: i(1+i)^n ÷ ((1+i)^n − 1), and 1/n at i = 0."""
-    return 1.0 / annuity_yr(discount_share, years)
+    return 1.0 / annuity_yr(discount_rate, years)
 
 
-def salvage_share(discount_share: float, life_yr: npt.ArrayLike, years_used: npt.ArrayLike) -> Floats:
+def salvage_share(discount_rate: float, life_yr: npt.ArrayLike, years_used: npt.ArrayLike) -> Floats:
     """What is left of 1 of capex at the horizon's end, before discounting back from there."""
     life = np.asarray(life_yr, dtype=float)
     remaining = np.clip(life - np.maximum(np.asarray(years_used, dtype=float), 0.0), 0.0, life)
-    return annuity_yr(discount_share, remaining) / annuity_yr(discount_share, life)
+    return annuity_yr(discount_rate, remaining) / annuity_yr(discount_rate, life)
 
 
 # Levelised costs as functions of arrays: capture, avoidance, and what a tonne of product costs more.
@@ -203,9 +203,9 @@ def salvage_share(discount_share: float, life_yr: npt.ArrayLike, years_used: npt
 CAPTURE_PARTS = ("capital_mn_pa", "fixed_om_mn_pa", "variable_om_mn_pa", "heat_mn_pa", "power_mn_pa")
 
 
-def capital_charge_share(discount_share: float, life_yr: npt.ArrayLike, tasc_factor: npt.ArrayLike = 1.0) -> Floats:
+def capital_charge_share(discount_rate: float, life_yr: npt.ArrayLike, tasc_factor: npt.ArrayLike = 1.0) -> Floats:
     """Yearly charge on total overnight cost: capital recovery × TASC ÷ TOC; 1/n at a rate of 0."""
-    return np.asarray(tasc_factor, dtype=float) / annuity_yr(discount_share, life_yr)
+    return np.asarray(tasc_factor, dtype=float) / annuity_yr(discount_rate, life_yr)
 
 
 def yearly_capture_cost(

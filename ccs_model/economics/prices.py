@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.units import HOURS_PER_YEAR
 
 
@@ -44,7 +44,7 @@ class PriceLevel:
         if found.empty:
             held = table.loc[table["currency"] == currency, "year"]
             span = f"it holds {held.min():.0f} to {held.max():.0f}" if len(held) else "it holds none of that currency"
-            raise InputError([Fault("indices/deflators.csv", f"no price index for {currency} {year}", span)])
+            raise InputError([Issue("indices/deflators.csv", f"no price index for {currency} {year}", span)])
         return float(found.iloc[0])
 
     def _rate(self, currency: str) -> float:
@@ -52,7 +52,7 @@ class PriceLevel:
         found = table.loc[(table["currency"] == currency) & (table["year"] == self.price_year), "cny_per_unit"]
         if found.empty:
             raise InputError(
-                [Fault("indices/exchange_rates.csv", f"no exchange rate for {currency} in {self.price_year}")]
+                [Issue("indices/exchange_rates.csv", f"no exchange rate for {currency} in {self.price_year}")]
             )
         return float(found.iloc[0])
 

@@ -232,7 +232,12 @@ def flow_tph(flow_ktpa: npt.ArrayLike) -> Floats:
 
 
 def nearest_sites(
-    lat: npt.ArrayLike, lon: npt.ArrayLike, site_lat: npt.ArrayLike, site_lon: npt.ArrayLike, n: int, reach_km: float
+    lat: npt.ArrayLike,
+    lon: npt.ArrayLike,
+    site_lat: npt.ArrayLike,
+    site_lon: npt.ArrayLike,
+    n: int,
+    max_distance_km: float,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]:
     """(point, site, straight km) of the at most `n` nearest sites within `reach_km` of each point, nearest first."""
     far = great_circle_km(np.asarray(lat)[:, None], np.asarray(lon)[:, None], site_lat, site_lon)
@@ -240,5 +245,5 @@ def nearest_sites(
     point = np.repeat(np.arange(far.shape[0]), order.shape[1])
     site = order.ravel()
     straight = far[point, site]
-    within = straight <= reach_km
+    within = straight <= max_distance_km
     return point[within], site[within], straight[within]

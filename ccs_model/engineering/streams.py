@@ -209,12 +209,12 @@ def retiring_stoves(plants: pd.DataFrame, inputs: Inputs) -> pd.Series:
     """By plant of `plants`: a sentence that names the furnaces whose stoves are not offered; empty where none are."""
     furnaces = running_furnaces(inputs)
     going = furnaces[furnaces["status"] != "operating"]
-    said: dict[str, str] = {}
+    message: dict[str, str] = {}
     for plant, rows in going.groupby("plant"):
         named = ", ".join(name or unit for name, unit in zip(rows["name"], rows["unit"], strict=True))
         iron = f"{rows['capacity_ktpa'].sum():,.0f} kt/y of iron"
-        said[str(plant)] = f"announced to retire, so that no retrofit of their stoves is offered: {named} ({iron})"
-    return plants["plant"].map(said).fillna("").astype(str)
+        message[str(plant)] = f"announced to retire, so that no retrofit of their stoves is offered: {named} ({iron})"
+    return plants["plant"].map(message).fillna("").astype(str)
 
 
 # Captive coal units: what they emit beyond the power plant or the boilers that are already counted at their plant.

@@ -4,7 +4,7 @@ from ccs_model.importers.gem import GemTracker, gem_place, read_gem
 from ccs_model.importers.gem_chemicals import GemChemicals
 from ccs_model.importers.gem_scenario import INSTEAD, gem_advice, gem_files, gem_needs, gem_trial
 from ccs_model.importers.simccs import SimccsFolder, read_simccs
-from ccs_model.importers.simccs_tables import SimccsCase, simccs_place, simccs_scenario, simccs_tables, target_faults
+from ccs_model.importers.simccs_tables import SimccsCase, simccs_place, simccs_scenario, simccs_tables, target_issues
 
 __all__ = [
     "INSTEAD",
@@ -22,5 +22,5 @@ __all__ = [
     "simccs_place",
     "simccs_scenario",
     "simccs_tables",
-    "target_faults",
+    "target_issues",
 ]

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.importers.gem_chemicals import GemChemicals, Given, chemicals_of
 from ccs_model.importers.gem_workbooks import (
     CAPACITIES,
@@ -104,39 +104,39 @@ def read_gem(
 
     Raises InputError with every fault found, each at its cell: `FILE:Plant data!A12`.
     """
-    faults: list[Fault] = []
-    found = sorted_sheets(files, faults)
+    issues: list[Issue] = []
+    found = sorted_sheets(files, issues)
     lacking = no_plants(files, found)
     if lacking is not None:
-        raise InputError(sorted(faults or [lacking], key=reading_order))
+        raise InputError(sorted(issues or [lacking], key=reading_order))
     sheets = found.steel
-    steel = [row for grid in sheets.get(PLANTS.lower(), []) for row in rows_of(grid, PLANT_HEADINGS, faults)]
+    steel = [row for grid in sheets.get(PLANTS.lower(), []) for row in rows_of(grid, PLANT_HEADINGS, issues)]
     chemical = [row for book in found.chemicals.values() for grid in book
-                for row in rows_of(grid, CHEMICAL_HEADINGS, faults)]  # fmt: skip
-    wanted = _wanted(countries, [*steel, *chemical], faults)
-    works = _works(steel, wanted, faults)
+                for row in rows_of(grid, CHEMICAL_HEADINGS, issues)]  # fmt: skip
+    wanted = _wanted(countries, [*steel, *chemical], issues)
+    works = _works(steel, wanted, issues)
     chemicals = None
     if found.chemicals:
-        rows = _works(chemical, wanted, faults)
-        capacities_given = Given.read(given, faults) if given is not None else Given()
+        rows = _works(chemical, wanted, issues)
+        capacities_given = Given.read(given, issues) if given is not None else Given()
         everyone = {row.text("plant", []) for row in chemical}
-        chemicals = chemicals_of(rows, everyone, capacities_given, found.reference(CHEMICALS), faults)
+        chemicals = chemicals_of(rows, everyone, capacities_given, found.reference(CHEMICALS), issues)
         chemicals = chemicals.known() if known_only else chemicals
     elif given is not None:
         hint = "capacities of steel works are in the steel tracker"
-        faults.append(Fault(given[0], "no workbook of the chemicals inventory takes these capacities", hint))
-    if not works and (chemicals is None or chemicals.plants.empty) and not faults:
+        issues.append(Issue(given[0], "no workbook of the chemicals inventory takes these capacities", hint))
+    if not works and (chemicals is None or chemicals.plants.empty) and not issues:
         made = "holds no works" if steel or not chemical else "holds no plant that makes ammonia or methanol"
-        faults.append(Fault(files[0][0], made))
-    capacities = _by_plant(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, set(works), faults)
+        issues.append(Issue(files[0][0], made))
+    capacities = _by_plant(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, set(works), issues)
     reference, citation = found.reference(STEEL)
-    plants, places, unquantified = _plants(works, capacities, reference, faults)
-    units = _units(sheets, set(works), reference, faults)
+    plants, places, unquantified = _plants(works, capacities, reference, issues)
+    units = _units(sheets, set(works), reference, issues)
     plants = _with_furnaces(plants, units)
-    in_country = tuple(row.text("country", faults) for row in works.values())
+    in_country = tuple(row.text("country", issues) for row in works.values())
     countries = {*in_country, *(chemicals.countries if chemicals is not None else ())}
-    if faults:
-        raise InputError(sorted(faults, key=reading_order))
+    if issues:
+        raise InputError(sorted(issues, key=reading_order))
     return GemTracker(
         plants, units, tuple(sorted(countries)), reference, citation, places, unquantified, in_country, chemicals
     )
@@ -156,66 +156,66 @@ def gem_place(tracker: GemTracker, where: str) -> str:
     return places.get(made[3] or "plant", places["plant"])
 
 
-def _wanted(countries: Iterable[str], rows: Sequence[Row], faults: list[Fault]) -> set[str]:
+def _wanted(countries: Iterable[str], rows: Sequence[Row], issues: list[Issue]) -> set[str]:
     """The countries asked for, in lower case; empty means all."""
     there = {str(row.cell("country") or "").strip() for row in rows}
     wanted = {country.lower() for country in countries}
     for country in sorted(wanted - {each.lower() for each in there}) if rows else ():
         near = get_close_matches(country, [each.lower() for each in there], n=1)
         hint = f"did you mean '{near[0].title()}'?" if near else f"there: {', '.join(sorted(there - {''}))}"
-        faults.append(Fault("--country", f"no works lies in '{shown(country)}'", shown(hint) if near else hint))
+        issues.append(Issue("--country", f"no works lies in '{shown(country)}'", shown(hint) if near else hint))
     return wanted
 
 
-def _works(rows: Sequence[Row], wanted: set[str], faults: list[Fault]) -> dict[str, Row]:
+def _works(rows: Sequence[Row], wanted: set[str], issues: list[Issue]) -> dict[str, Row]:
     """Plant → its line on the sheet "Plant data", of the countries that are asked for."""
     works: dict[str, Row] = {}
     for row in rows:
         if wanted and str(row.cell("country") or "").strip().lower() not in wanted:
             continue
-        plant = row.text("plant", faults)
+        plant = row.text("plant", issues)
         if plant in works:
-            faults.append(Fault(row.place(), f"plant '{shown(plant)}' is there twice", f"see {works[plant].place()}"))
+            issues.append(Issue(row.place(), f"plant '{shown(plant)}' is there twice", f"see {works[plant].place()}"))
         works.setdefault(plant, row)
     return works
 
 
 def _by_plant(
-    grids: Sequence[Grid], aliases: Mapping[str, Sequence[str]], wanted: set[str], faults: list[Fault]
+    grids: Sequence[Grid], aliases: Mapping[str, Sequence[str]], wanted: set[str], issues: list[Issue]
 ) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for grid in grids:
-        for row in rows_of(grid, aliases, faults):
+        for row in rows_of(grid, aliases, issues):
             if (plant := row.text("plant", [])) in wanted:  # an id that cannot be read is told on "Plant data"
                 found.setdefault(plant, []).append(row)
     return found
 
 
-def _status(row: Row, faults: list[Fault]) -> str:
+def _status(row: Row, issues: list[Issue]) -> str:
     """One of ours, or nothing with a fault."""
-    words = row.text("status", faults).lower()
+    words = row.text("status", issues).lower()
     status = _SAME_STATUS.get(words, words)
     if status in STATUSES:
         return status
     near = get_close_matches(words, STATUSES, n=1)
     what = f"status '{shown(words)}' is unknown" if words else "has no status"
-    faults.append(
-        Fault(row.place("status"), what, f"did you mean '{near[0]}'?" if near else f"one of {_SHOWN_STATUSES}")
+    issues.append(
+        Issue(row.place("status"), what, f"did you mean '{near[0]}'?" if near else f"one of {_SHOWN_STATUSES}")
     )
     return ""
 
 
 def _plants(
-    works: Mapping[str, Row], capacities: Mapping[str, list[Row]], reference: str, faults: list[Fault]
+    works: Mapping[str, Row], capacities: Mapping[str, list[Row]], reference: str, issues: list[Issue]
 ) -> tuple[pd.DataFrame, tuple[Mapping[str, str], ...], tuple[str, ...]]:
     declared = {column.name: column for column in read_dictionary()["plants/steel"]}
     rows, places, unquantified = [], [], []
     for plant, row in works.items():
         if plant not in capacities:
-            faults.append(Fault(row.place(), f"plant '{shown(plant)}' has no row on the sheet '{CAPACITIES}'"))
+            issues.append(Issue(row.place(), f"plant '{shown(plant)}' has no row on the sheet '{CAPACITIES}'"))
             continue
-        made, notes = _described(plant, row, declared, faults)
-        numbers, status, missing, more = _capacities(capacities[plant], declared, faults)
+        made, notes = _described(plant, row, declared, issues)
+        numbers, status, missing, more = _capacities(capacities[plant], declared, issues)
         made |= {**numbers, "status": status, "reference": reference, "quality": "reported"}
         if missing:
             notes.append(f"exists and is not quantified: {', '.join(dict.fromkeys(missing))}")
@@ -232,44 +232,44 @@ def _plants(
 
 
 def _described(
-    plant: str, row: Row, declared: Mapping[str, Column], faults: list[Fault]
+    plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]
 ) -> tuple[dict[str, Any], list[str]]:
     """What the sheet "Plant data" says of a works, and what is worth a note."""
-    said = {key: row.text(key, faults) for key in PLANT_HEADINGS if key not in ("coordinates", "start", "coke")}
+    message = {key: row.text(key, issues) for key in PLANT_HEADINGS if key not in ("coordinates", "start", "coke")}
     for key in ("name", "country"):
-        if not said[key]:
-            faults.append(Fault(row.place(key), f"plant '{shown(plant)}' has no {key}"))
-    is_chinese = said["country"] == CHINA
-    if is_chinese and not said["subnational"]:
-        faults.append(Fault(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
-    lat, lon = coordinates(row, declared, faults)
-    notes = [f"also: {said['other_names']}"] if said["other_names"] else []
-    if said["name_local"] and not is_chinese:
-        notes.append(f"there: {said['name_local']}")
-    start = row.year("start", faults)
+        if not message[key]:
+            issues.append(Issue(row.place(key), f"plant '{shown(plant)}' has no {key}"))
+    is_chinese = message["country"] == CHINA
+    if is_chinese and not message["subnational"]:
+        issues.append(Issue(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
+    lat, lon = coordinates(row, declared, issues)
+    notes = [f"also: {message['other_names']}"] if message["other_names"] else []
+    if message["name_local"] and not is_chinese:
+        notes.append(f"there: {message['name_local']}")
+    start = row.year("start", issues)
     if not _is_in_range(start, declared["start_year"]):
         notes.append(f"start year {start}")
         start = None
-    coke, unknown = row.amount("coke", declared["coke_ktpa"], faults)
+    coke, unknown = row.amount("coke", declared["coke_ktpa"], issues)
     if unknown.startswith(">") and unknown != SOME:
         notes.append(f"coke capacity {unknown} kt/y")
     return {
         "plant": plant,
-        "name": said["name"],
-        "name_zh": said["name_local"] if is_chinese else "",
-        "country": said["country"],
-        "province": said["subnational"] if is_chinese else said["country"],
-        "prefecture": said["municipality"] if is_chinese else said["subnational"],
-        "municipality": said["municipality"],
-        "address": said["address"],
-        "address_local": said["address_local"],
+        "name": message["name"],
+        "name_zh": message["name_local"] if is_chinese else "",
+        "country": message["country"],
+        "province": message["subnational"] if is_chinese else message["country"],
+        "prefecture": message["municipality"] if is_chinese else message["subnational"],
+        "municipality": message["municipality"],
+        "address": message["address"],
+        "address_local": message["address_local"],
         "lat_deg": lat,
         "lon_deg": lon,
-        "place_accuracy": "exact" if said["accuracy"].lower() == "exact" else "approximate",
+        "place_accuracy": "exact" if message["accuracy"].lower() == "exact" else "approximate",
         "start_year": start,
         "coke_ovens": "unknown" if unknown == UNKNOWN else "present" if coke or unknown else "absent",
         "coke_ktpa": coke or None,
-        "parent": said["parent"],
+        "parent": message["parent"],
     }, notes
 
 
@@ -279,7 +279,7 @@ def _is_in_range(year: int | None, column: Column) -> bool:
 
 
 def _capacities(
-    rows: Sequence[Row], declared: Mapping[str, Column], faults: list[Fault]
+    rows: Sequence[Row], declared: Mapping[str, Column], issues: list[Issue]
 ) -> tuple[dict[str, float | None], str, list[str], list[str]]:
     """(our columns of capacity, the status of the plant, what is not quantified, what no column of ours takes)."""
     column = declared["crude_steel_ktpa"]
@@ -287,10 +287,10 @@ def _capacities(
     statuses: list[str] = []
     missing: list[str] = []
     for row in rows:
-        status = _status(row, faults)
+        status = _status(row, issues)
         statuses += [status] if status else []
         for key in ("crude", "bof", "eaf", "bf", "dri", *_NOT_OURS):
-            value, unknown = row.amount(key, column, faults)
+            value, unknown = row.amount(key, column, issues)
             sums[key, status] = sums.get((key, status), 0.0) + (value or 0.0)
             if unknown and status in (_OPERATING, _RETIRING):
                 missing.append(f"{_NOT_OURS.get(key, key.upper() if key != 'crude' else 'crude steel')} ({unknown})")
@@ -320,26 +320,26 @@ def _places(row: Row, capacities: Sequence[Row]) -> Mapping[str, str]:
     return places | {"status": capacities[0].place("status")}
 
 
-def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, faults: list[Fault]) -> pd.DataFrame:
+def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, issues: list[Issue]) -> pd.DataFrame:
     """Furnaces of the works at hand; those without a capacity say nothing that the model could use and are left out."""
     declared = {column.name: column for column in read_dictionary()["plants/steel_units"]}
     rows: list[dict[str, object]] = []
     places: dict[str, str] = {}
     for sheet, kind in KIND_OF.items():
-        for plant, furnaces in _by_plant(sheets.get(sheet, []), UNIT_HEADINGS, wanted, faults).items():
+        for plant, furnaces in _by_plant(sheets.get(sheet, []), UNIT_HEADINGS, wanted, issues).items():
             for row in furnaces:
-                unit, status = row.text("unit", faults), _status(row, faults)
-                capacity, _ = row.amount("capacity", declared["capacity_ktpa"], faults)
+                unit, status = row.text("unit", issues), _status(row, issues)
+                capacity, _ = row.amount("capacity", declared["capacity_ktpa"], issues)
                 if not unit:
-                    faults.append(Fault(row.place("unit"), "has no unit id"))
+                    issues.append(Issue(row.place("unit"), "has no unit id"))
                 elif unit in places:
                     what = f"furnace '{shown(unit)}' is there twice"
-                    faults.append(Fault(row.place("unit"), what, f"see {places[unit]}"))
+                    issues.append(Issue(row.place("unit"), what, f"see {places[unit]}"))
                 places.setdefault(unit, row.place("unit"))
-                relining = row.year("relining", faults)
+                relining = row.year("relining", issues)
                 is_usual = _is_in_range(relining, declared["relining_year"])
                 made: dict[str, object] = {
-                    "unit": unit, "plant": plant, "kind": kind, "name": row.text("name", faults), "status": status,
+                    "unit": unit, "plant": plant, "kind": kind, "name": row.text("name", issues), "status": status,
                     "capacity_ktpa": capacity, "relining_year": relining if is_usual else None,
                     "reference": reference, "quality": "reported", "note": "" if is_usual else f"relining {relining}",
                 }  # fmt: skip

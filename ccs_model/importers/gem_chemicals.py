@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import Fault
+from ccs_model.errors import Issue
 from ccs_model.importers.gem_workbooks import CHINA, Row, china_places, coordinates
 from ccs_model.inputs.cells import shown
 from ccs_model.inputs.checked_table import table_of
@@ -35,14 +35,14 @@ from ccs_model.paths import data_folder
 
 PRODUCTS = ("ammonia", "methanol")
 GIVEN = ("capacity_ktpa", "feedstock", "gasifier", "urea_share")
-SAID = "figures_from"
+TABLE_NOTE = "figures_from"
 SUGGESTED = ("suggested_plant", "suggested_name", *(f"suggested_{name}" for name in GIVEN), "suggested_km")
 _ASIDE = ("name", "country", "province", "missing", *SUGGESTED)
 # A shipped plant of the same product this near is worth a look, and one farther off whose name is alike.
 _NEAR_KM, _FAR_KM, _ALIKE_SHARE = 5.0, 30.0, 0.6
 _KM_PER_DEGREE = 111.195
 # What tells no plant from another.
-_SAID_OF_ALL = re.compile(
+_COMMON_WORDS = re.compile(
     r"\b(?:plants?|chemicals?|chemical industry|industr(?:y|ies)|group|company|co|ltd|corporation|ammonia|methanol|coal"
     r"|energy|branch|to|coking|coke|fertili[sz]er)\b|[()\-]|集团|股份|有限|责任|公司|化工|化学|煤"
 )
@@ -60,48 +60,48 @@ class Given:
     rows: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, given: tuple[str, bytes], faults: list[Fault]) -> Given:
+    def read(cls, given: tuple[str, bytes], issues: list[Issue]) -> Given:
         """The file of (name, bytes). A plant is named by the inventory's id or by the id of its row here."""
         name, raw = given
         columns = _columns()
         table = table_of(csv_grid(raw, Source(name, is_own=True), columns), "capacities", columns)
-        faults += table.faults
+        issues += table.issues
         rows: dict[tuple[str, str], Mapping[str, object]] = {}
         for row in table.frame.to_dict("records"):
             plant, product = str(row["plant"]), str(row["product"])
             of_id = next((each for each in PRODUCTS if plant.endswith(row_id("", each))), "")
             place = row["source"].at(int(row["line"]), "plant")
             if of_id and product not in ("", of_id):
-                faults.append(Fault(place, f"'{shown(plant)}' makes {of_id}, and the row says {product}"))
+                issues.append(Issue(place, f"'{shown(plant)}' makes {of_id}, and the row says {product}"))
             key = (plant.removesuffix(row_id("", of_id)), of_id) if of_id else (plant, product)
             if key in rows:
-                faults.append(Fault(place, f"'{shown(plant)}' stands already at {rows[key]['place']}"))
+                issues.append(Issue(place, f"'{shown(plant)}' stands already at {rows[key]['place']}"))
             elif plant:
                 at = {each: row["source"].at(int(row["line"]), each) for each in ("product", *GIVEN)}
-                rows[key] = {each: row[each] for each in (*GIVEN, SAID)} | {"place": place, "places": at}
+                rows[key] = {each: row[each] for each in (*GIVEN, TABLE_NOTE)} | {"place": place, "places": at}
         return cls(rows)
 
     def of(self, plant: str, product: str, n_products: int) -> Mapping[str, object]:
         """What is given for one row of the inventory; a line without a product counts where the plant makes but one."""
         return self.rows.get((plant, product)) or (self.rows.get((plant, ""), {}) if n_products == 1 else {})
 
-    def faults(self, made: Mapping[str, tuple[str, ...]], known: set[str]) -> Iterator[Fault]:
+    def issues(self, made: Mapping[str, tuple[str, ...]], known: set[str]) -> Iterator[Issue]:
         """Rows that nothing takes; `made` are the products of the plants at hand, `known` all of the workbook."""
         for (plant, product), row in self.rows.items():
             place = str(row["place"])
             if plant not in known:
-                yield Fault(place, f"no plant '{shown(plant)}' in the workbooks", "name it by its GEM plant ID")
+                yield Issue(place, f"no plant '{shown(plant)}' in the workbooks", "name it by its GEM plant ID")
             elif plant in made and not product and len(made[plant]) > 1:
                 at = dict(row["places"])["product"]  # type: ignore[call-overload]
-                yield Fault(at, f"'{shown(plant)}' makes {' and '.join(made[plant])}", "say which: product")
+                yield Issue(at, f"'{shown(plant)}' makes {' and '.join(made[plant])}", "say which: product")
             elif plant in made and product and product not in made[plant]:
                 makes = " and ".join(made[plant]) or "neither ammonia nor methanol"
-                yield Fault(place, f"'{shown(plant)}' makes {makes} in the inventory, and not {product}")
+                yield Issue(place, f"'{shown(plant)}' makes {makes} in the inventory, and not {product}")
 
 
 def _columns() -> tuple[Column, ...]:
     declared = {column.name: column for column in read_dictionary()["plants/chemicals"]}
-    text = replace(declared["note"], name=SAID, meaning="where the figures of the row are from, in words")
+    text = replace(declared["note"], name=TABLE_NOTE, meaning="where the figures of the row are from, in words")
     ours = [replace(declared[name], required=name == "plant") for name in ("plant", "product", *GIVEN)]
     aside = [replace(text, name=name, meaning="for the reader; not read") for name in _ASIDE]
     return (*ours, text, *aside)
@@ -147,8 +147,8 @@ def _pairs(
 def _likeness(ours: np.ndarray, theirs: np.ndarray) -> float:
     """0 to 1, by the names in Chinese where both have one, else by those in Latin letters."""
     at = 1 if ours[1] and theirs[1] else 0
-    ours_said, theirs_said = (" ".join(_SAID_OF_ALL.sub(" ", str(each[at]).lower()).split()) for each in (ours, theirs))
-    return SequenceMatcher(None, ours_said, theirs_said, autojunk=False).ratio()
+    our_text, their_text = (" ".join(_COMMON_WORDS.sub(" ", str(each[at]).lower()).split()) for each in (ours, theirs))
+    return SequenceMatcher(None, our_text, their_text, autojunk=False).ratio()
 
 
 _BETWEEN = re.compile(r"\s*[;,/|]\s*")
@@ -192,7 +192,7 @@ class GemChemicals:
         return tuple(sorted(set(self.in_country)))
 
     @property
-    def is_whole(self) -> bool:
+    def is_integer(self) -> bool:
         """Whether no row lacks anything."""
         return not any(self.missing)
 
@@ -215,7 +215,7 @@ class GemChemicals:
 
 
 def chemicals_of(
-    rows: Mapping[str, Row], known: set[str], given: Given, release: tuple[str, str], faults: list[Fault]
+    rows: Mapping[str, Row], known: set[str], given: Given, release: tuple[str, str], issues: list[Issue]
 ) -> GemChemicals:
     """The plants of `rows` (by GEM plant id) that make ammonia or methanol, with what is given of them.
 
@@ -229,19 +229,19 @@ def chemicals_of(
     left_out: Counter[str] = Counter()
     n_left_out = 0
     for plant, row in rows.items():
-        first, second = _listed(row, "products", faults), _listed(row, "secondary", faults)
+        first, second = _listed(row, "products", issues), _listed(row, "secondary", issues)
         products[plant] = tuple(each for each in PRODUCTS if each in (*first, *second))
         if not products[plant]:
             n_left_out += 1
             left_out.update(dict.fromkeys((*first, *second), 1) or {"no product named": 1})
             continue
-        described = _described(plant, row, declared, faults)
+        described = _described(plant, row, declared, issues)
         for product in products[plant]:
-            told = given.of(plant, product, len(products[plant]))
-            made.append(_row(row, described, product, second if product not in first else (), told, routes, faults))
-            places.append(_places(row, told))
-    faults += given.faults(products, known)
-    extra = ["country", "address", "address_local", "municipality", SAID, "file"]
+            reported = given.of(plant, product, len(products[plant]))
+            made.append(_row(row, described, product, second if product not in first else (), reported, routes, issues))
+            places.append(_places(row, reported))
+    issues += given.issues(products, known)
+    extra = ["country", "address", "address_local", "municipality", TABLE_NOTE, "file"]
     frame = china_places(pd.DataFrame(made, columns=[*declared, *extra]))
     plants = _typed(frame[list(declared)].copy(), declared)
     plants["reference"], plants["quality"] = _sources(frame, release[0])
@@ -271,37 +271,37 @@ def _to_fill_in(
     plants: pd.DataFrame, frame: pd.DataFrame, missing: Sequence[Sequence[str]], suggested: pd.DataFrame
 ) -> pd.DataFrame:
     """A line a row: what is given stays, what is missing is named, what may fit stands beside it."""
-    said = {SAID: frame[SAID], "missing": ["; ".join(names) for names in missing]}
+    message = {TABLE_NOTE: frame[TABLE_NOTE], "missing": ["; ".join(names) for names in missing]}
     where = {"country": frame["country"], "province": plants["province"]}
-    parts = (plants[["plant", "product", "name"]], where, plants[[*GIVEN]], said, suggested)
+    parts = (plants[["plant", "product", "name"]], where, plants[[*GIVEN]], message, suggested)
     return pd.concat([pd.DataFrame(part, index=plants.index) for part in parts], axis=1)
 
 
-def _listed(row: Row, key: str, faults: list[Fault]) -> tuple[str, ...]:
-    words = row.text(key, faults).lower()
+def _listed(row: Row, key: str, issues: list[Issue]) -> tuple[str, ...]:
+    words = row.text(key, issues).lower()
     return tuple(dict.fromkeys(each for each in _BETWEEN.split(words) if each))
 
 
-def _described(plant: str, row: Row, declared: Mapping[str, Column], faults: list[Fault]) -> dict[str, Any]:
+def _described(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, Any]:
     """What holds for the place, whatever it makes."""
-    said = {key: row.text(key, faults) for key in ("name", "name_local", "country", "subnational", "municipality")}
+    message = {key: row.text(key, issues) for key in ("name", "name_local", "country", "subnational", "municipality")}
     for key in ("name", "country"):
-        if not said[key]:
-            faults.append(Fault(row.place(key), f"plant '{shown(plant)}' has no {key}"))
-    is_chinese = said["country"] == CHINA
-    if is_chinese and not said["subnational"]:
-        faults.append(Fault(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
-    lat, lon = coordinates(row, declared, faults)
-    owner = row.text("owner", faults)
+        if not message[key]:
+            issues.append(Issue(row.place(key), f"plant '{shown(plant)}' has no {key}"))
+    is_chinese = message["country"] == CHINA
+    if is_chinese and not message["subnational"]:
+        issues.append(Issue(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
+    lat, lon = coordinates(row, declared, issues)
+    owner = row.text("owner", issues)
     notes = [f"owner: {owner}"] if owner else []
     if not is_chinese:
-        notes += [f"in {said['subnational']}"] if said["subnational"] else []
-        notes += [f"there: {said['name_local']}"] if said["name_local"] else []
+        notes += [f"in {message['subnational']}"] if message["subnational"] else []
+        notes += [f"there: {message['name_local']}"] if message["name_local"] else []
     return {
-        "plant": plant, "name": said["name"], "name_zh": said["name_local"] if is_chinese else "",
-        "country": said["country"], "province": said["subnational"] if is_chinese else said["country"],
-        "municipality": said["municipality"], "address": "", "address_local": "", "lat_deg": lat, "lon_deg": lon,
-        "place_accuracy": "exact" if row.text("accuracy", faults).lower() == "exact" else "approximate",
+        "plant": plant, "name": message["name"], "name_zh": message["name_local"] if is_chinese else "",
+        "country": message["country"], "province": message["subnational"] if is_chinese else message["country"],
+        "municipality": message["municipality"], "address": "", "address_local": "", "lat_deg": lat, "lon_deg": lon,
+        "place_accuracy": "exact" if row.text("accuracy", issues).lower() == "exact" else "approximate",
         "status": "operating", "notes": notes,
     }  # fmt: skip
 
@@ -311,49 +311,49 @@ def _row(
     described: Mapping[str, Any],
     product: str,
     beside: Sequence[str],
-    told: Mapping[str, object],
+    reported: Mapping[str, object],
     routes: set[tuple[str, str]],
-    faults: list[Fault],
+    issues: list[Issue],
 ) -> dict[str, Any]:
     """One product of one place: what is given counts before what the inventory says."""
     notes = list(described["notes"])
     if beside:
         notes.append(f"{product} is a secondary product")
-    words = _listed(row, "feedstock", faults)
+    words = _listed(row, "feedstock", issues)
     meant = {_FEEDSTOCKS.get(each, "") for each in words}
     feedstock = meant.pop() if len(meant) == 1 else ""
     if words and (not feedstock or (product, feedstock) not in routes):
         notes.append(f"feedstock in the inventory: {'; '.join(words)}")
         feedstock = ""
     if (
-        not told.get("feedstock")
+        not reported.get("feedstock")
         and feedstock != "coke_oven_gas"
         and _COKING.search(f"{described['name']} {described['name_zh']}")
     ):
         notes.append("its name says coking: is the feedstock coke_oven_gas?")
-    if told.get(SAID):
-        notes.append(f"given: {told[SAID]}")
+    if reported.get(TABLE_NOTE):
+        notes.append(f"given: {reported[TABLE_NOTE]}")
     return {
         **{key: value for key, value in described.items() if key != "notes"},
         "plant": row_id(described["plant"], product),
         "product": product,
-        "capacity_ktpa": told.get("capacity_ktpa"),
-        "feedstock": told.get("feedstock") or feedstock,
-        "gasifier": told.get("gasifier") or "",
-        "urea_share": told.get("urea_share"),
+        "capacity_ktpa": reported.get("capacity_ktpa"),
+        "feedstock": reported.get("feedstock") or feedstock,
+        "gasifier": reported.get("gasifier") or "",
+        "urea_share": reported.get("urea_share"),
         "note": "; ".join(notes),
-        SAID: told.get(SAID) or "",
+        TABLE_NOTE: reported.get(TABLE_NOTE) or "",
         "file": row.grid.source.file.rsplit(":", 1)[0],
     }
 
 
-def _places(row: Row, told: Mapping[str, Any]) -> Mapping[str, str]:
+def _places(row: Row, reported: Mapping[str, Any]) -> Mapping[str, str]:
     """Our column → where the workbook, or the file of capacities, has it."""
     places = {"plant": row.place(), **{ours: row.place(theirs) for ours, theirs in _LINE_OF.items()}}
     for name in GIVEN:
-        value = told.get(name)
+        value = reported.get(name)
         if value not in (None, "") and value == value:
-            places[name] = told["places"][name]
+            places[name] = reported["places"][name]
     return places
 
 

@@ -45,7 +45,7 @@ _TEXT = """\
 # Check it:  ccs-model check scenario.yaml
 # Run it:    ccs-model optimize scenario.yaml
 @NEEDS@name: @NAME@
-question: >
+description: >
   Which of these plants should be fitted with carbon capture, when, and with what?
 
 currency: @CURRENCY@
@@ -54,18 +54,18 @@ years: [2026, 2030, 2035, 2040]
 
 plants:
   inventory: [@INVENTORY@]
-  emitting_at_least_ktpa: 200
+  min_emissions_ktpa: 200
 data: data
 
 capture:
   technologies: [@TECHNOLOGIES@]
 
 budget: {total_mn: 1_000}            # an example: say yours
-aim: most_abatement
-@POLICY@solver: {gap_share: 0.02, time_limit_s: 300}
+objective: max_abatement
+@POLICY@solver: {mip_gap: 0.02, time_limit_s: 300}
 """
 _POLICY = "policy: {market: null}               # a carbon price, if you give one, holds for all plants in all years\n"
-_SAID = {
+_TABLE_NOTES = {
     STEEL: "# Steel works of Global Energy Monitor's Global Iron and Steel Tracker (CC BY 4.0) stand in steel.csv.",
     CHEMICALS: "# Plants of Global Energy Monitor's Global Chemicals Inventory (CC BY 4.0) stand in chemicals.csv.",
 }
@@ -103,7 +103,7 @@ def gem_files(tracker: GemTracker) -> dict[str, bytes]:
 def gem_trial(tracker: GemTracker) -> bytes | None:
     """chemicals.csv with a stand-in for whatever is missing, so that all else of it can be checked; else None."""
     made = tracker.chemicals
-    if made is None or made.is_whole:
+    if made is None or made.is_integer:
         return None
     plants = made.plants.copy()
     plants["capacity_ktpa"] = plants["capacity_ktpa"].fillna(0.0)
@@ -118,7 +118,7 @@ def gem_trial(tracker: GemTracker) -> bytes | None:
 def gem_needs(tracker: GemTracker) -> list[str]:
     """A line for each table that the user must add to before the scenario can be solved; none for Chinese steel."""
     lines = []
-    if tracker.chemicals is not None and not tracker.chemicals.is_whole:
+    if tracker.chemicals is not None and not tracker.chemicals.is_integer:
         lacks = ", ".join(f"{name} in {n:,} rows" for name, n in tracker.chemicals.n_missing.items())
         lines.append(f"chemicals.csv lacks {lacks}; fill them in, in {CAPACITIES} (see --capacities) or there")
     others = _others(tracker)
@@ -153,12 +153,12 @@ def _scenario(tracker: GemTracker) -> str:
     currency = "CNY" if countries == (CHINA,) else "EUR" if _EURO.issuperset(countries) else "USD"
     kinds = [STEEL] * _has_steel(tracker) + [CHEMICALS] * (tracker.chemicals is not None)
     needs = gem_needs(tracker)
-    said = ""
+    message = ""
     if needs:
-        said = _commented("Before that, give what is not there yet (docs/own-tables.md):", needs)
-        said += _commented("And look at", advice) if (advice := gem_advice(tracker)) else ""
-        said += "#\n"
-    text = _TEXT.replace("@SAID@", "\n".join(_SAID[kind] for kind in kinds)).replace("@NEEDS@", said)
+        message = _commented("Before that, give what is not there yet (docs/own-tables.md):", needs)
+        message += _commented("And look at", advice) if (advice := gem_advice(tracker)) else ""
+        message += "#\n"
+    text = _TEXT.replace("@SAID@", "\n".join(_TABLE_NOTES[kind] for kind in kinds)).replace("@NEEDS@", message)
     text = text.replace("@CURRENCY@", currency).replace("@INVENTORY@", ", ".join(f"{kind}.csv" for kind in kinds))
     policy = "" if CHINA in countries else _POLICY
     text = text.replace("@POLICY@", policy)

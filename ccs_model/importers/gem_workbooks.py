@@ -16,7 +16,7 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import Fault
+from ccs_model.errors import Issue
 from ccs_model.inputs.cells import converted, shown
 from ccs_model.inputs.declarations import Column, Grid
 from ccs_model.inputs.excel_reader import Book, workbook_grids
@@ -121,27 +121,27 @@ class Row:
         at = self.positions.get(key, len(self.cells))
         return self.cells[at] if at < len(self.cells) else None
 
-    def text(self, key: str, faults: list[Fault]) -> str:
+    def text(self, key: str, issues: list[Issue]) -> str:
         """The words of the cell on one line; nothing where the tracker says that it does not know."""
         cell = self.cell(key)
         cell = " ".join(cell.split()) if type(cell) is str else cell
-        words = str(converted(_column(key, "text"), cell, self.place(key), faults) or "")
+        words = str(converted(_column(key, "text"), cell, self.place(key), issues) or "")
         return "" if words.lower() in (*_NOTHING, UNKNOWN) else words
 
-    def year(self, key: str, faults: list[Fault]) -> int | None:
+    def year(self, key: str, issues: list[Issue]) -> int | None:
         """The year of a date, of a number or of words that hold one (`2026-06`); None where it is not known."""
         cell = self.cell(key)
         if isinstance(cell, date):
             return cell.year
-        words = self.text(key, faults)
+        words = self.text(key, issues)
         if not words:
             return None
         if found := _YEAR.search(words):
             return int(found[1])
-        faults.append(Fault(self.place(key), f"'{shown(words)}' holds no year", "write 2012, or unknown"))
+        issues.append(Issue(self.place(key), f"'{shown(words)}' holds no year", "write 2012, or unknown"))
         return None
 
-    def amount(self, key: str, column: Column, faults: list[Fault]) -> tuple[float | None, str]:
+    def amount(self, key: str, column: Column, issues: list[Issue]) -> tuple[float | None, str]:
         """(kt/y, what is not known of it): nothing, "unknown", or ">0" for what exists and is not quantified.
 
         A bound such as >2800 counts by its number and says so.
@@ -156,9 +156,9 @@ class Row:
             number = float(bound[1].replace(",", "")) if bound[1] else 0.0
             if not number:
                 return None, SOME
-            value = converted(column, number, self.place(key), faults)
+            value = converted(column, number, self.place(key), issues)
             return (value if isinstance(value, float) else None), f">{number:g}"
-        value = converted(column, cell, self.place(key), faults)
+        value = converted(column, cell, self.place(key), issues)
         return (float(value), "") if isinstance(value, int | float) else (None, "")
 
 
@@ -168,7 +168,7 @@ def has_chemicals(grid: Grid) -> bool:
     return all(headings & set(CHEMICAL_HEADINGS[key]) for key in ("plant", "products"))
 
 
-def rows_of(grid: Grid, aliases: Aliases, faults: list[Fault]) -> list[Row]:
+def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
     """The lines of a sheet that name a plant; faults for columns that are missing or stand twice."""
     positions: dict[str, int] = {}
     known = {alias: key for key, words in aliases.items() for alias in words}
@@ -179,41 +179,41 @@ def rows_of(grid: Grid, aliases: Aliases, faults: list[Fault]) -> list[Row]:
         if key in positions:
             first = grid.header[positions[key]]
             place = grid.source.at_position(grid.header_line, at)
-            faults.append(Fault(place, f"column '{shown(heading)}' says the same as '{shown(first)}'", "keep one"))
+            issues.append(Issue(place, f"column '{shown(heading)}' says the same as '{shown(first)}'", "keep one"))
         positions.setdefault(key, at)
     missing = [key for key in _NEEDED[id(aliases)] if key not in positions]
     for key in missing:
         place = grid.source.at_position(grid.header_line, 0)
-        faults.append(Fault(place, f"column '{aliases[key][0]}' is missing", _nearest(aliases[key], grid)))
+        issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest(aliases[key], grid)))
     if missing:
         return []
-    return [*_lines(grid, positions, faults)]
+    return [*_lines(grid, positions, issues)]
 
 
-def coordinates(row: Row, declared: Mapping[str, Column], faults: list[Fault]) -> tuple[float | None, float | None]:
+def coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> tuple[float | None, float | None]:
     """(latitude, longitude) of "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
-    words = row.text("coordinates", faults)
+    words = row.text("coordinates", issues)
     found = _COORDINATES.fullmatch(words)
     if not found:
         plant = shown(row.text("plant", []))
         what = f"'{shown(words)}' is no place" if words else f"plant '{plant}' has no coordinates"
-        faults.append(Fault(row.place("coordinates"), what, "write latitude, longitude: 39.1604, 118.4298"))
+        issues.append(Issue(row.place("coordinates"), what, "write latitude, longitude: 39.1604, 118.4298"))
         return None, None
     lat, lon = float(found[1]), float(found[2])
     for name, value in (("lat_deg", lat), ("lon_deg", lon)):
         low, high = declared[name].low, declared[name].high
         if low is not None and high is not None and not low <= value <= high:
-            faults.append(Fault(row.place("coordinates"), f"{value:g} is outside {low:g} to {high:g}", "lat, then lon"))
+            issues.append(Issue(row.place("coordinates"), f"{value:g} is outside {low:g} to {high:g}", "lat, then lon"))
     return round(lat, _DECIMALS), round(lon, _DECIMALS)
 
 
-def _lines(grid: Grid, positions: Mapping[str, int], faults: list[Fault]) -> Iterator[Row]:
+def _lines(grid: Grid, positions: Mapping[str, int], issues: list[Issue]) -> Iterator[Row]:
     for line, cells in grid.rows:
         row = Row(grid, line, cells, positions)
         if row.cell("plant") is not None:
             yield row
         elif len([cell for cell in cells if cell is not None]) > 1:  # one lone cell is a remark under the table
-            faults.append(Fault(row.place(), "has no plant id"))
+            issues.append(Issue(row.place(), "has no plant id"))
 
 
 def _nearest(words: Sequence[str], grid: Grid) -> str:
@@ -264,40 +264,40 @@ class GemSheets:
         return key, f"Global Energy Monitor, {_WORK_OF[kind]}, {release or 'release not stated'}"
 
 
-def sorted_sheets(files: Sequence[tuple[str, bytes]], faults: list[Fault]) -> GemSheets:
+def sorted_sheets(files: Sequence[tuple[str, bytes]], issues: list[Issue]) -> GemSheets:
     """The sheets of the workbooks of (name, bytes); what is not known and looks like it is a fault."""
     found = GemSheets()
-    said: dict[str, list[str]] = {STEEL: [], CHEMICALS: []}
+    message: dict[str, list[str]] = {STEEL: [], CHEMICALS: []}
     for name, raw in files:
         book = workbook_grids(raw, name)
-        faults += book.faults
+        issues += book.issues
         chemical = [
             grid for title, grid in book.sheets.items() if _plain_heading(title) not in ASIDE and has_chemicals(grid)
         ]
         if chemical:
             found.chemicals[name] = chemical
-            faults += [fault for grid in chemical for fault in grid.faults]
+            issues += [issue for grid in chemical for issue in grid.issues]
         for title, grid in book.sheets.items():
             if grid not in chemical:
-                _sort_steel(found, _plain_heading(title), grid, faults, is_alone=not chemical)
+                _sort_steel(found, _plain_heading(title), grid, issues, is_alone=not chemical)
         kind = CHEMICALS if chemical else STEEL
-        said[kind] = [*_about(book), *said[kind], name]
-    for kind, words in said.items():
+        message[kind] = [*_about(book), *message[kind], name]
+    for kind, words in message.items():
         found.releases[kind] = next((f"{at[1]} {at[2]}" for each in words if (at := _RELEASE.search(each))), "")
     return found
 
 
-def _sort_steel(found: GemSheets, sheet: str, grid: Grid, faults: list[Fault], *, is_alone: bool) -> None:
+def _sort_steel(found: GemSheets, sheet: str, grid: Grid, issues: list[Issue], *, is_alone: bool) -> None:
     if sheet in _KNOWN:
-        faults += grid.faults
+        issues += grid.issues
         if sheet in found.steel and sheet not in KIND_OF:
             hint = "give one workbook of plants at a time"
-            faults.append(Fault(grid.source.file, f"the sheet is in {found.steel[sheet][0].source.file} too", hint))
+            issues.append(Issue(grid.source.file, f"the sheet is in {found.steel[sheet][0].source.file} too", hint))
         found.steel.setdefault(sheet, []).append(grid)
     elif sheet not in ASIDE and is_alone:
         near = get_close_matches(sheet, _KNOWN, n=1)
         if near:
-            faults.append(Fault(grid.source.file, "the sheet is not known", f"did you mean '{near[0]}'?"))
+            issues.append(Issue(grid.source.file, "the sheet is not known", f"did you mean '{near[0]}'?"))
 
 
 def _about(book: Book) -> list[str]:
@@ -309,7 +309,7 @@ def _about(book: Book) -> list[str]:
     return words
 
 
-def no_plants(files: Sequence[tuple[str, bytes]], found: GemSheets) -> Fault | None:
+def no_plants(files: Sequence[tuple[str, bytes]], found: GemSheets) -> Issue | None:
     """What is wrong where neither the sheets of the steel tracker's plants nor chemical plants are there."""
     lacking = [each for each in (PLANTS, CAPACITIES) if each.lower() not in found.steel]
     is_any_steel = bool(found.steel) or not found.chemicals
@@ -317,7 +317,7 @@ def no_plants(files: Sequence[tuple[str, bytes]], found: GemSheets) -> Fault | N
         return None
     there = ", ".join(f"'{shown(grid.source.file)}'" for each in found.steel.values() for grid in each)
     named = " and ".join(f"'{each}'" for each in lacking)
-    return Fault(files[0][0], f"no workbook has the sheet {named}", f"there: {there or 'nothing known'}")
+    return Issue(files[0][0], f"no workbook has the sheet {named}", f"there: {there or 'nothing known'}")
 
 
 def _plain_heading(title: str) -> str:
@@ -373,8 +373,10 @@ def _take_province_of_the_place(works: pd.DataFrame, at: pd.Index) -> None:
         )
         if (far == 0).sum() == 1:
             province = _TABLE_NAME.get(names[int(far.argmin())], names[int(far.argmin())])
-            said = f"the tracker says {place['province']}, {outside[i]:.0f} km away; its coordinates lie in {province}"
-            works.loc[i, "note"] = "; ".join(words for words in (place["note"], said) if words)
+            message = (
+                f"the tracker says {place['province']}, {outside[i]:.0f} km away; its coordinates lie in {province}"
+            )
+            works.loc[i, "note"] = "; ".join(words for words in (place["note"], message) if words)
             works.loc[i, ["province", "grid"]] = province
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.cells import converted, shown
 from ccs_model.inputs.declarations import Column, kind_of, reading_order
 from ccs_model.inputs.geography import km_if_swapped
@@ -76,8 +76,8 @@ def read_texts(folder: Path) -> dict[str, Text]:
     missing = [_FILES[name][1][0] for name, path in found.items() if path is None]
     if missing:
         what = f"not a folder of SimCCS: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
-        raise InputError([Fault(str(folder), what, _where_they_lie(folder))])
-    faults: list[Fault] = []
+        raise InputError([Issue(str(folder), what, _where_they_lie(folder))])
+    issues: list[Issue] = []
     texts: dict[str, Text] = {}
     for name, path in found.items():
         assert path is not None
@@ -89,13 +89,13 @@ def read_texts(folder: Path) -> dict[str, Text]:
             raise FileError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
         kind = kind_of(raw)
         if size > LARGEST_BYTES:
-            faults.append(Fault(called, f"the file has {size:,} bytes, expected at most {LARGEST_BYTES:,}"))
+            issues.append(Issue(called, f"the file has {size:,} bytes, expected at most {LARGEST_BYTES:,}"))
         elif kind:
-            faults.append(Fault(called, f"this is {kind}, expected text"))
+            issues.append(Issue(called, f"this is {kind}, expected text"))
         else:
             texts[name] = Text(called, _decoded(raw), is_old=path.suffix == ".txt")
-    if faults:
-        raise InputError(faults)
+    if issues:
+        raise InputError(issues)
     return texts
 
 
@@ -164,22 +164,22 @@ def read_simccs(folder: Path) -> SimccsFolder:
     Raises InputError with every fault found, each with file:line, and FileError when a file cannot be read.
     """
     texts = read_texts(folder)
-    faults: list[Fault] = []
-    sources = _sites(texts["Sources"], _SOURCE, faults)
-    sinks = _sites(texts["Sinks"], _SINK, faults)
-    trends = _trends(texts["Linear"], faults)
-    edges = _edges(texts["CandidateNetwork"], faults)
-    vertices = _vertices(texts["DelaunayPaths"], {"SOURCE": set(sources), "SINK": set(sinks)}, faults)
+    issues: list[Issue] = []
+    sources = _sites(texts["Sources"], _SOURCE, issues)
+    sinks = _sites(texts["Sinks"], _SINK, issues)
+    trends = _trends(texts["Linear"], issues)
+    edges = _edges(texts["CandidateNetwork"], issues)
+    vertices = _vertices(texts["DelaunayPaths"], {"SOURCE": set(sources), "SINK": set(sinks)}, issues)
     for kind, text, sites in (("SOURCE", texts["Sources"], sources), ("SINK", texts["Sinks"], sinks)):
         for name, site in sites.items():
             site["vertex"] = vertices.get((kind, name), -1)
             if site["vertex"] == -1 and not texts["DelaunayPaths"].is_faulty:
                 what = f"{kind.lower()} '{shown(name)}' stands at no vertex"
                 hint = f"{texts['DelaunayPaths'].name} must name it in a pair of nodes"
-                faults.append(Fault(f"{text.name}:{site['line']}", what, hint))
-    faults += _swapped(texts, {"Sources": sources, "Sinks": sinks})
-    if faults:
-        raise InputError(sorted(faults, key=reading_order))
+                issues.append(Issue(f"{text.name}:{site['line']}", what, hint))
+    issues += _swapped(texts, {"Sources": sources, "Sinks": sinks})
+    if issues:
+        raise InputError(sorted(issues, key=reading_order))
     rows = {"Sources": sources.values(), "Sinks": sinks.values(), "Linear": trends, "CandidateNetwork": edges}
     where = {name: tuple(f"{texts[name].name}:{row['line']}" for row in table) for name, table in rows.items()}
     return SimccsFolder(
@@ -197,13 +197,13 @@ def read_simccs(folder: Path) -> SimccsFolder:
     )
 
 
-def _swapped(texts: Mapping[str, Text], sites: Mapping[str, Mapping[str, _Site]]) -> Iterator[Fault]:
+def _swapped(texts: Mapping[str, Text], sites: Mapping[str, Mapping[str, _Site]]) -> Iterator[Issue]:
     """Sites with latitude and longitude in each other's column: far from the others, and near once they are changed."""
     rows = [(f"{texts[file].name}:{site['line']}", site) for file, each in sites.items() for site in each.values()]
     lat, lon = (np.array([site[name] for _, site in rows], dtype=float) for name in ("lat_deg", "lon_deg"))
     for (where, _), far in zip(rows, km_if_swapped(lat, lon, lat, lon), strict=True):
         if far == far:
-            yield Fault(where, f"lies {far:,.0f} km from the middle of the sites", "X-LON and Y-LAT look swapped")
+            yield Issue(where, f"lies {far:,.0f} km from the middle of the sites", "X-LON and Y-LAT look swapped")
 
 
 def _column(
@@ -279,57 +279,57 @@ _SINK = _Layout(
 _OF_WELLS = ("well_rate_ktpa", "well_capital_mn", "well_fixed_om_mn_pa")
 
 
-def _sites(text: Text, layout: _Layout, faults: list[Fault]) -> dict[str, _Site]:
+def _sites(text: Text, layout: _Layout, issues: list[Issue]) -> dict[str, _Site]:
     """Name → site. A row that cannot be understood is left out, with its faults."""
     sites: dict[str, _Site] = {}
     ids: dict[str, int] = {}
-    before = len(faults)
-    for line, name, site in _old_sites(text, layout, faults) if text.is_old else _sheet_sites(text, layout, faults):
+    before = len(issues)
+    for line, name, site in _old_sites(text, layout, issues) if text.is_old else _sheet_sites(text, layout, issues):
         where = f"{text.name}:{line}"
         twin = ids.get(str(site["id"])) or (sites[name]["line"] if name in sites else None)
         if twin:
-            faults.append(Fault(where, f"{layout.kind} '{shown(name)}' is there twice", f"see line {twin}"))
+            issues.append(Issue(where, f"{layout.kind} '{shown(name)}' is there twice", f"see line {twin}"))
             continue
         ids[str(site["id"])] = line
         sites[name] = {layout.kind: name, "line": line} | site
         if site.get("lat_deg") == 0 and site.get("lon_deg") == 0:
-            faults.append(Fault(where, "stands at (0, 0), in the sea off Africa", "fill in X-LON and Y-LAT"))
-    if not sites and len(faults) == before:
-        faults.append(Fault(text.name, f"holds no {layout.kind}"))
+            issues.append(Issue(where, "stands at (0, 0), in the sea off Africa", "fill in X-LON and Y-LAT"))
+    if not sites and len(issues) == before:
+        issues.append(Issue(text.name, f"holds no {layout.kind}"))
     return sites
 
 
-def _sheet_sites(text: Text, layout: _Layout, faults: list[Fault]) -> Iterator[tuple[int, str, _Site]]:
+def _sheet_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[tuple[int, str, _Site]]:
     """Sites of the spreadsheet: three rows of headings, then a row a site."""
     try:
         rows = list(text.rows())
     except csv.Error as error:
-        faults.append(Fault(text.name, f"not readable as CSV: {error}"))
+        issues.append(Issue(text.name, f"not readable as CSV: {error}"))
         return
     heading = rows[1][1] if len(rows) > 1 else []
     if len(heading) < 3 or heading[0].lower() != "unique id" or not heading[2].lower().startswith(layout.heading):
         what = f"not laid out as SimCCS's {Path(text.name).name}"
         hint = f"the second row names Unique ID, Name and {layout.amount.meaning.split(' in ')[0]}, the third the costs"
-        faults.append(Fault(f"{text.name}:{rows[1][0] if len(rows) > 1 else 1}", what, hint))
+        issues.append(Issue(f"{text.name}:{rows[1][0] if len(rows) > 1 else 1}", what, hint))
         return
     place = [next((i for i, head in enumerate(heading) if head.upper() == wanted), -1) for wanted in ("X-LON", "Y-LAT")]
     for line, cells in rows[3:]:
         cells = cells + [""] * (4 + len(layout.costs) + 20)
         if not cells[0]:
             if cells[2]:
-                faults.append(Fault(f"{text.name}:{line}", "has no Unique ID"))
+                issues.append(Issue(f"{text.name}:{line}", "has no Unique ID"))
             continue
-        reader = _Cells(f"{text.name}:{line}", faults)
+        reader = _Cells(f"{text.name}:{line}", issues)
         site: _Site = {"id": cells[0], layout.amount.name: reader.number(layout.amount, cells[2])}
         site |= _costs(layout, cells[3], cells[4 : 4 + len(layout.costs)], reader)
         site |= reader.place(*(cells[i] if i >= 0 else "" for i in place))
         yield line, cells[1] or cells[0], site
 
 
-def _old_sites(text: Text, layout: _Layout, faults: list[Fault]) -> Iterator[tuple[int, str, _Site]]:
+def _old_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[tuple[int, str, _Site]]:
     """Sites of the older text file: a row of headings, then a row a site."""
     for line, cells in list(text.lines())[1:]:
-        reader = _Cells(f"{text.name}:{line}", faults)
+        reader = _Cells(f"{text.name}:{line}", issues)
         if reader.has(cells, max(layout.old_place) + 1):
             site: _Site = {"id": cells[0], layout.amount.name: reader.number(layout.amount, cells[layout.old_amount])}
             site |= _costs(layout, "", [cells[i] for i in layout.old_costs], reader)
@@ -347,31 +347,31 @@ def _costs(layout: _Layout, total: str, parts: Sequence[str], reader: _Cells) ->
     if total_per_t:
         if any(values.values()):
             what = "has a total unit cost in column D and costs in the columns after it"
-            reader.faults.append(Fault(reader.where, what, "SimCCS allows one or the other: empty one of them"))
+            reader.issues.append(Issue(reader.where, what, "SimCCS allows one or the other: empty one of them"))
         zero = {column.name: float("nan") if column.name in _OF_WELLS else 0.0 for column in layout.costs}
         return zero | {last.name: total_per_t}
     if values.get("well_rate_ktpa") == 0:
         hint = "fill in the individual well injection rate, or one total unit cost"
-        reader.faults.append(Fault(reader.where, "its wells take nothing", hint))
+        reader.issues.append(Issue(reader.where, "its wells take nothing", hint))
     return values
 
 
 class _Cells:
     """Turns the cells of one line into values and gathers what is wrong with them."""
 
-    def __init__(self, where: str, faults: list[Fault]) -> None:
+    def __init__(self, where: str, issues: list[Issue]) -> None:
         self.where = where
-        self.faults = faults
+        self.issues = issues
 
     def has(self, cells: Sequence[str], count: int) -> bool:
         """Whether the line is long enough, or a fault."""
         if len(cells) < count:
-            self.faults.append(Fault(self.where, f"{len(cells)} fields, expected at least {count}"))
+            self.issues.append(Issue(self.where, f"{len(cells)} fields, expected at least {count}"))
         return len(cells) >= count
 
     def number(self, column: Column, cell: str) -> float:
         """The value; million tonnes become thousand tonnes, exactly. A cell with a fault counts as NaN."""
-        value = converted(column, cell, f"{self.where}:{column.name}", self.faults)
+        value = converted(column, cell, f"{self.where}:{column.name}", self.issues)
         if not isinstance(value, float):
             return float("nan")
         return float(Decimal(repr(value)) * _KT_PER_MT) if column.name.endswith(("_kt", "_ktpa")) else value
@@ -389,12 +389,12 @@ class _Cells:
         }
 
 
-def _trends(text: Text, faults: list[Fault]) -> list[_Site]:
+def _trends(text: Text, issues: list[Issue]) -> list[_Site]:
     """Trends, each of which must be the cheapest for some flow."""
     trends: list[_Site] = []
     total: tuple[float, float] | None = None
     for line, cells in list(text.lines())[1:]:
-        reader = _Cells(f"{text.name}:{line}", faults)
+        reader = _Cells(f"{text.name}:{line}", issues)
         if not reader.has(cells, 5 if len(cells) > 3 else 3):
             continue
         numbers = [reader.number(column, cell) for column, cell in zip(_TREND, [*cells[1:5], "0", "0"], strict=False)]
@@ -403,28 +403,28 @@ def _trends(text: Text, faults: list[Fault]) -> list[_Site]:
             what = (
                 f"trend '{shown(cells[0])}' is never dearer at no flow and cheaper for large ones than the one before"
             )
-            faults.append(Fault(reader.where, what, "slopes must fall and intercepts rise from trend to trend"))
+            issues.append(Issue(reader.where, what, "slopes must fall and intercepts rise from trend to trend"))
         total = slope, intercept
         named = dict(zip((column.name for column in _TREND), numbers, strict=True))
         trends.append({"trend": cells[0], "line": line} | named)
     if not trends:
-        faults.append(Fault(text.name, "holds no trend"))
+        issues.append(Issue(text.name, "holds no trend"))
     return trends
 
 
-def _edges(text: Text, faults: list[Fault]) -> list[_Site]:
+def _edges(text: Text, issues: list[Issue]) -> list[_Site]:
     """Candidate edges. Older files have one cost, and the oldest four lines of headings."""
     lines = list(text.lines())
     heading = lines[0][1] if lines else []
     has_parts = "ConCost" in heading
     edges: list[_Site] = []
     seen: dict[frozenset[int], int] = {}
-    before = len(faults)
+    before = len(issues)
     last_heading = 1 if heading[:1] == ["Vertex1"] else 4
     for line, cells in lines:
         if line <= last_heading:
             continue
-        reader = _Cells(f"{text.name}:{line}", faults)
+        reader = _Cells(f"{text.name}:{line}", issues)
         if not reader.has(cells, 5 if has_parts else 3):
             continue
         start, end = reader.vertex(cells[0]), reader.vertex(cells[1])
@@ -434,33 +434,33 @@ def _edges(text: Text, faults: list[Fault]) -> list[_Site]:
         if -1 not in (start, end):
             twin = seen.setdefault(frozenset((start, end)), line)
             if start == end:
-                faults.append(Fault(reader.where, f"an edge from vertex {start} to itself"))
+                issues.append(Issue(reader.where, f"an edge from vertex {start} to itself"))
             elif twin != line:
-                faults.append(Fault(reader.where, f"edge {start}–{end} is there twice", f"see line {twin}"))
+                issues.append(Issue(reader.where, f"edge {start}–{end} is there twice", f"see line {twin}"))
         edges.append(edge)
-    if not edges and len(faults) == before:
-        faults.append(Fault(text.name, "holds no edge"))
+    if not edges and len(issues) == before:
+        issues.append(Issue(text.name, "holds no edge"))
     return edges
 
 
-def _vertices(text: Text, sites: dict[str, set[str]], faults: list[Fault]) -> dict[tuple[str, str], int]:
+def _vertices(text: Text, sites: dict[str, set[str]], issues: list[Issue]) -> dict[tuple[str, str], int]:
     """(SOURCE or SINK, name) → vertex, from the pairs of nodes."""
     vertices: dict[tuple[str, str], int] = {}
-    before = len(faults)
+    before = len(issues)
     for line, cells in text.lines():
-        reader = _Cells(f"{text.name}:{line}", faults)
+        reader = _Cells(f"{text.name}:{line}", issues)
         if cells[0].startswith("#") or not reader.has(cells, 6):
             continue
         for kind, name, cell in ((cells[0], cells[1], cells[4]), (cells[2], cells[3], cells[5])):
             vertex = reader.vertex(cell)
             if kind not in sites:
-                faults.append(Fault(reader.where, f"'{shown(kind)}' is neither SOURCE nor SINK"))
+                issues.append(Issue(reader.where, f"'{shown(kind)}' is neither SOURCE nor SINK"))
             elif name not in sites[kind]:
-                faults.append(Fault(reader.where, f"{kind.lower()} '{shown(name)}' is unknown"))
+                issues.append(Issue(reader.where, f"{kind.lower()} '{shown(name)}' is unknown"))
             elif vertices.setdefault((kind, name), vertex) != vertex:
                 what = f"{kind.lower()} '{shown(name)}' stands at vertex {vertices[kind, name]} and at {vertex}"
-                faults.append(Fault(reader.where, what))
-    text.is_faulty = len(faults) > before
+                issues.append(Issue(reader.where, what))
+    text.is_faulty = len(issues) > before
     return vertices
 
 

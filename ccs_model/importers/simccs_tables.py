@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
-from ccs_model.errors import Fault
+from ccs_model.errors import Issue
 from ccs_model.importers.simccs import SimccsFolder
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ _DECIMALS = 5
 # The well of a sink whose costs are all in one number: it costs nothing, so any rate will do.
 _FREE_WELL_KTPA = 2000.0
 _LONGEST_KM = 5000.0  # that a table takes; what a longer edge costs is written out in full
-_APART_DEG = 0.002  # about twice the distance below which plants count as one place
+_OFFSET_DEG = 0.002  # about twice the distance below which plants count as one place
 _MADE = re.compile(r"data/(?P<table>.+)\.csv:(?P<line>\d+)(?P<column>:\w+)?")
 _ROWS_OF = {
     "plants/sources": "sources",
@@ -98,7 +98,7 @@ def _names(folder: SimccsFolder) -> dict[str, str]:
     return named
 
 
-def _told(frame: pd.DataFrame, quality: str = "reported", note: str = "") -> pd.DataFrame:
+def _with_provenance(frame: pd.DataFrame, quality: str = "reported", note: str = "") -> pd.DataFrame:
     return frame.assign(reference=REFERENCE, quality=quality, note=note)
 
 
@@ -113,7 +113,7 @@ def _capital(capital_mn: pd.Series, fixed_om_mn_pa: pd.Series, case: SimccsCase)
 def _sources(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
     sources = folder.sources
     places = _places(folder)
-    return _told(
+    return _with_provenance(
         pd.DataFrame(
             {
                 "plant": [f"source {each}" for each in sources["id"]],
@@ -142,7 +142,7 @@ def _sinks(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
     rate = sinks["well_rate_ktpa"].fillna(_FREE_WELL_KTPA)
     well_capital, well_om = sinks["well_capital_mn"].fillna(0.0), sinks["well_fixed_om_mn_pa"].fillna(0.0)
     cost = sinks["injection_cost_per_t"]
-    return _told(
+    return _with_provenance(
         pd.DataFrame(
             {
                 "site": [f"sink {each}" for each in sinks["id"]],
@@ -183,7 +183,7 @@ def _trends(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
             continue
         cross = (fixed.iloc[k + 1] - fixed.iloc[k]) / (slope.iloc[k] - slope.iloc[k + 1])
         ends.append((round(cross, _DECIMALS) if case.rounded else cross) * 1000.0 * case.pipe_utilisation_share)
-    return _told(
+    return _with_provenance(
         pd.DataFrame(
             {
                 "pipe": [f"trend {each}" for each in trends["trend"]],
@@ -208,7 +208,7 @@ def _link_ids(folder: SimccsFolder, node_of: Mapping[str, str]) -> list[str]:
 def _links(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame:
     """Every edge, and for free the way between sites that stand at one vertex."""
     edges = folder.edges
-    links = _told(
+    links = _with_provenance(
         pd.DataFrame(
             {
                 "link": _link_ids(folder, node_of),
@@ -236,7 +236,7 @@ def _links(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame:
             "cost_factor": 1.0,
         }
     )
-    return pd.concat([links, _told(one_place, note="both stand at one vertex")], ignore_index=True)
+    return pd.concat([links, _with_provenance(one_place, note="both stand at one vertex")], ignore_index=True)
 
 
 def _line_costs(folder: SimccsFolder, node_of: Mapping[str, str], case: SimccsCase) -> pd.DataFrame:
@@ -264,13 +264,13 @@ def _line_costs(folder: SimccsFolder, node_of: Mapping[str, str], case: SimccsCa
                 }
             )
         )
-    return _told(pd.concat(rows, ignore_index=True))
+    return _with_provenance(pd.concat(rows, ignore_index=True))
 
 
 def _junctions(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame:
     places = _places(folder)
     inside = [str(row.vertex) for row in folder.nodes.itertuples() if node_of[str(row.vertex)].startswith("junction ")]
-    return _told(
+    return _with_provenance(
         pd.DataFrame(
             {
                 "hub": [node_of[vertex] for vertex in inside],
@@ -289,7 +289,7 @@ def _places(folder: SimccsFolder) -> dict[str, tuple[float, float]]:
     at = {str(vertex): k for k, vertex in enumerate(nodes["vertex"])}
     known = nodes[["lat_deg", "lon_deg"]].notna().all(axis=1).to_numpy()
     if not known.any():
-        return {vertex: (0.0, _APART_DEG * (k + 1)) for vertex, k in at.items()}
+        return {vertex: (0.0, _OFFSET_DEG * (k + 1)) for vertex, k in at.items()}
     a = folder.edges["start"].astype(str).map(at).to_numpy(np.int64)
     b = folder.edges["end"].astype(str).map(at).to_numpy(np.int64)
     n = len(nodes)
@@ -306,21 +306,21 @@ def _places(folder: SimccsFolder) -> dict[str, tuple[float, float]]:
         for axis in (0, 1):
             rhs = near[free][:, known] @ places[known, axis] + tie * middle[axis]
             places[free, axis] = spsolve(inner, rhs)
-    _move_apart(places)
+    _offset_duplicates(places)
     return {vertex: (float(places[k, 0]), float(places[k, 1])) for vertex, k in at.items()}
 
 
-def _move_apart(places: Floats) -> None:
+def _offset_duplicates(places: Floats) -> None:
     """Two vertices are never one place: one drawn upon an earlier one, or right beside it, moves a little east."""
     taken: set[tuple[int, int]] = set()
     for k in range(len(places)):
         while True:
-            cell = (round(places[k, 0] / _APART_DEG), round(places[k, 1] / _APART_DEG))
+            cell = (round(places[k, 0] / _OFFSET_DEG), round(places[k, 1] / _OFFSET_DEG))
             around = {(cell[0] + i, cell[1] + j) for i in (-1, 0, 1) for j in (-1, 0, 1)}
             if not around & taken:
                 taken.add(cell)
                 break
-            places[k, 1] += _APART_DEG
+            places[k, 1] += _OFFSET_DEG
 
 
 # The scenario that goes with a SimCCS folder's tables: a static year, least cost, links as they are given.
@@ -331,7 +331,7 @@ _TEXT = """\
 # Run it:      ccs-model optimize scenario.yaml
 # objective.value in plan.json is SimCCS's own objective, in million USD a year.
 name: @NAME@
-question: >
+description: >
   What SimCCS asks of this folder: which sources, pipes and sinks cost least in a representative year?
 
 currency: USD
@@ -352,9 +352,9 @@ transport:
 storage: {sites: [SimCCS]}           # the name that every sink has for its basin
 
 @TARGET@
-aim: least_cost
+objective: min_cost
 
-solver: {gap_share: 1.0e-8, time_limit_s: 600, threads: 1}
+solver: {mip_gap: 1.0e-8, time_limit_s: 600, threads: 1}
 """
 _A_TARGET = "targets: {captured_ktpa: @KTPA@} # thousand tonnes a year that must be captured"
 _A_PRICE = "# No target: what is captured is what pays for itself, from what sinks pay (eor_revenue_per_t)."
@@ -373,20 +373,20 @@ def simccs_scenario(name: str, case: SimccsCase) -> str:
     return "\n".join(lines).replace("@NAME@", json.dumps(name, ensure_ascii=False))
 
 
-def target_faults(folder: SimccsFolder, case: SimccsCase, where: str) -> list[Fault]:
+def target_issues(folder: SimccsFolder, case: SimccsCase, where: str) -> list[Issue]:
     """Why no plan can capture the target: sources give, or sinks take, less in a year."""
     if case.target_mt is None:
         return []
     given_mt = float(folder.sources["capturable_ktpa"].sum()) / 1000.0
     taken_mt = float(folder.sinks["capacity_kt"].sum()) / case.storage_life_yr / 1000.0
-    faults = []
+    issues = []
     if case.target_mt > given_mt * (1 + 1e-9):
         what = f"{case.target_mt:g} Mt a year is more than all {len(folder.sources)} sources give together"
-        faults.append(Fault(where, what, f"{given_mt:.7g} Mt a year"))
+        issues.append(Issue(where, what, f"{given_mt:.7g} Mt a year"))
     if case.target_mt > taken_mt * (1 + 1e-9):
         what = f"{case.target_mt:g} Mt a year is more than all {len(folder.sinks)} sinks take in"
-        faults.append(Fault(where, what, f"{taken_mt:.7g} Mt a year over {case.storage_life_yr:g} years"))
-    return faults
+        issues.append(Issue(where, what, f"{taken_mt:.7g} Mt a year over {case.storage_life_yr:g} years"))
+    return issues
 
 
 def _number(value: float) -> str:

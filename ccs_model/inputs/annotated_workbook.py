@@ -19,13 +19,13 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import quote_sheetname
 from openpyxl.worksheet.hyperlink import Hyperlink
 
-from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.csv_reader import found, table_bytes
 from ccs_model.inputs.excel_reader import guarded
 from ccs_model.inputs.user_tables import WORKBOOKS
 from ccs_model.scenario.sections import DATA, OwnTables
 
-FAULTS_SHEET = "faults"
+ISSUES_SHEET = "faults"
 _MOST_MARKED = 5_000  # cells with a comment; every fault is on the list
 _MOST_LISTED = 100_000
 _FILL = PatternFill("solid", fgColor="FFC7CE")
@@ -36,7 +36,7 @@ _HEADINGS = ("where", "sheet", "cell", "fault", "what would be right")
 _WIDTHS = (44, 18, 10, 70, 70)
 
 
-def annotated(faults: Sequence[Fault], books: Mapping[str, bytes]) -> dict[str, bytes]:
+def annotated(issues: Sequence[Issue], books: Mapping[str, bytes]) -> dict[str, bytes]:
     """Name of each workbook with a fault → its marked copy. Without any, "" → a workbook that only lists the faults.
 
     `books` are those that can be named in a fault, by their name there (`plants.xlsx`, `tables/mine.xlsx`). One that
@@ -44,37 +44,39 @@ def annotated(faults: Sequence[Fault], books: Mapping[str, bytes]) -> dict[str, 
     """
     copies: dict[str, bytes] = {}
     for name, raw in books.items():
-        if any(_is_of(fault, name) for fault in faults) and not guarded(raw).what:
-            copy = _marked(faults, name, raw)
+        if any(_is_of(issue, name) for issue in issues) and not guarded(raw).what:
+            copy = _marked(issues, name, raw)
             if copy is not None:
                 copies[name] = copy
     if not copies:
         book = Workbook()
         book.remove(book.worksheets[0])
-        _list(book, faults, {})
+        _list(book, issues, {})
         copies[""] = _bytes_of(book)
     return copies
 
 
-def own_books(asked: OwnTables, *, allow_outside: bool) -> dict[str, bytes]:
+def own_books(requested: OwnTables, *, allow_outside: bool) -> dict[str, bytes]:
     """The workbooks that a scenario names, by their name in faults; what cannot be read is passed over."""
     books: dict[str, bytes] = {}
-    for key, name in asked.files:
+    for key, name in requested.files:
         if name.lower().endswith(WORKBOOKS):
             try:
-                books[name] = table_bytes(found(asked, key, name, allow_outside=allow_outside), asked.where(key))
+                books[name] = table_bytes(
+                    found(requested, key, name, allow_outside=allow_outside), requested.where(key)
+                )
             except (InputError, FileError):
                 continue
-    if asked.data is not None:
+    if requested.data is not None:
         try:
-            folder = found(asked, DATA, asked.data, allow_outside=allow_outside)
+            folder = found(requested, DATA, requested.data, allow_outside=allow_outside)
             inside = folder.resolve()
             for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
                 hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
                 is_book = path.suffix.lower() in WORKBOOKS and path.is_file() and not hidden
                 if is_book and (allow_outside or path.resolve().is_relative_to(inside)):
-                    name = f"{asked.data.rstrip('/')}/{path.relative_to(folder).as_posix()}"
-                    books[name] = table_bytes(path, asked.where(DATA), name=name)
+                    name = f"{requested.data.rstrip('/')}/{path.relative_to(folder).as_posix()}"
+                    books[name] = table_bytes(path, requested.where(DATA), name=name)
         except (InputError, FileError):
             pass
     return books
@@ -91,63 +93,63 @@ def copy_names(out: PurePath, books: Sequence[str]) -> dict[str, str]:
     return names
 
 
-def _marked(faults: Sequence[Fault], name: str, raw: bytes) -> bytes | None:
+def _marked(issues: Sequence[Issue], name: str, raw: bytes) -> bytes | None:
     """The copy of one workbook; None where openpyxl cannot read it whole."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl tells of extensions that it does not carry over
             book = load_workbook(io.BytesIO(raw), keep_links=False)
-            cells: dict[tuple[str, str], list[Fault]] = {}
-            for fault in faults:
-                if at := _cell_of(fault, name, book.sheetnames):
-                    cells.setdefault(at, []).append(fault)
+            cells: dict[tuple[str, str], list[Issue]] = {}
+            for issue in issues:
+                if at := _cell_of(issue, name, book.sheetnames):
+                    cells.setdefault(at, []).append(issue)
             for (sheet, cell), here in list(cells.items())[:_MOST_MARKED]:
                 _mark(book[sheet], cell, here)
-            _list(book, faults, {id(fault): at for at, here in cells.items() for fault in here})
+            _list(book, issues, {id(issue): at for at, here in cells.items() for issue in here})
             return _bytes_of(book)
     except Exception:  # noqa: BLE001 - openpyxl raises whatever an odd part leads it to; the list is still written
         return None
 
 
-def _is_of(fault: Fault, name: str) -> bool:
-    return fault.where == name or fault.where.startswith(f"{name}:")
+def _is_of(issue: Issue, name: str) -> bool:
+    return issue.where == name or issue.where.startswith(f"{name}:")
 
 
-def _cell_of(fault: Fault, name: str, sheets: Sequence[str]) -> tuple[str, str] | None:
+def _cell_of(issue: Issue, name: str, sheets: Sequence[str]) -> tuple[str, str] | None:
     """(sheet, cell) of `plants.xlsx:steel!D12`; a sheet may have any sign in its name."""
     for sheet in sheets:
         prefix = f"{name}:{sheet}!"
-        if fault.where.startswith(prefix) and _CELL.fullmatch(fault.where[len(prefix) :]):
-            return sheet, fault.where[len(prefix) :]
+        if issue.where.startswith(prefix) and _CELL.fullmatch(issue.where[len(prefix) :]):
+            return sheet, issue.where[len(prefix) :]
     return None
 
 
-def _mark(sheet: Any, place: str, faults: Sequence[Fault]) -> None:
+def _mark(sheet: Any, place: str, issues: Sequence[Issue]) -> None:
     cell = sheet[place]
     if isinstance(cell, MergedCell):  # only the first cell of merged ones can carry a comment
         merged = next(area for area in sheet.merged_cells.ranges if place in area)
         cell = sheet.cell(merged.min_row, merged.min_col)
-    words = [_safe(fault.what + (f" ({fault.hint})" if fault.hint else "")) for fault in faults]
+    words = [_safe(issue.what + (f" ({issue.hint})" if issue.hint else "")) for issue in issues]
     if cell.comment is not None:
         words.append(cell.comment.text)
     cell.fill = _FILL
     cell.comment = Comment("\n".join(words), _AUTHOR, width=360, height=90 + 20 * len(words))
 
 
-def _list(book: Any, faults: Sequence[Fault], cells: Mapping[int, tuple[str, str]]) -> None:
+def _list(book: Any, issues: Sequence[Issue], cells: Mapping[int, tuple[str, str]]) -> None:
     """A sheet in front of the others; its cells lead to the faulty ones."""
-    title, n = FAULTS_SHEET, 1
+    title, n = ISSUES_SHEET, 1
     while title.lower() in (name.lower() for name in book.sheetnames):
         n += 1
-        title = f"{FAULTS_SHEET} {n}"
+        title = f"{ISSUES_SHEET} {n}"
     sheet = book.create_sheet(title, 0)
     sheet.append(_HEADINGS)
     for cell, letter, width in zip(sheet[1], "ABCDE", _WIDTHS, strict=True):
         cell.fill, cell.font = _HEADING, Font(bold=True, color="FFFFFF")
         sheet.column_dimensions[letter].width = width
-    for line, fault in enumerate(faults[:_MOST_LISTED], start=2):
-        at, place = cells.get(id(fault), ("", ""))
-        for position, words in enumerate((fault.where, at, place, fault.what, fault.hint), start=1):
+    for line, issue in enumerate(issues[:_MOST_LISTED], start=2):
+        at, place = cells.get(id(issue), ("", ""))
+        for position, words in enumerate((issue.where, at, place, issue.what, issue.hint), start=1):
             cell = sheet.cell(line, position)
             cell.value = _safe(words)
             cell.data_type = "s"  # words of a user are never a formula

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ccs_model.errors import Fault, FileError
+from ccs_model.errors import FileError, Issue
 from ccs_model.inputs.cells import converted
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Grid, Source
@@ -25,7 +25,7 @@ class Table:
     name: str
     frame: pd.DataFrame
     sha256: str
-    faults: tuple[Fault, ...] = field(default=())
+    issues: tuple[Issue, ...] = field(default=())
 
 
 def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
@@ -41,20 +41,20 @@ def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
 def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
     """The declared table that a grid holds."""
     if below := header_below(grid.header, grid.rows, columns):
-        fault = Fault(grid.source.at_position(below, 0), *not_first(below))
-        grid = replace(grid, header=(), rows=(), faults=(fault,), is_unreadable=True)
-    faults = list(grid.faults)
+        issue = Issue(grid.source.at_position(below, 0), *not_first(below))
+        grid = replace(grid, header=(), rows=(), issues=(issue,), is_unreadable=True)
+    issues = list(grid.issues)
     names, wrong = matched(grid.header, columns, grid.source, grid.header_line)
-    faults += wrong if not grid.is_unreadable else ()
+    issues += wrong if not grid.is_unreadable else ()
     source = grid.source_with({each: position for position, each in enumerate(names) if each})
     data: dict[str, list[object]] = {}
     for column in columns:
         if column.name in names:
             at = names.index(column.name)
-            data[column.name] = _values(column, grid, at, source, faults)
+            data[column.name] = _values(column, grid, at, source, issues)
         else:
             data[column.name] = [None] * len(grid.rows)
-    faults += _under_no_heading(grid)
+    issues += _under_no_heading(grid)
     frame = pd.DataFrame(data, columns=[column.name for column in columns])
     for column in columns:
         if column.kind in ("number", "whole"):
@@ -64,10 +64,10 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
             frame[column.name] = frame[column.name].fillna(column.default).astype(str).astype(object)
     frame["line"] = pd.Series([line for line, _ in grid.rows], dtype="int64")
     frame["source"] = pd.Series([source] * len(frame), dtype=object)
-    return Table(name, frame, grid.sha256, tuple(faults))
+    return Table(name, frame, grid.sha256, tuple(issues))
 
 
-def _values(column: Column, grid: Grid, at: int, source: Source, faults: list[Fault]) -> list[object]:
+def _values(column: Column, grid: Grid, at: int, source: Source, issues: list[Issue]) -> list[object]:
     """The values of one column; a text that was found sound before is not looked at again."""
     sound: dict[str, object] = {}
     values: list[object] = []
@@ -76,22 +76,22 @@ def _values(column: Column, grid: Grid, at: int, source: Source, faults: list[Fa
         if type(cell) is str and cell in sound:
             values.append(sound[cell])
             continue
-        n_faults = len(faults)
-        values.append(converted(column, cell, source.at(line, column.name), faults))
-        if type(cell) is str and len(faults) == n_faults:
+        n_issues = len(issues)
+        values.append(converted(column, cell, source.at(line, column.name), issues))
+        if type(cell) is str and len(issues) == n_issues:
             sound[cell] = values[-1]
     return values
 
 
-def _under_no_heading(grid: Grid) -> list[Fault]:
+def _under_no_heading(grid: Grid) -> list[Issue]:
     """Values in columns whose heading is empty: they would be lost without a word."""
-    faults = []
+    issues = []
     named = {position for position, heading in enumerate(grid.header) if heading}
     for line, cells in grid.rows:
         for position, cell in enumerate(cells):
             if position not in named and cell is not None and cell != "":
-                faults.append(Fault(grid.source.at_position(line, position), "a value in a column without a heading"))
-    return faults
+                issues.append(Issue(grid.source.at_position(line, position), "a value in a column without a heading"))
+    return issues
 
 
 # Whether the numbers of a works fit each other: one of them in tonnes among thousands of tonnes is seen here.
@@ -103,7 +103,7 @@ _ROUTES = ("bof_steel_ktpa", "eaf_steel_ktpa")
 _HINT = "is one of them in t/y? columns that end in _ktpa are in kt/y"
 
 
-def own_works_are_plausible(frames: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
+def own_works_are_plausible(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
     """A user's works makes no iron, and no steel by any route, out of proportion to its crude steel."""
     steel = frames["plants/steel"]
     steel = steel[[source.is_own for source in steel["source"]]]
@@ -114,13 +114,13 @@ def own_works_are_plausible(frames: Mapping[str, pd.DataFrame]) -> Iterator[Faul
         what = "iron" if column in _IRON else "steel by one route"
         part = steel[column].fillna(0.0)
         for i in steel.index[(crude > 0) & (part > _MOST_RATIO * crude)]:
-            yield Fault(
+            yield Issue(
                 _at(steel.loc[i], column), f"{part[i] / crude[i]:,.0f} t of {what} for each t of crude steel", _HINT
             )
     by_route = steel[list(_ROUTES)].fillna(0.0).sum(axis=1)
     for i in steel.index[(by_route > 0) & (crude > _MOST_RATIO * by_route)]:
         what = f"{crude[i] / by_route[i]:,.0f} t of crude steel for each t that its routes make"
-        yield Fault(_at(steel.loc[i], "crude_steel_ktpa"), what, _HINT)
+        yield Issue(_at(steel.loc[i], "crude_steel_ktpa"), what, _HINT)
 
 
 def _at(row: pd.Series, column: str) -> str:

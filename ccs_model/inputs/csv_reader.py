@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 
-from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Column, Grid, Source, kind_of, unreadable
 from ccs_model.inputs.headings import LINES_OF_TITLE, column_of, header_below, not_first
 from ccs_model.scenario.sections import OwnTables
@@ -35,7 +35,7 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
         return unreadable(source, sha256, f"not UTF-8 text at byte {text}", "save it as CSV UTF-8")
     delimiter = _delimiter(text, columns)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    faults: list[Fault] = []
+    issues: list[Issue] = []
     first: list[tuple[int, list[str]]] = []
     header: list[str] = []
     header_line = 1
@@ -54,16 +54,16 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
             if len(first) < LINES_OF_TITLE:
                 first.append((line, fields))
             if len(fields) != len(header):
-                faults.append(Fault(source.at(line), f"{len(fields)} fields where the header has {len(header)}"))
+                issues.append(Issue(source.at(line), f"{len(fields)} fields where the header has {len(header)}"))
             elif len(rows) == MOST_ROWS:
                 return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
             else:
                 rows.append((line, tuple(field.strip() for field in fields)))
     except csv.Error as error:
-        faults.append(Fault(source.at(reader.line_num), f"not readable as CSV: {error}"))
+        issues.append(Issue(source.at(reader.line_num), f"not readable as CSV: {error}"))
     if below := header_below(header, first, columns):
         return unreadable(source, sha256, *not_first(below))
-    return Grid(source, tuple(header), header_line, tuple(rows), sha256, tuple(faults))
+    return Grid(source, tuple(header), header_line, tuple(rows), sha256, tuple(issues))
 
 
 def _decoded(raw: bytes) -> str | int:
@@ -116,23 +116,23 @@ LARGEST_BYTES = 100_000_000
 _LOCK = "~$"
 
 
-def found(asked: OwnTables, key: str, name: str, *, allow_outside: bool) -> Path:
+def found(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -> Path:
     """The path that a key names. FileError for what no file can be called, InputError for what lies outside."""
     if not name.isprintable():
-        raise FileError(f"{asked.where(key)}: {name!a} has a sign that no name of a file should have")
+        raise FileError(f"{requested.where(key)}: {name!a} has a sign that no name of a file should have")
     if os.name != "nt" and PureWindowsPath(name).drive:
-        raise FileError(f"{asked.where(key)}: {name} is a path of Windows, and this is not a Windows machine")
+        raise FileError(f"{requested.where(key)}: {name} is a path of Windows, and this is not a Windows machine")
     if PurePath(name).name.startswith(_LOCK):
         whole = PurePath(name).name.removeprefix(_LOCK)
         what = f"{name}: Excel keeps this file while the workbook is open; it holds no rows"
-        raise InputError([Fault(asked.where(key), what, f"name the workbook itself: {whole}")])
-    path = path_inside(asked.folder, name, allow_outside=allow_outside)
+        raise InputError([Issue(requested.where(key), what, f"name the workbook itself: {whole}")])
+    path = path_inside(requested.folder, name, allow_outside=allow_outside)
     if path is None:
-        what = f"{full(asked.folder / name)} lies outside the scenario's folder"
-        raise InputError([Fault(asked.where(key), what, "allow it with --allow-outside")])
+        what = f"{full(requested.folder / name)} lies outside the scenario's folder"
+        raise InputError([Issue(requested.where(key), what, "allow it with --allow-outside")])
     return path
 
 
 def table_bytes(path: Path, where: str, *, name: str = "") -> bytes:
     """The bytes of a table's file. FileError, with `where` it was asked for, when it cannot be read."""
-    return contents(path, largest_bytes=LARGEST_BYTES, expected="a file", at=name or where, asked_at=where)
+    return contents(path, largest_bytes=LARGEST_BYTES, expected="a file", at=name or where, requested_at=where)

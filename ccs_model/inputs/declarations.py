@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from ccs_model.errors import Fault
+from ccs_model.errors import Issue
 from ccs_model.paths import data_folder
 
 
@@ -95,13 +95,13 @@ def letters_of(position: int) -> str:
     return letters
 
 
-def reading_order(fault: Fault) -> tuple[str, int, int, str, Fault]:
+def reading_order(issue: Issue) -> tuple[str, int, int, str, Issue]:
     """Sorts faults as a reader meets them: file by file, line by line, from left to right."""
-    if cell := _CELL.fullmatch(fault.where):
-        return cell[1], int(cell[3]), len(cell[2]), cell[2], fault
-    if line := _LINE.fullmatch(fault.where):
-        return line[1], int(line[2]), 0, line[3] or "", fault
-    return fault.where, 0, 0, "", fault
+    if cell := _CELL.fullmatch(issue.where):
+        return cell[1], int(cell[3]), len(cell[2]), cell[2], issue
+    if line := _LINE.fullmatch(issue.where):
+        return line[1], int(line[2]), 0, line[3] or "", issue
+    return issue.where, 0, 0, "", issue
 
 
 # Cells as they stand in a file, before anything is known of their meaning.
@@ -118,7 +118,7 @@ class Grid:
     header_line: int
     rows: tuple[tuple[int, tuple[object, ...]], ...]
     sha256: str
-    faults: tuple[Fault, ...] = ()
+    issues: tuple[Issue, ...] = ()
     is_unreadable: bool = False
 
     def source_with(self, positions: Mapping[str, int]) -> Source:
@@ -128,7 +128,7 @@ class Grid:
 
 def unreadable(source: Source, sha256: str, what: str, hint: str = "") -> Grid:
     """A grid that holds nothing but the reason why."""
-    return Grid(source, (), 1, (), sha256, (Fault(source.file, what, hint),), is_unreadable=True)
+    return Grid(source, (), 1, (), sha256, (Issue(source.file, what, hint),), is_unreadable=True)
 
 
 # What a file really is, told by its first bytes, whatever its name says.

@@ -18,7 +18,7 @@ from importlib import util
 from typing import Any
 from xml.etree import ElementTree
 
-from ccs_model.errors import Fault
+from ccs_model.errors import Issue
 from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
 from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Grid, Source, kind_of, unreadable
 
@@ -314,25 +314,25 @@ class Book:
     """The grids by the name of their sheet, as written; or the faults that keep the file from being opened."""
 
     sheets: dict[str, Grid]
-    faults: tuple[Fault, ...] = ()
+    issues: tuple[Issue, ...] = ()
 
 
 def workbook_grids(raw: bytes, file: str) -> Book:
     """Every worksheet of the workbook whose bytes are given; `file` is its name in faults."""
-    verdict = guarded(raw)
-    if verdict.what:
-        return Book({}, (Fault(file, verdict.what, verdict.hint),))
+    result = guarded(raw)
+    if result.what:
+        return Book({}, (Issue(file, result.what, result.hint),))
     sha256 = hashlib.sha256(raw).hexdigest()
     sheets = {}
     try:
-        read = quick_sheets if verdict.is_plain and has_quick_reader() else careful_sheets
+        read = quick_sheets if result.is_plain and has_quick_reader() else careful_sheets
         for sheet in read(raw):
             source = Source(f"{file}:{sheet.title}", {}, is_own=True)
-            marks = marks_of(raw, sheet.part, verdict.percent_styles) if verdict.has_marks and sheet.part else Marks()
+            marks = marks_of(raw, sheet.part, result.percent_styles) if result.has_marks and sheet.part else Marks()
             sheets[sheet.title] = _grid(sheet, source, sha256, marks)
     except Exception as error:  # noqa: BLE001 - readers raise whatever a broken part leads them to
         what = f"cannot be read as a workbook: {type(error).__name__}: {error}"
-        return Book({}, (Fault(file, " ".join(what.split()), "open and save it in Excel"),))
+        return Book({}, (Issue(file, " ".join(what.split()), "open and save it in Excel"),))
     return Book(sheets)
 
 

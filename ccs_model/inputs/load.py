@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs.checked_table import Table, read_table
 from ccs_model.inputs.csv_reader import found, table_bytes
 from ccs_model.inputs.declarations import Source, read_dictionary, reading_order
@@ -53,14 +53,14 @@ class Merged:
 
     frames: dict[str, pd.DataFrame]
     origins: dict[str, str]
-    faults: list[Fault] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
 
 
 def merged(
     shipped: Mapping[str, Table],
     folder: OwnFolder,
     inventories: list[Inventory],
-    asked: OwnTables,
+    requested: OwnTables,
     terrain: TerrainFile | None = None,
 ) -> Merged:
     """Lay the folder over the shipped tables, then set the inventories beside the plants that are asked for."""
@@ -71,7 +71,7 @@ def merged(
     for name in ours:
         result.frames[f"plants/{name}"] = result.frames[f"plants/{name}"].assign(inventory=name)
     if inventories:
-        _leave_out(result, [name for name in ours if name not in asked.inventory])
+        _leave_out(result, [name for name in ours if name not in requested.inventory])
     for inventory in inventories:
         for table in inventory.tables:
             if table.name == "references":
@@ -79,13 +79,13 @@ def merged(
             else:
                 _set_beside(result, table.name, table.frame.assign(inventory=inventory.name))
     if terrain is not None:
-        result.faults += _take_terrain(result, terrain, folder, asked)
-    result.faults += _missing_rows(result, shipped, folder)
+        result.issues += _take_terrain(result, terrain, folder, requested)
+    result.issues += _missing_rows(result, shipped, folder)
     _complete_curves(result)
     return result
 
 
-def _take_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, asked: OwnTables) -> list[Fault]:
+def _take_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, requested: OwnTables) -> list[Issue]:
     """The file takes the place of the table; a grid stays a grid, and the table is then empty."""
     given = [
         table.frame["source"].iloc[0].file
@@ -93,14 +93,16 @@ def _take_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, asked
         if table.name == TERRAIN_TABLE and len(table.frame)
     ]
     if given:
-        return [Fault(asked.where(TERRAIN), f"{TERRAIN_TABLE} is given already in {given[0]}", "keep one of the two")]
+        return [
+            Issue(requested.where(TERRAIN), f"{TERRAIN_TABLE} is given already in {given[0]}", "keep one of the two")
+        ]
     frame = result.frames[TERRAIN_TABLE].iloc[:0] if terrain.table is None else terrain.table.frame
-    said = _counted(len(frame), "place")
+    message = _counted(len(frame), "place")
     if terrain.raster is not None:
         n_rows, n_columns = terrain.raster.values.shape
-        said = f"{n_columns} × {n_rows} cells"
+        message = f"{n_columns} × {n_rows} cells"
     result.frames[TERRAIN_TABLE] = frame
-    result.origins[TERRAIN_TABLE] = f"{terrain.name}, instead of ours ({said})"
+    result.origins[TERRAIN_TABLE] = f"{terrain.name}, instead of ours ({message})"
     return []
 
 
@@ -122,8 +124,8 @@ def _lay(result: Merged, table: Table, *, is_instead: bool) -> None:
     whole = pd.concat([kept, table.frame.assign(_order=order)], ignore_index=True)
     whole = whole.sort_values("_order", kind="stable").drop(columns="_order")
     result.frames[table.name] = whole.reset_index(drop=True)
-    said = f"{_counted(len(order) - n_new, 'row')} laid over" + (f", {n_new} added" if n_new else "")
-    result.origins[table.name] += f" + {file} ({said})"
+    message = f"{_counted(len(order) - n_new, 'row')} laid over" + (f", {n_new} added" if n_new else "")
+    result.origins[table.name] += f" + {file} ({message})"
 
 
 def _without_their_groups(ours: pd.DataFrame, table: Table) -> pd.DataFrame:
@@ -171,24 +173,24 @@ def _set_beside(result: Merged, name: str, frame: pd.DataFrame) -> None:
         return
     ours = result.frames[name]
     result.frames[name] = pd.concat([ours, frame], ignore_index=True) if len(ours) else frame.reset_index(drop=True)
-    said = f"{frame['source'].iloc[0].file} ({_counted(len(frame), 'plant')})"
-    result.origins[name] = f"{result.origins[name]} + {said}" if result.origins[name] else said
+    message = f"{frame['source'].iloc[0].file} ({_counted(len(frame), 'plant')})"
+    result.origins[name] = f"{result.origins[name]} + {message}" if result.origins[name] else message
 
 
-def _missing_rows(result: Merged, shipped: Mapping[str, Table], folder: OwnFolder) -> list[Fault]:
+def _missing_rows(result: Merged, shipped: Mapping[str, Table], folder: OwnFolder) -> list[Issue]:
     """A table taken instead of ours must hold the rows that the program asks for by name."""
-    faults = []
+    issues = []
     for table, column, always in _NEEDED:
         if table in folder.instead:
             needed = always or tuple(shipped[table].frame[column])
             for name in needed:
                 if name not in set(result.frames[table][column]):
                     what = f"no row for {column} '{name}', which the program asks for"
-                    faults.append(Fault(f"{table}.csv", what, f"instead.txt takes your {table} instead of ours"))
+                    issues.append(Issue(f"{table}.csv", what, f"instead.txt takes your {table} instead of ours"))
     for table in sorted(folder.instead):
         if result.frames[table].empty and len(shipped[table].frame):
-            faults.append(Fault(f"{table}.csv", "holds no rows", "instead.txt takes it instead of ours"))
-    return faults
+            issues.append(Issue(f"{table}.csv", "holds no rows", "instead.txt takes it instead of ours"))
+    return issues
 
 
 def _counted(n: int, what: str) -> str:
@@ -271,26 +273,26 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     root = folder or data_folder()
     declared = read_dictionary(root)
     shipped = {name: read_table(root, name, columns) for name, columns in declared.items()}
-    asked = own or OwnTables(Path())
-    faults = [fault for table in shipped.values() for fault in table.faults]
-    inventories = _inventories(asked, declared, allow_outside, faults)
-    theirs = _folder(asked, declared, allow_outside, faults)
-    terrain = _terrain(asked, declared, allow_outside, faults)
-    if faults:
-        raise InputError(sorted(faults, key=reading_order))
+    requested = own or OwnTables(Path())
+    issues = [issue for table in shipped.values() for issue in table.issues]
+    inventories = _inventories(requested, declared, allow_outside, issues)
+    theirs = _folder(requested, declared, allow_outside, issues)
+    terrain = _terrain(requested, declared, allow_outside, issues)
+    if issues:
+        raise InputError(sorted(issues, key=reading_order))
     # Checks across tables assume that each table by itself is sound.
-    whole = merged(shipped, theirs, inventories, asked, terrain)
-    faults = whole.faults or [fault for check in CHECKS for fault in check(whole.frames)]
-    if faults:
-        raise InputError(sorted(faults, key=reading_order))
+    whole = merged(shipped, theirs, inventories, requested, terrain)
+    issues = whole.issues or [issue for check in CHECKS for issue in check(whole.frames)]
+    if issues:
+        raise InputError(sorted(issues, key=reading_order))
     sha256 = {
         **{f"{name}.csv": table.sha256 for name, table in shipped.items() if name not in theirs.instead},
         **{f"own:{name}": sha for name, sha in theirs.sha256.items()},
         **{f"own:{each.name}": each.sha256 for each in inventories},
     }
     own_files = {each.name: {PurePath(each.name).name: each.raw} for each in inventories}
-    if asked.data is not None:
-        own_files[asked.data] = dict(theirs.files)
+    if requested.data is not None:
+        own_files[requested.data] = dict(theirs.files)
     if terrain is not None:
         sha256[f"own:{terrain.name}"] = terrain.sha256
         own_files[terrain.name] = {PurePath(terrain.name).name: terrain.raw}
@@ -307,45 +309,45 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     )
 
 
-def _inventories(asked: OwnTables, declared: Declared, allow_outside: bool, faults: list[Fault]) -> list[Inventory]:
+def _inventories(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> list[Inventory]:
     read = []
-    for key, name in asked.files:
+    for key, name in requested.files:
         try:
-            raw = table_bytes(found(asked, key, name, allow_outside=allow_outside), asked.where(key), name=name)
+            raw = table_bytes(found(requested, key, name, allow_outside=allow_outside), requested.where(key), name=name)
         except InputError as error:
-            faults += error.faults
+            issues += error.issues
             continue
         read.append(read_inventory(raw, name, declared))
-        faults += read[-1].faults
+        issues += read[-1].issues
     return read
 
 
-def _terrain(asked: OwnTables, declared: Declared, allow_outside: bool, faults: list[Fault]) -> TerrainFile | None:
-    if asked.terrain is None:
+def _terrain(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> TerrainFile | None:
+    if requested.terrain is None:
         return None
     try:
-        path = found(asked, TERRAIN, asked.terrain, allow_outside=allow_outside)
-        raw = table_bytes(path, asked.where(TERRAIN), name=asked.terrain)
+        path = found(requested, TERRAIN, requested.terrain, allow_outside=allow_outside)
+        raw = table_bytes(path, requested.where(TERRAIN), name=requested.terrain)
     except InputError as error:
-        faults += error.faults
+        issues += error.issues
         return None
-    read = read_terrain(raw, asked.terrain, declared[TERRAIN_TABLE])
-    faults += read.faults
+    read = read_terrain(raw, requested.terrain, declared[TERRAIN_TABLE])
+    issues += read.issues
     return read
 
 
-def _folder(asked: OwnTables, declared: Declared, allow_outside: bool, faults: list[Fault]) -> OwnFolder:
-    if asked.data is None:
+def _folder(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> OwnFolder:
+    if requested.data is None:
         return OwnFolder()
     try:
-        path = found(asked, DATA, asked.data, allow_outside=allow_outside)
-        if path.resolve() == asked.folder.resolve():
+        path = found(requested, DATA, requested.data, allow_outside=allow_outside)
+        if path.resolve() == requested.folder.resolve():
             what = "is the scenario's own folder, expected a folder in it"
-            raise InputError([Fault(asked.where(DATA), f"'{asked.data}' {what}")])
-        inside = None if allow_outside else asked.folder
-        read = read_own_folder(path, asked.data, asked.where(DATA), declared, inside)
+            raise InputError([Issue(requested.where(DATA), f"'{requested.data}' {what}")])
+        inside = None if allow_outside else requested.folder
+        read = read_own_folder(path, requested.data, requested.where(DATA), declared, inside)
     except InputError as error:
-        faults += error.faults
+        issues += error.issues
         return OwnFolder()
-    faults += read.faults
+    issues += read.issues
     return read

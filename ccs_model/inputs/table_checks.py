@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import Fault
+from ccs_model.errors import Issue
 from ccs_model.inputs.cells import as_seen, shown
 from ccs_model.inputs.checked_table import own_works_are_plausible
 from ccs_model.inputs.geography import km_if_swapped, km_outside_province
@@ -101,7 +101,7 @@ def at(row: pd.Series, column: str = "") -> str:
     return str(row["source"].at(int(row["line"]), column))
 
 
-def rows_that_repeat(table: str, frame: pd.DataFrame) -> Iterator[Fault]:
+def rows_that_repeat(table: str, frame: pd.DataFrame) -> Iterator[Issue]:
     """Rows whose key stands in an earlier row of the table."""
     key = list(KEYS[table])
     first: dict[Hashable, pd.Series] = {}
@@ -109,13 +109,13 @@ def rows_that_repeat(table: str, frame: pd.DataFrame) -> Iterator[Fault]:
         before = first.setdefault(tuple(row[key]), row)
         if before is row:
             continue
-        named = ", ".join(f"{column} {_said(row[column])}" for column in key)
+        named = ", ".join(f"{column} {_sentence(row[column])}" for column in key)
         is_same_file = before["source"].file == row["source"].file and row["source"].positions is None
         there = f"line {before['line']}" if is_same_file else at(before)
-        yield Fault(at(row), f"{named} stands already at {there}")
+        yield Issue(at(row), f"{named} stands already at {there}")
 
 
-def keys_are_unique(frames: Frames) -> Iterator[Fault]:
+def keys_are_unique(frames: Frames) -> Iterator[Issue]:
     """No two rows of a table share their key, and no plant id stands in two inventories."""
     for table in KEYS:
         yield from rows_that_repeat(table, frames[table])
@@ -124,10 +124,10 @@ def keys_are_unique(frames: Frames) -> Iterator[Fault]:
             plants, earlier = frames[table], frames[other]
             for _, row in plants[plants["plant"].isin(earlier["plant"])].iterrows():
                 first = earlier[earlier["plant"] == row["plant"]].iloc[0]
-                yield Fault(at(row), f"plant {row['plant']} stands in both inventories, first at {at(first)}")
+                yield Issue(at(row), f"plant {row['plant']} stands in both inventories, first at {at(first)}")
 
 
-def ids_are_told_apart(frames: Frames) -> Iterator[Fault]:
+def ids_are_unique(frames: Frames) -> Iterator[Issue]:
     """No plant of the user's has an id that only case, width or signs nobody sees tell from another's."""
     first: dict[str, pd.Series] = {}
     whole = pd.concat([frames[table][["plant", "line", "source"]] for table in _PLANTS], ignore_index=True)
@@ -138,10 +138,10 @@ def ids_are_told_apart(frames: Frames) -> Iterator[Fault]:
             is_same_file = before["source"].file == row["source"].file and row["source"].positions is None
             there = f"line {before['line']}" if is_same_file else at(before)
             what = f"'{shown(row['plant'])}' looks like '{shown(before['plant'])}' of {there}"
-            yield Fault(at(row, "plant"), what, "one plant twice? give ids that differ in more than case or width")
+            yield Issue(at(row, "plant"), what, "one plant twice? give ids that differ in more than case or width")
 
 
-def references_exist(frames: Frames) -> Iterator[Fault]:
+def references_exist(frames: Frames) -> Iterator[Issue]:
     """Every row's reference is a row of references.csv."""
     known = set(frames["references"]["reference"])
     for table, frame in frames.items():
@@ -149,10 +149,10 @@ def references_exist(frames: Frames) -> Iterator[Fault]:
             continue
         for _, row in frame[~frame["reference"].isin(known)].iterrows():
             hint = "add it to references of your own, see docs/own-tables.md" if row["source"].is_own else ""
-            yield Fault(at(row, "reference"), f"'{row['reference']}' is not in references.csv", hint)
+            yield Issue(at(row, "reference"), f"'{row['reference']}' is not in references.csv", hint)
 
 
-def money_is_of_a_known_year(frames: Frames) -> Iterator[Fault]:
+def money_is_of_a_known_year(frames: Frames) -> Iterator[Issue]:
     """The currency and price year of every amount of the user's have a price index, so that it can be converted."""
     index = frames["indices/deflators"]
     known = set(zip(index["currency"], index["year"], strict=True))
@@ -168,43 +168,43 @@ def money_is_of_a_known_year(frames: Frames) -> Iterator[Fault]:
             what = f"no price index for {currency} {year}"
             if currency in held.index:
                 what += f"; indices/deflators holds {held.at[currency, 'min']:.0f} to {held.at[currency, 'max']:.0f}"
-            yield Fault(at(row, "price_year"), what, "convert the amount, or add rows to indices/deflators of your own")
+            yield Issue(at(row, "price_year"), what, "convert the amount, or add rows to indices/deflators of your own")
 
 
-def furnaces_belong_to_a_plant(frames: Frames) -> Iterator[Fault]:
+def furnaces_belong_to_a_plant(frames: Frames) -> Iterator[Issue]:
     """Every furnace's plant is a row of plants/steel."""
     units = frames["plants/steel_units"]
     for _, row in units[~units["plant"].isin(frames["plants/steel"]["plant"])].iterrows():
-        yield Fault(at(row, "plant"), f"'{row['plant']}' is not in plants/steel.csv")
+        yield Issue(at(row, "plant"), f"'{row['plant']}' is not in plants/steel.csv")
 
 
-def captive_units_belong_to_a_plant(frames: Frames) -> Iterator[Fault]:
+def captive_units_belong_to_a_plant(frames: Frames) -> Iterator[Issue]:
     """The plant of a captive unit, where one is named, is a steel works or a chemical plant."""
     units = frames["plants/captive_units"]
     known = {plant for table in ("plants/steel", *_CHEMICALS) for plant in frames[table]["plant"]}
     for _, row in units[(units["plant"] != "") & ~units["plant"].isin(known)].iterrows():
-        yield Fault(at(row, "plant"), f"'{row['plant']}' is no steel works and no chemical plant")
+        yield Issue(at(row, "plant"), f"'{row['plant']}' is no steel works and no chemical plant")
 
 
-def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Fault]:
+def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Issue]:
     """The last year in which a retrofit may start is not before the first."""
     for table in _PLANTS:
         frame = frames[table]
         for _, row in frame[frame["turnaround_until"] < frame["turnaround_from"]].iterrows():
-            what = f"{_said(row['turnaround_until'])} is before turnaround_from {_said(row['turnaround_from'])}"
-            yield Fault(at(row, "turnaround_until"), what)
+            what = f"{_sentence(row['turnaround_until'])} is before turnaround_from {_sentence(row['turnaround_from'])}"
+            yield Issue(at(row, "turnaround_until"), what)
 
 
-def parts_do_not_exceed_wholes(frames: Frames) -> Iterator[Fault]:
+def parts_do_not_exceed_wholes(frames: Frames) -> Iterator[Issue]:
     """Capacity that retires is part of the operating capacity; utilisation is never above 1 by its range."""
     steel = frames["plants/steel"]
     for part, whole in (("retiring_bf_iron_ktpa", "bf_iron_ktpa"), ("retiring_bof_steel_ktpa", "bof_steel_ktpa")):
         wrong = steel[steel[part].fillna(0) > steel[whole].fillna(0) + 1e-9]
         for _, row in wrong.iterrows():
-            yield Fault(at(row, part), f"{row[part]:g} is more than {whole} {row[whole]:g}")
+            yield Issue(at(row, part), f"{row[part]:g} is more than {whole} {row[whole]:g}")
 
 
-def places_lie_in_their_province(frames: Frames) -> Iterator[Fault]:
+def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
     """A plant lies inside its province's outline or within 30 km of it; a swapped pair is pointed out."""
     for table in ("plants/steel", *_CHEMICALS):
         frame = frames[table]
@@ -214,17 +214,17 @@ def places_lie_in_their_province(frames: Frames) -> Iterator[Fault]:
         for i, row in strays.iterrows():
             hint = "lat and lon look swapped" if swapped[i] <= PROVINCE_MARGIN_KM else ""
             far = f"lies {outside[i]:,.0f} km outside {row['province']}"
-            yield Fault(at(row), f"plant {row['plant']} {far}", hint)
+            yield Issue(at(row), f"plant {row['plant']} {far}", hint)
 
 
-def cost_curves_belong_to_a_site(frames: Frames) -> Iterator[Fault]:
+def cost_curves_belong_to_a_site(frames: Frames) -> Iterator[Issue]:
     """Every step's site is a row of storage/sites."""
     steps = frames["storage/site_costs"]
     for _, row in steps[~steps["site"].isin(frames["storage/sites"]["site"])].iterrows():
-        yield Fault(at(row, "site"), f"'{row['site']}' is not in storage/sites.csv")
+        yield Issue(at(row, "site"), f"'{row['site']}' is not in storage/sites.csv")
 
 
-def cost_curves_are_whole_and_rise(frames: Frames) -> Iterator[Fault]:
+def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
     """A site's steps count from 1, share out its whole capacity, are in one money and never get cheaper."""
     curves: dict[str, list[pd.Series]] = {}
     for _, row in frames["storage/site_costs"].sort_values("step", kind="stable").iterrows():
@@ -232,35 +232,35 @@ def cost_curves_are_whole_and_rise(frames: Frames) -> Iterator[Fault]:
     for site, steps in curves.items():
         numbers = [row["step"] for row in steps]
         if numbers != list(range(1, len(steps) + 1)):
-            what = f"the steps of {site} are numbered {', '.join(map(_said, numbers))}"
-            yield Fault(at(steps[0], "step"), what, "count from 1, each once")
+            what = f"the steps of {site} are numbered {', '.join(map(_sentence, numbers))}"
+            yield Issue(at(steps[0], "step"), what, "count from 1, each once")
         total = sum(row["capacity_share"] for row in steps)
         if abs(total - 1) > _SHARE_MARGIN:
-            yield Fault(
+            yield Issue(
                 at(steps[-1], "capacity_share"), f"the capacity shares of {site} sum to {total:.9g}, expected 1"
             )
         if len({(row["currency"], row["price_year"]) for row in steps}) > 1:
-            yield Fault(at(steps[-1], "currency"), f"the steps of {site} are in several currencies or price years")
+            yield Issue(at(steps[-1], "currency"), f"the steps of {site} are in several currencies or price years")
             continue
         for before, row in pairwise(steps):
             if row["storage_cost_per_t"] < before["storage_cost_per_t"]:
-                what = f"step {_said(row['step'])} of {site} is cheaper than the one before"
-                yield Fault(
+                what = f"step {_sentence(row['step'])} of {site} is cheaper than the one before"
+                yield Issue(
                     at(row, "storage_cost_per_t"), what, "the cheapest is filled first: order the steps by cost"
                 )
 
 
-def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Fault]:
+def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
     """Every ammonia plant says what share becomes urea, and every coal plant what gasifier it has."""
     for table in _CHEMICALS:
         plants = frames[table]
         for _, row in plants[(plants["feedstock"] == "coal") & (plants["gasifier"] == "")].iterrows():
-            yield Fault(at(row, "gasifier"), "is empty for a coal plant")
+            yield Issue(at(row, "gasifier"), "is empty for a coal plant")
         for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
-            yield Fault(at(row, "urea_share"), "is empty for an ammonia plant")
+            yield Issue(at(row, "urea_share"), "is empty for an ammonia plant")
 
 
-def chemical_plants_have_a_route(frames: Frames) -> Iterator[Fault]:
+def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
     """The product, feedstock and gasifier of every chemical plant are a row of streams/chemical_routes."""
     key = ["product", "feedstock", "gasifier"]
     known = set(frames["streams/chemical_routes"][key].itertuples(index=False, name=None))
@@ -270,50 +270,50 @@ def chemical_plants_have_a_route(frames: Frames) -> Iterator[Fault]:
         is_known = [each in known for each in plants[key].itertuples(index=False, name=None)]
         for _, row in plants[~np.array(is_known, dtype=bool)].iterrows():
             what = f"no row for {' '.join(filter(None, row[key]))} in streams/chemical_routes.csv"
-            yield Fault(at(row, "feedstock"), what, "so its CO2 is not known")
+            yield Issue(at(row, "feedstock"), what, "so its CO2 is not known")
 
 
-def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Fault]:
+def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Issue]:
     """A technology for flue gas has at least two points of heat by concentration."""
     technologies = frames["technologies/technologies"]
     points = frames["technologies/heat"]["technology"].value_counts()
     for _, row in technologies[technologies["grade"] == "flue_gas"].iterrows():
         if points.get(row["technology"], 0) < 2:
-            yield Fault("technologies/heat.csv", f"technology {row['technology']} needs two points of heat or more")
+            yield Issue("technologies/heat.csv", f"technology {row['technology']} needs two points of heat or more")
 
 
-def streams_have_plain_names(frames: Frames) -> Iterator[Fault]:
+def streams_have_plain_names(frames: Frames) -> Iterator[Issue]:
     """No stream's name holds a plus sign: it joins the streams that share a unit."""
     for table in ("streams/mill_stacks", "streams/chemical_grades"):
         frame = frames[table]
         for _, row in frame[frame["stream"].str.contains("+", regex=False)].iterrows():
-            yield Fault(at(row, "stream"), f"'{shown(row['stream'])}' holds a plus sign", "write it without")
+            yield Issue(at(row, "stream"), f"'{shown(row['stream'])}' holds a plus sign", "write it without")
 
 
-def nodes_are_told_apart(frames: Frames) -> Iterator[Fault]:
+def node_ids_are_unique(frames: Frames) -> Iterator[Issue]:
     """No hub or site of the user's has the id of a plant or of the other: no link could say which of them it joins."""
     owners: dict[str, str] = {}
     for table, column in _NODES:
         frame = frames[table]
         for _, row in frame[frame[column].isin(owners)].iterrows():
             if row["source"].is_own and not table.startswith("plants/"):
-                yield Fault(at(row, column), f"'{shown(row[column])}' is already an id in {owners[row[column]]}")
+                yield Issue(at(row, column), f"'{shown(row[column])}' is already an id in {owners[row[column]]}")
         owners |= dict.fromkeys(frame[column], table)
 
 
-def links_join_two_nodes(frames: Frames) -> Iterator[Fault]:
+def links_join_two_nodes(frames: Frames) -> Iterator[Issue]:
     """Both ends of a given link are plants, sites or hubs, and not the same one."""
     known = _node_names(frames)
     for _, row in frames["transport/links"].iterrows():
         for column in ("node_a", "node_b"):
             if row[column] not in known:
                 what = f"'{shown(row[column])}' is no plant, site or hub"
-                yield Fault(at(row, column), what, _nearest_or(row[column], known, "junctions stand in transport/hubs"))
+                yield Issue(at(row, column), what, _nearest_or(row[column], known, "junctions stand in transport/hubs"))
         if row["node_a"] == row["node_b"]:
-            yield Fault(at(row, "node_b"), f"the link joins '{shown(row['node_a'])}' with itself")
+            yield Issue(at(row, "node_b"), f"the link joins '{shown(row['node_a'])}' with itself")
 
 
-def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Fault]:
+def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
     """A quoted cost names a given link, or a made one by its two ends, and a size of pipe."""
     table = frames["transport/line_costs"]
     if table.empty:
@@ -325,13 +325,13 @@ def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Fault]:
         if row["link"] not in links and not _joins_two(row["link"], nodes):
             hint = "links stand in transport/links; one that the program makes is named 'A – B' after its ends"
             what = f"there is no link '{shown(row['link'])}'"
-            yield Fault(at(row, "link"), what, _nearest_or(row["link"], links, hint))
+            yield Issue(at(row, "link"), what, _nearest_or(row["link"], links, hint))
         if row["pipe"] not in pipes:
             what = f"there is no size '{shown(row['pipe'])}' in transport/{'trends' if len(trends) else 'pipes'}"
-            yield Fault(at(row, "pipe"), what, _nearest_or(row["pipe"], pipes, ", ".join(sorted(pipes)[:12])))
+            yield Issue(at(row, "pipe"), what, _nearest_or(row["pipe"], pipes, ", ".join(sorted(pipes)[:12])))
 
 
-def own_places_are_plausible(frames: Frames) -> Iterator[Fault]:
+def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
     """Nothing of the user's stands at (0, 0), or looks as if latitude and longitude had changed places."""
     sources = frames["plants/sources"]
     plants = sources if len(sources) else pd.concat([frames["plants/steel"], frames["plants/chemicals"]])
@@ -342,10 +342,10 @@ def own_places_are_plausible(frames: Frames) -> Iterator[Fault]:
         far = km_if_swapped(frame["lat_deg"].to_numpy(float), frame["lon_deg"].to_numpy(float), *among)
         for (_, row), km in zip(frame.iterrows(), far, strict=True):
             if row["lat_deg"] == 0 and row["lon_deg"] == 0:
-                yield Fault(at(row, "lat_deg"), f"'{shown(row[column])}' stands at (0, 0), in the sea off Africa")
+                yield Issue(at(row, "lat_deg"), f"'{shown(row[column])}' stands at (0, 0), in the sea off Africa")
             elif km == km:
                 what = f"'{shown(row[column])}' lies {km:,.0f} km from the middle of the plants"
-                yield Fault(at(row, "lat_deg"), what, "lat and lon look swapped")
+                yield Issue(at(row, "lat_deg"), what, "lat and lon look swapped")
 
 
 def _node_names(frames: Frames) -> set[str]:
@@ -364,13 +364,13 @@ def _nearest_or(name: str, known: Collection[str], otherwise: str) -> str:
     return f"did you mean '{shown(near[0])}'?" if near else otherwise
 
 
-def _said(value: object) -> str:
+def _sentence(value: object) -> str:
     return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
-CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
+CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     keys_are_unique,
-    ids_are_told_apart,
+    ids_are_unique,
     references_exist,
     money_is_of_a_known_year,
     furnaces_belong_to_a_plant,
@@ -384,8 +384,8 @@ CHECKS: tuple[Callable[[Frames], Iterator[Fault]], ...] = (
     flue_gas_technologies_have_heat,
     streams_have_plain_names,
     cost_curves_belong_to_a_site,
-    cost_curves_are_whole_and_rise,
-    nodes_are_told_apart,
+    cost_curves_are_complete_and_increasing,
+    node_ids_are_unique,
     links_join_two_nodes,
     line_costs_belong_to_a_line,
     own_places_are_plausible,

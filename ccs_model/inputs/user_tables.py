@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from ccs_model.errors import Fault, FileError
+from ccs_model.errors import FileError, Issue
 from ccs_model.inputs.cells import shown
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.chinese import SHEETS
@@ -30,20 +30,20 @@ ASIDE = ("readme", "notes", "lists", "faults")
 
 def workbook_tables(
     raw: bytes, file: str, declared: Mapping[str, Sequence[Column]]
-) -> tuple[dict[str, Table], list[Fault]]:
+) -> tuple[dict[str, Table], list[Issue]]:
     """(place of the sheet → table, what is wrong with the workbook). An empty sheet says nothing and is passed over."""
     book = workbook_grids(raw, file)
     tables: dict[str, Table] = {}
-    faults = list(book.faults)
+    issues = list(book.issues)
     for title, grid in book.sheets.items():
-        if title.strip().lower() in ASIDE or not (grid.header or grid.faults):
+        if title.strip().lower() in ASIDE or not (grid.header or grid.issues):
             continue
         name = table_named(title, declared)
         if name is None:
-            faults.append(Fault(f"{file}:{title}", f"'{shown(title)}' is not a table", _nearest(title, declared)))
+            issues.append(Issue(f"{file}:{title}", f"'{shown(title)}' is not a table", _nearest(title, declared)))
         else:
             tables[grid.source.file] = table_of(grid, name, declared[name])
-    return tables, faults
+    return tables, issues
 
 
 def table_named(title: str, declared: Mapping[str, Sequence[Column]]) -> str | None:
@@ -86,7 +86,7 @@ class OwnFolder:
     instead: frozenset[str] = frozenset()
     name: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
-    faults: tuple[Fault, ...] = ()
+    issues: tuple[Issue, ...] = ()
 
     @property
     def sha256(self) -> dict[str, str]:
@@ -104,13 +104,13 @@ def read_own_folder(
     prefix = name.rstrip("/\\")
     tables: dict[str, Table] = {}
     files: dict[str, bytes] = {}
-    faults: list[Fault] = []
+    issues: list[Issue] = []
     instead: list[tuple[int, str]] = []
     for path in _files(folder, where):
         inner = path.relative_to(folder).as_posix()
         place = f"{prefix}/{inner}"
         if inside is not None and not path.resolve().is_relative_to(inside.resolve()):
-            faults.append(Fault(place, "lies outside the scenario's folder", "allow it with --allow-outside"))
+            issues.append(Issue(place, "lies outside the scenario's folder", "allow it with --allow-outside"))
             continue
         if inner != INSTEAD and path.suffix.lower() in _FOR_PEOPLE:
             continue
@@ -127,14 +127,14 @@ def read_own_folder(
         elif path.suffix.lower() in WORKBOOKS:
             sheets, wrong = workbook_tables(raw, place, declared)
             tables |= sheets
-            faults += wrong
+            issues += wrong
         else:
-            faults.append(Fault(place, "is not a table", _hint(table, path.suffix.lower(), declared)))
+            issues.append(Issue(place, "is not a table", _hint(table, path.suffix.lower(), declared)))
     for table_read in tables.values():
-        faults += table_read.faults or rows_that_repeat(table_read.name, table_read.frame)
-    faults += _given_twice(tables)
-    faults += _strays(instead, prefix, {table.name for table in tables.values()}, declared)
-    return OwnFolder(tuple(tables.values()), frozenset(each for _, each in instead), prefix, files, tuple(faults))
+        issues += table_read.issues or rows_that_repeat(table_read.name, table_read.frame)
+    issues += _given_twice(tables)
+    issues += _strays(instead, prefix, {table.name for table in tables.values()}, declared)
+    return OwnFolder(tuple(tables.values()), frozenset(each for _, each in instead), prefix, files, tuple(issues))
 
 
 def _files(folder: Path, where: str) -> list[Path]:
@@ -157,15 +157,15 @@ def _hint(table: str, suffix: str, declared: Mapping[str, Sequence[Column]]) -> 
     return f"did you mean '{near[0]}.csv'?" if near else "`ccs-model data` lists the tables"
 
 
-def _given_twice(tables: Mapping[str, Table]) -> list[Fault]:
+def _given_twice(tables: Mapping[str, Table]) -> list[Issue]:
     """A table stands in one file or on one sheet: which of two should be laid over the other nobody could tell."""
     first: dict[str, str] = {}
-    faults = []
+    issues = []
     for place, table in tables.items():
         before = first.setdefault(table.name, place)
         if before != place:
-            faults.append(Fault(place, f"{table.name} is given already in {before}", "keep one of the two"))
-    return faults
+            issues.append(Issue(place, f"{table.name} is given already in {before}", "keep one of the two"))
+    return issues
 
 
 def _is_ours(inner: str, raw: bytes) -> bool:
@@ -183,15 +183,15 @@ def _named(text: str) -> list[tuple[int, str]]:
 
 def _strays(
     instead: list[tuple[int, str]], prefix: str, there: set[str], declared: Mapping[str, Sequence[Column]]
-) -> list[Fault]:
-    faults = []
+) -> list[Issue]:
+    issues = []
     for number, table in instead:
         if table not in there:
             near = get_close_matches(table, list(declared), n=1)
             what = "has no file of its own in this folder" if table in declared else "is not a table"
             hint = f"add {table}.csv" if table in declared else f"did you mean '{near[0]}'?" if near else ""
-            faults.append(Fault(f"{prefix}/{INSTEAD}:{number}", f"'{shown(table)}' {what}", hint))
-    return faults
+            issues.append(Issue(f"{prefix}/{INSTEAD}:{number}", f"'{shown(table)}' {what}", hint))
+    return issues
 
 
 # Inventories of the user's own: a CSV file, told by its header, or a workbook with sheets steel and chemicals.
@@ -215,7 +215,7 @@ class Inventory:
     name: str
     raw: bytes
     tables: tuple[Table, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    issues: tuple[Issue, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -226,46 +226,46 @@ class Inventory:
 def read_inventory(raw: bytes, name: str, declared: Declared) -> Inventory:
     """Read the bytes of a file that `plants.inventory` names; what is wrong comes back as faults."""
     if name.lower().endswith((".csv", ".txt", ".tsv")):
-        tables, faults = _of_csv(raw, name, declared)
+        tables, issues = _of_csv(raw, name, declared)
     else:
-        tables, faults = _of_workbook(raw, name, declared)
+        tables, issues = _of_workbook(raw, name, declared)
     plants = [table for table in tables if table.name != "references"]
-    faults += [fault for table in tables for fault in table.faults]
-    if not faults and not sum(len(table.frame) for table in plants):
-        faults = [Fault(name, "holds no plants", f"rows whose id starts with {EXAMPLE} are not read")]
-    return Inventory(name, raw, tuple(tables), tuple(faults))
+    issues += [issue for table in tables for issue in table.issues]
+    if not issues and not sum(len(table.frame) for table in plants):
+        issues = [Issue(name, "holds no plants", f"rows whose id starts with {EXAMPLE} are not read")]
+    return Inventory(name, raw, tuple(tables), tuple(issues))
 
 
-def _of_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Fault]]:
+def _of_csv(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Issue]]:
     both = [column for sector in SECTORS for column in declared[f"plants/{sector}"]]
     grid = csv_grid(raw, Source(name, is_own=True), both)
     if grid.is_unreadable:
-        return [], list(grid.faults)
+        return [], list(grid.issues)
     if not grid.header:
-        return [], [Fault(name, "the file is empty, expected a header and a row for each plant")]
+        return [], [Issue(name, "the file is empty, expected a header and a row for each plant")]
     headings = [heading for heading in grid.header if heading]
     known = {sector: _n_known(headings, declared[f"plants/{sector}"]) for sector in SECTORS}
     if 2 * max(known.values()) < len(headings):
         strays = [heading for heading in headings if column_of(heading, both) is None]
         near = [f"{shown(heading)}: {hint}" for heading in strays if (hint := nearest(heading, both))]
         hint = "; ".join(near[:_NAMED]) or "`ccs-model template FILE.xlsx` writes one to fill in"
-        return [], [Fault(f"{name}:{grid.header_line}", "the header fits neither steel nor chemicals", hint)]
+        return [], [Issue(f"{name}:{grid.header_line}", "the header fits neither steel nor chemicals", hint)]
     # Where the header fits both alike, the table that misses the fewest columns.
     sector = max(SECTORS, key=lambda each: (known[each], -_n_missing(headings, declared[f"plants/{each}"])))
     return [_plants(grid, f"plants/{sector}", declared)], []
 
 
-def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Fault]]:
+def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table], list[Issue]]:
     book = workbook_grids(raw, name)
-    if book.faults:
-        return [], list(book.faults)
+    if book.issues:
+        return [], list(book.issues)
     tables: list[Table] = []
     strays: list[str] = []
-    faults: list[Fault] = []
+    issues: list[Issue] = []
     for title, grid in book.sheets.items():
         sheet = _sheet(title)
         if grid.is_unreadable and sheet not in ASIDE:
-            faults += grid.faults
+            issues += grid.issues
         elif sheet in SECTORS and grid.header:
             tables.append(_plants(grid, f"plants/{sheet}", declared))
         elif sheet == "references" and grid.header:
@@ -279,11 +279,11 @@ def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table]
     if strays:
         named = ", ".join(f"'{shown(title)}'" for title in strays)
         hint = f"sheets are {', '.join(SECTORS)} and references; README, notes and lists are not read"
-        faults.append(Fault(name, f"a sheet that is not known: {named}", hint))
+        issues.append(Issue(name, f"a sheet that is not known: {named}", hint))
     if not any(_sheet(title) in SECTORS for title in book.sheets):
         there = ", ".join(f"'{shown(title)}'" for title in book.sheets)
-        faults = [Fault(name, "no sheet is named steel or chemicals", f"there: {there}")]
-    return tables, faults
+        issues = [Issue(name, "no sheet is named steel or chemicals", f"there: {there}")]
+    return tables, issues
 
 
 def _sheet(title: str) -> str:

@@ -19,7 +19,7 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.layered_pricing import Layers
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.warm_start import AT_LOWER, BASIC, Basis, HotProgram, Solved, extended, states, told
+from ccs_model.mip.warm_start import AT_LOWER, BASIC, Basis, Solved, WarmStartedLp, extended, reported, states
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -59,9 +59,9 @@ class _Part:
             row_upper=matrix.row_upper[self.rows],
             lower=matrix.lower[self.columns],
             upper=matrix.upper[self.columns],
-            is_whole=np.zeros(len(self.columns), dtype=bool),
+            is_integer=np.zeros(len(self.columns), dtype=bool),
             costs=matrix.costs[:1, self.columns],
-            row_claims=(),
+            row_constraints=(),
             columns=(),
         )
 
@@ -115,13 +115,13 @@ class _Start:
         """As the solver takes it, over some columns and rows."""
         if self._part is None:
             columns, rows = self.numbers()
-            self._part, self._basis = part, told((columns[part.columns], rows[part.rows]))
+            self._part, self._basis = part, reported((columns[part.columns], rows[part.rows]))
         if self._part is part:
             return self._basis
         if part.extends(self._part):
             return extended(self._basis, len(part.columns), len(part.rows))
         columns, rows = self.numbers()
-        return told((columns[part.columns], rows[part.rows]))
+        return reported((columns[part.columns], rows[part.rows]))
 
     def numbers(self) -> Basis:
         """Over everything: what is outside the part at 0, its rows slack."""
@@ -143,7 +143,7 @@ class Pool:
         self._pricing, self._shape = pricing, planned.rows.shape
         entries = np.arange(1, planned.rows.nnz + 1)
         self._places = sparse.csc_array((entries, planned.rows.indices, planned.rows.indptr), shape=planned.rows.shape)
-        self._hot = HotProgram(seed)
+        self._hot = WarmStartedLp(seed)
         self._starts: list[_Start] = []
         self._last: _Start | None = None
         self._needed = np.zeros(self._shape[1], dtype=bool)
@@ -159,7 +159,7 @@ class Pool:
         self._starts.append(self._last)
         return len(self._starts) - 1
 
-    def settle(self) -> None:
+    def freeze(self) -> None:
         """Hold only what the optima so far need, and forget what was kept."""
         if self._starts:
             self._starts, self._last = [], None
@@ -269,7 +269,7 @@ class GroupPricing:
         kept = np.zeros(self._n_rows, dtype=bool)
         kept[shape.coupling] = True
         kept[shape.choice_rows[np.unique(shape.group[inside[shape.choices]])]] = True
-        kept[shape.follower_rows[inside[shape.followers]]] = True
+        kept[shape.vub_rows[inside[shape.vubs]]] = True
         return kept
 
     def fits(self, matrix: Matrix) -> bool:
@@ -279,29 +279,29 @@ class GroupPricing:
     def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
         """Columns that could better what was found, and by how much all of them could at most; completes `y`."""
         shape = self._shape
-        outside = ~inside[shape.followers]
+        outside = ~inside[shape.vubs]
         worth = self._sign * (matrix.costs[0] - matrix.rows.T @ y)
-        followers = np.maximum(worth[shape.followers], 0.0) * outside
+        vubs = np.maximum(worth[shape.vubs], 0.0) * outside
         added = np.zeros(len(shape.choices))
-        if followers.any():
-            y[shape.follower_rows] += self._sign * followers / shape.follower_scale
+        if vubs.any():
+            y[shape.vub_rows] += self._sign * vubs / shape.vub_scale
             worth = self._sign * (matrix.costs[0] - matrix.rows.T @ y)
-            added = followers
+            added = vubs
         choices = np.where(shape.allowed & ~inside[shape.choices], worth[shape.choices], 0.0)
         best = np.maximum(np.maximum.reduceat(choices, shape.starts), 0.0)
         excess = float(best.sum())
         eps = _TOLERANCE * 1e-3 * max(float(np.abs(matrix.costs[0]).max(initial=0.0)), 1.0)
         at = (choices > eps) & (choices == best[shape.group])
         joining = [shape.choices[at]]
-        if len(shape.followers) and added.any():
+        if len(shape.vubs) and added.any():
             # A follower counts where a choice of the pool makes room for it.
-            led = np.zeros(len(shape.followers), dtype=bool)
+            led = np.zeros(len(shape.vubs), dtype=bool)
             here = np.flatnonzero(inside[shape.choices] | at)
             led[np.unique(self._leads[here].indices)] = True
-            useful = led & (followers > eps)
+            useful = led & (vubs > eps)
             room = sparse.csr_array(shape.room[np.flatnonzero(inside[shape.choices])])
-            excess += float((room @ (followers * useful)).sum())
-            joining.append(shape.followers[useful])
+            excess += float((room @ (vubs * useful)).sum())
+            joining.append(shape.vubs[useful])
         return np.concatenate(joining), excess
 
     def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
@@ -316,11 +316,11 @@ class LayerPricing:
         self._layers = Layers(planned)
         self._sign = 1.0 if planned.maximise[0] else -1.0
         # All columns together are solved once, to see who comes into play.
-        hot = HotProgram(seed)
-        found = hot.solve(planned)
+        warm = WarmStartedLp(seed)
+        found = warm.solve(planned)
         self._first = np.ones(len(planned.lower), dtype=bool)
         if found.is_optimal:
-            self._first = self.needed(planned, found, states(hot.basis)[0] == BASIC)
+            self._first = self.needed(planned, found, states(warm.basis)[0] == BASIC)
 
     def first(self) -> Mask:
         """What the planned optimum builds, and who is worth nothing at its prices below what could be built."""
@@ -351,7 +351,7 @@ class LayerPricing:
     def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
         """What is built, and who is worth nothing at these prices below what could be built."""
         layers = self._layers
-        built = (np.abs(solved.x) > 0) | (is_basic & ~layers.follower)
+        built = (np.abs(solved.x) > 0) | (is_basic & ~layers.vub)
         return layers.leading(matrix, solved.row_dual, built, self._sign) | layers.always_inside
 
 

@@ -69,15 +69,16 @@ class Connections:
             if float(demand.coefficients @ x[demand.columns]) > _VIOLATED:
                 by_year.setdefault(demand.year, []).append(demand)
         for year, demands in by_year.items():
-            forth, back = (
-                np.round(np.where(self.is_there, 1.0, laid) * _SCALE).astype(np.int32) for laid in self._laid(x, year)
+            forward, reverse = (
+                np.round(np.where(self.is_there, 1.0, built) * _SCALE).astype(np.int32)
+                for built in self._built(x, year)
             )
             target = self.n_nodes
             sites = list(self.opened)
             room = np.round([min(float(x[self.opened[s][year]].sum()), 1.0) * _SCALE for s in sites]).astype(np.int32)
             graph = sparse.csr_array(
                 (
-                    np.concatenate([forth, back, room]),
+                    np.concatenate([forward, reverse, room]),
                     (
                         np.concatenate([self.start, self.end, np.array(sites, dtype=np.int64)]),
                         np.concatenate([self.end, self.start, np.full(len(sites), target)]),
@@ -101,13 +102,13 @@ class Connections:
                 found.setdefault(tuple(row[0].tolist()), row)
         return list(found.values())
 
-    def _laid(self, x: Floats, year: int) -> tuple[Floats, Floats]:
+    def _built(self, x: Floats, year: int) -> tuple[Floats, Floats]:
         """[edge] how much of it is laid, or carries, from its start to its end and back."""
         if self.ways is None:
-            laid = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.pipes])
-            return laid, laid
-        forth, back = np.clip(x[self.ways], 0.0, 1.0)
-        return forth, back
+            built = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.pipes])
+            return built, built
+        forward, reverse = np.clip(x[self.ways], 0.0, 1.0)
+        return forward, reverse
 
     def _row(self, demand: Demand, inside: npt.NDArray[np.bool_], year: int) -> Cut:
         crossing = np.flatnonzero(inside[self.start] != inside[self.end])
@@ -129,27 +130,27 @@ def with_connection_cuts(
     n_rounds: int,
     deadline: float,
     until: float,
-    doing: str,
-    tell: Callable[[Progress], None] | None = None,
+    stage: str,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Matrix, Outcome]:
     """The matrix with the cuts that are tight in the end, and the relaxation's outcome with them.
 
     The relaxation may take until `deadline`, the cuts until `until`.
     """
-    highs = Highs(matrix, options, tell)
-    kept, outcome = cut_relaxation(highs, connections, n_rounds=n_rounds, deadline=deadline, until=until, doing=doing)
+    highs = Highs(matrix, options, on_progress)
+    kept, outcome = cut_relaxation(highs, connections, n_rounds=n_rounds, deadline=deadline, until=until, stage=stage)
     return with_cuts(matrix, kept), outcome
 
 
 def cut_relaxation(
-    highs: Highs, connections: Connections, *, n_rounds: int, deadline: float, until: float, doing: str
+    highs: Highs, connections: Connections, *, n_rounds: int, deadline: float, until: float, stage: str
 ) -> tuple[list[Cut], Outcome]:
     """Cuts that are tight in the end, and the relaxation's outcome with all of them, which stay in the instance."""
-    highs.set_whole(False)
+    highs.set_integrality(False)
     is_large = len(highs.matrix.row_lower) > LARGE_ROWS
     if is_large:
         highs.without_vertices()
-    outcome = highs.run(deadline - now(), f"{doing}: relaxation")
+    outcome = highs.run(deadline - now(), f"{stage}: relaxation")
     if is_large or outcome.status != "optimal" or outcome.x is None:
         return [], outcome
     rows: list[Cut] = []
@@ -161,7 +162,7 @@ def cut_relaxation(
         for columns, coefficients in new:
             highs.add_sparse_row(columns, coefficients, -np.inf, 0.0)
         rows += new
-        again = highs.run(until - now(), f"{doing}: connecting")
+        again = highs.run(until - now(), f"{stage}: connecting")
         if again.x is None or again.status != "optimal":
             break
         gained = abs(again.objective - outcome.objective)
@@ -189,5 +190,5 @@ def with_cuts(matrix: Matrix, rows: Sequence[Cut]) -> Matrix:
         rows=whole,
         row_lower=np.r_[matrix.row_lower, np.full(len(rows), -np.inf)],
         row_upper=np.r_[matrix.row_upper, np.zeros(len(rows))],
-        row_claims=(*matrix.row_claims, *((CUT_SET, k) for k in range(len(rows)))),
+        row_constraints=(*matrix.row_constraints, *((CUT_SET, k) for k in range(len(rows)))),
     )

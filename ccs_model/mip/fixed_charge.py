@@ -15,11 +15,11 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.mip.branch_and_bound import polished, polished_outcome
+from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, resolved_with_integers_fixed
 from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.mip.matrix import Matrix, residuals
 from ccs_model.mip.scaling import Scaling, in_units_of_flow
-from ccs_model.mip.search import now, within_reach
+from ccs_model.mip.search import candidate_list, now
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -51,7 +51,7 @@ class FixedCharges:
     """
 
     columns: Ints
-    family: Ints
+    arc_group: Ints
     exclusive: Ints
     rank: Floats
     money_rows: Ints
@@ -60,34 +60,35 @@ class FixedCharges:
     @property
     def is_of_one_period(self) -> bool:
         """Whether a corridor is laid at one time only."""
-        return len(np.unique(self.exclusive)) == len(np.unique(self.family))
+        return len(np.unique(self.exclusive)) == len(np.unique(self.arc_group))
 
     def scaling(self, matrix: Matrix) -> Scaling | None:
         """Flows in a large unit; the usual factors where decisions are staged, whose plans it does not better."""
         return in_units_of_flow(matrix) if self.is_of_one_period else None
 
-    def families_used(self, x: Floats) -> Ints:
+    def arc_groups_used(self, x: Floats) -> Ints:
         """Corridors that a point makes use of."""
-        return np.unique(self.family[x[self.columns] > _USED])
+        return np.unique(self.arc_group[x[self.columns] > _USED])
 
-    def outside(self, families: Ints) -> Ints:
+    def outside(self, arc_groups: Ints) -> Ints:
         """Columns of all other corridors."""
-        return self.columns[~np.isin(self.family, families)]
+        return self.columns[~np.isin(self.arc_group, arc_groups)]
 
     def within(self, matrix: Matrix, small: Matrix, columns: Ints) -> FixedCharges:
         """The charges of `matrix` as those of a smaller one, which has its `columns` and some of its rows."""
         place = np.full(len(matrix.lower), -1)
         place[columns] = np.arange(len(columns))
         left = np.flatnonzero(place[self.columns] >= 0)
-        claims = {matrix.row_claims[int(i)][0] for i in self.money_rows}
+        constraints = {matrix.row_constraints[int(i)][0] for i in self.money_rows}
         return replace(
             self,
             columns=place[self.columns[left]],
-            family=self.family[left],
+            arc_group=self.arc_group[left],
             exclusive=self.exclusive[left],
             rank=self.rank[left],
             money_rows=np.array(
-                [i for i, (claim, _) in enumerate(small.row_claims) if claim in claims], dtype=np.int64
+                [i for i, (constraint, _) in enumerate(small.row_constraints) if constraint in constraints],
+                dtype=np.int64,
             ),
             choice=self.choice[columns],
         )
@@ -106,7 +107,7 @@ class SlopeScaling:
     def __init__(self, matrix: Matrix, charges: FixedCharges, options: SolverOptions) -> None:
         self._charges = charges
         self._highs = Highs(matrix, options)
-        self._highs.set_whole(False)
+        self._highs.set_integrality(False)
         if len(matrix.row_lower) > LARGE_ROWS:
             self._highs.without_vertices()
         self._scale = np.ones(len(charges.columns))
@@ -132,7 +133,7 @@ class SlopeScaling:
             costs = self._costs.copy()
             costs[charges.columns] *= self._scale
             highs.set_costs(costs)
-            idle = charges.outside(charges.families_used(x))
+            idle = charges.outside(charges.arc_groups_used(x))
             highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
             highs.forget()
             outcome = highs.attempt(deadline - now(), "looking for corridors")
@@ -140,13 +141,13 @@ class SlopeScaling:
                 break
             before, x = x, outcome.x
             points.append(x)
-            settled = power == 1.0 and np.array_equal(charges.families_used(before), charges.families_used(x))
-            if settled and np.abs(x[charges.columns] - before[charges.columns]).max(initial=0.0) < 1e-3:
+            converged = power == 1.0 and np.array_equal(charges.arc_groups_used(before), charges.arc_groups_used(x))
+            if converged and np.abs(x[charges.columns] - before[charges.columns]).max(initial=0.0) < 1e-3:
                 break
         return points
 
 
-def laid_out(
+def constructed_solution(
     matrix: Matrix, charges: FixedCharges, x: Floats, options: SolverOptions, *, maximise: bool, deadline: float
 ) -> Floats | None:
     """A whole plan in which exactly the columns that `x` uses are laid, or None where there is none in time."""
@@ -163,7 +164,7 @@ def laid_out(
     for least, most in ((chosen, chosen), (np.zeros(len(columns)), used_groups)):
         highs = Highs(matrix, options, scaling=charges.scaling(matrix))
         highs.set_bounds(columns, least, most)
-        found = _of_few(highs, charges, None, N_FIRST, maximise=maximise, deadline=deadline, doing="a first plan")
+        found = _of_few(highs, charges, None, N_FIRST, maximise=maximise, deadline=deadline, stage="a first plan")
         if found is not None:
             return found
     return None
@@ -178,13 +179,13 @@ def plan_of_few(
     *,
     maximise: bool,
     deadline: float,
-    tell: Callable[[Progress], None] | None,
+    on_progress: Callable[[Progress], None] | None,
 ) -> Floats:
     """A better plan than `start`: what it or the point `near` lays may move, and the most promising few of the rest."""
-    highs = Highs(matrix, options, tell, charges.scaling(matrix))
+    highs = Highs(matrix, options, on_progress, charges.scaling(matrix))
     off = charges.unlike([near, start])
     highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
-    found = _of_few(highs, charges, start, N_BETTER, maximise=maximise, deadline=deadline, doing="a better plan")
+    found = _of_few(highs, charges, start, N_BETTER, maximise=maximise, deadline=deadline, stage="a better plan")
     return start if found is None else found
 
 
@@ -196,22 +197,22 @@ def _of_few(
     *,
     maximise: bool,
     deadline: float,
-    doing: str,
+    stage: str,
 ) -> Floats | None:
     """Solve with only the `n_few` yes-or-no decisions of the smallest loss in the relaxation, and those of `start`."""
     matrix = highs.matrix
-    highs.set_whole(False)
-    relaxation = highs.attempt(deadline - now(), f"{doing}: relaxation")
+    highs.set_integrality(False)
+    relaxation = highs.attempt(deadline - now(), f"{stage}: relaxation")
     if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
         return None
-    others = matrix.is_whole & (matrix.upper == 1.0) & (highs.lower == 0.0)
+    others = matrix.is_integer & (matrix.upper == 1.0) & (highs.lower == 0.0)
     others[charges.columns] = False
     free = np.flatnonzero(others)
     sign = 1.0 if maximise else -1.0
-    loss = np.where(relaxation.x[free] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[free], 0.0))
+    reduced_cost_gap = np.where(relaxation.x[free] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[free], 0.0))
     # All that the relaxation uses, or there may be too little of anything; and the next best.
     kept = relaxation.x[free] > 1e-9
-    kept |= within_reach(loss, charges.choice[free], of_each=_OF_EACH, of_all=int(kept.sum()) + n_few)
+    kept |= candidate_list(reduced_cost_gap, charges.choice[free], of_each=_OF_EACH, of_all=int(kept.sum()) + n_few)
     if start is not None:
         kept |= start[free] > 0.5
     idle = free[~kept]
@@ -220,30 +221,30 @@ def _of_few(
         # Likewise of what is laid: where the relaxation and the plan in hand both lay nothing, nothing is.
         off = charges.unlike([relaxation.x, start])
         highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
-    highs.set_whole(True)
+    highs.set_integrality(True)
     # Ended by a gap and not by a clock, so that the same inputs give the same plan.
     highs.set_option("mip_rel_gap", _START_GAP)
     highs.set_option("mip_allow_restart", False)
     if start is not None:
         highs.start_from(start)
         highs.set_option("mip_max_nodes", _BETTER_NODES)
-    outcome = highs.attempt(deadline - now(), doing)
+    outcome = highs.attempt(deadline - now(), stage)
     if outcome.x is None:
         return None
-    found = polished(matrix, outcome.x, highs.options)
+    found = resolved_with_integers_fixed(matrix, outcome.x, highs.options)
     return found if residuals(matrix, found).hold else None
 
 
 def search_corridors(
     matrix: Matrix,
     charges: FixedCharges,
-    families: Ints,
+    arc_groups: Ints,
     options: SolverOptions,
     *,
     start: Floats | None,
     deadline: float,
-    doing: str,
-    tell: Callable[[Progress], None] | None = None,
+    stage: str,
+    on_progress: Callable[[Progress], None] | None = None,
     with_trials: bool = True,
 ) -> Outcome:
     """The whole program with all corridors but `families` left out, from a plan in hand.
@@ -251,7 +252,7 @@ def search_corridors(
     Without trials even those of the solver are off that it makes whatever effort it is told to spend on them.
     """
     scaling = charges.scaling(matrix)
-    search = partial(_searched, matrix, charges, families, options, start, deadline, doing, tell, with_trials)
+    search = partial(_searched, matrix, charges, arc_groups, options, start, deadline, stage, on_progress, with_trials)
     outcome = search(scaling)
     if scaling is not None and outcome.x is not None and not residuals(matrix, outcome.x).hold:
         # A row that is only just kept in a large unit may be broken in the program's own.
@@ -262,16 +263,16 @@ def search_corridors(
 def _searched(
     matrix: Matrix,
     charges: FixedCharges,
-    families: Ints,
+    arc_groups: Ints,
     options: SolverOptions,
     start: Floats | None,
     deadline: float,
-    doing: str,
-    tell: Callable[[Progress], None] | None,
+    stage: str,
+    on_progress: Callable[[Progress], None] | None,
     with_trials: bool,
     scaling: Scaling | None,
 ) -> Outcome:
-    highs = Highs(matrix, options, tell, scaling)
+    highs = Highs(matrix, options, on_progress, scaling)
     is_staged = not charges.is_of_one_period
     if is_staged or start is None:
         # A restart throws away the cuts that took longest to find.
@@ -285,11 +286,11 @@ def _searched(
         with_trials = False
     for trial in () if with_trials else _TRIALS:
         highs.set_option(f"mip_heuristic_run_{trial}", False)
-    off = charges.outside(families)
+    off = charges.outside(arc_groups)
     highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     if start is not None:
         highs.start_from(start)
-    outcome = (highs.run if start is None else highs.attempt)(deadline - now(), doing)
+    outcome = (highs.run if start is None else highs.attempt)(deadline - now(), stage)
     if outcome.x is None and start is not None and outcome.status == "limit":
         return Outcome("limit", float(matrix.costs[0] @ start), outcome.bound, start, None, None)
-    return polished_outcome(matrix, outcome, options)
+    return outcome_with_integers_fixed(matrix, outcome, options)

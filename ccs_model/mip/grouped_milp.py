@@ -21,11 +21,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.mip.branch_and_bound import WholeOutcome, solve_whole
-from ccs_model.mip.grouped_neighbourhoods import dived, part_of, picks_of, solved
+from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
+from ccs_model.mip.grouped_neighbourhoods import assignment_of, dived, part_of, solved
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share
-from ccs_model.mip.matrix import Matrix, residuals, snapped
+from ccs_model.mip.matrix import Matrix, residuals, rounded_to_integrality
 from ccs_model.mip.search import Allowance, now
 from ccs_model.mip.sifting import Sifted, as_outcome, sifted
 
@@ -35,12 +35,12 @@ Mask = npt.NDArray[np.bool_]
 
 # Below so many columns HiGHS is as quick with all of them.
 PAYS_COLUMNS = 20_000
-FIRST_CORE = 2_000
+FIRST_RESTRICTED_COLUMNS = 2_000
 GROWTH = 2
-CORE_NODES = 500
+RESTRICTED_NODES = 500
 DIVE_NODES = 200
 # Of the gap asked for: what a core, and a neighbourhood, is solved to.
-CORE_GAP_SHARE, NEIGHBOUR_GAP_SHARE = 0.25, 0.1
+RESTRICTED_GAP_SHARE, NEIGHBOUR_GAP_SHARE = 0.25, 0.1
 # A neighbourhood: so many groups, nodes and, in a row without success, so many before the core grows.
 NEIGHBOURS = 250
 NEIGHBOUR_COLUMNS = 2_000
@@ -57,11 +57,11 @@ def solve_by_groups(
     maximise: bool,
     gap: float,
     allowance: Allowance,
-    doing: str,
-    tell: Callable[[Progress], None] | None = None,
+    stage: str,
+    on_progress: Callable[[Progress], None] | None = None,
     start: Floats | None = None,
-    cores_max: int | None = None,
-) -> WholeOutcome | None:
+    max_restricted_milps: int | None = None,
+) -> MipOutcome | None:
     """Solve objective 0 of the matrix to the relative `gap` by groups; None where the program is not one for it.
 
     Too small, of another shape, without a solution or without a linear optimum in time: the reason goes to the log, and
@@ -72,24 +72,24 @@ def solve_by_groups(
     shape = shape_of(matrix, maximise=maximise)
     if isinstance(shape, str):
         return _not_by_groups(options, shape)
-    _say(options, f"by groups: {shape.n_groups} choices of {len(shape.choices)}, {len(shape.coupling)} rows couple")
-    whole = bool(matrix.is_whole.any())
+    _log(options, f"by groups: {shape.n_groups} choices of {len(shape.choices)}, {len(shape.coupling)} rows couple")
+    whole = bool(matrix.is_integer.any())
     if whole:
         shape = shape.without(alone_too_much(shape))
         if not shape.allowed.any():
             return _not_by_groups(options, "every choice breaks a row by itself")
-    linear = sifted(shape, options, allowance, doing=f"{doing}: sifting")
+    linear = sifted(shape, options, allowance, stage=f"{stage}: sifting")
     if linear is None:
         return _not_by_groups(options, "no optimum of the linear program was reached")
     relaxation = as_outcome(shape, matrix, linear, maximise=maximise)
-    _say(options, f"by groups: linear {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
+    _log(options, f"by groups: linear {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
     if not whole:
         if not residuals(matrix, linear.x).hold:
             return _not_by_groups(options, "the sifted point does not keep every row")
-        return WholeOutcome(relaxation, relaxation, by_groups=True)
-    search = _Search(matrix, shape, linear, options, gap, allowance, doing, tell, 1.0 if maximise else -1.0)
-    found = search.run(start, cores_max)
-    return None if found is None else WholeOutcome(found, relaxation, by_groups=True)
+        return MipOutcome(relaxation, relaxation, by_groups=True)
+    search = _Search(matrix, shape, linear, options, gap, allowance, stage, on_progress, 1.0 if maximise else -1.0)
+    found = search.run(start, max_restricted_milps)
+    return None if found is None else MipOutcome(found, relaxation, by_groups=True)
 
 
 def solve_program(
@@ -98,11 +98,11 @@ def solve_program(
     maximise: bool,
     gap: float,
     deadline: float,
-    doing: str,
+    stage: str,
     start: Floats | None = None,
-    tell: Callable[[Progress], None] | None = None,
-    cores_max: int | None = None,
-) -> WholeOutcome:
+    on_progress: Callable[[Progress], None] | None = None,
+    max_restricted_milps: int | None = None,
+) -> MipOutcome:
     """The program in `highs` by groups where it is one for that, else by HiGHS with a core (`whole`)."""
     matrix = replace(highs.matrix, lower=highs.lower, upper=highs.upper)
     found = solve_by_groups(
@@ -111,21 +111,21 @@ def solve_program(
         maximise=maximise,
         gap=gap,
         allowance=Allowance(deadline),
-        doing=doing,
-        tell=tell,
+        stage=stage,
+        on_progress=on_progress,
         start=start,
-        cores_max=cores_max,
+        max_restricted_milps=max_restricted_milps,
     )
     if found is not None:
         return found
-    return solve_whole(highs, maximise=maximise, gap=gap, deadline=deadline, doing=doing, start=start)
+    return solve_mip(highs, maximise=maximise, gap=gap, deadline=deadline, stage=stage, start=start)
 
 
 def alone_too_much(shape: Shape) -> Mask:
     """[choice] those that break a row though nothing else is chosen, in rows to which nothing is ever negative."""
     n_rows = len(shape.coupling)
     falls = np.zeros(n_rows, dtype=bool)
-    for on in (shape.on_choices, shape.on_followers, shape.on_free):
+    for on in (shape.on_choices, shape.on_vubs, shape.on_free):
         falls[on.indices[on.data < 0]] = True
     falls[np.unique(shape.on_free[np.flatnonzero(shape.free_lower < 0)].indices)] = True
     limit = np.where(falls, np.inf, shape.row_upper)
@@ -136,7 +136,7 @@ def alone_too_much(shape: Shape) -> Mask:
 
 
 @dataclass(frozen=True, eq=False)
-class Losses:
+class ReducedCostGaps:
     """[choice] what each loses at the prices; [group] what the second best thing to do loses, and the best one."""
 
     choice: Floats
@@ -144,10 +144,10 @@ class Losses:
     best: Ints
 
     @classmethod
-    def of(cls, shape: Shape, linear: Sifted) -> Losses:
+    def of(cls, shape: Shape, linear: Sifted) -> ReducedCostGaps:
         worth, best = linear.prices.worth, linear.prices.best
         value = np.where(shape.must, best, np.maximum(best, 0.0))
-        loss = np.maximum(value[shape.group] - worth, 0.0)
+        reduced_cost_gap = np.maximum(value[shape.group] - worth, 0.0)
         none = np.where(shape.must, np.inf, value)
         first = np.full(shape.n_groups, -1, dtype=np.int64)
         at_best = np.flatnonzero(worth == best[shape.group])[::-1]
@@ -155,12 +155,12 @@ class Losses:
         # What the linear program itself takes decides ties.
         taken = np.flatnonzero(linear.x[shape.choices] > 1 - 1e-6)
         first[shape.group[taken]] = taken
-        others = loss.copy()
+        others = reduced_cost_gap.copy()
         others[first] = np.inf
         second = np.minimum.reduceat(others, shape.starts)
         chosen = shape.must | (best > 0)
-        second = np.where(chosen, np.minimum(second, none), loss[first])
-        return cls(loss, second, np.where(chosen, first, -1))
+        second = np.where(chosen, np.minimum(second, none), reduced_cost_gap[first])
+        return cls(reduced_cost_gap, second, np.where(chosen, first, -1))
 
 
 class _Search:
@@ -174,42 +174,46 @@ class _Search:
         options: SolverOptions,
         gap: float,
         allowance: Allowance,
-        doing: str,
-        tell: Callable[[Progress], None] | None,
+        stage: str,
+        on_progress: Callable[[Progress], None] | None,
         sign: float,
     ) -> None:
         self.matrix, self.shape, self.linear, self.options = matrix, shape, linear, options
-        self.gap, self.allowance, self.doing, self.tell, self.sign = gap, allowance, doing, tell, sign
-        self.losses = Losses.of(shape, linear)
+        self.gap, self.allowance, self.stage, self.on_progress, self.sign = gap, allowance, stage, on_progress, sign
+        self.reduced_cost_gaps = ReducedCostGaps.of(shape, linear)
         self.bound = linear.bound
         self.x: Floats | None = None
         self.value = -np.inf
         self.began = now()
         self.chance = np.random.default_rng(options.seed)
 
-    def run(self, start: Floats | None, cores_max: int | None) -> Outcome | None:
+    def run(self, start: Floats | None, max_restricted_milps: int | None) -> Outcome | None:
         """The plan and its bound; None where no plan exists or none was found before the time was over."""
         self._take(start)
         self._take(_filled(self.shape, self.linear))
         self._dive()
-        n_columns = FIRST_CORE
+        n_columns = FIRST_RESTRICTED_COLUMNS
         # A choice is brought into the core when all that lose less are; in the order of what is lost.
-        enters = np.maximum(self.losses.choice, self.losses.second[self.shape.group])
+        enters = np.maximum(self.reduced_cost_gaps.choice, self.reduced_cost_gaps.second[self.shape.group])
         enters = np.where(self.shape.allowed, enters, np.inf)
         order = np.sort(enters[np.isfinite(enters)])
-        n_cores, n_nodes = 0, CORE_NODES
+        n_restricted_milps, n_nodes = 0, RESTRICTED_NODES
         # A first plan may be near enough and still leave much that a core finds in a moment.
-        while not (self._closed and n_cores) and not self.allowance.is_over and n_cores != cores_max:
-            n_cores += 1
+        while (
+            not (self._closed and n_restricted_milps)
+            and not self.allowance.is_over
+            and n_restricted_milps != max_restricted_milps
+        ):
+            n_restricted_milps += 1
             everything = n_columns >= len(order)
             left_out = np.inf if everything else float(order[n_columns])
-            doing = f"{self.doing}: core of {min(n_columns, len(order))}"
-            solved_all = self._core(enters < left_out, left_out, n_nodes, doing)
+            stage = f"{self.stage}: core of {min(n_columns, len(order))}"
+            solved_all = self._restricted_milp(enters < left_out, left_out, n_nodes, stage)
             if everything and solved_all:
                 break
             if everything:
                 n_nodes *= GROWTH
-            elif not self._closed and n_cores != cores_max:
+            elif not self._closed and n_restricted_milps != max_restricted_milps:
                 # The plan is bettered for the sake of the next core.
                 self._neighbourhoods()
             n_columns *= GROWTH
@@ -217,7 +221,7 @@ class _Search:
             return None
         value = self.sign * self.value
         status: Status = "optimal" if self._closed else "limit"
-        _say(self.options, f"by groups: plan {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
+        _log(self.options, f"by groups: plan {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
         return Outcome(status, value, self.sign * max(self.bound, self.value), self.x, None, None)
 
     @property
@@ -228,17 +232,17 @@ class _Search:
         """A point becomes the plan in hand when it holds by itself and is better."""
         if x is None:
             return False
-        x = snapped(self.matrix, x)
+        x = rounded_to_integrality(self.matrix, x)
         value = self.sign * float(self.matrix.costs[0] @ x)
         if value <= self.value + 1e-9 * abs(self.value if np.isfinite(self.value) else 1.0):
             return False
         if not residuals(self.matrix, x).hold:
             return False
         self.x, self.value = x, value
-        self.pick = picks_of(self.shape, x)
-        if self.tell is not None:
+        self.assignment = assignment_of(self.shape, x)
+        if self.on_progress is not None:
             shown = (self.sign * self.bound, self.sign * value)
-            self.tell(Progress(self.doing, now() - self.began, *shown))
+            self.on_progress(Progress(self.stage, now() - self.began, *shown))
         return True
 
     def _dive(self) -> None:
@@ -248,37 +252,37 @@ class _Search:
         found = dived(
             self.shape,
             self.linear,
-            self.losses.choice,
-            self.losses.best,
+            self.reduced_cost_gaps.choice,
+            self.reduced_cost_gaps.best,
             self.options,
             self.allowance,
-            gap=CORE_GAP_SHARE * self.gap,
+            gap=RESTRICTED_GAP_SHARE * self.gap,
             n_nodes=DIVE_NODES,
-            doing=f"{self.doing}: diving",
+            stage=f"{self.stage}: diving",
         )
         self._take(found)
 
-    def _core(self, is_open: Mask, left_out: float, n_nodes: int, doing: str) -> bool:
+    def _restricted_milp(self, is_open: Mask, left_out: float, n_nodes: int, stage: str) -> bool:
         """Solve a core; whether it was solved to the end."""
         shape = self.shape
-        kept = self.losses.best
+        kept = self.reduced_cost_gaps.best
         if self.x is not None:
             # What the plan in hand does otherwise is open as well.
-            differs = self.pick != kept
-            is_open = is_open | differs[shape.group] & (self.losses.choice <= 0)
-            is_open[self.pick[differs & (self.pick >= 0)]] = True
+            differs = self.assignment != kept
+            is_open = is_open | differs[shape.group] & (self.reduced_cost_gaps.choice <= 0)
+            is_open[self.assignment[differs & (self.assignment >= 0)]] = True
             groups = np.zeros(shape.n_groups, dtype=bool)
             groups[shape.group[is_open]] = True
-            kept = np.where(groups, self.pick, kept)
+            kept = np.where(groups, self.assignment, kept)
         found = solved(
             shape,
             part_of(shape, is_open, kept),
             self.options,
             allowance=self.allowance,
-            gap=CORE_GAP_SHARE * self.gap,
+            gap=RESTRICTED_GAP_SHARE * self.gap,
             n_nodes=n_nodes,
             start=self.x,
-            doing=doing,
+            stage=stage,
         )
         self._take(found.x)
         self.bound = min(self.bound, max(found.bound, self.linear.bound - left_out, self.value))
@@ -291,9 +295,9 @@ class _Search:
         shape = self.shape
         # Of many groups only those with the closest seconds are worth drawing.
         near = min(2 * NEIGHBOURS, shape.n_groups - 1)
-        typical = float(np.partition(self.losses.second, near)[near])
+        typical = float(np.partition(self.reduced_cost_gaps.second, near)[near])
         typical = typical if np.isfinite(typical) else 1.0
-        weight = 1.0 / (1.0 + self.losses.second / max(typical, 1e-12)) ** 2
+        weight = 1.0 / (1.0 + self.reduced_cost_gaps.second / max(typical, 1e-12)) ** 2
         failed = 0
         while failed < TRIES and not self._closed and not self.allowance.is_over:
             keys = self.chance.exponential(size=shape.n_groups) / np.maximum(weight, 1e-12)
@@ -302,16 +306,18 @@ class _Search:
             is_open = drawn[shape.group] & shape.allowed
             theirs = np.flatnonzero(is_open)
             if len(theirs) > NEIGHBOUR_COLUMNS:
-                is_open[theirs[np.argsort(self.losses.choice[theirs], kind="stable")[NEIGHBOUR_COLUMNS:]]] = False
+                is_open[
+                    theirs[np.argsort(self.reduced_cost_gaps.choice[theirs], kind="stable")[NEIGHBOUR_COLUMNS:]]
+                ] = False
             found = solved(
                 shape,
-                part_of(shape, is_open, self.pick),
+                part_of(shape, is_open, self.assignment),
                 self.options,
                 allowance=self.allowance,
                 gap=NEIGHBOUR_GAP_SHARE * self.gap,
                 n_nodes=NEIGHBOUR_NODES,
                 start=self.x,
-                doing=f"{self.doing}: neighbourhood",
+                stage=f"{self.stage}: neighbourhood",
             )
             failed = 0 if self._take(found.x) else failed + 1
 
@@ -321,12 +327,12 @@ def _filled(shape: Shape, linear: Sifted) -> Floats | None:
     if (shape.row_lower > 0).any() or (shape.free_lower > 0).any():
         return None
     x = linear.x[shape.choices]
-    pick = np.full(shape.n_groups, -1, dtype=np.int64)
+    assignment = np.full(shape.n_groups, -1, dtype=np.int64)
     taken = np.flatnonzero(x > 1 - 1e-6)
-    pick[shape.group[taken]] = taken
+    assignment[shape.group[taken]] = taken
     room = shape.row_upper - np.asarray(shape.on_choices[taken].sum(axis=0)).ravel()
     worth = linear.prices.worth
-    open_groups = np.flatnonzero(pick < 0)
+    open_groups = np.flatnonzero(assignment < 0)
     open_groups = open_groups[np.argsort(-linear.prices.best[open_groups], kind="stable")]
     ends = np.r_[shape.starts[1:], len(shape.choices)]
     on = shape.on_choices
@@ -340,19 +346,19 @@ def _filled(shape: Shape, linear: Sifted) -> Floats | None:
             at = slice(on.indptr[k], on.indptr[k + 1])
             if (on.data[at] <= room[on.indices[at]] + _FITS).all():
                 room[on.indices[at]] -= on.data[at]
-                pick[g] = k
+                assignment[g] = k
                 break
     full = np.zeros(shape.n_columns)
-    full[shape.choices[pick[pick >= 0]]] = 1.0
+    full[shape.choices[assignment[assignment >= 0]]] = 1.0
     return full
 
 
-def _not_by_groups(options: SolverOptions, why: str) -> WholeOutcome | None:
-    _say(options, f"not by groups: {why}; all columns go to the solver")
+def _not_by_groups(options: SolverOptions, why: str) -> MipOutcome | None:
+    _log(options, f"not by groups: {why}; all columns go to the solver")
     return None
 
 
-def _say(options: SolverOptions, line: str) -> None:
+def _log(options: SolverOptions, line: str) -> None:
     if options.log_path is not None:
         with options.log_path.open("a", encoding="utf-8") as log:
             log.write(f"\n{line}\n")

@@ -64,14 +64,14 @@ class PartProgram:
         return full
 
 
-def part_of(shape: Shape, is_open: Mask, pick: Ints) -> Part:
+def part_of(shape: Shape, is_open: Mask, assignment: Ints) -> Part:
     """Groups with an open choice are open; the choice they have now is open to them as well."""
     is_open = is_open & shape.allowed
     groups = np.zeros(shape.n_groups, dtype=bool)
     groups[shape.group[is_open]] = True
-    picked = pick[groups & (pick >= 0)]
+    picked = assignment[groups & (assignment >= 0)]
     is_open[picked] = True
-    return Part(np.flatnonzero(is_open), np.where(groups, -1, pick))
+    return Part(np.flatnonzero(is_open), np.where(groups, -1, assignment))
 
 
 def program_of(shape: Shape, part: Part) -> PartProgram:
@@ -81,7 +81,7 @@ def program_of(shape: Shape, part: Part) -> PartProgram:
     group = shape.group[part.open]
     groups, at = np.unique(group, return_inverse=True)
     room_open, room_kept = shape.room[part.open], np.asarray(shape.room[kept].sum(axis=0)).ravel()
-    led = np.zeros(len(shape.followers), dtype=bool)
+    led = np.zeros(len(shape.vubs), dtype=bool)
     led[np.unique(room_open.indices)] = True
     # A follower of open choices has a row; one of a choice that is kept has a bound.
     rowed, bounded = np.flatnonzero(led), np.flatnonzero(~led & (room_kept > 0))
@@ -96,8 +96,8 @@ def program_of(shape: Shape, part: Part) -> PartProgram:
     blocks = [
         [
             sparse.csr_array(shape.on_choices[part.open].T),
-            sparse.csr_array(shape.on_followers[rowed].T),
-            sparse.csr_array(shape.on_followers[bounded].T),
+            sparse.csr_array(shape.on_vubs[rowed].T),
+            sparse.csr_array(shape.on_vubs[bounded].T),
             sparse.csr_array(shape.on_free.T),
         ],
         [choice, None, None, None],
@@ -105,7 +105,7 @@ def program_of(shape: Shape, part: Part) -> PartProgram:
     ]
     rows = sparse.csc_array(sparse.block_array([line for line in blocks if line[0].shape[0]], format="csc"))
     rows.sort_indices()
-    columns = np.r_[shape.choices[part.open], shape.followers[rowed], shape.followers[bounded], shape.free]
+    columns = np.r_[shape.choices[part.open], shape.vubs[rowed], shape.vubs[bounded], shape.free]
     made = np.where(shape.must[group], 1.0, 0.0)
     matrix = Matrix(
         rows=rows,
@@ -113,12 +113,12 @@ def program_of(shape: Shape, part: Part) -> PartProgram:
         row_upper=np.r_[shape.row_upper - held, np.ones(choice.shape[0]), room_kept[rowed]],
         lower=np.r_[np.where(np.bincount(at)[at] == 1, made, 0.0), np.zeros(n_rows + len(bounded)), shape.free_lower],
         upper=np.r_[np.ones(n_open), np.full(n_rows, np.inf), room_kept[bounded], shape.free_upper],
-        is_whole=np.r_[np.ones(n_open, dtype=bool), np.zeros(len(columns) - n_open, dtype=bool)],
-        costs=np.r_[
-            shape.profit[part.open], shape.follower_profit[rowed], shape.follower_profit[bounded], shape.free_profit
-        ][None, :],
+        is_integer=np.r_[np.ones(n_open, dtype=bool), np.zeros(len(columns) - n_open, dtype=bool)],
+        costs=np.r_[shape.profit[part.open], shape.vub_profit[rowed], shape.vub_profit[bounded], shape.free_profit][
+            None, :
+        ],
         maximise=(True,),
-        row_claims=(),
+        row_constraints=(),
         columns=(),
     )
     return PartProgram(shape, part.open, kept, matrix, columns, float(shape.profit[kept].sum()))
@@ -133,7 +133,7 @@ def solved(
     gap: float,
     n_nodes: int,
     start: Floats | None,
-    doing: str,
+    stage: str,
 ) -> Found:
     """The best plan of the part that is found to `gap` or within `n_nodes`; `start` a point over all columns."""
     program = program_of(shape, part)
@@ -147,7 +147,7 @@ def solved(
     if start is not None:
         highs.start_from(start[columns])
     highs.cpu_until = allowance.cpu_s
-    return _found(program, highs.run(allowance.left_s, doing))
+    return _found(program, highs.run(allowance.left_s, stage))
 
 
 def _found(program: PartProgram, outcome: Outcome) -> Found:
@@ -159,12 +159,12 @@ def _found(program: PartProgram, outcome: Outcome) -> Found:
     return Found(program.point(outcome.x), bound, outcome.status)
 
 
-def picks_of(shape: Shape, x: Floats) -> Ints:
+def assignment_of(shape: Shape, x: Floats) -> Ints:
     """[group] the choice a whole point makes, or −1."""
-    pick = np.full(shape.n_groups, -1, dtype=np.int64)
+    assignment = np.full(shape.n_groups, -1, dtype=np.int64)
     made = np.flatnonzero(x[shape.choices] > 0.5)
-    pick[shape.group[made]] = made
-    return pick
+    assignment[shape.group[made]] = made
+    return assignment
 
 
 # A whole plan by diving: decide what is large first, let the many small choices make up for it.
@@ -187,22 +187,22 @@ _DECIDED = 1e-7
 def dived(
     shape: Shape,
     linear: Sifted,
-    loss: Floats,
+    reduced_cost_gap: Floats,
     best: Ints,
     options: SolverOptions,
     allowance: Allowance,
     *,
     gap: float,
     n_nodes: int,
-    doing: str,
+    stage: str,
 ) -> Floats | None:
     """A plan over all columns, or None without one in time.
 
     loss: [choice] what it loses at the linear program's prices. best: [group] the choice of no loss, or −1. What is not
     decided in the dive is solved to the relative `gap` or within `n_nodes`.
     """
-    part = part_of(shape, _little_lost(shape, linear, loss, best), best)
-    dive = _Dive(shape, program_of(shape, part), linear, options, allowance, doing)
+    part = part_of(shape, _little_lost(shape, linear, reduced_cost_gap, best), best)
+    dive = _Dive(shape, program_of(shape, part), linear, options, allowance, stage)
     if not dive.go():
         return None
     return dive.finished(gap, n_nodes)
@@ -210,10 +210,10 @@ def dived(
 
 def _use(shape: Shape) -> sparse.csr_array:
     """[choice, row] what a choice takes up when its followers are as large as it lets them be."""
-    return sparse.csr_array(shape.on_choices + shape.room @ shape.on_followers)
+    return sparse.csr_array(shape.on_choices + shape.room @ shape.on_vubs)
 
 
-def _little_lost(shape: Shape, linear: Sifted, loss: Floats, best: Ints) -> Mask:
+def _little_lost(shape: Shape, linear: Sifted, reduced_cost_gap: Floats, best: Ints) -> Mask:
     """[choice] for each tight row those that lose the least for what they change in it, and what is undecided."""
     use = _use(shape)
     n = len(shape.choices)
@@ -222,14 +222,16 @@ def _little_lost(shape: Shape, linear: Sifted, loss: Floats, best: Ints) -> Mask
     beside = sparse.csr_array((np.ones(len(others)), (others, best[shape.group[others]])), shape=(n, n))
     # Another choice changes a row by what it takes up more or less than the best; the best by what is given back.
     changes = sparse.csc_array(abs(use - beside @ use))
-    loss = loss.copy()
-    loss[firsts] = np.maximum(linear.prices.best[shape.group[firsts]], 0.0)
+    reduced_cost_gap = reduced_cost_gap.copy()
+    reduced_cost_gap[firsts] = np.maximum(linear.prices.best[shape.group[firsts]], 0.0)
     taken = linear.x[shape.choices]
     is_open: Mask = (taken > _DECIDED) & (taken < 1 - _DECIDED)
     for row in np.flatnonzero(linear.y):
         at = slice(changes.indptr[row], changes.indptr[row + 1])
         which, size = changes.indices[at], changes.data[at]
-        for_size = np.where(shape.allowed[which] & (size > 0), loss[which] / np.maximum(size, 1e-300), np.inf)
+        for_size = np.where(
+            shape.allowed[which] & (size > 0), reduced_cost_gap[which] / np.maximum(size, 1e-300), np.inf
+        )
         first = np.argsort(for_size, kind="stable")[:PER_ROW]
         is_open[which[first[np.isfinite(for_size[first])]]] = True
     groups = np.unique(shape.group[is_open])
@@ -247,11 +249,11 @@ class _Dive:
         linear: Sifted,
         options: SolverOptions,
         allowance: Allowance,
-        doing: str,
+        stage: str,
     ) -> None:
-        self.program, self.allowance, self.doing = program, allowance, doing
+        self.program, self.allowance, self.stage = program, allowance, stage
         self.highs = Highs(program.matrix, options)
-        self.highs.set_whole(False)
+        self.highs.set_integrality(False)
         self.highs.set_option("presolve", "off")
         self.highs.cpu_until = allowance.cpu_s
         self.every = np.arange(len(program.open))
@@ -283,10 +285,10 @@ class _Dive:
         if self.allowance.is_over:
             return None
         self.highs.set_bounds(self.every, self.lower, self.upper)
-        self.highs.set_whole(True)
+        self.highs.set_integrality(True)
         for name, value in (("presolve", "on"), ("mip_rel_gap", gap), ("mip_max_nodes", n_nodes)):
             self.highs.set_option(name, value)
-        outcome = self.highs.run(self.allowance.left_s, self.doing)
+        outcome = self.highs.run(self.allowance.left_s, self.stage)
         return None if outcome.x is None else self.program.point(outcome.x)
 
     def _decide(self, x: Floats, undecided: Mask) -> None:
@@ -307,7 +309,7 @@ class _Dive:
             return None
         self.highs.set_bounds(self.every, self.lower, self.upper)
         try:
-            outcome = self.highs.run(self.allowance.left_s, self.doing)
+            outcome = self.highs.run(self.allowance.left_s, self.stage)
         except NoPlanError:
             # The simplex method may lose its way from an old basis; what was decided before stands.
             return None

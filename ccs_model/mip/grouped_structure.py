@@ -43,7 +43,7 @@ class Prices:
 
     worth: Floats
     best: Floats
-    follower: Floats
+    vub: Floats
     free: Floats
     bound: float
 
@@ -63,9 +63,9 @@ class Shape:
     choice_rows: Ints
     allowed: Mask
     must: Mask
-    followers: Ints
-    follower_rows: Ints
-    follower_scale: Floats
+    vubs: Ints
+    vub_rows: Ints
+    vub_scale: Floats
     room: sparse.csr_array
     free: Ints
     free_lower: Floats
@@ -74,10 +74,10 @@ class Shape:
     row_lower: Floats
     row_upper: Floats
     profit: Floats
-    follower_profit: Floats
+    vub_profit: Floats
     free_profit: Floats
     on_choices: sparse.csr_array
-    on_followers: sparse.csr_array
+    on_vubs: sparse.csr_array
     on_free: sparse.csr_array
 
     @property
@@ -92,9 +92,9 @@ class Shape:
     def priced(self, prices: Floats) -> Prices:
         """All columns at `prices` [coupling row], which must have the right signs (`signed`)."""
         worth = self.profit - self.on_choices @ prices
-        follower = self.follower_profit - self.on_followers @ prices
-        if len(follower):
-            worth += self.room @ np.maximum(follower, 0.0)
+        vub = self.vub_profit - self.on_vubs @ prices
+        if len(vub):
+            worth += self.room @ np.maximum(vub, 0.0)
         if not self.allowed.all():
             worth = np.where(self.allowed, worth, -np.inf)
         best = np.maximum.reduceat(worth, self.starts)
@@ -105,7 +105,7 @@ class Shape:
         little = np.abs(free) <= _NOTHING * np.maximum(np.abs(self.free_profit), 1.0)
         ends = np.where(free > 0, self.free_upper, self.free_lower)
         at_end = np.where((little & np.isinf(ends)) | (free == 0), 0.0, ends)
-        return Prices(worth, best, follower, free, bound + float((free * at_end).sum()))
+        return Prices(worth, best, vub, free, bound + float((free * at_end).sum()))
 
     def part(self, groups: Ints) -> Shape:
         """Some of the groups, with their share of every limit: a sample, to learn prices from.
@@ -115,19 +115,19 @@ class Shape:
         among = np.zeros(self.n_groups, dtype=bool)
         among[groups] = True
         on = np.repeat(among[self.group], np.diff(self.on_choices.indptr))
-        sizes_asked = np.abs(self.on_choices.data)
-        asked = tuple(
+        requested_sizes = np.abs(self.on_choices.data)
+        requested = tuple(
             np.bincount(self.on_choices.indices, weights=weight, minlength=len(self.coupling))
-            for weight in (sizes_asked * on, sizes_asked)
+            for weight in (requested_sizes * on, requested_sizes)
         )
-        by_row = asked[0] / np.maximum(asked[1], 1e-300)
+        by_row = requested[0] / np.maximum(requested[1], 1e-300)
         share = len(groups) / self.n_groups
         sizes = np.diff(np.r_[self.starts, len(self.choices)])[groups]
         starts = np.r_[0, np.cumsum(sizes)[:-1]]
         ks = np.repeat(self.starts[groups] - starts, sizes) + np.arange(sizes.sum())
         room = self.room[ks]
         led = np.unique(room.indices)
-        on_choices, on_followers = self.on_choices[ks], self.on_followers[led]
+        on_choices, on_vubs = self.on_choices[ks], self.on_vubs[led]
         # A row that none of them stands in says nothing of the whole.
         here = by_row > 0
         by_row = np.where(here, by_row, 1.0)
@@ -139,18 +139,18 @@ class Shape:
             choice_rows=self.choice_rows[groups],
             allowed=self.allowed[ks],
             must=self.must[groups],
-            followers=self.followers[led],
-            follower_rows=self.follower_rows[led],
-            follower_scale=self.follower_scale[led],
+            vubs=self.vubs[led],
+            vub_rows=self.vub_rows[led],
+            vub_scale=self.vub_scale[led],
             room=sparse.csr_array(room[:, led]),
             free_lower=self.free_lower * share,
             free_upper=self.free_upper * share,
             row_lower=np.where(here, self.row_lower * by_row, -np.inf),
             row_upper=np.where(here, self.row_upper * by_row, np.inf),
             profit=self.profit[ks],
-            follower_profit=self.follower_profit[led],
+            vub_profit=self.vub_profit[led],
             on_choices=on_choices,
-            on_followers=on_followers,
+            on_vubs=on_vubs,
         )
 
     def without(self, ks: Mask) -> Shape:
@@ -166,26 +166,26 @@ def shape_of(matrix: Matrix, *, maximise: bool) -> Shape | str:
     group = _choice_groups(matrix, rows, row_of, sizes)
     if not (group >= 0).any():
         return "no row that allows one of several choices"
-    leader = _follower_rows(matrix, rows, row_of, group)
+    leader = _vub_rows(matrix, rows, row_of, group)
     in_choice_row = np.zeros(rows.shape[0], dtype=bool)
     in_choice_row[np.unique(group[group >= 0])] = True
-    follower_columns = np.flatnonzero(leader >= 0)
-    follower_columns = follower_columns[np.argsort(leader[follower_columns], kind="stable")]
-    follower_rows = leader[follower_columns]
+    vub_columns = np.flatnonzero(leader >= 0)
+    vub_columns = vub_columns[np.argsort(leader[vub_columns], kind="stable")]
+    vub_rows = leader[vub_columns]
     is_local = in_choice_row.copy()
-    is_local[follower_rows] = True
+    is_local[vub_rows] = True
     coupling = np.flatnonzero(~is_local)
     free = np.flatnonzero((group < 0) & (leader < 0))
     if len(free) > OTHERS_SHARE_MAX * len(group):
         return f"{len(free)} of {len(group)} columns are no choices and follow none"
     if len(coupling) > COUPLING_MAX:
         return f"{len(coupling)} rows couple the choices, more than {COUPLING_MAX}"
-    if matrix.is_whole[free].any():
-        return f"{int(matrix.is_whole[free].sum())} whole columns stand in no choice"
+    if matrix.is_integer[free].any():
+        return f"{int(matrix.is_integer[free].sum())} whole columns stand in no choice"
     columns = np.flatnonzero(group >= 0)
     columns = columns[np.argsort(group[columns], kind="stable")]
     choice_rows, starts, number = np.unique(group[columns], return_index=True, return_inverse=True)
-    scale, room = _room(rows, columns, follower_columns, follower_rows)
+    scale, room = _room(rows, columns, vub_columns, vub_rows)
     sign = 1.0 if maximise else -1.0
     by_column = sparse.csr_array(matrix.rows[:, :].T)
     kept = sparse.csr_array(by_column[:, coupling]) if len(coupling) < rows.shape[0] else by_column
@@ -199,9 +199,9 @@ def shape_of(matrix: Matrix, *, maximise: bool) -> Shape | str:
         choice_rows=choice_rows,
         allowed=np.where(must[number], made, matrix.upper[columns] > 0),
         must=must,
-        followers=follower_columns,
-        follower_rows=follower_rows,
-        follower_scale=scale,
+        vubs=vub_columns,
+        vub_rows=vub_rows,
+        vub_scale=scale,
         room=room,
         free=free,
         free_lower=matrix.lower[free],
@@ -210,10 +210,10 @@ def shape_of(matrix: Matrix, *, maximise: bool) -> Shape | str:
         row_lower=matrix.row_lower[coupling],
         row_upper=matrix.row_upper[coupling],
         profit=sign * matrix.costs[0][columns],
-        follower_profit=sign * matrix.costs[0][follower_columns],
+        vub_profit=sign * matrix.costs[0][vub_columns],
         free_profit=sign * matrix.costs[0][free],
         on_choices=kept[columns],
-        on_followers=kept[follower_columns],
+        on_vubs=kept[vub_columns],
         on_free=kept[free],
     )
 
@@ -239,10 +239,10 @@ def _choice_groups(matrix: Matrix, rows: sparse.csr_array, row_of: Ints, sizes: 
     return group
 
 
-def _follower_rows(matrix: Matrix, rows: sparse.csr_array, row_of: Ints, group: Ints) -> Ints:
+def _vub_rows(matrix: Matrix, rows: sparse.csr_array, row_of: Ints, group: Ints) -> Ints:
     """[column] the row that holds it below choices of one group, or −1."""
     n_rows = rows.shape[0]
-    can_follow = (matrix.lower == 0) & np.isinf(matrix.upper) & ~matrix.is_whole & (group < 0)
+    can_follow = (matrix.lower == 0) & np.isinf(matrix.upper) & ~matrix.is_integer & (group < 0)
     above = rows.data > 0
     below = rows.data < 0
     n_above = np.bincount(row_of[above], minlength=n_rows)
@@ -260,13 +260,11 @@ def _follower_rows(matrix: Matrix, rows: sparse.csr_array, row_of: Ints, group: 
     return leader
 
 
-def _room(
-    rows: sparse.csr_array, columns: Ints, followers: Ints, follower_rows: Ints
-) -> tuple[Floats, sparse.csr_array]:
+def _room(rows: sparse.csr_array, columns: Ints, vubs: Ints, vub_rows: Ints) -> tuple[Floats, sparse.csr_array]:
     """The follower's own coefficient in its row, and [choice, follower] how much of it one choice makes room for."""
-    if not len(followers):
+    if not len(vubs):
         return np.zeros(0), sparse.csr_array((len(columns), 0))
-    theirs = sparse.csc_array(rows[follower_rows])
-    own = np.asarray(theirs[:, followers].diagonal(), dtype=float)
+    theirs = sparse.csc_array(rows[vub_rows])
+    own = np.asarray(theirs[:, vubs].diagonal(), dtype=float)
     room = sparse.csr_array(-theirs[:, columns].T.tocsr() @ sparse.diags_array(1.0 / own))
     return own, room

@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ccs_model.atomic_files import passing_folder
+from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import CcsModelError, NoPlanError
 from ccs_model.mip.highs_instances import new_highs
-from ccs_model.mip.matrix import Matrix, refuse_unless_finite
+from ccs_model.mip.matrix import Matrix, validate_finite
 from ccs_model.mip.scaling import Scaling, scaling_of
 from ccs_model.mip.search import counts_cpu, now
 
@@ -61,7 +61,7 @@ class SolverOptions:
 class Progress:
     """A line of progress: what is being done, for how long, with which bound and best plan so far."""
 
-    doing: str
+    stage: str
     seconds: float
     bound: float
     incumbent: float
@@ -116,9 +116,9 @@ class Highs:
         self.options = options
         self.costs = matrix.costs[0]
         self.lower, self.upper = matrix.lower.copy(), matrix.upper.copy()
-        self._is_whole = bool(matrix.is_whole.any())
+        self._is_whole = bool(matrix.is_integer.any())
         self._n_columns = len(matrix.lower)
-        refuse_unless_finite(matrix)
+        validate_finite(matrix)
         self._scale = scaling_of(matrix) if scaling is None else scaling
         self._progress = progress
         self._doing = ""
@@ -169,9 +169,9 @@ class Highs:
         """Start the next run afresh, where the last basis would only mislead."""
         self._must(self._highs.clearSolver())
 
-    def set_whole(self, whole: bool) -> None:
+    def set_integrality(self, whole: bool) -> None:
         """Whole columns as they are in the matrix, or all of them continuous."""
-        which = np.flatnonzero(self.matrix.is_whole).astype(np.int32)
+        which = np.flatnonzero(self.matrix.is_integer).astype(np.int32)
         self._is_whole = whole and len(which) > 0
         kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
         if len(which):
@@ -241,9 +241,9 @@ class Highs:
         """Set one HiGHS option by its own name."""
         self._set(name, value)
 
-    def run(self, time_limit_s: float, doing: str) -> Outcome:
+    def run(self, time_limit_s: float, stage: str) -> Outcome:
         """Solve as things stand. Raises NoPlanError when HiGHS itself fails, KeyboardInterrupt on Ctrl-C."""
-        self._doing = doing
+        self._doing = stage
         # HiGHS counts a linear program's time over all runs of an instance, a whole program's from its own start.
         spent = 0.0 if self._is_whole else self._highs.getRunTime()
         limit_s = max(time_limit_s, 0.01)
@@ -262,10 +262,10 @@ class Highs:
             outcome = self._outcome()
         return outcome
 
-    def attempt(self, time_limit_s: float, doing: str) -> Outcome:
+    def attempt(self, time_limit_s: float, stage: str) -> Outcome:
         """The same for a search that may fail without harm: a failure of HiGHS is a limit without a point."""
         try:
-            return self.run(time_limit_s, doing)
+            return self.run(time_limit_s, stage)
         except NoPlanError:
             return Outcome("limit", math.nan, math.nan, None, None, None)
 
@@ -278,7 +278,7 @@ class Highs:
 
     def write_model(self, path: Path) -> None:
         """The program as it stands, in HiGHS's own format by the suffix (.mps, .lp)."""
-        with passing_folder() as folder:
+        with temporary_folder() as folder:
             made = folder / path.name
             self._must(self._highs.writeModel(str(made)))
             path.write_bytes(made.read_bytes())
@@ -360,9 +360,9 @@ class Highs:
             matrix.rows.data * row[matrix.rows.indices] * np.repeat(column, np.diff(matrix.rows.indptr))
         )
         program.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
-        if matrix.is_whole.any():
+        if matrix.is_integer.any():
             kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-            program.integrality_ = [kinds[int(whole)] for whole in matrix.is_whole]
+            program.integrality_ = [kinds[int(whole)] for whole in matrix.is_integer]
         self._must(self._highs.passModel(program))
 
     def _row_scale(self, row: int) -> float:

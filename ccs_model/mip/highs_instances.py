@@ -80,10 +80,10 @@ def trouble() -> str:
     return ""
 
 
-def refuse_unless_usable() -> None:
+def validate_solver() -> None:
     """Raises NoPlanError where the solver's library is missing or too old."""
-    if said := trouble():
-        raise NoPlanError(said)
+    if message := trouble():
+        raise NoPlanError(message)
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -92,4 +92,4 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 # Whatever solves imports this room first, and would otherwise end in an ImportError that helps nobody.
-refuse_unless_usable()
+validate_solver()

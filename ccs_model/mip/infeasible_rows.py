@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ccs_model.mip.branch_and_bound import solve_whole
-from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, laid_out, search_corridors
+from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, search_corridors
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix
 from ccs_model.mip.search import now
@@ -58,26 +58,26 @@ def ways_to_mend(
     the time that is left. With fixed charges, what is laid for a first plan is chosen as for corridors.
     """
     found: list[Relaxation] = []
-    mended: set[str] = set()
+    repaired: set[str] = set()
     for group in groups:
-        rows = np.concatenate([matrix.rows_of(claim) for claim in group])
-        if not len(rows) or mended & set(group) or now() >= deadline:
+        rows = np.concatenate([matrix.rows_of(constraint) for constraint in group])
+        if not len(rows) or repaired & set(group) or now() >= deadline:
             continue
-        doing = f"relaxing {' and '.join(group)}"
+        stage = f"relaxing {' and '.join(group)}"
         begun = now()
         until = begun + _TIME_SHARE * (deadline - begun)
-        outcome = _least(_elastic(matrix, rows), options, until, doing, charges)
+        outcome = _least(_elastic(matrix, rows), options, until, stage, charges)
         if outcome.x is None or outcome.status not in ("optimal", "limit"):
             continue
         given: dict[str, list[tuple[Any, float, float]]] = {}
         for row, amount in zip(rows, outcome.x[len(matrix.lower) :], strict=True):
             if amount > _GIVES_WAY:
-                claim, index = matrix.row_claims[row]
-                given.setdefault(claim, []).append((index, float(amount), _limit(matrix, row)))
+                constraint, index = matrix.row_constraints[row]
+                given.setdefault(constraint, []).append((index, float(amount), _limit(matrix, row)))
         if not given:
             continue
-        found.append(Relaxation(MappingProxyType({claim: tuple(rows) for claim, rows in given.items()})))
-        mended |= set(group)
+        found.append(Relaxation(MappingProxyType({constraint: tuple(rows) for constraint, rows in given.items()})))
+        repaired |= set(group)
     return tuple(found)
 
 
@@ -98,10 +98,10 @@ def least_beyond(
         row_upper=np.r_[matrix.row_upper, limits],
         lower=matrix.lower,
         upper=matrix.upper,
-        is_whole=matrix.is_whole,
+        is_integer=matrix.is_integer,
         costs=matrix.costs,
         maximise=matrix.maximise,
-        row_claims=(*matrix.row_claims, *(("limit", k) for k in range(n))),
+        row_constraints=(*matrix.row_constraints, *(("limit", k) for k in range(n))),
         columns=matrix.columns,
     )
     rows = np.arange(len(matrix.row_lower), len(count.row_lower))
@@ -113,30 +113,32 @@ def least_beyond(
 
 
 def _least(
-    elastic: Matrix, options: SolverOptions, deadline: float, doing: str, charges: FixedCharges | None
+    elastic: Matrix, options: SolverOptions, deadline: float, stage: str, charges: FixedCharges | None
 ) -> Outcome:
     """The elastic program with as little slack as can be found until `deadline`."""
     start = None if charges is None else _first_plan(elastic, replace(options, gap_share=_LEAST_GAP), deadline, charges)
     highs = Highs(elastic, options)
-    return solve_whole(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, doing=doing, start=start).outcome
+    return solve_mip(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, stage=stage, start=start).outcome
 
 
 def _first_plan(elastic: Matrix, options: SolverOptions, deadline: float, charges: FixedCharges) -> Floats | None:
     """A whole plan with little slack, by slope scaling and then within what that lays; None where none was found."""
     begun = now()
-    found, bettered = (begun + share * (deadline - begun) for share in _FIRST_TIME_SHARES)
+    found, improved = (begun + share * (deadline - begun) for share in _FIRST_TIME_SHARES)
     highs = Highs(elastic, options)
-    highs.set_whole(False)
+    highs.set_integrality(False)
     relaxed = highs.run(found - now(), "a first plan: relaxation").x
     if relaxed is None:
         return None
     points = SlopeScaling(elastic, charges, options).run(relaxed, _ROUNDS, found)
-    start = laid_out(elastic, charges, points[-1] if points else relaxed, options, maximise=False, deadline=found)
+    start = constructed_solution(
+        elastic, charges, points[-1] if points else relaxed, options, maximise=False, deadline=found
+    )
     if start is None:
         return None
-    families = charges.families_used(start)
-    doing = "a better first plan"
-    return search_corridors(elastic, charges, families, options, start=start, deadline=bettered, doing=doing).x
+    arc_groups = charges.arc_groups_used(start)
+    stage = "a better first plan"
+    return search_corridors(elastic, charges, arc_groups, options, start=start, deadline=improved, stage=stage).x
 
 
 def _limit(matrix: Matrix, row: int) -> float:
@@ -157,9 +159,9 @@ def _elastic(matrix: Matrix, rows: np.ndarray, weights: Floats | None = None) ->
         row_upper=matrix.row_upper,
         lower=np.r_[matrix.lower, np.zeros(n_slack)],
         upper=np.r_[matrix.upper, np.full(n_slack, np.inf)],
-        is_whole=np.r_[matrix.is_whole, np.zeros(n_slack, dtype=bool)],
+        is_integer=np.r_[matrix.is_integer, np.zeros(n_slack, dtype=bool)],
         costs=np.r_[np.zeros(len(matrix.lower)), weights][None, :],
         maximise=(False,),
-        row_claims=matrix.row_claims,
+        row_constraints=matrix.row_constraints,
         columns=(*matrix.columns, *(Column("slack", int(row)) for row in rows)),
     )

@@ -111,8 +111,8 @@ class Layers:
         entries = entries[order]
         first = np.r_[True, np.diff(self._column_of[entries]) > 0] if len(entries) else np.zeros(0, dtype=bool)
         entries = entries[first]
-        self.follower = np.zeros(self.n_columns, dtype=bool)
-        self.follower[self._column_of[entries]] = True
+        self.vub = np.zeros(self.n_columns, dtype=bool)
+        self.vub[self._column_of[entries]] = True
         found = []
         for each in np.unique(level[row_of[entries]]):
             here = entries[level[row_of[entries]] == each]
@@ -163,8 +163,8 @@ class Layers:
         given: list[tuple[_Layer, Floats, Ints]] = []
         for layer in self._layers:
             data = matrix.rows.data[layer.entries] * self.flip[self._row_of[layer.entries]]
-            asked = np.where(inside[layer.columns], 0.0, np.maximum(worth[layer.columns], 0.0)) / data
-            price = np.maximum.reduceat(asked, layer.starts)
+            requested = np.where(inside[layer.columns], 0.0, np.maximum(worth[layer.columns], 0.0)) / data
+            price = np.maximum.reduceat(requested, layer.starts)
             price[kept[layer.rows] | (price <= 0.0)] = 0.0
             giving = np.flatnonzero(price)
             given.append((layer, price, giving))

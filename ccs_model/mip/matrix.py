@@ -38,7 +38,7 @@ class Column(NamedTuple):
 class Matrix:
     """row_lower ≤ A x ≤ row_upper, lower ≤ x ≤ upper, some x whole; `costs[k]` is objective k.
 
-    `row_claims[i]` is the (constraint name, index) of row i, `columns[j]` the variable and index of column j: names,
+    `row_constraints[i]` is the (constraint name, index) of row i, `columns[j]` the variable and index of column j: names,
     not Pyomo's objects, which lose their parent when the model goes.
     """
 
@@ -47,23 +47,23 @@ class Matrix:
     row_upper: Floats
     lower: Floats
     upper: Floats
-    is_whole: npt.NDArray[np.bool_]
+    is_integer: npt.NDArray[np.bool_]
     costs: Floats
     maximise: tuple[bool, ...]
-    row_claims: tuple[tuple[str, Any], ...]
+    row_constraints: tuple[tuple[str, Any], ...]
     columns: tuple[Column, ...]
 
-    def rows_of(self, claim: str) -> npt.NDArray[np.int64]:
+    def rows_of(self, constraint: str) -> npt.NDArray[np.int64]:
         """The rows of one named constraint."""
-        return self._rows_by_claim.get(claim, np.zeros(0, dtype=np.int64)).copy()
+        return self._rows_by_constraint.get(constraint, np.zeros(0, dtype=np.int64)).copy()
 
     def columns_of(self, variable: str) -> npt.NDArray[np.int64]:
         """The columns of one named variable."""
         return self._columns_by_variable.get(variable, np.zeros(0, dtype=np.int64)).copy()
 
     @cached_property
-    def _rows_by_claim(self) -> dict[str, npt.NDArray[np.int64]]:
-        return _places(name for name, _ in self.row_claims)
+    def _rows_by_constraint(self) -> dict[str, npt.NDArray[np.int64]]:
+        return _places(name for name, _ in self.row_constraints)
 
     @cached_property
     def _columns_by_variable(self) -> dict[str, npt.NDArray[np.int64]]:
@@ -86,7 +86,7 @@ def matrix_of(model: pyo.ConcreteModel) -> Matrix:
     # Python's collector would go through all of the model again and again.
     with PauseGC():
         matrix = _compiled(model)
-    refuse_unless_finite(matrix)
+    validate_finite(matrix)
     return matrix
 
 
@@ -114,10 +114,10 @@ def _compiled(model: pyo.ConcreteModel) -> Matrix:
         row_upper=np.where(kinds >= 0, rhs, np.inf),
         lower=np.array([-np.inf if v.lb is None else v.lb for v in form.columns], dtype=float),
         upper=np.array([np.inf if v.ub is None else v.ub for v in form.columns], dtype=float),
-        is_whole=np.array([not v.is_continuous() for v in form.columns], dtype=bool),
+        is_integer=np.array([not v.is_continuous() for v in form.columns], dtype=bool),
         costs=form.c.toarray()[order].astype(float),
         maximise=tuple(form.objectives[k].sense == pyo.maximize for k in order),
-        row_claims=tuple((named(row.constraint.parent_component()), row.constraint.index()) for row in form.rows),
+        row_constraints=tuple((named(row.constraint.parent_component()), row.constraint.index()) for row in form.rows),
         columns=tuple(Column(named(v.parent_component()), v.index()) for v in form.columns),
     )
 
@@ -135,7 +135,7 @@ class _Names:
         return name
 
 
-def refuse_unless_finite(matrix: Matrix) -> None:
+def validate_finite(matrix: Matrix) -> None:
     """HiGHS drops a NaN coefficient in silence, so none may reach it."""
     sound = {
         "a coefficient": np.isfinite(matrix.rows.data).all(),
@@ -178,8 +178,8 @@ def residuals(matrix: Matrix, x: Floats) -> Residuals:
     over = np.maximum(np.maximum(activity - matrix.row_upper, matrix.row_lower - activity), 0.0) / size
     worst = int(np.argmax(over)) if len(over) else -1
     outside = np.maximum(np.maximum(x - matrix.upper, matrix.lower - x), 0.0) / np.maximum(np.abs(x), 1.0)
-    whole = x[matrix.is_whole]
-    name, index = matrix.row_claims[worst] if worst >= 0 else ("", None)
+    whole = x[matrix.is_integer]
+    name, index = matrix.row_constraints[worst] if worst >= 0 else ("", None)
     return Residuals(
         row=float(over[worst]) if worst >= 0 else 0.0,
         worst_row=f"{name}[{index}]" if worst >= 0 else "",
@@ -188,7 +188,7 @@ def residuals(matrix: Matrix, x: Floats) -> Residuals:
     )
 
 
-def snapped(matrix: Matrix, x: Floats) -> Floats:
+def rounded_to_integrality(matrix: Matrix, x: Floats) -> Floats:
     """`x` with whole columns set to the whole number they are within tolerance of, and all within their bounds."""
-    snap = np.where(matrix.is_whole & (np.abs(x - np.round(x)) <= TOLERANCE), np.round(x), x)
+    snap = np.where(matrix.is_integer & (np.abs(x - np.round(x)) <= TOLERANCE), np.round(x), x)
     return np.clip(snap, matrix.lower, matrix.upper)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.mip.branch_and_bound import polished
+from ccs_model.mip.branch_and_bound import resolved_with_integers_fixed
 from ccs_model.mip.fixed_charge import FixedCharges
 from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions
 from ccs_model.mip.matrix import Matrix, residuals
-from ccs_model.mip.presolve import narrowed
-from ccs_model.mip.search import now, within_reach
+from ccs_model.mip.presolve import restricted
+from ccs_model.mip.search import candidate_list, now
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -54,20 +54,20 @@ _REFIT = Search(gap_part=0.1, nodes=20, next_few=(0, 50), of_each=2)
 class Places:
     """Where things are, in km on a plane: `families` [family, 2]; `at` [k, 2] of the whole columns `columns` [k]."""
 
-    families: Floats
+    arc_groups: Floats
     columns: Ints
     at: Floats
 
     def region(self, centre: Floats, n_families: int) -> tuple[Ints, Ints]:
         """The corridors nearest to a centre, and the columns no farther away."""
-        far = np.hypot(*(self.families - centre).T)
+        far = np.hypot(*(self.arc_groups - centre).T)
         nearest = np.argsort(far, kind="stable")[:n_families]
         radius = far[nearest].max(initial=0.0)
         return nearest, self.columns[np.hypot(*(self.at - centre).T) <= radius + 1e-9]
 
-    def centres(self, families: Ints, n: int) -> Floats:
+    def centres(self, arc_groups: Ints, n: int) -> Floats:
         """`n` of the places of some corridors, each as far as can be from those before it."""
-        at = self.families[families]
+        at = self.arc_groups[arc_groups]
         if not len(at):
             return at
         chosen = [int(np.argmin(np.hypot(*(at - at.mean(axis=0)).T)))]
@@ -79,7 +79,7 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Round:
+class LnsStage:
     """How a plan is gone through once: `n_centres` regions of `n_families` corridors each.
 
     With `elsewhere` the other decisions are free outside the region as well, so that what a region saves can be spent
@@ -91,31 +91,31 @@ class Round:
     elsewhere: bool
 
 
-def bettered(
+def improve_by_neighbourhoods(
     matrix: Matrix,
     charges: FixedCharges,
     places: Places,
     start: Floats,
     options: SolverOptions,
     *,
-    each: Round,
+    each: LnsStage,
     maximise: bool,
     deadline: float,
-    tell: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Floats:
     """The best plan after one search of each region, from `start` on, which must hold."""
     began = now()
     sign = 1.0 if maximise else -1.0
     best, value = start, float(matrix.costs[0] @ start)
-    for centre in places.centres(charges.families_used(start), each.n_centres):
+    for centre in places.centres(charges.arc_groups_used(start), each.n_centres):
         if now() >= deadline:
             break
-        families, columns = places.region(centre, each.n_families)
-        free = matrix.is_whole.copy()
+        arc_groups, columns = places.region(centre, each.n_families)
+        free = matrix.is_integer.copy()
         if not each.elsewhere:
             free[:] = False
             free[columns] = True
-        free[charges.columns] = np.isin(charges.family, families)
+        free[charges.columns] = np.isin(charges.arc_group, arc_groups)
         found = with_free(
             matrix,
             charges,
@@ -131,12 +131,12 @@ def bettered(
         worth = float(matrix.costs[0] @ found)
         if sign * (worth - value) > 1e-9 * abs(value):
             best, value = found, worth
-            if tell is not None:
-                tell(Progress("region by region", now() - began, sign * np.inf, value))
+            if on_progress is not None:
+                on_progress(Progress("region by region", now() - began, sign * np.inf, value))
     return best
 
 
-def refitted(
+def reoptimise_retrofits(
     matrix: Matrix,
     charges: FixedCharges,
     start: Floats,
@@ -146,7 +146,7 @@ def refitted(
     deadline: float,
 ) -> Floats:
     """The best plan with what is laid as it is and all other decisions anew; `start` where none is better."""
-    free = matrix.is_whole.copy()
+    free = matrix.is_integer.copy()
     free[charges.columns] = False
     found = with_free(matrix, charges, free, start, options, _REFIT, maximise=maximise, deadline=deadline)
     sign = 1.0 if maximise else -1.0
@@ -165,8 +165,8 @@ def with_free(
     deadline: float,
 ) -> Floats | None:
     """The best plan that has the whole columns which are not free as `start` has them; None where none was found."""
-    fixed = matrix.is_whole & ~free
-    small = narrowed(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
+    fixed = matrix.is_integer & ~free
+    small = restricted(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
     if not small.holds(start):
         return None
     highs = Highs(small.matrix, options, scaling=charges.scaling(small.matrix))
@@ -175,16 +175,16 @@ def with_free(
     highs.set_bounds(kept, value, value)
     point = start[small.columns]
     if search.next_few is not None:
-        highs.set_whole(False)
+        highs.set_integrality(False)
         relaxation = highs.attempt(deadline - now(), "region by region: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return None
         sign = 1.0 if maximise else -1.0
-        idle = _beyond_reach(
+        idle = _outside_candidates(
             highs, charges.within(matrix, small.matrix, small.columns), relaxation, point, sign, search
         )
         highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
-        highs.set_whole(True)
+        highs.set_integrality(True)
     highs.set_option("mip_rel_gap", max(search.gap_part * options.gap_share, _GAP_MIN))
     highs.set_option("mip_max_nodes", search.nodes)
     highs.set_option("mip_allow_restart", False)
@@ -192,26 +192,26 @@ def with_free(
     outcome = highs.attempt(deadline - now(), "region by region")
     if outcome.x is None:
         return None
-    found = polished(matrix, small.widened(outcome.x), options)
+    found = resolved_with_integers_fixed(matrix, small.lifted(outcome.x), options)
     return found if residuals(matrix, found).hold else None
 
 
-def _beyond_reach(
+def _outside_candidates(
     highs: Highs, charges: FixedCharges, relaxation: Outcome, point: Floats, sign: float, search: Search
 ) -> Ints:
     """Yes-or-no columns that neither the relaxation nor the plan uses, less the next best few of them."""
     assert relaxation.x is not None and relaxation.reduced_cost is not None and search.next_few is not None
     used = (relaxation.x > _USED) | (point > _USED)
-    loss = np.where(relaxation.x > _USED, 0.0, np.maximum(-sign * relaxation.reduced_cost, 0.0))
+    reduced_cost_gap = np.where(relaxation.x > _USED, 0.0, np.maximum(-sign * relaxation.reduced_cost, 0.0))
     is_charge = np.zeros(len(used), dtype=bool)
     is_charge[charges.columns] = True
-    movable = highs.matrix.is_whole & (highs.lower == 0) & (highs.upper == 1)
+    movable = highs.matrix.is_integer & (highs.lower == 0) & (highs.upper == 1)
     idle = []
     for which, n_next, of_each in zip((is_charge, ~is_charge), search.next_few, (0, search.of_each), strict=True):
         unused = np.flatnonzero(movable & which & ~used)
-        near = within_reach(loss[unused], charges.choice[unused], of_each=0, of_all=n_next)
+        near = candidate_list(reduced_cost_gap[unused], charges.choice[unused], of_each=0, of_all=n_next)
         # The best of each choice are counted with those in use.
         every = np.flatnonzero(movable & which)
-        best = every[within_reach(loss[every], charges.choice[every], of_each=of_each, of_all=0)]
+        best = every[candidate_list(reduced_cost_gap[every], charges.choice[every], of_each=of_each, of_all=0)]
         idle.append(np.setdiff1d(unused[~near], best))
     return np.concatenate(idle)

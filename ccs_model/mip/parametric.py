@@ -62,7 +62,7 @@ class MovingLimit:
     def __init__(self, matrix: Matrix, row: int, options: SolverOptions, *, is_exact: bool = True) -> None:
         self.matrix, self.row, self.n_solves = matrix, row, 0
         self._highs = Highs(matrix, options)
-        self._highs.set_whole(False)
+        self._highs.set_integrality(False)
         for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance") if is_exact else ():
             self._highs.set_option(name, _TOLERANCE)
         self._lower = float(matrix.row_lower[row])
@@ -135,8 +135,8 @@ def breakpoints(
         met = moving.at(between)
         if met is None:
             raise NoPlanError(f"no point keeps every row at a limit of {between:g}")
-        gone = sign * (left.at(between) - met.value)
-        if gone <= _SAME * scale:
+        removed = sign * (left.at(between) - met.value)
+        if removed <= _SAME * scale:
             found.append(Breakpoint(between, met.value, left.slope, right.slope, met.x))
             continue
         # The half to the right waits, so that limits come from low to high.

@@ -25,14 +25,14 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Narrowed:
+class RestrictedModel:
     """The smaller matrix, and which columns of the larger one it has."""
 
     matrix: Matrix
     columns: Ints
     n_columns: int
 
-    def widened(self, x: Floats) -> Floats:
+    def lifted(self, x: Floats) -> Floats:
         """A point of the smaller program as one of the larger."""
         point = np.zeros(self.n_columns)
         point[self.columns] = x
@@ -45,18 +45,18 @@ class Narrowed:
         return bool((np.abs(x[outside]) <= 1e-9).all())
 
 
-def narrowed(matrix: Matrix, off: Ints) -> Narrowed:
+def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:
     """`matrix` with the columns `off` at 0; none of them may have to be more."""
-    gone = np.zeros(len(matrix.lower), dtype=bool)
-    gone[off] = True
-    gone |= (matrix.lower == 0) & (matrix.upper == 0)
+    removed = np.zeros(len(matrix.lower), dtype=bool)
+    removed[off] = True
+    removed |= (matrix.lower == 0) & (matrix.upper == 0)
     rows = sparse.csr_array(matrix.rows)
     below = sparse.csr_array((rows.data < 0, rows.indices, rows.indptr), shape=rows.shape).astype(float)
     above = sparse.csr_array((rows.data > 0, rows.indices, rows.indptr), shape=rows.shape).astype(float)
     free = (matrix.lower != 0).astype(float)
     holding = np.zeros(len(matrix.row_lower), dtype=bool)
     while True:
-        here = (~gone).astype(float)
+        here = (~removed).astype(float)
         # Columns that may be less than 0 could make room for others.
         none_free = (below + above) @ (here * free) == 0
         from_above = none_free & (matrix.row_upper == 0) & (below @ here == 0)
@@ -65,19 +65,19 @@ def narrowed(matrix: Matrix, off: Ints) -> Narrowed:
         if not new.any():
             break
         holding |= new
-        gone |= ((below + above).T @ new.astype(float)) > 0
-    return _without(matrix, rows, gone)
+        removed |= ((below + above).T @ new.astype(float)) > 0
+    return _without(matrix, rows, removed)
 
 
-def _without(matrix: Matrix, rows: sparse.csr_array, gone: Mask) -> Narrowed:
-    columns = np.flatnonzero(~gone)
+def _without(matrix: Matrix, rows: sparse.csr_array, removed: Mask) -> RestrictedModel:
+    columns = np.flatnonzero(~removed)
     left = rows[:, columns]
     # A row that 0 breaks stays, so that the smaller program has no plan either.
     some = (np.diff(left.indptr) > 0) | (matrix.row_lower > 0) | (matrix.row_upper < 0)
     kept = np.flatnonzero(some)
     small = sparse.csc_array(left[kept])
     small.sort_indices()
-    return Narrowed(
+    return RestrictedModel(
         replace(
             matrix,
             rows=small,
@@ -85,9 +85,9 @@ def _without(matrix: Matrix, rows: sparse.csr_array, gone: Mask) -> Narrowed:
             row_upper=matrix.row_upper[kept],
             lower=matrix.lower[columns],
             upper=matrix.upper[columns],
-            is_whole=matrix.is_whole[columns],
+            is_integer=matrix.is_integer[columns],
             costs=matrix.costs[:, columns],
-            row_claims=tuple(matrix.row_claims[i] for i in kept),
+            row_constraints=tuple(matrix.row_constraints[i] for i in kept),
             columns=tuple(matrix.columns[j] for j in columns),
         ),
         columns,
@@ -112,18 +112,18 @@ class Merged:
     columns: Ints
     stands_for: Ints
 
-    def widened(self, x: Floats) -> Floats:
+    def lifted(self, x: Floats) -> Floats:
         """A point of the smaller program as one of the larger."""
         return x[self.stands_for]
 
 
-def settled_beforehand(
+def fixed_by_reduced_cost(
     matrix: Matrix, columns: Ints, value: float, options: SolverOptions, *, maximise: bool, deadline: float
 ) -> Matrix:
     """`matrix` with those of some yes-or-no columns fixed whose other value no plan worth `value` or more can have."""
     sign = 1.0 if maximise else -1.0
     highs = Highs(matrix, options)
-    highs.set_whole(False)
+    highs.set_integrality(False)
     for j in columns:
         here = np.array([j])
         low, high = highs.lower[here], highs.upper[here]
@@ -142,7 +142,7 @@ def settled_beforehand(
 def _none_fits(highs: Highs, options: SolverOptions, deadline: float) -> bool:
     """Whether an elastic program, too, finds no point within the bounds that `highs` has now."""
     whole = np.zeros(len(highs.lower), dtype=bool)
-    tried = replace(highs.matrix, lower=highs.lower.copy(), upper=highs.upper.copy(), is_whole=whole)
+    tried = replace(highs.matrix, lower=highs.lower.copy(), upper=highs.upper.copy(), is_integer=whole)
     return elastic_opinion(tried, options, deadline)[0] == "infeasible"
 
 
@@ -174,9 +174,9 @@ def merged(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:
         row_upper=matrix.row_upper[kept],
         lower=lower,
         upper=upper,
-        is_whole=matrix.is_whole[columns],
+        is_integer=matrix.is_integer[columns],
         costs=matrix.costs @ onto,
-        row_claims=tuple(matrix.row_claims[i] for i in kept),
+        row_constraints=tuple(matrix.row_constraints[i] for i in kept),
         columns=tuple(matrix.columns[j] for j in columns),
     )
     return Merged(whole, columns.astype(np.int64), stands_for.astype(np.int64))

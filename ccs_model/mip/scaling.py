@@ -54,7 +54,7 @@ def scaling_of(matrix: Matrix) -> Scaling:
     log_row, log_column = np.zeros(n_rows), np.zeros(n_columns)
     for _ in range(_ROUNDS):
         log_row = -_middle(size + log_column[j], i, n_rows)
-        log_column = np.where(matrix.is_whole, 0.0, -_middle(size + log_row[i], j, n_columns))
+        log_column = np.where(matrix.is_integer, 0.0, -_middle(size + log_row[i], j, n_columns))
     return Scaling(np.exp2(np.round(log_row)), np.exp2(np.round(log_column)))
 
 
@@ -68,17 +68,17 @@ def in_units_of_flow(matrix: Matrix) -> Scaling:
     usual = scaling_of(matrix)
     rows = matrix.rows.tocoo()
     size = np.abs(rows.data)
-    of_flow = ~matrix.is_whole[rows.col] & (size > NOTHING)
+    of_flow = ~matrix.is_integer[rows.col] & (size > NOTHING)
     least = np.full(len(matrix.row_lower), np.inf)
     np.minimum.at(least, rows.row[of_flow], size[of_flow])
     counts_flow = np.isfinite(least) & (least >= _ABOUT_ONE)
     # Columns that a whole column makes room for: a row of both, with nothing on its right-hand side.
-    makes_room = matrix.is_whole[rows.col] & counts_flow[rows.row] & (matrix.row_upper[rows.row] == 0)
+    makes_room = matrix.is_integer[rows.col] & counts_flow[rows.row] & (matrix.row_upper[rows.row] == 0)
     widest = (size[makes_room] / least[rows.row[makes_room]]).max(initial=0.0)
     if usual.is_needed or widest <= _WIDEST:
         return usual
     unit = 2.0 ** np.ceil(np.log2(widest / _WIDEST))
-    return Scaling(np.where(counts_flow, 1.0 / unit, 1.0), np.where(matrix.is_whole, 1.0, unit))
+    return Scaling(np.where(counts_flow, 1.0 / unit, 1.0), np.where(matrix.is_integer, 1.0, unit))
 
 
 def warning_of(matrix: Matrix) -> str:
@@ -94,7 +94,7 @@ def warning_of(matrix: Matrix) -> str:
     np.minimum.at(smallest, at.row[kept], np.abs(at.data[kept]))
     beyond = np.maximum(largest / LARGEST, SMALLEST / smallest)
     worst = [k for k in np.argsort(-beyond, kind="stable")[:_NAMED] if beyond[k] > 1]
-    rows = "; ".join(f"{_name(matrix.row_claims[k])} ({smallest[k]:.0e} to {largest[k]:.0e})" for k in worst)
+    rows = "; ".join(f"{_name(matrix.row_constraints[k])} ({smallest[k]:.0e} to {largest[k]:.0e})" for k in worst)
     return (
         f"the program's coefficients reach from {sizes.min():.0e} to {sizes.max():.0e} and were scaled; "
         f"a number in another unit than its column says? The worst rows: {rows}"
@@ -109,5 +109,5 @@ def _middle(sizes: Floats, at: npt.NDArray[np.int32], n: int) -> Floats:
     return np.where(np.isfinite(low), (low + high) / 2, 0.0)
 
 
-def _name(claim: tuple[str, object]) -> str:
-    return claim[0] if claim[1] is None else f"{claim[0]}[{claim[1]}]"
+def _name(constraint: tuple[str, object]) -> str:
+    return constraint[0] if constraint[1] is None else f"{constraint[0]}[{constraint[1]}]"

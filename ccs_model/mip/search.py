@@ -66,15 +66,15 @@ Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 
-def within_reach(loss: Floats, choice: Ints, *, of_each: int, of_all: int) -> Mask:
+def candidate_list(reduced_cost_gap: Floats, choice: Ints, *, of_each: int, of_all: int) -> Mask:
     """The `of_all` decisions of the smallest loss, and the `of_each` of every choice.
 
     `loss` [decision] is what the relaxation's value falls by if it is taken, `choice` [decision] a number for what
     excludes each other, −1 for what is no choice. Ties go by position.
     """
-    near = np.zeros(len(loss), dtype=bool)
-    near[np.argsort(loss, kind="stable")[:of_all]] = True
-    order = np.lexsort((loss, choice))
+    near = np.zeros(len(reduced_cost_gap), dtype=bool)
+    near[np.argsort(reduced_cost_gap, kind="stable")[:of_all]] = True
+    order = np.lexsort((reduced_cost_gap, choice))
     sorted_choice = choice[order]
     first = np.searchsorted(sorted_choice, sorted_choice, side="left")
     best = np.arange(len(order)) - first < of_each

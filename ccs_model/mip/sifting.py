@@ -60,9 +60,9 @@ class _Restricted:
         self.shape = shape
         n_rows = len(shape.coupling)
         self.column_of = np.full(len(shape.choices), -1, dtype=np.int64)
-        self.follower_column = np.full(len(shape.followers), -1, dtype=np.int64)
+        self.follower_column = np.full(len(shape.vubs), -1, dtype=np.int64)
         self.group_row = np.full(shape.n_groups, -1, dtype=np.int64)
-        self.follower_row = np.full(len(shape.followers), -1, dtype=np.int64)
+        self.follower_row = np.full(len(shape.vubs), -1, dtype=np.int64)
         # What breaks a row at 0, or with the choices that must be, is allowed at a price: there is always a point.
         at_least = (shape.row_lower > 0) | (shape.row_upper < 0)
         self.broken = np.flatnonzero(at_least | (np.isfinite(shape.row_upper) & shape.must.any()))
@@ -77,17 +77,17 @@ class _Restricted:
             row_upper=shape.row_upper,
             lower=np.r_[shape.free_lower, np.zeros(len(ways))],
             upper=np.r_[shape.free_upper, np.full(len(ways), np.inf)],
-            is_whole=np.zeros(self.n_columns, dtype=bool),
+            is_integer=np.zeros(self.n_columns, dtype=bool),
             costs=np.r_[shape.free_profit, -self.penalty][None, :],
             maximise=(True,),
-            row_claims=(),
+            row_constraints=(),
             columns=(),
         )
         self.highs = Highs(start, options)
         for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
             self.highs.set_option(name, 1e-9)
 
-    def add(self, choices: Ints, followers: Ints) -> None:
+    def add(self, choices: Ints, vubs: Ints) -> None:
         """More columns: rows of theirs first, over the columns there are, then the columns themselves."""
         shape = self.shape
         inside = np.flatnonzero(self.column_of >= 0)
@@ -95,50 +95,50 @@ class _Restricted:
         count += np.bincount(shape.group[choices], minlength=shape.n_groups)
         new_groups = np.flatnonzero((count >= 2) & (self.group_row < 0))
         self.group_row[new_groups] = self.n_rows + np.arange(len(new_groups))
-        self.follower_row[followers] = self.n_rows + len(new_groups) + np.arange(len(followers))
+        self.follower_row[vubs] = self.n_rows + len(new_groups) + np.arange(len(vubs))
         old = inside[np.isin(shape.group[inside], new_groups)]
-        led = sparse.coo_array(shape.room[inside][:, followers])
+        led = sparse.coo_array(shape.room[inside][:, vubs])
         entries = (
-            np.r_[self.group_row[shape.group[old]], self.follower_row[followers[led.col]]] - self.n_rows,
+            np.r_[self.group_row[shape.group[old]], self.follower_row[vubs[led.col]]] - self.n_rows,
             np.r_[self.column_of[old], self.column_of[inside[led.row]]],
             np.r_[np.ones(len(old)), -led.data],
         )
-        n_new = len(new_groups) + len(followers)
-        upper = np.r_[np.ones(len(new_groups)), np.zeros(len(followers))]
+        n_new = len(new_groups) + len(vubs)
+        upper = np.r_[np.ones(len(new_groups)), np.zeros(len(vubs))]
         self.highs.add_rows(_csr(entries, (n_new, self.n_columns)), np.full(n_new, -np.inf), upper)
         self.n_rows += n_new
         self.column_of[choices] = self.n_columns + np.arange(len(choices))
-        self.follower_column[followers] = self.n_columns + len(choices) + np.arange(len(followers))
+        self.follower_column[vubs] = self.n_columns + len(choices) + np.arange(len(vubs))
         on = sparse.coo_array(shape.on_choices[choices])
         held = np.flatnonzero(self.group_row[shape.group[choices]] >= 0)
         room = sparse.coo_array(shape.room[choices])
         mine = self.follower_row[room.col] >= 0
-        on_followers = sparse.coo_array(shape.on_followers[followers])
+        on_vubs = sparse.coo_array(shape.on_vubs[vubs])
         n_choices = len(choices)
         entries = (
-            np.r_[on.row, held, room.row[mine], n_choices + on_followers.row, n_choices + np.arange(len(followers))],
+            np.r_[on.row, held, room.row[mine], n_choices + on_vubs.row, n_choices + np.arange(len(vubs))],
             np.r_[
                 on.col,
                 self.group_row[shape.group[choices[held]]],
                 self.follower_row[room.col[mine]],
-                on_followers.col,
-                self.follower_row[followers],
+                on_vubs.col,
+                self.follower_row[vubs],
             ],
-            np.r_[on.data, np.ones(len(held)), -room.data[mine], on_followers.data, np.ones(len(followers))],
+            np.r_[on.data, np.ones(len(held)), -room.data[mine], on_vubs.data, np.ones(len(vubs))],
         )
-        n_new = n_choices + len(followers)
+        n_new = n_choices + len(vubs)
         least = np.where(shape.must[shape.group[choices]], 1.0, 0.0)
         self.highs.add_columns(
             _csr(entries, (n_new, self.n_rows)),
-            np.r_[shape.profit[choices], shape.follower_profit[followers]],
-            np.r_[least, np.zeros(len(followers))],
-            np.r_[np.ones(n_choices), np.full(len(followers), np.inf)],
+            np.r_[shape.profit[choices], shape.vub_profit[vubs]],
+            np.r_[least, np.zeros(len(vubs))],
+            np.r_[np.ones(n_choices), np.full(len(vubs), np.inf)],
         )
         self.n_columns += n_new
 
-    def run(self, allowance: Allowance, doing: str) -> Outcome:
+    def run(self, allowance: Allowance, stage: str) -> Outcome:
         self.highs.cpu_until = allowance.cpu_s
-        return self.highs.run(allowance.left_s, doing)
+        return self.highs.run(allowance.left_s, stage)
 
     def broken_by(self, x: Floats) -> float:
         """By how much, at most, a row is broken that needs more than these columns give."""
@@ -155,27 +155,27 @@ class _Restricted:
         shape = self.shape
         full = np.zeros(shape.n_columns)
         full[shape.free] = x[: len(shape.free)]
-        for columns, at in ((shape.choices, self.column_of), (shape.followers, self.follower_column)):
+        for columns, at in ((shape.choices, self.column_of), (shape.vubs, self.follower_column)):
             inside = np.flatnonzero(at >= 0)
             full[columns[inside]] = x[at[inside]]
         return full
 
 
 def sifted(
-    shape: Shape, options: SolverOptions, allowance: Allowance, *, tolerance: float = TOLERANCE, doing: str = "sifting"
+    shape: Shape, options: SolverOptions, allowance: Allowance, *, tolerance: float = TOLERANCE, stage: str = "sifting"
 ) -> Sifted | None:
     """The linear program's optimum to a relative `tolerance` of its bound; None without one in time."""
     if allowance.is_over:
         return None
     if shape.n_groups <= _SMALL_GROUPS:
-        return _sift(shape, None, options, allowance, tolerance, doing)
+        return _sift(shape, None, options, allowance, tolerance, stage)
     sample = shape.part(np.arange(0, shape.n_groups, _EVERY))
-    first = sifted(sample, options, allowance, tolerance=_SAMPLE_TOLERANCE, doing=f"{doing}: sample")
-    return _sift(shape, None if first is None else first.y, options, allowance, tolerance, doing)
+    first = sifted(sample, options, allowance, tolerance=_SAMPLE_TOLERANCE, stage=f"{stage}: sample")
+    return _sift(shape, None if first is None else first.y, options, allowance, tolerance, stage)
 
 
 def _sift(
-    shape: Shape, guess: Floats | None, options: SolverOptions, allowance: Allowance, tolerance: float, doing: str
+    shape: Shape, guess: Floats | None, options: SolverOptions, allowance: Allowance, tolerance: float, stage: str
 ) -> Sifted | None:
     lp = _Restricted(shape, options)
     if guess is None:
@@ -185,14 +185,14 @@ def _sift(
     lp.add(choices, np.zeros(0, dtype=np.int64))
     n_raised = 0
     for _ in range(_ROUNDS):
-        outcome = lp.run(allowance, f"{doing}: {lp.n_columns} columns")
+        outcome = lp.run(allowance, f"{stage}: {lp.n_columns} columns")
         if outcome.x is None or outcome.row_dual is None or outcome.status != "optimal":
             return None
         y = shape.signed(outcome.row_dual[: len(shape.coupling)])
         prices = shape.priced(y)
         few = abs(outcome.objective) * tolerance
-        choices, followers = _joining(shape, lp, prices)
-        if prices.bound - outcome.objective <= few or not (len(choices) or len(followers)):
+        choices, vubs = _joining(shape, lp, prices)
+        if prices.bound - outcome.objective <= few or not (len(choices) or len(vubs)):
             if lp.broken_by(outcome.x) <= 1e-7:
                 break
             if n_raised == _RAISES:
@@ -202,7 +202,7 @@ def _sift(
             continue
         # The old point holds with the new columns at 0: the primal method starts from it.
         lp.highs.set_option("simplex_strategy", 4)
-        lp.add(choices, followers)
+        lp.add(choices, vubs)
     else:
         return None
     return Sifted(lp.point(outcome.x), y, outcome.objective, prices, lp.n_columns)
@@ -211,10 +211,12 @@ def _sift(
 def _first_choices(shape: Shape, prices: Prices) -> Ints:
     """The choices that are nearly their group's best at some prices, nothing among them where that is better."""
     floor = np.where(shape.must, prices.best, np.maximum(prices.best, 0.0))
-    loss = (floor[shape.group] - prices.worth) / np.maximum(np.abs(shape.profit), 1e-9)
-    n = min(int(_FIRST_PER_GROUP * shape.n_groups) + 1, len(loss))
-    most = np.partition(loss, n - 1)[n - 1]
-    return np.flatnonzero((loss <= most) & np.isfinite(loss) | shape.must[shape.group] & shape.allowed)
+    reduced_cost_gap = (floor[shape.group] - prices.worth) / np.maximum(np.abs(shape.profit), 1e-9)
+    n = min(int(_FIRST_PER_GROUP * shape.n_groups) + 1, len(reduced_cost_gap))
+    most = np.partition(reduced_cost_gap, n - 1)[n - 1]
+    return np.flatnonzero(
+        (reduced_cost_gap <= most) & np.isfinite(reduced_cost_gap) | shape.must[shape.group] & shape.allowed
+    )
 
 
 def _joining(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]:
@@ -230,10 +232,10 @@ def _joining(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]
     choices = choices[np.unique(shape.group[choices], return_index=True)[1]]
     now = inside.copy()
     now[choices] = True
-    led = np.zeros(len(shape.followers), dtype=bool)
+    led = np.zeros(len(shape.vubs), dtype=bool)
     led[np.unique(shape.room[np.flatnonzero(now)].indices)] = True
-    followers = np.flatnonzero(led & (prices.follower > eps) & (lp.follower_column < 0))
-    return choices, followers
+    vubs = np.flatnonzero(led & (prices.vub > eps) & (lp.follower_column < 0))
+    return choices, vubs
 
 
 def _dearest(shape: Shape, rows: Ints) -> Floats:
@@ -260,7 +262,7 @@ def as_outcome(shape: Shape, matrix: Matrix, found: Sifted, *, maximise: bool) -
     dual = np.zeros(len(matrix.row_lower))
     dual[shape.coupling] = found.y
     dual[shape.choice_rows] = np.where(shape.must, prices.best, np.maximum(prices.best, 0.0))
-    dual[shape.follower_rows] = np.maximum(prices.follower, 0.0) / shape.follower_scale
+    dual[shape.vub_rows] = np.maximum(prices.vub, 0.0) / shape.vub_scale
     reduced = sign * matrix.costs[0] - matrix.rows.T @ dual
     value = float(matrix.costs[0] @ found.x)
     bound = max(value, found.prices.bound) if maximise else min(value, -found.prices.bound)

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ccs_model.atomic_files import passing_folder
+from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import CheckError
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
-from ccs_model.mip.matrix import Column, Matrix, residuals, snapped
+from ccs_model.mip.matrix import Column, Matrix, residuals, rounded_to_integrality
 from ccs_model.mip.search import now
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
     relaxed = _run(matrix, options, deadline, whole=False)
     if relaxed.status == "optimal" and relaxed.objective > _GIVES_WAY:
         return "infeasible", None
-    if not matrix.is_whole.any():
+    if not matrix.is_integer.any():
         found = relaxed
     else:
         found = _run(matrix, options, deadline, whole=True)
@@ -44,10 +44,10 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
             return "infeasible", None
     if found.x is None or (found.objective > _GIVES_WAY and found.status == "limit"):
         return "undecided", None
-    x = snapped(matrix, found.x[: len(matrix.lower)])
+    x = rounded_to_integrality(matrix, found.x[: len(matrix.lower)])
     if not residuals(matrix, x).hold:
         return "contradiction", None
-    return "plan", _bettered(matrix, options, x, deadline)
+    return "plan", _improved(matrix, options, x, deadline)
 
 
 def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> tuple[Column, ...]:
@@ -55,7 +55,7 @@ def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: 
     lower = np.where(np.isfinite(matrix.lower), matrix.lower, -_AS_IF_LIMIT)
     upper = np.where(np.isfinite(matrix.upper), matrix.upper, _AS_IF_LIMIT)
     highs = Highs(replace(matrix, lower=lower, upper=upper), options)
-    highs.set_whole(False)
+    highs.set_integrality(False)
     outcome = highs.run(time_limit_s, "what has no limit")
     if outcome.x is None:
         return ()
@@ -72,13 +72,13 @@ def disagreement(matrix: Matrix, options: SolverOptions, what: str) -> CheckErro
 
 def program_text(matrix: Matrix, options: SolverOptions) -> bytes:
     """The program in the MPS format."""
-    with passing_folder() as folder:
+    with temporary_folder() as folder:
         path = folder / "program.mps"
         Highs(matrix, replace(options, log_path=None)).write_model(path)
         return path.read_bytes()
 
 
-def _bettered(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float) -> Outcome:
+def _improved(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float) -> Outcome:
     """The plan bettered from `x`, which holds, where every row has as much more room as is taken for none.
 
     The bound is then one of the program too; where none is found, it is what the columns' own bounds allow.
@@ -91,7 +91,7 @@ def _bettered(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float
     sign = 1.0 if matrix.maximise[0] else -1.0
     value, status, bound = float(matrix.costs[0] @ x), "limit", found.bound
     if found.x is not None:
-        point = snapped(matrix, found.x)
+        point = rounded_to_integrality(matrix, found.x)
         other = float(matrix.costs[0] @ point)
         if residuals(matrix, point).hold and sign * other >= sign * value:
             x, value, status = point, other, found.status
@@ -112,7 +112,7 @@ def _sizes(matrix: Matrix) -> Floats:
 
 def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, whole: bool) -> Outcome:
     highs = Highs(_all_rows_elastic(matrix), replace(options, gap_share=0.0))
-    highs.set_whole(whole)
+    highs.set_integrality(whole)
     return highs.run(deadline - now(), "an elastic opinion")
 
 
@@ -131,9 +131,9 @@ def _all_rows_elastic(matrix: Matrix) -> Matrix:
         row_upper=matrix.row_upper,
         lower=np.r_[matrix.lower, np.zeros(len(at))],
         upper=np.r_[matrix.upper, np.full(len(at), np.inf)],
-        is_whole=np.r_[matrix.is_whole, np.zeros(len(at), dtype=bool)],
+        is_integer=np.r_[matrix.is_integer, np.zeros(len(at), dtype=bool)],
         costs=np.r_[np.zeros(n_columns), np.ones(len(at))][None, :],
         maximise=(False,),
-        row_claims=matrix.row_claims,
+        row_constraints=matrix.row_constraints,
         columns=(*matrix.columns, *(Column("slack", int(row)) for row in at)),
     )

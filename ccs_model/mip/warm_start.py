@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.highs_instances import quiet_highs
-from ccs_model.mip.matrix import Matrix, refuse_unless_finite
+from ccs_model.mip.matrix import Matrix, validate_finite
 
 Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.int8]
@@ -40,16 +40,16 @@ class Solved:
 Basis = tuple[States, States]
 
 
-class HotProgram:
+class WarmStartedLp:
     """One living instance for matrices without whole columns."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self._living: Any = None
 
-    def __reduce__(self) -> tuple[type[HotProgram], tuple[int]]:
+    def __reduce__(self) -> tuple[type[WarmStartedLp], tuple[int]]:
         """In another process it is a new instance: it holds nothing that a solve hangs on."""
-        return HotProgram, (self.seed,)
+        return WarmStartedLp, (self.seed,)
 
     def rest(self) -> None:
         """Let the solver's instance go until the next solve, so that others may use other numbers of threads."""
@@ -78,7 +78,7 @@ class HotProgram:
 
         `scale` [column] is what one of the program's columns is of the solver's, near to the start's point.
         """
-        refuse_unless_finite(matrix)
+        validate_finite(matrix)
         by = np.ones(len(matrix.lower)) if scale is None else scale
         self._pass(matrix, by)
         set_option = self._highs.setOptionValue
@@ -95,7 +95,7 @@ class HotProgram:
 
         The first `n_rows` and `n_columns` of the matrix are what was solved; the others join as slack and at 0.
         """
-        refuse_unless_finite(matrix)
+        validate_finite(matrix)
         by = np.ones(len(matrix.lower)) if scale is None else scale
         data = matrix.rows.data * np.repeat(by, np.diff(matrix.rows.indptr))
         split = int(matrix.rows.indptr[n_columns])
@@ -149,7 +149,7 @@ class HotProgram:
             raise NoPlanError("the solver refused a future's program")
 
 
-def told(basis: Basis) -> Any:
+def reported(basis: Basis) -> Any:
     """A basis as the solver takes it."""
     found = highspy.HighsBasis()
     found.col_status, found.row_status = ([_STATES[k] for k in each.tolist()] for each in basis)

@@ -29,17 +29,17 @@ def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
         return total(tonnes_of(problem, target), routes=routes_counted(problem, target))
 
     @m.Constraint([target.key for target in problem.targets if target.year is not None])
-    def cut_reached(m: pyo.ConcreteModel, key: str) -> object:
+    def abatement_target_reached(m: pyo.ConcreteModel, key: str) -> object:
         """Σ over routes of the group, in the year: avoided ≥ share × baseline − shortfall"""
         return _at_least(m, tonnes(by_key[key]), key, by_key[key].required)
 
     @m.Constraint([target.key for target in problem.targets if target.year is None])
-    def cumulative_cut_reached(m: pyo.ConcreteModel, key: str) -> object:
+    def cumulative_target_reached(m: pyo.ConcreteModel, key: str) -> object:
         """Σ over routes of the group and years: years × avoided ≥ tonnes − shortfall"""
         return _at_least(m, tonnes(by_key[key]), key, by_key[key].required)
 
     @m.Constraint(list(problem.share_of_avoided_min))
-    def share_of_avoided_kept(m: pyo.ConcreteModel, group: str) -> object:
+    def minimum_share_of_avoided_kept(m: pyo.ConcreteModel, group: str) -> object:
         """Σ over routes of the group: avoided ≥ share × Σ over all routes: avoided, over the horizon"""
         return _at_least(m, total(surplus_of(problem, group)), "", 0.0)
 
@@ -56,7 +56,7 @@ def tonnes_of(problem: Problem, target: Target) -> dict[str, Floats]:
         amounts["build"] = reduced_kt(problem, weight)
     # Pumps on shared lines belong to no one province or sector; they count where all plants are looked at.
     if problem.line_power_co2_t_per_t is not None and not target.group:
-        amounts["carried_ktpa"] = -problem.line_power_co2_t_per_t * weight
+        amounts["pipe_flow_ktpa"] = -problem.line_power_co2_t_per_t * weight
     return amounts
 
 

@@ -1,4 +1,4 @@
-"""The owners' account, as terms of the aim highest_npv: what they earn, pay, borrow and are taxed, discounted.
+"""The owners' account, as terms of the aim max_npv: what they earn, pay, borrow and are taxed, discounted.
 
 Income is positive. Tax is linear: losses are set against other profits of the year in which they arise; what is built,
 less grants, is written off in equal parts; at the horizon's end what is left of it, less what stands in the books, is
@@ -62,7 +62,7 @@ def _financing(problem: Problem) -> dict[str, Term]:
         "grants_mn": Term({"spend_mn": grants * drawn}),
         "drawn_mn": Term({"spend_mn": (1.0 - grants) * drawn}),
         "repaid_mn": Term({"spend_mn": -accounts.repaid_share @ factors}),
-        "interest_mn": Term({"spend_mn": -accounts.interest_share @ factors}),
+        "interest_mn": Term({"spend_mn": -accounts.interest_rate @ factors}),
     }
 
 
@@ -95,18 +95,18 @@ def _times(amounts: Mapping[str, Floats], factor: float) -> dict[str, Floats]:
     return {name: factor * amount for name, amount in amounts.items()}
 
 
-# Society's account, as terms of the aim highest_net_benefit: damages avoided less what retrofits use up.
+# Society's account, as terms of the aim max_net_benefit: damages avoided less what retrofits use up.
 #
-# Discounted at society's rate. Payments from one bearer to another (carbon price, what a policy pays, loans, grants,
+# Discounted at society's rate. Payments from one stakeholder to another (carbon price, what a policy pays, loans, grants,
 # taxes) cancel and stand in no term. What an oil field pays is taken as what the oil is worth to it.
 
-# Paid by one bearer to another.
+# Paid by one stakeholder to another.
 TRANSFERS = ("paid_mn", "shortfall_mn")
 
 
 def net_benefit_terms(problem: Problem) -> Mapping[str, Term]:
     """Discounted million over the horizon, benefits positive."""
-    social = problem.discounted_at(problem.accounts.social_discount_share)
+    social = problem.discounted_at(problem.accounts.social_discount_rate)
     terms = {"damage_avoided_mn": damage_avoided(social)}
     for name, term in cost_terms(social).items():
         if name not in TRANSFERS:

@@ -108,7 +108,7 @@ def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
     direct = 1.0 - problem.fuel_co2_t_per_t
 
     @m.Constraint([(plant, year) for plant in plants for year in problem.years])
-    def credit_within_the_cut(m: pyo.ConcreteModel, plant: str, year: int) -> object:
+    def credit_within_abatement(m: pyo.ConcreteModel, plant: str, year: int) -> object:
         """credited ≤ Σ routes of the plant: captured − CO₂ of fuel, and what measures keep from arising"""
         here = np.equal(of_plant, plant)
         now = np.equal(problem.years, year).astype(float)
@@ -173,10 +173,10 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ over all that is built and years: capex less grants ≤ budget; in a static year: its cost ≤ budget"""
         return until(last) <= problem.budget_mn
 
-    @m.Constraint([year for year in problem.ceiling_mn if something])
-    def spending_within_ceiling(m: pyo.ConcreteModel, year: int) -> object:
+    @m.Constraint([year for year in problem.cumulative_mn if something])
+    def spending_within_cumulative_budget(m: pyo.ConcreteModel, year: int) -> object:
         """Σ over all that is built and years up to this one: capex less grants ≤ ceiling; the rest carries over"""
-        return until(year) <= problem.ceiling_mn[year]
+        return until(year) <= problem.cumulative_mn[year]
 
     fitting = set(problem.routes["province"])
 

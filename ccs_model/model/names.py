@@ -28,7 +28,7 @@ def _budget(problem: Problem, rows: Rows) -> str:
 
 def _ceiling(problem: Problem, rows: Rows) -> str:
     each = "; ".join(f"{year}: {_money(problem, limit + more)}" for year, more, limit in rows)
-    return f"spending_within_ceiling: the ceilings are too low; these would do: {each} (budget.ceiling_mn)"
+    return f"spending_within_cumulative_budget: the ceilings are too low; these would do: {each} (budget.cumulative_mn)"
 
 
 def _rate(problem: Problem, rows: Rows) -> str:
@@ -36,14 +36,14 @@ def _rate(problem: Problem, rows: Rows) -> str:
         f"{year}: {math.ceil(limit + more - 1e-6):,} in place of {limit:,.0f}" for year, more, limit in rows
     )
     return (
-        f"building_within_yearly_rate: too few retrofits may start in the periods from {each} would do "
-        "(capture.built_per_year_max, times the years of the period)"
+        f"builds_within_yearly_rate: too few retrofits may start in the periods from {each} would do "
+        "(capture.max_builds_per_year, times the years of the period)"
     )
 
 
 def _fitted(problem: Problem, rows: Rows) -> str:
     names = ", ".join(str(plant) for plant, _, _ in rows)
-    return f"plant_is_fitted: without having to fit {names} there is a plan (plants.must_fit)"
+    return f"required_plant_is_retrofitted: without having to fit {names} there is a plan (plants.require)"
 
 
 def _deployment(problem: Problem, rows: Rows) -> str:
@@ -61,7 +61,7 @@ def _wells(problem: Problem, rows: Rows) -> str:
 
 def _capacity(problem: Problem, rows: Rows) -> str:
     each = "; ".join(f"{site}: {math.ceil(more):,} kt more" for site, more, _ in rows)
-    return f"stored_within_capacity: the sites are too small; needed, {each} (storage.capacity, storage.fill_share_max)"
+    return f"stored_within_capacity: the sites are too small; needed, {each} (storage.capacity, storage.max_fill_share)"
 
 
 def _province_budget(problem: Problem, rows: Rows) -> str:
@@ -79,9 +79,9 @@ def _cut(problem: Problem, rows: Rows) -> str:
             each.append(f"{key} is {target.required:,.0f} kt/y; {tonnes:,} kt/y are in reach")
             continue
         # Rounded down to a hundredth of a percent, so that the share read from here is in reach.
-        reach = math.floor((target.required - missing) / target.baseline_ktpa * 1e4) / 1e4
-        each.append(f"{key} is {target.required / target.baseline_ktpa:.2%}; {reach:.2%} is in reach")
-    return f"cut_reached: {'; '.join(each)}"
+        attainable_share = math.floor((target.required - missing) / target.baseline_ktpa * 1e4) / 1e4
+        each.append(f"{key} is {target.required / target.baseline_ktpa:.2%}; {attainable_share:.2%} is in reach")
+    return f"abatement_target_reached: {'; '.join(each)}"
 
 
 def _tonnes(problem: Problem, rows: Rows) -> str:
@@ -90,25 +90,25 @@ def _tonnes(problem: Problem, rows: Rows) -> str:
         f"{key} is {by_key[key]:,.0f} kt; {math.floor(by_key[key] - missing):,.0f} kt are in reach"
         for key, missing, _ in rows
     )
-    return f"cumulative_cut_reached: {each}"
+    return f"cumulative_target_reached: {each}"
 
 
 def _share(problem: Problem, rows: Rows) -> str:
     names = ", ".join(str(group) for group, _, _ in rows)
-    return f"share_of_avoided_kept: without a least share for {names} there is a plan (targets.share_of_avoided_min)"
+    return f"minimum_share_of_avoided_kept: without a least share for {names} there is a plan (targets.share_of_avoided_min)"
 
 
 _WORDS: Mapping[str, Callable[[Problem, Rows], str]] = MappingProxyType(
     {
-        "plant_is_fitted": _fitted,
+        "required_plant_is_retrofitted": _fitted,
         "spending_within_budget": _budget,
-        "spending_within_ceiling": _ceiling,
+        "spending_within_cumulative_budget": _ceiling,
         "spending_within_province_budget": _province_budget,
-        "building_within_yearly_rate": _rate,
+        "builds_within_yearly_rate": _rate,
         "deployment_within_ceiling": _deployment,
-        "cut_reached": _cut,
-        "cumulative_cut_reached": _tonnes,
-        "share_of_avoided_kept": _share,
+        "abatement_target_reached": _cut,
+        "cumulative_target_reached": _tonnes,
+        "minimum_share_of_avoided_kept": _share,
         "injection_within_wells": _wells,
         "stored_within_capacity": _capacity,
     }
@@ -116,22 +116,22 @@ _WORDS: Mapping[str, Callable[[Problem, Rows], str]] = MappingProxyType(
 
 # Tried in this order; a group of two only where neither alone is enough.
 GROUPS: tuple[tuple[str, ...], ...] = (
-    ("plant_is_fitted",),
+    ("required_plant_is_retrofitted",),
     ("spending_within_budget",),
-    ("spending_within_ceiling",),
+    ("spending_within_cumulative_budget",),
     ("spending_within_province_budget",),
-    ("building_within_yearly_rate",),
+    ("builds_within_yearly_rate",),
     ("deployment_within_ceiling",),
-    ("cut_reached",),
-    ("cumulative_cut_reached",),
-    ("share_of_avoided_kept",),
+    ("abatement_target_reached",),
+    ("cumulative_target_reached",),
+    ("minimum_share_of_avoided_kept",),
     ("injection_within_wells",),
     ("stored_within_capacity",),
-    ("spending_within_budget", "spending_within_ceiling"),
+    ("spending_within_budget", "spending_within_cumulative_budget"),
     ("injection_within_wells", "stored_within_capacity"),
-    ("cut_reached", "cumulative_cut_reached"),
-    ("spending_within_budget", "spending_within_ceiling", "spending_within_province_budget"),
-    ("spending_within_budget", "spending_within_ceiling", "building_within_yearly_rate"),
+    ("abatement_target_reached", "cumulative_target_reached"),
+    ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget"),
+    ("spending_within_budget", "spending_within_cumulative_budget", "builds_within_yearly_rate"),
 )
 
 
@@ -144,6 +144,6 @@ def groups_of(problem: Problem) -> tuple[tuple[str, ...], ...]:
     return tuple(group for group in GROUPS if problem.network is None or not _OF_SITES & set(group))
 
 
-def in_words(problem: Problem, rows_by_claim: Mapping[str, Rows]) -> str:
+def in_words(problem: Problem, rows_by_constraint: Mapping[str, Rows]) -> str:
     """One way to mend the program, as a sentence; what must give way together is joined by "and"."""
-    return "; and ".join(_WORDS[claim](problem, rows) for claim, rows in rows_by_claim.items())
+    return "; and ".join(_WORDS[constraint](problem, rows) for constraint, rows in rows_by_constraint.items())

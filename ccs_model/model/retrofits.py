@@ -26,7 +26,7 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
     ever = problem.running_share.sum(axis=2) > 0
     m.years = pyo.Set(initialize=years, ordered=True)
     m.buildable = pyo.Set(initialize=[(names[r], years[s]) for r, s in np.argwhere(ever)], dimen=2, ordered=True)
-    m.build = pyo.Var(m.buildable, domain=pyo.Binary if problem.is_whole else pyo.UnitInterval)
+    m.build = pyo.Var(m.buildable, domain=pyo.Binary if problem.is_integer else pyo.UnitInterval)
 
     terms: dict[tuple[str, int], list[tuple[float, object]]] = defaultdict(list)
     for r, s, y in np.argwhere(problem.running_share > 0):
@@ -54,8 +54,8 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ over routes that take the stream and years: build ≤ 1"""
         return pyo.quicksum(starts_of_stream[plant, stream]) <= 1
 
-    @m.Constraint(list(problem.must_fit))
-    def plant_is_fitted(m: pyo.ConcreteModel, plant: str) -> object:
+    @m.Constraint(list(problem.require))
+    def required_plant_is_retrofitted(m: pyo.ConcreteModel, plant: str) -> object:
         """Σ over routes of the plant and years: build ≥ 1, for plants that must be fitted"""
         return pyo.quicksum(starts_of_plant[plant]) >= 1 if starts_of_plant[plant] else pyo.Constraint.Infeasible
 
@@ -72,17 +72,17 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
         return linear_sum(started) <= problem.deployment_ceiling_ktpa[zone, year]
 
     n_years = dict(zip(years, problem.periods["n_years"].tolist(), strict=True))
-    limited = [y for y in years if starts_of_year[y]] if problem.built_per_year_max is not None else []
+    limited = [y for y in years if starts_of_year[y]] if problem.max_builds_per_year is not None else []
 
     @m.Constraint(limited)
-    def building_within_yearly_rate(m: pyo.ConcreteModel, year: int) -> object:
+    def builds_within_yearly_rate(m: pyo.ConcreteModel, year: int) -> object:
         """Σ over routes: build ≤ retrofits a year × years of the period"""
-        return pyo.quicksum(starts_of_year[year]) <= problem.built_per_year_max * n_years[year]
+        return pyo.quicksum(starts_of_year[year]) <= problem.max_builds_per_year * n_years[year]
 
 
 # Capture: how much each unit captures in each period.
 #
-#     throttled_ktpa[unit, year] ≥ 0      delivered tonnes forgone below full load, the period's yearly mean
+#     curtailed_ktpa[unit, year] ≥ 0      delivered tonnes forgone below full load, the period's yearly mean
 #     captured_ktpa[unit, year]           delivered share × nameplate × running − throttled, an expression
 #
 # A unit is what can be throttled as one: a route with a pipe of its own, or all sizes of a stream's technology and heat
@@ -108,17 +108,17 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
             full[unit_of[route], year].append((most[route] * share, built))
             room[unit_of[route], year].append((-(1.0 - least_share[route]) * most[route] * share, built))
     m.working = pyo.Set(initialize=list(full), dimen=2, ordered=True)
-    m.throttled_ktpa = pyo.Var(m.working, domain=pyo.NonNegativeReals)
+    m.curtailed_ktpa = pyo.Var(m.working, domain=pyo.NonNegativeReals)
 
     @m.Constraint(m.working)
-    def throttling_keeps_minimum_load(m: pyo.ConcreteModel, unit: str, year: int) -> object:
+    def curtailment_keeps_minimum_load(m: pyo.ConcreteModel, unit: str, year: int) -> object:
         """throttled ≤ Σ over the unit's routes: (1 − minimum load) × delivered share × nameplate × running"""
-        return linear_sum([(1.0, m.throttled_ktpa[unit, year]), *room[unit, year]]) <= 0
+        return linear_sum([(1.0, m.curtailed_ktpa[unit, year]), *room[unit, year]]) <= 0
 
     @m.Expression(m.working)
     def captured_ktpa(m: pyo.ConcreteModel, unit: str, year: int) -> object:
         """Σ over the unit's routes: delivered share × nameplate × running, less what is throttled"""
-        return linear_sum([(-1.0, m.throttled_ktpa[unit, year]), *full[unit, year]])
+        return linear_sum([(-1.0, m.curtailed_ktpa[unit, year]), *full[unit, year]])
 
     of_waste = _heat_from_waste(problem)
     using: dict[tuple[str, int], Terms] = defaultdict(list)
@@ -126,7 +126,7 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
         if unit in of_waste:
             plant, heat = of_waste[unit]
             using[plant, year] += [(heat * amount, built) for amount, built in terms]
-            using[plant, year].append((-heat, m.throttled_ktpa[unit, year]))
+            using[plant, year].append((-heat, m.curtailed_ktpa[unit, year]))
 
     @m.Constraint(sorted(using))
     def waste_heat_within_plant(m: pyo.ConcreteModel, plant: str, year: int) -> object:

@@ -17,11 +17,11 @@ import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
 from ccs_model.model.build_model import add_themes
-from ccs_model.model.objective import AIMS
+from ccs_model.model.objective import OBJECTIVES
 from ccs_model.problem import Problem
 
 # Of what is decided here and now: all that is built.
-DECIDED = ("build", "pipe", "added_ktpa", "opened", "wells")
+DECIDED = ("build", "pipe", "built_ktpa", "opened", "wells")
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Outlook:
 
 def build_hedge(problems: Sequence[Problem], outlook: Outlook) -> pyo.ConcreteModel:
     """The program over all futures, which all seek the same aim."""
-    aim = AIMS[problems[0].aim]
-    worse = 1.0 if aim.sense == pyo.minimize else -1.0
+    objective = OBJECTIVES[problems[0].objective]
+    worse = 1.0 if objective.sense == pyo.minimize else -1.0
     m = pyo.ConcreteModel(name=problems[0].name)
     m.futures = pyo.RangeSet(0, len(problems) - 1)
     m.future = pyo.Block(m.futures)
@@ -46,15 +46,15 @@ def build_hedge(problems: Sequence[Problem], outlook: Outlook) -> pyo.ConcreteMo
         for f, problem in enumerate(problems):
             block = m.future[f]
             add_themes(block, problem)
-            value.append(block.aim.expr)
-            block.del_component("aim")
+            value.append(block.objective.expr)
+            block.del_component("objective")
             block.del_component("tie_break")
         _hold_here_and_now(m, len(problems), outlook.here_and_now)
         shares = outlook.probability_share
         mean = pyo.quicksum(share * each for share, each in zip(shares, value, strict=True))
         weight = outlook.weight
         if not weight:
-            m.aim = pyo.Objective(expr=mean, sense=aim.sense)
+            m.objective = pyo.Objective(expr=mean, sense=objective.sense)
             return m
         m.at_risk = pyo.Var(domain=pyo.Reals)
         m.beyond = pyo.Var(m.futures, domain=pyo.NonNegativeReals)
@@ -65,7 +65,9 @@ def build_hedge(problems: Sequence[Problem], outlook: Outlook) -> pyo.ConcreteMo
             return m.beyond[f] >= worse * (value[f] - m.at_risk)
 
         tail = pyo.quicksum(share * m.beyond[f] for f, share in enumerate(shares)) / (1.0 - outlook.cvar_share)
-        m.aim = pyo.Objective(expr=(1.0 - weight) * mean + weight * (m.at_risk + worse * tail), sense=aim.sense)
+        m.objective = pyo.Objective(
+            expr=(1.0 - weight) * mean + weight * (m.at_risk + worse * tail), sense=objective.sense
+        )
     return m
 
 

@@ -4,7 +4,7 @@ opened[site, year]              0 or 1: the site is made ready at the start of t
 wells[site, year]               whole: wells drilled at the start of the period
 injected_ktpa[store, year]      delivered flow into a step of the site's cost curve
 paid_for_oil_ktpa[site, year]   of it, what an oil field pays for
-tail_stored_kt[site]            what retrofits that outlive the horizon still bring, a total
+obligation_stored_kt[site]            what retrofits that outlive the horizon still bring, a total
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     sites = problem.sites.set_index("site")
     here = [site for site in sites.index if site in network.node_of_site]
     stores = problem.stores[problem.stores["site"].isin(here)]
-    whole = problem.is_whole
+    is_integer = problem.is_integer
     most_wells = {site: math.floor(float(sites.at[site, "n_wells_max"])) for site in here}
     injectivity = {site: float(sites.at[site, "well_injectivity_ktpa"]) * problem.delivered_share for site in here}
-    m.opened = pyo.Var(here, years, domain=pyo.Binary if whole else pyo.UnitInterval)
+    m.opened = pyo.Var(here, years, domain=pyo.Binary if is_integer else pyo.UnitInterval)
     m.wells = pyo.Var(
         here,
         years,
-        domain=pyo.NonNegativeIntegers if whole else pyo.NonNegativeReals,
+        domain=pyo.NonNegativeIntegers if is_integer else pyo.NonNegativeReals,
         bounds=lambda m, site, year: (0, most_wells[site]),
     )
     m.injected_ktpa = pyo.Var(stores["store"].tolist(), years, domain=pyo.NonNegativeReals)
@@ -42,8 +42,8 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
     m.paid_for_oil_ktpa = pyo.Var(
         list(pays), years, domain=pyo.NonNegativeReals, bounds=lambda m, site, year: (0, _or_none(pays[site]))
     )
-    if problem.tail_yr > 0:
-        m.tail_stored_kt = pyo.Var(here, domain=pyo.NonNegativeReals)
+    if problem.obligation_yr > 0:
+        m.obligation_stored_kt = pyo.Var(here, domain=pyo.NonNegativeReals)
     at: dict[str, list[str]] = defaultdict(list)
     for store, site in stores[["store", "site"]].itertuples(index=False, name=None):
         at[site].append(store)
@@ -70,7 +70,7 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
         drilled: Terms = [(-injectivity[site], m.wells[site, before]) for before in years[: years.index(year) + 1]]
         return linear_sum(injected(site, year) + drilled) <= 0
 
-    fill = problem.fill_share_max / (problem.scenario.storage_life_yr if problem.is_static else 1.0)
+    fill = problem.max_fill_share / (problem.scenario.storage_life_yr if problem.is_static else 1.0)
     n_years = dict(zip(years, problem.periods["n_years"].tolist(), strict=True))
     room_kt = dict(zip(stores["store"], stores["capacity_kt"] * fill, strict=True))
 
@@ -84,15 +84,15 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ over years: years × injected + stored after the horizon ≤ capacity × fill share"""
         room = float(sites.at[site, "capacity_kt"]) * fill
         terms: Terms = [(float(n_years[year]) * c, v) for year in years for c, v in injected(site, year)]
-        if problem.tail_yr > 0:
-            terms.append((1.0, m.tail_stored_kt[site]))
+        if problem.obligation_yr > 0:
+            terms.append((1.0, m.obligation_stored_kt[site]))
         return linear_sum(terms) <= room
 
-    @m.Constraint(here if problem.tail_yr > 0 else [])
-    def committed_co2_within_wells(m: pyo.ConcreteModel, site: str) -> object:
+    @m.Constraint(here if problem.obligation_yr > 0 else [])
+    def obligation_within_wells(m: pyo.ConcreteModel, site: str) -> object:
         """stored after the horizon ≤ years that retrofits outlive it × injectivity of a well × Σ wells"""
-        drilled: Terms = [(-problem.tail_yr * injectivity[site], m.wells[site, year]) for year in years]
-        return linear_sum([(1.0, m.tail_stored_kt[site]), *drilled]) <= 0
+        drilled: Terms = [(-problem.obligation_yr * injectivity[site], m.wells[site, year]) for year in years]
+        return linear_sum([(1.0, m.obligation_stored_kt[site]), *drilled]) <= 0
 
     @m.Constraint(list(pays), years)
     def oil_is_paid_for_what_is_injected(m: pyo.ConcreteModel, site: str, year: int) -> object:
@@ -141,7 +141,7 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint([site for site, to in goes_to.items() if works[to].any()])
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:
         """Σ over years: years × captured + committed after the horizon ≤ room: capacity × fill share"""
-        room_kt = float(sites.at[site, "capacity_kt"]) * problem.fill_share_max
+        room_kt = float(sites.at[site, "capacity_kt"]) * problem.max_fill_share
         # What one representative year may take of it.
         if problem.is_static:
             room_kt /= problem.scenario.storage_life_yr

@@ -46,13 +46,13 @@ class Sum:
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._full_ktpa, captured)
             on["build"] = on["build"] + built if "build" in on else built
-            on["throttled_ktpa"] = on.get("throttled_ktpa", 0.0) - captured[self._speaker]
+            on["curtailed_ktpa"] = on.get("curtailed_ktpa", 0.0) - captured[self._speaker]
         coefficients: list[float] = []
         variables: list[object] = []
         for name, amount in on.items():
             mask = None
             if routes is not None:
-                mask = {"build": routes, "throttled_ktpa": routes[self._speaker]}.get(name)
+                mask = {"build": routes, "curtailed_ktpa": routes[self._speaker]}.get(name)
             values, found = self._columns[name].take(np.asarray(amount, dtype=float), mask)
             coefficients += values
             variables += found

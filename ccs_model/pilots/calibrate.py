@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.atomic_files import write_whole
+from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import CheckError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.pilots.estimate import (
@@ -52,7 +52,7 @@ NOT_INFORMED, AT_BOUND, INFORMED = "not informed by the pilots", "at bound", "in
 CONSISTENT, OUTSIDE = "consistent", "outside its band"
 
 
-def verdict_of(values: Floats, weights: Floats, prior: Prior, contraction: float) -> str:
+def assessment_of(values: Floats, weights: Floats, prior: Prior, contraction: float) -> str:
     """What may be said of one parameter after the fit."""
     margin = NEAR_BOUND * (prior.high - prior.low)
     share = weights / weights.sum()
@@ -84,7 +84,7 @@ def conflicts_of(sample: Sample, rows: Sequence[Observation], weights: Floats) -
     return found
 
 
-SCHEMA = "ccs-model/calibration/1"
+SCHEMA = "ccs-model/calibration/2"
 N_DRAWS = 64
 DIGITS = 9
 ALL = "all"
@@ -125,7 +125,7 @@ class Calibration:
 
     def to_json(self, path: str | PathLike[str]) -> Path:
         """Write calibration.json. Raises FileError when it cannot be written."""
-        return write_whole(Path(path), self.text().encode())
+        return write_atomic(Path(path), self.text().encode())
 
 
 def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | None = None) -> Calibration:
@@ -140,11 +140,11 @@ def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | 
         name: zone_of(inputs, name) for name in sorted({z for rows in wanted.values() for r in rows for z in r.zones})
     }
     fits = {name: fit(inputs, name, rows, [zones[z] for z in _zones(rows)]) for name, rows in wanted.items()}
-    refused = [f"{name}: {words}" for name, each in fits.items() for words in each.conflicts]
-    if refused and not accept:
+    rejected = [f"{name}: {words}" for name, each in fits.items() for words in each.conflicts]
+    if rejected and not accept:
         raise CheckError(
             "the report and what is known of capture conflict, so nothing was fitted:\n"
-            + "\n".join(f"  - {words}" for words in refused)
+            + "\n".join(f"  - {words}" for words in rejected)
             + "\n--accept fits it all the same and writes the conflict beside the numbers"
         )
     hashes = {
@@ -196,7 +196,7 @@ def _record(each: Fit, inputs: Inputs) -> dict[str, Any]:
             "posterior": {key: row[f"posterior_{key}"] for key in ("p10", "median", "p90")},
             "mean": row["posterior_mean"],
             "contraction_share": row["contraction_share"],
-            "verdict": verdict_of(sample.values[name], weights, priors[name], row["contraction_share"]),
+            "verdict": assessment_of(sample.values[name], weights, priors[name], row["contraction_share"]),
         }
     at = equal_weight_draws(weights, N_DRAWS)
     values = sample.values
@@ -248,7 +248,7 @@ def _zone_records(each: Fit, inputs: Inputs) -> list[dict[str, Any]]:
     sample, weights = each.sample, each.weights
     found = []
     for name, zone in sample.zones.items():
-        reports = [row for row in each.rows if name in row.zones and row.quantity == "cut_share"]
+        reports = [row for row in each.rows if name in row.zones and row.quantity == "abatement_share"]
         reported = reports[0] if reports and np.isfinite(reports[0].value) else None
         capture, other = sample.capture_share(name), sample.values[OTHER]
         record: dict[str, Any] = {
@@ -256,18 +256,18 @@ def _zone_records(each: Fit, inputs: Inputs) -> list[dict[str, Any]]:
             "baseline_ktpa": zone.baseline_ktpa,
             "capturable_ktpa": zone.capturable_ktpa,
             "net_share": zone.net_share,
-            "reported_cut_share": reported.value if reported is not None else None,
+            "reported_abatement_share": reported.value if reported is not None else None,
             "capture_share": {**band(capture, weights), "mean": mean(capture, weights)},
             "other_share": {**band(other, weights), "mean": mean(other, weights)},
-            "fitted_cut_share": {**band(capture + other, weights), "mean": mean(capture + other, weights)},
+            "fitted_abatement_share": {**band(capture + other, weights), "mean": mean(capture + other, weights)},
             "held_out": None,
         }
         if reported is not None:
-            record["unexplained_share"] = reported.value - record["fitted_cut_share"]["mean"]
+            record["unexplained_share"] = reported.value - record["fitted_abatement_share"]["mean"]
             if len(sample.zones) > 1:
-                told = held_out(each, name, reported.sigma)
-                inside = told["p10"] <= reported.value <= told["p90"]
-                record["held_out"] = {**told, "verdict": CONSISTENT if inside else OUTSIDE}
+                held_out_bands = held_out(each, name, reported.sigma)
+                inside = held_out_bands["p10"] <= reported.value <= held_out_bands["p90"]
+                record["held_out"] = {**held_out_bands, "verdict": CONSISTENT if inside else OUTSIDE}
         found.append(record)
     return found
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.pilot_checks import parts
 from ccs_model.inputs.user_tables import SECTORS
 from ccs_model.pilots.sampling import log_normal_below, log_normal_between, mean
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -62,8 +62,8 @@ class Observation:
         spread = float(np.sqrt(mean((at - middle) ** 2, weights) + self.sigma**2))
         if self.kind == "interval":
             return (min(max(middle, self.low), self.high) - middle) / spread
-        told = float(np.log(self.value)) if self.kind == "lognormal" else self.value
-        z = (told - middle) / spread
+        reported = float(np.log(self.value)) if self.kind == "lognormal" else self.value
+        z = (reported - middle) / spread
         return min(z, 0.0) if self.kind == "upper" else max(z, 0.0) if self.kind == "lower" else z
 
 
@@ -77,7 +77,7 @@ def observations_of(inputs: Inputs, preset: str) -> tuple[Observation, ...]:
     known = inputs["pilots/presets"]
     wanted = set(known.loc[known["preset"] == preset, "id"])
     if not wanted:
-        raise InputError([Fault("preset", f"'{preset}' is not in pilots/presets", ", ".join(presets(inputs)))])
+        raise InputError([Issue("preset", f"'{preset}' is not in pilots/presets", ", ".join(presets(inputs)))])
     table = inputs["pilots/observations"]
     factors = inputs["pilots/factors"].set_index("factor")["value"]
     rows = table[table["id"].isin(wanted)].sort_values("id", kind="stable")
@@ -86,7 +86,7 @@ def observations_of(inputs: Inputs, preset: str) -> tuple[Observation, ...]:
 
 def _observation(row: pd.Series, factors: pd.Series) -> Observation:
     least = f"least_sigma_{str(row['grade']).lower()}_share"
-    floor = float(factors.get(least, 0.0)) if row["quantity"] == "cut_share" else 0.0
+    floor = float(factors.get(least, 0.0)) if row["quantity"] == "abatement_share" else 0.0
     return Observation(
         str(row["id"]),
         tuple(sorted(parts(row["zone"]))),
@@ -126,10 +126,10 @@ def zone_scenario(inputs: Inputs, zone: str, changes: Mapping[str, object] | Non
             "years": "static",
             "plants": {"inventory": parts(row["sectors"]), "provinces": [row["province"]]},
             "transport": {"shared_trunklines": False},
-            "capture": {"retrofits": "fractional"},
+            "capture": {"decisions": "continuous"},
             "budget": {"total_mn": 0},
             "data": inputs.own.data if inputs.own is not None else None,
-            "solver": {"gap_share": 0.0, "threads": 1},
+            "solver": {"mip_gap": 0.0, "threads": 1},
         }
     )
     return scenario.with_changes(changes) if changes else scenario
@@ -149,7 +149,7 @@ def zone_inputs(inputs: Inputs, zone: str, plants: Sequence[str] = ()) -> Inputs
 
 def zone_problem(inputs: Inputs, zone: str, changes: Mapping[str, object] | None = None) -> Problem:
     """The zone's question in sets and coefficients."""
-    return pose(zone_scenario(inputs, zone, changes), zone_inputs(inputs, zone))
+    return build_problem(zone_scenario(inputs, zone, changes), zone_inputs(inputs, zone))
 
 
 def zone_of(inputs: Inputs, zone: str) -> Zone:
@@ -159,11 +159,11 @@ def zone_of(inputs: Inputs, zone: str) -> Zone:
     where = inputs.place("pilots/zones", int(row.name))
     if not any(each.any() for each in inside):
         what = f"zone {zone} has no plants: no {row['sectors'].replace('|', ' or ')} in {row['province']}"
-        raise InputError([Fault(where, what, "name a province of the tables")])
+        raise InputError([Issue(where, what, "name a province of the tables")])
     problem = zone_problem(inputs, zone)
     best = best_options(problem)
     if problem.baseline_ktpa <= 0:
-        raise InputError([Fault(where, f"zone {zone} has no operating plant that emits")])
+        raise InputError([Issue(where, f"zone {zone} has no operating plant that emits")])
     share = row["programme_share"]
     return Zone(
         zone,
@@ -188,5 +188,5 @@ def _row(inputs: Inputs, zone: str) -> pd.Series:
     table = inputs["pilots/zones"]
     found = table[table["zone"] == zone]
     if found.empty:
-        raise InputError([Fault(f"zone '{zone}'", "is not in the table pilots/zones", ", ".join(table["zone"]))])
+        raise InputError([Issue(f"zone '{zone}'", "is not in the table pilots/zones", ", ".join(table["zone"]))])
     return found.iloc[0]

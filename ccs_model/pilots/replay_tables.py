@@ -13,7 +13,7 @@ from ccs_model.paths import data_folder
 from ccs_model.pilots.calibrate import Fit, fit
 from ccs_model.pilots.observations import Zone, observations_of, zone_inputs, zone_of, zone_scenario
 from ccs_model.plan.plan import Plan
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.applied_calibration import SHIPPED
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.case import Case
@@ -22,7 +22,7 @@ from ccs_model.solve.driver import solve
 
 
 @dataclass
-class World:
+class ReplayContext:
     """The tables, and what was made of them so far."""
 
     inputs: Inputs
@@ -61,7 +61,7 @@ class World:
 
     def problem(self, case: Case, *more: Mapping[str, Any], plants: Sequence[str] = ()) -> Problem:
         """Its question in sets and coefficients; with `plants`, of these alone."""
-        return pose(self.scenario(case, *more), zone_inputs(self.inputs, case.zone, plants))
+        return build_problem(self.scenario(case, *more), zone_inputs(self.inputs, case.zone, plants))
 
     def plan(self, case: Case, *more: Mapping[str, Any], plants: Sequence[str] = ()) -> Plan:
         """Its plan."""
@@ -69,13 +69,13 @@ class World:
 
 
 @dataclass
-class Worlds:
+class ReplayContexts:
     """One world for each folder of tables that the cases name; the shipped tables, or those given, for all others."""
 
     inputs: Inputs | None = None
-    made: dict[str, World] = field(default_factory=dict)
+    made: dict[str, ReplayContext] = field(default_factory=dict)
 
-    def of(self, case: Case) -> World:
+    def of(self, case: Case) -> ReplayContext:
         """The world of a case. Raises InputError where its tables have faults."""
         key = "" if case.data is None else str((case.folder / case.data).resolve())
         if key not in self.made:
@@ -83,7 +83,7 @@ class Worlds:
                 tables = load_tables(OwnTables(case.folder, data=case.data))
             else:
                 tables = self.inputs if self.inputs is not None else load_tables(None)
-            self.made[key] = World(tables)
+            self.made[key] = ReplayContext(tables)
         return self.made[key]
 
 

@@ -29,7 +29,7 @@ def statement(plan: Plan) -> str:
         f"Calibrated on {fitted.preset} ({GRADE}), {fitted.use}: {_share(fitted.delivered_share)} of design is "
         f"delivered ({_band(fitted, DELIVERED)}); ceiling {_share(fitted.deployment_share)} of what can be captured in "
         f"five years ({_band(fitted, DEPLOYMENT)}), {applied}; {_held_out(fitted)}. "
-        f"Cut {totals['cut_share']:.2%}, as designed {totals['uncalibrated_cut_share']:.2%}.{elsewhere}"
+        f"Cut {totals['abatement_share']:.2%}, as designed {totals['uncalibrated_abatement_share']:.2%}.{elsewhere}"
     )
 
 
@@ -40,7 +40,7 @@ def ensemble_table(plan: Plan) -> pd.DataFrame:
     """
     fitted = plan.problem.calibrated
     if fitted is None or fitted.use != "ensemble":
-        return pd.DataFrame(columns=["draw", "delivered_share", "kappa", "captured_ktpa", "avoided_ktpa", "cut_share",
+        return pd.DataFrame(columns=["draw", "delivered_share", "kappa", "captured_ktpa", "avoided_ktpa", "abatement_share",
                                      "capex_mn", "is_within_budget"])  # fmt: skip
     draws = pd.DataFrame(list(fitted.fit["draws"]))
     totals = plan.totals
@@ -53,7 +53,7 @@ def ensemble_table(plan: Plan) -> pd.DataFrame:
             "kappa": draws["kappa"],
             "captured_ktpa": ratio * float(totals["captured_ktpa"] or 0.0),
             "avoided_ktpa": ratio * float(totals["avoided_ktpa"] or 0.0),
-            "cut_share": ratio * float(totals["cut_share"] or 0.0),
+            "abatement_share": ratio * float(totals["abatement_share"] or 0.0),
             "capex_mn": capex,
             "is_within_budget": capex <= plan.problem.budget_mn * (1 + 1e-9),
         }
@@ -62,7 +62,7 @@ def ensemble_table(plan: Plan) -> pd.DataFrame:
 
 def ensemble_bands(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     """P10, median and P90 over the draws, by quantity."""
-    names = ("captured_ktpa", "avoided_ktpa", "cut_share", "capex_mn")
+    names = ("captured_ktpa", "avoided_ktpa", "abatement_share", "capex_mn")
     shares = {"p10": 0.1, "median": 0.5, "p90": 0.9}
     return {name: {key: float(table[name].quantile(share)) for key, share in shares.items()} for name in names}
 
@@ -88,14 +88,14 @@ def calibration_dict(plan: Plan) -> dict[str, Any] | None:
 
 
 def _held_out(fitted: Calibrated) -> str:
-    told: Mapping[str, str] = {
+    reported: Mapping[str, str] = {
         zone: each["held_out"]["verdict"] for zone, each in fitted.zones.items() if each["held_out"] is not None
     }
-    if not told:
+    if not reported:
         return "no zone was held out"
-    said = [f"{zone} {verdict}" for zone, verdict in told.items()]
+    message = [f"{zone} {result}" for zone, result in reported.items()]
     conflict = "; the report conflicts with what is known" if fitted.fit["conflicts"] else ""
-    return f"fitted without it: {', '.join(said)}{conflict}"
+    return f"fitted without it: {', '.join(message)}{conflict}"
 
 
 def _band(fitted: Calibrated, name: str) -> str:

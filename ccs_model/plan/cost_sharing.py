@@ -53,7 +53,7 @@ class Sharing:
         nodes = pd.Index(network.nodes["node"])
         a, b = (nodes.get_indexer(network.links[end]) for end in ("node_a", "node_b"))
         home = nodes.get_indexer(problem.routes["plant"].iloc[routes].map(network.node_of_plant))
-        net = point.decided["forth_ktpa"] - point.decided["back_ktpa"]
+        net = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
         stored = _by_site(point)
         site_at = nodes.get_indexer(problem.sites["site"])
         on_link = np.zeros((len(network.links), len(routes), len(problem.years)))
@@ -110,10 +110,10 @@ class Sharing:
         """[link] undiscounted, over all vintages."""
         problem, decided = self.point.problem, self.point.decided
         assert problem.network is not None
-        laid = problem.network.lines[problem.network.laid]
-        capex = laid["fixed_mn"].to_numpy(float) * decided["pipe"].sum(axis=1)
-        capex = capex + laid["slope_mn_per_ktpa"].to_numpy(float) * decided["added_ktpa"].sum(axis=1)
-        return self._to_links(laid, capex)
+        built = problem.network.lines[problem.network.built]
+        capex = built["fixed_mn"].to_numpy(float) * decided["pipe"].sum(axis=1)
+        capex = capex + built["slope_mn_per_ktpa"].to_numpy(float) * decided["built_ktpa"].sum(axis=1)
+        return self._to_links(built, capex)
 
     @cached_property
     def site_capex_mn(self) -> Floats:
@@ -136,7 +136,7 @@ class Sharing:
         network, stores = problem.network, problem.stores
         assert network is not None and stores is not None
         assert problem.line_power_per_t is not None and problem.line_power_co2_t_per_t is not None
-        lines, carried = network.lines, point.decided["carried_ktpa"]
+        lines, carried = network.lines, point.decided["pipe_flow_ktpa"]
         last = carried[:, -1]
         running = {
             "pipe_fixed_om_mn_pa": lines["om_mn_per_ktpa"].to_numpy(float) / problem.delivered_share * last,
@@ -146,12 +146,12 @@ class Sharing:
         use, stored = self.on_link_ktpa[:, :, -1], self.at_site_ktpa[:, :, -1]
         last_link = _rows_to_one(use, self.link_share)
         last_site = _rows_to_one(stored, self.site_share)
-        laid = lines[network.laid]
+        built = lines[network.built]
         sites = problem.sites
-        recovery_pipe = problem.recovery(laid["life_yr"])
-        by_line = laid["fixed_mn"].to_numpy(float) * point.decided["pipe"].sum(axis=1) + laid[
+        recovery_pipe = problem.recovery(built["life_yr"])
+        by_line = built["fixed_mn"].to_numpy(float) * point.decided["pipe"].sum(axis=1) + built[
             "slope_mn_per_ktpa"
-        ].to_numpy(float) * point.decided["added_ktpa"].sum(axis=1)
+        ].to_numpy(float) * point.decided["built_ktpa"].sum(axis=1)
         at_site = pd.Index(sites["site"]).get_indexer(stores["site"])
         variable = np.zeros(len(sites))
         np.add.at(
@@ -166,7 +166,7 @@ class Sharing:
             {
                 "pipe_capex_mn": self.link_capex_mn @ self.link_share,
                 "storage_capex_mn": self.site_capex_mn @ self.site_share,
-                "pipe_capital_mn_pa": self._to_links(laid, by_line * recovery_pipe) @ self.link_share,
+                "pipe_capital_mn_pa": self._to_links(built, by_line * recovery_pipe) @ self.link_share,
                 **{name: self._to_links(lines, amount) @ last_link for name, amount in running.items()},
                 "storage_capital_mn_pa": (self.site_capex_mn * problem.recovery(sites["life_yr"])) @ self.site_share,
                 "storage_om_mn_pa": site_om @ self.site_share,
@@ -182,7 +182,7 @@ class Sharing:
         problem = self.point.problem
         assert problem.network is not None and problem.line_power_co2_t_per_t is not None
         emitted = self._to_links(
-            problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided["carried_ktpa"]
+            problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided["pipe_flow_ktpa"]
         )
         table = np.zeros((len(problem.routes), len(problem.years)))
         for y in range(len(problem.years)):
@@ -273,7 +273,7 @@ def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
     """Cost of the cheapest size for a flow, link by link."""
     problem = sharing.point.problem
     assert problem.network is not None
-    lines = problem.network.lines[problem.network.laid]
+    lines = problem.network.lines[problem.network.built]
     groups = dict(iter(lines.groupby("link")))
     names = problem.network.links["link"].to_numpy(object)
 
@@ -325,8 +325,8 @@ def shapley(size: Floats, cost: Cost, total: float) -> tuple[Floats, Floats]:
     if n <= EXACT_USERS:
         orders = np.array(list(itertools.permutations(range(n))))
     else:
-        chance = np.random.default_rng(0)
-        orders = chance.permuted(np.tile(np.arange(n), (N_SAMPLES, 1)), axis=1)
+        rng = np.random.default_rng(0)
+        orders = rng.permuted(np.tile(np.arange(n), (N_SAMPLES, 1)), axis=1)
     sums = np.cumsum(size[orders], axis=1)
     costs = cost(sums)
     added = np.diff(costs, axis=1, prepend=0.0)

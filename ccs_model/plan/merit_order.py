@@ -18,7 +18,7 @@ from ccs_model.engineering.capture_units import covered_rows, is_shared
 from ccs_model.errors import InputError
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 
 # Levelised costs, three things that are never mixed, at full delivered load and the last year's prices.
 #
@@ -175,12 +175,12 @@ def alone(problem: Problem) -> Problem:
     """
     changes = {
         "transport.shared_trunklines": False,
-        "plants.must_fit": (),
+        "plants.require": (),
         "targets": {},
-        "aim": "most_abatement",
+        "objective": "max_abatement",
         "budget": {"total_mn": 0},
     }
-    return pose(problem.scenario.with_changes(changes), problem.inputs)
+    return build_problem(problem.scenario.with_changes(changes), problem.inputs)
 
 
 # Of each plant the option that avoids a tonne for the least, for itself, as in the list behind the abatement curve.

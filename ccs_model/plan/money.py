@@ -89,21 +89,21 @@ def _of_network(point: Point) -> Iterator[Item]:
     problem, decided = point.problem, point.decided
     assert problem.network is not None and problem.stores is not None and problem.line_power_per_t is not None
     lines, sites, stores = problem.network.lines, problem.sites, problem.stores
-    laid = lines[problem.network.laid]
-    capex, carried = capex_mn(problem), decided["carried_ktpa"]
+    built = lines[problem.network.built]
+    capex, carried = capex_mn(problem), decided["pipe_flow_ktpa"]
 
     def by_use(table: object, name: str, used: Floats, factor: float = 1.0) -> Floats:
         per_unit = table[name].to_numpy(float)[:, None]  # type: ignore[index]
         return every_year(problem, per_unit * used * factor)
 
-    for name in ("pipe", "added_ktpa"):
-        yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], laid["life_yr"]))
+    for name in ("pipe", "built_ktpa"):
+        yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
     # Upkeep goes by what a pipe is built for, which is nameplate.
     upkeep = by_use(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
-    yield Item("pipe_fixed_om_mn", "carried_ktpa", upkeep)
+    yield Item("pipe_fixed_om_mn", "pipe_flow_ktpa", upkeep)
     power = carried[:, year_at(problem)] * problem.line_power_per_t / 1000.0
-    yield Item("pipe_power_mn", "carried_ktpa", every_year(problem, power))
-    yield Item("haul_mn", "carried_ktpa", by_use(lines, "haul_per_t", carried, 1e-3))
+    yield Item("pipe_power_mn", "pipe_flow_ktpa", every_year(problem, power))
+    yield Item("haul_mn", "pipe_flow_ktpa", by_use(lines, "haul_per_t", carried, 1e-3))
     yield Item("site_capex_mn", "opened", capital_of(point, "opened", capex["opened"], sites["life_yr"]))
     yield Item("well_capex_mn", "wells", capital_of(point, "wells", capex["wells"], sites["life_yr"]))
     for name, variable, column in (
@@ -125,8 +125,8 @@ def _salvage(point: Point) -> Iterator[Item]:
         return
     left = {"build": problem.salvage_share}
     if problem.network is not None:
-        laid = problem.network.lines[problem.network.laid]
-        left |= dict.fromkeys(("pipe", "added_ktpa"), problem.salvage_of(laid["life_yr"]))
+        built = problem.network.lines[problem.network.built]
+        left |= dict.fromkeys(("pipe", "built_ktpa"), problem.salvage_of(built["life_yr"]))
         left |= dict.fromkeys(("opened", "wells"), problem.salvage_of(problem.sites["life_yr"]))
     capex = capex_mn(problem)
     for name, share in left.items():
@@ -149,7 +149,10 @@ def _paid(point: Point) -> Iterator[Item]:
     if problem.has_measures and accounts.paid_per_avoided_t.any():
         reduced = problem.reduced_ktpa[:, None] * point.running[:, at]
         yield Item("paid_mn", "build", every_year(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
-    for variable, used in (("captured_ktpa", point.captured_ktpa), ("carried_ktpa", point.decided.get("carried_ktpa"))):
+    for variable, used in (
+        ("captured_ktpa", point.captured_ktpa),
+        ("pipe_flow_ktpa", point.decided.get("pipe_flow_ktpa")),
+    ):
         if used is not None:
             yield Item("paid_mn", variable, every_year(problem, -_rate(problem, variable) * used[:, at] / 1000.0))
 
@@ -253,9 +256,9 @@ class Split:
     def _of_shared(self, variable: str, amount: Floats) -> Floats:
         problem, sharing = self.point.problem, self.sharing
         assert problem.network is not None and problem.stores is not None and sharing is not None
-        if variable in ("pipe", "added_ktpa", "carried_ktpa"):
+        if variable in ("pipe", "built_ktpa", "pipe_flow_ktpa"):
             lines = problem.network.lines
-            lines = lines if variable == "carried_ktpa" else lines[problem.network.laid]
+            lines = lines if variable == "pipe_flow_ktpa" else lines[problem.network.built]
             at = pd.Index(problem.network.links["link"]).get_indexer(lines["link"])
             always, use = sharing.link_share, sharing.on_link_ktpa
         else:
@@ -264,7 +267,7 @@ class Split:
             always, use = sharing.site_share, sharing.at_site_ktpa
         gathered = np.zeros((len(always), amount.shape[1]))
         np.add.at(gathered, at, amount)
-        if variable not in ("carried_ktpa", "injected_ktpa", "paid_for_oil_ktpa"):
+        if variable not in ("pipe_flow_ktpa", "injected_ktpa", "paid_for_oil_ktpa"):
             split = always.T @ gathered
         else:
             split = np.zeros((always.shape[1], amount.shape[1]))

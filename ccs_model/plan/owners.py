@@ -108,17 +108,17 @@ class Owners:
         return (self.capex_mn - self.grants_mn) @ self.point.problem.accounts.book_share
 
     @cached_property
-    def direct_cut_kt(self) -> Floats:
+    def on_site_abatement_kt(self) -> Floats:
         """Tonnes less from each plant's own stacks in every year."""
         problem = self.point.problem
-        return self.split("captured_ktpa", every_year(problem, self.point.direct_cut_ktpa))
+        return self.split("captured_ktpa", every_year(problem, self.point.on_site_abatement_ktpa))
 
     def _carbon_mn(self) -> Floats:
         """What is sold on the carbon market."""
         problem, accounts = self.point.problem, self.point.problem.accounts
         at = year_at(problem)
         if not accounts.is_banded:
-            cut = self.point.direct_cut_ktpa[:, at]
+            cut = self.point.on_site_abatement_ktpa[:, at]
             return self.split("captured_ktpa", every_year(problem, cut * accounts.credit_per_t / 1000.0))
         names = problem.routes["plant"].to_numpy(str)
         first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
@@ -131,7 +131,7 @@ class Owners:
         spend = self.point.decided["spend_mn"]
         drawn = self.split("spend_mn", spend * (1.0 - accounts.is_grant))
         found = {"grants_mn": at_start(problem, self.grants_mn), "drawn_mn": at_start(problem, drawn)}
-        for name, share in (("repaid_mn", accounts.repaid_share), ("interest_mn", accounts.interest_share)):
+        for name, share in (("repaid_mn", accounts.repaid_share), ("interest_mn", accounts.interest_rate)):
             # Of each fund and start, what falls due in every year; a plant pays its part of what it drew.
             due = np.zeros_like(found["drawn_mn"])
             for s in range(len(problem.years)):
@@ -152,11 +152,11 @@ class Owners:
     @cached_property
     def npv_mn(self) -> Floats:
         """[plant] from the cash flow."""
-        return npv_mn(self.net_mn, self.point.problem.discount_share)
+        return npv_mn(self.net_mn, self.point.problem.discount_rate)
 
     @cached_property
     def npv_of_program_mn(self) -> Floats:
-        """[plant] from the coefficients of the aim highest_npv, the same split."""
+        """[plant] from the coefficients of the aim max_npv, the same split."""
         problem = self.point.problem
         values = self.point.values
         total = np.zeros(len(self.split.plants))
@@ -187,12 +187,12 @@ class Owners:
         npv_mn, project_npv_mn (without funds), irr_share of the project and of the equity, payback_yr,
         discounted_payback_yr, debt_service_cover (least year), break_even_carbon_price_per_t and contract_strike_per_t
         (of every tonne of direct cut, after tax; the contract runs for contract_yr from the plant's first cut),
-        alone_npv_mn (losses carried forward), hurdle_npv_mn (the same flows at the return that the appraisal table asks
+        standalone_npv_mn (losses carried forward), hurdle_npv_mn (the same flows at the return that the appraisal table asks
         of the sector). NaN where there is none, with the reason beside the rate of return.
         """
         names = [*self.split.plants, "all"]
         flows = {name: _with_sum(amount) for name, amount in self.flows.items()}
-        rate, tax = self.point.problem.discount_share, self.point.problem.accounts.tax_share
+        rate, tax = self.point.problem.discount_rate, self.point.problem.accounts.tax_share
         net = np.asarray(sum(flows.values()))
         interest_shield = -tax * flows["interest_mn"]
         financing = np.asarray(sum(flows[name] for name in FINANCING))
@@ -204,7 +204,7 @@ class Owners:
         project = net - (financing - grants) - interest_shield
         equity_irr, equity_reason = irr_share(net)
         project_irr, reason = irr_share(project)
-        cut = _with_sum(self.direct_cut_kt)
+        cut = _with_sum(self.on_site_abatement_kt)
         without_carbon = net - flows["carbon_mn"] * (1.0 - tax)
         service = tuple(-flows[name][:, :-1] for name in ("interest_mn", "repaid_mn"))
         # Repaying what is left at the horizon's end is a matter of where the horizon ends.
@@ -226,7 +226,7 @@ class Owners:
                 "contract_strike_per_t": contract_strike_per_t(
                     without_carbon, cut, _under_contract(cut, self._factor("contract_yr")), rate, tax_share=tax
                 ),
-                "alone_npv_mn": npv_mn(self._alone(flows), rate),
+                "standalone_npv_mn": npv_mn(self._alone(flows), rate),
                 "hurdle_share": [*hurdle, np.nan],
                 "hurdle_npv_mn": [*at_hurdle, at_hurdle.sum()],
                 "no_project_irr": reason,
@@ -241,9 +241,9 @@ class Owners:
     def _hurdle_share(self) -> Floats:
         """[plant] return asked of its sector; NaN where the table has none for what it makes."""
         rates = self.point.problem.inputs["finance/hurdle_rates"]
-        asked = rates[rates["product"] != ""].set_index("product")["hurdle_share"]
+        requested = rates[rates["product"] != ""].set_index("product")["hurdle_share"]
         made = self.point.problem.plants.set_index("plant").loc[self.split.plants, "product"]
-        return np.asarray(made.map(asked), dtype=float)
+        return np.asarray(made.map(requested), dtype=float)
 
     def _alone(self, flows: dict[str, Floats]) -> Floats:
         """Net flows of plants that have no other profits: losses wait for profits to come."""
@@ -280,7 +280,7 @@ def _with_sum(amount: Floats) -> Floats:
 
 CAPTURE, TRANSPORT, STORAGE, GRANT = "capture", "transport", "storage", "grant"
 CAPITAL_COLUMNS = ("plant", "kind", "year", "life_yr", "left_yr", "capital_mn")
-DIRECT_CUT, SOLD = "direct_cut_kt", "sold_kt"
+ON_SITE_ABATEMENT, SOLD = "on_site_abatement_kt", "sold_kt"
 _NOTHING_MN = 1e-9
 
 
@@ -334,11 +334,11 @@ def tonnes_table(owners: Owners) -> pd.DataFrame:
             "credited_ktpa", every_year(problem, owners.point.decided["credited_ktpa"][:, at] * of_plant)
         )
     else:
-        cut = owners.point.direct_cut_ktpa[:, at] * is_covered
+        cut = owners.point.on_site_abatement_ktpa[:, at] * is_covered
         sold = owners.split("captured_ktpa", every_year(problem, cut))
     years = [int(year) for year in (*problem.calendar, problem.horizon_end)]
     parts = []
-    for name, amount in ((DIRECT_CUT, owners.direct_cut_kt), (SOLD, sold)):
+    for name, amount in ((ON_SITE_ABATEMENT, owners.on_site_abatement_kt), (SOLD, sold)):
         table = pd.DataFrame(amount, columns=years)
         table.insert(0, "name", name)
         table.insert(0, "plant", owners.split.plants.to_numpy(object))
@@ -372,9 +372,9 @@ def _shared(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
     assert problem.network is not None
     used = problem.horizon_end - np.array(problem.years, dtype=float)
     capex = capex_mn(problem)
-    laid = problem.network.lines.loc[problem.network.laid, "life_yr"].to_numpy(float)
+    built = problem.network.lines.loc[problem.network.built, "life_yr"].to_numpy(float)
     sites = problem.sites["life_yr"].to_numpy(float)
-    for kind, names, lives in ((TRANSPORT, ("pipe", "added_ktpa"), laid), (STORAGE, ("opened", "wells"), sites)):
+    for kind, names, lives in ((TRANSPORT, ("pipe", "built_ktpa"), built), (STORAGE, ("opened", "wells"), sites)):
         for life in sorted(set(lives.tolist())):
             for name in names:
                 amount = (capex[name] * (lives == life))[:, None] * decided[name]

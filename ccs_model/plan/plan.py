@@ -16,8 +16,8 @@ owner_cashflow  one row a fitted plant and calendar year: income, expenses, fund
 funds       one row a fund and period: what it pays of the capital
 owner_capital   one row a fitted plant, kind, start and life: capital before any factor; None in a static year
 owner_tonnes    one row a fitted plant and kind of tonne, one column a calendar year; None in a static year
-bearers     costs and benefits of owners, public purse, financiers and society; None in a static year
-ledger      one row an item of money, one column a bearer
+stakeholders     costs and benefits of owners, public purse, financiers and society; None in a static year
+ledger      one row an item of money, one column a stakeholder
 intensity   one row a province and period: carbon intensity against the goal of the five-year plan
 air_pollution   one row a province and pollutant, last period: what capture gives off beside CO₂
 point       one row a column of the program that is not zero: its variable, index and value
@@ -47,11 +47,11 @@ if TYPE_CHECKING:
 # breakpoints  one row a budget at which the slope of the linear program changes, both ends included
 # moves        one row a plant that enters, leaves or is fitted otherwise than at the budget below
 
-FRONTIER_SCHEMA = "ccs-model/frontier/1"
+FRONTIER_SCHEMA = "ccs-model/frontier/2"
 
 POINT_COLUMNS = [
-    "budget_mn", "abatement_kt", "spent_mn", "avoided_ktpa", "n_plants_fitted", "objective", "bound", "gap_share",
-    "all_links_bound", "all_links_gap_share", "status", "more_mn", "more_kt", "more_kt_per_mn", "capital_per_t",
+    "budget_mn", "abatement_kt", "spent_mn", "avoided_ktpa", "n_plants_retrofitted", "objective", "bound", "gap_share",
+    "all_links_bound", "all_links_gap_share", "status", "added_mn", "more_kt", "more_kt_per_mn", "capital_per_t",
     "entering", "leaving", "changing", "words", "list_objective", "list_short_share", "list_only", "plan_only",
     "plants", "is_scenario",
 ]  # fmt: skip
@@ -91,7 +91,7 @@ class Frontier:
 # Modes: `replanned` is each future's own best plan, known beforehand, with retrofits in parts; `held` is the scenario's
 # plan, built as it is in every future.
 
-UNCERTAINTY_SCHEMA = "ccs-model/montecarlo/1"
+UNCERTAINTY_SCHEMA = "ccs-model/montecarlo/2"
 REPLANNED, HELD = "replanned", "held"
 MODES = (REPLANNED, HELD)
 # A plant chosen in so many of the futures is fitted without regret.
@@ -153,14 +153,14 @@ class Relaxation:
 
 
 @dataclass(frozen=True)
-class NextMoney:
+class MarginalBudget:
     """What more money would buy, found by solving again with the plan's retrofits kept.
 
-    `more_mn` was added to the budget; `abatement_kt` is gained over the horizon, and the names enter.
+    `added_mn` was added to the budget; `abatement_kt` is gained over the horizon, and the names enter.
     `last_kt_per_mn` is what the last million bought, for fractional plans: at a breakpoint the two slopes differ.
     """
 
-    more_mn: float
+    added_mn: float
     abatement_kt: float
     plants: tuple[str, ...]
     last_kt_per_mn: float | None = None
@@ -168,7 +168,7 @@ class NextMoney:
     @property
     def kt_per_mn(self) -> float:
         """Gained per million added."""
-        return self.abatement_kt / self.more_mn if self.more_mn else 0.0
+        return self.abatement_kt / self.added_mn if self.added_mn else 0.0
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Size:
 
     n_rows: int
     n_columns: int
-    n_whole: int
+    n_integer: int
     n_nonzeros: int
 
 
@@ -192,7 +192,7 @@ class Plan:
     status: str
     objective: Objective
     relaxation: Relaxation
-    next_money: NextMoney | None
+    marginal_budget: MarginalBudget | None
     totals: Mapping[str, float | int | None]
     terms: Mapping[str, float]
     costs: Mapping[str, float]
@@ -204,12 +204,12 @@ class Plan:
     zones: pd.DataFrame
     by_year: pd.DataFrame
     targets: pd.DataFrame
-    locks: pd.DataFrame
+    fixed_decisions: pd.DataFrame
     shares: pd.DataFrame | None
     owners: pd.DataFrame | None
     owner_cashflow: pd.DataFrame | None
     funds: pd.DataFrame
-    bearers: pd.DataFrame | None
+    stakeholders: pd.DataFrame | None
     ledger: pd.DataFrame | None
     intensity: pd.DataFrame
     air_pollution: pd.DataFrame
@@ -231,7 +231,7 @@ class Plan:
         return self.status == "limit"
 
     def to_dict(self) -> dict[str, Any]:
-        """plan.json (schema ccs-model/plan/1)."""
+        """plan.json (schema ccs-model/plan/2)."""
         result: dict[str, Any] = import_module("ccs_model.plan.plan_json").plan_dict(self)
         return result
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ccs_model.economics.benefits import accounts_by_bearer
+from ccs_model.economics.benefits import accounts_by_stakeholder
 from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.mip.matrix import Residuals
 from ccs_model.model.account_terms import net_benefit_terms
@@ -29,7 +29,7 @@ def checks_table(
     cashflow: pd.DataFrame,
     targets: pd.DataFrame,
     gap_share: float,
-    gap_asked: float,
+    requested_gap: float,
 ) -> pd.DataFrame:
     """name, holds, actual, expected, figure (their distance, relative where both are large) and tolerance."""
     problem = point.problem
@@ -73,7 +73,7 @@ def checks_table(
          float(last[["avoided_ktpa", "fuel_co2_ktpa", "power_co2_ktpa"]].sum().sum()), 1e-9),
         ("missed of a target beyond its shortfall", max(missed_share, 0.0), 0.0, 1e-6),
         ("CO2 lost or made at a node", _unbalanced(point), 0.0, 1e-6),
-        (GAP_CHECK, max(gap_share - gap_asked, 0.0), 0.0, 1e-6),
+        (GAP_CHECK, max(gap_share - requested_gap, 0.0), 0.0, 1e-6),
     ]  # fmt: skip
     if problem.network is None:
         rows = [row for row in rows if row[0] != "CO2 lost or made at a node"]
@@ -84,13 +84,13 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
     """The same of the owners' and society's accounts: from the cash flow, and from the program's coefficients."""
     problem = point.problem
     by_flow, by_program = owners.npv_mn, owners.npv_of_program_mn
-    apart = np.abs(by_flow - by_program) / np.maximum(np.abs(by_program), 1.0)
+    difference = np.abs(by_flow - by_program) / np.maximum(np.abs(by_program), 1.0)
     social = sum(breakdown(net_benefit_terms(problem), point.values, {}).values())
-    society = accounts_by_bearer(items).set_index("bearer")["npv_mn"]
-    direct = owners.direct_cut_kt[:, :-1].sum()
-    cut = point.direct_cut_ktpa.sum(axis=0) @ problem.periods["n_years"]
+    society = accounts_by_stakeholder(items).set_index("stakeholder")["npv_mn"]
+    direct = owners.on_site_abatement_kt[:, :-1].sum()
+    cut = point.on_site_abatement_ktpa.sum(axis=0) @ problem.periods["n_years"]
     rows = [
-        ("owners' NPV: cash flow equals the program, worst plant", float(apart.max(initial=0.0)), 0.0, 1e-9),
+        ("owners' NPV: cash flow equals the program, worst plant", float(difference.max(initial=0.0)), 0.0, 1e-9),
         ("owners' NPV: the plants sum to the program", float(by_flow.sum()), float(by_program.sum()), 1e-9),
         ("society's net benefit: transfers cancel", float(society["society"]), social, 1e-9),
         ("owners' direct cut is the plan's", float(direct), float(cut), 1e-9),
@@ -133,7 +133,7 @@ def _unbalanced(point: Point) -> float:
     balance = np.zeros((len(nodes), len(problem.years)))
     home = nodes.get_indexer(problem.routes["plant"].map(network.node_of_plant))
     np.add.at(balance, home, point.captured_ktpa)
-    net = point.decided["forth_ktpa"] - point.decided["back_ktpa"]
+    net = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
     np.add.at(balance, nodes.get_indexer(network.links["node_a"]), -net)
     np.add.at(balance, nodes.get_indexer(network.links["node_b"]), net)
     site_at = nodes.get_indexer(stores["site"])

@@ -1,6 +1,6 @@
 """Costs and benefits of a plan by who bears them.
 
-All at society's discount rate, so that payments between bearers cancel; an owner's account at the owner's own rate is
+All at society's discount rate, so that payments between stakeholders cancel; an owner's account at the owner's own rate is
 `plan/owners`. The other side of the carbon market stands with the public purse. What an oil field pays is taken as what
 the oil is worth to it beyond its own costs; what burning that oil emits is not counted.
 """
@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.economics.benefits import OUTSIDE, SOCIETY, accounts_by_bearer, ledger_by_bearer, pollutants_kt
+from ccs_model.economics.benefits import OUTSIDE, SOCIETY, accounts_by_stakeholder, ledger_by_stakeholder, pollutants_kt
 from ccs_model.economics.investment import discount_factor
-from ccs_model.economics.policy import carbon_intensity_kt_per_mn, intensity_cut_share
+from ccs_model.economics.policy import carbon_intensity_kt_per_mn, intensity_reduction_share
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.model.account_terms import damage_avoided
@@ -33,10 +33,10 @@ _SIDES = {
 }  # fmt: skip
 
 
-def items_by_bearer(point: Point, owners: Owners) -> pd.DataFrame:
-    """item, from_bearer, to_bearer, discounted_mn: every flow of the owners, and what society is spared."""
+def items_by_stakeholder(point: Point, owners: Owners) -> pd.DataFrame:
+    """item, from_stakeholder, to_stakeholder, discounted_mn: every flow of the owners, and what society is spared."""
     problem = point.problem
-    rate = problem.accounts.social_discount_share
+    rate = problem.accounts.social_discount_rate
     factors = discount_factor(rate, np.arange(len(problem.calendar) + 1))
     worth = {name: float((amount.sum(axis=0) * factors).sum()) for name, amount in owners.flows.items()}
     # Lent and paid back is one thing: told apart, both would swell benefits and costs alike.
@@ -49,18 +49,18 @@ def items_by_bearer(point: Point, owners: Owners) -> pd.DataFrame:
     rows = [row for row in rows if row[0] != "salvage_mn"]
     rows.append(("salvage_mn", OUTSIDE, "owners", -found["salvage_mn"]))
     rows.append(("damage_avoided_mn", OUTSIDE, SOCIETY, found["damage_avoided_mn"]))
-    table = pd.DataFrame(rows, columns=["item", "from_bearer", "to_bearer", "discounted_mn"])
+    table = pd.DataFrame(rows, columns=["item", "from_stakeholder", "to_stakeholder", "discounted_mn"])
     return table[table["discounted_mn"] != 0].reset_index(drop=True)
 
 
-def bearers_table(items: pd.DataFrame) -> pd.DataFrame:
-    """bearer, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio: owners, public purse, financiers, society."""
-    return accounts_by_bearer(items)
+def stakeholders_table(items: pd.DataFrame) -> pd.DataFrame:
+    """stakeholder, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio: owners, public purse, financiers, society."""
+    return accounts_by_stakeholder(items)
 
 
 def ledger_table(items: pd.DataFrame) -> pd.DataFrame:
-    """One row an item, one column a bearer: net amounts, discounted million."""
-    return ledger_by_bearer(items)
+    """One row an item, one column a stakeholder: net amounts, discounted million."""
+    return ledger_by_stakeholder(items)
 
 
 # Air pollution beside CO₂: what burning coal for steam and drawing power for capture gives off, and the tax on it.
@@ -112,12 +112,12 @@ def air_pollution_table(point: Point) -> pd.DataFrame:
 
 # Carbon intensity: the plants' own CO₂ per unit of a province's value added, against the goals of the five-year plans.
 #
-# Value added grows by `policy.value_added_growth_share` a year from its last known year; what the plants emit without
+# Value added grows by `policy.value_added_growth_rate` a year from its last known year; what the plants emit without
 # the plan stays as it is today. So an intensity falls without capture too: both are told.
 
 INTENSITY_COLUMNS = [
     "province", "year", "plan", "since", "value_added_mn", "emission_ktpa", "carbon_intensity_kt_per_mn",
-    "intensity_cut_share", "without_plan_share", "goal_share", "is_reached",
+    "intensity_reduction_share", "without_plan_share", "goal_share", "is_reached",
 ]  # fmt: skip
 
 
@@ -135,8 +135,8 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
     known = known.set_index("province")
     goals = inputs["policy/intensity"]
     goals = goals[goals["measure"] == "target"].sort_values("last_year")
-    growth = 1.0 + problem.scenario.policy.value_added_growth_share
-    sums = emissions.groupby(["province", "year"], as_index=False)[["baseline_ktpa", "direct_cut_ktpa"]].sum()
+    growth = 1.0 + problem.scenario.policy.value_added_growth_rate
+    sums = emissions.groupby(["province", "year"], as_index=False)[["baseline_ktpa", "on_site_abatement_ktpa"]].sum()
     rows = []
     for row in sums[sums["province"].isin(known.index)].itertuples():
         due = goals[goals["last_year"] <= row.year + _period(problem, row.year) - 1]
@@ -148,9 +148,9 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
         def value_added(year: int, base: pd.Series = base) -> float:
             return float(base["gdp_mn"] * growth ** (year - base["year"]))
 
-        left = row.baseline_ktpa - row.direct_cut_ktpa
+        left = row.baseline_ktpa - row.on_site_abatement_ktpa
         before, now = value_added(int(goal["first_year"])), value_added(row.year)
-        cut = float(intensity_cut_share(row.baseline_ktpa, before, left, now))
+        cut = float(intensity_reduction_share(row.baseline_ktpa, before, left, now))
         rows.append(
             {
                 "province": row.province,
@@ -160,10 +160,12 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
                 "value_added_mn": now,
                 "emission_ktpa": left,
                 "carbon_intensity_kt_per_mn": float(carbon_intensity_kt_per_mn(left, now)),
-                "intensity_cut_share": cut,
-                "without_plan_share": float(intensity_cut_share(row.baseline_ktpa, before, row.baseline_ktpa, now)),
-                "goal_share": float(goal["intensity_cut_share"]),
-                "is_reached": bool(cut >= float(goal["intensity_cut_share"]) - 1e-12),
+                "intensity_reduction_share": cut,
+                "without_plan_share": float(
+                    intensity_reduction_share(row.baseline_ktpa, before, row.baseline_ktpa, now)
+                ),
+                "goal_share": float(goal["intensity_reduction_share"]),
+                "is_reached": bool(cut >= float(goal["intensity_reduction_share"]) - 1e-12),
             }
         )
     return pd.DataFrame(rows, columns=INTENSITY_COLUMNS)

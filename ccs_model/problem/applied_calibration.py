@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.engineering.capture_units import is_shared
-from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.csv_reader import found
 from ccs_model.paths import data_folder
@@ -21,7 +21,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.yaml_document import contents
 
-SCHEMA = "ccs-model/calibration/1"
+SCHEMA = "ccs-model/calibration/2"
 SHIPPED = "pilots/calibration.json"
 DELIVERED, DEPLOYMENT, BOTH = "delivered_share", "deployment_share", "delivered_deployment_share"
 # A five-year plan is what the deployment share is of.
@@ -50,20 +50,20 @@ class Calibrated:
         """Records of the zones that were fitted, by name."""
         return {zone["zone"]: zone for zone in self.fit["zones"]}
 
-    def reported_cut_share(self, zone: str) -> float | None:
+    def reported_abatement_share(self, zone: str) -> float | None:
         """What was reported of a zone; None where nothing was."""
         record = self.zones.get(zone)
-        return None if record is None else record["reported_cut_share"]
+        return None if record is None else record["reported_abatement_share"]
 
 
 def calibration_file(scenario: Scenario) -> Path | None:
     """The calibration.json that the scenario plans with; None where it uses none."""
-    asked = scenario.calibration
-    if asked.use == "none":
+    requested = scenario.calibration
+    if requested.use == "none":
         return None
-    if asked.file is None:
+    if requested.file is None:
         return data_folder() / SHIPPED
-    return OwnTables.of(scenario).folder / asked.file
+    return OwnTables.of(scenario).folder / requested.file
 
 
 def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
@@ -71,38 +71,38 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     path = calibration_file(scenario)
     if path is None:
         return None
-    asked = scenario.calibration
+    requested = scenario.calibration
     where = place_of(scenario, "calibration.file")
-    if asked.file is not None:
-        path = found(OwnTables.of(scenario), "calibration.file", asked.file, allow_outside=inputs.allow_outside)
-    fits = _fits(path, asked.file or SHIPPED, where)
-    if asked.preset not in fits:
-        what = f"preset '{asked.preset}' is not in {asked.file or 'the shipped calibration'}"
-        raise InputError([Fault(place_of(scenario, "calibration.preset"), what, f"one of {', '.join(sorted(fits))}")])
-    fit = fits[asked.preset]
-    quantile = "median" if asked.use == "ensemble" else asked.use
+    if requested.file is not None:
+        path = found(OwnTables.of(scenario), "calibration.file", requested.file, allow_outside=inputs.allow_outside)
+    fits = _fits(path, requested.file or SHIPPED, where)
+    if requested.preset not in fits:
+        what = f"preset '{requested.preset}' is not in {requested.file or 'the shipped calibration'}"
+        raise InputError([Issue(place_of(scenario, "calibration.preset"), what, f"one of {', '.join(sorted(fits))}")])
+    fit = fits[requested.preset]
+    quantile = "median" if requested.use == "ensemble" else requested.use
     try:
         delivered = float(fit["parameters"][DELIVERED]["posterior"][quantile])
         # The two are correlated: what is sure is their product, so the ceiling is that, at the delivered share taken.
         deployment = min(float(fit[BOTH][quantile]) / delivered, 1.0)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise InputError([Fault(where, f"{asked.file or SHIPPED} does not hold a fit", _HINT)]) from error
+        raise InputError([Issue(where, f"{requested.file or SHIPPED} does not hold a fit", _HINT)]) from error
     if not (0.0 < delivered <= 1.0 and deployment > 0.0):
-        raise InputError([Fault(where, f"a delivered share of {delivered:g} is not possible", _HINT)])
-    return Calibrated(asked.use, asked.preset, delivered, deployment, asked.ceiling, fit)
+        raise InputError([Issue(where, f"a delivered share of {delivered:g} is not possible", _HINT)])
+    return Calibrated(requested.use, requested.preset, delivered, deployment, requested.ceiling, fit)
 
 
 _HINT = "write it anew with `ccs-model calibrate -o`"
 
 
 def _fits(path: Path, name: str, where: str) -> Mapping[str, Any]:
-    raw = contents(path, largest_bytes=_LARGEST_BYTES, expected="a calibration.json", at=where, asked_at=where)
+    raw = contents(path, largest_bytes=_LARGEST_BYTES, expected="a calibration.json", at=where, requested_at=where)
     try:
         document = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise InputError([Fault(where, f"{name} is not JSON: {error}", _HINT)]) from error
+        raise InputError([Issue(where, f"{name} is not JSON: {error}", _HINT)]) from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise InputError([Fault(where, f"{name} is not of schema {SCHEMA}", _HINT)])
+        raise InputError([Issue(where, f"{name} is not of schema {SCHEMA}", _HINT)])
     fits = document.get("presets")
     if not isinstance(fits, dict):
         raise FileError(f"{name}: holds no presets; {_HINT}")

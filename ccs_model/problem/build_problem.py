@@ -11,11 +11,11 @@ from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.engineering.streams import is_operating
 from ccs_model.engineering.turnarounds import may_start as may_start_in
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.user_tables import SECTORS
 from ccs_model.problem.applied_calibration import calibrated_by, deployment_ceilings
-from ccs_model.problem.candidate_network import corridor_rows, corridors_file, refuse_sites_out_of_reach
+from ccs_model.problem.candidate_network import corridor_rows, corridors_file, validate_sites_reachable
 from ccs_model.problem.energy_costs import Priced, grid_factors, line_power
 from ccs_model.problem.link_costs import network_of
 from ccs_model.problem.options import (
@@ -30,9 +30,9 @@ from ccs_model.problem.options import (
 from ccs_model.problem.owner_accounts import accounts_of
 from ccs_model.problem.periods import calendar, periods_of, running_share
 from ccs_model.problem.problem import Problem
-from ccs_model.problem.scenario_names import place_of, refuse_other_tables, unknown_names
+from ccs_model.problem.scenario_names import place_of, unknown_names, validate_tables
 from ccs_model.problem.storage_sites import sites_of, stores_of
-from ccs_model.problem.target_tonnes import refuse_empty_groups, refuse_what_nothing_can_serve, targets_of
+from ccs_model.problem.target_tonnes import targets_of, validate_groups, validate_reachable_targets
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import GIVEN_SOURCES
 
@@ -43,7 +43,7 @@ PLANT_COLUMNS = [
 NO_SITE = "no storage site in reach"
 
 
-def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) -> Problem:
+def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) -> Problem:
     """State the scenario's question in sets and coefficients. Raises InputError for names the tables do not know.
 
     With `keep_dominated` routes stay that no plan of this scenario needs, so that those of another price may be named.
@@ -51,8 +51,8 @@ def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) ->
     level = PriceLevel(
         scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
     )
-    refuse_other_tables(scenario, inputs)
-    _refuse_unknown_names(scenario, inputs)
+    validate_tables(scenario, inputs)
+    _validate_names(scenario, inputs)
     calibrated = calibrated_by(scenario, inputs)
     delivered_share = calibrated.delivered_share if calibrated is not None else 1.0
     plants, streams = _plants_and_streams(scenario, inputs)
@@ -65,7 +65,7 @@ def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) ->
         sites, stores = stores_of(sites, inputs, level)
         linked = candidates[candidates["plant"].isin(set(options["plant"]))]
         network = network_of(scenario, inputs, level, options, linked, sites, delivered_share)
-        refuse_sites_out_of_reach(scenario, inputs, network, linked, sites)
+        validate_sites_reachable(scenario, inputs, network, linked, sites)
         routes = shared_routes(options[options["plant"].isin(network.plants_with_a_site())])
     else:
         network = None
@@ -88,9 +88,9 @@ def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) ->
     waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
     may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
     plants = _without_dead_ends(plants, options, routes, running, waits)
-    refuse_empty_groups(scenario, plants)
+    validate_groups(scenario, plants)
     targets = targets_of(scenario, plants)
-    _refuse_what_cannot_be_fitted(scenario, plants)
+    _validate_required_plants(scenario, plants)
     grid = grid_factors(scenario, inputs, calendar(periods))
     priced = Priced(scenario, inputs, level, routes, periods, grid)
     line_power_per_t, line_co2 = (
@@ -100,11 +100,11 @@ def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) ->
         scenario=scenario,
         inputs=inputs,
         name=scenario.name,
-        aim=scenario.aim,
-        is_whole=scenario.capture.retrofits == "whole",
+        objective=scenario.objective,
+        is_integer=scenario.capture.decisions == "integer",
         currency=scenario.currency,
         price_year=scenario.price_year,
-        discount_share=scenario.discount_share,
+        discount_rate=scenario.discount_rate,
         first_year=scenario.starts[0],
         horizon_end=scenario.horizon_end,
         plants=plants,
@@ -131,10 +131,10 @@ def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) ->
         steam_per_gj=priced.steam,
         grid_kg_per_kwh=grid,
         budget_mn=np.inf if scenario.budget.total_mn is None else scenario.budget.total_mn,
-        ceiling_mn=MappingProxyType(dict(sorted(scenario.budget.ceiling_mn.items()))),
-        built_per_year_max=scenario.capture.built_per_year_max,
-        fill_share_max=scenario.storage.fill_share_max,
-        must_fit=tuple(sorted(scenario.plants.must_fit)),
+        cumulative_mn=MappingProxyType(dict(sorted(scenario.budget.cumulative_mn.items()))),
+        max_builds_per_year=scenario.capture.max_builds_per_year,
+        max_fill_share=scenario.storage.max_fill_share,
+        require=tuple(sorted(scenario.plants.require)),
         targets=targets,
         share_of_avoided_min=MappingProxyType(dict(scenario.targets.share_of_avoided_min)),
         shortfall_per_t=scenario.targets.shortfall_per_t,
@@ -144,7 +144,7 @@ def pose(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) ->
         deployment_ceiling_ktpa=MappingProxyType(deployment_ceilings(calibrated, routes, periods, scenario.is_static)),
         province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
     )
-    refuse_what_nothing_can_serve(problem)
+    validate_reachable_targets(problem)
     return problem
 
 
@@ -168,7 +168,7 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
             table = table.assign(product="", capacity_ktpa=0.0)
         parts.append(table.assign(sector=sector)[PLANT_COLUMNS])
     if not parts:
-        raise InputError([Fault(place_of(scenario, "plants.inventory"), "names tables without plants")])
+        raise InputError([Issue(place_of(scenario, "plants.inventory"), "names tables without plants")])
     plants = pd.concat(parts, ignore_index=True).sort_values("plant", kind="stable").reset_index(drop=True)
     all_streams = pd.concat(streams, ignore_index=True).sort_values(["plant", "stream"]).reset_index(drop=True)
     totals = all_streams.groupby("plant")["co2_ktpa"].sum()
@@ -176,10 +176,10 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
     capturable = all_streams[all_streams["grade"] != "none"]
     offered = (capturable["co2_ktpa"] * capturable["lasting_share"]).groupby(capturable["plant"]).sum()
     plants["capturable_ktpa"] = plants["plant"].map(offered).fillna(0.0)
-    small = plants["baseline_ktpa"] < scenario.plants.emitting_at_least_ktpa
+    small = plants["baseline_ktpa"] < scenario.plants.min_emissions_ktpa
     plants["reason"] = np.select(
         [
-            plants["plant"].isin(scenario.plants.leave_out),
+            plants["plant"].isin(scenario.plants.exclude),
             plants["status"] != "operating",
             plants["capturable_ktpa"] <= 0,
             small,
@@ -191,24 +191,24 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
     return plants, all_streams
 
 
-def _refuse_unknown_names(scenario: Scenario, inputs: Inputs) -> None:
+def _validate_names(scenario: Scenario, inputs: Inputs) -> None:
     """Provinces, plants and sites of the scenario must be in the tables."""
-    faults = [Fault(place, what, hint) for place, what, hint in unknown_names(scenario, inputs)]
-    if faults:
-        raise InputError(faults)
+    issues = [Issue(place, what, hint) for place, what, hint in unknown_names(scenario, inputs)]
+    if issues:
+        raise InputError(issues)
 
 
-def _refuse_what_cannot_be_fitted(scenario: Scenario, plants: pd.DataFrame) -> None:
+def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame) -> None:
     """A plant that must be fitted can be: otherwise the reason is told here, not as an infeasible program."""
     reasons = plants.set_index("plant")["reason"]
     elsewhere = "not operating, or outside the provinces and inventories asked for"
-    faults = [
-        Fault(place_of(scenario, f"plants.must_fit[{i}]"), f"plant '{plant}' cannot be fitted: {why}")
-        for i, plant in enumerate(scenario.plants.must_fit)
+    issues = [
+        Issue(place_of(scenario, f"plants.require[{i}]"), f"plant '{plant}' cannot be fitted: {why}")
+        for i, plant in enumerate(scenario.plants.require)
         if (why := reasons.get(plant, elsewhere))
     ]
-    if faults:
-        raise InputError(faults)
+    if issues:
+        raise InputError(issues)
 
 
 def _without_dead_ends(

@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import Delaunay, QhullError
 
 from ccs_model.engineering.co2_transport import great_circle_km
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.csv_reader import found, table_bytes
 from ccs_model.problem.scenario_names import place_of
@@ -57,7 +57,7 @@ class Network:
     node_of_site: dict[str, str]
 
     @property
-    def laid(self) -> npt.NDArray[np.bool_]:
+    def built(self) -> npt.NDArray[np.bool_]:
         """Lines that have to be laid before they carry anything."""
         here: npt.NDArray[np.bool_] = ~self.lines["is_free"].to_numpy(bool)
         return here
@@ -85,7 +85,7 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Reach:
+class SearchRadii:
     """How candidate links are chosen; the numbers are rows of transport/limits."""
 
     link_max_km: float
@@ -96,7 +96,7 @@ class Reach:
     hub_plants_min: int
 
 
-def places_as_nodes(plants: pd.DataFrame, sites: pd.DataFrame, hubs: pd.DataFrame, reach: Reach) -> pd.DataFrame:
+def places_as_nodes(plants: pd.DataFrame, sites: pd.DataFrame, hubs: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
     """One row a node: sites, then plants at places of their own, then hubs; `members` lists the plants of a node."""
     plants = plants.sort_values("plant", kind="stable").reset_index(drop=True)
     group = _same_places(plants)
@@ -122,7 +122,7 @@ def places_as_nodes(plants: pd.DataFrame, sites: pd.DataFrame, hubs: pd.DataFram
             "members": [()] * len(sites),
         }
     )
-    gathered = _hubs(at_plants, reach)
+    gathered = _hubs(at_plants, radii)
     given = pd.DataFrame(
         {
             "node": hubs["hub"],
@@ -145,16 +145,16 @@ def _same_places(plants: pd.DataFrame) -> Ints:
     return np.asarray(fcluster(linkage(xy, "complete"), _SAME_PLACE_KM, "distance"), dtype=np.int64)
 
 
-def _hubs(at_plants: pd.DataFrame, reach: Reach) -> pd.DataFrame:
+def _hubs(at_plants: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
     """A hub in the middle of every cluster of plants that is no wider than hub_diameter_km."""
     none = pd.DataFrame(columns=[*NODE_COLUMNS, "members"])
-    if len(at_plants) < max(reach.hub_plants_min, 2) or reach.hub_diameter_km <= 0:
+    if len(at_plants) < max(radii.hub_plants_min, 2) or radii.hub_diameter_km <= 0:
         return none
     lat, lon = at_plants["lat_deg"].to_numpy(float), at_plants["lon_deg"].to_numpy(float)
-    cluster = fcluster(linkage(_flat(lat, lon), "complete"), reach.hub_diameter_km, "distance")
+    cluster = fcluster(linkage(_flat(lat, lon), "complete"), radii.hub_diameter_km, "distance")
     rows = []
     for _, inside in at_plants.groupby(cluster):
-        if len(inside) >= reach.hub_plants_min:
+        if len(inside) >= radii.hub_plants_min:
             middle = inside[["lat_deg", "lon_deg"]].astype(float).mean()
             rows.append(
                 {
@@ -169,7 +169,7 @@ def _hubs(at_plants: pd.DataFrame, reach: Reach) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else none
 
 
-def candidate_pairs(nodes: pd.DataFrame, reach: Reach) -> Ints:
+def candidate_pairs(nodes: pd.DataFrame, radii: SearchRadii) -> Ints:
     """[n, 2] pairs of rows of `nodes`, each once with the smaller row first, sorted."""
     n = len(nodes)
     lat, lon = nodes["lat_deg"].to_numpy(float), nodes["lon_deg"].to_numpy(float)
@@ -179,12 +179,12 @@ def candidate_pairs(nodes: pd.DataFrame, reach: Reach) -> Ints:
     tree = _spanning_tree(planar, lat, lon, n)
     far = great_circle_km(lat[:, None], lon[:, None], lat, lon)
     np.fill_diagonal(far, np.inf)
-    kept = [tree, _pruned(planar, far, reach), _nearest(far, np.arange(n), np.arange(n), reach.n_neighbours)]
+    kept = [tree, _pruned(planar, far, radii), _nearest(far, np.arange(n), np.arange(n), radii.n_neighbours)]
     is_site = (nodes["kind"] == "site").to_numpy()
     at_plants, at_sites = np.flatnonzero(nodes["kind"] == "plant"), np.flatnonzero(is_site)
-    kept.append(_nearest(far, at_plants, at_sites, reach.n_direct_sites))
+    kept.append(_nearest(far, at_plants, at_sites, radii.n_direct_sites))
     pairs = _each_once(np.concatenate(kept))
-    return pairs[far[pairs[:, 0], pairs[:, 1]] <= reach.link_max_km]
+    return pairs[far[pairs[:, 0], pairs[:, 1]] <= radii.link_max_km]
 
 
 def _flat(lat: Floats, lon: Floats) -> Floats:
@@ -222,11 +222,11 @@ def _spanning_tree(edges: Ints, lat: Floats, lon: Floats, n: int) -> Ints:
     return np.column_stack([tree.row, tree.col]).astype(np.int64)
 
 
-def _pruned(edges: Ints, far: Floats, reach: Reach) -> Ints:
+def _pruned(edges: Ints, far: Floats, radii: SearchRadii) -> Ints:
     """Edges without a way round over one node that is hardly longer."""
     straight = far[edges[:, 0], edges[:, 1]]
     round_about = (far[edges[:, 0]] + far[edges[:, 1]]).min(axis=1)
-    return edges[round_about > reach.prune_factor * straight]
+    return edges[round_about > radii.prune_factor * straight]
 
 
 def _nearest(far: Floats, rows: Ints, columns: Ints, n: int) -> Ints:
@@ -319,33 +319,33 @@ def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> n
 
     Raises FileError when it cannot be read, InputError with every line of it that is of no use.
     """
-    asked, name = OwnTables.of(scenario), scenario.transport.corridors
-    path = found(asked, CORRIDORS, name, allow_outside=inputs.allow_outside)
-    raw = table_bytes(path, asked.where(CORRIDORS), name=name)
+    requested, name = OwnTables.of(scenario), scenario.transport.corridors
+    path = found(requested, CORRIDORS, name, allow_outside=inputs.allow_outside)
+    raw = table_bytes(path, requested.where(CORRIDORS), name=name)
     try:
         rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
     except UnicodeDecodeError as error:
-        raise InputError([Fault(name, f"not UTF-8 text at byte {error.start}", "save it as CSV UTF-8")]) from error
+        raise InputError([Issue(name, f"not UTF-8 text at byte {error.start}", "save it as CSV UTF-8")]) from error
     except csv.Error as error:
-        raise InputError([Fault(name, f"not readable as CSV: {error}")]) from error
+        raise InputError([Issue(name, f"not readable as CSV: {error}")]) from error
     if not rows or "link" not in rows[0]:
-        raise InputError([Fault(f"{name}:1", "no column 'link'", "tables/flows.csv of a run has one")])
+        raise InputError([Issue(f"{name}:1", "no column 'link'", "tables/flows.csv of a run has one")])
     at = {link: k for k, link in enumerate(links)}
     hint = "tables/links.csv of a run lists them"
-    faults = [
-        Fault(f"{name}:{line}", f"no candidate link '{shown(row['link'])}'", hint)
+    issues = [
+        Issue(f"{name}:{line}", f"no candidate link '{shown(row['link'])}'", hint)
         for line, row in enumerate(rows, start=2)
         if row["link"] not in at
     ]
-    if faults and at:
-        raise InputError(faults)
+    if issues and at:
+        raise InputError(issues)
     return np.unique(np.array([at[row["link"]] for row in rows if row["link"] in at], dtype=np.int64))
 
 
 # Sites that a scenario names one by one and that no plant can reach: told before anything is solved.
 
 
-def refuse_sites_out_of_reach(
+def validate_sites_reachable(
     scenario: Scenario, inputs: Inputs, network: Network, plants: pd.DataFrame, sites: pd.DataFrame
 ) -> None:
     """Of a basin some sites may lie too far; whoever names a site means that one. `plants` are those to be served."""
@@ -353,7 +353,7 @@ def refuse_sites_out_of_reach(
         return
     reached = network.sites_with_a_plant()
     at, basins = sites.set_index("site"), set(sites["basin"])
-    faults = []
+    issues = []
     for i, site in enumerate(scenario.storage.sites):
         if site in basins or site not in at.index or site in reached:
             continue
@@ -370,6 +370,6 @@ def refuse_sites_out_of_reach(
             hint = "leave it out, or raise site_reach_km in transport/limits"
         nearest = f"nearest plant is {plants['plant'].iloc[int(far.argmin())]}, {far.min():,.0f} km away"
         what = f"storage.sites: site '{site}' cannot be reached: {nearest}, {why}"
-        faults.append(Fault(place_of(scenario, f"storage.sites[{i}]"), what, hint))
-    if faults:
-        raise InputError(faults)
+        issues.append(Issue(place_of(scenario, f"storage.sites[{i}]"), what, hint))
+    if issues:
+        raise InputError(issues)

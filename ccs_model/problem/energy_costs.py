@@ -12,7 +12,7 @@ import pandas as pd
 from ccs_model.economics.policy import grid_factor_path
 from ccs_model.economics.prices import PriceLevel, fuelless_steam, path, power_build_up, steam_build_up
 from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_per_t
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.periods import calendar, period_sums
@@ -47,7 +47,7 @@ class Priced:
         draws = (routes[["power_kwh_per_t", "booster_kwh_per_t"]].sum(axis=1) > 0).to_numpy()
         burns = (routes["heat_gj_per_t"] > 0).to_numpy()
         known = {"grid": set(self.power["grid"]), "province": set(grid["province"])}
-        _refuse_unpriced(routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns, known)
+        _validate_prices(routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns, known)
         # What is not drawn costs nothing, whether or not it has a price.
         power_per_kwh = np.where(draws[:, None], power_per_kwh, 0.0)
         grid_kg = np.where(draws[:, None], grid_kg, 0.0)
@@ -106,7 +106,7 @@ def line_power(
     return kwh * np.nan_to_num(price), power_co2_t_per_t(kwh, mean_kg)
 
 
-def _refuse_unpriced(
+def _validate_prices(
     routes: pd.DataFrame,
     power: Floats,
     steam: Floats,
@@ -116,7 +116,7 @@ def _refuse_unpriced(
     known: Mapping[str, Collection[str]],
 ) -> None:
     """A plant without a price or a grid factor is a fault, never free; `known` are the grids and provinces with one."""
-    faults = set()
+    issues = set()
     for table, key, values, needs in (
         ("prices/power.csv", "grid", power, draws),
         ("prices/fuels.csv", "province", steam, burns),
@@ -127,9 +127,9 @@ def _refuse_unpriced(
             hint = f"add rows to {table} in the folder that the scenario's `data:` names, see docs/own-tables.md"
             hint = f"did you mean '{near[0]}'? else {hint}" if near else hint
             row = f"row of {fuel}" if key == "province" and needs is burns and fuel != "coal" else "row"
-            faults.add(Fault(table, f"no {row} for {key} '{name}', which has plants", hint))
-    if faults:
-        raise InputError(sorted(faults))
+            issues.add(Issue(table, f"no {row} for {key} '{name}', which has plants", hint))
+    if issues:
+        raise InputError(sorted(issues))
 
 
 # CO₂ of grid power by province and year: as the tables give it, or as the scenario's non-fossil share lowers it.

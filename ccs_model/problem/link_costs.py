@@ -22,10 +22,10 @@ from scipy.spatial import cKDTree
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import covered_rows, is_shared
 from ccs_model.engineering.co2_transport import great_circle_km
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.terrain_file import Raster
-from ccs_model.problem.candidate_network import Network, Reach, candidate_pairs, flow_bounds, places_as_nodes
+from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_pairs, flow_bounds, places_as_nodes
 from ccs_model.problem.existing_transport import LINE_COLUMNS, existing_lines, no_links, truck_links, trucked_lines
 from ccs_model.scenario import Scenario
 from ccs_model.units import HOURS_PER_YEAR
@@ -70,11 +70,11 @@ class Terrain:
         """
         points = np.column_stack([self.lat_deg, self.lon_deg])
         tree = cKDTree(points)
-        reach = np.inf
+        radii = np.inf
         if len(points) > 1:
-            reach = np.sqrt(2.0) * float(np.median(tree.query(points, k=2)[0][:, 1])) * (1 + 1e-9)
+            radii = np.sqrt(2.0) * float(np.median(tree.query(points, k=2)[0][:, 1])) * (1 + 1e-9)
         far, nearest = tree.query(np.column_stack([lat.ravel(), lon.ravel()]))
-        return np.where(far <= reach, self.multiplier[nearest], 1.0).reshape(lat.shape)
+        return np.where(far <= radii, self.multiplier[nearest], 1.0).reshape(lat.shape)
 
 
 _KTPA_PER_TPH = HOURS_PER_YEAR / 1000.0
@@ -94,7 +94,7 @@ def network_of(
     delivered_share: float = 1.0,
 ) -> Network:
     """The candidate network of the scenario. Raises InputError for given links that cannot be."""
-    reach = Reach(
+    radii = SearchRadii(
         inputs.limit("link_max_km"),
         int(inputs.limit("n_neighbours")),
         int(inputs.limit("n_direct_sites")),
@@ -102,11 +102,11 @@ def network_of(
         inputs.limit("hub_diameter_km"),
         int(inputs.limit("hub_plants_min")),
     )
-    sites = _in_reach(sites, candidates, inputs)
-    nodes = places_as_nodes(candidates, sites, inputs["transport/hubs"], reach)
+    sites = _within_radius(sites, candidates, inputs)
+    nodes = places_as_nodes(candidates, sites, inputs["transport/hubs"], radii)
     node_of = {plant: row.node for row in nodes.itertuples() for plant in row.members}
     node_of |= {site: site for site in sites["site"]} | {hub: hub for hub in inputs["transport/hubs"]["hub"]}
-    made = _made_links(nodes, reach) if scenario.transport.candidate_links == "made_and_given" else no_links()
+    made = _made_links(nodes, radii) if scenario.transport.candidate_links == "made_and_given" else no_links()
     given = _given_links(inputs, node_of)
     # A given link takes the place of the made one between the same ends.
     pairs = {frozenset(pair) for pair in zip(given["node_a"], given["node_b"], strict=True)}
@@ -117,7 +117,7 @@ def network_of(
     links = _measured(links, nodes, scenario, inputs)
     trucks = truck_links(nodes, inputs, level) if scenario.transport.trucks else no_links()
     sizes = pipe_sizes(inputs, level)
-    lines = _laid(links, sizes, _bounds(links, nodes, options, sites, scenario, node_of, delivered_share))
+    lines = _sized_lines(links, sizes, _bounds(links, nodes, options, sites, scenario, node_of, delivered_share))
     lines = _with_least(_quoted(lines, links, inputs, level))
     lines = pd.concat([lines, existing_lines(links, sizes), trucked_lines(trucks)], ignore_index=True)
     lines = lines.sort_values("line", kind="stable").reset_index(drop=True)
@@ -127,7 +127,7 @@ def network_of(
     return Network(nodes.drop(columns="members"), every, lines, plant_nodes, {site: site for site in sites["site"]})
 
 
-def _in_reach(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     """Sites that some plant could use at all: not too far from one, or at the end of a given link."""
     if candidates.empty or sites.empty:
         return sites.iloc[:0]
@@ -147,8 +147,8 @@ def link_id(one: str, other: str) -> str:
     return " – ".join(sorted((one, other)))
 
 
-def _made_links(nodes: pd.DataFrame, reach: Reach) -> pd.DataFrame:
-    pairs = candidate_pairs(nodes, reach)
+def _made_links(nodes: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
+    pairs = candidate_pairs(nodes, radii)
     names = nodes["node"].to_numpy(object)
     ordered = [sorted((names[i], names[j])) for i, j in pairs]
     return pd.DataFrame(
@@ -217,7 +217,7 @@ def _measured(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inpu
     factor = np.where(links["is_given"].to_numpy(bool), links["cost_factor"].to_numpy(float), factor)
     return links.assign(
         straight_km=straight,
-        length_km=np.where(np.isnan(length), straight * scenario.transport.detour, length),
+        length_km=np.where(np.isnan(length), straight * scenario.transport.detour_factor, length),
         cost_factor=factor,
         is_offshore=offshore,
     )
@@ -300,13 +300,13 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     cost in which nothing earns: what the target asks for, since all that goes beyond it only costs.
     """
     if scenario.is_static:
-        asked, policy = scenario.targets, scenario.policy
+        requested, policy = scenario.targets, scenario.policy
         earns = policy.paid_per_captured_t + policy.paid_per_avoided_t + sites["eor_revenue_per_t"].sum() > 0
-        other = any(cut.cut_share or cut.cumulative_avoided_kt for _, _, cut in asked.cuts())
-        other = other or bool(asked.share_of_avoided_min) or bool(scenario.plants.must_fit)
+        other = any(cut.abatement_share or cut.cumulative_avoided_kt for _, _, cut in requested.cuts())
+        other = other or bool(requested.share_of_avoided_min) or bool(scenario.plants.require)
         may_throttle = not (options["min_load_share"] > 0).any()
-        if asked.captured_ktpa and scenario.aim == "least_cost" and may_throttle and not earns and not other:
-            return asked.captured_ktpa / delivered_share
+        if requested.captured_ktpa and scenario.objective == "min_cost" and may_throttle and not earns and not other:
+            return requested.captured_ktpa / delivered_share
         return np.inf
     if scenario.budget.total_mn is None:
         return np.inf
@@ -325,7 +325,7 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     return float((most[order] * share).sum())
 
 
-def _laid(links: pd.DataFrame, sizes: pd.DataFrame, most_ktpa: Floats) -> pd.DataFrame:
+def _sized_lines(links: pd.DataFrame, sizes: pd.DataFrame, most_ktpa: Floats) -> pd.DataFrame:
     """Every link with every size that it could need."""
     lines = links.assign(most_ktpa=most_ktpa).merge(sizes, how="cross")
     weight = lines["length_km"] * lines["cost_factor"]
@@ -362,8 +362,8 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
     known = set(inputs["transport/links"]["link"]) | set(links["link"])
     nodes = sorted({*links["node_a"], *links["node_b"]})
     between = {link_id(a, b) for a, b in combinations(nodes, 2)} if set(table["link"]) - known else set()
-    faults = [
-        Fault(
+    issues = [
+        Issue(
             inputs.place("transport/line_costs", row, "link"),
             f"'{link}' is no candidate link",
             "give it in transport/links as well",
@@ -371,8 +371,8 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
         for row, link in enumerate(table["link"])
         if link not in known and link in between
     ]
-    if faults:
-        raise InputError(faults)
+    if issues:
+        raise InputError(issues)
     quoted = table.assign(
         line=table["link"] + " | " + table["pipe"],
         **{

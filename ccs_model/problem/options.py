@@ -233,9 +233,9 @@ def train_of(inputs: Inputs) -> Train:
 def _technologies(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
     """Technologies asked for that are ready enough, one row a vintage."""
     table = inputs["technologies/technologies"]
-    asked = table["technology"].isin(scenario.capture.technologies)
+    requested = table["technology"].isin(scenario.capture.technologies)
     ready = table["readiness_level"] >= scenario.capture.readiness_min
-    return vintages(table[asked & ready], scenario.starts)
+    return vintages(table[requested & ready], scenario.starts)
 
 
 def _without_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataFrame:
@@ -245,7 +245,7 @@ def _without_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataF
     one. It stays where builds are counted, and where each has a pipe of its own, which several then share.
     """
     shared = is_shared(options["stream"]).to_numpy(bool)
-    if not shared.any() or scenario.capture.built_per_year_max is not None or not scenario.transport.shared_trunklines:
+    if not shared.any() or scenario.capture.max_builds_per_year is not None or not scenario.transport.shared_trunklines:
         return options
     like = ["plant", "technology", "vintage", "size", "heat_source"]
     options["heat_tj_pa"] = options["heat_gj_per_t"] * options["nameplate_ktpa"]
@@ -366,7 +366,7 @@ def own_pipe_routes(
             "plant": plants["plant"].to_numpy()[at_plant],
             "site": sites["site"].to_numpy()[at_site],
             "straight_km": straight_km,
-            "length_km": straight_km * scenario.transport.detour,
+            "length_km": straight_km * scenario.transport.detour_factor,
             "storage_cost_per_t": sites["storage_cost_per_t"].to_numpy()[at_site],
         }
     )
@@ -419,6 +419,6 @@ def with_notes(sector: str, plants: pd.DataFrame, scenario: Scenario, inputs: In
     """The plants, their notes saying which furnaces are left out where stoves are split by furnace."""
     if sector != "steel" or not scenario.plants.furnace_streams:
         return plants
-    said = retiring_stoves(plants, inputs)
-    both = (plants["note"] != "") & (said != "")
-    return plants.assign(note=plants["note"] + pd.Series("; ", plants.index).where(both, "") + said)
+    message = retiring_stoves(plants, inputs)
+    both = (plants["note"] != "") & (message != "")
+    return plants.assign(note=plants["note"] + pd.Series("; ", plants.index).where(both, "") + message)

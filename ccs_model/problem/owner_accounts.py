@@ -24,7 +24,7 @@ from ccs_model.economics.financing import (
 )
 from ccs_model.economics.policy import price_path, trading_rules
 from ccs_model.economics.prices import PriceLevel
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
@@ -32,7 +32,7 @@ from ccs_model.scenario import Scenario
 Floats = npt.NDArray[np.float64]
 SOCIAL_COST_SERIES = "EPA 2023"
 _SCHEDULE_OF = {"loan": ANNUITY, "bond": BULLET}
-FUND_COLUMNS = ("fund", "kind", "ceiling_mn", "share_max", "interest_share", "term_yr", "sectors", "provinces")
+FUND_COLUMNS = ("fund", "kind", "ceiling_mn", "share_max", "interest_rate", "term_yr", "sectors", "provinces")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Accounts:
     paid_per_captured_t[calendar], paid_per_avoided_t[calendar]     what a policy pays
     damage_per_t[calendar]             what a tonne avoided spares society
     funds                              FUND_COLUMNS; interest real
-    repaid_share, interest_share[fund, start, calendar + 1]         of 1 drawn at a period's start
+    repaid_share, interest_rate[fund, start, calendar + 1]         of 1 drawn at a period's start
     depreciation_share[start, calendar + 1], book_share[start]      of 1 spent at a period's start
     """
 
@@ -52,11 +52,11 @@ class Accounts:
     paid_per_avoided_t: Floats
     paid_cap_mn: float | None
     damage_per_t: Floats
-    social_discount_share: float
+    social_discount_rate: float
     tax_share: float
     funds: pd.DataFrame
     repaid_share: Floats
-    interest_share: Floats
+    interest_rate: Floats
     depreciation_share: Floats
     book_share: Floats
 
@@ -89,7 +89,7 @@ def accounts_of(
     starts, end = np.array(scenario.starts), scenario.horizon_end
     price = price_path(policy.carbon_price_per_t, calendar)
     # A sector that the scheme does not cover has no allowances to sell.
-    _refuse_unknown_market(scenario, inputs)
+    _validate_market(scenario, inputs)
     covered = trading_rules(inputs["policy/ets"], policy.market, routes["sector"], calendar)["is_covered"]
     window = np.asarray(
         (calendar >= (policy.paid_from or calendar[0])) & (calendar <= (policy.paid_until or calendar[-1])), dtype=float
@@ -107,23 +107,23 @@ def accounts_of(
         paid_per_avoided_t=policy.paid_per_avoided_t * window,
         paid_cap_mn=policy.paid_cap_mn,
         damage_per_t=damage,
-        social_discount_share=policy.social_discount_share,
+        social_discount_rate=policy.social_discount_rate,
         tax_share=finance.tax_share,
         funds=funds,
         repaid_share=repaid,
-        interest_share=interest,
+        interest_rate=interest,
         depreciation_share=_written_off(starts, calendar, finance.depreciation_yr),
         book_share=book_share(starts, end, finance.depreciation_yr),
     )
 
 
-def _refuse_unknown_market(scenario: Scenario, inputs: Inputs) -> None:
+def _validate_market(scenario: Scenario, inputs: Inputs) -> None:
     """A market without rules would cover nothing, and a price would count for nobody."""
     market, known = scenario.policy.market, sorted(set(inputs["policy/ets"]["market"]))
     if market is not None and market not in known:
         hint = f"there: {', '.join(known)}; add rows to policy/ets of your own, or null for all sectors in all years"
         what = f"market '{market}' has no rules in policy/ets"
-        raise InputError([Fault(place_of(scenario, "policy.market"), what, hint)])
+        raise InputError([Issue(place_of(scenario, "policy.market"), what, hint)])
 
 
 def _funds(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
@@ -132,15 +132,15 @@ def _funds(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
     facility = rates[rates["instrument"] == "carbon_reduction_facility"].sort_values("from_date").iloc[-1]
     rows = []
     for name, fund in scenario.funds.items():
-        interest = fund.interest_share or 0.0
-        if fund.nominal_interest_share is not None and scenario.finance.inflation_share is not None:
+        interest = fund.interest_rate or 0.0
+        if fund.nominal_interest_rate is not None and scenario.finance.inflation_rate is not None:
             nominal = concessional_rate_share(
-                fund.nominal_interest_share,
+                fund.nominal_interest_rate,
                 facility["rate_share"],
                 factors["facility_principal_share"],
                 fund.passed_through_share or 0.0,
             )
-            interest = float(real_rate_share(nominal, scenario.finance.inflation_share))
+            interest = float(real_rate_share(nominal, scenario.finance.inflation_rate))
         ceiling = np.inf if fund.ceiling_mn is None else fund.ceiling_mn
         rows.append((name, fund.kind, ceiling, fund.share_max, interest, fund.term_yr, fund.sectors, fund.provinces))
     return pd.DataFrame(rows, columns=list(FUND_COLUMNS))
@@ -156,9 +156,9 @@ def _repayments(
         for s, start in enumerate(starts):
             if fund.kind == "grant":
                 continue
-            schedule = loan_schedule(fund.interest_share, fund.term_yr, _SCHEDULE_OF[fund.kind], int(start), end)
+            schedule = loan_schedule(fund.interest_rate, fund.term_yr, _SCHEDULE_OF[fund.kind], int(start), end)
             repaid[f, s, start - calendar[0] :] = schedule["principal_share"]
-            interest[f, s, start - calendar[0] :] = schedule["interest_share"]
+            interest[f, s, start - calendar[0] :] = schedule["interest_rate"]
     return repaid, interest
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from os import PathLike
 
-from ccs_model.errors import CcsModelError, Fault, FileError, InputError
+from ccs_model.errors import CcsModelError, FileError, InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.load import load_tables
 from ccs_model.scenario import Scenario
@@ -31,33 +31,33 @@ def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> t
     return reading.judged((name, what, hint) for name, what, hint in words if isinstance(name, Name)), inputs
 
 
-def refuse_other_tables(scenario: Scenario, inputs: Inputs) -> None:
+def validate_tables(scenario: Scenario, inputs: Inputs) -> None:
     """The tables in hand are those that the scenario names, not those of another scenario or the shipped ones alone."""
-    asked = OwnTables.of(scenario)
-    loaded = inputs.own or OwnTables(asked.folder)
+    requested = OwnTables.of(scenario)
+    loaded = inputs.own or OwnTables(requested.folder)
     hint = "load_inputs(scenario) reads them"
-    faults = [
-        Fault(asked.where(key), f"'{name}' was not read", hint)
-        for key, name in asked.files
+    issues = [
+        Issue(requested.where(key), f"'{name}' was not read", hint)
+        for key, name in requested.files
         if name not in loaded.inventory
     ]
-    if asked.data != loaded.data:
-        faults.append(
-            Fault(asked.where("data"), f"'{asked.data}' was not read, the tables are of '{loaded.data}'", hint)
+    if requested.data != loaded.data:
+        issues.append(
+            Issue(requested.where("data"), f"'{requested.data}' was not read, the tables are of '{loaded.data}'", hint)
         )
-    if asked.terrain != loaded.terrain:
-        what = f"'{asked.terrain}' was not read" if asked.terrain else f"the tables are with '{loaded.terrain}'"
-        faults.append(Fault(asked.where(TERRAIN), what, hint))
-    if faults:
-        raise InputError(faults)
+    if requested.terrain != loaded.terrain:
+        what = f"'{requested.terrain}' was not read" if requested.terrain else f"the tables are with '{loaded.terrain}'"
+        issues.append(Issue(requested.where(TERRAIN), what, hint))
+    if issues:
+        raise InputError(issues)
 
 
 def _with_those_of_the_file(reading: Reading, error: InputError | FileError) -> CcsModelError:
     """Faults of the scenario first, then those of its tables; a file that cannot be read is one of them."""
-    if not reading.faults:
+    if not reading.issues:
         return error
-    theirs = error.faults if isinstance(error, InputError) else (Fault("the tables", str(error)),)
-    return InputError([*(fault for _, fault in sorted(reading.faults, key=lambda each: each[0])), *theirs])
+    theirs = error.issues if isinstance(error, InputError) else (Issue("the tables", str(error)),)
+    return InputError([*(issue for _, issue in sorted(reading.issues, key=lambda each: each[0])), *theirs])
 
 
 def unknown_names(scenario: Scenario, inputs: Inputs) -> Iterator[tuple[str, str, str]]:
@@ -102,8 +102,8 @@ def _known(inputs: Inputs) -> dict[str, tuple[str, set[str]]]:
     sites = inputs["storage/sites"]
     return {
         "plants.provinces": ("province", {province for table in tables for province in table["province"]}),
-        "plants.leave_out": ("plant", plants),
-        "plants.must_fit": ("plant", plants),
+        "plants.exclude": ("plant", plants),
+        "plants.require": ("plant", plants),
         "capture.measures": ("measure", set(inputs["technologies/measures"]["measure"])),
         "storage.sites": ("site or basin", set(sites["site"]) | set(sites["basin"])),
     }

@@ -15,27 +15,27 @@ from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs import Inputs
 from ccs_model.scenario import Scenario
 
-_GIVEN_APART = ("site_capex_mn", "site_om_mn_pa", "well_capex_mn", "well_om_mn_pa")
-_MONEY = (*_GIVEN_APART, "closure_mn", "eor_revenue_per_t", "storage_cost_per_t")
+_SEPARATE_COSTS = ("site_capex_mn", "site_om_mn_pa", "well_capex_mn", "well_om_mn_pa")
+_MONEY = (*_SEPARATE_COSTS, "closure_mn", "eor_revenue_per_t", "storage_cost_per_t")
 
 
 def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
     """Sites the scenario allows, with the capacity case it asks for and all money in the scenario's."""
     sites = inputs["storage/sites"].sort_values("site", kind="stable")
     if scenario.storage.sites:
-        asked = scenario.storage.sites
-        sites = sites[sites["site"].isin(asked) | sites["basin"].isin(asked)]
+        requested = scenario.storage.sites
+        sites = sites[sites["site"].isin(requested) | sites["basin"].isin(requested)]
     sites = sites.reset_index(drop=True)
     for name in _MONEY:
         sites[name] = level.convert(sites[name].astype(float), sites["currency"], sites["price_year"])
-    is_apart = sites[["site_capex_mn", "well_capex_mn"]].notna().any(axis=1)
-    sites[[*_GIVEN_APART, "closure_mn", "eor_revenue_per_t"]] = sites[
-        [*_GIVEN_APART, "closure_mn", "eor_revenue_per_t"]
+    has_separate_costs = sites[["site_capex_mn", "well_capex_mn"]].notna().any(axis=1)
+    sites[[*_SEPARATE_COSTS, "closure_mn", "eor_revenue_per_t"]] = sites[
+        [*_SEPARATE_COSTS, "closure_mn", "eor_revenue_per_t"]
     ].fillna(0.0)
     return sites.assign(
         capacity_kt=sites[f"capacity_{scenario.storage.capacity}_kt"],
         injection_max_ktpa=sites["well_injectivity_ktpa"] * sites["n_wells_max"],
-        is_all_in=~is_apart,
+        is_all_in=~has_separate_costs,
         is_offshore=sites["is_offshore"].astype(str).str.lower().isin(("yes", "true", "1", "offshore")),
         eor_max_ktpa=sites["eor_max_ktpa"].fillna(np.inf),
     )
@@ -73,7 +73,7 @@ def stores_of(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> tuple[p
         "well_capex_mn": basis * factors["well_capital_share"] * well_ktpa / 1e3 / recovery,
         "well_om_mn_pa": basis * factors["well_om_share"] * well_ktpa / 1e3,
     }
-    apart = by_site.assign(**{name: by_site[name].mask(all_in, amount) for name, amount in split.items()})
+    separate = by_site.assign(**{name: by_site[name].mask(all_in, amount) for name, amount in split.items()})
     rest = steps["storage_cost_per_t"] - steps["site"].map(basis)
     stores = pd.DataFrame(
         {
@@ -84,6 +84,6 @@ def stores_of(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> tuple[p
         }
     )
     return (
-        apart.assign(life_yr=factors["life_yr"]).reset_index(),
+        separate.assign(life_yr=factors["life_yr"]).reset_index(),
         stores.sort_values("store", kind="stable").reset_index(drop=True),
     )

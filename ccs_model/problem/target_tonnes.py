@@ -8,7 +8,7 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import Fault, InfeasibleError, InputError
+from ccs_model.errors import InfeasibleError, InputError, Issue
 from ccs_model.problem.problem import Problem, Target
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
@@ -20,8 +20,8 @@ def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
     for key, group, cut in scenario.targets.cuts():
         inside = (plants["province"] == group) | (plants["sector"] == group) | (group == "")
         baseline = float(plants.loc[inside, "baseline_ktpa"].sum())
-        for year, share in cut.cut_share.items():
-            found.append(Target(f"{key}.cut_share.{year}", group, year, share * baseline, baseline))
+        for year, share in cut.abatement_share.items():
+            found.append(Target(f"{key}.abatement_share.{year}", group, year, share * baseline, baseline))
         if cut.cumulative_avoided_kt is not None:
             found.append(Target(f"{key}.cumulative_avoided_kt", group, None, cut.cumulative_avoided_kt, baseline))
     if scenario.targets.captured_ktpa is not None:
@@ -30,7 +30,7 @@ def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
     return tuple(sorted(found, key=lambda target: target.key))
 
 
-def refuse_what_nothing_can_serve(problem: Problem) -> None:
+def validate_reachable_targets(problem: Problem) -> None:
     """A cut that must be reached is out of reach where no retrofit can work, or none that can avoids anything.
 
     That is told before anything is solved: the cut's row may have no term at all.
@@ -49,38 +49,38 @@ def refuse_what_nothing_can_serve(problem: Problem) -> None:
             why = "no retrofit there avoids anything" if here.any() else "no retrofit can work there"
             when = "" if target.year is None else f" in the period from {target.year}"
             nothing = "0 kt/y" if target.measure == "captured" else "0.00%" if target.year is not None else "0 kt"
-            hopeless.append(f"cut_reached: {target.key}: {why}{when}; {nothing} is in reach")
+            hopeless.append(f"abatement_target_reached: {target.key}: {why}{when}; {nothing} is in reach")
     if hopeless:
         raise InfeasibleError(hopeless)
 
 
-def refuse_empty_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
+def validate_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
     """A province or sector that a target, a share or a budget names must have plants among those looked at.
 
     A least share must be one that can be kept: by plants that may be fitted, and no more than all together.
     """
     there = sorted({*plants["province"], *plants["sector"]})
-    faults = []
+    issues = []
     for key, group in _groups(scenario):
         if group not in there:
             near = get_close_matches(group, there, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"with plants: {', '.join(there[:12])}"
-            faults.append(Fault(place_of(scenario, key), f"{key}: '{group}' has no operating plant here", hint))
+            issues.append(Issue(place_of(scenario, key), f"{key}: '{group}' has no operating plant here", hint))
     fitting = {*plants.loc[plants["is_candidate"], "province"], *plants.loc[plants["is_candidate"], "sector"]}
     shares = scenario.targets.share_of_avoided_min
     key = "targets.share_of_avoided_min"
     for group, share in shares.items():
         if share > 0 and group in there and group not in fitting:
             where = place_of(scenario, f"{key}.{group}")
-            faults.append(Fault(where, f"{key}.{group}: no plant of '{group}' may be fitted", "sheet Plants says why"))
+            issues.append(Issue(where, f"{key}.{group}: no plant of '{group}' may be fitted", "sheet Plants says why"))
     for kind in ("province", "sector"):
         together = sum(share for group, share in shares.items() if group in set(plants[kind]))
         if together > 1 + 1e-9:
-            faults.append(
-                Fault(place_of(scenario, key), f"{key}: the shares of each {kind} sum to {together:.0%}", "at most 1")
+            issues.append(
+                Issue(place_of(scenario, key), f"{key}: the shares of each {kind} sum to {together:.0%}", "at most 1")
             )
-    if faults:
-        raise InputError(faults)
+    if issues:
+        raise InputError(issues)
 
 
 def _groups(scenario: Scenario) -> Iterator[tuple[str, str]]:

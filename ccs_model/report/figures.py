@@ -41,7 +41,7 @@ def capital_of(plan: Plan) -> pd.DataFrame:
     """plan.owner_capital with what a start, a life and the rate make of it."""
     assert plan.owner_capital is not None
     problem, table = plan.problem, plan.owner_capital.reset_index(drop=True)
-    rate, end = problem.discount_share, problem.horizon_end
+    rate, end = problem.discount_rate, problem.horizon_end
     year, life, left = (table[name].to_numpy(float) for name in ("year", "life_yr", "left_yr"))
     spent = table["capital_mn"].to_numpy(float)
     dep = problem.scenario.finance.depreciation_yr
@@ -52,7 +52,7 @@ def capital_of(plan: Plan) -> pd.DataFrame:
         spent_mn=spent,
         pv_mn=spent * (1 + rate) ** -(year - problem.first_year),
         salvage_mn=spent * annuity_yr(rate, left) / annuity_yr(rate, life),
-        social_salvage_mn=spent * _annuities(problem.accounts.social_discount_share, left, life),
+        social_salvage_mn=spent * _annuities(problem.accounts.social_discount_rate, left, life),
         written_pv_mn=spent * (written * problem.discount).sum(axis=1) / dep,
         book_mn=spent * np.clip(1 - (end - year) / dep, 0, 1),
     )

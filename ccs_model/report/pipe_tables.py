@@ -33,9 +33,9 @@ def candidate_links(plan: Plan) -> pd.DataFrame:
 def pipe_links(plan: Plan) -> tuple[int, int]:
     """(how many links are corridors, how many are candidates), of those that pipes can be laid on."""
     network = network_of(plan)
-    laid = set(network.lines.loc[network.laid, "link"])
-    within = laid if plan.corridors is None else laid & set(plan.corridors)
-    return len(within), len(laid)
+    built = set(network.lines.loc[network.built, "link"])
+    within = built if plan.corridors is None else built & set(plan.corridors)
+    return len(within), len(built)
 
 
 def node_names(plan: Plan) -> dict[str, str]:
@@ -60,11 +60,11 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
     links = network_of(plan).links.set_index("link")
     last = flows[flows["year"] == problem.years[-1]].set_index("link")
     # A road that is no longer used stands in earlier periods alone.
-    gone = flows[~flows["link"].isin(last.index)].drop_duplicates("link", keep="last").set_index("link")
-    table = pd.concat([last, gone.assign(flow_ktpa=0.0)]) if len(gone) else last
+    removed = flows[~flows["link"].isin(last.index)].drop_duplicates("link", keep="last").set_index("link")
+    table = pd.concat([last, removed.assign(flow_ktpa=0.0)]) if len(removed) else last
     table = table.sort_index(kind="stable")
     by_link = flows.groupby("link")
-    first = {link: int(year) for link, year in flows[flows["laid_mn"] > 0].groupby("link")["year"].min().items()}
+    first = {link: int(year) for link, year in flows[flows["built_mn"] > 0].groupby("link")["year"].min().items()}
     users = shares[shares["kind"] == "link"].groupby("facility")["plant"].agg(list)
     full = table["capacity_ktpa"] * problem.delivered_share
     return pd.DataFrame(
@@ -77,14 +77,14 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
             "to_name": table["to_node"].map(names),
             "pipe": table["pipe"],
             # A road has none; whole numbers beside nothing stay whole numbers as objects alone.
-            "laid_year": pd.Series([first.get(link) for link in table.index], table.index, dtype=object),
+            "built_year": pd.Series([first.get(link) for link in table.index], table.index, dtype=object),
             "length_km": table["length_km"],
             "cost_factor": links["cost_factor"].reindex(table.index),
             "diameter_mm": table["diameter_mm"],
             "capacity_ktpa": table["capacity_ktpa"],
             "flow_ktpa": table["flow_ktpa"],
             "used_share": np.divide(table["flow_ktpa"], full, out=np.zeros(len(table)), where=full.to_numpy() > 0),
-            "pipe_capex_mn": by_link["laid_mn"].sum().reindex(table.index),
+            "pipe_capex_mn": by_link["built_mn"].sum().reindex(table.index),
             "n_users": users.map(len).reindex(table.index, fill_value=0),
             "users": users.map(lambda each: first_few(each, _SHOWN)).reindex(table.index, fill_value=""),
         }
@@ -98,7 +98,7 @@ def flows_of_links(plan: Plan, links: pd.DataFrame) -> pd.DataFrame:
     against = flows["from_node"] != flows["link"].map(start)
     signed = flows.assign(flow_ktpa=flows["flow_ktpa"].where(~against, -flows["flow_ktpa"]))
     table = links[["link", "from_node", "from_name", "to_node", "to_name"]]
-    for name, suffix in (("flow", "ktpa"), ("laid", "mn")):
+    for name, suffix in (("flow", "ktpa"), ("built", "mn")):
         across = signed.pivot(index="link", columns="year", values=f"{name}_{suffix}")
         across = across.reindex(index=links["link"], columns=years).astype(float).fillna(0.0)
         table = table.assign(**{f"{name}_{year}_{suffix}": across[year].to_numpy() for year in years})

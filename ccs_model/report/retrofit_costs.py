@@ -84,11 +84,11 @@ def _lives(problem: Problem, table: pd.DataFrame, routes: pd.DataFrame) -> dict[
     if problem.network is None:
         of_pipes = routes["pipe_life_yr"].reindex(table["route"]).to_numpy(float)
         return {"pipe": of_pipes, "storage": np.ones(len(table))}
-    laid = problem.network.lines.loc[problem.network.laid, "life_yr"].unique()
+    built = problem.network.lines.loc[problem.network.built, "life_yr"].unique()
     sites = problem.sites["life_yr"].unique()
     return {
         kind: np.full(len(table), float(lives[0])) if len(lives) == 1 else nothing
-        for kind, lives in (("pipe", laid), ("storage", sites))
+        for kind, lives in (("pipe", built), ("storage", sites))
     }
 
 

@@ -51,7 +51,7 @@ def write_infeasible(
         **question_files(scenario, inputs),
     }
     manifest = {
-        "schema": "ccs-model/manifest/1",
+        "schema": "ccs-model/manifest/2",
         "run_sha256": run_key(scenario, inputs).sha256,
         "scenario": scenario.name,
         "data_folder": inputs.folder_name,
@@ -84,8 +84,8 @@ def infeasible_book(conflicts: Sequence[str], name: str) -> bytes:
     for column, heading in enumerate(_HEADINGS):
         sheet.write_string(3, column, heading, bold)
     for row, words in enumerate(conflicts or (_NONE,), start=4):
-        claim = words.partition(":")[0] if ":" in words else ""
-        for column, text in enumerate((claim, words)):
+        constraint = words.partition(":")[0] if ":" in words else ""
+        for column, text in enumerate((constraint, words)):
             form = book.add_format({"text_wrap": True, "valign": "top", **quoted(text)}) if quoted(text) else plain
             sheet.write_string(row, column, checked_text(text, SHEET), form)
     sheet.freeze_panes(4, 0)
@@ -102,8 +102,8 @@ def _document(conflicts: Sequence[str], scenario: Scenario) -> dict[str, Any]:
         "scenario": scenario.name,
         "currency": scenario.currency,
         "price_year": scenario.price_year,
-        "aim": scenario.aim,
-        "retrofits_are": scenario.capture.retrofits,
+        "objective_name": scenario.objective,
+        "decisions": scenario.capture.decisions,
         "status": "infeasible",
         "objective": nothing,
         "totals": {},

@@ -20,18 +20,18 @@ def changed_inputs(folder: Path, manifest: Mapping[str, Any]) -> tuple[int, list
     """
     inputs: Mapping[str, str] = manifest.get("inputs", {})
     copies = {_sha256(path) for path in sorted((folder / OWN).rglob("*")) if path.is_file()}
-    said = []
+    message = []
     for name, sha256 in sorted(inputs.items()):
         if name.startswith(f"{OWN}:"):
             if sha256 not in copies:
-                said.append(f"{name}: its copy in {OWN}/ is missing or changed")
+                message.append(f"{name}: its copy in {OWN}/ is missing or changed")
             continue
         path = data_folder() / name
         if not path.is_file():
-            said.append(f"{name}: missing from {data_folder().name}/")
+            message.append(f"{name}: missing from {data_folder().name}/")
         elif _sha256(path) != sha256:
-            said.append(f"{name}: changed")
-    return len(inputs), said
+            message.append(f"{name}: changed")
+    return len(inputs), message
 
 
 def changed_outputs(folder: Path, manifest: Mapping[str, Any]) -> tuple[int, list[str]]:

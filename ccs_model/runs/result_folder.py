@@ -44,7 +44,7 @@ def write_answer(
 
     Raises FileError as write_files does.
     """
-    sheets = [(_sheet_name(name), said, spoken(table)) for name, (said, table) in tables.items()]
+    sheets = [(_sheet_name(name), message, spoken(table)) for name, (message, table) in tables.items()]
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     files = {
         f"{stem}.json": text.encode(),
@@ -52,7 +52,7 @@ def write_answer(
         **{f"tables/{name}.csv": csv_text(table).encode() for name, (_, table) in tables.items()},
     }
     manifest = {
-        "schema": "ccs-model/manifest/1",
+        "schema": "ccs-model/manifest/2",
         "run_sha256": key.sha256,
         "outputs": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
         "versions": {"ccs-model": ccs_model.__version__},

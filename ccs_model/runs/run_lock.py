@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ccs_model.atomic_files import folder_for, host_name, is_running, shortened, undisturbed, unfinished
+from ccs_model.atomic_files import folder_for, host_name, is_running, shortened, signals_deferred, unfinished
 from ccs_model.errors import FileError
 
 _TRIES = 20
@@ -32,7 +32,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold the lock of a folder that is to be made. Raises FileError, with the holder named, where another has it."""
     path = lock_path(folder)
     with _folder_for(folder, path), ExitStack() as held:
-        with undisturbed():
+        with signals_deferred():
             number = _held(folder, path)
             held.callback(_close, path, number)
             held.enter_context(unfinished(path))

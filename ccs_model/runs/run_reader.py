@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.errors import Fault, FileError, InputError, NoPlanInRunError
+from ccs_model.errors import FileError, InputError, Issue, NoPlanInRunError
 from ccs_model.plan.cache_key import hashes, run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import SCHEMA, csv_text, plan_dict
@@ -29,21 +29,21 @@ from ccs_model.units import unit_of
 
 PLAN, SCENARIO, MAP, TABLES = "plan.json", "scenario.resolved.yaml", "map.geojson", "tables"
 # The folder of a Monte Carlo: what it found, its futures one by one, and the run of the plan that it looked at.
-FUTURES_SAID, FUTURES, FUTURES_PLAN = "montecarlo.json", "futures.csv", "plan"
+FUTURES_DOCUMENT, FUTURES, FUTURES_PLAN = "montecarlo.json", "futures.csv", "plan"
 
 # Ids are text even where they are all digits, and a plant may well be called NA.
 _TEXT = frozenset(
     (
         "plant", "name", "name_zh", "province", "zone", "sector", "product", "stream", "technology", "size", "site",
         "heat_source", "pipe", "route", "link", "kind", "node_a", "node_b", "from_node", "from_name", "to_node",
-        "to_name", "users", "facility", "term", "item", "bearer", "pollutant", "basin", "target",
+        "to_name", "users", "facility", "term", "item", "stakeholder", "pollutant", "basin", "target",
     )
 )  # fmt: skip
 _GUARDED = ("'=", "'+", "'-", "'@", "'\t", "'\r")
 
 # Keys that the schema gained: a run from before has none of them.
 _GAINED: Mapping[str, Any] = MappingProxyType(
-    {"corridors": None, "calibration": None, "owners": [], "bearers": [], "ledger": []}
+    {"corridors": None, "calibration": None, "owners": [], "stakeholders": [], "ledger": []}
 )
 
 
@@ -57,21 +57,21 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
     if not path.is_dir():
         raise FileError(f"{path}: no such run folder")
     if all((path / name).is_file() for name in (PLAN, SCENARIO, MANIFEST)):
-        refuse_without_plan(path, _json(path / PLAN))
-    if (path / FUTURES_SAID).is_file() and (path / FUTURES_PLAN / PLAN).is_file():
+        validate_has_plan(path, _json(path / PLAN))
+    if (path / FUTURES_DOCUMENT).is_file() and (path / FUTURES_PLAN / PLAN).is_file():
         of_plan = read_run(path / FUTURES_PLAN)
         futures = {"futures": table_of(_text(path / FUTURES))} if (path / FUTURES).is_file() else {}
         return replace(
-            of_plan, name=path.resolve().name, folder=path, uncertainty=_json(path / FUTURES_SAID),
+            of_plan, name=path.resolve().name, folder=path, uncertainty=_json(path / FUTURES_DOCUMENT),
             tables={**of_plan.tables, **futures},
         )  # fmt: skip
     missing = [name for name in (PLAN, SCENARIO, MAP, MANIFEST) if not (path / name).is_file()]
     if missing:
         hint = "give a folder that `ccs-model optimize` wrote, such as runs/<name>-<hash>"
-        raise InputError([Fault(str(path), f"is no run: it holds no {', '.join(missing)}", hint)])
+        raise InputError([Issue(str(path), f"is no run: it holds no {', '.join(missing)}", hint)])
     document, manifest = _json(path / PLAN), _json(path / MANIFEST)
     if document.get("schema") != SCHEMA:
-        raise InputError([Fault(str(path / PLAN), f"schema is '{document.get('schema')}', expected '{SCHEMA}'")])
+        raise InputError([Issue(str(path / PLAN), f"schema is '{document.get('schema')}', expected '{SCHEMA}'")])
     return StoredRun(
         name=path.resolve().name,
         document={**_GAINED, **document},
@@ -85,7 +85,7 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
     )
 
 
-def refuse_without_plan(folder: Path, document: Mapping[str, Any]) -> None:
+def validate_has_plan(folder: Path, document: Mapping[str, Any]) -> None:
     """NoPlanInRunError where plan.json, `document`, tells what clashes."""
     if document.get("status") == "infeasible":
         raise NoPlanInRunError(str(folder))
@@ -128,14 +128,14 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InputError([Fault(str(path), "is not UTF-8 text")]) from error
+        raise InputError([Issue(str(path), "is not UTF-8 text")]) from error
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
         read = json.loads(_text(path))
     except ValueError as error:
-        raise InputError([Fault(str(path), f"is not JSON: {error}")]) from error
+        raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error
     if not isinstance(read, dict):
-        raise InputError([Fault(str(path), "is no JSON object")])
+        raise InputError([Issue(str(path), "is no JSON object")])
     return read

@@ -31,8 +31,8 @@ from ccs_model.atomic_files import (
     kept_folder,
     left_behind,
     name_of_unfinished,
+    signals_deferred,
     sync_folder,
-    undisturbed,
     unfinished,
     write_synced,
 )
@@ -90,7 +90,7 @@ def write_locked(
     plan: Plan, folder: Path, *, force: bool, command: str, started: datetime | None, lang: str = "en"
 ) -> Path:
     """As write_run_folder, by a process that holds the folder's lock."""
-    refuse_to_overwrite(folder, force)
+    validate_overwrite(folder, force)
     return _put(run_files(plan, command=command, started=started, lang=lang), folder)
 
 
@@ -105,7 +105,7 @@ def write_files(files: Mapping[str, bytes], folder: Path, *, force: bool = False
 
 def put_locked(files: Mapping[str, bytes], folder: Path, *, force: bool) -> Path:
     """As write_files, by a process that holds the folder's lock."""
-    refuse_to_overwrite(folder, force)
+    validate_overwrite(folder, force)
     return _put(files, folder)
 
 
@@ -115,12 +115,14 @@ def _put(files: Mapping[str, bytes], folder: Path) -> Path:
     except (OSError, FileError) as error:
         kept = _kept_elsewhere(files, folder)
         words = f"the run is kept in {kept}" if kept is not None else "the run could not be kept elsewhere"
-        said = str(error) if isinstance(error, FileError) else f"{folder}: cannot be written: {error.strerror or error}"
-        raise FileError(f"{said}; {words}") from error
+        message = (
+            str(error) if isinstance(error, FileError) else f"{folder}: cannot be written: {error.strerror or error}"
+        )
+        raise FileError(f"{message}; {words}") from error
     return folder
 
 
-def refuse_to_overwrite(folder: Path, force: bool) -> None:
+def validate_overwrite(folder: Path, force: bool) -> None:
     """FileError where a run cannot be put: something is there that is not ours, or a run and not `force`."""
     try:
         above = next(parent for parent in folder.absolute().parents if parent.exists())
@@ -142,7 +144,7 @@ def refuse_to_overwrite(folder: Path, force: bool) -> None:
         raise FileError(f"{folder}: holds files that are not a run; they are left alone")
 
 
-def mend_leftovers(folder: Path) -> None:
+def remove_temporary_files(folder: Path) -> None:
     """What killed processes left of a run folder goes; an old run that had stepped aside for a new one comes back."""
     for aside in left_behind(folder.parent, folder.name, _OLD):
         if not folder.exists():
@@ -154,7 +156,7 @@ def mend_leftovers(folder: Path) -> None:
 
 def _write(files: Mapping[str, bytes], folder: Path) -> None:
     with folder_for(folder):
-        mend_leftovers(folder)
+        remove_temporary_files(folder)
         with unfinished(folder.with_name(name_of_unfinished(_PART, folder.name))) as made:
             made.mkdir()
             _fill(files, made)
@@ -180,7 +182,7 @@ def _kept_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
 def _move_into_place(made: Path, folder: Path) -> None:
     """One rename puts the new folder in place; an old run changes places with it, or where the system cannot do that
     in one step, steps aside first and comes back if that fails."""
-    with undisturbed():
+    with signals_deferred():
         if not folder.exists():
             made.rename(folder)
             return
@@ -314,7 +316,7 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         "zones": plan.zones,
         "macc": macc_table(plan.problem, plan.retrofits),
     }
-    for name in ("owners", "owner_cashflow", "funds", "bearers", "ledger", "intensity", "air_pollution", "point"):
+    for name in ("owners", "owner_cashflow", "funds", "stakeholders", "ledger", "intensity", "air_pollution", "point"):
         table = getattr(plan, name)
         if table is not None:
             tables[name] = table
@@ -333,7 +335,7 @@ def _manifest(plan: Plan, files: Mapping[str, bytes], command: str, started: dat
     problem = plan.problem
     source = problem.scenario.source_path
     document = {
-        "schema": "ccs-model/manifest/1",
+        "schema": "ccs-model/manifest/2",
         "run_sha256": run_key(problem.scenario, problem.inputs).sha256,
         "scenario": problem.name,
         "scenario_file": source.name if source is not None else None,

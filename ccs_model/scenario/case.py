@@ -90,8 +90,8 @@ def read_case(path: str | os.PathLike[str]) -> Case:
         case._folder = Path(path).parent
     except ValidationError as error:
         document.note(findings_of(error, values, _known()))
-    if document.faults or case is None:
-        raise InputError([fault for _, fault in sorted(document.faults, key=lambda each: each[0])])
+    if document.issues or case is None:
+        raise InputError([issue for _, issue in sorted(document.issues, key=lambda each: each[0])])
     return case
 
 

@@ -27,7 +27,7 @@ GIVEN_SOURCES = "sources"
 _UNWRITABLE = frozenset(("Cc", "Zl", "Zp"))  # a workbook cell or one line of a file cannot hold these
 
 
-def _refuse_controls(text: str, allowed: str = "") -> str:
+def _validate_controls(text: str, allowed: str = "") -> str:
     for sign in text:
         if unicodedata.category(sign) in _UNWRITABLE and sign not in allowed:
             raise findings_error([Finding((), f"holds the control character U+{ord(sign):04X}", "remove it")])
@@ -35,14 +35,14 @@ def _refuse_controls(text: str, allowed: str = "") -> str:
 
 
 def _one_line(text: str) -> str:
-    _refuse_controls(text)
+    _validate_controls(text)
     if text and not text.strip():
         raise findings_error([Finding((), "expected some text, got blanks")])
     return text
 
 
 def _paragraph(text: str) -> str:
-    return _refuse_controls(text, allowed="\n\t")
+    return _validate_controls(text, allowed="\n\t")
 
 
 def no_repeats(words: tuple[str, ...]) -> tuple[str, ...]:

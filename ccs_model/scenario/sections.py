@@ -1,7 +1,7 @@
 """What is paid for CO₂, how retrofits are financed, and what their owners pay in tax.
 
 All money is real, at the scenario's price year. A rate quoted in nominal terms is given as such and converted with
-`finance.inflation_share`; the two are never mixed.
+`finance.inflation_rate`; the two are never mixed.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class Policy(Section):
     """Most that is paid for tonnes over all years, in million, undiscounted; null means no limit."""
     non_fossil_share: ShareByYear = Field(default_factory=dict)
     """Share of non-fossil power by year; grid factors then follow the fossil rest: {2025: 0.21, 2030: 0.25}."""
-    value_added_growth_share: float = Field(default=0.05, gt=-0.5, lt=1)
+    value_added_growth_rate: float = Field(default=0.05, gt=-0.5, lt=1)
     """Real growth of value added a year, 0 to 1; only for carbon intensity."""
     social_cost_of_carbon_per_t: MoneyByYear = Field(default_factory=dict)
     """Damage of a tonne by year, for costs and benefits; empty takes the shipped table."""
-    social_discount_share: float = Field(default=0.08, ge=0, lt=1)
+    social_discount_rate: float = Field(default=0.08, ge=0, lt=1)
     """Real discount rate of society, 0 to 1."""
 
     @model_validator(mode="after")
@@ -85,10 +85,10 @@ class Fund(Section):
     """Most that it pays over all years, in million; null means no limit of its own."""
     share_max: float = Field(default=1.0, ge=0, le=1)
     """Most that it pays as a share of all spending, 0 to 1."""
-    interest_share: float | None = Field(default=None, ge=0, lt=1)
+    interest_rate: float | None = Field(default=None, ge=0, lt=1)
     """Real interest a year, 0 to 1."""
-    nominal_interest_share: float | None = Field(default=None, ge=0, lt=1)
-    """Interest a year as quoted, with inflation in it; needs finance.inflation_share."""
+    nominal_interest_rate: float | None = Field(default=None, ge=0, lt=1)
+    """Interest a year as quoted, with inflation in it; needs finance.inflation_rate."""
     passed_through_share: float | None = Field(default=None, ge=0, le=1)
     """Of a bank's saving by the central bank's carbon-reduction facility, the share that lowers this fund's interest;
     null means that the fund does not draw on the facility."""
@@ -106,19 +106,19 @@ class Fund(Section):
 
     @model_validator(mode="after")
     def _one_rate(self) -> Fund:
-        both = self.interest_share is not None and self.nominal_interest_share is not None
-        none = self.interest_share is None and self.nominal_interest_share is None
+        both = self.interest_rate is not None and self.nominal_interest_rate is not None
+        none = self.interest_rate is None and self.nominal_interest_rate is None
         if self.kind == "grant" and not none:
-            key = "interest_share" if self.interest_share is not None else "nominal_interest_share"
+            key = "interest_rate" if self.interest_rate is not None else "nominal_interest_rate"
             raise findings_error([Finding((key,), "a grant bears no interest", "leave it out")])
         if both:
             what = "the interest is given twice, real and nominal"
-            raise findings_error([Finding(("nominal_interest_share",), what, "keep one", other=("interest_share",))])
-        if self.passed_through_share is not None and self.nominal_interest_share is None:
+            raise findings_error([Finding(("nominal_interest_rate",), what, "keep one", other=("interest_rate",))])
+        if self.passed_through_share is not None and self.nominal_interest_rate is None:
             what = "the facility lowers a bank's quoted rate"
-            raise findings_error([Finding(("passed_through_share",), what, "give 'nominal_interest_share:'")])
+            raise findings_error([Finding(("passed_through_share",), what, "give 'nominal_interest_rate:'")])
         if none and self.kind != "grant":
-            hint = "add 'interest_share:' (real) or 'nominal_interest_share:'"
+            hint = "add 'interest_rate:' (real) or 'nominal_interest_rate:'"
             raise findings_error([Finding((), f"a {self.kind} needs an interest", hint)])
         return self
 
@@ -130,7 +130,7 @@ class Finance(Section):
     """Income tax of the owners, 0 to 1. Losses are set against other profits of the year in which they arise."""
     depreciation_yr: int = Field(default=10, ge=1, le=60)
     """Years over which what is built is written off for tax, in equal parts."""
-    inflation_share: float | None = Field(default=None, gt=-0.5, lt=1)
+    inflation_rate: float | None = Field(default=None, gt=-0.5, lt=1)
     """Yearly rise of prices, to turn nominal interest into real; null where no nominal rate is given."""
 
 
@@ -145,31 +145,31 @@ Funds = Annotated[dict[Line, Fund], Field(max_length=MOST_FUNDS), AfterValidator
 
 def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], finance: Finance) -> Iterator[Finding]:
     """What only shows when funds, finance and years are seen together."""
-    if finance.inflation_share is None:
+    if finance.inflation_rate is None:
         for name, fund in funds.items():
-            if fund.nominal_interest_share is not None:
+            if fund.nominal_interest_rate is not None:
                 what = "a nominal rate needs the inflation in it"
-                yield Finding(("funds", name, "nominal_interest_share"), what, "add 'finance: {inflation_share: 0.02}'")
+                yield Finding(("funds", name, "nominal_interest_rate"), what, "add 'finance: {inflation_rate: 0.02}'")
     if sum(fund.is_tied for fund in funds.values()) > MOST_TIED_FUNDS:
         yield Finding(("funds",), f"at most {MOST_TIED_FUNDS} funds may be tied to sectors or provinces")
     if values.get("years") != "static":
         return
     if funds:
         yield Finding(("funds",), "a static year knows no loans and grants", "give 'years:' as a list, or leave it out")
-    if values.get("aim") in ("highest_npv", "highest_net_benefit"):
-        yield Finding(("aim",), f"{values['aim']} needs years to discount over", "give 'years:' as a list")
+    if values.get("objective") in ("max_npv", "max_net_benefit"):
+        yield Finding(("objective",), f"{values['aim']} needs years to discount over", "give 'years:' as a list")
 
 
 # What a plan must reach: cuts by year, tonnes over the horizon, and shares that must come from somewhere.
 
 # Keys of targets that ask for tonnes; the others only say how or at what price.
-CUT_KEYS = ("cut_share", "cumulative_avoided_kt", "captured_ktpa", "by_province", "by_sector")
+CUT_KEYS = ("abatement_share", "cumulative_avoided_kt", "captured_ktpa", "by_province", "by_sector")
 
 
 class Cut(Section):
     """A cut that must be reached, of all plants looked at or of some."""
 
-    cut_share: ShareByYear = Field(default_factory=dict)
+    abatement_share: ShareByYear = Field(default_factory=dict)
     """Avoided CO₂ as a share of the baseline, in the period that starts in a year: {2040: 0.05}. Holds in that year."""
     cumulative_avoided_kt: float | None = Field(default=None, ge=0)
     """Avoided CO₂ over the whole horizon, in thousand tonnes."""
@@ -183,11 +183,11 @@ class Targets(Cut):
     """What must be reached."""
 
     by_province: Annotated[dict[Line, Cut], AfterValidator(_sorted)] = Field(default_factory=dict)
-    """Cuts of single provinces, by name, each as cut_share: {2040: 0.03}."""
+    """Cuts of single provinces, by name, each as abatement_share: {2040: 0.03}."""
     by_sector: Annotated[dict[Literal["steel", "chemicals"], Cut], AfterValidator(_sorted)] = Field(
         default_factory=dict
     )
-    """Cuts of single sectors: {steel: {cut_share: {2040: 0.02}}}."""
+    """Cuts of single sectors: {steel: {abatement_share: {2040: 0.02}}}."""
     captured_ktpa: float | None = Field(default=None, ge=0)
     """Captured CO₂ that must be reached in the last period, or in the static year, in thousand tonnes a year."""
     share_of_avoided_min: ShareByName = Field(default_factory=dict)
@@ -211,9 +211,9 @@ def stray_years(targets: Targets, years: Sequence[int]) -> list[Finding]:
         **{("by_sector", name): cut for name, cut in targets.by_sector.items()},
     }
     return [
-        Finding((*path, "cut_share", str(year)), f"no period starts in {year}", f"years: {starts}", on_key=True)
+        Finding((*path, "abatement_share", str(year)), f"no period starts in {year}", f"years: {starts}", on_key=True)
         for path, cut in groups.items()
-        for year in cut.cut_share
+        for year in cut.abatement_share
         if years and year not in years
     ]
 
@@ -267,7 +267,7 @@ def findings_of_futures(
         yield Finding(("futures",), "one future is no uncertainty", "give two or more, or none")
     for name, future in futures.items():
         for key in future.changes:
-            if key.split(".")[0] in ("futures", "here_and_now", "risk", "like", "name", "years"):
+            if key.split(".")[0] in ("futures", "here_and_now", "risk", "extends", "name", "years"):
                 yield Finding(("futures", name, "changes", key), "is the same in every future", "leave it out")
     for place, year in enumerate(here_and_now):
         if year not in starts:
@@ -285,11 +285,11 @@ class Plants(Section):
     """Tables of plants to read: steel, chemicals, coal_chemicals (shipped), or .csv and .xlsx files of your own."""
     provinces: Words = ()
     """Only plants of these provinces; empty means all."""
-    emitting_at_least_ktpa: float = Field(default=0.0, ge=0)
+    min_emissions_ktpa: float = Field(default=0.0, ge=0)
     """Only plants that emit at least this much CO₂, in thousand tonnes a year."""
-    leave_out: Words = ()
+    exclude: Words = ()
     """Ids of plants that may not be fitted."""
-    must_fit: Words = ()
+    require: Words = ()
     """Ids of plants that must be fitted."""
     furnace_streams: bool = False
     """Hot stoves of a steel works are a stream of each blast furnace, so that only those of furnaces that retire are
@@ -300,15 +300,15 @@ class Plants(Section):
 
     @model_validator(mode="after")
     def _not_both(self) -> Plants:
-        left_out = {plant: place for place, plant in enumerate(self.leave_out)}
+        left_out = {plant: place for place, plant in enumerate(self.exclude)}
         both = [
             Finding(
-                ("must_fit", place),
+                ("require", place),
                 f"plant '{plant}' must be fitted here and is left out",
                 "keep one",
-                other=("leave_out", left_out[plant]),
+                other=("exclude", left_out[plant]),
             )
-            for place, plant in enumerate(self.must_fit)
+            for place, plant in enumerate(self.require)
             if plant in left_out
         ]
         if both:
@@ -392,9 +392,9 @@ class Capture(Section):
     """Only technologies of at least this readiness level, 1 to 9."""
     measures: Words = ()
     """Measures that shrink a stream before capture, by their names in technologies/measures; empty means none."""
-    retrofits: Literal["whole", "fractional"] = "whole"
+    decisions: Literal["integer", "continuous"] = "integer"
     """`whole`: built or not (an integer program); `fractional`: in parts (a linear program)."""
-    built_per_year_max: int | None = Field(default=None, ge=0)
+    max_builds_per_year: int | None = Field(default=None, ge=0)
     """At most this many retrofits start in one year; null means no limit."""
     start_at_relining: bool = False
     """Retrofits of hot stoves start only about the years in which a furnace is expected to be relined, where known."""
@@ -422,7 +422,7 @@ class Uncertainty(Section):
     Inputs, spreads and correlations ship in data/uncertainty; here some are left out or spread otherwise.
     """
 
-    leave_out: tuple[Line, ...] = ()
+    exclude: tuple[Line, ...] = ()
     """Inputs that stay as planned."""
     spreads: dict[Line, Spread] = Field(default_factory=dict)
     """Other spreads than the shipped ones, by input."""

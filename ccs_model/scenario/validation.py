@@ -71,7 +71,7 @@ def _leaf(key: str) -> str:
 # YAML 1.2 rules, narrowed where planners have been caught: NO, on and off are text, 12:30:00 is text, and a whole
 # number that starts with 0 is refused, because some programs read it as octal. 5e9 and 12_000 are numbers.
 
-_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*(_[0-9]+)*)")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*(_[0-9]+)*)")
 _DECIMAL = re.compile(r"[-+]?([0-9]+(_[0-9]+)*(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 _PERCENT = re.compile(r"([-+]?[0-9]+(\.[0-9]+)?) ?%")
@@ -105,7 +105,7 @@ def scalar(word: str) -> str | int | float | bool | None:
         return _WORDS[word]
     if len(word) > _LONGEST_NUMBER or has_leading_zero(word):
         return word
-    if _WHOLE.fullmatch(word):
+    if _INTEGER.fullmatch(word):
         return int(word)
     if _DECIMAL.fullmatch(word):
         return float(word)
@@ -184,7 +184,7 @@ _BOUNDS = {
 
 
 # How keys end whose values go by year.
-_BY_YEAR = ("_per_t", "_share", "ceiling_mn")
+_BY_YEAR = ("_per_t", "_share", "cumulative_mn")
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class Finding:
 
 
 def dotted(path: KeyPath) -> str:
-    """`("plants", "must_fit", 0)` as a planner writes it: `plants.must_fit[0]`; the whole is `scenario`."""
+    """`("plants", "require", 0)` as a planner writes it: `plants.require[0]`; the whole is `scenario`."""
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{shown(step)}" if text else shown(step)

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
-from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.scenario.validation import Finding, KeyPath, dotted, has_leading_zero, is_old_truth, number_hint, shown
 
 LARGEST_BYTES = 1_000_000
@@ -29,12 +29,12 @@ def read_text(path: Path) -> str:
     return _decoded(path, raw.removeprefix(codecs.BOM_UTF8))
 
 
-def contents(path: Path, *, largest_bytes: int, expected: str, at: str, asked_at: str = "") -> bytes:
+def contents(path: Path, *, largest_bytes: int, expected: str, at: str, requested_at: str = "") -> bytes:
     """The bytes of a regular file.
 
     FileError, led by `asked_at`, when it cannot be read; InputError, placed `at`, when it is too large.
     """
-    start = f"{asked_at}: cannot read" if asked_at else "cannot read"
+    start = f"{requested_at}: cannot read" if requested_at else "cannot read"
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -43,11 +43,11 @@ def contents(path: Path, *, largest_bytes: int, expected: str, at: str, asked_at
             raise FileError(f"{start} {full(path)}: it is not a regular file")
         if status.st_size > largest_bytes:
             what = f"the file has {status.st_size:,} bytes, expected at most {largest_bytes:,}"
-            raise InputError([Fault(at, what)])
+            raise InputError([Issue(at, what)])
         with path.open("rb") as file:
             return file.read(largest_bytes + 1)
     except OSError as error:
-        hint = " (folders are separated by /)" if asked_at and "\\" in path.name else ""
+        hint = " (folders are separated by /)" if requested_at and "\\" in path.name else ""
         hint = hint or (_other_letters(path) if error.errno == errno.ENOENT else "")
         raise FileError(f"{start} {full(path)}: {(error.strerror or str(error)).lower()}{hint}") from error
     except ValueError as error:
@@ -110,7 +110,7 @@ def _end_of(text: str) -> tuple[int, int]:
 
 
 def _not_text(path: Path, line: int, column: int, what: str) -> InputError:
-    return InputError([Fault(f"{shown_path(path)}:{line}:{column}", what)])
+    return InputError([Issue(f"{shown_path(path)}:{line}:{column}", what)])
 
 
 def shown_path(path: Path) -> str:
@@ -142,28 +142,28 @@ class Document:
     values: dict[Any, Any] = field(default_factory=dict)
     keys: dict[KeyPath, Mark] = field(default_factory=dict)
     marks: dict[KeyPath, Mark] = field(default_factory=dict)
-    faults: list[tuple[Mark, Fault]] = field(default_factory=list)
-    refused: set[KeyPath] = field(default_factory=set)
+    issues: list[tuple[Mark, Issue]] = field(default_factory=list)
+    rejected: set[KeyPath] = field(default_factory=set)
 
-    def refuse(self, mark: Mark, path: KeyPath, what: str, hint: str = "") -> None:
+    def add_issue(self, mark: Mark, path: KeyPath, what: str, hint: str = "") -> None:
         """Notes a fault at `path`; what stands there is not looked at again."""
-        self.faults.append((mark, Fault(str(mark), f"{dotted(path)}: {what}", hint)))
-        self.refused.add(path)
+        self.issues.append((mark, Issue(str(mark), f"{dotted(path)}: {what}", hint)))
+        self.rejected.add(path)
 
     def note(self, findings: Iterable[Finding]) -> None:
         """Notes what is wrong with the values, each at its line, unless it follows from something reported."""
         for each in findings:
-            if any(each.path[:n] in self.refused for n in range(1, len(each.path) + 1)):
+            if any(each.path[:n] in self.rejected for n in range(1, len(each.path) + 1)):
                 continue
             mark = self.keys[each.path] if each.on_key and each.path in self.keys else self._nearest(each.path)
             what = each.what + (f" at {dotted(each.other)}, {self._nearest(each.other)}" if each.other else "")
-            self.faults.append((mark, Fault(str(mark), f"{dotted(each.path)}: {what}", each.hint)))
+            self.issues.append((mark, Issue(str(mark), f"{dotted(each.path)}: {what}", each.hint)))
 
     def places(self) -> dict[str, str]:
         """`file:line` of every value, by dotted key."""
         return {dotted(path): f"{mark.file}:{mark.line}" for path, mark in self.marks.items()}
 
-    def laid_over(self, base: Document) -> Document:
+    def overriding(self, base: Document) -> Document:
         """The values of `base` with these on top: mappings merged key by key, everything else replaced."""
         values = dict(base.values)
         replaced: set[KeyPath] = set()
@@ -173,8 +173,8 @@ class Document:
             values,
             _kept(base.keys, replaced) | self.keys,
             _kept(base.marks, replaced) | self.marks,
-            self.faults + base.faults,
-            self.refused | {path for path in base.refused if not _beneath(path, replaced)},
+            self.issues + base.issues,
+            self.rejected | {path for path in base.rejected if not _beneath(path, replaced)},
         )
 
     def _nearest(self, path: KeyPath) -> Mark:
@@ -254,7 +254,7 @@ class _Unfolding:
         if has_leading_zero(node.word):
             what = f"{node.word} starts with 0, which some programs read as octal"
             hint = f"{number_hint(node.word)} for the number, '{node.word}' in quotes for the text"
-            self.document.refuse(self._mark(node), path, what, hint)
+            self.document.add_issue(self._mark(node), path, what, hint)
         return node.value
 
     def _list(self, node: Node, path: KeyPath) -> list[Any]:
@@ -269,11 +269,11 @@ class _Unfolding:
         values: dict[Any, Any] = {}
         for key, item in zip(node.items[::2], node.items[1::2], strict=True):
             here = (*path, str(key.value) if key.kind == "scalar" else "?")
-            if here in self.document.refused or not self._is_key(key, item, node, here):
+            if here in self.document.rejected or not self._is_key(key, item, node, here):
                 continue
             if here in self.document.keys:
                 what = f"this key is given twice, on lines {self.document.keys[here].line} and {key.line + 1}"
-                self.document.refuse(self._mark(key), here, what, "keep one")
+                self.document.add_issue(self._mark(key), here, what, "keep one")
                 continue
             self.document.keys[here] = self._mark(key)
             # An empty value has no place of its own, and a block of keys starts on the next line.
@@ -290,14 +290,14 @@ class _Unfolding:
         elif key.word and is_old_truth(key.word):
             what, hint = "older YAML programs read this key as true or false", f"write '{key.word}' in quotes"
         elif key.word == "<<":
-            what, hint = "merge keys are not used here", "use 'like' to build on another scenario"
+            what, hint = "merge keys are not used here", "use 'extends' to build on another scenario"
         elif has_leading_zero(key.word):
             what, hint = "a key that starts with 0", number_hint(key.word)
         elif isinstance(key.value, str | int) and not isinstance(key.value, bool):
             return True
         else:
             what, hint = "expected a word or a year as key", "write 'key: value'"
-        self.document.refuse(self._mark(key), path, what, hint)
+        self.document.add_issue(self._mark(key), path, what, hint)
         return False
 
     def _mark(self, node: Node) -> Mark:

@@ -17,48 +17,51 @@ import numpy as np
 import numpy.typing as npt
 import pyomo.environ as pyo
 
-from ccs_model.atomic_files import passing_folder
+from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import NoPlanError
 from ccs_model.inputs import load_inputs
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions, matrix_of
-from ccs_model.mip.branch_and_bound import WholeOutcome
+from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.grouped_milp import solve_program
-from ccs_model.mip.matrix import snapped
-from ccs_model.mip.presolve import narrowed
+from ccs_model.mip.matrix import rounded_to_integrality
+from ccs_model.mip.presolve import restricted
 from ccs_model.mip.scaling import warning_of
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
-from ccs_model.model.objective import AIMS
+from ccs_model.model.objective import OBJECTIVES
 from ccs_model.plan.decisions import BUILT, point_of, without_traces
-from ccs_model.plan.plan import NextMoney, Plan
+from ccs_model.plan.plan import MarginalBudget, Plan
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import BudgetRow, budget_row, checked_parts
-from ccs_model.solve.feasibility_repair import posed
-from ccs_model.solve.fixed_charge_network import charges_of
-from ccs_model.solve.fixed_decisions import locks_table, no_locks
+from ccs_model.solve.feasibility_repair import build_problem_with_advice
+from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_decisions import fixed_decisions_table, no_fixed_decisions
 from ccs_model.solve.network_search import Corridors, solve_in_corridors
-from ccs_model.solve.solution_check import MENDING_S, believed
-from ccs_model.solve.tie_breaking import of_the_same_streams, settled, settled_apart, with_best_funds
+from ccs_model.solve.solution_check import REPAIR_TIME_S, verified_outcome
+from ccs_model.solve.tie_breaking import break_ties, break_ties_by_group, of_the_same_streams, with_best_funds
 
 Floats = npt.NDArray[np.float64]
-Teller = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 Result = TypeVar("Result")
 
 # Ties and the next money take no longer than the plan took, or than so long, and never more than this share of time.
 _LATER_LEAST_S = 10.0
 _LATER_TIME_SHARE = 1 / 3
 # What more money would buy is asked for this share of the budget, and at least a million.
-NEXT_MONEY_SHARE = 0.01
-NEXT_MONEY_GAP = 1e-4
-NEXT_MONEY_NODES = 200
+MARGINAL_BUDGET_SHARE = 0.01
+MARGINAL_BUDGET_GAP = 1e-4
+MARGINAL_BUDGET_NODES = 200
 # Room for writing the run folder within the time limit.
 SOLVING_SHARE = 0.95
 
 
 def optimize(
-    scenario: str | PathLike[str] | Scenario, *, tell: Teller | None = None, allow_outside: bool = False
+    scenario: str | PathLike[str] | Scenario,
+    *,
+    on_progress: ProgressCallback | None = None,
+    allow_outside: bool = False,
 ) -> Plan:
     """Read a scenario (a path or a Scenario), load the data, solve, and return the checked plan."""
     started = now()
@@ -66,15 +69,15 @@ def optimize(
         inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
-    problem = posed(scenario, inputs, MENDING_S)
-    return solve(problem, tell=tell, started=started)
+    problem = build_problem_with_advice(scenario, inputs, REPAIR_TIME_S)
+    return solve(problem, on_progress=on_progress, started=started)
 
 
 def solve(
     problem: Problem,
     model: pyo.ConcreteModel | None = None,
     *,
-    tell: Teller | None = None,
+    on_progress: ProgressCallback | None = None,
     started: float | None = None,
 ) -> Plan:
     """Solve a problem; `model` is build_model(problem), perhaps with a modeller's additions.
@@ -86,16 +89,19 @@ def solve(
         model = build_model(problem)
     matrix = matrix_of(model)
     clock.lap("pose_and_build_s")
-    with passing_folder() as folder:
+    with temporary_folder() as folder:
         log_path = folder / "solver.log"
-        plan, failed = _solve_stages(problem, matrix, log_path, clock, tell)
+        plan, failed = _solve_stages(problem, matrix, log_path, clock, on_progress)
         log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
     warning = warning_of(matrix)
-    told = ((warning,) if warning else ()) + failed
+    reported = ((warning,) if warning else ()) + failed
     if problem.scenario.futures:
-        told = (*told, "futures of the scenario are for ccs-model hedge; this plan is for the scenario as it stands")
-    log = "".join(f"Warning: {each}\n" for each in told) + log
-    return Plan(**plan, solver_log=log, warnings=told, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
+        reported = (
+            *reported,
+            "futures of the scenario are for ccs-model hedge; this plan is for the scenario as it stands",
+        )
+    log = "".join(f"Warning: {each}\n" for each in reported) + log
+    return Plan(**plan, solver_log=log, warnings=reported, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
 
 
 class _Clock:
@@ -119,24 +125,31 @@ class _Clock:
 
 
 def _solve_stages(
-    problem: Problem, matrix: Matrix, log_path: Path, clock: _Clock, tell: Teller | None
+    problem: Problem, matrix: Matrix, log_path: Path, clock: _Clock, on_progress: ProgressCallback | None
 ) -> tuple[dict[str, object], tuple[str, ...]]:
-    asked = problem.scenario.solver
-    options = SolverOptions(asked.gap_share, asked.threads, asked.seed, log_path)
-    highs = Highs(matrix, options, tell)
-    aim = AIMS[problem.aim]
-    maximise = aim.sense == pyo.maximize
+    requested = problem.scenario.solver
+    options = SolverOptions(requested.mip_gap, requested.threads, requested.seed, log_path)
+    highs = Highs(matrix, options, on_progress)
+    objective = OBJECTIVES[problem.objective]
+    maximise = objective.sense == pyo.maximize
     corridors = None
-    if problem.network is not None and problem.is_whole:
-        corridors = solve_in_corridors(problem, matrix, options, maximise=maximise, deadline=clock.deadline, tell=tell)
+    if problem.network is not None and problem.is_integer:
+        corridors = solve_in_corridors(
+            problem, matrix, options, maximise=maximise, deadline=clock.deadline, on_progress=on_progress
+        )
         first = corridors.within
     else:
-        doing = problem.aim.replace("_", " ")
+        stage = problem.objective.replace("_", " ")
         first = solve_program(
-            highs, maximise=maximise, gap=asked.gap_share, deadline=clock.deadline, doing=doing, tell=tell
+            highs,
+            maximise=maximise,
+            gap=requested.mip_gap,
+            deadline=clock.deadline,
+            stage=stage,
+            on_progress=on_progress,
         )
     clock.lap("first_stage_s")
-    outcome = believed(
+    outcome = verified_outcome(
         problem,
         matrix,
         options,
@@ -146,13 +159,15 @@ def _solve_stages(
         posing_s=clock.laps["pose_and_build_s"],
     )
     assert outcome.x is not None
-    chosen = snapped(matrix, outcome.x)
+    chosen = rounded_to_integrality(matrix, outcome.x)
     value = float(matrix.costs[0] @ chosen)
     status = outcome.status
     if corridors is not None:
         _keep_to(highs, problem, matrix, chosen)
     after = _AfterThePlan()
-    chosen = after.tried("ties are not settled", chosen, lambda: _settled(highs, chosen, value, maximise, clock, first))
+    chosen = after.tried(
+        "ties are not settled", chosen, lambda: _break_ties(highs, chosen, value, maximise, clock, first)
+    )
     chosen = without_traces(problem, matrix, chosen)
     if len(problem.accounts.funds):
         chosen = after.tried(
@@ -162,22 +177,22 @@ def _solve_stages(
         )
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)
-    next_money = None
-    if problem.aim == "most_abatement":
-        next_money = after.tried(
+    marginal_budget = None
+    if problem.objective == "max_abatement":
+        marginal_budget = after.tried(
             "what more money buys is not known",
             None,
-            lambda: _next_money(problem, matrix, options, chosen, value, clock, corridors),
+            lambda: _marginal_budget(problem, matrix, options, chosen, value, clock, corridors),
         )
     clock.lap("next_money_s")
-    locks = after.tried(
+    fixed_decisions = after.tried(
         "what locks cost is not known",
-        no_locks(),
-        lambda: locks_table(problem, matrix, first.relaxation.objective, options, clock.deadline),
+        no_fixed_decisions(),
+        lambda: fixed_decisions_table(problem, matrix, first.relaxation.objective, options, clock.deadline),
     )
     clock.lap("locks_s")
-    parts = checked_parts(problem, matrix, chosen, point, status, outcome, first, next_money, corridors)
-    return {**parts, "locks": locks}, tuple(after.failed)
+    parts = checked_parts(problem, matrix, chosen, point, status, outcome, first, marginal_budget, corridors)
+    return {**parts, "fixed_decisions": fixed_decisions}, tuple(after.failed)
 
 
 class _AfterThePlan:
@@ -195,11 +210,11 @@ class _AfterThePlan:
             return otherwise
 
 
-def _settled(highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: WholeOutcome) -> Floats:
+def _break_ties(highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: MipOutcome) -> Floats:
     if now() >= clock.deadline:
         return chosen
-    settle = settled_apart if first.by_groups else settled
-    return settle(highs, chosen, value, maximise=maximise, deadline=clock.later_deadline())
+    tie_breaker = break_ties_by_group if first.by_groups else break_ties
+    return tie_breaker(highs, chosen, value, maximise=maximise, deadline=clock.later_deadline())
 
 
 def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
@@ -209,7 +224,7 @@ def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> 
         highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
 
 
-def _next_money(
+def _marginal_budget(
     problem: Problem,
     matrix: Matrix,
     options: SolverOptions,
@@ -217,20 +232,20 @@ def _next_money(
     value: float,
     clock: _Clock,
     corridors: Corridors | None,
-) -> NextMoney | None:
+) -> MarginalBudget | None:
     """Solve again with more budget and every retrofit of the plan kept: what enters, and what it adds."""
     budget = budget_row(matrix)
     left = clock.deadline - now()
     if budget is None or left <= 0:
         return None
     maximise = matrix.maximise[0]
-    if not problem.is_whole:
+    if not problem.is_integer:
         return _slopes(problem, matrix, Highs(matrix, options), budget, chosen, value, clock)
     deadline = clock.later_deadline()
-    more = max(1.0, NEXT_MONEY_SHARE * budget.limit)
+    more = max(1.0, MARGINAL_BUDGET_SHARE * budget.limit)
     limits = matrix.row_upper.copy()
     limits[budget.row] += more
-    kept = np.flatnonzero(matrix.is_whole & (chosen > 0.5))
+    kept = np.flatnonzero(matrix.is_integer & (chosen > 0.5))
     lower = matrix.lower.copy()
     lower[kept] = np.round(chosen[kept])
     # What is fitted stays as it is: nothing else may be done there.
@@ -240,31 +255,31 @@ def _next_money(
         links = problem.network.links["link"]
         inside = np.flatnonzero(links.isin(corridors.links))
         sites = np.arange(len(links), len(links) + len(problem.sites))
-        others[charges_of(problem, matrix).outside(np.r_[inside, sites])] = True
-    small = narrowed(replace(matrix, row_upper=limits, lower=lower), np.flatnonzero(others))
+        others[fixed_charges_of(problem, matrix).outside(np.r_[inside, sites])] = True
+    small = restricted(replace(matrix, row_upper=limits, lower=lower), np.flatnonzero(others))
     if not small.holds(chosen):
         return None
     highs = Highs(small.matrix, options)
     # A limit of nodes, not of time, so that the answer repeats.
-    highs.set_option("mip_max_nodes", NEXT_MONEY_NODES)
+    highs.set_option("mip_max_nodes", MARGINAL_BUDGET_NODES)
     again = solve_program(
         highs,
         maximise=maximise,
-        gap=NEXT_MONEY_GAP,
+        gap=MARGINAL_BUDGET_GAP,
         deadline=deadline,
-        doing="the next money",
+        stage="the next money",
         start=chosen[small.columns],
-        cores_max=1,
+        max_restricted_milps=1,
     ).outcome
     if again.x is None or now() >= deadline:
         return None
     added = max(float(again.objective) - value, 0.0)
-    return NextMoney(more, added, _entering(problem, matrix, chosen, small.widened(again.x)))
+    return MarginalBudget(more, added, _entering(problem, matrix, chosen, small.lifted(again.x)))
 
 
 def _slopes(
     problem: Problem, matrix: Matrix, highs: Highs, budget: BudgetRow, chosen: Floats, value: float, clock: _Clock
-) -> NextMoney | None:
+) -> MarginalBudget | None:
     """Both slopes of a fractional plan: what a million more buys, and what the last million bought."""
     step = min(1.0, budget.limit) or 1.0
     highs.set_row(budget.row, -np.inf, budget.limit + step)
@@ -275,11 +290,11 @@ def _slopes(
         return None
     # Less money may be too little for a target or a plant that must be fitted; then only one slope exists.
     last = (value - down.objective) / step if budget.limit > 0 and down.status == "optimal" else None
-    return NextMoney(step, float(up.objective) - value, _entering(problem, matrix, chosen, up.x), last)
+    return MarginalBudget(step, float(up.objective) - value, _entering(problem, matrix, chosen, up.x), last)
 
 
 def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -> tuple[str, ...]:
     """Plants with a route that is built, or built more of, in `after`."""
     was = point_of(problem, matrix, before).build.sum(axis=1)
-    now = point_of(problem, matrix, snapped(matrix, after)).build.sum(axis=1)
+    now = point_of(problem, matrix, rounded_to_integrality(matrix, after)).build.sum(axis=1)
     return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))

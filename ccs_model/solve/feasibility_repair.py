@@ -18,7 +18,7 @@ from ccs_model.errors import InfeasibleError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix, SolverOptions
 from ccs_model.mip.search import now
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.build_problem import NO_SITE
 from ccs_model.scenario import Scenario
 from ccs_model.solve.storage_needs import Trials, limits_of_sites
@@ -37,20 +37,22 @@ def changes_that_mend(
     )
 
 
-def posed(scenario: Scenario, inputs: Inputs, time_limit_s: float) -> Problem:
+def build_problem_with_advice(scenario: Scenario, inputs: Inputs, time_limit_s: float) -> Problem:
     """The problem; where a target is out of reach before anything is solved, the error also names what would mend it.
 
     Raises what `pose` raises.
     """
     begun = now()
     try:
-        return pose(scenario, inputs)
+        return build_problem(scenario, inputs)
     except InfeasibleError as error:
         took_s = now() - begun
         # What is missing at no price: the same plants, and no target that could be refused.
-        plants = pose(scenario.with_changes({"aim": "least_cost", "targets.shortfall_per_t": 0.0}), inputs).plants
-        asked = scenario.solver
-        options = SolverOptions(asked.gap_share, asked.threads, asked.seed)
+        plants = build_problem(
+            scenario.with_changes({"objective": "min_cost", "targets.shortfall_per_t": 0.0}), inputs
+        ).plants
+        requested = scenario.solver
+        options = SolverOptions(requested.mip_gap, requested.threads, requested.seed)
         trials = Trials(options, begun + time_limit_s, took_s)
         raise InfeasibleError([*error.conflicts, *_scenario_changes(scenario, inputs, plants, trials)]) from error
 
@@ -94,15 +96,15 @@ def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) ->
 
 
 def _concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
-    """Plants that could be fitted, if only there were sites, and that targets or must_fit ask for."""
+    """Plants that could be fitted, if only there were sites, and that targets or require ask for."""
     targets = scenario.targets
-    groups = {group for _, group, cut in targets.cuts() if cut.cut_share or cut.cumulative_avoided_kt}
+    groups = {group for _, group, cut in targets.cuts() if cut.abatement_share or cut.cumulative_avoided_kt}
     groups |= {group for group, share in targets.share_of_avoided_min.items() if share > 0}
     fitting = plants[(plants["reason"] == "") | (plants["reason"] == NO_SITE)]
     if targets.captured_ktpa or "" in groups:
         return fitting
-    asked = fitting["province"].isin(groups) | fitting["sector"].isin(groups)
-    return fitting[asked | fitting["plant"].isin(scenario.plants.must_fit)]
+    requested = fitting["province"].isin(groups) | fitting["sector"].isin(groups)
+    return fitting[requested | fitting["plant"].isin(scenario.plants.require)]
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class _Cut:
 
     @property
     def key(self) -> str:
-        return f"{self.place}.cut_share.{self.year}"
+        return f"{self.place}.abatement_share.{self.year}"
 
 
 def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
@@ -126,17 +128,17 @@ def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
         (
             _Cut(place, year, share)
             for place, _, cut in scenario.targets.cuts()
-            for year, share in cut.cut_share.items()
+            for year, share in cut.abatement_share.items()
             if share > 0
         ),
         key=lambda cut: cut.key,
     )
     years = sorted({cut.year for cut in cuts})
     together = [tuple(cut for cut in cuts if cut.year == year) for year in years]
-    mended: set[_Cut] = set()
+    repaired: set[_Cut] = set()
     for moving in [*((cut,) for cut in cuts), *(group for group in [*together, tuple(cuts)] if len(group) > 1)]:
         # Cuts move together only where none of them alone is enough.
-        if mended & set(moving):
+        if repaired & set(moving):
             continue
         for later in range(1, len(scenario.starts)):
             changed = _later(scenario, moving, later)
@@ -144,7 +146,7 @@ def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
                 break
             if trials.has_plan(changed, inputs):
                 yield _later_in_words(scenario, moving, later)
-                mended |= set(moving)
+                repaired |= set(moving)
                 break
 
 
@@ -168,7 +170,7 @@ def _later(scenario: Scenario, moving: tuple[_Cut, ...], later: int) -> Scenario
 def _shares(targets: dict[str, Any], place: str) -> dict[int, float]:
     """The cuts by year of the group at a dotted key, within the dumped targets."""
     _, *group = place.split(".", 2)
-    shares: dict[int, float] = (targets[group[0]][group[1]] if group else targets)["cut_share"]
+    shares: dict[int, float] = (targets[group[0]][group[1]] if group else targets)["abatement_share"]
     return shares
 
 
@@ -186,12 +188,12 @@ def _later_in_words(scenario: Scenario, moving: tuple[_Cut, ...], later: int) ->
 
 def _ceilings(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
     """The ceiling of a year that may wait for the next one: what is allowed then would do from that year on."""
-    ceilings = dict(sorted(scenario.budget.ceiling_mn.items()))
+    ceilings = dict(sorted(scenario.budget.cumulative_mn.items()))
     for year, then in zip(list(ceilings), list(ceilings)[1:], strict=False):
         rest = {each: amount for each, amount in ceilings.items() if each != year}
-        if trials.has_plan(scenario.with_changes({"budget.ceiling_mn": rest}), inputs):
+        if trials.has_plan(scenario.with_changes({"budget.cumulative_mn": rest}), inputs):
             money = f"{ceilings[then]:,.1f} million {scenario.currency}"
             yield (
-                f"budget.ceiling_mn: without the ceiling of {year} there is a plan; "
+                f"budget.cumulative_mn: without the ceiling of {year} there is a plan; "
                 f"the {money} of {then} would do from {year} on"
             )

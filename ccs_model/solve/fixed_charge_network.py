@@ -12,13 +12,13 @@ from ccs_model.mip.fixed_charge import FixedCharges
 from ccs_model.mip.network_lns import Places
 from ccs_model.problem import Problem
 
-MONEY = ("spending_within_budget", "spending_within_ceiling", "spending_within_province_budget")
+MONEY = ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget")
 _CHOICE = "one_retrofit_per_stream"
 
 Ints = npt.NDArray[np.int64]
 
 
-def charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
+def fixed_charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
     """Pipes and sites as fixed charges; sizes of a link and vintages of a site exclude each other."""
     assert problem.network is not None
     lines = problem.network.lines.set_index("line")
@@ -36,11 +36,11 @@ def charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
     n_years = len(problem.years)
     return FixedCharges(
         columns=np.r_[pipes, opened],
-        family=np.r_[link, site],
+        arc_group=np.r_[link, site],
         exclusive=np.r_[link * n_years + year, site * n_years],
         # The largest size; of a site's vintages the first.
         rank=np.r_[size, -site_year],
-        money_rows=np.concatenate([matrix.rows_of(claim) for claim in MONEY]),
+        money_rows=np.concatenate([matrix.rows_of(constraint) for constraint in MONEY]),
         choice=_choices(matrix),
     )
 
@@ -63,13 +63,13 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     nodes = pd.Index(network.nodes["node"])
     years = {year: y for y, year in enumerate(problem.years)}
     link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
-    laid: dict[str, list[tuple[int, int]]] = {}
+    built: dict[str, list[tuple[int, int]]] = {}
     for j in matrix.columns_of("pipe"):
         line, year = matrix.columns[j].index
-        laid.setdefault(link_of[line], []).append((years[year], int(j)))
+        built.setdefault(link_of[line], []).append((years[year], int(j)))
     # A pipe that is there already crosses a border without being laid.
     there = set(network.lines.loc[network.lines["is_free"] & (network.lines["pipe"] != "truck"), "link"])
-    links = network.links[network.links["link"].isin(set(laid) | there)]
+    links = network.links[network.links["link"].isin(set(built) | there)]
     opened: dict[int, list[tuple[int, int]]] = {}
     for j in matrix.columns_of("opened"):
         site, year = matrix.columns[j].index
@@ -78,7 +78,7 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     rows = matrix.rows.tocsr()
     demands = []
     for i in matrix.rows_of("a_used_source_has_a_pipe"):
-        plant, _, year = matrix.row_claims[i][1]
+        plant, _, year = matrix.row_constraints[i][1]
         row = rows[[int(i)]].tocoo()
         used = [k for k, j in enumerate(row.col) if int(j) not in pipes_and_sites]
         demands.append(
@@ -98,7 +98,7 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
         n_nodes=len(nodes),
         start=nodes.get_indexer(links["node_a"]).astype(np.int64),
         end=nodes.get_indexer(links["node_b"]).astype(np.int64),
-        pipes=tuple(by_year(laid.get(link, [])) for link in links["link"]),
+        pipes=tuple(by_year(built.get(link, [])) for link in links["link"]),
         is_there=links["link"].isin(there).to_numpy(bool),
         opened={node: by_year(found) for node, found in opened.items()},
         demands=tuple(demands),
@@ -133,7 +133,7 @@ def places_of(problem: Problem, matrix: Matrix) -> Places:
         columns.append(int(j))
         node.append(network.node_of_plant[plant_of[name]] if variable == "build" else name)
     return Places(
-        families=np.vstack([middles, at_site]),
+        arc_groups=np.vstack([middles, at_site]),
         columns=np.array(columns, dtype=np.int64),
         at=at_node[nodes.get_indexer(node)] if node else np.zeros((0, 2)),
     )

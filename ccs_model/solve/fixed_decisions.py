@@ -13,17 +13,17 @@ from ccs_model.errors import InputError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 
 COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]
 
 
-def no_locks() -> pd.DataFrame:
+def no_fixed_decisions() -> pd.DataFrame:
     """The table of a scenario without locks."""
     return pd.DataFrame([], columns=COLUMNS)
 
 
-def locks_table(
+def fixed_decisions_table(
     problem: Problem, matrix: Matrix, locked: float, options: SolverOptions, deadline: float
 ) -> pd.DataFrame:
     """One row a lock; `locked` is the linear program's value with all of them. Ends early at the deadline."""
@@ -31,31 +31,33 @@ def locks_table(
     sign = 1.0 if matrix.maximise[0] else -1.0
     rows: list[tuple[str, str, Outcome]] = []
     relaxed = Highs(matrix, options)
-    relaxed.set_whole(False)
-    has_locks = len(matrix.rows_of("plant_is_fitted")) or scenario.plants.leave_out
+    relaxed.set_integrality(False)
+    has_locks = len(matrix.rows_of("required_plant_is_retrofitted")) or scenario.plants.exclude
     if problem.network is not None and has_locks:
         # The relaxation of a shared network holds connection cuts, which the programs compared here do not.
         base = relaxed.run(deadline - now(), "all locks")
         if base.status != "optimal":
-            return no_locks()
+            return no_fixed_decisions()
         locked = base.objective
-    for row in matrix.rows_of("plant_is_fitted"):
+    for row in matrix.rows_of("required_plant_is_retrofitted"):
         relaxed.set_row(int(row), -np.inf, np.inf)
         outcome = relaxed.run(deadline - now(), "price of a lock")
         relaxed.set_row(int(row), float(matrix.row_lower[row]), np.inf)
-        rows.append((str(matrix.row_claims[row][1]), "must_fit", outcome))
-    for plant in scenario.plants.leave_out:
+        rows.append((str(matrix.row_constraints[row][1]), "require", outcome))
+    for plant in scenario.plants.exclude:
         if now() >= deadline:
             break
-        others = [each for each in scenario.plants.leave_out if each != plant]
+        others = [each for each in scenario.plants.exclude if each != plant]
         try:
-            freed = matrix_of(build_model(pose(scenario.with_changes({"plants.leave_out": others}), problem.inputs)))
+            freed = matrix_of(
+                build_model(build_problem(scenario.with_changes({"plants.exclude": others}), problem.inputs))
+            )
         except InputError:
             # A plant may be left out because something of it is missing; then its lock has no price.
             continue
         highs = Highs(freed, options)
-        highs.set_whole(False)
-        rows.append((plant, "leave_out", highs.run(deadline - now(), "price of a lock")))
+        highs.set_integrality(False)
+        rows.append((plant, "exclude", highs.run(deadline - now(), "price of a lock")))
     names = problem.plants.set_index("plant")["name"]
     table = [
         {

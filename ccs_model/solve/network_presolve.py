@@ -24,17 +24,17 @@ from scipy import sparse
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.cut_sets import CUT_SET, Connections
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.presolve import Merged, Narrowed, merged, narrowed, settled_beforehand
+from ccs_model.mip.presolve import Merged, RestrictedModel, fixed_by_reduced_cost, merged, restricted
 from ccs_model.problem import Problem
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_FLOWS = ("forth_ktpa", "back_ktpa")
-_LAID = ("pipe", "added_ktpa", "carried_ktpa")
+_FLOWS = ("forward_ktpa", "reverse_ktpa")
+_PIPE_VARIABLES = ("pipe", "built_ktpa", "pipe_flow_ktpa")
 # Rows about one link, and rows that hold of whatever is laid; in no others may columns of a chain stand.
 _OF_A_LINK = (
-    "added_needs_a_pipe", "a_larger_trend_carries_more", "flow_within_pipes", "one_size_a_link_and_vintage",
+    "capacity_needs_a_pipe", "a_larger_trend_carries_more", "flow_within_pipes", "one_size_a_link_and_vintage",
     "both_ways_share_the_pipe",
 )  # fmt: skip
 _OF_MANY = ("co2_in_equals_co2_out", "a_used_source_has_a_pipe", "a_used_site_has_a_pipe", CUT_SET)
@@ -45,42 +45,42 @@ _SAME = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Simpler:
+class ReducedModel:
     """The smaller program, and how it was made."""
 
     matrix: Matrix
     start: Floats
-    lesser: Narrowed
+    lesser: RestrictedModel
     single: Merged
 
-    def widened(self, x: Floats) -> Floats:
+    def lifted(self, x: Floats) -> Floats:
         """A point of the smaller program as one of the larger."""
-        return self.lesser.widened(self.single.widened(x))
+        return self.lesser.lifted(self.single.lifted(x))
 
 
-def simpler(
+def reduced_model(
     matrix: Matrix, start: Floats, options: SolverOptions, *, maximise: bool, deadline: float
-) -> Simpler | None:
+) -> ReducedModel | None:
     """What is left of a program of one period when only plans no worse than `start` are sought.
 
     None where more than a few retrofits are left to decide, for then few nodes are plain, or `start` does not fit.
     """
     decided = np.r_[matrix.columns_of("build"), matrix.columns_of("opened")]
     value = float(matrix.costs[0] @ start)
-    known = settled_beforehand(matrix, decided, value, options, maximise=maximise, deadline=deadline)
+    known = fixed_by_reduced_cost(matrix, decided, value, options, maximise=maximise, deadline=deadline)
     build = matrix.columns_of("build")
     if (known.lower[build] < known.upper[build]).mean() > _UNDECIDED_SHARE:
         return None
-    first = narrowed(known, np.zeros(0, dtype=np.int64))
+    first = restricted(known, np.zeros(0, dtype=np.int64))
     off = _Network(first.matrix).dead_ends()
-    lesser = narrowed(known, first.columns[off])
+    lesser = restricted(known, first.columns[off])
     if not lesser.holds(start):
         return None
     pairs = _Network(lesser.matrix).pairs(maximise=maximise)
     single = merged(lesser.matrix, pairs)
     point = start[lesser.columns][single.columns]
-    found = Simpler(single.matrix, point, lesser, single)
-    return found if residuals(known, found.widened(point)).hold else None
+    found = ReducedModel(single.matrix, point, lesser, single)
+    return found if residuals(known, found.lifted(point)).hold else None
 
 
 class _Network:
@@ -100,21 +100,21 @@ class _Network:
                 ends: dict[object, dict[str, tuple[int, float]]] = defaultdict(dict)
                 for j, value in terms.items():
                     ends[self.index[j]][self.kind[j]] = j, value
-                self.flows[matrix.row_claims[i][1]] = dict(ends)
+                self.flows[matrix.row_constraints[i][1]] = dict(ends)
         self.sizes: dict[object, list[object]] = {}
         for i in matrix.rows_of("both_ways_share_the_pipe"):
-            carried = [self.index[j] for j in self.terms(int(i)) if self.kind[j] == "carried_ktpa"]
-            self.sizes[matrix.row_claims[i][1]] = carried
-        self.most, self.least = self._room("added_needs_a_pipe"), self._room("a_larger_trend_carries_more")
+            carried = [self.index[j] for j in self.terms(int(i)) if self.kind[j] == "pipe_flow_ktpa"]
+            self.sizes[matrix.row_constraints[i][1]] = carried
+        self.most, self.least = self._room("capacity_needs_a_pipe"), self._room("a_larger_trend_carries_more")
 
     def terms(self, row: int) -> dict[int, float]:
         """Coefficients of a row."""
         begin, end = self.rows.indptr[row], self.rows.indptr[row + 1]
         return dict(zip(self.rows.indices[begin:end].tolist(), self.rows.data[begin:end].tolist(), strict=True))
 
-    def _room(self, claim: str) -> dict[object, float]:
+    def _room(self, constraint: str) -> dict[object, float]:
         found = {}
-        for i in self.matrix.rows_of(claim):
+        for i in self.matrix.rows_of(constraint):
             for j, value in self.terms(int(i)).items():
                 if self.kind[j] == "pipe":
                     found[self.index[j]] = abs(value)
@@ -122,14 +122,14 @@ class _Network:
 
     def dead_ends(self) -> Ints:
         """Pipes of links that lead to nothing but themselves."""
-        gone: set[object] = set()
+        removed: set[object] = set()
         while True:
-            left = [set(ends) - gone for ends in self.flows.values()]
+            left = [set(ends) - removed for ends in self.flows.values()]
             new = {link for links in left if len(links) == 1 for link in links}
             if not new:
                 break
-            gone |= new
-        lines = [line for link in gone for line in self.sizes.get(link, [])]
+            removed |= new
+        lines = [line for link in removed for line in self.sizes.get(link, [])]
         return np.array([self.at["pipe", line] for line in lines if ("pipe", line) in self.at], dtype=np.int64)
 
     def pairs(self, *, maximise: bool) -> list[tuple[int, int]]:
@@ -147,10 +147,10 @@ class _Network:
                 or not all(len(at) == len(_FLOWS) for at in (at_a, at_b))
             ):
                 continue
-            ways = _FLOWS if at_a["forth_ktpa"][1] * at_b["forth_ktpa"][1] < 0 else _FLOWS[::-1]
+            ways = _FLOWS if at_a["forward_ktpa"][1] * at_b["forward_ktpa"][1] < 0 else _FLOWS[::-1]
             same = {at_a[one][0]: at_b[other][0] for one, other in zip(_FLOWS, ways, strict=True)}
             for one, other in zip(of_a, of_b, strict=True):
-                same |= {self.at[kind, one]: self.at[kind, other] for kind in _LAID}
+                same |= {self.at[kind, one]: self.at[kind, other] for kind in _PIPE_VARIABLES}
             if self._local_rows(a, same) == self._local_rows(b, None):
                 found += list(same.items())
         return found
@@ -158,17 +158,17 @@ class _Network:
     def _ordered(self, link: object, maximise: bool) -> list[object] | None:
         """Sizes of a link from small to large, where the flow says which of them is laid; None where it does not."""
         lines = self.sizes.get(link, [])
-        columns = [self.at.get((kind, line), -1) for line in lines for kind in _LAID]
+        columns = [self.at.get((kind, line), -1) for line in lines for kind in _PIPE_VARIABLES]
         if not lines or min(columns) < 0 or any(line not in self.most for line in lines):
             return None
         costs = self.matrix.costs[0] * (-1.0 if maximise else 1.0)
         for j in columns:
             rows = self.by_column.indices[self.by_column.indptr[j] : self.by_column.indptr[j + 1]]
-            if costs[j] < 0 or any(self.matrix.row_claims[i][0] not in _OF_A_LINK + _OF_MANY for i in rows):
+            if costs[j] < 0 or any(self.matrix.row_constraints[i][0] not in _OF_A_LINK + _OF_MANY for i in rows):
                 return None
 
         def cost(line: object, flow: float) -> float:
-            pipe, added, carried = (float(costs[self.at[kind, line]]) for kind in _LAID)
+            pipe, added, carried = (float(costs[self.at[kind, line]]) for kind in _PIPE_VARIABLES)
             return pipe + (added + carried) * flow
 
         lines = sorted(lines, key=lambda line: self.most[line])
@@ -183,11 +183,11 @@ class _Network:
     def _local_rows(self, link: object, renamed: dict[int, int] | None) -> set[object]:
         """Rows about one link, with columns named anew."""
         columns = [self.at[kind, link] for kind in _FLOWS if (kind, link) in self.at]
-        columns += [self.at[kind, line] for line in self.sizes[link] for kind in _LAID]
+        columns += [self.at[kind, line] for line in self.sizes[link] for kind in _PIPE_VARIABLES]
         found: set[object] = set()
         for j in columns:
             for i in self.by_column.indices[self.by_column.indptr[j] : self.by_column.indptr[j + 1]]:
-                if self.matrix.row_claims[i][0] in _OF_A_LINK:
+                if self.matrix.row_constraints[i][0] in _OF_A_LINK:
                     terms = self.terms(int(i)).items()
                     named = frozenset((j if renamed is None else renamed.get(j, -1), v) for j, v in terms)
                     found.add((named, float(self.matrix.row_lower[i]), float(self.matrix.row_upper[i])))
@@ -234,23 +234,23 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
     assert network is not None
     if len(problem.years) > 1 or network.lines["is_free"].any() or not _less_for_less(network.lines):
         return None
-    laid = {matrix.columns[j].index[0]: k for k, (columns,) in enumerate(connections.pipes) for j in columns}
+    built = {matrix.columns[j].index[0]: k for k, (columns,) in enumerate(connections.pipes) for j in columns}
     link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
-    edge = {link_of[line]: k for line, k in laid.items()}
+    edge = {link_of[line]: k for line, k in built.items()}
     n, n_edges = len(matrix.lower), len(connections.pipes)
     # What the largest pipe of an edge carries, as the program itself has it.
     included = dict(zip(network.lines["line"], network.lines["included_ktpa"], strict=True))
     largest = np.zeros(n_edges)
-    for line, k in laid.items():
+    for line, k in built.items():
         largest[k] = max(largest[k], included[line])
-    room = matrix.rows.tocsr()[matrix.rows_of("added_needs_a_pipe")].tocoo()
+    room = matrix.rows.tocsr()[matrix.rows_of("capacity_needs_a_pipe")].tocoo()
     for j, least in zip(room.col, room.data, strict=True):
         if least < 0:
             line = matrix.columns[j].index[0]
-            largest[laid[line]] = max(largest[laid[line]], included[line] - least)
+            largest[built[line]] = max(largest[built[line]], included[line] - least)
     ways = np.arange(n, n + 2 * n_edges).reshape(2, n_edges)
     blocks = []
-    for way, name in zip(ways, ("forth_ktpa", "back_ktpa"), strict=True):
+    for way, name in zip(ways, ("forward_ktpa", "reverse_ktpa"), strict=True):
         flows = matrix.columns_of(name)
         edges = np.array([edge[matrix.columns[j].index[0]] for j in flows], dtype=np.int64)
         blocks.append(_rows([(flows, np.ones(len(flows))), (way[edges], -largest[edges])], n + 2 * n_edges))
@@ -306,8 +306,8 @@ def _extended(matrix: Matrix, blocks: list[sparse.csr_array], n_new: int) -> Mat
         row_upper=np.r_[matrix.row_upper, np.zeros(n_rows)],
         lower=np.r_[matrix.lower, np.zeros(n_new)],
         upper=np.r_[matrix.upper, np.ones(n_new)],
-        is_whole=np.r_[matrix.is_whole, np.zeros(n_new, dtype=bool)],
+        is_integer=np.r_[matrix.is_integer, np.zeros(n_new, dtype=bool)],
         costs=np.hstack([matrix.costs, np.zeros((len(matrix.costs), n_new))]),
-        row_claims=(*matrix.row_claims, *((ONE_DIRECTION, k) for k in range(n_rows))),
+        row_constraints=(*matrix.row_constraints, *((ONE_DIRECTION, k) for k in range(n_rows))),
         columns=(*matrix.columns, *(some._replace(variable="way", index=k) for k in range(n_new))),
     )

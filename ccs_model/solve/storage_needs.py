@@ -19,12 +19,12 @@ from ccs_model.errors import CcsModelError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
 from ccs_model.mip.infeasible_rows import least_beyond
-from ccs_model.mip.matrix import residuals, snapped
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
-from ccs_model.solve.fixed_charge_network import charges_of
+from ccs_model.solve.fixed_charge_network import fixed_charges_of
 
 # Trials: the question asked again with something changed, to see whether there is a plan then.
 
@@ -45,7 +45,7 @@ class Trials:
         if now() + self.posing_s >= self.deadline:
             return None
         try:
-            problem = pose(scenario, inputs)
+            problem = build_problem(scenario, inputs)
             return problem, matrix_of(build_model(problem))
         except CcsModelError:
             return None
@@ -57,22 +57,22 @@ class Trials:
 
     def has_plan(self, scenario: Scenario, inputs: Inputs) -> bool:
         """Whether a plan was found; it keeps every row when checked without the solver."""
-        posed = self.program(scenario, inputs)
+        build_problem_with_advice = self.program(scenario, inputs)
         until = self.until()
-        if posed is None or until <= now():
+        if build_problem_with_advice is None or until <= now():
             return False
-        _, matrix = posed
+        _, matrix = build_problem_with_advice
         try:
             highs = Highs(matrix, self.options)
             highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
-            highs.set_whole(False)
+            highs.set_integrality(False)
             outcome = highs.run(until - now(), "a trial: relaxation")
-            if outcome.status == "optimal" and matrix.is_whole.any():
-                highs.set_whole(True)
+            if outcome.status == "optimal" and matrix.is_integer.any():
+                highs.set_integrality(True)
                 outcome = highs.run(until - now(), "a trial")
         except CcsModelError:
             return False
-        return outcome.x is not None and residuals(matrix, snapped(matrix, outcome.x)).hold
+        return outcome.x is not None and residuals(matrix, rounded_to_integrality(matrix, outcome.x)).hold
 
 
 _ROUNDING = 1e-6
@@ -110,34 +110,34 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
     years = scenario.storage_life_yr if problem.is_static else _YEARS
     far_off = {
         "n_wells_max": np.ceil(most_ktpa / sites["well_injectivity_ktpa"]),
-        _capacity(problem): 0 * sites["capacity_kt"] + most_ktpa * years / problem.fill_share_max,
+        _capacity(problem): 0 * sites["capacity_kt"] + most_ktpa * years / problem.max_fill_share,
     }
     wide = {name: (sites[name].astype(float) + far_off[name]).to_dict() for name in columns}
-    posed = trials.program(scenario, _with_limits(problem.inputs, wide))
-    if posed is None:
+    build_problem_with_advice = trials.program(scenario, _with_limits(problem.inputs, wide))
+    if build_problem_with_advice is None:
         return None
-    widening, widened = posed
+    widening, lifted = build_problem_with_advice
     counted: list[tuple[str, str, sparse.csr_array, float, float]] = []
     if "n_wells_max" in columns:
-        counted += [("n_wells_max", *each) for each in _wells(problem, matrix, widened)]
+        counted += [("n_wells_max", *each) for each in _wells(problem, matrix, lifted)]
     if _capacity(problem) in columns:
-        counted += [(_capacity(problem), *each) for each in _rooms(problem, matrix, widened)]
+        counted += [(_capacity(problem), *each) for each in _rooms(problem, matrix, lifted)]
     if not counted:
         return None
     names, at, amounts, limits, weights = zip(*counted, strict=True)
     beyond = least_beyond(
-        widened,
+        lifted,
         sparse.csr_array(sparse.vstack(amounts, format="csr")),
         np.array(limits),
         np.array(weights),
         trials.options,
         trials.until(),
-        charges_of(widening, widened) if problem.is_whole else None,
+        fixed_charges_of(widening, lifted) if problem.is_integer else None,
     )
     if beyond is None:
         return None
     # A row of room counts the share that may be filled; in a static year, what fits into one year.
-    per_room = (scenario.storage_life_yr if problem.is_static else 1.0) / problem.fill_share_max
+    per_room = (scenario.storage_life_yr if problem.is_static else 1.0) / problem.max_fill_share
     found: dict[str, dict[str, float]] = {}
     for name, site, more in zip(names, at, beyond, strict=True):
         if more > _ROUNDING:
@@ -147,28 +147,28 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
     return found
 
 
-def _wells(problem: Problem, matrix: Matrix, widened: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
+def _wells(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
     """(site, what counts its wells, how many it has, what a well takes) of each site of the network."""
     takes = problem.sites.set_index("site")["well_injectivity_ktpa"]
     most = {matrix.columns[j].index[0]: float(matrix.upper[j]) for j in matrix.columns_of("wells")}
     of_site: dict[str, list[int]] = {}
-    for j in widened.columns_of("wells"):
-        of_site.setdefault(widened.columns[j].index[0], []).append(int(j))
+    for j in lifted.columns_of("wells"):
+        of_site.setdefault(lifted.columns[j].index[0], []).append(int(j))
     for site, columns in sorted(of_site.items()):
         counts = sparse.csr_array(
-            (np.ones(len(columns)), (np.zeros(len(columns), dtype=int), columns)), shape=(1, len(widened.lower))
+            (np.ones(len(columns)), (np.zeros(len(columns), dtype=int), columns)), shape=(1, len(lifted.lower))
         )
         yield site, counts, most[site], float(takes[site])
 
 
-def _rooms(problem: Problem, matrix: Matrix, widened: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
+def _rooms(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
     """(site, what is stored there, its room, the weight of a tonne in kt/y) of each site of the network."""
     years = 1.0 if problem.is_static else float(problem.horizon_end - problem.first_year)
-    claim = "stored_within_capacity"
-    room = {matrix.row_claims[i][1]: float(matrix.row_upper[i]) for i in matrix.rows_of(claim)}
-    rows = sparse.csr_array(widened.rows)
-    for i in widened.rows_of(claim):
-        site = widened.row_claims[i][1]
+    constraint = "stored_within_capacity"
+    room = {matrix.row_constraints[i][1]: float(matrix.row_upper[i]) for i in matrix.rows_of(constraint)}
+    rows = sparse.csr_array(lifted.rows)
+    for i in lifted.rows_of(constraint):
+        site = lifted.row_constraints[i][1]
         yield site, rows[[i]], room[site], 1.0 / years
 
 
@@ -191,6 +191,6 @@ def _in_words(problem: Problem, needed: Limits) -> str:
         if name == "n_wells_max":
             lines.append(f"wells_need_an_open_site: too few wells; these would do: {each} (n_wells_max, storage.sites)")
         else:
-            keys = f"{name}, storage.capacity, storage.fill_share_max"
+            keys = f"{name}, storage.capacity, storage.max_fill_share"
             lines.append(f"stored_within_capacity: the sites are too small; these would do: {each} ({keys})")
     return "; and ".join(lines)

@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import sparse
 
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
-from ccs_model.mip.branch_and_bound import solve_whole
+from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.grouped_milp import solve_program
-from ccs_model.mip.matrix import residuals, snapped
-from ccs_model.mip.presolve import narrowed
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import now
 from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.terms import summed
@@ -26,52 +26,52 @@ Floats = npt.NDArray[np.float64]
 HELD_SHARE = 1e-9
 
 
-def settled(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadline: float) -> Floats:
+def break_ties(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadline: float) -> Floats:
     """Among plans of the same value on the same streams, the best by the second aim; else the one in hand."""
     matrix = highs.matrix
     highs.add_row(matrix.costs[0], *_held(value, maximise))
     highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
-    second = solve_whole(
+    second = solve_mip(
         highs,
         maximise=matrix.maximise[1],
         gap=highs.options.gap_share,
         deadline=deadline,
-        doing="settling ties",
+        stage="settling ties",
         start=chosen,
         may_move=of_the_same_streams(matrix, chosen),
     ).outcome
     return _better(matrix, chosen, second, second.x, value, maximise)
 
 
-def settled_apart(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadline: float) -> Floats:
+def break_ties_by_group(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadline: float) -> Floats:
     """The same for a large program: in a matrix of the plan's own streams, which few of its columns belong to."""
     matrix = highs.matrix
-    small = narrowed(matrix, np.flatnonzero(~of_the_same_streams(matrix, chosen)))
+    small = restricted(matrix, np.flatnonzero(~of_the_same_streams(matrix, chosen)))
     if not small.holds(chosen):
         return chosen
     part = small.matrix
     low, high = _held(value, maximise)
     held = sparse.csc_array(sparse.vstack([part.rows, sparse.csr_array(part.costs[:1])], format="csc"))
     held.sort_indices()
-    second_aim = replace(
+    secondary_objective = replace(
         part,
         rows=held,
         row_lower=np.r_[part.row_lower, low],
         row_upper=np.r_[part.row_upper, high],
         costs=part.costs[1:2],
         maximise=part.maximise[1:2],
-        row_claims=(*part.row_claims, ("value_is_held", None)),
+        row_constraints=(*part.row_constraints, ("value_is_held", None)),
     )
     second = solve_program(
-        Highs(second_aim, highs.options),
+        Highs(secondary_objective, highs.options),
         maximise=matrix.maximise[1],
         gap=highs.options.gap_share,
         deadline=deadline,
-        doing="settling ties",
+        stage="settling ties",
         start=chosen[small.columns],
-        cores_max=1,
+        max_restricted_milps=1,
     ).outcome
-    point = None if second.x is None else small.widened(second.x)
+    point = None if second.x is None else small.lifted(second.x)
     return _better(matrix, chosen, second, point, value, maximise)
 
 
@@ -85,7 +85,7 @@ def _better(
 ) -> Floats:
     if point is None or second.status not in ("optimal", "limit"):
         return chosen
-    better = snapped(matrix, point)
+    better = rounded_to_integrality(matrix, point)
     gained = float(matrix.costs[1] @ (better - chosen)) * (1 if matrix.maximise[1] else -1)
     lost = (value - float(matrix.costs[0] @ better)) * (1 if maximise else -1)
     return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen
@@ -107,14 +107,14 @@ def of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]
 
 
 def funds_table(point: Point) -> pd.DataFrame:
-    """fund, kind, year, spend_mn, interest_share (real), term_yr: what each fund pays at the start of each period."""
+    """fund, kind, year, spend_mn, interest_rate (real), term_yr: what each fund pays at the start of each period."""
     problem = point.problem
     funds = problem.accounts.funds
-    table = funds[["fund", "kind", "interest_share", "term_yr"]].merge(
+    table = funds[["fund", "kind", "interest_rate", "term_yr"]].merge(
         pd.DataFrame({"year": problem.years}), how="cross"
     )
     table["spend_mn"] = point.decided["spend_mn"].ravel() if len(funds) else np.zeros(0)
-    return table[["fund", "kind", "year", "spend_mn", "interest_share", "term_yr"]]
+    return table[["fund", "kind", "year", "spend_mn", "interest_rate", "term_yr"]]
 
 
 def with_best_funds(
@@ -131,6 +131,6 @@ def with_best_funds(
     found = highs.run(max(deadline - now(), 1.0), "funds")
     if found.x is None or found.status != "optimal":
         return chosen
-    settled = chosen.copy()
-    settled[columns] = np.maximum(found.x[columns], 0.0)
-    return settled if residuals(matrix, settled).hold else chosen
+    break_ties = chosen.copy()
+    break_ties[columns] = np.maximum(found.x[columns], 0.0)
+    return break_ties if residuals(matrix, break_ties).hold else chosen

@@ -164,8 +164,8 @@ def widths(sheet: Worksheet) -> list[ColumnDimension]:
 def test_inputs_say_where_each_value_came_from(book: Workbook) -> None:
     given = row_that_starts(book["Inputs"], "budget.total_mn")
     assert [cell.value for cell in given[1:5]] == [3000, "million CNY 2024", "I", "given in Python"]
-    assert row_that_starts(book["Inputs"], "budget.ceiling_mn.2026")[1].value == 3000
-    assert row_that_starts(book["Inputs"], "transport.detour")[4].value == "default"
+    assert row_that_starts(book["Inputs"], "budget.cumulative_mn.2026")[1].value == 3000
+    assert row_that_starts(book["Inputs"], "transport.detour_factor")[4].value == "default"
 
 
 def test_checks_say_in_words_what_the_colour_says(plan: Plan, tmp_path: Path) -> None:

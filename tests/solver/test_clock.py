@@ -24,7 +24,7 @@ def split_markets(n_goods: int = 50, n_rows: int = 5) -> Matrix:
         sold = sum(int(weights[i, j]) * m.x[j] for j in range(n_goods))
         return sold + m.under[i] - m.over[i] == int(weights[i].sum()) // 2
 
-    m.aim = pyo.Objective(expr=sum(m.over[i] + m.under[i] for i in range(n_rows)))
+    m.objective = pyo.Objective(expr=sum(m.over[i] + m.under[i] for i in range(n_rows)))
     return matrix_of(m)
 
 

@@ -22,7 +22,7 @@ def clash(*, second_floor: float = 0.0) -> pyo.ConcreteModel:
     m.idle = pyo.Constraint(expr=m.buy["a"] + m.buy["b"] <= 2)
     if second_floor:
         m.floor = pyo.Constraint(expr=m.buy["a"] + m.buy["b"] <= second_floor)
-    m.aim = pyo.Objective(expr=m.buy["a"], sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=m.buy["a"], sense=pyo.maximize)
     return m
 
 

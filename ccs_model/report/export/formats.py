@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 import ccs_model
-from ccs_model.atomic_files import write_whole
+from ccs_model.atomic_files import write_atomic
 from ccs_model.economics.policy import price_path
 from ccs_model.errors import MissingExtraError
 from ccs_model.plan.plan_json import csv_text
@@ -68,7 +68,7 @@ def _tonnes(run: StoredRun) -> Rows:
     industry = pd.DataFrame(
         {
             "Baseline Emissions|CO2|Industry": table["baseline_ktpa"],
-            "Emissions|CO2|Industry": table["baseline_ktpa"] - table["direct_cut_ktpa"],
+            "Emissions|CO2|Industry": table["baseline_ktpa"] - table["on_site_abatement_ktpa"],
             "Carbon Sequestration|CCS|Industry": table["captured_ktpa"],
         }
     )
@@ -232,5 +232,5 @@ def export(run: StoredRun, form: str, target: Path | None = None) -> list[Path]:
         home = (run.folder or Path(run.name)) / "export"
         target = home / form if form == "parquet" else home / next(iter(files))
     if form == "parquet":
-        return [write_whole(target / name, content) for name, content in files.items()]
-    return [write_whole(target, content) for content in files.values()]
+        return [write_atomic(target / name, content) for name, content in files.items()]
+    return [write_atomic(target, content) for content in files.values()]

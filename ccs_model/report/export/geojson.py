@@ -57,7 +57,7 @@ def _sites(plan: Plan) -> Iterator[Feature]:
             "id": site["site"],
             **{name: site[name] for name in ("name", "basin", "province")},
             **{name: last.at[site["site"], name] if is_used else 0.0 for name in ("injected_ktpa", "stored_kt")},
-            "capacity_kt": site["capacity_kt"] * problem.fill_share_max,
+            "capacity_kt": site["capacity_kt"] * problem.max_fill_share,
             "is_used": is_used,
         }
         yield _feature("Point", _position(site), properties)
@@ -81,7 +81,7 @@ def _links(plan: Plan) -> Iterator[Feature]:
     links = links_in_use(plan)
     network = network_of(plan)
     nodes = {row["node"]: _position(row) for row in records(network.nodes)}
-    named = ("from_node", "from_name", "to_node", "to_name", "pipe", "laid_year", "length_km", "diameter_mm",
+    named = ("from_node", "from_name", "to_node", "to_name", "pipe", "built_year", "length_km", "diameter_mm",
              "capacity_ktpa", "flow_ktpa", "used_share", "n_users")  # fmt: skip
     for link in records(links):
         properties = {

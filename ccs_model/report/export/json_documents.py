@@ -1,4 +1,4 @@
-"""frontier.json, schema ccs-model/frontier/1."""
+"""frontier.json, schema ccs-model/frontier/2."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def frontier_text(frontier: Frontier, scenario: str) -> str:
     return json.dumps(frontier_dict(frontier, scenario), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-# montecarlo.json, schema ccs-model/montecarlo/1.
+# montecarlo.json, schema ccs-model/montecarlo/2.
 
 
 def uncertainty_dict(found: Uncertainty) -> dict[str, Any]:

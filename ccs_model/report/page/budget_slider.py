@@ -45,8 +45,8 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
     ]
     plans = [
         {
-            "said": words.said(_said(each, run)),
-            "words": step_told(str(each["words"]), words),
+            "said": words.message(_sentence(each, run)),
+            "words": step_text(str(each["words"]), words),
             "rows": [_cells(row, run, words) for row in each["rows"]],
             "numbersFrom": 5,
         }
@@ -64,28 +64,28 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
         f"<div class=budget><label for=budget>{safe(words('budget_slider'))}</label>"
         f"<input type=range id=budget min=0 max={len(points) - 1} step=1 value={first} autocomplete=off>"
         f"<output id=budget-said for=budget>{safe(plans[first]['said'])}</output></div>"
-        f"<p id=budget-words>{safe(step_told(str(points[first]['words']), words))}</p>"
-        + figure("frontier", spec(_curve(run, words, first)), words.said(note))
+        f"<p id=budget-words>{safe(step_text(str(points[first]['words']), words))}</p>"
+        + figure("frontier", spec(_curve(run, words, first)), words.message(note))
         + figure("frontier-map", spec(_map(run, words, outlines, first)), css="map")
         + f"<div id=budget-list>{table(columns, rows, words('built'))}</div>"
         + f'<script type="application/json" id="budget-plans">{as_data(plans)}</script>'
     )
 
 
-def _said(point: Mapping[str, Any], run: StoredRun) -> str:
+def _sentence(point: Mapping[str, Any], run: StoredRun) -> str:
     gap = percent(point["gap_share"], 2)
     return (
         f"{number(point['budget_mn'])} million {run.money}: {number(point['abatement_kt'])} kt avoided over the "
-        f"horizon, {point['n_plants_fitted']} plants, gap {gap}"
+        f"horizon, {point['n_plants_retrofitted']} plants, gap {gap}"
     )
 
 
-def step_told(text: str, words: Words) -> str:
+def step_text(text: str, words: Words) -> str:
     """What a step buys and who moves, clause by clause in the page's language."""
     if words.lang == "en" or not text:
         return text
-    said = [Words("zh").said(f"{clause}.").rstrip("。.") for clause in text.rstrip(".").split("; ")]
-    chinese = "；".join(said) + "。"
+    message = [Words("zh").message(f"{clause}.").rstrip("。.") for clause in text.rstrip(".").split("; ")]
+    chinese = "；".join(message) + "。"
     return chinese if words.lang == "zh" else f"{text}\n{chinese}"
 
 
@@ -144,11 +144,11 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
         .encode(x="budget_mn:Q", y="value:Q")
         .transform_filter(_CHOSEN)
     )
-    said = (
+    message = (
         f"Frontier of {len(points)} budgets from {points[0]['budget_mn']:,.0f} to {points[-1]['budget_mn']:,.0f} "
         f"million {run.money}: from {points[0]['objective']:,.0f} to {points[-1]['objective']:,.0f} {unit}"
     )
-    return shared(alt.layer(lines, mark).add_params(alt.param(name="rung", value=first)), words.said(said), 340)
+    return shared(alt.layer(lines, mark).add_params(alt.param(name="rung", value=first)), words.message(message), 340)
 
 
 def _map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]], first: int) -> Any:
@@ -163,12 +163,12 @@ def _map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]], fi
     near = [each for each in outlines if meets(each, box)]
     plants = {each["properties"]["id"]: each for each in run.features("plant")}
     layers = [*ground(near, zones), *_lines(points), *_sites(run), *_plants(run, words, plants, points)]
-    said = (
+    message = (
         f"Map of {len(plants)} plants; fitted ones and their pipes for the budget that the slider above names, "
-        f"at first {points[first]['n_plants_fitted']} plants"
+        f"at first {points[first]['n_plants_retrofitted']} plants"
     )
     chart = alt.layer(*layers).project(**projection(box)).add_params(alt.param(name="rung", value=first))
-    return shared(chart, words.said(said), "container")
+    return shared(chart, words.message(message), "container")
 
 
 def _lines(points: Sequence[Mapping[str, Any]]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The charts beside the map: cost curve, frontier, timeline, zones, bearers."""
+"""The charts beside the map: cost curve, frontier, timeline, zones, stakeholders."""
 
 from __future__ import annotations
 
@@ -121,12 +121,12 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
             ],
         )
     )
-    said = (
+    message = (
         f"Cost curve of {len(table)} streams, from {table['avoidance_cost_per_t'].min():,.0f} to "
         f"{table['avoidance_cost_per_t'].max():,.0f} {run.money} per tonne avoided, "
         f"{float(ends.iloc[-1]):,.0f} kt a year in all"
     )
-    return shared(chart, words.said(said), 340)
+    return shared(chart, words.message(message), 340)
 
 
 def periods(run: StoredRun) -> list[str]:
@@ -154,7 +154,9 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
     )
-    return shared(chart, words.said("Spending by period: " + _listed(rows, "spending_mn", f"million {run.money}")), 260)
+    return shared(
+        chart, words.message("Spending by period: " + _listed(rows, "spending_mn", f"million {run.money}")), 260
+    )
 
 
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
@@ -181,16 +183,18 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
         )
     )
     last = run.document["by_year"][-1]
-    said = f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
-    return shared(chart, words.said(f"Captured and avoided by period; {said}"), 260)
+    message = (
+        f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
+    )
+    return shared(chart, words.message(f"Captured and avoided by period; {message}"), 260)
 
 
 def zones_chart(run: StoredRun, words: Words) -> Any | None:
     """Three cuts a zone: as delivered, as designed, as reported."""
     names = {
-        "cut_share": "calibrated_cut",
-        "uncalibrated_cut_share": "uncalibrated_cut",
-        "reported_cut_share": "reported_cut",
+        "abatement_share": "calibrated_cut",
+        "uncalibrated_abatement_share": "uncalibrated_cut",
+        "reported_abatement_share": "reported_cut",
     }
     rows = [
         {"zone": zone["zone"], "what": words(key), "share": zone[name]}
@@ -200,47 +204,49 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     ]
     if not rows:
         return None
-    said = list(dict.fromkeys(str(row["what"]) for row in rows))
+    message = list(dict.fromkeys(str(row["what"]) for row in rows))
     colours = {words("calibrated_cut"): FIRST, words("uncalibrated_cut"): SECOND, words("reported_cut"): THIRD}
-    shades = alt.Scale(domain=said, range=[colours[each] for each in said])
+    shades = alt.Scale(domain=message, range=[colours[each] for each in message])
     chart = (
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
             y=alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25)),
-            yOffset=alt.YOffset("what:N", sort=said),
-            x=alt.X("share:Q", title=words("cut_share"), axis=alt.Axis(format=".2~%", tickCount=6)),
+            yOffset=alt.YOffset("what:N", sort=message),
+            x=alt.X("share:Q", title=words("abatement_share"), axis=alt.Axis(format=".2~%", tickCount=6)),
             color=alt.Color("what:N", title=None, scale=shades),
             tooltip=[
                 alt.Tooltip("zone:N", title=words("zone")),
                 alt.Tooltip("what:N", title=words("cut")),
-                alt.Tooltip("share:Q", title=words("cut_share"), format=".2%"),
+                alt.Tooltip("share:Q", title=words("abatement_share"), format=".2%"),
             ],
         )
     )
-    each = "; ".join(f"{zone['zone']} {zone['cut_share']:.2%}" for zone in run.document["zones"])
+    each = "; ".join(f"{zone['zone']} {zone['abatement_share']:.2%}" for zone in run.document["zones"])
     return shared(
         chart,
-        words.said(f"Cut of each zone's emissions as delivered, designed and reported. Delivered: {each}"),
+        words.message(f"Cut of each zone's emissions as delivered, designed and reported. Delivered: {each}"),
         _EDGE + _ROW * 4 * len(run.document["zones"]),
     )
 
 
-def bearers_chart(run: StoredRun, words: Words) -> Any | None:
+def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
     """Benefits to the right, costs to the left, the balance as a mark; None in a static year."""
-    table = run.tables.get("bearers", pd.DataFrame())
+    table = run.tables.get("stakeholders", pd.DataFrame())
     if table.empty:
         return None
-    named = [words("owners_bearer") if each == "owners" else words.known(str(each)) for each in table["bearer"]]
+    named = [
+        words("owners_stakeholder") if each == "owners" else words.known(str(each)) for each in table["stakeholder"]
+    ]
     benefits, costs = words("benefits"), words("costs")
     rows = [
-        {"bearer": name, "what": what, "mn": value}
+        {"stakeholder": name, "what": what, "mn": value}
         for name, gain, cost in zip(named, table["benefits_mn"], table["costs_mn"], strict=True)
         for what, value in ((benefits, gain), (costs, -cost))
     ]
-    net = [{"bearer": name, "npv_mn": value} for name, value in zip(named, table["npv_mn"], strict=True)]
+    net = [{"stakeholder": name, "npv_mn": value} for name, value in zip(named, table["npv_mn"], strict=True)]
     title = f"{words('money')}, {words.unit(f'million {run.money}')}"
-    place = alt.Y("bearer:N", title=None, sort=None)
+    place = alt.Y("stakeholder:N", title=None, sort=None)
     bars = (
         alt.Chart(data(rows))
         .mark_bar()
@@ -249,7 +255,7 @@ def bearers_chart(run: StoredRun, words: Words) -> Any | None:
             x=alt.X("mn:Q", title=title, axis=alt.Axis(format=",.0f", tickCount=5)),
             color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[benefits, costs], range=[FIRST, THIRD])),
             tooltip=[
-                alt.Tooltip("bearer:N", title=words("bearer")),
+                alt.Tooltip("stakeholder:N", title=words("stakeholder")),
                 alt.Tooltip("what:N", title=" "),
                 alt.Tooltip("mn:Q", title=title, format=",.0f"),
             ],
@@ -262,15 +268,15 @@ def bearers_chart(run: StoredRun, words: Words) -> Any | None:
             y=place,
             x="npv_mn:Q",
             tooltip=[
-                alt.Tooltip("bearer:N", title=words("bearer")),
+                alt.Tooltip("stakeholder:N", title=words("stakeholder")),
                 alt.Tooltip("npv_mn:Q", title=words("net"), format=",.0f"),
             ],
         )
     )
-    said = "; ".join(f"{row['bearer']} {row['npv_mn']:,.0f}" for row in net)
+    message = "; ".join(f"{row['stakeholder']} {row['npv_mn']:,.0f}" for row in net)
     return shared(
         alt.layer(bars, marks),
-        words.said(f"Benefits, costs and balance of each bearer. Balance: {said}"),
+        words.message(f"Benefits, costs and balance of each stakeholder. Balance: {message}"),
         _EDGE + _WIDE_ROW * len(net),
     )
 

@@ -92,11 +92,11 @@ def _cell(column: Column, value: Any) -> str:
 
 def figure(name: str, spec: Mapping[str, Any], caption: str = "", css: str = "") -> str:
     """A chart with its data beside it, and the same words for those who do not see it."""
-    said = safe(spec["description"])
+    message = safe(spec["description"])
     below = f"<figcaption>{safe(caption)}</figcaption>" if caption else ""
     return (
         f'<figure{f" class={css}" if css else ""}><div class=chart id="{name}" data-chart="{name}-data" role=img '
-        f'aria-label="{said}"></div>{below}</figure>\n'
+        f'aria-label="{message}"></div>{below}</figure>\n'
         f'<script type="application/json" id="{name}-data">{as_data(spec)}</script>'
     )
 
@@ -130,7 +130,7 @@ class Words:
         """A word of the tables where it is in the list, else as it stands, without underscores."""
         return self(text) if text in labels().keyed else self.label(text.replace("_", " "))
 
-    def said(self, text: str) -> str:
+    def message(self, text: str) -> str:
         """A sentence in the page's language."""
         return Language(self.lang).sentence(text)
 

@@ -21,7 +21,7 @@ _NOT_CALIBRATED = "Not calibrated: capture is planned to deliver all that it is 
 def heading(run: StoredRun, words: Words) -> str:
     """What was asked, what came out, how far it can be trusted."""
     document, totals = run.document, run.document["totals"]
-    question = " ".join(run.scenario.question.split())
+    question = " ".join(run.scenario.description.split())
     calibration = document["calibration"]
     when = "" if run.scenario.is_static else f" {run.years[-1]}"
     budget = totals["budget_mn"]
@@ -31,12 +31,12 @@ def heading(run: StoredRun, words: Words) -> str:
         of_budget = f"; {words('year_cost')} {number(sum(document['costs'].values()))}{of_budget}"
     money = words.unit(f"million {run.money}")
     shown = [
-        (f"{totals['n_plants_fitted']} / {totals['n_plants']}", words("plants_fitted")),
+        (f"{totals['n_plants_retrofitted']} / {totals['n_plants']}", words("plants_fitted")),
         (number(totals["captured_ktpa"]), f"{words.unit('kt/y')} {words('captured')}{when}"),
         (number(totals["avoided_ktpa"]), f"{words.unit('kt/y')} {words('avoided')}{when}"),
         (
-            percent(totals["cut_share"], 2),
-            f"{words('cut')}{when} ({words('direct_cut')} {percent(totals['direct_cut_share'], 2)})",
+            percent(totals["abatement_share"], 2),
+            f"{words('cut')}{when} ({words('direct_cut')} {percent(totals['on_site_abatement_share'], 2)})",
         ),
         (number(totals["capex_mn"]), f"{money} {words('capex')}{of_budget}"),
         (
@@ -45,13 +45,13 @@ def heading(run: StoredRun, words: Words) -> str:
         ),
     ]
     tiles = "".join(f"<li><b>{safe(value)}</b><span>{safe(label)}</span></li>" for value, label in shown)
-    said = [
-        (words("status"), f"{_capital(words.known(document['status']))}{words.stop}{words.said(_gaps(document))}"),
-        (words("calibration"), words.said(_NOT_CALIBRATED if calibration is None else calibration["statement"])),
+    message = [
+        (words("status"), f"{_capital(words.known(document['status']))}{words.stop}{words.message(_gaps(document))}"),
+        (words("calibration"), words.message(_NOT_CALIBRATED if calibration is None else calibration["statement"])),
     ]
-    lines = "".join(f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in said)
-    asked = f"<p class=question>{safe(question)}</p>" if question else ""
-    return f"<h1>{safe(document['scenario'])}</h1>{asked}<ul class=figures>{tiles}</ul><dl class=said>{lines}</dl>"
+    lines = "".join(f"<dt>{safe(name)}</dt><dd>{safe(text)}</dd>" for name, text in message)
+    requested = f"<p class=question>{safe(question)}</p>" if question else ""
+    return f"<h1>{safe(document['scenario'])}</h1>{requested}<ul class=figures>{tiles}</ul><dl class=said>{lines}</dl>"
 
 
 def _capital(text: str) -> str:
@@ -65,13 +65,13 @@ def _gaps(document: Mapping[str, Any]) -> str:
     within = "" if corridors is None else " within its corridors"
     if objective["gap_share"] is None:
         return "How near this is to the best plan was not found."
-    said = f"Within {percent(objective['gap_share'], 2)} of the best plan{within}."
+    message = f"Within {percent(objective['gap_share'], 2)} of the best plan{within}."
     value, bound = objective["value"], objective["all_links_bound"]
     if corridors is not None and value and bound is not None and bound != objective["bound"]:
-        better = "cheaper" if document["aim"] == "least_cost" else "better"
+        better = "cheaper" if document["objective_name"] == "min_cost" else "better"
         wider = percent(abs(bound - value) / abs(value), 2)
-        said += f" Over all candidate links no plan can be more than {wider} {better}."
-    return said
+        message += f" Over all candidate links no plan can be more than {wider} {better}."
+    return message
 
 
 def the_map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]) -> str:
@@ -86,7 +86,7 @@ def the_map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]])
         f"<h2>{safe(words('map'))}</h2><div class=whole>"
         + figure("map", spec(map_chart(run, words, outlines)), css="map")
         + _legend(run, words)
-        + f"<p class=note>{safe(words.said(caption))}</p></div>"
+        + f"<p class=note>{safe(words.message(caption))}</p></div>"
     )
 
 
@@ -128,7 +128,7 @@ def built(run: StoredRun, words: Words) -> str:
     ]
     title = f"<h2>{safe(words('built'))}</h2>"
     if not rows:
-        return f"{title}<p>{safe(words.said('Nothing is built.'))}</p>"
+        return f"{title}<p>{safe(words.message('Nothing is built.'))}</p>"
     rows.sort(key=lambda row: (-row["avoided_ktpa"], row["plant"], row["stream"]))
     columns = [
         Column("name", words("plant")),
@@ -155,7 +155,7 @@ def cost_curve(run: StoredRun, words: Words) -> str:
         "what a tonne costs. The curve knows nothing of the budget and of limits that streams share; the plan does, so "
         "it may pass over a cheap stream."
     )
-    return f"<h2>{safe(words('macc'))}</h2>" + figure("macc", spec(chart), words.said(note))
+    return f"<h2>{safe(words('macc'))}</h2>" + figure("macc", spec(chart), words.message(note))
 
 
 def timeline(run: StoredRun, words: Words) -> str:
@@ -170,7 +170,7 @@ def timeline(run: StoredRun, words: Words) -> str:
         Column("spending_mn", words("spending"), words.unit(f"million {run.money}")),
         Column("captured_ktpa", words("captured_pa"), words.unit("kt/y")),
         Column("avoided_ktpa", words("avoided_pa"), words.unit("kt/y")),
-        Column("cut_share", words("cut")),
+        Column("abatement_share", words("cut")),
     ]
     drawn = figure("spending", spec(charts.spending_chart(run, words))) + figure(
         "tonnes", spec(charts.tonnes_chart(run, words))
@@ -185,46 +185,51 @@ def zones(run: StoredRun, words: Words) -> str:
         Column("zone", words("zone")),
         Column("baseline_ktpa", words("baseline"), words.unit("kt/y")),
         Column("avoided_ktpa", words("avoided"), words.unit("kt/y")),
-        Column("cut_share", f"{words('cut')}: {words('calibrated_cut')}"),
-        Column("direct_cut_share", words("direct_cut")),
-        Column("uncalibrated_cut_share", words("uncalibrated_cut")),
-        Column("reported_cut_share", words("reported_cut")),
+        Column("abatement_share", f"{words('cut')}: {words('calibrated_cut')}"),
+        Column("on_site_abatement_share", words("direct_cut")),
+        Column("uncalibrated_abatement_share", words("uncalibrated_cut")),
+        Column("reported_abatement_share", words("reported_cut")),
     ]
     note = (
         "A reported cut is a press figure without baseline, metric or technology: not a cut that capture is known to "
         "have made."
     )
-    has_report = any(zone["reported_cut_share"] is not None for zone in run.document["zones"])
+    has_report = any(zone["reported_abatement_share"] is not None for zone in run.document["zones"])
     return (
         f"<h2>{safe(words('zones'))}</h2>"
-        + ("" if chart is None else figure("zones", spec(chart), words.said(note) if has_report else ""))
+        + ("" if chart is None else figure("zones", spec(chart), words.message(note) if has_report else ""))
         + table(columns, run.document["zones"], words("zones"))
     )
 
 
-def bearers(run: StoredRun, words: Words) -> str:
+def stakeholders(run: StoredRun, words: Words) -> str:
     """Who gains and who pays."""
-    title = f"<h2>{safe(words('bearers'))}</h2>"
-    chart = charts.bearers_chart(run, words)
+    title = f"<h2>{safe(words('stakeholders'))}</h2>"
+    chart = charts.stakeholders_chart(run, words)
     if chart is None:
-        return f"{title}<p>{safe(words.said('A representative year has no accounts of owners and society.'))}</p>"
+        return f"{title}<p>{safe(words.message('A representative year has no accounts of owners and society.'))}</p>"
     unit = words.unit(f"million {run.money}")
     named = [
-        {**row, "bearer": words("owners_bearer") if row["bearer"] == "owners" else words.known(str(row["bearer"]))}
-        for row in run.document["bearers"]
+        {
+            **row,
+            "stakeholder": words("owners_stakeholder")
+            if row["stakeholder"] == "owners"
+            else words.known(str(row["stakeholder"])),
+        }
+        for row in run.document["stakeholders"]
     ]
     columns = [
-        Column("bearer", words("bearer")),
+        Column("stakeholder", words("stakeholder")),
         Column("benefits_mn", words("benefits"), unit),
         Column("costs_mn", words("costs"), unit),
         Column("npv_mn", words("net"), unit),
         Column("benefit_cost_ratio", words("ratio"), "", 2),
     ]
-    note = "The mark is the balance. What one bearer pays another cancels in society's account."
+    note = "The mark is the balance. What one stakeholder pays another cancels in society's account."
     return (
         title
-        + figure("bearers", spec(chart), words.said(note))
-        + table(columns, named, words("bearers"))
+        + figure("stakeholders", spec(chart), words.message(note))
+        + table(columns, named, words("stakeholders"))
         + _ledger(run, words, unit)
     )
 
@@ -236,7 +241,7 @@ def _ledger(run: StoredRun, words: Words, unit: str) -> str:
     amounts = [name for name in frame.columns if name != "item"]
     total = {"item": words("net"), **{name: float(frame[name].sum()) for name in amounts}}
     rows = [{**row, "item": words.label(label_of(str(row["item"])))} for row in records(frame)]
-    headings = {"owners_mn": "owners_bearer", "public_purse_mn": "public purse"}
+    headings = {"owners_mn": "owners_stakeholder", "public_purse_mn": "public purse"}
     columns = [
         Column("item", words("item")),
         *(Column(name, words(headings.get(name, name.removesuffix("_mn"))), unit) for name in amounts),

@@ -42,8 +42,10 @@ def uncertainty(run: StoredRun, words: Words) -> str:
          "planned anew, less the mean of all. Widest first."),
         ("chosen", _chosen(run, words), "A plant is chosen where half of a stream's retrofit or more is built."),
     ]  # fmt: skip
-    figures = "".join(figure(name, spec(chart), words.said(note)) for name, chart, note in drawn if chart is not None)
-    return f"<h2>{safe(words('uncertainty'))}</h2><p>{safe(words.said(about))}</p>{figures}{_table(run, words)}"
+    figures = "".join(
+        figure(name, spec(chart), words.message(note)) for name, chart, note in drawn if chart is not None
+    )
+    return f"<h2>{safe(words('uncertainty'))}</h2><p>{safe(words.message(about))}</p>{figures}{_table(run, words)}"
 
 
 def _mode(words: Words, mode: str) -> str:
@@ -90,11 +92,11 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
     )
     held = _spread(run, HELD, "aim_value")
     line = alt.Chart(data([{"planned": held["planned"]}])).mark_rule(color=INK, strokeWidth=2).encode(x="planned:Q")
-    said = (
+    message = (
         f"Outcomes of {len(futures)} futures: the plan, held, reaches {number(held['p5'])} to {number(held['p95'])} "
         f"{unit} in nine futures of ten, {number(held['p50'])} in the middle one"
     )
-    return shared(alt.layer(bars, line), words.said(said), 280)
+    return shared(alt.layer(bars, line), words.message(message), 280)
 
 
 def _tornado(run: StoredRun, words: Words) -> Any | None:
@@ -133,11 +135,11 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
             ],
         )
     )
-    said = (
-        f"What moves the value of the aim: {words.known(str(found[0]['input']))} most, whose mean is "
+    message = (
+        f"What moves the value of the objective: {words.known(str(found[0]['input']))} most, whose mean is "
         f"{found[0]['low']:,.0f} in its lowest fifth and {found[0]['high']:,.0f} in its highest"
     )
-    return shared(chart, words.said(said), _EDGE + _ROW * len(found))
+    return shared(chart, words.message(message), _EDGE + _ROW * len(found))
 
 
 def _chosen(run: StoredRun, words: Words) -> Any | None:
@@ -180,8 +182,8 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
         )
     )
     n_sure = len(run.uncertainty["no_regret"]["plants"])
-    said = f"How often plants are chosen: {n_sure} of {len(found)} in nine futures of ten or more"
-    return shared(chart, words.said(said), _EDGE + _ROW * len(rows))
+    message = f"How often plants are chosen: {n_sure} of {len(found)} in nine futures of ten or more"
+    return shared(chart, words.message(message), _EDGE + _ROW * len(rows))
 
 
 def _table(run: StoredRun, words: Words) -> str:

@@ -171,7 +171,7 @@ def model_assumptions(problem: Problem) -> tuple[Assumption, ...]:
     if problem.network is not None:
         cost = _TRENDS if len(problem.inputs["transport/trends"]) else _CLASSES
         found = [cost, *_NETWORK[:3], *(() if problem.is_static else _NETWORK[3:])]
-        if problem.is_whole and problem.scenario.transport.corridors != "all":
+        if problem.is_integer and problem.scenario.transport.corridors != "all":
             found.append(_CORRIDORS)
         if (problem.network.links["kind"] == "truck").any():
             found.append(_TRUCKS)
@@ -247,7 +247,7 @@ def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
 
 
 def _line(name: str, group: pd.DataFrame, key: list[str], what: str, note: str, reference: str) -> dict[str, object]:
-    named = [" ".join(_said(row[each]) for each in key if _said(row[each])) for row in records(group)]
+    named = [" ".join(_sentence(row[each]) for each in key if _sentence(row[each])) for row in records(group)]
     return {
         "table": name,
         "rows": first_few(named, _MOST_NAMED),
@@ -277,7 +277,7 @@ def _key_and_quantities(name: str) -> tuple[list[str], list[str]]:
     ]
 
 
-def _said(value: object) -> str:
+def _sentence(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)

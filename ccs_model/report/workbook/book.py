@@ -50,11 +50,11 @@ class _Worksheet(Worksheet):  # type: ignore[misc]
 
         Looking at every cell of a long table would take a tenth of the time of writing it.
         """
-        refused: int = super().add_table(first_row, first_col, first_row + 1, last_col, options)
-        if not refused:
+        rejected: int = super().add_table(first_row, first_col, first_row + 1, last_col, options)
+        if not rejected:
             table, whole = self.tables[-1], xl_range(first_row, first_col, last_row, last_col)
             table |= {"range": whole, "a_range": whole, **({"autofilter": whole} if "autofilter" in table else {})}
-        return refused
+        return rejected
 
 
 class Book:

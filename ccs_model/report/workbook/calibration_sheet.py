@@ -41,8 +41,8 @@ _OBSERVATIONS = (
 )
 _SPLIT = (
     Column("zone", OBSERVED),
-    Column("reported_cut_share", OBSERVED),
-    Column("fitted_cut_share", CALCULATION),
+    Column("reported_abatement_share", OBSERVED),
+    Column("fitted_abatement_share", CALCULATION),
     Column("capture_share", CALCULATION, label="Of it capture"),
     Column("other_share", CALCULATION, label="Of it other"),
     Column("unexplained_share", CALCULATION, label="Unexplained"),
@@ -52,9 +52,9 @@ _SPLIT = (
 )
 _SIDE_BY_SIDE = (
     Column("zone", OBSERVED),
-    Column("cut_share", SOLVER, label="Cut, as delivered"),
-    Column("uncalibrated_cut_share", SOLVER, label="Cut, as designed"),
-    Column("reported_cut_share", OBSERVED, label="Reported", optional=True),
+    Column("abatement_share", SOLVER, label="Cut, as delivered"),
+    Column("uncalibrated_abatement_share", SOLVER, label="Cut, as designed"),
+    Column("reported_abatement_share", OBSERVED, label="Reported", optional=True),
 )
 _CARD = (
     Column("question", INPUT, widest=24),
@@ -96,7 +96,7 @@ def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
         "note",
     )
     for words in fit["conflicts"]:
-        sheet.verdict(False, f"Conflict, accepted when it was fitted: {words}.")
+        sheet.result(False, f"Conflict, accepted when it was fitted: {words}.")
     draws = ensemble_table(plan)
     if len(draws):
         sheet.section(f"The plan over {len(draws)} common draws")
@@ -126,22 +126,22 @@ def _observations(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
 
 def _split(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
     for zone in fit["zones"]:
-        told = zone["held_out"] or {}
+        reported = zone["held_out"] or {}
         yield {
             "zone": zone["zone"],
-            "reported_cut_share": zone["reported_cut_share"],
-            **{name: zone[name]["mean"] for name in ("fitted_cut_share", "capture_share", "other_share")},
+            "reported_abatement_share": zone["reported_abatement_share"],
+            **{name: zone[name]["mean"] for name in ("fitted_abatement_share", "capture_share", "other_share")},
             "unexplained_share": zone.get("unexplained_share"),
-            "held_out_p10_share": told.get("p10"),
-            "held_out_p90_share": told.get("p90"),
-            "held_out": told.get("verdict", "not held out"),
+            "held_out_p10_share": reported.get("p10"),
+            "held_out_p90_share": reported.get("p90"),
+            "held_out": reported.get("verdict", "not held out"),
         }
 
 
 def _card(plan: Plan) -> Iterator[tuple[str, str]]:
     """The claim's card, from the rows of pilots/observations that report the cut."""
     rows = plan.problem.inputs["pilots/observations"]
-    reported = rows[(rows["quantity"] == "cut_share") & (rows["grade"] != "D")]
+    reported = rows[(rows["quantity"] == "abatement_share") & (rows["grade"] != "D")]
     for name in ("metric", "baseline_year", "boundary", "attribution", "grade", "reference"):
         yield name.replace("_", " "), ", ".join(dict.fromkeys(str(value) for value in reported[name]))
 

@@ -190,7 +190,7 @@ def _templates(key: str) -> dict[str, str]:
         )
 
     without = f"(SUMPRODUCT({{{key}!@net_mn:all}}-{{{key}!@carbon_mn:all}}*{after_tax},discount_factor))"
-    cut = f"SUMPRODUCT({{{key}!@direct_cut_kt:all}},discount_factor)"
+    cut = f"SUMPRODUCT({{{key}!@on_site_abatement_kt:all}},discount_factor)"
     return {
         "npv_mn": f"=SUMPRODUCT({{{key}!@net_mn:all}},discount_factor)",
         "project_npv_mn": f"=SUMPRODUCT({{{key}!@project_mn:all}},discount_factor)",

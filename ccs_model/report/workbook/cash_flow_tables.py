@@ -47,7 +47,7 @@ _LABELS = {
     "cumulative_mn": "Net, added up",
     "cumulative_discounted_mn": "Net, discounted, added up",
     "sold_kt": "Tonnes the carbon market takes",
-    "direct_cut_kt": "Direct cut",
+    "on_site_abatement_kt": "Direct cut",
     "own_mn": "Capital less grants",
     "depreciation_mn": "Written off",
     "book_mn": "Left in the books",
@@ -88,7 +88,7 @@ def account_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], *, of_p
     templates["discounted_mn"] = "={@net_mn}*{series!@discount}"
     templates["cumulative_mn"] = "=SUM({<@cumulative_mn},{@net_mn})"
     templates["cumulative_discounted_mn"] = "=SUM({<@cumulative_discounted_mn},{@discounted_mn})"
-    for name in ("sold_kt", "direct_cut_kt"):
+    for name in ("sold_kt", "on_site_abatement_kt"):
         templates[name] = f'=SUMIFS({{tonnes!:col}},{{tonnes!kind}},"{name}"{tonnes})'
     templates["own_mn"] = "=-({@capture_capex_mn}+{@transport_capex_mn}+{@storage_capex_mn}+{@grants_mn})"
     templates["depreciation_mn"] = (
@@ -133,7 +133,7 @@ def _row(sheet: Sheet, plan: Plan, name: str, template: str, values: Floats, dis
 
 
 def _years(plan: Plan, name: str, template: str, values: Floats) -> dict[str, object]:
-    kind = SOLVER if name in ("sold_kt", "direct_cut_kt") else CALCULATION
+    kind = SOLVER if name in ("sold_kt", "on_site_abatement_kt") else CALCULATION
     form = "year" if name == "when" else name
     style = "total" if name in ("net_mn", "project_mn") else "cell"
     return {
@@ -222,14 +222,14 @@ def _capital(sheet: Sheet, plan: Plan) -> None:
     numbers = {plant: n for n, plant in enumerate(plants_of(plan), 1)}
     table = capital_of(plan)
     annuity = "({left_yr}/{life_yr})"
-    left = "(1-(1+discount_share)^-{left_yr})/(1-(1+discount_share)^-{life_yr})"
-    social = left.replace("discount_share", "social_discount_share")
+    left = "(1-(1+discount_rate)^-{left_yr})/(1-(1+discount_rate)^-{life_yr})"
+    social = left.replace("discount_rate", "social_discount_rate")
     templates = {
         "factor": '=IF({kind}="grant",1,capex_factor)',
         "spent_mn": "={capital_mn}*{factor}",
-        "pv_mn": "={spent_mn}*(1+discount_share)^-({year}-first_year)",
-        "salvage_mn": f"={{spent_mn}}*IF(discount_share=0,{annuity},{left})",
-        "social_salvage_mn": f"={{spent_mn}}*IF(social_discount_share=0,{annuity},{social})",
+        "pv_mn": "={spent_mn}*(1+discount_rate)^-({year}-first_year)",
+        "salvage_mn": f"={{spent_mn}}*IF(discount_rate=0,{annuity},{left})",
+        "social_salvage_mn": f"={{spent_mn}}*IF(social_discount_rate=0,{annuity},{social})",
         "written_pv_mn": (
             "={spent_mn}*SUMPRODUCT((calendar_year>={year})*(calendar_year<{year}+depreciation_yr)"
             "*(calendar_year<horizon_end)*discount_factor)/depreciation_yr"
@@ -363,7 +363,7 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
 
 def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     assert plan.owners is not None
-    close = "(1+discount_share)^-(horizon_end-first_year)"
+    close = "(1+discount_rate)^-(horizon_end-first_year)"
     templates = {
         "capital_pv_mn": "=SUMIFS({capital!pv_mn},{capital!n},{n})",
         "money_pv_mn": "=SUMIFS({money!pv_mn},{money!n},{n})",
@@ -372,7 +372,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
         "written_pv_mn": "=SUMIFS({capital!written_pv_mn},{capital!n},{n})",
         "salvage_mn": "=SUMIFS({capital!salvage_mn},{capital!n},{n})",
         "book_mn": "=SUMIFS({capital!book_mn},{capital!n},{n})",
-        "cut_pv_kt": '=SUMIFS({tonnes!pv_kt},{tonnes!n},{n},{tonnes!kind},"direct_cut_kt")',
+        "cut_pv_kt": '=SUMIFS({tonnes!pv_kt},{tonnes!n},{n},{tonnes!kind},"on_site_abatement_kt")',
         "npv_mn": (
             f"={{money_pv_mn}}+{{carbon_pv_mn}}-{{capital_pv_mn}}+{{salvage_mn}}*{close}-tax_share*({{taxed_pv_mn}}"
             f"+{{carbon_pv_mn}}-{{written_pv_mn}}+({{salvage_mn}}-{{book_mn}})*{close})"
@@ -394,7 +394,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                 **{name: names[name][plant] for name in ("name", "province", "sector")},
                 **{name: Formula(template, _or_none(row[name])) for name, template in templates.items()},
                 **{f"solved_{name}": _or_none(owners[name][plant]) for name, _, _ in RESULTS},
-                "alone_npv_mn": owners["alone_npv_mn"][plant],
+                "standalone_npv_mn": owners["standalone_npv_mn"][plant],
                 "pays": Formula('=IF({npv_mn}>=0,"yes","no")', paid),
                 "paid": paid,
             }
@@ -414,7 +414,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
             Column("break_even_carbon_price_per_t", CALCULATION, label="Break-even carbon price", widest=12),
             *(Column(name, CALCULATION, label=label) for name, label in _PARTS),
             *(Column(f"solved_{name}", SOLVER, label=f"{text}, as solved", widest=12) for name, text, _ in RESULTS[1:]),
-            Column("alone_npv_mn", SOLVER, label="NPV with losses carried forward"),
+            Column("standalone_npv_mn", SOLVER, label="NPV with losses carried forward"),
         ],
         rows,
         key="plants_paid",

@@ -50,7 +50,7 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
         main=True,
         key="checks",
     )
-    sheet.verdicts(block, "holds", BROKEN)
+    sheet.check_results(block, "holds", BROKEN)
     sheet.section("The master check")
     counted = sheet.table(
         [Column("name", WORDS, widest=60), Column("value", CHECK)],
@@ -68,15 +68,15 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     sheet.book.define("checks_broken", counted.cell("value", "broken"))
     end = sheet.row
     sheet.jump(top)
-    write_verdict(sheet, plan, len(rows))
+    write_check_result(sheet, plan, len(rows))
     sheet.jump(end)
 
 
-def write_verdict(sheet: Sheet, plan: Plan, n: int | None = None) -> None:
+def write_check_result(sheet: Sheet, plan: Plan, n: int | None = None) -> None:
     """The master check as a live line."""
     block = sheet.book.blocks.get("checks")
     n_rows = n if n is not None or block is None else block.last - block.first + 1
-    sheet.live_verdict(
+    sheet.live_check_result(
         '=IF(checks_broken=0,"All "&checks_n&" checks hold.",'
         'checks_broken&" of "&checks_n&" checks do not hold: see sheet Checks.")',
         words.checks(plan, n_rows or 0),
@@ -146,7 +146,11 @@ def _of_macc(plan: Plan) -> Iterator[Row]:
 
 def _of_retrofits(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     table, totals = plan.retrofits, plan.totals
-    for name, text in (("captured_ktpa", "captured"), ("avoided_ktpa", "avoided"), ("direct_cut_ktpa", "direct cut")):
+    for name, text in (
+        ("captured_ktpa", "captured"),
+        ("avoided_ktpa", "avoided"),
+        ("on_site_abatement_ktpa", "direct cut"),
+    ):
         yield _live(
             f"{text}: retrofits add up to the plan's", f"{{retrofits!{name}@total}}", f"{{key_figures!solved@{name}}}",
             float(totals[name] or 0.0), 1e-6,
@@ -176,11 +180,11 @@ def _of_retrofits(sheet: Sheet, plan: Plan) -> Iterator[Row]:
 
 
 def _of_accounts(plan: Plan) -> Iterator[Row]:
-    assert plan.owners is not None and plan.bearers is not None and plan.owner_cashflow is not None
+    assert plan.owners is not None and plan.stakeholders is not None and plan.owner_cashflow is not None
     parts, flows = by_plant(plan), flows_of(plan, None)
     npv = float(plan.owners["npv_mn"].iloc[-1])
     discount = np.r_[plan.problem.discount, plan.problem.closing_discount]
-    society = plan.bearers.set_index("bearer")["npv_mn"]
+    society = plan.stakeholders.set_index("stakeholder")["npv_mn"]
     yield _live(
         "owners' NPV: the plants sum to the programme", "SUM({plants_paid!npv_mn})", "{programme_results!live@npv_mn}",
         npv,
@@ -221,14 +225,14 @@ def _of_accounts(plan: Plan) -> Iterator[Row]:
         "SUM({programme!@net_mn:all})", float(flows["net_mn"].sum()),
     )  # fmt: skip
     yield _live(
-        "society: what bearers gain, and harm avoided, is society's",
-        "{bearers!npv_mn@owners}+{bearers!npv_mn@public_purse}+{bearers!npv_mn@financiers}"
+        "society: what stakeholders gain, and harm avoided, is society's",
+        "{stakeholders!npv_mn@owners}+{stakeholders!npv_mn@public_purse}+{stakeholders!npv_mn@financiers}"
         "+{ledger!amount_mn@damage_avoided_mn}",
-        "{bearers!npv_mn@society}", float(society["society"]),
+        "{stakeholders!npv_mn@society}", float(society["society"]),
     )  # fmt: skip
     yield _live(
-        "society's net benefit: as the solver has it, at its inputs", "{bearers!npv_mn@society}",
-        "IF(inputs_changed=0,{bearers!solved_npv_mn@society},{bearers!npv_mn@society})", float(society["society"]),
+        "society's net benefit: as the solver has it, at its inputs", "{stakeholders!npv_mn@society}",
+        "IF(inputs_changed=0,{stakeholders!solved_npv_mn@society},{stakeholders!npv_mn@society})", float(society["society"]),
     )  # fmt: skip
 
 

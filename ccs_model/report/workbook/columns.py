@@ -86,21 +86,21 @@ class Styles:
 
     def get(self, style: str, **changes: object) -> Any:
         """The format of a named style, with some properties changed."""
-        asked = (style, *changes.items())
-        if asked not in self._made:
+        requested = (style, *changes.items())
+        if requested not in self._made:
             key = (style, *sorted(changes.items()))
             if key not in self._made:
                 self._made[key] = self._book.add_format({**_FONT, **STYLES[style], **changes})
-            self._made[asked] = self._made[key]
-        return self._made[asked]
+            self._made[requested] = self._made[key]
+        return self._made[requested]
 
 
 # Where a name without its unit says too little for a heading.
 _LABELS = {
-    "cut_share": "Cut share",
-    "direct_cut_share": "Direct cut share",
-    "uncalibrated_cut_share": "Uncalibrated cut share",
-    "reported_cut_share": "Reported cut share",
+    "abatement_share": "Cut share",
+    "on_site_abatement_share": "Direct cut share",
+    "uncalibrated_abatement_share": "Uncalibrated cut share",
+    "reported_abatement_share": "Reported cut share",
     "co2_share": "CO2 by volume",
     "reference_co2_share": "Reference CO2 by volume",
     "share": "Share built",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences as words
-from ccs_model.report.workbook.checks_sheet import write_verdict
+from ccs_model.report.workbook.checks_sheet import write_check_result
 from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, Cell, Column
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -17,14 +17,14 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     sheet.one_page()
     sheet.title("ccs-model: which carbon-capture retrofits to build")
     sheet.quotation(scenario.name, "lead")
-    if scenario.question.strip():
+    if scenario.description.strip():
         sheet.section("Question")
-        sheet.quotation(" ".join(scenario.question.split()), "lead")
+        sheet.quotation(" ".join(scenario.description.split()), "lead")
     sheet.section("Answer")
     sheet.paragraph(words.answer(plan), "lead")
     sheet.section("How good it is")
     sheet.paragraph(words.status(plan))
-    write_verdict(sheet, plan)
+    write_check_result(sheet, plan)
     sheet.banner()
     sheet.paragraph(
         f"Money is in real {plan.problem.currency} of {plan.problem.price_year}. Tonnes are metric; kt is a thousand "

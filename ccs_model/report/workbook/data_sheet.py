@@ -21,7 +21,7 @@ _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("cashflow", ()),
     ("retrofits", ("plant", "stream", "technology")),
     ("owners", ("plant",)),
-    ("bearers", ("bearer",)),
+    ("stakeholders", ("stakeholder",)),
     ("ledger", ("item",)),
     ("storage", ("site",)),
     ("targets", ("target",)),

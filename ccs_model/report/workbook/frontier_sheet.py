@@ -19,7 +19,7 @@ _COLUMNS = (
     Column("abatement_kt", SOLVER, label="Avoided over the horizon"),
     Column("spent_mn", SOLVER, label="Spent"),
     Column("avoided_ktpa", SOLVER, label="Avoided in the last period"),
-    Column("n_plants_fitted", SOLVER, label="Plants fitted"),
+    Column("n_plants_retrofitted", SOLVER, label="Plants fitted"),
     Column("more_kt_per_mn", CALCULATION, label="Bought by each million of the step", optional=True),
     Column("capital_per_t", CALCULATION, label="Budget per tonne of the step", optional=True),
     Column("objective", SOLVER, label="Value of the aim"),
@@ -67,7 +67,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
     proven = (
         "The retrofits may be built in parts, so that the frontier is a linear program's: between two breakpoints it "
         "runs straight."
-        if about["retrofits_are"] == "fractional"
+        if about["decisions"] == "continuous"
         else "Each row is a whole plan with its own bound: no plan for that budget is better than it. A plan for less "
         "money also keeps to a higher budget, so that more money never makes the answer worse."
     )
@@ -95,12 +95,12 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
             if row["capital_per_t"] is not None and row["capital_per_t"] == row["capital_per_t"]:
                 made["capital_per_t"] = Formula(f"={step}*1000/{more}", row["capital_per_t"])
         if row["list_short_share"] is not None and row["list_short_share"] == row["list_short_share"]:
-            sign = "" if about["aim"] != "least_cost" else "-"
+            sign = "" if about["objective_name"] != "min_cost" else "-"
             formula = f"={sign}({{objective}}-{{list_objective}})/MAX({{objective}},-{{objective}})"
             made["list_short_share"] = Formula(formula, row["list_short_share"])
         # tables/frontier.csv names them all.
-        apart = {name: first_few(row[name].split("; "), _NAMED) for name in ("list_only", "plan_only")}
-        rows.append({**made, **apart})
+        difference = {name: first_few(row[name].split("; "), _NAMED) for name in ("list_only", "plan_only")}
+        rows.append({**made, **difference})
     sheet.section("By budget")
     block = sheet.table(_COLUMNS, rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
     end = sheet.row

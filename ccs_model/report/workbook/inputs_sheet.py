@@ -45,8 +45,8 @@ class LiveInput:
 
 
 LIVE = (
-    LiveInput("discount_share", "discount_share", 0, 0.5, "discount_share", "discount rate of the owners, real"),
-    LiveInput("social_discount_share", "discount_share", 0, 0.5, "policy.social_discount_share",
+    LiveInput("discount_rate", "discount_rate", 0, 0.5, "discount_rate", "discount rate of the owners, real"),
+    LiveInput("social_discount_rate", "discount_rate", 0, 0.5, "policy.social_discount_rate",
               "discount rate of society, real"),
     LiveInput("tax_share", "tax_share", 0, 0.9, "finance.tax_share", "income tax"),
     LiveInput("depreciation_yr", "depreciation_yr", 1, 60, "finance.depreciation_yr", "years of straight write-off"),
@@ -129,14 +129,14 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         plain=True,
     )
     sheet.book.define("inputs_changed", count.cell("value", "n"))
-    said = sheet.table(
+    message = sheet.table(
         [Column("name", WORDS), Column("meaning", WORDS, label="What the line on top of the sheets says", wide=True)],
         [{"id": name, "name": name, "meaning": text}
          for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED))],
         plain=True,
     )  # fmt: skip
-    for name in said.rows:
-        sheet.book.define(name, said.cell("meaning", name))
+    for name in message.rows:
+        sheet.book.define(name, message.cell("meaning", name))
     if has_accounts(plan):
         _grid(sheet, plan)
 
@@ -144,18 +144,18 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
 def solved_with(plan: Plan) -> dict[str, float]:
     """The value of each name in the solved plan."""
     problem, scenario = plan.problem, plan.problem.scenario
-    asked = scenario.capital_recovery_share if problem.is_static else None
+    requested = scenario.capital_recovery_share if problem.is_static else None
     return {
         **dict.fromkeys((each.name for each in LIVE), 1.0),
-        "discount_share": problem.discount_share,
-        "social_discount_share": problem.accounts.social_discount_share,
+        "discount_rate": problem.discount_rate,
+        "social_discount_rate": problem.accounts.social_discount_rate,
         "tax_share": problem.accounts.tax_share,
         "depreciation_yr": float(scenario.finance.depreciation_yr),
         "capture_deductible": float(scenario.policy.capture_deductible),
         "first_year": float(problem.first_year),
         "horizon_end": float(problem.horizon_end),
         "delivered_share": problem.delivered_share,
-        "capital_recovery_share": float(asked or 0.0),
+        "capital_recovery_share": float(requested or 0.0),
         "price_year": float(problem.price_year),
     }
 
@@ -183,7 +183,7 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
         f"SUMPRODUCT({spent}*(1-(1+{{rate}})^-{left})/(1-(1+{{rate}})^-{life})))"
     )
     template = (
-        f"=SUMPRODUCT({net}+{{@prices}}*(1-tax_share)/1000*{{programme!@direct_cut_kt:all}},"
+        f"=SUMPRODUCT({net}+{{@prices}}*(1-tax_share)/1000*{{programme!@on_site_abatement_kt:all}},"
         f"(1+{{rate}})^-(calendar_year-first_year))+(1-tax_share)*{salvage}*(1+{{rate}})^-(horizon_end-first_year)"
     )
     price_row = {
@@ -200,7 +200,7 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
             name: Cell(Formula(template, float(value)), "npv_mn", CALCULATION)
             for name, value in zip(names, values, strict=True)
         }
-        rows.append({"what": "NPV", "rate": Cell(rate, "discount_share", INPUT, unlocked=True), **cells})
+        rows.append({"what": "NPV", "rate": Cell(rate, "discount_rate", INPUT, unlocked=True), **cells})
     sheet.table(
         [
             Column("what", WORDS, label=f"NPV, {sheet.unit('npv_mn')}", widest=34),
@@ -225,7 +225,9 @@ def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
     salvage = float((capital["capital_mn"].to_numpy(float) * annuity_yr(rate, left) / annuity_yr(rate, life)).sum())
     without = flows["net_mn"] - (flows["carbon_mn"] + flows["salvage_mn"]) * kept
     # Sums of products, not BLAS's, whose last digit hangs on where the numbers lie in memory.
-    by_price = (without * weights).sum() + prices * kept / 1000.0 * float((flows["direct_cut_kt"] * weights).sum())
+    by_price = (without * weights).sum() + prices * kept / 1000.0 * float(
+        (flows["on_site_abatement_kt"] * weights).sum()
+    )
     return np.asarray(by_price + kept * salvage * weights[-1])
 
 
@@ -317,7 +319,7 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
         for name, amount in (parts or {dotted: value}).items():
             yield {
                 "key": name,
-                "value": Cell(_said(amount), "year" if key == "price_year" else key),
+                "value": Cell(_sentence(amount), "year" if key == "price_year" else key),
                 "unit": sheet.unit(key),
                 "class": INPUT.letter,
                 "place": _origin(places.get(name)),
@@ -325,7 +327,7 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
             }
 
 
-def _said(value: object) -> object:
+def _sentence(value: object) -> object:
     """A value as one cell holds it."""
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) or "(none named)"

@@ -12,7 +12,7 @@ import xlsxwriter
 from xlsxwriter.utility import xl_rowcol_to_cell
 
 import ccs_model
-from ccs_model.atomic_files import write_whole
+from ccs_model.atomic_files import write_atomic
 from ccs_model.report.workbook.cell_values import (
     FACTOR_FORMAT,
     checked_number,
@@ -44,15 +44,15 @@ def table_book(title: str, sheets: Sequence[tuple[str, str, pd.DataFrame]]) -> b
             made[key] = book.add_format({"valign": "top", **properties})
         return made[key]
 
-    for name, said, table in sheets:
-        _write(book.add_worksheet(name), form, name, said, table)
+    for name, message, table in sheets:
+        _write(book.add_worksheet(name), form, name, message, table)
     book.close()
     return out.getvalue()
 
 
-def _write(sheet: Any, form: Any, name: str, said: str, table: pd.DataFrame) -> None:
+def _write(sheet: Any, form: Any, name: str, message: str, table: pd.DataFrame) -> None:
     sheet.write_string(0, 0, name, form(bold=True, font_size=14))
-    sheet.write_string(1, 0, checked_text(said, name), form(font_color="#55616D"))
+    sheet.write_string(1, 0, checked_text(message, name), form(font_color="#55616D"))
     for at, column in enumerate(map(str, table.columns)):
         unit = unit_of(column)
         # A key of the scenario stands as a planner types it.
@@ -114,7 +114,7 @@ _COMPARISON_HEAD_ROW, _COMPARISON_WIDEST = 3, 60
 
 def write_comparison(names: Sequence[str], tables: Mapping[str, pd.DataFrame], path: Path) -> Path:
     """Write the workbook, whole or not at all. Raises FileError when it cannot be written."""
-    return write_whole(path, comparison_bytes(names, tables))
+    return write_atomic(path, comparison_bytes(names, tables))
 
 
 def comparison_bytes(names: Sequence[str], tables: Mapping[str, pd.DataFrame]) -> bytes:
@@ -147,10 +147,10 @@ class _Formats:
 
 
 def _write_comparison_sheet(book: Any, formats: _Formats, name: str, table: pd.DataFrame, names: Sequence[str]) -> None:
-    title, said = _TITLES[name]
+    title, message = _TITLES[name]
     sheet = book.add_worksheet(title)
     sheet.write_string(0, 0, title, formats.of(bold=True, font_size=14))
-    sheet.write_string(1, 0, said if len(table) else _EMPTY.get(name, said), formats.of(font_color="#55616D"))
+    sheet.write_string(1, 0, message if len(table) else _EMPTY.get(name, message), formats.of(font_color="#55616D"))
     columns = [str(column) for column in table.columns]
     sides = _sides(columns, names)
     widths = [0] * len(columns)

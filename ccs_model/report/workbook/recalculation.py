@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import IO, Any, NamedTuple
 from xml.etree import ElementTree
 
-from ccs_model.errors import Fault, InputError, MissingExtraError
+from ccs_model.errors import InputError, Issue, MissingExtraError
 from ccs_model.inputs.excel_reader import guarded
 
 # What stands in the cells of a workbook file: values as they were stored, and whether a formula stands beside them.
@@ -47,15 +47,15 @@ def stored_cells(raw: bytes, name: str) -> list[StoredCell]:
 
     Raises InputError where it is no sound workbook.
     """
-    verdict = guarded(raw)
-    if verdict.what:
-        raise InputError([Fault(name, verdict.what, verdict.hint)])
+    result = guarded(raw)
+    if result.what:
+        raise InputError([Issue(name, result.what, result.hint)])
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             shared = _shared_texts(archive)
             return [cell for sheet, part in _sheets(archive) for cell in _cells(archive, part, sheet, shared)]
     except (KeyError, IndexError, ValueError, zlib.error, zipfile.BadZipFile, ElementTree.ParseError) as error:
-        raise InputError([Fault(name, f"is no workbook that can be read: {error}")]) from error
+        raise InputError([Issue(name, f"is no workbook that can be read: {error}")]) from error
 
 
 def letters(column: int) -> str:
@@ -136,13 +136,13 @@ class Recomputed:
 
     n_compared: int
     worst: float
-    apart: tuple[str, ...]
+    difference: tuple[str, ...]
     not_compared: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
         """Every formula was compared, and every one is equal."""
-        return not self.apart and not self.not_compared
+        return not self.difference and not self.not_compared
 
 
 def engine() -> Any:
@@ -165,7 +165,7 @@ def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
         book.evaluate_all()
     except Exception as error:  # noqa: BLE001  the engine raises its own kinds for what it cannot read
         return Recomputed(0, 0.0, (), (f"all {len(formulas):,} formulas: {ENGINE} cannot read the workbook: {error}",))
-    apart, skipped = [], []
+    difference, skipped = [], []
     worst, n_compared = 0.0, 0
     for cell in formulas:
         found = _computed(book, cell)
@@ -179,8 +179,8 @@ def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
             worst = max(worst, distance)
             continue
         worst = max(worst, distance or 0.0)
-        apart.append(f"{cell.address}: {cell.value!r} stands there, {found!r} is computed")
-    return Recomputed(n_compared, worst, tuple(apart), tuple(skipped))
+        difference.append(f"{cell.address}: {cell.value!r} stands there, {found!r} is computed")
+    return Recomputed(n_compared, worst, tuple(difference), tuple(skipped))
 
 
 def distance_of(ours: object, theirs: object) -> float | None:

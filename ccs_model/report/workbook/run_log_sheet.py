@@ -59,8 +59,8 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     objective, relaxation, size, problem = plan.objective, plan.relaxation, plan.size, plan.problem
     solver = problem.scenario.solver
     yield item("Status", plan.status, "optimal: within the gap asked for; limit: time ran out before that")
-    yield item("Aim", problem.aim, kind=INPUT)
-    yield item("Retrofits are", "whole" if problem.is_whole else "fractional", kind=INPUT)
+    yield item("Aim", problem.objective, kind=INPUT)
+    yield item("Retrofits are", "integer" if problem.is_integer else "continuous", kind=INPUT)
     yield item("Value", objective.value, "of the plan", "value_kt", unit=objective.unit)
     within = "" if plan.corridors is None else " within the corridors"
     yield item("Bound", _known(objective.bound), f"no plan{within} is better", "bound_kt", unit=objective.unit)
@@ -75,8 +75,8 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
             "distance of that bound, as a share of the value",
             "gap_share",
         )
-        asked = PurePath(problem.scenario.transport.corridors).name
-        yield item("Corridors", n_corridors, f"links within which the plan is proven ({asked})", "n_corridors")
+        requested = PurePath(problem.scenario.transport.corridors).name
+        yield item("Corridors", n_corridors, f"links within which the plan is proven ({requested})", "n_corridors")
     if problem.network is not None:
         yield item("Nodes", len(problem.network.nodes), "of the candidate network", "n_nodes", CALCULATION)
         yield item("Candidate links", pipe_links(plan)[1], "on which a pipe can be laid", "n_links", CALCULATION)
@@ -90,9 +90,9 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         )
     yield item("Rows", size.n_rows, "of the program as solved", "n_rows", CALCULATION)
     yield item("Columns", size.n_columns, "of the program as solved", "n_columns", CALCULATION)
-    yield item("Whole columns", size.n_whole, "of them whole numbers", "n_whole", CALCULATION)
+    yield item("Whole columns", size.n_integer, "of them whole numbers", "n_whole", CALCULATION)
     yield item("Coefficients", size.n_nonzeros, "that are not zero", "n_nonzeros", CALCULATION)
-    yield item("Gap asked for", solver.gap_share, "solver.gap_share", "gap_share", INPUT)
+    yield item("Gap asked for", solver.mip_gap, "solver.mip_gap", "gap_share", INPUT)
     yield item("Time limit", solver.time_limit_s, "solver.time_limit_s", "time_limit_s", INPUT)
     yield item("Threads", solver.threads, "solver.threads", "n_threads", INPUT)
     yield item("Seed", solver.seed, "solver.seed", "n_seed", INPUT)

@@ -116,7 +116,7 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     price = carbon_price_per_t(problem)
     damage = np.r_[problem.accounts.damage_per_t, 0.0]
     on = years - problem.first_year
-    social = problem.accounts.social_discount_share
+    social = problem.accounts.social_discount_rate
 
     def formulas(template: str, name: str, values: Floats) -> list[Cell]:
         return [Cell(Formula(template, float(value)), name, CALCULATION) for value in values]
@@ -127,12 +127,12 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     yield _row(sheet, problem, "Calendar year", "year", CALCULATION, years.astype(float), row="when")
     yield _row(
         sheet, problem, "Discount factor, owners", "factor", CALCULATION,
-        formulas("=(1+discount_share)^-({@when}-first_year)", "factor", discount_factor(problem.discount_share, on)),
+        formulas("=(1+discount_rate)^-({@when}-first_year)", "factor", discount_factor(problem.discount_rate, on)),
         row="discount",
     )  # fmt: skip
     yield _row(
         sheet, problem, "Discount factor, society", "factor", CALCULATION,
-        formulas("=(1+social_discount_share)^-({@when}-first_year)", "factor", discount_factor(social, on)),
+        formulas("=(1+social_discount_rate)^-({@when}-first_year)", "factor", discount_factor(social, on)),
         row="social",
     )  # fmt: skip
     yield _row(

@@ -268,8 +268,8 @@ class Sheet(Canvas):
         for telling in (units, numbers):
             counted = Counter(heading.casefold() for heading in headings)
             headings = [
-                f"{heading} ({told})" if counted[heading.casefold()] > 1 and told else heading
-                for heading, told in zip(headings, telling, strict=True)
+                f"{heading} ({reported})" if counted[heading.casefold()] > 1 and reported else heading
+                for heading, reported in zip(headings, telling, strict=True)
             ]
         return headings
 

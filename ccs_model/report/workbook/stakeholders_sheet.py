@@ -1,4 +1,4 @@
-"""Costs and benefits by who bears them, live: every item at society's rate, then each bearer's account."""
+"""Costs and benefits by who bears them, live: every item at society's rate, then each stakeholder's account."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from ccs_model.report.workbook.columns import CALCULATION, CHECK, SOLVER, WORDS,
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Row, Sheet
 
-WORLD, PURSE, FINANCIERS, HARM = "the world outside", "public purse", "financiers", "harm avoided"
+OUTSIDE, PURSE, FINANCIERS, HARM = "the world outside", "public purse", "financiers", "harm avoided"
 # Who stands on the other side of each item of the owners' account.
 SIDES = {
-    "capture_capex_mn": WORLD, "transport_capex_mn": WORLD, "storage_capex_mn": WORLD, "capture_om_mn": WORLD,
-    "energy_mn": WORLD, "transport_om_mn": WORLD, "storage_om_mn": WORLD, "salvage_mn": WORLD, "oil_mn": WORLD,
+    "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
+    "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE, "oil_mn": OUTSIDE,
     "carbon_mn": PURSE, "paid_mn": PURSE, "grants_mn": PURSE, "tax_mn": PURSE, "loans_mn": FINANCIERS,
     "damage_avoided_mn": HARM,
 }  # fmt: skip
 _COLUMNS = ("owners_mn", "public_purse_mn", "financiers_mn", "society_mn")
-_BEARERS = ("owners", "public purse", "financiers", "society")
+_STAKEHOLDERS = ("owners", "public purse", "financiers", "society")
 _OF_SIDE = {
     "owners_mn": f'=IF({{side}}="{HARM}",0,{{amount_mn}})',
     "public_purse_mn": f'=IF({{side}}="{PURSE}",-{{amount_mn}},0)',
     "financiers_mn": f'=IF({{side}}="{FINANCIERS}",-{{amount_mn}},0)',
-    "society_mn": f'=IF(OR({{side}}="{WORLD}",{{side}}="{HARM}"),{{amount_mn}},0)',
+    "society_mn": f'=IF(OR({{side}}="{OUTSIDE}",{{side}}="{HARM}"),{{amount_mn}},0)',
 }
 
 
-def write_bearers(sheet: Sheet, plan: Plan) -> None:
-    """The items, then benefits, costs, net and ratio of each bearer beside the plan's own."""
+def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
+    """The items, then benefits, costs, net and ratio of each stakeholder beside the plan's own."""
     if not has_accounts(plan):
         return
     sheet.section("Costs and benefits by who bears them (discounted at society's rate)")
     sheet.paragraph(
-        "An amount above 0 is a gain. What one bearer pays another cancels in society's account, which counts what the "
+        "An amount above 0 is a gain. What one stakeholder pays another cancels in society's account, which counts what the "
         "world outside gives and takes, and the harm that avoided tonnes spare.",
         "note",
     )
@@ -56,7 +56,7 @@ def write_bearers(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.table(
         [
-            Column("bearer", WORDS, widest=32),
+            Column("stakeholder", WORDS, widest=32),
             Column("benefits_mn", CALCULATION),
             Column("costs_mn", CALCULATION),
             Column("npv_mn", CALCULATION),
@@ -65,8 +65,8 @@ def write_bearers(sheet: Sheet, plan: Plan) -> None:
             Column("difference_mn", CHECK),
         ],
         _accounts(plan),
-        key="bearers",
-        named="bearers",
+        key="stakeholders",
+        named="stakeholders",
     )
 
 
@@ -78,7 +78,7 @@ def _number(cell: object) -> float:
 def _items(plan: Plan) -> list[Row]:
     assert plan.ledger is not None
     ledger = plan.ledger.set_index("item")
-    close = "(1+social_discount_share)^-(horizon_end-first_year)"
+    close = "(1+social_discount_rate)^-(horizon_end-first_year)"
     rows: list[Row] = []
     for item, side in SIDES.items():
         template = f"=SUMPRODUCT({{programme!@{item}:all}},social_discount_factor)"
@@ -95,7 +95,7 @@ def _items(plan: Plan) -> list[Row]:
             "owners_mn": 0.0 if side == HARM else amount,
             "public_purse_mn": -amount if side == PURSE else 0.0,
             "financiers_mn": -amount if side == FINANCIERS else 0.0,
-            "society_mn": amount if side in (WORLD, HARM) else 0.0,
+            "society_mn": amount if side in (OUTSIDE, HARM) else 0.0,
         }
         rows.append(
             {
@@ -110,17 +110,17 @@ def _items(plan: Plan) -> list[Row]:
 
 
 def _accounts(plan: Plan) -> list[Row]:
-    assert plan.bearers is not None
-    solved = plan.bearers.set_index("bearer")
+    assert plan.stakeholders is not None
+    solved = plan.stakeholders.set_index("stakeholder")
     rows: list[Row] = []
-    for bearer, name in zip(_BEARERS, _COLUMNS, strict=True):
-        own = solved.loc[bearer]
+    for stakeholder, name in zip(_STAKEHOLDERS, _COLUMNS, strict=True):
+        own = solved.loc[stakeholder]
         ratio = own["benefit_cost_ratio"]
         column = f"{{ledger!{name}}}"
         rows.append(
             {
-                "id": bearer.replace(" ", "_"),
-                "bearer": bearer,
+                "id": stakeholder.replace(" ", "_"),
+                "stakeholder": stakeholder,
                 "benefits_mn": Formula(f"=SUMPRODUCT(({column}>0)*{column})", float(own["benefits_mn"])),
                 "costs_mn": Formula(f"=-SUMPRODUCT(({column}<0)*{column})", float(own["costs_mn"])),
                 "npv_mn": Formula("={benefits_mn}-{costs_mn}", float(own["npv_mn"])),

@@ -95,7 +95,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
             Column("storage_cost_per_t", CALCULATION, label="Storage, all in" if shared else "Storage"),
             Column("n_plants_in_reach", CALCULATION, label=reach),
         ],
-        records(others.assign(n_plants_in_reach=_in_reach(plan, others))),
+        records(others.assign(n_plants_in_reach=_within_radius(plan, others))),
         empty="None: every site offered is used.",
         named="others",
     )
@@ -104,13 +104,13 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
 def _about(plan: Plan) -> str:
     problem = plan.problem
     text = (
-        f"A site may be filled to {problem.fill_share_max:.0%} of its capacity in the case that the scenario chose. "
+        f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case that the scenario chose. "
         "Committed is what retrofits still deliver after the horizon, until their life ends; room is kept for it. "
     )
     if problem.is_static:
         life_yr = problem.scenario.storage_life_yr
         text = (
-            f"A site may be filled to {problem.fill_share_max:.0%} of its capacity in the case that the scenario "
+            f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case that the scenario "
             f"chose, within a storage life of {life_yr:g} years; stored is what that life brings. "
         )
     if problem.network is None:
@@ -218,7 +218,7 @@ def _totals(used: pd.DataFrame, *summed: str) -> dict[str, object]:
     return {**{name: used[name].sum() for name in there}, "site": "Total"}
 
 
-def _in_reach(plan: Plan, sites: pd.DataFrame) -> pd.Series:
+def _within_radius(plan: Plan, sites: pd.DataFrame) -> pd.Series:
     """How many candidates may lay a pipe of their own to it; with a shared network, whether it is a node of it."""
     problem = plan.problem
     if problem.network is not None:

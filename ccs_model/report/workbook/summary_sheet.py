@@ -30,7 +30,7 @@ from ccs_model.report.workbook.columns import (
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
-from ccs_model.report.workbook.stakeholders_sheet import write_bearers
+from ccs_model.report.workbook.stakeholders_sheet import write_stakeholders
 
 # The head of Summary: key figures as formulas beside the solver's values, and the charts.
 
@@ -43,9 +43,12 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
     blocks, totals = sheet.book.blocks, plan.totals
     found = {"baseline_ktpa": "={plants!baseline_ktpa@total}"} if len(plan.problem.plants) else {}
     if len(plan.retrofits):
-        for name in ("captured_ktpa", "direct_cut_ktpa", "avoided_ktpa"):
+        for name in ("captured_ktpa", "on_site_abatement_ktpa", "avoided_ktpa"):
             found[name] = f"={{retrofits!{name}@total}}"
-        for share, amount in (("cut_share", "avoided_ktpa"), ("direct_cut_share", "direct_cut_ktpa")):
+        for share, amount in (
+            ("abatement_share", "avoided_ktpa"),
+            ("on_site_abatement_share", "on_site_abatement_ktpa"),
+        ):
             found[share] = f"=IF({{@baseline_ktpa.value}}>0,{{@{amount}.value}}/{{@baseline_ktpa.value}},0)"
         capex = ["capture_capex_mn", "pipe_capex_mn"]
         capex += ["storage_capex_mn"] if "storage_capex_mn" in blocks["economics"].columns else []
@@ -56,8 +59,8 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
             found[name] = f"={{economics!{name}@total}}"
     if has_accounts(plan):
         found["npv_mn"] = "={programme_results!live@npv_mn}"
-        found["net_benefit_mn"] = "={bearers!npv_mn@society}"
-        found["benefit_cost_ratio"] = "={bearers!benefit_cost_ratio@society}"
+        found["net_benefit_mn"] = "={stakeholders!npv_mn@society}"
+        found["benefit_cost_ratio"] = "={stakeholders!benefit_cost_ratio@society}"
     return {
         name: Formula(template, "" if totals[name] is None else float(totals[name] or 0.0))
         for name, template in found.items()
@@ -183,16 +186,16 @@ def _macc(sheet: Sheet) -> Picture:
 
 TOTALS_MEAN = {
     "n_plants": "operating plants of the zones, whatever their size",
-    "n_plants_fitted": "plants with at least one retrofit",
+    "n_plants_retrofitted": "plants with at least one retrofit",
     "n_retrofits": "retrofits; a plant may have several, one on each stream",
     "baseline_ktpa": "direct emissions of all these plants",
     "captured_ktpa": "taken out of the plants' gas",
-    "uncalibrated_cut_share": "cut share if every retrofit delivered all that it is designed for",
+    "uncalibrated_abatement_share": "cut share if every retrofit delivered all that it is designed for",
     "delivered_share": "captured over nameplate, as sheet Calibration gives it; 1 is as designed",
-    "direct_cut_ktpa": "captured less the CO2 of the steam made for it: what no longer leaves the plants' own stacks",
+    "on_site_abatement_ktpa": "captured less the CO2 of the steam made for it: what no longer leaves the plants' own stacks",
     "avoided_ktpa": "the direct cut less the CO2 of the power drawn from the grid for capture and pipes",
-    "cut_share": "avoided ÷ baseline",
-    "direct_cut_share": "direct cut ÷ baseline",
+    "abatement_share": "avoided ÷ baseline",
+    "on_site_abatement_share": "direct cut ÷ baseline",
     "capex_mn": "spent on building over the horizon, undiscounted; this is what the budget limits",
     "capture_capex_mn": "of it capture units",
     "pipe_capex_mn": "of it pipes",
@@ -267,7 +270,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     # Charts come first: with nothing of changing length above them, no end of a page cuts one. The key figures are read
     # off what follows them, which is written first.
     top = write_charts(sheet, plan, len(plan.totals) + _HEAD_ROWS)
-    write_bearers(sheet, plan)
+    write_stakeholders(sheet, plan)
     rest = sheet.row
     sheet.jump(top)
     sheet.page_break()
@@ -295,9 +298,9 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     totals["province"] = "Total"
     sheet.table(columns_of(last, classes=of_plants), records(last), totals=totals, named="emissions")
     sheet.section(f"By zone ({words.last_period(plan)})")
-    zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_cut_share")
-    of_zones = {**of_plants, "reported_cut_share": OBSERVED}
-    zone_columns = columns_of(zones, classes=of_zones, optional=("reported_cut_share",))
+    zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_abatement_share")
+    of_zones = {**of_plants, "reported_abatement_share": OBSERVED}
+    zone_columns = columns_of(zones, classes=of_zones, optional=("reported_abatement_share",))
     sheet.table(zone_columns, records(zones), named="zones")
     sheet.paragraph(f"{statement(plan)} Sheet Calibration says what that rests on.", "note")
     meaning = {**_TERMS_MEAN, "storage_mn": _STORAGE_MEANS[plan.problem.network is not None]}
@@ -311,10 +314,10 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         sheet.paragraph(words.targets(plan))
         of_targets = {"target": INPUT, "group": INPUT, "year": INPUT, "required_kt": INPUT}
         # A cumulative or captured target has no share, and only a minimum cost has a price.
-        columns = columns_of(plan.targets, classes=of_targets, optional=("year", "cut_share", "price_per_t"))
+        columns = columns_of(plan.targets, classes=of_targets, optional=("year", "abatement_share", "price_per_t"))
         sheet.table(columns, records(plan.targets), named="targets")
     sheet.section("What more money buys")
-    sheet.paragraph(words.next_money(plan))
+    sheet.paragraph(words.marginal_budget(plan))
     _figures(sheet, list(_more_money(sheet, plan)))
 
 
@@ -364,11 +367,11 @@ def _by_year(plan: Plan) -> pd.DataFrame:
 
 
 def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:
-    bought = plan.next_money
+    bought = plan.marginal_budget
     if bought is not None:
-        how = "solved again with the plan's retrofits kept" if plan.problem.is_whole else "solved again"
+        how = "solved again with the plan's retrofits kept" if plan.problem.is_integer else "solved again"
         over = "in a year" if plan.problem.is_static else "over the horizon"
-        yield _figure(sheet, "Budget added", Cell(bought.more_mn, "more_mn"), "how much more was offered")
+        yield _figure(sheet, "Budget added", Cell(bought.added_mn, "added_mn"), "how much more was offered")
         yield _figure(sheet, "Avoided more", Cell(bought.abatement_kt, "abatement_kt"), f"{over}; {how}")
         yield _figure(
             sheet, "Avoided more by money added", Cell(bought.kt_per_mn, "abatement_kt_per_mn"), f"their ratio; {how}"

@@ -30,7 +30,7 @@ _LINKS = (
     _TO,
     Column("kind", CALCULATION),
     Column("pipe", SOLVER, label="Sizes", widest=14),
-    Column("laid_year", SOLVER, label="Laid from", optional=True),
+    Column("built_year", SOLVER, label="Laid from", optional=True),
     Column("length_km", CALCULATION, label="Length"),
     Column("diameter_mm", CALCULATION, label="Inner diameter", optional=True),
     Column("capacity_ktpa", SOLVER),
@@ -131,16 +131,16 @@ def _candidates(plan: Plan) -> str:
 
 def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> None:
     flows, years = flows_of_links(plan, links), plan.problem.years
-    laid = [f"laid_{year}_mn" for year in years]
+    built = [f"built_{year}_mn" for year in years]
     sheet.table(
         [
             _FROM,
             _TO,
             *(Column(f"flow_{year}_ktpa", SOLVER, label=f"Flow from {year}") for year in years),
-            *(Column(name, SOLVER, label=f"Laid from {year}") for year, name in zip(years, laid, strict=True)),
+            *(Column(name, SOLVER, label=f"Laid from {year}") for year, name in zip(years, built, strict=True)),
         ],
         records(flows),
-        totals={"from_name": "Total", **{name: flows[name].sum() for name in laid}},
+        totals={"from_name": "Total", **{name: flows[name].sum() for name in built}},
         named="periods",
         empty=empty or "No link is used.",
     )

@@ -133,7 +133,7 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
 
 def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
     """What moves the value of the aim, widest first."""
-    sheet.section(f"What moves the value of the aim: {MODES[mode]}")
+    sheet.section(f"What moves the value of the objective: {MODES[mode]}")
     means = found.spread[(found.spread["mode"] == mode) & (found.spread["measure"] == "aim_value")]["mean"]
     table = found.tornado[(found.tornado["mode"] == mode) & (found.tornado["measure"] == "aim_value")]
     if table.empty:

@@ -9,7 +9,7 @@ from pathlib import Path
 import xlsxwriter
 
 import ccs_model
-from ccs_model.atomic_files import write_whole
+from ccs_model.atomic_files import write_atomic
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
 from ccs_model.report.workbook.assumptions_sheet import ASSUMPTIONS
@@ -77,7 +77,7 @@ def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
 
     Raises FileError when it cannot be written; a workbook that was there then stays.
     """
-    return write_whole(Path(path), workbook_bytes(plan, lang=lang))
+    return write_atomic(Path(path), workbook_bytes(plan, lang=lang))
 
 
 def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:

@@ -263,11 +263,11 @@ class Canvas:
         self._row += 1
         self._below_section = False
 
-    def verdict(self, holds: bool, text: str) -> None:
+    def result(self, holds: bool, text: str) -> None:
         """A line in green or red that says in words what the colour says."""
         self.paragraph(text, "holds" if holds else "broken")
 
-    def live_verdict(self, formula: str, value: str, alarm: str) -> None:
+    def live_check_result(self, formula: str, value: str, alarm: str) -> None:
         """A line that a formula of defined names writes; red where `alarm` is true."""
         form = self._styles.get("holds")
         self._sheet.merge_range(self._row, 0, self._row, BANNER_COLUMNS - 1, "", form)
@@ -277,7 +277,7 @@ class Canvas:
         self._row += 1
         self._below_section = False
 
-    def verdicts(self, block: Block, column: str, broken: str) -> None:
+    def check_results(self, block: Block, column: str, broken: str) -> None:
         """Colour a column of verdicts; the words say the same."""
         at = (block.first, block.columns[column], block.last, block.columns[column])
         for criteria, style in (("equal to", "broken"), ("not equal to", "holds")):
