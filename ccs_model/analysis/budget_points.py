@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.analysis.frontier_search import BudgetProgram, CorridorSearch
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
@@ -21,9 +22,6 @@ from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.fixed_charge_network import connections_of, fixed_charges_of
 from ccs_model.solve.tie_breaking import break_ties
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 # A rung may take somewhat more than its even share of the time that is left, and some time in any case.
 _GREEDY, _LEAST_S = 1.25, 0.5

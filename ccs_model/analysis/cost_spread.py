@@ -19,9 +19,9 @@ from itertools import combinations
 from math import factorial
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.analysis.cost_chain import output_ktpa
 from ccs_model.economics.capital_cost import pipe_cost, small_train_factor
 from ccs_model.economics.prices import PriceLevel
@@ -30,7 +30,6 @@ from ccs_model.engineering.co2_transport import flow_tph
 from ccs_model.plan.merit_order import best_options
 from ccs_model.problem import Problem
 
-Floats = npt.NDArray[np.float64]
 COLUMNS = ["factor", "variance", "variance_share"]
 
 # The numbers of an option that each factor stands for.

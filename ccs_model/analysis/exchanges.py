@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
@@ -28,7 +28,6 @@ from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import MONEY
 
-Floats = npt.NDArray[np.float64]
 SWAP_GAP = 5e-4
 
 
@@ -185,7 +184,7 @@ class Exchanges:
         leaving = tuple(sorted(after.index[(after <= BUILT) & (was > BUILT)]))
         return Exchange(float(outcome.objective), float(outcome.bound), entering, leaving, x)
 
-    def columns_of(self, plant: str) -> npt.NDArray[np.int64]:
+    def columns_of(self, plant: str) -> Ints:
         """Columns of what can be built at a plant."""
         builds = self._builds
         return builds["column"][builds["plant"] == plant].to_numpy(np.int64)
@@ -201,7 +200,7 @@ class Exchanges:
         """What one solve may take: half of what is left."""
         return max((self.deadline - now()) / 2.0, 0.1)
 
-    def _pipes_off(self, way: set[str]) -> npt.NDArray[np.int64]:
+    def _pipes_off(self, way: set[str]) -> Ints:
         """Columns of pipes that neither the plan lays nor the plant's way needs."""
         network = self.problem.network
         if network is None:

@@ -14,9 +14,9 @@ from os import PathLike
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch
 from ccs_model.analysis.frontier_search import processes_for
 from ccs_model.analysis.frontier_tables import points_of
@@ -38,8 +38,6 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row, checked_parts
 from ccs_model.solve.network_search import Corridors
-
-Floats = npt.NDArray[np.float64]
 
 N_POINTS = 21
 TIME_LIMIT_S = 38.0

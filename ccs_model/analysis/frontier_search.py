@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.analysis.jobs import Do, Job
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Matrix, SolverOptions
@@ -27,9 +27,6 @@ from ccs_model.mip.highs import gap_share
 from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.search import counts_cpu, now
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 # Parts of the highest budget: the first of each has its corridors sought, all have a line that bounds the others.
 _ANCHORS = ((1.0, 0.75), (0.5, 0.3, 0.15, 0.05))

@@ -16,9 +16,9 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.analysis.jobs import Job, results_of
 from ccs_model.analysis.outcomes import (
     MEASURES,
@@ -64,8 +64,6 @@ from ccs_model.solve.driver import solve
 
 # Futures by the chunk, in whatever process they fall to: each planned anew, and the scenario's plan held in it.
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 # So many futures are kept at a time: a kill loses what runs of them, and each file is read in a moment.
 CHUNK = 25

@@ -16,10 +16,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.analysis.near_optimal_model import Held, NearProgram
 from ccs_model.analysis.near_optimal_search import (
     PLAN_COLUMNS,
@@ -45,8 +44,6 @@ from ccs_model.runs.stored_question import read_answer, read_run
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import optimize
 
-Mask = npt.NDArray[np.bool_]
-
 SCHEMA = "ccs-model/alternatives/2"
 WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 60.0
 # Of the time: what the most different plans may take, before plants are asked one by one; on a shared network the
@@ -66,7 +63,7 @@ class Alternatives:
     plants: pd.DataFrame
     exchanges: pd.DataFrame
     ranges: pd.DataFrame
-    points: tuple[npt.NDArray[np.float64], ...]
+    points: tuple[Floats, ...]
 
     @property
     def is_integer(self) -> bool:

@@ -16,10 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
@@ -27,10 +27,6 @@ from ccs_model.mip.search import now
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import fixed_charges_of
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 # Nodes of one search: what they leave open is said.
 NODES = 3_000

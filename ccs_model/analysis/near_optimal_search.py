@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.analysis.exchanges import Exchange, Exchanges
 from ccs_model.analysis.near_optimal_model import Found, Held, NearProgram, plant_columns
 from ccs_model.analysis.uncertainty_scenarios import KEPT, decisions_of, valued
@@ -30,7 +30,6 @@ from ccs_model.plan.tables import flows_table, retrofits_table
 # What is fitted of a plant is the nameplate built at it against all that can be captured at it. Both ends of a range
 # are optima of a linear program, so that they are proven; each is a point that keeps every row.
 
-Floats = npt.NDArray[np.float64]
 
 RANGE_COLUMNS = [
     "plant", "name", "province", "sector", "standing", "plan_share", "min_share", "max_share", "plan_ktpa", "min_ktpa",

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import Futures
 from ccs_model.mip import Matrix
@@ -21,7 +21,6 @@ from ccs_model.problem import Problem
 
 # What a plan is worth in a future: tonnes, money and what breaks, from the model's own terms.
 
-Floats = npt.NDArray[np.float64]
 
 MEASURES = ("aim_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")
 # A row counts as broken where it misses its limit by more than this share of it, or of its parts.
@@ -75,7 +74,7 @@ class Weights:
         }
 
 
-def held_point(matrix: Matrix, scale: Floats, short: npt.NDArray[np.int64], x: Floats) -> Floats:
+def held_point(matrix: Matrix, scale: Floats, short: Ints, x: Floats) -> Floats:
     """What is built stays as it is; what flows is the same share of what is delivered; missed tonnes are what is.
 
     `scale` [column] is 1 for what is built; `short` are the columns of missed tonnes.

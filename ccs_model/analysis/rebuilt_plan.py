@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.mip import Matrix, matrix_of
 from ccs_model.mip.matrix import Residuals, residuals
@@ -26,7 +26,6 @@ from ccs_model.problem import Problem
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_decisions import COLUMNS as LOCK_COLUMNS
 
-Floats = npt.NDArray[np.float64]
 POINT = "tables/point.csv"
 
 

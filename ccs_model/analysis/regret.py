@@ -15,9 +15,9 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.analysis.near_optimal_model import plant_columns
 from ccs_model.analysis.uncertainty_scenarios import KEPT, Valuation, decisions_of, valued
 from ccs_model.errors import InputError, Issue
@@ -36,8 +36,6 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes
 from ccs_model.solve.driver import solve
-
-Floats = npt.NDArray[np.float64]
 
 SCHEMA = "ccs-model/regret/2"
 FUTURE_COLUMNS = ["future", "name", "probability_share", "objective", "bound", "gap_share", "n_plants_retrofitted"]

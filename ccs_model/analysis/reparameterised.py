@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.analysis.uncertain_inputs import Draft, capture_heat
 from ccs_model.mip import Matrix, matrix_of
 from ccs_model.model import build_model
@@ -27,9 +28,6 @@ from ccs_model.plan.decisions import places_of
 from ccs_model.problem import Problem
 
 # A planned matrix times what differs in a future: powers of delivered share, heat need and room, and sums anew.
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +104,6 @@ class Products:
             upper=limit("upper"),
         )
 
-
-Mask = npt.NDArray[np.bool_]
 
 _OF_CAPEX = (
     "spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget", "funds_pay_what_is_spent",

@@ -9,16 +9,16 @@ neither is below 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.regret import Future, futures_of
 from ccs_model.analysis.stochastic_tables import (
     Worth,
@@ -52,10 +52,6 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import probabilities_of
 from ccs_model.solve.driver import solve
 from ccs_model.solve.fixed_charge_network import fixed_charges_of
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-ProgressCallback = Callable[[str], None]
 
 SCHEMA = "ccs-model/hedge/2"
 _SAME = 1e-6
@@ -124,7 +120,7 @@ def stochastic(
     scenario: str | PathLike[str] | Scenario,
     *,
     allow_outside: bool = False,
-    on_progress: ProgressCallback | None = None,
+    on_progress: MessageCallback | None = None,
 ) -> Hedge:
     """The hedged plan of a scenario that names futures. Raises InputError where it names none, else as `solve` does."""
     if not isinstance(scenario, Scenario):
@@ -153,7 +149,7 @@ def stochastic(
 
 
 def hedge_of(
-    futures: Sequence[Future], outlook: Outlook, mean: Problem | None, *, on_progress: ProgressCallback | None = None
+    futures: Sequence[Future], outlook: Outlook, mean: Problem | None, *, on_progress: MessageCallback | None = None
 ) -> Hedge:
     """The hedged plan over futures that are posed already; `mean` is the problem of their mean, where there is one.
 
@@ -169,7 +165,7 @@ def hedge_of(
 
 class _Hedging:
     def __init__(
-        self, futures: Sequence[Future], outlook: Outlook, mean: Problem | None, on_progress: ProgressCallback | None
+        self, futures: Sequence[Future], outlook: Outlook, mean: Problem | None, on_progress: MessageCallback | None
     ) -> None:
         self.outlook, self.on_progress = outlook, on_progress
         requested = futures[0].problem.scenario.solver

@@ -15,18 +15,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 from scipy.stats import norm, qmc
 
+from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import place_of
 
 # Values of uncertain inputs by their share: what lies below is drawn with that probability.
 
-Floats = npt.NDArray[np.float64]
 Quantile = Callable[[Floats, float, float, float], Floats]
 
 # A lognormal is told by the quantiles that lie so far from its median, in standard deviations: 5 and 95 %.

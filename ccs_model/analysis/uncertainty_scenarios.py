@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Mask
 from ccs_model.analysis.outcomes import Weights
 from ccs_model.analysis.reparameterised import Products, ReparameterisedModel, Responses
 from ccs_model.analysis.uncertain_inputs import UNCERTAIN_PARAMETERS, Draft, Futures
@@ -25,8 +25,6 @@ from ccs_model.mip.search import now
 from ccs_model.mip.warm_start import Solved
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import MONEY
-
-Floats = npt.NDArray[np.float64]
 
 # These are no products: what they change is found from the problem's own tables.
 _DELIVERED, _ROOM, _HEAT = ("delivered_share", "utilisation"), "storage_capacity", "capture_heat"
@@ -63,7 +61,7 @@ class ProductFutureModels:
     parts: pd.DataFrame
     shares: Floats
     rooms: Floats
-    is_tonnes: npt.NDArray[np.bool_]
+    is_tonnes: Mask
 
     def of(self, k: int) -> FutureModel:
         """The world of future k."""

@@ -6,13 +6,14 @@ Nothing is solved. Each check has a name, a verdict, a figure and, where it does
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import ccs_model
+from ccs_model._typing import MessageCallback
 from ccs_model.analysis.compare import difference
 from ccs_model.analysis.rebuilt_plan import AtPoint, at_point, plan_at
 from ccs_model.errors import CcsModelError, FileError, InputError, Issue, MissingExtraError
@@ -41,8 +42,6 @@ OF_THE_SOLVE = (
 )  # fmt: skip
 # What the workbook says of versions and hashes is the machine's that wrote it; those of the inputs are checked apart.
 _OF_THE_MACHINE = "RunLog"
-
-ProgressCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ class _Book:
     cells: Sequence[StoredCell]
 
 
-def verify(folder: str | PathLike[str], *, on_progress: ProgressCallback = lambda _: None) -> Verification:
+def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda _: None) -> Verification:
     """Check the run in `folder`.
 
     Raises FileError where it cannot be read, InputError where it holds no run or no point. Bad tables are no error

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.economics.prices import PriceLevel
-
-Floats = npt.NDArray[np.float64]
 
 OUTSIDE, SOCIETY = "", "society"
 STAKEHOLDERS = ("owners", "public purse", "financiers", SOCIETY)

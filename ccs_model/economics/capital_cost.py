@@ -18,10 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import InputError, Issue
-
-Floats = npt.NDArray[np.float64]
 
 # The parts, in the order in which they add up; sums stand between them.
 PARTS = (
@@ -99,7 +98,7 @@ def construction_factor(spend_shares: npt.ArrayLike, escalation_share: float, in
     return float((spent * (1.0 + escalation_share) ** year * (1.0 + interest_rate) ** (len(spent) - year)).sum())
 
 
-def estimate_class(readiness_level: npt.ArrayLike, quality: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def estimate_class(readiness_level: npt.ArrayLike, quality: npt.ArrayLike) -> Ints:
     """The AACE class a cost deserves: 3 measured, 4 reported or estimated, 5 assumed.
 
     What is only demonstrated (readiness 7) is at best class 4, what is less ready class 5.
@@ -172,7 +171,7 @@ def small_train_factor(
     return ratio ** (np.asarray(exponent, dtype=float) - 1.0)
 
 
-def pipe_cost(flow_tph: npt.ArrayLike, pipes: pd.DataFrame) -> tuple[Floats, npt.NDArray[np.int64], Floats]:
+def pipe_cost(flow_tph: npt.ArrayLike, pipes: pd.DataFrame) -> tuple[Floats, Ints, Floats]:
     """Cheapest pipe for each flow: (capex per m, row of `pipes`, number of parallel lines).
 
     `pipes` holds capex_per_tph_m already in the scenario's money. A class may be bought for less than its smallest

@@ -14,10 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.economics.investment import annuity_yr
 from ccs_model.errors import InputError, Issue
-
-Floats = npt.NDArray[np.float64]
 
 ANNUITY, BULLET = "annuity", "bullet"
 KINDS = (ANNUITY, BULLET)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from ccs_model._typing import Floats, Ints
+
 Texts = npt.NDArray[np.object_]
 
 FOUND, NO_CHANGE, SEVERAL, BEYOND_RANGE = "", "no change of sign", "several rates possible", "beyond -99 to 10,000 %"
@@ -135,7 +136,7 @@ def _dust(flows: Floats) -> Floats:
     return 1e-12 * np.abs(flows).sum(axis=1)
 
 
-def _sign_changes(flows: Floats) -> npt.NDArray[np.int64]:
+def _sign_changes(flows: Floats) -> Ints:
     """Changes of sign along each row, zeros left out."""
     signs = np.sign(np.where(np.abs(flows) > _dust(flows)[:, None], flows, 0.0))
     carried = np.zeros(len(flows))

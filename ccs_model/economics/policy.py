@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from ccs_model._typing import Floats
 
 
 def price_path(given: Mapping[int, float], years: npt.ArrayLike) -> Floats:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.engineering.co2_transport import Train, compression_kwh_per_t
 from ccs_model.engineering.streams import lasting_share_of_mill, utilisation_share
 from ccs_model.inputs import Inputs
@@ -97,7 +98,6 @@ def shared_streams(streams: pd.DataFrame) -> pd.DataFrame:
 # it is assumed, a cautious reading: between 0.90 and 0.99 it adds 6 to 10 %, where two published pairs add 0 and −1
 # %. Below the rate of the table nothing is saved.
 
-Floats = npt.NDArray[np.float64]
 
 WASTE_HEAT = "waste_heat"
 COAL_BOILER = "coal_boiler"

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.units import HOURS_PER_YEAR
-
-Floats = npt.NDArray[np.float64]
 
 # Gas constant in J/(mol K) and the constants of CO₂: NIST WebBook.
 _R = 8.314462618
@@ -238,7 +237,7 @@ def nearest_sites(
     site_lon: npt.ArrayLike,
     n: int,
     max_distance_km: float,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Floats]:
+) -> tuple[Ints, Ints, Floats]:
     """(point, site, straight km) of the at most `n` nearest sites within `reach_km` of each point, nearest first."""
     far = great_circle_km(np.asarray(lat)[:, None], np.asarray(lon)[:, None], site_lat, site_lon)
     order = np.argsort(far, axis=1, kind="stable")[:, :n]

@@ -14,15 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
+from ccs_model._typing import Floats
 from ccs_model.errors import Issue
 from ccs_model.importers.simccs import SimccsFolder
 
-Floats = npt.NDArray[np.float64]
 # The files state no dollar year; the scenario and its tables share one, so that nothing is converted.
 PRICE_YEAR = 2024
 REFERENCE = "SIMCCS"

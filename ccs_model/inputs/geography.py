@@ -6,9 +6,9 @@ import json
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Mask
 from ccs_model.paths import data_folder
 
 _KM_PER_DEGREE = 111.195
@@ -19,7 +19,6 @@ _EARTH_RADIUS_KM = 6371.0
 _FAR_KM, _NEARER_SHARE = 1000.0, 0.2
 _MOST_PAIRS = 500_000  # of points and segments looked at together, which bounds the memory
 
-Floats = npt.NDArray[np.float64]
 Ring = Floats
 
 
@@ -30,7 +29,7 @@ def province_outlines() -> dict[str, list[Ring]]:
         return {row["name"]: [np.asarray(ring, dtype=float) for ring in row["rings"]] for row in json.load(file)}
 
 
-def are_in_china(province: pd.Series) -> npt.NDArray[np.bool_]:
+def are_in_china(province: pd.Series) -> Mask:
     """Whether each name is that of a Chinese province, as the tables or the outlines write it."""
     known = {*province_outlines(), *_OUTLINE_NAME}
     return np.array([str(name) in known for name in province], dtype=bool)
@@ -85,7 +84,7 @@ def _km_outside(rings: list[Ring], points: Floats) -> Floats:
     return far
 
 
-def _are_inside(ring: Ring, points: Floats) -> npt.NDArray[np.bool_]:
+def _are_inside(ring: Ring, points: Floats) -> Mask:
     """Whether a line from each point eastwards crosses the ring an odd number of times."""
     x, y = ring[:, 0] - points[:, :1], ring[:, 1] - points[:, 1:]
     next_x, next_y = np.roll(x, -1, axis=1), np.roll(y, -1, axis=1)

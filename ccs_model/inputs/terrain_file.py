@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model._typing import Floats
 from ccs_model.errors import Issue
 from ccs_model.inputs.cells import shown
 from ccs_model.inputs.checked_table import Table, table_of
@@ -28,8 +29,6 @@ _NO_DATA = -9999.0
 _INTEGER, _NUMBERS = ("ncols", "nrows"), ("cellsize", "nodata_value")
 _EDGES = {"xllcorner": "x", "xllcenter": "x", "yllcorner": "y", "yllcenter": "y"}
 _MARGIN_DEG = 1e-6
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

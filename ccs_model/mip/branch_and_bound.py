@@ -14,14 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pyomo.environ as pyo
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
 from ccs_model.mip.matrix import Matrix, matrix_of, residuals, rounded_to_integrality
 from ccs_model.mip.search import now
 
-Floats = npt.NDArray[np.float64]
 RESTRICTED_COLUMNS = 500
 GROWTH = 3
 _ROUNDING = 1e-9
@@ -44,7 +43,7 @@ def solve_mip(
     deadline: float,
     stage: str,
     start: Floats | None = None,
-    may_move: npt.NDArray[np.bool_] | None = None,
+    may_move: Mask | None = None,
 ) -> MipOutcome:
     """Solve the program in `highs` with its whole columns whole, to the relative `gap` or until `deadline`.
 
@@ -130,8 +129,8 @@ def _in_hand(highs: Highs, start: Floats | None, bound: float) -> Outcome | None
 
 def _leave_out(
     highs: Highs,
-    whole: npt.NDArray[np.int64],
-    inside: npt.NDArray[np.bool_],
+    whole: Ints,
+    inside: Mask,
     bounds: tuple[Floats, Floats],
 ) -> None:
     """Columns outside the core are held at 0; those inside keep the bounds they came with."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.branch_and_bound import resolved_with_integers_fixed
 from ccs_model.mip.cut_sets import Connections, Cut, cut_relaxation, with_cuts
@@ -26,10 +26,6 @@ from ccs_model.mip.network_lns import Search, with_free
 from ccs_model.mip.parametric import MovingLimit, Support
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import now
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 _CUT_ROUNDS = 8
 # Slope scaling in small steps (decision 035), somewhat larger ones than for a single plan.

@@ -14,16 +14,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.mip.matrix import Matrix
 from ccs_model.mip.search import now
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 # A row Σ coefficient × column ≤ 0.
 Cut = tuple[Ints, Floats]
 
@@ -56,7 +54,7 @@ class Connections:
     start: Ints
     end: Ints
     pipes: tuple[tuple[Ints, ...], ...]
-    is_there: npt.NDArray[np.bool_]
+    is_there: Mask
     opened: dict[int, tuple[Ints, ...]]
     demands: tuple[Demand, ...]
     ways: Ints | None = None
@@ -110,7 +108,7 @@ class Connections:
         forward, reverse = np.clip(x[self.ways], 0.0, 1.0)
         return forward, reverse
 
-    def _row(self, demand: Demand, inside: npt.NDArray[np.bool_], year: int) -> Cut:
+    def _row(self, demand: Demand, inside: Mask, year: int) -> Cut:
         crossing = np.flatnonzero(inside[self.start] != inside[self.end])
         if self.ways is None:
             across = [self.pipes[edge][year] for edge in crossing]

@@ -19,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
 from ccs_model.mip.grouped_neighbourhoods import assignment_of, dived, part_of, solved
 from ccs_model.mip.grouped_structure import Shape, shape_of
@@ -28,10 +28,6 @@ from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status,
 from ccs_model.mip.matrix import Matrix, residuals, rounded_to_integrality
 from ccs_model.mip.search import Allowance, now
 from ccs_model.mip.sifting import Sifted, as_outcome, sifted
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 # Below so many columns HiGHS is as quick with all of them.
 PAYS_COLUMNS = 20_000

@@ -19,14 +19,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.matrix import Matrix
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 # What sets the shape apart: nearly all columns are choices or follow them, and rows that couple are few.
 OTHERS_SHARE_MAX = 0.1

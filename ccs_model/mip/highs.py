@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 import highspy
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import CcsModelError, NoPlanError
 from ccs_model.mip.highs_instances import new_highs
@@ -25,8 +25,6 @@ from ccs_model.mip.matrix import Matrix, validate_finite
 from ccs_model.mip.scaling import Scaling, scaling_of
 from ccs_model.mip.search import counts_cpu, now
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 Status = Literal["optimal", "limit", "infeasible", "unbounded"]
 
 LARGE_ROWS = 60_000

@@ -13,16 +13,15 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from ccs_model._typing import Floats
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, search_corridors
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix
 from ccs_model.mip.search import now
 
-Floats = npt.NDArray[np.float64]
 _GIVES_WAY = 1e-6
 _LEAST_GAP = 5e-3
 # Of the time that is left, what one group may take; of that, by when a first plan is found and by when bettered.

@@ -13,15 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.matrix import Matrix
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 # Below this share of the largest objective a column counts as worth nothing: a solver's own tolerance.
 _NOTHING = 1e-12

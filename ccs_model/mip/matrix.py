@@ -8,15 +8,13 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import CcsModelError
-
-Floats = npt.NDArray[np.float64]
 
 
 class Column(NamedTuple):
@@ -47,30 +45,30 @@ class Matrix:
     row_upper: Floats
     lower: Floats
     upper: Floats
-    is_integer: npt.NDArray[np.bool_]
+    is_integer: Mask
     costs: Floats
     maximise: tuple[bool, ...]
     row_constraints: tuple[tuple[str, Any], ...]
     columns: tuple[Column, ...]
 
-    def rows_of(self, constraint: str) -> npt.NDArray[np.int64]:
+    def rows_of(self, constraint: str) -> Ints:
         """The rows of one named constraint."""
         return self._rows_by_constraint.get(constraint, np.zeros(0, dtype=np.int64)).copy()
 
-    def columns_of(self, variable: str) -> npt.NDArray[np.int64]:
+    def columns_of(self, variable: str) -> Ints:
         """The columns of one named variable."""
         return self._columns_by_variable.get(variable, np.zeros(0, dtype=np.int64)).copy()
 
     @cached_property
-    def _rows_by_constraint(self) -> dict[str, npt.NDArray[np.int64]]:
+    def _rows_by_constraint(self) -> dict[str, Ints]:
         return _places(name for name, _ in self.row_constraints)
 
     @cached_property
-    def _columns_by_variable(self) -> dict[str, npt.NDArray[np.int64]]:
+    def _columns_by_variable(self) -> dict[str, Ints]:
         return _places(column.variable for column in self.columns)
 
 
-def _places(names: Iterable[str]) -> dict[str, npt.NDArray[np.int64]]:
+def _places(names: Iterable[str]) -> dict[str, Ints]:
     """Where each name stands."""
     found: dict[str, list[int]] = {}
     for k, name in enumerate(names):

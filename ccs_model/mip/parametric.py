@@ -12,15 +12,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
+from ccs_model._typing import Floats
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix
 from ccs_model.mip.search import now
-
-Floats = npt.NDArray[np.float64]
 
 # Vertices are wanted exact, so the solver's tolerances are as tight as it allows.
 _TOLERANCE = 1e-10

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model._typing import Floats
 from ccs_model.mip.matrix import Matrix
 
-Floats = npt.NDArray[np.float64]
 SMALLEST, LARGEST = 1e-8, 1e10
 # What is smaller is nothing in any unit: scaling up to it would push all else out of range.
 NOTHING = 1e-20

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from math import inf
 
 import numpy as np
-import numpy.typing as npt
+
+from ccs_model._typing import Floats, Ints, Mask
 
 _by_cpu: list[bool] = []
 
@@ -60,10 +61,6 @@ class Allowance:
 #
 # The smallest losses alone are often those of few choices in many variants (another year, another size), which leaves
 # all other choices no way to give room or to take it.
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 
 
 def candidate_list(reduced_cost_gap: Floats, choice: Ints, *, of_each: int, of_all: int) -> Mask:

@@ -10,16 +10,15 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from ccs_model._typing import Floats
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import CheckError
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix, residuals, rounded_to_integrality
 from ccs_model.mip.search import now
 
-Floats = npt.NDArray[np.float64]
 Opinion = Literal["infeasible", "plan", "undecided", "contradiction"]
 
 # Relative to the largest coefficient of its row; below it a row counts as kept.

@@ -12,11 +12,11 @@ import highspy
 import numpy as np
 import numpy.typing as npt
 
+from ccs_model._typing import Floats
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.highs_instances import quiet_highs
 from ccs_model.mip.matrix import Matrix, validate_finite
 
-Floats = npt.NDArray[np.float64]
 States = npt.NDArray[np.int8]
 
 _STATUS = highspy.HighsModelStatus

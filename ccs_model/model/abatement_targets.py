@@ -6,17 +6,14 @@ shortfall_kt[target] ≥ 0    what a target is missed by (kt/y in a year, kt ove
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
+from ccs_model._typing import Floats, Mask
 from ccs_model.model.sums import Sum
 from ccs_model.model.terms import reduced_kt
 from ccs_model.problem import Problem
 from ccs_model.problem.problem import Target
-
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 
 def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:

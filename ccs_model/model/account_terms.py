@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
+from ccs_model._typing import Floats
 from ccs_model.model.terms import Term, abatement_terms, capex_mn, cost_terms, reduced_kt, summed
 from ccs_model.problem import Problem
 from ccs_model.problem.periods import period_sums
-
-Floats = npt.NDArray[np.float64]
 
 # Cost terms that are no yearly expense: they are written off, or are no money at all.
 _NOT_YEARLY = ("salvage_mn", "shortfall_mn")

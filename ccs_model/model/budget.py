@@ -12,15 +12,13 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
+from ccs_model._typing import Floats
 from ccs_model.model.sums import Sum, Terms, linear_sum
 from ccs_model.model.terms import capex_mn, cost_terms, inside, paid_by_tonne, reduced_kt, summed
 from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
 
 
 def declare_payments(m: pyo.ConcreteModel, problem: Problem) -> None:

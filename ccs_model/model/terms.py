@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.problem import Problem
 from ccs_model.problem.periods import period_sums
 from ccs_model.problem.problem import Target
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

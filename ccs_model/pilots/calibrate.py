@@ -14,8 +14,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ccs_model._typing import Floats
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import CheckError
 from ccs_model.inputs import Inputs, load_inputs
@@ -40,7 +40,6 @@ from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean
 
 # What a fit is worth, in words: what the pilots say nothing of, what lies at a bound, and what is refused.
 
-Floats = npt.NDArray[np.float64]
 
 FARTHEST_Z = 2.0
 LEAST_EFFECTIVE_POINTS = 100.0

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.inputs import Inputs
 from ccs_model.pilots.observations import DRAWN_FROM, Observation, Zone
 from ccs_model.pilots.sampling import (
@@ -30,8 +30,6 @@ from ccs_model.pilots.sampling import (
     triangular_density,
     weighted_quantiles,
 )
-
-Floats = npt.NDArray[np.float64]
 
 N_POINTS = 20_000
 DELTA, PHI, OTHER, KAPPA = "deployment_share", "delivered_share", "b_share", "kappa"

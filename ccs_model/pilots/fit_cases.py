@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
+from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
 from ccs_model.pilots.calibrate import Fit, held_out, zone_spread
 from ccs_model.pilots.estimate import DELTA, OTHER, PARAMETERS, PHI, Sample, band, priors_of, sample_of, variance
@@ -16,7 +16,6 @@ from ccs_model.pilots.replay_tables import ReplayContext
 from ccs_model.pilots.sampling import mean, weighted_quantiles
 from ccs_model.scenario.case import Case
 
-Floats = npt.NDArray[np.float64]
 Found = Mapping[str, float]
 
 # Worlds made up to test the estimator, and the seed of their chance.

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.pilot_checks import parts
@@ -17,8 +17,6 @@ from ccs_model.inputs.user_tables import SECTORS
 from ccs_model.pilots.sampling import log_normal_below, log_normal_between, mean
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
-
-Floats = npt.NDArray[np.float64]
 
 REPORTED, LITERAL, INSTALLED = "pilot-reported", "pilot-literal", "pilot-installed"
 # Rows from which a parameter is drawn instead of weighing its draws.

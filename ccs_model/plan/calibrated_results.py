@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.plan.plan import Plan
 from ccs_model.problem.applied_calibration import DELIVERED, DEPLOYMENT, Calibrated
-
-Floats = npt.NDArray[np.float64]
 
 NOT_CALIBRATED = "Not calibrated: capture is planned to deliver all that it is designed for (calibration.use: none)."
 GRADE = "press figure, grade C"

@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.plan.decisions import BUILT, Point
-
-Floats = npt.NDArray[np.float64]
 
 EXACT_USERS = 7
 N_SAMPLES = 2_000
@@ -38,7 +36,7 @@ class Sharing:
     """
 
     point: Point
-    routes: npt.NDArray[np.int64]
+    routes: Ints
     on_link_ktpa: Floats
     at_site_ktpa: Floats
 

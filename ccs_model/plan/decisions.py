@@ -9,15 +9,12 @@ from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix
 from ccs_model.mip.matrix import residuals
 from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 # A build below this is a trace that the solver's tolerance left, and nothing that was decided.
 BUILT = 1e-6

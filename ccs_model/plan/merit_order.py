@@ -11,9 +11,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.engineering.capture_units import covered_rows, is_shared
 from ccs_model.errors import InputError
 from ccs_model.plan.cost_sharing import Sharing
@@ -26,7 +26,6 @@ from ccs_model.problem import Problem, build_problem
 # avoidance cost   (the same + pipe + storage) ÷ avoided
 # marginal cost    a dual of the program, not computed here
 
-Floats = npt.NDArray[np.float64]
 
 # What a year of a retrofit is made of; the first five are capture.
 PARTS = (
@@ -66,7 +65,7 @@ def levelised_costs(problem: Problem) -> pd.DataFrame:
 def levelised_of(
     point: Point,
     sharing: Sharing | None,
-    at: npt.NDArray[np.int64],
+    at: Ints,
     share: Floats,
     part_of_route: Floats,
 ) -> pd.DataFrame:

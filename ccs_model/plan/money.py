@@ -14,13 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.model.budget import eligible
 from ccs_model.model.terms import capex_mn, paid_by_tonne
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +40,7 @@ def items_of(point: Point) -> Iterator[Item]:
     yield from _paid(point)
 
 
-def year_at(problem: Problem) -> npt.NDArray[np.int64]:
+def year_at(problem: Problem) -> Ints:
     """[calendar] position of the period that a year lies in."""
     return np.asarray(np.searchsorted(problem.years, problem.calendar, side="right") - 1, dtype=np.int64)
 
@@ -246,7 +245,7 @@ class Split:
         np.add.at(split, at[at >= 0], amount[at >= 0])
         return split
 
-    def _period_at(self, n_columns: int) -> npt.NDArray[np.int64]:
+    def _period_at(self, n_columns: int) -> Ints:
         """Position of the period of each column; the horizon's end belongs to the last."""
         problem = self.point.problem
         if n_columns == len(problem.years):

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Mask
 from ccs_model.economics.financing import debt_service_cover, stand_alone_tax
 from ccs_model.economics.investment import (
     break_even_price_per_t,
@@ -29,8 +29,6 @@ from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.money import Split, at_start, every_year, items_of, year_at
-
-Floats = npt.NDArray[np.float64]
 
 # Income positive, expense negative; they sum to net_mn.
 FLOWS = (
@@ -254,12 +252,12 @@ class Owners:
         return np.asarray(sum(amount for name, amount in flows.items() if name != "tax_mn")) - paid
 
 
-def _under_contract(cut_kt: Floats, contract_yr: int) -> npt.NDArray[np.bool_]:
+def _under_contract(cut_kt: Floats, contract_yr: int) -> Mask:
     """[plant, year] the contract_yr years from the first tonne cut."""
     cuts = cut_kt > 0
     first = np.where(cuts.any(axis=1), cuts.argmax(axis=1), cut_kt.shape[1])[:, None]
     years = np.arange(cut_kt.shape[1])
-    under: npt.NDArray[np.bool_] = (years >= first) & (years < first + contract_yr)
+    under: Mask = (years >= first) & (years < first + contract_yr)
     return under
 
 

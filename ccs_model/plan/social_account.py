@@ -8,7 +8,6 @@ the oil is worth to it beyond its own costs; what burning that oil emits is not 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.economics.benefits import OUTSIDE, SOCIETY, accounts_by_stakeholder, ledger_by_stakeholder, pollutants_kt
@@ -21,8 +20,6 @@ from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners
 from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
 
 # From whom to whom each flow of an owner's account runs when it is an income.
 _SIDES = {

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import Delaunay, QhullError
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
@@ -29,9 +29,6 @@ from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.validation import shown
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 NODE_COLUMNS = ["node", "kind", "lat_deg", "lon_deg", "is_offshore"]
 # Places nearer to each other than this are one node: about a hundred metres.
@@ -57,9 +54,9 @@ class Network:
     node_of_site: dict[str, str]
 
     @property
-    def built(self) -> npt.NDArray[np.bool_]:
+    def built(self) -> Mask:
         """Lines that have to be laid before they carry anything."""
-        here: npt.NDArray[np.bool_] = ~self.lines["is_free"].to_numpy(bool)
+        here: Mask = ~self.lines["is_free"].to_numpy(bool)
         return here
 
     def plants_with_a_site(self) -> set[str]:
@@ -314,7 +311,7 @@ def corridors_file(scenario: Scenario) -> Path | None:
     return None if name in ("auto", "all") else OwnTables.of(scenario).folder / name
 
 
-def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> npt.NDArray[np.int64]:
+def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> Ints:
     """Places among `links` of those that the file names; `links` is empty where lines are not shared.
 
     Raises FileError when it cannot be read, InputError with every line of it that is of no use.

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.economics.policy import grid_factor_path
 from ccs_model.economics.prices import PriceLevel, fuelless_steam, path, power_build_up, steam_build_up
 from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_per_t
@@ -18,8 +18,6 @@ from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.periods import calendar, period_sums
 from ccs_model.scenario import Scenario
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 _ALIKE = 0.8  # names more alike than this may be one, misspelt
 
 
@@ -78,9 +76,7 @@ class Priced:
         }
 
 
-def _steam_per_gj(
-    steam: pd.DataFrame, fuelless: dict[str, float], routes: pd.DataFrame, years: npt.NDArray[np.int64]
-) -> Floats:
+def _steam_per_gj(steam: pd.DataFrame, fuelless: dict[str, float], routes: pd.DataFrame, years: Ints) -> Floats:
     """[route, calendar year] price of the route's heat; NaN where its province has no price of its fuel."""
     key = steam["heat_source"].astype(str) + "@" + steam["province"].astype(str)
     wanted = routes["heat_source"].astype(str) + "@" + routes["province"].astype(str)
@@ -137,7 +133,7 @@ def _validate_prices(
 COLUMNS = ["province", "year", "grid_kg_per_kwh", "reference", "quality"]
 
 
-def grid_factors(scenario: Scenario, inputs: Inputs, calendar: npt.NDArray[np.int64]) -> pd.DataFrame:
+def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataFrame:
     """COLUMNS, one row a province and year that is known.
 
     With `policy.non_fossil_share` the last known factor of each province is carried on: it falls as the fossil rest of

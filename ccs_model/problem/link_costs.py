@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from ccs_model._typing import Floats
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import covered_rows, is_shared
 from ccs_model.engineering.co2_transport import great_circle_km
@@ -32,7 +32,6 @@ from ccs_model.units import HOURS_PER_YEAR
 
 # How much dearer a pipe is over hills or wetland: a multiplier by place, from a table of points or a grid.
 
-Floats = npt.NDArray[np.float64]
 # Along the longest candidate link, a sample every 5 km or so.
 _N_SAMPLES = 101
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import permutations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.economics.capital_cost import concentration_factor, pipe_cost, small_train_factor
@@ -40,8 +39,6 @@ from ccs_model.scenario.fields import GIVEN_SOURCES
 
 # Routes that no plan needs, because another one of the same stream, size and site is better or equal in everything.
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 _SAME = ("nameplate_ktpa", "reduced_ktpa", "lead_yr", "life_yr", "min_life_yr")
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.economics.benefits import social_cost_path_per_t
 from ccs_model.economics.financing import (
     ANNUITY,
@@ -29,7 +29,6 @@ from ccs_model.inputs import Inputs
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 
-Floats = npt.NDArray[np.float64]
 SOCIAL_COST_SERIES = "EPA 2023"
 _SCHEDULE_OF = {"loan": ANNUITY, "bond": BULLET}
 FUND_COLUMNS = ("fund", "kind", "ceiling_mn", "share_max", "interest_rate", "term_yr", "sectors", "provinces")
@@ -82,7 +81,7 @@ class Accounts:
 
 
 def accounts_of(
-    scenario: Scenario, inputs: Inputs, level: PriceLevel, routes: pd.DataFrame, calendar: npt.NDArray[np.int64]
+    scenario: Scenario, inputs: Inputs, level: PriceLevel, routes: pd.DataFrame, calendar: Ints
 ) -> Accounts:
     """The scenario's policy, funds and finance as arrays over the calendar."""
     policy, finance = scenario.policy, scenario.finance
@@ -146,9 +145,7 @@ def _funds(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FUND_COLUMNS))
 
 
-def _repayments(
-    funds: pd.DataFrame, starts: npt.NDArray[np.int64], calendar: npt.NDArray[np.int64], end: int
-) -> tuple[Floats, Floats]:
+def _repayments(funds: pd.DataFrame, starts: Ints, calendar: Ints, end: int) -> tuple[Floats, Floats]:
     """[fund, start, calendar + 1] principal and interest of 1 drawn at each start; a grant pays neither."""
     shape = (len(funds), len(starts), len(calendar) + 1)
     repaid, interest = np.zeros(shape), np.zeros(shape)
@@ -162,7 +159,7 @@ def _repayments(
     return repaid, interest
 
 
-def _written_off(starts: npt.NDArray[np.int64], calendar: npt.NDArray[np.int64], depreciation_yr: int) -> Floats:
+def _written_off(starts: Ints, calendar: Ints, depreciation_yr: int) -> Floats:
     """[start, calendar + 1] of 1 spent at each start; nothing is written off when the horizon has ended."""
     spent = np.equal(starts[:, None], calendar).astype(float)
     return np.concatenate([depreciation_mn(spent, depreciation_yr), np.zeros((len(starts), 1))], axis=1)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.economics.investment import discount_factor
 from ccs_model.scenario import Scenario
-
-Floats = npt.NDArray[np.float64]
 
 
 def periods_of(scenario: Scenario) -> pd.DataFrame:
@@ -29,7 +27,7 @@ def weighed(periods: pd.DataFrame, discount_rate: float) -> pd.DataFrame:
     )
 
 
-def calendar(periods: pd.DataFrame) -> npt.NDArray[np.int64]:
+def calendar(periods: pd.DataFrame) -> Ints:
     """Every year of the horizon."""
     return np.arange(int(periods["year"].iloc[0]), int((periods["year"] + periods["n_years"]).iloc[-1]))
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.economics.investment import capital_recovery_share, discount_factor, salvage_share
 from ccs_model.engineering.capture_units import unit_suffix
 from ccs_model.inputs import Inputs
@@ -27,8 +28,6 @@ from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.owner_accounts import Accounts
 from ccs_model.problem.periods import calendar, period_sums, weighed
 from ccs_model.scenario import Scenario
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ class Problem:
         return bool((self.reduced_ktpa > 0).any())
 
     @property
-    def captures(self) -> npt.NDArray[np.bool_]:
+    def captures(self) -> Mask:
         """[route] whether it captures at all; a measure alone does not."""
         return np.asarray(self.routes["technology"] != self.routes["measure"], dtype=bool)
 
@@ -198,7 +197,7 @@ class Problem:
         return pd.Index(sorted(set(self._unit_ids)))
 
     @cached_property
-    def unit_of(self) -> npt.NDArray[np.int64]:
+    def unit_of(self) -> Ints:
         """[route] position of its unit."""
         return np.asarray(self.units.get_indexer(self._unit_ids), dtype=np.int64)
 
@@ -235,15 +234,13 @@ class Problem:
             axes["paid_mn"] = pd.Index(["all"])
         return MappingProxyType(axes)
 
-    def routes_of(self, group: str) -> npt.NDArray[np.bool_]:
+    def routes_of(self, group: str) -> Mask:
         """Which routes belong to a province or a sector; all of them for ""."""
-        here: npt.NDArray[np.bool_] = (
-            (self.routes["province"] == group) | (self.routes["sector"] == group) | (group == "")
-        ).to_numpy()
+        here: Mask = ((self.routes["province"] == group) | (self.routes["sector"] == group) | (group == "")).to_numpy()
         return here
 
     @property
-    def calendar(self) -> npt.NDArray[np.int64]:
+    def calendar(self) -> Ints:
         """Every year of the horizon."""
         return calendar(self.periods)
 

@@ -6,17 +6,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.economics.investment import annuity_yr
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.owners import CAPITAL, FLOWS, SOLD
 from ccs_model.plan.plan import Plan
 from ccs_model.scenario import Scenario
-
-Floats = npt.NDArray[np.float64]
 
 TAXED = (
     "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn", "paid_mn", "interest_mn",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.engineering.streams import utilisation_share
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
 
 CAPTURE_PARTS = (
     "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "capture_variable_om_mn_pa", "heat_mn_pa", "capture_power_mn_pa",

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyomo.environ as pyo
 
+from ccs_model._typing import Floats
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.highs import gap_share
@@ -49,8 +48,6 @@ from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem
 from ccs_model.solve.network_search import Corridors
 from ccs_model.solve.tie_breaking import funds_table
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

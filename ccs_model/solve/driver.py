@@ -14,9 +14,9 @@ from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyomo.environ as pyo
 
+from ccs_model._typing import Floats
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import NoPlanError
 from ccs_model.inputs import load_inputs
@@ -42,7 +42,6 @@ from ccs_model.solve.network_search import Corridors, solve_in_corridors
 from ccs_model.solve.solution_check import REPAIR_TIME_S, verified_outcome
 from ccs_model.solve.tie_breaking import break_ties, break_ties_by_group, of_the_same_streams, with_best_funds
 
-Floats = npt.NDArray[np.float64]
 ProgressCallback = Callable[[Progress], None]
 Result = TypeVar("Result")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Ints
 from ccs_model.mip import Matrix
 from ccs_model.mip.cut_sets import Connections, Demand
 from ccs_model.mip.fixed_charge import FixedCharges
@@ -14,8 +14,6 @@ from ccs_model.problem import Problem
 
 MONEY = ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget")
 _CHOICE = "one_retrofit_per_stream"
-
-Ints = npt.NDArray[np.int64]
 
 
 def fixed_charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:

@@ -17,18 +17,15 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.cut_sets import CUT_SET, Connections
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.presolve import Merged, RestrictedModel, fixed_by_reduced_cost, merged, restricted
 from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _FLOWS = ("forward_ktpa", "reverse_ktpa")
 _PIPE_VARIABLES = ("pipe", "built_ktpa", "pipe_flow_ktpa")

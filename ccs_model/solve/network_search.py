@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Highs, Matrix, Outcome, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.cut_sets import with_connection_cuts
@@ -61,9 +61,6 @@ _BOUND_TIME_SHARE = 0.45
 _ONE_PERIOD_TIME_SHARE = 0.55
 _LARGE_TIME_SHARE = 0.9
 _PERIOD_REGIONS = (LnsStage(30, 16, elsewhere=False),)
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

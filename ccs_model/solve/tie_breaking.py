@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from ccs_model._typing import Floats, Mask
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.grouped_milp import solve_program
@@ -19,8 +19,6 @@ from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import BUILT, Point, places_of
 from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
 
 # The second stage may give up this much of the first's value, relative: less than any number printed.
 HELD_SHARE = 1e-9
@@ -91,14 +89,14 @@ def _better(
     return better if gained > 0 and lost <= 1e-6 * max(abs(value), 1.0) else chosen
 
 
-def of_the_same_streams(matrix: Matrix, chosen: Floats) -> npt.NDArray[np.bool_]:
+def of_the_same_streams(matrix: Matrix, chosen: Floats) -> Mask:
     """Columns of the streams that the plan retrofits: another year, size, technology or site, but no other stream.
 
     What is no retrofit (pipes, sites, wells) may move as its bounds allow.
     """
     rows = matrix.rows.tocsr()[matrix.rows_of("one_retrofit_per_stream")]
     used = (rows @ (chosen > BUILT)) > 0
-    among: npt.NDArray[np.bool_] = np.asarray(rows[used].sum(axis=0)).ravel() > 0
+    among: Mask = np.asarray(rows[used].sum(axis=0)).ravel() > 0
     is_retrofit = np.asarray(rows.sum(axis=0)).ravel() > 0
     return among | ~is_retrofit
 

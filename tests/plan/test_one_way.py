@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ccs_model._typing import Ints
 from ccs_model.mip import Highs, SolverOptions, matrix_of
-from ccs_model.mip.cut_sets import Connections, Demand, Ints, with_connection_cuts
+from ccs_model.mip.cut_sets import Connections, Demand, with_connection_cuts
 from ccs_model.model import build_model
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem

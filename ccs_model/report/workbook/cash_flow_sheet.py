@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import numpy as np
-import numpy.typing as npt
-
+from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences as words
 from ccs_model.report.figures import flows_of, has_accounts, plants_of
@@ -17,8 +15,6 @@ from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.series_sheet import year_columns, year_span
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
-
-Floats = npt.NDArray[np.float64]
 
 # The accounts stand on top and are made from the tables under them, which are written first, from this row on.
 _TABLES_AT = 174

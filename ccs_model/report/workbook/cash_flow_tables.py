@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
+from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.figures import GIVEN, TAXED, by_plant, capital_of, plants_of
@@ -18,7 +18,6 @@ from ccs_model.report.workbook.sheet import Row, Sheet
 
 # The rows of an account with the years across, each with its formula: the programme's, or one plant's.
 
-Floats = npt.NDArray[np.float64]
 
 FACTORS = {
     "capture_om_mn": "om_factor", "transport_om_mn": "om_factor", "storage_om_mn": "om_factor",

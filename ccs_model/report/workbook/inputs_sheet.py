@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.economics.investment import annuity_yr
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.plan.plan import Plan
@@ -27,7 +27,6 @@ from ccs_model.scenario.resolved import DEFAULT
 #
 # Money follows at once. Which retrofits are built, their tonnes and their energy stay those of the solved plan.
 
-Floats = npt.NDArray[np.float64]
 
 PLAY = "play"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.economics.investment import discount_factor
 from ccs_model.economics.policy import price_path
 from ccs_model.plan.plan import Plan
@@ -15,8 +15,6 @@ from ccs_model.problem import Problem
 from ccs_model.report.workbook.columns import CALCULATION, INPUT, OBSERVED, SOLVER, WORDS, Cell, CellClass, Column
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
-
-Floats = npt.NDArray[np.float64]
 
 KEY = "series"
 # Rows that other sheets name.
