@@ -36,17 +36,17 @@ def main() -> int:
     parser.add_argument("ids", metavar="ID", nargs="*", help=f"what to measure: {there}; all of it when left out")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--quick", action="store_true", help="one order and one seed, to try it; no figures to quote")
-    asked = parser.parse_args()
-    unknown = [each for each in asked.ids if each not in BENCHES]
+    requested = parser.parse_args()
+    unknown = [each for each in requested.ids if each not in BENCHES]
     if unknown:
         parser.error(f"no {', '.join(unknown)}; there is {there}")
     found = [
         figure
         for each, measure in BENCHES.items()
-        if each in asked.ids or not asked.ids
-        for figure in measure(quick=asked.quick)
+        if each in requested.ids or not requested.ids
+        for figure in measure(quick=requested.quick)
     ]
-    sys.stdout.write((as_json(found) if asked.json else as_table(found)) + "\n")
+    sys.stdout.write((as_json(found) if requested.json else as_table(found)) + "\n")
     return 0
 
 

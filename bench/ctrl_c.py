@@ -18,11 +18,11 @@ def interrupt_often(desk: Desk, n_times: int, seed: int) -> dict[str, object]:
     """Seconds by the clock and of the processor from SIGINT to the end (median, worst), and what was wrong."""
     drawn = random.Random(seed)
     runs = desk.folder / "runs"
-    faults: list[str] = []
+    issues: list[str] = []
     waited_s: list[float] = []
     used_s: list[float] = []
     ended_before = 0
-    while len(waited_s) < n_times and len(faults) < MOST_FAULTS:
+    while len(waited_s) < n_times and len(issues) < MOST_FAULTS:
         shutil.rmtree(runs, ignore_errors=True)
         pid = desk.start(desk.command)
         # Before the first import Python itself would answer, with a traceback.
@@ -51,13 +51,13 @@ def interrupt_often(desk: Desk, n_times: int, seed: int) -> dict[str, object]:
         if code == 0:
             ended_before += 1  # it had ended already, but for its last steps
         elif code != INTERRUPTED:
-            faults.append(f"{at}: ended with {code}")
+            issues.append(f"{at}: ended with {code}")
         elif runs.exists():
-            faults.append(f"{at}: left {sorted(path.name for path in runs.rglob('*'))[:5]}")
+            issues.append(f"{at}: left {sorted(path.name for path in runs.rglob('*'))[:5]}")
         if left := sorted(path.name for path in desk.left()):
-            faults.append(f"{at}: left {left}")
+            issues.append(f"{at}: left {left}")
         if hashes(desk.folder / "earlier") != desk.earlier:
-            faults.append(f"{at}: the earlier run has changed")
+            issues.append(f"{at}: the earlier run has changed")
     return {
         "ctrl_c": len(waited_s),
         "ended_before": ended_before,
@@ -65,5 +65,5 @@ def interrupt_often(desk: Desk, n_times: int, seed: int) -> dict[str, object]:
         "worst_s": round(max(waited_s), 3),
         "median_cpu_s": round(statistics.median(used_s), 3),
         "worst_cpu_s": round(max(used_s), 3),
-        "faults": faults,
+        "faults": issues,
     }

@@ -42,14 +42,14 @@ def kill_and_go_on(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Gon
     runs = desk.folder / "runs"
     shutil.rmtree(runs)
     finished: dict[str, tuple[str, int]] = {}
-    while tally.kills < n_kills and len(tally.faults) < MOST_FAULTS:
+    while tally.kills < n_kills and len(tally.issues) < MOST_FAULTS:
         turn += 1
         pid = desk.start(desk.command)
         moment_s = drawn.uniform(0, desk.whole_s)
         status = None
         while status is None and seconds_of_all(pid) < moment_s:
-            ended, said = os.waitpid(pid, os.WNOHANG)
-            status = said if ended else None
+            ended, message = os.waitpid(pid, os.WNOHANG)
+            status = message if ended else None
             time.sleep(0.005)
         if status is None:
             is_alone = turn % 2 == 0
@@ -59,18 +59,18 @@ def kill_and_go_on(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Gon
             tally.kills_of_one_process += is_alone
             tally.kills_while_writing += bool(_half_written(runs))
             if not _is_over(pid):
-                tally.faults.append(f"kill {tally.kills}: workers still ran after {PATIENCE_S:.0f} s")
+                tally.issues.append(f"kill {tally.kills}: workers still ran after {PATIENCE_S:.0f} s")
         elif status:
             words = (desk.folder / "said").read_text(errors="replace") if (desk.folder / "said").is_file() else ""
             code = os.waitstatus_to_exitcode(status)
-            tally.faults.append(f"the start after kill {tally.kills} ended by itself with {code}: {words[-300:]}")
+            tally.issues.append(f"the start after kill {tally.kills} ended by itself with {code}: {words[-300:]}")
         found = kept_in(runs)
         tally.kept += len(finished)
         lost = [name for name, state in finished.items() if found.get(name) != state]
-        tally.faults += [f"kill {tally.kills}: {name} is lost or was made again" for name in lost[:3]]
-        tally.faults += [f"kill {tally.kills}: {words}" for out in _outs(runs) for words in _wrong(out, desk)]
+        tally.issues += [f"kill {tally.kills}: {name} is lost or was made again" for name in lost[:3]]
+        tally.issues += [f"kill {tally.kills}: {words}" for out in _outs(runs) for words in _wrong(out, desk)]
         if hashes(desk.folder / "earlier") != desk.earlier:
-            tally.faults.append(f"kill {tally.kills}: the earlier run has changed")
+            tally.issues.append(f"kill {tally.kills}: the earlier run has changed")
         tally.most_left = max(tally.most_left, len(_half_written(runs)) + len(list(desk.temporary.iterdir())))
         finished = found
         if status == 0:
@@ -78,9 +78,9 @@ def kill_and_go_on(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Gon
             tally.whole_runs += 1
             if desk.files() != desk.first:
                 changed = {name for name, _ in set(desk.files().items()) ^ set(desk.first.items())}
-                tally.faults.append(f"the whole run after kill {tally.kills} gave other files: {sorted(changed)[:5]}")
+                tally.issues.append(f"the whole run after kill {tally.kills} gave other files: {sorted(changed)[:5]}")
             if left := _half_written(runs):
-                tally.faults.append(f"the whole run after kill {tally.kills} left {left}")
+                tally.issues.append(f"the whole run after kill {tally.kills} left {left}")
             shutil.rmtree(runs)
             finished = {}
         if say and turn % 10 == 0:

@@ -19,8 +19,8 @@ import ccs_model as ccs
 from bench.large import highs_on_made, sifted_s
 from bench.made_works import write_works
 from bench.measure import apart, say
-from ccs_model.problem.names import read_checked
-from ccs_model.solver.by_groups import PAYS_COLUMNS
+from ccs_model.mip.grouped_milp import PAYS_COLUMNS
+from ccs_model.problem.scenario_names import read_checked
 
 _PLANTS = (100, 1_000, 10_000, 50_000)
 _PERIODS = (1, 3, 6, 12)
@@ -67,7 +67,7 @@ def _chain(n_works: int, n_periods: int) -> tuple[float, float]:
         path = write_works(n_works, years, Path(home))
         began = time.process_time()
         scenario, inputs = read_checked(path)
-        ccs.solve(ccs.pose(scenario, inputs))
+        ccs.solve(ccs.build_problem(scenario, inputs))
         spent = time.process_time() - began
     return spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 

@@ -34,10 +34,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SMALL = """\
 name: Small
 years: [2026, 2031]
-plants: {inventory: [chemicals], provinces: [Shanxi], emitting_at_least_ktpa: 1_200}
+plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_200}
 transport: {shared_trunklines: false}
 budget: {total_mn: 900}
-solver: {gap_share: 0.0, threads: 1}
+solver: {mip_gap: 0.0, threads: 1}
 """
 DEFAULT = ("optimize", "small.yaml", "-q")
 EVERY = 20
@@ -56,11 +56,11 @@ class Tally:
     ended_before_the_kill: int = 0
     whole_runs: int = 0
     most_left: int = 0
-    faults: list[str] = field(default_factory=list)
+    issues: list[str] = field(default_factory=list)
 
     def shown(self) -> dict[str, object]:
         """For the summary."""
-        return {**self.__dict__, "survived": self.kills if not self.faults else None}
+        return {**self.__dict__, "survived": self.kills if not self.issues else None}
 
 
 class Desk:
@@ -131,14 +131,14 @@ class Desk:
         if not self.forked:
             line = [sys.executable, "-m", "ccs_model", *words]
             with open(os.devnull, "wb") as nothing:  # noqa: PTH123
-                talk = None if os.environ.get("CCS_MODEL_TRACEBACK") else nothing
+                console = None if os.environ.get("CCS_MODEL_TRACEBACK") else nothing
                 return subprocess.Popen(
-                    line, cwd=self.folder, env=environment, stdout=nothing, stderr=talk, start_new_session=True
+                    line, cwd=self.folder, env=environment, stdout=nothing, stderr=console, start_new_session=True
                 ).pid
         pid = os.fork()
         if pid == 0:
             from ccs_model.__main__ import main
-            from ccs_model.analysis import processes
+            from ccs_model.analysis import jobs as processes
 
             code = 1
             try:
@@ -220,7 +220,7 @@ def kill_often(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Tally:
     """The count of what was seen over so many kills."""
     drawn, tally, turn = random.Random(seed), Tally(), 0
     runs = desk.folder / "runs"
-    while tally.kills < n_kills and len(tally.faults) < MOST_FAULTS:
+    while tally.kills < n_kills and len(tally.issues) < MOST_FAULTS:
         turn += 1
         again = turn % 2 == 0 and "--force" not in desk.command
         if not again:
@@ -233,36 +233,36 @@ def kill_often(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Tally:
         try:
             killed, writing = desk.killed(words, drawn.uniform(0, desk.whole_s))
         except RuntimeError as error:
-            tally.faults.append(f"the start after kill {tally.kills}: {error}")
+            tally.issues.append(f"the start after kill {tally.kills}: {error}")
             continue
         tally.kills += killed
         tally.ended_before_the_kill += not killed
         tally.kills_while_writing += writing
-        tally.faults += half_made(runs)
+        tally.issues += half_made(runs)
         if hashes(desk.folder / "earlier") != desk.earlier:
-            tally.faults.append(f"after kill {tally.kills}: the earlier run has changed")
+            tally.issues.append(f"after kill {tally.kills}: the earlier run has changed")
         if again and not desk.files():
-            tally.faults.append(f"after kill {tally.kills}: the finished run that was made again is gone")
+            tally.issues.append(f"after kill {tally.kills}: the finished run that was made again is gone")
         tally.most_left = max(tally.most_left, len(desk.left()))
         if len(desk.left()) > MOST_LEFT:
-            tally.faults.append(f"after kill {tally.kills}: left {sorted(path.name for path in desk.left())}")
+            tally.issues.append(f"after kill {tally.kills}: left {sorted(path.name for path in desk.left())}")
         if turn % EVERY == 0:
-            tally.whole_runs += _whole(desk, tally)
+            tally.whole_runs += _rounded(desk, tally)
         if say and turn % 10 == 0:
             sys.stderr.write(f"{json.dumps(tally.shown())}\n")
-    tally.whole_runs += _whole(desk, tally)
+    tally.whole_runs += _rounded(desk, tally)
     return tally
 
 
-def _whole(desk: Desk, tally: Tally) -> bool:
+def _rounded(desk: Desk, tally: Tally) -> bool:
     """One run to its end: it works, gives what the first gave, and leaves nothing beside it."""
     try:
         desk.whole(*desk.command)
     except RuntimeError as error:
-        tally.faults.append(f"the start after kill {tally.kills}: {error}")
+        tally.issues.append(f"the start after kill {tally.kills}: {error}")
         return False
     if desk.files() != desk.first:
-        tally.faults.append(f"the run after kill {tally.kills} gave other files")
+        tally.issues.append(f"the run after kill {tally.kills} gave other files")
     return True
 
 
@@ -274,24 +274,21 @@ def main() -> int:
     parser.add_argument("--forked", action="store_true", help="start from a process that has the libraries loaded")
     parser.add_argument("--ctrl-c", type=int, default=0, metavar="N", help="so many SIGINTs in place of the kills")
     parser.add_argument("command", nargs="*", default=list(DEFAULT), help="after --: what ccs-model is asked to do")
-    asked = parser.parse_args()
-    if asked.forked:
-        import ccs_model.analysis.monte_carlo
-        import ccs_model.analysis.sweep
-        import ccs_model.cli.summary
-        import ccs_model.plan.optimize
-        import ccs_model.report.run_folder  # noqa: F401
+    requested = parser.parse_args()
+    if requested.forked:
+        pass
+
     with tempfile.TemporaryDirectory() as folder:
-        desk = Desk(Path(folder) / "desk", asked.command, forked=asked.forked)
-        if asked.ctrl_c:
+        desk = Desk(Path(folder) / "desk", requested.command, forked=requested.forked)
+        if requested.ctrl_c:
             from bench.ctrl_c import interrupt_often
 
-            shown = interrupt_often(desk, asked.ctrl_c, asked.seed)
+            shown = interrupt_often(desk, requested.ctrl_c, requested.seed)
         else:
             from bench.going_on import GOES_ON, kill_and_go_on
 
-            often = kill_and_go_on if asked.command[0] in GOES_ON else kill_often
-            shown = often(desk, asked.kills, asked.seed).shown()
+            often = kill_and_go_on if requested.command[0] in GOES_ON else kill_often
+            shown = often(desk, requested.kills, requested.seed).shown()
     sys.stdout.write(json.dumps({"whole_run_cpu_s": desk.whole_s, **shown}, indent=1) + "\n")
     return 1 if shown["faults"] else 0
 

@@ -19,11 +19,11 @@ from bench import peers
 from bench.made_programs import made_program
 from bench.measure import Figure, apart, finite, say
 from bench.network import ROOT
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip.grouped_milp import solve_by_groups
+from ccs_model.mip.search import Allowance
 from ccs_model.problem import Problem
-from ccs_model.problem.names import read_checked
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.solver.by_groups import solve_by_groups
-from ccs_model.solver.clock import Allowance
+from ccs_model.problem.scenario_names import read_checked
 
 RUNS = 5
 # HiGHS alone is given up after so many seconds by the clock.
@@ -59,7 +59,7 @@ def shipped(name: str) -> Problem:
     """A shipped scenario with own pipes, one thread, and time enough."""
     scenario, inputs = read_checked(ROOT / "scenarios" / f"{name}.yaml")
     changes = {"transport.shared_trunklines": False, "solver.threads": 1, "solver.time_limit_s": 1_200}
-    return ccs.pose(scenario.with_changes(changes), inputs)
+    return ccs.build_problem(scenario.with_changes(changes), inputs)
 
 
 def sifted_s(n_plants: int, n_periods: int = 6, seed: int = 0) -> Reached:
@@ -72,7 +72,7 @@ def sifted_s(n_plants: int, n_periods: int = 6, seed: int = 0) -> Reached:
         maximise=True,
         gap=0.0,
         allowance=Allowance(time.monotonic() + PEER_S),
-        doing="bench",
+        stage="bench",
     )
     cpu_s = time.process_time() - began
     if found is None:
@@ -86,7 +86,7 @@ def whole_by_groups(n_plants: int, gap: float, cpu_s: float, seed: int) -> Reach
     began = time.process_time()
     allowance = Allowance(time.monotonic() + 20 * cpu_s, began + cpu_s)
     options = SolverOptions(gap_share=gap, threads=1)
-    found = solve_by_groups(matrix, options, maximise=True, gap=gap, allowance=allowance, doing="bench")
+    found = solve_by_groups(matrix, options, maximise=True, gap=gap, allowance=allowance, stage="bench")
     spent = time.process_time() - began
     if found is None:
         return Reached(spent, np.nan, np.nan, _peak_gb())
@@ -105,7 +105,7 @@ def highs_on_made(n_plants: int, n_periods: int = 6) -> Reached:
 
 
 def linear(matrix: Matrix) -> Matrix:
-    return replace(matrix, is_whole=np.zeros(len(matrix.lower), dtype=bool))
+    return replace(matrix, is_integer=np.zeros(len(matrix.lower), dtype=bool))
 
 
 def handed_over(name: str) -> dict[str, float]:
@@ -128,7 +128,7 @@ def chain_s(name: str) -> dict[str, float]:
 
 def chain_peer(name: str) -> dict[str, float]:
     problem = shipped(name)
-    reached = highs_alone(matrix_of(ccs.build_model(problem)), problem.scenario.solver.gap_share)
+    reached = highs_alone(matrix_of(ccs.build_model(problem)), problem.scenario.solver.mip_gap)
     return {"cpu_s": reached.cpu_s, "gap": reached.gap, "value": reached.value}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 TRENDS = ((0.431655132, 0.115719152), (0.770037049, 0.078306697))
-_SAID = {"reference": "MADE", "quality": "assumed", "note": "drawn at random"}
+_TABLE_NOTES = {"reference": "MADE", "quality": "assumed", "note": "drawn at random"}
 
 
 def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, target_share: float = 0.5) -> Path:
@@ -37,7 +37,7 @@ def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, ta
             "capture_cost_per_t": chance.uniform(20.0, 70.0, n_sources).round(2),
             "currency": "USD",
             "price_year": 2024,
-            **_SAID,
+            **_TABLE_NOTES,
         }
     )
     lat, lon = places(n_sites)
@@ -62,7 +62,7 @@ def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, ta
             "well_om_mn_pa": chance.uniform(0.13, 0.2, n_sites).round(3),
             "currency": "USD",
             "price_year": 2024,
-            **_SAID,
+            **_TABLE_NOTES,
         }
     )
     trends = pd.DataFrame(
@@ -74,7 +74,7 @@ def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, ta
             "life_yr": 30,
             "currency": "USD",
             "price_year": 2024,
-            **_SAID,
+            **_TABLE_NOTES,
         }
     )
     references = pd.DataFrame(
@@ -95,11 +95,11 @@ def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, ta
         f"name: Made {n_sources} x {n_sites}, seed {seed}\n"
         "currency: USD\nyears: static\ncapital_recovery_share: 0.1\nstorage_life_yr: 30\n"
         "plants: {inventory: [sources]}\ndata: data\n"
-        "transport: {trucks: false, detour: 1.2}\n"
+        "transport: {trucks: false, detour_factor: 1.2}\n"
         "storage: {sites: [Made]}\n"
         f"targets: {{captured_ktpa: {float(np.floor(target_share * ktpa.sum()))!r}}}\n"
-        "aim: least_cost\n"
-        "solver: {gap_share: 0.001, time_limit_s: 60, threads: 1}\n",
+        "aim: min_cost\n"
+        "solver: {mip_gap: 0.001, time_limit_s: 60, threads: 1}\n",
         encoding="utf-8",
     )
     return scenario

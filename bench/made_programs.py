@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from ccs_model.solver import Matrix
-from ccs_model.solver.matrix import Column
+from ccs_model.mip import Matrix
+from ccs_model.mip.matrix import Column
 
 N_SITES, N_PROVINCES = 20, 15
 # How far sizes spread: a lognormal's sigma. Lumpy programs have giants that few rows can hold.
@@ -68,9 +68,9 @@ def made_program(
         row_upper=upper,
         lower=np.zeros(n_columns),
         upper=np.ones(n_columns),
-        is_whole=np.ones(n_columns, dtype=bool),
+        is_integer=np.ones(n_columns, dtype=bool),
         costs=profit.reshape(1, -1),
         maximise=(True,),
-        row_claims=(("row", None),) * n_rows,
+        row_constraints=(("row", None),) * n_rows,
         columns=(Column("build", None),) * n_columns,
     )

@@ -24,13 +24,13 @@ def write_works(n_works: int, years: Sequence[int], folder: Path) -> Path:
     text = {
         "name": f"{n_works} made works",
         "years": list(years),
-        "plants": {"inventory": ["works.csv"], "emitting_at_least_ktpa": 200},
+        "plants": {"inventory": ["works.csv"], "min_emissions_ktpa": 200},
         "capture": {"technologies": ["amine", "compression"]},
         "transport": {"shared_trunklines": False},
-        "storage": {"capacity": "mid", "fill_share_max": 0.5},
+        "storage": {"capacity": "mid", "max_fill_share": 0.5},
         "budget": {"total_mn": BUDGET_MN_PER_WORKS * n_works},
-        "aim": "most_abatement",
-        "solver": {"gap_share": 0.02, "time_limit_s": 600, "threads": 1},
+        "objective": "max_abatement",
+        "solver": {"mip_gap": 0.02, "time_limit_s": 600, "threads": 1},
     }
     path = folder / "works.yaml"
     # JSON is YAML.

@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Unit = Literal["ratio", "share", "difference", "s"]
 
-SCHEMA = "ccs-model/bench/1"
+SCHEMA = "ccs-model/bench/2"
 # numpy's libraries take as many threads as there are cores unless they are told before they are loaded.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 

@@ -11,24 +11,23 @@ from statistics import median
 import numpy as np
 
 from bench.measure import Figure, apart, say
-from ccs_model.analysis.draws import Answering
-from ccs_model.analysis.futures import drawn
-from ccs_model.analysis.monte_carlo import montecarlo
-from ccs_model.analysis.replanned import relaxed
-from ccs_model.analysis.restated import Restated
+from ccs_model.analysis.monte_carlo import Answering, montecarlo
+from ccs_model.analysis.reparameterised import ReparameterisedModel
+from ccs_model.analysis.uncertain_inputs import drawn
+from ccs_model.analysis.uncertainty_scenarios import relaxed
 from ccs_model.inputs import load_inputs
-from ccs_model.problem import pose
+from ccs_model.mip import Highs, SolverOptions
+from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario
-from ccs_model.solver import Highs, SolverOptions
 
 # About three hundred plants of the shipped inventories, each with a pipe of its own, in two periods.
 PLANTS = {
     "name": "Three hundred plants",
     "years": [2026, 2031],
-    "plants": {"inventory": ["steel", "chemicals"], "emitting_at_least_ktpa": 400},
+    "plants": {"inventory": ["steel", "chemicals"], "min_emissions_ktpa": 400},
     "transport": {"shared_trunklines": False},
     "storage": {"sites": ["Ordos", "Bohai Bay", "Subei"]},
-    "capture": {"technologies": ["amine", "compression"], "retrofits": "fractional"},
+    "capture": {"technologies": ["amine", "compression"], "decisions": "continuous"},
     "budget": {"total_mn": 60_000},
     "calibration": {"use": "median"},
     "solver": {"threads": 1},
@@ -48,12 +47,12 @@ def processes(*, quick: bool = False) -> Iterator[Figure]:
 
 
 def _beside_cold(runs: int) -> list[Figure]:
-    problem = pose(Scenario.from_dict(PLANTS), load_inputs())
+    problem = build_problem(Scenario.from_dict(PLANTS), load_inputs())
     say(f"B6: {int(problem.plants['is_candidate'].sum())} plants, {len(problem.routes)} routes")
-    restated = Restated(problem)
+    reparameterised = ReparameterisedModel(problem)
     # As many as a run has, so that chunks hold what is as near to each other as there.
     futures = drawn(problem, DRAWS, 1)
-    answering = Answering(futures, np.zeros(len(restated.planned.columns)), restated)
+    answering = Answering(futures, np.zeros(len(reparameterised.planned.columns)), reparameterised)
     whole, solves, cold = [], [], []
     for run in range(1, runs + 1):
         chunk = run * len(answering.chunks) // (runs + 1)
@@ -61,15 +60,15 @@ def _beside_cold(runs: int) -> list[Figure]:
         began = time.process_time()
         answering.text(chunk)
         whole.append((time.process_time() - began) / len(these))
-        worlds = [(answering.worlds.of(k), futures.of(k)) for k in these]
+        future_models = [(answering.future_models.of(k), futures.of(k)) for k in these]
         answering.replanned.reset(answering.mark)
         began = time.process_time()
-        for each in worlds:
+        for each in future_models:
             answering.replanned.of(*each)
         solves.append((time.process_time() - began) / len(these))
         began = time.process_time()
-        for world, _ in worlds[:COLD]:
-            Highs(relaxed(world.matrix), SolverOptions(0.0, 1)).run(600.0, "cold")
+        for future_model, _ in future_models[:COLD]:
+            Highs(relaxed(future_model.matrix), SolverOptions(0.0, 1)).run(600.0, "cold")
         cold.append((time.process_time() - began) / COLD)
     peers = {"solve_s": median(solves), "cold_solve_s": median(cold)}
     samples = {"future_s": whole, "solve_s": solves, "cold_solve_s": cold}

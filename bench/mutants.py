@@ -163,7 +163,7 @@ class Watch:
         # what is reached while modules are imported, every test reaches
         self.imported: set[tuple[str, int]] = set()
 
-    def told(self, file: str, line: int) -> None:
+    def reported(self, file: str, line: int) -> None:
         """Called by every statement of a watched module."""
         self.reached.add((file, line))
 
@@ -230,13 +230,13 @@ class Telling(ast.NodeTransformer):
         for field in ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
             if isinstance(block, list) and block:
-                told = [each for statement in block for each in self._told(statement)]
-                setattr(node, field, told)
+                reported = [each for statement in block for each in self._reported(statement)]
+                setattr(node, field, reported)
         for child in list(ast.iter_child_nodes(node)):
             self.visit(child)
         return node
 
-    def _told(self, statement: ast.stmt) -> list[ast.stmt]:
+    def _reported(self, statement: ast.stmt) -> list[ast.stmt]:
         is_words = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
         if is_words or (isinstance(statement, ast.ImportFrom) and statement.module == "__future__"):
             return [statement]
@@ -272,11 +272,11 @@ def as_they_are(room: str, modules: Sequence[Path]) -> dict[str, Any]:
     A test that fails as it is can tell nothing and is left out, with a word; where none is left: SystemExit.
     """
     with tempfile.TemporaryDirectory() as folder:
-        told = Path(folder) / "told.json"
+        reported = Path(folder) / "told.json"
 
         def work() -> int:
             watch = Watch()
-            builtins.told = watch.told  # type: ignore[attr-defined]
+            builtins.reported = watch.reported  # type: ignore[attr-defined]
             trees = {module: ast.parse(module.read_text(encoding="utf-8")) for module in modules}
             telling = {module: Telling(str(module)).visit(tree) for module, tree in trees.items()}
             sys.meta_path.insert(0, Changed(telling))  # type: ignore[arg-type]
@@ -288,7 +288,7 @@ def as_they_are(room: str, modules: Sequence[Path]) -> dict[str, Any]:
                     continue
                 for file, line in lines | watch.imported:
                     by_line[f"{file}:{line}"].append(test)
-            told.write_text(json.dumps({"seconds": watch.seconds, "by_line": by_line}), encoding="utf-8")
+            reported.write_text(json.dumps({"seconds": watch.seconds, "by_line": by_line}), encoding="utf-8")
             return int(code) if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED) and by_line else 2
 
         code, printed = in_a_fork(work, 3600)
@@ -296,7 +296,7 @@ def as_they_are(room: str, modules: Sequence[Path]) -> dict[str, Any]:
             sys.stderr.write(printed[-3000:])
         if code not in (0, 1):
             raise SystemExit(1)
-        known = dict(json.loads(told.read_text(encoding="utf-8")))
+        known = dict(json.loads(reported.read_text(encoding="utf-8")))
         slowest = sorted(known["seconds"].items(), key=lambda pair: -pair[1])[:12]
         sys.stderr.writelines(f"{seconds:6.1f} s  {test}\n" for test, seconds in slowest)
         return known
@@ -313,25 +313,25 @@ def those_that_reach(mutant: Mutant, known: Mapping[str, Any], patience_s: float
             by_file[test.split("::")[0]].append(test)
     own = f"test_{mutant.module.stem}.py"
     files = sorted(by_file, key=lambda file: (not file.endswith(own), sum(seconds[test] for test in by_file[file])))
-    asked: list[str] = []
+    requested: list[str] = []
     spent = 0.0
     for test in (test for file in files for test in by_file[file]):
-        if asked and spent + seconds[test] > patience_s:
+        if requested and spent + seconds[test] > patience_s:
             continue
-        asked.append(test)
+        requested.append(test)
         spent += seconds[test]
-    return asked, spent
+    return requested, spent
 
 
 def killer_of(mutant: Mutant, tree: ast.Module, known: Mapping[str, Any], patience_s: float) -> str:
     """The test that fails, or how it ended; empty where it survives."""
-    asked, spent = those_that_reach(mutant, known, patience_s)
-    if not asked:
+    requested, spent = those_that_reach(mutant, known, patience_s)
+    if not requested:
         return ""
 
     def work() -> int:
         sys.meta_path.insert(0, Changed({mutant.module: tree}))
-        return int(pytest.main([*QUIET, "-x", *asked]))
+        return int(pytest.main([*QUIET, "-x", *requested]))
 
     code, printed = in_a_fork(work, 60 + 10 * spent)
     if code == 0:
@@ -340,22 +340,22 @@ def killer_of(mutant: Mutant, tree: ast.Module, known: Mapping[str, Any], patien
     return failed[0] if failed else f"ended with code {code}"
 
 
-def measured(room: str, asked: argparse.Namespace, again: set[str]) -> dict[str, Any]:
+def measured(room: str, requested: argparse.Namespace, again: set[str]) -> dict[str, Any]:
     """The figures of a room."""
     modules = sorted((HOME / "ccs_model").glob(ROOMS[room][0]))
     known = as_they_are(room, modules)
     every = [mutant for module in modules for mutant in mutants_of(module)]
-    drawn = random.Random(asked.seed).sample(every, min(asked.sample, len(every)))
+    drawn = random.Random(requested.seed).sample(every, min(requested.sample, len(every)))
     survived, unreached, n_tried = [], [], 0
     for mutant in drawn:
         tree, place = mutant.tree()
         if again and place not in again:
             continue
-        killer = killer_of(mutant, tree, known, asked.patience)
+        killer = killer_of(mutant, tree, known, requested.patience)
         n_tried += 1
         if not killer:
             survived.append(place)
-            if not those_that_reach(mutant, known, asked.patience)[0]:
+            if not those_that_reach(mutant, known, requested.patience)[0]:
                 unreached.append(place)
         sys.stderr.write(f"{room} {n_tried}: {f'killed by {killer}' if killer else 'SURVIVED'}: {place}\n")
     score = (n_tried - len(survived)) / n_tried if n_tried else None
@@ -371,17 +371,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--patience", type=float, default=60.0, help="processor seconds of tests against one mutant")
     parser.add_argument("--again", type=Path, help="an earlier answer: only what survived in it is tried")
-    asked = parser.parse_args()
-    if unknown := set(asked.rooms) - set(ROOMS):
+    requested = parser.parse_args()
+    if unknown := set(requested.rooms) - set(ROOMS):
         parser.error(f"no room {', '.join(sorted(unknown))}; there are {', '.join(ROOMS)}")
     again: set[str] = set()
-    if asked.again:
-        again = {place for room in json.loads(asked.again.read_text("utf-8")).values() for place in room["survived"]}
+    if requested.again:
+        again = {
+            place for room in json.loads(requested.again.read_text("utf-8")).values() for place in room["survived"]
+        }
     os.chdir(HOME)
     sys.path.insert(0, str(HOME))
     for name in LIBRARIES:
         importlib.import_module(name)
-    found = {room: measured(room, asked, again) for room in asked.rooms or ROOMS}
+    found = {room: measured(room, requested, again) for room in requested.rooms or ROOMS}
     sys.stdout.write(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     return 0
 

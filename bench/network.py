@@ -25,11 +25,11 @@ from bench import simccs_published
 from bench.made_cases import write_network_case
 from bench.measure import Figure, apart, finite, middle, say
 from ccs_model.errors import NoPlanError
-from ccs_model.inputs.importers import SimccsCase, read_simccs, simccs_scenario, simccs_tables
-from ccs_model.problem.names import read_checked
-from ccs_model.solver import Highs, Progress, SolverOptions, matrix_of
-from ccs_model.solver.clock import cpu_seconds
-from ccs_model.solver.highs import gap_share
+from ccs_model.importers import SimccsCase, read_simccs, simccs_scenario, simccs_tables
+from ccs_model.mip import Highs, Progress, SolverOptions, matrix_of
+from ccs_model.mip.highs import gap_share
+from ccs_model.mip.search import cpu_seconds
+from ccs_model.problem.scenario_names import read_checked
 
 ROOT = Path(__file__).resolve().parents[1]
 SOUTHEAST = ROOT / "tests" / "peers" / "simccs" / "southeast_us"
@@ -145,7 +145,7 @@ def pilots() -> Iterator[Figure]:
     for budget, goals in PILOTS:
         runs = {}
         # A run ends at the gap it is asked for, so it is asked for the goal's.
-        changes = {"budget.total_mn": budget, "solver.gap_share": WITHIN}
+        changes = {"budget.total_mn": budget, "solver.mip_gap": WITHIN}
         for limit_s, goal in goals.items():
             runs[limit_s] = run = apart(reach, PILOT_ZONES, changes, limit_s)
             gaps = f"{100 * run.gap:.2f} % within corridors, {100 * run.all_links_gap:.1f} % over all links"
@@ -200,17 +200,17 @@ def solve_published(case: Path, target_mt: float | None) -> Proven:
 
 def solve_imported(case: Path, target_mt: float | None) -> Proven:
     """The same case as `ccs-model import simccs --rounded` makes it, by our chain."""
-    asked = SimccsCase(target_mt, CRF, YEARS, 1.0, True)
+    requested = SimccsCase(target_mt, CRF, YEARS, 1.0, True)
     with tempfile.TemporaryDirectory() as folder:
-        for name, table in simccs_tables(read_simccs(case), asked).items():
+        for name, table in simccs_tables(read_simccs(case), requested).items():
             path = Path(folder) / "data" / f"{name}.csv"
             path.parent.mkdir(parents=True, exist_ok=True)
             table.to_csv(path, index=False)
         path = Path(folder) / "scenario.yaml"
-        path.write_text(simccs_scenario(case.name, asked), encoding="utf-8")
+        path.write_text(simccs_scenario(case.name, requested), encoding="utf-8")
         scenario, inputs = read_checked(path)
-        scenario = scenario.with_changes({"solver.gap_share": SIMCCS_GAP, "solver.threads": 1})
-        problem = ccs.pose(scenario, inputs)
+        scenario = scenario.with_changes({"solver.mip_gap": SIMCCS_GAP, "solver.threads": 1})
+        problem = ccs.build_problem(scenario, inputs)
         model = ccs.build_model(problem)
         began = time.process_time()
         with cpu_seconds():
@@ -227,15 +227,15 @@ def reach(path: Path, changes: Mapping[str, object], limit_s: float) -> Reached:
     began = time.process_time()
     seen: list[tuple[float, float]] = []
 
-    def tell(progress: Progress) -> None:
+    def on_progress(progress: Progress) -> None:
         # Ties are settled by another aim's values.
-        if progress.doing != "settling ties" and math.isfinite(progress.incumbent):
+        if progress.stage != "settling ties" and math.isfinite(progress.incumbent):
             seen.append((time.process_time() - began, progress.incumbent))
 
     scenario = ccs.read_scenario(path).with_changes({**changes, "solver.time_limit_s": limit_s, "solver.threads": 1})
     try:
         with cpu_seconds():
-            plan = ccs.optimize(scenario, tell=tell)
+            plan = ccs.optimize(scenario, on_progress=on_progress)
     except NoPlanError:
         return Reached(time.process_time() - began)
     cpu_s, reached = time.process_time() - began, plan.objective
@@ -247,8 +247,8 @@ def reach_alone(path: Path, changes: Mapping[str, object], limit_s: float) -> Re
     """HiGHS on the whole matrix at once, without cuts, corridors or a start."""
     scenario, inputs = read_checked(path)
     scenario = scenario.with_changes(changes)
-    matrix = matrix_of(ccs.build_model(ccs.pose(scenario, inputs)))
-    highs = Highs(matrix, SolverOptions(scenario.solver.gap_share, threads=1))
+    matrix = matrix_of(ccs.build_model(ccs.build_problem(scenario, inputs)))
+    highs = Highs(matrix, SolverOptions(scenario.solver.mip_gap, threads=1))
     began = time.process_time()
     with cpu_seconds():
         outcome = highs.run(limit_s, "alone")

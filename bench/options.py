@@ -9,9 +9,9 @@ from statistics import median
 import pandas as pd
 
 from bench.measure import Figure, apart
-from ccs_model.economics.price_level import PriceLevel
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs import load_inputs
-from ccs_model.problem import pose
+from ccs_model.problem import build_problem
 from ccs_model.problem.options import options_of
 from ccs_model.scenario import Scenario
 
@@ -28,7 +28,7 @@ def cpu_s(changes: Mapping[str, object], n_plants: int) -> tuple[float, int]:
     own_pipes = {"name": "options", "plants": {}, "budget": {"total_mn": 1}, "transport": {"shared_trunklines": False}}
     scenario = Scenario.from_dict(own_pipes).with_changes(changes)
     inputs = load_inputs()
-    problem = pose(scenario, inputs)
+    problem = build_problem(scenario, inputs)
     plants = problem.plants[problem.plants["is_candidate"]]
     streams = problem.streams[problem.streams["plant"].isin(plants["plant"])]
     copies = range(-(-n_plants // len(plants)))

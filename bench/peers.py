@@ -18,8 +18,8 @@ from pyomo.contrib.appsi.solvers.highs import Highs as AppsiHighs
 from pyomo.contrib.solver.solvers.highs import Highs as ContribHighs
 from scipy import sparse
 
-from ccs_model.solver import Highs, Matrix, SolverOptions
-from ccs_model.solver.instances import quiet_stdout
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.highs_instances import quiet_stdout
 
 LINOPY = "linopy"
 
@@ -89,8 +89,8 @@ def linopy_s(matrix: Matrix) -> float:
                 right = xarray.DataArray(limit[kept], dims=["i"], coords={"i": these[kept]})
                 model.add_constraints(expression, sign, right, name=f"{size}{sign}")
     costs = matrix.costs[0]
-    aim = xarray.DataArray(costs, dims=["j"], coords={"j": np.arange(len(costs))})
-    model.add_objective((model.variables["x"] * aim).sum(), sense="max" if matrix.maximise[0] else "min")
+    objective = xarray.DataArray(costs, dims=["j"], coords={"j": np.arange(len(costs))})
+    model.add_objective((model.variables["x"] * objective).sum(), sense="max" if matrix.maximise[0] else "min")
     linopy.io.to_highspy(model)
     return time.process_time() - began
 
@@ -120,7 +120,7 @@ def there() -> list[str]:
 def _plain_rules(matrix: Matrix) -> Any:
     """The program by rules of sums, as a modeller writes them."""
     rows = sparse.csr_array(matrix.rows)
-    whole = matrix.is_whole
+    whole = matrix.is_integer
     m = pyo.ConcreteModel()
     upper = [None if np.isinf(each) else float(each) for each in matrix.upper]
     m.x = pyo.Var(
@@ -136,5 +136,7 @@ def _plain_rules(matrix: Matrix) -> Any:
         return total <= float(high) if np.isfinite(high) else total >= float(low)
 
     m.row = pyo.Constraint([i for i in range(rows.shape[0]) if rows.indptr[i + 1] > rows.indptr[i]], rule=rule)
-    m.aim = pyo.Objective(expr=sum(float(c) * m.x[j] for j, c in enumerate(matrix.costs[0]) if c), sense=pyo.maximize)
+    m.objective = pyo.Objective(
+        expr=sum(float(c) * m.x[j] for j, c in enumerate(matrix.costs[0]) if c), sense=pyo.maximize
+    )
     return m

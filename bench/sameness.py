@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KEYS = {
     "name": "Same",
     "years": "[2026, 2031]",
-    "plants": "{inventory: [mine.csv], provinces: [Shanxi], emitting_at_least_ktpa: 1_200}",
+    "plants": "{inventory: [mine.csv], provinces: [Shanxi], min_emissions_ktpa: 1_200}",
     "transport": "{shared_trunklines: false}",
     "budget": "{total_mn: 900}",
     "solver": "{gap_share: 0.0, threads: 1}",
@@ -106,44 +106,44 @@ def _environment(seed: str, place: str, zone: str) -> dict[str, str]:
     return {"PYTHONHASHSEED": seed, "LC_ALL": place, "LANG": place, "TZ": zone}
 
 
-def files_of(desk: Path, asked: Circumstances) -> dict[str, str]:
+def files_of(desk: Path, requested: Circumstances) -> dict[str, str]:
     """File → hash of one run under these circumstances."""
     desk.mkdir(parents=True)
     header, *rows = (ROOT / "data" / "plants" / "chemicals.csv").read_text(encoding="utf-8").splitlines()
-    if asked.shuffled is not None:
-        random.Random(asked.shuffled).shuffle(rows)
+    if requested.shuffled is not None:
+        random.Random(requested.shuffled).shuffle(rows)
     (desk / "mine.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
-    text = asked.lines.join([*(f"{key}: {KEYS[key]}" for key in asked.keys), ""])
+    text = requested.lines.join([*(f"{key}: {KEYS[key]}" for key in requested.keys), ""])
     (desk / "same.yaml").write_bytes(text.encode())
-    where = desk.parent if asked.from_above else desk
+    where = desk.parent if requested.from_above else desk
     scenario = os.path.relpath(desk / "same.yaml", where)
     out = os.path.relpath(desk / "run", where)
-    _asked(["optimize", scenario, "--out", out, "-q", *asked.options], where, asked)
+    _requested(["optimize", scenario, "--out", out, "-q", *requested.options], where, requested)
     found = {}
     for path in sorted((desk / "run").rglob("*")):
         name = path.relative_to(desk / "run").as_posix()
-        if path.is_file() and name not in (*DATED, *asked.left_out):
+        if path.is_file() and name not in (*DATED, *requested.left_out):
             found[name] = path.read_bytes()
     # Where a value came from is told by file and line, as the file was asked for.
     found["scenario.resolved.yaml"] = re.sub(rb"  # \S.*", b"", found.get("scenario.resolved.yaml", b""))
-    if "scenario.resolved.yaml" in asked.left_out:
+    if "scenario.resolved.yaml" in requested.left_out:
         del found["scenario.resolved.yaml"]
     return {name: hashlib.sha256(raw).hexdigest() for name, raw in found.items()}
 
 
-def pilots_of(desk: Path, asked: Circumstances) -> dict[str, str]:
+def pilots_of(desk: Path, requested: Circumstances) -> dict[str, str]:
     """The hashes of what `replay --json` and `calibrate` give."""
     desk.mkdir(parents=True, exist_ok=True)
     case = ROOT / "scenarios" / "pilots"
     cases = [os.path.relpath(path, desk) for path in sorted(case.glob("*.yaml"))[:1]]
-    told = _asked(["replay", *cases, "--json"], desk, asked)
-    _asked(["calibrate", "-o", "calibration.json"], desk, asked)
+    reported = _requested(["replay", *cases, "--json"], desk, requested)
+    _requested(["calibrate", "-o", "calibration.json"], desk, requested)
     fitted = (desk / "calibration.json").read_bytes()
-    return {"replay --json": hashlib.sha256(told).hexdigest(), "calibrate": hashlib.sha256(fitted).hexdigest()}
+    return {"replay --json": hashlib.sha256(reported).hexdigest(), "calibrate": hashlib.sha256(fitted).hexdigest()}
 
 
-def _asked(words: Sequence[str], where: Path, asked: Circumstances) -> bytes:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **asked.environment}
+def _requested(words: Sequence[str], where: Path, requested: Circumstances) -> bytes:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **requested.environment}
     line = [sys.executable, "-m", "ccs_model", *words]
     ended = subprocess.run(line, cwd=where, env=environment, capture_output=True, check=False)
     if ended.returncode not in (0, 7):  # a case of the pilots may be expected not to hold
@@ -157,16 +157,16 @@ def differences(
     """A sentence for each file that is not the same as in the first run."""
     first: dict[str, str] = {}
     wrong = []
-    for n, asked in enumerate(every):
-        found = ask(folder / f"{ask.__name__}-{n}", asked)
+    for n, requested in enumerate(every):
+        found = ask(folder / f"{ask.__name__}-{n}", requested)
         first = first or found
-        names = [name for name in first if name not in asked.left_out]
+        names = [name for name in first if name not in requested.left_out]
         changed = [name for name in names if found.get(name) != first[name]] + [
             name for name in found if name not in first
         ]
-        wrong += [f"{asked.words}: {name} differs" for name in changed]
+        wrong += [f"{requested.words}: {name} differs" for name in changed]
         shutil.rmtree(folder / f"{ask.__name__}-{n}", ignore_errors=True)
-        sys.stderr.write(f"{n + 1} of {len(every)}: {asked.words}: {len(names) - len(changed)} files the same\n")
+        sys.stderr.write(f"{n + 1} of {len(every)}: {requested.words}: {len(names) - len(changed)} files the same\n")
     return wrong
 
 
@@ -176,15 +176,15 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--pilot-runs", type=int, default=4, help="of replay and calibrate")
     parser.add_argument("--quick", action="store_true", help="two runs that differ in everything")
-    asked = parser.parse_args()
-    every = all_at_once() if asked.quick else circumstances(asked.runs)
+    requested = parser.parse_args()
+    every = all_at_once() if requested.quick else circumstances(requested.runs)
     with tempfile.TemporaryDirectory() as home:
         wrong = differences(Path(home), every, files_of)
-        surroundings = [each for each in circumstances(200) if each.environment][: asked.pilot_runs]
+        surroundings = [each for each in circumstances(200) if each.environment][: requested.pilot_runs]
         wrong += differences(Path(home), surroundings, pilots_of)
     counts = {
         "runs": len(every),
-        "pilot_runs": asked.pilot_runs,
+        "pilot_runs": requested.pilot_runs,
         "absent_locales": absent_locales(),
         "differences": wrong,
     }

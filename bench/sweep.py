@@ -13,9 +13,9 @@ import numpy as np
 from scipy import sparse
 
 from bench.measure import Figure, apart, middle, say
-from ccs_model.solver import Highs, Matrix, SolverOptions
-from ccs_model.solver.matrix import Column
-from ccs_model.solver.parametric import MovingLimit
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.matrix import Column
+from ccs_model.mip.parametric import MovingLimit
 
 N_PLANTS, N_OPTIONS, N_YEARS, N_SITES, N_BUDGETS = 300, 4, 6, 20, 100
 GOAL = 0.1
@@ -61,7 +61,7 @@ def measured(seed: int, n_budgets: int) -> tuple[float, float, float]:
 def cold_value(matrix: Matrix, budget: float, options: SolverOptions) -> float:
     """The program handed over and solved from nothing."""
     highs = Highs(matrix, options)
-    highs.set_whole(False)
+    highs.set_integrality(False)
     highs.set_row(0, -np.inf, budget)
     return highs.run(60.0, "cold").objective
 
@@ -94,16 +94,16 @@ def made(seed: int) -> Matrix:
     upper[1 : 1 + N_YEARS] = N_PLANTS / N_YEARS
     upper[1 + N_YEARS] = 0.5 * tonnes.sum() / N_OPTIONS / N_YEARS
     upper[of_site:] = 0.6 * size.sum() / N_OPTIONS / N_YEARS / N_SITES
-    claims = tuple(("row", k) for k in range(n_rows))
+    constraints = tuple(("row", k) for k in range(n_rows))
     return Matrix(
         rows=table,
         row_lower=np.full(n_rows, -np.inf),
         row_upper=upper,
         lower=np.zeros(n),
         upper=np.ones(n),
-        is_whole=np.zeros(n, dtype=bool),
+        is_integer=np.zeros(n, dtype=bool),
         costs=tonnes[None, :],
         maximise=(True,),
-        row_claims=claims,
+        row_constraints=constraints,
         columns=tuple(Column("build", k) for k in range(n)),
     )

@@ -11,14 +11,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from bench.measure import Figure, apart
-from ccs_model.problem import pose
-from ccs_model.report.book import Book
-from ccs_model.report.formulas import Formula
+from ccs_model.problem import build_problem
 from ccs_model.report.language import Language
-from ccs_model.report.sheet import Page, Sheet
-from ccs_model.report.style import CALCULATION, OBSERVED, SOLVER
-from ccs_model.report.table import Column
-from ccs_model.report.workbook import OPTIONS
+from ccs_model.report.workbook.book import Book
+from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.workbook import OPTIONS
 from ccs_model.scenario import Scenario
 
 ROWS_A_S = 6_000
@@ -66,14 +65,14 @@ def written(n_rows: int) -> tuple[float, float]:
     scenario = Scenario.from_dict(
         {
             "name": "rows",
-            "plants": {"inventory": ["chemicals"], "provinces": ["Shanxi"], "emitting_at_least_ktpa": 1_200},
+            "plants": {"inventory": ["chemicals"], "provinces": ["Shanxi"], "min_emissions_ktpa": 1_200},
             "transport": {"shared_trunklines": False},
             "budget": {"total_mn": 1},
         }
     )
     from ccs_model.inputs import load_inputs
 
-    plan: Any = SimpleNamespace(problem=pose(scenario, load_inputs(scenario)))
+    plan: Any = SimpleNamespace(problem=build_problem(scenario, load_inputs(scenario)))
     rows = rows_of(n_rows)
 
     def write(sheet: Sheet, _: object) -> None:

@@ -1,19 +1,19 @@
 """`ccs-model` and `python -m ccs_model`, the same program."""
 
-from ccs_model.interruption import end_interrupted, heed, heed_no_more
+from ccs_model.interruption import end_interrupted, install_interrupt_handler, restore_interrupt_handler
 
 
 def main() -> None:
     """Run the command line; Ctrl-C is heeded from the first import on."""
     try:
-        heed()
+        install_interrupt_handler()
         from ccs_model.cli import main as run
 
         run()
     except KeyboardInterrupt:
         end_interrupted()
     finally:
-        heed_no_more()
+        restore_interrupt_handler()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ DONE, BUG, USAGE, BAD_INPUT, INFEASIBLE, LIMIT_REACHED, NO_PLAN, CHECK_FAILED, F
 
 
 @dataclass(frozen=True, order=True)
-class Fault:
+class Issue:
     """One thing wrong with an input: where it stands, what is wrong, and the nearest thing that would be right."""
 
     where: str
@@ -59,9 +59,9 @@ class InputError(CcsModelError):
 
     exit_code = BAD_INPUT
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults: tuple[Fault, ...] = tuple(faults)
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+    def __init__(self, issues: Iterable[Issue]) -> None:
+        self.issues: tuple[Issue, ...] = tuple(issues)
+        super().__init__("\n".join(str(issue) for issue in self.issues))
 
 
 class InfeasibleError(CcsModelError):

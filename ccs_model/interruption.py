@@ -14,21 +14,21 @@ import threading
 from types import FrameType
 from typing import NoReturn
 
+from ccs_model.atomic_files import begin_no_more, remove_unfinished, waits_for_a_step
 from ccs_model.errors import INTERRUPTED
-from ccs_model.leftovers import begin_no_more, remove_unfinished, waits_for_a_step
 
 PATIENCE_S = 1.4
-_asked = threading.Event()
+_interrupted = threading.Event()
 _words = threading.Lock()
 
 
-def heed() -> None:
+def install_interrupt_handler() -> None:
     """From here on Ctrl-C is taken as said above. Of the main thread of a process that is ours alone."""
     with contextlib.suppress(ValueError):  # another thread's business
         signal.signal(signal.SIGINT, _interrupt)
 
 
-def heed_no_more() -> None:
+def restore_interrupt_handler() -> None:
     """All is done and written: from here on Ctrl-C changes nothing, not even the exit code."""
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -48,9 +48,9 @@ def end_interrupted() -> NoReturn:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    if _asked.is_set():
+    if _interrupted.is_set():
         end_interrupted()
-    _asked.set()
+    _interrupted.set()
     watch = threading.Timer(PATIENCE_S, end_interrupted)
     watch.daemon = True
     watch.start()

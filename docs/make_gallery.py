@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from ccs_model.report.page.page import write_page
-from ccs_model.report.stored_run import read_run
+from ccs_model.runs.run_reader import read_run
 
 GALLERY = Path(__file__).resolve().parent / "gallery"
 SHEETS = ("Cover", "Summary", "Inputs", "Retrofits", "Economics", "CashFlow", "MACC", "Checks")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import settings
 
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
+from ccs_model.solve.driver import solve
 
 # The same examples in every run: what fails, fails again.
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
@@ -25,10 +25,10 @@ SMALL: Mapping[str, Any] = MappingProxyType(
     {
         "name": "Small",
         "years": [2026, 2031],
-        "plants": {"inventory": ["chemicals"], "provinces": ["Shanxi"], "emitting_at_least_ktpa": 1_200},
+        "plants": {"inventory": ["chemicals"], "provinces": ["Shanxi"], "min_emissions_ktpa": 1_200},
         "transport": {"shared_trunklines": False},
         "budget": {"total_mn": 900},
-        "solver": {"gap_share": 0.0, "threads": 1},
+        "solver": {"mip_gap": 0.0, "threads": 1},
     }
 )
 # One ammonia plant of Hebei, its pure vent, one site.
@@ -36,8 +36,8 @@ ONE_VENT: Mapping[str, Any] = MappingProxyType(
     {
         "name": "One vent",
         "plants.provinces": ["Hebei"],
-        "plants.emitting_at_least_ktpa": 1_650,
-        "plants.leave_out": ["NH3_29", "NH3_80"],
+        "plants.min_emissions_ktpa": 1_650,
+        "plants.exclude": ["NH3_29", "NH3_80"],
         "capture.technologies": ["compression"],
         "storage.sites": ["jinxian_sag"],
     }
@@ -48,7 +48,7 @@ ONE_MILL: Mapping[str, Any] = MappingProxyType(
         "name": "One mill",
         "plants.inventory": ["steel"],
         "plants.provinces": ["Hebei"],
-        "plants.emitting_at_least_ktpa": 20_000,
+        "plants.min_emissions_ktpa": 20_000,
         "capture.technologies": ["amine"],
         "storage.sites": ["nanpu"],
         "budget.total_mn": 3_000,
@@ -66,8 +66,8 @@ BY_HAND: Mapping[str, Any] = MappingProxyType(
         "plants": {"inventory": ["sources"]},
         "transport": {"candidate_links": "given", "trucks": False},
         "budget": {"total_mn": None},
-        "aim": "least_cost",
-        "solver": {"gap_share": 0.0, "threads": 1},
+        "objective": "min_cost",
+        "solver": {"mip_gap": 0.0, "threads": 1},
     }
 )
 _OF_ROW: Mapping[str, Any] = MappingProxyType(
@@ -102,21 +102,21 @@ def small() -> Callable[..., Scenario]:
 
 
 @pytest.fixture(scope="session")
-def posed(inputs: Inputs, small: Callable[..., Scenario]) -> Callable[..., Problem]:
+def problem_of(inputs: Inputs, small: Callable[..., Scenario]) -> Callable[..., Problem]:
     """The problem of a small scenario with changes; `tables` stands in for the shipped ones."""
 
     def made(*changes: Changes, tables: Inputs | None = None) -> Problem:
-        return pose(small(*changes), tables or inputs)
+        return build_problem(small(*changes), tables or inputs)
 
     return made
 
 
 @pytest.fixture(scope="session")
-def solved(posed: Callable[..., Problem]) -> Callable[..., Plan]:
+def solved(problem_of: Callable[..., Problem]) -> Callable[..., Plan]:
     """The plan of a small scenario with changes."""
 
     def made(*changes: Changes, tables: Inputs | None = None) -> Plan:
-        return solve(posed(*changes, tables=tables))
+        return solve(problem_of(*changes, tables=tables))
 
     return made
 
@@ -202,20 +202,20 @@ def hand_tables(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Callable[
 
 
 @pytest.fixture(scope="session")
-def hand_posed(hand_tables: Callable[..., Inputs]) -> Callable[..., Problem]:
+def hand_problem(hand_tables: Callable[..., Inputs]) -> Callable[..., Problem]:
     """The problem of a static year (or of other changes) on `hand_tables`."""
 
     def made(changes: Changes, **tables: Any) -> Problem:
-        return pose(Scenario.from_dict(BY_HAND).with_changes(changes), hand_tables(**tables))
+        return build_problem(Scenario.from_dict(BY_HAND).with_changes(changes), hand_tables(**tables))
 
     return made
 
 
 @pytest.fixture(scope="session")
-def hand_solved(hand_posed: Callable[..., Problem]) -> Callable[..., Plan]:
+def hand_solved(hand_problem: Callable[..., Problem]) -> Callable[..., Plan]:
     """Its plan."""
 
     def made(changes: Changes, **tables: Any) -> Plan:
-        return solve(hand_posed(changes, **tables))
+        return solve(hand_problem(changes, **tables))
 
     return made

@@ -18,7 +18,7 @@ from ccs_model.units import HOURS_PER_YEAR, UNITS, label_of, unit_of, unit_text
         ("grid_kg_per_kwh", "_kg_per_kwh"),
         ("capture_fixed_om_mn_pa", "_mn_pa"),
         ("abatement_per_budget_kt_per_mn", "_kt_per_mn"),
-        ("cut_share", "_share"),
+        ("abatement_share", "_share"),
         ("power_kwh_per_t_km", "_kwh_per_t_km"),
         ("cost_per_t_km", "_per_t_km"),
         ("fixed_mn_per_km", "_mn_per_km"),

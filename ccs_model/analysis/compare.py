@@ -7,6 +7,7 @@ is set beside it but never subtracted.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
@@ -15,17 +16,19 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
-from ccs_model.report.compare_book import write_comparison
-from ccs_model.report.stored_run import StoredRun, read_run, run_of
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.workbook.plain_workbook import write_comparison
+from ccs_model.report.workbook.recalculation import distance_of
+from ccs_model.runs.run_reader import read_run, run_of
 from ccs_model.units import unit_of, unit_text
 
-SCHEMA = "ccs-model/compare/1"
+SCHEMA = "ccs-model/compare/2"
 ENTERS, LEAVES, CHANGES = "enters", "leaves", "changes"
 
-_ABOUT = ("scenario", "aim", "status", "currency", "price_year")
+_ABOUT = ("scenario", "objective_name", "status", "currency", "price_year")
 _HASH = 12
 
 
@@ -59,7 +62,7 @@ class Comparison:
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "names"}
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/compare/1; what is not known is null."""
+        """Schema ccs-model/compare/2; what is not known is null."""
         tables = {name: plain(records(table.astype(object))) for name, table in self.tables.items()}
         return {"schema": SCHEMA, "names": list(self.names), **tables}
 
@@ -74,7 +77,7 @@ def compare(runs: Sequence[Plan | StoredRun | str | PathLike[str]]) -> Compariso
     Raises InputError for fewer than two, and what reading a run folder raises.
     """
     if len(runs) < 2:
-        raise InputError([Fault("compare", f"{len(runs)} run given, expected two or more")])
+        raise InputError([Issue("compare", f"{len(runs)} run given, expected two or more")])
     read = [_run(each) for each in runs]
     names = _names(read)
     return Comparison(
@@ -250,3 +253,47 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
         yield place, " ".join(value.split())
     else:
         yield place, json.dumps(value, ensure_ascii=False)
+
+
+# Two documents held against each other, leaf by leaf.
+
+_MISSING = object()
+
+
+def difference(one: object, other: object, tolerance: float) -> tuple[int, float, list[str]]:
+    """How many leaves were compared, the largest distance of numbers (relative above 1), and what differs, in words."""
+    n, worst, words = 0, 0.0, []
+    for place, mine, theirs in _leaf_values(one, other, ""):
+        n += 1
+        distance = 0.0 if _both_unknown(mine, theirs) else distance_of(mine, theirs)
+        if distance is not None and distance <= tolerance:
+            worst = max(worst, distance)
+            continue
+        worst = max(worst, distance or 0.0)
+        words.append(f"{place or 'all of it'}: {_shown(mine)}, expected {_shown(theirs)}")
+    return n, worst, words
+
+
+def _leaf_values(one: object, other: object, place: str) -> Iterator[tuple[str, object, object]]:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in [*one, *(key for key in other if key not in one)]:
+            inner = f"{place}.{key}" if place else str(key)
+            yield from _leaf_values(one.get(key, _MISSING), other.get(key, _MISSING), inner)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for at, (mine, theirs) in enumerate(zip(one, other, strict=True)):
+            yield from _leaf_values(mine, theirs, f"{place}[{at}]")
+    elif isinstance(one, list) and isinstance(other, list):
+        yield f"{place}, rows", float(len(one)), float(len(other))
+    else:
+        yield place, one, other
+
+
+def _both_unknown(*values: object) -> bool:
+    return all(value is None or (isinstance(value, float) and math.isnan(value)) for value in values)
+
+
+def _shown(value: object) -> str:
+    if value is _MISSING:
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-from ccs_model.analysis.chain import Chain, chain_of
-from ccs_model.analysis.changes import Change, changes_of
-from ccs_model.analysis.runs import Run, plant_of, read_run
+from ccs_model.analysis.cost_chain import Chain, chain_of
+from ccs_model.analysis.what_if import Change, changes_of
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
+from ccs_model.runs.stored_question import Run, plant_of, read_run
 
-SCHEMA = "ccs-model/explain/1"
+SCHEMA = "ccs-model/explain/2"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Explanation:
     changes: tuple[Change, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/explain/1; what is not known is null."""
+        """Schema ccs-model/explain/2; what is not known is null."""
         document = {
             "schema": SCHEMA,
             "scenario": self.problem.name,

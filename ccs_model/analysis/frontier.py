@@ -14,33 +14,30 @@ from os import PathLike
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.frontier_corridors import processes_for
-from ccs_model.analysis.frontier_ladder import Ladder, Rung
-from ccs_model.analysis.frontier_points import points_of
-from ccs_model.analysis.processes import aside
-from ccs_model.analysis.ranked_list import ListOnSharedNetwork, RankedList
-from ccs_model.errors import Fault, InputError, NoPlanError
+from ccs_model._typing import Floats
+from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch
+from ccs_model.analysis.frontier_search import processes_for
+from ccs_model.analysis.frontier_tables import points_of
+from ccs_model.analysis.jobs import aside
+from ccs_model.analysis.merit_order_budget import ListOnSharedNetwork, RankedList
+from ccs_model.errors import InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.mip import Matrix, SolverOptions, matrix_of
+from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.budget_sweep import nothing_of, with_limit
+from ccs_model.mip.parametric import Breakpoint, MovingLimit, breakpoints
+from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
-from ccs_model.plan.assembly import budget_row, checked_parts
-from ccs_model.plan.corridors import Corridors
 from ccs_model.plan.decisions import point_of
-from ccs_model.plan.frontier import BREAK_COLUMNS, Frontier
-from ccs_model.plan.plan import Plan
-from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked
+from ccs_model.plan.plan import BREAK_COLUMNS, Frontier, Plan
+from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
-from ccs_model.solver import Matrix, SolverOptions, matrix_of
-from ccs_model.solver.climbing import nothing_of, with_limit
-from ccs_model.solver.clock import now
-from ccs_model.solver.parametric import Breakpoint, MovingLimit, breakpoints
-from ccs_model.solver.whole import WholeOutcome
-
-Floats = npt.NDArray[np.float64]
+from ccs_model.solve.assembly import budget_row, checked_parts
+from ccs_model.solve.network_search import Corridors
 
 N_POINTS = 21
 TIME_LIMIT_S = 38.0
@@ -62,7 +59,7 @@ def frontier(
     corridors: Sequence[str] | None = None,
     allow_outside: bool = False,
     jobs: int | None = None,
-    tell: Callable[[str], None] | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Plan:
     """The plan at the scenario's budget (at the highest where it has none), its `frontier` filled.
 
@@ -76,11 +73,11 @@ def frontier(
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
     deadline = now() + time_limit_s
     list_s = _LIST_TIME_SHARE * time_limit_s
-    return _Asked(scenario, inputs, n_points, to_mn, deadline, list_s, corridors, jobs, tell).plan()
+    return _FrontierRequest(scenario, inputs, n_points, to_mn, deadline, list_s, corridors, jobs, on_progress).plan()
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class _FrontierRequest:
     """One question; `deadline` is a moment of solver.clock.now, and the ranked list has `list_s` in any case."""
 
     scenario: Scenario
@@ -91,22 +88,22 @@ class _Asked:
     list_s: float
     corridors: Sequence[str] | None
     jobs: int | None
-    tell: Callable[[str], None] | None
+    on_progress: Callable[[str], None] | None
 
     def plan(self) -> Plan:
         own = self.scenario.budget.total_mn
         top = self.to_mn or (_BEYOND * own if own else _ALL_THE_MONEY_MN)
         if self.n_points < 2:
-            raise InputError([Fault("--points", f"{self.n_points} points, expected two or more")])
+            raise InputError([Issue("--points", f"{self.n_points} points, expected two or more")])
         # The highest budget has every pipe size and column that a lower one has.
-        problem = pose(self.scenario.with_changes({"budget.total_mn": max(top, own or 0.0)}), self.inputs)
+        problem = build_problem(self.scenario.with_changes({"budget.total_mn": max(top, own or 0.0)}), self.inputs)
         matrix = matrix_of(build_model(problem))
         row = budget_row(matrix)
         if row is None:
-            raise InputError([Fault("budget.total_mn", "nothing can be built, so that no budget buys anything")])
-        options = SolverOptions(self.scenario.solver.gap_share, self.scenario.solver.threads, self.scenario.solver.seed)
-        self._say("the linear program")
-        in_corridors = problem.is_whole and problem.network is not None
+            raise InputError([Issue("budget.total_mn", "nothing can be built, so that no budget buys anything")])
+        options = SolverOptions(self.scenario.solver.mip_gap, self.scenario.solver.threads, self.scenario.solver.seed)
+        self._report_progress("the linear program")
+        in_corridors = problem.is_integer and problem.network is not None
         moving = MovingLimit(matrix, row.row, options, is_exact=not in_corridors)
         if own is None and self.to_mn is None:
             top = self._most(moving)
@@ -120,34 +117,36 @@ class _Asked:
             curve, complete = breakpoints(
                 moving, float(budgets[0]), float(budgets[-1]), deadline=self._share(_EXACT_TIME_SHARE)
             )
-        ladder = Ladder(
-            problem, matrix, row.row, options, moving, curve, self.deadline, self.corridors, self.tell, self.jobs
+        point_search = BudgetPointSearch(
+            problem, matrix, row.row, options, moving, curve, self.deadline, self.corridors, self.on_progress, self.jobs
         )
         with self._list_begun(problem, matrix, row.row, options, budgets) as ranked_list:
-            rungs = ladder.rungs(budgets)
-            if not rungs:
+            budget_points = point_search.budget_points(budgets)
+            if not budget_points:
                 raise NoPlanError("no plan was found at any budget in time; --time-limit gives the search more")
-            self._say("the ranked list")
+            self._report_progress("the ranked list")
             ranked = ranked_list()
-        there = [k for k, each in enumerate(rungs) if own is None or each.budget_mn <= own]
+        there = [k for k, each in enumerate(budget_points) if own is None or each.budget_mn <= own]
         at = there[-1] if there else 0
-        points, moves, pictures = points_of(problem, matrix, row.row, rungs, ranked, own)
+        points, moves, pictures = points_of(problem, matrix, row.row, budget_points, ranked, own)
         about = {
-            "aim": problem.aim,
+            "objective_name": problem.objective,
             "unit": unit_of(problem),
             "currency": problem.currency,
             "price_year": problem.price_year,
-            "retrofits_are": "whole" if problem.is_whole else "fractional",
-            "is_exact": complete and not problem.is_whole,
-            "network": ladder.network_words,
-            "n_corridors": ladder.n_corridors,
+            "decisions": "integer" if problem.is_integer else "continuous",
+            "is_exact": complete and not problem.is_integer,
+            "network": point_search.network_words,
+            "n_corridors": point_search.n_corridors,
             "budget_mn": own,
             "lowest_budget_mn": float(budgets[0]),
             "list_words": ranked.words if ranked is not None else "",
         }
         found = Frontier(MappingProxyType(about), points, _breaks(curve), moves, pictures)
-        self._say("the plan at the scenario's budget")
-        return replace(_plan_at(problem, matrix, row.row, rungs[at], self.scenario, ladder.links), frontier=found)
+        self._report_progress("the plan at the scenario's budget")
+        return replace(
+            _plan_at(problem, matrix, row.row, budget_points[at], self.scenario, point_search.links), frontier=found
+        )
 
     @contextlib.contextmanager
     def _list_begun(
@@ -160,7 +159,7 @@ class _Asked:
         def made(seconds: float) -> RankedList | None:
             return RankedList.of(problem, program, options, limits, now() + seconds)
 
-        if program is not None or not problem.is_whole or processes_for(matrix, self.jobs) == 1:
+        if program is not None or not problem.is_integer or processes_for(matrix, self.jobs) == 1:
             yield lambda: made(max(self.list_s, self.deadline - now()))
             return
         seconds = self.deadline - now() + self.list_s
@@ -200,9 +199,9 @@ class _Asked:
     def _share(self, part: float) -> float:
         return now() + part * max(self.deadline - now(), 0.0)
 
-    def _say(self, words: str) -> None:
-        if self.tell is not None:
-            self.tell(words)
+    def _report_progress(self, words: str) -> None:
+        if self.on_progress is not None:
+            self.on_progress(words)
 
 
 def _breaks(curve: Sequence[Breakpoint]) -> pd.DataFrame:
@@ -211,15 +210,22 @@ def _breaks(curve: Sequence[Breakpoint]) -> pd.DataFrame:
 
 
 def _plan_at(
-    problem: Problem, matrix: Matrix, row: int, rung: Rung, scenario: Scenario, links: tuple[str, ...] | None
+    problem: Problem,
+    matrix: Matrix,
+    row: int,
+    budget_point: BudgetPoint,
+    scenario: Scenario,
+    links: tuple[str, ...] | None,
 ) -> Plan:
     """The whole plan of one rung, as `optimize` would give it."""
-    there = with_limit(matrix, row, rung.budget_mn)
+    there = with_limit(matrix, row, budget_point.budget_mn)
     own = problem if scenario.budget.total_mn is None else replace(problem, scenario=scenario)
-    own = replace(own, budget_mn=rung.budget_mn)
-    within = WholeOutcome(rung.outcome, rung.relaxation)
-    corridors = Corridors(within, links, rung.all_links_bound) if links is not None else None
-    point = point_of(own, there, rung.x)
-    fields = checked_parts(own, there, rung.x, point, rung.outcome.status, rung.outcome, within, None, corridors)
-    locks = pd.DataFrame(columns=["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"])
-    return Plan(**fields, locks=locks, solver_log="", timings=MappingProxyType({}))
+    own = replace(own, budget_mn=budget_point.budget_mn)
+    within = MipOutcome(budget_point.outcome, budget_point.relaxation)
+    corridors = Corridors(within, links, budget_point.all_links_bound) if links is not None else None
+    point = point_of(own, there, budget_point.x)
+    fields = checked_parts(
+        own, there, budget_point.x, point, budget_point.outcome.status, budget_point.outcome, within, None, corridors
+    )
+    fixed_decisions = pd.DataFrame(columns=["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"])
+    return Plan(**fields, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}))

@@ -16,32 +16,35 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.near_program import Held, NearProgram
-from ccs_model.analysis.near_ranges import RANGE_COLUMNS, ranges_of
-from ccs_model.analysis.near_search import PLAN_COLUMNS, PLANT_COLUMNS, SWAP_COLUMNS, Search
-from ccs_model.analysis.rebuilt import at_point
-from ccs_model.analysis.runs import SCENARIO as SCENARIO_FILE
-from ccs_model.analysis.runs import read_answer, read_run
-from ccs_model.errors import Fault, InputError
+from ccs_model._typing import Floats
+from ccs_model.analysis.near_optimal_model import Held, NearProgram
+from ccs_model.analysis.near_optimal_search import (
+    PLAN_COLUMNS,
+    PLANT_COLUMNS,
+    RANGE_COLUMNS,
+    SWAP_COLUMNS,
+    Search,
+    ranges_of,
+)
+from ccs_model.analysis.rebuilt_plan import at_point
+from ccs_model.errors import InputError, Issue
+from ccs_model.mip import SolverOptions, matrix_of
+from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
-from ccs_model.plan.optimize import optimize
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
-from ccs_model.plan.run_key import RunKey, run_key
-from ccs_model.problem.names import read_checked
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.stored_question import SCENARIO as SCENARIO_FILE
+from ccs_model.runs.stored_question import read_answer, read_run
 from ccs_model.scenario import Scenario
-from ccs_model.solver import SolverOptions, matrix_of
-from ccs_model.solver.clock import now
+from ccs_model.solve.driver import optimize
 
-Mask = npt.NDArray[np.bool_]
-
-SCHEMA = "ccs-model/alternatives/1"
+SCHEMA = "ccs-model/alternatives/2"
 WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 60.0
 # Of the time: what the most different plans may take, before plants are asked one by one; on a shared network the
 # plan's own pipes and plants tell more.
@@ -58,71 +61,71 @@ class Alternatives:
     about: Mapping[str, Any]
     plans: pd.DataFrame
     plants: pd.DataFrame
-    swaps: pd.DataFrame
+    exchanges: pd.DataFrame
     ranges: pd.DataFrame
-    points: tuple[npt.NDArray[np.float64], ...]
+    points: tuple[Floats, ...]
 
     @property
-    def is_whole(self) -> bool:
+    def is_integer(self) -> bool:
         """Whether plans are of whole retrofits."""
-        return bool(self.about["retrofits_are"] == "whole")
+        return bool(self.about["decisions"] == "integer")
 
     def tables(self) -> dict[str, tuple[str, pd.DataFrame]]:
         """Name → a line about it, and the table."""
         share = f"{self.about['within_share']:.2%}"
-        if not self.is_whole:
+        if not self.is_integer:
             return {"ranges": (f"Least and most of each plant that a plan within {share} of the aim fits", self.ranges)}
         return {
             "plants": (f"In every plan within {share} of the aim, in some, or in none", self.plants),
-            "swaps": ("The smallest change that leaves a plant out or fits it", self.swaps),
+            "swaps": ("The smallest change that leaves a plant out or fits it", self.exchanges),
             "plans": ("The plan (0) and plans nearly as good, those that differ most first", self.plans),
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/alternatives/1; what is not known is null."""
+        """Schema ccs-model/alternatives/2; what is not known is null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
         found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
         return found
 
 
-def alternatives(
-    asked: str | PathLike[str] | Scenario,
+def near_optimal(
+    requested: str | PathLike[str] | Scenario,
     *,
     within_share: float = WITHIN_SHARE,
     n_plans: int = N_PLANS,
     time_limit_s: float = TIME_LIMIT_S,
     all_links: bool = False,
     allow_outside: bool = False,
-    tell: Callable[[str], None] | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Alternatives:
     """Plans within a share of the aim's best, of a scenario (which is solved first) or of a run folder.
 
     `time_limit_s` is for what follows the plan; `all_links` lets pipes leave the plan's corridors. Raises what
     `optimize` and `read_run` raise.
     """
-    if not isinstance(asked, Scenario) and Path(asked).is_dir():
-        run = read_run(asked)
+    if not isinstance(requested, Scenario) and Path(requested).is_dir():
+        run = read_run(requested)
         at = at_point(run.folder, run.problem)
         if at.strange:
             hint = "made by another version; make it again with ccs-model optimize --force"
             raise InputError(
-                [Fault(str(run.folder), f"its point has columns of another program: {at.strange[0]}", hint)]
+                [Issue(str(run.folder), f"its point has columns of another program: {at.strange[0]}", hint)]
             )
         objective, corridors = run.document["objective"], run.document.get("corridors")
         value = float(objective["value"])
         bound = value if objective["bound"] is None else float(objective["bound"])
         held = Held(at.problem, at.matrix, at.x, value, bound, None if corridors is None else tuple(corridors))
     else:
-        if tell is not None:
-            tell("the plan")
-        held = held_of(optimize(asked, allow_outside=allow_outside))
+        if on_progress is not None:
+            on_progress("the plan")
+        held = held_of(optimize(requested, allow_outside=allow_outside))
     if all_links:
         held = replace(held, corridors=None)
-    return near(held, within_share=within_share, n_plans=n_plans, time_limit_s=time_limit_s, tell=tell)
+    return near(held, within_share=within_share, n_plans=n_plans, time_limit_s=time_limit_s, on_progress=on_progress)
 
 
 def question_key(
-    asked: str | PathLike[str],
+    requested: str | PathLike[str],
     within_share: float,
     n_plans: int,
     *,
@@ -130,7 +133,7 @@ def question_key(
     allow_outside: bool = False,
 ) -> RunKey:
     """What makes this question of a scenario or a run this one; raises as `alternatives` does."""
-    path = Path(asked)
+    path = Path(requested)
     if path.is_dir():
         read_answer(path)
     scenario, inputs = read_checked(path / SCENARIO_FILE if path.is_dir() else path, allow_outside=allow_outside)
@@ -153,21 +156,21 @@ def near(
     within_share: float = WITHIN_SHARE,
     n_plans: int = N_PLANS,
     time_limit_s: float = TIME_LIMIT_S,
-    tell: Callable[[str], None] | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Alternatives:
     """Plans within a share of the value of a plan in hand. Raises InputError for a share outside 0 to 1."""
     if not 0 < within_share < 1:
-        raise InputError([Fault("--within", f"{within_share:g} is no share", "expected more than 0 and less than 1")])
-    asked = held.problem.scenario.solver
-    options = SolverOptions(asked.gap_share, asked.threads, asked.seed)
+        raise InputError([Issue("--within", f"{within_share:g} is no share", "expected more than 0 and less than 1")])
+    requested = held.problem.scenario.solver
+    options = SolverOptions(requested.mip_gap, requested.threads, requested.seed)
     deadline = now() + time_limit_s
     about = {
         "scenario": held.problem.name,
-        "aim": held.problem.aim,
+        "objective_name": held.problem.objective,
         "unit": unit_of(held.problem),
         "currency": held.problem.currency,
         "price_year": held.problem.price_year,
-        "retrofits_are": "whole" if held.problem.is_whole else "fractional",
+        "decisions": "integer" if held.problem.is_integer else "continuous",
         "within_share": within_share,
         "objective": held.value,
         "bound": held.bound,
@@ -179,14 +182,14 @@ def near(
         "plants": pd.DataFrame(columns=PLANT_COLUMNS),
         "swaps": pd.DataFrame(columns=SWAP_COLUMNS),
     }
-    if not held.problem.is_whole:
-        ranges, points, is_complete = ranges_of(held, within_share, options, deadline, tell)
+    if not held.problem.is_integer:
+        ranges, points, is_complete = ranges_of(held, within_share, options, deadline, on_progress)
         about["is_complete"] = is_complete
         return Alternatives(MappingProxyType(about), ranges=ranges, points=points, **empty)
-    search = Search(held, NearProgram(held, within_share, options), deadline, tell)
+    search = Search(held, NearProgram(held, within_share, options), deadline, on_progress)
     part = _FARTHEST_TIME_SHARE if held.problem.network is None else _NETWORK_TIME_SHARE
     search.farthest(n_plans, now() + part * max(deadline - now(), 0.0))
-    plants = search.asked_plants()
+    plants = search.tested_plants()
     about |= {
         "n_columns": search.program.n_columns,
         "is_exhausted": search.program.is_exhausted,

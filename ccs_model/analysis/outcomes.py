@@ -3,15 +3,110 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ccs_model.analysis.futures import Futures
-from ccs_model.analysis.measures import MEASURES
-from ccs_model.plan.uncertainty import CHOSEN_SHARE, HELD, MODES, NO_REGRET_SHARE, REPLANNED
+from ccs_model._typing import Floats, Ints
+from ccs_model.analysis.reparameterised import ReparameterisedModel
+from ccs_model.analysis.uncertain_inputs import Futures
+from ccs_model.mip import Matrix
+from ccs_model.model.account_terms import npv_terms
+from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.terms import abatement_terms, capex_mn, cost_terms, summed
+from ccs_model.plan.plan import CHOSEN_SHARE, HELD, MODES, NO_REGRET_SHARE, REPLANNED
 from ccs_model.problem import Problem
+
+# What a plan is worth in a future: tonnes, money and what breaks, from the model's own terms.
+
+
+MEASURES = ("aim_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")
+# A row counts as broken where it misses its limit by more than this share of it, or of its parts.
+_BROKEN_SHARE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """[column] what 1 of each decision gives in one future."""
+
+    objective: Floats
+    abatement_kt: Floats
+    discounted_kt: Floats
+    capex_mn: Floats
+    cost_mn: Floats
+    npv_mn: Floats
+
+    @classmethod
+    def of(cls, reparameterised: ReparameterisedModel, problem: Problem, matrix: Matrix) -> Weights:
+        """From the terms of a future's problem."""
+        tonnes = summed(abatement_terms(problem))
+        periods = problem.periods
+        # Yearly means of a period weigh as its years do, discounted.
+        weighed = replace(problem, periods=periods.assign(n_years=periods["flow_weight"]))
+        starts = np.ones(len(problem.years))
+        costs = cost_terms(problem)
+        first = OBJECTIVES[problem.objective].first
+        npv = summed(npv_terms(problem, costs))
+        return cls(
+            objective=matrix.costs[0],
+            abatement_kt=matrix.costs[0] if first is abatement_terms else reparameterised.vector(problem, tonnes),
+            discounted_kt=reparameterised.vector(problem, summed(abatement_terms(weighed))),
+            capex_mn=reparameterised.vector(
+                problem, {name: each[:, None] * starts for name, each in capex_mn(problem).items()}
+            ),
+            cost_mn=reparameterised.vector(problem, summed(costs)),
+            npv_mn=reparameterised.vector(problem, npv),
+        )
+
+    def of_plan(self, x: Floats) -> dict[str, float]:
+        """MEASURES of a plan."""
+        cost, tonnes = float(self.cost_mn @ x), float(self.discounted_kt @ x)
+        return {
+            "aim_value": float(self.objective @ x),
+            "abatement_kt": float(self.abatement_kt @ x),
+            "capex_mn": float(self.capex_mn @ x),
+            "cost_mn": cost,
+            # Million per kt is a thousand per t.
+            "cost_per_t": 1000.0 * cost / tonnes if tonnes > 0 else float("nan"),
+            "npv_mn": float(self.npv_mn @ x),
+        }
+
+
+def held_point(matrix: Matrix, scale: Floats, short: Ints, x: Floats) -> Floats:
+    """What is built stays as it is; what flows is the same share of what is delivered; missed tonnes are what is.
+
+    `scale` [column] is 1 for what is built; `short` are the columns of missed tonnes.
+    """
+    point = x * scale
+    if len(short):
+        point[short] = 0.0
+        missing = np.maximum(matrix.row_lower - matrix.rows @ point, 0.0)
+        for column in short:
+            entries = slice(matrix.rows.indptr[column], matrix.rows.indptr[column + 1])
+            point[column] = float(missing[matrix.rows.indices[entries]].max(initial=0.0))
+    return point
+
+
+def violated_constraints(matrix: Matrix, x: Floats) -> Mapping[str, float]:
+    """By how much at most a plan misses the rows of each claim that it breaks, in the rows' own units."""
+    activity = matrix.rows @ x
+    over = np.maximum(activity - matrix.row_upper, matrix.row_lower - activity)
+    found: dict[str, float] = {}
+    near = np.flatnonzero(over > 0.0)
+    if not len(near):
+        return found
+    # What a row's parts round off to is no breach.
+    largest = np.abs(matrix.rows) @ np.abs(x)
+    for row in near:
+        limits = np.abs([matrix.row_upper[row], matrix.row_lower[row]])
+        limit = float(limits[np.isfinite(limits)].max(initial=0.0))
+        if over[row] > _BROKEN_SHARE * max(limit, largest[row], 1.0):
+            name = matrix.row_constraints[row][0]
+            found[name] = max(found.get(name, 0.0), float(over[row]))
+    return found
+
 
 QUANTILES = {"p5": 0.05, "p50": 0.5, "p95": 0.95}
 # A tornado sets the lowest and the highest of so many equal parts of an input side by side.
@@ -96,11 +191,11 @@ def _explained(ordered: np.ndarray) -> float:
 
 def broken_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """A row a claim that the held plan breaks in some future: share of futures, and the most it is missed by."""
-    claims = sorted({claim for row in rows for claim in row["broken"]})
+    constraints = sorted({constraint for row in rows for constraint in row["broken"]})
     found = []
-    for claim in claims:
-        missed = [row["broken"][claim] for row in rows if claim in row["broken"]]
-        found.append((claim, len(missed) / len(rows), float(np.median(missed)), max(missed)))
+    for constraint in constraints:
+        missed = [row["broken"][constraint] for row in rows if constraint in row["broken"]]
+        found.append((constraint, len(missed) / len(rows), float(np.median(missed)), max(missed)))
     return pd.DataFrame(found, columns=["claim", "future_share", "median_missed", "most_missed"])
 
 

@@ -15,32 +15,30 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.held_decisions import KEPT, Valuation, decisions_of, valued
-from ccs_model.analysis.near_program import plant_columns
-from ccs_model.errors import Fault, InputError
+from ccs_model._typing import Floats
+from ccs_model.analysis.near_optimal_model import plant_columns
+from ccs_model.analysis.uncertainty_scenarios import KEPT, Valuation, decisions_of, valued
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import load_inputs
+from ccs_model.mip import Matrix, SolverOptions, matrix_of
+from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import BUILT, vector_of
-from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
-from ccs_model.plan.run_key import RunKey, run_key
-from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked, unknown_names
+from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.scenario_names import read_checked, unknown_names
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes
-from ccs_model.solver import Matrix, SolverOptions, matrix_of
-from ccs_model.solver.clock import now
+from ccs_model.solve.driver import solve
 
-Floats = npt.NDArray[np.float64]
-
-SCHEMA = "ccs-model/regret/1"
-FUTURE_COLUMNS = ["future", "name", "probability_share", "objective", "bound", "gap_share", "n_plants_fitted"]
+SCHEMA = "ccs-model/regret/2"
+FUTURE_COLUMNS = ["future", "name", "probability_share", "objective", "bound", "gap_share", "n_plants_retrofitted"]
 REGRET_COLUMNS = ["plan", "future", "state", "objective", "regret", "regret_share", "excess_mn"]
 PLAN_COLUMNS = [
     "plan", "name", "n_futures_kept", "max_regret", "worst_future", "expected_regret", "expected_objective",
@@ -85,7 +83,7 @@ class Regret:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/regret/1; what is not known is null."""
+        """Schema ccs-model/regret/2; what is not known is null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
         found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
         return found
@@ -97,13 +95,13 @@ def regret(
     *,
     probabilities: Sequence[float] | None = None,
     allow_outside: bool = False,
-    tell: Callable[[str], None] | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Regret:
     """The regrets of a scenario's plans over futures, each given by changes of keys; alike likely unless told.
 
     Raises InputError where a future cannot be used, and what `solve` raises where one has no plan.
     """
-    return regret_of(futures_of(scenario, changes, probabilities, allow_outside=allow_outside), tell=tell)
+    return regret_of(futures_of(scenario, changes, probabilities, allow_outside=allow_outside), on_progress=on_progress)
 
 
 def futures_of(
@@ -124,11 +122,11 @@ def futures_of(
     for n, (each, share) in enumerate(zip(changes, shares, strict=True)):
         one = base.with_changes(each)
         own = inputs if _tables(one) == _tables(base) else load_inputs(one, allow_outside=allow_outside)
-        strays = [Fault(place, what, hint) for place, what, hint in unknown_names(one, own)]
+        strays = [Issue(place, what, hint) for place, what, hint in unknown_names(one, own)]
         if strays:
             raise InputError(strays)
         name = names[n] if names is not None else named(each)
-        found.append(Future(name, pose(one, own, keep_dominated=True), share))
+        found.append(Future(name, build_problem(one, own, keep_dominated=True), share))
     return tuple(found)
 
 
@@ -140,32 +138,34 @@ def named(changes: Changes) -> str:
 def shares_of(probabilities: Sequence[float] | None, n: int) -> tuple[float, ...]:
     """Probabilities that sum to 1, alike where none are given. Raises InputError."""
     if n < 2:
-        raise InputError([Fault("--set", f"{n} future{'s' if n != 1 else ''}, expected two or more")])
+        raise InputError([Issue("--set", f"{n} future{'s' if n != 1 else ''}, expected two or more")])
     if probabilities is None:
         return (1.0 / n,) * n
     hint = f"expected {n} shares that sum to 1, in the order of the futures"
     if len(probabilities) != n or min(probabilities) < 0 or abs(sum(probabilities) - 1.0) > 1e-6:
         shown = ", ".join(f"{each:g}" for each in probabilities)
-        raise InputError([Fault("--probability", f"'{shown}' are no probabilities of {n} futures", hint)])
+        raise InputError([Issue("--probability", f"'{shown}' are no probabilities of {n} futures", hint)])
     return tuple(float(each) for each in probabilities)
 
 
 def question_key(
-    scenario: str | PathLike[str], asked: Sequence[object], what: str, *, allow_outside: bool = False
+    scenario: str | PathLike[str], requested: Sequence[object], what: str, *, allow_outside: bool = False
 ) -> RunKey:
     """What makes this question this one; raises as `regret` does."""
     base, inputs = read_checked(scenario, allow_outside=allow_outside)
     own = run_key(base, inputs)
-    sha = RunKey.of_text(json.dumps([own.sha256, *asked], default=list, ensure_ascii=False))
+    sha = RunKey.of_text(json.dumps([own.sha256, *requested], default=list, ensure_ascii=False))
     return RunKey(sha, f"{own.slug}-{what}")
 
 
-def regret_of(futures: Sequence[Future], *, tell: Callable[[str], None] | None = None) -> Regret:
+def regret_of(futures: Sequence[Future], *, on_progress: Callable[[str], None] | None = None) -> Regret:
     """The regrets over futures that are posed already. Raises InputError where they seek different aims."""
-    aims = {future.problem.aim for future in futures}
-    if len(aims) > 1:
-        raise InputError([Fault("aim", f"futures of different aims: {', '.join(sorted(aims))}", "regret needs one")])
-    solved = [_solved(future, k, len(futures), tell) for k, future in enumerate(futures)]
+    objectives = {future.problem.objective for future in futures}
+    if len(objectives) > 1:
+        raise InputError(
+            [Issue("objective", f"futures of different aims: {', '.join(sorted(objectives))}", "regret needs one")]
+        )
+    solved = [_solved(future, k, len(futures), on_progress) for k, future in enumerate(futures)]
     sign = 1.0 if solved[0].matrix.maximise[0] else -1.0
     worth = [
         [
@@ -186,7 +186,7 @@ def regret_of(futures: Sequence[Future], *, tell: Callable[[str], None] | None =
     minimax, least = (plans.loc[plans[flag], "plan"] for flag in ("is_minimax", "is_least_expected"))
     about = {
         "scenario": first.name,
-        "aim": first.aim,
+        "objective_name": first.objective,
         "unit": unit_of(first),
         "currency": first.currency,
         "price_year": first.price_year,
@@ -217,9 +217,9 @@ class _Solved:
         return {plant: tuple(sorted(each)) for plant, each in sorted(years.items())}
 
 
-def _solved(future: Future, k: int, n: int, tell: Callable[[str], None] | None) -> _Solved:
-    if tell is not None:
-        tell(f"future {k + 1} of {n}: {future.name}")
+def _solved(future: Future, k: int, n: int, on_progress: Callable[[str], None] | None) -> _Solved:
+    if on_progress is not None:
+        on_progress(f"future {k + 1} of {n}: {future.name}")
     plan = solve(future.problem)
     assert plan.point is not None
     matrix = matrix_of(build_model(future.problem))
@@ -231,9 +231,9 @@ def _own(own: _Solved) -> Valuation:
 
 
 def _valued(there: _Solved, decisions: Mapping[tuple[str, Any], float]) -> Valuation:
-    asked = there.problem.scenario.solver
-    options = SolverOptions(_HELD_GAP, asked.threads, asked.seed)
-    return valued(there.matrix, decisions, options, now() + asked.time_limit_s)
+    requested = there.problem.scenario.solver
+    options = SolverOptions(_HELD_GAP, requested.threads, requested.seed)
+    return valued(there.matrix, decisions, options, now() + requested.time_limit_s)
 
 
 def _regrets(worth: Sequence[Sequence[Valuation]], best: Floats, sign: float) -> pd.DataFrame:

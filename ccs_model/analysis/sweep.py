@@ -20,8 +20,8 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.analysis.jobs import Ended, Failure, Job, results_of, share_of, words_of
-from ccs_model.analysis.sweep_runs import Question, ScenarioRuns, run_folder_name
-from ccs_model.analysis.sweep_table import row_of, sweep_tables
+from ccs_model.analysis.sweep_tables import Question, ScenarioRuns, row_of, run_folder_name, sweep_tables
+from ccs_model.atomic_files import holds_anything, write_atomic
 from ccs_model.errors import (
     BAD_INPUT,
     BUG,
@@ -30,24 +30,22 @@ from ccs_model.errors import (
     LIMIT_REACHED,
     NO_PLAN,
     CcsModelError,
-    Fault,
     FileError,
     InputError,
+    Issue,
 )
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.leftovers import holds_anything
-from ccs_model.plan.plan_json import plain, records
-from ccs_model.plan.run_key import RunKey, run_key
-from ccs_model.problem.names import read_checked, unknown_names
-from ccs_model.report.lock import locked
-from ccs_model.report.run_folder import csv_text, existing_run, mend_leftovers, write_files
-from ccs_model.report.table_book import table_book
-from ccs_model.report.whole_file import write_whole
+from ccs_model.plan.cache_key import RunKey, run_key
+from ccs_model.plan.plan_json import csv_text, plain, records
+from ccs_model.problem.scenario_names import read_checked, unknown_names
+from ccs_model.report.workbook.plain_workbook import table_book
+from ccs_model.runs.run_lock import locked
+from ccs_model.runs.run_writer import existing_run, remove_temporary_files, write_files
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes, combinations
 
-SCHEMA = "ccs-model/sweep/1"
+SCHEMA = "ccs-model/sweep/2"
 SPEC, TABLE, BOOK, PARTIAL, RUNS = "sweep.json", "sweep.csv", "sweep.xlsx", "sweep.partial.csv", "runs"
 FAILED = "failed.json"
 # What a scenario without a plan says again whenever it is asked; other failures are tried again.
@@ -95,7 +93,7 @@ class Sweep:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/sweep/1; what is not known is null."""
+        """Schema ccs-model/sweep/2; what is not known is null."""
         rows = plain(records(self.table))
         return {
             "schema": SCHEMA,
@@ -118,34 +116,34 @@ def sweep(
     shard: tuple[int, int] | None = None,
     workbooks: bool = False,
     allow_outside: bool = False,
-    tell: Callable[[SweepProgress], None] | None = None,
+    on_progress: Callable[[SweepProgress], None] | None = None,
 ) -> Sweep:
     """Run a scenario with each of some changes: a list of changes by dotted key, or values by key for all combinations.
 
     `jobs` processes run at a time (one a core unless told), or the workers of a Dask `scheduler`; a `shard` (i, n) runs
     only every n-th scenario. Raises InputError where no scenario of them can be used, FileError.
     """
-    asked = combinations(changes) if isinstance(changes, Mapping) else tuple(changes)
-    made = _Made.of(scenario, asked, allow_outside=allow_outside)
+    requested = combinations(changes) if isinstance(changes, Mapping) else tuple(changes)
+    made = _Made.of(scenario, requested, allow_outside=allow_outside)
     folder = Path(out) if out is not None else Path("runs") / made.folder_name
     _state(folder, made.spec)
-    told = _Told(made.spec, folder)
-    todo = made.jobs(told.waiting(), workbooks=workbooks)
+    reported = _Reporter(made.spec, folder)
+    todo = made.jobs(reported.waiting(), workbooks=workbooks)
     work = ScenarioRuns(tuple(made.inputs))
     mine = share_of(todo, shard)
-    told.clear_away(job.key for job in mine)
+    reported.clear_away(job.key for job in mine)
     clock, n_before, n_failed = time.monotonic(), 0, 0
     try:
         for ended in results_of(mine, work, n_processes=jobs, scheduler=scheduler):
-            told.keep(ended)
+            reported.keep(ended)
             n_before += 1
             n_failed += ended.failure is not None
-            if tell is not None:
+            if on_progress is not None:
                 rate = n_before / max(time.monotonic() - clock, 1e-9)
-                tell(SweepProgress(n_before, n_failed, len(mine), rate, (len(mine) - n_before) / rate))
+                on_progress(SweepProgress(n_before, n_failed, len(mine), rate, (len(mine) - n_before) / rate))
     finally:
         # Ended before its time, it says so by the name of its table.
-        result = told.summed_up()
+        result = reported.summed_up()
     return result
 
 
@@ -156,12 +154,12 @@ def collect(folder: str | PathLike[str], others: Sequence[str | PathLike[str]] =
     """
     home = Path(folder)
     spec = _read_spec(home)
-    told = _Told(spec, home)
+    reported = _Reporter(spec, home)
     for other in map(Path, others):
         if _read_spec(other)["key"] != spec["key"]:
-            raise InputError([Fault(str(other), f"is another sweep than {home}", "shares of one sweep have one key")])
-        told.take_from(other)
-    return told.summed_up()
+            raise InputError([Issue(str(other), f"is another sweep than {home}", "shares of one sweep have one key")])
+        reported.take_from(other)
+    return reported.summed_up()
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,9 +172,11 @@ class _Made:
     inputs: list[Inputs] = field(repr=False)
 
     @classmethod
-    def of(cls, scenario: str | PathLike[str] | Scenario, asked: tuple[Changes, ...], *, allow_outside: bool) -> _Made:
-        if not asked:
-            raise InputError([Fault("sweep", "no scenario asked for", "give --set KEY=V1,V2 or --list FILE")])
+    def of(
+        cls, scenario: str | PathLike[str] | Scenario, requested: tuple[Changes, ...], *, allow_outside: bool
+    ) -> _Made:
+        if not requested:
+            raise InputError([Issue("sweep", "no scenario asked for", "give --set KEY=V1,V2 or --list FILE")])
         if isinstance(scenario, Scenario):
             base, first = scenario, load_inputs(scenario, allow_outside=allow_outside)
         else:
@@ -185,13 +185,13 @@ class _Made:
         scenarios: list[tuple[Scenario, int, RunKey] | None] = []
         cases: list[dict[str, Any]] = []
         first_error: CcsModelError | None = None
-        for n, changes in enumerate(asked, start=1):
+        for n, changes in enumerate(requested, start=1):
             try:
                 one = base.with_changes({_THREADS: 1, **changes})
                 if _tables(one) not in inputs:
                     inputs[_tables(one)] = load_inputs(one, allow_outside=allow_outside)
                 at = list(inputs).index(_tables(one))
-                strays = [Fault(place, what, hint) for place, what, hint in unknown_names(one, inputs[_tables(one)])]
+                strays = [Issue(place, what, hint) for place, what, hint in unknown_names(one, inputs[_tables(one)])]
                 if strays:
                     raise InputError(strays)
                 key = run_key(one, inputs[_tables(one)])
@@ -211,7 +211,7 @@ class _Made:
             "scenario": base.name,
             "currency": base.currency,
             "price_year": base.price_year,
-            "keys": list(dict.fromkeys(key for changes in asked for key in changes)),
+            "keys": list(dict.fromkeys(key for changes in requested for key in changes)),
             "cases": json.loads(json.dumps(cases, default=list)),
         }
         sha = RunKey.of_text(json.dumps(spec, sort_keys=True, ensure_ascii=False))
@@ -242,7 +242,7 @@ def _state(folder: Path, spec: Mapping[str, Any]) -> None:
         return
     if folder.exists() and (not folder.is_dir() or holds_anything(folder)):
         raise FileError(f"{folder}: already holds something; choose another --out")
-    write_whole(folder / SPEC, (json.dumps(spec, ensure_ascii=False, indent=1) + "\n").encode())
+    write_atomic(folder / SPEC, (json.dumps(spec, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _read_spec(folder: Path) -> dict[str, Any]:
@@ -254,11 +254,11 @@ def _read_spec(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise FileError(f"{path}: cannot be read: {error}") from error
     if not isinstance(spec, dict) or spec.get("schema") != SCHEMA:
-        raise InputError([Fault(str(path), f"is no sweep of schema '{SCHEMA}'")])
+        raise InputError([Issue(str(path), f"is no sweep of schema '{SCHEMA}'")])
     return spec
 
 
-class _Told:
+class _Reporter:
     """What is known of each run of a sweep, in its folder and here."""
 
     def __init__(self, spec: Mapping[str, Any], folder: Path) -> None:
@@ -281,7 +281,7 @@ class _Told:
                 continue
             run = self._folder / RUNS / name
             with contextlib.suppress(FileError), locked(run):
-                mend_leftovers(run)
+                remove_temporary_files(run)
 
     def keep(self, ended: Ended) -> None:
         """Write a run that has ended, or why it has no plan, whole or not at all."""
@@ -302,10 +302,10 @@ class _Told:
         table, plants = sweep_tables(self._spec, self._rows)
         result = Sweep(self._folder, str(self._spec["scenario"]), table, plants)
         if result.n_missing:
-            write_whole(self._folder / PARTIAL, csv_text(table).encode())
+            write_atomic(self._folder / PARTIAL, csv_text(table).encode())
             return result
-        write_whole(self._folder / TABLE, csv_text(table).encode())
-        write_whole(self._folder / BOOK, _book(self._spec, table, plants))
+        write_atomic(self._folder / TABLE, csv_text(table).encode())
+        write_atomic(self._folder / BOOK, _book(self._spec, table, plants))
         (self._folder / PARTIAL).unlink(missing_ok=True)
         return result
 

@@ -6,44 +6,42 @@ Nothing is solved. Each check has a name, a verdict, a figure and, where it does
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import ccs_model
-from ccs_model.analysis.differences import apart
-from ccs_model.analysis.rebuilt import AtPoint, at_point, plan_at
-from ccs_model.analysis.run_files import changed_inputs, changed_outputs
-from ccs_model.analysis.runs import SCENARIO, read_answer
-from ccs_model.errors import CcsModelError, Fault, FileError, InputError, MissingExtraError
-from ccs_model.plan.checks import GAP_CHECK
+from ccs_model._typing import MessageCallback
+from ccs_model.analysis.compare import difference
+from ccs_model.analysis.rebuilt_plan import AtPoint, at_point, plan_at
+from ccs_model.errors import CcsModelError, FileError, InputError, Issue, MissingExtraError
+from ccs_model.mip.matrix import TOLERANCE
+from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import plain, plan_dict
-from ccs_model.plan.run_key import run_key
-from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked
-from ccs_model.report.geojson import geojson_text
-from ccs_model.report.recomputed import distance_of, recomputed
-from ccs_model.report.run_folder import csv_text, tables_of
-from ccs_model.report.stored_cells import StoredCell, stored_cells
-from ccs_model.report.stored_run import table_of
-from ccs_model.report.workbook import workbook_bytes
-from ccs_model.solver.residuals import TOLERANCE
+from ccs_model.plan.plan_checks import GAP_CHECK
+from ccs_model.plan.plan_json import csv_text, plain, plan_dict
+from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.report.export.geojson import geojson_text
+from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recomputed, stored_cells
+from ccs_model.report.workbook.workbook import workbook_bytes
+from ccs_model.runs.manifest import changed_inputs, changed_outputs
+from ccs_model.runs.run_reader import table_of
+from ccs_model.runs.run_writer import tables_of
+from ccs_model.runs.stored_question import SCENARIO, read_answer
 
-SCHEMA = "ccs-model/verify/1"
+SCHEMA = "ccs-model/verify/2"
 EXACT = 1e-9
 WORKBOOK, MAP = "plan.xlsx", "map.geojson"
 # plan.json says these of the solve alone: they are carried over, and no check here can refute them.
 OF_THE_SOLVE = (
-    "objective.bound", "objective.all_links_bound", "relaxation", "next_money", "locks", "targets.price_per_t",
+    "objective.bound", "objective.all_links_bound", "relaxation", "marginal_budget", "fixed_decisions", "targets.price_per_t",
     "corridors", "status",
 )  # fmt: skip
 # What the workbook says of versions and hashes is the machine's that wrote it; those of the inputs are checked apart.
 _OF_THE_MACHINE = "RunLog"
-
-Teller = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verification:
     """All checks of a run; `skipped` says which part was left out, and how to have it."""
 
     run: str
@@ -71,7 +69,7 @@ class Verdict:
         return all(check.holds for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/verify/1."""
+        """Schema ccs-model/verify/2."""
         document = {
             "schema": SCHEMA,
             "run": self.run,
@@ -92,7 +90,7 @@ class _Book:
     cells: Sequence[StoredCell]
 
 
-def verify(folder: str | PathLike[str], *, tell: Teller = lambda _: None) -> Verdict:
+def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda _: None) -> Verification:
     """Check the run in `folder`.
 
     Raises FileError where it cannot be read, InputError where it holds no run or no point. Bad tables are no error
@@ -101,47 +99,47 @@ def verify(folder: str | PathLike[str], *, tell: Teller = lambda _: None) -> Ver
     path, document, manifest = read_answer(folder)
     checks: list[Check] = []
     skipped: list[str] = []
-    tell("hashing inputs and outputs")
+    on_progress("hashing inputs and outputs")
     checks += _of_files(path, manifest)
     inputs_hold = checks[0].holds
-    tell("posing the problem again")
-    problem, fault = _posed(path, must=inputs_hold)
+    on_progress("posing the problem again")
+    problem, issue = _rebuilt_problem(path, must=inputs_hold)
     plan: Plan | None = None
     if problem is None:
-        checks.append(Check("the problem is posed again", False, 1.0, "faults", (fault,)))
+        checks.append(Check("the problem is posed again", False, 1.0, "faults", (issue,)))
     else:
         checks += _of_question(problem, manifest, inputs_hold)
-        tell("checking every row of the program at the point")
+        on_progress("checking every row of the program at the point")
         at = at_point(path, problem)
         checks += _of_point(at)
-        plan, fault = _made_anew(at, document) if _holds(at) else (None, "the point does not hold")
-        tell("making the answer anew from the point")
-        checks += _of_answer(path, document, plan, fault)
-    tell("reading the workbook and computing it again")
-    book, faults = _book_of(path)
+        plan, issue = _made_anew(at, document) if _holds(at) else (None, "the point does not hold")
+        on_progress("making the answer anew from the point")
+        checks += _of_answer(path, document, plan, issue)
+    on_progress("reading the workbook and computing it again")
+    book, issues = _book_of(path)
     if book is None:
-        checks.append(Check("the workbook can be read", False, 1.0, "faults", faults))
+        checks.append(Check("the workbook can be read", False, 1.0, "faults", issues))
     else:
         checks += [_of_numbers(book, plan)] if plan is not None else []
         checks += _of_formulas(book, skipped)
-    return Verdict(path.resolve().name, tuple(checks), tuple(skipped))
+    return Verification(path.resolve().name, tuple(checks), tuple(skipped))
 
 
 def _of_files(path: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:
-    n, said = changed_inputs(path, manifest)
-    yield Check("every input is the one that was read", not said and n > 0, float(n), "files", tuple(said))
-    n, said = changed_outputs(path, manifest)
-    yield Check("every file of the run is as it was written", not said and n > 0, float(n), "files", tuple(said))
+    n, message = changed_inputs(path, manifest)
+    yield Check("every input is the one that was read", not message and n > 0, float(n), "files", tuple(message))
+    n, message = changed_outputs(path, manifest)
+    yield Check("every file of the run is as it was written", not message and n > 0, float(n), "files", tuple(message))
 
 
-def _posed(path: Path, *, must: bool) -> tuple[Problem | None, str]:
+def _rebuilt_problem(path: Path, *, must: bool) -> tuple[Problem | None, str]:
     """The question of the run; where inputs changed, a fault in them is part of the verdict."""
     try:
-        return pose(*read_checked(path / SCENARIO)), ""
+        return build_problem(*read_checked(path / SCENARIO)), ""
     except InputError as error:
         if must:
             raise
-        return None, str(error.faults[0]) if error.faults else str(error)
+        return None, str(error.issues[0]) if error.issues else str(error)
 
 
 def _of_question(problem: Problem, manifest: Mapping[str, Any], inputs_hold: bool) -> Iterator[Check]:
@@ -179,19 +177,19 @@ def _made_anew(at: AtPoint, document: Mapping[str, Any]) -> tuple[Plan | None, s
         return None, f"plan.json cannot be read as a plan: {type(error).__name__}: {error}"
 
 
-def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan | None, fault: str) -> Iterator[Check]:
+def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan | None, issue: str) -> Iterator[Check]:
     if plan is None:
-        yield Check("the answer is made anew from the point", False, 1.0, "faults", (fault,))
+        yield Check("the answer is made anew from the point", False, 1.0, "faults", (issue,))
         return
     broken = plan.checks[~plan.checks["holds"] & (plan.checks["name"] != GAP_CHECK)]
-    said = tuple(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
-    yield Check(f"the plan's own {len(plan.checks)} checks hold", not said, float(len(said)), "broken", said)
+    message = tuple(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
+    yield Check(f"the plan's own {len(plan.checks)} checks hold", not message, float(len(message)), "broken", message)
     again = json.loads(json.dumps(plan_dict(plan)))
     for name, part in _PARTS.items():
-        n, worst, words = apart(_some(document, part), _some(again, part), EXACT)
+        n, worst, words = difference(_some(document, part), _some(again, part), EXACT)
         yield Check(f"{name}: {n:,} figures", not words, worst, "distance", tuple(words))
     yield _of_tables(path, plan)
-    n, worst, words = apart(_json(path / MAP), json.loads(geojson_text(plan)), EXACT)
+    n, worst, words = difference(_json(path / MAP), json.loads(geojson_text(plan)), EXACT)
     yield Check(f"map.geojson: {n:,} figures", not words, worst, "distance", tuple(words))
 
 
@@ -224,9 +222,9 @@ def _of_tables(path: Path, plan: Plan) -> Check:
         except ValueError as error:
             words.append(f"tables/{name}.csv: cannot be read: {error}")
             continue
-        n, distance, said = apart(rows[0], rows[1], EXACT)
+        n, distance, message = difference(rows[0], rows[1], EXACT)
         n_cells, worst = n_cells + n, max(worst, distance)
-        words += [f"tables/{name}.csv: {each}" for each in said]
+        words += [f"tables/{name}.csv: {each}" for each in message]
     return Check(f"tables: {n_cells:,} cells of {len(expected)}", not words, worst, "distance", tuple(words))
 
 
@@ -267,7 +265,7 @@ def _of_formulas(book: _Book, skipped: list[str]) -> Iterator[Check]:
         skipped.append(str(error))
         return
     name = f"{found.n_compared:,} formulas of the workbook computed again"
-    yield Check(name, found.holds, found.worst, "distance", (*found.apart, *found.not_compared))
+    yield Check(name, found.holds, found.worst, "distance", (*found.difference, *found.not_compared))
 
 
 def _book_of(path: Path) -> tuple[_Book | None, tuple[str, ...]]:
@@ -276,7 +274,7 @@ def _book_of(path: Path) -> tuple[_Book | None, tuple[str, ...]]:
     try:
         return _Book(raw, stored_cells(raw, WORKBOOK)), ()
     except InputError as error:
-        return None, tuple(map(str, error.faults))
+        return None, tuple(map(str, error.issues))
 
 
 def _bytes(path: Path) -> bytes:
@@ -290,11 +288,11 @@ def _text(path: Path) -> str:
     try:
         return _bytes(path).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise InputError([Fault(str(path), "is not UTF-8 text")]) from error
+        raise InputError([Issue(str(path), "is not UTF-8 text")]) from error
 
 
 def _json(path: Path) -> Any:
     try:
         return json.loads(_text(path))
     except ValueError as error:
-        raise InputError([Fault(str(path), f"is not JSON: {error}")]) from error
+        raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error

@@ -11,28 +11,17 @@ import sys
 import click
 
 from ccs_model import __version__
-from ccs_model.cli.alternatives import alternatives
-from ccs_model.cli.calibrate import calibrate
-from ccs_model.cli.check import check
-from ccs_model.cli.collect import collect
-from ccs_model.cli.compare import compare
-from ccs_model.cli.data import data
-from ccs_model.cli.doctor import doctor
-from ccs_model.cli.explain import explain
-from ccs_model.cli.export import export
-from ccs_model.cli.frontier import frontier
-from ccs_model.cli.hedge import hedge
-from ccs_model.cli.import_ import import_
-from ccs_model.cli.montecarlo import montecarlo
-from ccs_model.cli.new import new
+from ccs_model.cli.explanation import explain
+from ccs_model.cli.frontier_command import frontier
+from ccs_model.cli.import_data import import_
+from ccs_model.cli.inspect_run import compare, export, report, verify
+from ccs_model.cli.near_optimal_command import near_optimal
 from ccs_model.cli.optimize import optimize
-from ccs_model.cli.regret import regret
-from ccs_model.cli.replay import replay
-from ccs_model.cli.report import report
-from ccs_model.cli.schema import schema
-from ccs_model.cli.sweep import sweep
-from ccs_model.cli.template import template
-from ccs_model.cli.verify import verify
+from ccs_model.cli.pilot_zones import calibrate, replay
+from ccs_model.cli.shipped import data, doctor
+from ccs_model.cli.start import check, new, schema, template
+from ccs_model.cli.sweep_command import collect, sweep
+from ccs_model.cli.uncertainty import montecarlo, regret, stochastic
 from ccs_model.errors import BUG, CcsModelError, InputError
 from ccs_model.interruption import end_interrupted
 
@@ -60,9 +49,9 @@ for _command in (
     sweep,
     montecarlo,
     collect,
-    alternatives,
+    near_optimal,
     regret,
-    hedge,
+    stochastic,
     calibrate,
     replay,
     check,
@@ -110,8 +99,8 @@ def main() -> None:
 def _words(error: CcsModelError) -> str:
     if not isinstance(error, InputError):
         return f"ccs-model: {error}"
-    n = len(error.faults)
-    return "\n".join([*map(str, error.faults), f"ccs-model: {n} fault{'s' if n != 1 else ''}; nothing was solved"])
+    n = len(error.issues)
+    return "\n".join([*map(str, error.issues), f"ccs-model: {n} fault{'s' if n != 1 else ''}; nothing was solved"])
 
 
 def _end(code: int) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccs_model.cli.screen import columns, cut_to, filled, width_of
+import click
+
+from ccs_model.cli.terminal import columns, cut_to, filled, width_of
+from ccs_model.errors import DONE
 
 if TYPE_CHECKING:
-    from ccs_model.analysis.chain import Chain, Line, Value
     from ccs_model.analysis.citations import Citation
+    from ccs_model.analysis.cost_chain import Chain, Line, Value
     from ccs_model.analysis.explain import Explanation
 
 SHOWN_COLUMNS = 3
@@ -142,23 +147,23 @@ def _owners(answer: Explanation) -> str:
     if owners is None:
         return ""
 
-    def told(name: str, digits: int = 0, percent: bool = False) -> str:
+    def reported(name: str, digits: int = 0, percent: bool = False) -> str:
         value = owners.get(name)
         if value is None:
             return "none"
         return f"{100 * value:.1f} %" if percent else _number(value, digits)
 
     money = answer.problem.currency
-    payback = "not within the horizon" if owners.get("payback_yr") is None else f"in {told('payback_yr', 1)} years"
+    payback = "not within the horizon" if owners.get("payback_yr") is None else f"in {reported('payback_yr', 1)} years"
     return _filled(
-        f"Owners: NPV {told('npv_mn')} mn {money}, IRR {told('project_irr_share', percent=True)}, paid back {payback}, "
-        f"break-even carbon price {told('break_even_carbon_price_per_t')} {money}/t."
+        f"Owners: NPV {reported('npv_mn')} mn {money}, IRR {reported('project_irr_share', percent=True)}, paid back {payback}, "
+        f"break-even carbon price {reported('break_even_carbon_price_per_t')} {money}/t."
     )
 
 
 def _why(answer: Explanation) -> str:
-    said = [f"Why {answer.reason}.", *(each.said for each in answer.changes)]
-    return "\n".join(filled(each, min(columns(), WIDEST), "  ") for each in said)
+    message = [f"Why {answer.reason}.", *(each.message for each in answer.changes)]
+    return "\n".join(filled(each, min(columns(), WIDEST), "  ") for each in message)
 
 
 def _is_nothing(value: Value) -> bool:
@@ -184,3 +189,39 @@ def _aligned(rows: Sequence[Sequence[str]], left: set[int]) -> str:
             cells.append(cell + space if i in left else space + cell)
         lines.append(cut_to("  ".join(cells).rstrip(), min(columns(), WIDEST)))
     return "\n".join(lines)
+
+
+# `ccs-model explain RUN PLANT`: one plant from its streams to its costs, and why it is in the plan or out of it.
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ccs-model explain runs/hebei-1a2b3c4d NH3_29
+  ccs-model explain runs/hebei-1a2b3c4d NH3_29 --quick
+  ccs-model explain runs/hebei-1a2b3c4d "Shougang Jingtang" --json
+
+Exit codes: 0 done, 3 not a run, or no such plant in it, 8 file trouble.
+"""
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("plant")
+@click.option("--quick", is_flag=True, help="The chain and the reason alone: nothing is solved again.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds for solving again, in all.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
+def explain(run: Path, plant: str, quick: bool, time_limit: float, as_json: bool) -> int:
+    """Explain PLANT of a run folder: its chain of numbers with sources, why it is in or out, what would change it."""
+    from ccs_model.analysis.explain import explain as explained
+
+    answer = explained(run, plant, time_limit_s=0.0 if quick else time_limit)
+    if as_json:
+        click.echo(json.dumps(answer.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+    else:
+        click.echo(explanation_text(answer))
+    return DONE

@@ -13,17 +13,18 @@ from contextlib import ExitStack, contextmanager
 from os.path import lexists
 from pathlib import Path, PurePath
 
-from ccs_model.errors import FileError
-from ccs_model.leftovers import (
+from ccs_model.atomic_files import (
     clear_away,
     folder_for,
     holds_anything,
     left_behind,
     name_of_unfinished,
-    undisturbed,
+    signals_deferred,
+    sync_folder,
     unfinished,
+    write_synced,
 )
-from ccs_model.report.whole_file import sync_folder, write_synced
+from ccs_model.errors import FileError
 
 _PART, _OLD = "part", "old"
 
@@ -31,12 +32,12 @@ _PART, _OLD = "part", "old"
 def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
     """Make each file of `folder`; FileError when one is there already or cannot be written."""
     if not lexists(folder):  # then one rename puts all of them in place
-        with made_whole(folder, files):
+        with written_atomically(folder, files):
             return
-    write_whole({folder / name: contents for name, contents in files.items()})
+    write_atomic({folder / name: contents for name, contents in files.items()})
 
 
-def write_whole(files: Mapping[Path, bytes], *, hint: str = "") -> None:
+def write_atomic(files: Mapping[Path, bytes], *, hint: str = "") -> None:
     """Make each file whole or none of them; FileError when one is there already (`hint` says what to do) or cannot be
     written.
 
@@ -54,7 +55,7 @@ def write_whole(files: Mapping[Path, bytes], *, hint: str = "") -> None:
                 part = made.enter_context(unfinished(path.with_name(name_of_unfinished(_PART, path.name))))
                 write_synced(part, contents)
                 beside[path] = part
-            with undisturbed():
+            with signals_deferred():
                 _link_all(beside, hint)
         except OSError as error:
             raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -93,13 +94,13 @@ def _link(made: Path, path: Path) -> None:
 
 
 @contextmanager
-def made_whole(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> Iterator[Path]:
+def written_atomically(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> Iterator[Path]:
     """Makes the files in a folder beside `folder` and yields it, to be looked over; then moves them into place.
 
     An error inside leaves nothing behind. FileError when `folder` holds anything and not `force`; with it, what stands
     at the top of `files` (a file, or a whole folder of them) takes the place of what was there, and nothing else.
     """
-    _refuse_to_overwrite(folder, force)
+    _validate_overwrite(folder, force)
     target = folder.absolute()  # the folder one is in has a name, too
     try:
         with folder_for(target):
@@ -110,7 +111,7 @@ def made_whole(folder: Path, files: Mapping[str, bytes], *, force: bool = False)
                     (made / name).parent.mkdir(parents=True, exist_ok=True)
                     write_synced(made / name, contents)
                 yield made
-                _refuse_to_overwrite(folder, force)
+                _validate_overwrite(folder, force)
                 _move_into_place(made, target, sorted({PurePath(name).parts[0] for name in files}))
             sync_folder(target.parent)
     except OSError as error:
@@ -128,7 +129,7 @@ def mend_halves(folder: Path) -> None:
         clear_away(folder.parent, folder.name, kind)
 
 
-def _refuse_to_overwrite(folder: Path, force: bool) -> None:
+def _validate_overwrite(folder: Path, force: bool) -> None:
     try:
         if folder.is_symlink() or folder.exists():
             if not folder.is_dir():
@@ -145,7 +146,7 @@ def _move_into_place(made: Path, folder: Path, names: list[str]) -> None:
         made.rename(folder)
         return
     aside = folder.with_name(name_of_unfinished(_OLD, folder.name))
-    with undisturbed():
+    with signals_deferred():
         aside.mkdir()
         done: list[str] = []
         try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.talk import ProgressLine
+from ccs_model.cli.terminal import ProgressLine
 from ccs_model.errors import DONE, LIMIT_REACHED, CheckError, InfeasibleError
 
 if TYPE_CHECKING:
@@ -59,23 +59,23 @@ def optimize(
 ) -> int:
     """Find which plants to fit under the budget, and write a run folder with a workbook."""
     started, clock = datetime.now(UTC), time.monotonic()
+    from ccs_model.atomic_files import write_atomic
     from ccs_model.cli.summary import summary_text
-    from ccs_model.plan.optimize import solve
-    from ccs_model.plan.run_key import run_key
-    from ccs_model.problem import pose
-    from ccs_model.problem.names import read_checked
-    from ccs_model.report.infeasible import write_infeasible
-    from ccs_model.report.lock import locked
-    from ccs_model.report.run_folder import existing_run, refuse_to_overwrite, write_locked
-    from ccs_model.report.whole_file import write_whole
+    from ccs_model.plan.cache_key import run_key
+    from ccs_model.problem import build_problem
+    from ccs_model.problem.scenario_names import read_checked
+    from ccs_model.runs.infeasible_run import write_infeasible
+    from ccs_model.runs.run_lock import locked
+    from ccs_model.runs.run_writer import existing_run, validate_overwrite, write_locked
+    from ccs_model.solve.driver import solve
 
     if out is not None and out.resolve() == scenario.resolve():
         raise click.BadParameter(f"'{out}' is the scenario itself", param_hint="--out")
     line = ProgressLine(quiet=quiet)
-    line.say("  reading the scenario and the tables")
+    line.show("  reading the scenario and the tables")
     read, inputs = read_checked(scenario, allow_outside=allow_outside)
-    asked = _with_options(read, gap, time_limit, threads)
-    key = run_key(asked, inputs)
+    requested = _with_options(read, gap, time_limit, threads)
+    key = run_key(requested, inputs)
     folder = out if out is not None else Path("runs") / key.folder_name
     if not force and (manifest := existing_run(folder, key)) is not None:
         line.done()
@@ -87,24 +87,24 @@ def optimize(
             line.done()
             return _name_existing(folder, as_json, quiet)
         # Rather now than after the solver has worked.
-        refuse_to_overwrite(folder, force)
+        validate_overwrite(folder, force)
         command = shlex.join(["ccs-model", *sys.argv[1:]])
-        line.say("  stating the problem")
-        tell = line.tell if sys.stderr.isatty() and not quiet else None
+        line.show("  stating the problem")
+        on_progress = line.on_progress if sys.stderr.isatty() and not quiet else None
         try:
-            plan = solve(pose(asked, inputs), tell=tell, started=clock)
+            plan = solve(build_problem(requested, inputs), on_progress=on_progress, started=clock)
         except InfeasibleError as error:
             line.done()
-            written = write_infeasible(error.conflicts, asked, inputs, folder, force=force, command=command)
-            _tell_infeasible(written, as_json)
+            written = write_infeasible(error.conflicts, requested, inputs, folder, force=force, command=command)
+            _show_infeasible(written, as_json)
             raise
         except CheckError as error:
             line.done()
             if error.program:
-                saved = write_whole(folder.with_name(f"{folder.name}.mps"), error.program)
+                saved = write_atomic(folder.with_name(f"{folder.name}.mps"), error.program)
                 raise CheckError(f"{error}; the solver's program is saved as {saved}") from error
             raise
-        line.say("  writing the run folder")
+        line.show("  writing the run folder")
         written = write_locked(plan, folder, force=force, command=command, started=started, lang=lang)
     line.done()
     for warning in plan.warnings:
@@ -120,7 +120,7 @@ def optimize(
 
 def _with_options(scenario: Scenario, gap: float | None, time_limit: float | None, threads: int | None) -> Scenario:
     given: dict[str, Any] = {
-        "solver.gap_share": gap,
+        "solver.mip_gap": gap,
         "solver.time_limit_s": time_limit,
         "solver.threads": threads,
     }
@@ -128,7 +128,7 @@ def _with_options(scenario: Scenario, gap: float | None, time_limit: float | Non
     return scenario.with_changes(changes) if changes else scenario
 
 
-def _tell_infeasible(folder: Path, as_json: bool) -> None:
+def _show_infeasible(folder: Path, as_json: bool) -> None:
     """Where the clashes are written; who raised them tells them in words."""
     if as_json:
         click.echo((folder / "plan.json").read_text(encoding="utf-8"), nl=False)
@@ -136,10 +136,10 @@ def _tell_infeasible(folder: Path, as_json: bool) -> None:
 
 
 def _name_existing(folder: Path, as_json: bool, quiet: bool) -> int:
-    told = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    if told["status"] == "infeasible":
-        _tell_infeasible(folder, as_json)
-        raise InfeasibleError(told["conflicts"])
+    reported = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    if reported["status"] == "infeasible":
+        _show_infeasible(folder, as_json)
+        raise InfeasibleError(reported["conflicts"])
     if as_json:
         text = (folder / "plan.json").read_text(encoding="utf-8")
         json.loads(text)

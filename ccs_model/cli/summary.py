@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ccs_model.cli.screen import columns, cut_to, width_of
+from ccs_model.cli.terminal import columns, cut_to, width_of
 
 if TYPE_CHECKING:
     from ccs_model.plan.plan import Plan
@@ -36,29 +36,29 @@ def summary_text(plan: Plan, folder: Path) -> str:
 def _headline(plan: Plan) -> str:
     problem, totals = plan.problem, plan.totals
     lines = [problem.name]
-    question = " ".join(problem.scenario.question.split())
+    question = " ".join(problem.scenario.description.split())
     if question:
         lines.append(textwrap.fill(question, columns()))
     if not totals["n_retrofits"]:
-        from ccs_model.report.words import why_nothing_is_built
+        from ccs_model.report.sentences import why_nothing_is_built
 
         lines.append("\n" + textwrap.fill(f"Nothing is built: {why_nothing_is_built(plan)}.", columns()))
         if plan.corridors is not None and plan.objective.all_links_bound != plan.objective.value:
             lines.append(_sentence(_proof(plan)))
         return "\n".join(lines)
-    built = f"{_count(totals['n_retrofits'], 'retrofit')} at {_count(totals['n_plants_fitted'], 'plant')}"
+    built = f"{_count(totals['n_retrofits'], 'retrofit')} at {_count(totals['n_plants_retrofitted'], 'plant')}"
     when = "In a representative year" if problem.is_static else f"By {problem.years[-1]}"
-    said = [
+    message = [
         f"{built} for {_spent(plan)}",
         *([] if problem.network is None else [_sentence(_proof(plan)), _network(plan)]),
         f"{when} they capture {_mt(totals['captured_ktpa'])} and avoid {_mt(totals['avoided_ktpa'])} "
-        f"CO2 a year: {_share(totals['cut_share'])} of the zones' {_mt(totals['baseline_ktpa'])} "
-        f"(direct cut {_share(totals['direct_cut_share'])}).",
+        f"CO2 a year: {_share(totals['abatement_share'])} of the zones' {_mt(totals['baseline_ktpa'])} "
+        f"(direct cut {_share(totals['on_site_abatement_share'])}).",
         f"Cost: {_per_t(totals['capture_cost_per_t'])} {problem.currency} per t captured (no transport and storage), "
         f"{_per_t(totals['avoidance_cost_per_t'])} per t avoided (all in), money of {problem.price_year}.",
         *([] if plan.owners is None else [_worth(plan)]),
     ]
-    return "\n".join([*lines, "", *(textwrap.fill(each, columns()) for each in said)])
+    return "\n".join([*lines, "", *(textwrap.fill(each, columns()) for each in message)])
 
 
 def _worth(plan: Plan) -> str:
@@ -68,7 +68,7 @@ def _worth(plan: Plan) -> str:
     priced = "" if problem.accounts.credit_per_t.any() else ", stored CO2 earning nothing on the carbon market"
     funded = plan.funds.groupby("kind")["spend_mn"].sum()
     funds = f" Funds pay {funded.sum():,.0f} million of the capital." if funded.sum() > 0 else ""
-    owners, society = (f"{100 * r:g}%" for r in (scenario.discount_share, scenario.policy.social_discount_share))
+    owners, society = (f"{100 * r:g}%" for r in (scenario.discount_rate, scenario.policy.social_discount_rate))
     return (
         f"Worth to the owners after tax: {_mn(plan, totals['npv_mn'])} at {owners}{priced}; to society "
         f"{_mn(plan, totals['net_benefit_mn'])} at {society}.{funds}"
@@ -94,7 +94,7 @@ def _sentence(text: str) -> str:
 
 def _proof(plan: Plan) -> str:
     """The gap; with corridors never without the bound over all candidate links."""
-    from ccs_model.report.proof import closeness
+    from ccs_model.report.sentences import closeness
 
     start = "a limit was reached: " if plan.reached_a_limit else "proven "
     return start + closeness(plan).replace(" %", "%")
@@ -150,8 +150,8 @@ def _targets(plan: Plan) -> str:
 def _locks(plan: Plan) -> str:
     """What each lock costs, by the linear program."""
     lines = []
-    for row in plan.locks.itertuples(index=False):
-        what = "Having to fit" if row.lock == "must_fit" else "Leaving out"
+    for row in plan.fixed_decisions.itertuples(index=False):
+        what = "Having to fit" if row.lock == "require" else "Leaving out"
         if row.abatement_lost_kt == row.abatement_lost_kt:
             price = f"{row.abatement_lost_kt:,.0f} kt CO2 over the horizon"
         else:
@@ -216,7 +216,7 @@ def _periods(plan: Plan) -> str:
             f"{row.spending_mn:,.0f}",
             f"{row.captured_ktpa:,.0f}",
             f"{row.avoided_ktpa:,.0f}",
-            _share(row.cut_share),
+            _share(row.abatement_share),
         )
         for row, n_years in zip(
             plan.by_year.itertuples(index=False), plan.problem.periods["n_years"].tolist(), strict=True
@@ -232,10 +232,12 @@ def _zones(plan: Plan) -> str:
             str(row.zone),
             f"{row.baseline_ktpa:,.0f}",
             f"{row.avoided_ktpa:,.0f}",
-            _share(row.cut_share),
-            _share(row.direct_cut_share),
-            _share(row.uncalibrated_cut_share),
-            "" if row.reported_cut_share != row.reported_cut_share else _share(row.reported_cut_share),
+            _share(row.abatement_share),
+            _share(row.on_site_abatement_share),
+            _share(row.uncalibrated_abatement_share),
+            ""
+            if row.reported_abatement_share != row.reported_abatement_share
+            else _share(row.reported_abatement_share),
         )
         for row in plan.zones.itertuples(index=False)
     ]
@@ -245,25 +247,25 @@ def _zones(plan: Plan) -> str:
 
 def _calibration(plan: Plan) -> str:
     """The one line on the pilot zones; cut as delivered and as designed."""
-    from ccs_model.plan.calibration import statement
+    from ccs_model.plan.calibrated_results import statement
 
     return textwrap.fill(statement(plan), columns())
 
 
 def _money(plan: Plan) -> str:
     lines = []
-    bought = plan.next_money
-    if bought is not None and bought.more_mn:
+    bought = plan.marginal_budget
+    if bought is not None and bought.added_mn:
         entering = plan.problem.plants.set_index("plant")["name"]
         names = ", ".join(str(entering[plant]) for plant in bought.plants[:3]) or "no further plant"
         over = "a year" if plan.problem.is_static else "over the horizon"
         text = (
             f"The next million buys about {bought.kt_per_mn:,.1f} kt CO2 avoided {over} "
-            f"({_mn(plan, bought.more_mn)} more: {bought.abatement_kt:,.0f} kt; {names})."
+            f"({_mn(plan, bought.added_mn)} more: {bought.abatement_kt:,.0f} kt; {names})."
         )
         lines.append(textwrap.fill(text, columns()))
     price = plan.relaxation.abatement_per_budget_kt_per_mn
-    if price is not None and plan.problem.is_whole:
+    if price is not None and plan.problem.is_integer:
         lines.append(f"In the linear program the budget's shadow price is {price:,.1f} kt per million.")
     return "\n".join(lines)
 

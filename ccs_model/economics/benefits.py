@@ -1,7 +1,7 @@
-"""What a programme is worth to whom: harm avoided, air pollution beside CO₂, and the accounts of each bearer.
+"""What a programme is worth to whom: harm avoided, air pollution beside CO₂, and the accounts of each stakeholder.
 
-An item is a discounted amount from one bearer to another. An empty bearer is the world outside: money to it buys real
-resources, money from it is a real gain. What passes between two bearers is a transfer: it counts in both accounts and
+An item is a discounted amount from one stakeholder to another. An empty stakeholder is the world outside: money to it buys real
+resources, money from it is a real gain. What passes between two stakeholders is a transfer: it counts in both accounts and
 cancels in that of society, which holds everything.
 """
 
@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.economics.price_level import PriceLevel
-
-Floats = npt.NDArray[np.float64]
+from ccs_model._typing import Floats
+from ccs_model.economics.prices import PriceLevel
 
 OUTSIDE, SOCIETY = "", "society"
-BEARERS = ("owners", "public purse", "financiers", SOCIETY)
+STAKEHOLDERS = ("owners", "public purse", "financiers", SOCIETY)
 _G_PER_T = 1e6
 _KT = "_kt"
 # A thousandth of a unit of money: a sum of costs below it is no cost.
@@ -78,58 +77,62 @@ def pollution_tax_mn(emitted_kt: pd.DataFrame, taxes: pd.DataFrame, level: Price
     return (emitted_kt[taxed].to_numpy() @ rates[taxed].to_numpy(dtype=float)) / 1000.0
 
 
-def accounts_by_bearer(items: pd.DataFrame) -> pd.DataFrame:
-    """Benefits, costs, net present value and benefit–cost ratio of each bearer, in the order of BEARERS.
+def accounts_by_stakeholder(items: pd.DataFrame) -> pd.DataFrame:
+    """Benefits, costs, net present value and benefit–cost ratio of each stakeholder, in the order of STAKEHOLDERS.
 
-    `items`: item, from_bearer, to_bearer, discounted_mn. An amount below 0 is one the other way round. Columns:
-    bearer, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio (NaN without costs). Give a loan as its value net of
+    `items`: item, from_stakeholder, to_stakeholder, discounted_mn. An amount below 0 is one the other way round. Columns:
+    stakeholder, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio (NaN without costs). Give a loan as its value net of
     service where a ratio is wanted: money drawn and paid back would swell both sides of it.
     """
     rows = _facing_forward(items)
     accounts = []
-    for bearer in BEARERS:
-        if bearer == SOCIETY:
-            gained, lost = rows["from_bearer"] == OUTSIDE, rows["to_bearer"] == OUTSIDE
+    for stakeholder in STAKEHOLDERS:
+        if stakeholder == SOCIETY:
+            gained, lost = rows["from_stakeholder"] == OUTSIDE, rows["to_stakeholder"] == OUTSIDE
         else:
-            gained, lost = rows["to_bearer"] == bearer, rows["from_bearer"] == bearer
+            gained, lost = rows["to_stakeholder"] == stakeholder, rows["from_stakeholder"] == stakeholder
         benefits, costs = rows.loc[gained, "discounted_mn"].sum(), rows.loc[lost, "discounted_mn"].sum()
         ratio = benefits / costs if costs > _NOTHING_MN else np.nan
-        accounts.append((bearer, benefits, costs, benefits - costs, ratio))
-    return pd.DataFrame(accounts, columns=["bearer", "benefits_mn", "costs_mn", "npv_mn", "benefit_cost_ratio"])
+        accounts.append((stakeholder, benefits, costs, benefits - costs, ratio))
+    return pd.DataFrame(accounts, columns=["stakeholder", "benefits_mn", "costs_mn", "npv_mn", "benefit_cost_ratio"])
 
 
-def ledger_by_bearer(items: pd.DataFrame) -> pd.DataFrame:
-    """Each item's net amount for each bearer: one row an item, in the order in which items come.
+def ledger_by_stakeholder(items: pd.DataFrame) -> pd.DataFrame:
+    """Each item's net amount for each stakeholder: one row an item, in the order in which items come.
 
-    Columns: item, owners_mn, public_purse_mn, financiers_mn, society_mn; each sums to that bearer's `npv_mn`. Society's
+    Columns: item, owners_mn, public_purse_mn, financiers_mn, society_mn; each sums to that stakeholder's `npv_mn`. Society's
     is what remains when transfers cancel.
     """
     rows = _facing_forward(items)
     amount = rows["discounted_mn"]
     table = pd.DataFrame({"item": rows["item"]})
-    for bearer in BEARERS[:-1]:
-        table[_column(bearer)] = amount * rows["to_bearer"].eq(bearer) - amount * rows["from_bearer"].eq(bearer)
-    table[_column(SOCIETY)] = amount * rows["from_bearer"].eq(OUTSIDE) - amount * rows["to_bearer"].eq(OUTSIDE)
+    for stakeholder in STAKEHOLDERS[:-1]:
+        table[_column(stakeholder)] = amount * rows["to_stakeholder"].eq(stakeholder) - amount * rows[
+            "from_stakeholder"
+        ].eq(stakeholder)
+    table[_column(SOCIETY)] = amount * rows["from_stakeholder"].eq(OUTSIDE) - amount * rows["to_stakeholder"].eq(
+        OUTSIDE
+    )
     return table.groupby("item", sort=False).sum().reset_index()
 
 
-def _column(bearer: str) -> str:
-    return f"{bearer.replace(' ', '_')}_mn"
+def _column(stakeholder: str) -> str:
+    return f"{stakeholder.replace(' ', '_')}_mn"
 
 
 def _facing_forward(items: pd.DataFrame) -> pd.DataFrame:
-    """The items with amounts of at least 0, checked: no unknown bearer, none from the outside to the outside."""
-    unknown = sorted((set(items["from_bearer"]) | set(items["to_bearer"])) - {OUTSIDE, *BEARERS})
+    """The items with amounts of at least 0, checked: no unknown stakeholder, none from the outside to the outside."""
+    unknown = sorted((set(items["from_stakeholder"]) | set(items["to_stakeholder"])) - {OUTSIDE, *STAKEHOLDERS})
     if unknown:
-        raise ValueError(f"unknown bearer '{unknown[0]}', expected one of {', '.join(BEARERS)} or nothing")
-    if (items["from_bearer"] == items["to_bearer"]).any():
-        raise ValueError("an item runs from a bearer to itself")
+        raise ValueError(f"unknown stakeholder '{unknown[0]}', expected one of {', '.join(STAKEHOLDERS)} or nothing")
+    if (items["from_stakeholder"] == items["to_stakeholder"]).any():
+        raise ValueError("an item runs from a stakeholder to itself")
     is_back = items["discounted_mn"] < 0
     return pd.DataFrame(
         {
             "item": items["item"],
-            "from_bearer": items["from_bearer"].where(~is_back, items["to_bearer"]),
-            "to_bearer": items["to_bearer"].where(~is_back, items["from_bearer"]),
+            "from_stakeholder": items["from_stakeholder"].where(~is_back, items["to_stakeholder"]),
+            "to_stakeholder": items["to_stakeholder"].where(~is_back, items["from_stakeholder"]),
             "discounted_mn": items["discounted_mn"].abs(),
         }
     )

@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from ccs_model._typing import Floats, Ints
+
 Texts = npt.NDArray[np.object_]
 
-FOUND, NO_CHANGE, SEVERAL, OUT_OF_REACH = "", "no change of sign", "several rates possible", "beyond -99 to 10,000 %"
+FOUND, NO_CHANGE, SEVERAL, BEYOND_RANGE = "", "no change of sign", "several rates possible", "beyond -99 to 10,000 %"
 # Rates are looked for between these, as −ln(1 + r).
 _LOW, _HIGH = -np.log(101.0), -np.log(0.01)
 _HALVINGS = 60
 
 
-def discount_weights(discount_share: npt.ArrayLike, n_years: int) -> Floats:
+def discount_weights(discount_rate: npt.ArrayLike, n_years: int) -> Floats:
     """(1 + i)^−t, shape (1 or plants, n_years)."""
-    rate = np.atleast_1d(np.asarray(discount_share, dtype=float))
+    rate = np.atleast_1d(np.asarray(discount_rate, dtype=float))
     return (1.0 + rate[:, None]) ** -np.arange(n_years, dtype=float)
 
 
-def npv_mn(flows_mn: npt.ArrayLike, discount_share: npt.ArrayLike) -> Floats:
+def npv_mn(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
     """Net present value at the horizon's first year, one a plant."""
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
-    return (flows * discount_weights(discount_share, flows.shape[1])).sum(axis=1)
+    return (flows * discount_weights(discount_rate, flows.shape[1])).sum(axis=1)
 
 
 def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
@@ -46,7 +48,7 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
     low = np.full(len(flows), _LOW)
     high = np.where(is_norstrom, 0.0, _HIGH)
     at_low = _sign_at(flows, low)
-    reason[(reason == FOUND) & (at_low * _sign_at(flows, high) > 0)] = OUT_OF_REACH
+    reason[(reason == FOUND) & (at_low * _sign_at(flows, high) > 0)] = BEYOND_RANGE
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         is_same = _sign_at(flows, middle) == at_low
@@ -55,13 +57,13 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
     return np.where(reason == FOUND, rate, np.nan), reason
 
 
-def payback_yr(flows_mn: npt.ArrayLike, discount_share: npt.ArrayLike = 0.0) -> Floats:
+def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> Floats:
     """Years from the first flow until the (discounted) running sum first is no longer negative, straight within a year.
 
     0 where it is never negative, NaN where it never recovers.
     """
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
-    sums = (flows * discount_weights(discount_share, flows.shape[1])).cumsum(axis=1)
+    sums = (flows * discount_weights(discount_rate, flows.shape[1])).cumsum(axis=1)
     n_plants = len(flows)
     rows = np.arange(n_plants)
     first = np.argmax(flows != 0, axis=1)
@@ -74,35 +76,35 @@ def payback_yr(flows_mn: npt.ArrayLike, discount_share: npt.ArrayLike = 0.0) -> 
     return np.where(~is_after.any(axis=1), 0.0, np.where(back.any(axis=1), years, np.nan))
 
 
-def benefit_cost_ratio(benefits_mn: npt.ArrayLike, costs_mn: npt.ArrayLike, discount_share: npt.ArrayLike) -> Floats:
+def benefit_cost_ratio(benefits_mn: npt.ArrayLike, costs_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
     """Present value of benefits ÷ that of costs, both given as positive flows; NaN without costs."""
-    cost = npv_mn(costs_mn, discount_share)
-    return npv_mn(benefits_mn, discount_share) / np.where(cost > 0, cost, np.nan)
+    cost = npv_mn(costs_mn, discount_rate)
+    return npv_mn(benefits_mn, discount_rate) / np.where(cost > 0, cost, np.nan)
 
 
-def profitability_index(flows_mn: npt.ArrayLike, capex_mn: npt.ArrayLike, discount_share: npt.ArrayLike) -> Floats:
+def profitability_index(flows_mn: npt.ArrayLike, capex_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
     """Net present value of all flows ÷ present value of the capex in them (positive); NaN without capex."""
-    spent = npv_mn(capex_mn, discount_share)
-    return npv_mn(flows_mn, discount_share) / np.where(spent > 0, spent, np.nan)
+    spent = npv_mn(capex_mn, discount_rate)
+    return npv_mn(flows_mn, discount_rate) / np.where(spent > 0, spent, np.nan)
 
 
 def break_even_price_per_t(
-    flows_mn: npt.ArrayLike, tonnes_kt: npt.ArrayLike, discount_share: npt.ArrayLike, tax_share: npt.ArrayLike = 0.0
+    flows_mn: npt.ArrayLike, tonnes_kt: npt.ArrayLike, discount_rate: npt.ArrayLike, tax_share: npt.ArrayLike = 0.0
 ) -> Floats:
     """The constant price per t at which the net present value is 0; NaN where no tonne is paid.
 
     `flows_mn` leave the price's revenue out; of the revenue `tax_share` is taken away. NPV is linear in the price, so
     this is exact.
     """
-    paid = npv_mn(tonnes_kt, discount_share) * (1.0 - np.asarray(tax_share, dtype=float)) / 1000.0
-    return -npv_mn(flows_mn, discount_share) / np.where(paid > 0, paid, np.nan)
+    paid = npv_mn(tonnes_kt, discount_rate) * (1.0 - np.asarray(tax_share, dtype=float)) / 1000.0
+    return -npv_mn(flows_mn, discount_rate) / np.where(paid > 0, paid, np.nan)
 
 
 def contract_strike_per_t(
     flows_mn: npt.ArrayLike,
     tonnes_kt: npt.ArrayLike,
     is_under_contract: npt.ArrayLike,
-    discount_share: npt.ArrayLike,
+    discount_rate: npt.ArrayLike,
     *,
     market_price_per_t: npt.ArrayLike = 0.0,
     tax_share: npt.ArrayLike = 0.0,
@@ -117,7 +119,7 @@ def contract_strike_per_t(
     kept = 1.0 - np.atleast_1d(np.asarray(tax_share, dtype=float))[:, None]
     outside = np.where(under, 0.0, tonnes) * np.asarray(market_price_per_t, dtype=float) * kept / 1000.0
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float)) + outside
-    return break_even_price_per_t(flows, np.where(under, tonnes, 0.0), discount_share, tax_share)
+    return break_even_price_per_t(flows, np.where(under, tonnes, 0.0), discount_rate, tax_share)
 
 
 def contract_top_up_mn(
@@ -134,7 +136,7 @@ def _dust(flows: Floats) -> Floats:
     return 1e-12 * np.abs(flows).sum(axis=1)
 
 
-def _sign_changes(flows: Floats) -> npt.NDArray[np.int64]:
+def _sign_changes(flows: Floats) -> Ints:
     """Changes of sign along each row, zeros left out."""
     signs = np.sign(np.where(np.abs(flows) > _dust(flows)[:, None], flows, 0.0))
     carried = np.zeros(len(flows))
@@ -155,3 +157,102 @@ def _sign_at(flows: Floats, log_growth: Floats) -> Floats:
     for first, last in zip(flows.T, flows.T[::-1], strict=True):
         total = total * factor + np.where(is_above, first, last)
     return np.sign(total)
+
+
+# Discounting, everywhere alike: the first year of the horizon is year 0; real money.
+#
+# a yearly flow in a period weighs   Σ over the period's years t of (1 + i)^−(t − first year)
+# capex at a period's start weighs   (1 + i)^−(start − first year), once
+# salvage                            capex × annuity(remaining life) ÷ annuity(life), discounted from the horizon's end
+
+
+def discount_factor(discount_rate: float, years_on: npt.ArrayLike) -> Floats:
+    """(1 + i)^−years."""
+    return (1.0 + discount_rate) ** -np.asarray(years_on, dtype=float)
+
+
+def annuity_yr(discount_rate: float, years: npt.ArrayLike) -> Floats:
+    """Present value of 1 a year over `years` (paid at each year's end); `years` itself as i → 0."""
+    n = np.asarray(years, dtype=float)
+    if discount_rate == 0:
+        return n
+    # expm1 keeps the limit smooth where i is tiny.
+    return -np.expm1(-n * np.log1p(discount_rate)) / discount_rate
+
+
+def capital_recovery_share(discount_rate: float, years: npt.ArrayLike) -> Floats:
+    """The yearly payment that recovers 1 over `years`: i(1+i)^n ÷ ((1+i)^n − 1), and 1/n at i = 0."""
+    return 1.0 / annuity_yr(discount_rate, years)
+
+
+def salvage_share(discount_rate: float, life_yr: npt.ArrayLike, years_used: npt.ArrayLike) -> Floats:
+    """What is left of 1 of capex at the horizon's end, before discounting back from there."""
+    life = np.asarray(life_yr, dtype=float)
+    remaining = np.clip(life - np.maximum(np.asarray(years_used, dtype=float), 0.0), 0.0, life)
+    return annuity_yr(discount_rate, remaining) / annuity_yr(discount_rate, life)
+
+
+# Levelised costs as functions of arrays: capture, avoidance, and what a tonne of product costs more.
+#
+#     capture cost     yearly cost of capture without transport and storage ÷ captured
+#     avoidance cost   (cost with − cost without) ÷ (emission without − emission with), transport and storage within
+#     added cost       yearly cost of it all ÷ product
+#
+# Three different numbers; the marginal cost (a dual of the program) is a fourth. Amounts are kt a year, money million a
+# year, so money per t = 1,000 × million ÷ kt.
+
+CAPTURE_PARTS = ("capital_mn_pa", "fixed_om_mn_pa", "variable_om_mn_pa", "heat_mn_pa", "power_mn_pa")
+
+
+def capital_charge_share(discount_rate: float, life_yr: npt.ArrayLike, tasc_factor: npt.ArrayLike = 1.0) -> Floats:
+    """Yearly charge on total overnight cost: capital recovery × TASC ÷ TOC; 1/n at a rate of 0."""
+    return np.asarray(tasc_factor, dtype=float) / annuity_yr(discount_rate, life_yr)
+
+
+def yearly_capture_cost(
+    *,
+    captured_ktpa: npt.ArrayLike,
+    capex_mn: npt.ArrayLike,
+    charge_share: npt.ArrayLike,
+    fixed_om_mn_pa: npt.ArrayLike,
+    variable_om_per_t: npt.ArrayLike,
+    heat_gj_per_t: npt.ArrayLike,
+    heat_per_gj: npt.ArrayLike,
+    power_kwh_per_t: npt.ArrayLike,
+    power_per_kwh: npt.ArrayLike,
+) -> pd.DataFrame:
+    """CAPTURE_PARTS and their sum `capture_mn_pa`, one row a unit; capex overnight, tonnes delivered."""
+    tonnes = np.atleast_1d(np.asarray(captured_ktpa, dtype=float))
+    heat = np.asarray(heat_gj_per_t, dtype=float) * np.asarray(heat_per_gj, dtype=float)
+    power = np.asarray(power_kwh_per_t, dtype=float) * np.asarray(power_per_kwh, dtype=float)
+    table = pd.DataFrame(index=pd.RangeIndex(len(tonnes)))
+    table["capital_mn_pa"] = np.asarray(capex_mn, dtype=float) * np.asarray(charge_share, dtype=float)
+    table["fixed_om_mn_pa"] = np.asarray(fixed_om_mn_pa, dtype=float)
+    table["variable_om_mn_pa"] = tonnes * np.asarray(variable_om_per_t, dtype=float) / 1000.0
+    table["heat_mn_pa"] = tonnes * heat / 1000.0
+    table["power_mn_pa"] = tonnes * power / 1000.0
+    table["capture_mn_pa"] = table[list(CAPTURE_PARTS)].sum(axis=1)
+    return table
+
+
+def cost_per_t(cost_mn_pa: npt.ArrayLike, amount_ktpa: npt.ArrayLike) -> Floats:
+    """Money per tonne of `amount` (captured, or product); NaN where there is none of it."""
+    amount = np.asarray(amount_ktpa, dtype=float)
+    return np.asarray(cost_mn_pa, dtype=float) * 1000.0 / np.where(amount > 0, amount, np.nan)
+
+
+def avoidance_cost_per_t(
+    cost_with: npt.ArrayLike, cost_without: npt.ArrayLike, emission_without: npt.ArrayLike, emission_with: npt.ArrayLike
+) -> Floats:
+    """Money per tonne avoided; NaN where nothing is avoided.
+
+    Costs and emissions over the same thing: money and t CO₂ per t of product, or money and t a year of a plant.
+    """
+    avoided = np.asarray(emission_without, dtype=float) - np.asarray(emission_with, dtype=float)
+    added = np.asarray(cost_with, dtype=float) - np.asarray(cost_without, dtype=float)
+    return added / np.where(avoided > 0, avoided, np.nan)
+
+
+def avoidance_cost_of_capture(capture_cost_per_t: npt.ArrayLike, avoided_t_per_t: npt.ArrayLike) -> Floats:
+    """Money per tonne avoided from money per tonne captured, at t avoided per t captured; NaN where none is avoided."""
+    return avoidance_cost_per_t(capture_cost_per_t, 0.0, avoided_t_per_t, 0.0)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from ccs_model._typing import Floats
 
 
 def price_path(given: Mapping[int, float], years: npt.ArrayLike) -> Floats:
@@ -46,7 +46,7 @@ def trading_rules(ets: pd.DataFrame, market: str | None, sectors: pd.Series, yea
 
 def carbon_value_mn(
     price_per_t: npt.ArrayLike,
-    direct_cut_kt: npt.ArrayLike,
+    on_site_abatement_kt: npt.ArrayLike,
     verified_kt: npt.ArrayLike,
     *,
     is_covered: npt.ArrayLike,
@@ -59,7 +59,7 @@ def carbon_value_mn(
     within the band. 0 while captured CO₂ may not be deducted from verified emissions. The power drawn is no matter of
     the plant's: direct emissions only.
     """
-    cut = np.atleast_2d(np.asarray(direct_cut_kt, dtype=float))
+    cut = np.atleast_2d(np.asarray(on_site_abatement_kt, dtype=float))
     if not is_deductible:
         return np.zeros(cut.shape)
     sold = np.minimum(cut, np.asarray(band_share, dtype=float) * np.asarray(verified_kt, dtype=float))
@@ -111,11 +111,11 @@ def subsidy_mn(
         paid = np.where(at >= first_year, paid, 0.0)
     if last_year is not None:
         paid = np.where(at <= last_year, paid, 0.0)
-    asked = paid.sum(axis=0)
-    granted = asked if cap_mn_pa is None else np.minimum(asked, cap_mn_pa)
+    requested = paid.sum(axis=0)
+    granted = requested if cap_mn_pa is None else np.minimum(requested, cap_mn_pa)
     if cap_mn is not None:
         granted = np.diff(np.minimum(granted.cumsum(), cap_mn), prepend=0.0)
-    return paid * np.divide(granted, asked, out=np.ones(len(at)), where=asked > 0)
+    return paid * np.divide(granted, requested, out=np.ones(len(at)), where=requested > 0)
 
 
 def grid_factor_path(
@@ -143,7 +143,7 @@ def carbon_intensity_kt_per_mn(emission_kt: npt.ArrayLike, value_added_mn: npt.A
     return np.asarray(emission_kt, dtype=float) / np.asarray(value_added_mn, dtype=float)
 
 
-def intensity_cut_share(
+def intensity_reduction_share(
     emission_before_kt: npt.ArrayLike,
     value_added_before_mn: npt.ArrayLike,
     emission_kt: npt.ArrayLike,

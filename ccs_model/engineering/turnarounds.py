@@ -6,15 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.engineering.furnaces import STOVES, running_furnaces
+from ccs_model._typing import Mask
+from ccs_model.engineering.streams import STOVES, running_furnaces
 from ccs_model.inputs import Inputs
-
-Bools = npt.NDArray[np.bool_]
 
 
 def in_given_window(
     from_year: npt.ArrayLike, until_year: npt.ArrayLike, starts: npt.ArrayLike, n_years: npt.ArrayLike
-) -> Bools:
+) -> Mask:
     """[row, period] whether the period's years meet the window; an end that is not given (NaN) is open."""
     begin, end = np.asarray(from_year, dtype=float), np.asarray(until_year, dtype=float)
     first = np.asarray(starts, dtype=float)[None, :]
@@ -29,7 +28,7 @@ def about_a_relining(
     *,
     campaign_yr: float,
     window_yr: float,
-) -> Bools:
+) -> Mask:
     """[furnace, period] whether a year of the period lies within `window_yr` of an expected relining.
 
     Relinings are expected one campaign after the last and every campaign from then on. Any period does where the last
@@ -52,7 +51,7 @@ def may_start(
     n_years: npt.ArrayLike,
     *,
     at_relining: bool,
-) -> Bools:
+) -> Mask:
     """[stream, period] whether a retrofit of the stream may start in the period.
 
     A window of the plant (`turnaround_from`, `turnaround_until`) binds all its streams. With `at_relining` hot stoves

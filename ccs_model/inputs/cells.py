@@ -11,9 +11,9 @@ import unicodedata
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 
-from ccs_model.errors import Fault
+from ccs_model.errors import Issue
 from ccs_model.inputs.chinese import in_english
-from ccs_model.inputs.dictionary import Column
+from ccs_model.inputs.declarations import Column
 
 LONGEST_TEXT = 32_767  # what a cell of a workbook can hold
 _LONGEST_SHOWN = 60
@@ -40,29 +40,29 @@ class ErrorValue(str):
     """What a spreadsheet shows where a formula fails: #N/A, #DIV/0!."""
 
 
-_MENDING = {
+_REPAIR_HINTS = {
     ErrorValue: "",
     Uncomputed: "open and save it in Excel, or paste values",
     Merged: "unmerge it, and write the value in every row",
 }
 
 
-def converted(column: Column, cell: object, place: str, faults: list[Fault]) -> str | float | None:
+def converted(column: Column, cell: object, place: str, issues: list[Issue]) -> str | float | None:
     """The value of a cell, or None with a fault, or None for an empty cell that may be empty."""
     odd = _odd(cell)
     if odd:
         expected = "a number" if column.kind in ("number", "whole") else "text"
-        hint = _MENDING.get(type(cell), f"expected {expected}")
-        faults.append(Fault(place, odd, hint))
+        hint = _REPAIR_HINTS.get(type(cell), f"expected {expected}")
+        issues.append(Issue(place, odd, hint))
         return None
     value = cell.strip() if isinstance(cell, str) else cell
     if not isinstance(value, str | int | float) or value == "":
         if column.required:
-            faults.append(Fault(place, "is empty", column.meaning))
+            issues.append(Issue(place, "is empty", column.meaning))
         return None
     if column.kind in ("number", "whole"):
-        return _number(column, value, place, faults)
-    return _text(column, value if isinstance(value, str) else f"{value:.15g}", place, faults)
+        return _number(column, value, place, issues)
+    return _text(column, value if isinstance(value, str) else f"{value:.15g}", place, issues)
 
 
 def shown(text: object) -> str:
@@ -93,36 +93,36 @@ def _odd(cell: object) -> str:
     return "" if cell is None or isinstance(cell, str | int | float) else f"holds a {type(cell).__name__}"
 
 
-def _text(column: Column, text: str, place: str, faults: list[Fault]) -> str | None:
+def _text(column: Column, text: str, place: str, issues: list[Issue]) -> str | None:
     text = in_english(column.name, text, column.choices)
     if column.choices and text not in column.choices:
         near = get_close_matches(text, column.choices, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"one of {', '.join(column.choices)}"
-        faults.append(Fault(place, f"'{shown(text)}' is unknown", hint))
+        issues.append(Issue(place, f"'{shown(text)}' is unknown", hint))
     elif _CONTROL.search(text):
-        faults.append(Fault(place, "holds a control character"))
+        issues.append(Issue(place, "holds a control character"))
     elif len(text) > LONGEST_TEXT:
-        faults.append(Fault(place, f"has {len(text):,} characters, expected at most {LONGEST_TEXT:,}"))
+        issues.append(Issue(place, f"has {len(text):,} characters, expected at most {LONGEST_TEXT:,}"))
     else:
         return text
     return None
 
 
-def _number(column: Column, cell: str | int | float, place: str, faults: list[Fault]) -> float | None:
-    value, said = _read(cell), shown(cell)
+def _number(column: Column, cell: str | int | float, place: str, issues: list[Issue]) -> float | None:
+    value, message = _read(cell), shown(cell)
     if isinstance(cell, Percent) and column.unit != "share":
-        faults.append(Fault(place, f"is shown in percent, expected {column.unit or 'a plain number'}", column.meaning))
+        issues.append(Issue(place, f"is shown in percent, expected {column.unit or 'a plain number'}", column.meaning))
         return None
     if not math.isfinite(value):
-        faults.append(Fault(place, f"'{said}' is not a finite number", _right_spelling(str(cell))))
+        issues.append(Issue(place, f"'{message}' is not a finite number", _right_spelling(str(cell))))
         return None
     if column.kind == "whole" and value != int(value):
-        faults.append(Fault(place, f"{said} is not a whole number"))
+        issues.append(Issue(place, f"{message} is not a whole number"))
         return None
     low, high = column.low, column.high
     if (low is not None and value < low) or (high is not None and value > high):
         allowed = f"from {low:g}" if high is None else f"{low:g} to {high:g}" if low is not None else f"up to {high:g}"
-        faults.append(Fault(place, f"{said} is outside the range {allowed}", column.meaning))
+        issues.append(Issue(place, f"{message} is outside the range {allowed}", column.meaning))
         return None
     return value
 

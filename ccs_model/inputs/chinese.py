@@ -117,8 +117,8 @@ def in_english(column: str, text: str, choices: Sequence[str]) -> str:
         return text
     words = plain(text)
     if choices:
-        said = _CHOICES.get(column, {}).get(words, words)
-        return said if said in choices else text
+        message = _CHOICES.get(column, {}).get(words, words)
+        return message if message in choices else text
     if column not in ("province", "grid"):
         return text
     short = next((words.removesuffix(end) for end in _ENDINGS if words.endswith(end)), words)

@@ -10,14 +10,13 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
-from ccs_model.errors import Fault
+from ccs_model.errors import Issue
 from ccs_model.inputs.cells import shown
 from ccs_model.inputs.chinese import CONVERSIONS, UNITS, headings_of, plain
-from ccs_model.inputs.dictionary import Column
-from ccs_model.inputs.source import Source
+from ccs_model.inputs.declarations import Column, Source
 from ccs_model.units import label_of
 
-_MUST_BE_SAID = ("kt/y",)
+_REQUIRED_UNITS = ("kt/y",)
 # How far below titles a header is looked for, and how many columns a row must name to be one.
 LINES_OF_TITLE, _PLAINLY_A_HEADER = 20, 4
 _WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[\])）］】]")
@@ -25,9 +24,9 @@ _WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[
 
 def matched(
     header: Sequence[str], columns: Sequence[Column], source: Source, line: int
-) -> tuple[list[str], list[Fault]]:
+) -> tuple[list[str], list[Issue]]:
     """The column name each heading means ("" for none), and what is wrong with the headings."""
-    faults: list[Fault] = []
+    issues: list[Issue] = []
     names: list[str] = []
     for position, heading in enumerate(header):
         column = column_of(heading, columns)
@@ -36,27 +35,27 @@ def matched(
             continue
         place = source.at_position(line, position)
         if column is None:
-            faults.append(Fault(place, f"unknown column '{shown(heading)}'", nearest(heading, columns)))
-        elif (unit := unit_said(heading, column)) and _unit(unit) != _unit(column.unit):
+            issues.append(Issue(place, f"unknown column '{shown(heading)}'", nearest(heading, columns)))
+        elif (unit := stated_unit(heading, column)) and _unit(unit) != _unit(column.unit):
             what = f"column '{shown(heading)}' is in {shown(unit)}, expected {column.unit or 'no unit'}"
             how = f" ({CONVERSIONS[plain(unit)]})" if plain(unit) in CONVERSIONS else ""
-            faults.append(Fault(place, what, f"convert it{how} and name it '{column.name}'"))
-        elif not unit and column.unit in _MUST_BE_SAID and _same(heading) in _chinese(column):
+            issues.append(Issue(place, what, f"convert it{how} and name it '{column.name}'"))
+        elif not unit and column.unit in _REQUIRED_UNITS and _same(heading) in _chinese(column):
             what = f"column '{shown(heading)}' names no unit, expected {column.unit}"
-            faults.append(
-                Fault(place, what, f"name it {shown(heading)}（千吨/年）, or convert it first: 1 万吨 is 10 kt")
+            issues.append(
+                Issue(place, what, f"name it {shown(heading)}（千吨/年）, or convert it first: 1 万吨 is 10 kt")
             )
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         at = [str(i + 1) for i, other in enumerate(names) if other == name]
-        faults.append(
-            Fault(source.at_position(line, names.index(name)), f"column '{name}' stands twice, at {' and '.join(at)}")
+        issues.append(
+            Issue(source.at_position(line, names.index(name)), f"column '{name}' stands twice, at {' and '.join(at)}")
         )
-    faults.extend(
-        Fault(source.at_position(line, 0), f"column '{column.name}' is missing", column.meaning)
+    issues.extend(
+        Issue(source.at_position(line, 0), f"column '{column.name}' is missing", column.meaning)
         for column in columns
         if column.required and column.name not in names
     )
-    return names, faults
+    return names, issues
 
 
 def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
@@ -64,14 +63,14 @@ def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
     for column in columns:
         if column.name == heading:
             return column
-    said = _same(heading)
-    found = [column for column in columns if said == _same(label_of(column.name)) or said in _chinese(column)]
+    message = _same(heading)
+    found = [column for column in columns if message == _same(label_of(column.name)) or message in _chinese(column)]
     if not found and (match := _WITH_UNIT.fullmatch(_on_one_line(heading))):
-        said = _same(match[1])
+        message = _same(match[1])
         found = [
             column
             for column in columns
-            if said in (_same(label_of(column.name)), _same(column.name)) or said in _chinese(column)
+            if message in (_same(label_of(column.name)), _same(column.name)) or message in _chinese(column)
         ]
     return found[0] if len(found) == 1 else None
 
@@ -92,7 +91,7 @@ def not_first(line: int) -> tuple[str, str]:
     return f"the header stands on line {line}, expected on the first", "delete the lines above it"
 
 
-def unit_said(heading: str, column: Column) -> str:
+def stated_unit(heading: str, column: Column) -> str:
     """The unit that stands in brackets behind the heading."""
     if _same(heading) in (_same(column.name), _same(label_of(column.name)), *_chinese(column)):
         return ""
@@ -102,11 +101,11 @@ def unit_said(heading: str, column: Column) -> str:
 
 def nearest(heading: str, columns: Sequence[Column]) -> str:
     """A hint that names the nearest column, or nothing."""
-    said = heading[:80]
-    if (match := _WITH_UNIT.fullmatch(said)) and not said.isascii():
-        said = match[1]
+    message = heading[:80]
+    if (match := _WITH_UNIT.fullmatch(message)) and not message.isascii():
+        message = match[1]
     words = [column.name for column in columns] + [word for column in columns for word in _chinese(column)]
-    near = get_close_matches(said, words, n=1)
+    near = get_close_matches(message, words, n=1)
     return f"did you mean '{near[0]}'?" if near else ""
 
 
@@ -115,8 +114,8 @@ def _chinese(column: Column) -> Sequence[str]:
 
 
 def _unit(words: str) -> str:
-    said = plain(words)
-    return UNITS.get(said.replace(" ", ""), said)
+    message = plain(words)
+    return UNITS.get(message.replace(" ", ""), message)
 
 
 def _on_one_line(words: str) -> str:

@@ -8,21 +8,193 @@ from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from ccs_model.errors import Fault, InputError
-from ccs_model.inputs.checks import CHECKS
-from ccs_model.inputs.dictionary import read_dictionary
-from ccs_model.inputs.inventories import COAL_CHEMICALS, Declared, Inventory, read_inventory
-from ccs_model.inputs.overlay import merged
-from ccs_model.inputs.own_files import found, table_bytes
-from ccs_model.inputs.own_folder import OwnFolder, read_own_folder
-from ccs_model.inputs.source import Source, reading_order
-from ccs_model.inputs.table import read_table
+from ccs_model.errors import InputError, Issue
+from ccs_model.inputs.checked_table import Table, read_table
+from ccs_model.inputs.csv_reader import found, table_bytes
+from ccs_model.inputs.declarations import Source, read_dictionary, reading_order
+from ccs_model.inputs.table_checks import CHECKS, KEYS
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
+from ccs_model.inputs.user_tables import (
+    COAL_CHEMICALS,
+    SECTORS,
+    Declared,
+    Inventory,
+    OwnFolder,
+    read_inventory,
+    read_own_folder,
+)
 from ccs_model.paths import data_folder, data_folder_name
 from ccs_model.scenario import Scenario
-from ccs_model.scenario.own_tables import DATA, TERRAIN, OwnTables
+from ccs_model.scenario.sections import DATA, TERRAIN, OwnTables
+
+# Shipped tables and the user's own become one set: laid over by key, taken instead, or standing beside.
+
+SHIPPED = "shipped"
+_SITES, _CURVES = "storage/sites", "storage/site_costs"
+# Rows that only make sense together: (table, column); a user's rows for one of these take the place of all of ours.
+_TOGETHER = {_CURVES: "site"}
+# Rows of these tables are asked for by name: (table, column, what is always needed; nothing means every row of ours).
+_NEEDED = (
+    ("streams/factors", "factor", ()),
+    ("streams/chemical_grades", "stream", ()),
+    ("streams/mill_stacks", "profile", ("ieaghg",)),
+    ("streams/utilisation", "province", ("all",)),
+    ("technologies/heat_sources", "heat_source", ("coal_boiler",)),
+    ("transport/limits", "limit", ()),
+)
+
+
+@dataclass
+class Merged:
+    """The frames with where each came from, and what is wrong with the whole."""
+
+    frames: dict[str, pd.DataFrame]
+    origins: dict[str, str]
+    issues: list[Issue] = field(default_factory=list)
+
+
+def merged(
+    shipped: Mapping[str, Table],
+    folder: OwnFolder,
+    inventories: list[Inventory],
+    requested: OwnTables,
+    terrain: TerrainFile | None = None,
+) -> Merged:
+    """Lay the folder over the shipped tables, then set the inventories beside the plants that are asked for."""
+    result = Merged({name: table.frame for name, table in shipped.items()}, dict.fromkeys(shipped, SHIPPED))
+    for table in folder.tables:
+        _lay(result, table, is_instead=table.name in folder.instead)
+    ours = (*SECTORS, COAL_CHEMICALS)
+    for name in ours:
+        result.frames[f"plants/{name}"] = result.frames[f"plants/{name}"].assign(inventory=name)
+    if inventories:
+        _leave_out(result, [name for name in ours if name not in requested.inventory])
+    for inventory in inventories:
+        for table in inventory.tables:
+            if table.name == "references":
+                _lay(result, table, is_instead=False)
+            else:
+                _set_beside(result, table.name, table.frame.assign(inventory=inventory.name))
+    if terrain is not None:
+        result.issues += _take_terrain(result, terrain, folder, requested)
+    result.issues += _missing_rows(result, shipped, folder)
+    _complete_curves(result)
+    return result
+
+
+def _take_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, requested: OwnTables) -> list[Issue]:
+    """The file takes the place of the table; a grid stays a grid, and the table is then empty."""
+    given = [
+        table.frame["source"].iloc[0].file
+        for table in folder.tables
+        if table.name == TERRAIN_TABLE and len(table.frame)
+    ]
+    if given:
+        return [
+            Issue(requested.where(TERRAIN), f"{TERRAIN_TABLE} is given already in {given[0]}", "keep one of the two")
+        ]
+    frame = result.frames[TERRAIN_TABLE].iloc[:0] if terrain.table is None else terrain.table.frame
+    message = _counted(len(frame), "place")
+    if terrain.raster is not None:
+        n_rows, n_columns = terrain.raster.values.shape
+        message = f"{n_columns} × {n_rows} cells"
+    result.frames[TERRAIN_TABLE] = frame
+    result.origins[TERRAIN_TABLE] = f"{terrain.name}, instead of ours ({message})"
+    return []
+
+
+def _lay(result: Merged, table: Table, *, is_instead: bool) -> None:
+    """Rows of the same key take the place of ours, the others follow; or the whole table is taken instead."""
+    file = table.frame["source"].iloc[0].file if len(table.frame) else "an empty table"
+    if is_instead:
+        result.frames[table.name] = table.frame
+        result.origins[table.name] = f"{file}, instead of ours ({_counted(len(table.frame), 'row')})"
+        return
+    if table.frame.empty:
+        return
+    ours, key = _without_their_groups(result.frames[table.name], table), list(KEYS[table.name])
+    places = {named: place for place, named in enumerate(ours[key].itertuples(index=False, name=None))}
+    order = [places.get(named, len(ours)) for named in table.frame[key].itertuples(index=False, name=None)]
+    n_new = order.count(len(ours))
+    kept = ours.assign(_order=range(len(ours)))
+    kept = kept[~kept["_order"].isin(order)]
+    whole = pd.concat([kept, table.frame.assign(_order=order)], ignore_index=True)
+    whole = whole.sort_values("_order", kind="stable").drop(columns="_order")
+    result.frames[table.name] = whole.reset_index(drop=True)
+    message = f"{_counted(len(order) - n_new, 'row')} laid over" + (f", {n_new} added" if n_new else "")
+    result.origins[table.name] += f" + {file} ({message})"
+
+
+def _without_their_groups(ours: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Our rows less those that belong to a group of which the user's table has rows, and have no successor there."""
+    if table.name not in _TOGETHER:
+        return ours
+    group, key = _TOGETHER[table.name], list(KEYS[table.name])
+    theirs = set(table.frame[key].itertuples(index=False, name=None))
+    has_successor = np.array([named in theirs for named in ours[key].itertuples(index=False, name=None)], dtype=bool)
+    return ours[~ours[group].isin(table.frame[group]) | has_successor].reset_index(drop=True)
+
+
+def _complete_curves(result: Merged) -> None:
+    """Every site has a cost curve: where it has no steps of its own, one step at the cost of the site.
+
+    Our steps do not outlive our site: where the user's row took its place, its cost is what that row says.
+    """
+    sites, curves = result.frames[_SITES], result.frames[_CURVES]
+    theirs = sites.loc[[source.is_own for source in sites["source"]], "site"]
+    is_ours = np.array([not source.is_own for source in curves["source"]], dtype=bool)
+    curves = curves[~(is_ours & (curves["site"].isin(theirs) | ~curves["site"].isin(sites["site"])))]
+    bare = sites[~sites["site"].isin(curves["site"])]
+    if len(bare):
+        single = bare.assign(step=1.0, capacity_share=1.0)[list(curves.columns)]
+        curves = pd.concat([curves, single], ignore_index=True) if len(curves) else single
+        result.origins[_CURVES] += f" + one cost each of {_counted(len(bare), 'site')}"
+    result.frames[_CURVES] = curves.reset_index(drop=True)
+
+
+def _leave_out(result: Merged, sectors: list[str]) -> None:
+    """Where files are named, the shipped inventories that are not named are not read, nor their furnaces and units."""
+    left_out: set[str] = set()
+    for sector in sectors:
+        name = f"plants/{sector}"
+        left_out |= set(result.frames[name]["plant"])
+        result.frames[name] = result.frames[name].iloc[:0]
+        result.origins[name] = ""
+    for name in ("plants/steel_units", "plants/captive_units"):
+        units = result.frames[name]
+        result.frames[name] = units[~units["plant"].isin(left_out)].reset_index(drop=True)
+
+
+def _set_beside(result: Merged, name: str, frame: pd.DataFrame) -> None:
+    if frame.empty:
+        return
+    ours = result.frames[name]
+    result.frames[name] = pd.concat([ours, frame], ignore_index=True) if len(ours) else frame.reset_index(drop=True)
+    message = f"{frame['source'].iloc[0].file} ({_counted(len(frame), 'plant')})"
+    result.origins[name] = f"{result.origins[name]} + {message}" if result.origins[name] else message
+
+
+def _missing_rows(result: Merged, shipped: Mapping[str, Table], folder: OwnFolder) -> list[Issue]:
+    """A table taken instead of ours must hold the rows that the program asks for by name."""
+    issues = []
+    for table, column, always in _NEEDED:
+        if table in folder.instead:
+            needed = always or tuple(shipped[table].frame[column])
+            for name in needed:
+                if name not in set(result.frames[table][column]):
+                    what = f"no row for {column} '{name}', which the program asks for"
+                    issues.append(Issue(f"{table}.csv", what, f"instead.txt takes your {table} instead of ours"))
+    for table in sorted(folder.instead):
+        if result.frames[table].empty and len(shipped[table].frame):
+            issues.append(Issue(f"{table}.csv", "holds no rows", "instead.txt takes it instead of ours"))
+    return issues
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 @dataclass(frozen=True)
@@ -101,26 +273,26 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     root = folder or data_folder()
     declared = read_dictionary(root)
     shipped = {name: read_table(root, name, columns) for name, columns in declared.items()}
-    asked = own or OwnTables(Path())
-    faults = [fault for table in shipped.values() for fault in table.faults]
-    inventories = _inventories(asked, declared, allow_outside, faults)
-    theirs = _folder(asked, declared, allow_outside, faults)
-    terrain = _terrain(asked, declared, allow_outside, faults)
-    if faults:
-        raise InputError(sorted(faults, key=reading_order))
+    requested = own or OwnTables(Path())
+    issues = [issue for table in shipped.values() for issue in table.issues]
+    inventories = _inventories(requested, declared, allow_outside, issues)
+    theirs = _folder(requested, declared, allow_outside, issues)
+    terrain = _terrain(requested, declared, allow_outside, issues)
+    if issues:
+        raise InputError(sorted(issues, key=reading_order))
     # Checks across tables assume that each table by itself is sound.
-    whole = merged(shipped, theirs, inventories, asked, terrain)
-    faults = whole.faults or [fault for check in CHECKS for fault in check(whole.frames)]
-    if faults:
-        raise InputError(sorted(faults, key=reading_order))
+    whole = merged(shipped, theirs, inventories, requested, terrain)
+    issues = whole.issues or [issue for check in CHECKS for issue in check(whole.frames)]
+    if issues:
+        raise InputError(sorted(issues, key=reading_order))
     sha256 = {
         **{f"{name}.csv": table.sha256 for name, table in shipped.items() if name not in theirs.instead},
         **{f"own:{name}": sha for name, sha in theirs.sha256.items()},
         **{f"own:{each.name}": each.sha256 for each in inventories},
     }
     own_files = {each.name: {PurePath(each.name).name: each.raw} for each in inventories}
-    if asked.data is not None:
-        own_files[asked.data] = dict(theirs.files)
+    if requested.data is not None:
+        own_files[requested.data] = dict(theirs.files)
     if terrain is not None:
         sha256[f"own:{terrain.name}"] = terrain.sha256
         own_files[terrain.name] = {PurePath(terrain.name).name: terrain.raw}
@@ -137,45 +309,45 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     )
 
 
-def _inventories(asked: OwnTables, declared: Declared, allow_outside: bool, faults: list[Fault]) -> list[Inventory]:
+def _inventories(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> list[Inventory]:
     read = []
-    for key, name in asked.files:
+    for key, name in requested.files:
         try:
-            raw = table_bytes(found(asked, key, name, allow_outside=allow_outside), asked.where(key), name=name)
+            raw = table_bytes(found(requested, key, name, allow_outside=allow_outside), requested.where(key), name=name)
         except InputError as error:
-            faults += error.faults
+            issues += error.issues
             continue
         read.append(read_inventory(raw, name, declared))
-        faults += read[-1].faults
+        issues += read[-1].issues
     return read
 
 
-def _terrain(asked: OwnTables, declared: Declared, allow_outside: bool, faults: list[Fault]) -> TerrainFile | None:
-    if asked.terrain is None:
+def _terrain(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> TerrainFile | None:
+    if requested.terrain is None:
         return None
     try:
-        path = found(asked, TERRAIN, asked.terrain, allow_outside=allow_outside)
-        raw = table_bytes(path, asked.where(TERRAIN), name=asked.terrain)
+        path = found(requested, TERRAIN, requested.terrain, allow_outside=allow_outside)
+        raw = table_bytes(path, requested.where(TERRAIN), name=requested.terrain)
     except InputError as error:
-        faults += error.faults
+        issues += error.issues
         return None
-    read = read_terrain(raw, asked.terrain, declared[TERRAIN_TABLE])
-    faults += read.faults
+    read = read_terrain(raw, requested.terrain, declared[TERRAIN_TABLE])
+    issues += read.issues
     return read
 
 
-def _folder(asked: OwnTables, declared: Declared, allow_outside: bool, faults: list[Fault]) -> OwnFolder:
-    if asked.data is None:
+def _folder(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> OwnFolder:
+    if requested.data is None:
         return OwnFolder()
     try:
-        path = found(asked, DATA, asked.data, allow_outside=allow_outside)
-        if path.resolve() == asked.folder.resolve():
+        path = found(requested, DATA, requested.data, allow_outside=allow_outside)
+        if path.resolve() == requested.folder.resolve():
             what = "is the scenario's own folder, expected a folder in it"
-            raise InputError([Fault(asked.where(DATA), f"'{asked.data}' {what}")])
-        inside = None if allow_outside else asked.folder
-        read = read_own_folder(path, asked.data, asked.where(DATA), declared, inside)
+            raise InputError([Issue(requested.where(DATA), f"'{requested.data}' {what}")])
+        inside = None if allow_outside else requested.folder
+        read = read_own_folder(path, requested.data, requested.where(DATA), declared, inside)
     except InputError as error:
-        faults += error.faults
+        issues += error.issues
         return OwnFolder()
-    faults += read.faults
+    issues += read.issues
     return read

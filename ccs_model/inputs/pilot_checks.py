@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 import pandas as pd
 
-from ccs_model.errors import Fault
+from ccs_model.errors import Issue
 from ccs_model.inputs.cells import shown
 
 UNKNOWN = "unknown"
@@ -15,7 +15,7 @@ _MOST_CUT = 1.0
 _TABLES = ("pilots/zones", "pilots/observations", "pilots/presets", "pilots/priors")
 
 
-def pilot_rows_can_be_used(frames: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
+def pilot_rows_can_be_used(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
     """Zones have plants, observations are of a zone and possible, presets name rows that may inform."""
     if any(table not in frames for table in _TABLES):
         return
@@ -24,10 +24,10 @@ def pilot_rows_can_be_used(frames: Mapping[str, pd.DataFrame]) -> Iterator[Fault
     yield from _presets(frames)
     for _, row in frames["pilots/priors"].iterrows():
         if not row["low"] <= row["mode"] <= row["high"] or row["low"] == row["high"]:
-            yield Fault(_at(row, "mode"), f"{row['parameter']}: expected low ≤ mode ≤ high, and low below high")
+            yield Issue(_at(row, "mode"), f"{row['parameter']}: expected low ≤ mode ≤ high, and low below high")
 
 
-def _zones(frames: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
+def _zones(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
     tables = {name.removeprefix("plants/"): frame for name, frame in frames.items() if name.startswith("plants/")}
     for _, row in frames["pilots/zones"].iterrows():
         # Own inventories may leave the shipped zones without plants, which matters to nobody who does not ask for them.
@@ -36,7 +36,7 @@ def _zones(frames: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
         sectors = parts(row["sectors"])
         strays = [sector for sector in sectors if sector not in ("steel", "chemicals", "sources")]
         if strays:
-            yield Fault(_at(row, "sectors"), f"zone {shown(row['zone'])}: '{shown(strays[0])}' is no inventory")
+            yield Issue(_at(row, "sectors"), f"zone {shown(row['zone'])}: '{shown(strays[0])}' is no inventory")
             continue
         inside = {
             plant
@@ -47,16 +47,16 @@ def _zones(frames: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
         missing = [plant for plant in named if plant not in inside]
         if missing:
             what = f"plant '{shown(missing[0])}' is not among {row['sectors']} of {row['province']}"
-            yield Fault(_at(row, "plants"), f"zone {shown(row['zone'])}: {what}")
+            yield Issue(_at(row, "plants"), f"zone {shown(row['zone'])}: {what}")
         elif not inside:
-            yield Fault(
+            yield Issue(
                 _at(row, "province"),
                 f"zone {shown(row['zone'])} has no plants",
                 f"{row['sectors']} of {row['province']}: name a province of the tables",
             )
 
 
-def _observations(frames: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
+def _observations(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
     zones = list(frames["pilots/zones"]["zone"])
     for _, row in frames["pilots/observations"].iterrows():
         about = f"row {shown(row['id'])}, zone {shown(row['zone'])}"
@@ -64,44 +64,44 @@ def _observations(frames: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
             if zone not in zones:
                 near = get_close_matches(zone, zones, n=1)
                 hint = f"did you mean '{near[0]}'?" if near else "a zone is a row of pilots/zones"
-                yield Fault(_at(row, "zone"), f"{about}: the zone has no plants", hint)
+                yield Issue(_at(row, "zone"), f"{about}: the zone has no plants", hint)
         year = str(row["baseline_year"]).strip()
         if not year:
-            yield Fault(_at(row, "baseline_year"), f"{about}: the baseline year is missing", f"write '{UNKNOWN}'")
+            yield Issue(_at(row, "baseline_year"), f"{about}: the baseline year is missing", f"write '{UNKNOWN}'")
         needs = ("low", "high") if row["kind"] == "interval" else ("value",)
         for column in needs:
             if pd.isna(row[column]):
-                yield Fault(_at(row, column), f"{about}: is empty", f"a row of kind {row['kind']} needs it")
+                yield Issue(_at(row, column), f"{about}: is empty", f"a row of kind {row['kind']} needs it")
         for column in ("value", "low", "high"):
             yield from _possible(row, column, about)
         if row["kind"] == "interval" and row["low"] > row["high"]:
-            yield Fault(_at(row, "low"), f"{about}: low {row['low']:g} is above high {row['high']:g}")
+            yield Issue(_at(row, "low"), f"{about}: low {row['low']:g} is above high {row['high']:g}")
         if row["sigma"] <= 0:
-            yield Fault(_at(row, "sigma"), f"{about}: expected a standard error above 0")
+            yield Issue(_at(row, "sigma"), f"{about}: expected a standard error above 0")
         if "|" in row["zone"] and row["kind"] != "max_of_group":
-            yield Fault(_at(row, "kind"), f"{about}: several zones share one row only as kind max_of_group")
+            yield Issue(_at(row, "kind"), f"{about}: several zones share one row only as kind max_of_group")
 
 
-def _possible(row: pd.Series, column: str, about: str) -> Iterator[Fault]:
+def _possible(row: pd.Series, column: str, about: str) -> Iterator[Issue]:
     value = row[column]
     if pd.isna(value):
         return
-    if row["quantity"] == "cut_share" and not 0 <= value <= _MOST_CUT:
+    if row["quantity"] == "abatement_share" and not 0 <= value <= _MOST_CUT:
         right = value / 100
         hint = f"a share, 0 to 1: did you mean {right:g}?" if 1 < value <= 100 else "a share, 0 to 1"
-        yield Fault(_at(row, column), f"{about}: a cut of {value:.0%} of the baseline is not possible", hint)
+        yield Issue(_at(row, column), f"{about}: a cut of {value:.0%} of the baseline is not possible", hint)
     elif value < 0 or (row["kind"] == "lognormal" and value <= 0):
-        yield Fault(_at(row, column), f"{about}: {value:g} is below what is possible")
+        yield Issue(_at(row, column), f"{about}: {value:g} is below what is possible")
 
 
-def _presets(frames: Mapping[str, pd.DataFrame]) -> Iterator[Fault]:
+def _presets(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
     grades = dict(zip(frames["pilots/observations"]["id"], frames["pilots/observations"]["grade"], strict=True))
     for _, row in frames["pilots/presets"].iterrows():
         if row["id"] not in grades:
-            yield Fault(_at(row, "id"), f"preset {shown(row['preset'])}: no observation is called '{shown(row['id'])}'")
+            yield Issue(_at(row, "id"), f"preset {shown(row['preset'])}: no observation is called '{shown(row['id'])}'")
         elif grades[row["id"]] == "D":
             what = f"preset {shown(row['preset'])}: '{row['id']}' is of grade D, a target, and informs nothing"
-            yield Fault(_at(row, "id"), what)
+            yield Issue(_at(row, "id"), what)
 
 
 def parts(text: object) -> list[str]:

@@ -14,24 +14,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from ccs_model.errors import Fault
+from ccs_model._typing import Floats
+from ccs_model.errors import Issue
 from ccs_model.inputs.cells import shown
-from ccs_model.inputs.csv_grid import csv_grid
-from ccs_model.inputs.dictionary import Column
-from ccs_model.inputs.inventories import with_own_reference
-from ccs_model.inputs.kinds import kind_of
-from ccs_model.inputs.source import Source
-from ccs_model.inputs.table import Table, table_of
+from ccs_model.inputs.checked_table import Table, table_of
+from ccs_model.inputs.csv_reader import csv_grid
+from ccs_model.inputs.declarations import Column, Source, kind_of
+from ccs_model.inputs.user_tables import with_own_reference
 
 TERRAIN_TABLE = "transport/terrain"
 MOST_CELLS = 20_000_000
-_MOST_FAULTS = 20  # of cells of one grid
+_MOST_ISSUES = 20  # of cells of one grid
 _NO_DATA = -9999.0
-_WHOLE, _NUMBERS = ("ncols", "nrows"), ("cellsize", "nodata_value")
+_INTEGER, _NUMBERS = ("ncols", "nrows"), ("cellsize", "nodata_value")
 _EDGES = {"xllcorner": "x", "xllcenter": "x", "yllcorner": "y", "yllcenter": "y"}
 _MARGIN_DEG = 1e-6
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +58,7 @@ class TerrainFile:
     raw: bytes
     table: Table | None = None
     raster: Raster | None = None
-    faults: tuple[Fault, ...] = field(default=())
+    issues: tuple[Issue, ...] = field(default=())
 
     @property
     def sha256(self) -> str:
@@ -73,25 +70,25 @@ def read_terrain(raw: bytes, name: str, columns: Sequence[Column]) -> TerrainFil
     """`columns` are those of transport/terrain; reference and quality may be left out. Faults name file and line."""
     if name.lower().endswith(".asc"):
         multiplier = next(column for column in columns if column.name == "cost_multiplier")
-        raster, faults = _grid(raw, name, multiplier)
-        return TerrainFile(name, raw, raster=raster, faults=tuple(faults))
-    asked = [
+        raster, issues = _grid(raw, name, multiplier)
+        return TerrainFile(name, raw, raster=raster, issues=tuple(issues))
+    requested = [
         replace(column, required=False) if column.name in ("reference", "quality") else column for column in columns
     ]
-    table = table_of(csv_grid(raw, Source(name, is_own=True), asked), TERRAIN_TABLE, asked)
-    faults = list(table.faults)
-    if not faults and table.frame.empty:
-        faults = [Fault(name, "holds no place", "a row each: lat_deg, lon_deg, cost_multiplier")]
-    return TerrainFile(name, raw, table=with_own_reference(table), faults=tuple(faults))
+    table = table_of(csv_grid(raw, Source(name, is_own=True), requested), TERRAIN_TABLE, requested)
+    issues = list(table.issues)
+    if not issues and table.frame.empty:
+        issues = [Issue(name, "holds no place", "a row each: lat_deg, lon_deg, cost_multiplier")]
+    return TerrainFile(name, raw, table=with_own_reference(table), issues=tuple(issues))
 
 
-def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, list[Fault]]:
+def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, list[Issue]]:
     if kind := kind_of(raw):
-        return None, [Fault(name, f"this is {kind}, expected an ESRI ASCII grid")]
+        return None, [Issue(name, f"this is {kind}, expected an ESRI ASCII grid")]
     lines = raw.decode("utf-8-sig", errors="replace").splitlines()
     header: dict[str, float] = {}
     at_line: dict[str, int] = {}
-    faults: list[Fault] = []
+    issues: list[Issue] = []
     first = 0
     for number, line in enumerate(lines, start=1):
         words = line.split()
@@ -100,57 +97,57 @@ def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, lis
             break
         first = number
         if words:
-            _header_line(words, f"{name}:{number}", header, faults)
+            _header_line(words, f"{name}:{number}", header, issues)
             at_line.setdefault(words[0].lower(), number)
     axes = {_EDGES[key] for key in header if key in _EDGES}
-    missing = [key for key in (*_WHOLE, "cellsize") if key not in header]
+    missing = [key for key in (*_INTEGER, "cellsize") if key not in header]
     missing += [f"{axis}llcorner" for axis in "xy" if axis not in axes]
-    if missing and not faults:
+    if missing and not issues:
         hint = "an ESRI ASCII grid starts with ncols, nrows, xllcorner, yllcorner, cellsize, NODATA_value"
-        faults.append(Fault(f"{name}:1", f"the header lacks {', '.join(missing)}", hint))
-    if faults:
-        return None, faults
+        issues.append(Issue(f"{name}:1", f"the header lacks {', '.join(missing)}", hint))
+    if issues:
+        return None, issues
     n_rows, n_columns, cell = int(header["nrows"]), int(header["ncols"]), header["cellsize"]
     if n_rows * n_columns > MOST_CELLS:
         what = f"{n_columns:,} × {n_rows:,} cells, expected at most {MOST_CELLS:,}"
-        return None, [Fault(f"{name}:{at_line['ncols']}", what, "coarser cells will do: pipes are many km long")]
+        return None, [Issue(f"{name}:{at_line['ncols']}", what, "coarser cells will do: pipes are many km long")]
     west = header["xllcenter"] if "xllcenter" in header else header["xllcorner"] + cell / 2
     south = header["yllcenter"] if "yllcenter" in header else header["yllcorner"] + cell / 2
     north, east = south + (n_rows - 1) * cell, west + (n_columns - 1) * cell
     if max(-west, east) > 180 + _MARGIN_DEG or max(-south, north) > 90 + _MARGIN_DEG:
         what = f"reaches from {west:g} to {east:g} and from {south:g} to {north:g}: no degrees"
         hint = "give the grid in longitude and latitude (EPSG:4326)"
-        return None, [Fault(f"{name}:{next(at_line[key] for key in at_line if key in _EDGES)}", what, hint)]
+        return None, [Issue(f"{name}:{next(at_line[key] for key in at_line if key in _EDGES)}", what, hint)]
     rows = [(number, line) for number, line in enumerate(lines[first:], start=first + 1) if line.strip()]
     if len(rows) != n_rows:
         where = f"{name}:{rows[n_rows][0] if len(rows) > n_rows else len(lines) or 1}"
-        return None, [Fault(where, f"{len(rows):,} rows of cells, expected {n_rows:,} as nrows says")]
+        return None, [Issue(where, f"{len(rows):,} rows of cells, expected {n_rows:,} as nrows says")]
     values = np.ones((n_rows, n_columns), dtype=np.float32)
     no_data = header.get("nodata_value", _NO_DATA)
     for k, (number, line) in enumerate(rows):
         row, wrong = _cells(line, n_columns, no_data, multiplier)
         if wrong:
-            faults.append(Fault(f"{name}:{number}", wrong, multiplier.meaning))
-            if len(faults) == _MOST_FAULTS:
-                faults.append(Fault(f"{name}:{number}", "further lines were not looked at"))
+            issues.append(Issue(f"{name}:{number}", wrong, multiplier.meaning))
+            if len(issues) == _MOST_ISSUES:
+                issues.append(Issue(f"{name}:{number}", "further lines were not looked at"))
                 break
         else:
             values[k] = row
-    return (None, faults) if faults else (Raster(west, north, cell, values), [])
+    return (None, issues) if issues else (Raster(west, north, cell, values), [])
 
 
-def _header_line(words: list[str], where: str, header: dict[str, float], faults: list[Fault]) -> None:
+def _header_line(words: list[str], where: str, header: dict[str, float], issues: list[Issue]) -> None:
     key = words[0].lower()
-    if key not in (*_WHOLE, *_NUMBERS, *_EDGES):
-        faults.append(Fault(where, f"'{shown(words[0])}' is no line of the header of an ESRI ASCII grid"))
+    if key not in (*_INTEGER, *_NUMBERS, *_EDGES):
+        issues.append(Issue(where, f"'{shown(words[0])}' is no line of the header of an ESRI ASCII grid"))
         return
     value = _number(words[1]) if len(words) == 2 else math.nan
     if key == "nodata_value" and len(words) == 2 and words[1].lower() == "nan":
         header[key] = value
-    elif not math.isfinite(value) or (key in _WHOLE and (value < 1 or value != int(value))):
-        faults.append(Fault(where, f"expected {words[0]} and {'a whole' if key in _WHOLE else 'one'} number"))
+    elif not math.isfinite(value) or (key in _INTEGER and (value < 1 or value != int(value))):
+        issues.append(Issue(where, f"expected {words[0]} and {'a whole' if key in _INTEGER else 'one'} number"))
     elif key == "cellsize" and value <= 0:
-        faults.append(Fault(where, f"{value:g} is no size of a cell"))
+        issues.append(Issue(where, f"{value:g} is no size of a cell"))
     else:
         header[key] = value
 

@@ -9,15 +9,14 @@ from types import MappingProxyType
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
-from ccs_model.model.owners import npv_terms
-from ccs_model.model.society import net_benefit_terms
+from ccs_model.model.account_terms import net_benefit_terms, npv_terms
 from ccs_model.model.sums import Sum
 from ccs_model.model.terms import Term, abatement_terms, cost_terms, summed
 from ccs_model.problem import Problem
 
 
 @dataclass(frozen=True)
-class Aim:
+class ObjectiveSpec:
     """What is optimised first and, among plans that are equal in it, second."""
 
     unit: str
@@ -29,19 +28,19 @@ class Aim:
 
 _MONEY = "million over the horizon, discounted"
 
-AIMS: Mapping[str, Aim] = MappingProxyType(
+OBJECTIVES: Mapping[str, ObjectiveSpec] = MappingProxyType(
     {
-        "most_abatement": Aim("kt over the horizon", pyo.maximize, abatement_terms, cost_terms, pyo.minimize),
-        "least_cost": Aim(_MONEY, pyo.minimize, cost_terms, abatement_terms, pyo.maximize),
-        "highest_npv": Aim(_MONEY, pyo.maximize, npv_terms, abatement_terms, pyo.maximize),
-        "highest_net_benefit": Aim(_MONEY, pyo.maximize, net_benefit_terms, abatement_terms, pyo.maximize),
+        "max_abatement": ObjectiveSpec("kt over the horizon", pyo.maximize, abatement_terms, cost_terms, pyo.minimize),
+        "min_cost": ObjectiveSpec(_MONEY, pyo.minimize, cost_terms, abatement_terms, pyo.maximize),
+        "max_npv": ObjectiveSpec(_MONEY, pyo.maximize, npv_terms, abatement_terms, pyo.maximize),
+        "max_net_benefit": ObjectiveSpec(_MONEY, pyo.maximize, net_benefit_terms, abatement_terms, pyo.maximize),
     }
 )
 
 
 def add_objective(m: pyo.ConcreteModel, problem: Problem) -> None:
     """`m.aim` is the active objective; `m.tie_break` holds the second stage, inactive."""
-    aim = AIMS[problem.aim]
+    objective = OBJECTIVES[problem.objective]
     total = Sum(m, problem)
 
     def sum_of(terms: Mapping[str, Term]) -> object:
@@ -53,14 +52,14 @@ def add_objective(m: pyo.ConcreteModel, problem: Problem) -> None:
             linear_vars=[*amount.linear_vars, *(m.shortfall_kt[key] for key, _ in prices)],
         )
 
-    m.aim = pyo.Objective(expr=sum_of(aim.first(problem)), sense=aim.sense)
-    m.tie_break = pyo.Objective(expr=sum_of(aim.second(problem)), sense=aim.second_sense)
+    m.objective = pyo.Objective(expr=sum_of(objective.first(problem)), sense=objective.sense)
+    m.tie_break = pyo.Objective(expr=sum_of(objective.second(problem)), sense=objective.second_sense)
     m.tie_break.deactivate()
 
 
 def unit_of(problem: Problem) -> str:
     """Unit of the first aim's value; in a static year it is one a year."""
-    unit = AIMS[problem.aim].unit
+    unit = OBJECTIVES[problem.objective].unit
     if not problem.is_static:
         return unit
-    return "kt a year" if problem.aim == "most_abatement" else "million a year"
+    return "kt a year" if problem.objective == "max_abatement" else "million a year"

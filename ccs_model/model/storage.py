@@ -1,15 +1,119 @@
-"""Storage with own pipes: what goes into each site while it is captured, and what retrofits bring after the horizon.
+"""Sites of a shared network: which are opened, how many wells they have, and what goes into which step of their cost.
 
-With own pipes the flow into a site is the sum of what its routes capture, so CO₂ in equals CO₂ out by construction.
+opened[site, year]              0 or 1: the site is made ready at the start of the period
+wells[site, year]               whole: wells drilled at the start of the period
+injected_ktpa[store, year]      delivered flow into a step of the site's cost curve
+paid_for_oil_ktpa[site, year]   of it, what an oil field pays for
+obligation_stored_kt[site]            what retrofits that outlive the horizon still bring, a total
 """
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
+
 import numpy as np
 import pyomo.environ as pyo
 
-from ccs_model.model.sums import Sum
+from ccs_model.model.sums import Sum, Terms, linear_sum
 from ccs_model.problem import Problem
+
+
+def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
+    network = problem.network
+    if network is None or problem.stores is None:
+        return
+    years = problem.years
+    sites = problem.sites.set_index("site")
+    here = [site for site in sites.index if site in network.node_of_site]
+    stores = problem.stores[problem.stores["site"].isin(here)]
+    is_integer = problem.is_integer
+    most_wells = {site: math.floor(float(sites.at[site, "n_wells_max"])) for site in here}
+    injectivity = {site: float(sites.at[site, "well_injectivity_ktpa"]) * problem.delivered_share for site in here}
+    m.opened = pyo.Var(here, years, domain=pyo.Binary if is_integer else pyo.UnitInterval)
+    m.wells = pyo.Var(
+        here,
+        years,
+        domain=pyo.NonNegativeIntegers if is_integer else pyo.NonNegativeReals,
+        bounds=lambda m, site, year: (0, most_wells[site]),
+    )
+    m.injected_ktpa = pyo.Var(stores["store"].tolist(), years, domain=pyo.NonNegativeReals)
+    pays = {site: sites.at[site, "eor_max_ktpa"] for site in here if sites.at[site, "eor_revenue_per_t"] > 0}
+    m.paid_for_oil_ktpa = pyo.Var(
+        list(pays), years, domain=pyo.NonNegativeReals, bounds=lambda m, site, year: (0, _or_none(pays[site]))
+    )
+    if problem.obligation_yr > 0:
+        m.obligation_stored_kt = pyo.Var(here, domain=pyo.NonNegativeReals)
+    at: dict[str, list[str]] = defaultdict(list)
+    for store, site in stores[["store", "site"]].itertuples(index=False, name=None):
+        at[site].append(store)
+
+    def injected(site: str, year: int) -> Terms:
+        return [(1.0, m.injected_ktpa[store, year]) for store in at[site]]
+
+    @m.Constraint(here)
+    def a_site_opens_once(m: pyo.ConcreteModel, site: str) -> object:
+        """Σ over years: opened ≤ 1"""
+        return linear_sum([(1.0, m.opened[site, year]) for year in years]) <= 1
+
+    @m.Constraint(here, years)
+    def wells_need_an_open_site(m: pyo.ConcreteModel, site: str, year: int) -> object:
+        """Σ wells so far ≤ wells the site can hold × Σ opened so far"""
+        terms: Terms = []
+        for before in years[: years.index(year) + 1]:
+            terms += [(1.0, m.wells[site, before]), (-float(most_wells[site]), m.opened[site, before])]
+        return linear_sum(terms) <= 0
+
+    @m.Constraint(here, years)
+    def injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
+        """Σ over steps: injected ≤ injectivity of a well × Σ wells so far"""
+        drilled: Terms = [(-injectivity[site], m.wells[site, before]) for before in years[: years.index(year) + 1]]
+        return linear_sum(injected(site, year) + drilled) <= 0
+
+    fill = problem.max_fill_share / (problem.scenario.storage_life_yr if problem.is_static else 1.0)
+    n_years = dict(zip(years, problem.periods["n_years"].tolist(), strict=True))
+    room_kt = dict(zip(stores["store"], stores["capacity_kt"] * fill, strict=True))
+
+    @m.Constraint(stores["store"].tolist())
+    def injected_within_step(m: pyo.ConcreteModel, store: str) -> object:
+        """Σ over years: years × injected ≤ capacity of the step × fill share"""
+        return linear_sum([(float(n_years[y]), m.injected_ktpa[store, y]) for y in years]) <= room_kt[store]
+
+    @m.Constraint(here)
+    def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:
+        """Σ over years: years × injected + stored after the horizon ≤ capacity × fill share"""
+        room = float(sites.at[site, "capacity_kt"]) * fill
+        terms: Terms = [(float(n_years[year]) * c, v) for year in years for c, v in injected(site, year)]
+        if problem.obligation_yr > 0:
+            terms.append((1.0, m.obligation_stored_kt[site]))
+        return linear_sum(terms) <= room
+
+    @m.Constraint(here if problem.obligation_yr > 0 else [])
+    def obligation_within_wells(m: pyo.ConcreteModel, site: str) -> object:
+        """stored after the horizon ≤ years that retrofits outlive it × injectivity of a well × Σ wells"""
+        drilled: Terms = [(-problem.obligation_yr * injectivity[site], m.wells[site, year]) for year in years]
+        return linear_sum([(1.0, m.obligation_stored_kt[site]), *drilled]) <= 0
+
+    @m.Constraint(list(pays), years)
+    def oil_is_paid_for_what_is_injected(m: pyo.ConcreteModel, site: str, year: int) -> object:
+        """paid for ≤ Σ over steps: injected"""
+        return linear_sum([(1.0, m.paid_for_oil_ktpa[site, year]), *((-c, v) for c, v in injected(site, year))]) <= 0
+
+    static_room = {site: float(sites.at[site, "capacity_kt"]) * fill for site in here}
+
+    @m.Constraint(here if problem.is_static else [], years)
+    def a_used_site_is_open(m: pyo.ConcreteModel, site: str, year: int) -> object:
+        """Σ over steps: injected ≤ capacity ÷ storage life × opened"""
+        return linear_sum([*injected(site, year), (-static_room[site], m.opened[site, year])]) <= 0
+
+
+def _or_none(amount: float) -> float | None:
+    return float(amount) if math.isfinite(amount) else None
+
+
+# Storage with own pipes: what goes into each site while it is captured, and what retrofits bring after the horizon.
+#
+# With own pipes the flow into a site is the sum of what its routes capture, so CO₂ in equals CO₂ out by construction.
 
 
 def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
@@ -37,7 +141,7 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint([site for site, to in goes_to.items() if works[to].any()])
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:
         """Σ over years: years × captured + committed after the horizon ≤ room: capacity × fill share"""
-        room_kt = float(sites.at[site, "capacity_kt"]) * problem.fill_share_max
+        room_kt = float(sites.at[site, "capacity_kt"]) * problem.max_fill_share
         # What one representative year may take of it.
         if problem.is_static:
             room_kt /= problem.scenario.storage_life_yr

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
+from ccs_model._typing import Floats, Mask
 from ccs_model.problem import Problem
 
-Floats = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 # Coefficient and variable, one pair a term.
 Terms = list[tuple[float, object]]
 
@@ -46,13 +44,13 @@ class Sum:
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._full_ktpa, captured)
             on["build"] = on["build"] + built if "build" in on else built
-            on["throttled_ktpa"] = on.get("throttled_ktpa", 0.0) - captured[self._speaker]
+            on["curtailed_ktpa"] = on.get("curtailed_ktpa", 0.0) - captured[self._speaker]
         coefficients: list[float] = []
         variables: list[object] = []
         for name, amount in on.items():
             mask = None
             if routes is not None:
-                mask = {"build": routes, "throttled_ktpa": routes[self._speaker]}.get(name)
+                mask = {"build": routes, "curtailed_ktpa": routes[self._speaker]}.get(name)
             values, found = self._columns[name].take(np.asarray(amount, dtype=float), mask)
             coefficients += values
             variables += found

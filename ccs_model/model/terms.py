@@ -14,14 +14,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.problem import Problem
 from ccs_model.problem.periods import period_sums
 from ccs_model.problem.problem import Target
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,9 @@ def capex_mn(problem: Problem) -> dict[str, Floats]:
     """Overnight capital of 1 of each variable that is built, [id]."""
     capex = {"build": problem.routes["capex_mn"].to_numpy(float)}
     if problem.network is not None:
-        lines, laid = problem.network.lines, problem.network.laid
-        for variable, name in (("pipe", "fixed_mn"), ("added_ktpa", "slope_mn_per_ktpa")):
-            capex[variable] = lines[name].to_numpy(float)[laid]
+        lines, built = problem.network.lines, problem.network.built
+        for variable, name in (("pipe", "fixed_mn"), ("built_ktpa", "slope_mn_per_ktpa")):
+            capex[variable] = lines[name].to_numpy(float)[built]
         capex["opened"], capex["wells"] = (
             problem.sites[name].to_numpy(float) for name in ("site_capex_mn", "well_capex_mn")
         )
@@ -65,7 +63,7 @@ def abatement_terms(problem: Problem) -> Mapping[str, Term]:
     if problem.has_measures:
         terms["reduced_kt"] = Term({"build": reduced_kt(problem, years)})
     if problem.line_power_co2_t_per_t is not None:
-        terms["booster_power_co2_kt"] = Term({"carried_ktpa": -problem.line_power_co2_t_per_t * years})
+        terms["booster_power_co2_kt"] = Term({"pipe_flow_ktpa": -problem.line_power_co2_t_per_t * years})
     else:
         terms["booster_power_co2_kt"] = Term({"captured_ktpa": -problem.booster_power_t_per_t * years})
     return terms
@@ -111,7 +109,7 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
     network, stores, periods = problem.network, problem.stores, problem.periods
     assert network is not None and stores is not None and problem.line_power_per_t is not None
     lines, sites = network.lines, problem.sites
-    laid_life_yr = lines["life_yr"].to_numpy(float)[network.laid]
+    pipe_life_yr = lines["life_yr"].to_numpy(float)[network.built]
     flow_weight = periods["flow_weight"].to_numpy(float)
     # What is built at a start runs from then on.
     from_start = np.cumsum(flow_weight[::-1])[::-1]
@@ -121,23 +119,23 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
         amounts: Floats = table[name].to_numpy(float)[:, None]
         return amounts
 
-    pipe_capital, site_capital = problem.capital_weight(laid_life_yr), problem.capital_weight(sites["life_yr"])
-    pipe_left, site_left = problem.salvage_of(laid_life_yr), problem.salvage_of(sites["life_yr"])
+    pipe_capital, site_capital = problem.capital_weight(pipe_life_yr), problem.capital_weight(sites["life_yr"])
+    pipe_left, site_left = problem.salvage_of(pipe_life_yr), problem.salvage_of(sites["life_yr"])
     capex = {name: each[:, None] for name, each in capex_mn(problem).items() if name != "build"}
     power = period_sums(problem.line_power_per_t * problem.discount, periods) / 1000.0
     return {
-        "pipe_capex_mn": Term({name: capex[name] * pipe_capital for name in ("pipe", "added_ktpa")}),
+        "pipe_capex_mn": Term({name: capex[name] * pipe_capital for name in ("pipe", "built_ktpa")}),
         "site_capex_mn": Term({"opened": capex["opened"] * site_capital}),
         "well_capex_mn": Term({"wells": capex["wells"] * site_capital}),
         "salvage_mn": Term(
-            {name: -capex[name] * pipe_left for name in ("pipe", "added_ktpa")}
+            {name: -capex[name] * pipe_left for name in ("pipe", "built_ktpa")}
             | {name: -capex[name] * site_left for name in ("opened", "wells")}
         ),
         "pipe_fixed_om_mn": Term(
-            {"carried_ktpa": column(lines, "om_mn_per_ktpa") / problem.delivered_share * flow_weight}
+            {"pipe_flow_ktpa": column(lines, "om_mn_per_ktpa") / problem.delivered_share * flow_weight}
         ),
-        "pipe_power_mn": Term({"carried_ktpa": power}),
-        "haul_mn": Term({"carried_ktpa": column(lines, "haul_per_t") / 1000.0 * flow_weight}),
+        "pipe_power_mn": Term({"pipe_flow_ktpa": power}),
+        "haul_mn": Term({"pipe_flow_ktpa": column(lines, "haul_per_t") / 1000.0 * flow_weight}),
         "site_fixed_om_mn": Term({"opened": column(sites, "site_om_mn_pa") * from_start}),
         "well_fixed_om_mn": Term({"wells": column(sites, "well_om_mn_pa") * from_start}),
         "storage_mn": Term({"injected_ktpa": column(stores, "variable_per_t") / 1000.0 * flow_weight}),
@@ -158,7 +156,7 @@ def paid_by_tonne(problem: Problem, by_year: Floats | None = None) -> dict[str, 
     if problem.has_measures and per_avoided.any():
         paid["build"] = reduced_kt(problem, per_avoided)
     if problem.line_power_co2_t_per_t is not None and per_avoided.any():
-        paid["carried_ktpa"] = -per_avoided * problem.line_power_co2_t_per_t
+        paid["pipe_flow_ktpa"] = -per_avoided * problem.line_power_co2_t_per_t
     return paid
 
 
@@ -177,10 +175,10 @@ def inside(problem: Problem, variable: str, province: str) -> Floats:
     """[id] 1 where what is built stands in the province: plants, first ends of links, sites; else 0."""
     if variable == "build":
         where = problem.routes["province"]
-    elif variable in ("pipe", "added_ktpa"):
+    elif variable in ("pipe", "built_ktpa"):
         assert problem.network is not None
-        laid = problem.network.lines[problem.network.laid]
-        where = problem.network.links.set_index("link")["province"].loc[laid["link"]]
+        built = problem.network.lines[problem.network.built]
+        where = problem.network.links.set_index("link")["province"].loc[built["link"]]
     else:
         where = problem.sites["province"]
     return np.equal(where.to_numpy(object), province).astype(float)

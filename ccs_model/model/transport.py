@@ -1,9 +1,9 @@
 """Transport over a shared network: which links are laid, how large and when, and what flows where.
 
     pipe[line, year]            0 or 1 (0 … 1 when fractional): a pipe of that size is laid on its link
-    added_ktpa[line, year]      capacity beyond what the size includes, nameplate kt/y
-    carried_ktpa[line, year]    delivered flow over the line, whichever way
-    forth_ktpa, back_ktpa[link, year]   delivered flow over the link, from its first end to its second, and back
+    built_ktpa[line, year]      capacity beyond what the size includes, nameplate kt/y
+    pipe_flow_ktpa[line, year]    delivered flow over the line, whichever way
+    forward_ktpa, reverse_ktpa[link, year]   delivered flow over the link, from its first end to its second, and back
 
 A line is a size on a link; a vintage laid in one period works from then on. A line that is free to use (an existing
 pipe, a road) has no pipe to lay. `tail_*` are the tonnes that retrofits still deliver after the horizon, carried over
@@ -27,56 +27,56 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
         return
     years = problem.years
     lines, links = network.lines, network.links
-    laid = lines[network.laid]
-    free = lines[~network.laid]
+    built = lines[network.built]
+    free = lines[~network.built]
     nameplate = 1.0 / problem.delivered_share
-    kind = pyo.Binary if problem.is_whole else pyo.UnitInterval
-    m.pipe = pyo.Var(laid["line"].tolist(), years, domain=kind)
-    room = dict(zip(laid["line"], (laid["largest_ktpa"] - laid["included_ktpa"]).clip(lower=0.0), strict=True))
-    included = dict(zip(laid["line"], laid[["included_ktpa", "largest_ktpa"]].min(axis=1), strict=True))
-    m.added_ktpa = pyo.Var(laid["line"].tolist(), years, domain=pyo.NonNegativeReals)
+    kind = pyo.Binary if problem.is_integer else pyo.UnitInterval
+    m.pipe = pyo.Var(built["line"].tolist(), years, domain=kind)
+    room = dict(zip(built["line"], (built["largest_ktpa"] - built["included_ktpa"]).clip(lower=0.0), strict=True))
+    included = dict(zip(built["line"], built[["included_ktpa", "largest_ktpa"]].min(axis=1), strict=True))
+    m.built_ktpa = pyo.Var(built["line"].tolist(), years, domain=pyo.NonNegativeReals)
     for line, most in room.items():
         if most <= 0:
             for year in years:
-                m.added_ktpa[line, year].fix(0.0)
-    m.carried_ktpa = pyo.Var(lines["line"].tolist(), years, domain=pyo.NonNegativeReals)
+                m.built_ktpa[line, year].fix(0.0)
+    m.pipe_flow_ktpa = pyo.Var(lines["line"].tolist(), years, domain=pyo.NonNegativeReals)
     for line, most in zip(free["line"], free["free_ktpa"], strict=True):
         for year in years:
-            m.carried_ktpa[line, year].setub(float(most) * problem.delivered_share)
-    m.forth_ktpa = pyo.Var(links["link"].tolist(), years, domain=pyo.NonNegativeReals)
-    m.back_ktpa = pyo.Var(links["link"].tolist(), years, domain=pyo.NonNegativeReals)
+            m.pipe_flow_ktpa[line, year].setub(float(most) * problem.delivered_share)
+    m.forward_ktpa = pyo.Var(links["link"].tolist(), years, domain=pyo.NonNegativeReals)
+    m.reverse_ktpa = pyo.Var(links["link"].tolist(), years, domain=pyo.NonNegativeReals)
     # Roads lead from plants to sites only.
     for link in links.loc[links["kind"] == "truck", "link"]:
         for year in years:
-            m.back_ktpa[link, year].fix(0.0)
+            m.reverse_ktpa[link, year].fix(0.0)
     lines_of = lines.groupby("link")["line"].agg(list).to_dict()
 
-    @m.Constraint(laid["line"].tolist(), years)
-    def added_needs_a_pipe(m: pyo.ConcreteModel, line: str, year: int) -> object:
+    @m.Constraint(built["line"].tolist(), years)
+    def capacity_needs_a_pipe(m: pyo.ConcreteModel, line: str, year: int) -> object:
         """added ≤ (most that can ever flow − included) × pipe"""
         if room[line] <= 0:
             return pyo.Constraint.Skip
-        return linear_sum([(1.0, m.added_ktpa[line, year]), (-room[line], m.pipe[line, year])]) <= 0
+        return linear_sum([(1.0, m.built_ktpa[line, year]), (-room[line], m.pipe[line, year])]) <= 0
 
-    least = {line: ktpa for line, ktpa in zip(laid["line"], laid["smallest_ktpa"], strict=True) if ktpa > 0}
+    least = {line: ktpa for line, ktpa in zip(built["line"], built["smallest_ktpa"], strict=True) if ktpa > 0}
 
     @m.Constraint(list(least), years)
     def a_larger_trend_carries_more(m: pyo.ConcreteModel, line: str, year: int) -> object:
         """added ≥ flow from which the trend is the cheaper one × pipe"""
-        return linear_sum([(1.0, m.added_ktpa[line, year]), (-least[line], m.pipe[line, year])]) >= 0
+        return linear_sum([(1.0, m.built_ktpa[line, year]), (-least[line], m.pipe[line, year])]) >= 0
 
-    @m.Constraint(laid["line"].tolist(), years)
+    @m.Constraint(built["line"].tolist(), years)
     def flow_within_pipes(m: pyo.ConcreteModel, line: str, year: int) -> object:
         """carried ÷ delivered share ≤ Σ over vintages so far: included × pipe + added"""
-        terms: Terms = [(nameplate, m.carried_ktpa[line, year])]
+        terms: Terms = [(nameplate, m.pipe_flow_ktpa[line, year])]
         for before in years[: years.index(year) + 1]:
             terms.append((-included[line], m.pipe[line, before]))
             if room[line] > 0:
-                terms.append((-1.0, m.added_ktpa[line, before]))
+                terms.append((-1.0, m.built_ktpa[line, before]))
         # In a single year nothing is laid for later, so that a trend's capacity is what it carries.
         return linear_sum(terms) == 0 if len(years) == 1 and included[line] == 0 else linear_sum(terms) <= 0
 
-    by_pair = laid.groupby("link")["line"].agg(list).to_dict()
+    by_pair = built.groupby("link")["line"].agg(list).to_dict()
 
     @m.Constraint([link for link, found in by_pair.items() if len(found) > 1], years)
     def one_size_a_link_and_vintage(m: pyo.ConcreteModel, link: str, year: int) -> object:
@@ -86,12 +86,12 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint(links["link"].tolist(), years)
     def both_ways_share_the_pipe(m: pyo.ConcreteModel, link: str, year: int) -> object:
         """forth + back = Σ over lines: carried"""
-        terms: Terms = [(1.0, m.forth_ktpa[link, year]), (1.0, m.back_ktpa[link, year])]
-        return linear_sum(terms + [(-1.0, m.carried_ktpa[line, year]) for line in lines_of.get(link, [])]) == 0
+        terms: Terms = [(1.0, m.forward_ktpa[link, year]), (1.0, m.reverse_ktpa[link, year])]
+        return linear_sum(terms + [(-1.0, m.pipe_flow_ktpa[line, year]) for line in lines_of.get(link, [])]) == 0
 
     _add_balance(m, problem)
     _add_connections(m, problem)
-    if problem.tail_yr > 0:
+    if problem.obligation_yr > 0:
         _add_tail(m, problem)
 
 
@@ -109,9 +109,9 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ captured at the node + what flows in = what flows out + injected there"""
         terms: Terms = list(sent.get((node, year), ()))
         for link in leaving[node]:
-            terms += [(-1.0, m.forth_ktpa[link, year]), (1.0, m.back_ktpa[link, year])]
+            terms += [(-1.0, m.forward_ktpa[link, year]), (1.0, m.reverse_ktpa[link, year])]
         for link in entering[node]:
-            terms += [(1.0, m.forth_ktpa[link, year]), (-1.0, m.back_ktpa[link, year])]
+            terms += [(1.0, m.forward_ktpa[link, year]), (-1.0, m.reverse_ktpa[link, year])]
         terms += [(-1.0, m.injected_ktpa[store, year]) for store in stores_at.get(node, ())]
         return linear_sum(terms) == 0 if terms else pyo.Constraint.Skip
 
@@ -120,7 +120,7 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint([node for node, found in leaving_by_road.items() if found], years)
     def only_what_is_captured_there_goes_by_road(m: pyo.ConcreteModel, node: str, year: int) -> object:
         """Σ over roads from the node: forth ≤ Σ captured at the node"""
-        terms: Terms = [(1.0, m.forth_ktpa[link, year]) for link in leaving_by_road[node]]
+        terms: Terms = [(1.0, m.forward_ktpa[link, year]) for link in leaving_by_road[node]]
         return linear_sum([*terms, *((-amount, variable) for amount, variable in sent.get((node, year), ()))]) <= 0
 
     by_road = {node: [link for link in entering[node] if link in roads] for node in stores_at}
@@ -128,7 +128,7 @@ def _add_balance(m: pyo.ConcreteModel, problem: Problem) -> None:
     @m.Constraint([node for node, found in by_road.items() if found], years)
     def what_comes_by_road_is_stored_there(m: pyo.ConcreteModel, node: str, year: int) -> object:
         """Σ over roads to the site: forth ≤ injected there"""
-        terms: Terms = [(1.0, m.forth_ktpa[link, year]) for link in by_road[node]]
+        terms: Terms = [(1.0, m.forward_ktpa[link, year]) for link in by_road[node]]
         return linear_sum(terms + [(-1.0, m.injected_ktpa[store, year]) for store in stores_at[node]]) <= 0
 
 
@@ -147,7 +147,7 @@ def _captured_at_nodes(m: pyo.ConcreteModel, problem: Problem) -> dict[tuple[str
         sent[node_of[plant_of[route]], year] += [(most[route] * share, built) for share, built in pairs]
     plant_of_unit = dict(zip(problem.units[problem.unit_of], routes["plant"], strict=True))
     for unit, year in m.working:
-        sent[node_of[plant_of_unit[unit]], year].append((-1.0, m.throttled_ktpa[unit, year]))
+        sent[node_of[plant_of_unit[unit]], year].append((-1.0, m.curtailed_ktpa[unit, year]))
     return sent
 
 
@@ -191,7 +191,7 @@ def _add_connections(m: pyo.ConcreteModel, problem: Problem) -> None:
         if most <= 0:
             return pyo.Constraint.Skip
         row = [(flow / most, built) for flow, built in terms]
-        row += [(-1.0 / most, m.carried_ktpa[line, year]) for line in free]
+        row += [(-1.0 / most, m.pipe_flow_ktpa[line, year]) for line in free]
         for before in years[: years.index(year) + 1]:
             row += [(-1.0, m.pipe[line, before]) for line in to_lay[node]]
         return linear_sum(row) <= 0
@@ -213,12 +213,12 @@ def _add_tail(m: pyo.ConcreteModel, problem: Problem) -> None:
     """Tonnes delivered after the horizon find a way over the pipes that lie there, and room at its end."""
     network, years = problem.network, problem.years
     assert network is not None and problem.stores is not None
-    tail_yr = problem.tail_yr
+    obligation_yr = problem.obligation_yr
     names = network.links["link"].tolist()
-    m.tail_forth_kt = pyo.Var(names, domain=pyo.NonNegativeReals)
-    m.tail_back_kt = pyo.Var(names, domain=pyo.NonNegativeReals)
+    m.obligation_forward_kt = pyo.Var(names, domain=pyo.NonNegativeReals)
+    m.obligation_reverse_kt = pyo.Var(names, domain=pyo.NonNegativeReals)
     for link in network.links.loc[network.links["kind"] == "truck", "link"]:
-        m.tail_back_kt[link].fix(0.0)
+        m.obligation_reverse_kt[link].fix(0.0)
     leaving, entering = _ends(problem)
     full = problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
     committed = problem.committed_yr * full[:, None]
@@ -232,31 +232,31 @@ def _add_tail(m: pyo.ConcreteModel, problem: Problem) -> None:
     about = network.lines.set_index("line")[["is_free", "free_ktpa", "included_ktpa", "largest_ktpa"]].T.to_dict()
 
     @m.Constraint(network.nodes["node"].tolist())
-    def committed_co2_finds_a_store(m: pyo.ConcreteModel, node: str) -> object:
+    def obligation_is_stored(m: pyo.ConcreteModel, node: str) -> object:
         """Σ committed at the node + what flows in after the horizon = what flows out + what is stored there"""
         terms: Terms = list(owed.get(node, ()))
         for link in leaving[node]:
-            terms += [(-1.0, m.tail_forth_kt[link]), (1.0, m.tail_back_kt[link])]
+            terms += [(-1.0, m.obligation_forward_kt[link]), (1.0, m.obligation_reverse_kt[link])]
         for link in entering[node]:
-            terms += [(1.0, m.tail_forth_kt[link]), (-1.0, m.tail_back_kt[link])]
-        if node in m.tail_stored_kt:
-            terms.append((-1.0, m.tail_stored_kt[node]))
+            terms += [(1.0, m.obligation_forward_kt[link]), (-1.0, m.obligation_reverse_kt[link])]
+        if node in m.obligation_stored_kt:
+            terms.append((-1.0, m.obligation_stored_kt[node]))
         return linear_sum(terms) == 0 if terms else pyo.Constraint.Skip
 
     @m.Constraint(names)
-    def committed_co2_within_pipes(m: pyo.ConcreteModel, link: str) -> object:
+    def obligation_within_pipes(m: pyo.ConcreteModel, link: str) -> object:
         """what flows over the link after the horizon ≤ years that retrofits outlive it × capacity laid"""
-        terms: Terms = [(1.0, m.tail_forth_kt[link]), (1.0, m.tail_back_kt[link])]
+        terms: Terms = [(1.0, m.obligation_forward_kt[link]), (1.0, m.obligation_reverse_kt[link])]
         limit = 0.0
         for line in lines_of.get(link, []):
             each = about[line]
             if each["is_free"]:
-                limit += tail_yr * float(each["free_ktpa"]) * problem.delivered_share
+                limit += obligation_yr * float(each["free_ktpa"]) * problem.delivered_share
                 continue
-            capacity = tail_yr * problem.delivered_share
+            capacity = obligation_yr * problem.delivered_share
             for year in years:
                 terms.append((-capacity * min(each["included_ktpa"], each["largest_ktpa"]), m.pipe[line, year]))
-                terms.append((-capacity, m.added_ktpa[line, year]))
+                terms.append((-capacity, m.built_ktpa[line, year]))
         return linear_sum(terms) <= limit
 
 

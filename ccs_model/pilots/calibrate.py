@@ -14,8 +14,9 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ccs_model._typing import Floats
+from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import CheckError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.pilots.estimate import (
@@ -25,6 +26,7 @@ from ccs_model.pilots.estimate import (
     OTHER,
     PARAMETERS,
     PHI,
+    Prior,
     Sample,
     band,
     correlation,
@@ -33,18 +35,59 @@ from ccs_model.pilots.estimate import (
     sample_of,
     summary_frame,
 )
-from ccs_model.pilots.observations import REPORTED, Observation, observations_of, presets
+from ccs_model.pilots.observations import REPORTED, Observation, Zone, observations_of, presets, zone_of
 from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular_below
-from ccs_model.pilots.verdicts import CONSISTENT, OUTSIDE, conflicts_of, verdict_of
-from ccs_model.pilots.zones import Zone, zone_of
-from ccs_model.report.whole_file import write_whole
 
-SCHEMA = "ccs-model/calibration/1"
+# What a fit is worth, in words: what the pilots say nothing of, what lies at a bound, and what is refused.
+
+
+FARTHEST_Z = 2.0
+LEAST_EFFECTIVE_POINTS = 100.0
+LEAST_CONTRACTION = 0.1
+# Near a bound: within this part of the range; "at bound" with more than this share of the weight there.
+NEAR_BOUND, MASS_AT_BOUND = 0.02, 0.2
+
+NOT_INFORMED, AT_BOUND, INFORMED = "not informed by the pilots", "at bound", "informed"
+CONSISTENT, OUTSIDE = "consistent", "outside its band"
+
+
+def assessment_of(values: Floats, weights: Floats, prior: Prior, contraction: float) -> str:
+    """What may be said of one parameter after the fit."""
+    margin = NEAR_BOUND * (prior.high - prior.low)
+    share = weights / weights.sum()
+    for near in (values <= prior.low + margin, values >= prior.high - margin):
+        if float(share[near].sum()) > MASS_AT_BOUND:
+            return AT_BOUND
+    return NOT_INFORMED if contraction < LEAST_CONTRACTION else INFORMED
+
+
+def conflicts_of(sample: Sample, rows: Sequence[Observation], weights: Floats) -> list[str]:
+    """Why the fit must be refused: rows that the priors do not reach, or too few points that carry the weight."""
+    before = np.exp(sample.log_start - sample.log_start.max())
+    found = []
+    for row in rows:
+        if row.id == sample.drawn_from:
+            continue
+        predicted = sample.predicted(row)
+        z = row.z(predicted, before)
+        if abs(z) > FARTHEST_Z:
+            expected = mean(predicted, before)
+            left = row.value - mean(predicted, weights)
+            found.append(
+                f"{row.id}: reported {row.value:g}, but {expected:.3g} is what the priors predict (z = {z:.1f}); "
+                f"after the fit {left:.3g} of it stays unexplained"
+            )
+    points = effective_points(weights)
+    if points < LEAST_EFFECTIVE_POINTS:
+        found.append(f"only {points:.0f} points carry the weight, fewer than {LEAST_EFFECTIVE_POINTS:.0f}")
+    return found
+
+
+SCHEMA = "ccs-model/calibration/2"
 N_DRAWS = 64
 DIGITS = 9
 ALL = "all"
 
-Floats = npt.NDArray[np.float64]
 # Tables that a fit rests on.
 _RESTS_ON = ("pilots/", "plants/", "streams/", "technologies/", "prices/grid_factors")
 
@@ -81,7 +124,7 @@ class Calibration:
 
     def to_json(self, path: str | PathLike[str]) -> Path:
         """Write calibration.json. Raises FileError when it cannot be written."""
-        return write_whole(Path(path), self.text().encode())
+        return write_atomic(Path(path), self.text().encode())
 
 
 def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | None = None) -> Calibration:
@@ -96,11 +139,11 @@ def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | 
         name: zone_of(inputs, name) for name in sorted({z for rows in wanted.values() for r in rows for z in r.zones})
     }
     fits = {name: fit(inputs, name, rows, [zones[z] for z in _zones(rows)]) for name, rows in wanted.items()}
-    refused = [f"{name}: {words}" for name, each in fits.items() for words in each.conflicts]
-    if refused and not accept:
+    rejected = [f"{name}: {words}" for name, each in fits.items() for words in each.conflicts]
+    if rejected and not accept:
         raise CheckError(
             "the report and what is known of capture conflict, so nothing was fitted:\n"
-            + "\n".join(f"  - {words}" for words in refused)
+            + "\n".join(f"  - {words}" for words in rejected)
             + "\n--accept fits it all the same and writes the conflict beside the numbers"
         )
     hashes = {
@@ -152,7 +195,7 @@ def _record(each: Fit, inputs: Inputs) -> dict[str, Any]:
             "posterior": {key: row[f"posterior_{key}"] for key in ("p10", "median", "p90")},
             "mean": row["posterior_mean"],
             "contraction_share": row["contraction_share"],
-            "verdict": verdict_of(sample.values[name], weights, priors[name], row["contraction_share"]),
+            "verdict": assessment_of(sample.values[name], weights, priors[name], row["contraction_share"]),
         }
     at = equal_weight_draws(weights, N_DRAWS)
     values = sample.values
@@ -204,7 +247,7 @@ def _zone_records(each: Fit, inputs: Inputs) -> list[dict[str, Any]]:
     sample, weights = each.sample, each.weights
     found = []
     for name, zone in sample.zones.items():
-        reports = [row for row in each.rows if name in row.zones and row.quantity == "cut_share"]
+        reports = [row for row in each.rows if name in row.zones and row.quantity == "abatement_share"]
         reported = reports[0] if reports and np.isfinite(reports[0].value) else None
         capture, other = sample.capture_share(name), sample.values[OTHER]
         record: dict[str, Any] = {
@@ -212,18 +255,18 @@ def _zone_records(each: Fit, inputs: Inputs) -> list[dict[str, Any]]:
             "baseline_ktpa": zone.baseline_ktpa,
             "capturable_ktpa": zone.capturable_ktpa,
             "net_share": zone.net_share,
-            "reported_cut_share": reported.value if reported is not None else None,
+            "reported_abatement_share": reported.value if reported is not None else None,
             "capture_share": {**band(capture, weights), "mean": mean(capture, weights)},
             "other_share": {**band(other, weights), "mean": mean(other, weights)},
-            "fitted_cut_share": {**band(capture + other, weights), "mean": mean(capture + other, weights)},
+            "fitted_abatement_share": {**band(capture + other, weights), "mean": mean(capture + other, weights)},
             "held_out": None,
         }
         if reported is not None:
-            record["unexplained_share"] = reported.value - record["fitted_cut_share"]["mean"]
+            record["unexplained_share"] = reported.value - record["fitted_abatement_share"]["mean"]
             if len(sample.zones) > 1:
-                told = held_out(each, name, reported.sigma)
-                inside = told["p10"] <= reported.value <= told["p90"]
-                record["held_out"] = {**told, "verdict": CONSISTENT if inside else OUTSIDE}
+                held_out_bands = held_out(each, name, reported.sigma)
+                inside = held_out_bands["p10"] <= reported.value <= held_out_bands["p90"]
+                record["held_out"] = {**held_out_bands, "verdict": CONSISTENT if inside else OUTSIDE}
         found.append(record)
     return found
 

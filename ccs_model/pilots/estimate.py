@@ -16,11 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.inputs import Inputs
-from ccs_model.pilots.observations import DRAWN_FROM, Observation
+from ccs_model.pilots.observations import DRAWN_FROM, Observation, Zone
 from ccs_model.pilots.sampling import (
     effective_points,
     halton,
@@ -30,9 +30,6 @@ from ccs_model.pilots.sampling import (
     triangular_density,
     weighted_quantiles,
 )
-from ccs_model.pilots.zones import Zone
-
-Floats = npt.NDArray[np.float64]
 
 N_POINTS = 20_000
 DELTA, PHI, OTHER, KAPPA = "deployment_share", "delivered_share", "b_share", "kappa"
@@ -75,7 +72,7 @@ class Sample:
         """What capture takes off the zone's baseline: (1 − b) × φ_z × d_z × N_z."""
         return (1.0 - self.values[OTHER]) * self._delivered_part(zone) * self.zones[zone].net_share
 
-    def cut_share(self, zone: str) -> Floats:
+    def abatement_share(self, zone: str) -> Floats:
         """r_z"""
         return self.values[OTHER] + self.capture_share(zone)
 
@@ -85,7 +82,7 @@ class Sample:
 
     def predicted(self, row: Observation) -> Floats:
         """What the model says of a row; of a group, its largest."""
-        of = self.cut_share if row.quantity == "cut_share" else self.captured_ktpa
+        of = self.abatement_share if row.quantity == "abatement_share" else self.captured_ktpa
         found = of(row.zones[0])
         for zone in row.zones[1:]:
             found = np.maximum(found, of(zone))
@@ -135,8 +132,8 @@ def sample_of(
     drawn = _installed(rows, named)
     if drawn is not None:
         zone = named[drawn.zones[0]]
-        told = drawn.value * np.exp(drawn.sigma * normal_halton(n_points, 0))
-        delta = told / (delivered[zone.zone] * zone.capturable_ktpa)
+        reported = drawn.value * np.exp(drawn.sigma * normal_halton(n_points, 0))
+        delta = reported / (delivered[zone.zone] * zone.capturable_ktpa)
         values[DELTA] = delta
         prior = priors[DELTA]
         # Drawn with density ∝ 1 ÷ delta; the triangle's density times delta turns that into the posterior.
@@ -171,7 +168,7 @@ def correlation(one: Floats, other: Floats, weights: Floats) -> float:
 
 def report_of(sample: Sample, zone: str, weights: Floats, sigma: float) -> dict[str, float]:
     """The band of what a report of the zone would say: the predicted cut with a report's own error."""
-    return band(sample.cut_share(zone) + sigma * sample.noise, weights)
+    return band(sample.abatement_share(zone) + sigma * sample.noise, weights)
 
 
 def summary_frame(sample: Sample, weights: Floats) -> pd.DataFrame:

@@ -6,46 +6,35 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from ccs_model.errors import Fault, InputError
+from ccs_model._typing import Floats
+from ccs_model.errors import InputError, Issue
 from ccs_model.pilots.calibrate import Fit, held_out, zone_spread
-from ccs_model.pilots.estimate import (
-    DELTA,
-    OTHER,
-    PARAMETERS,
-    PHI,
-    Sample,
-    band,
-    priors_of,
-    sample_of,
-    variance,
-)
+from ccs_model.pilots.estimate import DELTA, OTHER, PARAMETERS, PHI, Sample, band, priors_of, sample_of, variance
 from ccs_model.pilots.observations import INSTALLED, LITERAL, REPORTED, Observation, observations_of
+from ccs_model.pilots.replay_tables import ReplayContext
 from ccs_model.pilots.sampling import mean, weighted_quantiles
-from ccs_model.pilots.world import World
 from ccs_model.scenario.case import Case
 
-Floats = npt.NDArray[np.float64]
 Found = Mapping[str, float]
 
 # Worlds made up to test the estimator, and the seed of their chance.
-N_WORLDS, SEED = 500, 7
+N_SYNTHETIC_PROGRAMMES, SEED = 500, 7
 _VAGUE = 1e3
 
 
-def heldout(case: Case, world: World) -> Found:
+def heldout(case: Case, context: ReplayContext) -> Found:
     """Fits the preset without the zone and says what a report of the zone would be; the committed band beside it."""
-    fit = world.fit(case.preset)
+    fit = context.fit(case.preset)
     row = _report(fit, case.zone)
-    told = held_out(fit, case.zone, row.sigma)
-    shipped = next((z for z in world.committed(case.preset).get("zones", ()) if z["zone"] == case.zone), None)
+    reported = held_out(fit, case.zone, row.sigma)
+    shipped = next((z for z in context.committed(case.preset).get("zones", ()) if z["zone"] == case.zone), None)
     committed = (shipped or {}).get("held_out") or {}
     return {
-        "reported_cut_share": row.value,
-        "band_low_share": told["p10"],
-        "band_middle_share": told["median"],
-        "band_high_share": told["p90"],
+        "reported_abatement_share": row.value,
+        "band_low_share": reported["p10"],
+        "band_middle_share": reported["median"],
+        "band_high_share": reported["p90"],
         "committed_low_share": committed.get("p10", np.nan),
         "committed_high_share": committed.get("p90", np.nan),
         "net_share": fit.sample.zones[case.zone].net_share,
@@ -53,21 +42,21 @@ def heldout(case: Case, world: World) -> Found:
     }
 
 
-def presets(case: Case, world: World) -> Found:
+def presets(case: Case, context: ReplayContext) -> Found:
     """What each reading of the report makes of deployment, and how the cut splits, averaged over the zones."""
     found: dict[str, float] = {}
     for name, preset in (("reported", REPORTED), ("literal", LITERAL), ("installed", INSTALLED)):
-        fit = world.fit(preset)
+        fit = context.fit(preset)
         sample, weights = fit.sample, fit.weights
         middle = band(sample.values[DELTA], weights)["median"]
         found[f"deployment_{name}_share"] = middle
-        committed = world.committed(preset).get("parameters", {}).get(DELTA, {}).get("posterior", {})
+        committed = context.committed(preset).get("parameters", {}).get(DELTA, {}).get("posterior", {})
         found[f"committed_deployment_{name}_share"] = committed.get("median", np.nan)
         found[f"delivered_{name}_share"] = band(sample.values[PHI], weights)["median"]
         capture = [mean(sample.capture_share(zone), weights) for zone in sample.zones]
         found[f"capture_{name}_share"] = float(np.mean(capture))
         found[f"other_{name}_share"] = mean(sample.values[OTHER], weights)
-        reported = [row.value for row in fit.rows if row.quantity == "cut_share"]
+        reported = [row.value for row in fit.rows if row.quantity == "abatement_share"]
         found[f"unexplained_{name}_share"] = (
             float(np.mean(reported)) - found[f"capture_{name}_share"] - found[f"other_{name}_share"]
         )
@@ -75,13 +64,13 @@ def presets(case: Case, world: World) -> Found:
     return found
 
 
-def plant_hand(case: Case, world: World) -> Found:
+def plant_hand(case: Case, context: ReplayContext) -> Found:
     """A works by hand: iron × kg captured per t is its nameplate; what is used of it against the delivered share."""
     values = case.values
     nameplate = values["iron_ktpa"] * values["captured_kg_per_t"] / 1000.0
-    rows = {row.id: row for row in world.fit(INSTALLED).rows}
+    rows = {row.id: row for row in context.fit(INSTALLED).rows}
     used = rows["zhangjiakou-use"].value
-    fit = world.fit(case.preset)
+    fit = context.fit(case.preset)
     delivered = band(fit.sample.values[PHI], fit.weights)
     hebei = fit.sample.zones["Hebei"]
     return {
@@ -92,16 +81,16 @@ def plant_hand(case: Case, world: World) -> Found:
         "delivered_high_share": delivered["p90"],
         "counted_as_capture_ktpa": used,
         "counted_as_other_ktpa": values["switch_ktpa"],
-        "part_of_reported_cut_share": used / (_report(fit, "Hebei").value * hebei.baseline_ktpa),
+        "part_of_reported_abatement_share": used / (_report(fit, "Hebei").value * hebei.baseline_ktpa),
     }
 
 
-def calibrator(case: Case, world: World) -> Found:
+def calibrator(case: Case, context: ReplayContext) -> Found:
     """The estimator on worlds made up from its own priors, and laws that it must keep."""
-    rows = observations_of(world.inputs, case.preset)
-    approx = [replace(row, kind="approx") for row in rows if row.quantity == "cut_share"]
-    sample = _sample(world, rows)
-    again = _sample(world, tuple(reversed(rows)))
+    rows = observations_of(context.inputs, case.preset)
+    approx = [replace(row, kind="approx") for row in rows if row.quantity == "abatement_share"]
+    sample = _sample(context, rows)
+    again = _sample(context, tuple(reversed(rows)))
     weights, reversed_weights = sample.weights(rows), again.weights(tuple(reversed(rows)))
     vague = sample.weights([replace(row, sigma=_VAGUE) for row in approx])
     flat = np.ones_like(vague)
@@ -117,33 +106,35 @@ def calibrator(case: Case, world: World) -> Found:
     worst = ranks_distance(sample, approx)
     return {
         "rank_distance_share": worst,
-        "rank_distance_allowed_share": 1.63 / np.sqrt(N_WORLDS),
+        "rank_distance_allowed_share": 1.63 / np.sqrt(N_SYNTHETIC_PROGRAMMES),
         "vague_moves_share": moved,
         "variance_against_prior_share": max(
             abs(variance(sample.values[name], flat) / sample.priors[name].variance - 1.0) for name in PARAMETERS
         ),
         "order_changes_bits": float(not np.array_equal(weights, reversed_weights)),
-        "rerun_changes_bits": float(not np.array_equal(weights, _sample(world, rows).weights(rows))),
+        "rerun_changes_bits": float(not np.array_equal(weights, _sample(context, rows).weights(rows))),
     }
 
 
-def ranks_distance(sample: Sample, rows: list[Observation], n_worlds: int = N_WORLDS, seed: int = SEED) -> float:
+def ranks_distance(
+    sample: Sample, rows: list[Observation], n_programmes: int = N_SYNTHETIC_PROGRAMMES, seed: int = SEED
+) -> float:
     """The largest distance between ranks of the truth in its posterior and even ones (Kolmogorov), over parameters.
 
     Simulation-based calibration (Talts et al. 2018): a truth is drawn from the priors, reports are made of it, and the
     fit's share of weight below the truth is even over 0 to 1 where the estimator is right.
     """
-    chance = np.random.default_rng(seed)
-    truths = chance.choice(len(sample.noise), size=n_worlds, replace=False)
-    ranks = {name: np.empty(n_worlds) for name in (DELTA, PHI, OTHER)}
+    rng = np.random.default_rng(seed)
+    truths = rng.choice(len(sample.noise), size=n_programmes, replace=False)
+    ranks = {name: np.empty(n_programmes) for name in (DELTA, PHI, OTHER)}
     predicted = [sample.predicted(row) for row in rows]
     for k, truth in enumerate(truths):
-        told = [
-            replace(row, value=float(each[truth] + row.sigma * chance.standard_normal()))
+        reported = [
+            replace(row, value=float(each[truth] + row.sigma * rng.standard_normal()))
             for row, each in zip(rows, predicted, strict=True)
         ]
         log = np.zeros(len(sample.noise))
-        for row, each in zip(told, predicted, strict=True):
+        for row, each in zip(reported, predicted, strict=True):
             log += row.log_likelihood(each)
         weights = np.exp(log - log.max())
         # The truth is a point of the sample; half of its own weight counts as below it.
@@ -162,15 +153,15 @@ def _distance(ranks: Floats) -> float:
     return float(max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
 
 
-def _sample(world: World, rows: tuple[Observation, ...]) -> Sample:
-    zones = [world.zone(zone) for zone in sorted({zone for row in rows for zone in row.zones})]
-    return sample_of(priors_of(world.inputs), zones, zone_spread(world.inputs), rows)
+def _sample(context: ReplayContext, rows: tuple[Observation, ...]) -> Sample:
+    zones = [context.zone(zone) for zone in sorted({zone for row in rows for zone in row.zones})]
+    return sample_of(priors_of(context.inputs), zones, zone_spread(context.inputs), rows)
 
 
 def _report(fit: Fit, zone: str) -> Observation:
     """The row that reports a cut of the zone."""
-    row = next((row for row in fit.rows if zone in row.zones and row.quantity == "cut_share"), None)
+    row = next((row for row in fit.rows if zone in row.zones and row.quantity == "abatement_share"), None)
     if row is None:
         what = f"preset {fit.preset} holds no report of a cut of '{zone}'"
-        raise InputError([Fault(f"zone '{zone}'", what, f"it reports {', '.join(fit.sample.zones)}")])
+        raise InputError([Issue(f"zone '{zone}'", what, f"it reports {', '.join(fit.sample.zones)}")])
     return row

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.errors import Fault, InputError
+from ccs_model._typing import Floats
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.pilot_checks import parts
+from ccs_model.inputs.user_tables import SECTORS
 from ccs_model.pilots.sampling import log_normal_below, log_normal_between, mean
-
-Floats = npt.NDArray[np.float64]
+from ccs_model.problem import Problem, build_problem
+from ccs_model.scenario import Scenario
 
 REPORTED, LITERAL, INSTALLED = "pilot-reported", "pilot-literal", "pilot-installed"
 # Rows from which a parameter is drawn instead of weighing its draws.
@@ -57,8 +60,8 @@ class Observation:
         spread = float(np.sqrt(mean((at - middle) ** 2, weights) + self.sigma**2))
         if self.kind == "interval":
             return (min(max(middle, self.low), self.high) - middle) / spread
-        told = float(np.log(self.value)) if self.kind == "lognormal" else self.value
-        z = (told - middle) / spread
+        reported = float(np.log(self.value)) if self.kind == "lognormal" else self.value
+        z = (reported - middle) / spread
         return min(z, 0.0) if self.kind == "upper" else max(z, 0.0) if self.kind == "lower" else z
 
 
@@ -72,7 +75,7 @@ def observations_of(inputs: Inputs, preset: str) -> tuple[Observation, ...]:
     known = inputs["pilots/presets"]
     wanted = set(known.loc[known["preset"] == preset, "id"])
     if not wanted:
-        raise InputError([Fault("preset", f"'{preset}' is not in pilots/presets", ", ".join(presets(inputs)))])
+        raise InputError([Issue("preset", f"'{preset}' is not in pilots/presets", ", ".join(presets(inputs)))])
     table = inputs["pilots/observations"]
     factors = inputs["pilots/factors"].set_index("factor")["value"]
     rows = table[table["id"].isin(wanted)].sort_values("id", kind="stable")
@@ -81,7 +84,7 @@ def observations_of(inputs: Inputs, preset: str) -> tuple[Observation, ...]:
 
 def _observation(row: pd.Series, factors: pd.Series) -> Observation:
     least = f"least_sigma_{str(row['grade']).lower()}_share"
-    floor = float(factors.get(least, 0.0)) if row["quantity"] == "cut_share" else 0.0
+    floor = float(factors.get(least, 0.0)) if row["quantity"] == "abatement_share" else 0.0
     return Observation(
         str(row["id"]),
         tuple(sorted(parts(row["zone"]))),
@@ -93,3 +96,95 @@ def _observation(row: pd.Series, factors: pd.Series) -> Observation:
         max(float(row["sigma"]), floor),
         str(row["grade"]),
     )
+
+
+# Zones as the estimator sees them: tonnes and net avoided share at full retrofit, by the plan's own engineering.
+#
+# capturable_ktpa     Σ over streams: nameplate of the option that avoids most
+# net_share           N: Σ over streams: avoided by that option at design ÷ baseline of all operating plants
+
+
+@dataclass(frozen=True)
+class Zone:
+    """One zone's figures; `programme_share` is None where nobody documented a programme."""
+
+    zone: str
+    baseline_ktpa: float
+    capturable_ktpa: float
+    net_share: float
+    programme_share: float | None = None
+
+
+def zone_scenario(inputs: Inputs, zone: str, changes: Mapping[str, object] | None = None) -> Scenario:
+    """A representative year of a zone, a linear program with pipes of its own; `changes` by dotted key go on top."""
+    row = _row(inputs, zone)
+    scenario = Scenario.from_dict(
+        {
+            "name": f"Zone {zone}",
+            "years": "static",
+            "plants": {"inventory": parts(row["sectors"]), "provinces": [row["province"]]},
+            "transport": {"shared_trunklines": False},
+            "capture": {"decisions": "continuous"},
+            "budget": {"total_mn": 0},
+            "data": inputs.own.data if inputs.own is not None else None,
+            "solver": {"mip_gap": 0.0, "threads": 1},
+        }
+    )
+    return scenario.with_changes(changes) if changes else scenario
+
+
+def zone_inputs(inputs: Inputs, zone: str, plants: Sequence[str] = ()) -> Inputs:
+    """The tables with the zone's plants alone, so that a park's baseline is its own; or with `plants` alone."""
+    named = list(plants) or parts(_row(inputs, zone)["plants"])
+    if not named:
+        return inputs
+    tables = dict(inputs.tables)
+    for sector in SECTORS:
+        frame = tables[f"plants/{sector}"]
+        tables[f"plants/{sector}"] = frame[frame["plant"].isin(named)].reset_index(drop=True)
+    return replace(inputs, tables=MappingProxyType(tables), sources=MappingProxyType({}))
+
+
+def zone_problem(inputs: Inputs, zone: str, changes: Mapping[str, object] | None = None) -> Problem:
+    """The zone's question in sets and coefficients."""
+    return build_problem(zone_scenario(inputs, zone, changes), zone_inputs(inputs, zone))
+
+
+def zone_of(inputs: Inputs, zone: str) -> Zone:
+    """The zone's figures. Raises InputError where it has nothing that emits."""
+    row = _row(inputs, zone)
+    inside = [inputs[f"plants/{sector}"]["province"] == row["province"] for sector in parts(row["sectors"])]
+    where = inputs.place("pilots/zones", int(row.name))
+    if not any(each.any() for each in inside):
+        what = f"zone {zone} has no plants: no {row['sectors'].replace('|', ' or ')} in {row['province']}"
+        raise InputError([Issue(where, what, "name a province of the tables")])
+    problem = zone_problem(inputs, zone)
+    best = best_options(problem)
+    if problem.baseline_ktpa <= 0:
+        raise InputError([Issue(where, f"zone {zone} has no operating plant that emits")])
+    share = row["programme_share"]
+    return Zone(
+        zone,
+        problem.baseline_ktpa,
+        float(best["nameplate_ktpa"].sum()),
+        float(best["avoided_ktpa"].sum()) / problem.baseline_ktpa,
+        None if pd.isna(share) else float(share),
+    )
+
+
+def best_options(problem: Problem) -> pd.DataFrame:
+    """One row a stream: the route that avoids most at design, with avoided_t_per_t, avoided_ktpa and nameplate_ktpa."""
+    routes = problem.routes[["route", "plant", "stream", "nameplate_ktpa"]].copy()
+    routes["avoided_t_per_t"] = problem.avoided_t_per_t[:, -1]
+    routes["avoided_ktpa"] = routes["nameplate_ktpa"] * routes["avoided_t_per_t"]
+    ordered = routes.sort_values(["avoided_ktpa", "route"], ascending=[False, True], kind="stable")
+    best = ordered.drop_duplicates(["plant", "stream"])
+    return best.sort_values(["plant", "stream"], kind="stable").reset_index(drop=True)
+
+
+def _row(inputs: Inputs, zone: str) -> pd.Series:
+    table = inputs["pilots/zones"]
+    found = table[table["zone"] == zone]
+    if found.empty:
+        raise InputError([Issue(f"zone '{zone}'", "is not in the table pilots/zones", ", ".join(table["zone"]))])
+    return found.iloc[0]

@@ -9,28 +9,28 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.economics.policy import carbon_value_mn
-from ccs_model.economics.price_level import PriceLevel
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import CcsModelError, InputError, NoPlanError
-from ccs_model.pilots.world import World
-from ccs_model.pilots.zones import best_options
-from ccs_model.plan.levelised import levelised_costs
+from ccs_model.pilots.observations import best_options
+from ccs_model.pilots.replay_tables import ReplayContext
+from ccs_model.plan.merit_order import levelised_costs
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.scenario.case import Case
 
 Found = Mapping[str, float]
 
-N_RUNGS = 12
+N_BUDGET_POINTS = 12
 # More than any zone could spend.
 _ALL_THE_MONEY_MN = 1e7
-_WHOLE_RUNGS = (2, 5, 8)
+_N_INTEGER_POINTS = (2, 5, 8)
 # How far from a published size an option may be.
 _NEAR_SIZE = 0.15
 
 
-def physical(case: Case, world: World) -> Found:
+def physical(case: Case, context: ReplayContext) -> Found:
     """What the named plants capture, avoid and draw when they are fitted in full, at design."""
-    plan = world.plan(case, {"budget.total_mn": _ALL_THE_MONEY_MN}, plants=case.plants)
+    plan = context.plan(case, {"budget.total_mn": _ALL_THE_MONEY_MN}, plants=case.plants)
     retrofits, routes = plan.retrofits, plan.problem.routes.set_index("route")
     at = routes.loc[retrofits["route"]]
     captured = retrofits["captured_ktpa"].to_numpy(float)
@@ -39,7 +39,7 @@ def physical(case: Case, world: World) -> Found:
         "baseline_ktpa": plan.problem.baseline_ktpa,
         "nameplate_ktpa": float(retrofits["nameplate_ktpa"].sum()),
         "captured_ktpa": float(captured.sum()),
-        "direct_cut_ktpa": float(retrofits["direct_cut_ktpa"].sum()),
+        "on_site_abatement_ktpa": float(retrofits["on_site_abatement_ktpa"].sum()),
         "avoided_ktpa": float(retrofits["avoided_ktpa"].sum()),
         "heat_tj_pa": float((captured * at["heat_gj_per_t"].to_numpy(float)).sum()),
         "capture_power_mwh_pa": float((captured * at["power_kwh_per_t"].to_numpy(float)).sum()),
@@ -48,40 +48,40 @@ def physical(case: Case, world: World) -> Found:
     }
 
 
-def inverse(case: Case, world: World) -> Found:
+def inverse(case: Case, context: ReplayContext) -> Found:
     """The least-cost programme for a cut, what its last tonne costs, and the same for a smaller and a larger cut."""
-    wanted = {"": case.values.get("cut_share", 0.15), "lower_": 0.10, "higher_": 0.20}
+    wanted = {"": case.values.get("abatement_share", 0.15), "lower_": 0.10, "higher_": 0.20}
     wanted |= {
         f"{name}_": case.values[f"{name}_share"] for name in ("lower", "higher") if f"{name}_share" in case.values
     }
     found: dict[str, float] = {}
     for name, share in wanted.items():
-        plan = world.plan(case, _at_least(world, case, share))
+        plan = context.plan(case, _at_least(context, case, share))
         found[f"{name}dual_per_t"] = float(plan.relaxation.cost_of_next_tonne_per_t or np.nan)
         if name:
             continue
         totals = plan.totals
         found |= {
-            "cut_share": float(totals["cut_share"] or 0.0),
+            "abatement_share": float(totals["abatement_share"] or 0.0),
             "mean_cost_per_t": float(totals["avoidance_cost_per_t"] or np.nan),
             "capex_mn": float(totals["capex_mn"] or 0.0),
-            "n_plants": float(totals["n_plants_fitted"] or 0),
+            "n_plants": float(totals["n_plants_retrofitted"] or 0),
             "avoided_per_captured": float(totals["avoided_ktpa"] or 0.0) / float(totals["captured_ktpa"] or np.nan),
-            **_anchors(world, plan),
+            **_anchors(context, plan),
         }
     return found
 
 
-def ladder(case: Case, world: World) -> Found:
+def point_search(case: Case, context: ReplayContext) -> Found:
     """Twelve budgets of the linear program from 0 to `most_mn`, and laws of what they buy."""
-    budgets = np.linspace(0.0, case.values["most_mn"], N_RUNGS)
-    plans = [world.plan(case, {"budget.total_mn": float(each)}) for each in budgets]
+    budgets = np.linspace(0.0, case.values["most_mn"], N_BUDGET_POINTS)
+    plans = [context.plan(case, {"budget.total_mn": float(each)}) for each in budgets]
     bought = np.array([plan.objective.value for plan in plans])
     gained = np.diff(bought)
     scale = max(float(bought.max()), 1.0)
     away, n_compared = 0.0, 0
     for plan in plans[1:]:
-        more, dual = plan.next_money, plan.relaxation.abatement_per_budget_kt_per_mn
+        more, dual = plan.marginal_budget, plan.relaxation.abatement_per_budget_kt_per_mn
         if more is None or dual is None or more.last_kt_per_mn is None:
             continue
         # Where a step crosses a breakpoint the two slopes differ, and the dual may be either.
@@ -89,9 +89,9 @@ def ladder(case: Case, world: World) -> Found:
             away = max(away, abs(dual - more.kt_per_mn) / max(abs(more.kt_per_mn), 1e-3))
             n_compared += 1
     wholes = [
-        world.plan(case, {"budget.total_mn": float(budgets[k]), "capture.retrofits": "whole"}).objective.value
+        context.plan(case, {"budget.total_mn": float(budgets[k]), "capture.decisions": "integer"}).objective.value
         - bought[k] * (1 + 1e-9)
-        for k in _WHOLE_RUNGS
+        for k in _N_INTEGER_POINTS
     ]
     return {
         "n_points": float(len(budgets)),
@@ -99,18 +99,18 @@ def ladder(case: Case, world: World) -> Found:
         "largest_rise_of_slope_share": max(float(np.diff(gained).max()), 0.0) / scale,
         "dual_error_share": away,
         "n_duals_compared": float(n_compared),
-        "whole_above_linear_kt": max(0.0, *map(float, wholes)),
-        "bought_by_nothing_kt": float(bought[0]),
-        "bought_by_all_kt": float(bought[-1]),
+        "integer_above_continuous_kt": max(0.0, *map(float, wholes)),
+        "abatement_at_zero_budget_kt": float(bought[0]),
+        "abatement_at_full_budget_kt": float(bought[-1]),
         "physical_maximum_kt": _physical_maximum_kt(plans[-1].problem),
     }
 
 
-def ceiling(case: Case, world: World) -> Found:
+def ceiling(case: Case, context: ReplayContext) -> Found:
     """One five-year plan with all the money there is: what the deployment ceiling leaves, and without it."""
     use = {"budget.total_mn": _ALL_THE_MONEY_MN, "calibration.use": "p90", "calibration.preset": case.preset}
-    limited = world.plan(case, use, {"calibration.ceiling": True})
-    free = world.plan(case, use, {"calibration.ceiling": False})
+    limited = context.plan(case, use, {"calibration.ceiling": True})
+    free = context.plan(case, use, {"calibration.ceiling": False})
     problem = limited.problem
     fitted = problem.calibrated
     assert fitted is not None
@@ -126,9 +126,9 @@ def ceiling(case: Case, world: World) -> Found:
     bound = fitted.delivered_share * float((taken * each["avoided_t_per_t"]).sum()) / problem.baseline_ktpa
     capturable = float(best["nameplate_ktpa"].sum())
     return {
-        "cut_share": float(limited.totals["cut_share"] or 0.0),
+        "abatement_share": float(limited.totals["abatement_share"] or 0.0),
         "bound_share": bound,
-        "cut_without_ceiling_share": float(free.totals["cut_share"] or 0.0),
+        "abatement_without_ceiling_share": float(free.totals["abatement_share"] or 0.0),
         "deployed_share": float(limited.retrofits["nameplate_ktpa"].sum()) / capturable,
         "ceiling_share": room / capturable,
         "deployment_share": fitted.deployment_share,
@@ -136,11 +136,11 @@ def ceiling(case: Case, world: World) -> Found:
     }
 
 
-def optimality_gap(case: Case, world: World) -> Found:
+def optimality_gap(case: Case, context: ReplayContext) -> Found:
     """The programme as installed (`plants`) against the best one for the same capital."""
-    installed = world.plan(case, {"budget.total_mn": _ALL_THE_MONEY_MN}, plants=case.plants)
+    installed = context.plan(case, {"budget.total_mn": _ALL_THE_MONEY_MN}, plants=case.plants)
     spent = float(installed.totals["capex_mn"] or 0.0)
-    best = world.plan(case, {"budget.total_mn": spent})
+    best = context.plan(case, {"budget.total_mn": spent})
     return {
         "installed_kt": installed.objective.value,
         "optimised_kt": best.objective.value,
@@ -150,9 +150,9 @@ def optimality_gap(case: Case, world: World) -> Found:
     }
 
 
-def published_cost(case: Case, world: World) -> Found:
+def published_cost(case: Case, context: ReplayContext) -> Found:
     """The cheapest option of about a published size: avoided per captured and cost against what was printed."""
-    problem = world.problem(case)
+    problem = context.problem(case)
     wanted = case.values["nameplate_ktpa"]
     costs = levelised_costs(problem)
     near = (problem.routes["nameplate_ktpa"] / wanted - 1.0).abs() <= _NEAR_SIZE
@@ -173,13 +173,13 @@ def published_cost(case: Case, world: World) -> Found:
     }
 
 
-def carbon_price(case: Case, world: World) -> Found:
+def carbon_price(case: Case, context: ReplayContext) -> Found:
     """What emission trading pays for the named plants' capture, when it may be deducted and when it may not.
 
     `banded`: only a share of the verified emissions may be sold as surplus.
     """
-    plan = world.plan(case, {"budget.total_mn": _ALL_THE_MONEY_MN}, plants=case.plants)
-    cut = float(plan.totals["direct_cut_ktpa"] or 0.0)
+    plan = context.plan(case, {"budget.total_mn": _ALL_THE_MONEY_MN}, plants=case.plants)
+    cut = float(plan.totals["on_site_abatement_ktpa"] or 0.0)
     avoided = float(plan.totals["avoided_ktpa"] or 0.0)
     price = case.values["carbon_price_per_t"]
     band = case.values.get("band_share", 1.0)
@@ -190,21 +190,21 @@ def carbon_price(case: Case, world: World) -> Found:
         return float(sold.sum())
 
     return {
-        "direct_cut_ktpa": cut,
+        "on_site_abatement_ktpa": cut,
         "avoided_ktpa": avoided,
         "revenue_not_deductible_mn": revenue_mn(False, 1.0),
         "revenue_deductible_mn": revenue_mn(True, 1.0),
         "revenue_banded_mn": revenue_mn(True, band),
-        "price_times_direct_cut_mn": price * cut / 1000.0,
+        "price_times_on_site_abatement_mn": price * cut / 1000.0,
         "price_times_avoided_mn": price * avoided / 1000.0,
         "price_times_band_mn": price * min(cut, band * verified) / 1000.0,
     }
 
 
-def degenerate(case: Case, world: World) -> Found:
+def degenerate(case: Case, context: ReplayContext) -> Found:
     """A zone at its limits is posed and solved like any other; what cannot be stated is refused in words."""
     try:
-        plan = world.plan(case, plants=case.plants)
+        plan = context.plan(case, plants=case.plants)
     except InputError:
         return {"is_refused": 1.0}
     except CcsModelError as error:
@@ -218,17 +218,17 @@ def degenerate(case: Case, world: World) -> Found:
         "baseline_ktpa": float(totals["baseline_ktpa"] or 0.0),
         "captured_ktpa": float(totals["captured_ktpa"] or 0.0),
         "capex_mn": float(totals["capex_mn"] or 0.0),
-        "cut_share": float(totals["cut_share"] or 0.0),
+        "abatement_share": float(totals["abatement_share"] or 0.0),
         "n_broken_checks": float((~plan.checks["holds"]).sum()),
     }
 
 
-def _at_least(world: World, case: Case, share: float) -> dict[str, Any]:
-    last = world.scenario(case).starts[-1]
-    return {"aim": "least_cost", "budget.total_mn": None, "targets": {"cut_share": {last: share}}}
+def _at_least(context: ReplayContext, case: Case, share: float) -> dict[str, Any]:
+    last = context.scenario(case).starts[-1]
+    return {"objective": "min_cost", "budget.total_mn": None, "targets": {"abatement_share": {last: share}}}
 
 
-def _anchors(world: World, plan: Plan) -> dict[str, float]:
+def _anchors(context: ReplayContext, plan: Plan) -> dict[str, float]:
     """Published costs as what the dual is, money per t avoided: (capture + transport + storage) ÷ (avoided ÷ captured).
 
     Of the sector and the ratio of the dearest retrofit. The band runs from the lowest anchor to the highest;

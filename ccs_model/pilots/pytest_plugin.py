@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ccs_model.pilots.world import Worlds
+    from ccs_model.pilots.replay_tables import ReplayContexts
     from ccs_model.scenario.case import Case, Expectation
 
 _SUFFIXES = (".yaml", ".yml")
 _FIRST_BYTES = 8_192
 _IS_CASE = (re.compile(rb"^case:", re.MULTILINE), re.compile(rb"^kind:", re.MULTILINE))
-_WORLDS: pytest.StashKey[Worlds] = pytest.StashKey()
+_CONTEXTS: pytest.StashKey[ReplayContexts] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,12 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> CaseFile | None:
     """A case file that was asked for."""
-    if file_path.suffix not in _SUFFIXES or not _is_asked_for(file_path, parent.config) or not _is_case(file_path):
+    if file_path.suffix not in _SUFFIXES or not _is_selected(file_path, parent.config) or not _is_case(file_path):
         return None
     return CaseFile.from_parent(parent, path=file_path)
 
 
-def _is_asked_for(path: Path, config: pytest.Config) -> bool:
+def _is_selected(path: Path, config: pytest.Config) -> bool:
     if config.getoption("--ccs-cases"):
         return True
     if config.args_source is not pytest.Config.ArgsSource.ARGS:
@@ -75,7 +75,7 @@ class CaseFile(pytest.File):
         from ccs_model.pilots.replay import found_by
 
         if self._found is None:
-            self._found = found_by(self.case, _worlds(self.config).of(self.case))
+            self._found = found_by(self.case, _contexts(self.config).of(self.case))
         return self._found
 
 
@@ -115,10 +115,10 @@ class ExpectationError(AssertionError):
     """An expectation of a case did not hold."""
 
 
-def _worlds(config: pytest.Config) -> Worlds:
+def _contexts(config: pytest.Config) -> ReplayContexts:
     """The tables and fits that all cases of a session share."""
-    from ccs_model.pilots.world import Worlds
+    from ccs_model.pilots.replay_tables import ReplayContexts
 
-    if _WORLDS not in config.stash:
-        config.stash[_WORLDS] = Worlds()
-    return config.stash[_WORLDS]
+    if _CONTEXTS not in config.stash:
+        config.stash[_CONTEXTS] = ReplayContexts()
+    return config.stash[_CONTEXTS]

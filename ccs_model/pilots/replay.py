@@ -11,21 +11,21 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model.errors import CheckError, Fault, InfeasibleError, InputError, NoPlanError
+from ccs_model.errors import CheckError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
 from ccs_model.pilots import fit_cases, plan_cases
-from ccs_model.pilots.world import World, Worlds
+from ccs_model.pilots.replay_tables import ReplayContext, ReplayContexts
 from ccs_model.scenario.case import Case, Expectation, read_case
 
-SCHEMA = "ccs-model/replay/1"
+SCHEMA = "ccs-model/replay/2"
 
-Kind = Callable[[Case, World], Mapping[str, float]]
+Kind = Callable[[Case, ReplayContext], Mapping[str, float]]
 KIND_OF: Mapping[str, Kind] = MappingProxyType(
     {
         "heldout": fit_cases.heldout,
         "physical": plan_cases.physical,
         "inverse": plan_cases.inverse,
-        "ladder": plan_cases.ladder,
+        "ladder": plan_cases.point_search,
         "ceiling": plan_cases.ceiling,
         "presets": fit_cases.presets,
         "optimality_gap": plan_cases.optimality_gap,
@@ -85,7 +85,7 @@ def replay(
     cases: str | PathLike[str] | Case | Iterable[str | PathLike[str] | Case],
     *,
     inputs: Inputs | None = None,
-    tell: Callable[[str], None] | None = None,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Replay:
     """Replay a case or several: paths of case files, or cases read before.
 
@@ -93,36 +93,36 @@ def replay(
     """
     given = [cases] if isinstance(cases, str | PathLike | Case) else list(cases)
     read: list[Case] = []
-    faults: list[Fault] = []
+    issues: list[Issue] = []
     for each in given:
         try:
             read.append(each if isinstance(each, Case) else read_case(each))
         except InputError as error:
-            faults += error.faults
-    if faults:
-        raise InputError(faults)
-    worlds = Worlds(inputs)
+            issues += error.issues
+    if issues:
+        raise InputError(issues)
+    contexts = ReplayContexts(inputs)
     rows: list[Row] = []
     quantities: dict[str, Mapping[str, float]] = {}
     for case in read:
-        if tell is not None:
-            tell(case.case)
-        found, why = found_by(case, worlds.of(case))
+        if on_progress is not None:
+            on_progress(case.case)
+        found, why = found_by(case, contexts.of(case))
         quantities[case.case] = found
         rows += [judged(case, each, found, why) for each in case.expect]
     return Replay(tuple(rows), MappingProxyType(quantities))
 
 
-def found_by(case: Case, world: World) -> tuple[Mapping[str, float], str]:
+def found_by(case: Case, context: ReplayContext) -> tuple[Mapping[str, float], str]:
     """Every quantity of a case, and why there is none where a program has no plan."""
     try:
-        return KIND_OF[case.kind](case, world), ""
+        return KIND_OF[case.kind](case, context), ""
     except (InfeasibleError, NoPlanError, CheckError) as error:
         return {}, " ".join(str(error).split())
     except KeyError as error:
         if error.args and error.args[0] in _VALUES.get(case.kind, ()):
             hint = f"under `values:`, {', '.join(_VALUES[case.kind])}"
-            raise InputError([Fault(f"case {case.case}", f"kind {case.kind} needs '{error.args[0]}'", hint)]) from error
+            raise InputError([Issue(f"case {case.case}", f"kind {case.kind} needs '{error.args[0]}'", hint)]) from error
         raise
 
 
@@ -170,5 +170,5 @@ def _value(case: Case, name: float | str, found: Mapping[str, float]) -> float:
         return float(name)
     if name not in found:
         known = ", ".join(found)
-        raise InputError([Fault(f"case {case.case}", f"kind {case.kind} computes no '{name}'", known)])
+        raise InputError([Issue(f"case {case.case}", f"kind {case.kind} computes no '{name}'", known)])
     return float(found[name])

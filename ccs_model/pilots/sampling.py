@@ -8,9 +8,8 @@ from functools import cache
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from ccs_model._typing import Floats, Ints
 
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71)
 MOST_DIMENSIONS = len(_PRIMES)
@@ -105,7 +104,7 @@ def weighted_quantiles(values: Floats, weights: Floats, shares: Sequence[float])
     return [float(value) for value in np.interp(shares, middle, ordered)]
 
 
-def equal_weight_draws(weights: Floats, n_draws: int) -> npt.NDArray[np.int64]:
+def equal_weight_draws(weights: Floats, n_draws: int) -> Ints:
     """Positions of `n_draws` points of equal weight: one for each equal step of the summed weights."""
     until = np.cumsum(weights) / weights.sum()
     steps = (np.arange(n_draws) + 0.5) / n_draws

@@ -1,1 +1,1 @@
-"""The answer and the chain that makes it."""
+"""The answer: `Plan`, its tables, accounts and checks; never calls a solver."""

@@ -9,20 +9,17 @@ from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats, Ints
+from ccs_model.mip import Matrix
+from ccs_model.mip.matrix import residuals
 from ccs_model.problem import Problem
-from ccs_model.solver import Matrix
-from ccs_model.solver.residuals import residuals
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 # A build below this is a trace that the solver's tolerance left, and nothing that was decided.
 BUILT = 1e-6
 POINT_COLUMNS = ["variable", "index", "value"]
-_THROTTLED_SHARE = 1e-7
+_CURTAILED_SHARE = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +40,10 @@ class Point:
         return self.decided["build"]
 
     @property
-    def throttled_ktpa(self) -> Floats:
+    def curtailed_ktpa(self) -> Floats:
         """[route, year]; what a unit forgoes falls on its routes by what they could capture."""
         problem = self.problem
-        by_unit = self.decided["throttled_ktpa"]
+        by_unit = self.decided["curtailed_ktpa"]
         full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share * self.running
         total = np.zeros(by_unit.shape)
         np.add.at(total, problem.unit_of, full)
@@ -63,10 +60,10 @@ class Point:
         """[route, year] delivered tonnes, the period's yearly mean."""
         problem = self.problem
         full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
-        return full * self.running - self.throttled_ktpa
+        return full * self.running - self.curtailed_ktpa
 
     @property
-    def direct_cut_ktpa(self) -> Floats:
+    def on_site_abatement_ktpa(self) -> Floats:
         """[route, year] less from the plant's own stacks: captured less the fuel's CO₂, and what measures spare."""
         problem = self.problem
         return self.captured_ktpa * (1.0 - problem.fuel_co2_t_per_t) + problem.reduced_ktpa[:, None] * self.running
@@ -130,13 +127,13 @@ def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
     full = routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
     room = full * (1.0 - routes["min_load_share"].to_numpy(float)[:, None])
     running = np.einsum("rsy,rs->ry", problem.running_share, build)
-    by_unit = point.decided["throttled_ktpa"]
+    by_unit = point.decided["curtailed_ktpa"]
     most, whole = np.zeros(by_unit.shape), np.zeros(by_unit.shape)
     np.add.at(most, problem.unit_of, room * running)
     np.maximum.at(whole, problem.unit_of, np.broadcast_to(full, running.shape))
-    throttled = np.where(by_unit > _THROTTLED_SHARE * whole, np.minimum(by_unit, most), 0.0)
+    curtailed = np.where(by_unit > _CURTAILED_SHARE * whole, np.minimum(by_unit, most), 0.0)
     cleaned = x.copy()
-    for name, array in (("build", build), ("throttled_ktpa", throttled)):
+    for name, array in (("build", build), ("curtailed_ktpa", curtailed)):
         columns, at, years = places_of(problem, matrix, name)
         cleaned[columns] = array[at, years]
     return cleaned if residuals(matrix, cleaned).hold else x

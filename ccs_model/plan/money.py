@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from ccs_model.model.terms import capex_mn
+from ccs_model._typing import Floats, Ints
+from ccs_model.model.budget import eligible
+from ccs_model.model.terms import capex_mn, paid_by_tonne
+from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +40,7 @@ def items_of(point: Point) -> Iterator[Item]:
     yield from _paid(point)
 
 
-def year_at(problem: Problem) -> npt.NDArray[np.int64]:
+def year_at(problem: Problem) -> Ints:
     """[calendar] position of the period that a year lies in."""
     return np.asarray(np.searchsorted(problem.years, problem.calendar, side="right") - 1, dtype=np.int64)
 
@@ -85,21 +88,21 @@ def _of_network(point: Point) -> Iterator[Item]:
     problem, decided = point.problem, point.decided
     assert problem.network is not None and problem.stores is not None and problem.line_power_per_t is not None
     lines, sites, stores = problem.network.lines, problem.sites, problem.stores
-    laid = lines[problem.network.laid]
-    capex, carried = capex_mn(problem), decided["carried_ktpa"]
+    built = lines[problem.network.built]
+    capex, carried = capex_mn(problem), decided["pipe_flow_ktpa"]
 
     def by_use(table: object, name: str, used: Floats, factor: float = 1.0) -> Floats:
         per_unit = table[name].to_numpy(float)[:, None]  # type: ignore[index]
         return every_year(problem, per_unit * used * factor)
 
-    for name in ("pipe", "added_ktpa"):
-        yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], laid["life_yr"]))
+    for name in ("pipe", "built_ktpa"):
+        yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
     # Upkeep goes by what a pipe is built for, which is nameplate.
     upkeep = by_use(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
-    yield Item("pipe_fixed_om_mn", "carried_ktpa", upkeep)
+    yield Item("pipe_fixed_om_mn", "pipe_flow_ktpa", upkeep)
     power = carried[:, year_at(problem)] * problem.line_power_per_t / 1000.0
-    yield Item("pipe_power_mn", "carried_ktpa", every_year(problem, power))
-    yield Item("haul_mn", "carried_ktpa", by_use(lines, "haul_per_t", carried, 1e-3))
+    yield Item("pipe_power_mn", "pipe_flow_ktpa", every_year(problem, power))
+    yield Item("haul_mn", "pipe_flow_ktpa", by_use(lines, "haul_per_t", carried, 1e-3))
     yield Item("site_capex_mn", "opened", capital_of(point, "opened", capex["opened"], sites["life_yr"]))
     yield Item("well_capex_mn", "wells", capital_of(point, "wells", capex["wells"], sites["life_yr"]))
     for name, variable, column in (
@@ -121,8 +124,8 @@ def _salvage(point: Point) -> Iterator[Item]:
         return
     left = {"build": problem.salvage_share}
     if problem.network is not None:
-        laid = problem.network.lines[problem.network.laid]
-        left |= dict.fromkeys(("pipe", "added_ktpa"), problem.salvage_of(laid["life_yr"]))
+        built = problem.network.lines[problem.network.built]
+        left |= dict.fromkeys(("pipe", "built_ktpa"), problem.salvage_of(built["life_yr"]))
         left |= dict.fromkeys(("opened", "wells"), problem.salvage_of(problem.sites["life_yr"]))
     capex = capex_mn(problem)
     for name, share in left.items():
@@ -145,7 +148,10 @@ def _paid(point: Point) -> Iterator[Item]:
     if problem.has_measures and accounts.paid_per_avoided_t.any():
         reduced = problem.reduced_ktpa[:, None] * point.running[:, at]
         yield Item("paid_mn", "build", every_year(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
-    for variable, used in (("captured_ktpa", point.captured_ktpa), ("carried_ktpa", point.decided.get("carried_ktpa"))):
+    for variable, used in (
+        ("captured_ktpa", point.captured_ktpa),
+        ("pipe_flow_ktpa", point.decided.get("pipe_flow_ktpa")),
+    ):
         if used is not None:
             yield Item("paid_mn", variable, every_year(problem, -_rate(problem, variable) * used[:, at] / 1000.0))
 
@@ -157,3 +163,143 @@ def _rate(problem: Problem, variable: str) -> Floats:
         return accounts.paid_per_captured_t + accounts.paid_per_avoided_t * problem.avoided_t_per_t[:, at]
     assert problem.line_power_co2_t_per_t is not None
     return -accounts.paid_per_avoided_t * problem.line_power_co2_t_per_t[:, at]
+
+
+# The plan's money year by year, undiscounted, term by term.
+
+
+def cashflow_table(point: Point) -> pd.DataFrame:
+    """Undiscounted million by calendar year; with `discount_factor` it sums to the discounted costs.
+
+    Salvage and closure fall due when the horizon has ended: a row of its own. In a static year the table is the year
+    itself, capital as its yearly share.
+    """
+    problem = point.problem
+    end = problem.horizon_end
+    table = pd.DataFrame(
+        {"year": np.r_[problem.calendar, end], "discount_factor": np.r_[problem.discount, problem.closing_discount]}
+    )
+    money: dict[str, Floats] = {}
+    for item in items_of(point):
+        by_year = item.amount.sum(axis=0)
+        money[item.name] = money[item.name] + by_year if item.name in money else by_year
+    if problem.shortfall_per_t is not None and problem.targets:
+        money["shortfall_mn"] = np.r_[_shortfall_mn(point), 0.0]
+    # Salvage stands last, as it falls due last.
+    salvage = money.pop("salvage_mn", np.zeros(len(table)))
+    table = pd.concat([table, pd.DataFrame({**money, "salvage_mn": salvage})], axis=1)
+    if problem.is_static:
+        table = table.iloc[:-1].copy()
+    table["cost_mn"] = table[[column for column in table if column.endswith("_mn")]].sum(axis=1)
+    table["discounted_mn"] = table["cost_mn"] * table["discount_factor"]
+    return table
+
+
+def _shortfall_mn(point: Point) -> Floats:
+    """What missing targets costs in each calendar year; a miss over the horizon is paid once, in the first year."""
+    problem = point.problem
+    of_year = year_at(problem)
+    paid = np.zeros(len(of_year))
+    for target in problem.targets:
+        missed_mn = point.shortfall_kt.get(target.key, 0.0) * (problem.shortfall_per_t or 0.0) / 1000.0
+        when = np.arange(len(of_year)) == 0 if target.year is None else of_year == problem.years.index(target.year)
+        paid += np.where(when, missed_mn, 0.0)
+    return paid
+
+
+# Which plant a plan's money belongs to: its own retrofits', and its part by use of what is shared.
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Splits amounts [id, period] or [id, calendar + 1] of a variable into [plant, …] of the plants that are fitted."""
+
+    point: Point
+    sharing: Sharing | None
+
+    @cached_property
+    def plants(self) -> pd.Index:
+        """Ids of the plants that have a retrofit, sorted."""
+        built = self.point.build.sum(axis=1) > 0
+        return pd.Index(sorted(set(self.point.problem.routes["plant"][built])))
+
+    def __call__(self, variable: str, amount: Floats) -> Floats:
+        """[plant, …]; what nobody uses is everybody's."""
+        problem = self.point.problem
+        if variable in ("build", "captured_ktpa"):
+            return self._of_plants(problem.routes["plant"], amount)
+        if variable == "credited_ktpa":
+            return self._of_plants(pd.Series(problem.axes[variable]), amount)
+        if variable == "paid_mn":
+            return self._in_proportion(self._entitled, amount[0])
+        if variable == "spend_mn":
+            return sum(
+                (self._in_proportion(self._open_to[f], amount[f]) for f in range(len(amount))),
+                start=np.zeros((len(self.plants), amount.shape[1])),
+            )
+        return self._of_shared(variable, amount)
+
+    def _of_plants(self, names: pd.Series, amount: Floats) -> Floats:
+        at = self.plants.get_indexer(names)
+        split = np.zeros((len(self.plants), amount.shape[1]))
+        np.add.at(split, at[at >= 0], amount[at >= 0])
+        return split
+
+    def _period_at(self, n_columns: int) -> Ints:
+        """Position of the period of each column; the horizon's end belongs to the last."""
+        problem = self.point.problem
+        if n_columns == len(problem.years):
+            return np.arange(n_columns)
+        return np.r_[year_at(problem), len(problem.years) - 1]
+
+    def _of_shared(self, variable: str, amount: Floats) -> Floats:
+        problem, sharing = self.point.problem, self.sharing
+        assert problem.network is not None and problem.stores is not None and sharing is not None
+        if variable in ("pipe", "built_ktpa", "pipe_flow_ktpa"):
+            lines = problem.network.lines
+            lines = lines if variable == "pipe_flow_ktpa" else lines[problem.network.built]
+            at = pd.Index(problem.network.links["link"]).get_indexer(lines["link"])
+            always, use = sharing.link_share, sharing.on_link_ktpa
+        else:
+            names = problem.stores["site"] if variable == "injected_ktpa" else problem.sites["site"]
+            at = pd.Index(problem.sites["site"]).get_indexer(names)
+            always, use = sharing.site_share, sharing.at_site_ktpa
+        gathered = np.zeros((len(always), amount.shape[1]))
+        np.add.at(gathered, at, amount)
+        if variable not in ("pipe_flow_ktpa", "injected_ktpa", "paid_for_oil_ktpa"):
+            split = always.T @ gathered
+        else:
+            split = np.zeros((always.shape[1], amount.shape[1]))
+            period = self._period_at(amount.shape[1])
+            for y in range(len(problem.years)):
+                share = sharing.in_year(use[:, :, y], always)
+                split[:, period == y] = share.T @ gathered[:, period == y]
+        return self._of_plants(problem.routes["plant"].iloc[sharing.routes], split)
+
+    def _in_proportion(self, basis: Floats, amount: Floats) -> Floats:
+        """[plant, …] of an amount [period] or [calendar + 1], by `basis` [plant, period]."""
+        total = basis.sum(axis=0)
+        even = np.full_like(basis, 1.0 / max(len(basis), 1))
+        share = np.where(total > 0, np.divide(basis, total, out=np.zeros_like(basis), where=total > 0), even)
+        return share[:, self._period_at(len(amount))] * amount
+
+    @cached_property
+    def _entitled(self) -> Floats:
+        """[plant, period] what a policy would pay each without a cap."""
+        values = self.point.values
+        parts = [self(name, amount * values[name]) for name, amount in paid_by_tonne(self.point.problem).items()]
+        return np.maximum(sum(parts), 0.0)
+
+    @cached_property
+    def _open_to(self) -> list[Floats]:
+        """[fund][plant, period] capital of each plant that the fund may pay for."""
+        problem = self.point.problem
+        found = []
+        for fund in problem.accounts.funds.itertuples():
+            where = eligible(problem, fund.sectors, fund.provinces)
+            parts = [
+                self(variable, (capex * where[variable])[:, None] * self.point.decided[variable])
+                for variable, capex in capex_mn(problem).items()
+            ]
+            found.append(sum(parts, start=np.zeros((len(self.plants), len(problem.years)))))
+        return found

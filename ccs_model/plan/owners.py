@@ -7,14 +7,15 @@ own, which must carry its losses forward, is reported beside it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.economics.debt import debt_service_cover
+from ccs_model._typing import Floats, Mask
+from ccs_model.economics.financing import debt_service_cover, stand_alone_tax
 from ccs_model.economics.investment import (
     break_even_price_per_t,
     contract_strike_per_t,
@@ -22,15 +23,12 @@ from ccs_model.economics.investment import (
     npv_mn,
     payback_yr,
 )
-from ccs_model.economics.tax import stand_alone_tax
-from ccs_model.model.owners import npv_terms
+from ccs_model.economics.policy import trading_rules
+from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.terms import capex_mn, summed
+from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
-from ccs_model.plan.money import at_start, every_year, items_of, year_at
-from ccs_model.plan.sharing import Sharing
-from ccs_model.plan.split import Split
-
-Floats = npt.NDArray[np.float64]
+from ccs_model.plan.money import Split, at_start, every_year, items_of, year_at
 
 # Income positive, expense negative; they sum to net_mn.
 FLOWS = (
@@ -108,17 +106,17 @@ class Owners:
         return (self.capex_mn - self.grants_mn) @ self.point.problem.accounts.book_share
 
     @cached_property
-    def direct_cut_kt(self) -> Floats:
+    def on_site_abatement_kt(self) -> Floats:
         """Tonnes less from each plant's own stacks in every year."""
         problem = self.point.problem
-        return self.split("captured_ktpa", every_year(problem, self.point.direct_cut_ktpa))
+        return self.split("captured_ktpa", every_year(problem, self.point.on_site_abatement_ktpa))
 
     def _carbon_mn(self) -> Floats:
         """What is sold on the carbon market."""
         problem, accounts = self.point.problem, self.point.problem.accounts
         at = year_at(problem)
         if not accounts.is_banded:
-            cut = self.point.direct_cut_ktpa[:, at]
+            cut = self.point.on_site_abatement_ktpa[:, at]
             return self.split("captured_ktpa", every_year(problem, cut * accounts.credit_per_t / 1000.0))
         names = problem.routes["plant"].to_numpy(str)
         first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
@@ -131,7 +129,7 @@ class Owners:
         spend = self.point.decided["spend_mn"]
         drawn = self.split("spend_mn", spend * (1.0 - accounts.is_grant))
         found = {"grants_mn": at_start(problem, self.grants_mn), "drawn_mn": at_start(problem, drawn)}
-        for name, share in (("repaid_mn", accounts.repaid_share), ("interest_mn", accounts.interest_share)):
+        for name, share in (("repaid_mn", accounts.repaid_share), ("interest_mn", accounts.interest_rate)):
             # Of each fund and start, what falls due in every year; a plant pays its part of what it drew.
             due = np.zeros_like(found["drawn_mn"])
             for s in range(len(problem.years)):
@@ -152,11 +150,11 @@ class Owners:
     @cached_property
     def npv_mn(self) -> Floats:
         """[plant] from the cash flow."""
-        return npv_mn(self.net_mn, self.point.problem.discount_share)
+        return npv_mn(self.net_mn, self.point.problem.discount_rate)
 
     @cached_property
     def npv_of_program_mn(self) -> Floats:
-        """[plant] from the coefficients of the aim highest_npv, the same split."""
+        """[plant] from the coefficients of the aim max_npv, the same split."""
         problem = self.point.problem
         values = self.point.values
         total = np.zeros(len(self.split.plants))
@@ -187,12 +185,12 @@ class Owners:
         npv_mn, project_npv_mn (without funds), irr_share of the project and of the equity, payback_yr,
         discounted_payback_yr, debt_service_cover (least year), break_even_carbon_price_per_t and contract_strike_per_t
         (of every tonne of direct cut, after tax; the contract runs for contract_yr from the plant's first cut),
-        alone_npv_mn (losses carried forward), hurdle_npv_mn (the same flows at the return that the appraisal table asks
+        standalone_npv_mn (losses carried forward), hurdle_npv_mn (the same flows at the return that the appraisal table asks
         of the sector). NaN where there is none, with the reason beside the rate of return.
         """
         names = [*self.split.plants, "all"]
         flows = {name: _with_sum(amount) for name, amount in self.flows.items()}
-        rate, tax = self.point.problem.discount_share, self.point.problem.accounts.tax_share
+        rate, tax = self.point.problem.discount_rate, self.point.problem.accounts.tax_share
         net = np.asarray(sum(flows.values()))
         interest_shield = -tax * flows["interest_mn"]
         financing = np.asarray(sum(flows[name] for name in FINANCING))
@@ -204,7 +202,7 @@ class Owners:
         project = net - (financing - grants) - interest_shield
         equity_irr, equity_reason = irr_share(net)
         project_irr, reason = irr_share(project)
-        cut = _with_sum(self.direct_cut_kt)
+        cut = _with_sum(self.on_site_abatement_kt)
         without_carbon = net - flows["carbon_mn"] * (1.0 - tax)
         service = tuple(-flows[name][:, :-1] for name in ("interest_mn", "repaid_mn"))
         # Repaying what is left at the horizon's end is a matter of where the horizon ends.
@@ -226,7 +224,7 @@ class Owners:
                 "contract_strike_per_t": contract_strike_per_t(
                     without_carbon, cut, _under_contract(cut, self._factor("contract_yr")), rate, tax_share=tax
                 ),
-                "alone_npv_mn": npv_mn(self._alone(flows), rate),
+                "standalone_npv_mn": npv_mn(self._alone(flows), rate),
                 "hurdle_share": [*hurdle, np.nan],
                 "hurdle_npv_mn": [*at_hurdle, at_hurdle.sum()],
                 "no_project_irr": reason,
@@ -241,9 +239,9 @@ class Owners:
     def _hurdle_share(self) -> Floats:
         """[plant] return asked of its sector; NaN where the table has none for what it makes."""
         rates = self.point.problem.inputs["finance/hurdle_rates"]
-        asked = rates[rates["product"] != ""].set_index("product")["hurdle_share"]
+        requested = rates[rates["product"] != ""].set_index("product")["hurdle_share"]
         made = self.point.problem.plants.set_index("plant").loc[self.split.plants, "product"]
-        return np.asarray(made.map(asked), dtype=float)
+        return np.asarray(made.map(requested), dtype=float)
 
     def _alone(self, flows: dict[str, Floats]) -> Floats:
         """Net flows of plants that have no other profits: losses wait for profits to come."""
@@ -254,12 +252,12 @@ class Owners:
         return np.asarray(sum(amount for name, amount in flows.items() if name != "tax_mn")) - paid
 
 
-def _under_contract(cut_kt: Floats, contract_yr: int) -> npt.NDArray[np.bool_]:
+def _under_contract(cut_kt: Floats, contract_yr: int) -> Mask:
     """[plant, year] the contract_yr years from the first tonne cut."""
     cuts = cut_kt > 0
     first = np.where(cuts.any(axis=1), cuts.argmax(axis=1), cut_kt.shape[1])[:, None]
     years = np.arange(cut_kt.shape[1])
-    under: npt.NDArray[np.bool_] = (years >= first) & (years < first + contract_yr)
+    under: Mask = (years >= first) & (years < first + contract_yr)
     return under
 
 
@@ -271,3 +269,111 @@ def _least(cover: Floats) -> Floats:
 def _with_sum(amount: Floats) -> Floats:
     """The plants' rows and the programme's below them."""
     return np.concatenate([amount, amount.sum(axis=0, keepdims=True)])
+
+
+# What the owners' accounts are made from: capital by start and life, and tonnes by year, plant by plant.
+#
+# With these two tables and the yearly flows, every account can be computed again at another discount rate, carbon
+# price, capital cost or tax, with the same decisions.
+
+CAPTURE, TRANSPORT, STORAGE, GRANT = "capture", "transport", "storage", "grant"
+CAPITAL_COLUMNS = ("plant", "kind", "year", "life_yr", "left_yr", "capital_mn")
+ON_SITE_ABATEMENT, SOLD = "on_site_abatement_kt", "sold_kt"
+_NOTHING_MN = 1e-9
+
+
+def capital_table(owners: Owners) -> pd.DataFrame:
+    """CAPITAL_COLUMNS, one row a plant, kind, start and life: undiscounted million when it is decided.
+
+    `left_yr` of its `life_yr` remain when the horizon ends. What grants pay stands apart, as negative capital.
+    """
+    problem = owners.point.problem
+    years = np.array(problem.years)
+    rows = []
+    for kind, life, left, amount in _capital(owners):
+        at, start = np.nonzero(np.abs(amount) > _NOTHING_MN)
+        of_start = np.broadcast_to(left, (len(years),))
+        rows.append(
+            pd.DataFrame(
+                {
+                    "plant": owners.split.plants.to_numpy(object)[at],
+                    "kind": kind,
+                    "year": years[start],
+                    "life_yr": life,
+                    "left_yr": of_start[start],
+                    "capital_mn": amount[at, start],
+                }
+            )
+        )
+    filled = [each for each in rows if len(each)]
+    if not filled:
+        return pd.DataFrame(columns=list(CAPITAL_COLUMNS))
+    table = pd.concat(filled, ignore_index=True)
+    key = list(CAPITAL_COLUMNS[:-1])
+    return table.groupby(key, as_index=False)["capital_mn"].sum()[list(CAPITAL_COLUMNS)]
+
+
+def tonnes_table(owners: Owners) -> pd.DataFrame:
+    """plant, name (DIRECT_CUT or SOLD) and a column a calendar year and the horizon's end, in kt.
+
+    Sold is what the carbon market would take: the direct cut of sectors that it covers, within the surplus band.
+    """
+    problem, accounts = owners.point.problem, owners.point.problem.accounts
+    at = year_at(problem)
+    covered = trading_rules(
+        problem.inputs["policy/ets"], problem.scenario.policy.market, problem.routes["sector"], problem.calendar
+    )
+    is_covered = covered["is_covered"]
+    if accounts.is_banded:
+        names = problem.routes["plant"].to_numpy(str)
+        first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
+        of_plant = is_covered[first.loc[problem.axes["credited_ktpa"]].to_numpy()]
+        sold = owners.split(
+            "credited_ktpa", every_year(problem, owners.point.decided["credited_ktpa"][:, at] * of_plant)
+        )
+    else:
+        cut = owners.point.on_site_abatement_ktpa[:, at] * is_covered
+        sold = owners.split("captured_ktpa", every_year(problem, cut))
+    years = [int(year) for year in (*problem.calendar, problem.horizon_end)]
+    parts = []
+    for name, amount in ((ON_SITE_ABATEMENT, owners.on_site_abatement_kt), (SOLD, sold)):
+        table = pd.DataFrame(amount, columns=years)
+        table.insert(0, "name", name)
+        table.insert(0, "plant", owners.split.plants.to_numpy(object))
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _capital(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
+    """kind, life, years left when the horizon ends [start], and million [plant, start]."""
+    point, split = owners.point, owners.split
+    problem, decided = point.problem, point.decided
+    routes, build = problem.routes, decided["build"]
+    used = np.broadcast_to(problem.unit_used_yr, build.shape)
+    lives = np.broadcast_to(problem.unit_life_yr, build.shape)
+    remain = np.clip(lives - np.maximum(used, 0.0), 0.0, lives)
+    pairs = np.stack([lives, remain], axis=-1)
+    built = build > 0
+    for life, left in sorted({(float(a), float(b)) for a, b in pairs[built]}):
+        here = built & (lives == life) & (remain == left)
+        for kind, column in ((CAPTURE, "capture_capex_mn"), (TRANSPORT, "pipe_capex_mn")):
+            capex = routes[column].to_numpy(float)[:, None] * build * here
+            yield kind, life, np.array(left), split("build", capex)
+    if problem.network is not None:
+        yield from _shared(owners)
+    if len(problem.accounts.funds):
+        yield GRANT, 1.0, np.array(0.0), -owners.grants_mn
+
+
+def _shared(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
+    problem, decided = owners.point.problem, owners.point.decided
+    assert problem.network is not None
+    used = problem.horizon_end - np.array(problem.years, dtype=float)
+    capex = capex_mn(problem)
+    built = problem.network.lines.loc[problem.network.built, "life_yr"].to_numpy(float)
+    sites = problem.sites["life_yr"].to_numpy(float)
+    for kind, names, lives in ((TRANSPORT, ("pipe", "built_ktpa"), built), (STORAGE, ("opened", "wells"), sites)):
+        for life in sorted(set(lives.tolist())):
+            for name in names:
+                amount = (capex[name] * (lives == life))[:, None] * decided[name]
+                yield kind, life, np.clip(life - used, 0.0, life), owners.split(name, amount)

@@ -16,8 +16,8 @@ owner_cashflow  one row a fitted plant and calendar year: income, expenses, fund
 funds       one row a fund and period: what it pays of the capital
 owner_capital   one row a fitted plant, kind, start and life: capital before any factor; None in a static year
 owner_tonnes    one row a fitted plant and kind of tonne, one column a calendar year; None in a static year
-bearers     costs and benefits of owners, public purse, financiers and society; None in a static year
-ledger      one row an item of money, one column a bearer
+stakeholders     costs and benefits of owners, public purse, financiers and society; None in a static year
+ledger      one row an item of money, one column a stakeholder
 intensity   one row a province and period: carbon intensity against the goal of the five-year plan
 air_pollution   one row a province and pollutant, last period: what capture gives off beside CO₂
 point       one row a column of the program that is not zero: its variable, index and value
@@ -36,12 +36,86 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ccs_model.plan.frontier import Frontier
-from ccs_model.plan.uncertainty import Uncertainty
 from ccs_model.problem import Problem
 
 if TYPE_CHECKING:
     from os import PathLike
+
+# `Frontier`: what each budget buys, as tables.
+#
+# points       one row a budget: the plan there, its bound and gap, what the ranked list would reach, what changed
+# breakpoints  one row a budget at which the slope of the linear program changes, both ends included
+# moves        one row a plant that enters, leaves or is fitted otherwise than at the budget below
+
+FRONTIER_SCHEMA = "ccs-model/frontier/2"
+
+POINT_COLUMNS = [
+    "budget_mn", "abatement_kt", "spent_mn", "avoided_ktpa", "n_plants_retrofitted", "objective", "bound", "gap_share",
+    "all_links_bound", "all_links_gap_share", "status", "added_mn", "more_kt", "more_kt_per_mn", "capital_per_t",
+    "entering", "leaving", "changing", "words", "list_objective", "list_short_share", "list_only", "plan_only",
+    "plants", "is_scenario",
+]  # fmt: skip
+BREAK_COLUMNS = ["budget_mn", "objective", "below_per_mn", "above_per_mn"]
+MOVE_COLUMNS = ["budget_mn", "change", "plant", "name", "province", "sector", "avoided_ktpa", "capex_mn", "retrofits"]
+ENTERS, LEAVES, CHANGES = "enters", "leaves", "changes"
+
+
+@dataclass(frozen=True, eq=False)
+class Frontier:
+    """`about` says what was asked and how it was found; `pictures` hold, a point each, what a map shows of its plan.
+
+    `is_exact` where every breakpoint of a linear program is known; a ladder of whole plans has a gap at each rung.
+    """
+
+    about: Mapping[str, Any]
+    points: pd.DataFrame
+    breakpoints: pd.DataFrame
+    moves: pd.DataFrame
+    pictures: tuple[Mapping[str, Any], ...]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the frontier is a linear program's, known everywhere."""
+        return bool(self.about["is_exact"])
+
+
+# `Uncertainty`: how the answer spreads when the inputs do, as tables.
+#
+# inputs      one row an uncertain input: how it is spread, and its quantiles over the futures
+# futures     one row a future: the value of every input, and what came of it, planned anew and held
+# spread      one row a mode and measure: what the plan says, mean, P5, P50, P95 over the futures
+# tornado     one row a mode, measure and input: means of the measure in the lowest and highest fifth of the input
+# broken      one row a claim that the held plan breaks in some future, and in which share of them
+# plants      one row a plant chosen in any future: how often, and whether the plan fits it
+#
+# Modes: `replanned` is each future's own best plan, known beforehand, with retrofits in parts; `held` is the scenario's
+# plan, built as it is in every future.
+
+UNCERTAINTY_SCHEMA = "ccs-model/montecarlo/2"
+REPLANNED, HELD = "replanned", "held"
+MODES = (REPLANNED, HELD)
+# A plant chosen in so many of the futures is fitted without regret.
+NO_REGRET_SHARE = 0.9
+# What is built of a plant's largest stream from here on counts as chosen.
+CHOSEN_SHARE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """`about` says what was asked and how it was found."""
+
+    about: Mapping[str, Any]
+    inputs: pd.DataFrame
+    futures: pd.DataFrame
+    spread: pd.DataFrame
+    tornado: pd.DataFrame
+    broken: pd.DataFrame
+    plants: pd.DataFrame
+
+    @property
+    def no_regret(self) -> tuple[str, ...]:
+        """Plants that nearly every future chooses."""
+        return tuple(self.plants.loc[self.plants["is_no_regret"], "plant"])
 
 
 @dataclass(frozen=True)
@@ -79,14 +153,14 @@ class Relaxation:
 
 
 @dataclass(frozen=True)
-class NextMoney:
+class MarginalBudget:
     """What more money would buy, found by solving again with the plan's retrofits kept.
 
-    `more_mn` was added to the budget; `abatement_kt` is gained over the horizon, and the names enter.
+    `added_mn` was added to the budget; `abatement_kt` is gained over the horizon, and the names enter.
     `last_kt_per_mn` is what the last million bought, for fractional plans: at a breakpoint the two slopes differ.
     """
 
-    more_mn: float
+    added_mn: float
     abatement_kt: float
     plants: tuple[str, ...]
     last_kt_per_mn: float | None = None
@@ -94,7 +168,7 @@ class NextMoney:
     @property
     def kt_per_mn(self) -> float:
         """Gained per million added."""
-        return self.abatement_kt / self.more_mn if self.more_mn else 0.0
+        return self.abatement_kt / self.added_mn if self.added_mn else 0.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +177,7 @@ class Size:
 
     n_rows: int
     n_columns: int
-    n_whole: int
+    n_integer: int
     n_nonzeros: int
 
 
@@ -118,7 +192,7 @@ class Plan:
     status: str
     objective: Objective
     relaxation: Relaxation
-    next_money: NextMoney | None
+    marginal_budget: MarginalBudget | None
     totals: Mapping[str, float | int | None]
     terms: Mapping[str, float]
     costs: Mapping[str, float]
@@ -130,12 +204,12 @@ class Plan:
     zones: pd.DataFrame
     by_year: pd.DataFrame
     targets: pd.DataFrame
-    locks: pd.DataFrame
+    fixed_decisions: pd.DataFrame
     shares: pd.DataFrame | None
     owners: pd.DataFrame | None
     owner_cashflow: pd.DataFrame | None
     funds: pd.DataFrame
-    bearers: pd.DataFrame | None
+    stakeholders: pd.DataFrame | None
     ledger: pd.DataFrame | None
     intensity: pd.DataFrame
     air_pollution: pd.DataFrame
@@ -157,18 +231,18 @@ class Plan:
         return self.status == "limit"
 
     def to_dict(self) -> dict[str, Any]:
-        """plan.json (schema ccs-model/plan/1)."""
+        """plan.json (schema ccs-model/plan/2)."""
         result: dict[str, Any] = import_module("ccs_model.plan.plan_json").plan_dict(self)
         return result
 
     def to_excel(self, path: str | PathLike[str], *, lang: str = "en") -> Path:
         """Write the workbook, its titles and headings in `lang`: en, zh or both."""
         # Reports stand above plans; the convenience method looks up to them by name.
-        written: Path = import_module("ccs_model.report.workbook").write_workbook(self, Path(path), lang=lang)
+        written: Path = import_module("ccs_model.report.workbook.workbook").write_workbook(self, Path(path), lang=lang)
         return written
 
     def to_folder(self, folder: str | PathLike[str], *, force: bool = False, lang: str = "en") -> Path:
         """Write the whole run folder, or nothing; `lang` is that of the workbook."""
-        run_folder = import_module("ccs_model.report.run_folder")
+        run_folder = import_module("ccs_model.runs.run_writer")
         written: Path = run_folder.write_run_folder(self, Path(folder), force=force, lang=lang)
         return written

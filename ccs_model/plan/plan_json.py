@@ -1,7 +1,9 @@
-"""plan.json, schema ccs-model/plan/1."""
+"""plan.json, schema ccs-model/plan/2."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from typing import Any
@@ -9,33 +11,34 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.plan.calibration import calibration_dict
+from ccs_model.plan.calibrated_results import calibration_dict
 from ccs_model.plan.plan import Plan
 
-SCHEMA = "ccs-model/plan/1"
+SCHEMA = "ccs-model/plan/2"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def plan_dict(plan: Plan) -> dict[str, Any]:
     """The plan as plain values; what is not known is null, never NaN."""
     problem = plan.problem
-    next_money = plan.next_money
+    marginal_budget = plan.marginal_budget
     bought = None
-    if next_money is not None:
+    if marginal_budget is not None:
         bought = {
-            "more_mn": next_money.more_mn,
-            "abatement_kt": next_money.abatement_kt,
-            "abatement_kt_per_mn": next_money.kt_per_mn,
-            "plants_entering": list(next_money.plants),
-            "last_abatement_kt_per_mn": next_money.last_kt_per_mn,
-            "how": "solved again with the plan's retrofits kept" if problem.is_whole else "solved again",
+            "added_mn": marginal_budget.added_mn,
+            "abatement_kt": marginal_budget.abatement_kt,
+            "abatement_kt_per_mn": marginal_budget.kt_per_mn,
+            "plants_entering": list(marginal_budget.plants),
+            "last_abatement_kt_per_mn": marginal_budget.last_kt_per_mn,
+            "how": "solved again with the plan's retrofits kept" if problem.is_integer else "solved again",
         }
     document = {
         "schema": SCHEMA,
         "scenario": problem.name,
         "currency": problem.currency,
         "price_year": problem.price_year,
-        "aim": problem.aim,
-        "retrofits_are": "whole" if problem.is_whole else "fractional",
+        "objective_name": problem.objective,
+        "decisions": "integer" if problem.is_integer else "continuous",
         "status": plan.status,
         "objective": {
             "value": plan.objective.value,
@@ -49,7 +52,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
             "abatement_per_budget_kt_per_mn": plan.relaxation.abatement_per_budget_kt_per_mn,
             "cost_of_next_tonne_per_t": plan.relaxation.cost_of_next_tonne_per_t,
         },
-        "next_money": bought,
+        "marginal_budget": bought,
         "totals": dict(plan.totals),
         "by_year": records(plan.by_year),
         "retrofits": records(plan.retrofits),
@@ -59,14 +62,14 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "shares": [] if plan.shares is None else records(plan.shares),
         "owners": [] if plan.owners is None else records(plan.owners),
         "funds": records(plan.funds),
-        "bearers": [] if plan.bearers is None else records(plan.bearers),
+        "stakeholders": [] if plan.stakeholders is None else records(plan.stakeholders),
         "ledger": [] if plan.ledger is None else records(plan.ledger),
         "intensity": records(plan.intensity),
         "air_pollution": records(plan.air_pollution),
         "zones": records(plan.zones),
         "calibration": calibration_dict(plan),
         "targets": records(plan.targets),
-        "locks": records(plan.locks),
+        "fixed_decisions": records(plan.fixed_decisions),
         "terms": dict(plan.terms),
         "costs": dict(plan.costs),
         "conflicts": [],
@@ -98,4 +101,24 @@ def plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
+    return value
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV. Text that a spreadsheet would run as a formula gets a leading apostrophe."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(table.columns)
+    for row in table.itertuples(index=False, name=None):
+        writer.writerow([_cell(plain(value)) for value in row])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
     return value

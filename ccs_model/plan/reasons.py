@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ccs_model.plan.best_options import best_options
+from ccs_model.plan.merit_order import best_options
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 
@@ -39,18 +39,18 @@ def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in plants.itertuples(index=False):
         if row.plant in costs.index:
-            said = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {_nth(int(rank[row.plant]))} cheapest of "
-            said += f"{len(costs)} fitted"
+            message = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {_nth(int(rank[row.plant]))} cheapest of "
+            message += f"{len(costs)} fitted"
             change = _lets_out(float(costs[row.plant]), left_out, money)
         elif row.reason:
-            said, change = f"out: {row.reason}", "what the reason names: as asked it may not be fitted"
+            message, change = f"out: {row.reason}", "what the reason names: as asked it may not be fitted"
         elif row.plant not in alone.index:
-            said = "out: no option of its own avoids anything"
+            message = "out: no option of its own avoids anything"
             change = "other technologies, or cleaner heat and power"
         else:
-            said = f"out: {_compared(float(alone[row.plant]), dearest, len(costs), money)}"
+            message = f"out: {_compared(float(alone[row.plant]), dearest, len(costs), money)}"
             change = _lets_in(float(alone[row.plant]), dearest, len(costs), money)
-        rows.append((row.plant, row.plant in costs.index, said, change))
+        rows.append((row.plant, row.plant in costs.index, message, change))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -63,12 +63,14 @@ def _costs(retrofits: pd.DataFrame) -> pd.Series:
 
 
 def _compared(cost_per_t: float, dearest: float, n_fitted: int, money: str) -> str:
-    said = f"{cost_per_t:,.0f} {money} per t avoided with a pipe of its own"
+    message = f"{cost_per_t:,.0f} {money} per t avoided with a pipe of its own"
     if not n_fitted:
-        return f"{said}; nothing is built"
+        return f"{message}; nothing is built"
     if cost_per_t > dearest:
-        return f"{said}, dearer than the dearest fitted ({dearest:,.0f})"
-    return f"{said}, not dearer than the dearest fitted ({dearest:,.0f}): its cost a tonne alone does not keep it out"
+        return f"{message}, dearer than the dearest fitted ({dearest:,.0f})"
+    return (
+        f"{message}, not dearer than the dearest fitted ({dearest:,.0f}): its cost a tonne alone does not keep it out"
+    )
 
 
 def _lets_in(cost_per_t: float, dearest: float, n_fitted: int, money: str) -> str:

@@ -2,16 +2,130 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ccs_model.engineering.co2_transport import diameter_mm
 from ccs_model.engineering.streams import utilisation_share
+from ccs_model.mip import Matrix
 from ccs_model.model.terms import capex_mn
+from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
-from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS, levelised_of
-from ccs_model.plan.network_tables import links_table, sites_table
-from ccs_model.plan.sharing import Sharing
+from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS, levelised_of
 from ccs_model.problem import Problem
+
+# Links and sites of a shared network as tables.
+
+LINK_COLUMNS = [
+    "link", "kind", "from_node", "to_node", "year", "pipe", "length_km", "diameter_mm", "capacity_ktpa", "flow_ktpa",
+    "built_mn",
+]  # fmt: skip
+SITE_COLUMNS = [
+    "site", "name", "basin", "province", "year", "injected_ktpa", "injection_max_ktpa", "stored_kt", "committed_kt",
+    "capacity_kt", "storage_cost_per_t", "n_wells", "wells_ktpa", "invested_mn", "oil_revenue_mn_pa",
+]  # fmt: skip
+
+
+def links_table(point: Point) -> pd.DataFrame:
+    """One row a link that is laid or used and period: what lies there by then, and what flows which way.
+
+    `built_mn` is spent in that period; `diameter_mm` is the inner diameter that the capacity needs in one line.
+    """
+    problem = point.problem
+    network = problem.network
+    assert network is not None
+    lines = network.lines
+    built_lines = network.built
+    built = lines[built_lines]
+    links = pd.Index(network.links["link"])
+    pipe, added = point.decided["pipe"], point.decided["built_ktpa"]
+    spent_by_line = (
+        built["fixed_mn"].to_numpy(float)[:, None] * pipe + built["slope_mn_per_ktpa"].to_numpy(float)[:, None] * added
+    )
+    included = built[["included_ktpa", "largest_ktpa"]].min(axis=1).to_numpy(float)[:, None]
+    capacity_by_line = np.cumsum(included * pipe + added, axis=1)
+    n_links, n_years = len(links), len(problem.years)
+    spent, capacity = np.zeros((n_links, n_years)), np.zeros((n_links, n_years))
+    at = links.get_indexer(built["link"])
+    np.add.at(spent, at, spent_by_line)
+    # Trends include nothing, so that what is carried is what was laid for.
+    np.add.at(capacity, at, capacity_by_line)
+    free = lines[~built_lines]
+    np.add.at(capacity, links.get_indexer(free["link"]), free["free_ktpa"].to_numpy(float)[:, None])
+    flow = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
+    there = np.cumsum(spent, axis=1) > BUILT
+    used = there | (np.abs(flow) > BUILT)
+    names = _names_of_sizes(built, pipe, free, problem.years)
+    rows = []
+    for k, y in np.argwhere(used):
+        link = network.links.iloc[k]
+        forward = flow[k, y] >= 0
+        capacity_ktpa = float(capacity[k, y])
+        rows.append(
+            (
+                link["link"], link["kind"], link["node_a"] if forward else link["node_b"],
+                link["node_b"] if forward else link["node_a"], problem.years[y],
+                names.get((link["link"], int(y)), link["kind"]), link["length_km"],
+                diameter_mm(capacity_ktpa) if link["kind"] == "pipe" else np.nan,
+                capacity_ktpa, abs(float(flow[k, y])), float(spent[k, y]),
+            )
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=LINK_COLUMNS)
+
+
+def _names_of_sizes(
+    built: pd.DataFrame, pipe: np.ndarray, free: pd.DataFrame, years: tuple[int, ...]
+) -> dict[tuple[str, int], str]:
+    """What lies on each link by each year: `large, small`; an existing pipe and a road by their own names."""
+    names: dict[tuple[str, int], str] = {}
+    there = np.cumsum(pipe, axis=1) > BUILT
+    for line, row in zip(built.itertuples(), there, strict=True):
+        for y in np.flatnonzero(row).tolist():
+            key = (str(line.link), y)
+            names[key] = f"{names[key]}, {line.pipe}" if key in names else str(line.pipe)
+    for line in free.itertuples():
+        for y in range(len(years)):
+            key = (str(line.link), y)
+            names[key] = f"{names[key]}, {line.pipe}" if key in names else str(line.pipe)
+    return names
+
+
+def sites_table(point: Point) -> pd.DataFrame:
+    """One row a used site and period: wells, injected, stored by the period's end, committed after the horizon."""
+    problem = point.problem
+    stores = problem.stores
+    assert stores is not None
+    sites = pd.Index(problem.sites["site"])
+    n_years = problem.periods["n_years"].to_numpy(float)
+    injected = np.zeros((len(sites), len(problem.years)))
+    np.add.at(injected, sites.get_indexer(stores["site"]), point.decided["injected_ktpa"])
+    opened = np.cumsum(point.decided["opened"], axis=1)
+    wells = np.cumsum(point.decided["wells"], axis=1)
+    stored = np.cumsum(injected * n_years, axis=1)
+    tail = point.tail_kt.get("obligation_stored_kt", {})
+    rows = []
+    for k, site in enumerate(problem.sites.itertuples()):
+        if opened[k, -1] <= BUILT and injected[k].max() <= BUILT:
+            continue
+        for y, year in enumerate(problem.years):
+            invested = (
+                site.site_capex_mn * point.decided["opened"][k, y] + site.well_capex_mn * point.decided["wells"][k, y]
+            )
+            rows.append(
+                (
+                    site.site, site.name, site.basin, site.province, year, injected[k, y],
+                    site.injection_max_ktpa * problem.delivered_share,
+                    stored[k, y], tail.get(site.site, 0.0), site.capacity_kt * problem.max_fill_share,
+                    site.storage_cost_per_t, wells[k, y],
+                    wells[k, y] * site.well_injectivity_ktpa * problem.delivered_share, invested,
+                    site.eor_revenue_per_t * point.decided["paid_for_oil_ktpa"][k, y] / 1000.0,
+                )
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=SITE_COLUMNS)
+
 
 # What a tonne captured needs: heat, and the parts of its power.
 ENERGY = ("heat_gj_per_t", "compression_kwh_per_t", "process_kwh_per_t", "heat_kwh_per_t")
@@ -73,7 +187,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
             "fuel_co2_ktpa": captured * problem.fuel_co2_t_per_t[at, -1],
             "power_co2_ktpa": captured * problem.capture_power_t_per_t[at, -1] + booster_kt,
             **({"reduced_ktpa": reduced} if problem.has_measures else {}),
-            "direct_cut_ktpa": captured * (1.0 - problem.fuel_co2_t_per_t[at, -1]) + reduced,
+            "on_site_abatement_ktpa": captured * (1.0 - problem.fuel_co2_t_per_t[at, -1]) + reduced,
             "avoided_ktpa": captured * (1.0 - problem.fuel_co2_t_per_t - problem.capture_power_t_per_t)[at, -1]
             - booster_kt
             + reduced,
@@ -152,7 +266,7 @@ def storage_table(point: Point) -> pd.DataFrame:
                     "injection_max_ktpa": site.injection_max_ktpa * problem.delivered_share,
                     "stored_kt": stored_kt[y],
                     "committed_kt": committed_kt[site.site],
-                    "capacity_kt": site.capacity_kt * problem.fill_share_max,
+                    "capacity_kt": site.capacity_kt * problem.max_fill_share,
                     "storage_cost_per_t": site.storage_cost_per_t,
                 }
             )
@@ -181,11 +295,11 @@ def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
                 + shared[:, y],
             }
         )
-        amounts["direct_cut_ktpa"] = amounts["captured_ktpa"] - amounts["fuel_co2_ktpa"]
+        amounts["on_site_abatement_ktpa"] = amounts["captured_ktpa"] - amounts["fuel_co2_ktpa"]
         if problem.has_measures:
             amounts["reduced_ktpa"] = problem.reduced_ktpa * point.running[:, y]
-            amounts["direct_cut_ktpa"] += amounts["reduced_ktpa"]
-        amounts["avoided_ktpa"] = amounts["direct_cut_ktpa"] - amounts["power_co2_ktpa"]
+            amounts["on_site_abatement_ktpa"] += amounts["reduced_ktpa"]
+        amounts["avoided_ktpa"] = amounts["on_site_abatement_ktpa"] - amounts["power_co2_ktpa"]
         summed = amounts.groupby(key).sum().reindex(base.index, fill_value=0.0)
         summed.insert(0, "baseline_ktpa", base)
         summed.insert(0, "year", year)
@@ -197,16 +311,16 @@ def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
 def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     """One row a province, in the last period.
 
-    `cut_share` is with the delivered share planned with, `uncalibrated_cut_share` what the same retrofits would cut if
-    they delivered all that they are designed for, `reported_cut_share` what was reported of the zone.
+    `abatement_share` is with the delivered share planned with, `uncalibrated_abatement_share` what the same retrofits would cut if
+    they delivered all that they are designed for, `reported_abatement_share` what was reported of the zone.
     """
     last = emissions[emissions["year"] == emissions["year"].max()]
     zones = last.groupby("province").sum(numeric_only=True).drop(columns="year").reset_index(names="zone")
     zones = _with_shares(zones)
-    zones["uncalibrated_cut_share"] = uncalibrated(zones, problem)
+    zones["uncalibrated_abatement_share"] = uncalibrated(zones, problem)
     fitted = problem.calibrated
-    reported = [None if fitted is None else fitted.reported_cut_share(str(zone)) for zone in zones["zone"]]
-    zones["reported_cut_share"] = pd.array(reported, dtype="Float64").to_numpy(float, na_value=np.nan)
+    reported = [None if fitted is None else fitted.reported_abatement_share(str(zone)) for zone in zones["zone"]]
+    zones["reported_abatement_share"] = pd.array(reported, dtype="Float64").to_numpy(float, na_value=np.nan)
     return zones
 
 
@@ -214,7 +328,7 @@ def uncalibrated(totals: pd.DataFrame, problem: Problem) -> pd.Series:
     """The cut share if all that is captured were delivered as designed; what measures spare is not calibrated."""
     base = totals["baseline_ktpa"]
     spared = totals["reduced_ktpa"] / base.where(base > 0, 1.0) if "reduced_ktpa" in totals else 0.0
-    return (totals["cut_share"] - spared) / problem.delivered_share + spared
+    return (totals["abatement_share"] - spared) / problem.delivered_share + spared
 
 
 def by_year_table(point: Point, emissions: pd.DataFrame) -> pd.DataFrame:
@@ -230,6 +344,70 @@ def by_year_table(point: Point, emissions: pd.DataFrame) -> pd.DataFrame:
 
 def _with_shares(table: pd.DataFrame) -> pd.DataFrame:
     base = table["baseline_ktpa"]
-    for share, amount in (("cut_share", "avoided_ktpa"), ("direct_cut_share", "direct_cut_ktpa")):
+    for share, amount in (("abatement_share", "avoided_ktpa"), ("on_site_abatement_share", "on_site_abatement_ktpa")):
         table[share] = np.where(base > 0, table[amount] / base.where(base > 0, 1.0), 0.0)
     return table
+
+
+# Targets of a plan: asked, reached, missed, and what the next tonne would cost.
+
+COLUMNS = ["target", "group", "year", "required_kt", "reached_kt", "shortfall_kt", "abatement_share", "price_per_t"]
+
+
+def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64] | None) -> dict[str, float]:
+    """The shadow price of each target in the linear program, where the aim is least cost, by the target's key.
+
+    It is the dual over the discount factors of the period's years, money per t avoided.
+    """
+    if row_dual is None or problem.objective != "min_cost":
+        return {}
+    dual = {
+        index: row_dual[i]
+        for i, (name, index) in enumerate(matrix.row_constraints)
+        if name.endswith("abatement_target_reached")
+    }
+    weight = problem.periods["flow_weight"].to_numpy(float)
+    return {
+        target.key: float(dual[target.key])
+        * 1000.0
+        / (1.0 if target.year is None else float(weight[problem.years.index(target.year)]))
+        for target in problem.targets
+        if target.key in dual
+    }
+
+
+def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFrame:
+    """One row a target: kt/y in its year, or kt over the horizon where `year` is missing.
+
+    `price_per_t` is what `prices_of` found in the linear program.
+    """
+    problem = point.problem
+    avoided = point.captured_ktpa * problem.avoided_t_per_t + problem.reduced_ktpa[:, None] * point.running
+    shared = np.zeros(len(problem.years))
+    if problem.line_power_co2_t_per_t is not None:
+        shared = (point.decided["pipe_flow_ktpa"] * problem.line_power_co2_t_per_t).sum(axis=0)
+    n_years = problem.periods["n_years"].to_numpy(float)
+    rows = []
+    for target in problem.targets:
+        inside = problem.routes_of(target.group)
+        at = None if target.year is None else problem.years.index(target.year)
+        measured = point.captured_ktpa if target.measure == "captured" else avoided
+        reached = float((measured[inside] @ n_years if at is None else measured[inside, at]).sum())
+        # Pumps on shared lines count where all plants are looked at.
+        if not target.group and target.measure == "avoided":
+            reached -= float(shared @ n_years if at is None else shared[at])
+        rows.append(
+            {
+                "target": target.key,
+                "group": target.group or "all",
+                "year": target.year,
+                "required_kt": target.required,
+                "reached_kt": reached,
+                "shortfall_kt": point.shortfall_kt.get(target.key, 0.0),
+                "abatement_share": reached / target.baseline_ktpa
+                if at is not None and target.baseline_ktpa and target.measure == "avoided"
+                else np.nan,
+                "price_per_t": price_per_t.get(target.key, np.nan),
+            }
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)

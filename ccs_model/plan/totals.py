@@ -18,7 +18,7 @@ def plan_totals(
     by_year: pd.DataFrame,
     costs: Mapping[str, float],
     owners: Owners | None,
-    bearers: pd.DataFrame | None,
+    stakeholders: pd.DataFrame | None,
 ) -> dict[str, float | int | None]:
     """Counts, tonnes of the last period, undiscounted capex, yearly levelised cost and the two levelised costs per t.
 
@@ -26,7 +26,7 @@ def plan_totals(
     static year the first is a year's cost with its sign turned, and there is no second.
     """
     last = by_year.iloc[-1]
-    social = bearers.set_index("bearer").loc["society"] if bearers is not None else None
+    social = stakeholders.set_index("stakeholder").loc["society"] if stakeholders is not None else None
     # Yearly costs are of the units that work in the last period; one whose life is over costs and captures nothing.
     reduced = retrofits["reduced_ktpa"] if "reduced_ktpa" in retrofits else pd.Series(0.0, index=retrofits.index)
     working = retrofits[(retrofits["captured_ktpa"] > 0) | (reduced > 0)]
@@ -38,15 +38,15 @@ def plan_totals(
     capture_mn = float((working["capture_cost_per_t"] * full).sum()) / 1000.0
     return {
         "n_plants": len(problem.plants),
-        "n_plants_fitted": int(retrofits["plant"].nunique()),
+        "n_plants_retrofitted": int(retrofits["plant"].nunique()),
         "n_retrofits": len(retrofits),
         "baseline_ktpa": problem.baseline_ktpa,
         "captured_ktpa": float(last["captured_ktpa"]),
-        "direct_cut_ktpa": float(last["direct_cut_ktpa"]),
+        "on_site_abatement_ktpa": float(last["on_site_abatement_ktpa"]),
         "avoided_ktpa": float(last["avoided_ktpa"]),
-        "cut_share": float(last["cut_share"]),
-        "direct_cut_share": float(last["direct_cut_share"]),
-        "uncalibrated_cut_share": float(uncalibrated(by_year, problem).iloc[-1]),
+        "abatement_share": float(last["abatement_share"]),
+        "on_site_abatement_share": float(last["on_site_abatement_share"]),
+        "uncalibrated_abatement_share": float(uncalibrated(by_year, problem).iloc[-1]),
         "delivered_share": problem.delivered_share,
         "capex_mn": float(retrofits["capex_mn"].sum()),
         "capture_capex_mn": float(retrofits["capture_capex_mn"].sum()),

@@ -1,6 +1,6 @@
 """The question in sets and coefficients."""
 
-from ccs_model.problem.pose import pose
+from ccs_model.problem.build_problem import build_problem
 from ccs_model.problem.problem import Problem
 
-__all__ = ["Problem", "pose"]
+__all__ = ["Problem", "build_problem"]

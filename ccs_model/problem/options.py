@@ -2,20 +2,168 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 
-from ccs_model.economics.capital import concentration_factor, pipe_cost, small_train_factor
-from ccs_model.economics.price_level import PriceLevel
-from ccs_model.engineering.absorbers import covered_rows, is_shared, shared_streams
-from ccs_model.engineering.capture import NO_VINTAGE, capture_options, vintages
-from ccs_model.engineering.compression import Train
-from ccs_model.engineering.heat import NO_FUEL, WASTE_HEAT
-from ccs_model.engineering.transport import flow_tph, nearest_sites
-from ccs_model.engineering.waste_heat import waste_heat_tj_pa
+from ccs_model.economics.capital_cost import concentration_factor, pipe_cost, small_train_factor
+from ccs_model.economics.prices import PriceLevel
+from ccs_model.engineering.capture_units import (
+    NO_FUEL,
+    NO_VINTAGE,
+    WASTE_HEAT,
+    capture_options,
+    covered_rows,
+    is_shared,
+    shared_streams,
+    vintages,
+    waste_heat_tj_pa,
+)
+from ccs_model.engineering.co2_transport import Train, flow_tph, nearest_sites
+from ccs_model.engineering.streams import (
+    HELD_IN,
+    captive_streams,
+    chemical_streams,
+    given_streams,
+    is_operating,
+    retiring_stoves,
+    steel_streams,
+    stoves_by_furnace,
+)
 from ccs_model.inputs import Inputs
-from ccs_model.problem.measures import measured_streams, measures_alone, measures_of, with_measure_costs
+from ccs_model.problem.energy_costs import Priced, grid_factors
+from ccs_model.problem.periods import calendar
 from ccs_model.scenario import Scenario
+from ccs_model.scenario.fields import GIVEN_SOURCES
+
+# Routes that no plan needs, because another one of the same stream, size and site is better or equal in everything.
+
+
+_SAME = ("nameplate_ktpa", "reduced_ktpa", "lead_yr", "life_yr", "min_life_yr")
+
+
+def without_dominated(
+    scenario: Scenario, inputs: Inputs, level: PriceLevel, routes: pd.DataFrame, periods: pd.DataFrame
+) -> pd.DataFrame:
+    """Routes less those that another dominates; all of them where heat comes from one source or regions have shares.
+
+    One dominates another of the same plant, stream, size and site when it captures the same over the same life, may be
+    built whenever the other may and run as low, costs no more to build and to keep, costs no more a tonne in any
+    year, burns no more and avoids no less in any period, and is strictly better in one of these. It must not draw on
+    the plant's waste heat where the other does not, for that is short. The swap then keeps every claim and betters
+    every aim, except that more avoided in one region lowers the share of another.
+    """
+    if len(scenario.capture.heat_sources) < 2 or scenario.targets.share_of_avoided_min or routes.empty:
+        return routes
+    priced = Priced(scenario, inputs, level, routes, periods, grid_factors(scenario, inputs, calendar(periods)))
+    # Columns to be low, each [route, n]: money to build and keep, money a tonne by year, CO2 by period.
+    low = np.column_stack(
+        [
+            routes[["capture_capex_mn", "fixed_om_mn_pa", "first_year", "min_load_share"]].to_numpy(float),
+            -routes[["last_year"]].to_numpy(float),
+            sum(priced.cost_per_t.values()),
+            priced.fuel_co2_t_per_t,
+            priced.fuel_co2_t_per_t + priced.capture_power_t_per_t,
+        ]
+    )
+    waste = np.where(routes["heat_source"] == WASTE_HEAT, routes["heat_gj_per_t"], 0.0)
+    low = np.column_stack([low, waste])
+    same = routes[list(_SAME)].to_numpy(float)
+    group = routes.groupby(["plant", "stream", "size", "site"], sort=False).ngroup().to_numpy()
+    variant = routes.groupby(["technology", "vintage", "heat_source", "measure"], sort=False).ngroup().to_numpy()
+    at = np.full((group.max() + 1, variant.max() + 1), -1)
+    at[group, variant] = np.arange(len(routes))
+    dominated = np.zeros(len(routes), dtype=bool)
+    for one, other in permutations(range(at.shape[1]), 2):
+        both = (at[:, one] >= 0) & (at[:, other] >= 0)
+        a, b = at[both, one], at[both, other]
+        better = (low[a] <= low[b]).all(axis=1) & (low[a] < low[b]).any(axis=1) & (same[a] == same[b]).all(axis=1)
+        dominated[b[better]] = True
+    return routes[~dominated].reset_index(drop=True)
+
+
+# Measures that shrink a stream before capture: alone, or with a capture unit behind them.
+#
+#     reduced = shrink share × CO₂ of the stream × share whose furnaces last      kt/y, avoided and cut, never captured
+#     yearly  = fixed O&M − saving × reduced                                      million, negative where it pays
+#
+# A unit behind a measure is sized on what is left. The measure's capital, upkeep and saving are part of the option's;
+# its tonnes count while the option works, whether or not the unit is throttled. An option with a measure lives as
+# long as the shorter-lived of the two. One measure a stream, and none in a unit that streams share.
+
+_LIFE = ("first_year", "lead_yr", "min_life_yr")
+
+
+def measures_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
+    """Measures that the scenario allows, money in the scenario's."""
+    table = inputs["technologies/measures"]
+    table = table[table["measure"].isin(scenario.capture.measures)].sort_values("measure").reset_index(drop=True)
+    money = {name: level.convert(table[name], table["currency"], table["price_year"]) for name in _MONEY}
+    return table.assign(**money)
+
+
+_MONEY = ("capex_per_tpa", "saving_per_t")
+
+
+def measured_streams(streams: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
+    """Streams as they are, then each with every measure that it takes, shrunk: with `measure` and `reduced_ktpa`."""
+    plain = streams.assign(measure="", reduced_ktpa=0.0)
+    lasting = streams[streams["lasting_share"] > 1e-9]
+    shrunk = lasting.merge(measures[["measure", "stream", "shrink_share"]], on="stream")
+    if shrunk.empty:
+        return plain
+    shrunk["reduced_ktpa"] = shrunk["co2_ktpa"] * shrunk["lasting_share"] * shrunk["shrink_share"]
+    shrunk["co2_ktpa"] = shrunk["co2_ktpa"] * (1.0 - shrunk["shrink_share"])
+    return pd.concat([plain, shrunk[plain.columns]], ignore_index=True)
+
+
+def with_measure_costs(options: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
+    """Capture options behind a measure, with its capital and yearly money added and the shorter life."""
+    at = options["measure"] != ""
+    if not at.any():
+        return options
+    rows = measures.set_index("measure").loc[options.loc[at, "measure"]].set_axis(options.index[at])
+    capex, yearly = _money(rows, options.loc[at, "reduced_ktpa"])
+    options.loc[at, "capture_capex_mn"] += capex
+    options.loc[at, "fixed_om_mn_pa"] += yearly
+    options.loc[at, "life_yr"] = options.loc[at, "life_yr"].clip(upper=rows["life_yr"])
+    for name in _LIFE:
+        options.loc[at, name] = options.loc[at, name].clip(lower=rows[name])
+    return options
+
+
+def measures_alone(streams: pd.DataFrame, measures: pd.DataFrame, columns: pd.Index) -> pd.DataFrame:
+    """Options that are a measure and no capture: nameplate 0. Other columns of capture options are 0 or empty."""
+    shrunk = streams[streams["measure"] != ""].reset_index(drop=True)
+    if shrunk.empty:
+        return pd.DataFrame(columns=columns)
+    rows = measures.set_index("measure").loc[shrunk["measure"]].set_axis(shrunk.index)
+    capex, yearly = _money(rows, shrunk["reduced_ktpa"])
+    alone = shrunk.assign(
+        option=shrunk["plant"] + "/" + shrunk["stream"] + "/" + shrunk["measure"] + "/full",
+        technology=shrunk["measure"],
+        size="full",
+        stream_share=1.0,
+        heat_source="",
+        heat_efficiency_share=1.0,
+        fuel=NO_FUEL,
+        last_year=NO_VINTAGE,
+        is_extrapolated=False,
+        capture_capex_mn=capex,
+        fixed_om_mn_pa=yearly,
+        fixed_om_share=rows["fixed_om_share"],
+        life_yr=rows["life_yr"],
+        **{name: rows[name] for name in _LIFE},
+    )
+    alone = alone.assign(**dict.fromkeys(columns.difference(alone.columns), 0.0))
+    return alone[list(columns)]
+
+
+def _money(rows: pd.DataFrame, reduced_ktpa: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Capital and yearly money, million: kt/y × money per t/y."""
+    capex = rows["capex_per_tpa"] * reduced_ktpa / 1000.0
+    return capex, capex * rows["fixed_om_share"] - rows["saving_per_t"] * reduced_ktpa / 1000.0
 
 
 def options_of(
@@ -82,9 +230,9 @@ def train_of(inputs: Inputs) -> Train:
 def _technologies(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
     """Technologies asked for that are ready enough, one row a vintage."""
     table = inputs["technologies/technologies"]
-    asked = table["technology"].isin(scenario.capture.technologies)
+    requested = table["technology"].isin(scenario.capture.technologies)
     ready = table["readiness_level"] >= scenario.capture.readiness_min
-    return vintages(table[asked & ready], scenario.starts)
+    return vintages(table[requested & ready], scenario.starts)
 
 
 def _without_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataFrame:
@@ -94,7 +242,7 @@ def _without_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataF
     one. It stays where builds are counted, and where each has a pipe of its own, which several then share.
     """
     shared = is_shared(options["stream"]).to_numpy(bool)
-    if not shared.any() or scenario.capture.built_per_year_max is not None or not scenario.transport.shared_trunklines:
+    if not shared.any() or scenario.capture.max_builds_per_year is not None or not scenario.transport.shared_trunklines:
         return options
     like = ["plant", "technology", "vintage", "size", "heat_source"]
     options["heat_tj_pa"] = options["heat_gj_per_t"] * options["nameplate_ktpa"]
@@ -215,7 +363,7 @@ def own_pipe_routes(
             "plant": plants["plant"].to_numpy()[at_plant],
             "site": sites["site"].to_numpy()[at_site],
             "straight_km": straight_km,
-            "length_km": straight_km * scenario.transport.detour,
+            "length_km": straight_km * scenario.transport.detour_factor,
             "storage_cost_per_t": sites["storage_cost_per_t"].to_numpy()[at_site],
         }
     )
@@ -242,3 +390,32 @@ def own_pipe_routes(
     if silent.empty:
         return routes
     return pd.concat([routes, silent], ignore_index=True).sort_values("route", kind="stable").reset_index(drop=True)
+
+
+# The streams of the plants of one sector, as finely as the scenario asks.
+
+_OF_SECTOR = {"steel": steel_streams, "chemicals": chemical_streams}
+
+
+def streams_of(sector: str, plants: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
+    """Streams of `plants`, which are of one sector and operate."""
+    if sector == GIVEN_SOURCES:
+        return given_streams(plants)
+    streams = _OF_SECTOR[sector](plants, inputs)
+    if scenario.plants.captive_units:
+        every = inputs.plants_of(sector)
+        every = every[is_operating(every)].reset_index(drop=True)
+        all_streams = _OF_SECTOR[sector](every, inputs)
+        held = all_streams[all_streams["stream"] == HELD_IN[sector]].groupby("plant")["co2_ktpa"].sum()
+        captive = captive_streams(plants, streams, every, held, inputs)
+        streams = pd.concat([streams, captive], ignore_index=True) if len(captive) else streams
+    return stoves_by_furnace(streams, inputs) if scenario.plants.furnace_streams else streams
+
+
+def with_notes(sector: str, plants: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
+    """The plants, their notes saying which furnaces are left out where stoves are split by furnace."""
+    if sector != "steel" or not scenario.plants.furnace_streams:
+        return plants
+    message = retiring_stoves(plants, inputs)
+    both = (plants["note"] != "") & (message != "")
+    return plants.assign(note=plants["note"] + pd.Series("; ", plants.index).where(both, "") + message)

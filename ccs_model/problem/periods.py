@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.economics.discounting import discount_factor
+from ccs_model._typing import Floats, Ints
+from ccs_model.economics.investment import discount_factor
 from ccs_model.scenario import Scenario
-
-Floats = npt.NDArray[np.float64]
 
 
 def periods_of(scenario: Scenario) -> pd.DataFrame:
     """year, n_years, flow_weight, capex_weight; the last period lasts as long as the one before."""
     starts = scenario.starts
     periods = pd.DataFrame({"year": starts, "n_years": [scenario.period_years(year) for year in starts]})
-    return weighed(periods, scenario.discount_share)
+    return weighed(periods, scenario.discount_rate)
 
 
-def weighed(periods: pd.DataFrame, discount_share: float) -> pd.DataFrame:
+def weighed(periods: pd.DataFrame, discount_rate: float) -> pd.DataFrame:
     """The periods with what a yearly flow and what capital at the start weigh at a rate."""
     first = int(periods["year"].iloc[0])
-    factors = discount_factor(discount_share, calendar(periods) - first)
+    factors = discount_factor(discount_rate, calendar(periods) - first)
     return periods.assign(
         flow_weight=period_sums(factors, periods),
-        capex_weight=discount_factor(discount_share, periods["year"].to_numpy() - first),
+        capex_weight=discount_factor(discount_rate, periods["year"].to_numpy() - first),
     )
 
 
-def calendar(periods: pd.DataFrame) -> npt.NDArray[np.int64]:
+def calendar(periods: pd.DataFrame) -> Ints:
     """Every year of the horizon."""
     return np.arange(int(periods["year"].iloc[0]), int((periods["year"] + periods["n_years"]).iloc[-1]))
 

@@ -19,16 +19,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.economics.discounting import capital_recovery_share, discount_factor, salvage_share
-from ccs_model.engineering.capture import unit_suffix
+from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.economics.investment import capital_recovery_share, discount_factor, salvage_share
+from ccs_model.engineering.capture_units import unit_suffix
 from ccs_model.inputs import Inputs
-from ccs_model.problem.accounts import Accounts
-from ccs_model.problem.calibrated import Calibrated
-from ccs_model.problem.network import Network
+from ccs_model.problem.applied_calibration import Calibrated
+from ccs_model.problem.candidate_network import Network
+from ccs_model.problem.owner_accounts import Accounts
 from ccs_model.problem.periods import calendar, period_sums, weighed
 from ccs_model.scenario import Scenario
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,11 @@ class Problem:
     scenario: Scenario
     inputs: Inputs
     name: str
-    aim: str
-    is_whole: bool
+    objective: str
+    is_integer: bool
     currency: str
     price_year: int
-    discount_share: float
+    discount_rate: float
     first_year: int
     horizon_end: int
     plants: pd.DataFrame
@@ -99,10 +98,10 @@ class Problem:
     steam_per_gj: pd.DataFrame
     grid_kg_per_kwh: pd.DataFrame
     budget_mn: float
-    ceiling_mn: Mapping[int, float]
-    built_per_year_max: int | None
-    fill_share_max: float
-    must_fit: tuple[str, ...]
+    cumulative_mn: Mapping[int, float]
+    max_builds_per_year: int | None
+    max_fill_share: float
+    require: tuple[str, ...]
     targets: tuple[Target, ...]
     share_of_avoided_min: Mapping[str, float]
     shortfall_per_t: float | None
@@ -136,11 +135,11 @@ class Problem:
 
     def recovery(self, life_yr: npt.ArrayLike) -> Floats:
         """[item] yearly share of capital in levelised costs."""
-        asked = self.scenario.capital_recovery_share
+        requested = self.scenario.capital_recovery_share
         life = np.asarray(life_yr, dtype=float)
-        if self.is_static and asked:
-            return np.full(life.shape, asked)
-        return capital_recovery_share(self.discount_share, life)
+        if self.is_static and requested:
+            return np.full(life.shape, requested)
+        return capital_recovery_share(self.discount_rate, life)
 
     def salvage_of(self, life_yr: npt.ArrayLike) -> Floats:
         """[item, start] what is left at the horizon's end of 1 spent at a start, discounted to the first year."""
@@ -148,7 +147,7 @@ class Problem:
         if self.is_static:
             return np.zeros((len(life), 1))
         used = self.horizon_end - self.periods["year"].to_numpy(float)
-        left = salvage_share(self.discount_share, np.broadcast_to(life, (len(life), len(used))), used)
+        left = salvage_share(self.discount_rate, np.broadcast_to(life, (len(life), len(used))), used)
         return left * self.closing_discount
 
     @cached_property
@@ -156,17 +155,17 @@ class Problem:
         """[route, start] what is left of capex at the horizon's end, discounted to the first year."""
         if self.is_static:
             return np.zeros(self.unit_life_yr.shape)
-        left = salvage_share(self.discount_share, self.unit_life_yr, self.unit_used_yr)
+        left = salvage_share(self.discount_rate, self.unit_life_yr, self.unit_used_yr)
         return left * self.closing_discount
 
     @property
     def closing_discount(self) -> float:
         """Discount factor of the horizon's end, the first year after it."""
-        return float(discount_factor(self.discount_share, self.horizon_end - self.first_year))
+        return float(discount_factor(self.discount_rate, self.horizon_end - self.first_year))
 
-    def discounted_at(self, discount_share: float) -> Problem:
+    def discounted_at(self, discount_rate: float) -> Problem:
         """The same question with its money discounted at another rate."""
-        return replace(self, discount_share=discount_share, periods=weighed(self.periods, discount_share))
+        return replace(self, discount_rate=discount_rate, periods=weighed(self.periods, discount_rate))
 
     @property
     def reduced_ktpa(self) -> Floats:
@@ -179,12 +178,12 @@ class Problem:
         return bool((self.reduced_ktpa > 0).any())
 
     @property
-    def captures(self) -> npt.NDArray[np.bool_]:
+    def captures(self) -> Mask:
         """[route] whether it captures at all; a measure alone does not."""
         return np.asarray(self.routes["technology"] != self.routes["measure"], dtype=bool)
 
     @property
-    def tail_yr(self) -> float:
+    def obligation_yr(self) -> float:
         """The longest that a retrofit may outlive the horizon."""
         return float(self.committed_yr.max(initial=0.0))
 
@@ -198,7 +197,7 @@ class Problem:
         return pd.Index(sorted(set(self._unit_ids)))
 
     @cached_property
-    def unit_of(self) -> npt.NDArray[np.int64]:
+    def unit_of(self) -> Ints:
         """[route] position of its unit."""
         return np.asarray(self.units.get_indexer(self._unit_ids), dtype=np.int64)
 
@@ -213,12 +212,18 @@ class Problem:
     @cached_property
     def axes(self) -> Mapping[str, pd.Index]:
         """The ids along the first axis of each variable; the second is the years."""
-        axes = {"build": pd.Index(self.routes["route"]), "throttled_ktpa": self.units}
+        axes = {"build": pd.Index(self.routes["route"]), "curtailed_ktpa": self.units}
         if self.network is not None and self.stores is not None:
             lines, links = pd.Index(self.network.lines["line"]), pd.Index(self.network.links["link"])
-            laid = pd.Index(self.network.lines.loc[self.network.laid, "line"])
+            built = pd.Index(self.network.lines.loc[self.network.built, "line"])
             sites = pd.Index(self.sites["site"])
-            axes |= {"pipe": laid, "added_ktpa": laid, "carried_ktpa": lines, "forth_ktpa": links, "back_ktpa": links}
+            axes |= {
+                "pipe": built,
+                "built_ktpa": built,
+                "pipe_flow_ktpa": lines,
+                "forward_ktpa": links,
+                "reverse_ktpa": links,
+            }
             axes |= {"opened": sites, "wells": sites, "paid_for_oil_ktpa": sites}
             axes |= {"injected_ktpa": pd.Index(self.stores["store"])}
         if len(self.accounts.funds):
@@ -229,22 +234,20 @@ class Problem:
             axes["paid_mn"] = pd.Index(["all"])
         return MappingProxyType(axes)
 
-    def routes_of(self, group: str) -> npt.NDArray[np.bool_]:
+    def routes_of(self, group: str) -> Mask:
         """Which routes belong to a province or a sector; all of them for ""."""
-        here: npt.NDArray[np.bool_] = (
-            (self.routes["province"] == group) | (self.routes["sector"] == group) | (group == "")
-        ).to_numpy()
+        here: Mask = ((self.routes["province"] == group) | (self.routes["sector"] == group) | (group == "")).to_numpy()
         return here
 
     @property
-    def calendar(self) -> npt.NDArray[np.int64]:
+    def calendar(self) -> Ints:
         """Every year of the horizon."""
         return calendar(self.periods)
 
     @property
     def discount(self) -> Floats:
         """Discount factor of every year of the horizon."""
-        return discount_factor(self.discount_share, self.calendar - self.first_year)
+        return discount_factor(self.discount_rate, self.calendar - self.first_year)
 
     def cost_mn_per_ktpa(self, name: str) -> Floats:
         """[route, year] discounted cost over the period's years of 1 kt/y captured, in million."""

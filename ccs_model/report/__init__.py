@@ -1,1 +1,1 @@
-"""What leaves the office: the run folder and the workbook."""
+"""What a run shows: figures, workbook, page and exports."""

@@ -21,7 +21,7 @@ LANGUAGES = ("en", "zh", "both")
 LABEL_COLUMNS = frozenset(
     {
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
-        ("Summary", "item"), ("Summary", "bearer"), ("Summary", "unit"), ("Series", "series"),
+        ("Summary", "item"), ("Summary", "stakeholder"), ("Summary", "unit"), ("Series", "series"),
         ("Series", "unit"), ("CashFlow", "item"), ("CashFlow", "unit"), ("Inputs", "meaning"), ("Inputs", "unit"),
         ("Economics", "covers"), ("Calibration", "question"), ("Calibration", "parameter"), ("Calibration", "verdict"),
         ("Series", "note"), ("CashFlow", "note"), ("Inputs", "what"), ("Checks", "name"), ("Checks", "of"),
@@ -36,7 +36,7 @@ class Labels:
     """The table: texts as they stand, families of texts, and the page's words by key."""
 
     exact: Mapping[str, str]
-    families: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
+    arc_groups: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
     keyed: Mapping[str, tuple[str, str]]
 
 
@@ -45,7 +45,7 @@ def labels() -> Labels:
     """The table, read once."""
     text = resources.files("ccs_model.report").joinpath("labels.csv").read_text(encoding="utf-8")
     exact: dict[str, str] = {}
-    families: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+    arc_groups: dict[str, list[tuple[re.Pattern[str], str]]] = {}
     keyed: dict[str, tuple[str, str]] = {}
     for row in csv.DictReader(io.StringIO(text)):
         english, chinese = row["english"], row["chinese"]
@@ -53,10 +53,10 @@ def labels() -> Labels:
             keyed[row["key"]] = english, chinese
         elif "{}" in english:
             pattern = re.compile("(.+?)".join(map(re.escape, english.split("{}"))))
-            families.setdefault(_start(english), []).append((pattern, chinese))
+            arc_groups.setdefault(_start(english), []).append((pattern, chinese))
         else:
             exact[english] = chinese
-    return Labels(exact, {start: tuple(found) for start, found in families.items()}, keyed)
+    return Labels(exact, {start: tuple(found) for start, found in arc_groups.items()}, keyed)
 
 
 def _start(text: str) -> str:
@@ -70,9 +70,9 @@ def chinese(text: str) -> str | None:
     table = labels()
     if text in table.exact:
         return table.exact[text]
-    for pattern, said in (*table.families.get(text[:1], ()), *table.families.get("", ())):
+    for pattern, message in (*table.arc_groups.get(text[:1], ()), *table.arc_groups.get("", ())):
         if found := pattern.fullmatch(text):
-            return said.format(*found.groups())
+            return message.format(*found.groups())
     return None
 
 
@@ -84,10 +84,10 @@ class Language:
 
     def label(self, text: str) -> str:
         """A title, heading or label."""
-        said = None if self.lang == "en" or not text else chinese(text)
-        if said is None or said == text:
+        message = None if self.lang == "en" or not text else chinese(text)
+        if message is None or message == text:
             return text
-        return said if self.lang == "zh" else f"{text} / {said}"
+        return message if self.lang == "zh" else f"{text} / {message}"
 
     def unit(self, text: str) -> str:
         """A unit; side by side with its Chinese it would only be longer, so that `both` keeps the English."""
@@ -103,8 +103,8 @@ class Language:
         found = [chinese(each) for each in parts]
         if whole is None and not any(found):
             return text
-        said = whole or _joined([each or part for each, part in zip(found, parts, strict=True)])
-        return said if self.lang == "zh" else f"{text}\n{said}"
+        message = whole or _joined([each or part for each, part in zip(found, parts, strict=True)])
+        return message if self.lang == "zh" else f"{text}\n{message}"
 
 
 def _joined(parts: list[str]) -> str:

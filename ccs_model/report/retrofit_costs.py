@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Floats
 from ccs_model.engineering.streams import utilisation_share
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-
-Floats = npt.NDArray[np.float64]
 
 CAPTURE_PARTS = (
     "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "capture_variable_om_mn_pa", "heat_mn_pa", "capture_power_mn_pa",
@@ -84,11 +82,11 @@ def _lives(problem: Problem, table: pd.DataFrame, routes: pd.DataFrame) -> dict[
     if problem.network is None:
         of_pipes = routes["pipe_life_yr"].reindex(table["route"]).to_numpy(float)
         return {"pipe": of_pipes, "storage": np.ones(len(table))}
-    laid = problem.network.lines.loc[problem.network.laid, "life_yr"].unique()
+    built = problem.network.lines.loc[problem.network.built, "life_yr"].unique()
     sites = problem.sites["life_yr"].unique()
     return {
         kind: np.full(len(table), float(lives[0])) if len(lives) == 1 else nothing
-        for kind, lives in (("pipe", laid), ("storage", sites))
+        for kind, lives in (("pipe", built), ("storage", sites))
     }
 
 

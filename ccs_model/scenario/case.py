@@ -9,11 +9,10 @@ from typing import Any, Literal
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from ccs_model.errors import InputError
-from ccs_model.scenario.calibration import SHIPPED_PRESET
-from ccs_model.scenario.fields import FileName, Line, Paragraph, Words
-from ccs_model.scenario.findings import Finding, findings_error, findings_of
+from ccs_model.scenario.fields import FileName, Line, Paragraph, Section, Words
 from ccs_model.scenario.read import read_values
-from ccs_model.scenario.section import Section
+from ccs_model.scenario.sections import SHIPPED_PRESET
+from ccs_model.scenario.validation import Finding, findings_error, findings_of
 
 KINDS = (
     "heldout", "physical", "inverse", "ladder", "ceiling", "presets", "optimality_gap", "plant_hand", "published_cost",
@@ -91,8 +90,8 @@ def read_case(path: str | os.PathLike[str]) -> Case:
         case._folder = Path(path).parent
     except ValidationError as error:
         document.note(findings_of(error, values, _known()))
-    if document.faults or case is None:
-        raise InputError([fault for _, fault in sorted(document.faults, key=lambda each: each[0])])
+    if document.issues or case is None:
+        raise InputError([issue for _, issue in sorted(document.issues, key=lambda each: each[0])])
     return case
 
 

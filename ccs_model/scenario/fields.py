@@ -6,11 +6,18 @@ import unicodedata
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PlainSerializer, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 
-from ccs_model.scenario.findings import Finding, findings_error
-from ccs_model.scenario.known_keys import nearest_word
-from ccs_model.scenario.scalars import describe
+from ccs_model.scenario.validation import Finding, describe, findings_error, nearest_word
 
 SHIPPED_INVENTORIES = ("steel", "chemicals")
 # Shipped as well, but read only where a scenario names them.
@@ -20,7 +27,7 @@ GIVEN_SOURCES = "sources"
 _UNWRITABLE = frozenset(("Cc", "Zl", "Zp"))  # a workbook cell or one line of a file cannot hold these
 
 
-def _refuse_controls(text: str, allowed: str = "") -> str:
+def _validate_controls(text: str, allowed: str = "") -> str:
     for sign in text:
         if unicodedata.category(sign) in _UNWRITABLE and sign not in allowed:
             raise findings_error([Finding((), f"holds the control character U+{ord(sign):04X}", "remove it")])
@@ -28,14 +35,14 @@ def _refuse_controls(text: str, allowed: str = "") -> str:
 
 
 def _one_line(text: str) -> str:
-    _refuse_controls(text)
+    _validate_controls(text)
     if text and not text.strip():
         raise findings_error([Finding((), "expected some text, got blanks")])
     return text
 
 
 def _paragraph(text: str) -> str:
-    return _refuse_controls(text, allowed="\n\t")
+    return _validate_controls(text, allowed="\n\t")
 
 
 def no_repeats(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -149,3 +156,13 @@ else:
             }
         ),
     ]
+
+# What all parts of a scenario share.
+
+
+class Section(BaseModel):
+    """What all parts of a scenario share: frozen, nothing unknown, no number from text, no infinity."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )

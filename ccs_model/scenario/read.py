@@ -29,14 +29,21 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 
-from ccs_model.errors import Fault, FileError, InputError
-from ccs_model.scenario.document import Document, Mark
-from ccs_model.scenario.files import full, path_inside, read_text, shown_path
-from ccs_model.scenario.findings import MISSING
-from ccs_model.scenario.nodes import Kind, Node, unfolded
-from ccs_model.scenario.own_tables import INVENTORY, OwnTables
-from ccs_model.scenario.scalars import describe, scalar
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.scenario.schema import Scenario, checked
+from ccs_model.scenario.sections import INVENTORY, OwnTables
+from ccs_model.scenario.validation import MISSING, describe, scalar
+from ccs_model.scenario.yaml_document import (
+    Document,
+    Kind,
+    Mark,
+    Node,
+    full,
+    path_inside,
+    read_text,
+    shown_path,
+    unfolded,
+)
 
 _DEEPEST = 30
 _MOST_NODES = 20_000
@@ -44,7 +51,7 @@ _MOST_ALIASES = 100
 
 
 # Keys whose values are names that only the tables can judge.
-NAME_LISTS = (INVENTORY, "plants.provinces", "plants.leave_out", "plants.must_fit", "capture.measures", "storage.sites")
+NAME_LISTS = (INVENTORY, "plants.provinces", "plants.exclude", "plants.require", "capture.measures", "storage.sites")
 
 
 @dataclass(frozen=True)
@@ -62,16 +69,16 @@ class Reading:
     which tables those are."""
 
     scenario: Scenario | None
-    faults: tuple[tuple[Mark, Fault], ...]
+    issues: tuple[tuple[Mark, Issue], ...]
     names: tuple[Name, ...]
     own: OwnTables
 
     def judged(self, unknown: Iterable[tuple[Name, str, str]]) -> Scenario:
         """The scenario, once the tables have said which names they do not know (name, what, hint); else all faults."""
-        strays = [(name.mark, Fault(str(name.mark), f"{name.key}: {what}", hint)) for name, what, hint in unknown]
-        faults = [fault for _, fault in sorted([*self.faults, *strays], key=lambda each: each[0])]
-        if faults or self.scenario is None:
-            raise InputError(faults)
+        strays = [(name.mark, Issue(str(name.mark), f"{name.key}: {what}", hint)) for name, what, hint in unknown]
+        issues = [issue for _, issue in sorted([*self.issues, *strays], key=lambda each: each[0])]
+        if issues or self.scenario is None:
+            raise InputError(issues)
         return self.scenario
 
 
@@ -79,7 +86,7 @@ def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) 
     """The scenario in a YAML file.
 
     Raises InputError with every fault as `file:line:column`, and FileError when a file cannot be read.
-    A file named by `like` must lie in or below the scenario's folder unless `allow_outside`.
+    A file named by `extends` must lie in or below the scenario's folder unless `allow_outside`.
     """
     return read(path, allow_outside=allow_outside).judged(())
 
@@ -88,15 +95,15 @@ def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Readin
     """As read_scenario, but with the faults in hand, so that those the tables find can join them."""
     path = Path(path)
     document = _read(path, turn=0)
-    if "like" in document.values:
-        document = _with_like(document, path, allow_outside)
+    if "extends" in document.values:
+        document = _with_base(document, path, allow_outside)
     result = checked(document.values, document.places(), path)
     if not isinstance(result, Scenario):
-        whole = ("like",) not in document.refused  # else what is missing may stand in the file that was not read
+        whole = ("extends",) not in document.rejected  # else what is missing may stand in the file that was not read
         document.note(each for each in result if whole or each.what != MISSING)
-    sound = result if isinstance(result, Scenario) and not document.faults else None
+    sound = result if isinstance(result, Scenario) and not document.issues else None
     own = OwnTables.of(sound) if sound else OwnTables.of_values(document.values, document.places(), path.parent)
-    return Reading(sound, tuple(document.faults), tuple(_names(document)), own)
+    return Reading(sound, tuple(document.issues), tuple(_names(document)), own)
 
 
 def read_values(path: Path) -> Document:
@@ -120,27 +127,27 @@ def _names(document: Document) -> Iterator[Name]:
                 yield Name(key, text, mark)
 
 
-def _with_like(document: Document, path: Path, allow_outside: bool) -> Document:
-    """The document laid over the one it is like."""
-    like = document.values.pop("like")
-    mark = document.marks.pop(("like",))
-    if not isinstance(like, str) or not like:
-        document.refuse(mark, ("like",), f"expected the name of a scenario file, got {describe(like)}")
+def _with_base(document: Document, path: Path, allow_outside: bool) -> Document:
+    """The document on top of the one it extends."""
+    base_name = document.values.pop("extends")
+    mark = document.marks.pop(("extends",))
+    if not isinstance(base_name, str) or not base_name:
+        document.add_issue(mark, ("extends",), f"expected the name of a scenario file, got {describe(base_name)}")
         return document
-    other = path_inside(path.parent, like, allow_outside=allow_outside)
+    other = path_inside(path.parent, base_name, allow_outside=allow_outside)
     if other is None:
-        what = f"{full(path.parent / like)} lies outside the scenario's folder"
-        document.refuse(mark, ("like",), what, "allow it with --allow-outside")
+        what = f"{full(path.parent / base_name)} lies outside the scenario's folder"
+        document.add_issue(mark, ("extends",), what, "allow it with --allow-outside")
         return document
     try:
         base = _read(other, turn=1)
     except FileError as error:
-        raise FileError(f"{mark}: like: {error}") from error
-    if "like" in base.values:
-        del base.values["like"]
-        what = f"{shown_path(Path(path.name))} is already like this file; only one level is followed"
-        base.refuse(base.marks.pop(("like",)), ("like",), what, "name the last file of the chain in the first")
-    return document.laid_over(base)
+        raise FileError(f"{mark}: extends: {error}") from error
+    if "extends" in base.values:
+        del base.values["extends"]
+        what = f"{shown_path(Path(path.name))} already extends a file; only one level is followed"
+        base.add_issue(base.marks.pop(("extends",)), ("extends",), what, "name the last file of the chain in the first")
+    return document.overriding(base)
 
 
 def _read(path: Path, turn: int) -> Document:
@@ -243,4 +250,4 @@ class _Reading:
             self._stop(line, column, f"nested more than {_DEEPEST} deep, expected a scenario")
 
     def _stop(self, line: int, column: int, what: str, hint: str = "") -> NoReturn:
-        raise InputError([Fault(f"{self.file}:{line + 1}:{column + 1}", what, hint)])
+        raise InputError([Issue(f"{self.file}:{line + 1}:{column + 1}", what, hint)])

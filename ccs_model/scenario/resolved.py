@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from types import MappingProxyType
 
-from ccs_model.scenario.scalars import is_old_truth, scalar
+from ccs_model.scenario.validation import is_old_truth, scalar
 
 DEFAULT = "default"
 
@@ -72,3 +73,51 @@ def _sign(sign: str) -> str:
     return {"\n": "\\n", "\t": "\\t"}.get(sign) or (
         f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
     )
+
+
+# The scenario that `ccs-model new` writes: a question that runs as it is, with what one may change beside it.
+
+_TEXT = """\
+# yaml-language-server: $schema=./scenario.schema.json
+#
+# Run it:      ccs-model check scenario.yaml
+#              ccs-model optimize scenario.yaml
+# Every key, its default and its meaning: scenario.schema.json (editors show them while you type).
+name: @NAME@
+description: >
+  With 1.5 billion CNY, which steel, ammonia and methanol plants of Shanxi should be fitted with carbon capture, when
+  and with what?
+
+currency: CNY
+price_year: 2024                     # all money is in real prices of this year
+years: [2026, 2030, 2035]            # start of each period; the last one lasts as long as the one before
+discount_rate: 0.08                 # real, a year; shares go from 0 to 1
+
+plants:
+  inventory: [steel, chemicals]      # the shipped plants of China
+  # inventory: [plants.xlsx]         # only plants of your own: fill in plants.xlsx first
+  # inventory: [steel, plants.xlsx]  # both
+  provinces: [Shanxi]                # leave it out for all
+  min_emissions_ktpa: 1_500      # smaller plants are left as they are
+  # exclude: [NH3_21]              # plants that may not be fitted, by id
+  # require: [NH3_82]               # plants that must be fitted, by id
+
+# data: tables                       # a folder of your own prices, sites or technologies, laid over the shipped ones
+
+capture:
+  technologies: [amine, advanced_amine, compression, purification]
+  decisions: integer                   # or fractional: the linear program
+
+storage: {sites: [Ordos, Qinshui], capacity: mid, max_fill_share: 0.5}
+
+budget:
+  total_mn: 1_500                    # million of the currency, over all years
+  cumulative_mn: {2026: 900}            # up to the end of the period that starts in 2026
+
+solver: {mip_gap: 0.005, time_limit_s: 50}
+"""
+
+
+def starter(name: str) -> str:
+    """The text of the file."""
+    return _TEXT.replace("@NAME@", json.dumps(name, ensure_ascii=False))

@@ -13,43 +13,48 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AfterValidator, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
-from ccs_model.errors import Fault, InputError
-from ccs_model.scenario.calibration import Calibration
-from ccs_model.scenario.capture import Capture
+from ccs_model.errors import InputError, Issue
 from ccs_model.scenario.fields import (
     AmountByName,
     FileName,
     Line,
     MoneyByYear,
     Paragraph,
+    Section,
     TerrainName,
     Words,
     Years,
     corridors_or_file,
     starts_of,
 )
-from ccs_model.scenario.findings import MISSING, Finding, dotted, findings_error, findings_of
-from ccs_model.scenario.futures import Future, Futures, Risk, findings_of_futures
-from ccs_model.scenario.money import Finance, Fund, Funds, Policy, findings_of_money
-from ccs_model.scenario.plants import Plants
 from ccs_model.scenario.resolved import resolved_yaml
-from ccs_model.scenario.section import Section
-from ccs_model.scenario.targets import CUT_KEYS, Targets, stray_years
-from ccs_model.scenario.uncertainty import Uncertainty
+from ccs_model.scenario.sections import (
+    CUT_KEYS,
+    Calibration,
+    Capture,
+    Finance,
+    Fund,
+    Funds,
+    Future,
+    Futures,
+    Plants,
+    Policy,
+    Risk,
+    Targets,
+    Uncertainty,
+    findings_of_futures,
+    findings_of_money,
+    stray_years,
+)
+from ccs_model.scenario.validation import MISSING, Finding, dotted, findings_error, findings_of
 
 FROM_PYTHON = "given in Python"
 CHANGED = "changed"
 
-_LIKE = "Another scenario file in this folder; the keys of this file are laid over its keys. One level only."
+_EXTENDS = "Another scenario file in this folder; the keys of this file are laid over its keys. One level only."
 
 
 class Transport(Section):
@@ -64,7 +69,7 @@ class Transport(Section):
     """Links made from the places of plants and sites together with those of transport/links, or those alone."""
     trucks: bool = False
     """A plant may also send a small flow by road; haulage is paid by the tonne, outside the budget for capital."""
-    detour: float = Field(default=1.14, ge=1, le=3)
+    detour_factor: float = Field(default=1.14, ge=1, le=3)
     """Length of a pipeline divided by the straight distance."""
     terrain: TerrainName | None = None
     """What a pipe costs by place against flat land: an .asc grid or a .csv file of yours; null takes the table
@@ -78,7 +83,7 @@ class Storage(Section):
     """Storage sites or basins to use; empty means all."""
     capacity: Literal["low", "mid", "high"] = "mid"
     """Which estimate of each site's capacity to believe."""
-    fill_share_max: float = Field(default=1.0, gt=0, le=1)
+    max_fill_share: float = Field(default=1.0, gt=0, le=1)
     """At most this share of a site's capacity is used, 0 to 1."""
 
 
@@ -87,7 +92,7 @@ class Budget(Section):
 
     total_mn: float | None = Field(default=None, ge=0)
     """Budget over all years, in million of the scenario's currency; needed unless there are targets."""
-    ceiling_mn: MoneyByYear = Field(default_factory=dict)
+    cumulative_mn: MoneyByYear = Field(default_factory=dict)
     """Most that may be spent up to the end of the period that starts in a year, in million: {2026: 4_000}."""
     by_province_mn: AmountByName = Field(default_factory=dict)
     """Budget over all years of single provinces, within the total, in million by name."""
@@ -96,7 +101,7 @@ class Budget(Section):
 class Solver(Section):
     """How long and how exactly to solve."""
 
-    gap_share: float = Field(default=0.01, ge=0, le=0.5)
+    mip_gap: float = Field(default=0.01, ge=0, le=0.5)
     """Stop when the plan is proven this close to the best one, 0 to 0.5."""
     time_limit_s: float = Field(default=120.0, gt=0)
     """Stop after this many seconds with the best plan found."""
@@ -111,7 +116,7 @@ class Scenario(Section):
 
     name: Line
     """Title of the scenario; also names its run folder."""
-    question: Paragraph = ""
+    description: Paragraph = ""
     """The question in the planner's words."""
     currency: Literal["CNY", "USD", "EUR"] = "CNY"
     """Currency of all money."""
@@ -123,7 +128,7 @@ class Scenario(Section):
     """Of a static year: the yearly share of capital; null takes the discount rate over each thing's life."""
     storage_life_yr: float = Field(default=30.0, gt=0, le=200)
     """Of a static year: the years over which a site's capacity is filled."""
-    discount_share: float = Field(default=0.08, ge=0, lt=1)
+    discount_rate: float = Field(default=0.08, ge=0, lt=1)
     """Real discount rate a year, 0 to 1."""
     plants: Plants
     """Which plants are looked at."""
@@ -138,18 +143,18 @@ class Scenario(Section):
     budget: Budget = Budget()
     """What may be spent."""
     targets: Targets = Targets()
-    """What must be reached; needed for the aim least_cost."""
+    """What must be reached; needed for the aim min_cost."""
     policy: Policy = Policy()
     """What is paid for CO₂."""
     funds: Funds = Field(default_factory=dict)
-    """Loans, bonds and grants by name: {green_bond: {kind: bond, share_max: 0.4, interest_share: 0.028}}."""
+    """Loans, bonds and grants by name: {green_bond: {kind: bond, share_max: 0.4, interest_rate: 0.028}}."""
     finance: Finance = Finance()
     """How owners account for what they build."""
     calibration: Calibration = Calibration()
     """What the pilot zones say about how much is delivered and built."""
     uncertainty: Uncertainty = Uncertainty()
     """How far inputs may lie from what is planned with; read by `ccs-model montecarlo`."""
-    aim: Literal["most_abatement", "least_cost", "highest_npv", "highest_net_benefit"] = "most_abatement"
+    objective: Literal["max_abatement", "min_cost", "max_npv", "max_net_benefit"] = "max_abatement"
     """What is sought: the most CO₂ avoided for the budget, the least cost at which the targets are reached, the
     highest net present value of the owners, or the highest net benefit of society."""
     futures: Futures = Field(default_factory=dict)
@@ -167,12 +172,12 @@ class Scenario(Section):
     @field_validator("budget", mode="after")
     @classmethod
     def _ceilings_in_known_years(cls, budget: Budget, info: ValidationInfo) -> Budget:
-        years = starts_of(info.data.get("years", tuple(budget.ceiling_mn)), info.data.get("price_year", 0))
-        strays = [year for year in budget.ceiling_mn if year not in years]
+        years = starts_of(info.data.get("years", tuple(budget.cumulative_mn)), info.data.get("price_year", 0))
+        strays = [year for year in budget.cumulative_mn if year not in years]
         if strays:
             starts = ", ".join(map(str, years))
             raise findings_error(
-                Finding(("ceiling_mn", str(year)), f"no period starts in {year}", f"years: {starts}", on_key=True)
+                Finding(("cumulative_mn", str(year)), f"no period starts in {year}", f"years: {starts}", on_key=True)
                 for year in strays
             )
         return budget
@@ -188,7 +193,7 @@ class Scenario(Section):
     def from_dict(cls, values: Mapping[str, object]) -> Scenario:
         """A scenario from nested plain values; raises one InputError with every fault, each at its dotted key."""
         if not isinstance(values, Mapping):
-            raise InputError([Fault("scenario", f"expected keys with values, got a {type(values).__name__}")])
+            raise InputError([Issue("scenario", f"expected keys with values, got a {type(values).__name__}")])
         return _built(values, dict.fromkeys(_keys_in(values), FROM_PYTHON), None)
 
     def with_changes(self, changes: Mapping[str, object]) -> Scenario:
@@ -273,7 +278,7 @@ def _unlike_a_scenario(values: Mapping[str, Any], scenario: Scenario) -> Iterato
             for key, value in future.changes.items():
                 _put(there, key, value)
         except InputError as error:
-            yield from (Finding(place, each.what, each.hint) for each in error.faults)
+            yield from (Finding(place, each.what, each.hint) for each in error.issues)
             continue
         found = checked(there, {}, None)
         for each in () if isinstance(found, Scenario) else found:
@@ -285,27 +290,27 @@ def _mutable(values: Mapping[Any, Any]) -> dict[Any, Any]:
 
 
 def _without_an_end(values: Mapping[str, object]) -> Iterator[Finding]:
-    """A scenario needs a budget or a cut to reach, or nothing limits it; without a cut least_cost builds nothing."""
+    """A scenario needs a budget or a cut to reach, or nothing limits it; without a cut min_cost builds nothing."""
     budget, targets = values.get("budget"), values.get("targets")
-    asks_for_a_cut = isinstance(targets, Mapping) and any(targets.get(key) for key in CUT_KEYS)
-    weighs = values.get("aim") in ("highest_npv", "highest_net_benefit")
-    if not asks_for_a_cut and not weighs and not (values.get("aim") == "least_cost" and _pays(values)):
+    has_abatement_target = isinstance(targets, Mapping) and any(targets.get(key) for key in CUT_KEYS)
+    weighs = values.get("objective") in ("max_npv", "max_net_benefit")
+    if not has_abatement_target and not weighs and not (values.get("objective") == "min_cost" and _pays(values)):
         if "budget" not in values:
             yield Finding(("budget",), MISSING, "add 'budget:'")
         if isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is MISSING:
             yield Finding(("budget", "total_mn"), MISSING, "add 'total_mn:'")
         if isinstance(budget, Mapping) and budget.get("total_mn", MISSING) is None:
             yield Finding(("budget", "total_mn"), "expected a number, got nothing")
-        if values.get("aim") == "least_cost" and not _pays(values):
-            hint = "least_cost is the least cost of a cut: add 'targets:' with 'cut_share:'"
+        if values.get("objective") == "min_cost" and not _pays(values):
+            hint = "min_cost is the least cost of a cut: add 'targets:' with 'abatement_share:'"
             yield Finding(("targets",), MISSING, hint)
     if (
         isinstance(targets, Mapping)
         and targets.get("shortfall_per_t") is not None
-        and values.get("aim") != "least_cost"
+        and values.get("objective") != "min_cost"
     ):
-        what = "a missing tonne has a price only where the aim is least_cost"
-        yield Finding(("targets", "shortfall_per_t"), what, "add 'aim: least_cost', or leave it out")
+        what = "a missing tonne has a price only where the aim is min_cost"
+        yield Finding(("targets", "shortfall_per_t"), what, "add 'aim: min_cost', or leave it out")
 
 
 def _pays(values: Mapping[str, object]) -> bool:
@@ -316,7 +321,7 @@ def _pays(values: Mapping[str, object]) -> bool:
 @cache
 def known_keys() -> tuple[str, ...]:
     """Every dotted key that may stand in a scenario file."""
-    keys = ["like"]
+    keys = ["extends"]
     for name, field in Scenario.model_fields.items():
         keys.append(name)
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
@@ -331,24 +336,24 @@ def json_schema() -> dict[str, Any]:
     for part in schema["$defs"].values():
         part.pop("required", None)
     needed = schema.pop("required")
-    schema["properties"]["like"] = {"type": "string", "title": "Like", "description": _LIKE}
+    schema["properties"]["extends"] = {"type": "string", "title": "Extends", "description": _EXTENDS}
     money = {"required": [*needed, "budget"], "properties": {"budget": {"required": ["total_mn"]}}}
     cut = {"required": [*needed, "targets"]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,
-        "anyOf": [{"required": ["like"]}, money, cut],
+        "anyOf": [{"required": ["extends"]}, money, cut],
     }
 
 
 def _built(values: Mapping[str, object], places: dict[str, str], source_path: Path | None) -> Scenario:
-    if "like" in values:
-        raise InputError([Fault("like", "only a file can be like another file", "use read_scenario")])
+    if "extends" in values:
+        raise InputError([Issue("extends", "only a file can extend another file", "use read_scenario")])
     result = checked(values, places, source_path)
     if isinstance(result, Scenario):
         return result
     raise InputError(
-        Fault(dotted(each.path), each.what + (f" at {dotted(each.other)}" if each.other else ""), each.hint)
+        Issue(dotted(each.path), each.what + (f" at {dotted(each.other)}" if each.other else ""), each.hint)
         for each in result
     )
 
@@ -382,5 +387,5 @@ def _put(values: dict[Any, Any], key: str, value: object) -> None:
     for step in way:
         values = values.setdefault(step, {})
         if not isinstance(values, dict):
-            raise InputError([Fault(key, f"'{step}' holds a value, not keys")])
+            raise InputError([Issue(key, f"'{step}' holds a value, not keys")])
     values[last] = value

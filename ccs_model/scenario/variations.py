@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ccs_model.errors import Fault, InputError
-from ccs_model.scenario.files import read_text, shown_path
+from ccs_model.errors import InputError, Issue
 from ccs_model.scenario.read import read_values, values_in
+from ccs_model.scenario.yaml_document import read_text, shown_path
 
 Changes = Mapping[str, object]
 
@@ -31,13 +31,13 @@ def grid_of(sets: Sequence[str]) -> tuple[Changes, ...]:
     """Every combination of `KEY=V1,V2,…` or `KEY=start:stop:n`, the last key running fastest. Raises InputError."""
     values: dict[str, tuple[object, ...]] = {}
     for text in sets:
-        key, sign, said = text.partition("=")
+        key, sign, message = text.partition("=")
         key = key.strip()
-        if not sign or not key or not said.strip():
-            raise InputError([Fault("--set", f"'{text}' names no values", "expected KEY=V1,V2 or KEY=start:stop:n")])
+        if not sign or not key or not message.strip():
+            raise InputError([Issue("--set", f"'{text}' names no values", "expected KEY=V1,V2 or KEY=start:stop:n")])
         if key in values:
-            raise InputError([Fault("--set", f"{key} stands twice", "write all its values in one --set")])
-        values[key] = _values(key, said)
+            raise InputError([Issue("--set", f"{key} stands twice", "write all its values in one --set")])
+        values[key] = _values(key, message)
     return combinations(values)
 
 
@@ -45,7 +45,7 @@ def combinations(values: Mapping[str, Sequence[object]]) -> tuple[Changes, ...]:
     """Every combination of the values of some keys, the last key running fastest. Raises InputError for too many."""
     many = int(np.prod([len(each) for each in values.values()], dtype=float))
     if many > MOST:
-        raise InputError([Fault("--set", f"{many:,} scenarios, expected at most {MOST:,}")])
+        raise InputError([Issue("--set", f"{many:,} scenarios, expected at most {MOST:,}")])
     return tuple(dict(zip(values, each, strict=True)) for each in itertools.product(*values.values()))
 
 
@@ -61,14 +61,14 @@ def _of_csv(path: Path) -> tuple[Changes, ...]:
     shown = shown_path(path)
     rows = list(csv.reader(io.StringIO(read_text(path))))
     if len(rows) < 2:
-        raise InputError([Fault(f"{shown}:1", "no scenarios", "expected a heading of keys and a row a scenario")])
+        raise InputError([Issue(f"{shown}:1", "no scenarios", "expected a heading of keys and a row a scenario")])
     keys = [each.strip() for each in rows[0]]
     found = []
     for line, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(keys):
-            raise InputError([Fault(f"{shown}:{line}", f"{len(row)} cells, expected {len(keys)} as in the heading")])
+            raise InputError([Issue(f"{shown}:{line}", f"{len(row)} cells, expected {len(keys)} as in the heading")])
         found.append(
             {
                 key: _value(f"{shown}:{line}: {key}", cell)
@@ -81,13 +81,13 @@ def _of_csv(path: Path) -> tuple[Changes, ...]:
 
 def _of_yaml(path: Path) -> tuple[Changes, ...]:
     document = read_values(path)
-    faults = [fault for _, fault in document.faults]
+    issues = [issue for _, issue in document.issues]
     listed = document.values.get("scenarios")
-    if not faults and (not isinstance(listed, list | tuple) or not all(isinstance(each, dict) for each in listed)):
+    if not issues and (not isinstance(listed, list | tuple) or not all(isinstance(each, dict) for each in listed)):
         hint = "such as: scenarios: [{budget.total_mn: 5000}, {budget.total_mn: 9000}]"
-        faults = [Fault(f"{shown_path(path)}:1", "no key 'scenarios' with a list of changes", hint)]
-    if faults or not isinstance(listed, list | tuple):
-        raise InputError(faults)
+        issues = [Issue(f"{shown_path(path)}:1", "no key 'scenarios' with a list of changes", hint)]
+    if issues or not isinstance(listed, list | tuple):
+        raise InputError(issues)
     return tuple({str(key): value for key, value in each.items()} for each in listed)
 
 
@@ -100,7 +100,7 @@ def _values(key: str, text: str) -> tuple[object, ...]:
     numbers = [each for each in (start, stop) if isinstance(each, int | float) and not isinstance(each, bool)]
     if len(numbers) < 2 or not 1 <= n <= MOST:
         hint = "expected start:stop:n, such as 0:20000:21"
-        raise InputError([Fault(f"--set {key}", f"'{text}' is no range of numbers", hint)])
+        raise InputError([Issue(f"--set {key}", f"'{text}' is no range of numbers", hint)])
     steps = [float(f"{each:.{_DIGITS}g}") for each in np.linspace(float(numbers[0]), float(numbers[1]), n)]
     # Whole numbers stay whole where both ends and every step are.
     whole = all(isinstance(each, int) for each in numbers) and all(each.is_integer() for each in steps)
@@ -126,6 +126,6 @@ def _parts(text: str) -> list[str]:
 def _value(place: str, text: str) -> object:
     """One value as a scenario file would have it."""
     document = values_in(f"value: {text.strip()}\n", place)
-    if document.faults:
-        raise InputError(fault for _, fault in document.faults)
+    if document.issues:
+        raise InputError(issue for _, issue in document.issues)
     return document.values["value"]

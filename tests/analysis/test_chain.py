@@ -2,8 +2,8 @@
 
 import pytest
 
-from ccs_model.analysis.chain import chain_of
 from ccs_model.analysis.citations import Citations
+from ccs_model.analysis.cost_chain import chain_of
 from ccs_model.plan.reasons import reasons_table
 
 
@@ -89,7 +89,7 @@ def test_a_plant_that_is_not_fitted_shows_its_best_option(small_plan):
 
 
 def test_a_plant_without_options_has_streams_and_no_chain(solved):
-    plan = solved({"plants.leave_out": ["NH3_82"]})
+    plan = solved({"plants.exclude": ["NH3_82"]})
     chain = chain_of(plan.problem, plan.retrofits, "NH3_82", None)
     assert chain.streams and not chain.lines and not chain.columns
 
@@ -105,7 +105,7 @@ def test_a_plant_of_given_costs_in_a_static_year(hand_solved):
 
 
 def test_the_dual_stands_apart_as_the_marginal_cost(solved):
-    plan = solved({"aim": "least_cost", "targets": {"cut_share": {2031: 0.02}}, "budget": {}})
+    plan = solved({"objective": "min_cost", "targets": {"abatement_share": {2031: 0.02}}, "budget": {}})
     (plant, *_) = plan.retrofits["plant"]
     chain = chain_of(plan.problem, plan.retrofits, plant, plan.relaxation.cost_of_next_tonne_per_t)
     assert by_name(chain)["marginal_cost_per_t"] == plan.relaxation.cost_of_next_tonne_per_t

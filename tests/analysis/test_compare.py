@@ -17,7 +17,7 @@ from ccs_model.analysis.compare import CHANGES, ENTERS, LEAVES, Comparison, comp
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.plan.plan import Plan
-from ccs_model.report.stored_run import run_of
+from ccs_model.runs.run_reader import run_of
 
 HOSTILE = '=cmd|"/c calc"!A1'
 
@@ -137,7 +137,7 @@ def test_one_run_is_not_a_comparison(poor: Plan) -> None:
 
 def test_the_workbook_has_live_differences_whose_values_are_written(found: Comparison, tmp_path: Path) -> None:
     path = found.to_excel(tmp_path / "c.xlsx")
-    live, told = openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
+    live, reported = openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
     assert live.sheetnames == ["Runs", "Totals", "Years", "Zones", "Costs", "Terms", "Plants", "Inputs"]
     n_formulas = 0
     for sheet in live.worksheets:
@@ -145,7 +145,7 @@ def test_the_workbook_has_live_differences_whose_values_are_written(found: Compa
             for cell in row:
                 if cell.data_type == "f":
                     here, there = cell.value[1:].split("-")
-                    values = told[sheet.title]
+                    values = reported[sheet.title]
                     value = values[here].value - values[there].value
                     assert values[cell.coordinate].value == pytest.approx(value, rel=1e-9, abs=1e-9)
                     n_formulas += 1
@@ -174,16 +174,16 @@ def test_text_that_looks_like_a_formula_stays_text(poor: Plan, tmp_path: Path) -
 
 def test_the_command_prints_a_table_or_one_object(folders: list[Path], tmp_path: Path) -> None:
     words = ["compare", *map(str, folders)]
-    said = CliRunner().invoke(group, words, standalone_mode=False)
-    assert said.exception is None
-    assert "budget.total_mn" in said.output and "B − A" in said.output and "-o FILE.xlsx" in said.output
-    told = CliRunner().invoke(group, [*words, "--json", "-o", str(tmp_path / "c.xlsx")], standalone_mode=False)
-    document = json.loads(told.output)
-    assert document["schema"] == "ccs-model/compare/1" and document["names"] == ["poor", "rich"]
+    message = CliRunner().invoke(group, words, standalone_mode=False)
+    assert message.exception is None
+    assert "budget.total_mn" in message.output and "B − A" in message.output and "-o FILE.xlsx" in message.output
+    reported = CliRunner().invoke(group, [*words, "--json", "-o", str(tmp_path / "c.xlsx")], standalone_mode=False)
+    document = json.loads(reported.output)
+    assert document["schema"] == "ccs-model/compare/2" and document["names"] == ["poor", "rich"]
     assert (tmp_path / "c.xlsx").is_file()
 
 
 @pytest.mark.parametrize("words", [["{0}"], ["{0}", "{1}", "-o", "c.csv"]])
 def test_wrong_use_is_told(folders: list[Path], words: list[str]) -> None:
-    said = CliRunner().invoke(group, ["compare", *(word.format(*folders) for word in words)])
-    assert said.exit_code == 2
+    message = CliRunner().invoke(group, ["compare", *(word.format(*folders) for word in words)])
+    assert message.exit_code == 2

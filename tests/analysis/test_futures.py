@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ccs_model.analysis.futures import drawn
+from ccs_model.analysis.uncertain_inputs import drawn
 from ccs_model.errors import InputError
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 
 N = 2_000
 
 
 @pytest.fixture(scope="module")
-def problem(posed: Callable[..., Problem]) -> Problem:
-    return posed()
+def problem(problem_of: Callable[..., Problem]) -> Problem:
+    return problem_of()
 
 
 def test_each_input_has_the_quantiles_of_its_distribution(problem: Problem) -> None:
@@ -38,7 +38,7 @@ def test_ranks_are_correlated_as_the_table_says(problem: Problem) -> None:
 
 
 def test_the_same_seed_gives_every_scenario_the_same_futures(problem: Problem) -> None:
-    other = pose(problem.scenario.with_changes({"uncertainty.leave_out": ["pipe_cost"]}), problem.inputs)
+    other = build_problem(problem.scenario.with_changes({"uncertainty.exclude": ["pipe_cost"]}), problem.inputs)
     one, two = drawn(problem, 50, 9).values, drawn(other, 50, 9).values
     assert "pipe_cost" not in two
     assert one[list(two)].equals(two)
@@ -69,9 +69,9 @@ def test_plants_never_deliver_more_than_designed(problem: Problem) -> None:
 
 
 def test_an_unknown_input_is_refused(problem: Problem) -> None:
-    scenario = problem.scenario.with_changes({"uncertainty.leave_out": ["no_such_input"]})
+    scenario = problem.scenario.with_changes({"uncertainty.exclude": ["no_such_input"]})
     with pytest.raises(InputError, match="no_such_input"):
-        drawn(pose(scenario, problem.inputs), 5, 1)
+        drawn(build_problem(scenario, problem.inputs), 5, 1)
 
 
 def test_a_sobol_sequence_is_more_even_and_keeps_distributions_and_correlations(problem: Problem) -> None:
@@ -92,7 +92,7 @@ def test_a_sobol_sequence_is_more_even_and_keeps_distributions_and_correlations(
 
 
 def test_the_planned_place_of_capacity_is_the_case_that_is_planned_with(problem: Problem) -> None:
-    low = pose(problem.scenario.with_changes({"storage.capacity": "low"}), problem.inputs)
+    low = build_problem(problem.scenario.with_changes({"storage.capacity": "low"}), problem.inputs)
     futures = drawn(low, 5, 1)
     assert futures.planned["storage_capacity"] == -1.0
     assert futures.problem_with({"storage_capacity": -1.0}) is low

@@ -13,14 +13,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import ccs_model as ccs
-from ccs_model.analysis.hedge import Hedge, hedge, hedge_of
-from ccs_model.analysis.hedge_tables import AIM, AT_RISK, EVPI, HEDGED, MEAN_PLAN, PERFECT, TAIL, VSS
-from ccs_model.analysis.mean_future import mean_changes
-from ccs_model.analysis.outlooks import worth_of
 from ccs_model.analysis.regret import Future
+from ccs_model.analysis.stochastic import Hedge, hedge_of, stochastic
+from ccs_model.analysis.stochastic_tables import (
+    AT_RISK,
+    EVPI,
+    HEDGED,
+    MEAN_PLAN,
+    OBJECTIVE_ROW,
+    PERFECT,
+    TAIL,
+    VSS,
+    mean_changes,
+    worth_of,
+)
 from ccs_model.cli import group
 from ccs_model.errors import InfeasibleError, InputError
-from ccs_model.model.futures import Outlook
+from ccs_model.model.stochastic_model import Outlook
 from ccs_model.problem import Problem
 from ccs_model.scenario import Scenario
 
@@ -35,24 +44,24 @@ PLANTS = {
 STATIC = 2015
 
 
-def newsvendor(posed: Posed, missed_per_t: float, **outlook: Any) -> Hedge:
+def newsvendor(problem_of: Posed, missed_per_t: float, **outlook: Any) -> Hedge:
     """Targets of 1,000 or 2,000 kt/y, alike likely; all that is built is built before that is known."""
-    asked = {"targets.shortfall_per_t": missed_per_t, "transport.corridors": "all"}
+    requested = {"targets.shortfall_per_t": missed_per_t, "transport.corridors": "all"}
     links = {f"{plant}-S": SHORT for plant in PLANTS}
 
     def problem(target: float) -> Problem:
-        return posed({**asked, "targets.captured_ktpa": target}, plants=PLANTS, sites={"S": {}}, links=links)
+        return problem_of({**requested, "targets.captured_ktpa": target}, plants=PLANTS, sites={"S": {}}, links=links)
 
     futures = [Future("low", problem(1_000), 0.5), Future("high", problem(2_000), 0.5)]
     return hedge_of(futures, Outlook((0.5, 0.5), (STATIC,), **outlook), problem(1_500))
 
 
-def test_hedging_differs_from_the_plan_of_the_mean(hand_posed: Posed) -> None:
+def test_hedging_differs_from_the_plan_of_the_mean(hand_problem: Posed) -> None:
     # A tonne missed costs 50: the mean plan builds 1,500 for 15 and misses 500 in half of all futures, 27.5 together;
     # building 2,000 costs 20 in both. Knowing the future would cost 10 or 20.
-    found = newsvendor(hand_posed, 50)
+    found = newsvendor(hand_problem, 50)
     assert found.value(MEAN_PLAN) == pytest.approx(27.5, rel=1e-5)
-    assert found.value(AIM) == found.value(HEDGED) == pytest.approx(20, rel=1e-5)
+    assert found.value(OBJECTIVE_ROW) == found.value(HEDGED) == pytest.approx(20, rel=1e-5)
     assert found.value(PERFECT) == pytest.approx(15, rel=1e-5)
     assert found.value(VSS) == pytest.approx(7.5, rel=1e-5)
     assert found.value(EVPI) == pytest.approx(5, rel=1e-5)
@@ -60,19 +69,19 @@ def test_hedging_differs_from_the_plan_of_the_mean(hand_posed: Posed) -> None:
     assert (found.futures["residual"] <= 1e-6).all()
 
 
-def test_the_tail_weighs_as_much_as_asked(hand_posed: Posed) -> None:
+def test_the_tail_weighs_as_much_as_asked(hand_problem: Posed) -> None:
     # A tonne missed costs 15: building 1,000 costs 10 or 25, the mean 17.5; building 2,000 costs 20 in both.
-    mean = newsvendor(hand_posed, 15, cvar_share=0.5, weight=0.0)
-    assert [mean.value(name) for name in (AIM, HEDGED, TAIL)] == pytest.approx([17.5, 17.5, 25], rel=1e-5)
-    tail = newsvendor(hand_posed, 15, cvar_share=0.5, weight=1.0)
-    assert [tail.value(name) for name in (AIM, HEDGED, TAIL)] == pytest.approx([20, 20, 20], rel=1e-5)
+    mean = newsvendor(hand_problem, 15, cvar_share=0.5, weight=0.0)
+    assert [mean.value(name) for name in (OBJECTIVE_ROW, HEDGED, TAIL)] == pytest.approx([17.5, 17.5, 25], rel=1e-5)
+    tail = newsvendor(hand_problem, 15, cvar_share=0.5, weight=1.0)
+    assert [tail.value(name) for name in (OBJECTIVE_ROW, HEDGED, TAIL)] == pytest.approx([20, 20, 20], rel=1e-5)
     assert tail.value(TAIL) <= mean.value(TAIL) and tail.value(HEDGED) >= mean.value(HEDGED)
     # A tail of all futures is their mean.
-    whole = newsvendor(hand_posed, 15, cvar_share=0.0, weight=1.0)
-    assert [whole.value(name) for name in (AIM, HEDGED, TAIL)] == pytest.approx([17.5, 17.5, 17.5], rel=1e-5)
+    whole = newsvendor(hand_problem, 15, cvar_share=0.0, weight=1.0)
+    assert [whole.value(name) for name in (OBJECTIVE_ROW, HEDGED, TAIL)] == pytest.approx([17.5, 17.5, 17.5], rel=1e-5)
     # Where they weigh alike: 0.5 × 17.5 + 0.5 × 25 = 21.25 is worse than 20.
-    half = newsvendor(hand_posed, 15, cvar_share=0.5, weight=0.5)
-    assert half.value(AIM) == pytest.approx(20, rel=1e-5)
+    half = newsvendor(hand_problem, 15, cvar_share=0.5, weight=0.5)
+    assert half.value(OBJECTIVE_ROW) == pytest.approx(20, rel=1e-5)
 
 
 def test_a_mean_and_a_tail_by_hand() -> None:
@@ -87,15 +96,15 @@ def test_a_mean_and_a_tail_by_hand() -> None:
 
 
 def two_periods(small: Callable[..., Scenario], *changes: dict[str, Any]) -> Scenario:
-    return small({"plants.emitting_at_least_ktpa": 1_200}, *changes)
+    return small({"plants.min_emissions_ktpa": 1_200}, *changes)
 
 
 def test_alike_futures_give_the_plain_plan(small: Callable[..., Scenario]) -> None:
     alike = {"budget.total_mn": 700}
     scenario = two_periods(small, {"futures": {"one": {"changes": alike}, "two": {"changes": alike}}})
-    found = hedge(scenario)
+    found = stochastic(scenario)
     plan = ccs.optimize(two_periods(small, alike))
-    assert found.value(AIM) == pytest.approx(plan.objective.value, rel=1e-9)
+    assert found.value(OBJECTIVE_ROW) == pytest.approx(plan.objective.value, rel=1e-9)
     assert found.value(VSS) == pytest.approx(0, abs=1e-6) and found.value(EVPI) == pytest.approx(0, abs=1e-6)
     now = plan.retrofits[plan.retrofits["year"] == 2026]
     assert set(found.plants["plant"]) == set(now["plant"])
@@ -104,17 +113,17 @@ def test_alike_futures_give_the_plain_plan(small: Callable[..., Scenario]) -> No
 BUDGETS = st.lists(st.floats(200, 1_500), min_size=2, max_size=3)
 
 
-@given(BUDGETS, st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from(["whole", "fractional"]))
+@given(BUDGETS, st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from(["integer", "continuous"]))
 @settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_knowing_and_hedging_are_never_worth_less_than_nothing(
     small: Callable[..., Scenario], budgets: list[float], weight: float, kind: str
 ) -> None:
     futures = {str(n): {"changes": {"budget.total_mn": each}} for n, each in enumerate(budgets)}
-    asked = {"futures": futures, "risk": {"weight": weight, "cvar_share": 0.6}, "capture.retrofits": kind}
-    found = hedge(two_periods(small, asked))
+    requested = {"futures": futures, "risk": {"weight": weight, "cvar_share": 0.6}, "capture.decisions": kind}
+    found = stochastic(two_periods(small, requested))
     assert found.value(EVPI) >= -1e-9 * found.value(PERFECT)
     saved = found.value(VSS)
-    assert not saved < -1e-6 * found.value(AIM)
+    assert not saved < -1e-6 * found.value(OBJECTIVE_ROW)
     assert found.about["objective"] <= found.about["bound"] * (1 + 1e-9) + 1e-6
     assert (found.futures["residual"] <= 1e-6).all()
     assert (found.futures["regret"] >= 0).all()
@@ -127,7 +136,7 @@ def test_knowing_and_hedging_are_never_worth_less_than_nothing(
 def test_the_tail_is_never_worse_where_it_alone_counts(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 300}}, "rich": {"changes": {"budget.total_mn": 1_100}}}
     mean, tail = (
-        hedge(two_periods(small, {"futures": futures, "risk": {"cvar_share": 0.5, "weight": weight}}))
+        stochastic(two_periods(small, {"futures": futures, "risk": {"cvar_share": 0.5, "weight": weight}}))
         for weight in (0.0, 1.0)
     )
     assert tail.value(TAIL) >= mean.value(TAIL) * (1 - 1e-9)
@@ -136,11 +145,11 @@ def test_the_tail_is_never_worse_where_it_alone_counts(small: Callable[..., Scen
 
 def test_shared_pipes_are_laid_for_all_futures(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 800}}, "rich": {"changes": {"budget.total_mn": 1_400}}}
-    asked = {
-        "transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.gap_share": 0.02,
+    requested = {
+        "transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.mip_gap": 0.02,
         "futures": futures,
     }  # fmt: skip
-    found = hedge(two_periods(small, asked))
+    found = stochastic(two_periods(small, requested))
     assert (found.futures["residual"] <= 1e-6).all()
     assert found.value(EVPI) >= 0 and not found.value(VSS) < 0
 
@@ -175,7 +184,7 @@ def test_futures_that_cannot_be(small: Callable[..., Scenario], changes: dict[st
 
 def test_a_scenario_without_futures_is_told_so(small: Callable[..., Scenario]) -> None:
     with pytest.raises(InputError, match="no futures"):
-        hedge(small())
+        stochastic(small())
 
 
 def test_optimize_says_that_it_plans_for_no_future(small: Callable[..., Scenario]) -> None:
@@ -189,8 +198,8 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     scenario = tmp_path / "small.yaml"
     scenario.write_text(
         "name: Small\nyears: [2026, 2031]\nplants: {inventory: [chemicals], provinces: [Shanxi], "
-        "emitting_at_least_ktpa: 1_200}\ntransport: {shared_trunklines: false}\nbudget: {total_mn: 900}\n"
-        "solver: {gap_share: 0.0, threads: 1}\nfutures:\n  poor: {probability_share: 0.6, changes: "
+        "min_emissions_ktpa: 1_200}\ntransport: {shared_trunklines: false}\nbudget: {total_mn: 900}\n"
+        "solver: {mip_gap: 0.0, threads: 1}\nfutures:\n  poor: {probability_share: 0.6, changes: "
         "{budget.total_mn: 500}}\n  rich: {probability_share: 0.4, changes: {budget.total_mn: 1_200}}\n",
         encoding="utf-8",
     )
@@ -198,10 +207,10 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     words = ["hedge", str(scenario), "--out", str(out)]
     result = CliRunner().invoke(group, [*words, "--json"], catch_exceptions=False, standalone_mode=False)
     document = json.loads(result.stdout)
-    assert document["schema"] == "ccs-model/hedge/1"
+    assert document["schema"] == "ccs-model/hedge/2"
     assert [row["name"] for row in document["futures"]] == ["poor", "rich"]
     names = {row["quantity"] for row in document["values"]}
-    assert {AIM, VSS, EVPI, AT_RISK} <= names
+    assert {OBJECTIVE_ROW, VSS, EVPI, AT_RISK} <= names
     first = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert set(first) == {
         "hedge.json", "manifest.json", "hedge.xlsx", "values.csv", "futures.csv", "plants.csv", "retrofits.csv"
@@ -211,27 +220,30 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first
 
 
-def test_futures_of_different_aims_are_no_question(posed: Posed, one_vent: dict[str, Any]) -> None:
+def test_futures_of_different_aims_are_no_question(problem_of: Posed, one_vent: dict[str, Any]) -> None:
     from ccs_model.analysis.regret import regret_of
 
-    futures = [Future(aim, posed(one_vent, {"aim": aim}), 0.5) for aim in ("most_abatement", "highest_npv")]
-    with pytest.raises(InputError, match="different aims: highest_npv, most_abatement"):
+    futures = [
+        Future(objective, problem_of(one_vent, {"objective": objective}), 0.5)
+        for objective in ("max_abatement", "max_npv")
+    ]
+    with pytest.raises(InputError, match="different aims: max_npv, max_abatement"):
         hedge_of(futures, Outlook((0.5, 0.5), (2026,)), None)
-    with pytest.raises(InputError, match="futures of different aims: highest_npv, most_abatement"):
+    with pytest.raises(InputError, match="futures of different aims: max_npv, max_abatement"):
         regret_of(futures)
 
 
-def lonely(posed: Posed, target: float, cost: float = 10.0) -> Problem:
+def lonely(problem_of: Posed, target: float, cost: float = 10.0) -> Problem:
     """Targets met by A (1,000 kt/y) alone."""
     plants = {"A": {"co2_ktpa": 1_000, "capture_capex_mn": cost}}
-    asked = {"targets.captured_ktpa": target, "transport.corridors": "all"}
-    return posed(asked, plants=plants, sites={"S": {}}, links={"A-S": SHORT})
+    requested = {"targets.captured_ktpa": target, "transport.corridors": "all"}
+    return problem_of(requested, plants=plants, sites={"S": {}}, links={"A-S": SHORT})
 
 
-def test_without_a_mean_that_has_a_plan_there_is_a_hedge_and_no_value_of_it(hand_posed: Posed) -> None:
-    futures = [Future("low", lonely(hand_posed, 500), 0.5), Future("high", lonely(hand_posed, 1_000), 0.5)]
+def test_without_a_mean_that_has_a_plan_there_is_a_hedge_and_no_value_of_it(hand_problem: Posed) -> None:
+    futures = [Future("low", lonely(hand_problem, 500), 0.5), Future("high", lonely(hand_problem, 1_000), 0.5)]
     outlook = Outlook((0.5, 0.5), (STATIC,))
-    for mean in (None, lonely(hand_posed, 1_500)):  # more than there is
+    for mean in (None, lonely(hand_problem, 1_500)):  # more than there is
         found = hedge_of(futures, outlook, mean)
         assert found.value(HEDGED) == pytest.approx(1, rel=1e-5)
         row = found.values.set_index("quantity").loc[MEAN_PLAN]
@@ -240,13 +252,13 @@ def test_without_a_mean_that_has_a_plan_there_is_a_hedge_and_no_value_of_it(hand
         assert set(found.plants["plant"]) == {"A"}
 
 
-def test_a_mean_plan_that_some_future_cannot_keep_is_named(hand_posed: Posed) -> None:
+def test_a_mean_plan_that_some_future_cannot_keep_is_named(hand_problem: Posed) -> None:
     plants = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 500, "capture_capex_mn": 60}}
     links = {f"{plant}-S": SHORT for plant in plants}
 
     def problem(target: float) -> Problem:
-        asked = {"targets.captured_ktpa": target, "transport.corridors": "all"}
-        return hand_posed(asked, plants=plants, sites={"S": {}}, links=links)
+        requested = {"targets.captured_ktpa": target, "transport.corridors": "all"}
+        return hand_problem(requested, plants=plants, sites={"S": {}}, links=links)
 
     # The mean asks for 500 kt/y, which A gives for 5; 1,000 in the second future need both, for 11.
     futures = [Future("none", problem(0), 0.5), Future("all", problem(1_000), 0.5)]
@@ -256,16 +268,16 @@ def test_a_mean_plan_that_some_future_cannot_keep_is_named(hand_posed: Posed) ->
     assert "cannot be kept in all (" in words
 
 
-def test_builds_that_no_two_futures_share_are_infeasible_in_words(hand_posed: Posed) -> None:
+def test_builds_that_no_two_futures_share_are_infeasible_in_words(hand_problem: Posed) -> None:
     plants = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 500, "capture_capex_mn": 60}}
     links = {f"{plant}-S": SHORT for plant in plants}
 
     def problem(must: str, never: str) -> Problem:
-        asked = {
-            "targets.captured_ktpa": 400, "transport.corridors": "all", "plants.must_fit": [must],
-            "plants.leave_out": [never],
+        requested = {
+            "targets.captured_ktpa": 400, "transport.corridors": "all", "plants.require": [must],
+            "plants.exclude": [never],
         }  # fmt: skip
-        return hand_posed(asked, plants=plants, sites={"S": {}}, links=links)
+        return hand_problem(requested, plants=plants, sites={"S": {}}, links=links)
 
     futures = [Future("a", problem("A", "B"), 0.5), Future("b", problem("B", "A"), 0.5)]
     with pytest.raises(InfeasibleError) as caught:

@@ -124,7 +124,7 @@ def test_a_cluster_whose_worker_is_killed_loses_nothing(squares, tmp_path):
 @pytest.mark.filterwarnings("default")
 def test_no_scheduler_is_told(squares, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr("ccs_model.analysis.cluster._CONNECT_S", 1)
+    monkeypatch.setattr("ccs_model.analysis.jobs._CONNECT_S", 1)
     with pytest.raises(FileError, match="no scheduler answers"):
         list(results_of([Job("1", 1)], squares(), scheduler="tcp://127.0.0.1:9"))
 

@@ -22,7 +22,7 @@ from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo
 from ccs_model.analysis.outcomes import tornado_table
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
-from ccs_model.plan.uncertainty import HELD, MODES, REPLANNED
+from ccs_model.plan.plan import HELD, MODES, REPLANNED
 from ccs_model.scenario import Scenario
 
 N = 60
@@ -99,7 +99,7 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
 
         run = montecarlo(
             scenario, draws=N, seed=4, scheduler=cluster.scheduler_address, run=found.folder / "plan",
-            out=tmp_path / "run", tell=kill,
+            out=tmp_path / "run", on_progress=kill,
         )  # fmt: skip
     assert killed
     assert bytes_of(run.folder) == bytes_of(found.folder)
@@ -132,7 +132,7 @@ def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenari
     still = {"low": 1.0, "mode": 1.0, "high": 1.0}
     scenario = small(
         {
-            "uncertainty.leave_out": [name for name in everything if name not in names],
+            "uncertainty.exclude": [name for name in everything if name not in names],
             "uncertainty.spreads": dict.fromkeys(names, still),
         }
     )
@@ -168,13 +168,13 @@ def test_no_future_is_better_held_than_planned_anew(found: MonteCarlo) -> None:
 
 
 def test_quantiles_and_choices_are_those_of_the_futures(found: MonteCarlo) -> None:
-    told, futures = found.uncertainty, found.uncertainty.futures
-    for row in told.spread.itertuples():
+    reported, futures = found.uncertainty, found.uncertainty.futures
+    for row in reported.spread.itertuples():
         values = futures[f"{row.mode}_{row.measure}"]
         assert (row.p5, row.p50, row.p95) == pytest.approx(np.quantile(values, [0.05, 0.5, 0.95]))
-    assert told.plants["is_no_regret"].equals(told.plants["chosen_share"] >= 0.9)
+    assert reported.plants["is_no_regret"].equals(reported.plants["chosen_share"] >= 0.9)
     # Plants chosen, counted over futures and over plants.
-    assert futures["replanned_n_plants"].sum() == pytest.approx(told.plants["chosen_share"].sum() * N)
+    assert futures["replanned_n_plants"].sum() == pytest.approx(reported.plants["chosen_share"].sum() * N)
 
 
 def test_a_tornado_finds_what_moves_a_result_by_hand() -> None:
@@ -204,19 +204,19 @@ def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tm
     path = tmp_path / "small.yaml"
     path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
     out = tmp_path / "run"
-    asked = ["montecarlo", str(path), "--draws", "5", "--seed", "4", "--jobs", "1", "--out", str(out), "--json"]
-    result = CliRunner().invoke(group, asked)
+    requested = ["montecarlo", str(path), "--draws", "5", "--seed", "4", "--jobs", "1", "--out", str(out), "--json"]
+    result = CliRunner().invoke(group, requested)
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert document["schema"] == "ccs-model/montecarlo/1"
+    assert document["schema"] == "ccs-model/montecarlo/2"
     assert document["n_draws"] == 5
     assert {row["mode"] for row in document["spread"]} == set(MODES)
 
 
 def test_the_command_sums_up_the_futures(found: MonteCarlo) -> None:
-    from ccs_model.cli.montecarlo import _text
+    from ccs_model.cli.uncertainty import _monte_carlo_text
 
-    lines = _text(found).splitlines()
+    lines = _monte_carlo_text(found).splitlines()
     about = found.uncertainty.about
     assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures of seed {about['seed']}"
     assert [line[:40].strip() for line in lines if line.endswith("P95")] == [
@@ -227,8 +227,12 @@ def test_the_command_sums_up_the_futures(found: MonteCarlo) -> None:
     sure = found.uncertainty.plants["is_no_regret"].sum()
     assert any(line.startswith(f"Chosen in nine futures of ten or more ({sure}): ") for line in lines)
     # Nothing is said to move the answer that chance alone could.
-    told = found.uncertainty.tornado
-    by_chance = set(told.loc[(told["measure"] == "aim_value") & (told["width"] <= told["chance"]), "input"])
-    by_more = set(told.loc[(told["measure"] == "aim_value") & (told["width"] > told["chance"]), "input"])
+    reported = found.uncertainty.tornado
+    by_chance = set(
+        reported.loc[(reported["measure"] == "aim_value") & (reported["width"] <= reported["chance"]), "input"]
+    )
+    by_more = set(
+        reported.loc[(reported["measure"] == "aim_value") & (reported["width"] > reported["chance"]), "input"]
+    )
     shown = {line.split()[0] for line in lines if " … " in line}
     assert shown <= by_more and not shown & (by_chance - by_more)

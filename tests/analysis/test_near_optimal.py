@@ -13,28 +13,27 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.answer_folder import answer_in, write_answer
 from ccs_model.analysis.near_optimal import Alternatives, held_of, near
-from ccs_model.analysis.near_search import NEEDED, NEVER, SWAPPABLE
-from ccs_model.analysis.near_words import swap_words
+from ccs_model.analysis.near_optimal_search import NEEDED, NEVER, SWAPPABLE, swap_words
 from ccs_model.cli import group
-from ccs_model.cli.answers import answered
+from ccs_model.cli.terminal import answered
 from ccs_model.errors import FileError, InputError
+from ccs_model.mip.matrix import residuals
+from ccs_model.plan.cache_key import RunKey
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.run_key import RunKey
-from ccs_model.solver.residuals import residuals
+from ccs_model.runs.result_folder import answer_in, write_answer
 
 Solved = Callable[..., Plan]
 KEY = RunKey("a" * 64, "hebei-alternatives")
 # So short that no pipe costs a thousandth of what is looked at.
 SHORT = {"length_km": 1e-6}
-ASKED = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
+REQUEST = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
 
 
 def by_hand(solved: Solved, plants: dict[str, Any], **changes: Any) -> Alternatives:
     """Within 1 % of the least cost of 1,000 kt/y; capital is a tenth a year."""
     links = {f"{plant}-S": SHORT for plant in plants}
-    plan = solved({**ASKED, **changes}, plants=plants, sites={"S": {}}, links=links)
+    plan = solved({**REQUEST, **changes}, plants=plants, sites={"S": {}}, links=links)
     return near(held_of(plan), time_limit_s=60)
 
 
@@ -57,10 +56,10 @@ def test_two_plants_together_can_replace_one(hand_solved: Solved) -> None:
     assert standings(found) == {"A": SWAPPABLE, "B": SWAPPABLE, "C": SWAPPABLE, "D": NEVER}
     assert found.plants["is_proven"].all()
     assert found.about["is_exhausted"]
-    swap = found.swaps.set_index("plant").loc["A"]
-    assert swap["words"] == "B and C together can replace A"
-    assert swap["objective"] == pytest.approx(10.025, rel=1e-6)
-    assert swap["short_share"] == pytest.approx(0.0025, rel=1e-3)
+    exchange = found.exchanges.set_index("plant").loc["A"]
+    assert exchange["words"] == "B and C together can replace A"
+    assert exchange["objective"] == pytest.approx(10.025, rel=1e-6)
+    assert exchange["short_share"] == pytest.approx(0.0025, rel=1e-3)
     # The plan that differs most is the one that shares no plant with it.
     first = found.plans.iloc[1]
     assert (first["plants"], first["n_differing"], first["is_proven"]) == ("B C", 3, True)
@@ -91,7 +90,7 @@ def test_a_fractional_plan_has_a_range_for_each_plant(hand_solved: Solved) -> No
             "B": {"co2_ktpa": 500, "capture_capex_mn": 52.5},
             "C": {"co2_ktpa": 500, "capture_capex_mn": 500},
         },
-        **{"capture.retrofits": "fractional"},
+        **{"capture.decisions": "continuous"},
     )
     ranges = found.ranges.set_index("plant")
     rate = ranges.at["A", "max_share"]  # the capture rate: what can be captured is delivered at that share
@@ -118,15 +117,15 @@ def test_every_alternative_holds_and_is_within_the_share(solved: Solved, found: 
         assert row["objective"] <= held.bound * (1 + 1e-9)
     assert found.plans["plants"].is_unique
     # Each of those that differ most is nearer to those before it than the one made before it was.
-    apart = found.plans.loc[found.plans["how"] == "most different", "n_apart"].tolist()
-    assert apart == sorted(apart, reverse=True)
+    difference = found.plans.loc[found.plans["how"] == "most different", "n_apart"].tolist()
+    assert difference == sorted(difference, reverse=True)
 
 
 def test_standings_are_those_of_plans_made_with_locks(solved: Solved, found: Alternatives) -> None:
     value = found.about["objective"]
     for row in found.plants.to_dict("records"):
         assert row["is_proven"]
-        key = "plants.leave_out" if row["is_in_plan"] else "plants.must_fit"
+        key = "plants.exclude" if row["is_in_plan"] else "plants.require"
         locked = solved({"budget.total_mn": 700, key: [row["plant"]]}).objective.value
         assert (locked >= 0.9 * value) == (row["standing"] == SWAPPABLE), row
         if row["standing"] != SWAPPABLE and np.isfinite(row["lost_share"]):
@@ -147,7 +146,7 @@ def test_every_set_of_plants_is_found_where_none_is_left(hand_solved: Solved) ->
     # Any two of four alike plants, so that six sets are equally good.
     plants = {name: {"co2_ktpa": 500, "capture_capex_mn": 50} for name in "ABCD"}
     links = {f"{plant}-S": SHORT for plant in plants}
-    plan = hand_solved(ASKED, plants=plants, sites={"S": {}}, links=links)
+    plan = hand_solved(REQUEST, plants=plants, sites={"S": {}}, links=links)
     found = near(held_of(plan), n_plans=100, time_limit_s=60)
     sets = set(found.plans["plants"])
     assert found.about["is_exhausted"]
@@ -178,10 +177,10 @@ def test_a_folder_answers_its_own_question_alone(found: Alternatives, tmp_path: 
     text = write_answer(folder, KEY, "alternatives", "t", found.to_dict(), found.tables())
     assert answer_in(folder, KEY, "alternatives") == text
     assert answer_in(folder, other, "alternatives") is None
-    asked: list[str] = []
+    requested: list[str] = []
     with pytest.raises(FileError, match="already holds something"):
-        answered(folder, other, "alternatives", "{}", lambda: asked.append("asked"), force=False)
-    assert not asked
+        answered(folder, other, "alternatives", "{}", lambda: requested.append("asked"), force=False)
+    assert not requested
     assert (folder / "alternatives.json").read_text(encoding="utf-8") == text
 
 
@@ -192,10 +191,10 @@ def test_a_run_is_asked_as_it_stands(solved: Solved, tmp_path: Path) -> None:
     result = CliRunner().invoke(group, words, catch_exceptions=False, standalone_mode=False)
     document = json.loads(result.stdout)
     assert result.return_value == 0
-    assert document["schema"] == "ccs-model/alternatives/1"
+    assert document["schema"] == "ccs-model/alternatives/2"
     assert document["objective"] == pytest.approx(solved({"budget.total_mn": 700}).objective.value)
-    said = [*words[:-3], "--out", str(out)]
-    again = CliRunner().invoke(group, said, catch_exceptions=False, standalone_mode=False)
+    message = [*words[:-3], "--out", str(out)]
+    again = CliRunner().invoke(group, message, catch_exceptions=False, standalone_mode=False)
     assert "in every one:" in again.stdout
 
 

@@ -2,15 +2,15 @@
 
 import pytest
 
-from ccs_model.analysis.spread import spread_of_avoidance_cost
-from ccs_model.plan.best_options import best_options, with_prices
-from ccs_model.report.published_bands import PURE_COAL_CHEMICAL, STEEL
+from ccs_model.analysis.cost_spread import spread_of_avoidance_cost
+from ccs_model.plan.merit_order import best_options, with_prices
+from ccs_model.report.figures import PURE_COAL_CHEMICAL, STEEL
 
 ZONES = {
     "plants.inventory": ["steel", "chemicals"],
     "plants.provinces": ["Hebei", "Shanxi"],
-    "plants.emitting_at_least_ktpa": 200,
-    "discount_share": 0.08,
+    "plants.min_emissions_ktpa": 200,
+    "discount_rate": 0.08,
     "years": [2026, 2030, 2035, 2040],
 }
 # A mill and a coal-ammonia plant of each zone.
@@ -19,8 +19,8 @@ VENTS = ("NH3_29", "NH3_82")
 
 
 @pytest.fixture(scope="module")
-def zones(posed):
-    return posed(ZONES)
+def zones(problem_of):
+    return problem_of(ZONES)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.held_decisions import KEPT, MISSES_TARGET, OVER_BUDGET
 from ccs_model.analysis.regret import Future, Regret, regret_of, shares_of
+from ccs_model.analysis.uncertainty_scenarios import KEPT, MISSES_TARGET, OVER_BUDGET
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.problem import Problem
@@ -28,20 +28,20 @@ RECOVERY = (0.05, 0.1, 0.2)
 
 
 def futures(
-    posed: Posed, changes: list[dict[str, Any]], shares: tuple[float, ...], plants: Any = PLANTS
+    problem_of: Posed, changes: list[dict[str, Any]], shares: tuple[float, ...], plants: Any = PLANTS
 ) -> list[Future]:
-    asked = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
+    requested = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
     links = {f"{plant}-S": SHORT for plant in plants}
     return [
-        Future(str(n), posed({**asked, **each}, plants=plants, sites={"S": {}}, links=links), share)
+        Future(str(n), problem_of({**requested, **each}, plants=plants, sites={"S": {}}, links=links), share)
         for n, (each, share) in enumerate(zip(changes, shares, strict=True))
     ]
 
 
 @pytest.fixture(scope="module")
-def found(hand_posed: Posed) -> Regret:
+def found(hand_problem: Posed) -> Regret:
     changes = [{"capital_recovery_share": each} for each in RECOVERY]
-    return regret_of(futures(hand_posed, changes, (0.5, 0.25, 0.25)))
+    return regret_of(futures(hand_problem, changes, (0.5, 0.25, 0.25)))
 
 
 def test_the_table_is_the_one_made_by_hand(found: Regret) -> None:
@@ -63,13 +63,13 @@ def test_no_regret_is_below_nothing_and_each_future_has_a_plan_without(found: Re
     assert (found.plans["expected_regret"] <= found.plans["max_regret"]).all()
 
 
-def test_what_a_future_cannot_keep_is_marked_and_not_chosen(hand_posed: Posed) -> None:
+def test_what_a_future_cannot_keep_is_marked_and_not_chosen(hand_problem: Posed) -> None:
     # A static budget is money a year: of 20, dear capital leaves 25 for A out; B costs 18.
     changes = [
         {"capital_recovery_share": 0.05, "budget.total_mn": 16.0},
         {"capital_recovery_share": 0.2, "budget.total_mn": 20.0},
     ]
-    found = regret_of(futures(hand_posed, changes, (0.5, 0.5)))
+    found = regret_of(futures(hand_problem, changes, (0.5, 0.5)))
     states = found.regrets.set_index(["plan", "future"])
     assert states.at[(1, 2), "state"] == OVER_BUDGET
     assert states.at[(1, 2), "excess_mn"] == pytest.approx(5.0, rel=1e-4)
@@ -78,9 +78,9 @@ def test_what_a_future_cannot_keep_is_marked_and_not_chosen(hand_posed: Posed) -
     assert (found.about["minimax_plan"], found.about["least_expected_plan"]) == (2, 2)
 
 
-def test_a_plan_for_less_misses_the_target_for_more(hand_posed: Posed) -> None:
+def test_a_plan_for_less_misses_the_target_for_more(hand_problem: Posed) -> None:
     changes = [{"targets.captured_ktpa": 1_000}, {"targets.captured_ktpa": 1_500}]
-    found = regret_of(futures(hand_posed, changes, (0.5, 0.5)))
+    found = regret_of(futures(hand_problem, changes, (0.5, 0.5)))
     states = found.regrets.set_index(["plan", "future"])["state"]
     assert states[1, 2] == MISSES_TARGET
     assert states[2, 1] == KEPT
@@ -99,8 +99,8 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     scenario = tmp_path / "small.yaml"
     scenario.write_text(
         "name: Small\nyears: [2026, 2031]\nplants: {inventory: [chemicals], provinces: [Shanxi], "
-        "emitting_at_least_ktpa: 1_200}\ntransport: {shared_trunklines: false}\nbudget: {total_mn: 900}\n"
-        "solver: {gap_share: 0.0, threads: 1}\n",
+        "min_emissions_ktpa: 1_200}\ntransport: {shared_trunklines: false}\nbudget: {total_mn: 900}\n"
+        "solver: {mip_gap: 0.0, threads: 1}\n",
         encoding="utf-8",
     )
     out = tmp_path / "out"

@@ -11,42 +11,41 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccs_model.analysis.futures import drawn
-from ccs_model.analysis.measures import Weights
-from ccs_model.analysis.replanned import Replanned, relaxed
-from ccs_model.analysis.restated import Restated
-from ccs_model.analysis.worlds import ProductWorlds, worlds_of
+from ccs_model.analysis.outcomes import Weights
+from ccs_model.analysis.reparameterised import ReparameterisedModel
+from ccs_model.analysis.uncertain_inputs import drawn
+from ccs_model.analysis.uncertainty_scenarios import ProductFutureModels, Replanned, future_models_of, relaxed
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
 from ccs_model.model import build_model
 from ccs_model.problem import Problem
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
 
 N = 10
 CALIBRATED = MappingProxyType({"calibration.use": "median"})
 CASES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "own pipes": {"plants.emitting_at_least_ktpa": 700},
-        "shared": {"transport.shared_trunklines": True, "plants.emitting_at_least_ktpa": 1_500},
+        "own pipes": {"plants.min_emissions_ktpa": 700},
+        "shared": {"transport.shared_trunklines": True, "plants.min_emissions_ktpa": 1_500},
         "targets": {
-            "aim": "least_cost",
+            "objective": "min_cost",
             "budget.total_mn": None,
-            "targets.cut_share": {2031: 0.1},
+            "targets.abatement_share": {2031: 0.1},
             "targets.shortfall_per_t": 500.0,
         },
         "owners": {
-            "aim": "highest_npv",
+            "objective": "max_npv",
             "policy.carbon_price_per_t": {2026: 400, 2031: 900},
             "policy.capture_deductible": True,
-            "funds": {"bond": {"kind": "bond", "share_max": 0.4, "interest_share": 0.02, "term_yr": 5}},
+            "funds": {"bond": {"kind": "bond", "share_max": 0.4, "interest_rate": 0.02, "term_yr": 5}},
         },
-        "society": {"aim": "highest_net_benefit"},
+        "society": {"objective": "max_net_benefit"},
         "static": {"years": "static"},
     }
 )
 
 
 @pytest.fixture(scope="module", params=list(CASES))
-def problem(request: pytest.FixtureRequest, posed: Callable[..., Problem]) -> Problem:
-    return posed(CALIBRATED, CASES[request.param])
+def problem(request: pytest.FixtureRequest, problem_of: Callable[..., Problem]) -> Problem:
+    return problem_of(CALIBRATED, CASES[request.param])
 
 
 def _same(ours: Matrix, theirs: Matrix) -> None:
@@ -58,33 +57,35 @@ def _same(ours: Matrix, theirs: Matrix) -> None:
 
 
 def test_a_future_s_matrix_is_what_its_problem_builds(problem: Problem) -> None:
-    restated, futures = Restated(problem), drawn(problem, N, 5)
+    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
     for k in range(3):
         there = futures.problem(k)
-        _same(restated.matrix(there), matrix_of(build_model(there)))
+        _same(reparameterised.matrix(there), matrix_of(build_model(there)))
 
 
 def test_worlds_are_what_their_problems_build_and_weigh(problem: Problem) -> None:
-    restated, futures = Restated(problem), drawn(problem, N, 5)
-    worlds = worlds_of(futures, restated)
-    assert isinstance(worlds, ProductWorlds) == restated.by_products
+    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
+    future_models = future_models_of(futures, reparameterised)
+    assert isinstance(future_models, ProductFutureModels) == reparameterised.by_products
     # The first two are what products are tried at.
     for k in range(2, N):
-        there, world = futures.problem(k), worlds.of(k)
-        _same(world.matrix, restated.matrix(there))
-        summed = Weights.of(restated, there, world.matrix)
+        there, future_model = futures.problem(k), future_models.of(k)
+        _same(future_model.matrix, reparameterised.matrix(there))
+        summed = Weights.of(reparameterised, there, future_model.matrix)
         for each in fields(Weights):
-            ours, theirs = getattr(world.weights, each.name), getattr(summed, each.name)
+            ours, theirs = getattr(future_model.weights, each.name), getattr(summed, each.name)
             assert ours == pytest.approx(theirs, rel=1e-10, abs=1e-12 * float(np.abs(theirs).max()))
-        assert world.scale == pytest.approx(restated.tonnes_scaled(there.delivered_share / problem.delivered_share))
+        assert future_model.scale == pytest.approx(
+            reparameterised.tonnes_scaled(there.delivered_share / problem.delivered_share)
+        )
 
 
 def test_planned_anew_is_the_optimum_of_the_future_posed_and_solved_cold(problem: Problem) -> None:
-    restated, futures = Restated(problem), drawn(problem, N, 5)
-    worlds, replanned = worlds_of(futures, restated), Replanned(restated.planned)
-    replanned.learn([(worlds.of(k), futures.of(k)) for k in range(2)])
+    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
+    future_models, replanned = future_models_of(futures, reparameterised), Replanned(reparameterised.planned)
+    replanned.learn([(future_models.of(k), futures.of(k)) for k in range(2)])
     for k in range(N):
-        found = replanned.of(worlds.of(k), futures.of(k))
+        found = replanned.of(future_models.of(k), futures.of(k))
         cold = Highs(relaxed(matrix_of(build_model(futures.problem(k)))), SolverOptions(0.0, 1))
         for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
             cold.set_option(name, 1e-9)
@@ -95,22 +96,22 @@ def test_planned_anew_is_the_optimum_of_the_future_posed_and_solved_cold(problem
 
 
 def test_what_is_found_does_not_hang_on_what_was_solved_before(problem: Problem) -> None:
-    restated, futures = Restated(problem), drawn(problem, N, 5)
-    worlds, replanned = worlds_of(futures, restated), Replanned(restated.planned)
-    replanned.learn([(worlds.of(k), futures.of(k)) for k in range(2)])
+    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
+    future_models, replanned = future_models_of(futures, reparameterised), Replanned(reparameterised.planned)
+    replanned.learn([(future_models.of(k), futures.of(k)) for k in range(2)])
     mark = replanned.mark()
-    first = [replanned.of(worlds.of(k), futures.of(k)).x for k in (4, 5)]
+    first = [replanned.of(future_models.of(k), futures.of(k)).x for k in (4, 5)]
     replanned.reset(mark)
     for k in (7, 8, 9):
-        replanned.of(worlds.of(k), futures.of(k))
+        replanned.of(future_models.of(k), futures.of(k))
     handed = pickle.loads(pickle.dumps(replanned))
     for each in (replanned, handed):
         each.reset(mark)
         assert all(
-            np.array_equal(each.of(worlds.of(k), futures.of(k)).x, x) for k, x in zip((4, 5), first, strict=True)
+            np.array_equal(each.of(future_models.of(k), futures.of(k)).x, x) for k, x in zip((4, 5), first, strict=True)
         )
 
 
-def test_fast_ways_are_taken_where_they_can_be(posed: Callable[..., Problem]) -> None:
-    assert Restated(posed(CALIBRATED)).by_products
-    assert Restated(posed(CALIBRATED, {"transport.shared_trunklines": True})).by_products
+def test_fast_ways_are_taken_where_they_can_be(problem_of: Callable[..., Problem]) -> None:
+    assert ReparameterisedModel(problem_of(CALIBRATED)).by_products
+    assert ReparameterisedModel(problem_of(CALIBRATED, {"transport.shared_trunklines": True})).by_products

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from ccs_model.analysis.explain import explain
-from ccs_model.analysis.runs import plant_of, read_run
 from ccs_model.errors import FileError, InputError
+from ccs_model.runs.stored_question import plant_of, read_run
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +75,10 @@ def test_an_explanation_says_why_and_what_would_change_it(folder, small_plan):
     plant = small_plan.retrofits["plant"].iloc[0]
     answer = explain(folder, plant)
     document = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
-    assert document["schema"] == "ccs-model/explain/1" and document["is_fitted"]
+    assert document["schema"] == "ccs-model/explain/2" and document["is_fitted"]
     assert document["owners"]["plant"] == plant
     kinds = [each["kind"] for each in document["changes"]]
-    assert kinds[0] == "leave_out" and {"binds", "lock", "capex"} <= set(kinds)
+    assert kinds[0] == "exclude" and {"binds", "lock", "capex"} <= set(kinds)
     assert document["changes"][0]["figures"]["gain_kt"] <= 1e-6 * small_plan.objective.value
 
 
@@ -88,8 +88,8 @@ def test_what_is_out_is_told_what_would_bring_it_in(solved, tmp_path):
     plants = plan.problem.plants
     out = sorted(set(plants["plant"][plants["is_candidate"]]) - set(plan.retrofits["plant"]))[0]
     found = {each.kind: each for each in explain(folder, out).changes}
-    assert found["must_fit"].figures["gain_kt"] <= 0.0
-    assert found["budget"].figures["more_mn"] > 0.0
+    assert found["require"].figures["gain_kt"] <= 0.0
+    assert found["budget"].figures["added_mn"] > 0.0
     low, high = (found["capex"].figures[name] for name in ("low_share", "high_share"))
     assert low is None or 0.0 <= low < high <= 1.0
 
@@ -99,6 +99,6 @@ def test_nothing_is_solved_when_there_is_no_time(folder, small_plan):
 
 
 def test_a_plant_left_out_has_its_reason_alone(solved, tmp_path):
-    folder = solved({"plants.leave_out": ["NH3_82"]}).to_folder(tmp_path / "run")
+    folder = solved({"plants.exclude": ["NH3_82"]}).to_folder(tmp_path / "run")
     answer = explain(folder, "NH3_82")
     assert answer.reason == "out: left out by the scenario" and answer.changes == ()

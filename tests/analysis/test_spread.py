@@ -5,30 +5,30 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccs_model.analysis.spread import FACTORS, Formula, shares_of_variance, spread_of_avoidance_cost
-from ccs_model.plan.best_options import best_options
+from ccs_model.analysis.cost_spread import FACTORS, Formula, shares_of_variance, spread_of_avoidance_cost
+from ccs_model.plan.merit_order import best_options
 
 WIDE = {
     "plants.inventory": ["steel", "chemicals"],
-    "plants.emitting_at_least_ktpa": 200,
+    "plants.min_emissions_ktpa": 200,
     "capture.heat_sources": ["coal_boiler", "gas_boiler"],
 }
 
 
 @pytest.fixture(scope="module")
-def formula(posed):
-    problem = posed(WIDE)
+def formula(problem_of):
+    problem = problem_of(WIDE)
     return Formula.of(problem, best_options(problem))
 
 
-def test_with_every_factor_its_own_the_formula_is_the_levelised_one(posed, formula):
-    known = best_options(posed(WIDE))["avoidance_cost_per_t"].to_numpy()
+def test_with_every_factor_its_own_the_formula_is_the_levelised_one(problem_of, formula):
+    known = best_options(problem_of(WIDE))["avoidance_cost_per_t"].to_numpy()
     assert len(known) > 40
     np.testing.assert_allclose(formula.cost_per_t(set(FACTORS)), known, rtol=1e-12)
 
 
-def test_it_is_also_where_less_is_delivered_than_designed(posed):
-    problem = replace(posed(WIDE), delivered_share=0.6)
+def test_it_is_also_where_less_is_delivered_than_designed(problem_of):
+    problem = replace(problem_of(WIDE), delivered_share=0.6)
     known = best_options(problem)["avoidance_cost_per_t"].to_numpy()
     found = Formula.of(problem, best_options(problem)).cost_per_t(set(FACTORS))
     np.testing.assert_allclose(found, known, rtol=1e-12)
@@ -38,9 +38,9 @@ def test_with_no_factor_its_own_all_plants_cost_the_same(formula):
     assert np.ptp(formula.cost_per_t(set())) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_parts_sum_to_the_variance(posed):
-    table = spread_of_avoidance_cost(posed(WIDE)).set_index("factor")
-    costs = best_options(posed(WIDE))["avoidance_cost_per_t"]
+def test_parts_sum_to_the_variance(problem_of):
+    table = spread_of_avoidance_cost(problem_of(WIDE)).set_index("factor")
+    costs = best_options(problem_of(WIDE))["avoidance_cost_per_t"]
     assert table.at["all", "variance"] == pytest.approx(costs.var(ddof=0), rel=1e-9)
     assert table["variance"].drop("all").sum() == pytest.approx(table.at["all", "variance"], rel=1e-9)
     assert table["variance_share"].drop("all").sum() == pytest.approx(1.0)
@@ -56,5 +56,5 @@ def test_where_only_distance_differs_all_of_it_is_distance(formula):
     assert max(abs(part) for part in parts.values()) == pytest.approx(0.0, abs=1e-9 * total)
 
 
-def test_one_plant_has_no_spread(posed, one_vent):
-    assert spread_of_avoidance_cost(posed(one_vent)).empty
+def test_one_plant_has_no_spread(problem_of, one_vent):
+    assert spread_of_avoidance_cost(problem_of(one_vent)).empty

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.analysis.changes import _bracket
+from ccs_model.analysis.exchanges import exchanges_of, with_capex
+from ccs_model.analysis.what_if import _bracket
+from ccs_model.mip import matrix_of
 from ccs_model.model import build_model
-from ccs_model.plan.swaps import swaps_of, with_capex
-from ccs_model.solver import matrix_of
 
 
-def swaps(plan, seconds=60.0):
-    return swaps_of(plan.problem, plan.retrofits, plan.flows, time.monotonic() + seconds)
+def exchanges(plan, seconds=60.0):
+    return exchanges_of(plan.problem, plan.retrofits, plan.flows, time.monotonic() + seconds)
 
 
 def left_out(plan):
@@ -30,61 +30,61 @@ def tight(solved):
 
 
 def test_no_swap_betters_a_plan_that_is_proven_best(tight):
-    asked = swaps(tight)
+    requested = exchanges(tight)
     for plant in left_out(tight):
-        swap = asked.with_plant(plant)
-        if swap is not None:
-            assert swap.value <= tight.objective.value * (1 + 1e-9)
+        exchange = requested.with_plant(plant)
+        if exchange is not None:
+            assert exchange.value <= tight.objective.value * (1 + 1e-9)
     for plant in set(tight.retrofits["plant"]):
-        swap = asked.without_plant(plant)
-        assert swap is not None and swap.value <= tight.objective.value * (1 + 1e-9)
-        assert plant in swap.leaving and plant not in swap.entering
+        exchange = requested.without_plant(plant)
+        assert exchange is not None and exchange.value <= tight.objective.value * (1 + 1e-9)
+        assert plant in exchange.leaving and plant not in exchange.entering
 
 
 def test_a_swap_is_no_better_than_the_plan_with_the_lock(tight, solved):
     plant = left_out(tight)[0]
-    swap = swaps(tight).with_plant(plant)
-    locked = solved({"budget.total_mn": 500, "plants.must_fit": [plant]})
-    assert plant in swap.entering
-    assert swap.value <= locked.objective.value * (1 + 1e-9)
+    exchange = exchanges(tight).with_plant(plant)
+    locked = solved({"budget.total_mn": 500, "plants.require": [plant]})
+    assert plant in exchange.entering
+    assert exchange.value <= locked.objective.value * (1 + 1e-9)
     out = sorted(set(tight.retrofits["plant"]))[0]
-    without = swaps(tight).without_plant(out)
-    assert without.value <= solved({"budget.total_mn": 500, "plants.leave_out": [out]}).objective.value * (1 + 1e-9)
+    without = exchanges(tight).without_plant(out)
+    assert without.value <= solved({"budget.total_mn": 500, "plants.exclude": [out]}).objective.value * (1 + 1e-9)
 
 
 def test_the_money_to_add_holds_the_plan_and_the_plant(tight, solved):
     plant = left_out(tight)[0]
-    more = swaps(tight).money_to_add(plant, tight.objective.value)
+    more = exchanges(tight).money_to_add(plant, tight.objective.value)
     assert more > 0
     both = sorted({*tight.retrofits["plant"], plant})
-    richer = solved({"budget.total_mn": 500 + more * (1 + 1e-6) + 1e-6, "plants.must_fit": both})
+    richer = solved({"budget.total_mn": 500 + more * (1 + 1e-6) + 1e-6, "plants.require": both})
     assert richer.objective.value >= tight.objective.value * (1 - 1e-6)
 
 
 def test_a_lever_states_the_program_at_any_number(tight):
     plant = left_out(tight)[0]
-    lever = swaps(tight).with_capex(plant)
+    parameter_change = exchanges(tight).with_capex(plant)
     for factor in (0.0, 0.4, 1.0, 3.0):
         direct = matrix_of(build_model(with_capex(tight.problem, plant, factor)))
-        found = lever.at(factor)
+        found = parameter_change.at(factor)
         assert np.abs((found.rows - direct.rows).data).max(initial=0.0) < 1e-9
         np.testing.assert_allclose(found.costs, direct.costs, atol=1e-9)
 
 
 def test_dearer_capital_never_makes_a_swap_better(tight):
     plant = left_out(tight)[0]
-    asked = swaps(tight)
-    lever = asked.with_capex(plant)
-    values = [asked.with_plant(plant, lever.at(factor)).value for factor in (0.1, 0.5, 1.0)]
+    requested = exchanges(tight)
+    parameter_change = requested.with_capex(plant)
+    values = [requested.with_plant(plant, parameter_change.at(factor)).value for factor in (0.1, 0.5, 1.0)]
     assert values[0] >= values[1] * (1 - 1e-3) and values[1] >= values[2] * (1 - 1e-3)
 
 
 def test_the_linear_program_prices_a_lock_at_least_at_0(tight):
-    relaxed = swaps(tight).relaxed()
+    relaxed = exchanges(tight).relaxed()
     assert relaxed.is_solved
     assert relaxed.base.objective == pytest.approx(tight.relaxation.value, rel=1e-6)
     assert relaxed.price_of(left_out(tight)[0], fitted=True) >= 0.0
-    assert any(claim == "spending_within_budget" for claim, _ in relaxed.duals())
+    assert any(constraint == "spending_within_budget" for constraint, _ in relaxed.duals())
 
 
 def test_a_shared_network_is_asked_along_its_own_pipes(solved):
@@ -93,45 +93,47 @@ def test_a_shared_network_is_asked_along_its_own_pipes(solved):
             "transport.shared_trunklines": True,
             "storage.sites": ["Qinshui", "Ordos"],
             "budget.total_mn": 1_200,
-            "solver.gap_share": 0.02,
+            "solver.mip_gap": 0.02,
         }
     )
-    asked = swaps_of(plan.problem, plan.retrofits, plan.flows, time.monotonic() + 60)
+    requested = exchanges_of(plan.problem, plan.retrofits, plan.flows, time.monotonic() + 60)
     plant = sorted(set(plan.retrofits["plant"]))[0]
-    without = asked.without_plant(plant)
+    without = requested.without_plant(plant)
     assert without is not None and plant in without.leaving
     assert without.value <= plan.objective.all_links_bound * (1 + 1e-9)
-    back = asked.with_plant(plant)
+    back = requested.with_plant(plant)
     assert back is not None and back.value >= plan.objective.value * (1 - 1e-3)
 
 
 def test_a_higher_carbon_price_is_a_lever_too(solved):
-    changes = {"aim": "highest_npv", "policy.carbon_price_per_t": {2026: 75}, "policy.capture_deductible": True}
+    changes = {"objective": "max_npv", "policy.carbon_price_per_t": {2026: 75}, "policy.capture_deductible": True}
     plan = solved(changes)
-    asked = swaps_of(plan.problem, pd.DataFrame(plan.retrofits), plan.flows, time.monotonic() + 60)
-    lever = asked.with_carbon_price()
+    requested = exchanges_of(plan.problem, pd.DataFrame(plan.retrofits), plan.flows, time.monotonic() + 60)
+    parameter_change = requested.with_carbon_price()
     direct = solved({**changes, "policy.carbon_price_per_t": {2026: 125}}).problem
-    np.testing.assert_allclose(lever.at(50.0).costs, matrix_of(build_model(direct)).costs, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        parameter_change.at(50.0).costs, matrix_of(build_model(direct)).costs, rtol=1e-9, atol=1e-9
+    )
 
 
 def test_a_bracket_closes_on_the_turning_point():
-    asked = []
+    requested = []
 
     def holds(share):
-        asked.append(share)
+        requested.append(share)
         return share <= 0.3
 
     low, high = _bracket(holds, 0.0, 1.0, 6, lambda: True)
-    assert low <= 0.3 < high and high - low == pytest.approx(1 / 32) and len(asked) == 6
+    assert low <= 0.3 < high and high - low == pytest.approx(1 / 32) and len(requested) == 6
     assert _bracket(lambda share: False, 0.0, 1.0, 6, lambda: True) == (None, None)
     assert _bracket(holds, 0.0, 1.0, 6, lambda: False) == (None, None)
 
 
 def test_in_a_fractional_plan_a_swap_is_the_locked_plan_itself(solved):
-    changes = {"budget.total_mn": 500, "capture.retrofits": "fractional"}
+    changes = {"budget.total_mn": 500, "capture.decisions": "continuous"}
     plan = solved(changes)
     plant = left_out(plan)[0]
-    locked = solved({**changes, "plants.must_fit": [plant]})
-    swap = swaps(plan).with_plant(plant)
-    assert swap.value == pytest.approx(locked.objective.value, rel=1e-6)
-    assert swap.value < plan.objective.value
+    locked = solved({**changes, "plants.require": [plant]})
+    exchange = exchanges(plan).with_plant(plant)
+    assert exchange.value == pytest.approx(locked.objective.value, rel=1e-6)
+    assert exchange.value < plan.objective.value

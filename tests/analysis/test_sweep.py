@@ -12,18 +12,18 @@ import pandas as pd
 import pytest
 
 from ccs_model.analysis.sweep import collect, sweep
+from ccs_model.atomic_files import name_of_unfinished
 from ccs_model.errors import FileError, InputError
-from ccs_model.leftovers import name_of_unfinished
 from ccs_model.scenario.variations import grid_of, listed_in
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = """\
 name: Small
 years: [2026, 2031]
-plants: {inventory: [chemicals], provinces: [Shanxi], emitting_at_least_ktpa: 1200}
+plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1200}
 transport: {shared_trunklines: false}
 budget: {total_mn: 900}
-solver: {gap_share: 0.0, threads: 1}
+solver: {mip_gap: 0.0, threads: 1}
 """
 GRID = {"budget.total_mn": [300, 900, 1500], "storage.capacity": ["mid", "all"]}
 
@@ -82,9 +82,9 @@ def test_shares_and_another_number_of_processes_give_the_same_bytes(swept, scena
 
 def test_what_is_finished_is_not_done_again(swept, scenario, tmp_path):
     stamps = {path: path.stat().st_mtime_ns for path in (swept.folder / "runs").rglob("*")}
-    told = []
-    again = sweep(scenario, GRID, out=swept.folder, jobs=1, tell=told.append)
-    assert not told
+    reported = []
+    again = sweep(scenario, GRID, out=swept.folder, jobs=1, on_progress=reported.append)
+    assert not reported
     assert {path: path.stat().st_mtime_ns for path in (swept.folder / "runs").rglob("*")} == stamps
     assert again.table.equals(swept.table)
     with pytest.raises(FileError, match="another sweep"):
@@ -136,17 +136,17 @@ def test_F63_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scena
     running.communicate()
     kept = {path: path.stat().st_mtime_ns for path in out.glob("runs/small-*/plan.json")}
     assert kept
-    locks = set(out.rglob("*.lock"))
+    fixed_decisions = set(out.rglob("*.lock"))
     running = command(scenario, out)
     until_some_are(out, len(kept) + 1)
     began = time.monotonic()
     running.send_signal(signal.SIGINT)
-    _, said = running.communicate()
+    _, message = running.communicate()
     assert time.monotonic() - began < 20, "two seconds on an idle machine"
     assert running.returncode == 130
-    assert b"kept" in said
+    assert b"kept" in message
     # A lock of the killed one is taken over by whoever comes to its scenario; this run may not have.
-    assert set(out.rglob(".*")) <= locks
+    assert set(out.rglob(".*")) <= fixed_decisions
     if finished(out) < 7:
         assert (out / "sweep.partial.csv").is_file() and not (out / "sweep.csv").exists()
     last = command(scenario, out)
@@ -195,5 +195,5 @@ def test_a_key_that_no_scenario_has_is_refused_at_once(scenario, tmp_path):
 
 def test_the_spec_says_what_was_asked(swept):
     spec = json.loads((swept.folder / "sweep.json").read_text())
-    assert spec["schema"] == "ccs-model/sweep/1"
+    assert spec["schema"] == "ccs-model/sweep/2"
     assert spec["cases"][0]["changes"] == {"budget.total_mn": 300, "storage.capacity": "mid"}

@@ -12,25 +12,25 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.analysis import run_files
 from ccs_model.analysis import verify as verifying
-from ccs_model.analysis.differences import apart
-from ccs_model.analysis.verify import Check, Verdict, verify
-from ccs_model.errors import CHECK_FAILED, Fault, FileError, InputError, MissingExtraError
+from ccs_model.analysis.compare import difference
+from ccs_model.analysis.verify import Check, Verification, verify
+from ccs_model.errors import CHECK_FAILED, FileError, InputError, Issue, MissingExtraError
 from ccs_model.paths import data_folder
 from ccs_model.plan.plan import Plan
-from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked
-from ccs_model.report import recomputed as engine
-from ccs_model.report.run_folder import write_run_folder
-from ccs_model.report.stored_cells import stored_cells
+from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.report.workbook import recalculation as engine
+from ccs_model.report.workbook.recalculation import stored_cells
+from ccs_model.runs import manifest as run_files
+from ccs_model.runs.run_writer import write_run_folder
 
 SHARED = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "budget.total_mn": 1_800}
 
 
 @pytest.fixture(scope="module")
 def run(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    plan = solved(SHARED, {"solver.gap_share": 0.02})
+    plan = solved(SHARED, {"solver.mip_gap": 0.02})
     return write_run_folder(plan, tmp_path_factory.mktemp("runs") / "run")
 
 
@@ -40,22 +40,22 @@ def copy(run: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def asked(run: Path) -> tuple[Problem, bytes]:
+def requested(run: Path) -> tuple[Problem, bytes]:
     """The question of the run, and its workbook."""
-    return pose(*read_checked(run / "scenario.resolved.yaml")), (run / "plan.xlsx").read_bytes()
+    return build_problem(*read_checked(run / "scenario.resolved.yaml")), (run / "plan.xlsx").read_bytes()
 
 
 @pytest.fixture
-def altered(copy: Path, asked: tuple[Problem, bytes], monkeypatch: pytest.MonkeyPatch) -> Path:
+def altered(copy: Path, requested: tuple[Problem, bytes], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy whose question and plan stay: reading, posing and writing again are left to the tests of the whole."""
-    monkeypatch.setattr(verifying, "_posed", lambda path, must: (asked[0], ""))
-    monkeypatch.setattr(verifying, "workbook_bytes", lambda plan: asked[1])
+    monkeypatch.setattr(verifying, "_posed", lambda path, must: (requested[0], ""))
+    monkeypatch.setattr(verifying, "workbook_bytes", lambda plan: requested[1])
     return copy
 
 
-def broken(verdict: Verdict) -> dict[str, Check]:
+def broken(result: Verification) -> dict[str, Check]:
     """Checks that do not hold, by the first words of their name."""
-    return {re.split(r"[:\d]", check.name)[0].strip(): check for check in verdict.checks if not check.holds}
+    return {re.split(r"[:\d]", check.name)[0].strip(): check for check in result.checks if not check.holds}
 
 
 def changed(path: Path, old: str, new: str) -> None:
@@ -65,15 +65,15 @@ def changed(path: Path, old: str, new: str) -> None:
 
 
 def test_a_run_as_it_was_written_holds(run: Path) -> None:
-    told: list[str] = []
-    verdict = verify(run, tell=told.append)
-    assert verdict.all_hold, broken(verdict)
-    assert len(verdict.checks) == 15 and not verdict.skipped
-    figures = {check.name.partition(":")[0]: check.figure for check in verdict.checks if check.unit == "distance"}
+    reported: list[str] = []
+    result = verify(run, on_progress=reported.append)
+    assert result.all_hold, broken(result)
+    assert len(result.checks) == 15 and not result.skipped
+    figures = {check.name.partition(":")[0]: check.figure for check in result.checks if check.unit == "distance"}
     assert max(figures.values()) <= 1e-6
-    formulas = int(verdict.checks[-1].name.split()[0].replace(",", ""))
+    formulas = int(result.checks[-1].name.split()[0].replace(",", ""))
     assert formulas > 2_000
-    assert told[0] == "hashing inputs and outputs" and len(told) == 5
+    assert reported[0] == "hashing inputs and outputs" and len(reported) == 5
 
 
 def test_the_point_is_the_plan_s_own_and_repeats(run: Path, solved: Callable[..., Plan], tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_the_point_is_the_plan_s_own_and_repeats(run: Path, solved: Callable[...
     assert sorted((index[0].split("/")[0], index[1]) for index in built) == sorted(
         (each["plant"], each["year"]) for each in retrofits
     )
-    again = write_run_folder(solved(SHARED, {"solver.gap_share": 0.02}), tmp_path / "again")
+    again = write_run_folder(solved(SHARED, {"solver.mip_gap": 0.02}), tmp_path / "again")
     assert (again / "tables/point.csv").read_bytes() == (run / "tables/point.csv").read_bytes()
 
 
@@ -123,9 +123,9 @@ def test_a_changed_table_is_found_at_its_cell(altered: Path) -> None:
     (altered / "tables" / "zones.csv").unlink()
     found = broken(verify(altered))
     assert set(found) == {"every file of the run is as it was written", "tables"}
-    said = found["tables"].found
-    assert "tables/zones.csv: missing" in said and "tables/more.csv: is no table of a run" in said
-    assert any(each.startswith("tables/costs.csv: discounted_mn[0]: ") for each in said)
+    message = found["tables"].found
+    assert "tables/zones.csv: missing" in message and "tables/more.csv: is no table of a run" in message
+    assert any(each.startswith("tables/costs.csv: discounted_mn[0]: ") for each in message)
     written = found["every file of the run is as it was written"]
     assert written.found == ("tables/costs.csv: changed", "tables/zones.csv: missing")
 
@@ -172,11 +172,11 @@ def edited_cell(path: Path, sheet_at: int, pattern: str, factor: float) -> str:
 def test_a_cell_of_the_workbook_that_is_off_by_a_ten_millionth_is_found(altered: Path) -> None:
     # Sheet CashFlow: the value stored beside a formula.
     at = edited_cell(altered / "plan.xlsx", 11, r'<c r="([A-Z]+\d+)"[^>]*><f>[^<]*</f><v>([-\d.e]+)</v>', 1 + 1e-7)
-    verdict = verify(altered)
-    found = broken(verdict)
+    result = verify(altered)
+    found = broken(result)
     assert set(found) == {"every file of the run is as it was written", "the workbook's", ""}
     assert found["the workbook's"].found[0].startswith(f"CashFlow!{at}: ")
-    again = verdict.checks[-1]
+    again = result.checks[-1]
     assert not again.holds and again.found[0].startswith(f"CashFlow!{at}: ") and len(again.found) == 1
     assert again.figure == pytest.approx(1e-7, rel=1e-3)
 
@@ -216,9 +216,9 @@ def test_without_the_engine_the_rest_is_checked(run: Path, monkeypatch: pytest.M
     monkeypatch.setattr(engine.importlib, "import_module", absent)
     with pytest.raises(MissingExtraError):
         engine.engine()
-    verdict = verify(run)
-    assert verdict.all_hold and len(verdict.checks) == 14
-    assert 'python -m pip install "ccs-model[verify]"' in verdict.skipped[0]
+    result = verify(run)
+    assert result.all_hold and len(result.checks) == 14
+    assert 'python -m pip install "ccs-model[verify]"' in result.skipped[0]
 
 
 def test_a_changed_input_is_named(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,9 +229,9 @@ def test_a_changed_input_is_named(copy: Path, tmp_path: Path, monkeypatch: pytes
     (tables / "policy" / "ets.csv").unlink()
     monkeypatch.setattr(run_files, "data_folder", lambda: tables)
     manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
-    n, said = run_files.changed_inputs(copy, manifest)
+    n, message = run_files.changed_inputs(copy, manifest)
     assert n == len(manifest["inputs"]) >= 50
-    assert said == ["policy/ets.csv: missing from data/", "prices/carbon.csv: changed"]
+    assert message == ["policy/ets.csv: missing from data/", "prices/carbon.csv: changed"]
     found = broken(verify(copy))
     assert set(found) == {"every input is the one that was read"}
 
@@ -266,9 +266,9 @@ def test_what_is_no_run_is_told(tmp_path: Path) -> None:
 
 def test_leaves_are_held_against_each_other() -> None:
     one = {"a": [1.0, None, "x"], "b": {"c": True}, "d": [1], "e": float("nan")}
-    assert apart(one, {**one, "e": float("nan")}, 1e-9) == (6, 0.0, [])
+    assert difference(one, {**one, "e": float("nan")}, 1e-9) == (6, 0.0, [])
     other = {"a": [1.0 + 1e-6, 2.0, "x"], "b": {}, "d": [1, 2], "f": 0}
-    n, worst, words = apart(one, other, 1e-9)
+    n, worst, words = difference(one, other, 1e-9)
     assert n == 7
     assert worst == pytest.approx(1.0)
     assert [each.split(":")[0] for each in words] == ["a[0]", "a[1]", "b.c", "d, rows", "e", "f"]
@@ -278,22 +278,22 @@ def test_leaves_are_held_against_each_other() -> None:
 def test_the_command_prints_a_table_or_one_object(
     altered: Path, spoil: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    from ccs_model.cli.verify import verify as command
+    from ccs_model.cli.inspect_run import verify as command
 
     if spoil:
         changed(altered / "tables" / "zones.csv", "Shanxi", "Shanxl")
     code = command.main([str(altered), "--json", "-q"], standalone_mode=False)
     shown = json.loads(capfd.readouterr().out)
     assert code == (CHECK_FAILED if spoil else 0)
-    assert shown["schema"] == "ccs-model/verify/1" and shown["all_hold"] is not spoil
+    assert shown["schema"] == "ccs-model/verify/2" and shown["all_hold"] is not spoil
     assert "objective.bound" in shown["not_checked"]
     if spoil:
         assert command.main([str(altered)], standalone_mode=False) == CHECK_FAILED
-        told = capfd.readouterr()
-        assert told.err.splitlines()[0] == "  hashing inputs and outputs"
-        assert told.out.splitlines()[0].split() == ["check", "holds", "figure"]
-        assert "    tables/zones.csv: zone[0]: 'Shanxl', expected 'Shanxi'" in told.out.splitlines()
-        assert told.out.splitlines()[-1] == "13 of 15 checks hold."
+        reported = capfd.readouterr()
+        assert reported.err.splitlines()[0] == "  hashing inputs and outputs"
+        assert reported.out.splitlines()[0].split() == ["check", "holds", "figure"]
+        assert "    tables/zones.csv: zone[0]: 'Shanxl', expected 'Shanxi'" in reported.out.splitlines()
+        assert reported.out.splitlines()[-1] == "13 of 15 checks hold."
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_a_plan_json_that_lacks_a_part_is_a_check_that_does_not_hold(altered: Pa
     document["relaxation"] = None
     path.write_text(json.dumps(document), encoding="utf-8")
     found = broken(verify(altered))
-    assert any("plan.json cannot be read as a plan" in said for check in found.values() for said in check.found)
+    assert any("plan.json cannot be read as a plan" in message for check in found.values() for message in check.found)
 
 
 def test_a_table_that_is_none_is_named(altered: Path) -> None:
@@ -330,10 +330,10 @@ def test_a_table_that_is_none_is_named(altered: Path) -> None:
 def test_a_question_that_can_no_longer_be_posed_is_part_of_the_verdict(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(path: Path) -> None:
-        raise InputError([Fault("prices/carbon.csv:2", "is empty")])
+    def rejected(path: Path) -> None:
+        raise InputError([Issue("prices/carbon.csv:2", "is empty")])
 
-    monkeypatch.setattr(verifying, "read_checked", refused)
+    monkeypatch.setattr(verifying, "read_checked", rejected)
     # The inputs are those of the run: then it is the planner's to mend.
     with pytest.raises(InputError, match="is empty"):
         verify(copy)

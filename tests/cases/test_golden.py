@@ -13,10 +13,10 @@ import pytest
 
 from ccs_model.paths import scenarios_folder
 from ccs_model.plan.decisions import Point
-from ccs_model.plan.optimize import optimize
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook import write_workbook
+from ccs_model.report.workbook.workbook import write_workbook
 from ccs_model.scenario import read_scenario
+from ccs_model.solve.driver import optimize
 from tests.report.recomputing import Computed, differences, edited, formula_cells
 from tests.report.recounting import recounted, with_point
 from tests.report.test_recomputation import EDITS, follows_the_money, straight_prices
@@ -28,7 +28,7 @@ RELAXATION = 62_852.54
 @pytest.fixture(scope="module")
 def solved() -> tuple[Plan, Point]:
     scenario = read_scenario(scenarios_folder() / "shanxi.yaml")
-    return with_point(lambda: optimize(scenario.with_changes({"solver.gap_share": 0.03, "solver.time_limit_s": 400})))
+    return with_point(lambda: optimize(scenario.with_changes({"solver.mip_gap": 0.03, "solver.time_limit_s": 400})))
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def shanxi(solved: tuple[Plan, Point]) -> Plan:
 
 
 def test_size_of_the_program(shanxi: Plan) -> None:
-    assert (shanxi.size.n_rows, shanxi.size.n_columns, shanxi.size.n_whole) == (10_510, 15_845, 6_320)
+    assert (shanxi.size.n_rows, shanxi.size.n_columns, shanxi.size.n_integer) == (10_510, 15_845, 6_320)
 
 
 def test_the_relaxation(shanxi: Plan) -> None:
@@ -69,15 +69,15 @@ def test_its_workbook_is_computed_alike_by_another_engine_as_written_and_edited(
     path = write_workbook(plan, tmp_path / "plan.xlsx")
     cells = list(formula_cells(path))
     assert len(cells) > 4_000
-    apart, worst = differences(cells, openpyxl.load_workbook(path, data_only=True), Computed(path))
-    assert not apart, apart[:5]
+    difference, worst = differences(cells, openpyxl.load_workbook(path, data_only=True), Computed(path))
+    assert not difference, difference[:5]
     assert worst <= 1e-9
 
     values, changes, capex_factor = EDITS["all"]
     other = edited(path, tmp_path / "edited.xlsx", values, {"Carbon price": straight_prices(plan)})
     again = write_workbook(recounted(plan, point, changes, capex_factor), tmp_path / "again.xlsx")
     money = [each for each in cells if follows_the_money(each)]
-    apart, worst = differences(money, openpyxl.load_workbook(again, data_only=True), Computed(other))
-    assert not apart, apart[:5]
+    difference, worst = differences(money, openpyxl.load_workbook(again, data_only=True), Computed(other))
+    assert not difference, difference[:5]
     assert worst <= 1e-9
     assert len(money) > 2_000

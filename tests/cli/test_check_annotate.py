@@ -12,7 +12,7 @@ from openpyxl.comments import Comment
 
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
-from ccs_model.inputs.annotation import annotated
+from ccs_model.inputs.annotated_workbook import annotated
 from tests.inputs.conftest import works
 
 RED = "00FFC7CE"
@@ -68,7 +68,7 @@ def test_faulty_cells_are_filled_and_say_what_is_wrong(tmp_path):
         ["mine.xlsx:steel!E3", "steel", "E3", "138.04 is outside the range -90 to 90"],
         ["mine.xlsx:steel!H3", "steel", "H3", "'operatin' is unknown"],
     ]
-    assert [f"{fault.where}" for fault in answer.exception.faults] == [row[0] for row in listed]
+    assert [f"{issue.where}" for issue in answer.exception.issues] == [row[0] for row in listed]
     assert book["faults"]["C2"].hyperlink.location == "'steel'!E3"
 
 
@@ -144,14 +144,14 @@ def test_workbooks_of_the_data_folder_are_marked_too(tmp_path):
 
 
 def test_words_that_look_like_a_formula_stay_words_and_merged_cells_are_marked_at_their_first(tmp_path):
-    from ccs_model.errors import Fault
+    from ccs_model.errors import Issue
 
     book = openpyxl.Workbook()
     book.active.title = "a:b".replace(":", " ")
     book.active.merge_cells("B2:C3")
     book.save(tmp_path / "m.xlsx")
-    faults = [Fault("m.xlsx:a b!C3", "=HYPERLINK(1)\x07", "+1"), Fault("m.xlsx:a b!ZZZZ9", "no cell")]
-    copies = annotated(faults, {"m.xlsx": (tmp_path / "m.xlsx").read_bytes()})
+    issues = [Issue("m.xlsx:a b!C3", "=HYPERLINK(1)\x07", "+1"), Issue("m.xlsx:a b!ZZZZ9", "no cell")]
+    copies = annotated(issues, {"m.xlsx": (tmp_path / "m.xlsx").read_bytes()})
     (tmp_path / "out.xlsx").write_bytes(copies["m.xlsx"])
     book = openpyxl.load_workbook(tmp_path / "out.xlsx")
     assert book["faults"]["D2"].data_type == "s"

@@ -13,7 +13,7 @@ SCENARIO = """\
 name: Two works of Shanxi
 plants:
   provinces: [Shanxi]
-  emitting_at_least_ktpa: 5_000
+  min_emissions_ktpa: 5_000
 years: [2026, 2030]
 budget:
   total_mn: 1_500
@@ -28,7 +28,7 @@ FILES = {
     "map.geojson",
     *(f"tables/{name}.csv" for name in ("retrofits", "flows", "storage", "costs", "emissions", "cashflow", "zones")),
     *(f"tables/{name}.csv" for name in ("macc", "pipes", "links", "shares", "owners", "owner_cashflow", "funds")),
-    *(f"tables/{name}.csv" for name in ("bearers", "ledger", "intensity", "air_pollution", "point")),
+    *(f"tables/{name}.csv" for name in ("stakeholders", "ledger", "intensity", "air_pollution", "point")),
 }
 
 
@@ -94,7 +94,7 @@ def test_force_makes_it_again_with_the_same_bytes_but_for_times(desk, first_run)
 def test_json_is_one_object_and_nothing_else(desk, first_run):
     answer = run(desk, "optimize", "small.yaml", "--json")
     plan = json.loads(answer.stdout)
-    assert plan["schema"] == "ccs-model/plan/1"
+    assert plan["schema"] == "ccs-model/plan/2"
     assert plan["status"] == "optimal"
     assert sum(plan["terms"].values()) == pytest.approx(plan["objective"]["value"], rel=1e-9)
     assert plan["totals"]["capex_mn"] <= 1_500 + 1e-6
@@ -129,7 +129,7 @@ def test_the_resolved_scenario_runs_as_the_same_run(desk, first_run):
 def test_five_faults_of_different_kinds_are_named_with_their_lines(desk):
     (desk / "broken.yaml").write_text(
         "name: Broken\n"
-        "discount_share: 8\n"
+        "discount_rate: 8\n"
         "plants:\n"
         "  provinces: [Shanksi]\n"
         "capture: {technologys: [amine]}\n"
@@ -163,13 +163,13 @@ def test_a_budget_of_nothing_gives_an_empty_plan(desk):
 
 
 def test_a_clash_is_told_in_words_and_its_price_would_do(desk):
-    clash = SCENARIO.replace("1_500", "10").replace("years:", "  must_fit: [NH3_82]\nyears:").replace("5_000", "100")
+    clash = SCENARIO.replace("1_500", "10").replace("years:", "  require: [NH3_82]\nyears:").replace("5_000", "100")
     (desk / "clash.yaml").write_text(clash, encoding="utf-8")
     answer = run(desk, "optimize", "clash.yaml", "--out", "clash")
     assert answer.returncode == 4
-    assert "plant_is_fitted" in answer.stderr and "spending_within_budget" in answer.stderr
-    told = json.loads((desk / "clash" / "plan.json").read_text(encoding="utf-8"))
-    assert told["status"] == "infeasible" and len(told["conflicts"]) >= 2 and told["retrofits"] == []
+    assert "required_plant_is_retrofitted" in answer.stderr and "spending_within_budget" in answer.stderr
+    reported = json.loads((desk / "clash" / "plan.json").read_text(encoding="utf-8"))
+    assert reported["status"] == "infeasible" and len(reported["conflicts"]) >= 2 and reported["retrofits"] == []
     would_do = answer.stderr.split("million CNY; ")[1].split(" million")[0].replace(",", "")
     (desk / "mended.yaml").write_text(clash.replace("total_mn: 10", f"total_mn: {would_do}"), encoding="utf-8")
     assert run(desk, "optimize", "mended.yaml", "--out", "mended", "--quiet").returncode == 0

@@ -19,7 +19,7 @@ def rows_of(table: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def told(*words: str) -> str:
+def reported(*words: str) -> str:
     result = CliRunner().invoke(group, ["data", *words], standalone_mode=False)
     assert result.return_value == 0, result.output
     return result.stdout
@@ -27,7 +27,7 @@ def told(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def listed() -> dict:
-    return json.loads(told("--json"))
+    return json.loads(reported("--json"))
 
 
 def test_every_table_is_listed_with_its_rows_qualities_and_hash(listed: dict) -> None:
@@ -39,14 +39,14 @@ def test_every_table_is_listed_with_its_rows_qualities_and_hash(listed: dict) ->
         assert each["quality"] == dict(Counter(row["quality"] for row in rows if "quality" in row))
         raw = (data_folder() / f"{each['table']}.csv").read_bytes()
         assert each["sha256"] == hashlib.sha256(raw).hexdigest()
-    assert listed["schema"] == "ccs-model/data/1"
+    assert listed["schema"] == "ccs-model/data/2"
     assert listed["n_rows"] == sum(each["n_rows"] for each in listed["tables"])
     for kind, count in listed["quality"].items():
         assert count == sum(each["quality"].get(kind, 0) for each in listed["tables"])
 
 
 def test_one_table_tells_its_columns_and_where_its_numbers_come_from() -> None:
-    one = json.loads(told("plants/steel", "--json"))
+    one = json.loads(reported("plants/steel", "--json"))
     rows = rows_of("plants/steel")
     declared = [row for row in rows_of("dictionary") if row["table"] == "plants/steel"]
     assert [each["column"] for each in one["columns"]] == [row["column"] for row in declared]
@@ -60,9 +60,9 @@ def test_one_table_tells_its_columns_and_where_its_numbers_come_from() -> None:
 
 
 def test_in_words_and_by_the_last_part_of_a_name(listed: dict) -> None:
-    text = told("cost_steps")
+    text = reported("cost_steps")
     assert text.startswith("storage/cost_steps: ") and "Sources" in text
-    whole = told()
+    whole = reported()
     assert f"{len(listed['tables'])} tables, {listed['n_rows']:,} rows" in whole
     assert "Of all rows with a quality" in whole
 

@@ -12,21 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.cli.doctor import EXTRAS, doctor, extras_lines
+from ccs_model.cli.shipped import EXTRAS, doctor, extras_lines
 from ccs_model.errors import NO_PLAN, NoPlanError
-from ccs_model.solver import availability
+from ccs_model.mip import highs_instances as availability
 
 # The package names its commands as its modules are named.
-doctoring = importlib.import_module("ccs_model.cli.doctor")
+doctoring = importlib.import_module("ccs_model.cli.shipped")
 PYPROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def highspy_is(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
-    asked = metadata.version
+    requested = metadata.version
 
     def answer(name: str) -> str:
         if name != "highspy":
-            return asked(name)
+            return requested(name)
         if version is None:
             raise metadata.PackageNotFoundError(name)
         return version
@@ -47,8 +47,8 @@ def test_extras_are_told_with_what_they_bring_and_the_exact_line(monkeypatch: py
 
 
 def test_extras_are_those_of_the_project() -> None:
-    asked = PYPROJECT["project"]["optional-dependencies"]
-    for extra, requirements in asked.items():
+    requested = PYPROJECT["project"]["optional-dependencies"]
+    for extra, requirements in requested.items():
         if extra != "dev":
             libraries = [re.split(r"[><=[]", each)[0] for each in requirements if not each.startswith("ccs-model[")]
             assert list(EXTRAS[extra][1]) == libraries
@@ -59,7 +59,7 @@ def test_the_oldest_solver_is_the_one_that_the_project_asks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
+    ("version", "message"),
     [
         (None, 'the solver is not installed: python -m pip install "highspy>=1.11"'),
         ("1.9.0", "the solver is too old (highspy 1.9.0, at least 1.11 is needed): "
@@ -67,25 +67,25 @@ def test_the_oldest_solver_is_the_one_that_the_project_asks_for() -> None:
     ],
 )  # fmt: skip
 def test_a_solver_that_is_missing_or_old_is_told_with_its_line(
-    version: str | None, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    version: str | None, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     highspy_is(monkeypatch, version)
-    with pytest.raises(NoPlanError) as told:
-        availability.refuse_unless_usable()
-    assert str(told.value) == said and told.value.exit_code == 6
+    with pytest.raises(NoPlanError) as reported:
+        availability.validate_solver()
+    assert str(reported.value) == message and reported.value.exit_code == 6
 
     def refusing() -> str:
         return availability.trouble()
 
     monkeypatch.setattr(doctoring, "_fault_of_solver", refusing)
     assert doctor.main([], standalone_mode=False) == NO_PLAN
-    assert f"solver: {said}" in capsys.readouterr().out
+    assert f"solver: {message}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("version", ["1.11", "1.11.0", "1.16.0.dev1+local7", "2.0"])
 def test_a_solver_that_is_new_enough_is_no_trouble(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     highspy_is(monkeypatch, version)
-    availability.refuse_unless_usable()
+    availability.validate_solver()
 
 
 def test_doctor_prints_versions_extras_data_and_the_solver(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,7 +46,7 @@ def test_quick_solves_nothing_and_json_is_one_object(folder, small_plan):
     answer = run(folder, plant, "--quick", "--json")
     assert answer.returncode == 0, answer.stderr
     document = json.loads(answer.stdout)
-    assert (document["schema"], document["plant"], document["changes"]) == ("ccs-model/explain/1", plant, [])
+    assert (document["schema"], document["plant"], document["changes"]) == ("ccs-model/explain/2", plant, [])
     of = {line["name"]: line for line in document["chain"]["lines"]}
     assert of["reference_capex_per_tpa"]["cited"][0][0].keys() == {"reference", "quality", "table"}
 

@@ -17,14 +17,14 @@ from tests.report.recomputing import Computed, differences, formula_cells, recom
 SCENARIO = """\
 name: Small
 years: [2026, 2031]
-plants: {inventory: [chemicals], provinces: [Shanxi], emitting_at_least_ktpa: 1_200}
+plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_200}
 transport: {shared_trunklines: false}
 budget: {total_mn: 900}
-solver: {gap_share: 0.0, threads: 1}
+solver: {mip_gap: 0.0, threads: 1}
 """
 
 
-def asked(*words: str | Path) -> Result:
+def requested(*words: str | Path) -> Result:
     return CliRunner().invoke(
         group, ["frontier", *map(str, words)], catch_exceptions=False, standalone_mode=False
     )  # fmt: skip
@@ -40,7 +40,7 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def made(scenario: Path) -> tuple[Result, Path]:
     out = scenario.parent / "out"
-    return asked(scenario, "--points", "5", "--out", out), out
+    return requested(scenario, "--points", "5", "--out", out), out
 
 
 def test_it_prints_a_row_a_budget_and_marks_the_scenarios(made: tuple[Result, Path]) -> None:
@@ -67,7 +67,7 @@ def test_the_tables_of_the_folder_are_the_curve(made: tuple[Result, Path]) -> No
     assert plan["objective"]["value"] == pytest.approx(own["objective"], rel=1e-12)
     entered = pd.read_csv(out / "tables" / "frontier_moves.csv")
     assert (entered["change"] == "enters").sum() - (entered["change"] == "leaves").sum() == table[
-        "n_plants_fitted"
+        "n_plants_retrofitted"
     ].iloc[-1]
 
 
@@ -90,39 +90,39 @@ def test_the_sheet_says_what_the_folder_says_and_another_program_computes_it(
     formulas = [each for each in formula_cells(out / "plan.xlsx") if each[0] == "Frontier"]
     assert len(formulas) >= 10
     for found in (recomputed([out / "plan.xlsx"], tmp_path)["plan"], Computed(out / "plan.xlsx")):
-        apart, worst = differences(formulas, written, found)
-        assert not apart and worst <= 1e-9
+        difference, worst = differences(formulas, written, found)
+        assert not difference and worst <= 1e-9
 
 
 def test_what_is_there_is_shown_and_not_made_again(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = scenario.parent / "desk"
     desk.mkdir()
     monkeypatch.chdir(desk)
-    first = json.loads(asked(scenario, "--points", "2", "--json", "--quiet").stdout)
+    first = json.loads(requested(scenario, "--points", "2", "--json", "--quiet").stdout)
     folder = next((desk / "runs").glob("small-frontier-*"))
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    assert json.loads(asked(scenario, "--points", "2", "--json", "--quiet").stdout) == first
-    said = asked(scenario, "--points", "2").stdout
-    assert "there already" in said and "--force" in said
+    assert json.loads(requested(scenario, "--points", "2", "--json", "--quiet").stdout) == first
+    message = requested(scenario, "--points", "2").stdout
+    assert "there already" in message and "--force" in message
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     # The page comes last, and is made where a kill kept it from being written.
     (folder / "report.html").unlink()
-    asked(scenario, "--points", "2")
+    requested(scenario, "--points", "2")
     assert (folder / "report.html").is_file()
 
 
 def test_corridors_of_a_run_that_is_none_are_refused(scenario: Path) -> None:
     with pytest.raises(FileError, match="nowhere: no such run folder"):
-        asked(scenario, "--run", scenario.parent / "nowhere")
+        requested(scenario, "--run", scenario.parent / "nowhere")
 
 
 def test_in_parts_every_breakpoint_is_exact(scenario: Path) -> None:
     parts = scenario.parent / "parts.yaml"
-    parts.write_text(SCENARIO + "capture: {retrofits: fractional}\n", encoding="utf-8")
+    parts.write_text(SCENARIO + "capture: {decisions: continuous}\n", encoding="utf-8")
     out = scenario.parent / "parts"
-    said = asked(parts, "--points", "4", "--out", out).stdout
+    message = requested(parts, "--points", "4", "--out", out).stdout
     breaks = pd.read_csv(out / "tables" / "frontier_breakpoints.csv")
-    assert f"the slope changes at {len(breaks) - 2} budgets" in said
+    assert f"the slope changes at {len(breaks) - 2} budgets" in message
     inner = breaks.iloc[1:-1]
     assert (inner["above_per_mn"] < inner["below_per_mn"]).all(), "each million buys less than the one before it"
     sheet = openpyxl.load_workbook(out / "plan.xlsx", data_only=True)["Frontier"]
@@ -135,7 +135,7 @@ def test_a_rung_that_is_not_closed_is_told_by_the_exit_code(scenario: Path) -> N
     shared = scenario.parent / "shared.yaml"
     shared.write_text(SCENARIO.replace("shared_trunklines: false", "shared_trunklines: true"), encoding="utf-8")
     out = scenario.parent / "shared"
-    code = asked(shared, "--points", "3", "--time-limit", "8", "--out", out, "--quiet").return_value
+    code = requested(shared, "--points", "3", "--time-limit", "8", "--out", out, "--quiet").return_value
     table = pd.read_csv(out / "tables" / "frontier.csv")
     assert code == (LIMIT_REACHED if (table["status"] == "limit").any() else 0)
     assert table["objective"].is_monotonic_increasing and (table["bound"] >= table["objective"] * (1 - 1e-9)).all()

@@ -91,7 +91,7 @@ def test_faults_stand_in_the_workbook_and_nothing_is_written(tmp_path):
     (tmp_path / "t.xlsx").write_bytes(plant_book(works=at_sea))
     answer = run(tmp_path / "t.xlsx", "-o", tmp_path / "out")
     assert isinstance(answer.exception, InputError)
-    assert [fault.where for fault in answer.exception.faults] == [f"{tmp_path / 't.xlsx'}:Plant data!K2"]
+    assert [issue.where for issue in answer.exception.issues] == [f"{tmp_path / 't.xlsx'}:Plant data!K2"]
     assert [path.name for path in tmp_path.iterdir()] == ["t.xlsx"]
 
 
@@ -117,7 +117,7 @@ def test_chemical_plants_say_what_they_lack_and_are_solved_once_it_is_given(tmp_
     assert "chemicals.csv lacks capacity_ktpa in 2 rows, gasifier in 2 rows, urea_share in 1 rows" in answer.stdout
     with pytest.raises(InputError) as error:
         ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))
-    empty = [fault.where for fault in error.value.faults]
+    empty = [issue.where for issue in error.value.issues]
     assert empty == ["chemicals.csv:2:capacity_ktpa", "chemicals.csv:3:capacity_ktpa"]
     given = tmp_path / "mine.csv"
     given.write_text(

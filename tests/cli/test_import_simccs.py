@@ -22,7 +22,7 @@ def run(*words: str | Path) -> Result:
     return CliRunner().invoke(group, ["import", "simccs", *map(str, words)], standalone_mode=False)
 
 
-def refused(kind: type[CcsModelError], *words: str | Path) -> CcsModelError:
+def rejected(kind: type[CcsModelError], *words: str | Path) -> CcsModelError:
     answer = run(*words)
     assert isinstance(answer.exception, kind), answer.exception or answer.output
     return answer.exception
@@ -86,7 +86,7 @@ def test_what_is_there_is_left_alone_unless_forced(tmp_path):
     assert run(PUBLISHED / "cap", "-o", out, *CAP).exception is None  # an empty folder is filled
     (out / "notes.txt").write_text("mine")
     (out / "data" / "stray.csv").write_text("old")
-    error = refused(FileError, PUBLISHED / "price", "-o", out, "--mode", "price")
+    error = rejected(FileError, PUBLISHED / "price", "-o", out, "--mode", "price")
     assert "already holds something" in str(error)
     assert run(PUBLISHED / "price", "-o", out, "--mode", "price", "--force").exception is None
     assert read_scenario(out / "scenario.yaml").name == "SimCCS price"
@@ -97,7 +97,7 @@ def test_what_is_there_is_left_alone_unless_forced(tmp_path):
 
 def test_a_file_in_the_way_is_told(tmp_path):
     (tmp_path / "out").write_text("")
-    assert "is a file" in str(refused(FileError, PUBLISHED / "cap", "-o", tmp_path / "out", *CAP, "--force"))
+    assert "is a file" in str(rejected(FileError, PUBLISHED / "cap", "-o", tmp_path / "out", *CAP, "--force"))
 
 
 @pytest.mark.parametrize(
@@ -123,8 +123,8 @@ def test_options_out_of_range_are_a_matter_of_usage(tmp_path, words):
 
 
 def test_a_target_beyond_sources_and_sinks_is_told_with_both_figures(tmp_path):
-    error = refused(InputError, PUBLISHED / "cap", "-o", tmp_path / "a", "--mode", "target", "--target-mt", "150")
-    assert [str(fault) for fault in error.faults] == [
+    error = rejected(InputError, PUBLISHED / "cap", "-o", tmp_path / "a", "--mode", "target", "--target-mt", "150")
+    assert [str(issue) for issue in error.issues] == [
         "--target-mt: 150 Mt a year is more than all 20 sources give together (111.132 Mt a year)",
         "--target-mt: 150 Mt a year is more than all 7 sinks take in (116.3333 Mt a year over 30 years)",
     ]
@@ -132,7 +132,7 @@ def test_a_target_beyond_sources_and_sinks_is_told_with_both_figures(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "reported"),
     [
         ("Sources.csv", "-83.8072,33.0583", "33.0583,-83.8072", r"Sources.csv:19: lies .* \(X-LON .* swapped"),
         ("Sources.csv", "-83.8072,33.0583", "0,0", r"Sources.csv:19: stands at \(0, 0\)"),
@@ -141,13 +141,13 @@ def test_a_target_beyond_sources_and_sinks_is_told_with_both_figures(tmp_path):
         ("CandidateNetwork.txt", "580414\t583060", "580414\t5830.5", "CandidateNetwork.txt:3:vertex"),
     ],
 )
-def test_faults_stand_where_simccs_has_them_and_nothing_is_written(tmp_path, edited, name, old, new, told):
+def test_faults_stand_where_simccs_has_them_and_nothing_is_written(tmp_path, edited, name, old, new, reported):
     folder = edited(name, old, new)
-    error = refused(InputError, folder, "-o", tmp_path / "out", "--mode", "price")
-    assert any(re.match(told, str(fault)) for fault in error.faults), [str(fault) for fault in error.faults]
+    error = rejected(InputError, folder, "-o", tmp_path / "out", "--mode", "price")
+    assert any(re.match(reported, str(issue)) for issue in error.issues), [str(issue) for issue in error.issues]
     assert [path.name for path in tmp_path.iterdir()] == ["case"]
 
 
 def test_a_folder_that_is_none_is_told_where_it_lies(tmp_path):
-    error = refused(InputError, PUBLISHED, "-o", tmp_path / "out", *CAP)
+    error = rejected(InputError, PUBLISHED, "-o", tmp_path / "out", *CAP)
     assert "they lie in cap/, price/" in str(error)

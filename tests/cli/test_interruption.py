@@ -22,7 +22,7 @@ plants: {inventory: [steel, chemicals], provinces: [Hebei, Shanxi]}
 years: [2026, 2030, 2035, 2040]
 transport: {shared_trunklines: false}
 budget: {total_mn: 9_000}
-solver: {gap_share: 0.0, threads: 1, time_limit_s: 300}
+solver: {mip_gap: 0.0, threads: 1, time_limit_s: 300}
 """
 LOST = """
 import sys, time
@@ -179,8 +179,8 @@ def test_kills_at_random_moments_leave_nothing_half_made() -> None:
 
 @pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
 def test_a_sweep_that_is_killed_again_and_again_goes_on_to_the_same_bytes() -> None:
-    asked = ["sweep", "small.yaml", "--set", "budget.total_mn=300,900", "--jobs", "2", "-q"]
-    words = [sys.executable, "-m", "bench.kills", "--kills", "4", "--forked", "--seed", "3", "--", *asked]
+    requested = ["sweep", "small.yaml", "--set", "budget.total_mn=300,900", "--jobs", "2", "-q"]
+    words = [sys.executable, "-m", "bench.kills", "--kills", "4", "--forked", "--seed", "3", "--", *requested]
     ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert '"kills": 4,' in ended.stdout

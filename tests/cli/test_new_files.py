@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.cli.new_files import made_whole, write_new, write_whole
+from ccs_model.atomic_files import name_of_unfinished
+from ccs_model.cli.new_files import write_atomic, write_new, written_atomically
 from ccs_model.errors import FileError
-from ccs_model.leftovers import name_of_unfinished
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def by_import(folder: Path) -> None:
-    with made_whole(folder, {"plants.xlsx": b"new", "data/a.csv": b"a"}, force=True):
+    with written_atomically(folder, {"plants.xlsx": b"new", "data/a.csv": b"a"}, force=True):
         pass
 
 
@@ -40,7 +40,7 @@ def by_import(folder: Path) -> None:
     "make",
     [
         lambda folder: write_new(folder, {"plants.xlsx": b"new", "scenario.yaml": b"s"}),
-        lambda folder: write_whole({folder / "plants.xlsx": b"new"}),
+        lambda folder: write_atomic({folder / "plants.xlsx": b"new"}),
         by_import,
     ],
     ids=["new, into a folder", "template, check --annotate", "import"],
@@ -82,7 +82,10 @@ def test_what_stepped_aside_for_a_killed_import_comes_back(dead: int, tmp_path: 
     ):
         path.parent.mkdir(exist_ok=True)
         path.write_text(words, encoding="utf-8")
-    with pytest.raises(ZeroDivisionError), made_whole(tmp_path / "desk", {"scenario.yaml": b"newer"}, force=True):
+    with (
+        pytest.raises(ZeroDivisionError),
+        written_atomically(tmp_path / "desk", {"scenario.yaml": b"newer"}, force=True),
+    ):
         raise ZeroDivisionError
     found = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "desk").iterdir()}
     assert found == {"data": "old", "scenario.yaml": "new", "notes.txt": "the user's own"}
@@ -92,10 +95,10 @@ def test_what_stepped_aside_for_a_killed_import_comes_back(dead: int, tmp_path: 
 def test_into_the_folder_one_is_in_and_into_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "desk").mkdir()
     monkeypatch.chdir(tmp_path / "desk")
-    with made_whole(Path(), {"data/a.csv": b"a"}):
+    with written_atomically(Path(), {"data/a.csv": b"a"}):
         pass
     assert (tmp_path / "desk" / "data" / "a.csv").is_file() and names_in(tmp_path) == ["desk"]
-    with pytest.raises(FileError, match="already holds something"), made_whole(Path(), {"b": b"b"}):
+    with pytest.raises(FileError, match="already holds something"), written_atomically(Path(), {"b": b"b"}):
         pass
 
 
@@ -111,16 +114,16 @@ def test_a_file_that_comes_meanwhile_is_left_alone_and_so_none_is_made(
 
     monkeypatch.setattr(os, "link", late)
     with pytest.raises(FileError, match="b: is there already and is left alone; take c"):
-        write_whole({tmp_path / "new" / "a": b"a", tmp_path / "b": b"b"}, hint="take c")
+        write_atomic({tmp_path / "new" / "a": b"a", tmp_path / "b": b"b"}, hint="take c")
     assert names_in(tmp_path) == ["b"] and (tmp_path / "b").read_bytes() == b"another's"
 
 
 def test_where_there_are_no_links_files_are_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(made: Path, path: Path) -> None:
+    def rejected(made: Path, path: Path) -> None:
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(os, "link", refused)
-    write_whole({tmp_path / "a": b"a"})
+    monkeypatch.setattr(os, "link", rejected)
+    write_atomic({tmp_path / "a": b"a"})
     assert names_in(tmp_path) == ["a"]
 
 
@@ -170,7 +173,7 @@ def test_a_move_that_fails_half_way_leaves_what_was_there(tmp_path: Path, monkey
     new = {"a": b"new", "b/c": b"new", "d": b"new"}
     with (
         pytest.raises(FileError, match="desk: cannot be written: No space left on device"),
-        made_whole(desk, new, force=True),
+        written_atomically(desk, new, force=True),
     ):
         pass
     assert names_in(tmp_path) == ["desk"] and names_in(desk) == ["a", "b"]
@@ -178,13 +181,13 @@ def test_a_move_that_fails_half_way_leaves_what_was_there(tmp_path: Path, monkey
 
 
 def test_without_links_a_file_that_is_there_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(made: Path, path: Path) -> None:
+    def rejected(made: Path, path: Path) -> None:
         path.write_bytes(b"another's")
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(os, "link", rejected)
     with pytest.raises(FileError, match="a: is there already and is left alone"):
-        write_whole({tmp_path / "a": b"a"})
+        write_atomic({tmp_path / "a": b"a"})
     assert names_in(tmp_path) == ["a"] and (tmp_path / "a").read_bytes() == b"another's"
 
 
@@ -200,13 +203,13 @@ def test_an_error_of_the_disk_while_files_are_named_takes_back_those_that_were(
 
     monkeypatch.setattr(os, "link", full)
     with pytest.raises(KeyboardInterrupt):
-        write_whole({tmp_path / "a": b"a", tmp_path / "b": b"b"})
+        write_atomic({tmp_path / "a": b"a", tmp_path / "b": b"b"})
     assert names_in(tmp_path) == []
 
 
 def test_a_name_that_no_disk_takes_is_told(tmp_path: Path) -> None:
     with (
         pytest.raises(FileError, match="cannot be written: File name too long"),
-        made_whole(tmp_path / ("x" * 300), {}),
+        written_atomically(tmp_path / ("x" * 300), {}),
     ):
         raise AssertionError("there is no such folder")

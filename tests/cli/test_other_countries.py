@@ -19,11 +19,11 @@ from openpyxl.workbook import Workbook
 import ccs_model as ccs
 from ccs_model.cli import group
 from ccs_model.errors import InputError
-from ccs_model.inputs.places import province_outlines
+from ccs_model.inputs.geography import province_outlines
 from ccs_model.plan.plan import Plan
-from ccs_model.report.export import iamc_table
+from ccs_model.report.export.formats import iamc_table
 from ccs_model.report.page.page import page_text
-from ccs_model.report.stored_run import run_of
+from ccs_model.runs.run_reader import run_of
 from tests.inputs.gem_books import plant_book
 from tests.report.reading import headings, main_table, texts
 
@@ -122,8 +122,8 @@ def test_no_name_of_china_stands_in_the_workbook(solved):
         # Notes on the tables' own numbers say where those were measured, also where that was in China.
         if sheet.title in ("Technologies", "Sources"):
             continue
-        told = [text for text in texts(sheet) if CHINA.search(text)]
-        assert not told, (sheet.title, told)
+        reported = [text for text in texts(sheet) if CHINA.search(text)]
+        assert not reported, (sheet.title, reported)
     assert not [row for row in main_table(workbook["Sources"]) if "HEBEI" in str(row[0].value)]
     heading = headings(workbook["Plants"])
     assert "Name (Chinese)" not in heading
@@ -153,7 +153,7 @@ def test_a_currency_only_scales_what_things_cost(tmp_path):
     usd = eur.with_changes({"currency": "USD"})
     rates = inputs["indices/exchange_rates"].set_index(["currency", "year"])["cny_per_unit"]
     factor = rates["EUR", 2024] / rates["USD", 2024]
-    in_eur, in_usd = ccs.pose(eur, inputs), ccs.pose(usd, inputs)
+    in_eur, in_usd = ccs.build_problem(eur, inputs), ccs.build_problem(usd, inputs)
     for part, amount in in_eur.cost_per_t.items():
         assert in_usd.cost_per_t[part] == pytest.approx(amount * factor, rel=1e-12)
     for name in ("capture_capex_mn",):
@@ -180,20 +180,20 @@ def test_several_countries_share_one_plan(tmp_path):
 
 def test_a_market_of_one_s_own_says_who_earns_the_price(tmp_path):
     path = filled_in(imported(tmp_path, "Germany"), "Germany", "EUR")
-    asked = {"policy.carbon_price_per_t": {2026: 80}, "policy.capture_deductible": True}
-    scenario = ccs.read_scenario(path).with_changes(asked)
+    requested = {"policy.carbon_price_per_t": {2026: 80}, "policy.capture_deductible": True}
+    scenario = ccs.read_scenario(path).with_changes(requested)
     assert scenario.policy.market is None
     inputs = ccs.load_inputs(scenario)
-    assert (ccs.pose(scenario, inputs).accounts.credit_per_t == 80).all()
+    assert (ccs.build_problem(scenario, inputs).accounts.credit_per_t == 80).all()
     with pytest.raises(InputError, match=r"market 'EU ETS' has no rules in policy/ets \(there: China ETS; add rows"):
-        ccs.pose(scenario.with_changes({"policy.market": "EU ETS"}), inputs)
+        ccs.build_problem(scenario.with_changes({"policy.market": "EU ETS"}), inputs)
     (path.parent / "data" / "policy").mkdir()
     (path.parent / "data" / "policy" / "ets.csv").write_text(
         "market,sector,first_year,allocation,free_share,band_share,scope,reference,quality\n"
         "EU ETS,steel,2030,intensity,0.5,1,direct,MINE,assumed\n"
     )
     inputs = ccs.load_inputs(scenario)
-    problem = ccs.pose(scenario.with_changes({"policy.market": "EU ETS"}), inputs)
+    problem = ccs.build_problem(scenario.with_changes({"policy.market": "EU ETS"}), inputs)
     # By hand: nothing before 2030, the price from then on.
     assert (problem.accounts.credit_per_t[:, problem.calendar < 2030] == 0).all()
     assert (problem.accounts.credit_per_t[:, problem.calendar >= 2030] == 80).all()
@@ -205,4 +205,4 @@ def test_a_misspelt_country_is_told_with_the_nearest_one(tmp_path):
     table.write_text(table.read_text(encoding="utf-8").replace(",Germany,", ",Germny,"), encoding="utf-8")
     scenario = ccs.read_scenario(path)
     with pytest.raises(InputError, match=r"no row for grid 'Germny', which has plants \(did you mean 'Germany'"):
-        ccs.pose(scenario, ccs.load_inputs(scenario))
+        ccs.build_problem(scenario, ccs.load_inputs(scenario))

@@ -8,11 +8,11 @@ from ccs_model.cli import group
 SCENARIO = """
 name: Small
 years: {years}
-plants: {{inventory: [chemicals], provinces: [Shanxi], emitting_at_least_ktpa: 1_200}}
+plants: {{inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_200}}
 transport: {{shared_trunklines: false}}
-aim: least_cost
+objective: min_cost
 targets: {targets}
-solver: {{gap_share: 0.0, threads: 1}}
+solver: {{mip_gap: 0.0, threads: 1}}
 """
 
 
@@ -22,7 +22,7 @@ solver: {{gap_share: 0.0, threads: 1}}
         ("static", "{captured_ktpa: 500}"),
         ("[2026, 2031]", "{captured_ktpa: 500}"),
         ("[2026, 2031]", "{cumulative_avoided_kt: 5000}"),
-        ("[2026, 2031]", "{cut_share: {2031: 0.01}}"),
+        ("[2026, 2031]", "{abatement_share: {2031: 0.01}}"),
     ],
 )
 def test_optimize_and_report_with_a_target(tmp_path, years, targets):

@@ -16,14 +16,15 @@ from click.testing import CliRunner
 from ccs_model.analysis.jobs import Failure, attempted, shard_of, share_of
 from ccs_model.analysis.sweep import Sweep, SweepProgress
 from ccs_model.cli import group
-from ccs_model.cli.talk import ProgressLine
-from ccs_model.errors import BUG, INFEASIBLE, CcsModelError, Fault, InfeasibleError, InputError, NoPlanError
+from ccs_model.cli.terminal import ProgressLine
+from ccs_model.errors import BUG, INFEASIBLE, CcsModelError, InfeasibleError, InputError, Issue, NoPlanError
+from ccs_model.mip import Progress
 from ccs_model.pilots.replay import Replay, Row
-from ccs_model.solver import Progress
 
 # The package has its commands by these names; here it is about their modules.
-alternatives, comparing, replaying, sweeping = (
-    import_module(f"ccs_model.cli.{name}") for name in ("alternatives", "compare", "replay", "sweep")
+near_optimal, comparing, replaying, sweeping = (
+    import_module(f"ccs_model.cli.{name}")
+    for name in ("near_optimal_command", "inspect_run", "pilot_zones", "sweep_command")
 )
 
 
@@ -34,25 +35,27 @@ def row(quantity: str, value: float | None, low: float | None, high: float | Non
 
 def test_a_replay_shows_bands_and_what_kept_a_value_from_being_found() -> None:
     rows = (
-        row("cut_share", 0.15, 0.1, 0.2), row("spent_mn", 12_345_678.9, None, 2e7), row("n_plants", 3, 5, None),
+        row("abatement_share", 0.15, 0.1, 0.2), row("spent_mn", 12_345_678.9, None, 2e7), row("n_plants", 3, 5, None),
         row("npv_mn", None, None, None, why="no plan"), row("control", 0.4, 0.1, 0.2, fails=True),
         row("spoilt_control", 0.15, 0.1, 0.2, fails=True),
     )  # fmt: skip
     found = Replay(rows, {"hebei": {}})
-    shown = {line.split()[2]: " ".join(line.split()[3:]) for line in replaying._text(found, False).splitlines()[1:-2]}
+    shown = {
+        line.split()[2]: " ".join(line.split()[3:]) for line in replaying._replay_text(found, False).splitlines()[1:-2]
+    }
     assert shown == {
-        "cut_share": "0.15 0.1 – 0.2 held",
+        "abatement_share": "0.15 0.1 – 0.2 held",
         "spent_mn": "12,345,679 ≤ 20,000,000 held",
         "n_plants": "3 ≥ 5 NOT HELD",
         "npv_mn": "– – NOT HELD no plan",
         "control": "0.4 0.1 – 0.2 failed, as it must",
         "spoilt_control": "0.15 0.1 – 0.2 HELD, and must not",
     }
-    last = replaying._text(found, False).splitlines()[-1]
+    last = replaying._replay_text(found, False).splitlines()[-1]
     assert last == "3 of 6 expectations of 1 cases are as expected."
     # With --quiet only what is not as expected, and of nothing else the count alone.
-    assert len(replaying._text(found, True).splitlines()) == 1 + 3 + 2
-    assert replaying._text(Replay(rows[:1], {"hebei": {}}), True).startswith("1 of 1 expectations")
+    assert len(replaying._replay_text(found, True).splitlines()) == 1 + 3 + 2
+    assert replaying._replay_text(Replay(rows[:1], {"hebei": {}}), True).startswith("1 of 1 expectations")
 
 
 def test_ranges_of_a_fractional_plan_are_shown_as_shares(tmp_path: Path) -> None:
@@ -62,7 +65,7 @@ def test_ranges_of_a_fractional_plan_are_shown_as_shares(tmp_path: Path) -> None
         "scenario": "Small", "within_share": 0.01, "objective": 1_234.5, "unit": "kt", "n_corridors": 7,
         "ranges": [each, unknown, {**each, "plant": "C", "standing": "never"}], "is_complete": False,
     }  # fmt: skip
-    lines = alternatives._text(document, tmp_path).splitlines()
+    lines = near_optimal._text(document, tmp_path).splitlines()
     assert lines[0] == "Small: plans within 1.00% of 1,234.5 kt, pipes in the plan's 7 corridors"
     assert [line.split() for line in lines[2:4]] == [
         ["50.0%", "25.0%", "100.0%", "A", "Aster"], ["50.0%", "–", "–", "B", "Birch"],
@@ -75,7 +78,7 @@ def test_numbers_of_a_comparison() -> None:
     assert [comparing._number(value, "capex_mn") for value in (None, float("nan"), 12.34, 12.0, 1_234.5)] == [
         "–", "–", "12.3", "12", "1,234",
     ]  # fmt: skip
-    assert comparing._number(0.1234, "cut_share") == "12.34%"
+    assert comparing._number(0.1234, "abatement_share") == "12.34%"
 
 
 def swept(folder: Path, **status: int) -> Sweep:
@@ -96,22 +99,22 @@ def test_a_sweep_is_summed_up_with_its_failures_and_the_shares_that_wait(
 ) -> None:
     whole = swept(tmp_path, optimal=3, infeasible=1)
     sweeping.show(whole, as_json=False, quiet=False)
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == "Small: 4 scenarios: 3 optimal, 1 infeasible"
-    assert told[1] == "  scenario 4: these clash"
-    assert "sweep.csv and sweep.xlsx" in told[2] and len(told) == 3
+    reported = capsys.readouterr().out.splitlines()
+    assert reported[0] == "Small: 4 scenarios: 3 optimal, 1 infeasible"
+    assert reported[1] == "  scenario 4: these clash"
+    assert "sweep.csv and sweep.xlsx" in reported[2] and len(reported) == 3
     part = swept(tmp_path, optimal=1, infeasible=30, missing=2)
     sweeping.show(part, as_json=False, quiet=False)
-    told = capsys.readouterr().out.splitlines()
-    n_shown = sum("these clash" in line for line in told)
-    assert f"  … and {30 - n_shown} more" in told and "sweep.partial.csv" in told[-2]
-    assert told[-1] == f"2 are not run yet: run the other shares, then ccs-model collect {tmp_path}"
+    reported = capsys.readouterr().out.splitlines()
+    n_shown = sum("these clash" in line for line in reported)
+    assert f"  … and {30 - n_shown} more" in reported and "sweep.partial.csv" in reported[-2]
+    assert reported[-1] == f"2 are not run yet: run the other shares, then ccs-model collect {tmp_path}"
     assert (whole.exit_code, swept(tmp_path, optimal=1, limit=1).exit_code) == (INFEASIBLE, 5)
     sweeping.show(whole, as_json=False, quiet=True)
     assert capsys.readouterr().out == ""
     sweeping.show(part, as_json=True, quiet=True)
     document = json.loads(capsys.readouterr().out)
-    assert document["schema"] == "ccs-model/sweep/1" and document["scenario"] == "Small"
+    assert document["schema"] == "ccs-model/sweep/2" and document["scenario"] == "Small"
 
 
 @pytest.mark.parametrize(
@@ -121,8 +124,8 @@ def test_what_is_left_of_a_sweep_is_told_as_one_would_say_it(
     seconds: float, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    talk = sweeping._Talk(quiet=False)
-    talk.tell(SweepProgress(5, 2, 40, 0.5, seconds))
+    console = sweeping._SweepConsole(quiet=False)
+    console.on_progress(SweepProgress(5, 2, 40, 0.5, seconds))
     assert capsys.readouterr().err.endswith(f"5 of 40 scenarios, 2 without a plan; 30.0 a minute, {words} left")
 
 
@@ -131,8 +134,8 @@ def test_progress_is_one_line_on_a_terminal_and_is_wiped(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     line = ProgressLine(quiet=False)
-    line.tell(Progress("all links", 1.25, float("inf"), float("nan")))
-    line.tell(Progress("all links", 2.5, 1_050.0, 1_000.0))
+    line.on_progress(Progress("all links", 1.25, float("inf"), float("nan")))
+    line.on_progress(Progress("all links", 2.5, 1_050.0, 1_000.0))
     first, second = capsys.readouterr().err.split("\r")[1:]
     assert first == "  all links:  1.2 s  best none yet  bound none yet  gap open"
     assert second.startswith("  all links:  2.5 s  best 1,000  bound 1,050  gap 5.00%")
@@ -155,7 +158,7 @@ def fails(error: BaseException) -> Callable[[int], int]:
     ("error", "code", "words"),
     [
         (
-            InputError([Fault("a.csv:2", "is empty"), Fault("b.csv:3", "is odd")]),
+            InputError([Issue("a.csv:2", "is empty"), Issue("b.csv:3", "is odd")]),
             3,
             "a.csv:2: is empty; b.csv:3: is odd",
         ),
@@ -179,7 +182,7 @@ def test_shares_hold_every_job_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["sweep", "s.yaml"], "give --set KEY=V1,V2 or --list FILE"),
         (["regret", "s.yaml"], "give --set KEY=V1,V2 or --list FILE"),
@@ -189,6 +192,6 @@ def test_shares_hold_every_job_once() -> None:
         ),
     ],
 )
-def test_what_is_missing_on_the_command_line_is_said(words: list[str], said: str) -> None:
+def test_what_is_missing_on_the_command_line_is_said(words: list[str], message: str) -> None:
     answer = CliRunner().invoke(group, words)
-    assert answer.exit_code == 2 and said in answer.output
+    assert answer.exit_code == 2 and message in answer.output

@@ -11,16 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.debt import ANNUITY, BULLET, funding_value_per_mn, loan_flows_mn
-from ccs_model.economics.discounting import discount_factor, salvage_share
-from ccs_model.economics.investment import npv_mn
-from ccs_model.economics.tax import (
+from ccs_model.economics.financing import (
+    ANNUITY,
+    BULLET,
     book_value_mn,
     depreciation_mn,
     depreciation_shield_per_mn,
     end_tax_per_mn,
+    funding_value_per_mn,
     group_tax_mn,
+    loan_flows_mn,
 )
+from ccs_model.economics.investment import discount_factor, npv_mn, salvage_share
 
 FIRST = 2026
 

@@ -1,4 +1,4 @@
-"""Harm avoided, air pollution and the accounts of each bearer; the finance tables they rest on."""
+"""Harm avoided, air pollution and the accounts of each stakeholder; the finance tables they rest on."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccs_model.economics.benefits import (
-    BEARERS,
-    accounts_by_bearer,
+    STAKEHOLDERS,
+    accounts_by_stakeholder,
     harm_avoided_mn,
-    ledger_by_bearer,
+    ledger_by_stakeholder,
     pollutants_kt,
     pollution_tax_mn,
     social_cost_path_per_t,
 )
-from ccs_model.economics.price_level import PriceLevel
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs import Inputs
 
 
@@ -76,46 +76,46 @@ ITEMS = pd.DataFrame(
         ("oil sold", "", "owners", 300.0),
         ("harm avoided", "", "society", 900.0),
     ],
-    columns=["item", "from_bearer", "to_bearer", "discounted_mn"],
+    columns=["item", "from_stakeholder", "to_stakeholder", "discounted_mn"],
 )
 
 
 def test_who_bears_what_by_hand() -> None:
-    accounts = accounts_by_bearer(ITEMS).set_index("bearer")
-    assert accounts.index.tolist() == list(BEARERS)
+    accounts = accounts_by_stakeholder(ITEMS).set_index("stakeholder")
+    assert accounts.index.tolist() == list(STAKEHOLDERS)
     # Owners: 200 + 400 + 50 + 300 against 1,000 + 380; the tax runs back to them.
     assert accounts.loc["owners", ["benefits_mn", "costs_mn", "npv_mn"]].tolist() == [950, 1380, -430]
     assert accounts.at["public purse", "npv_mn"] == -250
     assert accounts.at["financiers", "npv_mn"] == -20
-    # Society: 1,200 of real gains against 1,000 of real cost; what passes between bearers cancels.
+    # Society: 1,200 of real gains against 1,000 of real cost; what passes between stakeholders cancels.
     assert accounts.loc["society", ["benefits_mn", "costs_mn", "npv_mn"]].tolist() == [1200, 1000, 200]
     assert accounts.at["society", "benefit_cost_ratio"] == pytest.approx(1.2)
     assert np.isnan(accounts.at["financiers", "benefit_cost_ratio"]) == (accounts.at["financiers", "costs_mn"] == 0)
 
 
 def test_the_ledger_sums_to_the_accounts() -> None:
-    ledger = ledger_by_bearer(ITEMS).set_index("item")
+    ledger = ledger_by_stakeholder(ITEMS).set_index("item")
     assert list(ledger) == ["owners_mn", "public_purse_mn", "financiers_mn", "society_mn"]
-    assert ledger.sum().tolist() == pytest.approx(accounts_by_bearer(ITEMS)["npv_mn"].tolist())
+    assert ledger.sum().tolist() == pytest.approx(accounts_by_stakeholder(ITEMS)["npv_mn"].tolist())
     assert ledger.loc["grant"].tolist() == [200, -200, 0, 0]
     assert ledger.loc["income tax"].tolist() == [50, -50, 0, 0]
 
 
-ENDS = st.sampled_from(["", *BEARERS[:-1]])
+ENDS = st.sampled_from(["", *STAKEHOLDERS[:-1]])
 
 
 @given(st.lists(st.tuples(ENDS, ENDS, st.floats(-1e3, 1e3)), min_size=1, max_size=12))
 def test_society_is_the_sum_of_all(rows: list[tuple[str, str, float]]) -> None:
     kept = [(f"item {k}", *row) for k, row in enumerate(rows) if row[0] != row[1]]
     items = pd.DataFrame(kept, columns=ITEMS.columns)
-    npv = accounts_by_bearer(items).set_index("bearer")["npv_mn"]
-    assert npv["society"] == pytest.approx(npv[list(BEARERS[:-1])].sum(), abs=1e-9)
+    npv = accounts_by_stakeholder(items).set_index("stakeholder")["npv_mn"]
+    assert npv["society"] == pytest.approx(npv[list(STAKEHOLDERS[:-1])].sum(), abs=1e-9)
 
 
 @given(st.floats(0, 1e4))
 def test_a_transfer_changes_nothing_for_society(amount: float) -> None:
     more = pd.concat([ITEMS, pd.DataFrame([("more", "public purse", "owners", amount)], columns=ITEMS.columns)])
-    before, after = (accounts_by_bearer(each).set_index("bearer") for each in (ITEMS, more))
+    before, after = (accounts_by_stakeholder(each).set_index("stakeholder") for each in (ITEMS, more))
     assert after.loc["society"].tolist() == before.loc["society"].tolist()
     assert after.at["owners", "npv_mn"] == pytest.approx(before.at["owners", "npv_mn"] + amount)
 
@@ -123,14 +123,14 @@ def test_a_transfer_changes_nothing_for_society(amount: float) -> None:
 @pytest.mark.parametrize(("start", "end", "says"), [("owners", "ministry", "ministry"), ("owners", "owners", "itself")])
 def test_an_item_needs_two_known_ends(start: str, end: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        accounts_by_bearer(pd.DataFrame([("x", start, end, 1.0)], columns=ITEMS.columns))
+        accounts_by_stakeholder(pd.DataFrame([("x", start, end, 1.0)], columns=ITEMS.columns))
 
 
 # The national appraisal table, per cent: fertiliser 9, inorganic 10, organic and chlor-alkali 11, ethylene 12.
 def test_returns_that_are_asked_for(inputs: Inputs) -> None:
     hurdle = inputs["finance/hurdle_rates"].set_index("sector")
-    asked = ["fertiliser", "inorganic chemicals", "organic chemicals", "chlor-alkali", "ethylene", "pipelines"]
-    assert hurdle.loc[asked, "hurdle_share"].tolist() == [0.09, 0.10, 0.11, 0.11, 0.12, 0.12]
+    requested = ["fertiliser", "inorganic chemicals", "organic chemicals", "chlor-alkali", "ethylene", "pipelines"]
+    assert hurdle.loc[requested, "hurdle_share"].tolist() == [0.09, 0.10, 0.11, 0.11, 0.12, 0.12]
     of_product = inputs["finance/hurdle_rates"].set_index("product")["hurdle_share"]
     assert of_product[["ammonia", "methanol", "crude_steel"]].tolist() == [0.09, 0.11, 0.10]
     steel = hurdle.loc["steel"]
@@ -139,7 +139,7 @@ def test_returns_that_are_asked_for(inputs: Inputs) -> None:
 
 def test_rates_and_taxes_of_china(inputs: Inputs) -> None:
     factors = inputs["finance/factors"].set_index("factor")["value"]
-    assert factors["social_discount_share"] == 0.08
+    assert factors["social_discount_rate"] == 0.08
     assert factors["income_tax_share"] == 0.25
     assert factors["depreciation_yr"] == 10
     assert factors["loss_carry_forward_yr"] == 5

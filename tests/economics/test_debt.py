@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.debt import (
+from ccs_model.economics.financing import (
     ANNUITY,
     BULLET,
     balance_share,
@@ -29,18 +29,18 @@ def test_published_loan() -> None:
     # numpy-financial's example: 2,500 over a year at 8.24 %, monthly; first months and the sum of interest.
     table = loan_schedule(0.0824 / 12, 12, ANNUITY, 0, 12)
     assert (2_500 * table["principal_share"]).iloc[1:4].round(2).tolist() == [200.58, 201.96, 203.35]
-    assert (2_500 * table["interest_share"]).iloc[1:4].round(2).tolist() == [17.17, 15.79, 14.40]
+    assert (2_500 * table["interest_rate"]).iloc[1:4].round(2).tolist() == [17.17, 15.79, 14.40]
     assert (2_500 * table["balance_share"]).iloc[1:4].round(2).tolist() == [2299.42, 2097.46, 1894.11]
-    assert 2_500 * table["interest_share"].sum() == pytest.approx(112.98, abs=0.005)
+    assert 2_500 * table["interest_rate"].sum() == pytest.approx(112.98, abs=0.005)
     # Its other one: 200,000 over 15 years at 7.5 % costs 1,854.02 a month.
     table = loan_schedule(0.075 / 12, 180, ANNUITY, 0, 180)
-    monthly = (table["interest_share"] + table["principal_share"]).iloc[1:] * 200_000
+    monthly = (table["interest_rate"] + table["principal_share"]).iloc[1:] * 200_000
     assert monthly.to_numpy() == pytest.approx(1854.0247200054619, abs=1e-6)
 
 
 def test_a_green_bond_pays_coupons_and_all_at_the_end() -> None:
     table = loan_schedule(0.028, 5, BULLET, 2026, 2040)
-    assert table["interest_share"].iloc[:7].tolist() == pytest.approx([0, *[0.028] * 5, 0])
+    assert table["interest_rate"].iloc[:7].tolist() == pytest.approx([0, *[0.028] * 5, 0])
     assert table["principal_share"].iloc[:7].tolist() == pytest.approx([0, 0, 0, 0, 0, 1, 0])
     assert table["balance_share"].iloc[:7].tolist() == [1, 1, 1, 1, 1, 0, 0]
 
@@ -58,7 +58,7 @@ def test_all_is_paid_back_once(rate: float, term: int, kind: str, years: int) ->
     table = loan_schedule(rate, term, kind, 2026, 2026 + years)
     assert table["principal_share"].sum() == pytest.approx(1.0)
     assert table["balance_share"].iloc[-1] == 0.0
-    assert (table["interest_share"] >= 0).all()
+    assert (table["interest_rate"] >= 0).all()
 
 
 @given(RATE, TERM, st.integers(0, 25))
@@ -75,7 +75,7 @@ def test_funding_value_is_the_discounted_schedule(
 ) -> None:
     start, end = 2026 + wait, 2026 + wait + years
     table = loan_schedule(rate, term, kind, start, end)
-    flow = table["drawn_share"] - table["principal_share"] - (1 - tax) * table["interest_share"]
+    flow = table["drawn_share"] - table["principal_share"] - (1 - tax) * table["interest_rate"]
     by_hand = (flow * (1 + discount) ** -(table["year"] - 2026.0)).sum()
     found = funding_value_per_mn(rate, term, kind, 2026, start, end, discount, tax)
     assert found.item() == pytest.approx(by_hand, abs=1e-10)
@@ -105,8 +105,8 @@ def test_loans_of_many_years_add_up() -> None:
     drawn[0, 0], drawn[0, 2], drawn[1, 1] = 100.0, 50.0, 10.0
     flows = loan_flows_mn(drawn, 0.05, 3, ANNUITY, 2026, 2030)
     one, two = loan_schedule(0.05, 3, ANNUITY, 2026, 2030), loan_schedule(0.05, 3, ANNUITY, 2028, 2030)
-    expected = 100 * one["interest_share"].to_numpy()
-    expected[2:] += 50 * two["interest_share"].to_numpy()
+    expected = 100 * one["interest_rate"].to_numpy()
+    expected[2:] += 50 * two["interest_rate"].to_numpy()
     assert flows["interest_mn"][0].tolist() == pytest.approx(expected.tolist())
     assert flows["principal_mn"].sum(axis=1).tolist() == pytest.approx([150.0, 10.0])
     assert flows["balance_mn"][:, -1].tolist() == [0.0, 0.0]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.discounting import annuity_yr, capital_recovery_share, discount_factor, salvage_share
+from ccs_model.economics.investment import annuity_yr, capital_recovery_share, discount_factor, salvage_share
 
 RATE, LIFE = st.floats(1e-4, 0.5), st.integers(1, 60)
 

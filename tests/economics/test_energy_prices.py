@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.economics.energy_prices import path, power_build_up, steam_build_up
-from ccs_model.economics.price_level import PriceLevel
+from ccs_model.economics.prices import PriceLevel, path, power_build_up, steam_build_up
 from ccs_model.inputs import Inputs
 
 

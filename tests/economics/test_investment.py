@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.discounting import capital_recovery_share
 from ccs_model.economics.investment import (
+    BEYOND_RANGE,
     FOUND,
     NO_CHANGE,
-    OUT_OF_REACH,
     SEVERAL,
     benefit_cost_ratio,
     break_even_price_per_t,
+    capital_recovery_share,
     contract_strike_per_t,
     contract_top_up_mn,
     irr_share,
@@ -63,7 +63,7 @@ def test_no_rate_is_made_up() -> None:
             [-100, 0, 0, 121, 0],
         ]
     )
-    assert reasons.tolist() == [NO_CHANGE] * 3 + [SEVERAL] * 2 + [OUT_OF_REACH, FOUND]
+    assert reasons.tolist() == [NO_CHANGE] * 3 + [SEVERAL] * 2 + [BEYOND_RANGE, FOUND]
     assert np.isnan(rates[:6]).all()
     assert rates[6] == pytest.approx(1.21 ** (1 / 3) - 1)
 
@@ -91,7 +91,7 @@ def test_at_the_rate_of_return_nothing_is_left(gains: list[float], spent: float,
         gross = npv_mn(np.abs(flows), rate).item()
         assert npv_mn(flows, rate).item() == pytest.approx(0.0, abs=1e-9 * gross)
     else:
-        assert reason.item() == OUT_OF_REACH
+        assert reason.item() == BEYOND_RANGE
 
 
 @given(RATE, st.integers(1, 40))

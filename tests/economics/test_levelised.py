@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.levelised import (
+from ccs_model.economics.investment import (
     avoidance_cost_of_capture,
     avoidance_cost_per_t,
     capital_charge_share,
     cost_per_t,
     yearly_capture_cost,
 )
-from ccs_model.plan.levelised import levelised_costs
+from ccs_model.plan.merit_order import levelised_costs
 from ccs_model.problem import Problem
 
 Changes = Mapping[str, Any]
@@ -85,7 +85,7 @@ def test_liangs_mill_is_plausible() -> None:
     yearly = yearly_capture_cost(
         captured_ktpa=table["captured_ktpa"],
         capex_mn=capex,
-        charge_share=capital_charge_share(table["discount_share"], table["life_yr"]),
+        charge_share=capital_charge_share(table["discount_rate"], table["life_yr"]),
         fixed_om_mn_pa=capex * table["fixed_om_share"],
         variable_om_per_t=table["variable_om_per_t"],
         heat_gj_per_t=table["heat_gj_per_t"],
@@ -143,14 +143,16 @@ def test_a_tonne_avoided_costs_what_it_takes_to_capture_enough(cost: float, avoi
     assert found >= cost * (1 - 1e-12)
 
 
-def test_a_plans_capture_cost_comes_from_the_same_formula(posed: Callable[..., Problem], one_vent: Changes) -> None:
-    problem = posed(one_vent)
+def test_a_plans_capture_cost_comes_from_the_same_formula(
+    problem_of: Callable[..., Problem], one_vent: Changes
+) -> None:
+    problem = problem_of(one_vent)
     of_plan = levelised_costs(problem)
     last = {name: per_t[:, -1] for name, per_t in problem.cost_per_t.items()}
     yearly = yearly_capture_cost(
         captured_ktpa=of_plan["captured_at_full_load_ktpa"],
         capex_mn=problem.routes["capture_capex_mn"],
-        charge_share=capital_charge_share(problem.discount_share, problem.routes["life_yr"]),
+        charge_share=capital_charge_share(problem.discount_rate, problem.routes["life_yr"]),
         fixed_om_mn_pa=problem.routes["fixed_om_mn_pa"],
         variable_om_per_t=last["capture_variable_om"],
         heat_gj_per_t=1.0,

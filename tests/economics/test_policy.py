@@ -14,7 +14,7 @@ from ccs_model.economics.policy import (
     carbon_value_mn,
     cut_for_intensity_share,
     grid_factor_path,
-    intensity_cut_share,
+    intensity_reduction_share,
     price_path,
     subsidy_mn,
     trading_rules,
@@ -114,7 +114,7 @@ def test_no_grid_is_dirtier_than_fossil_power(known: float, later: float, before
 
 
 def test_the_goals_of_the_plans(inputs: Inputs) -> None:
-    goals = inputs["policy/intensity"].set_index(["plan", "measure"])["intensity_cut_share"]
+    goals = inputs["policy/intensity"].set_index(["plan", "measure"])["intensity_reduction_share"]
     assert goals["14th five-year plan", "target"] == 0.18
     assert goals["14th five-year plan", "reached"] == 0.12
     assert goals["15th five-year plan", "target"] == 0.17
@@ -131,12 +131,14 @@ def test_intensity_of_hebei_by_hand(inputs: Inputs) -> None:
 
 
 def test_intensity_falls_with_emissions_and_with_growth() -> None:
-    assert intensity_cut_share(100, 50, 90, 50).item() == pytest.approx(0.10)
-    assert intensity_cut_share(100, 50, 100, 62.5).item() == pytest.approx(0.20)
-    assert intensity_cut_share(100, 50, 110, 50).item() == pytest.approx(-0.10)
+    assert intensity_reduction_share(100, 50, 90, 50).item() == pytest.approx(0.10)
+    assert intensity_reduction_share(100, 50, 100, 62.5).item() == pytest.approx(0.20)
+    assert intensity_reduction_share(100, 50, 110, 50).item() == pytest.approx(-0.10)
 
 
 @given(SHARE, st.floats(0, 1))
 def test_the_cut_an_intensity_goal_asks_for_reaches_it(goal: float, growth: float) -> None:
     cut = cut_for_intensity_share(goal, growth).item()
-    assert intensity_cut_share(100, 50, 100 * (1 - cut), 50 * (1 + growth)).item() == pytest.approx(goal, abs=1e-12)
+    assert intensity_reduction_share(100, 50, 100 * (1 - cut), 50 * (1 + growth)).item() == pytest.approx(
+        goal, abs=1e-12
+    )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.price_level import PriceLevel
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import BAD_INPUT, InputError
 from ccs_model.inputs import Inputs
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.price_level import PriceLevel
-from ccs_model.economics.scaling import equipment_factor, learning_factor, scaled_cost
+from ccs_model.economics.capital_cost import equipment_factor, learning_factor, scaled_cost
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.economics.discounting import discount_factor
-from ccs_model.economics.tax import (
+from ccs_model.economics.financing import (
     book_share,
     book_value_mn,
     depreciation_mn,
@@ -17,6 +16,7 @@ from ccs_model.economics.tax import (
     group_tax_mn,
     stand_alone_tax,
 )
+from ccs_model.economics.investment import discount_factor
 
 
 def test_a_plant_written_off_over_ten_years_by_hand() -> None:
@@ -96,9 +96,9 @@ PROFITS = st.lists(st.floats(-100, 100), min_size=1, max_size=25)
 @given(PROFITS, st.integers(1, 8))
 def test_no_loss_is_lost_or_used_twice(profits: list[float], years: int) -> None:
     found = stand_alone_tax([profits], 0.25, years)
-    losses = -np.minimum(profits, 0.0).sum()
+    reduced_cost_gaps = -np.minimum(profits, 0.0).sum()
     ends = found["losses_used_mn"].sum() + found["losses_lapsed_mn"].sum() + found["losses_carried_mn"][0, -1]
-    assert ends == pytest.approx(losses, abs=1e-9)
+    assert ends == pytest.approx(reduced_cost_gaps, abs=1e-9)
     assert (found["tax_mn"] >= -1e-12).all()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccs_model.engineering.absorbers import covered_rows, is_shared, shared_streams, streams_covered
+from ccs_model.engineering.capture_units import covered_rows, is_shared, shared_streams, streams_covered
 
 
 def gases(**amounts: tuple[float, float]) -> pd.DataFrame:

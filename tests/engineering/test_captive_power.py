@@ -11,8 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.engineering.captive_power import STREAM, captive_streams, excess_ktpa, running_units
-from ccs_model.engineering.streams import chemical_streams, is_operating, steel_streams
+from ccs_model.engineering.streams import (
+    STREAM,
+    captive_streams,
+    chemical_streams,
+    excess_ktpa,
+    is_operating,
+    running_units,
+    steel_streams,
+)
 from ccs_model.inputs import Inputs
 
 Kinds = dict[str, tuple[Callable[..., pd.DataFrame], str]]
@@ -111,9 +118,9 @@ def test_nothing_is_counted_twice(plants: list[tuple[float, float, int]], random
     assert again.to_dict() == pytest.approx(found.to_dict(), rel=1e-9, abs=1e-9)
 
 
-def test_the_program_adds_the_excess_and_nothing_else(posed: Callable[..., object]) -> None:
-    asked = {"plants": {"inventory": ["steel", "chemicals"], "provinces": ["Inner Mongolia", "Gansu"]}}
-    without, with_units = posed(asked), posed(asked, {"plants.captive_units": True})
+def test_the_program_adds_the_excess_and_nothing_else(problem_of: Callable[..., object]) -> None:
+    requested = {"plants": {"inventory": ["steel", "chemicals"], "provinces": ["Inner Mongolia", "Gansu"]}}
+    without, with_units = problem_of(requested), problem_of(requested, {"plants.captive_units": True})
     more = with_units.plants["baseline_ktpa"] - without.plants["baseline_ktpa"]  # type: ignore[attr-defined]
     more = more.set_axis(with_units.plants["plant"])  # type: ignore[attr-defined]
     streams = with_units.streams  # type: ignore[attr-defined]
@@ -123,7 +130,7 @@ def test_the_program_adds_the_excess_and_nothing_else(posed: Callable[..., objec
     kept = streams[streams["stream"] != STREAM].reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, without.streams)  # type: ignore[attr-defined]
     # Looking at fewer provinces does not change what a plant emits.
-    alone = posed(asked, {"plants.provinces": ["Gansu"], "plants.captive_units": True})
+    alone = problem_of(requested, {"plants.provinces": ["Gansu"], "plants.captive_units": True})
     plants = alone.plants.set_index("plant")["baseline_ktpa"]  # type: ignore[attr-defined]
     together = with_units.plants.set_index("plant")["baseline_ktpa"]  # type: ignore[attr-defined]
     assert plants.to_dict() == pytest.approx(together[plants.index].to_dict())

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.engineering.capture import (
+from ccs_model.engineering.capture_units import (
     avoided_t_per_t,
     capture_options,
     fuel_co2_t_per_t,
+    heat_gj_per_t,
     n_trains,
     power_co2_t_per_t,
     vintages,
 )
-from ccs_model.engineering.heat import heat_gj_per_t
 from ccs_model.inputs import Inputs
 from ccs_model.problem.options import train_of
 

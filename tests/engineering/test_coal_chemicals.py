@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
+from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.engineering.streams import chemical_streams
-from ccs_model.engineering.transport import great_circle_km
 from ccs_model.inputs import Inputs
 
 ORDOS = "CTL_1"
@@ -41,13 +41,13 @@ def test_no_site_stands_where_an_ammonia_or_methanol_plant_is_counted(inputs: In
         assert far.min() > 3
 
 
-def test_it_is_read_only_where_it_is_named(posed: Callable[..., object], inputs: Inputs) -> None:
-    with_it = posed(INVENTORIES).plants.set_index("plant")  # type: ignore[attr-defined]
-    without = posed(INVENTORIES, {"plants.inventory": ["chemicals"]}).plants.set_index("plant")  # type: ignore[attr-defined]
+def test_it_is_read_only_where_it_is_named(problem_of: Callable[..., object], inputs: Inputs) -> None:
+    with_it = problem_of(INVENTORIES).plants.set_index("plant")  # type: ignore[attr-defined]
+    without = problem_of(INVENTORIES, {"plants.inventory": ["chemicals"]}).plants.set_index("plant")  # type: ignore[attr-defined]
     assert set(with_it.index) - set(without.index) == {ORDOS}
     assert with_it.at[ORDOS, "sector"] == "chemicals"
     assert with_it.at[ORDOS, "is_candidate"]
-    alone = posed(INVENTORIES, {"plants.inventory": ["coal_chemicals"]}).plants  # type: ignore[attr-defined]
+    alone = problem_of(INVENTORIES, {"plants.inventory": ["coal_chemicals"]}).plants  # type: ignore[attr-defined]
     assert alone["plant"].tolist() == [ORDOS]
     pd.testing.assert_frame_equal(with_it.drop(index=ORDOS), without)
     assert len(inputs.plants_of("chemicals")) == len(inputs["plants/chemicals"]) + 1

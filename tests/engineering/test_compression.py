@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccs_model.engineering.compression import Train, compressibility, compression_kwh_per_t
+from ccs_model.engineering.co2_transport import Train, compressibility, compression_kwh_per_t
 from ccs_model.inputs import Inputs
 from ccs_model.problem.options import train_of
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccs_model.engineering.furnaces import STOVES, retiring_stoves, stoves_by_furnace
-from ccs_model.engineering.streams import is_operating, steel_streams
+from ccs_model.engineering.streams import STOVES, is_operating, retiring_stoves, steel_streams, stoves_by_furnace
 from ccs_model.inputs import Inputs
 
 DONGHUA, JINGTANG = "P100000120108", "P100000120106"
@@ -55,9 +54,9 @@ def test_only_the_stoves_of_the_furnace_that_retires_are_left_out(inputs: Inputs
         assert found.at[f"hot_stoves {unit}", "lasting_share"] == (0.0 if unit.endswith("180") else 1.0)
     # The other stacks last in the same part as before, 1 - 1,330 / 5,965.
     assert found.at["sinter_plant", "lasting_share"] == pytest.approx(1 - 1_330 / 5_965)
-    said = retiring_stoves(works(inputs, DONGHUA, JINGTANG).set_index("plant", drop=False), inputs)
-    assert said[DONGHUA].endswith("is offered: BF 3 (1,330 kt/y of iron)")
-    assert said[JINGTANG] == ""
+    message = retiring_stoves(works(inputs, DONGHUA, JINGTANG).set_index("plant", drop=False), inputs)
+    assert message[DONGHUA].endswith("is offered: BF 3 (1,330 kt/y of iron)")
+    assert message[JINGTANG] == ""
 
 
 def test_small_furnaces_share_a_stream_that_lasts_by_their_iron(inputs: Inputs) -> None:
@@ -121,9 +120,9 @@ def test_the_order_of_rows_does_not_matter(inputs: Inputs, seed: int) -> None:
     pd.testing.assert_frame_equal(made(shuffled, mixed), made(rows, inputs), rtol=1e-12)
 
 
-def test_the_program_offers_each_furnace_and_the_plants_say_why_not(posed: Callable[..., object]) -> None:
-    asked = {"plants.inventory": ["steel"], "plants.provinces": ["Hebei"]}
-    whole, split_up = posed(asked), posed(asked, {"plants.furnace_streams": True})
+def test_the_program_offers_each_furnace_and_the_plants_say_why_not(problem_of: Callable[..., object]) -> None:
+    requested = {"plants.inventory": ["steel"], "plants.provinces": ["Hebei"]}
+    whole, split_up = problem_of(requested), problem_of(requested, {"plants.furnace_streams": True})
     for column in ("baseline_ktpa", "capturable_ktpa"):
         assert split_up.plants[column].tolist() == pytest.approx(whole.plants[column].tolist())  # type: ignore[attr-defined]
     options = split_up.options.set_index(["plant", "stream"]).index  # type: ignore[attr-defined]

@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.engineering.capture import fuel_co2_t_per_t, power_co2_t_per_t
-from ccs_model.engineering.heat import capture_rate_factor, heat_gj_per_t, least_work_rt, with_heat, with_heat_sources
+from ccs_model.engineering.capture_units import (
+    capture_rate_factor,
+    fuel_co2_t_per_t,
+    heat_gj_per_t,
+    least_work_rt,
+    power_co2_t_per_t,
+    with_heat,
+    with_heat_sources,
+)
 from ccs_model.inputs import Inputs
 
 GASES = st.floats(0.01, 0.9)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from ccs_model.engineering.pipeline import (
+from ccs_model.engineering.co2_transport import (
     DENSITY_KG_PER_M3,
     GRADIENT_PA_PER_M,
     booster_kwh_per_t_km,

@@ -190,8 +190,8 @@ def test_methanol_from_coal_has_a_vent_without_urea(streams_of: OF_PLANT) -> Non
     assert sum(found.values()) == pytest.approx(made * 3.0)
 
 
-def test_streams_sum_to_the_baseline_of_every_plant(posed: Callable[..., object]) -> None:
-    problem = posed({"plants": {"provinces": ["Hebei", "Shanxi"]}})
+def test_streams_sum_to_the_baseline_of_every_plant(problem_of: Callable[..., object]) -> None:
+    problem = problem_of({"plants": {"provinces": ["Hebei", "Shanxi"]}})
     sums = problem.streams.groupby("plant")["co2_ktpa"].sum()  # type: ignore[attr-defined]
     plants = problem.plants.set_index("plant")  # type: ignore[attr-defined]
     assert len(plants) == 148

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.engineering.transport import flow_tph, great_circle_km, nearest_sites
+from ccs_model.engineering.co2_transport import flow_tph, great_circle_km, nearest_sites
 
 PLACE = st.tuples(st.floats(-90, 90), st.floats(-180, 180))
 Place = tuple[float, float]

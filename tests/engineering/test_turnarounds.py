@@ -78,16 +78,16 @@ def starts_of(problem: object, plant: str, stream: str) -> list[bool]:
 ANGANG_ALONE = {
     "plants.inventory": ["steel"],
     "plants.provinces": ["Liaoning"],
-    "plants.emitting_at_least_ktpa": 30_000,
+    "plants.min_emissions_ktpa": 30_000,
     "years": STARTS,
 }
 
 
-def test_stoves_wait_for_their_furnace_where_asked(posed: Callable[..., object]) -> None:
+def test_stoves_wait_for_their_furnace_where_asked(problem_of: Callable[..., object]) -> None:
     # Angang: BF 2 relined in 2020 (next 2037), BF 4 in 2015 (2032), BF 1 unknown.
     split = {"plants.furnace_streams": True}
-    free = posed(ANGANG_ALONE, split)
-    waits = posed(ANGANG_ALONE, split, {"capture.start_at_relining": True})
+    free = problem_of(ANGANG_ALONE, split)
+    waits = problem_of(ANGANG_ALONE, split, {"capture.start_at_relining": True})
     every = starts_of(free, ANGANG, "hot_stoves U100000140576")
     assert every[:3] == [True, True, True]
     assert starts_of(waits, ANGANG, "hot_stoves U100000140576") == [False, False, True, False]
@@ -95,7 +95,7 @@ def test_stoves_wait_for_their_furnace_where_asked(posed: Callable[..., object])
     assert starts_of(waits, ANGANG, "hot_stoves U100000141430") == every
     # Stoves alone wait; and as one stream they may start with the furnace that is not known.
     assert starts_of(waits, ANGANG, "sinter_plant") == starts_of(free, ANGANG, "sinter_plant")
-    whole = posed(ANGANG_ALONE, {"capture.start_at_relining": True})
+    whole = problem_of(ANGANG_ALONE, {"capture.start_at_relining": True})
     assert starts_of(whole, ANGANG, "hot_stoves") == every
 
 
@@ -107,26 +107,26 @@ def with_window(inputs: Inputs, begin: float, end: float) -> pd.DataFrame:
 
 
 def test_a_plants_own_window_binds_all_its_streams(
-    posed: Callable[..., object], inputs: Inputs, with_tables: Callable[..., Inputs]
+    problem_of: Callable[..., object], inputs: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:
     tables = with_tables({"plants/steel": with_window(inputs, 2031, 2033)})
-    problem = posed(ANGANG_ALONE, tables=tables)
+    problem = problem_of(ANGANG_ALONE, tables=tables)
     for stream in ("hot_stoves", "power_plant", "sinter_plant"):
         assert starts_of(problem, ANGANG, stream) == [False, True, False, False]
 
 
 def test_a_plant_whose_window_is_past_says_so(
-    posed: Callable[..., object], inputs: Inputs, with_tables: Callable[..., Inputs]
+    problem_of: Callable[..., object], inputs: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:
     tables = with_tables({"plants/steel": with_window(inputs, 2022, 2024)})
-    plants = posed(ANGANG_ALONE, tables=tables).plants.set_index("plant")  # type: ignore[attr-defined]
+    plants = problem_of(ANGANG_ALONE, tables=tables).plants.set_index("plant")  # type: ignore[attr-defined]
     assert plants.at[ANGANG, "reason"] == "no turnaround in time for a retrofit to start"
     assert not plants.at[ANGANG, "is_candidate"]
 
 
 def test_a_static_year_knows_no_turnaround(
-    posed: Callable[..., object], inputs: Inputs, with_tables: Callable[..., Inputs]
+    problem_of: Callable[..., object], inputs: Inputs, with_tables: Callable[..., Inputs]
 ) -> None:
     tables = with_tables({"plants/steel": with_window(inputs, 2031, 2033)})
-    problem = posed(ANGANG_ALONE, {"years": "static", "capture.start_at_relining": True}, tables=tables)
+    problem = problem_of(ANGANG_ALONE, {"years": "static", "capture.start_at_relining": True}, tables=tables)
     assert starts_of(problem, ANGANG, "hot_stoves") == [True]

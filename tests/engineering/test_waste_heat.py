@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from ccs_model.engineering.waste_heat import waste_heat_tj_pa
+from ccs_model.engineering.capture_units import waste_heat_tj_pa
 from ccs_model.inputs import Inputs
 
 
@@ -42,9 +42,9 @@ def test_by_hand(inputs: Inputs) -> None:
 
 
 def test_it_fits_the_plants_of_a_problem_and_raises_a_small_part_of_the_steam(
-    posed: Callable[..., object], inputs: Inputs
+    problem_of: Callable[..., object], inputs: Inputs
 ) -> None:
-    problem = posed({"plants": {"inventory": ["steel"], "provinces": ["Hebei"]}})
+    problem = problem_of({"plants": {"inventory": ["steel"], "provinces": ["Hebei"]}})
     plants = problem.plants  # type: ignore[attr-defined]
     heat = waste_heat_tj_pa(plants, inputs)
     assert heat.index.equals(plants.index)

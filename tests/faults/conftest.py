@@ -169,7 +169,7 @@ Told = Callable[..., str]
 
 
 @pytest.fixture
-def told(desk: Desk) -> Told:
+def reported(desk: Desk) -> Told:
     """Checks the desk's scenario, which must be refused with this code, and gives what was said."""
 
     def made(code: int = 3) -> str:

@@ -11,7 +11,9 @@ from ccs_model.paths import data_folder
 from .conftest import Desk
 
 SHIPPED = (data_folder() / "pilots/observations.csv").read_text(encoding="utf-8").splitlines()
-ROW = "hebei-about,{zone},cut_share,approx,{value},,,0.025,unknown,{baseline},2025,unknown,unknown,C,OWN,reported,x"
+ROW = (
+    "hebei-about,{zone},abatement_share,approx,{value},,,0.025,unknown,{baseline},2025,unknown,unknown,C,OWN,reported,x"
+)
 
 
 def reported(desk: Desk, zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> None:
@@ -44,8 +46,8 @@ def test_F70_the_word_unknown_and_a_year_are_both_accepted(desk: Desk) -> None:
 
 
 def test_F71_a_conflict_is_reported_and_nothing_is_bent(desk: Desk) -> None:
-    refused = desk.ask("calibrate", "--preset", "pilot-installed", "-o", "calibration.json")
-    assert refused.code == 7 and "stays unexplained" in refused.err and "hebei-about" in refused.err
+    rejected = desk.ask("calibrate", "--preset", "pilot-installed", "-o", "calibration.json")
+    assert rejected.code == 7 and "stays unexplained" in rejected.err and "hebei-about" in rejected.err
     assert not (desk.folder / "calibration.json").exists()
     accepted = desk.ask("calibrate", "--preset", "pilot-installed", "--accept", "-o", "calibration.json")
     assert accepted.code == 0 and "Conflict, accepted" in accepted.out

@@ -22,18 +22,18 @@ def test_F16_a_name_stays_the_text_it_is(desk: Desk, name: str) -> None:
 
 @pytest.mark.parametrize(("extra", "n_fields"), [(["one more"], 13), (None, 11)])
 def test_F17_a_field_too_many_or_too_few_never_shifts_columns(
-    desk: Desk, told: Told, extra: list[str] | None, n_fields: int
+    desk: Desk, reported: Told, extra: list[str] | None, n_fields: int
 ) -> None:
     rows = works("M1", "M2")
     rows[2] = rows[2] + extra if extra else rows[2][:-1]
     desk.csv(rows)
-    assert f"mine.csv:3: {n_fields} fields where the header has 12" in told()
+    assert f"mine.csv:3: {n_fields} fields where the header has 12" in reported()
 
 
-def test_F19_a_heading_twice_names_both_places(desk: Desk, told: Told) -> None:
+def test_F19_a_heading_twice_names_both_places(desk: Desk, reported: Told) -> None:
     rows = works("M1")
     desk.csv([[*rows[0], "status"], [*rows[1], "operating"]])
-    assert "mine.csv:1: column 'status' stands twice, at 8 and 13" in told()
+    assert "mine.csv:1: column 'status' stands twice, at 8 and 13" in reported()
 
 
 @pytest.mark.parametrize(
@@ -53,13 +53,13 @@ def test_F21_separators_in_numbers_name_the_cell(desk: Desk, cell: str, sign: st
     assert (answer.code, words in answer.err) == (code, True), answer.err
 
 
-def test_F22_chinese_names_in_gb18030_are_read_and_other_bytes_are_told(desk: Desk, told: Told) -> None:
+def test_F22_chinese_names_in_gb18030_are_read_and_other_bytes_are_told(desk: Desk, reported: Told) -> None:
     text = csv_text(works("M1", name="石家庄钢铁有限责任公司"))
     desk.put("mine.csv", text.encode("gb18030"))
     assert desk.check().code == 0
     desk.put("mine.csv", text.encode("utf-8").replace("石".encode(), b"\xff\xfd"))
     at = text.encode("utf-8").index("石".encode())
-    assert f"mine.csv: not UTF-8 text at byte {at} (save it as CSV UTF-8)" in told()
+    assert f"mine.csv: not UTF-8 text at byte {at} (save it as CSV UTF-8)" in reported()
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -72,9 +72,9 @@ def test_F23_marks_line_ends_and_separators_change_nothing(desk: Desk, end: str,
 
 
 @pytest.mark.parametrize("cell", ["1e400", "inf", "-inf", "nan", "-", "NaN", "Infinity", "1e", "0x10", "1_000", "²"])
-def test_F25_only_finite_numbers_are_numbers(desk: Desk, told: Told, cell: str) -> None:
+def test_F25_only_finite_numbers_are_numbers(desk: Desk, reported: Told, cell: str) -> None:
     desk.csv(works("M1", crude_steel_ktpa=cell))
-    assert f"mine.csv:2:crude_steel_ktpa: '{cell}' is not a finite number" in told()
+    assert f"mine.csv:2:crude_steel_ktpa: '{cell}' is not a finite number" in reported()
 
 
 # More of the kind.
@@ -87,9 +87,9 @@ def test_unicode_text_of_excel_is_read(desk: Desk, encoding: str) -> None:
     assert desk.check().code == 0
 
 
-def test_utf_16_cut_off_in_the_middle_is_told(desk: Desk, told: Told) -> None:
+def test_utf_16_cut_off_in_the_middle_is_told(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", csv_text(works("M1")).encode("utf-16")[:-1])
-    assert "mine.csv: not UTF-8 text at byte" in told()
+    assert "mine.csv: not UTF-8 text at byte" in reported()
 
 
 def test_mixed_line_ends_are_all_line_ends(desk: Desk) -> None:
@@ -98,13 +98,13 @@ def test_mixed_line_ends_are_all_line_ends(desk: Desk) -> None:
     assert "2 operating plants" in desk.check().out
 
 
-def test_a_header_alone_and_nothing_at_all(desk: Desk, told: Told) -> None:
+def test_a_header_alone_and_nothing_at_all(desk: Desk, reported: Told) -> None:
     desk.csv(works())
-    assert "mine.csv: holds no plants" in told()
+    assert "mine.csv: holds no plants" in reported()
     desk.put("mine.csv", "")
-    assert "mine.csv: the file is empty, expected a header and a row for each plant" in told()
+    assert "mine.csv: the file is empty, expected a header and a row for each plant" in reported()
     desk.put("mine.csv", "\n \n,,,\n")
-    assert "mine.csv: the file is empty" in told()
+    assert "mine.csv: the file is empty" in reported()
 
 
 def test_empty_rows_and_columns_at_the_end_are_passed_over(desk: Desk) -> None:
@@ -114,10 +114,10 @@ def test_empty_rows_and_columns_at_the_end_are_passed_over(desk: Desk) -> None:
     assert (answer.code, "1 operating plants" in answer.out) == (0, True), answer.err
 
 
-def test_a_title_above_the_header_says_where_the_header_is(desk: Desk, told: Told) -> None:
+def test_a_title_above_the_header_says_where_the_header_is(desk: Desk, reported: Told) -> None:
     rows = works("M1")
     desk.csv([["Our plants 2026", *[""] * 11], [""] * 12, *rows])
-    assert "the header stands on line 3" in told()
+    assert "the header stands on line 3" in reported()
 
 
 def test_blanks_around_cells_and_blanks_that_do_not_break_are_no_part_of_them(desk: Desk) -> None:
@@ -130,22 +130,22 @@ def test_blanks_around_cells_and_blanks_that_do_not_break_are_no_part_of_them(de
 
 
 @pytest.mark.parametrize("other", ["m1", "M1 ", "Ｍ１", "M1\u00a0", "M\u200b1"])
-def test_ids_that_look_alike_are_one_plant_twice(desk: Desk, told: Told, other: str) -> None:
+def test_ids_that_look_alike_are_one_plant_twice(desk: Desk, reported: Told, other: str) -> None:
     desk.csv(works("M1", other))
-    assert "mine.csv:3" in (said := told()) and "line 2" in said
+    assert "mine.csv:3" in (message := reported()) and "line 2" in message
 
 
-def test_a_nul_in_a_csv_file(desk: Desk, told: Told) -> None:
+def test_a_nul_in_a_csv_file(desk: Desk, reported: Told) -> None:
     desk.csv(works("M1", name="a\0b"))
-    assert "mine.csv: this is a binary file, expected CSV" in told()
+    assert "mine.csv: this is a binary file, expected CSV" in reported()
     desk.csv(works(*(f"M{k}" for k in range(60)), name="Works"))
     desk.put("mine.csv", (desk.folder / "mine.csv").read_bytes() + b"M\0,x\n")
-    assert "mine.csv" in told()
+    assert "mine.csv" in reported()
 
 
-def test_a_quote_that_never_closes(desk: Desk, told: Told) -> None:
+def test_a_quote_that_never_closes(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", csv_text(works("M1", "M2")).replace("M2,", '"M2,'))
-    assert "mine.csv:3: not readable as CSV" in told()
+    assert "mine.csv:3: not readable as CSV" in reported()
 
 
 @pytest.mark.parametrize(
@@ -161,19 +161,19 @@ def test_a_quote_that_never_closes(desk: Desk, told: Told) -> None:
         ({"plant": ""}, "mine.csv:2:plant: is empty"),
     ],
 )
-def test_cells_of_another_kind(desk: Desk, told: Told, changes: dict[str, Any], words: str) -> None:
+def test_cells_of_another_kind(desk: Desk, reported: Told, changes: dict[str, Any], words: str) -> None:
     rows = works("M1", **changes)
     rows[1][rows[0].index(next(iter(changes)))] = next(iter(changes.values()))
     desk.csv(rows)
-    assert words in told()
+    assert words in reported()
 
 
-def test_a_needed_column_that_is_missing_is_named(desk: Desk, told: Told) -> None:
+def test_a_needed_column_that_is_missing_is_named(desk: Desk, reported: Told) -> None:
     at = list(WORKS).index("coke_ovens")
     desk.csv([row[:at] for row in works("M1")])
-    assert "mine.csv:1: column 'coke_ovens' is missing" in told()
+    assert "mine.csv:1: column 'coke_ovens' is missing" in reported()
 
 
-def test_an_html_page_that_was_saved_instead_of_the_file(desk: Desk, told: Told) -> None:
+def test_an_html_page_that_was_saved_instead_of_the_file(desk: Desk, reported: Told) -> None:
     desk.put("mine.csv", "<!DOCTYPE html><html><body>Please log in</body></html>")
-    assert "mine.csv: this is an HTML or XML document, expected CSV" in told()
+    assert "mine.csv: this is an HTML or XML document, expected CSV" in reported()

@@ -16,7 +16,7 @@ from ccs_model.errors import InfeasibleError
 
 from .conftest import Desk, answer_of, works
 
-IMPOSSIBLE = "targets: {cut_share: {2030: 0.99}}\nsolver: {threads: 1}\n"
+IMPOSSIBLE = "targets: {abatement_share: {2030: 0.99}}\nsolver: {threads: 1}\n"
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def test_a_run_without_a_plan_is_asked_again_from_its_folder_alone(impossible: P
     assert (run / "own" / "mine.csv").read_bytes() == (impossible / "mine.csv").read_bytes()
     with pytest.raises(InfeasibleError) as caught:
         ccs.optimize(run / "scenario.resolved.yaml")
-    told = json.loads((run / "plan.json").read_text(encoding="utf-8"))["conflicts"]
-    assert list(caught.value.conflicts) == told
+    reported = json.loads((run / "plan.json").read_text(encoding="utf-8"))["conflicts"]
+    assert list(caught.value.conflicts) == reported
 
 
 def test_a_run_without_a_plan_that_is_there_already_tells_its_clashes_again(impossible: Path) -> None:
@@ -97,8 +97,8 @@ def test_a_run_that_may_only_be_read_gives_what_is_put_elsewhere(impossible: Pat
         answer = desk.ask("export", "run", "--format", "geojson", "--out", "map.geojson")
         assert answer.code == 0 and (desk.folder / "map.geojson").is_file()
         if os.geteuid():  # root may write anyway
-            refused = desk.ask("export", "run", "--format", "geojson")
-            assert refused.code == 8 and "kept in" in refused.err
+            rejected = desk.ask("export", "run", "--format", "geojson")
+            assert rejected.code == 8 and "kept in" in rejected.err
     finally:
         for path in (run, *run.rglob("*")):
             path.chmod(0o700)

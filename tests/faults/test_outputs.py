@@ -18,11 +18,11 @@ from typing import Any
 import openpyxl
 import pytest
 
+from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import FileError
 from ccs_model.plan.plan import Plan
-from ccs_model.report import run_folder
-from ccs_model.report.whole_file import write_whole
-from ccs_model.report.workbook import workbook_bytes
+from ccs_model.report.workbook.workbook import workbook_bytes
+from ccs_model.runs import run_writer as run_folder
 
 from .conftest import SCENARIO, Desk, answer_of, works
 
@@ -87,13 +87,13 @@ def test_F49_a_target_that_cannot_be_written_leaves_the_old_one_and_keeps_the_ne
     before = contents(with_run.folder / "run")
     rename = Path.rename
 
-    def refused(path: Path, target: Any) -> Path:
+    def rejected(path: Path, target: Any) -> Path:
         if Path(target) == Path("run") and path.name.endswith(".part"):
             raise OSError(number, os.strerror(number))
         return rename(path, target)
 
     monkeypatch.setattr(run_folder, "exchanged", lambda *_: False)
-    monkeypatch.setattr(Path, "rename", refused)
+    monkeypatch.setattr(Path, "rename", rejected)
     answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "run", "--force")
     assert answer.code == 8 and words in answer.err.lower()
     assert contents(with_run.folder / "run") == before
@@ -111,13 +111,13 @@ def test_F49_an_earlier_run_is_never_lost_even_where_it_cannot_come_back(
     (folder / "manifest.json").write_text("{}", encoding="utf-8")
     rename = Path.rename
 
-    def refused(path: Path, target: Any) -> Path:
+    def rejected(path: Path, target: Any) -> Path:
         if Path(target) == folder:
             raise OSError(30, os.strerror(30))
         return rename(path, target)
 
     monkeypatch.setattr(run_folder, "exchanged", lambda *_: False)
-    monkeypatch.setattr(Path, "rename", refused)
+    monkeypatch.setattr(Path, "rename", rejected)
     with pytest.raises(FileError, match="what was there is now") as caught:
         run_folder._move_into_place(made, folder)
     assert (Path(str(caught.value).rpartition(" is now ")[2]) / "manifest.json").is_file()
@@ -126,7 +126,7 @@ def test_F49_an_earlier_run_is_never_lost_even_where_it_cannot_come_back(
 def test_F49_a_path_too_long_or_beneath_a_file_is_told_before_anything_is_solved(
     with_run: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ccs_model.plan.optimize.solve", None)
+    monkeypatch.setattr("ccs_model.solve.driver.solve", None)
     for out in ("x" * 300, "mine.csv/run", "mine.csv"):
         answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", out)
         assert answer.code == 8 and out[:40] in answer.err, answer.err
@@ -139,12 +139,12 @@ def test_F49_a_single_file_that_is_open_elsewhere(tmp_path: Path, monkeypatch: p
     target = tmp_path / "plan.xlsx"
     target.write_bytes(b"old")
 
-    def refused(path: Path, target: Any) -> Path:
+    def rejected(path: Path, target: Any) -> Path:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "replace", refused)
+    monkeypatch.setattr(Path, "replace", rejected)
     with pytest.raises(FileError, match="is it open elsewhere") as caught:
-        write_whole(target, b"new")
+        write_atomic(target, b"new")
     assert target.read_bytes() == b"old"
     kept = Path(str(caught.value).rpartition("is kept in ")[2])
     assert kept.read_bytes() == b"new" and kept.name == "plan.xlsx"
@@ -192,7 +192,7 @@ def test_F67_the_same_by_the_name_of_its_test() -> None:
 WAITING = """
 import os, signal, sys, threading, time
 from ccs_model.__main__ import main
-from ccs_model.solver import highs
+from ccs_model.mip import highs
 
 def working(self):
     print("working", flush=True)
@@ -215,8 +215,10 @@ def test_F66_an_interruption_ends_at_once_and_leaves_nothing(desk: Desk) -> None
     assert process.stdout is not None and process.stdout.readline() == "working\n"
     process.send_signal(signal.SIGINT)
     begun = time.monotonic()
-    _, said = process.communicate(timeout=300)
-    assert process.returncode == 130 and "interrupted; no half-made file is left" in said and "Traceback" not in said
+    _, message = process.communicate(timeout=300)
+    assert (
+        process.returncode == 130 and "interrupted; no half-made file is left" in message and "Traceback" not in message
+    )
     assert time.monotonic() - begun < 30  # 2 s on a machine with nothing else to do
     assert contents(desk.folder) == before
 

@@ -13,7 +13,7 @@ from .conftest import Desk, Told, csv_text, works
 OUTSIDE = "lies outside the scenario's folder"
 # Every key that names a file, as lines of a scenario.
 KEYS = {
-    "like": ("like", "{}"),
+    "extends": ("extends", "{}"),
     "inventory": ("plants", "{{inventory: ['{}']}}"),
     "data": ("data", "'{}'"),
     "terrain": ("transport", "{{terrain: '{}'}}"),
@@ -22,7 +22,7 @@ KEYS = {
 }
 # What a file of each kind may be called.
 ENDS = {
-    "like": ".yaml",
+    "extends": ".yaml",
     "inventory": ".csv",
     "data": "",
     "terrain": ".csv",
@@ -38,7 +38,7 @@ def named(desk: Desk, key: str, name: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("kind", ["upwards", "absolute", "link"])
-def test_F13_what_lies_outside_is_refused_and_its_path_shown(desk: Desk, told: Told, key: str, kind: str) -> None:
+def test_F13_what_lies_outside_is_refused_and_its_path_shown(desk: Desk, reported: Told, key: str, kind: str) -> None:
     inside = Desk(desk.folder / "inside")
     inside.put("mine.csv", csv_text(works("M1")))
     secret = desk.put(f"secret{ENDS[key]}/x" if key == "data" else f"secret{ENDS[key]}", "secret words")
@@ -54,9 +54,9 @@ def test_F13_what_lies_outside_is_refused_and_its_path_shown(desk: Desk, told: T
 
 
 @pytest.mark.parametrize("name", ["../" * 30 + "etc/passwd", "/etc/passwd"])
-def test_F13_the_password_file(desk: Desk, told: Told, name: str) -> None:
-    desk.put("s.yaml", f"like: {name}\n")
-    assert f"s.yaml:1:7: like: /etc/passwd {OUTSIDE} (allow it with --allow-outside)" in told()
+def test_F13_the_password_file(desk: Desk, reported: Told, name: str) -> None:
+    desk.put("s.yaml", f"extends: {name}\n")
+    assert f"s.yaml:1:7: extends: /etc/passwd {OUTSIDE} (allow it with --allow-outside)" in reported()
 
 
 def test_F13_allowed_it_is_read(desk: Desk) -> None:
@@ -76,7 +76,7 @@ def test_F13_allowed_the_other_files_are_read_too(desk: Desk, key: str) -> None:
     assert answer.code == 3 and OUTSIDE not in answer.err and "other" in answer.err
 
 
-def test_F13_a_file_of_a_data_folder_that_is_a_link_to_outside(desk: Desk, told: Told) -> None:
+def test_F13_a_file_of_a_data_folder_that_is_a_link_to_outside(desk: Desk, reported: Told) -> None:
     inside = Desk(desk.folder / "inside")
     inside.put("mine.csv", csv_text(works("M1")))
     desk.put("sites.csv", "site\nx\n")
@@ -100,32 +100,34 @@ def test_F13_a_file_of_a_data_folder_that_is_a_link_to_outside(desk: Desk, told:
         ("loop.csv", "loop.csv: "),
     ],
 )
-def test_F15_what_cannot_be_read_names_the_path_and_the_reason(desk: Desk, told: Told, name: str, words: str) -> None:
+def test_F15_what_cannot_be_read_names_the_path_and_the_reason(
+    desk: Desk, reported: Told, name: str, words: str
+) -> None:
     (desk.folder / "a" / "folder.csv").mkdir(parents=True)
     (desk.folder / "loop.csv").symlink_to(desk.folder / "loop.csv")
     quote = '"' if name.startswith("a\\") else "'"
     desk.scenario(plants=f"{{inventory: [{quote}{name}{quote}]}}")
-    said = told(8)
-    assert words in said and "s.yaml:2" in said and "plants.inventory[0]" in said
+    message = reported(8)
+    assert words in message and "s.yaml:2" in message and "plants.inventory[0]" in message
 
 
-def test_F15_without_leave_to_read(desk: Desk, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F15_without_leave_to_read(desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = Path.open
 
-    def refused(path: Path, *args: object, **kwargs: object) -> object:
+    def rejected(path: Path, *args: object, **kwargs: object) -> object:
         if path.name == "mine.csv":
             raise PermissionError(13, "Permission denied")
         return opened(path, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Path, "open", refused)
-    assert f"cannot read {desk.folder / 'mine.csv'}: permission denied" in told(8)
+    monkeypatch.setattr(Path, "open", rejected)
+    assert f"cannot read {desk.folder / 'mine.csv'}: permission denied" in reported(8)
 
 
 # More of the kind.
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-@pytest.mark.parametrize("key", [key for key in KEYS if key not in ("like", "data")])
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in ("extends", "data")])
 @pytest.mark.parametrize("kind", ["pipe", "/dev/zero"])
 def test_what_is_no_regular_file_never_hangs(desk: Desk, key: str, kind: str) -> None:
     name = f"odd{ENDS[key]}"
@@ -148,39 +150,39 @@ def test_what_editors_and_spreadsheets_leave_in_a_data_folder_is_passed_over(des
     assert desk.check().code == 0
 
 
-def test_a_lock_file_of_excel_as_inventory_is_told(desk: Desk, told: Told) -> None:
+def test_a_lock_file_of_excel_as_inventory_is_told(desk: Desk, reported: Told) -> None:
     desk.put("~$inv.xlsx", b"\x04user\x00\x00 \x00u\x00s\x00e\x00r")
     desk.scenario(plants="{inventory: ['~$inv.xlsx']}")
-    assert "Excel keeps this file while the workbook is open" in told()
+    assert "Excel keeps this file while the workbook is open" in reported()
 
 
-def test_a_name_in_other_letters_says_which_file_is_there(desk: Desk, told: Told) -> None:
+def test_a_name_in_other_letters_says_which_file_is_there(desk: Desk, reported: Told) -> None:
     desk.scenario(plants="{inventory: [Mine.CSV]}")
-    assert "no such file or directory" in (said := told(8)) and "did you mean 'mine.csv'?" in said
+    assert "no such file or directory" in (message := reported(8)) and "did you mean 'mine.csv'?" in message
 
 
-def test_a_data_folder_that_is_a_file_or_not_there(desk: Desk, told: Told) -> None:
+def test_a_data_folder_that_is_a_file_or_not_there(desk: Desk, reported: Told) -> None:
     desk.scenario(data="mine.csv")
-    assert "it is a file, expected a folder" in told(8)
+    assert "it is a file, expected a folder" in reported(8)
     desk.scenario(data="nothing")
-    assert "no such folder" in told(8)
+    assert "no such folder" in reported(8)
 
 
-def test_a_table_of_a_data_folder_that_is_no_table(desk: Desk, told: Told) -> None:
+def test_a_table_of_a_data_folder_that_is_no_table(desk: Desk, reported: Told) -> None:
     desk.put("tables/storage/site.csv", "site\nx\n")
     desk.put("tables/storage/old.xls", "x")
     desk.scenario(data="tables")
-    said = told()
-    assert "tables/storage/site.csv: is not a table (did you mean 'storage/sites.csv'?)" in said
-    assert "tables/storage/old.xls: is not a table (save it as an Excel workbook (.xlsx))" in said
+    message = reported()
+    assert "tables/storage/site.csv: is not a table (did you mean 'storage/sites.csv'?)" in message
+    assert "tables/storage/old.xls: is not a table (save it as an Excel workbook (.xlsx))" in message
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-def test_a_pipe_in_a_data_folder_never_hangs(desk: Desk, told: Told) -> None:
+def test_a_pipe_in_a_data_folder_never_hangs(desk: Desk, reported: Told) -> None:
     (desk.folder / "tables" / "storage").mkdir(parents=True)
     os.mkfifo(desk.folder / "tables" / "storage" / "sites.csv")
     desk.scenario(data="tables")
-    assert "is not a regular file" in told(8)
+    assert "is not a regular file" in reported(8)
 
 
 @pytest.mark.parametrize(
@@ -190,13 +192,13 @@ def test_a_pipe_in_a_data_folder_never_hangs(desk: Desk, told: Told) -> None:
         ("corridors", "link\nnowhere\n", "odd.csv:2: no candidate link 'nowhere'"),
         ("corridors", b"link\n\xff\xfe\n", "odd.csv"),
         ("calibration", "{", "odd.json is not JSON"),
-        ("calibration", '{"schema": "x"}', "is not of schema ccs-model/calibration/1"),
+        ("calibration", '{"schema": "x"}', "is not of schema ccs-model/calibration/2"),
         ("calibration", "[" * 100_000, "is not JSON"),
         ("terrain", "lat_deg,lon_deg\n1,2\n", "odd.csv"),
         ("terrain", b"\0\0\0", "odd.csv"),
     ],
 )
-def test_other_files_of_no_use(desk: Desk, told: Told, key: str, content: str | bytes, words: str) -> None:
+def test_other_files_of_no_use(desk: Desk, reported: Told, key: str, content: str | bytes, words: str) -> None:
     desk.put(f"odd{ENDS[key]}", content)
     named(desk, key, f"odd{ENDS[key]}")
-    assert words in told()
+    assert words in reported()

@@ -25,16 +25,16 @@ def test_F01_a_number_in_powers_of_ten_is_a_number(desk: Desk, budget: str, code
     assert (answer.code, words in answer.err) == (code, True), answer.err
 
 
-def test_F02_a_key_twice_names_both_lines(desk: Desk, told: Told) -> None:
+def test_F02_a_key_twice_names_both_lines(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", desk.scenario().read_text() + "budget: {total_mn: 1}\n")
-    assert "s.yaml:7:1: budget: this key is given twice, on lines 6 and 7" in told()
+    assert "s.yaml:7:1: budget: this key is given twice, on lines 6 and 7" in reported()
 
 
-def test_F03_no_and_off_are_text_and_a_key_on_is_refused(desk: Desk, told: Told) -> None:
+def test_F03_no_and_off_are_text_and_a_key_on_is_refused(desk: Desk, reported: Told) -> None:
     desk.scenario(plants="{inventory: [mine.csv], provinces: [NO]}", question="off")
-    assert "province 'NO' is not in the tables" in told()
+    assert "province 'NO' is not in the tables" in reported()
     desk.scenario(on="true")
-    assert "s.yaml:7:1: on: older YAML programs read this key as true or false (write 'on' in quotes)" in told()
+    assert "s.yaml:7:1: on: older YAML programs read this key as true or false (write 'on' in quotes)" in reported()
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_F03_no_and_off_are_text_and_a_key_on_is_refused(desk: Desk, told: Told)
         ("price_year", "0x7E8", "got text '0x7E8'"),
     ],
 )
-def test_F04_no_octal_and_no_sexagesimal(desk: Desk, told: Told, key: str, value: str, words: str) -> None:
+def test_F04_no_octal_and_no_sexagesimal(desk: Desk, reported: Told, key: str, value: str, words: str) -> None:
     desk.scenario(**{key: value})
-    assert words in told()
+    assert words in reported()
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_F04_no_octal_and_no_sexagesimal(desk: Desk, told: Told, key: str, value
         ("\n  total_mn: five", "accepted spellings: 1000000, 1_000_000, 1e6, 0.15"),
     ],
 )
-def test_F05_thousands_and_percent_show_how_to_write_them(desk: Desk, told: Told, budget: str, hint: str) -> None:
+def test_F05_thousands_and_percent_show_how_to_write_them(desk: Desk, reported: Told, budget: str, hint: str) -> None:
     desk.scenario(budget=budget)
-    said = told()
-    assert hint in said and said.startswith(("s.yaml:6:", "s.yaml:7:"))
+    message = reported()
+    assert hint in message and message.startswith(("s.yaml:6:", "s.yaml:7:"))
 
 
 def test_F07_a_bomb_of_aliases_is_refused_at_once(desk: Desk) -> None:
@@ -79,16 +79,16 @@ def test_F07_a_bomb_of_aliases_is_refused_at_once(desk: Desk) -> None:
     assert spent < 10 and peak < 100e6
 
 
-def test_F08_a_tag_is_refused_and_nothing_is_run(desk: Desk, told: Told) -> None:
+def test_F08_a_tag_is_refused_and_nothing_is_run(desk: Desk, reported: Told) -> None:
     trace = desk.folder / "ran"
     desk.scenario(question=f"!!python/object/apply:os.system ['touch {trace}']")
-    assert "s.yaml:7:11: a tag" in told()
+    assert "s.yaml:7:11: a tag" in reported()
     assert not trace.exists()
 
 
-def test_F09_an_unknown_key_names_the_nearest(desk: Desk, told: Told) -> None:
+def test_F09_an_unknown_key_names_the_nearest(desk: Desk, reported: Told) -> None:
     desk.scenario(budgett="{total_mn: 1}")
-    assert "s.yaml:7:1: budgett: " in (said := told()) and "did you mean 'budget'?" in said
+    assert "s.yaml:7:1: budgett: " in (message := reported()) and "did you mean 'budget'?" in message
 
 
 @pytest.mark.parametrize(
@@ -103,28 +103,28 @@ def test_F09_an_unknown_key_names_the_nearest(desk: Desk, told: Told) -> None:
     ],
 )
 def test_F10_what_is_no_yaml_is_told_with_line_and_column(
-    desk: Desk, told: Told, content: bytes, place: str, words: str
+    desk: Desk, reported: Told, content: bytes, place: str, words: str
 ) -> None:
     desk.put("s.yaml", content)
-    said = told()
-    assert said.startswith(place) and words in said
+    message = reported()
+    assert message.startswith(place) and words in message
 
 
 @pytest.mark.parametrize("content", ["", "# nothing but a comment\n", "---\n"])
-def test_F11_an_empty_file_says_what_is_expected(desk: Desk, told: Told, content: str) -> None:
+def test_F11_an_empty_file_says_what_is_expected(desk: Desk, reported: Told, content: str) -> None:
     desk.put("s.yaml", content)
-    assert "expected keys with values, like 'name: My scenario'" in told()
+    assert "expected keys with values, like 'name: My scenario'" in reported()
 
 
-def test_F11_a_list_at_the_top_says_what_is_expected(desk: Desk, told: Told) -> None:
+def test_F11_a_list_at_the_top_says_what_is_expected(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", "- name: x\n")
-    assert told().startswith("s.yaml:1:1: expected keys with values, like 'name: My scenario'; got a list")
+    assert reported().startswith("s.yaml:1:1: expected keys with values, like 'name: My scenario'; got a list")
 
 
-def test_F11_sixty_megabytes_are_not_read(desk: Desk, told: Told) -> None:
+def test_F11_sixty_megabytes_are_not_read(desk: Desk, reported: Told) -> None:
     with (desk.folder / "s.yaml").open("wb") as file:
         file.truncate(60_000_000)
-    assert told().startswith("s.yaml:1:1: the file has 60,000,000 bytes, expected at most 1,000,000")
+    assert reported().startswith("s.yaml:1:1: the file has 60,000,000 bytes, expected at most 1,000,000")
 
 
 # More of the kind.
@@ -136,68 +136,70 @@ def test_a_byte_order_mark_and_windows_line_ends_change_nothing(desk: Desk) -> N
     assert desk.check().code == 0
 
 
-def test_a_scenario_in_utf_16_is_no_utf_8(desk: Desk, told: Told) -> None:
+def test_a_scenario_in_utf_16_is_no_utf_8(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", desk.scenario().read_text().encode("utf-16"))
-    assert told().startswith("s.yaml:1:1: not UTF-8")
+    assert reported().startswith("s.yaml:1:1: not UTF-8")
 
 
-def test_merge_keys_are_refused(desk: Desk, told: Told) -> None:
+def test_merge_keys_are_refused(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", "x: &x {name: y}\n<<: *x\n" + desk.scenario().read_text())
-    assert "s.yaml:2:1: <<: merge keys are not used here (use 'like' to build on another scenario)" in told()
+    assert "s.yaml:2:1: <<: merge keys are not used here (use 'like' to build on another scenario)" in reported()
 
 
-def test_brackets_too_deep_are_refused(desk: Desk, told: Told) -> None:
+def test_brackets_too_deep_are_refused(desk: Desk, reported: Told) -> None:
     desk.scenario(question="[" * 100_000)
-    assert "nested more than 30 deep" in told()
+    assert "nested more than 30 deep" in reported()
 
 
-def test_too_many_values_are_refused(desk: Desk, told: Told) -> None:
+def test_too_many_values_are_refused(desk: Desk, reported: Told) -> None:
     desk.scenario(question="[" + "x," * 30_000 + "]")
-    assert "more than 20,000 values" in told()
+    assert "more than 20,000 values" in reported()
 
 
-def test_two_documents_in_one_file(desk: Desk, told: Told) -> None:
+def test_two_documents_in_one_file(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", desk.scenario().read_text() + "---\nname: other\n")
-    assert told().startswith("s.yaml:7:1: a second document starts here")
+    assert reported().startswith("s.yaml:7:1: a second document starts here")
 
 
-def test_a_very_long_name_and_a_very_long_number(desk: Desk, told: Told) -> None:
+def test_a_very_long_name_and_a_very_long_number(desk: Desk, reported: Told) -> None:
     desk.scenario(name="x" * 40_000, price_year="9" * 5_000)
-    said = told()
-    assert "s.yaml:1:7: name: expected at most 120 characters, got 40000" in said
-    assert "price_year" in said and len(said) < 1_000
+    message = reported()
+    assert "s.yaml:1:7: name: expected at most 120 characters, got 40000" in message
+    assert "price_year" in message and len(message) < 1_000
 
 
-def test_control_signs_in_a_name_are_shown_and_not_printed(desk: Desk, told: Told) -> None:
+def test_control_signs_in_a_name_are_shown_and_not_printed(desk: Desk, reported: Told) -> None:
     desk.scenario(name=r'"a\x1b[31mb"')
-    assert "\x1b" not in (said := told()) and "control character U+001B" in said
+    assert "\x1b" not in (message := reported()) and "control character U+001B" in message
 
 
 @pytest.mark.parametrize("value", [".inf", ".nan", "-.inf", "1e999"])
-def test_no_number_of_a_scenario_is_infinite(desk: Desk, told: Told, value: str) -> None:
+def test_no_number_of_a_scenario_is_infinite(desk: Desk, reported: Told, value: str) -> None:
     desk.scenario(budget=f"{{total_mn: {value}}}")
-    assert told().startswith("s.yaml:6:20: budget.total_mn: expected")
+    assert reported().startswith("s.yaml:6:20: budget.total_mn: expected")
 
 
-def test_years_as_text_and_years_downwards(desk: Desk, told: Told) -> None:
+def test_years_as_text_and_years_downwards(desk: Desk, reported: Told) -> None:
     desk.scenario(years="['2026', 2030]")
-    assert "s.yaml:3:9: years[0]: expected a whole number, got text '2026'" in told()
+    assert "s.yaml:3:9: years[0]: expected a whole number, got text '2026'" in reported()
     desk.scenario(years="[2030, 2026]")
-    assert "expected a year after 2030" in told()
+    assert "expected a year after 2030" in reported()
 
 
-def test_a_file_that_is_like_itself_or_goes_round(desk: Desk, told: Told) -> None:
-    desk.put("s.yaml", "like: s.yaml\n")
-    assert "s.yaml is already like this file; only one level is followed" in told()
-    desk.put("s.yaml", "like: a.yaml\n")
-    desk.put("a.yaml", "like: b.yaml\n")
-    desk.put("b.yaml", "like: a.yaml\n")
-    assert "only one level is followed" in told()
+def test_a_file_that_is_like_itself_or_goes_round(desk: Desk, reported: Told) -> None:
+    desk.put("s.yaml", "extends: s.yaml\n")
+    assert "s.yaml is already like this file; only one level is followed" in reported()
+    desk.put("s.yaml", "extends: a.yaml\n")
+    desk.put("a.yaml", "extends: b.yaml\n")
+    desk.put("b.yaml", "extends: a.yaml\n")
+    assert "only one level is followed" in reported()
 
 
-def test_like_a_file_that_is_not_there(desk: Desk, told: Told) -> None:
-    desk.put("s.yaml", "like: nothing.yaml\n")
-    assert "s.yaml:1:7: like: cannot read" in (said := told(8)) and str(desk.folder / "nothing.yaml") in said
+def test_like_a_file_that_is_not_there(desk: Desk, reported: Told) -> None:
+    desk.put("s.yaml", "extends: nothing.yaml\n")
+    assert (
+        "s.yaml:1:7: extends: cannot read" in (message := reported(8)) and str(desk.folder / "nothing.yaml") in message
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

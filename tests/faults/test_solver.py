@@ -17,11 +17,12 @@ import pytest
 from scipy import sparse
 
 from ccs_model.errors import CcsModelError
-from ccs_model.plan import belief, optimize
-from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
-from ccs_model.solver.scaling import scaling_of, warning_of
-from ccs_model.solver.verdict import columns_without_limit, elastic_opinion
-from ccs_model.solver.whole import WholeOutcome
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.scaling import scaling_of, warning_of
+from ccs_model.mip.verification import columns_without_limit, elastic_opinion
+from ccs_model.solve import driver as optimize
+from ccs_model.solve import solution_check as belief
 
 from .conftest import Answer, Desk
 
@@ -47,9 +48,9 @@ def solved_as(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def made(change: Callable[[Matrix, Outcome], Outcome], *, second: Outcome | None = None) -> None:
         solve = optimize.solve_program
 
-        def other(highs: Highs, **words: Any) -> WholeOutcome:
+        def other(highs: Highs, **words: Any) -> MipOutcome:
             found = solve(highs, **words)
-            return WholeOutcome(change(highs.matrix, found.outcome), found.relaxation)
+            return MipOutcome(change(highs.matrix, found.outcome), found.relaxation)
 
         monkeypatch.setattr(optimize, "solve_program", other)
         if second is not None:
@@ -66,23 +67,23 @@ def small() -> Matrix:
     m = MODEL()
     m.a, m.b = pyo.Var(domain=pyo.Binary), pyo.Var(domain=pyo.Binary)
     m.room = pyo.Constraint(expr=2 * m.a + 3 * m.b <= 4)
-    m.aim = pyo.Objective(expr=3 * m.a + 2 * m.b, sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=3 * m.a + 2 * m.b, sense=pyo.maximize)
     return matrix_of(m)
 
 
 def test_F52_no_money_for_a_plant_that_must_be_fitted(desk: Desk, runs: Callable[[], list[Path]]) -> None:
-    desk.scenario(plants="{inventory: [mine.csv], must_fit: [M1]}", budget="{total_mn: 0}")
+    desk.scenario(plants="{inventory: [mine.csv], require: [M1]}", budget="{total_mn: 0}")
     answer = ask(desk)
     assert answer.code == 4 and answer.out == ""
     assert "spending_within_budget" in answer.err and "million CNY would do" in answer.err
     (folder,) = runs()
     assert folder.name in answer.err
-    told = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
-    assert told["status"] == "infeasible" and len(told["conflicts"]) >= 1
+    reported = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    assert reported["status"] == "infeasible" and len(reported["conflicts"]) >= 1
     book = openpyxl.load_workbook(folder / "plan.xlsx")
     assert book.sheetnames == ["Infeasible"]
     cells = " ".join(str(cell.value) for row in book["Infeasible"].iter_rows() for cell in row if cell.value)
-    assert told["conflicts"][0] in cells
+    assert reported["conflicts"][0] in cells
     # Asked again, it is told again and nothing is solved.
     again = ask(desk)
     assert (again.code, again.err) == (4, answer.err)
@@ -127,7 +128,7 @@ def test_F53_opinions_of_programs_small_enough_to_see_through() -> None:
     m = MODEL()
     m.a, m.b = pyo.Var(domain=pyo.Binary), pyo.Var(domain=pyo.Binary)
     m.even = pyo.Constraint(expr=2 * m.a + 2 * m.b == 1)  # half of each, but no whole ones
-    m.aim = pyo.Objective(expr=m.a)
+    m.objective = pyo.Objective(expr=m.a)
     assert elastic_opinion(matrix_of(m), ONE, float("inf")) == ("infeasible", None)
     m.more = pyo.Constraint(expr=m.a + m.b >= 3)
     assert elastic_opinion(matrix_of(m), ONE, float("inf")) == ("infeasible", None)
@@ -203,14 +204,14 @@ def test_F56_what_could_grow_for_ever_is_named_with_its_limit(desk: Desk, monkey
     monkeypatch.setattr(optimize, "build_model", unlimited)
     answer = ask(desk)
     assert answer.code == 3, answer.err
-    assert "the aim most_abatement has no limit: credit_ktpa can grow for ever" in answer.err
+    assert "the aim max_abatement has no limit: credit_ktpa can grow for ever" in answer.err
     assert "what would limit it: an upper bound of credit_ktpa" in answer.err
 
 
 def test_F56_of_several_columns_those_without_a_limit_are_found() -> None:
     m = MODEL()
     m.a, m.b = pyo.Var(bounds=(0, 5)), pyo.Var(bounds=(0, None))
-    m.aim = pyo.Objective(expr=9 * m.a + m.b, sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=9 * m.a + m.b, sense=pyo.maximize)
     m.room = pyo.Constraint(expr=m.a - m.b <= 3)
     assert [column.name for column in columns_without_limit(matrix_of(m), ONE, 10.0)] == ["b"]
 
@@ -221,7 +222,7 @@ def test_F58_a_limit_before_any_plan(
     solved_as(lambda matrix, outcome: replace(NOTHING, status="limit"))
     answer = ask(desk, "--time-limit", "7")
     assert answer.code == 6 and runs() == []
-    assert "no plan was found within 7 s; raise solver.time_limit_s or widen solver.gap_share" in answer.err
+    assert "no plan was found within 7 s; raise solver.time_limit_s or widen solver.mip_gap" in answer.err
 
 
 def wide() -> tuple[Matrix, Matrix]:
@@ -233,9 +234,9 @@ def wide() -> tuple[Matrix, Matrix]:
     size, cost = rng.uniform(1, 9, 6), rng.uniform(1, 9, 6)
     m.within = pyo.Constraint(m.k, rule=lambda m, k: m.flow[k] <= size[k] * m.build[k])
     m.money = pyo.Constraint(expr=sum(cost[k] * m.build[k] for k in m.k) <= 0.6 * cost.sum())
-    m.aim = pyo.Objective(expr=sum(m.flow[k] for k in m.k), sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=sum(m.flow[k] for k in m.k), sense=pyo.maximize)
     sound = matrix_of(m)
-    is_money = np.array([claim == "money" for claim, _ in sound.row_claims])
+    is_money = np.array([constraint == "money" for constraint, _ in sound.row_constraints])
     row = np.where(is_money, 1e12, 1.0)
     column = np.where([each.variable == "flow" for each in sound.columns], 1e-9, 1.0)
     odd = replace(
@@ -251,8 +252,8 @@ def test_F59_coefficients_far_apart_are_scaled_and_the_answer_is_the_same() -> N
     sound, odd = wide()
     assert not scaling_of(sound).is_needed and warning_of(sound) == ""
     assert scaling_of(odd).is_needed
-    told = warning_of(odd)
-    assert "from" in told and "money (" in told
+    reported = warning_of(odd)
+    assert "from" in reported and "money (" in reported
     answers = [Highs(matrix, replace(ONE, gap_share=0.0)).run(10, "test") for matrix in (sound, odd)]
     assert answers[0].objective == pytest.approx(answers[1].objective, rel=1e-6)
     assert answers[1].x is not None
@@ -261,7 +262,7 @@ def test_F59_coefficients_far_apart_are_scaled_and_the_answer_is_the_same() -> N
     relaxed = []
     for matrix in (sound, odd):
         highs = Highs(matrix, ONE)
-        highs.set_whole(False)
+        highs.set_integrality(False)
         relaxed.append(highs.run(10, "test"))
     money = int(sound.rows_of("money")[0])
     assert relaxed[0].row_dual is not None and relaxed[1].row_dual is not None

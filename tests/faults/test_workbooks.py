@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from ccs_model.inputs import workbook_guard
+from ccs_model.inputs import excel_reader as workbook_guard
 
 from .conftest import Desk, Told, works
 
@@ -36,15 +36,17 @@ def edited(path: Path, edit: Callable[[openpyxl.Workbook], None]) -> None:
     book.save(path)
 
 
-def test_F40_a_bomb_is_refused_before_it_is_unpacked(desk: Desk, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F40_a_bomb_is_refused_before_it_is_unpacked(
+    desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = desk.book(steel=works("M1"))
     repacked(path, "xl/media/zeros.bin", lambda _: bytes(30_000_000))
-    assert "mine.xlsx: would unpack to" in (said := told()) and "times its size" in said
+    assert "mine.xlsx: would unpack to" in (message := reported()) and "times its size" in message
     monkeypatch.setattr(workbook_guard, "LARGEST_UNPACKED", 20_000_000)
-    assert "bytes, expected at most 20,000,000" in told()
+    assert "bytes, expected at most 20,000,000" in reported()
 
 
-def test_F40_a_size_that_is_declared_too_small_is_no_way_round(desk: Desk, told: Told) -> None:
+def test_F40_a_size_that_is_declared_too_small_is_no_way_round(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1"))
     repacked(path, SHEET, lambda raw: raw + b" " * 3_000_000)
     raw = bytearray(path.read_bytes())
@@ -54,7 +56,7 @@ def test_F40_a_size_that_is_declared_too_small_is_no_way_round(desk: Desk, told:
         if raw[place : place + 4] == struct.pack("<I", real):
             raw[place : place + 4] = struct.pack("<I", 1_000)
     path.write_bytes(bytes(raw))
-    assert "mine.xlsx: " in told()
+    assert "mine.xlsx: " in reported()
 
 
 @pytest.mark.parametrize(
@@ -66,23 +68,23 @@ def test_F40_a_size_that_is_declared_too_small_is_no_way_round(desk: Desk, told:
     ],
 )
 @pytest.mark.parametrize("part", [SHEET, "xl/sharedStrings.xml", "[Content_Types].xml", "xl/_rels/workbook.xml.rels"])
-def test_F41_entities_are_refused_without_reading_anything(desk: Desk, told: Told, entity: str, part: str) -> None:
+def test_F41_entities_are_refused_without_reading_anything(desk: Desk, reported: Told, entity: str, part: str) -> None:
     path = desk.book(steel=works("M1"))
     repacked(
         path, part, lambda raw: entity.encode() + raw.partition(b"?>")[2] if b"?>" in raw else entity.encode() + raw
     )
-    said = told()
-    assert f"mine.xlsx: its part {part} declares a document type" in said and "root:" not in said
+    message = reported()
+    assert f"mine.xlsx: its part {part} declares a document type" in message and "root:" not in message
 
 
-def test_F43_formulas_without_values_name_their_cells(desk: Desk, told: Told) -> None:
+def test_F43_formulas_without_values_name_their_cells(desk: Desk, reported: Told) -> None:
     rows = works("M1", "M2")
     rows[1][8], rows[2][1] = "=2500*2", '="Works "&A3'
     desk.book(steel=rows)
-    said = told()
+    message = reported()
     for cell in ("I2", "B3"):
         place = f"mine.xlsx:steel!{cell}: holds a formula that was never computed"
-        assert f"{place} (open and save it in Excel, or paste values)" in said
+        assert f"{place} (open and save it in Excel, or paste values)" in message
 
 
 @pytest.mark.parametrize(
@@ -95,43 +97,43 @@ def test_F43_formulas_without_values_name_their_cells(desk: Desk, told: Told) ->
         (b"<html><body>log in</body></html>", "an HTML or XML document"),
     ],
 )
-def test_F44_what_is_no_xlsx_is_called_by_its_name(desk: Desk, told: Told, raw: bytes, kind: str) -> None:
+def test_F44_what_is_no_xlsx_is_called_by_its_name(desk: Desk, reported: Told, raw: bytes, kind: str) -> None:
     desk.put("mine.xlsx", raw)
     desk.scenario(plants="{inventory: [mine.xlsx]}")
-    assert f"mine.xlsx: this is {kind}, expected .xlsx" in told()
+    assert f"mine.xlsx: this is {kind}, expected .xlsx" in reported()
 
 
-def test_F44_a_binary_workbook_and_a_download_cut_off(desk: Desk, told: Told) -> None:
+def test_F44_a_binary_workbook_and_a_download_cut_off(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert "mine.xlsx: a damaged workbook, cut off perhaps" in told()
+    assert "mine.xlsx: a damaged workbook, cut off perhaps" in reported()
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("xl/workbook.bin", b"x")
-    assert "this is a binary Excel workbook (.xlsb), expected .xlsx" in told()
+    assert "this is a binary Excel workbook (.xlsb), expected .xlsx" in reported()
     path.rename(desk.folder / "mine.xls")
     desk.scenario(plants="{inventory: [mine.xls]}")
-    assert "mine.xls: this is a binary Excel workbook (.xlsb), expected .xlsx" in told()
+    assert "mine.xls: this is a binary Excel workbook (.xlsb), expected .xlsx" in reported()
 
 
 # More of the kind.
 
 
-def test_cells_that_are_merged_over_rows_are_told(desk: Desk, told: Told) -> None:
+def test_cells_that_are_merged_over_rows_are_told(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1", "M2", "M3"))
     edited(path, lambda book: book["steel"].merge_cells("C2:C4"))
-    said = told()
+    message = reported()
     for cell in ("C3", "C4"):
-        assert f"mine.xlsx:steel!{cell}: is covered by a merged cell (unmerge it" in said
+        assert f"mine.xlsx:steel!{cell}: is covered by a merged cell (unmerge it" in message
 
 
-def test_a_title_merged_over_the_header_says_where_the_header_is(desk: Desk, told: Told) -> None:
+def test_a_title_merged_over_the_header_says_where_the_header_is(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=[["Our works, 2026"], [], *works("M1")])
     edited(path, lambda book: book["steel"].merge_cells("A1:F1"))
-    assert "mine.xlsx:steel!A3: the header stands on line 3, expected on the first" in told()
+    assert "mine.xlsx:steel!A3: the header stands on line 3, expected on the first" in reported()
 
 
-def test_hidden_rows_columns_and_sheets_are_read_like_the_others(desk: Desk, told: Told) -> None:
+def test_hidden_rows_columns_and_sheets_are_read_like_the_others(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1", "M2"), Archive=[["x"]])
 
     def hide(book: openpyxl.Workbook) -> None:
@@ -140,7 +142,7 @@ def test_hidden_rows_columns_and_sheets_are_read_like_the_others(desk: Desk, tol
         book["Archive"].sheet_state = "hidden"
 
     edited(path, hide)
-    assert "a sheet that is not known: 'Archive'" in told()
+    assert "a sheet that is not known: 'Archive'" in reported()
     edited(path, lambda book: book.remove(book["Archive"]))
     assert "2 operating plants" in desk.check().out
 
@@ -183,7 +185,7 @@ def test_cells_of_another_kind_name_their_cell(desk: Desk, cell: object, words: 
 
 
 @pytest.mark.parametrize("error", ["#REF!", "#N/A", "#DIV/0!", "#VALUE!"])
-def test_errors_of_a_spreadsheet_name_their_cell(desk: Desk, told: Told, error: str) -> None:
+def test_errors_of_a_spreadsheet_name_their_cell(desk: Desk, reported: Told, error: str) -> None:
     path = desk.book(steel=works("M1"))
 
     def put(book: openpyxl.Workbook) -> None:
@@ -191,17 +193,17 @@ def test_errors_of_a_spreadsheet_name_their_cell(desk: Desk, told: Told, error: 
         book["steel"]["I2"].data_type = "e"
 
     edited(path, put)
-    assert f"mine.xlsx:steel!I2: holds the error {error}" in told()
+    assert f"mine.xlsx:steel!I2: holds the error {error}" in reported()
 
 
-def test_a_cell_shown_in_percent_in_a_column_of_tonnes_is_told(desk: Desk, told: Told) -> None:
+def test_a_cell_shown_in_percent_in_a_column_of_tonnes_is_told(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=works("M1"))
 
     def put(book: openpyxl.Workbook) -> None:
         book["steel"]["I2"].value, book["steel"]["I2"].number_format = 0.9, "0%"
 
     edited(path, put)
-    assert "mine.xlsx:steel!I2: is shown in percent, expected kt/y" in told()
+    assert "mine.xlsx:steel!I2: is shown in percent, expected kt/y" in reported()
 
 
 def test_a_password_on_a_sheet_does_not_keep_it_from_being_read(desk: Desk) -> None:
@@ -214,9 +216,9 @@ def test_a_password_on_a_sheet_does_not_keep_it_from_being_read(desk: Desk) -> N
     assert desk.check().code == 0
 
 
-def test_ids_that_look_alike_are_told_at_their_cell(desk: Desk, told: Told) -> None:
+def test_ids_that_look_alike_are_told_at_their_cell(desk: Desk, reported: Told) -> None:
     desk.book(steel=works("M1", "Ｍ１"))
-    assert "mine.xlsx:steel!A3: 'Ｍ１' looks like 'M1' of mine.xlsx:steel!A2" in told()
+    assert "mine.xlsx:steel!A3: 'Ｍ１' looks like 'M1' of mine.xlsx:steel!A2" in reported()
 
 
 def test_macros_and_links_to_other_books_are_never_followed(desk: Desk) -> None:

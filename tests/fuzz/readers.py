@@ -21,9 +21,8 @@ from functools import cache
 from pathlib import Path
 
 from ccs_model.errors import CcsModelError, InputError
-from ccs_model.inputs.dictionary import read_dictionary
-from ccs_model.inputs.inventories import read_inventory
-from ccs_model.inputs.own_workbooks import workbook_tables
+from ccs_model.inputs.declarations import read_dictionary
+from ccs_model.inputs.user_tables import read_inventory, workbook_tables
 from ccs_model.scenario import read_scenario
 
 SLOWEST_S = 2.0

@@ -75,8 +75,8 @@ def main() -> int:
     parser.add_argument("reader", choices=("yaml", "csv", "xlsx"))
     parser.add_argument("--seconds", type=int, default=900)
     parser.add_argument("--found", type=Path, required=True, help="folder for the corpus, the logs and what is found")
-    asked = parser.parse_args()
-    return search(asked.reader, asked.seconds, asked.found)
+    requested = parser.parse_args()
+    return search(requested.reader, requested.seconds, requested.found)
 
 
 if __name__ == "__main__":

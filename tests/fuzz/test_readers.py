@@ -24,7 +24,7 @@ def funds(n: int) -> str:
     return (
         HEAD
         + "funds:\n"
-        + "".join(f"  {each}: {{share_max: 0.1, interest_share: 0.03, term_yr: 5}}\n" for each in words(n, 9))
+        + "".join(f"  {each}: {{share_max: 0.1, interest_rate: 0.03, term_yr: 5}}\n" for each in words(n, 9))
     )
 
 
@@ -78,7 +78,7 @@ def test_only_the_first_unknown_keys_get_a_hint(tmp_path: Path) -> None:
     path.write_text(HEAD + "".join(f"nme{n}: 1\n" for n in range(600)), encoding="utf-8")
     with pytest.raises(InputError) as caught:
         read_scenario(path)
-    hints = [fault.hint for fault in caught.value.faults]
+    hints = [issue.hint for issue in caught.value.issues]
     assert len(hints) == 600 and all(hints[:500]) and not any(hints[500:])
     path.write_text(funds(201), encoding="utf-8")
     with pytest.raises(InputError, match="funds: expected at most 200 of them, got 201"):

@@ -15,9 +15,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 DOORS = {
     "click": {"cli"},
-    "pyomo": {"model", "solver", "plan"},
-    "highspy": {"solver"},
-    "xlsxwriter": {"report"},
+    "pyomo": {"model", "solve", "mip"},
+    "highspy": {"mip"},
+    "xlsxwriter": {"report", "runs"},
     "openpyxl": {"inputs"},
     "python_calamine": {"inputs"},
     "ruamel": {"scenario"},
@@ -43,7 +43,7 @@ def test_one_door_a_library(library):
 def test_every_module_says_what_it_is_and_is_short(path):
     text = path.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text))
-    assert len(text.splitlines()) <= 400
+    assert len(text.splitlines()) <= 500
     assert path.stem not in {"utils", "helpers", "common", "base", "manager"}
 
 

@@ -11,8 +11,8 @@ SHIPPED = sorted(scenarios_folder().glob("*.yaml"))
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_it_can_be_asked(path):
     scenario = ccs.read_scenario(path)
-    assert scenario.question.strip().endswith("?")
-    problem = ccs.pose(scenario, ccs.load_inputs())
+    assert scenario.description.strip().endswith("?")
+    problem = ccs.build_problem(scenario, ccs.load_inputs())
     assert len(problem.routes) > 0
 
 

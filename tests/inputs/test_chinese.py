@@ -8,8 +8,8 @@ import pytest
 from ccs_model.errors import InputError
 from ccs_model.inputs import load_inputs
 from ccs_model.inputs.chinese import HEADINGS, headings_of, in_english, plain
-from ccs_model.inputs.dictionary import read_dictionary
-from ccs_model.inputs.headings import column_of, unit_said
+from ccs_model.inputs.declarations import read_dictionary
+from ccs_model.inputs.headings import column_of, stated_unit
 from tests.inputs.conftest import works
 
 TEMPLATES = ("plants/steel", "plants/chemicals", "references")
@@ -71,25 +71,25 @@ def test_a_line_break_before_the_unit_is_a_space():
     columns = read_dictionary()["plants/steel"]
     column = column_of("粗钢产能\n（千吨/年）", columns)
     assert column is not None and column.name == "crude_steel_ktpa"
-    assert unit_said("粗钢产能\n（千吨/年）", column) == "千吨/年"
+    assert stated_unit("粗钢产能\n（千吨/年）", column) == "千吨/年"
 
 
 @pytest.mark.parametrize(
-    ("heading", "told"),
+    ("heading", "reported"),
     [
         ("粗钢产能", "column '粗钢产能' names no unit, expected kt/y"),
         ("粗钢产能（万吨/年）", "is in 万吨/年, expected kt/y (convert it (1 万吨 is 10 kt) and name it"),
         ("粗刚产能（千吨/年）", "unknown column '粗刚产能（千吨/年）' (did you mean '粗钢产能'?)"),
     ],
 )  # fmt: skip
-def test_headings_that_could_mean_another_unit_are_refused_at_their_cell(write_book, scenario, heading, told):
+def test_headings_that_could_mean_another_unit_are_refused_at_their_cell(write_book, scenario, heading, reported):
     rows = works("M1")
     rows[0][rows[0].index("crude_steel_ktpa")] = heading
     write_book("mine.xlsx", 钢铁=rows)
     with pytest.raises(InputError) as error:
         load_inputs(scenario("mine.xlsx"))
-    faults = [str(fault) for fault in error.value.faults]
-    assert any(fault.startswith("mine.xlsx:钢铁!I1: ") and told in fault for fault in faults), faults
+    issues = [str(issue) for issue in error.value.issues]
+    assert any(issue.startswith("mine.xlsx:钢铁!I1: ") and reported in issue for issue in issues), issues
 
 
 def test_examples_are_known_under_a_chinese_heading(write_book, scenario):
@@ -98,7 +98,7 @@ def test_examples_are_known_under_a_chinese_heading(write_book, scenario):
 
 
 @pytest.mark.parametrize(
-    ("column", "said", "meant"),
+    ("column", "message", "meant"),
     [
         ("province", "内蒙古自治区", "Inner Mongolia"),
         ("province", "新疆维吾尔自治区", "Xinjiang"),
@@ -110,8 +110,8 @@ def test_examples_are_known_under_a_chinese_heading(write_book, scenario):
         ("parent", "山西", "山西"),
     ],
 )
-def test_provinces_and_grids_are_known_by_their_chinese_names(column, said, meant):
-    assert in_english(column, said, ()) == meant
+def test_provinces_and_grids_are_known_by_their_chinese_names(column, message, meant):
+    assert in_english(column, message, ()) == meant
 
 
 def test_a_choice_that_is_not_known_stays_a_fault(write_book, scenario):

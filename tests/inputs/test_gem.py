@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from ccs_model.errors import InputError
-from ccs_model.inputs.importers import GemTracker, gem_place, read_gem
+from ccs_model.importers import GemTracker, gem_place, read_gem
 from tests.inputs.gem_books import CAPACITIES, NEW, OLD, WORKS, plant_book, unit_book
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,11 +107,11 @@ def test_blast_furnaces_and_relining_come_from_unit_workbooks(china):
 
 @with_tracker
 def test_the_world_adds_up():
-    world = read_gem([(BOOK.name, BOOK.read_bytes())])
-    plants = world.plants
+    future_model = read_gem([(BOOK.name, BOOK.read_bytes())])
+    plants = future_model.plants
     runs = plants["status"].isin(("operating", "operating pre-retirement"))
     # facts: 1,209 plants in 89 countries, 918 of them operating, 2,199 Mt/y of steel.
-    assert (len(plants), int(runs.sum()), len(world.countries)) == (1_209, 918, 89)
+    assert (len(plants), int(runs.sum()), len(future_model.countries)) == (1_209, 918, 89)
     assert plants["crude_steel_ktpa"].sum() == pytest.approx(2_199_263.52)
     assert plants.loc[plants["province"] == "Germany", "grid"].eq("Germany").all()
     facts = pd.read_csv(FACTS / "steel_global.csv", keep_default_na=False, dtype=str).set_index("plant_id")
@@ -165,7 +165,7 @@ def capacities(**changes: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("book", "told"),
+    ("book", "reported"),
     [
         (works(place="somewhere"), "Plant data!K2: 'somewhere' is no place (write latitude, longitude:"),
         (works(place=None), "Plant data!K2: plant 'P1' has no coordinates (write latitude, longitude:"),
@@ -182,10 +182,10 @@ def capacities(**changes: Any) -> bytes:
         (capacities(bf="1,200"), "!G2: '1,200' is not a finite number (write 1200)"),
     ],
 )  # fmt: skip
-def test_faults_name_their_cell(book, told):
+def test_faults_name_their_cell(book, reported):
     with pytest.raises(InputError) as error:
         read_gem([("t.xlsx", book)])
-    assert any(told in str(fault) and str(fault).startswith("t.xlsx:") for fault in error.value.faults), str(
+    assert any(reported in str(issue) and str(issue).startswith("t.xlsx:") for issue in error.value.issues), str(
         error.value
     )
 
@@ -210,8 +210,8 @@ def test_a_missing_column_is_named_with_the_nearest_one():
     book.save(file)
     with pytest.raises(InputError) as error:
         read_gem([("t.xlsx", file.getvalue())])
-    told = "t.xlsx:Plant data!A1: column 'coordinates' is missing (is it 'Coordinatez'?)"
-    assert told in map(str, error.value.faults)
+    reported = "t.xlsx:Plant data!A1: column 'coordinates' is missing (is it 'Coordinatez'?)"
+    assert reported in map(str, error.value.issues)
 
 
 def test_furnaces_of_unit_workbooks():

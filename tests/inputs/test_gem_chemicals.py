@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from ccs_model.errors import InputError
-from ccs_model.inputs.importers import GemChemicals, GemTracker, gem_files, gem_place, gem_trial, read_gem
+from ccs_model.importers import GemChemicals, GemTracker, gem_files, gem_place, gem_trial, read_gem
 from tests.inputs.gem_books import CHEMICALS, chemicals_book, plant_book, unit_book
 
 COLUMNS = "plant,product,capacity_ktpa,feedstock,gasifier,urea_share,figures_from\n"
 
 
-def read(book: bytes | None = None, *countries: str, given: str = "", **asked: Any) -> GemTracker:
+def read(book: bytes | None = None, *countries: str, given: str = "", **requested: Any) -> GemTracker:
     capacities = ("caps.csv", (COLUMNS + given).encode()) if given else None
-    return read_gem([("c.xlsx", book or chemicals_book())], countries, capacities, **asked)
+    return read_gem([("c.xlsx", book or chemicals_book())], countries, capacities, **requested)
 
 
 def made_of(tracker: GemTracker) -> GemChemicals:
@@ -87,20 +87,20 @@ def test_capacities_of_a_file_are_joined():
     assert list(made.plants["urea_share"].fillna(-1)) == [0.52, -1, 0, -1]
     assert made.plants.loc[3, "feedstock"] == "natural_gas"
     assert set(made.plants["reference"]) == {""}, "the user's own rows say so when they are read"
-    assert made.is_whole
+    assert made.is_integer
     assert gem_trial(tracker) is None
     assert "given: company report 2024" in made.plants.loc[0, "note"]
     assert gem_place(tracker, "chemicals.csv:4:capacity_ktpa") == "caps.csv:4:capacity_ktpa"
     # What was given is written again, so that the file can be filled in step by step.
     again = gem_files(tracker)["capacities.csv"].decode()
     assert "C1-ammonia,ammonia,Anhui JinCoal Zhongneng Fuyang Chemical Plant,China,Anhui,600.0,coal" in again
-    assert made_of(read_gem([("c.xlsx", chemicals_book())], (), ("again.csv", again.encode()))).is_whole
+    assert made_of(read_gem([("c.xlsx", chemicals_book())], (), ("again.csv", again.encode()))).is_integer
 
 
 def test_only_what_is_known_can_be_asked_for():
     made = made_of(read(given="C2,,350,,,0,\n", known_only=True))
     assert list(made.plants["plant"]) == ["C2-ammonia"]
-    assert made.is_whole
+    assert made.is_integer
     assert made.countries == ("Germany",)
     assert len(made.to_fill_in) == 4
     assert made.n_missing["capacity_ktpa"] == 3
@@ -108,7 +108,7 @@ def test_only_what_is_known_can_be_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ("C9,,5,,,,\n", "caps.csv:2:plant: no plant 'C9' in the workbooks (name it by its GEM plant ID)"),
         ("C1,,5,,,,\n", "caps.csv:2:product: 'C1' makes ammonia and methanol (say which: product)"),
@@ -121,14 +121,14 @@ def test_only_what_is_known_can_be_asked_for():
         (",,5,,,,\n", "caps.csv:2:plant: is empty"),
     ],
 )
-def test_faults_of_the_capacities_name_their_line(given, told):
+def test_faults_of_the_capacities_name_their_line(given, reported):
     with pytest.raises(InputError) as error:
         read(given=given)
-    assert any(str(fault).startswith(told) for fault in error.value.faults), str(error.value)
+    assert any(str(issue).startswith(reported) for issue in error.value.issues), str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "reported"),
     [
         ({"place": "somewhere"}, "c.xlsx:Plant data!J2: 'somewhere' is no place (write latitude, longitude:"),
         ({"place": None}, "c.xlsx:Plant data!J2: plant 'C1' has no coordinates"),
@@ -139,10 +139,10 @@ def test_faults_of_the_capacities_name_their_line(given, told):
         ({"id": "C2"}, "c.xlsx:Plant data!A3: plant 'C2' is there twice (see c.xlsx:Plant data!A2)"),
     ],
 )
-def test_faults_of_the_workbook_name_their_cell(changed, told):
+def test_faults_of_the_workbook_name_their_cell(changed, reported):
     with pytest.raises(InputError) as error:
         read(book(**changed))
-    assert any(str(fault).startswith(told) for fault in error.value.faults), str(error.value)
+    assert any(str(issue).startswith(reported) for issue in error.value.issues), str(error.value)
 
 
 def test_headings_are_told_whatever_their_case_and_release():

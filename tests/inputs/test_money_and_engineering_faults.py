@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import load_inputs
 from ccs_model.paths import data_folder
-from ccs_model.problem import pose
+from ccs_model.problem import build_problem
 
 
 def overlay(tmp_path: Path, table: str, changes: dict[str, str]) -> None:
@@ -54,8 +54,8 @@ def test_the_cell_and_what_was_expected(scenario, tmp_path, table, changes, wher
     with pytest.raises(InputError) as caught:
         load_inputs(scenario(data="my"))
     assert caught.value.exit_code == 3
-    found: list[Fault] = list(caught.value.faults)
-    assert [fault.where for fault in found] == [f"my/{table}.csv:2:{where}"], [str(fault) for fault in found]
+    found: list[Issue] = list(caught.value.issues)
+    assert [issue.where for issue in found] == [f"my/{table}.csv:2:{where}"], [str(issue) for issue in found]
     assert what in str(found[0])
 
 
@@ -66,23 +66,23 @@ def test_a_missing_exchange_rate(scenario, tmp_path):
     kept = [row for row in rows if not row.startswith("EUR,2024")]
     (tables / "exchange_rates.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
     (tmp_path / "my" / "instead.txt").write_text("indices/exchange_rates\n", encoding="utf-8")
-    asked = scenario(data="my")
+    requested = scenario(data="my")
     with pytest.raises(InputError, match="no exchange rate for EUR in 2024"):
-        pose(asked, load_inputs(asked))
+        build_problem(requested, load_inputs(requested))
 
 
 def test_a_heat_source_that_nobody_knows(scenario):
     with pytest.raises(InputError) as caught:
         scenario().with_changes({"capture.heat_sources": ["coal_boilr"]})
-    (fault,) = caught.value.faults
-    assert fault.where == "capture.heat_sources[0]"
-    assert fault.hint == "did you mean 'coal_boiler'?"
+    (issue,) = caught.value.issues
+    assert issue.where == "capture.heat_sources[0]"
+    assert issue.hint == "did you mean 'coal_boiler'?"
 
 
 def test_a_percentage_for_a_share_of_the_scenario(scenario):
     with pytest.raises(InputError) as caught:
-        scenario().with_changes({"policy.social_discount_share": 8, "finance.tax_share": 25})
-    assert [str(fault) for fault in caught.value.faults] == [
-        "policy.social_discount_share: expected less than 1, got 8 (did you mean 0.08?)",
+        scenario().with_changes({"policy.social_discount_rate": 8, "finance.tax_share": 25})
+    assert [str(issue) for issue in caught.value.issues] == [
+        "policy.social_discount_rate: expected less than 1, got 8 (did you mean 0.08?)",
         "finance.tax_share: expected less than 1, got 25 (did you mean 0.25?)",
     ]

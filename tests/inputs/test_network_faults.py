@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ccs_model.errors import InputError
-from ccs_model.problem import Problem, pose
-from ccs_model.problem.names import read_checked
+from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.scenario_names import read_checked
 
 MINE = ",USD,2024,MINE,assumed\n"
 PLANTS = "plant,name,province,lat_deg,lon_deg,status,co2_ktpa,capture_capex_mn,fixed_om_mn_pa,capture_cost_per_t,"
@@ -32,7 +32,7 @@ plants: {inventory: [sources]}
 data: my
 transport: {SAYS}
 storage: {sites: [SITES]}
-aim: least_cost
+objective: min_cost
 targets: {captured_ktpa: 600}
 """
 Desk = Callable[..., Path]
@@ -57,13 +57,13 @@ def desk(tmp_path: Path) -> Desk:
 
 
 def problem_of(path: Path) -> Problem:
-    return pose(*read_checked(path))
+    return build_problem(*read_checked(path))
 
 
-def told(path: Path) -> list[str]:
+def reported(path: Path) -> list[str]:
     with pytest.raises(InputError) as caught:
         problem_of(path)
-    return [str(fault) for fault in caught.value.faults]
+    return [str(issue) for issue in caught.value.issues]
 
 
 def test_a_sound_network_of_ones_own_is_posed(desk):
@@ -78,22 +78,22 @@ def test_a_sound_network_of_ones_own_is_posed(desk):
 def test_ends_that_nobody_knows_are_told_with_their_lines_and_all_at_once(desk):
     rows = "a,P1,S11,40,MINE,assumed\nb,P1,P2,-3,MINE,assumed\nc,nowhere,H1,,MINE,assumed\n"
     # A range is judged before what joins what.
-    assert told(desk(transport__links=LINKS + rows, transport__hubs=HUBS)) == [
+    assert reported(desk(transport__links=LINKS + rows, transport__hubs=HUBS)) == [
         "my/transport/links.csv:3:length_km: -3 is outside the range 0 to 5000 "
         "(length as laid; empty means straight distance times detour)"
     ]
     rows = rows.replace("-3", "3") + "d,P2,P2,,MINE,assumed\n"
     costs = "e,small,1,0.01,USD,2024,MINE,assumed\nb,tiny,1,0.01,USD,2024,MINE,assumed\n"
-    faults = told(desk(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs))
-    assert [fault.split(" (")[0] for fault in faults] == [
+    issues = reported(desk(transport__links=LINKS + rows, transport__hubs=HUBS, transport__line_costs=COSTS + costs))
+    assert [issue.split(" (")[0] for issue in issues] == [
         "my/transport/line_costs.csv:2:link: there is no link 'e'",
         "my/transport/line_costs.csv:3:pipe: there is no size 'tiny' in transport/pipes",
         "my/transport/links.csv:2:node_b: 'S11' is no plant, site or hub",
         "my/transport/links.csv:4:node_a: 'nowhere' is no plant, site or hub",
         "my/transport/links.csv:5:node_b: the link joins 'P2' with itself",
     ]
-    assert "did you mean 'S1'?" in faults[2]
-    assert "transport/hubs" in faults[3]
+    assert "did you mean 'S1'?" in issues[2]
+    assert "transport/hubs" in issues[3]
 
 
 def test_a_quotation_for_two_nodes_without_a_link_is_told(desk):
@@ -103,7 +103,7 @@ def test_a_quotation_for_two_nodes_without_a_link_is_told(desk):
         transport__links=LINKS + "a,P1,P2,9,MINE,assumed\nb,P2,S1,9,MINE,assumed\n",
         transport__line_costs=COSTS + costs,
     )
-    assert told(path) == [
+    assert reported(path) == [
         "my/transport/line_costs.csv:2:link: 'P1 – S1' is no candidate link (give it in transport/links as well)"
     ]
 
@@ -116,29 +116,31 @@ def test_a_quotation_for_two_nodes_without_a_link_is_told(desk):
     ],
 )
 def test_hubs_in_the_wrong_place_are_told(desk, place, what):
-    faults = told(desk(transport__hubs=HUBS.replace("38.3,114.4", place)))
-    assert len(faults) == 1 and faults[0].startswith(what), faults
+    issues = reported(desk(transport__hubs=HUBS.replace("38.3,114.4", place)))
+    assert len(issues) == 1 and issues[0].startswith(what), issues
 
 
 def test_a_hub_that_would_lie_among_the_plants_with_its_numbers_changed_round_looks_swapped(desk):
     plants = PLANTS.replace(",114.", ",-84.")
     sites = SITES.replace(",114.6", ",-84.6").replace("30.0,104.0", "-84.5,38.1")
-    faults = told(desk(plants__sources=plants, storage__sites=sites, transport__hubs=HUBS.replace("114.4", "-84.4")))
-    assert [fault.split(":")[:3] for fault in faults] == [["my/storage/sites.csv", "3", "lat_deg"]]
-    assert faults[0].endswith("km from the middle of the plants (lat and lon look swapped)")
+    issues = reported(
+        desk(plants__sources=plants, storage__sites=sites, transport__hubs=HUBS.replace("114.4", "-84.4"))
+    )
+    assert [issue.split(":")[:3] for issue in issues] == [["my/storage/sites.csv", "3", "lat_deg"]]
+    assert issues[0].endswith("km from the middle of the plants (lat and lon look swapped)")
 
 
 def test_an_id_stands_for_one_node(desk):
-    faults = told(desk(transport__hubs=HUBS.replace("H1", "P1")))
-    assert faults == ["my/transport/hubs.csv:2:hub: 'P1' is already an id in plants/sources"]
+    issues = reported(desk(transport__hubs=HUBS.replace("H1", "P1")))
+    assert issues == ["my/transport/hubs.csv:2:hub: 'P1' is already an id in plants/sources"]
 
 
 def test_a_site_that_is_named_must_be_in_reach_of_a_plant(desk):
-    faults = told(desk(sites="S1, S2"))
-    assert len(faults) == 1
-    assert faults[0].startswith(str(desk(sites="S1, S2")) + ":7")
-    assert "site 'S2' cannot be reached: nearest plant is P1, " in faults[0]
-    assert "km away, site_reach_km is 450" in faults[0]
+    issues = reported(desk(sites="S1, S2"))
+    assert len(issues) == 1
+    assert issues[0].startswith(str(desk(sites="S1, S2")) + ":7")
+    assert "site 'S2' cannot be reached: nearest plant is P1, " in issues[0]
+    assert "km away, site_reach_km is 450" in issues[0]
     # A basin may have sites out of reach, and a given link reaches any.
     assert list(problem_of(desk(sites="Basin")).network.node_of_site) == ["S1"]
     linked = problem_of(desk(sites="S1, S2", transport__links=LINKS + "long,P1,S2,1500,MINE,assumed\n"))
@@ -147,21 +149,21 @@ def test_a_site_that_is_named_must_be_in_reach_of_a_plant(desk):
 
 def test_a_site_that_is_named_must_have_a_link(desk):
     path = desk("trucks: false, candidate_links: given", "S1", transport__links=LINKS + "a,P1,P2,9,MINE,assumed\n")
-    assert "no candidate link leads to it (add links to transport/links" in told(path)[0]
+    assert "no candidate link leads to it (add links to transport/links" in reported(path)[0]
 
 
 def test_sources_without_rows_are_told_at_the_scenarios_line(tmp_path):
     path = tmp_path / "scenario.yaml"
     path.write_text("name: Mine\nplants: {inventory: [steel, sources], provinces: [Hebei]}\nbudget: {total_mn: 1}\n")
-    faults = told(path)
-    assert len(faults) == 1
-    assert f"{path}:2:" in faults[0]
-    assert "plants.inventory: 'sources' holds no plant" in faults[0]
-    assert "plants/sources.csv" in faults[0]
+    issues = reported(path)
+    assert len(issues) == 1
+    assert f"{path}:2:" in issues[0]
+    assert "plants.inventory: 'sources' holds no plant" in issues[0]
+    assert "plants/sources.csv" in issues[0]
 
 
 def test_names_of_sources_are_known(desk):
     path = desk()
     text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("[sources]", "[sources], must_fit: [P1], leave_out: [P2], provinces: [Here]"))
-    assert problem_of(path).must_fit == ("P1",)
+    path.write_text(text.replace("[sources]", "[sources], require: [P1], exclude: [P2], provinces: [Here]"))
+    assert problem_of(path).require == ("P1",)

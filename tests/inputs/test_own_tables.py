@@ -8,25 +8,25 @@ from pathlib import Path
 import pytest
 
 import ccs_model as ccs
-from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs import load_inputs
 from ccs_model.paths import data_folder
-from ccs_model.plan.run_key import run_key
-from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
+from ccs_model.plan.cache_key import run_key
+from ccs_model.problem import build_problem
+from ccs_model.problem.scenario_names import read_checked
 
 from .conftest import works
 
 
-def faults(scenario, **how) -> list[Fault]:
+def issues(scenario, **how) -> list[Issue]:
     with pytest.raises(InputError) as caught:
         load_inputs(scenario, **how)
-    return list(caught.value.faults)
+    return list(caught.value.issues)
 
 
-def only(scenario, **how) -> Fault:
-    found = faults(scenario, **how)
-    assert len(found) == 1, [str(fault) for fault in found]
+def only(scenario, **how) -> Issue:
+    found = issues(scenario, **how)
+    assert len(found) == 1, [str(issue) for issue in found]
     return found[0]
 
 
@@ -47,9 +47,9 @@ GRID = "Hebei,2022,0.5,OWN,reported,mine"
 
 def test_only_the_plants_of_ones_own(scenario, write_csv):
     write_csv(works("M1", "M2", "M3"))
-    asked = scenario("mine.csv")
-    inputs = load_inputs(asked)
-    problem = pose(asked, inputs)
+    requested = scenario("mine.csv")
+    inputs = load_inputs(requested)
+    problem = build_problem(requested, inputs)
     assert list(problem.plants["plant"]) == ["M1", "M2", "M3"]
     assert set(problem.routes["plant"]) == {"M1", "M2", "M3"}
     assert set(inputs["plants/steel"]["inventory"]) == {"mine.csv"}
@@ -58,10 +58,10 @@ def test_only_the_plants_of_ones_own(scenario, write_csv):
 
 def test_beside_the_shipped_ones(scenario, write_csv, inputs):
     write_csv(works("M1", "M2", "M3"))
-    asked = scenario("steel", "mine.csv")
-    loaded = load_inputs(asked)
+    requested = scenario("steel", "mine.csv")
+    loaded = load_inputs(requested)
     assert len(loaded["plants/steel"]) == len(inputs["plants/steel"]) + 3
-    assert {"M1", "P100000120099"} <= set(pose(asked, loaded).plants["plant"])
+    assert {"M1", "P100000120099"} <= set(build_problem(requested, loaded).plants["plant"])
     assert loaded.origins["plants/steel"] == "shipped + mine.csv (3 plants)"
 
 
@@ -89,22 +89,22 @@ def test_a_header_in_words_with_units(scenario, write_csv):
 def test_a_heading_in_another_unit_is_refused(scenario, write_csv):
     rows = works("M1")
     write_csv([[name if name != "crude_steel_ktpa" else "Crude steel [Mt/y]" for name in rows[0]], *rows[1:]])
-    fault = only(scenario("mine.csv"))
-    assert (fault.where, fault.what) == ("mine.csv:1", "column 'Crude steel [Mt/y]' is in Mt/y, expected kt/y")
+    issue = only(scenario("mine.csv"))
+    assert (issue.where, issue.what) == ("mine.csv:1", "column 'Crude steel [Mt/y]' is in Mt/y, expected kt/y")
 
 
 def test_a_header_that_fits_no_table(scenario, write_csv):
     write_csv([["plnt", "provinz", "lattitude_deg", "tons"], ["M1", "Hebei", "38", "1"]])
-    fault = only(scenario("mine.csv"))
-    assert fault.where == "mine.csv:1"
-    assert fault.what == "the header fits neither steel nor chemicals"
-    assert "plnt: did you mean 'plant'?" in fault.hint and "did you mean 'province'?" in fault.hint
+    issue = only(scenario("mine.csv"))
+    assert issue.where == "mine.csv:1"
+    assert issue.what == "the header fits neither steel nor chemicals"
+    assert "plnt: did you mean 'plant'?" in issue.hint and "did you mean 'province'?" in issue.hint
 
 
 def test_a_column_that_is_missing_and_one_that_is_unknown(scenario, write_csv):
     rows = works("M1")
     write_csv([[name if name != "province" else "provinc" for name in rows[0]], *rows[1:]])
-    assert {fault.what for fault in faults(scenario("mine.csv"))} == {
+    assert {issue.what for issue in issues(scenario("mine.csv"))} == {
         "unknown column 'provinc'",
         "column 'province' is missing",
     }
@@ -129,7 +129,7 @@ def test_a_chemical_plant_whose_co2_no_table_knows(scenario, write_csv):
 def test_an_id_that_clashes_names_both_places(scenario, write_csv):
     write_csv(works("M1", "P100000120099"))
     write_csv(works("M1"), name="more.csv")
-    assert [(fault.where, fault.what) for fault in faults(scenario("steel", "mine.csv", "more.csv"))] == [
+    assert [(issue.where, issue.what) for issue in issues(scenario("steel", "mine.csv", "more.csv"))] == [
         ("mine.csv:3", "plant P100000120099 stands already at plants/steel.csv:2"),
         ("more.csv:2", "plant M1 stands already at mine.csv:2"),
     ]
@@ -149,12 +149,12 @@ def test_examples_are_not_read(scenario, write_csv):
 
 def test_a_province_without_prices_is_told_how_to_get_them(scenario, write_csv):
     write_csv(works("M1", province="Tibet", grid="Tibet"))
-    asked = scenario("mine.csv")
+    requested = scenario("mine.csv")
     with pytest.raises(InputError) as caught:
-        pose(asked, load_inputs(asked))
-    told = [str(fault) for fault in caught.value.faults]
-    assert len(told) == 3
-    assert all("no row for" in line and "`data:`" in line and "docs/own-tables.md" in line for line in told)
+        build_problem(requested, load_inputs(requested))
+    reported = [str(issue) for issue in caught.value.issues]
+    assert len(reported) == 3
+    assert all("no row for" in line and "`data:`" in line and "docs/own-tables.md" in line for line in reported)
 
 
 # Kindness to CSV files
@@ -181,8 +181,8 @@ def test_a_csv_of_whatever_program(scenario, write_csv, how, start):
 
 def test_latin_letters_in_an_old_encoding_are_not_taken_for_chinese(scenario, write_csv):
     path = write_csv(works("M1", name="Hütte Säle"), encoding="latin-1")
-    fault = only(scenario("mine.csv"))
-    assert fault.what == f"not UTF-8 text at byte {path.read_bytes().index(b'tte') - 1}"
+    issue = only(scenario("mine.csv"))
+    assert issue.what == f"not UTF-8 text at byte {path.read_bytes().index(b'tte') - 1}"
 
 
 @pytest.mark.parametrize(
@@ -191,8 +191,8 @@ def test_latin_letters_in_an_old_encoding_are_not_taken_for_chinese(scenario, wr
 )
 def test_a_number_in_another_spelling_is_told_the_right_one(scenario, write_csv, cell, hint):
     write_csv(works("M1", crude_steel_ktpa=cell))
-    fault = only(scenario("mine.csv"))
-    assert (fault.where, fault.hint) == ("mine.csv:2:crude_steel_ktpa", hint)
+    issue = only(scenario("mine.csv"))
+    assert (issue.where, issue.hint) == ("mine.csv:2:crude_steel_ktpa", hint)
 
 
 def test_a_value_under_no_heading(scenario, write_csv):
@@ -208,11 +208,11 @@ def test_a_value_under_no_heading(scenario, write_csv):
 
 def test_a_path_outside_needs_leave(scenario, write_csv, tmp_path):
     write_csv(works("M1"), name="../outside.csv")
-    asked = scenario("../outside.csv")
-    fault = only(asked)
-    assert fault.where.endswith("scenario.yaml:2: plants.inventory[0]")
-    assert "lies outside the scenario's folder" in fault.what and fault.hint == "allow it with --allow-outside"
-    assert len(load_inputs(asked, allow_outside=True)["plants/steel"]) == 1
+    requested = scenario("../outside.csv")
+    issue = only(requested)
+    assert issue.where.endswith("scenario.yaml:2: plants.inventory[0]")
+    assert "lies outside the scenario's folder" in issue.what and issue.hint == "allow it with --allow-outside"
+    assert len(load_inputs(requested, allow_outside=True)["plants/steel"]) == 1
 
 
 def test_a_link_out_of_the_folder_is_outside(scenario, write_csv, tmp_path):
@@ -245,10 +245,10 @@ def test_faults_of_the_scenario_and_of_its_tables_come_together(scenario, write_
     write_csv(works("M1", status="operatng"))
     scenario("mine.csv")
     path = tmp_path / "scenario.yaml"
-    path.write_text(path.read_text(encoding="utf-8") + "discount_share: 8\n", encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8") + "discount_rate: 8\n", encoding="utf-8")
     with pytest.raises(InputError) as caught:
         read_checked(path)
-    assert [fault.where.rsplit("/", 1)[-1] for fault in caught.value.faults] == [
+    assert [issue.where.rsplit("/", 1)[-1] for issue in caught.value.issues] == [
         "scenario.yaml:5:17",
         "mine.csv:2:status",
     ]
@@ -257,10 +257,10 @@ def test_faults_of_the_scenario_and_of_its_tables_come_together(scenario, write_
 def test_tables_of_another_scenario_are_not_taken(scenario, write_csv, inputs, tmp_path):
     write_csv(works("M1"))
     with pytest.raises(InputError, match=r"plants.inventory\[0\]: 'mine.csv' was not read"):
-        pose(scenario("mine.csv"), inputs)
+        build_problem(scenario("mine.csv"), inputs)
     overlay(tmp_path, "prices/grid_factors", GRID)
     with pytest.raises(InputError, match="data: 'my' was not read"):
-        pose(scenario(data="my"), inputs)
+        build_problem(scenario(data="my"), inputs)
 
 
 # A folder laid over ours
@@ -283,8 +283,8 @@ def test_laid_over_by_key_changes_exactly_that_row(scenario, inputs, tmp_path):
 
 def test_the_plan_sees_what_was_laid_over(scenario, tmp_path, inputs):
     overlay(tmp_path, "prices/grid_factors", GRID)
-    asked = scenario(data="my")
-    mine, ours = pose(asked, load_inputs(asked)), pose(scenario(), inputs)
+    requested = scenario(data="my")
+    mine, ours = build_problem(requested, load_inputs(requested)), build_problem(scenario(), inputs)
     hebei = mine.routes["province"] == "Hebei"
     assert (mine.capture_power_t_per_t[hebei] < ours.capture_power_t_per_t[hebei]).all()
     assert (mine.capture_power_t_per_t[~hebei] == ours.capture_power_t_per_t[~hebei]).all()
@@ -304,7 +304,7 @@ def test_instead_of_ours(scenario, tmp_path):
 def test_instead_names_tables_that_are_there(scenario, tmp_path):
     overlay(tmp_path, "prices/grid_factors", GRID)
     (tmp_path / "my" / "instead.txt").write_text("prices/power\nprice/fuel\n", encoding="utf-8")
-    assert [str(fault) for fault in faults(scenario(data="my"))] == [
+    assert [str(issue) for issue in issues(scenario(data="my"))] == [
         "my/instead.txt:1: 'prices/power' has no file of its own in this folder (add prices/power.csv)",
         "my/instead.txt:2: 'price/fuel' is not a table (did you mean 'prices/fuels'?)",
     ]
@@ -323,15 +323,15 @@ def test_a_file_that_is_no_table(scenario, tmp_path):
     (tmp_path / "my" / "README.md").write_text("mine", encoding="utf-8")
     (tmp_path / "my" / "sites.xlsx").write_bytes(b"PK")
     shutil.copy(data_folder() / "dictionary.csv", tmp_path / "my")
-    found = [str(fault) for fault in faults(scenario(data="my"))]
+    found = [str(issue) for issue in issues(scenario(data="my"))]
     assert found[0] == "my/prices/grid_factor.csv: is not a table (did you mean 'prices/grid_factors.csv'?)"
     assert [line.split(":")[0] for line in found] == ["my/prices/grid_factor.csv", "my/sites.xlsx"]
 
 
 def test_a_key_twice_in_ones_own_table(scenario, tmp_path):
     overlay(tmp_path, "prices/grid_factors", GRID, GRID)
-    fault = only(scenario(data="my"))
-    assert (fault.where, fault.what) == (
+    issue = only(scenario(data="my"))
+    assert (issue.where, issue.what) == (
         "my/prices/grid_factors.csv:3",
         "province Hebei, year 2022 stands already at line 2",
     )
@@ -339,16 +339,16 @@ def test_a_key_twice_in_ones_own_table(scenario, tmp_path):
 
 def test_references_of_ones_own(scenario, tmp_path):
     overlay(tmp_path, "prices/grid_factors", GRID.replace("OWN", "MY-STUDY"))
-    fault = only(scenario(data="my"))
-    assert fault.where == "my/prices/grid_factors.csv:2:reference"
-    assert "docs/own-tables.md" in fault.hint
+    issue = only(scenario(data="my"))
+    assert issue.where == "my/prices/grid_factors.csv:2:reference"
+    assert "docs/own-tables.md" in issue.hint
     overlay(tmp_path, "references", "MY-STUDY,A study of mine,,mine,grid factors")
     assert load_inputs(scenario(data="my"))["prices/grid_factors"]["reference"].isin(["MY-STUDY"]).sum() == 1
 
 
 def test_in_a_data_folder_the_reference_is_needed(scenario, tmp_path):
     overlay(tmp_path, "prices/grid_factors", "Hebei,2022,0.5,,,")
-    assert [fault.what for fault in faults(scenario(data="my"))] == ["is empty", "is empty"]
+    assert [issue.what for issue in issues(scenario(data="my"))] == ["is empty", "is empty"]
 
 
 def test_a_data_folder_that_is_none(scenario, tmp_path):
@@ -365,16 +365,16 @@ def test_a_data_folder_that_is_none(scenario, tmp_path):
 
 def test_the_run_changes_with_the_users_files(scenario, write_csv, tmp_path):
     path = write_csv(works("M1"))
-    asked = scenario("steel", "mine.csv")
-    first = run_key(asked, load_inputs(asked)).sha256
-    assert run_key(asked, load_inputs(asked)).sha256 == first
+    requested = scenario("steel", "mine.csv")
+    first = run_key(requested, load_inputs(requested)).sha256
+    assert run_key(requested, load_inputs(requested)).sha256 == first
     path.write_text(path.read_text(encoding="utf-8").replace("5000", "5001"), encoding="utf-8")
-    second = run_key(asked, load_inputs(asked)).sha256
-    asked = scenario("steel", "mine.csv", data="my")
+    second = run_key(requested, load_inputs(requested)).sha256
+    requested = scenario("steel", "mine.csv", data="my")
     table = overlay(tmp_path, "prices/grid_factors", GRID)
-    third = run_key(asked, load_inputs(asked)).sha256
+    third = run_key(requested, load_inputs(requested)).sha256
     table.write_text(table.read_text(encoding="utf-8").replace("0.5", "0.6"), encoding="utf-8")
-    assert len({first, second, third, run_key(asked, load_inputs(asked)).sha256}) == 4
+    assert len({first, second, third, run_key(requested, load_inputs(requested)).sha256}) == 4
 
 
 def test_in_python_too(write_csv, tmp_path, monkeypatch):

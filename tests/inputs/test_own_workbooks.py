@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import load_inputs
-from ccs_model.inputs.dictionary import read_dictionary
-from ccs_model.inputs.own_workbooks import table_named
+from ccs_model.inputs.declarations import read_dictionary
+from ccs_model.inputs.user_tables import table_named
 
 FACTORS = [
     ["province", "year", "grid_kg_per_kwh", "reference", "quality", "note"],
@@ -19,11 +19,11 @@ FACTORS = [
 ]
 
 
-def faults(scenario) -> list[str]:
+def issues(scenario) -> list[str]:
     with pytest.raises(InputError) as caught:
         load_inputs(scenario)
-    assert all(isinstance(fault, Fault) for fault in caught.value.faults)
-    return [str(fault) for fault in caught.value.faults]
+    assert all(isinstance(issue, Issue) for issue in caught.value.issues)
+    return [str(issue) for issue in caught.value.issues]
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def put(tmp_path: Path, write_book) -> Callable[..., Path]:
 @pytest.mark.parametrize("title", ["grid_factors", "prices_grid_factors", "Grid factors", "PRICES.GRID_FACTORS "])
 def test_a_sheet_says_the_same_as_a_csv(scenario, put, write_csv, title):
     path = put(**{title: FACTORS, "README": [["for people"]], "Sheet1": []})
-    asked = scenario(data="my")
-    by_sheet = load_inputs(asked)
+    requested = scenario(data="my")
+    by_sheet = load_inputs(requested)
     assert by_sheet.origins["prices/grid_factors"] == (f"shipped + my/mine.xlsx:{title} (1 row laid over, 1 added)")
     assert len(by_sheet.sha256["own:my/mine.xlsx"]) == 64
     path.unlink()
     write_csv(FACTORS, name="my/prices/grid_factors.csv")
-    by_file = load_inputs(asked)
+    by_file = load_inputs(requested)
     assert all(by_sheet[table].equals(by_file[table]) for table in by_file.tables)
     hebei = by_sheet["prices/grid_factors"].query("province == 'Hebei' and year == 2022")
     assert hebei["grid_kg_per_kwh"].tolist() == [0.5]
@@ -60,7 +60,7 @@ def test_faults_name_the_cell(scenario, put):
     rows = [row[:] for row in FACTORS]
     rows[1][2], rows[2][4] = "0,5", "guessed"
     put(grid_factors=[[], *rows])
-    assert faults(scenario(data="my")) == [
+    assert issues(scenario(data="my")) == [
         "my/mine.xlsx:grid_factors!C3: '0,5' is not a finite number (write 0.5)",
         "my/mine.xlsx:grid_factors!E4: 'guessed' is unknown (one of measured, reported, estimated, assumed)",
     ]
@@ -68,30 +68,30 @@ def test_faults_name_the_cell(scenario, put):
 
 def test_a_key_twice_and_an_unknown_reference_name_their_cells(scenario, put):
     put(grid_factors=[*FACTORS, FACTORS[1]])
-    (twice,) = faults(scenario(data="my"))
+    (twice,) = issues(scenario(data="my"))
     assert twice.startswith("my/mine.xlsx:grid_factors!A4: province Hebei, year 2022 stands already at ")
     assert twice.endswith("my/mine.xlsx:grid_factors!A2")
     put(grid_factors=[FACTORS[0], ["Hebei", 2022, 0.5, "NOWHERE", "reported", None]])
-    (unknown,) = faults(scenario(data="my"))
+    (unknown,) = issues(scenario(data="my"))
     assert unknown.startswith("my/mine.xlsx:grid_factors!D2: 'NOWHERE' is not in references.csv")
 
 
 def test_a_table_given_twice(scenario, put, write_csv):
     put(grid_factors=FACTORS)
     write_csv(FACTORS, name="my/prices/grid_factors.csv")
-    assert faults(scenario(data="my")) == [
+    assert issues(scenario(data="my")) == [
         "my/prices/grid_factors.csv: prices/grid_factors is given already in my/mine.xlsx:grid_factors"
         " (keep one of the two)"
     ]
     (write_csv(FACTORS, name="my/prices/grid_factors.csv")).unlink()
     put("more.xlsx", prices_grid_factors=FACTORS)
-    (fault,) = faults(scenario(data="my"))
-    assert fault.startswith("my/more.xlsx:prices_grid_factors: prices/grid_factors is given already in my/mine.xlsx")
+    (issue,) = issues(scenario(data="my"))
+    assert issue.startswith("my/more.xlsx:prices_grid_factors: prices/grid_factors is given already in my/mine.xlsx")
 
 
 def test_sheets_that_are_no_table(scenario, put):
     put(grid_factor=FACTORS, vw=[["a"], [1]])
-    assert faults(scenario(data="my")) == [
+    assert issues(scenario(data="my")) == [
         "my/mine.xlsx:grid_factor: 'grid_factor' is not a table (did you mean 'grid_factors'?)",
         "my/mine.xlsx:vw: 'vw' is not a table (sheets are named after tables; `ccs-model data` lists them)",
     ]
@@ -100,7 +100,7 @@ def test_sheets_that_are_no_table(scenario, put):
 def test_a_workbook_of_another_kind(scenario, put, tmp_path):
     (tmp_path / "my" / "mine.xlsx").write_bytes(b"province;year")
     (tmp_path / "my" / "old.xls").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1")
-    assert faults(scenario(data="my")) == [
+    assert issues(scenario(data="my")) == [
         "my/mine.xlsx: this is text, perhaps CSV, expected .xlsx (name it .csv)",
         "my/old.xls: is not a table (save it as an Excel workbook (.xlsx))",
     ]

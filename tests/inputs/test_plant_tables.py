@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ccs_model.errors import Fault, InputError
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import load_inputs
 from ccs_model.paths import data_folder
-from ccs_model.problem import pose
+from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario
 
 from .conftest import works
@@ -25,11 +25,11 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(data_folder(), tmp_path / "data"))
 
 
-def only(folder: Path) -> Fault:
+def only(folder: Path) -> Issue:
     with pytest.raises(InputError) as caught:
         load_inputs(folder=folder)
-    (fault,) = caught.value.faults
-    return fault
+    (issue,) = caught.value.issues
+    return issue
 
 
 def with_windows(folder: Path, first_row: tuple[str, str]) -> None:
@@ -52,8 +52,8 @@ def test_a_turnaround_is_read(folder: Path) -> None:
 
 def test_a_turnaround_that_ends_before_it_begins(folder: Path) -> None:
     with_windows(folder, ("2031", "2030"))
-    fault = only(folder)
-    assert (fault.where, fault.what) == (f"{CHEMICALS}:2:turnaround_until", "2030 is before turnaround_from 2031")
+    issue = only(folder)
+    assert (issue.where, issue.what) == (f"{CHEMICALS}:2:turnaround_until", "2030 is before turnaround_from 2031")
 
 
 def test_a_captive_unit_of_no_plant(folder: Path) -> None:
@@ -61,18 +61,18 @@ def test_a_captive_unit_of_no_plant(folder: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert ",NH3_61," in text
     path.write_text(text.replace(",NH3_61,", ",NH3_0,", 1), encoding="utf-8")
-    fault = only(folder)
-    assert fault.where.startswith(f"{UNITS}:")
-    assert fault.where.endswith(":plant")
-    assert fault.what == "'NH3_0' is no steel works and no chemical plant"
+    issue = only(folder)
+    assert issue.where.startswith(f"{UNITS}:")
+    assert issue.where.endswith(":plant")
+    assert issue.what == "'NH3_0' is no steel works and no chemical plant"
 
 
 def test_an_id_of_a_coal_chemical_site_stands_once(folder: Path) -> None:
     path = folder / "plants/coal_chemicals.csv"
     path.write_text(path.read_text(encoding="utf-8").replace("CTL_1", "NH3_21"), encoding="utf-8")
-    fault = only(folder)
-    assert fault.where == "plants/coal_chemicals.csv:2"
-    assert fault.what == "plant NH3_21 stands in both inventories, first at plants/chemicals.csv:2"
+    issue = only(folder)
+    assert issue.where == "plants/coal_chemicals.csv:2"
+    assert issue.what == "plant NH3_21 stands in both inventories, first at plants/chemicals.csv:2"
 
 
 def test_a_turnaround_of_ones_own_works(scenario: Callable[..., Scenario], write_csv: Callable[..., Path]) -> None:
@@ -80,8 +80,8 @@ def test_a_turnaround_of_ones_own_works(scenario: Callable[..., Scenario], write
     rows = works("M1", "M2", "M3", turnaround_from=2031, turnaround_until=2032)
     rows[2][-2:], rows[3][-2:] = ["", ""], [2020, 2025]
     write_csv(rows)
-    asked = scenario("mine.csv")
-    problem = pose(asked, load_inputs(asked))
+    requested = scenario("mine.csv")
+    problem = build_problem(requested, load_inputs(requested))
     able = problem.running_share.any(axis=2)
     found = {plant: able[(problem.routes["plant"] == plant).to_numpy()].any(axis=0).tolist() for plant in ("M1", "M2")}
     assert found == {"M1": [False, True], "M2": [True, True]}

@@ -10,10 +10,9 @@ from typing import Any
 import openpyxl
 import pytest
 
-from ccs_model.inputs import workbook_grids
+from ccs_model.inputs import excel_reader as workbook_grids
 from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
-from ccs_model.inputs.sheet_rows import careful_sheets, has_quick_reader, quick_sheets
-from ccs_model.inputs.workbook_guard import guarded
+from ccs_model.inputs.excel_reader import careful_sheets, guarded, has_quick_reader, quick_sheets
 
 HEADER = ["plant", "name", "amount"]
 quick = pytest.mark.skipif(not has_quick_reader(), reason="python-calamine is not installed (extra fast)")

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.inputs import Inputs, places
-from ccs_model.inputs.dictionary import Column, read_dictionary
-from ccs_model.inputs.places import km_outside_province
+from ccs_model.inputs import Inputs
+from ccs_model.inputs import geography as places
+from ccs_model.inputs.declarations import Column, read_dictionary
+from ccs_model.inputs.geography import km_outside_province
 from ccs_model.paths import data_folder
 from ccs_model.units import unit_of
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from ccs_model.errors import FileError, InputError
-from ccs_model.inputs.importers import SimccsFolder, read_simccs, simccs_files
+from ccs_model.importers import SimccsFolder, read_simccs
+from ccs_model.importers import simccs as simccs_files
 
 PUBLISHED = Path(__file__).resolve().parents[1] / "peers" / "simccs" / "southeast_us"
 PLACES = {
@@ -53,7 +54,7 @@ def same(one: SimccsFolder, other: SimccsFolder) -> bool:
 def faults_of(folder: Path) -> list[str]:
     with pytest.raises(InputError) as caught:
         read_simccs(folder)
-    return [str(fault) for fault in caught.value.faults]
+    return [str(issue) for issue in caught.value.issues]
 
 
 @pytest.mark.parametrize("case", ["price", "cap"])
@@ -209,7 +210,7 @@ def test_one_missing_file_is_named(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "reported"),
     [
         ("Sources.csv", "\n16,16,20.331", "\n16,16,lots",
          r"Sources.csv:19:capturable_ktpa: 'lots' is not a finite number"),
@@ -243,9 +244,9 @@ def test_one_missing_file_is_named(folder):
         ("DelaunayPaths.txt", "270438\t525352", "270438", r"DelaunayPaths.txt:2: 5 fields, expected at least 6"),
     ],
 )  # fmt: skip
-def test_faults_name_file_and_line(edit, name, old, new, told):
-    faults = faults_of(edit(name, old, new))
-    assert any(re.search(told, fault) for fault in faults), faults
+def test_faults_name_file_and_line(edit, name, old, new, reported):
+    issues = faults_of(edit(name, old, new))
+    assert any(re.search(reported, issue) for issue in issues), issues
 
 
 def test_a_site_at_no_vertex_is_told(folder):
@@ -259,8 +260,8 @@ def test_a_site_at_no_vertex_is_told(folder):
 def test_all_faults_are_told_at_once_in_reading_order(edit):
     edit("Sources.csv", "\n16,16,20.331", "\n16,16,lots")
     edit("Sources.csv", "\n2,2,7.236", "\n2,2,few")
-    faults = faults_of(edit("Linear.txt", "0.431655132", "x"))
-    assert [fault.split(": ")[0] for fault in faults] == [
+    issues = faults_of(edit("Linear.txt", "0.431655132", "x"))
+    assert [issue.split(": ")[0] for issue in issues] == [
         "Linear.txt:2:intercept_mn", "Sources.csv:5:capturable_ktpa", "Sources.csv:19:capturable_ktpa",
     ]  # fmt: skip
 
@@ -268,11 +269,11 @@ def test_all_faults_are_told_at_once_in_reading_order(edit):
 def test_a_field_without_end_is_told(folder):
     with (folder / "Sinks.csv").open("ab") as file:
         file.write(b'8,"' + b"x" * 200_000)
-    assert any(fault.startswith("Sinks.csv: not readable as CSV") for fault in faults_of(folder))
+    assert any(issue.startswith("Sinks.csv: not readable as CSV") for issue in faults_of(folder))
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "reported"),
     [
         ("Sources.csv", "not laid out as SimCCS's Sources.csv"),
         ("Linear.txt", "holds no trend"),
@@ -280,9 +281,9 @@ def test_a_field_without_end_is_told(folder):
         ("DelaunayPaths.txt", "stands at no vertex"),
     ],
 )
-def test_an_empty_file_is_told(folder, name, told):
+def test_an_empty_file_is_told(folder, name, reported):
     (folder / name).write_bytes(b"")
-    assert any(told in fault for fault in faults_of(folder))
+    assert any(reported in issue for issue in faults_of(folder))
 
 
 def test_headings_alone_are_no_sites(folder):
@@ -294,13 +295,13 @@ def test_files_too_large_or_no_text_are_refused(folder, monkeypatch):
     (folder / "Linear.txt").write_bytes(b"PK\x03\x04 xl/workbook.xml")
     assert faults_of(folder) == ["Linear.txt: this is an Excel workbook (.xlsx), expected text"]
     monkeypatch.setattr(simccs_files, "LARGEST_BYTES", 1_000)
-    assert any("CandidateNetwork.txt: the file has 76,809 bytes" in fault for fault in faults_of(folder))
+    assert any("CandidateNetwork.txt: the file has 76,809 bytes" in issue for issue in faults_of(folder))
 
 
 def test_what_cannot_be_read_is_told(folder, monkeypatch):
-    def refuse(path: Path) -> bytes:
+    def add_issue(path: Path) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "read_bytes", add_issue)
     with pytest.raises(FileError, match="permission denied"):
         read_simccs(folder)

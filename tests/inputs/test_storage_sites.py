@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.engineering.transport import great_circle_km
-from ccs_model.errors import Fault, InputError
+from ccs_model.engineering.co2_transport import great_circle_km
+from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.inputs.places import km_outside_province, province_outlines
+from ccs_model.inputs.geography import km_outside_province, province_outlines
 
 SEVEN = {
     "Pearl River Mouth", "Beibu Gulf", "Yinggehai", "Qiongdongnan", "East China Sea Shelf", "South Yellow Sea",
@@ -43,10 +43,10 @@ def lay(tmp_path: Path):
     return made
 
 
-def faults(scenario) -> list[Fault]:
+def issues(scenario) -> list[Issue]:
     with pytest.raises(InputError) as caught:
         load_inputs(scenario)
-    return list(caught.value.faults)
+    return list(caught.value.issues)
 
 
 def curve(inputs: Inputs, name: str) -> list[tuple[float, float]]:
@@ -188,6 +188,6 @@ def test_steps_of_ones_own_take_the_place_of_all_of_ours(scenario, lay) -> None:
 )
 def test_steps_that_make_no_curve(scenario, lay, steps: list[str], where: str, what: str) -> None:
     lay(site_costs=[STEPS, *steps])
-    (fault,) = faults(scenario(data="my"))
-    assert fault.where == f"my/storage/site_costs.csv:{where}"
-    assert what in fault.what
+    (issue,) = issues(scenario(data="my"))
+    assert issue.where == f"my/storage/site_costs.csv:{where}"
+    assert what in issue.what

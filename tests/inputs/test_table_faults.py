@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.errors import BAD_INPUT, Fault, FileError, InputError
+from ccs_model.errors import BAD_INPUT, FileError, InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.paths import data_folder
 
@@ -37,16 +37,16 @@ def edit(folder: Path) -> Edit:
     return made
 
 
-def faults(folder: Path) -> list[Fault]:
+def issues(folder: Path) -> list[Issue]:
     with pytest.raises(InputError) as caught:
         load_inputs(folder=folder)
     assert caught.value.exit_code == BAD_INPUT
-    return list(caught.value.faults)
+    return list(caught.value.issues)
 
 
-def only(folder: Path) -> Fault:
-    found = faults(folder)
-    assert len(found) == 1, [str(fault) for fault in found]
+def only(folder: Path) -> Issue:
+    found = issues(folder)
+    assert len(found) == 1, [str(issue) for issue in found]
     return found[0]
 
 
@@ -61,9 +61,9 @@ def test_a_copy_without_changes_loads(folder: Path) -> None:
 
 def test_a_field_too_many_never_shifts_columns(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "IR-CHEM,reported,\n", "IR-CHEM,reported,,\n")
-    fault = only(folder)
-    assert fault.where == "plants/chemicals.csv:2"
-    assert fault.what == "21 fields where the header has 20"
+    issue = only(folder)
+    assert issue.where == "plants/chemicals.csv:2"
+    assert issue.what == "21 fields where the header has 20"
 
 
 def test_a_field_too_few(folder: Path, edit: Edit) -> None:
@@ -73,18 +73,18 @@ def test_a_field_too_few(folder: Path, edit: Edit) -> None:
 
 def test_a_column_that_stands_twice(folder: Path, edit: Edit) -> None:
     edit(PIPES, "price_year", "currency")
-    found = {fault.what for fault in faults(folder)}
+    found = {issue.what for issue in issues(folder)}
     assert "column 'currency' stands twice, at 6 and 7" in found
     assert "column 'price_year' is missing" in found
 
 
 def test_an_unknown_column_is_answered_with_the_nearest(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "capacity_ktpa", "capacity_ktap")
-    found = faults(folder)
-    assert {fault.where for fault in found} == {"plants/chemicals.csv:1"}
-    unknown = next(fault for fault in found if "unknown" in fault.what)
+    found = issues(folder)
+    assert {issue.where for issue in found} == {"plants/chemicals.csv:1"}
+    unknown = next(issue for issue in found if "unknown" in issue.what)
     assert (unknown.what, unknown.hint) == ("unknown column 'capacity_ktap'", "did you mean 'capacity_ktpa'?")
-    assert any(fault.what == "column 'capacity_ktpa' is missing" for fault in found)
+    assert any(issue.what == "column 'capacity_ktpa' is missing" for issue in found)
 
 
 @pytest.mark.parametrize(
@@ -92,17 +92,17 @@ def test_an_unknown_column_is_answered_with_the_nearest(folder: Path, edit: Edit
 )
 def test_what_is_not_a_finite_number(folder: Path, edit: Edit, cell: str) -> None:
     edit(CHEMICALS, "exact,operating,,,1100,", f"exact,operating,,,{cell},")
-    fault = only(folder)
-    assert fault.where == "plants/chemicals.csv:2:capacity_ktpa"
-    assert "is not a finite number" in fault.what
+    issue = only(folder)
+    assert issue.where == "plants/chemicals.csv:2:capacity_ktpa"
+    assert "is not a finite number" in issue.what
 
 
 @pytest.mark.parametrize(("cell", "allowed"), [("-1", "0 to 10000"), ("10000.5", "0 to 10000")])
 def test_out_of_range(folder: Path, edit: Edit, cell: str, allowed: str) -> None:
     edit(CHEMICALS, "exact,operating,,,1100,", f"exact,operating,,,{cell},")
-    fault = only(folder)
-    assert fault.where == "plants/chemicals.csv:2:capacity_ktpa"
-    assert fault.what == f"{cell} is outside the range {allowed}"
+    issue = only(folder)
+    assert issue.where == "plants/chemicals.csv:2:capacity_ktpa"
+    assert issue.what == f"{cell} is outside the range {allowed}"
 
 
 def test_a_percent_is_no_share(folder: Path, edit: Edit) -> None:
@@ -112,36 +112,36 @@ def test_a_percent_is_no_share(folder: Path, edit: Edit) -> None:
 
 def test_half_a_year(folder: Path, edit: Edit) -> None:
     edit("technologies/technologies.csv", "2026,2,20,10", "2026,2.5,20,10")
-    fault = only(folder)
-    assert fault.where == "technologies/technologies.csv:2:lead_yr"
-    assert "not a whole number" in fault.what
+    issue = only(folder)
+    assert issue.where == "technologies/technologies.csv:2:lead_yr"
+    assert "not a whole number" in issue.what
 
 
 def test_an_empty_cell_that_is_needed(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "exact,operating,,,1100,", "exact,operating,,,,")
-    fault = only(folder)
-    assert (fault.where, fault.what) == ("plants/chemicals.csv:2:capacity_ktpa", "is empty")
-    assert "product capacity" in fault.hint
+    issue = only(folder)
+    assert (issue.where, issue.what) == ("plants/chemicals.csv:2:capacity_ktpa", "is empty")
+    assert "product capacity" in issue.hint
 
 
 def test_an_unknown_choice_is_answered_with_the_nearest(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "exact,operating,,,1100,", "exact,operatng,,,1100,")
-    fault = only(folder)
-    assert (fault.where, fault.hint) == ("plants/chemicals.csv:2:status", "did you mean 'operating'?")
+    issue = only(folder)
+    assert (issue.where, issue.hint) == ("plants/chemicals.csv:2:status", "did you mean 'operating'?")
 
 
 def test_a_reference_that_does_not_exist(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "IR-CHEM,reported,\n", "IR-CHIM,reported,\n")
-    fault = only(folder)
-    assert fault.where == "plants/chemicals.csv:2:reference"
-    assert "'IR-CHIM'" in fault.what
+    issue = only(folder)
+    assert issue.where == "plants/chemicals.csv:2:reference"
+    assert "'IR-CHIM'" in issue.what
 
 
 def test_a_key_that_stands_twice_names_both_lines(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "\nNH3_27,", "\nNH3_21,")
-    fault = only(folder)
-    assert fault.where == "plants/chemicals.csv:3"
-    assert fault.what == "plant NH3_21 stands already at line 2"
+    issue = only(folder)
+    assert issue.where == "plants/chemicals.csv:3"
+    assert issue.what == "plant NH3_21 stands already at line 2"
 
 
 def test_a_plant_of_both_inventories(folder: Path, edit: Edit) -> None:
@@ -151,30 +151,30 @@ def test_a_plant_of_both_inventories(folder: Path, edit: Edit) -> None:
 
 def test_a_plant_far_from_its_province(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "35.6549,112.88032", "30.59,114.31")  # Wuhan
-    fault = only(folder)
-    assert fault.where == "plants/chemicals.csv:2"
-    assert "NH3_21" in fault.what
-    assert "km outside Shanxi" in fault.what
+    issue = only(folder)
+    assert issue.where == "plants/chemicals.csv:2"
+    assert "NH3_21" in issue.what
+    assert "km outside Shanxi" in issue.what
 
 
 def test_a_swapped_latitude_and_longitude_is_pointed_out(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "35.6549,112.88032", "112.88032,35.6549")
-    found = faults(folder)
+    found = issues(folder)
     assert found[0].where.startswith("plants/chemicals.csv:2")
-    assert "swapped" in " ".join(str(fault) for fault in found)
+    assert "swapped" in " ".join(str(issue) for issue in found)
 
 
 def test_more_retires_than_there_is(folder: Path, edit: Edit) -> None:
     # Donghua, line 11: 5,965 kt/y of iron, of which 1,330 retire.
     edit(STEEL, ",5965.0,,1330.0,", ",5965.0,,5966.0,")
-    fault = only(folder)
-    assert fault.where == "plants/steel.csv:11:retiring_bf_iron_ktpa"
-    assert fault.what == "5966 is more than bf_iron_ktpa 5965"
+    issue = only(folder)
+    assert issue.where == "plants/steel.csv:11:retiring_bf_iron_ktpa"
+    assert issue.what == "5966 is more than bf_iron_ktpa 5965"
 
 
 def test_an_ammonia_plant_without_urea_share_and_a_coal_plant_without_gasifier(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "coal,fixed_bed,0.93,", "coal,,,")
-    assert [fault.where for fault in faults(folder)] == [
+    assert [issue.where for issue in issues(folder)] == [
         "plants/chemicals.csv:2:gasifier",
         "plants/chemicals.csv:2:urea_share",
     ]
@@ -212,27 +212,27 @@ def test_what_is_not_utf8(folder: Path) -> None:
     path = folder / PIPES
     raw = path.read_bytes()
     path.write_bytes(raw.replace(b"12-20 EUR", b"12\x9620 EUR"))
-    found = [fault for fault in faults(folder) if "UTF-8" in fault.what]
-    assert [fault.where for fault in found] == ["transport/pipes.csv"]
+    found = [issue for issue in issues(folder) if "UTF-8" in issue.what]
+    assert [issue.where for issue in found] == ["transport/pipes.csv"]
     assert f"byte {raw.index(b'12-20 EUR') + 2}" in found[0].what
 
 
 def test_a_control_character(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, FIRST, FIRST + "\x07")
-    fault = only(folder)
-    assert (fault.where, fault.what) == ("plants/chemicals.csv:2:name", "holds a control character")
+    issue = only(folder)
+    assert (issue.where, issue.what) == ("plants/chemicals.csv:2:name", "holds a control character")
 
 
 def test_a_quote_that_never_closes(folder: Path, edit: Edit) -> None:
     edit(PIPES, "12-20 EUR", '"12-20 EUR')
-    assert any("not readable as CSV" in fault.what or "fields where" in fault.what for fault in faults(folder))
+    assert any("not readable as CSV" in issue.what or "fields where" in issue.what for issue in issues(folder))
 
 
 def test_an_empty_file_misses_every_column_that_is_needed(folder: Path) -> None:
     (folder / PIPES).write_text("", encoding="utf-8")
-    found = faults(folder)
-    assert {fault.where for fault in found} == {"transport/pipes.csv:1"}
-    assert "column 'pipe' is missing" in {fault.what for fault in found}
+    found = issues(folder)
+    assert {issue.where for issue in found} == {"transport/pipes.csv:1"}
+    assert "column 'pipe' is missing" in {issue.what for issue in found}
 
 
 def test_a_table_that_is_not_there(folder: Path) -> None:
@@ -245,7 +245,7 @@ def test_faults_of_all_tables_come_at_once_and_sorted(folder: Path, edit: Edit) 
     edit(PIPES, "small,10,30,15", "small,ten,30,15")
     edit(CHEMICALS, "exact,operating,,,1100,", "exact,operatng,,,-5,")
     edit(STEEL, "P100000120099,Hebei Xinxing Ductile Iron Pipes Co Ltd", "P100000120099,")
-    assert [fault.where for fault in faults(folder)] == [
+    assert [issue.where for issue in issues(folder)] == [
         "plants/chemicals.csv:2:capacity_ktpa",
         "plants/chemicals.csv:2:status",
         "plants/steel.csv:2:name",

@@ -10,12 +10,12 @@ import pytest
 
 import ccs_model as ccs
 from ccs_model.errors import InputError
-from ccs_model.plan.optimize import solve
-from ccs_model.plan.run_key import run_key
-from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
-from ccs_model.problem.terrain import Terrain
-from ccs_model.report.run_folder import write_run_folder
+from ccs_model.plan.cache_key import run_key
+from ccs_model.problem import build_problem
+from ccs_model.problem.link_costs import Terrain
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.run_writer import write_run_folder
+from ccs_model.solve.driver import solve
 
 # Hebei and Shanxi in cells of half a degree: flat east of 114°, twice as dear west of it, a hole in the north-west.
 COLUMNS, ROWS = 20, 16
@@ -31,13 +31,13 @@ POINTS = "lat_deg,lon_deg,cost_multiplier\n" + "".join(
 )
 
 
-def asked(tmp_path: Path, name: str, text: str, more: str = "") -> Path:
+def requested(tmp_path: Path, name: str, text: str, more: str = "") -> Path:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(text, encoding="utf-8")
     path = tmp_path / "scenario.yaml"
     path.write_text(
         "name: Hills\nyears: [2026, 2031]\n"
-        "plants: {inventory: [chemicals], provinces: [Shanxi], emitting_at_least_ktpa: 1_500}\n"
+        "plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_500}\n"
         f"transport: {{terrain: {name}, trucks: false}}\nbudget: {{total_mn: 900}}\n{more}",
         encoding="utf-8",
     )
@@ -52,53 +52,53 @@ def factors(path: Path, *points: tuple[float, float]) -> list[float]:
 
 @pytest.mark.parametrize(("name", "text"), [("hills.asc", GRID), ("hills.csv", POINTS), ("in/Hills.ASC", GRID)])
 def test_a_place_costs_what_its_cell_says_and_1_outside(tmp_path, name, text):
-    path = asked(tmp_path, name, text)
+    path = requested(tmp_path, name, text)
     # Just beyond the edge the nearest cell still counts: up to a diagonal from its centre.
     places = [(36.0, 112.0), (36.0, 116.0), (36.2, 109.8), (36.0, 108.9), (45.0, 112.0)]
     assert factors(path, *places) == [2, 1, 2, 1, 1]
 
 
 def test_cells_without_data_count_as_1(tmp_path):
-    assert factors(asked(tmp_path, "hills.asc", GRID), (41.8, 110.2), (41.8, 112.2)) == [1, 2]
+    assert factors(requested(tmp_path, "hills.asc", GRID), (41.8, 110.2), (41.8, 112.2)) == [1, 2]
     centred = GRID.replace("xllcorner 110", "XLLCENTER 110.25").replace("yllcorner 34", "yllcenter 34.25")
-    assert factors(asked(tmp_path, "hills.asc", centred), (41.8, 110.2), (41.8, 112.2)) == [1, 2]
+    assert factors(requested(tmp_path, "hills.asc", centred), (41.8, 110.2), (41.8, 112.2)) == [1, 2]
 
 
 def test_links_cost_more_in_the_hills(tmp_path):
-    links = pose(*read_checked(asked(tmp_path, "hills.asc", GRID))).network.links
+    links = build_problem(*read_checked(requested(tmp_path, "hills.asc", GRID))).network.links
     links = links[links["kind"] == "pipe"]
     assert links["cost_factor"].between(1, 2).all()
     assert links["cost_factor"].max() == 2
     scenario, _ = read_checked(tmp_path / "scenario.yaml")
     plain = scenario.with_changes({"transport.terrain": None})
-    without = pose(plain, ccs.load_inputs(plain)).network.links
+    without = build_problem(plain, ccs.load_inputs(plain)).network.links
     assert (without.loc[~without["is_offshore"].astype(bool), "cost_factor"] == 1).all()
 
 
 def test_it_is_in_the_hash_the_origins_and_the_run_folder(tmp_path):
-    path = asked(tmp_path, "hills.asc", GRID)
+    path = requested(tmp_path, "hills.asc", GRID)
     scenario, inputs = read_checked(path)
     assert inputs.origins["transport/terrain"] == "hills.asc, instead of ours (20 × 16 cells)"
     before = run_key(scenario, inputs).sha256
-    asked(tmp_path, "hills.asc", GRID + "\n\n")
+    requested(tmp_path, "hills.asc", GRID + "\n\n")
     assert run_key(*read_checked(path)).sha256 != before
 
-    folder = write_run_folder(solve(pose(scenario, inputs)), tmp_path / "run")
+    folder = write_run_folder(solve(build_problem(scenario, inputs)), tmp_path / "run")
     assert (folder / "own" / "hills.asc").read_text(encoding="utf-8") == GRID
     assert 'terrain: "own/hills.asc"' in (folder / "scenario.resolved.yaml").read_text(encoding="utf-8")
     assert read_checked(folder / "scenario.resolved.yaml")[1].raster is not None
 
 
 def test_tables_in_hand_must_be_those_with_the_terrain(tmp_path, inputs):
-    scenario, _ = read_checked(asked(tmp_path, "hills.asc", GRID))
+    scenario, _ = read_checked(requested(tmp_path, "hills.asc", GRID))
     with pytest.raises(InputError, match=r"'hills.asc' was not read \(load_inputs"):
-        pose(scenario, inputs)
+        build_problem(scenario, inputs)
 
 
-def told(path: Path, **how: bool) -> str:
+def reported(path: Path, **how: bool) -> str:
     with pytest.raises(InputError) as caught:
         read_checked(path, **how)
-    return "\n".join(str(fault) for fault in caught.value.faults)
+    return "\n".join(str(issue) for issue in caught.value.issues)
 
 
 @pytest.mark.parametrize(
@@ -121,38 +121,40 @@ def told(path: Path, **how: bool) -> str:
     ],
 )
 def test_faults_of_a_grid_name_file_and_line(tmp_path, old, new, what):
-    assert re.search(what, told(asked(tmp_path, "hills.asc", GRID.replace(old, new, 1))))
+    assert re.search(what, reported(requested(tmp_path, "hills.asc", GRID.replace(old, new, 1))))
 
 
 def test_faults_of_points_name_file_and_line(tmp_path):
     text = POINTS.replace("34.25,110.25,2", "34.25,110.25,200").replace("34.25,110.75,2", "134.25,110.75,2")
-    faults = told(asked(tmp_path, "hills.csv", text))
-    assert "hills.csv:2:cost_multiplier: 200 is outside the range" in faults
-    assert "hills.csv:3:lat_deg: 134.25 is outside the range" in faults
-    assert "hills.csv: holds no place" in told(asked(tmp_path, "hills.csv", "lat_deg,lon_deg,cost_multiplier\n"))
+    issues = reported(requested(tmp_path, "hills.csv", text))
+    assert "hills.csv:2:cost_multiplier: 200 is outside the range" in issues
+    assert "hills.csv:3:lat_deg: 134.25 is outside the range" in issues
+    assert "hills.csv: holds no place" in reported(
+        requested(tmp_path, "hills.csv", "lat_deg,lon_deg,cost_multiplier\n")
+    )
 
 
 def test_files_that_cannot_be_are_told_at_the_scenarios_line(tmp_path):
     inner = tmp_path / "inner"
     inner.mkdir()
-    path = asked(inner, "../hills.asc", GRID)
-    assert "scenario.yaml:4:" in told(path) and "--allow-outside" in told(path)
+    path = requested(inner, "../hills.asc", GRID)
+    assert "scenario.yaml:4:" in reported(path) and "--allow-outside" in reported(path)
     assert read_checked(path, allow_outside=True)[1].raster is not None
     path.write_text(path.read_text().replace("../hills.asc", "hills.tif"))
-    assert "scenario.yaml:4:" in told(path) and "expected an .asc or .csv file" in told(path)
+    assert "scenario.yaml:4:" in reported(path) and "expected an .asc or .csv file" in reported(path)
 
 
 def test_a_table_and_a_file_are_one_too_many(tmp_path):
     table = tmp_path / "my" / "transport" / "terrain.csv"
     table.parent.mkdir(parents=True)
     table.write_text("lat_deg,lon_deg,cost_multiplier,reference,quality\n38,112,2,OWN,assumed\n")
-    faults = told(asked(tmp_path, "hills.asc", GRID, "data: my\n"))
-    assert "transport.terrain: transport/terrain is given already in my/transport/terrain.csv" in faults
+    issues = reported(requested(tmp_path, "hills.asc", GRID, "data: my\n"))
+    assert "transport.terrain: transport/terrain is given already in my/transport/terrain.csv" in issues
 
 
 def test_cells_without_data_may_be_called_nan(tmp_path):
     # Even the first cell, at which the header ends.
-    path = asked(tmp_path, "hills.asc", GRID.replace("-9999", "nan"))
+    path = requested(tmp_path, "hills.asc", GRID.replace("-9999", "nan"))
     assert factors(path, (41.8, 110.2), (41.8, 112.2)) == [1, 2]
 
 
@@ -160,8 +162,8 @@ def test_of_many_faulty_lines_the_first_are_told_and_the_end_said(tmp_path):
     rows = "\n".join(["-2 -2"] * 30)
     grid = f"ncols 2\nnrows 30\nxllcorner 110\nyllcorner 30\ncellsize 0.5\n{rows}\n"
     with pytest.raises(InputError) as caught:
-        read_checked(asked(tmp_path, "hills.asc", grid))
-    said = [str(fault) for fault in caught.value.faults]
+        read_checked(requested(tmp_path, "hills.asc", grid))
+    message = [str(issue) for issue in caught.value.issues]
     # The cells start at line 6; twenty lines are told, the last of them line 25.
-    assert said[0].startswith("hills.asc:6: cell 1: -2 is outside the range")
-    assert said[-1] == "hills.asc:25: further lines were not looked at" and len(said) == 21
+    assert message[0].startswith("hills.asc:6: cell 1: -2 is outside the range")
+    assert message[-1] == "hills.asc:25: further lines were not looked at" and len(message) == 21

@@ -10,26 +10,28 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from ccs_model.errors import Fault, InputError
-from ccs_model.inputs import load_inputs, workbook_grids, workbook_guard
-from ccs_model.inputs.source import Source, letters_of, reading_order
-from ccs_model.inputs.template import template
-from ccs_model.problem import pose
+from ccs_model.errors import InputError, Issue
+from ccs_model.inputs import excel_reader as workbook_grids
+from ccs_model.inputs import excel_reader as workbook_guard
+from ccs_model.inputs import load_inputs
+from ccs_model.inputs.declarations import Source, letters_of, reading_order
+from ccs_model.inputs.inventory_template import template
+from ccs_model.problem import build_problem
 
 from .conftest import WORKS, works
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
-def faults(scenario) -> list[Fault]:
+def issues(scenario) -> list[Issue]:
     with pytest.raises(InputError) as caught:
         load_inputs(scenario)
-    return list(caught.value.faults)
+    return list(caught.value.issues)
 
 
-def only(scenario) -> Fault:
-    found = faults(scenario)
-    assert len(found) == 1, [str(fault) for fault in found]
+def only(scenario) -> Issue:
+    found = issues(scenario)
+    assert len(found) == 1, [str(issue) for issue in found]
     return found[0]
 
 
@@ -45,9 +47,9 @@ def repacked(path: Path, part: str, change) -> None:
 
 def test_three_steel_works_are_read_posed_and_have_routes(scenario, write_book):
     write_book(steel=works("M1", "M2", "M3"), README=[["for people"]])
-    asked = scenario("mine.xlsx")
-    inputs = load_inputs(asked)
-    problem = pose(asked, inputs)
+    requested = scenario("mine.xlsx")
+    inputs = load_inputs(requested)
+    problem = build_problem(requested, inputs)
     assert list(problem.plants["plant"]) == ["M1", "M2", "M3"]
     assert problem.plants["is_candidate"].all()
     assert set(problem.routes["plant"]) == {"M1", "M2", "M3"}
@@ -73,7 +75,7 @@ def test_a_workbook_with_faults_is_refused_cell_by_cell(scenario, write_book):
     rows[4][8] = -1
     rows.insert(1, [None] * 12)
     write_book(steel=rows)
-    assert [str(fault) for fault in faults(scenario("mine.xlsx"))] == [
+    assert [str(issue) for issue in issues(scenario("mine.xlsx"))] == [
         "mine.xlsx:steel!E3: is empty (latitude, WGS84; beyond 90 the two look swapped)",
         "mine.xlsx:steel!F3: '1,234' is not a finite number (write 1234)",
         "mine.xlsx:steel!H4: 'operatng' is unknown (did you mean 'operating'?)",
@@ -87,7 +89,7 @@ def test_checks_across_rows_name_cells_too(scenario, write_book):
     rows = works("M1", "M1", "M3")
     rows[3][4:6] = [30.59, 114.31]  # Wuhan
     write_book(steel=rows)
-    assert [(fault.where, fault.what.split(" lies")[0]) for fault in faults(scenario("mine.xlsx"))] == [
+    assert [(issue.where, issue.what.split(" lies")[0]) for issue in issues(scenario("mine.xlsx"))] == [
         ("mine.xlsx:steel!A3", "plant M1 stands already at mine.xlsx:steel!A2"),
         ("mine.xlsx:steel!A4", "plant M3"),
     ]
@@ -96,7 +98,7 @@ def test_checks_across_rows_name_cells_too(scenario, write_book):
 def test_headings_are_told_at_their_cell(scenario, write_book):
     rows = works("M1")
     write_book(steel=[[*rows[0], "colour", "status"], [*rows[1], "red", "operating"]])
-    assert [(fault.where, fault.what) for fault in faults(scenario("mine.xlsx"))] == [
+    assert [(issue.where, issue.what) for issue in issues(scenario("mine.xlsx"))] == [
         ("mine.xlsx:steel!H1", "column 'status' stands twice, at 8 and 14"),
         ("mine.xlsx:steel!M1", "unknown column 'colour'"),
     ]
@@ -119,8 +121,8 @@ def test_references_have_their_own_sheet(scenario, write_book):
 
 def test_sheets_that_are_not_known(scenario, write_book):
     write_book(steel=works("M1"), Tabelle1=[["x"]], Notes=[["y"]])
-    fault = only(scenario("mine.xlsx"))
-    assert (fault.where, fault.what) == ("mine.xlsx", "a sheet that is not known: 'Tabelle1'")
+    issue = only(scenario("mine.xlsx"))
+    assert (issue.where, issue.what) == ("mine.xlsx", "a sheet that is not known: 'Tabelle1'")
     write_book(Tabelle1=works("M1"))
     assert only(scenario("mine.xlsx")).what == "no sheet is named steel or chemicals"
 
@@ -132,10 +134,10 @@ def test_formulas_that_were_never_computed(scenario, write_book):
     rows = works("M1", "M2", "EXAMPLE")
     rows[1][8], rows[2][1], rows[3][9] = "=2500*2", '="Works "&A3', "=1+1"
     write_book(steel=rows)
-    found = faults(scenario("mine.xlsx"))
-    assert [fault.where for fault in found] == ["mine.xlsx:steel!I2", "mine.xlsx:steel!B3"]
-    assert {fault.what for fault in found} == {"holds a formula that was never computed"}
-    assert {fault.hint for fault in found} == {"open and save it in Excel, or paste values"}
+    found = issues(scenario("mine.xlsx"))
+    assert [issue.where for issue in found] == ["mine.xlsx:steel!I2", "mine.xlsx:steel!B3"]
+    assert {issue.what for issue in found} == {"holds a formula that was never computed"}
+    assert {issue.hint for issue in found} == {"open and save it in Excel, or paste values"}
 
 
 def test_formulas_with_values_are_values(scenario, write_book):
@@ -178,15 +180,15 @@ def test_an_error_in_a_cell(scenario, write_book):
 )
 def test_what_it_really_is(scenario, tmp_path, raw, what):
     (tmp_path / "mine.xlsx").write_bytes(raw)
-    fault = only(scenario("mine.xlsx"))
-    assert (fault.where, fault.what) == ("mine.xlsx", what)
+    issue = only(scenario("mine.xlsx"))
+    assert (issue.where, issue.what) == ("mine.xlsx", what)
 
 
 def test_a_workbook_renamed_csv(scenario, write_book):
     path = write_book(steel=works("M1"))
     path.rename(path.with_suffix(".csv"))
-    fault = only(scenario("mine.csv"))
-    assert (fault.what, fault.hint) == ("this is an Excel workbook (.xlsx), expected CSV", "name it .xlsx")
+    issue = only(scenario("mine.csv"))
+    assert (issue.what, issue.hint) == ("this is an Excel workbook (.xlsx), expected CSV", "name it .xlsx")
 
 
 def test_a_download_that_was_cut_off(scenario, write_book):
@@ -217,8 +219,8 @@ def test_entities_are_refused(scenario, write_book, tmp_path, encoding):
     path = write_book(steel=works("M1"))
     entity = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE x [<!ENTITY e SYSTEM "secret.txt">]><x>&e;</x>'
     repacked(path, "xl/sharedStrings.xml", lambda _: entity.encode(encoding))
-    fault = only(scenario("mine.xlsx"))
-    assert fault.what == "its part xl/sharedStrings.xml declares a document type, which no workbook needs"
+    issue = only(scenario("mine.xlsx"))
+    assert issue.what == "its part xl/sharedStrings.xml declares a document type, which no workbook needs"
 
 
 def test_broken_xml_is_no_bug_of_ours(scenario, write_book):
@@ -253,17 +255,17 @@ def test_a_template_that_is_filled_in_is_read_back(scenario, inputs, tmp_path):
     for name, value in WORKS.items():
         steel.cell(3, headings.index(name) + 1, value)
     book.save(tmp_path / "plants.xlsx")
-    asked = scenario("plants.xlsx")
-    loaded = load_inputs(asked)
+    requested = scenario("plants.xlsx")
+    loaded = load_inputs(requested)
     (row,) = loaded["plants/steel"].to_dict("records")
     assert {name: row[name] for name in WORKS} == dict(WORKS)
-    assert set(pose(asked, loaded).routes["plant"]) == {"M1"}
+    assert set(build_problem(requested, loaded).routes["plant"]) == {"M1"}
 
 
 def test_an_empty_template_is_told(scenario, inputs, tmp_path):
     (tmp_path / "plants.xlsx").write_bytes(template(inputs))
-    fault = only(scenario("plants.xlsx"))
-    assert (fault.what, fault.hint) == ("holds no plants", "rows whose id starts with EXAMPLE are not read")
+    issue = only(scenario("plants.xlsx"))
+    assert (issue.what, issue.hint) == ("holds no plants", "rows whose id starts with EXAMPLE are not read")
 
 
 def test_the_examples_of_the_template_would_be_sound(scenario, inputs, tmp_path):
@@ -271,8 +273,8 @@ def test_the_examples_of_the_template_would_be_sound(scenario, inputs, tmp_path)
     for sheet in ("steel", "chemicals", "references"):
         book[sheet]["A2"] = f"X-{sheet}"
     book.save(tmp_path / "plants.xlsx")
-    asked = scenario("plants.xlsx")
-    assert set(pose(asked, load_inputs(asked)).plants["plant"]) == {"X-steel", "X-chemicals"}
+    requested = scenario("plants.xlsx")
+    assert set(build_problem(requested, load_inputs(requested)).plants["plant"]) == {"X-steel", "X-chemicals"}
 
 
 def test_the_template_has_notes_drop_downs_and_ranges(inputs):
@@ -293,5 +295,5 @@ def test_letters_and_order():
     assert [letters_of(position) for position in (0, 25, 26, 701, 702)] == ["A", "Z", "AA", "ZZ", "AAA"]
     assert Source("a.csv").at(3, "x") == "a.csv:3:x"
     places = ["b.xlsx:s!B10", "b.xlsx:s!AA9", "b.xlsx:s!B9", "a.csv:10:x", "a.csv:9:x", "a.csv"]
-    ordered = sorted((Fault(place, "w") for place in places), key=reading_order)
-    assert [fault.where for fault in ordered] == list(reversed(places))
+    ordered = sorted((Issue(place, "w") for place in places), key=reading_order)
+    assert [issue.where for issue in ordered] == list(reversed(places))

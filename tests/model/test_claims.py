@@ -8,12 +8,12 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
+from ccs_model.mip import Matrix, matrix_of
 from ccs_model.model import build_model
-from ccs_model.model.claims import GROUPS
+from ccs_model.model.names import GROUPS
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.problem import Problem
-from ccs_model.solver import Matrix, matrix_of
 
 Changes = dict[str, object]
 FULL = "NH3_79/product_vent/compression/full@jinxian_sag"
@@ -22,9 +22,9 @@ NAMEPLATE = 534 * (0.7 * 3.1 - 0.52 * 1.296) * 0.99
 
 
 @pytest.fixture(scope="module")
-def problem(posed: Callable[..., Problem], one_vent: Changes) -> Problem:
-    limits = {"plants.must_fit": ["NH3_79"], "capture.built_per_year_max": 2, "budget.ceiling_mn": {2026: 400}}
-    return posed(one_vent, limits, {"storage.fill_share_max": 0.5})
+def problem(problem_of: Callable[..., Problem], one_vent: Changes) -> Problem:
+    limits = {"plants.require": ["NH3_79"], "capture.max_builds_per_year": 2, "budget.cumulative_mn": {2026: 400}}
+    return problem_of(one_vent, limits, {"storage.max_fill_share": 0.5})
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,16 @@ def matrix(problem: Problem) -> Matrix:
     return matrix_of(build_model(problem))
 
 
-def row(matrix: Matrix, claim: str, index: object = None) -> tuple[dict[tuple[str, str, int], float], float, float]:
+def row(
+    matrix: Matrix, constraint: str, index: object = None
+) -> tuple[dict[tuple[str, str, int], float], float, float]:
     """Coefficients by (variable, route, year), and the row's bounds."""
-    at = [i for i, (name, key) in enumerate(matrix.row_claims) if name == claim and (index is None or key == index)]
-    assert len(at) == 1, (claim, at)
+    at = [
+        i
+        for i, (name, key) in enumerate(matrix.row_constraints)
+        if name == constraint and (index is None or key == index)
+    ]
+    assert len(at) == 1, (constraint, at)
     line = matrix.rows.tocsr()[[at[0]]].toarray().ravel()
     names = [(column.variable, *column.index) for column in matrix.columns]
     found = {name: float(value) for name, value in zip(names, line, strict=True) if value}
@@ -49,41 +55,41 @@ def builds(size: str) -> list[tuple[str, str, int]]:
 def test_one_vent_has_six_builds_and_nine_amounts(matrix: Matrix) -> None:
     # Three sizes × two starts; a unit of 2026 works in both periods, one of 2031 in the second: 3 sizes × 2 periods.
     assert len(matrix.columns) == 3 * 2 + 3 * 2
-    assert matrix.is_whole.sum() == 6
-    claims = [name for name, _ in matrix.row_claims]
-    assert {claim: claims.count(claim) for claim in claims} == {
+    assert matrix.is_integer.sum() == 6
+    constraints = [name for name, _ in matrix.row_constraints]
+    assert {constraint: constraints.count(constraint) for constraint in constraints} == {
         "one_retrofit_per_stream": 1,
-        "plant_is_fitted": 1,
-        "building_within_yearly_rate": 2,
-        "throttling_keeps_minimum_load": 6,
+        "required_plant_is_retrofitted": 1,
+        "builds_within_yearly_rate": 2,
+        "curtailment_keeps_minimum_load": 6,
         "injection_within_wells": 2,
         "stored_within_capacity": 1,
         "spending_within_budget": 1,
-        "spending_within_ceiling": 1,
+        "spending_within_cumulative_budget": 1,
     }
 
 
 def test_one_retrofit_per_stream(matrix: Matrix) -> None:
     every = {name: 1.0 for size in ("full", "half", "quarter") for name in builds(size)}
     assert row(matrix, "one_retrofit_per_stream") == (every, -np.inf, 1.0)
-    assert row(matrix, "plant_is_fitted") == (every, 1.0, np.inf)
+    assert row(matrix, "required_plant_is_retrofitted") == (every, 1.0, np.inf)
 
 
 def test_building_within_yearly_rate(matrix: Matrix) -> None:
-    found, _, most = row(matrix, "building_within_yearly_rate", 2026)
+    found, _, most = row(matrix, "builds_within_yearly_rate", 2026)
     assert found == {("build", FULL.replace("full", size), 2026): 1.0 for size in ("full", "half", "quarter")}
     assert most == 2 * 5  # two a year, five years
 
 
 def test_throttling_keeps_minimum_load(matrix: Matrix) -> None:
     # throttled ≤ (1 − 0.4) × nameplate × share of the period in which it runs.
-    first, _, most = row(matrix, "throttling_keeps_minimum_load", (FULL, 2026))
+    first, _, most = row(matrix, "curtailment_keeps_minimum_load", (FULL, 2026))
     assert most == 0
-    assert first == pytest.approx({("throttled_ktpa", FULL, 2026): 1.0, ("build", FULL, 2026): -0.6 * NAMEPLATE * 0.8})
-    second, _, _ = row(matrix, "throttling_keeps_minimum_load", (FULL, 2031))
+    assert first == pytest.approx({("curtailed_ktpa", FULL, 2026): 1.0, ("build", FULL, 2026): -0.6 * NAMEPLATE * 0.8})
+    second, _, _ = row(matrix, "curtailment_keeps_minimum_load", (FULL, 2031))
     assert second == pytest.approx(
         {
-            ("throttled_ktpa", FULL, 2031): 1.0,
+            ("curtailed_ktpa", FULL, 2031): 1.0,
             ("build", FULL, 2026): -0.6 * NAMEPLATE,
             ("build", FULL, 2031): -0.6 * NAMEPLATE * 0.8,
         }
@@ -92,11 +98,11 @@ def test_throttling_keeps_minimum_load(matrix: Matrix) -> None:
 
 def test_captured_is_what_is_built_less_what_is_throttled(problem: Problem) -> None:
     model = build_model(problem)
-    for name in ("build", "throttled_ktpa"):
+    for name in ("build", "curtailed_ktpa"):
         for each in getattr(model, name).values():
             each.value = 0.0
     model.build[FULL, 2026].value = 1.0
-    model.throttled_ktpa[FULL, 2031].value = 100.0
+    model.curtailed_ktpa[FULL, 2031].value = 100.0
     # Four of the first five years, all of the next five.
     assert pyo.value(model.captured_ktpa[FULL, 2026]) == pytest.approx(NAMEPLATE * 0.8)
     assert pyo.value(model.captured_ktpa[FULL, 2031]) == pytest.approx(NAMEPLATE - 100)
@@ -106,7 +112,7 @@ def test_injection_within_wells(matrix: Matrix) -> None:
     found, _, most = row(matrix, "injection_within_wells", ("jinxian_sag", 2026))
     assert most == 100 * 37
     assert found["build", FULL, 2026] == pytest.approx(NAMEPLATE * 0.8)
-    assert found["throttled_ktpa", FULL, 2026] == -1
+    assert found["curtailed_ktpa", FULL, 2026] == -1
     assert found["build", FULL.replace("full", "half"), 2026] == pytest.approx(NAMEPLATE * 0.4)
     assert len(found) == 6
 
@@ -117,8 +123,8 @@ def test_storage_holds_the_whole_life_of_a_retrofit(matrix: Matrix) -> None:
     assert most == pytest.approx(1_300_000 * 0.5)
     assert found["build", FULL, 2026] == pytest.approx(NAMEPLATE * 20)
     assert found["build", FULL, 2031] == pytest.approx(NAMEPLATE * 20)
-    assert found["throttled_ktpa", FULL, 2026] == -5
-    assert found["throttled_ktpa", FULL, 2031] == -5
+    assert found["curtailed_ktpa", FULL, 2026] == -5
+    assert found["curtailed_ktpa", FULL, 2031] == -5
 
 
 def test_spending_is_undiscounted_overnight_capex(matrix: Matrix, problem: Problem) -> None:
@@ -129,7 +135,7 @@ def test_spending_is_undiscounted_overnight_capex(matrix: Matrix, problem: Probl
     assert most == 900
     assert found["build", FULL, 2026] == found["build", FULL, 2031] == pytest.approx(capture + pipe)
     assert len(found) == 6
-    early, _, ceiling = row(matrix, "spending_within_ceiling", 2026)
+    early, _, ceiling = row(matrix, "spending_within_cumulative_budget", 2026)
     assert ceiling == 400
     assert early == {name: value for name, value in found.items() if name[2] == 2026}
 
@@ -139,11 +145,11 @@ def test_the_aim_counts_tonnes_avoided_over_the_horizon(matrix: Matrix, problem:
     route = problem.routes.set_index("route").loc[FULL]
     avoided = 1 - (110 + 0.02 * route["length_km"]) * 0.7252 / 1_000
     names = [(column.variable, *column.index) for column in matrix.columns]
-    aim = dict(zip(names, matrix.costs[0], strict=True))
+    objective = dict(zip(names, matrix.costs[0], strict=True))
     assert matrix.maximise == (True, False)
-    assert aim["build", FULL, 2026] == pytest.approx(NAMEPLATE * 9 * avoided)
-    assert aim["build", FULL, 2031] == pytest.approx(NAMEPLATE * 4 * avoided)
-    assert aim["throttled_ktpa", FULL, 2031] == pytest.approx(-5 * avoided)
+    assert objective["build", FULL, 2026] == pytest.approx(NAMEPLATE * 9 * avoided)
+    assert objective["build", FULL, 2031] == pytest.approx(NAMEPLATE * 4 * avoided)
+    assert objective["curtailed_ktpa", FULL, 2031] == pytest.approx(-5 * avoided)
 
 
 def anywhere(problem: Problem, matrix: Matrix) -> tuple[np.ndarray, Point]:
@@ -153,29 +159,29 @@ def anywhere(problem: Problem, matrix: Matrix) -> tuple[np.ndarray, Point]:
 
 
 NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"]}
-PRICED = {"aim": "least_cost", "targets.cut_share": {2031: 0.05}, "targets.shortfall_per_t": 400}
+PRICED = {"objective": "min_cost", "targets.abatement_share": {2031: 0.05}, "targets.shortfall_per_t": 400}
 
 
 @pytest.mark.parametrize("changes", [{}, NETWORK, NETWORK | PRICED | {"policy.paid_per_avoided_t": 90}])
 def test_terms_say_the_same_as_the_matrix_at_any_point(
-    posed: Callable[..., Problem], one_vent: Changes, changes: Changes
+    problem_of: Callable[..., Problem], one_vent: Changes, changes: Changes
 ) -> None:
-    problem = posed(changes or one_vent)
+    problem = problem_of(changes or one_vent)
     matrix = matrix_of(build_model(problem))
     x, point = anywhere(problem, matrix)
-    aims = (cost_terms, abatement_terms) if "aim" in changes else (abatement_terms, cost_terms)
-    for k, terms in enumerate(aims):
+    objectives = (cost_terms, abatement_terms) if "objective" in changes else (abatement_terms, cost_terms)
+    for k, terms in enumerate(objectives):
         found = breakdown(terms(problem), point.values, point.shortfall_kt)
         assert sum(found.values()) == pytest.approx(float(matrix.costs[k] @ x), rel=1e-12)
     # Every variable of a shared network has its part in what is paid.
     paid = {name for term in cost_terms(problem).values() for name, each in term.on.items() if np.any(each)}
-    unpaid = {"throttled_ktpa", "forth_ktpa", "back_ktpa", "paid_for_oil_ktpa"}
+    unpaid = {"curtailed_ktpa", "forward_ktpa", "reverse_ktpa", "paid_for_oil_ktpa"}
     assert paid - {"captured_ktpa"} == set(problem.axes) - unpaid
 
 
-def test_fractional_relaxes_every_decision(posed: Callable[..., Problem], one_vent: Changes) -> None:
-    matrix = matrix_of(build_model(posed(one_vent, {"capture.retrofits": "fractional"})))
-    assert not matrix.is_whole.any()
+def test_fractional_relaxes_every_decision(problem_of: Callable[..., Problem], one_vent: Changes) -> None:
+    matrix = matrix_of(build_model(problem_of(one_vent, {"capture.decisions": "continuous"})))
+    assert not matrix.is_integer.any()
     is_build = np.array([column.variable == "build" for column in matrix.columns])
     assert (matrix.upper[is_build] == 1).all()
     assert (matrix.lower == 0).all()
@@ -183,5 +189,5 @@ def test_fractional_relaxes_every_decision(posed: Callable[..., Problem], one_ve
 
 def test_every_claim_that_can_give_way_is_a_claim_of_the_program(problem: Problem) -> None:
     model = build_model(problem)
-    for claim in {claim for group in GROUPS for claim in group}:
-        assert isinstance(model.component(claim), pyo.Constraint), claim
+    for constraint in {constraint for group in GROUPS for constraint in group}:
+        assert isinstance(model.component(constraint), pyo.Constraint), constraint

@@ -8,20 +8,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ccs_model.mip import matrix_of
 from ccs_model.model import build_model
-from ccs_model.plan.optimize import solve
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.solver import matrix_of
+from ccs_model.solve.driver import solve
 
 Posed = Callable[..., Problem]
 Changes = dict[str, object]
 PHI = 0.64
-NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.gap_share": 0.001}
-DELIVERED = ("captured_ktpa", "avoided_ktpa", "direct_cut_ktpa", "cut_share")
-BUILT = ("n_retrofits", "capex_mn", "capture_capex_mn", "pipe_capex_mn", "storage_capex_mn", "uncalibrated_cut_share")
+NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.mip_gap": 0.001}
+DELIVERED = ("captured_ktpa", "avoided_ktpa", "on_site_abatement_ktpa", "abatement_share")
+BUILT = (
+    "n_retrofits",
+    "capex_mn",
+    "capture_capex_mn",
+    "pipe_capex_mn",
+    "storage_capex_mn",
+    "uncalibrated_abatement_share",
+)
 # One well of 37 kt/y is whole, and so much room that it never binds.
-LINEAR = {"capture.retrofits": "fractional"}
+LINEAR = {"capture.decisions": "continuous"}
 
 
 def pair(problem: Problem) -> tuple[Plan, Plan]:
@@ -32,8 +39,8 @@ def pair(problem: Problem) -> tuple[Plan, Plan]:
 @pytest.mark.parametrize(
     "changes", [{}, LINEAR, NETWORK | LINEAR, {"years": "static", "budget.total_mn": 150} | LINEAR]
 )
-def test_tonnes_follow_the_delivered_share_and_capital_does_not(posed: Posed, changes: Changes) -> None:
-    problem = posed(changes)
+def test_tonnes_follow_the_delivered_share_and_capital_does_not(problem_of: Posed, changes: Changes) -> None:
+    problem = problem_of(changes)
     if problem.is_static:
         # The budget of a year counts energy too, which follows what is delivered; so all that can be is built.
         problem = replace(problem, budget_mn=1e6)
@@ -48,9 +55,9 @@ def test_tonnes_follow_the_delivered_share_and_capital_does_not(posed: Posed, ch
     assert (part.retrofits["captured_ktpa"] <= PHI * part.retrofits["nameplate_ktpa"] + 1e-6).all()
 
 
-def test_fixed_costs_follow_nameplate_and_energy_what_is_delivered(posed: Posed) -> None:
+def test_fixed_costs_follow_nameplate_and_energy_what_is_delivered(problem_of: Posed) -> None:
     for changes in ({}, NETWORK | LINEAR):
-        full, part = pair(posed(changes))
+        full, part = pair(problem_of(changes))
         for name, share in (
             ("capture_capex_mn", 1.0), ("capture_fixed_om_mn", 1.0), ("pipe_fixed_om_mn", 1.0), ("salvage_mn", 1.0),
             ("capture_variable_om_mn", PHI), ("heat_mn", PHI), ("capture_power_mn", PHI), ("pipe_power_mn", PHI),
@@ -60,15 +67,15 @@ def test_fixed_costs_follow_nameplate_and_energy_what_is_delivered(posed: Posed)
         assert cashflow["discounted_mn"].sum() == pytest.approx(sum(part.costs.values()), rel=1e-9)
 
 
-def test_a_tonne_costs_more_when_less_is_delivered(posed: Posed) -> None:
-    full, part = pair(posed())
+def test_a_tonne_costs_more_when_less_is_delivered(problem_of: Posed) -> None:
+    full, part = pair(problem_of())
     for name in ("capture_cost_per_t", "avoidance_cost_per_t"):
-        rise = float(part.totals[name] or 0.0) / float(full.totals[name] or 1.0)
-        assert 1.0 < rise < 1.0 / PHI, name
+        sweep_point = float(part.totals[name] or 0.0) / float(full.totals[name] or 1.0)
+        assert 1.0 < sweep_point < 1.0 / PHI, name
 
 
-def test_pipes_and_wells_are_sized_on_nameplate(posed: Posed) -> None:
-    full, part = pair(posed(NETWORK | LINEAR))
+def test_pipes_and_wells_are_sized_on_nameplate(problem_of: Posed) -> None:
+    full, part = pair(problem_of(NETWORK | LINEAR))
     last = part.problem.years[-1]
     for table, sized, flow in (("flows", "capacity_ktpa", "flow_ktpa"), ("storage", "n_wells", "injected_ktpa")):
         one, other = (getattr(plan, table) for plan in (full, part))
@@ -79,20 +86,20 @@ def test_pipes_and_wells_are_sized_on_nameplate(posed: Posed) -> None:
     assert (part.storage["injected_ktpa"] <= part.storage["wells_ktpa"] + 1e-4).all()
 
 
-def test_what_is_committed_after_the_horizon_is_delivered(posed: Posed, one_vent: Changes) -> None:
-    full, part = pair(posed(one_vent))
+def test_what_is_committed_after_the_horizon_is_delivered(problem_of: Posed, one_vent: Changes) -> None:
+    full, part = pair(problem_of(one_vent))
     assert full.storage["committed_kt"].iloc[-1] > 0
     assert part.storage["committed_kt"].iloc[-1] == pytest.approx(PHI * full.storage["committed_kt"].iloc[-1])
 
 
-def test_own_pipes_inject_what_wells_sized_on_nameplate_take(posed: Posed, one_vent: Changes) -> None:
-    matrix = matrix_of(build_model(replace(posed(one_vent), delivered_share=PHI)))
+def test_own_pipes_inject_what_wells_sized_on_nameplate_take(problem_of: Posed, one_vent: Changes) -> None:
+    matrix = matrix_of(build_model(replace(problem_of(one_vent), delivered_share=PHI)))
     rows = matrix.rows_of("injection_within_wells")
     assert matrix.row_upper[rows] == pytest.approx(PHI * 100 * 37)
 
 
-def test_own_pipes_fill_a_site_with_what_is_delivered(posed: Posed, one_vent: Changes) -> None:
-    problem = replace(posed(one_vent, {"storage.fill_share_max": 0.5}), delivered_share=PHI)
+def test_own_pipes_fill_a_site_with_what_is_delivered(problem_of: Posed, one_vent: Changes) -> None:
+    problem = replace(problem_of(one_vent, {"storage.max_fill_share": 0.5}), delivered_share=PHI)
     matrix = matrix_of(build_model(problem))
     (at,) = matrix.rows_of("stored_within_capacity")
     line = matrix.rows.tocsr()[[at]].toarray().ravel()
@@ -103,28 +110,32 @@ def test_own_pipes_fill_a_site_with_what_is_delivered(posed: Posed, one_vent: Ch
     assert matrix.row_upper[at] == pytest.approx(1_300_000 * 0.5)
 
 
-def test_a_cut_takes_more_nameplate_when_less_is_delivered(posed: Posed) -> None:
-    asked = posed(LINEAR | {"aim": "least_cost", "targets.cut_share": {2031: 0.02}, "budget.total_mn": None})
-    full, part = pair(asked)
-    assert part.totals["cut_share"] == pytest.approx(full.totals["cut_share"], rel=1e-6)
-    assert part.totals["uncalibrated_cut_share"] == pytest.approx(float(full.totals["cut_share"] or 0) / PHI, rel=1e-6)
+def test_a_cut_takes_more_nameplate_when_less_is_delivered(problem_of: Posed) -> None:
+    requested = problem_of(
+        LINEAR | {"objective": "min_cost", "targets.abatement_share": {2031: 0.02}, "budget.total_mn": None}
+    )
+    full, part = pair(requested)
+    assert part.totals["abatement_share"] == pytest.approx(full.totals["abatement_share"], rel=1e-6)
+    assert part.totals["uncalibrated_abatement_share"] == pytest.approx(
+        float(full.totals["abatement_share"] or 0) / PHI, rel=1e-6
+    )
     assert sum(part.costs.values()) > sum(full.costs.values())
 
 
-def test_the_scenario_names_the_quantile(posed: Posed) -> None:
-    shares = [posed({"calibration.use": use}).delivered_share for use in ("p10", "median", "p90")]
+def test_the_scenario_names_the_quantile(problem_of: Posed) -> None:
+    shares = [problem_of({"calibration.use": use}).delivered_share for use in ("p10", "median", "p90")]
     assert shares == sorted(shares)
-    assert posed().delivered_share == 1.0
-    assert posed({"calibration.use": "ensemble"}).delivered_share == shares[1]
+    assert problem_of().delivered_share == 1.0
+    assert problem_of({"calibration.use": "ensemble"}).delivered_share == shares[1]
     # The ceiling is the quantile of delivered × deployed over the delivered share taken, not one median by another.
-    fitted = posed({"calibration.use": "median"}).calibrated
+    fitted = problem_of({"calibration.use": "median"}).calibrated
     assert fitted is not None
     both = fitted.fit["delivered_deployment_share"]["median"]
     assert fitted.deployment_share * fitted.delivered_share == pytest.approx(both)
 
 
-def test_deployment_within_ceiling_by_hand(posed: Posed) -> None:
-    problem = posed({"calibration.use": "median", "calibration.ceiling": True})
+def test_deployment_within_ceiling_by_hand(problem_of: Posed) -> None:
+    problem = problem_of({"calibration.use": "median", "calibration.ceiling": True})
     fitted = problem.calibrated
     assert fitted is not None
     full = problem.routes.groupby(["plant", "stream"])["nameplate_ktpa"].max()
@@ -134,40 +145,44 @@ def test_deployment_within_ceiling_by_hand(posed: Posed) -> None:
         expected = max(share * full.sum(), full.max())
         assert problem.deployment_ceiling_ktpa["Shanxi", year] == pytest.approx(expected)
     matrix = matrix_of(build_model(problem))
-    (row,) = [i for i in matrix.rows_of("deployment_within_ceiling") if matrix.row_claims[i][1] == ("Shanxi", 2026)]
+    (row,) = [
+        i for i in matrix.rows_of("deployment_within_ceiling") if matrix.row_constraints[i][1] == ("Shanxi", 2026)
+    ]
     line = matrix.rows.tocsr()[[row]].toarray().ravel()
     nameplate = problem.routes.set_index("route")["nameplate_ktpa"]
     for j in np.flatnonzero(line):
         route, year = matrix.columns[j].index
         assert year == 2026
         assert line[j] == pytest.approx(nameplate[route])
-    assert len(matrix_of(build_model(posed({"calibration.use": "median"}))).rows_of("deployment_within_ceiling")) == 0
+    assert (
+        len(matrix_of(build_model(problem_of({"calibration.use": "median"}))).rows_of("deployment_within_ceiling")) == 0
+    )
 
 
-@pytest.mark.parametrize("retrofits", ["whole", "fractional"])
-def test_a_ceiling_holds_and_lifting_it_never_lowers_the_cut(posed: Posed, retrofits: str) -> None:
-    changes = {"calibration.use": "median", "capture.retrofits": retrofits, "budget.total_mn": 50_000}
-    free, held = (solve(posed(changes, {"calibration.ceiling": ceiling})) for ceiling in (False, True))
+@pytest.mark.parametrize("retrofits", ["integer", "continuous"])
+def test_a_ceiling_holds_and_lifting_it_never_lowers_the_cut(problem_of: Posed, retrofits: str) -> None:
+    changes = {"calibration.use": "median", "capture.decisions": retrofits, "budget.total_mn": 50_000}
+    free, held = (solve(problem_of(changes, {"calibration.ceiling": ceiling})) for ceiling in (False, True))
     assert held.objective.value < free.objective.value
     for year in held.problem.years:
         built = held.retrofits.loc[held.retrofits["year"] <= year, "nameplate_ktpa"].sum()
         assert built <= held.problem.deployment_ceiling_ktpa["Shanxi", year] * (1 + 1e-6)
 
 
-def test_the_first_retrofit_of_a_small_zone_is_always_allowed(posed: Posed, one_vent: Changes) -> None:
+def test_the_first_retrofit_of_a_small_zone_is_always_allowed(problem_of: Posed, one_vent: Changes) -> None:
     preset = {"calibration.use": "p10", "calibration.preset": "pilot-installed", "calibration.ceiling": True}
-    plan = solve(posed(one_vent, preset))
+    plan = solve(problem_of(one_vent, preset))
     # A ten-thousandth of one vent is no plant; the vent itself may be fitted.
     assert plan.totals["n_retrofits"] == 1
     assert plan.retrofits["size"].tolist() == ["full"]
 
 
-def test_a_target_beyond_the_ceiling_names_it(posed: Posed) -> None:
+def test_a_target_beyond_the_ceiling_names_it(problem_of: Posed) -> None:
     from ccs_model.errors import InfeasibleError
 
-    asked = {
-        "aim": "least_cost", "targets.cut_share": {2031: 0.08}, "budget.total_mn": None, "calibration.use": "median",
+    requested = {
+        "objective": "min_cost", "targets.abatement_share": {2031: 0.08}, "budget.total_mn": None, "calibration.use": "median",
         "calibration.preset": "pilot-literal", "calibration.ceiling": True,
     }  # fmt: skip
     with pytest.raises(InfeasibleError, match="deployment_within_ceiling: the zones may not build so much"):
-        solve(posed(asked))
+        solve(problem_of(requested))

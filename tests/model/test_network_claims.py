@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 
 from ccs_model.inputs import Inputs
+from ccs_model.mip import Matrix, matrix_of
 from ccs_model.model import build_model
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.solver import Matrix, matrix_of
 
 HandPosed = Callable[..., Problem]
 HandSolved = Callable[..., Plan]
-STAGED = {"years": [2026, 2031], "capital_recovery_share": None, "aim": "most_abatement"}
+STAGED = {"years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement"}
 PLANTS = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 1_500, "capture_capex_mn": 150}}
 TPH = 8.76  # kt/y
 PHI = 0.64
@@ -32,9 +32,9 @@ def large(inputs: Inputs) -> pd.DataFrame:
     return inputs["transport/pipes"].tail(1).reset_index(drop=True)
 
 
-def row(matrix: Matrix, claim: str, index: object) -> tuple[dict[tuple[object, ...], float], float, float]:
+def row(matrix: Matrix, constraint: str, index: object) -> tuple[dict[tuple[object, ...], float], float, float]:
     """Coefficients by (variable, id, year), and the row's bounds."""
-    (at,) = [i for i in matrix.rows_of(claim) if matrix.row_claims[i][1] == index]
+    (at,) = [i for i in matrix.rows_of(constraint) if matrix.row_constraints[i][1] == index]
     line = matrix.rows.tocsr()[[at]].toarray().ravel()
     names = [(variable, *(key if isinstance(key, tuple) else (key,))) for variable, key in matrix.columns]
     found: dict[tuple[object, ...], float] = {name: float(c) for name, c in zip(names, line, strict=True) if c}
@@ -43,9 +43,9 @@ def row(matrix: Matrix, claim: str, index: object) -> tuple[dict[tuple[object, .
 
 @pytest.mark.parametrize(("link", "there_ktpa"), [("A-B", 400), ("A-S", 0)])
 def test_after_the_horizon_a_link_carries_what_was_laid_and_what_is_there(
-    hand_posed: HandPosed, large: pd.DataFrame, link: str, there_ktpa: float
+    hand_problem: HandPosed, large: pd.DataFrame, link: str, there_ktpa: float
 ) -> None:
-    problem = hand_posed(
+    problem = hand_problem(
         STAGED | {"budget.total_mn": 1_000},
         plants=PLANTS,
         sites={"S": {}},
@@ -54,11 +54,11 @@ def test_after_the_horizon_a_link_carries_what_was_laid_and_what_is_there(
     )
     matrix = matrix_of(build_model(replace(problem, delivered_share=PHI)))
     # A retrofit of 2031 works for 20 years, the last 15 of them after the horizon.
-    most: dict[tuple[object, ...], float] = {("tail_forth_kt", link): 1.0, ("tail_back_kt", link): 1.0}
+    most: dict[tuple[object, ...], float] = {("obligation_forward_kt", link): 1.0, ("obligation_reverse_kt", link): 1.0}
     for year in (2026, 2031):
         most["pipe", f"{link} | large", year] = -15 * PHI * 120 * TPH
-        most["added_ktpa", f"{link} | large", year] = -15 * PHI
-    found, least, upper = row(matrix, "committed_co2_within_pipes", link)
+        most["built_ktpa", f"{link} | large", year] = -15 * PHI
+    found, least, upper = row(matrix, "obligation_within_pipes", link)
     assert found == pytest.approx(most)
     assert (least, upper) == (-np.inf, pytest.approx(15 * PHI * there_ktpa))
 
@@ -79,7 +79,7 @@ def test_after_the_horizon_nothing_goes_where_no_pipe_was_laid(
     assert plan.objective.value == pytest.approx(avoided_kt)
 
 
-def test_a_larger_trend_is_laid_for_what_makes_it_the_cheaper_one(hand_posed: HandPosed, inputs: Inputs) -> None:
+def test_a_larger_trend_is_laid_for_what_makes_it_the_cheaper_one(hand_problem: HandPosed, inputs: Inputs) -> None:
     # 0.4 + q / 1,000 and 0.8 + q / 2,000 million a km cross at 800 kt/y.
     like = {"life_yr": 50, "currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported"}
     trends = pd.DataFrame(
@@ -90,11 +90,11 @@ def test_a_larger_trend_is_laid_for_what_makes_it_the_cheaper_one(hand_posed: Ha
         columns=inputs["transport/trends"].columns,
     )
     tables = {"sites": {"S": {}}, "links": {"A-S": {"length_km": 10}}, "transport__trends": trends}
-    problem = hand_posed({"targets.captured_ktpa": 1_500}, plants={"A": {"co2_ktpa": 1_500}}, **tables)
+    problem = hand_problem({"targets.captured_ktpa": 1_500}, plants={"A": {"co2_ktpa": 1_500}}, **tables)
     matrix = matrix_of(build_model(problem))
     year = problem.years[0]
     found, *bounds = row(matrix, "a_larger_trend_carries_more", ("A-S | 2", year))
-    assert found == pytest.approx({("added_ktpa", "A-S | 2", year): 1.0, ("pipe", "A-S | 2", year): -800.0})
+    assert found == pytest.approx({("built_ktpa", "A-S | 2", year): 1.0, ("pipe", "A-S | 2", year): -800.0})
     assert bounds == [0.0, np.inf]
     assert len(matrix.rows_of("a_larger_trend_carries_more")) == 1
 
@@ -122,7 +122,7 @@ def test_in_fractions_a_pipe_is_laid_as_far_as_its_source_is_fitted_and_its_site
 ) -> None:
     # Half a retrofit of 300 or half a site for 300: half a pipe and its running.
     half_mn = 0.1 * PIPE / 2 + 20e-6 * 100 * 150 / TPH
-    asked = {"aim": "most_abatement", "budget.total_mn": half_mn, "capture.retrofits": "fractional"}
-    plan = hand_solved(asked, **tables, transport__pipes=large)
+    requested = {"objective": "max_abatement", "budget.total_mn": half_mn, "capture.decisions": "continuous"}
+    plan = hand_solved(requested, **tables, transport__pipes=large)
     assert plan.objective.value == pytest.approx(150, rel=1e-6)
-    assert plan.flows[["link", "laid_mn"]].values.tolist() == [["A-S", pytest.approx(PIPE / 2, rel=1e-6)]]
+    assert plan.flows[["link", "built_mn"]].values.tolist() == [["A-S", pytest.approx(PIPE / 2, rel=1e-6)]]

@@ -15,26 +15,26 @@ import pandas as pd
 import pyomo.environ as pyo
 import pytest
 
+from ccs_model.mip import grouped_milp as by_groups
 from ccs_model.model import build_model
-from ccs_model.plan.optimize import solve
-from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
-from ccs_model.solver import by_groups
+from ccs_model.problem import build_problem
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.solve.driver import solve
 
 FILE = Path(__file__).resolve().parent / "capital_budgeting" / "petersen.txt"
 OPTIMA = (3800.0, 8706.1, 4015.0, 6120.0, 12400.0, 10618.0, 16537.0)
-SAID = {"reference": "PETERSEN", "quality": "assumed", "note": "a project of a published case"}
+TABLE_NOTE = {"reference": "PETERSEN", "quality": "assumed", "note": "a project of a published case"}
 SCENARIO = """name: Capital budgeting
 currency: USD
 years: static
 capital_recovery_share: 1.0
 storage_life_yr: 1
-plants: {inventory: [sources], emitting_at_least_ktpa: 0}
+plants: {inventory: [sources], min_emissions_ktpa: 0}
 data: data
 transport: {shared_trunklines: false, trucks: false}
 storage: {sites: [Here]}
-aim: most_abatement
-solver: {gap_share: 0.0, time_limit_s: 60, threads: 1}
+objective: max_abatement
+solver: {mip_gap: 0.0, time_limit_s: 60, threads: 1}
 """
 
 
@@ -62,7 +62,7 @@ CASES = tuple(cases())
 def write(folder: Path, case: Case) -> Path:
     n = len(case.worth)
     place = {"province": "Made", "lat_deg": 30.0, "lon_deg": 110.0}
-    money = {"currency": "USD", "price_year": 2024, **SAID}
+    money = {"currency": "USD", "price_year": 2024, **TABLE_NOTE}
     names = [f"project {k:02d}" for k in range(n)]
     sources = {"plant": names, "name": names, **place, "status": "operating", "co2_ktpa": case.worth}
     costs = {"capture_capex_mn": case.takes[0], "fixed_om_mn_pa": 0.0, "capture_cost_per_t": 0.0}
@@ -94,7 +94,7 @@ def test_the_seven_cases_are_the_published_ones() -> None:
 def test_published_optima(case: Case, by_groups_too: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if by_groups_too:
         monkeypatch.setattr(by_groups, "PAYS_COLUMNS", 0)
-    problem = pose(*read_checked(write(tmp_path, case)))
+    problem = build_problem(*read_checked(write(tmp_path, case)))
     assert len(problem.routes) == len(case.worth)
     m = build_model(problem)
     order = [int(plant.split()[1]) for plant in problem.routes["plant"]]

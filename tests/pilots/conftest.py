@@ -6,12 +6,12 @@ import pytest
 
 from ccs_model.inputs import Inputs
 from ccs_model.pilots.calibrate import Calibration, calibrate
-from ccs_model.pilots.world import World
+from ccs_model.pilots.replay_tables import ReplayContext
 
 
 @pytest.fixture(scope="session")
-def world(inputs: Inputs) -> World:
-    return World(inputs)
+def context(inputs: Inputs) -> ReplayContext:
+    return ReplayContext(inputs)
 
 
 @pytest.fixture(scope="session")

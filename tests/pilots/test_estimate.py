@@ -11,21 +11,27 @@ import pytest
 
 from ccs_model.inputs import Inputs
 from ccs_model.paths import data_folder
-from ccs_model.pilots.calibrate import Calibration, calibrate, zone_spread
+from ccs_model.pilots.calibrate import (
+    AT_BOUND,
+    INFORMED,
+    NOT_INFORMED,
+    Calibration,
+    assessment_of,
+    calibrate,
+    zone_spread,
+)
 from ccs_model.pilots.estimate import DELTA, OTHER, PARAMETERS, PHI, Prior, Sample, band, priors_of, sample_of
 from ccs_model.pilots.fit_cases import ranks_distance
-from ccs_model.pilots.observations import LITERAL, REPORTED, Observation, observations_of
-from ccs_model.pilots.verdicts import AT_BOUND, INFORMED, NOT_INFORMED, verdict_of
-from ccs_model.pilots.world import World
-from ccs_model.pilots.zones import Zone
+from ccs_model.pilots.observations import LITERAL, REPORTED, Observation, Zone, observations_of
+from ccs_model.pilots.replay_tables import ReplayContext
 
 # Two zones of round numbers, N about what real inventories give.
 ZONES = [Zone("A", 300_000.0, 200_000.0, 0.5), Zone("B", 100_000.0, 70_000.0, 0.45)]
 
 
 def row(zone: str, kind: str = "approx", **changes: object) -> Observation:
-    told = Observation(f"{zone}-row", (zone,), "cut_share", kind, 0.15, math.nan, math.nan, 0.025, "C")
-    return replace(told, **changes)  # type: ignore[arg-type]
+    reported = Observation(f"{zone}-row", (zone,), "abatement_share", kind, 0.15, math.nan, math.nan, 0.025, "C")
+    return replace(reported, **changes)  # type: ignore[arg-type]
 
 
 def sampled(inputs: Inputs, rows: list[Observation]) -> Sample:
@@ -46,11 +52,11 @@ def metropolis(priors: dict[str, Prior], rows: list[Observation], n_chains: int,
         with np.errstate(divide="ignore", invalid="ignore"):
             log = np.log(np.where(value < mode, left, right)).sum(axis=1)
         log -= 0.5 * (x[:, 3:] ** 2).sum(axis=1)
-        for k, (zone, told) in enumerate(zip(ZONES, rows, strict=True)):
+        for k, (zone, reported) in enumerate(zip(ZONES, rows, strict=True)):
             phi = np.minimum(1.0, value[:, 1] * np.exp(0.2 * x[:, 3 + k]))
             cut = value[:, 2] + (1 - value[:, 2]) * phi * value[:, 0] * zone.net_share
-            z = (told.value - cut) / told.sigma
-            if told.kind == "upper":
+            z = (reported.value - cut) / reported.sigma
+            if reported.kind == "upper":
                 log += np.log(0.5 * np.array([math.erfc(-each / math.sqrt(2)) for each in z]) + 1e-300)
             else:
                 log -= 0.5 * z**2
@@ -90,11 +96,11 @@ def test_ranks_of_the_truth_are_even(inputs: Inputs) -> None:
     ranks = []
     chance = np.random.default_rng(5)
     for truth in chance.choice(20_000, size=300, replace=False):
-        told = [
+        reported = [
             replace(each, value=float(honest.predicted(each)[truth] + 0.025 * chance.standard_normal()))
             for each in sure
         ]
-        weights = honest.weights(told)
+        weights = honest.weights(reported)
         ranks.append(weights[honest.values[DELTA] < honest.values[DELTA][truth]].sum() / weights.sum())
     ordered = np.sort(ranks)
     assert np.abs(ordered - (np.arange(300) + 0.5) / 300).max() > 0.03
@@ -102,9 +108,9 @@ def test_ranks_of_the_truth_are_even(inputs: Inputs) -> None:
 
 @pytest.mark.parametrize("kind", ["approx", "upper", "lower", "interval", "max_of_group"])
 def test_a_report_without_weight_returns_the_prior(inputs: Inputs, kind: str) -> None:
-    told = row("A", kind, sigma=1e3, low=0.1, high=0.2)
-    sample = sampled(inputs, [told])
-    weights = sample.weights([told])
+    reported = row("A", kind, sigma=1e3, low=0.1, high=0.2)
+    sample = sampled(inputs, [reported])
+    weights = sample.weights([reported])
     for name in PARAMETERS:
         before = band(sample.values[name], np.ones_like(weights))
         assert band(sample.values[name], weights) == pytest.approx(before, abs=1e-3), name
@@ -115,7 +121,7 @@ def test_the_order_of_rows_and_zones_changes_no_bit(inputs: Inputs) -> None:
     one = sampled(inputs, rows)
     other = sample_of(priors_of(inputs), ZONES[::-1], 0.2, rows[::-1])
     assert np.array_equal(one.weights(rows), other.weights(rows[::-1]))
-    assert np.array_equal(one.cut_share("A"), other.cut_share("A"))
+    assert np.array_equal(one.abatement_share("A"), other.abatement_share("A"))
 
 
 def test_the_order_of_rows_in_the_tables_changes_no_bit(inputs: Inputs, shuffled: Inputs) -> None:
@@ -127,7 +133,7 @@ def test_the_prediction_by_hand(inputs: Inputs) -> None:
     at = 123
     phi = min(1.0, sample.zone_delivered["A"][at])
     delta, other = sample.values[DELTA][at], sample.values[OTHER][at]
-    assert sample.cut_share("A")[at] == pytest.approx(other + (1 - other) * phi * delta * 0.5)
+    assert sample.abatement_share("A")[at] == pytest.approx(other + (1 - other) * phi * delta * 0.5)
     assert sample.captured_ktpa("A")[at] == pytest.approx(phi * delta * 200_000)
     assert sample.zone_delivered["A"].max() <= 1.0
 
@@ -140,11 +146,11 @@ def test_a_documented_programme_takes_the_place_of_the_deployment_share(inputs: 
 
 def test_delta_drawn_from_what_is_installed_is_the_posterior_of_the_triangle(inputs: Inputs) -> None:
     # With a wide row both ways of sampling see the same posterior; with a narrow one only drawing has enough points.
-    told = row("A", "lognormal", id="z", quantity="captured_ktpa", value=20_000.0, sigma=0.5)
-    drawn = sampled(inputs, [told])
-    weights = drawn.weights([told])
+    reported = row("A", "lognormal", id="z", quantity="captured_ktpa", value=20_000.0, sigma=0.5)
+    drawn = sampled(inputs, [reported])
+    weights = drawn.weights([reported])
     plain = sampled(inputs, [])
-    weighed = np.exp(told.log_likelihood(plain.captured_ktpa("A")))
+    weighed = np.exp(reported.log_likelihood(plain.captured_ktpa("A")))
     for name in (DELTA, PHI, OTHER):
         ours = band(drawn.values[name], weights)
         assert ours == pytest.approx(band(plain.values[name], weighed), abs=0.012), name
@@ -153,9 +159,9 @@ def test_delta_drawn_from_what_is_installed_is_the_posterior_of_the_triangle(inp
 def test_verdicts(inputs: Inputs) -> None:
     prior = Prior(0.0, 0.2, 1.0)
     values = np.linspace(0, 1, 1001)
-    assert verdict_of(values, np.where(values < 0.02, 1.0, 0.001), prior, 0.9) == AT_BOUND
-    assert verdict_of(values, np.where(abs(values - 0.5) < 0.1, 1.0, 0.0), prior, 0.9) == INFORMED
-    assert verdict_of(values, np.where(abs(values - 0.5) < 0.4, 1.0, 0.0), prior, 0.05) == NOT_INFORMED
+    assert assessment_of(values, np.where(values < 0.02, 1.0, 0.001), prior, 0.9) == AT_BOUND
+    assert assessment_of(values, np.where(abs(values - 0.5) < 0.1, 1.0, 0.0), prior, 0.9) == INFORMED
+    assert assessment_of(values, np.where(abs(values - 0.5) < 0.4, 1.0, 0.0), prior, 0.05) == NOT_INFORMED
 
 
 def test_what_the_pilots_inform(fresh: Calibration) -> None:
@@ -192,12 +198,12 @@ def close(one: object, other: object, where: str) -> None:
         assert one == other, where
 
 
-def test_figures_of_the_real_zones(world: World) -> None:
+def test_figures_of_the_real_zones(context: ReplayContext) -> None:
     # Sanity: both provinces lie near the 0.45 of trials on plausible zones, and a park has its own baseline.
     for zone in ("Hebei", "Shanxi"):
-        assert world.zone(zone).net_share == pytest.approx(0.45, abs=0.08)
-        assert world.zone(zone).capturable_ktpa < world.zone(zone).baseline_ktpa
-    assert world.zone("Jincheng").baseline_ktpa < 0.1 * world.zone("Shanxi").baseline_ktpa
+        assert context.zone(zone).net_share == pytest.approx(0.45, abs=0.08)
+        assert context.zone(zone).capturable_ktpa < context.zone(zone).baseline_ktpa
+    assert context.zone("Jincheng").baseline_ktpa < 0.1 * context.zone("Shanxi").baseline_ktpa
 
 
 def test_grades_hold_the_error_up(inputs: Inputs, with_tables: object) -> None:

@@ -18,7 +18,7 @@ from ccs_model.inputs.load import load_tables
 from ccs_model.paths import data_folder
 from ccs_model.pilots.calibrate import calibrate
 from ccs_model.pilots.observations import INSTALLED, REPORTED
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.sections import OwnTables
 
 HEADER = (data_folder() / "pilots/observations.csv").read_text(encoding="utf-8").splitlines()[0]
 Own = Callable[..., Path]
@@ -40,59 +40,60 @@ def own(tmp_path: Path) -> Own:
     return made
 
 
-def told(zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> str:
-    return (
-        f"hebei-about,{zone},cut_share,approx,{value},,,0.025,unknown,{baseline},2025,unknown,unknown,C,OWN,reported,x"
-    )
+def reported(zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> str:
+    return f"hebei-about,{zone},abatement_share,approx,{value},,,0.025,unknown,{baseline},2025,unknown,unknown,C,OWN,reported,x"
 
 
 def faults_of(folder: Path) -> list[str]:
     with pytest.raises(InputError) as caught:
         load_tables(OwnTables(folder.parent, data=folder.name))
-    return [str(fault) for fault in caught.value.faults]
+    return [str(issue) for issue in caught.value.issues]
 
 
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (told(zone="Atlantis"), "row hebei-about, zone Atlantis: the zone has no plants"),
-        (told(zone="Hebai"), "did you mean 'Hebei'?"),
-        (told(baseline=""), "row hebei-about, zone Hebei: the baseline year is missing (write 'unknown')"),
-        (told(value="1.5"), "a cut of 150% of the baseline is not possible (a share, 0 to 1: did you mean 0.015?)"),
-        (told(value="150"), "a cut of 15000% of the baseline is not possible"),
-        (told(value=""), "is empty (a row of kind approx needs it)"),
-        (told().replace("approx,0.15,,", "interval,,0.2,0.1"), "low 0.2 is above high 0.1"),
-        (told().replace("approx,0.15,,", "interval,,0.1,"), "is empty (a row of kind interval needs it)"),
-        (told().replace("0.025", "0"), "expected a standard error above 0"),
-        (told(zone="Hebei|Shanxi"), "several zones share one row only as kind max_of_group"),
-        (told(value="0").replace("approx", "lognormal"), "row hebei-about, zone Hebei: 0 is below what is possible"),
+        (reported(zone="Atlantis"), "row hebei-about, zone Atlantis: the zone has no plants"),
+        (reported(zone="Hebai"), "did you mean 'Hebei'?"),
+        (reported(baseline=""), "row hebei-about, zone Hebei: the baseline year is missing (write 'unknown')"),
+        (reported(value="1.5"), "a cut of 150% of the baseline is not possible (a share, 0 to 1: did you mean 0.015?)"),
+        (reported(value="150"), "a cut of 15000% of the baseline is not possible"),
+        (reported(value=""), "is empty (a row of kind approx needs it)"),
+        (reported().replace("approx,0.15,,", "interval,,0.2,0.1"), "low 0.2 is above high 0.1"),
+        (reported().replace("approx,0.15,,", "interval,,0.1,"), "is empty (a row of kind interval needs it)"),
+        (reported().replace("0.025", "0"), "expected a standard error above 0"),
+        (reported(zone="Hebei|Shanxi"), "several zones share one row only as kind max_of_group"),
+        (
+            reported(value="0").replace("approx", "lognormal"),
+            "row hebei-about, zone Hebei: 0 is below what is possible",
+        ),
     ],
 )
 def test_a_report_that_cannot_be_names_zone_and_row(own: Own, row: str, words: str) -> None:
-    (fault,) = faults_of(own(row))
-    assert words in fault
-    assert fault.startswith("mine/pilots/observations.csv:2")
+    (issue,) = faults_of(own(row))
+    assert words in issue
+    assert issue.startswith("mine/pilots/observations.csv:2")
 
 
 def test_a_zone_without_plants(own: Own) -> None:
-    (fault,) = faults_of(own(told(), zones="Atlantis,Sea,Atlantis,steel,,,assumed,OWN,assumed,x"))
-    assert "zone Atlantis has no plants" in fault
+    (issue,) = faults_of(own(reported(), zones="Atlantis,Sea,Atlantis,steel,,,assumed,OWN,assumed,x"))
+    assert "zone Atlantis has no plants" in issue
 
 
 def test_a_zone_of_plants_that_are_elsewhere(own: Own) -> None:
-    (fault,) = faults_of(own(told(), zones="Mine,Mine,Shanxi,steel,NH3_79,,assumed,OWN,assumed,x"))
-    assert "plant 'NH3_79' is not among steel of Shanxi" in fault
+    (issue,) = faults_of(own(reported(), zones="Mine,Mine,Shanxi,steel,NH3_79,,assumed,OWN,assumed,x"))
+    assert "plant 'NH3_79' is not among steel of Shanxi" in issue
 
 
 def test_a_known_baseline_year_and_the_word_unknown_are_both_taken(own: Own) -> None:
     for baseline in ("2020", "unknown"):
-        folder = own(told(baseline=baseline))
+        folder = own(reported(baseline=baseline))
         assert load_tables(OwnTables(folder.parent, data=folder.name))["pilots/observations"] is not None
 
 
 def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
+    from ccs_model.inputs.declarations import Source
     from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
-    from ccs_model.inputs.source import Source
 
     frames = {name: inputs[name].assign(source=Source(f"{name}.csv")) for name in inputs.tables}
     presets = pd.concat(
@@ -103,29 +104,29 @@ def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inp
         ignore_index=True,
     ).assign(source=Source("pilots/presets.csv"))
     found = list(pilot_rows_can_be_used({**frames, "pilots/presets": presets}))
-    assert ["is of grade D" in str(fault) for fault in found] == [True]
+    assert ["is of grade D" in str(issue) for issue in found] == [True]
 
 
 def test_presets_and_priors_that_cannot_be_name_their_row(inputs: Inputs) -> None:
+    from ccs_model.inputs.declarations import Source
     from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
-    from ccs_model.inputs.source import Source
 
-    def faults(table: str, row: int, **cells: object) -> list[str]:
+    def issues(table: str, row: int, **cells: object) -> list[str]:
         frames = {name: inputs[name].assign(source=Source(f"{name}.csv")) for name in inputs.tables}
         changed = frames[table].copy()
         for column, value in cells.items():
             changed[column] = changed[column].astype(object)
             changed.loc[changed.index[row], column] = value
-        return [str(fault) for fault in pilot_rows_can_be_used({**frames, table: changed})]
+        return [str(issue) for issue in pilot_rows_can_be_used({**frames, table: changed})]
 
-    (preset,) = faults("pilots/presets", 0, id="hebei-abuot")
+    (preset,) = issues("pilots/presets", 0, id="hebei-abuot")
     assert "preset pilot-reported: no observation is called 'hebei-abuot'" in preset
     assert preset.startswith("pilots/presets.csv:2")
-    (prior,) = faults("pilots/priors", 0, mode=0.5)
+    (prior,) = issues("pilots/priors", 0, mode=0.5)
     assert "b_share: expected low ≤ mode ≤ high, and low below high" in prior
-    (zone,) = faults("pilots/zones", 0, sectors="steel|cement", source=Source("pilots/zones.csv", is_own=True))
+    (zone,) = issues("pilots/zones", 0, sectors="steel|cement", source=Source("pilots/zones.csv", is_own=True))
     assert "zone Hebei: 'cement' is no inventory" in zone
-    assert not faults("pilots/zones", 0)
+    assert not issues("pilots/zones", 0)
 
 
 def test_an_unknown_preset(inputs: Inputs) -> None:
@@ -175,17 +176,17 @@ def test_calibrate_writes_a_file_that_a_scenario_can_plan_with(tmp_path: Path) -
     assert json.loads(again.stdout) == document
     path = tmp_path / "s.yaml"
     path.write_text(
-        "name: S\nplants: {provinces: [Shanxi], emitting_at_least_ktpa: 1000}\nbudget: {total_mn: 100}\n"
+        "name: S\nplants: {provinces: [Shanxi], min_emissions_ktpa: 1000}\nbudget: {total_mn: 100}\n"
         "transport: {shared_trunklines: false}\n"
         "calibration: {use: p10, preset: pilot-literal, file: mine.json}\n",
         encoding="utf-8",
     )
     scenario = ccs.read_scenario(path)
-    problem = ccs.pose(scenario, ccs.load_inputs(scenario))
+    problem = ccs.build_problem(scenario, ccs.load_inputs(scenario))
     fit = document["presets"]["pilot-literal"]
     assert problem.delivered_share == fit["parameters"]["delivered_share"]["posterior"]["p10"]
     with pytest.raises(InputError, match="one of pilot-literal"):
-        ccs.pose(scenario.with_changes({"calibration.preset": "pilot-reported"}), problem.inputs)
+        ccs.build_problem(scenario.with_changes({"calibration.preset": "pilot-reported"}), problem.inputs)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ def test_calibrate_writes_a_file_that_a_scenario_can_plan_with(tmp_path: Path) -
     [
         ("nothing", "is not JSON"),
         ('{"schema": "other"}', "is not of schema"),
-        ('{"schema": "ccs-model/calibration/1", "presets": {"pilot-reported": {}}}', "does not hold a fit"),
+        ('{"schema": "ccs-model/calibration/2", "presets": {"pilot-reported": {}}}', "does not hold a fit"),
     ],
 )
 def test_a_calibration_that_is_none(tmp_path: Path, content: str, words: str) -> None:
@@ -205,10 +206,10 @@ def test_a_calibration_that_is_none(tmp_path: Path, content: str, words: str) ->
     )
     scenario = ccs.read_scenario(path)
     with pytest.raises(InputError, match=words):
-        ccs.pose(scenario, ccs.load_inputs(scenario))
+        ccs.build_problem(scenario, ccs.load_inputs(scenario))
     outside = scenario.with_changes({"calibration.file": "../c.json"})
     with pytest.raises(InputError, match="outside the scenario's folder"):
-        ccs.pose(outside, ccs.load_inputs(outside))
+        ccs.build_problem(outside, ccs.load_inputs(outside))
 
 
 def test_shipped_zones_name_plants_that_are_there(inputs: Inputs) -> None:
@@ -223,6 +224,6 @@ def test_shipped_zones_name_plants_that_are_there(inputs: Inputs) -> None:
 
 def test_a_zone_of_the_tables_whose_plants_are_gone(inputs: Inputs, with_tables: Callable[..., Inputs]) -> None:
     zones = inputs["pilots/zones"]
-    gone = with_tables({"pilots/zones": zones.assign(province=zones["province"].replace("Hebei", "Atlantis"))})
+    removed = with_tables({"pilots/zones": zones.assign(province=zones["province"].replace("Hebei", "Atlantis"))})
     with pytest.raises(InputError, match="zone Hebei has no plants: no steel or chemicals in Atlantis"):
-        calibrate(inputs=gone)
+        calibrate(inputs=removed)

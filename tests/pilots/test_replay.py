@@ -15,7 +15,7 @@ from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.paths import scenarios_folder
 from ccs_model.pilots.replay import KIND_OF, found_by, judged
-from ccs_model.pilots.world import World
+from ccs_model.pilots.replay_tables import ReplayContext
 from ccs_model.scenario.case import KINDS, read_case
 
 CASES = sorted((scenarios_folder() / "pilots").glob("*.yaml"))
@@ -23,9 +23,9 @@ DRI = scenarios_folder() / "pilots" / "08-dri.yaml"
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_a_shipped_case_is_as_expected(path: Path, world: World) -> None:
+def test_a_shipped_case_is_as_expected(path: Path, context: ReplayContext) -> None:
     case = read_case(path)
-    found, why = found_by(case, world)
+    found, why = found_by(case, context)
     rows = [judged(case, each, found, why) for each in case.expect]
     assert [row for row in rows if not row.as_expected] == []
 
@@ -65,7 +65,7 @@ def test_json_holds_the_contract(tmp_path: Path) -> None:
     result = CliRunner().invoke(group, ["replay", str(path), "--json"], standalone_mode=False)
     assert result.return_value == 7
     document = json.loads(result.stdout)
-    assert document["schema"] == "ccs-model/replay/1"
+    assert document["schema"] == "ccs-model/replay/2"
     assert document["all_hold"] is False
     names = {"case", "kind", "zone", "quantity", "value", "low", "high", "holds", "expected_to_fail"}
     assert all(names <= row.keys() for row in document["cases"])
@@ -90,12 +90,12 @@ def test_a_control_that_holds_is_not_as_expected(tmp_path: Path) -> None:
 def test_a_program_without_a_plan_holds_nothing(tmp_path: Path) -> None:
     path = write(
         tmp_path / "c.yaml",
-        "case: too-much\nkind: inverse\nzone: Jincheng\nvalues: {cut_share: 0.99}\nexpect:\n"
+        "case: too-much\nkind: inverse\nzone: Jincheng\nvalues: {abatement_share: 0.99}\nexpect:\n"
         "  - {quantity: dual_per_t, low: 0}\n  - {quantity: dual_per_t, high: 0, expected_to_fail: true}\n",
     )
     replayed = ccs.replay(path)
     assert [row.as_expected for row in replayed.rows] == [False, False]
-    assert "cut_reached" in replayed.rows[0].why
+    assert "abatement_target_reached" in replayed.rows[0].why
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_case_with_faults_names_the_line(tmp_path: Path, text: str, words: str
     path = write(tmp_path / "c.yaml", text)
     with pytest.raises(InputError, match=words) as caught:
         read_case(path)
-    assert all(fault.where.startswith(f"{path}:") for fault in caught.value.faults)
+    assert all(issue.where.startswith(f"{path}:") for issue in caught.value.issues)
 
 
 def test_words_of_a_case_that_only_the_kind_can_judge(tmp_path: Path) -> None:
@@ -141,18 +141,18 @@ def test_a_zone_of_ones_own(tmp_path: Path) -> None:
         data / "observations.csv",
         "id,zone,quantity,kind,value,low,high,sigma,metric,baseline_year,year,boundary,attribution,grade,reference,"
         "quality,note\n"
-        "shandong,Shandong,cut_share,approx,0.12,,,0.03,absolute,2020,2025,works,unknown,B,OWN,reported,\n",
+        "shandong,Shandong,abatement_share,approx,0.12,,,0.03,absolute,2020,2025,works,unknown,B,OWN,reported,\n",
     )
     write(data / "presets.csv", "preset,id,reference,quality,note\nmine,shandong,OWN,assumed,\n"
           "mine,hebei-about,OWN,assumed,\n")  # fmt: skip
     path = write(
         tmp_path / "c.yaml",
         "case: shandong\nkind: heldout\nzone: Shandong\npreset: mine\ndata: mine\nexpect:\n"
-        "  - {quantity: reported_cut_share, low: band_low_share, high: band_high_share}\n",
+        "  - {quantity: reported_abatement_share, low: band_low_share, high: band_high_share}\n",
     )
     replayed = ccs.replay([path, DRI])
     assert replayed.all_hold
-    assert replayed.found["shandong"]["reported_cut_share"] == 0.12
+    assert replayed.found["shandong"]["reported_abatement_share"] == 0.12
     result = CliRunner().invoke(
         group, ["calibrate", "--preset", "mine", "--data", str(tmp_path / "mine")], standalone_mode=False
     )
@@ -195,9 +195,9 @@ def test_pytest_collects_cases_where_their_folder_is_named(elsewhere: Path) -> N
 def test_pytest_leaves_cases_alone_unless_asked(elsewhere: Path) -> None:
     assert "1 passed" in pytest_run(folder=elsewhere).stdout
     assert "1 passed" in pytest_run(".", folder=elsewhere).stdout
-    asked = pytest_run("--ccs-cases", folder=elsewhere)
-    assert "3 passed" in asked.stdout
-    assert "1 failed" in asked.stdout
+    requested = pytest_run("--ccs-cases", folder=elsewhere)
+    assert "3 passed" in requested.stdout
+    assert "1 failed" in requested.stdout
 
 
 def test_the_plugin_imports_nothing_heavy() -> None:

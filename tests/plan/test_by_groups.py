@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import grouped_milp as by_groups
+from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.grouped_milp import solve_by_groups
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.search import Allowance
 from ccs_model.model import build_model
 from ccs_model.paths import scenarios_folder
-from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
-from ccs_model.solver import Highs, Matrix, SolverOptions, by_groups, matrix_of
-from ccs_model.solver.by_groups import solve_by_groups
-from ccs_model.solver.clock import Allowance
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.whole import solve_whole
+from ccs_model.problem import build_problem
+from ccs_model.problem.scenario_names import read_checked
 
 GAP = 0.02
 OPTIONS = SolverOptions(gap_share=GAP, threads=1)
@@ -33,17 +34,17 @@ def every_size() -> Iterator[None]:
 @cache
 def matrix(name: str, retrofits: str) -> Matrix:
     scenario, inputs = read_checked(Path(scenarios_folder()) / f"{name}.yaml")
-    changed = scenario.with_changes({"transport.shared_trunklines": False, "capture.retrofits": retrofits})
-    return matrix_of(build_model(pose(changed, inputs)))
+    changed = scenario.with_changes({"transport.shared_trunklines": False, "capture.decisions": retrofits})
+    return matrix_of(build_model(build_problem(changed, inputs)))
 
 
 @pytest.mark.parametrize("name", ["hebei", "shanxi", "pilot-zones"])
 def test_fractional_plans_are_the_same(name: str) -> None:
-    program = matrix(name, "fractional")
+    program = matrix(name, "continuous")
     most = program.maximise[0]
     plain = Highs(program, OPTIONS).run(300, "all columns")
     allowance = Allowance(time.monotonic() + 300)
-    found = solve_by_groups(program, OPTIONS, maximise=most, gap=GAP, allowance=allowance, doing="test")
+    found = solve_by_groups(program, OPTIONS, maximise=most, gap=GAP, allowance=allowance, stage="test")
     assert found is not None
     assert found.outcome.objective == pytest.approx(plain.objective, rel=1e-8)
     assert found.outcome.bound == pytest.approx(plain.objective, rel=1e-8)
@@ -55,9 +56,9 @@ def test_whole_plans_lie_in_each_others_bounds(name: str) -> None:
     program = matrix(name, "whole")
     most = program.maximise[0]
     deadline = time.monotonic() + 300
-    plain = solve_whole(Highs(program, OPTIONS), maximise=most, gap=GAP, deadline=deadline, doing="all columns").outcome
+    plain = solve_mip(Highs(program, OPTIONS), maximise=most, gap=GAP, deadline=deadline, stage="all columns").outcome
     allowance = Allowance(time.monotonic() + 300)
-    found = solve_by_groups(program, OPTIONS, maximise=most, gap=GAP, allowance=allowance, doing="test")
+    found = solve_by_groups(program, OPTIONS, maximise=most, gap=GAP, allowance=allowance, stage="test")
     assert found is not None and found.outcome.status == "optimal"
     assert residuals(program, found.outcome.x).hold
     sign = 1.0 if most else -1.0

@@ -8,9 +8,9 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.plan.chains import simpler
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.solver.residuals import residuals
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip.matrix import residuals
+from ccs_model.solve.network_presolve import reduced_model
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 YEAR = 2030
@@ -36,23 +36,23 @@ def network(seed: int) -> Matrix:
     m.build = pyo.Var([(p, YEAR) for p in SOURCES], domain=pyo.Binary)
     m.opened = pyo.Var([(s, YEAR) for s in SITES], domain=pyo.Binary)
     m.pipe = pyo.Var(keys, domain=pyo.Binary)
-    m.added_ktpa = pyo.Var(keys, domain=pyo.NonNegativeReals)
-    m.carried_ktpa = pyo.Var(keys, domain=pyo.NonNegativeReals)
-    m.forth_ktpa = pyo.Var([(link, YEAR) for link in links], domain=pyo.NonNegativeReals)
-    m.back_ktpa = pyo.Var([(link, YEAR) for link in links], domain=pyo.NonNegativeReals)
+    m.built_ktpa = pyo.Var(keys, domain=pyo.NonNegativeReals)
+    m.pipe_flow_ktpa = pyo.Var(keys, domain=pyo.NonNegativeReals)
+    m.forward_ktpa = pyo.Var([(link, YEAR) for link in links], domain=pyo.NonNegativeReals)
+    m.reverse_ktpa = pyo.Var([(link, YEAR) for link in links], domain=pyo.NonNegativeReals)
     m.injected_ktpa = pyo.Var([(s, YEAR) for s in SITES], domain=pyo.NonNegativeReals)
 
     @m.Constraint(list(lines), [YEAR])
-    def added_needs_a_pipe(m, line, year):
-        return m.added_ktpa[line, year] <= SIZES[lines[line][1]][1] * m.pipe[line, year]
+    def capacity_needs_a_pipe(m, line, year):
+        return m.built_ktpa[line, year] <= SIZES[lines[line][1]][1] * m.pipe[line, year]
 
     @m.Constraint([line for line, (_, size) in lines.items() if size == "large"], [YEAR])
     def a_larger_trend_carries_more(m, line, year):
-        return m.added_ktpa[line, year] >= SIZES["large"][0] * m.pipe[line, year]
+        return m.built_ktpa[line, year] >= SIZES["large"][0] * m.pipe[line, year]
 
     @m.Constraint(list(lines), [YEAR])
     def flow_within_pipes(m, line, year):
-        return m.carried_ktpa[line, year] - m.added_ktpa[line, year] == 0
+        return m.pipe_flow_ktpa[line, year] - m.built_ktpa[line, year] == 0
 
     @m.Constraint(list(links), [YEAR])
     def one_size_a_link_and_vintage(m, link, year):
@@ -60,13 +60,13 @@ def network(seed: int) -> Matrix:
 
     @m.Constraint(list(links), [YEAR])
     def both_ways_share_the_pipe(m, link, year):
-        carried = sum(m.carried_ktpa[f"{link} | {size}", year] for size in SIZES)
-        return m.forth_ktpa[link, year] + m.back_ktpa[link, year] - carried == 0
+        carried = sum(m.pipe_flow_ktpa[f"{link} | {size}", year] for size in SIZES)
+        return m.forward_ktpa[link, year] + m.reverse_ktpa[link, year] - carried == 0
 
     @m.Constraint(nodes, [YEAR])
     def co2_in_equals_co2_out(m, node, year):
-        out = sum(m.forth_ktpa[k, year] - m.back_ktpa[k, year] for k, (a, _) in links.items() if a == node)
-        into = sum(m.forth_ktpa[k, year] - m.back_ktpa[k, year] for k, (_, b) in links.items() if b == node)
+        out = sum(m.forward_ktpa[k, year] - m.reverse_ktpa[k, year] for k, (a, _) in links.items() if a == node)
+        into = sum(m.forward_ktpa[k, year] - m.reverse_ktpa[k, year] for k, (_, b) in links.items() if b == node)
         sent = SOURCES[node] * m.build[node, year] if node in SOURCES else 0
         stored = m.injected_ktpa[node, year] if node in SITES else 0
         return sent + into - out - stored == 0
@@ -76,12 +76,12 @@ def network(seed: int) -> Matrix:
         return m.injected_ktpa[site, year] <= SITES[site] * m.opened[site, year]
 
     laying = sum(
-        length[link] * (SIZES[size][2] * m.pipe[line, YEAR] + SIZES[size][3] * m.added_ktpa[line, YEAR])
+        length[link] * (SIZES[size][2] * m.pipe[line, YEAR] + SIZES[size][3] * m.built_ktpa[line, YEAR])
         for line, (link, size) in lines.items()
     )
     sites = sum(10.0 * m.opened[s, YEAR] for s in SITES)
     earned = sum(worth * share * SOURCES[p] * m.build[p, YEAR] for p, share in zip(SOURCES, (1.0, 0.8), strict=True))
-    m.aim = pyo.Objective(expr=laying + sites - earned, sense=pyo.minimize)
+    m.objective = pyo.Objective(expr=laying + sites - earned, sense=pyo.minimize)
     return matrix_of(m)
 
 
@@ -100,14 +100,14 @@ def test_the_optimum_stays(seed: int, in_hand: str) -> None:
     matrix = network(seed)
     optimum, x = best(matrix)
     start = x if in_hand == "best" else np.zeros(len(x))
-    small = simpler(matrix, start, OPTIONS, maximise=False, deadline=time.monotonic() + 20)
+    small = reduced_model(matrix, start, OPTIONS, maximise=False, deadline=time.monotonic() + 20)
     if small is None:
         return
     assert len(small.matrix.lower) < len(matrix.lower)
     found, point = best(small.matrix, small.start)
     assert found == pytest.approx(optimum, rel=1e-7, abs=1e-7)
-    assert residuals(matrix, small.widened(point)).hold
-    assert float(matrix.costs[0] @ small.widened(point)) == pytest.approx(optimum, rel=1e-7, abs=1e-7)
+    assert residuals(matrix, small.lifted(point)).hold
+    assert float(matrix.costs[0] @ small.lifted(point)) == pytest.approx(optimum, rel=1e-7, abs=1e-7)
 
 
 def test_most_made_networks_become_simpler() -> None:
@@ -115,7 +115,7 @@ def test_most_made_networks_become_simpler() -> None:
     for seed in range(16):
         matrix = network(seed)
         _, x = best(matrix)
-        small = simpler(matrix, x, OPTIONS, maximise=False, deadline=time.monotonic() + 20)
+        small = reduced_model(matrix, x, OPTIONS, maximise=False, deadline=time.monotonic() + 20)
         if small is not None:
             n_merged += len(small.single.stands_for) > len(small.single.columns)
     assert n_merged >= 4

@@ -15,7 +15,7 @@ from ccs_model.plan.plan import Plan
 
 Solved = Callable[..., Plan]
 Changes = dict[str, object]
-MUST = {"plants.must_fit": ["NH3_21", "NH3_82"]}
+MUST = {"plants.require": ["NH3_21", "NH3_82"]}
 
 
 def conflicts(solved: Solved, *changes: Changes) -> list[str]:
@@ -25,18 +25,20 @@ def conflicts(solved: Solved, *changes: Changes) -> list[str]:
     return list(caught.value.conflicts)
 
 
-def said(lines: list[str], claim: str) -> str:
-    (line,) = [each for each in lines if each.startswith(claim)]
+def message(lines: list[str], constraint: str) -> str:
+    (line,) = [each for each in lines if each.startswith(constraint)]
     return line
 
 
-@pytest.mark.parametrize("retrofits", ["whole", "fractional"])
+@pytest.mark.parametrize("retrofits", ["integer", "continuous"])
 def test_a_budget_too_small_is_named_with_one_that_would_do(solved: Solved, retrofits: str) -> None:
-    kind = {"capture.retrofits": retrofits}
+    kind = {"capture.decisions": retrofits}
     lines = conflicts(solved, MUST, kind, {"budget.total_mn": 50})
-    line = said(lines, "spending_within_budget")
+    line = message(lines, "spending_within_budget")
     assert "50.0 million CNY" in line
-    assert "NH3_21" in said(lines, "plant_is_fitted") or "NH3_82" in said(lines, "plant_is_fitted")
+    assert "NH3_21" in message(lines, "required_plant_is_retrofitted") or "NH3_82" in message(
+        lines, "required_plant_is_retrofitted"
+    )
     enough = float(re.search(r"([\d,.]+) million CNY would do", line).group(1).replace(",", ""))  # type: ignore[union-attr]
     plan = solved(MUST, kind, {"budget.total_mn": enough})
     assert {"NH3_21", "NH3_82"} <= set(plan.retrofits["plant"])
@@ -46,28 +48,28 @@ def test_a_budget_too_small_is_named_with_one_that_would_do(solved: Solved, retr
 
 def test_a_ceiling_too_low_is_named_with_one_that_would_do(solved: Solved) -> None:
     # What is spent until 2035 may be 50 only.
-    lines = conflicts(solved, MUST, {"budget.total_mn": 900, "budget.ceiling_mn": {2031: 50}})
-    line = said(lines, "spending_within_ceiling")
+    lines = conflicts(solved, MUST, {"budget.total_mn": 900, "budget.cumulative_mn": {2031: 50}})
+    line = message(lines, "spending_within_cumulative_budget")
     enough = float(re.search(r"2031: ([\d,.]+) million CNY", line).group(1).replace(",", ""))  # type: ignore[union-attr]
-    assert len(solved(MUST, {"budget.ceiling_mn": {2031: enough}}).retrofits) >= 2
+    assert len(solved(MUST, {"budget.cumulative_mn": {2031: enough}}).retrofits) >= 2
 
 
 def test_no_builds_allowed(solved: Solved) -> None:
-    lines = conflicts(solved, MUST, {"capture.built_per_year_max": 0})
-    assert "would do" in said(lines, "building_within_yearly_rate")
+    lines = conflicts(solved, MUST, {"capture.max_builds_per_year": 0})
+    assert "would do" in message(lines, "builds_within_yearly_rate")
     assert not any(line.startswith("spending") for line in lines)
 
 
 def test_no_room_below_ground(solved: Solved) -> None:
-    lines = conflicts(solved, MUST, {"storage.sites": ["qinshui"], "storage.fill_share_max": 1e-6})
-    assert "qinshui" in said(lines, "stored_within_capacity")
+    lines = conflicts(solved, MUST, {"storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6})
+    assert "qinshui" in message(lines, "stored_within_capacity")
 
 
 def test_a_budget_and_a_room_too_small_at_once_still_say_something(solved: Solved) -> None:
     lines = conflicts(
         solved,
         MUST,
-        {"budget.total_mn": 50, "storage.sites": ["qinshui"], "storage.fill_share_max": 1e-6},
+        {"budget.total_mn": 50, "storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6},
     )
     assert lines
 
@@ -75,7 +77,7 @@ def test_a_budget_and_a_room_too_small_at_once_still_say_something(solved: Solve
 def test_a_limit_before_any_plan_is_no_plan_or_a_plan_that_holds(solved: Solved) -> None:
     # A millisecond: whichever comes first, a plan is never handed out that was not checked.
     try:
-        plan = solved({"solver.time_limit_s": 0.001, "plants.emitting_at_least_ktpa": 0})
+        plan = solved({"solver.time_limit_s": 0.001, "plants.min_emissions_ktpa": 0})
     except NoPlanError as error:
         assert "time_limit_s" in str(error)
     else:
@@ -92,7 +94,7 @@ def test_an_infeasible_question_kept_in_hand_never_blocks_the_next(tmp_path: Pat
         "import ccs_model as ccs\n"
         "from ccs_model.errors import InfeasibleError\n"
         "base = {'name': 'x', 'years': [2026, 2031], 'plants': {'inventory': ['chemicals'], 'provinces': ['Shanxi'],\n"
-        "        'emitting_at_least_ktpa': 900, 'must_fit': ['NH3_21', 'NH3_82']},\n"
+        "        'min_emissions_ktpa': 900, 'require': ['NH3_21', 'NH3_82']},\n"
         "        'budget': {'total_mn': 50}, 'solver': {'threads': 1}}\n"
         "asked = ccs.Scenario.from_dict(base)\n"
         "try:\n"

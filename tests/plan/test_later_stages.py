@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ccs_model.errors import NoPlanError
+from ccs_model.mip import Highs, Outcome
 from ccs_model.plan.plan import Plan
-from ccs_model.solver import Highs, Outcome
 from tests.plan.test_corridors import STAGED
 
 Solved = Callable[..., Plan]
@@ -22,11 +22,11 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         met: list[str] = []
         run = Highs.run
 
-        def failed(self: Highs, time_limit_s: float, doing: str) -> Outcome:
-            if doing in purposes:
-                met.append(doing)
+        def failed(self: Highs, time_limit_s: float, stage: str) -> Outcome:
+            if stage in purposes:
+                met.append(stage)
                 raise NoPlanError("the solver ended with status 'Solve error'; the log says more")
-            return run(self, time_limit_s, doing)
+            return run(self, time_limit_s, stage)
 
         monkeypatch.setattr(Highs, "run", failed)
         return met
@@ -35,7 +35,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("purpose", "told"),
+    ("purpose", "reported"),
     [
         ("settling ties", "ties are not settled"),
         ("the next money", "what more money buys is not known"),
@@ -43,9 +43,9 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     ],
 )
 def test_a_plan_outlives_what_is_asked_after_it(
-    solved: Solved, failing: Callable[..., list[str]], purpose: str, told: str
+    solved: Solved, failing: Callable[..., list[str]], purpose: str, reported: str
 ) -> None:
-    changes = {"plants.leave_out": [min(solved().retrofits["plant"])]} if "lock" in purpose else {}
+    changes = {"plants.exclude": [min(solved().retrofits["plant"])]} if "lock" in purpose else {}
     whole = solved(changes)
     assert not whole.warnings
     met = failing(purpose)
@@ -53,7 +53,7 @@ def test_a_plan_outlives_what_is_asked_after_it(
     assert met and plan.checks["holds"].all()
     assert plan.objective.value == pytest.approx(whole.objective.value, rel=1e-9)
     assert plan.objective.bound == whole.objective.bound
-    assert [each.startswith(told) for each in plan.warnings] == [True], plan.warnings
+    assert [each.startswith(reported) for each in plan.warnings] == [True], plan.warnings
     assert f"Warning: {plan.warnings[0]}" in plan.solver_log
 
 

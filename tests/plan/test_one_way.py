@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ccs_model._typing import Ints
+from ccs_model.mip import Highs, SolverOptions, matrix_of
+from ccs_model.mip.cut_sets import Connections, Demand, with_connection_cuts
 from ccs_model.model import build_model
-from ccs_model.plan import corridors as corridors_module
-from ccs_model.plan.connections import connections_of
-from ccs_model.plan.one_way import CLAIM, OneWay, _less_for_less, one_way
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.solver import Highs, SolverOptions, matrix_of
-from ccs_model.solver.connections import Connections, Demand, Ints, with_connection_cuts
+from ccs_model.solve import network_search as corridors_module
+from ccs_model.solve.fixed_charge_network import connections_of
+from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, _less_for_less, one_way
 
 Solved = Callable[..., Plan]
 Posed = Callable[..., Problem]
@@ -27,14 +28,14 @@ ONE_PERIOD: dict[str, Any] = {
     "transport.corridors": "all",
     "transport.trucks": False,
     "storage.sites": ["Qinshui", "Ordos"],
-    "plants.emitting_at_least_ktpa": 2_000,
-    "solver.gap_share": 1e-7,
+    "plants.min_emissions_ktpa": 2_000,
+    "solver.mip_gap": 1e-7,
 }
 QUESTIONS: list[dict[str, Any]] = [
     {},
     {"budget.total_mn": 4_000},
-    {"aim": "least_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_000},
-    {"aim": "least_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_400},
+    {"objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_000},
+    {"objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_400},
 ]
 
 
@@ -56,9 +57,9 @@ def test_the_optimum_stays(solved: Solved, monkeypatch: pytest.MonkeyPatch, ques
     assert plan.objective.all_links_bound == pytest.approx(both_ways.objective.value, rel=1e-6)
 
 
-def test_arc_by_arc_the_linear_program_is_no_lower_and_no_plan_is_cut_off(posed: Posed, solved: Solved) -> None:
-    question = ONE_PERIOD | {"aim": "least_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_000}
-    problem = posed(question)
+def test_arc_by_arc_the_linear_program_is_no_lower_and_no_plan_is_cut_off(problem_of: Posed, solved: Solved) -> None:
+    question = ONE_PERIOD | {"objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_000}
+    problem = problem_of(question)
     matrix = matrix_of(build_model(problem))
     connections = connections_of(problem, matrix)
     directed = one_way(problem, matrix, connections)
@@ -77,20 +78,20 @@ def test_arc_by_arc_the_linear_program_is_no_lower_and_no_plan_is_cut_off(posed:
     assert there is not None and len(there) == len(matrix.lower)
 
 
-def test_what_is_staged_or_carried_otherwise_has_no_directions(posed: Posed) -> None:
+def test_what_is_staged_or_carried_otherwise_has_no_directions(problem_of: Posed) -> None:
     for changes in ({"years": [2026, 2030, 2035]}, {"transport.trucks": True}):
-        problem = posed(ONE_PERIOD, changes)
+        problem = problem_of(ONE_PERIOD, changes)
         matrix = matrix_of(build_model(problem))
         assert one_way(problem, matrix, connections_of(problem, matrix)) is None
 
 
-def test_each_share_has_its_rows(posed: Posed) -> None:
-    problem = posed(ONE_PERIOD)
+def test_each_share_has_its_rows(problem_of: Posed) -> None:
+    problem = problem_of(ONE_PERIOD)
     matrix = matrix_of(build_model(problem))
     directed = one_way(problem, matrix, connections_of(problem, matrix))
     assert directed is not None
     links = len(set(problem.network.lines["link"])) if problem.network is not None else 0
-    rows = directed.matrix.rows_of(CLAIM)
+    rows = directed.matrix.rows_of(ONE_DIRECTION)
     assert len(rows) == 3 * links and len(directed.matrix.lower) == len(matrix.lower) + 2 * links
     # A flow of the largest pipe needs all of its direction; both directions together no more than what is laid.
     wide = directed.matrix.rows.tocsr()

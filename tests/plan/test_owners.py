@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.plan.plan import Plan
-from ccs_model.problem import pose
+from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario
 
 Solved = Callable[..., Plan]
 Changes = dict[str, object]
 
 FLAT = {2026: 200.0}
-NPV: Changes = {"aim": "highest_npv", "policy.carbon_price_per_t": FLAT, "policy.capture_deductible": True}
-LOAN: Changes = {"funds": {"bank": {"kind": "loan", "share_max": 0.5, "interest_share": 0.03, "term_yr": 7}}}
+NPV: Changes = {"objective": "max_npv", "policy.carbon_price_per_t": FLAT, "policy.capture_deductible": True}
+LOAN: Changes = {"funds": {"bank": {"kind": "loan", "share_max": 0.5, "interest_rate": 0.03, "term_yr": 7}}}
 
 
 def by_name(plan: Plan, name: str) -> pd.Series:
@@ -68,14 +68,14 @@ def test_one_vent_by_hand(solved: Solved, one_vent: Changes) -> None:
 @pytest.mark.parametrize("shared", [False, True])
 def test_at_the_break_even_price_nothing_is_gained(solved: Solved, shared: bool) -> None:
     # From 2027 on every tonne of these plants is traded.
-    network = {"transport.shared_trunklines": shared, "years": [2027, 2032], "solver.gap_share": 0.02}
+    network = {"transport.shared_trunklines": shared, "years": [2027, 2032], "solver.mip_gap": 0.02}
     first = solved(NPV, LOAN, network)
     plant = next(name for name in by_name(first, "npv_mn").index if name != "all")
-    alone: Changes = {"plants.must_fit": [plant], "budget.total_mn": 5_000, "solver.gap_share": 0.0}
+    alone: Changes = {"plants.require": [plant], "budget.total_mn": 5_000, "solver.mip_gap": 0.0}
     others = [name for name in first.problem.plants["plant"] if name != plant]
-    only = solved(NPV, network, alone, {"plants.leave_out": others})
+    only = solved(NPV, network, alone, {"plants.exclude": others})
     price = by_name(only, "break_even_carbon_price_per_t")[plant]
-    again = solved(NPV, network, alone, {"plants.leave_out": others, "policy.carbon_price_per_t": {2026: price}})
+    again = solved(NPV, network, alone, {"plants.exclude": others, "policy.carbon_price_per_t": {2026: price}})
     if again.retrofits["route"].tolist() == only.retrofits["route"].tolist():
         assert by_name(again, "npv_mn")[plant] == pytest.approx(0.0, abs=1e-6 * by_name(again, "capex_mn")[plant])
         assert by_name(again, "equity_irr_share")[plant] == pytest.approx(0.08, abs=1e-6)
@@ -86,13 +86,13 @@ def test_at_the_break_even_price_nothing_is_gained(solved: Solved, shared: bool)
 
 def test_a_loan_at_the_owners_rate_without_tax_is_worth_nothing(solved: Solved) -> None:
     untaxed: Changes = {"finance.tax_share": 0.0}
-    bank = {"funds": {"bank": {"kind": "bond", "interest_share": 0.08, "term_yr": 12}}}
+    bank = {"funds": {"bank": {"kind": "bond", "interest_rate": 0.08, "term_yr": 12}}}
     without, borrowed = solved(NPV, untaxed), solved(NPV, untaxed, bank)
     assert borrowed.objective.value == pytest.approx(without.objective.value, rel=1e-9)
 
 
 def test_without_income_nothing_is_built(solved: Solved) -> None:
-    nothing = solved({"aim": "highest_npv"})
+    nothing = solved({"objective": "max_npv"})
     assert len(nothing.retrofits) == 0
     assert nothing.objective.value == pytest.approx(0.0, abs=1e-9)
 
@@ -106,12 +106,12 @@ def test_grants_stretch_the_budget(solved: Solved) -> None:
 
 
 def test_better_terms_never_worsen_the_owners_aim(solved: Solved) -> None:
-    rates = [solved(NPV, {"funds": {"bank": {"interest_share": rate, "share_max": 0.5}}}) for rate in (0.06, 0.03, 0.0)]
+    rates = [solved(NPV, {"funds": {"bank": {"interest_rate": rate, "share_max": 0.5}}}) for rate in (0.06, 0.03, 0.0)]
     ceilings = [
-        solved(NPV, {"funds": {"bank": {"interest_share": 0.02, "ceiling_mn": ceiling}}}) for ceiling in (0, 200, 600)
+        solved(NPV, {"funds": {"bank": {"interest_rate": 0.02, "ceiling_mn": ceiling}}}) for ceiling in (0, 200, 600)
     ]
-    for ladder in (rates, ceilings):
-        values = [plan.objective.value for plan in ladder]
+    for point_search in (rates, ceilings):
+        values = [plan.objective.value for plan in point_search]
         assert all(less <= more + 1e-6 for less, more in pairwise(values))
     assert by_name(ceilings[1], "borrowed_mn")["all"] == pytest.approx(200.0, rel=1e-6)
 
@@ -152,15 +152,15 @@ def test_a_capped_payment_stops_at_its_cap_and_outside_its_window(solved: Solved
 
 
 def test_society_gains_what_damage_is_spared_less_what_is_used_up(solved: Solved) -> None:
-    plan = solved({"aim": "highest_net_benefit", "policy.social_cost_of_carbon_per_t": {2026: 500}})
-    assert plan.bearers is not None
+    plan = solved({"objective": "max_net_benefit", "policy.social_cost_of_carbon_per_t": {2026: 500}})
+    assert plan.stakeholders is not None
     emissions = plan.emissions.groupby("year")["avoided_ktpa"].sum()
     weights = [sum(1.08**-t for t in range(a, a + 5)) for a in (0, 5)]
     damage = float((emissions.to_numpy() * weights).sum() * 500 / 1000)
     assert plan.terms["damage_avoided_mn"] == pytest.approx(damage, rel=1e-9)
     # Rates are alike here, so the resources used up are the plan's discounted costs.
     assert plan.objective.value == pytest.approx(damage - sum(plan.costs.values()), rel=1e-9)
-    society = plan.bearers.set_index("bearer").loc["society"]
+    society = plan.stakeholders.set_index("stakeholder").loc["society"]
     assert society["npv_mn"] == pytest.approx(plan.objective.value, rel=1e-9)
 
 
@@ -169,10 +169,10 @@ def test_the_hurdle_of_the_sector(solved: Solved) -> None:
     assert plan.owners is not None and plan.owner_cashflow is not None
     made = plan.problem.plants.set_index("plant")["product"]
     owners = plan.owners.set_index("plant").drop("all")
-    asked = {"ammonia": 0.09, "methanol": 0.11}
+    requested = {"ammonia": 0.09, "methanol": 0.11}
     for plant, row in owners.iterrows():
         flow = plan.owner_cashflow[plan.owner_cashflow["plant"] == plant]["net_mn"]
-        rate = asked[made[plant]]
+        rate = requested[made[plant]]
         by_hand = sum(amount / (1 + rate) ** t for t, amount in enumerate(flow))
         assert row["hurdle_npv_mn"] == pytest.approx(by_hand, rel=1e-9)
 
@@ -191,11 +191,11 @@ def test_sectors_trade_from_their_first_year(inputs: Inputs) -> None:
         {
             "name": "trade", "years": [2024, 2030], "budget": {"total_mn": 1},
             "transport": {"shared_trunklines": False},
-            "plants": {"provinces": ["Hebei"], "emitting_at_least_ktpa": 3_000},
+            "plants": {"provinces": ["Hebei"], "min_emissions_ktpa": 3_000},
             "policy": {"carbon_price_per_t": {2024: 100, 2030: 160}, "capture_deductible": True},
         }
     )  # fmt: skip
-    problem = pose(scenario, inputs)
+    problem = build_problem(scenario, inputs)
     credit = pd.DataFrame(problem.accounts.credit_per_t, columns=problem.calendar).groupby(problem.routes["sector"])
     first = credit.first()
     assert first.loc["steel", [2024, 2025, 2027, 2030, 2035]].tolist() == [100, 110, 130, 160, 160]
@@ -204,24 +204,24 @@ def test_sectors_trade_from_their_first_year(inputs: Inputs) -> None:
 @pytest.mark.parametrize(
     ("changes", "where"),
     [
-        ({"years": "static", "aim": "highest_npv"}, "aim"),
-        ({"years": "static", "funds": {"bank": {"interest_share": 0.03}}}, "funds"),
+        ({"years": "static", "objective": "max_npv"}, "objective"),
+        ({"years": "static", "funds": {"bank": {"interest_rate": 0.03}}}, "funds"),
         ({"funds": {f"f{k}": {"kind": "grant", "sectors": ["steel"]} for k in range(6)}}, "funds"),
-        ({"funds": {"bank": {"kind": "grant", "interest_share": 0.03}}}, "funds.bank.interest_share"),
-        ({"funds": {"bank": {"interest_share": 0.03, "passed_through_share": 0.5}}}, "funds.bank.passed_through_share"),
+        ({"funds": {"bank": {"kind": "grant", "interest_rate": 0.03}}}, "funds.bank.interest_rate"),
+        ({"funds": {"bank": {"interest_rate": 0.03, "passed_through_share": 0.5}}}, "funds.bank.passed_through_share"),
     ],
 )
 def test_questions_of_money_that_make_no_sense(changes: Changes, where: str) -> None:
     with pytest.raises(InputError) as caught:
         Scenario.from_dict({"name": "x", "plants": {}, "budget": {"total_mn": 1}, **changes})
-    assert caught.value.faults[0].where == where
+    assert caught.value.issues[0].where == where
 
 
 def test_a_fund_for_a_province_that_is_none(solved: Solved) -> None:
     with pytest.raises(InputError) as caught:
         solved({"funds": {"green": {"kind": "grant", "provinces": ["Hebie"]}}})
-    (fault,) = caught.value.faults
-    assert (fault.where, fault.hint) == ("funds.green.provinces[0]", "did you mean 'Hebei'?")
+    (issue,) = caught.value.issues
+    assert (issue.where, issue.hint) == ("funds.green.provinces[0]", "did you mean 'Hebei'?")
     with pytest.raises(InputError, match=r"funds\.green\.sectors"):
         solved({"funds": {"green": {"kind": "grant", "sectors": ["stel"]}}})
 
@@ -232,7 +232,7 @@ FUNDS = st.dictionaries(
         st.fixed_dictionaries(
             {
                 "kind": st.sampled_from(["loan", "bond"]),
-                "interest_share": st.floats(0, 0.2),
+                "interest_rate": st.floats(0, 0.2),
                 "share_max": st.floats(0, 1),
                 "term_yr": st.integers(1, 25),
             }
@@ -243,18 +243,18 @@ FUNDS = st.dictionaries(
 )
 QUESTIONS = st.fixed_dictionaries(
     {
-        "aim": st.sampled_from(["most_abatement", "highest_npv", "highest_net_benefit"]),
+        "objective": st.sampled_from(["max_abatement", "max_npv", "max_net_benefit"]),
         "funds": FUNDS,
         "finance.tax_share": st.floats(0, 0.4),
         "finance.depreciation_yr": st.integers(1, 25),
-        "discount_share": st.sampled_from([0.0, 0.05, 0.12]),
-        "policy.social_discount_share": st.sampled_from([0.0, 0.08]),
+        "discount_rate": st.sampled_from([0.0, 0.05, 0.12]),
+        "policy.social_discount_rate": st.sampled_from([0.0, 0.08]),
         "policy.carbon_price_per_t": st.sampled_from([{}, {2026: 100.0, 2035: 400.0}]),
         "policy.capture_deductible": st.booleans(),
         "policy.surplus_band_share": st.sampled_from([None, 0.03, 0.5]),
         "policy.paid_per_captured_t": st.sampled_from([0.0, 80.0]),
         "policy.paid_cap_mn": st.sampled_from([None, 100.0]),
-        "capture.retrofits": st.sampled_from(["whole", "fractional"]),
+        "capture.decisions": st.sampled_from(["integer", "continuous"]),
     }
 )
 

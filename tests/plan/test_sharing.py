@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.plan import sharing
+from ccs_model.plan import cost_sharing as sharing
+from ccs_model.plan.cost_sharing import EXACT_USERS, Sharing, shapley, shares_table
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.sharing import EXACT_USERS, Sharing, shapley, shares_table
 from ccs_model.problem import Problem
 
 Floats = np.ndarray
@@ -44,8 +44,8 @@ def hubs() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def problem(hand_posed: Callable[..., Problem], hubs: pd.DataFrame) -> Problem:
-    return hand_posed({"targets.captured_ktpa": 800}, **WISHBONE, transport__hubs=hubs)
+def problem(hand_problem: Callable[..., Problem], hubs: pd.DataFrame) -> Problem:
+    return hand_problem({"targets.captured_ktpa": 800}, **WISHBONE, transport__hubs=hubs)
 
 
 def point(problem: Problem, **decided: dict[str, float]) -> Point:
@@ -61,7 +61,7 @@ def point(problem: Problem, **decided: dict[str, float]) -> Point:
 
 
 FLOWS = {
-    "forth_ktpa": {"A-H": 600, "B-H": 200, "H-S": 600, "H-T": 200},
+    "forward_ktpa": {"A-H": 600, "B-H": 200, "H-S": 600, "H-T": 200},
     "injected_ktpa": {"S": 600, "T": 200},
     "opened": {"S": 1, "T": 1},
 }
@@ -87,26 +87,26 @@ def test_a_link_may_be_used_against_its_direction_and_a_site_be_passed(problem: 
     # All goes to T first; 500 are stored there, 300 go on to S, against the link's direction.
     flows = {"A-H": 600, "B-H": 200, "H-T": 800}
     found = use_of(
-        Sharing.of(point(problem, forth_ktpa=flows, back_ktpa={"S-T": 300}, injected_ktpa={"S": 300, "T": 500}))
+        Sharing.of(point(problem, forward_ktpa=flows, reverse_ktpa={"S-T": 300}, injected_ktpa={"S": 300, "T": 500}))
     )
     for facility, use in {"T": [375, 125], "S-T": [225, 75], "S": [225, 75]}.items():
         assert found[facility] == pytest.approx(use), facility
 
 
-def test_what_runs_in_a_ring_of_its_own_is_nobody_s(hand_posed: Callable[..., Problem], hubs: pd.DataFrame) -> None:
+def test_what_runs_in_a_ring_of_its_own_is_nobody_s(hand_problem: Callable[..., Problem], hubs: pd.DataFrame) -> None:
     ring = {name: {"length_km": 1, "existing_ktpa": 100} for name in ("X-Y", "Y-Z", "X-Z")}
-    problem = hand_posed(
+    problem = hand_problem(
         {"targets.captured_ktpa": 800}, **{**WISHBONE, "links": WISHBONE["links"] | ring}, transport__hubs=hubs
     )
-    flows = {**FLOWS["forth_ktpa"], "X-Y": 50, "Y-Z": 50}
-    found = use_of(Sharing.of(point(problem, **{**FLOWS, "forth_ktpa": flows}, back_ktpa={"X-Z": 50})))
+    flows = {**FLOWS["forward_ktpa"], "X-Y": 50, "Y-Z": 50}
+    found = use_of(Sharing.of(point(problem, **{**FLOWS, "forward_ktpa": flows}, reverse_ktpa={"X-Z": 50})))
     assert found["X-Y"] == found["X-Z"] == [0, 0]
     assert found["S"] == pytest.approx([450, 150])
 
 
 def test_the_shares_of_each_link_and_site_sum_to_its_capital(problem: Problem) -> None:
-    laid = {f"{link} | large": 1.0 for link in ("A-H", "H-S", "H-T")} | {"B-H | medium": 1.0, "S-T | small": 1.0}
-    found = Sharing.of(point(problem, **FLOWS, pipe=laid, wells={"S": 3}))
+    built = {f"{link} | large": 1.0 for link in ("A-H", "H-S", "H-T")} | {"B-H | medium": 1.0, "S-T | small": 1.0}
+    found = Sharing.of(point(problem, **FLOWS, pipe=built, wells={"S": 3}))
     table = shares_table(found)
     for rule in ("by_use_mn", "by_shapley_mn"):
         each = table.groupby("facility")[rule].sum()
@@ -128,14 +128,14 @@ def test_the_shares_of_each_link_and_site_sum_to_its_capital(problem: Problem) -
     assert trunk.to_dict() == pytest.approx({"A": 0.030 * (276 + 276 - 240) / 2, "B": 0.030 * (240 + 276 - 276) / 2})
 
 
-def test_what_running_costs_is_split_by_use(hand_posed: Callable[..., Problem], hubs: pd.DataFrame) -> None:
+def test_what_running_costs_is_split_by_use(hand_problem: Callable[..., Problem], hubs: pd.DataFrame) -> None:
     sites = {
         "S": {"site_capex_mn": 4, "site_om_mn_pa": 2, "storage_cost_per_t": 5},
         "T": {"well_capex_mn": 1, "well_om_mn_pa": 0.5, "storage_cost_per_t": 1, "eor_revenue_per_t": 3},
     }
-    problem = hand_posed({"targets.captured_ktpa": 800}, **WISHBONE | {"sites": sites}, transport__hubs=hubs)
+    problem = hand_problem({"targets.captured_ktpa": 800}, **WISHBONE | {"sites": sites}, transport__hubs=hubs)
     carried = {"A-H | large": 600, "B-H | medium": 200, "H-S | large": 600, "H-T | medium": 200}
-    here = point(problem, **FLOWS, wells={"T": 4}, carried_ktpa=carried, paid_for_oil_ktpa={"T": 150})
+    here = point(problem, **FLOWS, wells={"T": 4}, pipe_flow_ktpa=carried, paid_for_oil_ktpa={"T": 150})
     paid = Sharing.of(here).by_route
     # 20 EUR a t/h, km and year; of the links after H a quarter is B's.
     per_ktpa_km = 20e-6 / 8.76
@@ -251,7 +251,7 @@ def test_samples_cover_the_exact_value_and_close_in_on_it(monkeypatch: pytest.Mo
 def test_a_plan_s_shares_sum_to_its_capital(hand_solved: Callable[..., Plan], hubs: pd.DataFrame) -> None:
     plan = hand_solved({"targets.captured_ktpa": 800}, **WISHBONE, transport__hubs=hubs)
     assert plan.shares is not None
-    total = plan.flows["laid_mn"].sum() + plan.storage["invested_mn"].sum()
+    total = plan.flows["built_mn"].sum() + plan.storage["invested_mn"].sum()
     assert plan.shares["by_use_mn"].sum() == pytest.approx(total)
     assert plan.shares["by_shapley_mn"].sum() == pytest.approx(total)
     assert plan.retrofits[["pipe_capex_mn", "storage_capex_mn"]].sum().sum() == pytest.approx(total)

@@ -11,12 +11,12 @@ from ccs_model.errors import InfeasibleError, InputError
 from ccs_model.plan.plan import Plan
 
 Solved = Callable[..., Plan]
-LEAST_COST = {"aim": "least_cost", "budget.total_mn": None}
-FRACTIONAL = {"capture.retrofits": "fractional"}
+LEAST_COST = {"objective": "min_cost", "budget.total_mn": None}
+FRACTIONAL = {"capture.decisions": "continuous"}
 
 
 def cut(share: float, year: int = 2031) -> dict[str, object]:
-    return {"targets.cut_share": {year: share}}
+    return {"targets.abatement_share": {year: share}}
 
 
 def conflicts(solved: Solved, *changes: dict[str, object]) -> dict[str, str]:
@@ -58,13 +58,13 @@ def test_the_price_of_the_next_tonne_is_the_finite_difference_of_cost(solved: So
 
 def test_a_cut_beyond_the_physical_maximum_names_the_one_in_reach(solved: Solved) -> None:
     lines = conflicts(solved, cut(0.9), LEAST_COST)
-    assert set(lines) == {"cut_reached"}
-    assert "targets.cut_share.2031 is 90.00%" in lines["cut_reached"]
-    reach = float(re.search(r"([\d.]+)% is in reach", lines["cut_reached"]).group(1)) / 100  # type: ignore[union-attr]
-    assert 0 < reach < 0.9
-    assert solved(cut(reach), LEAST_COST).status == "optimal"
+    assert set(lines) == {"abatement_target_reached"}
+    assert "targets.abatement_share.2031 is 90.00%" in lines["abatement_target_reached"]
+    radii = float(re.search(r"([\d.]+)% is in reach", lines["abatement_target_reached"]).group(1)) / 100  # type: ignore[union-attr]
+    assert 0 < radii < 0.9
+    assert solved(cut(radii), LEAST_COST).status == "optimal"
     with pytest.raises(InfeasibleError):
-        solved(cut(reach + 0.01), LEAST_COST)
+        solved(cut(radii + 0.01), LEAST_COST)
 
 
 def test_a_cut_and_a_budget_that_clash_name_what_would_do_on_either_side(solved: Solved) -> None:
@@ -72,9 +72,9 @@ def test_a_cut_and_a_budget_that_clash_name_what_would_do_on_either_side(solved:
     money = float(
         re.search(r"([\d,.]+) million CNY would do", lines["spending_within_budget"]).group(1).replace(",", "")
     )  # type: ignore[union-attr]
-    reach = float(re.search(r"([\d.]+)% is in reach", lines["cut_reached"]).group(1)) / 100  # type: ignore[union-attr]
+    radii = float(re.search(r"([\d.]+)% is in reach", lines["abatement_target_reached"]).group(1)) / 100  # type: ignore[union-attr]
     assert solved(cut(0.08), LEAST_COST, {"budget.total_mn": money}).status == "optimal"
-    assert solved(cut(reach), LEAST_COST, {"budget.total_mn": 200}).status == "optimal"
+    assert solved(cut(radii), LEAST_COST, {"budget.total_mn": 200}).status == "optimal"
 
 
 def test_a_missing_tonne_is_bought_or_paid_for_by_its_price(solved: Solved) -> None:
@@ -100,11 +100,11 @@ def test_targets_hold_for_single_provinces_and_sectors(solved: Solved) -> None:
     both = {
         "plants.inventory": ["steel", "chemicals"],
         "plants.provinces": [],
-        "plants.emitting_at_least_ktpa": 16_000,
-        "plants.leave_out": [],
+        "plants.min_emissions_ktpa": 16_000,
+        "plants.exclude": [],
     }
-    asked = {"targets.by_sector": {"steel": {"cut_share": {2031: 0.0005}}}, **both}
-    plan = solved(LEAST_COST, asked)
+    requested = {"targets.by_sector": {"steel": {"abatement_share": {2031: 0.0005}}}, **both}
+    plan = solved(LEAST_COST, requested)
     steel = plan.emissions[(plan.emissions["sector"] == "steel") & (plan.emissions["year"] == 2031)]
     assert steel["avoided_ktpa"].sum() >= 0.0005 * steel["baseline_ktpa"].sum() * (1 - 1e-6)
     province = plan.retrofits["province"].iloc[0]
@@ -114,10 +114,10 @@ def test_targets_hold_for_single_provinces_and_sectors(solved: Solved) -> None:
 
 
 def test_a_least_share_is_kept(solved: Solved) -> None:
-    asked = {"plants.inventory": ["steel", "chemicals"], "plants.emitting_at_least_ktpa": 4_000}
-    free = solved({"budget.total_mn": 3_000, "solver.gap_share": 0.01}, asked)
+    requested = {"plants.inventory": ["steel", "chemicals"], "plants.min_emissions_ktpa": 4_000}
+    free = solved({"budget.total_mn": 3_000, "solver.mip_gap": 0.01}, requested)
     held = solved(
-        {"budget.total_mn": 3_000, "solver.gap_share": 0.01, "targets.share_of_avoided_min": {"steel": 0.6}}, asked
+        {"budget.total_mn": 3_000, "solver.mip_gap": 0.01, "targets.share_of_avoided_min": {"steel": 0.6}}, requested
     )
     n_years = held.emissions["year"].map(held.problem.periods.set_index("year")["n_years"])
     by_sector = (held.emissions["avoided_ktpa"] * n_years).groupby(held.emissions["sector"]).sum()
@@ -128,7 +128,7 @@ def test_a_least_share_is_kept(solved: Solved) -> None:
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
-        ({"targets.by_province": {"Hebei": {"cut_share": {2031: 0.1}}}}, "Hebei"),
+        ({"targets.by_province": {"Hebei": {"abatement_share": {2031: 0.1}}}}, "Hebei"),
         ({"targets.share_of_avoided_min": {"steel": 0.1}}, "steel"),
         ({"budget.by_province_mn": {"Shanxy": 5}}, "did you mean 'Shanxi'"),
     ],
@@ -143,9 +143,9 @@ def test_a_group_without_plants_is_refused_with_its_key(solved: Solved, changes:
 @pytest.mark.parametrize(
     ("values", "where"),
     [
-        ({"aim": "least_cost", "budget": {"total_mn": 5}}, "targets"),
-        ({"targets": {"cut_share": {2029: 0.1}}}, "targets.cut_share.2029"),
-        ({"targets": {"cut_share": {2026: 5}}}, "targets.cut_share.2026"),
+        ({"objective": "min_cost", "budget": {"total_mn": 5}}, "targets"),
+        ({"targets": {"abatement_share": {2029: 0.1}}}, "targets.abatement_share.2029"),
+        ({"targets": {"abatement_share": {2026: 5}}}, "targets.abatement_share.2026"),
         ({"targets": {"by_sector": {"cement": {}}}}, "targets.by_sector.cement"),
     ],
 )
@@ -154,24 +154,27 @@ def test_targets_that_make_no_sense_are_refused_at_their_key(values: dict[str, o
 
     with pytest.raises(InputError) as caught:
         Scenario.from_dict({"name": "T", "plants": {}, **values})
-    assert any(fault.where == where for fault in caught.value.faults), caught.value.faults
+    assert any(issue.where == where for issue in caught.value.issues), caught.value.issues
 
 
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
         (
-            {"plants.provinces": ["Shanxi", "Hainan"], "targets.by_province": {"Hainan": {"cut_share": {2031: 0.01}}}},
+            {
+                "plants.provinces": ["Shanxi", "Hainan"],
+                "targets.by_province": {"Hainan": {"abatement_share": {2031: 0.01}}},
+            },
             "0.00%",
         ),
         (
-            {"plants.leave_out": ["NH3_21", "NH3_27", "NH3_82", "MEOH_22", "MEOH_48"], **cut(0.01)},
+            {"plants.exclude": ["NH3_21", "NH3_27", "NH3_82", "MEOH_22", "MEOH_48"], **cut(0.01)},
             "no retrofit can work",
         ),
     ],
 )
 def test_a_cut_that_nothing_can_serve_is_out_of_reach(solved: Solved, changes: dict[str, object], word: str) -> None:
-    assert word in conflicts(solved, changes)["cut_reached"]
+    assert word in conflicts(solved, changes)["abatement_target_reached"]
 
 
 def test_shares_that_cannot_all_be_kept_are_refused(solved: Solved) -> None:
@@ -186,7 +189,9 @@ def test_shares_that_cannot_all_be_kept_are_refused(solved: Solved) -> None:
 
 def test_costs_per_tonne_leave_out_units_whose_life_is_over(solved: Solved) -> None:
     years = {"years": [2026, 2036, 2046, 2056]}
-    plan = solved(years, {"aim": "least_cost", "budget.total_mn": None, "targets.cut_share": {2026: 0.01, 2056: 0.01}})
+    plan = solved(
+        years, {"objective": "min_cost", "budget.total_mn": None, "targets.abatement_share": {2026: 0.01, 2056: 0.01}}
+    )
     working = plan.retrofits[plan.retrofits["captured_ktpa"] > 0]
     assert 0 < len(working) < len(plan.retrofits)
     low, high = working["avoidance_cost_per_t"].min(), working["avoidance_cost_per_t"].max()
@@ -195,12 +200,12 @@ def test_costs_per_tonne_leave_out_units_whose_life_is_over(solved: Solved) -> N
 
 @pytest.mark.parametrize(("budget", "gap"), [(850.0, 0.0), (1_400.0, 0.0), (1_700.0, 0.1)])
 def test_more_money_is_asked_for_with_every_retrofit_kept(solved: Solved, budget: float, gap: float) -> None:
-    asked = {"plants.emitting_at_least_ktpa": 700, "budget.total_mn": budget, "solver.gap_share": gap}
-    plan = solved(asked)
-    bought = plan.next_money
+    requested = {"plants.min_emissions_ktpa": 700, "budget.total_mn": budget, "solver.mip_gap": gap}
+    plan = solved(requested)
+    bought = plan.marginal_budget
     assert bought is not None and bought.abatement_kt >= 0
     # What enters beside the plan fits into what the plan left over and the money added.
-    left = budget - plan.totals["capex_mn"] + bought.more_mn
+    left = budget - plan.totals["capex_mn"] + bought.added_mn
     if bought.plants:
         cheapest = min(
             plan.problem.routes.loc[plan.problem.routes["plant"] == name, "capex_mn"].min() for name in bought.plants
@@ -211,12 +216,12 @@ def test_more_money_is_asked_for_with_every_retrofit_kept(solved: Solved, budget
 def test_every_lock_has_its_price(solved: Solved) -> None:
     free = solved()
     must, out = "MEOH_22", "NH3_82"
-    plan = solved({"plants.must_fit": [must], "plants.leave_out": [out]})
-    locks = plan.locks.set_index("lock")
-    assert locks.loc["must_fit", "plant"] == must and locks.loc["leave_out", "plant"] == out
-    assert (plan.locks["abatement_lost_kt"] >= 0).all() and plan.locks["cost_added_mn"].isna().all()
+    plan = solved({"plants.require": [must], "plants.exclude": [out]})
+    fixed_decisions = plan.fixed_decisions.set_index("lock")
+    assert fixed_decisions.loc["require", "plant"] == must and fixed_decisions.loc["exclude", "plant"] == out
+    assert (plan.fixed_decisions["abatement_lost_kt"] >= 0).all() and plan.fixed_decisions["cost_added_mn"].isna().all()
     # Lifting the one lock gives just the linear program without it.
-    without = solved({"plants.must_fit": [must]})
+    without = solved({"plants.require": [must]})
     gained = without.relaxation.value - plan.relaxation.value
-    assert locks.loc["leave_out", "abatement_lost_kt"] == pytest.approx(gained, abs=1e-3)
-    assert free.locks.empty
+    assert fixed_decisions.loc["exclude", "abatement_lost_kt"] == pytest.approx(gained, abs=1e-3)
+    assert free.fixed_decisions.empty

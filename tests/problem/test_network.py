@@ -12,15 +12,15 @@ import pytest
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from ccs_model.engineering.transport import great_circle_km
+from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem
-from ccs_model.problem.lines import link_id
-from ccs_model.problem.network import Network, Reach, candidate_pairs, flow_bounds, places_as_nodes
+from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_pairs, flow_bounds, places_as_nodes
+from ccs_model.problem.link_costs import link_id
 
 Posed = Callable[..., Problem]
-REACH = Reach(450, 2, 1, 1.08, 40, 4)
+REACH = SearchRadii(450, 2, 1, 1.08, 40, 4)
 NO_HUBS = pd.DataFrame({"hub": [], "lat_deg": [], "lon_deg": []})
 
 
@@ -49,9 +49,9 @@ def test_a_link_with_a_way_round_that_is_hardly_longer_is_left_out() -> None:
     # B lies almost on the way from A to C, so A – C is 1 % shorter than by way of B; D is far off.
     made = plants(A=(36.0, 112.0), B=(36.06, 113.0), C=(36.0, 114.0), D=(38.0, 113.0))
     nodes = places_as_nodes(made, sites(), NO_HUBS, REACH)
-    few = Reach(450, 1, 1, 1.08, 40, 4)
+    few = SearchRadii(450, 1, 1, 1.08, 40, 4)
     assert names_of(nodes, candidate_pairs(nodes, few)) == {"A – B", "B – C", "B – D", "A – D", "C – D"}
-    every = Reach(450, 1, 1, 1.0, 40, 4)
+    every = SearchRadii(450, 1, 1, 1.0, 40, 4)
     assert names_of(nodes, candidate_pairs(nodes, every)) >= {"A – C"}
 
 
@@ -60,7 +60,7 @@ def test_the_spanning_tree_each_node_s_neighbours_and_the_straight_ways_to_sites
     made, stores = scattered(25, seed)
     nodes = places_as_nodes(made, stores, NO_HUBS, REACH)
     # However hard the pruning, all stays connected.
-    pairs = candidate_pairs(nodes, Reach(5_000, 1, 1, 100.0, 0, 4))
+    pairs = candidate_pairs(nodes, SearchRadii(5_000, 1, 1, 100.0, 0, 4))
     n = len(nodes)
     graph = sparse.csr_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     assert connected_components(graph, directed=False)[0] == 1
@@ -111,7 +111,7 @@ def test_no_link_is_longer_than_the_longest_allowed() -> None:
     made = plants(A=(36.0, 112.0), B=(36.0, 113.0))
     nodes = places_as_nodes(made, sites(S=(36.0, 118.5)), NO_HUBS, REACH)
     assert names_of(nodes, candidate_pairs(nodes, REACH)) == {"A – B"}
-    assert names_of(nodes, candidate_pairs(nodes, Reach(500, 2, 1, 1.08, 40, 4))) == {"A – B", "B – S"}
+    assert names_of(nodes, candidate_pairs(nodes, SearchRadii(500, 2, 1, 1.08, 40, 4))) == {"A – B", "B – S"}
 
 
 @pytest.mark.parametrize(("n", "n_links"), [(0, 0), (1, 0), (2, 1), (3, 3)])
@@ -178,28 +178,28 @@ def test_flow_bounds_are_those_of_taking_each_link_away(seed: int) -> None:
 # Lengths and costs
 
 
-def network(hand_posed: Callable[..., Problem], changes: dict[str, Any] | None = None, **tables: Any) -> Network:
+def network(hand_problem: Callable[..., Problem], changes: dict[str, Any] | None = None, **tables: Any) -> Network:
     tables = {"plants": {"A": {"co2_ktpa": 500}}, "sites": {"S": {"lon_deg": 116.0}}, "links": {}} | tables
-    asked = {"aim": "most_abatement", "budget.total_mn": 1e6, "transport.candidate_links": "made_and_given"}
-    found = hand_posed(asked | (changes or {}), **tables).network
+    requested = {"objective": "max_abatement", "budget.total_mn": 1e6, "transport.candidate_links": "made_and_given"}
+    found = hand_problem(requested | (changes or {}), **tables).network
     assert found is not None
     return found
 
 
-def test_made_links_are_as_long_as_the_straight_way_times_the_detour(hand_posed: Callable[..., Problem]) -> None:
+def test_made_links_are_as_long_as_the_straight_way_times_the_detour(hand_problem: Callable[..., Problem]) -> None:
     straight = float(great_circle_km(38.0, 115.0, 38.0, 116.0))
-    (link,) = network(hand_posed, {"transport.detour": 1.3}).links.itertuples()
+    (link,) = network(hand_problem, {"transport.detour_factor": 1.3}).links.itertuples()
     assert (link.link, link.node_a, link.node_b, link.kind) == ("A – S", "A", "S", "pipe")
     assert (link.straight_km, link.length_km, link.cost_factor) == pytest.approx((straight, 1.3 * straight, 1))
-    given = network(hand_posed, links={"A-S": {"length_km": 70, "cost_factor": 1.5}})
+    given = network(hand_problem, links={"A-S": {"length_km": 70, "cost_factor": 1.5}})
     # One's own link takes the place of the made one between the same ends.
     assert given.links[["link", "length_km", "cost_factor"]].values.tolist() == [["A-S", 70, 1.5]]
-    longer = network(hand_posed, {"transport.detour": 1.3}, links={"A-S": {}})
+    longer = network(hand_problem, {"transport.detour_factor": 1.3}, links={"A-S": {}})
     assert longer.links["length_km"].tolist() == pytest.approx([1.3 * straight])
 
 
-def test_lines_are_the_sizes_that_the_link_could_need(hand_posed: Callable[..., Problem]) -> None:
-    lines = network(hand_posed, links={"A-S": {"length_km": 10}}).lines
+def test_lines_are_the_sizes_that_the_link_could_need(hand_problem: Callable[..., Problem]) -> None:
+    lines = network(hand_problem, links={"A-S": {"length_km": 10}}).lines
     # 500 kt/y are 57 t/h: the large class is laid in part; a small one ends at 16 t/h, where the medium costs the same.
     assert lines["pipe"].tolist() == ["large", "medium", "small"]
     by_pipe = lines.set_index("pipe")
@@ -212,26 +212,26 @@ def test_lines_are_the_sizes_that_the_link_could_need(hand_posed: Callable[..., 
         {"small": 0.15 / 8.76, "medium": 0.08 / 8.76, "large": 0.023 / 8.76}
     )
     assert by_pipe["kwh_per_t"].to_dict() == pytest.approx({"small": 0.6, "medium": 0.4, "large": 0.2})
-    few = network(hand_posed, plants={"A": {"co2_ktpa": 100}}, links={"A-S": {"length_km": 10}}).lines
+    few = network(hand_problem, plants={"A": {"co2_ktpa": 100}}, links={"A-S": {"length_km": 10}}).lines
     assert few["pipe"].tolist() == ["small"]
 
 
-def test_at_sea_and_over_hills_pipes_are_dearer(hand_posed: Callable[..., Problem], inputs: Inputs) -> None:
-    ashore = network(hand_posed).lines["fixed_mn"].to_numpy()
-    at_sea = network(hand_posed, sites={"S": {"lon_deg": 116.0, "is_offshore": "yes"}})
+def test_at_sea_and_over_hills_pipes_are_dearer(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
+    ashore = network(hand_problem).lines["fixed_mn"].to_numpy()
+    at_sea = network(hand_problem, sites={"S": {"lon_deg": 116.0, "is_offshore": "yes"}})
     assert at_sea.links["is_offshore"].tolist() == [True]
     assert at_sea.lines["fixed_mn"].to_numpy() == pytest.approx(1.74 * ashore)
     # Flat in the west, three times as dear in the east: the straight way from 115° to 116° lies half in each.
     terrain = pd.DataFrame({"lat_deg": [38.0, 38.0], "lon_deg": [115.0, 116.0], "cost_multiplier": [1.0, 3.0]})
     terrain = terrain.reindex(columns=inputs["transport/terrain"].columns)
-    hilly = network(hand_posed, transport__terrain=terrain)
+    hilly = network(hand_problem, transport__terrain=terrain)
     assert hilly.links["cost_factor"].tolist() == pytest.approx([2.0], rel=0.05)
-    given = network(hand_posed, links={"A-S": {"cost_factor": 1.2}}, transport__terrain=terrain)
+    given = network(hand_problem, links={"A-S": {"cost_factor": 1.2}}, transport__terrain=terrain)
     assert given.links["cost_factor"].tolist() == [1.2]
 
 
-def test_a_pipe_that_is_there_is_free_up_to_what_is_left(hand_posed: Callable[..., Problem]) -> None:
-    lines = network(hand_posed, links={"A-S": {"length_km": 10, "existing_ktpa": 300}}).lines.set_index("pipe")
+def test_a_pipe_that_is_there_is_free_up_to_what_is_left(hand_problem: Callable[..., Problem]) -> None:
+    lines = network(hand_problem, links={"A-S": {"length_km": 10, "existing_ktpa": 300}}).lines.set_index("pipe")
     there = lines.loc["existing"]
     assert (there["is_free"], there["free_ktpa"], there["fixed_mn"], there["slope_mn_per_ktpa"]) == (True, 300, 0, 0)
     # It is pumped and kept like the largest size.
@@ -239,9 +239,9 @@ def test_a_pipe_that_is_there_is_free_up_to_what_is_left(hand_posed: Callable[..
     assert there["om_mn_per_ktpa"] == lines.at["large", "om_mn_per_ktpa"] > 0
 
 
-def test_trucks_go_from_plants_to_their_nearest_site_ashore(hand_posed: Callable[..., Problem]) -> None:
+def test_trucks_go_from_plants_to_their_nearest_site_ashore(hand_problem: Callable[..., Problem]) -> None:
     two = {"S": {"lon_deg": 116.5}, "T": {"lon_deg": 116.0, "is_offshore": "yes"}, "U": {"lon_deg": 119.5}}
-    found = network(hand_posed, {"transport.trucks": True}, sites=two)
+    found = network(hand_problem, {"transport.trucks": True}, sites=two)
     road = found.links[found.links["kind"] == "truck"].iloc[0]
     straight = float(great_circle_km(38.0, 115.0, 38.0, 116.5))
     assert (road["link"], road["node_a"], road["node_b"]) == ("road A – S", "A", "S")
@@ -253,28 +253,28 @@ def test_trucks_go_from_plants_to_their_nearest_site_ashore(hand_posed: Callable
     assert (truck["free_ktpa"], truck["is_free"], truck["fixed_mn"]) == (100, True, 0)
     # Nobody drives 400 km, nor to sea.
     for stores in ({"U": {"lon_deg": 119.5}}, {"T": {"lon_deg": 116.0, "is_offshore": "yes"}}):
-        none = network(hand_posed, {"transport.trucks": True}, sites=stores)
+        none = network(hand_problem, {"transport.trucks": True}, sites=stores)
         assert "truck" not in set(none.links["kind"])
 
 
-def test_a_quotation_takes_the_place_of_a_size_s_price(hand_posed: Callable[..., Problem], inputs: Inputs) -> None:
+def test_a_quotation_takes_the_place_of_a_size_s_price(hand_problem: Callable[..., Problem], inputs: Inputs) -> None:
     quote = {"link": "A-S", "pipe": "large", "fixed_mn": 7.0, "slope_mn_per_ktpa": 0.01, "currency": "EUR"}
     table = pd.DataFrame([quote | {"price_year": 2015}]).reindex(columns=inputs["transport/line_costs"].columns)
-    asked: dict[str, Any] = {"links": {"A-S": {"length_km": 10}}}
-    lines = network(hand_posed, **asked, transport__line_costs=table).lines.set_index("pipe")
+    requested: dict[str, Any] = {"links": {"A-S": {"length_km": 10}}}
+    lines = network(hand_problem, **requested, transport__line_costs=table).lines.set_index("pipe")
     assert lines.loc["large", ["fixed_mn", "slope_mn_per_ktpa"]].tolist() == [7, 0.01]
     assert lines.at["medium", "fixed_mn"] == pytest.approx(2.4)
     with pytest.raises(InputError, match="'A – S' is no candidate link"):
-        network(hand_posed, **asked, transport__line_costs=table.assign(link="A – S"))
+        network(hand_problem, **requested, transport__line_costs=table.assign(link="A – S"))
     # A quotation for a plant that takes no part is passed over.
-    assert network(hand_posed, **asked, transport__line_costs=table.assign(link="A – Z")).lines["line"].tolist() == [
+    assert network(hand_problem, **requested, transport__line_costs=table.assign(link="A – Z")).lines["line"].tolist() == [
         "A-S | large", "A-S | medium", "A-S | small",
     ]  # fmt: skip
 
 
-def test_the_shipped_network_is_the_same_in_any_order_of_rows(posed: Posed, shuffled: Inputs) -> None:
-    asked = {"transport.shared_trunklines": True, "plants.inventory": ["steel", "chemicals"]}
-    here, there = posed(asked).network, posed(asked, tables=shuffled).network
+def test_the_shipped_network_is_the_same_in_any_order_of_rows(problem_of: Posed, shuffled: Inputs) -> None:
+    requested = {"transport.shared_trunklines": True, "plants.inventory": ["steel", "chemicals"]}
+    here, there = problem_of(requested).network, problem_of(requested, tables=shuffled).network
     assert here is not None and there is not None
     for name in ("nodes", "links", "lines"):
         pd.testing.assert_frame_equal(getattr(here, name), getattr(there, name))

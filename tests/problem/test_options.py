@@ -11,9 +11,9 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.inputs import Inputs
-from ccs_model.model.build import build_model
+from ccs_model.model.build_model import build_model
 from ccs_model.plan.plan import Plan
-from ccs_model.problem import Problem, pose
+from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.options import waste_heat_of
 from ccs_model.scenario import Scenario
 
@@ -27,15 +27,15 @@ SHARED: Changes = {"capture.shared_absorbers": True}
 KILN = "P100000120106/lime_kiln/amine/quarter"
 
 
-def test_by_default_ids_are_as_they_were(posed: Posed, one_mill: Changes) -> None:
-    options = posed(one_mill).options
+def test_by_default_ids_are_as_they_were(problem_of: Posed, one_mill: Changes) -> None:
+    options = problem_of(one_mill).options
     assert options["option"].str.count("/").eq(3).all()
     assert set(options["heat_source"]) == {"coal_boiler"}
     assert not options["stream"].str.contains("+", regex=False).any()
 
 
-def test_each_heat_source_is_an_option_of_its_own(posed: Posed, one_mill: Changes) -> None:
-    options = posed(one_mill, ALL_HEAT).options.set_index("option")
+def test_each_heat_source_is_an_option_of_its_own(problem_of: Posed, one_mill: Changes) -> None:
+    options = problem_of(one_mill, ALL_HEAT).options.set_index("option")
     named = {f"{KILN}{suffix}" for suffix in ("", "/gas_boiler", "/waste_heat", "/heat_pump")}
     assert named <= set(options.index)
     assert options.loc[sorted(named), "capture_capex_mn"].nunique() == 1
@@ -44,13 +44,13 @@ def test_each_heat_source_is_an_option_of_its_own(posed: Posed, one_mill: Change
 def test_an_unknown_source_is_refused_with_the_nearest(small: Callable[..., Scenario]) -> None:
     with pytest.raises(InputError) as caught:
         small({"capture.heat_sources": ["coal_boiler", "gas_boilr"]})
-    (fault,) = caught.value.faults
-    assert "gas_boilr" in fault.what
-    assert fault.hint == "did you mean 'gas_boiler'?"
+    (issue,) = caught.value.issues
+    assert "gas_boilr" in issue.what
+    assert issue.hint == "did you mean 'gas_boiler'?"
 
 
-def test_power_is_its_parts(posed: Posed, one_mill: Changes) -> None:
-    options = posed(one_mill, ALL_HEAT, {"capture.technologies": ["amine", "compression"]}).options
+def test_power_is_its_parts(problem_of: Posed, one_mill: Changes) -> None:
+    options = problem_of(one_mill, ALL_HEAT, {"capture.technologies": ["amine", "compression"]}).options
     parts = options[["compression_kwh_per_t", "process_kwh_per_t", "heat_kwh_per_t"]]
     assert (parts >= 0).all(axis=None)
     assert parts.sum(axis=1).tolist() == pytest.approx(options["power_kwh_per_t"].tolist())
@@ -60,9 +60,9 @@ def test_power_is_its_parts(posed: Posed, one_mill: Changes) -> None:
     assert boiler["compression_kwh_per_t"].between(80, 95).all()
 
 
-def test_prices_and_tonnes_of_each_source_by_hand(posed: Posed, one_mill: Changes, inputs: Inputs) -> None:
+def test_prices_and_tonnes_of_each_source_by_hand(problem_of: Posed, one_mill: Changes, inputs: Inputs) -> None:
     # No route is pruned here, so that each can be looked at: the kiln's gas of 24.5 %, 3.02 GJ/t of plain amine.
-    problem = posed(one_mill, ALL_HEAT, {"targets.share_of_avoided_min": {"Hebei": 0.1}})
+    problem = problem_of(one_mill, ALL_HEAT, {"targets.share_of_avoided_min": {"Hebei": 0.1}})
     routes = problem.routes.reset_index().set_index("option")
     at = {name: int(routes.at[KILN + suffix, "index"]) for name, suffix in SUFFIXES.items()}
     heat, grid = 3.02, 0.7252
@@ -90,11 +90,11 @@ def deflator(inputs: Inputs, year: int) -> float:
     return float(table.loc[(table["currency"] == "CNY") & (table["year"] == year), "price_index"].iloc[0])
 
 
-def test_waste_heat_goes_by_steel(posed: Posed, one_mill: Changes, inputs: Inputs) -> None:
-    problem = posed(one_mill, ALL_HEAT)
+def test_waste_heat_goes_by_steel(problem_of: Posed, one_mill: Changes, inputs: Inputs) -> None:
+    problem = problem_of(one_mill, ALL_HEAT)
     # Jingtang: 13,700 kt/y of oxygen-furnace steel at 0.9388, 0.3 GJ/t.
     assert problem.waste_heat_tj_pa["P100000120106"] == pytest.approx(13_700 * 0.9388 * 0.3)
-    assert posed(one_mill).waste_heat_tj_pa == {}
+    assert problem_of(one_mill).waste_heat_tj_pa == {}
     retiring = problem.plants.assign(capacity_ktpa=0.0)
     assert waste_heat_of(problem.scenario, inputs, retiring)["P100000120106"] > 0
 
@@ -109,7 +109,7 @@ def only_waste(tj_per_t: float, inputs: Inputs, with_tables: WithTables) -> Inpu
 def test_a_plan_uses_no_more_waste_heat_than_there_is(
     solved: Solved, inputs: Inputs, with_tables: WithTables, one_mill: Changes, gj_per_t: float
 ) -> None:
-    waste = {"capture.heat_sources": ["waste_heat"], "solver.gap_share": 0.001}
+    waste = {"capture.heat_sources": ["waste_heat"], "solver.mip_gap": 0.001}
     plan = solved(one_mill, waste, tables=only_waste(gj_per_t, inputs, with_tables))
     used = (plan.retrofits["captured_ktpa"] * plan.retrofits["heat_gj_per_t"]).sum()
     there = 13_700 * 0.9388 * gj_per_t
@@ -119,10 +119,10 @@ def test_a_plan_uses_no_more_waste_heat_than_there_is(
     assert used > 0.5 * min(there, 6_000)
 
 
-def test_the_claim_stands_for_the_plant_and_every_year(posed: Posed, one_mill: Changes) -> None:
-    model = build_model(posed(one_mill, ALL_HEAT))
+def test_the_claim_stands_for_the_plant_and_every_year(problem_of: Posed, one_mill: Changes) -> None:
+    model = build_model(problem_of(one_mill, ALL_HEAT))
     assert sorted(model.waste_heat_within_plant) == [("P100000120106", 2026), ("P100000120106", 2031)]
-    assert not list(build_model(posed(one_mill)).waste_heat_within_plant)
+    assert not list(build_model(problem_of(one_mill)).waste_heat_within_plant)
 
 
 def test_what_is_dominated_is_not_missed(
@@ -132,47 +132,47 @@ def test_what_is_dominated_is_not_missed(
     fuels = inputs["prices/fuels"].copy()
     fuels.loc[fuels["fuel"] == "natural_gas", "price_per_gj"] = 20.0
     tables = with_tables({"prices/fuels": fuels})
-    asked = {**ALL_HEAT, "capture.technologies": ["amine", "advanced_amine"], "solver.gap_share": 0.0}
-    pruned = solved(one_mill, asked, tables=tables)
-    module = sys.modules["ccs_model.problem.pose"]
+    requested = {**ALL_HEAT, "capture.technologies": ["amine", "advanced_amine"], "solver.mip_gap": 0.0}
+    pruned = solved(one_mill, requested, tables=tables)
+    module = sys.modules["ccs_model.problem.build_problem"]
     monkeypatch.setattr(module, "without_dominated", lambda scenario, inputs, level, routes, periods: routes)
-    whole = solved(one_mill, asked, tables=tables)
+    whole = solved(one_mill, requested, tables=tables)
     assert len(pruned.problem.routes) < len(whole.problem.routes)
     assert pruned.objective.value == pytest.approx(whole.objective.value, rel=1e-6)
 
 
 def test_a_dearer_source_of_the_same_heat_is_pruned(
-    posed: Posed, inputs: Inputs, with_tables: WithTables, one_mill: Changes
+    problem_of: Posed, inputs: Inputs, with_tables: WithTables, one_mill: Changes
 ) -> None:
     # Gas at the price of coal and cleaner: no plan needs the coal boiler.
     fuels = inputs["prices/fuels"].copy()
     fuels.loc[fuels["fuel"] == "natural_gas", "price_per_gj"] = 20.0
     both = {"capture.heat_sources": ["coal_boiler", "gas_boiler"]}
-    cheap = posed(one_mill, both, tables=with_tables({"prices/fuels": fuels}))
+    cheap = problem_of(one_mill, both, tables=with_tables({"prices/fuels": fuels}))
     assert set(cheap.routes["heat_source"]) == {"gas_boiler"}
-    assert set(posed(one_mill, both).routes["heat_source"]) == {"coal_boiler", "gas_boiler"}
+    assert set(problem_of(one_mill, both).routes["heat_source"]) == {"coal_boiler", "gas_boiler"}
     # With shares of regions more avoided here may break the share of another: nothing is pruned.
     shares = {"targets.share_of_avoided_min": {"Hebei": 0.1}}
-    kept = posed(one_mill, both, shares, tables=with_tables({"prices/fuels": fuels}))
+    kept = problem_of(one_mill, both, shares, tables=with_tables({"prices/fuels": fuels}))
     assert set(kept.routes["heat_source"]) == {"coal_boiler", "gas_boiler"}
 
 
 def test_a_province_without_a_price_of_gas_is_told(
-    posed: Posed, inputs: Inputs, with_tables: WithTables, one_mill: Changes
+    problem_of: Posed, inputs: Inputs, with_tables: WithTables, one_mill: Changes
 ) -> None:
     fuels = inputs["prices/fuels"]
-    gone = with_tables({"prices/fuels": fuels[fuels["fuel"] == "coal"]})
+    removed = with_tables({"prices/fuels": fuels[fuels["fuel"] == "coal"]})
     with pytest.raises(InputError) as caught:
-        posed(one_mill, {"capture.heat_sources": ["gas_boiler"]}, tables=gone)
-    assert [fault.what for fault in caught.value.faults] == [
+        problem_of(one_mill, {"capture.heat_sources": ["gas_boiler"]}, tables=removed)
+    assert [issue.what for issue in caught.value.issues] == [
         "no row of natural_gas for province 'Hebei', which has plants"
     ]
     # Waste heat and pumps need no fuel.
-    assert len(posed(one_mill, {"capture.heat_sources": ["waste_heat", "heat_pump"]}, tables=gone).routes)
+    assert len(problem_of(one_mill, {"capture.heat_sources": ["waste_heat", "heat_pump"]}, tables=removed).routes)
 
 
-def test_shared_units_take_all_their_streams(posed: Posed, one_mill: Changes) -> None:
-    options = posed(one_mill, SHARED).options.set_index("option")
+def test_shared_units_take_all_their_streams(problem_of: Posed, one_mill: Changes) -> None:
+    options = problem_of(one_mill, SHARED).options.set_index("option")
     two = options.loc["P100000120106/hot_stoves+power_plant/amine/half"]
     alone = options.loc[[f"P100000120106/{stream}/amine/half" for stream in ("hot_stoves", "power_plant")]]
     # One gas of 24.6 % and another of the same: nothing but the train is shared.
@@ -181,10 +181,10 @@ def test_shared_units_take_all_their_streams(posed: Posed, one_mill: Changes) ->
     assert two["capture_capex_mn"] == pytest.approx(alone["capture_capex_mn"].sum())
 
 
-def test_sharing_spares_small_trains_their_penalty(posed: Posed, one_mill: Changes) -> None:
+def test_sharing_spares_small_trains_their_penalty(problem_of: Posed, one_mill: Changes) -> None:
     # A works of Hebei whose quarters are smaller than the smallest train built: one train is cheaper than five.
-    small = {"plants.emitting_at_least_ktpa": 0, "plants.must_fit": [], **SHARED}
-    options = posed(one_mill, small).options
+    small = {"plants.min_emissions_ktpa": 0, "plants.require": [], **SHARED}
+    options = problem_of(one_mill, small).options
     quarters = options[(options["size"] == "quarter") & (options["technology"] == "amine")]
     shared = quarters[quarters["stream"].str.count("[+]") == 3]
     gained = []
@@ -200,24 +200,24 @@ def test_sharing_spares_small_trains_their_penalty(posed: Posed, one_mill: Chang
 def test_a_plan_with_shared_units_conserves_and_occupies_each_stream_once(
     solved: Solved, one_mill: Changes, trunklines: bool
 ) -> None:
-    asked = {**SHARED, "transport.shared_trunklines": trunklines, "capture.built_per_year_max": 1}
-    plan = solved(one_mill, asked, {"solver.gap_share": 0.02, "budget.total_mn": 9_000})
+    requested = {**SHARED, "transport.shared_trunklines": trunklines, "capture.max_builds_per_year": 1}
+    plan = solved(one_mill, requested, {"solver.mip_gap": 0.02, "budget.total_mn": 9_000})
     assert plan.checks["holds"].all(), plan.checks[~plan.checks["holds"]]
     taken = [part for stream in plan.retrofits["stream"] for part in stream.split("+")]
     assert len(taken) == len(set(taken))
     # With few builds allowed, taking several stacks at once captures more than one stack at a time.
-    apart = solved(one_mill, asked, {"capture.shared_absorbers": False, "solver.gap_share": 0.02,
+    difference = solved(one_mill, requested, {"capture.shared_absorbers": False, "solver.mip_gap": 0.02,
                                      "budget.total_mn": 9_000})  # fmt: skip
-    assert plan.objective.value >= apart.objective.value * (1 - 0.02)
+    assert plan.objective.value >= difference.objective.value * (1 - 0.02)
 
 
-def test_sharing_that_gains_nothing_is_not_offered_on_a_shared_network(posed: Posed, one_mill: Changes) -> None:
+def test_sharing_that_gains_nothing_is_not_offered_on_a_shared_network(problem_of: Posed, one_mill: Changes) -> None:
     network = {**SHARED, "transport.shared_trunklines": True}
-    offered = set(posed(one_mill, network).options["option"])
+    offered = set(problem_of(one_mill, network).options["option"])
     # Large trains of equal gases: separate units are as good, unless builds are counted.
     name = "P100000120106/hot_stoves+power_plant/amine/full"
     assert name not in offered
-    assert name in set(posed(one_mill, network, {"capture.built_per_year_max": 2}).options["option"])
+    assert name in set(problem_of(one_mill, network, {"capture.max_builds_per_year": 2}).options["option"])
 
 
 def learning(inputs: Inputs, with_tables: WithTables, share: float) -> Inputs:
@@ -227,10 +227,10 @@ def learning(inputs: Inputs, with_tables: WithTables, share: float) -> Inputs:
 
 
 def test_vintages_cost_less_later_and_start_in_their_year_alone(
-    posed: Posed, inputs: Inputs, with_tables: WithTables, one_mill: Changes
+    problem_of: Posed, inputs: Inputs, with_tables: WithTables, one_mill: Changes
 ) -> None:
-    steady = posed(one_mill).routes.set_index("option")
-    problem = posed(one_mill, tables=learning(inputs, with_tables, 0.03))
+    steady = problem_of(one_mill).routes.set_index("option")
+    problem = problem_of(one_mill, tables=learning(inputs, with_tables, 0.03))
     routes = problem.routes.reset_index().set_index("option")
     first, second = f"{KILN}/built_2026", f"{KILN}/built_2031"
     assert routes.at[first, "capture_capex_mn"] == pytest.approx(steady.at[KILN, "capture_capex_mn"])
@@ -241,7 +241,7 @@ def test_vintages_cost_less_later_and_start_in_their_year_alone(
     }
     assert starts == {first: [True, False], second: [False, True]}
     # One stream's vintages are throttled as one over a shared network.
-    network = posed(one_mill, {"transport.shared_trunklines": True}, tables=learning(inputs, with_tables, 0.03))
+    network = problem_of(one_mill, {"transport.shared_trunklines": True}, tables=learning(inputs, with_tables, 0.03))
     assert not network.units.str.contains("built").any()
 
 
@@ -252,18 +252,18 @@ def test_a_plan_that_learns_holds(solved: Solved, inputs: Inputs, with_tables: W
     assert plan.objective.value >= steady.objective.value * (1 - 1e-6)
 
 
-def test_technologies_that_are_not_ready_are_not_offered(posed: Posed, one_mill: Changes) -> None:
+def test_technologies_that_are_not_ready_are_not_offered(problem_of: Posed, one_mill: Changes) -> None:
     both = {"capture.technologies": ["amine", "advanced_amine"]}
-    assert set(posed(one_mill, both).options["technology"]) == {"amine", "advanced_amine"}
-    assert set(posed(one_mill, both, {"capture.readiness_min": 9}).options["technology"]) == {"amine"}
+    assert set(problem_of(one_mill, both).options["technology"]) == {"amine", "advanced_amine"}
+    assert set(problem_of(one_mill, both, {"capture.readiness_min": 9}).options["technology"]) == {"amine"}
 
 
 def test_a_higher_capture_rate_takes_more_heat(
-    posed: Posed, inputs: Inputs, with_tables: WithTables, one_mill: Changes
+    problem_of: Posed, inputs: Inputs, with_tables: WithTables, one_mill: Changes
 ) -> None:
     table = inputs["technologies/technologies"].copy()
     table.loc[table["technology"] == "amine", "capture_rate_share"] = 0.99
-    steady, keen = posed(one_mill), posed(one_mill, tables=with_tables({"technologies/technologies": table}))
+    steady, keen = problem_of(one_mill), problem_of(one_mill, tables=with_tables({"technologies/technologies": table}))
     assert keen.options["nameplate_ktpa"].tolist() == pytest.approx((steady.options["nameplate_ktpa"] * 1.1).tolist())
     assert (keen.options["heat_gj_per_t"] > steady.options["heat_gj_per_t"] * 1.05).all()
     assert np.all(keen.avoided_t_per_t < steady.avoided_t_per_t)
@@ -281,8 +281,8 @@ def test_water_is_reported_and_decides_nothing(
 def test_the_order_of_sources_and_rows_never_matters(
     small: Callable[..., Scenario], shuffled: Inputs, inputs: Inputs
 ) -> None:
-    one = pose(small(ALL_HEAT, SHARED, {"plants": {"inventory": ["steel"], "provinces": ["Shanxi"]}}), inputs)
+    one = build_problem(small(ALL_HEAT, SHARED, {"plants": {"inventory": ["steel"], "provinces": ["Shanxi"]}}), inputs)
     back = {"capture.heat_sources": list(reversed(ALL_HEAT["capture.heat_sources"]))}  # type: ignore[call-overload]
-    other = pose(small(back, SHARED, {"plants": {"inventory": ["steel"], "provinces": ["Shanxi"]}}), shuffled)
+    other = build_problem(small(back, SHARED, {"plants": {"inventory": ["steel"], "provinces": ["Shanxi"]}}), shuffled)
     assert one.routes["route"].tolist() == other.routes["route"].tolist()
     assert np.allclose(one.avoided_t_per_t, other.avoided_t_per_t, rtol=1e-12)

@@ -16,7 +16,7 @@ NEVER = np.nan
 
 @pytest.fixture(scope="module")
 def periods(small: Callable[..., Scenario]) -> pd.DataFrame:
-    return periods_of(small({"years": [2026, 2030, 2035, 2040], "discount_share": 0.08}))
+    return periods_of(small({"years": [2026, 2030, 2035, 2040], "discount_rate": 0.08}))
 
 
 def test_periods_and_the_horizons_end(periods: pd.DataFrame) -> None:

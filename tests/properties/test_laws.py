@@ -14,7 +14,7 @@ from ccs_model.plan.plan import Plan
 
 Solved = Callable[..., Plan]
 LADDER = (300.0, 600.0, 900.0, 1_200.0)
-FRACTIONAL = {"capture.retrofits": "fractional"}
+FRACTIONAL = {"capture.decisions": "continuous"}
 
 
 def test_more_money_never_worsens_a_whole_plan_and_never_beats_its_parts(solved: Solved) -> None:
@@ -51,16 +51,16 @@ def test_the_price_of_the_budget_is_what_a_little_more_buys(solved: Solved, budg
 
 
 def test_a_plant_more_to_choose_from_never_worsens_the_aim(solved: Solved, small_plan: Plan) -> None:
-    fewer = solved({"plants.leave_out": ["NH3_82"]})
+    fewer = solved({"plants.exclude": ["NH3_82"]})
     assert fewer.objective.value <= small_plan.objective.value + 1e-6
-    unfit = solved({"plants.leave_out": ["NH3_27"]})  # 0 or less is lost by leaving out what was not built
+    unfit = solved({"plants.exclude": ["NH3_27"]})  # 0 or less is lost by leaving out what was not built
     if "NH3_27" not in set(small_plan.retrofits["plant"]):
         assert unfit.objective.value == pytest.approx(small_plan.objective.value, rel=1e-9)
 
 
 def test_ceilings_only_bind_up_to_their_period(solved: Solved) -> None:
     free = solved({"budget.total_mn": 1_200})
-    tight = solved({"budget.total_mn": 1_200, "budget.ceiling_mn": {2026: 400, 2031: 1_200}})
+    tight = solved({"budget.total_mn": 1_200, "budget.cumulative_mn": {2026: 400, 2031: 1_200}})
     assert tight.by_year["spending_mn"].cumsum().tolist()[0] <= 400 + 1e-6
     assert tight.by_year["spending_mn"].sum() <= 1_200 + 1e-6
     assert tight.objective.value <= free.objective.value + 1e-6
@@ -72,22 +72,22 @@ SCENARIOS = st.fixed_dictionaries(
     {
         # Below a tenth of a million the answer is of the size of the solver's own tolerance.
         "budget.total_mn": st.one_of(st.just(0.0), st.floats(0.1, 4_000)),
-        "discount_share": st.sampled_from([0.0, 0.03, 0.08, 0.12]),
+        "discount_rate": st.sampled_from([0.0, 0.03, 0.08, 0.12]),
         "years": st.sampled_from([[2026, 2031], [2027, 2030], [2026, 2028, 2036]]),
-        "capture.retrofits": st.sampled_from(["whole", "fractional"]),
-        "capture.built_per_year_max": st.sampled_from([None, 0, 1]),
-        "storage.fill_share_max": st.sampled_from([1e-4, 0.02, 1.0]),
+        "capture.decisions": st.sampled_from(["integer", "continuous"]),
+        "capture.max_builds_per_year": st.sampled_from([None, 0, 1]),
+        "storage.max_fill_share": st.sampled_from([1e-4, 0.02, 1.0]),
         "storage.capacity": st.sampled_from(["low", "mid", "high"]),
-        "transport.detour": st.floats(1, 2),
-        "plants.leave_out": st.lists(st.sampled_from(["NH3_21", "MEOH_22", "P100000120119"]), unique=True),
+        "transport.detour_factor": st.floats(1, 2),
+        "plants.exclude": st.lists(st.sampled_from(["NH3_21", "MEOH_22", "P100000120119"]), unique=True),
         "currency": st.sampled_from(["CNY", "EUR"]),
     }
 )
 WHERE = st.sampled_from(
     [
         {},
-        {"plants.inventory": ["steel"], "plants.provinces": ["Hebei"], "plants.emitting_at_least_ktpa": 15_000},
-        {"plants.inventory": ["steel", "chemicals"], "plants.provinces": [], "plants.emitting_at_least_ktpa": 16_000},
+        {"plants.inventory": ["steel"], "plants.provinces": ["Hebei"], "plants.min_emissions_ktpa": 15_000},
+        {"plants.inventory": ["steel", "chemicals"], "plants.provinces": [], "plants.min_emissions_ktpa": 16_000},
     ]
 )
 
@@ -96,12 +96,12 @@ WHERE = st.sampled_from(
 # Not shrunk: every step of shrinking solves a program.
 @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_any_small_question_is_answered_by_a_plan_that_keeps_every_claim(
-    solved: Solved, asked: dict[str, object], where: dict[str, object], ceiling: float, has_ceiling: bool
+    solved: Solved, requested: dict[str, object], where: dict[str, object], ceiling: float, has_ceiling: bool
 ) -> None:
-    first = asked["years"][0]  # type: ignore[index]
-    budget = float(asked["budget.total_mn"])  # type: ignore[arg-type]
-    limits = {"budget.ceiling_mn": {first: ceiling * budget}} if has_ceiling else {}
-    plan = solved(asked, where, limits, {"solver.gap_share": 0.01})
+    first = requested["years"][0]  # type: ignore[index]
+    budget = float(requested["budget.total_mn"])  # type: ignore[arg-type]
+    limits = {"budget.cumulative_mn": {first: ceiling * budget}} if has_ceiling else {}
+    plan = solved(requested, where, limits, {"solver.mip_gap": 0.01})
     assert plan.status == "optimal"
     assert plan.checks["holds"].all(), plan.checks[~plan.checks["holds"]]
     assert 0 <= plan.objective.value <= plan.objective.bound * (1 + 1e-9) + 1e-6
@@ -114,9 +114,9 @@ def test_any_small_question_is_answered_by_a_plan_that_keeps_every_claim(
     if has_ceiling:
         assert spent.iloc[0] <= ceiling * budget * (1 + 1e-6) + 1e-6
     retrofits = plan.retrofits
-    assert set(retrofits["plant"]).isdisjoint(asked["plants.leave_out"])  # type: ignore[arg-type]
+    assert set(retrofits["plant"]).isdisjoint(requested["plants.exclude"])  # type: ignore[arg-type]
     assert retrofits.groupby(["plant", "stream"])["share"].sum().max() <= 1 + 1e-6 or not len(retrofits)
-    rate = asked["capture.built_per_year_max"]
+    rate = requested["capture.max_builds_per_year"]
     if rate is not None:
         started = retrofits.groupby("year")["share"].sum()
         for year, share in started.items():
@@ -129,5 +129,5 @@ def test_any_small_question_is_answered_by_a_plan_that_keeps_every_claim(
     assert (retrofits["avoided_ktpa"] <= retrofits["captured_ktpa"] + 1e-9).all()
     last = plan.emissions[plan.emissions["year"] == plan.emissions["year"].max()]
     assert (last["captured_ktpa"] <= 0.99 * last["baseline_ktpa"] + 1e-6).all()
-    if asked["capture.retrofits"] == "whole":
+    if requested["capture.decisions"] == "integer":
         assert set(np.round(retrofits["share"], 9)) <= {1.0}

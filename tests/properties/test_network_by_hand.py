@@ -59,7 +59,7 @@ def test_a_static_year_of_one_source_one_pipe_and_one_site(hand_solved: Solved) 
 
 def test_without_a_recovery_share_capital_is_recovered_over_each_life(hand_solved: Solved) -> None:
     plan = hand_solved(
-        {"targets.captured_ktpa": 500, "capital_recovery_share": None, "discount_share": 0.08},
+        {"targets.captured_ktpa": 500, "capital_recovery_share": None, "discount_rate": 0.08},
         plants={"A": {"co2_ktpa": 500, "capture_capex_mn": 100, "life_yr": 15}},
         sites={"S": {"site_capex_mn": 40}},
         links={"A-S": {"length_km": 10, "cost_factor": 2}},
@@ -84,7 +84,7 @@ def test_two_plants_share_one_large_pipe(hand_solved: Solved) -> None:
     pipe = LARGE * 120
     plan = hand_solved({"targets.captured_ktpa": 1_000}, **tables)
     assert set(plan.flows["link"]) == {"A-S", "A-B"}
-    assert plan.flows["laid_mn"].sum() == pytest.approx(pipe * (100 + 10), rel=1e-9)
+    assert plan.flows["built_mn"].sum() == pytest.approx(pipe * (100 + 10), rel=1e-9)
     assert plan.costs["pipe_capex_mn"] == pytest.approx(0.1 * pipe * 110, rel=1e-9)
     flow = plan.flows.set_index("link")["flow_ktpa"]
     assert flow.to_dict() == pytest.approx({"A-S": 1_000, "A-B": 500})
@@ -96,8 +96,8 @@ def test_two_plants_share_one_large_pipe(hand_solved: Solved) -> None:
     assert by_shapley == pytest.approx(halves, rel=1e-9)
     # Apart they pay nearly twice as much.
     del tables["links"]["A-B"]
-    apart = hand_solved({"targets.captured_ktpa": 1_000}, **tables)
-    assert apart.flows["laid_mn"].sum() == pytest.approx(pipe * 204, rel=1e-9)
+    difference = hand_solved({"targets.captured_ktpa": 1_000}, **tables)
+    assert difference.flows["built_mn"].sum() == pytest.approx(pipe * 204, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_size_laid_is_the_cheapest_that_carries_the_flow(
         links={"A-S": {"length_km": 50}},
     )
     assert plan.flows["pipe"].tolist() == [size]
-    assert plan.flows["laid_mn"].sum() == pytest.approx(per_km * 50 / 1_000, rel=1e-9)
+    assert plan.flows["built_mn"].sum() == pytest.approx(per_km * 50 / 1_000, rel=1e-9)
 
 
 def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) -> None:
@@ -125,9 +125,9 @@ def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) 
         {
             "years": [2026, 2031],
             "capital_recovery_share": None,
-            "aim": "most_abatement",
+            "objective": "max_abatement",
             "budget.total_mn": first + second + 0.5,
-            "budget.ceiling_mn": {2026: first + 0.5},
+            "budget.cumulative_mn": {2026: first + 0.5},
         },
         plants={"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 1_500, "capture_capex_mn": 150}},
         sites={"S": {"site_capex_mn": 10, "site_om_mn_pa": 2, "well_om_mn_pa": 0.5}},
@@ -139,7 +139,7 @@ def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) 
     # 57 t/h in a pipe of 120; then 228 t/h in two of them.
     assert trunk["flow_ktpa"].to_dict() == pytest.approx({2026: 500, 2031: 2_000})
     assert trunk["capacity_ktpa"].to_dict() == pytest.approx({2026: 120 * TPH, 2031: 240 * TPH})
-    assert trunk["laid_mn"].to_dict() == pytest.approx({2026: pipe, 2031: pipe})
+    assert trunk["built_mn"].to_dict() == pytest.approx({2026: pipe, 2031: pipe})
     assert plan.by_year["spending_mn"].tolist() == pytest.approx([first, second])
     # Five years of 500, five of 2,000 kt.
     assert plan.objective.value == pytest.approx(5 * 500 + 5 * 2_000)
@@ -162,11 +162,16 @@ def test_a_second_pipe_is_laid_when_the_money_for_it_comes(hand_solved: Solved) 
 def test_after_the_horizon_too_co2_goes_only_where_a_site_has_been_opened(hand_solved: Solved) -> None:
     # S is full when the horizon ends; the ten years that A still delivers need T, which costs more than there is.
     tables = {"plants": {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}}, "links": {"A-S": {}, "S-T": {}}}
-    asked = {"years": [2026, 2031], "capital_recovery_share": None, "aim": "most_abatement", "budget.total_mn": 1_000}
+    requested = {
+        "years": [2026, 2031],
+        "capital_recovery_share": None,
+        "objective": "max_abatement",
+        "budget.total_mn": 1_000,
+    }
     sites = {"S": {"site_capex_mn": 10, "capacity_mid_kt": 5_000}, "T": {"site_capex_mn": 5_000, "well_capex_mn": 1}}
-    assert hand_solved(asked, **tables, sites=sites).objective.value == 0
+    assert hand_solved(requested, **tables, sites=sites).objective.value == 0
     # With the money for it, T is opened with a well.
-    plan = hand_solved(asked | {"budget.total_mn": 6_000}, **tables, sites=sites)
+    plan = hand_solved(requested | {"budget.total_mn": 6_000}, **tables, sites=sites)
     assert plan.objective.value == pytest.approx(10 * 500)
     last = plan.storage[plan.storage["year"] == 2031].set_index("site")
     assert last["committed_kt"].sum() == pytest.approx(10 * 500)
@@ -177,7 +182,7 @@ def test_after_the_horizon_too_co2_goes_only_where_a_site_has_been_opened(hand_s
 def test_wells_of_a_million_each_are_paid_for(hand_solved: Solved, spare_mn: float, avoided_kt: float) -> None:
     # 500 kt a year take five wells of 100; with four of them 100 a year are left uncaptured.
     plan = hand_solved(
-        {"years": [2026, 2031], "capital_recovery_share": None, "aim": "most_abatement",
+        {"years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement",
          "budget.total_mn": 50 + LARGE * 120 * 100 + 10 + 5 * 1 + spare_mn},
         plants={"A": {"co2_ktpa": 500, "capture_capex_mn": 50}},
         sites={"S": {"site_capex_mn": 10, "well_capex_mn": 1, "well_injectivity_ktpa": 100}},
@@ -202,9 +207,9 @@ def test_a_pipe_that_is_there_is_used_before_one_is_laid(hand_solved: Solved) ->
     half = {"length_km": 100, "existing_ktpa": 500}
     plan = hand_solved({"targets.captured_ktpa": 500}, **tables, links={"A-S": half})
     assert plan.costs["pipe_capex_mn"] == 0
-    assert plan.flows[["pipe", "capacity_ktpa", "laid_mn"]].values.tolist() == [["existing", 500, 0]]
+    assert plan.flows[["pipe", "capacity_ktpa", "built_mn"]].values.tolist() == [["existing", 500, 0]]
     more = hand_solved({"targets.captured_ktpa": 1_000}, **tables, links={"A-S": half})
-    assert more.flows["laid_mn"].tolist() == pytest.approx([LARGE * 120 * 100])
+    assert more.flows["built_mn"].tolist() == pytest.approx([LARGE * 120 * 100])
 
 
 @pytest.mark.parametrize("corridors", ["auto", "all"])
@@ -216,7 +221,7 @@ def test_a_pipe_that_is_there_is_used_beyond_one_that_is_laid(hand_solved: Solve
         sites={"S": {}},
         links={"A-B": {"length_km": 10}, "B-S": {"length_km": 100, "existing_ktpa": 1_000}},
     )
-    assert plan.flows.set_index("link")["laid_mn"].to_dict() == pytest.approx({"A-B": LARGE * 120 * 10, "B-S": 0})
+    assert plan.flows.set_index("link")["built_mn"].to_dict() == pytest.approx({"A-B": LARGE * 120 * 10, "B-S": 0})
     om = 20e-6 / TPH * (500 * 10 + 800 * 100)
     assert plan.objective.value == pytest.approx(0.1 * LARGE * 120 * 10 + om)
     assert plan.objective.all_links_bound <= plan.objective.value + 1e-9
@@ -225,7 +230,7 @@ def test_a_pipe_that_is_there_is_used_beyond_one_that_is_laid(hand_solved: Solve
 def test_a_site_takes_a_year_s_part_of_its_capacity_in_a_static_year(hand_solved: Solved) -> None:
     # 10,000 kt over 20 years are 500 a year, half of them where only half may be filled; the rest goes further.
     plan = hand_solved(
-        {"targets.captured_ktpa": 700, "storage_life_yr": 20, "storage.fill_share_max": 0.5},
+        {"targets.captured_ktpa": 700, "storage_life_yr": 20, "storage.max_fill_share": 0.5},
         plants={"A": {"co2_ktpa": 1_000}},
         sites={"S": {"capacity_mid_kt": 10_000}, "T": {"storage_cost_per_t": 100, "site_capex_mn": 1}},
         links={"A-S": {"length_km": 1}, "A-T": {"length_km": 1}},
@@ -240,8 +245,8 @@ def test_over_the_years_a_site_takes_its_whole_capacity_and_no_more(
 ) -> None:
     # 500 kt for ten years of the horizon, and room for ten more after it; what is short is left uncaptured before.
     plan = hand_solved(
-        {"years": [2026, 2031], "capital_recovery_share": None, "aim": "most_abatement", "budget.total_mn": 1_000,
-         "budget.ceiling_mn": {2026: 1_000}},
+        {"years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement", "budget.total_mn": 1_000,
+         "budget.cumulative_mn": {2026: 1_000}},
         plants={"A": {"co2_ktpa": 500, "capture_capex_mn": 50}},
         sites={"S": {"site_capex_mn": 10, "capacity_mid_kt": room_kt}},
         links={"A-S": {}},
@@ -280,7 +285,7 @@ def with_steps() -> Callable[[str, dict[float, float]], pd.DataFrame]:
 
 def test_a_target_that_nobody_can_work_for_is_refused_and_none_at_all_is_kept(hand_solved: Solved) -> None:
     tables = {"plants": {"A": {"co2_ktpa": 500}}, "sites": {"S": {}}, "links": {"A-S": {}}}
-    out = {"plants.leave_out": ["A"]}
+    out = {"plants.exclude": ["A"]}
     assert hand_solved(out | {"targets.captured_ktpa": 0}, **tables).objective.value == 0
     with pytest.raises(InfeasibleError, match="no retrofit can work there"):
         hand_solved(out | {"targets.captured_ktpa": 400}, **tables)
@@ -291,6 +296,6 @@ def test_a_target_of_avoided_tonnes_where_capture_avoids_none_is_refused_in_word
     plants = {"A": {"co2_ktpa": 500, "avoided_per_captured_share": 0.0}}
     tables = {"plants": plants, "sites": {"S": {}}, "links": {"A-S": {"length_km": 10}}}
     with pytest.raises(
-        InfeasibleError, match=r"targets.cut_share.2015: no retrofit there avoids anything .*; 0.00% is in reach"
+        InfeasibleError, match=r"targets.abatement_share.2015: no retrofit there avoids anything .*; 0.00% is in reach"
     ):
-        hand_solved({"targets.cut_share": {2015: 0.1}}, **tables)
+        hand_solved({"targets.abatement_share": {2015: 0.1}}, **tables)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from ccs_model.errors import CcsModelError
 from ccs_model.inputs import Inputs
-from ccs_model.inputs.dictionary import read_dictionary
-from ccs_model.inputs.inventories import read_inventory
+from ccs_model.inputs.declarations import read_dictionary
 from ccs_model.inputs.load import load_tables
-from ccs_model.problem import pose
+from ccs_model.inputs.user_tables import read_inventory
+from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario, read_scenario
-from ccs_model.scenario.own_tables import OwnTables
+from ccs_model.scenario.sections import OwnTables
 
 YEARS = st.integers(1990, 2200)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
@@ -47,19 +47,19 @@ SCENARIOS = st.fixed_dictionaries(
                 "provinces": st.lists(
                     st.sampled_from(["Hebei", "Shanxi", "Ningxia", "Tibet"]), max_size=2, unique=True
                 ),
-                "emitting_at_least_ktpa": numbers(1_500, 50_000),
-                "leave_out": st.lists(st.sampled_from(["NH3_29", "NH3_80", "NH3_82"]), max_size=2, unique=True),
-                "must_fit": st.lists(st.sampled_from(["NH3_29", "NH3_27"]), max_size=1),
+                "min_emissions_ktpa": numbers(1_500, 50_000),
+                "exclude": st.lists(st.sampled_from(["NH3_29", "NH3_80", "NH3_82"]), max_size=2, unique=True),
+                "require": st.lists(st.sampled_from(["NH3_29", "NH3_27"]), max_size=1),
             },
         ),
         "budget": st.fixed_dictionaries({"total_mn": numbers(0, 1e6)}, optional={"ceiling_mn": paths(numbers(0, 1e6))}),
     },
     optional={
-        "question": TEXT,
+        "description": TEXT,
         "currency": st.sampled_from(["CNY", "USD", "EUR"]),
         "price_year": st.integers(1990, 2026),
         "years": st.lists(st.integers(2020, 2070), min_size=2, max_size=4, unique=True).map(sorted) | st.just("static"),
-        "discount_share": numbers(0, 0.5),
+        "discount_rate": numbers(0, 0.5),
         "capture": st.fixed_dictionaries(
             {},
             optional={
@@ -68,17 +68,17 @@ SCENARIOS = st.fixed_dictionaries(
                     min_size=1,
                     unique=True,
                 ),
-                "retrofits": st.sampled_from(["whole", "fractional"]),
-                "built_per_year_max": st.integers(0, 50),
+                "decisions": st.sampled_from(["integer", "continuous"]),
+                "max_builds_per_year": st.integers(0, 50),
             },
         ),
         "transport": st.fixed_dictionaries({"shared_trunklines": st.just(False)}, optional={"detour": numbers(1, 3)}),
         "storage": st.fixed_dictionaries(
-            {}, optional={"capacity": st.sampled_from(["low", "mid", "high"]), "fill_share_max": numbers(0, 1)}
+            {}, optional={"capacity": st.sampled_from(["low", "mid", "high"]), "max_fill_share": numbers(0, 1)}
         ),
         "policy": st.fixed_dictionaries({}, optional={"carbon_price_per_t": paths(numbers(0, 1e4))}),
-        "targets": st.fixed_dictionaries({"cut_share": paths(numbers(0, 1))}),
-        "aim": st.sampled_from(["most_abatement", "least_cost", "highest_npv", "highest_net_benefit"]),
+        "targets": st.fixed_dictionaries({"abatement_share": paths(numbers(0, 1))}),
+        "objective": st.sampled_from(["max_abatement", "min_cost", "max_npv", "max_net_benefit"]),
     },
 )
 
@@ -96,7 +96,7 @@ def test_a_scenario_comes_back_from_its_resolved_text_and_is_posed_or_refused_in
     path.write_bytes(scenario.resolved_yaml().encode())
     assert read_scenario(path) == scenario
     try:
-        pose(scenario, inputs)
+        build_problem(scenario, inputs)
     except CcsModelError as error:
         assert str(error)
 
@@ -127,8 +127,8 @@ def grids(draw: st.DrawFn) -> bytes:
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 def test_an_inventory_of_hostile_cells_is_judged_in_words(raw: bytes) -> None:
     inventory = read_inventory(raw, "mine.csv", read_dictionary())
-    assert inventory.faults or inventory.tables
-    assert all(fault.where and fault.what.isprintable() for fault in inventory.faults)
+    assert inventory.issues or inventory.tables
+    assert all(issue.where and issue.what.isprintable() for issue in inventory.issues)
 
 
 @given(changed=st.dictionaries(st.integers(0, 40), HOSTILE, min_size=1, max_size=3))

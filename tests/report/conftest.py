@@ -18,12 +18,12 @@ def _solved(total_mn: float) -> Plan:
         ccs.Scenario.from_dict(
             {
                 "name": "Large works of Shanxi",
-                "question": "Which works,\nand when?",
+                "description": "Which works,\nand when?",
                 "years": [2026, 2030],
-                "plants": {"provinces": ["Shanxi"], "emitting_at_least_ktpa": 1000},
+                "plants": {"provinces": ["Shanxi"], "min_emissions_ktpa": 1000},
                 "transport": {"shared_trunklines": False},
-                "budget": {"total_mn": total_mn, "ceiling_mn": {2026: total_mn}},
-                "solver": {"gap_share": 0.05},
+                "budget": {"total_mn": total_mn, "cumulative_mn": {2026: total_mn}},
+                "solver": {"mip_gap": 0.05},
             }
         )
     )
@@ -50,7 +50,7 @@ NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Or
 @pytest.fixture(scope="session")
 def shared_plan(solved: Callable[..., Plan]) -> Plan:
     """Plants that share pipelines, enough money for several of them to meet on one."""
-    return solved(NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.gap_share": 0.02})
+    return solved(NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.mip_gap": 0.02})
 
 
 @pytest.fixture(scope="session")

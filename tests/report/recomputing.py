@@ -68,7 +68,7 @@ def differences(
     cells: Sequence[tuple[str, str, str]], expected: Workbook, found: Workbook | Computed, tolerance: float = 1e-9
 ) -> tuple[list[str], float]:
     """Cells that differ, in words, and the largest distance of numbers, relative above 1."""
-    apart, worst = [], 0.0
+    difference, worst = [], 0.0
     for sheet, address, text in cells:
         ours, theirs = (_value(book[sheet][address].value) for book in (expected, found))
         if isinstance(ours, float) and isinstance(theirs, float):
@@ -78,8 +78,8 @@ def differences(
         else:
             same = ours == theirs
         if not same:
-            apart.append(f"{sheet}!{address}: {ours!r} is {theirs!r} in {text[:120]}")
-    return apart, worst
+            difference.append(f"{sheet}!{address}: {ours!r} is {theirs!r} in {text[:120]}")
+    return difference, worst
 
 
 def _value(value: object) -> object:

@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ccs_model.economics.financing import book_share
 from ccs_model.economics.policy import price_path, trading_rules
-from ccs_model.economics.tax import book_share
-from ccs_model.plan import optimize
-from ccs_model.plan.basis import capital_table, tonnes_table
-from ccs_model.plan.benefits import bearers_table, items_by_bearer, ledger_table
+from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
-from ccs_model.plan.owners import Owners
+from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.sharing import Sharing
+from ccs_model.plan.social_account import items_by_stakeholder, ledger_table, stakeholders_table
 from ccs_model.plan.tables import by_year_table, emissions_table, retrofits_table
 from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem
-from ccs_model.problem.accounts import _written_off
+from ccs_model.problem.owner_accounts import _written_off
+from ccs_model.solve import driver as optimize
 
 
 def with_point(solve: Callable[[], Plan]) -> tuple[Plan, Point]:
@@ -45,21 +44,21 @@ def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor
     point = Point(problem, point.decided, point.shortfall_kt, point.tail_kt)
     sharing = Sharing.of(point) if problem.network is not None else None
     owners = Owners.of(point, sharing)
-    items = items_by_bearer(point, owners)
+    items = items_by_stakeholder(point, owners)
     emissions = emissions_table(point, sharing)
     by_year = by_year_table(point, emissions)
-    retrofits, bearers = retrofits_table(point, sharing), bearers_table(items)
+    retrofits, stakeholders = retrofits_table(point, sharing), stakeholders_table(items)
     return replace(
         plan,
         problem=problem,
-        totals=plan_totals(problem, retrofits, by_year, plan.costs, owners, bearers),
+        totals=plan_totals(problem, retrofits, by_year, plan.costs, owners, stakeholders),
         retrofits=retrofits,
         by_year=by_year,
         owners=owners.by_plant(),
         owner_cashflow=owners.by_year(),
         owner_capital=capital_table(owners),
         owner_tonnes=tonnes_table(owners),
-        bearers=bearers,
+        stakeholders=stakeholders,
         ledger=ledger_table(items),
     )
 
@@ -74,7 +73,7 @@ def _posed_again(problem: Problem, changes: Mapping[str, Any], capex_factor: flo
     accounts = replace(
         problem.accounts,
         credit_per_t=price * covered * scenario.policy.capture_deductible,
-        social_discount_share=scenario.policy.social_discount_share,
+        social_discount_rate=scenario.policy.social_discount_rate,
         tax_share=finance.tax_share,
         depreciation_share=_written_off(starts, calendar, finance.depreciation_yr),
         book_share=book_share(starts, problem.horizon_end, finance.depreciation_yr),
@@ -85,7 +84,7 @@ def _posed_again(problem: Problem, changes: Mapping[str, Any], capex_factor: flo
         sites = _times(sites, ("site_capex_mn", "well_capex_mn"), capex_factor)
         network = replace(network, lines=_times(network.lines, ("fixed_mn", "slope_mn_per_ktpa"), capex_factor))
     again = replace(problem, scenario=scenario, accounts=accounts, routes=routes, sites=sites, network=network)
-    return again.discounted_at(scenario.discount_share)
+    return again.discounted_at(scenario.discount_rate)
 
 
 def _times(table: Any, names: tuple[str, ...], factor: float) -> Any:

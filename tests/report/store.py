@@ -18,17 +18,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ccs_model.analysis.rebuilt import POINT, at_point, plan_at
-from ccs_model.analysis.runs import PLAN, SCENARIO
+from ccs_model.analysis.rebuilt_plan import POINT, at_point, plan_at
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.plan.plan import Plan
-from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
+from ccs_model.problem import build_problem
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.stored_question import PLAN, SCENARIO
 
 STORED = Path(__file__).parent / "stored"
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-_POINT, _SAID = "point.csv.gz", "said.json.gz"
-_KEYS = ("status", "aim", "objective", "relaxation", "next_money", "corridors", "targets", "locks")
+_POINT, _TABLE_NOTES = "point.csv.gz", "said.json.gz"
+_KEYS = (
+    "status",
+    "objective_name",
+    "objective",
+    "relaxation",
+    "marginal_budget",
+    "corridors",
+    "targets",
+    "fixed_decisions",
+)
 # What the solver itself allows a row, a bound and a whole number to be off.
 _TOLERANCE = 1e-6
 
@@ -38,9 +47,9 @@ def store(name: str, run: Path, to: Path = STORED) -> Path:
     folder = to / name
     folder.mkdir(parents=True, exist_ok=True)
     document = json.loads((run / PLAN).read_text(encoding="utf-8"))
-    said = json.dumps({key: document[key] for key in _KEYS}, ensure_ascii=False, sort_keys=True)
+    message = json.dumps({key: document[key] for key in _KEYS}, ensure_ascii=False, sort_keys=True)
     (folder / _POINT).write_bytes(gzip.compress((run / POINT).read_bytes(), 9, mtime=0))
-    (folder / _SAID).write_bytes(gzip.compress(said.encode(), 9, mtime=0))
+    (folder / _TABLE_NOTES).write_bytes(gzip.compress(message.encode(), 9, mtime=0))
     return folder
 
 
@@ -57,8 +66,8 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
     point = scratch / name / POINT
     point.parent.mkdir(parents=True, exist_ok=True)
     point.write_bytes(gzip.decompress((STORED / name / _POINT).read_bytes()))
-    said: dict[str, Any] = json.loads(gzip.decompress((STORED / name / _SAID).read_bytes()))
-    at = at_point(scratch / name, pose(*read_checked(SCENARIOS / f"{name}.yaml")))
+    message: dict[str, Any] = json.loads(gzip.decompress((STORED / name / _TABLE_NOTES).read_bytes()))
+    at = at_point(scratch / name, build_problem(*read_checked(SCENARIOS / f"{name}.yaml")))
     worst = max(at.found.row, at.found.bound, at.found.wholeness)
     if at.strange or worst > _TOLERANCE:
         raise ValueError(
@@ -66,7 +75,7 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
             f"unknown, {at.found.worst_row} off by {worst:.1e}). Make the answer anew: ccs-model optimize "
             f"scenarios/{name}.yaml --gap 0.1 --out RUN, then python -m tests.report.store {name} RUN"
         )
-    return plan_at(at, said), point_of(at.problem, at.matrix, at.x)
+    return plan_at(at, message), point_of(at.problem, at.matrix, at.x)
 
 
 if __name__ == "__main__":

@@ -12,16 +12,16 @@ import pytest
 import ccs_model as ccs
 from ccs_model.cli.summary import summary_text
 from ccs_model.paths import data_folder
-from ccs_model.plan.calibration import NOT_CALIBRATED, ensemble_table, statement
+from ccs_model.plan.calibrated_results import NOT_CALIBRATED, ensemble_table, statement
 from ccs_model.plan.plan import Plan
 
 VALUES = {
     "name": "Large works of Shanxi",
     "years": [2026, 2030],
-    "plants": {"provinces": ["Shanxi"], "emitting_at_least_ktpa": 1000},
+    "plants": {"provinces": ["Shanxi"], "min_emissions_ktpa": 1000},
     "transport": {"shared_trunklines": False},
     "budget": {"total_mn": 3000},
-    "solver": {"gap_share": 0.05},
+    "solver": {"mip_gap": 0.05},
 }
 
 
@@ -47,7 +47,7 @@ def test_the_sheet_holds_the_statement_the_fit_and_the_card(calibrated: Plan, tm
 def test_without_a_calibration_the_sheet_says_so(plan: Plan, tmp_path: Path) -> None:
     assert NOT_CALIBRATED in text_of(plan, tmp_path)
     assert plan.to_dict()["calibration"] is None
-    assert plan.to_dict()["zones"][0]["reported_cut_share"] is None
+    assert plan.to_dict()["zones"][0]["reported_abatement_share"] is None
 
 
 def test_one_line_in_the_summary(calibrated: Plan) -> None:
@@ -60,11 +60,11 @@ def test_one_line_in_the_summary(calibrated: Plan) -> None:
 def test_both_cuts_stand_side_by_side(calibrated: Plan) -> None:
     (zone,) = calibrated.to_dict()["zones"]
     phi = calibrated.problem.delivered_share
-    assert zone["reported_cut_share"] == 0.15
-    assert zone["cut_share"] == pytest.approx(phi * zone["uncalibrated_cut_share"])
-    told = calibrated.to_dict()["calibration"]
-    assert told["held_out"]["Shanxi"]["verdict"] == "consistent"
-    assert told["delivered_share"]["used"] == phi
+    assert zone["reported_abatement_share"] == 0.15
+    assert zone["abatement_share"] == pytest.approx(phi * zone["uncalibrated_abatement_share"])
+    reported = calibrated.to_dict()["calibration"]
+    assert reported["held_out"]["Shanxi"]["verdict"] == "consistent"
+    assert reported["delivered_share"]["used"] == phi
 
 
 def test_an_ensemble_evaluates_the_plan_over_the_common_draws(calibrated: Plan) -> None:
@@ -75,13 +75,13 @@ def test_an_ensemble_evaluates_the_plan_over_the_common_draws(calibrated: Plan) 
     assert table["captured_ktpa"].to_numpy() == pytest.approx(table["delivered_share"].to_numpy() * nameplate)
     assert table["capex_mn"].to_numpy() == pytest.approx(table["kappa"].to_numpy() * float(totals["capex_mn"] or 0.0))
     bands = calibrated.to_dict()["calibration"]["ensemble"]
-    assert bands["cut_share"]["p10"] < float(totals["cut_share"] or 0.0) < bands["cut_share"]["p90"]
+    assert bands["abatement_share"]["p10"] < float(totals["abatement_share"] or 0.0) < bands["abatement_share"]["p90"]
     # The same draws for every budget.
     assert table["kappa"].tolist() == [draw["kappa"] for draw in calibrated.problem.calibrated.fit["draws"]]  # type: ignore[union-attr]
 
 
 def test_a_calibration_of_ones_own_is_copied_and_makes_another_run(tmp_path: Path) -> None:
-    from ccs_model.plan.run_key import run_key
+    from ccs_model.plan.cache_key import run_key
 
     shutil.copy(data_folder() / "pilots/calibration.json", tmp_path / "mine.json")
     path = tmp_path / "s.yaml"

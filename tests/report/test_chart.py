@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from ccs_model.report.chart import Picture, draw_picture
 from ccs_model.report.language import Language
+from ccs_model.report.workbook.native_charts import Picture, draw_picture
 
 
 def axis(xml: str, tag: str) -> tuple[str, str]:

@@ -15,13 +15,14 @@ import pytest
 from click.testing import CliRunner
 
 from ccs_model.cli import group
-from ccs_model.cli.export import FORMATS as OFFERED
+from ccs_model.cli.inspect_run import FORMATS as OFFERED
 from ccs_model.errors import FileError, InputError, MissingExtraError
 from ccs_model.plan.plan import Plan
-from ccs_model.report import export as module
-from ccs_model.report.export import ALL_ZONES, FORMATS, IAMC_INDEX, export, iamc_table, tidy_table
-from ccs_model.report.run_folder import tables_of
-from ccs_model.report.stored_run import StoredRun, read_run, run_of
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.export import formats as module
+from ccs_model.report.export.formats import ALL_ZONES, FORMATS, IAMC_INDEX, export, iamc_table, tidy_table
+from ccs_model.runs.run_reader import read_run, run_of
+from ccs_model.runs.run_writer import tables_of
 
 HOSTILE = '=HYPERLINK("x")|</script>'
 
@@ -103,8 +104,8 @@ def test_the_long_table_holds_every_number_of_every_table(run: StoredRun, plan: 
     for name, frame in tables_of(plan).items():
         for column in ("captured_ktpa", "capex_mn", "npv_mn", "length_km"):
             if column in frame:
-                told = table[(table["table"] == name) & (table["name"] == column)]
-                assert told["value"].sum() == pytest.approx(float(frame[column].sum()), rel=1e-12), (name, column)
+                reported = table[(table["table"] == name) & (table["name"] == column)]
+                assert reported["value"].sum() == pytest.approx(float(frame[column].sum()), rel=1e-12), (name, column)
     units = table.drop_duplicates("name").set_index("name")["unit"]
     assert units["captured_ktpa"] == "kt/y" and units["capex_mn"] == "million CNY 2024"
 
@@ -195,9 +196,9 @@ def test_the_command_offers_the_formats_there_are() -> None:
 
 def test_the_commands_write_where_they_are_told_and_say_where(folder: Path, tmp_path: Path) -> None:
     for words, name in ((["export", "--format", "iamc"], "iamc.csv"), (["report", "--basemap", "none"], "page.html")):
-        said = CliRunner().invoke(group, [*words, str(folder), "-o", str(tmp_path / name)], standalone_mode=False)
-        assert said.exception is None and said.output.strip() == str(tmp_path / name)
+        message = CliRunner().invoke(group, [*words, str(folder), "-o", str(tmp_path / name)], standalone_mode=False)
+        assert message.exception is None and message.output.strip() == str(tmp_path / name)
         assert (tmp_path / name).is_file()
-    said = CliRunner().invoke(group, ["export", str(folder), "--format", "csv"], standalone_mode=False)
-    assert said.exception is None and (folder / "export" / "data.csv").is_file()
+    message = CliRunner().invoke(group, ["export", str(folder), "--format", "csv"], standalone_mode=False)
+    assert message.exception is None and (folder / "export" / "data.csv").is_file()
     assert CliRunner().invoke(group, ["export", str(folder), "--format", "xml"]).exit_code == 2

@@ -15,8 +15,8 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.errors import CcsModelError
 from ccs_model.plan.plan import Plan
-from ccs_model.report.formulas import FUNCTIONS, Block, resolved
-from ccs_model.report.sheets.live_inputs import LIVE
+from ccs_model.report.workbook.formulas import FUNCTIONS, Block, resolved
+from ccs_model.report.workbook.inputs_sheet import LIVE
 from tests.report.reading import main_ref
 from tests.report.recomputing import formula_cells
 

@@ -14,15 +14,15 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.cli import group
 from ccs_model.plan.plan import Plan
-from ccs_model.report.cells import text_width, widest_word
 from ccs_model.report.language import LANGUAGES, Language, chinese, labels
-from ccs_model.report.page.frontier import step_told
+from ccs_model.report.page.budget_slider import step_text
+from ccs_model.report.page.html import Words
 from ccs_model.report.page.page import page_text
-from ccs_model.report.page.words import Words
-from ccs_model.report.sheet import Sheet
-from ccs_model.report.stored_run import run_of
-from ccs_model.report.table import Column
-from ccs_model.report.workbook import SHEETS, workbook_bytes
+from ccs_model.report.workbook.cell_values import text_width, widest_word
+from ccs_model.report.workbook.columns import Column
+from ccs_model.report.workbook.sheet import Sheet
+from ccs_model.report.workbook.workbook import SHEETS, workbook_bytes
+from ccs_model.runs.run_reader import run_of
 from tests.report.recomputing import differences, formula_cells, recomputed
 
 
@@ -55,8 +55,8 @@ def heard(plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch) -> Mapping
 
     def heading(sheet: Sheet, column: Column) -> str:
         found["label"].add(column.heading)
-        found["unit"].add(said := unit_of(sheet, column))
-        return said
+        found["unit"].add(message := unit_of(sheet, column))
+        return message
 
     monkeypatch.setattr(Sheet, "_unit_of", heading)
     for each in plans.values():
@@ -83,8 +83,8 @@ def test_labels_of_checks_key_figures_and_accounts_are_in_the_table(books: Mappi
     assert len(names) >= 20
     assert [name for name in names if chinese(str(name)) is None] == []
     for sheet in ("Cover", "Checks", "CashFlow", "Summary"):
-        told = [cell.value for cell in opened(books["zh"])[sheet]["A"] if isinstance(cell.value, str)]
-        assert sum(not text.isascii() for text in told) > 8, sheet
+        reported = [cell.value for cell in opened(books["zh"])[sheet]["A"] if isinstance(cell.value, str)]
+        assert sum(not text.isascii() for text in reported) > 8, sheet
 
 
 def test_sheet_names_formulas_numbers_and_names_of_plants_are_the_same(books: Mapping[str, bytes]) -> None:
@@ -116,9 +116,9 @@ def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: M
     assert opened(books["both"])["Retrofits"]["A1"].value == "Retrofits / 改造项目"
     cover = [cell.value for cell in opened(books["zh"])["Cover"]["A"] if cell.value]
     assert any("碳捕集改造" in str(text) and "家在运企业年排放" in str(text) for text in cover)
-    said = {lang: [cell.value for cell in opened(raw, values=True)["Summary"]["A"]] for lang, raw in books.items()}
-    assert "输入与求解本方案时一致。" in said["zh"]
-    assert "Inputs are those that the plan was solved with." in said["en"]
+    message = {lang: [cell.value for cell in opened(raw, values=True)["Summary"]["A"]] for lang, raw in books.items()}
+    assert "输入与求解本方案时一致。" in message["zh"]
+    assert "Inputs are those that the plan was solved with." in message["en"]
 
 
 def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:
@@ -137,8 +137,8 @@ def test_another_program_computes_the_same_numbers_in_chinese(books: Mapping[str
     path = tmp_path / "zh.xlsx"
     path.write_bytes(books["zh"])
     (found,) = recomputed([path], tmp_path).values()
-    apart, _ = differences(list(formula_cells(path)), opened(books["zh"], values=True), found)
-    assert not apart, apart[:5]
+    difference, _ = differences(list(formula_cells(path)), opened(books["zh"], values=True), found)
+    assert not difference, difference[:5]
 
 
 def test_the_same_language_gives_the_same_bytes(plan: Plan) -> None:
@@ -162,16 +162,16 @@ def test_families_of_texts_carry_what_stood_in_them() -> None:
 
 def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> None:
     page = page_text(run_of(plan), lang="zh")
-    for said in (
+    for message in (
         "圆面积表示无捕集时的排放",
         "标记为净值。",
         "未校准：假定捕集达到全部设计值",
         "与最优方案的差距不超过",
     ):
-        assert said in page
-    for said in ("The area of a circle", "The mark is the balance", "Each bar is a stream", "Not calibrated"):
-        assert said not in page
-        assert said in page_text(run_of(plan), lang="both")
+        assert message in page
+    for message in ("The area of a circle", "The mark is the balance", "Each bar is a stream", "Not calibrated"):
+        assert message not in page
+        assert message in page_text(run_of(plan), lang="both")
 
 
 def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan, tmp_path: Path) -> None:
@@ -179,17 +179,17 @@ def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan,
     book = (folder / "plan.xlsx").read_bytes()
     assert opened(book)["Cover"]["A1"].value == "ccs-model：碳捕集改造方案优选"
     again = ["optimize", str(folder / "scenario.resolved.yaml"), "--out", str(folder)]
-    for lang, told in (("zh", False), ("en", True)):
+    for lang, reported in (("zh", False), ("en", True)):
         result = CliRunner().invoke(group, [*again, "--lang", lang], standalone_mode=False)
         assert result.exception is None, result.output
         assert "there already" in result.output
-        assert ("its workbook is in 'zh', not 'en'; --force makes the run again" in result.output) is told
+        assert ("its workbook is in 'zh', not 'en'; --force makes the run again" in result.output) is reported
     assert (folder / "plan.xlsx").read_bytes() == book
 
 
 def test_a_step_of_the_frontier_is_told_clause_by_clause() -> None:
     step = "500 million CNY more buy 1,200 kt more over the horizon, 417 CNY of budget a tonne; A comes in; B, C leave."
     chinese = "预算增加 500 百万 CNY，规划期内多减排 1,200 千吨，每吨预算 417 CNY；新增 A；移除 B, C。"
-    assert step_told(step, Words("zh")) == chinese
-    assert step_told(step, Words("both")) == f"{step}\n{chinese}"
-    assert step_told(step, Words("en")) == step
+    assert step_text(step, Words("zh")) == chinese
+    assert step_text(step, Words("both")) == f"{step}\n{chinese}"
+    assert step_text(step, Words("en")) == step

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ccs_model.atomic_files import host_name
 from ccs_model.errors import FileError
-from ccs_model.leftovers import host_name
-from ccs_model.report import lock
-from ccs_model.report.lock import lock_path, locked
+from ccs_model.runs import run_lock as lock
+from ccs_model.runs.run_lock import lock_path, locked
 
 
 def held_by(folder: Path, **holder: object) -> Path:
@@ -23,7 +23,7 @@ def held_by(folder: Path, **holder: object) -> Path:
 
 
 @pytest.fixture
-def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_fixed_decisions(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that knows no locks, as some of networks."""
 
     def unknown(number: int, how: int) -> None:
@@ -45,7 +45,7 @@ def test_a_second_of_one_machine_waits_for_nobody_and_says_whom(tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_where_no_locks_are_the_words_guard_against_the_living_alone(tmp_path: Path, no_locks: None) -> None:
+def test_where_no_locks_are_the_words_guard_against_the_living_alone(tmp_path: Path, no_fixed_decisions: None) -> None:
     held_by(tmp_path / "run", pid=os.getppid(), host=host_name())
     with pytest.raises(FileError, match=f"process {os.getppid()} on "), locked(tmp_path / "run"):
         raise AssertionError("its holder lives")
@@ -93,14 +93,14 @@ def test_a_folder_that_another_takes_away_is_made_again_but_not_for_ever(
 ) -> None:
     folder, opened, n = tmp_path / "runs" / "run", os.open, 0
 
-    def gone(path: Path, *how: int, **more: int) -> int:
+    def removed(path: Path, *how: int, **more: int) -> int:
         nonlocal n
         n += 1
         if n <= most:
             (tmp_path / "runs").rmdir()
         return opened(path, *how, **more)
 
-    monkeypatch.setattr(os, "open", gone)
+    monkeypatch.setattr(os, "open", removed)
     most = 2
     with locked(folder):
         assert n == 3

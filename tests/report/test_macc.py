@@ -11,10 +11,9 @@ import pandas as pd
 import pytest
 from openpyxl.workbook import Workbook
 
-from ccs_model.plan.levelised import levelised_costs
-from ccs_model.plan.macc import macc_table
+from ccs_model.plan.merit_order import levelised_costs, macc_table
 from ccs_model.plan.plan import Plan
-from ccs_model.report.sheets.macc import N_SLOTS, slot_ktpa, slots
+from ccs_model.report.workbook.macc_sheet import N_SLOTS, slot_ktpa, slots
 from tests.report.conftest import read_back
 from tests.report.reading import main_table, texts
 

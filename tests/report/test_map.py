@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.geojson import geojson_text
+from ccs_model.report.export.geojson import geojson_text
 
 
 def of_kind(plan: Plan, kind: str) -> list[dict[str, Any]]:
@@ -24,10 +24,10 @@ def positions(feature: dict[str, Any]) -> Iterator[list[float]]:
 
 
 def test_it_is_a_feature_collection_as_rfc_7946_has_it(plan: Plan) -> None:
-    def refused(constant: str) -> None:
+    def rejected(constant: str) -> None:
         raise AssertionError(constant)
 
-    document = json.loads(geojson_text(plan), parse_constant=refused)
+    document = json.loads(geojson_text(plan), parse_constant=rejected)
     assert set(document) == {"type", "features"} and document["type"] == "FeatureCollection"
     shapes = {"plant": "Point", "site": "Point", "pipe": "LineString"}
     for feature in document["features"]:

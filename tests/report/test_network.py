@@ -14,14 +14,14 @@ import pytest
 from openpyxl.workbook import Workbook
 
 from ccs_model.cli.summary import summary_text
-from ccs_model.errors import Fault, InputError
-from ccs_model.plan import macc
-from ccs_model.plan.macc import COLUMNS, macc_table
+from ccs_model.errors import InputError, Issue
+from ccs_model.plan import merit_order as macc
+from ccs_model.plan.cache_key import run_key
+from ccs_model.plan.merit_order import COLUMNS, macc_table
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.run_key import run_key
-from ccs_model.problem.names import read_checked
-from ccs_model.report.geojson import geojson_text
-from ccs_model.report.links import (
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.report.export.geojson import geojson_text
+from ccs_model.report.pipe_tables import (
     candidate_links,
     flows_of_links,
     links_in_use,
@@ -30,10 +30,10 @@ from ccs_model.report.links import (
     pipe_links,
     shared_facilities,
 )
-from ccs_model.report.model_assumptions import model_assumptions
-from ccs_model.report.proof import closeness, proven
-from ccs_model.report.run_folder import tables_of, write_run_folder
-from ccs_model.report.sheets.summary import TOTALS_MEAN
+from ccs_model.report.sentences import closeness, proven
+from ccs_model.report.workbook.assumptions_sheet import model_assumptions
+from ccs_model.report.workbook.summary_sheet import TOTALS_MEAN
+from ccs_model.runs.run_writer import tables_of, write_run_folder
 from tests.report.conftest import NETWORK, read_back
 from tests.report.reading import headings, main_table, row_that_starts, texts
 
@@ -46,7 +46,7 @@ def labels_of(book: Workbook, name: str) -> list[str]:
 
 def spending(plan: Plan) -> dict[str, float]:
     """What the plan spends, by the period tables."""
-    return {"pipe_capex_mn": plan.flows["laid_mn"].sum(), "storage_capex_mn": plan.storage["invested_mn"].sum()}
+    return {"pipe_capex_mn": plan.flows["built_mn"].sum(), "storage_capex_mn": plan.storage["invested_mn"].sum()}
 
 
 @pytest.mark.parametrize("which", ["shared_plan", "static_plan"])
@@ -55,9 +55,9 @@ def test_parts_of_retrofits_add_up_to_the_spending(which: str, request: pytest.F
     assert plan.retrofits["plant"].nunique() > 1
     for name, amount in spending(plan).items():
         assert plan.retrofits[name].sum() == pytest.approx(amount, rel=1e-9), name
-    apart = plan.retrofits[["capture_capex_mn", "pipe_capex_mn", "storage_capex_mn"]].sum().sum()
-    assert apart == pytest.approx(plan.totals["capex_mn"], rel=1e-9)
-    assert apart == pytest.approx(plan.by_year["spending_mn"].sum(), rel=1e-9)
+    difference = plan.retrofits[["capture_capex_mn", "pipe_capex_mn", "storage_capex_mn"]].sum().sum()
+    assert difference == pytest.approx(plan.totals["capex_mn"], rel=1e-9)
+    assert difference == pytest.approx(plan.by_year["spending_mn"].sum(), rel=1e-9)
 
 
 @pytest.mark.parametrize("which", ["shared_plan", "static_plan"])
@@ -109,8 +109,8 @@ def test_all_in_costs_of_plants_are_those_of_their_retrofits(shared_plan: Plan) 
     full = paid["captured_at_full_load_ktpa"]
     all_in = paid["all_in_by_use_per_t"] * full / 1000
     assert all_in.tolist() == pytest.approx(yearly.loc[paid.index].tolist())
-    apart = paid["capture_cost_per_t"] + paid["transport_and_storage_per_t"]
-    assert paid["all_in_by_use_per_t"].tolist() == pytest.approx(apart.tolist())
+    difference = paid["capture_cost_per_t"] + paid["transport_and_storage_per_t"]
+    assert paid["all_in_by_use_per_t"].tolist() == pytest.approx(difference.tolist())
     # The splits share the same cost.
     assert (paid["all_in_by_shapley_per_t"] * full).sum() / 1000 == pytest.approx(yearly.sum(), rel=1e-9)
 
@@ -166,9 +166,9 @@ def test_the_gap_is_never_said_without_the_wider_bound(shared_plan: Plan, shared
     )
     log = row_that_starts(shared_book["RunLog"], "Bound over all links")[1].value
     assert log == pytest.approx(shared_plan.objective.all_links_bound)
-    said = " ".join(summary_text(shared_plan, Path("run")).split())
-    assert closeness(shared_plan).replace(" %", "%") in said
-    assert "pipes " in said and "storage " in said
+    message = " ".join(summary_text(shared_plan, Path("run")).split())
+    assert closeness(shared_plan).replace(" %", "%") in message
+    assert "pipes " in message and "storage " in message
 
 
 def test_bounds_in_words_without_corridors_and_where_none_was_found(shared_plan: Plan, plan: Plan) -> None:
@@ -209,9 +209,10 @@ def test_a_static_year_is_told_as_one(static_plan: Plan, tmp_path: Path) -> None
     assert "In a year like this they capture" in answer and f"a year costs {cost} million of a budget of 150" in answer
     every = " ".join(text for name in SHEETS for text in texts(book[name]))
     assert "In the last period" not in every
-    said = summary_text(static_plan, Path("run"))
+    message = summary_text(static_plan, Path("run"))
     assert (
-        f"A year costs {cost} million CNY of the budget of 150 million CNY" in said and "over the horizon" not in said
+        f"A year costs {cost} million CNY of the budget of 150 million CNY" in message
+        and "over the horizon" not in message
     )
 
 
@@ -261,18 +262,18 @@ def test_a_run_folder_lists_every_candidate_link(shared_plan: Plan, tmp_path: Pa
 CORRIDORS = """\
 name: Within corridors of my own
 years: [2026, 2031]
-plants: {inventory: [chemicals], provinces: [Shanxi], emitting_at_least_ktpa: 1200}
+plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1200}
 transport: {corridors: mine/ways.csv, trucks: false}
 storage: {sites: [Qinshui]}
 budget: {total_mn: 900}
-solver: {gap_share: 0.01, threads: 1}
+solver: {mip_gap: 0.01, threads: 1}
 """
 
 
 @pytest.fixture
 def desk(tmp_path: Path, solved: Callable[..., Plan]) -> Path:
     """A scenario beside a file of corridors: those that a plan with the like question found."""
-    found = solved(NETWORK, {"storage.sites": ["Qinshui"], "transport.trucks": False, "solver.gap_share": 0.01})
+    found = solved(NETWORK, {"storage.sites": ["Qinshui"], "transport.trucks": False, "solver.mip_gap": 0.01})
     (tmp_path / "desk" / "mine").mkdir(parents=True)
     links = candidate_links(found)
     links[links["is_corridor"]].to_csv(tmp_path / "desk" / "mine" / "ways.csv", index=False)
@@ -282,9 +283,9 @@ def desk(tmp_path: Path, solved: Callable[..., Plan]) -> Path:
 
 def test_a_file_of_corridors_goes_with_the_run(desk: Path, tmp_path: Path, solved: Callable[..., Plan]) -> None:
     scenario, inputs = read_checked(desk / "scenario.yaml")
-    plan = solved(NETWORK, {"storage.sites": ["Qinshui"], "transport.trucks": False, "solver.gap_share": 0.01})
-    asked = replace(plan, problem=replace(plan.problem, scenario=scenario))
-    folder = write_run_folder(asked, tmp_path / "run")
+    plan = solved(NETWORK, {"storage.sites": ["Qinshui"], "transport.trucks": False, "solver.mip_gap": 0.01})
+    requested = replace(plan, problem=replace(plan.problem, scenario=scenario))
+    folder = write_run_folder(requested, tmp_path / "run")
     assert (folder / "own" / "ways.csv").read_bytes() == (desk / "mine" / "ways.csv").read_bytes()
     text = (folder / "scenario.resolved.yaml").read_text(encoding="utf-8")
     assert '  corridors: "own/ways.csv"  # scenario.yaml:4, copied from ways.csv\n' in text
@@ -308,7 +309,7 @@ def test_an_empty_plan_of_a_network_says_why(solved: Callable[..., Plan], tmp_pa
 
 
 def test_a_fractional_plan_of_a_network_can_be_reported(solved: Callable[..., Plan], tmp_path: Path) -> None:
-    parts = solved(NETWORK, {"capture.retrofits": "fractional"})
+    parts = solved(NETWORK, {"capture.decisions": "continuous"})
     assert parts.corridors is None and candidate_links(parts)["is_corridor"].all()
     book = read_back(parts, tmp_path)
     assert any("Every link stands in the program" in text for text in texts(book["Transport"]))
@@ -319,15 +320,15 @@ def test_a_fractional_plan_of_a_network_can_be_reported(solved: Callable[..., Pl
 def test_the_list_of_single_streams_needs_no_target_and_no_price_of_power(
     shared_plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asked = shared_plan.problem.scenario.with_changes(
-        {"aim": "least_cost", "targets.cut_share": {2031: 0.9}, "plants.must_fit": ["NH3_82"]}
+    requested = shared_plan.problem.scenario.with_changes(
+        {"objective": "min_cost", "targets.abatement_share": {2031: 0.9}, "plants.require": ["NH3_82"]}
     )
-    problem = replace(shared_plan.problem, scenario=asked)
+    problem = replace(shared_plan.problem, scenario=requested)
     listed = macc_table(problem, shared_plan.retrofits)
     assert list(listed) == COLUMNS and len(listed) and listed["in_plan"].any()
 
     def unpriced(*_: object) -> None:
-        raise InputError([Fault("prices/power.csv", "no row")])
+        raise InputError([Issue("prices/power.csv", "no row")])
 
     monkeypatch.setattr(macc, "pose", unpriced)
     assert list(macc_table(problem, shared_plan.retrofits)) == COLUMNS

@@ -17,10 +17,11 @@ import pytest
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.language import LANGUAGES, labels
 from ccs_model.report.page.map import outlines_of
 from ccs_model.report.page.page import page_text, write_page
-from ccs_model.report.stored_run import StoredRun, read_run, run_of
+from ccs_model.runs.run_reader import read_run, run_of
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&{{7*7}}"
@@ -88,7 +89,7 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
     points = [
         {
             "budget_mn": 1000.0 * k, "abatement_kt": value, "objective": value, "bound": value + 10.0,
-            "gap_share": 0.01, "list_objective": None, "n_plants_fitted": len(plan["fitted"]),
+            "gap_share": 0.01, "list_objective": None, "n_plants_retrofitted": len(plan["fitted"]),
             "words": f"step {k}", "is_scenario": k == 1, **plan,
         }
         for k, (value, plan) in enumerate(((0.0, nothing), (900.0, built), (1500.0, hostile)))
@@ -139,11 +140,11 @@ def test_it_loads_nothing_and_runs_its_own_two_scripts_alone(page: Page, text: s
 
 def test_it_holds_every_section_and_the_plans_own_figures(page: Page, plan: Plan) -> None:
     headings = page.texts["h2"]
-    expected = ("map", "timeline", "built", "macc", "zones", "bearers", "owners", "sources")
+    expected = ("map", "timeline", "built", "macc", "zones", "stakeholders", "owners", "sources")
     assert headings == [labels().keyed[key][0] for key in expected]
-    said = " ".join(page.texts["b"])
+    message = " ".join(page.texts["b"])
     for name in ("captured_ktpa", "avoided_ktpa", "capex_mn", "avoidance_cost_per_t"):
-        assert f"{plan.totals[name]:,.0f}" in said, name
+        assert f"{plan.totals[name]:,.0f}" in message, name
     whole = " ".join(word for words in page.texts.values() for word in words)
     assert f"{100 * plan.objective.gap_share:.2f} % of the best plan" in whole
     assert "Not calibrated" in whole and "schematic, not a boundary statement" in whole
@@ -151,7 +152,7 @@ def test_it_holds_every_section_and_the_plans_own_figures(page: Page, plan: Plan
 
 
 def test_every_chart_says_in_words_what_it_shows(page: Page) -> None:
-    assert set(page.charts) == {"map", "spending", "tonnes", "macc", "zones", "bearers"}
+    assert set(page.charts) == {"map", "spending", "tonnes", "macc", "zones", "stakeholders"}
     labels = {about["id"]: about["aria-label"] for _, about in page.elements if "data-chart" in about}
     for name, chart in page.charts.items():
         assert chart["description"] == labels[name] and len(chart["description"]) > 20
@@ -195,7 +196,7 @@ def test_hostile_names_are_inert(run: StoredRun) -> None:
     tables = {**run.tables, "macc": run.tables["macc"].assign(name=HOSTILE)}
     hostile = replace(
         run, name=HOSTILE, map=marked, document=document, tables=tables,
-        scenario=run.scenario.with_changes({"question": HOSTILE}),
+        scenario=run.scenario.with_changes({"description": HOSTILE}),
     )  # fmt: skip
     text = page_text(hostile, lang="both")
     page, plain = Page(text), Page(page_text(run, lang="both"))
@@ -251,15 +252,15 @@ def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredR
 
 def test_sentences_of_a_monte_carlo_are_chinese_in_chinese(run: StoredRun) -> None:
     page = page_text(futures_of(run), lang="zh")
-    for said in (
+    for message in (
         "共 5 种未来情形（随机种子 1）。",
         "的情形下超出预算，在",
         "影响最大者在前。",
         "影响目标值的因素：以 电价 影响最大",
     ):
-        assert said in page
-    for said in ("5 futures", "Planned anew", "power price", "Widest first", "nine futures"):
-        assert said not in page
+        assert message in page
+    for message in ("5 futures", "Planned anew", "power price", "Widest first", "nine futures"):
+        assert message not in page
 
 
 def test_the_folder_of_a_monte_carlo_has_a_page_of_its_plan_and_its_futures(plan: Plan, tmp_path: Path) -> None:
@@ -279,7 +280,7 @@ def test_an_empty_plan_a_network_and_a_static_year_have_pages(
     empty, shared, static = (Page(page_text(run_of(each))) for each in (empty_plan, shared_plan, static_plan))
     assert "Nothing is built." in empty.texts["p"]
     assert {"pipe", "truck"} >= {row["kind"] for row in values_of(shared.charts["map"]) if "lon2" in row} != set()
-    assert "bearers" not in static.charts and "map" in static.charts
+    assert "stakeholders" not in static.charts and "map" in static.charts
 
 
 @pytest.mark.parametrize("turn", [1, -1])
@@ -400,7 +401,7 @@ def test_a_browser_draws_it_within_the_screen(run: StoredRun, tmp_path: Path, wi
     assert found["width"] == found["scroll"] == width
     assert found["beyond"] == []
     assert [name for name, *_ in found["charts"]] == [
-        "map", "spending", "tonnes", "macc", "outcomes", "tornado", "chosen", "zones", "bearers",
+        "map", "spending", "tonnes", "macc", "outcomes", "tornado", "chosen", "zones", "stakeholders",
     ]  # fmt: skip
     for name, n_marks, px in found["charts"]:
         assert n_marks > 5 and px > 0.6 * min(width, 500), name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ccs_model.report.printing import (
+from ccs_model.report.workbook.printed_pages import (
     WIDEST_PART,
     Keep,
     Stretch,

@@ -14,7 +14,7 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook import write_workbook
+from ccs_model.report.workbook.workbook import write_workbook
 from tests.report.conftest import NETWORK
 from tests.report.recomputing import Computed, differences, edited, formula_cells, recomputed
 from tests.report.recounting import recounted, with_point
@@ -26,42 +26,42 @@ MONEY: Mapping[str, Any] = {
     "finance.tax_share": 0.25,
     "finance.depreciation_yr": 7,
     "funds": {
-        "bond": {"kind": "bond", "share_max": 0.3, "interest_share": 0.02, "term_yr": 8},
+        "bond": {"kind": "bond", "share_max": 0.3, "interest_rate": 0.02, "term_yr": 8},
         "grant": {"kind": "grant", "share_max": 0.1},
     },
 }
 HEBEI: Mapping[str, Any] = {
     "plants.inventory": ["steel"],
     "plants.provinces": ["Hebei"],
-    "plants.emitting_at_least_ktpa": 14_000,
+    "plants.min_emissions_ktpa": 14_000,
     "capture.technologies": ["amine", "advanced_amine"],
     "storage.sites": ["Bohai Bay"],
     "budget.total_mn": 2_500,
-    "solver.gap_share": 0.05,
+    "solver.mip_gap": 0.05,
     "transport.shared_trunklines": True,
 }
 QUESTIONS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
-    "own": ({"solver.gap_share": 0.02},),
+    "own": ({"solver.mip_gap": 0.02},),
     "rich": (MONEY,),
-    "shared": (NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.gap_share": 0.02}),
-    "shared_rich": (NETWORK, MONEY, {"budget.total_mn": 1_800, "solver.gap_share": 0.02}),
+    "shared": (NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.mip_gap": 0.02}),
+    "shared_rich": (NETWORK, MONEY, {"budget.total_mn": 1_800, "solver.mip_gap": 0.02}),
     "hebei": (HEBEI, MONEY),
-    "measures": (HEBEI, {"capture.measures": ["sinter_fuel_saving"], "plants.emitting_at_least_ktpa": 20_000}),
+    "measures": (HEBEI, {"capture.measures": ["sinter_fuel_saving"], "plants.min_emissions_ktpa": 20_000}),
     "static": (NETWORK, {"years": "static", "budget.total_mn": 150}),
     "nothing": ({"budget.total_mn": 0},),
 }
 # What is edited: named inputs and rows of sheet Series, and the scenario keys and capital factor that mean the same.
 PRICES = {2026: 120.0, 2031: 340.0}
 EDITS: Mapping[str, tuple[Mapping[str, float], Mapping[str, Any], float]] = {
-    "discount": ({"discount_share": 0.05, "social_discount_share": 0.03},
-                 {"discount_share": 0.05, "policy.social_discount_share": 0.03}, 1.0),
+    "discount": ({"discount_rate": 0.05, "social_discount_rate": 0.03},
+                 {"discount_rate": 0.05, "policy.social_discount_rate": 0.03}, 1.0),
     "capex": ({"capex_factor": 1.3}, {}, 1.3),
     "tax": ({"tax_share": 0.15, "depreciation_yr": 12},
             {"finance.tax_share": 0.15, "finance.depreciation_yr": 12}, 1.0),
     "carbon": ({"capture_deductible": 1.0},
                {"policy.carbon_price_per_t": PRICES, "policy.capture_deductible": True}, 1.0),
-    "all": ({"discount_share": 0.11, "capex_factor": 0.8, "tax_share": 0.2, "capture_deductible": 1.0},
-            {"discount_share": 0.11, "finance.tax_share": 0.2, "policy.carbon_price_per_t": PRICES,
+    "all": ({"discount_rate": 0.11, "capex_factor": 0.8, "tax_share": 0.2, "capture_deductible": 1.0},
+            {"discount_rate": 0.11, "finance.tax_share": 0.2, "policy.carbon_price_per_t": PRICES,
              "policy.capture_deductible": True}, 0.8),
 }  # fmt: skip
 # Each input for itself where plants share pipes and funds pay; all together everywhere.
@@ -100,7 +100,7 @@ class Proof:
 @pytest.fixture(scope="session")
 def proof(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory) -> Proof:
     folder = tmp_path_factory.mktemp("proof")
-    plans = {name: with_point(lambda asked=asked: solved(*asked)) for name, asked in QUESTIONS.items()}
+    plans = {name: with_point(lambda requested=requested: solved(*requested)) for name, requested in QUESTIONS.items()}
     paths = {name: write_workbook(plan, folder / f"{name}.xlsx") for name, (plan, _) in plans.items()}
     last = str(plans["rich"][0].retrofits["plant"].max())
     for stem, values in (
@@ -121,13 +121,13 @@ def proof(solved: Callable[..., Plan], tmp_path_factory: pytest.TempPathFactory)
 def test_every_formula_has_the_value_that_another_program_computes(proof: Proof, name: str) -> None:
     cells = proof.cells[name]
     ours = openpyxl.load_workbook(proof.paths[name], data_only=True)
-    apart, worst = differences(cells, ours, proof.found[name])
-    assert not apart, apart[:5]
+    difference, worst = differences(cells, ours, proof.found[name])
+    assert not difference, difference[:5]
     assert worst <= 1e-9
     assert len(cells) >= {"static": 900, "nothing": 900}.get(name, 2_000)
     # The engine of `verify` agrees with both.
-    apart, worst = differences(cells, ours, Computed(proof.paths[name]))
-    assert not apart, apart[:5]
+    difference, worst = differences(cells, ours, Computed(proof.paths[name]))
+    assert not difference, difference[:5]
     assert worst <= 1e-9
 
 
@@ -138,8 +138,8 @@ def test_edited_inputs_give_what_the_engine_gives_at_them(proof: Proof, name: st
     again = recounted(plan, point, changes, capex_factor)
     expected = openpyxl.load_workbook(write_workbook(again, tmp_path / "again.xlsx"), data_only=True)
     cells = [each for each in proof.cells[name] if follows_the_money(each)]
-    apart, worst = differences(cells, expected, proof.found[f"{name}--{edit}"])
-    assert not apart, apart[:5]
+    difference, worst = differences(cells, expected, proof.found[f"{name}--{edit}"])
+    assert not difference, difference[:5]
     assert worst <= 1e-9
     assert len(cells) > 1_000
 
@@ -182,11 +182,13 @@ def test_factors_scale_their_own_money_after_tax(proof: Proof) -> None:
 def test_an_edited_workbook_says_so_and_its_checks_still_hold(proof: Proof, name: str) -> None:
     book = proof.found[f"{name}--all"]
     for sheet in ("Cover", "Summary", "Inputs", "CashFlow", "Economics"):
-        said = [cell.value for row in book[sheet].iter_rows(max_row=40) for cell in row if isinstance(cell.value, str)]
-        assert any(text.startswith("STALE:") for text in said), sheet
-    verdicts = [cell.value for row in book["Checks"].iter_rows() for cell in row]
-    assert "does not hold" not in verdicts
-    assert sum(value == "holds" for value in verdicts) >= 20
+        message = [
+            cell.value for row in book[sheet].iter_rows(max_row=40) for cell in row if isinstance(cell.value, str)
+        ]
+        assert any(text.startswith("STALE:") for text in message), sheet
+    check_results = [cell.value for row in book["Checks"].iter_rows() for cell in row]
+    assert "does not hold" not in check_results
+    assert sum(value == "holds" for value in check_results) >= 20
 
 
 def test_a_cell_that_is_off_by_a_ten_millionth_is_found(proof: Proof) -> None:
@@ -197,5 +199,5 @@ def test_a_cell_that_is_off_by_a_ten_millionth_is_found(proof: Proof) -> None:
         and abs(ours["CashFlow"][each[1]].value) > 1
     )  # fmt: skip
     ours[sheet][address].value *= 1 + 1e-7
-    apart, _ = differences(cells, ours, proof.found["rich"])
-    assert [each.split(":")[0] for each in apart] == [f"{sheet}!{address}"]
+    difference, _ = differences(cells, ours, proof.found["rich"])
+    assert [each.split(":")[0] for each in difference] == [f"{sheet}!{address}"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.report.run_copy import copy_run
+from ccs_model.runs.run_writer import copy_run
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import openpyxl
 import pytest
 
 import ccs_model as ccs
-from ccs_model.plan.optimize import solve
+from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.run_key import run_key
-from ccs_model.problem import pose
-from ccs_model.problem.names import read_checked
-from ccs_model.report.run_folder import write_run_folder
+from ccs_model.problem import build_problem
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.run_writer import write_run_folder
+from ccs_model.solve.driver import solve
 
 HEADER = "plant,name,province,grid,lat_deg,lon_deg,place_accuracy,status,crude_steel_ktpa,bof_steel_ktpa,bf_iron_ktpa"
 WORKS = "{},Works,Hebei,Hebei south,38.04,114.51,exact,operating,5000,5000,4500,absent"
@@ -23,7 +23,7 @@ SCENARIO = """\
 name: Mine
 plants: {inventory: [north/works.csv, south/works.csv]}
 years: [2026, 2030]
-capture: {retrofits: fractional}
+capture: {decisions: continuous}
 storage: {sites: [mine]}
 budget: {total_mn: 2000}
 data: ./my tables/
@@ -33,7 +33,7 @@ data: ./my tables/
 def solved(path: Path) -> tuple[Plan, str]:
     """The plan of a scenario file, and the hash of the run."""
     scenario, inputs = read_checked(path)
-    return solve(pose(scenario, inputs)), run_key(scenario, inputs).sha256
+    return solve(build_problem(scenario, inputs)), run_key(scenario, inputs).sha256
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.worksheet.worksheet import Worksheet
 
-from ccs_model.plan.levelised import AT_FULL_LOAD, PARTS
+from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS
 from ccs_model.plan.plan import Plan
-from ccs_model.report.cells import number_format
-from ccs_model.report.printing import WIDEST_PART
-from ccs_model.report.published_bands import PURE_COAL_CHEMICAL, STEEL, band_of
-from ccs_model.report.sheets.summary import TOTALS_MEAN
-from ccs_model.report.style import CELL_CLASSES
+from ccs_model.report.figures import PURE_COAL_CHEMICAL, STEEL, band_of
+from ccs_model.report.workbook.cell_values import number_format
+from ccs_model.report.workbook.columns import CELL_CLASSES
+from ccs_model.report.workbook.printed_pages import WIDEST_PART
+from ccs_model.report.workbook.summary_sheet import TOTALS_MEAN
 from ccs_model.units import unit_of, unit_text
 from tests.report.conftest import read_back
 from tests.report.reading import headings, main_ref, main_table, row_that_starts, texts
@@ -164,8 +164,8 @@ def widths(sheet: Worksheet) -> list[ColumnDimension]:
 def test_inputs_say_where_each_value_came_from(book: Workbook) -> None:
     given = row_that_starts(book["Inputs"], "budget.total_mn")
     assert [cell.value for cell in given[1:5]] == [3000, "million CNY 2024", "I", "given in Python"]
-    assert row_that_starts(book["Inputs"], "budget.ceiling_mn.2026")[1].value == 3000
-    assert row_that_starts(book["Inputs"], "transport.detour")[4].value == "default"
+    assert row_that_starts(book["Inputs"], "budget.cumulative_mn.2026")[1].value == 3000
+    assert row_that_starts(book["Inputs"], "transport.detour_factor")[4].value == "default"
 
 
 def test_checks_say_in_words_what_the_colour_says(plan: Plan, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import xlsxwriter
 
 from ccs_model.errors import InputError
-from ccs_model.report.stored_cells import letters, stored_cells
+from ccs_model.report.workbook.recalculation import letters, stored_cells
 
 
 def edited(old: str, new: str, part: str = "xl/worksheets/sheet1.xml") -> bytes:
@@ -61,7 +61,7 @@ def test_texts_may_stand_in_their_cells_with_no_shared_ones_beside_them() -> Non
 def test_damaged_parts_are_told(old: str, new: str, part: str, words: str) -> None:
     with pytest.raises(InputError) as caught:
         stored_cells(edited(old, new, part), "plan.xlsx")
-    assert str(caught.value.faults[0]).startswith(f"plan.xlsx: {words}")
+    assert str(caught.value.issues[0]).startswith(f"plan.xlsx: {words}")
 
 
 def test_columns_are_named_past_z() -> None:

@@ -13,16 +13,16 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook import write_workbook
+from ccs_model.report.workbook.workbook import write_workbook
 from tests.report import store
 from tests.report.recomputing import Computed, differences, edited, formula_cells, recomputed
 from tests.report.recounting import recounted
 from tests.report.test_recomputation import PRICES, follows_the_money, straight_prices
 
 NAMES = tuple(store.stored())
-LIVE: Mapping[str, float] = {"discount_share": 0.05, "capex_factor": 1.2, "capture_deductible": 1.0}
+LIVE: Mapping[str, float] = {"discount_rate": 0.05, "capex_factor": 1.2, "capture_deductible": 1.0}
 SAME_IN_THE_SCENARIO: Mapping[str, Any] = {
-    "discount_share": 0.05,
+    "discount_rate": 0.05,
     "policy.carbon_price_per_t": PRICES,
     "policy.capture_deductible": True,
 }
@@ -68,8 +68,8 @@ def test_two_programs_compute_what_was_written(books: Mapping[str, Book], name: 
     ours = openpyxl.load_workbook(book.path, data_only=True)
     assert len(book.cells) > 4_000
     for found in (book.found, Computed(book.path)):
-        apart, worst = differences(book.cells, ours, found)
-        assert not apart, apart[:5]
+        difference, worst = differences(book.cells, ours, found)
+        assert not difference, difference[:5]
         assert worst <= 1e-9
 
 
@@ -81,8 +81,8 @@ def test_at_edited_inputs_they_compute_what_the_engine_does(
     again = recounted(book.plan, book.point, SAME_IN_THE_SCENARIO, LIVE["capex_factor"])
     expected = openpyxl.load_workbook(write_workbook(again, tmp_path / "again.xlsx"), data_only=True)
     cells = [each for each in book.cells if follows_the_money(each)]
-    apart, worst = differences(cells, expected, book.found_edited)
-    assert not apart, apart[:5]
+    difference, worst = differences(cells, expected, book.found_edited)
+    assert not difference, difference[:5]
     assert worst <= 1e-9
     assert len(cells) > 2_000
 
@@ -93,10 +93,8 @@ def test_a_point_of_another_program_is_told_with_the_way_to_make_it_anew(
     point = tmp_path / "run" / store.POINT
     point.parent.mkdir(parents=True)
     point.write_text('variable,index,value\nno_such_variable,"(1,)",1.0\n', encoding="utf-8")
-    said = (
-        '{"status":"","aim":"","objective":{},"relaxation":{},"next_money":null,"corridors":[],"targets":[],"locks":[]}'
-    )
-    (tmp_path / "run" / store.PLAN).write_text(said, encoding="utf-8")
+    message = '{"status":"","objective_name":"","objective":{},"relaxation":{},"marginal_budget":null,"corridors":[],"targets":[],"fixed_decisions":[]}'
+    (tmp_path / "run" / store.PLAN).write_text(message, encoding="utf-8")
     store.store("shanxi", tmp_path / "run", tmp_path)
     monkeypatch.setattr(store, "STORED", tmp_path)
     with pytest.raises(ValueError, match=r"python -m tests\.report\.store shanxi RUN"):

@@ -16,7 +16,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook import workbook_bytes
+from ccs_model.report.workbook.workbook import workbook_bytes
 from tests.report.conftest import read_back
 
 # Sheets of which the main table has the sheet's name.
@@ -145,12 +145,12 @@ def test_parts_of_the_archive_name_one_another(plan: Plan, tmp_path: Path) -> No
         parts = [name for name in archive.namelist() if name.startswith("xl/tables/")]
         types = archive.read("[Content_Types].xml").decode()
         roots = [ElementTree.fromstring(archive.read(name)) for name in parts]
-        asked = sum(
+        requested = sum(
             len(ElementTree.fromstring(archive.read(name)).findall(f"{_MAIN_NS}tableParts/{_MAIN_NS}tablePart"))
             for name in archive.namelist()
             if name.startswith("xl/worksheets/sheet")
         )
-    assert len(parts) == asked >= 25
+    assert len(parts) == requested >= 25
     assert all(f'/{name}"' in types for name in parts)
     ids = [root.attrib["id"] for root in roots]
     assert len(set(ids)) == len(ids)

@@ -12,8 +12,8 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.pipes import flows_by_year, pipes_table
-from ccs_model.report.sheets.storage import _limit
+from ccs_model.report.pipe_tables import flows_by_year, pipes_table
+from ccs_model.report.workbook.storage_sheet import _limit
 from tests.report.conftest import read_back
 from tests.report.reading import headings, main_table, texts
 

@@ -13,21 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.errors import FILE_TROUBLE, FileError
-from ccs_model.leftovers import (
+from ccs_model.atomic_files import (
+    exchanged,
     folder_for,
     host_name,
     name_of_unfinished,
     remove_unfinished,
-    undisturbed,
+    signals_deferred,
     unfinished,
     waits_for_a_step,
+    write_atomic,
 )
+from ccs_model.errors import FILE_TROUBLE, FileError
 from ccs_model.plan.plan import Plan
-from ccs_model.report.exchange import exchanged
-from ccs_model.report.lock import lock_path, locked
-from ccs_model.report.run_folder import mend_leftovers
-from ccs_model.report.whole_file import write_whole
+from ccs_model.runs.run_lock import lock_path, locked
+from ccs_model.runs.run_writer import remove_temporary_files
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def test_on_a_full_disk_the_old_file_stays_and_the_new_one_is_kept_where_there_i
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "desk" / "plan.xlsx"
-    write_whole(path, b"old")
+    write_atomic(path, b"old")
     full_below(path.parent, monkeypatch)
     with pytest.raises(FileError, match=r"plan\.xlsx: cannot be written: No space left on device") as caught:
-        write_whole(path, b"new")
+        write_atomic(path, b"new")
     assert caught.value.exit_code == FILE_TROUBLE == 8
     assert path.read_bytes() == b"old" and names_in(path.parent) == ["plan.xlsx"]
     kept = Path(str(caught.value).rpartition("kept in ")[2])
@@ -88,20 +88,20 @@ def test_on_a_full_disk_the_old_file_stays_and_the_new_one_is_kept_where_there_i
 def test_a_file_that_is_open_elsewhere_is_left_alone_and_the_new_one_stands_beside_it(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_whole(tmp_path / "plan.xlsx", b"old")
+    path = write_atomic(tmp_path / "plan.xlsx", b"old")
     replace = Path.replace
 
-    def refused(made: Path, target: Path) -> Path:
+    def rejected(made: Path, target: Path) -> Path:
         if target == path:
             raise PermissionError(errno.EACCES, "Permission denied")
         return replace(made, target)
 
-    monkeypatch.setattr(Path, "replace", refused)
+    monkeypatch.setattr(Path, "replace", rejected)
     with pytest.raises(FileError, match=r"kept in .*plan-2\.xlsx"):
-        write_whole(path, b"new")
+        write_atomic(path, b"new")
     assert path.read_bytes() == b"old" and (tmp_path / "plan-2.xlsx").read_bytes() == b"new"
     with pytest.raises(FileError, match=r"kept in .*plan-3\.xlsx"):
-        write_whole(path, b"newer")
+        write_atomic(path, b"newer")
     assert not list(temporary.iterdir()) and not list(tmp_path.glob(".*"))
 
 
@@ -111,28 +111,28 @@ def test_a_path_that_cannot_be_is_an_error_of_files_and_the_result_is_kept(
 ) -> None:
     (tmp_path / "file").write_bytes(b"in the way")
     with pytest.raises(FileError, match="cannot be written") as caught:
-        write_whole(tmp_path / name, b"new")
+        write_atomic(tmp_path / name, b"new")
     assert Path(str(caught.value).rpartition("kept in ")[2]).read_bytes() == b"new"
     assert (tmp_path / "file").read_bytes() == b"in the way"
 
 
 def test_where_nothing_has_room_the_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(number: int) -> None:
+    def rejected(number: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(os, "fsync", refused)
+    monkeypatch.setattr(os, "fsync", rejected)
     with pytest.raises(FileError, match="could not be kept elsewhere"):
-        write_whole(tmp_path / "plan.xlsx", b"new")
+        write_atomic(tmp_path / "plan.xlsx", b"new")
 
 
 def test_what_dead_processes_left_goes_and_what_living_ones_make_stays(tmp_path: Path, dead: int) -> None:
-    gone = [left_by(dead, "plan.xlsx", "part")]
+    removed = [left_by(dead, "plan.xlsx", "part")]
     stay = [left_by(os.getppid(), "plan.xlsx", "part"), left_by(dead, "plan.xlsx.b", "part"), ".plan.xlsx.x.part"]
     stay.append(left_by(dead, "plan.xlsx", "part").replace(host_name(), "another"))
-    for name in (*gone, *stay):
+    for name in (*removed, *stay):
         (tmp_path / name).write_bytes(b"half")
-    write_whole(tmp_path / "plan.xlsx", b"new")
+    write_atomic(tmp_path / "plan.xlsx", b"new")
     assert names_in(tmp_path) == sorted([*stay, "plan.xlsx"])
 
 
@@ -162,15 +162,15 @@ def test_an_interruption_takes_away_folders_that_were_made_for_nothing(tmp_path:
 def test_an_interruption_waits_for_a_step_that_must_not_be_cut_in_two() -> None:
     done = []
     assert not waits_for_a_step()
-    with pytest.raises(KeyboardInterrupt), undisturbed():
-        with undisturbed():
+    with pytest.raises(KeyboardInterrupt), signals_deferred():
+        with signals_deferred():
             assert waits_for_a_step()
             done.append("the inner one")
         done.append("the outer one")
     assert done == ["the inner one", "the outer one"]
-    with undisturbed():
+    with signals_deferred():
         done.append("nothing waits any more")
-    with pytest.raises(KeyboardInterrupt), undisturbed():
+    with pytest.raises(KeyboardInterrupt), signals_deferred():
         assert waits_for_a_step()
         raise OSError
 
@@ -208,7 +208,7 @@ def test_an_old_run_that_had_stepped_aside_comes_back(tmp_path: Path, dead: int)
     for each, words in ((aside, "whole"), (half, "half")):
         each.mkdir()
         (each / "manifest.json").write_text(words, encoding="utf-8")
-    mend_leftovers(tmp_path / "run")
+    remove_temporary_files(tmp_path / "run")
     assert (tmp_path / "run" / "manifest.json").read_text(encoding="utf-8") == "whole"
     assert names_in(tmp_path) == ["run"]
 
@@ -218,20 +218,20 @@ def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
 ) -> None:
     folder = small_plan.to_folder(tmp_path / "run")
     (folder / "own words.txt").write_text("of the old run", encoding="utf-8")
-    monkeypatch.setattr("ccs_model.report.run_folder.exchanged", lambda one, other: False)
+    monkeypatch.setattr("ccs_model.runs.run_writer.exchanged", lambda one, other: False)
     small_plan.to_folder(folder, force=True)
     assert (folder / "plan.json").is_file() and not (folder / "own words.txt").exists()
     assert names_in(tmp_path) == ["run"]
 
     rename = Path.rename
 
-    def refused(made: Path, target: Path) -> Path:
+    def rejected(made: Path, target: Path) -> Path:
         if made.name.endswith(".part"):
             raise PermissionError(errno.EACCES, "Permission denied")
         return rename(made, target)
 
     (folder / "own words.txt").write_text("of the run before", encoding="utf-8")
-    monkeypatch.setattr(Path, "rename", refused)
+    monkeypatch.setattr(Path, "rename", rejected)
     with pytest.raises(FileError, match="Permission denied; the run could not be kept"):
         small_plan.to_folder(folder, force=True)
     assert (folder / "own words.txt").is_file() and names_in(tmp_path) == ["run"]
@@ -279,7 +279,7 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_that_of_another_machine_is
 def test_where_the_disk_knows_no_locks_the_words_in_the_file_are_heeded(
     tmp_path: Path, dead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ccs_model.report.lock._take", lambda number: None)
+    monkeypatch.setattr("ccs_model.runs.run_lock._take", lambda number: None)
     lock = lock_path(tmp_path / "mine")
     for pid, is_free in ((dead, True), (os.getppid(), False)):
         lock.write_text(json.dumps({"pid": pid, "host": host_name(), "since": "now"}), encoding="utf-8")

@@ -12,7 +12,7 @@ import pytest
 
 from ccs_model.cli.summary import summary_text
 from ccs_model.plan.plan import Plan
-from ccs_model.report import words
+from ccs_model.report import sentences as words
 
 Solved = Callable[..., Plan]
 Changes = Mapping[str, Any]
@@ -21,7 +21,7 @@ Changes = Mapping[str, Any]
 @pytest.fixture(scope="module")
 def vent(solved: Solved, one_vent: Changes) -> Plan:
     """One ammonia plant that is fitted because it must be."""
-    return solved(one_vent, {"plants.must_fit": ["NH3_79"]})
+    return solved(one_vent, {"plants.require": ["NH3_79"]})
 
 
 def flat(text: str) -> str:
@@ -36,14 +36,14 @@ def flat(text: str) -> str:
             {"budget.total_mn": 1},
             "the budget of 1 million CNY 2024 is less than the cheapest retrofit with its pipe costs",
         ),
-        ({"capture.built_per_year_max": 0}, "the scenario lets no retrofit start (capture.built_per_year_max is 0)"),
+        ({"capture.max_builds_per_year": 0}, "the scenario lets no retrofit start (capture.max_builds_per_year is 0)"),
         (
-            {"aim": "highest_npv"},
+            {"objective": "max_npv"},
             "no retrofit with its transport and storage is worth more to its owners than it costs",
         ),
         (
             {
-                "aim": "least_cost",
+                "objective": "min_cost",
                 "targets.captured_ktpa": 100,
                 "targets.shortfall_per_t": 0.001,
                 "budget.total_mn": None,
@@ -60,14 +60,14 @@ def test_an_empty_plan_says_why_in_the_workbook_and_on_the_screen(
     assert f"none is fitted. Nothing is built, because {why}" in words.answer(plan)
     shown = flat(summary_text(plan, Path("runs/one")))
     assert f"Nothing is built: {why}" in shown
-    if plan.problem.aim == "least_cost":
+    if plan.problem.objective == "min_cost":
         assert words.targets(plan) == "1 of 1 targets are missed, at the price the scenario gives a missing tonne."
-        assert words.next_money(plan).startswith("The aim is the least cost of reaching the targets")
+        assert words.marginal_budget(plan).startswith("The aim is the least cost of reaching the targets")
         assert "100 0 missed" in shown
-    elif plan.problem.aim == "highest_npv":
-        assert words.next_money(plan).startswith("The aim is money, not tonnes")
+    elif plan.problem.objective == "max_npv":
+        assert words.marginal_budget(plan).startswith("The aim is money, not tonnes")
     else:
-        assert "nothing more is avoided" in words.next_money(plan)
+        assert "nothing more is avoided" in words.marginal_budget(plan)
 
 
 def of_question(plan: Plan, **changes: Any) -> Plan:
@@ -92,9 +92,9 @@ def test_reasons_that_alone_explain_an_empty_plan_come_in_order(vent: Plan) -> N
     why = words.why_nothing_is_built
     assert why(of_question(vent, budget_mn=0.0, plants=none)) == "the budget is 0"
     assert why(of_question(vent, plants=none, routes=problem.routes.iloc[:0])).startswith("no plant may be fitted")
-    no_way = of_question(vent, routes=problem.routes.iloc[:0], built_per_year_max=0)
+    no_way = of_question(vent, routes=problem.routes.iloc[:0], max_builds_per_year=0)
     assert why(no_way) == "no stream can both be captured and reach a storage site"
-    assert "worth more to society than it costs" in why(of_question(vent, aim="highest_net_benefit"))
+    assert "worth more to society than it costs" in why(of_question(vent, objective="max_net_benefit"))
     assert why(vent) == "no retrofit that keeps every limit avoids more CO2 than its heat and power cause"
 
 
@@ -102,10 +102,10 @@ def test_a_limit_a_missing_answer_and_no_budget_are_told(vent: Plan) -> None:
     assert words.status(vent).startswith("Status: optimal.")
     late = words.status(replace(vent, status="limit"))
     assert late.startswith("Status: limit. The time limit came before the gap asked for (0.00 %) was proven.")
-    unasked = replace(vent, next_money=None)
-    assert words.next_money(unasked).startswith("What more money would buy was not found")
+    unasked = replace(vent, marginal_budget=None)
+    assert words.marginal_budget(unasked).startswith("What more money would buy was not found")
     unlimited = replace(unasked, totals={**vent.totals, "budget_mn": None})
-    assert words.next_money(unlimited) == "No budget limits this plan."
+    assert words.marginal_budget(unlimited) == "No budget limits this plan."
 
 
 def test_checks_that_do_not_hold_are_counted(vent: Plan) -> None:
@@ -116,18 +116,20 @@ def test_checks_that_do_not_hold_are_counted(vent: Plan) -> None:
 
 
 def test_locks_are_priced_on_the_screen_in_tonnes_or_money(vent: Plan) -> None:
-    assert vent.locks["plant"].iloc[0] == "NH3_79"
-    lost = float(vent.locks["abatement_lost_kt"].iloc[0])
-    name = str(vent.locks["name"].iloc[0])
+    assert vent.fixed_decisions["plant"].iloc[0] == "NH3_79"
+    lost = float(vent.fixed_decisions["abatement_lost_kt"].iloc[0])
+    name = str(vent.fixed_decisions["name"].iloc[0])
     assert f"Having to fit {name} costs {lost:,.0f} kt CO2 over the horizon." in summary_text(vent, Path("run"))
-    dear = pd.DataFrame([vent.locks.iloc[0].to_dict() | {
-        "lock": "leave_out", "name": "", "abatement_lost_kt": float("nan"), "cost_added_mn": 1_234.4
+    dear = pd.DataFrame([vent.fixed_decisions.iloc[0].to_dict() | {
+        "lock": "exclude", "name": "", "abatement_lost_kt": float("nan"), "cost_added_mn": 1_234.4
     }])  # fmt: skip
-    assert "Leaving out NH3_79 costs 1,234 million CNY." in summary_text(replace(vent, locks=dear), Path("run"))
+    assert "Leaving out NH3_79 costs 1,234 million CNY." in summary_text(
+        replace(vent, fixed_decisions=dear), Path("run")
+    )
 
 
 def test_targets_that_are_reached_are_shown_with_the_next_tonne_s_price(solved: Solved, one_vent: Changes) -> None:
-    plan = solved(one_vent, {"aim": "least_cost", "targets.captured_ktpa": 100, "budget.total_mn": None})
+    plan = solved(one_vent, {"objective": "min_cost", "targets.captured_ktpa": 100, "budget.total_mn": None})
     assert words.targets(plan).startswith("Every target is reached.")
     row = plan.targets.iloc[0]
     assert row["reached_kt"] >= 100

@@ -14,8 +14,8 @@ from openpyxl.workbook import Workbook
 from ccs_model.errors import CcsModelError, FileError
 from ccs_model.inputs import Inputs
 from ccs_model.plan.plan import Plan
-from ccs_model.report import workbook
-from ccs_model.report.workbook import SHEETS, workbook_bytes, write_workbook
+from ccs_model.report.workbook import workbook
+from ccs_model.report.workbook.workbook import SHEETS, workbook_bytes, write_workbook
 
 IN_ORDER = (
     "Cover", "Summary", "Inputs", "Series", "Plants", "Technologies", "Transport", "Storage", "Retrofits", "Economics",

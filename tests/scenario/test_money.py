@@ -20,28 +20,28 @@ from ccs_model.scenario import Scenario
         ),
         (
             {"funds": {"bank": {"kind": "loan"}}},
-            "funds.bank: a loan needs an interest (add 'interest_share:' (real) or",
+            "funds.bank: a loan needs an interest (add 'interest_rate:' (real) or",
         ),
         ({"funds": {"bank": {"kind": "bond"}}}, "funds.bank: a bond needs an interest"),
         (
-            {"funds": {"gift": {"kind": "grant", "interest_share": 0.01}}},
-            "funds.gift.interest_share: a grant bears no interest",
+            {"funds": {"gift": {"kind": "grant", "interest_rate": 0.01}}},
+            "funds.gift.interest_rate: a grant bears no interest",
         ),
         (
-            {"funds": {"gift": {"kind": "grant", "nominal_interest_share": 0.01}}},
-            "funds.gift.nominal_interest_share: a grant bears no interest (leave it out)",
+            {"funds": {"gift": {"kind": "grant", "nominal_interest_rate": 0.01}}},
+            "funds.gift.nominal_interest_rate: a grant bears no interest (leave it out)",
         ),
         (
-            {"funds": {"bank": {"interest_share": 0.02, "nominal_interest_share": 0.04}}},
-            "funds.bank.nominal_interest_share: the interest is given twice, real and nominal at funds.",
+            {"funds": {"bank": {"interest_rate": 0.02, "nominal_interest_rate": 0.04}}},
+            "funds.bank.nominal_interest_rate: the interest is given twice, real and nominal at funds.",
         ),
         (
-            {"funds": {"bank": {"interest_share": 0.02, "passed_through_share": 0.5}}},
+            {"funds": {"bank": {"interest_rate": 0.02, "passed_through_share": 0.5}}},
             "funds.bank.passed_through_share: the facility lowers a bank's quoted rate",
         ),
         (
-            {"funds": {"bank": {"nominal_interest_share": 0.04}}},
-            "funds.bank.nominal_interest_share: a nominal rate needs the inflation in it (add 'finance:",
+            {"funds": {"bank": {"nominal_interest_rate": 0.04}}},
+            "funds.bank.nominal_interest_rate: a nominal rate needs the inflation in it (add 'finance:",
         ),
         ({"name": "x" * 100_000}, "name: expected at most"),
         ({"years": "statc"}, "years"),
@@ -51,11 +51,11 @@ from ccs_model.scenario import Scenario
 def test_money_that_contradicts_itself(small: Callable[..., Scenario], changes: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError) as caught:
         small(changes)
-    assert words in str(caught.value.faults[0])
+    assert words in str(caught.value.issues[0])
 
 
 def test_a_year_alone_may_pay_and_a_nominal_rate_stands_with_its_inflation(small: Callable[..., Scenario]) -> None:
     same = small({"policy.paid_per_captured_t": 100.0, "policy.paid_from": 2028, "policy.paid_until": 2028})
     assert (same.policy.paid_from, same.policy.paid_until) == (2028, 2028)
-    known = small({"funds": {"bank": {"nominal_interest_share": 0.04}}, "finance.inflation_share": 0.02})
-    assert known.funds["bank"].nominal_interest_share == 0.04
+    known = small({"funds": {"bank": {"nominal_interest_rate": 0.04}}, "finance.inflation_rate": 0.02})
+    assert known.funds["bank"].nominal_interest_rate == 0.04

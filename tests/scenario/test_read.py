@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.errors import FILE_TROUBLE, Fault, FileError, InputError
+from ccs_model.errors import FILE_TROUBLE, FileError, InputError, Issue
 from ccs_model.scenario import read_scenario
 
 GOOD = "name: Test\nplants: {}\nbudget: {total_mn: 12_000}\n"
@@ -26,10 +26,10 @@ def write(text: str | bytes, name: str = "s.yaml") -> Path:
     return path
 
 
-def faults(text: str | bytes) -> list[Fault]:
+def issues(text: str | bytes) -> list[Issue]:
     with pytest.raises(InputError) as caught:
         read_scenario(write(text))
-    return list(caught.value.faults)
+    return list(caught.value.issues)
 
 
 def test_a_good_file_with_places() -> None:
@@ -86,20 +86,20 @@ def test_spellings_of_numbers(word: str, number: float) -> None:
     ],
 )
 def test_what_is_no_number_is_refused_at_its_place(word: str, what: str, hint: str) -> None:
-    (fault,) = faults(GOOD.replace("{total_mn: 12_000}", f"\n  total_mn: {word}"))
+    (issue,) = issues(GOOD.replace("{total_mn: 12_000}", f"\n  total_mn: {word}"))
     column = 3 if word == "~" else 13  # nothing has no place of its own, so its key is named
-    assert fault == Fault(f"s.yaml:4:{column}", f"budget.total_mn: {what}", hint)
+    assert issue == Issue(f"s.yaml:4:{column}", f"budget.total_mn: {what}", hint)
 
 
 def test_thousands_in_a_block_are_text() -> None:
-    assert faults("name: T\nplants: {}\nbudget:\n  total_mn: 1,000,000\n") == [
-        Fault("s.yaml:4:13", "budget.total_mn: expected a number, got text '1,000,000'", "write 1000000 or 1_000_000")
+    assert issues("name: T\nplants: {}\nbudget:\n  total_mn: 1,000,000\n") == [
+        Issue("s.yaml:4:13", "budget.total_mn: expected a number, got text '1,000,000'", "write 1000000 or 1_000_000")
     ]
 
 
 def test_thousands_in_braces_are_never_cut_silently() -> None:
-    assert faults("name: T\nplants: {}\nbudget: {total_mn: 1,000,000}\n") == [
-        Fault(
+    assert issues("name: T\nplants: {}\nbudget: {total_mn: 1,000,000}\n") == [
+        Issue(
             "s.yaml:3:22",
             "budget.000: a comma ends a value, so this is a key without a value",
             "write thousands as 1000000 or 1_000_000",
@@ -115,53 +115,53 @@ def test_no_on_off_yes_and_times_stay_text() -> None:
 
 def test_a_key_that_older_programs_take_for_a_truth_value() -> None:
     what = "on: older YAML programs read this key as true or false"
-    assert faults(GOOD + "on: 1\n") == [Fault("s.yaml:4:1", what, "write 'on' in quotes")]
+    assert issues(GOOD + "on: 1\n") == [Issue("s.yaml:4:1", what, "write 'on' in quotes")]
 
 
 def test_the_same_key_twice_names_both_lines() -> None:
-    assert faults(GOOD + "currency: CNY\nbudget: {total_mn: 1}\n") == [
-        Fault("s.yaml:5:1", "budget: this key is given twice, on lines 3 and 5", "keep one")
+    assert issues(GOOD + "currency: CNY\nbudget: {total_mn: 1}\n") == [
+        Issue("s.yaml:5:1", "budget: this key is given twice, on lines 3 and 5", "keep one")
     ]
 
 
 def test_the_same_year_in_two_spellings() -> None:
-    (fault,) = faults(GOOD.replace("12_000", "1, ceiling_mn: {2026: 1,\n  2_026: 2}"))
-    assert fault.where == "s.yaml:4:3"
-    assert fault.what == "budget.ceiling_mn.2026: this key is given twice, on lines 3 and 4"
+    (issue,) = issues(GOOD.replace("12_000", "1, cumulative_mn: {2026: 1,\n  2_026: 2}"))
+    assert issue.where == "s.yaml:4:3"
+    assert issue.what == "budget.cumulative_mn.2026: this key is given twice, on lines 3 and 4"
 
 
 def test_faults_of_every_kind_are_reported_at_once_in_order() -> None:
     text = """\
 name: 12
 budgett: 5
-discount_share: 8
-detour: 2
-plants: {must_fit: [a, b],
-  leave_out: [b]}
-budget: {total_mn: 1, ceiling_mn: {2027: 3}}
-capture: {built_per_year_max: 010}
-aim: highest_npw
+discount_rate: 8
+detour_factor: 2
+plants: {require: [a, b],
+  exclude: [b]}
+budget: {total_mn: 1, cumulative_mn: {2027: 3}}
+capture: {max_builds_per_year: 010}
+objective: highest_npw
 """
-    assert [str(fault) for fault in faults(text)] == [
+    assert [str(issue) for issue in issues(text)] == [
         "s.yaml:1:7: name: expected text, got 12 (write '12' in quotes)",
         "s.yaml:2:1: budgett: unknown key (did you mean 'budget'?)",
-        "s.yaml:3:17: discount_share: expected less than 1, got 8 (did you mean 0.08?)",
-        "s.yaml:4:1: detour: unknown key ('detour' belongs under 'transport')",
-        "s.yaml:5:24: plants.must_fit[1]: plant 'b' must be fitted here and is left out "
-        "at plants.leave_out[0], s.yaml:6:15 (keep one)",
-        "s.yaml:7:36: budget.ceiling_mn.2027: no period starts in 2027 (years: 2026, 2030, 2035, 2040)",
-        "s.yaml:8:31: capture.built_per_year_max: 010 starts with 0, which some programs read as octal "
+        "s.yaml:3:17: discount_rate: expected less than 1, got 8 (did you mean 0.08?)",
+        "s.yaml:4:1: detour_factor: unknown key ('detour' belongs under 'transport')",
+        "s.yaml:5:24: plants.require[1]: plant 'b' must be fitted here and is left out "
+        "at plants.exclude[0], s.yaml:6:15 (keep one)",
+        "s.yaml:7:36: budget.cumulative_mn.2027: no period starts in 2027 (years: 2026, 2030, 2035, 2040)",
+        "s.yaml:8:31: capture.max_builds_per_year: 010 starts with 0, which some programs read as octal "
         "(write 10 for the number, '010' in quotes for the text)",
-        "s.yaml:9:6: aim: expected one of most_abatement, least_cost, highest_npv, highest_net_benefit; "
-        "got text 'highest_npw' (did you mean 'highest_npv'?)",
+        "s.yaml:9:6: objective: expected one of max_abatement, min_cost, max_npv, max_net_benefit; "
+        "got text 'highest_npw' (did you mean 'max_npv'?)",
     ]
 
 
 def test_what_is_missing_is_placed_at_what_holds_it() -> None:
-    assert faults("name: T\nplants: {}\nbudget:\n  ceiling_mn: {}\n") == [
-        Fault("s.yaml:3:1", "budget.total_mn: missing, and needed", "add 'total_mn:'")
+    assert issues("name: T\nplants: {}\nbudget:\n  cumulative_mn: {}\n") == [
+        Issue("s.yaml:3:1", "budget.total_mn: missing, and needed", "add 'total_mn:'")
     ]
-    assert [fault.where for fault in faults("question: x\n")] == ["s.yaml:1:1"] * 3
+    assert [issue.where for issue in issues("question: x\n")] == ["s.yaml:1:1"] * 3
 
 
 NO_MAPPING = "expected keys with values, like 'name: My scenario'"
@@ -200,8 +200,8 @@ NO_MAPPING = "expected keys with values, like 'name: My scenario'"
     ],
 )
 def test_what_is_not_yaml_has_a_place(text: str | bytes, place: str, what: str) -> None:
-    (fault,) = faults(text)
-    assert (fault.where, fault.what) == (f"s.yaml:{place}", what)
+    (issue,) = issues(text)
+    assert (issue.where, issue.what) == (f"s.yaml:{place}", what)
 
 
 @pytest.mark.parametrize(
@@ -216,8 +216,8 @@ def test_what_is_not_yaml_has_a_place(text: str | bytes, place: str, what: str) 
     ],
 )
 def test_odd_keys_are_refused(text: str, place: str, what: str) -> None:
-    (fault,) = faults(GOOD + text)
-    assert (fault.where, fault.what) == (f"s.yaml:{place}", what)
+    (issue,) = issues(GOOD + text)
+    assert (issue.where, issue.what) == (f"s.yaml:{place}", what)
 
 
 BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -247,7 +247,7 @@ def test_bombs_are_refused_quickly_in_little_memory(text: str, what: str) -> Non
         read_scenario(path)
     took_s, (_, peak_bytes) = time.process_time() - begun, tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert caught.value.faults[0].what == what
+    assert caught.value.issues[0].what == what
     assert took_s < 60  # tracing slows this several times; untraced it is below 1 s
     assert peak_bytes < 100_000_000
 
@@ -294,23 +294,24 @@ def test_no_permission(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_like_lays_keys_over_the_other_file() -> None:
     write(
-        GOOD.replace("12_000", "12_000, ceiling_mn: {2026: 1, 2030: 2}") + "storage: {sites: [A, B]}\n", "base/b.yaml"
+        GOOD.replace("12_000", "12_000, cumulative_mn: {2026: 1, 2030: 2}") + "storage: {sites: [A, B]}\n",
+        "base/b.yaml",
     )
-    path = write("like: base/b.yaml\nname: V\nbudget: {ceiling_mn: {2030: 3}}\nstorage: {sites: [C]}\n")
+    path = write("extends: base/b.yaml\nname: V\nbudget: {cumulative_mn: {2030: 3}}\nstorage: {sites: [C]}\n")
     scenario = read_scenario(path)
     assert scenario.name == "V"
     assert scenario.budget.total_mn == 12_000
-    assert scenario.budget.ceiling_mn == {2026: 1, 2030: 3}
+    assert scenario.budget.cumulative_mn == {2026: 1, 2030: 3}
     assert scenario.storage.sites == ("C",)
     assert scenario.places["budget.total_mn"] == "base/b.yaml:3"
-    assert scenario.places["budget.ceiling_mn.2030"] == "s.yaml:3"
+    assert scenario.places["budget.cumulative_mn.2030"] == "s.yaml:3"
     assert "storage.sites[1]" not in scenario.places
     assert scenario.source_path == path
 
 
 def test_faults_of_both_files_are_reported_the_scenario_first() -> None:
-    write(GOOD.replace("name: Test", "discount_share: 8"), "b.yaml")
-    assert [fault.where for fault in faults("like: b.yaml\nname: 5\nsolver: {seed: -1}\n")] == [
+    write(GOOD.replace("name: Test", "discount_rate: 8"), "b.yaml")
+    assert [issue.where for issue in issues("extends: b.yaml\nname: 5\nsolver: {seed: -1}\n")] == [
         "s.yaml:2:7",
         "s.yaml:3:16",
         "b.yaml:1:17",
@@ -318,21 +319,23 @@ def test_faults_of_both_files_are_reported_the_scenario_first() -> None:
 
 
 def test_a_fault_that_is_overwritten_is_none() -> None:
-    write(GOOD + "discount_share: 8\n", "b.yaml")
-    assert read_scenario(write("like: b.yaml\ndiscount_share: 0.06\n")).discount_share == 0.06
+    write(GOOD + "discount_rate: 8\n", "b.yaml")
+    assert read_scenario(write("extends: b.yaml\ndiscount_share: 0.06\n")).discount_rate == 0.06
 
 
 def test_like_goes_one_level_only() -> None:
-    write("like: c.yaml\n" + GOOD, "b.yaml")
-    what = "like: s.yaml is already like this file; only one level is followed"
-    assert faults("like: b.yaml\n") == [
-        Fault("b.yaml:1:7", what, "name the last file of the chain in the first"),
+    write("extends: c.yaml\n" + GOOD, "b.yaml")
+    what = "extends: s.yaml is already like this file; only one level is followed"
+    assert issues("extends: b.yaml\n") == [
+        Issue("b.yaml:1:7", what, "name the last file of the chain in the first"),
     ]
-    assert [fault.where for fault in faults("like: s.yaml\nseed: 3\n")] == ["s.yaml:2:1", "s.yaml:1:7"]
+    assert [issue.where for issue in issues("extends: s.yaml\nseed: 3\n")] == ["s.yaml:2:1", "s.yaml:1:7"]
 
 
 def test_like_must_be_a_name() -> None:
-    assert faults("like: [b.yaml]\n") == [Fault("s.yaml:1:7", "like: expected the name of a scenario file, got a list")]
+    assert issues("extends: [b.yaml]\n") == [
+        Issue("s.yaml:1:7", "extends: expected the name of a scenario file, got a list")
+    ]
 
 
 def outside(tmp_path: Path) -> Path:
@@ -349,13 +352,13 @@ def test_like_stays_in_its_folder_unless_allowed(like: str, tmp_path: Path) -> N
     (folder / "x").mkdir()
     secret = tmp_path / "secret.yaml"
     path = folder / "s.yaml"
-    path.write_text(f"like: {like.replace('{absolute}', str(secret))}\n")
+    path.write_text(f"extends: {like.replace('{absolute}', str(secret))}\n")
     with pytest.raises(InputError) as caught:
         read_scenario(path)
-    assert caught.value.faults == (
-        Fault(
+    assert caught.value.issues == (
+        Issue(
             f"{path}:1:7",
-            f"like: {secret.resolve()} lies outside the scenario's folder",
+            f"extends: {secret.resolve()} lies outside the scenario's folder",
             "allow it with --allow-outside",
         ),
     )
@@ -363,10 +366,10 @@ def test_like_stays_in_its_folder_unless_allowed(like: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("like", "reason"), [("gone.yaml", "no such file"), ('"a\\0b"', "no file can have this name"), ("loop", "")]
+    ("extends", "reason"), [("gone.yaml", "no such file"), ('"a\\0b"', "no file can have this name"), ("loop", "")]
 )
 def test_like_a_file_that_cannot_be_read(like: str, reason: str) -> None:
     Path("loop").symlink_to("loop")
-    with pytest.raises(FileError, match=r"^s\.yaml:1:7: like: cannot read ") as caught:
-        read_scenario(write(f"like: {like}\n"))
+    with pytest.raises(FileError, match=r"^s\.yaml:1:7: extends: cannot read ") as caught:
+        read_scenario(write(f"extends: {like}\n"))
     assert reason in str(caught.value)

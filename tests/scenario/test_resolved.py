@@ -13,19 +13,19 @@ from ccs_model.scenario import Scenario, read_scenario
 WHOLE = """\
 # Every value, with where it came from.
 name: Test 1  # pilot.yaml:1
-question: ""  # default
+description: ""  # default
 currency: CNY  # default
 price_year: 2024  # default
 years: [2026, 2030]  # pilot.yaml:2
 capital_recovery_share: null  # default
 storage_life_yr: 30  # default
-discount_share: 0.08  # default
+discount_rate: 0.08  # default
 plants:
   inventory: [steel, chemicals]  # default
   provinces: [Hebei, "NO"]  # pilot.yaml:4
-  emitting_at_least_ktpa: 0  # default
-  leave_out: []  # default
-  must_fit: []  # default
+  min_emissions_ktpa: 0  # default
+  exclude: []  # default
+  require: []  # default
   furnace_streams: false  # default
   captive_units: false  # default
 data: null  # default
@@ -35,27 +35,27 @@ capture:
   shared_absorbers: false  # default
   readiness_min: 1  # default
   measures: []  # default
-  retrofits: whole  # default
-  built_per_year_max: null  # default
+  decisions: integer  # default
+  max_builds_per_year: null  # default
   start_at_relining: false  # default
 transport:
   shared_trunklines: true  # default
   corridors: auto  # default
   candidate_links: made_and_given  # default
   trucks: false  # default
-  detour: 1.14  # default
+  detour_factor: 1.14  # default
   terrain: null  # default
 storage:
   sites: []  # default
   capacity: mid  # default
-  fill_share_max: 1  # default
+  max_fill_share: 1  # default
 budget:
   total_mn: 5000000000  # pilot.yaml:5
   ceiling_mn:
     2026: 1.5  # changed
   by_province_mn: {}  # default
 targets:
-  cut_share: {}  # default
+  abatement_share: {}  # default
   cumulative_avoided_kt: null  # default
   by_province: {}  # default
   by_sector: {}  # default
@@ -73,30 +73,30 @@ policy:
   paid_until: null  # default
   paid_cap_mn: null  # default
   non_fossil_share: {}  # default
-  value_added_growth_share: 0.05  # default
+  value_added_growth_rate: 0.05  # default
   social_cost_of_carbon_per_t: {}  # default
-  social_discount_share: 0.08  # default
+  social_discount_rate: 0.08  # default
 funds: {}  # default
 finance:
   tax_share: 0.25  # default
   depreciation_yr: 10  # default
-  inflation_share: null  # default
+  inflation_rate: null  # default
 calibration:
   use: none  # default
   preset: pilot-reported  # default
   ceiling: false  # default
   file: null  # default
 uncertainty:
-  leave_out: []  # default
+  exclude: []  # default
   spreads: {}  # default
-aim: most_abatement  # default
+objective: max_abatement  # default
 futures: {}  # default
 here_and_now: []  # default
 risk:
   cvar_share: 0.9  # default
   weight: 0  # default
 solver:
-  gap_share: 0.01  # default
+  mip_gap: 0.01  # default
   time_limit_s: 120  # default
   threads: 2  # default
   seed: 0  # default
@@ -106,7 +106,7 @@ solver:
 def test_the_whole_text(tmp_path: Path) -> None:
     path = tmp_path / "pilot.yaml"
     path.write_text("name: Test 1\nyears: [2026, 2030]\nplants:\n  provinces: [Hebei, NO]\nbudget: {total_mn: 5e9}\n")
-    scenario = read_scenario(path).with_changes({"budget.ceiling_mn.2026": 1.5})
+    scenario = read_scenario(path).with_changes({"budget.cumulative_mn.2026": 1.5})
     assert scenario.resolved_yaml() == WHOLE
     assert str(tmp_path) not in scenario.resolved_yaml()
 
@@ -137,14 +137,14 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     cut = draw(st.integers(0, len(plants)))
     return {
         "name": draw(word),
-        "question": draw(
+        "description": draw(
             st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"), include_characters="\n\t"))
         ),
         "years": starts,
-        "discount_share": draw(st.floats(0, 1, exclude_max=True)),
-        "plants": {"provinces": draw(words), "leave_out": plants[:cut], "must_fit": plants[cut:]},
-        "capture": {"built_per_year_max": draw(st.none() | st.integers(0, 10**30))},
-        "storage": {"sites": draw(words), "fill_share_max": draw(st.floats(0, 1, exclude_min=True))},
+        "discount_rate": draw(st.floats(0, 1, exclude_max=True)),
+        "plants": {"provinces": draw(words), "exclude": plants[:cut], "require": plants[cut:]},
+        "capture": {"max_builds_per_year": draw(st.none() | st.integers(0, 10**30))},
+        "storage": {"sites": draw(words), "max_fill_share": draw(st.floats(0, 1, exclude_min=True))},
         "budget": {
             "total_mn": draw(money_mn),
             "ceiling_mn": draw(st.dictionaries(st.sampled_from(starts), money_mn, max_size=3)),

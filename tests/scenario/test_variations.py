@@ -23,7 +23,7 @@ from ccs_model.scenario.variations import combinations, grid_of, listed_in
 def test_values_that_are_none(sets: list[str], words: str) -> None:
     with pytest.raises(InputError) as caught:
         grid_of(sets)
-    assert words in str(caught.value.faults[0])
+    assert words in str(caught.value.issues[0])
 
 
 def test_commas_within_quotes_and_brackets_part_nothing() -> None:
@@ -50,7 +50,7 @@ def test_a_list_that_is_none_names_its_line(tmp_path: Path, name: str, content: 
     (tmp_path / name).write_text(content, encoding="utf-8")
     with pytest.raises(InputError) as caught:
         listed_in(tmp_path / name)
-    assert words in str(caught.value.faults[0])
+    assert words in str(caught.value.issues[0])
 
 
 def test_empty_rows_and_empty_cells_change_nothing(tmp_path: Path) -> None:

@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, by_groups
-from ccs_model.solver.by_groups import alone_too_much, solve_by_groups
-from ccs_model.solver.clock import Allowance
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.shape import Shape, shape_of
-from ccs_model.solver.whole import WholeOutcome
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip import grouped_milp as by_groups
+from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.grouped_milp import alone_too_much, solve_by_groups
+from ccs_model.mip.grouped_structure import Shape, shape_of
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.search import Allowance
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 
@@ -27,15 +28,13 @@ EXACT = SolverOptions(gap_share=0.0, threads=1)
 @pytest.fixture(autouse=True)
 def every_size() -> Iterator[None]:
     """Small programs go by groups as large ones do, through small cores."""
-    kept = by_groups.PAYS_COLUMNS, by_groups.FIRST_CORE
-    by_groups.PAYS_COLUMNS, by_groups.FIRST_CORE = 0, 4
+    kept = by_groups.PAYS_COLUMNS, by_groups.FIRST_RESTRICTED_COLUMNS
+    by_groups.PAYS_COLUMNS, by_groups.FIRST_RESTRICTED_COLUMNS = 0, 4
     yield
-    by_groups.PAYS_COLUMNS, by_groups.FIRST_CORE = kept
+    by_groups.PAYS_COLUMNS, by_groups.FIRST_RESTRICTED_COLUMNS = kept
 
 
-def program(
-    seed: int, n_groups: int, n_each: int, n_rows: int, *, followers: bool = False, most: bool = True
-) -> Matrix:
+def program(seed: int, n_groups: int, n_each: int, n_rows: int, *, vubs: bool = False, most: bool = True) -> Matrix:
     """One choice a group under rows with limits; with followers, each choice may give up a part of its use and value.
 
     `most` takes what fits; otherwise the least cost that serves a target a row.
@@ -50,14 +49,14 @@ def program(
     blocks = [np.vstack([choice, use if most else -use])]
     costs, kinds, upper = [value], [np.ones(n, dtype=bool)], [np.ones(n)]
     row_upper = np.r_[np.ones(n_groups), limit if most else -limit]
-    if followers:
+    if vubs:
         # Each follower takes back some of its choice's use, at a loss of value.
         blocks.append(np.vstack([np.zeros((n_groups, n)), (-0.1 * use if most else 0.1 * use)]))
         costs.append((-0.15 if most else -0.05) * value)
         kinds.append(np.zeros(n, dtype=bool))
         upper.append(np.full(n, np.inf))
     rows = np.hstack(blocks)
-    if followers:
+    if vubs:
         rows = np.vstack([rows, np.hstack([-5.0 * np.eye(n), np.eye(n)])])
         row_upper = np.r_[row_upper, np.zeros(n)]
     n_columns = rows.shape[1]
@@ -67,36 +66,36 @@ def program(
         row_upper=row_upper,
         lower=np.zeros(n_columns),
         upper=np.concatenate(upper),
-        is_whole=np.concatenate(kinds),
+        is_integer=np.concatenate(kinds),
         costs=np.concatenate(costs)[None, :],
         maximise=(most,),
-        row_claims=tuple(("row", i) for i in range(len(row_upper))),
+        row_constraints=tuple(("row", i) for i in range(len(row_upper))),
         columns=(),
     )
 
 
-def by(matrix: Matrix, *, gap: float = 0.0, options: SolverOptions = EXACT, **more: object) -> WholeOutcome | None:
+def by(matrix: Matrix, *, gap: float = 0.0, options: SolverOptions = EXACT, **more: object) -> MipOutcome | None:
     return solve_by_groups(
         matrix,
         options,
         maximise=matrix.maximise[0],
         gap=gap,
         allowance=Allowance(time.monotonic() + 60),
-        doing="test",
+        stage="test",
         **more,  # type: ignore[arg-type]
     )
 
 
 def linear(matrix: Matrix) -> Matrix:
-    return replace(matrix, is_whole=np.zeros(len(matrix.lower), dtype=bool))
+    return replace(matrix, is_integer=np.zeros(len(matrix.lower), dtype=bool))
 
 
-@pytest.mark.parametrize("followers", [False, True])
+@pytest.mark.parametrize("vubs", [False, True])
 @pytest.mark.parametrize("most", [True, False])
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=10, deadline=None)
-def test_sifting_reaches_the_optimum_over_all_columns(seed: int, most: bool, followers: bool) -> None:
-    matrix = linear(program(seed, 230, 4, 3, followers=followers, most=most))
+def test_sifting_reaches_the_optimum_over_all_columns(seed: int, most: bool, vubs: bool) -> None:
+    matrix = linear(program(seed, 230, 4, 3, vubs=vubs, most=most))
     plain = Highs(matrix, EXACT).run(60, "all")
     found = by(matrix)
     assert found is not None
@@ -106,12 +105,12 @@ def test_sifting_reaches_the_optimum_over_all_columns(seed: int, most: bool, fol
     assert residuals(matrix, found.outcome.x).hold
 
 
-@pytest.mark.parametrize("followers", [False, True])
+@pytest.mark.parametrize("vubs", [False, True])
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=15, deadline=None)
-def test_prices_of_a_sifted_program_prove_it(seed: int, followers: bool) -> None:
+def test_prices_of_a_sifted_program_prove_it(seed: int, vubs: bool) -> None:
     """Weak duality by hand, from row duals and reduced costs alone."""
-    matrix = linear(program(seed, 40, 3, 2, followers=followers))
+    matrix = linear(program(seed, 40, 3, 2, vubs=vubs))
     found = by(matrix)
     assert found is not None
     outcome = found.outcome
@@ -147,10 +146,10 @@ def test_whole_plans_against_every_choice(seed: int, n_groups: int, n_each: int,
         assert found.outcome.objective == pytest.approx(best, rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("followers", [False, True])
+@pytest.mark.parametrize("vubs", [False, True])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_whole_plans_lie_with_plain_ones_in_both_bounds(seed: int, followers: bool) -> None:
-    matrix = program(seed, 60, 4, 2, followers=followers)
+def test_whole_plans_lie_with_plain_ones_in_both_bounds(seed: int, vubs: bool) -> None:
+    matrix = program(seed, 60, 4, 2, vubs=vubs)
     plain = Highs(matrix, replace(EXACT, gap_share=0.02)).run(60, "all")
     found = by(matrix, gap=0.02)
     assert found is not None and found.outcome.status == "optimal"
@@ -181,7 +180,7 @@ def test_what_must_be_chosen_is_and_what_is_shut_is_not() -> None:
 
 def test_any_prices_bound_the_program() -> None:
     """The bound holds at prices that no solver gave."""
-    matrix = program(11, 50, 3, 3, followers=True)
+    matrix = program(11, 50, 3, 3, vubs=True)
     optimum = Highs(linear(matrix), EXACT).run(60, "all").objective
     shape = shape_of(matrix, maximise=True)
     assert isinstance(shape, Shape)
@@ -207,10 +206,10 @@ def test_another_shape_is_told_and_left_to_the_solver(tmp_path: Path) -> None:
         row_upper=np.array([7.0]),
         lower=np.zeros(3),
         upper=np.ones(3),
-        is_whole=np.ones(3, dtype=bool),
+        is_integer=np.ones(3, dtype=bool),
         costs=np.array([[4.0, 5.0, 6.0]]),
         maximise=(True,),
-        row_claims=(("room", None),),
+        row_constraints=(("room", None),),
         columns=(),
     )
     assert by(knapsack, options=replace(EXACT, log_path=log)) is None
@@ -223,6 +222,6 @@ def test_another_shape_is_told_and_left_to_the_solver(tmp_path: Path) -> None:
 def test_time_that_is_over_leaves_the_program_to_the_solver() -> None:
     matrix = program(1, 60, 4, 4)
     assert (
-        solve_by_groups(matrix, EXACT, maximise=True, gap=0.0, allowance=Allowance(time.monotonic() - 1), doing="test")
+        solve_by_groups(matrix, EXACT, maximise=True, gap=0.0, allowance=Allowance(time.monotonic() - 1), stage="test")
         is None
     )

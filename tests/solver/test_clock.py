@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pyomo.environ as pyo
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.solver.clock import counts_cpu, cpu_seconds, now
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip.search import counts_cpu, cpu_seconds, now
 
 
 def split_markets(n_goods: int = 50, n_rows: int = 5) -> Matrix:
@@ -24,7 +24,7 @@ def split_markets(n_goods: int = 50, n_rows: int = 5) -> Matrix:
         sold = sum(int(weights[i, j]) * m.x[j] for j in range(n_goods))
         return sold + m.under[i] - m.over[i] == int(weights[i].sum()) // 2
 
-    m.aim = pyo.Objective(expr=sum(m.over[i] + m.under[i] for i in range(n_rows)))
+    m.objective = pyo.Objective(expr=sum(m.over[i] + m.under[i] for i in range(n_rows)))
     return matrix_of(m)
 
 

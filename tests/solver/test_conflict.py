@@ -7,8 +7,8 @@ import time
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import SolverOptions, matrix_of
-from ccs_model.solver.conflict import point_without_presolve, ways_to_mend
+from ccs_model.mip import SolverOptions, matrix_of
+from ccs_model.mip.infeasible_rows import point_without_presolve, ways_to_mend
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 
@@ -22,7 +22,7 @@ def clash(*, second_floor: float = 0.0) -> pyo.ConcreteModel:
     m.idle = pyo.Constraint(expr=m.buy["a"] + m.buy["b"] <= 2)
     if second_floor:
         m.floor = pyo.Constraint(expr=m.buy["a"] + m.buy["b"] <= second_floor)
-    m.aim = pyo.Objective(expr=m.buy["a"], sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=m.buy["a"], sense=pyo.maximize)
     return m
 
 

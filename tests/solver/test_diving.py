@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, diving
-from ccs_model.solver.by_groups import Losses
-from ccs_model.solver.clock import Allowance
-from ccs_model.solver.diving import dived
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.shape import shape_of
-from ccs_model.solver.sifting import sifted
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip import grouped_neighbourhoods as diving
+from ccs_model.mip.grouped_milp import ReducedCostGaps
+from ccs_model.mip.grouped_neighbourhoods import dived
+from ccs_model.mip.grouped_structure import shape_of
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.search import Allowance
+from ccs_model.mip.sifting import sifted
 
 sys.path.insert(0, str(Path(__file__).parent))
 from test_by_groups import program
@@ -34,17 +35,27 @@ def plan(matrix: Matrix, **allowed: float) -> tuple[np.ndarray | None, float]:
     allowance = Allowance(time.monotonic() + 60, **allowed)
     linear = sifted(shape, EXACT, Allowance(time.monotonic() + 60))
     assert linear is not None
-    losses = Losses.of(shape, linear)
-    found = dived(shape, linear, losses.choice, losses.best, EXACT, allowance, gap=0.0, n_nodes=10_000, doing="test")
+    reduced_cost_gaps = ReducedCostGaps.of(shape, linear)
+    found = dived(
+        shape,
+        linear,
+        reduced_cost_gaps.choice,
+        reduced_cost_gaps.best,
+        EXACT,
+        allowance,
+        gap=0.0,
+        n_nodes=10_000,
+        stage="test",
+    )
     return found, linear.bound
 
 
-@pytest.mark.parametrize("followers", [False, True])
+@pytest.mark.parametrize("vubs", [False, True])
 @pytest.mark.parametrize("most", [True, False])
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=8, deadline=None)
-def test_a_plan_holds_and_is_not_above_the_bound(seed: int, most: bool, followers: bool) -> None:
-    matrix = program(seed, 60, 3, 4, followers=followers, most=most)
+def test_a_plan_holds_and_is_not_above_the_bound(seed: int, most: bool, vubs: bool) -> None:
+    matrix = program(seed, 60, 3, 4, vubs=vubs, most=most)
     found, bound = plan(matrix)
     if found is None:
         return
@@ -77,10 +88,10 @@ def test_small_choices_take_up_what_a_large_one_leaves() -> None:
         row_upper=np.r_[np.ones(14), 10.0],
         lower=np.zeros(28),
         upper=np.ones(28),
-        is_whole=np.ones(28, dtype=bool),
+        is_integer=np.ones(28, dtype=bool),
         costs=np.column_stack([worth, 0.1 * worth]).ravel()[None, :],
         maximise=(True,),
-        row_claims=tuple(("row", i) for i in range(15)),
+        row_constraints=tuple(("row", i) for i in range(15)),
         columns=(),
     )
     found, bound = plan(matrix)

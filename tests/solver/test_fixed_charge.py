@@ -12,10 +12,10 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, fixed_charge, matrix_of
-from ccs_model.solver.fixed_charge import FixedCharges, SlopeScaling, laid_out, plan_of_few, search_corridors
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.scaling import Scaling
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, fixed_charge, matrix_of
+from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, plan_of_few, search_corridors
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.scaling import Scaling
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 # Plants of 4 and 6 at the far end of pipes to two stores; each plant is worth 10 a unit when it is whole.
@@ -50,14 +50,14 @@ def model(budget: float) -> pyo.ConcreteModel:
     def within_budget(m):
         return sum(PIPES[arc][0] * m.pipe[arc] for arc in PIPES) <= budget
 
-    m.aim = pyo.Objective(
+    m.objective = pyo.Objective(
         expr=VALUE * sum(SUPPLY[p] * m.build[p] for p in SUPPLY) - sum(unit[arc] * m.flow[arc] for arc in arcs),
         sense=pyo.maximize,
     )
     return m
 
 
-def charges_of(matrix: Matrix) -> FixedCharges:
+def fixed_charges_of(matrix: Matrix) -> FixedCharges:
     columns = matrix.columns_of("pipe")
     each, no_choice = np.arange(len(columns)), np.full(len(matrix.lower), -1)
     return FixedCharges(columns, each, each, np.zeros(len(columns)), matrix.rows_of("within_budget"), no_choice)
@@ -66,12 +66,12 @@ def charges_of(matrix: Matrix) -> FixedCharges:
 def every_layout(matrix: Matrix) -> Iterator[tuple[float, tuple[float, ...]]]:
     """Value of the best plan for each set of pipes, by brute force."""
     columns = matrix.columns_of("pipe")
-    for laid in itertools.product((0.0, 1.0), repeat=len(columns)):
+    for built in itertools.product((0.0, 1.0), repeat=len(columns)):
         highs = Highs(matrix, OPTIONS)
-        highs.set_bounds(columns, np.array(laid), np.array(laid))
+        highs.set_bounds(columns, np.array(built), np.array(built))
         found = highs.run(10, "one layout")
         if found.x is not None:
-            yield found.objective, laid
+            yield found.objective, built
 
 
 @pytest.fixture(scope="module", params=[16.0, 19.0, 40.0])
@@ -81,7 +81,7 @@ def matrix(request: pytest.FixtureRequest) -> Matrix:
 
 def relaxed(matrix: Matrix) -> np.ndarray:
     highs = Highs(matrix, OPTIONS)
-    highs.set_whole(False)
+    highs.set_integrality(False)
     found = highs.run(10, "relaxation")
     assert found.x is not None
     return found.x
@@ -89,16 +89,16 @@ def relaxed(matrix: Matrix) -> np.ndarray:
 
 @pytest.mark.parametrize("step", [1.0, 0.25])
 def test_slope_scaling_keeps_to_the_pipes_of_the_round_before(matrix: Matrix, step: float) -> None:
-    charges = charges_of(matrix)
+    charges = fixed_charges_of(matrix)
     x = relaxed(matrix)
-    used = set(charges.families_used(x).tolist())
+    used = set(charges.arc_groups_used(x).tolist())
     rounds = SlopeScaling(matrix, charges, OPTIONS).run(x, 8, time.monotonic() + 20, step=step)
     assert rounds
     laying = np.array([PIPES[matrix.columns[j].index][0] for j in charges.columns], dtype=float)
     budget = float(matrix.row_upper[charges.money_rows[0]])
     before = x[charges.columns]
     for k, point in enumerate(rounds):
-        now = set(charges.families_used(point).tolist())
+        now = set(charges.arc_groups_used(point).tolist())
         assert now <= used
         # In the end each pipe is charged as if it were laid whole where it is used as much as in the round before.
         part = before ** min(step * (k + 1), 1.0)
@@ -108,11 +108,11 @@ def test_slope_scaling_keeps_to_the_pipes_of_the_round_before(matrix: Matrix, st
 
 
 def test_a_first_plan_holds_a_better_one_is_no_worse_and_the_search_is_proven(matrix: Matrix) -> None:
-    charges = charges_of(matrix)
+    charges = fixed_charges_of(matrix)
     x = relaxed(matrix)
     deadline = time.monotonic() + 20
     rounds = SlopeScaling(matrix, charges, OPTIONS).run(x, 8, deadline)
-    start = laid_out(matrix, charges, rounds[-1], OPTIONS, maximise=True, deadline=deadline)
+    start = constructed_solution(matrix, charges, rounds[-1], OPTIONS, maximise=True, deadline=deadline)
     assert start is not None
     assert residuals(matrix, start).hold
     values = sorted(every_layout(matrix))
@@ -120,23 +120,25 @@ def test_a_first_plan_holds_a_better_one_is_no_worse_and_the_search_is_proven(ma
     assert float(matrix.costs[0] @ start) <= best + 1e-9
     every = np.arange(len(charges.columns))
     everything = np.ones(len(matrix.lower))
-    better = plan_of_few(matrix, charges, everything, start, OPTIONS, maximise=True, deadline=deadline, tell=None)
+    better = plan_of_few(
+        matrix, charges, everything, start, OPTIONS, maximise=True, deadline=deadline, on_progress=None
+    )
     assert residuals(matrix, better).hold
     # Only what the relaxation or the plan in hand lays may move, so that it is no worse, and perhaps not the best.
     assert float(matrix.costs[0] @ start) - 1e-9 <= float(matrix.costs[0] @ better) <= best + 1e-9
-    proven = search_corridors(matrix, charges, every, OPTIONS, start=better, deadline=deadline, doing="all")
+    proven = search_corridors(matrix, charges, every, OPTIONS, start=better, deadline=deadline, stage="all")
     assert proven.status == "optimal"
     assert proven.objective == pytest.approx(best)
 
 
 def test_only_the_corridors_given_are_laid(matrix: Matrix) -> None:
-    charges = charges_of(matrix)
-    families = np.array([0, 4])  # A – near and A – B
+    charges = fixed_charges_of(matrix)
+    arc_groups = np.array([0, 4])  # A – near and A – B
     deadline = time.monotonic() + 20
-    found = search_corridors(matrix, charges, families, OPTIONS, start=None, deadline=deadline, doing="two")
+    found = search_corridors(matrix, charges, arc_groups, OPTIONS, start=None, deadline=deadline, stage="two")
     assert found.x is not None
-    assert set(charges.families_used(found.x).tolist()) <= {0, 4}
-    inside = [value for value, laid in every_layout(matrix) if not any(laid[k] for k in (1, 2, 3))]
+    assert set(charges.arc_groups_used(found.x).tolist()) <= {0, 4}
+    inside = [value for value, built in every_layout(matrix) if not any(built[k] for k in (1, 2, 3))]
     assert found.objective == pytest.approx(max(inside))
 
 
@@ -146,7 +148,7 @@ def test_of_columns_that_exclude_each_other_the_highest_rank_is_laid() -> None:
     m.flow = pyo.Var(domain=pyo.NonNegativeReals, bounds=(0, 5))
     m.within_pipes = pyo.Constraint(expr=m.flow <= 2 * m.pipe["small"] + 5 * m.pipe["large"])
     m.one_size = pyo.Constraint(expr=m.pipe["small"] + m.pipe["large"] <= 1)
-    m.aim = pyo.Objective(expr=m.flow, sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=m.flow, sense=pyo.maximize)
     matrix = matrix_of(m)
     columns = matrix.columns_of("pipe")
     rank = np.array([5.0 if matrix.columns[j].index == "large" else 2.0 for j in columns])
@@ -154,7 +156,7 @@ def test_of_columns_that_exclude_each_other_the_highest_rank_is_laid() -> None:
     charges = FixedCharges(columns, np.zeros(2, int), np.zeros(2, int), rank, np.array([], dtype=np.int64), no_choice)
     both = np.zeros(len(matrix.columns))
     both[columns] = 0.5
-    found = laid_out(matrix, charges, both, OPTIONS, maximise=True, deadline=time.monotonic() + 10)
+    found = constructed_solution(matrix, charges, both, OPTIONS, maximise=True, deadline=time.monotonic() + 10)
     assert found is not None
     assert found[columns].tolist() == (rank == 5).astype(float).tolist()
     assert float(matrix.costs[0] @ found) == pytest.approx(5)
@@ -164,19 +166,19 @@ def test_without_a_layout_that_holds_there_is_no_first_plan() -> None:
     m = model(40)
     m.too_much = pyo.Constraint(expr=m.flow["A", "near"] >= 11)
     matrix = matrix_of(m)
-    charges = charges_of(matrix)
+    charges = fixed_charges_of(matrix)
     x = np.zeros(len(matrix.columns))
     deadline = time.monotonic() + 10
-    assert laid_out(matrix, charges, x, OPTIONS, maximise=True, deadline=deadline) is None
+    assert constructed_solution(matrix, charges, x, OPTIONS, maximise=True, deadline=deadline) is None
     every = np.arange(len(charges.columns))
-    found = search_corridors(matrix, charges, every, OPTIONS, start=None, deadline=deadline, doing="none")
+    found = search_corridors(matrix, charges, every, OPTIONS, start=None, deadline=deadline, stage="none")
     assert found.status == "infeasible"
 
 
 def test_a_plan_that_only_just_holds_in_a_large_unit_is_sought_again_in_the_program_s_own(
     matrix: Matrix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    charges, deadline = charges_of(matrix), time.monotonic() + 20
+    charges, deadline = fixed_charges_of(matrix), time.monotonic() + 20
     every = np.arange(len(charges.columns))
     searched, scalings = fixed_charge._searched, []
 
@@ -192,23 +194,23 @@ def test_a_plan_that_only_just_holds_in_a_large_unit_is_sought_again_in_the_prog
         return replace(found, x=off)
 
     monkeypatch.setattr(fixed_charge, "_searched", within_a_large_unit)
-    found = search_corridors(matrix, charges, every, OPTIONS, start=None, deadline=deadline, doing="again")
+    found = search_corridors(matrix, charges, every, OPTIONS, start=None, deadline=deadline, stage="again")
     assert isinstance(scalings[0], Scaling) and scalings[1:] == [None]
     assert found.status == "optimal" and found.x is not None and residuals(matrix, found.x).hold
     assert found.objective == pytest.approx(max(every_layout(matrix))[0])
     # Where decisions are staged flows are counted as they are, and what was found is not sought twice.
     scalings.clear()
-    staged = replace(charges, exclusive=np.arange(len(every)), family=every // 2)
-    search_corridors(matrix, staged, every, OPTIONS, start=None, deadline=deadline, doing="once")
+    staged = replace(charges, exclusive=np.arange(len(every)), arc_group=every // 2)
+    search_corridors(matrix, staged, every, OPTIONS, start=None, deadline=deadline, stage="once")
     assert scalings == [None]
 
 
 def test_out_of_time_the_plan_in_hand_stands(matrix: Matrix) -> None:
-    charges = charges_of(matrix)
+    charges = fixed_charges_of(matrix)
     every = np.arange(len(charges.columns))
     nothing = np.zeros(len(matrix.columns))
     found = search_corridors(
-        matrix, charges, every, OPTIONS, start=nothing, deadline=time.monotonic() - 1, doing="late"
+        matrix, charges, every, OPTIONS, start=nothing, deadline=time.monotonic() - 1, stage="late"
     )
     assert found.x is not None and residuals(matrix, found.x).hold
     assert found.objective >= 0 and (found.status == "limit" or found.bound == pytest.approx(found.objective))

@@ -14,9 +14,9 @@ import pytest
 from scipy import sparse
 
 from ccs_model.errors import NoPlanError
-from ccs_model.solver import Highs, Matrix, Progress, SolverOptions, matrix_of
-from ccs_model.solver.highs import gap_share
-from ccs_model.solver.trial import solver_answers
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions, matrix_of
+from ccs_model.mip.branch_and_bound import solver_answers
+from ccs_model.mip.highs import gap_share
 
 ONE = SolverOptions(gap_share=0.0, threads=1)
 
@@ -27,7 +27,7 @@ def linear(*, maximise: bool = True) -> Matrix:
     m.a, m.b = pyo.Var(bounds=(0, 3)), pyo.Var(bounds=(0, None))
     m.first = pyo.Constraint(expr=m.a + m.b <= 4)
     m.second = pyo.Constraint(expr=m.a + 3 * m.b <= 6)
-    m.aim = pyo.Objective(expr=3 * m.a + 2 * m.b, sense=pyo.maximize if maximise else pyo.minimize)
+    m.objective = pyo.Objective(expr=3 * m.a + 2 * m.b, sense=pyo.maximize if maximise else pyo.minimize)
     return matrix_of(m)
 
 
@@ -100,21 +100,21 @@ def test_whole_and_relaxed() -> None:
     m = pyo.ConcreteModel()
     m.n = pyo.Var(domain=pyo.Integers, bounds=(0, 9))
     m.room = pyo.Constraint(expr=2 * m.n <= 7)
-    m.aim = pyo.Objective(expr=m.n, sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=m.n, sense=pyo.maximize)
     highs = Highs(matrix_of(m), ONE)
     assert highs.run(10, "test").objective == pytest.approx(3)
-    highs.set_whole(False)
+    highs.set_integrality(False)
     relaxed = highs.run(10, "test")
     assert relaxed.objective == pytest.approx(3.5)
     assert relaxed.row_dual is not None
-    highs.set_whole(True)
+    highs.set_integrality(True)
     assert highs.run(10, "test").objective == pytest.approx(3)
 
 
 def test_infeasible_and_unbounded_have_their_names() -> None:
     m = pyo.ConcreteModel()
     m.x = pyo.Var(bounds=(0, None))
-    m.aim = pyo.Objective(expr=m.x, sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=m.x, sense=pyo.maximize)
     m.least = pyo.Constraint(expr=m.x >= 1)
     unbounded = Highs(matrix_of(m), ONE)
     unbounded.set_option("presolve", "off")
@@ -141,8 +141,8 @@ def test_the_program_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     Highs(linear(), ONE).run(10, "test")
-    said = capfd.readouterr()
-    assert (said.out, said.err) == ("", "")
+    message = capfd.readouterr()
+    assert (message.out, message.err) == ("", "")
 
 
 def test_the_trial_answers() -> None:
@@ -155,7 +155,7 @@ def test_another_number_of_threads_is_taken_even_while_an_error_holds_an_older_i
     script = tmp_path / "threads.py"
     script.write_text(
         "import pyomo.environ as pyo\n"
-        "from ccs_model.solver import Highs, SolverOptions, matrix_of\n"
+        "from ccs_model.mip import Highs, SolverOptions, matrix_of\n"
         "m = pyo.ConcreteModel()\n"
         "m.x = pyo.Var(domain=pyo.Integers, bounds=(0, 3))\n"
         "m.aim = pyo.Objective(expr=m.x, sense=pyo.maximize)\n"
@@ -191,10 +191,10 @@ def test_a_start_that_the_solver_ends_with_at_another_value_is_not_believed() ->
         row_upper=np.array([-12.07144459, -14.73575935, 1.0]),
         lower=np.zeros(5),
         upper=np.ones(5),
-        is_whole=np.ones(5, dtype=bool),
+        is_integer=np.ones(5, dtype=bool),
         costs=np.array([[-25.84150581, -2.59796743, -1.64457779, -24.65879525, -22.20137467]]),
         maximise=(True,),
-        row_claims=(),
+        row_constraints=(),
         columns=(),
     )
     highs = Highs(matrix, SolverOptions(gap_share=0.0, threads=1))

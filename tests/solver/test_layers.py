@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ccs_model.solver import Highs, Matrix, SolverOptions
-from ccs_model.solver.layers import Layers
-from ccs_model.solver.matrix import Column
-from ccs_model.solver.pool import LayerPricing, Pool
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.column_pool import LayerPricing, Pool
+from ccs_model.mip.layered_pricing import Layers
+from ccs_model.mip.matrix import Column
 
 
 def matrix_of(rows: list[list[float]], upper: list[float], costs: list[float], most: list[float]) -> Matrix:
@@ -22,10 +22,10 @@ def matrix_of(rows: list[list[float]], upper: list[float], costs: list[float], m
         row_upper=np.array(upper, dtype=float),
         lower=np.zeros(n),
         upper=np.array(most, dtype=float),
-        is_whole=np.zeros(n, dtype=bool),
+        is_integer=np.zeros(n, dtype=bool),
         costs=np.array([costs], dtype=float),
         maximise=(True,),
-        row_claims=tuple(("row", k) for k in range(n_rows)),
+        row_constraints=tuple(("row", k) for k in range(n_rows)),
         columns=tuple(Column("x", k) for k in range(n)),
     )
 
@@ -40,7 +40,7 @@ FLOW = matrix_of(
 def test_a_follower_makes_its_leader_worth_more() -> None:
     layers, inside = Layers(FLOW), np.array([False, False, True])
     assert layers.gives.tolist() == [True, False, False]
-    assert layers.follower.tolist() == [True, False, False]
+    assert layers.vub.tolist() == [True, False, False]
     y = np.zeros(3)
     _, worth, joining = layers.priced(FLOW, y, inside, 1.0)
     # At the row's price of 5 the flow is worth nothing, the pipe 10 × 5 − 12.

@@ -8,7 +8,7 @@ import pytest
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model.errors import CcsModelError
-from ccs_model.solver import matrix_of
+from ccs_model.mip import matrix_of
 
 
 def program() -> pyo.ConcreteModel:
@@ -20,7 +20,7 @@ def program() -> pyo.ConcreteModel:
     m.same = pyo.Constraint(expr=m.x - m.n + 5 == 5)
     m.later = pyo.Objective(expr=m.x, sense=pyo.minimize)
     m.later.deactivate()
-    m.aim = pyo.Objective(expr=3 * m.x + m.n, sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=3 * m.x + m.n, sense=pyo.maximize)
     return m
 
 
@@ -28,23 +28,23 @@ def test_rows_bounds_and_wholeness() -> None:
     matrix = matrix_of(program())
     names = [column.name for column in matrix.columns]
     order = [names.index("x"), names.index("n")]
-    claims = {claim: i for i, claim in enumerate(matrix.row_claims)}
+    constraints = {constraint: i for i, constraint in enumerate(matrix.row_constraints)}
     dense = matrix.rows.toarray()[:, order]
     expected = {
         ("most", None): ([2, 3], -np.inf, 12),
         ("least", 7): ([1, 1], 1, np.inf),
         ("same", None): ([1, -1], 0, 0),
     }
-    assert claims.keys() == expected.keys()
-    for claim, (line, lower, upper) in expected.items():
-        i = claims[claim]
+    assert constraints.keys() == expected.keys()
+    for constraint, (line, lower, upper) in expected.items():
+        i = constraints[constraint]
         sign = np.sign(dense[i, 0])  # an equation may be turned round
-        assert (dense[i] * (sign if claim[0] == "same" else 1)).tolist() == line
+        assert (dense[i] * (sign if constraint[0] == "same" else 1)).tolist() == line
         assert (matrix.row_lower[i], matrix.row_upper[i]) == (lower, upper)
     assert matrix.lower[order].tolist() == [0, 0]
     assert matrix.upper[order].tolist() == [4, np.inf]
-    assert matrix.is_whole[order].tolist() == [False, True]
-    assert matrix.rows_of("least").tolist() == [claims["least", 7]]
+    assert matrix.is_integer[order].tolist() == [False, True]
+    assert matrix.rows_of("least").tolist() == [constraints["least", 7]]
 
 
 def test_the_active_objective_comes_first_wherever_it_is_declared() -> None:
@@ -54,7 +54,7 @@ def test_the_active_objective_comes_first_wherever_it_is_declared() -> None:
     assert matrix.maximise == (True, False)
     assert dict(zip(names, matrix.costs[0], strict=True)) == {"x": 3, "n": 1}
     assert dict(zip(names, matrix.costs[1], strict=True)) == {"x": 1, "n": 0}
-    assert (m.aim.active, m.later.active) == (True, False)  # the model is handed back as it came
+    assert (m.objective.active, m.later.active) == (True, False)  # the model is handed back as it came
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -67,7 +67,7 @@ def test_a_coefficient_that_is_not_finite_is_refused(bad: float) -> None:
 
 def test_an_objective_that_is_not_finite_is_refused() -> None:
     m = program()
-    m.aim.deactivate()
+    m.objective.deactivate()
     m.broken = pyo.Objective(expr=LinearExpression(constant=0.0, linear_coefs=[float("nan")], linear_vars=[m.x]))
     with pytest.raises(CcsModelError, match="an objective"):
         matrix_of(m)

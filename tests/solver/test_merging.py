@@ -10,9 +10,9 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import Highs, Matrix, Outcome, SolverOptions, matrix_of
-from ccs_model.solver.merging import merged, settled_beforehand
-from ccs_model.solver.residuals import residuals
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.presolve import fixed_by_reduced_cost, merged
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 WORTH = (7.0, 5.0, 4.0, 3.0)
@@ -25,7 +25,7 @@ def knapsack(room: float, sign: float) -> Matrix:
     m.take = pyo.Var(range(4), domain=pyo.Binary)
     m.within_room = pyo.Constraint(expr=sum(WEIGHT[k] * m.take[k] for k in range(4)) <= room)
     sense = pyo.maximize if sign > 0 else pyo.minimize
-    m.aim = pyo.Objective(expr=sign * sum(WORTH[k] * m.take[k] for k in range(4)), sense=sense)
+    m.objective = pyo.Objective(expr=sign * sum(WORTH[k] * m.take[k] for k in range(4)), sense=sense)
     return matrix_of(m)
 
 
@@ -38,7 +38,7 @@ def test_no_choice_as_good_as_the_plan_in_hand_is_lost(room: float, sign: float)
     choices = [c for c in itertools.product((0.0, 1.0), repeat=4) if np.dot(c, WEIGHT) <= room]
     for in_hand in sorted({float(np.dot(c, WORTH)) for c in choices}):
         deadline = time.monotonic() + 20
-        known = settled_beforehand(matrix, columns, sign * in_hand, OPTIONS, maximise=sign > 0, deadline=deadline)
+        known = fixed_by_reduced_cost(matrix, columns, sign * in_hand, OPTIONS, maximise=sign > 0, deadline=deadline)
         for choice in choices:
             if np.dot(choice, WORTH) >= in_hand:
                 x = np.array([choice[k] for k in at])
@@ -49,7 +49,7 @@ def test_no_choice_as_good_as_the_plan_in_hand_is_lost(room: float, sign: float)
 def test_what_never_fits_is_left_out() -> None:
     matrix = knapsack(2.0, 1.0)
     columns = matrix.columns_of("take")
-    known = settled_beforehand(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
+    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
     at = [matrix.columns[j].index for j in columns]
     # Only the thing of weight 2 may still be taken.
     assert {k for k, most in zip(at, known.upper[columns], strict=True) if most > 0} == {3}
@@ -60,13 +60,13 @@ def test_a_false_infeasible_settles_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     columns = matrix.columns_of("take")
     run = Highs.run
 
-    def denied(highs: Highs, time_limit_s: float, doing: str) -> Outcome:
-        found = run(highs, time_limit_s, doing)
-        is_asked = doing == "what a plan in hand settles"
+    def denied(highs: Highs, time_limit_s: float, stage: str) -> Outcome:
+        found = run(highs, time_limit_s, stage)
+        is_asked = stage == "what a plan in hand settles"
         return replace(found, status="infeasible", x=None) if is_asked else found
 
     monkeypatch.setattr(Highs, "run", denied)
-    known = settled_beforehand(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
+    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
     assert (known.lower == matrix.lower).all() and (known.upper == matrix.upper).all()
 
 
@@ -78,7 +78,7 @@ def test_two_pipes_in_a_row_are_one_of_both_costs() -> None:
     m.on = pyo.Constraint(expr=m.flow["a"] == m.flow["b"])
     m.room = pyo.Constraint(["a", "b", "detour"], rule=lambda m, k: m.flow[k] <= 4 * m.pipe[k])
     # In a row 2 + 3 of laying and 3 × (1 + 1) of sending: 11; the detour costs 9 and 3 × 1: 12.
-    m.aim = pyo.Objective(
+    m.objective = pyo.Objective(
         expr=2 * m.pipe["a"] + 3 * m.pipe["b"] + 9 * m.pipe["detour"] + sum(m.flow[k] for k in ("a", "b", "detour"))
     )
     matrix = matrix_of(m)
@@ -90,5 +90,5 @@ def test_two_pipes_in_a_row_are_one_of_both_costs() -> None:
     found = Highs(small.matrix, OPTIONS).run(10, "merged")
     assert found.x is not None
     assert found.objective == pytest.approx(11.0)
-    assert residuals(matrix, small.widened(found.x)).hold
-    assert float(matrix.costs[0] @ small.widened(found.x)) == pytest.approx(11.0)
+    assert residuals(matrix, small.lifted(found.x)).hold
+    assert float(matrix.costs[0] @ small.lifted(found.x)) == pytest.approx(11.0)

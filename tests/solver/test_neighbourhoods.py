@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.solver.fixed_charge import FixedCharges
-from ccs_model.solver.narrowing import narrowed
-from ccs_model.solver.neighbourhoods import Places, Round, bettered
-from ccs_model.solver.residuals import residuals
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip.fixed_charge import FixedCharges
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.network_lns import LnsStage, Places, improve_by_neighbourhoods
+from ccs_model.mip.presolve import restricted
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 # A line of places 0 … 5 with stores at both ends; a pipe joins each to the next, and each sends 1 if it is built.
@@ -31,49 +31,49 @@ def model(laying: tuple[float, ...], *, most: bool = True) -> pyo.ConcreteModel:
     m.build = pyo.Var(range(N), domain=pyo.Binary)
     m.pipe = pyo.Var(range(N - 1), domain=pyo.Binary)
     m.opened = pyo.Var(list(STORE), domain=pyo.Binary)
-    m.forth = pyo.Var(range(N - 1), domain=pyo.NonNegativeReals)
+    m.forward = pyo.Var(range(N - 1), domain=pyo.NonNegativeReals)
     m.back = pyo.Var(range(N - 1), domain=pyo.NonNegativeReals)
     m.stored = pyo.Var(list(STORE), domain=pyo.NonNegativeReals)
 
     @m.Constraint(range(N))
     def balance(m, k):
-        into = (m.forth[k - 1] - m.back[k - 1] if k else 0) + (m.back[k] - m.forth[k] if k < N - 1 else 0)
+        into = (m.forward[k - 1] - m.back[k - 1] if k else 0) + (m.back[k] - m.forward[k] if k < N - 1 else 0)
         return m.build[k] + into - (m.stored[k] if k in STORE else 0) == 0
 
-    m.in_pipe = pyo.Constraint(range(N - 1), rule=lambda m, k: m.forth[k] + m.back[k] <= N * m.pipe[k])
+    m.in_pipe = pyo.Constraint(range(N - 1), rule=lambda m, k: m.forward[k] + m.back[k] <= N * m.pipe[k])
     m.in_store = pyo.Constraint(list(STORE), rule=lambda m, k: m.stored[k] <= N * m.opened[k])
     cost = sum(laying[k] * m.pipe[k] for k in range(N - 1)) + sum(STORE[k] * m.opened[k] for k in STORE)
     value = sum(VALUE[k] * m.build[k] for k in range(N)) - cost
-    m.aim = pyo.Objective(expr=value if most else -value, sense=pyo.maximize if most else pyo.minimize)
+    m.objective = pyo.Objective(expr=value if most else -value, sense=pyo.maximize if most else pyo.minimize)
     return m
 
 
-def charges_of(matrix: Matrix) -> FixedCharges:
+def fixed_charges_of(matrix: Matrix) -> FixedCharges:
     columns = np.r_[matrix.columns_of("pipe"), matrix.columns_of("opened")]
     each, no_choice = np.arange(len(columns)), np.full(len(matrix.lower), -1)
     return FixedCharges(columns, each, each, np.zeros(len(columns)), np.zeros(0, dtype=np.int64), no_choice)
 
 
 def places_of(matrix: Matrix) -> Places:
-    families = [(k + 0.5, 0.0) for k in range(N - 1)] + [(float(k), 0.0) for k in STORE]
+    arc_groups = [(k + 0.5, 0.0) for k in range(N - 1)] + [(float(k), 0.0) for k in STORE]
     columns = matrix.columns_of("build")
     at = [(float(matrix.columns[j].index), 0.0) for j in columns]
-    return Places(np.array(families), columns, np.array(at))
+    return Places(np.array(arc_groups), columns, np.array(at))
 
 
 def best_by_hand(laying: tuple[float, ...]) -> float:
     """Every set of pipes: what hangs together is worth its values less the cheapest store at its ends, or nothing."""
     best = 0.0
-    for laid in itertools.product((False, True), repeat=N - 1):
+    for built in itertools.product((False, True), repeat=N - 1):
         pieces, piece = [], [0]
         for k in range(N - 1):
-            if laid[k]:
+            if built[k]:
                 piece.append(k + 1)
             else:
                 pieces.append(piece)
                 piece = [k + 1]
         pieces.append(piece)
-        worth = -sum(laying[k] for k in range(N - 1) if laid[k])
+        worth = -sum(laying[k] for k in range(N - 1) if built[k])
         for each in pieces:
             stores = [STORE[k] for k in each if k in STORE]
             if stores:
@@ -91,7 +91,7 @@ def test_a_bettered_plan_holds_is_no_worse_and_over_one_wide_region_the_best(
     laying: tuple[float, ...], most: bool, elsewhere: bool
 ) -> None:
     matrix = matrix_of(model(laying, most=most))
-    charges, places = charges_of(matrix), places_of(matrix)
+    charges, places = fixed_charges_of(matrix), places_of(matrix)
     # All pipes and stores, and one plant: a plan, if a poor one.
     start = np.zeros(len(matrix.lower))
     for name, index in (("build", 0), ("stored", 0)):
@@ -102,8 +102,10 @@ def test_a_bettered_plan_holds_is_no_worse_and_over_one_wide_region_the_best(
     deadline = time.monotonic() + 60
     found, value = start, sign * float(matrix.costs[0] @ start)
     for n_families in (2, 4, N + 1):
-        each = Round(n_families, 4, elsewhere)
-        found = bettered(matrix, charges, places, found, OPTIONS, each=each, maximise=most, deadline=deadline)
+        each = LnsStage(n_families, 4, elsewhere)
+        found = improve_by_neighbourhoods(
+            matrix, charges, places, found, OPTIONS, each=each, maximise=most, deadline=deadline
+        )
         assert residuals(matrix, found).hold
         assert sign * float(matrix.costs[0] @ found) >= value - 1e-9
         value = sign * float(matrix.costs[0] @ found)
@@ -116,20 +118,20 @@ def test_a_narrowed_program_has_the_optimum_of_the_one_with_its_columns_at_0(
     laying: tuple[float, ...], off: set[int]
 ) -> None:
     matrix = matrix_of(model(laying))
-    columns = charges_of(matrix).columns[sorted(off)]
+    columns = fixed_charges_of(matrix).columns[sorted(off)]
     highs = Highs(matrix, OPTIONS)
     highs.set_bounds(columns, np.zeros(len(columns)), np.zeros(len(columns)))
-    small = narrowed(matrix, columns)
+    small = restricted(matrix, columns)
     one, other = highs.run(10, "held at 0"), Highs(small.matrix, OPTIONS).run(10, "narrowed")
     assert one.x is not None and other.x is not None
     assert other.objective == pytest.approx(one.objective, abs=1e-6)
-    wide = small.widened(other.x)
+    wide = small.lifted(other.x)
     assert residuals(matrix, wide).hold and not wide[columns].any() and small.holds(one.x)
 
 
 def test_without_its_store_nothing_of_a_store_is_left() -> None:
     matrix = matrix_of(model(LAYING))
-    small = narrowed(matrix, charges_of(matrix).columns)
+    small = restricted(matrix, fixed_charges_of(matrix).columns)
     # No pipe: no flow. No store: nothing stored; and so nothing is built either.
     assert len(small.columns) == 0 and small.matrix.rows.shape == (0, 0)
     assert small.holds(np.zeros(len(matrix.lower))) and not small.holds(np.ones(len(matrix.lower)))
@@ -140,10 +142,10 @@ def test_a_row_that_0_breaks_stays() -> None:
     m.a, m.b = pyo.Var(domain=pyo.Binary), pyo.Var(bounds=(-1, 1))
     m.at_least = pyo.Constraint(expr=m.a >= 1)
     m.free = pyo.Constraint(expr=m.a + m.b <= 0)
-    m.aim = pyo.Objective(expr=m.a + m.b, sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=m.a + m.b, sense=pyo.maximize)
     matrix = matrix_of(m)
-    small = narrowed(matrix, matrix.columns_of("a"))
+    small = restricted(matrix, matrix.columns_of("a"))
     # b may be less than 0, so that the second row holds nothing at 0; the first can no longer be kept.
     assert [column.variable for column in small.matrix.columns] == ["b"]
-    assert [name for name, _ in small.matrix.row_claims] == ["at_least", "free"]
+    assert [name for name, _ in small.matrix.row_constraints] == ["at_least", "free"]
     assert Highs(small.matrix, OPTIONS).run(10, "none").status == "infeasible"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ccs_model.mip import Highs, SolverOptions, matrix_of
+from ccs_model.mip.parametric import MovingLimit, breakpoints
 from ccs_model.model import build_model
-from ccs_model.solver import Highs, SolverOptions, matrix_of
-from ccs_model.solver.parametric import MovingLimit, breakpoints
 
 ALONE = SolverOptions(threads=1)
 
@@ -21,7 +21,7 @@ def choices(worth, cost, most=1.0):
     m = pyo.ConcreteModel()
     m.part = pyo.Var(range(len(worth)), bounds=(0, most))
     m.money = pyo.Constraint(expr=pyo.quicksum(c * m.part[k] for k, c in enumerate(cost)) <= sum(cost))
-    m.aim = pyo.Objective(expr=pyo.quicksum(w * m.part[k] for k, w in enumerate(worth)), sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=pyo.quicksum(w * m.part[k] for k, w in enumerate(worth)), sense=pyo.maximize)
     return matrix_of(m)
 
 
@@ -43,7 +43,7 @@ def test_the_lowest_limit_is_what_must_be_spent():
     m.part = pyo.Var(range(2), bounds=(0, 1))
     m.money = pyo.Constraint(expr=3 * m.part[0] + 5 * m.part[1] <= 8)
     m.must = pyo.Constraint(expr=m.part[1] >= 0.5)
-    m.aim = pyo.Objective(expr=2 * m.part[0] + m.part[1], sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=2 * m.part[0] + m.part[1], sense=pyo.maximize)
     matrix = matrix_of(m)
     moving = MovingLimit(matrix, int(matrix.rows_of("money")[0]), ALONE)
     assert moving.least() == pytest.approx(2.5)
@@ -72,8 +72,8 @@ def turning(order, worth, cost):
     return [*marks, True]
 
 
-def test_between_breakpoints_two_hundred_cold_solves_lie_on_the_lines(posed):
-    problem = posed({"capture.retrofits": "fractional", "budget.total_mn": 30_000})
+def test_between_breakpoints_two_hundred_cold_solves_lie_on_the_lines(problem_of):
+    problem = problem_of({"capture.decisions": "continuous", "budget.total_mn": 30_000})
     matrix = matrix_of(build_model(problem))
     row = int(matrix.rows_of("spending_within_budget")[0])
     found, complete = breakpoints(MovingLimit(matrix, row, ALONE), 0.0, 30_000.0)
@@ -84,14 +84,14 @@ def test_between_breakpoints_two_hundred_cold_solves_lie_on_the_lines(posed):
     assert (np.diff(slopes) < 0).all(), "more money buys less and less"
     for limit in np.linspace(0.0, 30_000.0, 202)[1:-1]:
         cold = Highs(matrix, ALONE)
-        cold.set_whole(False)
+        cold.set_integrality(False)
         cold.set_row(row, -np.inf, limit)
         outcome = cold.run(60.0, "cold")
         assert np.interp(limit, limits, values) == pytest.approx(outcome.objective, rel=1e-9, abs=1e-6)
 
 
-def test_what_time_leaves_open_is_said(posed):
-    problem = posed({"capture.retrofits": "fractional", "budget.total_mn": 30_000})
+def test_what_time_leaves_open_is_said(problem_of):
+    problem = problem_of({"capture.decisions": "continuous", "budget.total_mn": 30_000})
     matrix = matrix_of(build_model(problem))
     row = int(matrix.rows_of("spending_within_budget")[0])
     found, complete = breakpoints(MovingLimit(matrix, row, ALONE), 0.0, 30_000.0, deadline=time.monotonic())

@@ -6,8 +6,8 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import Matrix, matrix_of
-from ccs_model.solver.residuals import residuals, snapped
+from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def matrix() -> Matrix:
     m.w = pyo.Var(bounds=(0, 1))
     m.room = pyo.Constraint(["a"], rule=lambda m, _: m.x + m.y <= 10)
     m.pairs = pyo.Constraint(expr=m.x == 2 * m.z)
-    m.aim = pyo.Objective(expr=m.x + m.y + m.z + m.w, sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=m.x + m.y + m.z + m.w, sense=pyo.maximize)
     return matrix_of(m)
 
 
@@ -67,7 +67,7 @@ def test_what_is_not_a_number_never_holds(matrix: Matrix, name: str, value: floa
 
 
 def test_snapping_takes_only_what_is_within_tolerance(matrix: Matrix) -> None:
-    near = snapped(matrix, point(matrix, x=4 + 1e-9, z=2 - 1e-7, w=1 + 1e-9))
+    near = rounded_to_integrality(matrix, point(matrix, x=4 + 1e-9, z=2 - 1e-7, w=1 + 1e-9))
     assert near.tolist() == pytest.approx(point(matrix, x=4 + 1e-9, z=2, w=1).tolist(), abs=0)
-    far = snapped(matrix, point(matrix, z=1.4))
+    far = rounded_to_integrality(matrix, point(matrix, z=1.4))
     assert far[[column.name for column in matrix.columns].index("z")] == 1.4

@@ -8,10 +8,10 @@ import pyomo.environ as pyo
 import pytest
 
 from ccs_model.errors import NoPlanError
-from ccs_model.solver import Highs, Matrix, Progress, SolverOptions, matrix_of
-from ccs_model.solver.clock import now
-from ccs_model.solver.parametric import MovingLimit, breakpoints
-from ccs_model.solver.verdict import columns_without_limit, elastic_opinion
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions, matrix_of
+from ccs_model.mip.parametric import MovingLimit, breakpoints
+from ccs_model.mip.search import now
+from ccs_model.mip.verification import columns_without_limit, elastic_opinion
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 
@@ -22,7 +22,7 @@ def knapsack(room: float, least: float = 0.0, *, whole: bool = True) -> Matrix:
     m.piece = pyo.Var([3, 5, 7], domain=pyo.Binary if whole else pyo.UnitInterval)
     m.room = pyo.Constraint(expr=sum(size * m.piece[size] for size in m.piece) <= room)
     m.filled = pyo.Constraint(expr=sum(size * m.piece[size] for size in m.piece) >= least)
-    m.aim = pyo.Objective(expr=4 * m.piece[3] + 5 * m.piece[5] + 6 * m.piece[7], sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=4 * m.piece[3] + 5 * m.piece[5] + 6 * m.piece[7], sense=pyo.maximize)
     return matrix_of(m)
 
 
@@ -36,8 +36,8 @@ def knapsack(room: float, least: float = 0.0, *, whole: bool = True) -> Matrix:
     ],
 )
 def test_a_plan_is_found_where_no_row_has_to_give_way(matrix: Matrix, opinion: str, value: float | None) -> None:
-    said, found = elastic_opinion(matrix, OPTIONS, now() + 20)
-    assert said == opinion
+    message, found = elastic_opinion(matrix, OPTIONS, now() + 20)
+    assert message == opinion
     if value is None:
         assert found is None
     else:
@@ -49,7 +49,7 @@ def test_columns_that_nothing_limits_are_named_by_what_they_are_worth() -> None:
     m = pyo.ConcreteModel()
     m.flow = pyo.Var(["much", "some", "held"], domain=pyo.NonNegativeReals)
     m.limit = pyo.Constraint(expr=m.flow["held"] <= 5)
-    m.aim = pyo.Objective(expr=2 * m.flow["some"] + 9 * m.flow["much"] + m.flow["held"], sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=2 * m.flow["some"] + 9 * m.flow["much"] + m.flow["held"], sense=pyo.maximize)
     found = columns_without_limit(matrix_of(m), OPTIONS, 10)
     assert [column.index for column in found] == ["much", "some"]
     assert columns_without_limit(knapsack(9, 10), OPTIONS, 10) == ()
@@ -74,13 +74,13 @@ def test_a_program_without_a_limit_is_told_at_the_limit_asked_for() -> None:
     m = pyo.ConcreteModel()
     m.flow = pyo.Var(range(2), domain=pyo.NonNegativeReals)
     m.room = pyo.Constraint(expr=m.flow[0] <= 5)
-    m.aim = pyo.Objective(expr=m.flow[0] + m.flow[1], sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=m.flow[0] + m.flow[1], sense=pyo.maximize)
     with pytest.raises(NoPlanError, match="at a limit of 3 ended as unbounded"):
         MovingLimit(matrix_of(m), 0, OPTIONS).at(3.0)
 
 
 def test_a_search_tells_how_far_it_is(tmp_path: Path) -> None:
-    told: list[Progress] = []
+    reported: list[Progress] = []
     # A market split: hard enough for a search, which is stopped.
     sizes = [[(37 * (i + 3) * (j + 7) ** 2) % 101 for j in range(24)] for i in range(2)]
     m = pyo.ConcreteModel()
@@ -92,11 +92,11 @@ def test_a_search_tells_how_far_it_is(tmp_path: Path) -> None:
             sum(s * m.take[j] for j, s in enumerate(sizes[i])) + m.off[i, 0] - m.off[i, 1] == sum(sizes[i]) // 2
         ),
     )
-    m.aim = pyo.Objective(expr=sum(m.off[i, k] for i in range(2) for k in range(2)), sense=pyo.minimize)
+    m.objective = pyo.Objective(expr=sum(m.off[i, k] for i in range(2) for k in range(2)), sense=pyo.minimize)
     options = SolverOptions(gap_share=0.0, threads=1, log_path=tmp_path / "solver.log")
-    found = Highs(matrix_of(m), options, told.append).run(1.0, "halving")
-    assert found.x is not None and told
-    assert {each.doing for each in told} == {"halving"}
-    assert [each.seconds for each in told] == sorted(each.seconds for each in told)
+    found = Highs(matrix_of(m), options, reported.append).run(1.0, "halving")
+    assert found.x is not None and reported
+    assert {each.stage for each in reported} == {"halving"}
+    assert [each.seconds for each in reported] == sorted(each.seconds for each in reported)
     # A bound below is never above what was found.
-    assert all(each.bound <= each.incumbent + 1e-6 for each in told)
+    assert all(each.bound <= each.incumbent + 1e-6 for each in reported)

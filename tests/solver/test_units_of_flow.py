@@ -8,16 +8,16 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.solver.polishing import polished, polished_outcome
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.scaling import Scaling, in_units_of_flow
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, resolved_with_integers_fixed
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.scaling import Scaling, in_units_of_flow
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 WIDE, NARROW = 100_000.0, 9_000.0
 
 
-def two_pipes(asked: float, widest: float = WIDE) -> Matrix:
+def two_pipes(requested: float, widest: float = WIDE) -> Matrix:
     """At least `asked` by a narrow pipe of 10 and 0.01 a unit, or a wide one of 100 and 0.002; the money is 400."""
     m = pyo.ConcreteModel()
     m.k = pyo.Set(initialize=["narrow", "wide"])
@@ -26,9 +26,9 @@ def two_pipes(asked: float, widest: float = WIDE) -> Matrix:
     m.pipe, m.flow = pyo.Var(m.k, domain=pyo.Binary), pyo.Var(m.k, domain=pyo.NonNegativeReals)
     cost = sum(fixed[k] * m.pipe[k] + slope[k] * m.flow[k] for k in m.k)
     m.flow_needs_a_pipe = pyo.Constraint(m.k, rule=lambda m, k: m.flow[k] - room[k] * m.pipe[k] <= 0)
-    m.enough = pyo.Constraint(expr=sum(m.flow[k] for k in m.k) >= asked)
+    m.enough = pyo.Constraint(expr=sum(m.flow[k] for k in m.k) >= requested)
     m.money = pyo.Constraint(expr=cost <= 400.0)
-    m.aim = pyo.Objective(expr=cost, sense=pyo.minimize)
+    m.objective = pyo.Objective(expr=cost, sense=pyo.minimize)
     return matrix_of(m)
 
 
@@ -38,15 +38,15 @@ def test_the_widest_pipe_carries_about_a_hundred_in_the_unit_of_flow() -> None:
     # 100,000 / 128 = 781, and the next power of two is 1,024.
     flows = [column.variable == "flow" for column in matrix.columns]
     assert scaling.column.tolist() == np.where(flows, 1024.0, 1.0).tolist()
-    by_claim = {claim: factor for (claim, _), factor in zip(matrix.row_claims, scaling.row, strict=True)}
+    by_claim = {constraint: factor for (constraint, _), factor in zip(matrix.row_constraints, scaling.row, strict=True)}
     # Rows of money stay as they are.
     assert by_claim == {"flow_needs_a_pipe": 1 / 1024, "enough": 1 / 1024, "money": 1.0}
 
 
 def test_flows_of_another_unit_have_the_same_optimum() -> None:
     # 8,000: narrow 10 + 80 = 90, wide 100 + 16; 20,000: both 110 + 90 + 22 = 222, wide alone 100 + 40 = 140.
-    for asked, least in ((8_000.0, 90.0), (20_000.0, 140.0)):
-        matrix = two_pipes(asked)
+    for requested, least in ((8_000.0, 90.0), (20_000.0, 140.0)):
+        matrix = two_pipes(requested)
         for scaling in (None, in_units_of_flow(matrix)):
             outcome = Highs(matrix, OPTIONS, scaling=scaling).run(10, "test")
             assert outcome.objective == pytest.approx(least, rel=1e-6)
@@ -62,15 +62,15 @@ def test_a_point_that_misses_a_row_by_the_unit_s_tolerance_is_polished() -> None
     short = outcome.x.copy()
     short[wide] -= 0.5
     assert not residuals(matrix, short).hold
-    again = polished(matrix, short, OPTIONS)
+    again = resolved_with_integers_fixed(matrix, short, OPTIONS)
     assert residuals(matrix, again).hold
     assert again == pytest.approx(outcome.x, rel=1e-6)
-    told = polished_outcome(matrix, replace(outcome, x=short, objective=0.0), OPTIONS)
-    assert told.objective == pytest.approx(140.0, rel=1e-6)
+    reported = outcome_with_integers_fixed(matrix, replace(outcome, x=short, objective=0.0), OPTIONS)
+    assert reported.objective == pytest.approx(140.0, rel=1e-6)
     # What holds already is left as it is, and so is what no flows could mend.
-    assert polished(matrix, outcome.x, OPTIONS).tolist() == outcome.x.tolist()
+    assert resolved_with_integers_fixed(matrix, outcome.x, OPTIONS).tolist() == outcome.x.tolist()
     nothing = np.zeros(len(short))
-    assert polished(matrix, nothing, OPTIONS).tolist() == nothing.tolist()
+    assert resolved_with_integers_fixed(matrix, nothing, OPTIONS).tolist() == nothing.tolist()
 
 
 def test_programs_of_small_flows_keep_their_units() -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccs_model.solver import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.solver import whole as whole_module
-from ccs_model.solver.residuals import residuals
-from ccs_model.solver.whole import WholeOutcome, solve_whole
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import branch_and_bound as whole_module
+from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
+from ccs_model.mip.matrix import residuals
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 
@@ -30,23 +30,23 @@ def knapsack(
         used = sum(w * m.take[i] for i, w in enumerate(weight) if w)
         if not isinstance(used, int):
             m.fits.add(used <= limit if most else used >= limit)
-    m.aim = pyo.Objective(
+    m.objective = pyo.Objective(
         expr=sum(v * m.take[i] for i, v in enumerate(value)), sense=pyo.maximize if most else pyo.minimize
     )
     return m
 
 
-def solved(matrix: Matrix, *, most: bool = True, **more: object) -> WholeOutcome:
+def solved(matrix: Matrix, *, most: bool = True, **more: object) -> MipOutcome:
     highs = Highs(matrix, EXACT)
-    return solve_whole(highs, maximise=most, gap=0.0, deadline=time.monotonic() + 30, doing="test", **more)  # type: ignore[arg-type]
+    return solve_mip(highs, maximise=most, gap=0.0, deadline=time.monotonic() + 30, stage="test", **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
 def small_core() -> object:
     """A core of two columns, so that small programs go through every step of the large ones."""
-    kept, whole_module.CORE_COLUMNS = whole_module.CORE_COLUMNS, 2
+    kept, whole_module.RESTRICTED_COLUMNS = whole_module.RESTRICTED_COLUMNS, 2
     yield
-    whole_module.CORE_COLUMNS = kept
+    whole_module.RESTRICTED_COLUMNS = kept
 
 
 NUMBERS = st.integers(1, 40)
@@ -90,7 +90,7 @@ def test_a_bound_in_a_wide_gap_is_still_a_bound(data: st.DataObject, n: int) -> 
         if float(np.dot(weight, taken)) <= room
     )
     highs = Highs(matrix_of(knapsack(value, [weight], [room])), EXACT)
-    found = solve_whole(highs, maximise=True, gap=0.2, deadline=time.monotonic() + 30, doing="test").outcome
+    found = solve_mip(highs, maximise=True, gap=0.2, deadline=time.monotonic() + 30, stage="test").outcome
     assert found.objective <= best + 1e-6 <= found.bound + 2e-6
     assert found.bound - found.objective <= 0.2 * found.objective + 1e-6
 
@@ -117,7 +117,7 @@ def test_where_the_core_holds_no_plan_all_columns_come_in() -> None:
     weight, value = [3, 3, 4, 4, 4], [9, 9, 1, 2, 3]
     m.take = pyo.Var(range(5), domain=pyo.Binary)
     m.exactly = pyo.Constraint(expr=sum(w * m.take[i] for i, w in enumerate(weight)) == 7)
-    m.aim = pyo.Objective(expr=sum(v * m.take[i] for i, v in enumerate(value)), sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=sum(v * m.take[i] for i, v in enumerate(value)), sense=pyo.maximize)
     found = solved(matrix_of(m)).outcome
     assert (found.status, found.objective) == ("optimal", pytest.approx(9 + 3))
 
@@ -126,7 +126,7 @@ def test_no_plan_is_infeasible_with_and_without_a_core() -> None:
     m = pyo.ConcreteModel()
     m.take = pyo.Var(range(4), domain=pyo.Binary)
     m.exactly = pyo.Constraint(expr=sum(2 * m.take[i] for i in range(4)) == 3)
-    m.aim = pyo.Objective(expr=sum((i + 1) * m.take[i] for i in range(4)), sense=pyo.maximize)
+    m.objective = pyo.Objective(expr=sum((i + 1) * m.take[i] for i in range(4)), sense=pyo.maximize)
     found = solved(matrix_of(m)).outcome
     assert (found.status, found.x) == ("infeasible", None)
 
@@ -147,7 +147,7 @@ def test_the_instance_is_left_as_it_was() -> None:
     matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_ROOM))
     highs = Highs(matrix, EXACT)
     for _ in range(2):
-        again = solve_whole(highs, maximise=True, gap=0.0, deadline=time.monotonic() + 30, doing="test")
+        again = solve_mip(highs, maximise=True, gap=0.0, deadline=time.monotonic() + 30, stage="test")
         assert again.outcome.objective == pytest.approx(3800)
     assert highs.run(30, "plain").objective == pytest.approx(3800)
 
@@ -163,7 +163,7 @@ def test_a_start_is_never_made_worse() -> None:
 def test_a_deadline_that_has_passed_never_loses_the_plan_in_hand() -> None:
     matrix = matrix_of(knapsack(PETERSEN_VALUE, PETERSEN_WEIGHTS, PETERSEN_ROOM))
     highs = Highs(matrix, EXACT)
-    found = solve_whole(highs, maximise=True, gap=0.0, deadline=time.monotonic() - 1, doing="test").outcome
+    found = solve_mip(highs, maximise=True, gap=0.0, deadline=time.monotonic() - 1, stage="test").outcome
     assert found.status in ("optimal", "limit")
     if found.x is not None:
         assert residuals(matrix, found.x).hold

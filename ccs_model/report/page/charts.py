@@ -1,15 +1,89 @@
-"""The charts beside the map: cost curve, frontier, timeline, zones, bearers."""
+"""The charts beside the map: cost curve, frontier, timeline, zones, stakeholders."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
 
-from ccs_model.plan.plan_json import records
-from ccs_model.report.page.chart import FIRST, IN_PLAN, INK, OUT, SECOND, THIRD, alt, data, shared
-from ccs_model.report.page.words import Words
-from ccs_model.report.stored_run import StoredRun
+from ccs_model.errors import MissingExtraError
+from ccs_model.plan.plan_json import plain, records
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.page.html import Words
+
+# The one door to Altair: charts become Vega-Lite, and the page carries the programs that draw it.
+#
+# Importing this module without the extra raises MissingExtraError, which says how to install it.
+
+try:
+    alt: Any = import_module("altair")
+    _vl_convert: Any = import_module("vl_convert")
+except ImportError as missing:
+    raise MissingExtraError("report", "report", ["altair", "vl-convert-python"]) from missing
+
+# Told apart by readers who see no red or no green, and in grey.
+INK, FAINT, GRID = "#1d2733", "#5b6875", "#dfe5ea"
+STEEL, CHEMICALS, OTHER = "#b35806", "#2166ac", "#7b6d8d"
+PIPE, SITE, IN_PLAN, OUT = "#1b7f5c", "#542788", "#1b7f5c", "#b8c2cb"
+FIRST, SECOND, THIRD = "#1b5e8a", "#8fbbd9", "#d98b2b"
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans CJK SC', 'Microsoft YaHei', sans-serif"
+_CONFIG: Mapping[str, Any] = {
+    "font": FONT,
+    "background": "transparent",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
+        "gridColor": GRID, "domainColor": FAINT, "tickColor": FAINT, "labelLimit": 160, "titleLimit": 700,
+    },
+    # Above the axis: beside it a long title would be cut, and would have to be read head aside.
+    "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "start", "titleY": -9, "titleX": -38},
+    "legend": {
+        "labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
+        "orient": "bottom", "direction": "horizontal", "labelLimit": 260, "columns": 2, "offset": 8,
+    },
+}  # fmt: skip
+
+
+def data(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Rows as data that stand in the chart itself."""
+    return alt.Data(values=plain([dict(row) for row in rows]))
+
+
+def shared(chart: Any, description: str, height: int | str) -> Any:
+    """What every chart has: as wide as the page lets it, words for those who cannot see it, one look.
+
+    `height` is in pixels, or `container` for that of its place.
+    """
+    fit = alt.AutoSizeParams(type="fit", contains="padding")
+    padding = 0 if height == "container" else 4
+    return chart.properties(
+        width="container", height=height, description=description, autosize=fit, padding=padding
+    ).configure(**_CONFIG)
+
+
+def spec(chart: Any) -> dict[str, Any]:
+    """The chart as checked Vega-Lite."""
+    written: dict[str, Any] = chart.to_dict()
+    return written
+
+
+@cache
+def programs() -> str:
+    """Vega, Vega-Lite and vega-embed in one script."""
+    version = import_module("altair.utils._importers").vl_version_for_vl_convert()
+    bundle: str = _vl_convert.javascript_bundle(vl_version=version)
+    return bundle
+
+
+def sector_colours(sectors: Sequence[str]) -> Any:
+    """A colour a sector."""
+    known = {"steel": STEEL, "chemicals": CHEMICALS}
+    return alt.Scale(domain=list(sectors), range=[known.get(each, OTHER) for each in sectors])
+
 
 # Heights in pixels: of a thin bar, of a bar by itself, of axis and legend.
 _ROW, _WIDE_ROW, _EDGE = 15, 36, 90
@@ -47,12 +121,12 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
             ],
         )
     )
-    said = (
+    message = (
         f"Cost curve of {len(table)} streams, from {table['avoidance_cost_per_t'].min():,.0f} to "
         f"{table['avoidance_cost_per_t'].max():,.0f} {run.money} per tonne avoided, "
         f"{float(ends.iloc[-1]):,.0f} kt a year in all"
     )
-    return shared(chart, words.said(said), 340)
+    return shared(chart, words.message(message), 340)
 
 
 def periods(run: StoredRun) -> list[str]:
@@ -80,7 +154,9 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
     )
-    return shared(chart, words.said("Spending by period: " + _listed(rows, "spending_mn", f"million {run.money}")), 260)
+    return shared(
+        chart, words.message("Spending by period: " + _listed(rows, "spending_mn", f"million {run.money}")), 260
+    )
 
 
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
@@ -107,16 +183,18 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
         )
     )
     last = run.document["by_year"][-1]
-    said = f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
-    return shared(chart, words.said(f"Captured and avoided by period; {said}"), 260)
+    message = (
+        f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
+    )
+    return shared(chart, words.message(f"Captured and avoided by period; {message}"), 260)
 
 
 def zones_chart(run: StoredRun, words: Words) -> Any | None:
     """Three cuts a zone: as delivered, as designed, as reported."""
     names = {
-        "cut_share": "calibrated_cut",
-        "uncalibrated_cut_share": "uncalibrated_cut",
-        "reported_cut_share": "reported_cut",
+        "abatement_share": "calibrated_cut",
+        "uncalibrated_abatement_share": "uncalibrated_cut",
+        "reported_abatement_share": "reported_cut",
     }
     rows = [
         {"zone": zone["zone"], "what": words(key), "share": zone[name]}
@@ -126,47 +204,49 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     ]
     if not rows:
         return None
-    said = list(dict.fromkeys(str(row["what"]) for row in rows))
+    message = list(dict.fromkeys(str(row["what"]) for row in rows))
     colours = {words("calibrated_cut"): FIRST, words("uncalibrated_cut"): SECOND, words("reported_cut"): THIRD}
-    shades = alt.Scale(domain=said, range=[colours[each] for each in said])
+    shades = alt.Scale(domain=message, range=[colours[each] for each in message])
     chart = (
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
             y=alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25)),
-            yOffset=alt.YOffset("what:N", sort=said),
-            x=alt.X("share:Q", title=words("cut_share"), axis=alt.Axis(format=".2~%", tickCount=6)),
+            yOffset=alt.YOffset("what:N", sort=message),
+            x=alt.X("share:Q", title=words("abatement_share"), axis=alt.Axis(format=".2~%", tickCount=6)),
             color=alt.Color("what:N", title=None, scale=shades),
             tooltip=[
                 alt.Tooltip("zone:N", title=words("zone")),
                 alt.Tooltip("what:N", title=words("cut")),
-                alt.Tooltip("share:Q", title=words("cut_share"), format=".2%"),
+                alt.Tooltip("share:Q", title=words("abatement_share"), format=".2%"),
             ],
         )
     )
-    each = "; ".join(f"{zone['zone']} {zone['cut_share']:.2%}" for zone in run.document["zones"])
+    each = "; ".join(f"{zone['zone']} {zone['abatement_share']:.2%}" for zone in run.document["zones"])
     return shared(
         chart,
-        words.said(f"Cut of each zone's emissions as delivered, designed and reported. Delivered: {each}"),
+        words.message(f"Cut of each zone's emissions as delivered, designed and reported. Delivered: {each}"),
         _EDGE + _ROW * 4 * len(run.document["zones"]),
     )
 
 
-def bearers_chart(run: StoredRun, words: Words) -> Any | None:
+def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
     """Benefits to the right, costs to the left, the balance as a mark; None in a static year."""
-    table = run.tables.get("bearers", pd.DataFrame())
+    table = run.tables.get("stakeholders", pd.DataFrame())
     if table.empty:
         return None
-    named = [words("owners_bearer") if each == "owners" else words.known(str(each)) for each in table["bearer"]]
+    named = [
+        words("owners_stakeholder") if each == "owners" else words.known(str(each)) for each in table["stakeholder"]
+    ]
     benefits, costs = words("benefits"), words("costs")
     rows = [
-        {"bearer": name, "what": what, "mn": value}
+        {"stakeholder": name, "what": what, "mn": value}
         for name, gain, cost in zip(named, table["benefits_mn"], table["costs_mn"], strict=True)
         for what, value in ((benefits, gain), (costs, -cost))
     ]
-    net = [{"bearer": name, "npv_mn": value} for name, value in zip(named, table["npv_mn"], strict=True)]
+    net = [{"stakeholder": name, "npv_mn": value} for name, value in zip(named, table["npv_mn"], strict=True)]
     title = f"{words('money')}, {words.unit(f'million {run.money}')}"
-    place = alt.Y("bearer:N", title=None, sort=None)
+    place = alt.Y("stakeholder:N", title=None, sort=None)
     bars = (
         alt.Chart(data(rows))
         .mark_bar()
@@ -175,7 +255,7 @@ def bearers_chart(run: StoredRun, words: Words) -> Any | None:
             x=alt.X("mn:Q", title=title, axis=alt.Axis(format=",.0f", tickCount=5)),
             color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[benefits, costs], range=[FIRST, THIRD])),
             tooltip=[
-                alt.Tooltip("bearer:N", title=words("bearer")),
+                alt.Tooltip("stakeholder:N", title=words("stakeholder")),
                 alt.Tooltip("what:N", title=" "),
                 alt.Tooltip("mn:Q", title=title, format=",.0f"),
             ],
@@ -188,15 +268,15 @@ def bearers_chart(run: StoredRun, words: Words) -> Any | None:
             y=place,
             x="npv_mn:Q",
             tooltip=[
-                alt.Tooltip("bearer:N", title=words("bearer")),
+                alt.Tooltip("stakeholder:N", title=words("stakeholder")),
                 alt.Tooltip("npv_mn:Q", title=words("net"), format=",.0f"),
             ],
         )
     )
-    said = "; ".join(f"{row['bearer']} {row['npv_mn']:,.0f}" for row in net)
+    message = "; ".join(f"{row['stakeholder']} {row['npv_mn']:,.0f}" for row in net)
     return shared(
         alt.layer(bars, marks),
-        words.said(f"Benefits, costs and balance of each bearer. Balance: {said}"),
+        words.message(f"Benefits, costs and balance of each stakeholder. Balance: {message}"),
         _EDGE + _WIDE_ROW * len(net),
     )
 

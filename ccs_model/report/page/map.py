@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ccs_model.errors import Fault, FileError, InputError
+from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.paths import data_folder
-from ccs_model.report.page.chart import FAINT, INK, PIPE, SITE, alt, data, sector_colours, shared
-from ccs_model.report.page.words import Words
-from ccs_model.report.stored_run import StoredRun
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.page.charts import FAINT, INK, PIPE, SITE, alt, data, sector_colours, shared
+from ccs_model.report.page.html import Words
 
 Ring = list[list[float]]
 Box = tuple[float, float, float, float]
@@ -34,12 +34,12 @@ def map_chart(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]
     near = [each for each in outlines if meets(each, box)]
     zones = {str(zone["zone"]) for zone in run.document["zones"]}
     layers = [*ground(near, zones), *_pipes(run, words), *_sites(run, words), *_plants(run, words)]
-    said = (
-        f"Map of {len(run.features('plant'))} plants, of which {run.document['totals']['n_plants_fitted']} are fitted, "
+    message = (
+        f"Map of {len(run.features('plant'))} plants, of which {run.document['totals']['n_plants_retrofitted']} are fitted, "
         f"{len(run.features('pipe', 'truck'))} pipes and roads, and "
         f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
     )
-    return shared(alt.layer(*layers).project(**projection(box)), words.said(said), "container")
+    return shared(alt.layer(*layers).project(**projection(box)), words.message(message), "container")
 
 
 def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
@@ -61,13 +61,13 @@ def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise InputError([Fault(str(path), f"is not JSON: {error}", "give a GeoJSON file, or none")]) from error
+        raise InputError([Issue(str(path), f"is not JSON: {error}", "give a GeoJSON file, or none")]) from error
     try:
         found = list(_polygons(document))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError([Fault(str(path), "is not GeoJSON", "give a feature collection of polygons")]) from error
+        raise InputError([Issue(str(path), "is not GeoJSON", "give a feature collection of polygons")]) from error
     if not found:
-        raise InputError([Fault(str(path), "holds no polygon", "give a feature collection of polygons in WGS84")])
+        raise InputError([Issue(str(path), "holds no polygon", "give a feature collection of polygons in WGS84")])
     return found
 
 
@@ -261,16 +261,16 @@ def _plants(run: StoredRun, words: Words) -> Iterator[Any]:
 
 
 def _plant_tooltip(run: StoredRun, words: Words, *, fitted: bool) -> list[Any]:
-    said = [
+    message = [
         alt.Tooltip("shown:N", title=words("plant")),
         alt.Tooltip("sector_name:N", title=words("sector")),
         alt.Tooltip("province:N", title=words("province")),
         alt.Tooltip("baseline_ktpa:Q", title=f"{words('baseline')}, {words.unit('kt/y')}", format=",.0f"),
     ]
     if not fitted:
-        return [*said, alt.Tooltip("reason:N", title=words("reason"))]
+        return [*message, alt.Tooltip("reason:N", title=words("reason"))]
     return [
-        *said,
+        *message,
         alt.Tooltip("captured_ktpa:Q", title=f"{words('captured')}, {words.unit('kt/y')}", format=",.0f"),
         alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, {words.unit('kt/y')}", format=",.0f"),
         alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, {words.unit(f'million {run.money}')}", format=",.0f"),

@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import ccs_model
+from ccs_model.atomic_files import write_atomic
 from ccs_model.inputs import load_inputs
+from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.plan_json import plain, records
-from ccs_model.plan.run_key import hashes
-from ccs_model.report.page import sections
-from ccs_model.report.page.chart import programs
-from ccs_model.report.page.frontier import frontier
-from ccs_model.report.page.html import safe
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.figures import references_in_use, rows_in_use
+from ccs_model.report.page import page_sections as sections
+from ccs_model.report.page.budget_slider import frontier
+from ccs_model.report.page.charts import programs
+from ccs_model.report.page.html import Words, safe
 from ccs_model.report.page.map import outlines_of
-from ccs_model.report.page.uncertainty import uncertainty
-from ccs_model.report.page.words import Words
-from ccs_model.report.rows_in_use import references_in_use, rows_in_use
-from ccs_model.report.stored_run import StoredRun
-from ccs_model.report.whole_file import write_whole
+from ccs_model.report.page.uncertainty_section import uncertainty
 
 REPORT = "report.html"
 _NO_SCRIPT = "The charts need JavaScript; their numbers stand in the tables and the workbook."
@@ -33,7 +32,7 @@ _NO_SCRIPT = "The charts need JavaScript; their numbers stand in the tables and 
 def write_page(run: StoredRun, path: Path | None = None, *, lang: str = "en", basemap: str | None = None) -> Path:
     """Write the page, into the run folder unless told where. Raises FileError and what `page_text` raises."""
     target = path or (run.folder or Path(run.name)) / REPORT
-    return write_whole(target, page_text(run, lang=lang, basemap=basemap).encode())
+    return write_atomic(target, page_text(run, lang=lang, basemap=basemap).encode())
 
 
 def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -> str:
@@ -51,7 +50,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
         [
             f"<header>{sections.heading(run, words)}</header>",
             "<main>",
-            f"<noscript><p>{safe(words.said(_NO_SCRIPT))}</p></noscript>",
+            f"<noscript><p>{safe(words.message(_NO_SCRIPT))}</p></noscript>",
             sections.the_map(run, words, outlines),
             sections.timeline(run, words),
             sections.built(run, words),
@@ -59,12 +58,12 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
             frontier(run, words, outlines),
             uncertainty(run, words),
             sections.zones(run, words),
-            sections.bearers(run, words),
+            sections.stakeholders(run, words),
             sections.owners(run, words),
             sections.sources(words, references),
-            f"<p class=note>{safe(words.said(note))}</p>" if note else "",
+            f"<p class=note>{safe(words.message(note))}</p>" if note else "",
             "</main>",
-            f"<footer>{safe(words.said(made))}</footer>",
+            f"<footer>{safe(words.message(made))}</footer>",
         ]
     )
     scripts = (programs(), _part("page.js"))

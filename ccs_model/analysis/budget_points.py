@@ -1,0 +1,207 @@
+"""The rungs of a frontier: a plan at each budget, from low to high, each started from the one below it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.analysis.frontier_search import BudgetProgram, CorridorSearch
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.budget_sweep import with_limit
+from ccs_model.mip.highs import gap_share
+from ccs_model.mip.matrix import rounded_to_integrality
+from ccs_model.mip.parametric import Breakpoint, MovingLimit, Support
+from ccs_model.mip.search import now
+from ccs_model.plan.decisions import without_traces
+from ccs_model.problem import Problem
+from ccs_model.problem.candidate_network import corridor_rows
+from ccs_model.solve.fixed_charge_network import connections_of, fixed_charges_of
+from ccs_model.solve.tie_breaking import break_ties
+
+# A rung may take somewhat more than its even share of the time that is left, and some time in any case.
+_GREEDY, _LEAST_S = 1.25, 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class BudgetPoint:
+    """The plan at one budget: its decisions over all columns, its outcome and the linear program's."""
+
+    budget_mn: float
+    x: Floats
+    outcome: Outcome
+    relaxation: Outcome
+    all_links_bound: float
+
+
+@dataclass(eq=False)
+class BudgetPointSearch:
+    """How rungs are found. After `rungs`, `links` are the corridors (None without a shared network)."""
+
+    problem: Problem
+    matrix: Matrix
+    row: int
+    options: SolverOptions
+    moving: MovingLimit
+    curve: Sequence[Breakpoint]
+    deadline: float
+    corridors: Sequence[str] | None
+    on_progress: Callable[[str], None] | None
+    jobs: int | None = None
+    links: tuple[str, ...] | None = None
+    network_words: str = "every retrofit has a pipe of its own"
+    _supports: list[Support] = field(default_factory=list)
+
+    @property
+    def n_corridors(self) -> int | None:
+        """How many links plans are laid in; None without a shared network, or where every link may be."""
+        return None if self.links is None else len(self.links)
+
+    @property
+    def sign(self) -> float:
+        return 1.0 if self.matrix.maximise[0] else -1.0
+
+    def budget_points(self, budgets: Floats) -> list[BudgetPoint]:
+        """A plan at each budget that has one."""
+        if not self.problem.is_integer:
+            found = self._linear(budgets)
+        elif self.problem.network is None:
+            found = self._rounded(budgets)
+        else:
+            found = self._in_corridors(budgets)
+        return self._with_laws(found)
+
+    def _linear(self, budgets: Floats) -> list[BudgetPoint]:
+        if self.problem.network is not None:
+            self.network_words = "pipes are shared, over every candidate link"
+        budget_points = []
+        for budget in budgets:
+            support = self.moving.at(float(budget))
+            if support is None:
+                continue
+            there = with_limit(self.matrix, self.row, budget)
+            x = without_traces(self.problem, there, rounded_to_integrality(there, support.x))
+            price = np.zeros(len(self.matrix.row_lower))
+            price[self.row] = support.slope
+            outcome = Outcome("optimal", support.value, support.value, x, price, None)
+            budget_points.append(BudgetPoint(float(budget), x, outcome, outcome, support.value))
+            self._report_budget(len(budget_points), len(budgets))
+        return budget_points
+
+    def _rounded(self, budgets: Floats) -> list[BudgetPoint]:
+        """Own pipes: the core of each rung from its own relaxation, ties of value break_ties by cost."""
+        highs = Highs(self.matrix, self.options)
+        maximise = self.matrix.maximise[0]
+        budget_points: list[BudgetPoint] = []
+        for k, budget in enumerate(budgets):
+            there = with_limit(self.matrix, self.row, budget)
+            until = self._until(len(budgets) - k)
+            highs.set_row(self.row, float(self.matrix.row_lower[self.row]), float(budget))
+            start = budget_points[-1].x if budget_points else None
+            found = solve_mip(
+                highs, maximise=maximise, gap=self.options.gap_share, deadline=until, stage="a rung", start=start
+            )
+            if found.outcome.x is None:
+                continue
+            x = rounded_to_integrality(there, found.outcome.x)
+            value = float(there.costs[0] @ x)
+            x = break_ties(Highs(there, self.options), x, value, maximise=maximise, deadline=until)
+            x = without_traces(self.problem, there, x)
+            value = float(there.costs[0] @ x)
+            outcome = replace(found.outcome, x=x, objective=value)
+            budget_points.append(BudgetPoint(float(budget), x, outcome, found.relaxation, outcome.bound))
+            self._report_budget(k + 1, len(budgets))
+        return budget_points
+
+    def _in_corridors(self, budgets: Floats) -> list[BudgetPoint]:
+        """A shared network: whole plans within corridors that two anchors settle on."""
+        problem = self.problem
+        assert problem.network is not None
+        links = problem.network.links["link"].to_numpy(object)
+        given, only_given = self._given(links)
+        charges = fixed_charges_of(problem, self.matrix)
+        program = BudgetProgram(
+            self.matrix,
+            self.row,
+            charges,
+            connections_of(problem, self.matrix),
+            # The same answers whoever does a part: a second thread is better used by another process.
+            replace(self.options, threads=1),
+        )
+        search = CorridorSearch(program, given, only_given, self.deadline, self.jobs, self._report_progress)
+        found = search.found(budgets)
+        if found is None:
+            return []
+        self._supports = list(found.supports)
+        self.links = tuple(str(links[k]) for k in found.arc_groups if k < len(links))
+        budget_points: list[BudgetPoint] = []
+        for sweep_point in found.sweep_points:
+            if sweep_point.x is None:
+                continue
+            there = with_limit(self.matrix, self.row, sweep_point.limit)
+            x = without_traces(problem, there, found.small.lifted(sweep_point.x))
+            value = float(self.matrix.costs[0] @ x)
+            if not np.isfinite(gap_share(sweep_point.bound, value)):
+                # To do nothing, where something could be had, is no answer.
+                continue
+            outcome = Outcome("limit", value, sweep_point.bound, x, None, None)
+            relaxation = self._relaxation(sweep_point.support)
+            budget_points.append(
+                BudgetPoint(sweep_point.limit, x, outcome, relaxation, self._over_all_links(sweep_point.limit))
+            )
+        return budget_points
+
+    def _given(self, links: npt.NDArray[np.object_]) -> tuple[Ints, bool]:
+        """Families that corridors have in any case, sites among them, and whether there may be no others."""
+        problem = self.problem
+        sites = np.arange(len(links), len(links) + len(problem.sites))
+        requested = problem.scenario.transport.corridors
+        if requested == "all":
+            self.network_words = "pipes are shared, over every candidate link"
+            return np.arange(len(links) + len(problem.sites)), True
+        if requested != "auto":
+            self.network_words = f"pipes are shared, within the corridors of {requested}"
+            return np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites], True
+        if self.corridors is not None:
+            self.network_words = "pipes are shared, within the corridors of the scenario's run and those found here"
+            return np.r_[np.flatnonzero(np.isin(links, list(self.corridors))), sites], False
+        self.network_words = "pipes are shared, within corridors found by slope scaling at two budgets"
+        return sites, False
+
+    def _relaxation(self, support: Support) -> Outcome:
+        price = np.zeros(len(self.matrix.row_lower))
+        price[self.row] = support.slope
+        return Outcome("optimal", support.value, support.value, support.x, price, None)
+
+    def _over_all_links(self, budget: float) -> float:
+        """The relaxation over all links is concave in the budget, so that any of its supporting lines bounds it."""
+        values = [self.sign * each.at(budget) for each in self._supports]
+        return self.sign * min(values) if values else self.sign * np.inf
+
+    def _with_laws(self, budget_points: list[BudgetPoint]) -> list[BudgetPoint]:
+        """More money never worsens the aim, so no bound is better than that of a higher budget."""
+        kept: list[BudgetPoint] = []
+        within = over = np.inf
+        for budget_point in reversed(budget_points):
+            value = self.sign * budget_point.outcome.objective
+            within = max(min(within, self.sign * budget_point.outcome.bound), value)
+            over = max(min(over, self.sign * budget_point.all_links_bound), value)
+            bound = self.sign * within
+            closed = gap_share(bound, budget_point.outcome.objective) <= self.options.gap_share + 1e-9
+            outcome = replace(budget_point.outcome, bound=bound, status="optimal" if closed else "limit")
+            kept.append(replace(budget_point, outcome=outcome, all_links_bound=self.sign * over))
+        return kept[::-1]
+
+    def _until(self, n_left: int) -> float:
+        return now() + max(_GREEDY * (self.deadline - now()) / n_left, _LEAST_S)
+
+    def _report_budget(self, k: int, n: int) -> None:
+        self._report_progress(f"budget {k} of {n}")
+
+    def _report_progress(self, words: str) -> None:
+        if self.on_progress is not None:
+            self.on_progress(words)

@@ -1,0 +1,364 @@
+"""The chain of a plant: from its streams to what a tonne costs, every number with what it rests on.
+
+A chain has one column a retrofit (or the best option of a plant that has none) and lines of figures. A figure that is
+computed from others cites nothing of its own; its line says how it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.analysis.citations import Citation, Citations, Cited
+from ccs_model.economics.capital_cost import (
+    build_up_shares,
+    class_names,
+    cost_range_mn,
+    estimate_class,
+    parts_from_toc,
+)
+from ccs_model.economics.investment import cost_per_t
+from ccs_model.engineering.streams import utilisation_share
+from ccs_model.plan.merit_order import PARTS, best_options, with_prices
+from ccs_model.problem import Problem
+
+# What is costed in a chain: the retrofits of a plan, or the best option of a plant that the plan leaves as it is.
+#
+# The best option is the full-size route of the least avoidance cost, with a pipe of its own, as in the ranked list
+# behind the marginal abatement cost curve.
+
+_TRANSPORT = ("pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa")
+_STORAGE = ("storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa")
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """One column of a chain: its values by name, its start where it is built, the pipe classes it may use."""
+
+    title: str
+    values: Mapping[str, Any]
+    year: int | None
+    pipes: tuple[str, ...]
+
+    def number(self, name: str) -> float:
+        """A number, NaN where it is not known."""
+        value = self.values.get(name)
+        return float("nan") if value is None else float(value)
+
+    def text(self, name: str) -> str:
+        """A word."""
+        return str(self.values.get(name) or "")
+
+
+def units_of(problem: Problem, own: pd.DataFrame, plant: str) -> list[Unit]:
+    """The plan's retrofits `own` of the plant, or its best option; none where nothing can be built."""
+    if len(own):
+        return _built(problem, own)
+    best = best_options(problem, plants={plant})
+    return (
+        [_unit(best.iloc[0].to_dict(), "best option, own pipe", None, (str(best["pipe"].iloc[0]),))]
+        if len(best)
+        else []
+    )
+
+
+def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
+    """The retrofits of a plan with what their routes hold."""
+    table = with_prices(problem).set_index("route", drop=False)
+    units = []
+    for retrofit in own.to_dict("records"):
+        route = table.loc[retrofit["route"]].to_dict()
+        share = float(retrofit["share"])
+        values = {**route, **{name: retrofit[name] for name in (*PARTS, "cost_mn_pa", "site", "length_km")}}
+        values |= {name: retrofit[name] for name in ("capture_capex_mn", "pipe_capex_mn", "storage_capex_mn")}
+        values |= {name: retrofit[name] for name in ("nameplate_ktpa", "capture_cost_per_t", "avoidance_cost_per_t")}
+        values |= {name: retrofit[name] for name in ("captured_at_full_load_ktpa", "avoided_at_full_load_ktpa")}
+        values["stream_share"] = route["stream_share"] * share
+        captured, avoided = retrofit["captured_at_full_load_ktpa"], retrofit["avoided_at_full_load_ktpa"]
+        if captured > 0:
+            # What pumps of shared pipes draw is known only of the plan.
+            reduced = route["reduced_ktpa"] * share
+            values["power_t_per_t"] = 1.0 - route["fuel_t_per_t"] - (avoided - reduced) / captured
+        names = (str(retrofit["pipe"]),) if problem.network is None else tuple(problem.network.lines["pipe"].unique())
+        title = f"{retrofit['stream']}"
+        units.append(_unit(values, title, int(retrofit["year"]), names))
+    return units
+
+
+def _unit(values: dict[str, Any], title: str, year: int | None, pipes: tuple[str, ...]) -> Unit:
+    """With what follows from the values."""
+    captured, avoided = values["captured_at_full_load_ktpa"], values["avoided_at_full_load_ktpa"]
+    per_t = 1000.0 / captured if captured > 0 else np.nan
+    more = {
+        "stream_ktpa": values["co2_ktpa"] * values["lasting_share"],
+        "captured_ktpa": captured,
+        "avoided_t_per_t": avoided / captured if captured > 0 else np.nan,
+        "capital_per_t": values["capture_capital_mn_pa"] * per_t,
+        "fixed_om_per_t": values["capture_fixed_om_mn_pa"] * per_t,
+        "variable_om_per_t": values["capture_variable_om_mn_pa"] * per_t,
+        "heat_per_t": values["heat_mn_pa"] * per_t,
+        "power_per_t": values["capture_power_mn_pa"] * per_t,
+        "transport_per_t": sum(values[name] for name in _TRANSPORT) * per_t,
+        "storage_per_t": sum(values[name] for name in _STORAGE) * per_t,
+        "storage_capex_mn": values.get("storage_capex_mn", 0.0),
+    }
+    return Unit(title, {**values, **more}, year, pipes)
+
+
+Value = float | str | None
+
+# Which class of the cost accounts a technology's grade is built up by.
+CLASS_OF_GRADE = {"flue_gas": "amine", "product_grade": "compression", "tail_gas": "purification"}
+POWER_PARTS = ("energy_per_kwh", "loss_per_kwh", "transmission_per_kwh", "demand_per_kwh", "fees_per_kwh")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chain: `name` ends in its unit; `values` and `cited` have one entry a column."""
+
+    section: str
+    name: str
+    label: str
+    values: tuple[Value, ...]
+    cited: tuple[Cited, ...]
+    how: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "section": self.section,
+            "name": self.name,
+            "label": self.label,
+            "values": list(self.values),
+            "cited": [[vars(each) for each in cited] for cited in self.cited],
+            "how": self.how,
+        }
+
+
+@dataclass(frozen=True)
+class Chain:
+    """`about` tells of the plant, `streams` one line a stream, `lines` of what is built or could be, by column."""
+
+    plant: str
+    about: tuple[Line, ...]
+    streams: tuple[Line, ...]
+    columns: tuple[str, ...]
+    is_fitted: bool
+    lines: tuple[Line, ...]
+    titles: dict[str, str]
+
+    @property
+    def cited(self) -> tuple[Citation, ...]:
+        """All that any line cites."""
+        every = (each for line in (*self.about, *self.streams, *self.lines) for cited in line.cited for each in cited)
+        return tuple(dict.fromkeys(every))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "about": [line.to_dict() for line in self.about],
+            "streams": [line.to_dict() for line in self.streams],
+            "columns": list(self.columns),
+            "is_fitted": self.is_fitted,
+            "lines": [line.to_dict() for line in self.lines],
+            "references": self.titles,
+        }
+
+
+def chain_of(problem: Problem, retrofits: pd.DataFrame, plant: str, cost_of_next_per_t: float | None) -> Chain:
+    """The chain of one plant of `problem`; `retrofits` are the plan's, `cost_of_next_per_t` its dual if it has one."""
+    citations = Citations(problem)
+    row = problem.plants.set_index("plant", drop=False).loc[plant]
+    own = retrofits[retrofits["plant"] == plant] if len(retrofits) else retrofits
+    units = units_of(problem, own, plant)
+    about = _about(problem, citations, row)
+    streams = _streams(problem, citations, row)
+    lines = _lines(problem, citations, row, units, cost_of_next_per_t) if units else ()
+    made = Chain(plant, about, streams, tuple(unit.title for unit in units), len(own) > 0, lines, {})
+    titles = citations.titles(each.reference for each in made.cited)
+    return Chain(plant, about, streams, made.columns, made.is_fitted, lines, titles)
+
+
+def output_ktpa(problem: Problem, plants: pd.DataFrame) -> pd.Series:
+    """[plant] what each makes in a year; NaN where that is not known."""
+    share = utilisation_share(plants, plants["product"], problem.inputs["streams/utilisation"])
+    return plants["capacity_ktpa"].astype(float) * share
+
+
+def _about(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line, ...]:
+    of_plant = citations.plant(row["plant"])
+    made = float(output_ktpa(problem, row.to_frame().T).iloc[0])
+    used = citations.utilisation(row["province"], row["product"])
+    share = made / row["capacity_ktpa"] if row["capacity_ktpa"] > 0 else np.nan
+
+    def line(name: str, label: str, value: Value, cited: Cited = (), how: str = "") -> Line:
+        return Line("plant", name, label, (value,), (cited,), how)
+
+    return (
+        line("name", "name", str(row["name"]), of_plant),
+        line("name_zh", "Chinese name", str(row["name_zh"]) if isinstance(row["name_zh"], str) else "", of_plant),
+        line("province", "province", str(row["province"]), of_plant),
+        line("lat_deg", "latitude", float(row["lat_deg"]), of_plant),
+        line("lon_deg", "longitude", float(row["lon_deg"]), of_plant),
+        line("sector", "sector", str(row["sector"])),
+        line("product", "product", str(row["product"])),
+        line("status", "status", str(row["status"]), of_plant),
+        line("capacity_ktpa", "capacity", float(row["capacity_ktpa"]), of_plant),
+        line("utilisation_share", "utilisation", _known(share), used),
+        line("output_ktpa", "output", _known(made), how="capacity × utilisation"),
+        line("baseline_ktpa", "emits", float(row["baseline_ktpa"]), how="sum of its streams"),
+        line("capturable_ktpa", "of it can be captured", float(row["capturable_ktpa"])),
+    )
+
+
+def _streams(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line, ...]:
+    lines = []
+    for stream in problem.streams[problem.streams["plant"] == row["plant"]].itertuples(index=False):
+        cited = tuple(dict.fromkeys((*citations.tonnes(row, stream.stream), *citations.gas(row, stream.stream))))
+        values = (float(stream.co2_ktpa), _known(stream.co2_share), str(stream.grade), float(stream.lasting_share))
+        lines.append(Line("streams", "co2_ktpa", str(stream.stream), values, (cited,)))
+    return tuple(lines)
+
+
+def _lines(
+    problem: Problem, citations: Citations, row: pd.Series, units: list[Unit], cost_of_next_per_t: float | None
+) -> tuple[Line, ...]:
+    made: list[Line] = []
+    province = str(row["province"])
+    of_technology = tuple(citations.technology(unit.text("technology"), row["plant"]) for unit in units)
+    nothing: tuple[Cited, ...] = ((),) * len(units)
+
+    def add(section: str, name: str, label: str, values: list[Value], cited: tuple[Cited, ...], how: str = "") -> None:
+        made.append(Line(section, name, label, tuple(values), cited, how))
+
+    def numbers(name: str) -> list[Value]:
+        return [_known(unit.number(name)) for unit in units]
+
+    add("unit", "technology", "technology", [unit.text("technology") for unit in units], of_technology)
+    add("unit", "heat_source", "heat from", [unit.text("heat_source") or "–" for unit in units], nothing)
+    add("unit", "year", "starts in", [str(unit.year) if unit.year is not None else "–" for unit in units], nothing)
+    add("tonnes", "co2_ktpa", "stream, what lasts", numbers("stream_ktpa"), nothing)
+    add("tonnes", "stream_share", "× size", numbers("stream_share"), nothing)
+    add("tonnes", "capture_rate_share", "× capture rate", numbers("capture_rate_share"), of_technology)
+    add("tonnes", "nameplate_ktpa", "= nameplate", numbers("nameplate_ktpa"), nothing, "stream × size × capture rate")
+    delivered: list[Value] = [problem.delivered_share] * len(units)
+    add("tonnes", "delivered_share", "× delivered share φ", delivered, nothing)
+    add("tonnes", "captured_ktpa", "= captured a year", numbers("captured_ktpa"), nothing)
+    law = tuple(
+        citations.of("technologies/concentration_capex") if unit.text("grade") == "flue_gas" else () for unit in units
+    )
+    add("capex", "reference_capex_per_tpa", "reference capex", numbers("reference_capex_per_tpa"), of_technology)
+    add("capex", "concentration_factor", "× concentration", numbers("concentration_factor"), law)
+    add("capex", "small_train_factor", "× small trains", numbers("small_train_factor"), of_technology)
+    add("capex", "capture_capex_mn", "× nameplate = TOC", numbers("capture_capex_mn"), nothing, "overnight")
+    _build_up(problem, citations, units, of_technology, add)
+    recovery: list[Value] = [float(problem.recovery(unit.number("life_yr"))) for unit in units]
+    how = f"{problem.discount_rate:.1%} over the life"
+    add("yearly", "capital_recovery_share", "capital recovery", recovery, of_technology, how)
+    add("yearly", "capital_mn_pa", "capital", numbers("capture_capital_mn_pa"), nothing, "TOC × capital recovery")
+    add("per t", "capital_per_t", "capital", numbers("capital_per_t"), nothing, "÷ captured")
+    add("yearly", "fixed_om_mn_pa", "fixed O&M", numbers("capture_fixed_om_mn_pa"), of_technology, "share of TOC")
+    add("per t", "fixed_om_per_t", "fixed O&M", numbers("fixed_om_per_t"), of_technology, "÷ captured")
+    add("per t", "variable_om_per_t", "consumables", numbers("variable_om_per_t"), of_technology)
+    of_heat = tuple(citations.of("technologies/heat", technology=unit.text("technology")) for unit in units)
+    add("energy", "heat_gj_per_t", "heat", numbers("heat_gj_per_t"), of_heat)
+    heat_price = tuple(citations.heat_price(province, unit.text("heat_source")) for unit in units)
+    add("energy", "heat_per_gj", "× price of heat", numbers("heat_per_gj"), heat_price)
+    add("per t", "heat_per_t", "heat", numbers("heat_per_t"), heat_price, "heat × its price")
+    pump = citations.of("technologies/compression")
+    of_power = tuple((*each, *pump) for each in of_technology)
+    add("energy", "power_kwh_per_t", "power", numbers("power_kwh_per_t"), of_power)
+    of_price = citations.of("prices/power", grid=row["grid"])
+    add("energy", "power_per_kwh", "× price of power", numbers("power_per_kwh"), (of_price,) * len(units))
+    add("per t", "power_per_t", "power", numbers("power_per_t"), (of_price,) * len(units), "power × its price")
+    for name, value in power_parts(problem, str(row["grid"])).items():
+        add("power price", name, name.removesuffix("_per_kwh"), [value], (of_price,))
+    add("per t", "capture_cost_per_t", "capture cost", numbers("capture_cost_per_t"), nothing, "per t captured")
+    burnt = tuple(citations.of("technologies/heat_sources", heat_source=unit.text("heat_source")) for unit in units)
+    add("avoided", "fuel_co2_t_per_t", "less CO2 of fuel", numbers("fuel_t_per_t"), burnt)
+    grid = (citations.grid_factor(province),) * len(units)
+    add("avoided", "power_co2_t_per_t", "less CO2 of power", numbers("power_t_per_t"), grid)
+    add("avoided", "avoided_t_per_t", "= avoided per t captured", numbers("avoided_t_per_t"), nothing)
+    _transport(citations, units, add)
+    add("per t", "avoidance_cost_per_t", "avoidance cost", numbers("avoidance_cost_per_t"), nothing, "per t avoided")
+    if cost_of_next_per_t is not None:
+        next_tonne: list[Value] = [cost_of_next_per_t] * len(units)
+        add("per t", "marginal_cost_per_t", "marginal cost of the target", next_tonne, nothing, "dual of the program")
+    output = float(output_ktpa(problem, row.to_frame().T).iloc[0])
+    per_product: list[Value] = [_known(float(cost_per_t(unit.number("cost_mn_pa"), output))) for unit in units]
+    add("per t", "product_cost_per_t", "added cost of product", per_product, nothing, f"per t of {row['product']}")
+    return tuple(made)
+
+
+def _build_up(
+    problem: Problem, citations: Citations, units: list[Unit], of_technology: tuple[Cited, ...], add: Any
+) -> None:
+    """BEC, TPC and TOC of units whose class of cost accounts is known, with the class of the estimate."""
+    inputs = problem.inputs
+    table = inputs["technologies/technologies"].set_index("technology")
+    found: list[dict[str, Value]] = []
+    cited: list[Cited] = []
+    for unit, rows in zip(units, of_technology, strict=True):
+        group = CLASS_OF_GRADE.get(unit.text("grade"))
+        technology = unit.text("technology")
+        if group is None or technology not in table.index or unit.text("measure"):
+            found.append({"bec_mn": None, "tpc_mn": None, "aace_class": "–", "low_mn": None, "high_mn": None})
+            cited.append(())
+            continue
+        level = float(table.at[technology, "readiness_level"])
+        rank = estimate_class(level, [table.at[technology, "quality"]])
+        classes = pd.Series([group])
+        shares = build_up_shares(inputs["costs/build_up"], inputs["costs/contingencies"], classes, level, rank)
+        toc = unit.number("capture_capex_mn")
+        parts = parts_from_toc(toc, shares).iloc[0]
+        low, high = cost_range_mn(toc, rank, inputs["costs/aace_classes"])
+        found.append(
+            {
+                "bec_mn": float(parts["bec_mn"]),
+                "tpc_mn": float(parts["tpc_mn"]),
+                "aace_class": class_names(rank, inputs["costs/aace_classes"])[0],
+                "low_mn": float(low[0]),
+                "high_mn": float(high[0]),
+            }
+        )
+        del rows
+        cited.append(citations.of("costs/build_up", technology_class=group))
+    ranks = citations.of("costs/aace_classes")
+    for name, label in (("bec_mn", "of it bare erected (BEC)"), ("tpc_mn", "total plant (TPC)")):
+        add("capex", name, label, [each[name] for each in found], tuple(cited))
+    of_class = tuple(ranks if each["low_mn"] is not None else () for each in found)
+    for name, label in (("aace_class", "estimate"), ("low_mn", "TOC, low"), ("high_mn", "TOC, high")):
+        add("capex", name, label, [each[name] for each in found], of_class)
+
+
+def _transport(citations: Citations, units: list[Unit], add: Any) -> None:
+    of_pipe = tuple(citations.pipes(unit.pipes) for unit in units)
+    of_site = tuple(citations.site(unit.text("site")) for unit in units)
+    nothing: tuple[Cited, ...] = ((),) * len(units)
+    detour_factor = "straight distance × detour of the scenario"
+    add("to the site", "site", "site", [unit.text("site") or "–" for unit in units], of_site)
+    add("to the site", "length_km", "way", [_known(unit.number("length_km")) for unit in units], nothing, detour_factor)
+    capex: list[Value] = [_known(unit.number("pipe_capex_mn")) for unit in units]
+    add("to the site", "pipe_capex_mn", "pipes, its part of capex", capex, of_pipe)
+    wells: list[Value] = [_known(unit.number("storage_capex_mn")) for unit in units]
+    add("to the site", "storage_capex_mn", "sites and wells, its part", wells, of_site)
+    for name, label, cited in (("transport_per_t", "transport", of_pipe), ("storage_per_t", "storage", of_site)):
+        add("to the site", name, label, [_known(unit.number(name)) for unit in units], cited, "per t captured")
+
+
+def power_parts(problem: Problem, grid: str) -> dict[str, float]:
+    """Parts of the price of power in the last year of the horizon; they sum to it."""
+    rows = problem.power_per_kwh[problem.power_per_kwh["grid"] == grid].sort_values("year")
+    if rows.empty:
+        return {}
+    last = problem.calendar[-1]
+    return {name: float(np.interp(last, rows["year"], rows[name])) for name in POWER_PARTS}
+
+
+def _known(value: Any) -> float | None:
+    """None for what is not known."""
+    return None if value is None or not np.isfinite(value) else float(value)

@@ -1,0 +1,174 @@
+"""What makes avoidance cost differ from plant to plant: its variance split into factors.
+
+Each plant stands with its best option and a pipe of its own. The levelised formula is recomputed exactly with some
+factors at each plant's own value and the others at their mean over plants; the variance of what comes out, averaged
+over all orders in which factors are let go (Shapley), is each factor's part. Parts sum to the variance. One can be
+below 0 where a factor evens out what another spreads: large plants that lie far away.
+
+    cost = ((capital + fixed O&M + pipe) ÷ φ + consumables + heat × price + (power + pumps) × price + storage)
+           ÷ (1 − CO₂ of fuel − (power + pumps) × grid factor)                                    per t avoided
+
+with φ the delivered share, the same for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import pandas as pd
+
+from ccs_model._typing import Floats
+from ccs_model.analysis.cost_chain import output_ktpa
+from ccs_model.economics.capital_cost import pipe_cost, small_train_factor
+from ccs_model.economics.prices import PriceLevel
+from ccs_model.engineering.capture_units import n_trains
+from ccs_model.engineering.co2_transport import flow_tph
+from ccs_model.plan.merit_order import best_options
+from ccs_model.problem import Problem
+
+COLUMNS = ["factor", "variance", "variance_share"]
+
+# The numbers of an option that each factor stands for.
+FACTORS: Mapping[str, tuple[str, ...]] = {
+    "scale": ("output_ktpa",),
+    "feedstock and urea": ("designed_t_per_t",),
+    "age and closing": ("lasting_share",),
+    "concentration and grade": (
+        "reference_capex_per_tpa", "concentration_factor", "fixed_om_share", "variable_om_per_t", "heat_gj_per_t",
+        "fuel_t_per_heat", "power_kwh_per_t", "smallest_train_ktpa", "largest_train_ktpa", "scale_exponent",
+        "recovery_share", "pipe_recovery_share",
+    ),
+    "energy price and grid": ("heat_per_gj", "power_per_kwh", "grid_kg_per_kwh"),
+    "distance": ("length_km",),
+    "storage": ("storage_cost_per_t",),
+}  # fmt: skip
+
+
+def spread_of_avoidance_cost(problem: Problem, sector: str | None = None) -> pd.DataFrame:
+    """One row a factor and `all`: its part of the variance of avoidance cost over candidate plants, and its share.
+
+    Variance is in money per t, squared, every plant counting once; of one sector where asked. Empty for fewer than two.
+    """
+    options = best_options(problem)
+    if len(options) and sector is not None:
+        options = options[options["sector"] == sector].reset_index(drop=True)
+    if len(options) < 2:
+        return pd.DataFrame(columns=COLUMNS)
+    formula = Formula.of(problem, options)
+    parts = shares_of_variance(formula)
+    total = float(np.var(formula.cost_per_t(set(FACTORS))))
+    rows = [(name, part, part / total if total > 0 else np.nan) for name, part in parts.items()]
+    return pd.DataFrame([*rows, ("all", total, 1.0 if total > 0 else np.nan)], columns=COLUMNS)
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """The levelised formula over plants: `numbers` by name, each [plant]; `pipes` in the problem's money.
+
+    `delivered_share` is what is captured of what units are designed for.
+    """
+
+    numbers: Mapping[str, Floats]
+    pipes: pd.DataFrame
+    delivered_share: float = 1.0
+
+    @classmethod
+    def of(cls, problem: Problem, options: pd.DataFrame) -> Formula:
+        """From the best options of plants."""
+        technologies = problem.inputs["technologies/technologies"].set_index("technology")
+        known = technologies.reindex(options["technology"])
+        plants = problem.plants.set_index("plant", drop=False).loc[options["plant"]]
+        made = output_ktpa(problem, plants).to_numpy(float)
+        lasting = options["lasting_share"].to_numpy(float)
+        nameplate = options["nameplate_ktpa"].to_numpy(float)
+        # A plant whose product is not known is as large as what it captures.
+        output = np.where(np.isfinite(made) & (made > 0), made, nameplate / lasting)
+        kwh = (options["power_kwh_per_t"] + options["booster_kwh_per_t"]).to_numpy(float)
+        heat = options["heat_gj_per_t"].to_numpy(float)
+        numbers = {
+            **{name: options[name].to_numpy(float) for name in (
+                "reference_capex_per_tpa", "concentration_factor", "variable_om_per_t", "heat_gj_per_t",
+                "power_kwh_per_t", "length_km", "storage_cost_per_t", "lasting_share",
+            )},
+            "output_ktpa": output,
+            "designed_t_per_t": nameplate / lasting / output,
+            "fixed_om_share": options["fixed_om_mn_pa"].to_numpy(float) / options["capture_capex_mn"].to_numpy(float),
+            "fuel_t_per_heat": np.divide(
+                options["fuel_t_per_t"].to_numpy(float), heat, out=np.zeros(len(heat)), where=heat > 0
+            ),
+            "heat_per_gj": _filled(options["heat_per_gj"]),
+            "power_per_kwh": _filled(options["power_per_kwh"]),
+            "grid_kg_per_kwh": options["power_t_per_t"].to_numpy(float) * 1000.0 / np.where(kwh > 0, kwh, np.nan),
+            "smallest_train_ktpa": _filled(known["smallest_train_ktpa"]),
+            "largest_train_ktpa": _filled(known["largest_train_ktpa"]),
+            "scale_exponent": _filled(known["scale_exponent"]),
+            "recovery_share": problem.recovery(options["life_yr"]),
+            "pipe_recovery_share": problem.recovery(options["pipe_life_yr"]),
+        }  # fmt: skip
+        level = PriceLevel(
+            problem.currency,
+            problem.price_year,
+            problem.inputs["indices/deflators"],
+            problem.inputs["indices/exchange_rates"],
+        )
+        pipes = problem.inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
+        for name in ("capex_per_tph_m", "fixed_om_per_tph_km_pa"):
+            pipes[name] = level.convert(pipes[name], pipes["currency"], pipes["price_year"])
+        return cls(numbers, pipes, problem.delivered_share)
+
+    def cost_per_t(self, own: set[str]) -> Floats:
+        """[plant] money per t avoided with the factors `own` at each plant's value and the others at their mean."""
+        n = {
+            name: self.numbers[name] if factor in own else np.full_like(self.numbers[name], self.numbers[name].mean())
+            for factor, names in FACTORS.items()
+            for name in names
+        }
+        tonnes = n["output_ktpa"] * n["designed_t_per_t"] * n["lasting_share"]
+        train = tonnes / n_trains(tonnes, n["largest_train_ktpa"])
+        small = small_train_factor(train, n["smallest_train_ktpa"], n["scale_exponent"])
+        capex = n["reference_capex_per_tpa"] * n["concentration_factor"] * small
+        flow = flow_tph(tonnes)
+        per_m, chosen, _ = pipe_cost(flow, self.pipes)
+        pipe_per_km = per_m / 1000.0 * n["pipe_recovery_share"]
+        om_per_km = self.pipes["fixed_om_per_tph_km_pa"].to_numpy(float)[chosen] * flow / 1e6
+        pumps = self.pipes["power_kwh_per_t_km"].to_numpy(float)[chosen] * n["length_km"]
+        pipe = (pipe_per_km + om_per_km) * n["length_km"] * 1000.0 / tonnes
+        heat = n["heat_gj_per_t"] * n["heat_per_gj"]
+        power = (n["power_kwh_per_t"] + pumps) * n["power_per_kwh"]
+        designed = capex * (n["recovery_share"] + n["fixed_om_share"]) + pipe
+        yearly = designed / self.delivered_share + n["variable_om_per_t"] + heat + power
+        burnt = n["heat_gj_per_t"] * n["fuel_t_per_heat"]
+        avoided = 1.0 - burnt - (n["power_kwh_per_t"] + pumps) * n["grid_kg_per_kwh"] / 1000.0
+        cost: Floats = (yearly + n["storage_cost_per_t"]) / avoided
+        return cost
+
+
+def shares_of_variance(formula: Formula) -> dict[str, float]:
+    """Each factor's part of the variance, its mean addition over all orders of factors; the parts sum to it."""
+    names = list(FACTORS)
+    found = {
+        frozenset(chosen): float(np.var(formula.cost_per_t(set(chosen))))
+        for size in range(len(names) + 1)
+        for chosen in combinations(names, size)
+    }
+    n = len(names)
+    parts = {}
+    for name in names:
+        parts[name] = sum(
+            factorial(len(before)) * factorial(n - len(before) - 1) / factorial(n)
+            * (found[before | {name}] - found[before])
+            for before in found
+            if name not in before
+        )  # fmt: skip
+    return parts
+
+
+def _filled(values: pd.Series) -> Floats:
+    """What is not drawn or not known stands at the mean of those that have it; 1 where none has."""
+    numbers = values.astype(float)
+    mean = float(numbers.mean())
+    return numbers.fillna(mean if np.isfinite(mean) else 1.0).to_numpy(float)

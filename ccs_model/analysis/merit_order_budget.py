@@ -1,0 +1,148 @@
+"""What the ranked list of abatement costs would take for a budget, and what that reaches.
+
+Whoever goes by the list takes streams from cheap to dear as long as the money lasts. What that reaches is found by the
+program itself: only what the list takes may be built, each as early, as late, or not at all, as is best. So the list
+is given all the skill of the program but the choice of streams, and still falls short where its ranking is wrong: it
+knows nothing of money that runs out, of limits that streams share, of the years in which capture lasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model.analysis.jobs import Do
+from ccs_model.errors import CcsModelError
+from ccs_model.inputs import Inputs
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.search import now
+from ccs_model.model import build_model
+from ccs_model.plan.merit_order import macc_table
+from ccs_model.problem import Problem, build_problem
+from ccs_model.scenario import Scenario
+from ccs_model.solve.assembly import budget_row
+
+_OWN = "The list's streams with a pipe each, as it ranks them."
+_SHARED = "The list's streams with a pipe of their own each, as it ranks them; the plans share pipes."
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """What the list takes for a budget, and the aim's value that it reaches; None where that was not found."""
+
+    plants: frozenset[str]
+    value: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class RankedList:
+    """The list, and what it takes for each of some budgets."""
+
+    table: pd.DataFrame
+    words: str
+    takes: Mapping[float, Take]
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        program: tuple[Matrix, int] | None,
+        options: SolverOptions,
+        budgets: Sequence[float],
+        deadline: float,
+    ) -> RankedList | None:
+        """The list of a problem; None where nothing can be ranked.
+
+        `program` is the problem's own, with its row of the budget; None on a shared network, of which it is no use.
+        What a take reaches is not asked after `deadline`.
+        """
+        table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
+        if table.empty:
+            return None
+        attainable: _MeritOrderPlan | None = None
+        if program is not None:
+            attainable = _MeritOrderPlan(problem, *program, options, deadline)
+        elif now() < deadline:
+            try:
+                problem = build_problem(
+                    problem.scenario.with_changes({"transport.shared_trunklines": False}), problem.inputs
+                )
+            except CcsModelError:
+                return None
+            matrix = matrix_of(build_model(problem))
+            found = budget_row(matrix)
+            if found is None:
+                return None
+            attainable = _MeritOrderPlan(problem, matrix, found.row, options, deadline)
+        takes = {}
+        for budget in budgets:
+            taken = _taken(table, budget)
+            streams = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
+            value = None if attainable is None else attainable.of(streams, budget)
+            takes[float(budget)] = Take(frozenset(map(str, taken["plant"])), value)
+        return cls(table, _SHARED if program is None else _OWN, takes)
+
+
+@dataclass(frozen=True, eq=False)
+class ListOnSharedNetwork:
+    """The list of a scenario on a shared network, as work of a process of its own; a task is some budgets.
+
+    It needs a program of its own, so that it can be made while plans are sought.
+    """
+
+    scenario: Scenario
+    inputs: Inputs
+    options: SolverOptions
+    seconds: float
+
+    def opened(self) -> Do:
+        """What ranks, in so many seconds from now."""
+        deadline = now() + self.seconds
+        return lambda budgets: self._ranked(budgets, deadline)
+
+    def _ranked(self, budgets: Sequence[float], deadline: float) -> RankedList | None:
+        return RankedList.of(build_problem(self.scenario, self.inputs), None, self.options, budgets, deadline)
+
+
+def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
+    """Streams from cheap to dear; one that no longer fits is passed over."""
+    left, rows = budget, []
+    for place, capex in enumerate(table["capex_mn"].to_numpy(float)):
+        if capex <= left:
+            left -= capex
+            rows.append(place)
+    return table.iloc[rows]
+
+
+class _MeritOrderPlan:
+    """The program with own pipes, in which only some streams may be fitted."""
+
+    def __init__(self, problem: Problem, matrix: Matrix, row: int, options: SolverOptions, deadline: float) -> None:
+        self._matrix, self._row, self._options, self._deadline = matrix, row, options, deadline
+        self._columns = matrix.columns_of("build")
+        routes = problem.routes.set_index("route")
+        of_column = routes.loc[[matrix.columns[j].index[0] for j in self._columns]]
+        self._streams = list(zip(of_column["plant"], of_column["stream"], of_column["technology"], strict=True))
+        self._is_whole = problem.is_integer
+        self._highs = Highs(matrix, options)
+        self._upper = matrix.upper[self._columns].copy()
+
+    def of(self, streams: set[tuple[str, str, str]], budget: float) -> float | None:
+        """The aim's value; None where there is no plan or no time."""
+        if now() > self._deadline:
+            return None
+        allowed = np.array([each in streams for each in self._streams], dtype=bool)
+        upper: npt.NDArray[np.float64] = np.where(allowed, self._upper, 0.0)
+        lower = np.minimum(self._matrix.lower[self._columns], upper)
+        self._highs.set_bounds(self._columns, lower, upper)
+        self._highs.set_row(self._row, float(self._matrix.row_lower[self._row]), float(budget))
+        maximise = self._matrix.maximise[0]
+        found = solve_mip(
+            self._highs, maximise=maximise, gap=self._options.gap_share, deadline=self._deadline, stage="the list"
+        ).outcome
+        return float(found.objective) if found.x is not None and found.status in ("optimal", "limit") else None

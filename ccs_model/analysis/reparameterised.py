@@ -1,0 +1,414 @@
+"""The matrix of a problem whose coefficients a future changes, from the planned one's, without Pyomo.
+
+Which rows and columns there are never changes. Costs, spending and targets are summed again from the model's own
+terms. All other coefficients and limits are products: the planned one times powers of the delivered share, of the heat
+need and of a site's capacity. Those powers are read off a second matrix, built once from a problem in which the three
+differ by powers of two that no product confuses. Where a claim is neither, every future is built by Pyomo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.analysis.uncertain_inputs import Draft, capture_heat
+from ccs_model.mip import Matrix, matrix_of
+from ccs_model.model import build_model
+from ccs_model.model.abatement_targets import routes_counted, surplus_of, tonnes_of
+from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.terms import capex_mn, summed
+from ccs_model.plan.decisions import places_of
+from ccs_model.problem import Problem
+
+# A planned matrix times what differs in a future: powers of delivered share, heat need and room, and sums anew.
+
+
+@dataclass(frozen=True, eq=False)
+class Powers:
+    """How some numbers grow: `alike` (which, power of share, power of heat), and `of_room` with a site's room."""
+
+    alike: tuple[tuple[Ints, int, int], ...]
+    of_room: Ints
+    site: Ints
+    room: Floats
+
+    @classmethod
+    def of(cls, powers: Ints, sites: Ints) -> Powers:
+        """From powers [share, heat, room] of each number, −1, 0 or 1, and its site."""
+        alike = []
+        for share in (-1, 0, 1):
+            for heat in (-1, 0, 1):
+                which = np.flatnonzero((powers[0] == share) & (powers[1] == heat))
+                if len(which) and (share or heat):
+                    alike.append((which, share, heat))
+        of_room = np.flatnonzero(powers[2])
+        return cls(tuple(alike), of_room, sites[of_room], powers[2][of_room].astype(float))
+
+    def scaled(self, planned: Floats, share: float, heat: float, room: Floats) -> Floats:
+        """The numbers where share, heat and room [site] are so many times the planned ones."""
+        found = planned.copy()
+        for which, of_share, of_heat in self.alike:
+            found[which] *= float(share) ** of_share * float(heat) ** of_heat
+        if len(self.of_room):
+            found[self.of_room] *= room[self.site] ** self.room
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """What a future's matrix is made from.
+
+    `of_limits` by the limit's name in the matrix; `of_capex` are entries that are capital and `capex` [column] the
+    planned one; `targets` each the entries of a row of tonnes, which are summed anew.
+    """
+
+    planned: Matrix
+    of_data: Powers
+    of_limits: Mapping[str, Powers]
+    of_capex: Ints
+    capex: Floats
+    targets: tuple[Ints, ...]
+
+    def matrix(
+        self, share: float, heat: float, room: Floats, capex: Floats, targets: Sequence[Floats], first: Floats
+    ) -> Matrix:
+        """The matrix where delivered share, heat need and room [site] are so many times the planned ones.
+
+        `capex` [column] of 1 of each column, `targets` each [column] what 1 gives to a target, `first` the objective.
+        """
+        planned, rows = self.planned, self.planned.rows
+        column_of = np.repeat(np.arange(rows.shape[1]), np.diff(rows.indptr))
+        data = self.of_data.scaled(rows.data, share, heat, room)
+        ratio = np.divide(capex, self.capex, out=np.ones_like(capex), where=self.capex != 0)
+        data[self.of_capex] *= ratio[column_of[self.of_capex]]
+        for entries, numbers in zip(self.targets, targets, strict=True):
+            data[entries] = numbers[column_of[entries]]
+
+        def limit(name: str) -> Floats:
+            return self.of_limits[name].scaled(getattr(planned, name), share, heat, room)
+
+        return replace(
+            planned,
+            rows=sparse.csc_array((data, rows.indices, rows.indptr), shape=rows.shape),
+            costs=np.vstack([first, planned.costs[1:]]),
+            row_lower=limit("row_lower"),
+            row_upper=limit("row_upper"),
+            lower=limit("lower"),
+            upper=limit("upper"),
+        )
+
+
+_OF_CAPEX = (
+    "spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget", "funds_pay_what_is_spent",
+    "fund_within_share", "tied_funds_pay_for_their_own",
+)  # fmt: skip
+_OF_TONNES = ("abatement_target_reached", "cumulative_target_reached", "minimum_share_of_avoided_kept")
+# Sums of money and tonnes at once: built anew.
+_NEITHER = ("credit_within_abatement", "paid_for_tonnes_alone")
+# What a pipe is laid for is designed, and what is missed is no flow: neither moves with the delivered share.
+_BUILT = ("built_ktpa", "shortfall_kt")
+# The three are told apart by these powers of two: −1, 0 or 1 times each.
+_SHARE_BITS, _HEAT_BITS, _ROOM_BITS = -1, 4, 16
+
+
+class ReparameterisedModel:
+    """Makes the matrices of a problem's futures; `planned` is its own."""
+
+    def __init__(self, problem: Problem, matrix: Matrix | None = None, *, probed: bool = True) -> None:
+        """Without `probed` only the planned matrix is known, and every other one is built anew."""
+        self.problem = problem
+        self.planned = matrix if matrix is not None else matrix_of(build_model(problem))
+        constraints = np.array([name for name, _ in self.planned.row_constraints], dtype=object)
+        full = problem.routes["nameplate_ktpa"].to_numpy(float)
+        self._per_share = full[:, None, None] * problem.running_share
+        self._speaker = np.unique(problem.unit_of, return_index=True)[1]
+        self.places = {name: places_of(problem, self.planned, name) for name in problem.axes}
+        names = [column.variable for column in self.planned.columns]
+        self.is_short = np.equal(np.array(names, dtype=object), "shortfall_kt")
+        self.is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _BUILT for name in names])
+        self.products: Products | None = None
+        if not probed or problem.is_static or np.isin(constraints, _NEITHER).any():
+            return
+        rows = self.planned.rows
+        self._targets = {target.key: target for target in problem.targets}
+        self._tonnes = []
+        for row in np.flatnonzero(np.isin(constraints, _OF_TONNES)):
+            entries = np.flatnonzero(rows.indices == row)
+            # A shortfall stands in its target as 1.
+            columns = np.searchsorted(rows.indptr, entries, side="right") - 1
+            self._tonnes.append((row, *self.planned.row_constraints[row], entries[~self.is_short[columns]]))
+        objective = OBJECTIVES[problem.objective].first(problem)
+        self._other_costs = self.planned.costs[0] - self.vector(problem, summed(objective))
+        self.products = self._products(constraints[rows.indices])
+
+    @property
+    def by_products(self) -> bool:
+        """Whether matrices need no Pyomo."""
+        return self.products is not None
+
+    def matrix(self, other: Problem) -> Matrix:
+        """The matrix of the problem with other coefficients, its second objective left as it is."""
+        if self.products is None:
+            return matrix_of(build_model(other))
+        share = other.delivered_share / self.problem.delivered_share
+        room, heat = self._room_ratio(other), self._heat_ratio(other)
+        return self.products.matrix(
+            share, heat, room, self._by_column(capex_mn(other)), self.of_targets(other), self.first_objective(other)
+        )
+
+    def of_targets(self, other: Problem) -> list[Floats]:
+        """What 1 of each column gives to each target, [column]."""
+        found = []
+        for _, constraint, index, _ in self._tonnes:
+            if constraint == "minimum_share_of_avoided_kept":
+                found.append(self.vector(other, surplus_of(other, index)))
+            else:
+                target = self._targets[index]
+                found.append(self.vector(other, tonnes_of(other, target), routes_counted(other, target)))
+        return found
+
+    def first_objective(self, other: Problem) -> Floats:
+        """[column] what the aim counts, shortfalls as planned."""
+        return np.asarray(self._other_costs + self.vector(other, summed(OBJECTIVES[other.objective].first(other))))
+
+    def tonnes_scaled(self, share: float) -> Floats:
+        """[column] `share` where the column counts delivered tonnes, 1 where it counts what is built or spent."""
+        return np.where(self.is_tonnes, share, 1.0)
+
+    def vector(self, problem: Problem, amounts: dict[str, Floats], routes: Mask | None = None) -> Floats:
+        """[column] coefficients of amounts [id, year] by variable, as the model sums them."""
+        on = {name: amount for name, amount in amounts.items() if name != "captured_ktpa"}
+        captured = amounts.get("captured_ktpa")
+        if captured is not None:
+            built = np.einsum("rsy,ry->rs", self._per_share, captured) * problem.delivered_share
+            on["build"] = on["build"] + built if "build" in on else built
+            on["curtailed_ktpa"] = on.get("curtailed_ktpa", 0.0) - captured[self._speaker]
+        found = np.zeros(len(self.planned.columns))
+        for name, amount in on.items():
+            columns, first, years = self.places[name]
+            shape = (len(self.problem.axes[name]), len(self.problem.years))
+            values = np.broadcast_to(amount, shape)[first, years]
+            mask = None
+            if routes is not None:
+                mask = {"build": routes, "curtailed_ktpa": routes[self._speaker]}.get(name)
+            found[columns] = values if mask is None else values * mask[first]
+        return found
+
+    def _by_column(self, amounts: dict[str, Floats]) -> Floats:
+        found = np.zeros(len(self.planned.columns))
+        for name, amount in amounts.items():
+            columns, first, _ = self.places[name]
+            found[columns] = amount[first]
+        return found
+
+    def _products(self, constraint_of: npt.NDArray[np.object_]) -> Products | None:
+        """The powers of share, heat and room in every coefficient and limit, from a problem that differs in them."""
+        planned = self.planned
+        there = matrix_of(build_model(_probed(self.problem)))
+        if not (
+            np.array_equal(there.rows.indices, planned.rows.indices)
+            and np.array_equal(there.rows.indptr, planned.rows.indptr)
+        ):
+            return None
+        site_of = _sites_by_name(self.problem)
+        row_site = np.array([_site_in(index, site_of) for _, index in planned.row_constraints], dtype=np.int64)
+        column_site = np.array([_site_in(column.index, site_of) for column in planned.columns], dtype=np.int64)
+        summed_anew = np.isin(constraint_of, (*_OF_CAPEX, *_OF_TONNES))
+        powers, sound = _powers(planned.rows.data, there.rows.data, ~summed_anew)
+        room_of_entry = row_site[planned.rows.indices]
+        sound &= bool((room_of_entry[powers[2] != 0] >= 0).all())
+        of_data, of_limits = Powers.of(powers, room_of_entry), {}
+        for name, sites in (
+            ("row_lower", row_site), ("row_upper", row_site), ("lower", column_site), ("upper", column_site)
+        ):  # fmt: skip
+            powers, fine = _powers(getattr(planned, name), getattr(there, name), np.ones(len(sites), dtype=bool))
+            sound &= fine & bool((sites[powers[2] != 0] >= 0).all())
+            of_limits[name] = Powers.of(powers, sites)
+        if not sound:
+            return None
+        of_capex = np.flatnonzero(np.isin(constraint_of, _OF_CAPEX))
+        capex = self._by_column(capex_mn(self.problem))
+        return Products(planned, of_data, of_limits, of_capex, capex, tuple(each[3] for each in self._tonnes))
+
+    def _room_ratio(self, other: Problem) -> Floats:
+        before, after = (each.sites["capacity_kt"].to_numpy(float) for each in (self.problem, other))
+        return np.divide(after, before, out=np.ones_like(before), where=(before > 0) & np.isfinite(before))
+
+    def _heat_ratio(self, other: Problem) -> float:
+        before, after = (
+            float(np.nansum(each.routes["heat_gj_per_t"].to_numpy(float))) for each in (self.problem, other)
+        )
+        return after / before if before > 0 else 1.0
+
+
+def _probed(problem: Problem) -> Problem:
+    room = 2.0**_ROOM_BITS
+    stores = problem.stores
+    draft = Draft(problem)
+    capture_heat(draft, 2.0**_HEAT_BITS)
+    return replace(
+        draft.problem(),
+        delivered_share=problem.delivered_share * 2.0**_SHARE_BITS,
+        sites=problem.sites.assign(capacity_kt=problem.sites["capacity_kt"] * room),
+        stores=None if stores is None else stores.assign(capacity_kt=stores["capacity_kt"] * room),
+    )
+
+
+def _powers(before: Floats, after: Floats, requested: Mask) -> tuple[Ints, bool]:
+    """[share, heat, room] the powers by which each number grew, and whether all that were asked for are products."""
+    powers = np.zeros((3, len(before)), dtype=np.int64)
+    here = np.flatnonzero(requested & np.isfinite(before) & (before != 0) & (before != after))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        bits = np.log2(after[here] / before[here])
+    if not np.isfinite(bits).all():
+        return powers, False
+    left = np.round(bits).astype(np.int64)
+    sound = bool(np.abs(bits - left).max(initial=0.0) < 1e-9)
+    for at, size in ((2, _ROOM_BITS), (1, _HEAT_BITS), (0, _SHARE_BITS)):
+        powers[at, here] = np.round(left / size).astype(np.int64)
+        left = left - powers[at, here] * size
+    return powers, sound and not left.any() and bool((np.abs(powers) <= 1).all())
+
+
+def _sites_by_name(problem: Problem) -> dict[str, int]:
+    """Position of a site by its id, and by the ids of its steps."""
+    at = {site: k for k, site in enumerate(problem.sites["site"])}
+    steps = problem.stores if problem.stores is not None else pd.DataFrame(columns=["store", "site"])
+    return at | {store: at[site] for store, site in zip(steps["store"], steps["site"], strict=True) if site in at}
+
+
+def _site_in(index: object, site_of: dict[str, int]) -> int:
+    name = index[0] if isinstance(index, tuple) else index
+    return site_of.get(name, -1) if isinstance(name, str) else -1
+
+
+# How numbers of a program answer to uncertain inputs: read off once, then a matrix product a future.
+#
+# What a column costs, avoids or counts for is a sum of products of inputs: capital × its factor, heat × its price × the
+# need for it, tonnes × what is delivered of design. With inputs at double their planned value, alone and together, the
+# differences give each product's part, so that nothing is stated here that the levers and the model's terms do not say
+# themselves. The share delivered may stand in a part as itself or as one over it.
+#
+#     number = Σ over products of inputs P, and h in {1, share − 1, 1 / share − 1}: part × Π over P: (input − 1) × h
+#
+# with inputs and share as parts of the planned ones. Whether that holds is tried at futures; where it does not, nothing
+# is read off.
+
+# Evaluates [vector, column] at values of inputs by name and a share of the planned share.
+Evaluate = Callable[[Mapping[str, float], float], Floats]
+
+# An input at double its planned value, and the share at a half and a quarter: exact in binary numbers.
+_TWICE, _SHARES = 2.0, (0.5, 0.25)
+# What rounding leaves of a difference, as a share of the numbers it is taken from.
+_ROUNDED = 1e-13
+_SAME = 1e-10
+# No number hangs on more inputs than so many at once.
+_ORDER_MAX = 5
+
+Product = tuple[tuple[str, ...], int]
+
+
+@dataclass(frozen=True, eq=False)
+class Responses:
+    """`products` [part] are inputs and how the share stands in it (0 not, 1 as itself, 2 as one over it).
+
+    `parts` [vector] each [column, part].
+    """
+
+    products: tuple[Product, ...]
+    parts: tuple[sparse.csr_array, ...]
+
+    @classmethod
+    def of(
+        cls, evaluate: Evaluate, names: Sequence[str], tried: Sequence[tuple[Mapping[str, float], float]]
+    ) -> Responses | None:
+        """From what `evaluate` gives; None where that is no sum of such products at the futures `tried`."""
+        known: dict[tuple[tuple[str, ...], float], Floats] = {}
+
+        def at(together: tuple[str, ...], share: float) -> Floats:
+            key = (together, share)
+            if key not in known:
+                known[key] = evaluate(dict.fromkeys(together, _TWICE), share)
+            return known[key]
+
+        planned = at((), 1.0)
+        size = np.abs(planned)
+        found: dict[Product, Floats] = {((), 0): planned}
+
+        def part(together: tuple[str, ...], share: float) -> Floats:
+            total = np.zeros_like(planned)
+            for n in range(len(together) + 1):
+                for some in combinations(together, n):
+                    total += (-1.0) ** (len(together) - n) * at(some, share)
+            return total
+
+        def kept(together: tuple[str, ...]) -> bool:
+            np.maximum(size, np.abs(at(together, 1.0)), out=size)
+            number = part(together, 1.0)
+            number[np.abs(number) <= _ROUNDED * 2 ** len(together) * size] = 0.0
+            if together and number.any():
+                found[together, 0] = number
+            return bool(number.any())
+
+        level: list[tuple[str, ...]] = [(name,) for name in names if kept((name,))]
+        there = set(level)
+        by_share: list[tuple[str, ...]] = [(), *level]
+        for order in range(2, _ORDER_MAX + 1):
+            singles = sorted({name for each in level for name in each}, key=list(names).index)
+            requested = [
+                each for each in combinations(singles, order)
+                if all(some in there for some in combinations(each, order - 1)) and _meet(found, each)
+            ]  # fmt: skip
+            level = [each for each in requested if kept(each)]
+            there |= set(level)
+            by_share += level
+            if not level:
+                break
+        for together in by_share:
+            base = part(together, 1.0)
+            half, quarter = (part(together, share) - base for share in _SHARES)
+            # With s − 1 and 1 / s − 1 at a half −1/2 and 1, at a quarter −3/4 and 3.
+            itself = (4.0 / 3.0) * (quarter - 3.0 * half)
+            over = half + 0.5 * itself
+            for how, number in ((1, itself), (2, over)):
+                number[np.abs(number) <= 16 * _ROUNDED * 2 ** len(together) * size] = 0.0
+                if number.any():
+                    found[together, how] = number
+        products = tuple(found)
+        parts = tuple(
+            sparse.csr_array(np.column_stack([found[product][k] for product in products])) for k in range(len(planned))
+        )
+        made = cls(products, parts)
+        for values, share in tried:
+            there_is, ours = evaluate(values, share), made.numbers(values, share)
+            most = np.maximum(np.abs(there_is), size)
+            if (np.abs(there_is - ours) > _SAME * most).any():
+                return None
+        return made
+
+    def weights(self, values: Mapping[str, float], share: float) -> Floats:
+        """[part] what each product is worth at values of inputs and a share, both as parts of the planned ones."""
+        how = (1.0, share - 1.0, 1.0 / share - 1.0)
+        return np.array(
+            [how[h] * np.prod([values.get(name, 1.0) - 1.0 for name in names]) for names, h in self.products]
+        )
+
+    def numbers(self, values: Mapping[str, float], share: float) -> Floats:
+        """[vector, column]"""
+        weights = self.weights(values, share)
+        return np.vstack([part @ weights for part in self.parts])
+
+
+def _meet(found: Mapping[Product, Floats], together: tuple[str, ...]) -> bool:
+    """Whether any number hangs on each of these inputs."""
+    meeting = np.ones(1, dtype=bool)
+    for name in together:
+        meeting = meeting & (found[(name,), 0] != 0)
+    return bool(meeting.any())

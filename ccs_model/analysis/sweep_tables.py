@@ -1,0 +1,151 @@
+"""The tables of a sweep: a row a scenario with what was changed and what came of it; a row a plant."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from ccs_model.errors import (
+    BAD_INPUT,
+    BUG,
+    CHECK_FAILED,
+    DONE,
+    FILE_TROUBLE,
+    INFEASIBLE,
+    LIMIT_REACHED,
+    NO_PLAN,
+    CheckError,
+)
+from ccs_model.inputs import Inputs
+from ccs_model.plan.cache_key import RunKey, run_key
+from ccs_model.problem import build_problem
+from ccs_model.runs.run_writer import run_files
+from ccs_model.scenario import Scenario
+from ccs_model.solve.driver import solve
+
+MISSING = "missing"
+_STATUS = {
+    BUG: "failed", BAD_INPUT: "bad input", INFEASIBLE: "infeasible", NO_PLAN: "no plan", CHECK_FAILED: "check failed",
+    FILE_TROUBLE: "file trouble",
+}  # fmt: skip
+_FIRST = ("scenario",)
+_ABOUT = ("status", "exit_code", "objective_name", "currency", "price_year", "objective", "unit", "bound", "gap_share",
+          "all_links_bound")  # fmt: skip
+_LAST = ("plants", "words", "run")
+
+
+def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What the table says of one run, from its plan.json."""
+    objective = document["objective"]
+    fitted = {row["plant"]: row for row in document["retrofits"]}
+    return {
+        "status": document["status"],
+        "exit_code": LIMIT_REACHED if document["status"] == "limit" else DONE,
+        **{key: document[key] for key in ("objective_name", "currency", "price_year")},
+        "objective": objective["value"],
+        **{key: _plus(objective[key]) for key in ("unit", "bound", "gap_share", "all_links_bound")},
+        "totals": dict(document["totals"]),
+        "fitted": {plant: {key: row[key] for key in ("name", "province", "sector")} for plant, row in fitted.items()},
+    }
+
+
+def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row a scenario in the order asked, and one row a plant by how often it is fitted; `rows` are by run."""
+    reported = [_reported(case, rows) for case in spec["cases"]]
+    totals = list(dict.fromkeys(name for each in reported for name in each["totals"]))
+    table = pd.DataFrame(
+        [
+            {
+                "scenario": case["scenario"],
+                **{key: _text(case["changes"][key]) if key in case["changes"] else None for key in spec["keys"]},
+                **{key: each.get(key) for key in _ABOUT},
+                **{name: each["totals"].get(name) for name in totals},
+                "plants": " ".join(sorted(each["fitted"])),
+                "words": each.get("words", ""),
+                "run": case.get("run", ""),
+            }
+            for case, each in zip(spec["cases"], reported, strict=True)
+        ],
+        columns=[*_FIRST, *spec["keys"], *_ABOUT, *totals, *_LAST],
+        # As they are: a column of whole numbers with gaps would turn to fractions.
+        dtype=object,
+    )
+    return table, _plants(reported)
+
+
+def _reported(case: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"totals": {}, "fitted": {}}
+    if "run" not in case:
+        code = case["exit_code"]
+        return {**nothing, "status": _STATUS[code], "exit_code": code, "words": case["fault"]}
+    row = rows.get(case["run"])
+    if row is None:
+        return {**nothing, "status": MISSING}
+    return {**nothing, "status": _STATUS.get(row["exit_code"], ""), **row}
+
+
+def _text(value: Any) -> Any:
+    """A changed value as one cell."""
+    is_plain = isinstance(value, int | float | str) and not isinstance(value, bool)
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def _plus(value: Any) -> Any:
+    """No zero with a minus."""
+    return value + 0.0 if isinstance(value, float) else value
+
+
+def _plants(reported: list[dict[str, Any]]) -> pd.DataFrame:
+    with_plan = [each for each in reported if "objective" in each]
+    often = Counter(plant for each in with_plan for plant in each["fitted"])
+    about = {plant: row for each in with_plan for plant, row in each["fitted"].items()}
+    rows = [
+        {"plant": plant, **about[plant], "n_scenarios": n, "chosen_share": n / len(with_plan)}
+        for plant, n in sorted(often.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return pd.DataFrame(rows, columns=["plant", "name", "province", "sector", "n_scenarios", "chosen_share"])
+
+
+# One scenario of a sweep, answered in whatever process it falls to.
+
+_DIGITS = 12
+
+
+def run_folder_name(key: RunKey) -> str:
+    """`<scenario name>-<hash12>`: among many thousand runs, eight digits could be the same by chance."""
+    return f"{key.slug}-{key.sha256[:_DIGITS]}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A scenario, which of the sweep's tables it needs, its key, and whether a workbook is wanted."""
+
+    scenario: Scenario
+    inputs_at: int
+    sha256: str
+    with_workbook: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ScenarioRuns:
+    """The work of a sweep: the tables are loaded once a process. A result is the run folder's files by name."""
+
+    inputs: tuple[Inputs, ...]
+
+    def opened(self) -> Callable[[Question], dict[str, bytes]]:
+        """What answers one question."""
+        return self._answer
+
+    def _answer(self, question: Question) -> dict[str, bytes]:
+        started = datetime.now(UTC)
+        inputs = self.inputs[question.inputs_at]
+        if run_key(question.scenario, inputs).sha256 != question.sha256:
+            raise CheckError("this worker's version, or a file that the scenario names, is not that of the sweep")
+        plan = solve(build_problem(question.scenario, inputs))
+        return run_files(plan, command="ccs-model sweep", started=started, with_workbook=question.with_workbook)

@@ -1,0 +1,263 @@
+"""`ccs-model import TOOL FOLDER`: another tool's case becomes a scenario and tables of this one."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ccs_model.cli.new_files import written_atomically
+from ccs_model.errors import DONE, InputError, Issue
+
+if TYPE_CHECKING:
+    from ccs_model.importers import GemTracker
+
+
+class _Finite(click.FloatRange):
+    """A number in a range; `nan` compares with nothing and would slip through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+@click.group(
+    name="import",
+    epilog="""\b
+Example:
+  ccs-model import simccs Scenarios/priceScenario -o price --mode price
+  ccs-model import gem Plant-level-data.xlsx -o germany --country Germany
+""",
+)
+def import_() -> None:
+    """Turn another tool's files into a scenario and tables."""
+
+
+@import_.command(
+    epilog="""\b
+Examples:
+  ccs-model import simccs Scenarios/priceScenario -o price --mode price
+  ccs-model import simccs Scenarios/capScenario -o cap --mode target --target-mt 50
+  ccs-model optimize cap/scenario.yaml
+
+Exit codes: 0 done, 2 usage, 3 the folder is no sound case, 8 a file is there already or cannot be written.
+"""
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-o", "out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--mode",
+    type=click.Choice(["price", "target"]),
+    required=True,
+    help="price: what pays for itself; target: the least cost of --target-mt.",
+)
+@click.option("--target-mt", type=_Finite(min=0, min_open=True), help="Mt that must be captured a year.")
+@click.option(
+    "--crf",
+    type=_Finite(min=0, min_open=True, max=1),
+    default=0.1,
+    show_default=True,
+    help="Capital recovery factor: the yearly share of capital.",
+)
+@click.option(
+    "--years",
+    type=_Finite(min=0, min_open=True, max=200),
+    default=30,
+    show_default=True,
+    help="Years over which a sink is filled.",
+)
+@click.option(
+    "--pipe-utilisation",
+    type=_Finite(min=0, min_open=True, max=1),
+    default=1.0,
+    show_default=True,
+    help="Share of the year for which pipes are full.",
+)
+@click.option("--rounded", is_flag=True, help="Round coefficients to five decimals, as SimCCS does in its own program.")
+@click.option("--force", is_flag=True, help="Write again what an earlier import wrote into DIR.")
+def simccs(
+    folder: Path,
+    out: Path,
+    mode: str,
+    target_mt: float | None,
+    crf: float,
+    years: float,
+    pipe_utilisation: float,
+    rounded: bool,
+    force: bool,
+) -> int:
+    """Turn a folder of SimCCS 2 into DIR/scenario.yaml and DIR/data, whose optimum is SimCCS's."""
+    if (mode == "target") != (target_mt is not None):
+        what = "--mode target needs --target-mt" if mode == "target" else "--target-mt goes with --mode target"
+        raise click.UsageError(what)
+    from ccs_model.importers import SimccsCase, read_simccs, simccs_place, simccs_scenario, simccs_tables, target_issues
+    from ccs_model.problem import build_problem
+    from ccs_model.problem.scenario_names import read_checked
+
+    case = SimccsCase(target_mt, crf, years, pipe_utilisation, rounded)
+    read = read_simccs(folder)
+    if issues := target_issues(read, case, "--target-mt"):
+        raise InputError(issues)
+    tables = simccs_tables(read, case)
+    name = "".join(sign for sign in f"SimCCS {folder.resolve().name}" if sign.isprintable()).strip()[:100]
+    files = {"scenario.yaml": simccs_scenario(name, case).encode()}
+    for table, frame in tables.items():
+        files[f"data/{table}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
+    with written_atomically(out, files, force=force) as made:
+        # What is written can be run: numbers that our tables do not take are told here, where SimCCS has them.
+        try:
+            build_problem(*read_checked(made / "scenario.yaml"))
+        except InputError as error:
+            raise InputError(
+                Issue(simccs_place(read, issue.where), issue.what, issue.hint) for issue in error.issues
+            ) from error
+    if target_mt is None and not (tables["storage/sites"]["eor_revenue_per_t"] > 0).any():
+        click.echo("no sink pays for CO2 (a negative injection cost): the best plan builds nothing", err=True)
+    n_junctions = len(tables["transport/hubs"])
+    click.echo(
+        f"{out}: scenario.yaml and data/ with {len(read.sources)} sources, {len(read.sinks)} sinks, "
+        f"{n_junctions} junctions, {len(read.edges)} edges, {len(read.trends)} pipe trends\n"
+        f"Next: ccs-model optimize {_quoted(out / 'scenario.yaml')}"
+    )
+    return DONE
+
+
+@import_.command(
+    epilog="""\b
+Examples:
+  ccs-model import gem Plant-level-data-Global-Iron-and-Steel-Tracker-September-2025-V1.xlsx -o china --country China
+  ccs-model import gem plants.xlsx iron-units.xlsx steel-units.xlsx -o india --country India
+  ccs-model import gem plants.xlsx chemicals.xlsx -o china --country China
+  ccs-model import gem chemicals.xlsx -o china --country China --capacities china/capacities.csv --force
+  ccs-model optimize china/scenario.yaml
+
+Exit codes: 0 done, 2 usage, 3 a workbook has faults, 8 a file is there already or cannot be read or written.
+"""
+)
+@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("-o", "out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.option(
+    "--country", "countries", metavar="NAME", multiple=True, help="Only plants of this country; may be repeated."
+)
+@click.option(
+    "--capacities",
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path),
+    help="What the chemicals inventory lacks, by plant: DIR/capacities.csv of an earlier import, filled in.",
+)
+@click.option("--known-only", is_flag=True, help="Leave out chemical plants that still lack something.")
+@click.option("--force", is_flag=True, help="Write again what an earlier import wrote into DIR.")
+def gem(
+    files: tuple[Path, ...],
+    out: Path,
+    countries: tuple[str, ...],
+    capacities: Path | None,
+    known_only: bool,
+    force: bool,
+) -> int:
+    """Turn workbooks of Global Energy Monitor into DIR/scenario.yaml, DIR/steel.csv, DIR/chemicals.csv and DIR/data.
+
+    Of the steel tracker the plant workbook is needed; unit workbooks add furnaces and their relining. A workbook of
+    the chemicals inventory gives places of ammonia and methanol plants, whose capacities are to be filled in.
+    """
+    from ccs_model.importers import INSTEAD, gem_advice, gem_files, gem_needs, gem_place, gem_trial, read_gem
+    from ccs_model.inputs.csv_reader import table_bytes
+    from ccs_model.inputs.load import load_tables
+    from ccs_model.problem import build_problem
+    from ccs_model.problem.scenario_names import read_checked
+    from ccs_model.scenario.sections import OwnTables
+
+    given = (str(capacities), table_bytes(capacities, str(capacities))) if capacities is not None else None
+    books = [(str(file), table_bytes(file, str(file))) for file in files]
+    tracker = read_gem(books, countries, given, known_only=known_only)
+    needs, made_files = gem_needs(tracker), gem_files(tracker)
+    instead = made_files.pop(INSTEAD, None)
+    inventories = tuple(name for name in ("steel.csv", "chemicals.csv") if name in made_files)
+    with written_atomically(out, made_files, force=force) as made:
+        # Faults are told where the workbooks have them. Where something is left to the user to fill in, the plants
+        # alone are looked at, with a stand-in for what they lack: what is still to come would be a fault too.
+        try:
+            if needs:
+                if (trial := gem_trial(tracker)) is not None:
+                    (made / "chemicals.csv").write_bytes(trial)
+                load_tables(OwnTables(made, inventories, "data"))
+            else:
+                build_problem(*read_checked(made / "scenario.yaml"))
+        except InputError as error:
+            raise InputError(
+                Issue(gem_place(tracker, issue.where), issue.what, issue.hint) for issue in error.issues
+            ) from error
+        if "chemicals.csv" in made_files:
+            (made / "chemicals.csv").write_bytes(made_files["chemicals.csv"])
+        if instead is not None:
+            (made / INSTEAD).write_bytes(instead)
+    _show_missing(tracker, out)
+    n_operating = int(tracker.plants["status"].isin(("operating", "operating pre-retirement")).sum())
+    held = f"{out}: scenario.yaml, {', '.join(inventories)} and data/ with "
+    parts = []
+    if "steel.csv" in inventories:
+        parts.append(
+            f"{len(tracker.plants):,} works in {_countries(len(set(tracker.in_country)))}, {n_operating:,} of them "
+            f"operating with {tracker.plants['crude_steel_ktpa'].sum() / 1000:,.1f} Mt crude steel a year, and "
+            f"{len(tracker.units):,} furnaces"
+        )
+    if tracker.chemicals is not None:
+        products = tracker.chemicals.plants["product"].value_counts()
+        parts.append(
+            f"{products.get('ammonia', 0):,} ammonia and {products.get('methanol', 0):,} methanol plants in "
+            f"{_countries(len(tracker.chemicals.countries))}"
+        )
+    click.echo(held + "; ".join(parts))
+    if needs:
+        click.echo("Add, before it can be solved (docs/own-tables.md):")
+        for line in needs:
+            click.echo(f"  {line}")
+        if advice := gem_advice(tracker):
+            click.echo("And look at:")
+            for line in advice:
+                click.echo(f"  {line}")
+        click.echo(f"Next: ccs-model check {_quoted(out / 'scenario.yaml')}")
+    else:
+        click.echo(f"Next: ccs-model optimize {_quoted(out / 'scenario.yaml')}")
+    return DONE
+
+
+def _show_missing(tracker: GemTracker, out: Path) -> None:
+    """On stderr: works that count nothing, and by file what the chemicals inventory does not hold."""
+    if tracker.unquantified:
+        named = ", ".join(tracker.unquantified)
+        click.echo(f"operating, but without a capacity in the tracker; they count nothing: {named}", err=True)
+    made = tracker.chemicals
+    if made is None:
+        return
+    for file, (n_rows, n_lacking) in made.by_file.items():
+        lack = "all that is needed is given"
+        if n_lacking:
+            lack = f"{n_lacking:,} of {n_rows:,} rows lack what the model needs" + " and are left out" * made.is_integer
+        click.echo(f"{file}: the chemicals inventory has no capacities; {lack}", err=True)
+    for column, n_rows in made.n_missing.items():
+        click.echo(f"  {column}: missing in {n_rows:,} rows", err=True)
+    if made.n_missing:
+        table = made.to_fill_in
+        offered = int(((table["suggested_plant"] != "") & (table["missing"] != "")).sum())
+        click.echo(
+            f"  {out / 'capacities.csv'} lists them; for {offered:,} a shipped plant near by stands beside, as a "
+            "suggestion that nothing takes unless you do",
+            err=True,
+        )
+    if made.n_left_out:
+        products = ", ".join(f"{name} {n:,}" for name, n in made.left_out.items())
+        click.echo(f"left out, {made.n_left_out:,} plants without ammonia or methanol: {products}", err=True)
+
+
+def _countries(n: int) -> str:
+    return f"{n} {'country' if n == 1 else 'countries'}"
+
+
+def _quoted(path: Path) -> str:
+    text = str(path)
+    return f'"{text}"' if " " in text else text

@@ -1,0 +1,188 @@
+"""`ccs-model calibrate`: fits what the pilot zones inform."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ccs_model.cli.terminal import ProgressLine
+from ccs_model.errors import CHECK_FAILED, DONE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ccs_model.pilots.calibrate import Calibration
+    from ccs_model.pilots.replay import Replay, Row
+
+_WORDS = {
+    "deployment_share": "deployment in five years",
+    "delivered_share": "delivered of design",
+    "b_share": "cut that is not capture",
+    "kappa": "capex about its cost",
+}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ccs-model calibrate
+  ccs-model calibrate --preset pilot-literal -o calibration.json
+  ccs-model calibrate --preset all --accept -o calibration.json
+
+Exit codes: 0 done, 3 bad input, 7 the report and what is known conflict (--accept fits it all the same).
+"""
+)
+@click.option("--preset", default="pilot-reported", show_default=True, help="A preset of pilots/presets, or all.")
+@click.option("--accept", is_flag=True, help="Fit a conflict all the same, and write it beside the numbers.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write calibration.json here.")
+@click.option("--data", type=click.Path(path_type=Path), help="A folder of tables of your own, laid over the shipped.")
+@click.option("--json", "as_json", is_flag=True, help="Print calibration.json and nothing else on stdout.")
+def calibrate(preset: str, accept: bool, out: Path | None, data: Path | None, as_json: bool) -> int:
+    """Fit deployment and delivery to what the pilot zones report, and say what the report cannot tell."""
+    from ccs_model.inputs.load import load_tables
+    from ccs_model.pilots.calibrate import calibrate as fitted
+    from ccs_model.scenario.sections import OwnTables
+
+    own = None if data is None else OwnTables(data.resolve().parent, data=data.resolve().name)
+    found = fitted(preset, accept=accept, inputs=load_tables(own))
+    if out is not None:
+        found.to_json(out)
+    click.echo(found.text() if as_json else _calibration_text(found), nl=not as_json)
+    return DONE
+
+
+def _calibration_text(found: Calibration) -> str:
+    return "\n\n".join(_preset(name, found[name]) for name in found.names)
+
+
+def _preset(name: str, fit: Mapping[str, Any]) -> str:
+    lines = [f"{name}: {fit['effective_points']:,.0f} effective points of {20_000:,}", ""]
+    rows = [("", "prior", "P10–P90", "posterior", "P10–P90", "contraction", "")]
+    for key, each in fit["parameters"].items():
+        before, after = each["prior"], each["posterior"]
+        rows.append(
+            (
+                _WORDS[key],
+                _posterior_number(before["median"]),
+                f"{_posterior_number(before['p10'])}–{_posterior_number(before['p90'])}",
+                _posterior_number(after["median"]),
+                f"{_posterior_number(after['p10'])}–{_posterior_number(after['p90'])}",
+                f"{each['contraction_share']:.2f}",
+                each["verdict"],
+            )
+        )
+    lines += _table(rows)
+    lines += ["", *_zones(fit)]
+    for words in fit["conflicts"]:
+        lines.append(f"Conflict, accepted: {words}.")
+    lines.append(
+        "The report is a press figure (grade C) without baseline, metric, boundary or attribution; it informs how much "
+        "gets built, hardly how well it works, and nothing of cost."
+    )
+    return "\n".join(lines)
+
+
+def _zones(fit: Mapping[str, Any]) -> list[str]:
+    rows = [("zone", "reported", "fitted", "of it capture", "other", "unexplained", "fitted without it, 80 % band", "")]
+    for zone in fit["zones"]:
+        reported = zone["held_out"]
+        rows.append(
+            (
+                zone["zone"],
+                _percent(zone["reported_abatement_share"]),
+                _percent(zone["fitted_abatement_share"]["mean"]),
+                _percent(zone["capture_share"]["mean"]),
+                _percent(zone["other_share"]["mean"]),
+                _percent(zone.get("unexplained_share")),
+                "" if reported is None else f"{_percent(reported['p10'])}–{_percent(reported['p90'])}",
+                "" if reported is None else reported["verdict"],
+            )
+        )
+    return _table(rows)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.2%}" if abs(share) < 0.005 else f"{share:.1%}"
+
+
+def _posterior_number(value: float) -> str:
+    return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1e}"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    last = len(widths) - 1
+    return [
+        "  ".join(
+            cell.ljust(width) if k in (0, last) else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+# `ccs-model replay CASE…`: replays pilot-zone cases and says of each expectation whether it held.
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ccs-model replay scenarios/pilots/*.yaml
+  ccs-model replay my-zone.yaml --json > replayed.json
+
+Exit codes: 0 all as expected, 3 bad input, 7 an expectation failed.
+"""
+)
+@click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress, and only what is not as expected.")
+def replay(cases: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
+    """Replay pilot-zone cases: does each expectation hold, and does each control fail?"""
+    from ccs_model.pilots.replay import replay as replayed
+
+    line = ProgressLine(quiet=quiet)
+    found = replayed(cases, on_progress=lambda name: line.show(f"  replaying {name}"))
+    line.done()
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        click.echo(_replay_text(found, quiet))
+    return DONE if found.all_hold else CHECK_FAILED
+
+
+def _replay_text(found: Replay, quiet: bool) -> str:
+    shown = [row for row in found.rows if not (quiet and row.as_expected)]
+    lines = []
+    if shown:
+        rows = [("case", "zone", "quantity", "value", "band", ""), *map(_cells, shown)]
+        widths = [max(len(row[k]) for row in rows) for k in range(5)]
+        lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip()
+                 for row in rows]  # fmt: skip
+        lines.append("")
+    n = len(found.rows)
+    held = sum(row.as_expected for row in found.rows)
+    return "\n".join([*lines, f"{held} of {n} expectations of {len(found.found)} cases are as expected."])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    if row.low is None and row.high is None:
+        band = "–"
+    elif row.low is None:
+        band = f"≤ {_replay_number(row.high)}"
+    elif row.high is None:
+        band = f"≥ {_replay_number(row.low)}"
+    else:
+        band = f"{_replay_number(row.low)} – {_replay_number(row.high)}"
+    outcome = ("held" if row.holds else "failed, as it must") if row.as_expected else "NOT HELD"
+    if row.expected_to_fail and not row.as_expected and not row.why:
+        outcome = "HELD, and must not"
+    return row.case, row.zone, row.quantity, _replay_number(row.value), band, f"{outcome} {row.why}".strip()
+
+
+def _replay_number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"

@@ -1,0 +1,243 @@
+"""Capital cost from bare equipment to total as-spent cost, and back, so that one number shows its parts.
+
+    BEC    bare erected cost: equipment, materials, labour
+    EPCC   BEC × (1 + engineering)
+    TPC    (EPCC + process contingency × BEC) × (1 + project contingency) × retrofit factor
+    TOC    TPC × (1 + owner's cost)               overnight; what every plan counts
+    TASC   TOC × (escalation and interest during construction)
+
+Method: NETL's cost accounts and Rubin et al. 2013. TASC is for levelised costs alone: a cash flow has its interest
+elsewhere, and counting both would pay it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.economics.prices import PriceLevel
+from ccs_model.errors import InputError, Issue
+
+# The parts, in the order in which they add up; sums stand between them.
+PARTS = (
+    "bec_mn", "engineering_mn", "process_contingency_mn", "project_contingency_mn", "retrofit_mn", "owner_cost_mn",
+)  # fmt: skip
+SUMS = ("epcc_mn", "tpc_mn", "toc_mn", "tasc_mn")
+SHARES = (
+    "engineering_share", "process_contingency_share", "project_contingency_share", "owner_cost_share",
+    "retrofit_factor", "tasc_factor",
+)  # fmt: skip
+# Commercial use, and use at full scale without a record, bound how good an estimate can be.
+_LEAST_CLASS_OF_QUALITY: Mapping[str, int] = {"measured": 3, "reported": 4, "estimated": 4, "assumed": 5}
+_COMMERCIAL, _DEMONSTRATED = 8, 7
+
+
+def build_up_shares(
+    build_up: pd.DataFrame,
+    contingencies: pd.DataFrame,
+    technology_class: pd.Series,
+    readiness_level: npt.ArrayLike,
+    aace_class: npt.ArrayLike,
+) -> pd.DataFrame:
+    """The SHARES of each row, from costs/build_up and costs/contingencies. Index as `technology_class`.
+
+    A class has the contingencies of its commercial form at an estimate of class 4; a lower readiness or a rougher
+    estimate raises them to the general ladder, never lowers them. Faults: a class, level or estimate not in the tables.
+    """
+    known = build_up.set_index("technology_class")
+    unknown = sorted(set(technology_class) - set(known.index))
+    if unknown:
+        raise InputError([Issue("costs/build_up.csv", f"no technology class {', '.join(unknown)}")])
+    shares = known.loc[technology_class, list(SHARES)].set_axis(technology_class.index)
+    process = _ladder(contingencies, "process", readiness_level, len(shares))
+    project = _ladder(contingencies, "project", aace_class, len(shares))
+    return shares.assign(
+        process_contingency_share=np.maximum(shares["process_contingency_share"], process),
+        project_contingency_share=np.maximum(shares["project_contingency_share"], project),
+    )
+
+
+def parts_from_bec(bec_mn: npt.ArrayLike, shares: pd.DataFrame) -> pd.DataFrame:
+    """Every part and sum, in million (or any unit of `bec_mn`), one row a cost; `shares` has a row for each."""
+    bec = np.broadcast_to(np.asarray(bec_mn, dtype=float), len(shares))
+    table = pd.DataFrame({"bec_mn": bec}, index=shares.index)
+    table["engineering_mn"] = bec * shares["engineering_share"]
+    table["epcc_mn"] = table["bec_mn"] + table["engineering_mn"]
+    table["process_contingency_mn"] = bec * shares["process_contingency_share"]
+    before = table["epcc_mn"] + table["process_contingency_mn"]
+    table["project_contingency_mn"] = before * shares["project_contingency_share"]
+    plain_tpc = before + table["project_contingency_mn"]
+    table["retrofit_mn"] = plain_tpc * (shares["retrofit_factor"] - 1.0)
+    table["tpc_mn"] = plain_tpc + table["retrofit_mn"]
+    table["owner_cost_mn"] = table["tpc_mn"] * shares["owner_cost_share"]
+    table["toc_mn"] = table["tpc_mn"] + table["owner_cost_mn"]
+    table["construction_mn"] = table["toc_mn"] * (shares["tasc_factor"] - 1.0)
+    table["tasc_mn"] = table["toc_mn"] + table["construction_mn"]
+    return table
+
+
+def parts_from_toc(toc_mn: npt.ArrayLike, shares: pd.DataFrame) -> pd.DataFrame:
+    """The same from a total overnight cost: which bare cost it stands for, and what was put on top."""
+    toc_per_bec = parts_from_bec(1.0, shares)["toc_mn"].to_numpy()
+    return parts_from_bec(np.asarray(toc_mn, dtype=float) / toc_per_bec, shares)
+
+
+def construction_factor(spend_shares: npt.ArrayLike, escalation_share: float, interest_rate: float) -> float:
+    """TASC ÷ TOC of a plant built over len(spend_shares) years, each year's money spent at its start.
+
+    Σ_k s_k (1 + e)^k (1 + i)^(n − k); with real money e is escalation beyond inflation. Σ s must be 1.
+    """
+    spent = np.asarray(spend_shares, dtype=float)
+    if not np.isclose(spent.sum(), 1.0, atol=1e-9):
+        raise ValueError(f"spend shares sum to {spent.sum():g}, expected 1")
+    year = np.arange(len(spent))
+    return float((spent * (1.0 + escalation_share) ** year * (1.0 + interest_rate) ** (len(spent) - year)).sum())
+
+
+def estimate_class(readiness_level: npt.ArrayLike, quality: npt.ArrayLike) -> Ints:
+    """The AACE class a cost deserves: 3 measured, 4 reported or estimated, 5 assumed.
+
+    What is only demonstrated (readiness 7) is at best class 4, what is less ready class 5.
+    """
+    level = np.asarray(readiness_level, dtype=float)
+    by_quality = np.array([_LEAST_CLASS_OF_QUALITY[each] for each in np.atleast_1d(np.asarray(quality, dtype=object))])
+    by_readiness = np.where(level >= _COMMERCIAL, 3, np.where(level >= _DEMONSTRATED, 4, 5))
+    return np.maximum(by_quality, by_readiness).astype(np.int64)
+
+
+def cost_range_mn(cost_mn: npt.ArrayLike, aace_class: npt.ArrayLike, classes: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Low and high of a cost by the accuracy of its class (costs/aace_classes)."""
+    known = classes.set_index("aace_class")
+    rows = known.loc[np.atleast_1d(np.asarray(aace_class, dtype=float))]
+    cost = np.asarray(cost_mn, dtype=float)
+    return cost * (1.0 + rows["low_share"].to_numpy()), cost * (1.0 + rows["high_share"].to_numpy())
+
+
+def class_names(aace_class: npt.ArrayLike, classes: pd.DataFrame) -> list[str]:
+    """In words, one a cost: `class 4 (feasibility), −30 to +50 %`."""
+    known = classes.set_index("aace_class")
+    return [
+        f"class {each:.0f} ({row['meaning']}), −{-100 * row['low_share']:.0f} to +{100 * row['high_share']:.0f} %"
+        for each, row in ((each, known.loc[each]) for each in np.atleast_1d(np.asarray(aace_class, dtype=float)))
+    ]
+
+
+def _ladder(contingencies: pd.DataFrame, kind: str, level: npt.ArrayLike, n: int) -> Floats:
+    known = contingencies[contingencies["contingency"] == kind].set_index("level")["contingency_share"]
+    requested = np.broadcast_to(np.asarray(level, dtype=float), n)
+    missing = sorted(set(requested) - set(known.index))
+    if missing:
+        named = ", ".join(f"{each:g}" for each in missing)
+        raise InputError([Issue("costs/contingencies.csv", f"no {kind} contingency at level {named}")])
+    return known.loc[requested].to_numpy(dtype=float)
+
+
+# Capital cost of capture units and of pipes: overnight, in the scenario's money.
+#
+# Basis for Chinese works: built projects' total overnight cost per t/y. They show no economy of scale between the
+# smallest and the largest train built, so a train's unit cost is flat there; a smaller train costs more by the scale
+# exponent; several trains save nothing.
+
+
+def concentration_factor(
+    co2_share: npt.ArrayLike,
+    reference_share: npt.ArrayLike,
+    *,
+    scaled_share: float,
+    law_reference_share: float,
+    exponent: float,
+) -> Floats:
+    """Cost at a CO₂ share by volume over the cost at `reference_share`: part of a unit scales with CO₂, part with gas.
+
+    capex(x) ∝ scaled + (1 − scaled) (law reference ÷ x)^exponent.
+    """
+
+    def law(share: npt.ArrayLike) -> Floats:
+        gas = (law_reference_share / np.asarray(share, dtype=float)) ** exponent
+        return scaled_share + (1.0 - scaled_share) * gas
+
+    return law(co2_share) / law(reference_share)
+
+
+def small_train_factor(
+    train_ktpa: npt.ArrayLike, smallest_train_ktpa: npt.ArrayLike, exponent: npt.ArrayLike
+) -> Floats:
+    """Unit cost of a train over that of the smallest built: (Q ÷ smallest)^(n − 1) below it, 1 from there on."""
+    ratio = np.minimum(np.asarray(train_ktpa, dtype=float) / np.asarray(smallest_train_ktpa, dtype=float), 1.0)
+    return ratio ** (np.asarray(exponent, dtype=float) - 1.0)
+
+
+def pipe_cost(flow_tph: npt.ArrayLike, pipes: pd.DataFrame) -> tuple[Floats, Ints, Floats]:
+    """Cheapest pipe for each flow: (capex per m, row of `pipes`, number of parallel lines).
+
+    `pipes` holds capex_per_tph_m already in the scenario's money. A class may be bought for less than its smallest
+    flow at the price of that smallest flow, so cost never falls with flow; above the largest class lines are laid side
+    by side.
+    """
+    flow = np.asarray(flow_tph, dtype=float)
+    largest = float(pipes["largest_tph"].max())
+    n_lines = np.maximum(np.ceil(flow / largest - 1e-9), 1.0)
+    each = flow / n_lines
+    cost = np.maximum(each[:, None], pipes["smallest_tph"].to_numpy()) * pipes["capex_per_tph_m"].to_numpy()
+    cost = np.where(each[:, None] <= pipes["largest_tph"].to_numpy() + 1e-9, cost, np.inf)
+    chosen = np.argmin(cost, axis=1)
+    return cost[np.arange(len(flow)), chosen] * n_lines, chosen.astype(np.int64), n_lines
+
+
+# A cost at another size, year, place and state of learning.
+#
+# C = C_ref × (Q ÷ Q_ref)^n × index × location × retrofit × learning
+#
+# The index is that of plant cost for equipment priced in US dollars, to the last year the index is published for, and
+# the deflator of the currency's home otherwise. A location factor and a cost known at the place exclude each other.
+
+EQUIPMENT_CURRENCY = "USD"
+
+
+def scaled_cost(
+    cost: npt.ArrayLike,
+    size: npt.ArrayLike,
+    reference_size: npt.ArrayLike,
+    exponent: npt.ArrayLike,
+    *,
+    index_factor: npt.ArrayLike = 1.0,
+    location_factor: npt.ArrayLike = 1.0,
+    retrofit_factor: npt.ArrayLike = 1.0,
+    learning: npt.ArrayLike = 1.0,
+) -> Floats:
+    """Cost in the unit of `cost` times `index_factor`; `size` and `reference_size` in the same unit, both above 0."""
+    ratio = np.asarray(size, dtype=float) / np.asarray(reference_size, dtype=float)
+    factors = np.asarray(index_factor, dtype=float) * np.asarray(location_factor, dtype=float)
+    factors = factors * np.asarray(retrofit_factor, dtype=float) * np.asarray(learning, dtype=float)
+    return np.asarray(cost, dtype=float) * ratio ** np.asarray(exponent, dtype=float) * factors
+
+
+def learning_factor(built: npt.ArrayLike, built_reference: npt.ArrayLike, learning_share: npt.ArrayLike) -> Floats:
+    """Cost over that when `built_reference` stood: each doubling of what is built takes off `learning_share`."""
+    doublings = np.log2(np.asarray(built, dtype=float) / np.asarray(built_reference, dtype=float))
+    return (1.0 - np.asarray(learning_share, dtype=float)) ** np.maximum(doublings, 0.0)
+
+
+def equipment_factor(level: PriceLevel, plant_cost: pd.DataFrame, currency: str, price_year: int) -> float:
+    """What one unit of `currency` of `price_year`, spent on equipment, costs in the scenario's money.
+
+    Dollars follow indices/plant_cost to its last published year, 2023 (or to the scenario's price year, when earlier)
+    and the deflator from there, since later years of the index are assumed; other currencies follow the deflator.
+    Fault: a year that the index does not hold.
+    """
+    last_published = int(plant_cost.loc[plant_cost["quality"] != "assumed", "year"].max())
+    to_year = min(level.price_year, last_published)
+    if currency != EQUIPMENT_CURRENCY or price_year > last_published:
+        return level.factor(currency, price_year)
+    return _index(plant_cost, to_year) / _index(plant_cost, price_year) * level.factor(currency, to_year)
+
+
+def _index(plant_cost: pd.DataFrame, year: int) -> float:
+    found = plant_cost.loc[(plant_cost["series"] == "CEPCI") & (plant_cost["year"] == year), "price_index"]
+    if found.empty:
+        raise InputError([Issue("indices/plant_cost.csv", f"no CEPCI for {year}")])
+    return float(found.iloc[0])

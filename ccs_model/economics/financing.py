@@ -1,0 +1,253 @@
+"""Loans and bonds: drawn at a year's start, served once a year from the year after, settled at the horizon's end.
+
+    annuity      equal payments over the term at the loan's real rate
+    bullet       interest (coupon) each year, all principal at the term's end: green bonds
+    settlement   what is owed at the horizon's end is paid back there, with that year's interest
+
+Rates are real, like all money here: `real_rate_share` takes inflation off a nominal one. Interest is deductible at
+the real rate. A loan at the owner's own discount rate, untaxed, is worth exactly nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model._typing import Floats
+from ccs_model.economics.investment import annuity_yr
+from ccs_model.errors import InputError, Issue
+
+ANNUITY, BULLET = "annuity", "bullet"
+KINDS = (ANNUITY, BULLET)
+
+
+def real_rate_share(nominal_share: npt.ArrayLike, inflation_rate: npt.ArrayLike) -> Floats:
+    """(1 + i) ÷ (1 + π) − 1."""
+    return (1.0 + np.asarray(nominal_share, dtype=float)) / (1.0 + np.asarray(inflation_rate, dtype=float)) - 1.0
+
+
+def rate_in_year(rates: pd.DataFrame, instrument: str, year: int) -> float:
+    """The nominal rate of finance/rates that held at the end of `year`: the newest that the instrument had by then.
+
+    Fault: nothing is known of the instrument by that year.
+    """
+    known = rates[(rates["instrument"] == instrument) & (rates["year"] <= year)].sort_values("from_date")
+    if known.empty:
+        raise InputError([Issue("finance/rates.csv", f"no rate of {instrument} by {year}")])
+    return float(known["rate_share"].iloc[-1])
+
+
+def concessional_rate_share(
+    market_share: npt.ArrayLike,
+    facility_share: npt.ArrayLike,
+    facility_principal_share: npt.ArrayLike,
+    pass_through_share: npt.ArrayLike,
+) -> Floats:
+    """A borrower's rate where a central bank's facility refinances part of the principal; nominal in, nominal out.
+
+    market − pass-through × part × (market − facility): what the bank saves against the market rate, as far as it hands
+    it on; a facility dearer than the market is not drawn.
+    """
+    market = np.asarray(market_share, dtype=float)
+    saved = np.maximum(market - np.asarray(facility_share, dtype=float), 0.0)
+    handed_on = np.asarray(pass_through_share, dtype=float) * np.asarray(facility_principal_share, dtype=float)
+    return market - handed_on * saved
+
+
+def balance_share(rate_share: float, term_yr: int, kind: str, years_since: npt.ArrayLike) -> Floats:
+    """What is owed of 1 after the payment due `years_since` years after drawing; 1 at 0, 0 from the term on."""
+    _check(term_yr, kind)
+    age = np.asarray(years_since, dtype=float)
+    left = np.clip(term_yr - age, 0.0, term_yr)
+    if kind == BULLET:
+        return np.where(left > 0, 1.0, 0.0)
+    return annuity_yr(rate_share, left) / annuity_yr(rate_share, term_yr)
+
+
+def loan_schedule(rate_share: float, term_yr: int, kind: str, start: int, horizon_end: int) -> pd.DataFrame:
+    """A loan of 1, year by year from `start` to `horizon_end` (the first year after the last period), as shares of it.
+
+    Columns: year, drawn_share, interest_rate, principal_share (repayments, the settlement within), balance_share.
+    """
+    _check(term_yr, kind)
+    years = np.arange(start, max(horizon_end, start) + 1)
+    balance = balance_share(rate_share, term_yr, kind, years - start)
+    before = np.concatenate([[0.0], balance[:-1]])
+    drawn = np.where(years == start, 1.0, 0.0)
+    interest = before * rate_share
+    balance[-1] = 0.0 if horizon_end > start else balance[-1]
+    return pd.DataFrame(
+        {
+            "year": years,
+            "drawn_share": drawn,
+            "interest_rate": interest,
+            "principal_share": before + drawn - balance,
+            "balance_share": balance,
+        }
+    )
+
+
+def loan_flows_mn(
+    drawn_mn: npt.ArrayLike, rate_share: float, term_yr: int, kind: str, first_year: int, horizon_end: int
+) -> dict[str, Floats]:
+    """Loans drawn in each year, as arrays [plant, year] over first_year … horizon_end: the schedules of all, summed.
+
+    `drawn_mn` is [plant, year] over first_year … horizon_end − 1. Keys: interest_mn, principal_mn, balance_mn.
+    """
+    drawn = np.atleast_2d(np.asarray(drawn_mn, dtype=float))
+    n_years = horizon_end - first_year + 1
+    flows = {name: np.zeros((len(drawn), n_years)) for name in ("interest_mn", "principal_mn", "balance_mn")}
+    for column in np.flatnonzero(drawn.any(axis=0)):
+        schedule = loan_schedule(rate_share, term_yr, kind, first_year + int(column), horizon_end)
+        for name, array in flows.items():
+            array[:, column:] += drawn[:, [column]] * schedule[name.replace("_mn", "_share")].to_numpy()
+    return flows
+
+
+def funding_value_per_mn(
+    rate_share: float,
+    term_yr: int,
+    kind: str,
+    first_year: int,
+    start: npt.ArrayLike,
+    horizon_end: int,
+    discount_rate: float,
+    tax_share: float = 0.0,
+) -> Floats:
+    """Present value, at the owner's rate and `first_year`, of 1 drawn in each year of `start`.
+
+    +1 − payments + tax × interest − what is owed at the horizon's end, each at (1 + i)^−(year − first year). The same
+    as discounting `loan_schedule`; shape of `start`.
+    """
+    _check(term_yr, kind)
+    starts = np.atleast_1d(np.asarray(start, dtype=float))
+    age = np.arange(0, term_yr + 1, dtype=float)
+    balance = balance_share(rate_share, term_yr, kind, age)
+    repaid = np.concatenate([[0.0], -np.diff(balance)])
+    interest = np.concatenate([[0.0], balance[:-1]]) * rate_share
+    years_left = np.maximum(horizon_end - starts, 0.0)
+    is_in = age <= years_left[:, None]
+    weight = (1.0 + discount_rate) ** -age
+    paid = ((repaid + (1.0 - tax_share) * interest) * weight * is_in).sum(axis=1)
+    owed = balance_share(rate_share, term_yr, kind, years_left) * (1.0 + discount_rate) ** -years_left
+    value = (1.0 - paid - owed) * (1.0 + discount_rate) ** -(starts - first_year)
+    return value.reshape(np.shape(start))
+
+
+def debt_service_cover(available_mn: npt.ArrayLike, interest_mn: npt.ArrayLike, principal_mn: npt.ArrayLike) -> Floats:
+    """Cash available for debt service ÷ debt service, [plant, year]; NaN in years without service."""
+    service = np.asarray(interest_mn, dtype=float) + np.asarray(principal_mn, dtype=float)
+    return np.asarray(available_mn, dtype=float) / np.where(service > 1e-12, service, np.nan)
+
+
+def _check(term_yr: int, kind: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kind of loan '{kind}', expected one of {', '.join(KINDS)}")
+    if term_yr < 1:
+        raise ValueError(f"a term of {term_yr} years, expected at least 1")
+
+
+# Income tax: straight-line depreciation, what it shields, book value and salvage, losses of a stand-alone plant.
+#
+#     depreciation   (capex − grants) ÷ n in each of the n years from the year of spending, while the horizon lasts
+#     book value     what is not yet written off at the horizon's end
+#     at the end     salvage − book value is taxed there (a loss is credited there)
+#
+# In the plan's accounts a loss is used in the year in which it arises, by the group's other profits, so tax is linear.
+# `stand_alone_tax` is the other case, a report beside it: losses wait for profits of the same plant and lapse.
+
+
+def book_share(start: npt.ArrayLike, horizon_end: int, depreciation_yr: int) -> Floats:
+    """Of 1 spent in each year of `start`, what is not written off when the horizon ends (its first year after)."""
+    used = np.maximum(horizon_end - np.asarray(start, dtype=float), 0.0)
+    return np.clip(1.0 - used / depreciation_yr, 0.0, 1.0)
+
+
+def depreciation_shield_per_mn(
+    start: npt.ArrayLike,
+    first_year: int,
+    horizon_end: int,
+    depreciation_yr: int,
+    discount_rate: float,
+    tax_share: float,
+) -> Floats:
+    """Present value at `first_year` of the tax that writing off 1 saves, by year of spending; shape of `start`.
+
+    tax ÷ n × Σ_{k=0}^{m−1} (1 + i)^−(start + k − first year), m = min(n, horizon's end − start). The book value left
+    at the end is not in it: see `end_tax_per_mn`.
+    """
+    year = np.asarray(start, dtype=float)
+    n_written = np.clip(horizon_end - year, 0.0, depreciation_yr)
+    # An annuity is paid at the years' ends; the first write-off is in the year of spending itself.
+    in_advance = annuity_yr(discount_rate, n_written) * (1.0 + discount_rate)
+    return tax_share / depreciation_yr * in_advance * (1.0 + discount_rate) ** -(year - first_year)
+
+
+def end_tax_per_mn(
+    salvage_share: npt.ArrayLike,
+    start: npt.ArrayLike,
+    first_year: int,
+    horizon_end: int,
+    depreciation_yr: int,
+    discount_rate: float,
+    tax_share: float,
+    grant_share: npt.ArrayLike = 0.0,
+) -> Floats:
+    """Present value at `first_year` of the tax on salvage less book value, of 1 spent; below 0 where it is a credit.
+
+    `salvage_share` of capex as of the horizon's end. What a grant paid stands in no book: the book value is that of
+    1 − `grant_share`.
+    """
+    own = 1.0 - np.asarray(grant_share, dtype=float)
+    gain = np.asarray(salvage_share, dtype=float) - own * book_share(start, horizon_end, depreciation_yr)
+    return tax_share * gain * (1.0 + discount_rate) ** -(horizon_end - first_year)
+
+
+def depreciation_mn(capex_mn: npt.ArrayLike, depreciation_yr: int) -> Floats:
+    """Written off in each year, [plant, year], of what is spent in each year (less grants), [plant, year]."""
+    spent = np.atleast_2d(np.asarray(capex_mn, dtype=float))
+    sums = spent.cumsum(axis=1)
+    written_off = np.zeros_like(sums)
+    written_off[:, depreciation_yr:] = sums[:, :-depreciation_yr]
+    return (sums - written_off) / depreciation_yr
+
+
+def book_value_mn(capex_mn: npt.ArrayLike, depreciation_yr: int) -> Floats:
+    """Book value after each year's write-off, [plant, year]; the last column is that at the horizon's end."""
+    spent = np.atleast_2d(np.asarray(capex_mn, dtype=float))
+    return (spent - depreciation_mn(spent, depreciation_yr)).cumsum(axis=1)
+
+
+def group_tax_mn(profits_mn: npt.ArrayLike, tax_share: npt.ArrayLike) -> Floats:
+    """Tax where losses are used in the year they arise: tax × profit, below 0 in a year of loss, [plant, year]."""
+    return np.asarray(tax_share, dtype=float) * np.atleast_2d(np.asarray(profits_mn, dtype=float))
+
+
+def stand_alone_tax(profits_mn: npt.ArrayLike, tax_share: npt.ArrayLike, carry_forward_yr: int) -> dict[str, Floats]:
+    """Tax of plants that have only their own profits: a loss is set against those of the next years, oldest first.
+
+    `profits_mn` [plant, year] after depreciation and interest; a loss lapses `carry_forward_yr` years after its own.
+    Keys, each [plant, year]: tax_mn, losses_used_mn, losses_lapsed_mn, losses_carried_mn (at the year's end).
+    """
+    profits = np.atleast_2d(np.asarray(profits_mn, dtype=float))
+    n_plants, n_years = profits.shape
+    result = {
+        name: np.zeros((n_plants, n_years)) for name in ("losses_used_mn", "losses_lapsed_mn", "losses_carried_mn")
+    }
+    # Losses by age: the last column is the oldest that may still be used this year.
+    waiting = np.zeros((n_plants, carry_forward_yr))
+    for year in range(n_years):
+        profit = np.maximum(profits[:, year], 0.0)
+        older = np.cumsum(waiting[:, ::-1], axis=1)[:, ::-1]
+        used = np.clip(profit[:, None] - (older - waiting), 0.0, waiting)
+        waiting = waiting - used
+        result["losses_used_mn"][:, year] = used.sum(axis=1)
+        fresh = np.maximum(-profits[:, year], 0.0)
+        shifted = np.column_stack([fresh, waiting])
+        result["losses_lapsed_mn"][:, year] = shifted[:, -1]
+        waiting = shifted[:, :-1]
+        result["losses_carried_mn"][:, year] = waiting.sum(axis=1)
+    taxed = np.maximum(profits, 0.0) - result["losses_used_mn"]
+    rate = np.broadcast_to(np.asarray(tax_share, dtype=float), n_plants)[:, None]
+    return {"tax_mn": rate * taxed, **result}

@@ -1,0 +1,115 @@
+"""One door for money: any amount becomes the scenario's currency at the scenario's price year.
+
+Price years convert with the deflator of the currency's home, then the exchange rate of the target year. A year that
+an index does not hold is a fault; the nearest year is never taken in its stead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model.errors import InputError, Issue
+from ccs_model.units import HOURS_PER_YEAR
+
+
+@dataclass(frozen=True)
+class PriceLevel:
+    """Converts to `currency` at `price_year`; `deflators` and `exchange_rates` are the tables of data/indices."""
+
+    currency: str
+    price_year: int
+    deflators: pd.DataFrame
+    exchange_rates: pd.DataFrame
+
+    def factor(self, currency: str, price_year: int) -> float:
+        """What one unit of `currency` of `price_year` is worth in the scenario's money."""
+        inflation = self._index(currency, self.price_year) / self._index(currency, price_year)
+        if currency == self.currency:
+            return inflation
+        return inflation * self._rate(currency) / self._rate(self.currency)
+
+    def convert(self, amount: pd.Series, currency: pd.Series, price_year: pd.Series) -> pd.Series:
+        """A column of amounts, each in its row's own money, in the scenario's money."""
+        pairs = {pair: self.factor(str(pair[0]), int(pair[1])) for pair in set(zip(currency, price_year, strict=True))}
+        factors: npt.NDArray[np.float64] = np.array([pairs[p] for p in zip(currency, price_year, strict=True)])
+        return amount * factors
+
+    def _index(self, currency: str, year: int) -> float:
+        table = self.deflators
+        found = table.loc[(table["currency"] == currency) & (table["year"] == year), "price_index"]
+        if found.empty:
+            held = table.loc[table["currency"] == currency, "year"]
+            span = f"it holds {held.min():.0f} to {held.max():.0f}" if len(held) else "it holds none of that currency"
+            raise InputError([Issue("indices/deflators.csv", f"no price index for {currency} {year}", span)])
+        return float(found.iloc[0])
+
+    def _rate(self, currency: str) -> float:
+        table = self.exchange_rates
+        found = table.loc[(table["currency"] == currency) & (table["year"] == self.price_year), "cny_per_unit"]
+        if found.empty:
+            raise InputError(
+                [Issue("indices/exchange_rates.csv", f"no exchange rate for {currency} in {self.price_year}")]
+            )
+        return float(found.iloc[0])
+
+
+# Prices of power and steam, built up from their visible parts, in the scenario's money and without VAT.
+#
+# power = (benchmark × (1 + loss) + transmission + demand charge ÷ hours used + fees) ÷ (1 + VAT)
+# steam = fuel ÷ (1 + VAT) ÷ boiler efficiency + what steam costs besides fuel (all of it where nothing is burnt)
+
+HOURS_PER_MONTH = HOURS_PER_YEAR / 12
+
+
+def power_build_up(table: pd.DataFrame, level: PriceLevel) -> pd.DataFrame:
+    """data/prices/power with each part and the total `power_per_kwh` in the scenario's money, without VAT."""
+    parts = pd.DataFrame(
+        {
+            "energy_per_kwh": table["benchmark_per_kwh"],
+            "loss_per_kwh": table["benchmark_per_kwh"] * table["loss_share"],
+            "transmission_per_kwh": table["transmission_per_kwh"],
+            "demand_per_kwh": table["demand_per_kw_month"] / (HOURS_PER_MONTH * table["load_factor_share"]),
+            "fees_per_kwh": table["fees_per_kwh"],
+        }
+    )
+    without_vat = parts.div(1.0 + table["vat_share"], axis=0)
+    money = without_vat.apply(lambda part: level.convert(part, table["currency"], table["price_year"]))
+    money["power_per_kwh"] = money.sum(axis=1)
+    return pd.concat([table[["grid", "year"]], money], axis=1)
+
+
+def steam_build_up(fuels: pd.DataFrame, sources: pd.DataFrame, level: PriceLevel) -> pd.DataFrame:
+    """One row a province, year and boiler: fuel, other cost and the total `steam_per_gj`, without VAT.
+
+    Sources that burn nothing have no row: they cost what `fuelless_steam` says, everywhere.
+    """
+    joined = fuels.merge(sources, on="fuel", suffixes=("", "_source"))
+    fuel = joined["price_per_gj"] / (1.0 + joined["vat_share"]) / joined["efficiency_share"]
+    result = joined[["province", "year", "heat_source", "fuel", "efficiency_share", "fuel_t_per_gj"]].copy()
+    result["fuel_per_gj"] = level.convert(fuel, joined["currency"], joined["price_year"])
+    result["other_per_gj"] = level.convert(
+        joined["non_fuel_per_gj"], joined["currency_source"], joined["price_year_source"]
+    )
+    result["steam_per_gj"] = result["fuel_per_gj"] + result["other_per_gj"]
+    return result
+
+
+def fuelless_steam(sources: pd.DataFrame, level: PriceLevel) -> dict[str, float]:
+    """What a GJ costs of each heat source that burns nothing, by its name; power that it draws is priced as power."""
+    table = sources[sources["fuel"] == "none"]
+    money = level.convert(table["non_fuel_per_gj"], table["currency"], table["price_year"])
+    return dict(zip(table["heat_source"], map(float, money), strict=True))
+
+
+def path(table: pd.DataFrame, key: str, value: str, keys: pd.Series, years: np.ndarray) -> np.ndarray:
+    """Values for each of `keys` in each of `years`: straight between the years given, flat outside; NaN where none.
+
+    Shape (len(keys), len(years)).
+    """
+    known = {name: np.interp(years, rows["year"], rows[value]) for name, rows in table.sort_values("year").groupby(key)}
+    none = np.full(len(years), np.nan)
+    return np.array([known.get(name, none) for name in keys]).reshape(len(keys), len(years))

@@ -1,0 +1,306 @@
+"""Capture options: stream × technology × size × heat source, each with its tonnes, its energy and that energy's CO₂.
+
+Captured is not avoided. Per t captured:
+
+    direct cut = 1 − fuel CO₂ of the steam         what leaves the plant's own stacks
+    avoided    = direct cut − CO₂ of the power     the grid's part of it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from ccs_model._typing import Floats
+from ccs_model.engineering.co2_transport import Train, compression_kwh_per_t
+from ccs_model.engineering.streams import lasting_share_of_mill, utilisation_share
+from ccs_model.inputs import Inputs
+
+# Absorbers and compressors that several flue gases of a plant share.
+#
+# The gases meet before the absorber: CO₂ adds up, volumes add up, so the mixture's share of CO₂ is
+#
+#     x = Σ CO₂ ÷ Σ (CO₂ ÷ x of each)
+#
+# A shared unit is one option that occupies all its streams; its stream reads `hot_stoves+power_plant`.
+
+SHARED = "+"
+# Sets of a plant's flue gases that are offered one unit: its largest two, its largest three, all of them.
+_LARGEST: Sequence[int | None] = (2, 3, None)
+
+
+def streams_covered(stream: str) -> list[str]:
+    """The streams that an option's `stream` stands for."""
+    return stream.split(SHARED)
+
+
+def is_shared(streams: pd.Series) -> pd.Series:
+    """Which rows stand for several streams."""
+    return streams.str.contains(SHARED, regex=False)
+
+
+def covered_rows(options: pd.DataFrame) -> pd.DataFrame:
+    """One row an option and stream that it covers: `row` (position of the option), plant and stream."""
+    parts = options["stream"].map(streams_covered)
+    times = parts.str.len().to_numpy(int)
+    return pd.DataFrame(
+        {
+            "row": np.repeat(np.arange(len(options)), times),
+            "plant": np.repeat(options["plant"].to_numpy(object), times),
+            "stream": list(chain.from_iterable(parts)),
+        }
+    )
+
+
+def shared_streams(streams: pd.DataFrame) -> pd.DataFrame:
+    """Mixtures of each plant's flue gases as rows of streams, none where a plant has fewer than two.
+
+    `co2_ktpa` is the sum and `lasting_share` its mean; gases whose share of CO₂ is not known do not mix.
+    """
+    gases = streams[(streams["grade"] == "flue_gas") & (streams["lasting_share"] > 1e-9) & (streams["co2_share"] > 0)]
+    lasting = gases["co2_ktpa"] * gases["lasting_share"]
+    gases = gases.assign(lasting_ktpa=lasting, volume=lasting / gases["co2_share"])
+    gases = gases.sort_values(["plant", "lasting_ktpa", "stream"], ascending=[True, False, True], kind="stable")
+    rank = gases.groupby("plant").cumcount()
+    number = gases.groupby("plant")["stream"].transform("size")
+    mixtures = []
+    for most in _LARGEST:
+        # A set that a plant has no more gases for is the set of all of them.
+        enough = (number > most) if most is not None else (number > 1)
+        inside = gases[enough & ((rank < most) if most is not None else True)].sort_values(["plant", "stream"])
+        grouped = inside.groupby("plant", sort=True)
+        sums = grouped[["co2_ktpa", "lasting_ktpa", "volume"]].sum()
+        mixtures.append(
+            pd.DataFrame(
+                {
+                    "plant": sums.index,
+                    "stream": grouped["stream"].agg(SHARED.join).to_numpy(object),
+                    "grade": "flue_gas",
+                    "co2_ktpa": sums["co2_ktpa"].to_numpy(float),
+                    "co2_share": (sums["lasting_ktpa"] / sums["volume"]).to_numpy(float),
+                    "lasting_share": (sums["lasting_ktpa"] / sums["co2_ktpa"]).to_numpy(float),
+                }
+            )
+        )
+    return pd.concat(mixtures, ignore_index=True)
+
+
+# Heat of a capture unit: how much by concentration and capture rate, and where it comes from.
+#
+#     heat(x, r) = heat of the table at x × max(1, W(x, r) ÷ W(x, rate of the table))
+#
+# W is the least work that thermodynamics asks for taking a share r of the CO₂ out of a gas of share x as pure CO₂ (the
+# Gibbs energy of mixing of ideal gases, textbook): it rises ever more steeply as r nears 1. That solvent heat follows
+# it is assumed, a cautious reading: between 0.90 and 0.99 it adds 6 to 10 %, where two published pairs add 0 and −1
+# %. Below the rate of the table nothing is saved.
+
+
+WASTE_HEAT = "waste_heat"
+COAL_BOILER = "coal_boiler"
+# A source that burns nothing has no price of fuel and no CO₂ of its own.
+NO_FUEL = "none"
+_KWH_PER_GJ = 1000.0 / 3.6
+
+
+def heat_gj_per_t(co2_share: npt.ArrayLike, points: pd.DataFrame) -> Floats:
+    """Heat per t captured at a CO₂ share by volume: straight lines between the points, flat outside them."""
+    ordered = points.sort_values("co2_share")
+    return np.interp(np.asarray(co2_share, dtype=float), ordered["co2_share"], ordered["heat_gj_per_t"])
+
+
+def least_work_rt(co2_share: npt.ArrayLike, rate_share: npt.ArrayLike) -> Floats:
+    """Least work of separation per mole of CO₂ taken out, in units of RT; arguments broadcast, both above 0.
+
+    ((1 − rx) Σ y' ln y' − Σ y ln y) ÷ (rx), y of the gas, y' of what is left of it.
+    """
+    x, rate = np.asarray(co2_share, dtype=float), np.asarray(rate_share, dtype=float)
+    taken = rate * x
+    left = np.maximum(1.0 - taken, 1e-300)
+    remaining = (x - taken) / left
+    return np.asarray((left * _mixing(remaining) - _mixing(x)) / taken)
+
+
+def capture_rate_factor(co2_share: npt.ArrayLike, rate_share: npt.ArrayLike, table_rate_share: npt.ArrayLike) -> Floats:
+    """What heat is multiplied by at a higher capture rate than that of its table; 1 at the same or a lower one.
+
+    Of pure CO₂ nothing is separated, so the factor is 1.
+    """
+    x = np.asarray(co2_share, dtype=float)
+    is_gas = x < 1.0
+    mixed = np.where(is_gas, x, 0.5)
+    factor = least_work_rt(mixed, rate_share) / least_work_rt(mixed, table_rate_share)
+    higher = np.asarray(rate_share, dtype=float) > np.asarray(table_rate_share, dtype=float)
+    return np.where(is_gas & higher, factor, 1.0)
+
+
+def _mixing(share: Floats) -> Floats:
+    """Σ y ln y of a gas of two parts; 0 where it is pure."""
+    total = np.zeros(np.shape(share))
+    for part in (share, 1.0 - share):
+        total = total + np.where(part > 0, part * np.log(np.where(part > 0, part, 1.0)), 0.0)
+    return total
+
+
+def with_heat(options: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+    """Options with `heat_gj_per_t` of their technology at their gas and capture rate; 0 where it has no points."""
+    heat = np.zeros(len(options))
+    for technology, rows in points.groupby("technology"):
+        at = (options["technology"] == technology).to_numpy()
+        gas, rate = options.loc[at, "co2_share"], options.loc[at, "capture_rate_share"]
+        heat[at] = heat_gj_per_t(gas, rows) * capture_rate_factor(gas, rate, rows["capture_rate_share"].iloc[0])
+    return options.assign(heat_gj_per_t=heat)
+
+
+def with_heat_sources(options: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
+    """Every option that needs heat once for each source, others once with none.
+
+    Adds `heat_source` ("" where none is needed), `heat_efficiency_share` and `fuel_t_per_gj` of its boiler, and
+    `heat_kwh_per_t`, the power that a heat pump draws: heat ÷ coefficient of performance.
+    """
+    needs = options["heat_gj_per_t"] > 0
+    columns = ["heat_source", "fuel", "heat_efficiency_share", "fuel_t_per_gj", "cop"]
+    named = sources.rename(columns={"efficiency_share": "heat_efficiency_share"})[columns]
+    heated = options[needs].merge(named, how="cross")
+    cold = options[~needs].assign(
+        heat_source="", fuel=NO_FUEL, heat_efficiency_share=1.0, fuel_t_per_gj=0.0, cop=np.nan
+    )
+    together = pd.concat([each for each in (heated, cold) if len(each)] or [cold], ignore_index=True)
+    drawn = together["heat_gj_per_t"] * _KWH_PER_GJ / together["cop"].astype(float)
+    return together.assign(heat_kwh_per_t=drawn.fillna(0.0)).drop(columns="cop")
+
+
+def fuel_co2_t_per_t(
+    heat_gj_per_t: npt.ArrayLike, efficiency_share: npt.ArrayLike, fuel_t_per_gj: npt.ArrayLike
+) -> Floats:
+    """CO₂ of the fuel that raises the steam, t per t captured."""
+    efficiency, fuel = np.asarray(efficiency_share, dtype=float), np.asarray(fuel_t_per_gj, dtype=float)
+    return np.asarray(np.asarray(heat_gj_per_t, dtype=float) / efficiency * fuel)
+
+
+def power_co2_t_per_t(power_kwh_per_t: npt.ArrayLike, grid_kg_per_kwh: npt.ArrayLike) -> Floats:
+    """CO₂ of the power drawn, t per t captured."""
+    return np.asarray(power_kwh_per_t, dtype=float) * np.asarray(grid_kg_per_kwh, dtype=float) / 1000.0
+
+
+def avoided_t_per_t(
+    heat_gj_per_t: npt.ArrayLike,
+    efficiency_share: float,
+    fuel_t_per_gj: float,
+    power_kwh_per_t: npt.ArrayLike,
+    grid_kg_per_kwh: npt.ArrayLike,
+) -> Floats:
+    """CO₂ avoided per t captured: 1 less the CO₂ of steam and power."""
+    steam = fuel_co2_t_per_t(heat_gj_per_t, efficiency_share, fuel_t_per_gj)
+    return 1.0 - steam - power_co2_t_per_t(power_kwh_per_t, grid_kg_per_kwh)
+
+
+def n_trains(nameplate_ktpa: npt.ArrayLike, largest_train_ktpa: npt.ArrayLike) -> Floats:
+    """Whole trains of at most the largest size built."""
+    return np.maximum(np.ceil(np.asarray(nameplate_ktpa) / np.asarray(largest_train_ktpa) - 1e-9), 1.0)
+
+
+NO_VINTAGE = 9999
+
+
+def vintages(technologies: pd.DataFrame, starts: Sequence[int]) -> pd.DataFrame:
+    """Technologies with `last_year` and `vintage`; one that learns stands once for each start from its first year on.
+
+    A vintage can be built in its start alone and costs (1 − learning)^(start − first year) of the first; `vintage` is
+    that start, and 0 for a technology that does not learn.
+    """
+    learns = technologies["learning_share"] > 0
+    steady = technologies[~learns].assign(vintage=0, last_year=NO_VINTAGE)
+    grown = technologies[learns].merge(pd.DataFrame({"vintage": list(starts)}), how="cross")
+    grown = grown[grown["vintage"] >= grown["first_year"]]
+    fallen = (1.0 - grown["learning_share"]) ** (grown["vintage"] - grown["first_year"])
+    grown = grown.assign(
+        capex_per_tpa=grown["capex_per_tpa"] * fallen, first_year=grown["vintage"], last_year=grown["vintage"]
+    )
+    return pd.concat([each for each in (steady, grown) if len(each)] or [steady], ignore_index=True)
+
+
+def capture_options(
+    streams: pd.DataFrame,
+    technologies: pd.DataFrame,
+    heat: pd.DataFrame,
+    sizes: pd.DataFrame,
+    sources: pd.DataFrame,
+    train: Train,
+) -> pd.DataFrame:
+    """One row an option of every capturable stream.
+
+    `streams` are rows of `engineering.streams` with the `measure` that shrank each ("" for none), `technologies` of
+    `vintages`; `heat`, `sizes` are the tables of data/technologies and `sources` those rows of heat_sources that are on
+    offer.
+    nameplate_ktpa = stream × lasting share × size × capture rate. `is_extrapolated` marks what takes more than one
+    train, since none larger was built. Of a technology's power the part for compression is computed and the rest is
+    the process's own; what a heat pump draws comes on top.
+    """
+    offered = streams[(streams["grade"] != "none") & (streams["lasting_share"] > 1e-9)]
+    technologies = technologies.assign(
+        compression_kwh_per_t=np.minimum(
+            compression_kwh_per_t(technologies["suction_mpa"].to_numpy(float), train), technologies["power_kwh_per_t"]
+        )
+    )
+    columns = [
+        "technology", "vintage", "grade", "capture_rate_share", "reference_co2_share", "smallest_train_ktpa",
+        "largest_train_ktpa", "power_kwh_per_t", "compression_kwh_per_t", "used_t_water_per_t", "first_year",
+        "last_year", "lead_yr", "life_yr", "min_life_yr", "min_load_share",
+    ]  # fmt: skip
+    options = offered.merge(technologies[columns], on="grade").merge(sizes[["size", "stream_share"]], how="cross")
+    options["nameplate_ktpa"] = options[["co2_ktpa", "lasting_share", "stream_share", "capture_rate_share"]].prod(
+        axis=1
+    )
+    options = with_heat_sources(with_heat(options, heat), sources)
+    options["process_kwh_per_t"] = options["power_kwh_per_t"] - options["compression_kwh_per_t"]
+    options["power_kwh_per_t"] = options["power_kwh_per_t"] + options["heat_kwh_per_t"]
+    options["n_trains"] = n_trains(options["nameplate_ktpa"], options["largest_train_ktpa"])
+    options["is_extrapolated"] = options["n_trains"] > 1
+    options.insert(0, "option", _ids(options))
+    return options.sort_values("option", kind="stable").reset_index(drop=True)
+
+
+def _ids(options: pd.DataFrame) -> pd.Series:
+    """plant/stream/technology/size, then the heat source unless it is the coal boiler, a measure, a vintage's year."""
+    parts = [options[name].astype(str) for name in ("plant", "stream", "technology", "size")]
+    ids = parts[0].str.cat(parts[1:], sep="/")
+    ids = ids + unit_suffix(options["heat_source"])
+    ids = ids + ("/with_" + options["measure"].astype(str)).where(options["measure"] != "", "")
+    return ids + ("/built_" + options["vintage"].astype(str)).where(options["vintage"] > 0, "")
+
+
+def unit_suffix(heat_source: pd.Series) -> pd.Series:
+    """What tells options apart that differ in where their heat comes from; nothing for the coal boiler or no heat."""
+    return ("/" + heat_source.astype(str)).where(~heat_source.isin(["", COAL_BOILER]), "")
+
+
+# Heat of a plant that could raise steam for capture and is not used yet.
+
+_OF_PRODUCT = {
+    "ammonia": "ammonia_waste_heat_gj_per_t",
+    "methanol": "methanol_waste_heat_gj_per_t",
+    "olefins": "methanol_waste_heat_gj_per_t",
+    "coal_to_liquids_direct": "methanol_waste_heat_gj_per_t",
+}
+
+
+def waste_heat_tj_pa(plants: pd.DataFrame, inputs: Inputs) -> pd.Series:
+    """TJ a year of each row of `plants` (plant, province, product, capacity_ktpa), aligned with it.
+
+    Output × a factor per t (streams/factors, assumed and low): a steel works by its oxygen-furnace steel, by its iron
+    where it lists none, so that electric furnaces have none, and of either what lasts, like its CO₂; a chemical plant
+    by its product. kt/y × GJ/t = TJ/y. Plants of neither kind have none.
+    """
+    works = inputs["plants/steel"].set_index("plant")
+    hot_ktpa = works["bof_steel_ktpa"].where(works["bof_steel_ktpa"] > 0, works["bf_iron_ktpa"]).fillna(0.0)
+    hot_ktpa = hot_ktpa * lasting_share_of_mill(works)
+    is_steel = plants["product"] == "crude_steel"
+    factor = plants["product"].map({name: inputs.factor(key) for name, key in _OF_PRODUCT.items()}).fillna(0.0)
+    factor = factor.mask(is_steel, inputs.factor("steel_waste_heat_gj_per_t"))
+    base_ktpa = np.where(is_steel, plants["plant"].map(hot_ktpa).fillna(0.0), plants["capacity_ktpa"])
+    used = utilisation_share(plants, plants["product"], inputs["streams/utilisation"]).fillna(0.0)
+    return (base_ktpa * used * factor).astype(float).rename("waste_heat_tj_pa")

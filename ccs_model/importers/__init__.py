@@ -1,0 +1,26 @@
+"""Readers of other tools' files: each turns a foreign folder into tables in this package's units."""
+
+from ccs_model.importers.gem import GemTracker, gem_place, read_gem
+from ccs_model.importers.gem_chemicals import GemChemicals
+from ccs_model.importers.gem_scenario import INSTEAD, gem_advice, gem_files, gem_needs, gem_trial
+from ccs_model.importers.simccs import SimccsFolder, read_simccs
+from ccs_model.importers.simccs_tables import SimccsCase, simccs_place, simccs_scenario, simccs_tables, target_issues
+
+__all__ = [
+    "INSTEAD",
+    "GemChemicals",
+    "GemTracker",
+    "SimccsCase",
+    "SimccsFolder",
+    "gem_advice",
+    "gem_files",
+    "gem_needs",
+    "gem_place",
+    "gem_trial",
+    "read_gem",
+    "read_simccs",
+    "simccs_place",
+    "simccs_scenario",
+    "simccs_tables",
+    "target_issues",
+]

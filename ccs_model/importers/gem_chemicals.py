@@ -1,0 +1,399 @@
+"""Reads Global Energy Monitor's Global Chemicals Inventory into plants/chemicals: places and products, no capacities.
+
+The inventory lists operating plants by place, owner, products and feedstock. Capacity it has none; neither does it say
+what gasifier a coal plant has, nor how much of its ammonia becomes urea. What it lacks stays empty, is said to be
+missing, and may be given in a file. Plants that make neither ammonia nor methanol are left out and counted.
+
+Global Energy Monitor, Global Chemicals Inventory, CC BY 4.0,
+https://globalenergymonitor.org/projects/global-chemicals-inventory
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.errors import Issue
+from ccs_model.importers.gem_workbooks import CHINA, Row, china_places, coordinates
+from ccs_model.inputs.cells import shown
+from ccs_model.inputs.checked_table import table_of
+from ccs_model.inputs.csv_reader import csv_grid
+from ccs_model.inputs.declarations import Column, Source, read_dictionary
+from ccs_model.paths import data_folder
+
+# What the chemicals inventory lacks, as the user gives it: a CSV file of capacities by plant and product.
+#
+# The import writes such a file to be filled in, with what our own table of plants suggests beside it; suggestions are
+# read by nobody but its reader.
+
+PRODUCTS = ("ammonia", "methanol")
+GIVEN = ("capacity_ktpa", "feedstock", "gasifier", "urea_share")
+TABLE_NOTE = "figures_from"
+SUGGESTED = ("suggested_plant", "suggested_name", *(f"suggested_{name}" for name in GIVEN), "suggested_km")
+_ASIDE = ("name", "country", "province", "missing", *SUGGESTED)
+# A shipped plant of the same product this near is worth a look, and one farther off whose name is alike.
+_NEAR_KM, _FAR_KM, _ALIKE_SHARE = 5.0, 30.0, 0.6
+_KM_PER_DEGREE = 111.195
+# What tells no plant from another.
+_COMMON_WORDS = re.compile(
+    r"\b(?:plants?|chemicals?|chemical industry|industr(?:y|ies)|group|company|co|ltd|corporation|ammonia|methanol|coal"
+    r"|energy|branch|to|coking|coke|fertili[sz]er)\b|[()\-]|集团|股份|有限|责任|公司|化工|化学|煤"
+)
+
+
+def row_id(plant: str, product: str) -> str:
+    """The id of a plant's product in the inventory: a place that makes both products is two rows."""
+    return f"{plant}-{product}"
+
+
+@dataclass(frozen=True)
+class Given:
+    """(plant, product) → our columns, SAID and `places`; a row that names no product has "" for it."""
+
+    rows: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, given: tuple[str, bytes], issues: list[Issue]) -> Given:
+        """The file of (name, bytes). A plant is named by the inventory's id or by the id of its row here."""
+        name, raw = given
+        columns = _columns()
+        table = table_of(csv_grid(raw, Source(name, is_own=True), columns), "capacities", columns)
+        issues += table.issues
+        rows: dict[tuple[str, str], Mapping[str, object]] = {}
+        for row in table.frame.to_dict("records"):
+            plant, product = str(row["plant"]), str(row["product"])
+            of_id = next((each for each in PRODUCTS if plant.endswith(row_id("", each))), "")
+            place = row["source"].at(int(row["line"]), "plant")
+            if of_id and product not in ("", of_id):
+                issues.append(Issue(place, f"'{shown(plant)}' makes {of_id}, and the row says {product}"))
+            key = (plant.removesuffix(row_id("", of_id)), of_id) if of_id else (plant, product)
+            if key in rows:
+                issues.append(Issue(place, f"'{shown(plant)}' stands already at {rows[key]['place']}"))
+            elif plant:
+                at = {each: row["source"].at(int(row["line"]), each) for each in ("product", *GIVEN)}
+                rows[key] = {each: row[each] for each in (*GIVEN, TABLE_NOTE)} | {"place": place, "places": at}
+        return cls(rows)
+
+    def of(self, plant: str, product: str, n_products: int) -> Mapping[str, object]:
+        """What is given for one row of the inventory; a line without a product counts where the plant makes but one."""
+        return self.rows.get((plant, product)) or (self.rows.get((plant, ""), {}) if n_products == 1 else {})
+
+    def issues(self, made: Mapping[str, tuple[str, ...]], known: set[str]) -> Iterator[Issue]:
+        """Rows that nothing takes; `made` are the products of the plants at hand, `known` all of the workbook."""
+        for (plant, product), row in self.rows.items():
+            place = str(row["place"])
+            if plant not in known:
+                yield Issue(place, f"no plant '{shown(plant)}' in the workbooks", "name it by its GEM plant ID")
+            elif plant in made and not product and len(made[plant]) > 1:
+                at = dict(row["places"])["product"]  # type: ignore[call-overload]
+                yield Issue(at, f"'{shown(plant)}' makes {' and '.join(made[plant])}", "say which: product")
+            elif plant in made and product and product not in made[plant]:
+                makes = " and ".join(made[plant]) or "neither ammonia nor methanol"
+                yield Issue(place, f"'{shown(plant)}' makes {makes} in the inventory, and not {product}")
+
+
+def _columns() -> tuple[Column, ...]:
+    declared = {column.name: column for column in read_dictionary()["plants/chemicals"]}
+    text = replace(declared["note"], name=TABLE_NOTE, meaning="where the figures of the row are from, in words")
+    ours = [replace(declared[name], required=name == "plant") for name in ("plant", "product", *GIVEN)]
+    aside = [replace(text, name=name, meaning="for the reader; not read") for name in _ASIDE]
+    return (*ours, text, *aside)
+
+
+def with_suggestions(plants: pd.DataFrame) -> pd.DataFrame:
+    """SUGGESTED beside each row of plants/chemicals: a shipped plant of its product nearby, each offered once."""
+    shipped = pd.read_csv(data_folder() / "plants" / "chemicals.csv", keep_default_na=False, dtype=str)
+    names, places = shipped[["name", "name_zh"]].to_numpy(), shipped[["lat_deg", "lon_deg"]].to_numpy(float)
+    result = pd.DataFrame("", index=plants.index, columns=list(SUGGESTED), dtype=object)
+    pairs = sorted(_pairs(plants, shipped["product"].to_numpy(), names, places))
+    taken: set[int] = set()
+    offered: set[int] = set()
+    for _, km, i, k in pairs:
+        if i in offered or k in taken:
+            continue
+        offered.add(i)
+        taken.add(k)
+        row = shipped.iloc[k]
+        result.iloc[i] = [row["plant"], row["name"] or row["name_zh"], *(row[name] for name in GIVEN), f"{km:.1f}"]
+    return result
+
+
+def _pairs(
+    plants: pd.DataFrame, products: np.ndarray, names: np.ndarray, places: np.ndarray
+) -> Iterator[tuple[float, float, int, int]]:
+    """(how far apart and unlike, km, row, shipped row) of what may be the same plant; the likeliest sort first."""
+    lats, lons = plants["lat_deg"].to_numpy(float), plants["lon_deg"].to_numpy(float)
+    makes = plants["product"].to_numpy()
+    called = plants[["name", "name_zh"]].to_numpy()
+    for i in range(len(plants)):
+        if not np.isfinite(lats[i]) or not np.isfinite(lons[i]):
+            continue
+        north = (places[:, 0] - lats[i]) * _KM_PER_DEGREE
+        east = (places[:, 1] - lons[i]) * _KM_PER_DEGREE * np.cos(np.radians(lats[i]))
+        km = np.hypot(north, east)
+        for k in np.flatnonzero((km <= _FAR_KM) & (products == makes[i])):
+            alike = _likeness(called[i], names[k])
+            if km[k] <= _NEAR_KM or alike >= _ALIKE_SHARE:
+                yield float(km[k] * (1.0 - alike)), float(km[k]), i, int(k)
+
+
+def _likeness(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """0 to 1, by the names in Chinese where both have one, else by those in Latin letters."""
+    at = 1 if ours[1] and theirs[1] else 0
+    our_text, their_text = (" ".join(_COMMON_WORDS.sub(" ", str(each[at]).lower()).split()) for each in (ours, theirs))
+    return SequenceMatcher(None, our_text, their_text, autojunk=False).ratio()
+
+
+_BETWEEN = re.compile(r"\s*[;,/|]\s*")
+# The inventory's words for a feedstock → ours.
+_FEEDSTOCKS: Mapping[str, str] = {
+    **dict.fromkeys(("coal", "hard coal", "lignite", "coal gasification", "bituminous coal", "anthracite"), "coal"),
+    **dict.fromkeys(("natural gas", "fossil gas", "gas", "methane", "lng"), "natural_gas"),
+    **dict.fromkeys(("coke oven gas", "coke-oven gas", "coking gas"), "coke_oven_gas"),
+    **dict.fromkeys(("oil", "crude oil", "fuel oil", "heavy oil", "residual oil", "naphtha"), "oil"),
+    **dict.fromkeys(("furnace off-gas", "furnace off gas", "calcium carbide furnace gas"), "furnace_off_gas"),
+}
+_COKING = re.compile(r"焦化|\bcoking\b|\bcoke\b", re.IGNORECASE)
+_LINE_OF = {"name": "name", "name_zh": "name_local", "province": "subnational", "lat_deg": "coordinates",
+            "lon_deg": "coordinates", "place_accuracy": "accuracy", "product": "products", "feedstock": "feedstock",
+            "grid": "municipality"}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class GemChemicals:
+    """The inventory in the columns of plants/chemicals, one row a plant and product, empty where nothing is known.
+
+    `missing` are the columns each row lacks before it can be used, `places` where its columns stand. `left_out`
+    counts plants that make neither product by what they make; `by_file` (rows, rows that lack something) by workbook.
+    `to_fill_in` is the file of capacities, all rows, with what is given and what is missing.
+    """
+
+    plants: pd.DataFrame
+    missing: tuple[tuple[str, ...], ...]
+    in_country: tuple[str, ...]
+    places: tuple[Mapping[str, str], ...]
+    left_out: Mapping[str, int]
+    n_left_out: int
+    by_file: Mapping[str, tuple[int, int]]
+    to_fill_in: pd.DataFrame
+    reference: str
+    citation: str
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """Of the rows, each once, in order."""
+        return tuple(sorted(set(self.in_country)))
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether no row lacks anything."""
+        return not any(self.missing)
+
+    def known(self) -> GemChemicals:
+        """The rows that lack nothing; `to_fill_in` and the counts stay those of all."""
+        at = [i for i, names in enumerate(self.missing) if not names]
+        return replace(
+            self,
+            plants=self.plants.iloc[at].reset_index(drop=True),
+            missing=((),) * len(at),
+            in_country=tuple(self.in_country[i] for i in at),
+            places=tuple(self.places[i] for i in at),
+        )
+
+    @property
+    def n_missing(self) -> dict[str, int]:
+        """Column → rows that lack it, of all."""
+        counted = Counter(name for names in self.to_fill_in["missing"] for name in str(names).split("; "))
+        return {name: counted[name] for name in GIVEN if counted[name]}
+
+
+def chemicals_of(
+    rows: Mapping[str, Row], known: set[str], given: Given, release: tuple[str, str], issues: list[Issue]
+) -> GemChemicals:
+    """The plants of `rows` (by GEM plant id) that make ammonia or methanol, with what is given of them.
+
+    `known` are the ids of all plants of the workbooks, in whatever country.
+    """
+    declared = {column.name: column for column in read_dictionary()["plants/chemicals"]}
+    routes = _routes()
+    made: list[dict[str, Any]] = []
+    places: list[Mapping[str, str]] = []
+    products: dict[str, tuple[str, ...]] = {}
+    left_out: Counter[str] = Counter()
+    n_left_out = 0
+    for plant, row in rows.items():
+        first, second = _listed(row, "products", issues), _listed(row, "secondary", issues)
+        products[plant] = tuple(each for each in PRODUCTS if each in (*first, *second))
+        if not products[plant]:
+            n_left_out += 1
+            left_out.update(dict.fromkeys((*first, *second), 1) or {"no product named": 1})
+            continue
+        described = _described(plant, row, declared, issues)
+        for product in products[plant]:
+            reported = given.of(plant, product, len(products[plant]))
+            made.append(_row(row, described, product, second if product not in first else (), reported, routes, issues))
+            places.append(_places(row, reported))
+    issues += given.issues(products, known)
+    extra = ["country", "address", "address_local", "municipality", TABLE_NOTE, "file"]
+    frame = china_places(pd.DataFrame(made, columns=[*declared, *extra]))
+    plants = _typed(frame[list(declared)].copy(), declared)
+    plants["reference"], plants["quality"] = _sources(frame, release[0])
+    suggested = with_suggestions(plants)
+    missing = tuple(_missing(each) for each in plants.to_dict("records"))
+    plants["note"] = [
+        _noted(str(note), *offer)
+        for note, *offer in zip(plants["note"], missing, suggested.to_dict("records"), strict=True)
+    ]
+    files = Counter(frame["file"])
+    lacking = Counter(name for name, lacks in zip(frame["file"], missing, strict=True) if lacks)
+    return GemChemicals(
+        plants=plants,
+        missing=missing,
+        in_country=tuple(frame["country"]),
+        places=tuple(places),
+        left_out=dict(left_out.most_common()),
+        n_left_out=n_left_out,
+        by_file={name: (files[name], lacking[name]) for name in files},
+        to_fill_in=_to_fill_in(plants, frame, missing, suggested),
+        reference=release[0],
+        citation=release[1],
+    )
+
+
+def _to_fill_in(
+    plants: pd.DataFrame, frame: pd.DataFrame, missing: Sequence[Sequence[str]], suggested: pd.DataFrame
+) -> pd.DataFrame:
+    """A line a row: what is given stays, what is missing is named, what may fit stands beside it."""
+    message = {TABLE_NOTE: frame[TABLE_NOTE], "missing": ["; ".join(names) for names in missing]}
+    where = {"country": frame["country"], "province": plants["province"]}
+    parts = (plants[["plant", "product", "name"]], where, plants[[*GIVEN]], message, suggested)
+    return pd.concat([pd.DataFrame(part, index=plants.index) for part in parts], axis=1)
+
+
+def _listed(row: Row, key: str, issues: list[Issue]) -> tuple[str, ...]:
+    words = row.text(key, issues).lower()
+    return tuple(dict.fromkeys(each for each in _BETWEEN.split(words) if each))
+
+
+def _described(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, Any]:
+    """What holds for the place, whatever it makes."""
+    message = {key: row.text(key, issues) for key in ("name", "name_local", "country", "subnational", "municipality")}
+    for key in ("name", "country"):
+        if not message[key]:
+            issues.append(Issue(row.place(key), f"plant '{shown(plant)}' has no {key}"))
+    is_chinese = message["country"] == CHINA
+    if is_chinese and not message["subnational"]:
+        issues.append(Issue(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
+    lat, lon = coordinates(row, declared, issues)
+    owner = row.text("owner", issues)
+    notes = [f"owner: {owner}"] if owner else []
+    if not is_chinese:
+        notes += [f"in {message['subnational']}"] if message["subnational"] else []
+        notes += [f"there: {message['name_local']}"] if message["name_local"] else []
+    return {
+        "plant": plant, "name": message["name"], "name_zh": message["name_local"] if is_chinese else "",
+        "country": message["country"], "province": message["subnational"] if is_chinese else message["country"],
+        "municipality": message["municipality"], "address": "", "address_local": "", "lat_deg": lat, "lon_deg": lon,
+        "place_accuracy": "exact" if row.text("accuracy", issues).lower() == "exact" else "approximate",
+        "status": "operating", "notes": notes,
+    }  # fmt: skip
+
+
+def _row(
+    row: Row,
+    described: Mapping[str, Any],
+    product: str,
+    beside: Sequence[str],
+    reported: Mapping[str, object],
+    routes: set[tuple[str, str]],
+    issues: list[Issue],
+) -> dict[str, Any]:
+    """One product of one place: what is given counts before what the inventory says."""
+    notes = list(described["notes"])
+    if beside:
+        notes.append(f"{product} is a secondary product")
+    words = _listed(row, "feedstock", issues)
+    meant = {_FEEDSTOCKS.get(each, "") for each in words}
+    feedstock = meant.pop() if len(meant) == 1 else ""
+    if words and (not feedstock or (product, feedstock) not in routes):
+        notes.append(f"feedstock in the inventory: {'; '.join(words)}")
+        feedstock = ""
+    if (
+        not reported.get("feedstock")
+        and feedstock != "coke_oven_gas"
+        and _COKING.search(f"{described['name']} {described['name_zh']}")
+    ):
+        notes.append("its name says coking: is the feedstock coke_oven_gas?")
+    if reported.get(TABLE_NOTE):
+        notes.append(f"given: {reported[TABLE_NOTE]}")
+    return {
+        **{key: value for key, value in described.items() if key != "notes"},
+        "plant": row_id(described["plant"], product),
+        "product": product,
+        "capacity_ktpa": reported.get("capacity_ktpa"),
+        "feedstock": reported.get("feedstock") or feedstock,
+        "gasifier": reported.get("gasifier") or "",
+        "urea_share": reported.get("urea_share"),
+        "note": "; ".join(notes),
+        TABLE_NOTE: reported.get(TABLE_NOTE) or "",
+        "file": row.grid.source.file.rsplit(":", 1)[0],
+    }
+
+
+def _places(row: Row, reported: Mapping[str, Any]) -> Mapping[str, str]:
+    """Our column → where the workbook, or the file of capacities, has it."""
+    places = {"plant": row.place(), **{ours: row.place(theirs) for ours, theirs in _LINE_OF.items()}}
+    for name in GIVEN:
+        value = reported.get(name)
+        if value not in (None, "") and value == value:
+            places[name] = reported["places"][name]
+    return places
+
+
+def _typed(plants: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame:
+    for name, column in declared.items():
+        if column.kind in ("number", "whole"):
+            plants[name] = pd.array(pd.to_numeric(plants[name]), dtype="Int64" if column.kind == "whole" else "Float64")
+        else:
+            plants[name] = plants[name].astype(object).where(plants[name].notna(), "")
+    return plants
+
+
+def _sources(frame: pd.DataFrame, reference: str) -> tuple[list[str], list[str]]:
+    """Reference and quality: a row whose capacity the user gives is the user's own, and says nothing of either."""
+    is_own = pd.to_numeric(frame["capacity_ktpa"]).notna()
+    return ["" if own else reference for own in is_own], ["" if own else "reported" for own in is_own]
+
+
+def _missing(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns that this row must still be given before the model can use it."""
+    lacks = {
+        "capacity_ktpa": pd.isna(row["capacity_ktpa"]),
+        "feedstock": not row["feedstock"],
+        "gasifier": row["feedstock"] == "coal" and not row["gasifier"],
+        "urea_share": row["product"] == "ammonia" and pd.isna(row["urea_share"]),
+    }
+    return tuple(name for name in GIVEN if lacks[name])
+
+
+def _noted(note: str, missing: Sequence[str], offer: Mapping[str, str]) -> str:
+    parts = [note] if note else []
+    parts += [f"missing: {', '.join(missing)}"] if missing else []
+    if missing and offer["suggested_plant"]:
+        parts.append(
+            f"perhaps {offer['suggested_plant']} {offer['suggested_name']}, {offer['suggested_km']} km away, "
+            f"{offer['suggested_capacity_ktpa']} kt/y"
+        )
+    return "; ".join(parts)
+
+
+def _routes() -> set[tuple[str, str]]:
+    table = pd.read_csv(data_folder() / "streams" / "chemical_routes.csv", keep_default_na=False, dtype=str)
+    return set(zip(table["product"], table["feedstock"], strict=True))

@@ -1,0 +1,177 @@
+"""The folder that an import of GEM's workbooks leaves: a scenario, its inventories, and tables for the user to fill in.
+
+Chinese works find prices, factors and storage sites in the shipped tables. Works of other countries stand in the
+province and on the grid of their country, for which the user gives rows: the tables lie ready with their headings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from textwrap import wrap
+
+import pandas as pd
+
+from ccs_model.importers.gem import GemTracker
+from ccs_model.importers.gem_workbooks import CHEMICALS, CHINA, STEEL
+from ccs_model.inputs.declarations import read_dictionary
+
+INSTEAD = "data/instead.txt"
+CAPACITIES = "capacities.csv"
+# Tables that a country without shipped prices needs, and what a row of each is for; its works stand in the province and
+# on the grid of its name.
+_NEEDS = {
+    "prices/power": "a row for each grid",
+    "prices/fuels": "a row, fuel coal, for each province",
+    "prices/grid_factors": "a row for each province",
+    "storage/sites": "the sites in reach; ours lie in China",
+}
+# Tables whose shipped row for all places is China's.
+_ADVISED = {
+    "streams/utilisation": "how full plants run, by province and product; without rows the means of China count",
+}
+_EURO = frozenset(
+    (
+        "Austria", "Belgium", "Croatia", "Estonia", "Finland", "France", "Germany", "Greece", "Ireland", "Italy",
+        "Latvia", "Lithuania", "Luxembourg", "Malta", "Netherlands", "Portugal", "Slovakia", "Slovenia", "Spain",
+    )
+)  # fmt: skip
+_NAMED = 6  # countries in the scenario's name
+_NAMED_AT_MOST = 12
+
+_TEXT = """\
+@SAID@
+#
+# Check it:  ccs-model check scenario.yaml
+# Run it:    ccs-model optimize scenario.yaml
+@NEEDS@name: @NAME@
+description: >
+  Which of these plants should be fitted with carbon capture, when, and with what?
+
+currency: @CURRENCY@
+price_year: 2024
+years: [2026, 2030, 2035, 2040]
+
+plants:
+  inventory: [@INVENTORY@]
+  min_emissions_ktpa: 200
+data: data
+
+capture:
+  technologies: [@TECHNOLOGIES@]
+
+budget: {total_mn: 1_000}            # an example: say yours
+objective: max_abatement
+@POLICY@solver: {mip_gap: 0.02, time_limit_s: 300}
+"""
+_POLICY = "policy: {market: null}               # a carbon price, if you give one, holds for all plants in all years\n"
+_TABLE_NOTES = {
+    STEEL: "# Steel works of Global Energy Monitor's Global Iron and Steel Tracker (CC BY 4.0) stand in steel.csv.",
+    CHEMICALS: "# Plants of Global Energy Monitor's Global Chemicals Inventory (CC BY 4.0) stand in chemicals.csv.",
+}
+_WHERE = "https://globalenergymonitor.org/projects/"
+
+
+def gem_files(tracker: GemTracker) -> dict[str, bytes]:
+    """What stands in the folder: scenario.yaml, the inventories, capacities.csv to be filled in, and data/, by name."""
+    others = _others(tracker)
+    files = {"scenario.yaml": _scenario(tracker).encode()}
+    references = []
+    if _has_steel(tracker):
+        where = f"{_WHERE}global-iron-and-steel-tracker"
+        references.append((tracker.reference, tracker.citation, where, "CC BY 4.0", "steel plants"))
+        files["steel.csv"] = _written(tracker.plants)
+    if tracker.chemicals is not None:
+        made = tracker.chemicals
+        where = f"{_WHERE}global-chemicals-inventory"
+        references.append((made.reference, made.citation, where, "CC BY 4.0", "places of chemical plants"))
+        files["chemicals.csv"] = _written(made.plants)
+        files[CAPACITIES] = _written(made.to_fill_in)
+    columns = ["reference", "citation", "where", "licence", "use"]
+    files["data/references.csv"] = _written(pd.DataFrame(references, columns=columns))
+    if len(tracker.units):
+        files["data/plants/steel_units.csv"] = _written(tracker.units)
+    if others:
+        declared = read_dictionary()
+        for table in (*_NEEDS, *_ADVISED):
+            files[f"data/{table}.csv"] = _written(pd.DataFrame(columns=[column.name for column in declared[table]]))
+    if others and CHINA not in tracker.countries:
+        files[INSTEAD] = b"# Our sites lie in China: yours are taken instead.\nstorage/sites\n"
+    return files
+
+
+def gem_trial(tracker: GemTracker) -> bytes | None:
+    """chemicals.csv with a stand-in for whatever is missing, so that all else of it can be checked; else None."""
+    made = tracker.chemicals
+    if made is None or made.is_integer:
+        return None
+    plants = made.plants.copy()
+    plants["capacity_ktpa"] = plants["capacity_ktpa"].fillna(0.0)
+    plants["feedstock"] = plants["feedstock"].replace("", "natural_gas")
+    plants["gasifier"] = plants["gasifier"].mask(
+        (plants["feedstock"] == "coal") & (plants["gasifier"] == ""), "oxygen_blown"
+    )
+    plants["urea_share"] = plants["urea_share"].fillna(0.0)
+    return _written(plants)
+
+
+def gem_needs(tracker: GemTracker) -> list[str]:
+    """A line for each table that the user must add to before the scenario can be solved; none for Chinese steel."""
+    lines = []
+    if tracker.chemicals is not None and not tracker.chemicals.is_integer:
+        lacks = ", ".join(f"{name} in {n:,} rows" for name, n in tracker.chemicals.n_missing.items())
+        lines.append(f"chemicals.csv lacks {lacks}; fill them in, in {CAPACITIES} (see --capacities) or there")
+    others = _others(tracker)
+    listed = _listed(others)
+    if others:
+        for table, words in _NEEDS.items():
+            lines.append(f"data/{table}.csv: {words}" + (f": {listed}" if words.startswith("a row") else ""))
+    return lines
+
+
+def gem_advice(tracker: GemTracker) -> list[str]:
+    """A line for each table that would otherwise say of other countries what holds for China."""
+    return [f"data/{table}.csv: {words}" for table, words in _ADVISED.items()] if _others(tracker) else []
+
+
+def _has_steel(tracker: GemTracker) -> bool:
+    return not tracker.plants.empty or tracker.chemicals is None
+
+
+def _listed(countries: Sequence[str]) -> str:
+    more = len(countries) - _NAMED_AT_MOST
+    return ", ".join(countries[:_NAMED_AT_MOST]) + (f" and {more} more, as in the inventory" if more > 0 else "")
+
+
+def _others(tracker: GemTracker) -> list[str]:
+    return [country for country in tracker.countries if country != CHINA]
+
+
+def _scenario(tracker: GemTracker) -> str:
+    countries = tracker.countries
+    listed = ", ".join(countries) if len(countries) <= _NAMED else f"{len(countries)} countries"
+    currency = "CNY" if countries == (CHINA,) else "EUR" if _EURO.issuperset(countries) else "USD"
+    kinds = [STEEL] * _has_steel(tracker) + [CHEMICALS] * (tracker.chemicals is not None)
+    needs = gem_needs(tracker)
+    message = ""
+    if needs:
+        message = _commented("Before that, give what is not there yet (docs/own-tables.md):", needs)
+        message += _commented("And look at", advice) if (advice := gem_advice(tracker)) else ""
+        message += "#\n"
+    text = _TEXT.replace("@SAID@", "\n".join(_TABLE_NOTES[kind] for kind in kinds)).replace("@NEEDS@", message)
+    text = text.replace("@CURRENCY@", currency).replace("@INVENTORY@", ", ".join(f"{kind}.csv" for kind in kinds))
+    policy = "" if CHINA in countries else _POLICY
+    text = text.replace("@POLICY@", policy)
+    technologies = ["amine", "advanced_amine", *(["compression", "purification"] if CHEMICALS in kinds else [])]
+    text = text.replace("@TECHNOLOGIES@", ", ".join(technologies))
+    name = f"{' and '.join(kinds).capitalize()} in {listed}"[:100]
+    return text.replace("@NAME@", json.dumps(name, ensure_ascii=False))
+
+
+def _commented(words: str, lines: Sequence[str]) -> str:
+    parts = [part for line in lines for part in wrap(line, 110, initial_indent="#   ", subsequent_indent="#     ")]
+    return "\n".join(["#", f"# {words}", *parts, ""])
+
+
+def _written(frame: pd.DataFrame) -> bytes:
+    return frame.to_csv(index=False, lineterminator="\n").encode()

@@ -1,0 +1,399 @@
+"""The sheets of Global Energy Monitor's workbooks: which heading means what, in every release known so far.
+
+Headings changed between releases ("Plant ID" → "GEM plant ID", "Subnational unit (province/state)" → "Subnational
+unit") and the unit workbooks write theirs in Title Case, so they are told by an alias table whatever their case. The
+chemicals inventory names its sheet of plants as the steel tracker does; its products tell the two apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.errors import Issue
+from ccs_model.inputs.cells import converted, shown
+from ccs_model.inputs.declarations import Column, Grid
+from ccs_model.inputs.excel_reader import Book, workbook_grids
+from ccs_model.inputs.geography import km_outside_province, province_outlines
+from ccs_model.inputs.table_checks import PROVINCE_MARGIN_KM
+
+PLANTS, CAPACITIES = "Plant data", "Plant capacities and status"
+# Sheets that the workbooks carry and the model has no use for.
+ASIDE = ("about", "metadata", "plant production", "blast furnace relinings", "readme")
+KIND_OF = {
+    "blast furnaces": "BF",
+    "basic oxygen furnaces": "BOF",
+    "electric arc furnaces": "EAF",
+    "direct reduced iron furnaces": "DRI",
+}
+
+Aliases = Mapping[str, Sequence[str]]
+_ID = ("plant id", "gem plant id")
+PLANT_HEADINGS: Aliases = {
+    "plant": _ID,
+    "name": ("plant name (english)", "plant name"),
+    "country": ("country/area", "country"),
+    "subnational": ("subnational unit (province/state)", "subnational unit", "province/state"),
+    "coordinates": ("coordinates",),
+    "name_local": ("plant name (other language)",),
+    "other_names": ("other plant names (english)", "other plant names"),
+    "parent": ("parent",),
+    "municipality": ("municipality",),
+    "address": ("location address",),
+    "address_local": ("other language location address", "location address (other language)"),
+    "accuracy": ("coordinate accuracy",),
+    "start": ("start date", "start year"),
+    "coke": ("coking plant capacity",),
+}
+CAPACITY_HEADINGS: Aliases = {
+    "plant": _ID,
+    "status": ("status", "capacity operating status"),
+    "crude": ("nominal crude steel capacity", "crude steel capacity"),
+    "bof": ("nominal bof steel capacity", "bof steel capacity"),
+    "eaf": ("nominal eaf steel capacity", "eaf steel capacity"),
+    "bf": ("nominal bf capacity", "bf capacity", "nominal bf iron capacity"),
+    "dri": ("nominal dri capacity", "dri capacity", "nominal dri iron capacity"),
+    "ohf": ("nominal ohf steel capacity", "ohf steel capacity"),
+    "induction": ("nominal if steel capacity", "if steel capacity"),
+    "other": ("other/unspecified steel capacity", "other unspecified steel capacity"),
+}
+UNIT_HEADINGS: Aliases = {
+    "unit": ("gem unit id", "unit id"),
+    "plant": _ID,
+    "name": ("unit name",),
+    "status": ("unit status", "status"),
+    "capacity": ("current capacity", "capacity"),
+    "relining": ("most recent relining",),
+}
+CHEMICAL_HEADINGS: Aliases = {
+    "plant": _ID,
+    "name": ("plant name (english)", "plant name"),
+    "country": ("country/area", "country"),
+    "subnational": ("subnational unit", "subnational unit (province/state)", "province/state"),
+    "coordinates": ("coordinates",),
+    "products": ("primary products", "primary product"),
+    "secondary": ("secondary products", "secondary product"),
+    "feedstock": ("feedstock", "feedstocks"),
+    "name_local": ("plant name (other language)",),
+    "owner": ("owner (english)", "owner"),
+    "municipality": ("municipality",),
+    "accuracy": ("coordinate accuracy",),
+}
+# Where these are missing, a release is not of a kind that is understood; the others only say more.
+_NEEDED: Mapping[int, Sequence[str]] = {
+    id(PLANT_HEADINGS): ("plant", "name", "country", "subnational", "coordinates"),
+    id(CAPACITY_HEADINGS): ("plant", "status", "crude", "bof", "eaf", "bf", "dri"),
+    id(UNIT_HEADINGS): ("unit", "plant", "status", "capacity"),
+    id(CHEMICAL_HEADINGS): ("plant", "name", "country", "subnational", "coordinates", "products"),
+}
+
+# Words of the tracker for what is not there, and for what is there without a number.
+_NOTHING = ("", "n/a", "na", "none")
+UNKNOWN, SOME = "unknown", ">0"
+_MORE_THAN = re.compile(r">\s*(\d[\d,]*(?:\.\d+)?)?")
+_UNIT = re.compile(r"\s*\((?:ttpa|thousand tonnes per annum|kt/y|ktpa)\)\s*$")
+_COORDINATES = re.compile(r"\s*([-+]?\d+(?:\.\d+)?)\s*[,;]\s*([-+]?\d+(?:\.\d+)?)\s*")
+_DECIMALS = 6  # a tenth of a metre
+_YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d|2100)(?!\d)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a sheet; cells are asked for by the key of the alias table."""
+
+    grid: Grid
+    line: int
+    cells: tuple[object, ...]
+    positions: Mapping[str, int]
+
+    def place(self, key: str = "plant") -> str:
+        """`FILE:sheet!D12`; a column that the sheet lacks stands where the plant's id does."""
+        return self.grid.source.at_position(self.line, self.positions.get(key, self.positions["plant"]))
+
+    def cell(self, key: str) -> object:
+        """The value as it stands; None for an empty cell and for a column that is not there."""
+        at = self.positions.get(key, len(self.cells))
+        return self.cells[at] if at < len(self.cells) else None
+
+    def text(self, key: str, issues: list[Issue]) -> str:
+        """The words of the cell on one line; nothing where the tracker says that it does not know."""
+        cell = self.cell(key)
+        cell = " ".join(cell.split()) if type(cell) is str else cell
+        words = str(converted(_column(key, "text"), cell, self.place(key), issues) or "")
+        return "" if words.lower() in (*_NOTHING, UNKNOWN) else words
+
+    def year(self, key: str, issues: list[Issue]) -> int | None:
+        """The year of a date, of a number or of words that hold one (`2026-06`); None where it is not known."""
+        cell = self.cell(key)
+        if isinstance(cell, date):
+            return cell.year
+        words = self.text(key, issues)
+        if not words:
+            return None
+        if found := _YEAR.search(words):
+            return int(found[1])
+        issues.append(Issue(self.place(key), f"'{shown(words)}' holds no year", "write 2012, or unknown"))
+        return None
+
+    def amount(self, key: str, column: Column, issues: list[Issue]) -> tuple[float | None, str]:
+        """(kt/y, what is not known of it): nothing, "unknown", or ">0" for what exists and is not quantified.
+
+        A bound such as >2800 counts by its number and says so.
+        """
+        cell = self.cell(key)
+        words = cell.strip().lower() if type(cell) is str else ""
+        if cell is None or (type(cell) is str and words in _NOTHING):
+            return None, ""
+        if words == UNKNOWN:
+            return None, UNKNOWN
+        if type(cell) is str and (bound := _MORE_THAN.fullmatch(words)):
+            number = float(bound[1].replace(",", "")) if bound[1] else 0.0
+            if not number:
+                return None, SOME
+            value = converted(column, number, self.place(key), issues)
+            return (value if isinstance(value, float) else None), f">{number:g}"
+        value = converted(column, cell, self.place(key), issues)
+        return (float(value), "") if isinstance(value, int | float) else (None, "")
+
+
+def has_chemicals(grid: Grid) -> bool:
+    """Whether the sheet lists plants by what they make, as the chemicals inventory does and the steel tracker not."""
+    headings = {_plain(heading) for heading in grid.header}
+    return all(headings & set(CHEMICAL_HEADINGS[key]) for key in ("plant", "products"))
+
+
+def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
+    """The lines of a sheet that name a plant; faults for columns that are missing or stand twice."""
+    positions: dict[str, int] = {}
+    known = {alias: key for key, words in aliases.items() for alias in words}
+    for at, heading in enumerate(grid.header):
+        key = known.get(_plain(heading))
+        if key is None:
+            continue
+        if key in positions:
+            first = grid.header[positions[key]]
+            place = grid.source.at_position(grid.header_line, at)
+            issues.append(Issue(place, f"column '{shown(heading)}' says the same as '{shown(first)}'", "keep one"))
+        positions.setdefault(key, at)
+    missing = [key for key in _NEEDED[id(aliases)] if key not in positions]
+    for key in missing:
+        place = grid.source.at_position(grid.header_line, 0)
+        issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest(aliases[key], grid)))
+    if missing:
+        return []
+    return [*_lines(grid, positions, issues)]
+
+
+def coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> tuple[float | None, float | None]:
+    """(latitude, longitude) of "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
+    words = row.text("coordinates", issues)
+    found = _COORDINATES.fullmatch(words)
+    if not found:
+        plant = shown(row.text("plant", []))
+        what = f"'{shown(words)}' is no place" if words else f"plant '{plant}' has no coordinates"
+        issues.append(Issue(row.place("coordinates"), what, "write latitude, longitude: 39.1604, 118.4298"))
+        return None, None
+    lat, lon = float(found[1]), float(found[2])
+    for name, value in (("lat_deg", lat), ("lon_deg", lon)):
+        low, high = declared[name].low, declared[name].high
+        if low is not None and high is not None and not low <= value <= high:
+            issues.append(Issue(row.place("coordinates"), f"{value:g} is outside {low:g} to {high:g}", "lat, then lon"))
+    return round(lat, _DECIMALS), round(lon, _DECIMALS)
+
+
+def _lines(grid: Grid, positions: Mapping[str, int], issues: list[Issue]) -> Iterator[Row]:
+    for line, cells in grid.rows:
+        row = Row(grid, line, cells, positions)
+        if row.cell("plant") is not None:
+            yield row
+        elif len([cell for cell in cells if cell is not None]) > 1:  # one lone cell is a remark under the table
+            issues.append(Issue(row.place(), "has no plant id"))
+
+
+def _nearest(words: Sequence[str], grid: Grid) -> str:
+    headings = {_plain(heading): heading for heading in grid.header if heading}
+    near = get_close_matches(words[0], list(headings), n=1)
+    also = f"also known as {', '.join(words[1:])}" if len(words) > 1 else ""
+    return f"is it '{shown(headings[near[0]])}'?" if near else also
+
+
+def _plain(heading: str) -> str:
+    return _UNIT.sub("", " ".join(heading.lower().split()))
+
+
+def _column(key: str, kind: str) -> Column:
+    return Column("gem", key, kind, "", required=False, low=None, high=None, choices=(), meaning=key)
+
+
+# Sorts the sheets of Global Energy Monitor's workbooks: steel plants, their capacities, furnaces, chemical plants.
+
+STEEL, CHEMICALS = "steel", "chemicals"
+_KNOWN = (PLANTS.lower(), CAPACITIES.lower(), *KIND_OF)
+_KEY_OF = {STEEL: "GIST", CHEMICALS: "GCI"}
+_WORK_OF = {STEEL: "Global Iron and Steel Tracker", CHEMICALS: "Global Chemicals Inventory"}
+_RELEASE = re.compile(
+    r"(January|February|March|April|May|June|July|August|September|October|November|December)[\s_-]+(20\d\d)"
+)
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+
+
+@dataclass
+class GemSheets:
+    """`steel` by the lower-case name of the sheet; `chemicals` are sheets of chemical plants, by file; `releases` is
+    what the workbooks of either kind, or their names, say of when they came out."""
+
+    steel: dict[str, list[Grid]] = field(default_factory=dict)
+    chemicals: dict[str, list[Grid]] = field(default_factory=dict)
+    releases: dict[str, str] = field(default_factory=dict)
+
+    def reference(self, kind: str) -> tuple[str, str]:
+        """(key, citation) of the release: the steel tracker's of September 2025 is GIST-2025-09."""
+        key, release = _KEY_OF[kind], self.releases.get(kind, "")
+        if release:
+            month, year = release.split()
+            key = f"{key}-{year}-{_MONTHS.index(month) + 1:02d}"
+        return key, f"Global Energy Monitor, {_WORK_OF[kind]}, {release or 'release not stated'}"
+
+
+def sorted_sheets(files: Sequence[tuple[str, bytes]], issues: list[Issue]) -> GemSheets:
+    """The sheets of the workbooks of (name, bytes); what is not known and looks like it is a fault."""
+    found = GemSheets()
+    message: dict[str, list[str]] = {STEEL: [], CHEMICALS: []}
+    for name, raw in files:
+        book = workbook_grids(raw, name)
+        issues += book.issues
+        chemical = [
+            grid for title, grid in book.sheets.items() if _plain_heading(title) not in ASIDE and has_chemicals(grid)
+        ]
+        if chemical:
+            found.chemicals[name] = chemical
+            issues += [issue for grid in chemical for issue in grid.issues]
+        for title, grid in book.sheets.items():
+            if grid not in chemical:
+                _sort_steel(found, _plain_heading(title), grid, issues, is_alone=not chemical)
+        kind = CHEMICALS if chemical else STEEL
+        message[kind] = [*_about(book), *message[kind], name]
+    for kind, words in message.items():
+        found.releases[kind] = next((f"{at[1]} {at[2]}" for each in words if (at := _RELEASE.search(each))), "")
+    return found
+
+
+def _sort_steel(found: GemSheets, sheet: str, grid: Grid, issues: list[Issue], *, is_alone: bool) -> None:
+    if sheet in _KNOWN:
+        issues += grid.issues
+        if sheet in found.steel and sheet not in KIND_OF:
+            hint = "give one workbook of plants at a time"
+            issues.append(Issue(grid.source.file, f"the sheet is in {found.steel[sheet][0].source.file} too", hint))
+        found.steel.setdefault(sheet, []).append(grid)
+    elif sheet not in ASIDE and is_alone:
+        near = get_close_matches(sheet, _KNOWN, n=1)
+        if near:
+            issues.append(Issue(grid.source.file, "the sheet is not known", f"did you mean '{near[0]}'?"))
+
+
+def _about(book: Book) -> list[str]:
+    sheets: Mapping[str, Grid] = book.sheets
+    words: list[str] = []
+    for title, grid in sheets.items():
+        if _plain_heading(title) == "about":
+            words += [str(cell) for cell in grid.header] + [str(cell) for _, row in grid.rows for cell in row]
+    return words
+
+
+def no_plants(files: Sequence[tuple[str, bytes]], found: GemSheets) -> Issue | None:
+    """What is wrong where neither the sheets of the steel tracker's plants nor chemical plants are there."""
+    lacking = [each for each in (PLANTS, CAPACITIES) if each.lower() not in found.steel]
+    is_any_steel = bool(found.steel) or not found.chemicals
+    if not lacking or not is_any_steel:
+        return None
+    there = ", ".join(f"'{shown(grid.source.file)}'" for each in found.steel.values() for grid in each)
+    named = " and ".join(f"'{each}'" for each in lacking)
+    return Issue(files[0][0], f"no workbook has the sheet {named}", f"there: {there or 'nothing known'}")
+
+
+def _plain_heading(title: str) -> str:
+    return " ".join(title.lower().split())
+
+
+# Where the tracker's Chinese works belong: the province of their coordinates, and the power grid they draw from.
+#
+# Two provinces have two grids each: Tangshan, Qinhuangdao, Chengde, Zhangjiakou and Langfang draw from Hebei's northern
+# one; Hulunbuir, Xing'an, Tongliao and Chifeng from Inner Mongolia's eastern one (data/README.md).
+
+CHINA = "China"
+_TABLE_NAME = {"Inner Mongol": "Inner Mongolia"}  # an outline's name → the tables'
+# Province → grid → names of prefectures that draw from it, in both scripts.
+_GRIDS = {
+    "Hebei": {
+        "Hebei north": "唐山|秦皇岛|承德|张家口|廊坊|Tangshan|Qinhuangdao|Chengde|Zhangjiakou|Langfang",
+        "Hebei south": "石家庄|保定|沧州|衡水|邢台|邯郸|Shijiazhuang|Baoding|Cangzhou|Hengshui|Xingtai|Handan",
+    },
+    "Inner Mongolia": {
+        "Inner Mongolia east": "呼伦贝尔|兴安|通辽|赤峰|Hulunbuir|Xing'an|Tongliao|Chifeng",
+        "Inner Mongolia west": "呼和浩特|包头|鄂尔多斯|乌兰察布|巴彦淖尔|乌海|阿拉善|锡林郭勒"
+        "|Hohhot|Baotou|Ordos|Ulanqab|Bayannur|Wuhai|Alxa|Xilin",
+    },
+}
+
+
+def china_places(works: pd.DataFrame) -> pd.DataFrame:
+    """The works with `province`, `grid` and `note` set; those of other countries have their country as their grid.
+
+    `works` has the columns country, province, address, address_local, municipality, lat_deg, lon_deg and note.
+    """
+    works = works.reset_index(drop=True)
+    works["grid"] = works["province"]
+    is_chinese = (works["country"] == CHINA).to_numpy()
+    if is_chinese.any():
+        at = works.index[is_chinese & works["lat_deg"].notna().to_numpy()]
+        _take_province_of_the_place(works, at)
+        _take_grid(works, at)
+    return works
+
+
+def _take_province_of_the_place(works: pd.DataFrame, at: pd.Index) -> None:
+    """A works farther outside the province it names than outlines are wrong lies where its coordinates say, if any."""
+    some = works.loc[at]
+    outside = km_outside_province(some["province"], some["lat_deg"].astype(float), some["lon_deg"].astype(float))
+    for i in outside.index[outside > PROVINCE_MARGIN_KM]:
+        place = works.loc[i]
+        names = [name for name, rings in province_outlines().items() if rings]
+        n = len(names)
+        far = km_outside_province(
+            pd.Series(names), pd.Series([float(place["lat_deg"])] * n), pd.Series([float(place["lon_deg"])] * n)
+        )
+        if (far == 0).sum() == 1:
+            province = _TABLE_NAME.get(names[int(far.argmin())], names[int(far.argmin())])
+            message = (
+                f"the tracker says {place['province']}, {outside[i]:.0f} km away; its coordinates lie in {province}"
+            )
+            works.loc[i, "note"] = "; ".join(words for words in (place["note"], message) if words)
+            works.loc[i, ["province", "grid"]] = province
+
+
+def _take_grid(works: pd.DataFrame, at: pd.Index) -> None:
+    """By the prefecture that the works or its address names; where none does, as the nearest works that names one."""
+    for province, grids in _GRIDS.items():
+        some = works.loc[at][works.loc[at, "province"] == province]
+        words = some["municipality"] + " " + some["address"] + " " + some["address_local"]
+        named = {grid: words.str.contains(names).to_numpy(bool) for grid, names in grids.items()}
+        only = np.array([*named.values()]).sum(axis=0) == 1
+        for grid, is_named in named.items():
+            works.loc[some.index[is_named & only], "grid"] = grid
+        places = some[["lat_deg", "lon_deg"]].to_numpy(float)
+        for k in np.flatnonzero(~only):
+            if only.any():
+                scale = np.array([1.0, np.cos(np.radians(places[k, 0]))])
+                distance = (((places[only] - places[k]) * scale) ** 2).sum(axis=1)
+                works.loc[some.index[k], "grid"] = works.loc[some.index[only][distance.argmin()], "grid"]
+            else:
+                works.loc[some.index[k], "grid"] = next(reversed(grids))

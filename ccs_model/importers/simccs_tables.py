@@ -1,0 +1,397 @@
+"""A SimCCS folder as our own tables; with simccs_scenario's scenario, `optimize` gives its optimum in M$/y.
+
+Every source becomes a row of plants/sources, every sink one of storage/sites, every junction a hub, every edge a link
+whose cost by trend is written out in transport/line_costs. A credit that stands as a negative injection cost becomes
+what an oil field pays, since revenue is never hidden in a cost.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.sparse.linalg import spsolve
+
+from ccs_model._typing import Floats
+from ccs_model.errors import Issue
+from ccs_model.importers.simccs import SimccsFolder
+
+# The files state no dollar year; the scenario and its tables share one, so that nothing is converted.
+PRICE_YEAR = 2024
+REFERENCE = "SIMCCS"
+_DECIMALS = 5
+# The well of a sink whose costs are all in one number: it costs nothing, so any rate will do.
+_FREE_WELL_KTPA = 2000.0
+_LONGEST_KM = 5000.0  # that a table takes; what a longer edge costs is written out in full
+_OFFSET_DEG = 0.002  # about twice the distance below which plants count as one place
+_MADE = re.compile(r"data/(?P<table>.+)\.csv:(?P<line>\d+)(?P<column>:\w+)?")
+_ROWS_OF = {
+    "plants/sources": "sources",
+    "storage/sites": "sinks",
+    "transport/trends": "trends",
+    "transport/links": "edges",
+    "transport/line_costs": "edges",
+}
+
+
+@dataclass(frozen=True)
+class SimccsCase:
+    """What is asked of the folder: the least cost of `target_mt` a year (None: what pays for itself), annualised."""
+
+    target_mt: float | None
+    capital_recovery_share: float
+    storage_life_yr: float
+    pipe_utilisation_share: float = 1.0
+    rounded: bool = False
+
+
+def simccs_tables(folder: SimccsFolder, case: SimccsCase) -> Mapping[str, pd.DataFrame]:
+    """Tables of a `data:` folder, by name."""
+    node_of = _names(folder)
+    return {
+        "plants/sources": _sources(folder, case),
+        "storage/sites": _sinks(folder, case),
+        "transport/hubs": _junctions(folder, node_of),
+        "transport/trends": _trends(folder, case),
+        "transport/links": _links(folder, node_of),
+        "transport/line_costs": _line_costs(folder, node_of, case),
+        "references": pd.DataFrame(
+            [
+                {
+                    "reference": REFERENCE,
+                    "citation": "A folder of SimCCS 2 given by the user",
+                    "where": "https://github.com/SimCCS/SimCCS",
+                    "licence": "as its owner states",
+                    "use": "sources, sinks, candidate network and pipe costs of one case",
+                }
+            ]
+        ),
+    }
+
+
+def simccs_place(folder: SimccsFolder, where: str) -> str:
+    """Where in SimCCS's files the row stands that a fault finds at `data/storage/sites.csv:4:capacity_mid_kt`."""
+    made = _MADE.fullmatch(where)
+    if made is None or made["table"] not in _ROWS_OF:
+        return where
+    rows = folder.places.get(_ROWS_OF[made["table"]], ())
+    # Line costs repeat the edges trend by trend; the first line of every table is its header.
+    return f"{rows[(int(made['line']) - 2) % len(rows)]}{made['column'] or ''}" if rows else where
+
+
+def _names(folder: SimccsFolder) -> dict[str, str]:
+    """Our id of each vertex."""
+    kinds = {"source": folder.sources, "sink": folder.sinks}
+    named: dict[str, str] = {}
+    for kind, table in kinds.items():
+        for row in table.itertuples():
+            named.setdefault(str(row.vertex), f"{kind} {row.id}")
+    for row in folder.nodes.itertuples():
+        named.setdefault(str(row.vertex), f"junction {row.vertex}")
+    return named
+
+
+def _with_provenance(frame: pd.DataFrame, quality: str = "reported", note: str = "") -> pd.DataFrame:
+    return frame.assign(reference=REFERENCE, quality=quality, note=note)
+
+
+def _capital(capital_mn: pd.Series, fixed_om_mn_pa: pd.Series, case: SimccsCase) -> pd.Series:
+    """The capital that, with the fixed O&M, costs a year what SimCCS writes for both together."""
+    if not case.rounded:
+        return capital_mn
+    crf = case.capital_recovery_share
+    return ((crf * capital_mn + fixed_om_mn_pa).round(_DECIMALS) - fixed_om_mn_pa).clip(lower=0.0) / crf
+
+
+def _sources(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
+    sources = folder.sources
+    places = _places(folder)
+    return _with_provenance(
+        pd.DataFrame(
+            {
+                "plant": [f"source {each}" for each in sources["id"]],
+                "name": sources["source"],
+                "province": "SimCCS",
+                "grid": "",
+                "lat_deg": [places[str(vertex)][0] for vertex in sources["vertex"]],
+                "lon_deg": [places[str(vertex)][1] for vertex in sources["vertex"]],
+                "status": "operating",
+                "co2_ktpa": sources["capturable_ktpa"],
+                "capture_capex_mn": _capital(sources["capital_mn"], sources["fixed_om_mn_pa"], case),
+                "fixed_om_mn_pa": sources["fixed_om_mn_pa"],
+                "capture_cost_per_t": sources["capture_cost_per_t"],
+                "currency": "USD",
+                "price_year": PRICE_YEAR,
+            }
+        )
+    )
+
+
+def _sinks(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
+    sinks = folder.sinks
+    places = _places(folder)
+    # SimCCS bounds no number of wells; more than all sources can fill are of no use.
+    yearly = (sinks["capacity_kt"] / case.storage_life_yr).clip(upper=folder.sources["capturable_ktpa"].sum())
+    rate = sinks["well_rate_ktpa"].fillna(_FREE_WELL_KTPA)
+    well_capital, well_om = sinks["well_capital_mn"].fillna(0.0), sinks["well_fixed_om_mn_pa"].fillna(0.0)
+    cost = sinks["injection_cost_per_t"]
+    return _with_provenance(
+        pd.DataFrame(
+            {
+                "site": [f"sink {each}" for each in sinks["id"]],
+                "name": sinks["sink"],
+                "basin": "SimCCS",
+                "province": "SimCCS",
+                "lat_deg": [places[str(vertex)][0] for vertex in sinks["vertex"]],
+                "lon_deg": [places[str(vertex)][1] for vertex in sinks["vertex"]],
+                "kind": "saline",
+                "capacity_low_kt": sinks["capacity_kt"],
+                "capacity_mid_kt": sinks["capacity_kt"],
+                "capacity_high_kt": sinks["capacity_kt"],
+                "well_injectivity_ktpa": rate,
+                "n_wells_max": [math.ceil(most / each - 1e-9) for most, each in zip(yearly, rate, strict=True)],
+                "storage_cost_per_t": cost.clip(lower=0.0),
+                "site_capex_mn": _capital(sinks["capital_mn"], sinks["fixed_om_mn_pa"], case),
+                "site_om_mn_pa": sinks["fixed_om_mn_pa"],
+                "well_capex_mn": _capital(well_capital, well_om, case),
+                "well_om_mn_pa": well_om,
+                "eor_revenue_per_t": (-cost).clip(lower=0.0),
+                "currency": "USD",
+                "price_year": PRICE_YEAR,
+            }
+        ),
+        note="a negative cost of injection in the file stands as revenue",
+    )
+
+
+def _trends(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
+    """Each trend up to where the next one is the cheaper; the last one has no end."""
+    trends = folder.trends
+    slope = trends["slope_per_tpa"] + trends["right_of_way_slope_per_tpa"]
+    fixed = trends["intercept_mn"] + trends["right_of_way_intercept_mn"]
+    ends: list[float] = []
+    for k in range(len(trends)):
+        if k + 1 == len(trends):
+            ends.append(math.nan)
+            continue
+        cross = (fixed.iloc[k + 1] - fixed.iloc[k]) / (slope.iloc[k] - slope.iloc[k + 1])
+        ends.append((round(cross, _DECIMALS) if case.rounded else cross) * 1000.0 * case.pipe_utilisation_share)
+    return _with_provenance(
+        pd.DataFrame(
+            {
+                "pipe": [f"trend {each}" for each in trends["trend"]],
+                "fixed_mn_per_km": fixed,
+                "slope_mn_per_km_per_ktpa": slope / 1000.0 / case.pipe_utilisation_share,
+                "largest_ktpa": ends,
+                "life_yr": int(min(max(case.storage_life_yr, 1), 100)),
+                "currency": "USD",
+                "price_year": PRICE_YEAR,
+            }
+        )
+    )
+
+
+def _link_ids(folder: SimccsFolder, node_of: Mapping[str, str]) -> list[str]:
+    edges = folder.edges
+    return [
+        f"{node_of[str(start)]} – {node_of[str(end)]}" for start, end in zip(edges["start"], edges["end"], strict=True)
+    ]
+
+
+def _links(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame:
+    """Every edge, and for free the way between sites that stand at one vertex."""
+    edges = folder.edges
+    links = _with_provenance(
+        pd.DataFrame(
+            {
+                "link": _link_ids(folder, node_of),
+                "node_a": [node_of[str(vertex)] for vertex in edges["start"]],
+                "node_b": [node_of[str(vertex)] for vertex in edges["end"]],
+                "length_km": edges["construction_km"].clip(upper=_LONGEST_KM),
+                "cost_factor": 1.0,
+            }
+        ),
+        note="length is the file's construction cost: km weighted by what the ground costs",
+    )
+    beside = [
+        (name, node_of[str(row.vertex)])
+        for row in folder.sinks.itertuples()
+        if (name := f"sink {row.id}") != node_of[str(row.vertex)]
+    ]
+    if not beside:
+        return links
+    one_place = pd.DataFrame(
+        {
+            "link": [f"{other} – {sink}" for sink, other in beside],
+            "node_a": [other for _, other in beside],
+            "node_b": [sink for sink, _ in beside],
+            "length_km": 0.0,
+            "cost_factor": 1.0,
+        }
+    )
+    return pd.concat([links, _with_provenance(one_place, note="both stand at one vertex")], ignore_index=True)
+
+
+def _line_costs(folder: SimccsFolder, node_of: Mapping[str, str], case: SimccsCase) -> pd.DataFrame:
+    """Capital of every edge by trend: weighted km × intercept, weighted km × slope; rounded as SimCCS writes it."""
+    edges, crf = folder.edges, case.capital_recovery_share
+    rows = []
+    for trend in folder.trends.itertuples():
+        fixed = (
+            edges["construction_km"] * trend.intercept_mn + edges["right_of_way_km"] * trend.right_of_way_intercept_mn
+        )
+        slope = (
+            edges["construction_km"] * trend.slope_per_tpa + edges["right_of_way_km"] * trend.right_of_way_slope_per_tpa
+        ) / case.pipe_utilisation_share
+        if case.rounded:
+            fixed, slope = (np.round(crf * each, _DECIMALS) / crf for each in (fixed, slope))
+        rows.append(
+            pd.DataFrame(
+                {
+                    "link": _link_ids(folder, node_of),
+                    "pipe": f"trend {trend.trend}",
+                    "fixed_mn": fixed,
+                    "slope_mn_per_ktpa": slope / 1000.0,
+                    "currency": "USD",
+                    "price_year": PRICE_YEAR,
+                }
+            )
+        )
+    return _with_provenance(pd.concat(rows, ignore_index=True))
+
+
+def _junctions(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame:
+    places = _places(folder)
+    inside = [str(row.vertex) for row in folder.nodes.itertuples() if node_of[str(row.vertex)].startswith("junction ")]
+    return _with_provenance(
+        pd.DataFrame(
+            {
+                "hub": [node_of[vertex] for vertex in inside],
+                "lat_deg": [places[vertex][0] for vertex in inside],
+                "lon_deg": [places[vertex][1] for vertex in inside],
+            }
+        ),
+        quality="assumed",
+        note="the files give junctions no place: drawn between their neighbours",
+    )
+
+
+def _places(folder: SimccsFolder) -> dict[str, tuple[float, float]]:
+    """Latitude and longitude of every vertex; one without is drawn at the mean of its neighbours."""
+    nodes = folder.nodes.drop_duplicates("vertex").reset_index(drop=True)
+    at = {str(vertex): k for k, vertex in enumerate(nodes["vertex"])}
+    known = nodes[["lat_deg", "lon_deg"]].notna().all(axis=1).to_numpy()
+    if not known.any():
+        return {vertex: (0.0, _OFFSET_DEG * (k + 1)) for vertex, k in at.items()}
+    a = folder.edges["start"].astype(str).map(at).to_numpy(np.int64)
+    b = folder.edges["end"].astype(str).map(at).to_numpy(np.int64)
+    n = len(nodes)
+    near = sparse.coo_array((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, a])), shape=(n, n)).tocsr()
+    places = nodes[["lat_deg", "lon_deg"]].to_numpy(float).copy()
+    # A junction that is tied to no known place at all is drawn in the middle of everything.
+    tie = 1e-6
+    degree = np.asarray(near.sum(axis=1)).ravel() + tie
+    laplace = sparse.csr_array(sparse.diags_array(degree) - near)
+    middle = np.nanmean(places, axis=0)
+    free = ~known
+    if free.any():
+        inner = sparse.csc_matrix(laplace[free][:, free])
+        for axis in (0, 1):
+            rhs = near[free][:, known] @ places[known, axis] + tie * middle[axis]
+            places[free, axis] = spsolve(inner, rhs)
+    _offset_duplicates(places)
+    return {vertex: (float(places[k, 0]), float(places[k, 1])) for vertex, k in at.items()}
+
+
+def _offset_duplicates(places: Floats) -> None:
+    """Two vertices are never one place: one drawn upon an earlier one, or right beside it, moves a little east."""
+    taken: set[tuple[int, int]] = set()
+    for k in range(len(places)):
+        while True:
+            cell = (round(places[k, 0] / _OFFSET_DEG), round(places[k, 1] / _OFFSET_DEG))
+            around = {(cell[0] + i, cell[1] + j) for i in (-1, 0, 1) for j in (-1, 0, 1)}
+            if not around & taken:
+                taken.add(cell)
+                break
+            places[k, 1] += _OFFSET_DEG
+
+
+# The scenario that goes with a SimCCS folder's tables: a static year, least cost, links as they are given.
+
+_TEXT = """\
+# A case of SimCCS: its sources, sinks, candidate network and pipe costs stand in data/.
+#
+# Run it:      ccs-model optimize scenario.yaml
+# objective.value in plan.json is SimCCS's own objective, in million USD a year.
+name: @NAME@
+description: >
+  What SimCCS asks of this folder: which sources, pipes and sinks cost least in a representative year?
+
+currency: USD
+price_year: @PRICE_YEAR@                     # SimCCS states none; the tables say the same, so that nothing is converted
+years: static                        # one representative year, with capital as a yearly share
+capital_recovery_share: @CRF@ # SimCCS's capital recovery factor: that share
+storage_life_yr: @YEARS@ # SimCCS's years: a sink takes its capacity ÷ these in a year
+
+plants:
+  inventory: [sources]               # data/plants/sources.csv; no plants of ours
+data: data
+
+transport:
+  candidate_links: given             # SimCCS's edges alone (data/transport/links.csv); none are made
+  corridors: all                     # proven over every edge
+  trucks: false                      # SimCCS knows pipes only
+
+storage: {sites: [SimCCS]}           # the name that every sink has for its basin
+
+@TARGET@
+objective: min_cost
+
+solver: {mip_gap: 1.0e-8, time_limit_s: 600, threads: 1}
+"""
+_A_TARGET = "targets: {captured_ktpa: @KTPA@} # thousand tonnes a year that must be captured"
+_A_PRICE = "# No target: what is captured is what pays for itself, from what sinks pay (eor_revenue_per_t)."
+_COMMENT_AT = 37
+
+
+def simccs_scenario(name: str, case: SimccsCase) -> str:
+    """The text of scenario.yaml."""
+    target = _A_PRICE
+    if case.target_mt is not None:
+        target = _A_TARGET.replace("@KTPA@", _number(case.target_mt * 1000.0))
+    text = _TEXT.replace("@PRICE_YEAR@", str(PRICE_YEAR)).replace("@TARGET@", target)
+    text = text.replace("@CRF@", _number(case.capital_recovery_share)).replace("@YEARS@", _number(case.storage_life_yr))
+    # A comment that follows a value of any length starts where the others do.
+    lines = [_aligned(line) if " # " in line and not line.startswith("#") else line for line in text.split("\n")]
+    return "\n".join(lines).replace("@NAME@", json.dumps(name, ensure_ascii=False))
+
+
+def target_issues(folder: SimccsFolder, case: SimccsCase, where: str) -> list[Issue]:
+    """Why no plan can capture the target: sources give, or sinks take, less in a year."""
+    if case.target_mt is None:
+        return []
+    given_mt = float(folder.sources["capturable_ktpa"].sum()) / 1000.0
+    taken_mt = float(folder.sinks["capacity_kt"].sum()) / case.storage_life_yr / 1000.0
+    issues = []
+    if case.target_mt > given_mt * (1 + 1e-9):
+        what = f"{case.target_mt:g} Mt a year is more than all {len(folder.sources)} sources give together"
+        issues.append(Issue(where, what, f"{given_mt:.7g} Mt a year"))
+    if case.target_mt > taken_mt * (1 + 1e-9):
+        what = f"{case.target_mt:g} Mt a year is more than all {len(folder.sinks)} sinks take in"
+        issues.append(Issue(where, what, f"{taken_mt:.7g} Mt a year over {case.storage_life_yr:g} years"))
+    return issues
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _aligned(line: str) -> str:
+    value, _, comment = line.partition(" # ")
+    return f"{value.rstrip():<{_COMMENT_AT - 1}} # {comment}"

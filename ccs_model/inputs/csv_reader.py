@@ -1,0 +1,138 @@
+"""A CSV file as a grid, whatever program wrote it: byte-order mark, any line ends, comma, semicolon or tab, GB18030.
+
+A row with a field too many is a fault and never shifts columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePath, PureWindowsPath
+
+from ccs_model.errors import FileError, InputError, Issue
+from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Column, Grid, Source, kind_of, unreadable
+from ccs_model.inputs.headings import LINES_OF_TITLE, column_of, header_below, not_first
+from ccs_model.scenario.sections import OwnTables
+from ccs_model.scenario.yaml_document import contents, full, path_inside
+
+_DELIMITERS = ",;\t"
+# Of the characters that are not ASCII, this share must be common Chinese ones before a text is taken for GB18030.
+_COMMON_SHARE = 0.8
+
+
+def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
+    """The grid; `columns` are those that the header may name, to tell a delimiter from a sign in a text."""
+    sha256 = hashlib.sha256(raw).hexdigest()
+    kind = kind_of(raw)
+    if kind:
+        hint = "name it .xlsx" if kind.startswith("an Excel workbook (.xlsx)") else "save it as CSV UTF-8"
+        return unreadable(source, sha256, f"this is {kind}, expected CSV", hint)
+    text = _decoded(raw)
+    if isinstance(text, int):
+        return unreadable(source, sha256, f"not UTF-8 text at byte {text}", "save it as CSV UTF-8")
+    delimiter = _delimiter(text, columns)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    issues: list[Issue] = []
+    first: list[tuple[int, list[str]]] = []
+    header: list[str] = []
+    header_line = 1
+    rows: list[tuple[int, tuple[object, ...]]] = []
+    try:
+        for fields in reader:
+            if not any(field.strip() for field in fields):
+                continue
+            line = reader.line_num
+            if not header:
+                header, header_line = [field.strip() for field in fields], line
+                if len(header) > MOST_COLUMNS:
+                    what = f"{len(header):,} columns, expected at most {MOST_COLUMNS:,}"
+                    return unreadable(source, sha256, what)
+                continue
+            if len(first) < LINES_OF_TITLE:
+                first.append((line, fields))
+            if len(fields) != len(header):
+                issues.append(Issue(source.at(line), f"{len(fields)} fields where the header has {len(header)}"))
+            elif len(rows) == MOST_ROWS:
+                return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
+            else:
+                rows.append((line, tuple(field.strip() for field in fields)))
+    except csv.Error as error:
+        issues.append(Issue(source.at(reader.line_num), f"not readable as CSV: {error}"))
+    if below := header_below(header, first, columns):
+        return unreadable(source, sha256, *not_first(below))
+    return Grid(source, tuple(header), header_line, tuple(rows), sha256, tuple(issues))
+
+
+def _decoded(raw: bytes) -> str | int:
+    """The text, or the first byte that no reading explains."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return raw.decode("utf-16")
+        except UnicodeDecodeError as error:
+            return error.start
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return _chinese(raw) or error.start
+
+
+def _chinese(raw: bytes) -> str:
+    """The text if it is plainly GB18030: nearly all that is not ASCII is common Chinese; else nothing."""
+    try:
+        text = raw.decode("gb18030")
+    except UnicodeDecodeError:
+        return ""
+    others = [sign for sign in text if not sign.isascii()]
+    common = sum(map(_is_common_chinese, others))
+    return text if others and common >= _COMMON_SHARE * len(others) else ""
+
+
+def _is_common_chinese(sign: str) -> bool:
+    """Whether it is one of the 3,755 commonest characters of GB 2312, its punctuation or a full-width sign."""
+    pair = sign.encode("gb18030")
+    return len(pair) == 2 and (0xB0 <= pair[0] <= 0xD7 or pair[0] in (0xA1, 0xA3)) and pair[1] >= 0xA1
+
+
+def _delimiter(text: str, columns: Sequence[Column]) -> str:
+    """The sign that splits the first line into the most headings that are known."""
+    first = next((line for line in text.splitlines() if line.strip()), "")[:100_000]
+
+    def known(delimiter: str) -> int:
+        try:
+            fields = next(csv.reader([first], delimiter=delimiter), [])
+        except csv.Error:
+            return 0
+        return sum(column_of(field.strip(), columns) is not None for field in fields)
+
+    return max(_DELIMITERS, key=known)
+
+
+# Opening files of the user's own that a scenario names: inside its folder unless allowed, and not too large.
+
+LARGEST_BYTES = 100_000_000
+_LOCK = "~$"
+
+
+def found(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -> Path:
+    """The path that a key names. FileError for what no file can be called, InputError for what lies outside."""
+    if not name.isprintable():
+        raise FileError(f"{requested.where(key)}: {name!a} has a sign that no name of a file should have")
+    if os.name != "nt" and PureWindowsPath(name).drive:
+        raise FileError(f"{requested.where(key)}: {name} is a path of Windows, and this is not a Windows machine")
+    if PurePath(name).name.startswith(_LOCK):
+        whole = PurePath(name).name.removeprefix(_LOCK)
+        what = f"{name}: Excel keeps this file while the workbook is open; it holds no rows"
+        raise InputError([Issue(requested.where(key), what, f"name the workbook itself: {whole}")])
+    path = path_inside(requested.folder, name, allow_outside=allow_outside)
+    if path is None:
+        what = f"{full(requested.folder / name)} lies outside the scenario's folder"
+        raise InputError([Issue(requested.where(key), what, "allow it with --allow-outside")])
+    return path
+
+
+def table_bytes(path: Path, where: str, *, name: str = "") -> bytes:
+    """The bytes of a table's file. FileError, with `where` it was asked for, when it cannot be read."""
+    return contents(path, largest_bytes=LARGEST_BYTES, expected="a file", at=name or where, requested_at=where)

@@ -1,0 +1,375 @@
+"""What is looked at before a workbook is unpacked: is it one, is it small enough, does it declare entities.
+
+A workbook is a zip of XML files. A bomb is refused by the sizes it declares, and zipfile never unpacks more than these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from importlib import util
+from typing import Any
+from xml.etree import ElementTree
+
+from ccs_model.errors import Issue
+from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
+from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Grid, Source, kind_of, unreadable
+
+# What the cells of a sheet are beside their values: formulas without one, shown in percent, part of a merged cell.
+#
+# The readers of workbooks do not tell these, or tell them each in its own way, so they are read from the sheet's XML.
+
+Cell = tuple[int, int]
+_RANGE = re.compile(r"([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?")
+# A cell merged over more lines than this is no slip in a table but decoration.
+_MOST_LINES = 100_000
+_PERCENT_IDS = (9, 10)  # formats that every workbook knows: 0% and 0.00%
+
+
+@dataclass
+class Marks:
+    """(line, position) of cells; `merged` says by line from which to which position nothing stands of its own."""
+
+    uncomputed: set[Cell] = field(default_factory=set)
+    percent: set[Cell] = field(default_factory=set)
+    merged: dict[int, list[Cell]] = field(default_factory=dict)
+
+    def is_merged(self, line: int, at: int) -> bool:
+        """Whether the cell is covered by a merged one."""
+        return any(first <= at <= last for first, last in self.merged.get(line, ()))
+
+
+def marks_of(raw: bytes, part: str, percent_styles: frozenset[int]) -> Marks:
+    """The marks of one sheet: `part` is its name in the workbook whose bytes are given."""
+    marks = Marks()
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(part) as file:
+        for kind, *where in _cell_marks(file, percent_styles):
+            if kind == "merged":
+                _take_merged(marks, *where)
+            else:
+                getattr(marks, kind).add(tuple(where))
+    return marks
+
+
+def percent_styles(styles: bytes) -> frozenset[int]:
+    """Which styles of cells show a number in percent, by their place in the part xl/styles.xml."""
+    root = ElementTree.fromstring(styles)
+    shown = set(_PERCENT_IDS)
+    places: list[int] = []
+    for element in root:
+        name = _plain(element.tag)
+        if name == "numFmts":
+            shown |= {int(each.get("numFmtId", -1)) for each in element if "%" in each.get("formatCode", "")}
+        elif name == "cellXfs":
+            places = [int(each.get("numFmtId", 0)) for each in element]
+    return frozenset(place for place, form in enumerate(places) if form in shown)
+
+
+def position_of(reference: str) -> int:
+    """The column of a cell reference, from 0: D12 is 3."""
+    position = 0
+    for letter in reference.upper():
+        if not "A" <= letter <= "Z":
+            break
+        position = position * 26 + ord(letter) - ord("A") + 1
+    return position - 1
+
+
+def _cell_marks(part: Any, percent: frozenset[int]) -> Iterator[tuple[Any, ...]]:
+    line, at = 0, -1
+    for event, element in ElementTree.iterparse(part, events=("start", "end")):
+        tag = _plain(element.tag)
+        if event == "start" and tag == "row":
+            line, at = int(element.get("r", line + 1)), -1
+        elif event == "start" and tag == "c":
+            at = position_of(element.get("r", "")) if element.get("r") else at + 1
+        elif event == "end" and tag == "c":
+            inside = {_plain(child.tag): child for child in element}
+            value = inside["v"].text if "v" in inside else None
+            # A text that a formula left empty is a value; Excel says so.
+            if "f" in inside and not value and element.get("t") != "str":
+                yield "uncomputed", line, at
+            if value and element.get("t", "n") == "n" and int(element.get("s", 0)) in percent:
+                yield "percent", line, at
+        elif event == "end" and tag == "row":
+            element.clear()
+        elif event == "end" and tag == "mergeCell" and (found := _RANGE.fullmatch(element.get("ref", ""))):
+            left, top, right, bottom = found.groups()
+            yield "merged", int(top), int(bottom or top), position_of(left), position_of(right or left)
+
+
+def _take_merged(marks: Marks, top: int, bottom: int, left: int, right: int) -> None:
+    """All of the range but its first cell, which holds the value."""
+    if bottom - top > _MOST_LINES:
+        return
+    if right > left:
+        marks.merged.setdefault(top, []).append((left + 1, right))
+    for line in range(top + 1, bottom + 1):
+        marks.merged.setdefault(line, []).append((left, right))
+
+
+def _plain(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+LARGEST_UNPACKED = 200_000_000
+LARGEST_RATIO = 200
+_MOST_PARTS = 10_000
+_TOO_SMALL_TO_HARM = 1_000_000  # a sheet of equal rows may pack better than the ratio
+_CHUNK, _OVERLAP = 1 << 20, 64
+# Both ways in which XML may be written; an entity can only be declared inside a DOCTYPE.
+_DOCTYPE = tuple("<!DOCTYPE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
+_FAR_LINE = 300_000
+# Escaped signs, signs of pronunciation and days counted from 1904: readers differ there.
+_SIGNS = {"other": re.compile(rb"_x[0-9A-Fa-f]{4}_|<(\w+:)?rPh|date1904\s*=\s*[\"'](1|true)")}
+_SIGNS_OF_SHEETS = {
+    "formula": re.compile(rb"<(\w+:)?f[\s/>]"),
+    "merged": re.compile(rb"<(\w+:)?mergeCell\s"),
+    "error": re.compile(rb"\st\s*=\s*[\"']e[\"']"),
+}
+_HINTS = {
+    "a workbook protected by a password": "take the password away",
+    "a link to a file": "download the file itself",
+    "a file of nothing but zeros": "copy it again",
+}
+_PLACE = re.compile(rb"\sr\s*=\s*[\"']([^\"']{0,40})")
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """Why a file is refused (nothing when it may be opened) and how to mend it.
+
+    `has_marks`: some cells are more than their values (formulas, merged cells, cells shown in percent).
+    `is_plain`: none is, none holds an error, and no sheet is laid out far beyond what a table needs.
+    """
+
+    what: str = ""
+    hint: str = ""
+    has_marks: bool = False
+    is_plain: bool = False
+    percent_styles: frozenset[int] = frozenset()
+
+
+def guarded(raw: bytes) -> Guarded:
+    """The verdict on the bytes of a file that is called .xlsx."""
+    if not raw:
+        return Guarded("the file is empty", "where a cloud keeps it, open it once so that it is fetched")
+    kind = kind_of(raw)
+    if not raw.startswith(b"PK\x03\x04"):
+        hint = _HINTS.get(kind.split(",")[0], "save it as an Excel workbook (.xlsx)")
+        return Guarded(f"this is {kind or 'text, perhaps CSV'}, expected .xlsx", hint if kind else "name it .csv")
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            return _of_archive(archive, kind)
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+        ValueError,
+        SyntaxError,
+    ) as error:
+        return Guarded(f"a damaged workbook, cut off perhaps: {error}", "copy it again")
+
+
+def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
+    parts = archive.infolist()
+    unpacked = sum(part.file_size for part in parts)
+    packed = max(sum(part.compress_size for part in parts), 1)
+    if len(parts) > _MOST_PARTS:
+        return Guarded(f"holds {len(parts):,} parts, expected a workbook of at most {_MOST_PARTS:,}")
+    if unpacked > LARGEST_UNPACKED:
+        return Guarded(f"would unpack to {unpacked:,} bytes, expected at most {LARGEST_UNPACKED:,}")
+    if unpacked > _TOO_SMALL_TO_HARM and unpacked > LARGEST_RATIO * packed:
+        what = f"would unpack to {unpacked / packed:,.0f} times its size, expected at most {LARGEST_RATIO} times"
+        return Guarded(what, "save it anew in Excel")
+    names = {part.filename for part in parts}
+    if "xl/workbook.xml" not in names:
+        kind = "a binary Excel workbook (.xlsb)" if "xl/workbook.bin" in names else kind
+        kind = "an OpenDocument spreadsheet (.ods)" if "content.xml" in names else kind
+        kind = "a Numbers document" if any(name.endswith(".iwa") for name in names) else kind
+        return Guarded(f"this is {kind or 'a zip archive'}, expected .xlsx", "save it as an Excel workbook (.xlsx)")
+    signs: set[str] = set()
+    for part in parts:
+        if not part.filename.lower().endswith((".xml", ".rels", ".vml")):
+            continue
+        found = _seen(archive, part)
+        signs |= found
+        if "doctype" in found:
+            return Guarded(
+                f"its part {part.filename} declares a document type, which no workbook needs", "save it anew"
+            )
+    percent = percent_styles(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else frozenset()
+    has_marks = bool(percent or signs & {"formula", "merged"})
+    return Guarded(has_marks=has_marks, is_plain=not (has_marks or signs), percent_styles=percent)
+
+
+def _seen(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
+    """Which signs the part holds of what needs another look."""
+    found: set[str] = set()
+    is_sheet = part.filename.startswith("xl/worksheets/")
+    tail = b""
+    with archive.open(part) as file:
+        while chunk := file.read(_CHUNK):
+            text = tail + chunk
+            if any(sign in text for sign in _DOCTYPE):
+                found.add("doctype")
+            found |= {name for name, sign in _SIGNS.items() if sign.search(text)}
+            if is_sheet:
+                found |= {name for name, sign in _SIGNS_OF_SHEETS.items() if sign.search(text)}
+                if "far" not in found and any(_is_far(each[1]) for each in _PLACE.finditer(text)):
+                    found.add("far")
+            tail = text[-_OVERLAP:]
+    return found
+
+
+def _is_far(place: bytes) -> bool:
+    """Whether a row or cell lies beyond what a table needs, or says where it lies in a way of its own."""
+    letters = place.rstrip(b"0123456789")
+    line = place[len(letters) :]
+    return not (line.isdigit() and len(letters) <= 2 and int(line[:9]) <= _FAR_LINE)
+
+
+# Rows of the worksheets of a workbook, by whichever reader is at hand: quickly by calamine, or by openpyxl.
+#
+# Calamine reads plain books some ten times faster. It does not tell an error from its text, nor a formula without a
+# value from an empty cell, and it lays a sheet out in full before it is asked; so a book that is not plain, which the
+# guard says, is read by openpyxl, and both give the same cells.
+
+_EXACT = 1e15
+
+
+@dataclass(frozen=True)
+class SheetRows:
+    """One worksheet: its name, the name of its part where it is known, and its rows from the first line on."""
+
+    title: str
+    part: str
+    rows: Iterator[Sequence[object]]
+
+
+def has_quick_reader() -> bool:
+    """Whether calamine is installed (extra `fast`)."""
+    return util.find_spec("python_calamine") is not None
+
+
+def quick_sheets(raw: bytes) -> Iterator[SheetRows]:
+    """Every worksheet by calamine; only for books that the guard calls plain."""
+    import python_calamine
+
+    book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(raw))
+    for sheet in book.sheets_metadata:
+        if sheet.typ == python_calamine.SheetTypeEnum.WorkSheet:
+            rows = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
+            yield SheetRows(sheet.name, "", ([_plain_value(cell) for cell in row] for row in rows))
+
+
+def careful_sheets(raw: bytes) -> Iterator[SheetRows]:
+    """Every worksheet by openpyxl."""
+    import openpyxl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # openpyxl tells of drop-downs and styles that are not needed here
+        book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False)
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()  # what a file says of its own size may be wrong
+            rows = ([_of_openpyxl(cell) for cell in row] for row in sheet.iter_rows())
+            yield SheetRows(str(sheet.title), sheet._worksheet_path, rows)
+        book.close()
+
+
+def _of_openpyxl(cell: Any) -> object:
+    if cell.data_type == "e" and isinstance(cell.value, str):
+        return ErrorValue(cell.value)
+    return _plain_value(cell.value)
+
+
+def _plain_value(cell: object) -> object:
+    """The value in one form whichever reader gave it: whole numbers as such, a day as a day at midnight."""
+    if isinstance(cell, str):
+        return cell.strip() or None
+    if type(cell) is float and cell.is_integer() and abs(cell) < _EXACT:
+        return int(cell)
+    if type(cell) is date:
+        return datetime.combine(cell, time())
+    return cell
+
+
+# The sheets of a workbook as grids, read cell by cell without its formulas being run.
+
+_LAST_LINE = 1_048_576  # of any sheet; a file may claim more, and openpyxl would count up to it
+
+
+@dataclass(frozen=True)
+class Book:
+    """The grids by the name of their sheet, as written; or the faults that keep the file from being opened."""
+
+    sheets: dict[str, Grid]
+    issues: tuple[Issue, ...] = ()
+
+
+def workbook_grids(raw: bytes, file: str) -> Book:
+    """Every worksheet of the workbook whose bytes are given; `file` is its name in faults."""
+    result = guarded(raw)
+    if result.what:
+        return Book({}, (Issue(file, result.what, result.hint),))
+    sha256 = hashlib.sha256(raw).hexdigest()
+    sheets = {}
+    try:
+        read = quick_sheets if result.is_plain and has_quick_reader() else careful_sheets
+        for sheet in read(raw):
+            source = Source(f"{file}:{sheet.title}", {}, is_own=True)
+            marks = marks_of(raw, sheet.part, result.percent_styles) if result.has_marks and sheet.part else Marks()
+            sheets[sheet.title] = _grid(sheet, source, sha256, marks)
+    except Exception as error:  # noqa: BLE001 - readers raise whatever a broken part leads them to
+        what = f"cannot be read as a workbook: {type(error).__name__}: {error}"
+        return Book({}, (Issue(file, " ".join(what.split()), "open and save it in Excel"),))
+    return Book(sheets)
+
+
+def _grid(sheet: SheetRows, source: Source, sha256: str, marks: Marks) -> Grid:
+    header: list[str] = []
+    header_line = 1
+    rows: list[tuple[int, tuple[object, ...]]] = []
+    for line, cells in enumerate(sheet.rows, start=1):
+        if line > _LAST_LINE:
+            return unreadable(source, sha256, f"more than {_LAST_LINE:,} lines")
+        values = [_marked(cell, line, at, marks) for at, cell in enumerate(cells)]
+        while values and values[-1] is None:
+            values.pop()
+        if not values:
+            continue
+        if len(values) > MOST_COLUMNS:
+            return unreadable(
+                source, sha256, f"{len(values):,} columns at line {line}, expected at most {MOST_COLUMNS}"
+            )
+        if not header:
+            header, header_line = ["" if value is None else str(value).strip() for value in values], line
+        elif len(rows) == MOST_ROWS:
+            return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
+        else:
+            rows.append((line, _with_merged(values, line, len(header), marks)))
+    return Grid(source, tuple(header), header_line, tuple(rows), sha256)
+
+
+def _marked(cell: object, line: int, at: int, marks: Marks) -> object:
+    if (line, at) in marks.uncomputed:
+        return Uncomputed()
+    return Percent(cell) if (line, at) in marks.percent and isinstance(cell, int | float) else cell
+
+
+def _with_merged(values: list[object], line: int, n_columns: int, marks: Marks) -> tuple[object, ...]:
+    """A row in which what another cell covers is no longer taken for empty."""
+    if line not in marks.merged:
+        return tuple(values)
+    padded = [*values, *[None] * (n_columns - len(values))]
+    return tuple(Merged() if cell is None and marks.is_merged(line, at) else cell for at, cell in enumerate(padded))

@@ -1,0 +1,105 @@
+"""Where a point lies against the simplified outlines of data/geo (Natural Earth; not a boundary statement)."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from ccs_model._typing import Floats, Mask
+from ccs_model.paths import data_folder
+
+_KM_PER_DEGREE = 111.195
+_OUTLINE_NAME = {"Inner Mongolia": "Inner Mongol"}
+
+_EARTH_RADIUS_KM = 6371.0
+# A place this far from the others that would be this much nearer with its two numbers changed round looks swapped.
+_FAR_KM, _NEARER_SHARE = 1000.0, 0.2
+_MOST_PAIRS = 500_000  # of points and segments looked at together, which bounds the memory
+
+Ring = Floats
+
+
+@cache
+def province_outlines() -> dict[str, list[Ring]]:
+    """Province → rings of (lon, lat) points, closed."""
+    with (data_folder() / "geo" / "provinces.json").open(encoding="utf-8") as file:
+        return {row["name"]: [np.asarray(ring, dtype=float) for ring in row["rings"]] for row in json.load(file)}
+
+
+def are_in_china(province: pd.Series) -> Mask:
+    """Whether each name is that of a Chinese province, as the tables or the outlines write it."""
+    known = {*province_outlines(), *_OUTLINE_NAME}
+    return np.array([str(name) in known for name in province], dtype=bool)
+
+
+def km_outside_province(province: pd.Series, lat_deg: pd.Series, lon_deg: pd.Series) -> pd.Series:
+    """Distance from each point to its province's outline in km, 0 inside; 0 too where no outline is known."""
+    far = np.zeros(len(province))
+    points = np.column_stack([lon_deg.to_numpy(float), lat_deg.to_numpy(float)])
+    for name, at in province.groupby(province).indices.items():
+        rings = province_outlines().get(_OUTLINE_NAME.get(str(name), str(name)))
+        if rings:
+            n_together = max(1, _MOST_PAIRS // max(map(len, rings)))
+            for start in range(0, len(at), n_together):
+                some = at[start : start + n_together]
+                far[some] = _km_outside(rings, points[some])
+    return pd.Series(far, index=province.index)
+
+
+def km_if_swapped(lat_deg: Floats, lon_deg: Floats, among_lat_deg: Floats, among_lon_deg: Floats) -> Floats:
+    """km from each place to the middle of others where its latitude and longitude look swapped, else NaN.
+
+    They look so when the place is far from the middle and would lie much nearer with the two numbers changed round.
+    The middle is the median, which a few swapped places do not move.
+    """
+    among = np.column_stack([among_lat_deg, among_lon_deg])
+    among = among[~np.isnan(among).any(axis=1)]
+    if not len(among):
+        return np.full(len(lat_deg), np.nan)
+    middle = np.median(among, axis=0)
+    far, swapped = _km_to(lat_deg, lon_deg, middle), _km_to(lon_deg, lat_deg, middle)
+    looks_so = (far > _FAR_KM) & (swapped < _NEARER_SHARE * far) & (np.abs(lon_deg) <= 90)
+    return np.where(looks_so, far, np.nan)
+
+
+def _km_to(lat_deg: Floats, lon_deg: Floats, place: Floats) -> Floats:
+    """Over the sphere."""
+    lat, lon, (to_lat, to_lon) = np.radians(lat_deg), np.radians(lon_deg), np.radians(place)
+    half = np.sin((lat - to_lat) / 2) ** 2 + np.cos(lat) * np.cos(to_lat) * np.sin((lon - to_lon) / 2) ** 2
+    km: Floats = 2 * _EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
+    return km
+
+
+def _km_outside(rings: list[Ring], points: Floats) -> Floats:
+    """0 inside any ring, else the least distance to a segment, on a plane that is locally true around each point."""
+    far = np.full(len(points), np.inf)
+    for ring in rings:
+        far[_are_inside(ring, points)] = 0.0
+    outside = np.flatnonzero(far)
+    for ring in rings:
+        far[outside] = np.minimum(far[outside], _km_to_ring(ring, points[outside]))
+    return far
+
+
+def _are_inside(ring: Ring, points: Floats) -> Mask:
+    """Whether a line from each point eastwards crosses the ring an odd number of times."""
+    x, y = ring[:, 0] - points[:, :1], ring[:, 1] - points[:, 1:]
+    next_x, next_y = np.roll(x, -1, axis=1), np.roll(y, -1, axis=1)
+    crosses = (y > 0) != (next_y > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = x - y * (next_x - x) / (next_y - y)
+    return np.count_nonzero(crosses & (at > 0), axis=1) % 2 == 1
+
+
+def _km_to_ring(ring: Ring, points: Floats) -> Floats:
+    """Distance from each point to the nearest segment."""
+    scale = np.cos(np.radians(np.clip(points[:, 1:], -89, 89)))
+    x, y = (ring[:, 0] - points[:, :1]) * scale * _KM_PER_DEGREE, (ring[:, 1] - points[:, 1:]) * _KM_PER_DEGREE
+    step_x, step_y = np.roll(x, -1, axis=1) - x, np.roll(y, -1, axis=1) - y
+    with np.errstate(divide="ignore", invalid="ignore"):
+        along = np.nan_to_num(np.clip(-(x * step_x + y * step_y) / (step_x**2 + step_y**2), 0, 1))
+    nearest: Floats = np.hypot(x + along * step_x, y + along * step_y).min(axis=1)
+    return nearest

@@ -1,0 +1,393 @@
+"""Checks across rows and tables, one function each; CHECKS is the table of contents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from difflib import get_close_matches
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.errors import Issue
+from ccs_model.inputs.cells import as_seen, shown
+from ccs_model.inputs.checked_table import own_works_are_plausible
+from ccs_model.inputs.geography import km_if_swapped, km_outside_province
+from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
+
+Frames = Mapping[str, pd.DataFrame]
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "plants/steel": ("plant",),
+    "plants/steel_units": ("unit",),
+    "plants/chemicals": ("plant",),
+    "plants/coal_chemicals": ("plant",),
+    "plants/captive_units": ("unit",),
+    "plants/sources": ("plant",),
+    "streams/mill_stacks": ("profile", "stream"),
+    "streams/factors": ("factor",),
+    "streams/chemical_routes": ("product", "feedstock", "gasifier"),
+    "streams/chemical_grades": ("stream",),
+    "streams/utilisation": ("province", "product", "year"),
+    "technologies/technologies": ("technology",),
+    "technologies/heat": ("technology", "co2_share"),
+    "technologies/concentration_capex": ("grade",),
+    "technologies/sizes": ("size",),
+    "technologies/heat_sources": ("heat_source",),
+    "technologies/compression": ("compressor",),
+    "technologies/measures": ("measure",),
+    "prices/power": ("grid", "year"),
+    "prices/fuels": ("province", "fuel", "year"),
+    "prices/grid_factors": ("province", "year"),
+    "prices/carbon": ("market", "measure", "year"),
+    "indices/deflators": ("currency", "year"),
+    "indices/exchange_rates": ("currency", "year"),
+    "indices/plant_cost": ("series", "year"),
+    "transport/pipes": ("pipe",),
+    "transport/limits": ("limit",),
+    "transport/hubs": ("hub",),
+    "transport/links": ("link",),
+    "transport/trends": ("pipe",),
+    "transport/line_costs": ("link", "pipe"),
+    "transport/terrain": ("lat_deg", "lon_deg"),
+    "transport/trucks": ("truck",),
+    "storage/sites": ("site",),
+    "storage/site_costs": ("site", "step"),
+    "storage/cost_steps": ("step",),
+    "storage/factors": ("factor",),
+    "costs/build_up": ("technology_class",),
+    "costs/contingencies": ("contingency", "level"),
+    "costs/aace_classes": ("aace_class",),
+    "uncertainty/inputs": ("input",),
+    "uncertainty/correlations": ("input", "other_input"),
+    "finance/hurdle_rates": ("sector",),
+    "finance/margins": ("product", "year"),
+    "finance/rates": ("instrument", "from_date"),
+    "finance/factors": ("factor",),
+    "policy/ets": ("market", "sector", "first_year"),
+    "policy/non_fossil": ("region", "measure", "year"),
+    "policy/intensity": ("plan", "measure"),
+    "policy/value_added": ("province", "year"),
+    "policy/social_cost_of_carbon": ("series", "year"),
+    "policy/pollutants": ("pollutant",),
+    "policy/pollution_taxes": ("tax_zone", "pollutant"),
+    "pilots/priors": ("parameter",),
+    "pilots/factors": ("factor",),
+    "pilots/zones": ("zone",),
+    "pilots/observations": ("id",),
+    "pilots/presets": ("preset", "id"),
+    "pilots/track_record": ("project",),
+    "pilots/anchors": ("anchor",),
+    "references": ("reference",),
+}
+PROVINCE_MARGIN_KM = 30.0
+_CHEMICALS = ("plants/chemicals", "plants/coal_chemicals")
+_PLANTS = ("plants/steel", *_CHEMICALS, "plants/sources")
+# Whatever a link can join, with its id.
+_NODES = (
+    ("plants/steel", "plant"),
+    ("plants/chemicals", "plant"),
+    ("plants/coal_chemicals", "plant"),
+    ("plants/sources", "plant"),
+    ("storage/sites", "site"),
+    ("transport/hubs", "hub"),
+)
+_BETWEEN = " – "
+_SHARE_MARGIN = 1e-6
+
+
+def at(row: pd.Series, column: str = "") -> str:
+    """The place of a row, or of one of its cells."""
+    return str(row["source"].at(int(row["line"]), column))
+
+
+def rows_that_repeat(table: str, frame: pd.DataFrame) -> Iterator[Issue]:
+    """Rows whose key stands in an earlier row of the table."""
+    key = list(KEYS[table])
+    first: dict[Hashable, pd.Series] = {}
+    for _, row in frame[frame.duplicated(key, keep=False)].iterrows():
+        before = first.setdefault(tuple(row[key]), row)
+        if before is row:
+            continue
+        named = ", ".join(f"{column} {_sentence(row[column])}" for column in key)
+        is_same_file = before["source"].file == row["source"].file and row["source"].positions is None
+        there = f"line {before['line']}" if is_same_file else at(before)
+        yield Issue(at(row), f"{named} stands already at {there}")
+
+
+def keys_are_unique(frames: Frames) -> Iterator[Issue]:
+    """No two rows of a table share their key, and no plant id stands in two inventories."""
+    for table in KEYS:
+        yield from rows_that_repeat(table, frames[table])
+    for place, table in enumerate(_PLANTS):
+        for other in _PLANTS[:place]:
+            plants, earlier = frames[table], frames[other]
+            for _, row in plants[plants["plant"].isin(earlier["plant"])].iterrows():
+                first = earlier[earlier["plant"] == row["plant"]].iloc[0]
+                yield Issue(at(row), f"plant {row['plant']} stands in both inventories, first at {at(first)}")
+
+
+def ids_are_unique(frames: Frames) -> Iterator[Issue]:
+    """No plant of the user's has an id that only case, width or signs nobody sees tell from another's."""
+    first: dict[str, pd.Series] = {}
+    whole = pd.concat([frames[table][["plant", "line", "source"]] for table in _PLANTS], ignore_index=True)
+    alike = whole["plant"].map(as_seen)
+    for i, row in whole[alike.duplicated(keep=False)].iterrows():
+        before = first.setdefault(alike[i], row)
+        if before["plant"] != row["plant"] and (before["source"].is_own or row["source"].is_own):
+            is_same_file = before["source"].file == row["source"].file and row["source"].positions is None
+            there = f"line {before['line']}" if is_same_file else at(before)
+            what = f"'{shown(row['plant'])}' looks like '{shown(before['plant'])}' of {there}"
+            yield Issue(at(row, "plant"), what, "one plant twice? give ids that differ in more than case or width")
+
+
+def references_exist(frames: Frames) -> Iterator[Issue]:
+    """Every row's reference is a row of references.csv."""
+    known = set(frames["references"]["reference"])
+    for table, frame in frames.items():
+        if table == "references" or "reference" not in frame:
+            continue
+        for _, row in frame[~frame["reference"].isin(known)].iterrows():
+            hint = "add it to references of your own, see docs/own-tables.md" if row["source"].is_own else ""
+            yield Issue(at(row, "reference"), f"'{row['reference']}' is not in references.csv", hint)
+
+
+def money_is_of_a_known_year(frames: Frames) -> Iterator[Issue]:
+    """The currency and price year of every amount of the user's have a price index, so that it can be converted."""
+    index = frames["indices/deflators"]
+    known = set(zip(index["currency"], index["year"], strict=True))
+    held = index.groupby("currency")["year"].agg(["min", "max"])
+    for frame in frames.values():
+        if "currency" not in frame or "price_year" not in frame or frame.empty:
+            continue
+        pairs = list(zip(frame["currency"], frame["price_year"], strict=True))
+        for _, row in frame[[pair not in known for pair in pairs]].iterrows():
+            if not row["source"].is_own:
+                continue
+            currency, year = row["currency"], int(row["price_year"])
+            what = f"no price index for {currency} {year}"
+            if currency in held.index:
+                what += f"; indices/deflators holds {held.at[currency, 'min']:.0f} to {held.at[currency, 'max']:.0f}"
+            yield Issue(at(row, "price_year"), what, "convert the amount, or add rows to indices/deflators of your own")
+
+
+def furnaces_belong_to_a_plant(frames: Frames) -> Iterator[Issue]:
+    """Every furnace's plant is a row of plants/steel."""
+    units = frames["plants/steel_units"]
+    for _, row in units[~units["plant"].isin(frames["plants/steel"]["plant"])].iterrows():
+        yield Issue(at(row, "plant"), f"'{row['plant']}' is not in plants/steel.csv")
+
+
+def captive_units_belong_to_a_plant(frames: Frames) -> Iterator[Issue]:
+    """The plant of a captive unit, where one is named, is a steel works or a chemical plant."""
+    units = frames["plants/captive_units"]
+    known = {plant for table in ("plants/steel", *_CHEMICALS) for plant in frames[table]["plant"]}
+    for _, row in units[(units["plant"] != "") & ~units["plant"].isin(known)].iterrows():
+        yield Issue(at(row, "plant"), f"'{row['plant']}' is no steel works and no chemical plant")
+
+
+def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Issue]:
+    """The last year in which a retrofit may start is not before the first."""
+    for table in _PLANTS:
+        frame = frames[table]
+        for _, row in frame[frame["turnaround_until"] < frame["turnaround_from"]].iterrows():
+            what = f"{_sentence(row['turnaround_until'])} is before turnaround_from {_sentence(row['turnaround_from'])}"
+            yield Issue(at(row, "turnaround_until"), what)
+
+
+def parts_do_not_exceed_wholes(frames: Frames) -> Iterator[Issue]:
+    """Capacity that retires is part of the operating capacity; utilisation is never above 1 by its range."""
+    steel = frames["plants/steel"]
+    for part, whole in (("retiring_bf_iron_ktpa", "bf_iron_ktpa"), ("retiring_bof_steel_ktpa", "bof_steel_ktpa")):
+        wrong = steel[steel[part].fillna(0) > steel[whole].fillna(0) + 1e-9]
+        for _, row in wrong.iterrows():
+            yield Issue(at(row, part), f"{row[part]:g} is more than {whole} {row[whole]:g}")
+
+
+def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
+    """A plant lies inside its province's outline or within 30 km of it; a swapped pair is pointed out."""
+    for table in ("plants/steel", *_CHEMICALS):
+        frame = frames[table]
+        outside = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
+        strays = frame[outside > PROVINCE_MARGIN_KM]
+        swapped = km_outside_province(strays["province"], strays["lon_deg"], strays["lat_deg"])
+        for i, row in strays.iterrows():
+            hint = "lat and lon look swapped" if swapped[i] <= PROVINCE_MARGIN_KM else ""
+            far = f"lies {outside[i]:,.0f} km outside {row['province']}"
+            yield Issue(at(row), f"plant {row['plant']} {far}", hint)
+
+
+def cost_curves_belong_to_a_site(frames: Frames) -> Iterator[Issue]:
+    """Every step's site is a row of storage/sites."""
+    steps = frames["storage/site_costs"]
+    for _, row in steps[~steps["site"].isin(frames["storage/sites"]["site"])].iterrows():
+        yield Issue(at(row, "site"), f"'{row['site']}' is not in storage/sites.csv")
+
+
+def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
+    """A site's steps count from 1, share out its whole capacity, are in one money and never get cheaper."""
+    curves: dict[str, list[pd.Series]] = {}
+    for _, row in frames["storage/site_costs"].sort_values("step", kind="stable").iterrows():
+        curves.setdefault(row["site"], []).append(row)
+    for site, steps in curves.items():
+        numbers = [row["step"] for row in steps]
+        if numbers != list(range(1, len(steps) + 1)):
+            what = f"the steps of {site} are numbered {', '.join(map(_sentence, numbers))}"
+            yield Issue(at(steps[0], "step"), what, "count from 1, each once")
+        total = sum(row["capacity_share"] for row in steps)
+        if abs(total - 1) > _SHARE_MARGIN:
+            yield Issue(
+                at(steps[-1], "capacity_share"), f"the capacity shares of {site} sum to {total:.9g}, expected 1"
+            )
+        if len({(row["currency"], row["price_year"]) for row in steps}) > 1:
+            yield Issue(at(steps[-1], "currency"), f"the steps of {site} are in several currencies or price years")
+            continue
+        for before, row in pairwise(steps):
+            if row["storage_cost_per_t"] < before["storage_cost_per_t"]:
+                what = f"step {_sentence(row['step'])} of {site} is cheaper than the one before"
+                yield Issue(
+                    at(row, "storage_cost_per_t"), what, "the cheapest is filled first: order the steps by cost"
+                )
+
+
+def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
+    """Every ammonia plant says what share becomes urea, and every coal plant what gasifier it has."""
+    for table in _CHEMICALS:
+        plants = frames[table]
+        for _, row in plants[(plants["feedstock"] == "coal") & (plants["gasifier"] == "")].iterrows():
+            yield Issue(at(row, "gasifier"), "is empty for a coal plant")
+        for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
+            yield Issue(at(row, "urea_share"), "is empty for an ammonia plant")
+
+
+def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
+    """The product, feedstock and gasifier of every chemical plant are a row of streams/chemical_routes."""
+    key = ["product", "feedstock", "gasifier"]
+    known = set(frames["streams/chemical_routes"][key].itertuples(index=False, name=None))
+    for table in _CHEMICALS:
+        plants = frames[table]
+        plants = plants[(plants["feedstock"] != "coal") | (plants["gasifier"] != "")]
+        is_known = [each in known for each in plants[key].itertuples(index=False, name=None)]
+        for _, row in plants[~np.array(is_known, dtype=bool)].iterrows():
+            what = f"no row for {' '.join(filter(None, row[key]))} in streams/chemical_routes.csv"
+            yield Issue(at(row, "feedstock"), what, "so its CO2 is not known")
+
+
+def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Issue]:
+    """A technology for flue gas has at least two points of heat by concentration."""
+    technologies = frames["technologies/technologies"]
+    points = frames["technologies/heat"]["technology"].value_counts()
+    for _, row in technologies[technologies["grade"] == "flue_gas"].iterrows():
+        if points.get(row["technology"], 0) < 2:
+            yield Issue("technologies/heat.csv", f"technology {row['technology']} needs two points of heat or more")
+
+
+def streams_have_plain_names(frames: Frames) -> Iterator[Issue]:
+    """No stream's name holds a plus sign: it joins the streams that share a unit."""
+    for table in ("streams/mill_stacks", "streams/chemical_grades"):
+        frame = frames[table]
+        for _, row in frame[frame["stream"].str.contains("+", regex=False)].iterrows():
+            yield Issue(at(row, "stream"), f"'{shown(row['stream'])}' holds a plus sign", "write it without")
+
+
+def node_ids_are_unique(frames: Frames) -> Iterator[Issue]:
+    """No hub or site of the user's has the id of a plant or of the other: no link could say which of them it joins."""
+    owners: dict[str, str] = {}
+    for table, column in _NODES:
+        frame = frames[table]
+        for _, row in frame[frame[column].isin(owners)].iterrows():
+            if row["source"].is_own and not table.startswith("plants/"):
+                yield Issue(at(row, column), f"'{shown(row[column])}' is already an id in {owners[row[column]]}")
+        owners |= dict.fromkeys(frame[column], table)
+
+
+def links_join_two_nodes(frames: Frames) -> Iterator[Issue]:
+    """Both ends of a given link are plants, sites or hubs, and not the same one."""
+    known = _node_names(frames)
+    for _, row in frames["transport/links"].iterrows():
+        for column in ("node_a", "node_b"):
+            if row[column] not in known:
+                what = f"'{shown(row[column])}' is no plant, site or hub"
+                yield Issue(at(row, column), what, _nearest_or(row[column], known, "junctions stand in transport/hubs"))
+        if row["node_a"] == row["node_b"]:
+            yield Issue(at(row, "node_b"), f"the link joins '{shown(row['node_a'])}' with itself")
+
+
+def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
+    """A quoted cost names a given link, or a made one by its two ends, and a size of pipe."""
+    table = frames["transport/line_costs"]
+    if table.empty:
+        return
+    links, nodes = set(frames["transport/links"]["link"]), _node_names(frames)
+    trends = frames["transport/trends"]
+    pipes = set((trends if len(trends) else frames["transport/pipes"])["pipe"])
+    for _, row in table.iterrows():
+        if row["link"] not in links and not _joins_two(row["link"], nodes):
+            hint = "links stand in transport/links; one that the program makes is named 'A – B' after its ends"
+            what = f"there is no link '{shown(row['link'])}'"
+            yield Issue(at(row, "link"), what, _nearest_or(row["link"], links, hint))
+        if row["pipe"] not in pipes:
+            what = f"there is no size '{shown(row['pipe'])}' in transport/{'trends' if len(trends) else 'pipes'}"
+            yield Issue(at(row, "pipe"), what, _nearest_or(row["pipe"], pipes, ", ".join(sorted(pipes)[:12])))
+
+
+def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
+    """Nothing of the user's stands at (0, 0), or looks as if latitude and longitude had changed places."""
+    sources = frames["plants/sources"]
+    plants = sources if len(sources) else pd.concat([frames["plants/steel"], frames["plants/chemicals"]])
+    among = [plants[name].to_numpy(float) for name in ("lat_deg", "lon_deg")]
+    for table, column in _NODES:
+        frame = frames[table]
+        frame = frame[np.array([source.is_own for source in frame["source"]], dtype=bool)]
+        far = km_if_swapped(frame["lat_deg"].to_numpy(float), frame["lon_deg"].to_numpy(float), *among)
+        for (_, row), km in zip(frame.iterrows(), far, strict=True):
+            if row["lat_deg"] == 0 and row["lon_deg"] == 0:
+                yield Issue(at(row, "lat_deg"), f"'{shown(row[column])}' stands at (0, 0), in the sea off Africa")
+            elif km == km:
+                what = f"'{shown(row[column])}' lies {km:,.0f} km from the middle of the plants"
+                yield Issue(at(row, "lat_deg"), what, "lat and lon look swapped")
+
+
+def _node_names(frames: Frames) -> set[str]:
+    return {name for table, column in _NODES for name in frames[table][column]}
+
+
+def _joins_two(link: str, nodes: Collection[str]) -> bool:
+    """Whether a link's name is that of a made one; the program's own hubs are named after a plant."""
+    words = link.split(_BETWEEN)
+    ways = ((_BETWEEN.join(words[:k]), _BETWEEN.join(words[k:])) for k in range(1, len(words)))
+    return any(all(end in nodes or end.removeprefix("hub ") in nodes for end in ends) for ends in ways)
+
+
+def _nearest_or(name: str, known: Collection[str], otherwise: str) -> str:
+    near = get_close_matches(name, sorted(known), n=1)
+    return f"did you mean '{shown(near[0])}'?" if near else otherwise
+
+
+def _sentence(value: object) -> str:
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
+
+
+CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
+    keys_are_unique,
+    ids_are_unique,
+    references_exist,
+    money_is_of_a_known_year,
+    furnaces_belong_to_a_plant,
+    captive_units_belong_to_a_plant,
+    turnarounds_end_after_they_begin,
+    parts_do_not_exceed_wholes,
+    own_works_are_plausible,
+    places_lie_in_their_province,
+    gasifiers_and_urea_are_given,
+    chemical_plants_have_a_route,
+    flue_gas_technologies_have_heat,
+    streams_have_plain_names,
+    cost_curves_belong_to_a_site,
+    cost_curves_are_complete_and_increasing,
+    node_ids_are_unique,
+    links_join_two_nodes,
+    line_costs_belong_to_a_line,
+    own_places_are_plausible,
+    pilot_rows_can_be_used,
+)

@@ -1,0 +1,360 @@
+"""Large programs with one choice a group and few coupling rows: sifted, and made whole through cores.
+
+1. Choices that alone break a coupling row are ruled out; the sifted linear program gives prices y and a bound L.
+2. A choice loses max(0, best of its group) − its own worth at y: a plan is worth at most L less what it loses.
+3. A first plan: what the linear program chooses wholly, then the best that still fits, group by group; and a better
+   one by diving (`diving`).
+4. A *core*: the choices of smallest loss, in groups where there is more than one thing to do; all others keep the one
+   of loss 0. Whatever deviates elsewhere loses the smallest loss left out at least, so the larger of the core's own
+   bound and L less that loss bounds the whole program. Cores grow until the gap is closed.
+5. Between cores the plan is bettered in neighbourhoods: groups drawn at random, those with a close second more often,
+   choose anew.
+
+What is drawn hangs on the seed, and every program ends by a gap or by nodes: a run that ends by its gap repeats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
+from ccs_model.mip.grouped_neighbourhoods import assignment_of, dived, part_of, solved
+from ccs_model.mip.grouped_structure import Shape, shape_of
+from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share
+from ccs_model.mip.matrix import Matrix, residuals, rounded_to_integrality
+from ccs_model.mip.search import Allowance, now
+from ccs_model.mip.sifting import Sifted, as_outcome, sifted
+
+# Below so many columns HiGHS is as quick with all of them.
+PAYS_COLUMNS = 20_000
+FIRST_RESTRICTED_COLUMNS = 2_000
+GROWTH = 2
+RESTRICTED_NODES = 500
+DIVE_NODES = 200
+# Of the gap asked for: what a core, and a neighbourhood, is solved to.
+RESTRICTED_GAP_SHARE, NEIGHBOUR_GAP_SHARE = 0.25, 0.1
+# A neighbourhood: so many groups, nodes and, in a row without success, so many before the core grows.
+NEIGHBOURS = 250
+NEIGHBOUR_COLUMNS = 2_000
+NEIGHBOUR_NODES = 100
+TRIES = 6
+_ROUNDING = 1e-9
+_FITS = 1e-9
+
+
+def solve_by_groups(
+    matrix: Matrix,
+    options: SolverOptions,
+    *,
+    maximise: bool,
+    gap: float,
+    allowance: Allowance,
+    stage: str,
+    on_progress: Callable[[Progress], None] | None = None,
+    start: Floats | None = None,
+    max_restricted_milps: int | None = None,
+) -> MipOutcome | None:
+    """Solve objective 0 of the matrix to the relative `gap` by groups; None where the program is not one for it.
+
+    Too small, of another shape, without a solution or without a linear optimum in time: the reason goes to the log, and
+    the solver takes all columns. `start` is a plan known to hold; the search ends after `cores_max` cores.
+    """
+    if len(matrix.lower) < PAYS_COLUMNS:
+        return _not_by_groups(options, f"{len(matrix.lower)} columns are fewer than {PAYS_COLUMNS}")
+    shape = shape_of(matrix, maximise=maximise)
+    if isinstance(shape, str):
+        return _not_by_groups(options, shape)
+    _log(options, f"by groups: {shape.n_groups} choices of {len(shape.choices)}, {len(shape.coupling)} rows couple")
+    whole = bool(matrix.is_integer.any())
+    if whole:
+        shape = shape.without(alone_too_much(shape))
+        if not shape.allowed.any():
+            return _not_by_groups(options, "every choice breaks a row by itself")
+    linear = sifted(shape, options, allowance, stage=f"{stage}: sifting")
+    if linear is None:
+        return _not_by_groups(options, "no optimum of the linear program was reached")
+    relaxation = as_outcome(shape, matrix, linear, maximise=maximise)
+    _log(options, f"by groups: linear {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
+    if not whole:
+        if not residuals(matrix, linear.x).hold:
+            return _not_by_groups(options, "the sifted point does not keep every row")
+        return MipOutcome(relaxation, relaxation, by_groups=True)
+    search = _Search(matrix, shape, linear, options, gap, allowance, stage, on_progress, 1.0 if maximise else -1.0)
+    found = search.run(start, max_restricted_milps)
+    return None if found is None else MipOutcome(found, relaxation, by_groups=True)
+
+
+def solve_program(
+    highs: Highs,
+    *,
+    maximise: bool,
+    gap: float,
+    deadline: float,
+    stage: str,
+    start: Floats | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    max_restricted_milps: int | None = None,
+) -> MipOutcome:
+    """The program in `highs` by groups where it is one for that, else by HiGHS with a core (`whole`)."""
+    matrix = replace(highs.matrix, lower=highs.lower, upper=highs.upper)
+    found = solve_by_groups(
+        matrix,
+        highs.options,
+        maximise=maximise,
+        gap=gap,
+        allowance=Allowance(deadline),
+        stage=stage,
+        on_progress=on_progress,
+        start=start,
+        max_restricted_milps=max_restricted_milps,
+    )
+    if found is not None:
+        return found
+    return solve_mip(highs, maximise=maximise, gap=gap, deadline=deadline, stage=stage, start=start)
+
+
+def alone_too_much(shape: Shape) -> Mask:
+    """[choice] those that break a row though nothing else is chosen, in rows to which nothing is ever negative."""
+    n_rows = len(shape.coupling)
+    falls = np.zeros(n_rows, dtype=bool)
+    for on in (shape.on_choices, shape.on_vubs, shape.on_free):
+        falls[on.indices[on.data < 0]] = True
+    falls[np.unique(shape.on_free[np.flatnonzero(shape.free_lower < 0)].indices)] = True
+    limit = np.where(falls, np.inf, shape.row_upper)
+    entries = shape.on_choices.data > limit[shape.on_choices.indices] * (1 + 1e-9) + 1e-9
+    before = np.r_[0, np.cumsum(entries)]
+    breaks: Mask = before[shape.on_choices.indptr[1:]] > before[shape.on_choices.indptr[:-1]]
+    return breaks & ~shape.must[shape.group]
+
+
+@dataclass(frozen=True, eq=False)
+class ReducedCostGaps:
+    """[choice] what each loses at the prices; [group] what the second best thing to do loses, and the best one."""
+
+    choice: Floats
+    second: Floats
+    best: Ints
+
+    @classmethod
+    def of(cls, shape: Shape, linear: Sifted) -> ReducedCostGaps:
+        worth, best = linear.prices.worth, linear.prices.best
+        value = np.where(shape.must, best, np.maximum(best, 0.0))
+        reduced_cost_gap = np.maximum(value[shape.group] - worth, 0.0)
+        none = np.where(shape.must, np.inf, value)
+        first = np.full(shape.n_groups, -1, dtype=np.int64)
+        at_best = np.flatnonzero(worth == best[shape.group])[::-1]
+        first[shape.group[at_best]] = at_best
+        # What the linear program itself takes decides ties.
+        taken = np.flatnonzero(linear.x[shape.choices] > 1 - 1e-6)
+        first[shape.group[taken]] = taken
+        others = reduced_cost_gap.copy()
+        others[first] = np.inf
+        second = np.minimum.reduceat(others, shape.starts)
+        chosen = shape.must | (best > 0)
+        second = np.where(chosen, np.minimum(second, none), reduced_cost_gap[first])
+        return cls(reduced_cost_gap, second, np.where(chosen, first, -1))
+
+
+class _Search:
+    """A whole plan in hand, the bound, and what betters either."""
+
+    def __init__(
+        self,
+        matrix: Matrix,
+        shape: Shape,
+        linear: Sifted,
+        options: SolverOptions,
+        gap: float,
+        allowance: Allowance,
+        stage: str,
+        on_progress: Callable[[Progress], None] | None,
+        sign: float,
+    ) -> None:
+        self.matrix, self.shape, self.linear, self.options = matrix, shape, linear, options
+        self.gap, self.allowance, self.stage, self.on_progress, self.sign = gap, allowance, stage, on_progress, sign
+        self.reduced_cost_gaps = ReducedCostGaps.of(shape, linear)
+        self.bound = linear.bound
+        self.x: Floats | None = None
+        self.value = -np.inf
+        self.began = now()
+        self.chance = np.random.default_rng(options.seed)
+
+    def run(self, start: Floats | None, max_restricted_milps: int | None) -> Outcome | None:
+        """The plan and its bound; None where no plan exists or none was found before the time was over."""
+        self._take(start)
+        self._take(_filled(self.shape, self.linear))
+        self._dive()
+        n_columns = FIRST_RESTRICTED_COLUMNS
+        # A choice is brought into the core when all that lose less are; in the order of what is lost.
+        enters = np.maximum(self.reduced_cost_gaps.choice, self.reduced_cost_gaps.second[self.shape.group])
+        enters = np.where(self.shape.allowed, enters, np.inf)
+        order = np.sort(enters[np.isfinite(enters)])
+        n_restricted_milps, n_nodes = 0, RESTRICTED_NODES
+        # A first plan may be near enough and still leave much that a core finds in a moment.
+        while (
+            not (self._closed and n_restricted_milps)
+            and not self.allowance.is_over
+            and n_restricted_milps != max_restricted_milps
+        ):
+            n_restricted_milps += 1
+            everything = n_columns >= len(order)
+            left_out = np.inf if everything else float(order[n_columns])
+            stage = f"{self.stage}: core of {min(n_columns, len(order))}"
+            solved_all = self._restricted_milp(enters < left_out, left_out, n_nodes, stage)
+            if everything and solved_all:
+                break
+            if everything:
+                n_nodes *= GROWTH
+            elif not self._closed and n_restricted_milps != max_restricted_milps:
+                # The plan is bettered for the sake of the next core.
+                self._neighbourhoods()
+            n_columns *= GROWTH
+        if self.x is None:
+            return None
+        value = self.sign * self.value
+        status: Status = "optimal" if self._closed else "limit"
+        _log(self.options, f"by groups: plan {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
+        return Outcome(status, value, self.sign * max(self.bound, self.value), self.x, None, None)
+
+    @property
+    def _closed(self) -> bool:
+        return self.x is not None and gap_share(max(self.bound, self.value), self.value) <= self.gap + _ROUNDING
+
+    def _take(self, x: Floats | None) -> bool:
+        """A point becomes the plan in hand when it holds by itself and is better."""
+        if x is None:
+            return False
+        x = rounded_to_integrality(self.matrix, x)
+        value = self.sign * float(self.matrix.costs[0] @ x)
+        if value <= self.value + 1e-9 * abs(self.value if np.isfinite(self.value) else 1.0):
+            return False
+        if not residuals(self.matrix, x).hold:
+            return False
+        self.x, self.value = x, value
+        self.assignment = assignment_of(self.shape, x)
+        if self.on_progress is not None:
+            shown = (self.sign * self.bound, self.sign * value)
+            self.on_progress(Progress(self.stage, now() - self.began, *shown))
+        return True
+
+    def _dive(self) -> None:
+        """A plan whose large choices are decided first."""
+        if self._closed or self.allowance.is_over:
+            return
+        found = dived(
+            self.shape,
+            self.linear,
+            self.reduced_cost_gaps.choice,
+            self.reduced_cost_gaps.best,
+            self.options,
+            self.allowance,
+            gap=RESTRICTED_GAP_SHARE * self.gap,
+            n_nodes=DIVE_NODES,
+            stage=f"{self.stage}: diving",
+        )
+        self._take(found)
+
+    def _restricted_milp(self, is_open: Mask, left_out: float, n_nodes: int, stage: str) -> bool:
+        """Solve a core; whether it was solved to the end."""
+        shape = self.shape
+        kept = self.reduced_cost_gaps.best
+        if self.x is not None:
+            # What the plan in hand does otherwise is open as well.
+            differs = self.assignment != kept
+            is_open = is_open | differs[shape.group] & (self.reduced_cost_gaps.choice <= 0)
+            is_open[self.assignment[differs & (self.assignment >= 0)]] = True
+            groups = np.zeros(shape.n_groups, dtype=bool)
+            groups[shape.group[is_open]] = True
+            kept = np.where(groups, self.assignment, kept)
+        found = solved(
+            shape,
+            part_of(shape, is_open, kept),
+            self.options,
+            allowance=self.allowance,
+            gap=RESTRICTED_GAP_SHARE * self.gap,
+            n_nodes=n_nodes,
+            start=self.x,
+            stage=stage,
+        )
+        self._take(found.x)
+        self.bound = min(self.bound, max(found.bound, self.linear.bound - left_out, self.value))
+        return found.status in ("optimal", "infeasible")
+
+    def _neighbourhoods(self) -> None:
+        """Draw groups, let them choose anew, until nothing is won for a while."""
+        if self.x is None:
+            return
+        shape = self.shape
+        # Of many groups only those with the closest seconds are worth drawing.
+        near = min(2 * NEIGHBOURS, shape.n_groups - 1)
+        typical = float(np.partition(self.reduced_cost_gaps.second, near)[near])
+        typical = typical if np.isfinite(typical) else 1.0
+        weight = 1.0 / (1.0 + self.reduced_cost_gaps.second / max(typical, 1e-12)) ** 2
+        failed = 0
+        while failed < TRIES and not self._closed and not self.allowance.is_over:
+            keys = self.chance.exponential(size=shape.n_groups) / np.maximum(weight, 1e-12)
+            drawn = np.zeros(shape.n_groups, dtype=bool)
+            drawn[np.argsort(keys, kind="stable")[:NEIGHBOURS]] = True
+            is_open = drawn[shape.group] & shape.allowed
+            theirs = np.flatnonzero(is_open)
+            if len(theirs) > NEIGHBOUR_COLUMNS:
+                is_open[
+                    theirs[np.argsort(self.reduced_cost_gaps.choice[theirs], kind="stable")[NEIGHBOUR_COLUMNS:]]
+                ] = False
+            found = solved(
+                shape,
+                part_of(shape, is_open, self.assignment),
+                self.options,
+                allowance=self.allowance,
+                gap=NEIGHBOUR_GAP_SHARE * self.gap,
+                n_nodes=NEIGHBOUR_NODES,
+                start=self.x,
+                stage=f"{self.stage}: neighbourhood",
+            )
+            failed = 0 if self._take(found.x) else failed + 1
+
+
+def _filled(shape: Shape, linear: Sifted) -> Floats | None:
+    """A first plan: what is chosen wholly, then in each other group the best that still fits, dearest seconds first."""
+    if (shape.row_lower > 0).any() or (shape.free_lower > 0).any():
+        return None
+    x = linear.x[shape.choices]
+    assignment = np.full(shape.n_groups, -1, dtype=np.int64)
+    taken = np.flatnonzero(x > 1 - 1e-6)
+    assignment[shape.group[taken]] = taken
+    room = shape.row_upper - np.asarray(shape.on_choices[taken].sum(axis=0)).ravel()
+    worth = linear.prices.worth
+    open_groups = np.flatnonzero(assignment < 0)
+    open_groups = open_groups[np.argsort(-linear.prices.best[open_groups], kind="stable")]
+    ends = np.r_[shape.starts[1:], len(shape.choices)]
+    on = shape.on_choices
+    value = np.maximum(shape.profit, 0.0)
+    floor = -0.5 * np.maximum.reduceat(value, shape.starts)
+    for g in open_groups[: 4 * NEIGHBOURS + len(shape.coupling)]:
+        ks = np.arange(shape.starts[g], ends[g])
+        for k in ks[np.argsort(-worth[ks], kind="stable")]:
+            if not shape.allowed[k] or shape.profit[k] <= 0 or worth[k] < floor[g]:
+                continue
+            at = slice(on.indptr[k], on.indptr[k + 1])
+            if (on.data[at] <= room[on.indices[at]] + _FITS).all():
+                room[on.indices[at]] -= on.data[at]
+                assignment[g] = k
+                break
+    full = np.zeros(shape.n_columns)
+    full[shape.choices[assignment[assignment >= 0]]] = 1.0
+    return full
+
+
+def _not_by_groups(options: SolverOptions, why: str) -> MipOutcome | None:
+    _log(options, f"not by groups: {why}; all columns go to the solver")
+    return None
+
+
+def _log(options: SolverOptions, line: str) -> None:
+    if options.log_path is not None:
+        with options.log_path.open("a", encoding="utf-8") as log:
+            log.write(f"\n{line}\n")

@@ -1,0 +1,312 @@
+"""A part of a whole program: some groups choose anew among some of their columns, all others keep what they have.
+
+A plan is `pick` [group]: the choice made, or −1 for none; followers and free columns are decided with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.errors import NoPlanError
+from ccs_model.mip.grouped_structure import Shape
+from ccs_model.mip.highs import Highs, Outcome, SolverOptions
+from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.search import Allowance
+from ccs_model.mip.sifting import Sifted
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The choices that are open, and the picks [group] of the groups that have none open."""
+
+    open: Ints
+    kept: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """A point over all columns, or None; `bound` of the part in the sense of most."""
+
+    x: Floats | None
+    bound: float
+    status: str
+
+
+@dataclass(frozen=True, eq=False)
+class PartProgram:
+    """A part as a program of its own: `matrix` in the sense of most, its first columns the open choices.
+
+    columns: those of the whole program. fixed: what the kept choices are worth.
+    """
+
+    shape: Shape
+    open: Ints
+    kept: Ints
+    matrix: Matrix
+    columns: Ints
+    fixed: float
+
+    def point(self, x: Floats) -> Floats:
+        """A point of the part as one over all columns; open choices become whole."""
+        full = np.zeros(self.shape.n_columns)
+        full[self.shape.choices[self.kept]] = 1.0
+        full[self.columns] = x
+        opened = self.shape.choices[self.open]
+        full[opened] = np.round(full[opened])
+        return full
+
+
+def part_of(shape: Shape, is_open: Mask, assignment: Ints) -> Part:
+    """Groups with an open choice are open; the choice they have now is open to them as well."""
+    is_open = is_open & shape.allowed
+    groups = np.zeros(shape.n_groups, dtype=bool)
+    groups[shape.group[is_open]] = True
+    picked = assignment[groups & (assignment >= 0)]
+    is_open[picked] = True
+    return Part(np.flatnonzero(is_open), np.where(groups, -1, assignment))
+
+
+def program_of(shape: Shape, part: Part) -> PartProgram:
+    """What is open, with what the kept choices leave of every row."""
+    kept = part.kept[part.kept >= 0]
+    held = shape.on_choices[kept].sum(axis=0) if len(kept) else np.zeros(len(shape.coupling))
+    group = shape.group[part.open]
+    groups, at = np.unique(group, return_inverse=True)
+    room_open, room_kept = shape.room[part.open], np.asarray(shape.room[kept].sum(axis=0)).ravel()
+    led = np.zeros(len(shape.vubs), dtype=bool)
+    led[np.unique(room_open.indices)] = True
+    # A follower of open choices has a row; one of a choice that is kept has a bound.
+    rowed, bounded = np.flatnonzero(led), np.flatnonzero(~led & (room_kept > 0))
+    several = np.bincount(at, minlength=len(groups)) > 1
+    row_of = np.where(several, np.cumsum(several) - 1, -1)[at]
+    n_open, n_rows = len(part.open), len(rowed)
+    held_open = np.flatnonzero(row_of >= 0)
+    choice = sparse.csr_array(
+        (np.ones(len(held_open)), (row_of[held_open], held_open)), shape=(int(several.sum()), n_open)
+    )
+    following = sparse.csr_array(-room_open[:, rowed].T)
+    blocks = [
+        [
+            sparse.csr_array(shape.on_choices[part.open].T),
+            sparse.csr_array(shape.on_vubs[rowed].T),
+            sparse.csr_array(shape.on_vubs[bounded].T),
+            sparse.csr_array(shape.on_free.T),
+        ],
+        [choice, None, None, None],
+        [following, sparse.eye_array(n_rows, format="csr"), None, None],
+    ]
+    rows = sparse.csc_array(sparse.block_array([line for line in blocks if line[0].shape[0]], format="csc"))
+    rows.sort_indices()
+    columns = np.r_[shape.choices[part.open], shape.vubs[rowed], shape.vubs[bounded], shape.free]
+    made = np.where(shape.must[group], 1.0, 0.0)
+    matrix = Matrix(
+        rows=rows,
+        row_lower=np.r_[shape.row_lower - held, np.full(choice.shape[0] + n_rows, -np.inf)],
+        row_upper=np.r_[shape.row_upper - held, np.ones(choice.shape[0]), room_kept[rowed]],
+        lower=np.r_[np.where(np.bincount(at)[at] == 1, made, 0.0), np.zeros(n_rows + len(bounded)), shape.free_lower],
+        upper=np.r_[np.ones(n_open), np.full(n_rows, np.inf), room_kept[bounded], shape.free_upper],
+        is_integer=np.r_[np.ones(n_open, dtype=bool), np.zeros(len(columns) - n_open, dtype=bool)],
+        costs=np.r_[shape.profit[part.open], shape.vub_profit[rowed], shape.vub_profit[bounded], shape.free_profit][
+            None, :
+        ],
+        maximise=(True,),
+        row_constraints=(),
+        columns=(),
+    )
+    return PartProgram(shape, part.open, kept, matrix, columns, float(shape.profit[kept].sum()))
+
+
+def solved(
+    shape: Shape,
+    part: Part,
+    options: SolverOptions,
+    *,
+    allowance: Allowance,
+    gap: float,
+    n_nodes: int,
+    start: Floats | None,
+    stage: str,
+) -> Found:
+    """The best plan of the part that is found to `gap` or within `n_nodes`; `start` a point over all columns."""
+    program = program_of(shape, part)
+    highs = Highs(program.matrix, options)
+    fixed, columns = program.fixed, program.columns
+    whole = fixed + (float(program.matrix.costs[0] @ start[columns]) if start is not None else 0.0)
+    # HiGHS sees the part's own value, so the gap of the whole is widened to it.
+    own = max(abs(whole - fixed), 1e-9)
+    highs.set_option("mip_rel_gap", min(gap * max(abs(whole), own) / own, 1.0))
+    highs.set_option("mip_max_nodes", n_nodes)
+    if start is not None:
+        highs.start_from(start[columns])
+    highs.cpu_until = allowance.cpu_s
+    return _found(program, highs.run(allowance.left_s, stage))
+
+
+def _found(program: PartProgram, outcome: Outcome) -> Found:
+    bound = outcome.bound + program.fixed if np.isfinite(outcome.bound) else np.inf
+    if outcome.status == "infeasible":
+        return Found(None, -np.inf, "infeasible")
+    if outcome.x is None:
+        return Found(None, bound, outcome.status)
+    return Found(program.point(outcome.x), bound, outcome.status)
+
+
+def assignment_of(shape: Shape, x: Floats) -> Ints:
+    """[group] the choice a whole point makes, or −1."""
+    assignment = np.full(shape.n_groups, -1, dtype=np.int64)
+    made = np.flatnonzero(x[shape.choices] > 0.5)
+    assignment[shape.group[made]] = made
+    return assignment
+
+
+# A whole plan by diving: decide what is large first, let the many small choices make up for it.
+#
+# The linear program leaves one group a tight row undecided at most, and those are the large ones that do not fit.
+# Each is decided, the larger first, and the program is solved again from its basis: small choices that lose little
+# for their size take up what is left of every row. So the undecided grow smaller from step to step, and with them
+# what deciding costs. After some steps the rest goes to the solver as a whole program.
+#
+# Where most choices are of one size there is nothing small to make up with, and the plan is no better than others.
+
+# Of the undecided groups: how many are decided in a step; so many steps at most.
+STEP_SHARE = 0.02
+STEPS = 90
+# Open to change: so many choices a tight row, those that lose the least for what they change in it.
+PER_ROW = 30
+_DECIDED = 1e-7
+
+
+def dived(
+    shape: Shape,
+    linear: Sifted,
+    reduced_cost_gap: Floats,
+    best: Ints,
+    options: SolverOptions,
+    allowance: Allowance,
+    *,
+    gap: float,
+    n_nodes: int,
+    stage: str,
+) -> Floats | None:
+    """A plan over all columns, or None without one in time.
+
+    loss: [choice] what it loses at the linear program's prices. best: [group] the choice of no loss, or −1. What is not
+    decided in the dive is solved to the relative `gap` or within `n_nodes`.
+    """
+    part = part_of(shape, _little_lost(shape, linear, reduced_cost_gap, best), best)
+    dive = _Dive(shape, program_of(shape, part), linear, options, allowance, stage)
+    if not dive.go():
+        return None
+    return dive.finished(gap, n_nodes)
+
+
+def _use(shape: Shape) -> sparse.csr_array:
+    """[choice, row] what a choice takes up when its followers are as large as it lets them be."""
+    return sparse.csr_array(shape.on_choices + shape.room @ shape.on_vubs)
+
+
+def _little_lost(shape: Shape, linear: Sifted, reduced_cost_gap: Floats, best: Ints) -> Mask:
+    """[choice] for each tight row those that lose the least for what they change in it, and what is undecided."""
+    use = _use(shape)
+    n = len(shape.choices)
+    firsts = best[best >= 0]
+    others = np.setdiff1d(np.flatnonzero(best[shape.group] >= 0), firsts)
+    beside = sparse.csr_array((np.ones(len(others)), (others, best[shape.group[others]])), shape=(n, n))
+    # Another choice changes a row by what it takes up more or less than the best; the best by what is given back.
+    changes = sparse.csc_array(abs(use - beside @ use))
+    reduced_cost_gap = reduced_cost_gap.copy()
+    reduced_cost_gap[firsts] = np.maximum(linear.prices.best[shape.group[firsts]], 0.0)
+    taken = linear.x[shape.choices]
+    is_open: Mask = (taken > _DECIDED) & (taken < 1 - _DECIDED)
+    for row in np.flatnonzero(linear.y):
+        at = slice(changes.indptr[row], changes.indptr[row + 1])
+        which, size = changes.indices[at], changes.data[at]
+        for_size = np.where(
+            shape.allowed[which] & (size > 0), reduced_cost_gap[which] / np.maximum(size, 1e-300), np.inf
+        )
+        first = np.argsort(for_size, kind="stable")[:PER_ROW]
+        is_open[which[first[np.isfinite(for_size[first])]]] = True
+    groups = np.unique(shape.group[is_open])
+    is_open[best[groups][best[groups] >= 0]] = True
+    return is_open & shape.allowed
+
+
+class _Dive:
+    """The part's program in HiGHS, and which of its open choices are decided."""
+
+    def __init__(
+        self,
+        shape: Shape,
+        program: PartProgram,
+        linear: Sifted,
+        options: SolverOptions,
+        allowance: Allowance,
+        stage: str,
+    ) -> None:
+        self.program, self.allowance, self.stage = program, allowance, stage
+        self.highs = Highs(program.matrix, options)
+        self.highs.set_integrality(False)
+        self.highs.set_option("presolve", "off")
+        self.highs.cpu_until = allowance.cpu_s
+        self.every = np.arange(len(program.open))
+        self.group = shape.group[program.open]
+        self.size = abs(_use(shape)[program.open]) @ np.abs(linear.y)
+        self.lower = program.matrix.lower[self.every].copy()
+        self.upper = program.matrix.upper[self.every].copy()
+
+    def go(self) -> bool:
+        """Decide step by step, until nothing is undecided or a step cannot be made; whether there is a point at all."""
+        x = self._solved()
+        if x is None:
+            return False
+        for _ in range(STEPS):
+            undecided = (x > _DECIDED) & (x < 1 - _DECIDED)
+            if not undecided.any():
+                break
+            before = self.lower.copy(), self.upper.copy()
+            self._decide(x, undecided)
+            after = self._solved()
+            if after is None:
+                self.lower, self.upper = before
+                break
+            x = after
+        return True
+
+    def finished(self, gap: float, n_nodes: int) -> Floats | None:
+        """The whole program over what is undecided."""
+        if self.allowance.is_over:
+            return None
+        self.highs.set_bounds(self.every, self.lower, self.upper)
+        self.highs.set_integrality(True)
+        for name, value in (("presolve", "on"), ("mip_rel_gap", gap), ("mip_max_nodes", n_nodes)):
+            self.highs.set_option(name, value)
+        outcome = self.highs.run(self.allowance.left_s, self.stage)
+        return None if outcome.x is None else self.program.point(outcome.x)
+
+    def _decide(self, x: Floats, undecided: Mask) -> None:
+        """The largest groups as the point leans: the choice that is half made or more, or none of the undecided."""
+        groups = np.unique(self.group[undecided])
+        size = np.zeros(self.group.max() + 1)
+        np.maximum.at(size, self.group[undecided], self.size[undecided])
+        n_now = max(1, int(STEP_SHARE * len(groups)))
+        theirs = np.isin(self.group, groups[np.argsort(-size[groups], kind="stable")[:n_now]])
+        made = theirs & (x >= 0.5)
+        beside = theirs & np.isin(self.group, self.group[made]) & ~made
+        self.lower[made] = 1.0
+        self.upper[beside | (theirs & undecided & ~made)] = 0.0
+
+    def _solved(self) -> Floats | None:
+        """[open] the linear program's point with what is decided so far."""
+        if self.allowance.is_over:
+            return None
+        self.highs.set_bounds(self.every, self.lower, self.upper)
+        try:
+            outcome = self.highs.run(self.allowance.left_s, self.stage)
+        except NoPlanError:
+            # The simplex method may lose its way from an old basis; what was decided before stands.
+            return None
+        return outcome.x[self.every] if outcome.status == "optimal" and outcome.x is not None else None

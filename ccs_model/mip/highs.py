@@ -1,0 +1,381 @@
+"""One living HiGHS instance: takes a matrix once, then changes bounds, costs and rows in place and solves again.
+
+Options are explicit and every return status is read. Nothing is printed: HiGHS's own talk goes to a log file, progress
+to a callable.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import highspy
+import numpy as np
+from scipy import sparse
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.atomic_files import temporary_folder
+from ccs_model.errors import CcsModelError, NoPlanError
+from ccs_model.mip.highs_instances import new_highs
+from ccs_model.mip.matrix import Matrix, validate_finite
+from ccs_model.mip.scaling import Scaling, scaling_of
+from ccs_model.mip.search import counts_cpu, now
+
+Status = Literal["optimal", "limit", "infeasible", "unbounded"]
+
+LARGE_ROWS = 60_000
+# Of the sum of sizes: how far a point's value may lie from what HiGHS says of it.
+_WORTH_TOLERANCE = 1e-6
+_INTERRUPT_PATIENCE_S = 1.5
+# Probing and Fourier-Motzkin elimination do not look at the clock: up to minutes each on programs of this shape.
+_RULES_OFF = 1 << 15 | 1 << 22
+_STATUS = highspy.HighsModelStatus
+_LIMITS = {
+    _STATUS.kTimeLimit,
+    _STATUS.kIterationLimit,
+    _STATUS.kSolutionLimit,
+    _STATUS.kMemoryLimit,
+    _STATUS.kInterrupt,
+    _STATUS.kObjectiveBound,
+    _STATUS.kObjectiveTarget,
+}
+
+
+@dataclass(frozen=True)
+class SolverOptions:
+    """`gap_share` is the relative gap at which a whole program counts as solved."""
+
+    gap_share: float = 0.005
+    threads: int = 2
+    seed: int = 0
+    log_path: Path | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A line of progress: what is being done, for how long, with which bound and best plan so far."""
+
+    stage: str
+    seconds: float
+    bound: float
+    incumbent: float
+
+    @property
+    def gap_share(self) -> float:
+        """|bound − incumbent| ÷ |incumbent|."""
+        return gap_share(self.bound, self.incumbent)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a solve gave. `x` is None when there is no point; duals only for programs without whole columns."""
+
+    status: Status
+    objective: float
+    bound: float
+    x: Floats | None
+    row_dual: Floats | None
+    reduced_cost: Floats | None
+
+
+def gap_share(bound: float, incumbent: float) -> float:
+    """Relative gap, as HiGHS counts it; infinite while there is no plan."""
+    if not (math.isfinite(bound) and math.isfinite(incumbent)):
+        return math.inf
+    difference = abs(bound - incumbent)
+    return 0.0 if difference <= 1e-9 else difference / abs(incumbent) if incumbent else math.inf
+
+
+def _finite(values: Floats) -> Floats:
+    """HiGHS drops a NaN in silence and takes 1e21 for infinity."""
+    if not np.isfinite(values).all():
+        raise CcsModelError("a coefficient of the program is not a finite number; nothing was solved")
+    return values
+
+
+class Highs:
+    """A matrix inside HiGHS. Objective 0 of the matrix is set; whole columns are whole unless relaxed.
+
+    `scaling` takes the place of the usual factors of rows and columns.
+    """
+
+    def __init__(
+        self,
+        matrix: Matrix,
+        options: SolverOptions,
+        progress: Callable[[Progress], None] | None = None,
+        scaling: Scaling | None = None,
+    ) -> None:
+        self.matrix = matrix
+        self.options = options
+        self.costs = matrix.costs[0]
+        self.lower, self.upper = matrix.lower.copy(), matrix.upper.copy()
+        self._is_whole = bool(matrix.is_integer.any())
+        self._n_columns = len(matrix.lower)
+        validate_finite(matrix)
+        self._scale = scaling_of(matrix) if scaling is None else scaling
+        self._progress = progress
+        self._doing = ""
+        self._has_start = False
+        self.cpu_until = math.inf
+        self._highs = new_highs(options.threads)
+        self._set("log_to_console", False)
+        if options.log_path is not None:
+            self._set("log_file", str(options.log_path))
+        else:
+            self._set("output_flag", False)
+        self._set("threads", options.threads)
+        self._set("random_seed", options.seed)
+        self._set("mip_rel_gap", options.gap_share)
+        self._set("mip_abs_gap", 0.0)
+        self._set("presolve_rule_off", _RULES_OFF)
+        self._pass(matrix)
+        self._highs.HandleUserInterrupt = True
+        if progress is not None:
+            self._highs.cbMipLogging.subscribe(self._report)
+
+    def set_objective(self, costs: Floats, *, maximise: bool) -> None:
+        """Make `costs` the objective."""
+        self.set_costs(np.asarray(costs, dtype=float))
+        sense = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
+        self._must(self._highs.changeObjectiveSense(sense))
+
+    def set_costs(self, costs: Floats) -> None:
+        """New costs in the same sense."""
+        self.costs = costs
+        every = np.arange(self._n_columns, dtype=np.int32)
+        self._must(self._highs.changeColsCost(self._n_columns, every, _finite(costs) * self._scale.column))
+
+    def set_coefficient(self, row: int, column: int, value: float) -> None:
+        """One coefficient of the matrix."""
+        scaled = float(_finite(np.array([value]))[0]) * self._row_scale(row) * float(self._scale.column[column])
+        self._must(self._highs.changeCoeff(row, column, scaled))
+
+    def without_vertices(self) -> None:
+        """Linear programs by interior points without crossover: optimal to tolerance, but no basis to start from.
+
+        From LARGE_ROWS on the simplex method takes three times as long on programs of this shape.
+        """
+        self._set("solver", "ipm")
+        self._set("run_crossover", "off")
+
+    def forget(self) -> None:
+        """Start the next run afresh, where the last basis would only mislead."""
+        self._must(self._highs.clearSolver())
+
+    def set_integrality(self, whole: bool) -> None:
+        """Whole columns as they are in the matrix, or all of them continuous."""
+        which = np.flatnonzero(self.matrix.is_integer).astype(np.int32)
+        self._is_whole = whole and len(which) > 0
+        kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
+        if len(which):
+            kinds = np.full(len(which), kind, dtype=object)
+            self._must(self._highs.changeColsIntegrality(len(which), which, kinds))
+
+    def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
+        """New bounds for some columns."""
+        if len(columns):
+            self.lower[columns], self.upper[columns] = lower, upper
+            size = self._scale.column[columns]
+            which = columns.astype(np.int32)
+            self._must(self._highs.changeColsBounds(len(columns), which, lower / size, upper / size))
+
+    def set_row(self, row: int, lower: float, upper: float) -> None:
+        """New bounds for one row."""
+        size = self._row_scale(row)
+        self._must(self._highs.changeRowBounds(row, lower * size, upper * size))
+
+    def add_row(self, coefficients: Floats, lower: float, upper: float) -> None:
+        """One more row, over all columns."""
+        which = np.flatnonzero(coefficients)
+        self.add_sparse_row(which, coefficients[which], lower, upper)
+
+    def add_sparse_row(self, columns: Ints, coefficients: Floats, lower: float, upper: float) -> None:
+        """One more row over some columns."""
+        scaled = _finite(coefficients) * self._scale.column[columns]
+        self._must(self._highs.addRow(lower, upper, len(columns), columns.astype(np.int32), scaled))
+
+    def add_rows(self, rows: sparse.csr_array, lower: Floats, upper: Floats) -> None:
+        """More rows, over the columns that are there."""
+        if rows.shape[0]:
+            scaled = rows.data * self._scale.column[rows.indices]
+            given = (rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32), scaled)
+            self._must(self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, *given))
+
+    def add_columns(self, columns: sparse.csr_array, costs: Floats, lower: Floats, upper: Floats) -> None:
+        """More columns, each a row of `columns`; what the instance knows of its columns grows with them."""
+        n_new = columns.shape[0]
+        if n_new:
+            # Rows may be scaled; a new column's own factor is 1.
+            row = np.r_[self._scale.row, np.ones(max(columns.shape[1] - len(self._scale.row), 0))]
+            scaled = columns.data * row[columns.indices]
+            given = (columns.indptr[:-1].astype(np.int32), columns.indices.astype(np.int32), scaled)
+            self._scale = replace(self._scale, column=np.r_[self._scale.column, np.ones(n_new)])
+            self._must(self._highs.addCols(n_new, costs, lower, upper, columns.nnz, *given))
+            self.costs = np.r_[self.costs, costs]
+            self.lower, self.upper = np.r_[self.lower, lower], np.r_[self.upper, upper]
+            self._n_columns += n_new
+
+    def set_costs_of(self, columns: Ints, costs: Floats) -> None:
+        """New costs of some columns."""
+        if len(columns):
+            self.costs = self.costs.copy()
+            self.costs[columns] = costs
+            scaled = costs * self._scale.column[columns]
+            self._must(self._highs.changeColsCost(len(columns), columns.astype(np.int32), scaled))
+
+    def start_from(self, x: Floats) -> None:
+        """Hand over a point to start from."""
+        point = highspy.HighsSolution()
+        point.col_value = [float(value) for value in x / self._scale.column]
+        self._must(self._highs.setSolution(point))
+        self._has_start = True
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Set one HiGHS option by its own name."""
+        self._set(name, value)
+
+    def run(self, time_limit_s: float, stage: str) -> Outcome:
+        """Solve as things stand. Raises NoPlanError when HiGHS itself fails, KeyboardInterrupt on Ctrl-C."""
+        self._doing = stage
+        # HiGHS counts a linear program's time over all runs of an instance, a whole program's from its own start.
+        spent = 0.0 if self._is_whole else self._highs.getRunTime()
+        limit_s = max(time_limit_s, 0.01)
+        # HiGHS itself knows the wall clock only.
+        self._set("time_limit", math.inf if counts_cpu() else limit_s + spent)
+        self._started = now()
+        self._until = self._started + limit_s
+        self._solve()
+        outcome = self._outcome()
+        had_start, self._has_start = self._has_start, False
+        if had_start and not self._is_worth_what_it_says(outcome):
+            # HiGHS may end at once with a start as its optimum, at a value that is not the start's own.
+            self.forget()
+            self._set("time_limit", math.inf if counts_cpu() else max(self._until - now(), 0.01))
+            self._solve()
+            outcome = self._outcome()
+        return outcome
+
+    def attempt(self, time_limit_s: float, stage: str) -> Outcome:
+        """The same for a search that may fail without harm: a failure of HiGHS is a limit without a point."""
+        try:
+            return self.run(time_limit_s, stage)
+        except NoPlanError:
+            return Outcome("limit", math.nan, math.nan, None, None, None)
+
+    def _is_worth_what_it_says(self, outcome: Outcome) -> bool:
+        if outcome.x is None or not self._is_whole:
+            return True
+        worth = float(self.costs @ outcome.x)
+        scale = float(np.abs(self.costs) @ np.abs(outcome.x))
+        return abs(worth - outcome.objective) <= _WORTH_TOLERANCE * max(scale, 1.0)
+
+    def write_model(self, path: Path) -> None:
+        """The program as it stands, in HiGHS's own format by the suffix (.mps, .lp)."""
+        with temporary_folder() as folder:
+            made = folder / path.name
+            self._must(self._highs.writeModel(str(made)))
+            path.write_bytes(made.read_bytes())
+
+    def _solve(self) -> None:
+        self._was_cut = False
+        worker = self._highs.startSolve()
+        try:
+            while worker.is_alive():
+                worker.join(0.05)
+                # HiGHS itself counts by the clock alone.
+                is_spent = counts_cpu() and now() >= self._until
+                if is_spent or time.process_time() >= self.cpu_until:
+                    self._was_cut = True
+                    self._highs.cancelSolve()
+                    worker.join()
+        except KeyboardInterrupt:
+            self._highs.cancelSolve()
+            worker.join(_INTERRUPT_PATIENCE_S)
+            raise
+
+    def _outcome(self) -> Outcome:
+        status = self._highs.getModelStatus()
+        info = self._highs.getInfo()
+        has_point = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        whole = self._is_whole
+        if status == _STATUS.kOptimal:
+            named: Status = "optimal"
+        elif status == _STATUS.kModelEmpty:
+            # Of a program without columns HiGHS does not look at the rows, which nothing fills.
+            rows = self._highs.getLp()
+            holds = np.all(np.asarray(rows.row_lower_) <= 0.0) and np.all(np.asarray(rows.row_upper_) >= 0.0)
+            named = "optimal" if holds else "infeasible"
+        elif status in _LIMITS or (status == _STATUS.kSolveError and self._was_cut):
+            # Stopped from outside in the middle of a linear program, HiGHS calls it an error.
+            named = "limit"
+        elif status == _STATUS.kInfeasible:
+            named = "infeasible"
+        elif status in (_STATUS.kUnbounded, _STATUS.kUnboundedOrInfeasible):
+            named = "unbounded" if status == _STATUS.kUnbounded else "infeasible"
+        else:
+            words = self._highs.modelStatusToString(status)
+            raise NoPlanError(f"the solver ended with status '{words}'; the log says more")
+        solution = self._highs.getSolution()
+        # A linear program stopped on its way has a point, but neither a bound nor whole columns.
+        usable = named == "optimal" or (whole and has_point and status != _STATUS.kSolveError)
+        x = np.array(solution.col_value, dtype=float) * self._scale.column if usable else None
+        objective = float(info.objective_function_value) if x is not None else math.nan
+        bound = float(info.mip_dual_bound) if whole else objective
+        with_duals = not whole and x is not None and solution.dual_valid
+        return Outcome(
+            status=named,
+            objective=objective,
+            bound=bound,
+            x=x,
+            row_dual=self._duals(solution.row_dual) if with_duals else None,
+            reduced_cost=np.array(solution.col_dual, dtype=float) / self._scale.column if with_duals else None,
+        )
+
+    def _report(self, event: Any) -> None:
+        seen = event.data_out
+        if self._progress is not None:
+            seconds = now() - self._started
+            self._progress(Progress(self._doing, seconds, seen.mip_dual_bound, seen.mip_primal_bound))
+
+    def _pass(self, matrix: Matrix) -> None:
+        program = highspy.HighsLp()
+        program.num_col_ = self._n_columns
+        program.num_row_ = len(matrix.row_lower)
+        row, column = self._scale.row, self._scale.column
+        program.col_cost_ = matrix.costs[0] * column
+        program.col_lower_, program.col_upper_ = matrix.lower / column, matrix.upper / column
+        program.row_lower_, program.row_upper_ = matrix.row_lower * row, matrix.row_upper * row
+        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        program.a_matrix_.num_col_, program.a_matrix_.num_row_ = program.num_col_, program.num_row_
+        program.a_matrix_.start_ = matrix.rows.indptr
+        program.a_matrix_.index_ = matrix.rows.indices
+        program.a_matrix_.value_ = (
+            matrix.rows.data * row[matrix.rows.indices] * np.repeat(column, np.diff(matrix.rows.indptr))
+        )
+        program.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
+        if matrix.is_integer.any():
+            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+            program.integrality_ = [kinds[int(whole)] for whole in matrix.is_integer]
+        self._must(self._highs.passModel(program))
+
+    def _row_scale(self, row: int) -> float:
+        """Rows that were added stand as they are."""
+        return float(self._scale.row[row]) if row < len(self._scale.row) else 1.0
+
+    def _duals(self, duals: Any) -> Floats:
+        values = np.array(duals, dtype=float)
+        n_rows = len(self._scale.row)
+        values[:n_rows] *= self._scale.row
+        return values
+
+    def _set(self, name: str, value: Any) -> None:
+        self._must(self._highs.setOptionValue(name, value))
+
+    def _must(self, status: Any) -> None:
+        if status == highspy.HighsStatus.kError:
+            raise NoPlanError("the solver refused a call; the log says more")

@@ -1,0 +1,218 @@
+"""Prices for columns outside a pool where rows give room: what one column may do hangs on what another provides.
+
+A *giving* row says Σ of what follows ≤ Σ of what leads (flow ≤ pipe, load ≤ unit, wells ≤ site), with 0 on its other
+side. A follower that is worth something makes its leaders worth more, and these those that lead them, so that giving
+rows stand in layers. Where all followers of a row lie outside the pool the row stands aside: nothing can break it, and
+its price may be any. The price at which its followers are worth nothing more is the least that leaves them so; what it
+gives to leaders in higher layers is then as little as can be. If no column is worth anything in the end, what was found
+over the pool is the optimum of the whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.mip.matrix import Matrix
+
+# Below this share of the largest objective a column counts as worth nothing: a solver's own tolerance.
+_NOTHING = 1e-12
+_MANY_ROUNDS = 50
+# So many columns join at a time, with what they hang on; others may be worth nothing once these are there.
+_JOINING = 100
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """Followers of one layer's rows, sorted by row: columns, their places among all entries, and the rows."""
+
+    columns: Ints
+    entries: Ints
+    rows: Ints
+    starts: Ints
+
+
+class Layers:
+    """Which rows of a pattern give room, in which order, and whom each column follows.
+
+    Signs and zero limits are those of the matrix it is made from; `fit` says whether another one has them, too.
+    """
+
+    def __init__(self, planned: Matrix) -> None:
+        self.n_rows, self.n_columns = planned.rows.shape
+        self._negative = np.signbit(planned.rows.data)
+        self._zero = (planned.row_lower == 0, planned.row_upper == 0)
+        self._column_of = np.repeat(np.arange(self.n_columns), np.diff(planned.rows.indptr))
+        row_of = planned.rows.indices.astype(np.int64)
+        # A row from below is the same from above with other signs.
+        is_below = np.isneginf(planned.row_lower) & np.isfinite(planned.row_upper)
+        is_above = np.isposinf(planned.row_upper) & np.isfinite(planned.row_lower)
+        self.is_equal = planned.row_lower == planned.row_upper
+        self.flip = np.where(is_above, -1.0, 1.0)
+        limit = np.where(is_above, -planned.row_lower, planned.row_upper)
+        follows = (planned.rows.data * self.flip[row_of]) > 0
+        signed = np.asarray(planned.lower == 0)
+        n_unsigned = np.bincount(row_of, weights=~signed[self._column_of], minlength=self.n_rows)
+        n_follow = np.bincount(row_of, weights=follows, minlength=self.n_rows)
+        n_lead = np.bincount(row_of, weights=~follows, minlength=self.n_rows)
+        one_sided = is_below | is_above
+        # Without anything that follows such a row cannot be broken.
+        self.never_broken = one_sided & (limit >= 0) & (n_unsigned == 0)
+        gives = (one_sided | self.is_equal) & (limit == 0) & (n_unsigned == 0) & (n_follow > 0) & (n_lead > 0)
+        self._follows = follows
+        self.gives, level = self._levels(gives, follows, row_of)
+        self.always_inside = ~signed
+        self._layers = self._owned(level, follows, row_of)
+        self._row_of = row_of
+        self._group_of_columns(planned, row_of, limit, one_sided)
+
+    def _levels(self, gives: Mask, follows: Mask, row_of: Ints) -> tuple[Mask, Ints]:
+        """Giving rows that do not give to each other in a circle, and the layer of each."""
+        gives = gives.copy()
+        for which in (self.is_equal, np.ones(self.n_rows, dtype=bool)):
+            among = self._among(gives, follows, row_of)
+            n, part = connected_components(among, directed=True, connection="strong")
+            circle = np.bincount(part, minlength=n)[part] > 1
+            gives &= ~(circle & which)
+        among = self._among(gives, follows, row_of)
+        level = np.zeros(self.n_rows, dtype=np.int64)
+        before, after = among.nonzero()
+        for _ in range(_MANY_ROUNDS):
+            raised = level.copy()
+            np.maximum.at(raised, after, level[before] + 1)
+            if np.array_equal(raised, level):
+                break
+            level = raised
+        return gives, level
+
+    def _among(self, gives: Mask, follows: Mask, row_of: Ints) -> sparse.csr_array:
+        """[row, row] where what leads in the first follows in the second."""
+        shape = (self.n_rows, self.n_columns)
+        here = gives[row_of]
+        ones = np.ones(len(row_of))
+
+        def where(which: Mask) -> sparse.csr_array:
+            return sparse.csr_array((ones[which], (row_of[which], self._column_of[which])), shape=shape)
+
+        return sparse.csr_array(where(here & ~follows) @ where(here & follows).T)
+
+    def _owned(self, level: Ints, follows: Mask, row_of: Ints) -> list[_Layer]:
+        """Layers from low to high; a column that follows in several rows follows in the first of them alone."""
+        entries = np.flatnonzero(follows & self.gives[row_of])
+        order = np.lexsort((row_of[entries], level[row_of[entries]], self._column_of[entries]))
+        entries = entries[order]
+        first = np.r_[True, np.diff(self._column_of[entries]) > 0] if len(entries) else np.zeros(0, dtype=bool)
+        entries = entries[first]
+        self.vub = np.zeros(self.n_columns, dtype=bool)
+        self.vub[self._column_of[entries]] = True
+        found = []
+        for each in np.unique(level[row_of[entries]]):
+            here = entries[level[row_of[entries]] == each]
+            here = here[np.argsort(row_of[here], kind="stable")]
+            rows, starts = np.unique(row_of[here], return_index=True)
+            found.append(_Layer(self._column_of[here], here, rows, starts))
+        return found
+
+    def _group_of_columns(self, planned: Matrix, row_of: Ints, limit: Floats, one_sided: Mask) -> None:
+        """[column] the first row that says Σ x ≤ 1 of it, or a number of its own: of a group one alone need join."""
+        odd = np.bincount(row_of, weights=planned.rows.data != 1.0, minlength=self.n_rows)
+        choice = one_sided & (limit == 1) & (odd == 0) & (self.flip > 0)
+        group = self.n_rows + np.arange(self.n_columns)
+        at = np.flatnonzero(choice[row_of])
+        np.minimum.at(group, self._column_of[at], row_of[at])
+        self.group = np.unique(group, return_inverse=True)[1]
+
+    def fit(self, matrix: Matrix) -> bool:
+        """Whether a matrix has the signs and the zeros that layers stand on."""
+        return (
+            np.array_equal(np.signbit(matrix.rows.data), self._negative)
+            and np.array_equal(matrix.row_lower == 0, self._zero[0])
+            and np.array_equal(matrix.row_upper == 0, self._zero[1])
+        )
+
+    def nothing(self, matrix: Matrix) -> float:
+        """What a column's worth cannot be told from 0 by."""
+        return _NOTHING * max(float(np.abs(matrix.costs[0]).max(initial=0.0)), 1.0)
+
+    def kept(self, inside: Mask) -> Mask:
+        """Rows that a pool of these columns has to keep."""
+        here = inside[self._column_of]
+        anything = np.zeros(self.n_rows, dtype=bool)
+        anything[self._row_of[here]] = True
+        following = np.zeros(self.n_rows, dtype=bool)
+        following[self._row_of[here & self._follows]] = True
+        return np.where(self.never_broken, following, anything)
+
+    def priced(self, matrix: Matrix, y: Floats, inside: Mask, sign: float) -> tuple[Floats, Floats, Ints]:
+        """[column] worth at the pool's prices and at completed ones, in the sense of most; columns that explain both.
+
+        Completes `y`. What explains a column's worth are followers of rows that stand aside, down to the lowest layer.
+        """
+        at_pool = sign * (matrix.costs[0] - matrix.rows.T @ y)
+        nothing = self.nothing(matrix)
+        kept = self.kept(inside)
+        worth = at_pool.copy()
+        given: list[tuple[_Layer, Floats, Ints]] = []
+        for layer in self._layers:
+            data = matrix.rows.data[layer.entries] * self.flip[self._row_of[layer.entries]]
+            requested = np.where(inside[layer.columns], 0.0, np.maximum(worth[layer.columns], 0.0)) / data
+            price = np.maximum.reduceat(requested, layer.starts)
+            price[kept[layer.rows] | (price <= 0.0)] = 0.0
+            giving = np.flatnonzero(price)
+            given.append((layer, price, giving))
+            if len(giving):
+                all_rows = np.zeros(self.n_rows)
+                all_rows[layer.rows[giving]] = price[giving] * self.flip[layer.rows[giving]]
+                y += sign * all_rows
+                worth -= matrix.rows.T @ all_rows
+        # Of what lies outside the best of each group, of all the few that are worth most.
+        outside = np.flatnonzero((worth > nothing) & ~inside)
+        best = np.zeros(int(self.group.max(initial=0)) + 1)
+        np.maximum.at(best, self.group[outside], worth[outside])
+        first = outside[worth[outside] >= best[self.group[outside]]]
+        raised = np.flatnonzero((worth > nothing) & inside & (worth > at_pool + nothing))
+        asking = np.concatenate([first, raised])
+        size = worth[asking] * np.where(np.isfinite(matrix.upper[asking]), matrix.upper[asking], 1.0)
+        marked = np.zeros(self.n_columns, dtype=bool)
+        marked[asking[np.argsort(-size, kind="stable")[:_JOINING]]] = True
+        return at_pool, worth, np.flatnonzero(self._explained(matrix, marked, given, worth, inside))
+
+    def _explained(
+        self, matrix: Matrix, marked: Mask, given: list[tuple[_Layer, Floats, Ints]], worth: Floats, inside: Mask
+    ) -> Mask:
+        """Marked columns with the followers that make them worth what they are, without those inside already."""
+        marked = marked.copy()
+        for layer, price, giving in reversed(given):
+            if not len(giving):
+                continue
+            leads = np.zeros(self.n_rows, dtype=bool)
+            here = np.flatnonzero(marked[self._column_of] & ~self._follows)
+            leads[self._row_of[here]] = True
+            per = np.zeros(self.n_rows)
+            per[layer.rows] = price
+            row = self._row_of[layer.entries]
+            data = np.abs(matrix.rows.data[layer.entries])
+            # At its row's price the follower that set it is worth nothing, and the others less.
+            tight = worth[layer.columns] >= -1e-9 * np.maximum(per[row] * data, 1e-300)
+            join = leads[row] & (per[row] > 0) & tight & ~inside[layer.columns]
+            marked[layer.columns[join]] = True
+        return marked & ~inside
+
+    def leading(self, matrix: Matrix, y: Floats, marked: Mask, sign: float) -> Mask:
+        """Marked columns, and below them the followers that are worth nothing at prices of the whole program."""
+        worth = sign * (matrix.costs[0] - matrix.rows.T @ y)
+        marked = marked.copy()
+        for layer in reversed(self._layers):
+            leads = np.zeros(self.n_rows, dtype=bool)
+            here = np.flatnonzero(marked[self._column_of] & ~self._follows)
+            leads[self._row_of[here]] = True
+            row = self._row_of[layer.entries]
+            data = np.abs(matrix.rows.data[layer.entries])
+            price = np.abs(y[row])
+            tight = worth[layer.columns] >= -1e-9 * np.maximum(price * data, 1e-300)
+            marked[layer.columns[leads[row] & (price > 0) & tight]] = True
+        return marked

@@ -1,0 +1,157 @@
+"""The value of a linear program as one row's limit moves: exact breakpoints, from one living instance.
+
+The value is concave in the limit where it is sought high, convex where it is sought low, and straight between
+breakpoints; the row's dual is its slope. Between two limits whose supporting lines meet at a limit in between, either
+the value there lies on both lines, and it is the breakpoint between them, or it lies on a third line, and both halves
+are looked at in turn (Eisner and Severance, 1976). Each solve finds a breakpoint or a line, so that two solves a
+breakpoint are enough, each from the basis of the one before.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from ccs_model._typing import Floats
+from ccs_model.errors import NoPlanError
+from ccs_model.mip.highs import Highs, SolverOptions
+from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.search import now
+
+# Vertices are wanted exact, so the solver's tolerances are as tight as it allows.
+_TOLERANCE = 1e-10
+_SAME = 1e-10
+_PARALLEL = 1e-11
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """The program solved at one limit: its value, the slope there (one of them at a breakpoint) and the point."""
+
+    limit: float
+    value: float
+    slope: float
+    x: Floats
+
+    def at(self, limit: float) -> float:
+        """The supporting line."""
+        return self.value + self.slope * (limit - self.limit)
+
+
+@dataclass(frozen=True, eq=False)
+class Breakpoint:
+    """A limit at which the slope changes, with the slopes on both sides; at an end one of them is NaN."""
+
+    limit: float
+    value: float
+    slope_below: float
+    slope_above: float
+    x: Floats
+
+
+class MovingLimit:
+    """A linear program kept in HiGHS while the upper bound of one row moves: dual simplex, presolve off.
+
+    Tolerances are as tight as breakpoints need them, unless it need not be exact.
+    """
+
+    def __init__(self, matrix: Matrix, row: int, options: SolverOptions, *, is_exact: bool = True) -> None:
+        self.matrix, self.row, self.n_solves = matrix, row, 0
+        self._highs = Highs(matrix, options)
+        self._highs.set_integrality(False)
+        for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance") if is_exact else ():
+            self._highs.set_option(name, _TOLERANCE)
+        self._lower = float(matrix.row_lower[row])
+        self._is_warm = False
+
+    def at(self, limit: float, deadline: float = math.inf) -> Support | None:
+        """The program at a limit (perhaps infinite); None where no point keeps every row."""
+        self._highs.set_row(self.row, self._lower, limit)
+        left = deadline - now() if math.isfinite(deadline) else 1e6
+        outcome = self._highs.run(left, "another limit")
+        self.n_solves += 1
+        if not self._is_warm:
+            # The first solve is helped by presolve; from then on a basis is at hand.
+            self._highs.set_option("presolve", "off")
+            self._is_warm = True
+        if outcome.status == "infeasible":
+            return None
+        if outcome.status != "optimal" or outcome.x is None or outcome.row_dual is None:
+            raise NoPlanError(f"the linear program at a limit of {limit:g} ended as {outcome.status}")
+        value = float(self.matrix.costs[0] @ outcome.x)
+        return Support(limit, value, float(outcome.row_dual[self.row]), outcome.x)
+
+    def least(self, deadline: float = math.inf) -> float:
+        """The lowest limit at which there is a point. Raises NoPlanError where there is none at any."""
+        coefficients = _row_of(self.matrix, self.row)
+        self._highs.set_objective(coefficients, maximise=False)
+        self._highs.set_row(self.row, self._lower, math.inf)
+        left = deadline - now() if math.isfinite(deadline) else 1e6
+        outcome = self._highs.run(left, "the lowest limit")
+        self._highs.set_objective(self.matrix.costs[0], maximise=self.matrix.maximise[0])
+        if outcome.status != "optimal" or outcome.x is None:
+            raise NoPlanError(f"no limit is high enough: the program without one ended as {outcome.status}")
+        return float(coefficients @ outcome.x)
+
+    def used(self, x: Floats) -> float:
+        """How much of the limit a point uses."""
+        return float(_row_of(self.matrix, self.row) @ x)
+
+
+def breakpoints(
+    moving: MovingLimit, low: float, high: float, *, deadline: float = math.inf
+) -> tuple[tuple[Breakpoint, ...], bool]:
+    """Every breakpoint from `low` to `high`, both ends included, and whether all were found by `deadline`.
+
+    Raises NoPlanError where there is no point at an end.
+    """
+    sign = 1.0 if moving.matrix.maximise[0] else -1.0
+    ends = moving.at(low), moving.at(high)
+    if ends[0] is None or ends[1] is None:
+        raise NoPlanError(f"no point keeps every row at a limit of {low if ends[0] is None else high:g}")
+    first, last = ends[0], ends[1]
+    found: list[Breakpoint] = []
+    lines: list[tuple[Support, Support]] = [(first, last)]
+    complete = True
+    while lines:
+        left, right = lines.pop()
+        scale = max(abs(left.value), abs(right.value), 1.0)
+        on_one_line = abs(left.at(right.limit) - right.value) <= _SAME * scale
+        on_other = abs(right.at(left.limit) - left.value) <= _SAME * scale
+        if on_one_line or on_other or abs(left.slope - right.slope) <= _PARALLEL * max(abs(left.slope), 1e-12):
+            continue
+        if now() > deadline:
+            complete = False
+            break
+        between = (right.value - left.value + left.slope * left.limit - right.slope * right.limit) / (
+            left.slope - right.slope
+        )
+        if not left.limit < between < right.limit:
+            continue
+        met = moving.at(between)
+        if met is None:
+            raise NoPlanError(f"no point keeps every row at a limit of {between:g}")
+        removed = sign * (left.at(between) - met.value)
+        if removed <= _SAME * scale:
+            found.append(Breakpoint(between, met.value, left.slope, right.slope, met.x))
+            continue
+        # The half to the right waits, so that limits come from low to high.
+        lines += [(met, right), (left, met)]
+    inner: list[Breakpoint] = []
+    for each in sorted(found, key=lambda one: one.limit):
+        if inner and each.limit - inner[-1].limit <= _SAME * max(abs(each.limit), 1.0):
+            # Two that the solver's tolerance cannot tell apart are one.
+            inner[-1] = replace(inner[-1], slope_above=each.slope_above)
+        else:
+            inner.append(each)
+    straight = (last.value - first.value) / (last.limit - first.limit) if last.limit > first.limit else math.nan
+    return (
+        Breakpoint(first.limit, first.value, math.nan, inner[0].slope_below if inner else straight, first.x),
+        *inner,
+        Breakpoint(last.limit, last.value, inner[-1].slope_above if inner else straight, math.nan, last.x),
+    ), complete
+
+
+def _row_of(matrix: Matrix, row: int) -> Floats:
+    coefficients: Floats = matrix.rows[[row], :].toarray().ravel()
+    return coefficients

@@ -1,0 +1,265 @@
+"""Sifting: a linear program over a few of its columns, all others priced, until none could better it.
+
+Prices of the coupling rows come from a sample of the groups (itself sifted, from a sample of it, and so on). They show
+which choices matter; the program over those gives better prices; whoever is worth more at them than its group's best
+joins, and HiGHS goes on from its basis by the primal simplex method, for which the old point is a start. The bound is
+taken from the prices over all columns (`shape`), not from the solver's word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.mip.grouped_structure import Prices, Shape
+from ccs_model.mip.highs import Highs, Outcome, SolverOptions
+from ccs_model.mip.matrix import Matrix
+from ccs_model.mip.search import Allowance
+
+# A sample is one in so many groups; below so many groups all columns are looked at.
+_EVERY = 8
+_SMALL_GROUPS = 200
+# A sample need not be solved to the end: its prices are guesses for the whole.
+_SAMPLE_TOLERANCE = 1e-4
+TOLERANCE = 1e-10
+# So many choices a group start inside, those that lose the least for their size at the sample's prices.
+_FIRST_PER_GROUP = 1.5
+_ROUNDS = 200
+# A row that nothing breaks yet is broken at this many times the dearest way to keep it; raised when not enough.
+_PENALTY = 10.0
+_DEARER = 100.0
+_RAISES = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Sifted:
+    """The optimum of the linear program: point over all columns, prices, bound; `value` in the sense of most."""
+
+    x: Floats
+    y: Floats
+    value: float
+    prices: Prices
+    n_inside: int
+
+    @property
+    def bound(self) -> float:
+        return max(self.prices.bound, self.value)
+
+
+class _Restricted:
+    """The program over some choices and followers, in HiGHS; rows of choice only where there are two to choose from."""
+
+    def __init__(self, shape: Shape, options: SolverOptions) -> None:
+        self.shape = shape
+        n_rows = len(shape.coupling)
+        self.column_of = np.full(len(shape.choices), -1, dtype=np.int64)
+        self.follower_column = np.full(len(shape.vubs), -1, dtype=np.int64)
+        self.group_row = np.full(shape.n_groups, -1, dtype=np.int64)
+        self.follower_row = np.full(len(shape.vubs), -1, dtype=np.int64)
+        # What breaks a row at 0, or with the choices that must be, is allowed at a price: there is always a point.
+        at_least = (shape.row_lower > 0) | (shape.row_upper < 0)
+        self.broken = np.flatnonzero(at_least | (np.isfinite(shape.row_upper) & shape.must.any()))
+        ways = np.where(shape.row_lower[self.broken] > 0, 1.0, -1.0)
+        slack = sparse.csr_array((ways, (np.arange(len(ways)), self.broken)), shape=(len(ways), n_rows))
+        self.penalty = _PENALTY * _dearest(shape, self.broken)
+        n_free = len(shape.free)
+        self.n_rows, self.n_columns = n_rows, n_free + len(ways)
+        start = Matrix(
+            rows=sparse.csc_array(sparse.vstack([shape.on_free, slack]).T),
+            row_lower=shape.row_lower,
+            row_upper=shape.row_upper,
+            lower=np.r_[shape.free_lower, np.zeros(len(ways))],
+            upper=np.r_[shape.free_upper, np.full(len(ways), np.inf)],
+            is_integer=np.zeros(self.n_columns, dtype=bool),
+            costs=np.r_[shape.free_profit, -self.penalty][None, :],
+            maximise=(True,),
+            row_constraints=(),
+            columns=(),
+        )
+        self.highs = Highs(start, options)
+        for name in ("primal_feasibility_tolerance", "dual_feasibility_tolerance"):
+            self.highs.set_option(name, 1e-9)
+
+    def add(self, choices: Ints, vubs: Ints) -> None:
+        """More columns: rows of theirs first, over the columns there are, then the columns themselves."""
+        shape = self.shape
+        inside = np.flatnonzero(self.column_of >= 0)
+        count = np.bincount(shape.group[inside], minlength=shape.n_groups)
+        count += np.bincount(shape.group[choices], minlength=shape.n_groups)
+        new_groups = np.flatnonzero((count >= 2) & (self.group_row < 0))
+        self.group_row[new_groups] = self.n_rows + np.arange(len(new_groups))
+        self.follower_row[vubs] = self.n_rows + len(new_groups) + np.arange(len(vubs))
+        old = inside[np.isin(shape.group[inside], new_groups)]
+        led = sparse.coo_array(shape.room[inside][:, vubs])
+        entries = (
+            np.r_[self.group_row[shape.group[old]], self.follower_row[vubs[led.col]]] - self.n_rows,
+            np.r_[self.column_of[old], self.column_of[inside[led.row]]],
+            np.r_[np.ones(len(old)), -led.data],
+        )
+        n_new = len(new_groups) + len(vubs)
+        upper = np.r_[np.ones(len(new_groups)), np.zeros(len(vubs))]
+        self.highs.add_rows(_csr(entries, (n_new, self.n_columns)), np.full(n_new, -np.inf), upper)
+        self.n_rows += n_new
+        self.column_of[choices] = self.n_columns + np.arange(len(choices))
+        self.follower_column[vubs] = self.n_columns + len(choices) + np.arange(len(vubs))
+        on = sparse.coo_array(shape.on_choices[choices])
+        held = np.flatnonzero(self.group_row[shape.group[choices]] >= 0)
+        room = sparse.coo_array(shape.room[choices])
+        mine = self.follower_row[room.col] >= 0
+        on_vubs = sparse.coo_array(shape.on_vubs[vubs])
+        n_choices = len(choices)
+        entries = (
+            np.r_[on.row, held, room.row[mine], n_choices + on_vubs.row, n_choices + np.arange(len(vubs))],
+            np.r_[
+                on.col,
+                self.group_row[shape.group[choices[held]]],
+                self.follower_row[room.col[mine]],
+                on_vubs.col,
+                self.follower_row[vubs],
+            ],
+            np.r_[on.data, np.ones(len(held)), -room.data[mine], on_vubs.data, np.ones(len(vubs))],
+        )
+        n_new = n_choices + len(vubs)
+        least = np.where(shape.must[shape.group[choices]], 1.0, 0.0)
+        self.highs.add_columns(
+            _csr(entries, (n_new, self.n_rows)),
+            np.r_[shape.profit[choices], shape.vub_profit[vubs]],
+            np.r_[least, np.zeros(len(vubs))],
+            np.r_[np.ones(n_choices), np.full(len(vubs), np.inf)],
+        )
+        self.n_columns += n_new
+
+    def run(self, allowance: Allowance, stage: str) -> Outcome:
+        self.highs.cpu_until = allowance.cpu_s
+        return self.highs.run(allowance.left_s, stage)
+
+    def broken_by(self, x: Floats) -> float:
+        """By how much, at most, a row is broken that needs more than these columns give."""
+        n_free = len(self.shape.free)
+        return float(x[n_free : n_free + len(self.broken)].max(initial=0.0))
+
+    def raise_penalty(self) -> None:
+        self.penalty = self.penalty * _DEARER
+        n_free = len(self.shape.free)
+        self.highs.set_costs_of(n_free + np.arange(len(self.broken)), -self.penalty)
+
+    def point(self, x: Floats) -> Floats:
+        """As a point over all columns of the program."""
+        shape = self.shape
+        full = np.zeros(shape.n_columns)
+        full[shape.free] = x[: len(shape.free)]
+        for columns, at in ((shape.choices, self.column_of), (shape.vubs, self.follower_column)):
+            inside = np.flatnonzero(at >= 0)
+            full[columns[inside]] = x[at[inside]]
+        return full
+
+
+def sifted(
+    shape: Shape, options: SolverOptions, allowance: Allowance, *, tolerance: float = TOLERANCE, stage: str = "sifting"
+) -> Sifted | None:
+    """The linear program's optimum to a relative `tolerance` of its bound; None without one in time."""
+    if allowance.is_over:
+        return None
+    if shape.n_groups <= _SMALL_GROUPS:
+        return _sift(shape, None, options, allowance, tolerance, stage)
+    sample = shape.part(np.arange(0, shape.n_groups, _EVERY))
+    first = sifted(sample, options, allowance, tolerance=_SAMPLE_TOLERANCE, stage=f"{stage}: sample")
+    return _sift(shape, None if first is None else first.y, options, allowance, tolerance, stage)
+
+
+def _sift(
+    shape: Shape, guess: Floats | None, options: SolverOptions, allowance: Allowance, tolerance: float, stage: str
+) -> Sifted | None:
+    lp = _Restricted(shape, options)
+    if guess is None:
+        choices = np.flatnonzero(shape.allowed)
+    else:
+        choices = _first_choices(shape, shape.priced(shape.signed(guess)))
+    lp.add(choices, np.zeros(0, dtype=np.int64))
+    n_raised = 0
+    for _ in range(_ROUNDS):
+        outcome = lp.run(allowance, f"{stage}: {lp.n_columns} columns")
+        if outcome.x is None or outcome.row_dual is None or outcome.status != "optimal":
+            return None
+        y = shape.signed(outcome.row_dual[: len(shape.coupling)])
+        prices = shape.priced(y)
+        few = abs(outcome.objective) * tolerance
+        choices, vubs = _joining(shape, lp, prices)
+        if prices.bound - outcome.objective <= few or not (len(choices) or len(vubs)):
+            if lp.broken_by(outcome.x) <= 1e-7:
+                break
+            if n_raised == _RAISES:
+                return None
+            n_raised += 1
+            lp.raise_penalty()
+            continue
+        # The old point holds with the new columns at 0: the primal method starts from it.
+        lp.highs.set_option("simplex_strategy", 4)
+        lp.add(choices, vubs)
+    else:
+        return None
+    return Sifted(lp.point(outcome.x), y, outcome.objective, prices, lp.n_columns)
+
+
+def _first_choices(shape: Shape, prices: Prices) -> Ints:
+    """The choices that are nearly their group's best at some prices, nothing among them where that is better."""
+    floor = np.where(shape.must, prices.best, np.maximum(prices.best, 0.0))
+    reduced_cost_gap = (floor[shape.group] - prices.worth) / np.maximum(np.abs(shape.profit), 1e-9)
+    n = min(int(_FIRST_PER_GROUP * shape.n_groups) + 1, len(reduced_cost_gap))
+    most = np.partition(reduced_cost_gap, n - 1)[n - 1]
+    return np.flatnonzero(
+        (reduced_cost_gap <= most) & np.isfinite(reduced_cost_gap) | shape.must[shape.group] & shape.allowed
+    )
+
+
+def _joining(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]:
+    """Each group's best choice where it beats what is inside, and followers worth having of choices inside."""
+    inside = lp.column_of >= 0
+    have = np.maximum.reduceat(np.where(inside, prices.worth, -np.inf), shape.starts)
+    have = np.where(shape.must, have, np.maximum(have, 0.0))
+    eps = 1e-12 * max(float(np.abs(shape.profit).max(initial=0.0)), 1.0)
+    beats = np.flatnonzero(prices.best > have + eps)
+    is_best = ~inside & (prices.worth == prices.best[shape.group])
+    is_best &= np.isin(shape.group, beats)
+    choices = np.flatnonzero(is_best)
+    choices = choices[np.unique(shape.group[choices], return_index=True)[1]]
+    now = inside.copy()
+    now[choices] = True
+    led = np.zeros(len(shape.vubs), dtype=bool)
+    led[np.unique(shape.room[np.flatnonzero(now)].indices)] = True
+    vubs = np.flatnonzero(led & (prices.vub > eps) & (lp.follower_column < 0))
+    return choices, vubs
+
+
+def _dearest(shape: Shape, rows: Ints) -> Floats:
+    """The most that one unit of a row could cost, over the columns that serve it."""
+    price = np.zeros(len(rows))
+    for on, profit in ((shape.on_choices, shape.profit), (shape.on_free, shape.free_profit)):
+        if not on.nnz or not len(rows):
+            continue
+        part = sparse.coo_array(sparse.csr_array(on)[:, rows])
+        each = np.abs(profit[part.row]) / np.abs(part.data)
+        np.maximum.at(price, part.col, each)
+    return np.maximum(price, 1.0)
+
+
+def _csr(entries: tuple[Ints, Ints, Floats], shape: tuple[int, int]) -> sparse.csr_array:
+    rows, columns, values = entries
+    return sparse.csr_array((values, (rows, columns)), shape=shape)
+
+
+def as_outcome(shape: Shape, matrix: Matrix, found: Sifted, *, maximise: bool) -> Outcome:
+    """The sifted optimum as a solver's outcome: with the duals of all rows and the reduced costs of all columns."""
+    sign = 1.0 if maximise else -1.0
+    prices = found.prices
+    dual = np.zeros(len(matrix.row_lower))
+    dual[shape.coupling] = found.y
+    dual[shape.choice_rows] = np.where(shape.must, prices.best, np.maximum(prices.best, 0.0))
+    dual[shape.vub_rows] = np.maximum(prices.vub, 0.0) / shape.vub_scale
+    reduced = sign * matrix.costs[0] - matrix.rows.T @ dual
+    value = float(matrix.costs[0] @ found.x)
+    bound = max(value, found.prices.bound) if maximise else min(value, -found.prices.bound)
+    return Outcome("optimal", value, bound, found.x, sign * dual, sign * reduced)

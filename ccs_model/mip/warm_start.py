@@ -1,0 +1,175 @@
+"""A linear program solved again and again with other coefficients, each time from a basis that it is told.
+
+What a solve finds does not hang on the one before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+import numpy.typing as npt
+
+from ccs_model._typing import Floats
+from ccs_model.errors import NoPlanError
+from ccs_model.mip.highs_instances import quiet_highs
+from ccs_model.mip.matrix import Matrix, validate_finite
+
+States = npt.NDArray[np.int8]
+
+_STATUS = highspy.HighsModelStatus
+_TOLERANCE = 1e-9
+_DUAL, _PRIMAL = 1, 4
+_STATES = [highspy.HighsBasisStatus(k) for k in range(5)]
+AT_LOWER, BASIC = 0, 1
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """An optimum: its value, point and row duals in the sense of the program; `is_optimal` says whether it is one."""
+
+    is_optimal: bool
+    value: float
+    x: Floats
+    row_dual: Floats
+
+
+# [column], [row] the number of HiGHS's status of each.
+Basis = tuple[States, States]
+
+
+class WarmStartedLp:
+    """One living instance for matrices without whole columns."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+        self._living: Any = None
+
+    def __reduce__(self) -> tuple[type[WarmStartedLp], tuple[int]]:
+        """In another process it is a new instance: it holds nothing that a solve hangs on."""
+        return WarmStartedLp, (self.seed,)
+
+    def rest(self) -> None:
+        """Let the solver's instance go until the next solve, so that others may use other numbers of threads."""
+        self._living = None
+
+    @property
+    def _highs(self) -> Any:
+        if self._living is None:
+            self._living = quiet_highs(threads=1)
+            for name, value in (
+                ("threads", 1),
+                ("random_seed", self.seed),
+                ("primal_feasibility_tolerance", _TOLERANCE),
+                ("dual_feasibility_tolerance", _TOLERANCE),
+            ):
+                self._living.setOptionValue(name, value)
+        return self._living
+
+    @property
+    def basis(self) -> Any:
+        """Of the last optimum, as `solve` takes it for a program of the same rows and columns."""
+        return self._highs.getBasis()
+
+    def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: Any = None) -> Solved:
+        """The optimum of a matrix, from a basis or from nothing.
+
+        `scale` [column] is what one of the program's columns is of the solver's, near to the start's point.
+        """
+        validate_finite(matrix)
+        by = np.ones(len(matrix.lower)) if scale is None else scale
+        self._pass(matrix, by)
+        set_option = self._highs.setOptionValue
+        set_option("presolve", "choose" if start is None else "off")
+        # A start near the optimum is soon left behind where costs are shaken first.
+        set_option("dual_simplex_cost_perturbation_multiplier", 1.0 if start is None else 0.0)
+        set_option("simplex_strategy", _DUAL)
+        if start is not None:
+            self._highs.setBasis(start)
+        return self._run(matrix, by)
+
+    def joined(self, matrix: Matrix, n_rows: int, n_columns: int, scale: Floats | None = None) -> Solved:
+        """The optimum of the program solved last with more rows and columns, from where it stands.
+
+        The first `n_rows` and `n_columns` of the matrix are what was solved; the others join as slack and at 0.
+        """
+        validate_finite(matrix)
+        by = np.ones(len(matrix.lower)) if scale is None else scale
+        data = matrix.rows.data * np.repeat(by, np.diff(matrix.rows.indptr))
+        split = int(matrix.rows.indptr[n_columns])
+        inside = matrix.rows.indices[:split] >= n_rows
+        of_column = np.repeat(np.arange(n_columns), np.diff(matrix.rows.indptr[: n_columns + 1]))[inside]
+        row = matrix.rows.indices[:split][inside] - n_rows
+        order = np.argsort(row, kind="stable")
+        starts = np.searchsorted(row[order], np.arange(matrix.rows.shape[0] - n_rows)).astype(np.int32)
+        self._highs.addRows(
+            len(starts), matrix.row_lower[n_rows:], matrix.row_upper[n_rows:], len(row), starts,
+            of_column[order].astype(np.int32), data[:split][inside][order],
+        )  # fmt: skip
+        starts = (matrix.rows.indptr[n_columns:-1] - split).astype(np.int32)
+        status = self._highs.addCols(
+            len(starts), (matrix.costs[0] * by)[n_columns:], (matrix.lower / by)[n_columns:],
+            (matrix.upper / by)[n_columns:], len(data) - split, starts, matrix.rows.indices[split:].astype(np.int32),
+            data[split:],
+        )  # fmt: skip
+        if status == highspy.HighsStatus.kError:
+            raise NoPlanError("the solver refused columns of a future's program")
+        # All rows hold, but not all prices.
+        self._highs.setOptionValue("simplex_strategy", _PRIMAL)
+        return self._run(matrix, by)
+
+    def _run(self, matrix: Matrix, by: Floats) -> Solved:
+        self._highs.run()
+        status = self._highs.getModelStatus()
+        if status in (_STATUS.kInfeasible, _STATUS.kUnbounded, _STATUS.kUnboundedOrInfeasible):
+            none = np.zeros(len(matrix.lower))
+            return Solved(False, np.nan, none, np.zeros(len(matrix.row_lower)))
+        if status not in (_STATUS.kOptimal, _STATUS.kModelEmpty):
+            words = self._highs.modelStatusToString(status)
+            raise NoPlanError(f"the solver ended with status '{words}' on a future")
+        solution = self._highs.getSolution()
+        x = np.array(solution.col_value, dtype=float) * by
+        return Solved(True, float(matrix.costs[0] @ x), x, np.array(solution.row_dual, dtype=float))
+
+    def _pass(self, matrix: Matrix, by: Floats) -> None:
+        program = highspy.HighsLp()
+        program.num_col_, program.num_row_ = len(matrix.lower), len(matrix.row_lower)
+        program.col_cost_ = matrix.costs[0] * by
+        program.col_lower_, program.col_upper_ = matrix.lower / by, matrix.upper / by
+        program.row_lower_, program.row_upper_ = matrix.row_lower, matrix.row_upper
+        inside = program.a_matrix_
+        inside.format_ = highspy.MatrixFormat.kColwise
+        inside.num_col_, inside.num_row_ = program.num_col_, program.num_row_
+        inside.start_, inside.index_ = matrix.rows.indptr, matrix.rows.indices
+        inside.value_ = matrix.rows.data * np.repeat(by, np.diff(matrix.rows.indptr))
+        program.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
+        if self._highs.passModel(program) == highspy.HighsStatus.kError:
+            raise NoPlanError("the solver refused a future's program")
+
+
+def reported(basis: Basis) -> Any:
+    """A basis as the solver takes it."""
+    found = highspy.HighsBasis()
+    found.col_status, found.row_status = ([_STATES[k] for k in each.tolist()] for each in basis)
+    found.valid = True
+    return found
+
+
+def states(basis: Any) -> Basis:
+    """The solver's basis as numbers."""
+    columns, rows = (
+        np.fromiter(map(int, each), dtype=np.int8, count=len(each)) for each in (basis.col_status, basis.row_status)
+    )
+    return columns, rows
+
+
+def extended(basis: Any, n_columns: int, n_rows: int) -> Any:
+    """The solver's basis with more columns, at 0, and more rows, slack."""
+    found = highspy.HighsBasis()
+    columns, rows = basis.col_status, basis.row_status
+    found.col_status = [*columns, *[_STATES[AT_LOWER]] * (n_columns - len(columns))]
+    found.row_status = [*rows, *[_STATES[BASIC]] * (n_rows - len(rows))]
+    found.valid = True
+    return found

@@ -1,0 +1,82 @@
+"""Targets: tonnes that must be avoided, and shares of them that must come from a province or a sector.
+
+shortfall_kt[target] ≥ 0    what a target is missed by (kt/y in a year, kt over the horizon), where that has a price
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyomo.environ as pyo
+from pyomo.core.expr.numeric_expr import LinearExpression
+
+from ccs_model._typing import Floats, Mask
+from ccs_model.model.sums import Sum
+from ccs_model.model.terms import reduced_kt
+from ccs_model.problem import Problem
+from ccs_model.problem.problem import Target
+
+
+def add_targets(m: pyo.ConcreteModel, problem: Problem) -> None:
+    total = Sum(m, problem)
+    by_key = {target.key: target for target in problem.targets}
+    priced = list(by_key) if problem.shortfall_per_t is not None else []
+    m.shortfall_kt = pyo.Var(priced, domain=pyo.NonNegativeReals)
+
+    def tonnes(target: Target) -> LinearExpression:
+        return total(tonnes_of(problem, target), routes=routes_counted(problem, target))
+
+    @m.Constraint([target.key for target in problem.targets if target.year is not None])
+    def abatement_target_reached(m: pyo.ConcreteModel, key: str) -> object:
+        """Σ over routes of the group, in the year: avoided ≥ share × baseline − shortfall"""
+        return _at_least(m, tonnes(by_key[key]), key, by_key[key].required)
+
+    @m.Constraint([target.key for target in problem.targets if target.year is None])
+    def cumulative_target_reached(m: pyo.ConcreteModel, key: str) -> object:
+        """Σ over routes of the group and years: years × avoided ≥ tonnes − shortfall"""
+        return _at_least(m, tonnes(by_key[key]), key, by_key[key].required)
+
+    @m.Constraint(list(problem.share_of_avoided_min))
+    def minimum_share_of_avoided_kept(m: pyo.ConcreteModel, group: str) -> object:
+        """Σ over routes of the group: avoided ≥ share × Σ over all routes: avoided, over the horizon"""
+        return _at_least(m, total(surplus_of(problem, group)), "", 0.0)
+
+
+def tonnes_of(problem: Problem, target: Target) -> dict[str, Floats]:
+    """What 1 of each variable gives to a target, [id, year], before routes of other groups are left out."""
+    n_years = problem.periods["n_years"].to_numpy(float)
+    weight = n_years if target.year is None else np.equal(problem.years, target.year).astype(float)
+    avoided = problem.avoided_t_per_t
+    if target.measure == "captured":
+        return {"captured_ktpa": np.ones_like(avoided) * weight}
+    amounts = {"captured_ktpa": avoided * weight}
+    if problem.has_measures:
+        amounts["build"] = reduced_kt(problem, weight)
+    # Pumps on shared lines belong to no one province or sector; they count where all plants are looked at.
+    if problem.line_power_co2_t_per_t is not None and not target.group:
+        amounts["pipe_flow_ktpa"] = -problem.line_power_co2_t_per_t * weight
+    return amounts
+
+
+def routes_counted(problem: Problem, target: Target) -> Mask | None:
+    """Routes whose tonnes count for a target; None for all of them."""
+    return None if target.measure == "captured" else problem.routes_of(target.group)
+
+
+def surplus_of(problem: Problem, group: str) -> dict[str, Floats]:
+    """What 1 of each variable adds to what a group avoids beyond its share of all, [id, year]."""
+    n_years = problem.periods["n_years"].to_numpy(float)
+    inside = problem.routes_of(group)[:, None] - problem.share_of_avoided_min[group]
+    amounts = {"captured_ktpa": problem.avoided_t_per_t * n_years * inside}
+    if problem.has_measures:
+        amounts["build"] = reduced_kt(problem, n_years) * inside
+    return amounts
+
+
+def _at_least(m: pyo.ConcreteModel, amount: LinearExpression, key: str, required: float) -> object:
+    variables, coefficients = list(amount.linear_vars), list(amount.linear_coefs)
+    if key in m.shortfall_kt:
+        variables.append(m.shortfall_kt[key])
+        coefficients.append(1.0)
+    if not variables:
+        return pyo.Constraint.Feasible if required <= 0 else pyo.Constraint.Infeasible
+    return LinearExpression(linear_coefs=coefficients, linear_vars=variables) >= required

@@ -1,0 +1,148 @@
+"""Retrofits: which option is built, with a pipe of its own to which site, and when.
+
+    build[route, year]      0 or 1 (0 … 1 when fractional): decided at the start of the year's period
+    running[route, year]    share of the period's years in which it works; an expression of build
+
+A route is an option (stream × technology × size × heat source), with its own pipe to one site where pipes are not
+shared. An option may take several streams of a plant at once: it then stands in the claim of each of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pyomo.environ as pyo
+
+from ccs_model.engineering.capture_units import WASTE_HEAT, streams_covered
+from ccs_model.model.sums import Terms, linear_sum
+from ccs_model.problem import Problem
+
+
+def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
+    routes = problem.routes
+    names = routes["route"].tolist()
+    years = problem.years
+    ever = problem.running_share.sum(axis=2) > 0
+    m.years = pyo.Set(initialize=years, ordered=True)
+    m.buildable = pyo.Set(initialize=[(names[r], years[s]) for r, s in np.argwhere(ever)], dimen=2, ordered=True)
+    m.build = pyo.Var(m.buildable, domain=pyo.Binary if problem.is_integer else pyo.UnitInterval)
+
+    terms: dict[tuple[str, int], list[tuple[float, object]]] = defaultdict(list)
+    for r, s, y in np.argwhere(problem.running_share > 0):
+        share = float(problem.running_share[r, s, y])
+        terms[names[r], years[y]].append((share, m.build[names[r], years[s]]))
+    # Read by other themes; plain pairs are far cheaper to sum than Pyomo expressions.
+    m.running_terms = dict(terms)
+
+    starts_of_stream: dict[tuple[str, str], list[object]] = defaultdict(list)
+    starts_of_plant: dict[str, list[object]] = defaultdict(list)
+    starts_of_year: dict[int, list[object]] = defaultdict(list)
+    plants, streams = routes["plant"].tolist(), [streams_covered(stream) for stream in routes["stream"]]
+    # A measure alone is no capture unit: it fits no plant and counts as no build.
+    captures = problem.captures
+    for r, s in np.argwhere(ever):
+        built = m.build[names[r], years[s]]
+        for stream in streams[r]:
+            starts_of_stream[plants[r], stream].append(built)
+        if captures[r]:
+            starts_of_plant[plants[r]].append(built)
+            starts_of_year[years[s]].append(built)
+
+    @m.Constraint(sorted(starts_of_stream))
+    def one_retrofit_per_stream(m: pyo.ConcreteModel, plant: str, stream: str) -> object:
+        """Σ over routes that take the stream and years: build ≤ 1"""
+        return pyo.quicksum(starts_of_stream[plant, stream]) <= 1
+
+    @m.Constraint(list(problem.require))
+    def required_plant_is_retrofitted(m: pyo.ConcreteModel, plant: str) -> object:
+        """Σ over routes of the plant and years: build ≥ 1, for plants that must be fitted"""
+        return pyo.quicksum(starts_of_plant[plant]) >= 1 if starts_of_plant[plant] else pyo.Constraint.Infeasible
+
+    nameplate = routes["nameplate_ktpa"].tolist()
+    provinces = routes["province"].tolist()
+    in_zone: dict[str, list[tuple[int, float, object]]] = defaultdict(list)
+    for r, s in np.argwhere(ever):
+        in_zone[provinces[r]].append((years[s], nameplate[r], m.build[names[r], years[s]]))
+
+    @m.Constraint([key for key in problem.deployment_ceiling_ktpa if in_zone[key[0]]])
+    def deployment_within_ceiling(m: pyo.ConcreteModel, zone: str, year: int) -> object:
+        """Σ over routes of the zone and starts so far: nameplate × build ≤ deployment share × capturable"""
+        started = [(ktpa, built) for start, ktpa, built in in_zone[zone] if start <= year]
+        return linear_sum(started) <= problem.deployment_ceiling_ktpa[zone, year]
+
+    n_years = dict(zip(years, problem.periods["n_years"].tolist(), strict=True))
+    limited = [y for y in years if starts_of_year[y]] if problem.max_builds_per_year is not None else []
+
+    @m.Constraint(limited)
+    def builds_within_yearly_rate(m: pyo.ConcreteModel, year: int) -> object:
+        """Σ over routes: build ≤ retrofits a year × years of the period"""
+        return pyo.quicksum(starts_of_year[year]) <= problem.max_builds_per_year * n_years[year]
+
+
+# Capture: how much each unit captures in each period.
+#
+#     curtailed_ktpa[unit, year] ≥ 0      delivered tonnes forgone below full load, the period's yearly mean
+#     captured_ktpa[unit, year]           delivered share × nameplate × running − throttled, an expression
+#
+# A unit is what can be throttled as one: a route with a pipe of its own, or all sizes of a stream's technology and heat
+# source on a shared network, of which at most one is built and whose tonnes cost and avoid alike. Full load is the rule
+# and throttling the exception (a full site), so deciding what is forgone instead of what is captured leaves the same
+# set of plans, far fewer rows and a far easier program.
+
+
+def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
+    running = m.running_terms
+    routes = problem.routes
+    unit_of = dict(zip(routes["route"], problem.units[problem.unit_of], strict=True))
+    delivered = (routes["nameplate_ktpa"] * problem.delivered_share).tolist()
+    most = dict(zip(routes["route"], delivered, strict=True))
+    least_share = dict(zip(routes["route"], routes["min_load_share"].tolist(), strict=True))
+    full: dict[tuple[str, int], Terms] = defaultdict(list)
+    room: dict[tuple[str, int], Terms] = defaultdict(list)
+    silent = set(routes.loc[~problem.captures, "route"])
+    for (route, year), pairs in running.items():
+        if route in silent:
+            continue
+        for share, built in pairs:
+            full[unit_of[route], year].append((most[route] * share, built))
+            room[unit_of[route], year].append((-(1.0 - least_share[route]) * most[route] * share, built))
+    m.working = pyo.Set(initialize=list(full), dimen=2, ordered=True)
+    m.curtailed_ktpa = pyo.Var(m.working, domain=pyo.NonNegativeReals)
+
+    @m.Constraint(m.working)
+    def curtailment_keeps_minimum_load(m: pyo.ConcreteModel, unit: str, year: int) -> object:
+        """throttled ≤ Σ over the unit's routes: (1 − minimum load) × delivered share × nameplate × running"""
+        return linear_sum([(1.0, m.curtailed_ktpa[unit, year]), *room[unit, year]]) <= 0
+
+    @m.Expression(m.working)
+    def captured_ktpa(m: pyo.ConcreteModel, unit: str, year: int) -> object:
+        """Σ over the unit's routes: delivered share × nameplate × running, less what is throttled"""
+        return linear_sum([(-1.0, m.curtailed_ktpa[unit, year]), *full[unit, year]])
+
+    of_waste = _heat_from_waste(problem)
+    using: dict[tuple[str, int], Terms] = defaultdict(list)
+    for (unit, year), terms in full.items():
+        if unit in of_waste:
+            plant, heat = of_waste[unit]
+            using[plant, year] += [(heat * amount, built) for amount, built in terms]
+            using[plant, year].append((-heat, m.curtailed_ktpa[unit, year]))
+
+    @m.Constraint(sorted(using))
+    def waste_heat_within_plant(m: pyo.ConcreteModel, plant: str, year: int) -> object:
+        """Σ over the plant's units that use waste heat: heat per t × captured ≤ waste heat of the plant"""
+        return linear_sum(using[plant, year]) <= problem.waste_heat_tj_pa.get(plant, 0.0)
+
+    # A claim keeps its rule, and with it all that the rule was made of: a fifth of a large model's memory.
+    for terms_of in (full, room, using):
+        terms_of.clear()
+
+
+def _heat_from_waste(problem: Problem) -> dict[str, tuple[str, float]]:
+    """Plant and heat per t captured (GJ/t, so TJ per kt) of every unit whose heat is the plant's own waste heat."""
+    units = problem.routes.assign(unit=problem.units[problem.unit_of].to_numpy(object))
+    units = units[units["heat_source"] == WASTE_HEAT]
+    return {
+        unit: (plant, float(heat))
+        for unit, plant, heat in zip(units["unit"], units["plant"], units["heat_gj_per_t"], strict=True)
+    }

@@ -1,0 +1,93 @@
+"""Many futures in one program: what is built here and now is the same in all of them.
+
+    future[f]               the whole program of a future, as `build_model` makes it
+    at_risk                 the value beyond which the tail lies
+    beyond[f] ≥ 0           how much worse than that a future comes out
+
+The aim is (1 − weight) × mean + weight × (at_risk, worse by Σ probability × beyond ÷ the tail's share): the mean over
+all futures and the mean over the worst of them, their tail (Rockafellar and Uryasev 2000).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyomo.environ as pyo
+from pyomo.common.gc_manager import PauseGC
+
+from ccs_model.model.build_model import add_themes
+from ccs_model.model.objective import OBJECTIVES
+from ccs_model.problem import Problem
+
+# Of what is decided here and now: all that is built.
+DECIDED = ("build", "pipe", "built_ktpa", "opened", "wells")
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How likely each future is, the years that are decided here and now, and what the tail weighs."""
+
+    probability_share: tuple[float, ...]
+    here_and_now: tuple[int, ...]
+    cvar_share: float = 0.9
+    weight: float = 0.0
+
+
+def build_hedge(problems: Sequence[Problem], outlook: Outlook) -> pyo.ConcreteModel:
+    """The program over all futures, which all seek the same aim."""
+    objective = OBJECTIVES[problems[0].objective]
+    worse = 1.0 if objective.sense == pyo.minimize else -1.0
+    m = pyo.ConcreteModel(name=problems[0].name)
+    m.futures = pyo.RangeSet(0, len(problems) - 1)
+    m.future = pyo.Block(m.futures)
+    value = []
+    with PauseGC():
+        for f, problem in enumerate(problems):
+            block = m.future[f]
+            add_themes(block, problem)
+            value.append(block.objective.expr)
+            block.del_component("objective")
+            block.del_component("tie_break")
+        _hold_here_and_now(m, len(problems), outlook.here_and_now)
+        shares = outlook.probability_share
+        mean = pyo.quicksum(share * each for share, each in zip(shares, value, strict=True))
+        weight = outlook.weight
+        if not weight:
+            m.objective = pyo.Objective(expr=mean, sense=objective.sense)
+            return m
+        m.at_risk = pyo.Var(domain=pyo.Reals)
+        m.beyond = pyo.Var(m.futures, domain=pyo.NonNegativeReals)
+
+        @m.Constraint(m.futures)
+        def tail_lies_beyond(m: pyo.ConcreteModel, f: int) -> object:
+            """beyond ≥ value of the future − at_risk where less is better, at_risk − value where more is"""
+            return m.beyond[f] >= worse * (value[f] - m.at_risk)
+
+        tail = pyo.quicksum(share * m.beyond[f] for f, share in enumerate(shares)) / (1.0 - outlook.cvar_share)
+        m.objective = pyo.Objective(
+            expr=(1.0 - weight) * mean + weight * (m.at_risk + worse * tail), sense=objective.sense
+        )
+    return m
+
+
+def _hold_here_and_now(m: pyo.ConcreteModel, n_futures: int, years: Sequence[int]) -> None:
+    """Add the claim that ties futures together; what not every future can build is built in none."""
+    there: dict[tuple[str, str, int], list[int]] = {}
+    for f in range(n_futures):
+        for name in DECIDED:
+            variable = m.future[f].component(name)
+            for index in variable if variable is not None else ():
+                if index[1] in years:
+                    there.setdefault((name, str(index[0]), int(index[1])), []).append(f)
+    pairs = [
+        (f, *key) for key, known in there.items() for f in (known[1:] if len(known) == n_futures else known)
+    ]  # fmt: skip
+
+    @m.Constraint(pairs)
+    def here_and_now_is_the_same(m: pyo.ConcreteModel, f: int, name: str, thing: str, year: int) -> object:
+        """what is built in a year of here and now = what is built of it then in the first future"""
+        mine = m.future[f].component(name)[thing, year]
+        if len(there[name, thing, year]) < n_futures:
+            return mine == 0
+        return mine == m.future[0].component(name)[thing, year]

@@ -1,0 +1,104 @@
+"""What a plan says of its calibration: one line, and the plan over the common draws of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.plan.plan import Plan
+from ccs_model.problem.applied_calibration import DELIVERED, DEPLOYMENT, Calibrated
+
+NOT_CALIBRATED = "Not calibrated: capture is planned to deliver all that it is designed for (calibration.use: none)."
+GRADE = "press figure, grade C"
+
+
+def statement(plan: Plan) -> str:
+    """The one line every run prints: preset, delivery and ceiling with bands, evidence, the held-out zones."""
+    fitted, totals = plan.problem.calibrated, plan.totals
+    if fitted is None:
+        return NOT_CALIBRATED
+    applied = "applied" if fitted.has_ceiling else "not applied"
+    elsewhere = "" if set(plan.problem.zones) & set(fitted.zones) else " No zone of this plan was among those fitted."
+    return (
+        f"Calibrated on {fitted.preset} ({GRADE}), {fitted.use}: {_share(fitted.delivered_share)} of design is "
+        f"delivered ({_band(fitted, DELIVERED)}); ceiling {_share(fitted.deployment_share)} of what can be captured in "
+        f"five years ({_band(fitted, DEPLOYMENT)}), {applied}; {_held_out(fitted)}. "
+        f"Cut {totals['abatement_share']:.2%}, as designed {totals['uncalibrated_abatement_share']:.2%}.{elsewhere}"
+    )
+
+
+def ensemble_table(plan: Plan) -> pd.DataFrame:
+    """The plan over the common draws of its fit, one row a draw: same retrofits, other delivery and other capex.
+
+    Tonnes follow the delivered share and capital kappa, so nothing has to be solved again. Empty unless asked for.
+    """
+    fitted = plan.problem.calibrated
+    if fitted is None or fitted.use != "ensemble":
+        return pd.DataFrame(columns=["draw", "delivered_share", "kappa", "captured_ktpa", "avoided_ktpa", "abatement_share",
+                                     "capex_mn", "is_within_budget"])  # fmt: skip
+    draws = pd.DataFrame(list(fitted.fit["draws"]))
+    totals = plan.totals
+    ratio = draws[DELIVERED].to_numpy(float) / fitted.delivered_share
+    capex = draws["kappa"].to_numpy(float) * float(totals["capex_mn"] or 0.0)
+    return pd.DataFrame(
+        {
+            "draw": np.arange(1, len(draws) + 1),
+            "delivered_share": draws[DELIVERED],
+            "kappa": draws["kappa"],
+            "captured_ktpa": ratio * float(totals["captured_ktpa"] or 0.0),
+            "avoided_ktpa": ratio * float(totals["avoided_ktpa"] or 0.0),
+            "abatement_share": ratio * float(totals["abatement_share"] or 0.0),
+            "capex_mn": capex,
+            "is_within_budget": capex <= plan.problem.budget_mn * (1 + 1e-9),
+        }
+    )
+
+
+def ensemble_bands(table: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """P10, median and P90 over the draws, by quantity."""
+    names = ("captured_ktpa", "avoided_ktpa", "abatement_share", "capex_mn")
+    shares = {"p10": 0.1, "median": 0.5, "p90": 0.9}
+    return {name: {key: float(table[name].quantile(share)) for key, share in shares.items()} for name in names}
+
+
+def calibration_dict(plan: Plan) -> dict[str, Any] | None:
+    """The part of plan.json; null where nothing is calibrated."""
+    fitted = plan.problem.calibrated
+    if fitted is None:
+        return None
+    draws = ensemble_table(plan)
+    return {
+        "preset": fitted.preset,
+        "use": fitted.use,
+        "statement": statement(plan),
+        "delivered_share": {"used": fitted.delivered_share, **fitted.posterior(DELIVERED)},
+        "deployment_share": {"used": fitted.deployment_share, **fitted.posterior(DEPLOYMENT)},
+        "has_ceiling": fitted.has_ceiling,
+        "evidence": GRADE,
+        "held_out": {zone: each["held_out"] for zone, each in fitted.zones.items()},
+        "conflicts": list(fitted.fit["conflicts"]),
+        "ensemble": ensemble_bands(draws) if len(draws) else None,
+    }
+
+
+def _held_out(fitted: Calibrated) -> str:
+    reported: Mapping[str, str] = {
+        zone: each["held_out"]["verdict"] for zone, each in fitted.zones.items() if each["held_out"] is not None
+    }
+    if not reported:
+        return "no zone was held out"
+    message = [f"{zone} {result}" for zone, result in reported.items()]
+    conflict = "; the report conflicts with what is known" if fitted.fit["conflicts"] else ""
+    return f"fitted without it: {', '.join(message)}{conflict}"
+
+
+def _band(fitted: Calibrated, name: str) -> str:
+    band = fitted.posterior(name)
+    return f"{_share(band['p10'])}–{_share(band['p90'])}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.0%}" if value >= 0.01 else f"{value:.2%}"

@@ -1,0 +1,339 @@
+"""Who uses what of a shared network: every tonne followed from its plant to its site, and what that costs each.
+
+CO₂ that meets at a node mixes, so what leaves it holds every sender in proportion to what came in. Solved per year:
+
+    through[node, route] = captured there + Σ over links in: flow × through[from, route] ÷ Σ through[from]
+
+Costs of a link or a site are split in two ways. *By use*: in proportion to tonnes over the horizon. *By Shapley value*:
+each user's mean addition to the cost of a pipe (or site) sized for those who came before, over all orders of arrival;
+exact for few users, sampled for many. Both sum to the plan's cost.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.plan.decisions import BUILT, Point
+
+EXACT_USERS = 7
+N_SAMPLES = 2_000
+_NOT_ROUND_FOR_EVER = 1.0 - 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Sharing:
+    """`routes` are the rows of problem.routes that capture anything; arrays follow their order.
+
+    on_link_ktpa[link, route, year], at_site_ktpa[site, route, year]
+    """
+
+    point: Point
+    routes: Ints
+    on_link_ktpa: Floats
+    at_site_ktpa: Floats
+
+    @classmethod
+    def of(cls, point: Point) -> Sharing:
+        """Follow the flows of a plan with a shared network."""
+        problem = point.problem
+        network = problem.network
+        assert network is not None and problem.stores is not None
+        captured = np.maximum(point.captured_ktpa, 0.0)
+        routes = np.flatnonzero(captured.max(axis=1) > BUILT)
+        nodes = pd.Index(network.nodes["node"])
+        a, b = (nodes.get_indexer(network.links[end]) for end in ("node_a", "node_b"))
+        home = nodes.get_indexer(problem.routes["plant"].iloc[routes].map(network.node_of_plant))
+        net = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
+        stored = _by_site(point)
+        site_at = nodes.get_indexer(problem.sites["site"])
+        on_link = np.zeros((len(network.links), len(routes), len(problem.years)))
+        at_site = np.zeros((len(problem.sites), len(routes), len(problem.years)))
+        for y in range(len(problem.years)):
+            flow = net[:, y]
+            used = np.flatnonzero(np.abs(flow) > BUILT)
+            start, end = np.where(flow > 0, a, b)[used], np.where(flow > 0, b, a)[used]
+            own = np.zeros((len(nodes), len(routes)))
+            own[home, np.arange(len(routes))] = captured[routes, y]
+            through = own.sum(axis=1)
+            np.add.at(through, end, np.abs(flow[used]))
+            share = np.divide(np.abs(flow[used]), through[start], out=np.zeros(len(used)), where=through[start] > 0)
+            # What goes round in a ring of its own, which costs nothing, is nobody's; without the factor it would be
+            # anybody's and the system singular.
+            # Nodes that nothing comes to or leaves keep their own, and are most of them.
+            near, place = np.unique(np.r_[start, end], return_inverse=True)
+            mixing = np.eye(len(near))
+            np.add.at(mixing, (place[len(used) :], place[: len(used)]), -share * _NOT_ROUND_FOR_EVER)
+            held = own.copy()
+            held[near] = np.linalg.solve(mixing, own[near])
+            on_link[used, :, y] = share[:, None] * held[start]
+            there = site_at >= 0
+            at = site_at[there]
+            part = np.divide(stored[there, y], through[at], out=np.zeros(len(at)), where=through[at] > 0)
+            at_site[there, :, y] = part[:, None] * held[at]
+        return cls(point, routes, np.maximum(on_link, 0.0), np.maximum(at_site, 0.0))
+
+    @cached_property
+    def link_share(self) -> Floats:
+        """[link, route] of the tonnes over the horizon; a link that nobody uses is everybody's."""
+        return self._shares(self.on_link_ktpa)
+
+    @cached_property
+    def site_share(self) -> Floats:
+        """[site, route] of the tonnes over the horizon."""
+        return self._shares(self.at_site_ktpa)
+
+    @staticmethod
+    def in_year(use_ktpa: Floats, otherwise: Floats) -> Floats:
+        """[id, route] shares by a year's use; what is not used then is shared as over the horizon."""
+        return _rows_to_one(use_ktpa, otherwise)
+
+    def _shares(self, use_ktpa: Floats) -> Floats:
+        n_years = self.point.problem.periods["n_years"].to_numpy(float)
+        tonnes = use_ktpa @ n_years
+        everybody = np.maximum(self.point.captured_ktpa[self.routes], 0.0) @ n_years
+        tonnes = np.where(tonnes.sum(axis=1, keepdims=True) > BUILT, tonnes, everybody)
+        total = tonnes.sum(axis=1, keepdims=True)
+        return np.divide(tonnes, total, out=np.zeros_like(tonnes), where=total > 0)
+
+    @cached_property
+    def link_capex_mn(self) -> Floats:
+        """[link] undiscounted, over all vintages."""
+        problem, decided = self.point.problem, self.point.decided
+        assert problem.network is not None
+        built = problem.network.lines[problem.network.built]
+        capex = built["fixed_mn"].to_numpy(float) * decided["pipe"].sum(axis=1)
+        capex = capex + built["slope_mn_per_ktpa"].to_numpy(float) * decided["built_ktpa"].sum(axis=1)
+        return self._to_links(built, capex)
+
+    @cached_property
+    def site_capex_mn(self) -> Floats:
+        """[site] of site and wells."""
+        sites, decided = self.point.problem.sites, self.point.decided
+        opened, wells = decided["opened"].sum(axis=1), decided["wells"].sum(axis=1)
+        return sites["site_capex_mn"].to_numpy(float) * opened + sites["well_capex_mn"].to_numpy(float) * wells
+
+    def _to_links(self, lines: pd.DataFrame, amount: Floats) -> Floats:
+        assert self.point.problem.network is not None
+        links = pd.Index(self.point.problem.network.links["link"])
+        total = np.zeros((len(links), *amount.shape[1:]))
+        np.add.at(total, links.get_indexer(lines["link"]), amount)
+        return total
+
+    @cached_property
+    def by_route(self) -> pd.DataFrame:
+        """What each of `routes` pays by use: capital over the horizon; running cost and tonnes of the last year."""
+        point, problem = self.point, self.point.problem
+        network, stores = problem.network, problem.stores
+        assert network is not None and stores is not None
+        assert problem.line_power_per_t is not None and problem.line_power_co2_t_per_t is not None
+        lines, carried = network.lines, point.decided["pipe_flow_ktpa"]
+        last = carried[:, -1]
+        running = {
+            "pipe_fixed_om_mn_pa": lines["om_mn_per_ktpa"].to_numpy(float) / problem.delivered_share * last,
+            "pipe_power_mn_pa": problem.line_power_per_t[:, -1] * last / 1000.0,
+            "haul_mn_pa": lines["haul_per_t"].to_numpy(float) * last / 1000.0,
+        }
+        use, stored = self.on_link_ktpa[:, :, -1], self.at_site_ktpa[:, :, -1]
+        last_link = _rows_to_one(use, self.link_share)
+        last_site = _rows_to_one(stored, self.site_share)
+        built = lines[network.built]
+        sites = problem.sites
+        recovery_pipe = problem.recovery(built["life_yr"])
+        by_line = built["fixed_mn"].to_numpy(float) * point.decided["pipe"].sum(axis=1) + built[
+            "slope_mn_per_ktpa"
+        ].to_numpy(float) * point.decided["built_ktpa"].sum(axis=1)
+        at_site = pd.Index(sites["site"]).get_indexer(stores["site"])
+        variable = np.zeros(len(sites))
+        np.add.at(
+            variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided["injected_ktpa"][:, -1] / 1e3
+        )
+        opened, wells = (point.decided[name].sum(axis=1) for name in ("opened", "wells"))
+        site_om = sites["site_om_mn_pa"].to_numpy(float) * opened + sites["well_om_mn_pa"].to_numpy(float) * wells
+        oil = sites["eor_revenue_per_t"].to_numpy(float) * point.decided["paid_for_oil_ktpa"][:, -1] / 1e3
+        length = network.links["length_km"].to_numpy(float)
+        sent = np.maximum(point.captured_ktpa[self.routes, -1], 0.0)
+        frame = pd.DataFrame(
+            {
+                "pipe_capex_mn": self.link_capex_mn @ self.link_share,
+                "storage_capex_mn": self.site_capex_mn @ self.site_share,
+                "pipe_capital_mn_pa": self._to_links(built, by_line * recovery_pipe) @ self.link_share,
+                **{name: self._to_links(lines, amount) @ last_link for name, amount in running.items()},
+                "storage_capital_mn_pa": (self.site_capex_mn * problem.recovery(sites["life_yr"])) @ self.site_share,
+                "storage_om_mn_pa": site_om @ self.site_share,
+                "storage_mn_pa": (variable - oil) @ last_site,
+                "path_km": np.divide(length @ use, sent, out=np.zeros(len(self.routes)), where=sent > BUILT),
+            }
+        )
+        return frame.set_axis(problem.routes["route"].to_numpy(object)[self.routes])
+
+    @cached_property
+    def power_co2_ktpa(self) -> Floats:
+        """[route of problem.routes, year] CO₂ of the power that pumps and trucks draw for it."""
+        problem = self.point.problem
+        assert problem.network is not None and problem.line_power_co2_t_per_t is not None
+        emitted = self._to_links(
+            problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided["pipe_flow_ktpa"]
+        )
+        table = np.zeros((len(problem.routes), len(problem.years)))
+        for y in range(len(problem.years)):
+            share = _rows_to_one(self.on_link_ktpa[:, :, y], self.link_share)
+            table[self.routes, y] = emitted[:, y] @ share
+        return table
+
+    def main_site(self) -> pd.Series:
+        """The site that takes most of each route's CO₂."""
+        problem = self.point.problem
+        names = problem.sites["site"].to_numpy(object)
+        n_years = problem.periods["n_years"].to_numpy(float)
+        tonnes = self.at_site_ktpa @ n_years
+        best = names[tonnes.argmax(axis=0)] if len(names) and len(self.routes) else np.array([], dtype=object)
+        return pd.Series(best, index=problem.routes["route"].to_numpy(object)[self.routes], dtype=object)
+
+
+def _by_site(point: Point) -> Floats:
+    """[site, year] injected."""
+    problem = point.problem
+    assert problem.stores is not None
+    total = np.zeros((len(problem.sites), len(problem.years)))
+    np.add.at(
+        total, pd.Index(problem.sites["site"]).get_indexer(problem.stores["site"]), point.decided["injected_ktpa"]
+    )
+    return total
+
+
+def _rows_to_one(use: Floats, otherwise: Floats) -> Floats:
+    """Each row over its sum; a row of nothing takes the other's."""
+    total = use.sum(axis=1, keepdims=True)
+    return np.where(total > BUILT, np.divide(use, total, out=np.zeros_like(use), where=total > BUILT), otherwise)
+
+
+def shares_table(sharing: Sharing) -> pd.DataFrame:
+    """One row a user (plant) of each link and site that is built or used, with both splits of its capital.
+
+    facility, kind (link or site), plant, use_kt, n_users, capex_mn, by_use_mn, by_shapley_mn, shapley_error_mn
+    (standard error of the sampled value, 0 where it is exact). What is built and not used is everybody's.
+    """
+    problem = sharing.point.problem
+    assert problem.network is not None
+    n_years = problem.periods["n_years"].to_numpy(float)
+    plants = problem.routes["plant"].to_numpy(object)[sharing.routes]
+    everybody = np.maximum(sharing.point.captured_ktpa[sharing.routes], 0.0)
+    rows = []
+    for kind, names, capex, use, cost_of in (
+        ("link", problem.network.links["link"], sharing.link_capex_mn, sharing.on_link_ktpa, _link_cost(sharing)),
+        ("site", problem.sites["site"], sharing.site_capex_mn, sharing.at_site_ktpa, _site_cost(sharing)),
+    ):
+        for k, name in enumerate(names):
+            is_built, is_used = capex[k] > BUILT, bool((use[k] @ n_years).sum() > BUILT)
+            if not is_built and not is_used:
+                continue
+            tonnes = use[k] if is_used else everybody
+            each = pd.DataFrame({"use_kt": tonnes @ n_years, "peak_ktpa": tonnes.max(axis=1)}).groupby(plants).sum()
+            each = each[each["use_kt"] > BUILT]
+            if each.empty:
+                continue
+            # A road or a pipe that was there costs no capital.
+            value, error = np.zeros((2, len(each)))
+            if is_built:
+                value, error = shapley(each["peak_ktpa"].to_numpy(float), cost_of(k), float(capex[k]))
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "facility": name,
+                        "kind": kind,
+                        "plant": each.index,
+                        "use_kt": each["use_kt"].to_numpy(),
+                        "n_users": len(each),
+                        "capex_mn": capex[k],
+                        "by_use_mn": capex[k] * (each["use_kt"] / each["use_kt"].sum()).to_numpy(),
+                        "by_shapley_mn": value,
+                        "shapley_error_mn": error,
+                    }
+                )
+            )
+    columns = ["facility", "kind", "plant", "use_kt", "n_users", "capex_mn", "by_use_mn", "by_shapley_mn",
+               "shapley_error_mn"]  # fmt: skip
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
+
+
+Cost = Callable[[Floats], Floats]
+
+
+def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
+    """Cost of the cheapest size for a flow, link by link."""
+    problem = sharing.point.problem
+    assert problem.network is not None
+    lines = problem.network.lines[problem.network.built]
+    groups = dict(iter(lines.groupby("link")))
+    names = problem.network.links["link"].to_numpy(object)
+
+    def of(k: int) -> Cost:
+        sizes = groups[names[k]]
+        fixed, included, slope, largest = (
+            sizes[name].to_numpy(float) for name in ("fixed_mn", "included_ktpa", "slope_mn_per_ktpa", "largest_ktpa")
+        )
+
+        def cost(flow_ktpa: Floats) -> Floats:
+            q = np.asarray(flow_ktpa, dtype=float)[..., None] / problem.delivered_share
+            each = fixed + slope * np.maximum(q - included, 0.0)
+            each = np.where((q <= largest * (1 + 1e-9)) | (largest == largest.max()), each, np.inf)
+            return np.where(q[..., 0] > BUILT, each.min(axis=-1), 0.0)
+
+        return cost
+
+    return of
+
+
+def _site_cost(sharing: Sharing) -> Callable[[int], Cost]:
+    """Cost of a site with as many wells as a flow needs."""
+    sites = sharing.point.problem.sites
+
+    def of(k: int) -> Cost:
+        site, well, rate = (
+            float(sites[name].iat[k]) for name in ("site_capex_mn", "well_capex_mn", "well_injectivity_ktpa")
+        )
+        rate *= sharing.point.problem.delivered_share
+
+        def cost(flow_ktpa: Floats) -> Floats:
+            q = np.asarray(flow_ktpa, dtype=float)
+            wells = np.ceil(q / rate - 1e-9) if rate > 0 else np.zeros_like(q)
+            return np.where(q > BUILT, site + well * wells, 0.0)
+
+        return cost
+
+    return of
+
+
+def shapley(size: Floats, cost: Cost, total: float) -> tuple[Floats, Floats]:
+    """(value, standard error) of each user when cost depends on the users' summed size; scaled to sum to `total`.
+
+    Exact for at most EXACT_USERS users, the mean of N_SAMPLES random orders beyond; the orders are always the same.
+    """
+    n = len(size)
+    if n == 1:
+        return np.array([total]), np.zeros(1)
+    if n <= EXACT_USERS:
+        orders = np.array(list(itertools.permutations(range(n))))
+    else:
+        rng = np.random.default_rng(0)
+        orders = rng.permuted(np.tile(np.arange(n), (N_SAMPLES, 1)), axis=1)
+    sums = np.cumsum(size[orders], axis=1)
+    costs = cost(sums)
+    added = np.diff(costs, axis=1, prepend=0.0)
+    by_user = np.zeros_like(added)
+    np.put_along_axis(by_user, orders, added, axis=1)
+    value = by_user.mean(axis=0)
+    whole = float(value.sum())
+    scale = total / whole if whole > 0 else 0.0
+    if whole <= 0:
+        return np.full(n, total / n), np.zeros(n)
+    error = by_user.std(axis=0, ddof=1) / math.sqrt(len(orders)) if n > EXACT_USERS else np.zeros(n)
+    return value * scale, np.asarray(error * scale)

@@ -1,0 +1,141 @@
+"""Checks of a plan made without the solver: each gives a figure that must lie within its tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.economics.benefits import accounts_by_stakeholder
+from ccs_model.engineering.capture_units import covered_rows
+from ccs_model.mip.matrix import Residuals
+from ccs_model.model.account_terms import net_benefit_terms
+from ccs_model.model.terms import breakdown, capex_mn
+from ccs_model.plan.decisions import Point
+from ccs_model.plan.owners import Owners
+
+# The one check that a plan may fail: a limit was reached before the gap.
+GAP_CHECK = "the gap is no wider than asked for"
+
+
+def checks_table(
+    point: Point,
+    residuals: Residuals,
+    objective: float,
+    terms: Mapping[str, float],
+    costs: Mapping[str, float],
+    emissions: pd.DataFrame,
+    cashflow: pd.DataFrame,
+    targets: pd.DataFrame,
+    gap_share: float,
+    requested_gap: float,
+) -> pd.DataFrame:
+    """name, holds, actual, expected, figure (their distance, relative where both are large) and tolerance."""
+    problem = point.problem
+    captured = point.captured_ktpa
+    spent = sum(float((each @ point.decided[name]).sum()) for name, each in capex_mn(problem).items())
+    if len(problem.accounts.funds):
+        spent -= float((point.decided["spend_mn"] * problem.accounts.is_grant).sum())
+    if problem.is_static:
+        spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
+    by_site = _into_sites(point)
+    most = problem.sites.set_index("site")["injection_max_ktpa"] * problem.delivered_share
+    injection = (by_site.sub(most.reindex(by_site.index), axis=0)).max().max() if len(by_site) else 0.0
+    covered, co2 = _covered(point), problem.streams.set_index(["plant", "stream"])["co2_ktpa"]
+    stream_of = [covered["plant"], covered["stream"]]
+    per_stream = pd.DataFrame(point.build[covered["row"]]).groupby(stream_of).sum().sum(axis=1)
+    taken = pd.DataFrame(captured[covered["row"]] * covered[["part"]].to_numpy()).groupby(stream_of).sum().max(axis=1)
+    too_much = (taken - co2.reindex(taken.index)).max() if len(taken) else 0.0
+    missed = targets["required_kt"] - targets["reached_kt"] - targets["shortfall_kt"]
+    missed_share = float((missed / targets["required_kt"].clip(lower=1.0)).max()) if len(targets) else 0.0
+    discounted = float(cashflow["discounted_mn"].sum())
+    last = emissions[emissions["year"] == emissions["year"].max()]
+    # What measures keep from arising is avoided too.
+    reduced = float(last["reduced_ktpa"].sum()) if "reduced_ktpa" in last else 0.0
+    baseline = float(problem.streams["co2_ktpa"].sum())
+    # (name, actual, expected, tolerance): equal, or a one-sided excess where expected is 0
+    rows = [
+        ("every row of the program holds", residuals.row, 0.0, 1e-6),
+        ("every variable lies within its bounds", residuals.bound, 0.0, 1e-6),
+        ("whole decisions are whole", residuals.wholeness, 0.0, 1e-6),
+        ("the terms sum to the objective", sum(terms.values()), objective, 1e-9),
+        ("cost terms equal the discounted cash flow", discounted, sum(costs.values()), 1e-9),
+        ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, 1e-6),
+        ("CO2 captured equals CO2 stored, last period", float(by_site.iloc[:, -1].sum()) if len(by_site) else 0.0,
+         float(last["captured_ktpa"].sum()), 1e-9 if problem.network is None else 1e-6),
+        ("injection beyond the wells", max(float(injection), 0.0), 0.0, 1e-6),
+        ("more than one retrofit on a stream", max(float(per_stream.max()) - 1.0, 0.0) if len(per_stream) else 0.0,
+         0.0, 1e-6),
+        ("more captured than a stream carries", max(float(too_much), 0.0), 0.0, 1e-6),
+        ("streams sum to the baseline", float(problem.plants["baseline_ktpa"].sum()), baseline, 1e-9),
+        ("captured = avoided + fuel CO2 + power CO2", float(last["captured_ktpa"].sum()) + reduced,
+         float(last[["avoided_ktpa", "fuel_co2_ktpa", "power_co2_ktpa"]].sum().sum()), 1e-9),
+        ("missed of a target beyond its shortfall", max(missed_share, 0.0), 0.0, 1e-6),
+        ("CO2 lost or made at a node", _unbalanced(point), 0.0, 1e-6),
+        (GAP_CHECK, max(gap_share - requested_gap, 0.0), 0.0, 1e-6),
+    ]  # fmt: skip
+    if problem.network is None:
+        rows = [row for row in rows if row[0] != "CO2 lost or made at a node"]
+    return _judged(rows)
+
+
+def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.DataFrame:
+    """The same of the owners' and society's accounts: from the cash flow, and from the program's coefficients."""
+    problem = point.problem
+    by_flow, by_program = owners.npv_mn, owners.npv_of_program_mn
+    difference = np.abs(by_flow - by_program) / np.maximum(np.abs(by_program), 1.0)
+    social = sum(breakdown(net_benefit_terms(problem), point.values, {}).values())
+    society = accounts_by_stakeholder(items).set_index("stakeholder")["npv_mn"]
+    direct = owners.on_site_abatement_kt[:, :-1].sum()
+    cut = point.on_site_abatement_ktpa.sum(axis=0) @ problem.periods["n_years"]
+    rows = [
+        ("owners' NPV: cash flow equals the program, worst plant", float(difference.max(initial=0.0)), 0.0, 1e-9),
+        ("owners' NPV: the plants sum to the program", float(by_flow.sum()), float(by_program.sum()), 1e-9),
+        ("society's net benefit: transfers cancel", float(society["society"]), social, 1e-9),
+        ("owners' direct cut is the plan's", float(direct), float(cut), 1e-9),
+    ]
+    return _judged(rows)
+
+
+def _judged(rows: list[tuple[str, float, float, float]]) -> pd.DataFrame:
+    """The figure of each row and whether it lies within its tolerance."""
+    table = pd.DataFrame(rows, columns=["name", "actual", "expected", "tolerance"])
+    size = np.maximum(table["expected"].abs(), 1.0)
+    table["figure"] = (table["actual"] - table["expected"]).abs() / size
+    table["holds"] = table["figure"] <= table["tolerance"]
+    return table[["name", "holds", "actual", "expected", "figure", "tolerance"]]
+
+
+def _covered(point: Point) -> pd.DataFrame:
+    """One row a route and stream that it takes, with the stream's part of the route's CO2."""
+    streams = point.problem.streams
+    offered = streams.assign(ktpa=streams["co2_ktpa"] * streams["lasting_share"])[["plant", "stream", "ktpa"]]
+    covered = covered_rows(point.problem.routes).merge(offered, on=["plant", "stream"], how="left")
+    return covered.assign(part=(covered["ktpa"] / covered.groupby("row")["ktpa"].transform("sum")).fillna(1.0))
+
+
+def _into_sites(point: Point) -> pd.DataFrame:
+    """What goes into each site, in each year."""
+    problem = point.problem
+    if problem.stores is None:
+        return pd.DataFrame(point.captured_ktpa).groupby(problem.routes["site"].to_numpy()).sum()
+    return pd.DataFrame(point.decided["injected_ktpa"]).groupby(problem.stores["site"].to_numpy()).sum()
+
+
+def _unbalanced(point: Point) -> float:
+    """The largest difference at a node in any year between what comes in and what goes out, share of all captured."""
+    problem = point.problem
+    network, stores = problem.network, problem.stores
+    if network is None or stores is None:
+        return 0.0
+    nodes = pd.Index(network.nodes["node"])
+    balance = np.zeros((len(nodes), len(problem.years)))
+    home = nodes.get_indexer(problem.routes["plant"].map(network.node_of_plant))
+    np.add.at(balance, home, point.captured_ktpa)
+    net = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
+    np.add.at(balance, nodes.get_indexer(network.links["node_a"]), -net)
+    np.add.at(balance, nodes.get_indexer(network.links["node_b"]), net)
+    site_at = nodes.get_indexer(stores["site"])
+    np.add.at(balance, site_at[site_at >= 0], -point.decided["injected_ktpa"][site_at >= 0])
+    return float(np.abs(balance).max(initial=0.0) / max(point.captured_ktpa.sum(axis=0).max(initial=0.0), 1.0))

@@ -1,0 +1,172 @@
+"""Costs and benefits of a plan by who bears them.
+
+All at society's discount rate, so that payments between stakeholders cancel; an owner's account at the owner's own rate is
+`plan/owners`. The other side of the carbon market stands with the public purse. What an oil field pays is taken as what
+the oil is worth to it beyond its own costs; what burning that oil emits is not counted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.economics.benefits import OUTSIDE, SOCIETY, accounts_by_stakeholder, ledger_by_stakeholder, pollutants_kt
+from ccs_model.economics.investment import discount_factor
+from ccs_model.economics.policy import carbon_intensity_kt_per_mn, intensity_reduction_share
+from ccs_model.economics.prices import PriceLevel
+from ccs_model.inputs.geography import are_in_china
+from ccs_model.model.account_terms import damage_avoided
+from ccs_model.model.terms import breakdown, cost_terms
+from ccs_model.plan.decisions import Point
+from ccs_model.plan.owners import Owners
+from ccs_model.problem import Problem
+
+# From whom to whom each flow of an owner's account runs when it is an income.
+_SIDES = {
+    "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
+    "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,
+    "oil_mn": OUTSIDE, "carbon_mn": "public purse", "paid_mn": "public purse", "grants_mn": "public purse",
+    "tax_mn": "public purse", "loans_mn": "financiers",
+}  # fmt: skip
+
+
+def items_by_stakeholder(point: Point, owners: Owners) -> pd.DataFrame:
+    """item, from_stakeholder, to_stakeholder, discounted_mn: every flow of the owners, and what society is spared."""
+    problem = point.problem
+    rate = problem.accounts.social_discount_rate
+    factors = discount_factor(rate, np.arange(len(problem.calendar) + 1))
+    worth = {name: float((amount.sum(axis=0) * factors).sum()) for name, amount in owners.flows.items()}
+    # Lent and paid back is one thing: told apart, both would swell benefits and costs alike.
+    worth["loans_mn"] = sum(worth.pop(name) for name in ("drawn_mn", "repaid_mn", "interest_mn"))
+    rows = [(name, _SIDES[name], "owners", amount) for name, amount in worth.items()]
+    social = problem.discounted_at(rate)
+    # What is left of a thing is worth the years it still serves, at the rate of whoever looks at it.
+    terms = {"salvage_mn": cost_terms(social)["salvage_mn"], "damage_avoided_mn": damage_avoided(social)}
+    found = breakdown(terms, point.values, {})
+    rows = [row for row in rows if row[0] != "salvage_mn"]
+    rows.append(("salvage_mn", OUTSIDE, "owners", -found["salvage_mn"]))
+    rows.append(("damage_avoided_mn", OUTSIDE, SOCIETY, found["damage_avoided_mn"]))
+    table = pd.DataFrame(rows, columns=["item", "from_stakeholder", "to_stakeholder", "discounted_mn"])
+    return table[table["discounted_mn"] != 0].reset_index(drop=True)
+
+
+def stakeholders_table(items: pd.DataFrame) -> pd.DataFrame:
+    """stakeholder, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio: owners, public purse, financiers, society."""
+    return accounts_by_stakeholder(items)
+
+
+def ledger_table(items: pd.DataFrame) -> pd.DataFrame:
+    """One row an item, one column a stakeholder: net amounts, discounted million."""
+    return ledger_by_stakeholder(items)
+
+
+# Air pollution beside CO₂: what burning coal for steam and drawing power for capture gives off, and the tax on it.
+#
+# Told beside the accounts and counted in none: the harm of a tonne has no documented value here, only its tax.
+
+AIR_COLUMNS = [
+    "province",
+    "pollutant",
+    "emission_ktpa",
+    "tax_low_per_t",
+    "tax_high_per_t",
+    "tax_low_mn_pa",
+    "tax_high_mn_pa",
+]
+_SUFFIX = "_kt"
+
+
+def air_pollution_table(point: Point) -> pd.DataFrame:
+    """COLUMNS, one row a province and pollutant, in the last period.
+
+    Lowest and highest tax of a province's zones, since plants are not laid out over them; the least and most of China's
+    law where those of a Chinese province are not known, and nothing elsewhere unless a row of the user's own says so.
+    """
+    problem = point.problem
+    inputs, routes = problem.inputs, problem.routes
+    captured = np.maximum(point.captured_ktpa[:, -1], 0.0)
+    burnt = np.where(routes["fuel"] == "coal", routes["heat_gj_per_t"] / routes["heat_efficiency_share"], 0.0)
+    drawn = routes["power_kwh_per_t"] + routes["booster_kwh_per_t"]
+    given_off = pollutants_kt(inputs["policy/pollutants"], captured, np.nan_to_num(burnt), drawn)
+    by_province = given_off.groupby(routes["province"].to_numpy()).sum()
+    level = PriceLevel(
+        problem.currency, problem.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
+    )
+    taxes = inputs["policy/pollution_taxes"]
+    taxes = taxes.assign(tax_per_t=level.convert(taxes["tax_per_t"], taxes["currency"], taxes["price_year"]))
+    is_of_law = taxes["province"].fillna("") == ""
+    bounds = taxes[~is_of_law].groupby(["province", "pollutant"])["tax_per_t"].agg(["min", "max"])
+    of_law = taxes[is_of_law].groupby("pollutant")["tax_per_t"].agg(["min", "max"])
+    table = by_province.rename(columns=lambda name: name.removesuffix(_SUFFIX)).stack()
+    table = table.rename("emission_ktpa").rename_axis(["province", "pollutant"]).reset_index()
+    in_china = are_in_china(table["province"])
+    own, law = (table.join(each, on=key) for each, key in ((bounds, ["province", "pollutant"]), (of_law, "pollutant")))
+    for end, which in (("low", "min"), ("high", "max")):
+        table[f"tax_{end}_per_t"] = own[which].fillna(law[which].where(in_china))
+        table[f"tax_{end}_mn_pa"] = table["emission_ktpa"] * table[f"tax_{end}_per_t"] / 1000.0
+    return table[AIR_COLUMNS]
+
+
+# Carbon intensity: the plants' own CO₂ per unit of a province's value added, against the goals of the five-year plans.
+#
+# Value added grows by `policy.value_added_growth_rate` a year from its last known year; what the plants emit without
+# the plan stays as it is today. So an intensity falls without capture too: both are told.
+
+INTENSITY_COLUMNS = [
+    "province", "year", "plan", "since", "value_added_mn", "emission_ktpa", "carbon_intensity_kt_per_mn",
+    "intensity_reduction_share", "without_plan_share", "goal_share", "is_reached",
+]  # fmt: skip
+
+
+def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
+    """COLUMNS, one row a province, period and five-year plan with a target that ends in or before the period.
+
+    Cuts are counted from the first year of the five-year plan. Provinces without a value added are left out.
+    """
+    inputs = problem.inputs
+    level = PriceLevel(
+        problem.currency, problem.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
+    )
+    known = inputs["policy/value_added"].sort_values("year").groupby("province", as_index=False).last()
+    known["gdp_mn"] = level.convert(known["gdp_mn"], known["currency"], known["price_year"])
+    known = known.set_index("province")
+    goals = inputs["policy/intensity"]
+    goals = goals[goals["measure"] == "target"].sort_values("last_year")
+    growth = 1.0 + problem.scenario.policy.value_added_growth_rate
+    sums = emissions.groupby(["province", "year"], as_index=False)[["baseline_ktpa", "on_site_abatement_ktpa"]].sum()
+    rows = []
+    for row in sums[sums["province"].isin(known.index)].itertuples():
+        due = goals[goals["last_year"] <= row.year + _period(problem, row.year) - 1]
+        if due.empty:
+            continue
+        goal = due.iloc[-1]
+        base = known.loc[row.province]
+
+        def value_added(year: int, base: pd.Series = base) -> float:
+            return float(base["gdp_mn"] * growth ** (year - base["year"]))
+
+        left = row.baseline_ktpa - row.on_site_abatement_ktpa
+        before, now = value_added(int(goal["first_year"])), value_added(row.year)
+        cut = float(intensity_reduction_share(row.baseline_ktpa, before, left, now))
+        rows.append(
+            {
+                "province": row.province,
+                "year": row.year,
+                "plan": goal["plan"],
+                "since": int(goal["first_year"]),
+                "value_added_mn": now,
+                "emission_ktpa": left,
+                "carbon_intensity_kt_per_mn": float(carbon_intensity_kt_per_mn(left, now)),
+                "intensity_reduction_share": cut,
+                "without_plan_share": float(
+                    intensity_reduction_share(row.baseline_ktpa, before, row.baseline_ktpa, now)
+                ),
+                "goal_share": float(goal["intensity_reduction_share"]),
+                "is_reached": bool(cut >= float(goal["intensity_reduction_share"]) - 1e-12),
+            }
+        )
+    return pd.DataFrame(rows, columns=INTENSITY_COLUMNS)
+
+
+def _period(problem: Problem, year: int) -> int:
+    return int(np.asarray(problem.periods.loc[problem.periods["year"] == year, "n_years"])[0])

@@ -1,0 +1,134 @@
+"""The calibration a scenario asks for, from calibration.json: how much of design is delivered, how much is built."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.engineering.capture_units import is_shared
+from ccs_model.errors import FileError, InputError, Issue
+from ccs_model.inputs import Inputs
+from ccs_model.inputs.csv_reader import found
+from ccs_model.paths import data_folder
+from ccs_model.problem.scenario_names import place_of
+from ccs_model.scenario import Scenario
+from ccs_model.scenario.sections import OwnTables
+from ccs_model.scenario.yaml_document import contents
+
+SCHEMA = "ccs-model/calibration/2"
+SHIPPED = "pilots/calibration.json"
+DELIVERED, DEPLOYMENT, BOTH = "delivered_share", "deployment_share", "delivered_deployment_share"
+# A five-year plan is what the deployment share is of.
+PLAN_YR = 5.0
+_LARGEST_BYTES = 5_000_000
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What a fit says, at the quantile asked for. `fit` is the preset's record in calibration.json."""
+
+    use: str
+    preset: str
+    delivered_share: float
+    deployment_share: float
+    has_ceiling: bool
+    fit: Mapping[str, Any]
+
+    def posterior(self, name: str) -> Mapping[str, float]:
+        """p10, median and p90 of a parameter."""
+        found: Mapping[str, float] = self.fit["parameters"][name]["posterior"]
+        return found
+
+    @property
+    def zones(self) -> Mapping[str, Mapping[str, Any]]:
+        """Records of the zones that were fitted, by name."""
+        return {zone["zone"]: zone for zone in self.fit["zones"]}
+
+    def reported_abatement_share(self, zone: str) -> float | None:
+        """What was reported of a zone; None where nothing was."""
+        record = self.zones.get(zone)
+        return None if record is None else record["reported_abatement_share"]
+
+
+def calibration_file(scenario: Scenario) -> Path | None:
+    """The calibration.json that the scenario plans with; None where it uses none."""
+    requested = scenario.calibration
+    if requested.use == "none":
+        return None
+    if requested.file is None:
+        return data_folder() / SHIPPED
+    return OwnTables.of(scenario).folder / requested.file
+
+
+def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
+    """What the scenario plans with; None where it uses none. Raises InputError or FileError for a file of no use."""
+    path = calibration_file(scenario)
+    if path is None:
+        return None
+    requested = scenario.calibration
+    where = place_of(scenario, "calibration.file")
+    if requested.file is not None:
+        path = found(OwnTables.of(scenario), "calibration.file", requested.file, allow_outside=inputs.allow_outside)
+    fits = _fits(path, requested.file or SHIPPED, where)
+    if requested.preset not in fits:
+        what = f"preset '{requested.preset}' is not in {requested.file or 'the shipped calibration'}"
+        raise InputError([Issue(place_of(scenario, "calibration.preset"), what, f"one of {', '.join(sorted(fits))}")])
+    fit = fits[requested.preset]
+    quantile = "median" if requested.use == "ensemble" else requested.use
+    try:
+        delivered = float(fit["parameters"][DELIVERED]["posterior"][quantile])
+        # The two are correlated: what is sure is their product, so the ceiling is that, at the delivered share taken.
+        deployment = min(float(fit[BOTH][quantile]) / delivered, 1.0)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise InputError([Issue(where, f"{requested.file or SHIPPED} does not hold a fit", _HINT)]) from error
+    if not (0.0 < delivered <= 1.0 and deployment > 0.0):
+        raise InputError([Issue(where, f"a delivered share of {delivered:g} is not possible", _HINT)])
+    return Calibrated(requested.use, requested.preset, delivered, deployment, requested.ceiling, fit)
+
+
+_HINT = "write it anew with `ccs-model calibrate -o`"
+
+
+def _fits(path: Path, name: str, where: str) -> Mapping[str, Any]:
+    raw = contents(path, largest_bytes=_LARGEST_BYTES, expected="a calibration.json", at=where, requested_at=where)
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise InputError([Issue(where, f"{name} is not JSON: {error}", _HINT)]) from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise InputError([Issue(where, f"{name} is not of schema {SCHEMA}", _HINT)])
+    fits = document.get("presets")
+    if not isinstance(fits, dict):
+        raise FileError(f"{name}: holds no presets; {_HINT}")
+    return fits
+
+
+def deployment_ceilings(
+    calibrated: Calibrated | None, routes: pd.DataFrame, periods: pd.DataFrame, is_static: bool
+) -> dict[tuple[str, int], float]:
+    """Most nameplate that may be built in a province until the end of a period, kt/y, by (zone, year).
+
+    min(1, delta × years elapsed ÷ 5) × capturable, and never less than the zone's largest single retrofit, so that a
+    small zone may have its first one. A static year stands for one five-year plan.
+    """
+    if calibrated is None or not calibrated.has_ceiling or routes.empty:
+        return {}
+    # What several streams share is counted once, stream by stream.
+    single = routes[~is_shared(routes["stream"])]
+    full = single.groupby(["province", "plant", "stream"])["nameplate_ktpa"].max()
+    capturable, largest = full.groupby(level=0).sum(), full.groupby(level=0).max()
+    elapsed = np.cumsum(periods["n_years"].to_numpy(float))
+    if is_static:
+        elapsed = np.full(len(periods), PLAN_YR)
+    shares = np.minimum(1.0, calibrated.deployment_share * elapsed / PLAN_YR)
+    return {
+        (str(zone), int(year)): max(float(share * capturable[zone]), float(largest[zone]))
+        for zone in capturable.index
+        for year, share in zip(periods["year"], shares, strict=True)
+    }

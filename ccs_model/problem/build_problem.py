@@ -1,0 +1,253 @@
+"""Scenario + Inputs → Problem: filters plants, evaluates options, gives each a pipe and a site, prices all of it."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.economics.prices import PriceLevel
+from ccs_model.engineering.capture_units import covered_rows
+from ccs_model.engineering.streams import is_operating
+from ccs_model.engineering.turnarounds import may_start as may_start_in
+from ccs_model.errors import InputError, Issue
+from ccs_model.inputs import Inputs
+from ccs_model.inputs.user_tables import SECTORS
+from ccs_model.problem.applied_calibration import calibrated_by, deployment_ceilings
+from ccs_model.problem.candidate_network import corridor_rows, corridors_file, validate_sites_reachable
+from ccs_model.problem.energy_costs import Priced, grid_factors, line_power
+from ccs_model.problem.link_costs import network_of
+from ccs_model.problem.options import (
+    options_of,
+    own_pipe_routes,
+    shared_routes,
+    streams_of,
+    waste_heat_of,
+    with_notes,
+    without_dominated,
+)
+from ccs_model.problem.owner_accounts import accounts_of
+from ccs_model.problem.periods import calendar, periods_of, running_share
+from ccs_model.problem.problem import Problem
+from ccs_model.problem.scenario_names import place_of, unknown_names, validate_tables
+from ccs_model.problem.storage_sites import sites_of, stores_of
+from ccs_model.problem.target_tonnes import targets_of, validate_groups, validate_reachable_targets
+from ccs_model.scenario import Scenario
+from ccs_model.scenario.fields import GIVEN_SOURCES
+
+PLANT_COLUMNS = [
+    "plant", "name", "name_zh", "sector", "product", "province", "grid", "lat_deg", "lon_deg", "status", "closing_year",
+    "capacity_ktpa", "turnaround_from", "turnaround_until", "reference", "quality", "note",
+]  # fmt: skip
+NO_SITE = "no storage site in reach"
+
+
+def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) -> Problem:
+    """State the scenario's question in sets and coefficients. Raises InputError for names the tables do not know.
+
+    With `keep_dominated` routes stay that no plan of this scenario needs, so that those of another price may be named.
+    """
+    level = PriceLevel(
+        scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
+    )
+    validate_tables(scenario, inputs)
+    _validate_names(scenario, inputs)
+    calibrated = calibrated_by(scenario, inputs)
+    delivered_share = calibrated.delivered_share if calibrated is not None else 1.0
+    plants, streams = _plants_and_streams(scenario, inputs)
+    periods = periods_of(scenario)
+    candidates = plants[plants["is_candidate"]]
+    options = options_of(scenario, inputs, level, streams[streams["plant"].isin(candidates["plant"])], candidates)
+    sites = sites_of(scenario, inputs, level)
+    stores = None
+    if scenario.transport.shared_trunklines:
+        sites, stores = stores_of(sites, inputs, level)
+        linked = candidates[candidates["plant"].isin(set(options["plant"]))]
+        network = network_of(scenario, inputs, level, options, linked, sites, delivered_share)
+        validate_sites_reachable(scenario, inputs, network, linked, sites)
+        routes = shared_routes(options[options["plant"].isin(network.plants_with_a_site())])
+    else:
+        network = None
+        routes = own_pipe_routes(scenario, inputs, level, options, candidates, sites)
+    if corridors_file(scenario) is not None:
+        corridor_rows(scenario, inputs, [] if network is None else list(network.links["link"]))
+    if not keep_dominated:
+        routes = without_dominated(scenario, inputs, level, routes, periods)
+    # A static year looks at what is running, not at when it is built.
+    lead_yr = routes["lead_yr"].to_numpy(float) * (not scenario.is_static)
+    running, ends = running_share(periods, lead_yr, *(routes[n].to_numpy(float) for n in ("life_yr", "closing_year")))
+    starts = periods["year"].to_numpy()
+    lasts = ends - (starts + lead_yr[:, None])
+    on_offer = (starts >= routes["first_year"].to_numpy()[:, None]) & (
+        starts <= routes["last_year"].to_numpy()[:, None]
+    )
+    may_start = (on_offer | scenario.is_static) & (lasts >= routes["min_life_yr"].to_numpy()[:, None])
+    running = np.where(may_start[..., None], running, 0.0)
+    in_time = _in_turnaround(scenario, inputs, plants, streams, routes, periods) | scenario.is_static
+    waits = set(routes["plant"][(may_start & ~in_time).any(axis=1)])
+    may_start, running = may_start & in_time, np.where(in_time[..., None], running, 0.0)
+    plants = _without_dead_ends(plants, options, routes, running, waits)
+    validate_groups(scenario, plants)
+    targets = targets_of(scenario, plants)
+    _validate_required_plants(scenario, plants)
+    grid = grid_factors(scenario, inputs, calendar(periods))
+    priced = Priced(scenario, inputs, level, routes, periods, grid)
+    line_power_per_t, line_co2 = (
+        line_power(network, priced.power, grid, periods) if network is not None else (None, None)
+    )
+    problem = Problem(
+        scenario=scenario,
+        inputs=inputs,
+        name=scenario.name,
+        objective=scenario.objective,
+        is_integer=scenario.capture.decisions == "integer",
+        currency=scenario.currency,
+        price_year=scenario.price_year,
+        discount_rate=scenario.discount_rate,
+        first_year=scenario.starts[0],
+        horizon_end=scenario.horizon_end,
+        plants=plants,
+        streams=streams,
+        options=options,
+        routes=routes,
+        sites=sites,
+        periods=periods,
+        zones=tuple(sorted(set(plants["province"]))),
+        running_share=running,
+        unit_life_yr=np.maximum(lasts, 1.0),
+        unit_used_yr=scenario.horizon_end - starts - lead_yr[:, None],
+        committed_yr=np.maximum(ends - scenario.horizon_end, 0.0) * may_start * (not scenario.is_static),
+        fuel_co2_t_per_t=priced.fuel_co2_t_per_t,
+        capture_power_t_per_t=priced.capture_power_t_per_t,
+        booster_power_t_per_t=priced.booster_power_t_per_t,
+        cost_per_t=MappingProxyType(priced.cost_per_t),
+        accounts=accounts_of(scenario, inputs, level, routes, calendar(periods)),
+        network=network,
+        stores=stores,
+        line_power_per_t=line_power_per_t,
+        line_power_co2_t_per_t=line_co2,
+        power_per_kwh=priced.power,
+        steam_per_gj=priced.steam,
+        grid_kg_per_kwh=grid,
+        budget_mn=np.inf if scenario.budget.total_mn is None else scenario.budget.total_mn,
+        cumulative_mn=MappingProxyType(dict(sorted(scenario.budget.cumulative_mn.items()))),
+        max_builds_per_year=scenario.capture.max_builds_per_year,
+        max_fill_share=scenario.storage.max_fill_share,
+        require=tuple(sorted(scenario.plants.require)),
+        targets=targets,
+        share_of_avoided_min=MappingProxyType(dict(scenario.targets.share_of_avoided_min)),
+        shortfall_per_t=scenario.targets.shortfall_per_t,
+        waste_heat_tj_pa=MappingProxyType(waste_heat_of(scenario, inputs, candidates)),
+        delivered_share=delivered_share,
+        calibrated=calibrated,
+        deployment_ceiling_ktpa=MappingProxyType(deployment_ceilings(calibrated, routes, periods, scenario.is_static)),
+        province_budget_mn=MappingProxyType(dict(scenario.budget.by_province_mn)),
+    )
+    validate_reachable_targets(problem)
+    return problem
+
+
+def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Operating plants of the zones, each marked candidate or with the reason why it is none, and their streams."""
+    parts, streams = [], []
+    for sector in (*SECTORS, GIVEN_SOURCES):
+        table = inputs.plants_of(sector)
+        if sector == GIVEN_SOURCES:
+            table = table.assign(inventory=GIVEN_SOURCES)
+        table = table[table["inventory"].isin(scenario.plants.inventory)]
+        if table.empty:
+            continue
+        inside = table["province"].isin(scenario.plants.provinces) | (len(scenario.plants.provinces) == 0)
+        table = table[inside & is_operating(table)].sort_values("plant", kind="stable").reset_index(drop=True)
+        streams.append(streams_of(sector, table, scenario, inputs))
+        table = with_notes(sector, table, scenario, inputs)
+        if sector == "steel":
+            table = table.assign(product="crude_steel", capacity_ktpa=table["crude_steel_ktpa"].fillna(0.0))
+        elif sector == GIVEN_SOURCES:
+            table = table.assign(product="", capacity_ktpa=0.0)
+        parts.append(table.assign(sector=sector)[PLANT_COLUMNS])
+    if not parts:
+        raise InputError([Issue(place_of(scenario, "plants.inventory"), "names tables without plants")])
+    plants = pd.concat(parts, ignore_index=True).sort_values("plant", kind="stable").reset_index(drop=True)
+    all_streams = pd.concat(streams, ignore_index=True).sort_values(["plant", "stream"]).reset_index(drop=True)
+    totals = all_streams.groupby("plant")["co2_ktpa"].sum()
+    plants["baseline_ktpa"] = plants["plant"].map(totals).fillna(0.0)
+    capturable = all_streams[all_streams["grade"] != "none"]
+    offered = (capturable["co2_ktpa"] * capturable["lasting_share"]).groupby(capturable["plant"]).sum()
+    plants["capturable_ktpa"] = plants["plant"].map(offered).fillna(0.0)
+    small = plants["baseline_ktpa"] < scenario.plants.min_emissions_ktpa
+    plants["reason"] = np.select(
+        [
+            plants["plant"].isin(scenario.plants.exclude),
+            plants["status"] != "operating",
+            plants["capturable_ktpa"] <= 0,
+            small,
+        ],
+        ["left out by the scenario", "announced to retire", "nothing that can be captured", "below the smallest size"],
+        default="",
+    )
+    plants["is_candidate"] = plants["reason"] == ""
+    return plants, all_streams
+
+
+def _validate_names(scenario: Scenario, inputs: Inputs) -> None:
+    """Provinces, plants and sites of the scenario must be in the tables."""
+    issues = [Issue(place, what, hint) for place, what, hint in unknown_names(scenario, inputs)]
+    if issues:
+        raise InputError(issues)
+
+
+def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame) -> None:
+    """A plant that must be fitted can be: otherwise the reason is told here, not as an infeasible program."""
+    reasons = plants.set_index("plant")["reason"]
+    elsewhere = "not operating, or outside the provinces and inventories asked for"
+    issues = [
+        Issue(place_of(scenario, f"plants.require[{i}]"), f"plant '{plant}' cannot be fitted: {why}")
+        for i, plant in enumerate(scenario.plants.require)
+        if (why := reasons.get(plant, elsewhere))
+    ]
+    if issues:
+        raise InputError(issues)
+
+
+def _without_dead_ends(
+    plants: pd.DataFrame, options: pd.DataFrame, routes: pd.DataFrame, running: np.ndarray, waits: set[str]
+) -> pd.DataFrame:
+    """Plants with the reason why a candidate has no way to capture and store within the horizon."""
+    candidate, closes = plants["is_candidate"], plants["closing_year"].notna()
+    idle = candidate & ~plants["plant"].isin(set(routes["plant"][running.any(axis=(1, 2))]))
+    unlinked = candidate & ~plants["plant"].isin(set(routes["plant"]))
+    unsuited = candidate & ~plants["plant"].isin(set(options["plant"]))
+    reason = plants["reason"].mask(idle, "nothing can start and work within the horizon")
+    reason = reason.mask(idle & plants["plant"].isin(waits), "no turnaround in time for a retrofit to start")
+    reason = reason.mask(idle & closes, "closes before a retrofit has worked its shortest life")
+    reason = reason.mask(unlinked, NO_SITE)
+    reason = reason.mask(unsuited, "no technology asked for suits its streams")
+    return plants.assign(reason=reason, is_candidate=reason == "")
+
+
+def _in_turnaround(
+    scenario: Scenario,
+    inputs: Inputs,
+    plants: pd.DataFrame,
+    streams: pd.DataFrame,
+    routes: pd.DataFrame,
+    periods: pd.DataFrame,
+) -> np.ndarray:
+    """[route, start] whether the route's stream has a turnaround in the period, or none that is known."""
+    allowed = may_start_in(
+        streams,
+        plants,
+        inputs,
+        periods["year"],
+        periods["n_years"],
+        at_relining=scenario.capture.start_at_relining,
+    )
+    keys = pd.MultiIndex.from_frame(streams[["plant", "stream"]])
+    # A unit shared by several streams waits for all of them.
+    covered = covered_rows(routes)
+    in_time = np.ones((len(routes), len(periods)), dtype=bool)
+    at = keys.get_indexer(pd.MultiIndex.from_frame(covered[["plant", "stream"]]))
+    np.logical_and.at(in_time, covered["row"].to_numpy(), allowed[at])
+    return in_time

@@ -1,0 +1,372 @@
+"""Candidate links of a shared network: which nodes could be joined, and what each pipe between them would cost.
+
+Nodes are places: plants at one place share a node, each site has one, hubs gather clusters of plants. Candidate links
+are a planar graph over them (Delaunay, pruned), the minimum spanning tree, each node's nearest neighbours, each plant's
+straight way to its nearest sites, and whatever the planner gives. The same places give the same links, in any order.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
+from scipy.spatial import Delaunay, QhullError
+
+from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.engineering.co2_transport import great_circle_km
+from ccs_model.errors import InputError, Issue
+from ccs_model.inputs import Inputs
+from ccs_model.inputs.csv_reader import found, table_bytes
+from ccs_model.problem.scenario_names import place_of
+from ccs_model.scenario import Scenario
+from ccs_model.scenario.sections import OwnTables
+from ccs_model.scenario.validation import shown
+
+NODE_COLUMNS = ["node", "kind", "lat_deg", "lon_deg", "is_offshore"]
+# Places nearer to each other than this are one node: about a hundred metres.
+_SAME_PLACE_KM = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """What could be laid, and at what cost.
+
+    nodes   node, kind (plant, site, hub), lat_deg, lon_deg, is_offshore, grid, province
+    links   link, node_a, node_b, kind (pipe, truck), straight_km, length_km, cost_factor, is_offshore, grid, province
+    lines   line, link, pipe; a line with a pipe to lay costs fixed_mn and slope_mn_per_ktpa beyond included_ktpa, up
+            to largest_ktpa; one that is free to use (an existing pipe, a truck) carries up to free_ktpa. All of them:
+            om_mn_per_ktpa (a year, per kt/y carried), kwh_per_t, haul_per_t, life_yr
+    node_of_plant, node_of_site     by id
+    """
+
+    nodes: pd.DataFrame
+    links: pd.DataFrame
+    lines: pd.DataFrame
+    node_of_plant: dict[str, str]
+    node_of_site: dict[str, str]
+
+    @property
+    def built(self) -> Mask:
+        """Lines that have to be laid before they carry anything."""
+        here: Mask = ~self.lines["is_free"].to_numpy(bool)
+        return here
+
+    def plants_with_a_site(self) -> set[str]:
+        """Plants from which some way leads to a site."""
+        part = self._parts()
+        served = {part[node] for node in self.node_of_site.values()}
+        return {plant for plant, node in self.node_of_plant.items() if part[node] in served}
+
+    def sites_with_a_plant(self) -> set[str]:
+        """Sites to which some way leads from a plant."""
+        part = self._parts()
+        served = {part[node] for node in self.node_of_plant.values()}
+        return {site for site, node in self.node_of_site.items() if part[node] in served}
+
+    def _parts(self) -> dict[str, int]:
+        """Node → number of the part of the network that it lies in."""
+        names = {node: k for k, node in enumerate(self.nodes["node"])}
+        used = self.links[self.links["link"].isin(set(self.lines["link"]))]
+        ends = [used[end].map(names).to_numpy(np.int64) for end in ("node_a", "node_b")]
+        graph = sparse.csr_array((np.ones(len(used)), (ends[0], ends[1])), shape=(len(names), len(names)))
+        _, part = connected_components(graph, directed=False)
+        return {node: int(part[k]) for node, k in names.items()}
+
+
+@dataclass(frozen=True)
+class SearchRadii:
+    """How candidate links are chosen; the numbers are rows of transport/limits."""
+
+    link_max_km: float
+    n_neighbours: int
+    n_direct_sites: int
+    prune_factor: float
+    hub_diameter_km: float
+    hub_plants_min: int
+
+
+def places_as_nodes(plants: pd.DataFrame, sites: pd.DataFrame, hubs: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
+    """One row a node: sites, then plants at places of their own, then hubs; `members` lists the plants of a node."""
+    plants = plants.sort_values("plant", kind="stable").reset_index(drop=True)
+    group = _same_places(plants)
+    first = plants.groupby(group, sort=True).first()
+    members = plants.groupby(group, sort=True)["plant"].agg(tuple)
+    at_plants = pd.DataFrame(
+        {
+            "node": first["plant"],
+            "kind": "plant",
+            "lat_deg": first["lat_deg"],
+            "lon_deg": first["lon_deg"],
+            "is_offshore": False,
+            "members": members,
+        }
+    )
+    at_sites = pd.DataFrame(
+        {
+            "node": sites["site"],
+            "kind": "site",
+            "lat_deg": sites["lat_deg"],
+            "lon_deg": sites["lon_deg"],
+            "is_offshore": sites["is_offshore"].to_numpy(bool) if "is_offshore" in sites else False,
+            "members": [()] * len(sites),
+        }
+    )
+    gathered = _hubs(at_plants, radii)
+    given = pd.DataFrame(
+        {
+            "node": hubs["hub"],
+            "kind": "hub",
+            "lat_deg": hubs["lat_deg"],
+            "lon_deg": hubs["lon_deg"],
+            "is_offshore": False,
+            "members": [()] * len(hubs),
+        }
+    )
+    nodes = pd.concat([at_sites, at_plants, given, gathered], ignore_index=True)
+    return nodes.sort_values(["kind", "node"], kind="stable").reset_index(drop=True)
+
+
+def _same_places(plants: pd.DataFrame) -> Ints:
+    """Number of each plant's place; plants within a hundred metres share one."""
+    if len(plants) < 2:
+        return np.zeros(len(plants), dtype=np.int64)
+    xy = _flat(plants["lat_deg"].to_numpy(float), plants["lon_deg"].to_numpy(float))
+    return np.asarray(fcluster(linkage(xy, "complete"), _SAME_PLACE_KM, "distance"), dtype=np.int64)
+
+
+def _hubs(at_plants: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
+    """A hub in the middle of every cluster of plants that is no wider than hub_diameter_km."""
+    none = pd.DataFrame(columns=[*NODE_COLUMNS, "members"])
+    if len(at_plants) < max(radii.hub_plants_min, 2) or radii.hub_diameter_km <= 0:
+        return none
+    lat, lon = at_plants["lat_deg"].to_numpy(float), at_plants["lon_deg"].to_numpy(float)
+    cluster = fcluster(linkage(_flat(lat, lon), "complete"), radii.hub_diameter_km, "distance")
+    rows = []
+    for _, inside in at_plants.groupby(cluster):
+        if len(inside) >= radii.hub_plants_min:
+            middle = inside[["lat_deg", "lon_deg"]].astype(float).mean()
+            rows.append(
+                {
+                    "node": f"hub {min(inside['node'])}",
+                    "kind": "hub",
+                    "lat_deg": middle["lat_deg"],
+                    "lon_deg": middle["lon_deg"],
+                    "is_offshore": False,
+                    "members": (),
+                }
+            )
+    return pd.DataFrame(rows) if rows else none
+
+
+def candidate_pairs(nodes: pd.DataFrame, radii: SearchRadii) -> Ints:
+    """[n, 2] pairs of rows of `nodes`, each once with the smaller row first, sorted."""
+    n = len(nodes)
+    lat, lon = nodes["lat_deg"].to_numpy(float), nodes["lon_deg"].to_numpy(float)
+    if n < 2:
+        return np.zeros((0, 2), dtype=np.int64)
+    planar = _delaunay(_flat(lat, lon))
+    tree = _spanning_tree(planar, lat, lon, n)
+    far = great_circle_km(lat[:, None], lon[:, None], lat, lon)
+    np.fill_diagonal(far, np.inf)
+    kept = [tree, _pruned(planar, far, radii), _nearest(far, np.arange(n), np.arange(n), radii.n_neighbours)]
+    is_site = (nodes["kind"] == "site").to_numpy()
+    at_plants, at_sites = np.flatnonzero(nodes["kind"] == "plant"), np.flatnonzero(is_site)
+    kept.append(_nearest(far, at_plants, at_sites, radii.n_direct_sites))
+    pairs = _each_once(np.concatenate(kept))
+    return pairs[far[pairs[:, 0], pairs[:, 1]] <= radii.link_max_km]
+
+
+def _flat(lat: Floats, lon: Floats) -> Floats:
+    """km east and north on a map that keeps lengths along the middle parallel: enough to tell neighbours."""
+    middle = np.radians(np.mean(lat))
+    return np.column_stack([(lon - np.mean(lon)) * 111.195 * np.cos(middle), lat * 111.195])
+
+
+def _each_once(pairs: Ints) -> Ints:
+    ordered = np.sort(pairs.reshape(-1, 2), axis=1)
+    ordered = ordered[ordered[:, 0] != ordered[:, 1]]
+    return np.unique(ordered, axis=0).astype(np.int64)
+
+
+def _delaunay(xy: Floats) -> Ints:
+    """Edges of the triangulation; every pair where there are too few points, or all in a line."""
+    n = len(xy)
+    if n >= 4:
+        try:
+            corners = Delaunay(xy).simplices
+        except QhullError:
+            pass
+        else:
+            edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [0, 2]]])
+            return _each_once(edges.astype(np.int64))
+    first, second = np.triu_indices(n, 1)
+    return np.column_stack([first, second]).astype(np.int64)
+
+
+def _spanning_tree(edges: Ints, lat: Floats, lon: Floats, n: int) -> Ints:
+    length = great_circle_km(lat[edges[:, 0]], lon[edges[:, 0]], lat[edges[:, 1]], lon[edges[:, 1]])
+    # A length of 0 would not be an edge to scipy.
+    graph = sparse.csr_array((np.maximum(length, 1e-6), (edges[:, 0], edges[:, 1])), shape=(n, n))
+    tree = sparse.coo_array(minimum_spanning_tree(graph))
+    return np.column_stack([tree.row, tree.col]).astype(np.int64)
+
+
+def _pruned(edges: Ints, far: Floats, radii: SearchRadii) -> Ints:
+    """Edges without a way round over one node that is hardly longer."""
+    straight = far[edges[:, 0], edges[:, 1]]
+    round_about = (far[edges[:, 0]] + far[edges[:, 1]]).min(axis=1)
+    return edges[round_about > radii.prune_factor * straight]
+
+
+def _nearest(far: Floats, rows: Ints, columns: Ints, n: int) -> Ints:
+    """Each of `rows` with its n nearest of `columns`."""
+    n = min(n, len(columns))
+    if not n or not len(rows):
+        return np.zeros((0, 2), dtype=np.int64)
+    order = np.argsort(far[np.ix_(rows, columns)], axis=1, kind="stable")[:, :n]
+    return np.column_stack([np.repeat(rows, n), columns[order.ravel()]]).astype(np.int64)
+
+
+def flow_bounds(links: pd.DataFrame, supply_ktpa: pd.Series, storing_ktpa: pd.Series, most_ktpa: float) -> Floats:
+    """The most each link can ever carry: what supply behind it and stores before it allow, in the better direction.
+
+    Only a link whose removal parts the network has less behind it than all supply; `most_ktpa` bounds every flow.
+    """
+    names = sorted({*links["node_a"], *links["node_b"], *supply_ktpa.index, *storing_ktpa.index})
+    at = {name: k for k, name in enumerate(names)}
+    a = links["node_a"].map(at).to_numpy(np.int64)
+    b = links["node_b"].map(at).to_numpy(np.int64)
+    supply, storing = np.zeros(len(names)), np.zeros(len(names))
+    supply[[at[name] for name in supply_ktpa.index]] = supply_ktpa.to_numpy(float)
+    storing[[at[name] for name in storing_ktpa.index]] = storing_ktpa.to_numpy(float)
+    n = len(names)
+    graph = sparse.csr_array((np.ones(len(a)), (a, b)), shape=(n, n))
+    _, part = connected_components(graph, directed=False)
+    all_supply, all_storing = np.bincount(part, supply), np.bincount(part, storing)
+    most = np.minimum(np.minimum(all_supply, all_storing)[part[a]], most_ktpa)
+    for link, side in _bridges(a, b, n).items():
+        beyond = np.zeros(n, dtype=bool)
+        beyond[side] = True
+        home = part[a[link]] == part
+        behind, before = supply[beyond].sum(), storing[beyond].sum()
+        other_supply, other_storing = supply[home].sum() - behind, storing[home].sum() - before
+        out, into = min(behind, other_storing), min(other_supply, before)
+        most[link] = min(most[link], max(out, into))
+    return np.asarray(most, dtype=float)
+
+
+def _bridges(a: Ints, b: Ints, n: int) -> dict[int, Ints]:
+    """Links whose removal parts the network, each with the nodes on its far side (Tarjan's low points)."""
+    around: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+    for link, (one, other) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
+        around[one].append((other, link))
+        around[other].append((one, link))
+    entered, low = np.full(n, -1), np.full(n, -1)
+    order: list[int] = []
+    found: dict[int, Ints] = {}
+    for root in range(n):
+        if entered[root] >= 0:
+            continue
+        stack: list[tuple[int, int, int]] = [(root, -1, 0)]
+        entered[root] = low[root] = len(order)
+        order.append(root)
+        while stack:
+            node, came, k = stack.pop()
+            if k < len(around[node]):
+                stack.append((node, came, k + 1))
+                to, link = around[node][k]
+                if link == came:
+                    continue
+                if entered[to] < 0:
+                    entered[to] = low[to] = len(order)
+                    order.append(to)
+                    stack.append((to, link, 0))
+                else:
+                    low[node] = min(low[node], entered[to])
+            elif stack:
+                parent = stack[-1][0]
+                low[parent] = min(low[parent], low[node])
+                if low[node] > entered[parent]:
+                    # Everything entered since this node, for it has been left by now, lies beyond the link.
+                    found[came] = np.array(order[entered[node] :], dtype=np.int64)
+    return found
+
+
+# The planner's own file of corridors: a CSV file whose column `link` names candidate links.
+
+CORRIDORS = "transport.corridors"
+
+
+def corridors_file(scenario: Scenario) -> Path | None:
+    """The file, seen from the scenario's folder; None where the scenario names none."""
+    name = scenario.transport.corridors
+    return None if name in ("auto", "all") else OwnTables.of(scenario).folder / name
+
+
+def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> Ints:
+    """Places among `links` of those that the file names; `links` is empty where lines are not shared.
+
+    Raises FileError when it cannot be read, InputError with every line of it that is of no use.
+    """
+    requested, name = OwnTables.of(scenario), scenario.transport.corridors
+    path = found(requested, CORRIDORS, name, allow_outside=inputs.allow_outside)
+    raw = table_bytes(path, requested.where(CORRIDORS), name=name)
+    try:
+        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+    except UnicodeDecodeError as error:
+        raise InputError([Issue(name, f"not UTF-8 text at byte {error.start}", "save it as CSV UTF-8")]) from error
+    except csv.Error as error:
+        raise InputError([Issue(name, f"not readable as CSV: {error}")]) from error
+    if not rows or "link" not in rows[0]:
+        raise InputError([Issue(f"{name}:1", "no column 'link'", "tables/flows.csv of a run has one")])
+    at = {link: k for k, link in enumerate(links)}
+    hint = "tables/links.csv of a run lists them"
+    issues = [
+        Issue(f"{name}:{line}", f"no candidate link '{shown(row['link'])}'", hint)
+        for line, row in enumerate(rows, start=2)
+        if row["link"] not in at
+    ]
+    if issues and at:
+        raise InputError(issues)
+    return np.unique(np.array([at[row["link"]] for row in rows if row["link"] in at], dtype=np.int64))
+
+
+# Sites that a scenario names one by one and that no plant can reach: told before anything is solved.
+
+
+def validate_sites_reachable(
+    scenario: Scenario, inputs: Inputs, network: Network, plants: pd.DataFrame, sites: pd.DataFrame
+) -> None:
+    """Of a basin some sites may lie too far; whoever names a site means that one. `plants` are those to be served."""
+    if plants.empty:
+        return
+    reached = network.sites_with_a_plant()
+    at, basins = sites.set_index("site"), set(sites["basin"])
+    issues = []
+    for i, site in enumerate(scenario.storage.sites):
+        if site in basins or site not in at.index or site in reached:
+            continue
+        far = great_circle_km(
+            at.at[site, "lat_deg"],
+            at.at[site, "lon_deg"],
+            plants["lat_deg"].to_numpy(float),
+            plants["lon_deg"].to_numpy(float),
+        )
+        if site in network.node_of_site:
+            why, hint = "no candidate link leads to it", "add links to transport/links, see docs/network.md"
+        else:
+            why = f"site_reach_km is {inputs.limit('site_reach_km'):g}"
+            hint = "leave it out, or raise site_reach_km in transport/limits"
+        nearest = f"nearest plant is {plants['plant'].iloc[int(far.argmin())]}, {far.min():,.0f} km away"
+        what = f"storage.sites: site '{site}' cannot be reached: {nearest}, {why}"
+        issues.append(Issue(place_of(scenario, f"storage.sites[{i}]"), what, hint))
+    if issues:
+        raise InputError(issues)

@@ -1,0 +1,162 @@
+"""Energy and its CO₂ of every route, priced year by year."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+
+from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.economics.policy import grid_factor_path
+from ccs_model.economics.prices import PriceLevel, fuelless_steam, path, power_build_up, steam_build_up
+from ccs_model.engineering.capture_units import fuel_co2_t_per_t, power_co2_t_per_t
+from ccs_model.errors import InputError, Issue
+from ccs_model.inputs import Inputs
+from ccs_model.problem.candidate_network import Network
+from ccs_model.problem.periods import calendar, period_sums
+from ccs_model.scenario import Scenario
+
+_ALIKE = 0.8  # names more alike than this may be one, misspelt
+
+
+class Priced:
+    """Energy CO₂ [route, year] and costs per t [route, calendar year] of every route, from yearly price paths."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        inputs: Inputs,
+        level: PriceLevel,
+        routes: pd.DataFrame,
+        periods: pd.DataFrame,
+        grid: pd.DataFrame,
+    ) -> None:
+        years = calendar(periods)
+        n_years = periods["n_years"].to_numpy()
+        self.power = power_build_up(inputs["prices/power"], level)
+        sources = inputs["technologies/heat_sources"]
+        sources = sources[sources["heat_source"].isin(scenario.capture.heat_sources)]
+        self.steam = steam_build_up(inputs["prices/fuels"], sources, level)
+        power_per_kwh = path(self.power, "grid", "power_per_kwh", routes["grid"], years)
+        steam_per_gj = _steam_per_gj(self.steam, fuelless_steam(sources, level), routes, years)
+        grid_kg = path(grid, "province", "grid_kg_per_kwh", routes["province"], years)
+        draws = (routes[["power_kwh_per_t", "booster_kwh_per_t"]].sum(axis=1) > 0).to_numpy()
+        burns = (routes["heat_gj_per_t"] > 0).to_numpy()
+        known = {"grid": set(self.power["grid"]), "province": set(grid["province"])}
+        _validate_prices(routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns, known)
+        # What is not drawn costs nothing, whether or not it has a price.
+        power_per_kwh = np.where(draws[:, None], power_per_kwh, 0.0)
+        grid_kg = np.where(draws[:, None], grid_kg, 0.0)
+        steam_per_gj = np.where(burns[:, None], steam_per_gj, 0.0)
+        heat, capture_kwh, booster_kwh = (
+            routes[name].to_numpy(float)[:, None] for name in ("heat_gj_per_t", "power_kwh_per_t", "booster_kwh_per_t")
+        )
+        mean_kg = period_sums(grid_kg, periods) / n_years
+        efficiency, of_fuel = (
+            routes[name].to_numpy(float)[:, None] for name in ("heat_efficiency_share", "fuel_t_per_gj")
+        )
+        fuel = fuel_co2_t_per_t(heat, efficiency, of_fuel)
+        given = routes["given_co2_t_per_t"].to_numpy(float)[:, None]
+        self.fuel_co2_t_per_t = np.broadcast_to(fuel + given, mean_kg.shape)
+        self.capture_power_t_per_t = power_co2_t_per_t(capture_kwh, mean_kg)
+        self.booster_power_t_per_t = power_co2_t_per_t(booster_kwh, mean_kg)
+
+        def flat(name: str) -> np.ndarray:
+            """A yearly price that does not change."""
+            return np.broadcast_to(routes[name].to_numpy(float)[:, None], power_per_kwh.shape)
+
+        self.cost_per_t = {
+            "capture_variable_om": flat("variable_om_per_t"),
+            "heat": heat * steam_per_gj,
+            "capture_power": capture_kwh * power_per_kwh,
+            "pipe_power": booster_kwh * power_per_kwh,
+            "storage": flat("storage_cost_per_t"),
+        }
+
+
+def _steam_per_gj(steam: pd.DataFrame, fuelless: dict[str, float], routes: pd.DataFrame, years: Ints) -> Floats:
+    """[route, calendar year] price of the route's heat; NaN where its province has no price of its fuel."""
+    key = steam["heat_source"].astype(str) + "@" + steam["province"].astype(str)
+    wanted = routes["heat_source"].astype(str) + "@" + routes["province"].astype(str)
+    price = path(steam.assign(key=key), "key", "steam_per_gj", wanted, years)
+    for source, per_gj in fuelless.items():
+        price[(routes["heat_source"] == source).to_numpy()] = per_gj
+    return price
+
+
+def line_power(
+    network: Network, power: pd.DataFrame, grid: pd.DataFrame, periods: pd.DataFrame
+) -> tuple[Floats, Floats]:
+    """Money [line, calendar year] and CO₂ [line, year] of the power that pumps and trucks draw, per t carried.
+
+    A line draws on the grid of its link's first end; a link without a grid draws nothing that costs.
+    """
+    years = calendar(periods)
+    links = network.links.set_index("link").loc[network.lines["link"]]
+    kwh = network.lines["kwh_per_t"].to_numpy(float)[:, None]
+    price = path(power, "grid", "power_per_kwh", links["grid"], years)
+    grid_kg = path(grid, "province", "grid_kg_per_kwh", links["province"], years)
+    mean_kg = period_sums(np.nan_to_num(grid_kg), periods) / periods["n_years"].to_numpy()
+    return kwh * np.nan_to_num(price), power_co2_t_per_t(kwh, mean_kg)
+
+
+def _validate_prices(
+    routes: pd.DataFrame,
+    power: Floats,
+    steam: Floats,
+    grid: Floats,
+    draws: Mask,
+    burns: Mask,
+    known: Mapping[str, Collection[str]],
+) -> None:
+    """A plant without a price or a grid factor is a fault, never free; `known` are the grids and provinces with one."""
+    issues = set()
+    for table, key, values, needs in (
+        ("prices/power.csv", "grid", power, draws),
+        ("prices/fuels.csv", "province", steam, burns),
+        ("prices/grid_factors.csv", "province", grid, draws),
+    ):
+        for name, fuel in set(routes.loc[np.isnan(values).any(axis=1) & needs, [key, "fuel"]].itertuples(index=False)):
+            near = [] if name in known[key] else get_close_matches(str(name), sorted(known[key]), n=1, cutoff=_ALIKE)
+            hint = f"add rows to {table} in the folder that the scenario's `data:` names, see docs/own-tables.md"
+            hint = f"did you mean '{near[0]}'? else {hint}" if near else hint
+            row = f"row of {fuel}" if key == "province" and needs is burns and fuel != "coal" else "row"
+            issues.add(Issue(table, f"no {row} for {key} '{name}', which has plants", hint))
+    if issues:
+        raise InputError(sorted(issues))
+
+
+# CO₂ of grid power by province and year: as the tables give it, or as the scenario's non-fossil share lowers it.
+
+COLUMNS = ["province", "year", "grid_kg_per_kwh", "reference", "quality"]
+
+
+def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataFrame:
+    """COLUMNS, one row a province and year that is known.
+
+    With `policy.non_fossil_share` the last known factor of each province is carried on: it falls as the fossil rest of
+    the country's power does, so that it is met in its own year.
+    """
+    known = inputs["prices/grid_factors"][COLUMNS]
+    shares = scenario.policy.non_fossil_share
+    if not shares:
+        return known
+    last = known.sort_values("year").groupby("province", as_index=False).last()
+    later = calendar[calendar > int(last["year"].min())]
+    path = grid_factor_path(
+        last["grid_kg_per_kwh"], last["year"], shares, later, inputs.factor("fossil_power_kg_per_kwh")
+    )
+    carried = pd.DataFrame(
+        {
+            "province": np.repeat(last["province"].to_numpy(object), len(later)),
+            "year": np.tile(later, len(last)),
+            "grid_kg_per_kwh": path.ravel(),
+            "reference": np.repeat(last["reference"].to_numpy(object), len(later)),
+            "quality": "assumed",
+        }
+    )
+    is_new = carried["year"] > carried["province"].map(last.set_index("province")["year"])
+    both = pd.concat([known, carried[is_new]], ignore_index=True)
+    return both.sort_values(["province", "year"], kind="stable").reset_index(drop=True)

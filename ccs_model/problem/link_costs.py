@@ -1,0 +1,399 @@
+"""What every candidate link would cost: pipes of each size, pipes that are there already, trucks.
+
+A pipe of size d on a link of length L, for a capacity of q kt/y (nameplate):
+
+    capex_mn = fixed_mn + slope_mn_per_ktpa × max(q − included_ktpa, 0),   q ≤ largest_ktpa
+
+both in proportion to L × cost factor. The sizes are the envelope of the classes of transport/pipes (a class may be laid
+for less than its smallest flow at the price of that flow), or the linear trends of transport/trends where the
+scenario's data folder gives some.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from ccs_model._typing import Floats
+from ccs_model.economics.prices import PriceLevel
+from ccs_model.engineering.capture_units import covered_rows, is_shared
+from ccs_model.engineering.co2_transport import great_circle_km
+from ccs_model.errors import InputError, Issue
+from ccs_model.inputs import Inputs
+from ccs_model.inputs.terrain_file import Raster
+from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_pairs, flow_bounds, places_as_nodes
+from ccs_model.problem.existing_transport import LINE_COLUMNS, existing_lines, no_links, truck_links, trucked_lines
+from ccs_model.scenario import Scenario
+from ccs_model.units import HOURS_PER_YEAR
+
+# How much dearer a pipe is over hills or wetland: a multiplier by place, from a table of points or a grid.
+
+# Along the longest candidate link, a sample every 5 km or so.
+_N_SAMPLES = 101
+
+
+@dataclass(frozen=True, eq=False)
+class Terrain:
+    """Cost multipliers at points [n] of latitude and longitude, or a grid of them. Where neither says, it is 1."""
+
+    lat_deg: Floats
+    lon_deg: Floats
+    multiplier: Floats
+    raster: Raster | None = None
+
+    @classmethod
+    def of(cls, inputs: Inputs) -> Terrain:
+        """The grid that the scenario names, or the points of table transport/terrain."""
+        table = inputs["transport/terrain"]
+        lat, lon, multiplier = (table[name].to_numpy(float) for name in ("lat_deg", "lon_deg", "cost_multiplier"))
+        return cls(lat, lon, multiplier, inputs.raster)
+
+    def factor(self, lat_a: Floats, lon_a: Floats, lat_b: Floats, lon_b: Floats) -> Floats:
+        """Mean multiplier along the straight way from a to b."""
+        if self.raster is None and not len(self.multiplier):
+            return np.ones(len(lat_a))
+        along = np.linspace(0.0, 1.0, _N_SAMPLES)[:, None]
+        lat, lon = lat_a + along * (lat_b - lat_a), lon_a + along * (lon_b - lon_a)
+        at = self.raster.at(lat, lon) if self.raster is not None else self._of_nearest(lat, lon)
+        mean: Floats = at.mean(axis=0)
+        return mean
+
+    def _of_nearest(self, lat: Floats, lon: Floats) -> Floats:
+        """The multiplier of the nearest point, if that is no further than the diagonal of their grid.
+
+        Its cells are taken to be as wide as points lie apart, in the median; a single point holds everywhere.
+        """
+        points = np.column_stack([self.lat_deg, self.lon_deg])
+        tree = cKDTree(points)
+        radii = np.inf
+        if len(points) > 1:
+            radii = np.sqrt(2.0) * float(np.median(tree.query(points, k=2)[0][:, 1])) * (1 + 1e-9)
+        far, nearest = tree.query(np.column_stack([lat.ravel(), lon.ravel()]))
+        return np.where(far <= radii, self.multiplier[nearest], 1.0).reshape(lat.shape)
+
+
+_KTPA_PER_TPH = HOURS_PER_YEAR / 1000.0
+SIZE_COLUMNS = [
+    "pipe", "fixed_mn_per_km", "included_ktpa", "slope_mn_per_km_per_ktpa", "largest_ktpa", "om_mn_per_km_per_ktpa",
+    "kwh_per_t_km", "life_yr",
+]  # fmt: skip
+
+
+def network_of(
+    scenario: Scenario,
+    inputs: Inputs,
+    level: PriceLevel,
+    options: pd.DataFrame,
+    candidates: pd.DataFrame,
+    sites: pd.DataFrame,
+    delivered_share: float = 1.0,
+) -> Network:
+    """The candidate network of the scenario. Raises InputError for given links that cannot be."""
+    radii = SearchRadii(
+        inputs.limit("link_max_km"),
+        int(inputs.limit("n_neighbours")),
+        int(inputs.limit("n_direct_sites")),
+        inputs.limit("prune_factor"),
+        inputs.limit("hub_diameter_km"),
+        int(inputs.limit("hub_plants_min")),
+    )
+    sites = _within_radius(sites, candidates, inputs)
+    nodes = places_as_nodes(candidates, sites, inputs["transport/hubs"], radii)
+    node_of = {plant: row.node for row in nodes.itertuples() for plant in row.members}
+    node_of |= {site: site for site in sites["site"]} | {hub: hub for hub in inputs["transport/hubs"]["hub"]}
+    made = _made_links(nodes, radii) if scenario.transport.candidate_links == "made_and_given" else no_links()
+    given = _given_links(inputs, node_of)
+    # A given link takes the place of the made one between the same ends.
+    pairs = {frozenset(pair) for pair in zip(given["node_a"], given["node_b"], strict=True)}
+    made = made[[frozenset(pair) not in pairs for pair in zip(made["node_a"], made["node_b"], strict=True)]]
+    links = pd.concat([made, given], ignore_index=True)
+    links = links.sort_values("link", kind="stable").reset_index(drop=True)
+    nodes = _with_grid(nodes, candidates)
+    links = _measured(links, nodes, scenario, inputs)
+    trucks = truck_links(nodes, inputs, level) if scenario.transport.trucks else no_links()
+    sizes = pipe_sizes(inputs, level)
+    lines = _sized_lines(links, sizes, _bounds(links, nodes, options, sites, scenario, node_of, delivered_share))
+    lines = _with_least(_quoted(lines, links, inputs, level))
+    lines = pd.concat([lines, existing_lines(links, sizes), trucked_lines(trucks)], ignore_index=True)
+    lines = lines.sort_values("line", kind="stable").reset_index(drop=True)
+    every = pd.concat([links, trucks], ignore_index=True).sort_values("link", kind="stable").reset_index(drop=True)
+    every = _with_places(every, nodes)
+    plant_nodes = {plant: node_of[plant] for plant in candidates["plant"]}
+    return Network(nodes.drop(columns="members"), every, lines, plant_nodes, {site: site for site in sites["site"]})
+
+
+def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+    """Sites that some plant could use at all: not too far from one, or at the end of a given link."""
+    if candidates.empty or sites.empty:
+        return sites.iloc[:0]
+    far = great_circle_km(
+        sites["lat_deg"].to_numpy(float)[:, None],
+        sites["lon_deg"].to_numpy(float)[:, None],
+        candidates["lat_deg"].to_numpy(float),
+        candidates["lon_deg"].to_numpy(float),
+    )
+    given = inputs["transport/links"]
+    is_joined = sites["site"].isin({*given["node_a"], *given["node_b"]})
+    return sites[(far.min(axis=1) <= inputs.limit("site_reach_km")) | is_joined].reset_index(drop=True)
+
+
+def link_id(one: str, other: str) -> str:
+    """The name of the pipe link between two nodes, the same whichever comes first."""
+    return " – ".join(sorted((one, other)))
+
+
+def _made_links(nodes: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
+    pairs = candidate_pairs(nodes, radii)
+    names = nodes["node"].to_numpy(object)
+    ordered = [sorted((names[i], names[j])) for i, j in pairs]
+    return pd.DataFrame(
+        {
+            "link": [link_id(*pair) for pair in ordered],
+            "node_a": [pair[0] for pair in ordered],
+            "node_b": [pair[1] for pair in ordered],
+            "kind": "pipe",
+            "length_km": np.nan,
+            "cost_factor": 1.0,
+            "is_given": False,
+            "existing_ktpa": 0.0,
+        }
+    )
+
+
+def _given_links(inputs: Inputs, node_of: dict[str, str]) -> pd.DataFrame:
+    """Rows of transport/links whose ends both take part."""
+    table = inputs["transport/links"]
+    if table.empty:
+        return no_links()
+    ends = table.assign(node_a=table["node_a"].map(node_of), node_b=table["node_b"].map(node_of))
+    ends = ends.dropna(subset=["node_a", "node_b"])
+    ends = ends[ends["node_a"] != ends["node_b"]]
+    swapped = ends["node_a"] > ends["node_b"]
+    first, second = ends["node_a"].mask(swapped, ends["node_b"]), ends["node_b"].mask(swapped, ends["node_a"])
+    return pd.DataFrame(
+        {
+            "link": ends["link"],
+            "node_a": first,
+            "node_b": second,
+            "kind": "pipe",
+            "length_km": ends["length_km"],
+            "cost_factor": ends["cost_factor"].fillna(1.0),
+            "is_given": True,
+            "existing_ktpa": ends["existing_ktpa"].fillna(0.0),
+        }
+    )
+
+
+def _with_grid(nodes: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
+    """Each node with the grid and province of the nearest plant: whose power its pumps draw."""
+    if nodes.empty or candidates.empty:
+        return nodes.assign(grid="", province="")
+    far = great_circle_km(
+        nodes["lat_deg"].to_numpy(float)[:, None],
+        nodes["lon_deg"].to_numpy(float)[:, None],
+        candidates["lat_deg"].to_numpy(float),
+        candidates["lon_deg"].to_numpy(float),
+    )
+    nearest = candidates.iloc[far.argmin(axis=1)]
+    return nodes.assign(grid=nearest["grid"].to_numpy(object), province=nearest["province"].to_numpy(object))
+
+
+def _measured(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
+    """Links with straight_km, length_km (straight × detour, unless given) and cost factor (terrain, offshore)."""
+    at = nodes.set_index("node")
+    a, b = at.loc[links["node_a"]], at.loc[links["node_b"]]
+    lat_a, lon_a, lat_b, lon_b = (frame[name].to_numpy(float) for frame in (a, b) for name in ("lat_deg", "lon_deg"))
+    straight = great_circle_km(lat_a, lon_a, lat_b, lon_b)
+    offshore = a["is_offshore"].to_numpy(bool) | b["is_offshore"].to_numpy(bool)
+    length = links["length_km"].to_numpy(float)
+    terrain = Terrain.of(inputs).factor(lat_a, lon_a, lat_b, lon_b)
+    # A given factor is the planner's own word on the whole of the link's cost.
+    factor = np.where(offshore, inputs.limit("offshore_cost_factor"), terrain)
+    factor = np.where(links["is_given"].to_numpy(bool), links["cost_factor"].to_numpy(float), factor)
+    return links.assign(
+        straight_km=straight,
+        length_km=np.where(np.isnan(length), straight * scenario.transport.detour_factor, length),
+        cost_factor=factor,
+        is_offshore=offshore,
+    )
+
+
+def _with_places(links: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
+    """Links with the grid and province of their first end."""
+    at = nodes.set_index("node")
+    return links.assign(
+        grid=at["grid"].reindex(links["node_a"]).to_numpy(object),
+        province=at["province"].reindex(links["node_a"]).to_numpy(object),
+    )
+
+
+def pipe_sizes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
+    """One row a size with its cost line: the envelope of transport/pipes, or the trends given in its place."""
+    trends = inputs["transport/trends"]
+    if len(trends):
+        rate = level.convert(np.ones(len(trends)), trends["currency"], trends["price_year"])
+        sizes = pd.DataFrame(
+            {
+                "pipe": trends["pipe"],
+                "fixed_mn_per_km": trends["fixed_mn_per_km"] * rate,
+                "included_ktpa": 0.0,
+                "slope_mn_per_km_per_ktpa": trends["slope_mn_per_km_per_ktpa"] * rate,
+                "largest_ktpa": trends["largest_ktpa"].fillna(np.inf),
+                "smallest_ktpa": 0.0,
+                "om_mn_per_km_per_ktpa": trends["om_mn_per_km_per_ktpa"].fillna(0.0) * rate,
+                "kwh_per_t_km": trends["power_kwh_per_t_km"].fillna(0.0),
+                "life_yr": trends["life_yr"],
+            }
+        )
+        sizes = sizes.sort_values(["largest_ktpa", "pipe"], kind="stable").reset_index(drop=True)
+        # Below the end of the trend before it, a trend would only be the dearer of the two.
+        sizes["smallest_ktpa"] = np.r_[0.0, sizes["largest_ktpa"].to_numpy()[:-1]]
+        return sizes[SIZE_COLUMNS]
+    pipes = inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
+    per_tph_km = level.convert(pipes["capex_per_tph_m"], pipes["currency"], pipes["price_year"]) / 1000.0
+    om = level.convert(pipes["fixed_om_per_tph_km_pa"], pipes["currency"], pipes["price_year"])
+    fixed = pipes["smallest_tph"] * per_tph_km
+    # A size ends where the next one, laid for less than its smallest flow, costs no more; the last has no end, since
+    # parallel lines of it go on at the same rate.
+    ends = np.r_[np.minimum(fixed.to_numpy()[1:] / per_tph_km.to_numpy()[:-1], pipes["largest_tph"][:-1]), np.inf]
+    return pd.DataFrame(
+        {
+            "pipe": pipes["pipe"],
+            "fixed_mn_per_km": fixed,
+            "included_ktpa": pipes["smallest_tph"] * _KTPA_PER_TPH,
+            "slope_mn_per_km_per_ktpa": per_tph_km / _KTPA_PER_TPH,
+            "largest_ktpa": np.maximum(ends, pipes["smallest_tph"]) * _KTPA_PER_TPH,
+            "om_mn_per_km_per_ktpa": om / 1e6 / _KTPA_PER_TPH,
+            "kwh_per_t_km": pipes["power_kwh_per_t_km"],
+            "life_yr": pipes["life_yr"],
+        }
+    )
+
+
+def _bounds(
+    links: pd.DataFrame,
+    nodes: pd.DataFrame,
+    options: pd.DataFrame,
+    sites: pd.DataFrame,
+    scenario: Scenario,
+    node_of: dict[str, str],
+    delivered_share: float,
+) -> Floats:
+    """The most each link can carry (nameplate kt/y)."""
+    # What shared units take is what their streams give one by one; measures alone send nothing.
+    alone = options[~is_shared(options["stream"]) & (options["technology"] != options["measure"])]
+    per_stream = alone.groupby(["plant", "stream"])["nameplate_ktpa"].max()
+    by_node = per_stream.groupby(per_stream.index.get_level_values(0).map(node_of)).sum()
+    taking = sites.set_index("site")["injection_max_ktpa"].reindex(nodes.loc[nodes["kind"] == "site", "node"])
+    return flow_bounds(links, by_node, taking.astype(float), _most_ktpa(options, sites, scenario, delivered_share))
+
+
+def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, delivered_share: float) -> float:
+    """No plan worth looking at captures more, nameplate.
+
+    Within a budget: what it buys even if pipes and sites cost nothing, a fractional knapsack. Of a static year at least
+    cost in which nothing earns: what the target asks for, since all that goes beyond it only costs.
+    """
+    if scenario.is_static:
+        requested, policy = scenario.targets, scenario.policy
+        earns = policy.paid_per_captured_t + policy.paid_per_avoided_t + sites["eor_revenue_per_t"].sum() > 0
+        other = any(cut.abatement_share or cut.cumulative_avoided_kt for _, _, cut in requested.cuts())
+        other = other or bool(requested.share_of_avoided_min) or bool(scenario.plants.require)
+        may_throttle = not (options["min_load_share"] > 0).any()
+        if requested.captured_ktpa and scenario.objective == "min_cost" and may_throttle and not earns and not other:
+            return requested.captured_ktpa / delivered_share
+        return np.inf
+    if scenario.budget.total_mn is None:
+        return np.inf
+    options = options[options["technology"] != options["measure"]]
+    # A tonne of a stream costs no less than in the cheapest unit that takes the stream, be it shared.
+    covered = covered_rows(options)
+    covered["unit"] = (options["capture_capex_mn"] / options["nameplate_ktpa"]).to_numpy(float)[covered["row"]]
+    cheapest = covered.groupby(["plant", "stream"])["unit"].min().to_numpy(float)
+    alone = options[~is_shared(options["stream"])]
+    most = alone.groupby(["plant", "stream"])["nameplate_ktpa"].max().to_numpy(float)
+    order = np.argsort(cheapest, kind="stable")
+    cost = cheapest[order] * most[order]
+    spent = np.cumsum(cost)
+    left = np.clip(scenario.budget.total_mn - (spent - cost), 0.0, cost)
+    share = np.divide(left, cost, out=np.ones_like(cost), where=cost > 0)
+    return float((most[order] * share).sum())
+
+
+def _sized_lines(links: pd.DataFrame, sizes: pd.DataFrame, most_ktpa: Floats) -> pd.DataFrame:
+    """Every link with every size that it could need."""
+    lines = links.assign(most_ktpa=most_ktpa).merge(sizes, how="cross")
+    weight = lines["length_km"] * lines["cost_factor"]
+    smaller = lines["included_ktpa"]
+    # Of sizes that could carry all a link ever needs, only the smallest is offered, with those below it.
+    enough = lines["largest_ktpa"] >= lines["most_ktpa"]
+    already = enough.astype(int).groupby(lines["link"]).cumsum() - enough.astype(int)
+    with_trends = bool((sizes["included_ktpa"] == 0).all())
+    offered = (lines["most_ktpa"] > 0) & ((already == 0) | with_trends)
+    lines = lines.assign(
+        line=lines["link"] + " | " + lines["pipe"].astype(str),
+        is_free=False,
+        free_ktpa=0.0,
+        fixed_mn=lines["fixed_mn_per_km"] * weight,
+        slope_mn_per_ktpa=lines["slope_mn_per_km_per_ktpa"] * weight,
+        included_ktpa=smaller,
+        largest_ktpa=np.minimum(lines["largest_ktpa"], lines["most_ktpa"]),
+        smallest_ktpa=0.0,
+        om_mn_per_ktpa=lines["om_mn_per_km_per_ktpa"] * lines["length_km"],
+        kwh_per_t=lines["kwh_per_t_km"] * lines["length_km"],
+        haul_per_t=0.0,
+    )
+    return lines.loc[offered, LINE_COLUMNS]
+
+
+def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
+    """Lines with the cost that transport/line_costs gives for them in place of their size's.
+
+    A quoted link of which an end takes no part is passed over; one between two that do must be a candidate.
+    """
+    table = inputs["transport/line_costs"]
+    if table.empty:
+        return lines
+    known = set(inputs["transport/links"]["link"]) | set(links["link"])
+    nodes = sorted({*links["node_a"], *links["node_b"]})
+    between = {link_id(a, b) for a, b in combinations(nodes, 2)} if set(table["link"]) - known else set()
+    issues = [
+        Issue(
+            inputs.place("transport/line_costs", row, "link"),
+            f"'{link}' is no candidate link",
+            "give it in transport/links as well",
+        )
+        for row, link in enumerate(table["link"])
+        if link not in known and link in between
+    ]
+    if issues:
+        raise InputError(issues)
+    quoted = table.assign(
+        line=table["link"] + " | " + table["pipe"],
+        **{
+            name: level.convert(table[name], table["currency"], table["price_year"])
+            for name in ("fixed_mn", "slope_mn_per_ktpa")
+        },
+    ).set_index("line")
+    return lines.assign(
+        **{name: lines["line"].map(quoted[name]).fillna(lines[name]) for name in ("fixed_mn", "slope_mn_per_ktpa")}
+    )
+
+
+def _with_least(lines: pd.DataFrame) -> pd.DataFrame:
+    """Trends of a link with the flow from which each is the cheaper one: below it, the one before would be laid.
+
+    A trend that no flow of its link reaches is left out.
+    """
+    lines = lines.sort_values(["link", "largest_ktpa", "pipe"], kind="stable").reset_index(drop=True)
+    before = lines.shift(1)
+    is_trend = (lines["included_ktpa"] == 0) & (before["link"] == lines["link"]) & (before["included_ktpa"] == 0)
+    saved = before["slope_mn_per_ktpa"] - lines["slope_mn_per_ktpa"]
+    cross = (lines["fixed_mn"] - before["fixed_mn"]) / saved.where(saved > 0, np.nan)
+    least = np.minimum(cross, before["largest_ktpa"]).where(is_trend, 0.0).fillna(0.0).clip(lower=0.0)
+    lines = lines.assign(smallest_ktpa=least)
+    return lines[lines["smallest_ktpa"] < lines["largest_ktpa"]]

@@ -1,0 +1,165 @@
+"""What owners are paid, how they borrow and what they are taxed, year by year; and what society holds a tonne worth.
+
+Arrays end in the calendar: one entry a year of the horizon. Those of funds and of depreciation have one more, the
+horizon's end, at which balances are repaid and what is left is compared with what stands in the books.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ccs_model._typing import Floats, Ints
+from ccs_model.economics.benefits import social_cost_path_per_t
+from ccs_model.economics.financing import (
+    ANNUITY,
+    BULLET,
+    book_share,
+    concessional_rate_share,
+    depreciation_mn,
+    loan_schedule,
+    real_rate_share,
+)
+from ccs_model.economics.policy import price_path, trading_rules
+from ccs_model.economics.prices import PriceLevel
+from ccs_model.errors import InputError, Issue
+from ccs_model.inputs import Inputs
+from ccs_model.problem.scenario_names import place_of
+from ccs_model.scenario import Scenario
+
+SOCIAL_COST_SERIES = "EPA 2023"
+_SCHEDULE_OF = {"loan": ANNUITY, "bond": BULLET}
+FUND_COLUMNS = ("fund", "kind", "ceiling_mn", "share_max", "interest_rate", "term_yr", "sectors", "provinces")
+
+
+@dataclass(frozen=True, eq=False)
+class Accounts:
+    """
+    credit_per_t[route, calendar]      what a tonne less from the plant's own stacks earns on the carbon market
+    paid_per_captured_t[calendar], paid_per_avoided_t[calendar]     what a policy pays
+    damage_per_t[calendar]             what a tonne avoided spares society
+    funds                              FUND_COLUMNS; interest real
+    repaid_share, interest_rate[fund, start, calendar + 1]         of 1 drawn at a period's start
+    depreciation_share[start, calendar + 1], book_share[start]      of 1 spent at a period's start
+    """
+
+    credit_per_t: Floats
+    surplus_band_share: float | None
+    paid_per_captured_t: Floats
+    paid_per_avoided_t: Floats
+    paid_cap_mn: float | None
+    damage_per_t: Floats
+    social_discount_rate: float
+    tax_share: float
+    funds: pd.DataFrame
+    repaid_share: Floats
+    interest_rate: Floats
+    depreciation_share: Floats
+    book_share: Floats
+
+    @property
+    def pays(self) -> bool:
+        """Whether a policy pays for tonnes."""
+        return bool(self.paid_per_captured_t.any() or self.paid_per_avoided_t.any())
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether what a policy pays has a limit."""
+        return self.pays and self.paid_cap_mn is not None
+
+    @property
+    def is_banded(self) -> bool:
+        """Whether only part of a plant's cut can be sold."""
+        return self.surplus_band_share is not None and bool(self.credit_per_t.any())
+
+    @property
+    def is_grant(self) -> Floats:
+        """[fund, 1] 1 for a grant, 0 for what is paid back."""
+        return self.funds["kind"].eq("grant").to_numpy(float)[:, None]
+
+
+def accounts_of(
+    scenario: Scenario, inputs: Inputs, level: PriceLevel, routes: pd.DataFrame, calendar: Ints
+) -> Accounts:
+    """The scenario's policy, funds and finance as arrays over the calendar."""
+    policy, finance = scenario.policy, scenario.finance
+    starts, end = np.array(scenario.starts), scenario.horizon_end
+    price = price_path(policy.carbon_price_per_t, calendar)
+    # A sector that the scheme does not cover has no allowances to sell.
+    _validate_market(scenario, inputs)
+    covered = trading_rules(inputs["policy/ets"], policy.market, routes["sector"], calendar)["is_covered"]
+    window = np.asarray(
+        (calendar >= (policy.paid_from or calendar[0])) & (calendar <= (policy.paid_until or calendar[-1])), dtype=float
+    )
+    if policy.social_cost_of_carbon_per_t:
+        damage = price_path(policy.social_cost_of_carbon_per_t, calendar)
+    else:
+        damage = social_cost_path_per_t(inputs["policy/social_cost_of_carbon"], level, SOCIAL_COST_SERIES, calendar)
+    funds = _funds(scenario, inputs)
+    repaid, interest = _repayments(funds, starts, calendar, end)
+    return Accounts(
+        credit_per_t=price * covered * policy.capture_deductible,
+        surplus_band_share=policy.surplus_band_share,
+        paid_per_captured_t=policy.paid_per_captured_t * window,
+        paid_per_avoided_t=policy.paid_per_avoided_t * window,
+        paid_cap_mn=policy.paid_cap_mn,
+        damage_per_t=damage,
+        social_discount_rate=policy.social_discount_rate,
+        tax_share=finance.tax_share,
+        funds=funds,
+        repaid_share=repaid,
+        interest_rate=interest,
+        depreciation_share=_written_off(starts, calendar, finance.depreciation_yr),
+        book_share=book_share(starts, end, finance.depreciation_yr),
+    )
+
+
+def _validate_market(scenario: Scenario, inputs: Inputs) -> None:
+    """A market without rules would cover nothing, and a price would count for nobody."""
+    market, known = scenario.policy.market, sorted(set(inputs["policy/ets"]["market"]))
+    if market is not None and market not in known:
+        hint = f"there: {', '.join(known)}; add rows to policy/ets of your own, or null for all sectors in all years"
+        what = f"market '{market}' has no rules in policy/ets"
+        raise InputError([Issue(place_of(scenario, "policy.market"), what, hint)])
+
+
+def _funds(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
+    """One row a fund, with the real interest that the borrower pays."""
+    rates, factors = inputs["finance/rates"], inputs["finance/factors"].set_index("factor")["value"]
+    facility = rates[rates["instrument"] == "carbon_reduction_facility"].sort_values("from_date").iloc[-1]
+    rows = []
+    for name, fund in scenario.funds.items():
+        interest = fund.interest_rate or 0.0
+        if fund.nominal_interest_rate is not None and scenario.finance.inflation_rate is not None:
+            nominal = concessional_rate_share(
+                fund.nominal_interest_rate,
+                facility["rate_share"],
+                factors["facility_principal_share"],
+                fund.passed_through_share or 0.0,
+            )
+            interest = float(real_rate_share(nominal, scenario.finance.inflation_rate))
+        ceiling = np.inf if fund.ceiling_mn is None else fund.ceiling_mn
+        rows.append((name, fund.kind, ceiling, fund.share_max, interest, fund.term_yr, fund.sectors, fund.provinces))
+    return pd.DataFrame(rows, columns=list(FUND_COLUMNS))
+
+
+def _repayments(funds: pd.DataFrame, starts: Ints, calendar: Ints, end: int) -> tuple[Floats, Floats]:
+    """[fund, start, calendar + 1] principal and interest of 1 drawn at each start; a grant pays neither."""
+    shape = (len(funds), len(starts), len(calendar) + 1)
+    repaid, interest = np.zeros(shape), np.zeros(shape)
+    for f, fund in enumerate(funds.itertuples()):
+        for s, start in enumerate(starts):
+            if fund.kind == "grant":
+                continue
+            schedule = loan_schedule(fund.interest_rate, fund.term_yr, _SCHEDULE_OF[fund.kind], int(start), end)
+            repaid[f, s, start - calendar[0] :] = schedule["principal_share"]
+            interest[f, s, start - calendar[0] :] = schedule["interest_rate"]
+    return repaid, interest
+
+
+def _written_off(starts: Ints, calendar: Ints, depreciation_yr: int) -> Floats:
+    """[start, calendar + 1] of 1 spent at each start; nothing is written off when the horizon has ended."""
+    spent = np.equal(starts[:, None], calendar).astype(float)
+    return np.concatenate([depreciation_mn(spent, depreciation_yr), np.zeros((len(starts), 1))], axis=1)

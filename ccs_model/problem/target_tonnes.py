@@ -1,0 +1,91 @@
+"""Targets of the scenario in tonnes, against the baselines of the plants looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.errors import InfeasibleError, InputError, Issue
+from ccs_model.problem.problem import Problem, Target
+from ccs_model.problem.scenario_names import place_of
+from ccs_model.scenario import Scenario
+
+
+def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
+    """Every cut of the scenario as tonnes that must be avoided, by key."""
+    found = []
+    for key, group, cut in scenario.targets.cuts():
+        inside = (plants["province"] == group) | (plants["sector"] == group) | (group == "")
+        baseline = float(plants.loc[inside, "baseline_ktpa"].sum())
+        for year, share in cut.abatement_share.items():
+            found.append(Target(f"{key}.abatement_share.{year}", group, year, share * baseline, baseline))
+        if cut.cumulative_avoided_kt is not None:
+            found.append(Target(f"{key}.cumulative_avoided_kt", group, None, cut.cumulative_avoided_kt, baseline))
+    if scenario.targets.captured_ktpa is not None:
+        required, last = scenario.targets.captured_ktpa, scenario.starts[-1]
+        found.append(Target("targets.captured_ktpa", "", last, required, required, "captured"))
+    return tuple(sorted(found, key=lambda target: target.key))
+
+
+def validate_reachable_targets(problem: Problem) -> None:
+    """A cut that must be reached is out of reach where no retrofit can work, or none that can avoids anything.
+
+    That is told before anything is solved: the cut's row may have no term at all.
+    """
+    if problem.shortfall_per_t is not None:
+        return
+    routes = problem.routes
+    works = np.any(problem.running_share > 0, axis=1)
+    avoids = works & ((problem.avoided_t_per_t > 0) | (problem.reduced_ktpa[:, None] > 0))
+    hopeless = []
+    for target in problem.targets:
+        inside = (routes["province"] == target.group) | (routes["sector"] == target.group) | (target.group == "")
+        at = slice(None) if target.year is None else problem.years.index(target.year)
+        here, serves = (each[inside.to_numpy()][:, at] for each in (works, avoids))
+        if target.required > 0 and not (here if target.measure == "captured" else serves).any():
+            why = "no retrofit there avoids anything" if here.any() else "no retrofit can work there"
+            when = "" if target.year is None else f" in the period from {target.year}"
+            nothing = "0 kt/y" if target.measure == "captured" else "0.00%" if target.year is not None else "0 kt"
+            hopeless.append(f"abatement_target_reached: {target.key}: {why}{when}; {nothing} is in reach")
+    if hopeless:
+        raise InfeasibleError(hopeless)
+
+
+def validate_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
+    """A province or sector that a target, a share or a budget names must have plants among those looked at.
+
+    A least share must be one that can be kept: by plants that may be fitted, and no more than all together.
+    """
+    there = sorted({*plants["province"], *plants["sector"]})
+    issues = []
+    for key, group in _groups(scenario):
+        if group not in there:
+            near = get_close_matches(group, there, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"with plants: {', '.join(there[:12])}"
+            issues.append(Issue(place_of(scenario, key), f"{key}: '{group}' has no operating plant here", hint))
+    fitting = {*plants.loc[plants["is_candidate"], "province"], *plants.loc[plants["is_candidate"], "sector"]}
+    shares = scenario.targets.share_of_avoided_min
+    key = "targets.share_of_avoided_min"
+    for group, share in shares.items():
+        if share > 0 and group in there and group not in fitting:
+            where = place_of(scenario, f"{key}.{group}")
+            issues.append(Issue(where, f"{key}.{group}: no plant of '{group}' may be fitted", "sheet Plants says why"))
+    for kind in ("province", "sector"):
+        together = sum(share for group, share in shares.items() if group in set(plants[kind]))
+        if together > 1 + 1e-9:
+            issues.append(
+                Issue(place_of(scenario, key), f"{key}: the shares of each {kind} sum to {together:.0%}", "at most 1")
+            )
+    if issues:
+        raise InputError(issues)
+
+
+def _groups(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    targets = scenario.targets
+    yield from ((f"targets.by_province.{name}", name) for name in targets.by_province)
+    yield from ((f"targets.by_sector.{name}", name) for name in targets.by_sector)
+    yield from ((f"targets.share_of_avoided_min.{name}", name) for name in targets.share_of_avoided_min)
+    yield from ((f"budget.by_province_mn.{name}", name) for name in scenario.budget.by_province_mn)

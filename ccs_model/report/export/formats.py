@@ -1,0 +1,236 @@
+"""A run for other tools: an IAMC table, one long table, Parquet files, or the map.
+
+The IAMC table has a row a region and variable and a column a period (its first year), as pyam reads it. Tonnes are Mt
+a year, held through the period; an investment is what a period spends over its years. `Emissions|CO2` is what the
+plants' own stacks give off after capture plus what the power drawn for it gives off; what the same plants would give
+off without capture is their `Baseline Emissions`. Regions are the zones and, for their sum, `All zones`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+import ccs_model
+from ccs_model.atomic_files import write_atomic
+from ccs_model.economics.policy import price_path
+from ccs_model.errors import MissingExtraError
+from ccs_model.plan.plan_json import csv_text
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.units import unit_of, unit_text
+
+ALL_ZONES = "All zones"
+IAMC_INDEX = ("Model", "Scenario", "Region", "Variable", "Unit")
+TIDY_COLUMNS = ("table", "key", "year", "name", "value", "unit")
+
+# What names a row of each table beside its year; of any other table, its first column of text.
+_KEYS = MappingProxyType(
+    {
+        "retrofits": ("plant", "stream", "technology"),
+        "macc": ("plant", "stream"),
+        "emissions": ("province", "sector"),
+        "air_pollution": ("province", "pollutant"),
+        "shares": ("facility", "plant"),
+    }
+)
+
+Rows = Iterator[tuple[str, str, str, int, float]]
+
+
+def iamc_table(run: StoredRun) -> pd.DataFrame:
+    """IAMC_INDEX and a column a period; every row is whole, and no two have the same index."""
+    rows = [*_tonnes(run), *_storage(run), *_investment(run), *_prices(run)]
+    long = pd.DataFrame(rows, columns=["Region", "Variable", "Unit", "year", "value"])
+    wide = long.pivot(index=["Region", "Variable", "Unit"], columns="year", values="value").reset_index()
+    wide.insert(0, "Scenario", _name(str(run.document["scenario"])))
+    wide.insert(0, "Model", f"ccs-model {ccs_model.__version__}")
+    wide.columns.name = None
+    return wide
+
+
+def _tonnes(run: StoredRun) -> Rows:
+    """Mt CO2 a year of each region, and of each of its sectors where plants' own stacks are told."""
+    table = run.tables["emissions"]
+    every = pd.DataFrame(
+        {
+            "Emissions|CO2": table["baseline_ktpa"] - table["avoided_ktpa"],
+            "Emissions|CO2|Electricity for Capture": table["power_co2_ktpa"],
+            "Carbon Sequestration|CCS": table["captured_ktpa"],
+        }
+    )
+    industry = pd.DataFrame(
+        {
+            "Baseline Emissions|CO2|Industry": table["baseline_ktpa"],
+            "Emissions|CO2|Industry": table["baseline_ktpa"] - table["on_site_abatement_ktpa"],
+            "Carbon Sequestration|CCS|Industry": table["captured_ktpa"],
+        }
+    )
+    for region, inside in _regions(run, table):
+        year, sector = table.loc[inside, "year"], table.loc[inside, "sector"]
+        sums = pd.concat([every, industry], axis=1)[inside].groupby(year).sum()
+        yield from _rows(region, sums, "")
+        for name, of_sector in industry[inside].groupby(sector):
+            yield from _rows(
+                region, of_sector.groupby(year.loc[of_sector.index]).sum(), f"|{_name(_titled(str(name)))}"
+            )
+
+
+def _rows(region: str, sums: pd.DataFrame, ending: str) -> Rows:
+    for variable in sums:
+        for year, value in sums[variable].items():
+            yield region, f"{variable}{ending}", "Mt CO2/yr", int(year), float(value) / 1000.0
+
+
+def _regions(run: StoredRun, table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Each zone, and all of them, with the rows of a table that lie in it."""
+    for zone in run.tables["zones"]["zone"]:
+        yield str(zone), table["province"] == zone
+    yield ALL_ZONES, pd.Series(True, index=table.index)
+
+
+def _storage(run: StoredRun) -> Rows:
+    """Mt CO2 a year into each site, in every period: a site is used by all zones."""
+    table = run.tables["storage"]
+    into = table.groupby(["site", "year"])["injected_ktpa"].sum()
+    names = {str(site): _name(f"{name} ({site})") for site, name in zip(table["site"], table["name"], strict=True)}
+    for site, name in names.items():
+        for year in run.years:
+            yield (
+                ALL_ZONES,
+                f"Carbon Storage|Geological|{name}",
+                "Mt CO2/yr",
+                year,
+                float(into.get((site, year), 0.0)) / 1000.0,
+            )
+
+
+def _investment(run: StoredRun) -> Rows:
+    """Million a year, mean over each period. Pipes and sites are shared, so only capture is told by zone."""
+    lasts = {year: run.scenario.period_years(year) for year in run.years}
+    unit = f"million {_iamc_money(run)}/yr"
+    retrofits = run.tables["retrofits"]
+    spent = {int(row["year"]): float(row["spending_mn"]) for row in run.document["by_year"]}
+    for region, inside in _regions(run, retrofits):
+        capture = retrofits[inside].groupby("year")["capture_capex_mn"].sum()
+        for year in run.years:
+            of_capture = float(capture.get(year, 0.0))
+            yield region, "Investment|CCS|Capture", unit, year, of_capture / lasts[year]
+            if region == ALL_ZONES:
+                rest = spent[year] - of_capture
+                yield region, "Investment|CCS", unit, year, spent[year] / lasts[year]
+                yield region, "Investment|CCS|Transport and Storage", unit, year, max(rest, 0.0) / lasts[year]
+
+
+def _prices(run: StoredRun) -> Rows:
+    """The carbon price of the scenario, where it has one."""
+    given = run.scenario.policy.carbon_price_per_t
+    if given:
+        for year, price in zip(run.years, price_path(given, run.years), strict=True):
+            yield ALL_ZONES, "Price|Carbon", f"{_iamc_money(run)}/t CO2", year, float(price)
+
+
+def _iamc_money(run: StoredRun) -> str:
+    return run.money.replace(" ", "_")
+
+
+def _titled(word: str) -> str:
+    return word[:1].upper() + word[1:].replace("_", " ")
+
+
+def _name(text: str) -> str:
+    """A bar parts the levels of a variable, so names may not hold one."""
+    return " ".join(text.replace("|", "/").split())
+
+
+def tidy_table(run: StoredRun) -> pd.DataFrame:
+    """TIDY_COLUMNS: every number of every table one a row, with the totals, as the workbook's sheet Data has them."""
+    totals = {name: value for name, value in run.document["totals"].items() if value is not None}
+    parts = [_long(run, "totals", pd.DataFrame([totals]))]
+    parts += [_long(run, name, table) for name, table in run.tables.items() if len(table)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _long(run: StoredRun, name: str, table: pd.DataFrame) -> pd.DataFrame:
+    is_number = {str(column): pd.api.types.is_numeric_dtype(table[column].dtype) for column in table}
+    texts = [column for column in is_number if not is_number[column]]
+    keys = list(_KEYS.get(name, texts[:1]))
+    numbers = [column for column in is_number if is_number[column] and column != "year"]
+    of_row = table[keys].astype(str).agg(" / ".join, axis=1) if keys else pd.Series("", index=table.index)
+    year = table["year"].astype(object) if "year" in table else pd.Series("", index=table.index, dtype=object)
+    n = len(numbers)
+    currency, price_year = str(run.document["currency"]), int(run.document["price_year"])
+    long = pd.DataFrame(
+        {
+            "table": name,
+            "key": np.tile(of_row.to_numpy(object), n),
+            "year": np.tile(year.to_numpy(object), n),
+            "name": np.repeat(np.array(numbers, dtype=object), len(table)),
+            "value": table[numbers].to_numpy(float).T.ravel(),
+            "unit": np.repeat(
+                np.array([unit_text(column, currency, price_year) for column in numbers], dtype=object), len(table)
+            ),
+        },
+        columns=list(TIDY_COLUMNS),
+    )
+    return long[np.isfinite(long["value"])]
+
+
+def _iamc(run: StoredRun) -> dict[str, bytes]:
+    return {"iamc.csv": csv_text(iamc_table(run)).encode()}
+
+
+def _csv(run: StoredRun) -> dict[str, bytes]:
+    return {"data.csv": csv_text(tidy_table(run)).encode()}
+
+
+def _geojson(run: StoredRun) -> dict[str, bytes]:
+    lines = [json.dumps(feature, ensure_ascii=False, allow_nan=False) for feature in run.map["features"]]
+    text = '{"type": "FeatureCollection", "features": [\n' + ",\n".join(lines) + "\n]}\n"
+    return {"map.geojson": text.encode()}
+
+
+def _parquet(run: StoredRun) -> dict[str, bytes]:
+    """A file a table; each column's unit stands in its metadata."""
+    try:
+        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise MissingExtraError("export --format parquet", "fast", ["pyarrow"]) from error
+    currency, price_year = str(run.document["currency"]), int(run.document["price_year"])
+    files = {}
+    for name, table in run.tables.items():
+        columns = arrow.Table.from_pandas(table, preserve_index=False)
+        fields = [
+            field.with_metadata({"unit": unit_text(field.name, currency, price_year)}) if unit_of(field.name) else field
+            for field in columns.schema
+        ]
+        out = io.BytesIO()
+        parquet.write_table(columns.cast(arrow.schema(fields)), out)
+        files[f"{name}.parquet"] = out.getvalue()
+    return files
+
+
+FORMATS: Mapping[str, Callable[[StoredRun], dict[str, bytes]]] = MappingProxyType(
+    {"iamc": _iamc, "csv": _csv, "parquet": _parquet, "geojson": _geojson}
+)
+
+
+def export(run: StoredRun, form: str, target: Path | None = None) -> list[Path]:
+    """Write the run in one of FORMATS; Parquet is a folder of files, the others one file.
+
+    Without a target it stands in `export/` of the run folder. Raises FileError where it cannot be written, and
+    MissingExtraError where a library is missing.
+    """
+    files = FORMATS[form](run)
+    if target is None:
+        home = (run.folder or Path(run.name)) / "export"
+        target = home / form if form == "parquet" else home / next(iter(files))
+    if form == "parquet":
+        return [write_atomic(target / name, content) for name, content in files.items()]
+    return [write_atomic(target, content) for content in files.values()]

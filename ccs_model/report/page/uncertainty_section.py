@@ -1,0 +1,206 @@
+"""How the answer spreads when the inputs do: outcomes of the futures, what moves them, how often plants are chosen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from ccs_model.plan.plan import HELD, REPLANNED
+from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.page.charts import FIRST, INK, THIRD, alt, data, shared, spec
+from ccs_model.report.page.html import Column, Words, figure, number, percent, safe, table
+from ccs_model.report.workbook.uncertainty_sheet import MEASURES, MODES
+
+_BINS = 24
+# So many bars can be read on a page of paper.
+_INPUTS, _PLANTS = 10, 25
+_ROW, _EDGE = 20, 110
+# On a phone names leave the bars little room: a title that ends with them runs back under the names.
+_UNDER_BARS = {"titleAnchor": "end", "tickCount": 5}
+
+
+def uncertainty(run: StoredRun, words: Words) -> str:
+    """The section, where the run was looked at in many futures."""
+    document = run.uncertainty
+    if document is None:
+        return ""
+    about = (
+        f"{number(document['n_draws'])} futures of seed {document['seed']}. Held: the plan, built as it is in every "
+        "future. Planned anew: each future's own linear program, with the future known beforehand; no planner can do "
+        "as well."
+    )
+    if document["overrun_share"] is not None:
+        about += (
+            f" The held plan costs more than the budget in {percent(document['overrun_share'], 0)} of the futures, and "
+            f"keeps every claim in {percent(document['within_limits_share'], 0)} of them."
+        )
+    drawn = [
+        ("outcomes", _outcomes(run, words), "The line is what the plan expects of the future that it was made for."),
+        ("tornado", _tornado(run, words), "Mean in the futures in which an input lies in its lowest or highest fifth, "
+         "planned anew, less the mean of all. Widest first."),
+        ("chosen", _chosen(run, words), "A plant is chosen where half of a stream's retrofit or more is built."),
+    ]  # fmt: skip
+    figures = "".join(
+        figure(name, spec(chart), words.message(note)) for name, chart, note in drawn if chart is not None
+    )
+    return f"<h2>{safe(words('uncertainty'))}</h2><p>{safe(words.message(about))}</p>{figures}{_table(run, words)}"
+
+
+def _mode(words: Words, mode: str) -> str:
+    return words(f"mode_{mode}")
+
+
+def _outcomes(run: StoredRun, words: Words) -> Any | None:
+    """How many futures end where, by the value of the aim; None where no future has one."""
+    assert run.uncertainty is not None
+    futures = run.tables.get("futures")
+    names = {mode: f"{mode}_aim_value" for mode in MODES}
+    if futures is None or not set(names.values()) <= set(futures.columns):
+        return None
+    values = {mode: futures[name].dropna().to_numpy(float) for mode, name in names.items()}
+    together = np.concatenate(list(values.values()))
+    if not together.size:
+        return None
+    edges = np.histogram_bin_edges(together, bins=_BINS)
+    rows = [
+        {"mode": _mode(words, mode), "low": low, "high": high, "n": int(n), "zero": 0}
+        for mode, found in values.items()
+        for low, high, n in zip(edges[:-1], edges[1:], np.histogram(found, edges)[0], strict=True)
+        if n
+    ]
+    unit = words.unit(str(run.uncertainty["unit"]))
+    title = f"{words('aim_value')}, {unit}"
+    shades = alt.Scale(domain=[_mode(words, HELD), _mode(words, REPLANNED)], range=[THIRD, FIRST])
+    bars = (
+        alt.Chart(data(rows))
+        .mark_rect(opacity=0.62)
+        .encode(
+            x=alt.X("low:Q", title=title, axis=alt.Axis(format=",.0f", tickCount=6, grid=False)),
+            x2="high:Q",
+            y=alt.Y("n:Q", title=words("n_futures"), axis=alt.Axis(format=",.0f", tickMinStep=1)),
+            y2="zero:Q",
+            color=alt.Color("mode:N", title=None, scale=shades),
+            tooltip=[
+                alt.Tooltip("mode:N", title=" "),
+                alt.Tooltip("low:Q", title=words("from"), format=",.0f"),
+                alt.Tooltip("high:Q", title=words("to"), format=",.0f"),
+                alt.Tooltip("n:Q", title=words("n_futures")),
+            ],
+        )
+    )
+    held = _spread(run, HELD, "aim_value")
+    line = alt.Chart(data([{"planned": held["planned"]}])).mark_rule(color=INK, strokeWidth=2).encode(x="planned:Q")
+    message = (
+        f"Outcomes of {len(futures)} futures: the plan, held, reaches {number(held['p5'])} to {number(held['p95'])} "
+        f"{unit} in nine futures of ten, {number(held['p50'])} in the middle one"
+    )
+    return shared(alt.layer(bars, line), words.message(message), 280)
+
+
+def _tornado(run: StoredRun, words: Words) -> Any | None:
+    """What moves the value of the aim, widest first; None where futures are too few to tell."""
+    assert run.uncertainty is not None
+    found = [
+        row for row in run.uncertainty["tornado"] if row["mode"] == REPLANNED and row["measure"] == "aim_value"
+    ][:_INPUTS]  # fmt: skip
+    if not found:
+        return None
+    mean = _spread(run, REPLANNED, "aim_value")["mean"]
+    low, high = words("lowest_fifth"), words("highest_fifth")
+    rows = [
+        {"input": words.known(str(row["input"])), "end": end, "change": row[name] - mean, "value": row[name]}
+        for row in found
+        for end, name in ((low, "low"), (high, "high"))
+    ]
+    title = f"{words('less_mean')}, {words.unit(str(run.uncertainty['unit']))}"
+    chart = (
+        alt.Chart(data(rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y("input:N", title=None, sort=None, axis=alt.Axis(labelLimit=170)),
+            x=alt.X("change:Q", title=title, stack=None, axis=alt.Axis(format=",.0f", **_UNDER_BARS)),
+            color=alt.Color(
+                "end:N",
+                title=None,
+                legend=alt.Legend(columns=1),
+                scale=alt.Scale(domain=[low, high], range=[THIRD, FIRST]),
+            ),
+            tooltip=[
+                alt.Tooltip("input:N", title=" "),
+                alt.Tooltip("end:N", title=" "),
+                alt.Tooltip("value:Q", title=words("mean"), format=",.0f"),
+                alt.Tooltip("change:Q", title=title, format=",.0f"),
+            ],
+        )
+    )
+    message = (
+        f"What moves the value of the objective: {words.known(str(found[0]['input']))} most, whose mean is "
+        f"{found[0]['low']:,.0f} in its lowest fifth and {found[0]['high']:,.0f} in its highest"
+    )
+    return shared(chart, words.message(message), _EDGE + _ROW * len(found))
+
+
+def _chosen(run: StoredRun, words: Words) -> Any | None:
+    """In how many futures each plant is chosen, the most often chosen first; None where none is."""
+    assert run.uncertainty is not None
+    found = run.uncertainty["plants"]
+    chinese = {each["properties"]["id"]: str(each["properties"]["name_zh"] or "") for each in run.features("plant")}
+    shown = {row["plant"]: words.named(str(row["name"]), chinese.get(row["plant"], "")) for row in found}
+    names = Counter(shown.values())
+    rows = [
+        {
+            # A name may stand twice; the id tells the bars apart.
+            "name": shown[row["plant"]] if names[shown[row["plant"]]] == 1 else f"{row['plant']} {shown[row['plant']]}",
+            "share": row["chosen_share"],
+            "state": words("in_plan") if row["is_planned"] else words("not_in_plan"),
+        }
+        for row in sorted(found, key=lambda row: (-(row["chosen_share"] or 0.0), row["plant"]))[:_PLANTS]
+        if row["chosen_share"] is not None
+    ]
+    if not rows:
+        return None
+    shades = alt.Scale(domain=[words("in_plan"), words("not_in_plan")], range=[FIRST, THIRD])
+    chart = (
+        alt.Chart(data(rows))
+        .mark_bar()
+        .encode(
+            y=alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=170)),
+            x=alt.X(
+                "share:Q",
+                title=words("chosen_in"),
+                scale=alt.Scale(domain=[0, 1]),
+                axis=alt.Axis(format=".0%", **_UNDER_BARS),
+            ),
+            color=alt.Color("state:N", title=None, legend=alt.Legend(columns=1), scale=shades),
+            tooltip=[
+                alt.Tooltip("name:N", title=words("plant")),
+                alt.Tooltip("share:Q", title=words("chosen_in"), format=".0%"),
+                alt.Tooltip("state:N", title=" "),
+            ],
+        )
+    )
+    n_sure = len(run.uncertainty["no_regret"]["plants"])
+    message = f"How often plants are chosen: {n_sure} of {len(found)} in nine futures of ten or more"
+    return shared(chart, words.message(message), _EDGE + _ROW * len(rows))
+
+
+def _table(run: StoredRun, words: Words) -> str:
+    assert run.uncertainty is not None
+    rows = [
+        {**row, "mode": _mode(words, row["mode"]), "item": words.label(MEASURES[row["measure"]])}
+        for row in run.uncertainty["spread"]
+    ]
+    columns = [
+        Column("mode", words("the_plan")),
+        Column("item", words("result")),
+        Column("planned", words("as_planned"), digits=0),
+        *(Column(name, name.upper(), digits=0) for name in ("p5", "p50", "p95")),
+    ]
+    return table(columns, rows, words("uncertainty"))
+
+
+def _spread(run: StoredRun, mode: str, measure: str) -> dict[str, Any]:
+    assert run.uncertainty is not None
+    return next(dict(row) for row in run.uncertainty["spread"] if (row["mode"], row["measure"]) == (mode, measure))

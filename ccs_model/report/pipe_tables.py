@@ -1,0 +1,208 @@
+"""A shared network as tables to look at: candidate links, what is laid and used, and who pays for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.plan.merit_order import levelised_costs
+from ccs_model.plan.plan import Plan
+from ccs_model.problem.candidate_network import Network
+from ccs_model.report.workbook.cell_values import first_few
+
+# Of the plants that use a link.
+_SHOWN = 3
+
+
+def network_of(plan: Plan) -> Network:
+    """The network of a plan whose pipelines are shared."""
+    network = plan.problem.network
+    assert network is not None
+    return network
+
+
+def candidate_links(plan: Plan) -> pd.DataFrame:
+    """Every link that could be laid or driven; a file of rows of it is a file of corridors."""
+    links = network_of(plan).links
+    columns = ["link", "node_a", "node_b", "kind", "length_km", "cost_factor"]
+    # A linear program has no need of corridors: every link stands in it.
+    within = links["link"] if plan.corridors is None else plan.corridors
+    return links[columns].assign(is_corridor=links["link"].isin(list(within))).reset_index(drop=True)
+
+
+def pipe_links(plan: Plan) -> tuple[int, int]:
+    """(how many links are corridors, how many are candidates), of those that pipes can be laid on."""
+    network = network_of(plan)
+    built = set(network.lines.loc[network.built, "link"])
+    within = built if plan.corridors is None else built & set(plan.corridors)
+    return len(within), len(built)
+
+
+def node_names(plan: Plan) -> dict[str, str]:
+    """What stands at each node: plants and sites by name; a hub by the node of its cluster."""
+    problem, network = plan.problem, network_of(plan)
+    plants = problem.plants.set_index("plant")["name"]
+    at: dict[str, list[str]] = {}
+    for plant, node in sorted(network.node_of_plant.items()):
+        at.setdefault(node, []).append(str(plants[plant]))
+    names = {node: first_few(found, 1) for node, found in at.items()}
+    names |= {str(site): str(name) for site, name in zip(problem.sites["site"], problem.sites["name"], strict=True)}
+    for node in network.nodes.loc[network.nodes["kind"] == "hub", "node"]:
+        near = str(node).removeprefix("hub ")
+        names[str(node)] = f"hub by {names[near]}" if near != node and near in names else f"hub {near}"
+    return names
+
+
+def links_in_use(plan: Plan) -> pd.DataFrame:
+    """One row a link that is laid or used, in the last period; the direction is that of its flow then."""
+    flows, problem = plan.flows, plan.problem
+    names, shares = node_names(plan), shares_of(plan)
+    links = network_of(plan).links.set_index("link")
+    last = flows[flows["year"] == problem.years[-1]].set_index("link")
+    # A road that is no longer used stands in earlier periods alone.
+    removed = flows[~flows["link"].isin(last.index)].drop_duplicates("link", keep="last").set_index("link")
+    table = pd.concat([last, removed.assign(flow_ktpa=0.0)]) if len(removed) else last
+    table = table.sort_index(kind="stable")
+    by_link = flows.groupby("link")
+    first = {link: int(year) for link, year in flows[flows["built_mn"] > 0].groupby("link")["year"].min().items()}
+    users = shares[shares["kind"] == "link"].groupby("facility")["plant"].agg(list)
+    full = table["capacity_ktpa"] * problem.delivered_share
+    return pd.DataFrame(
+        {
+            "link": table.index,
+            "kind": table["kind"],
+            "from_node": table["from_node"],
+            "from_name": table["from_node"].map(names),
+            "to_node": table["to_node"],
+            "to_name": table["to_node"].map(names),
+            "pipe": table["pipe"],
+            # A road has none; whole numbers beside nothing stay whole numbers as objects alone.
+            "built_year": pd.Series([first.get(link) for link in table.index], table.index, dtype=object),
+            "length_km": table["length_km"],
+            "cost_factor": links["cost_factor"].reindex(table.index),
+            "diameter_mm": table["diameter_mm"],
+            "capacity_ktpa": table["capacity_ktpa"],
+            "flow_ktpa": table["flow_ktpa"],
+            "used_share": np.divide(table["flow_ktpa"], full, out=np.zeros(len(table)), where=full.to_numpy() > 0),
+            "pipe_capex_mn": by_link["built_mn"].sum().reindex(table.index),
+            "n_users": users.map(len).reindex(table.index, fill_value=0),
+            "users": users.map(lambda each: first_few(each, _SHOWN)).reindex(table.index, fill_value=""),
+        }
+    ).reset_index(drop=True)
+
+
+def flows_of_links(plan: Plan, links: pd.DataFrame) -> pd.DataFrame:
+    """By link and period: flow (below 0 where it goes against the last period's direction) and what is laid."""
+    flows, years = plan.flows, list(plan.problem.years)
+    start = links.set_index("link")["from_node"]
+    against = flows["from_node"] != flows["link"].map(start)
+    signed = flows.assign(flow_ktpa=flows["flow_ktpa"].where(~against, -flows["flow_ktpa"]))
+    table = links[["link", "from_node", "from_name", "to_node", "to_name"]]
+    for name, suffix in (("flow", "ktpa"), ("built", "mn")):
+        across = signed.pivot(index="link", columns="year", values=f"{name}_{suffix}")
+        across = across.reindex(index=links["link"], columns=years).astype(float).fillna(0.0)
+        table = table.assign(**{f"{name}_{year}_{suffix}": across[year].to_numpy() for year in years})
+    return table
+
+
+def shares_of(plan: Plan) -> pd.DataFrame:
+    """plan.shares of a plan with a shared network."""
+    assert plan.shares is not None
+    return plan.shares
+
+
+def shared_facilities(plan: Plan) -> pd.DataFrame:
+    """One row a user of each link and site that several plants share and that cost something to build."""
+    shares, names = shares_of(plan), node_names(plan)
+    table = shares[(shares["n_users"] > 1) & (shares["capex_mn"] > 0)].reset_index(drop=True)
+    ends = links_in_use(plan).set_index("link")
+    called = dict(zip(ends.index, ends["from_name"] + " → " + ends["to_name"], strict=True)) | names
+    plants = plan.problem.plants.set_index("plant")["name"]
+    use_share = table["use_kt"] / table.groupby(["kind", "facility"])["use_kt"].transform("sum")
+    table.insert(1, "facility_name", table["facility"].map(called).to_numpy(object))
+    table.insert(4, "name", table["plant"].map(plants).to_numpy(object))
+    return table.assign(use_share=use_share)
+
+
+def paid_by_plant(plan: Plan) -> pd.DataFrame:
+    """One row a plant: its part of pipes and of sites in both splits, and what a tonne captured costs it all in.
+
+    Costs per tonne are levelised at full load; the Shapley split differs from that by use in capital alone.
+    """
+    # A measure alone sends nothing, so it pays for nothing that is shared.
+    shares, retrofits = shares_of(plan), plan.retrofits[plan.retrofits["captured_at_full_load_ktpa"] > 0]
+    by_plant = retrofits.groupby("plant", sort=False)
+    table = by_plant[["name", "province"]].first()
+    for kind, what in (("link", "pipe"), ("site", "storage")):
+        paid = shares[shares["kind"] == kind].groupby("plant")[["by_use_mn", "by_shapley_mn", "shapley_error_mn"]].sum()
+        paid = paid.reindex(table.index).fillna(0.0)
+        table[f"{what}_by_use_mn"] = paid["by_use_mn"]
+        table[f"{what}_by_shapley_mn"] = paid["by_shapley_mn"]
+        table["shapley_error_mn"] = table.get("shapley_error_mn", 0.0) + paid["shapley_error_mn"]
+    captured = by_plant["captured_at_full_load_ktpa"].sum()
+    capture_mn = (retrofits["capture_cost_per_t"] * retrofits["captured_at_full_load_ktpa"]).groupby(
+        retrofits["plant"]
+    ).sum() / 1000.0
+    by_use_mn = by_plant["cost_mn_pa"].sum()
+    moved_mn = sum(
+        (table[f"{what}_by_shapley_mn"] - table[f"{what}_by_use_mn"]) * _recovery(retrofits, what)
+        for what in ("pipe", "storage")
+    )
+    return table.assign(
+        captured_at_full_load_ktpa=captured,
+        capture_mn_pa=capture_mn,
+        cost_by_use_mn_pa=by_use_mn,
+        cost_by_shapley_mn_pa=by_use_mn + moved_mn,
+        capture_cost_per_t=_per_t(capture_mn, captured),
+        transport_and_storage_per_t=_per_t(by_use_mn - capture_mn, captured),
+        all_in_by_use_per_t=_per_t(by_use_mn, captured),
+        all_in_by_shapley_per_t=_per_t(by_use_mn + moved_mn, captured),
+    ).reset_index()
+
+
+def _recovery(retrofits: pd.DataFrame, what: str) -> float:
+    """Yearly capital of all pipes (or sites) by their capital: how a shift of capital moves a yearly cost."""
+    capital = float(retrofits[f"{what}_capex_mn"].sum())
+    return float(retrofits[f"{what}_capital_mn_pa"].sum()) / capital if capital > 0 else 0.0
+
+
+def _per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:
+    return mn_pa * 1000.0 / ktpa.where(ktpa > 0, np.nan)
+
+
+# The pipes of a plan: one row a route that is built, with size, flow and what it costs.
+
+
+def pipes_table(plan: Plan) -> pd.DataFrame:
+    """Pipes in the order of plan.retrofits; a pipe built in parts is one row.
+
+    Flow is that of the last period; yearly costs are levelised, at full load and the last year's prices.
+    """
+    problem = plan.problem
+    # A measure alone lays no pipe.
+    piped = set(problem.routes.loc[problem.captures, "route"])
+    by_route = plan.retrofits[plan.retrofits["route"].isin(piped)].groupby("route", sort=False)
+    about, built = by_route[["plant", "name", "province", "stream", "site"]].first(), by_route["share"].sum()
+    routes = problem.routes.set_index("route").loc[about.index]
+    yearly = levelised_costs(problem).set_axis(problem.routes["route"]).loc[about.index].mul(built, axis=0)
+    table = about.assign(
+        pipe=routes["pipe"],
+        n_lines=routes["n_lines"].astype(int),
+        length_km=routes["length_km"],
+        capacity_ktpa=routes["nameplate_ktpa"] * built,
+        flow_ktpa=flows_by_year(plan)[problem.years[-1]].reindex(about.index),
+        pipe_capex_mn=by_route["pipe_capex_mn"].sum(),
+        pipe_capital_mn_pa=yearly["pipe_capital_mn_pa"],
+        pipe_fixed_om_mn_pa=yearly["pipe_fixed_om_mn_pa"],
+        pipe_power_mn_pa=yearly["pipe_power_mn_pa"],
+    )
+    table["transport_mn_pa"] = table[["pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa"]].sum(axis=1)
+    table["transport_cost_per_t"] = table["transport_mn_pa"] * 1000.0 / yearly["captured_at_full_load_ktpa"]
+    return table.reset_index()[[*table, "route"]]
+
+
+def flows_by_year(plan: Plan) -> pd.DataFrame:
+    """kt/y by route and period, in the order of plan.retrofits; 0 where nothing flows yet."""
+    flows = plan.flows.set_index(["route", "year"])["flow_ktpa"].unstack("year")
+    routes = pd.Index(plan.retrofits["route"].unique(), name="route")
+    return flows.reindex(index=routes, columns=list(plan.problem.years)).fillna(0.0).astype(float)

@@ -1,0 +1,153 @@
+"""Calibration: what the pilot zones say, what the plan takes from it, and what the report cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ccs_model.plan.calibrated_results import ensemble_bands, ensemble_table, statement
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import records
+from ccs_model.problem.applied_calibration import Calibrated
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.sheet import Page, Sheet
+
+PRESS = (
+    "The 15 % is a press figure without baseline, metric or technology; here it informs how much gets built, not how "
+    "well it works."
+)
+_MEAN = {
+    "deployment_share": "share of what can be captured that is retrofitted in five years",
+    "delivered_share": "captured over design",
+    "b_share": "cut of the same zone and years that is not capture",
+    "kappa": "capex over the shipped cost",
+}
+_PARAMETERS = (
+    Column("parameter", CALCULATION, widest=44),
+    *(Column(f"{when}_{name}", CALCULATION, label=f"{when} {name}") for when in ("prior", "posterior")
+      for name in ("p10", "median", "p90")),
+    Column("contraction_share", CALCULATION, label="Contraction"),
+    Column("verdict", CALCULATION, widest=26),
+)  # fmt: skip
+_OBSERVATIONS = (
+    Column("id", OBSERVED),
+    Column("zone", OBSERVED),
+    Column("kind", OBSERVED),
+    Column("grade", OBSERVED),
+    Column("quantity", OBSERVED),
+    Column("value", OBSERVED, label="Observed"),
+    *(Column(name, CALCULATION, label=f"Fitted {name}") for name in ("p10", "median", "p90")),
+    Column("z", CALCULATION, label="z before the fit", optional=True),
+)
+_SPLIT = (
+    Column("zone", OBSERVED),
+    Column("reported_abatement_share", OBSERVED),
+    Column("fitted_abatement_share", CALCULATION),
+    Column("capture_share", CALCULATION, label="Of it capture"),
+    Column("other_share", CALCULATION, label="Of it other"),
+    Column("unexplained_share", CALCULATION, label="Unexplained"),
+    Column("held_out_p10_share", CALCULATION, label="Fitted without it, P10", optional=True),
+    Column("held_out_p90_share", CALCULATION, label="Fitted without it, P90", optional=True),
+    Column("held_out", CALCULATION, label="Held-out check", widest=22),
+)
+_SIDE_BY_SIDE = (
+    Column("zone", OBSERVED),
+    Column("abatement_share", SOLVER, label="Cut, as delivered"),
+    Column("uncalibrated_abatement_share", SOLVER, label="Cut, as designed"),
+    Column("reported_abatement_share", OBSERVED, label="Reported", optional=True),
+)
+_CARD = (
+    Column("question", INPUT, widest=24),
+    Column("answer", OBSERVED, widest=60),
+)
+
+
+def write_calibration(sheet: Sheet, plan: Plan) -> None:
+    """The statement, both cuts side by side, the fit, and the claim's card."""
+    sheet.hide_gridlines()
+    sheet.title("Calibration")
+    sheet.paragraph(statement(plan))
+    sheet.paragraph(PRESS, "note")
+    sheet.section("Cut of each zone, as delivered and as designed")
+    sheet.table(_SIDE_BY_SIDE, records(plan.zones), named="zones")
+    fitted = plan.problem.calibrated
+    if fitted is not None:
+        _fit(sheet, plan, fitted)
+    sheet.section("What the report says of itself")
+    sheet.table(_CARD, [{"question": what, "answer": answer} for what, answer in _card(plan)], plain=True)
+
+
+def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
+    fit = fitted.fit
+    sheet.section(f"Priors and posteriors ({fitted.preset}, {fit['effective_points']:,.0f} effective points)")
+    sheet.table(_PARAMETERS, list(_parameters(fit)), named="parameters")
+    sheet.paragraph(
+        "Contraction is 1 less the variance after over the variance before. What the pilots hardly move is said to be "
+        "not informed by them. Capture rate, energy, grid factor and cost keep their engineering values.",
+        "note",
+    )
+    sheet.section("Observed and fitted")
+    sheet.table(_OBSERVATIONS, list(_observations(fit)), named="observations")
+    sheet.section("What the reported cut is made of, and the zone fitted without its own report")
+    sheet.table(_SPLIT, list(_split(fit)), named="split")
+    sheet.paragraph(
+        "A zone inside the 80 % band that the other zone predicts is consistent with it. That is no validation: one "
+        "article reports both zones.",
+        "note",
+    )
+    for words in fit["conflicts"]:
+        sheet.result(False, f"Conflict, accepted when it was fitted: {words}.")
+    draws = ensemble_table(plan)
+    if len(draws):
+        sheet.section(f"The plan over {len(draws)} common draws")
+        bands = [{"quantity": name, **band} for name, band in ensemble_bands(draws).items()]
+        names = ("p10", "median", "p90")
+        sheet.table((Column("quantity", CALCULATION), *(Column(n, CALCULATION, label=n) for n in names)), bands)
+        within = float(draws["is_within_budget"].mean())
+        sheet.paragraph(f"Capital stays within the budget in {within:.0%} of the draws.", "note")
+
+
+def _parameters(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    for name, each in fit["parameters"].items():
+        yield {
+            "parameter": _MEAN[name],
+            **{f"prior_{key}": value for key, value in each["prior"].items()},
+            **{f"posterior_{key}": value for key, value in each["posterior"].items()},
+            "contraction_share": each["contraction_share"],
+            "verdict": each["verdict"],
+        }
+
+
+def _observations(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    for row in fit["observations"]:
+        kept = {name: row[name] for name in ("id", "zone", "kind", "grade", "quantity", "value", "z")}
+        yield {**kept, **row["fitted"]}
+
+
+def _split(fit: Mapping[str, Any]) -> Iterator[dict[str, object]]:
+    for zone in fit["zones"]:
+        reported = zone["held_out"] or {}
+        yield {
+            "zone": zone["zone"],
+            "reported_abatement_share": zone["reported_abatement_share"],
+            **{name: zone[name]["mean"] for name in ("fitted_abatement_share", "capture_share", "other_share")},
+            "unexplained_share": zone.get("unexplained_share"),
+            "held_out_p10_share": reported.get("p10"),
+            "held_out_p90_share": reported.get("p90"),
+            "held_out": reported.get("verdict", "not held out"),
+        }
+
+
+def _card(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The claim's card, from the rows of pilots/observations that report the cut."""
+    rows = plan.problem.inputs["pilots/observations"]
+    reported = rows[(rows["quantity"] == "abatement_share") & (rows["grade"] != "D")]
+    for name in ("metric", "baseline_year", "boundary", "attribution", "grade", "reference"):
+        yield name.replace("_", " "), ", ".join(dict.fromkeys(str(value) for value in reported[name]))
+
+
+CALIBRATION = Page(
+    "Calibration",
+    "What the pilot zones say, what the plan takes from it, and what they cannot tell.",
+    write_calibration,
+)

@@ -1,0 +1,239 @@
+"""Checks: what was found when the plan was gone over without the solver, and what this workbook finds of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ccs_model.plan.merit_order import macc_table
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import records
+from ccs_model.report import sentences as words
+from ccs_model.report.figures import by_plant, flows_of, has_accounts
+from ccs_model.report.workbook.cell_values import RESIDUAL_FORMAT
+from ccs_model.report.workbook.columns import CHECK, WORDS, Cell, Column
+from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.sheet import Page, Row, Sheet
+
+HOLDS, BROKEN = "holds", "does not hold"
+_DISTANCE = "=MAX({actual}-{expected},{expected}-{actual})/MAX(1,{expected},-{expected})"
+_TIGHT = 1e-9
+
+
+def write_checks(sheet: Sheet, plan: Plan) -> None:
+    """One row a check, then how many hold."""
+    own = list(_of_workbook(sheet, plan))
+    rows = [*(_of_plan(check) for check in records(plan.checks)), *own]
+    n_broken = int((~plan.checks["holds"]).sum())
+    sheet.title("Checks")
+    sheet.banner()
+    sheet.paragraph(
+        "The checks of the plan were computed from the problem's coefficients and the decisions alone; their figures "
+        "are as solved. Those of the workbook compare its own cells, and follow its inputs. A check holds when the "
+        "distance between actual and expected is within the tolerance; where the expected figure is larger than 1 the "
+        "distance is relative to it."
+    )
+    top = sheet.row
+    sheet.jump(top + 1)
+    block = sheet.table(
+        [
+            Column("name", CHECK, label="Check", widest=60),
+            Column("holds", CHECK, label="Verdict"),
+            Column("actual", CHECK),
+            Column("expected", CHECK),
+            Column("figure", CHECK, label="Distance", form=RESIDUAL_FORMAT),
+            Column("tolerance", CHECK, form=RESIDUAL_FORMAT),
+            Column("of", WORDS, label="Of"),
+        ],
+        rows,
+        main=True,
+        key="checks",
+    )
+    sheet.check_results(block, "holds", BROKEN)
+    sheet.section("The master check")
+    counted = sheet.table(
+        [Column("name", WORDS, widest=60), Column("value", CHECK)],
+        [
+            {"id": "n", "name": "Checks", "value": Formula("=SUMPRODUCT(({checks!tolerance}>0)*1)", len(rows))},
+            {
+                "id": "broken",
+                "name": "Of them do not hold",
+                "value": Formula(f'=COUNTIF({{checks!holds}},"{BROKEN}")', n_broken),
+            },
+        ],
+        plain=True,
+    )
+    sheet.book.define("checks_n", counted.cell("value", "n"))
+    sheet.book.define("checks_broken", counted.cell("value", "broken"))
+    end = sheet.row
+    sheet.jump(top)
+    write_check_result(sheet, plan, len(rows))
+    sheet.jump(end)
+
+
+def write_check_result(sheet: Sheet, plan: Plan, n: int | None = None) -> None:
+    """The master check as a live line."""
+    block = sheet.book.blocks.get("checks")
+    n_rows = n if n is not None or block is None else block.last - block.first + 1
+    sheet.live_check_result(
+        '=IF(checks_broken=0,"All "&checks_n&" checks hold.",'
+        'checks_broken&" of "&checks_n&" checks do not hold: see sheet Checks.")',
+        words.checks(plan, n_rows or 0),
+        "checks_broken>0",
+    )
+
+
+def _of_plan(check: dict[str, object]) -> Row:
+    """A check of the plan: its figures are the plan's, the distance and the verdict are computed again."""
+    actual, expected, figure = (float(str(check[name])) for name in ("actual", "expected", "figure"))
+    if not np.isfinite(actual):
+        # The gap of a plan worth nothing is no share of it: all of the bound is open.
+        actual, figure = 1.0, abs(1.0 - expected) / max(1.0, abs(expected))
+    return _row(
+        str(check["name"]),
+        Cell(actual, "figure"),
+        Cell(expected, "figure"),
+        figure,
+        float(str(check["tolerance"])),
+        "plan",
+        holds=bool(check["holds"]),
+    )
+
+
+def _row(
+    name: str, actual: object, expected: object, figure: float, tolerance: float, of: str, *, holds: bool = True
+) -> Row:
+    return {
+        "name": name,
+        "holds": Formula(f'=IF({{figure}}<={{tolerance}},"{HOLDS}","{BROKEN}")', HOLDS if holds else BROKEN),
+        "actual": actual,
+        "expected": expected,
+        "figure": Formula(_DISTANCE, figure),
+        "tolerance": tolerance,
+        "of": of,
+    }
+
+
+def _live(name: str, actual: str, expected: str, value: float, tolerance: float = _TIGHT) -> Row:
+    return _row(
+        name, Formula(f"={actual}", float(value)), Formula(f"={expected}", float(value)), 0.0, tolerance, "workbook"
+    )
+
+
+def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    """Figures that stand in two places of the workbook."""
+    if len(plan.problem.plants):
+        baseline = plan.problem.baseline_ktpa
+        yield _live(
+            "baseline: sheet Plants and key figures", "{plants!baseline_ktpa@total}",
+            "{key_figures!solved@baseline_ktpa}", baseline,
+        )  # fmt: skip
+    if "macc" in sheet.book.blocks:
+        yield from _of_macc(plan)
+    if len(plan.retrofits):
+        yield from _of_retrofits(sheet, plan)
+    if has_accounts(plan):
+        yield from _of_accounts(plan)
+
+
+def _of_macc(plan: Plan) -> Iterator[Row]:
+    total = float(macc_table(plan.problem, plan.retrofits)["avoided_ktpa"].sum())
+    yield _live(
+        "MACC: running sums end at the sum", "MAX({macc!cumulative_avoided_ktpa})", "SUM({macc!avoided_ktpa})", total
+    )
+
+
+def _of_retrofits(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    table, totals = plan.retrofits, plan.totals
+    for name, text in (
+        ("captured_ktpa", "captured"),
+        ("avoided_ktpa", "avoided"),
+        ("on_site_abatement_ktpa", "direct cut"),
+    ):
+        yield _live(
+            f"{text}: retrofits add up to the plan's", f"{{retrofits!{name}@total}}", f"{{key_figures!solved@{name}}}",
+            float(totals[name] or 0.0), 1e-6,
+        )  # fmt: skip
+    if not table["captured_ktpa"].sum() > 0:
+        return
+    yield _live(
+        "captured by sector adds up to the plan's", f"{{by_sector!from_{plan.problem.years[-1]}@total}}",
+        "{key_figures!solved@captured_ktpa}", float(totals["captured_ktpa"] or 0.0), 1e-6,
+    )  # fmt: skip
+    capex = float(table["capture_capex_mn"].sum())
+    yield _live(
+        "capture capex: Economics by the scaling law is that of sheet Retrofits", "{economics!capture_capex_mn@total}",
+        "{retrofits!capture_capex_mn@total}*capex_factor", capex,
+    )  # fmt: skip
+    yield _live(
+        "pipe capex: Economics is that of sheet Retrofits", "{economics!pipe_capex_mn@total}",
+        "{retrofits!pipe_capex_mn@total}*capex_factor", float(table["pipe_capex_mn"].sum()),
+    )  # fmt: skip
+    cost = float(table["cost_mn_pa"].sum())
+    parts = "+".join(
+        f"{{economics!{name}@total}}"
+        for name in sheet.book.blocks["economics"].columns
+        if name.endswith("_mn_pa") and not name.startswith("solved_") and name not in ("cost_mn_pa", "capture_mn_pa")
+    )
+    yield _live("yearly cost: Economics, sum of parts and sum of rows", parts, "{economics!cost_mn_pa@total}", cost)
+
+
+def _of_accounts(plan: Plan) -> Iterator[Row]:
+    assert plan.owners is not None and plan.stakeholders is not None and plan.owner_cashflow is not None
+    parts, flows = by_plant(plan), flows_of(plan, None)
+    npv = float(plan.owners["npv_mn"].iloc[-1])
+    discount = np.r_[plan.problem.discount, plan.problem.closing_discount]
+    society = plan.stakeholders.set_index("stakeholder")["npv_mn"]
+    yield _live(
+        "owners' NPV: the plants sum to the programme", "SUM({plants_paid!npv_mn})", "{programme_results!live@npv_mn}",
+        npv,
+    )  # fmt: skip
+    yield _live(
+        "owners' NPV: as the solver has it, at its inputs",
+        "{programme_results!live@npv_mn}",
+        "IF(inputs_changed=0,{programme_results!solved@npv_mn},{programme_results!live@npv_mn})",
+        npv,
+    )
+    yield _live(
+        "owners' NPV: sum of the discounted row", "SUM({programme!@discounted_mn:all})",
+        "{programme_results!live@npv_mn}", npv,
+    )  # fmt: skip
+    yield _live(
+        "the chosen plant's NPV is that of its row", "{picked_results!live@npv_mn}",
+        "INDEX({plants_paid!npv_mn},plant_picked_n,1)", float(plan.owners["npv_mn"].iloc[0]),
+    )  # fmt: skip
+    yield _live(
+        "capital: spent in the account is the table of capital", "-{programme!total_mn@own_mn}",
+        "-SUM({capital!spent_mn})", -float(flows["own_mn"].sum()),
+    )  # fmt: skip
+    yield _live(
+        "written off and left in the books is all capital less grants",
+        "SUM({programme!@depreciation_mn:all})+SUM({programme!@book_mn:all})", "{programme!total_mn@own_mn}",
+        float(flows["own_mn"].sum()),
+    )  # fmt: skip
+    yield _live(
+        "salvage: plants and programme", "SUM({plants_paid!salvage_mn})", "SUM({programme!@salvage_mn:all})",
+        float(parts["salvage_mn"].sum()),
+    )  # fmt: skip
+    yield _live(
+        "carbon value: plants and programme, discounted", "SUM({plants_paid!carbon_pv_mn})",
+        "SUMPRODUCT({programme!@carbon_mn:all},discount_factor)", float((flows["carbon_mn"] * discount).sum()),
+    )  # fmt: skip
+    yield _live(
+        "cash added up ends at the sum of the net", "INDEX({programme!@cumulative_mn:all},1,horizon_end-first_year+1)",
+        "SUM({programme!@net_mn:all})", float(flows["net_mn"].sum()),
+    )  # fmt: skip
+    yield _live(
+        "society: what stakeholders gain, and harm avoided, is society's",
+        "{stakeholders!npv_mn@owners}+{stakeholders!npv_mn@public_purse}+{stakeholders!npv_mn@financiers}"
+        "+{ledger!amount_mn@damage_avoided_mn}",
+        "{stakeholders!npv_mn@society}", float(society["society"]),
+    )  # fmt: skip
+    yield _live(
+        "society's net benefit: as the solver has it, at its inputs", "{stakeholders!npv_mn@society}",
+        "IF(inputs_changed=0,{stakeholders!solved_npv_mn@society},{stakeholders!npv_mn@society})", float(society["society"]),
+    )  # fmt: skip
+
+
+CHECKS = Page("Checks", "Each check of the plan: actual, expected, tolerance, and whether it holds.", write_checks)

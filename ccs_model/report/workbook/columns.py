@@ -1,0 +1,206 @@
+"""Tables as the sheets declare them: columns with a name that ends in its unit, and rows as mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from ccs_model.units import label_of, unit_text
+
+# How the workbook looks: the classes of cells, each with a letter and a colour, and the named formats.
+
+
+@dataclass(frozen=True)
+class CellClass:
+    """What kind of number a cell holds. The letter stands above its column, so that colour is never the only sign."""
+
+    letter: str
+    name: str
+    meaning: str
+    ink: str
+    fill: str
+
+
+INPUT = CellClass("I", "input", "set by the scenario; change it there and run again", "#1F4FA3", "#DCE7F7")
+OBSERVED = CellClass(
+    "O",
+    "observed",
+    "measured, reported, or estimated from what is reported; its reference is named",
+    "#37474F",
+    "#E6EBEE",
+)
+ASSUMED = CellClass(
+    "A", "assumed", "assumed for want of a document; sheet Assumptions lists them all", "#9C5700", "#FFEFD0"
+)
+CALCULATION = CellClass("C", "calculation", "computed from inputs, whatever the solver chose", "#1A1A1A", "#F0F0F0")
+SOLVER = CellClass("S", "solver result", "what the solver chose, or what follows from its choice", "#1B6637", "#DFF1E5")
+CHECK = CellClass("K", "check", "compares two figures that must agree; says so in words", "#5B2C83", "#EDE3F5")
+# Words that name or explain the numbers beside them.
+WORDS = CellClass("", "words", "", "#1A1A1A", "#FFFFFF")
+
+CELL_CLASSES = (INPUT, OBSERVED, ASSUMED, CALCULATION, SOLVER, CHECK)
+
+_DARK, _MUTED, _HEAD, _UNIT, _LINE = "#1F3A5F", "#5F6B76", "#D5E0EC", "#EDF2F7", "#D9D9D9"
+_BOXED = {"bottom": 1, "bottom_color": _LINE, "valign": "top"}
+
+STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "title": {"bold": True, "font_size": 16, "font_color": _DARK},
+        "section": {"bold": True, "font_size": 12, "font_color": _DARK},
+        "text": {"text_wrap": True, "valign": "top"},
+        "lead": {"text_wrap": True, "valign": "top", "font_size": 12},
+        "note": {"text_wrap": True, "valign": "top", "italic": True, "font_color": _MUTED},
+        "link": {"font_color": "#0563C1", "underline": 1, "valign": "top"},
+        "letter": {"bold": True, "align": "center", "font_size": 8},
+        "label": {
+            "bold": True,
+            "text_wrap": True,
+            "valign": "bottom",
+            "bg_color": _HEAD,
+            "font_color": _DARK,
+        },
+        "unit": {"italic": True, "font_size": 8, "text_wrap": True, "valign": "bottom", "bg_color": _UNIT},
+        "cell": _BOXED,
+        "cell link": {**_BOXED, "font_color": "#0563C1", "underline": 1},
+        "total": {"bold": True, "top": 1, "bottom": 6, "valign": "top"},
+        "holds": {**_BOXED, "bold": True, "bg_color": "#C6EFCE", "font_color": "#006100"},
+        "banner": {"valign": "vcenter", "font_color": _MUTED, "italic": True, "text_wrap": True},
+        "alarm": {"bold": True, "italic": False, "bg_color": "#FFC7CE", "font_color": "#9C0006"},
+        "broken": {**_BOXED, "bold": True, "bg_color": "#FFC7CE", "font_color": "#9C0006"},
+    }
+)
+
+_FONT = {"font_name": "Arial", "font_size": 10}
+
+
+class Styles:
+    """The formats of one workbook, each made when first asked for."""
+
+    def __init__(self, book: Any) -> None:
+        self._book = book
+        self._made: dict[tuple[object, ...], Any] = {}
+
+    def get(self, style: str, **changes: object) -> Any:
+        """The format of a named style, with some properties changed."""
+        requested = (style, *changes.items())
+        if requested not in self._made:
+            key = (style, *sorted(changes.items()))
+            if key not in self._made:
+                self._made[key] = self._book.add_format({**_FONT, **STYLES[style], **changes})
+            self._made[requested] = self._made[key]
+        return self._made[requested]
+
+
+# Where a name without its unit says too little for a heading.
+_LABELS = {
+    "abatement_share": "Cut share",
+    "on_site_abatement_share": "Direct cut share",
+    "uncalibrated_abatement_share": "Uncalibrated cut share",
+    "reported_abatement_share": "Reported cut share",
+    "co2_share": "CO2 by volume",
+    "reference_co2_share": "Reference CO2 by volume",
+    "share": "Share built",
+    "year": "Year",
+    "n_years": "Years in period",
+    "n_started": "Retrofits started",
+    "n_plants": "Plants looked at",
+    "n_trains": "Trains",
+    "lat_deg": "Latitude",
+    "lon_deg": "Longitude",
+    "vat_share": "VAT",
+    "grid_kg_per_kwh": "CO2 of grid power",
+    "fuel_t_per_gj": "CO2 of fuel",
+    "name_zh": "Name (Chinese)",
+    "length_km": "Pipe length",
+    "power_per_kwh": "Price of power",
+    "steam_per_gj": "Price of steam",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column. Its heading, unit and number format follow from `name`.
+
+    cell_class   None: observed or assumed, as the quality of each row says
+    optional     an empty cell means "not applicable"; elsewhere a missing value is an error
+    unit, form   only where the suffix tells neither the unit nor the number format
+    widest       text beyond this many letters wraps
+    wide         the last column: its text reaches across the sheet and asks for no width of its own
+    """
+
+    name: str
+    cell_class: CellClass | None = CALCULATION
+    label: str = ""
+    optional: bool = False
+    unit: str | None = None
+    form: str = ""
+    widest: int = 40
+    wide: bool = False
+
+    @property
+    def heading(self) -> str:
+        """Words above the column."""
+        return self.label or _LABELS.get(self.name) or label_of(self.name)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value that does not look like the rest of its column: its own unit, class, style, or a link to a sheet.
+
+    `unlocked` marks an input that may be changed in the workbook.
+    """
+
+    value: object
+    name: str = ""
+    cell_class: CellClass | None = None
+    style: str = "cell"
+    sheet: str = ""
+    unlocked: bool = False
+
+
+def label(name: str) -> str:
+    """The heading of a name, for where it stands in a row."""
+    return Column(name).heading
+
+
+def columns_of(
+    frame: pd.DataFrame,
+    cell_class: CellClass | None = SOLVER,
+    *,
+    classes: dict[str, CellClass] | None = None,
+    optional: Collection[str] = (),
+    widest: int = 20,
+) -> list[Column]:
+    """A column for each of the frame's."""
+    return [
+        Column(name, (classes or {}).get(name, cell_class), optional=name in optional, widest=widest) for name in frame
+    ]
+
+
+def data_columns(frame: pd.DataFrame) -> list[Column]:
+    """Columns of a table of inputs; its money is the row's own, named in the columns beside it.
+
+    What a table needs was checked when it was read, so that an empty cell here always means "not applicable".
+    """
+    names = [name for name in frame if name != "line"]
+    money = "price_year" in names
+    return [
+        Column(
+            name,
+            None,
+            optional=True,
+            unit=own_money(name) if money else None,
+            widest=24,
+            wide=name == "note",
+        )
+        for name in names
+    ]
+
+
+def own_money(name: str) -> str:
+    """The unit of a quantity whose currency and price year stand in the row."""
+    return unit_text(name, "own money")

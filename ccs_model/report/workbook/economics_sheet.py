@@ -1,0 +1,255 @@
+"""Economics: how the cost of each retrofit builds up, in live formulas, held against published bands."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ccs_model.inputs.geography import are_in_china
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import records
+from ccs_model.report import figures as published
+from ccs_model.report import sentences as words
+from ccs_model.report.figures import has_accounts
+from ccs_model.report.retrofit_costs import AS_SOLVED, CAPTURE_PARTS, COST_PARTS, retrofit_costs
+from ccs_model.report.workbook.cell_values import is_missing
+from ccs_model.report.workbook.columns import ASSUMED, CHECK, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.sheet import Page, Sheet
+
+# What a plan with a shared network has besides: its part of what is shared.
+_SHARED_ONLY = (
+    "storage_capex_mn", "haul_mn_pa", "storage_capital_mn_pa", "storage_om_mn_pa", "storage_recovery_share",
+    "storage_life_yr", "solved_storage_capex_mn", "solved_haul_mn_pa", "solved_storage_om_mn_pa",
+)  # fmt: skip
+_COLUMNS = (
+    *(Column(name, OBSERVED, widest=20) for name in ("plant", "name", "sector", "product")),
+    *(Column(name, SOLVER, widest=18) for name in ("stream", "technology", "size", "year", "share")),
+    Column("reference_capex_per_tpa", OBSERVED, optional=True),
+    Column("concentration_factor", optional=True),
+    Column("small_train_factor", optional=True),
+    Column("capex_per_tpa"),
+    Column("nameplate_ktpa", SOLVER),
+    Column("other_capex_mn", SOLVER, label="Capital outside the law"),
+    Column("capture_capex_mn"),
+    Column("pipe_capex_mn"),
+    Column("storage_capex_mn"),
+    Column("life_yr", OBSERVED),
+    Column("recovery_share", label="Capital recovery"),
+    Column("pipe_life_yr", OBSERVED, optional=True),
+    Column("pipe_recovery_share", label="Capital recovery of pipes"),
+    Column("storage_life_yr", OBSERVED, optional=True),
+    Column("storage_recovery_share", label="Capital recovery of storage"),
+    Column("captured_at_full_load_ktpa"),
+    Column("penalty_t_per_t", SOLVER, label="CO2 of its energy"),
+    Column("reduced_ktpa", SOLVER, label="Cut by measures"),
+    Column("avoided_at_full_load_ktpa"),
+    Column("capture_capital_mn_pa"),
+    Column("capture_fixed_om_mn_pa"),
+    Column("capture_variable_om_mn_pa", label="Consumables"),
+    Column("heat_mn_pa"),
+    Column("capture_power_mn_pa"),
+    Column("capture_mn_pa", label="Capture, all of it"),
+    Column("pipe_capital_mn_pa"),
+    Column("pipe_fixed_om_mn_pa"),
+    Column("pipe_power_mn_pa", label="Booster power"),
+    Column("haul_mn_pa", label="Trucks"),
+    Column("storage_capital_mn_pa"),
+    Column("storage_om_mn_pa"),
+    Column("storage_mn_pa"),
+    Column("cost_mn_pa", label="Cost, all of it"),
+    Column("capture_cost_per_t", optional=True),
+    Column("avoidance_cost_per_t", optional=True),
+    Column("product_cost_per_t", optional=True),
+)
+_OF_PLANT = (
+    Column("plant_n", label="Plant number on CashFlow"),
+    Column("plant_npv_mn", label="NPV of the plant", optional=True),
+    Column("plant_break_even_per_t", label="Break-even carbon price of the plant", optional=True),
+)
+_BASIS = (
+    Column("works", SOLVER, label="Works in the last period"),
+    Column("product_ktpa", OBSERVED, label="Product", unit="kt/y"),
+    Column("solved_pipe_capex_mn", SOLVER, label="Pipe capex, as solved"),
+    Column("solved_storage_capex_mn", SOLVER, label="Storage capex, as solved"),
+    Column("variable_om_per_t", SOLVER, label="Consumables per t captured"),
+    Column("heat_per_t", SOLVER, label="Heat per t captured"),
+    Column("power_per_t", SOLVER, label="Capture power per t captured"),
+    *(
+        Column(f"solved_{name}", SOLVER, label=f"{text}, as solved")
+        for name, text in AS_SOLVED.items()
+    ),
+)  # fmt: skip
+_BAND_COLUMNS = (
+    Column("low_per_t", ASSUMED, label="Published, low", optional=True),
+    Column("high_per_t", ASSUMED, label="Published, high", optional=True),
+    Column("place", CHECK, label="Capture cost against it", widest=18),
+)
+_SUMMED = ("_mn", "_mn_pa", "_ktpa")
+_NOT_SUMMED = ("plant_", "solved_", "other_", "product_")
+
+
+def write_economics(sheet: Sheet, plan: Plan) -> None:
+    """One row a retrofit at full load and the last year's prices, then the bands."""
+    in_cny = plan.problem.currency == published.STEEL.currency
+    sheet.title("Economics")
+    sheet.banner()
+    sheet.paragraph(
+        "Reference capex × concentration factor × small-train factor = capex per t/y; × nameplate, and what stands "
+        "outside that law, × capex_factor = capture capex. Yearly capital is capex × capital recovery. Capture cost is "
+        "capture ÷ captured; avoidance cost is all ÷ avoided. Full load, prices of the last year. What is made from "
+        "names of sheet Inputs follows them; what the solver chose stands at the right, as solved."
+    )
+    shared = plan.problem.network is not None
+    if shared:
+        sheet.paragraph(
+            "Pipes and storage are the retrofit's part of what is shared, by use; sheet Transport holds the split by "
+            "Shapley value beside it. Capital of capture, pipes and storage adds up to what the plan spends.",
+            "note",
+        )
+    costs = retrofit_costs(plan)
+    rows = [_row(row, in_account=has_accounts(plan)) for row in records(costs)]
+    if in_cny:
+        feedstock = plan.problem.inputs.plants_of("chemicals").set_index("plant")["feedstock"].to_dict()
+        rows = [{**row, **_band_cells(row, feedstock.get(str(row["plant"]), ""))} for row in rows]
+    columns = [*_COLUMNS, *(_OF_PLANT if has_accounts(plan) else ()), *(_BAND_COLUMNS if in_cny else ()), *_BASIS]
+    columns = [column for column in columns if shared or column.name not in _SHARED_ONLY]
+    sheet.table(
+        columns,
+        rows,
+        main=True,
+        frozen=2,
+        totals=_totals(costs, columns),
+        empty=f"Nothing is built, because {words.why_nothing_is_built(plan)}." if costs.empty else "",
+        key="economics",
+    )
+    sheet.section("Published bands")
+    if not (in_cny or are_in_china(pd.Series(plan.problem.zones)).any()):
+        sheet.paragraph("The published bands known here are of Chinese plants; none is held against these.", "note")
+        return
+    if not in_cny:
+        sheet.paragraph(
+            f"The bands are in {published.STEEL.currency} of an unknown year, so that a plan in "
+            f"{plan.problem.currency} is not held against them.",
+            "note",
+        )
+    _bands(sheet)
+
+
+_TEMPLATES = {
+    "capex_per_tpa": "={reference_capex_per_tpa}*{concentration_factor}*{small_train_factor}",
+    "capture_capex_mn": "=({capex_per_tpa}*{nameplate_ktpa}/1000+{other_capex_mn})*capex_factor",
+    "pipe_capex_mn": "={solved_pipe_capex_mn}*capex_factor",
+    "storage_capex_mn": "={solved_storage_capex_mn}*capex_factor",
+    "recovery_share": "=IF(capital_recovery_share>0,capital_recovery_share,-PMT(discount_rate,{life_yr},1))",
+    "captured_at_full_load_ktpa": "={nameplate_ktpa}*delivered_share",
+    "avoided_at_full_load_ktpa": "={captured_at_full_load_ktpa}*(1-{penalty_t_per_t})+{reduced_ktpa}",
+    "capture_capital_mn_pa": "={capture_capex_mn}*{recovery_share}",
+    "capture_fixed_om_mn_pa": "={solved_capture_fixed_om_mn_pa}*om_factor",
+    "capture_variable_om_mn_pa": "={captured_at_full_load_ktpa}*{variable_om_per_t}/1000*om_factor",
+    "heat_mn_pa": "={captured_at_full_load_ktpa}*{heat_per_t}/1000*energy_factor",
+    "capture_power_mn_pa": "={captured_at_full_load_ktpa}*{power_per_t}/1000*energy_factor",
+    "capture_mn_pa": f"=SUM({{{CAPTURE_PARTS[0]}}}:{{{CAPTURE_PARTS[-1]}}})",
+    "pipe_fixed_om_mn_pa": "={solved_pipe_fixed_om_mn_pa}*om_factor",
+    "pipe_power_mn_pa": "={solved_pipe_power_mn_pa}*om_factor",
+    "haul_mn_pa": "={solved_haul_mn_pa}*om_factor",
+    "storage_om_mn_pa": "={solved_storage_om_mn_pa}*om_factor",
+    "storage_mn_pa": "={solved_storage_mn_pa}*om_factor",
+    "capture_cost_per_t": '=IF({captured_at_full_load_ktpa}>0,{capture_mn_pa}*1000/{captured_at_full_load_ktpa},"")',
+    "avoidance_cost_per_t": '=IF({avoided_at_full_load_ktpa}>0,{cost_mn_pa}*1000/{avoided_at_full_load_ktpa},"")',
+    "product_cost_per_t": '=IF({product_ktpa}>0,{cost_mn_pa}*1000/{product_ktpa},"")',
+}
+_SHARED = {"cost_mn_pa": f"={{capture_mn_pa}}+SUM({{{COST_PARTS[0]}}}:{{{COST_PARTS[-1]}}})"}
+
+
+def _row(row: dict[str, object], *, in_account: bool) -> dict[str, object]:
+    """The row with formulas where inputs act."""
+    live = {**_TEMPLATES, **_SHARED}
+    for kind in ("pipe", "storage"):
+        # Where lives differ within what is shared, no single recovery exists; then capital follows the factor alone.
+        recovery = f"{kind}_recovery_share"
+        if not is_missing(row[f"{kind}_life_yr"]):
+            live[recovery] = live["recovery_share"].replace("{life_yr}", f"{{{kind}_life_yr}}")
+        live[f"{kind}_capital_mn_pa"] = f"={{{kind}_capex_mn}}*{{{recovery}}}"
+    if in_account:
+        live["plant_npv_mn"] = "=INDEX({plants_paid!npv_mn},{plant_n},1)"
+        live["plant_break_even_per_t"] = "=INDEX({plants_paid!break_even_carbon_price_per_t},{plant_n},1)"
+    return {**row, **{name: Formula(text, _or_blank(row[name])) for name, text in live.items()}}
+
+
+def _or_blank(value: object) -> object:
+    return "" if is_missing(value) else value
+
+
+def _totals(costs: pd.DataFrame, columns: list[Column]) -> dict[str, object]:
+    """Sums of amounts; costs per t of what works in the last period."""
+    found: dict[str, object] = {
+        column.name: Formula(f"=SUM({{{column.name}:all}})", float(costs[column.name].sum()))
+        for column in columns
+        if column.name.endswith(_SUMMED) and column.name in costs and not column.name.startswith(_NOT_SUMMED)
+    }
+    works, captured = costs["works"].to_numpy(float), costs["captured_at_full_load_ktpa"].to_numpy(float)
+    avoided = costs["avoided_at_full_load_ktpa"].to_numpy(float)
+    capture = float((works * (captured > 0) * costs["capture_mn_pa"]).sum())
+    cost = float((works * costs["cost_mn_pa"]).sum())
+    for name, above, amount, below, tonnes in (
+        (
+            "capture_cost_per_t",
+            "SUMPRODUCT({works:all}*({captured_at_full_load_ktpa:all}>0)*{capture_mn_pa:all})",
+            capture,
+            "SUMPRODUCT({works:all}*{captured_at_full_load_ktpa:all})",
+            float((works * captured).sum()),
+        ),
+        (
+            "avoidance_cost_per_t",
+            "SUMPRODUCT({works:all}*{cost_mn_pa:all})",
+            cost,
+            "SUMPRODUCT({works:all}*{avoided_at_full_load_ktpa:all})",
+            float((works * avoided).sum()),
+        ),
+    ):
+        value = amount * 1000.0 / tonnes if tonnes > 0 else ""
+        found[name] = Formula(f'=IF({below}>0,{above}*1000/{below},"")', value)
+    return {**found, "plant": "Total"}
+
+
+def _band_cells(row: dict[str, object], feedstock: str) -> dict[str, object]:
+    band = published.band_of(str(row["sector"]), str(row["grade"]), feedstock)
+    cost = row["capture_cost_per_t"]
+    assert isinstance(cost, Formula)
+    place = "no band"
+    if band is not None and cost.value != "":
+        place = band.place(float(str(cost.value)))
+    return {
+        "low_per_t": None if band is None else band.low_per_t,
+        "high_per_t": None if band is None else band.high_per_t,
+        "place": Formula(
+            '=IF(OR({low_per_t}="",{capture_cost_per_t}=""),"no band",IF({capture_cost_per_t}<{low_per_t},"below",'
+            'IF({capture_cost_per_t}>{high_per_t},"above","inside")))',
+            place,
+        ),
+    }
+
+
+def _bands(sheet: Sheet) -> None:
+    sheet.table(
+        [
+            Column("covers", ASSUMED, label="What it covers", widest=20),
+            Column("low_per_t", ASSUMED, unit="CNY per t captured"),
+            Column("high_per_t", ASSUMED, unit="CNY per t captured"),
+            Column("reference", ASSUMED, widest=18),
+            Column("note", ASSUMED, wide=True),
+        ],
+        [
+            {
+                "covers": band.covers,
+                "low_per_t": band.low_per_t,
+                "high_per_t": band.high_per_t,
+                "reference": published.CITATION,
+                "note": published.NOTE,
+            }
+            for band in published.BANDS
+        ],
+    )
+
+
+ECONOMICS = Page("Economics", "How the cost of each retrofit builds up, beside published ranges.", write_economics)

@@ -1,0 +1,400 @@
+"""Inputs: every value of the scenario with where it came from, then prices and factors as built up from the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+
+import numpy as np
+import pandas as pd
+
+from ccs_model._typing import Floats
+from ccs_model.economics.investment import annuity_yr
+from ccs_model.economics.prices import PriceLevel
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import records
+from ccs_model.problem import Problem
+from ccs_model.report.figures import flows_of, has_accounts, rows_in_use
+from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, OBSERVED, WORDS, Cell, Column, data_columns
+from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.sheet import Page, Row, Sheet
+from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
+from ccs_model.scenario.fields import Section
+from ccs_model.scenario.resolved import DEFAULT
+
+# The inputs that may be changed in the workbook, each with a name that formulas use; and what two of them do together.
+#
+# Money follows at once. Which retrofits are built, their tonnes and their energy stay those of the solved plan.
+
+
+PLAY = "play"
+
+
+@dataclass(frozen=True)
+class LiveInput:
+    """`name` is the defined name; `like` a quantity of its unit and format; `key` where the scenario sets it."""
+
+    name: str
+    like: str
+    low: float
+    high: float
+    key: str
+    meaning: str
+
+
+LIVE = (
+    LiveInput("discount_rate", "discount_rate", 0, 0.5, "discount_rate", "discount rate of the owners, real"),
+    LiveInput("social_discount_rate", "discount_rate", 0, 0.5, "policy.social_discount_rate",
+              "discount rate of society, real"),
+    LiveInput("tax_share", "tax_share", 0, 0.9, "finance.tax_share", "income tax"),
+    LiveInput("depreciation_yr", "depreciation_yr", 1, 60, "finance.depreciation_yr", "years of straight write-off"),
+    LiveInput("capture_deductible", "flag", 0, 1, "policy.capture_deductible",
+              "1: a tonne cut by capture earns the carbon price; 0: it does not"),
+    LiveInput("carbon_price_factor", "factor", 0, 100, PLAY, "times the carbon price of sheet Series, all years"),
+    LiveInput("social_cost_factor", "factor", 0, 100, PLAY, "times the social cost of carbon of sheet Series"),
+    LiveInput("capex_factor", "factor", 0, 10, PLAY, "times all capital: capture, transport and storage; O&M stays"),
+    LiveInput("om_factor", "factor", 0, 10, PLAY, "times all operation and maintenance"),
+    LiveInput("energy_factor", "factor", 0, 10, PLAY, "times heat and power of capture"),
+    LiveInput("oil_factor", "factor", 0, 10, PLAY, "times what oil fields pay"),
+    LiveInput("subsidy_factor", "factor", 0, 10, PLAY, "times what a policy pays for tonnes"),
+)  # fmt: skip
+# Named for formulas, but no matter of money alone: another value is another plan.
+_FIXED = (
+    ("first_year", "year", "first year of the horizon"),
+    ("horizon_end", "year", "first year after the horizon"),
+    ("delivered_share", "delivered_share", "captured over nameplate"),
+    ("capital_recovery_share", "recovery_share", "yearly share of capital of a static year; 0: from rate and life"),
+    ("price_year", "price_year", "money is real money of this year"),
+)
+_GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
+_GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
+
+
+def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
+    """The table of names, and the grid."""
+    values = solved_with(plan)
+    sheet.section("Inputs that may be changed here")
+    sheet.paragraph(
+        "Change a shaded value: costs, cash flows, ratios and checks follow. Sheet Series holds carbon price and "
+        "social cost year by year. For a new choice of plants change the scenario file and run again."
+    )
+    columns = [
+        Column("name", WORDS, widest=26),
+        Column("meaning", WORDS, label="Description", widest=46),
+        Column("unit", WORDS, widest=16),
+        Column("value", INPUT),
+        Column("low", INPUT, label="Lowest"),
+        Column("high", INPUT, label="Highest"),
+        Column("class", WORDS),
+        Column("reference", WORDS, widest=22),
+        Column("solved", INPUT, label="Solved with"),
+        Column("changed", CHECK, label="Changed?"),
+    ]
+    places = plan.problem.scenario.places
+    rows: list[Row] = [
+        {
+            "id": each.name, "name": each.name, "meaning": each.meaning, "unit": sheet.unit(each.like),
+            "value": Cell(values[each.name], each.like, INPUT, unlocked=True),
+            "low": Cell(float(each.low), each.like), "high": Cell(float(each.high), each.like),
+            "class": INPUT.letter, "reference": _live_input_origin(each, places),
+            "solved": Cell(values[each.name], each.like),
+            "changed": Formula('=IF({value}={solved},"no","yes")', "no"),
+        }
+        for each in LIVE
+    ]  # fmt: skip
+    rows += [
+        {
+            "id": name, "name": name, "meaning": meaning, "unit": sheet.unit(like),
+            "value": Cell(values[name], like, CALCULATION), "low": Cell(values[name], like),
+            "high": Cell(values[name], like), "class": CALCULATION.letter, "reference": "scenario",
+            "solved": Cell(values[name], like), "changed": Formula('=IF({value}={solved},"no","yes")', "no"),
+        }
+        for name, like, meaning in _FIXED
+    ]  # fmt: skip
+    block = sheet.table(columns, rows, key="inputs", plain=True, named="live")
+    for each in LIVE:
+        sheet.book.define(each.name, block.cell("value", each.name))
+        sheet.between(block, "value", each.name, each.low, each.high)
+    for name, _, _ in _FIXED:
+        sheet.book.define(name, block.cell("value", name))
+    changed = (
+        '=COUNTIF({inputs!changed},"yes")+SUMPRODUCT(({series!@price:all}<>{series!@price_solved:all})*1)'
+        "+SUMPRODUCT(({series!@damage_asked:all}<>{series!@damage_solved:all})*1)"
+    )
+    count = sheet.table(
+        [Column("name", WORDS), Column("meaning", WORDS, label="Description"), Column("value", CHECK)],
+        [{"id": "n", "name": "inputs_changed", "meaning": "here and on sheet Series", "value": Formula(changed, 0)}],
+        plain=True,
+    )
+    sheet.book.define("inputs_changed", count.cell("value", "n"))
+    message = sheet.table(
+        [Column("name", WORDS), Column("meaning", WORDS, label="What the line on top of the sheets says", wide=True)],
+        [{"id": name, "name": name, "meaning": text}
+         for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED))],
+        plain=True,
+    )  # fmt: skip
+    for name in message.rows:
+        sheet.book.define(name, message.cell("meaning", name))
+    if has_accounts(plan):
+        _grid(sheet, plan)
+
+
+def solved_with(plan: Plan) -> dict[str, float]:
+    """The value of each name in the solved plan."""
+    problem, scenario = plan.problem, plan.problem.scenario
+    requested = scenario.capital_recovery_share if problem.is_static else None
+    return {
+        **dict.fromkeys((each.name for each in LIVE), 1.0),
+        "discount_rate": problem.discount_rate,
+        "social_discount_rate": problem.accounts.social_discount_rate,
+        "tax_share": problem.accounts.tax_share,
+        "depreciation_yr": float(scenario.finance.depreciation_yr),
+        "capture_deductible": float(scenario.policy.capture_deductible),
+        "first_year": float(problem.first_year),
+        "horizon_end": float(problem.horizon_end),
+        "delivered_share": problem.delivered_share,
+        "capital_recovery_share": float(requested or 0.0),
+        "price_year": float(problem.price_year),
+    }
+
+
+def _live_input_origin(each: LiveInput, places: object) -> str:
+    if each.key == PLAY:
+        return "1: as solved"
+    place = dict(places).get(each.key)  # type: ignore[call-overload]
+    return "default" if place is None else "".join(s if s.isprintable() else "?" for s in PurePath(place).name)
+
+
+def _grid(sheet: Sheet, plan: Plan) -> None:
+    """Net present value of the programme at every pair of a discount rate and a constant carbon price."""
+    sheet.section("Net present value of the programme by discount rate and carbon price")
+    sheet.paragraph(
+        "Down: discount rate. Across: a carbon price, the same in every year, that every tonne of direct cut earns, in "
+        "place of the carbon price of sheet Series; taxed like all income. Rates and prices may be changed.",
+        "note",
+    )
+    names = [f"at_{at}" for at in range(len(_GRID_PRICES))]
+    net = "{programme!@net_mn:all}-({programme!@carbon_mn:all}+{programme!@salvage_mn:all})*(1-tax_share)"
+    spent, left, life = "{capital!spent_mn}", "{capital!left_yr}", "{capital!life_yr}"
+    salvage = (
+        f"IF({{rate}}=0,SUMPRODUCT({spent}*{left}/{life}),"
+        f"SUMPRODUCT({spent}*(1-(1+{{rate}})^-{left})/(1-(1+{{rate}})^-{life})))"
+    )
+    template = (
+        f"=SUMPRODUCT({net}+{{@prices}}*(1-tax_share)/1000*{{programme!@on_site_abatement_kt:all}},"
+        f"(1+{{rate}})^-(calendar_year-first_year))+(1-tax_share)*{salvage}*(1+{{rate}})^-(horizon_end-first_year)"
+    )
+    price_row = {
+        "id": "prices", "what": f"Carbon price, {sheet.unit('price_per_t')}", "rate": "",
+        **{
+            name: Cell(price, "price_per_t", INPUT, unlocked=True)
+            for name, price in zip(names, _GRID_PRICES, strict=True)
+        },
+    }  # fmt: skip
+    rows: list[Row] = [price_row]
+    for rate in _GRID_RATES:
+        values = grid_row(plan, rate, np.array(_GRID_PRICES))
+        cells = {
+            name: Cell(Formula(template, float(value)), "npv_mn", CALCULATION)
+            for name, value in zip(names, values, strict=True)
+        }
+        rows.append({"what": "NPV", "rate": Cell(rate, "discount_rate", INPUT, unlocked=True), **cells})
+    sheet.table(
+        [
+            Column("what", WORDS, label=f"NPV, {sheet.unit('npv_mn')}", widest=34),
+            Column("rate", INPUT, label="Discount rate"),
+            *(Column(name, CALCULATION, label=f"Price {at + 1}", widest=14)
+              for at, name in enumerate(names)),
+        ],
+        rows,
+        key="grid",
+        plain=True,
+    )  # fmt: skip
+
+
+def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
+    """The grid's row at a rate: the owners' money discounted at it, salvage valued at it."""
+    assert plan.owner_capital is not None
+    problem, flows = plan.problem, flows_of(plan, None)
+    kept = 1.0 - problem.accounts.tax_share
+    weights = (1 + rate) ** -(flows["when"] - problem.first_year)
+    capital = plan.owner_capital
+    life, left = (capital[name].to_numpy(float) for name in ("life_yr", "left_yr"))
+    salvage = float((capital["capital_mn"].to_numpy(float) * annuity_yr(rate, left) / annuity_yr(rate, life)).sum())
+    without = flows["net_mn"] - (flows["carbon_mn"] + flows["salvage_mn"]) * kept
+    # Sums of products, not BLAS's, whose last digit hangs on where the numbers lie in memory.
+    by_price = (without * weights).sum() + prices * kept / 1000.0 * float(
+        (flows["on_site_abatement_kt"] * weights).sum()
+    )
+    return np.asarray(by_price + kept * salvage * weights[-1])
+
+
+# Tables whose money enters the program.
+_WITH_MONEY = (
+    "technologies/technologies",
+    "technologies/heat_sources",
+    "prices/power",
+    "prices/fuels",
+    "transport/pipes",
+    "storage/sites",
+)
+# Those that only a shared network reads, and the names of their sections.
+_OF_NETWORK = (
+    ("transport/trends", "Pipes as linear trends, in place of their classes"),
+    ("transport/trucks", "Trucks"),
+    ("transport/hubs", "Hubs given"),
+    ("transport/links", "Links given"),
+    ("transport/line_costs", "Costs of single lines"),
+    ("storage/factors", "How an all-in storage cost is split"),
+    ("storage/site_costs", "Cost curves of sites"),
+)
+_NETWORK_MONEY = ("transport/trends", "transport/trucks", "transport/line_costs", "storage/site_costs")
+_AS_THEY_ARE = (
+    ("streams/utilisation", "Utilisation of plants"),
+    ("streams/factors", "Emission factors"),
+    ("streams/mill_stacks", "Stacks of a steel works, per t of its product"),
+    ("streams/chemical_routes", "CO2 of chemical plants, per t of product"),
+    ("streams/chemical_grades", "Streams of chemical plants"),
+    ("transport/pipes", "Pipes"),
+    ("transport/limits", "Limits of transport"),
+)
+
+
+def write_inputs(sheet: Sheet, plan: Plan) -> None:
+    """The scenario, then prices, grid factors, price levels and the tables that streams and pipes come from."""
+    problem = plan.problem
+    sheet.title("Inputs")
+    sheet.paragraph(
+        "First what may be changed here, then all that was asked. Money in tables is in the "
+        "row's own currency and year where the columns beside it name them, else in the scenario's."
+    )
+    sheet.banner()
+    write_live_inputs(sheet, plan)
+    sheet.section("Scenario")
+    sheet.table(
+        [
+            Column("key", WORDS, widest=30),
+            Column("value", INPUT, optional=True, widest=30),
+            Column("unit", WORDS, widest=18),
+            Column("class", WORDS),
+            Column("place", WORDS, label="Where it came from", widest=18),
+            Column("meaning", WORDS, wide=True),
+        ],
+        list(_values(sheet, problem.scenario, problem.scenario.places)),
+        plain=True,
+    )
+    sheet.section("Price of power, without VAT")
+    grids = problem.power_per_kwh["grid"].isin(set(problem.plants["grid"]))
+    _built_up(sheet, problem.power_per_kwh[grids], problem.inputs["prices/power"], ["grid", "year"])
+    sheet.section("Price of steam, without VAT")
+    provinces = problem.steam_per_gj["province"].isin(problem.zones)
+    _built_up(sheet, problem.steam_per_gj[provinces], problem.inputs["prices/fuels"], ["province", "fuel", "year"])
+    sheet.section("CO2 of grid power (straight between the years, flat outside them)")
+    factors = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]
+    sheet.table(data_columns(factors), records(factors))
+    sheet.section(f"What other money is worth in {problem.currency} {problem.price_year}")
+    sheet.table(_LEVEL_COLUMNS, list(_price_levels(problem)), named="money")
+    tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
+    network = [(name, title) for name, title in _OF_NETWORK if len(problem.inputs[name])]
+    for name, title in (*_AS_THEY_ARE, *(network if problem.network is not None else ())):
+        sheet.section(f"{title} ({name}.csv)")
+        table = tables[name]
+        if "value" in table:
+            table = table.assign(
+                **{name: _named_values(table, name) for name in ("value", "low", "high") if name in table}
+            )
+        sheet.table(data_columns(table), records(table))
+
+
+def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: str = "") -> Iterator[Row]:
+    """Each value of a section, with those of the sections in it."""
+    for key, field in type(section).model_fields.items():
+        value, dotted = getattr(section, key), f"{parent}{key}"
+        if isinstance(value, Section):
+            yield from _values(sheet, value, places, f"{dotted}.")
+            continue
+        parts = {f"{dotted}.{each}": amount for each, amount in value.items()} if isinstance(value, Mapping) else {}
+        for name, amount in (parts or {dotted: value}).items():
+            yield {
+                "key": name,
+                "value": Cell(_sentence(amount), "year" if key == "price_year" else key),
+                "unit": sheet.unit(key),
+                "class": INPUT.letter,
+                "place": _origin(places.get(name)),
+                "meaning": field.description or "",
+            }
+
+
+def _sentence(value: object) -> object:
+    """A value as one cell holds it."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "(none named)"
+    if value is None or value == {}:
+        return "(none)"
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _origin(place: str | None) -> str:
+    """A file's name and line without its folder, so that the workbook is the same wherever the scenario lies."""
+    if place is None:
+        return DEFAULT
+    return "".join(sign if sign.isprintable() else "?" for sign in PurePath(place).name)
+
+
+def _built_up(sheet: Sheet, prices: pd.DataFrame, sources: pd.DataFrame, key: list[str]) -> None:
+    """Parts and total of a price, with the reference of the row it was built from."""
+    table = prices.merge(sources[[*key, "reference", "quality", "note"]], on=key, how="left")
+    of_row = {*key, "heat_source", "reference", "quality", "note"}
+    columns = [
+        Column(name, None if name in of_row else CALCULATION, optional=name == "note", widest=24, wide=name == "note")
+        for name in table
+    ]
+    sheet.table(columns, records(table))
+
+
+_LEVEL_COLUMNS = (
+    Column("currency", OBSERVED),
+    Column("price_year", OBSERVED),
+    Column("price_index", None),
+    Column("base_price_index", None, label="Price index, base year"),
+    Column("rate", None, label="Exchange rate, base year"),
+    Column("worth", CALCULATION, label="One unit is worth"),
+    Column("index_reference", OBSERVED, widest=26),
+    Column("rate_reference", OBSERVED, widest=26),
+)
+
+
+def _price_levels(problem: Problem) -> Iterator[Row]:
+    """Each currency and price year that the tables use, with its way into the scenario's money."""
+    deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
+    level = PriceLevel(problem.currency, problem.price_year, deflators, rates)
+    index = deflators.set_index(["currency", "year"])
+    rate = rates.set_index(["currency", "year"])
+    names = (*_WITH_MONEY, *(_NETWORK_MONEY if problem.network is not None else ()))
+    in_use = rows_in_use(problem.inputs, problem.scenario, problem.zones)
+    tables = [in_use[name][["currency", "price_year"]] for name in names if len(in_use[name])]
+    pairs = pd.concat(tables).drop_duplicates().sort_values(["currency", "price_year"])
+    for currency, year in pairs.itertuples(index=False, name=None):
+        own, base = index.loc[(currency, year)], index.loc[(currency, problem.price_year)]
+        exchange = rate.loc[(currency, problem.price_year)]
+        assumed = "assumed" in (own["quality"], base["quality"], exchange["quality"])
+        yield {
+            "currency": currency,
+            "price_year": year,
+            "price_index": own["price_index"],
+            "base_price_index": base["price_index"],
+            "rate": exchange["cny_per_unit"] / rate.loc[(problem.currency, problem.price_year), "cny_per_unit"],
+            "worth": level.factor(currency, int(year)),
+            "index_reference": ", ".join(dict.fromkeys((own["reference"], base["reference"]))),
+            "rate_reference": exchange["reference"],
+            "quality": "assumed" if assumed else "reported",
+        }
+
+
+def _named_values(table: pd.DataFrame, column: str) -> list[Cell]:
+    """Values of a table whose rows are named after their quantity, each formatted by its own name."""
+    return [Cell(value, name) for name, value in zip(table.iloc[:, 0], table[column], strict=True)]
+
+
+INPUTS = Page("Inputs", "What may be changed here; every value of the scenario; prices and factors.", write_inputs)

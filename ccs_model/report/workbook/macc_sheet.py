@@ -1,0 +1,167 @@
+"""MACC: what could be done, from cheap to dear, as a curve and as a list; what the plan does is marked."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.plan.merit_order import macc_table
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import records
+from ccs_model.report.workbook.cell_values import is_missing
+from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.native_charts import CHART_ROWS, Chart
+from ccs_model.report.workbook.sheet import Page, Sheet
+
+N_SLOTS = 200
+_CHEAPEST = 25
+# Some programs print the label of every slot; most are empty, so that none runs into the next.
+_SLOTS_A_LABEL = 20
+_ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+_PLAN_COLOUR, _OTHER_COLOUR = SOLVER.ink, "#A9B4BF"
+
+_COLUMNS = (
+    *(Column(name, OBSERVED, widest=40) for name in ("plant", "name", "province", "sector")),
+    *(Column(name, CALCULATION, widest=18) for name in ("stream", "technology", "site")),
+    Column("avoided_ktpa"),
+    Column("cumulative_avoided_ktpa"),
+    Column("avoidance_cost_per_t"),
+    Column("capture_cost_per_t"),
+    Column("capex_mn"),
+    Column("cumulative_capex_mn"),
+    Column("in_plan", SOLVER, label="In the plan"),
+)
+_SLOT_COLUMNS = (
+    Column("slot", CALCULATION),
+    Column("from_ktpa", CALCULATION, label="Avoided up to here"),
+    Column("axis", CALCULATION, label="On the axis", optional=True),
+    Column("position", CALCULATION, label="Place in the list"),
+    Column("in_plan_per_t", SOLVER, label="In the plan", optional=True),
+    Column("not_in_plan_per_t", CALCULATION, label="Not in the plan", optional=True),
+)
+
+
+def write_macc(sheet: Sheet, plan: Plan) -> None:
+    """The curve, the cheapest streams, then all of them."""
+    table = macc_table(plan.problem, plan.retrofits)
+    sheet.title("MACC")
+    sheet.paragraph(
+        "Each stream of each plant that may be fitted, once: full size, by the technology and to the site that avoid a "
+        "tonne for the least. The list takes each stream for itself. It ignores the budget, limits of sites that "
+        "streams share, and when a retrofit may start, so it is not the best plan; the plan's own choice may use "
+        "another technology, size or site than stands here. Full load, prices of the last year. The curve is drawn "
+        f"from the table to its right, at the inputs of the solved plan: {N_SLOTS} slots of equal abatement, each with "
+        "the cost of the stream at its middle, so that widths are true and the smallest streams may fall between two "
+        "slots."
+    )
+    if plan.problem.network is not None:
+        sheet.paragraph(
+            "Here every stream lays a pipe of its own to one of its nearest sites and pays the site's all-in cost per "
+            "tonne. The plan shares pipes and sites, so that what it pays for a stream (sheet Economics) is another "
+            "figure, for far plants of one cluster a lower one.",
+            "note",
+        )
+    if table.empty:
+        why = "No stream of a plant that may be fitted can be captured, stored, and avoid CO2"
+        if plan.problem.network is not None:
+            why += " by a pipe of its own, or no table prices the power that such pipes would draw"
+        sheet.paragraph(f"{why}.", "note")
+        return
+    top = sheet.row
+    sheet.jump(top + 1 + CHART_ROWS)
+    has_more = len(table) > _CHEAPEST
+    # The chart has a page to itself: programs that stretch a narrow sheet over the page would leave a head at its foot.
+    sheet.page_break()
+    if has_more:
+        sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
+        sheet.table(_COLUMNS, _rows(table.head(_CHEAPEST)), named="cheapest")
+        sheet.page_break()
+    sheet.section(f"All {len(table)}, cheapest first")
+    sheet.table(_COLUMNS, _rows(table), main=True, frozen=0, head_on_each_page=True, key="macc")
+    end = sheet.row
+    # The slots are made from the list, so that the list stands in its place first.
+    sheet.jump(top)
+    sheet.chart(_chart(sheet, table), _SLOT_COLUMNS, _slot_rows(table), left=len(_COLUMNS) + 1, key="slots")
+    sheet.jump(end)
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    """The list with its running sums as formulas."""
+    running = {
+        f"cumulative_{name}": f"=SUM({{^cumulative_{name}}},{{{name}}})" for name in ("avoided_ktpa", "capex_mn")
+    }
+    return [
+        {**row, **{name: Formula(template, row[name]) for name, template in running.items()}} for row in records(table)
+    ]
+
+
+def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    width = f"{slot_ktpa(table):.12g}"
+    cost, is_in = (f"INDEX({{macc!{name}}},{{position}},1)" for name in ("avoidance_cost_per_t", "in_plan"))
+    past = f"{{from_ktpa}}+{width}/2>=MAX({{macc!cumulative_avoided_ktpa}})"
+    templates = {
+        "from_ktpa": f"=({{slot}}-1)*{width}",
+        "position": f"=IFERROR(MATCH({{from_ktpa}}+{width}/2,{{macc!cumulative_avoided_ktpa}},1),0)+1",
+        "in_plan_per_t": f'=IF({past},"",IF({is_in}="yes",{cost},""))',
+        "not_in_plan_per_t": f'=IF({past},"",IF({is_in}="yes","",{cost}))',
+    }
+    return [
+        {
+            **row,
+            **{name: Formula(text, "" if is_missing(row[name]) else row[name]) for name, text in templates.items()},
+        }
+        for row in records(slots(table))
+    ]
+
+
+def slot_ktpa(table: pd.DataFrame) -> float:
+    """Abatement of a slot: round, so that the axis has round labels, and so that the slots hold the whole curve."""
+    needed = float(table["cumulative_avoided_ktpa"].iloc[-1]) / N_SLOTS
+    decade = 10.0 ** math.floor(math.log10(needed))
+    return next(decade * each for each in _ROUND if decade * each >= needed * (1 - 1e-12))
+
+
+def slots(table: pd.DataFrame) -> pd.DataFrame:
+    """The curve in slots of equal abatement: each has the cost of the stream at its middle, those past it have none."""
+    width_ktpa = slot_ktpa(table)
+    starts = np.arange(N_SLOTS) * width_ktpa
+    at = np.searchsorted(table["cumulative_avoided_ktpa"], starts + width_ktpa / 2)
+    past = starts + width_ktpa / 2 >= table["cumulative_avoided_ktpa"].iloc[-1]
+    there = np.minimum(at, len(table) - 1)
+    cost, in_plan = table["avoidance_cost_per_t"].to_numpy()[there], table["in_plan"].to_numpy()[there]
+    return pd.DataFrame(
+        {
+            "slot": np.arange(1, N_SLOTS + 1),
+            "from_ktpa": starts,
+            "position": at + 1,
+            "axis": [None if slot % _SLOTS_A_LABEL else f"{start:,.10g}" for slot, start in enumerate(starts)],
+            "in_plan_per_t": np.where(in_plan & ~past, cost, np.nan),
+            "not_in_plan_per_t": np.where(in_plan | past, np.nan, cost),
+        }
+    )
+
+
+def _chart(sheet: Sheet, table: pd.DataFrame) -> Chart:
+    total_ktpa = table["cumulative_avoided_ktpa"].iloc[-1]
+    in_plan = table[table["in_plan"]]
+    money = sheet.unit("avoidance_cost_per_t")
+    return Chart(
+        title="Marginal abatement cost: what could be avoided, from cheap to dear",
+        across="axis",
+        across_title=f"Avoided in a year, added up ({sheet.unit('avoided_ktpa')})",
+        up_title=f"Avoidance cost ({money})",
+        series={"in_plan_per_t": _PLAN_COLOUR, "not_in_plan_per_t": _OTHER_COLOUR},
+        every=_SLOTS_A_LABEL,
+        alt=(
+            f"Marginal abatement cost curve of {len(table)} streams, which could avoid {total_ktpa:,.0f} kt CO2 a "
+            f"year at {table['avoidance_cost_per_t'].iloc[0]:,.0f} to {table['avoidance_cost_per_t'].iloc[-1]:,.0f} "
+            f"{money}. Width is what a stream avoids, height what a tonne costs. The plan fits {len(in_plan)} of them, "
+            f"which here avoid {in_plan['avoided_ktpa'].sum():,.0f} kt a year."
+        ),
+    )
+
+
+MACC = Page("MACC", "What could be done, from cheap to dear, with its curve; what the plan does is marked.", write_macc)

@@ -1,0 +1,204 @@
+"""The workbook computed again by an engine that is not ours, and held against the values stored beside its formulas.
+
+The engine is formualizer (extra `verify`). It reads the formulas and forgets the stored values; what it cannot compute
+it answers with an error, which counts as a cell that was not compared, and is named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, NamedTuple
+from xml.etree import ElementTree
+
+from ccs_model.errors import InputError, Issue, MissingExtraError
+from ccs_model.inputs.excel_reader import guarded
+
+# What stands in the cells of a workbook file: values as they were stored, and whether a formula stands beside them.
+
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_ADDRESS = re.compile(r"([A-Z]+)([0-9]+)")
+
+
+class StoredCell(NamedTuple):
+    """One filled cell; rows and columns are counted from 1. `value` is a number, text, or a truth."""
+
+    sheet: str
+    row: int
+    column: int
+    value: float | str | bool
+    has_formula: bool
+
+    @property
+    def address(self) -> str:
+        """As a reader names it: `CashFlow!G15`."""
+        return f"{self.sheet}!{letters(self.column)}{self.row}"
+
+
+def stored_cells(raw: bytes, name: str) -> list[StoredCell]:
+    """Every filled cell of the workbook whose bytes are `raw`, sheet by sheet.
+
+    Raises InputError where it is no sound workbook.
+    """
+    result = guarded(raw)
+    if result.what:
+        raise InputError([Issue(name, result.what, result.hint)])
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            shared = _shared_texts(archive)
+            return [cell for sheet, part in _sheets(archive) for cell in _cells(archive, part, sheet, shared)]
+    except (KeyError, IndexError, ValueError, zlib.error, zipfile.BadZipFile, ElementTree.ParseError) as error:
+        raise InputError([Issue(name, f"is no workbook that can be read: {error}")]) from error
+
+
+def letters(column: int) -> str:
+    """The letters of a column counted from 1."""
+    text = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        text = chr(65 + rest) + text
+    return text
+
+
+def _sheets(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
+    """Name and part of each sheet, in their order."""
+    relations = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+    targets = {each.attrib["Id"]: each.attrib["Target"] for each in relations}
+    for sheet in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter(f"{_MAIN}sheet"):
+        target = targets[sheet.attrib[_RELATION]]
+        yield sheet.attrib["name"], target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _shared_texts(archive: zipfile.ZipFile) -> list[str]:
+    if "xl/sharedStrings.xml" not in archive.namelist():
+        return []
+    root = ElementTree.fromstring(archive.read("xl/sharedStrings.xml"))
+    return ["".join(text.text or "" for text in item.iter(f"{_MAIN}t")) for item in root]
+
+
+def _cells(archive: zipfile.ZipFile, part: str, sheet: str, shared: list[str]) -> Iterator[StoredCell]:
+    with archive.open(part) as file:
+        for cell in _elements(file):
+            value = _value(cell, shared)
+            if value is None:
+                continue
+            at = _ADDRESS.fullmatch(cell.attrib["r"])
+            if at is None:
+                raise ValueError(f"a cell is called {cell.attrib['r']}")
+            column = 0
+            for letter in at[1]:
+                column = 26 * column + ord(letter) - 64
+            yield StoredCell(sheet, int(at[2]), column, value, cell.find(f"{_MAIN}f") is not None)
+
+
+def _elements(file: IO[bytes]) -> Iterator[ElementTree.Element]:
+    """Cells one after the other; rows are forgotten once read."""
+    for _, element in ElementTree.iterparse(file):
+        if element.tag == f"{_MAIN}row":
+            yield from element.iter(f"{_MAIN}c")
+            element.clear()
+
+
+def _value(cell: ElementTree.Element, shared: list[str]) -> float | str | bool | None:
+    kind = cell.attrib.get("t", "n")
+    if kind == "inlineStr":
+        return "".join(text.text or "" for text in cell.iter(f"{_MAIN}t"))
+    stored = cell.find(f"{_MAIN}v")
+    if stored is None or stored.text is None:
+        # A formula may give a text without letters.
+        return "" if cell.find(f"{_MAIN}f") is not None else None
+    if kind == "s":
+        return shared[int(stored.text)]
+    if kind == "b":
+        return stored.text == "1"
+    return float(stored.text) if kind == "n" else stored.text
+
+
+TOLERANCE = 1e-9
+ENGINE = "formualizer"
+# Errors by which the engine says that it does not know a function, not that the function fails.
+_UNKNOWN = ("Name", "NImpl")
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """How many formulas were compared, the largest distance (relative above 1), and the cells that stand apart.
+
+    `apart` and `not_compared` are sentences that begin with the address.
+    """
+
+    n_compared: int
+    worst: float
+    difference: tuple[str, ...]
+    not_compared: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Every formula was compared, and every one is equal."""
+        return not self.difference and not self.not_compared
+
+
+def engine() -> Any:
+    """The engine's module. Raises MissingExtraError where it is not installed."""
+    try:
+        return importlib.import_module(ENGINE)
+    except ImportError as error:
+        raise MissingExtraError("computing the workbook again", "verify", [ENGINE]) from error
+
+
+def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:
+    """Compute every formula of the workbook `raw` and compare it with what is stored, `cells` being its cells.
+
+    Raises MissingExtraError without the engine.
+    """
+    module = engine()
+    formulas = [cell for cell in cells if cell.has_formula]
+    try:
+        book = module.Workbook.from_bytes(raw)
+        book.evaluate_all()
+    except Exception as error:  # noqa: BLE001  the engine raises its own kinds for what it cannot read
+        return Recomputed(0, 0.0, (), (f"all {len(formulas):,} formulas: {ENGINE} cannot read the workbook: {error}",))
+    difference, skipped = [], []
+    worst, n_compared = 0.0, 0
+    for cell in formulas:
+        found = _computed(book, cell)
+        unknown = _unknown(found)
+        if unknown:
+            skipped.append(f"{cell.address}: {ENGINE} cannot compute it: {unknown}")
+            continue
+        n_compared += 1
+        distance = distance_of(cell.value, found)
+        if distance is not None and distance <= TOLERANCE:
+            worst = max(worst, distance)
+            continue
+        worst = max(worst, distance or 0.0)
+        difference.append(f"{cell.address}: {cell.value!r} stands there, {found!r} is computed")
+    return Recomputed(n_compared, worst, tuple(difference), tuple(skipped))
+
+
+def distance_of(ours: object, theirs: object) -> float | None:
+    """How far two values are apart, relative above 1; None where they are no two numbers and not equal."""
+    if isinstance(ours, bool) or isinstance(theirs, bool):
+        return 0.0 if ours == theirs else None
+    if isinstance(ours, int | float) and isinstance(theirs, int | float):
+        return abs(ours - theirs) / max(1.0, abs(ours))
+    return 0.0 if ours == ("" if theirs is None else theirs) else None
+
+
+def _computed(book: Any, cell: StoredCell) -> object:
+    with contextlib.suppress(Exception):
+        return book.get_value(cell.sheet, cell.row, cell.column)
+    return {"kind": _UNKNOWN[0]}
+
+
+def _unknown(found: object) -> str:
+    """Why the engine has no answer; empty where it has one, be it an error of the formula's own."""
+    kind = str(found.get("kind", "")) if isinstance(found, dict) else ""
+    return kind if kind in _UNKNOWN else ""

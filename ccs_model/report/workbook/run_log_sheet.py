@@ -1,0 +1,117 @@
+"""RunLog: what makes this run this run. No clock times and no paths, so that the same run gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import PurePath
+
+import ccs_model
+from ccs_model.plan.cache_key import hashes
+from ccs_model.plan.plan import Plan
+from ccs_model.report.pipe_tables import pipe_links
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, SOLVER, WORDS, Cell, CellClass, Column
+from ccs_model.report.workbook.sheet import Page, Row, Sheet
+
+_LIBRARIES = ("highspy", "pyomo", "pandas", "numpy", "XlsxWriter")
+
+
+def write_run_log(sheet: Sheet, plan: Plan) -> None:
+    """Outcome, size, options, versions, hashes."""
+    sheet.title("RunLog")
+    sheet.paragraph(
+        "Times and the command stand in manifest.json of the run folder; the solver's own words in solver.log."
+    )
+    sheet.section("Run")
+    sheet.table(
+        [
+            Column("item", WORDS, widest=36),
+            Column("value", SOLVER, widest=24),
+            Column("unit", WORDS, widest=26),
+            Column("class", WORDS),
+            Column("meaning", WORDS, wide=True),
+        ],
+        list(_items(sheet, plan)),
+        plain=True,
+    )
+    sheet.section("Inputs")
+    sheet.table(
+        [Column("file", WORDS, widest=36), Column("sha256", label="SHA-256", wide=True)],
+        list(_hashes(plan)),
+        plain=True,
+    )
+
+
+def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
+    def item(
+        text: str, value: object, meaning: str = "", name: str = "", kind: CellClass = SOLVER, unit: str = ""
+    ) -> Row:
+        return {
+            "item": text,
+            "value": Cell(value, name, kind),
+            "unit": unit or sheet.unit(name),
+            "class": kind.letter,
+            "meaning": meaning,
+        }
+
+    objective, relaxation, size, problem = plan.objective, plan.relaxation, plan.size, plan.problem
+    solver = problem.scenario.solver
+    yield item("Status", plan.status, "optimal: within the gap asked for; limit: time ran out before that")
+    yield item("Aim", problem.objective, kind=INPUT)
+    yield item("Retrofits are", "integer" if problem.is_integer else "continuous", kind=INPUT)
+    yield item("Value", objective.value, "of the plan", "value_kt", unit=objective.unit)
+    within = "" if plan.corridors is None else " within the corridors"
+    yield item("Bound", _known(objective.bound), f"no plan{within} is better", "bound_kt", unit=objective.unit)
+    yield item("Gap", _known(objective.gap_share), "distance of the bound, as a share of the value", "gap_share")
+    if plan.corridors is not None:
+        n_corridors, n_links = pipe_links(plan)
+        wide = f"no plan over all {n_links} candidate links is better"
+        yield item("Bound over all links", _known(objective.all_links_bound), wide, "bound_kt", unit=objective.unit)
+        yield item(
+            "Gap over all links",
+            _known(objective.all_links_gap_share),
+            "distance of that bound, as a share of the value",
+            "gap_share",
+        )
+        requested = PurePath(problem.scenario.transport.corridors).name
+        yield item("Corridors", n_corridors, f"links within which the plan is proven ({requested})", "n_corridors")
+    if problem.network is not None:
+        yield item("Nodes", len(problem.network.nodes), "of the candidate network", "n_nodes", CALCULATION)
+        yield item("Candidate links", pipe_links(plan)[1], "on which a pipe can be laid", "n_links", CALCULATION)
+    yield item("Relaxation", relaxation.value, "value of the linear program", "value_kt", unit=objective.unit)
+    if relaxation.abatement_per_budget_kt_per_mn is not None:
+        yield item(
+            "Shadow price of the budget",
+            relaxation.abatement_per_budget_kt_per_mn,
+            "of the linear program",
+            "abatement_kt_per_mn",
+        )
+    yield item("Rows", size.n_rows, "of the program as solved", "n_rows", CALCULATION)
+    yield item("Columns", size.n_columns, "of the program as solved", "n_columns", CALCULATION)
+    yield item("Whole columns", size.n_integer, "of them whole numbers", "n_whole", CALCULATION)
+    yield item("Coefficients", size.n_nonzeros, "that are not zero", "n_nonzeros", CALCULATION)
+    yield item("Gap asked for", solver.mip_gap, "solver.mip_gap", "gap_share", INPUT)
+    yield item("Time limit", solver.time_limit_s, "solver.time_limit_s", "time_limit_s", INPUT)
+    yield item("Threads", solver.threads, "solver.threads", "n_threads", INPUT)
+    yield item("Seed", solver.seed, "solver.seed", "n_seed", INPUT)
+    yield item("ccs-model", ccs_model.__version__, "version", kind=CALCULATION)
+    for library in _LIBRARIES:
+        yield item(library, metadata.version(library), "version", kind=CALCULATION)
+    yield item("Data folder", problem.inputs.folder_name, kind=INPUT)
+
+
+def _known(value: float) -> float | str:
+    """A figure that was found, or the word that it was not."""
+    return value if math.isfinite(value) else "not found"
+
+
+def _hashes(plan: Plan) -> Iterator[Row]:
+    resolved = plan.problem.scenario.resolved_yaml().encode()
+    yield {"file": "scenario.resolved.yaml", "sha256": hashlib.sha256(resolved).hexdigest()}
+    for name, sha256 in sorted(hashes(plan.problem.scenario, plan.problem.inputs).items()):
+        yield {"file": name, "sha256": sha256}
+
+
+RUN_LOG = Page("RunLog", "Status, size, solver options, versions and the hash of every input.", write_run_log)

@@ -1,0 +1,203 @@
+"""Series: what changes from year to year, the years across. Carbon price and social cost may be changed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from ccs_model._typing import Floats
+from ccs_model.economics.investment import discount_factor
+from ccs_model.economics.policy import price_path
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, OBSERVED, SOLVER, WORDS, Cell, CellClass, Column
+from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.sheet import Page, Row, Sheet
+
+KEY = "series"
+# Rows that other sheets name.
+NAMED = {
+    "when": "calendar_year",
+    "discount": "discount_factor",
+    "social": "social_discount_factor",
+    "carbon": "carbon_price_per_t",
+    "damage": "social_cost_per_t",
+}
+
+
+def years_of(problem: Problem) -> list[int]:
+    """Every year of the horizon, and the first after it, when books are closed."""
+    return [int(year) for year in (*problem.calendar, problem.horizon_end)]
+
+
+def year_column(year: int) -> str:
+    """Name of a year's column."""
+    return f"y{year}"
+
+
+def year_columns(problem: Problem) -> list[Column]:
+    """A column a year; the last is the horizon's end."""
+    years = years_of(problem)
+    return [
+        Column(year_column(year), WORDS, label=f"{year}" if year < years[-1] else f"{year} (end)", optional=True)
+        for year in years
+    ]
+
+
+def year_span(problem: Problem) -> tuple[str, str]:
+    """Names of the first and the last column of years."""
+    years = years_of(problem)
+    return year_column(years[0]), year_column(years[-1])
+
+
+def carbon_price_per_t(problem: Problem) -> Floats:
+    """The scenario's carbon price in every year, whether or not a captured tonne earns it."""
+    return np.asarray(price_path(problem.scenario.policy.carbon_price_per_t, np.array(years_of(problem))), dtype=float)
+
+
+def write_series(sheet: Sheet, plan: Plan) -> None:
+    """Years, discount factors, carbon price, social cost; then grid factors and prices of the provinces used."""
+    problem = plan.problem
+    sheet.title("Series")
+    sheet.banner()
+    sheet.paragraph(
+        "Years run across, in the same columns as on sheet CashFlow. The last column is the horizon's end: salvage, "
+        "closure and loans are settled there. Change the carbon price or the social cost in their shaded cells."
+    )
+    columns = [
+        Column("series", WORDS, widest=36),
+        Column("place", WORDS, widest=18),
+        Column("unit", WORDS, widest=22),
+        Column("class", WORDS),
+        Column("reference", WORDS, widest=22),
+        Column("note", WORDS, widest=30),
+        *year_columns(problem),
+    ]
+    rows = [*_live(sheet, problem), _avoided(sheet, plan), *_observed(sheet, problem)]
+    block = sheet.table(columns, rows, main=True, frozen=2, key=KEY, years=year_span(problem))
+    for row, name in NAMED.items():
+        sheet.book.define(name, block.row(row))
+
+
+def _row(
+    sheet: Sheet,
+    problem: Problem,
+    what: str,
+    name: str,
+    kind: CellClass,
+    values: Floats | list[Cell],
+    *,
+    row: str = "",
+    place: str = "",
+    reference: str = "",
+    note: str = "",
+) -> Row:
+    """One series; what is the same in all its years stands before them."""
+    cells = values if isinstance(values, list) else [Cell(float(value), name, kind) for value in values]
+    return {
+        **({"id": row} if row else {}),
+        "series": what,
+        "place": place,
+        "unit": sheet.unit(name),
+        "class": kind.letter,
+        "reference": reference,
+        "note": note,
+        **{year_column(year): cell for year, cell in zip(years_of(problem), cells, strict=True)},
+    }
+
+
+def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
+    years = np.array(years_of(problem))
+    policy = problem.scenario.policy
+    price = carbon_price_per_t(problem)
+    damage = np.r_[problem.accounts.damage_per_t, 0.0]
+    on = years - problem.first_year
+    social = problem.accounts.social_discount_rate
+
+    def formulas(template: str, name: str, values: Floats) -> list[Cell]:
+        return [Cell(Formula(template, float(value)), name, CALCULATION) for value in values]
+
+    def inputs(name: str, values: Floats) -> list[Cell]:
+        return [Cell(float(value), name, INPUT, unlocked=True) for value in values]
+
+    yield _row(sheet, problem, "Calendar year", "year", CALCULATION, years.astype(float), row="when")
+    yield _row(
+        sheet, problem, "Discount factor, owners", "factor", CALCULATION,
+        formulas("=(1+discount_rate)^-({@when}-first_year)", "factor", discount_factor(problem.discount_rate, on)),
+        row="discount",
+    )  # fmt: skip
+    yield _row(
+        sheet, problem, "Discount factor, society", "factor", CALCULATION,
+        formulas("=(1+social_discount_rate)^-({@when}-first_year)", "factor", discount_factor(social, on)),
+        row="social",
+    )  # fmt: skip
+    yield _row(
+        sheet, problem, "Carbon price", "price_per_t", INPUT, inputs("price_per_t", price), row="price",
+        reference="scenario", note="policy.carbon_price_per_t; may be changed",
+    )  # fmt: skip
+    yield _row(
+        sheet, problem, "Carbon price solved with", "price_per_t", INPUT, price, row="price_solved",
+        reference="scenario",
+    )  # fmt: skip
+    yield _row(
+        sheet, problem, "Carbon price that a captured tonne earns", "price_per_t", CALCULATION,
+        formulas(
+            "={@price}*carbon_price_factor*capture_deductible", "price_per_t", price * policy.capture_deductible
+        ),
+        row="carbon", note="0 where captured CO2 is not deductible",
+    )  # fmt: skip
+    yield _row(
+        sheet, problem, "Social cost of carbon", "damage_per_t", INPUT, inputs("damage_per_t", damage),
+        row="damage_asked", reference="scenario or policy/social_cost_of_carbon", note="may be changed",
+    )  # fmt: skip
+    yield _row(
+        sheet, problem, "Social cost solved with", "damage_per_t", INPUT, damage, row="damage_solved",
+        reference="scenario or policy/social_cost_of_carbon",
+    )  # fmt: skip
+    yield _row(
+        sheet, problem, "Social cost of carbon, used", "damage_per_t", CALCULATION,
+        formulas("={@damage_asked}*social_cost_factor", "damage_per_t", damage), row="damage",
+    )  # fmt: skip
+
+
+def _avoided(sheet: Sheet, plan: Plan) -> Row:
+    """What the plan avoids in each year: the period's yearly mean."""
+    by_period = plan.by_year.set_index("year")["avoided_ktpa"].reindex(plan.problem.years, fill_value=0.0)
+    at = np.searchsorted(plan.problem.years, plan.problem.calendar, side="right") - 1
+    values = np.r_[by_period.to_numpy(float)[at], 0.0]
+    return _row(
+        sheet, plan.problem, "Avoided by the plan", "avoided_kt", SOLVER, values, row="avoided",
+        reference="solver", note="the period's yearly mean",
+    )  # fmt: skip
+
+
+def _observed(sheet: Sheet, problem: Problem) -> Iterator[Row]:
+    """Grid factors, power and steam prices, straight between the years known and flat outside them."""
+    grids = problem.plants[["province", "grid"]].drop_duplicates()
+    of_zones = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]
+    for province, table in of_zones.groupby("province"):
+        yield _path(sheet, problem, "CO2 of grid power", str(province), "grid_kg_per_kwh", table)
+    for grid, table in problem.power_per_kwh.groupby("grid"):
+        if grid in set(grids["grid"]):
+            yield _path(sheet, problem, "Price of power, without VAT", str(grid), "power_per_kwh", table)
+    steam = problem.steam_per_gj[problem.steam_per_gj["province"].isin(problem.zones)]
+    for (province, source), table in steam.groupby(["province", "heat_source"]):
+        what = f"Price of steam, {str(source).replace('_', ' ')}"
+        yield _path(sheet, problem, what, str(province), "steam_per_gj", table)
+
+
+def _path(sheet: Sheet, problem: Problem, what: str, place: str, name: str, table: pd.DataFrame) -> Row:
+    table = table.sort_values("year")
+    values = np.interp(years_of(problem), table["year"].to_numpy(float), table[name].to_numpy(float))
+    known = ", ".join(dict.fromkeys(str(year) for year in table["year"]))
+    reference = ", ".join(dict.fromkeys(table["reference"])) if "reference" in table else "sheet Inputs"
+    return _row(
+        sheet, problem, what, name, OBSERVED, values, place=place, reference=reference, note=f"known for {known}"
+    )  # fmt: skip
+
+
+SERIES = Page(
+    "Series", "Year by year: discount factors, carbon price, grid factors, prices of power and steam.", write_series
+)

@@ -1,0 +1,415 @@
+"""`Sheet`: a page that is written from top to bottom; `finish` gives it the widths that fit what was written."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from xlsxwriter.utility import xl_range_abs
+
+from ccs_model.errors import CcsModelError
+from ccs_model.report.language import LABEL_COLUMNS
+from ccs_model.report.workbook.book import Book
+from ccs_model.report.workbook.cell_values import (
+    checked_number,
+    checked_text,
+    is_missing,
+    number_format,
+    quoted,
+    shown,
+    text_width,
+    widest_word,
+)
+from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, Cell, Column
+from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
+from ccs_model.report.workbook.native_charts import (
+    CHART_ROWS,
+    PICTURE_ROWS,
+    ROW_POINTS,
+    Chart,
+    Picture,
+    draw,
+    draw_picture,
+)
+from ccs_model.report.workbook.printed_pages import (
+    PRINTED_BESIDE,
+    Keep,
+    Stretch,
+    area,
+    breaks,
+    page_rows_points,
+    pixels_across,
+)
+from ccs_model.report.workbook.worksheet import Canvas, Page, Row
+from ccs_model.units import unit_of
+
+_FILTER_BUTTON = 3
+# Rows of a table that stands on a page or two, and of a sheet whose pages break where they may.
+_SHORT, _LONG = 25, 2_000
+# So wide in digits, two charts side by side have room for their axes, and two rows of them for a page.
+_TWO_CHARTS = 178
+_UNIT_SIZE = 0.9
+
+__all__ = ["Page", "Row", "Sheet"]
+
+
+class Sheet(Canvas):
+    """A canvas with tables and charts."""
+
+    def __init__(self, book: Book, page: Page, contents: Sequence[Page]) -> None:
+        super().__init__(book, page, contents)
+        self._main: Block | None = None
+        self._n_again = 0
+        self._head_rows: tuple[int, int] | None = None
+        # Charts are as wide as the page, which is known when all of it is written.
+        self._on_finish: list[Callable[[int], None]] = []
+
+    def table(
+        self,
+        columns: Sequence[Column],
+        rows: Iterable[Row],
+        *,
+        main: bool = False,
+        plain: bool = False,
+        frozen: int = 1,
+        head_on_each_page: bool = False,
+        totals: Row | None = None,
+        empty: str = "None.",
+        key: str = "",
+        named: str = "",
+        years: tuple[str, str] | None = None,
+    ) -> Block:
+        """Letters of the classes, units, headings, rows, totals; a `plain` table of words has only headings and rows.
+
+        Headings stand right above the rows, so that a spreadsheet knows both as one of its own tables: the main one
+        by the name of the sheet (`Plants_table`), another by what it is `named` besides (`Transport_shared_table`).
+
+        The `main` table of a sheet is filtered, frozen together with its first columns, and its head printed on each
+        page. Where other things stand above it `frozen` is 0: it is only filtered, and its head or that of a table
+        above it may stand `head_on_each_page`. Formulas of other tables find it by its `key`, and its rows by what
+        stands in them as `id`; `years` are the first and last column where time runs across.
+        """
+        rows = list(rows)
+        top = self._row - 1 if self._below_section else None
+        if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
+            self.paragraph(f"On paper: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
+        self._row += 0 if self._below_section else 1
+        self._below_section, head = False, self._row
+        numeric = {column.name for column in columns if any(_is_number(row.get(column.name)) for row in rows)}
+        own = (main or bool(named)) and bool(rows)
+        headings = self._headings(columns, unique=own)
+        if plain:
+            self._labels(columns, headings, numeric, self._row, filtered=False)
+            self._row += 1
+        else:
+            self._head(columns, headings, numeric, filtered=main and bool(rows))
+        first = self._row
+        self._own = block = self._block(columns, rows, first, years, has_total=totals is not None)
+        if key:
+            self.book.blocks[key] = block
+        self._body(columns, rows)
+        if not rows:
+            self.paragraph(empty, "note")
+        if head_on_each_page or (main and frozen):
+            self._head_rows = (head, first - 1)
+        if main:
+            self._main, self._n_again = block, max(frozen, 1)
+            if frozen:
+                self._sheet.freeze_panes(first, frozen)
+        if own:
+            self._own_table(columns, headings, numeric, first, f"_{named}" if named else "", filtered=main)
+        if totals is not None and rows:
+            for at, column in enumerate(columns):
+                self._cell(at, column, totals, style="total")
+            self._row += 1
+        if not main and len(rows) > PRINTED_BESIDE:
+            self.leave_unprinted(first + PRINTED_BESIDE, first + len(rows) - 1)
+        bottom = max(self._row, first + 1) - 1
+        # Of a table without rows the head is not printed on further parts.
+        right = len(columns) - 1 if rows else 0
+        self._stretches.append(Stretch(head if top is None else top, bottom, 0, right, columns[-1].wide))
+        return block
+
+    def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int, key: str) -> Block:
+        """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
+        self._row += 1
+        top, self._left, self._printed_columns = self._row, left, left - 1
+        self._head(columns, self._headings(columns), {column.name for column in columns}, filtered=False)
+        self._own = block = self._block(columns, rows, self._row, None, has_total=False)
+        self.book.blocks[key] = block
+        self._body(columns, rows)
+        self._on_finish.append(partial(draw, self.book.workbook, self._sheet, top, chart, block, self._language))
+        self._chart_rows(top, CHART_ROWS)
+        self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
+        return block
+
+    def pictures(self, *pictures: Picture) -> None:
+        """Charts side by side, of tables that stand elsewhere."""
+        self._row += 1
+        for at, picture in enumerate(pictures):
+            drawn = partial(draw_picture, self.book.workbook, self._sheet, self._row, at, picture, self._language)
+            self._on_finish.append(drawn)
+        self._layout.reach(_TWO_CHARTS)
+        self._chart_rows(self._row, PICTURE_ROWS)
+        self._row, self._below_section = self._row + PICTURE_ROWS, False
+
+    def _chart_rows(self, top: int, n: int) -> None:
+        for row in range(top, top + n):
+            self._sheet.set_row(row, ROW_POINTS)
+        self._keeps.append(Keep(top, top + n - 1))
+
+    def formula(self, row: int, column: int, formula: Formula, form: Any, where: str) -> None:
+        """Write a formula together with its value. The only way a formula of a table gets into the workbook."""
+        assert self._own is not None
+        value = formula.value
+        if is_missing(value):
+            raise CcsModelError(f"{where}: the formula has no value")
+        # Most values are floats, and known for that at once; what else is a number takes five times as long to ask.
+        shown_value = (
+            checked_number(value, where) if isinstance(value, float | Real) else checked_text(str(value), where)
+        )
+        text = resolved(formula.template, self._own, row, column, self.book.blocks)
+        self._sheet.write_formula(row, column, text, form, shown_value)
+
+    def _block(
+        self,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        first: int,
+        years: tuple[str, str] | None,
+        *,
+        has_total: bool,
+    ) -> Block:
+        names = {column.name: at for at, column in enumerate(columns, self._left)}
+        ids = {str(row["id"]): first + at for at, row in enumerate(rows) if "id" in row}
+        last = first + max(len(rows), 1) - 1
+        if has_total:
+            ids[TOTAL] = last + 1
+        across = (names[years[0]], names[years[1]]) if years else None
+        return Block(self._name, names, first - 1, first, last, ids, across)
+
+    def _body(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        placed = list(enumerate(columns, self._left))
+        for record in rows:
+            for at, column in placed:
+                self._cell(at, column, record)
+            self._row += 1
+
+    def finish(self) -> None:
+        """Widths, heights, the text that goes by them, and how all of it is printed."""
+        # Beside a chart's own table, which is not printed, all other columns are one part.
+        n_again = self._n_again if self._main is not None and self._printed_columns is None else 0
+        self._layout.apply(self._sheet, self._styles, n_again)
+        self._repeat_heads()
+        for draw_it in self._on_finish:
+            draw_it(self._pixels())
+        columns, widths, last = self._layout.parts, self._layout.widths, max(self._sheet.dim_rowmax or 0, self._row - 1)
+        end = last if self._printed_rows is None else self._printed_rows
+        edge = columns[0][1] if self._printed_columns is None else self._printed_columns - 1
+        columns = [(columns[0][0], min(columns[0][1], edge)), *(columns[1:] if self._printed_columns is None else ())]
+        if len(columns) > 1:
+            # On one page the print would be too small to read; the first columns come again on each.
+            self._sheet.repeat_columns(0, n_again - 1)
+        if len(columns) > 1 or self._left_out or (end, edge) != (last, len(widths) - 1):
+            ranges = area(self._stretches, columns, end, self._left_out)
+            # The library knows areas of one range only.
+            self._sheet.print_area_range = ",".join(f"{self._name}!{xl_range_abs(*each)}" for each in ranges)
+        self._break_pages(page_rows_points(widths[: edge + 1 if len(columns) == 1 else None], columns, n_again), end)
+
+    def _pixels(self) -> int:
+        """Width of what a page shows."""
+        shown = self._layout.widths[: min(self._layout.parts[0][1] + 1, self._printed_columns or 1_000)]
+        return round(pixels_across(shown))
+
+    def _repeat_heads(self) -> None:
+        """The head of the main table on each page, unless it is short and what stands below has other columns."""
+        if self._head_rows is None or self._main is None:
+            return
+        first, last = self._main.first, self._main.last
+        if last - first > _SHORT or all(each.top <= first for each in self._stretches):
+            self._sheet.repeat_rows(*self._head_rows)
+
+    def _break_pages(self, points: float, end: int) -> None:
+        """No heading at the foot of a page, no chart or short table cut; rows of long sheets are not looked at."""
+        rows = sorted(set(self._sections))
+        if end > _LONG or not (rows or self._keeps):
+            return
+        below = [*rows[1:], end + 2]
+        sections = [Keep(top - 1, each - 2) for top, each in zip(rows, below, strict=True)]
+        left_out = {row for first, last in self._left_out for row in range(first, last + 1)}
+        # Each range of the print area begins a page of its own.
+        given = {*self._own_breaks, *(last + 1 for _, last in self._left_out)}
+        heights = [0.0 if row in left_out else self._layout.row_points(row, self._sheet) for row in range(end + 1)]
+        keeps = [*self._keeps, *(Keep(each.top, each.bottom) for each in self._stretches)]
+        found = [row for row in breaks(sections, keeps, points, heights, given) if row not in left_out]
+        if found:
+            self._sheet.set_h_pagebreaks(found)
+
+    def _head(
+        self, columns: Sequence[Column], headings: Sequence[str], numeric: Collection[str], *, filtered: bool
+    ) -> None:
+        """Letters, units, headings; a unit wraps in the width that its heading asks for."""
+        self._letters(columns)
+        self._labels(columns, headings, numeric, self._row + 1, filtered=filtered)
+        self._units(columns, numeric)
+        self._row += 1
+
+    def _headings(self, columns: Sequence[Column], *, unique: bool = False) -> list[str]:
+        """Words above the columns; `unique` tells those that are alike by their unit, else by their number."""
+        headings = [self._language.label(column.heading) for column in columns]
+        if not unique:
+            return headings
+        units, numbers = [self._unit_of(column) for column in columns], [str(at) for at in range(1, len(columns) + 1)]
+        for telling in (units, numbers):
+            counted = Counter(heading.casefold() for heading in headings)
+            headings = [
+                f"{heading} ({reported})" if counted[heading.casefold()] > 1 and reported else heading
+                for heading, reported in zip(headings, telling, strict=True)
+            ]
+        return headings
+
+    def _own_table(
+        self,
+        columns: Sequence[Column],
+        headings: Sequence[str],
+        numeric: Collection[str],
+        first: int,
+        name: str,
+        *,
+        filtered: bool,
+    ) -> None:
+        """Headings and rows, without totals, as a table of the spreadsheet's own; it looks as it did."""
+        heads = [
+            {"header": heading, "header_format": self._label_format(at, column, heading, numeric)}
+            for at, (column, heading) in enumerate(zip(columns, headings, strict=True))
+        ]
+        options = {"name": f"{self._name}{name}_table", "columns": heads, "autofilter": filtered, "style": None}
+        if self._sheet.add_table(first - 1, 0, self._row - 1, len(columns) - 1, {**options, "banded_rows": False}):
+            raise CcsModelError(f"sheet {self._name}: {options['name']} cannot be a table")
+
+    def _letters(self, columns: Sequence[Column]) -> None:
+        for at, column in enumerate(columns, self._left):
+            kind = column.cell_class or OBSERVED
+            letter = kind.letter if column.cell_class else f"{OBSERVED.letter}/{ASSUMED.letter}"
+            self._heading_cell(self._row, at, column, letter, "letter", bg_color=kind.fill, font_color=kind.ink)
+        self._row += 1
+
+    def _labels(
+        self, columns: Sequence[Column], headings: Sequence[str], numeric: Collection[str], row: int, *, filtered: bool
+    ) -> None:
+        for at, (column, heading) in enumerate(zip(columns, headings, strict=True), self._left):
+            self._heading_cell(row, at, column, heading, "label", **_alignment(at, column.name in numeric))
+            if not column.wide:
+                # A heading may take three lines; a unit stands in smaller print, and wraps between its words.
+                unit = self._unit_of(column)
+                longest = max(widest_word(heading), widest_word(unit)) + 1
+                needed = max(longest, math.ceil(text_width(heading) / 3) + 1, math.ceil(text_width(unit) / 2))
+                self._layout.widen(at, needed + (_FILTER_BUTTON if filtered else 0))
+                self._layout.heading(row, at, heading)
+
+    def _label_format(self, at: int, column: Column, heading: str, numeric: Collection[str]) -> Any:
+        return self._styles.get("label", **_alignment(at, column.name in numeric), **quoted(heading))
+
+    def _units(self, columns: Sequence[Column], numeric: Collection[str]) -> None:
+        lines = 1
+        for at, column in enumerate(columns, self._left):
+            unit = self._unit_of(column)
+            self._heading_cell(self._row, at, column, unit, "unit", **_alignment(at, column.name in numeric))
+            lines = max(lines, math.ceil(_UNIT_SIZE * text_width(unit) / self._layout.width(at)))
+        self._sheet.set_row(self._row, 11 * lines + 3)
+        self._row += 1
+
+    def _heading_cell(self, row: int, at: int, column: Column, text: str, style: str, **changes: object) -> None:
+        if column.wide:
+            self._layout.wide(row, at, text, style, changes, sets_height=False)
+        else:
+            self._text(row, at, text, style, **changes)
+
+    def _unit_of(self, column: Column) -> str:
+        return self._language.unit(column.unit if column.unit is not None else self.unit(column.name))
+
+    def _cell(self, at: int, column: Column, record: Row, style: str = "cell") -> None:
+        value, name, kind = record.get(column.name), column.name, column.cell_class
+        sheet = ""
+        unlocked = False
+        if isinstance(value, Cell):
+            name, kind, sheet = value.name or name, value.cell_class or kind, value.sheet
+            style, unlocked = value.style if value.style != "cell" else style, value.unlocked
+            value = value.value
+        kind = kind or (ASSUMED if record.get("quality") == "assumed" else OBSERVED)
+        where = f"sheet {self._name}, row {self._row + 1}, {column.name}"
+        ink: dict[str, object] = {"font_color": kind.ink} if style == "cell" else {}
+        if unlocked:
+            ink |= {"locked": False, "bg_color": INPUT.fill}
+        if isinstance(value, Formula):
+            self._live(at, column, name, value, style, ink, where)
+        elif is_missing(value):
+            if not column.optional and style != "total":
+                raise CcsModelError(f"{where}: there is no value")
+            self._sheet.write_blank(self._row, at, None, self._styles.get(style, **ink))
+        elif isinstance(value, float | Real) and _is_number(value):
+            number = checked_number(value, where)
+            self._number(at, number, column.form or number_format(name, number), style, ink)
+        elif sheet:
+            self._link(self._row, at, sheet, str(value), "cell link")
+            self._layout.widen(at, text_width(str(value)) + 1)
+        else:
+            self._words(at, column, value, where, style, ink)
+
+    def _live(
+        self, at: int, column: Column, name: str, value: Formula, style: str, ink: Mapping[str, object], where: str
+    ) -> None:
+        """A formula in the format of its value, and room for it."""
+        if isinstance(value.value, float | Real):
+            form = column.form or number_format(name, float(value.value))
+            self._layout.widen(at, text_width(shown(float(value.value), form)) + 1)
+            self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink), where)
+            return
+        form = column.form or (unit.number_format if (unit := unit_of(name)) else "General")
+        self._layout.widen(at, min(text_width(str(value.value)) + 2, column.widest))
+        # Another plant of a list may have a longer name than the one that is shown.
+        align = {**_alignment(at, False), "text_wrap": True}
+        self.formula(self._row, at, value, self._styles.get(style, num_format=form, **ink, **align), where)
+
+    def _number(self, at: int, value: float, form: str, style: str, ink: Mapping[str, object]) -> None:
+        self._sheet.write_number(self._row, at, value, self._styles.get(style, num_format=form, **ink))
+        self._layout.widen(at, text_width(shown(value, form)) + 1)
+
+    def _label(self, text: str, column: Column, style: str) -> str:
+        """Labels in the workbook's language; names, data and what formulas compare stay as they are."""
+        if (self._name, column.name) in LABEL_COLUMNS:
+            return self._language.unit(text) if column.name == "unit" else self._language.label(text)
+        return self._language.label(text) if style == "total" and text == "Total" else text
+
+    def _words(self, at: int, column: Column, value: object, where: str, style: str, ink: Mapping[str, object]) -> None:
+        text = ("yes" if value else "no") if isinstance(value, bool | np.bool_) else str(value)
+        text = checked_text(self._label(text, column, style), where)
+        if column.wide:
+            self._layout.wide(self._row, at, text, style, {**ink, **_alignment(at, False)})
+            return
+        self._text(self._row, at, text, style, text_wrap=True, **ink, **_alignment(at, False))
+        self._layout.widen(at, min(text_width(text) + 2, column.widest))
+        self._layout.wrapped(self._row, at, text)
+
+
+def _is_number(value: object) -> bool:
+    kind = type(value)
+    if kind is float:
+        return value == value
+    if kind is str:
+        return False
+    value = value.value if isinstance(value, Cell) else value
+    value = value.value if isinstance(value, Formula) else value
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_) and not is_missing(value)
+
+
+def _alignment(at: int, is_number: bool) -> dict[str, object]:
+    """Numbers stand right, under headings that do; words keep off the number before them."""
+    if is_number:
+        return {"align": "right"}
+    return {"align": "left", "indent": 1} if at else {}

@@ -1,0 +1,135 @@
+"""Costs and benefits by who bears them, live: every item at society's rate, then each stakeholder's account."""
+
+from __future__ import annotations
+
+import math
+
+from ccs_model.plan.plan import Plan
+from ccs_model.report.figures import has_accounts
+from ccs_model.report.workbook.columns import CALCULATION, CHECK, SOLVER, WORDS, Cell, Column, label
+from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.sheet import Row, Sheet
+
+OUTSIDE, PURSE, FINANCIERS, HARM = "the world outside", "public purse", "financiers", "harm avoided"
+# Who stands on the other side of each item of the owners' account.
+SIDES = {
+    "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
+    "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE, "oil_mn": OUTSIDE,
+    "carbon_mn": PURSE, "paid_mn": PURSE, "grants_mn": PURSE, "tax_mn": PURSE, "loans_mn": FINANCIERS,
+    "damage_avoided_mn": HARM,
+}  # fmt: skip
+_COLUMNS = ("owners_mn", "public_purse_mn", "financiers_mn", "society_mn")
+_STAKEHOLDERS = ("owners", "public purse", "financiers", "society")
+_OF_SIDE = {
+    "owners_mn": f'=IF({{side}}="{HARM}",0,{{amount_mn}})',
+    "public_purse_mn": f'=IF({{side}}="{PURSE}",-{{amount_mn}},0)',
+    "financiers_mn": f'=IF({{side}}="{FINANCIERS}",-{{amount_mn}},0)',
+    "society_mn": f'=IF(OR({{side}}="{OUTSIDE}",{{side}}="{HARM}"),{{amount_mn}},0)',
+}
+
+
+def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
+    """The items, then benefits, costs, net and ratio of each stakeholder beside the plan's own."""
+    if not has_accounts(plan):
+        return
+    sheet.section("Costs and benefits by who bears them (discounted at society's rate)")
+    sheet.paragraph(
+        "An amount above 0 is a gain. What one stakeholder pays another cancels in society's account, which counts what the "
+        "world outside gives and takes, and the harm that avoided tonnes spare.",
+        "note",
+    )
+    rows = _items(plan)
+    totals: dict[str, object] = {"item": "Sum"}
+    for name in _COLUMNS:
+        totals[name] = Formula(f"=SUM({{{name}:all}})", math.fsum(_number(row[name]) for row in rows))
+    sheet.table(
+        [
+            Column("item", WORDS, widest=32),
+            Column("amount_mn", CALCULATION),
+            Column("side", WORDS, label="Other side", widest=26),
+            *(Column(name, CALCULATION) for name in _COLUMNS),
+        ],
+        rows,
+        totals=totals,
+        key="ledger",
+        named="ledger",
+    )
+    sheet.table(
+        [
+            Column("stakeholder", WORDS, widest=32),
+            Column("benefits_mn", CALCULATION),
+            Column("costs_mn", CALCULATION),
+            Column("npv_mn", CALCULATION),
+            Column("benefit_cost_ratio", CALCULATION, optional=True),
+            Column("solved_npv_mn", SOLVER, label="NPV as solved"),
+            Column("difference_mn", CHECK),
+        ],
+        _accounts(plan),
+        key="stakeholders",
+        named="stakeholders",
+    )
+
+
+def _number(cell: object) -> float:
+    assert isinstance(cell, Formula)
+    return float(str(cell.value))
+
+
+def _items(plan: Plan) -> list[Row]:
+    assert plan.ledger is not None
+    ledger = plan.ledger.set_index("item")
+    close = "(1+social_discount_rate)^-(horizon_end-first_year)"
+    rows: list[Row] = []
+    for item, side in SIDES.items():
+        template = f"=SUMPRODUCT({{programme!@{item}:all}},social_discount_factor)"
+        if item == "loans_mn":
+            parts = "+".join(f"{{programme!@{name}:all}}" for name in ("drawn_mn", "repaid_mn", "interest_mn"))
+            template = f"=SUMPRODUCT({parts},social_discount_factor)"
+        elif item == "salvage_mn":
+            template = f"=SUM({{capital!social_salvage_mn}})*{close}"
+        elif item == "damage_avoided_mn":
+            template = "=SUMPRODUCT({series!@avoided:all},social_cost_per_t,social_discount_factor)/1000"
+        known = ledger.loc[item] if item in ledger.index else None
+        amount = 0.0 if known is None else float(known["society_mn" if side == HARM else "owners_mn"])
+        each = {
+            "owners_mn": 0.0 if side == HARM else amount,
+            "public_purse_mn": -amount if side == PURSE else 0.0,
+            "financiers_mn": -amount if side == FINANCIERS else 0.0,
+            "society_mn": amount if side in (OUTSIDE, HARM) else 0.0,
+        }
+        rows.append(
+            {
+                "id": item,
+                "item": label(item),
+                "side": side,
+                "amount_mn": Formula(template, amount),
+                **{name: Formula(_OF_SIDE[name], each[name]) for name in _COLUMNS},
+            }
+        )
+    return rows
+
+
+def _accounts(plan: Plan) -> list[Row]:
+    assert plan.stakeholders is not None
+    solved = plan.stakeholders.set_index("stakeholder")
+    rows: list[Row] = []
+    for stakeholder, name in zip(_STAKEHOLDERS, _COLUMNS, strict=True):
+        own = solved.loc[stakeholder]
+        ratio = own["benefit_cost_ratio"]
+        column = f"{{ledger!{name}}}"
+        rows.append(
+            {
+                "id": stakeholder.replace(" ", "_"),
+                "stakeholder": stakeholder,
+                "benefits_mn": Formula(f"=SUMPRODUCT(({column}>0)*{column})", float(own["benefits_mn"])),
+                "costs_mn": Formula(f"=-SUMPRODUCT(({column}<0)*{column})", float(own["costs_mn"])),
+                "npv_mn": Formula("={benefits_mn}-{costs_mn}", float(own["npv_mn"])),
+                "benefit_cost_ratio": Formula(
+                    '=IF({costs_mn}>0.000000001,{benefits_mn}/{costs_mn},"")',
+                    "" if math.isnan(ratio) else float(ratio),
+                ),
+                "solved_npv_mn": float(own["npv_mn"]),
+                "difference_mn": Cell(Formula('=IFERROR({npv_mn}-{solved_npv_mn},"")', 0.0), "npv_mn"),
+            }
+        )
+    return rows

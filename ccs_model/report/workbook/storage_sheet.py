@@ -1,0 +1,231 @@
+"""Storage: every site used, with what goes in, what room is left and what limits it; then the sites passed over.
+
+With a shared network sites and wells are capital of their own: how many wells there are and what they cost stands here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan_json import records
+from ccs_model.report import sentences as words
+from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Column
+from ccs_model.report.workbook.sheet import Page, Sheet
+
+# A limit is reached when no more than this share of it is left.
+_REACHED_SHARE = 1e-6
+
+_SITE_COLUMNS = (
+    Column("site", None, widest=18),
+    Column("name", None, widest=34),
+    Column("basin", None, widest=18),
+    Column("province", None, widest=16),
+)
+_WELL_COLUMNS = (
+    Column("n_wells_max", None, label="Wells, at most"),
+    Column("well_injectivity_ktpa", None),
+    Column("injection_max_ktpa", CALCULATION, label="Injection, at most"),
+)
+
+
+# What only a shared network knows of a site that is used.
+_DRILLED_COLUMNS = (
+    _WELL_COLUMNS[0],
+    Column("n_wells", SOLVER, label="Wells drilled"),
+    Column("wells_ktpa", SOLVER, label="They take, at most"),
+)
+_COST_COLUMNS = (
+    Column("site", None, widest=18),
+    Column("name", None, widest=34),
+    Column("site_capex_mn", CALCULATION, label="Capital of the site"),
+    Column("well_capex_mn", CALCULATION, label="Capital of a well"),
+    Column("n_wells", SOLVER, label="Wells drilled"),
+    Column("invested_mn", SOLVER, label="Invested"),
+    Column("capital_mn_pa", SOLVER, label="Capital, a year"),
+    Column("site_and_well_om_mn_pa", SOLVER, label="O&M, a year"),
+    Column("fixed_cost_per_t", SOLVER, label="Both, per t injected", optional=True),
+    Column("variable_per_t", CALCULATION, label="Besides, per t"),
+    Column("oil_revenue_mn_pa", SOLVER, label="Paid by the oil field"),
+    Column("closure_mn", CALCULATION, label="Closure"),
+)
+
+
+def write_storage(sheet: Sheet, plan: Plan) -> None:
+    """One row a site used with totals; what is injected with the periods across; costs; the other sites, in short."""
+    problem = plan.problem
+    used = _used(plan)
+    empty = f"Nothing is built, because {words.why_nothing_is_built(plan)}." if plan.retrofits.empty else ""
+    shared = problem.network is not None
+    capacity = Column("capacity_kt", None, label=f"Capacity, {problem.scenario.storage.capacity} case")
+    sheet.title("Storage")
+    sheet.paragraph(_about(plan))
+    sheet.table(
+        [
+            *_SITE_COLUMNS,
+            capacity,
+            *(_DRILLED_COLUMNS if shared else _WELL_COLUMNS),
+            Column("injected_ktpa", SOLVER, label=f"Injected, {'a year' if problem.is_static else 'last period'}"),
+            Column("stored_kt", SOLVER, label="Stored by the end"),
+            Column("committed_kt", SOLVER, label="Committed after it"),
+            Column("room_kt", CALCULATION, label="May be filled"),
+            Column("filled_share", SOLVER, label="Filled or committed"),
+            Column("limit", SOLVER, label="What is full", widest=30),
+            *(() if shared else (Column("storage_cost_per_t", CALCULATION, label="Storage"),)),
+        ],
+        records(used),
+        main=True,
+        # With a shared network so much stands below that a head that comes again on each page would be wrong there.
+        frozen=0 if shared else 2,
+        totals=_totals(used, "n_wells", "wells_ktpa", "injected_ktpa", "stored_kt", "committed_kt", "room_kt"),
+        empty=empty,
+    )
+    _by_period(sheet, plan, used, empty)
+    if shared:
+        _costs(sheet, used, empty)
+    sheet.section("Other sites offered")
+    others = problem.sites[~problem.sites["site"].isin(plan.storage["site"])]
+    reach = "Within reach" if shared else "Candidates in reach"
+    sheet.table(
+        [
+            *_SITE_COLUMNS,
+            capacity,
+            *_WELL_COLUMNS,
+            Column("storage_cost_per_t", CALCULATION, label="Storage, all in" if shared else "Storage"),
+            Column("n_plants_in_reach", CALCULATION, label=reach),
+        ],
+        records(others.assign(n_plants_in_reach=_within_radius(plan, others))),
+        empty="None: every site offered is used.",
+        named="others",
+    )
+
+
+def _about(plan: Plan) -> str:
+    problem = plan.problem
+    text = (
+        f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case that the scenario chose. "
+        "Committed is what retrofits still deliver after the horizon, until their life ends; room is kept for it. "
+    )
+    if problem.is_static:
+        life_yr = problem.scenario.storage_life_yr
+        text = (
+            f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case that the scenario "
+            f"chose, within a storage life of {life_yr:g} years; stored is what that life brings. "
+        )
+    if problem.network is None:
+        return f"{text}Injection is at most what all wells take."
+    return f"{text}Injection is at most what the wells drilled so far take, and a site holds only so many."
+
+
+def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
+    """What is injected; with a shared network also the wells there are by then, and what is spent."""
+    years = plan.problem.years
+    across = [("injected", "ktpa", "From")]
+    title = "Injected by period (the period's yearly mean)"
+    if plan.problem.network is not None:
+        across = [("injected", "ktpa", "Injected from"), ("n_wells", "", "Wells from")]
+        across.append(("invested", "mn", "Spent from"))
+        title = "By period: injected (the period's yearly mean), wells drilled by then, spent on site and wells"
+    names = {_across(what, year, unit): f"{text} {year}" for what, unit, text in across for year in years}
+    sheet.section(title)
+    sheet.table(
+        [
+            *(_SITE_COLUMNS[:2] if plan.problem.network is not None else _SITE_COLUMNS),
+            *(Column(name, SOLVER, label=text) for name, text in names.items()),
+        ],
+        records(used),
+        totals=_totals(used, *names),
+        named="periods",
+        empty=empty,
+    )
+
+
+def _costs(sheet: Sheet, used: pd.DataFrame, empty: str) -> None:
+    sheet.section("What sites and wells cost")
+    sheet.paragraph(
+        "Capital and upkeep of the site and of each well. Where a table gives one all-in cost per tonne, it is split "
+        "by storage/factors; a site that fills its first wells then costs per tonne what its table says, a site with "
+        "few wells more. Besides is what every tonne costs on top, of the cheapest step of the site. What an oil field "
+        "pays is an income of its own and within no cost.",
+        "note",
+    )
+    sums = ("n_wells", "invested_mn", "capital_mn_pa", "site_and_well_om_mn_pa", "oil_revenue_mn_pa")
+    sheet.table(_COST_COLUMNS, records(used), totals=_totals(used, *sums), empty=empty, named="costs")
+
+
+def _used(plan: Plan) -> pd.DataFrame:
+    """Sites of plan.storage in its order, with what stands at the horizon's end and what is injected by period."""
+    problem = plan.problem
+    by_site = plan.storage.groupby("site", sort=False)
+    end = by_site.last()
+    sites = problem.sites.set_index("site").loc[end.index]
+    # A static year stands for every year of the storage life.
+    times = problem.scenario.storage_life_yr if problem.is_static else 1.0
+    filled_kt = end["stored_kt"] * times + end["committed_kt"]
+    used = sites.assign(
+        injected_ktpa=end["injected_ktpa"],
+        stored_kt=end["stored_kt"] * times,
+        committed_kt=end["committed_kt"],
+        room_kt=end["capacity_kt"],
+        filled_share=filled_kt / end["capacity_kt"],
+        limit=[_limit(periods, filled_kt[site]) for site, periods in by_site],
+    )
+    used = _with_periods(plan, used, "injected", "ktpa")
+    if problem.network is None or problem.stores is None:
+        return used.reset_index(names="site")
+    used = _with_periods(plan, _with_periods(plan, used, "n_wells", ""), "invested", "mn")
+    om_mn = sites["site_om_mn_pa"] + sites["well_om_mn_pa"] * end["n_wells"]
+    invested = by_site["invested_mn"].sum()
+    capital_mn = invested * problem.recovery(sites["life_yr"])
+    injected = end["injected_ktpa"]
+    used = used.assign(
+        n_wells=end["n_wells"],
+        wells_ktpa=end["wells_ktpa"],
+        invested_mn=invested,
+        capital_mn_pa=capital_mn,
+        site_and_well_om_mn_pa=om_mn,
+        fixed_cost_per_t=(capital_mn + om_mn) * 1000.0 / injected.where(injected > 0, np.nan),
+        variable_per_t=problem.stores.groupby("site")["variable_per_t"].min().reindex(end.index),
+        oil_revenue_mn_pa=end["oil_revenue_mn_pa"],
+    )
+    return used.reset_index(names="site")
+
+
+def _with_periods(plan: Plan, used: pd.DataFrame, what: str, unit: str) -> pd.DataFrame:
+    name = f"{what}_{unit}" if unit else what
+    across = plan.storage.pivot(index="site", columns="year", values=name).reindex(used.index)
+    return used.assign(**{_across(what, year, unit): across[year] for year in across})
+
+
+def _across(what: str, year: int, unit: str) -> str:
+    """The name of a quantity of one period: `injected_2030_ktpa`."""
+    return f"{what}_{year}_{unit}" if unit else f"{what}_{year}"
+
+
+def _limit(periods: pd.DataFrame, filled_kt: float) -> str:
+    """What is full, in words: `all wells, from 2030, 2035; the room`."""
+    most = 1.0 - _REACHED_SHARE
+    years = periods["year"][periods["injected_ktpa"] >= most * periods["injection_max_ktpa"]]
+    full = [f"all wells, from {', '.join(map(str, years))}"] if len(years) else []
+    if filled_kt >= most * periods["capacity_kt"].iloc[-1]:
+        full.append("the room")
+    return "; ".join(full) or "nothing"
+
+
+def _totals(used: pd.DataFrame, *summed: str) -> dict[str, object]:
+    there = [] if used.empty else [name for name in summed if name in used]
+    return {**{name: used[name].sum() for name in there}, "site": "Total"}
+
+
+def _within_radius(plan: Plan, sites: pd.DataFrame) -> pd.Series:
+    """How many candidates may lay a pipe of their own to it; with a shared network, whether it is a node of it."""
+    problem = plan.problem
+    if problem.network is not None:
+        return sites["site"].isin(set(problem.network.node_of_site))
+    routes = problem.routes
+    routes = routes[routes["plant"].isin(problem.plants["plant"][problem.plants["is_candidate"]])]
+    return sites["site"].map(routes.groupby("site")["plant"].nunique()).fillna(0).astype(int)
+
+
+STORAGE = Page("Storage", "Every site used: wells, what is injected and stored, what room is left.", write_storage)

@@ -1,0 +1,102 @@
+"""Plan → workbook. Written whole or not at all, and the same plan gives the same bytes."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from pathlib import Path
+
+import xlsxwriter
+
+import ccs_model
+from ccs_model.atomic_files import write_atomic
+from ccs_model.plan.plan import Plan
+from ccs_model.report.language import Language
+from ccs_model.report.workbook.assumptions_sheet import ASSUMPTIONS
+from ccs_model.report.workbook.book import Book
+from ccs_model.report.workbook.calibration_sheet import CALIBRATION
+from ccs_model.report.workbook.cash_flow_sheet import CASH_FLOW
+from ccs_model.report.workbook.checks_sheet import CHECKS
+from ccs_model.report.workbook.cover_sheet import COVER
+from ccs_model.report.workbook.data_sheet import DATA
+from ccs_model.report.workbook.economics_sheet import ECONOMICS
+from ccs_model.report.workbook.frontier_sheet import FRONTIER
+from ccs_model.report.workbook.inputs_sheet import INPUTS
+from ccs_model.report.workbook.macc_sheet import MACC
+from ccs_model.report.workbook.plants_sheet import PLANTS
+from ccs_model.report.workbook.retrofits_sheet import RETROFITS
+from ccs_model.report.workbook.run_log_sheet import RUN_LOG
+from ccs_model.report.workbook.series_sheet import SERIES
+from ccs_model.report.workbook.sheet import Page, Sheet
+from ccs_model.report.workbook.sources_sheet import SOURCES
+from ccs_model.report.workbook.storage_sheet import STORAGE
+from ccs_model.report.workbook.summary_sheet import SUMMARY
+from ccs_model.report.workbook.technologies_sheet import TECHNOLOGIES
+from ccs_model.report.workbook.transport_sheet import TRANSPORT
+from ccs_model.report.workbook.uncertainty_sheet import UNCERTAINTY
+
+SHEETS: tuple[Page, ...] = (
+    COVER,
+    SUMMARY,
+    INPUTS,
+    SERIES,
+    PLANTS,
+    TECHNOLOGIES,
+    TRANSPORT,
+    STORAGE,
+    RETROFITS,
+    ECONOMICS,
+    CASH_FLOW,
+    MACC,
+    FRONTIER,
+    UNCERTAINTY,
+    CALIBRATION,
+    CHECKS,
+    DATA,
+    SOURCES,
+    ASSUMPTIONS,
+    RUN_LOG,
+)
+# A sheet is filled after those whose cells its formulas name; the others follow in their own order.
+_FIRST = (SERIES, DATA, PLANTS, RETROFITS, CASH_FLOW, ECONOMICS, INPUTS, MACC)
+_LAST = (SUMMARY, CHECKS, COVER)
+
+# In memory, XlsxWriter dates the parts of the archive 1 January 1980; text is never taken for anything but text.
+OPTIONS = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "nan_inf_to_errors": False,
+}
+CREATED = datetime(2000, 1, 1)
+
+
+def write_workbook(plan: Plan, path: Path, *, lang: str = "en") -> Path:
+    """Write the workbook, its words in `lang`: en, zh or both.
+
+    Raises FileError when it cannot be written; a workbook that was there then stays.
+    """
+    return write_atomic(Path(path), workbook_bytes(plan, lang=lang))
+
+
+def workbook_bytes(plan: Plan, *, lang: str = "en") -> bytes:
+    """The workbook as bytes. Names of sheets, formulas and values are the same in every language."""
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, OPTIONS)
+    book.set_properties(
+        {
+            "title": plan.problem.name,
+            "subject": "Which carbon-capture retrofits to build, when and with what",
+            "author": f"ccs-model {ccs_model.__version__}",
+            "created": CREATED,
+        }
+    )
+    shared = Book(book, [page.name for page in SHEETS], plan, Language(lang))
+    between = (page for page in SHEETS if page not in (*_FIRST, *_LAST))
+    for page in (*_FIRST, *between, *_LAST):
+        sheet = Sheet(shared, page, SHEETS)
+        page.write(sheet, plan)
+        sheet.finish()
+    book.close()
+    return out.getvalue()

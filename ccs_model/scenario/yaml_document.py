@@ -1,0 +1,304 @@
+"""Opening files: a scenario is a small UTF-8 text; and which files it may name: those below its own folder."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, Literal
+
+from ccs_model.errors import FileError, InputError, Issue
+from ccs_model.scenario.validation import Finding, KeyPath, dotted, has_leading_zero, is_old_truth, number_hint, shown
+
+LARGEST_BYTES = 1_000_000
+
+# What YAML calls printable; lone surrogates cannot come out of UTF-8.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def read_text(path: Path) -> str:
+    """The text of a scenario file. FileError when it cannot be read, InputError when it is no text or too large."""
+    at = f"{shown_path(path)}:1:1"
+    raw = contents(path, largest_bytes=LARGEST_BYTES, expected="a scenario file", at=at)
+    return _decoded(path, raw.removeprefix(codecs.BOM_UTF8))
+
+
+def contents(path: Path, *, largest_bytes: int, expected: str, at: str, requested_at: str = "") -> bytes:
+    """The bytes of a regular file.
+
+    FileError, led by `asked_at`, when it cannot be read; InputError, placed `at`, when it is too large.
+    """
+    start = f"{requested_at}: cannot read" if requested_at else "cannot read"
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise FileError(f"{start} {full(path)}: it is a folder, expected {expected}")
+        if not stat.S_ISREG(status.st_mode):
+            raise FileError(f"{start} {full(path)}: it is not a regular file")
+        if status.st_size > largest_bytes:
+            what = f"the file has {status.st_size:,} bytes, expected at most {largest_bytes:,}"
+            raise InputError([Issue(at, what)])
+        with path.open("rb") as file:
+            return file.read(largest_bytes + 1)
+    except OSError as error:
+        hint = " (folders are separated by /)" if requested_at and "\\" in path.name else ""
+        hint = hint or (_other_letters(path) if error.errno == errno.ENOENT else "")
+        raise FileError(f"{start} {full(path)}: {(error.strerror or str(error)).lower()}{hint}") from error
+    except ValueError as error:
+        raise FileError(f"{start} {full(path)}: no file can have this name (a NUL in it)") from error
+
+
+def _other_letters(path: Path) -> str:
+    """A hint that names a file of the same folder called the same but for capital letters and such."""
+    try:
+        names = [each.name for each in path.parent.iterdir()]
+    except OSError:
+        return ""
+    same = [name for name in names if name.casefold() == path.name.casefold()]
+    near = same or get_close_matches(path.name, names, n=1, cutoff=0.85)
+    return f" (did you mean '{shown(near[0])}'?)" if near else ""
+
+
+def path_inside(folder: Path, name: str, *, allow_outside: bool) -> Path | None:
+    """What `name` names, seen from the scenario's folder; None when it lies outside and that is not allowed."""
+    path = folder / name
+    if allow_outside:
+        return path
+    if PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
+        return None
+    try:
+        return path if path.resolve().is_relative_to(folder.resolve()) else None
+    except (OSError, RuntimeError, ValueError):
+        return path  # a name that cannot exist, or a loop of links: opening it says so
+
+
+def full(path: Path) -> str:
+    """The resolved path, safe to show."""
+    try:
+        return _visible(path.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return _visible(path.absolute())
+
+
+def _visible(path: Path) -> str:
+    text = str(path)
+    return text if text.isprintable() else ascii(text)
+
+
+def _decoded(path: Path, raw: bytes) -> str:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8")
+        raise _not_text(path, *_end_of(before), "not UTF-8, expected a text file in UTF-8") from error
+    odd = _UNPRINTABLE.search(text)
+    if odd:
+        what = f"control character U+{ord(odd[0]):04X}, expected a text file in UTF-8"
+        raise _not_text(path, *_end_of(text[: odd.start()]), what)
+    return text
+
+
+def _end_of(text: str) -> tuple[int, int]:
+    """Line and column just after the text."""
+    return text.count("\n") + 1, len(text) - text.rfind("\n")
+
+
+def _not_text(path: Path, line: int, column: int, what: str) -> InputError:
+    return InputError([Issue(f"{shown_path(path)}:{line}:{column}", what)])
+
+
+def shown_path(path: Path) -> str:
+    """A path as the user gave it, safe to show."""
+    return "".join(shown(sign) for sign in str(path))
+
+
+# Values of a YAML file with the line and column of each, and how one file is laid over another.
+
+
+@dataclass(frozen=True, order=True)
+class Mark:
+    """A place in a file. Marks sort as a reader meets them: the scenario first, then the file it is like."""
+
+    turn: int
+    line: int
+    column: int
+    file: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass
+class Document:
+    """What one file says. `refused` holds what was already reported, so that it is not reported twice."""
+
+    start: Mark
+    values: dict[Any, Any] = field(default_factory=dict)
+    keys: dict[KeyPath, Mark] = field(default_factory=dict)
+    marks: dict[KeyPath, Mark] = field(default_factory=dict)
+    issues: list[tuple[Mark, Issue]] = field(default_factory=list)
+    rejected: set[KeyPath] = field(default_factory=set)
+
+    def add_issue(self, mark: Mark, path: KeyPath, what: str, hint: str = "") -> None:
+        """Notes a fault at `path`; what stands there is not looked at again."""
+        self.issues.append((mark, Issue(str(mark), f"{dotted(path)}: {what}", hint)))
+        self.rejected.add(path)
+
+    def note(self, findings: Iterable[Finding]) -> None:
+        """Notes what is wrong with the values, each at its line, unless it follows from something reported."""
+        for each in findings:
+            if any(each.path[:n] in self.rejected for n in range(1, len(each.path) + 1)):
+                continue
+            mark = self.keys[each.path] if each.on_key and each.path in self.keys else self._nearest(each.path)
+            what = each.what + (f" at {dotted(each.other)}, {self._nearest(each.other)}" if each.other else "")
+            self.issues.append((mark, Issue(str(mark), f"{dotted(each.path)}: {what}", each.hint)))
+
+    def places(self) -> dict[str, str]:
+        """`file:line` of every value, by dotted key."""
+        return {dotted(path): f"{mark.file}:{mark.line}" for path, mark in self.marks.items()}
+
+    def overriding(self, base: Document) -> Document:
+        """The values of `base` with these on top: mappings merged key by key, everything else replaced."""
+        values = dict(base.values)
+        replaced: set[KeyPath] = set()
+        _lay(self.values, values, (), replaced)
+        return Document(
+            self.start,
+            values,
+            _kept(base.keys, replaced) | self.keys,
+            _kept(base.marks, replaced) | self.marks,
+            self.issues + base.issues,
+            self.rejected | {path for path in base.rejected if not _beneath(path, replaced)},
+        )
+
+    def _nearest(self, path: KeyPath) -> Mark:
+        """The place of the value; of its key when the value is a mapping or nothing; of what holds it when missing."""
+        for end in range(len(path), 0, -1):
+            if path[:end] in self.marks:
+                return self.marks[path[:end]]
+            if path[:end] in self.keys:
+                return self.keys[path[:end]]
+        return self.start
+
+
+def _lay(upper: dict[Any, Any], lower: dict[Any, Any], path: KeyPath, replaced: set[KeyPath]) -> None:
+    for key, value in upper.items():
+        here = (*path, str(key))
+        if isinstance(value, dict) and isinstance(lower.get(key), dict):
+            lower[key] = dict(lower[key])
+            _lay(value, lower[key], here, replaced)
+        else:
+            lower[key] = value
+            replaced.add(here)
+
+
+def _kept(marks: dict[KeyPath, Mark], replaced: set[KeyPath]) -> dict[KeyPath, Mark]:
+    return {path: mark for path, mark in marks.items() if not _beneath(path, replaced)}
+
+
+def _beneath(path: KeyPath, replaced: set[KeyPath]) -> bool:
+    return any(path[:end] in replaced for end in range(1, len(path) + 1))
+
+
+# Values of a YAML text as written, and what they mean: names, numbers, years; the place of each is kept.
+
+Kind = Literal["scalar", "list", "block", "braces"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One value as written; an alias is the very node it repeats. Lines and columns count from 0."""
+
+    kind: Kind
+    line: int
+    column: int
+    value: str | float | bool | None = None
+    word: str = ""
+    """An unquoted scalar, letter by letter."""
+    items: tuple[Node, ...] = ()
+    """Of a list its values; of a mapping key, value, key, value."""
+
+    @cached_property
+    def size(self) -> int:
+        """How many values this is when aliases are written out."""
+        return 1 + sum(item.size for item in self.items)
+
+    @cached_property
+    def height(self) -> int:
+        """How many levels lie beneath when aliases are written out."""
+        return 1 + max(item.height for item in self.items) if self.items else 0
+
+
+def unfolded(node: Node, start: Mark) -> Document:
+    """The plain values of a mapping, with the place of each and what is wrong with single words."""
+    unfolding = _Unfolding(Document(start))
+    unfolding.document.values = unfolding.value(node, ())
+    return unfolding.document
+
+
+class _Unfolding:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    def value(self, node: Node, path: KeyPath) -> Any:
+        if node.kind == "list":
+            return self._list(node, path)
+        if node.kind != "scalar":
+            return self._mapping(node, path)
+        if has_leading_zero(node.word):
+            what = f"{node.word} starts with 0, which some programs read as octal"
+            hint = f"{number_hint(node.word)} for the number, '{node.word}' in quotes for the text"
+            self.document.add_issue(self._mark(node), path, what, hint)
+        return node.value
+
+    def _list(self, node: Node, path: KeyPath) -> list[Any]:
+        values = []
+        for place, item in enumerate(node.items):
+            here = (*path, place)
+            self.document.marks[here] = self._mark(item)
+            values.append(self.value(item, here))
+        return values
+
+    def _mapping(self, node: Node, path: KeyPath) -> dict[Any, Any]:
+        values: dict[Any, Any] = {}
+        for key, item in zip(node.items[::2], node.items[1::2], strict=True):
+            here = (*path, str(key.value) if key.kind == "scalar" else "?")
+            if here in self.document.rejected or not self._is_key(key, item, node, here):
+                continue
+            if here in self.document.keys:
+                what = f"this key is given twice, on lines {self.document.keys[here].line} and {key.line + 1}"
+                self.document.add_issue(self._mark(key), here, what, "keep one")
+                continue
+            self.document.keys[here] = self._mark(key)
+            # An empty value has no place of its own, and a block of keys starts on the next line.
+            at_key = item.kind == "block" or (item.kind == "scalar" and item.value is None)
+            self.document.marks[here] = self._mark(key if at_key else item)
+            values[key.value] = self.value(item, here)
+        return values
+
+    def _is_key(self, key: Node, item: Node, mapping: Node, path: KeyPath) -> bool:
+        """Whether the key can be one; if not, says why."""
+        if mapping.kind == "braces" and item.kind == "scalar" and item.value is None and key.word.isdigit():
+            what = "a comma ends a value, so this is a key without a value"
+            hint = "write thousands as 1000000 or 1_000_000"
+        elif key.word and is_old_truth(key.word):
+            what, hint = "older YAML programs read this key as true or false", f"write '{key.word}' in quotes"
+        elif key.word == "<<":
+            what, hint = "merge keys are not used here", "use 'extends' to build on another scenario"
+        elif has_leading_zero(key.word):
+            what, hint = "a key that starts with 0", number_hint(key.word)
+        elif isinstance(key.value, str | int) and not isinstance(key.value, bool):
+            return True
+        else:
+            what, hint = "expected a word or a year as key", "write 'key: value'"
+        self.document.add_issue(self._mark(key), path, what, hint)
+        return False
+
+    def _mark(self, node: Node) -> Mark:
+        return Mark(self.document.start.turn, node.line + 1, node.column + 1, self.document.start.file)

@@ -1,0 +1,1 @@
+"""Problem to Plan: driver, search strategies, infeasibility diagnosis, tie-breaking and marginal values."""

@@ -1,0 +1,186 @@
+"""From decisions to everything a plan says: tables, totals, terms and checks, without the solver.
+
+What the solver alone can say is handed in, so that a plan that was read back is made anew by the same lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+import pyomo.environ as pyo
+
+from ccs_model._typing import Floats
+from ccs_model.mip import Matrix, Outcome, SolverOptions
+from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.highs import gap_share
+from ccs_model.mip.matrix import Residuals, residuals
+from ccs_model.mip.verification import disagreement
+from ccs_model.model.objective import OBJECTIVES, unit_of
+from ccs_model.model.terms import breakdown, cost_terms
+from ccs_model.plan.cost_sharing import Sharing, shares_table
+from ccs_model.plan.decisions import Point, point_table
+from ccs_model.plan.money import cashflow_table
+from ccs_model.plan.owners import Owners, capital_table, tonnes_table
+from ccs_model.plan.plan import MarginalBudget, Objective, Relaxation, Size
+from ccs_model.plan.plan_checks import GAP_CHECK, accounts_checks, checks_table
+from ccs_model.plan.social_account import (
+    air_pollution_table,
+    intensity_table,
+    items_by_stakeholder,
+    ledger_table,
+    stakeholders_table,
+)
+from ccs_model.plan.tables import (
+    by_year_table,
+    emissions_table,
+    flows_table,
+    prices_of,
+    retrofits_table,
+    storage_table,
+    targets_table,
+    zones_table,
+)
+from ccs_model.plan.totals import plan_totals
+from ccs_model.problem import Problem
+from ccs_model.solve.network_search import Corridors
+from ccs_model.solve.tie_breaking import funds_table
+
+
+@dataclass(frozen=True)
+class BudgetRow:
+    """The row of the whole budget, and its limit in million."""
+
+    row: int
+    limit: float
+
+
+def budget_row(matrix: Matrix) -> BudgetRow | None:
+    """That row; None where there is no budget."""
+    rows = matrix.rows_of("spending_within_budget")
+    return BudgetRow(int(rows[0]), float(matrix.row_upper[rows[0]])) if len(rows) else None
+
+
+@dataclass(frozen=True, eq=False)
+class SolveRecord:
+    """What only a solve can say: how it ended, its bounds, shadow prices, and what more money would buy.
+
+    `price_per_t` is the shadow price of each target, by its key, where the linear program has one.
+    """
+
+    status: str
+    bound: float
+    all_links_bound: float
+    relaxation: Relaxation
+    price_per_t: Mapping[str, float] = field(default_factory=dict)
+    marginal_budget: MarginalBudget | None = None
+    corridors: tuple[str, ...] | None = None
+
+
+def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, message: SolveRecord) -> dict[str, Any]:
+    """The fields of a Plan but its locks, log and timings; `found` are the residuals of `chosen`."""
+    problem = point.problem
+    objective = OBJECTIVES[problem.objective]
+    terms = breakdown(objective.first(problem), point.values, point.shortfall_kt)
+    costs = breakdown(cost_terms(problem), point.values, point.shortfall_kt)
+    sharing = Sharing.of(point) if problem.network is not None else None
+    targets = targets_table(point, message.price_per_t)
+    value = sum(terms.values())
+    nearest = max if objective.sense == pyo.maximize else min
+    bound = nearest(message.bound, value)
+    gap = gap_share(bound, value)
+    emissions = emissions_table(point, sharing)
+    cashflow = cashflow_table(point)
+    retrofits = retrofits_table(point, sharing)
+    requested_gap = problem.scenario.solver.mip_gap
+    owners = None if problem.is_static else Owners.of(point, sharing)
+    items = items_by_stakeholder(point, owners) if owners is not None else None
+    checks = checks_table(
+        point, found, float(matrix.costs[0] @ chosen), terms, costs, emissions, cashflow, targets, gap, requested_gap
+    )
+    if owners is not None and items is not None:
+        checks = pd.concat([checks, accounts_checks(point, owners, items)], ignore_index=True)
+    stakeholders = stakeholders_table(items) if items is not None else None
+    by_year = by_year_table(point, emissions)
+    n_rows, n_columns = matrix.rows.shape
+    return {
+        "problem": problem,
+        "status": message.status,
+        "objective": Objective(value, bound, gap, unit_of(problem), nearest(message.all_links_bound, bound)),
+        "corridors": message.corridors,
+        "shares": shares_table(sharing) if sharing is not None else None,
+        "relaxation": message.relaxation,
+        "marginal_budget": message.marginal_budget,
+        "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, stakeholders)),
+        "owners": owners.by_plant() if owners is not None else None,
+        "owner_cashflow": owners.by_year() if owners is not None else None,
+        "funds": funds_table(point),
+        "owner_capital": capital_table(owners) if owners is not None else None,
+        "owner_tonnes": tonnes_table(owners) if owners is not None else None,
+        "stakeholders": stakeholders,
+        "ledger": ledger_table(items) if items is not None else None,
+        "intensity": intensity_table(problem, emissions),
+        "air_pollution": air_pollution_table(point),
+        "terms": MappingProxyType(terms),
+        "costs": MappingProxyType(costs),
+        "retrofits": retrofits,
+        "flows": flows_table(point),
+        "storage": storage_table(point),
+        "emissions": emissions,
+        "cashflow": cashflow,
+        "zones": zones_table(emissions, problem),
+        "by_year": by_year,
+        "targets": targets,
+        "checks": checks,
+        "size": Size(n_rows, n_columns, int(matrix.is_integer.sum()), int(matrix.rows.nnz)),
+        "point": point_table(matrix, chosen),
+    }
+
+
+def _all_links(corridors: Corridors | None, bound: float, maximise: bool) -> float:
+    """The bound over all candidate links, which is never closer than the one within corridors."""
+    if corridors is None:
+        return bound
+    return max(corridors.all_links_bound, bound) if maximise else min(corridors.all_links_bound, bound)
+
+
+def checked_parts(
+    problem: Problem,
+    matrix: Matrix,
+    chosen: Floats,
+    point: Point,
+    status: str,
+    outcome: Outcome,
+    first: MipOutcome,
+    marginal_budget: MarginalBudget | None,
+    corridors: Corridors | None,
+) -> dict[str, Any]:
+    """The fields of a Plan that the solver found; raises CheckError where a check does not hold."""
+    objective, dual = OBJECTIVES[problem.objective], first.relaxation.row_dual
+    budget, prices = budget_row(matrix), prices_of(problem, matrix, dual)
+    price = float(dual[budget.row]) if budget is not None and dual is not None else None
+    message = SolveRecord(
+        status,
+        outcome.bound,
+        _all_links(corridors, outcome.bound, objective.sense == pyo.maximize),
+        Relaxation(
+            first.relaxation.objective,
+            price if problem.objective == "max_abatement" else None,
+            max(prices.values()) if prices else None,
+        ),
+        prices,
+        marginal_budget,
+        corridors.links if corridors is not None else None,
+    )
+    found = residuals(matrix, chosen)
+    parts = assembled(matrix, chosen, point, found, message)
+    checks: pd.DataFrame = parts["checks"]
+    broken = checks[~checks["holds"] & (checks["name"] != GAP_CHECK)]
+    if len(broken):
+        each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
+        what = f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
+        raise disagreement(matrix, SolverOptions(threads=problem.scenario.solver.threads), what)
+    return parts

@@ -1,0 +1,299 @@
+"""The chain: read, load, pose, build, solve, check, and a Plan comes out.
+
+The aims are lexicographic. The first stage gives the plan's bound and gap; the second holds the first's value, starts
+from its plan and settles ties by cost; the third asks what more money would buy. All share `time_limit_s`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+import numpy as np
+import pyomo.environ as pyo
+
+from ccs_model._typing import Floats
+from ccs_model.atomic_files import temporary_folder
+from ccs_model.errors import NoPlanError
+from ccs_model.inputs import load_inputs
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions, matrix_of
+from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.grouped_milp import solve_program
+from ccs_model.mip.matrix import rounded_to_integrality
+from ccs_model.mip.presolve import restricted
+from ccs_model.mip.scaling import warning_of
+from ccs_model.mip.search import now
+from ccs_model.model import build_model
+from ccs_model.model.objective import OBJECTIVES
+from ccs_model.plan.decisions import BUILT, point_of, without_traces
+from ccs_model.plan.plan import MarginalBudget, Plan
+from ccs_model.problem import Problem
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.scenario import Scenario
+from ccs_model.solve.assembly import BudgetRow, budget_row, checked_parts
+from ccs_model.solve.feasibility_repair import build_problem_with_advice
+from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_decisions import fixed_decisions_table, no_fixed_decisions
+from ccs_model.solve.network_search import Corridors, solve_in_corridors
+from ccs_model.solve.solution_check import REPAIR_TIME_S, verified_outcome
+from ccs_model.solve.tie_breaking import break_ties, break_ties_by_group, of_the_same_streams, with_best_funds
+
+ProgressCallback = Callable[[Progress], None]
+Result = TypeVar("Result")
+
+# Ties and the next money take no longer than the plan took, or than so long, and never more than this share of time.
+_LATER_LEAST_S = 10.0
+_LATER_TIME_SHARE = 1 / 3
+# What more money would buy is asked for this share of the budget, and at least a million.
+MARGINAL_BUDGET_SHARE = 0.01
+MARGINAL_BUDGET_GAP = 1e-4
+MARGINAL_BUDGET_NODES = 200
+# Room for writing the run folder within the time limit.
+SOLVING_SHARE = 0.95
+
+
+def optimize(
+    scenario: str | PathLike[str] | Scenario,
+    *,
+    on_progress: ProgressCallback | None = None,
+    allow_outside: bool = False,
+) -> Plan:
+    """Read a scenario (a path or a Scenario), load the data, solve, and return the checked plan."""
+    started = now()
+    if isinstance(scenario, Scenario):
+        inputs = load_inputs(scenario, allow_outside=allow_outside)
+    else:
+        scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
+    problem = build_problem_with_advice(scenario, inputs, REPAIR_TIME_S)
+    return solve(problem, on_progress=on_progress, started=started)
+
+
+def solve(
+    problem: Problem,
+    model: pyo.ConcreteModel | None = None,
+    *,
+    on_progress: ProgressCallback | None = None,
+    started: float | None = None,
+) -> Plan:
+    """Solve a problem; `model` is build_model(problem), perhaps with a modeller's additions.
+
+    Raises InfeasibleError, NoPlanError, CheckError; a limit with a plan in hand is the plan's status.
+    """
+    clock = _Clock(started if started is not None else now(), problem.scenario.solver.time_limit_s)
+    if model is None:
+        model = build_model(problem)
+    matrix = matrix_of(model)
+    clock.lap("pose_and_build_s")
+    with temporary_folder() as folder:
+        log_path = folder / "solver.log"
+        plan, failed = _solve_stages(problem, matrix, log_path, clock, on_progress)
+        log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
+    warning = warning_of(matrix)
+    reported = ((warning,) if warning else ()) + failed
+    if problem.scenario.futures:
+        reported = (
+            *reported,
+            "futures of the scenario are for ccs-model hedge; this plan is for the scenario as it stands",
+        )
+    log = "".join(f"Warning: {each}\n" for each in reported) + log
+    return Plan(**plan, solver_log=log, warnings=reported, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
+
+
+class _Clock:
+    """The deadline of the whole run and the seconds each stage took."""
+
+    def __init__(self, started: float, limit_s: float) -> None:
+        self.started, self.limit_s = started, limit_s
+        self.deadline = started + limit_s * SOLVING_SHARE
+        self.laps: dict[str, float] = {}
+        self._last = started
+
+    def later_deadline(self) -> float:
+        """When a stage after the first ends that begins now."""
+        enough = max(self.laps["first_stage_s"], _LATER_LEAST_S)
+        return min(self.deadline, now() + min(enough, self.limit_s * _LATER_TIME_SHARE))
+
+    def lap(self, name: str) -> None:
+        at = now()
+        self.laps[name] = at - self._last
+        self._last = at
+
+
+def _solve_stages(
+    problem: Problem, matrix: Matrix, log_path: Path, clock: _Clock, on_progress: ProgressCallback | None
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    requested = problem.scenario.solver
+    options = SolverOptions(requested.mip_gap, requested.threads, requested.seed, log_path)
+    highs = Highs(matrix, options, on_progress)
+    objective = OBJECTIVES[problem.objective]
+    maximise = objective.sense == pyo.maximize
+    corridors = None
+    if problem.network is not None and problem.is_integer:
+        corridors = solve_in_corridors(
+            problem, matrix, options, maximise=maximise, deadline=clock.deadline, on_progress=on_progress
+        )
+        first = corridors.within
+    else:
+        stage = problem.objective.replace("_", " ")
+        first = solve_program(
+            highs,
+            maximise=maximise,
+            gap=requested.mip_gap,
+            deadline=clock.deadline,
+            stage=stage,
+            on_progress=on_progress,
+        )
+    clock.lap("first_stage_s")
+    outcome = verified_outcome(
+        problem,
+        matrix,
+        options,
+        first.outcome,
+        deadline=clock.deadline,
+        limit_s=clock.limit_s,
+        posing_s=clock.laps["pose_and_build_s"],
+    )
+    assert outcome.x is not None
+    chosen = rounded_to_integrality(matrix, outcome.x)
+    value = float(matrix.costs[0] @ chosen)
+    status = outcome.status
+    if corridors is not None:
+        _keep_to(highs, problem, matrix, chosen)
+    after = _AfterThePlan()
+    chosen = after.tried(
+        "ties are not settled", chosen, lambda: _break_ties(highs, chosen, value, maximise, clock, first)
+    )
+    chosen = without_traces(problem, matrix, chosen)
+    if len(problem.accounts.funds):
+        chosen = after.tried(
+            "which fund pays what is as the search left it",
+            chosen,
+            lambda: with_best_funds(problem, matrix, options, chosen, clock.deadline),
+        )
+    clock.lap("second_stage_s")
+    point = point_of(problem, matrix, chosen)
+    marginal_budget = None
+    if problem.objective == "max_abatement":
+        marginal_budget = after.tried(
+            "what more money buys is not known",
+            None,
+            lambda: _marginal_budget(problem, matrix, options, chosen, value, clock, corridors),
+        )
+    clock.lap("next_money_s")
+    fixed_decisions = after.tried(
+        "what locks cost is not known",
+        no_fixed_decisions(),
+        lambda: fixed_decisions_table(problem, matrix, first.relaxation.objective, options, clock.deadline),
+    )
+    clock.lap("locks_s")
+    parts = checked_parts(problem, matrix, chosen, point, status, outcome, first, marginal_budget, corridors)
+    return {**parts, "fixed_decisions": fixed_decisions}, tuple(after.failed)
+
+
+class _AfterThePlan:
+    """What is asked once a plan is in hand: where the solver fails in it, the plan stays, and a warning says so."""
+
+    def __init__(self) -> None:
+        self.failed: list[str] = []
+
+    def tried(self, without: str, otherwise: Result, ask: Callable[[], Result]) -> Result:
+        """What `ask` gives, or `otherwise`; `without` says what a plan without it lacks."""
+        try:
+            return ask()
+        except NoPlanError as error:
+            self.failed.append(f"{without}: {error}")
+            return otherwise
+
+
+def _break_ties(highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: MipOutcome) -> Floats:
+    if now() >= clock.deadline:
+        return chosen
+    tie_breaker = break_ties_by_group if first.by_groups else break_ties
+    return tie_breaker(highs, chosen, value, maximise=maximise, deadline=clock.later_deadline())
+
+
+def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
+    """Ties of a shared network are settled among what the plan builds: of all of it there may only be less."""
+    for name in ("build", "pipe", "opened", "wells"):
+        columns = matrix.columns_of(name)
+        highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
+
+
+def _marginal_budget(
+    problem: Problem,
+    matrix: Matrix,
+    options: SolverOptions,
+    chosen: Floats,
+    value: float,
+    clock: _Clock,
+    corridors: Corridors | None,
+) -> MarginalBudget | None:
+    """Solve again with more budget and every retrofit of the plan kept: what enters, and what it adds."""
+    budget = budget_row(matrix)
+    left = clock.deadline - now()
+    if budget is None or left <= 0:
+        return None
+    maximise = matrix.maximise[0]
+    if not problem.is_integer:
+        return _slopes(problem, matrix, Highs(matrix, options), budget, chosen, value, clock)
+    deadline = clock.later_deadline()
+    more = max(1.0, MARGINAL_BUDGET_SHARE * budget.limit)
+    limits = matrix.row_upper.copy()
+    limits[budget.row] += more
+    kept = np.flatnonzero(matrix.is_integer & (chosen > 0.5))
+    lower = matrix.lower.copy()
+    lower[kept] = np.round(chosen[kept])
+    # What is fitted stays as it is: nothing else may be done there.
+    others = of_the_same_streams(matrix, chosen) & (chosen <= 0.5)
+    others[np.setdiff1d(np.arange(len(others)), matrix.columns_of("build"))] = False
+    if corridors is not None and problem.network is not None:
+        links = problem.network.links["link"]
+        inside = np.flatnonzero(links.isin(corridors.links))
+        sites = np.arange(len(links), len(links) + len(problem.sites))
+        others[fixed_charges_of(problem, matrix).outside(np.r_[inside, sites])] = True
+    small = restricted(replace(matrix, row_upper=limits, lower=lower), np.flatnonzero(others))
+    if not small.holds(chosen):
+        return None
+    highs = Highs(small.matrix, options)
+    # A limit of nodes, not of time, so that the answer repeats.
+    highs.set_option("mip_max_nodes", MARGINAL_BUDGET_NODES)
+    again = solve_program(
+        highs,
+        maximise=maximise,
+        gap=MARGINAL_BUDGET_GAP,
+        deadline=deadline,
+        stage="the next money",
+        start=chosen[small.columns],
+        max_restricted_milps=1,
+    ).outcome
+    if again.x is None or now() >= deadline:
+        return None
+    added = max(float(again.objective) - value, 0.0)
+    return MarginalBudget(more, added, _entering(problem, matrix, chosen, small.lifted(again.x)))
+
+
+def _slopes(
+    problem: Problem, matrix: Matrix, highs: Highs, budget: BudgetRow, chosen: Floats, value: float, clock: _Clock
+) -> MarginalBudget | None:
+    """Both slopes of a fractional plan: what a million more buys, and what the last million bought."""
+    step = min(1.0, budget.limit) or 1.0
+    highs.set_row(budget.row, -np.inf, budget.limit + step)
+    up = highs.run(clock.deadline - now(), "the next million")
+    highs.set_row(budget.row, -np.inf, max(budget.limit - step, 0.0))
+    down = highs.run(clock.deadline - now(), "the last million")
+    if up.x is None or up.status != "optimal":
+        return None
+    # Less money may be too little for a target or a plant that must be fitted; then only one slope exists.
+    last = (value - down.objective) / step if budget.limit > 0 and down.status == "optimal" else None
+    return MarginalBudget(step, float(up.objective) - value, _entering(problem, matrix, chosen, up.x), last)
+
+
+def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -> tuple[str, ...]:
+    """Plants with a route that is built, or built more of, in `after`."""
+    was = point_of(problem, matrix, before).build.sum(axis=1)
+    now = point_of(problem, matrix, rounded_to_integrality(matrix, after)).build.sum(axis=1)
+    return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))

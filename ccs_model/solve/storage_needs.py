@@ -1,0 +1,196 @@
+"""Wells and room that a shared network would need: what the tables would have to allow at which site.
+
+There a row alone cannot give way: its wells would cost nothing, and pipes are bounded by what a site can take. So the
+question is asked again with limits far off, with as little as can be beyond the limits there are, and then once more
+with just that allowed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+from scipy import sparse
+
+from ccs_model.errors import CcsModelError
+from ccs_model.inputs import Inputs
+from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip.infeasible_rows import least_beyond
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.mip.search import now
+from ccs_model.model import build_model
+from ccs_model.problem import Problem, build_problem
+from ccs_model.scenario import Scenario
+from ccs_model.solve.fixed_charge_network import fixed_charges_of
+
+# Trials: the question asked again with something changed, to see whether there is a plan then.
+
+# Of the time that is left, what one trial may take.
+_TIME_SHARE = 1 / 3
+
+
+@dataclass(frozen=True)
+class Trials:
+    """How trials are solved and by when; none is begun that would not be posed in time. `posing_s` is one's guess."""
+
+    options: SolverOptions
+    deadline: float
+    posing_s: float = 0.0
+
+    def program(self, scenario: Scenario, inputs: Inputs) -> tuple[Problem, Matrix] | None:
+        """The question as a program; None where it cannot be asked, or not in time."""
+        if now() + self.posing_s >= self.deadline:
+            return None
+        try:
+            problem = build_problem(scenario, inputs)
+            return problem, matrix_of(build_model(problem))
+        except CcsModelError:
+            return None
+
+    def until(self) -> float:
+        """When a trial that begins now is to end."""
+        begun = now()
+        return begun + _TIME_SHARE * (self.deadline - begun)
+
+    def has_plan(self, scenario: Scenario, inputs: Inputs) -> bool:
+        """Whether a plan was found; it keeps every row when checked without the solver."""
+        build_problem_with_advice = self.program(scenario, inputs)
+        until = self.until()
+        if build_problem_with_advice is None or until <= now():
+            return False
+        _, matrix = build_problem_with_advice
+        try:
+            highs = Highs(matrix, self.options)
+            highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
+            highs.set_integrality(False)
+            outcome = highs.run(until - now(), "a trial: relaxation")
+            if outcome.status == "optimal" and matrix.is_integer.any():
+                highs.set_integrality(True)
+                outcome = highs.run(until - now(), "a trial")
+        except CcsModelError:
+            return False
+        return outcome.x is not None and residuals(matrix, rounded_to_integrality(matrix, outcome.x)).hold
+
+
+_ROUNDING = 1e-6
+# Longer than any horizon with the lives of what is built in it.
+_YEARS = 100.0
+# Fuel for capture adds to what plants emit, but never as much again.
+_FUEL = 2.0
+
+Limits = Mapping[str, Mapping[str, float]]
+
+
+def limits_of_sites(problem: Problem, matrix: Matrix, trials: Trials) -> Iterator[str]:
+    """More wells, more room, or where neither is enough alone both: with the least found there is a plan."""
+    if problem.network is None:
+        return
+    alone = False
+    for columns in (("n_wells_max",), (_capacity(problem),), ("n_wells_max", _capacity(problem))):
+        if alone and len(columns) > 1:
+            return
+        needed = _needed(problem, matrix, columns, trials)
+        if needed and trials.has_plan(problem.scenario, _with_limits(problem.inputs, needed)):
+            alone = True
+            yield _in_words(problem, needed)
+
+
+def _capacity(problem: Problem) -> str:
+    return f"capacity_{problem.scenario.storage.capacity}_kt"
+
+
+def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: Trials) -> Limits | None:
+    """The limits that would do, by column of storage/sites and site; only those that must be wider."""
+    sites = problem.sites.set_index("site")
+    scenario = problem.scenario
+    most_ktpa = _FUEL * float(problem.plants["baseline_ktpa"].sum())
+    years = scenario.storage_life_yr if problem.is_static else _YEARS
+    far_off = {
+        "n_wells_max": np.ceil(most_ktpa / sites["well_injectivity_ktpa"]),
+        _capacity(problem): 0 * sites["capacity_kt"] + most_ktpa * years / problem.max_fill_share,
+    }
+    wide = {name: (sites[name].astype(float) + far_off[name]).to_dict() for name in columns}
+    build_problem_with_advice = trials.program(scenario, _with_limits(problem.inputs, wide))
+    if build_problem_with_advice is None:
+        return None
+    widening, lifted = build_problem_with_advice
+    counted: list[tuple[str, str, sparse.csr_array, float, float]] = []
+    if "n_wells_max" in columns:
+        counted += [("n_wells_max", *each) for each in _wells(problem, matrix, lifted)]
+    if _capacity(problem) in columns:
+        counted += [(_capacity(problem), *each) for each in _rooms(problem, matrix, lifted)]
+    if not counted:
+        return None
+    names, at, amounts, limits, weights = zip(*counted, strict=True)
+    beyond = least_beyond(
+        lifted,
+        sparse.csr_array(sparse.vstack(amounts, format="csr")),
+        np.array(limits),
+        np.array(weights),
+        trials.options,
+        trials.until(),
+        fixed_charges_of(widening, lifted) if problem.is_integer else None,
+    )
+    if beyond is None:
+        return None
+    # A row of room counts the share that may be filled; in a static year, what fits into one year.
+    per_room = (scenario.storage_life_yr if problem.is_static else 1.0) / problem.max_fill_share
+    found: dict[str, dict[str, float]] = {}
+    for name, site, more in zip(names, at, beyond, strict=True):
+        if more > _ROUNDING:
+            had = float(sites.at[site, name])
+            limit = math.floor(had) + more if name == "n_wells_max" else had + more * per_room
+            found.setdefault(name, {})[site] = float(math.ceil(limit - _ROUNDING))
+    return found
+
+
+def _wells(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
+    """(site, what counts its wells, how many it has, what a well takes) of each site of the network."""
+    takes = problem.sites.set_index("site")["well_injectivity_ktpa"]
+    most = {matrix.columns[j].index[0]: float(matrix.upper[j]) for j in matrix.columns_of("wells")}
+    of_site: dict[str, list[int]] = {}
+    for j in lifted.columns_of("wells"):
+        of_site.setdefault(lifted.columns[j].index[0], []).append(int(j))
+    for site, columns in sorted(of_site.items()):
+        counts = sparse.csr_array(
+            (np.ones(len(columns)), (np.zeros(len(columns), dtype=int), columns)), shape=(1, len(lifted.lower))
+        )
+        yield site, counts, most[site], float(takes[site])
+
+
+def _rooms(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
+    """(site, what is stored there, its room, the weight of a tonne in kt/y) of each site of the network."""
+    years = 1.0 if problem.is_static else float(problem.horizon_end - problem.first_year)
+    constraint = "stored_within_capacity"
+    room = {matrix.row_constraints[i][1]: float(matrix.row_upper[i]) for i in matrix.rows_of(constraint)}
+    rows = sparse.csr_array(lifted.rows)
+    for i in lifted.rows_of(constraint):
+        site = lifted.row_constraints[i][1]
+        yield site, rows[[i]], room[site], 1.0 / years
+
+
+def _with_limits(inputs: Inputs, limits: Limits) -> Inputs:
+    """The tables with other limits of some sites."""
+    sites = inputs["storage/sites"]
+    wider = {name: sites["site"].map(by_site).fillna(sites[name].astype(float)) for name, by_site in limits.items()}
+    return replace(inputs, tables=MappingProxyType({**inputs.tables, "storage/sites": sites.assign(**wider)}))
+
+
+def _in_words(problem: Problem, needed: Limits) -> str:
+    sites = problem.sites.set_index("site")
+    lines = []
+    for name, by_site in needed.items():
+        unit = " kt" if name != "n_wells_max" else ""
+        each = "; ".join(
+            f"{site}: {limit:,.0f}{unit} in place of {math.floor(sites.at[site, name]):,}{unit}"
+            for site, limit in sorted(by_site.items())
+        )
+        if name == "n_wells_max":
+            lines.append(f"wells_need_an_open_site: too few wells; these would do: {each} (n_wells_max, storage.sites)")
+        else:
+            keys = f"{name}, storage.capacity, storage.max_fill_share"
+            lines.append(f"stored_within_capacity: the sites are too small; these would do: {each} ({keys})")
+    return "; and ".join(lines)

@@ -1,7 +1,0 @@
-"""Pyomo → HiGHS and back: knows any Pyomo model and nothing of plants."""
-
-from ccs_model.solver.availability import refuse_unless_usable
-from ccs_model.solver.highs import Highs, Outcome, Progress, SolverOptions
-from ccs_model.solver.matrix import Matrix, matrix_of
-
-__all__ = ["Highs", "Matrix", "Outcome", "Progress", "SolverOptions", "matrix_of", "refuse_unless_usable"]
