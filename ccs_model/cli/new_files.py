@@ -1,6 +1,6 @@
-"""Files that a command makes for the user: all of them whole or none, and nothing is overwritten unasked.
+"""Files that a command creates for the user: all or none, and without overwriting.
 
-What a killed command left beside them goes with the next one that makes files of the same names.
+A command first removes the temporary files that a killed command left beside the same names.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ _PART, _OLD = "part", "old"
 
 
 def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make each file of `folder`; FileError when one is there already or cannot be written."""
-    if not lexists(folder):  # then one rename puts all of them in place
+    """Create the files of `folder`. Raises FileError if one already exists or cannot be written."""
+    if not lexists(folder):  # one rename puts all of them in place
         with written_atomically(folder, files):
             return
     write_atomic({folder / name: contents for name, contents in files.items()})
 
 
 def write_atomic(files: Mapping[Path, bytes], *, hint: str = "") -> None:
-    """Make each file whole or none of them; FileError when one is there already (`hint` says what to do) or cannot be
-    written.
+    """Create all files or none.
 
-    Each is written beside its place and then linked into it, which fails where a file has come in the meantime.
+    Each is written under a temporary name and then linked to its own, which fails if that name exists by then. Raises
+    FileError if a file already exists (`hint` says what to do) or cannot be written.
     """
     for path in files:
         if path.is_symlink() or path.exists():
-            raise FileError(_is_there(path, hint))
+            raise FileError(_exists_message(path, hint))
     beside: dict[Path, Path] = {}
     with ExitStack() as made:
         try:
@@ -73,16 +73,16 @@ def _link_all(beside: Mapping[Path, Path], hint: str) -> None:
         for each in done:
             each.unlink(missing_ok=True)
         if isinstance(error, FileExistsError):
-            raise FileError(_is_there(path, hint)) from error
+            raise FileError(_exists_message(path, hint)) from error
         raise
 
 
-def _is_there(path: Path, hint: str) -> str:
-    return f"{path}: is there already and is left alone{hint and f'; {hint}'}"
+def _exists_message(path: Path, hint: str) -> str:
+    return f"{path}: already exists and is left unchanged{hint and f'; {hint}'}"
 
 
 def _link(made: Path, path: Path) -> None:
-    """Give the file its name unless that is taken; where there are no links, as on FAT, it is moved."""
+    """Give the file its name unless the name exists; a file system without links, such as FAT, renames it."""
     try:
         os.link(made, path)
     except FileExistsError:
@@ -95,16 +95,16 @@ def _link(made: Path, path: Path) -> None:
 
 @contextmanager
 def written_atomically(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> Iterator[Path]:
-    """Makes the files in a folder beside `folder` and yields it, to be looked over; then moves them into place.
+    """Write the files to a temporary folder, yield it for validation, then move them to `folder`.
 
-    An error inside leaves nothing behind. FileError when `folder` holds anything and not `force`; with it, what stands
-    at the top of `files` (a file, or a whole folder of them) takes the place of what was there, and nothing else.
+    An error inside the block leaves nothing behind. With `force`, the top-level files and folders of `files` replace
+    those of the same name; all others are kept. Raises FileError if `folder` contains files and not `force`.
     """
     _validate_overwrite(folder, force)
-    target = folder.absolute()  # the folder one is in has a name, too
+    target = folder.absolute()  # so that the current folder has a name
     try:
         with folder_for(target):
-            mend_halves(target)
+            remove_temporary_files(target)
             with unfinished(target.with_name(name_of_unfinished(_PART, target.name))) as made:
                 made.mkdir()
                 for name, contents in files.items():
@@ -118,8 +118,8 @@ def written_atomically(folder: Path, files: Mapping[str, bytes], *, force: bool 
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
-def mend_halves(folder: Path) -> None:
-    """What killed commands left beside `folder` goes; what had stepped aside and has no follower comes back."""
+def remove_temporary_files(folder: Path) -> None:
+    """Remove what killed commands left beside `folder`, and restore files that they had moved aside."""
     for aside in left_behind(folder.parent, folder.name, _OLD):
         with contextlib.suppress(OSError):
             for path in aside.iterdir():
@@ -135,13 +135,13 @@ def _validate_overwrite(folder: Path, force: bool) -> None:
             if not folder.is_dir():
                 raise FileError(f"{folder}: is a file, not a folder")
             if holds_anything(folder) and not force:
-                raise FileError(f"{folder}: already holds something; choose another, or --force to write into it")
+                raise FileError(f"{folder}: already contains files; choose another, or use --force to write into it")
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def _move_into_place(made: Path, folder: Path, names: list[str]) -> None:
-    """One rename where nothing is in the way; else what is there steps aside, and comes back if anything fails."""
+    """Move the new files to `folder`; existing ones are moved aside first, and moved back if anything fails."""
     if not folder.exists():
         made.rename(folder)
         return

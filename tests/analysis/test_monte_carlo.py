@@ -218,14 +218,14 @@ def test_the_command_sums_up_the_futures(found: MonteCarlo) -> None:
 
     lines = _monte_carlo_text(found).splitlines()
     about = found.uncertainty.about
-    assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures of seed {about['seed']}"
-    assert [line[:40].strip() for line in lines if line.endswith("P95")] == [
-        "The plan held in every future", "Each future planned anew, in parts",
+    assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}"
+    assert [line[:44].strip() for line in lines if line.endswith("P95")] == [
+        "The plan, fixed in every future", "Re-optimised in each future, LP relaxation",
     ]  # fmt: skip
-    over = f"The held plan costs more than the budget in {about['overrun_share']:.0%} of the futures."
+    over = f"The plan exceeds the budget in {about['overrun_share']:.0%} of the futures."
     assert over in lines
     sure = found.uncertainty.plants["is_no_regret"].sum()
-    assert any(line.startswith(f"Chosen in nine futures of ten or more ({sure}): ") for line in lines)
+    assert any(line.startswith(f"No-regret plants, chosen in at least 90% of futures ({sure}): ") for line in lines)
     # Nothing is said to move the answer that chance alone could.
     reported = found.uncertainty.tornado
     by_chance = set(

@@ -45,9 +45,10 @@ import sys, time
 from pathlib import Path
 sys.argv = ["ccs-model", "--version"]
 import ccs_model.cli
-from ccs_model.leftovers import passing_folder
-from ccs_model.report import run_folder, whole_file
-from ccs_model.report.lock import locked
+from ccs_model import atomic_files
+from ccs_model.atomic_files import temporary_folder
+from ccs_model.runs import folder_writer
+from ccs_model.runs.run_lock import locked
 def slowly(path, content):
     path.write_bytes(content[:1])
     if content == b"last":
@@ -58,13 +59,13 @@ def slowly(path, content):
             except BaseException:
                 pass
     path.write_bytes(content)
-run_folder.write_synced = whole_file.write_synced = slowly
+folder_writer.write_synced = atomic_files.write_synced = slowly
 def deaf():
-    with passing_folder(), locked(Path("runs/deep/run")):
-        run_folder.put_locked(
+    with temporary_folder(), locked(Path("runs/deep/run")):
+        folder_writer.write_locked(
             {"own/data/x": b"first", "tables/y": b"WHAT", "z": b"more"}, Path("runs/deep/run"), force=False
         )
-        whole_file.write_whole(Path("other/new/file"), b"last")
+        atomic_files.write_atomic(Path("other/new/file"), b"last")
 ccs_model.cli.main = deaf
 from ccs_model.__main__ import main
 main()

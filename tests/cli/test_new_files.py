@@ -98,7 +98,7 @@ def test_into_the_folder_one_is_in_and_into_an_empty_one(tmp_path: Path, monkeyp
     with written_atomically(Path(), {"data/a.csv": b"a"}):
         pass
     assert (tmp_path / "desk" / "data" / "a.csv").is_file() and names_in(tmp_path) == ["desk"]
-    with pytest.raises(FileError, match="already holds something"), written_atomically(Path(), {"b": b"b"}):
+    with pytest.raises(FileError, match="already contains files"), written_atomically(Path(), {"b": b"b"}):
         pass
 
 
@@ -113,7 +113,7 @@ def test_a_file_that_comes_meanwhile_is_left_alone_and_so_none_is_made(
         link(made, path)
 
     monkeypatch.setattr(os, "link", late)
-    with pytest.raises(FileError, match="b: is there already and is left alone; take c"):
+    with pytest.raises(FileError, match="b: already exists and is left unchanged; take c"):
         write_atomic({tmp_path / "new" / "a": b"a", tmp_path / "b": b"b"}, hint="take c")
     assert names_in(tmp_path) == ["b"] and (tmp_path / "b").read_bytes() == b"another's"
 
@@ -186,7 +186,7 @@ def test_without_links_a_file_that_is_there_is_left_alone(tmp_path: Path, monkey
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(os, "link", rejected)
-    with pytest.raises(FileError, match="a: is there already and is left alone"):
+    with pytest.raises(FileError, match="a: already exists and is left unchanged"):
         write_atomic({tmp_path / "a": b"a"})
     assert names_in(tmp_path) == ["a"] and (tmp_path / "a").read_bytes() == b"another's"
 

@@ -132,7 +132,7 @@ def test_F49_a_path_too_long_or_beneath_a_file_is_told_before_anything_is_solved
         assert answer.code == 8 and out[:40] in answer.err, answer.err
     with_run.put("others/notes.txt", "mine")
     answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "others")
-    assert answer.code == 8 and "already holds something" in answer.err
+    assert answer.code == 8 and "already contains files" in answer.err
 
 
 def test_F49_a_single_file_that_is_open_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,6 +254,6 @@ def test_F68_no_output_is_written_over_an_input(desk: Desk) -> None:
 def test_an_earlier_run_that_is_damaged_is_not_taken_for_the_answer(with_run: Desk) -> None:
     (with_run.folder / "run" / "manifest.json").write_text("{", encoding="utf-8")
     answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "run")
-    assert answer.code == 8 and "already holds something" in answer.err
+    assert answer.code == 8 and "already contains files" in answer.err
     assert json.loads((with_run.folder / "run" / "plan.json").read_text(encoding="utf-8"))["status"] == "optimal"
     assert run_folder.existing_run is not None

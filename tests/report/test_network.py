@@ -167,7 +167,8 @@ def test_the_gap_is_never_said_without_the_wider_bound(shared_plan: Plan, shared
     log = row_that_starts(shared_book["RunLog"], "Bound over all links")[1].value
     assert log == pytest.approx(shared_plan.objective.all_links_bound)
     message = " ".join(summary_text(shared_plan, Path("run")).split())
-    assert closeness(shared_plan).replace(" %", "%") in message
+    within = f"{shared_plan.objective.gap_share:.2%} within the {n_corridors} links searched"
+    assert f"Optimality gap {wide.replace(' ', '')} (over all {n_links} candidate links); {within}" in message
     assert "pipes " in message and "storage " in message
 
 
@@ -211,7 +212,7 @@ def test_a_static_year_is_told_as_one(static_plan: Plan, tmp_path: Path) -> None
     assert "In the last period" not in every
     message = summary_text(static_plan, Path("run"))
     assert (
-        f"A year costs {cost} million CNY of the budget of 150 million CNY" in message
+        f"Annual cost {cost} million CNY of the budget of 150 million CNY" in message
         and "over the horizon" not in message
     )
 

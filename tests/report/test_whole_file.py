@@ -26,8 +26,9 @@ from ccs_model.atomic_files import (
 )
 from ccs_model.errors import FILE_TROUBLE, FileError
 from ccs_model.plan.plan import Plan
-from ccs_model.runs.run_lock import lock_path, locked
-from ccs_model.runs.run_writer import remove_temporary_files
+from ccs_model.runs import run_lock
+from ccs_model.runs.folder_writer import remove_temporary_files
+from ccs_model.runs.run_lock import holder_path, locked
 
 
 @pytest.fixture
@@ -218,7 +219,7 @@ def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
 ) -> None:
     folder = small_plan.to_folder(tmp_path / "run")
     (folder / "own words.txt").write_text("of the old run", encoding="utf-8")
-    monkeypatch.setattr("ccs_model.runs.run_writer.exchanged", lambda one, other: False)
+    monkeypatch.setattr("ccs_model.runs.folder_writer.exchanged", lambda one, other: False)
     small_plan.to_folder(folder, force=True)
     assert (folder / "plan.json").is_file() and not (folder / "own words.txt").exists()
     assert names_in(tmp_path) == ["run"]
@@ -251,16 +252,16 @@ def test_two_folders_change_places_in_one_step(tmp_path: Path) -> None:
 def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "mine"
     with locked(folder):
-        words = json.loads(lock_path(folder).read_text(encoding="utf-8"))
+        words = json.loads(holder_path(folder).read_text(encoding="utf-8"))
         assert words["pid"] == os.getpid() and words["host"] == host_name()
-        who = rf"runs.mine: process {os.getpid()} on {host_name()}, since {words['since'][:10]}.* is making this run"
+        who = rf"mine: process {os.getpid()} on {host_name()} has been writing this run since {words['since'][:10]}"
         with pytest.raises(FileError, match=who), locked(folder):
             pass
     assert not list(tmp_path.iterdir())
 
 
 def test_the_lock_of_a_dead_process_is_taken_over_and_that_of_another_machine_is_not(tmp_path: Path, dead: int) -> None:
-    lock = lock_path(tmp_path / "mine")
+    lock = holder_path(tmp_path / "mine")
     of_the_dead = {"pid": dead, "host": host_name(), "since": "2026-01-01T00:00:00+00:00"}
     for words in ("", "{", "[]", json.dumps(of_the_dead)):
         lock.write_text(words, encoding="utf-8")
@@ -269,18 +270,23 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_that_of_another_machine_is
         assert not lock.exists()
     lock.write_text(json.dumps(of_the_dead | {"host": "node7"}), encoding="utf-8")
     with (
-        pytest.raises(FileError, match=r"on node7, since 2026-01-01.* delete .*\.mine\.lock"),
+        pytest.raises(FileError, match=r"on node7 has been .* since 2026-01-01.* delete .*\.mine\.holder"),
         locked(tmp_path / "mine"),
     ):
         pass
     assert lock.exists()
 
 
-def test_where_the_disk_knows_no_locks_the_words_in_the_file_are_heeded(
+def without_locks(lock: run_lock.FileLock, **_: bool) -> None:
+    """A network disk without locks."""
+    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+
+def test_on_a_disk_without_locks_the_holder_file_protects_the_folder(
     tmp_path: Path, dead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ccs_model.runs.run_lock._take", lambda number: None)
-    lock = lock_path(tmp_path / "mine")
+    monkeypatch.setattr(run_lock.FileLock, "acquire", without_locks)
+    lock = holder_path(tmp_path / "mine")
     for pid, is_free in ((dead, True), (os.getppid(), False)):
         lock.write_text(json.dumps({"pid": pid, "host": host_name(), "since": "now"}), encoding="utf-8")
         if is_free:

@@ -83,7 +83,8 @@ def test_of_a_network_the_pipe_comes_on_top_of_the_cheapest_retrofit(solved: Sol
     assert f"less than the cheapest retrofit alone costs ({cheapest:,.0f})" in words.why_nothing_is_built(poor)
     between = of_question(poor, budget_mn=cheapest + 1)
     assert words.why_nothing_is_built(between).startswith("no retrofit was found that keeps every limit together with")
-    assert "Proven" in summary_text(poor, Path("run")) and "over all" in flat(summary_text(poor, Path("run")))
+    assert "Optimality gap unknown, bound " in summary_text(poor, Path("run"))
+    assert "(over all" in flat(summary_text(poor, Path("run")))
 
 
 def test_reasons_that_alone_explain_an_empty_plan_come_in_order(vent: Plan) -> None:
@@ -119,11 +120,11 @@ def test_locks_are_priced_on_the_screen_in_tonnes_or_money(vent: Plan) -> None:
     assert vent.fixed_decisions["plant"].iloc[0] == "NH3_79"
     lost = float(vent.fixed_decisions["abatement_lost_kt"].iloc[0])
     name = str(vent.fixed_decisions["name"].iloc[0])
-    assert f"Having to fit {name} costs {lost:,.0f} kt CO2 over the horizon." in summary_text(vent, Path("run"))
+    assert f"Requiring {name} costs {lost:,.0f} kt CO2 over the horizon." in summary_text(vent, Path("run"))
     dear = pd.DataFrame([vent.fixed_decisions.iloc[0].to_dict() | {
         "lock": "exclude", "name": "", "abatement_lost_kt": float("nan"), "cost_added_mn": 1_234.4
     }])  # fmt: skip
-    assert "Leaving out NH3_79 costs 1,234 million CNY." in summary_text(
+    assert "Excluding NH3_79 costs 1,234 million CNY." in summary_text(
         replace(vent, fixed_decisions=dear), Path("run")
     )
 
