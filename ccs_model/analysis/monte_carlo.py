@@ -43,7 +43,7 @@ from ccs_model.analysis.uncertainty_scenarios import (
     place_of,
     planned_model,
 )
-from ccs_model.atomic_files import holds_anything, write_atomic
+from ccs_model.atomic_files import has_files, write_atomic
 from ccs_model.errors import CheckError, FileError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Matrix
@@ -368,7 +368,7 @@ def _state(folder: Path, requested: Mapping[str, Any]) -> None:
         if there.get("key") != requested["key"]:
             raise FileError(f"{folder}: holds other futures; choose another --out")
         return
-    if folder.exists() and (not folder.is_dir() or holds_anything(folder)):
+    if folder.exists() and (not folder.is_dir() or has_files(folder)):
         raise FileError(f"{folder}: already holds something; choose another --out")
     write_atomic(path, (json.dumps(requested, ensure_ascii=False, indent=1) + "\n").encode())
 

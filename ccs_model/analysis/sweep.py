@@ -21,7 +21,7 @@ import pandas as pd
 
 from ccs_model.analysis.jobs import Ended, Failure, Job, results_of, share_of, words_of
 from ccs_model.analysis.sweep_tables import Question, ScenarioRuns, row_of, run_folder_name, sweep_tables
-from ccs_model.atomic_files import holds_anything, write_atomic
+from ccs_model.atomic_files import has_files, write_atomic
 from ccs_model.errors import (
     BAD_INPUT,
     BUG,
@@ -241,7 +241,7 @@ def _state(folder: Path, spec: Mapping[str, Any]) -> None:
         if _read_spec(folder).get("key") != spec["key"]:
             raise FileError(f"{folder}: holds another sweep; choose another --out")
         return
-    if folder.exists() and (not folder.is_dir() or holds_anything(folder)):
+    if folder.exists() and (not folder.is_dir() or has_files(folder)):
         raise FileError(f"{folder}: already holds something; choose another --out")
     write_atomic(folder / SPEC, (json.dumps(spec, ensure_ascii=False, indent=1) + "\n").encode())
 

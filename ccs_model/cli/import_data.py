@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.new_files import written_atomically
+from ccs_model.cli.new_files import atomic_folder
 from ccs_model.cli.options import PATH
 from ccs_model.errors import DONE, InputError, Issue
 
@@ -108,7 +108,7 @@ def simccs(
     files = {"scenario.yaml": simccs_scenario(name, case).encode()}
     for table, frame in tables.items():
         files[f"data/{table}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
-    with written_atomically(out, files, force=force) as made:
+    with atomic_folder(out, files, force=force) as made:
         # Validate the result now, and report errors where the SimCCS files have them.
         try:
             build_problem(*read_checked(made / "scenario.yaml"))
@@ -178,7 +178,7 @@ def gem(
     needs, made_files = gem_needs(tracker), gem_files(tracker)
     instead = made_files.pop(INSTEAD, None)
     inventories = tuple(name for name in ("steel.csv", "chemicals.csv") if name in made_files)
-    with written_atomically(out, made_files, force=force) as made:
+    with atomic_folder(out, made_files, force=force) as made:
         # Report errors where the workbooks have them. If the user must still add data, validate only the plants, with
         # placeholders for missing values, since those would be errors too.
         try:

@@ -14,14 +14,14 @@ from os.path import lexists
 from pathlib import Path, PurePath
 
 from ccs_model.atomic_files import (
-    clear_away,
+    deferred_signals,
     folder_for,
-    holds_anything,
-    left_behind,
-    name_of_unfinished,
-    signals_deferred,
+    has_files,
+    remove_stale,
+    stale_paths,
     sync_folder,
-    unfinished,
+    temporary_name,
+    temporary_path,
     write_synced,
 )
 from ccs_model.errors import FileError
@@ -29,15 +29,15 @@ from ccs_model.errors import FileError
 _PART, _OLD = "part", "old"
 
 
-def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
+def create_folder_files(folder: Path, files: Mapping[str, bytes]) -> None:
     """Create the files of `folder`. Raises FileError if one already exists or cannot be written."""
     if not lexists(folder):  # one rename puts all of them in place
-        with written_atomically(folder, files):
+        with atomic_folder(folder, files):
             return
-    write_atomic({folder / name: contents for name, contents in files.items()})
+    create_files({folder / name: contents for name, contents in files.items()})
 
 
-def write_atomic(files: Mapping[Path, bytes], *, hint: str = "") -> None:
+def create_files(files: Mapping[Path, bytes], *, hint: str = "") -> None:
     """Create all files or none.
 
     Each is written under a temporary name and then linked to its own, which fails if that name exists by then. Raises
@@ -51,11 +51,11 @@ def write_atomic(files: Mapping[Path, bytes], *, hint: str = "") -> None:
         try:
             for path, contents in files.items():
                 made.enter_context(folder_for(path))
-                clear_away(path.parent, path.name, _PART)
-                part = made.enter_context(unfinished(path.with_name(name_of_unfinished(_PART, path.name))))
+                remove_stale(path.parent, path.name, _PART)
+                part = made.enter_context(temporary_path(path.with_name(temporary_name(_PART, path.name))))
                 write_synced(part, contents)
                 beside[path] = part
-            with signals_deferred():
+            with deferred_signals():
                 _link_all(beside, hint)
         except OSError as error:
             raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -94,7 +94,7 @@ def _link(made: Path, path: Path) -> None:
 
 
 @contextmanager
-def written_atomically(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> Iterator[Path]:
+def atomic_folder(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> Iterator[Path]:
     """Write the files to a temporary folder, yield it for validation, then move them to `folder`.
 
     An error inside the block leaves nothing behind. With `force`, the top-level files and folders of `files` replace
@@ -105,7 +105,7 @@ def written_atomically(folder: Path, files: Mapping[str, bytes], *, force: bool 
     try:
         with folder_for(target):
             remove_temporary_files(target)
-            with unfinished(target.with_name(name_of_unfinished(_PART, target.name))) as made:
+            with temporary_path(target.with_name(temporary_name(_PART, target.name))) as made:
                 made.mkdir()
                 for name, contents in files.items():
                     (made / name).parent.mkdir(parents=True, exist_ok=True)
@@ -120,13 +120,13 @@ def written_atomically(folder: Path, files: Mapping[str, bytes], *, force: bool 
 
 def remove_temporary_files(folder: Path) -> None:
     """Remove what killed commands left beside `folder`, and restore files that they had moved aside."""
-    for aside in left_behind(folder.parent, folder.name, _OLD):
+    for aside in stale_paths(folder.parent, folder.name, _OLD):
         with contextlib.suppress(OSError):
             for path in aside.iterdir():
                 if not (folder / path.name).exists():
                     path.rename(folder / path.name)
     for kind in (_OLD, _PART):
-        clear_away(folder.parent, folder.name, kind)
+        remove_stale(folder.parent, folder.name, kind)
 
 
 def _validate_overwrite(folder: Path, force: bool) -> None:
@@ -134,7 +134,7 @@ def _validate_overwrite(folder: Path, force: bool) -> None:
         if folder.is_symlink() or folder.exists():
             if not folder.is_dir():
                 raise FileError(f"{folder}: is a file, not a folder")
-            if holds_anything(folder) and not force:
+            if has_files(folder) and not force:
                 raise FileError(f"{folder}: already contains files; choose another, or use --force to write into it")
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
@@ -145,8 +145,8 @@ def _move_into_place(made: Path, folder: Path, names: list[str]) -> None:
     if not folder.exists():
         made.rename(folder)
         return
-    aside = folder.with_name(name_of_unfinished(_OLD, folder.name))
-    with signals_deferred():
+    aside = folder.with_name(temporary_name(_OLD, folder.name))
+    with deferred_signals():
         aside.mkdir()
         done: list[str] = []
         try:

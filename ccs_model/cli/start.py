@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ccs_model.cli.new_files import write_atomic, write_new
+from ccs_model.cli.new_files import create_files, create_folder_files
 from ccs_model.cli.options import (
     PATH,
     allow_outside_option,
@@ -48,7 +48,7 @@ def init(dir: Path | None, inventory: Path | None) -> int:
 
     if inventory is not None:
         path = inventory if dir is None else dir / inventory
-        write_new(path.parent, {path.name: template(load_inputs())})
+        create_folder_files(path.parent, {path.name: template(load_inputs())})
         click.echo(f"{path}: fill in one row per plant, then name it in your scenario under plants: inventory:")
         return DONE
     assert dir is not None
@@ -57,7 +57,7 @@ def init(dir: Path | None, inventory: Path | None) -> int:
 
     name = "".join(sign for sign in dir.resolve().name if sign.isprintable()).strip()[:100] or "My scenario"
     schema = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-    write_new(
+    create_folder_files(
         dir,
         {
             "scenario.yaml": starter(name).encode(),
@@ -135,7 +135,7 @@ def _upgrade(scenario: Path, out: Path) -> int:
     except UnicodeDecodeError as error:
         raise InputError([Issue(str(scenario), "is not UTF-8 text")]) from error
     upgraded, changes = upgraded_text(text)
-    write_atomic({out: upgraded.encode()}, hint=_OTHER_NAME.format("--upgrade"))
+    create_files({out: upgraded.encode()}, hint=_OTHER_NAME.format("--upgrade"))
     n = len(changes)
     click.echo(f"{out}: {n} change{'s' if n != 1 else ''}")
     for each in changes:
@@ -156,7 +156,7 @@ def _annotate(scenario: Path, out: Path, issues: Sequence[Issue], allow_outside:
     copies = annotated(issues, books)
     names = copy_names(out, list(copies))
     contents = {out.with_name(names[book]): raw for book, raw in copies.items()}
-    write_atomic(contents, hint=_OTHER_NAME.format("--annotate"))
+    create_files(contents, hint=_OTHER_NAME.format("--annotate"))
     for book in copies:
         what = f"{book} with its errors marked" if book else "the list of errors; none is in a workbook of yours"
         click.echo(f"{out.with_name(names[book])}: {what}", err=True)

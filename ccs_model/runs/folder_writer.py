@@ -14,15 +14,15 @@ from os.path import lexists
 from pathlib import Path, PurePath
 
 from ccs_model.atomic_files import (
-    clear_away,
-    exchanged,
+    deferred_signals,
+    exchange_folders,
     folder_for,
-    kept_folder,
-    left_behind,
-    name_of_unfinished,
-    signals_deferred,
+    remove_stale,
+    rescue_folder,
+    stale_paths,
     sync_folder,
-    unfinished,
+    temporary_name,
+    temporary_path,
     write_synced,
 )
 from ccs_model.errors import FileError
@@ -99,18 +99,18 @@ def validate_overwrite(folder: Path, force: bool) -> None:
 
 def remove_temporary_files(folder: Path) -> None:
     """Remove what killed processes left beside a run folder, and restore a run that they had moved aside."""
-    for aside in left_behind(folder.parent, folder.name, _OLD):
+    for aside in stale_paths(folder.parent, folder.name, _OLD):
         if not folder.exists():
             with contextlib.suppress(OSError):
                 aside.rename(folder)
     for kind in (_OLD, _PART):
-        clear_away(folder.parent, folder.name, kind)
+        remove_stale(folder.parent, folder.name, kind)
 
 
 def _write(files: Mapping[str, bytes], folder: Path) -> None:
     with folder_for(folder):
         remove_temporary_files(folder)
-        with unfinished(folder.with_name(name_of_unfinished(_PART, folder.name))) as made:
+        with temporary_path(folder.with_name(temporary_name(_PART, folder.name))) as made:
             made.mkdir()
             _fill(files, made)
             for inside in (*(path for path in made.rglob("*") if path.is_dir()), made):
@@ -138,7 +138,7 @@ def _write_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
         with contextlib.suppress(OSError):
             _write(files, beside)
             return beside
-    with contextlib.suppress(OSError), kept_folder() as home:
+    with contextlib.suppress(OSError), rescue_folder() as home:
         _write(files, home / "run")
         return home / "run"
     return None
@@ -150,13 +150,13 @@ def _move_into_place(made: Path, folder: Path) -> None:
     An old run changes places with the new one. Where the system cannot do that in one step, the old run is moved aside
     first, and moved back if the rename fails.
     """
-    with signals_deferred():
+    with deferred_signals():
         if not folder.exists():
             made.rename(folder)
             return
-        if exchanged(made, folder):
+        if exchange_folders(made, folder):
             return
-        aside = folder.with_name(name_of_unfinished(_OLD, folder.name))
+        aside = folder.with_name(temporary_name(_OLD, folder.name))
         folder.rename(aside)
         try:
             made.rename(folder)

@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ccs_model.atomic_files import folder_for, host_name, is_running, shortened, signals_deferred, unfinished
+from ccs_model.atomic_files import deferred_signals, folder_for, host_name, is_running, shortened_name, temporary_path
 from ccs_model.errors import FileError
 
 _TRIES = 20
@@ -28,12 +28,12 @@ _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 def lock_path(folder: Path) -> Path:
     """Return `.<name>.lock` beside the folder."""
-    return folder.with_name(f".{shortened(folder.name)}.lock")
+    return folder.with_name(f".{shortened_name(folder.name)}.lock")
 
 
 def holder_path(folder: Path) -> Path:
     """Return `.<name>.holder` beside the folder: JSON with the process, host and time of the lock's holder."""
-    return folder.with_name(f".{shortened(folder.name)}.holder")
+    return folder.with_name(f".{shortened_name(folder.name)}.holder")
 
 
 @contextmanager
@@ -49,13 +49,13 @@ def locked(folder: Path) -> Iterator[None]:
     with ExitStack() as held:
         try:
             held.enter_context(folder_for(path))
-            with signals_deferred():
+            with deferred_signals():
                 is_enforced = _acquire(path, held)
-                held.enter_context(unfinished(path))
+                held.enter_context(temporary_path(path))
                 holder = _holder(note)
                 if holder is not None and _may_hold(holder, is_enforced=is_enforced):
                     raise FileError(_message(folder, holder))
-                held.enter_context(unfinished(note))
+                held.enter_context(temporary_path(note))
                 _write_holder(note)
         except Timeout as error:
             raise FileError(_message(folder, _holder(note))) from error

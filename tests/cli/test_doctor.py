@@ -40,9 +40,10 @@ def test_extras_are_told_with_what_they_bring_and_the_exact_line(monkeypatch: py
     lines = list(extras_lines())
     assert [line.split()[0] for line in lines] == list(EXTRAS)
     assert lines[0] == (
-        'report        HTML page: ccs-model report; missing vl-convert-python: python -m pip install "ccs-model[report]"'
+        "report        HTML page: ccs-model report; missing vl-convert-python: "
+        'python -m pip install "ccs-model[report]"'
     )
-    assert lines[1].endswith("read quickly; pyarrow 26.0.1, python-calamine 0.9.1")
+    assert lines[1].endswith("large workbooks; pyarrow 26.0.1, python-calamine 0.9.1")
     assert 'missing formualizer: python -m pip install "ccs-model[verify]"' in "\n".join(lines)
 
 

@@ -125,7 +125,7 @@ def test_ctrl_c_while_the_solver_works(tmp_path: Path) -> None:
         return any(b"B&B" in log.read_bytes() or b"Presolv" in log.read_bytes() for log in logs)
 
     code, seconds, words = interrupted(process, solving)
-    assert (code, words.strip()) == (130, b"interrupted; no half-made file is left")
+    assert (code, words.strip()) == (130, b"interrupted; no partial file is left")
     assert seconds < patience_s()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hard.yaml", "temporary"]
     assert not list((tmp_path / "temporary").iterdir())
@@ -160,7 +160,7 @@ def test_what_was_begun_after_a_lost_interruption_goes_too(last: str, stays: boo
     process = started(tmp_path, "-c", LOST_AND_BUSY.replace("WHAT", "last" if last == "tables/y" else "then"))
     assert process.stdout is not None and process.stdout.readline() == b"half\n"
     code, seconds, words = interrupted(process, lambda: True)
-    assert (code, words.strip()) == (130, b"interrupted; no half-made file is left")
+    assert (code, words.strip()) == (130, b"interrupted; no partial file is left")
     assert seconds < patience_s()
     there = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     run = ["runs/deep/run/own/data/x", "runs/deep/run/tables/y", "runs/deep/run/z"]

@@ -217,7 +217,7 @@ def test_F66_an_interruption_ends_at_once_and_leaves_nothing(desk: Desk) -> None
     begun = time.monotonic()
     _, message = process.communicate(timeout=300)
     assert (
-        process.returncode == 130 and "interrupted; no half-made file is left" in message and "Traceback" not in message
+        process.returncode == 130 and "interrupted; no partial file is left" in message and "Traceback" not in message
     )
     assert time.monotonic() - begun < 30  # 2 s on a machine with nothing else to do
     assert contents(desk.folder) == before
