@@ -16,8 +16,8 @@ from ccs_model.scenario.upgrade import HINT, case_renames
 from ccs_model.scenario.validation import Finding, findings_error, findings_of
 
 KINDS = (
-    "heldout", "physical", "inverse", "budget_sweep", "ceiling", "presets", "optimality_gap", "plant_hand", "published_cost",
-    "carbon_price", "degenerate", "calibrator",
+    "heldout", "physical", "inverse", "budget_sweep", "ceiling", "presets", "optimality_gap", "plant_hand",
+    "published_cost", "carbon_price", "degenerate", "calibrator",
 )  # fmt: skip
 
 

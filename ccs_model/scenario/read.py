@@ -146,7 +146,7 @@ def _with_base(document: Document, path: Path, allow_outside: bool) -> Document:
         raise FileError(f"{mark}: extends: {error}") from error
     if "extends" in base.values:
         del base.values["extends"]
-        what = f"{shown_path(Path(path.name))} already extends a file; only one level is followed"
+        what = f"{shown_path(Path(path.name))} already extends this file; only one level is followed"
         base.add_issue(base.marks.pop(("extends",)), ("extends",), what, "name the last file of the chain in the first")
     return document.overriding(base)
 
