@@ -126,10 +126,10 @@ def check(scenario: Path, annotate: Path | None, upgrade: Path | None, allow_out
 def _upgrade(scenario: Path, out: Path) -> int:
     """Write the scenario with the keys and values of the present format, and list the changes."""
     require_new(out, _OTHER_NAME.format("--upgrade"))
-    from ccs_model.scenario.upgrade import upgraded_text  # type: ignore[import-untyped, import-not-found, unused-ignore]
+    from ccs_model.scenario.upgrade import upgraded_text
 
     try:
-        text = scenario.read_text(encoding="utf-8-sig")
+        text = scenario.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise FileError(f"{scenario}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
