@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccs_model.cli.options import PATH, POSITIVE, answer_options, scenario_argument, time_limit_option
-from ccs_model.cli.terminal import ProgressLine
+from ccs_model.cli.options import CACHED, PATH, POSITIVE, Output, output_options, scenario_argument, time_limit_option
 from ccs_model.errors import DONE, LIMIT_REACHED, InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ requested, 6 solver failure without a plan, 8 file system error.
               help="Number of processes for a shared network (default: two; one for a small network).")  # fmt: skip
 @click.option("--run", type=PATH,
               help="Run whose links are searched as well (default: the scenario's cached run).")  # fmt: skip
-@answer_options("frontier")
+@output_options("frontier")
 def frontier(
     scenario: Path,
     points: int,
@@ -50,11 +49,7 @@ def frontier(
     time_limit: float,
     jobs: int | None,
     run: Path | None,
-    out: Path | None,
-    as_json: bool,
-    force: bool,
-    allow_outside: bool,
-    quiet: bool,
+    output: Output,
 ) -> int:
     """Optimise a range of budgets.
 
@@ -67,20 +62,17 @@ def frontier(
     from ccs_model.runs.folder_writer import validate_overwrite
     from ccs_model.runs.run_writer import FRONTIER, write_run_folder
 
-    line = ProgressLine(quiet=quiet)
+    line, force = output.line, output.force
     line.show("reading the scenario and the tables")
-    requested, inputs = read_checked(scenario, allow_outside=allow_outside)
+    requested, inputs = read_checked(scenario, allow_outside=output.allow_outside)
     own = run_key(requested, inputs)
     corridors = _corridors(run, Path("runs") / own.folder_name)
     sha = RunKey.of_text(json.dumps([own.sha256, points, to_mn, sorted(corridors or ())]))
-    folder = out if out is not None else Path("runs") / f"{own.slug}-frontier-{sha[:8]}"
-    if not force and out is None and (folder / FRONTIER).is_file():
+    folder = output.folder(f"{own.slug}-frontier-{sha[:8]}")
+    if not force and output.out is None and (folder / FRONTIER).is_file():
         _page(folder)  # an interrupted run may lack its page, which is written last
-        line.done()
-        if as_json:
-            click.echo((folder / FRONTIER).read_text(encoding="utf-8"), nl=False)
-        elif not quiet:
-            click.echo(f"Cached frontier: {folder}\nResults are cached by input hash; use --force to re-run.")
+        text = (folder / FRONTIER).read_text(encoding="utf-8")
+        output.report(text, lambda: f"Cached frontier: {folder}\n{CACHED}")
         return DONE
     validate_overwrite(folder, force)
     plan = search(
@@ -90,20 +82,17 @@ def frontier(
         time_limit_s=time_limit,
         corridors=corridors,
         jobs=jobs,
-        allow_outside=allow_outside,
+        allow_outside=output.allow_outside,
         on_progress=line.show,
     )
-    assert plan.frontier is not None
+    found = plan.frontier
+    assert found is not None
     line.show("writing the run folder")
     command = shlex.join(["ccs-model", *sys.argv[1:]])
     write_run_folder(plan, folder, force=force, command=command, started=started)
     page = _page(folder)
-    line.done()
-    if as_json:
-        click.echo((folder / FRONTIER).read_text(encoding="utf-8"), nl=False)
-    elif not quiet:
-        click.echo(_text(plan.frontier, folder, page))
-    return LIMIT_REACHED if (plan.frontier.points["status"] == "limit").any() else DONE
+    output.report((folder / FRONTIER).read_text(encoding="utf-8"), lambda: _text(found, folder, page))
+    return LIMIT_REACHED if (found.points["status"] == "limit").any() else DONE
 
 
 def _page(folder: Path) -> Path | None:

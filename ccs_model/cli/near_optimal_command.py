@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.options import PATH, answer_options, cached_or_solved, time_limit_option
-from ccs_model.cli.terminal import ProgressLine
+from ccs_model.cli.options import PATH, Output, cached_or_solved, output_options, time_limit_option
 from ccs_model.errors import DONE, LIMIT_REACHED
 
 if TYPE_CHECKING:
@@ -42,27 +41,18 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 time limit before every pla
               help="Number of maximally different plans.")  # fmt: skip
 @click.option("--all-links", is_flag=True, help="Allow pipes on all candidate links; takes longer.")
 @time_limit_option("Seconds for the search after the plan is solved.", default=60.0)
-@answer_options("near-optimal")
+@output_options("near-optimal")
 def near_optimal(
-    requested: Path,
-    within_share: float,
-    n_plans: int,
-    all_links: bool,
-    time_limit: float,
-    out: Path | None,
-    as_json: bool,
-    force: bool,
-    allow_outside: bool,
-    quiet: bool,
+    requested: Path, within_share: float, n_plans: int, all_links: bool, time_limit: float, output: Output
 ) -> int:
     """Find different plans close to the optimum."""
     from ccs_model.analysis.near_optimal import near_optimal as search
     from ccs_model.analysis.near_optimal import question_key
 
-    line = ProgressLine(quiet=quiet)
-    line.show("reading the scenario and the tables")
-    key = question_key(requested, within_share, n_plans, all_links=all_links, allow_outside=allow_outside)
-    folder = out if out is not None else Path("runs") / key.folder_name
+    output.line.show("reading the scenario and the tables")
+    inside = {"all_links": all_links, "allow_outside": output.allow_outside}
+    key = question_key(requested, within_share, n_plans, **inside)
+    folder = output.folder(key.folder_name)
 
     def solve() -> Alternatives:
         return search(
@@ -70,18 +60,14 @@ def near_optimal(
             within_share=within_share,
             n_plans=n_plans,
             time_limit_s=time_limit,
-            all_links=all_links,
-            allow_outside=allow_outside,
-            on_progress=line.show,
+            on_progress=output.line.show,
+            **inside,
         )
 
-    text = cached_or_solved(folder, key, "near_optimal", f"{{}}: plans within {within_share:.2%}", solve, force=force)
-    line.done()
+    title = f"{{}}: plans within {within_share:.2%}"
+    text = cached_or_solved(folder, key, "near_optimal", title, solve, force=output.force)
     document = json.loads(text)
-    if as_json:
-        click.echo(text, nl=False)
-    elif not quiet:
-        click.echo(_text(document, folder))
+    output.report(text, lambda: _text(document, folder))
     return DONE if document["is_complete"] else LIMIT_REACHED
 
 

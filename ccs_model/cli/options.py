@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from ccs_model.cli.terminal import ProgressLine
 from ccs_model.errors import FileError
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ Decorator = Callable[[Command], Command]
 
 PATH = click.Path(path_type=Path)
 POSITIVE = click.FloatRange(min=0, min_open=True)
+CACHED = "Results are cached by input hash; use --force to re-run."
 
 scenario_argument = click.argument("scenario", type=PATH)
 run_argument = click.argument("run", type=PATH)
@@ -36,12 +40,6 @@ changes_options: tuple[Decorator[Any], ...] = (
                  help="Values of a scenario key; several keys are combined."),
     click.option("--list", "listed", type=PATH, help="CSV or YAML file with one set of changes per row."),
 )  # fmt: skip
-
-
-def out_option(kind: str = "") -> Decorator[Any]:
-    """Return --out, the folder to write; `kind` is the part of its default name between scenario and hash."""
-    name = f"runs/<name>-{kind}-<hash>" if kind else "runs/<name>-<hash>"
-    return click.option("--out", type=PATH, help=f"Folder to write (default: {name}).")
 
 
 def lang_option(of: str) -> Decorator[Any]:
@@ -73,9 +71,54 @@ def with_options(*options: Decorator[Any]) -> Decorator[Any]:
     return decorate
 
 
-def answer_options(kind: str) -> Decorator[Any]:
-    """Return the options of a command that writes an analysis folder: --out, --json, --force, --allow-outside, -q."""
-    return with_options(out_option(kind), json_option, force_option, allow_outside_option, quiet_option)
+@dataclass(frozen=True)
+class Output:
+    """Where and how a command reports its result: the values of --out, --json, --force, --allow-outside and -q."""
+
+    out: Path | None
+    as_json: bool
+    allow_outside: bool
+    quiet: bool
+    force: bool = False
+    line: ProgressLine = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "line", ProgressLine(quiet=self.quiet))
+
+    def folder(self, name: str) -> Path:
+        """Return --out, or `name` in the folder runs."""
+        return self.out if self.out is not None else Path("runs") / name
+
+    def report(self, document: str, summary: Callable[[], str]) -> None:
+        """Print the JSON text `document` with --json; otherwise the summary, unless -q is given."""
+        self.line.done()
+        if self.as_json:
+            click.echo(document, nl=False)
+        elif not self.quiet:
+            click.echo(summary())
+
+
+def output_options(kind: str = "", *, force: bool = True) -> Decorator[Any]:
+    """Return --out, --json, --force, --allow-outside and -q, which the command receives as its argument `output`.
+
+    `kind` is the part of the default folder name between scenario and hash.
+    """
+    name = f"runs/<name>-{kind}-<hash>" if kind else "runs/<name>-<hash>"
+    out_option = click.option("--out", type=PATH, help=f"Folder to write (default: {name}).")
+    options = [out_option, json_option, force_option, allow_outside_option, quiet_option]
+    if not force:
+        options.remove(force_option)
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_output(**values: Any) -> Any:
+            names = [each.name for each in fields(Output) if each.name in values]
+            output = Output(**{name: values.pop(name) for name in names})
+            return command(output=output, **values)
+
+        return with_options(*options)(with_output)
+
+    return decorate
 
 
 def requested_changes(sets: Sequence[str], listed: Path | None) -> list[dict[str, Any]]:

@@ -13,12 +13,11 @@ from ccs_model.cli.options import (
     PATH,
     DefaultCommand,
     DefaultGroup,
-    allow_outside_option,
+    Output,
     changes_options,
     jobs_option,
     json_option,
-    out_option,
-    quiet_option,
+    output_options,
     requested_changes,
     scenario_argument,
     scheduler_option,
@@ -70,11 +69,8 @@ for one, 8 file system error, 130 interrupted (finished runs are kept).
 @jobs_option
 @scheduler_option
 @click.option("--shard", metavar="i/n", help="Run only shard i of n; `ccs-model sweep merge` combines the shards.")
-@out_option("sweep")
 @click.option("--workbooks", is_flag=True, help="Write a workbook for every scenario; takes several times longer.")
-@json_option
-@allow_outside_option
-@quiet_option
+@output_options("sweep", force=False)
 def run(
     scenario: Path,
     sets: tuple[str, ...],
@@ -82,28 +78,25 @@ def run(
     jobs: int | None,
     scheduler: str | None,
     shard: str | None,
-    out: Path | None,
     workbooks: bool,
-    as_json: bool,
-    allow_outside: bool,
-    quiet: bool,
+    output: Output,
 ) -> int:
     """Run variants of a scenario, each in its own run folder, and write one table of all."""
     changes = requested_changes(sets, listed)
     from ccs_model.analysis.jobs import shard_of
     from ccs_model.analysis.sweep import sweep as run_sweep
 
-    console = _SweepConsole(quiet=quiet)
+    console = _SweepConsole(quiet=output.quiet)
     try:
         result = run_sweep(
             scenario,
             changes,
-            out=out,
+            out=output.out,
             jobs=jobs,
             scheduler=scheduler,
             shard=shard_of(shard) if shard is not None else None,
             workbooks=workbooks,
-            allow_outside=allow_outside,
+            allow_outside=output.allow_outside,
             on_progress=console.on_progress,
         )
     except KeyboardInterrupt:
@@ -111,7 +104,7 @@ def run(
         click.echo(f"interrupted; {console.n_ended} finished runs are kept; repeat the command to resume", err=True)
         return INTERRUPTED
     console.done()
-    show(result, as_json=as_json, quiet=quiet)
+    show(result, as_json=output.as_json, quiet=output.quiet)
     return result.exit_code
 
 

@@ -12,20 +12,17 @@ import click
 
 from ccs_model.cli.options import (
     PATH,
-    allow_outside_option,
-    answer_options,
+    Output,
     cached_or_solved,
     changes_options,
     jobs_option,
-    json_option,
-    out_option,
-    quiet_option,
+    output_options,
     requested_changes,
     scenario_argument,
     scheduler_option,
     with_options,
 )
-from ccs_model.cli.terminal import ProgressLine, columns
+from ccs_model.cli.terminal import columns
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
 
 if TYPE_CHECKING:
@@ -63,10 +60,7 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 6 solver failure without a pl
               help="Run folder of the plan to evaluate (default: the cached run, or a new one).")  # fmt: skip
 @jobs_option
 @scheduler_option
-@out_option("montecarlo")
-@json_option
-@allow_outside_option
-@quiet_option
+@output_options("montecarlo", force=False)
 def montecarlo(
     scenario: Path,
     draws: int,
@@ -75,10 +69,7 @@ def montecarlo(
     run: Path | None,
     jobs: int | None,
     scheduler: str | None,
-    out: Path | None,
-    as_json: bool,
-    allow_outside: bool,
-    quiet: bool,
+    output: Output,
 ) -> int:
     """Sample uncertain inputs.
 
@@ -86,7 +77,7 @@ def montecarlo(
     """
     from ccs_model.analysis.monte_carlo import montecarlo as sample
 
-    line = ProgressLine(quiet=quiet)
+    line = output.line
     try:
         found = sample(
             scenario,
@@ -94,10 +85,10 @@ def montecarlo(
             seed=seed,
             sampling=sampling,
             run=run,
-            out=out,
+            out=output.out,
             jobs=jobs,
             scheduler=scheduler,
-            allow_outside=allow_outside,
+            allow_outside=output.allow_outside,
             on_message=line.show,
             on_progress=lambda at: line.show(f"{at.n_ended} of {at.n_all} futures; {at.per_s:.1f} per second"),
         )
@@ -105,11 +96,7 @@ def montecarlo(
         line.done()
         click.echo("interrupted; finished futures are kept; repeat the command to resume", err=True)
         return INTERRUPTED
-    line.done()
-    if as_json:
-        click.echo(found.text, nl=False)
-    elif not quiet:
-        click.echo(_monte_carlo_text(found))
+    output.report(found.text, lambda: _monte_carlo_text(found))
     return DONE
 
 
@@ -165,26 +152,21 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 stopped by a limit, 6 solve
 """
 )
 @scenario_argument
-@answer_options("stochastic")
-def stochastic(scenario: Path, out: Path | None, as_json: bool, force: bool, allow_outside: bool, quiet: bool) -> int:
+@output_options("stochastic")
+def stochastic(scenario: Path, output: Output) -> int:
     """Optimise first-stage decisions for several futures."""
     from ccs_model.analysis.regret import question_key
     from ccs_model.analysis.stochastic import stochastic as solve_stages
 
-    line = ProgressLine(quiet=quiet)
-    key = question_key(scenario, [], "stochastic", allow_outside=allow_outside)
-    folder = out if out is not None else Path("runs") / key.folder_name
+    key = question_key(scenario, [], "stochastic", allow_outside=output.allow_outside)
+    folder = output.folder(key.folder_name)
 
     def solve() -> Hedge:
-        return solve_stages(scenario, allow_outside=allow_outside, on_progress=line.show)
+        return solve_stages(scenario, allow_outside=output.allow_outside, on_progress=output.line.show)
 
-    text = cached_or_solved(folder, key, "stochastic", "{}: two-stage plan", solve, force=force)
-    line.done()
+    text = cached_or_solved(folder, key, "stochastic", "{}: two-stage plan", solve, force=output.force)
     document = json.loads(text)
-    if as_json:
-        click.echo(text, nl=False)
-    elif not quiet:
-        click.echo(_stochastic_text(document, folder))
+    output.report(text, lambda: _stochastic_text(document, folder))
     return DONE if document["status"] == "optimal" else LIMIT_REACHED
 
 
@@ -227,18 +209,8 @@ Exit codes: 0 done, 3 a future is invalid, 4 one is infeasible, 6 the solver fai
 @scenario_argument
 @with_options(*changes_options)
 @click.option("--probability", metavar="P1,P2,…", help="Probability of each future (default: equal).")
-@answer_options("regret")
-def regret(
-    scenario: Path,
-    sets: tuple[str, ...],
-    listed: Path | None,
-    probability: str | None,
-    out: Path | None,
-    as_json: bool,
-    force: bool,
-    allow_outside: bool,
-    quiet: bool,
-) -> int:
+@output_options("regret")
+def regret(scenario: Path, sets: tuple[str, ...], listed: Path | None, probability: str | None, output: Output) -> int:
     """Evaluate each plan in every future.
 
     The result names the plans of minimax and of least expected regret.
@@ -247,20 +219,15 @@ def regret(
     from ccs_model.analysis.regret import question_key, shares_of
     from ccs_model.analysis.regret import regret as evaluate
 
-    shares = shares_of(_probabilities(probability), len(changes))
-    line = ProgressLine(quiet=quiet)
-    key = question_key(scenario, [changes, shares], "regret", allow_outside=allow_outside)
-    folder = out if out is not None else Path("runs") / key.folder_name
+    shares, allow = shares_of(_probabilities(probability), len(changes)), output.allow_outside
+    key = question_key(scenario, [changes, shares], "regret", allow_outside=allow)
+    folder = output.folder(key.folder_name)
 
     def solve() -> Regret:
-        return evaluate(scenario, changes, probabilities=shares, allow_outside=allow_outside, on_progress=line.show)
+        return evaluate(scenario, changes, probabilities=shares, allow_outside=allow, on_progress=output.line.show)
 
-    text = cached_or_solved(folder, key, "regret", "{}: regret", solve, force=force)
-    line.done()
-    if as_json:
-        click.echo(text, nl=False)
-    elif not quiet:
-        click.echo(_regret_text(json.loads(text), folder))
+    text = cached_or_solved(folder, key, "regret", "{}: regret", solve, force=output.force)
+    output.report(text, lambda: _regret_text(json.loads(text), folder))
     return DONE
 
 
