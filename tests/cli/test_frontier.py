@@ -45,7 +45,7 @@ def made(scenario: Path) -> tuple[Result, Path]:
 
 def test_it_prints_a_row_a_budget_and_marks_the_scenarios(made: tuple[Result, Path]) -> None:
     result, out = made
-    lines = result.stdout.split("buys\n", 1)[1].splitlines()
+    lines = result.stdout.split("change from the previous budget\n", 1)[1].splitlines()
     rows = [line.split() for line in lines[:6]]
     budgets = [row[0] for row in rows]
     # Five from nothing to one and a half times the scenario's, and the scenario's own.
@@ -103,7 +103,7 @@ def test_what_is_there_is_shown_and_not_made_again(scenario: Path, monkeypatch: 
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     assert json.loads(requested(scenario, "--points", "2", "--json", "--quiet").stdout) == first
     message = requested(scenario, "--points", "2").stdout
-    assert "there already" in message and "--force" in message
+    assert "Cached frontier" in message and "--force" in message
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     # The page comes last, and is made where a kill kept it from being written.
     (folder / "report.html").unlink()

@@ -157,7 +157,7 @@ def test_a_file_of_another_program_as_inventory_is_called_by_its_name(
     answer = desk.check()
     assert (answer.code, answer.out) == (3, "")
     assert answer.lines[0].startswith(f"{name}: ") and words in answer.lines[0]
-    assert answer.lines[1:] == ["ccs-model: 1 fault; nothing was solved"]
+    assert answer.lines[1:] == ["ccs-model: 1 error; nothing was solved"]
 
 
 def test_a_row_of_totals_at_the_end_is_told_by_its_line(desk: Desk) -> None:
