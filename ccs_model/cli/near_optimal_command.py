@@ -103,8 +103,8 @@ def _sets(document: Mapping[str, Any]) -> list[str]:
         if standing == "never":
             continue
         for row in rows[:_N_SHOWN]:
-            loss = f"; excluding it loses at least {row['lost_share']:.2%}" if row["lost_share"] is not None else ""
-            lines.append(f"  {row['plant']} {row['name']}" + (loss if standing == "needed" else ""))
+            lost = f"; excluding it loses at least {row['lost_share']:.2%}" if row["lost_share"] is not None else ""
+            lines.append(f"  {row['plant']} {row['name']}" + (lost if standing == "needed" else ""))
         lines += [f"  … and {len(rows) - _N_SHOWN} more"] if len(rows) > _N_SHOWN else []
     lines += ["", "Exchanges:"] if document["swaps"] else []
     for row in document["swaps"][:_N_SHOWN]:

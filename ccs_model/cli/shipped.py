@@ -79,9 +79,9 @@ def _listed(inputs: Inputs, declared: Any) -> dict[str, Any]:
         }
         for name, frame in inputs.tables.items()
     ]
-    whole = {kind: sum(each["quality"].get(kind, 0) for each in tables) for kind in QUALITIES}
+    totals = {kind: sum(each["quality"].get(kind, 0) for each in tables) for kind in QUALITIES}
     rows = sum(each["n_rows"] for each in tables)
-    return {"data_folder": inputs.folder_name, "n_rows": rows, "quality": whole, "tables": tables}
+    return {"data_folder": inputs.folder_name, "n_rows": rows, "quality": totals, "tables": tables}
 
 
 def _mix(frame: pd.DataFrame) -> dict[str, int]:

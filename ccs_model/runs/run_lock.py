@@ -75,8 +75,8 @@ def _acquire(path: Path, held: ExitStack) -> bool:
             if error.errno in _NO_LOCKS:
                 return False
             # A process that ends its own run removes the lock, and the folder if it is empty.
-            is_gone = isinstance(error, FileNotFoundError) or (isinstance(error, Timeout) and not path.exists())
-            if not is_gone or attempt == _TRIES - 1:
+            is_missing = isinstance(error, FileNotFoundError) or (isinstance(error, Timeout) and not path.exists())
+            if not is_missing or attempt == _TRIES - 1:
                 raise
             path.parent.mkdir(parents=True, exist_ok=True)
     held.callback(_release, lock, path)
