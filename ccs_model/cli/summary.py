@@ -40,9 +40,9 @@ def _headline(plan: Plan) -> str:
     if question:
         lines.append(textwrap.fill(question, columns()))
     if not totals["n_retrofits"]:
-        from ccs_model.report.sentences import why_nothing_is_built
+        from ccs_model.report.sentences import nothing_built
 
-        lines.append("\n" + textwrap.fill(f"Nothing is built: {why_nothing_is_built(plan)}.", columns()))
+        lines.append("\n" + textwrap.fill(nothing_built(plan), columns()))
         if plan.corridors is not None and plan.objective.all_links_bound != plan.objective.value:
             lines.append(_sentence(_proof(plan)))
         return "\n".join(lines)
@@ -93,11 +93,12 @@ def _sentence(text: str) -> str:
 
 
 def _proof(plan: Plan) -> str:
-    """The gap; with corridors never without the bound over all candidate links."""
-    from ccs_model.report.sentences import closeness
+    """The optimality gap, over all candidate links first."""
+    from ccs_model.report.figures import gap_of
+    from ccs_model.report.sentences import gap_text
 
-    start = "a limit was reached: " if plan.reached_a_limit else "proven "
-    return start + closeness(plan).replace(" %", "%")
+    start = "stopped by a limit; " if plan.reached_a_limit else ""
+    return start + gap_text(gap_of(plan), plan.objective.unit).replace(" %", "%")
 
 
 def _network(plan: Plan) -> str:
