@@ -28,7 +28,7 @@ from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import now
 
 _CUT_ROUNDS = 8
-# Slope scaling in small steps (decision 035), somewhat larger ones than for a single plan.
+# Slope scaling in small steps, somewhat larger ones than for a single plan.
 _ROUNDS, _STEP = 12, 0.1
 # Of the time of an anchor, by when cuts and corridors are to be found.
 _CUTS_TIME_SHARE, _CORRIDORS_TIME_SHARE, _LINES_TIME_SHARE = 0.55, 0.9, 1.3

@@ -366,7 +366,7 @@ def test_like_stays_in_its_folder_unless_allowed(like: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("extends", "reason"), [("gone.yaml", "no such file"), ('"a\\0b"', "no file can have this name"), ("loop", "")]
+    ("like", "reason"), [("gone.yaml", "no such file"), ('"a\\0b"', "no file can have this name"), ("loop", "")]
 )
 def test_like_a_file_that_cannot_be_read(like: str, reason: str) -> None:
     Path("loop").symlink_to("loop")
