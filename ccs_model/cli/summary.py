@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,9 +39,9 @@ def _headline(plan: Plan) -> str:
     if description:
         lines.append(textwrap.fill(description, columns()))
     if not totals["n_retrofits"]:
-        from ccs_model.report.sentences import why_nothing_is_built
+        from ccs_model.report.sentences import nothing_built
 
-        lines.append("\n" + textwrap.fill(f"Nothing is built: {why_nothing_is_built(plan)}.", columns()))
+        lines.append("\n" + textwrap.fill(nothing_built(plan), columns()))
         if plan.corridors is not None and plan.objective.all_links_bound != plan.objective.value:
             lines.append(f"{_gap(plan)}.")
         return "\n".join(lines)
@@ -92,25 +91,11 @@ def _spent(plan: Plan) -> str:
 
 def _gap(plan: Plan) -> str:
     """Return the optimality gap; for a shared network the gap over all candidate links comes first."""
-    from ccs_model.report.pipe_tables import pipe_links
+    from ccs_model.report.figures import gap_of
+    from ccs_model.report.sentences import gap_text
 
-    objective = plan.objective
-    stopped = "Stopped by a limit. " if plan.reached_a_limit else ""
-    if plan.corridors is None:
-        return f"{stopped}Optimality gap {_gap_share(objective.gap_share)}"
-    n_searched, n_links = pipe_links(plan)
-    if n_searched == n_links:
-        return f"{stopped}Optimality gap {_gap_share(objective.gap_share)} (over all {n_links} candidate links)"
-    searched = f"{_gap_share(objective.gap_share)} within the {n_searched} links searched"
-    wide, bound = objective.all_links_gap_share, objective.all_links_bound
-    over_all = _gap_share(wide)
-    if not math.isfinite(wide) and math.isfinite(bound):
-        over_all = f"unknown, bound {bound:,.0f} {objective.unit}"
-    return f"{stopped}Optimality gap {over_all} (over all {n_links} candidate links); {searched}"
-
-
-def _gap_share(share: float) -> str:
-    return f"{share:.2%}" if math.isfinite(share) else "unknown"
+    text = gap_text(gap_of(plan), plan.objective.unit).replace(" %", "%")
+    return f"{'Stopped by a limit. ' if plan.reached_a_limit else ''}{text[:1].upper()}{text[1:]}"
 
 
 def _network(plan: Plan) -> str:

@@ -224,7 +224,9 @@ def npv(problem_of: Callable[..., Problem], one_vent: dict[str, Any]) -> Callabl
 def test_a_carbon_price_in_the_bracket_turns_the_plan(npv: Callable[[float], Problem]) -> None:
     plan = solve(npv(75))
     assert plan.retrofits.empty
-    run = SolvedProblem(Path("run"), {"objective": {"value": 0.0, "gap_share": 0.0}, "retrofits": [], "links": []}, plan.problem)
+    run = SolvedProblem(
+        Path("run"), {"objective": {"value": 0.0, "gap_share": 0.0}, "retrofits": [], "links": []}, plan.problem
+    )
     found = {each.kind: each for each in changes_of(run, "NH3_79", 30)}
     low, high = found["carbon_price"].figures["low_per_t"], found["carbon_price"].figures["high_per_t"]
     assert 0 <= low < high

@@ -197,7 +197,7 @@ def test_the_sheet_holds_tables_and_charts(found: MonteCarlo) -> None:
     sheet = book["Uncertainty"]
     assert len(sheet._charts) == 2
     words = {cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)}
-    assert {"How often each plant is chosen", "What is uncertain", "Results over the futures"} <= words
+    assert {"How often each plant is selected", "Uncertain inputs", "Results over the futures"} <= words
 
 
 def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tmp_path: Path) -> None:
