@@ -45,9 +45,7 @@ def by_import(folder: Path) -> None:
     ],
     ids=["init", "init --inventory-only, check --annotate", "import"],
 )
-def test_the_next_command_removes_what_a_killed_one_left(
-    make: Callable[[Path], None], dead: int, tmp_path: Path
-) -> None:
+def test_a_command_removes_what_a_killed_one_left(make: Callable[[Path], None], dead: int, tmp_path: Path) -> None:
     desk = tmp_path / "desk"
     desk.mkdir()
     living = left_by(os.getppid(), "plants.xlsx")
