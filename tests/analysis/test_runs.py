@@ -1,4 +1,4 @@
-"""Run folders read back: what is refused, and how a plant is named."""
+"""Reading run folders: invalid ones, and the names of plants."""
 
 import json
 
@@ -21,17 +21,17 @@ def test_a_run_is_read_back_as_it_was(folder, small_plan):
     assert set(run.retrofits["plant"]) == set(small_plan.retrofits["plant"])
 
 
-def test_a_folder_that_is_not_there_is_file_trouble(tmp_path):
+def test_a_missing_folder_is_a_file_error(tmp_path):
     with pytest.raises(FileError, match="no such run folder"):
         read_solved_problem(tmp_path / "nothing")
 
 
-def test_a_folder_that_is_no_run_is_bad_input(tmp_path):
+def test_a_folder_that_is_not_a_run_is_invalid_input(tmp_path):
     with pytest.raises(InputError, match=r"is not a run: plan\.json, scenario\.resolved\.yaml"):
         read_solved_problem(tmp_path)
 
 
-def test_a_run_of_other_tables_is_refused(small_plan, tmp_path):
+def test_a_run_of_other_tables_is_rejected(small_plan, tmp_path):
     folder = small_plan.to_folder(tmp_path / "run")
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -41,7 +41,7 @@ def test_a_run_of_other_tables_is_refused(small_plan, tmp_path):
         read_solved_problem(folder)
 
 
-def test_a_plan_that_is_no_json_is_bad_input(small_plan, tmp_path):
+def test_a_plan_that_is_not_json_is_invalid_input(small_plan, tmp_path):
     folder = small_plan.to_folder(tmp_path / "run")
     (folder / "plan.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="is not JSON"):
@@ -82,7 +82,7 @@ def test_an_explanation_says_why_and_what_would_change_it(folder, small_plan):
     assert document["changes"][0]["figures"]["gain_kt"] <= 1e-6 * small_plan.objective.value
 
 
-def test_what_is_out_is_told_what_would_bring_it_in(solved, tmp_path):
+def test_a_plant_that_is_not_selected_gets_the_changes_that_would_select_it(solved, tmp_path):
     plan = solved({"budget.total_mn": 500})
     folder = plan.to_folder(tmp_path / "run")
     plants = plan.problem.plants
