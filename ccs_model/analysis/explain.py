@@ -12,7 +12,7 @@ from ccs_model.analysis.what_if import Change, changes_of
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
-from ccs_model.runs.stored_question import Run, plant_of, read_run
+from ccs_model.runs.run_reader import SolvedProblem, plant_of, read_solved_problem
 
 SCHEMA = "ccs-model/explain/2"
 
@@ -24,7 +24,7 @@ class Explanation:
     `changes` are findings of solving again; none where nothing was solved.
     """
 
-    run: Run
+    run: SolvedProblem
     problem: Problem
     chain: Chain
     reason: str
@@ -54,7 +54,7 @@ def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60
 
     Solving again to find what would change stops after `time_limit_s`; with 0 nothing is solved.
     """
-    run = read_run(folder)
+    run = read_solved_problem(folder)
     problem = run.problem
     name = plant_of(problem, plant)
     retrofits = run.retrofits

@@ -92,7 +92,7 @@ def attempted(do: Do, task: Any) -> tuple[Any, Failure | None]:
     except MemoryError:
         return None, Failure(BUG, "out of memory")
     except Exception as error:  # noqa: BLE001
-        return None, Failure(BUG, f"a bug of ours: {type(error).__name__}: {error}")
+        return None, Failure(BUG, f"internal error: {type(error).__name__}: {error}")
 
 
 def words_of(error: CcsModelError) -> str:
@@ -100,7 +100,7 @@ def words_of(error: CcsModelError) -> str:
     if isinstance(error, InputError):
         return "; ".join(map(str, error.issues))
     if isinstance(error, InfeasibleError):
-        return "no plan can keep every claim: " + "; ".join(error.conflicts)
+        return "infeasible: " + "; ".join(error.conflicts)
     return " ".join(str(error).split())
 
 

@@ -39,12 +39,12 @@ from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.runs.stored_question import SCENARIO as SCENARIO_FILE
-from ccs_model.runs.stored_question import read_answer, read_run
+from ccs_model.runs.run_reader import read_documents, read_solved_problem
+from ccs_model.runs.run_writer import SCENARIO as SCENARIO_FILE
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import optimize
 
-SCHEMA = "ccs-model/alternatives/2"
+SCHEMA = "ccs-model/near_optimal/2"
 WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 60.0
 # Of the time: what the most different plans may take, before plants are asked one by one; on a shared network the
 # plan's own pipes and plants tell more.
@@ -82,7 +82,7 @@ class Alternatives:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/alternatives/2; what is not known is null."""
+        """Schema ccs-model/near_optimal/2; what is not known is null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
         found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
         return found
@@ -104,7 +104,7 @@ def near_optimal(
     `optimize` and `read_run` raise.
     """
     if not isinstance(requested, Scenario) and Path(requested).is_dir():
-        run = read_run(requested)
+        run = read_solved_problem(requested)
         at = at_point(run.folder, run.problem)
         if at.strange:
             hint = "made by another version; make it again with ccs-model optimize --force"
@@ -132,14 +132,14 @@ def question_key(
     all_links: bool = False,
     allow_outside: bool = False,
 ) -> RunKey:
-    """What makes this question of a scenario or a run this one; raises as `alternatives` does."""
+    """What makes this question of a scenario or a run this one; raises as `near_optimal` does."""
     path = Path(requested)
     if path.is_dir():
-        read_answer(path)
+        read_documents(path)
     scenario, inputs = read_checked(path / SCENARIO_FILE if path.is_dir() else path, allow_outside=allow_outside)
     own = run_key(scenario, inputs)
     sha = RunKey.of_text(json.dumps([own.sha256, path.is_dir(), within_share, n_plans, all_links]))
-    return RunKey(sha, f"{own.slug}-alternatives")
+    return RunKey(sha, f"{own.slug}-near-optimal")
 
 
 def held_of(plan: Plan) -> Held:

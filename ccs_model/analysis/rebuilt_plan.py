@@ -5,7 +5,6 @@ What a solve alone can say (bounds, shadow prices, locks, the next money) is tak
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +15,16 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
-from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.mip import Matrix, matrix_of
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.model import build_model
-from ccs_model.plan.decisions import POINT_COLUMNS, point_of, vector_of
+from ccs_model.plan.decisions import point_of, vector_of
 from ccs_model.plan.plan import MarginalBudget, Plan, Relaxation
 from ccs_model.problem import Problem
+from ccs_model.runs.run_reader import read_point
+from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_decisions import COLUMNS as LOCK_COLUMNS
-
-POINT = "tables/point.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,7 @@ def at_point(folder: Path, problem: Problem) -> AtPoint:
 
     Raises InputError where the folder holds no point, FileError where it cannot be read.
     """
-    table = _point(folder)
+    table = read_point(folder)
     matrix = matrix_of(build_model(problem))
     x, strange = vector_of(matrix, table)
     return AtPoint(problem, matrix, x, tuple(strange))
@@ -59,7 +57,9 @@ def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
     """The plan of the point, with what a solve alone can say out of `document` (plan.json)."""
     parts = assembled(at.matrix, at.x, point_of(at.problem, at.matrix, at.x), at.found, _sentence(document))
     fixed_decisions = pd.DataFrame(document["fixed_decisions"], columns=LOCK_COLUMNS)
-    return Plan(**parts, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}))
+    return Plan(
+        **parts, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}), writer=RUN_WRITER
+    )
 
 
 def _sentence(document: Mapping[str, Any]) -> SolveRecord:
@@ -92,23 +92,3 @@ def _sentence(document: Mapping[str, Any]) -> SolveRecord:
 
 def _known(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else float(value)
-
-
-def _point(folder: Path) -> pd.DataFrame:
-    path = folder / POINT
-    hint = "made by an earlier version, or lost; make the run again with ccs-model optimize --force"
-    if not path.is_file():
-        raise InputError([Issue(str(path), "is not there: nothing tells the point to check", hint)])
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-        if not rows or rows[0] != POINT_COLUMNS:
-            raise ValueError(f"its columns are not {', '.join(POINT_COLUMNS)}")
-        # Python's own reading of numbers is exact; a table reader's need not be.
-        return pd.DataFrame(
-            [(variable, index, float(value)) for variable, index, value in rows[1:]], columns=POINT_COLUMNS
-        )
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError([Issue(str(path), f"is no table of a point: {error}", hint)]) from error

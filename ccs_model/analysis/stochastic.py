@@ -53,7 +53,7 @@ from ccs_model.scenario.sections import probabilities_of
 from ccs_model.solve.driver import solve
 from ccs_model.solve.fixed_charge_network import fixed_charges_of
 
-SCHEMA = "ccs-model/hedge/2"
+SCHEMA = "ccs-model/stochastic/2"
 _SAME = 1e-6
 
 
@@ -110,7 +110,7 @@ class Hedge:
         return found | ({"links": ("Pipes in each future", self.links)} if len(self.links) else {})
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/hedge/2; what is not known is null."""
+        """Schema ccs-model/stochastic/2; what is not known is null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
         found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
         return found

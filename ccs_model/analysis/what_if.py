@@ -15,7 +15,7 @@ import pandas as pd
 from ccs_model.analysis.exchanges import SWAP_GAP, Exchange, Exchanges, exchanges_of
 from ccs_model.errors import CcsModelError
 from ccs_model.mip.search import now
-from ccs_model.runs.stored_question import Run
+from ccs_model.runs.run_reader import SolvedProblem
 
 MOST_SOLVES = 6
 DEAREST = 16.0
@@ -54,7 +54,7 @@ class Change:
         }
 
 
-def changes_of(run: Run, plant: str, time_limit_s: float) -> tuple[Change, ...]:
+def changes_of(run: SolvedProblem, plant: str, time_limit_s: float) -> tuple[Change, ...]:
     """Findings on one plant of a run, in a fixed order, until the time is over."""
     problem = run.problem
     row = problem.plants.set_index("plant").loc[plant]
@@ -68,7 +68,7 @@ def changes_of(run: Run, plant: str, time_limit_s: float) -> tuple[Change, ...]:
 class _Findings:
     """Asks one question after another, each only while there is time."""
 
-    def __init__(self, run: Run, plant: str, exchanges: Exchanges) -> None:
+    def __init__(self, run: SolvedProblem, plant: str, exchanges: Exchanges) -> None:
         self._run, self._plant, self._exchanges = run, plant, exchanges
         self._value = float(run.document["objective"]["value"])
         self._with: Exchange | None = None

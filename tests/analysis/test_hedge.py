@@ -190,7 +190,7 @@ def test_a_scenario_without_futures_is_told_so(small: Callable[..., Scenario]) -
 def test_optimize_says_that_it_plans_for_no_future(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 300}}, "rich": {}}
     plan = ccs.optimize(two_periods(small, {"futures": futures}))
-    assert any("ccs-model hedge" in each for each in plan.warnings)
+    assert any("ccs-model stochastic" in each for each in plan.warnings)
     assert plan.objective.value == pytest.approx(ccs.optimize(two_periods(small)).objective.value)
 
 
@@ -204,19 +204,19 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     out = tmp_path / "out"
-    words = ["hedge", str(scenario), "--out", str(out)]
+    words = ["stochastic", str(scenario), "--out", str(out)]
     result = CliRunner().invoke(group, [*words, "--json"], catch_exceptions=False, standalone_mode=False)
     document = json.loads(result.stdout)
-    assert document["schema"] == "ccs-model/hedge/2"
+    assert document["schema"] == "ccs-model/stochastic/2"
     assert [row["name"] for row in document["futures"]] == ["poor", "rich"]
     names = {row["quantity"] for row in document["values"]}
     assert {OBJECTIVE_ROW, VSS, EVPI, AT_RISK} <= names
     first = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert set(first) == {
-        "hedge.json", "manifest.json", "hedge.xlsx", "values.csv", "futures.csv", "plants.csv", "retrofits.csv"
+        "stochastic.json", "manifest.json", "stochastic.xlsx", "values.csv", "futures.csv", "plants.csv", "retrofits.csv"
     }  # fmt: skip
     again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
-    assert "here and now" in again.stdout
+    assert "First stage (" in again.stdout
     assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first
 
 

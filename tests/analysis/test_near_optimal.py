@@ -16,15 +16,15 @@ from click.testing import CliRunner
 from ccs_model.analysis.near_optimal import Alternatives, held_of, near
 from ccs_model.analysis.near_optimal_search import NEEDED, NEVER, SWAPPABLE, swap_words
 from ccs_model.cli import group
-from ccs_model.cli.terminal import answered
+from ccs_model.cli.options import cached_or_solved
 from ccs_model.errors import FileError, InputError
 from ccs_model.mip.matrix import residuals
 from ccs_model.plan.cache_key import RunKey
 from ccs_model.plan.plan import Plan
-from ccs_model.runs.result_folder import answer_in, write_answer
+from ccs_model.runs.result_folder import cached_document, write_result
 
 Solved = Callable[..., Plan]
-KEY = RunKey("a" * 64, "hebei-alternatives")
+KEY = RunKey("a" * 64, "hebei-near-optimal")
 # So short that no pipe costs a thousandth of what is looked at.
 SHORT = {"length_km": 1e-6}
 REQUEST = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
@@ -163,10 +163,10 @@ def test_swaps_in_words() -> None:
 def test_the_same_alternatives_give_the_same_bytes(found: Alternatives, solved: Solved, tmp_path: Path) -> None:
     again = near(held_of(solved({"budget.total_mn": 700})), within_share=0.1, n_plans=4, time_limit_s=60)
     for name, each in (("one", found), ("two", again)):
-        write_answer(tmp_path / name, KEY, "alternatives", "t", each.to_dict(), each.tables())
+        write_result(tmp_path / name, KEY, "near_optimal", "t", each.to_dict(), each.tables())
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert {path.name for path in files} == {
-        "alternatives.json", "alternatives.xlsx", "manifest.json", "plans.csv", "plants.csv", "swaps.csv"
+        "manifest.json", "near_optimal.json", "near_optimal.xlsx", "plans.csv", "plants.csv", "swaps.csv"
     }  # fmt: skip
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
@@ -174,28 +174,28 @@ def test_the_same_alternatives_give_the_same_bytes(found: Alternatives, solved: 
 
 def test_a_folder_answers_its_own_question_alone(found: Alternatives, tmp_path: Path) -> None:
     folder, other = tmp_path / "out", RunKey("b" * 64, "other")
-    text = write_answer(folder, KEY, "alternatives", "t", found.to_dict(), found.tables())
-    assert answer_in(folder, KEY, "alternatives") == text
-    assert answer_in(folder, other, "alternatives") is None
+    text = write_result(folder, KEY, "near_optimal", "t", found.to_dict(), found.tables())
+    assert cached_document(folder, KEY, "near_optimal") == text
+    assert cached_document(folder, other, "near_optimal") is None
     requested: list[str] = []
-    with pytest.raises(FileError, match="already holds something"):
-        answered(folder, other, "alternatives", "{}", lambda: requested.append("asked"), force=False)
+    with pytest.raises(FileError, match="already contains files"):
+        cached_or_solved(folder, other, "near_optimal", "{}", lambda: requested.append("asked"), force=False)
     assert not requested
-    assert (folder / "alternatives.json").read_text(encoding="utf-8") == text
+    assert (folder / "near_optimal.json").read_text(encoding="utf-8") == text
 
 
 def test_a_run_is_asked_as_it_stands(solved: Solved, tmp_path: Path) -> None:
     run = solved({"budget.total_mn": 700}).to_folder(tmp_path / "run")
     out = tmp_path / "out"
-    words = ["alternatives", str(run), "--within", "0.1", "--n", "2", "--json", "--out", str(out)]
+    words = ["near-optimal", str(run), "--within", "0.1", "--n", "2", "--json", "--out", str(out)]
     result = CliRunner().invoke(group, words, catch_exceptions=False, standalone_mode=False)
     document = json.loads(result.stdout)
     assert result.return_value == 0
-    assert document["schema"] == "ccs-model/alternatives/2"
+    assert document["schema"] == "ccs-model/near_optimal/2"
     assert document["objective"] == pytest.approx(solved({"budget.total_mn": 700}).objective.value)
     message = [*words[:-3], "--out", str(out)]
     again = CliRunner().invoke(group, message, catch_exceptions=False, standalone_mode=False)
-    assert "in every one:" in again.stdout
+    assert "In every near-optimal plan: " in again.stdout
 
 
 def test_a_share_is_more_than_nothing(solved: Solved) -> None:
