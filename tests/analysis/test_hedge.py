@@ -127,7 +127,7 @@ def test_knowing_and_hedging_are_never_worth_less_than_nothing(
     assert found.about["objective"] <= found.about["bound"] * (1 + 1e-9) + 1e-6
     assert (found.futures["residual"] <= 1e-6).all()
     assert (found.futures["regret"] >= 0).all()
-    # What is built here and now is the same in every future.
+    # What is built here and now cannot differ between futures.
     now = found.retrofits[found.retrofits["is_here_and_now"]]
     by_future = {f: set(zip(rows["plant"], rows["technology"], strict=True)) for f, rows in now.groupby("future")}
     assert len({frozenset(each) for each in by_future.values()}) <= 1
@@ -167,14 +167,14 @@ def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"futures": {"one": {"changes": {}}}}, "one future is no uncertainty"),
+        ({"futures": {"one": {"changes": {}}}}, "expected at least two futures, got one"),
         ({"futures": {"a": {"probability_share": 0.5}, "b": {"probability_share": 0.4}}}, "sum to 0.9"),
-        ({"futures": {"a": {"probability_share": 0.5}, "b": {}}}, "has no probability_share"),
-        ({"futures": {"a": {"changes": {"years": [2026]}}, "b": {}}}, "is the same in every future"),
+        ({"futures": {"a": {"probability_share": 0.5}, "b": {}}}, "probability_share is missing"),
+        ({"futures": {"a": {"changes": {"years": [2026]}}, "b": {}}}, "cannot differ between futures"),
         ({"here_and_now": [2027]}, "no period starts in 2027"),
         ({"futures": {"a": {"changes": {"budget.totl_mn": 5}}, "b": {}}}, "did you mean 'total_mn'"),
         ({"futures": {"a": {"changes": {"budget.total_mn": "much"}}, "b": {}}}, "expected a number"),
-        ({"futures": {"a": {"changes": {"aim.most": 1}}, "b": {}}}, "holds a value, not keys"),
+        ({"futures": {"a": {"changes": {"objective.most": 1}}, "b": {}}}, "has a value, not keys"),
     ],
 )
 def test_futures_that_cannot_be(small: Callable[..., Scenario], changes: dict[str, Any], words: str) -> None:
