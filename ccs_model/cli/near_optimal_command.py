@@ -71,7 +71,7 @@ def near_optimal(
             on_progress=lambda words: line.show(f"  {words}"),
         )
 
-    text = answered(folder, key, "alternatives", f"{{}}: plans within {within_share:.2%}", ask, force=force)
+    text = answered(folder, key, "near_optimal", f"{{}}: plans within {within_share:.2%}", ask, force=force)
     line.done()
     document = json.loads(text)
     if as_json:
@@ -89,7 +89,7 @@ def _text(document: Mapping[str, Any], folder: Path) -> str:
     lines += _ranges(document["ranges"]) if "ranges" in document else _rounded(document)
     if not document["is_complete"]:
         lines.append("Time ran out before every plant was decided; more of it: --time-limit")
-    lines.append(f"Folder: {folder} (alternatives.xlsx, alternatives.json, tables/)")
+    lines.append(f"Folder: {folder} (near_optimal.xlsx, near_optimal.json, tables/)")
     return "\n".join(lines)
 
 
@@ -113,14 +113,14 @@ def _rounded(document: Mapping[str, Any]) -> list[str]:
             loses = f"; without it at least {row['lost_share']:.2%} is lost" if row["lost_share"] is not None else ""
             lines.append(f"  {row['plant']} {row['name']}" + (loses if standing == "needed" else ""))
         lines += [f"  … and {len(rows) - _SHOWN} more"] if standing != "never" and len(rows) > _SHOWN else []
-    lines += ["", "Swaps:"] if document["swaps"] else []
-    for row in document["swaps"][:_SHOWN]:
-        lines.append(f"  {row['words']} (−{row['short_share']:.2%})")
+    lines += ["", "Exchanges:"] if document["exchanges"] else []
+    for row in document["exchanges"][:_SHOWN]:
+        lines.append(f"  {row['text']} (−{row['short_share']:.2%})")
     most = [each for each in plans[1:] if each["how"] == "most different"]
     lines += ["", "Plans that differ most:"] if most else []
     for row in most[:_SHOWN]:
         lines.append(
-            f"  {row['alternative']}: {row['n_differing']} plants differ, −{row['short_share']:.2%}: {row['words']}"
+            f"  {row['alternative']}: {row['n_differing']} plants differ, −{row['short_share']:.2%}: {row['text']}"
         )
     return [*lines, ""]
 

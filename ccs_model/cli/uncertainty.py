@@ -106,7 +106,7 @@ def _monte_carlo_text(found: MonteCarlo) -> str:
     for mode in (HELD, REPLANNED):
         most = reported.tornado[(reported.tornado["mode"] == mode) & (reported.tornado["measure"] == "aim_value")]
         # What chance alone could do is not shown.
-        most = most[most["width"] > most["chance"]].head(_N_INPUTS_SHOWN)
+        most = most[most["width"] > most["noise_width"]].head(_N_INPUTS_SHOWN)
         lines += ["", f"What moves the value of the aim most, {mode}:"]
         lines += [f"  {row.input:32} {row.low:12,.0f} … {row.high:12,.0f}" for row in most.itertuples(index=False)]
     names = reported.plants[reported.plants["is_no_regret"]]["name"].tolist()
@@ -144,17 +144,17 @@ Exit codes: 0 done, 3 bad input, 4 infeasible, 5 a limit was reached, 6 no plan,
 def stochastic(scenario: Path, out: Path | None, as_json: bool, force: bool, allow_outside: bool, quiet: bool) -> int:
     """Plan in two stages: the same first builds in all futures, then what suits the one that comes."""
     from ccs_model.analysis.regret import question_key
-    from ccs_model.analysis.stochastic import Hedge
+    from ccs_model.analysis.stochastic import StochasticPlan
     from ccs_model.analysis.stochastic import stochastic as found_by
 
     line = ProgressLine(quiet=quiet)
-    key = question_key(scenario, [], "hedge", allow_outside=allow_outside)
+    key = question_key(scenario, [], "stochastic", allow_outside=allow_outside)
     folder = out if out is not None else Path("runs") / key.folder_name
 
-    def ask() -> Hedge:
+    def ask() -> StochasticPlan:
         return found_by(scenario, allow_outside=allow_outside, on_progress=lambda words: line.show(f"  {words}"))
 
-    text = answered(folder, key, "hedge", "{}: hedged", ask, force=force)
+    text = answered(folder, key, "stochastic", "{}: stochastic plan", ask, force=force)
     line.done()
     document = json.loads(text)
     if as_json:
@@ -170,7 +170,7 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
     lines += [f"gap {document['gap_share']:.2%}; {document['n_columns']:,} columns, {document['n_rows']:,} rows", ""]
     for row in document["values"]:
         amount = f"{row['objective']:,.1f}" if row["objective"] is not None else "–"
-        lines.append(f"{amount:>14}  {row['words']}")
+        lines.append(f"{amount:>14}  {row['text']}")
     lines += ["", f"Built here and now ({years}), whatever comes:"]
     for row in document["plants"][:_SHOWN_BUILDS]:
         more = "" if row["is_in_mean_plan"] else "; not in the plan of the mean future"
@@ -183,7 +183,7 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
         later = [r for r in document["retrofits"] if r["future"] == row["future"] and not r["is_here_and_now"]]
         ends = f"{row['objective']:,.1f}, at best {row['perfect_objective']:,.1f}"
         lines.append(f"{row['name']} ({row['probability_share']:.0%}): {ends}; {len(later)} retrofits follow")
-    return "\n".join([*lines, f"Folder: {folder} (hedge.xlsx, hedge.json, tables/)"])
+    return "\n".join([*lines, f"Folder: {folder} (stochastic.xlsx, stochastic.json, tables/)"])
 
 
 # `ccs-model regret SCENARIO --set KEY=V1,V2`: the plan that is never far from the best, whatever comes.

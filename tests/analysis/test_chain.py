@@ -84,7 +84,7 @@ def test_a_plant_that_is_not_fitted_shows_its_best_option(small_plan):
     plants = small_plan.problem.plants
     plant = plants[plants["is_candidate"] & ~plants["plant"].isin(fitted)]["plant"].iloc[0]
     chain = chain_of(small_plan.problem, small_plan.retrofits, plant, None)
-    assert not chain.is_fitted and len(chain.columns) == 1
+    assert not chain.is_retrofitted and len(chain.columns) == 1
     assert by_name(chain)["year"] == "–"
 
 

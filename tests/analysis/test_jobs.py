@@ -62,8 +62,8 @@ def test_a_job_that_fails_or_dies_stops_no_other(squares, tmp_path):
         "4": 25,
         "6": 49,
     }
-    assert "signal 9" in ended["3"].failure.words
-    assert ended["1"].failure.words == "a bug of ours: ValueError: what is this"
+    assert "signal 9" in ended["3"].failure.message
+    assert ended["1"].failure.message == "internal error: ValueError: what is this"
     assert ended["5"].failure.exit_code == NoPlanError.exit_code
     # Opened once a process, not once a job: two processes, and two more for the job that died twice.
     assert len(list(tmp_path.glob("opened-*"))) <= 4

@@ -226,13 +226,13 @@ def test_the_command_sums_up_the_futures(found: MonteCarlo) -> None:
     assert over in lines
     sure = found.uncertainty.plants["is_no_regret"].sum()
     assert any(line.startswith(f"Chosen in nine futures of ten or more ({sure}): ") for line in lines)
-    # Nothing is said to move the answer that chance alone could.
+    # No input is reported whose effect sampling noise could explain.
     reported = found.uncertainty.tornado
     by_chance = set(
-        reported.loc[(reported["measure"] == "aim_value") & (reported["width"] <= reported["chance"]), "input"]
+        reported.loc[(reported["measure"] == "aim_value") & (reported["width"] <= reported["noise_width"]), "input"]
     )
     by_more = set(
-        reported.loc[(reported["measure"] == "aim_value") & (reported["width"] > reported["chance"]), "input"]
+        reported.loc[(reported["measure"] == "aim_value") & (reported["width"] > reported["noise_width"]), "input"]
     )
     shown = {line.split()[0] for line in lines if " … " in line}
     assert shown <= by_more and not shown & (by_chance - by_more)

@@ -75,10 +75,10 @@ def test_an_explanation_says_why_and_what_would_change_it(folder, small_plan):
     plant = small_plan.retrofits["plant"].iloc[0]
     answer = explain(folder, plant)
     document = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
-    assert document["schema"] == "ccs-model/explain/2" and document["is_fitted"]
+    assert document["schema"] == "ccs-model/explain/2" and document["is_retrofitted"]
     assert document["owners"]["plant"] == plant
     kinds = [each["kind"] for each in document["changes"]]
-    assert kinds[0] == "exclude" and {"binds", "lock", "capex"} <= set(kinds)
+    assert kinds[0] == "exclude" and {"binding", "relaxation", "capex"} <= set(kinds)
     assert document["changes"][0]["figures"]["gain_kt"] <= 1e-6 * small_plan.objective.value
 
 

@@ -52,7 +52,7 @@ def test_F64_a_bad_scenario_stops_no_other(swept):
     table = swept.table
     assert list(table["scenario"]) == [1, 2, 3, 4, 5, 6]
     assert list(table["status"]) == ["optimal", "bad input"] * 3
-    assert "storage.capacity" in table["words"].iloc[1]
+    assert "storage.capacity" in table["message"].iloc[1]
     assert (swept.n_failed, swept.n_missing, swept.exit_code) == (3, 0, 3)
     reached = table["objective"].iloc[::2].astype(float)
     assert reached.is_monotonic_increasing and reached.iloc[-1] > 0
@@ -89,26 +89,26 @@ def test_what_is_finished_is_not_done_again(swept, scenario, tmp_path):
     assert again.table.equals(swept.table)
     with pytest.raises(FileError, match="another sweep"):
         sweep(scenario, {"budget.total_mn": [1]}, out=swept.folder)
-    with pytest.raises(FileError, match="no sweep"):
+    with pytest.raises(FileError, match="not a sweep"):
         collect(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["sweep.json", "asked.json"])
-def test_a_folder_with_the_half_of_a_killed_start_is_a_new_folder(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["sweep.json", "request.json"])
+def test_a_folder_with_a_temporary_file_of_an_interrupted_start_counts_as_empty(kind, tmp_path):
     from ccs_model.analysis import monte_carlo
     from ccs_model.analysis import sweep as sweeps
 
-    state = sweeps._state if kind == "sweep.json" else monte_carlo._state
+    write = sweeps._write_spec if kind == "sweep.json" else monte_carlo._write_request
     half = tmp_path / "out" / name_of_unfinished("part", kind)
     half.parent.mkdir()
     half.write_text("{")
-    state(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "a"})
+    write(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "a"})
     with pytest.raises(FileError, match="another --out"):
-        state(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "b"})
+        write(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "b"})
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / ".notes").touch()
-    with pytest.raises(FileError, match="already holds something"):
-        state(tmp_path / "else", {"key": "a"})
+    with pytest.raises(FileError, match="is not empty"):
+        write(tmp_path / "else", {"key": "a"})
 
 
 def command(scenario, out):

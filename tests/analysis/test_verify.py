@@ -47,8 +47,8 @@ def requested(run: Path) -> tuple[Problem, bytes]:
 
 @pytest.fixture
 def altered(copy: Path, requested: tuple[Problem, bytes], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy whose question and plan stay: reading, posing and writing again are left to the tests of the whole."""
-    monkeypatch.setattr(verifying, "_posed", lambda path, must: (requested[0], ""))
+    """A copy with unchanged problem and plan; other tests cover reading, building and writing."""
+    monkeypatch.setattr(verifying, "_rebuilt_problem", lambda path, must: (requested[0], ""))
     monkeypatch.setattr(verifying, "workbook_bytes", lambda plan: requested[1])
     return copy
 
@@ -97,7 +97,7 @@ def test_a_changed_figure_of_plan_json_is_found_where_it_stands(altered: Path) -
     path.write_text(json.dumps(document), encoding="utf-8")
     found = broken(verify(altered))
     assert set(found) == {
-        "every file of the run is as it was written", "objective and its terms", "totals", "the rest of plan.json",
+        "every file of the run is unchanged", "objective and its terms", "totals", "the rest of plan.json",
     }  # fmt: skip
     assert found["totals"].found[0].startswith("totals.captured_ktpa: ")
     assert found["totals"].figure == pytest.approx(1e-7, rel=1e-3)
@@ -122,11 +122,11 @@ def test_a_changed_table_is_found_at_its_cell(altered: Path) -> None:
     (altered / "tables" / "more.csv").write_text("a\n1\n", encoding="utf-8")
     (altered / "tables" / "zones.csv").unlink()
     found = broken(verify(altered))
-    assert set(found) == {"every file of the run is as it was written", "tables"}
+    assert set(found) == {"every file of the run is unchanged", "tables"}
     message = found["tables"].found
-    assert "tables/zones.csv: missing" in message and "tables/more.csv: is no table of a run" in message
+    assert "tables/zones.csv: missing" in message and "tables/more.csv: is not a table of a run" in message
     assert any(each.startswith("tables/costs.csv: discounted_mn[0]: ") for each in message)
-    written = found["every file of the run is as it was written"]
+    written = found["every file of the run is unchanged"]
     assert written.found == ("tables/costs.csv: changed", "tables/zones.csv: missing")
 
 
@@ -135,9 +135,9 @@ def test_a_point_that_breaks_a_row_or_wholeness_is_found(altered: Path) -> None:
     text = path.read_text(encoding="utf-8")
     path.write_text(re.sub(r"(\nbuild,[^\n]*,)1\.0\n", r"\g<1>0.5\n", text, count=1), encoding="utf-8")
     found = broken(verify(altered))
-    assert found["whole decisions are whole"].figure == pytest.approx(0.5)
+    assert found["integer decisions are integer"].figure == pytest.approx(0.5)
     assert any(name.startswith("all") for name in found)
-    assert found["the answer is made anew from the point"].found == ("the point does not hold",)
+    assert found["the answer can be recomputed from the point"].found == ("the point does not hold",)
 
     path.write_text(text + 'build,"[""no/such/route/full"", 2026]",1.0\n', encoding="utf-8")
     found = broken(verify(altered))
@@ -151,7 +151,7 @@ def test_a_run_without_its_point_says_how_to_get_one(altered: Path) -> None:
     with pytest.raises(InputError, match=r"point\.csv: is not there.*optimize --force"):
         verify(altered)
     (altered / "tables" / "point.csv").write_text("variable,index,value\nbuild,[],one\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"point\.csv: is no table of a point"):
+    with pytest.raises(InputError, match=r"point\.csv: is not a table of a point"):
         verify(altered)
 
 
@@ -174,7 +174,7 @@ def test_a_cell_of_the_workbook_that_is_off_by_a_ten_millionth_is_found(altered:
     at = edited_cell(altered / "plan.xlsx", 11, r'<c r="([A-Z]+\d+)"[^>]*><f>[^<]*</f><v>([-\d.e]+)</v>', 1 + 1e-7)
     result = verify(altered)
     found = broken(result)
-    assert set(found) == {"every file of the run is as it was written", "the workbook's", ""}
+    assert set(found) == {"every file of the run is unchanged", "the workbook's", ""}
     assert found["the workbook's"].found[0].startswith(f"CashFlow!{at}: ")
     again = result.checks[-1]
     assert not again.holds and again.found[0].startswith(f"CashFlow!{at}: ") and len(again.found) == 1
@@ -233,7 +233,7 @@ def test_a_changed_input_is_named(copy: Path, tmp_path: Path, monkeypatch: pytes
     assert n == len(manifest["inputs"]) >= 50
     assert message == ["policy/ets.csv: missing from data/", "prices/carbon.csv: changed"]
     found = broken(verify(copy))
-    assert set(found) == {"every input is the one that was read"}
+    assert set(found) == {"every input is unchanged"}
 
 
 def test_copies_of_own_tables_are_hashed(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_copies_of_own_tables_are_hashed(tmp_path: Path) -> None:
 def test_another_question_than_that_of_the_manifest_is_found(copy: Path) -> None:
     changed(copy / "scenario.resolved.yaml", "total_mn: 1800", "total_mn: 1900")
     found = broken(verify(copy))
-    assert {"every file of the run is as it was written", "the question is the one that named the run"} <= set(found)
+    assert {"every file of the run is unchanged", "the input hash is that of the manifest"} <= set(found)
     assert "the rest of plan.json" in found or "totals" in found
 
 
@@ -341,5 +341,5 @@ def test_a_question_that_can_no_longer_be_posed_is_part_of_the_verdict(
     (tables / "prices" / "carbon.csv").write_text("", encoding="utf-8")
     monkeypatch.setattr(run_files, "data_folder", lambda: tables)
     found = broken(verify(copy))
-    assert found["the problem is posed again"].found == ("prices/carbon.csv:2: is empty",)
-    assert "every input is the one that was read" in found
+    assert found["the problem can be built"].found == ("prices/carbon.csv:2: is empty",)
+    assert "every input is unchanged" in found

@@ -88,7 +88,7 @@ def swept(folder: Path, **status: int) -> Sweep:
     table = pd.DataFrame(
         {
             "scenario": range(1, len(names) + 1), "status": names, "exit_code": [codes[name] for name in names],
-            "words": ["these clash" if name == "infeasible" else "" for name in names],
+            "message": ["these clash" if name == "infeasible" else "" for name in names],
         }
     )  # fmt: skip
     return Sweep(folder, "Small", table, pd.DataFrame({"plant": [], "chosen_share": []}))
@@ -162,10 +162,10 @@ def fails(error: BaseException) -> Callable[[int], int]:
             3,
             "a.csv:2: is empty; b.csv:3: is odd",
         ),
-        (InfeasibleError(["the budget", "the target"]), 4, "no plan can keep every claim: the budget; the target"),
+        (InfeasibleError(["the budget", "the target"]), 4, "infeasible: the budget; the target"),
         (NoPlanError("no plan\n  in time"), 6, "no plan in time"),
         (MemoryError(), BUG, "out of memory"),
-        (ValueError("odd"), BUG, "a bug of ours: ValueError: odd"),
+        (ValueError("odd"), BUG, "internal error: ValueError: odd"),
     ],
 )
 def test_no_error_of_one_job_ends_the_others(error: CcsModelError, code: int, words: str) -> None:
@@ -177,7 +177,7 @@ def test_shares_hold_every_job_once() -> None:
     jobs = list(range(11))
     assert sorted(job for i in (1, 2, 3) for job in share_of(jobs, shard_of(f"{i}/3"))) == jobs
     for wrong in ("0/3", "4/3", "1", "a/b", "1/0", "²/3"):
-        with pytest.raises(InputError, match="is no share"):
+        with pytest.raises(InputError, match="is not a shard"):
             shard_of(wrong)
 
 

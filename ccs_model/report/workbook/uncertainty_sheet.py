@@ -43,7 +43,7 @@ _TORNADO = (
     Column("mean", SOLVER, label="Mean of all futures", unit="", form="#,##0.0"),
     Column("low_change", CALCULATION, label="Lowest fifth less mean", unit="", form="#,##0.0"),
     Column("high_change", CALCULATION, label="Highest fifth less mean", unit="", form="#,##0.0"),
-    Column("chance", SOLVER, label="Width that chance gives", unit="", form="#,##0.0"),
+    Column("noise_width", SOLVER, label="Width of sampling noise", unit="", form="#,##0.0"),
     Column("variance_share", SOLVER, label="Variance explained alone", optional=True),
 )
 _PLANTS = (
@@ -57,7 +57,7 @@ _PLANTS = (
     Column("is_no_regret", SOLVER, label="No regret"),
 )
 _BROKEN = (
-    Column("claim", SOLVER, label="Claim", widest=50),
+    Column("constraint", SOLVER, label="Claim", widest=50),
     Column("future_share", SOLVER, label="Broken in"),
     Column("median_missed", SOLVER, label="Missed by, median", unit="", form="#,##0.0"),
     Column("most_missed", SOLVER, label="Missed by, at most", unit="", form="#,##0.0"),

@@ -13,8 +13,8 @@ import pytest
 
 from ccs_model.analysis.outcomes import Weights
 from ccs_model.analysis.reparameterised import ReparameterisedModel
-from ccs_model.analysis.uncertain_inputs import drawn
-from ccs_model.analysis.uncertainty_scenarios import ProductFutureModels, Replanned, future_models_of, relaxed
+from ccs_model.analysis.uncertain_inputs import draw_futures
+from ccs_model.analysis.uncertainty_scenarios import ProductFutureModels, Replanner, future_models_of, relaxed
 from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
 from ccs_model.model import build_model
 from ccs_model.problem import Problem
@@ -57,14 +57,14 @@ def _same(ours: Matrix, theirs: Matrix) -> None:
 
 
 def test_a_future_s_matrix_is_what_its_problem_builds(problem: Problem) -> None:
-    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
+    reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
     for k in range(3):
         there = futures.problem(k)
         _same(reparameterised.matrix(there), matrix_of(build_model(there)))
 
 
 def test_worlds_are_what_their_problems_build_and_weigh(problem: Problem) -> None:
-    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
+    reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
     future_models = future_models_of(futures, reparameterised)
     assert isinstance(future_models, ProductFutureModels) == reparameterised.by_products
     # The first two are what products are tried at.
@@ -81,8 +81,8 @@ def test_worlds_are_what_their_problems_build_and_weigh(problem: Problem) -> Non
 
 
 def test_planned_anew_is_the_optimum_of_the_future_posed_and_solved_cold(problem: Problem) -> None:
-    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
-    future_models, replanned = future_models_of(futures, reparameterised), Replanned(reparameterised.planned)
+    reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
+    future_models, replanned = future_models_of(futures, reparameterised), Replanner(reparameterised.planned)
     replanned.learn([(future_models.of(k), futures.of(k)) for k in range(2)])
     for k in range(N):
         found = replanned.of(future_models.of(k), futures.of(k))
@@ -96,8 +96,8 @@ def test_planned_anew_is_the_optimum_of_the_future_posed_and_solved_cold(problem
 
 
 def test_what_is_found_does_not_hang_on_what_was_solved_before(problem: Problem) -> None:
-    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
-    future_models, replanned = future_models_of(futures, reparameterised), Replanned(reparameterised.planned)
+    reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
+    future_models, replanned = future_models_of(futures, reparameterised), Replanner(reparameterised.planned)
     replanned.learn([(future_models.of(k), futures.of(k)) for k in range(2)])
     mark = replanned.mark()
     first = [replanned.of(future_models.of(k), futures.of(k)).x for k in (4, 5)]
