@@ -41,6 +41,10 @@ NO_COLUMNS: Ints = np.zeros(0, dtype=np.int64)
 BUILD_VARIABLES = ("build", "pipe", "built_ktpa", "opened", "wells")
 TARGETS = ("abatement_target_reached", "cumulative_target_reached", "minimum_share_of_avoided_kept")
 KEPT, OVER_BUDGET, MISSES_TARGET, NOT_KEPT = "kept", "over budget", "misses a target", "cannot be kept"
+# Constraints that are relaxed one group after another where fixed decisions are infeasible.
+_RELAXED: Mapping[str, tuple[str, ...]] = {
+    KEPT: (), OVER_BUDGET: MONEY, MISSES_TARGET: TARGETS, NOT_KEPT: (*MONEY, *TARGETS),
+}  # fmt: skip
 # A fixed amount may move by this share: the solver's own values may be off by its tolerance.
 _FIXED_TOLERANCE = 1e-9
 
@@ -112,29 +116,21 @@ def value_with_fixed(
 
     If that is infeasible, budgets and then targets are relaxed, which names the kind of constraint that is violated.
     """
-    fixed_columns = [
-        j
+    columns = {
+        (column.variable, column.index): j
         for j, column in enumerate(matrix.columns)
         if column.variable in BUILD_VARIABLES and (years is None or column.index[1] in years)
-    ]
-    known = {(matrix.columns[j].variable, matrix.columns[j].index) for j in fixed_columns}
-    if any(key not in known for key in decisions):
+    }
+    if any(key not in columns for key in decisions):
         return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
-    at = np.array(fixed_columns, dtype=np.int64)
-    amounts = np.array(
-        [decisions.get((matrix.columns[j].variable, matrix.columns[j].index), 0.0) for j in fixed_columns]
-    )
+    at = np.array(list(columns.values()), dtype=np.int64)
+    amounts = np.array([decisions.get(key, 0.0) for key in columns])
     tolerance = np.where(matrix.is_integer[at], 0.0, _FIXED_TOLERANCE * np.abs(amounts))
     lower, upper = matrix.lower.copy(), matrix.upper.copy()
     lower[at] = np.clip(amounts - tolerance, matrix.lower[at], matrix.upper[at])
     upper[at] = np.clip(amounts + tolerance, matrix.lower[at], matrix.upper[at])
     fixed = replace(matrix, lower=lower, upper=upper)
-    for state, constraints in (
-        (KEPT, ()),
-        (OVER_BUDGET, MONEY),
-        (MISSES_TARGET, TARGETS),
-        (NOT_KEPT, (*MONEY, *TARGETS)),
-    ):
+    for state, constraints in _RELAXED.items():
         relaxed = _without_constraints(fixed, constraints)
         highs = Highs(relaxed, options)
         if start is not None and state == KEPT:
@@ -257,11 +253,8 @@ class Exchanges:
         frame["plant"] = frame["route"].map(
             dict(zip(self.problem.routes["route"], self.problem.routes["plant"], strict=True))
         )
-        built = (
-            self.retrofits[["route", "year", "share"]]
-            if len(self.retrofits)
-            else pd.DataFrame(columns=["route", "year", "share"])
-        )
+        columns = ["route", "year", "share"]
+        built = self.retrofits[columns] if len(self.retrofits) else pd.DataFrame(columns=columns)
         return frame.merge(built.astype({"year": int}), on=["route", "year"], how="left").fillna({"share": 0.0})
 
     def with_plant(self, plant: str, matrix: Matrix | None = None, start: Exchange | None = None) -> Exchange | None:
