@@ -1,4 +1,4 @@
-"""Futures: their distributions, what they have in common, and what they leave alone."""
+"""Sampled futures: distributions, correlations, reproducibility, and effects on the problem."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_the_same_seed_gives_every_scenario_the_same_futures(problem: Problem) -
     assert not draw_futures(problem, 50, 10).values.equals(one)
 
 
-def test_what_is_planned_is_the_problem_itself(problem: Problem) -> None:
+def test_the_planned_values_give_the_problem_itself(problem: Problem) -> None:
     futures = draw_futures(problem, 5, 1)
     assert futures.problem_with(dict(futures.planned)) is problem
 
 
-def test_a_future_multiplies_what_it_says(problem: Problem) -> None:
+def test_a_parameter_multiplies_its_coefficients(problem: Problem) -> None:
     futures = draw_futures(problem, 5, 1)
     changed = futures.problem_with({"capture_capex": 1.5, "capture_om": 2.0, "heat_price": 3.0, "pipe_cost": 0.5})
     before, after = problem.routes, changed.routes
@@ -68,7 +68,7 @@ def test_plants_never_deliver_more_than_designed(problem: Problem) -> None:
     assert draw_futures(problem, 5, 1).problem_with({"utilisation": 1.05}).delivered_share <= 1.0
 
 
-def test_an_unknown_input_is_refused(problem: Problem) -> None:
+def test_an_unknown_input_is_an_input_error(problem: Problem) -> None:
     scenario = problem.scenario.with_changes({"uncertainty.exclude": ["no_such_input"]})
     with pytest.raises(InputError, match="no_such_input"):
         draw_futures(build_problem(scenario, problem.inputs), 5, 1)
@@ -91,7 +91,7 @@ def test_a_sobol_sequence_is_more_even_and_keeps_distributions_and_correlations(
     assert not sobol.equals(draw_futures(problem, n, 4, "sobol").values)
 
 
-def test_the_planned_place_of_capacity_is_the_case_that_is_planned_with(problem: Problem) -> None:
+def test_the_planned_capacity_is_the_case_of_the_scenario(problem: Problem) -> None:
     low = build_problem(problem.scenario.with_changes({"storage.capacity": "low"}), problem.inputs)
     futures = draw_futures(low, 5, 1)
     assert futures.planned["storage_capacity"] == -1.0

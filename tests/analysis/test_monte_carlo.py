@@ -1,4 +1,4 @@
-"""Monte Carlo: laws, hand arithmetic, and the same bytes however the work was cut."""
+"""Monte Carlo: properties, hand calculations, and identical files for any division of the work."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_jobs_and_a_stop_on_the_way_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+def test_processes_and_an_interruption_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(found.folder, out)
     for name in ("montecarlo.json", "plan.xlsx", "futures.csv", "draws/000000.json", "draws/000002.json"):
@@ -57,7 +57,7 @@ def test_jobs_and_a_stop_on_the_way_change_no_byte(scenario: Scenario, found: Mo
     assert bytes_of(out) == bytes_of(found.folder)
 
 
-def test_F63_after_a_kill_it_goes_on_to_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+def test_F63_after_a_kill_it_resumes_with_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     path, out = tmp_path / "small.yaml", tmp_path / "run"
     path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
     words = [sys.executable, "-m", "ccs_model", "montecarlo", str(path), "--draws", str(N), "--seed", "4", "-q"]
@@ -105,7 +105,7 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
     assert bytes_of(run.folder) == bytes_of(found.folder)
 
 
-def test_a_sobol_sequence_is_another_question(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+def test_a_sobol_sequence_is_another_run(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     run = montecarlo(
         scenario, draws=4, seed=4, sampling="sobol", jobs=1, run=found.folder / "plan", out=tmp_path / "run"
     )
@@ -147,7 +147,7 @@ def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenari
     assert set(run.uncertainty.plants["chosen_share"]) <= {0.0, 1.0}
 
 
-def test_the_held_plan_s_capital_goes_with_its_factors(small: Callable[..., Scenario], tmp_path: Path) -> None:
+def test_the_capital_of_the_fixed_plan_scales_with_its_factors(small: Callable[..., Scenario], tmp_path: Path) -> None:
     scenario = small(
         {"uncertainty.spreads": {"pipe_cost": {"low": 1, "high": 1}}, "capture.technologies": ["compression"]}
     )
@@ -160,7 +160,7 @@ def test_the_held_plan_s_capital_goes_with_its_factors(small: Callable[..., Scen
     assert run.uncertainty.about["overrun_share"] == pytest.approx(over)
 
 
-def test_no_future_is_better_held_than_planned_anew(found: MonteCarlo) -> None:
+def test_no_fixed_plan_is_better_than_the_replanned_future(found: MonteCarlo) -> None:
     futures = found.uncertainty.futures
     kept = futures[futures["held_breaks"] == ""]
     assert len(kept) > 0
@@ -177,7 +177,7 @@ def test_quantiles_and_choices_are_those_of_the_futures(found: MonteCarlo) -> No
     assert futures["replanned_n_plants"].sum() == pytest.approx(reported.plants["chosen_share"].sum() * N)
 
 
-def test_a_tornado_finds_what_moves_a_result_by_hand() -> None:
+def test_a_tornado_by_hand() -> None:
     # y = 10 a + b with a and b even on 0 to 1: the fifths' means differ by 8 and 0.8; a explains 100/101.
     n = 2_000
     rng = np.random.default_rng(1)
@@ -192,7 +192,7 @@ def test_a_tornado_finds_what_moves_a_result_by_hand() -> None:
     assert first.at["b", "variance_share"] < 0.03
 
 
-def test_the_sheet_holds_tables_and_charts(found: MonteCarlo) -> None:
+def test_the_sheet_has_tables_and_charts(found: MonteCarlo) -> None:
     book = openpyxl.load_workbook(found.folder / "plan.xlsx")
     sheet = book["Uncertainty"]
     assert len(sheet._charts) == 2
@@ -213,7 +213,7 @@ def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tm
     assert {row["mode"] for row in document["spread"]} == set(MODES)
 
 
-def test_the_command_sums_up_the_futures(found: MonteCarlo) -> None:
+def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     from ccs_model.cli.uncertainty import _monte_carlo_text
 
     lines = _monte_carlo_text(found).splitlines()
