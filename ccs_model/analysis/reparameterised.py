@@ -381,13 +381,13 @@ class Responses:
         parts = tuple(
             sparse.csr_array(np.column_stack([found[product][k] for product in products])) for k in range(len(planned))
         )
-        made = cls(products, parts)
+        responses = cls(products, parts)
         for values, share in tried:
-            expected, found_here = evaluate(values, share), made.numbers(values, share)
+            expected, computed = evaluate(values, share), responses.numbers(values, share)
             most = np.maximum(np.abs(expected), size)
-            if (np.abs(expected - found_here) > _SAME * most).any():
+            if (np.abs(expected - computed) > _SAME * most).any():
                 return None
-        return made
+        return responses
 
     def weights(self, values: Mapping[str, float], share: float) -> Floats:
         """[part] value of each product at parameters and a share, both relative to the planned ones."""

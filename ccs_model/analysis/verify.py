@@ -173,8 +173,8 @@ def _of_point(at: AtPoint) -> Iterator[Check]:
     found, n_rows = at.found, at.matrix.rows.shape[0]
     strange = tuple(f"{name}: no such column" for name in at.strange)
     yield Check("the point's columns are the model's", not strange, float(len(strange)), "unknown columns", strange)
-    worst = (f"{found.worst_row}: {found.row:.3g}",) if found.row > TOLERANCE else ()
-    yield Check(f"all {n_rows:,} rows hold at the point", not worst, found.row, "distance", worst)
+    violated = (f"{found.worst_row}: {found.row:.3g}",) if found.row > TOLERANCE else ()
+    yield Check(f"all {n_rows:,} rows hold at the point", not violated, found.row, "distance", violated)
     beyond = found.bound > TOLERANCE
     yield Check("every column lies within its bounds", not beyond, found.bound, "distance")
     broken = found.wholeness > TOLERANCE
@@ -202,11 +202,11 @@ def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan | None, issue
     yield Check(f"the plan's own {len(plan.checks)} checks hold", not message, float(len(message)), "failed", message)
     recomputed_document = json.loads(json.dumps(plan_dict(plan)))
     for name, part in _PARTS.items():
-        n, worst, words = difference(_some(document, part), _some(recomputed_document, part), EXACT)
-        yield Check(f"{name}: {n:,} figures", not words, worst, "distance", tuple(words))
+        n, largest, differences = difference(_some(document, part), _some(recomputed_document, part), EXACT)
+        yield Check(f"{name}: {n:,} figures", not differences, largest, "distance", tuple(differences))
     yield _of_tables(path, plan)
-    n, worst, words = difference(_json(path / MAP), json.loads(geojson_text(plan)), EXACT)
-    yield Check(f"map.geojson: {n:,} figures", not words, worst, "distance", tuple(words))
+    n, largest, differences = difference(_json(path / MAP), json.loads(geojson_text(plan)), EXACT)
+    yield Check(f"map.geojson: {n:,} figures", not differences, largest, "distance", tuple(differences))
 
 
 # Parts of plan.json with a check of their own.
@@ -225,23 +225,25 @@ def _some(document: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
 
 def _of_tables(path: Path, plan: Plan) -> Check:
     """Compare every table of the run folder cell by cell."""
-    words: list[str] = []
-    worst, n_cells = 0.0, 0
+    differences: list[str] = []
+    largest, n_cells = 0.0, 0
     expected = {name: csv_text(table) for name, table in tables_of(plan).items()}
     there = {file.stem for file in (path / "tables").glob("*.csv")}
-    words += [f"tables/{name}.csv: missing" for name in sorted(expected.keys() - there)]
-    words += [f"tables/{name}.csv: is not a table of a run" for name in sorted(there - expected.keys())]
+    differences += [f"tables/{name}.csv: missing" for name in sorted(expected.keys() - there)]
+    differences += [f"tables/{name}.csv: is not a table of a run" for name in sorted(there - expected.keys())]
     for name in sorted(expected.keys() & there):
         text = _text(path / "tables" / f"{name}.csv")
         try:
             rows = [table_of(each).to_dict("list") for each in (text, expected[name])]
         except ValueError as error:
-            words.append(f"tables/{name}.csv: cannot be read: {error}")
+            differences.append(f"tables/{name}.csv: cannot be read: {error}")
             continue
         n, distance, message = difference(rows[0], rows[1], EXACT)
-        n_cells, worst = n_cells + n, max(worst, distance)
-        words += [f"tables/{name}.csv: {each}" for each in message]
-    return Check(f"tables: {n_cells:,} cells of {len(expected)}", not words, worst, "distance", tuple(words))
+        n_cells, largest = n_cells + n, max(largest, distance)
+        differences += [f"tables/{name}.csv: {each}" for each in message]
+    return Check(
+        f"tables: {n_cells:,} cells of {len(expected)}", not differences, largest, "distance", tuple(differences)
+    )
 
 
 def _of_numbers(book: _Workbook, plan: Plan) -> Check:
@@ -251,18 +253,18 @@ def _of_numbers(book: _Workbook, plan: Plan) -> Check:
     if book.raw == expected:
         return Check(name, True, 0.0, "distance")
     theirs = _numbers(stored_cells(expected, WORKBOOK))
-    words, worst = [], 0.0
+    differences, largest = [], 0.0
     for at in sorted(ours.keys() | theirs.keys()):
         one, other = ours.get(at), theirs.get(at)
         if one is None or other is None:
             only = one or other
-            words.append(f"{only.address if only else at}: only {'the file' if one else 'the plan'} has a number")
+            differences.append(f"{only.address if only else at}: only {'the file' if one else 'the plan'} has a number")
             continue
         distance = distance_of(one.value, other.value)
-        worst = max(worst, distance or 0.0)
+        largest = max(largest, distance or 0.0)
         if distance is None or distance > EXACT:
-            words.append(f"{one.address}: {one.value!r} in the file, {other.value!r} in the plan")
-    return Check(name, not words, worst, "distance", tuple(words))
+            differences.append(f"{one.address}: {one.value!r} in the file, {other.value!r} in the plan")
+    return Check(name, not differences, largest, "distance", tuple(differences))
 
 
 def _numbers(cells: Sequence[StoredCell]) -> dict[tuple[str, int, int], StoredCell]:
