@@ -174,7 +174,7 @@ def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
         ({"here_and_now": [2027]}, "no period starts in 2027"),
         ({"futures": {"a": {"changes": {"budget.totl_mn": 5}}, "b": {}}}, "did you mean 'total_mn'"),
         ({"futures": {"a": {"changes": {"budget.total_mn": "much"}}, "b": {}}}, "expected a number"),
-        ({"futures": {"a": {"changes": {"aim.most": 1}}, "b": {}}}, "holds a value, not keys"),
+        ({"futures": {"a": {"changes": {"objective.most": 1}}, "b": {}}}, "holds a value, not keys"),
     ],
 )
 def test_invalid_futures_are_input_errors(small: Callable[..., Scenario], changes: dict[str, Any], words: str) -> None:
