@@ -20,7 +20,7 @@ from ccs_model.mip.search import now
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
-from ccs_model.runs.stored_question import Run, plant_of, read_run
+from ccs_model.runs.run_reader import SolvedProblem, plant_of, read_solved_problem
 
 SCHEMA = "ccs-model/explain/2"
 # Solves of one bracket, and the largest multiple of the capture capex that is tried.
@@ -69,7 +69,7 @@ class Explanation:
     `changes` are the findings of re-solving, empty where nothing was solved.
     """
 
-    run: Run
+    run: SolvedProblem
     problem: Problem
     chain: Chain
     reason: str
@@ -118,7 +118,7 @@ def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60
     FileError
         If a file of the run cannot be read.
     """
-    run = read_run(folder)
+    run = read_solved_problem(folder)
     problem = run.problem
     name = plant_of(problem, plant)
     retrofits = run.retrofits
@@ -129,7 +129,7 @@ def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60
     return Explanation(run, problem, chain, reason_of(problem, retrofits, name), owners, changes)
 
 
-def changes_of(run: Run, plant: str, time_limit_s: float) -> tuple[Change, ...]:
+def changes_of(run: SolvedProblem, plant: str, time_limit_s: float) -> tuple[Change, ...]:
     """Findings on one plant of a run, in a fixed order, until the time limit."""
     problem = run.problem
     row = problem.plants.set_index("plant").loc[plant]
@@ -143,7 +143,7 @@ def changes_of(run: Run, plant: str, time_limit_s: float) -> tuple[Change, ...]:
 class _Findings:
     """Runs one analysis after another while time remains."""
 
-    def __init__(self, run: Run, plant: str, exchanges: Exchanges) -> None:
+    def __init__(self, run: SolvedProblem, plant: str, exchanges: Exchanges) -> None:
         self._run, self._plant, self._exchanges = run, plant, exchanges
         self._problem = run.problem
         self._is_kt = run.problem.objective == "max_abatement"

@@ -43,7 +43,7 @@ from ccs_model.analysis.uncertainty_scenarios import (
     planned_model,
     position_of,
 )
-from ccs_model.atomic_files import holds_anything, write_atomic
+from ccs_model.atomic_files import has_files, write_atomic
 from ccs_model.errors import CheckError, FileError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Matrix
@@ -57,8 +57,8 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.json_documents import uncertainty_text
 from ccs_model.report.workbook.workbook import workbook_bytes
-from ccs_model.runs.run_reader import validate_has_plan
-from ccs_model.runs.run_writer import copy_run, existing_run, write_run_folder
+from ccs_model.runs.run_reader import require_plan
+from ccs_model.runs.run_writer import cached_manifest, copy_run, write_run_folder
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
 
@@ -394,7 +394,7 @@ def _write_request(folder: Path, requested: Mapping[str, Any]) -> None:
         if there.get("key") != requested["key"]:
             raise FileError(f"{folder}: holds other futures; choose another --out")
         return
-    if folder.exists() and (not folder.is_dir() or holds_anything(folder)):
+    if folder.exists() and (not folder.is_dir() or has_files(folder)):
         raise FileError(f"{folder}: is not empty; choose another --out")
     write_atomic(path, (json.dumps(requested, ensure_ascii=False, indent=1) + "\n").encode())
 
@@ -407,21 +407,21 @@ def _fixed_plan(
     matrix: Matrix | None = None
     own = folder / PLAN
     for place in (own, run, Path("runs") / key.folder_name):
-        if place is None or (existing_run(place, key) is None and place != run):
+        if place is None or (cached_manifest(place, key) is None and place != run):
             continue
-        if existing_run(place, key) is None:
+        if cached_manifest(place, key) is None:
             raise InputError(
                 [Issue("--run", f"{place} is not a run of this scenario with these tables and this version")]
             )
         document = json.loads((place / "plan.json").read_text(encoding="utf-8"))
-        validate_has_plan(place, document)
+        require_plan(place, document)
         at = at_point(place, problem)
         plan, matrix = plan_at(at, document), at.matrix
         break
     else:
         on_message("the plan")
         plan, place = solve(problem), None
-    if existing_run(own, key) is None and (place is None or not copy_run(place, own)):
+    if cached_manifest(own, key) is None and (place is None or not copy_run(place, own)):
         write_run_folder(plan, own, command="ccs-model montecarlo")
     return plan, matrix
 

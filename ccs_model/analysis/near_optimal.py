@@ -39,8 +39,8 @@ from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.runs.stored_question import SCENARIO as SCENARIO_FILE
-from ccs_model.runs.stored_question import read_answer, read_run
+from ccs_model.runs.run_reader import read_documents, read_solved_problem
+from ccs_model.runs.run_writer import SCENARIO as SCENARIO_FILE
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import optimize
 
@@ -141,7 +141,7 @@ def near_optimal(
         If the scenario has no plan, or none was found in time.
     """
     if not isinstance(requested, Scenario) and Path(requested).is_dir():
-        run = read_run(requested)
+        run = read_solved_problem(requested)
         at = at_point(run.folder, run.problem)
         if at.strange:
             hint = "written by another version; re-run ccs-model optimize --force"
@@ -174,7 +174,7 @@ def question_key(
     """Cache key of a call of `near_optimal`. Raises what reading the scenario or the run raises."""
     path = Path(requested)
     if path.is_dir():
-        read_answer(path)
+        read_documents(path)
     scenario, inputs = read_checked(path / SCENARIO_FILE if path.is_dir() else path, allow_outside=allow_outside)
     own = run_key(scenario, inputs)
     sha = RunKey.of_text(json.dumps([own.sha256, path.is_dir(), within_share, n_plans, all_links]))

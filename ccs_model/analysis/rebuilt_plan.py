@@ -5,7 +5,6 @@ Results that only a solve gives (bounds, duals, fixed decisions, marginal budget
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +15,16 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
-from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.mip import Matrix, matrix_of
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.model import build_model
-from ccs_model.plan.decisions import POINT_COLUMNS, point_of, vector_of
+from ccs_model.plan.decisions import point_of, vector_of
 from ccs_model.plan.plan import MarginalBudget, Plan, Relaxation
 from ccs_model.problem import Problem
+from ccs_model.runs.run_reader import read_point
+from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
 from ccs_model.solve.fixed_decisions import COLUMNS as FIXED_DECISION_COLUMNS
-
-POINT = "tables/point.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +47,7 @@ def at_point(folder: Path, problem: Problem) -> AtPoint:
 
     Raises InputError if the folder holds no valid point, FileError if it cannot be read.
     """
-    table = _point(folder)
+    table = read_point(folder)
     matrix = matrix_of(build_model(problem))
     x, strange = vector_of(matrix, table)
     return AtPoint(problem, matrix, x, tuple(strange))
@@ -59,7 +57,9 @@ def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
     """The plan of the point, with the results of the solve from `document` (plan.json)."""
     parts = assembled(at.matrix, at.x, point_of(at.problem, at.matrix, at.x), at.found, _solve_record(document))
     fixed_decisions = pd.DataFrame(document["fixed_decisions"], columns=FIXED_DECISION_COLUMNS)
-    return Plan(**parts, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}))
+    return Plan(
+        **parts, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}), writer=RUN_WRITER
+    )
 
 
 def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
@@ -92,23 +92,3 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
 
 def _known(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else float(value)
-
-
-def _point(folder: Path) -> pd.DataFrame:
-    path = folder / POINT
-    hint = "written by an earlier version, or deleted; re-run ccs-model optimize --force"
-    if not path.is_file():
-        raise InputError([Issue(str(path), "is not there: the run has no point", hint)])
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-        if not rows or rows[0] != POINT_COLUMNS:
-            raise ValueError(f"its columns are not {', '.join(POINT_COLUMNS)}")
-        # Python's float is exact; a table reader need not be.
-        return pd.DataFrame(
-            [(variable, index, float(value)) for variable, index, value in rows[1:]], columns=POINT_COLUMNS
-        )
-    except OSError as error:
-        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, UnicodeDecodeError) as error:
-        raise InputError([Issue(str(path), f"is not a table of a point: {error}", hint)]) from error

@@ -21,7 +21,7 @@ import pandas as pd
 from ccs_model.analysis.jobs import Ended, Failure, Job, message_of, results_of, share_of
 from ccs_model.analysis.regret import own_tables
 from ccs_model.analysis.sweep_tables import ScenarioRuns, ScenarioTask, row_of, run_folder_name, sweep_tables
-from ccs_model.atomic_files import holds_anything, write_atomic
+from ccs_model.atomic_files import has_files, write_atomic
 from ccs_model.errors import (
     BAD_INPUT,
     BUG,
@@ -39,8 +39,9 @@ from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.plan_json import csv_text, plain, records
 from ccs_model.problem.scenario_names import read_checked, unknown_names
 from ccs_model.report.workbook.plain_workbook import table_book
+from ccs_model.runs.folder_writer import remove_temporary_files, write_files
 from ccs_model.runs.run_lock import locked
-from ccs_model.runs.run_writer import existing_run, remove_temporary_files, write_files
+from ccs_model.runs.run_writer import cached_manifest
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.variations import Changes, combinations
 
@@ -282,7 +283,7 @@ def _write_spec(folder: Path, spec: Mapping[str, Any]) -> None:
         if _read_spec(folder).get("key") != spec["key"]:
             raise FileError(f"{folder}: holds another sweep; choose another --out")
         return
-    if folder.exists() and (not folder.is_dir() or holds_anything(folder)):
+    if folder.exists() and (not folder.is_dir() or has_files(folder)):
         raise FileError(f"{folder}: is not empty; choose another --out")
     write_atomic(folder / SPEC, (json.dumps(spec, ensure_ascii=False, indent=1) + "\n").encode())
 
@@ -368,7 +369,7 @@ class _Runs:
             return {"exit_code": failed["exit_code"], "message": failed["message"]}
         except (OSError, ValueError, KeyError):
             pass
-        if existing_run(place, RunKey(self._sha[name], "")) is None:
+        if cached_manifest(place, RunKey(self._sha[name], "")) is None:
             return None
         try:
             return row_of(json.loads((place / "plan.json").read_text(encoding="utf-8")))

@@ -27,10 +27,8 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.geojson import geojson_text
 from ccs_model.report.workbook.recalculation import StoredCell, distance_of, recomputed, stored_cells
 from ccs_model.report.workbook.workbook import workbook_bytes
-from ccs_model.runs.manifest import changed_inputs, changed_outputs
-from ccs_model.runs.run_reader import table_of
-from ccs_model.runs.run_writer import tables_of
-from ccs_model.runs.stored_question import SCENARIO, read_answer
+from ccs_model.runs.run_reader import changed_inputs, changed_outputs, read_documents, table_of
+from ccs_model.runs.run_writer import SCENARIO, tables_of
 
 SCHEMA = "ccs-model/verify/2"
 EXACT = 1e-9
@@ -112,7 +110,7 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
     FileError
         If a file of the run cannot be read.
     """
-    path, document, manifest = read_answer(folder)
+    path, document, manifest = read_documents(folder)
     checks: list[Check] = []
     skipped: list[str] = []
     on_progress("hashing inputs and outputs")

@@ -12,11 +12,12 @@ from ccs_model.errors import InputError
 from ccs_model.scenario.fields import FileName, Line, Paragraph, Section, Words
 from ccs_model.scenario.read import read_values
 from ccs_model.scenario.sections import SHIPPED_PRESET
+from ccs_model.scenario.upgrade import HINT, case_renames
 from ccs_model.scenario.validation import Finding, findings_error, findings_of
 
 KINDS = (
-    "heldout", "physical", "inverse", "ladder", "ceiling", "presets", "optimality_gap", "plant_hand", "published_cost",
-    "carbon_price", "degenerate", "calibrator",
+    "heldout", "physical", "inverse", "budget_sweep", "ceiling", "presets", "optimality_gap", "plant_hand",
+    "published_cost", "carbon_price", "degenerate", "calibrator",
 )  # fmt: skip
 
 
@@ -57,8 +58,8 @@ class Case(Section):
     """What is replayed; see docs/calibration.md."""
     zone: Line = "all"
     """A row of pilots/zones; `all` for cases that need no single one."""
-    question: Paragraph = ""
-    """What the case asks, in the planner's words."""
+    description: Paragraph = ""
+    """What the case tests, in plain words."""
     preset: Line = SHIPPED_PRESET
     """How the report is read, for kinds that fit."""
     plants: Words = ()
@@ -84,6 +85,8 @@ def read_case(path: str | os.PathLike[str]) -> Case:
     """The case in a YAML file. Raises InputError with every fault at its line, FileError when it cannot be read."""
     document = read_values(Path(path))
     values = _with_tuples(document.values)
+    for key_path, on_key, what in case_renames(values):
+        document.add_issue(document.mark_of(key_path, on_key=on_key), key_path, what, HINT)
     case = None
     try:
         case = Case.model_validate(values)

@@ -99,7 +99,8 @@ def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Readin
         document = _with_base(document, path, allow_outside)
     result = checked(document.values, document.places(), path)
     if not isinstance(result, Scenario):
-        whole = ("extends",) not in document.rejected  # else what is missing may stand in the file that was not read
+        # What is missing may stand in the file to extend, unless that was read.
+        whole = ("extends",) not in document.rejected and "like" not in document.values
         document.note(each for each in result if whole or each.what != MISSING)
     sound = result if isinstance(result, Scenario) and not document.issues else None
     own = OwnTables.of(sound) if sound else OwnTables.of_values(document.values, document.places(), path.parent)
@@ -145,7 +146,7 @@ def _with_base(document: Document, path: Path, allow_outside: bool) -> Document:
         raise FileError(f"{mark}: extends: {error}") from error
     if "extends" in base.values:
         del base.values["extends"]
-        what = f"{shown_path(Path(path.name))} already extends a file; only one level is followed"
+        what = f"{shown_path(Path(path.name))} already extends this file; only one level is followed"
         base.add_issue(base.marks.pop(("extends",)), ("extends",), what, "name the last file of the chain in the first")
     return document.overriding(base)
 

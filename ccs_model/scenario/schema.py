@@ -49,6 +49,7 @@ from ccs_model.scenario.sections import (
     findings_of_money,
     stray_years,
 )
+from ccs_model.scenario.upgrade import HINT, upgraded_values
 from ccs_model.scenario.validation import MISSING, Finding, dotted, findings_error, findings_of
 
 FROM_PYTHON = "given in Python"
@@ -259,7 +260,7 @@ def checked(
     try:
         scenario = Scenario.model_validate(plain)
     except ValidationError as error:
-        return (*findings_of(error, plain, known_keys()), *_without_an_end(plain))
+        return (*findings_of(error, plain, known_keys()), *_without_an_end(upgraded_values(plain)))
     of_futures = findings_of_futures(scenario.futures, scenario.here_and_now, scenario.starts)
     of_money = findings_of_money(plain, scenario.funds, scenario.finance)
     in_futures = _unlike_a_scenario(plain, scenario)
@@ -282,7 +283,13 @@ def _unlike_a_scenario(values: Mapping[str, Any], scenario: Scenario) -> Iterato
             continue
         found = checked(there, {}, None)
         for each in () if isinstance(found, Scenario) else found:
-            yield Finding(place, f"{dotted(each.path)}: {each.what}", each.hint)
+            key = dotted(each.path)
+            changed = [name for name in future.changes if _is_within(key, name) or _is_within(name, key)]
+            yield Finding((*place, *changed[:1]), f"{key}: {each.what}", each.hint, on_key=each.on_key)
+
+
+def _is_within(key: str, other: str) -> bool:
+    return key == other or key.startswith((f"{other}.", f"{other}["))
 
 
 def _mutable(values: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -353,7 +360,11 @@ def _built(values: Mapping[str, object], places: dict[str, str], source_path: Pa
     if isinstance(result, Scenario):
         return result
     raise InputError(
-        Issue(dotted(each.path), each.what + (f" at {dotted(each.other)}" if each.other else ""), each.hint)
+        Issue(
+            dotted(each.path),
+            each.what + (f" at {dotted(each.other)}" if each.other else ""),
+            "" if each.hint == HINT else each.hint,
+        )
         for each in result
     )
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from ccs_model.scenario.upgrade import HINT, renamed_key, renamed_value
+
 # What to say about a key this version does not know: a misplaced one, or a slip of the pen.
 
 # A file of nothing but unknown keys is no scenario with slips of the pen; looking for near words takes time.
@@ -212,7 +214,7 @@ def findings_error(findings: Iterable[Finding]) -> PydanticCustomError:
 
 
 def findings_of(error: ValidationError, values: Mapping[str, object], known: tuple[str, ...]) -> list[Finding]:
-    """Every error of pydantic as a finding."""
+    """Every error of pydantic as a finding; `known` holds the dotted keys that are right."""
     findings: list[Finding] = []
     n_unknown = 0
     for detail in error.errors(include_url=False):
@@ -227,7 +229,8 @@ def findings_of(error: ValidationError, values: Mapping[str, object], known: tup
             ]
         else:
             on_key = detail["type"] in _KEY_KINDS or detail["loc"][-1:] == (_KEY,)
-            findings.append(Finding(path, *_words(detail, path, known, n_unknown), on_key=on_key))
+            what, hint = _renamed(detail, path) or _words(detail, path, known, n_unknown)
+            findings.append(Finding(path, what, hint, on_key=on_key))
             n_unknown += detail["type"] in _KEY_KINDS
     return findings
 
@@ -247,6 +250,17 @@ def _path(location: tuple[int | str, ...], values: object) -> KeyPath:
         elif step != _KEY:
             path.append(step)
     return tuple(path)
+
+
+def _renamed(detail: ErrorDetails, path: KeyPath) -> tuple[str, str] | None:
+    """The new name of a key or value of format 0.1, and how to upgrade the file."""
+    key = ".".join(map(str, path))
+    what = ""
+    if detail["type"] == "extra_forbidden":
+        what = renamed_key(key, detail["input"])
+    elif detail["type"] == "literal_error":
+        what = renamed_value(key, detail["input"])
+    return (what, HINT) if what else None
 
 
 def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknown: int) -> tuple[str, str]:
@@ -281,7 +295,7 @@ def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknow
 
 def _share_hint(path: KeyPath, kind: str, given: float) -> str:
     """A share above its bound is most often a percentage."""
-    is_share = str(path[-1]).endswith(("_share", "_share_max"))
+    is_share = str(path[-1]).endswith(("_share", "_share_max", "_rate", "mip_gap"))
     return f"did you mean {given / 100:g}?" if is_share and kind.startswith("less") and 1 <= given <= 100 else ""
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ccs_model.errors import InputError, Issue
 from ccs_model.scenario.read import read_values, values_in
+from ccs_model.scenario.upgrade import renamed_key, renamed_value
 from ccs_model.scenario.yaml_document import read_text, shown_path
 
 Changes = Mapping[str, object]
@@ -38,7 +39,16 @@ def grid_of(sets: Sequence[str]) -> tuple[Changes, ...]:
         if key in values:
             raise InputError([Issue("--set", f"{key} stands twice", "write all its values in one --set")])
         values[key] = _values(key, message)
+        _validate_names(f"--set {key}", key, values[key])
     return combinations(values)
+
+
+def _validate_names(place: str, key: str, values: Sequence[object]) -> None:
+    """Raise InputError for a key or value that has another name since format 0.2."""
+    if what := renamed_key(key):
+        raise InputError([Issue(place, what)])
+    if whats := [what for each in values if (what := renamed_value(key, each))]:
+        raise InputError([Issue(place, what) for what in whats])
 
 
 def combinations(values: Mapping[str, Sequence[object]]) -> tuple[Changes, ...]:
@@ -69,13 +79,14 @@ def _of_csv(path: Path) -> tuple[Changes, ...]:
             continue
         if len(row) != len(keys):
             raise InputError([Issue(f"{shown}:{line}", f"{len(row)} cells, expected {len(keys)} as in the heading")])
-        found.append(
-            {
-                key: _value(f"{shown}:{line}: {key}", cell)
-                for key, cell in zip(keys, row, strict=True)
-                if key and cell.strip()
-            }
-        )
+        changes = {
+            key: _value(f"{shown}:{line}: {key}", cell)
+            for key, cell in zip(keys, row, strict=True)
+            if key and cell.strip()
+        }
+        for key, value in changes.items():
+            _validate_names(f"{shown}:{line}: {key}", key, [value])
+        found.append(changes)
     return tuple(found)
 
 
@@ -88,6 +99,10 @@ def _of_yaml(path: Path) -> tuple[Changes, ...]:
         issues = [Issue(f"{shown_path(path)}:1", "no key 'scenarios' with a list of changes", hint)]
     if issues or not isinstance(listed, list | tuple):
         raise InputError(issues)
+    for place, each in enumerate(listed):
+        for key, value in each.items():
+            mark = document.keys["scenarios", place, str(key)]
+            _validate_names(f"{mark}: {key}", str(key), [value])
     return tuple({str(key): value for key, value in each.items()} for each in listed)
 
 

@@ -155,8 +155,8 @@ class Document:
         for each in findings:
             if any(each.path[:n] in self.rejected for n in range(1, len(each.path) + 1)):
                 continue
-            mark = self.keys[each.path] if each.on_key and each.path in self.keys else self._nearest(each.path)
-            what = each.what + (f" at {dotted(each.other)}, {self._nearest(each.other)}" if each.other else "")
+            mark = self.mark_of(each.path, on_key=each.on_key)
+            what = each.what + (f" at {dotted(each.other)}, {self.mark_of(each.other)}" if each.other else "")
             self.issues.append((mark, Issue(str(mark), f"{dotted(each.path)}: {what}", each.hint)))
 
     def places(self) -> dict[str, str]:
@@ -177,8 +177,10 @@ class Document:
             self.rejected | {path for path in base.rejected if not _beneath(path, replaced)},
         )
 
-    def _nearest(self, path: KeyPath) -> Mark:
-        """The place of the value; of its key when the value is a mapping or nothing; of what holds it when missing."""
+    def mark_of(self, path: KeyPath, *, on_key: bool = False) -> Mark:
+        """The place of the value; of its key for a mapping, an empty value or `on_key`; of its parent when missing."""
+        if on_key and path in self.keys:
+            return self.keys[path]
         for end in range(len(path), 0, -1):
             if path[:end] in self.marks:
                 return self.marks[path[:end]]

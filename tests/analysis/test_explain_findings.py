@@ -16,7 +16,7 @@ from ccs_model.analysis.what_if import Exchange
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.search import now
 from ccs_model.problem import Problem
-from ccs_model.runs.stored_question import Run
+from ccs_model.runs.run_reader import SolvedProblem
 from ccs_model.solve.driver import solve
 
 VALUE = 1_000.0
@@ -80,7 +80,7 @@ def findings_of(exchanges: KnownExchanges, *, is_retrofitted: bool, **of_problem
     } | of_problem  # fmt: skip
     retrofits = [{"plant": "P"}] if is_retrofitted else []
     document = {"objective": {"value": VALUE, "gap_share": 0.005}, "retrofits": retrofits}
-    run = Run(Path("run"), document, SimpleNamespace(**problem))
+    run = SolvedProblem(Path("run"), document, SimpleNamespace(**problem))
     changes = list(_Findings(run, "P", exchanges).all())
     assert len({each.kind for each in changes}) == len(changes)
     return {each.kind: each for each in changes}
@@ -244,7 +244,9 @@ def npv(problem_of: Callable[..., Problem], one_vent: dict[str, Any]) -> Callabl
 def test_the_plan_changes_within_the_carbon_price_bracket(npv: Callable[[float], Problem]) -> None:
     plan = solve(npv(75))
     assert plan.retrofits.empty
-    run = Run(Path("run"), {"objective": {"value": 0.0, "gap_share": 0.0}, "retrofits": [], "links": []}, plan.problem)
+    run = SolvedProblem(
+        Path("run"), {"objective": {"value": 0.0, "gap_share": 0.0}, "retrofits": [], "links": []}, plan.problem
+    )
     found = {each.kind: each for each in changes_of(run, "NH3_79", 30)}
     low, high = found["carbon_price"].figures["low_per_t"], found["carbon_price"].figures["high_per_t"]
     assert 0 <= low < high

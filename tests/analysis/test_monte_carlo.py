@@ -197,7 +197,7 @@ def test_the_sheet_has_tables_and_charts(found: MonteCarlo) -> None:
     sheet = book["Uncertainty"]
     assert len(sheet._charts) == 2
     words = {cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)}
-    assert {"How often each plant is chosen", "What is uncertain", "Results over the futures"} <= words
+    assert {"How often each plant is selected", "Uncertain inputs", "Results over the futures"} <= words
 
 
 def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tmp_path: Path) -> None:
@@ -218,14 +218,14 @@ def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
 
     lines = _monte_carlo_text(found).splitlines()
     about = found.uncertainty.about
-    assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures of seed {about['seed']}"
-    assert [line[:40].strip() for line in lines if line.endswith("P95")] == [
-        "The plan held in every future", "Each future planned anew, in parts",
+    assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}"
+    assert [line[:44].strip() for line in lines if line.endswith("P95")] == [
+        "The plan, fixed in every future", "Re-optimised in each future, LP relaxation",
     ]  # fmt: skip
-    over = f"The held plan costs more than the budget in {about['overrun_share']:.0%} of the futures."
+    over = f"The plan exceeds the budget in {about['overrun_share']:.0%} of the futures."
     assert over in lines
     sure = found.uncertainty.plants["is_no_regret"].sum()
-    assert any(line.startswith(f"Chosen in nine futures of ten or more ({sure}): ") for line in lines)
+    assert any(line.startswith(f"No-regret plants, chosen in at least 90% of futures ({sure}): ") for line in lines)
     # No input is reported whose effect sampling noise could explain.
     reported = found.uncertainty.tornado
     by_chance = set(

@@ -16,12 +16,12 @@ from click.testing import CliRunner
 from ccs_model.analysis.near_optimal import Alternatives, alternatives_near, reference_of
 from ccs_model.analysis.near_optimal_search import NEEDED, NEVER, SWAPPABLE, exchange_text
 from ccs_model.cli import group
-from ccs_model.cli.terminal import answered
+from ccs_model.cli.options import cached_or_solved
 from ccs_model.errors import FileError, InputError
 from ccs_model.mip.matrix import residuals
 from ccs_model.plan.cache_key import RunKey
 from ccs_model.plan.plan import Plan
-from ccs_model.runs.result_folder import answer_in, write_answer
+from ccs_model.runs.result_folder import cached_document, write_result
 
 Solved = Callable[..., Plan]
 KEY = RunKey("a" * 64, "hebei-near-optimal")
@@ -167,7 +167,7 @@ def test_the_same_alternatives_give_the_same_bytes(found: Alternatives, solved: 
         reference_of(solved({"budget.total_mn": 700})), within_share=0.1, n_plans=4, time_limit_s=60
     )
     for name, each in (("one", found), ("two", again)):
-        write_answer(tmp_path / name, KEY, "near_optimal", "t", each.to_dict(), each.tables())
+        write_result(tmp_path / name, KEY, "near_optimal", "t", each.to_dict(), each.tables())
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert {path.name for path in files} == {
         "exchanges.csv", "manifest.json", "near_optimal.json", "near_optimal.xlsx", "plans.csv", "plants.csv"
@@ -178,12 +178,12 @@ def test_the_same_alternatives_give_the_same_bytes(found: Alternatives, solved: 
 
 def test_a_folder_is_reused_for_the_same_request_only(found: Alternatives, tmp_path: Path) -> None:
     folder, other = tmp_path / "out", RunKey("b" * 64, "other")
-    text = write_answer(folder, KEY, "near_optimal", "t", found.to_dict(), found.tables())
-    assert answer_in(folder, KEY, "near_optimal") == text
-    assert answer_in(folder, other, "near_optimal") is None
+    text = write_result(folder, KEY, "near_optimal", "t", found.to_dict(), found.tables())
+    assert cached_document(folder, KEY, "near_optimal") == text
+    assert cached_document(folder, other, "near_optimal") is None
     requested: list[str] = []
-    with pytest.raises(FileError, match="already holds something"):
-        answered(folder, other, "near_optimal", "{}", lambda: requested.append("asked"), force=False)
+    with pytest.raises(FileError, match="already contains files"):
+        cached_or_solved(folder, other, "near_optimal", "{}", lambda: requested.append("asked"), force=False)
     assert not requested
     assert (folder / "near_optimal.json").read_text(encoding="utf-8") == text
 
@@ -199,7 +199,7 @@ def test_a_run_folder_is_read_as_it_is(solved: Solved, tmp_path: Path) -> None:
     assert document["objective"] == pytest.approx(solved({"budget.total_mn": 700}).objective.value)
     message = [*words[:-3], "--out", str(out)]
     again = CliRunner().invoke(group, message, catch_exceptions=False, standalone_mode=False)
-    assert "in every one:" in again.stdout
+    assert "In every near-optimal plan: " in again.stdout
 
 
 def test_a_share_must_be_between_0_and_1(solved: Solved) -> None:

@@ -119,5 +119,5 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
         "futures.csv",
     }
     again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
-    assert "Least regret at worst: the plan for budget.total_mn = 600" in again.stdout
+    assert "Minimax regret: the plan for budget.total_mn = 600" in again.stdout
     assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first

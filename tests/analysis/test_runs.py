@@ -6,7 +6,7 @@ import pytest
 
 from ccs_model.analysis.explain import explain
 from ccs_model.errors import FileError, InputError
-from ccs_model.runs.stored_question import plant_of, read_run
+from ccs_model.runs.run_reader import plant_of, read_solved_problem
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def folder(small_plan, tmp_path_factory):
 
 
 def test_a_run_is_read_back_unchanged(folder, small_plan):
-    run = read_run(folder)
+    run = read_solved_problem(folder)
     assert run.document["objective"]["value"] == small_plan.objective.value
     assert list(run.problem.routes["route"]) == list(small_plan.problem.routes["route"])
     assert set(run.retrofits["plant"]) == set(small_plan.retrofits["plant"])
@@ -23,12 +23,12 @@ def test_a_run_is_read_back_unchanged(folder, small_plan):
 
 def test_a_missing_folder_is_a_file_error(tmp_path):
     with pytest.raises(FileError, match="no such run folder"):
-        read_run(tmp_path / "nothing")
+        read_solved_problem(tmp_path / "nothing")
 
 
 def test_a_folder_that_is_not_a_run_is_an_input_error(tmp_path):
-    with pytest.raises(InputError, match=r"is no run: it holds no plan\.json, scenario\.resolved\.yaml"):
-        read_run(tmp_path)
+    with pytest.raises(InputError, match=r"is not a run: plan\.json, scenario\.resolved\.yaml"):
+        read_solved_problem(tmp_path)
 
 
 def test_a_run_of_other_tables_is_an_input_error(small_plan, tmp_path):
@@ -37,15 +37,15 @@ def test_a_run_of_other_tables_is_an_input_error(small_plan, tmp_path):
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["inputs"]["prices/power.csv"] = "0" * 64
     path.write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(InputError, match=r"other tables than those of today: prices/power\.csv"):
-        read_run(folder)
+    with pytest.raises(InputError, match=r"these tables have changed since the run: prices/power\.csv"):
+        read_solved_problem(folder)
 
 
 def test_a_plan_that_is_not_json_is_an_input_error(small_plan, tmp_path):
     folder = small_plan.to_folder(tmp_path / "run")
     (folder / "plan.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="is not JSON"):
-        read_run(folder)
+        read_solved_problem(folder)
 
 
 def test_a_plant_is_named_by_id_or_by_a_unique_name(small_plan):
@@ -56,7 +56,7 @@ def test_a_plant_is_named_by_id_or_by_a_unique_name(small_plan):
 
 
 def test_an_ambiguous_name_lists_the_plants(small_plan):
-    with pytest.raises(InputError, match=r"'chemical' may be \d+ plants .*MEOH_"):
+    with pytest.raises(InputError, match=r"'chemical' matches \d+ plants .*MEOH_"):
         plant_of(small_plan.problem, "chemical")
 
 
@@ -65,7 +65,7 @@ def test_an_unknown_plant_gets_a_suggestion(small_plan):
     row = problem.plants.iloc[0]
     with pytest.raises(InputError, match=f"did you mean '{row['plant']}'"):
         plant_of(problem, row["plant"] + "X")
-    with pytest.raises(InputError, match=r"is in the tables \(Hebei, operating\) but is no plant of this run"):
+    with pytest.raises(InputError, match=r"is in the tables \(Hebei, operating\) but not in this run"):
         plant_of(problem, "NH3_29")
     with pytest.raises(InputError, match="sheet Plants"):
         plant_of(problem, "§§§")

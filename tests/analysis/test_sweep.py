@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from ccs_model.analysis.sweep import collect, sweep
-from ccs_model.atomic_files import name_of_unfinished
+from ccs_model.atomic_files import temporary_name
 from ccs_model.errors import FileError, InputError
 from ccs_model.scenario.variations import grid_of, listed_in
 
@@ -99,7 +99,7 @@ def test_a_folder_with_a_temporary_file_of_an_interrupted_start_counts_as_empty(
     from ccs_model.analysis import sweep as sweeps
 
     write = sweeps._write_spec if kind == "sweep.json" else monte_carlo._write_request
-    half = tmp_path / "out" / name_of_unfinished("part", kind)
+    half = tmp_path / "out" / temporary_name("part", kind)
     half.parent.mkdir()
     half.write_text("{")
     write(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "a"})

@@ -22,7 +22,7 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.workbook import recalculation as engine
 from ccs_model.report.workbook.recalculation import stored_cells
-from ccs_model.runs import manifest as run_files
+from ccs_model.runs import run_reader as run_files
 from ccs_model.runs.run_writer import write_run_folder
 
 SHARED = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "budget.total_mn": 1_800}

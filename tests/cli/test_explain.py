@@ -54,7 +54,7 @@ def test_quick_solves_nothing_and_json_is_one_object(folder, small_plan):
 def test_an_invalid_run_and_an_unknown_plant_are_reported(folder, tmp_path):
     assert run(tmp_path / "nothing", "NH3_29").returncode == 8
     no_run = run(tmp_path, "NH3_29")
-    assert no_run.returncode == 3 and "is no run" in no_run.stderr
+    assert no_run.returncode == 3 and "is not a run" in no_run.stderr
     no_plant = run(folder, "NH3_8X")
     assert no_plant.returncode == 3 and "did you mean" in no_plant.stderr and no_plant.stdout == ""
 

@@ -66,12 +66,12 @@ def test_ranges_of_a_fractional_plan_are_shown_as_shares(tmp_path: Path) -> None
         "ranges": [each, unknown, {**each, "plant": "C", "standing": "never"}], "is_complete": False,
     }  # fmt: skip
     lines = near_optimal._text(document, tmp_path).splitlines()
-    assert lines[0] == "Small: plans within 1.00% of 1,234.5 kt, pipes in the plan's 7 corridors"
+    assert lines[0] == "Small: plans within 1.00% of 1,234.5 kt; pipes on the plan's 7 links"
     assert [line.split() for line in lines[2:4]] == [
         ["50.0%", "25.0%", "100.0%", "A", "Aster"], ["50.0%", "–", "–", "B", "Birch"],
     ]  # fmt: skip
-    assert lines[4] == "1 further plants are in no such plan"
-    assert "Time ran out before every plant was decided; more of it: --time-limit" in lines
+    assert lines[4] == "1 further plants are in no near-optimal plan"
+    assert "The time limit was reached before every plant was classified; raise --time-limit" in lines
 
 
 def test_numbers_of_a_comparison() -> None:
@@ -108,7 +108,7 @@ def test_a_sweep_is_summed_up_with_its_failures_and_the_shares_that_wait(
     reported = capsys.readouterr().out.splitlines()
     n_shown = sum("these clash" in line for line in reported)
     assert f"  … and {30 - n_shown} more" in reported and "sweep.partial.csv" in reported[-2]
-    assert reported[-1] == f"2 are not run yet: run the other shares, then ccs-model collect {tmp_path}"
+    assert reported[-1] == f"2 missing: run the other shards, then ccs-model sweep merge {tmp_path}"
     assert (whole.exit_code, swept(tmp_path, optimal=1, limit=1).exit_code) == (INFEASIBLE, 5)
     sweeping.show(whole, as_json=False, quiet=True)
     assert capsys.readouterr().out == ""
@@ -126,7 +126,7 @@ def test_what_is_left_of_a_sweep_is_told_as_one_would_say_it(
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     console = sweeping._SweepConsole(quiet=False)
     console.on_progress(SweepProgress(5, 2, 40, 0.5, seconds))
-    assert capsys.readouterr().err.endswith(f"5 of 40 scenarios, 2 without a plan; 30.0 a minute, {words} left")
+    assert capsys.readouterr().err.endswith(f"5 of 40 scenarios, 2 without a plan; 30.0 per minute, {words} left")
 
 
 def test_progress_is_one_line_on_a_terminal_and_is_wiped(
@@ -143,7 +143,7 @@ def test_progress_is_one_line_on_a_terminal_and_is_wiped(
     line.done()
     assert capsys.readouterr().err.strip() == ""
     line.done()
-    ProgressLine(quiet=True).say("nothing")
+    ProgressLine(quiet=True).show("nothing")
     assert capsys.readouterr().err == ""
 
 
@@ -188,7 +188,7 @@ def test_shares_hold_every_job_once() -> None:
         (["regret", "s.yaml"], "give --set KEY=V1,V2 or --list FILE"),
         (
             ["regret", "s.yaml", "--set", "budget.total_mn=1,2", "--probability", "half,half"],
-            "'half,half' are no numbers",
+            "'half,half' is not a list of numbers",
         ),
     ],
 )

@@ -32,7 +32,10 @@ def impossible(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return desk.folder
 
 
-WORDS = "run: holds no plan, for its scenario has none; plan.xlsx (sheet Infeasible) says what clashes"
+MESSAGE = (
+    "run: contains no plan, because its problem is infeasible; "
+    "plan.xlsx (sheet Infeasible) lists the conflicting constraints"
+)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,7 @@ WORDS = "run: holds no plan, for its scenario has none; plan.xlsx (sheet Infeasi
         ("report", "run"),
         ("export", "run", "--format", "csv"),
         ("verify", "run"),
-        ("alternatives", "run"),
+        ("near-optimal", "run"),
         ("frontier", "s.yaml", "--run", "run"),
         ("montecarlo", "s.yaml", "--draws", "4", "--run", "run"),
     ],
@@ -55,7 +58,7 @@ def test_a_run_without_a_plan_that_is_asked_for_it_says_so_in_one_line(
     before = {path: path.read_bytes() for path in (impossible / "run").rglob("*") if path.is_file()}
     answer = answer_of(words, impossible)
     assert (answer.code, answer.out) == (4, ""), answer.err
-    assert answer.lines[-1] == f"ccs-model: {WORDS}" and "Traceback" not in answer.err
+    assert answer.lines[-1] == f"ccs-model: {MESSAGE}" and "Traceback" not in answer.err
     assert {path: path.read_bytes() for path in (impossible / "run").rglob("*") if path.is_file()} == before
     shutil.rmtree(impossible / "runs", ignore_errors=True)
 
@@ -74,7 +77,7 @@ def test_a_run_without_a_plan_is_asked_again_from_its_folder_alone(impossible: P
 
 def test_a_run_without_a_plan_that_is_there_already_tells_its_clashes_again(impossible: Path) -> None:
     answer = answer_of(["optimize", "s.yaml", "--out", "run"], impossible)
-    assert answer.code == 4 and "These clash" in answer.err
+    assert answer.code == 4 and "these constraints conflict" in answer.err
 
 
 def test_the_copy_of_marked_faults_needs_a_name_of_its_own(desk: Desk) -> None:
@@ -82,7 +85,7 @@ def test_the_copy_of_marked_faults_needs_a_name_of_its_own(desk: Desk) -> None:
     desk.put("marked.xlsx", "the planner's")
     answer = desk.ask("check", "s.yaml", "--annotate", "marked.xlsx")
     assert (answer.code, answer.out) == (8, "")
-    assert answer.err == "ccs-model: marked.xlsx: is there already and is left alone; give --annotate another name\n"
+    assert answer.err == "ccs-model: marked.xlsx: already exists and is left unchanged; give --annotate another name\n"
     assert (desk.folder / "marked.xlsx").read_text(encoding="utf-8") == "the planner's"
 
 
@@ -154,7 +157,7 @@ def test_a_file_of_another_program_as_inventory_is_called_by_its_name(
     answer = desk.check()
     assert (answer.code, answer.out) == (3, "")
     assert answer.lines[0].startswith(f"{name}: ") and words in answer.lines[0]
-    assert answer.lines[1:] == ["ccs-model: 1 fault; nothing was solved"]
+    assert answer.lines[1:] == ["ccs-model: 1 error; nothing was solved"]
 
 
 def test_a_row_of_totals_at_the_end_is_told_by_its_line(desk: Desk) -> None:

@@ -143,7 +143,7 @@ def test_a_scenario_in_utf_16_is_no_utf_8(desk: Desk, reported: Told) -> None:
 
 def test_merge_keys_are_refused(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", "x: &x {name: y}\n<<: *x\n" + desk.scenario().read_text())
-    assert "s.yaml:2:1: <<: merge keys are not used here (use 'like' to build on another scenario)" in reported()
+    assert "s.yaml:2:1: <<: merge keys are not used here (use 'extends' to build on another scenario)" in reported()
 
 
 def test_brackets_too_deep_are_refused(desk: Desk, reported: Told) -> None:
@@ -186,19 +186,19 @@ def test_years_as_text_and_years_downwards(desk: Desk, reported: Told) -> None:
     assert "expected a year after 2030" in reported()
 
 
-def test_a_file_that_is_like_itself_or_goes_round(desk: Desk, reported: Told) -> None:
+def test_a_file_that_extends_itself_or_goes_round(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", "extends: s.yaml\n")
-    assert "s.yaml is already like this file; only one level is followed" in reported()
+    assert "s.yaml already extends this file; only one level is followed" in reported()
     desk.put("s.yaml", "extends: a.yaml\n")
     desk.put("a.yaml", "extends: b.yaml\n")
     desk.put("b.yaml", "extends: a.yaml\n")
     assert "only one level is followed" in reported()
 
 
-def test_like_a_file_that_is_not_there(desk: Desk, reported: Told) -> None:
+def test_extends_a_file_that_is_not_there(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", "extends: nothing.yaml\n")
     assert (
-        "s.yaml:1:7: extends: cannot read" in (message := reported(8)) and str(desk.folder / "nothing.yaml") in message
+        "s.yaml:1:10: extends: cannot read" in (message := reported(8)) and str(desk.folder / "nothing.yaml") in message
     )
 
 

@@ -145,7 +145,7 @@ objective: highest_npw
     assert [str(issue) for issue in issues(text)] == [
         "s.yaml:1:7: name: expected text, got 12 (write '12' in quotes)",
         "s.yaml:2:1: budgett: unknown key (did you mean 'budget'?)",
-        "s.yaml:3:17: discount_rate: expected less than 1, got 8 (did you mean 0.08?)",
+        "s.yaml:3:16: discount_rate: expected less than 1, got 8 (did you mean 0.08?)",
         "s.yaml:4:1: detour_factor: unknown key ('detour' belongs under 'transport')",
         "s.yaml:5:24: plants.require[1]: plant 'b' must be fitted here and is left out "
         "at plants.exclude[0], s.yaml:6:15 (keep one)",
@@ -161,7 +161,7 @@ def test_what_is_missing_is_placed_at_what_holds_it() -> None:
     assert issues("name: T\nplants: {}\nbudget:\n  cumulative_mn: {}\n") == [
         Issue("s.yaml:3:1", "budget.total_mn: missing, and needed", "add 'total_mn:'")
     ]
-    assert [issue.where for issue in issues("question: x\n")] == ["s.yaml:1:1"] * 3
+    assert [issue.where for issue in issues("description: x\n")] == ["s.yaml:1:1"] * 3
 
 
 NO_MAPPING = "expected keys with values, like 'name: My scenario'"
@@ -292,7 +292,7 @@ def test_no_permission(monkeypatch: pytest.MonkeyPatch) -> None:
         read_scenario(path)
 
 
-def test_like_lays_keys_over_the_other_file() -> None:
+def test_extends_overrides_keys_of_the_other_file() -> None:
     write(
         GOOD.replace("12_000", "12_000, cumulative_mn: {2026: 1, 2030: 2}") + "storage: {sites: [A, B]}\n",
         "base/b.yaml",
@@ -314,27 +314,27 @@ def test_faults_of_both_files_are_reported_the_scenario_first() -> None:
     assert [issue.where for issue in issues("extends: b.yaml\nname: 5\nsolver: {seed: -1}\n")] == [
         "s.yaml:2:7",
         "s.yaml:3:16",
-        "b.yaml:1:17",
+        "b.yaml:1:16",
     ]
 
 
 def test_a_fault_that_is_overwritten_is_none() -> None:
     write(GOOD + "discount_rate: 8\n", "b.yaml")
-    assert read_scenario(write("extends: b.yaml\ndiscount_share: 0.06\n")).discount_rate == 0.06
+    assert read_scenario(write("extends: b.yaml\ndiscount_rate: 0.06\n")).discount_rate == 0.06
 
 
-def test_like_goes_one_level_only() -> None:
+def test_extends_goes_one_level_only() -> None:
     write("extends: c.yaml\n" + GOOD, "b.yaml")
-    what = "extends: s.yaml is already like this file; only one level is followed"
+    what = "extends: s.yaml already extends this file; only one level is followed"
     assert issues("extends: b.yaml\n") == [
-        Issue("b.yaml:1:7", what, "name the last file of the chain in the first"),
+        Issue("b.yaml:1:10", what, "name the last file of the chain in the first"),
     ]
-    assert [issue.where for issue in issues("extends: s.yaml\nseed: 3\n")] == ["s.yaml:2:1", "s.yaml:1:7"]
+    assert [issue.where for issue in issues("extends: s.yaml\nseed: 3\n")] == ["s.yaml:2:1", "s.yaml:1:10"]
 
 
-def test_like_must_be_a_name() -> None:
+def test_extends_must_be_a_name() -> None:
     assert issues("extends: [b.yaml]\n") == [
-        Issue("s.yaml:1:7", "extends: expected the name of a scenario file, got a list")
+        Issue("s.yaml:1:10", "extends: expected the name of a scenario file, got a list")
     ]
 
 
@@ -347,7 +347,7 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("like", ["../secret.yaml", "{absolute}", "link.yaml", "x/../../secret.yaml"])
-def test_like_stays_in_its_folder_unless_allowed(like: str, tmp_path: Path) -> None:
+def test_extends_stays_in_its_folder_unless_allowed(like: str, tmp_path: Path) -> None:
     folder = outside(tmp_path)
     (folder / "x").mkdir()
     secret = tmp_path / "secret.yaml"
@@ -357,7 +357,7 @@ def test_like_stays_in_its_folder_unless_allowed(like: str, tmp_path: Path) -> N
         read_scenario(path)
     assert caught.value.issues == (
         Issue(
-            f"{path}:1:7",
+            f"{path}:1:10",
             f"extends: {secret.resolve()} lies outside the scenario's folder",
             "allow it with --allow-outside",
         ),
@@ -368,8 +368,8 @@ def test_like_stays_in_its_folder_unless_allowed(like: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("like", "reason"), [("gone.yaml", "no such file"), ('"a\\0b"', "no file can have this name"), ("loop", "")]
 )
-def test_like_a_file_that_cannot_be_read(like: str, reason: str) -> None:
+def test_extends_a_file_that_cannot_be_read(like: str, reason: str) -> None:
     Path("loop").symlink_to("loop")
-    with pytest.raises(FileError, match=r"^s\.yaml:1:7: extends: cannot read ") as caught:
+    with pytest.raises(FileError, match=r"^s\.yaml:1:10: extends: cannot read ") as caught:
         read_scenario(write(f"extends: {like}\n"))
     assert reason in str(caught.value)

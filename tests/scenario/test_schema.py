@@ -123,7 +123,7 @@ def test_what_is_needed_is_named() -> None:
             ),
         ),
         ({"capture": {"max_builds_per_year": -1}}, Issue("capture.max_builds_per_year", "expected at least 0, got -1")),
-        ({"transport": {"detour": 0.9}}, Issue("transport.detour_factor", "expected at least 1, got 0.9")),
+        ({"transport": {"detour_factor": 0.9}}, Issue("transport.detour_factor", "expected at least 1, got 0.9")),
         (
             {"storage": {"max_fill_share": 50}},
             Issue("storage.max_fill_share", "expected at most 1, got 50", "did you mean 0.5?"),
@@ -146,7 +146,7 @@ def test_what_is_needed_is_named() -> None:
         ({"solver": {"threads": 65}}, Issue("solver.threads", "expected at most 64, got 65")),
         ({"solver": {"seed": -1}}, Issue("solver.seed", "expected at least 0, got -1")),
         ({"solver": {"seed": 2**31}}, Issue("solver.seed", "expected at most 2147483647, got 2147483648")),
-        ({"like": "other.yaml"}, Issue("like", "only a file can be like another file", "use read_scenario")),
+        ({"extends": "other.yaml"}, Issue("extends", "only a file can extend another file", "use read_scenario")),
     ],
 )
 def test_a_bad_value_is_named_with_what_was_expected(more: dict[str, Any], issue: Issue) -> None:
@@ -193,19 +193,19 @@ def test_a_static_year_is_the_price_year() -> None:
     [
         ({"budgett": 1}, "budgett", "did you mean 'budget'?"),
         ({"Budget": 1}, "Budget", "did you mean 'budget'?"),
-        ({"detour": 1.2}, "detour", "'detour' belongs under 'transport'"),
+        ({"detour_factor": 1.2}, "detour_factor", "'detour_factor' belongs under 'transport'"),
         ({"plants": {"currency": "CNY"}}, "plants.currency", "'currency' belongs at the top level"),
         ({"solver": {"time-limit": 3}}, "solver.time-limit", "did you mean 'time_limit_s'?"),
         ({"fill_share": 1}, "fill_share", "did you mean 'storage.max_fill_share'?"),
         (
             {"transport": {"zzz": 1}},
             "transport.zzz",
-            "known here: candidate_links, corridors, detour, shared_trunklines, terrain, trucks",
+            "known here: candidate_links, corridors, detour_factor, shared_trunklines, terrain, trucks",
         ),
         (
             {"transport": {5: 1}},
             "transport.5",
-            "known here: candidate_links, corridors, detour, shared_trunklines, terrain, trucks",
+            "known here: candidate_links, corridors, detour_factor, shared_trunklines, terrain, trucks",
         ),
     ],
 )
@@ -293,7 +293,7 @@ def test_with_changes_replaces_a_mapping_whole() -> None:
         ({"discount_rate": 8}, Issue("discount_rate", "expected less than 1, got 8", "did you mean 0.08?")),
         ({"name.first": "x"}, Issue("name.first", "'name' holds a value, not keys")),
         ({"funds.bond": 1}, Issue("funds.bond", "expected keys with values, got 1")),
-        ({"like": "x.yaml"}, Issue("like", "only a file can be like another file", "use read_scenario")),
+        ({"extends": "x.yaml"}, Issue("extends", "only a file can extend another file", "use read_scenario")),
         (
             {"budget.total_mn": "5e9"},
             Issue("budget.total_mn", "expected a number, got text '5e9'", "write 5e9 without quotes"),
@@ -309,7 +309,7 @@ def test_with_changes_names_the_key(changes: dict[str, Any], issue: Issue) -> No
 def test_json_schema_describes_every_key_and_lets_like_supply_the_needed_ones() -> None:
     schema = json_schema()
     assert schema == json_schema()
-    assert set(schema["properties"]) == {*Scenario.model_fields, "like"}
+    assert set(schema["properties"]) == {*Scenario.model_fields, "extends"}
     for part in (schema, *schema["$defs"].values()):
         assert part["additionalProperties"] is False
         assert "required" not in part
@@ -317,5 +317,5 @@ def test_json_schema_describes_every_key_and_lets_like_supply_the_needed_ones() 
             assert field.get("description") or schema["$defs"][field["$ref"].rpartition("/")[2]]["description"], key
     like, whole, cut = schema["anyOf"]
     assert cut["required"] == ["name", "plants", "targets"]
-    assert like == {"required": ["like"]}
+    assert like == {"required": ["extends"]}
     assert whole["required"] == ["name", "plants", "budget"]

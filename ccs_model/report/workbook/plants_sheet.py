@@ -16,8 +16,8 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
     """One row a plant, with what the plan does to it or why it may not be fitted."""
     sheet.title("Plants")
     sheet.paragraph(
-        "Every operating plant of the zones. Baseline is what it emits in a year; capturable is what those of its "
-        "streams carry that can be captured."
+        "Every operating plant of the zones. Baseline is the annual emission; capturable is the CO2 in the streams "
+        "that can be captured."
     )
     is_chinese = (plan.problem.plants["name_zh"].fillna("") != "").any()
     columns = [
@@ -31,10 +31,10 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         Column("status", None, widest=18),
         Column("baseline_ktpa", CALCULATION),
         Column("capturable_ktpa", CALCULATION),
-        Column("is_candidate", CALCULATION, label="May be fitted"),
-        Column("reason", CALCULATION, label="Why not", widest=16),
-        Column("retrofits", SOLVER, label="Retrofits chosen", widest=30),
-        Column("why", CALCULATION, label="Why it is in or out", widest=30),
+        Column("is_candidate", CALCULATION, label="Eligible"),
+        Column("reason", CALCULATION, label="Reason not eligible", widest=16),
+        Column("retrofits", SOLVER, label="Retrofits built", widest=30),
+        Column("why", CALCULATION, label="Why the plant is in or out", widest=30),
         Column("change", CALCULATION, label="What would change it", widest=34),
         Column("reference", None, widest=14),
         Column("quality", None),
@@ -61,7 +61,7 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         main=True,
         frozen=2,
         totals={"plant": "Total", "baseline_ktpa": baseline},
-        empty="No operating plant lies in the zones.",
+        empty="No operating plant in the zones.",
         key="plants",
     )
 
@@ -81,6 +81,4 @@ def _assumed_columns(plan: Plan) -> dict[str, str]:
     }
 
 
-PLANTS = Page(
-    "Plants", "Every operating plant: what it emits, what is built there, or why it may not be.", write_plants
-)
+PLANTS = Page("Plants", "Every operating plant: emissions, retrofits, or the reason it is not eligible.", write_plants)

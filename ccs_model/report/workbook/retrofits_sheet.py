@@ -28,12 +28,12 @@ _OPTIONAL = (
 )
 _SUMMED = ("_ktpa", "_mn", "_mn_pa")
 _SHARED = (
-    " Pipe and storage capex are its part of what is shared, by use; the site is the one that takes most of its CO2, "
-    "and the length the mean way of its tonnes."
+    " Pipeline and storage capex are the retrofit's share of common facilities, by use; the site is the one that "
+    "receives most of its CO2, and the length is the flow-weighted mean."
 )
-_WHY = " Reasons and what would change them compare costs per tonne; ccs-model explain solves again to find it exactly."
+_WHY = " Reasons compare costs per tonne; ccs-model explain re-solves the model for exact answers."
 REASONS = (
-    Column("reason", CALCULATION, label="Why it is in or out", widest=38),
+    Column("reason", CALCULATION, label="Why the plant is in or out", widest=38),
     Column("change", CALCULATION, label="What would change it", widest=44),
 )
 
@@ -47,8 +47,8 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         table = table.drop(columns="name_zh")
     sheet.title("Retrofits")
     sheet.paragraph(
-        f"Tonnes are those of {words.last_period(plan)}; costs per tonne are levelised at full load. Product cost is "
-        "the yearly cost per tonne of the plant's product." + ("" if plan.problem.network is None else _SHARED) + _WHY
+        f"Tonnes refer to {words.last_period(plan)}; costs per tonne are levelised at full load. Product cost is "
+        "the annual cost per tonne of product." + ("" if plan.problem.network is None else _SHARED) + _WHY
     )
     reasons = reasons_table(plan).set_index("plant")
     totals: dict[str, object] = {
@@ -62,10 +62,8 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         frozen=2,
         totals={**totals, "plant": "Total"},
         key="retrofits",
-        empty=f"Nothing is built, because {words.why_nothing_is_built(plan)}." if table.empty else "",
+        empty=words.nothing_built(plan) if table.empty else "",
     )
 
 
-RETROFITS = Page(
-    "Retrofits", "What is built: where, when, with what, tonnes, capex and costs per tonne.", write_retrofits
-)
+RETROFITS = Page("Retrofits", "Retrofits: place, year, technology, tonnes, capex and cost per tonne.", write_retrofits)

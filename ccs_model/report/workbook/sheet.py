@@ -97,7 +97,7 @@ class Sheet(Canvas):
         rows = list(rows)
         top = self._row - 1 if self._below_section else None
         if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
-            self.paragraph(f"On paper: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
+            self.paragraph(f"Printed: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
         self._row += 0 if self._below_section else 1
         self._below_section, head = False, self._row
         numeric = {column.name for column in columns if any(_is_number(row.get(column.name)) for row in rows)}

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.figures import has_accounts
+from ccs_model.report.live_accounts import has_accounts
 from ccs_model.report.workbook.columns import CALCULATION, CHECK, SOLVER, WORDS, Cell, Column, label
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Row, Sheet
 
-OUTSIDE, PURSE, FINANCIERS, HARM = "the world outside", "public purse", "financiers", "harm avoided"
+OUTSIDE, PURSE, FINANCIERS, HARM = "outside the model", "public purse", "financiers", "damage avoided"
 # Who stands on the other side of each item of the owners' account.
 SIDES = {
     "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
-    "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE, "oil_mn": OUTSIDE,
-    "carbon_mn": PURSE, "paid_mn": PURSE, "grants_mn": PURSE, "tax_mn": PURSE, "loans_mn": FINANCIERS,
+    "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,
+    "oil_mn": OUTSIDE, "carbon_mn": PURSE, "paid_mn": PURSE, "grants_mn": PURSE, "tax_mn": PURSE,
+    "loans_mn": FINANCIERS,
     "damage_avoided_mn": HARM,
 }  # fmt: skip
 _COLUMNS = ("owners_mn", "public_purse_mn", "financiers_mn", "society_mn")
@@ -32,10 +33,10 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
     """The items, then benefits, costs, net and ratio of each stakeholder beside the plan's own."""
     if not has_accounts(plan):
         return
-    sheet.section("Costs and benefits by who bears them (discounted at society's rate)")
+    sheet.section("Costs and benefits by stakeholder (social discount rate)")
     sheet.paragraph(
-        "An amount above 0 is a gain. What one stakeholder pays another cancels in society's account, which counts what the "
-        "world outside gives and takes, and the harm that avoided tonnes spare.",
+        "A positive amount is a gain. Payments between stakeholders cancel in the social account, which counts "
+        "resources from outside the model and the damage avoided.",
         "note",
     )
     rows = _items(plan)
@@ -46,7 +47,7 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
         [
             Column("item", WORDS, widest=32),
             Column("amount_mn", CALCULATION),
-            Column("side", WORDS, label="Other side", widest=26),
+            Column("side", WORDS, label="Counterparty", widest=26),
             *(Column(name, CALCULATION) for name in _COLUMNS),
         ],
         rows,

@@ -9,12 +9,12 @@ from ccs_model.report.workbook.columns import CALCULATION, INPUT, Column, data_c
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 _OTHERS = (
-    ("technologies/heat", "Heat by concentration (straight between the points, flat outside)"),
+    ("technologies/heat", "Heat by concentration (linear interpolation, constant outside)"),
     ("technologies/sizes", "Size classes of a retrofit"),
-    ("technologies/heat_sources", "Where the steam comes from"),
-    ("technologies/measures", "Measures that shrink a stream before capture"),
-    ("technologies/compression", "How CO2 is brought to pipeline pressure"),
-    ("technologies/concentration_capex", "How capex depends on concentration"),
+    ("technologies/heat_sources", "Heat sources"),
+    ("technologies/measures", "Measures that reduce a stream before capture"),
+    ("technologies/compression", "Compression to pipeline pressure"),
+    ("technologies/concentration_capex", "Capital cost by concentration"),
 )
 
 
@@ -30,7 +30,7 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.title("Technologies")
     sheet.paragraph(
-        "Capex is total overnight cost per t/y captured, as the document gives it and in the scenario's money. "
+        "Capex is total overnight cost per t/y captured, in the money of the source and of the scenario. "
         "Concentrations are of CO2 by volume."
     )
     shown = table.drop(columns=["capex_per_tpa", "variable_om_per_t"]).assign(
@@ -58,7 +58,7 @@ def _columns() -> list[Column]:
         Column("price_year", None),
         Column("capex_per_tpa", CALCULATION),
         Column("variable_om_per_t", CALCULATION),
-        Column("fixed_om_share", None, unit="share of capex a year"),
+        Column("fixed_om_share", None, unit="share of capex per year"),
         Column("reference_co2_share", None, optional=True),
         Column("capture_rate_share", None),
         Column("power_kwh_per_t", None),
@@ -80,4 +80,6 @@ def _columns() -> list[Column]:
     ]
 
 
-TECHNOLOGIES = Page("Technologies", "Cost, heat, power, size and life of what can be built.", write_technologies)
+TECHNOLOGIES = Page(
+    "Technologies", "Cost, heat, electricity, size and lifetime of the available technologies.", write_technologies
+)
