@@ -51,7 +51,7 @@ from ccs_model.mip.search import now
 from ccs_model.model.objective import unit_of
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
-from ccs_model.plan.plan import HELD, REPLANNED, Plan, Uncertainty
+from ccs_model.plan.plan import FIXED, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
@@ -157,7 +157,7 @@ class FutureEvaluator:
         return {
             "future": k,
             REPLANNED: _plain(replanned),
-            HELD: _plain(future_model.weights.of_plan(point)),
+            FIXED: _plain(future_model.weights.of_plan(point)),
             "broken": dict(violated_constraints(future_model.matrix, point)),
             "plants": self.plants_in(solved.x),
         }
@@ -349,7 +349,7 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
     table = futures_table(futures, rows)
     weights = evaluator.planned.weights
     relaxed = evaluator.replanner.planned
-    planned = {HELD: weights.of_plan(evaluator.fixed), REPLANNED: weights.of_plan(relaxed.x)}
+    planned = {FIXED: weights.of_plan(evaluator.fixed), REPLANNED: weights.of_plan(relaxed.x)}
     retrofitted = evaluator.plants_in(evaluator.fixed)
     about = {
         "scenario": problem.name,
@@ -362,8 +362,8 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
         "sampling": f"{SAMPLINGS[futures.sampling]}, ranks correlated after Iman and Conover",
         "replanned": "LP relaxation of each future with perfect information: continuous retrofits, pipes and wells"
         + (", over every candidate link" if problem.network is not None else ""),
-        "held": "the scenario's plan with its builds fixed; the delivered share is the future's",
-        "n_infeasible": sum(row[REPLANNED]["aim_value"] is None for row in rows),
+        "fixed": "the scenario's plan with its builds fixed; the delivered share is the future's",
+        "n_infeasible": sum(row[REPLANNED]["objective_value"] is None for row in rows),
         "within_limits_share": within_limits_share(table),
         **overrun(problem, table),
     }

@@ -16,10 +16,10 @@ from ccs_model.mip import Matrix
 from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, capex_mn, cost_terms, summed
-from ccs_model.plan.plan import CHOSEN_SHARE, HELD, MODES, NO_REGRET_SHARE, REPLANNED
+from ccs_model.plan.plan import CHOSEN_SHARE, FIXED, MODES, NO_REGRET_SHARE, REPLANNED
 from ccs_model.problem import Problem
 
-MEASURES = ("aim_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")
+MEASURES = ("objective_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")
 # A row counts as violated beyond this share of its limit or of its largest term.
 _VIOLATED_SHARE = 1e-6
 
@@ -61,7 +61,7 @@ class Weights:
         """MEASURES of a plan."""
         cost, tonnes = float(self.cost_mn @ x), float(self.discounted_kt @ x)
         return {
-            "aim_value": float(self.objective @ x),
+            "objective_value": float(self.objective @ x),
             "abatement_kt": float(self.abatement_kt @ x),
             "capex_mn": float(self.capex_mn @ x),
             "cost_mn": cost,
@@ -119,7 +119,7 @@ def futures_table(futures: Futures, rows: Sequence[Mapping[str, Any]]) -> pd.Dat
         measures = {f"{mode}_{name}": row[mode][name] for mode in MODES for name in MEASURES}
         chosen = sum(share >= CHOSEN_SHARE for share in row["plants"].values())
         found.append({"future": row["future"], **measures, "replanned_n_plants": chosen,
-                     "held_breaks": "; ".join(sorted(row["broken"]))})  # fmt: skip
+                     "fixed_violations": "; ".join(sorted(row["broken"]))})  # fmt: skip
     table = pd.DataFrame(found)
     for name in [f"{mode}_{measure}" for mode in MODES for measure in MEASURES]:
         table[name] = table[name].astype(float)
@@ -198,7 +198,7 @@ def broken_table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: Mapping[str, float]) -> pd.DataFrame:
     """One row a plant that any future chooses or the plan retrofits, most often chosen first."""
-    replanned = [row["plants"] for row in rows if row[REPLANNED]["aim_value"] is not None]
+    replanned = [row["plants"] for row in rows if row[REPLANNED]["objective_value"] is not None]
     about = problem.plants.set_index("plant")[["name", "province", "sector", "baseline_ktpa"]]
     names = sorted({plant for row in replanned for plant in row} | set(planned))
     place = {plant: at for at, plant in enumerate(names)}
@@ -226,14 +226,14 @@ def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: M
 
 def within_limits_share(table: pd.DataFrame) -> float:
     """Share of futures in which the fixed plan violates no constraint."""
-    return float((table["held_breaks"] == "").mean())
+    return float((table["fixed_violations"] == "").mean())
 
 
 def overrun(problem: Problem, table: pd.DataFrame) -> dict[str, float | None]:
     """Share of futures in which the fixed plan exceeds the budget, and the 95 % quantile of the excess."""
     if not np.isfinite(problem.budget_mn) or problem.is_static:
         return {"budget_mn": None, "overrun_share": None, "overrun_p95_mn": None}
-    over = table[f"{HELD}_capex_mn"] - problem.budget_mn
+    over = table[f"{FIXED}_capex_mn"] - problem.budget_mn
     return {
         "budget_mn": float(problem.budget_mn),
         "overrun_share": float((over > 1e-6 * max(problem.budget_mn, 1.0)).mean()),

@@ -101,13 +101,13 @@ def montecarlo(
 
 
 def _monte_carlo_text(found: MonteCarlo) -> str:
-    from ccs_model.plan.plan import HELD, REPLANNED
+    from ccs_model.plan.plan import FIXED, REPLANNED
     from ccs_model.report.workbook.uncertainty_sheet import MEASURES
 
     reported, about = found.uncertainty, found.uncertainty.about
     lines = [f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}",
              f"Money in million {about['currency']} {about['price_year']}, real", ""]  # fmt: skip
-    headings = ((HELD, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
+    headings = ((FIXED, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
     for mode, heading in headings:
         lines.append(f"{heading:44} {'scenario':>12} {'P5':>12} {'P50':>12} {'P95':>12}")
         for row in reported.spread[reported.spread["mode"] == mode].itertuples(index=False):
@@ -117,7 +117,7 @@ def _monte_carlo_text(found: MonteCarlo) -> str:
     if about["overrun_share"] is not None:
         lines.append(f"The plan exceeds the budget in {about['overrun_share']:.0%} of the futures.")
     for mode, heading in headings:
-        most = reported.tornado[(reported.tornado["mode"] == mode) & (reported.tornado["measure"] == "aim_value")]
+        most = reported.tornado[(reported.tornado["mode"] == mode) & (reported.tornado["measure"] == "objective_value")]
         # Inputs whose effect is within sampling error are left out.
         most = most[most["width"] > most["noise_width"]].head(_N_INPUTS_SHOWN)
         lines += ["", f"Largest effects on the objective. {heading}:"]
