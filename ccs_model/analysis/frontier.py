@@ -173,7 +173,7 @@ class _FrontierRequest:
                     return ended.result
                 # Without what it reaches it is made in a moment; a finished frontier is not lost for it.
                 failed = None if ended is None else ended.failure
-                why = "in time" if failed is None else f"({failed.words})"
+                why = "in time" if failed is None else f"({failed.message})"
                 bare = made(0.0)
                 if bare is None:
                     return None

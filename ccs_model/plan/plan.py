@@ -81,18 +81,18 @@ class Frontier:
 # `Uncertainty`: how the answer spreads when the inputs do, as tables.
 #
 # inputs      one row an uncertain input: how it is spread, and its quantiles over the futures
-# futures     one row a future: the value of every input, and what came of it, planned anew and held
+# futures     one row a future: the value of every input, and the measures of both modes
 # spread      one row a mode and measure: what the plan says, mean, P5, P50, P95 over the futures
 # tornado     one row a mode, measure and input: means of the measure in the lowest and highest fifth of the input
-# broken      one row a claim that the held plan breaks in some future, and in which share of them
+# broken      one row a constraint that the fixed plan violates in some future: share of futures, size
 # plants      one row a plant chosen in any future: how often, and whether the plan fits it
 #
-# Modes: `replanned` is each future's own best plan, known beforehand, with retrofits in parts; `held` is the scenario's
-# plan, built as it is in every future.
+# Modes: `replanned` is the LP relaxation of each future with perfect information; `fixed` is the scenario's plan with
+# its builds fixed in every future.
 
 UNCERTAINTY_SCHEMA = "ccs-model/montecarlo/2"
-REPLANNED, HELD = "replanned", "held"
-MODES = (REPLANNED, HELD)
+REPLANNED, FIXED = "replanned", "fixed"
+MODES = (REPLANNED, FIXED)
 # A plant chosen in so many of the futures is fitted without regret.
 NO_REGRET_SHARE = 0.9
 # What is built of a plant's largest stream from here on counts as chosen.

@@ -14,7 +14,7 @@ def folder(small_plan, tmp_path_factory):
     return small_plan.to_folder(tmp_path_factory.mktemp("runs") / "small")
 
 
-def test_a_run_is_read_back_as_it_was(folder, small_plan):
+def test_a_run_is_read_back_unchanged(folder, small_plan):
     run = read_solved_problem(folder)
     assert run.document["objective"]["value"] == small_plan.objective.value
     assert list(run.problem.routes["route"]) == list(small_plan.problem.routes["route"])
@@ -48,19 +48,19 @@ def test_a_plan_that_is_not_json_is_invalid_input(small_plan, tmp_path):
         read_solved_problem(folder)
 
 
-def test_a_plant_is_named_by_id_or_by_a_name_that_only_one_has(small_plan):
+def test_a_plant_is_named_by_id_or_by_a_unique_name(small_plan):
     problem = small_plan.problem
     row = problem.plants.iloc[0]
     for text in (row["plant"], row["plant"].lower(), row["name"], row["name"].upper(), row["name_zh"]):
         assert plant_of(problem, text) == row["plant"]
 
 
-def test_a_name_that_several_have_lists_them(small_plan):
+def test_an_ambiguous_name_lists_the_plants(small_plan):
     with pytest.raises(InputError, match=r"'chemical' matches \d+ plants .*MEOH_"):
         plant_of(small_plan.problem, "chemical")
 
 
-def test_an_unknown_plant_is_answered_with_the_nearest(small_plan):
+def test_an_unknown_plant_gets_a_suggestion(small_plan):
     problem = small_plan.problem
     row = problem.plants.iloc[0]
     with pytest.raises(InputError, match=f"did you mean '{row['plant']}'"):
@@ -71,14 +71,14 @@ def test_an_unknown_plant_is_answered_with_the_nearest(small_plan):
         plant_of(problem, "§§§")
 
 
-def test_an_explanation_says_why_and_what_would_change_it(folder, small_plan):
+def test_an_explanation_has_reason_and_changes(folder, small_plan):
     plant = small_plan.retrofits["plant"].iloc[0]
     answer = explain(folder, plant)
     document = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
-    assert document["schema"] == "ccs-model/explain/2" and document["is_fitted"]
+    assert document["schema"] == "ccs-model/explain/2" and document["is_retrofitted"]
     assert document["owners"]["plant"] == plant
     kinds = [each["kind"] for each in document["changes"]]
-    assert kinds[0] == "exclude" and {"binds", "lock", "capex"} <= set(kinds)
+    assert kinds[0] == "exclude" and {"binding", "relaxation", "capex"} <= set(kinds)
     assert document["changes"][0]["figures"]["gain_kt"] <= 1e-6 * small_plan.objective.value
 
 
@@ -98,7 +98,7 @@ def test_nothing_is_solved_when_there_is_no_time(folder, small_plan):
     assert explain(folder, small_plan.retrofits["plant"].iloc[0], time_limit_s=0.0).changes == ()
 
 
-def test_a_plant_left_out_has_its_reason_alone(solved, tmp_path):
+def test_an_excluded_plant_has_a_reason_and_no_changes(solved, tmp_path):
     folder = solved({"plants.exclude": ["NH3_82"]}).to_folder(tmp_path / "run")
     answer = explain(folder, "NH3_82")
     assert answer.reason == "out: left out by the scenario" and answer.changes == ()

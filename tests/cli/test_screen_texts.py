@@ -88,7 +88,7 @@ def swept(folder: Path, **status: int) -> Sweep:
     table = pd.DataFrame(
         {
             "scenario": range(1, len(names) + 1), "status": names, "exit_code": [codes[name] for name in names],
-            "words": ["these clash" if name == "infeasible" else "" for name in names],
+            "message": ["these clash" if name == "infeasible" else "" for name in names],
         }
     )  # fmt: skip
     return Sweep(folder, "Small", table, pd.DataFrame({"plant": [], "chosen_share": []}))
@@ -175,7 +175,7 @@ def test_shares_hold_every_job_once() -> None:
     jobs = list(range(11))
     assert sorted(job for i in (1, 2, 3) for job in share_of(jobs, shard_of(f"{i}/3"))) == jobs
     for wrong in ("0/3", "4/3", "1", "a/b", "1/0", "²/3"):
-        with pytest.raises(InputError, match="is no share"):
+        with pytest.raises(InputError, match="is not a shard"):
             shard_of(wrong)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ccs_model.plan.plan import HELD, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
+from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
 from ccs_model.report.workbook.formulas import Block, Formula
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
@@ -16,9 +16,9 @@ _BARS = 10
 # As many as their names can be read beside.
 _PLANT_BARS = 14
 
-MODES: Mapping[str, str] = {HELD: "fixed plan", REPLANNED: "re-optimised (continuous)"}
+MODES: Mapping[str, str] = {FIXED: "fixed plan", REPLANNED: "re-optimised (continuous)"}
 MEASURES: Mapping[str, str] = {
-    "aim_value": "Objective value",
+    "objective_value": "Objective value",
     "abatement_kt": "Avoided over the horizon (kt)",
     "capex_mn": "Capital (million)",
     "cost_mn": "Discounted cost (million)",
@@ -55,7 +55,7 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
     sheet.table("uncertainty.spread", spread, main=True, frozen=0, key="uncertainty")
     top = sheet.row
     sheet.jump(top + 1 + PICTURE_ROWS)
-    blocks = {mode: _tornado(sheet, found, mode) for mode in (REPLANNED, HELD)}
+    blocks = {mode: _tornado(sheet, found, mode) for mode in (REPLANNED, FIXED)}
     sheet.section("How often each plant is selected")
     sheet.paragraph(
         "Of the re-optimised futures; a plant is selected if at least half of a stream's retrofit is built. A plant "
@@ -84,8 +84,8 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
 def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
     """Drivers of the objective value, largest first."""
     sheet.section(f"Drivers of the objective value: {MODES[mode]}")
-    means = found.spread[(found.spread["mode"] == mode) & (found.spread["measure"] == "aim_value")]["mean"]
-    table = found.tornado[(found.tornado["mode"] == mode) & (found.tornado["measure"] == "aim_value")]
+    means = found.spread[(found.spread["mode"] == mode) & (found.spread["measure"] == "objective_value")]["mean"]
+    table = found.tornado[(found.tornado["mode"] == mode) & (found.tornado["measure"] == "objective_value")]
     if table.empty:
         sheet.paragraph("Too few futures.", "note")
         return None
@@ -104,7 +104,7 @@ def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
 
 def _bars(found: Uncertainty, block: Block) -> Picture:
     names = block.values("input")
-    table = found.tornado[(found.tornado["mode"] == REPLANNED) & (found.tornado["measure"] == "aim_value")]
+    table = found.tornado[(found.tornado["mode"] == REPLANNED) & (found.tornado["measure"] == "objective_value")]
     first = table.iloc[0]
     return Picture(
         "Drivers of the objective value",
