@@ -87,7 +87,7 @@ def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
     for j, column in enumerate(matrix.columns):
         if column.variable == "shortfall_kt" and x[j] > 0:
             short[column.index] = float(x[j])
-        elif column.variable.startswith("tail_") and x[j] > BUILT:
+        elif column.variable.startswith("obligation_") and x[j] > BUILT:
             tail.setdefault(column.variable, {})[column.index] = float(x[j])
     return Point(problem, MappingProxyType(decided), MappingProxyType(short), MappingProxyType(tail))
 

@@ -364,7 +364,7 @@ def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64
     dual = {
         index: row_dual[i]
         for i, (name, index) in enumerate(matrix.row_constraints)
-        if name.endswith("abatement_target_reached")
+        if name in ("abatement_target_reached", "cumulative_target_reached")
     }
     weight = problem.periods["flow_weight"].to_numpy(float)
     return {
