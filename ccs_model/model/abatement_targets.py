@@ -10,6 +10,7 @@ import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats, Mask
+from ccs_model.model.names import BUILD, CAPTURED, PIPE_FLOW
 from ccs_model.model.sums import Sum
 from ccs_model.model.terms import reduced_kt
 from ccs_model.problem import Problem
@@ -47,13 +48,13 @@ def tonnes_of(problem: Problem, target: Target) -> dict[str, Floats]:
     weight = n_years if target.year is None else np.equal(problem.years, target.year).astype(float)
     avoided = problem.avoided_t_per_t
     if target.measure == "captured":
-        return {"captured_ktpa": np.ones_like(avoided) * weight}
-    amounts = {"captured_ktpa": avoided * weight}
+        return {CAPTURED: np.ones_like(avoided) * weight}
+    amounts = {CAPTURED: avoided * weight}
     if problem.has_measures:
-        amounts["build"] = reduced_kt(problem, weight)
+        amounts[BUILD] = reduced_kt(problem, weight)
     # Pumps on shared lines belong to no one province or sector; they count where all plants are looked at.
     if problem.line_power_co2_t_per_t is not None and not target.group:
-        amounts["pipe_flow_ktpa"] = -problem.line_power_co2_t_per_t * weight
+        amounts[PIPE_FLOW] = -problem.line_power_co2_t_per_t * weight
     return amounts
 
 
@@ -66,9 +67,9 @@ def surplus_of(problem: Problem, group: str) -> dict[str, Floats]:
     """What 1 of each variable adds to what a group avoids beyond its share of all, [id, year]."""
     n_years = problem.periods["n_years"].to_numpy(float)
     inside = problem.routes_of(group)[:, None] - problem.share_of_avoided_min[group]
-    amounts = {"captured_ktpa": problem.avoided_t_per_t * n_years * inside}
+    amounts = {CAPTURED: problem.avoided_t_per_t * n_years * inside}
     if problem.has_measures:
-        amounts["build"] = reduced_kt(problem, n_years) * inside
+        amounts[BUILD] = reduced_kt(problem, n_years) * inside
     return amounts
 
 

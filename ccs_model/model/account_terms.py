@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ccs_model._typing import Floats
+from ccs_model.model.names import BUILD, CAPTURED, CREDITED, SPEND
 from ccs_model.model.terms import Term, abatement_terms, capex_mn, cost_terms, reduced_kt, summed
 from ccs_model.problem import Problem
 from ccs_model.problem.periods import period_sums
@@ -41,13 +42,13 @@ def carbon_value(problem: Problem) -> dict[str, Floats]:
     """Discounted million for 1 kt/y less from the plants' own stacks: all of it, or what the band lets through."""
     credit = period_sums(problem.accounts.credit_per_t * problem.discount, problem.periods) / 1000.0
     if not problem.accounts.is_banded:
-        value = {"captured_ktpa": credit * (1.0 - problem.fuel_co2_t_per_t)}
+        value = {CAPTURED: credit * (1.0 - problem.fuel_co2_t_per_t)}
         if problem.has_measures:
-            value["build"] = problem.reduced_ktpa[:, None] * np.einsum("rsy,ry->rs", problem.running_share, credit)
+            value[BUILD] = problem.reduced_ktpa[:, None] * np.einsum("rsy,ry->rs", problem.running_share, credit)
         return value
     # The routes of a plant are of one sector and earn alike.
     first = np.unique(problem.routes["plant"].to_numpy(str), return_index=True)[1]
-    return {"credited_ktpa": credit[first]}
+    return {CREDITED: credit[first]}
 
 
 def _financing(problem: Problem) -> dict[str, Term]:
@@ -57,10 +58,10 @@ def _financing(problem: Problem) -> dict[str, Term]:
     factors = np.r_[problem.discount, problem.closing_discount]
     grants = accounts.is_grant
     return {
-        "grants_mn": Term({"spend_mn": grants * drawn}),
-        "drawn_mn": Term({"spend_mn": (1.0 - grants) * drawn}),
-        "repaid_mn": Term({"spend_mn": -accounts.repaid_share @ factors}),
-        "interest_mn": Term({"spend_mn": -accounts.interest_rate @ factors}),
+        "grants_mn": Term({SPEND: grants * drawn}),
+        "drawn_mn": Term({SPEND: (1.0 - grants) * drawn}),
+        "repaid_mn": Term({SPEND: -accounts.repaid_share @ factors}),
+        "interest_mn": Term({SPEND: -accounts.interest_rate @ factors}),
     }
 
 
@@ -76,7 +77,7 @@ def _taxes(problem: Problem, costs: Mapping[str, Term], terms: Mapping[str, Term
     written, in_books = ({name: each * w for name, each in capex.items()} for w in (written_off, book))
     if len(accounts.funds):
         grants = accounts.is_grant
-        written["spend_mn"], in_books["spend_mn"] = -grants * written_off, -grants * book
+        written[SPEND], in_books[SPEND] = -grants * written_off, -grants * book
     left = _times(costs["salvage_mn"].on, -1.0)
     found = {
         "tax_on_income_mn": Term(_times(income, -tax)),
@@ -116,8 +117,8 @@ def damage_avoided(problem: Problem) -> Term:
     """Damage that avoided tonnes spare, at the problem's rate."""
     per_kt = period_sums(problem.accounts.damage_per_t * problem.discount, problem.periods) / 1000.0
     years = problem.periods["n_years"].to_numpy(float)
-    tonnes = {name: amount for name, amount in summed(abatement_terms(problem)).items() if name != "build"}
+    tonnes = {name: amount for name, amount in summed(abatement_terms(problem)).items() if name != BUILD}
     value = {name: amount / years * per_kt for name, amount in tonnes.items()}
     if problem.has_measures:
-        value["build"] = reduced_kt(problem, per_kt)
+        value[BUILD] = reduced_kt(problem, per_kt)
     return Term(value)

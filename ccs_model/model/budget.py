@@ -16,6 +16,7 @@ import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats
+from ccs_model.model.names import BUILD, CAPTURED, CREDITED, PAID, SPEND
 from ccs_model.model.sums import Sum, Terms, linear_sum
 from ccs_model.model.terms import capex_mn, cost_terms, inside, paid_by_tonne, reduced_kt, summed
 from ccs_model.problem import Problem
@@ -23,7 +24,7 @@ from ccs_model.problem import Problem
 
 def declare_payments(m: pyo.ConcreteModel, problem: Problem) -> None:
     """The variables; sums over decisions need them all before the first claim is made."""
-    for name in ("spend_mn", "credited_ktpa", "paid_mn"):
+    for name in (SPEND, CREDITED, PAID):
         ids = problem.axes.get(name, ())
         setattr(m, name, pyo.Var([(each, year) for each in ids for year in problem.years], domain=pyo.NonNegativeReals))
 
@@ -92,7 +93,7 @@ def eligible(problem: Problem, sectors: tuple[str, ...], provinces: tuple[str, .
         open_to = np.ones(len(amount))
         if provinces:
             open_to = np.max([inside(problem, name, province) for province in provinces], axis=0)
-        if sectors and name == "build":
+        if sectors and name == BUILD:
             open_to = open_to * problem.routes["sector"].isin(sectors).to_numpy(float)
         elif sectors:
             open_to = np.zeros(len(amount))
@@ -101,18 +102,18 @@ def eligible(problem: Problem, sectors: tuple[str, ...], provinces: tuple[str, .
 
 
 def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
-    plants = problem.axes.get("credited_ktpa", ())
+    plants = problem.axes.get(CREDITED, ())
     of_plant = problem.routes["plant"].to_numpy(object)
     direct = 1.0 - problem.fuel_co2_t_per_t
 
     @m.Constraint([(plant, year) for plant in plants for year in problem.years])
-    def credit_within_abatement(m: pyo.ConcreteModel, plant: str, year: int) -> object:
+    def credit_within_on_site_abatement(m: pyo.ConcreteModel, plant: str, year: int) -> object:
         """credited ≤ Σ routes of the plant: captured − CO₂ of fuel, and what measures keep from arising"""
         here = np.equal(of_plant, plant)
         now = np.equal(problem.years, year).astype(float)
-        amounts = {"captured_ktpa": direct * now}
+        amounts = {CAPTURED: direct * now}
         if problem.has_measures:
-            amounts["build"] = reduced_kt(problem, now)
+            amounts[BUILD] = reduced_kt(problem, now)
         cut = total(amounts, routes=here)
         terms = [(-c, v) for c, v in zip(cut.linear_coefs, cut.linear_vars, strict=True)]
         return linear_sum([(1.0, m.credited_ktpa[plant, year]), *terms]) <= 0
@@ -163,7 +164,7 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
         if group:
             amounts = {name: amount * inside(problem, name, group)[:, None] for name, amount in amounts.items()}
         elif len(problem.accounts.funds):
-            amounts["spend_mn"] = -problem.accounts.is_grant * started
+            amounts[SPEND] = -problem.accounts.is_grant * started
         return total(amounts)
 
     @m.Constraint([years[-1]] if something and np.isfinite(problem.budget_mn) else [])

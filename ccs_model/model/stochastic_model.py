@@ -1,10 +1,10 @@
 """Many futures in one program: what is built here and now is the same in all of them.
 
     future[f]               the whole program of a future, as `build_model` makes it
-    at_risk                 the value beyond which the tail lies
-    beyond[f] ≥ 0           how much worse than that a future comes out
+    value_at_risk                 the value beyond which the tail lies
+    excess[f] ≥ 0           how much worse than that a future comes out
 
-The aim is (1 − weight) × mean + weight × (at_risk, worse by Σ probability × beyond ÷ the tail's share): the mean over
+The aim is (1 − weight) × mean + weight × (value_at_risk, worse by Σ probability × excess ÷ the tail's share): the mean over
 all futures and the mean over the worst of them, their tail (Rockafellar and Uryasev 2000).
 """
 
@@ -17,11 +17,9 @@ import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
 from ccs_model.model.build_model import add_themes
+from ccs_model.model.names import FIRST_STAGE
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.problem import Problem
-
-# Of what is decided here and now: all that is built.
-DECIDED = ("build", "pipe", "built_ktpa", "opened", "wells")
 
 
 @dataclass(frozen=True)
@@ -56,17 +54,17 @@ def build_hedge(problems: Sequence[Problem], outlook: Outlook) -> pyo.ConcreteMo
         if not weight:
             m.objective = pyo.Objective(expr=mean, sense=objective.sense)
             return m
-        m.at_risk = pyo.Var(domain=pyo.Reals)
-        m.beyond = pyo.Var(m.futures, domain=pyo.NonNegativeReals)
+        m.value_at_risk = pyo.Var(domain=pyo.Reals)
+        m.excess = pyo.Var(m.futures, domain=pyo.NonNegativeReals)
 
         @m.Constraint(m.futures)
-        def tail_lies_beyond(m: pyo.ConcreteModel, f: int) -> object:
-            """beyond ≥ value of the future − at_risk where less is better, at_risk − value where more is"""
-            return m.beyond[f] >= worse * (value[f] - m.at_risk)
+        def excess_over_value_at_risk(m: pyo.ConcreteModel, f: int) -> object:
+            """excess ≥ value of the future − value_at_risk where less is better, value_at_risk − value where more is"""
+            return m.excess[f] >= worse * (value[f] - m.value_at_risk)
 
-        tail = pyo.quicksum(share * m.beyond[f] for f, share in enumerate(shares)) / (1.0 - outlook.cvar_share)
+        tail = pyo.quicksum(share * m.excess[f] for f, share in enumerate(shares)) / (1.0 - outlook.cvar_share)
         m.objective = pyo.Objective(
-            expr=(1.0 - weight) * mean + weight * (m.at_risk + worse * tail), sense=objective.sense
+            expr=(1.0 - weight) * mean + weight * (m.value_at_risk + worse * tail), sense=objective.sense
         )
     return m
 
@@ -75,7 +73,7 @@ def _hold_here_and_now(m: pyo.ConcreteModel, n_futures: int, years: Sequence[int
     """Add the claim that ties futures together; what not every future can build is built in none."""
     there: dict[tuple[str, str, int], list[int]] = {}
     for f in range(n_futures):
-        for name in DECIDED:
+        for name in FIRST_STAGE:
             variable = m.future[f].component(name)
             for index in variable if variable is not None else ():
                 if index[1] in years:

@@ -15,6 +15,7 @@ from collections import defaultdict
 import numpy as np
 import pyomo.environ as pyo
 
+from ccs_model.model.names import BUILD, CAPTURED
 from ccs_model.model.sums import Sum, Terms, linear_sum
 from ccs_model.problem import Problem
 
@@ -136,7 +137,7 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
         """Σ over routes to the site: captured ≤ delivered share × injectivity of a well × wells"""
         in_year = np.broadcast_to(one_year[years.index(year)], works.shape)
         takes = float(sites.at[site, "injection_max_ktpa"]) * problem.delivered_share
-        return total({"captured_ktpa": in_year}, routes=goes_to[site]) <= takes
+        return total({CAPTURED: in_year}, routes=goes_to[site]) <= takes
 
     @m.Constraint([site for site, to in goes_to.items() if works[to].any()])
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:
@@ -146,4 +147,4 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
         if problem.is_static:
             room_kt /= problem.scenario.storage_life_yr
         over_years = np.broadcast_to(n_years, works.shape)
-        return total({"build": committed_kt, "captured_ktpa": over_years}, routes=goes_to[site]) <= room_kt
+        return total({BUILD: committed_kt, CAPTURED: over_years}, routes=goes_to[site]) <= room_kt

@@ -10,6 +10,7 @@ import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats, Mask
+from ccs_model.model.names import BUILD, CAPTURED, CURTAILED
 from ccs_model.problem import Problem
 
 # Coefficient and variable, one pair a term.
@@ -39,18 +40,18 @@ class Sum:
 
     def __call__(self, amounts: Mapping[str, Floats], routes: Mask | None = None) -> LinearExpression:
         """`routes` (bool) keeps only some routes' columns; it leaves other variables alone."""
-        on = {name: amount for name, amount in amounts.items() if name != "captured_ktpa"}
-        captured = amounts.get("captured_ktpa")
+        on = {name: amount for name, amount in amounts.items() if name != CAPTURED}
+        captured = amounts.get(CAPTURED)
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._full_ktpa, captured)
-            on["build"] = on["build"] + built if "build" in on else built
-            on["curtailed_ktpa"] = on.get("curtailed_ktpa", 0.0) - captured[self._speaker]
+            on[BUILD] = on[BUILD] + built if BUILD in on else built
+            on[CURTAILED] = on.get(CURTAILED, 0.0) - captured[self._speaker]
         coefficients: list[float] = []
         variables: list[object] = []
         for name, amount in on.items():
             mask = None
             if routes is not None:
-                mask = {"build": routes, "curtailed_ktpa": routes[self._speaker]}.get(name)
+                mask = {BUILD: routes, CURTAILED: routes[self._speaker]}.get(name)
             values, found = self._columns[name].take(np.asarray(amount, dtype=float), mask)
             coefficients += values
             variables += found

@@ -34,11 +34,11 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
     m.pipe = pyo.Var(built["line"].tolist(), years, domain=kind)
     room = dict(zip(built["line"], (built["largest_ktpa"] - built["included_ktpa"]).clip(lower=0.0), strict=True))
     included = dict(zip(built["line"], built[["included_ktpa", "largest_ktpa"]].min(axis=1), strict=True))
-    m.built_ktpa = pyo.Var(built["line"].tolist(), years, domain=pyo.NonNegativeReals)
+    m.added_capacity_ktpa = pyo.Var(built["line"].tolist(), years, domain=pyo.NonNegativeReals)
     for line, most in room.items():
         if most <= 0:
             for year in years:
-                m.built_ktpa[line, year].fix(0.0)
+                m.added_capacity_ktpa[line, year].fix(0.0)
     m.pipe_flow_ktpa = pyo.Var(lines["line"].tolist(), years, domain=pyo.NonNegativeReals)
     for line, most in zip(free["line"], free["free_ktpa"], strict=True):
         for year in years:
@@ -56,14 +56,14 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
         """added ≤ (most that can ever flow − included) × pipe"""
         if room[line] <= 0:
             return pyo.Constraint.Skip
-        return linear_sum([(1.0, m.built_ktpa[line, year]), (-room[line], m.pipe[line, year])]) <= 0
+        return linear_sum([(1.0, m.added_capacity_ktpa[line, year]), (-room[line], m.pipe[line, year])]) <= 0
 
     least = {line: ktpa for line, ktpa in zip(built["line"], built["smallest_ktpa"], strict=True) if ktpa > 0}
 
     @m.Constraint(list(least), years)
     def a_larger_trend_carries_more(m: pyo.ConcreteModel, line: str, year: int) -> object:
         """added ≥ flow from which the trend is the cheaper one × pipe"""
-        return linear_sum([(1.0, m.built_ktpa[line, year]), (-least[line], m.pipe[line, year])]) >= 0
+        return linear_sum([(1.0, m.added_capacity_ktpa[line, year]), (-least[line], m.pipe[line, year])]) >= 0
 
     @m.Constraint(built["line"].tolist(), years)
     def flow_within_pipes(m: pyo.ConcreteModel, line: str, year: int) -> object:
@@ -72,7 +72,7 @@ def add_transport(m: pyo.ConcreteModel, problem: Problem) -> None:
         for before in years[: years.index(year) + 1]:
             terms.append((-included[line], m.pipe[line, before]))
             if room[line] > 0:
-                terms.append((-1.0, m.built_ktpa[line, before]))
+                terms.append((-1.0, m.added_capacity_ktpa[line, before]))
         # In a single year nothing is laid for later, so that a trend's capacity is what it carries.
         return linear_sum(terms) == 0 if len(years) == 1 and included[line] == 0 else linear_sum(terms) <= 0
 
@@ -256,7 +256,7 @@ def _add_tail(m: pyo.ConcreteModel, problem: Problem) -> None:
             capacity = obligation_yr * problem.delivered_share
             for year in years:
                 terms.append((-capacity * min(each["included_ktpa"], each["largest_ktpa"]), m.pipe[line, year]))
-                terms.append((-capacity, m.built_ktpa[line, year]))
+                terms.append((-capacity, m.added_capacity_ktpa[line, year]))
         return linear_sum(terms) <= limit
 
 

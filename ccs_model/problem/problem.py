@@ -219,7 +219,7 @@ class Problem:
             sites = pd.Index(self.sites["site"])
             axes |= {
                 "pipe": built,
-                "built_ktpa": built,
+                "added_capacity_ktpa": built,
                 "pipe_flow_ktpa": lines,
                 "forward_ktpa": links,
                 "reverse_ktpa": links,
