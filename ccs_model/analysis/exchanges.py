@@ -24,9 +24,9 @@ from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import BUDGET, BUILD, MONEY_LIMITS, PIPE
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import MONEY
 
 SWAP_GAP = 5e-4
 
@@ -61,7 +61,7 @@ class Exchanges:
     @cached_property
     def _builds(self) -> pd.DataFrame:
         """One row a column of build: column, route, year, plant, and share, what the plan builds of it."""
-        at = self.matrix.columns_of("build")
+        at = self.matrix.columns_of(BUILD)
         index = [self.matrix.columns[j].index for j in at]
         frame = pd.DataFrame(index, columns=["route", "year"]).assign(column=at)
         frame["plant"] = frame["route"].map(
@@ -105,7 +105,7 @@ class Exchanges:
 
         The aim comes out no worse than the plan's `value`; None where that cannot be, or was not found.
         """
-        rows = self.matrix.rows_of("spending_within_budget")
+        rows = self.matrix.rows_of(BUDGET)
         if not len(rows) or self.problem.is_static:
             return None
         builds = self._builds
@@ -116,7 +116,7 @@ class Exchanges:
         slack = 1e-6 * abs(value)
         low, high = (value - slack, np.inf) if self.sign > 0 else (-np.inf, value + slack)
         highs.add_row(self.matrix.costs[0], low, high)
-        for constraint in MONEY:
+        for constraint in MONEY_LIMITS:
             for row in self.matrix.rows_of(constraint):
                 highs.set_row(int(row), -np.inf, np.inf)
         forced = builds["column"][mine].to_numpy(np.int64)
@@ -210,7 +210,7 @@ class Exchanges:
         return np.array(
             [
                 j
-                for j in self.matrix.columns_of("pipe")
+                for j in self.matrix.columns_of(PIPE)
                 for line, year in [self.matrix.columns[j].index]
                 if link_of[line] not in way and (link_of[line], year) not in built
             ],

@@ -24,6 +24,7 @@ from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import now
+from ccs_model.model.names import BUILD, ONE_RETROFIT
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import fixed_charges_of
@@ -307,7 +308,7 @@ class NearProgram:
         is_build[column] = 1.0
         size = (n, len(small.columns))
         some = sparse.csr_array((-np.ones(len(column)), (at_plant, column)), shape=size)
-        rows = small.rows_of("one_retrofit_per_stream")
+        rows = small.rows_of(ONE_RETROFIT)
         streams = small.rows.tocsr()[rows].multiply(is_build[None, :]).tocsr()
         owner = self.plants.get_indexer([small.row_constraints[i][1][0] for i in rows])
         known = np.flatnonzero(owner >= 0)
@@ -356,7 +357,7 @@ class NearProgram:
 
 def plant_columns(problem: Problem, matrix: Matrix) -> pd.DataFrame:
     """column, route and plant of every build that captures; a measure alone fits no plant."""
-    at = matrix.columns_of("build")
+    at = matrix.columns_of(BUILD)
     routes = pd.Index(problem.routes["route"])
     row = routes.get_indexer([matrix.columns[j].index[0] for j in at]) if len(at) else np.zeros(0, dtype=np.int64)
     frame = pd.DataFrame({"column": at, "route": row})

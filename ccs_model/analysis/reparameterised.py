@@ -22,6 +22,21 @@ from ccs_model.analysis.uncertain_inputs import Draft, capture_heat
 from ccs_model.mip import Matrix, matrix_of
 from ccs_model.model import build_model
 from ccs_model.model.abatement_targets import routes_counted, surplus_of, tonnes_of
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BUILD,
+    CAPTURED,
+    CREDIT,
+    CURTAILED,
+    FUND_SHARE,
+    FUNDS_PAY,
+    MINIMUM_SHARE,
+    MONEY_LIMITS,
+    PAID_FOR_TONNES,
+    SHORTFALL,
+    TARGETS,
+    TIED_FUNDS,
+)
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.decisions import places_of
@@ -106,14 +121,13 @@ class Products:
 
 
 _OF_CAPEX = (
-    "spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget", "funds_pay_what_is_spent",
-    "fund_within_share", "tied_funds_pay_for_their_own",
+    *MONEY_LIMITS, FUNDS_PAY,
+    FUND_SHARE, TIED_FUNDS,
 )  # fmt: skip
-_OF_TONNES = ("abatement_target_reached", "cumulative_target_reached", "minimum_share_of_avoided_kept")
 # Sums of money and tonnes at once: built anew.
-_NEITHER = ("credit_within_abatement", "paid_for_tonnes_alone")
+_NEITHER = (CREDIT, PAID_FOR_TONNES)
 # What a pipe is laid for is designed, and what is missed is no flow: neither moves with the delivered share.
-_BUILT = ("built_ktpa", "shortfall_kt")
+_BUILT = (ADDED_CAPACITY, SHORTFALL)
 # The three are told apart by these powers of two: −1, 0 or 1 times each.
 _SHARE_BITS, _HEAT_BITS, _ROOM_BITS = -1, 4, 16
 
@@ -131,7 +145,7 @@ class ReparameterisedModel:
         self._speaker = np.unique(problem.unit_of, return_index=True)[1]
         self.places = {name: places_of(problem, self.planned, name) for name in problem.axes}
         names = [column.variable for column in self.planned.columns]
-        self.is_short = np.equal(np.array(names, dtype=object), "shortfall_kt")
+        self.is_short = np.equal(np.array(names, dtype=object), SHORTFALL)
         self.is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _BUILT for name in names])
         self.products: Products | None = None
         if not probed or problem.is_static or np.isin(constraints, _NEITHER).any():
@@ -139,7 +153,7 @@ class ReparameterisedModel:
         rows = self.planned.rows
         self._targets = {target.key: target for target in problem.targets}
         self._tonnes = []
-        for row in np.flatnonzero(np.isin(constraints, _OF_TONNES)):
+        for row in np.flatnonzero(np.isin(constraints, TARGETS)):
             entries = np.flatnonzero(rows.indices == row)
             # A shortfall stands in its target as 1.
             columns = np.searchsorted(rows.indptr, entries, side="right") - 1
@@ -167,7 +181,7 @@ class ReparameterisedModel:
         """What 1 of each column gives to each target, [column]."""
         found = []
         for _, constraint, index, _ in self._tonnes:
-            if constraint == "minimum_share_of_avoided_kept":
+            if constraint == MINIMUM_SHARE:
                 found.append(self.vector(other, surplus_of(other, index)))
             else:
                 target = self._targets[index]
@@ -184,12 +198,12 @@ class ReparameterisedModel:
 
     def vector(self, problem: Problem, amounts: dict[str, Floats], routes: Mask | None = None) -> Floats:
         """[column] coefficients of amounts [id, year] by variable, as the model sums them."""
-        on = {name: amount for name, amount in amounts.items() if name != "captured_ktpa"}
-        captured = amounts.get("captured_ktpa")
+        on = {name: amount for name, amount in amounts.items() if name != CAPTURED}
+        captured = amounts.get(CAPTURED)
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._per_share, captured) * problem.delivered_share
-            on["build"] = on["build"] + built if "build" in on else built
-            on["curtailed_ktpa"] = on.get("curtailed_ktpa", 0.0) - captured[self._speaker]
+            on[BUILD] = on[BUILD] + built if BUILD in on else built
+            on[CURTAILED] = on.get(CURTAILED, 0.0) - captured[self._speaker]
         found = np.zeros(len(self.planned.columns))
         for name, amount in on.items():
             columns, first, years = self.places[name]
@@ -197,7 +211,7 @@ class ReparameterisedModel:
             values = np.broadcast_to(amount, shape)[first, years]
             mask = None
             if routes is not None:
-                mask = {"build": routes, "curtailed_ktpa": routes[self._speaker]}.get(name)
+                mask = {BUILD: routes, CURTAILED: routes[self._speaker]}.get(name)
             found[columns] = values if mask is None else values * mask[first]
         return found
 
@@ -220,7 +234,7 @@ class ReparameterisedModel:
         site_of = _sites_by_name(self.problem)
         row_site = np.array([_site_in(index, site_of) for _, index in planned.row_constraints], dtype=np.int64)
         column_site = np.array([_site_in(column.index, site_of) for column in planned.columns], dtype=np.int64)
-        summed_anew = np.isin(constraint_of, (*_OF_CAPEX, *_OF_TONNES))
+        summed_anew = np.isin(constraint_of, (*_OF_CAPEX, *TARGETS))
         powers, sound = _powers(planned.rows.data, there.rows.data, ~summed_anew)
         room_of_entry = row_site[planned.rows.indices]
         sound &= bool((room_of_entry[powers[2] != 0] >= 0).all())

@@ -40,6 +40,7 @@ from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import EXCESS, HERE_AND_NOW, VALUE_AT_RISK
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.stochastic_model import Outlook, build_hedge
 from ccs_model.model.terms import breakdown
@@ -348,9 +349,7 @@ class _Hedging:
                 "the solver contradicts itself on whether a hedged plan exists; raise solver.time_limit_s"
             )
         years = ", ".join(map(str, self.outlook.here_and_now))
-        raise InfeasibleError(
-            [f"here_and_now_is_the_same: every future has a plan, but not one with the same builds in {years}"]
-        )
+        raise InfeasibleError([f"{HERE_AND_NOW}: every future has a plan, but not one with the same builds in {years}"])
 
     def _links(self, plans: Sequence[Plan]) -> set[str] | None:
         """Corridors of all plans together; None where every link may be used."""
@@ -400,8 +399,8 @@ def _joined(
         x[places[known]] = point[known]
     tail = worth_of(values, requested.outlook, requested.sign)
     for j, column in enumerate(full.columns):
-        if column.variable == "at_risk":
+        if column.variable == VALUE_AT_RISK:
             x[j] = tail.at_risk
-        elif column.variable == "beyond":
+        elif column.variable == EXCESS:
             x[j] = max(requested.sign * (tail.at_risk - values[column.index]), 0.0)
     return x

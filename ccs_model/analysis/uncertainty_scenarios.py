@@ -23,8 +23,8 @@ from ccs_model.mip.highs import Status
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.search import now
 from ccs_model.mip.warm_start import Solved
+from ccs_model.model.names import FIRST_STAGE, MONEY_LIMITS, TARGETS
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import MONEY
 
 # These are no products: what they change is found from the problem's own tables.
 _DELIVERED, _ROOM, _HEAT = ("delivered_share", "utilisation"), "storage_capacity", "capture_heat"
@@ -177,8 +177,6 @@ class _Reading:
 
 Key = tuple[str, Any]
 
-BUILT_THINGS = ("build", "pipe", "built_ktpa", "opened", "wells")
-TARGETS = ("abatement_target_reached", "cumulative_target_reached", "minimum_share_of_avoided_kept")
 KEPT, OVER_BUDGET, MISSES_TARGET, NOT_KEPT = "kept", "over budget", "misses a target", "cannot be kept"
 # Held amounts keep to the last bit what the solver gave; a row may be off by its tolerance, so they may move by this.
 _GIVE = 1e-9
@@ -204,7 +202,7 @@ def decisions_of(matrix: Matrix, x: Floats, years: Collection[int] | None = None
     return {
         (column.variable, column.index): float(x[j])
         for j, column in enumerate(matrix.columns)
-        if column.variable in BUILT_THINGS and x[j] != 0 and (years is None or column.index[1] in years)
+        if column.variable in FIRST_STAGE and x[j] != 0 and (years is None or column.index[1] in years)
     }
 
 
@@ -224,7 +222,7 @@ def valued(
     held = [
         j
         for j, column in enumerate(matrix.columns)
-        if column.variable in BUILT_THINGS and (years is None or column.index[1] in years)
+        if column.variable in FIRST_STAGE and (years is None or column.index[1] in years)
     ]
     known = {(matrix.columns[j].variable, matrix.columns[j].index) for j in held}
     if any(key not in known for key in decisions):
@@ -238,9 +236,9 @@ def valued(
     fixed = replace(matrix, lower=lower, upper=upper)
     for state, constraints in (
         (KEPT, ()),
-        (OVER_BUDGET, MONEY),
+        (OVER_BUDGET, MONEY_LIMITS),
         (MISSES_TARGET, TARGETS),
-        (NOT_KEPT, (*MONEY, *TARGETS)),
+        (NOT_KEPT, (*MONEY_LIMITS, *TARGETS)),
     ):
         loose = _without(fixed, constraints)
         highs = Highs(loose, options)
@@ -269,7 +267,7 @@ def _without(matrix: Matrix, constraints: Collection[str]) -> Matrix:
 
 def _excess(matrix: Matrix, x: Floats) -> float:
     """The most that any ceiling of money is passed by."""
-    rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY])
+    rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS])
     over = (matrix.rows @ x - matrix.row_upper)[rows]
     largest = float(over.max(initial=0.0))
     return largest if largest > 1e-6 else 0.0

@@ -15,22 +15,35 @@ import pandas as pd
 from ccs_model.analysis.exchanges import SWAP_GAP, Exchange, Exchanges, exchanges_of
 from ccs_model.errors import CcsModelError
 from ccs_model.mip.search import now
+from ccs_model.model.names import (
+    BUDGET,
+    CUMULATIVE_BUDGET,
+    CUMULATIVE_TARGET,
+    FUND_CEILING,
+    MINIMUM_SHARE,
+    MONEY_LIMITS,
+    PROVINCE_BUDGET,
+    REQUIRED_PLANT,
+    SITE_CAPACITY,
+    TARGET,
+    WELL_LIMIT,
+    YEARLY_RATE,
+)
 from ccs_model.runs.stored_question import Run
 
 MOST_SOLVES = 6
 DEAREST = 16.0
 _LIMITS = {
-    "spending_within_budget": "the budget",
-    "spending_within_cumulative_budget": "the ceiling until {}",
-    "spending_within_province_budget": "the budget of {}",
-    "builds_within_yearly_rate": "retrofits a year from {}",
-    "abatement_target_reached": "the target {}",
-    "cumulative_target_reached": "the target {}",
-    "minimum_share_of_avoided_kept": "the least share of {}",
-    "fund_within_ceiling": "the ceiling of {}",
-    "required_plant_is_retrofitted": "having to fit {}",
+    BUDGET: "the budget",
+    CUMULATIVE_BUDGET: "the ceiling until {}",
+    PROVINCE_BUDGET: "the budget of {}",
+    YEARLY_RATE: "retrofits a year from {}",
+    TARGET: "the target {}",
+    CUMULATIVE_TARGET: "the target {}",
+    MINIMUM_SHARE: "the least share of {}",
+    FUND_CEILING: "the ceiling of {}",
+    REQUIRED_PLANT: "having to fit {}",
 }
-_PER_MILLION = ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget")
 
 
 @dataclass(frozen=True)
@@ -197,12 +210,12 @@ class _Findings:
         for constraint, words in _LIMITS.items():
             for (name, index), price in duals.items():
                 if name == constraint:
-                    of = f" ({price:,.2f} kt a million)" if is_kt and constraint in _PER_MILLION else ""
+                    of = f" ({price:,.2f} kt a million)" if is_kt and constraint in MONEY_LIMITS else ""
                     message.append(words.format(index) + of)
         sites = {
             str(index[0] if isinstance(index, tuple) else index)
             for (name, index) in duals
-            if name == "stored_within_capacity" or (own_pipes and name == "injection_within_wells")
+            if name == SITE_CAPACITY or (own_pipes and name == WELL_LIMIT)
         }
         if sites:
             message.append(f"wells or room of {len(sites)} site" + ("s" if len(sites) > 1 else ""))
