@@ -261,7 +261,7 @@ def storage_table(point: Point) -> pd.DataFrame:
     # Full load less throttling of the same size can leave rounding below 0, which is no tonne.
     by_route = pd.DataFrame(np.maximum(point.captured_ktpa, 0.0), columns=list(problem.years))
     injected = by_route.groupby(problem.routes["site"].to_numpy()).sum()
-    committed = pd.Series((full * problem.committed_yr * point.build).sum(axis=1))
+    committed = pd.Series((full * problem.years_after_horizon * point.build).sum(axis=1))
     committed_kt = committed.groupby(problem.routes["site"].to_numpy()).sum()
     rows = []
     for site in problem.sites.itertuples():

@@ -89,7 +89,7 @@ class Problem:
     running_share: Floats
     unit_life_yr: Floats
     unit_used_yr: Floats
-    committed_yr: Floats
+    years_after_horizon: Floats
     fuel_co2_t_per_t: Floats
     capture_power_t_per_t: Floats
     booster_power_t_per_t: Floats
@@ -185,7 +185,7 @@ class Problem:
     @property
     def obligation_yr(self) -> float:
         """The longest that a retrofit may outlive the horizon."""
-        return float(self.committed_yr.max(initial=0.0))
+        return float(self.years_after_horizon.max(initial=0.0))
 
     @cached_property
     def units(self) -> pd.Index:

@@ -180,7 +180,7 @@ def test_nothing_starts_so_late_that_the_plant_closes_before_the_minimum_life(
     # Room after the horizon, which ends with 2035, until the life or the plant ends.
     lasts = [min(2027 + 20, closing) - 2036, min(2032 + 20, closing) - 2036]
     starts = [any(row) for row in running]
-    assert problem.committed_yr[0].tolist() == [max(n, 0) * on for n, on in zip(lasts, starts, strict=True)]
+    assert problem.years_after_horizon[0].tolist() == [max(n, 0) * on for n, on in zip(lasts, starts, strict=True)]
 
 
 def test_a_technology_starts_when_it_is_on_offer(
@@ -199,7 +199,7 @@ def test_the_order_of_rows_in_the_tables_never_matters(
     reported, anew = problem_of(everything), problem_of(everything, tables=shuffled)
     for frame in ("routes", "options", "sites", "periods"):
         assert_frame_equal(getattr(reported, frame), getattr(anew, frame), check_exact=True)
-    for array in ("running_share", "salvage_share", "committed_yr", "avoided_t_per_t"):
+    for array in ("running_share", "salvage_share", "years_after_horizon", "avoided_t_per_t"):
         assert np.array_equal(getattr(reported, array), getattr(anew, array))
     for name in reported.cost_per_t:
         assert np.array_equal(reported.cost_per_t[name], anew.cost_per_t[name])
