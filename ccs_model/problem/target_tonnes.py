@@ -1,4 +1,4 @@
-"""Targets of the scenario in tonnes, against the baselines of the plants looked at."""
+"""Targets of the scenario in tonnes, relative to plant baselines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccs_model.scenario import Scenario
 
 
 def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
-    """Every cut of the scenario as tonnes that must be avoided, by key."""
+    """Return all targets of the scenario in tonnes, sorted by key."""
     found = []
     for key, group, cut in scenario.targets.cuts():
         inside = (plants["province"] == group) | (plants["sector"] == group) | (group == "")
@@ -56,9 +56,9 @@ def validate_reachable_targets(problem: Problem) -> None:
 
 
 def validate_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
-    """A province or sector that a target, a share or a budget names must have plants among those looked at.
+    """Raise if a target, share or budget names a province or sector without operating plants.
 
-    A least share must be one that can be kept: by plants that may be fitted, and no more than all together.
+    Minimum shares need plants that can be retrofitted, and sum to 1 at most.
     """
     there = sorted({*plants["province"], *plants["sector"]})
     issues = []

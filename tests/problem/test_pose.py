@@ -64,10 +64,10 @@ def test_every_unknown_name_is_told_at_once(problem_of: Posed) -> None:
     ("plant", "changes", "reason"),
     [
         ("P100000120114", {}, "announced to retire"),  # Yuhua, operating pre-retirement
-        ("P100000120322", {}, "nothing that can be captured"),  # electric furnaces only
+        ("P100000120322", {}, "no capturable stream"),  # electric furnaces only
         ("P100000120101", {}, "not operating"),  # retired
         ("P100000120350", {"plants.min_emissions_ktpa": 1e6}, "below the smallest size"),
-        ("P100000120259", {"plants.provinces": ["Hebei"]}, "outside the provinces"),  # in Shanxi
+        ("P100000120259", {"plants.provinces": ["Hebei"]}, "outside the selected provinces"),  # in Shanxi
     ],
 )
 def test_a_plant_that_must_be_fitted_and_cannot_is_refused_with_the_reason(
@@ -75,7 +75,7 @@ def test_a_plant_that_must_be_fitted_and_cannot_is_refused_with_the_reason(
 ) -> None:
     steel = {"plants": {"inventory": ["steel"]}, "plants.require": [plant], **changes}
     (issue,) = issues(problem_of, steel)
-    assert f"'{plant}' cannot be fitted" in issue.what
+    assert f"'{plant}' cannot be retrofitted" in issue.what
     assert reason in issue.what
 
 
@@ -93,7 +93,7 @@ def test_candidates_and_reasons(problem_of: Posed) -> None:
     # Fengxi Linyi and Tianji 600 kt/y each: 534 × (3.8 − 0.93 × 1.296) = 1,385.6.
     assert len(plants) == 46
     assert set(plants.index[plants["is_candidate"]]) == {"MEOH_22", "MEOH_48", "NH3_21", "NH3_27"}
-    assert plants.at["NH3_82", "reason"] == "left out by the scenario"
+    assert plants.at["NH3_82", "reason"] == "excluded by the scenario"
     assert plants.at["NH3_82", "baseline_ktpa"] == pytest.approx(534 * (3.8 - 0.93 * 1.296))
     assert plants.at["NH3_130", "reason"] == "below the smallest size"
     # Small plants and those left out stay in the baseline.
