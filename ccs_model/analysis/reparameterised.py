@@ -26,6 +26,7 @@ from ccs_model.model.names import (
     ADDED_CAPACITY,
     BUDGET,
     BUILD,
+    CAPTURED,
     CREDIT,
     CUMULATIVE_BUDGET,
     CUMULATIVE_TARGET,
@@ -205,8 +206,8 @@ class ReparameterisedModel:
 
     def vector(self, problem: Problem, amounts: dict[str, Floats], routes: Mask | None = None) -> Floats:
         """[column] coefficients from amounts [id, year] by variable, summed as in the model."""
-        on = {name: amount for name, amount in amounts.items() if name != "captured_ktpa"}
-        captured = amounts.get("captured_ktpa")
+        on = {name: amount for name, amount in amounts.items() if name != CAPTURED}
+        captured = amounts.get(CAPTURED)
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._per_share, captured) * problem.delivered_share
             on[BUILD] = on[BUILD] + built if BUILD in on else built
