@@ -13,10 +13,10 @@ from ccs_model.analysis.frontier_search import BudgetProgram, CorridorSearch
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.budget_sweep import with_limit
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.parametric import Breakpoint, MovingLimit, Support
-from ccs_model.mip.search import now
 from ccs_model.plan.decisions import without_traces
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows

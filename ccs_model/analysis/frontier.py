@@ -24,13 +24,14 @@ from ccs_model.analysis.jobs import aside
 from ccs_model.analysis.merit_order_budget import ListOnSharedNetwork, RankedList
 from ccs_model.errors import InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.mip import Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.budget_sweep import nothing_of, with_limit
+from ccs_model.mip.clock import now
 from ccs_model.mip.parametric import Breakpoint, MovingLimit, breakpoints
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import BREAK_COLUMNS, Frontier, Plan
 from ccs_model.problem import Problem, build_problem
@@ -78,7 +79,7 @@ def frontier(
 
 @dataclass(frozen=True, eq=False)
 class _FrontierRequest:
-    """One question; `deadline` is a moment of solver.clock.now, and the ranked list has `list_s` in any case."""
+    """One question; `deadline` is a moment of mip.clock.now, and the ranked list has `list_s` in any case."""
 
     scenario: Scenario
     inputs: Inputs

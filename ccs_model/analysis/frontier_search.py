@@ -21,12 +21,12 @@ from ccs_model.analysis.jobs import Do, Job
 from ccs_model.errors import NoPlanError
 from ccs_model.mip import Matrix, SolverOptions
 from ccs_model.mip.budget_sweep import Anchor, BudgetSweep, SweepPoint, anchored
+from ccs_model.mip.clock import counts_cpu, now
 from ccs_model.mip.cut_sets import Connections, Cut
 from ccs_model.mip.fixed_charge import FixedCharges
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import RestrictedModel, restricted
-from ccs_model.mip.search import counts_cpu, now
 
 # Parts of the highest budget: the first of each has its corridors sought, all have a line that bounds the others.
 _ANCHORS = ((1.0, 0.75), (0.5, 0.3, 0.15, 0.05))

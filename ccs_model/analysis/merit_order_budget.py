@@ -18,10 +18,11 @@ import pandas as pd
 from ccs_model.analysis.jobs import Do
 from ccs_model.errors import CcsModelError
 from ccs_model.inputs import Inputs
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario

@@ -21,9 +21,9 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import Column, residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import fixed_charges_of
@@ -71,7 +71,7 @@ class Found:
 
 
 class NearProgram:
-    """Plans within the floor, asked for one after another; `deadline` is a moment of solver.clock.now.
+    """Plans within the floor, asked for one after another; `deadline` is a moment of mip.clock.now.
 
     `plants` are those that a plan may fit; the masks of `Found` are along them. `is_exhausted` once it is proven that
     no further plan differs from all that were found.

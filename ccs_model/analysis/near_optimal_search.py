@@ -17,8 +17,8 @@ from ccs_model.analysis.exchanges import Exchange, Exchanges
 from ccs_model.analysis.near_optimal_model import Found, Held, NearProgram, plant_columns
 from ccs_model.analysis.uncertainty_scenarios import KEPT, decisions_of, valued
 from ccs_model.mip import Highs, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
-from ccs_model.mip.search import now
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
 from ccs_model.plan.cost_sharing import Sharing

@@ -22,10 +22,11 @@ from ccs_model.analysis.near_optimal_model import plant_columns
 from ccs_model.analysis.uncertainty_scenarios import KEPT, Valuation, decisions_of, valued
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import load_inputs
-from ccs_model.mip import Matrix, SolverOptions, matrix_of
-from ccs_model.mip.search import now
+from ccs_model.mip import Matrix, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import BUILT, vector_of
 from ccs_model.plan.plan import Plan

@@ -32,15 +32,16 @@ from ccs_model.analysis.stochastic_tables import (
 )
 from ccs_model.analysis.uncertainty_scenarios import KEPT, Valuation, decisions_of, valued
 from ccs_model.errors import CcsModelError, CheckError, InfeasibleError, InputError, Issue, NoPlanError
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import RestrictedModel, restricted
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import OBJECTIVES, unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.stochastic_model import Outlook, build_hedge
 from ccs_model.model.terms import breakdown
 from ccs_model.plan.decisions import Point, point_of, vector_of, without_traces

@@ -18,10 +18,10 @@ from ccs_model.analysis.outcomes import Weights
 from ccs_model.analysis.reparameterised import Products, ReparameterisedModel, Responses
 from ccs_model.analysis.uncertain_inputs import UNCERTAIN_PARAMETERS, Draft, Futures
 from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.column_pool import Mark, pool_of
 from ccs_model.mip.highs import Status
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
-from ccs_model.mip.search import now
 from ccs_model.mip.warm_start import Solved
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import MONEY

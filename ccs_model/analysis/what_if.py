@@ -14,7 +14,7 @@ import pandas as pd
 
 from ccs_model.analysis.exchanges import SWAP_GAP, Exchange, Exchanges, exchanges_of
 from ccs_model.errors import CcsModelError
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.runs.stored_question import Run
 
 MOST_SOLVES = 6

@@ -14,12 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyomo.environ as pyo
+from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
-from ccs_model.mip.matrix import Matrix, matrix_of, residuals, rounded_to_integrality
-from ccs_model.mip.search import now
+from ccs_model.mip.matrix import Column, Matrix, residuals, rounded_to_integrality
 
 RESTRICTED_COLUMNS = 500
 GROWTH = 3
@@ -138,16 +138,24 @@ def _leave_out(
     highs.set_bounds(whole, np.where(inside, lower, 0.0), np.where(inside, upper, 0.0))
 
 
-# A whole program small enough to solve by hand, to see that the solver answers.
+# A MILP that can be solved by hand, for the self-test of the installation.
 
 
 def solver_answers() -> bool:
-    """Most of 3a + 2b with 2a + 3b ≤ 4, both whole up to 1: a alone, 3."""
-    m = pyo.ConcreteModel()
-    m.a, m.b = pyo.Var(domain=pyo.Binary), pyo.Var(domain=pyo.Binary)
-    m.room = pyo.Constraint(expr=2 * m.a + 3 * m.b <= 4)
-    m.objective = pyo.Objective(expr=3 * m.a + 2 * m.b, sense=pyo.maximize)
-    highs = Highs(matrix_of(m), SolverOptions(threads=1))
+    """Return whether HiGHS solves max 3a + 2b, 2a + 3b ≤ 4, a and b binary, to its optimum 3."""
+    matrix = Matrix(
+        rows=sparse.csc_array(np.array([[2.0, 3.0]])),
+        row_lower=np.array([-np.inf]),
+        row_upper=np.array([4.0]),
+        lower=np.zeros(2),
+        upper=np.ones(2),
+        is_integer=np.ones(2, dtype=bool),
+        costs=np.array([[3.0, 2.0]]),
+        maximise=(True,),
+        row_constraints=(("capacity", None),),
+        columns=(Column("a", None), Column("b", None)),
+    )
+    highs = Highs(matrix, SolverOptions(threads=1))
     found = solve_mip(highs, maximise=True, gap=0.0, deadline=now() + 10, stage="trial").outcome
     return found.status == "optimal" and abs(found.objective - 3.0) < 1e-9
 

@@ -18,6 +18,7 @@ import numpy as np
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.branch_and_bound import resolved_with_integers_fixed
+from ccs_model.mip.clock import now
 from ccs_model.mip.cut_sets import Connections, Cut, cut_relaxation, with_cuts
 from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution
 from ccs_model.mip.highs import Highs, SolverOptions, gap_share
@@ -25,7 +26,6 @@ from ccs_model.mip.matrix import Matrix, residuals
 from ccs_model.mip.network_lns import Search, with_free
 from ccs_model.mip.parametric import MovingLimit, Support
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
 
 _CUT_ROUNDS = 8
 # Slope scaling in small steps (decision 035), somewhat larger ones than for a single plan.

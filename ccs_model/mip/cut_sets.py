@@ -18,9 +18,9 @@ from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import now
 
 # A row Σ coefficient × column ≤ 0.
 Cut = tuple[Ints, Floats]

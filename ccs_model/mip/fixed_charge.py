@@ -16,10 +16,11 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, resolved_with_integers_fixed
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
 from ccs_model.mip.matrix import Matrix, residuals
 from ccs_model.mip.scaling import Scaling, in_units_of_flow
-from ccs_model.mip.search import candidate_list, now
+from ccs_model.mip.search import candidate_list
 
 _USED = 1e-6
 _STEEPEST = 1e5

@@ -22,11 +22,11 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
+from ccs_model.mip.clock import Allowance, now
 from ccs_model.mip.grouped_neighbourhoods import assignment_of, dived, part_of, solved
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share
 from ccs_model.mip.matrix import Matrix, residuals, rounded_to_integrality
-from ccs_model.mip.search import Allowance, now
 from ccs_model.mip.sifting import Sifted, as_outcome, sifted
 
 # Below so many columns HiGHS is as quick with all of them.

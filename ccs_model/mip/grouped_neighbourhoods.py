@@ -12,10 +12,10 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
+from ccs_model.mip.clock import Allowance
 from ccs_model.mip.grouped_structure import Shape
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import Allowance
 from ccs_model.mip.sifting import Sifted
 
 

@@ -7,6 +7,7 @@ to a callable.
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,12 +19,11 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import CcsModelError, NoPlanError
+from ccs_model.mip.clock import counts_cpu, now
 from ccs_model.mip.highs_instances import new_highs
 from ccs_model.mip.matrix import Matrix, validate_finite
 from ccs_model.mip.scaling import Scaling, scaling_of
-from ccs_model.mip.search import counts_cpu, now
 
 Status = Literal["optimal", "limit", "infeasible", "unbounded"]
 
@@ -276,8 +276,8 @@ class Highs:
 
     def write_model(self, path: Path) -> None:
         """The program as it stands, in HiGHS's own format by the suffix (.mps, .lp)."""
-        with temporary_folder() as folder:
-            made = folder / path.name
+        with tempfile.TemporaryDirectory() as folder:
+            made = Path(folder) / path.name
             self._must(self._highs.writeModel(str(made)))
             path.write_bytes(made.read_bytes())
 

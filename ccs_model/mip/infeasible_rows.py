@@ -17,10 +17,10 @@ from scipy import sparse
 
 from ccs_model._typing import Floats
 from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.clock import now
 from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, search_corridors
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix
-from ccs_model.mip.search import now
 
 _GIVES_WAY = 1e-6
 _LEAST_GAP = 5e-3

@@ -1,4 +1,4 @@
-"""A Pyomo model as one sparse matrix with named rows and columns: the form in which it reaches the solver."""
+"""A mixed-integer linear model as one sparse matrix with named rows and columns, and the residuals of a point."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyomo.environ as pyo
-from pyomo.common.gc_manager import PauseGC
-from pyomo.repn.plugins.standard_form import LinearStandardFormCompiler
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
@@ -18,14 +15,14 @@ from ccs_model.errors import CcsModelError
 
 
 class Column(NamedTuple):
-    """The Pyomo variable a column stands for, and its index there (None for a variable without one)."""
+    """The variable of a column and its index, None for a scalar variable."""
 
     variable: str
     index: Any
 
     @property
     def name(self) -> str:
-        """As Pyomo writes it: `build[…]`."""
+        """The name as Pyomo writes it, `variable[index]`."""
         if self.index is None:
             return self.variable
         index = self.index if isinstance(self.index, tuple) else (self.index,)
@@ -74,63 +71,6 @@ def _places(names: Iterable[str]) -> dict[str, Ints]:
     for k, name in enumerate(names):
         found.setdefault(name, []).append(k)
     return {name: np.array(at, dtype=np.int64) for name, at in found.items()}
-
-
-def matrix_of(model: pyo.ConcreteModel) -> Matrix:
-    """Compile the model in one pass: its active objective first, then its inactive ones.
-
-    Raises CcsModelError when a coefficient is not finite, which no solver reports reliably.
-    """
-    # Python's collector would go through all of the model again and again.
-    with PauseGC():
-        matrix = _compiled(model)
-    validate_finite(matrix)
-    return matrix
-
-
-def _compiled(model: pyo.ConcreteModel) -> Matrix:
-    objectives = list(model.component_data_objects(pyo.Objective))
-    inactive = [objective for objective in objectives if not objective.active]
-    for objective in inactive:
-        objective.activate()
-    try:
-        form = LinearStandardFormCompiler().write(model, mixed_form=True, set_sense=None)
-    finally:
-        for objective in inactive:
-            objective.deactivate()
-    named = _Names()
-    # Put the active objective first whatever order the compiler gave them.
-    kept_off = {id(objective) for objective in inactive}
-    order = sorted(range(len(form.objectives)), key=lambda k: id(form.objectives[k]) in kept_off)
-    kinds = np.array([row.bound_type for row in form.rows], dtype=int)
-    rhs = np.asarray(form.rhs, dtype=float)
-    rows = sparse.csc_array(form.A)
-    rows.sort_indices()
-    return Matrix(
-        rows=rows,
-        row_lower=np.where(kinds <= 0, rhs, -np.inf),
-        row_upper=np.where(kinds >= 0, rhs, np.inf),
-        lower=np.array([-np.inf if v.lb is None else v.lb for v in form.columns], dtype=float),
-        upper=np.array([np.inf if v.ub is None else v.ub for v in form.columns], dtype=float),
-        is_integer=np.array([not v.is_continuous() for v in form.columns], dtype=bool),
-        costs=form.c.toarray()[order].astype(float),
-        maximise=tuple(form.objectives[k].sense == pyo.maximize for k in order),
-        row_constraints=tuple((named(row.constraint.parent_component()), row.constraint.index()) for row in form.rows),
-        columns=tuple(Column(named(v.parent_component()), v.index()) for v in form.columns),
-    )
-
-
-class _Names:
-    """A component's name, with the blocks it stands in: `build`, `future[0].build`. Each is written out once."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, str] = {}
-
-    def __call__(self, component: Any) -> str:
-        name = self._known.get(id(component))
-        if name is None:
-            name = self._known[id(component)] = str(component.name)
-        return name
 
 
 def validate_finite(matrix: Matrix) -> None:

@@ -14,11 +14,12 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.branch_and_bound import resolved_with_integers_fixed
+from ccs_model.mip.clock import now
 from ccs_model.mip.fixed_charge import FixedCharges
 from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions
 from ccs_model.mip.matrix import Matrix, residuals
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import candidate_list, now
+from ccs_model.mip.search import candidate_list
 
 # Programs of a region end by their gap or these nodes, not by a clock, so that the same inputs give the same plan.
 # The gap is a part of the one asked for, and no less than this.

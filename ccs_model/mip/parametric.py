@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 
 from ccs_model._typing import Floats
 from ccs_model.errors import NoPlanError
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import now
 
 # Vertices are wanted exact, so the solver's tolerances are as tight as it allows.
 _TOLERANCE = 1e-10

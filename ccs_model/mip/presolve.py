@@ -14,9 +14,9 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import now
 from ccs_model.mip.verification import elastic_opinion
 
 

@@ -14,10 +14,10 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
+from ccs_model.mip.clock import Allowance
 from ccs_model.mip.grouped_structure import Prices, Shape
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import Allowance
 
 # A sample is one in so many groups; below so many groups all columns are looked at.
 _EVERY = 8

@@ -6,18 +6,19 @@ in which every row may give way, at a price of how far. Where that gives nothing
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats
-from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import CheckError
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix, residuals, rounded_to_integrality
-from ccs_model.mip.search import now
 
 Opinion = Literal["infeasible", "plan", "undecided", "contradiction"]
 
@@ -71,8 +72,8 @@ def disagreement(matrix: Matrix, options: SolverOptions, what: str) -> CheckErro
 
 def program_text(matrix: Matrix, options: SolverOptions) -> bytes:
     """The program in the MPS format."""
-    with temporary_folder() as folder:
-        path = folder / "program.mps"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "program.mps"
         Highs(matrix, replace(options, log_path=None)).write_model(path)
         return path.read_bytes()
 

@@ -20,15 +20,16 @@ from ccs_model._typing import Floats
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import NoPlanError
 from ccs_model.inputs import load_inputs
-from ccs_model.mip import Highs, Matrix, Progress, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.scaling import warning_of
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, point_of, without_traces
 from ccs_model.plan.plan import MarginalBudget, Plan
 from ccs_model.problem import Problem

@@ -17,7 +17,7 @@ from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InfeasibleError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix, SolverOptions
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.build_problem import NO_SITE
 from ccs_model.scenario import Scenario

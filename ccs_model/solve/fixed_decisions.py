@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import InputError
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
-from ccs_model.mip.search import now
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem, build_problem
 
 COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]

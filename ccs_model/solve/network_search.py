@@ -14,12 +14,12 @@ import numpy as np
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Highs, Matrix, Outcome, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.clock import now
 from ccs_model.mip.cut_sets import with_connection_cuts
 from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, plan_of_few, search_corridors
 from ccs_model.mip.highs import LARGE_ROWS, gap_share
 from ccs_model.mip.network_lns import LnsStage, improve_by_neighbourhoods, reoptimise_retrofits
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.fixed_charge_network import connections_of, fixed_charges_of, places_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Matrix, Outcome, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.infeasible_rows import point_without_presolve, ways_to_mend
-from ccs_model.mip.search import now
 from ccs_model.mip.verification import columns_without_limit, disagreement, elastic_opinion
 from ccs_model.model.names import groups_of, in_words
 from ccs_model.problem import Problem

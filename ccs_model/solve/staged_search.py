@@ -16,10 +16,10 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix, Progress, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, plan_of_few
 from ccs_model.mip.network_lns import LnsStage, improve_by_neighbourhoods, reoptimise_retrofits
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import fixed_charges_of, places_of
 

@@ -17,11 +17,12 @@ from scipy import sparse
 
 from ccs_model.errors import CcsModelError
 from ccs_model.inputs import Inputs
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.infeasible_rows import least_beyond
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.fixed_charge_network import fixed_charges_of

@@ -11,10 +11,10 @@ from scipy import sparse
 from ccs_model._typing import Floats, Mask
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
 from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import BUILT, Point, places_of

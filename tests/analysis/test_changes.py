@@ -14,7 +14,7 @@ import pytest
 from ccs_model.analysis.exchanges import Exchange
 from ccs_model.analysis.what_if import Change, _Findings, changes_of
 from ccs_model.errors import NoPlanError
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.problem import Problem
 from ccs_model.runs.stored_question import Run
 from ccs_model.solve.driver import solve

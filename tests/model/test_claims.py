@@ -8,9 +8,10 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.model import build_model
 from ccs_model.model.names import GROUPS
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.problem import Problem

@@ -8,8 +8,9 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.matrix import residuals
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.solve.network_presolve import reduced_model
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccs_model.mip import Matrix, Outcome, matrix_of
+from ccs_model.mip import Matrix, Outcome
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve import network_search as corridors_module

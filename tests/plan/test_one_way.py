@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from ccs_model._typing import Ints
-from ccs_model.mip import Highs, SolverOptions, matrix_of
+from ccs_model.mip import Highs, SolverOptions
 from ccs_model.mip.cut_sets import Connections, Demand, with_connection_cuts
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve import network_search as corridors_module

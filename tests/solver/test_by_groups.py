@@ -17,10 +17,10 @@ from scipy import sparse
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_milp as by_groups
 from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.clock import Allowance
 from ccs_model.mip.grouped_milp import alone_too_much, solve_by_groups
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.search import Allowance
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 

@@ -7,8 +7,9 @@ import time
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import SolverOptions, matrix_of
+from ccs_model.mip import SolverOptions
 from ccs_model.mip.infeasible_rows import point_without_presolve, ways_to_mend
+from ccs_model.model.standard_form import matrix_of
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 

@@ -12,10 +12,11 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, fixed_charge, matrix_of
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, fixed_charge
 from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, plan_of_few, search_corridors
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.scaling import Scaling
+from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 # Plants of 4 and 6 at the far end of pipes to two stores; each plant is worth 10 a unit when it is whole.

@@ -10,9 +10,10 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.presolve import fixed_by_reduced_cost, merged
+from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 WORTH = (7.0, 5.0, 4.0, 3.0)

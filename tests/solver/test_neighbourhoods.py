@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.fixed_charge import FixedCharges
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.network_lns import LnsStage, Places, improve_by_neighbourhoods
 from ccs_model.mip.presolve import restricted
+from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 # A line of places 0 … 5 with stores at both ends; a pipe joins each to the next, and each sends 1 if it is built.

@@ -6,8 +6,9 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.model.standard_form import matrix_of
 
 
 @pytest.fixture

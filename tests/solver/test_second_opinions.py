@@ -8,10 +8,11 @@ import pyomo.environ as pyo
 import pytest
 
 from ccs_model.errors import NoPlanError
-from ccs_model.mip import Highs, Matrix, Progress, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.parametric import MovingLimit, breakpoints
-from ccs_model.mip.search import now
 from ccs_model.mip.verification import columns_without_limit, elastic_opinion
+from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 
