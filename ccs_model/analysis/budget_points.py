@@ -9,18 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.analysis.frontier_search import BudgetProgram, CorridorSearch
+from ccs_model.analysis.frontier_search import processes_for, run_tasks_in
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
-from ccs_model.mip.budget_sweep import with_limit
+from ccs_model.mip.budget_sweep import SweepModel, with_limit
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.parametric import Breakpoint, MovingLimit, Support
+from ccs_model.mip.sweep_search import SweepSearch, SweepWork
 from ccs_model.plan.decisions import without_traces
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
-from ccs_model.solve.fixed_charge_network import connections_of, fixed_charges_of
+from ccs_model.solve.fixed_charge_network import connections_of, network_of
+from ccs_model.solve.strategies import BUDGET_SWEEP
 from ccs_model.solve.tie_breaking import break_ties
 
 # A rung may take somewhat more than its even share of the time that is left, and some time in any case.
@@ -123,23 +125,21 @@ class BudgetPointSearch:
         assert problem.network is not None
         links = problem.network.links["link"].to_numpy(object)
         given, only_given = self._given(links)
-        charges = fixed_charges_of(problem, self.matrix)
-        program = BudgetProgram(
-            self.matrix,
-            self.row,
-            charges,
-            connections_of(problem, self.matrix),
-            # The same answers whoever does a part: a second thread is better used by another process.
-            replace(self.options, threads=1),
-        )
-        search = CorridorSearch(program, given, only_given, self.deadline, self.jobs, self._report_progress)
-        found = search.found(budgets)
+        # One thread, so that the points do not depend on the number of processes.
+        options = replace(self.options, threads=1)
+        model = SweepModel(self.matrix, self.row, network_of(problem, self.matrix), (), options)
+        work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP)
+        n_processes = processes_for(self.matrix, self.jobs)
+        with run_tasks_in(n_processes, work) as run_tasks:
+            found = SweepSearch(
+                work, given, only_given, self.deadline, n_processes, run_tasks, self._report_progress
+            ).run(budgets)
         if found is None:
             return []
         self._supports = list(found.supports)
         self.links = tuple(str(links[k]) for k in found.arc_groups if k < len(links))
         budget_points: list[BudgetPoint] = []
-        for sweep_point in found.sweep_points:
+        for sweep_point in found.points:
             if sweep_point.x is None:
                 continue
             there = with_limit(self.matrix, self.row, sweep_point.limit)

@@ -27,7 +27,7 @@ from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import MONEY
+from ccs_model.solve.fixed_charge_network import BUDGET_CONSTRAINTS
 
 SWAP_GAP = 5e-4
 
@@ -117,7 +117,7 @@ class Exchanges:
         slack = 1e-6 * abs(value)
         low, high = (value - slack, np.inf) if self.sign > 0 else (-np.inf, value + slack)
         highs.add_row(self.matrix.costs[0], low, high)
-        for constraint in MONEY:
+        for constraint in BUDGET_CONSTRAINTS:
             for row in self.matrix.rows_of(constraint):
                 highs.set_row(int(row), -np.inf, np.inf)
         forced = builds["column"][mine].to_numpy(np.int64)

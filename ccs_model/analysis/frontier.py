@@ -26,7 +26,7 @@ from ccs_model.errors import InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
-from ccs_model.mip.budget_sweep import nothing_of, with_limit
+from ccs_model.mip.budget_sweep import with_limit, zero_point
 from ccs_model.mip.clock import now
 from ccs_model.mip.parametric import Breakpoint, MovingLimit, breakpoints
 from ccs_model.model import build_model
@@ -190,7 +190,7 @@ class _FrontierRequest:
 
     def _lowest(self, problem: Problem, matrix: Matrix, row: int, moving: MovingLimit) -> float:
         """The lowest budget with a plan; a little more than the least, which is exact to the solver's tolerance."""
-        if nothing_of(with_limit(matrix, row, 0.0)) is not None:
+        if zero_point(with_limit(matrix, row, 0.0)) is not None:
             return 0.0
         low = moving.least(self.deadline)
         if low <= 0.0:

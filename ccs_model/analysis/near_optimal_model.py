@@ -26,7 +26,7 @@ from ccs_model.mip.matrix import Column, residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_charge_network import network_of
 
 # Nodes of one search: what they leave open is said.
 NODES = 3_000
@@ -372,4 +372,4 @@ def _corridors_only(held: Held) -> Ints:
     links = network.links["link"]
     inside = np.flatnonzero(links.isin(held.corridors))
     sites = np.arange(len(links), len(links) + len(held.problem.sites))
-    return fixed_charges_of(held.problem, held.matrix).outside(np.r_[inside, sites])
+    return network_of(held.problem, held.matrix).outside(np.r_[inside, sites])

@@ -52,7 +52,7 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import probabilities_of
 from ccs_model.solve.driver import solve
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_charge_network import network_of
 
 SCHEMA = "ccs-model/hedge/2"
 _SAME = 1e-6
@@ -371,7 +371,7 @@ def _future_model(future: Future, plan: Plan, links: set[str] | None) -> FutureM
     if problem.network is not None and links is not None:
         named = problem.network.links["link"]
         sites = np.arange(len(named), len(named) + len(problem.sites))
-        off = fixed_charges_of(problem, matrix).outside(np.r_[np.flatnonzero(named.isin(links)), sites])
+        off = network_of(problem, matrix).outside(np.r_[np.flatnonzero(named.isin(links)), sites])
     return FutureModel(future, plan, matrix, restricted(matrix, off), off)
 
 

@@ -24,7 +24,7 @@ from ccs_model.mip.highs import Status
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.warm_start import Solved
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import MONEY
+from ccs_model.solve.fixed_charge_network import BUDGET_CONSTRAINTS
 
 # These are no products: what they change is found from the problem's own tables.
 _DELIVERED, _ROOM, _HEAT = ("delivered_share", "utilisation"), "storage_capacity", "capture_heat"
@@ -238,9 +238,9 @@ def valued(
     fixed = replace(matrix, lower=lower, upper=upper)
     for state, constraints in (
         (KEPT, ()),
-        (OVER_BUDGET, MONEY),
+        (OVER_BUDGET, BUDGET_CONSTRAINTS),
         (MISSES_TARGET, TARGETS),
-        (NOT_KEPT, (*MONEY, *TARGETS)),
+        (NOT_KEPT, (*BUDGET_CONSTRAINTS, *TARGETS)),
     ):
         loose = _without(fixed, constraints)
         highs = Highs(loose, options)
@@ -269,7 +269,7 @@ def _without(matrix: Matrix, constraints: Collection[str]) -> Matrix:
 
 def _excess(matrix: Matrix, x: Floats) -> float:
     """The most that any ceiling of money is passed by."""
-    rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY])
+    rows = np.concatenate([matrix.rows_of(constraint) for constraint in BUDGET_CONSTRAINTS])
     over = (matrix.rows @ x - matrix.row_upper)[rows]
     largest = float(over.max(initial=0.0))
     return largest if largest > 1e-6 else 0.0

@@ -160,30 +160,35 @@ def solver_answers() -> bool:
     return found.status == "optimal" and abs(found.objective - 3.0) < 1e-9
 
 
-# A point found in other units, in the program's own: whole columns stay, and the rest is solved for once more.
-#
-# A program whose flows are counted in a large unit is solved to that unit's tolerance, a thousandth of a thousand
-# tonnes.
-
 _LIMIT_S = 60.0
 
 
 def resolved_with_integers_fixed(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats:
-    """`x` where it keeps all rows; else the best point with the same whole columns, or `x` if there is none."""
+    """Return `x` if it satisfies every row, else the best point with the same integer columns, else `x`.
+
+    A model whose flows are counted in a large unit is solved to the tolerance of that unit; re-solving with integers
+    fixed restores the tolerance of the model's own units.
+    """
     point = rounded_to_integrality(matrix, x)
     if residuals(matrix, point).hold:
         return point
-    whole = np.flatnonzero(matrix.is_integer)
+    integers = np.flatnonzero(matrix.is_integer)
     highs = Highs(matrix, options)
     highs.set_integrality(False)
-    value = np.round(point[whole])
-    highs.set_bounds(whole, value, value)
-    outcome = highs.attempt(_LIMIT_S, "in the program's own units")
+    value = np.round(point[integers])
+    highs.set_bounds(integers, value, value)
+    outcome = highs.attempt(_LIMIT_S, "re-solve with integers fixed")
     return point if outcome.status != "optimal" or outcome.x is None else rounded_to_integrality(matrix, outcome.x)
 
 
+def verified_point(matrix: Matrix, x: Floats, options: SolverOptions) -> Floats | None:
+    """Return `x`, re-solved with integers fixed where a row is violated; None if a row still is."""
+    point = resolved_with_integers_fixed(matrix, x, options)
+    return point if residuals(matrix, point).hold else None
+
+
 def outcome_with_integers_fixed(matrix: Matrix, outcome: Outcome, options: SolverOptions) -> Outcome:
-    """The outcome of a whole program with its point polished."""
+    """Return an outcome with its point re-solved with integers fixed where a row is violated."""
     if outcome.x is None:
         return outcome
     x = resolved_with_integers_fixed(matrix, outcome.x, options)

@@ -18,16 +18,18 @@ from scipy import sparse
 from ccs_model._typing import Floats
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.clock import now
-from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, search_corridors
+from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix
+from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
 
 _GIVES_WAY = 1e-6
 _LEAST_GAP = 5e-3
-# Of the time that is left, what one group may take; of that, by when a first plan is found and by when bettered.
+# Share of the time left that one group may take.
 _TIME_SHARE = 1 / 3
-_FIRST_TIME_SHARES = (0.5, 0.8)
-_ROUNDS = 4
+_SCALING = SlopeScaling(n_rounds=4, until=0.5)
+_CONSTRUCT = Construct(until=0.5)
+_IMPROVE = Prove(until=0.8)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def ways_to_mend(
     groups: Sequence[tuple[str, ...]],
     options: SolverOptions,
     deadline: float,
-    charges: FixedCharges | None = None,
+    network: FixedChargeNetwork | None = None,
 ) -> tuple[Relaxation, ...]:
     """Those of `groups` of claims whose relaxation alone mends the program, each with its least relaxation found.
 
@@ -65,7 +67,7 @@ def ways_to_mend(
         stage = f"relaxing {' and '.join(group)}"
         begun = now()
         until = begun + _TIME_SHARE * (deadline - begun)
-        outcome = _least(_elastic(matrix, rows), options, until, stage, charges)
+        outcome = _least(_elastic(matrix, rows), options, until, stage, network)
         if outcome.x is None or outcome.status not in ("optimal", "limit"):
             continue
         given: dict[str, list[tuple[Any, float, float]]] = {}
@@ -87,7 +89,7 @@ def least_beyond(
     weights: Floats,
     options: SolverOptions,
     deadline: float,
-    charges: FixedCharges | None = None,
+    network: FixedChargeNetwork | None = None,
 ) -> Floats | None:
     """How far a plan must go beyond `limits` on `amounts` x, weighed and summed, the least found; None without one."""
     n = len(limits)
@@ -104,7 +106,7 @@ def least_beyond(
         columns=matrix.columns,
     )
     rows = np.arange(len(matrix.row_lower), len(count.row_lower))
-    outcome = _least(_elastic(count, rows, weights), options, deadline, "going beyond limits", charges)
+    outcome = _least(_elastic(count, rows, weights), options, deadline, "least beyond the limits", network)
     if outcome.x is None or outcome.status not in ("optimal", "limit"):
         return None
     beyond: Floats = outcome.x[len(matrix.lower) :]
@@ -112,32 +114,32 @@ def least_beyond(
 
 
 def _least(
-    elastic: Matrix, options: SolverOptions, deadline: float, stage: str, charges: FixedCharges | None
+    elastic: Matrix, options: SolverOptions, deadline: float, stage: str, network: FixedChargeNetwork | None
 ) -> Outcome:
     """The elastic program with as little slack as can be found until `deadline`."""
-    start = None if charges is None else _first_plan(elastic, replace(options, gap_share=_LEAST_GAP), deadline, charges)
+    start = None
+    if network is not None:
+        start = _first_solution(elastic, replace(options, gap_share=_LEAST_GAP), deadline, network)
     highs = Highs(elastic, options)
     return solve_mip(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, stage=stage, start=start).outcome
 
 
-def _first_plan(elastic: Matrix, options: SolverOptions, deadline: float, charges: FixedCharges) -> Floats | None:
-    """A whole plan with little slack, by slope scaling and then within what that lays; None where none was found."""
-    begun = now()
-    found, improved = (begun + share * (deadline - begun) for share in _FIRST_TIME_SHARES)
+def _first_solution(
+    elastic: Matrix, options: SolverOptions, deadline: float, network: FixedChargeNetwork
+) -> Floats | None:
+    """A solution with little slack, by slope scaling and then over the arcs that it opens; None if none is found."""
+    context = SearchContext(elastic, network, options, deadline)
     highs = Highs(elastic, options)
     highs.set_integrality(False)
-    relaxed = highs.run(found - now(), "a first plan: relaxation").x
-    if relaxed is None:
+    relaxation = highs.run(context.until(_CONSTRUCT.until).left_s, "elastic model: relaxation")
+    if relaxation.x is None:
         return None
-    points = SlopeScaling(elastic, charges, options).run(relaxed, _ROUNDS, found)
-    start = constructed_solution(
-        elastic, charges, points[-1] if points else relaxed, options, maximise=False, deadline=found
-    )
-    if start is None:
+    result = _SCALING.run(context, Result("limit", relaxation=relaxation))
+    result = _CONSTRUCT.run(context, result if result.trace else replace(result, trace=(relaxation.x,)))
+    if result.incumbent is None:
         return None
-    arc_groups = charges.arc_groups_used(start)
-    stage = "a better first plan"
-    return search_corridors(elastic, charges, arc_groups, options, start=start, deadline=improved, stage=stage).x
+    arc_groups = network.arc_groups_used(result.incumbent)
+    return _IMPROVE.run(context, result, arc_groups, "elastic model: improved solution").incumbent
 
 
 def _limit(matrix: Matrix, row: int) -> float:

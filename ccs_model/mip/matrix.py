@@ -31,10 +31,9 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """row_lower ≤ A x ≤ row_upper, lower ≤ x ≤ upper, some x whole; `costs[k]` is objective k.
+    """row_lower ≤ A x ≤ row_upper, lower ≤ x ≤ upper, some x integer; `costs[k]` is objective k.
 
-    `row_constraints[i]` is the (constraint name, index) of row i, `columns[j]` the variable and index of column j: names,
-    not Pyomo's objects, which lose their parent when the model goes.
+    `row_constraints[i]` is the (constraint name, index) of row i, `columns[j]` the variable and index of column j.
     """
 
     rows: sparse.csc_array

@@ -114,10 +114,10 @@ class Merged:
 
 
 def fixed_by_reduced_cost(
-    matrix: Matrix, columns: Ints, value: float, options: SolverOptions, *, maximise: bool, deadline: float
+    matrix: Matrix, columns: Ints, value: float, options: SolverOptions, *, deadline: float
 ) -> Matrix:
     """`matrix` with those of some yes-or-no columns fixed whose other value no plan worth `value` or more can have."""
-    sign = 1.0 if maximise else -1.0
+    sign = 1.0 if matrix.maximise[0] else -1.0
     highs = Highs(matrix, options)
     highs.set_integrality(False)
     for j in columns:

@@ -37,7 +37,7 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import BudgetRow, budget_row, checked_parts
 from ccs_model.solve.feasibility_repair import build_problem_with_advice
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.fixed_decisions import fixed_decisions_table, no_fixed_decisions
 from ccs_model.solve.network_search import Corridors, solve_in_corridors
 from ccs_model.solve.solution_check import REPAIR_TIME_S, verified_outcome
@@ -134,9 +134,7 @@ def _solve_stages(
     maximise = objective.sense == pyo.maximize
     corridors = None
     if problem.network is not None and problem.is_integer:
-        corridors = solve_in_corridors(
-            problem, matrix, options, maximise=maximise, deadline=clock.deadline, on_progress=on_progress
-        )
+        corridors = solve_in_corridors(problem, matrix, options, deadline=clock.deadline, on_progress=on_progress)
         first = corridors.within
     else:
         stage = problem.objective.replace("_", " ")
@@ -255,7 +253,7 @@ def _marginal_budget(
         links = problem.network.links["link"]
         inside = np.flatnonzero(links.isin(corridors.links))
         sites = np.arange(len(links), len(links) + len(problem.sites))
-        others[fixed_charges_of(problem, matrix).outside(np.r_[inside, sites])] = True
+        others[network_of(problem, matrix).outside(np.r_[inside, sites])] = True
     small = restricted(replace(matrix, row_upper=limits, lower=lower), np.flatnonzero(others))
     if not small.holds(chosen):
         return None

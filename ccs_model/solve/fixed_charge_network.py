@@ -8,16 +8,15 @@ import pandas as pd
 from ccs_model._typing import Ints
 from ccs_model.mip import Matrix
 from ccs_model.mip.cut_sets import Connections, Demand
-from ccs_model.mip.fixed_charge import FixedCharges
-from ccs_model.mip.network_lns import Places
+from ccs_model.mip.search import FixedChargeNetwork, Places
 from ccs_model.problem import Problem
 
-MONEY = ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget")
+BUDGET_CONSTRAINTS = ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget")
 _CHOICE = "one_retrofit_per_stream"
 
 
-def fixed_charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
-    """Pipes and sites as fixed charges; sizes of a link and vintages of a site exclude each other."""
+def network_of(problem: Problem, matrix: Matrix) -> FixedChargeNetwork:
+    """Return pipes and sites as fixed charges; sizes of a link and vintages of a site exclude each other."""
     assert problem.network is not None
     lines = problem.network.lines.set_index("line")
     link_at = {link: k for k, link in enumerate(problem.network.links["link"])}
@@ -32,13 +31,13 @@ def fixed_charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
     site = np.array([sites[s] for s, _ in at_site], dtype=np.int64) + len(link_at)
     site_year = np.array([year_at[y] for _, y in at_site], dtype=float)
     n_years = len(problem.years)
-    return FixedCharges(
+    return FixedChargeNetwork(
         columns=np.r_[pipes, opened],
         arc_group=np.r_[link, site],
         exclusive=np.r_[link * n_years + year, site * n_years],
         # The largest size; of a site's vintages the first.
         rank=np.r_[size, -site_year],
-        money_rows=np.concatenate([matrix.rows_of(constraint) for constraint in MONEY]),
+        budget_rows=np.concatenate([matrix.rows_of(constraint) for constraint in BUDGET_CONSTRAINTS]),
         choice=_choices(matrix),
     )
 
@@ -96,7 +95,7 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
         n_nodes=len(nodes),
         start=nodes.get_indexer(links["node_a"]).astype(np.int64),
         end=nodes.get_indexer(links["node_b"]).astype(np.int64),
-        pipes=tuple(by_year(built.get(link, [])) for link in links["link"]),
+        arcs=tuple(by_year(built.get(link, [])) for link in links["link"]),
         is_there=links["link"].isin(there).to_numpy(bool),
         opened={node: by_year(found) for node, found in opened.items()},
         demands=tuple(demands),

@@ -55,16 +55,14 @@ class ReducedModel:
         return self.lesser.lifted(self.single.lifted(x))
 
 
-def reduced_model(
-    matrix: Matrix, start: Floats, options: SolverOptions, *, maximise: bool, deadline: float
-) -> ReducedModel | None:
+def reduced_model(matrix: Matrix, start: Floats, options: SolverOptions, *, deadline: float) -> ReducedModel | None:
     """What is left of a program of one period when only plans no worse than `start` are sought.
 
     None where more than a few retrofits are left to decide, for then few nodes are plain, or `start` does not fit.
     """
     decided = np.r_[matrix.columns_of("build"), matrix.columns_of("opened")]
     value = float(matrix.costs[0] @ start)
-    known = fixed_by_reduced_cost(matrix, decided, value, options, maximise=maximise, deadline=deadline)
+    known = fixed_by_reduced_cost(matrix, decided, value, options, deadline=deadline)
     build = matrix.columns_of("build")
     if (known.lower[build] < known.upper[build]).mean() > _UNDECIDED_SHARE:
         return None
@@ -73,7 +71,7 @@ def reduced_model(
     lesser = restricted(known, first.columns[off])
     if not lesser.holds(start):
         return None
-    pairs = _Network(lesser.matrix).pairs(maximise=maximise)
+    pairs = _Network(lesser.matrix).pairs()
     single = merged(lesser.matrix, pairs)
     point = start[lesser.columns][single.columns]
     found = ReducedModel(single.matrix, point, lesser, single)
@@ -129,14 +127,14 @@ class _Network:
         lines = [line for link in removed for line in self.sizes.get(link, [])]
         return np.array([self.at["pipe", line] for line in lines if ("pipe", line) in self.at], dtype=np.int64)
 
-    def pairs(self, *, maximise: bool) -> list[tuple[int, int]]:
+    def pairs(self) -> list[tuple[int, int]]:
         """Columns that are the same in some best plan."""
         found: list[tuple[int, int]] = []
         for ends in self.flows.values():
             if len(ends) != 2:
                 continue
             (a, at_a), (b, at_b) = ends.items()
-            of_a, of_b = self._ordered(a, maximise), self._ordered(b, maximise)
+            of_a, of_b = self._ordered(a), self._ordered(b)
             if (
                 of_a is None
                 or of_b is None
@@ -152,13 +150,13 @@ class _Network:
                 found += list(same.items())
         return found
 
-    def _ordered(self, link: object, maximise: bool) -> list[object] | None:
+    def _ordered(self, link: object) -> list[object] | None:
         """Sizes of a link from small to large, where the flow says which of them is laid; None where it does not."""
         lines = self.sizes.get(link, [])
         columns = [self.at.get((kind, line), -1) for line in lines for kind in _PIPE_VARIABLES]
         if not lines or min(columns) < 0 or any(line not in self.most for line in lines):
             return None
-        costs = self.matrix.costs[0] * (-1.0 if maximise else 1.0)
+        costs = self.matrix.costs[0] * (-1.0 if self.matrix.maximise[0] else 1.0)
         for j in columns:
             rows = self.by_column.indices[self.by_column.indptr[j] : self.by_column.indptr[j + 1]]
             if costs[j] < 0 or any(self.matrix.row_constraints[i][0] not in _OF_A_LINK + _OF_MANY for i in rows):
@@ -231,10 +229,10 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
     assert network is not None
     if len(problem.years) > 1 or network.lines["is_free"].any() or not _less_for_less(network.lines):
         return None
-    built = {matrix.columns[j].index[0]: k for k, (columns,) in enumerate(connections.pipes) for j in columns}
+    built = {matrix.columns[j].index[0]: k for k, (columns,) in enumerate(connections.arcs) for j in columns}
     link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
     edge = {link_of[line]: k for line, k in built.items()}
-    n, n_edges = len(matrix.lower), len(connections.pipes)
+    n, n_edges = len(matrix.lower), len(connections.arcs)
     # What the largest pipe of an edge carries, as the program itself has it.
     included = dict(zip(network.lines["line"], network.lines["included_ktpa"], strict=True))
     largest = np.zeros(n_edges)
@@ -252,8 +250,8 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
         edges = np.array([edge[matrix.columns[j].index[0]] for j in flows], dtype=np.int64)
         blocks.append(_rows([(flows, np.ones(len(flows))), (way[edges], -largest[edges])], n + 2 * n_edges))
     every = np.arange(n_edges)
-    count = np.repeat(every, [len(columns) for (columns,) in connections.pipes])
-    pipes = np.concatenate([columns for (columns,) in connections.pipes])
+    count = np.repeat(every, [len(columns) for (columns,) in connections.arcs])
+    pipes = np.concatenate([columns for (columns,) in connections.arcs])
     shares = [(ways[0], np.ones(n_edges)), (ways[1], np.ones(n_edges))]
     either = _rows(shares, n + 2 * n_edges)
     either = either - sparse.csr_array((np.ones(len(pipes)), (count, pipes)), shape=either.shape)

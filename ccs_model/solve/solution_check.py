@@ -10,7 +10,7 @@ from ccs_model.mip.verification import columns_without_limit, disagreement, elas
 from ccs_model.model.names import groups_of, in_words
 from ccs_model.problem import Problem
 from ccs_model.solve.feasibility_repair import changes_that_mend
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_charge_network import network_of
 
 # An unexplained "infeasible" helps nobody, so looking for what would mend it has time of its own.
 REPAIR_TIME_S = 30.0
@@ -76,7 +76,7 @@ def verified_outcome(
         raise disagreement(matrix, options, what)
     began = now()
     deadline = max(deadline, began + REPAIR_TIME_S)
-    charges = fixed_charges_of(problem, matrix) if problem.network is not None and problem.is_integer else None
+    charges = network_of(problem, matrix) if problem.network is not None and problem.is_integer else None
     until = began + ROWS_TIME_SHARE * (deadline - began)
     by_rows = ways_to_mend(matrix, groups_of(problem), options, until, charges)
     changes = changes_that_mend(problem, matrix, options, deadline, posing_s)

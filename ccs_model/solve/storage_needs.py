@@ -25,7 +25,7 @@ from ccs_model.model import build_model
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_charge_network import network_of
 
 # Trials: the question asked again with something changed, to see whether there is a plan then.
 
@@ -133,7 +133,7 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
         np.array(weights),
         trials.options,
         trials.until(),
-        fixed_charges_of(widening, lifted) if problem.is_integer else None,
+        network_of(widening, lifted) if problem.is_integer else None,
     )
     if beyond is None:
         return None

@@ -101,7 +101,7 @@ def test_the_optimum_stays(seed: int, in_hand: str) -> None:
     matrix = network(seed)
     optimum, x = best(matrix)
     start = x if in_hand == "best" else np.zeros(len(x))
-    small = reduced_model(matrix, start, OPTIONS, maximise=False, deadline=time.monotonic() + 20)
+    small = reduced_model(matrix, start, OPTIONS, deadline=time.monotonic() + 20)
     if small is None:
         return
     assert len(small.matrix.lower) < len(matrix.lower)
@@ -116,7 +116,7 @@ def test_most_made_networks_become_simpler() -> None:
     for seed in range(16):
         matrix = network(seed)
         _, x = best(matrix)
-        small = reduced_model(matrix, x, OPTIONS, maximise=False, deadline=time.monotonic() + 20)
+        small = reduced_model(matrix, x, OPTIONS, deadline=time.monotonic() + 20)
         if small is not None:
             n_merged += len(small.single.stands_for) > len(small.single.columns)
     assert n_merged >= 4

@@ -39,7 +39,7 @@ def test_no_choice_as_good_as_the_plan_in_hand_is_lost(room: float, sign: float)
     choices = [c for c in itertools.product((0.0, 1.0), repeat=4) if np.dot(c, WEIGHT) <= room]
     for in_hand in sorted({float(np.dot(c, WORTH)) for c in choices}):
         deadline = time.monotonic() + 20
-        known = fixed_by_reduced_cost(matrix, columns, sign * in_hand, OPTIONS, maximise=sign > 0, deadline=deadline)
+        known = fixed_by_reduced_cost(matrix, columns, sign * in_hand, OPTIONS, deadline=deadline)
         for choice in choices:
             if np.dot(choice, WORTH) >= in_hand:
                 x = np.array([choice[k] for k in at])
@@ -50,7 +50,7 @@ def test_no_choice_as_good_as_the_plan_in_hand_is_lost(room: float, sign: float)
 def test_what_never_fits_is_left_out() -> None:
     matrix = knapsack(2.0, 1.0)
     columns = matrix.columns_of("take")
-    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
+    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, deadline=time.monotonic() + 20)
     at = [matrix.columns[j].index for j in columns]
     # Only the thing of weight 2 may still be taken.
     assert {k for k, most in zip(at, known.upper[columns], strict=True) if most > 0} == {3}
@@ -67,7 +67,7 @@ def test_a_false_infeasible_settles_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         return replace(found, status="infeasible", x=None) if is_asked else found
 
     monkeypatch.setattr(Highs, "run", denied)
-    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
+    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, deadline=time.monotonic() + 20)
     assert (known.lower == matrix.lower).all() and (known.upper == matrix.upper).all()
 
 
