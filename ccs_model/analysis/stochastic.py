@@ -337,7 +337,7 @@ class _Hedging:
                 )
             points.append(point)
             values.append(value)
-            off.append(max(kept.row, kept.bound, kept.wholeness))
+            off.append(max(kept.row, kept.bound, kept.integrality))
         return points, values, off
 
     def _validate(self, matrix: Matrix, status: str) -> None:

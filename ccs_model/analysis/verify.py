@@ -161,8 +161,8 @@ def _of_point(at: AtPoint) -> Iterator[Check]:
     yield Check(f"all {n_rows:,} rows hold at the point", not worst, found.row, "distance", worst)
     beyond = found.bound > TOLERANCE
     yield Check("every column lies within its bounds", not beyond, found.bound, "distance")
-    broken = found.wholeness > TOLERANCE
-    yield Check("whole decisions are whole", not broken, found.wholeness, "distance")
+    broken = found.integrality > TOLERANCE
+    yield Check("whole decisions are whole", not broken, found.integrality, "distance")
 
 
 def _holds(at: AtPoint) -> bool:

@@ -1,12 +1,17 @@
-"""Whole programs by way of their relaxation: a small core first, then only what could still be better.
+"""MILPs by kernel search: a restricted MILP first, then only the columns that could still improve the incumbent.
 
-The relaxation's reduced costs say how much worse a plan must be that uses a column at zero. A core of the columns with
-the smallest loss is solved first. Any plan outside the core is no better than
+The reduced costs of the relaxation bound how much worse a solution is that uses a column at zero. The columns with the
+smallest reduced-cost bounds form the first restricted MILP. Any solution outside it is no better than
 
-    relaxation − the smallest loss of a column left out,
+    relaxation − the smallest reduced-cost bound of a column left out,
 
-so that, with the core's own bound, is a bound of the whole program. Where it does not close the gap, every column that
-could still beat the best plan by more than the gap joins and the program is solved again, from that plan.
+which with the bound of the restricted MILP bounds the full model. Where that does not close the gap, every column that
+could still improve the incumbent by more than the gap joins, and the model is re-solved from the incumbent.
+
+References
+----------
+Angelelli, E., Mansini, R., Speranza, M. G. (2010). Kernel search: a general heuristic for the multi-dimensional
+knapsack problem. Computers & Operations Research 37, 2017–2026.
 """
 
 from __future__ import annotations
@@ -28,7 +33,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class MipOutcome:
-    """The whole program's outcome with a bound over all columns, and its relaxation's; whether by groups."""
+    """Outcome of a MILP with a bound over all columns, that of its relaxation, and whether it was solved by groups."""
 
     outcome: Outcome
     relaxation: Outcome
@@ -45,44 +50,63 @@ def solve_mip(
     start: Floats | None = None,
     may_move: Mask | None = None,
 ) -> MipOutcome:
-    """Solve the program in `highs` with its whole columns whole, to the relative `gap` or until `deadline`.
+    """Solve the model in `highs` as a MILP, its relaxation first.
 
-    `deadline` is a now() value; `start` a plan known to hold. The relaxation is solved first
-    and returned too. Whole columns outside the mask `may_move` stay at 0, and the bound is one over plans without them.
+    Parameters
+    ----------
+    highs
+        The model, with its objective set.
+    maximise
+        Sense of the objective.
+    gap
+        Relative gap at which the search ends.
+    deadline
+        A value of `clock.now`.
+    stage
+        Name of the solve in the log.
+    start
+        A feasible point.
+    may_move
+        [column] integer columns outside stay at 0, and the bound holds for solutions without them.
+
+    Returns
+    -------
+    MipOutcome
+        Incumbent and bound over all columns that may move, and the relaxation.
     """
     matrix = highs.matrix
-    whole = np.flatnonzero(matrix.is_integer)
-    allowed = np.ones(len(whole), dtype=bool) if may_move is None else may_move[whole]
-    bounds = highs.lower[whole], highs.upper[whole]
-    _leave_out(highs, whole, allowed, bounds)
+    integers = np.flatnonzero(matrix.is_integer)
+    allowed = np.ones(len(integers), dtype=bool) if may_move is None else may_move[integers]
+    bounds = highs.lower[integers], highs.upper[integers]
+    _fix_outside(highs, integers, allowed, bounds)
     highs.set_integrality(False)
     relaxation = highs.run(deadline - now(), f"{stage}: relaxation")
-    if relaxation.status != "optimal" or relaxation.x is None or not len(whole):
+    if relaxation.status != "optimal" or relaxation.x is None or not len(integers):
         highs.set_integrality(True)
-        _leave_out(highs, whole, np.ones(len(whole), dtype=bool), bounds)
-        kept = _in_hand(highs, start, np.inf if maximise else -np.inf) if relaxation.status == "limit" else None
+        _fix_outside(highs, integers, np.ones(len(integers), dtype=bool), bounds)
+        kept = _start_outcome(highs, start, np.inf if maximise else -np.inf) if relaxation.status == "limit" else None
         return MipOutcome(kept or relaxation, relaxation)
     sign = 1.0 if maximise else -1.0
     assert relaxation.reduced_cost is not None
     reduced_cost_gap = np.where(
-        relaxation.x[whole] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[whole], 0.0)
+        relaxation.x[integers] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[integers], 0.0)
     )
-    # Only columns at a lower bound of 0 can be left out; ties go by position, which is the order of ids.
+    # Only columns with a lower bound of 0 can be left out; ties go by position.
     removable = (bounds[0] == 0) & (reduced_cost_gap > 1e-9)
     order = np.argsort(np.where(removable, reduced_cost_gap, -1.0), kind="stable")
-    inside = np.zeros(len(whole), dtype=bool)
+    inside = np.zeros(len(integers), dtype=bool)
     inside[order[allowed[order]][:RESTRICTED_COLUMNS]] = True
     inside |= allowed & ~removable
     if start is None:
         start = _rounded_down(matrix, relaxation.x)
     if start is not None:
-        inside |= start[whole] > 0.5
+        inside |= start[integers] > 0.5
     highs.set_integrality(True)
     highs.set_option("mip_rel_gap", gap)
-    best = _in_hand(highs, start, relaxation.objective)
+    best = _start_outcome(highs, start, relaxation.objective)
     point = start
     while True:
-        _leave_out(highs, whole, inside, bounds)
+        _fix_outside(highs, integers, inside, bounds)
         if point is not None:
             highs.start_from(point)
         outcome = highs.run(deadline - now(), stage)
@@ -90,52 +114,47 @@ def solve_mip(
             if inside[allowed].all() or outcome.status == "limit":
                 best = best and replace(best, status="limit")
                 break
-            # The core holds no plan; all columns may.
+            # The restricted MILP is infeasible: take all columns.
             inside[:] = allowed
             continue
         outside = reduced_cost_gap[allowed & ~inside].min(initial=np.inf)
         reachable = sign * relaxation.objective - outside
-        # No better than the relaxation, and no worse than the plan in hand, which is itself attained.
+        # At most the relaxation, at least the incumbent.
         bound = max(min(max(sign * outcome.bound, reachable), sign * relaxation.objective), sign * outcome.objective)
         best = replace(outcome, bound=float(sign * bound))
-        # Whoever could still beat the plan in hand by more than the gap joins.
+        # Columns that could still improve the incumbent by more than the gap join.
         enough = sign * outcome.objective + gap * abs(outcome.objective)
         joining = allowed & ~inside & (sign * relaxation.objective - reduced_cost_gap > enough)
         closed = gap_share(best.bound, best.objective) <= gap + _ROUNDING
         if closed or outcome.status == "limit" or not joining.any():
             best = replace(best, status="optimal" if closed else "limit")
             break
-        # Not all at once: a better plan from a core not much larger makes the next list shorter.
+        # Not all at once: a better incumbent shortens the next list.
         cheapest = order[joining[order]][: GROWTH * int(inside.sum())]
         inside[cheapest] = True
         point = outcome.x
-    _leave_out(highs, whole, np.ones(len(whole), dtype=bool), bounds)
+    _fix_outside(highs, integers, np.ones(len(integers), dtype=bool), bounds)
     return MipOutcome(best if best is not None else replace(outcome, bound=relaxation.objective), relaxation)
 
 
 def _rounded_down(matrix: Matrix, x: Floats) -> Floats | None:
-    """The relaxation's point with whole columns rounded down and the others at 0, if that keeps every row."""
+    """The relaxation's point with integer columns rounded down and all others at 0, if that is feasible."""
     down = np.where(matrix.is_integer, np.floor(x + 1e-9), 0.0)
     point = np.clip(down, matrix.lower, matrix.upper)
     return point if residuals(matrix, point).hold else None
 
 
-def _in_hand(highs: Highs, start: Floats | None, bound: float) -> Outcome | None:
-    """The starting plan as an outcome, for when time runs out before a better one is found."""
+def _start_outcome(highs: Highs, start: Floats | None, bound: float) -> Outcome | None:
+    """The start as an outcome, in case time runs out before a better solution is found."""
     if start is None:
         return None
     return Outcome("limit", float(highs.costs @ start), bound, start, None, None)
 
 
-def _leave_out(
-    highs: Highs,
-    whole: Ints,
-    inside: Mask,
-    bounds: tuple[Floats, Floats],
-) -> None:
-    """Columns outside the core are held at 0; those inside keep the bounds they came with."""
+def _fix_outside(highs: Highs, integers: Ints, inside: Mask, bounds: tuple[Floats, Floats]) -> None:
+    """Fix integer columns outside the restricted MILP at 0; those inside keep their bounds."""
     lower, upper = bounds
-    highs.set_bounds(whole, np.where(inside, lower, 0.0), np.where(inside, upper, 0.0))
+    highs.set_bounds(integers, np.where(inside, lower, 0.0), np.where(inside, upper, 0.0))
 
 
 # A MILP that can be solved by hand, for the self-test of the installation.

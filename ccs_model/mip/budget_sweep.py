@@ -1,9 +1,9 @@
 """Solutions of a fixed-charge network model at many limits of one row, each from the solution of a lower limit.
 
-A solution of a lower limit holds at a higher one and is improved there in sub-MIPs with few free decisions. Its arcs are
-fixed first; then more arcs are allowed, those of the solutions at the neighbouring limits, and all columns in which it
-differs from the relaxation. The bound at each limit is that of the relaxation with cut-set inequalities, which hold at
-every limit, and in the end that of branch and bound.
+A solution of a lower limit holds at a higher one and is improved there in sub-MIPs with few free decisions. Its arcs
+are fixed first; then more arcs are allowed, those of the solutions at the neighbouring limits, and all columns in which
+it differs from the relaxation. The bound at each limit is that of the relaxation with cut-set inequalities, which hold
+at every limit, and in the end that of branch and bound.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The clock by which searches share out their time: seconds by the wall, or this process's CPU seconds.
+"""The clock of all time limits: wall-clock seconds, or CPU seconds of this process.
 
-A planner waits by the wall clock. A measurement that is to repeat on a busy machine counts CPU seconds, since a solve
-that gets a fifth of a core has done a fifth of the work.
+CPU seconds make measurements comparable on a busy machine.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ _by_cpu: list[bool] = []
 
 
 def now() -> float:
-    """Seconds since some moment; deadlines are moments of this clock."""
+    """Return seconds since an arbitrary moment; deadlines are values of this clock."""
     return time.process_time() if _by_cpu else time.monotonic()
 
 
 def counts_cpu() -> bool:
-    """Whether seconds are CPU seconds."""
+    """Return whether the clock counts CPU seconds."""
     return bool(_by_cpu)
 
 
 @contextlib.contextmanager
 def cpu_seconds() -> Iterator[None]:
-    """Within, limits are of CPU seconds of this process, all its threads together."""
+    """Count CPU seconds of this process, all threads together, within the context."""
     _by_cpu.append(True)
     try:
         yield
@@ -37,17 +36,17 @@ def cpu_seconds() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Allowance:
-    """How much time a search may still take: until `deadline` (a moment of `now`) and until this process has used
-    `cpu_s` seconds of the processor (time.process_time)."""
+    """A time limit: `deadline` is a value of `now`, `cpu_s` one of `time.process_time`."""
 
     deadline: float
     cpu_s: float = inf
 
     @property
     def left_s(self) -> float:
-        """Seconds left by the clock."""
+        """Seconds left until the deadline."""
         return self.deadline - now()
 
     @property
     def is_over(self) -> bool:
+        """Whether either limit is reached."""
         return self.left_s <= 0 or time.process_time() >= self.cpu_s

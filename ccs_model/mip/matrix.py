@@ -48,11 +48,11 @@ class Matrix:
     columns: tuple[Column, ...]
 
     def rows_of(self, constraint: str) -> Ints:
-        """The rows of one named constraint."""
+        """Return the rows of one named constraint."""
         return self._rows_by_constraint.get(constraint, np.zeros(0, dtype=np.int64)).copy()
 
     def columns_of(self, variable: str) -> Ints:
-        """The columns of one named variable."""
+        """Return the columns of one named variable."""
         return self._columns_by_variable.get(variable, np.zeros(0, dtype=np.int64)).copy()
 
     @cached_property
@@ -65,7 +65,7 @@ class Matrix:
 
 
 def _places(names: Iterable[str]) -> dict[str, Ints]:
-    """Where each name stands."""
+    """Positions of each name."""
     found: dict[str, list[int]] = {}
     for k, name in enumerate(names):
         found.setdefault(name, []).append(k)
@@ -73,7 +73,7 @@ def _places(names: Iterable[str]) -> dict[str, Ints]:
 
 
 def validate_finite(matrix: Matrix) -> None:
-    """HiGHS drops a NaN coefficient in silence, so none may reach it."""
+    """Raise CcsModelError if a number is not finite, since HiGHS drops a NaN coefficient silently."""
     sound = {
         "a coefficient": np.isfinite(matrix.rows.data).all(),
         "an objective": np.isfinite(matrix.costs).all(),
@@ -83,49 +83,47 @@ def validate_finite(matrix: Matrix) -> None:
     }
     for what, finite in sound.items():
         if not finite:
-            raise CcsModelError(f"{what} of the program is not a finite number; nothing was solved")
+            raise CcsModelError(f"{what} of the model is not a finite number; nothing was solved")
 
-
-# Checks a point against the matrix without the solver: rows, bounds, whole columns.
 
 TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class Residuals:
-    """The largest violation of each kind; rows are measured against the size of their own terms."""
+    """The largest violation of each kind; rows relative to the sum of their absolute terms."""
 
     row: float
     worst_row: str
     bound: float
-    wholeness: float
+    integrality: float
 
     @property
     def hold(self) -> bool:
-        """All within 1e-6."""
-        return max(self.row, self.bound, self.wholeness) <= TOLERANCE
+        """Whether all violations are within 1e-6."""
+        return max(self.row, self.bound, self.integrality) <= TOLERANCE
 
 
 def residuals(matrix: Matrix, x: Floats) -> Residuals:
-    """How far `x` is from keeping every row, bound and wholeness of the matrix."""
+    """Return the largest violations of rows, bounds and integrality at a point, computed without the solver."""
     if not np.isfinite(x).all():
-        return Residuals(row=np.inf, worst_row="", bound=np.inf, wholeness=np.inf)
+        return Residuals(row=np.inf, worst_row="", bound=np.inf, integrality=np.inf)
     activity = matrix.rows @ x
     size = np.maximum(abs(matrix.rows) @ np.abs(x), 1.0)
     over = np.maximum(np.maximum(activity - matrix.row_upper, matrix.row_lower - activity), 0.0) / size
     worst = int(np.argmax(over)) if len(over) else -1
     outside = np.maximum(np.maximum(x - matrix.upper, matrix.lower - x), 0.0) / np.maximum(np.abs(x), 1.0)
-    whole = x[matrix.is_integer]
+    integers = x[matrix.is_integer]
     name, index = matrix.row_constraints[worst] if worst >= 0 else ("", None)
     return Residuals(
         row=float(over[worst]) if worst >= 0 else 0.0,
         worst_row=f"{name}[{index}]" if worst >= 0 else "",
         bound=float(outside.max(initial=0.0)),
-        wholeness=float(np.abs(whole - np.round(whole)).max(initial=0.0)),
+        integrality=float(np.abs(integers - np.round(integers)).max(initial=0.0)),
     )
 
 
 def rounded_to_integrality(matrix: Matrix, x: Floats) -> Floats:
-    """`x` with whole columns set to the whole number they are within tolerance of, and all within their bounds."""
-    snap = np.where(matrix.is_integer & (np.abs(x - np.round(x)) <= TOLERANCE), np.round(x), x)
-    return np.clip(snap, matrix.lower, matrix.upper)
+    """Return `x` with integer columns within tolerance of an integer rounded to it, and all columns within bounds."""
+    rounded = np.where(matrix.is_integer & (np.abs(x - np.round(x)) <= TOLERANCE), np.round(x), x)
+    return np.clip(rounded, matrix.lower, matrix.upper)

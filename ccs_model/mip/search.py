@@ -1,8 +1,8 @@
 """The interface of network searches: what every heuristic and exact phase is given, and what it returns.
 
-A *fixed-charge network* is a mixed-integer model with binary columns that open arcs (or nodes) of a network. All columns
-of one arc, its sizes and vintages, form an *arc group*. Each phase of a search takes a `SearchContext` and the `Result` of
-the phase before, and returns a `Result`.
+A *fixed-charge network* is a mixed-integer model with binary columns that open arcs (or nodes) of a network. All
+columns of one arc, its sizes and vintages, form an *arc group*. Each phase of a search takes a `SearchContext` and the
+`Result` of the phase before, and returns a `Result`.
 """
 
 from __future__ import annotations

@@ -27,10 +27,10 @@ _BASINS_TRIED = 5
 
 
 def changes_that_mend(
-    problem: Problem, matrix: Matrix, options: SolverOptions, deadline: float, posing_s: float
+    problem: Problem, matrix: Matrix, options: SolverOptions, deadline: float, build_s: float
 ) -> tuple[str, ...]:
     """Sentences, each a change that alone would do, in a fixed order; until `deadline`, a now() value."""
-    trials = Trials(options, deadline, posing_s)
+    trials = Trials(options, deadline, build_s)
     return (
         *limits_of_sites(problem, matrix, trials),
         *_scenario_changes(problem.scenario, problem.inputs, problem.plants, trials),

@@ -35,15 +35,15 @@ _TIME_SHARE = 1 / 3
 
 @dataclass(frozen=True)
 class Trials:
-    """How trials are solved and by when; none is begun that would not be posed in time. `posing_s` is one's guess."""
+    """How trials are solved and by when; none is begun that would not be posed in time. `build_s` is one's guess."""
 
     options: SolverOptions
     deadline: float
-    posing_s: float = 0.0
+    build_s: float = 0.0
 
     def program(self, scenario: Scenario, inputs: Inputs) -> tuple[Problem, Matrix] | None:
         """The question as a program; None where it cannot be asked, or not in time."""
-        if now() + self.posing_s >= self.deadline:
+        if now() + self.build_s >= self.deadline:
             return None
         try:
             problem = build_problem(scenario, inputs)

@@ -205,8 +205,8 @@ def test_F56_what_could_grow_for_ever_is_named_with_its_limit(desk: Desk, monkey
     monkeypatch.setattr(optimize, "build_model", unlimited)
     answer = ask(desk)
     assert answer.code == 3, answer.err
-    assert "the aim max_abatement has no limit: credit_ktpa can grow for ever" in answer.err
-    assert "what would limit it: an upper bound of credit_ktpa" in answer.err
+    assert "the objective max_abatement is unbounded: credit_ktpa has no limit" in answer.err
+    assert "set an upper bound of credit_ktpa" in answer.err
 
 
 def test_F56_of_several_columns_those_without_a_limit_are_found() -> None:

@@ -118,5 +118,5 @@ def test_most_made_networks_become_simpler() -> None:
         _, x = best(matrix)
         small = reduced_model(matrix, x, OPTIONS, deadline=time.monotonic() + 20)
         if small is not None:
-            n_merged += len(small.single.stands_for) > len(small.single.columns)
+            n_merged += len(small.aggregated.stands_for) > len(small.aggregated.columns)
     assert n_merged >= 4

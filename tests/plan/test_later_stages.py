@@ -37,15 +37,15 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 @pytest.mark.parametrize(
     ("purpose", "reported"),
     [
-        ("settling ties", "ties are not settled"),
-        ("the next money", "what more money buys is not known"),
-        ("price of a lock", "what locks cost is not known"),
+        ("tie-breaking", "ties are not broken"),
+        ("marginal budget", "the marginal value of the budget is unknown"),
+        ("cost of a fixed decision", "the cost of fixed decisions is unknown"),
     ],
 )
 def test_a_plan_outlives_what_is_asked_after_it(
     solved: Solved, failing: Callable[..., list[str]], purpose: str, reported: str
 ) -> None:
-    changes = {"plants.exclude": [min(solved().retrofits["plant"])]} if "lock" in purpose else {}
+    changes = {"plants.exclude": [min(solved().retrofits["plant"])]} if "fixed decision" in purpose else {}
     whole = solved(changes)
     assert not whole.warnings
     met = failing(purpose)

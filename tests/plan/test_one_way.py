@@ -20,7 +20,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve import network_search as corridors_module
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
-from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, _less_for_less, one_way
+from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, _is_cheaper_below, one_way
 from ccs_model.solve.strategies import ModelSizes
 
 Solved = Callable[..., Plan]
@@ -127,7 +127,7 @@ def line(pipe: str, **numbers: float) -> dict[str, Any]:
 )
 def test_a_larger_pipe_that_must_carry_more_is_never_cheaper(larger: dict[str, float], for_less: bool) -> None:
     lines = [line("large", largest_ktpa=9_000.0, **larger), line("small", largest_ktpa=1_000.0, fixed_mn=10.0)]
-    assert _less_for_less(pd.DataFrame(lines)) is for_less
+    assert _is_cheaper_below(pd.DataFrame(lines)) is for_less
 
 
 def test_half_laid_pipes_around_a_ring_lead_out_only_one_way() -> None:

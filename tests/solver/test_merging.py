@@ -63,7 +63,7 @@ def test_a_false_infeasible_settles_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
     def denied(highs: Highs, time_limit_s: float, stage: str) -> Outcome:
         found = run(highs, time_limit_s, stage)
-        is_asked = stage == "what a plan in hand settles"
+        is_asked = stage == "reduced-cost fixing"
         return replace(found, status="infeasible", x=None) if is_asked else found
 
     monkeypatch.setattr(Highs, "run", denied)

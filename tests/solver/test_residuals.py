@@ -30,7 +30,7 @@ def point(matrix: Matrix, **values: float) -> np.ndarray:
 
 def test_a_point_that_keeps_everything(matrix: Matrix) -> None:
     found = residuals(matrix, point(matrix, x=4, y=6, z=2, w=1))
-    assert (found.row, found.bound, found.wholeness) == (0, 0, 0)
+    assert (found.row, found.bound, found.integrality) == (0, 0, 0)
     assert found.hold
 
 
@@ -55,7 +55,7 @@ def test_a_broken_bound(matrix: Matrix) -> None:
 
 def test_a_broken_whole_number(matrix: Matrix) -> None:
     found = residuals(matrix, point(matrix, x=3, z=1.5))
-    assert found.wholeness == pytest.approx(0.5)
+    assert found.integrality == pytest.approx(0.5)
     assert found.row == found.bound == 0
     assert not found.hold
 
