@@ -9,7 +9,7 @@ from ccs_model.mip.infeasible_rows import point_without_presolve, smallest_relax
 from ccs_model.mip.verification import columns_without_limit, disagreement, elastic_opinion
 from ccs_model.model.names import groups_of, in_words
 from ccs_model.problem import Problem
-from ccs_model.solve.feasibility_repair import changes_that_mend
+from ccs_model.solve.feasibility_repair import scenario_changes
 from ccs_model.solve.fixed_charge_network import network_of
 
 # Time to find the smallest changes that restore feasibility, beyond the time limit if necessary.
@@ -100,7 +100,7 @@ def verified_outcome(
     charges = network_of(problem, matrix) if problem.network is not None and problem.is_integer else None
     until = began + ROWS_TIME_SHARE * (deadline - began)
     by_rows = smallest_relaxations(matrix, groups_of(problem), options, until, charges)
-    changes = changes_that_mend(problem, matrix, options, deadline, build_s)
+    changes = scenario_changes(problem, matrix, options, deadline, build_s)
     raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
 
 
