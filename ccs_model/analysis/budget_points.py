@@ -25,7 +25,7 @@ from ccs_model.solve.fixed_charge_network import connections_of, network_of
 from ccs_model.solve.strategies import BUDGET_SWEEP
 from ccs_model.solve.tie_breaking import break_ties
 
-# A budget may take so many times its even share of the time left, and so many seconds in any case.
+# Multiple of its even share of the time left that a budget may take, and the least seconds it has.
 _GREEDY, _LEAST_S = 1.25, 0.5
 
 

@@ -122,7 +122,7 @@ class Anchors:
     shares
         Shares of the highest limit, one tuple a job: slope scaling runs at the first share of each.
     until
-        Share of the whole time by which the anchors are solved.
+        Share of the sweep's time by which the anchors are solved.
     relax, scaling
         Phases at the first limit of a job, timed within the job.
     lines_until
@@ -204,15 +204,15 @@ class Sweep:
     Parameters
     ----------
     until
-        Share of the whole time by which the sweep ends.
+        Share of the sweep's time by which the sweep ends.
     far_gap
-        Relative gap beyond which a solution is constructed anew.
+        Relative gap beyond which a solution is from slope scaling.
     greedy, min_seconds
-        A limit may take so many times its even share of the time left, and so many seconds in any case.
-    anew_until
-        Share of the time left that a solution constructed anew may take.
+        Multiple of its even share of the time left that a limit may take, and the least seconds it has.
+    construct_until
+        Share of the time left that a solution from slope scaling may take.
     scaling, construct
-        Phases of a solution constructed anew.
+        Phases of a solution from slope scaling.
     grow, differing
         Sub-MIPs that improve it.
     """
@@ -221,7 +221,7 @@ class Sweep:
     far_gap: float = 0.5
     greedy: float = 1.5
     min_seconds: float = 0.3
-    anew_until: float = 0.5
+    construct_until: float = 0.5
     scaling: SlopeScaling = SlopeScaling(n_rounds=12, step=0.1)
     construct: Construct = Construct()
     grow: Grow = Grow()
@@ -249,15 +249,15 @@ class Sweep:
             started, n_left, left = now(), len(limits) - k, max(deadline - now(), self.min_seconds)
             stride = min(max(math.ceil(took * n_left / left), 1), n_left)
             until = started + max(self.greedy * stride * left / n_left, self.min_seconds)
-            is_anew = best is None or gap_share(support.value, model.value(best)) > self.far_gap
-            if is_anew:
-                until = max(until, now() + self.anew_until * (deadline - now()))
+            is_constructed = best is None or gap_share(support.value, model.value(best)) > self.far_gap
+            if is_constructed:
+                until = max(until, now() + self.construct_until * (deadline - now()))
             context = model.at(limit, until)
-            if is_anew:
+            if is_constructed:
                 best = context.better(best, self._constructed(context, support))
             if best is not None:
                 best = self.grow.run(model, context, best, support.value)
-                if is_anew and not model.is_close(support.value, best) and now() < until:
+                if is_constructed and not model.is_close(support.value, best) and now() < until:
                     free = context.matrix.is_integer & (np.abs(support.x - best) > USED)
                     best = _improved(model.at(limit, until, cuts=True), self.differing, free, best)
             took, passed_over = now() - started, stride - 1
@@ -284,9 +284,9 @@ class Relate:
     Parameters
     ----------
     until
-        Share of the whole time by which it ends.
+        Share of the sweep's time by which it ends.
     greedy, min_seconds
-        A limit may take so many times its even share of the time left, and so many seconds in any case.
+        Multiple of its even share of the time left that a limit may take, and the least seconds it has.
     grow, neighbours
         Sub-MIPs that improve it.
     """
@@ -334,7 +334,7 @@ class Deepen:
     Parameters
     ----------
     seconds, min_seconds
-        A limit takes so many seconds unless there is more time for each; no limit is begun with fewer left.
+        Seconds of a limit unless there is more time for each, and the seconds below which none begins.
     differing, differing_until
         Sub-MIP of the columns in which solution and relaxation differ, and the share of a limit's time it takes.
     useless_gap_part

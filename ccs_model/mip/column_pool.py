@@ -189,11 +189,11 @@ class Pool:
         before: _Part | None = None
         for _ in range(_ROUNDS):
             part = self._part
-            over, program = None if scale is None else scale[part.columns], part.of(matrix)
+            over, lp = None if scale is None else scale[part.columns], part.of(matrix)
             if before is not None:
-                found = self._warm.solve_extended(program, len(before.rows), len(before.columns), over)
+                found = self._warm.solve_extended(lp, len(before.rows), len(before.columns), over)
             else:
-                found = self._warm.solve(program, over, start=None if begin is None else begin.over(part))
+                found = self._warm.solve(lp, over, start=None if begin is None else begin.over(part))
             if not found.is_optimal:
                 # The LP over all columns may still be feasible.
                 if self._inside.all():

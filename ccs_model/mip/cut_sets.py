@@ -154,7 +154,7 @@ class Relax:
     cuts_until, until
         Shares of the time by which the cuts, and the relaxation without cuts, end.
     min_gain, idle_rounds
-        Cuts end after so many rounds in a row that each move the bound by less than this relative gain.
+        Cuts end after this number of rounds in a row that each move the bound by less than this relative gain.
     """
 
     cut_rounds: int = 8
@@ -212,11 +212,11 @@ def with_cuts(matrix: Matrix, rows: Sequence[Cut]) -> Matrix:
         (np.concatenate([c for _, c in rows]), (count, np.concatenate([columns for columns, _ in rows]))),
         shape=(len(rows), len(matrix.lower)),
     )
-    whole = sparse.csc_array(sparse.vstack([matrix.rows, block], format="csc"))
-    whole.sort_indices()
+    extended = sparse.csc_array(sparse.vstack([matrix.rows, block], format="csc"))
+    extended.sort_indices()
     return replace(
         matrix,
-        rows=whole,
+        rows=extended,
         row_lower=np.r_[matrix.row_lower, np.full(len(rows), -np.inf)],
         row_upper=np.r_[matrix.row_upper, np.zeros(len(rows))],
         row_constraints=(*matrix.row_constraints, *((CUT_SET, k) for k in range(len(rows)))),

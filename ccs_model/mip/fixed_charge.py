@@ -115,7 +115,7 @@ class Construct(Heuristic):
     Parameters
     ----------
     candidates, per_choice
-        Binary decisions that may move beyond those the relaxation uses: so many in all, and of each choice.
+        Binary decisions that may move beyond those the relaxation uses: in all, and of each choice.
     gap
         Relative gap at which the restricted MILP ends.
     until
@@ -178,7 +178,7 @@ class Extend(Heuristic):
     until
         Share of the time by which the search ends.
     candidates, per_choice
-        Binary decisions that may move beyond those in use: so many in all, and of each choice.
+        Binary decisions that may move beyond those in use: in all, and of each choice.
     gap, max_nodes
         Relative gap and branch-and-bound nodes at which the restricted MILP ends.
     """

@@ -88,7 +88,7 @@ def solve_by_groups(
     start
         A feasible point.
     max_restricted_milps
-        The search ends after so many restricted MILPs.
+        Number of restricted MILPs after which the search ends.
     """
     if len(matrix.lower) < PAYS_COLUMNS:
         return _not_by_groups(options, f"{len(matrix.lower)} columns are fewer than {PAYS_COLUMNS}")

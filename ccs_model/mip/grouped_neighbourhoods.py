@@ -38,7 +38,7 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class PartProgram:
+class PartModel:
     """A part as a model of its own: `matrix` maximises, its first columns are the open choices.
 
     `columns` are its columns in the full model, `fixed` is the objective value of the kept choices.
@@ -71,7 +71,7 @@ def part_of(shape: Shape, is_open: Mask, assignment: Ints) -> Part:
     return Part(np.flatnonzero(is_open), np.where(groups, -1, assignment))
 
 
-def program_of(shape: Shape, part: Part) -> PartProgram:
+def model_of_part(shape: Shape, part: Part) -> PartModel:
     """Return the model of a part, with the row limits that the kept choices leave."""
     kept = part.kept[part.kept >= 0]
     held = shape.on_choices[kept].sum(axis=0) if len(kept) else np.zeros(len(shape.coupling))
@@ -118,7 +118,7 @@ def program_of(shape: Shape, part: Part) -> PartProgram:
         row_constraints=(),
         columns=(),
     )
-    return PartProgram(shape, part.open, kept, matrix, columns, float(shape.profit[kept].sum()))
+    return PartModel(shape, part.open, kept, matrix, columns, float(shape.profit[kept].sum()))
 
 
 def solved(
@@ -133,10 +133,10 @@ def solved(
     stage: str,
 ) -> Found:
     """Solve a part to the relative `gap` of the full objective or `n_nodes` nodes, from a point over all columns."""
-    program = program_of(shape, part)
-    highs = Highs(program.matrix, options)
-    fixed, columns = program.fixed, program.columns
-    total = fixed + (float(program.matrix.costs[0] @ start[columns]) if start is not None else 0.0)
+    model = model_of_part(shape, part)
+    highs = Highs(model.matrix, options)
+    fixed, columns = model.fixed, model.columns
+    total = fixed + (float(model.matrix.costs[0] @ start[columns]) if start is not None else 0.0)
     # HiGHS sees the objective of the part only, so the gap is scaled to it.
     own = max(abs(total - fixed), 1e-9)
     highs.set_option("mip_rel_gap", min(gap * max(abs(total), own) / own, 1.0))
@@ -144,16 +144,16 @@ def solved(
     if start is not None:
         highs.start_from(start[columns])
     highs.cpu_until = allowance.cpu_s
-    return _found(program, highs.run(allowance.left_s, stage))
+    return _found(model, highs.run(allowance.left_s, stage))
 
 
-def _found(program: PartProgram, outcome: Outcome) -> Found:
-    bound = outcome.bound + program.fixed if np.isfinite(outcome.bound) else np.inf
+def _found(model: PartModel, outcome: Outcome) -> Found:
+    bound = outcome.bound + model.fixed if np.isfinite(outcome.bound) else np.inf
     if outcome.status == "infeasible":
         return Found(None, -np.inf, "infeasible")
     if outcome.x is None:
         return Found(None, bound, outcome.status)
-    return Found(program.point(outcome.x), bound, outcome.status)
+    return Found(model.point(outcome.x), bound, outcome.status)
 
 
 def assignment_of(shape: Shape, x: Floats) -> Ints:
@@ -207,7 +207,7 @@ def dived(
         Name of the solves in the log.
     """
     part = part_of(shape, _open_choices(shape, linear, reduced_cost_gap, best), best)
-    dive = _Dive(shape, program_of(shape, part), linear, options, allowance, stage)
+    dive = _Dive(shape, model_of_part(shape, part), linear, options, allowance, stage)
     if not dive.go():
         return None
     return dive.finished(gap, n_nodes)
@@ -250,22 +250,22 @@ class _Dive:
     def __init__(
         self,
         shape: Shape,
-        program: PartProgram,
+        model: PartModel,
         linear: Sifted,
         options: SolverOptions,
         allowance: Allowance,
         stage: str,
     ) -> None:
-        self.program, self.allowance, self.stage = program, allowance, stage
-        self.highs = Highs(program.matrix, options)
+        self.model, self.allowance, self.stage = model, allowance, stage
+        self.highs = Highs(model.matrix, options)
         self.highs.set_integrality(False)
         self.highs.set_option("presolve", "off")
         self.highs.cpu_until = allowance.cpu_s
-        self.every = np.arange(len(program.open))
-        self.group = shape.group[program.open]
-        self.size = abs(_use(shape)[program.open]) @ np.abs(linear.y)
-        self.lower = program.matrix.lower[self.every].copy()
-        self.upper = program.matrix.upper[self.every].copy()
+        self.every = np.arange(len(model.open))
+        self.group = shape.group[model.open]
+        self.size = abs(_use(shape)[model.open]) @ np.abs(linear.y)
+        self.lower = model.matrix.lower[self.every].copy()
+        self.upper = model.matrix.upper[self.every].copy()
 
     def go(self) -> bool:
         """Fix groups step by step until none is fractional or a step is infeasible; return whether there is a point."""
@@ -294,7 +294,7 @@ class _Dive:
         for name, value in (("presolve", "on"), ("mip_rel_gap", gap), ("mip_max_nodes", n_nodes)):
             self.highs.set_option(name, value)
         outcome = self.highs.run(self.allowance.left_s, self.stage)
-        return None if outcome.x is None else self.program.point(outcome.x)
+        return None if outcome.x is None else self.model.point(outcome.x)
 
     def _decide(self, x: Floats, fractional: Mask) -> None:
         """Fix the largest fractional groups: to the choice at one half or more, else to none of the fractional ones."""

@@ -360,25 +360,25 @@ class Highs:
             self._progress(Progress(self._doing, seconds, seen.mip_dual_bound, seen.mip_primal_bound))
 
     def _pass(self, matrix: Matrix) -> None:
-        program = highspy.HighsLp()
-        program.num_col_ = self._n_columns
-        program.num_row_ = len(matrix.row_lower)
+        lp = highspy.HighsLp()
+        lp.num_col_ = self._n_columns
+        lp.num_row_ = len(matrix.row_lower)
         row, column = self._scale.row, self._scale.column
-        program.col_cost_ = matrix.costs[0] * column
-        program.col_lower_, program.col_upper_ = matrix.lower / column, matrix.upper / column
-        program.row_lower_, program.row_upper_ = matrix.row_lower * row, matrix.row_upper * row
-        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        program.a_matrix_.num_col_, program.a_matrix_.num_row_ = program.num_col_, program.num_row_
-        program.a_matrix_.start_ = matrix.rows.indptr
-        program.a_matrix_.index_ = matrix.rows.indices
-        program.a_matrix_.value_ = (
+        lp.col_cost_ = matrix.costs[0] * column
+        lp.col_lower_, lp.col_upper_ = matrix.lower / column, matrix.upper / column
+        lp.row_lower_, lp.row_upper_ = matrix.row_lower * row, matrix.row_upper * row
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = lp.num_col_, lp.num_row_
+        lp.a_matrix_.start_ = matrix.rows.indptr
+        lp.a_matrix_.index_ = matrix.rows.indices
+        lp.a_matrix_.value_ = (
             matrix.rows.data * row[matrix.rows.indices] * np.repeat(column, np.diff(matrix.rows.indptr))
         )
-        program.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
+        lp.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
         if matrix.is_integer.any():
             kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-            program.integrality_ = [kinds[int(integer)] for integer in matrix.is_integer]
-        self._must(self._highs.passModel(program))
+            lp.integrality_ = [kinds[int(integer)] for integer in matrix.is_integer]
+        self._must(self._highs.passModel(lp))
 
     def _row_scale(self, row: int) -> float:
         """Added rows are not scaled."""

@@ -24,7 +24,7 @@ from ccs_model.mip.grouped_structure import Prices, Shape
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Matrix
 
-# One group in so many forms the sample; with fewer groups than this all columns are taken.
+# The sample takes every eighth group; with fewer groups than the second number all columns are taken.
 _EVERY = 8
 _SMALL_GROUPS = 200
 # Prices of a sample are estimates, so it is solved less exactly.

@@ -25,7 +25,7 @@ from ccs_model.mip.search import Strategy
 
 @dataclass(frozen=True)
 class Processes:
-    """How a sweep is divided: into so many jobs at a time; models of fewer rows are solved in one process."""
+    """Number of jobs that run at a time, and the number of rows below which one process does them all."""
 
     n_jobs: int = 2
     min_rows: int = 6_000
@@ -153,7 +153,7 @@ class SweepSearch:
             until = began + share * (self.deadline - began)
             return max(until - now(), 0.0) * self.n_processes / self._n_jobs
 
-        self.message("corridors")
+        self.message("arc groups")
         tasks = [
             _AnchorTask(
                 tuple(share * float(limits[-1]) for share in shares),

@@ -34,13 +34,13 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
     "contradiction" means that the elastic model needs no violation but its point violates a row when checked without
     the solver.
     """
-    relaxed = _run(matrix, options, deadline, whole=False)
+    relaxed = _run(matrix, options, deadline, integer=False)
     if relaxed.status == "optimal" and relaxed.objective > _VIOLATED:
         return "infeasible", None
     if not matrix.is_integer.any():
         found = relaxed
     else:
-        found = _run(matrix, options, deadline, whole=True)
+        found = _run(matrix, options, deadline, integer=True)
         if found.bound > _VIOLATED:
             return "infeasible", None
     if found.x is None or (found.objective > _VIOLATED and found.status == "limit"):
@@ -68,13 +68,13 @@ def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: 
 
 def disagreement(matrix: Matrix, options: SolverOptions, what: str) -> CheckError:
     """Return the error of a failed check, with the model in MPS format attached."""
-    return CheckError(what, program=program_text(matrix, options))
+    return CheckError(what, program=mps_text(matrix, options))
 
 
-def program_text(matrix: Matrix, options: SolverOptions) -> bytes:
+def mps_text(matrix: Matrix, options: SolverOptions) -> bytes:
     """Return the model in MPS format."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "program.mps"
+        path = Path(folder) / "model.mps"
         Highs(matrix, replace(options, log_path=None)).write_model(path)
         return path.read_bytes()
 
@@ -111,9 +111,9 @@ def _sizes(matrix: Matrix) -> Floats:
     return np.where(size > 0, size, 1.0)
 
 
-def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, whole: bool) -> Outcome:
+def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, integer: bool) -> Outcome:
     highs = Highs(_all_rows_elastic(matrix), replace(options, gap_share=0.0))
-    highs.set_integrality(whole)
+    highs.set_integrality(integer)
     return highs.run(deadline - now(), "an elastic opinion")
 
 

@@ -134,18 +134,18 @@ class WarmStartedLp:
         return Solved(True, float(matrix.costs[0] @ x), x, np.array(solution.row_dual, dtype=float))
 
     def _pass(self, matrix: Matrix, by: Floats) -> None:
-        program = highspy.HighsLp()
-        program.num_col_, program.num_row_ = len(matrix.lower), len(matrix.row_lower)
-        program.col_cost_ = matrix.costs[0] * by
-        program.col_lower_, program.col_upper_ = matrix.lower / by, matrix.upper / by
-        program.row_lower_, program.row_upper_ = matrix.row_lower, matrix.row_upper
-        inside = program.a_matrix_
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = len(matrix.lower), len(matrix.row_lower)
+        lp.col_cost_ = matrix.costs[0] * by
+        lp.col_lower_, lp.col_upper_ = matrix.lower / by, matrix.upper / by
+        lp.row_lower_, lp.row_upper_ = matrix.row_lower, matrix.row_upper
+        inside = lp.a_matrix_
         inside.format_ = highspy.MatrixFormat.kColwise
-        inside.num_col_, inside.num_row_ = program.num_col_, program.num_row_
+        inside.num_col_, inside.num_row_ = lp.num_col_, lp.num_row_
         inside.start_, inside.index_ = matrix.rows.indptr, matrix.rows.indices
         inside.value_ = matrix.rows.data * np.repeat(by, np.diff(matrix.rows.indptr))
-        program.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
-        if self._highs.passModel(program) == highspy.HighsStatus.kError:
+        lp.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
+        if self._highs.passModel(lp) == highspy.HighsStatus.kError:
             raise NoPlanError("HiGHS rejected the LP")
 
 

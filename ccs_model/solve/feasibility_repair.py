@@ -151,7 +151,7 @@ def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
 
 
 def _later(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> Scenario | None:
-    """The scenario with these targets so many periods later; None beyond the horizon.
+    """The scenario with these targets `later` periods later; None beyond the horizon.
 
     If that period has a target already, the larger of both holds.
     """

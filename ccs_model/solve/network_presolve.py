@@ -99,8 +99,8 @@ class _Network:
                 self.flows[matrix.row_constraints[i][1]] = dict(ends)
         self.sizes: dict[object, list[object]] = {}
         for i in matrix.rows_of("both_ways_share_the_pipe"):
-            carried = [self.index[j] for j in self.terms(int(i)) if self.kind[j] == "pipe_flow_ktpa"]
-            self.sizes[matrix.row_constraints[i][1]] = carried
+            flows = [self.index[j] for j in self.terms(int(i)) if self.kind[j] == "pipe_flow_ktpa"]
+            self.sizes[matrix.row_constraints[i][1]] = flows
         self.most, self.least = (
             self._capacities("capacity_needs_a_pipe"),
             self._capacities("a_larger_trend_carries_more"),
@@ -167,8 +167,8 @@ class _Network:
                 return None
 
         def cost(line: object, flow: float) -> float:
-            pipe, added, carried = (float(costs[self.at[kind, line]]) for kind in _PIPE_VARIABLES)
-            return pipe + (added + carried) * flow
+            fixed, capacity, flowing = (float(costs[self.at[kind, line]]) for kind in _PIPE_VARIABLES)
+            return fixed + (capacity + flowing) * flow
 
         lines = sorted(lines, key=lambda line: self.most[line])
         if self.least.get(lines[0], 0.0) > 0:

@@ -110,10 +110,10 @@ class _NetworkSearch:
         links = tuple(link for link in found.links if link in searched)
         return Corridors(MipOutcome(within, relaxation), links, relaxation.objective)
 
-    def _arcs_of_one_period(self, whole: SearchContext) -> Ints | None:
+    def _arcs_of_one_period(self, full: SearchContext) -> Ints | None:
         """Arc groups that a plan with all its decisions in one period uses, or nearly uses."""
-        single = in_one_period(self.problem, whole.matrix)
-        context = replace(whole, matrix=single, network=network_of(self.problem, single))
+        single = in_one_period(self.problem, full.matrix)
+        context = replace(full, matrix=single, network=network_of(self.problem, single))
         highs = Highs(single, self.options, self.on_progress)
         highs.set_integrality(False)
         scaling = ONE_PERIOD.stage(SlopeScaling)

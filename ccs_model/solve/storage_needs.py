@@ -39,7 +39,7 @@ class Trials:
     deadline: float
     build_s: float = 0.0
 
-    def program(self, scenario: Scenario, inputs: Inputs) -> tuple[Problem, Matrix] | None:
+    def build(self, scenario: Scenario, inputs: Inputs) -> tuple[Problem, Matrix] | None:
         """Return the problem of a scenario and its matrix; None if it is invalid or there is no time."""
         if now() + self.build_s >= self.deadline:
             return None
@@ -56,7 +56,7 @@ class Trials:
 
     def has_plan(self, scenario: Scenario, inputs: Inputs) -> bool:
         """Return whether a verified solution is found."""
-        built = self.program(scenario, inputs)
+        built = self.build(scenario, inputs)
         until = self.until()
         if built is None or until <= now():
             return False
@@ -112,7 +112,7 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
         _capacity(problem): 0 * sites["capacity_kt"] + most_ktpa * years / problem.max_fill_share,
     }
     wide = {name: (sites[name].astype(float) + far_off[name]).to_dict() for name in columns}
-    built = trials.program(scenario, _with_limits(problem.inputs, wide))
+    built = trials.build(scenario, _with_limits(problem.inputs, wide))
     if built is None:
         return None
     widening, lifted = built

@@ -23,7 +23,7 @@ class ModelSizes:
     Parameters
     ----------
     few_arc_groups
-        Up to so many arc groups the exact search takes all of them; flow directions pay off from there on.
+        Largest number of arc groups that the exact search takes all; with more, flow directions pay off.
     many_arc_groups, many_rows
         From there on a search over early rounds of slope scaling takes longer than neighbourhoods do.
     staged_rows
