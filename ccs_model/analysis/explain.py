@@ -16,7 +16,7 @@ import pandas as pd
 from ccs_model.analysis.cost_chain import Chain, chain_of
 from ccs_model.analysis.what_if import EXCHANGE_GAP, Exchange, Exchanges, exchanges_of
 from ccs_model.errors import CcsModelError
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.model.names import (
     BUDGET,
     CUMULATIVE_BUDGET,

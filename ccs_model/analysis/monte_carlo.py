@@ -47,7 +47,7 @@ from ccs_model.atomic_files import has_files, write_atomic
 from ccs_model.errors import CheckError, FileError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Matrix
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.model.names import BUILD
 from ccs_model.model.objective import unit_of
 from ccs_model.plan.cache_key import RunKey, run_key

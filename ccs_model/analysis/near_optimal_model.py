@@ -38,9 +38,9 @@ from ccs_model.analysis.what_if import (
     columns_outside,
 )
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import Column, residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
 from ccs_model.model.names import ONE_RETROFIT
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem

@@ -19,7 +19,7 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.analysis.uncertain_inputs import Draft, capture_heat
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.model import build_model
 from ccs_model.model.abatement_targets import routes_counted, surplus_of, tonnes_of
 from ccs_model.model.names import (
@@ -42,6 +42,7 @@ from ccs_model.model.names import (
     TIED_FUNDS,
 )
 from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.decisions import places_of
 from ccs_model.problem import Problem

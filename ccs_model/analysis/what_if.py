@@ -24,16 +24,17 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Status
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.names import ADDED_CAPACITY, BUDGET, BUILD, MONEY_LIMITS, OPENED, PIPE, TARGETS, WELLS
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_charge_network import network_of
 
 EXCHANGE_GAP = 5e-4
 NO_COLUMNS: Ints = np.zeros(0, dtype=np.int64)
@@ -76,7 +77,7 @@ def columns_outside(problem: Problem, matrix: Matrix, links: Collection[str] | N
         return NO_COLUMNS
     names = problem.network.links["link"]
     sites = np.arange(len(names), len(names) + len(problem.sites))
-    return fixed_charges_of(problem, matrix).outside(np.r_[np.flatnonzero(names.isin(links)), sites])
+    return network_of(problem, matrix).outside(np.r_[np.flatnonzero(names.isin(links)), sites])
 
 
 @dataclass(frozen=True, eq=False)

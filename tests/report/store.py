@@ -69,7 +69,7 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
     point.write_bytes(gzip.decompress((STORED / name / _POINT).read_bytes()))
     message: dict[str, Any] = json.loads(gzip.decompress((STORED / name / _TABLE_NOTES).read_bytes()))
     at = at_point(scratch / name, build_problem(*read_checked(SCENARIOS / f"{name}.yaml")))
-    worst = max(at.found.row, at.found.bound, at.found.wholeness)
+    worst = max(at.found.row, at.found.bound, at.found.integrality)
     if at.strange or worst > _TOLERANCE:
         raise ValueError(
             f"scenarios/{name}.yaml no longer poses the program that its kept answer solves ({len(at.strange)} columns "
