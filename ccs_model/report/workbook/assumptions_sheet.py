@@ -1,4 +1,4 @@
-"""Assumptions: what the model takes for granted, and every row of every table that is assumed."""
+"""Sheet Assumptions: assumptions of the model, and assumed rows of the input tables."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def model_assumptions(problem: Problem) -> tuple[Assumption, ...]:
     return tuple(declared_assumptions()[name] for name in names)
 
 
-# Columns that say where a number is from, not what it is about.
+# Columns that describe the origin of a row.
 _ABOUT_THE_ROW = frozenset(("line", "reference", "quality", "note", "price_year", "name", "name_zh"))
 _MOST_NAMED = 6
 
 
 def write_assumptions(sheet: Sheet, plan: Plan) -> None:
-    """Statements first, then the assumed rows, those of one reason in one line."""
+    """Write the model assumptions, then the assumed rows; rows with the same reason share a line."""
     tables = rows_in_use(plan.problem.inputs, plan.problem.scenario, plan.problem.zones)
     sheet.title("Assumptions")
     sheet.paragraph(

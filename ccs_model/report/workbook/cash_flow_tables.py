@@ -1,4 +1,4 @@
-"""What the accounts of CashFlow are made from: capital, yearly money and tonnes, plant by plant, with live sums."""
+"""Tables of sheet CashFlow: rows of the accounts, and capital, cash items and tonnes of each plant."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ RESULTS = (
 
 
 def write_tables(sheet: Sheet, plan: Plan) -> int:
-    """Capital, money and tonnes of each plant, then what each earns; gives the row at which that begins."""
+    """Write capital, cash items, tonnes and results of each plant; return the first row of the results."""
     _capital(sheet, plan)
     numbers = {plant: n for n, plant in enumerate(plants_of(plan), 1)}
     _money(sheet, plan, numbers)
@@ -196,7 +196,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     for item in dict.fromkeys(GIVEN):
         for plant, amounts in wide[item].iterrows():
             values = amounts.to_numpy(float)
-            # The first plant keeps every item, so that no list is ever empty.
+            # The first plant keeps every item, so that no list is empty.
             if not values.any() and numbers[str(plant)] > 1:
                 continue
             rows.append(
@@ -220,7 +220,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
 
 
 def _amounts(plan: Plan, suffix: str) -> list[Column]:
-    """Columns of years with a unit of their own."""
+    """Year columns with their unit."""
     form = "#,##0.0"
     unit = {"_mn": f"million {plan.problem.currency} {plan.problem.price_year}", "_kt": "kt"}[suffix]
     return [

@@ -1,4 +1,4 @@
-"""Tables as the sheets declare them: columns with a name that ends in its unit, and rows as mappings."""
+"""Columns and cells of the tables on the sheets, their declarations, and the styles of the workbook."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ import pandas as pd
 
 from ccs_model.units import label_of, unit_text
 
-# How the workbook looks: the classes of cells, each with a letter and a colour, and the named formats.
-
 
 @dataclass(frozen=True)
 class CellClass:
-    """What kind of number a cell holds. The letter stands above its column, so that colour is never the only sign."""
+    """Class of the numbers in a cell; its letter above the column repeats what the colour shows."""
 
     letter: str
     name: str
@@ -145,7 +143,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A value that does not look like the rest of its column: its own unit, class, style, or a link to a sheet.
+    """A value with its own unit, class or style, or a link to a sheet.
 
     `unlocked` marks an input that may be changed in the workbook.
     """

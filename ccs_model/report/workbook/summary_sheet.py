@@ -1,4 +1,4 @@
-"""Summary: the answer's figures on one page."""
+"""Sheet Summary: key figures, charts, results by period, province, sector and zone, costs and objective terms."""
 
 from __future__ import annotations
 
@@ -32,14 +32,12 @@ from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.stakeholders_sheet import write_stakeholders
 
-# The head of Summary: key figures as formulas beside the solver's values, and the charts.
-
 _COLOURS = ("#1F4FA3", "#1B6637", "#9C5700", "#5B2C83", "#37474F", "#5B8DB8", "#A9B4BF")
 _SLOTS_A_LABEL = 20
 
 
 def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
-    """Formulas of key figures, as far as other sheets hold what they are made from."""
+    """Formulas of the key figures that other sheets hold the inputs of."""
     blocks, totals = sheet.book.blocks, plan.totals
     found = {"baseline_ktpa": "={plants!baseline_ktpa@total}"} if len(plan.problem.plants) else {}
     if len(plan.retrofits):
@@ -69,7 +67,7 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
 
 
 def write_key_figures(sheet: Sheet, plan: Plan, rows: Sequence[Row]) -> None:
-    """One row a figure: live where it can be, the solver's value, their difference."""
+    """Write one row a figure: the formula where there is one, the solver's value, and their difference."""
     live = live_figures(sheet, plan)
     sheet.table(
         "summary.key_figures",
@@ -94,10 +92,7 @@ def _with_formula(row: Row, live: Mapping[str, Formula]) -> Row:
 
 
 def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
-    """MACC and cumulative cash, capture by sector and spending by year; the table of the third below them.
-
-    Between charts and table so many rows are left `free`; gives the first of them.
-    """
+    """Write the charts and the table of capture by sector; return the first of `free` rows left between them."""
     drawn = []
     if "slots" in sheet.book.blocks:
         drawn.append(_macc(sheet))
@@ -187,7 +182,7 @@ _STORAGE_MEANS = {
 
 
 def write_summary(sheet: Sheet, plan: Plan) -> None:
-    """Key figures, periods, sectors, zones, costs, the objective, and what more money buys."""
+    """Write charts, key figures, results, costs, objective terms and the marginal value of the budget."""
     sheet.hide_gridlines()
     sheet.title("Summary")
     sheet.banner()
@@ -286,7 +281,7 @@ def _if_known(share: float, name: str) -> Cell:
 
 
 def _by_year(plan: Plan) -> pd.DataFrame:
-    """plan.by_year, with spending apart for capture, pipes and storage where pipelines are shared."""
+    """plan.by_year; with shared pipelines also the investment in capture, pipelines and storage."""
     by_year = plan.by_year
     if plan.problem.network is None or plan.problem.is_static:
         return by_year
