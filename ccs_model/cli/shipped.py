@@ -8,7 +8,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from ccs_model import __version__
 from ccs_model.cli.options import json_option
@@ -16,6 +15,8 @@ from ccs_model.cli.terminal import print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ccs_model.inputs import Inputs
     from ccs_model.inputs.declarations import Column
 

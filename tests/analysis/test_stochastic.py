@@ -167,14 +167,14 @@ def test_the_mean_of_futures(small: Callable[..., Scenario]) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"futures": {"one": {"changes": {}}}}, "one future is no uncertainty"),
+        ({"futures": {"one": {"changes": {}}}}, "expected at least two futures, got one"),
         ({"futures": {"a": {"probability_share": 0.5}, "b": {"probability_share": 0.4}}}, "sum to 0.9"),
-        ({"futures": {"a": {"probability_share": 0.5}, "b": {}}}, "has no probability_share"),
-        ({"futures": {"a": {"changes": {"years": [2026]}}, "b": {}}}, "is the same in every future"),
+        ({"futures": {"a": {"probability_share": 0.5}, "b": {}}}, "probability_share is missing"),
+        ({"futures": {"a": {"changes": {"years": [2026]}}, "b": {}}}, "cannot differ between futures"),
         ({"here_and_now": [2027]}, "no period starts in 2027"),
         ({"futures": {"a": {"changes": {"budget.totl_mn": 5}}, "b": {}}}, "did you mean 'total_mn'"),
         ({"futures": {"a": {"changes": {"budget.total_mn": "much"}}, "b": {}}}, "expected a number"),
-        ({"futures": {"a": {"changes": {"objective.most": 1}}, "b": {}}}, "holds a value, not keys"),
+        ({"futures": {"a": {"changes": {"objective.most": 1}}, "b": {}}}, "has a value, not keys"),
     ],
 )
 def test_invalid_futures_are_input_errors(small: Callable[..., Scenario], changes: dict[str, Any], words: str) -> None:

@@ -141,9 +141,7 @@ def test_a_point_that_violates_a_row_or_integrality_is_found(altered: Path) -> N
 
     path.write_text(text + 'build,"[""no/such/route/full"", 2026]",1.0\n', encoding="utf-8")
     found = broken(verify(altered))
-    assert found["the point's columns are the model's"].found == (
-        'build["no/such/route/full", 2026]: no such column',
-    )
+    assert found["the point's columns are the model's"].found == ('build["no/such/route/full", 2026]: no such column',)
 
 
 def test_a_run_without_its_point_is_an_input_error_with_a_hint(altered: Path) -> None:

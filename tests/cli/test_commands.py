@@ -153,7 +153,7 @@ def test_five_errors_of_different_kinds_are_named_with_their_lines(desk):
 def test_check_counts_what_it_read(desk):
     answer = run(desk, "check", "small.yaml")
     assert answer.returncode == 0
-    assert "no errors" in answer.stdout and "candidates" in answer.stdout
+    assert "no errors" in answer.stdout and "candidate plants" in answer.stdout
 
 
 def test_a_budget_of_nothing_gives_an_empty_plan(desk):
@@ -262,7 +262,7 @@ def test_help_lists_the_commands_in_sections():
 @pytest.mark.parametrize("words", [["sweep", "-h"], ["sweep", "run", "-h"]])
 def test_sweep_needs_no_subcommand(words):
     answer = CliRunner().invoke(group, words)
-    assert answer.exit_code == 0 and answer.output.startswith("Usage: cli sweep [OPTIONS] SCENARIO")
+    assert answer.exit_code == 0 and answer.output.startswith("Usage: group sweep [OPTIONS] SCENARIO")
 
 
 def test_the_option_gap_is_a_short_form_of_mip_gap():

@@ -1,4 +1,4 @@
-"""What is installed is told with what it brings; a solver that is missing or old with the line that mends it."""
+"""Installed extras with their purpose; a missing or old solver with the command that installs it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def highspy_is(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
     monkeypatch.setattr(availability.metadata, "version", answer)
 
 
-def test_extras_are_told_with_what_they_bring_and_the_exact_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extras_are_listed_with_their_purpose_and_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     there = {"altair": "6.3.0", "pyarrow": "26.0.1", "python-calamine": "0.9.1"}
     monkeypatch.setattr(doctoring, "version_of", there.get)
     lines = list(extras_lines())

@@ -1,4 +1,4 @@
-"""Files made for the user: whole or none, and what a killed command left goes with the next one of its kind."""
+"""Files created for the user: all or none; the next command removes what a killed one left."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def by_import(folder: Path) -> None:
         lambda folder: create_files({folder / "plants.xlsx": b"new"}),
         by_import,
     ],
-    ids=["new, into a folder", "template, check --annotate", "import"],
+    ids=["init", "init --inventory-only, check --annotate", "import"],
 )
-def test_what_a_killed_command_left_goes_with_the_next(make: Callable[[Path], None], dead: int, tmp_path: Path) -> None:
+def test_a_command_removes_what_a_killed_one_left(make: Callable[[Path], None], dead: int, tmp_path: Path) -> None:
     desk = tmp_path / "desk"
     desk.mkdir()
     living = left_by(os.getppid(), "plants.xlsx")
@@ -64,7 +64,7 @@ def test_what_a_killed_command_left_goes_with_the_next(make: Callable[[Path], No
         assert [name for name in names_in(desk) if name.startswith(".")] == [living]
 
 
-def test_a_new_folder_appears_whole_and_halves_beside_it_go(dead: int, tmp_path: Path) -> None:
+def test_a_new_folder_appears_complete_and_temporary_ones_are_removed(dead: int, tmp_path: Path) -> None:
     half = tmp_path / left_by(dead, "desk")
     half.mkdir()
     (half / "a").write_bytes(b"ha")
@@ -72,7 +72,7 @@ def test_a_new_folder_appears_whole_and_halves_beside_it_go(dead: int, tmp_path:
     assert names_in(tmp_path) == ["desk"] and names_in(tmp_path / "desk") == ["a", "b"]
 
 
-def test_what_stepped_aside_for_a_killed_import_comes_back(dead: int, tmp_path: Path) -> None:
+def test_files_moved_aside_by_a_killed_import_are_restored(dead: int, tmp_path: Path) -> None:
     aside = tmp_path / left_by(dead, "desk", "old")
     for path, words in (
         (aside / "data", "old"),  # its follower never came
@@ -102,7 +102,7 @@ def test_into_the_folder_one_is_in_and_into_an_empty_one(tmp_path: Path, monkeyp
         pass
 
 
-def test_a_file_that_comes_meanwhile_is_left_alone_and_so_none_is_made(
+def test_a_file_that_appears_meanwhile_is_kept_and_none_is_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = os.link
@@ -207,7 +207,7 @@ def test_an_error_of_the_disk_while_files_are_named_takes_back_those_that_were(
     assert names_in(tmp_path) == []
 
 
-def test_a_name_that_no_disk_takes_is_told(tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_reported(tmp_path: Path) -> None:
     with (
         pytest.raises(FileError, match="cannot be written: File name too long"),
         atomic_folder(tmp_path / ("x" * 300), {}),

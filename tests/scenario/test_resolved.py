@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ccs_model.scenario import Scenario, read_scenario
 
 WHOLE = """\
-# Every value, with where it came from.
+# Every value, with its origin.
 name: Test 1  # pilot.yaml:1
 description: ""  # default
 currency: CNY  # default

@@ -46,22 +46,22 @@ def test_only_three_keys_are_needed_and_the_rest_has_defaults() -> None:
 
 def test_what_is_needed_is_named() -> None:
     assert issues({}) == [
-        Issue("name", "missing, and needed", "add 'name:'"),
-        Issue("plants", "missing, and needed", "add 'plants:'"),
-        Issue("budget", "missing, and needed", "add 'budget:'"),
+        Issue("name", "required key is missing", "add 'name:'"),
+        Issue("plants", "required key is missing", "add 'plants:'"),
+        Issue("budget", "required key is missing", "add 'budget:'"),
     ]
 
 
 @pytest.mark.parametrize(
     ("more", "issue"),
     [
-        ({"name": ""}, Issue("name", "expected some text, got none")),
-        ({"name": "  "}, Issue("name", "expected some text, got blanks")),
+        ({"name": ""}, Issue("name", "expected text, got an empty text")),
+        ({"name": "  "}, Issue("name", "expected text, got only blanks")),
         ({"name": "x" * 121}, Issue("name", "expected at most 120 characters, got 121")),
-        ({"name": "a\nb"}, Issue("name", "holds the control character U+000A", "remove it")),
-        ({"name": "\ud800"}, Issue("name", "holds half a character (a lone surrogate)", "remove it")),
+        ({"name": "a\nb"}, Issue("name", "contains the control character U+000A", "remove it")),
+        ({"name": "\ud800"}, Issue("name", "contains an incomplete character (a lone surrogate)", "remove it")),
         ({"name": 2026}, Issue("name", "expected text, got 2026", "write '2026' in quotes")),
-        ({"description": "a\x07"}, Issue("description", "holds the control character U+0007", "remove it")),
+        ({"description": "a\x07"}, Issue("description", "contains the control character U+0007", "remove it")),
         ({"currency": "GBP"}, Issue("currency", "expected one of CNY, USD, EUR; got text 'GBP'")),
         (
             {"currency": "cny"},
@@ -70,12 +70,12 @@ def test_what_is_needed_is_named() -> None:
         ({"price_year": 1999}, Issue("price_year", "expected at least 2005, got 1999")),
         ({"price_year": 2026}, Issue("price_year", "expected at most 2025, got 2026")),
         ({"price_year": 2024.0}, Issue("price_year", "expected a whole number, got 2024.0", "write 2024")),
-        ({"years": [2030]}, Issue("years", "expected at least 2 in the list, got 1")),
+        ({"years": [2030]}, Issue("years", "expected at least 2 items, got 1")),
         ({"years": 2030}, Issue("years", "expected a list, got 2030", "write [2030]")),
         ({"years": [2026, 2101]}, Issue("years[1]", "expected at most 2100, got 2101")),
         (
             {"years": [2026, 2030, 2030]},
-            Issue("years[2]", "expected a year after 2030, got 2030", "years go upwards, each once"),
+            Issue("years[2]", "expected a year after 2030, got 2030", "list the years in increasing order"),
         ),
         ({"years": "dynamic"}, Issue("years", "expected a list, got text 'dynamic'", "write [dynamic]")),
         ({"discount_rate": 8}, Issue("discount_rate", "expected less than 1, got 8", "did you mean 0.08?")),
@@ -88,7 +88,7 @@ def test_what_is_needed_is_named() -> None:
                 "expected one of max_abatement, min_cost, max_npv, max_net_benefit; got text 'most_money'",
             ),
         ),
-        ({"plants": {"inventory": []}}, Issue("plants.inventory", "expected at least 1 in the list, got 0")),
+        ({"plants": {"inventory": []}}, Issue("plants.inventory", "expected at least 1 items, got 0")),
         (
             {"plants": {"inventory": ["own.csv", "stel"]}},
             Issue(
@@ -99,13 +99,13 @@ def test_what_is_needed_is_named() -> None:
         ),
         (
             {"plants": {"inventory": ["steel", "steel"]}},
-            Issue("plants.inventory[1]", "'steel' stands twice in the list, first at plants.inventory[0]"),
+            Issue("plants.inventory[1]", "'steel' is listed twice, first at plants.inventory[0]"),
         ),
         (
             {"plants": {"exclude": ["a", "b"], "require": ["c", "b"]}},
             Issue(
                 "plants.require[1]",
-                "plant 'b' must be fitted here and is left out at plants.exclude[1]",
+                "plant 'b' is both required and excluded, excluded at plants.exclude[1]",
                 "keep one",
             ),
         ),
@@ -113,7 +113,7 @@ def test_what_is_needed_is_named() -> None:
             {"plants": {"min_emissions_ktpa": -1}},
             Issue("plants.min_emissions_ktpa", "expected at least 0, got -1"),
         ),
-        ({"capture": {"technologies": []}}, Issue("capture.technologies", "expected at least 1 in the list, got 0")),
+        ({"capture": {"technologies": []}}, Issue("capture.technologies", "expected at least 1 items, got 0")),
         (
             {"capture": {"technologies": ["amin"]}},
             Issue(
@@ -140,7 +140,7 @@ def test_what_is_needed_is_named() -> None:
             Issue("budget.cumulative_mn.2030", "expected at least 0, got -1"),
         ),
         ({"budget": {"total_mn": 10**6000}}, Issue("budget.total_mn", "expected a number, got a very long number")),
-        ({"\ud800": 1}, Issue("scenario", "holds half a character (a lone surrogate)", "remove it")),
+        ({"\ud800": 1}, Issue("scenario", "contains an incomplete character (a lone surrogate)", "remove it")),
         ({"solver": {"mip_gap": 0.6}}, Issue("solver.mip_gap", "expected at most 0.5, got 0.6")),
         ({"solver": {"time_limit_s": 0}}, Issue("solver.time_limit_s", "expected more than 0, got 0")),
         ({"solver": {"threads": 65}}, Issue("solver.threads", "expected at most 64, got 65")),
@@ -291,7 +291,7 @@ def test_with_changes_replaces_a_mapping_whole() -> None:
     [
         ({"budget.totl_mn": 1}, Issue("budget.totl_mn", "unknown key", "did you mean 'total_mn'?")),
         ({"discount_rate": 8}, Issue("discount_rate", "expected less than 1, got 8", "did you mean 0.08?")),
-        ({"name.first": "x"}, Issue("name.first", "'name' holds a value, not keys")),
+        ({"name.first": "x"}, Issue("name.first", "'name' has a value, not keys")),
         ({"funds.bond": 1}, Issue("funds.bond", "expected keys with values, got 1")),
         ({"extends": "x.yaml"}, Issue("extends", "only a file can extend another file", "use read_scenario")),
         (

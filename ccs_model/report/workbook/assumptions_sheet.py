@@ -14,7 +14,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.report.tables_in_use import rows_in_use
 from ccs_model.report.workbook.cell_values import first_few
-from ccs_model.report.workbook.columns import ASSUMED, Column, label
+from ccs_model.report.workbook.columns import label
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 # What this version of the model assumes, beyond single numbers: statement, why, and what happens if it is wrong.
@@ -200,12 +200,7 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.section("Model assumptions")
     sheet.table(
-        [
-            Column("table", ASSUMED, label="No.", widest=26),
-            Column("statement", ASSUMED, widest=44),
-            Column("why", ASSUMED, widest=44),
-            Column("effect_if_wrong", ASSUMED, widest=56),
-        ],
+        "assumptions.model",
         [
             {
                 "table": str(number),
@@ -221,14 +216,7 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Data assumptions")
     rows = [row for name, table in tables.items() if "quality" in table for row in _assumed_rows(name, table)]
     sheet.table(
-        [
-            Column("table", ASSUMED, widest=26),
-            Column("rows", ASSUMED, widest=44),
-            Column("what", ASSUMED, label="Assumed quantity", widest=44),
-            Column("note", ASSUMED, label="Reason", widest=56),
-            Column("reference", ASSUMED, widest=20),
-            Column("n_assumed", ASSUMED, label="Number of rows"),
-        ],
+        "assumptions.tables",
         rows,
         main=True,
     )

@@ -10,7 +10,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import flows_of, has_accounts, plants_of
 from ccs_model.report.workbook.cash_flow_tables import NONE, RESULTS, account_rows, working_rows, write_tables
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, SOLVER, WORDS, Cell, Column
+from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, SOLVER, Cell, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.series_sheet import year_columns, year_span
@@ -58,7 +58,7 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
 
 def _name_nothing(sheet: Sheet) -> None:
     block = sheet.table(
-        [Column("item", WORDS), Column("value", WORDS)],
+        "cash_flow.none",
         [{"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}],
         plain=True,
         key="pick",
@@ -87,12 +87,7 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
         },
     ]  # fmt: skip
     block = sheet.table(
-        [
-            Column("item", WORDS, widest=34),
-            Column("value", CALCULATION, widest=26),
-            Column("class", WORDS),
-            Column("note", WORDS, wide=True),
-        ],
+        "cash_flow.pick",
         rows,
         plain=True,
         key="pick",
@@ -104,15 +99,7 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
 
 def _account(sheet: Sheet, plan: Plan, key: str, title: str, values: Mapping[str, Floats], *, of_plant: bool) -> None:
     span = year_span(plan.problem)
-    columns = [
-        Column("item", WORDS, widest=34),
-        Column("unit", WORDS, widest=20),
-        Column("class", WORDS),
-        Column("total_mn", CALCULATION, label="Sum", optional=True),
-        Column("pv_mn", CALCULATION, label="Discounted sum", optional=True),
-        Column("note", WORDS, widest=26),
-        *year_columns(plan.problem),
-    ]
+    columns = [*table_columns("cash_flow.account"), *year_columns(plan.problem)]
     sheet.section(title)
     rows = account_rows(sheet, plan, values, of_plant=of_plant)
     sheet.table(columns, rows, key=key, years=span)
@@ -154,15 +141,7 @@ def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
             }
         )
     sheet.table(
-        [
-            Column("item", WORDS, widest=34),
-            Column("unit", WORDS, widest=20),
-            Column("class", WORDS),
-            Column("live", CALCULATION, label="At these inputs", unit=""),
-            Column("solved", SOLVER, label="As solved", unit=""),
-            Column("difference", CHECK, label="Difference", unit=""),
-            Column("note", WORDS, wide=True),
-        ],
+        "cash_flow.results",
         rows,
         key=f"{key}_results",
         plain=True,

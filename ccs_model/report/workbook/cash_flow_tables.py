@@ -11,7 +11,7 @@ from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.live_accounts import GIVEN, TAXED, by_plant, capital_of, plants_of
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, OBSERVED, SOLVER, WORDS, Cell, Column
+from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column, year_columns, year_span, years_of
 from ccs_model.report.workbook.sheet import Row, Sheet
@@ -248,22 +248,7 @@ def _capital(sheet: Sheet, plan: Plan) -> None:
     ]
     sheet.section("Capital by plant, start year and lifetime")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("kind", SOLVER, widest=20),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("year", SOLVER),
-            Column("life_yr", OBSERVED),
-            Column("left_yr", CALCULATION, label="Remaining life"),
-            Column("capital_mn", SOLVER, label="Capital as solved"),
-            Column("factor", CALCULATION),
-            Column("spent_mn", CALCULATION, label="Spent"),
-            Column("pv_mn", CALCULATION, label="Discounted"),
-            Column("salvage_mn", CALCULATION),
-            Column("social_salvage_mn", CALCULATION, label="Salvage value at the social discount rate"),
-            Column("written_pv_mn", CALCULATION, label="Depreciation, discounted"),
-            Column("book_mn", CALCULATION, label="Net book value at the end"),
-        ],
+        "cash_flow.capital",
         rows,
         key="capital",
         named="capital",
@@ -298,15 +283,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
             )  # fmt: skip
     sheet.section("Annual cash items of each plant as solved, before the factors on sheet Inputs")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("item", SOLVER, widest=20),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("taxed", CALCULATION, label="Taxable"),
-            Column("factor", CALCULATION),
-            Column("pv_mn", CALCULATION, label="Discounted sum"),
-            *_amounts(plan, "_mn"),
-        ],
+        [*table_columns("cash_flow.money"), *_amounts(plan, "_mn")],
         rows,
         key="money",
         named="money",
@@ -347,15 +324,7 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
         )  # fmt: skip
     sheet.section("Tonnes by plant")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("kind", SOLVER, widest=20),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("note", WORDS, widest=26),
-            Column("pv_kt", CALCULATION, label="Discounted sum"),
-            Column("worth_mn", CALCULATION, label="Value at the carbon price, discounted"),
-            *_amounts(plan, "_kt"),
-        ],
+        [*table_columns("cash_flow.tonnes"), *_amounts(plan, "_kt")],
         rows,
         key="tonnes",
         named="tonnes",
@@ -403,21 +372,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
         )
     sheet.section("Does each plant still break even?")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("name", OBSERVED, widest=28),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("province", OBSERVED),
-            Column("sector", OBSERVED),
-            Column("npv_mn", CALCULATION, label="NPV at these inputs"),
-            Column("solved_npv_mn", SOLVER, label="NPV as solved"),
-            Column("pays", CHECK, label="Positive NPV at these inputs"),
-            Column("paid", SOLVER, label="Positive NPV as solved"),
-            Column("break_even_carbon_price_per_t", CALCULATION, label="Break-even carbon price", widest=12),
-            *(Column(name, CALCULATION, label=label) for name, label in _PARTS),
-            *(Column(f"solved_{name}", SOLVER, label=f"{text}, as solved", widest=12) for name, text, _ in RESULTS[1:]),
-            Column("standalone_npv_mn", SOLVER, label="NPV with loss carry-forward"),
-        ],
+        "cash_flow.plants",
         rows,
         key="plants_paid",
         named="plants",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
@@ -76,6 +79,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+WIDEST = 40
 _FONT = {"font_name": "Arial", "font_size": 10}
 
 
@@ -179,7 +183,7 @@ class Column:
     optional: bool = False
     unit: str | None = None
     form: str = ""
-    widest: int = 40
+    widest: int = WIDEST
     wide: bool = False
 
     @property
@@ -201,6 +205,42 @@ class Cell:
     style: str = "cell"
     sheet: str = ""
     unlocked: bool = False
+
+
+@cache
+def declared_columns() -> Mapping[str, tuple[Column, ...]]:
+    """The columns of each table, as columns.csv declares them.
+
+    A row is a column of a table: its class (`row`: by the quality of each row), heading, unit and number format where
+    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge), and whether a cell may be
+    empty.
+    """
+    classes = {"row": None, "words": WORDS, **{each.name: each for each in CELL_CLASSES}}
+    found: dict[str, list[Column]] = {}
+    with resources.files(__package__).joinpath("columns.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            width = row["width"]
+            found.setdefault(row["table"], []).append(
+                Column(
+                    row["column"],
+                    classes[row["class"]],
+                    label=row["heading"],
+                    optional=row["empty"] == "yes",
+                    unit={"": None, "none": ""}.get(row["unit"], row["unit"]),
+                    form=row["format"],
+                    widest=int(width) if width.isdigit() else WIDEST,
+                    wide=width == "rest",
+                )
+            )
+    return MappingProxyType({table: tuple(columns) for table, columns in found.items()})
+
+
+def table_columns(
+    table: str, without: Collection[str] = (), headings: Mapping[str, str] = MappingProxyType({})
+) -> list[Column]:
+    """The declared columns of a table, without some, with `headings` that depend on the plan."""
+    columns = (column for column in declared_columns()[table] if column.name not in without)
+    return [replace(column, label=headings.get(column.name, column.label)) for column in columns]
 
 
 def label(name: str) -> str:

@@ -17,7 +17,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.report.live_accounts import flows_of, has_accounts
 from ccs_model.report.tables_in_use import rows_in_use
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, OBSERVED, WORDS, Cell, Column, data_columns
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, WORDS, Cell, Column, data_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
@@ -87,18 +87,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         "carbon price and the social cost of carbon by year. To choose plants anew, change the scenario file and run "
         "again."
     )
-    columns = [
-        Column("name", WORDS, widest=26),
-        Column("meaning", WORDS, label="Description", widest=46),
-        Column("unit", WORDS, widest=16),
-        Column("value", INPUT),
-        Column("low", INPUT, label="Minimum"),
-        Column("high", INPUT, label="Maximum"),
-        Column("class", WORDS),
-        Column("reference", WORDS, widest=22),
-        Column("solved", INPUT, label="Value solved with"),
-        Column("changed", CHECK, label="Changed?"),
-    ]
+    columns = "inputs.live"
     places = plan.problem.scenario.places
     rows: list[Row] = [
         {
@@ -131,7 +120,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         "+SUMPRODUCT(({series!@damage_asked:all}<>{series!@damage_solved:all})*1)"
     )
     count = sheet.table(
-        [Column("name", WORDS), Column("meaning", WORDS, label="Description"), Column("value", CHECK)],
+        "inputs.changed",
         [
             {
                 "id": "n",
@@ -144,7 +133,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.book.define("inputs_changed", count.cell("value", "n"))
     message = sheet.table(
-        [Column("name", WORDS), Column("meaning", WORDS, label="Status line at the top of the sheets", wide=True)],
+        "inputs.banner",
         [{"id": name, "name": name, "meaning": text}
          for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED))],
         plain=True,
@@ -288,14 +277,7 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     write_live_inputs(sheet, plan)
     sheet.section("Scenario")
     sheet.table(
-        [
-            Column("key", WORDS, widest=30),
-            Column("value", INPUT, optional=True, widest=30),
-            Column("unit", WORDS, widest=18),
-            Column("class", WORDS),
-            Column("place", WORDS, label="Set in", widest=18),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "inputs.scenario",
         list(_values(sheet, problem.scenario, problem.scenario.places)),
         plain=True,
     )
@@ -309,7 +291,7 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     factors = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]
     sheet.table(data_columns(factors), records(factors))
     sheet.section(f"Currency conversion to {problem.currency} {problem.price_year}")
-    sheet.table(_LEVEL_COLUMNS, list(_price_levels(problem)), named="money")
+    sheet.table("inputs.money", list(_price_levels(problem)), named="money")
     tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     network = [(name, title) for name, title in _OF_NETWORK if len(problem.inputs[name])]
     for name, title in (*_AS_THEY_ARE, *(network if problem.network is not None else ())):
@@ -366,18 +348,6 @@ def _built_up(sheet: Sheet, prices: pd.DataFrame, sources: pd.DataFrame, key: li
         for name in table
     ]
     sheet.table(columns, records(table))
-
-
-_LEVEL_COLUMNS = (
-    Column("currency", OBSERVED),
-    Column("price_year", OBSERVED),
-    Column("price_index", None),
-    Column("base_price_index", None, label="Price index, base year"),
-    Column("rate", None, label="Exchange rate, base year"),
-    Column("worth", CALCULATION, label="Value of one unit"),
-    Column("index_reference", OBSERVED, widest=26),
-    Column("rate_reference", OBSERVED, widest=26),
-)
 
 
 def _price_levels(problem: Problem) -> Iterator[Row]:

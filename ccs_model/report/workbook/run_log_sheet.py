@@ -13,7 +13,7 @@ from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.plan import Plan
 from ccs_model.report.figures import gap_of
 from ccs_model.report.pipe_tables import pipe_links
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, SOLVER, WORDS, Cell, CellClass, Column
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, SOLVER, Cell, CellClass
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 _LIBRARIES = ("highspy", "pyomo", "pandas", "numpy", "XlsxWriter")
@@ -27,19 +27,13 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.section("Run")
     sheet.table(
-        [
-            Column("item", WORDS, widest=36),
-            Column("value", SOLVER, widest=24),
-            Column("unit", WORDS, widest=26),
-            Column("class", WORDS),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "run_log",
         list(_items(sheet, plan)),
         plain=True,
     )
     sheet.section("Inputs")
     sheet.table(
-        [Column("file", WORDS, widest=36), Column("sha256", label="SHA-256", wide=True)],
+        "run_log.inputs",
         list(_hashes(plan)),
         plain=True,
     )

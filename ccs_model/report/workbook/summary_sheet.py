@@ -71,15 +71,7 @@ def write_key_figures(sheet: Sheet, plan: Plan, rows: Sequence[Row]) -> None:
     """One row a figure: live where it can be, the solver's value, their difference."""
     live = live_figures(sheet, plan)
     sheet.table(
-        [
-            Column("figure", WORDS, widest=32),
-            Column("value", SOLVER, label="At these inputs", optional=True),
-            Column("unit", WORDS, widest=26),
-            Column("class", WORDS),
-            Column("solved", SOLVER, label="As solved", optional=True),
-            Column("difference", CHECK, optional=True),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "summary.key_figures",
         [_with_formula(row, live) for row in rows],
         plain=True,
         key="key_figures",
@@ -415,13 +407,7 @@ def _figure(sheet: Sheet, words_of_it: str, value: Cell, meaning: str) -> dict[s
 
 def _figures(sheet: Sheet, rows: list[Row]) -> None:
     sheet.table(
-        [
-            Column("figure", WORDS, widest=32),
-            Column("value", SOLVER, optional=True),
-            Column("unit", WORDS, widest=26),
-            Column("class", WORDS),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "summary.figures",
         rows,
         plain=True,
     )

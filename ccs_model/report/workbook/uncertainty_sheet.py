@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
-from ccs_model.report.workbook.columns import ASSUMED, CALCULATION, OBSERVED, SOLVER, Column
 from ccs_model.report.workbook.formulas import Block, Formula
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
@@ -26,56 +25,6 @@ MEASURES: Mapping[str, str] = {
     "cost_per_t": "Cost per tonne avoided, both discounted",
     "npv_mn": "Owners' NPV (million)",
 }
-_SPREAD = (
-    Column("mode", SOLVER, label="Plan"),
-    Column("measure", SOLVER, label="Result", widest=44),
-    Column("planned", SOLVER, label="Planned value", unit="", form="#,##0.0"),
-    Column("mean", SOLVER, label="Mean", unit="", form="#,##0.0", optional=True),
-    Column("p5", SOLVER, label="P5", unit="", form="#,##0.0", optional=True),
-    Column("p50", SOLVER, label="P50", unit="", form="#,##0.0", optional=True),
-    Column("p95", SOLVER, label="P95", unit="", form="#,##0.0", optional=True),
-    Column("n_futures", SOLVER, label="Futures"),
-)
-_TORNADO = (
-    Column("input", OBSERVED, label="Input", widest=34),
-    Column("low", SOLVER, label="Mean in its lowest fifth", unit="", form="#,##0.0"),
-    Column("high", SOLVER, label="Mean in its highest fifth", unit="", form="#,##0.0"),
-    Column("mean", SOLVER, label="Mean of all futures", unit="", form="#,##0.0"),
-    Column("low_change", CALCULATION, label="Lowest fifth minus mean", unit="", form="#,##0.0"),
-    Column("high_change", CALCULATION, label="Highest fifth minus mean", unit="", form="#,##0.0"),
-    Column("noise_width", SOLVER, label="Width from sampling error", unit="", form="#,##0.0"),
-    Column("variance_share", SOLVER, label="Variance explained", optional=True),
-)
-_PLANTS = (
-    Column("plant", OBSERVED),
-    Column("name", OBSERVED, widest=40),
-    Column("province", OBSERVED),
-    Column("sector", OBSERVED),
-    Column("chosen_share", SOLVER, label="Selected in", optional=True),
-    Column("built_share", SOLVER, label="Mean share built", optional=True),
-    Column("is_planned", SOLVER, label="In the plan"),
-    Column("is_no_regret", SOLVER, label="No-regret"),
-)
-_BROKEN = (
-    Column("constraint", SOLVER, label="Constraint", widest=50),
-    Column("future_share", SOLVER, label="Violated in"),
-    Column("median_missed", SOLVER, label="Median violation", unit="", form="#,##0.0"),
-    Column("most_missed", SOLVER, label="Maximum violation", unit="", form="#,##0.0"),
-)
-_INPUTS = (
-    Column("input", OBSERVED, label="Input", widest=34),
-    Column("multiplies", OBSERVED, label="Quantity changed", widest=50),
-    Column("distribution", ASSUMED, label="Distribution"),
-    Column("low", ASSUMED, label="Low", unit="", form="0.00"),
-    Column("mode", ASSUMED, label="Mode", unit="", form="0.00"),
-    Column("high", ASSUMED, label="High", unit="", form="0.00"),
-    Column("planned", ASSUMED, label="Planned value", unit="", form="0.00"),
-    Column("p5", SOLVER, label="P5", unit="", form="0.00"),
-    Column("p50", SOLVER, label="P50", unit="", form="0.00"),
-    Column("p95", SOLVER, label="P95", unit="", form="0.00"),
-    Column("reference", OBSERVED, label="Reference"),
-    Column("quality", OBSERVED, label="Quality"),
-)
 
 
 def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
@@ -103,7 +52,7 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
         )
     sheet.section("Results over the futures")
     spread = [{**row, "mode": MODES[row["mode"]], "measure": MEASURES[row["measure"]]} for row in records(found.spread)]
-    sheet.table(_SPREAD, spread, main=True, frozen=0, key="uncertainty")
+    sheet.table("uncertainty.spread", spread, main=True, frozen=0, key="uncertainty")
     top = sheet.row
     sheet.jump(top + 1 + PICTURE_ROWS)
     blocks = {mode: _tornado(sheet, found, mode) for mode in (REPLANNED, FIXED)}
@@ -113,7 +62,9 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
         f"selected in {NO_REGRET_SHARE:.0%} or more is a no-regret choice.",
         "note",
     )
-    plants = sheet.table(_PLANTS, records(found.plants), empty="No plant is selected in any future.", key="choices")
+    plants = sheet.table(
+        "uncertainty.plants", records(found.plants), empty="No plant is selected in any future.", key="choices"
+    )
     end = sheet.row
     # The charts draw the tables, so that those stand in their places first.
     sheet.jump(top)
@@ -125,9 +76,9 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
         sheet.pictures(*pictures)
     sheet.jump(end)
     sheet.section("Constraints that the fixed plan violates")
-    sheet.table(_BROKEN, records(found.broken), empty="None in any future.")
+    sheet.table("uncertainty.violations", records(found.broken), empty="None in any future.")
     sheet.section("Uncertain inputs")
-    sheet.table(_INPUTS, records(found.inputs), empty="Nothing.")
+    sheet.table("uncertainty.inputs", records(found.inputs), empty="Nothing.")
 
 
 def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
@@ -148,7 +99,7 @@ def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
         }
         for row in records(table)
     ]
-    return sheet.table(_TORNADO, rows, key=f"tornado-{mode}")
+    return sheet.table("uncertainty.tornado", rows, key=f"tornado-{mode}")
 
 
 def _bars(found: Uncertainty, block: Block) -> Picture:
