@@ -291,7 +291,7 @@ def test_the_command_prints_a_table_or_one_object(
         assert reported.err.splitlines()[0] == "  hashing inputs and outputs"
         assert reported.out.splitlines()[0].split() == ["check", "holds", "figure"]
         assert "    tables/zones.csv: zone[0]: 'Shanxl', expected 'Shanxi'" in reported.out.splitlines()
-        assert reported.out.splitlines()[-1] == "13 of 15 checks hold."
+        assert reported.out.splitlines()[-1] == "13 of 15 checks passed."
 
 
 @pytest.mark.parametrize(
