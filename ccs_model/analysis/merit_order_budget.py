@@ -22,6 +22,7 @@ from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import BUILD
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
@@ -124,7 +125,7 @@ class _MeritOrderPlan:
 
     def __init__(self, problem: Problem, matrix: Matrix, row: int, options: SolverOptions, deadline: float) -> None:
         self._matrix, self._row, self._options, self._deadline = matrix, row, options, deadline
-        self._columns = matrix.columns_of("build")
+        self._columns = matrix.columns_of(BUILD)
         routes = problem.routes.set_index("route")
         of_column = routes.loc[[matrix.columns[j].index[0] for j in self._columns]]
         self._streams = list(zip(of_column["plant"], of_column["stream"], of_column["technology"], strict=True))

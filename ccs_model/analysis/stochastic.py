@@ -52,6 +52,7 @@ from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import RestrictedModel, restricted
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import EXCESS, HERE_AND_NOW, VALUE_AT_RISK
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.stochastic_model import Outlook, build_hedge
 from ccs_model.model.terms import breakdown
@@ -350,9 +351,9 @@ class _TwoStage:
             x[of_future[known]] = point[known]
         at_risk = risk_measures(values, self.outlook, self.sign).at_risk
         for j, column in enumerate(full.columns):
-            if column.variable == "at_risk":
+            if column.variable == VALUE_AT_RISK:
                 x[j] = at_risk
-            elif column.variable == "beyond":
+            elif column.variable == EXCESS:
                 x[j] = max(self.sign * (at_risk - values[column.index]), 0.0)
         return x
 
@@ -407,9 +408,7 @@ class _TwoStage:
                 "the solver's results on whether a stochastic plan exists contradict; raise solver.time_limit_s"
             )
         years = ", ".join(map(str, self.outlook.here_and_now))
-        raise InfeasibleError(
-            [f"here_and_now_is_the_same: every future has a plan, but none with the same builds in {years}"]
-        )
+        raise InfeasibleError([f"{HERE_AND_NOW}: every future has a plan, but none with the same builds in {years}"])
 
     def _report_progress(self, message: str) -> None:
         if self.on_progress is not None:

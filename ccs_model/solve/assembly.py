@@ -19,6 +19,7 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.mip.verification import disagreement
+from ccs_model.model.names import BUDGET
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.cost_sharing import Sharing, shares_table
@@ -60,7 +61,7 @@ class BudgetRow:
 
 def budget_row(matrix: Matrix) -> BudgetRow | None:
     """That row; None where there is no budget."""
-    rows = matrix.rows_of("spending_within_budget")
+    rows = matrix.rows_of(BUDGET)
     return BudgetRow(int(rows[0]), float(matrix.row_upper[rows[0]])) if len(rows) else None
 
 

@@ -28,6 +28,7 @@ from ccs_model.mip.presolve import restricted
 from ccs_model.mip.scaling import warning_of
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.plan.decisions import BUILT, point_of, without_traces
 from ccs_model.plan.plan import MarginalBudget, Plan
@@ -260,7 +261,7 @@ def _break_ties(highs: Highs, chosen: Floats, value: float, maximise: bool, cloc
 
 def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
     """Ties of a shared network are settled among what the plan builds: of all of it there may only be less."""
-    for name in ("build", "pipe", "opened", "wells"):
+    for name in (BUILD, PIPE, OPENED, WELLS):
         columns = matrix.columns_of(name)
         highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
 
@@ -291,7 +292,7 @@ def _marginal_budget(
     lower[kept] = np.round(chosen[kept])
     # What is fitted stays as it is: nothing else may be done there.
     others = of_the_same_streams(matrix, chosen) & (chosen <= 0.5)
-    others[np.setdiff1d(np.arange(len(others)), matrix.columns_of("build"))] = False
+    others[np.setdiff1d(np.arange(len(others)), matrix.columns_of(BUILD))] = False
     if corridors is not None and problem.network is not None:
         links = problem.network.links["link"]
         inside = np.flatnonzero(links.isin(corridors.links))

@@ -10,10 +10,8 @@ from ccs_model.mip import Matrix
 from ccs_model.mip.cut_sets import Connections, Demand
 from ccs_model.mip.fixed_charge import FixedCharges
 from ccs_model.mip.network_lns import Places
+from ccs_model.model.names import BUILD, MONEY_LIMITS, ONE_RETROFIT, OPENED, PIPE, SOURCE_HAS_PIPE, WELLS
 from ccs_model.problem import Problem
-
-MONEY = ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget")
-_CHOICE = "one_retrofit_per_stream"
 
 
 def fixed_charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
@@ -21,7 +19,7 @@ def fixed_charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
     assert problem.network is not None
     lines = problem.network.lines.set_index("line")
     link_at = {link: k for k, link in enumerate(problem.network.links["link"])}
-    pipes, opened = matrix.columns_of("pipe"), matrix.columns_of("opened")
+    pipes, opened = matrix.columns_of(PIPE), matrix.columns_of(OPENED)
     named = [matrix.columns[j].index for j in pipes]
     year_at = {year: y for y, year in enumerate(problem.years)}
     link = np.array([link_at[lines.at[line, "link"]] for line, _ in named], dtype=np.int64)
@@ -38,14 +36,14 @@ def fixed_charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
         exclusive=np.r_[link * n_years + year, site * n_years],
         # The largest size; of a site's vintages the first.
         rank=np.r_[size, -site_year],
-        money_rows=np.concatenate([matrix.rows_of(constraint) for constraint in MONEY]),
+        money_rows=np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS]),
         choice=_choices(matrix),
     )
 
 
 def _choices(matrix: Matrix) -> Ints:
     """[column] the stream whose retrofit it is, as a number, or −1."""
-    rows = matrix.rows.tocsr()[matrix.rows_of(_CHOICE)].tocoo()
+    rows = matrix.rows.tocsr()[matrix.rows_of(ONE_RETROFIT)].tocoo()
     choice = np.full(len(matrix.lower), -1, dtype=np.int64)
     choice[rows.col] = rows.row
     return choice
@@ -62,20 +60,20 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
     years = {year: y for y, year in enumerate(problem.years)}
     link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
     built: dict[str, list[tuple[int, int]]] = {}
-    for j in matrix.columns_of("pipe"):
+    for j in matrix.columns_of(PIPE):
         line, year = matrix.columns[j].index
         built.setdefault(link_of[line], []).append((years[year], int(j)))
     # A pipe that is there already crosses a border without being laid.
     there = set(network.lines.loc[network.lines["is_free"] & (network.lines["pipe"] != "truck"), "link"])
     links = network.links[network.links["link"].isin(set(built) | there)]
     opened: dict[int, list[tuple[int, int]]] = {}
-    for j in matrix.columns_of("opened"):
+    for j in matrix.columns_of(OPENED):
         site, year = matrix.columns[j].index
         opened.setdefault(int(nodes.get_loc(site)), []).append((years[year], int(j)))
-    pipes_and_sites = set(matrix.columns_of("pipe").tolist())
+    pipes_and_sites = set(matrix.columns_of(PIPE).tolist())
     rows = matrix.rows.tocsr()
     demands = []
-    for i in matrix.rows_of("a_used_source_has_a_pipe"):
+    for i in matrix.rows_of(SOURCE_HAS_PIPE):
         plant, _, year = matrix.row_constraints[i][1]
         row = rows[[int(i)]].tocoo()
         used = [k for k, j in enumerate(row.col) if int(j) not in pipes_and_sites]
@@ -126,10 +124,10 @@ def places_of(problem: Problem, matrix: Matrix) -> Places:
     at_site = np.where((found >= 0)[:, None], at_node[found], np.inf)
     plant_of = dict(zip(problem.routes["route"], problem.routes["plant"], strict=True))
     columns, node = [], []
-    for j in np.r_[matrix.columns_of("build"), matrix.columns_of("wells")]:
+    for j in np.r_[matrix.columns_of(BUILD), matrix.columns_of(WELLS)]:
         variable, (name, _) = matrix.columns[j]
         columns.append(int(j))
-        node.append(network.node_of_plant[plant_of[name]] if variable == "build" else name)
+        node.append(network.node_of_plant[plant_of[name]] if variable == BUILD else name)
     return Places(
         arc_groups=np.vstack([middles, at_site]),
         columns=np.array(columns, dtype=np.int64),

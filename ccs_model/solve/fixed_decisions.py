@@ -13,6 +13,7 @@ from ccs_model.errors import InputError
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import REQUIRED_PLANT
 from ccs_model.problem import Problem, build_problem
 
 COLUMNS = ["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"]
@@ -32,14 +33,14 @@ def fixed_decisions_table(
     rows: list[tuple[str, str, Outcome]] = []
     relaxed = Highs(matrix, options)
     relaxed.set_integrality(False)
-    has_fixed_decisions = len(matrix.rows_of("required_plant_is_retrofitted")) or scenario.plants.exclude
+    has_fixed_decisions = len(matrix.rows_of(REQUIRED_PLANT)) or scenario.plants.exclude
     if problem.network is not None and has_fixed_decisions:
         # The relaxation of a shared network has connection cuts, which the models compared here lack.
         base = relaxed.run(deadline - now(), "all fixed decisions")
         if base.status != "optimal":
             return no_fixed_decisions()
         base_value = base.objective
-    for row in matrix.rows_of("required_plant_is_retrofitted"):
+    for row in matrix.rows_of(REQUIRED_PLANT):
         relaxed.set_row(int(row), -np.inf, np.inf)
         outcome = relaxed.run(deadline - now(), "cost of a fixed decision")
         relaxed.set_row(int(row), float(matrix.row_lower[row]), np.inf)

@@ -25,16 +25,33 @@ from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.cut_sets import CUT_SET, Connections
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.presolve import Merged, RestrictedModel, fixed_by_reduced_cost, merged, restricted
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BALANCE,
+    BOTH_WAYS,
+    BUILD,
+    CAPACITY_NEEDS_PIPE,
+    FORWARD,
+    LARGER_TREND,
+    ONE_SIZE,
+    OPENED,
+    PIPE,
+    PIPE_FLOW,
+    PIPE_LIMIT,
+    REVERSE,
+    SITE_HAS_PIPE,
+    SOURCE_HAS_PIPE,
+)
 from ccs_model.problem import Problem
 
-_FLOWS = ("forward_ktpa", "reverse_ktpa")
-_PIPE_VARIABLES = ("pipe", "built_ktpa", "pipe_flow_ktpa")
+_FLOWS = (FORWARD, REVERSE)
+_PIPE_VARIABLES = (PIPE, ADDED_CAPACITY, PIPE_FLOW)
 # Rows about one link, and rows that hold of whatever is laid; in no others may columns of a chain stand.
 _OF_A_LINK = (
-    "capacity_needs_a_pipe", "a_larger_trend_carries_more", "flow_within_pipes", "one_size_a_link_and_vintage",
-    "both_ways_share_the_pipe",
+    CAPACITY_NEEDS_PIPE, LARGER_TREND, PIPE_LIMIT, ONE_SIZE,
+    BOTH_WAYS,
 )  # fmt: skip
-_OF_MANY = ("co2_in_equals_co2_out", "a_used_source_has_a_pipe", "a_used_site_has_a_pipe", CUT_SET)
+_OF_MANY = (BALANCE, SOURCE_HAS_PIPE, SITE_HAS_PIPE, CUT_SET)
 # Of all retrofits: how many may be left to decide. Beyond that little becomes simpler.
 _UNDECIDED_SHARE = 0.1
 # Relative: how far computed flows and costs that are the same may lie apart.
@@ -62,10 +79,10 @@ def reduced_model(
 
     None where more than a few retrofits are left to decide, for then few nodes are plain, or `start` does not fit.
     """
-    decided = np.r_[matrix.columns_of("build"), matrix.columns_of("opened")]
+    decided = np.r_[matrix.columns_of(BUILD), matrix.columns_of(OPENED)]
     value = float(matrix.costs[0] @ start)
     known = fixed_by_reduced_cost(matrix, decided, value, options, maximise=maximise, deadline=deadline)
-    build = matrix.columns_of("build")
+    build = matrix.columns_of(BUILD)
     if (known.lower[build] < known.upper[build]).mean() > _UNDECIDED_SHARE:
         return None
     first = restricted(known, np.zeros(0, dtype=np.int64))
@@ -91,7 +108,7 @@ class _Network:
         self.index = [column.index for column in matrix.columns]
         self.at = {(kind, index): j for j, (kind, index) in enumerate(zip(self.kind, self.index, strict=True))}
         self.flows: dict[object, dict[object, dict[str, tuple[int, float]]]] = {}
-        for i in matrix.rows_of("co2_in_equals_co2_out"):
+        for i in matrix.rows_of(BALANCE):
             terms = self.terms(int(i))
             if all(self.kind[j] in _FLOWS for j in terms):
                 ends: dict[object, dict[str, tuple[int, float]]] = defaultdict(dict)
@@ -99,10 +116,10 @@ class _Network:
                     ends[self.index[j]][self.kind[j]] = j, value
                 self.flows[matrix.row_constraints[i][1]] = dict(ends)
         self.sizes: dict[object, list[object]] = {}
-        for i in matrix.rows_of("both_ways_share_the_pipe"):
-            carried = [self.index[j] for j in self.terms(int(i)) if self.kind[j] == "pipe_flow_ktpa"]
+        for i in matrix.rows_of(BOTH_WAYS):
+            carried = [self.index[j] for j in self.terms(int(i)) if self.kind[j] == PIPE_FLOW]
             self.sizes[matrix.row_constraints[i][1]] = carried
-        self.most, self.least = self._room("capacity_needs_a_pipe"), self._room("a_larger_trend_carries_more")
+        self.most, self.least = self._room(CAPACITY_NEEDS_PIPE), self._room(LARGER_TREND)
 
     def terms(self, row: int) -> dict[int, float]:
         """Coefficients of a row."""
@@ -113,7 +130,7 @@ class _Network:
         found = {}
         for i in self.matrix.rows_of(constraint):
             for j, value in self.terms(int(i)).items():
-                if self.kind[j] == "pipe":
+                if self.kind[j] == PIPE:
                     found[self.index[j]] = abs(value)
         return found
 
@@ -127,7 +144,7 @@ class _Network:
                 break
             removed |= new
         lines = [line for link in removed for line in self.sizes.get(link, [])]
-        return np.array([self.at["pipe", line] for line in lines if ("pipe", line) in self.at], dtype=np.int64)
+        return np.array([self.at[PIPE, line] for line in lines if (PIPE, line) in self.at], dtype=np.int64)
 
     def pairs(self, *, maximise: bool) -> list[tuple[int, int]]:
         """Columns that are the same in some best plan."""
@@ -144,7 +161,7 @@ class _Network:
                 or not all(len(at) == len(_FLOWS) for at in (at_a, at_b))
             ):
                 continue
-            ways = _FLOWS if at_a["forward_ktpa"][1] * at_b["forward_ktpa"][1] < 0 else _FLOWS[::-1]
+            ways = _FLOWS if at_a[FORWARD][1] * at_b[FORWARD][1] < 0 else _FLOWS[::-1]
             same = {at_a[one][0]: at_b[other][0] for one, other in zip(_FLOWS, ways, strict=True)}
             for one, other in zip(of_a, of_b, strict=True):
                 same |= {self.at[kind, one]: self.at[kind, other] for kind in _PIPE_VARIABLES}
@@ -240,14 +257,14 @@ def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWa
     largest = np.zeros(n_edges)
     for line, k in built.items():
         largest[k] = max(largest[k], included[line])
-    room = matrix.rows.tocsr()[matrix.rows_of("capacity_needs_a_pipe")].tocoo()
+    room = matrix.rows.tocsr()[matrix.rows_of(CAPACITY_NEEDS_PIPE)].tocoo()
     for j, least in zip(room.col, room.data, strict=True):
         if least < 0:
             line = matrix.columns[j].index[0]
             largest[built[line]] = max(largest[built[line]], included[line] - least)
     ways = np.arange(n, n + 2 * n_edges).reshape(2, n_edges)
     blocks = []
-    for way, name in zip(ways, ("forward_ktpa", "reverse_ktpa"), strict=True):
+    for way, name in zip(ways, (FORWARD, REVERSE), strict=True):
         flows = matrix.columns_of(name)
         edges = np.array([edge[matrix.columns[j].index[0]] for j in flows], dtype=np.int64)
         blocks.append(_rows([(flows, np.ones(len(flows))), (way[edges], -largest[edges])], n + 2 * n_edges))

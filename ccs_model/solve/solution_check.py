@@ -7,7 +7,20 @@ from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.infeasible_rows import point_without_presolve, ways_to_mend
 from ccs_model.mip.search import now
 from ccs_model.mip.verification import columns_without_limit, disagreement, elastic_opinion
-from ccs_model.model.names import groups_of, in_words
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BUILD,
+    FORWARD,
+    INJECTED,
+    PAID_FOR_OIL,
+    PIPE,
+    PIPE_FLOW,
+    REVERSE,
+    SHORTFALL,
+    WELLS,
+    relaxation_text,
+    relaxations_of,
+)
 from ccs_model.problem import Problem
 from ccs_model.solve.feasibility_repair import changes_that_mend
 from ccs_model.solve.fixed_charge_network import fixed_charges_of
@@ -20,16 +33,16 @@ ROWS_TIME_SHARE = 2 / 3
 _OPINION_S = 10.0
 # The limit that a variable lacks, and where a planner gives it.
 _LIMITS = {
-    "build": "capture.max_builds_per_year, or a budget: budget.total_mn",
-    "pipe": "a budget: budget.total_mn",
-    "built_ktpa": "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
-    "pipe_flow_ktpa": "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
-    "forward_ktpa": "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
-    "reverse_ktpa": "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
-    "wells": "n_wells_max of storage/sites",
-    "injected_ktpa": "capacity_mid_kt and n_wells_max of storage/sites",
-    "paid_for_oil_ktpa": "capacity_mid_kt and n_wells_max of storage/sites",
-    "shortfall_kt": "targets.shortfall_per_t: a price for what is missed",
+    BUILD: "capture.max_builds_per_year, or a budget: budget.total_mn",
+    PIPE: "a budget: budget.total_mn",
+    ADDED_CAPACITY: "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
+    PIPE_FLOW: "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
+    FORWARD: "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
+    REVERSE: "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
+    WELLS: "n_wells_max of storage/sites",
+    INJECTED: "capacity_mid_kt and n_wells_max of storage/sites",
+    PAID_FOR_OIL: "capacity_mid_kt and n_wells_max of storage/sites",
+    SHORTFALL: "targets.shortfall_per_t: a price for what is missed",
 }
 _NAMED = 3
 
@@ -78,9 +91,9 @@ def verified_outcome(
     deadline = max(deadline, began + REPAIR_TIME_S)
     charges = fixed_charges_of(problem, matrix) if problem.network is not None and problem.is_integer else None
     until = began + ROWS_TIME_SHARE * (deadline - began)
-    by_rows = ways_to_mend(matrix, groups_of(problem), options, until, charges)
+    by_rows = ways_to_mend(matrix, relaxations_of(problem), options, until, charges)
     changes = changes_that_mend(problem, matrix, options, deadline, posing_s)
-    raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
+    raise InfeasibleError([*(relaxation_text(problem, each.rows) for each in by_rows), *changes])
 
 
 def _without_limit(problem: Problem, matrix: Matrix, options: SolverOptions) -> InputError:

@@ -20,6 +20,16 @@ from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_s
 from ccs_model.mip.network_lns import LnsStage, improve_by_neighbourhoods, reoptimise_retrofits
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import now
+from ccs_model.model.names import (
+    BUDGET,
+    CUMULATIVE_BUDGET,
+    INJECTED,
+    PROVINCE_BUDGET,
+    SITE_CAPACITY,
+    STEP_LIMIT,
+    TARGET,
+    YEARLY_RATE,
+)
 from ccs_model.problem import Problem
 from ccs_model.solve.fixed_charge_network import fixed_charges_of, places_of
 
@@ -132,29 +142,25 @@ def in_one_period(problem: Problem, matrix: Matrix) -> Matrix:
     column_year = np.array([_year_of(column.index, problem) for column in matrix.columns])
     row_year = np.array(
         [
-            0
-            if constraint in ("spending_within_budget", "spending_within_province_budget")
-            else _year_of(index, problem)
+            0 if constraint in (BUDGET, PROVINCE_BUDGET) else _year_of(index, problem)
             for constraint, index in matrix.row_constraints
         ]
     )
-    row_year[matrix.rows_of("spending_within_cumulative_budget")] = -1
+    row_year[matrix.rows_of(CUMULATIVE_BUDGET)] = -1
     earlier = {target.key for target in problem.targets if target.year not in (None, year)}
-    row_year[
-        [int(i) for i in matrix.rows_of("abatement_target_reached") if matrix.row_constraints[i][1] in earlier]
-    ] = -1
+    row_year[[int(i) for i in matrix.rows_of(TARGET) if matrix.row_constraints[i][1] in earlier]] = -1
     columns = np.flatnonzero((column_year == year) | (column_year == 0))
     rows = np.flatnonzero((row_year == year) | (row_year == 0))
     upper = matrix.row_upper.copy()
-    rate = matrix.rows_of("builds_within_yearly_rate")
+    rate = matrix.rows_of(YEARLY_RATE)
     upper[rate] = upper[rate].sum()
     kept = sparse.csc_array(sparse.csr_array(matrix.rows)[rows][:, columns])
     # What is injected in this period goes on to the horizon's end.
     n_years = problem.periods["n_years"].to_numpy(float)
     at = problem.years.index(year)
     longer = n_years[at:].sum() / n_years[at]
-    is_injected = np.array([matrix.columns[j].variable == "injected_ktpa" for j in columns])
-    stored = {"stored_within_capacity", "injected_within_step"}
+    is_injected = np.array([matrix.columns[j].variable == INJECTED for j in columns])
+    stored = {SITE_CAPACITY, STEP_LIMIT}
     is_stored = np.array([matrix.row_constraints[i][0] in stored for i in rows])
     entries = sparse.coo_array(kept)
     scale = np.where(is_stored[entries.row] & is_injected[entries.col], longer, 1.0)

@@ -22,6 +22,7 @@ from ccs_model.mip.infeasible_rows import least_beyond
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import SITE_CAPACITY, WELLS, WELLS_NEED_SITE
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.fixed_charge_network import fixed_charges_of
@@ -150,9 +151,9 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
 def _wells(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
     """(site, what counts its wells, how many it has, what a well takes) of each site of the network."""
     takes = problem.sites.set_index("site")["well_injectivity_ktpa"]
-    most = {matrix.columns[j].index[0]: float(matrix.upper[j]) for j in matrix.columns_of("wells")}
+    most = {matrix.columns[j].index[0]: float(matrix.upper[j]) for j in matrix.columns_of(WELLS)}
     of_site: dict[str, list[int]] = {}
-    for j in lifted.columns_of("wells"):
+    for j in lifted.columns_of(WELLS):
         of_site.setdefault(lifted.columns[j].index[0], []).append(int(j))
     for site, columns in sorted(of_site.items()):
         counts = sparse.csr_array(
@@ -164,7 +165,7 @@ def _wells(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[s
 def _rooms(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
     """(site, what is stored there, its room, the weight of a tonne in kt/y) of each site of the network."""
     years = 1.0 if problem.is_static else float(problem.horizon_end - problem.first_year)
-    constraint = "stored_within_capacity"
+    constraint = SITE_CAPACITY
     room = {matrix.row_constraints[i][1]: float(matrix.row_upper[i]) for i in matrix.rows_of(constraint)}
     rows = sparse.csr_array(lifted.rows)
     for i in lifted.rows_of(constraint):
@@ -189,8 +190,8 @@ def _in_words(problem: Problem, needed: Limits) -> str:
             for site, limit in sorted(by_site.items())
         )
         if name == "n_wells_max":
-            lines.append(f"wells_need_an_open_site: too few wells; these would do: {each} (n_wells_max, storage.sites)")
+            lines.append(f"{WELLS_NEED_SITE}: too few wells; these would do: {each} (n_wells_max, storage.sites)")
         else:
             keys = f"{name}, storage.capacity, storage.max_fill_share"
-            lines.append(f"stored_within_capacity: the sites are too small; these would do: {each} ({keys})")
+            lines.append(f"{SITE_CAPACITY}: the sites are too small; these would do: {each} ({keys})")
     return "; and ".join(lines)

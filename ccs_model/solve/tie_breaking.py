@@ -16,6 +16,7 @@ from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import now
 from ccs_model.model.account_terms import npv_terms
+from ccs_model.model.names import ONE_RETROFIT, SPEND
 from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import BUILT, Point, places_of
 from ccs_model.problem import Problem
@@ -94,7 +95,7 @@ def of_the_same_streams(matrix: Matrix, chosen: Floats) -> Mask:
 
     What is no retrofit (pipes, sites, wells) may move as its bounds allow.
     """
-    rows = matrix.rows.tocsr()[matrix.rows_of("one_retrofit_per_stream")]
+    rows = matrix.rows.tocsr()[matrix.rows_of(ONE_RETROFIT)]
     used = (rows @ (chosen > BUILT)) > 0
     among: Mask = np.asarray(rows[used].sum(axis=0)).ravel() > 0
     is_retrofit = np.asarray(rows.sum(axis=0)).ravel() > 0
@@ -111,7 +112,7 @@ def funds_table(point: Point) -> pd.DataFrame:
     table = funds[["fund", "kind", "interest_rate", "term_yr"]].merge(
         pd.DataFrame({"year": problem.years}), how="cross"
     )
-    table["spend_mn"] = point.decided["spend_mn"].ravel() if len(funds) else np.zeros(0)
+    table["spend_mn"] = point.decided[SPEND].ravel() if len(funds) else np.zeros(0)
     return table[["fund", "kind", "year", "spend_mn", "interest_rate", "term_yr"]]
 
 
@@ -119,9 +120,9 @@ def with_best_funds(
     problem: Problem, matrix: Matrix, options: SolverOptions, chosen: Floats, deadline: float
 ) -> Floats:
     """`chosen` with the funds' payments settled anew, all else as it is; aims that see no interest leave them open."""
-    columns, fund, year = places_of(problem, matrix, "spend_mn")
+    columns, fund, year = places_of(problem, matrix, SPEND)
     worth = np.zeros(len(chosen))
-    worth[columns] = summed(npv_terms(problem))["spend_mn"][fund, year]
+    worth[columns] = summed(npv_terms(problem))[SPEND][fund, year]
     fixed = np.setdiff1d(np.arange(len(chosen)), columns)
     highs = Highs(matrix, options)
     highs.set_objective(worth, maximise=True)

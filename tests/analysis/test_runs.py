@@ -1,4 +1,4 @@
-"""Reading run folders: errors, and the name of a plant."""
+"""Reading run folders: invalid ones, and the names of plants."""
 
 import json
 
@@ -26,12 +26,12 @@ def test_a_missing_folder_is_a_file_error(tmp_path):
         read_solved_problem(tmp_path / "nothing")
 
 
-def test_a_folder_that_is_not_a_run_is_an_input_error(tmp_path):
+def test_a_folder_that_is_not_a_run_is_invalid_input(tmp_path):
     with pytest.raises(InputError, match=r"is not a run: plan\.json, scenario\.resolved\.yaml"):
         read_solved_problem(tmp_path)
 
 
-def test_a_run_of_other_tables_is_an_input_error(small_plan, tmp_path):
+def test_a_run_of_other_tables_is_rejected(small_plan, tmp_path):
     folder = small_plan.to_folder(tmp_path / "run")
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -41,7 +41,7 @@ def test_a_run_of_other_tables_is_an_input_error(small_plan, tmp_path):
         read_solved_problem(folder)
 
 
-def test_a_plan_that_is_not_json_is_an_input_error(small_plan, tmp_path):
+def test_a_plan_that_is_not_json_is_invalid_input(small_plan, tmp_path):
     folder = small_plan.to_folder(tmp_path / "run")
     (folder / "plan.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="is not JSON"):
@@ -82,7 +82,7 @@ def test_an_explanation_has_reason_and_changes(folder, small_plan):
     assert document["changes"][0]["figures"]["gain_kt"] <= 1e-6 * small_plan.objective.value
 
 
-def test_a_plant_that_is_out_has_its_turning_points(solved, tmp_path):
+def test_a_plant_that_is_not_selected_gets_the_changes_that_would_select_it(solved, tmp_path):
     plan = solved({"budget.total_mn": 500})
     folder = plan.to_folder(tmp_path / "run")
     plants = plan.problem.plants
@@ -101,4 +101,4 @@ def test_nothing_is_solved_when_there_is_no_time(folder, small_plan):
 def test_an_excluded_plant_has_a_reason_and_no_changes(solved, tmp_path):
     folder = solved({"plants.exclude": ["NH3_82"]}).to_folder(tmp_path / "run")
     answer = explain(folder, "NH3_82")
-    assert answer.reason == "out: left out by the scenario" and answer.changes == ()
+    assert answer.reason == "out: excluded by the scenario" and answer.changes == ()

@@ -75,7 +75,7 @@ def test_F52_no_budget_for_a_required_plant(desk: Desk, runs: Callable[[], list[
     desk.scenario(plants="{inventory: [mine.csv], require: [M1]}", budget="{total_mn: 0}")
     answer = ask(desk)
     assert answer.code == 4 and answer.out == ""
-    assert "spending_within_budget" in answer.err and "million CNY would do" in answer.err
+    assert "spending_within_budget" in answer.err and "million CNY would restore feasibility" in answer.err
     (folder,) = runs()
     assert folder.name in answer.err
     reported = json.loads((folder / "plan.json").read_text(encoding="utf-8"))

@@ -184,5 +184,5 @@ def test_a_target_beyond_the_ceiling_names_it(problem_of: Posed) -> None:
         "objective": "min_cost", "targets.abatement_share": {2031: 0.08}, "budget.total_mn": None, "calibration.use": "median",
         "calibration.preset": "pilot-literal", "calibration.ceiling": True,
     }  # fmt: skip
-    with pytest.raises(InfeasibleError, match="deployment_within_ceiling: the zones may not build so much"):
+    with pytest.raises(InfeasibleError, match="deployment_within_ceiling: the deployment ceilings are too low"):
         solve(problem_of(requested))
