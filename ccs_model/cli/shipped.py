@@ -163,7 +163,7 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "verify": ("the workbook computed again: ccs-model verify", ("formualizer",)),
     "cluster": ("sweeps and draws on many machines: --scheduler", ("distributed",)),
     "docs": ("the documentation as a site: mkdocs build", ("mkdocs", "mkdocs-material", "mkdocstrings")),
-    "fuzz": ("strangers' bytes for the readers: tests/fuzz/search.py", ("atheris",)),
+    "fuzz": ("strangers' bytes for the readers: tests/unit/fuzz/search.py", ("atheris",)),
     "test": ("the project's tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist")),
 }
 
