@@ -164,6 +164,7 @@ def test_no_plan_of_a_shared_network_passes_what_parts_reach(shared, small):
     assert (whole["all_links_bound"] <= parts["objective"] * (1 + 1e-6) + 1e-6).iloc[[-1]].all()
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_bytes_as_one(shared, small):
     again = frontier(small(NETWORK), n_points=4, time_limit_s=200, jobs=2)
     names = [name for name in run_files(shared, with_workbook=False) if name not in ("manifest.json", "solver.log")]

@@ -69,6 +69,7 @@ def test_hedging_differs_from_the_plan_of_the_mean(hand_problem: Posed) -> None:
     assert (found.futures["residual"] <= 1e-6).all()
 
 
+@pytest.mark.slow
 def test_the_tail_weighs_as_much_as_asked(hand_problem: Posed) -> None:
     # A tonne missed costs 15: building 1,000 costs 10 or 25, the mean 17.5; building 2,000 costs 20 in both.
     mean = newsvendor(hand_problem, 15, cvar_share=0.5, weight=0.0)
@@ -99,6 +100,7 @@ def two_periods(small: Callable[..., Scenario], *changes: dict[str, Any]) -> Sce
     return small({"plants.min_emissions_ktpa": 1_200}, *changes)
 
 
+@pytest.mark.slow
 def test_alike_futures_give_the_plain_plan(small: Callable[..., Scenario]) -> None:
     alike = {"budget.total_mn": 700}
     scenario = two_periods(small, {"futures": {"one": {"changes": alike}, "two": {"changes": alike}}})
@@ -113,6 +115,7 @@ def test_alike_futures_give_the_plain_plan(small: Callable[..., Scenario]) -> No
 BUDGETS = st.lists(st.floats(200, 1_500), min_size=2, max_size=3)
 
 
+@pytest.mark.slow
 @given(BUDGETS, st.sampled_from([0.0, 0.5, 1.0]), st.sampled_from(["integer", "continuous"]))
 @settings(max_examples=4, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_knowing_and_hedging_are_never_worth_less_than_nothing(
@@ -133,6 +136,7 @@ def test_knowing_and_hedging_are_never_worth_less_than_nothing(
     assert len({frozenset(each) for each in by_future.values()}) <= 1
 
 
+@pytest.mark.slow
 def test_the_tail_is_never_worse_where_it_alone_counts(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 300}}, "rich": {"changes": {"budget.total_mn": 1_100}}}
     mean, tail = (
@@ -143,6 +147,7 @@ def test_the_tail_is_never_worse_where_it_alone_counts(small: Callable[..., Scen
     assert mean.value(HEDGED) >= tail.value(HEDGED) * (1 - 1e-9)
 
 
+@pytest.mark.slow
 def test_shared_pipes_are_laid_for_all_futures(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 800}}, "rich": {"changes": {"budget.total_mn": 1_400}}}
     requested = {
@@ -194,6 +199,7 @@ def test_optimize_says_that_it_plans_for_no_future(small: Callable[..., Scenario
     assert plan.objective.value == pytest.approx(ccs.optimize(two_periods(small)).objective.value)
 
 
+@pytest.mark.slow
 def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     scenario = tmp_path / "small.yaml"
     scenario.write_text(
@@ -240,6 +246,7 @@ def lonely(problem_of: Posed, target: float, cost: float = 10.0) -> Problem:
     return problem_of(requested, plants=plants, sites={"S": {}}, links={"A-S": SHORT})
 
 
+@pytest.mark.slow
 def test_without_a_mean_that_has_a_plan_there_is_a_hedge_and_no_value_of_it(hand_problem: Posed) -> None:
     futures = [Future("low", lonely(hand_problem, 500), 0.5), Future("high", lonely(hand_problem, 1_000), 0.5)]
     outlook = Outlook((0.5, 0.5), (STATIC,))
@@ -252,6 +259,7 @@ def test_without_a_mean_that_has_a_plan_there_is_a_hedge_and_no_value_of_it(hand
         assert set(found.plants["plant"]) == {"A"}
 
 
+@pytest.mark.slow
 def test_a_mean_plan_that_some_future_cannot_keep_is_named(hand_problem: Posed) -> None:
     plants = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 500, "capture_capex_mn": 60}}
     links = {f"{plant}-S": SHORT for plant in plants}
@@ -268,6 +276,7 @@ def test_a_mean_plan_that_some_future_cannot_keep_is_named(hand_problem: Posed) 
     assert "cannot be kept in all (" in words
 
 
+@pytest.mark.slow
 def test_builds_that_no_two_futures_share_are_infeasible_in_words(hand_problem: Posed) -> None:
     plants = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 500, "capture_capex_mn": 60}}
     links = {f"{plant}-S": SHORT for plant in plants}

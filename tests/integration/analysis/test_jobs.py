@@ -105,6 +105,7 @@ def test_shares_hold_every_job_once():
             shard_of(wrong)
 
 
+@pytest.mark.cluster
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_whose_worker_is_killed_loses_nothing(squares, tmp_path):
     distributed = pytest.importorskip("distributed")
@@ -121,6 +122,7 @@ def test_a_cluster_whose_worker_is_killed_loses_nothing(squares, tmp_path):
     assert {key: each.result for key, each in found.items()} == {str(k): k**2 for k in range(16)}
 
 
+@pytest.mark.cluster
 @pytest.mark.filterwarnings("default")
 def test_no_scheduler_is_told(squares, monkeypatch):
     pytest.importorskip("distributed")

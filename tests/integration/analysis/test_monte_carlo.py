@@ -48,6 +48,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_jobs_and_a_stop_on_the_way_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(found.folder, out)
@@ -57,6 +58,7 @@ def test_jobs_and_a_stop_on_the_way_change_no_byte(scenario: Scenario, found: Mo
     assert bytes_of(out) == bytes_of(found.folder)
 
 
+@pytest.mark.slow
 def test_F63_after_a_kill_it_goes_on_to_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     path, out = tmp_path / "small.yaml", tmp_path / "run"
     path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
@@ -80,6 +82,7 @@ def test_F63_after_a_kill_it_goes_on_to_the_same_bytes(scenario: Scenario, found
     assert {name for name in theirs if ours[name] != theirs[name]} <= {"plan.xlsx"}
 
 
+@pytest.mark.cluster
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
     scenario: Scenario, found: MonteCarlo, tmp_path: Path
@@ -105,6 +108,7 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
     assert bytes_of(run.folder) == bytes_of(found.folder)
 
 
+@pytest.mark.slow
 def test_a_sobol_sequence_is_another_question(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     run = montecarlo(
         scenario, draws=4, seed=4, sampling="sobol", jobs=1, run=found.folder / "plan", out=tmp_path / "run"
@@ -122,6 +126,7 @@ def test_other_futures_are_not_mixed_in(scenario: Scenario, found: MonteCarlo) -
         montecarlo(scenario, draws=N, seed=5, jobs=1, out=found.folder)
 
 
+@pytest.mark.slow
 def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenario], tmp_path: Path) -> None:
     names = ("capture_capex", "heat_price", "grid_factor", "pipe_cost", "carbon_price")
     everything = [
@@ -147,6 +152,7 @@ def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenari
     assert set(run.uncertainty.plants["chosen_share"]) <= {0.0, 1.0}
 
 
+@pytest.mark.slow
 def test_the_held_plan_s_capital_goes_with_its_factors(small: Callable[..., Scenario], tmp_path: Path) -> None:
     scenario = small(
         {"uncertainty.spreads": {"pipe_cost": {"low": 1, "high": 1}}, "capture.technologies": ["compression"]}

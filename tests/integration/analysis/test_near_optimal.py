@@ -121,6 +121,7 @@ def test_every_alternative_holds_and_is_within_the_share(solved: Solved, found: 
     assert difference == sorted(difference, reverse=True)
 
 
+@pytest.mark.slow
 def test_standings_are_those_of_plans_made_with_locks(solved: Solved, found: Alternatives) -> None:
     value = found.about["objective"]
     for row in found.plants.to_dict("records"):
@@ -184,6 +185,7 @@ def test_a_folder_answers_its_own_question_alone(found: Alternatives, tmp_path: 
     assert (folder / "alternatives.json").read_text(encoding="utf-8") == text
 
 
+@pytest.mark.slow
 def test_a_run_is_asked_as_it_stands(solved: Solved, tmp_path: Path) -> None:
     run = solved({"budget.total_mn": 700}).to_folder(tmp_path / "run")
     out = tmp_path / "out"

@@ -63,6 +63,7 @@ def test_no_regret_is_below_nothing_and_each_future_has_a_plan_without(found: Re
     assert (found.plans["expected_regret"] <= found.plans["max_regret"]).all()
 
 
+@pytest.mark.slow
 def test_what_a_future_cannot_keep_is_marked_and_not_chosen(hand_problem: Posed) -> None:
     # A static budget is money a year: of 20, dear capital leaves 25 for A out; B costs 18.
     changes = [
@@ -95,6 +96,7 @@ def test_probabilities_sum_to_one() -> None:
         shares_of(None, 1)
 
 
+@pytest.mark.slow
 def test_the_command_writes_its_tables(tmp_path: Path) -> None:
     scenario = tmp_path / "small.yaml"
     scenario.write_text(

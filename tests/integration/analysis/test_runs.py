@@ -82,6 +82,7 @@ def test_an_explanation_says_why_and_what_would_change_it(folder, small_plan):
     assert document["changes"][0]["figures"]["gain_kt"] <= 1e-6 * small_plan.objective.value
 
 
+@pytest.mark.slow
 def test_what_is_out_is_told_what_would_bring_it_in(solved, tmp_path):
     plan = solved({"budget.total_mn": 500})
     folder = plan.to_folder(tmp_path / "run")

@@ -87,6 +87,7 @@ def test_the_linear_program_prices_a_lock_at_least_at_0(tight):
     assert any(constraint == "spending_within_budget" for constraint, _ in relaxed.duals())
 
 
+@pytest.mark.slow
 def test_a_shared_network_is_asked_along_its_own_pipes(solved):
     plan = solved(
         {
@@ -129,6 +130,7 @@ def test_a_bracket_closes_on_the_turning_point():
     assert _bracket(holds, 0.0, 1.0, 6, lambda: False) == (None, None)
 
 
+@pytest.mark.slow
 def test_in_a_fractional_plan_a_swap_is_the_locked_plan_itself(solved):
     changes = {"budget.total_mn": 500, "capture.decisions": "continuous"}
     plan = solved(changes)

@@ -68,6 +68,7 @@ def test_a_scenario_of_a_sweep_is_a_run_that_others_read(swept):
     assert len(ccs.compare(runs[:2]).plants)
 
 
+@pytest.mark.slow
 def test_shares_and_another_number_of_processes_give_the_same_bytes(swept, scenario, tmp_path):
     first = sweep(scenario, GRID, out=tmp_path / "a", shard=(1, 2), jobs=1)
     assert first.n_missing and (tmp_path / "a" / "sweep.partial.csv").is_file()
@@ -127,6 +128,7 @@ def until_some_are(out, n):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_F63_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scenario, tmp_path):
     out = tmp_path / "killed"
     running = command(scenario, out)
@@ -157,6 +159,7 @@ def test_F63_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scena
     assert bytes_of(out) == bytes_of(straight.folder)
 
 
+@pytest.mark.cluster
 @pytest.mark.filterwarnings("default")
 def test_a_cluster_gives_the_same_bytes(swept, scenario, tmp_path):
     distributed = pytest.importorskip("distributed")

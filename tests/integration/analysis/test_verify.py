@@ -76,6 +76,7 @@ def test_a_run_as_it_was_written_holds(run: Path) -> None:
     assert reported[0] == "hashing inputs and outputs" and len(reported) == 5
 
 
+@pytest.mark.slow
 def test_the_point_is_the_plan_s_own_and_repeats(run: Path, solved: Callable[..., Plan], tmp_path: Path) -> None:
     with (run / "tables" / "point.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -209,6 +210,7 @@ def test_a_damaged_workbook_is_a_check_that_does_not_hold(altered: Path) -> None
     assert "a damaged workbook" in found["the workbook can be read"].found[0]
 
 
+@pytest.mark.slow
 def test_without_the_engine_the_rest_is_checked(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ImportError(name)
@@ -221,6 +223,7 @@ def test_without_the_engine_the_rest_is_checked(run: Path, monkeypatch: pytest.M
     assert 'python -m pip install "ccs-model[verify]"' in result.skipped[0]
 
 
+@pytest.mark.slow
 def test_a_changed_input_is_named(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tables = Path(shutil.copytree(data_folder(), tmp_path / "data"))
     steel = tables / "prices" / "carbon.csv"
@@ -250,6 +253,7 @@ def test_copies_of_own_tables_are_hashed(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_another_question_than_that_of_the_manifest_is_found(copy: Path) -> None:
     changed(copy / "scenario.resolved.yaml", "total_mn: 1800", "total_mn: 1900")
     found = broken(verify(copy))
@@ -274,6 +278,7 @@ def test_leaves_are_held_against_each_other() -> None:
     assert [each.split(":")[0] for each in words] == ["a[0]", "a[1]", "b.c", "d, rows", "e", "f"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [False, True])
 def test_the_command_prints_a_table_or_one_object(
     altered: Path, spoil: bool, capfd: pytest.CaptureFixture[str]

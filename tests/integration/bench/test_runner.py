@@ -49,6 +49,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=telling, capture_output=True, text=True, encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_an_unknown_id_is_told_what_there_is():
     answer = run("-m", "bench", "B8", "B99")
     assert answer.returncode == 2
@@ -73,6 +74,7 @@ def test_figures_are_a_row_each():
     assert "none" in lines[4]
 
 
+@pytest.mark.slow
 def test_another_order_of_a_simccs_case_is_the_same_case():
     answer = run("-c", ORDERS)
     assert answer.returncode == 0, answer.stderr

@@ -82,6 +82,7 @@ def test_a_run_that_is_there_is_named_and_not_made_again(desk, first_run):
     assert (folder / "manifest.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_force_makes_it_again_with_the_same_bytes_but_for_times(desk, first_run):
     (folder,) = run_folders(desk)
     same = FILES - {"manifest.json", "solver.log"}
@@ -162,6 +163,7 @@ def test_a_budget_of_nothing_gives_an_empty_plan(desk):
     assert plan["retrofits"] == [] and plan["totals"]["avoided_ktpa"] == 0
 
 
+@pytest.mark.slow
 def test_a_clash_is_told_in_words_and_its_price_would_do(desk):
     clash = SCENARIO.replace("1_500", "10").replace("years:", "  require: [NH3_82]\nyears:").replace("5_000", "100")
     (desk / "clash.yaml").write_text(clash, encoding="utf-8")
@@ -175,6 +177,7 @@ def test_a_clash_is_told_in_words_and_its_price_would_do(desk):
     assert run(desk, "optimize", "mended.yaml", "--out", "mended", "--quiet").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_limit_leaves_a_plan_with_its_gap_or_says_how_to_go_on(desk):
     # Which of the two depends on the machine; half of each is never allowed.
     answer = run(desk, "optimize", "small.yaml", "--out", "late", "--time-limit", "0.01")
@@ -188,6 +191,7 @@ def test_a_limit_leaves_a_plan_with_its_gap_or_says_how_to_go_on(desk):
         assert "limit was reached" in answer.stdout
 
 
+@pytest.mark.slow
 def test_other_files_are_never_overwritten(desk):
     (desk / "mine").mkdir()
     (desk / "mine" / "thesis.txt").write_text("ten years", encoding="utf-8")

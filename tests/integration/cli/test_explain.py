@@ -29,6 +29,7 @@ def mill(solved, one_mill, tmp_path_factory):
     return solved(one_mill).to_folder(tmp_path_factory.mktemp("runs") / "mill")
 
 
+@pytest.mark.slow
 def test_a_mill_fits_on_one_screen(mill):
     plant = json.loads((mill / "plan.json").read_text(encoding="utf-8"))["retrofits"][0]["plant"]
     answer = run(mill, plant)
@@ -51,6 +52,7 @@ def test_quick_solves_nothing_and_json_is_one_object(folder, small_plan):
     assert of["reference_capex_per_tpa"]["cited"][0][0].keys() == {"reference", "quality", "table"}
 
 
+@pytest.mark.slow
 def test_a_run_that_is_none_and_a_plant_that_is_none(folder, tmp_path):
     assert run(tmp_path / "nothing", "NH3_29").returncode == 8
     no_run = run(tmp_path, "NH3_29")
@@ -59,6 +61,7 @@ def test_a_run_that_is_none_and_a_plant_that_is_none(folder, tmp_path):
     assert no_plant.returncode == 3 and "did you mean" in no_plant.stderr and no_plant.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_narrow_screen_is_kept_to(folder, small_plan):
     answer = run(folder, small_plan.retrofits["plant"].iloc[0], "--quick", columns="80")
     assert max(len(line) for line in answer.stdout.splitlines()) <= 80

@@ -71,6 +71,7 @@ def test_the_tables_of_the_folder_are_the_curve(made: tuple[Result, Path]) -> No
     ].iloc[-1]
 
 
+@pytest.mark.slow
 def test_the_sheet_says_what_the_folder_says_and_another_program_computes_it(
     made: tuple[Result, Path], tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_the_sheet_says_what_the_folder_says_and_another_program_computes_it(
         assert not difference and worst <= 1e-9
 
 
+@pytest.mark.slow
 def test_what_is_there_is_shown_and_not_made_again(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     desk = scenario.parent / "desk"
     desk.mkdir()
@@ -116,6 +118,7 @@ def test_corridors_of_a_run_that_is_none_are_refused(scenario: Path) -> None:
         requested(scenario, "--run", scenario.parent / "nowhere")
 
 
+@pytest.mark.slow
 def test_in_parts_every_breakpoint_is_exact(scenario: Path) -> None:
     parts = scenario.parent / "parts.yaml"
     parts.write_text(SCENARIO + "capture: {decisions: continuous}\n", encoding="utf-8")
@@ -131,6 +134,7 @@ def test_in_parts_every_breakpoint_is_exact(scenario: Path) -> None:
     assert values == pytest.approx(list(breaks["budget_mn"]))
 
 
+@pytest.mark.slow
 def test_a_rung_that_is_not_closed_is_told_by_the_exit_code(scenario: Path) -> None:
     shared = scenario.parent / "shared.yaml"
     shared.write_text(SCENARIO.replace("shared_trunklines: false", "shared_trunklines: true"), encoding="utf-8")

@@ -43,6 +43,7 @@ def book(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_chinese_works_can_be_solved_as_they_are(tmp_path, book):
     out = tmp_path / "china"
     answer = run(book, "-o", out, "--country", "China")
@@ -58,6 +59,7 @@ def test_chinese_works_can_be_solved_as_they_are(tmp_path, book):
     assert inputs["plants/steel"]["grid"].tolist() == ["Hebei south"]
 
 
+@pytest.mark.slow
 def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp_path, book):
     out = tmp_path / "germany"
     answer = run(book, "-o", out, "--country", "Germany")
@@ -95,6 +97,7 @@ def test_faults_stand_in_the_workbook_and_nothing_is_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["t.xlsx"]
 
 
+@pytest.mark.slow
 def test_what_is_there_is_left_alone_unless_forced(tmp_path, book):
     out = tmp_path / "out"
     assert run(book, "-o", out, "--country", "China").exception is None
@@ -104,6 +107,7 @@ def test_what_is_there_is_left_alone_unless_forced(tmp_path, book):
     assert isinstance(run(tmp_path / "none.xlsx", "-o", tmp_path / "a").exception, FileError)
 
 
+@pytest.mark.slow
 def test_chemical_plants_say_what_they_lack_and_are_solved_once_it_is_given(tmp_path):
     from tests.unit.inputs.gem_books import chemicals_book
 

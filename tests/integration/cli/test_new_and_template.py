@@ -39,6 +39,7 @@ def test_new_writes_three_files(desk):
     assert 'name: "my zone"' in text
 
 
+@pytest.mark.slow
 def test_what_new_wrote_is_optimized_as_it_is(desk):
     answer = run(desk, "optimize", "my zone/scenario.yaml", "--out", "answer")
     assert answer.returncode == 0, answer.stderr
@@ -57,6 +58,7 @@ def test_new_leaves_what_is_there(desk):
     assert run(desk, "new", "my zone").returncode == 8
 
 
+@pytest.mark.slow
 def test_an_inventory_that_is_filled_in_is_checked_and_told_where_it_came_from(desk):
     answer = run(desk, "template", "filled.xlsx")
     assert answer.returncode == 0, answer.stderr

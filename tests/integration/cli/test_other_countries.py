@@ -160,6 +160,7 @@ def test_a_currency_only_scales_what_things_cost(tmp_path):
         assert in_usd.routes[name].to_numpy() == pytest.approx(in_eur.routes[name].to_numpy() * factor, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_several_countries_share_one_plan(tmp_path):
     out = imported(tmp_path, "Germany", "India")
     filled_in(out, "Germany", "USD")

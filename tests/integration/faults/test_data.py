@@ -225,6 +225,7 @@ def test_F38_control_characters_and_endless_names_are_refused(
     assert words in message and len(message) < 2_000
 
 
+@pytest.mark.slow
 def test_F39_fifty_thousand_columns_and_five_gigabytes_are_refused(desk: Desk, reported: Told) -> None:
     rows = works("M1")
     desk.csv([[*rows[0], *(f"c{k}" for k in range(50_000))], [*rows[1], *["1"] * 50_000]])
@@ -257,6 +258,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which Linux alone has")
 @pytest.mark.parametrize("kind", ["a bomb of aliases", "20,000 plants with a fault each", "five gigabytes"])
 def test_F39_memory_and_time_are_bounded(desk: Desk, kind: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -19,6 +20,7 @@ IDS = (
 SWEEP = Path(__file__).parents[1] / "analysis" / "test_sweep.py"
 
 
+@functools.cache
 def _tests() -> set[str]:
     return {
         node.name

@@ -78,6 +78,7 @@ def test_F47_what_is_not_finite_is_never_written(desk: Desk, small_plan: Plan, v
     assert not (desk.folder / "never").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "words"), [(13, "permission denied"), (28, "no space left on device"), (30, "read-only file system")]
 )
@@ -166,6 +167,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_F51_F67_the_same_bytes_at_another_time_in_another_place(with_run: Desk) -> None:
     strange = {
         "PYTHONPATH": str(ROOT), "TZ": "Pacific/Kiritimati", "LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8",
@@ -206,6 +208,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_F66_an_interruption_ends_at_once_and_leaves_nothing(desk: Desk) -> None:
     before = contents(desk.folder)
     process = subprocess.Popen(

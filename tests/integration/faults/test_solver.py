@@ -297,6 +297,7 @@ def elsewhere(desk: Desk) -> Iterator[Callable[[str], subprocess.CompletedProces
     yield made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "words"),
     [

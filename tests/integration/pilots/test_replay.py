@@ -22,6 +22,7 @@ CASES = sorted((scenarios_folder() / "pilots").glob("*.yaml"))
 DRI = scenarios_folder() / "pilots" / "08-dri.yaml"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_a_shipped_case_is_as_expected(path: Path, context: ReplayContext) -> None:
     case = read_case(path)
@@ -182,6 +183,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder.parent
 
 
+@pytest.mark.slow
 def test_pytest_collects_cases_where_their_folder_is_named(elsewhere: Path) -> None:
     run = pytest_run("cases", folder=elsewhere)
     assert run.returncode == 1
@@ -192,6 +194,7 @@ def test_pytest_collects_cases_where_their_folder_is_named(elsewhere: Path) -> N
     assert "1 passed" in pytest_run("cases/good.yaml", folder=elsewhere).stdout
 
 
+@pytest.mark.slow
 def test_pytest_leaves_cases_alone_unless_asked(elsewhere: Path) -> None:
     assert "1 passed" in pytest_run(folder=elsewhere).stdout
     assert "1 passed" in pytest_run(".", folder=elsewhere).stdout

@@ -40,6 +40,7 @@ def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corridors_module, "_STAGED_ROWS", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_large", [True, False])
 def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
     solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
@@ -119,6 +120,7 @@ def test_places_are_a_plane_true_to_scale(problem_of: Posed) -> None:
             assert np.hypot(*(site_at[a] - site_at[b])) == pytest.approx(straight[k], rel=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["max_npv", "max_net_benefit"])
 def test_what_earns_over_all_its_years_is_not_judged_in_one_period(
     solved: Solved, as_if_large: None, objective: str
@@ -141,6 +143,7 @@ def test_corridors_that_were_narrowed_are_not_called_all_links(
     assert set(plan.flows["link"]) <= set(plan.corridors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_large", [True, False])
 def test_money_for_no_pipe_gives_an_empty_plan_with_its_bounds(
     solved: Solved, one_vent: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
@@ -153,6 +156,7 @@ def test_money_for_no_pipe_gives_an_empty_plan_with_its_bounds(
     assert 0 < plan.objective.all_links_bound < 10
 
 
+@pytest.mark.slow
 def test_a_plan_keeps_to_the_corridors_that_a_file_names(
     solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +176,7 @@ def test_a_plan_keeps_to_the_corridors_that_a_file_names(
     assert fewer.objective.all_links_bound >= free.objective.value * (1 - 1e-9)
 
 
+@pytest.mark.slow
 def test_where_nothing_holds_within_the_corridors_named_every_link_may_be_laid(
     solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def test_a_budget_too_small_is_named_with_one_that_would_do(solved: Solved, retr
     conflicts(solved, MUST, kind, {"budget.total_mn": enough * 0.99})
 
 
+@pytest.mark.slow
 def test_a_ceiling_too_low_is_named_with_one_that_would_do(solved: Solved) -> None:
     # What is spent until 2035 may be 50 only.
     lines = conflicts(solved, MUST, {"budget.total_mn": 900, "budget.cumulative_mn": {2031: 50}})
@@ -61,11 +62,13 @@ def test_no_builds_allowed(solved: Solved) -> None:
     assert not any(line.startswith("spending") for line in lines)
 
 
+@pytest.mark.slow
 def test_no_room_below_ground(solved: Solved) -> None:
     lines = conflicts(solved, MUST, {"storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6})
     assert "qinshui" in message(lines, "stored_within_capacity")
 
 
+@pytest.mark.slow
 def test_a_budget_and_a_room_too_small_at_once_still_say_something(solved: Solved) -> None:
     lines = conflicts(
         solved,
@@ -87,6 +90,7 @@ def test_a_limit_before_any_plan_is_no_plan_or_a_plan_that_holds(solved: Solved)
         assert plan.status in ("optimal", "limit")
 
 
+@pytest.mark.slow
 def test_an_infeasible_question_kept_in_hand_never_blocks_the_next(tmp_path: Path) -> None:
     # The exception keeps the solver's frames alive; the next question asks for other threads.
     script = tmp_path / "two.py"

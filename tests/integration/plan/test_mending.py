@@ -41,6 +41,7 @@ def number(line: str, pattern: str) -> float:
     return float(found.group(1).replace(",", ""))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retrofits", ["integer", "continuous"])
 def test_a_further_basin_is_named_with_which_there_is_a_plan(solved: Solved, retrofits: str) -> None:
     kind = {"capture.decisions": retrofits}
@@ -76,6 +77,7 @@ def test_the_earliest_later_period_of_a_cut_is_named(solved: Solved) -> None:
     assert solved(LEAST_COST, SLOW, {"targets.abatement_share": {2031: 0.15}}).status == "optimal"
 
 
+@pytest.mark.slow
 def test_cuts_of_two_years_move_together_where_neither_alone_is_enough(solved: Solved) -> None:
     slow = SLOW | {"years": [2026, 2031, 2036, 2041]}
     cuts = {2026: 0.12, 2031: 0.22}
@@ -138,6 +140,7 @@ def test_wells_of_a_shared_network_that_would_do(hand_solved: Solved) -> None:
     assert hand_solved(ALL, sites=enough, **HAND).status == "optimal"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [None, 1_000.0])
 def test_room_of_a_shared_network_that_would_do(hand_solved: Solved, budget: float | None) -> None:
     # Half of 90,000 kt over thirty years: 1,500 kt/y at S, a sixth of that at T.
@@ -177,6 +180,7 @@ def test_wells_that_money_would_drill_are_not_called_too_few(hand_solved: Solved
     assert hand_solved(requested | {"budget.total_mn": enough}, sites=dear, **one).status == "optimal"
 
 
+@pytest.mark.slow
 def test_periods_of_a_shared_network_count_what_comes_after_the_horizon(hand_solved: Solved) -> None:
     one = HAND | {"plants": {"A": {"co2_ktpa": 1_000}}, "links": {"A-S": {"length_km": 50}}}
     requested = ALL | {"years": [2026, 2031], "capital_recovery_share": None, "targets.captured_ktpa": 1_000}
@@ -188,6 +192,7 @@ def test_periods_of_a_shared_network_count_what_comes_after_the_horizon(hand_sol
     conflicts(hand_solved, requested, sites=sites(S=(3, 0.99 * needed)), **one)
 
 
+@pytest.mark.slow
 def test_a_shared_network_of_real_sites_names_wells_and_basin(solved: Solved) -> None:
     requested = {"targets.captured_ktpa": 5_000, "storage.sites": ["Qinshui"]}
     lines = conflicts(solved, LEAST_COST, SHARED, requested)

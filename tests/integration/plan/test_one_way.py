@@ -39,6 +39,7 @@ QUESTIONS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_the_optimum_stays(solved: Solved, monkeypatch: pytest.MonkeyPatch, question: dict[str, Any]) -> None:
     both_ways = solved(ONE_PERIOD, question)
@@ -78,6 +79,7 @@ def test_arc_by_arc_the_linear_program_is_no_lower_and_no_plan_is_cut_off(proble
     assert there is not None and len(there) == len(matrix.lower)
 
 
+@pytest.mark.slow
 def test_what_is_staged_or_carried_otherwise_has_no_directions(problem_of: Posed) -> None:
     for changes in ({"years": [2026, 2030, 2035]}, {"transport.trucks": True}):
         problem = problem_of(ONE_PERIOD, changes)

@@ -65,6 +65,7 @@ def test_one_vent_by_hand(solved: Solved, one_vent: Changes) -> None:
     assert by_name(plan, "borrowed_mn")["all"] == pytest.approx(loan, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True])
 def test_at_the_break_even_price_nothing_is_gained(solved: Solved, shared: bool) -> None:
     # From 2027 on every tonne of these plants is traded.

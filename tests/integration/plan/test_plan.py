@@ -117,6 +117,7 @@ def test_two_solves_give_the_same_text(small_plan: Plan, solved: Solved) -> None
     assert document["objective"]["value"] == small_plan.objective.value
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_and_names_gives_the_same_plan(small_plan: Plan, solved: Solved, shuffled: Inputs) -> None:
     assert chosen(solved(tables=shuffled)) == chosen(small_plan)
     assert solved(tables=shuffled).objective.value == pytest.approx(small_plan.objective.value, rel=1e-12)

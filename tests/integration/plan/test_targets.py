@@ -39,6 +39,7 @@ def test_the_cut_is_reached_and_no_more_is_paid_than_needed(solved: Solved) -> N
     assert sum(other.costs.values()) >= plan.objective.value - 1e-6
 
 
+@pytest.mark.slow
 def test_more_is_never_cheaper(solved: Solved) -> None:
     costs = [solved(cut(share), LEAST_COST).objective.value for share in (0.01, 0.02, 0.04, 0.06)]
     assert costs == sorted(costs)
@@ -56,6 +57,7 @@ def test_the_price_of_the_next_tonne_is_the_finite_difference_of_cost(solved: So
     assert here.relaxation.cost_of_next_tonne_per_t == pytest.approx(difference_per_t, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_cut_beyond_the_physical_maximum_names_the_one_in_reach(solved: Solved) -> None:
     lines = conflicts(solved, cut(0.9), LEAST_COST)
     assert set(lines) == {"abatement_target_reached"}

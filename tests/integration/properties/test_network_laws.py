@@ -136,6 +136,7 @@ def without(tables: dict[str, Any], *links: str) -> dict[str, Any]:
     return {**tables, "links": {name: row for name, row in tables["links"].items() if name not in links}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [{}, FRACTIONAL, COMPRESSION | {"budget.total_mn": 2_000, "plants.min_emissions_ktpa": 1_200},
@@ -161,6 +162,7 @@ WEBS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(WEBS, st.lists(st.floats(0, 120), min_size=6, max_size=6), st.integers(0, 3))
 @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_plans_of_any_web_are_sound(
@@ -174,6 +176,7 @@ def test_plans_of_any_web_are_sound(
     assert spent <= requested["budget.total_mn"] * (1 + 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [{"targets.captured_ktpa": 1_000}, {"targets.captured_ktpa": 2_500}])
 def test_a_link_less_is_never_cheaper(hand_solved: Solved, changes: dict[str, Any]) -> None:
     every = {"transport.corridors": "all", **changes}
@@ -188,6 +191,7 @@ def test_a_link_less_is_never_cheaper(hand_solved: Solved, changes: dict[str, An
     assert max(costs[link] for link in used) > whole.objective.value
 
 
+@pytest.mark.slow
 def test_a_link_less_never_abates_more(hand_solved: Solved) -> None:
     requested = {"objective": "max_abatement", "budget.total_mn": 115, "transport.corridors": "all", **STAGED}
     whole = hand_solved(requested, **WEB)
@@ -198,6 +202,7 @@ def test_a_link_less_never_abates_more(hand_solved: Solved) -> None:
     assert min(values.values()) < whole.objective.value
 
 
+@pytest.mark.slow
 def test_longer_ways_are_never_better(solved: Solved) -> None:
     detours = (1.0, 1.5)
     abated = [solved(SHARED, COMPRESSION, {"transport.detour_factor": each}).objective.value for each in detours]
@@ -207,6 +212,7 @@ def test_longer_ways_are_never_better(solved: Solved) -> None:
     assert all(nearer < further for nearer, further in pairwise(costs))
 
 
+@pytest.mark.slow
 def test_more_money_never_worsens_a_plan(hand_solved: Solved) -> None:
     requested = {"objective": "max_abatement", "transport.corridors": "all", **STAGED}
     plans = [hand_solved(requested | {"budget.total_mn": budget}, **WEB) for budget in (30, 80, 150)]
@@ -228,6 +234,7 @@ def test_more_money_buys_ever_less_in_the_linear_program(hand_solved: Solved) ->
     assert all(later <= earlier * (1 + 1e-6) + 1e-6 for earlier, later in pairwise(steps))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.05])
 def test_the_price_of_the_next_tonne_is_the_finite_difference_of_cost(solved: Solved, share: float) -> None:
     step = 1e-4
@@ -256,6 +263,7 @@ def free_storage(inputs: Inputs, with_tables: Callable[..., Inputs]) -> Inputs:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [COMPRESSION, FRACTIONAL | LEAST_COST | {"targets.abatement_share": {2031: 0.08}}])
 def test_sharing_is_never_worse_than_own_pipes(solved: Solved, free_storage: Inputs, changes: dict[str, Any]) -> None:
     requested = SHARED | {"transport.trucks": False} | changes
@@ -267,6 +275,7 @@ def test_sharing_is_never_worse_than_own_pipes(solved: Solved, free_storage: Inp
         assert together >= difference * (1 - 1e-6)
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_never_matters(solved: Solved, shuffled: Inputs) -> None:
     requested = SHARED | COMPRESSION | {"transport.corridors": "auto"}
     here, there = solved(requested), solved(requested, tables=shuffled)

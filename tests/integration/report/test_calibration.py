@@ -35,6 +35,7 @@ def text_of(plan: Plan, folder: Path) -> list[str]:
     return [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
 
 
+@pytest.mark.slow
 def test_the_sheet_holds_the_statement_the_fit_and_the_card(calibrated: Plan, tmp_path: Path) -> None:
     cells = text_of(calibrated, tmp_path)
     assert statement(calibrated) in cells
@@ -44,6 +45,7 @@ def test_the_sheet_holds_the_statement_the_fit_and_the_card(calibrated: Plan, tm
     assert not any("validated" in cell for cell in cells)
 
 
+@pytest.mark.slow
 def test_without_a_calibration_the_sheet_says_so(plan: Plan, tmp_path: Path) -> None:
     assert NOT_CALIBRATED in text_of(plan, tmp_path)
     assert plan.to_dict()["calibration"] is None
@@ -80,6 +82,7 @@ def test_an_ensemble_evaluates_the_plan_over_the_common_draws(calibrated: Plan) 
     assert table["kappa"].tolist() == [draw["kappa"] for draw in calibrated.problem.calibrated.fit["draws"]]  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_a_calibration_of_ones_own_is_copied_and_makes_another_run(tmp_path: Path) -> None:
     from ccs_model.plan.cache_key import run_key
 

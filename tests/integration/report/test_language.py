@@ -76,6 +76,7 @@ def test_every_title_heading_and_unit_of_every_sheet_is_in_the_table(
     assert sorted(text for text in found["unit"] - plain - money if chinese(text) is None) == []
 
 
+@pytest.mark.slow
 def test_labels_of_checks_key_figures_and_accounts_are_in_the_table(books: Mapping[str, bytes]) -> None:
     book = opened(books["en"])
     start = next(cell for cell in book["Checks"]["A"] if cell.value == "Check").row + 2
@@ -87,6 +88,7 @@ def test_labels_of_checks_key_figures_and_accounts_are_in_the_table(books: Mappi
         assert sum(not text.isascii() for text in reported) > 8, sheet
 
 
+@pytest.mark.slow
 def test_sheet_names_formulas_numbers_and_names_of_plants_are_the_same(books: Mapping[str, bytes]) -> None:
     for values in (False, True):
         english = opened(books["en"], values=values)
@@ -110,6 +112,7 @@ def test_sheet_names_formulas_numbers_and_names_of_plants_are_the_same(books: Ma
     assert data["en"][3:] == data["zh"][3:]
 
 
+@pytest.mark.slow
 def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: Mapping[str, bytes]) -> None:
     assert opened(books["en"])["Retrofits"]["A1"].value == "Retrofits"
     assert opened(books["zh"])["Retrofits"]["A1"].value == "改造项目"
@@ -121,6 +124,7 @@ def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: M
     assert "Inputs are those that the plan was solved with." in message["en"]
 
 
+@pytest.mark.slow
 def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:
     for lang in ("zh", "both"):
         sheet = opened(books[lang])["Retrofits"]
@@ -133,6 +137,7 @@ def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:
             assert text_width(str(cell.value)) <= (width - 1) * (height / 13), cell.value
 
 
+@pytest.mark.office
 def test_another_program_computes_the_same_numbers_in_chinese(books: Mapping[str, bytes], tmp_path: Path) -> None:
     path = tmp_path / "zh.xlsx"
     path.write_bytes(books["zh"])
@@ -141,6 +146,7 @@ def test_another_program_computes_the_same_numbers_in_chinese(books: Mapping[str
     assert not difference, difference[:5]
 
 
+@pytest.mark.slow
 def test_the_same_language_gives_the_same_bytes(plan: Plan) -> None:
     assert workbook_bytes(plan, lang="zh") == workbook_bytes(plan, lang="zh")
     assert workbook_bytes(plan) == workbook_bytes(plan, lang="en")
@@ -160,6 +166,7 @@ def test_families_of_texts_carry_what_stood_in_them() -> None:
     assert all(each.strip() for each in labels().exact.values())
 
 
+@pytest.mark.slow
 def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> None:
     page = page_text(run_of(plan), lang="zh")
     for message in (
@@ -174,6 +181,7 @@ def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> No
         assert message in page_text(run_of(plan), lang="both")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan, tmp_path: Path) -> None:
     folder = plan.to_folder(tmp_path / "run", lang="zh")
     book = (folder / "plan.xlsx").read_bytes()

@@ -185,6 +185,7 @@ def test_bounds_in_words_without_corridors_and_where_none_was_found(shared_plan:
     assert "the value is at most 12 kt" in closeness(idle)
 
 
+@pytest.mark.slow
 def test_a_bound_that_was_not_found_breaks_no_workbook(shared_plan: Plan, tmp_path: Path) -> None:
     lost = replace(shared_plan.objective, bound=float("inf"), gap_share=float("inf"), all_links_bound=float("inf"))
     book = read_back(replace(shared_plan, objective=lost), tmp_path)
@@ -281,6 +282,7 @@ def desk(tmp_path: Path, solved: Callable[..., Plan]) -> Path:
     return tmp_path / "desk"
 
 
+@pytest.mark.slow
 def test_a_file_of_corridors_goes_with_the_run(desk: Path, tmp_path: Path, solved: Callable[..., Plan]) -> None:
     scenario, inputs = read_checked(desk / "scenario.yaml")
     plan = solved(NETWORK, {"storage.sites": ["Qinshui"], "transport.trucks": False, "solver.mip_gap": 0.01})
@@ -308,6 +310,7 @@ def test_an_empty_plan_of_a_network_says_why(solved: Callable[..., Plan], tmp_pa
     assert tables_of(empty)["pipes"].empty
 
 
+@pytest.mark.slow
 def test_a_fractional_plan_of_a_network_can_be_reported(solved: Callable[..., Plan], tmp_path: Path) -> None:
     parts = solved(NETWORK, {"capture.decisions": "continuous"})
     assert parts.corridors is None and candidate_links(parts)["is_corridor"].all()

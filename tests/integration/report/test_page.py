@@ -274,6 +274,7 @@ def test_the_folder_of_a_monte_carlo_has_a_page_of_its_plan_and_its_futures(plan
     assert (tmp_path / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_an_empty_plan_a_network_and_a_static_year_have_pages(
     empty_plan: Plan, shared_plan: Plan, static_plan: Plan
 ) -> None:
@@ -283,6 +284,7 @@ def test_an_empty_plan_a_network_and_a_static_year_have_pages(
     assert "stakeholders" not in static.charts and "map" in static.charts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [1, -1])
 def test_a_basemap_of_ones_own_takes_the_place_of_provinces(run: StoredRun, tmp_path: Path, turn: int) -> None:
     square = [[110.0, 34.0], [115.0, 34.0], [115.0, 41.0], [110.0, 41.0], [110.0, 34.0]][::turn]
@@ -393,6 +395,7 @@ def measured(text: str, folder: Path, width: int) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.browser
 @pytest.mark.parametrize("width", [PHONE_PX, DESK_PX])
 @pytest.mark.parametrize("lang", ["en", "both"])
 def test_a_browser_draws_it_within_the_screen(run: StoredRun, tmp_path: Path, width: int, lang: str) -> None:
@@ -408,6 +411,7 @@ def test_a_browser_draws_it_within_the_screen(run: StoredRun, tmp_path: Path, wi
     assert found["small"] == 0
 
 
+@pytest.mark.browser
 def test_hostile_names_run_nothing_in_a_browser_either(run: StoredRun, tmp_path: Path) -> None:
     marked = json.loads(json.dumps(run.map))
     for feature in marked["features"]:
@@ -418,6 +422,7 @@ def test_hostile_names_run_nothing_in_a_browser_either(run: StoredRun, tmp_path:
     assert all(n_marks > 5 for _, n_marks, _ in found["charts"])
 
 
+@pytest.mark.browser
 def test_under_its_own_rules_a_browser_has_nothing_to_complain_of(text: str, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(text, encoding="utf-8")
@@ -446,6 +451,7 @@ setTimeout(function () {
 </script>"""
 
 
+@pytest.mark.browser
 def test_the_slider_moves_map_words_and_list(run: StoredRun, tmp_path: Path) -> None:
     text = page_text(replace(run, frontier=frontier_of(run)))
     unruled = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', _SLIDE, text)
@@ -460,6 +466,7 @@ def test_the_slider_moves_map_words_and_list(run: StoredRun, tmp_path: Path) -> 
     assert slid["name"] == HOSTILE and slid["alerts"] == 0
 
 
+@pytest.mark.browser
 def test_it_prints(text: str, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     path.write_text(text, encoding="utf-8")

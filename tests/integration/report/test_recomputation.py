@@ -19,6 +19,8 @@ from tests.integration.report.conftest import NETWORK
 from tests.integration.report.recomputing import Computed, differences, edited, formula_cells, recomputed
 from tests.integration.report.recounting import recounted, with_point
 
+pytestmark = pytest.mark.office
+
 MONEY: Mapping[str, Any] = {
     "policy.carbon_price_per_t": {2026: 90, 2031: 260},
     "policy.capture_deductible": True,

@@ -64,6 +64,7 @@ def desk(tmp_path: Path) -> Path:
     return desk
 
 
+@pytest.mark.slow
 def test_a_run_is_asked_again_from_its_own_folder(desk: Path, tmp_path: Path, monkeypatch) -> None:
     plan, _ = solved(desk / "scenario.yaml")
     assert set(plan.retrofits["plant"]) <= {"N1", "S1"} and set(plan.retrofits["site"]) == {"mine"}
@@ -83,6 +84,7 @@ def test_a_run_is_asked_again_from_its_own_folder(desk: Path, tmp_path: Path, mo
     assert solved(once_more / "scenario.resolved.yaml")[1] == key
 
 
+@pytest.mark.slow
 def test_the_resolved_scenario_says_where_each_file_came_from(desk: Path, tmp_path: Path) -> None:
     plan, _ = solved(desk / "scenario.yaml")
     folder = write_run_folder(plan, tmp_path / "run")
@@ -97,6 +99,7 @@ def test_the_resolved_scenario_says_where_each_file_came_from(desk: Path, tmp_pa
     assert "own/works-2.csv" in manifest and "own/my tables/book.xlsx" in manifest
 
 
+@pytest.mark.slow
 def test_what_is_copied_is_what_was_read(desk: Path, tmp_path: Path) -> None:
     path = desk / "south" / "works.csv"
     before = path.read_bytes()

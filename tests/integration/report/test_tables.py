@@ -125,6 +125,7 @@ def test_pandas_reads_the_numbers_of_a_table(plan: Plan, tmp_path: Path) -> None
         assert list(frame[heading]) == pytest.approx(list(plan.retrofits[name]), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["zh", "both"])
 def test_in_every_language_names_and_ranges_are_the_same(plan: Plan, book: Workbook, lang: str, tmp_path: Path) -> None:
     path = tmp_path / "plan.xlsx"
@@ -139,6 +140,7 @@ def test_in_every_language_names_and_ranges_are_the_same(plan: Plan, book: Workb
             assert len({each.casefold() for each in words}) == len(words), table.displayName
 
 
+@pytest.mark.slow
 def test_parts_of_the_archive_name_one_another(plan: Plan, tmp_path: Path) -> None:
     path = plan.to_excel(tmp_path / "plan.xlsx")
     with zipfile.ZipFile(path) as archive:

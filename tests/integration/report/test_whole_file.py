@@ -213,6 +213,7 @@ def test_an_old_run_that_had_stepped_aside_comes_back(tmp_path: Path, dead: int)
     assert names_in(tmp_path) == ["run"]
 
 
+@pytest.mark.slow
 def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
     small_plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,7 @@ def test_the_same_plan_gives_the_same_bytes(plan: Plan, tmp_path: Path) -> None:
     assert first == again
 
 
+@pytest.mark.slow
 def test_the_order_of_an_inventory_s_rows_changes_no_byte(
     inputs: Inputs, with_tables: Callable[..., Inputs], solved: Callable[..., Plan]
 ) -> None:

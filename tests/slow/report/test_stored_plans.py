@@ -19,6 +19,8 @@ from tests.integration.report.recounting import recounted
 from tests.integration.report.test_recomputation import PRICES, follows_the_money, straight_prices
 from tests.slow.report import store
 
+pytestmark = pytest.mark.office
+
 NAMES = tuple(store.stored())
 LIVE: Mapping[str, float] = {"discount_rate": 0.05, "capex_factor": 1.2, "capture_deductible": 1.0}
 SAME_IN_THE_SCENARIO: Mapping[str, Any] = {

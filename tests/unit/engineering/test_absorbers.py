@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ccs_model.engineering.capture_units import covered_rows, is_shared, shared_streams, streams_covered
+from tests.examples import examples
 
 
 def gases(**amounts: tuple[float, float]) -> pd.DataFrame:
@@ -43,7 +44,7 @@ def test_one_gas_shares_with_nothing_nor_do_vents_and_gases_of_unknown_share() -
 
 
 @given(st.lists(st.tuples(st.floats(1.0, 1e4), st.floats(0.02, 0.9)), min_size=2, max_size=6))
-@settings(max_examples=40)
+@examples(40)
 def test_a_mixture_lies_between_its_gases_and_loses_nothing(amounts: list[tuple[float, float]]) -> None:
     found = shared_streams(gases(**{f"s{k}": amount for k, amount in enumerate(amounts)}))
     for row in found.itertuples():

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ccs_model.engineering.co2_transport import Train, compressibility, compression_kwh_per_t
 from ccs_model.inputs import Inputs
 from ccs_model.problem.options import train_of
+from tests.examples import examples
 
 BY_HAND = Train(4, 1.0, 1.0, 1.0, 35.0, 10.0, 15.3)
 GAS_CONSTANT, MOLAR_KG = 8.314462618, 0.0440095
@@ -63,7 +64,7 @@ def test_many_suctions_at_once_are_each_by_itself() -> None:
     )
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.floats(0.08, 5.0), st.floats(0.08, 5.0), st.integers(3, 10))
 def test_lower_suction_fewer_stages_and_worse_machines_need_more(one: float, other: float, stages: int) -> None:
     train = replace(BY_HAND, n_stages=stages)

@@ -8,6 +8,7 @@ from ccs_model.paths import scenarios_folder
 SHIPPED = sorted(scenarios_folder().glob("*.yaml"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_it_can_be_asked(path):
     scenario = ccs.read_scenario(path)

@@ -21,6 +21,7 @@ from ccs_model.mip.grouped_milp import alone_too_much, solve_by_groups
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.search import Allowance
+from tests.examples import examples
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 
@@ -107,7 +108,7 @@ def test_sifting_reaches_the_optimum_over_all_columns(seed: int, most: bool, vub
 
 @pytest.mark.parametrize("vubs", [False, True])
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=15, deadline=None)
+@examples(15)
 def test_prices_of_a_sifted_program_prove_it(seed: int, vubs: bool) -> None:
     """Weak duality by hand, from row duals and reduced costs alone."""
     matrix = linear(program(seed, 40, 3, 2, vubs=vubs))
@@ -126,7 +127,7 @@ def test_prices_of_a_sifted_program_prove_it(seed: int, vubs: bool) -> None:
 
 @pytest.mark.parametrize("most", [True, False])
 @given(seed=st.integers(0, 10_000), n_groups=st.integers(2, 5), n_each=st.integers(1, 3))
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_whole_plans_against_every_choice(seed: int, n_groups: int, n_each: int, most: bool) -> None:
     matrix = program(seed, n_groups, n_each, 2, most=most)
     best = None

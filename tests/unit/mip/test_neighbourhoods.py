@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pyomo.environ as pyo
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
@@ -16,6 +16,7 @@ from ccs_model.mip.fixed_charge import FixedCharges
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.network_lns import LnsStage, Places, improve_by_neighbourhoods
 from ccs_model.mip.presolve import restricted
+from tests.examples import examples
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 # A line of places 0 … 5 with stores at both ends; a pipe joins each to the next, and each sends 1 if it is built.
@@ -86,7 +87,7 @@ COSTS = st.tuples(*[st.integers(0, 12).map(float)] * (N - 1))
 
 
 @given(COSTS, st.booleans(), st.booleans())
-@settings(max_examples=15, deadline=None)
+@examples(15)
 def test_a_bettered_plan_holds_is_no_worse_and_over_one_wide_region_the_best(
     laying: tuple[float, ...], most: bool, elsewhere: bool
 ) -> None:
@@ -113,7 +114,7 @@ def test_a_bettered_plan_holds_is_no_worse_and_over_one_wide_region_the_best(
 
 
 @given(COSTS, st.sets(st.integers(0, N)))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_a_narrowed_program_has_the_optimum_of_the_one_with_its_columns_at_0(
     laying: tuple[float, ...], off: set[int]
 ) -> None:

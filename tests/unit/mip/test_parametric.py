@@ -6,12 +6,13 @@ import time
 import numpy as np
 import pyomo.environ as pyo
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ccs_model.mip import Highs, SolverOptions, matrix_of
 from ccs_model.mip.parametric import MovingLimit, breakpoints
 from ccs_model.model import build_model
+from tests.examples import examples
 
 ALONE = SolverOptions(threads=1)
 
@@ -51,7 +52,7 @@ def test_the_lowest_limit_is_what_must_be_spent():
     assert moving.at(5.5).value == pytest.approx(2.5)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.lists(st.tuples(st.integers(1, 60), st.integers(1, 40)), min_size=1, max_size=8))
 def test_breakpoints_are_those_of_the_ranked_list(pairs):
     """Where only money is short, the best is to buy by worth per money: breakpoints are its running sums."""
@@ -72,6 +73,7 @@ def turning(order, worth, cost):
     return [*marks, True]
 
 
+@pytest.mark.slow
 def test_between_breakpoints_two_hundred_cold_solves_lie_on_the_lines(problem_of):
     problem = problem_of({"capture.decisions": "continuous", "budget.total_mn": 30_000})
     matrix = matrix_of(build_model(problem))

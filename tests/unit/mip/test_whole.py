@@ -8,13 +8,14 @@ import time
 import numpy as np
 import pyomo.environ as pyo
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
 from ccs_model.mip import branch_and_bound as whole_module
 from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
 from ccs_model.mip.matrix import residuals
+from tests.examples import examples
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
 
@@ -53,7 +54,7 @@ NUMBERS = st.integers(1, 40)
 
 
 @given(st.data(), st.integers(2, 8), st.integers(1, 3), st.booleans())
-@settings(max_examples=40)
+@examples(40)
 def test_random_knapsacks_against_every_subset(data: st.DataObject, n: int, rows: int, most: bool) -> None:
     value = [float(v) for v in data.draw(st.lists(NUMBERS, min_size=n, max_size=n))]
     weights = [[float(w) for w in data.draw(st.lists(NUMBERS, min_size=n, max_size=n))] for _ in range(rows)]
@@ -79,7 +80,7 @@ def test_random_knapsacks_against_every_subset(data: st.DataObject, n: int, rows
 
 
 @given(st.data(), st.integers(3, 7))
-@settings(max_examples=15)
+@examples(15)
 def test_a_bound_in_a_wide_gap_is_still_a_bound(data: st.DataObject, n: int) -> None:
     value = [float(v) for v in data.draw(st.lists(NUMBERS, min_size=n, max_size=n))]
     weight = [float(w) for w in data.draw(st.lists(NUMBERS, min_size=n, max_size=n))]

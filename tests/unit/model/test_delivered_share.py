@@ -55,6 +55,7 @@ def test_tonnes_follow_the_delivered_share_and_capital_does_not(problem_of: Pose
     assert (part.retrofits["captured_ktpa"] <= PHI * part.retrofits["nameplate_ktpa"] + 1e-6).all()
 
 
+@pytest.mark.slow
 def test_fixed_costs_follow_nameplate_and_energy_what_is_delivered(problem_of: Posed) -> None:
     for changes in ({}, NETWORK | LINEAR):
         full, part = pair(problem_of(changes))
@@ -159,6 +160,7 @@ def test_deployment_within_ceiling_by_hand(problem_of: Posed) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retrofits", ["integer", "continuous"])
 def test_a_ceiling_holds_and_lifting_it_never_lowers_the_cut(problem_of: Posed, retrofits: str) -> None:
     changes = {"calibration.use": "median", "capture.decisions": retrofits, "budget.total_mn": 50_000}
@@ -177,6 +179,7 @@ def test_the_first_retrofit_of_a_small_zone_is_always_allowed(problem_of: Posed,
     assert plan.retrofits["size"].tolist() == ["full"]
 
 
+@pytest.mark.slow
 def test_a_target_beyond_the_ceiling_names_it(problem_of: Posed) -> None:
     from ccs_model.errors import InfeasibleError
 

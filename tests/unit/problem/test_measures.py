@@ -131,6 +131,7 @@ def test_the_curve_holds_capture_alone(solved: Solved, one_mill: Changes) -> Non
     assert table[["plant", "stream"]].drop_duplicates().shape[0] == len(table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("trunklines", "money_mn"), [(False, 200), (False, 6_000), (True, 6_000)])
 def test_the_workbook_takes_a_plan_of_measures(
     solved: Solved, one_mill: Changes, tmp_path: Any, trunklines: bool, money_mn: float

@@ -20,6 +20,7 @@ from ccs_model.inputs.user_tables import read_inventory
 from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario, read_scenario
 from ccs_model.scenario.sections import OwnTables
+from tests.examples import examples
 
 YEARS = st.integers(1990, 2200)
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
@@ -84,7 +85,7 @@ SCENARIOS = st.fixed_dictionaries(
 
 
 @given(values=SCENARIOS)
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@examples(25, suppress_health_check=list(HealthCheck))
 def test_a_scenario_comes_back_from_its_resolved_text_and_is_posed_or_refused_in_words(
     values: dict[str, Any], inputs: Inputs, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -124,7 +125,7 @@ def grids(draw: st.DrawFn) -> bytes:
 
 
 @given(raw=grids())
-@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+@examples(40, suppress_health_check=list(HealthCheck))
 def test_an_inventory_of_hostile_cells_is_judged_in_words(raw: bytes) -> None:
     inventory = read_inventory(raw, "mine.csv", read_dictionary())
     assert inventory.issues or inventory.tables

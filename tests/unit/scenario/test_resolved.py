@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ccs_model.scenario import Scenario, read_scenario
+from tests.examples import examples
 
 WHOLE = """\
 # Every value, with where it came from.
@@ -152,7 +153,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(deadline=None, max_examples=50)  # a busy machine is no fault
+@examples(50)
 @given(values=scenarios())
 def test_reads_back_equal(tmp_path_factory: Any, values: dict[str, Any]) -> None:
     scenario = Scenario.from_dict(values)
