@@ -157,7 +157,7 @@ def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], f
     if funds:
         yield Finding(("funds",), "a static year knows no loans and grants", "give 'years:' as a list, or leave it out")
     if values.get("objective") in ("max_npv", "max_net_benefit"):
-        yield Finding(("objective",), f"{values['aim']} needs years to discount over", "give 'years:' as a list")
+        yield Finding(("objective",), f"{values['objective']} needs years to discount over", "give 'years:' as a list")
 
 
 # What a plan must reach: cuts by year, tonnes over the horizon, and shares that must come from somewhere.

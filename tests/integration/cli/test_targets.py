@@ -1,34 +1,30 @@
-"""Targets of every kind through the command: the workbook and the page are written where a figure does not apply."""
+"""Objectives, targets, decisions and networks through the command: run folder, page and exports.
 
-import pytest
-from click.testing import CliRunner
-
-from ccs_model.cli import group
-
-SCENARIO = """
-name: Small
-years: {years}
-plants: {{inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1_200}}
-transport: {{shared_trunklines: false}}
-objective: min_cost
-targets: {targets}
-solver: {{mip_gap: 0.0, threads: 1}}
+This is a spread of the product; tests/slow/cli/test_combinations_*.py run all of it.
 """
 
+from __future__ import annotations
 
-@pytest.mark.parametrize(
-    ("years", "targets"),
-    [
-        ("static", "{captured_ktpa: 500}"),
-        ("[2026, 2031]", "{captured_ktpa: 500}"),
-        ("[2026, 2031]", "{cumulative_avoided_kt: 5000}"),
-        ("[2026, 2031]", "{abatement_share: {2031: 0.01}}"),
-    ],
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.combinations import Combination, check
+
+SPREAD = (
+    Combination("max_abatement", "none", False, "periods", "integer", "own pipes"),
+    Combination("max_abatement", "by_sector", False, "static", "continuous", "shared pipes"),
+    Combination("min_cost", "captured_ktpa", False, "static", "integer", "own pipes"),
+    Combination("min_cost", "abatement_share", True, "periods", "continuous", "own pipes"),
+    Combination("min_cost", "cumulative_avoided_kt", False, "periods", "continuous", "shared pipes"),
+    Combination("min_cost", "none", False, "periods", "integer", "own pipes"),
+    Combination("max_npv", "by_province", False, "periods", "integer", "own pipes"),
+    Combination("max_npv", "none", False, "static", "integer", "own pipes"),
+    Combination("max_net_benefit", "share_of_avoided_min", False, "periods", "continuous", "own pipes"),
+    Combination("max_net_benefit", "captured_ktpa", True, "periods", "integer", "own pipes"),
 )
-def test_optimize_and_report_with_a_target(tmp_path, years, targets):
-    path = tmp_path / "small.yaml"
-    path.write_text(SCENARIO.format(years=years, targets=targets), encoding="utf-8")
-    for words in (["optimize", str(path), "--out", str(tmp_path / "run"), "-q"], ["report", str(tmp_path / "run")]):
-        answer = CliRunner().invoke(group, words)
-        assert answer.exit_code == 0, answer.output
-    assert {"plan.xlsx", "report.html"} <= {path.name for path in (tmp_path / "run").iterdir()}
+
+
+@pytest.mark.parametrize("combination", SPREAD, ids=str)
+def test_combination(combination: Combination, tmp_path: Path) -> None:
+    check(combination, tmp_path)
