@@ -53,6 +53,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("_mpa", "MPa", "0.0"),
     Unit("_yr", "years", "0"),
     Unit("_share", "share", "0.0%"),
+    Unit("_rate", "per year", "0.0%"),
     Unit("_deg", "degrees", "0.0000"),
     Unit("_s", "s", "0.0"),
 )
@@ -79,9 +80,9 @@ def unit_text(name: str, currency: str, price_year: int | None = None) -> str:
 
 
 def label_of(name: str) -> str:
-    """The name without its unit, as words: `capture_cost_per_t` → `Capture cost`."""
+    """The name without its unit, as words: `capture_cost_per_t` → `Capture cost`; a rate keeps the word."""
     unit = unit_of(name)
-    words = name.removesuffix(unit.suffix) if unit else name
+    words = name.removesuffix(unit.suffix) if unit and unit.suffix != "_rate" else name
     spelt = [_FIELD_SPELLING.get(word, word) for word in words.split("_") if word != "n"]
     text = " ".join(spelt)
     return text[:1].upper() + text[1:]
