@@ -7,7 +7,8 @@
 Names are imported on first use, so that `import ccs_model` loads no library.
 
 >>> import ccs_model as ccs
->>> scenario = ccs.Scenario.from_dict({"name": "Shanxi", "plants": {"provinces": ["Shanxi"]}, "budget": {"total_mn": 900}})
+>>> plants = {"provinces": ["Shanxi"]}
+>>> scenario = ccs.Scenario.from_dict({"name": "Shanxi", "plants": plants, "budget": {"total_mn": 900}})
 >>> scenario.with_changes({"budget.total_mn": 1_200}).budget.total_mn
 1200.0
 """
