@@ -35,6 +35,7 @@ from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import BREAK_COLUMNS, Frontier, Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row, checked_parts
 from ccs_model.solve.network_search import Corridors
@@ -172,7 +173,7 @@ class _FrontierRequest:
                     return ended.result
                 # Without what it reaches it is made in a moment; a finished frontier is not lost for it.
                 failed = None if ended is None else ended.failure
-                why = "in time" if failed is None else f"({failed.words})"
+                why = "in time" if failed is None else f"({failed.message})"
                 bare = made(0.0)
                 if bare is None:
                     return None
@@ -228,4 +229,6 @@ def _plan_at(
         own, there, budget_point.x, point, budget_point.outcome.status, budget_point.outcome, within, None, corridors
     )
     fixed_decisions = pd.DataFrame(columns=["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"])
-    return Plan(**fields, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}))
+    return Plan(
+        **fields, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}), writer=RUN_WRITER
+    )

@@ -261,7 +261,7 @@ def _answering(program: BudgetProgram, n_processes: int) -> Iterator[_Answers]:
             results: dict[str, Any] = {}
             for ended in group.ended([Job(str(k), task) for k, task in enumerate(tasks)]):
                 if ended.failure is not None:
-                    raise NoPlanError(f"a part of the frontier: {ended.failure.words}")
+                    raise NoPlanError(f"a part of the frontier: {ended.failure.message}")
                 results[ended.key] = ended.result
             return [results[str(k)] for k in range(len(tasks))]
 

@@ -19,7 +19,7 @@ import pyomo.environ as pyo
 from ccs_model._typing import Floats
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import NoPlanError
-from ccs_model.inputs import load_inputs
+from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions, matrix_of
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.grouped_milp import solve_program
@@ -33,6 +33,7 @@ from ccs_model.plan.decisions import BUILT, point_of, without_traces
 from ccs_model.plan.plan import MarginalBudget, Plan
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import BudgetRow, budget_row, checked_parts
 from ccs_model.solve.feasibility_repair import build_problem_with_advice
@@ -62,12 +63,52 @@ def optimize(
     on_progress: ProgressCallback | None = None,
     allow_outside: bool = False,
 ) -> Plan:
-    """Read a scenario (a path or a Scenario), load the data, solve, and return the checked plan."""
+    """Read a scenario, load its tables, solve it and return the verified plan.
+
+    Parameters
+    ----------
+    scenario
+        A scenario file or a Scenario.
+    on_progress
+        Called with the progress of the solver.
+    allow_outside
+        Allow input files outside the scenario's folder.
+
+    Returns
+    -------
+    Plan
+        If a limit stops the solver, the plan's status says so.
+
+    Raises
+    ------
+    InputError
+        If the scenario or a table is invalid.
+    InfeasibleError
+        If the problem is infeasible; the error names the conflicting constraints and suggested relaxations.
+    NoPlanError
+        If the solver fails, or a limit stops it before it finds a plan.
+    CheckError
+        If the solution fails verification.
+    """
     started = now()
+    return optimize_inputs(*inputs_of(scenario, allow_outside=allow_outside), on_progress=on_progress, started=started)
+
+
+def inputs_of(scenario: str | PathLike[str] | Scenario, *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
+    """Return the scenario and its loaded tables, both validated."""
     if isinstance(scenario, Scenario):
-        inputs = load_inputs(scenario, allow_outside=allow_outside)
-    else:
-        scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
+        return scenario, load_inputs(scenario, allow_outside=allow_outside)
+    return read_checked(scenario, allow_outside=allow_outside)
+
+
+def optimize_inputs(
+    scenario: Scenario, inputs: Inputs, *, on_progress: ProgressCallback | None = None, started: float | None = None
+) -> Plan:
+    """Build the problem, solve it and return the verified plan; the command line and `optimize` share this function.
+
+    `started` is the now() value at which the time limit begins. Raises as `optimize` does.
+    """
+    started = started if started is not None else now()
     problem = build_problem_with_advice(scenario, inputs, REPAIR_TIME_S)
     return solve(problem, on_progress=on_progress, started=started)
 
@@ -97,10 +138,11 @@ def solve(
     if problem.scenario.futures:
         reported = (
             *reported,
-            "futures of the scenario are for ccs-model hedge; this plan is for the scenario as it stands",
+            "the scenario's futures are ignored here; ccs-model stochastic uses them",
         )
     log = "".join(f"Warning: {each}\n" for each in reported) + log
-    return Plan(**plan, solver_log=log, warnings=reported, timings=MappingProxyType(dict(clock.laps)))  # type: ignore[arg-type]
+    timings = MappingProxyType(dict(clock.laps))
+    return Plan(**plan, solver_log=log, warnings=reported, timings=timings, writer=RUN_WRITER)  # type: ignore[arg-type]
 
 
 class _Clock:

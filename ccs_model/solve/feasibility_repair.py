@@ -98,7 +98,9 @@ def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) ->
 def _concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
     """Plants that could be fitted, if only there were sites, and that targets or require ask for."""
     targets = scenario.targets
-    groups = {group for _, group, cut in targets.cuts() if cut.abatement_share or cut.cumulative_avoided_kt}
+    groups = {
+        group for _, group, cut in targets.abatement_targets() if cut.abatement_share or cut.cumulative_avoided_kt
+    }
     groups |= {group for group, share in targets.share_of_avoided_min.items() if share > 0}
     fitting = plants[(plants["reason"] == "") | (plants["reason"] == NO_SITE)]
     if targets.captured_ktpa or "" in groups:
@@ -127,7 +129,7 @@ def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
     cuts = sorted(
         (
             _Cut(place, year, share)
-            for place, _, cut in scenario.targets.cuts()
+            for place, _, cut in scenario.targets.abatement_targets()
             for year, share in cut.abatement_share.items()
             if share > 0
         ),

@@ -12,9 +12,9 @@ from ccs_model.inputs.declarations import read_dictionary
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
-from ccs_model.report.figures import rows_in_use
+from ccs_model.report.tables_in_use import rows_in_use
 from ccs_model.report.workbook.cell_values import first_few
-from ccs_model.report.workbook.columns import ASSUMED, Column, label
+from ccs_model.report.workbook.columns import label
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 # What this version of the model assumes, beyond single numbers: statement, why, and what happens if it is wrong.
@@ -30,136 +30,139 @@ class Assumption:
 
 
 _COAL_STEAM = Assumption(
-    "All steam for capture comes from a coal boiler built for it.",
-    "Waste heat and steam from power plants are particular to each works and are not in the inventories.",
-    "With spare heat, amine capture costs less and avoids more; with gas it avoids more and costs more.",
+    "All steam for capture comes from a dedicated coal boiler.",
+    "Waste heat and steam from power plants are specific to each plant and not in the inventories.",
+    "With spare heat, amine capture costs less and avoids more CO2; with gas it avoids more and costs more.",
 )
 _HEAT_BY_CHOICE = Assumption(
-    "Each unit takes all its heat from one of the scenario's sources; what a mill wastes is an assumed amount a tonne.",
-    "The scenario names the sources (capture.heat_sources); no inventory tells the heat that a works wastes.",
-    "More spare heat, or units that mix sources, make capture cheaper and let it avoid more.",
+    "Each unit takes all its heat from one heat source of the scenario; the waste heat of a plant is an assumed "
+    "amount per tonne of product.",
+    "The scenario sets the heat sources (capture.heat_sources); no inventory reports waste heat by plant.",
+    "More spare heat, or units with several heat sources, would lower the capture cost and raise net abatement.",
 )
 _ALWAYS = (
     Assumption(
-        "How many wells a site holds and what each takes is assumed, not tested.",
-        "No well tests are published for most sites.",
-        "A site that takes less sends plants to further sites; where the limit binds, fewer plants are fitted.",
+        "The number of wells per site and their injectivity are assumed, not tested.",
+        "Well tests are not published for most sites.",
+        "With lower injectivity, plants use more distant sites; where the limit binds, fewer plants are retrofitted.",
     ),
     Assumption(
-        "A steel works whose coke ovens are unknown has none.",
-        "The tracker does not say, and a stack that is not there must not be captured.",
-        "Baselines stay, since they follow from steel made; CO2 is then split over fewer stacks than there are.",
+        "A steel plant with unknown coke ovens has none.",
+        "The tracker does not report them, and a stack that may not exist must not be captured.",
+        "Baselines do not change, since they follow from steel output; CO2 is split over too few stacks.",
     ),
     Assumption(
-        "Plants run as today, at the utilisation of their product, until their announced closing year.",
-        "No forecast of output by plant is published.",
-        "A plant that runs less captures less at the same capex; one that closes early strands its retrofit.",
+        "Plants operate as today, at the utilisation of their product, until the announced closing year.",
+        "Output forecasts by plant are not published.",
+        "A plant with lower output captures less at the same capex; a plant that closes early strands its retrofit.",
     ),
     Assumption(
-        "Prices of power and fuel and the CO2 of the grid stay at their last known value.",
-        "Only past values are in the tables; a path would be a forecast.",
-        "A cleaner grid raises avoided tonnes per tonne captured; dearer power raises the cost of every retrofit.",
+        "Electricity and fuel prices and grid emission factors stay at their last known value.",
+        "The tables hold past values only; a path would be a forecast.",
+        "A cleaner grid raises net abatement per tonne captured; higher electricity prices raise the cost of every "
+        "retrofit.",
     ),
 )
 _AS_DESIGNED = Assumption(
-    "A retrofit delivers all of its nameplate: the delivery share is 1.",
-    "The scenario asks for no calibration (calibration.use: none).",
+    "A retrofit delivers its nameplate: the delivered share is 1.",
+    "The scenario uses no calibration (calibration.use: none).",
     "Captured and avoided tonnes fall in proportion, and every cost per tonne rises by the inverse.",
 )
 _AS_FITTED = Assumption(
-    "Every retrofit delivers the same share of its nameplate, as built projects did; sheet Calibration gives it.",
-    "The track record is of few projects of other kinds, and the pilot zones' report hardly informs it.",
-    "A technology that delivers more or less moves its tonnes in proportion; capital stays.",
+    "Every retrofit delivers the same share of its nameplate, as observed in built projects; see sheet Calibration.",
+    "The track record covers few projects of other types, and the report on the pilot zones adds little information.",
+    "A technology that delivers more or less changes its tonnes in proportion; capital does not change.",
 )
 _NOTHING_PAID = Assumption(
-    "Avoided tonnes earn nothing: no carbon price, no subsidy, no tax.",
-    "The scenario names no payment for tonnes (policy.paid_per_captured_t, paid_per_avoided_t are 0).",
-    "The choice of plants for a budget stays; net present value, which is the cost alone here, would rise.",
+    "Avoided tonnes earn no revenue: no carbon price, no subsidy, no tax.",
+    "The scenario has no payment per tonne (policy.paid_per_captured_t and paid_per_avoided_t are 0).",
+    "The choice of plants for a budget does not change; the net present value, here the cost alone, would rise.",
 )
 _PAID = Assumption(
-    "A policy pays for every tonne what the scenario says, the same in every year.",
-    "No path of a price was asked for.",
-    "A price that rises later favours later retrofits; one that falls strands early ones.",
+    "A policy pays a constant amount per tonne, set in the scenario.",
+    "The scenario has no price path.",
+    "A price that rises over time favours later retrofits; a falling price strands early ones.",
 )
 _OWN_PIPES = (
     Assumption(
-        "Each retrofit lays its own pipe to its site; there are no shared trunk lines.",
-        "The scenario asks for it (transport.shared_trunklines is false).",
-        "Pipes of neighbouring plants are dearer than they need be, so fewer plants are fitted for the same budget.",
+        "Each retrofit has its own pipeline to its site; there are no shared trunk lines.",
+        "The scenario sets it (transport.shared_trunklines is false).",
+        "Pipelines of neighbouring plants cost more than necessary, so fewer plants are retrofitted for the same "
+        "budget.",
     ),
     Assumption(
-        "Storage is paid per tonne at a levelised cost, wells and monitoring within, and is no part of the budget.",
-        "The published figures are levelised; the capex of a site is not known.",
-        "If sites had to be paid from the budget, fewer retrofits would fit in it.",
+        "Storage is paid per tonne at a levelised cost, including wells and monitoring, and is not part of the budget.",
+        "Published figures are levelised; the capex of a site is unknown.",
+        "If sites were paid from the budget, it would cover fewer retrofits.",
     ),
 )
 _CLASSES = Assumption(
-    "What a pipe costs is the envelope of the published size classes: a class may be laid for less than its smallest "
-    "flow at the price of that flow, and beyond it each kt/y costs the same.",
-    "The classes are published as a price per t/h and metre each, with steps where one class ends.",
-    "A flow near a step would cost more or less by the size of the step; what is laid elsewhere hardly changes.",
+    "The cost of a pipeline is the envelope of the published size classes: below its smallest flow a class costs as "
+    "much as that flow, above it each kt/y costs the same.",
+    "Each class is published as a price per t/h and metre, with steps between classes.",
+    "A flow near a step would cost more or less by the size of the step; other pipelines hardly change.",
 )
 _TRENDS = Assumption(
-    "What a pipe costs follows the linear trends that the data folder gives: a cost per km and one per km and kt/y.",
-    "Table transport/trends takes the place of the shipped size classes.",
-    "A flow far from the points a trend was fitted to costs more or less than it says.",
+    "The cost of a pipeline follows the linear trends of the data folder: a cost per km and a cost per km and kt/y.",
+    "Table transport/trends replaces the shipped size classes.",
+    "A flow far from the fitted points costs more or less than the trend.",
 )
 _NETWORK = (
     Assumption(
-        "Pipelines follow candidate links: neighbours among plants, sites and hubs, each plant's straight way to its "
-        "nearest site, and links of the planner's own.",
-        "Every pair of places would be more links than any solver can weigh; ways round over a third place are "
-        "hardly longer.",
-        "A trunk line along another way could be cheaper; give it in transport/links.",
+        "Pipelines follow candidate links: neighbours among plants, sites and hubs, the straight line from each "
+        "plant to its nearest site, and links in transport/links.",
+        "Links between all pairs would exceed the capacity of any solver; detours over a third node are hardly longer.",
+        "A trunk line on another route could be cheaper; add it in transport/links.",
     ),
     Assumption(
-        "A link is as long as the straight distance times the scenario's detour, over flat land unless "
-        "transport/terrain or the link itself says otherwise; offshore links cost a multiple.",
-        "No route was surveyed; rights of way, rivers and towns are not in the tables.",
-        "A longer or harder way makes its pipe dearer in proportion, and may turn the choice to another site.",
+        "The length of a link is the straight-line distance times the scenario's detour factor, over flat land "
+        "unless transport/terrain or the link says otherwise; offshore links cost a multiple.",
+        "Routes were not surveyed; rights of way, rivers and towns are not in the tables.",
+        "A longer or more difficult route raises the cost in proportion and may change the choice of site.",
     ),
     Assumption(
-        "Capacity is shared without friction: whoever lays a pipe lets all others use it, and CO2 that meets mixes.",
-        "Who owns pipes, and at what tariff, is for the parties to agree; sheet Transport gives two splits of cost.",
-        "Plants that cannot agree lay pipes of their own, which cost more in sum.",
+        "Capacity is shared without barriers: every plant may use every pipeline, and CO2 streams mix.",
+        "Ownership and tariffs are for the parties to agree; sheet Transport gives two ways to share costs.",
+        "Plants without an agreement build their own pipelines, at a higher total cost.",
     ),
     Assumption(
-        "What retrofits still deliver after the horizon flows on over the network as it then stands, and its room "
-        "in the sites is kept.",
-        "A retrofit outlives the horizon; CO2 that nothing could carry or take would make the plan false.",
-        "If units close with the horizon, pipes and room are kept that nobody needs.",
+        "CO2 that retrofits deliver after the horizon uses the network as built, and storage capacity is reserved "
+        "for it.",
+        "A retrofit outlives the horizon; without transport and storage for its CO2 the plan would be infeasible.",
+        "If units close at the end of the horizon, part of the pipelines and capacity is not needed.",
     ),
 )
 _CORRIDORS = Assumption(
-    "A whole plan is sought and proven within corridors, a part of the candidate links; over all of them only a wider "
-    "bound is proven.",
-    "Staged whole plans over every candidate link are beyond what a solver proves in the time asked for.",
-    "A plan outside the corridors could be better, by no more than the wider bound says.",
+    "The integer problem is solved within the searched links, a subset of the candidate links; over all candidate "
+    "links only a weaker bound is proven.",
+    "Multi-period integer problems over every candidate link cannot be proven within the time limit.",
+    "A plan outside the searched links could be better, by no more than the bound over all candidate links.",
 )
 _TRUCKS = Assumption(
-    "A place with plants may send a little by road to its nearest site ashore, liquefied, in electric trucks that are "
-    "paid by the tonne and need no capital from the budget.",
-    "Hauliers invest and charge; how much a fleet can carry from a place is assumed (transport/trucks).",
-    "If trucks had to be bought from the budget, or roads carry less, fewer small plants are fitted first.",
+    "A plant location may send a small flow of liquefied CO2 by electric truck to its nearest onshore site; trucking "
+    "is paid per tonne and needs no capital from the budget.",
+    "Hauliers invest and charge per tonne; the capacity of a fleet is assumed (transport/trucks).",
+    "If trucks were paid from the budget, or had a lower capacity, fewer small plants would be retrofitted first.",
 )
 _STORAGE = (
     Assumption(
-        "Sites and wells are capital within the budget. Where a table gives one all-in cost per tonne it is split into "
-        "capital of the site, capital of wells and their upkeep by the shares of storage/factors.",
-        "The published figures are levelised; the shares are those of a set of sites that gives both.",
-        "If more of it is capital, fewer retrofits fit in the budget; the cost over the horizon stays about the same.",
+        "Sites and wells are capital within the budget. An all-in cost per tonne is split into site capital, well "
+        "capital and well O&M by the shares of storage/factors.",
+        "Published figures are levelised; the shares come from a set of sites that reports both.",
+        "With a larger capital share the budget covers fewer retrofits; the cost over the horizon hardly changes.",
     ),
     Assumption(
-        "Wells are drilled one by one as they are needed and take the same every year; no injection test, no failure.",
-        "Wells are cheap beside what they serve, and injectivity of single wells is not published.",
-        "Wells that tire need others drilled after them: more capital for the same tonnes.",
+        "Wells are drilled individually as needed and have constant injectivity; there are no injection tests or "
+        "failures.",
+        "Wells are cheap compared with the units they serve, and the injectivity of individual wells is not published.",
+        "Wells with declining injectivity need replacements: more capital for the same tonnes.",
     ),
 )
 _STATIC = Assumption(
-    "One representative year is looked at: everything runs, capital counts as a yearly share, and a site gives each "
-    "year an equal part of its capacity over the storage life.",
-    "The scenario asks for it (years: static).",
-    "When things are built, and what prices do meanwhile, is not seen.",
+    "The model covers one representative year: everything operates, capital is annualised, and a site offers an "
+    "equal part of its capacity in each year of the storage life.",
+    "The scenario sets it (years: static).",
+    "The timing of investments and price changes over time are not represented.",
 )
 
 
@@ -192,17 +195,12 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
     tables = rows_in_use(plan.problem.inputs, plan.problem.scenario, plan.problem.zones)
     sheet.title("Assumptions")
     sheet.paragraph(
-        "What this version takes for granted comes first, then the numbers that are assumed for want of a document. "
-        "Rows of a table that share their reason stand in one line."
+        "Model assumptions come first, then numbers assumed without a published source. Rows of a table with the "
+        "same reason share one line."
     )
-    sheet.section("Of the model")
+    sheet.section("Model assumptions")
     sheet.table(
-        [
-            Column("table", ASSUMED, label="No.", widest=26),
-            Column("statement", ASSUMED, widest=44),
-            Column("why", ASSUMED, widest=44),
-            Column("effect_if_wrong", ASSUMED, widest=56),
-        ],
+        "assumptions.model",
         [
             {
                 "table": str(number),
@@ -215,17 +213,10 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
         plain=True,
         named="of_model",
     )
-    sheet.section("Of the tables")
+    sheet.section("Data assumptions")
     rows = [row for name, table in tables.items() if "quality" in table for row in _assumed_rows(name, table)]
     sheet.table(
-        [
-            Column("table", ASSUMED, widest=26),
-            Column("rows", ASSUMED, widest=44),
-            Column("what", ASSUMED, label="What is assumed", widest=44),
-            Column("note", ASSUMED, label="Reason", widest=56),
-            Column("reference", ASSUMED, widest=20),
-            Column("n_assumed", ASSUMED, label="Number of rows"),
-        ],
+        "assumptions.tables",
         rows,
         main=True,
     )
@@ -243,7 +234,7 @@ def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
         partly = table[(table["assumed_columns"] != "") & (table["quality"] != "assumed")]
         for (columns, reference), group in partly.groupby(["assumed_columns", "reference"]):
             labels = ", ".join(map(label, str(columns).split(";")))
-            yield _line(name, group, key, labels, "not in the inventory: the usual case is taken", str(reference))
+            yield _line(name, group, key, labels, "not in the inventory; the usual case is assumed", str(reference))
 
 
 def _line(name: str, group: pd.DataFrame, key: list[str], what: str, note: str, reference: str) -> dict[str, object]:
@@ -284,5 +275,5 @@ def _sentence(value: object) -> str:
 
 
 ASSUMPTIONS = Page(
-    "Assumptions", "What the model takes for granted, and every number that is assumed, with why.", write_assumptions
+    "Assumptions", "Assumptions of the model, and every assumed number with its reason.", write_assumptions
 )

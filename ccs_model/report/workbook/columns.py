@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
@@ -29,16 +32,18 @@ INPUT = CellClass("I", "input", "set by the scenario; change it there and run ag
 OBSERVED = CellClass(
     "O",
     "observed",
-    "measured, reported, or estimated from what is reported; its reference is named",
+    "measured, reported, or estimated from reported values; has a reference",
     "#37474F",
     "#E6EBEE",
 )
 ASSUMED = CellClass(
-    "A", "assumed", "assumed for want of a document; sheet Assumptions lists them all", "#9C5700", "#FFEFD0"
+    "A", "assumed", "assumed without a published source; listed on sheet Assumptions", "#9C5700", "#FFEFD0"
 )
-CALCULATION = CellClass("C", "calculation", "computed from inputs, whatever the solver chose", "#1A1A1A", "#F0F0F0")
-SOLVER = CellClass("S", "solver result", "what the solver chose, or what follows from its choice", "#1B6637", "#DFF1E5")
-CHECK = CellClass("K", "check", "compares two figures that must agree; says so in words", "#5B2C83", "#EDE3F5")
+CALCULATION = CellClass("C", "calculation", "computed from inputs, independent of the solution", "#1A1A1A", "#F0F0F0")
+SOLVER = CellClass("S", "solver result", "chosen by the solver, or derived from its choice", "#1B6637", "#DFF1E5")
+CHECK = CellClass(
+    "K", "check", "compares two figures that must agree; the result is also stated in words", "#5B2C83", "#EDE3F5"
+)
 # Words that name or explain the numbers beside them.
 WORDS = CellClass("", "words", "", "#1A1A1A", "#FFFFFF")
 
@@ -74,6 +79,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+WIDEST = 40
 _FONT = {"font_name": "Arial", "font_size": 10}
 
 
@@ -97,27 +103,66 @@ class Styles:
 
 # Where a name without its unit says too little for a heading.
 _LABELS = {
-    "abatement_share": "Cut share",
-    "on_site_abatement_share": "Direct cut share",
-    "uncalibrated_abatement_share": "Uncalibrated cut share",
-    "reported_abatement_share": "Reported cut share",
+    "salvage_mn": "Salvage value",
+    "abatement_share": "Abatement share",
+    "on_site_abatement_share": "On-site abatement share",
+    "uncalibrated_abatement_share": "Abatement share as designed",
+    "reported_abatement_share": "Reported abatement share",
     "co2_share": "CO2 by volume",
     "reference_co2_share": "Reference CO2 by volume",
     "share": "Share built",
     "year": "Year",
     "n_years": "Years in period",
     "n_started": "Retrofits started",
-    "n_plants": "Plants looked at",
+    "n_plants": "Plants in the model",
     "n_trains": "Trains",
     "lat_deg": "Latitude",
     "lon_deg": "Longitude",
     "vat_share": "VAT",
-    "grid_kg_per_kwh": "CO2 of grid power",
+    "grid_kg_per_kwh": "Grid emission factor",
     "fuel_t_per_gj": "CO2 of fuel",
     "name_zh": "Name (Chinese)",
-    "length_km": "Pipe length",
-    "power_per_kwh": "Price of power",
-    "steam_per_gj": "Price of steam",
+    "length_km": "Pipeline length",
+    "power_per_kwh": "Electricity price",
+    "steam_per_gj": "Steam price",
+    "carbon_mn": "Carbon revenue",
+    "co2_scaled_share": "Share scaled by CO2",
+    "cooler_deg": "Cooler outlet temperature",
+    "cop": "COP",
+    "delivered_share": "Delivered share",
+    "delivery_mpa": "Delivery pressure",
+    "demand_per_kw_month": "Demand charge",
+    "demand_per_kwh": "Demand charge",
+    "energy_mn": "Heat and electricity for capture",
+    "energy_per_kwh": "Energy charge",
+    "fees_per_kwh": "Levies",
+    "fitted_abatement_share": "Fitted abatement",
+    "fuel_co2_kt": "CO2 of steam",
+    "fuel_co2_ktpa": "CO2 of steam",
+    "fuel_co2_t_per_t": "CO2 of steam",
+    "grade": "Gas grade",
+    "haul_mn": "Trucking",
+    "haul_mn_pa": "Trucking",
+    "haul_per_t": "Trucking",
+    "is_extrapolated": "Extrapolated",
+    "lead_yr": "Lead time",
+    "min_life_yr": "Minimum remaining life",
+    "min_load_share": "Minimum load",
+    "needs_coke_ovens": "Requires coke ovens",
+    "non_fuel_per_gj": "Non-fuel cost",
+    "oil_mn": "Oil-field revenue",
+    "oil_revenue_mn": "Oil-field revenue",
+    "oil_revenue_mn_pa": "Oil-field revenue",
+    "on_site_abatement_kt": "On-site abatement",
+    "on_site_abatement_ktpa": "On-site abatement",
+    "paid_mn": "Subsidy",
+    "power_co2_ktpa": "CO2 of electricity",
+    "power_co2_t_per_t": "CO2 of electricity",
+    "process_high_t_per_t": "Process, high",
+    "process_low_t_per_t": "Process, low",
+    "pump_from_mpa": "Pump inlet pressure",
+    "readiness_level": "Technology readiness level",
+    "shrink_share": "Reduction",
 }
 
 
@@ -138,7 +183,7 @@ class Column:
     optional: bool = False
     unit: str | None = None
     form: str = ""
-    widest: int = 40
+    widest: int = WIDEST
     wide: bool = False
 
     @property
@@ -160,6 +205,42 @@ class Cell:
     style: str = "cell"
     sheet: str = ""
     unlocked: bool = False
+
+
+@cache
+def declared_columns() -> Mapping[str, tuple[Column, ...]]:
+    """The columns of each table, as columns.csv declares them.
+
+    A row is a column of a table: its class (`row`: by the quality of each row), heading, unit and number format where
+    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge), and whether a cell may be
+    empty.
+    """
+    classes = {"row": None, "words": WORDS, **{each.name: each for each in CELL_CLASSES}}
+    found: dict[str, list[Column]] = {}
+    with resources.files(__package__).joinpath("columns.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            width = row["width"]
+            found.setdefault(row["table"], []).append(
+                Column(
+                    row["column"],
+                    classes[row["class"]],
+                    label=row["heading"],
+                    optional=row["empty"] == "yes",
+                    unit={"": None, "none": ""}.get(row["unit"], row["unit"]),
+                    form=row["format"],
+                    widest=int(width) if width.isdigit() else WIDEST,
+                    wide=width == "rest",
+                )
+            )
+    return MappingProxyType({table: tuple(columns) for table, columns in found.items()})
+
+
+def table_columns(
+    table: str, without: Collection[str] = (), headings: Mapping[str, str] = MappingProxyType({})
+) -> list[Column]:
+    """The declared columns of a table, without some, with `headings` that depend on the plan."""
+    columns = (column for column in declared_columns()[table] if column.name not in without)
+    return [replace(column, label=headings.get(column.name, column.label)) for column in columns]
 
 
 def label(name: str) -> str:

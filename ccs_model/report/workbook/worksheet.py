@@ -161,10 +161,10 @@ Row = Mapping[str, object]
 _A4 = 9
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
 BANNER_COLUMNS = 6
-AS_SOLVED = "Inputs are those that the plan was solved with."
+AS_SOLVED = "Inputs equal those of the solved plan."
 WHEN_CHANGED = (
-    "STALE: an input was changed. Money is computed again; which retrofits are built is still the solved plan's. "
-    "Change the scenario file and run ccs-model optimize again for a new plan."
+    "STALE: an input was changed. Money is recomputed; the retrofits are still those of the solved plan. For a new "
+    "plan, change the scenario file and run ccs-model optimize again."
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -84,10 +84,10 @@ class Combination:
         }
 
 
-def combinations(network: Sequence[str] = (*NETWORKS,), years: Sequence[str] = (*YEARS,)) -> Iterator[Combination]:
-    """The product, or the part of these networks and years."""
-    for values in itertools.product(OBJECTIVES, TARGETS, (False, True), years, DECISIONS, network):
-        yield Combination(*values)
+def combinations(network: str, years: str) -> list[Combination]:
+    """The product over one network and one kind of years."""
+    product = itertools.product(OBJECTIVES, TARGETS, (False, True), (years,), DECISIONS, (network,))
+    return [Combination(*values) for values in product]
 
 
 def check(combination: Combination, folder: Path, formats: Sequence[str] = FORMATS) -> None:

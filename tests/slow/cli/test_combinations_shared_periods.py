@@ -9,6 +9,6 @@ import pytest
 from tests.integration.cli.combinations import FORMATS, Combination, check, combinations
 
 
-@pytest.mark.parametrize("combination", combinations(["shared pipes"], ["periods"]), ids=str)
+@pytest.mark.parametrize("combination", combinations("shared pipes", "periods"), ids=str)
 def test_combination(combination: Combination, tmp_path: Path) -> None:
     check(combination, tmp_path, (*FORMATS, "parquet"))

@@ -39,13 +39,13 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     [
         ("settling ties", "ties are not settled"),
         ("the next money", "what more money buys is not known"),
-        ("price of a lock", "what locks cost is not known"),
+        ("cost of a fixed decision", "what locks cost is not known"),
     ],
 )
 def test_a_plan_outlives_what_is_asked_after_it(
     solved: Solved, failing: Callable[..., list[str]], purpose: str, reported: str
 ) -> None:
-    changes = {"plants.exclude": [min(solved().retrofits["plant"])]} if "lock" in purpose else {}
+    changes = {"plants.exclude": [min(solved().retrofits["plant"])]} if "decision" in purpose else {}
     whole = solved(changes)
     assert not whole.warnings
     met = failing(purpose)

@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ccs_model.analysis.rebuilt_plan import POINT, at_point, plan_at
+from ccs_model.analysis.rebuilt_plan import at_point, plan_at
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import build_problem
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.runs.stored_question import PLAN, SCENARIO
+from ccs_model.runs.run_reader import POINT
+from ccs_model.runs.run_writer import PLAN, SCENARIO
 from tests.paths import ROOT
 
 STORED = Path(__file__).parent / "stored"

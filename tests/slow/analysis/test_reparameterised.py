@@ -1,4 +1,4 @@
-"""Matrices of futures: the same as Pyomo builds them, and optima that no column left out could better."""
+"""Re-parameterised matrices equal those that Pyomo builds, and optima over the column pool are global optima."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from ccs_model.analysis.outcomes import Weights
 from ccs_model.analysis.reparameterised import ReparameterisedModel
-from ccs_model.analysis.uncertain_inputs import drawn
-from ccs_model.analysis.uncertainty_scenarios import ProductFutureModels, Replanned, future_models_of, relaxed
+from ccs_model.analysis.uncertain_inputs import draw_futures
+from ccs_model.analysis.uncertainty_scenarios import ProductFutureModels, Replanner, future_models_of, relaxed
 from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
 from ccs_model.model import build_model
 from ccs_model.problem import Problem
@@ -56,15 +56,15 @@ def _same(ours: Matrix, theirs: Matrix) -> None:
     assert ours.costs[0] == pytest.approx(theirs.costs[0], rel=1e-10, abs=1e-9)
 
 
-def test_a_future_s_matrix_is_what_its_problem_builds(problem: Problem) -> None:
-    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
+def test_a_re_parameterised_matrix_equals_the_built_one(problem: Problem) -> None:
+    reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
     for k in range(3):
         there = futures.problem(k)
         _same(reparameterised.matrix(there), matrix_of(build_model(there)))
 
 
-def test_worlds_are_what_their_problems_build_and_weigh(problem: Problem) -> None:
-    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
+def test_future_models_equal_those_of_their_problems(problem: Problem) -> None:
+    reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
     future_models = future_models_of(futures, reparameterised)
     assert isinstance(future_models, ProductFutureModels) == reparameterised.by_products
     # The first two are what products are tried at.
@@ -80,9 +80,9 @@ def test_worlds_are_what_their_problems_build_and_weigh(problem: Problem) -> Non
         )
 
 
-def test_planned_anew_is_the_optimum_of_the_future_posed_and_solved_cold(problem: Problem) -> None:
-    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
-    future_models, replanned = future_models_of(futures, reparameterised), Replanned(reparameterised.planned)
+def test_a_replanned_future_is_the_optimum_of_a_cold_solve(problem: Problem) -> None:
+    reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
+    future_models, replanned = future_models_of(futures, reparameterised), Replanner(reparameterised.planned)
     replanned.learn([(future_models.of(k), futures.of(k)) for k in range(2)])
     for k in range(N):
         found = replanned.of(future_models.of(k), futures.of(k))
@@ -95,9 +95,9 @@ def test_planned_anew_is_the_optimum_of_the_future_posed_and_solved_cold(problem
             assert found.value == pytest.approx(outcome.objective, rel=1e-9, abs=1e-6)
 
 
-def test_what_is_found_does_not_hang_on_what_was_solved_before(problem: Problem) -> None:
-    reparameterised, futures = ReparameterisedModel(problem), drawn(problem, N, 5)
-    future_models, replanned = future_models_of(futures, reparameterised), Replanned(reparameterised.planned)
+def test_results_do_not_depend_on_earlier_solves(problem: Problem) -> None:
+    reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
+    future_models, replanned = future_models_of(futures, reparameterised), Replanner(reparameterised.planned)
     replanned.learn([(future_models.of(k), futures.of(k)) for k in range(2)])
     mark = replanned.mark()
     first = [replanned.of(future_models.of(k), futures.of(k)).x for k in (4, 5)]
@@ -112,6 +112,6 @@ def test_what_is_found_does_not_hang_on_what_was_solved_before(problem: Problem)
         )
 
 
-def test_fast_ways_are_taken_where_they_can_be(problem_of: Callable[..., Problem]) -> None:
+def test_products_are_used_where_they_are_valid(problem_of: Callable[..., Problem]) -> None:
     assert ReparameterisedModel(problem_of(CALIBRATED)).by_products
     assert ReparameterisedModel(problem_of(CALIBRATED, {"transport.shared_trunklines": True})).by_products

@@ -1,4 +1,4 @@
-"""`new` and `template`: what they write runs, can be filled in, and never takes the place of anything."""
+"""`init`: its files run as they are, can be filled in, and replace nothing."""
 
 import json
 import os
@@ -24,13 +24,13 @@ def run(folder, *words):
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory):
     folder = tmp_path_factory.mktemp("desk")
-    answer = run(folder, "new", "my zone")
+    answer = run(folder, "init", "my zone")
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr == ""
     return folder
 
 
-def test_new_writes_three_files(desk):
+def test_init_writes_three_files(desk):
     names = {path.name for path in (desk / "my zone").iterdir()}
     assert names == {"scenario.yaml", "plants.xlsx", "scenario.schema.json"}
     assert "least" in json.dumps(json.loads((desk / "my zone/scenario.schema.json").read_text(encoding="utf-8")))
@@ -40,27 +40,27 @@ def test_new_writes_three_files(desk):
 
 
 @pytest.mark.slow
-def test_what_new_wrote_is_optimized_as_it_is(desk):
+def test_the_starter_scenario_is_solved_as_it_is(desk):
     answer = run(desk, "optimize", "my zone/scenario.yaml", "--out", "answer")
     assert answer.returncode == 0, answer.stderr
     assert "retrofits at" in answer.stdout
     assert (desk / "answer" / "plan.xlsx").is_file()
 
 
-def test_new_leaves_what_is_there(desk):
+def test_init_replaces_nothing(desk):
     (desk / "mine").mkdir()
     (desk / "mine" / "plants.xlsx").write_text("ten years", encoding="utf-8")
-    answer = run(desk, "new", "mine")
+    answer = run(desk, "init", "mine")
     assert answer.returncode == 8
-    assert "plants.xlsx: is there already" in answer.stderr
+    assert "plants.xlsx: already exists" in answer.stderr
     assert [path.name for path in (desk / "mine").iterdir()] == ["plants.xlsx"]
     assert (desk / "mine" / "plants.xlsx").read_text(encoding="utf-8") == "ten years"
-    assert run(desk, "new", "my zone").returncode == 8
+    assert run(desk, "init", "my zone").returncode == 8
 
 
 @pytest.mark.slow
-def test_an_inventory_that_is_filled_in_is_checked_and_told_where_it_came_from(desk):
-    answer = run(desk, "template", "filled.xlsx")
+def test_an_inventory_that_is_filled_in_is_checked_and_its_origin_reported(desk):
+    answer = run(desk, "init", "--inventory-only", "filled.xlsx")
     assert answer.returncode == 0, answer.stderr
     book = openpyxl.load_workbook(desk / "filled.xlsx")
     sheet = book["chemicals"]
@@ -88,17 +88,25 @@ def test_an_inventory_that_is_filled_in_is_checked_and_told_where_it_came_from(d
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (("template",), 2),
-        (("template", "plants.csv"), 2),
-        (("template", "my zone/plants.xlsx"), 8),
-        (("template", "my zone/scenario.yaml/plants.xlsx"), 8),
-        (("new",), 2),
-        (("new", "my zone/scenario.yaml"), 8),
-        (("new", "--help"), 0),
-        (("template", "--help"), 0),
+        (("init", "--inventory-only"), 2),
+        (("init", "--inventory-only", "plants.csv"), 2),
+        (("init", "--inventory-only", "my zone/plants.xlsx"), 8),
+        (("init", "my zone", "--inventory-only", "plants.xlsx"), 8),
+        (("init", "--inventory-only", "my zone/scenario.yaml/plants.xlsx"), 8),
+        (("init",), 2),
+        (("init", "my zone/scenario.yaml"), 8),
+        (("init", "--help"), 0),
+        (("new", "my zone"), 2),
+        (("template", "plants.xlsx"), 2),
     ],
 )
 def test_exit_codes(desk, words, code):
     answer = run(desk, *words)
     assert answer.returncode == code, answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_an_inventory_workbook_alone_can_be_put_into_a_folder(desk):
+    answer = run(desk, "init", "tables", "--inventory-only", "plants.xlsx")
+    assert answer.returncode == 0, answer.stderr
+    assert [path.name for path in (desk / "tables").iterdir()] == ["plants.xlsx"]

@@ -1,4 +1,4 @@
-"""Swaps: the law that no swap betters a plan proven best, and levers that state the program they say."""
+"""Exchanges do not improve a proven optimum, and changed parameters give the model that Pyomo builds."""
 
 import time
 
@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccs_model.analysis.exchanges import exchanges_of, with_capex
-from ccs_model.analysis.what_if import _bracket
+from ccs_model.analysis.explain import _bracket
+from ccs_model.analysis.what_if import exchanges_of, with_capex
 from ccs_model.mip import matrix_of
 from ccs_model.model import build_model
 
@@ -23,13 +23,13 @@ def left_out(plan):
 
 @pytest.fixture(scope="module")
 def tight(solved):
-    """A budget that leaves a plant out, proven best."""
+    """An optimal plan with a budget that leaves a plant out."""
     plan = solved({"budget.total_mn": 500})
     assert left_out(plan)
     return plan
 
 
-def test_no_swap_betters_a_plan_that_is_proven_best(tight):
+def test_no_exchange_improves_an_optimal_plan(tight):
     requested = exchanges(tight)
     for plant in left_out(tight):
         exchange = requested.with_plant(plant)
@@ -41,7 +41,7 @@ def test_no_swap_betters_a_plan_that_is_proven_best(tight):
         assert plant in exchange.leaving and plant not in exchange.entering
 
 
-def test_a_swap_is_no_better_than_the_plan_with_the_lock(tight, solved):
+def test_an_exchange_is_no_better_than_the_plan_with_the_fixed_decision(tight, solved):
     plant = left_out(tight)[0]
     exchange = exchanges(tight).with_plant(plant)
     locked = solved({"budget.total_mn": 500, "plants.require": [plant]})
@@ -52,7 +52,7 @@ def test_a_swap_is_no_better_than_the_plan_with_the_lock(tight, solved):
     assert without.value <= solved({"budget.total_mn": 500, "plants.exclude": [out]}).objective.value * (1 + 1e-9)
 
 
-def test_the_money_to_add_holds_the_plan_and_the_plant(tight, solved):
+def test_the_money_to_add_pays_for_the_plan_and_the_plant(tight, solved):
     plant = left_out(tight)[0]
     more = exchanges(tight).money_to_add(plant, tight.objective.value)
     assert more > 0
@@ -61,7 +61,7 @@ def test_the_money_to_add_holds_the_plan_and_the_plant(tight, solved):
     assert richer.objective.value >= tight.objective.value * (1 - 1e-6)
 
 
-def test_a_lever_states_the_program_at_any_number(tight):
+def test_a_parameter_change_gives_the_model_at_any_value(tight):
     plant = left_out(tight)[0]
     parameter_change = exchanges(tight).with_capex(plant)
     for factor in (0.0, 0.4, 1.0, 3.0):
@@ -71,7 +71,7 @@ def test_a_lever_states_the_program_at_any_number(tight):
         np.testing.assert_allclose(found.costs, direct.costs, atol=1e-9)
 
 
-def test_dearer_capital_never_makes_a_swap_better(tight):
+def test_a_higher_capital_cost_never_improves_an_exchange(tight):
     plant = left_out(tight)[0]
     requested = exchanges(tight)
     parameter_change = requested.with_capex(plant)
@@ -79,16 +79,17 @@ def test_dearer_capital_never_makes_a_swap_better(tight):
     assert values[0] >= values[1] * (1 - 1e-3) and values[1] >= values[2] * (1 - 1e-3)
 
 
-def test_the_linear_program_prices_a_lock_at_least_at_0(tight):
-    relaxed = exchanges(tight).relaxed()
-    assert relaxed.is_solved
-    assert relaxed.base.objective == pytest.approx(tight.relaxation.value, rel=1e-6)
-    assert relaxed.price_of(left_out(tight)[0], fitted=True) >= 0.0
-    assert any(constraint == "spending_within_budget" for constraint, _ in relaxed.duals())
+def test_a_fixed_decision_costs_0_or_more_in_the_relaxation(tight):
+    requested = exchanges(tight)
+    relaxation = requested.relaxation()
+    assert relaxation.is_solved
+    assert relaxation.base.objective == pytest.approx(tight.relaxation.value, rel=1e-6)
+    assert any(constraint == "spending_within_budget" for constraint, _ in requested.duals(relaxation))
+    assert requested.relaxed_cost_of(left_out(tight)[0], relaxation, required=True) >= 0.0
 
 
 @pytest.mark.slow
-def test_a_shared_network_is_asked_along_its_own_pipes(solved):
+def test_exchanges_on_a_shared_network_use_its_pipes(solved):
     plan = solved(
         {
             "transport.shared_trunklines": True,
@@ -106,7 +107,7 @@ def test_a_shared_network_is_asked_along_its_own_pipes(solved):
     assert back is not None and back.value >= plan.objective.value * (1 - 1e-3)
 
 
-def test_a_higher_carbon_price_is_a_lever_too(solved):
+def test_a_higher_carbon_price_is_a_parameter_change(solved):
     changes = {"objective": "max_npv", "policy.carbon_price_per_t": {2026: 75}, "policy.capture_deductible": True}
     plan = solved(changes)
     requested = exchanges_of(plan.problem, pd.DataFrame(plan.retrofits), plan.flows, time.monotonic() + 60)
@@ -131,7 +132,7 @@ def test_a_bracket_closes_on_the_turning_point():
 
 
 @pytest.mark.slow
-def test_in_a_fractional_plan_a_swap_is_the_locked_plan_itself(solved):
+def test_with_continuous_decisions_an_exchange_is_the_plan_with_the_fixed_decision(solved):
     changes = {"budget.total_mn": 500, "capture.decisions": "continuous"}
     plan = solved(changes)
     plant = left_out(plan)[0]
