@@ -34,7 +34,7 @@ from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem.scenario_names import read_checked
 
 ROOT = Path(__file__).resolve().parents[1]
-SOUTHEAST = ROOT / "tests" / "peers" / "simccs" / "southeast_us"
+SOUTHEAST = ROOT / "tests" / "data" / "simccs" / "southeast_us"
 PILOT_ZONES = ROOT / "scenarios" / "pilot-zones.yaml"
 
 # Folder, target in Mt/y captured, goal of the ratio.

@@ -167,7 +167,7 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "verify": ("workbook recalculation: ccs-model verify", ("formualizer",)),
     "cluster": ("sweeps and Monte Carlo on several machines: --scheduler", ("distributed",)),
     "docs": ("documentation site: mkdocs build", ("mkdocs", "mkdocs-material", "mkdocstrings")),
-    "fuzz": ("fuzz tests of the readers: tests/fuzz/search.py", ("atheris",)),
+    "fuzz": ("fuzz tests of the readers: tests/unit/fuzz/search.py", ("atheris",)),
     "test": ("tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist")),
 }
 
