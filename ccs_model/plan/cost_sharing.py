@@ -21,6 +21,17 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    FORWARD,
+    INJECTED,
+    OPENED,
+    PAID_FOR_OIL,
+    PIPE,
+    PIPE_FLOW,
+    REVERSE,
+    WELLS,
+)
 from ccs_model.plan.decisions import BUILT, Point
 
 EXACT_USERS = 7
@@ -51,7 +62,7 @@ class Sharing:
         nodes = pd.Index(network.nodes["node"])
         a, b = (nodes.get_indexer(network.links[end]) for end in ("node_a", "node_b"))
         home = nodes.get_indexer(problem.routes["plant"].iloc[routes].map(network.node_of_plant))
-        net = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
+        net = point.decided[FORWARD] - point.decided[REVERSE]
         stored = _by_site(point)
         site_at = nodes.get_indexer(problem.sites["site"])
         on_link = np.zeros((len(network.links), len(routes), len(problem.years)))
@@ -109,15 +120,15 @@ class Sharing:
         problem, decided = self.point.problem, self.point.decided
         assert problem.network is not None
         built = problem.network.lines[problem.network.built]
-        capex = built["fixed_mn"].to_numpy(float) * decided["pipe"].sum(axis=1)
-        capex = capex + built["slope_mn_per_ktpa"].to_numpy(float) * decided["built_ktpa"].sum(axis=1)
+        capex = built["fixed_mn"].to_numpy(float) * decided[PIPE].sum(axis=1)
+        capex = capex + built["slope_mn_per_ktpa"].to_numpy(float) * decided[ADDED_CAPACITY].sum(axis=1)
         return self._to_links(built, capex)
 
     @cached_property
     def site_capex_mn(self) -> Floats:
         """[site] of site and wells."""
         sites, decided = self.point.problem.sites, self.point.decided
-        opened, wells = decided["opened"].sum(axis=1), decided["wells"].sum(axis=1)
+        opened, wells = decided[OPENED].sum(axis=1), decided[WELLS].sum(axis=1)
         return sites["site_capex_mn"].to_numpy(float) * opened + sites["well_capex_mn"].to_numpy(float) * wells
 
     def _to_links(self, lines: pd.DataFrame, amount: Floats) -> Floats:
@@ -134,7 +145,7 @@ class Sharing:
         network, stores = problem.network, problem.stores
         assert network is not None and stores is not None
         assert problem.line_power_per_t is not None and problem.line_power_co2_t_per_t is not None
-        lines, carried = network.lines, point.decided["pipe_flow_ktpa"]
+        lines, carried = network.lines, point.decided[PIPE_FLOW]
         last = carried[:, -1]
         running = {
             "pipe_fixed_om_mn_pa": lines["om_mn_per_ktpa"].to_numpy(float) / problem.delivered_share * last,
@@ -147,17 +158,15 @@ class Sharing:
         built = lines[network.built]
         sites = problem.sites
         recovery_pipe = problem.recovery(built["life_yr"])
-        by_line = built["fixed_mn"].to_numpy(float) * point.decided["pipe"].sum(axis=1) + built[
+        by_line = built["fixed_mn"].to_numpy(float) * point.decided[PIPE].sum(axis=1) + built[
             "slope_mn_per_ktpa"
-        ].to_numpy(float) * point.decided["built_ktpa"].sum(axis=1)
+        ].to_numpy(float) * point.decided[ADDED_CAPACITY].sum(axis=1)
         at_site = pd.Index(sites["site"]).get_indexer(stores["site"])
         variable = np.zeros(len(sites))
-        np.add.at(
-            variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided["injected_ktpa"][:, -1] / 1e3
-        )
-        opened, wells = (point.decided[name].sum(axis=1) for name in ("opened", "wells"))
+        np.add.at(variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided[INJECTED][:, -1] / 1e3)
+        opened, wells = (point.decided[name].sum(axis=1) for name in (OPENED, WELLS))
         site_om = sites["site_om_mn_pa"].to_numpy(float) * opened + sites["well_om_mn_pa"].to_numpy(float) * wells
-        oil = sites["eor_revenue_per_t"].to_numpy(float) * point.decided["paid_for_oil_ktpa"][:, -1] / 1e3
+        oil = sites["eor_revenue_per_t"].to_numpy(float) * point.decided[PAID_FOR_OIL][:, -1] / 1e3
         length = network.links["length_km"].to_numpy(float)
         sent = np.maximum(point.captured_ktpa[self.routes, -1], 0.0)
         frame = pd.DataFrame(
@@ -179,9 +188,7 @@ class Sharing:
         """[route of problem.routes, year] CO₂ of the power that pumps and trucks draw for it."""
         problem = self.point.problem
         assert problem.network is not None and problem.line_power_co2_t_per_t is not None
-        emitted = self._to_links(
-            problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided["pipe_flow_ktpa"]
-        )
+        emitted = self._to_links(problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided[PIPE_FLOW])
         table = np.zeros((len(problem.routes), len(problem.years)))
         for y in range(len(problem.years)):
             share = _rows_to_one(self.on_link_ktpa[:, :, y], self.link_share)
@@ -203,9 +210,7 @@ def _by_site(point: Point) -> Floats:
     problem = point.problem
     assert problem.stores is not None
     total = np.zeros((len(problem.sites), len(problem.years)))
-    np.add.at(
-        total, pd.Index(problem.sites["site"]).get_indexer(problem.stores["site"]), point.decided["injected_ktpa"]
-    )
+    np.add.at(total, pd.Index(problem.sites["site"]).get_indexer(problem.stores["site"]), point.decided[INJECTED])
     return total
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix
 from ccs_model.mip.matrix import residuals
+from ccs_model.model.names import BUILD, CAPTURED, CURTAILED, OBLIGATION, SHORTFALL
 from ccs_model.problem import Problem
 
 # A build below this is a trace that the solver's tolerance left, and nothing that was decided.
@@ -26,24 +27,24 @@ _CURTAILED_SHARE = 1e-7
 class Point:
     """What was decided: arrays [id, year] by variable (`build`, `pipe`, …) and `shortfall_kt` by target.
 
-    `tail_kt` holds what flows after the horizon, by variable and id.
+    `obligation_kt` holds what flows after the horizon, by variable and id.
     """
 
     problem: Problem
     decided: Mapping[str, Floats]
     shortfall_kt: Mapping[str, float] = field(default_factory=dict)
-    tail_kt: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    obligation_kt: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def build(self) -> Floats:
         """[route, start]"""
-        return self.decided["build"]
+        return self.decided[BUILD]
 
     @property
     def curtailed_ktpa(self) -> Floats:
         """[route, year]; what a unit forgoes falls on its routes by what they could capture."""
         problem = self.problem
-        by_unit = self.decided["curtailed_ktpa"]
+        by_unit = self.decided[CURTAILED]
         full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share * self.running
         total = np.zeros(by_unit.shape)
         np.add.at(total, problem.unit_of, full)
@@ -53,7 +54,7 @@ class Point:
     @cached_property
     def values(self) -> Mapping[str, Floats]:
         """All decisions with what they make: captured_ktpa among them."""
-        return MappingProxyType({**self.decided, "captured_ktpa": self.captured_ktpa})
+        return MappingProxyType({**self.decided, CAPTURED: self.captured_ktpa})
 
     @property
     def captured_ktpa(self) -> Floats:
@@ -83,13 +84,13 @@ def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
         array[first, years] = x[columns]
         decided[name] = array
     short: dict[str, float] = {}
-    tail: dict[str, dict[str, float]] = {}
+    obligation: dict[str, dict[str, float]] = {}
     for j, column in enumerate(matrix.columns):
-        if column.variable == "shortfall_kt" and x[j] > 0:
+        if column.variable == SHORTFALL and x[j] > 0:
             short[column.index] = float(x[j])
-        elif column.variable.startswith("tail_") and x[j] > BUILT:
-            tail.setdefault(column.variable, {})[column.index] = float(x[j])
-    return Point(problem, MappingProxyType(decided), MappingProxyType(short), MappingProxyType(tail))
+        elif column.variable in OBLIGATION and x[j] > BUILT:
+            obligation.setdefault(column.variable, {})[column.index] = float(x[j])
+    return Point(problem, MappingProxyType(decided), MappingProxyType(short), MappingProxyType(obligation))
 
 
 def point_table(matrix: Matrix, x: Floats) -> pd.DataFrame:
@@ -127,13 +128,13 @@ def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
     full = routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
     room = full * (1.0 - routes["min_load_share"].to_numpy(float)[:, None])
     running = np.einsum("rsy,rs->ry", problem.running_share, build)
-    by_unit = point.decided["curtailed_ktpa"]
+    by_unit = point.decided[CURTAILED]
     most, whole = np.zeros(by_unit.shape), np.zeros(by_unit.shape)
     np.add.at(most, problem.unit_of, room * running)
     np.maximum.at(whole, problem.unit_of, np.broadcast_to(full, running.shape))
     curtailed = np.where(by_unit > _CURTAILED_SHARE * whole, np.minimum(by_unit, most), 0.0)
     cleaned = x.copy()
-    for name, array in (("build", build), ("curtailed_ktpa", curtailed)):
+    for name, array in ((BUILD, build), (CURTAILED, curtailed)):
         columns, at, years = places_of(problem, matrix, name)
         cleaned[columns] = array[at, years]
     return cleaned if residuals(matrix, cleaned).hold else x

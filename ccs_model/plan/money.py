@@ -16,6 +16,20 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.model.budget import eligible
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BUILD,
+    CAPTURED,
+    CREDITED,
+    INJECTED,
+    OPENED,
+    PAID,
+    PAID_FOR_OIL,
+    PIPE,
+    PIPE_FLOW,
+    SPEND,
+    WELLS,
+)
 from ccs_model.model.terms import capex_mn, paid_by_tonne
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
@@ -75,13 +89,13 @@ def _of_retrofits(point: Point) -> Iterator[Item]:
     routes = problem.routes
     for kind, life in (("capture", "life_yr"), ("pipe", "pipe_life_yr")):
         capex = routes[f"{kind}_capex_mn"].to_numpy(float)
-        yield Item(f"{kind}_capex_mn", "build", capital_of(point, "build", capex, routes[life]))
+        yield Item(f"{kind}_capex_mn", BUILD, capital_of(point, BUILD, capex, routes[life]))
     for name, column in (("capture_fixed_om_mn", "fixed_om_mn_pa"), ("pipe_fixed_om_mn", "pipe_om_mn_pa")):
         yearly = routes[column].to_numpy(float)[:, None] * point.running
-        yield Item(name, "build", every_year(problem, yearly))
+        yield Item(name, BUILD, every_year(problem, yearly))
     captured = point.captured_ktpa[:, year_at(problem)]
     for name, per_t in problem.cost_per_t.items():
-        yield Item(f"{name}_mn", "captured_ktpa", every_year(problem, captured * per_t / 1000.0))
+        yield Item(f"{name}_mn", CAPTURED, every_year(problem, captured * per_t / 1000.0))
 
 
 def _of_network(point: Point) -> Iterator[Item]:
@@ -89,32 +103,32 @@ def _of_network(point: Point) -> Iterator[Item]:
     assert problem.network is not None and problem.stores is not None and problem.line_power_per_t is not None
     lines, sites, stores = problem.network.lines, problem.sites, problem.stores
     built = lines[problem.network.built]
-    capex, carried = capex_mn(problem), decided["pipe_flow_ktpa"]
+    capex, carried = capex_mn(problem), decided[PIPE_FLOW]
 
     def by_use(table: object, name: str, used: Floats, factor: float = 1.0) -> Floats:
         per_unit = table[name].to_numpy(float)[:, None]  # type: ignore[index]
         return every_year(problem, per_unit * used * factor)
 
-    for name in ("pipe", "built_ktpa"):
+    for name in (PIPE, ADDED_CAPACITY):
         yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
     # Upkeep goes by what a pipe is built for, which is nameplate.
     upkeep = by_use(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
-    yield Item("pipe_fixed_om_mn", "pipe_flow_ktpa", upkeep)
+    yield Item("pipe_fixed_om_mn", PIPE_FLOW, upkeep)
     power = carried[:, year_at(problem)] * problem.line_power_per_t / 1000.0
-    yield Item("pipe_power_mn", "pipe_flow_ktpa", every_year(problem, power))
-    yield Item("haul_mn", "pipe_flow_ktpa", by_use(lines, "haul_per_t", carried, 1e-3))
-    yield Item("site_capex_mn", "opened", capital_of(point, "opened", capex["opened"], sites["life_yr"]))
-    yield Item("well_capex_mn", "wells", capital_of(point, "wells", capex["wells"], sites["life_yr"]))
+    yield Item("pipe_power_mn", PIPE_FLOW, every_year(problem, power))
+    yield Item("haul_mn", PIPE_FLOW, by_use(lines, "haul_per_t", carried, 1e-3))
+    yield Item("site_capex_mn", OPENED, capital_of(point, OPENED, capex[OPENED], sites["life_yr"]))
+    yield Item("well_capex_mn", WELLS, capital_of(point, WELLS, capex[WELLS], sites["life_yr"]))
     for name, variable, column in (
-        ("site_fixed_om_mn", "opened", "site_om_mn_pa"),
-        ("well_fixed_om_mn", "wells", "well_om_mn_pa"),
+        ("site_fixed_om_mn", OPENED, "site_om_mn_pa"),
+        ("well_fixed_om_mn", WELLS, "well_om_mn_pa"),
     ):
         yield Item(name, variable, by_use(sites, column, np.cumsum(decided[variable], axis=1)))
-    yield Item("storage_mn", "injected_ktpa", by_use(stores, "variable_per_t", decided["injected_ktpa"], 1e-3))
-    closure = sites["closure_mn"].to_numpy(float) * decided["opened"].sum(axis=1)
-    yield Item("closure_mn", "opened", at_the_end(problem, closure * (not problem.is_static)))
-    oil = by_use(sites, "eor_revenue_per_t", decided["paid_for_oil_ktpa"], -1e-3)
-    yield Item("oil_revenue_mn", "paid_for_oil_ktpa", oil)
+    yield Item("storage_mn", INJECTED, by_use(stores, "variable_per_t", decided[INJECTED], 1e-3))
+    closure = sites["closure_mn"].to_numpy(float) * decided[OPENED].sum(axis=1)
+    yield Item("closure_mn", OPENED, at_the_end(problem, closure * (not problem.is_static)))
+    oil = by_use(sites, "eor_revenue_per_t", decided[PAID_FOR_OIL], -1e-3)
+    yield Item("oil_revenue_mn", PAID_FOR_OIL, oil)
 
 
 def _salvage(point: Point) -> Iterator[Item]:
@@ -122,11 +136,11 @@ def _salvage(point: Point) -> Iterator[Item]:
     problem = point.problem
     if problem.is_static:
         return
-    left = {"build": problem.salvage_share}
+    left = {BUILD: problem.salvage_share}
     if problem.network is not None:
         built = problem.network.lines[problem.network.built]
-        left |= dict.fromkeys(("pipe", "built_ktpa"), problem.salvage_of(built["life_yr"]))
-        left |= dict.fromkeys(("opened", "wells"), problem.salvage_of(problem.sites["life_yr"]))
+        left |= dict.fromkeys((PIPE, ADDED_CAPACITY), problem.salvage_of(built["life_yr"]))
+        left |= dict.fromkeys((OPENED, WELLS), problem.salvage_of(problem.sites["life_yr"]))
     capex = capex_mn(problem)
     for name, share in left.items():
         amount = (capex[name][:, None] * share * point.decided[name]).sum(axis=1) / problem.closing_discount
@@ -142,15 +156,15 @@ def _paid(point: Point) -> Iterator[Item]:
     if accounts.is_capped:
         pays = (accounts.paid_per_captured_t + accounts.paid_per_avoided_t > 0).astype(float)
         n_paid = np.bincount(at, weights=pays, minlength=len(problem.years))
-        yearly = point.decided["paid_mn"] / np.maximum(n_paid, 1.0)
-        yield Item("paid_mn", "paid_mn", every_year(problem, -yearly[:, at] * pays))
+        yearly = point.decided[PAID] / np.maximum(n_paid, 1.0)
+        yield Item("paid_mn", PAID, every_year(problem, -yearly[:, at] * pays))
         return
     if problem.has_measures and accounts.paid_per_avoided_t.any():
         reduced = problem.reduced_ktpa[:, None] * point.running[:, at]
-        yield Item("paid_mn", "build", every_year(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
+        yield Item("paid_mn", BUILD, every_year(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
     for variable, used in (
-        ("captured_ktpa", point.captured_ktpa),
-        ("pipe_flow_ktpa", point.decided.get("pipe_flow_ktpa")),
+        (CAPTURED, point.captured_ktpa),
+        (PIPE_FLOW, point.decided.get(PIPE_FLOW)),
     ):
         if used is not None:
             yield Item("paid_mn", variable, every_year(problem, -_rate(problem, variable) * used[:, at] / 1000.0))
@@ -159,7 +173,7 @@ def _paid(point: Point) -> Iterator[Item]:
 def _rate(problem: Problem, variable: str) -> Floats:
     """[id, calendar] paid per t of a variable."""
     accounts, at = problem.accounts, year_at(problem)
-    if variable == "captured_ktpa":
+    if variable == CAPTURED:
         return accounts.paid_per_captured_t + accounts.paid_per_avoided_t * problem.avoided_t_per_t[:, at]
     assert problem.line_power_co2_t_per_t is not None
     return -accounts.paid_per_avoided_t * problem.line_power_co2_t_per_t[:, at]
@@ -226,13 +240,13 @@ class Split:
     def __call__(self, variable: str, amount: Floats) -> Floats:
         """[plant, …]; what nobody uses is everybody's."""
         problem = self.point.problem
-        if variable in ("build", "captured_ktpa"):
+        if variable in (BUILD, CAPTURED):
             return self._of_plants(problem.routes["plant"], amount)
-        if variable == "credited_ktpa":
+        if variable == CREDITED:
             return self._of_plants(pd.Series(problem.axes[variable]), amount)
-        if variable == "paid_mn":
+        if variable == PAID:
             return self._in_proportion(self._entitled, amount[0])
-        if variable == "spend_mn":
+        if variable == SPEND:
             return sum(
                 (self._in_proportion(self._open_to[f], amount[f]) for f in range(len(amount))),
                 start=np.zeros((len(self.plants), amount.shape[1])),
@@ -255,18 +269,18 @@ class Split:
     def _of_shared(self, variable: str, amount: Floats) -> Floats:
         problem, sharing = self.point.problem, self.sharing
         assert problem.network is not None and problem.stores is not None and sharing is not None
-        if variable in ("pipe", "built_ktpa", "pipe_flow_ktpa"):
+        if variable in (PIPE, ADDED_CAPACITY, PIPE_FLOW):
             lines = problem.network.lines
-            lines = lines if variable == "pipe_flow_ktpa" else lines[problem.network.built]
+            lines = lines if variable == PIPE_FLOW else lines[problem.network.built]
             at = pd.Index(problem.network.links["link"]).get_indexer(lines["link"])
             always, use = sharing.link_share, sharing.on_link_ktpa
         else:
-            names = problem.stores["site"] if variable == "injected_ktpa" else problem.sites["site"]
+            names = problem.stores["site"] if variable == INJECTED else problem.sites["site"]
             at = pd.Index(problem.sites["site"]).get_indexer(names)
             always, use = sharing.site_share, sharing.at_site_ktpa
         gathered = np.zeros((len(always), amount.shape[1]))
         np.add.at(gathered, at, amount)
-        if variable not in ("pipe_flow_ktpa", "injected_ktpa", "paid_for_oil_ktpa"):
+        if variable not in (PIPE_FLOW, INJECTED, PAID_FOR_OIL):
             split = always.T @ gathered
         else:
             split = np.zeros((always.shape[1], amount.shape[1]))

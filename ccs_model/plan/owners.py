@@ -25,6 +25,7 @@ from ccs_model.economics.investment import (
 )
 from ccs_model.economics.policy import trading_rules
 from ccs_model.model.account_terms import npv_terms
+from ccs_model.model.names import ADDED_CAPACITY, BUILD, CAPTURED, CREDITED, OPENED, PIPE, SPEND, WELLS
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
@@ -93,7 +94,7 @@ class Owners:
         accounts = self.point.problem.accounts
         if not len(accounts.funds):
             return np.zeros_like(self.capex_mn)
-        return self.split("spend_mn", self.point.decided["spend_mn"] * accounts.is_grant)
+        return self.split(SPEND, self.point.decided[SPEND] * accounts.is_grant)
 
     @cached_property
     def depreciation_mn(self) -> Floats:
@@ -109,7 +110,7 @@ class Owners:
     def on_site_abatement_kt(self) -> Floats:
         """Tonnes less from each plant's own stacks in every year."""
         problem = self.point.problem
-        return self.split("captured_ktpa", every_year(problem, self.point.on_site_abatement_ktpa))
+        return self.split(CAPTURED, every_year(problem, self.point.on_site_abatement_ktpa))
 
     def _carbon_mn(self) -> Floats:
         """What is sold on the carbon market."""
@@ -117,17 +118,17 @@ class Owners:
         at = year_at(problem)
         if not accounts.is_banded:
             cut = self.point.on_site_abatement_ktpa[:, at]
-            return self.split("captured_ktpa", every_year(problem, cut * accounts.credit_per_t / 1000.0))
+            return self.split(CAPTURED, every_year(problem, cut * accounts.credit_per_t / 1000.0))
         names = problem.routes["plant"].to_numpy(str)
         first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
-        price = accounts.credit_per_t[first.loc[problem.axes["credited_ktpa"]].to_numpy()]
-        sold = self.point.decided["credited_ktpa"][:, at] * price / 1000.0
-        return self.split("credited_ktpa", every_year(problem, sold))
+        price = accounts.credit_per_t[first.loc[problem.axes[CREDITED]].to_numpy()]
+        sold = self.point.decided[CREDITED][:, at] * price / 1000.0
+        return self.split(CREDITED, every_year(problem, sold))
 
     def _financing(self) -> dict[str, Floats]:
         problem, accounts = self.point.problem, self.point.problem.accounts
-        spend = self.point.decided["spend_mn"]
-        drawn = self.split("spend_mn", spend * (1.0 - accounts.is_grant))
+        spend = self.point.decided[SPEND]
+        drawn = self.split(SPEND, spend * (1.0 - accounts.is_grant))
         found = {"grants_mn": at_start(problem, self.grants_mn), "drawn_mn": at_start(problem, drawn)}
         for name, share in (("repaid_mn", accounts.repaid_share), ("interest_mn", accounts.interest_rate)):
             # Of each fund and start, what falls due in every year; a plant pays its part of what it drew.
@@ -138,7 +139,7 @@ class Owners:
                 for f in range(len(spend)):
                     if at[f, s]:
                         only = np.where(np.arange(len(spend))[:, None] == f, at, 0.0)
-                        due += self.split("spend_mn", only)[:, [s]] * share[f, s]
+                        due += self.split(SPEND, only)[:, [s]] * share[f, s]
             found[name] = -due
         return found
 
@@ -327,10 +328,8 @@ def tonnes_table(owners: Owners) -> pd.DataFrame:
     if accounts.is_banded:
         names = problem.routes["plant"].to_numpy(str)
         first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
-        of_plant = is_covered[first.loc[problem.axes["credited_ktpa"]].to_numpy()]
-        sold = owners.split(
-            "credited_ktpa", every_year(problem, owners.point.decided["credited_ktpa"][:, at] * of_plant)
-        )
+        of_plant = is_covered[first.loc[problem.axes[CREDITED]].to_numpy()]
+        sold = owners.split(CREDITED, every_year(problem, owners.point.decided[CREDITED][:, at] * of_plant))
     else:
         cut = owners.point.on_site_abatement_ktpa[:, at] * is_covered
         sold = owners.split("captured_ktpa", every_year(problem, cut))
@@ -348,7 +347,7 @@ def _capital(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
     """kind, life, years left when the horizon ends [start], and million [plant, start]."""
     point, split = owners.point, owners.split
     problem, decided = point.problem, point.decided
-    routes, build = problem.routes, decided["build"]
+    routes, build = problem.routes, decided[BUILD]
     used = np.broadcast_to(problem.unit_used_yr, build.shape)
     lives = np.broadcast_to(problem.unit_life_yr, build.shape)
     remain = np.clip(lives - np.maximum(used, 0.0), 0.0, lives)
@@ -358,7 +357,7 @@ def _capital(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
         here = built & (lives == life) & (remain == left)
         for kind, column in ((CAPTURE, "capture_capex_mn"), (TRANSPORT, "pipe_capex_mn")):
             capex = routes[column].to_numpy(float)[:, None] * build * here
-            yield kind, life, np.array(left), split("build", capex)
+            yield kind, life, np.array(left), split(BUILD, capex)
     if problem.network is not None:
         yield from _shared(owners)
     if len(problem.accounts.funds):
@@ -372,7 +371,7 @@ def _shared(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
     capex = capex_mn(problem)
     built = problem.network.lines.loc[problem.network.built, "life_yr"].to_numpy(float)
     sites = problem.sites["life_yr"].to_numpy(float)
-    for kind, names, lives in ((TRANSPORT, ("pipe", "built_ktpa"), built), (STORAGE, ("opened", "wells"), sites)):
+    for kind, names, lives in ((TRANSPORT, (PIPE, ADDED_CAPACITY), built), (STORAGE, (OPENED, WELLS), sites)):
         for life in sorted(set(lives.tolist())):
             for name in names:
                 amount = (capex[name] * (lives == life))[:, None] * decided[name]

@@ -11,6 +11,7 @@ from ccs_model.economics.benefits import accounts_by_stakeholder
 from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.mip.matrix import Residuals
 from ccs_model.model.account_terms import net_benefit_terms
+from ccs_model.model.names import FORWARD, INJECTED, REVERSE, SPEND
 from ccs_model.model.terms import breakdown, capex_mn
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners
@@ -36,7 +37,7 @@ def checks_table(
     captured = point.captured_ktpa
     spent = sum(float((each @ point.decided[name]).sum()) for name, each in capex_mn(problem).items())
     if len(problem.accounts.funds):
-        spent -= float((point.decided["spend_mn"] * problem.accounts.is_grant).sum())
+        spent -= float((point.decided[SPEND] * problem.accounts.is_grant).sum())
     if problem.is_static:
         spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
     by_site = _into_sites(point)
@@ -58,7 +59,7 @@ def checks_table(
     rows = [
         ("every row of the program holds", residuals.row, 0.0, 1e-6),
         ("every variable lies within its bounds", residuals.bound, 0.0, 1e-6),
-        ("whole decisions are whole", residuals.wholeness, 0.0, 1e-6),
+        ("whole decisions are whole", residuals.integrality, 0.0, 1e-6),
         ("the terms sum to the objective", sum(terms.values()), objective, 1e-9),
         ("cost terms equal the discounted cash flow", discounted, sum(costs.values()), 1e-9),
         ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, 1e-6),
@@ -120,7 +121,7 @@ def _into_sites(point: Point) -> pd.DataFrame:
     problem = point.problem
     if problem.stores is None:
         return pd.DataFrame(point.captured_ktpa).groupby(problem.routes["site"].to_numpy()).sum()
-    return pd.DataFrame(point.decided["injected_ktpa"]).groupby(problem.stores["site"].to_numpy()).sum()
+    return pd.DataFrame(point.decided[INJECTED]).groupby(problem.stores["site"].to_numpy()).sum()
 
 
 def _unbalanced(point: Point) -> float:
@@ -133,9 +134,9 @@ def _unbalanced(point: Point) -> float:
     balance = np.zeros((len(nodes), len(problem.years)))
     home = nodes.get_indexer(problem.routes["plant"].map(network.node_of_plant))
     np.add.at(balance, home, point.captured_ktpa)
-    net = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
+    net = point.decided[FORWARD] - point.decided[REVERSE]
     np.add.at(balance, nodes.get_indexer(network.links["node_a"]), -net)
     np.add.at(balance, nodes.get_indexer(network.links["node_b"]), net)
     site_at = nodes.get_indexer(stores["site"])
-    np.add.at(balance, site_at[site_at >= 0], -point.decided["injected_ktpa"][site_at >= 0])
+    np.add.at(balance, site_at[site_at >= 0], -point.decided[INJECTED][site_at >= 0])
     return float(np.abs(balance).max(initial=0.0) / max(point.captured_ktpa.sum(axis=0).max(initial=0.0), 1.0))

@@ -11,6 +11,20 @@ import pandas as pd
 from ccs_model.engineering.co2_transport import diameter_mm
 from ccs_model.engineering.streams import utilisation_share
 from ccs_model.mip import Matrix
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    CUMULATIVE_TARGET,
+    FORWARD,
+    INJECTED,
+    OBLIGATION_STORED,
+    OPENED,
+    PAID_FOR_OIL,
+    PIPE,
+    PIPE_FLOW,
+    REVERSE,
+    TARGET,
+    WELLS,
+)
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
@@ -41,7 +55,7 @@ def links_table(point: Point) -> pd.DataFrame:
     built_lines = network.built
     built = lines[built_lines]
     links = pd.Index(network.links["link"])
-    pipe, added = point.decided["pipe"], point.decided["built_ktpa"]
+    pipe, added = point.decided[PIPE], point.decided[ADDED_CAPACITY]
     spent_by_line = (
         built["fixed_mn"].to_numpy(float)[:, None] * pipe + built["slope_mn_per_ktpa"].to_numpy(float)[:, None] * added
     )
@@ -55,7 +69,7 @@ def links_table(point: Point) -> pd.DataFrame:
     np.add.at(capacity, at, capacity_by_line)
     free = lines[~built_lines]
     np.add.at(capacity, links.get_indexer(free["link"]), free["free_ktpa"].to_numpy(float)[:, None])
-    flow = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
+    flow = point.decided[FORWARD] - point.decided[REVERSE]
     there = np.cumsum(spent, axis=1) > BUILT
     used = there | (np.abs(flow) > BUILT)
     names = _names_of_sizes(built, pipe, free, problem.years)
@@ -101,27 +115,27 @@ def sites_table(point: Point) -> pd.DataFrame:
     sites = pd.Index(problem.sites["site"])
     n_years = problem.periods["n_years"].to_numpy(float)
     injected = np.zeros((len(sites), len(problem.years)))
-    np.add.at(injected, sites.get_indexer(stores["site"]), point.decided["injected_ktpa"])
-    opened = np.cumsum(point.decided["opened"], axis=1)
-    wells = np.cumsum(point.decided["wells"], axis=1)
+    np.add.at(injected, sites.get_indexer(stores["site"]), point.decided[INJECTED])
+    opened = np.cumsum(point.decided[OPENED], axis=1)
+    wells = np.cumsum(point.decided[WELLS], axis=1)
     stored = np.cumsum(injected * n_years, axis=1)
-    tail = point.tail_kt.get("obligation_stored_kt", {})
+    obligation = point.obligation_kt.get(OBLIGATION_STORED, {})
     rows = []
     for k, site in enumerate(problem.sites.itertuples()):
         if opened[k, -1] <= BUILT and injected[k].max() <= BUILT:
             continue
         for y, year in enumerate(problem.years):
             invested = (
-                site.site_capex_mn * point.decided["opened"][k, y] + site.well_capex_mn * point.decided["wells"][k, y]
+                site.site_capex_mn * point.decided[OPENED][k, y] + site.well_capex_mn * point.decided[WELLS][k, y]
             )
             rows.append(
                 (
                     site.site, site.name, site.basin, site.province, year, injected[k, y],
                     site.injection_max_ktpa * problem.delivered_share,
-                    stored[k, y], tail.get(site.site, 0.0), site.capacity_kt * problem.max_fill_share,
+                    stored[k, y], obligation.get(site.site, 0.0), site.capacity_kt * problem.max_fill_share,
                     site.storage_cost_per_t, wells[k, y],
                     wells[k, y] * site.well_injectivity_ktpa * problem.delivered_share, invested,
-                    site.eor_revenue_per_t * point.decided["paid_for_oil_ktpa"][k, y] / 1000.0,
+                    site.eor_revenue_per_t * point.decided[PAID_FOR_OIL][k, y] / 1000.0,
                 )
             )  # fmt: skip
     return pd.DataFrame(rows, columns=SITE_COLUMNS)
@@ -247,7 +261,7 @@ def storage_table(point: Point) -> pd.DataFrame:
     # Full load less throttling of the same size can leave rounding below 0, which is no tonne.
     by_route = pd.DataFrame(np.maximum(point.captured_ktpa, 0.0), columns=list(problem.years))
     injected = by_route.groupby(problem.routes["site"].to_numpy()).sum()
-    committed = pd.Series((full * problem.committed_yr * point.build).sum(axis=1))
+    committed = pd.Series((full * problem.years_after_horizon * point.build).sum(axis=1))
     committed_kt = committed.groupby(problem.routes["site"].to_numpy()).sum()
     rows = []
     for site in problem.sites.itertuples():
@@ -364,7 +378,7 @@ def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64
     dual = {
         index: row_dual[i]
         for i, (name, index) in enumerate(matrix.row_constraints)
-        if name.endswith("abatement_target_reached")
+        if name in (TARGET, CUMULATIVE_TARGET)
     }
     weight = problem.periods["flow_weight"].to_numpy(float)
     return {
@@ -385,7 +399,7 @@ def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFram
     avoided = point.captured_ktpa * problem.avoided_t_per_t + problem.reduced_ktpa[:, None] * point.running
     shared = np.zeros(len(problem.years))
     if problem.line_power_co2_t_per_t is not None:
-        shared = (point.decided["pipe_flow_ktpa"] * problem.line_power_co2_t_per_t).sum(axis=0)
+        shared = (point.decided[PIPE_FLOW] * problem.line_power_co2_t_per_t).sum(axis=0)
     n_years = problem.periods["n_years"].to_numpy(float)
     rows = []
     for target in problem.targets:

@@ -1,0 +1,72 @@
+"""`ccs-model data`: its counts are those of the files themselves."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter
+
+import pytest
+from click.testing import CliRunner
+
+from ccs_model.cli import group
+from ccs_model.paths import data_folder
+
+
+def rows_of(table: str) -> list[dict[str, str]]:
+    with (data_folder() / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def reported(*words: str) -> str:
+    result = CliRunner().invoke(group, ["data", *words], standalone_mode=False)
+    assert result.return_value == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def listed() -> dict:
+    return json.loads(reported("--json"))
+
+
+def test_every_table_is_listed_with_its_rows_qualities_and_hash(listed: dict) -> None:
+    declared = {row["table"] for row in rows_of("dictionary")}
+    assert {each["table"] for each in listed["tables"]} == declared
+    for each in listed["tables"]:
+        rows = rows_of(each["table"])
+        assert each["n_rows"] == len(rows)
+        assert each["quality"] == dict(Counter(row["quality"] for row in rows if "quality" in row))
+        raw = (data_folder() / f"{each['table']}.csv").read_bytes()
+        assert each["sha256"] == hashlib.sha256(raw).hexdigest()
+    assert listed["schema"] == "ccs-model/data/2"
+    assert listed["n_rows"] == sum(each["n_rows"] for each in listed["tables"])
+    for kind, count in listed["quality"].items():
+        assert count == sum(each["quality"].get(kind, 0) for each in listed["tables"])
+
+
+def test_one_table_tells_its_columns_and_where_its_numbers_come_from() -> None:
+    one = json.loads(reported("plants/steel", "--json"))
+    rows = rows_of("plants/steel")
+    declared = [row for row in rows_of("dictionary") if row["table"] == "plants/steel"]
+    assert [each["column"] for each in one["columns"]] == [row["column"] for row in declared]
+    for each in one["columns"]:
+        assert each["n_given"] == sum(bool(row[each["column"]]) for row in rows if each["column"] in row)
+    counted = Counter(row["reference"] for row in rows)
+    citations = {row["reference"]: row["citation"] for row in rows_of("references")}
+    assert {each["reference"]: each["n_rows"] for each in one["sources"]} == counted
+    assert all(each["citation"] == citations[each["reference"]] for each in one["sources"])
+    assert all(sum(each["quality"].values()) == each["n_rows"] for each in one["sources"])
+
+
+def test_in_words_and_by_the_last_part_of_a_name(listed: dict) -> None:
+    text = reported("cost_steps")
+    assert text.startswith("storage/cost_steps: ") and "Sources" in text
+    whole = reported()
+    assert f"{len(listed['tables'])} tables, {listed['n_rows']:,} rows" in whole
+    assert "Rows by quality" in whole
+
+
+def test_a_table_that_is_not_there_names_the_nearest() -> None:
+    result = CliRunner().invoke(group, ["data", "plants/stel"])
+    assert result.exit_code == 2 and "did you mean 'plants/steel'?" in result.output

@@ -1,0 +1,181 @@
+"""A planner's desk with an inventory that is sound, and the command line as the planner types it.
+
+Every answer is looked at for what no fault may do: print a traceback, or touch a run that was there before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from ccs_model.cli import main
+from ccs_model.inputs import load
+from ccs_model.paths import data_folder
+
+WORKS: Mapping[str, Any] = {
+    "plant": "M1",
+    "name": "Works",
+    "province": "Hebei",
+    "grid": "Hebei south",
+    "lat_deg": 38.04,
+    "lon_deg": 114.51,
+    "place_accuracy": "exact",
+    "status": "operating",
+    "crude_steel_ktpa": 5_000,
+    "bof_steel_ktpa": 5_000,
+    "bf_iron_ktpa": 4_500,
+    "coke_ovens": "absent",
+}
+SCENARIO = """\
+name: Mine
+plants: {inventory: [mine.csv]}
+years: [2026, 2030]
+transport: {shared_trunklines: false}
+storage: {sites: [jinxian_sag]}
+budget: {total_mn: 3000}
+"""
+EARLIER = "runs/earlier-01234567/plan.json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the shell sees."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What was said on stderr."""
+        return self.err.splitlines()
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder with a scenario, an inventory and an earlier run."""
+
+    folder: Path
+
+    def put(self, name: str, content: str | bytes) -> Path:
+        """A file of the planner's."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def scenario(self, **changes: str) -> Path:
+        """The sound scenario with some of its lines another way; a line of nothing is left out."""
+        lines = {line.partition(":")[0]: line for line in SCENARIO.splitlines()}
+        lines |= {key: f"{key}: {value}" for key, value in changes.items()}
+        return self.put("s.yaml", "".join(f"{line}\n" for key, line in lines.items() if changes.get(key) != ""))
+
+    def csv(self, rows: Sequence[Sequence[Any]], name: str = "mine.csv", sign: str = ",", end: str = "\n") -> Path:
+        """Rows as a CSV file in UTF-8."""
+        return self.put(name, csv_text(rows, sign, end))
+
+    def book(self, name: str = "mine.xlsx", **sheets: Sequence[Sequence[Any]]) -> Path:
+        """Sheets as a workbook, which the scenario then names."""
+        book = openpyxl.Workbook()
+        book.remove(book.active)
+        for title, rows in sheets.items():
+            sheet = book.create_sheet(title)
+            for row in rows:
+                sheet.append(list(row))
+        book.save(self.folder / name)
+        self.scenario(plants=f"{{inventory: [{name}]}}")
+        return self.folder / name
+
+    def ask(self, *words: str) -> Answer:
+        """`ccs-model …` in this folder; no fault is internal error, and no earlier run is touched."""
+        before = _state(self.folder / "runs")
+        answer = answer_of(words, self.folder)
+        assert "Traceback" not in answer.err + answer.out, answer.err
+        assert "internal error" not in answer.err or answer.code == 1, answer.err
+        after = _state(self.folder / "runs")
+        assert {path: after.get(path) for path in before} == before
+        if answer.code in (1, 2, 3, 6):
+            assert after == before
+        return answer
+
+    def check(self) -> Answer:
+        """`ccs-model check s.yaml`."""
+        return self.ask("check", "s.yaml")
+
+
+def csv_text(rows: Sequence[Sequence[Any]], sign: str = ",", end: str = "\n") -> str:
+    """Rows as CSV, nothing quoted."""
+    return "".join(sign.join("" if cell is None else str(cell) for cell in row) + end for row in rows)
+
+
+def works(*ids: str, **changes: Any) -> list[list[Any]]:
+    """A heading and a row for each id."""
+    headings = [*WORKS, *sorted(changes.keys() - WORKS.keys())]
+    return [headings, *([{**WORKS, **changes, "plant": each}[name] for name in headings] for each in ids)]
+
+
+def answer_of(words: Sequence[str], folder: Path) -> Answer:
+    """The whole command line in this process: its exit code, and both streams."""
+    out, err = io.StringIO(), io.StringIO()
+    typed, sys.argv = sys.argv, ["ccs-model", *words]
+    try:
+        with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            main()
+    except SystemExit as ended:
+        return Answer(int(ended.code or 0), out.getvalue(), err.getvalue())
+    finally:
+        sys.argv = typed
+    raise AssertionError("the command line always ends by itself")
+
+
+def _state(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture(scope="package", autouse=True)
+def shipped_tables_once() -> Iterator[None]:
+    """The shipped tables are the same for every fault, so they are read once."""
+    read, shipped = load.read_table, data_folder()
+    kept = functools.cache(lambda name, columns: read(shipped, name, columns))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            load,
+            "read_table",
+            lambda folder, name, columns: kept(name, columns) if folder == shipped else read(folder, name, columns),
+        )
+        yield
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """A sound scenario with one works of the planner's own, and an earlier run."""
+    made = Desk(tmp_path)
+    made.scenario()
+    made.csv(works("M1"))
+    made.put(EARLIER, "{}\n")
+    return made
+
+
+Told = Callable[..., str]
+
+
+@pytest.fixture
+def reported(desk: Desk) -> Told:
+    """Checks the desk's scenario, which must be refused with this code, and gives what was said."""
+
+    def made(code: int = 3) -> str:
+        answer = desk.check()
+        assert answer.code == code, answer.err or answer.out
+        assert answer.out == ""
+        return answer.err
+
+    return made

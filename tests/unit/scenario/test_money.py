@@ -1,0 +1,61 @@
+"""Funds and payments that contradict themselves are refused in words, each at its key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ccs_model.errors import InputError
+from ccs_model.scenario import Scenario
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (
+            {"policy.paid_from": 2030, "policy.paid_until": 2028},
+            "policy.paid_until: expected a year from 2030 on, got 2028",
+        ),
+        (
+            {"funds": {"bank": {"kind": "loan"}}},
+            "funds.bank: a loan needs an interest rate (add 'interest_rate:' (real) or",
+        ),
+        ({"funds": {"bank": {"kind": "bond"}}}, "funds.bank: a bond needs an interest rate"),
+        (
+            {"funds": {"gift": {"kind": "grant", "interest_rate": 0.01}}},
+            "funds.gift.interest_rate: a grant has no interest",
+        ),
+        (
+            {"funds": {"gift": {"kind": "grant", "nominal_interest_rate": 0.01}}},
+            "funds.gift.nominal_interest_rate: a grant has no interest (remove the key)",
+        ),
+        (
+            {"funds": {"bank": {"interest_rate": 0.02, "nominal_interest_rate": 0.04}}},
+            "funds.bank.nominal_interest_rate: the interest rate is given twice, real and nominal at funds.",
+        ),
+        (
+            {"funds": {"bank": {"interest_rate": 0.02, "passed_through_share": 0.5}}},
+            "funds.bank.passed_through_share: the facility lowers a nominal interest rate",
+        ),
+        (
+            {"funds": {"bank": {"nominal_interest_rate": 0.04}}},
+            "funds.bank.nominal_interest_rate: a nominal interest rate requires the inflation rate (add 'finance:",
+        ),
+        ({"name": "x" * 100_000}, "name: expected at most"),
+        ({"years": "statc"}, "years"),
+        ({"years": [2026.5, 2031]}, "years"),
+    ],
+)
+def test_money_that_contradicts_itself(small: Callable[..., Scenario], changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        small(changes)
+    assert words in str(caught.value.issues[0])
+
+
+def test_a_year_alone_may_pay_and_a_nominal_rate_stands_with_its_inflation(small: Callable[..., Scenario]) -> None:
+    same = small({"policy.paid_per_captured_t": 100.0, "policy.paid_from": 2028, "policy.paid_until": 2028})
+    assert (same.policy.paid_from, same.policy.paid_until) == (2028, 2028)
+    known = small({"funds": {"bank": {"nominal_interest_rate": 0.04}}, "finance.inflation_rate": 0.02})
+    assert known.funds["bank"].nominal_interest_rate == 0.04

@@ -1,0 +1,62 @@
+"""Lists and grids of scenarios that cannot be read: told with the place, and none is taken in part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ccs_model.errors import InputError
+from ccs_model.scenario.variations import combinations, grid_of, listed_in
+
+
+@pytest.mark.parametrize(
+    ("sets", "words"),
+    [
+        (["budget.total_mn=1", "budget.total_mn=2"], "--set: budget.total_mn is given twice (give all its"),
+        (["a=0:1:1000", "b=0:1:101"], "--set: 101,000 scenarios, expected at most 100,000"),
+        (["a=true:false:3"], "--set a: 'true:false:3' is not a range of numbers (expected start:stop:n"),
+        (["a=0:1:100001"], "is not a range of numbers"),
+        (["a=[1, 2"], "--set a"),
+    ],
+)
+def test_values_that_are_none(sets: list[str], words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        grid_of(sets)
+    assert words in str(caught.value.issues[0])
+
+
+def test_commas_within_quotes_and_brackets_part_nothing() -> None:
+    assert [each["name"] for each in grid_of(['name="a, b",c'])] == ["a, b", "c"]
+    assert [each["x"] for each in grid_of(["x='[', 2"])] == ["[", 2]
+    # A future of its own for every pair, the last key running fastest.
+    assert combinations({"x": [1, 2], "y": "ab"}) == (
+        {"x": 1, "y": "a"}, {"x": 1, "y": "b"}, {"x": 2, "y": "a"}, {"x": 2, "y": "b"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "some.csv",
+            "budget.total_mn\n",
+            "some.csv:1: no scenarios (expected a header of keys and one row per scenario)",
+        ),
+        ("some.csv", "a,b\n1,2\n3\n", "some.csv:3: 1 cells, expected 2 as in the header"),
+        ("some.csv", "a,b\n1,[2\n", "some.csv:2: b"),
+        ("some.yaml", "others: []\n", "some.yaml:1: no key 'scenarios' with a list of changes (such as: scenarios:"),
+        ("some.yaml", "scenarios: [5, 6]\n", "some.yaml:1: no key 'scenarios' with a list of changes"),
+        ("some.yaml", "scenarios: [\n", "not valid YAML"),
+    ],
+)
+def test_a_list_that_is_none_names_its_line(tmp_path: Path, name: str, content: str, words: str) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        listed_in(tmp_path / name)
+    assert words in str(caught.value.issues[0])
+
+
+def test_empty_rows_and_empty_cells_change_nothing(tmp_path: Path) -> None:
+    (tmp_path / "some.csv").write_text("budget.total_mn, storage.capacity\n,\n500,\n\n,low\n", encoding="utf-8")
+    assert listed_in(tmp_path / "some.csv") == ({"budget.total_mn": 500}, {"storage.capacity": "low"})
