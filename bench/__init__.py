@@ -1,1 +1,1 @@
-"""What is measured and how fast it has to be: `python -m bench` from the project's root, a row a figure."""
+"""Benchmarks with their goals: `python -m bench` from the root of the project, one row per figure."""

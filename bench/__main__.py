@@ -1,4 +1,4 @@
-"""`python -m bench [B1 B8 …] [--json] [--quick]` from the project's root."""
+"""`python -m bench [B1 B8 …] [--json] [--quick]` from the root of the project."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BENCHES: Mapping[str, Callable[..., Iterator[Figure]]] = {
 
 
 def main() -> int:
-    """Measure what was asked for, in the order of the table; everything where nothing was."""
+    """Run the selected benchmarks in the order of the table, or all of them."""
     there = ", ".join(BENCHES)
     parser = argparse.ArgumentParser(
         prog="python -m bench",

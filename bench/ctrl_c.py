@@ -1,4 +1,4 @@
-"""How long a command takes to end after Ctrl-C at a random moment, and that nothing of it is left."""
+"""Measure how long a command takes to end after Ctrl-C at a random moment, and check that nothing is left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INTERRUPTED = 130
 
 
 def interrupt_often(desk: Desk, n_times: int, seed: int) -> dict[str, object]:
-    """Seconds by the clock and of the processor from SIGINT to the end (median, worst), and what was wrong."""
+    """Wall and CPU seconds from SIGINT to the end (median, worst), and the failures."""
     drawn = random.Random(seed)
     runs = desk.folder / "runs"
     issues: list[str] = []
@@ -25,7 +25,7 @@ def interrupt_often(desk: Desk, n_times: int, seed: int) -> dict[str, object]:
     while len(waited_s) < n_times and len(issues) < MOST_FAULTS:
         shutil.rmtree(runs, ignore_errors=True)
         pid = desk.start(desk.command)
-        # Before the first import Python itself would answer, with a traceback.
+        # Before the first import, Python itself would print a traceback.
         moment_s = drawn.uniform(0.0 if desk.forked else 0.1, desk.whole_s)
         code = None
         while code is None and seconds_of(pid) < moment_s:
@@ -49,7 +49,7 @@ def interrupt_often(desk: Desk, n_times: int, seed: int) -> dict[str, object]:
         code = os.waitstatus_to_exitcode(status)
         at = f"Ctrl-C {len(waited_s)} at {moment_s:.2f} s"
         if code == 0:
-            ended_before += 1  # it had ended already, but for its last steps
+            ended_before += 1  # it was already complete except for its last steps
         elif code != INTERRUPTED:
             issues.append(f"{at}: ended with {code}")
         elif runs.exists():

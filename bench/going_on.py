@@ -1,10 +1,10 @@
-"""SIGKILL of what goes on where it was stopped: a sweep's runs and drawn futures, each kept as soon as it is finished.
+"""SIGKILL of commands that resume: the runs of a sweep and the chunks of a Monte Carlo run, kept once finished.
 
-The same command is started on what the kill before it left, killed at a moment drawn uniformly over the processor time
-of a whole run, and so on until it comes to its end, which must give the bytes of a run that nobody killed; then all
-begins anew. After each kill: what was finished at the kill before is there to the byte and was not written again, every
-run folder is whole, and every summary is one of a whole run. Of two kills one ends all processes, the other only the
-one that was started, whose workers must end by themselves.
+The same command starts on what the previous kill left, and is killed at a moment drawn uniformly over the CPU time of a
+complete run. This repeats until the command completes. The result must have the bytes of an undisturbed run; then the
+test starts again from nothing. After each kill, finished parts are unchanged and were not written again, every run
+folder is complete, and every summary is that of a complete run. Every second kill ends only the main process, whose
+workers must end by themselves; the others end all processes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from bench.kills import MOST_FAULTS, Desk, Tally, half_made, hashes, n_running, seconds_of_all
 
 GOES_ON = ("sweep", "montecarlo")
-# Folders of what is kept as soon as it is finished.
+# Folders of parts that are kept once finished.
 KEPT = ("runs", "draws", "plan")
 PARTIAL = "sweep.partial.csv"
 PATIENCE_S = 120.0
@@ -30,14 +30,14 @@ PATIENCE_S = 120.0
 
 @dataclass
 class GoneOn(Tally):
-    """What was counted; `kept` sums up what was finished already, over all kills."""
+    """Counts of a test; `kept` is the number of files finished before a kill, summed over all kills."""
 
     kept: int = 0
     kills_of_one_process: int = 0
 
 
 def kill_and_go_on(desk: Desk, n_kills: int, seed: int, say: bool = True) -> GoneOn:
-    """The count of what was seen over so many kills."""
+    """Kill a resuming command `n_kills` times and count the results."""
     drawn, tally, turn = random.Random(seed), GoneOn(), 0
     runs = desk.folder / "runs"
     shutil.rmtree(runs)
@@ -89,7 +89,7 @@ def kill_and_go_on(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Gon
 
 
 def kept_in(runs: Path) -> dict[str, tuple[str, int]]:
-    """File of what is finished → its hash and when it was written."""
+    """Finished file → its hash and the time it was written."""
     found = {}
     for out in _outs(runs):
         for kind in KEPT:
@@ -100,7 +100,7 @@ def kept_in(runs: Path) -> dict[str, tuple[str, int]]:
 
 
 def _wrong(out: Path, desk: Desk) -> list[str]:
-    """Run folders that are not whole, and files at the top that a whole run does not have."""
+    """Incomplete run folders, and top-level files that a complete run does not have."""
     wrong = half_made(out / "runs") if (out / "runs").is_dir() else []
     wrong += half_made(out, only=("plan",)) if (out / "plan").is_dir() else []
     for path in out.iterdir():
@@ -122,7 +122,7 @@ def _half_written(runs: Path) -> list[str]:
 
 
 def _is_over(pid: int) -> bool:
-    """Whether every process of the session ends by itself in time."""
+    """Whether every process of the session ends by itself within the patience."""
     until = time.monotonic() + PATIENCE_S
     while n_running(pid):
         if time.monotonic() > until:

@@ -1,7 +1,7 @@
-"""`python -m bench.growth FILE.svg [--quick]`: CPU time against plants and against periods, measured and drawn.
+"""`python -m bench.growth FILE.svg [--quick]`: CPU time against plants and against periods, as a chart.
 
-Of the linear program alone, from the matrix to its proof (`made_programs`), and of a whole command without its files:
-reading, posing, building, solving, tables and checks (`made_works`, whole retrofits, a pipe each).
+Measured are the LP from the matrix to its proof (`made_programs`), and a complete run without its files: reading,
+building the problem and the model, solving, tables and checks (`made_works`, integer decisions, own pipes).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _GREEN, _INK, _GREY = "#1B6637", "#222", "#ccc"
 
 @dataclass(frozen=True)
 class Curve:
-    """CPU seconds, and GB of memory at most where measured, against a number."""
+    """CPU seconds, and peak memory in GB where measured, against plants or periods."""
 
     title: str
     axis: str
@@ -42,7 +42,7 @@ class Curve:
 
 
 def measured(*, quick: bool = False) -> Iterator[Curve]:
-    """Each curve as it is done."""
+    """Yield each curve once it is measured."""
     plants, periods, works = (each[:1] if quick else each for each in (_PLANTS, _PERIODS, _WORKS))
     n_plants, n_works = (100, 40) if quick else (_PLANTS_OF_PERIODS, _WORKS_OF_PERIODS)
     linear, whole = "The linear program alone", "Whole plans, pipes of their own"
@@ -53,7 +53,7 @@ def measured(*, quick: bool = False) -> Iterator[Curve]:
 
 
 def _linear(n_plants: int, n_periods: int) -> tuple[float, None]:
-    """As the package does it: by groups where the program is large enough, else by HiGHS."""
+    """Solve the LP as the package does: by sifting if it is large enough, otherwise with HiGHS."""
     by_groups = 4 * n_plants * n_periods >= PAYS_COLUMNS
     run = apart(sifted_s, n_plants, n_periods) if by_groups else apart(highs_on_made, n_plants, n_periods)
     if not run.gap <= 1e-6:
@@ -73,7 +73,7 @@ def _chain(n_works: int, n_periods: int) -> tuple[float, float]:
 
 
 def drawn(curves: Sequence[Curve]) -> str:
-    """Two curves a row on logarithmic axes, each point with its seconds."""
+    """Draw two curves per row on logarithmic axes, each point with its seconds."""
     panels = [_panel(curve, k % _COLUMNS * _WIDTH, k // _COLUMNS * _HEIGHT) for k, curve in enumerate(curves)]
     size = f'width="{_WIDTH * _COLUMNS}" height="{_HEIGHT * -(-len(curves) // _COLUMNS)}"'
     style = 'font-family="sans-serif" font-size="11" fill="none"'
@@ -84,7 +84,7 @@ def _panel(curve: Curve, left: float, top: float) -> str:
     xs = [math.log10(n) for n, _, _ in curve.points]
     ys = [math.log10(max(seconds, 1e-3)) for _, seconds, _ in curve.points]
     wide = max(max(xs) - min(xs), 1e-9)
-    # Whole powers of ten, so that panels can be read beside each other.
+    # Integer powers of ten, so that the panels are comparable.
     low, high = math.floor(min(ys)), math.ceil(max(ys) + 1e-9)
 
     def x_of(x: float) -> float:
@@ -119,7 +119,7 @@ def _seconds(seconds: float) -> str:
 
 
 def main() -> None:
-    """Measure, draw after each curve, and print the table."""
+    """Measure the curves, redraw the chart after each, and print the values."""
     curves: list[Curve] = []
     for curve in measured(quick="--quick" in sys.argv[2:]):
         curves.append(curve)

@@ -1,14 +1,13 @@
-"""`python -m bench.kills [--kills 200] [-- optimize small.yaml]`: SIGKILL at random moments, and what is left.
+"""`python -m bench.kills [--kills 200] [-- optimize small.yaml]`: crash tests with SIGKILL at random moments.
 
-What goes on where it was stopped (`sweep`, `montecarlo`) is looked at by bench.going_on; `--ctrl-c 50` asks how long a
-command takes to end after Ctrl-C at random moments instead.
+Commands that resume (`sweep`, `montecarlo`) are tested by bench.going_on. `--ctrl-c 50` measures instead how long a
+command takes to end after Ctrl-C at random moments.
 
-A command is started again and again on one desk and killed at a moment drawn uniformly over the processor time that a
-whole run takes, so that a busy machine does not move the moments. After each kill: every run folder under its final
-name is whole (every file of its manifest with its hash), an earlier finished run has not changed by a byte, and what
-killed processes left is bounded. Each start stands on what the kill before left and must not refuse; every EVERY-th is
-followed by a run to the end, which must give the same files as the first run did. Half of the runs are made again over
-a finished one (`--force`).
+A command starts repeatedly in one folder and is killed at a moment drawn uniformly over the CPU time of a complete run,
+so that a busy machine does not shift the moments. After each kill, every run folder under its final name is complete
+(every file of its manifest with its hash), an earlier finished run has not changed by a byte, and the number of
+temporary names is bounded. Each start must work on what the previous kill left. Every EVERY-th kill is followed by a
+complete run, which must give the same files as the first. Half of the runs replace a finished one (`--force`).
 """
 
 from __future__ import annotations
@@ -41,15 +40,16 @@ solver: {mip_gap: 0.0, threads: 1}
 """
 DEFAULT = ("optimize", "small.yaml", "-q")
 EVERY = 20
-MOST_LEFT = 3
+# A lock, the file that names its holder, a temporary folder, and a folder in the making.
+MOST_LEFT = 4
 MOST_FAULTS = 5
-# Files that tell times, so that they differ from run to run.
+# Files that contain times and differ from run to run.
 DATED = ("manifest.json", "solver.log")
 
 
 @dataclass
 class Tally:
-    """What was counted; `faults` are sentences."""
+    """Counts of a test; `faults` are sentences that describe failures."""
 
     kills: int = 0
     kills_while_writing: int = 0
@@ -59,12 +59,12 @@ class Tally:
     issues: list[str] = field(default_factory=list)
 
     def shown(self) -> dict[str, object]:
-        """For the summary."""
+        """The counts for the summary."""
         return {**self.__dict__, "survived": self.kills if not self.issues else None}
 
 
 class Desk:
-    """A folder with a scenario, an earlier finished run, and the runs that are killed."""
+    """A working folder with a scenario, an earlier finished run, and the runs that are killed."""
 
     def __init__(self, folder: Path, command: Sequence[str], *, forked: bool) -> None:
         self.folder, self.command, self.forked = folder, list(command), forked
@@ -78,24 +78,24 @@ class Desk:
         shutil.copytree(folder / "runs", folder / "finished")
 
     def files(self) -> dict[str, str]:
-        """The hashes of what the command made, but for what tells times."""
+        """Hashes of the files of the command, except those that contain times."""
         found = hashes(self.folder / "runs")
         return {name: sha for name, sha in found.items() if name.rpartition("/")[2] not in DATED}
 
     def restore(self) -> None:
-        """The finished run stands under its final name again."""
+        """Copy the finished run back to its final name."""
         for path in (self.folder / "finished").iterdir():
             if not (self.folder / "runs" / path.name).exists():
                 shutil.copytree(path, self.folder / "runs" / path.name)
 
     def left(self) -> list[Path]:
-        """What is hidden or temporary."""
+        """Hidden and temporary files."""
         places = (self.folder / "runs", self.folder, self.folder / "earlier")
         hidden = [path for place in places if place.is_dir() for path in place.iterdir() if path.name.startswith(".")]
         return hidden + list(self.temporary.iterdir())
 
     def whole(self, *words: str) -> float:
-        """Run to the end; the seconds of processor time it took. Raises RuntimeError unless it ends well."""
+        """Run the command to its end and return its CPU seconds. Raises RuntimeError if it fails."""
         pid = self.start(words)
         used = 0.0
         while True:
@@ -109,8 +109,10 @@ class Desk:
         return used
 
     def killed(self, words: Sequence[str], moment_s: float) -> tuple[bool, bool]:
-        """(killed before its end, it was writing) at so many seconds of its processor time. Raises RuntimeError where
-        the start does not work."""
+        """Kill the command after `moment_s` CPU seconds; return whether it was killed, and while writing.
+
+        Raises RuntimeError if the command fails by itself.
+        """
         pid = self.start(words)
         while seconds_of(pid) < moment_s:
             ended, status = os.waitpid(pid, os.WNOHANG)
@@ -126,7 +128,7 @@ class Desk:
         return os.WIFSIGNALED(status), writing
 
     def start(self, words: Sequence[str]) -> int:
-        """The id of a process of its own session that does it."""
+        """Start the command in a session of its own and return the process id."""
         environment = {**os.environ, "TMPDIR": str(self.temporary), "PYTHONPATH": str(ROOT)}
         if not self.forked:
             line = [sys.executable, "-m", "ccs_model", *words]
@@ -148,7 +150,7 @@ class Desk:
                 tempfile.tempdir = None
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                 os.dup2(os.open(self.folder / "said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-                # Workers, too, start from a process that has the libraries loaded.
+                # Workers also start from a process that has the libraries loaded.
                 processes.get_context = lambda method: multiprocessing.get_context("fork")
                 sys.argv = ["ccs-model", *words]
                 main()
@@ -160,19 +162,19 @@ class Desk:
 
 
 def seconds_of(pid: int) -> float:
-    """Processor time that a process and its ended children have used, as /proc tells it; 0 when it is over."""
+    """CPU seconds of a process and its finished children from /proc; 0 once it has ended."""
     fields = _stat(pid)
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def seconds_of_all(pid: int) -> float:
-    """As seconds_of, with the children that still run; their session is the process's own."""
+    """CPU seconds as in seconds_of, plus those of running children in the same session."""
     ticks = sum(sum(map(int, fields[11:15])) for each, fields in _session(pid) if each != pid)
     return seconds_of(pid) + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def n_running(pid: int) -> int:
-    """Processes of the session that `pid` began."""
+    """Number of running processes in the session that `pid` started."""
     return sum(fields[0] != "Z" for _, fields in _session(pid))
 
 
@@ -189,7 +191,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """File below the folder → SHA-256; hidden ones and what is in them are left out."""
+    """File below the folder → SHA-256, without hidden files and folders."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -199,7 +201,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def half_made(runs: Path, only: Sequence[str] = ()) -> list[str]:
-    """Run folders under their final names (`only` these) that lack something that their manifest names."""
+    """Incomplete run folders under their final names (or under the names in `only`), one message per problem."""
     wrong = []
     for folder in sorted(path for path in runs.iterdir() if path.is_dir() and not path.name.startswith(".")):
         if only and folder.name not in only:
@@ -217,7 +219,7 @@ def half_made(runs: Path, only: Sequence[str] = ()) -> list[str]:
 
 
 def kill_often(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Tally:
-    """The count of what was seen over so many kills."""
+    """Kill a command `n_kills` times and count the results."""
     drawn, tally, turn = random.Random(seed), Tally(), 0
     runs = desk.folder / "runs"
     while tally.kills < n_kills and len(tally.issues) < MOST_FAULTS:
@@ -255,7 +257,7 @@ def kill_often(desk: Desk, n_kills: int, seed: int, say: bool = True) -> Tally:
 
 
 def _rounded(desk: Desk, tally: Tally) -> bool:
-    """One run to its end: it works, gives what the first gave, and leaves nothing beside it."""
+    """Run to the end: the command works, gives the files of the first run, and leaves nothing else."""
     try:
         desk.whole(*desk.command)
     except RuntimeError as error:
@@ -267,7 +269,7 @@ def _rounded(desk: Desk, tally: Tally) -> bool:
 
 
 def main() -> int:
-    """The command line."""
+    """Parse the command line, run the test, and print one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m bench.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
@@ -277,7 +279,6 @@ def main() -> int:
     requested = parser.parse_args()
     if requested.forked:
         pass
-
     with tempfile.TemporaryDirectory() as folder:
         desk = Desk(Path(folder) / "desk", requested.command, forked=requested.forked)
         if requested.ctrl_c:

@@ -1,7 +1,7 @@
-"""B1–B4 and B7 · Programs with one choice a plant: handing over, the chain, sifting, whole plans.
+"""B1–B4 and B7: models with one choice per plant: hand-over, `solve`, sifting, integer plans.
 
-CPU seconds on one thread, each solve in a process of its own. Programs of a given number of plants are made up
-(`made_programs`); the pilot zones and all of China are the shipped scenarios with a pipe of each plant's own.
+CPU seconds on one thread, each solve in a separate process. Models with a given number of plants are generated
+(`made_programs`). The pilot zones and China are the shipped scenarios with own pipes.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from bench import peers
 from bench.made_programs import made_program
 from bench.measure import Figure, apart, finite, say
 from bench.network import ROOT
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.clock import Allowance
 from ccs_model.mip.grouped_milp import solve_by_groups
-from ccs_model.mip.search import Allowance
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 
 RUNS = 5
-# HiGHS alone is given up after so many seconds by the clock.
+# Wall seconds after which HiGHS alone is stopped.
 PEER_S = 1_500.0
-# Build and hand-over by those of a peer.
+# Goals: build and hand-over ÷ the same of a peer.
 HANDING_OVER = {"matrix": 8.0, "plain": 0.5}
 SHIPPED = (("pilot-zones", 1.5), ("china", 1.2))
-# Plants, goal of the proven gap after 60 s of CPU.
+# Number of plants, and goal of the proven gap after 60 s of CPU.
 WHOLE = ((1_000, 0.0015), (10_000, 0.0001), (50_000, 0.0001))
 WHOLE_CPU_S = 60.0
 MEMORY_GB = 1.0
@@ -39,7 +40,7 @@ MEMORY_GB = 1.0
 
 @dataclass(frozen=True)
 class Reached:
-    """A program solved: CPU seconds, value and bound (NaN without), peak memory of the process."""
+    """A solved model: CPU seconds, value and bound (NaN if missing), peak memory of the process."""
 
     cpu_s: float
     value: float
@@ -56,14 +57,14 @@ def _peak_gb() -> float:
 
 
 def shipped(name: str) -> Problem:
-    """A shipped scenario with own pipes, one thread, and time enough."""
+    """A shipped scenario with own pipes, one thread, and a long time limit."""
     scenario, inputs = read_checked(ROOT / "scenarios" / f"{name}.yaml")
     changes = {"transport.shared_trunklines": False, "solver.threads": 1, "solver.time_limit_s": 1_200}
     return ccs.build_problem(scenario.with_changes(changes), inputs)
 
 
 def sifted_s(n_plants: int, n_periods: int = 6, seed: int = 0) -> Reached:
-    """The linear program of made plants, from the matrix on: shape, sample, sifting, proof."""
+    """Solve the LP of generated plants, from the matrix on: structure, sample, sifting, proof."""
     matrix = linear(made_program(n_plants, n_periods=n_periods, seed=seed))
     began = time.process_time()
     found = solve_by_groups(
@@ -81,7 +82,7 @@ def sifted_s(n_plants: int, n_periods: int = 6, seed: int = 0) -> Reached:
 
 
 def whole_by_groups(n_plants: int, gap: float, cpu_s: float, seed: int) -> Reached:
-    """The whole program of made plants to `gap`, or as near as it comes in CPU seconds."""
+    """Solve the MILP of generated plants to `gap`, or until the CPU seconds are used."""
     matrix = made_program(n_plants, seed=seed)
     began = time.process_time()
     allowance = Allowance(time.monotonic() + 20 * cpu_s, began + cpu_s)
@@ -94,7 +95,7 @@ def whole_by_groups(n_plants: int, gap: float, cpu_s: float, seed: int) -> Reach
 
 
 def highs_alone(matrix: Matrix, gap: float = 0.0) -> Reached:
-    """HiGHS by itself on a matrix, with its own options."""
+    """Solve a matrix with HiGHS alone and its default options."""
     began = time.process_time()
     outcome = Highs(matrix, SolverOptions(gap_share=gap, threads=1)).run(PEER_S, "alone")
     return Reached(time.process_time() - began, outcome.objective, outcome.bound, _peak_gb())
@@ -109,7 +110,7 @@ def linear(matrix: Matrix) -> Matrix:
 
 
 def handed_over(name: str) -> dict[str, float]:
-    """CPU seconds from a posed problem to a program in HiGHS: ours, and its peers' from the matrix."""
+    """CPU seconds from the problem to a model in HiGHS, and the same of the peers from the matrix."""
     problem = shipped(name)
     began = time.process_time()
     matrix = matrix_of(ccs.build_model(problem))
@@ -119,7 +120,7 @@ def handed_over(name: str) -> dict[str, float]:
 
 
 def chain_s(name: str) -> dict[str, float]:
-    """CPU seconds of build, solve, tables and checks of a shipped scenario; and its plan's gap."""
+    """CPU seconds of build, solve, tables and checks of a shipped scenario, with the gap and value of its plan."""
     problem = shipped(name)
     began = time.process_time()
     plan = ccs.solve(problem)
@@ -133,7 +134,7 @@ def chain_peer(name: str) -> dict[str, float]:
 
 
 def handing_over(*, quick: bool = False) -> Iterator[Figure]:
-    """B1."""
+    """B1: build and hand-over against each peer."""
     runs = [apart(handed_over, "pilot-zones") for _ in range(1 if quick else RUNS)]
     for peer in peers.there():
         ratios = [run["ours"] / run[peer] for run in runs]
@@ -144,7 +145,7 @@ def handing_over(*, quick: bool = False) -> Iterator[Figure]:
 
 
 def chain(*, quick: bool = False) -> Iterator[Figure]:
-    """B2; HiGHS alone may end by its limit of time, and the ratio is then the most that it can be."""
+    """B2: `solve` against HiGHS alone. If HiGHS ends by its time limit, the ratio is an upper limit."""
     for name, goal in SHIPPED[:1] if quick else SHIPPED:
         say(f"B2 {name}")
         ours, peer = apart(chain_s, name), apart(chain_peer, name)
@@ -156,7 +157,7 @@ def chain(*, quick: bool = False) -> Iterator[Figure]:
 
 
 def sifting(*, quick: bool = False) -> Iterator[Figure]:
-    """B3."""
+    """B3: an LP by sifting against HiGHS alone."""
     n_plants = 1_000 if quick else 10_000
     runs = [apart(sifted_s, n_plants) for _ in range(1 if quick else RUNS)]
     peer = apart(highs_on_made, n_plants)
@@ -170,7 +171,7 @@ def sifting(*, quick: bool = False) -> Iterator[Figure]:
 
 
 def many(*, quick: bool = False) -> Iterator[Figure]:
-    """B4."""
+    """B4: the largest LP, its time and its memory."""
     n_plants = 2_000 if quick else 50_000
     run = apart(sifted_s, n_plants)
     proven = run.cpu_s if run.gap <= 1e-6 else None
@@ -179,7 +180,7 @@ def many(*, quick: bool = False) -> Iterator[Figure]:
 
 
 def whole(*, quick: bool = False) -> Iterator[Figure]:
-    """B7, three seeds, the median."""
+    """B7: integer plans, median of three seeds."""
     for n_plants, goal in WHOLE[:1] if quick else WHOLE:
         cpu_s = 10.0 if quick else WHOLE_CPU_S
         runs = [apart(whole_by_groups, n_plants, goal / 4, cpu_s, seed) for seed in range(1 if quick else 3)]

@@ -1,6 +1,6 @@
-"""Made-up network cases of any size: sources and sites at random places, costs of the size that SimCCS's own case has.
+"""Generated network cases of any size: sources and sites at random places, with costs similar to the SimCCS case.
 
-Every number is drawn from a seed, so that a case is the same wherever it is made; none is presented as a fact.
+All numbers are drawn from a seed, so a case is the same on every machine. No number is a fact.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _TABLE_NOTES = {"reference": "MADE", "quality": "assumed", "note": "drawn at ran
 
 
 def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, target_share: float = 0.5) -> Path:
-    """A static year at least cost in `folder`; returns the scenario. Money in million USD, flows in kt/y."""
+    """Write a static-year case at minimum cost and return its scenario; money in million USD, flows in kt/y."""
     chance = np.random.default_rng(seed)
 
     def places(n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,8 @@
-"""Made-up programs of any number of plants: one choice a plant, 161 rows that couple them, five entries a column.
+"""Generated models with any number of plants: one choice per plant, 161 coupling rows, five entries per column.
 
-A column is a plant's option and the period in which it starts. It stands under its plant's choice, in the budget of
-its period, in its province's budget, in what its site takes in new flow in the period, and in what the site holds.
-Every number is drawn from a seed; none is presented as a fact.
+A column is an option of a plant and the period in which it starts. It has entries in the choice row of its plant, the
+budget of its period, the budget of its province, the new injection at its site in the period, and the capacity of the
+site. All numbers are drawn from a seed. No number is a fact.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ccs_model.mip import Matrix
 from ccs_model.mip.matrix import Column
 
 N_SITES, N_PROVINCES = 20, 15
-# How far sizes spread: a lognormal's sigma. Lumpy programs have giants that few rows can hold.
+# Sigma of the log-normal sizes. Lumpy models have very large plants that few rows can hold.
 SMOOTH, LUMPY = 0.8, 1.2
 _YEARS = 5
 
@@ -22,13 +22,13 @@ _YEARS = 5
 def made_program(
     n_plants: int, n_options: int = 4, n_periods: int = 6, *, seed: int = 0, spread: float = LUMPY
 ) -> Matrix:
-    """Most abatement in kt; budgets in million, sites in kt; all columns whole."""
+    """Maximise abatement in kt; budgets in million, sites in kt; all columns integer."""
     chance = np.random.default_rng(seed)
     per_plant = n_options * n_periods
     size_ktpa = chance.lognormal(np.log(800.0), spread, n_plants).clip(50.0, 20_000.0)
     site = chance.integers(0, N_SITES, n_plants)
     province = chance.integers(0, N_PROVINCES, n_plants)
-    # Two technologies in two sizes, and so on: dearer ones avoid more of what they capture.
+    # Two technologies in two sizes, and so on: the more expensive ones avoid a larger share of what they capture.
     share = np.resize([1.0, 0.5], n_options)
     net = np.linspace(0.65, 0.9, n_options) * chance.uniform(0.75, 1.05, (n_plants, n_options))
     dear = chance.uniform(0.8, 1.25, (n_plants, n_options)) * np.linspace(0.85, 1.2, n_options)

@@ -1,6 +1,6 @@
-"""Made-up inventories of any number of steel works, and scenarios over them: the shipped works again and again.
+"""Generated inventories with any number of steel plants, copied from the shipped ones, and scenarios over them.
 
-Each copy has an id and a place of its own, some kilometres from where the works lies. None is presented as a fact.
+Each copy has its own id and a place some kilometres from the original. No copy is a fact.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from ccs_model.paths import data_folder
 
-# Degrees by which a copy lies elsewhere, at most: so that it stays in its province.
+# Largest shift of a copy in degrees, so that it stays in its province.
 _AWAY_DEG = 0.02
 BUDGET_MN_PER_WORKS = 200
 
 
 def write_works(n_works: int, years: Sequence[int], folder: Path) -> Path:
-    """Write a scenario of `n_works` works with pipes of their own, and its inventory; the scenario's file."""
+    """Write a scenario of `n_works` plants with own pipes and its inventory; return the scenario file."""
     _write(n_works, folder / "works.csv")
     text = {
         "name": f"{n_works} made works",
@@ -42,7 +42,7 @@ def _write(n_works: int, path: Path) -> None:
     chance = random.Random(1)
     with (data_folder() / "plants" / "steel.csv").open(encoding="utf-8", newline="") as file:
         shipped = list(csv.DictReader(file))
-    # The same shares of large and small works whatever their number.
+    # Large and small plants have the same shares for every number of plants.
     chance.shuffle(shipped)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(shipped[0]))
@@ -52,5 +52,5 @@ def _write(n_works: int, path: Path) -> None:
             away = _AWAY_DEG if k >= len(shipped) else 0.0
             there = {name: f"{float(works[name]) + chance.uniform(-away, away):.5f}" for name in ("lat_deg", "lon_deg")}
             made = {"plant": f"M{k:06d}", "name": f"Made {k}", "name_zh": "", "reference": "OWN", "quality": "assumed"}
-            # Their ovens are told by their id, which a copy does not have.
+            # Coke ovens are assigned by plant id, which a copy does not have.
             writer.writerow({**works, **made, **there, "coke_ovens": "unknown", "coke_ktpa": ""})

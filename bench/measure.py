@@ -1,4 +1,4 @@
-"""A figure, what it was measured on, and how figures are shown; and work done in a process of its own."""
+"""Figures, the machine they were measured on, their output, and runs in separate processes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ T = TypeVar("T")
 Unit = Literal["ratio", "share", "difference", "s"]
 
 SCHEMA = "ccs-model/bench/2"
-# numpy's libraries take as many threads as there are cores unless they are told before they are loaded.
+# The libraries of numpy use one thread per core unless these variables are set before they load.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number. `goal` is the most it may be; None where there is none.
+    """One measured number. `goal` is its upper limit; None where there is no goal.
 
-    `value` is None where nothing was reached: no plan, or not the optimum. `peers` are numbers measured beside it in
-    the same run, `samples` the single runs behind value and peers.
+    `value` is None where no plan was found or the optimum was missed. `peers` were measured in the same run. `samples`
+    are the single runs behind value and peers.
     """
 
     id: str
@@ -50,17 +50,17 @@ class Figure:
 
 
 def finite(value: float) -> float | None:
-    """JSON knows no infinity: None instead."""
+    """The value, or None if it is not finite, since JSON has no infinity."""
     return value if math.isfinite(value) else None
 
 
 def middle(values: Sequence[float]) -> float | None:
-    """The median; None where it is infinite."""
+    """The median, or None if it is infinite."""
     return finite(median(values))
 
 
 def apart(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-    """`function` in a fresh process with one thread for numpy's libraries; its result, or its error."""
+    """Call `function` in a new process with one thread per library; return its result or raise its error."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(_ONE_THREAD)
     try:
@@ -75,13 +75,13 @@ def apart(function: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
 
 
 def say(line: str) -> None:
-    """What is going on, beside the answer."""
+    """Write one line of progress to stderr."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
 def machine() -> dict[str, Any]:
-    """CPU model and cores."""
+    """CPU model and number of cores."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -91,20 +91,20 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Of what the figures depend on."""
+    """Versions of Python, the solver, the modelling library and the package."""
     libraries = {name: version(name) for name in ("highspy", "pyomo")}
     return {"python": platform.python_version(), **libraries, "ccs_model": ccs_model.__version__}
 
 
 def as_json(figures: Sequence[Figure]) -> str:
-    """One object; every row carries machine and versions, so that a row can be kept by itself."""
+    """The figures as one JSON object. Every row carries machine and versions, so it can be stored on its own."""
     where = {"machine": machine(), "versions": versions()}
     rows = [{**asdict(figure), "met": figure.met, **where} for figure in figures]
     return json.dumps({"schema": SCHEMA, "figures": rows}, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def as_table(figures: Sequence[Figure]) -> str:
-    """The same as text: a row a figure, and below what it was measured on."""
+    """The figures as a text table, with machine and versions below."""
     heads = ("id", "what", "value", "goal", "met", "peers")
     rows = [
         (
@@ -126,7 +126,7 @@ def as_table(figures: Sequence[Figure]) -> str:
 
 
 def _unit_of(peer: str, figure: Figure) -> Unit:
-    """A peer in seconds says so by its name; others are of the figure's own kind."""
+    """Unit of a peer: seconds if its name ends in `_s`, otherwise the unit of the figure."""
     return "s" if peer.endswith("_s") else figure.unit
 
 

@@ -1,4 +1,4 @@
-"""How fast futures are planned anew: beside cold solves of the same programs, and in two processes beside one."""
+"""B6 and B11: re-optimised uncertainty scenarios against cold solves, and with two processes against one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from statistics import median
 import numpy as np
 
 from bench.measure import Figure, apart, say
-from ccs_model.analysis.monte_carlo import Answering, montecarlo
+from ccs_model.analysis.monte_carlo import FutureEvaluator, montecarlo
 from ccs_model.analysis.reparameterised import ReparameterisedModel
-from ccs_model.analysis.uncertain_inputs import drawn
+from ccs_model.analysis.uncertain_inputs import draw_futures
 from ccs_model.analysis.uncertainty_scenarios import relaxed
 from ccs_model.inputs import load_inputs
 from ccs_model.mip import Highs, SolverOptions
 from ccs_model.problem import build_problem
 from ccs_model.scenario import Scenario
 
-# About three hundred plants of the shipped inventories, each with a pipe of its own, in two periods.
+# About three hundred plants of the shipped inventories with own pipes, two periods.
 PLANTS = {
     "name": "Three hundred plants",
     "years": [2026, 2031],
@@ -37,12 +37,12 @@ RUNS, DRAWS, COLD = 5, 1_000, 8
 
 
 def futures(*, quick: bool = False) -> Iterator[Figure]:
-    """B6."""
+    """B6: seconds per scenario, in full and for the LP alone."""
     yield from apart(_beside_cold, 1 if quick else RUNS)
 
 
 def processes(*, quick: bool = False) -> Iterator[Figure]:
-    """B11. As many futures as make a minute or more: what is read off beforehand is done once, by one process."""
+    """B11: enough scenarios for a minute or more, because one process prepares the run."""
     yield apart(_in_processes, 200 if quick else 20_000)
 
 
@@ -50,21 +50,21 @@ def _beside_cold(runs: int) -> list[Figure]:
     problem = build_problem(Scenario.from_dict(PLANTS), load_inputs())
     say(f"B6: {int(problem.plants['is_candidate'].sum())} plants, {len(problem.routes)} routes")
     reparameterised = ReparameterisedModel(problem)
-    # As many as a run has, so that chunks hold what is as near to each other as there.
-    futures = drawn(problem, DRAWS, 1)
-    answering = Answering(futures, np.zeros(len(reparameterised.planned.columns)), reparameterised)
+    # As many scenarios as a run, so that chunks are as homogeneous as there.
+    futures = draw_futures(problem, DRAWS, 1)
+    evaluator = FutureEvaluator(futures, np.zeros(len(reparameterised.planned.columns)), reparameterised)
     whole, solves, cold = [], [], []
     for run in range(1, runs + 1):
-        chunk = run * len(answering.chunks) // (runs + 1)
-        these = [int(k) for k in answering.chunks[chunk]]
+        chunk = run * len(evaluator.chunks) // (runs + 1)
+        these = [int(k) for k in evaluator.chunks[chunk]]
         began = time.process_time()
-        answering.text(chunk)
+        evaluator.text(chunk)
         whole.append((time.process_time() - began) / len(these))
-        future_models = [(answering.future_models.of(k), futures.of(k)) for k in these]
-        answering.replanned.reset(answering.mark)
+        future_models = [(evaluator.future_models.of(k), futures.of(k)) for k in these]
+        evaluator.replanner.reset(evaluator.mark)
         began = time.process_time()
         for each in future_models:
-            answering.replanned.of(*each)
+            evaluator.replanner.of(*each)
         solves.append((time.process_time() - began) / len(these))
         began = time.process_time()
         for future_model, _ in future_models[:COLD]:
@@ -79,7 +79,7 @@ def _beside_cold(runs: int) -> list[Figure]:
 
 
 def _in_processes(n_draws: int) -> Figure:
-    """Wall time of a run in two processes by that in one; the plan is made before, once."""
+    """Wall time of a run with two processes ÷ the same with one; the plan is solved once beforehand."""
     scenario = Scenario.from_dict(PLANTS)
     took = {}
     with tempfile.TemporaryDirectory() as home:

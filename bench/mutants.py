@@ -1,15 +1,15 @@
-"""`python -m bench.mutants [ROOM …] [--sample 60] [--seed 1] [--again FILE]`: do the tests notice changed arithmetic?
+"""`python -m bench.mutants [ROOM …] [--sample 60] [--seed 1] [--again FILE]`: mutation tests of the arithmetic.
 
-A mutant is one module with one change: an operator, a comparison (its edge moved, or turned round), a number, a truth
-value, or a statement left out. Rooms are `units`, `economics` and `model`; of each, a sample of its mutants is drawn.
+A mutant is one module with one change: an operator, a comparison (strictness or direction), a number, a logical value,
+or an omitted statement. Groups of modules are `units`, `economics` and `model`; a sample of mutants is drawn from each.
 
-First the tests of the room run once as they are, and it is noted which of them reach which lines. A mutant is then met
-by the tests that reach its statement, the quickest files first, until one fails: it is killed. It survives where all
-pass, or where the tests so far took `--patience` seconds of processor time when nothing was changed. No file is
-changed: a mutant lives in a process of its own, which is a fork of one that has the libraries loaded.
+The tests of the group first run unchanged, and the lines that each test reaches are recorded. The tests that reach the
+statement of a mutant then run, the fastest files first, until one fails and the mutant is killed. A mutant survives if
+all pass, or if the tests so far took `--patience` CPU seconds in the unchanged run. No file is changed: a mutant lives
+in a separate process, a fork of one that has the libraries loaded.
 
-Prints one JSON object. `--again FILE` tries only what survived in an earlier one. Exit codes: 0 measured, 1 the tests
-cannot be run as they are, 2 usage.
+Prints one JSON object. `--again FILE` tests only the survivors of an earlier run. Exit codes: 0 measured, 1 the tests
+do not run unchanged, 2 usage.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from typing import Any
 import pytest
 
 HOME = Path(__file__).resolve().parents[1]
-# Modules of a room, and the tests that must notice.
+# Modules of a group, and the tests that must detect a change.
 ROOMS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         "units": ("units.py", ("tests/test_units.py",)),
@@ -62,18 +62,18 @@ SWAPS: Mapping[type[ast.AST], tuple[type[ast.AST], ...]] = MappingProxyType(
         ast.NotIn: (ast.In,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.USub: (ast.UAdd,),
     }
 )  # fmt: skip
-# Loaded before the fork, so that no mutant waits for them.
+# Loaded before the fork, so that no mutant loads them again.
 LIBRARIES = (
     "numpy", "pandas", "pydantic", "pyomo.environ", "highspy", "openpyxl", "ruamel.yaml", "scipy.optimize",
     "scipy.sparse.csgraph", "xlsxwriter", "click",
 )  # fmt: skip
-# Plain asserts: pytest's rewriting would load the package's modules itself, since one of them is a plugin.
+# Plain asserts: the rewriting of pytest would load the modules of the package, since one of them is a plugin.
 QUIET = ("--assert=plain", "-q", "-n", "0", "-p", "no:cacheprovider")
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """The change of one node of a module: `at` counts nodes in the order of a walk, `way` the ways to change it."""
+    """The change of one node of a module: `at` is its position in the walk, `way` the index of the change."""
 
     module: Path
     at: int
@@ -82,7 +82,7 @@ class Mutant:
     lines: tuple[int, int]
 
     def tree(self) -> tuple[ast.Module, str]:
-        """The changed module, and where and what was changed."""
+        """The changed module, and a text with the place and the change."""
         tree = ast.parse(self.module.read_text(encoding="utf-8"))
         node = list(ast.walk(tree))[self.at]
         was = ast.unparse(node)
@@ -93,7 +93,7 @@ class Mutant:
 
 
 def ways(tree: ast.Module, node: ast.AST) -> list[Callable[[], None]]:
-    """Every way to change a node in its tree."""
+    """Functions that each make one possible change of a node in its tree."""
 
     def put(field: str, value: Any) -> Callable[[], None]:
         return lambda: setattr(node, field, value)
@@ -120,7 +120,7 @@ def _leave_out(tree: ast.Module, statement: ast.stmt) -> None:
 
 
 def mutants_of(module: Path) -> Iterator[Mutant]:
-    """All of them; types of annotations and decorators are left alone."""
+    """All mutants of a module, without annotations and decorators."""
     tree = ast.parse(module.read_text(encoding="utf-8"))
     notes = {
         id(inside)
@@ -152,7 +152,7 @@ def mutants_of(module: Path) -> Iterator[Mutant]:
 
 
 class Watch:
-    """A pytest plugin: processor seconds of each test, and the statements that it and its fixtures reach."""
+    """A pytest plugin that records CPU seconds of each test and the statements that it and its fixtures reach."""
 
     def __init__(self) -> None:
         self.reached: set[tuple[str, int]] = set()
@@ -160,11 +160,11 @@ class Watch:
         self.of_test: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
         self.failed: set[str] = set()
-        # what is reached while modules are imported, every test reaches
+        # statements reached during imports, which count for every test
         self.imported: set[tuple[str, int]] = set()
 
     def reported(self, file: str, line: int) -> None:
-        """Called by every statement of a watched module."""
+        """Record a statement; called by every statement of an instrumented module."""
         self.reached.add((file, line))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -198,7 +198,7 @@ class Watch:
 
 
 def in_a_fork(work: Callable[[], int], patience_s: float) -> tuple[int, str]:
-    """What the work answered in a process of its own (negative: the signal that ended it), and what it printed."""
+    """Exit code of the work in a separate process (negative: the signal that ended it), and its output."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as printed:
         child = os.fork()
         if child == 0:
@@ -206,7 +206,7 @@ def in_a_fork(work: Callable[[], int], patience_s: float) -> tuple[int, str]:
             try:
                 os.dup2(printed.fileno(), 1)
                 os.dup2(printed.fileno(), 2)
-                # Processor time: a mutant that runs in circles ends however busy the machine is.
+                # CPU time, so that a mutant with an endless loop ends on a busy machine as well.
                 resource.setrlimit(resource.RLIMIT_CPU, (int(patience_s) + 1,) * 2)
                 code = work()
             finally:
@@ -221,7 +221,7 @@ def in_a_fork(work: Callable[[], int], patience_s: float) -> tuple[int, str]:
 
 
 class Telling(ast.NodeTransformer):
-    """Every statement of a module tells its line before it is carried out, which costs far less than a trace."""
+    """Instrument a module: each statement records its line before it runs, which costs far less than a trace."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -247,7 +247,7 @@ class Telling(ast.NodeTransformer):
 
 
 class Changed(importlib.abc.MetaPathFinder):
-    """Finds changed modules in place of those that are there."""
+    """Import changed modules instead of the original ones."""
 
     def __init__(self, trees: Mapping[Path, ast.Module]) -> None:
         self.codes = {
@@ -267,9 +267,9 @@ class Changed(importlib.abc.MetaPathFinder):
 
 
 def as_they_are(room: str, modules: Sequence[Path]) -> dict[str, Any]:
-    """The tests of a room: their seconds, and by line of a module those that reach it.
+    """Run the tests of a group unchanged; return their seconds, and the tests that reach each line.
 
-    A test that fails as it is can tell nothing and is left out, with a word; where none is left: SystemExit.
+    A test that fails unchanged is excluded with a message. Raises SystemExit if none is left.
     """
     with tempfile.TemporaryDirectory() as folder:
         reported = Path(folder) / "told.json"
@@ -303,7 +303,7 @@ def as_they_are(room: str, modules: Sequence[Path]) -> dict[str, Any]:
 
 
 def those_that_reach(mutant: Mutant, known: Mapping[str, Any], patience_s: float) -> tuple[list[str], float]:
-    """The tests that meet a mutant, in order, and the seconds they take when nothing is changed."""
+    """The tests that reach a mutant, in order, and their CPU seconds in the unchanged run."""
     seconds: dict[str, float] = known["seconds"]
     first, last = mutant.lines
     found = {test for line in range(first, last + 1) for test in known["by_line"].get(f"{mutant.module}:{line}", ())}
@@ -324,7 +324,7 @@ def those_that_reach(mutant: Mutant, known: Mapping[str, Any], patience_s: float
 
 
 def killer_of(mutant: Mutant, tree: ast.Module, known: Mapping[str, Any], patience_s: float) -> str:
-    """The test that fails, or how it ended; empty where it survives."""
+    """The test that fails or how the process ended; empty if the mutant survives."""
     requested, spent = those_that_reach(mutant, known, patience_s)
     if not requested:
         return ""
@@ -341,7 +341,7 @@ def killer_of(mutant: Mutant, tree: ast.Module, known: Mapping[str, Any], patien
 
 
 def measured(room: str, requested: argparse.Namespace, again: set[str]) -> dict[str, Any]:
-    """The figures of a room."""
+    """The figures of a group of modules."""
     modules = sorted((HOME / "ccs_model").glob(ROOMS[room][0]))
     known = as_they_are(room, modules)
     every = [mutant for module in modules for mutant in mutants_of(module)]
@@ -364,7 +364,7 @@ def measured(room: str, requested: argparse.Namespace, again: set[str]) -> dict[
 
 
 def main() -> int:
-    """The command line."""
+    """Parse the command line, run the groups, and print one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m bench.mutants", description=__doc__.split("\n")[0])
     parser.add_argument("rooms", nargs="*", metavar="ROOM", help=f"{', '.join(ROOMS)}; all of them when left out")
     parser.add_argument("--sample", type=int, default=60, help="mutants drawn of each room")

@@ -1,11 +1,12 @@
-"""B8 · Networks: SimCCS's two cases beside its published program, made cases, and the pilot zones.
+"""B8: networks: two SimCCS cases beside the published model, generated cases, and the pilot zones.
 
-CPU seconds on one thread, each solve in a process of its own. Ours is what `solve` does once the model is built:
-hand-over, all stages, tables and checks; the published program's is hand-over and run.
+CPU seconds on one thread, each solve in a separate process. The figure of the package covers everything that `solve`
+does once the model is built: hand-over, all stages, tables and checks. The figure of the published model covers
+hand-over and run.
 
-Candidate links are sorted by name here, so the order of edges in a file changes nothing. An order of a SimCCS case is
-therefore a shuffle of the rows *and* of the numbers of vertices: both programs then see their edges anew, and the
-optimum stays.
+The package sorts candidate links by name, so the order of edges in a file has no effect. An edge order of a SimCCS case
+therefore shuffles the rows *and* the numbers of the vertices. Both models then see their edges in another order, and
+the optimum stays.
 """
 
 from __future__ import annotations
@@ -26,37 +27,38 @@ from bench.made_cases import write_network_case
 from bench.measure import Figure, apart, finite, middle, say
 from ccs_model.errors import NoPlanError
 from ccs_model.importers import SimccsCase, read_simccs, simccs_scenario, simccs_tables
-from ccs_model.mip import Highs, Progress, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Progress, SolverOptions
+from ccs_model.mip.clock import cpu_seconds
 from ccs_model.mip.highs import gap_share
-from ccs_model.mip.search import cpu_seconds
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem.scenario_names import read_checked
 
 ROOT = Path(__file__).resolve().parents[1]
 SOUTHEAST = ROOT / "tests" / "peers" / "simccs" / "southeast_us"
 PILOT_ZONES = ROOT / "scenarios" / "pilot-zones.yaml"
 
-# Folder, Mt a year that must be captured, goal.
+# Folder, target in Mt/y captured, goal of the ratio.
 SIMCCS = (("price", None, 0.5), ("cap", 50.0, 0.8))
 ORDERS = 5
-# The gap to which both solve, as imported scenarios ask for it; and how far from each other their optima may be.
+# Gap to which both models are solved, as in imported scenarios, and largest relative difference of their optima.
 SIMCCS_GAP = 1e-8
 OPTIMUM = 1e-6
 CRF, YEARS = 0.1, 30.0
-# Sources, sites, goal.
+# Sources, sites, goal of the gap.
 MADE = ((100, 30, 0.006), (500, 50, 0.015))
 MADE_SEEDS = 3
 MADE_S = 60
-# Million CNY; goals over all links after each limit of seconds, and the one within corridors after the first.
+# Budget in million CNY, and goals over all links by time limit. WITHIN is the goal within the links searched.
 PILOTS = ((12_000, {60: 0.30, 300: 0.20}), (50_000, {60: 0.16, 300: 0.12}))
 WITHIN = 0.01
-# A plan this near to the best of all runs is a good one.
+# Relative distance from the best plan of all runs within which a plan is good.
 GOOD = 0.01
-# CPU seconds by which such a plan is to be in hand.
+# Goal: CPU seconds until a good plan is found.
 GOOD_S = 15
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
-    """All of B8, one after the other; `quick` with one order and one seed."""
+    """All figures of B8; `quick` uses one edge order and one seed."""
     yield from simccs(1 if quick else ORDERS)
     yield from made(1 if quick else MADE_SEEDS)
     yield from pilots()
@@ -64,7 +66,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 @dataclass(frozen=True)
 class Proven:
-    """A program solved to the end: CPU seconds, optimum (NaN where it was not proven)."""
+    """A model solved to the end: CPU seconds and optimum (NaN if it was not proven)."""
 
     cpu_s: float
     optimum: float
@@ -72,7 +74,7 @@ class Proven:
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a run came: CPU seconds, the plan's value, both gaps, and (CPU seconds, value) of plans on the way."""
+    """Result of a limited run: CPU seconds, value, both gaps, and (CPU seconds, value) of each incumbent."""
 
     cpu_s: float
     value: float = math.nan
@@ -82,12 +84,12 @@ class Reached:
     seen: tuple[tuple[float, float], ...] = ()
 
     def first_within(self, share: float, best: float) -> float:
-        """CPU seconds until a plan was in hand that misses no more than a share of `best`."""
+        """CPU seconds until the first incumbent within `share` of `best`."""
         return min((s for s, value in self.seen if abs(value - best) <= share * abs(best)), default=math.inf)
 
 
 def simccs(n_orders: int) -> Iterator[Figure]:
-    """Both cases of SimCCS: the ratio of median CPU times, and how far apart the optima are."""
+    """Both SimCCS cases: the ratio of median CPU times, and the largest difference of the optima."""
     for name, target, goal in SIMCCS:
         ours, published = [], []
         for order in range(n_orders):
@@ -103,7 +105,7 @@ def simccs(n_orders: int) -> Iterator[Figure]:
             "B8",
             what,
             "ratio",
-            # Time for anything but the optimum counts for nothing.
+            # The ratio counts only if the optima agree.
             own / peer if apart_by <= OPTIMUM else None,
             goal,
             {"ours_s": own, "published_s": peer},
@@ -114,7 +116,7 @@ def simccs(n_orders: int) -> Iterator[Figure]:
 
 
 def made(n_seeds: int) -> Iterator[Figure]:
-    """Made cases over all links: the proven gap, and HiGHS's own on the same matrix."""
+    """Generated cases over all links: the proven gap, and that of HiGHS on the same matrix."""
     for n_sources, n_sites, goal in MADE:
         ours, alone = [], []
         for seed in range(n_seeds):
@@ -141,17 +143,17 @@ def made(n_seeds: int) -> Iterator[Figure]:
 
 
 def pilots() -> Iterator[Figure]:
-    """The pilot zones with two budgets: both gaps after each limit, and when the first good plan was there."""
+    """The pilot zones with two budgets: both gaps after each limit, and the time of the first good plan."""
     for budget, goals in PILOTS:
         runs = {}
-        # A run ends at the gap it is asked for, so it is asked for the goal's.
+        # A run ends at the requested gap, so the gap of the goal is requested.
         changes = {"budget.total_mn": budget, "solver.mip_gap": WITHIN}
         for limit_s, goal in goals.items():
             runs[limit_s] = run = apart(reach, PILOT_ZONES, changes, limit_s)
             gaps = f"{100 * run.gap:.2f} % within corridors, {100 * run.all_links_gap:.1f} % over all links"
             say(f"B8 pilot zones, {budget:,} mn CNY, {limit_s} s: {gaps}; {run.cpu_s:.0f} s of CPU")
             over = finite(run.all_links_gap)
-            # A plan that builds nothing has no gap among no corridors, and proves nothing.
+            # A plan that builds nothing searches no links, so its gap proves nothing.
             within = None if over is None else finite(run.gap)
             cpu = {"cpu_s": [finite(run.cpu_s)]}
             what = f"pilot zones, {budget / 1000:g} bn CNY, {limit_s} s"
@@ -171,7 +173,7 @@ def pilots() -> Iterator[Figure]:
 
 
 def shuffled(case: Path, folder: Path, order: int) -> Path:
-    """A copy of a SimCCS folder with the edges in another order and the vertices' numbers dealt out anew."""
+    """Copy a SimCCS folder with the edges in another order and the numbers of the vertices permuted."""
     chance = np.random.default_rng(order)
     folder.mkdir()
     for file in case.iterdir():
@@ -190,7 +192,7 @@ def shuffled(case: Path, folder: Path, order: int) -> Path:
 
 
 def solve_published(case: Path, target_mt: float | None) -> Proven:
-    """SimCCS's own program by HiGHS."""
+    """Solve the published SimCCS model with HiGHS."""
     program = simccs_published.published(simccs_published.read(case), target_mt, CRF, YEARS)
     options = {"output_flag": False, "threads": 1, "mip_rel_gap": SIMCCS_GAP, "mip_abs_gap": 0.0}
     highs, cpu_s = program.solve(options)
@@ -199,7 +201,7 @@ def solve_published(case: Path, target_mt: float | None) -> Proven:
 
 
 def solve_imported(case: Path, target_mt: float | None) -> Proven:
-    """The same case as `ccs-model import simccs --rounded` makes it, by our chain."""
+    """Solve the same case as imported by `ccs-model import simccs --rounded`."""
     requested = SimccsCase(target_mt, CRF, YEARS, 1.0, True)
     with tempfile.TemporaryDirectory() as folder:
         for name, table in simccs_tables(read_simccs(case), requested).items():
@@ -220,15 +222,15 @@ def solve_imported(case: Path, target_mt: float | None) -> Proven:
 
 
 def reach(path: Path, changes: Mapping[str, object], limit_s: float) -> Reached:
-    """Our chain under a limit of CPU seconds, where a planner sets one by the wall clock.
+    """Optimize a scenario under a limit of CPU seconds.
 
-    On a busy machine a wall clock would deny the effort that is measured.
+    A limit of wall time would measure the other work on a busy machine.
     """
     began = time.process_time()
     seen: list[tuple[float, float]] = []
 
     def on_progress(progress: Progress) -> None:
-        # Ties are settled by another aim's values.
+        # Tie-breaking reports values of the secondary objective.
         if progress.stage != "settling ties" and math.isfinite(progress.incumbent):
             seen.append((time.process_time() - began, progress.incumbent))
 
@@ -244,7 +246,7 @@ def reach(path: Path, changes: Mapping[str, object], limit_s: float) -> Reached:
 
 
 def reach_alone(path: Path, changes: Mapping[str, object], limit_s: float) -> Reached:
-    """HiGHS on the whole matrix at once, without cuts, corridors or a start."""
+    """Solve the full matrix with HiGHS alone, without cut-sets, link search or a start."""
     scenario, inputs = read_checked(path)
     scenario = scenario.with_changes(changes)
     matrix = matrix_of(ccs.build_model(ccs.build_problem(scenario, inputs)))
@@ -257,7 +259,7 @@ def reach_alone(path: Path, changes: Mapping[str, object], limit_s: float) -> Re
 
 
 def _apart(one: float, other: float) -> float:
-    """Relative difference; infinite where one of them is not there."""
+    """Relative difference; infinite if one of the values is missing."""
     return math.inf if math.isnan(one) or math.isnan(other) else abs(one - other) / abs(other)
 
 

@@ -1,4 +1,4 @@
-"""How long it takes to evaluate the options of a large inventory: plants of China over and over, under new ids."""
+"""OPT: evaluation of the retrofit options of a large inventory, copied from the plants of China under new ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccs_model.problem import build_problem
 from ccs_model.problem.options import options_of
 from ccs_model.scenario import Scenario
 
-# Waste heat goes by the works' ids, which the copies do not have.
+# Waste heat is assigned by plant id, which the copies do not have.
 HEAT = ["coal_boiler", "gas_boiler", "heat_pump"]
 CHOICES: Mapping[str, Mapping[str, object]] = {
     "default": {},
@@ -24,7 +24,7 @@ CHOICES: Mapping[str, Mapping[str, object]] = {
 
 
 def cpu_s(changes: Mapping[str, object], n_plants: int) -> tuple[float, int]:
-    """CPU seconds of options_of for at least `n_plants` plants, and how many options they have."""
+    """CPU seconds of options_of for at least `n_plants` plants, and the number of their options."""
     own_pipes = {"name": "options", "plants": {}, "budget": {"total_mn": 1}, "transport": {"shared_trunklines": False}}
     scenario = Scenario.from_dict(own_pipes).with_changes(changes)
     inputs = load_inputs()
@@ -43,7 +43,7 @@ def cpu_s(changes: Mapping[str, object], n_plants: int) -> tuple[float, int]:
 
 
 def figures(*, quick: bool = False) -> Iterator[Figure]:
-    """Options of 10,000 plants, CPU seconds, median of five."""
+    """CPU seconds for the options of 10,000 plants, median of five runs."""
     n_plants, n_runs = (1_000, 1) if quick else (10_000, 5)
     for name, changes in CHOICES.items():
         runs: Sequence[tuple[float, int]] = [apart(cpu_s, changes, n_plants) for _ in range(n_runs)]

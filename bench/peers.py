@@ -1,6 +1,6 @@
-"""The same program handed to HiGHS by other ways: the bare matrix, plain Pyomo rules by two interfaces, linopy.
+"""Peers of building and hand-over: the bare matrix, plain Pyomo rules through two interfaces, and linopy.
 
-Each gives CPU seconds from the matrix's numbers to a program in HiGHS.
+Each function returns CPU seconds from the numbers of the matrix to a model in HiGHS.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LINOPY = "linopy"
 
 
 def bare_matrix_s(matrix: Matrix) -> float:
-    """scipy.sparse from its triples, passed on."""
+    """Assemble a scipy.sparse matrix from triples and pass it to HiGHS."""
     parts = sparse.coo_array(matrix.rows)
     began = time.process_time()
     again = sparse.csc_array((parts.data, (parts.row, parts.col)), shape=parts.shape)
@@ -35,10 +35,10 @@ def bare_matrix_s(matrix: Matrix) -> float:
 
 
 def contrib_s(matrix: Matrix) -> float:
-    """Rules of sums, by pyomo.contrib.solver."""
+    """Build plain Pyomo rules and pass them through pyomo.contrib.solver."""
     began = time.process_time()
     model = _plain_rules(matrix)
-    # Only the handing over counts: the solver stops at once.
+    # Only the hand-over counts, so the solver stops at once.
     ContribHighs().solve(
         model,
         time_limit=0.001,
@@ -50,7 +50,7 @@ def contrib_s(matrix: Matrix) -> float:
 
 
 def appsi_s(matrix: Matrix) -> float:
-    """The same rules, by pyomo.contrib.appsi."""
+    """Build plain Pyomo rules and pass them through pyomo.contrib.appsi."""
     began = time.process_time()
     solver = AppsiHighs()
     solver.set_instance(_plain_rules(matrix))
@@ -58,7 +58,7 @@ def appsi_s(matrix: Matrix) -> float:
 
 
 def linopy_s(matrix: Matrix) -> float:
-    """linopy, to which rows of about the same number of entries are given as one constraint each."""
+    """Build a linopy model, with rows of similar length as one constraint each."""
     import linopy
     import xarray
 
@@ -95,7 +95,7 @@ def linopy_s(matrix: Matrix) -> float:
     return time.process_time() - began
 
 
-# In words; linopy where it is installed.
+# Name in the table and function; linopy only where it is installed.
 PEERS: Mapping[str, tuple[str, Callable[[Matrix], float]]] = MappingProxyType(
     {
         "matrix": ("the bare matrix", bare_matrix_s),
@@ -107,18 +107,18 @@ PEERS: Mapping[str, tuple[str, Callable[[Matrix], float]]] = MappingProxyType(
 
 
 def seconds_of(peer: str, matrix: Matrix) -> float:
-    """CPU seconds of one peer; HiGHS's banner goes nowhere."""
+    """CPU seconds of one peer, without the banner of HiGHS."""
     with quiet_stdout():
         return PEERS[peer][1](matrix)
 
 
 def there() -> list[str]:
-    """Peers that can be measured here."""
+    """Names of the peers that are installed."""
     return [name for name in PEERS if name != LINOPY or find_spec(LINOPY) is not None]
 
 
 def _plain_rules(matrix: Matrix) -> Any:
-    """The program by rules of sums, as a modeller writes them."""
+    """The model as plain Pyomo rules, as a modeller writes them."""
     rows = sparse.csr_array(matrix.rows)
     whole = matrix.is_integer
     m = pyo.ConcreteModel()

@@ -1,11 +1,11 @@
-"""`python -m bench.sameness [--runs 20]`: the same question, asked under other circumstances, gives the same bytes.
+"""`python -m bench.sameness [--runs 20]`: reproducibility of a scenario under different circumstances.
 
-Circumstances are the hash seed, the locale, the time zone, the current folder, the order of the rows of an inventory,
-the ends of the lines and the order of the keys of the scenario, and threads. Compared are all files of the run folder
-but manifest.json and solver.log, which tell times, and what `replay --json` and `calibrate` write. The comments of the
-resolved scenario are left out: they tell the line a value came from. So does the workbook, which names the run and the
-hash of the inventory, too: it is left out where rows or keys stand in another order. Threads are a value of the
-scenario, so with other ones the resolved scenario and the workbook are left out.
+Circumstances are the hash seed, the locale, the time zone, the working directory, the order of the inventory rows, the
+line ends and key order of the scenario, and the threads. All files of the run folder except manifest.json and
+solver.log, which contain times, are compared, and so are the outputs of `replay --json` and `calibrate`. The comments
+of the resolved scenario are excluded, because they state the line of each value. The workbook states the lines and the
+hash of the inventory, so it is excluded where rows or keys stand in another order. Threads are a value of the scenario;
+with another number the resolved scenario and the workbook are excluded.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ZONES = ("UTC", "Asia/Shanghai", "America/New_York", "Australia/Eucla")
 
 @dataclass(frozen=True)
 class Circumstances:
-    """One way of asking; `left_out` are files that these circumstances must change."""
+    """One set of circumstances; `left_out` are files that must differ under them."""
 
     words: str
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Circumstances:
 
 
 def circumstances(n: int) -> list[Circumstances]:
-    """`n` of them: each kind alone first, then mixtures of seed, locale and zone."""
+    """The first `n` circumstances: each kind alone, then combinations of seed, locale and time zone."""
     alone = [
         Circumstances("as it is", {"PYTHONHASHSEED": "0", "LC_ALL": "C", "TZ": "UTC"}),
         Circumstances("another hash, locale and zone", _environment("1", "de_DE.UTF-8", "Asia/Shanghai")),
@@ -66,7 +66,7 @@ def circumstances(n: int) -> list[Circumstances]:
         Circumstances("keys in another order", keys=tuple(reversed(KEYS)), left_out=("plan.xlsx",)),
         Circumstances("two threads", options=("--threads", "2"), left_out=("scenario.resolved.yaml", "plan.xlsx")),
     ]
-    # 5 locales, 4 zones and 3 seeds have no common divisor: each of the 60 mixtures comes once, and all kinds soon.
+    # 5 locales, 4 zones and 3 seeds have no common divisor, so each of the 60 combinations occurs once.
     mixed = (
         Circumstances(f"hash {seed}, {place}, {zone}", _environment(seed, place, zone))
         for seed, place, zone in itertools.islice(
@@ -77,7 +77,7 @@ def circumstances(n: int) -> list[Circumstances]:
 
 
 def absent_locales() -> list[str]:
-    """Those that this machine does not have; asked for all the same, they fall back."""
+    """Locales that are not installed; runs under them use a fallback."""
     before, absent = locale.setlocale(locale.LC_ALL), []
     for name in LOCALES:
         try:
@@ -89,7 +89,7 @@ def absent_locales() -> list[str]:
 
 
 def all_at_once() -> list[Circumstances]:
-    """Two of them that differ in everything: enough for a quick look."""
+    """Two circumstances that differ in everything, for a quick check."""
     other = Circumstances(
         "all at once",
         _environment("1", "de_DE.UTF-8", "Asia/Shanghai"),
@@ -107,7 +107,7 @@ def _environment(seed: str, place: str, zone: str) -> dict[str, str]:
 
 
 def files_of(desk: Path, requested: Circumstances) -> dict[str, str]:
-    """File → hash of one run under these circumstances."""
+    """Run the scenario under these circumstances and return file → hash."""
     desk.mkdir(parents=True)
     header, *rows = (ROOT / "data" / "plants" / "chemicals.csv").read_text(encoding="utf-8").splitlines()
     if requested.shuffled is not None:
@@ -124,7 +124,7 @@ def files_of(desk: Path, requested: Circumstances) -> dict[str, str]:
         name = path.relative_to(desk / "run").as_posix()
         if path.is_file() and name not in (*DATED, *requested.left_out):
             found[name] = path.read_bytes()
-    # Where a value came from is told by file and line, as the file was asked for.
+    # Comments state file and line of each value, with the path given on the command line.
     found["scenario.resolved.yaml"] = re.sub(rb"  # \S.*", b"", found.get("scenario.resolved.yaml", b""))
     if "scenario.resolved.yaml" in requested.left_out:
         del found["scenario.resolved.yaml"]
@@ -132,7 +132,7 @@ def files_of(desk: Path, requested: Circumstances) -> dict[str, str]:
 
 
 def pilots_of(desk: Path, requested: Circumstances) -> dict[str, str]:
-    """The hashes of what `replay --json` and `calibrate` give."""
+    """Hashes of the outputs of `replay --json` and `calibrate`."""
     desk.mkdir(parents=True, exist_ok=True)
     case = ROOT / "scenarios" / "pilots"
     cases = [os.path.relpath(path, desk) for path in sorted(case.glob("*.yaml"))[:1]]
@@ -146,7 +146,7 @@ def _requested(words: Sequence[str], where: Path, requested: Circumstances) -> b
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **requested.environment}
     line = [sys.executable, "-m", "ccs_model", *words]
     ended = subprocess.run(line, cwd=where, env=environment, capture_output=True, check=False)
-    if ended.returncode not in (0, 7):  # a case of the pilots may be expected not to hold
+    if ended.returncode not in (0, 7):  # a pilot case may be expected to fail
         raise RuntimeError(f"{' '.join(words)}: ended with {ended.returncode}: {ended.stderr.decode(errors='replace')}")
     return ended.stdout
 
@@ -154,7 +154,7 @@ def _requested(words: Sequence[str], where: Path, requested: Circumstances) -> b
 def differences(
     folder: Path, every: Sequence[Circumstances], ask: Callable[[Path, Circumstances], dict[str, str]]
 ) -> list[str]:
-    """A sentence for each file that is not the same as in the first run."""
+    """One sentence for each file that differs from the first run."""
     first: dict[str, str] = {}
     wrong = []
     for n, requested in enumerate(every):
@@ -171,7 +171,7 @@ def differences(
 
 
 def main() -> int:
-    """The command line."""
+    """Parse the command line, run the comparison, and print one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m bench.sameness", description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--pilot-runs", type=int, default=4, help="of replay and calibrate")

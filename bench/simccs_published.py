@@ -1,11 +1,11 @@
-"""SimCCS 2's own published mixed-integer program, straight into HiGHS: the peer that network cases are set beside.
+"""The published mixed-integer model of SimCCS 2, passed directly to HiGHS: the peer of the network cases.
 
     python bench/simccs_published.py FOLDER [--target MTPA] [--crf 0.1] [--years 30] [--unrounded] [--seed N] [--gap G]
                                      [--pipe-utilisation 1]
 
 Symbols: c = capital recovery factor, n = years, Q = annual flow in Mt/y, K_e = construction cost of edge e. Right
 of way, where the files have it, adds R_e × (row intercept_t × built + row slope_t × flow). A pipe that is used for a
-share u of the year is built for flow ÷ u: its slopes are divided by u.
+share u of the year is built for flow ÷ u, so its slopes are divided by u.
 
     open[i], captured[i]          source i:  (c × capital + fixed O&M) × open + variable × captured
     built[a, t], flow[a, t]       arc a (each edge both ways), trend t:
@@ -13,16 +13,17 @@ share u of the year is built for flow ÷ u: its slopes are divided by u.
     opened[j], wells[j], injected[j]   sink j:  (c × capital + fixed O&M) × opened
                                        + (c × well capital + well O&M) × wells + variable × injected
 
-    flow ≤ most_t × built                      most_t: where trend t+1 becomes the cheaper; last: all that can be caught
-    Σ_t built ≤ 1                              of each arc
-    flow out − flow in = captured − injected   of each vertex
+    flow ≤ most_t × built                      most_t: where trend t+1 becomes cheaper; for the last, total supply
+    Σ_t built ≤ 1                              for each arc
+    flow out − flow in = captured − injected   for each vertex
     captured ≤ rate × open,  n × injected ≤ capacity × opened,  injected ≤ well rate × wells
-    Σ captured ≥ target                        only when there is one
+    Σ captured ≥ target                        only with a target
 
-Without a target the price sits in the sinks' variable cost. SimCCS writes its program with every coefficient rounded to
-five decimals; so does this unless `--unrounded`. Money is M$ a year. Source: Middleton, Yaw, Hoover and Ellett (2020),
-SimCCS: An open-source tool for optimizing CO2 capture, transport, and storage infrastructure, Environmental Modelling &
-Software 124, 104560; the data set is SoutheastUS of https://github.com/simccs/SimCCS.
+Without a target the variable cost of the sinks contains the price. SimCCS rounds every coefficient to five decimals.
+This module does the same unless `--unrounded` is given. Money is M$ per year.
+
+Source: Middleton, Yaw, Hoover and Ellett (2020), SimCCS: An open-source tool for optimizing CO2 capture, transport, and
+storage infrastructure, Environmental Modelling & Software 124, 104560; the data set is SoutheastUS of https://github.com/simccs/SimCCS.
 """
 
 from __future__ import annotations
@@ -47,17 +48,17 @@ DECIMALS = 5
 
 @dataclass(frozen=True)
 class Folder:
-    """The five files as numbers. `sources` and `sinks` have a row a site, in the order of the files' own columns."""
+    """The five files as numbers. `sources` and `sinks` have one row per site, in the column order of the files."""
 
     sources: list[dict[str, Any]]
     sinks: list[dict[str, Any]]
-    trends: list[tuple[float, ...]]  # for an edge of cost 1: slope in M$ of capital a Mt/y, intercept; right of way's
+    trends: list[tuple[float, ...]]  # for an edge of cost 1: slope in M$ per Mt/y, intercept; the same for right of way
     edges: list[tuple[str, str, float, float]]  # vertex, vertex, construction cost, cost of right of way
 
 
 @dataclass
 class Program:
-    """Columns and rows as they are named, handed over in one pass."""
+    """A model under construction: named columns and rows, passed to HiGHS at once."""
 
     cost: list[float] = field(default_factory=list)
     upper: list[float] = field(default_factory=list)
@@ -67,11 +68,11 @@ class Program:
     decimals: int | None = DECIMALS
 
     def rounded(self, number: float) -> float:
-        """As SimCCS writes it."""
+        """The number rounded as in SimCCS."""
         return number if self.decimals is None else round(number, self.decimals)
 
     def column(self, *name: Any, cost: float = 0.0, upper: float = highspy.kHighsInf, whole: bool = False) -> int:
-        """A variable ≥ 0."""
+        """Add a variable ≥ 0 and return its index."""
         self.names[name] = len(self.cost)
         self.cost.append(self.rounded(cost))
         self.upper.append(upper)
@@ -79,11 +80,11 @@ class Program:
         return self.names[name]
 
     def row(self, terms: dict[int, float], low: float = -highspy.kHighsInf, high: float = highspy.kHighsInf) -> None:
-        """low ≤ Σ coefficient × variable ≤ high."""
+        """Add the row low ≤ Σ coefficient × variable ≤ high."""
         self.rows.append(({column: self.rounded(number) for column, number in terms.items()}, low, high))
 
     def solve(self, options: dict[str, Any]) -> tuple[highspy.Highs, float]:
-        """HiGHS after its run, and the CPU seconds of hand-over and run."""
+        """Solve the model; return the HiGHS instance and the CPU seconds of hand-over and run."""
         began = time.process_time()
         row = [i for i, (terms, _, _) in enumerate(self.rows) for _ in terms]
         column = [c for terms, _, _ in self.rows for c in terms]
@@ -109,7 +110,7 @@ class Program:
 
 
 def quiet_highs() -> highspy.Highs:
-    """HiGHS, whose banner goes to file descriptor 1 while it is made, before any option can be set."""
+    """A HiGHS instance without the banner, which it prints to file descriptor 1 before options can be set."""
     sys.stdout.flush()
     kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
@@ -122,7 +123,7 @@ def quiet_highs() -> highspy.Highs:
 
 
 def read(folder: Path) -> Folder:
-    """The folder's files. Costs in M$, M$/y and $/t; rates in Mt/y; capacity in Mt."""
+    """Read the files of a folder. Costs in M$, M$/y and $/t; rates in Mt/y; capacity in Mt."""
     vertex: dict[tuple[str, str], str] = {}
     for line in (folder / "DelaunayPaths.txt").read_text(encoding="latin-1").splitlines()[1:]:
         kind, name, other_kind, other_name, one, other = line.split("\t")
@@ -149,7 +150,7 @@ def read(folder: Path) -> Folder:
 
 
 def used_for(folder: Folder, share: float) -> Folder:
-    """The folder with pipes that are used for a share of the year."""
+    """The folder with pipes used for a share of the year."""
     trends = [(slope / share, fixed, row_slope / share, row) for slope, fixed, row_slope, row in folder.trends]
     return replace(folder, trends=trends)
 
@@ -177,7 +178,7 @@ def _sink_costs(row: list[str]) -> dict[str, float]:
 
 
 def most_of_each_trend(folder: Folder) -> list[float]:
-    """Mt/y up to which a trend is used: where the next one becomes the cheaper; the last one carries all there is."""
+    """Largest flow of each trend in Mt/y: where the next becomes cheaper, and total supply for the last."""
     whole = [(slope + row_slope, intercept + row) for slope, intercept, row_slope, row in folder.trends]
     return [(after[1] - before[1]) / (before[0] - after[0]) for before, after in pairwise(whole)] + [
         sum(source["rate"] for source in folder.sources)
@@ -185,7 +186,7 @@ def most_of_each_trend(folder: Folder) -> list[float]:
 
 
 def add_sites(program: Program, folder: Folder, crf: float, years: float) -> dict[str, dict[int, float]]:
-    """Sources and sinks with their rows; what they put into each vertex (captured − injected)."""
+    """Add sources and sinks with their rows; return their net supply at each vertex (captured − injected)."""
     into: dict[str, dict[int, float]] = {}
     for source in folder.sources:
         name = source["name"]
@@ -205,13 +206,13 @@ def add_sites(program: Program, folder: Folder, crf: float, years: float) -> dic
 
 
 def add_target(program: Program, folder: Folder, target: float | None) -> None:
-    """Σ captured ≥ target, in Mt/y."""
+    """Add the row Σ captured ≥ target, in Mt/y."""
     if target is not None:
         program.row({program.names["captured", source["name"]]: 1.0 for source in folder.sources}, low=target)
 
 
 def published(folder: Folder, target: float | None, crf: float, years: float, *, rounded: bool = True) -> Program:
-    """The directed form: one binary and one flow for each arc and trend."""
+    """Build the directed model: one binary and one flow variable per arc and trend."""
     program = Program(decimals=DECIMALS if rounded else None)
     balance = {vertex: dict(terms) for vertex, terms in add_sites(program, folder, crf, years).items()}
     most = most_of_each_trend(folder)
@@ -234,7 +235,7 @@ def published(folder: Folder, target: float | None, crf: float, years: float, *,
 
 
 def main() -> None:
-    """One solve; its figures as one JSON object on stdout."""
+    """Solve one model and print its figures as one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--target", type=float)
@@ -271,7 +272,7 @@ def main() -> None:
 
 
 def shuffle(folder: Folder, seed: int) -> None:
-    """Another order and direction of the edges; the program stays the same."""
+    """Shuffle the order and the direction of the edges; the model stays the same."""
     random = np.random.default_rng(seed)
     turned = [(b, a, *costs) if random.random() < 0.5 else (a, b, *costs) for a, b, *costs in folder.edges]
     folder.edges[:] = [turned[i] for i in random.permutation(len(turned))]

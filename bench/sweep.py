@@ -1,7 +1,7 @@
-"""B5: one solve of a sweep over budgets, from an instance that stays alive, beside one cold solve of the same program.
+"""B5: one warm solve of a sweep over budgets, in one solver instance, against one cold solve of the same model.
 
-300 made plants with four technologies and six periods; 100 budgets from nothing to what all of them cost. Every hot
-value is held against the cold one.
+300 generated plants with four technologies and six periods; 100 budgets from zero to the cost of all of them. Warm and
+cold values are compared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GOAL = 0.1
 
 
 def figures(*, quick: bool) -> list[Figure]:
-    """The figure, a process of its own a seed; the median of the seeds."""
+    """The figure as the median over the seeds, each in a separate process."""
     samples = [apart(measured, seed, N_BUDGETS) for seed in range(1 if quick else 5)]
     ratios = [hot / cold for hot, cold, _ in samples]
     worst = max(off for *_, off in samples)
@@ -41,7 +41,7 @@ def figures(*, quick: bool) -> list[Figure]:
 
 
 def measured(seed: int, n_budgets: int) -> tuple[float, float, float]:
-    """CPU seconds of one solve hot and cold, and the largest relative difference of their values."""
+    """CPU seconds of one warm and one cold solve, and the largest relative difference of their values."""
     matrix = made(seed)
     options = SolverOptions(threads=1)
     budgets = np.linspace(0.0, float(matrix.row_upper[0]), n_budgets + 1)[1:]
@@ -51,7 +51,7 @@ def measured(seed: int, n_budgets: int) -> tuple[float, float, float]:
     hot = [moving.at(float(budget)) for budget in budgets]
     hot_s = (time.process_time() - began) / n_budgets
     began = time.process_time()
-    # Cold solves are all alike; one in five is enough to time them.
+    # Cold solves take similar times, so one in five is measured.
     cold = {k: cold_value(matrix, float(budgets[k]), options) for k in range(0, n_budgets, 5)}
     cold_s = (time.process_time() - began) / len(cold)
     off = max(abs(hot[k].value - value) / max(abs(value), 1.0) for k, value in cold.items() if hot[k] is not None)
@@ -59,7 +59,7 @@ def measured(seed: int, n_budgets: int) -> tuple[float, float, float]:
 
 
 def cold_value(matrix: Matrix, budget: float, options: SolverOptions) -> float:
-    """The program handed over and solved from nothing."""
+    """Value of the model, passed to a new instance and solved cold."""
     highs = Highs(matrix, options)
     highs.set_integrality(False)
     highs.set_row(0, -np.inf, budget)
@@ -67,7 +67,7 @@ def cold_value(matrix: Matrix, budget: float, options: SolverOptions) -> float:
 
 
 def made(seed: int) -> Matrix:
-    """Choices of a plant exclude each other; budget, builds, injection by site and storage bind all."""
+    """A generated LP: one choice per plant; budget, build rate, injection per site and storage couple the plants."""
     chance = np.random.default_rng(seed)
     n = N_PLANTS * N_OPTIONS * N_YEARS
     plant = np.repeat(np.arange(N_PLANTS), N_OPTIONS * N_YEARS)
@@ -77,7 +77,7 @@ def made(seed: int) -> Matrix:
     tonnes = size * share * (2.0 * (N_YEARS - year)) * chance.uniform(0.8, 1.0, n)
     capex = (size * share) ** 0.8 * chance.uniform(1.5, 4.0, n)
     site = np.repeat(chance.integers(0, N_SITES, N_PLANTS), N_OPTIONS * N_YEARS)
-    # What is built in a period injects in it and in every later one.
+    # A retrofit injects from its period to the last one.
     start, running = np.nonzero(year[:, None] <= np.arange(N_YEARS)[None, :])
     of_plant, of_site = 2 + N_YEARS, 2 + N_YEARS + N_PLANTS
     every = np.arange(n)

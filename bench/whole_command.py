@@ -1,4 +1,4 @@
-"""B10 · What a user waits for: `--help`, and `optimize` of the pilot zones from the shell to the last file."""
+"""B10: `--help`, and `optimize` of the pilot zones from the shell to the last file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNS = 5
 
 
 def ran(*words: str) -> tuple[float, float]:
-    """Seconds by the clock, and CPU seconds, of `python -m ccs_model WORDS`."""
+    """Wall seconds and CPU seconds of `python -m ccs_model WORDS`."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.monotonic()
     subprocess.run(
@@ -36,7 +36,7 @@ def ran(*words: str) -> tuple[float, float]:
 
 
 def figures(*, quick: bool = False) -> Iterator[Figure]:
-    """B10."""
+    """B10: wall seconds of the help, CPU seconds of the optimization."""
     helps = [ran("--help")[0] for _ in range(1 if quick else RUNS)]
     yield Figure("B10", "ccs-model --help, by the clock", "s", median(helps), HELP_S, {}, {"help_s": helps})
     name = "shanxi" if quick else "pilot-zones"

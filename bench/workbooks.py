@@ -1,4 +1,4 @@
-"""How fast rows of formulas and formats are written: a table of our own sheets, of which many rows are asked for."""
+"""B9: writing rows of formulas and formats, in a table as in the sheets of the package."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COLUMNS = (
 
 
 def rows_of(n_rows: int) -> list[dict[str, object]]:
-    """Ten cells a row, five of them formulas with their values."""
+    """Rows of ten cells, five of them formulas with their values."""
     rows: list[dict[str, object]] = []
     for k in range(n_rows):
         captured, capex, life = 100.0 + k % 977, 50.0 + k % 613, 20.0
@@ -60,8 +60,8 @@ def rows_of(n_rows: int) -> list[dict[str, object]]:
 
 
 def written(n_rows: int) -> tuple[float, float]:
-    """CPU seconds for `n_rows` rows from the table in memory to the bytes of the file, and how many MB they are."""
-    # Any small question names currency, price year and run; nothing is solved.
+    """CPU seconds for `n_rows` rows from the table in memory to the bytes of the file, and its size in MB."""
+    # A small scenario provides currency, price year and run name; nothing is solved.
     scenario = Scenario.from_dict(
         {
             "name": "rows",
@@ -91,7 +91,7 @@ def written(n_rows: int) -> tuple[float, float]:
 
 
 def figures(*, quick: bool = False) -> Iterator[Figure]:
-    """CPU seconds of 50,000 rows, median of three; the goal is 6,000 rows a second."""
+    """CPU seconds of 50,000 rows, median of three; the goal is 6,000 rows per second."""
     n_rows, n_runs = (5_000, 1) if quick else (50_000, 3)
     runs: Sequence[tuple[float, float]] = [apart(written, n_rows) for _ in range(n_runs)]
     seconds = [each for each, _ in runs]

@@ -1,10 +1,10 @@
-"""`ccs-model` and `python -m ccs_model`, the same program."""
+"""`ccs-model` and `python -m ccs_model`: the same program."""
 
 from ccs_model.interruption import end_interrupted, install_interrupt_handler, restore_interrupt_handler
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C is heeded from the first import on."""
+    """Run the command line; Ctrl-C is handled from the first import on."""
     try:
         install_interrupt_handler()
         from ccs_model.cli import main as run

@@ -1,9 +1,9 @@
-"""What is still being made, and what a killed process left behind.
+"""Atomic writes: temporary files, deferred signals, and files that appear completely or not at all.
 
-Files and folders that are not whole yet carry the host and the id of the process that makes them in their name, so
-that a later process can tell what nobody will finish. On an interruption they are taken away at once, with the folders
-that were made for them alone. A step that must not be cut in two is taken `undisturbed`: an interruption waits for it,
-and once the process is being ended no such step begins any more, whichever thread comes to it.
+The name of a temporary file or folder holds the host and the id of its process, so that a later process can remove what
+a killed one left. An interruption removes all temporary paths of the process, with the folders created for them. A step
+that must not be interrupted runs inside `deferred_signals`: an interruption waits for its end, and no thread begins
+another such step once the process ends.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ from pathlib import Path
 
 from ccs_model.errors import FileError
 
-_PASSING = "ccs-model"
-# How long the end of the process waits for a step that another thread takes.
+_PROGRAM = "ccs-model"
+# How long the end of the process waits for the step of another thread.
 _STEP_S = 0.3
 # `.<name>.<host>-<pid>-<any>.<kind>`
 _NAME = re.compile(r"\..+\.[A-Za-z0-9-]+-\d+-[0-9a-f]+\.[a-z-]+")
-_unfinished: set[Path] = set()
+_temporary: set[Path] = set()
 _new_folders: set[Path] = set()
 _step = threading.RLock()
-# Steps within steps that the main thread is in, and whether an interruption waits for them.
+# Nested steps of the main thread, and whether an interruption waits for their end.
 _depth = 0
 _is_waiting = False
 
 
 def host_name() -> str:
-    """The name of this machine, in signs that any file may be called by."""
+    """Return the name of this machine, in characters that every file system accepts."""
     return re.sub(r"[^A-Za-z0-9-]", "-", socket.gethostname())[:40] or "here"
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process of this machine has the id. Where that cannot be known, it has."""
+    """Return whether a process of this machine has the id; True if that cannot be determined."""
     if pid <= 0:
         return False
     if sys.platform == "win32":
         import ctypes
 
-        # Asking Windows with os.kill would end the process.
+        # On Windows os.kill would end the process.
         handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
         if handle:
             ctypes.windll.kernel32.CloseHandle(handle)
@@ -65,19 +65,19 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def name_of_unfinished(kind: str, name: str) -> str:
-    """`.plan.xlsx.<host>-<pid>-<any>.part`: hidden, and no two alike."""
-    return f".{shortened(name)}.{host_name()}-{os.getpid()}-{secrets.token_hex(4)}.{kind}"
+def temporary_name(kind: str, name: str) -> str:
+    """Return a unique hidden name such as `.plan.xlsx.<host>-<pid>-<random>.part`."""
+    return f".{shortened_name(name)}.{host_name()}-{os.getpid()}-{secrets.token_hex(4)}.{kind}"
 
 
-def shortened(name: str) -> str:
-    """The name, cut where a few more signs would make it longer than a file system takes (255 bytes)."""
+def shortened_name(name: str) -> str:
+    """Return the name, shortened to leave room for a suffix within the 255 bytes of a file system."""
     return name if len(name.encode()) <= 160 else name.encode()[:160].decode(errors="ignore")
 
 
 @contextmanager
-def signals_deferred() -> Iterator[None]:
-    """Neither Ctrl-C nor the end of the process cuts in inside; what is short and waits for nobody belongs here."""
+def deferred_signals() -> Iterator[None]:
+    """Defer Ctrl-C and the end of the process until the block ends; for short steps that wait for nothing."""
     global _depth, _is_waiting
     with _step:
         is_main = threading.current_thread() is threading.main_thread()
@@ -91,36 +91,36 @@ def signals_deferred() -> Iterator[None]:
                 raise KeyboardInterrupt
 
 
-def waits_for_a_step() -> bool:
-    """Whether the main thread is in a step that must not be cut in two; it then raises KeyboardInterrupt at its end."""
+def defer_interrupt() -> bool:
+    """Return whether the main thread defers signals; it then raises KeyboardInterrupt when the step ends."""
     global _is_waiting
     _is_waiting = _depth > 0
     return _is_waiting
 
 
 @contextmanager
-def unfinished(path: Path) -> Iterator[Path]:
-    """`path` is made inside and moved away, or it goes."""
+def temporary_path(path: Path) -> Iterator[Path]:
+    """Remove `path` at the end of the block unless it was moved."""
     path = path.absolute()
-    with signals_deferred():
-        _unfinished.add(path)
+    with deferred_signals():
+        _temporary.add(path)
     try:
         yield path
     finally:
         _remove(path)
-        _unfinished.discard(path)
+        _temporary.discard(path)
 
 
 @contextmanager
 def folder_for(path: Path, mode: int = 0o777) -> Iterator[None]:
-    """The folder of `path` is there inside. Those that were made for it go at the end unless something is in them.
+    """Create the folder of `path` for the block; folders created here are removed at the end if they are empty.
 
-    Raises OSError where it cannot be made.
+    Raises OSError if it cannot be created.
     """
     path = path.absolute()
     new: list[Path] = []
     try:
-        with signals_deferred():
+        with deferred_signals():
             new = [each for each in path.parents if not lexists(each)]
             _new_folders.update(new)
             path.parent.mkdir(mode=mode, parents=True, exist_ok=True)
@@ -131,50 +131,51 @@ def folder_for(path: Path, mode: int = 0o777) -> Iterator[None]:
 
 
 @contextmanager
-def kept_folder() -> Iterator[Path]:
-    """A new folder among the system's temporary ones; it stays when something is put into it."""
-    folder = Path(tempfile.gettempdir()) / f"{_PASSING}-kept-{secrets.token_hex(4)}"
+def rescue_folder() -> Iterator[Path]:
+    """Return a new folder in the system's temporary folder; it is kept if it holds a file at the end."""
+    folder = Path(tempfile.gettempdir()) / f"{_PROGRAM}-kept-{secrets.token_hex(4)}"
     with folder_for(folder / "any", mode=0o700):
         yield folder
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder of this process's own among the system's temporary ones; it goes at the end, or when a later process
-    finds it after a kill."""
+    """Return a temporary folder; it is removed at the end, or by a later process after a kill."""
     home = Path(tempfile.gettempdir())
-    clear_away(home, _PASSING, _PASSING)
-    with unfinished(home / name_of_unfinished(_PASSING, _PASSING)) as folder:
+    remove_stale(home, _PROGRAM, _PROGRAM)
+    with temporary_path(home / temporary_name(_PROGRAM, _PROGRAM)) as folder:
         folder.mkdir(mode=0o700)
         yield folder
 
 
-def holds_anything(folder: Path) -> bool:
-    """Whether there is anything in a folder that is finished. Raises OSError where it cannot be looked at."""
+def has_files(folder: Path) -> bool:
+    """Return whether a folder holds files that are not temporary. Raises OSError if it cannot be read."""
     return any(not _NAME.fullmatch(path.name) for path in folder.iterdir())
 
 
-def begin_no_more() -> None:
-    """From here on no other thread begins a step, so that nothing comes anew before the process has ended."""
+def block_new_steps() -> None:
+    """Keep other threads from beginning a deferred step, so that the process ends without new files."""
     _step.acquire(timeout=_STEP_S)
 
 
-def remove_unfinished() -> None:
-    """Take away what this process has not finished; called as the last thing it does, by whatever thread."""
-    for path in list(_unfinished):
-        _remove(_set_aside(path))
+def remove_temporary_paths() -> None:
+    """Remove the temporary paths of this process, as its last action, from any thread."""
+    for path in list(_temporary):
+        _remove(_renamed(path))
     _remove_empty(list(_new_folders))
 
 
-def clear_away(folder: Path, name: str, kind: str) -> None:
-    """Take away what dead processes of this machine left of `name` in `folder`."""
-    for path in left_behind(folder, name, kind):
+def remove_stale(folder: Path, name: str, kind: str) -> None:
+    """Remove the temporary paths for `name` in `folder` that ended processes of this machine left."""
+    for path in stale_paths(folder, name, kind):
         _remove(path)
 
 
-def left_behind(folder: Path, name: str, kind: str) -> list[Path]:
-    """What dead processes of this machine left of `name` in `folder`; nothing where the folder cannot be looked at."""
-    left = re.compile(rf"\.{re.escape(shortened(name))}\.{re.escape(host_name())}-(\d+)-[0-9a-f]+\.{re.escape(kind)}")
+def stale_paths(folder: Path, name: str, kind: str) -> list[Path]:
+    """Return the temporary paths for `name` that ended processes left; none if `folder` cannot be read."""
+    left = re.compile(
+        rf"\.{re.escape(shortened_name(name))}\.{re.escape(host_name())}-(\d+)-[0-9a-f]+\.{re.escape(kind)}"
+    )
     found = []
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
@@ -184,8 +185,8 @@ def left_behind(folder: Path, name: str, kind: str) -> list[Path]:
     return found
 
 
-def _set_aside(path: Path) -> Path:
-    """A folder under another such name, so that no thread that still works on it moves it half emptied into place."""
+def _renamed(path: Path) -> Path:
+    """Rename a folder, so that a thread that still fills it cannot move it into place half emptied."""
     name, n = re.subn(r"-[0-9a-f]+(\.[a-z-]+)$", rf"-{secrets.token_hex(4)}\1", path.name)
     if not n or not path.is_dir() or path.is_symlink():
         return path
@@ -196,7 +197,7 @@ def _set_aside(path: Path) -> Path:
 
 
 def _remove_empty(folders: list[Path]) -> None:
-    """The inner ones first."""
+    """Remove empty folders, the innermost first."""
     for folder in sorted(folders, key=lambda each: len(each.parts), reverse=True):
         with contextlib.suppress(OSError):
             folder.rmdir()
@@ -210,19 +211,19 @@ def _remove(path: Path) -> None:
             path.unlink()
 
 
-# Files that appear whole or not at all, and stay through a power cut once they have appeared.
+# Files that appear completely or not at all, and survive a power cut.
 
 _PART = "part"
 _IN_USE = (errno.EACCES, errno.EPERM, errno.EBUSY)
-# So many other names beside the target are tried before the folder for temporary files is.
+# Number of names beside the target that are tried before the system's temporary folder.
 _OTHER_NAMES = 9
 
 
 def write_atomic(path: Path, content: bytes) -> Path:
-    """Write `content`; a file that was there stays until the new one is whole.
+    """Write `content` and return `path`; an existing file stays until the new one is complete.
 
-    Raises FileError where it cannot be written, as when it is open in Excel or the disk is full. The content is then
-    kept under another name if there is any room for it, and the message says where.
+    Raises FileError if it cannot be written, for instance because it is open in Excel or the disk is full. The content
+    is then kept under another name if possible, and the message says where.
     """
     try:
         _write(path, content)
@@ -235,7 +236,7 @@ def write_atomic(path: Path, content: bytes) -> Path:
 
 
 def write_synced(path: Path, content: bytes) -> None:
-    """Write a file and wait until it is on the disk. Raises OSError."""
+    """Write a file and flush it to the disk. Raises OSError."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
@@ -243,7 +244,7 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk. Some systems and network disks cannot, and are let be."""
+    """Flush the entries of a folder to the disk, where the system supports that."""
     try:
         number = os.open(folder, os.O_RDONLY)
     except OSError:
@@ -258,16 +259,16 @@ def sync_folder(folder: Path) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     with folder_for(path):
-        clear_away(path.parent, path.name, _PART)
+        remove_stale(path.parent, path.name, _PART)
         # Beside the target, so that the last step is a rename within one file system.
-        with unfinished(path.with_name(name_of_unfinished(_PART, path.name))) as made:
+        with temporary_path(path.with_name(temporary_name(_PART, path.name))) as made:
             write_synced(made, content)
             made.replace(path)
         sync_folder(path.parent)
 
 
 def _kept_elsewhere(path: Path, content: bytes) -> Path | None:
-    """The first place that takes the content: another name beside it, or the folder for temporary files."""
+    """Write to the first place that has room: another name beside `path`, or the system's temporary folder."""
     for n in range(2, 2 + _OTHER_NAMES):
         other = path.with_name(f"{path.stem}-{n}{path.suffix}")
         try:
@@ -277,23 +278,23 @@ def _kept_elsewhere(path: Path, content: bytes) -> Path | None:
         except OSError:
             break
     try:
-        with kept_folder() as folder:
+        with rescue_folder() as folder:
             other = folder / (path.name if len(path.name) < 100 else "kept")
-            # The folder is new and nobody else's: nothing there can be lost, and nothing need step aside.
+            # The folder is new and private, so the write need not be atomic.
             write_synced(other, content)
     except OSError:
         return None
     return other
 
 
-# Two folders change places in one step, where the system can do that, so that there is no moment without a run.
+# An exchange of two folders in one step, so that a run folder exists at every moment.
 
 _HERE = -100  # AT_FDCWD: paths are seen from the current folder
 _EXCHANGE = 2  # RENAME_EXCHANGE
 
 
-def exchanged(one: Path, other: Path) -> bool:
-    """Whether the two have changed places (Linux, renameat2); False and nothing done where that cannot be."""
+def exchange_folders(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step (Linux, renameat2); return False if the system cannot."""
     if not sys.platform.startswith("linux"):
         return False
     try:

@@ -1,22 +1,23 @@
-"""Everything that can go wrong, each with the exit code a shell sees.
+"""Errors of the package, each with the exit code of the command line.
 
-    CcsModelError                1  our own bug, when nothing more precise is raised
-    ├── MissingExtraError        2  a library that only some commands need is not installed
-    ├── InputError               3  the scenario or a table says something that cannot be used
-    ├── InfeasibleError          4  no plan can keep every claim; the clashing claims are named
-    ├── NoPlanInRunError         4  a run folder that tells what clashes was asked for its plan
-    ├── NoPlanError              6  the solver failed, or a limit came before any plan
-    ├── CheckError               7  an independent check did not hold
+    CcsModelError                1  internal error, unless a subclass says more
+    ├── MissingExtraError        2  an optional library is not installed
+    ├── InputError               3  the scenario or a table is invalid
+    ├── InfeasibleError          4  the problem is infeasible; conflicting constraints are named
+    ├── NoPlanInRunError         4  the run folder is the report of an infeasible problem
+    ├── NoPlanError              6  the solver failed, or a limit stopped it before it found a plan
+    ├── CheckError               7  an independent check failed
     └── FileError                8  a file cannot be read, written or locked
 
-Other usage errors (exit code 2) are click's own; a limit reached with a plan in hand (5) is not an error but a status
-of the plan.
+click raises the other usage errors (2). A limit that stops the solver with a plan (5) is a status of the plan, not an
+error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 DONE, BUG, USAGE, BAD_INPUT, INFEASIBLE, LIMIT_REACHED, NO_PLAN, CHECK_FAILED, FILE_TROUBLE, INTERRUPTED = (
     0, 1, 2, 3, 4, 5, 6, 7, 8, 130,
@@ -25,7 +26,17 @@ DONE, BUG, USAGE, BAD_INPUT, INFEASIBLE, LIMIT_REACHED, NO_PLAN, CHECK_FAILED, F
 
 @dataclass(frozen=True, order=True)
 class Issue:
-    """One thing wrong with an input: where it stands, what is wrong, and the nearest thing that would be right."""
+    """One problem of an input.
+
+    Attributes
+    ----------
+    where
+        File with line or cell, or scenario key.
+    what
+        What is wrong.
+    hint
+        How to correct it; may be empty.
+    """
 
     where: str
     what: str
@@ -36,13 +47,13 @@ class Issue:
 
 
 class CcsModelError(Exception):
-    """Base of all errors of this package."""
+    """Base class of all errors of this package."""
 
     exit_code = BUG
 
 
 class MissingExtraError(CcsModelError):
-    """A library of one of the package's extras is not installed; the message says how to install it."""
+    """A library of an optional extra is not installed; the message says how to install it."""
 
     exit_code = USAGE
 
@@ -55,7 +66,7 @@ class MissingExtraError(CcsModelError):
 
 
 class InputError(CcsModelError):
-    """Bad input, with every fault found, in the order in which a reader meets them."""
+    """Invalid input; `issues` holds every problem found, in the order of the files."""
 
     exit_code = BAD_INPUT
 
@@ -65,40 +76,50 @@ class InputError(CcsModelError):
 
 
 class InfeasibleError(CcsModelError):
-    """No plan keeps every claim. `conflicts` are sentences: each names claims that clash and what would mend it."""
+    """The problem is infeasible.
+
+    Attributes
+    ----------
+    conflicts
+        One sentence per conflicting constraint, with the smallest relaxation that restores feasibility.
+    folder
+        The run folder with the report, if one was written.
+    """
 
     exit_code = INFEASIBLE
 
-    def __init__(self, conflicts: Sequence[str]) -> None:
+    def __init__(self, conflicts: Sequence[str], folder: Path | None = None) -> None:
         self.conflicts: tuple[str, ...] = tuple(conflicts)
-        lines = self.conflicts or ("no single claim mends it when relaxed alone",)
+        self.folder = folder
+        lines = self.conflicts or ("no single constraint restores feasibility when it is relaxed alone",)
         super().__init__(
-            "no plan can keep every claim. These clash; mending one line is enough:\n"
+            "infeasible: these constraints conflict; relaxing any one of them restores feasibility:\n"
             + "\n".join(f"  - {line}" for line in lines)
         )
 
 
 class NoPlanInRunError(CcsModelError):
-    """A run folder tells what clashes, and holds no plan to look at."""
+    """The run folder is the report of an infeasible problem and holds no plan."""
 
     exit_code = INFEASIBLE
 
     def __init__(self, folder: str) -> None:
         super().__init__(
-            f"{folder}: holds no plan, for its scenario has none; plan.xlsx (sheet Infeasible) says what clashes"
+            f"{folder}: contains no plan, because its problem is infeasible; "
+            "plan.xlsx (sheet Infeasible) lists the conflicting constraints"
         )
 
 
 class NoPlanError(CcsModelError):
-    """The solver failed, or a limit came before any plan was found."""
+    """The solver failed, or a limit stopped it before it found a plan."""
 
     exit_code = NO_PLAN
 
 
 class CheckError(CcsModelError):
-    """A check made without the solver does not hold, so the answer is not believed.
+    """An independent check of the result failed.
 
-    `program` is the solver's program in the MPS format, where it is one that does not hold: it can be looked into.
+    `program` is the model in MPS format if the solver's answer contradicts it; otherwise it is empty.
     """
 
     exit_code = CHECK_FAILED

@@ -1,7 +1,7 @@
-"""Ctrl-C ends the program within two seconds, whatever it is doing, and leaves no half-made file.
+"""Ctrl-C ends the program within two seconds and leaves no partial file.
 
-The first one raises KeyboardInterrupt, so that everything is put away in order. Where that is lost on its way (a
-library may swallow it) or takes long, a watch ends the process all the same; so does a second Ctrl-C, at once.
+The first Ctrl-C raises KeyboardInterrupt, so that the program cleans up. If a library swallows the exception or the
+clean-up takes too long, a timer ends the process. A second Ctrl-C ends it at once.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ import threading
 from types import FrameType
 from typing import NoReturn
 
-from ccs_model.atomic_files import begin_no_more, remove_unfinished, waits_for_a_step
+from ccs_model.atomic_files import block_new_steps, defer_interrupt, remove_temporary_paths
 from ccs_model.errors import INTERRUPTED
 
 PATIENCE_S = 1.4
 _interrupted = threading.Event()
-_words = threading.Lock()
+_message_lock = threading.Lock()
 
 
 def install_interrupt_handler() -> None:
-    """From here on Ctrl-C is taken as said above. Of the main thread of a process that is ours alone."""
-    with contextlib.suppress(ValueError):  # another thread's business
+    """Handle Ctrl-C as described above; for the main thread of the command line."""
+    with contextlib.suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGINT, _interrupt)
 
 
 def restore_interrupt_handler() -> None:
-    """All is done and written: from here on Ctrl-C changes nothing, not even the exit code."""
+    """Ignore Ctrl-C once all results are written, so that the exit code stays."""
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def end_interrupted() -> NoReturn:
-    """Leave at once: a solver's thread may still be running and is not waited for."""
-    begin_no_more()
-    remove_unfinished()
-    # Two threads may come here; the words are said once.
-    if not _words.acquire(blocking=False):
+    """Remove temporary files and end the process without waiting for a solver thread."""
+    block_new_steps()
+    remove_temporary_paths()
+    # Two threads may reach this line; one prints the message.
+    if not _message_lock.acquire(blocking=False):
         os._exit(INTERRUPTED)
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write("interrupted; no half-made file is left\n")
+        sys.stderr.write("interrupted; no partial file is left\n")
         sys.stderr.flush()
     os._exit(INTERRUPTED)
 
@@ -54,6 +54,6 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     watch = threading.Timer(PATIENCE_S, end_interrupted)
     watch.daemon = True
     watch.start()
-    if waits_for_a_step():
+    if defer_interrupt():
         return
     raise KeyboardInterrupt

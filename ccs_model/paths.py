@@ -1,4 +1,4 @@
-"""Where the shipped data/ and scenarios/ lie: beside the package in a checkout, inside it in an installed wheel."""
+"""Paths of the shipped data/ and scenarios/: beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _CHECKOUT = _PACKAGE.parent
 
 
 def _shipped(name: str, landmark: str) -> Path:
-    """The folder that holds `landmark`; a wheel's own copy is preferred, so a stray data/ beside it is never read."""
+    """Return the folder that contains `landmark`; a wheel's own copy comes before a data/ folder beside the package."""
     for root in (_WHEEL, _CHECKOUT):
         if (root / name / landmark).is_file():
             return root / name
@@ -18,15 +18,15 @@ def _shipped(name: str, landmark: str) -> Path:
 
 
 def data_folder() -> Path:
-    """The folder of shipped tables."""
+    """Return the folder of the shipped tables."""
     return _shipped("data", "dictionary.csv")
 
 
 def scenarios_folder() -> Path:
-    """The folder of shipped scenarios."""
+    """Return the folder of the shipped scenarios."""
     return _shipped("scenarios", "pilot-zones.yaml")
 
 
 def data_folder_name() -> str:
-    """How the manifest names the data folder: which kind it is, without a path of this machine."""
+    """Return the name of the data folder for the manifest: its kind, without a local path."""
     return "checkout data/" if data_folder().parent == _CHECKOUT else "installed ccs_model/_shipped/data"

@@ -1,6 +1,6 @@
-"""The closed vocabulary of unit suffixes: every quantity's name ends in one; label and number format follow from it.
+"""Unit suffixes: the name of every quantity ends in one, which gives its unit, label and number format.
 
-`unit_of("captured_ktpa")` → the unit; `label_of` → words for a heading. A test walks every declared column.
+`unit_of("captured_ktpa")` returns the unit, `label_of("captured_ktpa")` a heading.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ HOURS_PER_YEAR = 8760.0
 
 @dataclass(frozen=True)
 class Unit:
-    """What a suffix means: the unit as printed ("{currency}" is filled in) and the number format of a workbook cell."""
+    """A suffix, the unit as printed ("{currency}" is replaced) and the number format of a workbook cell."""
 
     suffix: str
     text: str
@@ -53,6 +53,7 @@ UNITS: tuple[Unit, ...] = (
     Unit("_mpa", "MPa", "0.0"),
     Unit("_yr", "years", "0"),
     Unit("_share", "share", "0.0%"),
+    Unit("_rate", "per year", "0.0%"),
     Unit("_deg", "degrees", "0.0000"),
     Unit("_s", "s", "0.0"),
 )
@@ -65,12 +66,12 @@ _FIELD_SPELLING = {
 
 
 def unit_of(name: str) -> Unit | None:
-    """The unit a name ends in, or None for names, counts and flags (which carry none)."""
+    """Return the unit of a quantity; None for names, counts and flags."""
     return next((unit for unit in _LONGEST_FIRST if name.endswith(unit.suffix)), None)
 
 
 def unit_text(name: str, currency: str, price_year: int | None = None) -> str:
-    """The unit as printed beside a heading; money names its base year when one is given."""
+    """Return the unit as printed beside a heading; money has its price year if one is given."""
     unit = unit_of(name)
     if unit is None:
         return ""
@@ -79,9 +80,9 @@ def unit_text(name: str, currency: str, price_year: int | None = None) -> str:
 
 
 def label_of(name: str) -> str:
-    """The name without its unit, as words: `capture_cost_per_t` → `Capture cost`."""
+    """Return the name without its unit as a heading: `capture_cost_per_t` → `Capture cost`; rates keep "rate"."""
     unit = unit_of(name)
-    words = name.removesuffix(unit.suffix) if unit else name
+    words = name.removesuffix(unit.suffix) if unit and unit.suffix != "_rate" else name
     spelt = [_FIELD_SPELLING.get(word, word) for word in words.split("_") if word != "n"]
     text = " ".join(spelt)
     return text[:1].upper() + text[1:]

@@ -1,8 +1,8 @@
-"""Pictures of a run for docs/gallery: main sheets of its workbook, and its page.
+"""Images of a run for docs/gallery: the main sheets of the workbook, and the HTML page.
 
     python docs/make_gallery.py runs/<name>-<hash>
 
-Needs LibreOffice, poppler and Chromium. The same run gives the same pictures under the same programs.
+Requires LibreOffice, poppler and Chromium. The same run and the same program versions give the same images.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PAGE_SIZE = "1180,3300"
 
 
 def main(run: Path) -> None:
-    """Make every picture."""
+    """Write all images."""
     GALLERY.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         _sheets(run, Path(folder))
@@ -31,7 +31,7 @@ def main(run: Path) -> None:
 
 
 def _sheets(run: Path, folder: Path) -> None:
-    """The first printed page of each sheet; it opens with the sheet's title and the way back to Cover."""
+    """Write the first printed page of each sheet, found by its title and the link back to Cover."""
     profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
     _do("soffice", "--headless", profile, "--convert-to", "pdf", "--outdir", folder, run / "plan.xlsx")
     pdf = folder / "plan.pdf"
@@ -47,16 +47,16 @@ def _sheets(run: Path, folder: Path) -> None:
 
 
 def _page(run: Path, folder: Path) -> None:
-    """The page as a browser draws it."""
+    """Write a browser screenshot of the HTML page."""
     html = write_page(read_run(run), folder / "report.html")
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=8000")
-    picture = f"--screenshot={GALLERY / 'page.png'}"
+    screenshot = f"--screenshot={GALLERY / 'page.png'}"
     _do(
         "chromium",
         *options,
         f"--user-data-dir={folder / 'browser'}",
         f"--window-size={_PAGE_SIZE}",
-        picture,
+        screenshot,
         html.as_uri(),
     )
 

@@ -1,7 +1,7 @@
-"""What the site needs beyond the pages of this folder: files that pages link to, and references made from the program.
+"""MkDocs hooks: add linked files of the project, and generate the reference of commands and scenario keys.
 
-A page may link to any file of the project. Such a file joins the site under its own path and the link is turned to it,
-so that the same Markdown reads alike in a checkout and on the site, and a link that leads nowhere fails a strict build.
+A page may link to any file of the project. The file is added to the site under its own path, and the link is
+rewritten. The same Markdown therefore works in a checkout and on the site, and a broken link fails a strict build.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(\))")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Decisions join the navigation in their order."""
+    """Add the decisions to the navigation, by number."""
     decisions = [{_title(path): f"decisions/{path.name}"} for path in sorted((DOCS / "decisions").glob("*.md"))]
     config.nav = [*(config.nav or []), {"Decisions": decisions}]
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the files that pages link to, and the pages made from commands and scenario keys."""
+    """Add linked files and the generated pages for commands and scenario keys."""
     waiting = [*sorted(DOCS.rglob("*.md")), ROOT / "data/README.md", ROOT / "scenarios/README.md"]
     seen: set[Path] = set()
     while waiting:
@@ -49,18 +49,18 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn links to files of the project to where they stand on the site."""
+    """Rewrite links to files of the project to their place on the site."""
     here = page.file.src_uri
     inside = (DOCS / here).is_file()
     source = DOCS / here if inside else ROOT / here
 
-    def turned(match: re.Match[str]) -> str:
+    def rewritten(match: re.Match[str]) -> str:
         target = _target(source, match[2])
         if target is None:
             return match[0]
         return f"{match[1]}{relpath(_place(target), str(Path(here).parent))}{match[3] or ''}{match[4]}"
 
-    return _LINK.sub(turned, markdown)
+    return _LINK.sub(rewritten, markdown)
 
 
 def _linked(page: Path) -> Iterator[Path]:
@@ -70,7 +70,7 @@ def _linked(page: Path) -> Iterator[Path]:
 
 
 def _target(page: Path, link: str) -> Path | None:
-    """The file of the project that a link means; of a folder, its README; None where there is none."""
+    """The target file of a link within the project, or None; a folder stands for its README."""
     target = (page.parent / link).resolve()
     if target.is_dir():
         target /= "README.md"
@@ -86,10 +86,10 @@ def _title(path: Path) -> str:
 
 
 def commands_page() -> str:
-    """Every command's help, as the program prints it."""
+    """The help text of every command."""
     from ccs_model.cli import group
 
-    parts = ["# Commands\n\nAs `ccs-model COMMAND --help` prints them; `python -m ccs_model` is the same program.\n"]
+    parts = ["# Commands\n\nOutput of `ccs-model COMMAND --help`. `python -m ccs_model` runs the same program.\n"]
     for name, command in _commands(group, ()):
         context = click.Context(command, info_name=f"ccs-model {name}", max_content_width=100, terminal_width=100)
         parts.append(f"## {name}\n\n```text\n{command.get_help(context)}\n```\n")
@@ -105,20 +105,20 @@ def _commands(group: click.Group, above: tuple[str, ...]) -> Iterator[tuple[str,
 
 
 def scenario_page() -> str:
-    """Every key of a scenario with its default and meaning, section by section, from the schema."""
+    """Every scenario key with default and meaning, by section, from the JSON Schema."""
     from ccs_model.scenario import json_schema
 
     schema = json_schema()
     parts = [
-        "# Scenario keys\n\nMade from the schema that `ccs-model schema` prints. Only `name`, `plants` and "
-        "`budget` (or `targets`) are needed.\n"
+        "# Scenario keys\n\nGenerated from the JSON Schema (`ccs-model schema`). Only `name`, `plants` and "
+        "`budget` (or `targets`) are required.\n"
     ]
     parts += _section("", schema, schema.get("$defs", {}))
     return "\n".join(parts)
 
 
 def _section(path: str, node: dict[str, Any], defs: dict[str, Any]) -> Iterator[str]:
-    """A table of the keys, then the sections below them."""
+    """A table of the keys, followed by their subsections."""
     if path:
         yield f"## {path}\n"
     yield "| key | default | meaning |\n|---|---|---|"

@@ -1,6 +1,6 @@
-"""The command line: thin verbs over the package. Only here is anything printed or the process ended.
+"""The command line: thin commands over the package. Only this package prints and ends the process.
 
-Heavy imports stay inside the commands, so that --help answers at once.
+Commands import heavy libraries when they run, so that --help is fast.
 """
 
 from __future__ import annotations
@@ -17,21 +17,30 @@ from ccs_model.cli.import_data import import_
 from ccs_model.cli.inspect_run import compare, export, report, verify
 from ccs_model.cli.near_optimal_command import near_optimal
 from ccs_model.cli.optimize import optimize
+from ccs_model.cli.options import SectionedGroup
 from ccs_model.cli.pilot_zones import calibrate, replay
 from ccs_model.cli.shipped import data, doctor
-from ccs_model.cli.start import check, new, schema, template
-from ccs_model.cli.sweep_command import collect, sweep
+from ccs_model.cli.start import check, init, schema
+from ccs_model.cli.sweep_command import sweep
 from ccs_model.cli.uncertainty import montecarlo, regret, stochastic
 from ccs_model.errors import BUG, CcsModelError, InputError
 from ccs_model.interruption import end_interrupted
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+# Former command name → present one.
+RENAMED = {
+    "alternatives": "near-optimal",
+    "hedge": "stochastic",
+    "collect": "sweep merge",
+    "new": "init",
+    "template": "init --inventory-only FILE.xlsx",
+}
 
 
-@click.group(context_settings=CONTEXT)
-@click.version_option(__version__, prog_name="ccs-model")
+@click.group(cls=SectionedGroup, renamed=RENAMED, context_settings=CONTEXT)
+@click.version_option(__version__, "-V", "--version", prog_name="ccs-model")
 def group() -> None:
-    """Which carbon-capture retrofits to build, when and with what, under a budget.
+    """Select carbon-capture retrofits under a budget: which plants, when and with which technology.
 
     \b
     Start here:
@@ -40,35 +49,15 @@ def group() -> None:
     """
 
 
-for _command in (
-    new,
-    template,
-    import_,
-    optimize,
-    frontier,
-    sweep,
-    montecarlo,
-    collect,
-    near_optimal,
-    regret,
-    stochastic,
-    calibrate,
-    replay,
-    check,
-    explain,
-    compare,
-    report,
-    export,
-    verify,
-    data,
-    schema,
-    doctor,
-):
-    group.add_command(_command)
+group.add_section("Start", (init, import_, data, schema))
+group.add_section("Solve", (check, optimize, frontier, sweep))
+group.add_section("Analyse", (near_optimal, regret, stochastic, montecarlo, calibrate, replay))
+group.add_section("Inspect", (explain, compare, report, export))
+group.add_section("Maintain", (verify, doctor))
 
 
 def main() -> None:
-    """Run the command line; every error of the package becomes words and its exit code."""
+    """Run the command line; print every error of the package as a message and exit with its code."""
     try:
         code = group.main(prog_name="ccs-model", standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -79,31 +68,31 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         end_interrupted()
     except CcsModelError as error:
-        click.echo(_words(error), err=True)
+        click.echo(_message(error), err=True)
         code = error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has gone; there is nobody to tell.
+        # The reader of the output has closed it.
         _end(0)
     except Exception as error:
         if os.environ.get("CCS_MODEL_TRACEBACK"):
             raise
         click.echo(
-            f"ccs-model: a bug of ours: {type(error).__name__}: {error}\n"
-            "Please report it; with CCS_MODEL_TRACEBACK=1 set, the same command prints where it happened.",
+            f"ccs-model: internal error: {type(error).__name__}: {error}\n"
+            "Please report it. Set CCS_MODEL_TRACEBACK=1 and repeat the command to print the traceback.",
             err=True,
         )
         code = BUG
     sys.exit(code or 0)
 
 
-def _words(error: CcsModelError) -> str:
+def _message(error: CcsModelError) -> str:
     if not isinstance(error, InputError):
         return f"ccs-model: {error}"
     n = len(error.issues)
-    return "\n".join([*map(str, error.issues), f"ccs-model: {n} fault{'s' if n != 1 else ''}; nothing was solved"])
+    return "\n".join([*map(str, error.issues), f"ccs-model: {n} error{'s' if n != 1 else ''}; nothing was solved"])
 
 
 def _end(code: int) -> None:
-    """Leave at once: a solver thread may still be running and is not waited for."""
+    """End the process without waiting for a solver thread that may still run."""
     sys.stderr.flush()
     os._exit(code)

@@ -1,15 +1,15 @@
-"""An explanation on one screen: plant, streams, the chain with one column a retrofit, reasons, the legend."""
+"""`ccs-model explain RUN PLANT`: one plant from its streams to its costs, and why it is selected or not."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ccs_model.cli.terminal import columns, cut_to, filled, width_of
+from ccs_model.cli.options import json_option, run_argument, time_limit_option
+from ccs_model.cli.terminal import aligned, columns, print_json, truncate, wrap
 from ccs_model.errors import DONE
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SHOWN_COLUMNS = 3
 WIDEST = 100
 _GRADES = {"product_grade": "pure", "flue_gas": "flue gas", "tail_gas": "tail gas", "none": "not capturable"}
-# The lines of the screen: label, unit, how a cell reads, and the lines of the chain that it is made of.
+# Lines of the cost table: label, unit, format of a cell, and the lines of the cost chain with their digits.
 _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
     ("technology", "", "{}", (("technology", 0),)),
     ("heat from", "", "{}", (("heat_source", 0),)),
@@ -50,7 +50,7 @@ _SCREEN: tuple[tuple[str, str, str, tuple[tuple[str, int], ...]], ...] = (
 
 
 def explanation_text(answer: Explanation) -> str:
-    """The whole screen."""
+    """Return the explanation as text: plant, streams, costs of up to three retrofits, reasons, references."""
     chain = answer.chain
     legend = _Legend(chain)
     numbers = [_plant(answer, legend), _streams(chain, legend), _chain(answer, legend)]
@@ -59,21 +59,21 @@ def explanation_text(answer: Explanation) -> str:
 
 
 class _Legend:
-    """Numbers of the references, in the order in which the screen meets them."""
+    """Numbers the references in the order of the text."""
 
     def __init__(self, chain: Chain) -> None:
         self._titles = chain.titles
         self._at: dict[str, int] = {}
 
     def mark(self, cited: Iterable[Citation]) -> str:
-        """`1r 4a`: number and quality of each reference, once."""
+        """Return `1r 4a`: number and quality of each reference, once."""
         marks = [f"{self._at.setdefault(each.reference, len(self._at) + 1)}{each.quality[:1]}" for each in cited]
         return " ".join(dict.fromkeys(marks))
 
     def text(self) -> str:
-        """What the numbers stand for."""
-        entries = "; ".join(f"{n} {key}: {cut_to(self._titles[key], 44)}" for key, n in self._at.items())
-        return _filled(f"From (r reported, e estimated, a assumed, m measured): {entries}")
+        """Return the list of references."""
+        entries = "; ".join(f"{n} {key}: {truncate(self._titles[key], 44)}" for key, n in self._at.items())
+        return _filled(f"References (r reported, e estimated, a assumed, m measured): {entries}")
 
 
 def _plant(answer: Explanation, legend: _Legend) -> str:
@@ -95,7 +95,7 @@ def _plant(answer: Explanation, legend: _Legend) -> str:
 
 
 def _streams(chain: Chain, legend: _Legend) -> str:
-    rows: list[Sequence[str]] = [("stream", "kt/y", "CO2, %", "lasting", "grade", "from")]
+    rows: list[Sequence[str]] = [("stream", "kt/y", "CO2, %", "lasting", "grade", "source")]
     for line in chain.streams:
         tonnes, share, grade, lasting = line.values
         percent = f"{100 * share:.1f}" if isinstance(share, float) else "–"
@@ -103,7 +103,7 @@ def _streams(chain: Chain, legend: _Legend) -> str:
         kept = f"{lasting:.0%}" if isinstance(lasting, float) else ""
         label = line.label.replace("_", " ")
         rows.append((label, _number(tonnes, 0), percent, kept, name, legend.mark(line.cited[0])))
-    return _aligned(rows, left={0, 4, 5})
+    return _table(rows, {0, 4, 5})
 
 
 def _chain(answer: Explanation, legend: _Legend) -> str:
@@ -112,7 +112,7 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
         return ""
     n = min(len(chain.columns), SHOWN_COLUMNS)
     of = {line.name: line for line in chain.lines}
-    rows: list[Sequence[str]] = [("", "", *(title.replace("_", " ") for title in chain.columns[:n]), "from")]
+    rows: list[Sequence[str]] = [("", "", *(title.replace("_", " ") for title in chain.columns[:n]), "source")]
     currency = answer.problem.currency
     for label, unit, form, parts in _SCREEN:
         lines = [(of[name], digits) for name, digits in parts if name in of]
@@ -125,7 +125,7 @@ def _chain(answer: Explanation, legend: _Legend) -> str:
         ]
         cited = (each for line, _ in lines for some in line.cited[:n] for each in some)
         rows.append((label, unit.format(currency), *cells, legend.mark(cited)))
-    text = _aligned(rows, left={0, 1, len(rows[0]) - 1})
+    text = _table(rows, {0, 1, len(rows[0]) - 1})
     more = len(chain.columns) - n
     priced = [line for line in chain.lines if line.section == "power price"]
     power = " + ".join(f"{line.label} {line.values[0]:.3f}" for line in priced)
@@ -154,16 +154,17 @@ def _owners(answer: Explanation) -> str:
         return f"{100 * value:.1f} %" if percent else _number(value, digits)
 
     money = answer.problem.currency
-    payback = "not within the horizon" if owners.get("payback_yr") is None else f"in {reported('payback_yr', 1)} years"
+    payback = "beyond the horizon" if owners.get("payback_yr") is None else f"{reported('payback_yr', 1)} years"
+    irr = reported("project_irr_share", percent=True)
     return _filled(
-        f"Owners: NPV {reported('npv_mn')} mn {money}, IRR {reported('project_irr_share', percent=True)}, paid back {payback}, "
+        f"Owners: NPV {reported('npv_mn')} mn {money}, IRR {irr}, payback {payback}, "
         f"break-even carbon price {reported('break_even_carbon_price_per_t')} {money}/t."
     )
 
 
 def _why(answer: Explanation) -> str:
     message = [f"Why {answer.reason}.", *(each.message for each in answer.changes)]
-    return "\n".join(filled(each, min(columns(), WIDEST), "  ") for each in message)
+    return "\n".join(wrap(each, min(columns(), WIDEST), "  ") for each in message)
 
 
 def _is_nothing(value: Value) -> bool:
@@ -175,23 +176,11 @@ def _number(value: Value, digits: int) -> str:
 
 
 def _filled(text: str) -> str:
-    return filled(text, min(columns(), WIDEST))
+    return wrap(text, min(columns(), WIDEST))
 
 
-def _aligned(rows: Sequence[Sequence[str]], left: set[int]) -> str:
-    """Columns of equal width; the last one is cut where the screen ends."""
-    widths = [max(width_of(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = []
-        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            space = " " * (width - width_of(cell))
-            cells.append(cell + space if i in left else space + cell)
-        lines.append(cut_to("  ".join(cells).rstrip(), min(columns(), WIDEST)))
-    return "\n".join(lines)
-
-
-# `ccs-model explain RUN PLANT`: one plant from its streams to its costs, and why it is in the plan or out of it.
+def _table(rows: Sequence[Sequence[str]], left: set[int]) -> str:
+    return aligned(rows, left, max_width=min(columns(), WIDEST))
 
 
 @click.command(
@@ -201,27 +190,21 @@ Examples:
   ccs-model explain runs/hebei-1a2b3c4d NH3_29 --quick
   ccs-model explain runs/hebei-1a2b3c4d "Shougang Jingtang" --json
 
-Exit codes: 0 done, 3 not a run, or no such plant in it, 8 file trouble.
+Exit codes: 0 done, 3 not a run, or no such plant in it, 8 file system error.
 """
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.argument("plant")
-@click.option("--quick", is_flag=True, help="The chain and the reason alone: nothing is solved again.")
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="Seconds for solving again, in all.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
+@click.option("--quick", is_flag=True, help="Give costs and reason only; solve nothing.")
+@time_limit_option("Seconds for all re-solves.", default=60.0)
+@json_option
 def explain(run: Path, plant: str, quick: bool, time_limit: float, as_json: bool) -> int:
-    """Explain PLANT of a run folder: its chain of numbers with sources, why it is in or out, what would change it."""
-    from ccs_model.analysis.explain import explain as explained
+    """Trace one plant's costs and the reason for its selection."""
+    from ccs_model.analysis.explain import explain as explain_plant
 
-    answer = explained(run, plant, time_limit_s=0.0 if quick else time_limit)
+    answer = explain_plant(run, plant, time_limit_s=0.0 if quick else time_limit)
     if as_json:
-        click.echo(json.dumps(answer.to_dict(), ensure_ascii=False, indent=1, allow_nan=False))
+        print_json(answer.to_dict())
     else:
         click.echo(explanation_text(answer))
     return DONE

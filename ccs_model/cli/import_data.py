@@ -1,4 +1,4 @@
-"""`ccs-model import TOOL FOLDER`: another tool's case becomes a scenario and tables of this one."""
+"""`ccs-model import gem|simccs`: data of other tools as a scenario and tables."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.new_files import written_atomically
+from ccs_model.cli.new_files import atomic_folder
+from ccs_model.cli.options import PATH
 from ccs_model.errors import DONE, InputError, Issue
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Finite(click.FloatRange):
-    """A number in a range; `nan` compares with nothing and would slip through."""
+    """A finite number in a range; click.FloatRange accepts nan."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -34,7 +35,7 @@ Example:
 """,
 )
 def import_() -> None:
-    """Turn another tool's files into a scenario and tables."""
+    """Convert Global Energy Monitor or SimCCS data."""
 
 
 @import_.command(
@@ -44,41 +45,41 @@ Examples:
   ccs-model import simccs Scenarios/capScenario -o cap --mode target --target-mt 50
   ccs-model optimize cap/scenario.yaml
 
-Exit codes: 0 done, 2 usage, 3 the folder is no sound case, 8 a file is there already or cannot be written.
+Exit codes: 0 done, 2 usage, 3 invalid case, 8 a file already exists or cannot be written.
 """
 )
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-o", "out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.argument("folder", type=PATH)
+@click.option("-o", "out", metavar="DIR", type=PATH, required=True, help="Folder to write.")
 @click.option(
     "--mode",
     type=click.Choice(["price", "target"]),
     required=True,
-    help="price: what pays for itself; target: the least cost of --target-mt.",
+    help="price: capture what pays for itself; target: capture --target-mt at minimum cost.",
 )
-@click.option("--target-mt", type=_Finite(min=0, min_open=True), help="Mt that must be captured a year.")
+@click.option("--target-mt", type=_Finite(min=0, min_open=True), help="Capture target in Mt per year.")
 @click.option(
     "--crf",
     type=_Finite(min=0, min_open=True, max=1),
     default=0.1,
     show_default=True,
-    help="Capital recovery factor: the yearly share of capital.",
+    help="Capital recovery factor.",
 )
 @click.option(
     "--years",
     type=_Finite(min=0, min_open=True, max=200),
     default=30,
     show_default=True,
-    help="Years over which a sink is filled.",
+    help="Years of injection.",
 )
 @click.option(
     "--pipe-utilisation",
     type=_Finite(min=0, min_open=True, max=1),
     default=1.0,
     show_default=True,
-    help="Share of the year for which pipes are full.",
+    help="Utilisation of pipes, as a share.",
 )
-@click.option("--rounded", is_flag=True, help="Round coefficients to five decimals, as SimCCS does in its own program.")
-@click.option("--force", is_flag=True, help="Write again what an earlier import wrote into DIR.")
+@click.option("--rounded", is_flag=True, help="Round coefficients to five decimals, as SimCCS does.")
+@click.option("--force", is_flag=True, help="Replace the files of an earlier import in DIR.")
 def simccs(
     folder: Path,
     out: Path,
@@ -90,9 +91,9 @@ def simccs(
     rounded: bool,
     force: bool,
 ) -> int:
-    """Turn a folder of SimCCS 2 into DIR/scenario.yaml and DIR/data, whose optimum is SimCCS's."""
+    """Convert a SimCCS 2 case to DIR/scenario.yaml and DIR/data; the optimum is the same."""
     if (mode == "target") != (target_mt is not None):
-        what = "--mode target needs --target-mt" if mode == "target" else "--target-mt goes with --mode target"
+        what = "--mode target needs --target-mt" if mode == "target" else "--target-mt needs --mode target"
         raise click.UsageError(what)
     from ccs_model.importers import SimccsCase, read_simccs, simccs_place, simccs_scenario, simccs_tables, target_issues
     from ccs_model.problem import build_problem
@@ -107,8 +108,8 @@ def simccs(
     files = {"scenario.yaml": simccs_scenario(name, case).encode()}
     for table, frame in tables.items():
         files[f"data/{table}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
-    with written_atomically(out, files, force=force) as made:
-        # What is written can be run: numbers that our tables do not take are told here, where SimCCS has them.
+    with atomic_folder(out, files, force=force) as made:
+        # Validate the result now, and report errors where the SimCCS files have them.
         try:
             build_problem(*read_checked(made / "scenario.yaml"))
         except InputError as error:
@@ -116,7 +117,7 @@ def simccs(
                 Issue(simccs_place(read, issue.where), issue.what, issue.hint) for issue in error.issues
             ) from error
     if target_mt is None and not (tables["storage/sites"]["eor_revenue_per_t"] > 0).any():
-        click.echo("no sink pays for CO2 (a negative injection cost): the best plan builds nothing", err=True)
+        click.echo("no sink pays for CO2 (negative injection cost): the optimal plan builds nothing", err=True)
     n_junctions = len(tables["transport/hubs"])
     click.echo(
         f"{out}: scenario.yaml and data/ with {len(read.sources)} sources, {len(read.sinks)} sinks, "
@@ -135,22 +136,22 @@ Examples:
   ccs-model import gem chemicals.xlsx -o china --country China --capacities china/capacities.csv --force
   ccs-model optimize china/scenario.yaml
 
-Exit codes: 0 done, 2 usage, 3 a workbook has faults, 8 a file is there already or cannot be read or written.
+Exit codes: 0 done, 2 usage, 3 invalid workbook, 8 a file already exists or cannot be read or written.
 """
 )
-@click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("-o", "out", metavar="DIR", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+@click.argument("files", metavar="FILE...", type=PATH, nargs=-1, required=True)
+@click.option("-o", "out", metavar="DIR", type=PATH, required=True, help="Folder to write.")
 @click.option(
     "--country", "countries", metavar="NAME", multiple=True, help="Only plants of this country; may be repeated."
 )
 @click.option(
     "--capacities",
     metavar="FILE.csv",
-    type=click.Path(path_type=Path),
-    help="What the chemicals inventory lacks, by plant: DIR/capacities.csv of an earlier import, filled in.",
+    type=PATH,
+    help="Data missing from the chemicals inventory: the completed DIR/capacities.csv of an earlier import.",
 )
-@click.option("--known-only", is_flag=True, help="Leave out chemical plants that still lack something.")
-@click.option("--force", is_flag=True, help="Write again what an earlier import wrote into DIR.")
+@click.option("--known-only", is_flag=True, help="Leave out chemical plants with missing data.")
+@click.option("--force", is_flag=True, help="Replace the files of an earlier import in DIR.")
 def gem(
     files: tuple[Path, ...],
     out: Path,
@@ -159,10 +160,10 @@ def gem(
     known_only: bool,
     force: bool,
 ) -> int:
-    """Turn workbooks of Global Energy Monitor into DIR/scenario.yaml, DIR/steel.csv, DIR/chemicals.csv and DIR/data.
+    """Convert workbooks of Global Energy Monitor to DIR/scenario.yaml, inventories and DIR/data.
 
-    Of the steel tracker the plant workbook is needed; unit workbooks add furnaces and their relining. A workbook of
-    the chemicals inventory gives places of ammonia and methanol plants, whose capacities are to be filled in.
+    The steel tracker needs its plant workbook; its unit workbooks add furnaces and relining dates. The chemicals
+    inventory gives the locations of ammonia and methanol plants, and you add their capacities.
     """
     from ccs_model.importers import INSTEAD, gem_advice, gem_files, gem_needs, gem_place, gem_trial, read_gem
     from ccs_model.inputs.csv_reader import table_bytes
@@ -177,9 +178,9 @@ def gem(
     needs, made_files = gem_needs(tracker), gem_files(tracker)
     instead = made_files.pop(INSTEAD, None)
     inventories = tuple(name for name in ("steel.csv", "chemicals.csv") if name in made_files)
-    with written_atomically(out, made_files, force=force) as made:
-        # Faults are told where the workbooks have them. Where something is left to the user to fill in, the plants
-        # alone are looked at, with a stand-in for what they lack: what is still to come would be a fault too.
+    with atomic_folder(out, made_files, force=force) as made:
+        # Report errors where the workbooks have them. If the user must still add data, validate only the plants, with
+        # placeholders for missing values, since those would be errors too.
         try:
             if needs:
                 if (trial := gem_trial(tracker)) is not None:
@@ -201,7 +202,7 @@ def gem(
     parts = []
     if "steel.csv" in inventories:
         parts.append(
-            f"{len(tracker.plants):,} works in {_countries(len(set(tracker.in_country)))}, {n_operating:,} of them "
+            f"{len(tracker.plants):,} steel plants in {_countries(len(set(tracker.in_country)))}, {n_operating:,} "
             f"operating with {tracker.plants['crude_steel_ktpa'].sum() / 1000:,.1f} Mt crude steel a year, and "
             f"{len(tracker.units):,} furnaces"
         )
@@ -213,11 +214,11 @@ def gem(
         )
     click.echo(held + "; ".join(parts))
     if needs:
-        click.echo("Add, before it can be solved (docs/own-tables.md):")
+        click.echo("Before you solve it, add (docs/own-tables.md):")
         for line in needs:
             click.echo(f"  {line}")
         if advice := gem_advice(tracker):
-            click.echo("And look at:")
+            click.echo("Also check:")
             for line in advice:
                 click.echo(f"  {line}")
         click.echo(f"Next: ccs-model check {_quoted(out / 'scenario.yaml')}")
@@ -227,17 +228,17 @@ def gem(
 
 
 def _show_missing(tracker: GemTracker, out: Path) -> None:
-    """On stderr: works that count nothing, and by file what the chemicals inventory does not hold."""
+    """Print on stderr the plants without a capacity and the missing data of the chemicals inventory."""
     if tracker.unquantified:
         named = ", ".join(tracker.unquantified)
-        click.echo(f"operating, but without a capacity in the tracker; they count nothing: {named}", err=True)
+        click.echo(f"operating plants without a capacity in the tracker, counted as zero: {named}", err=True)
     made = tracker.chemicals
     if made is None:
         return
     for file, (n_rows, n_lacking) in made.by_file.items():
-        lack = "all that is needed is given"
+        lack = "no data is missing"
         if n_lacking:
-            lack = f"{n_lacking:,} of {n_rows:,} rows lack what the model needs" + " and are left out" * made.is_integer
+            lack = f"{n_lacking:,} of {n_rows:,} rows lack required data" + " and are left out" * made.is_integer
         click.echo(f"{file}: the chemicals inventory has no capacities; {lack}", err=True)
     for column, n_rows in made.n_missing.items():
         click.echo(f"  {column}: missing in {n_rows:,} rows", err=True)
@@ -245,8 +246,8 @@ def _show_missing(tracker: GemTracker, out: Path) -> None:
         table = made.to_fill_in
         offered = int(((table["suggested_plant"] != "") & (table["missing"] != "")).sum())
         click.echo(
-            f"  {out / 'capacities.csv'} lists them; for {offered:,} a shipped plant near by stands beside, as a "
-            "suggestion that nothing takes unless you do",
+            f"  {out / 'capacities.csv'} lists them; for {offered:,} it suggests a shipped plant nearby, which is not "
+            "used unless you confirm it",
             err=True,
         )
     if made.n_left_out:

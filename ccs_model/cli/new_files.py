@@ -1,6 +1,6 @@
-"""Files that a command makes for the user: all of them whole or none, and nothing is overwritten unasked.
+"""Files that a command creates for the user: all or none, and without overwriting.
 
-What a killed command left beside them goes with the next one that makes files of the same names.
+A command first removes the temporary files that a killed command left beside the same names.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from os.path import lexists
 from pathlib import Path, PurePath
 
 from ccs_model.atomic_files import (
-    clear_away,
+    deferred_signals,
     folder_for,
-    holds_anything,
-    left_behind,
-    name_of_unfinished,
-    signals_deferred,
+    has_files,
+    remove_stale,
+    stale_paths,
     sync_folder,
-    unfinished,
+    temporary_name,
+    temporary_path,
     write_synced,
 )
 from ccs_model.errors import FileError
@@ -29,33 +29,33 @@ from ccs_model.errors import FileError
 _PART, _OLD = "part", "old"
 
 
-def write_new(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make each file of `folder`; FileError when one is there already or cannot be written."""
-    if not lexists(folder):  # then one rename puts all of them in place
-        with written_atomically(folder, files):
+def create_folder_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Create the files of `folder`. Raises FileError if one already exists or cannot be written."""
+    if not lexists(folder):  # one rename puts all of them in place
+        with atomic_folder(folder, files):
             return
-    write_atomic({folder / name: contents for name, contents in files.items()})
+    create_files({folder / name: contents for name, contents in files.items()})
 
 
-def write_atomic(files: Mapping[Path, bytes], *, hint: str = "") -> None:
-    """Make each file whole or none of them; FileError when one is there already (`hint` says what to do) or cannot be
-    written.
+def create_files(files: Mapping[Path, bytes], *, hint: str = "") -> None:
+    """Create all files or none.
 
-    Each is written beside its place and then linked into it, which fails where a file has come in the meantime.
+    Each is written under a temporary name and then linked to its own, which fails if that name exists by then. Raises
+    FileError if a file already exists (`hint` says what to do) or cannot be written.
     """
     for path in files:
         if path.is_symlink() or path.exists():
-            raise FileError(_is_there(path, hint))
+            raise FileError(_exists_message(path, hint))
     beside: dict[Path, Path] = {}
     with ExitStack() as made:
         try:
             for path, contents in files.items():
                 made.enter_context(folder_for(path))
-                clear_away(path.parent, path.name, _PART)
-                part = made.enter_context(unfinished(path.with_name(name_of_unfinished(_PART, path.name))))
+                remove_stale(path.parent, path.name, _PART)
+                part = made.enter_context(temporary_path(path.with_name(temporary_name(_PART, path.name))))
                 write_synced(part, contents)
                 beside[path] = part
-            with signals_deferred():
+            with deferred_signals():
                 _link_all(beside, hint)
         except OSError as error:
             raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
@@ -73,16 +73,16 @@ def _link_all(beside: Mapping[Path, Path], hint: str) -> None:
         for each in done:
             each.unlink(missing_ok=True)
         if isinstance(error, FileExistsError):
-            raise FileError(_is_there(path, hint)) from error
+            raise FileError(_exists_message(path, hint)) from error
         raise
 
 
-def _is_there(path: Path, hint: str) -> str:
-    return f"{path}: is there already and is left alone{hint and f'; {hint}'}"
+def _exists_message(path: Path, hint: str) -> str:
+    return f"{path}: already exists and is left unchanged{hint and f'; {hint}'}"
 
 
 def _link(made: Path, path: Path) -> None:
-    """Give the file its name unless that is taken; where there are no links, as on FAT, it is moved."""
+    """Give the file its name unless the name exists; a file system without links, such as FAT, renames it."""
     try:
         os.link(made, path)
     except FileExistsError:
@@ -94,18 +94,18 @@ def _link(made: Path, path: Path) -> None:
 
 
 @contextmanager
-def written_atomically(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> Iterator[Path]:
-    """Makes the files in a folder beside `folder` and yields it, to be looked over; then moves them into place.
+def atomic_folder(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> Iterator[Path]:
+    """Write the files to a temporary folder, yield it for validation, then move them to `folder`.
 
-    An error inside leaves nothing behind. FileError when `folder` holds anything and not `force`; with it, what stands
-    at the top of `files` (a file, or a whole folder of them) takes the place of what was there, and nothing else.
+    An error inside the block leaves nothing behind. With `force`, the top-level files and folders of `files` replace
+    those of the same name; all others are kept. Raises FileError if `folder` contains files and not `force`.
     """
     _validate_overwrite(folder, force)
-    target = folder.absolute()  # the folder one is in has a name, too
+    target = folder.absolute()  # so that the current folder has a name
     try:
         with folder_for(target):
-            mend_halves(target)
-            with unfinished(target.with_name(name_of_unfinished(_PART, target.name))) as made:
+            remove_temporary_files(target)
+            with temporary_path(target.with_name(temporary_name(_PART, target.name))) as made:
                 made.mkdir()
                 for name, contents in files.items():
                     (made / name).parent.mkdir(parents=True, exist_ok=True)
@@ -118,15 +118,15 @@ def written_atomically(folder: Path, files: Mapping[str, bytes], *, force: bool 
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
-def mend_halves(folder: Path) -> None:
-    """What killed commands left beside `folder` goes; what had stepped aside and has no follower comes back."""
-    for aside in left_behind(folder.parent, folder.name, _OLD):
+def remove_temporary_files(folder: Path) -> None:
+    """Remove what killed commands left beside `folder`, and restore files that they had moved aside."""
+    for aside in stale_paths(folder.parent, folder.name, _OLD):
         with contextlib.suppress(OSError):
             for path in aside.iterdir():
                 if not (folder / path.name).exists():
                     path.rename(folder / path.name)
     for kind in (_OLD, _PART):
-        clear_away(folder.parent, folder.name, kind)
+        remove_stale(folder.parent, folder.name, kind)
 
 
 def _validate_overwrite(folder: Path, force: bool) -> None:
@@ -134,19 +134,19 @@ def _validate_overwrite(folder: Path, force: bool) -> None:
         if folder.is_symlink() or folder.exists():
             if not folder.is_dir():
                 raise FileError(f"{folder}: is a file, not a folder")
-            if holds_anything(folder) and not force:
-                raise FileError(f"{folder}: already holds something; choose another, or --force to write into it")
+            if has_files(folder) and not force:
+                raise FileError(f"{folder}: already contains files; choose another, or use --force to write into it")
     except OSError as error:
         raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
 def _move_into_place(made: Path, folder: Path, names: list[str]) -> None:
-    """One rename where nothing is in the way; else what is there steps aside, and comes back if anything fails."""
+    """Move the new files to `folder`; existing ones are moved aside first, and moved back if anything fails."""
     if not folder.exists():
         made.rename(folder)
         return
-    aside = folder.with_name(name_of_unfinished(_OLD, folder.name))
-    with signals_deferred():
+    aside = folder.with_name(temporary_name(_OLD, folder.name))
+    with deferred_signals():
         aside.mkdir()
         done: list[str] = []
         try:

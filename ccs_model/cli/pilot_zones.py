@@ -1,27 +1,27 @@
-"""`ccs-model calibrate`: fits what the pilot zones inform."""
+"""`ccs-model calibrate` and `replay`: the pilot zones."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.terminal import ProgressLine
+from ccs_model.cli.options import PATH, json_option
+from ccs_model.cli.terminal import ProgressLine, aligned, print_json
 from ccs_model.errors import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from ccs_model.pilots.calibrate import Calibration
     from ccs_model.pilots.replay import Replay, Row
 
-_WORDS = {
+_LABELS = {
     "deployment_share": "deployment in five years",
-    "delivered_share": "delivered of design",
-    "b_share": "cut that is not capture",
-    "kappa": "capex about its cost",
+    "delivered_share": "delivered share of design",
+    "b_share": "abatement without capture",
+    "kappa": "capex factor",
 }
 
 
@@ -32,22 +32,22 @@ Examples:
   ccs-model calibrate --preset pilot-literal -o calibration.json
   ccs-model calibrate --preset all --accept -o calibration.json
 
-Exit codes: 0 done, 3 bad input, 7 the report and what is known conflict (--accept fits it all the same).
+Exit codes: 0 done, 3 invalid input, 7 the report conflicts with other evidence (--accept fits it nevertheless).
 """
 )
-@click.option("--preset", default="pilot-reported", show_default=True, help="A preset of pilots/presets, or all.")
-@click.option("--accept", is_flag=True, help="Fit a conflict all the same, and write it beside the numbers.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write calibration.json here.")
-@click.option("--data", type=click.Path(path_type=Path), help="A folder of tables of your own, laid over the shipped.")
-@click.option("--json", "as_json", is_flag=True, help="Print calibration.json and nothing else on stdout.")
+@click.option("--preset", default="pilot-reported", show_default=True, help="Preset of pilots/presets, or all.")
+@click.option("--accept", is_flag=True, help="Fit despite a conflict, and record the conflict with the results.")
+@click.option("-o", "--out", type=PATH, help="File to write (calibration.json).")
+@click.option("--data", type=PATH, help="Folder with your own tables, which override the shipped ones.")
+@json_option
 def calibrate(preset: str, accept: bool, out: Path | None, data: Path | None, as_json: bool) -> int:
-    """Fit deployment and delivery to what the pilot zones report, and say what the report cannot tell."""
+    """Fit parameters to the pilot-zone reports."""
     from ccs_model.inputs.load import load_tables
-    from ccs_model.pilots.calibrate import calibrate as fitted
+    from ccs_model.pilots.calibrate import calibrate as fit
     from ccs_model.scenario.sections import OwnTables
 
     own = None if data is None else OwnTables(data.resolve().parent, data=data.resolve().name)
-    found = fitted(preset, accept=accept, inputs=load_tables(own))
+    found = fit(preset, accept=accept, inputs=load_tables(own))
     if out is not None:
         found.to_json(out)
     click.echo(found.text() if as_json else _calibration_text(found), nl=not as_json)
@@ -65,7 +65,7 @@ def _preset(name: str, fit: Mapping[str, Any]) -> str:
         before, after = each["prior"], each["posterior"]
         rows.append(
             (
-                _WORDS[key],
+                _LABELS[key],
                 _posterior_number(before["median"]),
                 f"{_posterior_number(before['p10'])}–{_posterior_number(before['p90'])}",
                 _posterior_number(after["median"]),
@@ -74,19 +74,19 @@ def _preset(name: str, fit: Mapping[str, Any]) -> str:
                 each["verdict"],
             )
         )
-    lines += _table(rows)
-    lines += ["", *_zones(fit)]
-    for words in fit["conflicts"]:
-        lines.append(f"Conflict, accepted: {words}.")
+    lines.append(aligned(rows, left={0, 6}))
+    lines += ["", _zones(fit)]
+    for conflict in fit["conflicts"]:
+        lines.append(f"Accepted conflict: {conflict}.")
     lines.append(
-        "The report is a press figure (grade C) without baseline, metric, boundary or attribution; it informs how much "
-        "gets built, hardly how well it works, and nothing of cost."
+        "The report is a press figure (grade C) without baseline, metric, boundary or attribution. It informs "
+        "deployment, hardly performance, and not cost."
     )
     return "\n".join(lines)
 
 
-def _zones(fit: Mapping[str, Any]) -> list[str]:
-    rows = [("zone", "reported", "fitted", "of it capture", "other", "unexplained", "fitted without it, 80 % band", "")]
+def _zones(fit: Mapping[str, Any]) -> str:
+    rows = [("zone", "reported", "fitted", "by capture", "other", "unexplained", "fit without this zone, P10–P90", "")]
     for zone in fit["zones"]:
         reported = zone["held_out"]
         rows.append(
@@ -101,7 +101,7 @@ def _zones(fit: Mapping[str, Any]) -> list[str]:
                 "" if reported is None else reported["verdict"],
             )
         )
-    return _table(rows)
+    return aligned(rows, left={0, 7})
 
 
 def _percent(share: float | None) -> str:
@@ -112,42 +112,30 @@ def _posterior_number(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1e}"
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    last = len(widths) - 1
-    return [
-        "  ".join(
-            cell.ljust(width) if k in (0, last) else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
-# `ccs-model replay CASE…`: replays pilot-zone cases and says of each expectation whether it held.
-
-
 @click.command(
     epilog="""\b
 Examples:
   ccs-model replay scenarios/pilots/*.yaml
   ccs-model replay my-zone.yaml --json > replayed.json
 
-Exit codes: 0 all as expected, 3 bad input, 7 an expectation failed.
+Exit codes: 0 all as expected, 3 invalid input, 7 an expectation failed.
 """
 )
-@click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, and only what is not as expected.")
+@click.argument("cases", metavar="CASE...", nargs=-1, required=True, type=PATH)
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="Print no progress, and only unexpected results.")
 def replay(cases: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
-    """Replay pilot-zone cases: does each expectation hold, and does each control fail?"""
-    from ccs_model.pilots.replay import replay as replayed
+    """Test pilot-zone cases.
+
+    Every expectation must hold and every control must fail.
+    """
+    from ccs_model.pilots.replay import replay as replay_cases
 
     line = ProgressLine(quiet=quiet)
-    found = replayed(cases, on_progress=lambda name: line.show(f"  replaying {name}"))
+    found = replay_cases(cases, on_progress=lambda name: line.show(f"replaying {name}"))
     line.done()
     if as_json:
-        click.echo(json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False))
+        print_json(found.to_dict())
     else:
         click.echo(_replay_text(found, quiet))
     return DONE if found.all_hold else CHECK_FAILED
@@ -158,10 +146,7 @@ def _replay_text(found: Replay, quiet: bool) -> str:
     lines = []
     if shown:
         rows = [("case", "zone", "quantity", "value", "band", ""), *map(_cells, shown)]
-        widths = [max(len(row[k]) for row in rows) for k in range(5)]
-        lines = ["  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]).rstrip()
-                 for row in rows]  # fmt: skip
-        lines.append("")
+        lines = [aligned(rows, left=6), ""]
     n = len(found.rows)
     held = sum(row.as_expected for row in found.rows)
     return "\n".join([*lines, f"{held} of {n} expectations of {len(found.found)} cases are as expected."])

@@ -1,20 +1,22 @@
-"""`ccs-model data [TABLE]`: what ships, where each number comes from, how good it is."""
+"""`ccs-model data [TABLE]` and `doctor`: the shipped data and the installation."""
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from ccs_model import __version__
+from ccs_model.cli.options import json_option
+from ccs_model.cli.terminal import print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ccs_model.inputs import Inputs
     from ccs_model.inputs.declarations import Column
 
@@ -31,18 +33,21 @@ Examples:
 """
 )
 @click.argument("table", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
+@json_option
 def data(table: str | None, as_json: bool) -> int:
-    """List the shipped tables, or of one its columns, how good its numbers are and where they come from."""
+    """List the shipped data with sources and quality.
+
+    With TABLE, list its columns, the quality of its rows and their sources.
+    """
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.declarations import read_dictionary
 
     inputs, declared = load_inputs(), read_dictionary()
     if table is not None:
-        table = _known(table, inputs)
+        table = _table_name(table, inputs)
     if as_json:
         reported = _listed(inputs, declared) if table is None else _described(table, inputs, declared[table])
-        click.echo(json.dumps({"schema": SCHEMA, **reported}, ensure_ascii=False, indent=1, allow_nan=False))
+        print_json({"schema": SCHEMA, **reported})
     elif table is None:
         _print_list(_listed(inputs, declared))
     else:
@@ -50,8 +55,8 @@ def data(table: str | None, as_json: bool) -> int:
     return DONE
 
 
-def _known(table: str, inputs: Inputs) -> str:
-    """The table's whole name; its last part alone will do where no other table ends in it."""
+def _table_name(table: str, inputs: Inputs) -> str:
+    """Return the full name of a table; its last part is enough if it is unique."""
     ends = [name for name in inputs.tables if name.rpartition("/")[2] == table]
     if table not in inputs.tables and len(ends) != 1:
         from difflib import get_close_matches
@@ -63,7 +68,7 @@ def _known(table: str, inputs: Inputs) -> str:
 
 
 def _listed(inputs: Inputs, declared: Any) -> dict[str, Any]:
-    """Every table with its rows, the mix of qualities and how many references it rests on; and all of them together."""
+    """Return rows, quality and number of references of every table, and the totals."""
     tables: list[dict[str, Any]] = [
         {
             "table": name,
@@ -75,13 +80,13 @@ def _listed(inputs: Inputs, declared: Any) -> dict[str, Any]:
         }
         for name, frame in inputs.tables.items()
     ]
-    whole = {kind: sum(each["quality"].get(kind, 0) for each in tables) for kind in QUALITIES}
+    totals = {kind: sum(each["quality"].get(kind, 0) for each in tables) for kind in QUALITIES}
     rows = sum(each["n_rows"] for each in tables)
-    return {"data_folder": inputs.folder_name, "n_rows": rows, "quality": whole, "tables": tables}
+    return {"data_folder": inputs.folder_name, "n_rows": rows, "quality": totals, "tables": tables}
 
 
 def _mix(frame: pd.DataFrame) -> dict[str, int]:
-    """How many rows are of each quality, the best first."""
+    """Return the number of rows by quality, the best first."""
     if "quality" not in frame:
         return {}
     found = frame["quality"].value_counts()
@@ -89,14 +94,14 @@ def _mix(frame: pd.DataFrame) -> dict[str, int]:
 
 
 def _described(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[str, Any]:
-    """The columns as declared, and every reference with how many rows of each quality rest on it."""
+    """Return the declared columns, and every reference with its rows by quality."""
     frame = inputs[table]
     sources = []
     if "reference" in frame and table != "references":
         references = inputs["references"].set_index("reference")
         for key, rows in frame.groupby("reference", sort=True):
-            message = references.loc[str(key)]
-            source = {"reference": str(key), **{name: str(message[name]) for name in ("citation", "where", "licence")}}
+            row = references.loc[str(key)]
+            source = {"reference": str(key), **{name: str(row[name]) for name in ("citation", "where", "licence")}}
             sources.append({**source, "n_rows": len(rows), "quality": _mix(rows)})
     return {
         "table": table,
@@ -126,13 +131,13 @@ def _described(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[
 def _print_list(reported: dict[str, Any]) -> None:
     click.echo(f"{len(reported['tables'])} tables, {reported['n_rows']:,} rows, from {reported['data_folder']}\n")
     for each in reported["tables"]:
-        click.echo(f"{each['table']:<34}{each['n_rows']:>5} rows   {_in_words(each['quality'])}".rstrip())
-    click.echo(f"\nOf all rows with a quality: {_in_words(reported['quality'])}.")
-    click.echo("`ccs-model data TABLE` tells the columns of one and where its numbers come from.")
+        click.echo(f"{each['table']:<34}{each['n_rows']:>5} rows   {_counts(each['quality'])}".rstrip())
+    click.echo(f"\nRows by quality: {_counts(reported['quality'])}.")
+    click.echo("`ccs-model data TABLE` lists the columns and sources of one table.")
 
 
 def _print_table(reported: dict[str, Any]) -> None:
-    quality = f"; {_in_words(reported['quality'])}" if reported["quality"] else ""
+    quality = f"; {_counts(reported['quality'])}" if reported["quality"] else ""
     click.echo(f"{reported['table']}: {reported['n_rows']} rows{quality}\n")
     for column in reported["columns"]:
         unit = f" [{column['unit']}]" if column["unit"] else ""
@@ -143,28 +148,27 @@ def _print_table(reported: dict[str, Any]) -> None:
     for each in reported["sources"]:
         click.echo(f"  {each['reference']}: {each['citation']}")
         click.echo(
-            f"    {_in_words(each['quality']) or str(each['n_rows']) + ' rows'}; {each['where']}; {each['licence']}"
+            f"    {_counts(each['quality']) or str(each['n_rows']) + ' rows'}; {each['where']}; {each['licence']}"
         )
 
 
-def _in_words(quality: dict[str, int]) -> str:
+def _counts(quality: dict[str, int]) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in quality.items() if count)
 
 
-# `ccs-model doctor`: versions, extras, solver, data: what a bug report should hold.
-
 LIBRARIES = (
-    "click", "highspy", "numpy", "openpyxl", "pandas", "pydantic", "pyomo", "ruamel.yaml", "scipy", "XlsxWriter",
+    "click", "filelock", "highspy", "numpy", "openpyxl", "pandas", "pydantic", "pyomo", "ruamel.yaml", "scipy",
+    "XlsxWriter",
 )  # fmt: skip
-# Extra → what it is for, and its libraries, as pyproject.toml has them.
+# Extra → purpose and libraries, as in pyproject.toml.
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "report": ("the page: ccs-model report", ("altair", "vl-convert-python")),
-    "fast": ("tables as parquet, large workbooks read quickly", ("pyarrow", "python-calamine")),
-    "verify": ("the workbook computed again: ccs-model verify", ("formualizer",)),
-    "cluster": ("sweeps and draws on many machines: --scheduler", ("distributed",)),
-    "docs": ("the documentation as a site: mkdocs build", ("mkdocs", "mkdocs-material", "mkdocstrings")),
-    "fuzz": ("strangers' bytes for the readers: tests/fuzz/search.py", ("atheris",)),
-    "test": ("the project's tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist")),
+    "report": ("HTML page: ccs-model report", ("altair", "vl-convert-python")),
+    "fast": ("Parquet export, faster reading of large workbooks", ("pyarrow", "python-calamine")),
+    "verify": ("workbook recalculation: ccs-model verify", ("formualizer",)),
+    "cluster": ("sweeps and Monte Carlo on several machines: --scheduler", ("distributed",)),
+    "docs": ("documentation site: mkdocs build", ("mkdocs", "mkdocs-material", "mkdocstrings")),
+    "fuzz": ("fuzz tests of the readers: tests/fuzz/search.py", ("atheris",)),
+    "test": ("tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist")),
 }
 
 
@@ -177,7 +181,7 @@ Exit codes: 0 done, 6 the solver is missing, too old, or gives a wrong answer.
 """
 )
 def doctor() -> int:
-    """Print versions, which extras are there, and whether the solver and the data answer."""
+    """Show versions and installed extras; test solver and data."""
     from ccs_model.inputs import load_inputs
 
     click.echo(f"ccs-model {__version__} on Python {platform.python_version()}, {platform.system()}")
@@ -187,23 +191,23 @@ def doctor() -> int:
     for line in extras_lines():
         click.echo(f"  {line}")
     inputs = load_inputs()
-    click.echo(f"data: {len(inputs.tables)} tables read and checked, from {inputs.folder_name}")
+    click.echo(f"data: {len(inputs.tables)} valid tables in {inputs.folder_name}")
     issue = _solver_issue()
-    click.echo(f"solver: {issue or 'answers'}")
+    click.echo(f"solver: {issue or 'works'}")
     return NO_PLAN if issue else DONE
 
 
 def extras_lines() -> Iterator[str]:
-    """A line an extra: what it brings, and its libraries or the line that installs them."""
-    for extra, (brings, libraries) in EXTRAS.items():
+    """Return one line per extra: purpose, and installed versions or the command that installs it."""
+    for extra, (purpose, libraries) in EXTRAS.items():
         missing = [name for name in libraries if version_of(name) is None]
         there = ", ".join(f"{name} {version_of(name)}" for name in libraries if name not in missing)
-        message = f'missing {", ".join(missing)}: python -m pip install "ccs-model[{extra}]"' if missing else there
-        yield f"{extra:<14}{brings}; {message}"
+        state = f'missing {", ".join(missing)}: python -m pip install "ccs-model[{extra}]"' if missing else there
+        yield f"{extra:<14}{purpose}; {state}"
 
 
 def version_of(name: str) -> str | None:
-    """The installed version of a library; None where it is not there."""
+    """Return the installed version of a library; None if it is not installed."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -211,9 +215,9 @@ def version_of(name: str) -> str | None:
 
 
 def _solver_issue() -> str:
-    """Why nothing can be solved here; empty where the solver answers."""
+    """Return why the solver does not work; empty if it does."""
     try:
         from ccs_model.mip.branch_and_bound import solver_answers
     except NoPlanError as error:
         return str(error)
-    return "" if solver_answers() else "gives a wrong answer to a program of two lines"
+    return "" if solver_answers() else "returns a wrong solution of a test problem"

@@ -1,4 +1,4 @@
-"""`ccs-model new DIR`: a scenario that runs as it is, an inventory to fill in and the editor's schema."""
+"""`ccs-model init`, `check` and `schema`: from an empty folder to a valid scenario."""
 
 from __future__ import annotations
 
@@ -8,30 +8,56 @@ from pathlib import Path
 
 import click
 
-from ccs_model.cli.new_files import write_atomic, write_new
+from ccs_model.cli.new_files import create_files, create_folder_files
+from ccs_model.cli.options import (
+    PATH,
+    allow_outside_option,
+    raise_missing,
+    require_new,
+    require_suffix,
+    scenario_argument,
+)
 from ccs_model.errors import DONE, CcsModelError, FileError, InputError, Issue
 
 
 @click.command(
     epilog="""\b
-Example:
-  ccs-model new my-zone
+Examples:
+  ccs-model init my-zone
   ccs-model optimize my-zone/scenario.yaml
+  ccs-model init --inventory-only plants.xlsx
 
-Exit codes: 0 done, 8 a file is there already or cannot be written.
+Fill in one row per plant of the workbook, and name it in the scenario: plants: {inventory: [plants.xlsx]}.
+
+Exit codes: 0 done, 2 usage, 8 a file already exists or cannot be written.
 """
 )
-@click.argument("dir", metavar="DIR", type=click.Path(path_type=Path))
-def new(dir: Path) -> int:
-    """Write scenario.yaml, plants.xlsx and scenario.schema.json into DIR. Nothing is overwritten."""
+@click.argument("dir", metavar="[DIR]", required=False, type=PATH)
+@click.option("--inventory-only", "inventory", metavar="FILE.xlsx", type=PATH,
+              help="Write only the inventory workbook; DIR may be left out.")  # fmt: skip
+def init(dir: Path | None, inventory: Path | None) -> int:
+    """Create a scenario and an inventory workbook.
+
+    DIR gets scenario.yaml, plants.xlsx and scenario.schema.json for editors. No file is overwritten.
+    """
+    require_suffix(inventory, ".xlsx", "--inventory-only")
+    if dir is None and inventory is None:
+        raise_missing("DIR")
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.inventory_template import template
+
+    if inventory is not None:
+        path = inventory if dir is None else dir / inventory
+        create_folder_files(path.parent, {path.name: template(load_inputs())})
+        click.echo(f"{path}: fill in one row per plant, then name it in your scenario under plants: inventory:")
+        return DONE
+    assert dir is not None
     from ccs_model.scenario import json_schema
     from ccs_model.scenario.resolved import starter
 
     name = "".join(sign for sign in dir.resolve().name if sign.isprintable()).strip()[:100] or "My scenario"
     schema = json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
-    write_new(
+    create_folder_files(
         dir,
         {
             "scenario.yaml": starter(name).encode(),
@@ -40,40 +66,13 @@ def new(dir: Path) -> int:
         },
     )
     click.echo(
-        f"{dir}: scenario.yaml (runs as it is), plants.xlsx (an inventory to fill in), scenario.schema.json\n"
+        f"{dir}: scenario.yaml (ready to run), plants.xlsx (inventory to fill in), scenario.schema.json\n"
         f"Next: ccs-model optimize {dir / 'scenario.yaml'}"
     )
     return DONE
 
 
-# `ccs-model template FILE.xlsx`: an inventory workbook to fill in.
-
-
-@click.command(
-    epilog="""\b
-Example:
-  ccs-model template plants.xlsx
-
-Fill in a row for each plant, name the file in your scenario (plants: {inventory: [plants.xlsx]}), then
-run `ccs-model check scenario.yaml`. Exit codes: 0 done, 2 usage, 8 the file is there already or cannot be written.
-"""
-)
-@click.argument("file", type=click.Path(path_type=Path))
-def template(file: Path) -> int:
-    """Write an inventory workbook with units, notes, drop-downs and an example row. Nothing is overwritten."""
-    if file.suffix.lower() != ".xlsx":
-        raise click.BadParameter(f"'{file}' does not end in .xlsx", param_hint="FILE.xlsx")
-    from ccs_model.inputs import load_inputs
-    from ccs_model.inputs.inventory_template import template as workbook
-
-    write_new(file.parent, {file.name: workbook(load_inputs())})
-    click.echo(f"{file}: fill in a row for each plant, then name it in your scenario under plants: inventory:")
-    return DONE
-
-
-# `ccs-model check SCENARIO`: reads everything, solves nothing, lists every fault at once.
-
-_ANOTHER = "give --annotate another name"
+_OTHER_NAME = "give {} another name"
 
 
 @click.command(
@@ -81,64 +80,86 @@ _ANOTHER = "give --annotate another name"
 Examples:
   ccs-model check my-scenario.yaml
   ccs-model check my-scenario.yaml --annotate marked.xlsx
+  ccs-model check old-scenario.yaml --upgrade new-scenario.yaml
+
+Exit codes: 0 valid, 2 usage, 3 invalid input, 8 file system error.
 """
 )
-@click.argument("scenario", type=click.Path(path_type=Path))
-@click.option(
-    "--annotate",
-    "out",
-    metavar="OUT.xlsx",
-    type=click.Path(path_type=Path),
-    help="Where there are faults, write your workbook with them marked; nothing is overwritten.",
-)
-@click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
-def check(scenario: Path, out: Path | None, allow_outside: bool) -> int:
-    """Read the scenario and every table, and list all faults with file and line. Nothing is solved."""
-    if out is not None and out.suffix.lower() != ".xlsx":
-        raise click.BadParameter(f"'{out}' does not end in .xlsx", param_hint="--annotate")
-    if out is not None and (out.exists() or out.is_symlink()):
-        raise FileError(f"{out}: is there already and is left alone; {_ANOTHER}")
+@scenario_argument
+@click.option("--annotate", metavar="OUT.xlsx", type=PATH,
+              help="If there are errors, write a copy of your workbook with the errors marked.")  # fmt: skip
+@click.option("--upgrade", metavar="OUT.yaml", type=PATH,
+              help="Write an old scenario with the present keys and values; comments are kept.")  # fmt: skip
+@allow_outside_option
+def check(scenario: Path, annotate: Path | None, upgrade: Path | None, allow_outside: bool) -> int:
+    """Validate all inputs; solve nothing.
+
+    Every error of the scenario and its tables is listed with file and line or cell.
+    """
+    require_suffix(annotate, ".xlsx", "--annotate")
+    require_new(annotate, _OTHER_NAME.format("--annotate"))
+    if upgrade is not None:
+        return _upgrade(scenario, upgrade)
     from ccs_model.problem import build_problem
     from ccs_model.problem.scenario_names import read_checked
 
     try:
         problem = build_problem(*read_checked(scenario, allow_outside=allow_outside))
     except InputError as error:
-        if out is not None:
-            _annotate(scenario, out, error.issues, allow_outside)
+        if annotate is not None:
+            _annotate(scenario, annotate, error.issues, allow_outside)
         raise
     n_candidates = int(problem.plants["is_candidate"].sum())
     click.echo(
-        f"{scenario}: no faults. {len(problem.plants)} operating plants emitting "
-        f"{problem.baseline_ktpa / 1000:,.1f} Mt CO2 a year, {n_candidates} of them candidates, "
+        f"{scenario}: no errors. {len(problem.plants)} operating plants with "
+        f"{problem.baseline_ktpa / 1000:,.1f} Mt CO2 a year; {n_candidates} candidate plants, "
         f"{len(problem.options):,} options, {len(problem.sites)} storage sites."
     )
     for table, origin in problem.inputs.origins.items():
         if origin != "shipped":
-            click.echo(f"  {table}: {origin or 'none asked for'}")
-    if out is not None:
-        click.echo(f"{out}: not written, there is nothing to mark", err=True)
+            click.echo(f"  {table}: {origin or 'not used'}")
+    if annotate is not None:
+        click.echo(f"{annotate}: not written, because there are no errors", err=True)
+    return DONE
+
+
+def _upgrade(scenario: Path, out: Path) -> int:
+    """Write the scenario with the keys and values of the present format, and list the changes."""
+    require_new(out, _OTHER_NAME.format("--upgrade"))
+    from ccs_model.scenario.upgrade import upgraded_text
+
+    try:
+        text = scenario.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise FileError(f"{scenario}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError([Issue(str(scenario), "is not UTF-8 text")]) from error
+    upgraded, changes = upgraded_text(text)
+    create_files({out: upgraded.encode()}, hint=_OTHER_NAME.format("--upgrade"))
+    n = len(changes)
+    click.echo(f"{out}: {n} change{'s' if n != 1 else ''}")
+    for each in changes:
+        click.echo(f"  {each}")
+    click.echo(f"Next: ccs-model check {out}")
     return DONE
 
 
 def _annotate(scenario: Path, out: Path, issues: Sequence[Issue], allow_outside: bool) -> None:
-    """Write the marked copies and say where; the faults are told by whoever called."""
+    """Write copies of the user's workbooks with the errors marked."""
     from ccs_model.inputs.annotated_workbook import annotated, copy_names, own_books
     from ccs_model.scenario.read import read
 
     try:
         books = own_books(read(scenario, allow_outside=allow_outside).own, allow_outside=allow_outside)
-    except CcsModelError:  # a file that is no YAML names no workbook: its faults are listed alone
+    except CcsModelError:  # a scenario that is not valid YAML names no workbook
         books = {}
     copies = annotated(issues, books)
     names = copy_names(out, list(copies))
-    write_atomic({out.with_name(names[book]): raw for book, raw in copies.items()}, hint=_ANOTHER)
+    contents = {out.with_name(names[book]): raw for book, raw in copies.items()}
+    create_files(contents, hint=_OTHER_NAME.format("--annotate"))
     for book in copies:
-        what = f"{book} with its faults marked" if book else "the list of faults; no workbook of yours has one"
+        what = f"{book} with its errors marked" if book else "the list of errors; none is in a workbook of yours"
         click.echo(f"{out.with_name(names[book])}: {what}", err=True)
-
-
-# `ccs-model schema`: the JSON Schema of a scenario, for editors.
 
 
 @click.command(

@@ -1,79 +1,37 @@
-"""Commands whose answer is no single plan: their common options, and an answer that is there already."""
+"""Text for a terminal: width, aligned tables, JSON and the progress line."""
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from ccs_model.mip import Progress
-    from ccs_model.plan.cache_key import RunKey
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def answer_options(stem: str) -> Callable[[Command], Command]:
-    """--out, --json, --force, --allow-outside and -q of a command whose document is `stem`.json."""
-    options = (
-        click.option("--out", type=click.Path(path_type=Path), help=f"Folder (default: runs/<name>-{stem}-<hash>)."),
-        click.option("--json", "as_json", is_flag=True, help=f"Print {stem}.json and nothing else on stdout."),
-        click.option("--force", is_flag=True, help="Make it again even if it is there already."),
-        click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder."),
-        click.option("-q", "--quiet", is_flag=True, help="No progress, no summary."),
-    )
-
-    def with_options(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return with_options
-
-
-def answered(folder: Path, key: RunKey, stem: str, title: str, ask: Callable[[], Any], *, force: bool) -> str:
-    """The document as text: the one in `folder` where it answers the same question, else what `ask` finds, written.
-
-    `title` is of the workbook and holds `{}` for the scenario's name. Raises FileError before anything is asked where
-    the folder holds something else.
-    """
-    from ccs_model.runs.result_folder import answer_in, write_answer
-    from ccs_model.runs.run_writer import validate_overwrite
-
-    text = None if force else answer_in(folder, key, stem)
-    if text is not None:
-        return text
-    validate_overwrite(folder, force)
-    found = ask()
-    message = title.format(found.about["scenario"])
-    return write_answer(folder, key, stem, message, found.to_dict(), found.tables(), force=force)
-
-
-# How wide the screen and a text on it are.
-
-# Where the width of the terminal is not known, as in a file.
-USUAL_WIDTH = 120
-WIDEST_TEXT = 140
+# Width where the terminal's is unknown, as in a file.
+DEFAULT_WIDTH = 120
+MAX_TEXT_WIDTH = 140
 
 
 def columns() -> int:
-    """Columns of the terminal, and at most WIDEST_TEXT."""
-    return min(shutil.get_terminal_size((USUAL_WIDTH, 24)).columns, WIDEST_TEXT)
+    """Return the width of the terminal, at most MAX_TEXT_WIDTH."""
+    return min(shutil.get_terminal_size((DEFAULT_WIDTH, 24)).columns, MAX_TEXT_WIDTH)
 
 
 def width_of(text: str) -> int:
-    """Columns on a terminal: Chinese characters take two."""
+    """Return the columns that `text` takes on a terminal; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
-def cut_to(text: str, width: int) -> str:
-    """The text, cut with an ellipsis where it is wider."""
+def truncate(text: str, width: int) -> str:
+    """Return `text`, shortened with an ellipsis if it is wider than `width`."""
     if width_of(text) <= width:
         return text
     kept = text
@@ -82,8 +40,8 @@ def cut_to(text: str, width: int) -> str:
     return kept.rstrip() + "…"
 
 
-def filled(text: str, width: int, indent: str = "") -> str:
-    """The words in lines no wider than `width`, later lines indented."""
+def wrap(text: str, width: int, indent: str = "") -> str:
+    """Return `text` in lines of at most `width` columns; every line but the first starts with `indent`."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines[-1].strip() else lines[-1] + word
@@ -94,31 +52,58 @@ def filled(text: str, width: int, indent: str = "") -> str:
     return "\n".join(lines)
 
 
-# Talk on stderr: progress on a terminal, silence elsewhere.
+def aligned(rows: Sequence[Sequence[str]], left: int | Collection[int], max_width: int | None = None) -> str:
+    """Return `rows` as columns of equal width.
+
+    Parameters
+    ----------
+    rows
+        Cells, the same number in each row.
+    left
+        Columns aligned to the left: their positions, or how many from the first.
+    max_width
+        Lines are shortened to this width.
+    """
+    at_left = range(left) if isinstance(left, int) else left
+    widths = [max(width_of(row[k]) for row in rows) for k in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = []
+        for k, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - width_of(cell))
+            cells.append(cell + space if k in at_left else space + cell)
+        line = "  ".join(cells).rstrip()
+        lines.append(line if max_width is None else truncate(line, max_width))
+    return "\n".join(lines)
+
+
+def print_json(document: Any) -> None:
+    """Print `document` as one JSON object."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False))
 
 
 class ProgressLine:
-    """One line that is written over while a solver works; nothing at all where stderr is not a terminal."""
+    """A progress line on stderr that is overwritten in place; silent if stderr is not a terminal."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._shown = not quiet and sys.stderr.isatty()
+        self.is_shown = not quiet and sys.stderr.isatty()
         self._width = 0
 
-    def show(self, words: str) -> None:
+    def show(self, text: str) -> None:
         """Replace the line."""
-        if self._shown:
-            click.echo("\r" + words.ljust(self._width), err=True, nl=False)
-            self._width = len(words)
+        if self.is_shown:
+            click.echo("\r" + f"  {text}".ljust(self._width), err=True, nl=False)
+            self._width = len(text) + 2
 
     def on_progress(self, progress: Progress) -> None:
-        """Show how far a solve is."""
+        """Show the incumbent, the bound and the gap of a solve."""
         best = f"{progress.incumbent:,.0f}" if math.isfinite(progress.incumbent) else "none yet"
         bound = f"{progress.bound:,.0f}" if math.isfinite(progress.bound) else "none yet"
         gap = f"{progress.gap_share:.2%}" if math.isfinite(progress.gap_share) else "open"
-        self.show(f"  {progress.stage}: {progress.seconds:4.1f} s  best {best}  bound {bound}  gap {gap}")
+        self.show(f"{progress.stage}: {progress.seconds:4.1f} s  best {best}  bound {bound}  gap {gap}")
 
     def done(self) -> None:
         """Clear the line."""
-        if self._shown and self._width:
+        if self.is_shown and self._width:
             click.echo("\r" + " " * self._width + "\r", err=True, nl=False)
             self._width = 0

@@ -1,4 +1,4 @@
-"""`ccs-model montecarlo SCENARIO --draws N --seed S`: how the answer spreads when the inputs do."""
+"""`ccs-model montecarlo`, `stochastic` and `regret`: plans under uncertainty."""
 
 from __future__ import annotations
 
@@ -10,13 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.terminal import ProgressLine, answer_options, answered, columns
+from ccs_model.cli.options import (
+    PATH,
+    Output,
+    cached_or_solved,
+    changes_options,
+    jobs_option,
+    output_options,
+    requested_changes,
+    scenario_argument,
+    scheduler_option,
+    with_options,
+)
+from ccs_model.cli.terminal import columns
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
 
 if TYPE_CHECKING:
     from ccs_model.analysis.monte_carlo import MonteCarlo
+    from ccs_model.analysis.regret import Regret
+    from ccs_model.analysis.stochastic import StochasticPlan
 
 _N_INPUTS_SHOWN = 6
+_N_SHOWN = 20
 
 
 @click.command(
@@ -26,25 +41,26 @@ Examples:
   ccs-model montecarlo my.yaml --draws 5000 --seed 1 --jobs 8 --out results/futures
   ccs-model montecarlo my.yaml --run runs/my-1a2b3c4d --json > futures.json
 
-The same seed gives every scenario the same futures. The same command goes on where it was stopped. What is
-uncertain, and how far: `ccs-model data uncertainty/inputs`, and the key `uncertainty:` of a scenario.
-Exit codes: 0 done, 3 bad input, 4 no plan can keep every claim, 6 no plan, 8 file trouble, 130 interrupted:
-finished futures are kept.
+Equal seeds give equal futures for every scenario. Repeat the command to resume an interrupted analysis.
+`ccs-model data uncertainty/inputs` lists the uncertain inputs and their distributions; the key `uncertainty:` of
+a scenario changes them.
+
+\b
+Exit codes: 0 done, 3 invalid input, 4 infeasible, 6 solver failure without a plan, 8 file system error,
+130 interrupted (finished futures are kept).
 """
 )
-@click.argument("scenario", type=click.Path(path_type=Path))
-@click.option("--draws", type=click.IntRange(1, 1_000_000), default=1_000, show_default=True, help="Futures.")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Which futures.")
+@scenario_argument
+@click.option("--draws", type=click.IntRange(1, 1_000_000), default=1_000, show_default=True,
+              help="Number of futures.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Random seed.")
 @click.option("--sampling", type=click.Choice(["latin", "sobol"]), default="latin", show_default=True,
-              help="How: Latin hypercube, or a Sobol sequence (best with 512, 1024, … draws).")  # fmt: skip
-@click.option("--run", type=click.Path(path_type=Path), help="Run folder whose plan is held (default: the scenario's "
-              "own run, where it is there; else the plan is made first).")  # fmt: skip
-@click.option("--jobs", type=click.IntRange(1, 512), help="Processes at a time (default: one a core).")
-@click.option("--scheduler", metavar="ADDR", help="Dask scheduler whose workers take part, such as tcp://head:8786.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder (default: runs/<name>-montecarlo-<hash>).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
-@click.option("--allow-outside", is_flag=True, help="Allow files outside the scenario's folder.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress, no summary.")
+              help="Latin hypercube, or a Sobol sequence (best with 512, 1024, … draws).")  # fmt: skip
+@click.option("--run", type=PATH,
+              help="Run folder of the plan to evaluate (default: the cached run, or a new one).")  # fmt: skip
+@jobs_option
+@scheduler_option
+@output_options("montecarlo", force=False)
 def montecarlo(
     scenario: Path,
     draws: int,
@@ -53,79 +69,74 @@ def montecarlo(
     run: Path | None,
     jobs: int | None,
     scheduler: str | None,
-    out: Path | None,
-    as_json: bool,
-    allow_outside: bool,
-    quiet: bool,
+    output: Output,
 ) -> int:
-    """Draw futures: how the answer spreads, what moves it, and which plants are chosen in nearly all of them."""
-    from ccs_model.analysis.monte_carlo import montecarlo as found_by
+    """Sample uncertain inputs.
 
-    line = ProgressLine(quiet=quiet)
+    The plan is evaluated in every future, and each future is re-optimised as an LP relaxation.
+    """
+    from ccs_model.analysis.monte_carlo import montecarlo as sample
+
+    line = output.line
     try:
-        found = found_by(
+        found = sample(
             scenario,
             draws=draws,
             seed=seed,
             sampling=sampling,
             run=run,
-            out=out,
+            out=output.out,
             jobs=jobs,
             scheduler=scheduler,
-            allow_outside=allow_outside,
-            on_message=lambda words: line.show(f"  {words}"),
-            on_progress=lambda at: line.show(f"  {at.n_ended} of {at.n_all} futures; {at.per_s:.1f} a second"),
+            allow_outside=output.allow_outside,
+            on_message=line.show,
+            on_progress=lambda at: line.show(f"{at.n_ended} of {at.n_all} futures; {at.per_s:.1f} per second"),
         )
     except KeyboardInterrupt:
         line.done()
-        click.echo("interrupted; finished futures are kept, the same command goes on", err=True)
+        click.echo("interrupted; finished futures are kept; repeat the command to resume", err=True)
         return INTERRUPTED
-    line.done()
-    if as_json:
-        click.echo(found.text, nl=False)
-    elif not quiet:
-        click.echo(_monte_carlo_text(found))
+    output.report(found.text, lambda: _monte_carlo_text(found))
     return DONE
 
 
 def _monte_carlo_text(found: MonteCarlo) -> str:
-    from ccs_model.plan.plan import HELD, REPLANNED
+    from ccs_model.plan.plan import FIXED, REPLANNED
     from ccs_model.report.workbook.uncertainty_sheet import MEASURES
 
     reported, about = found.uncertainty, found.uncertainty.about
-    lines = [f"{about['scenario']}: {about['n_draws']} futures of seed {about['seed']}",
+    lines = [f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}",
              f"Money in million {about['currency']} {about['price_year']}, real", ""]  # fmt: skip
-    for mode, words in ((HELD, "The plan held in every future"), (REPLANNED, "Each future planned anew, in parts")):
-        lines.append(f"{words:40} {'planned':>12} {'P5':>12} {'P50':>12} {'P95':>12}")
+    headings = ((FIXED, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
+    for mode, heading in headings:
+        lines.append(f"{heading:44} {'scenario':>12} {'P5':>12} {'P50':>12} {'P95':>12}")
         for row in reported.spread[reported.spread["mode"] == mode].itertuples(index=False):
             lines.append(
-                f"  {MEASURES[row.measure]:38} {row.planned:12,.1f} {row.p5:12,.1f} {row.p50:12,.1f} {row.p95:12,.1f}"
+                f"  {MEASURES[row.measure]:42} {row.planned:12,.1f} {row.p5:12,.1f} {row.p50:12,.1f} {row.p95:12,.1f}"
             )
     if about["overrun_share"] is not None:
-        lines.append(f"The held plan costs more than the budget in {about['overrun_share']:.0%} of the futures.")
-    for mode in (HELD, REPLANNED):
-        most = reported.tornado[(reported.tornado["mode"] == mode) & (reported.tornado["measure"] == "aim_value")]
-        # What chance alone could do is not shown.
-        most = most[most["width"] > most["chance"]].head(_N_INPUTS_SHOWN)
-        lines += ["", f"What moves the value of the aim most, {mode}:"]
+        lines.append(f"The plan exceeds the budget in {about['overrun_share']:.0%} of the futures.")
+    for mode, heading in headings:
+        most = reported.tornado[(reported.tornado["mode"] == mode) & (reported.tornado["measure"] == "objective_value")]
+        # Inputs whose effect is within sampling error are left out.
+        most = most[most["width"] > most["noise_width"]].head(_N_INPUTS_SHOWN)
+        lines += ["", f"Largest effects on the objective. {heading}:"]
         lines += [f"  {row.input:32} {row.low:12,.0f} … {row.high:12,.0f}" for row in most.itertuples(index=False)]
     names = reported.plants[reported.plants["is_no_regret"]]["name"].tolist()
     listed = ", ".join(names) if names else "none"
-    lines += ["", textwrap.fill(f"Chosen in nine futures of ten or more ({len(names)}): {listed}", columns())]
+    lines += [
+        "",
+        textwrap.fill(f"No-regret plants, chosen in at least 90% of futures ({len(names)}): {listed}", columns()),
+    ]
     lines.append(f"Folder: {found.folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)")
     return "\n".join(lines)
-
-
-# `ccs-model hedge SCENARIO`: what to build here and now, whichever of the scenario's futures comes.
-
-_SHOWN_BUILDS = 20
 
 
 @click.command(
     epilog="""\b
 Examples:
-  ccs-model hedge my.yaml
-  ccs-model hedge my.yaml --out hedges/prices --json
+  ccs-model stochastic my.yaml
+  ccs-model stochastic my.yaml --out stochastic/prices --json
 
 \b
 The scenario names its futures:
@@ -136,59 +147,49 @@ The scenario names its futures:
   risk: {cvar_share: 0.9, weight: 0.5}
 
 \b
-Exit codes: 0 done, 3 bad input, 4 infeasible, 5 a limit was reached, 6 no plan, 8 file trouble.
+Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 stopped by a limit, 6 solver failure without a plan,
+8 file system error.
 """
 )
-@click.argument("scenario", type=click.Path(path_type=Path))
-@answer_options("hedge")
-def stochastic(scenario: Path, out: Path | None, as_json: bool, force: bool, allow_outside: bool, quiet: bool) -> int:
-    """Plan in two stages: the same first builds in all futures, then what suits the one that comes."""
+@scenario_argument
+@output_options("stochastic")
+def stochastic(scenario: Path, output: Output) -> int:
+    """Optimise first-stage decisions for several futures."""
     from ccs_model.analysis.regret import question_key
-    from ccs_model.analysis.stochastic import Hedge
-    from ccs_model.analysis.stochastic import stochastic as found_by
+    from ccs_model.analysis.stochastic import stochastic as solve_stages
 
-    line = ProgressLine(quiet=quiet)
-    key = question_key(scenario, [], "hedge", allow_outside=allow_outside)
-    folder = out if out is not None else Path("runs") / key.folder_name
+    key = question_key(scenario, [], "stochastic", allow_outside=output.allow_outside)
+    folder = output.folder(key.folder_name)
 
-    def ask() -> Hedge:
-        return found_by(scenario, allow_outside=allow_outside, on_progress=lambda words: line.show(f"  {words}"))
+    def solve() -> StochasticPlan:
+        return solve_stages(scenario, allow_outside=output.allow_outside, on_progress=output.line.show)
 
-    text = answered(folder, key, "hedge", "{}: hedged", ask, force=force)
-    line.done()
+    text = cached_or_solved(folder, key, "stochastic", "{}: two-stage plan", solve, force=output.force)
     document = json.loads(text)
-    if as_json:
-        click.echo(text, nl=False)
-    elif not quiet:
-        click.echo(_stochastic_text(document, folder))
+    output.report(text, lambda: _stochastic_text(document, folder))
     return DONE if document["status"] == "optimal" else LIMIT_REACHED
 
 
 def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
     years = ", ".join(map(str, document["here_and_now"]))
-    lines = [f"{document['scenario']}: one plan for {len(document['futures'])} futures, in {document['unit']}"]
+    lines = [f"{document['scenario']}: two-stage plan for {len(document['futures'])} futures, in {document['unit']}"]
     lines += [f"gap {document['gap_share']:.2%}; {document['n_columns']:,} columns, {document['n_rows']:,} rows", ""]
     for row in document["values"]:
         amount = f"{row['objective']:,.1f}" if row["objective"] is not None else "–"
-        lines.append(f"{amount:>14}  {row['words']}")
-    lines += ["", f"Built here and now ({years}), whatever comes:"]
-    for row in document["plants"][:_SHOWN_BUILDS]:
+        lines.append(f"{amount:>14}  {row['text']}")
+    lines += ["", f"First stage ({years}), the same in every future:"]
+    for row in document["plants"][:_N_SHOWN]:
         more = "" if row["is_in_mean_plan"] else "; not in the plan of the mean future"
         lines.append(f"  {row['plant']} {row['name']}, {row['year']}{more}")
-    lines += [] if document["plants"] else ["  nothing"]
-    n_more = len(document["plants"]) - _SHOWN_BUILDS
+    lines += [] if document["plants"] else ["  nothing is built"]
+    n_more = len(document["plants"]) - _N_SHOWN
     lines += [f"  … and {n_more} more"] if n_more > 0 else []
     lines.append("")
     for row in document["futures"]:
         later = [r for r in document["retrofits"] if r["future"] == row["future"] and not r["is_here_and_now"]]
-        ends = f"{row['objective']:,.1f}, at best {row['perfect_objective']:,.1f}"
-        lines.append(f"{row['name']} ({row['probability_share']:.0%}): {ends}; {len(later)} retrofits follow")
-    return "\n".join([*lines, f"Folder: {folder} (hedge.xlsx, hedge.json, tables/)"])
-
-
-# `ccs-model regret SCENARIO --set KEY=V1,V2`: the plan that is never far from the best, whatever comes.
-
-_SHOWN_FUTURES = 20
+        ends = f"{row['objective']:,.1f}; with perfect information {row['perfect_objective']:,.1f}"
+        lines.append(f"{row['name']} ({row['probability_share']:.0%}): {ends}; {len(later)} second-stage retrofits")
+    return "\n".join([*lines, f"Folder: {folder} (stochastic.xlsx, stochastic.json, tables/)"])
 
 
 @click.command(
@@ -198,91 +199,66 @@ Examples:
   ccs-model regret my.yaml --set storage.capacity=low,mid,high --probability 0.25,0.5,0.25
   ccs-model regret my.yaml --list futures.csv --json
 
-Each future has a plan of its own; each plan is then held in every future. A plan that some future cannot
-keep (over budget, a target missed) is marked and is none to choose.
+The command optimises a plan for each future and evaluates every plan in every future. A plan that is infeasible
+in some future (over budget, a target missed) is marked and not eligible.
 
 \b
-Exit codes: 0 done, 3 a future cannot be used, 4 one is infeasible, 6 one has no plan, 8 file trouble.
+Exit codes: 0 done, 3 a future is invalid, 4 one is infeasible, 6 the solver failed for one, 8 file system error.
 """
 )
-@click.argument("scenario", type=click.Path(path_type=Path))
-@click.option("--set", "sets", multiple=True, metavar="KEY=V1,V2,…|KEY=start:stop:n", help="Values of a key, a future "
-              "each; several keys are combined.")  # fmt: skip
-@click.option("--list", "listed", type=click.Path(path_type=Path), help="CSV or YAML file with the changes of each.")
-@click.option("--probability", metavar="P1,P2,…", help="How likely each future is (default: all alike).")
-@answer_options("regret")
-def regret(
-    scenario: Path,
-    sets: tuple[str, ...],
-    listed: Path | None,
-    probability: str | None,
-    out: Path | None,
-    as_json: bool,
-    force: bool,
-    allow_outside: bool,
-    quiet: bool,
-) -> int:
-    """Value a plan for each future in every other: the least regret at worst, and in the mean."""
-    if not sets and listed is None:
-        raise click.UsageError("give --set KEY=V1,V2 or --list FILE")
-    from ccs_model.analysis.regret import Regret, question_key, shares_of
-    from ccs_model.analysis.regret import regret as found_by
-    from ccs_model.scenario.variations import grid_of, listed_in
+@scenario_argument
+@with_options(*changes_options)
+@click.option("--probability", metavar="P1,P2,…", help="Probability of each future (default: equal).")
+@output_options("regret")
+def regret(scenario: Path, sets: tuple[str, ...], listed: Path | None, probability: str | None, output: Output) -> int:
+    """Evaluate each plan in every future.
 
-    grid = grid_of(sets)
-    rows = listed_in(listed) if listed is not None else ({},)
-    changes = [{**row, **each} for row in rows for each in grid]
-    shares = shares_of(_shares(probability), len(changes))
-    line = ProgressLine(quiet=quiet)
-    key = question_key(scenario, [changes, shares], "regret", allow_outside=allow_outside)
-    folder = out if out is not None else Path("runs") / key.folder_name
+    The result names the plans of minimax and of least expected regret.
+    """
+    changes = requested_changes(sets, listed)
+    from ccs_model.analysis.regret import question_key, shares_of
+    from ccs_model.analysis.regret import regret as evaluate
 
-    def ask() -> Regret:
-        return found_by(
-            scenario,
-            changes,
-            probabilities=shares,
-            allow_outside=allow_outside,
-            on_progress=lambda words: line.show(f"  {words}"),
-        )
+    shares, allow = shares_of(_probabilities(probability), len(changes)), output.allow_outside
+    key = question_key(scenario, [changes, shares], "regret", allow_outside=allow)
+    folder = output.folder(key.folder_name)
 
-    text = answered(folder, key, "regret", "{}: regret", ask, force=force)
-    line.done()
-    if as_json:
-        click.echo(text, nl=False)
-    elif not quiet:
-        click.echo(_regret_text(json.loads(text), folder))
+    def solve() -> Regret:
+        return evaluate(scenario, changes, probabilities=shares, allow_outside=allow, on_progress=output.line.show)
+
+    text = cached_or_solved(folder, key, "regret", "{}: regret", solve, force=output.force)
+    output.report(text, lambda: _regret_text(json.loads(text), folder))
     return DONE
 
 
-def _shares(text: str | None) -> tuple[float, ...] | None:
+def _probabilities(text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
         return tuple(float(each) for each in text.split(","))
     except ValueError:
-        raise click.BadParameter(f"'{text}' are no numbers", param_hint="--probability") from None
+        raise click.BadParameter(f"'{text}' is not a list of numbers", param_hint="--probability") from None
 
 
 def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
     futures, plans, plants = document["futures"], document["plans"], document["plants"]
-    lines = [f"{document['scenario']}: regret in {document['unit']}", "", "future   best      likely"]
+    lines = [f"{document['scenario']}: regret in {document['unit']}", "", "future      optimum  probability"]
     for row in futures:
-        lines.append(f"{row['future']:>4} {row['objective']:>12,.1f} {row['probability_share']:>7.1%}  {row['name']}")
+        lines.append(f"{row['future']:>4} {row['objective']:>14,.1f} {row['probability_share']:>12.1%}  {row['name']}")
     by_plan: dict[int, list[str]] = {}
     for row in document["regrets"]:
         by_plan.setdefault(row["plan"], []).append(
             f"{row['regret']:,.1f}" if row["regret"] is not None else row["state"]
         )
-    lines += ["", "plan      worst       mean  regret in each future"]
+    lines += ["", "plan        max       mean  regret in each future"]
     for row in plans:
         ends = [f"{row[name]:,.1f}" if row[name] is not None else "–" for name in ("max_regret", "expected_regret")]
         lines.append(f"{row['plan']:>4} {ends[0]:>10} {ends[1]:>10}  {' | '.join(by_plan[row['plan']])}")
-    message = {row["plan"]: row["name"] for row in plans}
-    for key, what in (("minimax_plan", "Least regret at worst"), ("least_expected_plan", "Least regret in the mean")):
-        lines += [f"{what}: {message[document[key]] if document[key] else 'no plan can be kept in every future'}"]
+    names = {row["plan"]: row["name"] for row in plans}
+    for key, what in (("minimax_plan", "Minimax regret"), ("least_expected_plan", "Least expected regret")):
+        lines += [f"{what}: {names[document[key]] if document[key] else 'no plan is feasible in every future'}"]
     sure = [row for row in plants if row["is_no_regret"]]
-    lines += ["", f"{len(sure)} plant{'s' if len(sure) != 1 else ''} in every plan (no regret):"]
-    lines += [f"  {row['plant']} {row['name']}" for row in sure[:_SHOWN_FUTURES]]
-    lines += [f"  … and {len(sure) - _SHOWN_FUTURES} more"] if len(sure) > _SHOWN_FUTURES else []
+    lines += ["", f"No-regret plants, in every plan: {len(sure)}"]
+    lines += [f"  {row['plant']} {row['name']}" for row in sure[:_N_SHOWN]]
+    lines += [f"  … and {len(sure) - _N_SHOWN} more"] if len(sure) > _N_SHOWN else []
     return "\n".join([*lines, f"Folder: {folder} (regret.xlsx, regret.json, tables/)"])

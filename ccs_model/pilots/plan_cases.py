@@ -72,7 +72,7 @@ def inverse(case: Case, context: ReplayContext) -> Found:
     return found
 
 
-def point_search(case: Case, context: ReplayContext) -> Found:
+def budget_sweep(case: Case, context: ReplayContext) -> Found:
     """Solve the LP at twelve budgets from 0 to `most_mn` and check the properties of the curve."""
     budgets = np.linspace(0.0, case.values["most_mn"], N_BUDGET_POINTS)
     plans = [context.plan(case, {"budget.total_mn": float(each)}) for each in budgets]

@@ -25,7 +25,7 @@ KIND_OF: Mapping[str, Kind] = MappingProxyType(
         "heldout": fit_cases.heldout,
         "physical": plan_cases.physical,
         "inverse": plan_cases.inverse,
-        "ladder": plan_cases.point_search,
+        "budget_sweep": plan_cases.budget_sweep,
         "ceiling": plan_cases.ceiling,
         "presets": fit_cases.presets,
         "optimality_gap": plan_cases.optimality_gap,
@@ -128,7 +128,7 @@ def found_by(case: Case, context: ReplayContext) -> tuple[Mapping[str, float], s
 
 _VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "ladder": ("most_mn",),
+        "budget_sweep": ("most_mn",),
         "plant_hand": ("iron_ktpa", "captured_kg_per_t", "switch_ktpa"),
         "published_cost": ("nameplate_ktpa", "published_per_t", "published_ratio"),
         "carbon_price": ("carbon_price_per_t",),

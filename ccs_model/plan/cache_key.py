@@ -1,4 +1,4 @@
-"""What makes a run this run: the hash of its resolved inputs and the program's version."""
+"""The cache key of a run: a hash of its resolved inputs and the program's version."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from ccs_model.scenario.yaml_document import path_inside
 
 @dataclass(frozen=True)
 class RunKey:
-    """What makes a run this run."""
+    """The hash of a run's inputs and the slug of its scenario's name."""
 
     sha256: str
     slug: str
 
     @property
     def folder_name(self) -> str:
-        """`<scenario name>-<hash8>`."""
+        """The default name of the run folder: `<scenario name>-<hash8>`."""
         return f"{self.slug}-{self.sha256[:8]}"
 
     @staticmethod
     def of_text(text: str) -> str:
-        """The hash of a question that is no single run."""
+        """Return the hash of an analysis that is described by `text`."""
         return hashlib.sha256(f"{ccs_model.__version__}\0{text}".encode()).hexdigest()
 
 
 def run_key(scenario: Scenario, inputs: Inputs) -> RunKey:
-    """Hash of every resolved value, every table and the version. Comments on where values came from do not count."""
+    """Return the key of a run: a hash of all resolved values, all tables and the version."""
     digest = hashlib.sha256()
     values = json.dumps(scenario.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
     files = sorted(hashes(scenario, inputs).items())
@@ -47,9 +47,9 @@ def run_key(scenario: Scenario, inputs: Inputs) -> RunKey:
 
 
 def hashes(scenario: Scenario, inputs: Inputs) -> dict[str, str]:
-    """SHA-256 of every table, and of the planner's own file of corridors.
+    """Return the SHA-256 of every table, of the user's own file of candidate links and of the calibration file.
 
-    A file that posing the problem will refuse is not opened here.
+    A file that `build_problem` will reject is not opened here.
     """
     files = dict(inputs.sha256)
     corridors = corridors_file(scenario)
@@ -64,7 +64,7 @@ def hashes(scenario: Scenario, inputs: Inputs) -> dict[str, str]:
 
 
 def _is_readable(scenario: Scenario, inputs: Inputs, name: str) -> bool:
-    """Whether it is a file that may be opened and is not too large."""
+    """Return whether the file is allowed, exists and is not too large."""
     try:
         path = path_inside(OwnTables.of(scenario).folder, name, allow_outside=inputs.allow_outside)
         return path is not None and path.is_file() and path.stat().st_size <= LARGEST_BYTES

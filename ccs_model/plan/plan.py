@@ -29,10 +29,9 @@ uncertainty     spread of the results under uncertain inputs, if computed
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib import import_module
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pandas as pd
 
@@ -85,15 +84,15 @@ class Frontier:
 # futures     one row a future: values of all inputs, and results re-planned and with fixed decisions
 # spread      one row a mode and measure: the plan's value, mean, P5, P50, P95 over the futures
 # tornado     one row a mode, measure and input: means of the measure in the lowest and highest fifth of the input
-# broken      one row a constraint that the fixed plan violates in some future, and in which share of them
+# broken      one row a constraint that the fixed plan violates in some future: share of futures, size
 # plants      one row a plant chosen in any future: how often, and whether the plan retrofits it
 #
-# Modes: `replanned` is the optimal plan of each future, continuous; `held` is the scenario's plan, fixed in every
-# future.
+# Modes: `replanned` is the LP relaxation of each future with perfect information; `fixed` is the scenario's plan with
+# its builds fixed in every future.
 
 UNCERTAINTY_SCHEMA = "ccs-model/montecarlo/2"
-REPLANNED, HELD = "replanned", "held"
-MODES = (REPLANNED, HELD)
+REPLANNED, FIXED = "replanned", "fixed"
+MODES = (REPLANNED, FIXED)
 # A plant chosen in this share of the futures is no-regret.
 NO_REGRET_SHARE = 0.9
 # A plant counts as chosen from this share of its largest stream.
@@ -181,6 +180,16 @@ class Size:
     n_nonzeros: int
 
 
+class PlanWriter(Protocol):
+    """Writes a plan's workbook and run folder; `ccs_model.runs` has the implementation."""
+
+    def to_excel(self, plan: Plan, path: Path, *, lang: str) -> Path:
+        """Write the workbook and return its path."""
+
+    def to_folder(self, plan: Plan, folder: Path, *, force: bool, lang: str) -> Path:
+        """Write the run folder and return its path."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The answer; the module names the tables. `timings` are seconds a stage and stand in no file but the manifest.
@@ -224,6 +233,7 @@ class Plan:
     frontier: Frontier | None = None
     uncertainty: Uncertainty | None = None
     warnings: tuple[str, ...] = ()
+    writer: PlanWriter | None = field(default=None, repr=False)
 
     @property
     def reached_a_limit(self) -> bool:
@@ -231,18 +241,48 @@ class Plan:
         return self.status == "limit"
 
     def to_dict(self) -> dict[str, Any]:
-        """plan.json (schema ccs-model/plan/2)."""
-        result: dict[str, Any] = import_module("ccs_model.plan.plan_json").plan_dict(self)
-        return result
+        """Return plan.json (schema ccs-model/plan/2) as plain values."""
+        from ccs_model.plan.plan_json import plan_dict
+
+        return plan_dict(self)
 
     def to_excel(self, path: str | PathLike[str], *, lang: str = "en") -> Path:
-        """Write the workbook, its titles and headings in `lang`: en, zh or both."""
-        # Reports stand above plans; the convenience method looks up to them by name.
-        written: Path = import_module("ccs_model.report.workbook.workbook").write_workbook(self, Path(path), lang=lang)
-        return written
+        """Write the workbook.
+
+        Parameters
+        ----------
+        path
+            File to write (.xlsx).
+        lang
+            Language of its text: en, zh or both.
+
+        Raises
+        ------
+        FileError
+            If it cannot be written; a workbook that was there is kept.
+        """
+        return self._writer().to_excel(self, Path(path), lang=lang)
 
     def to_folder(self, folder: str | PathLike[str], *, force: bool = False, lang: str = "en") -> Path:
-        """Write the whole run folder, or nothing; `lang` is that of the workbook."""
-        run_folder = import_module("ccs_model.runs.run_writer")
-        written: Path = run_folder.write_run_folder(self, Path(folder), force=force, lang=lang)
-        return written
+        """Write the run folder, completely or not at all.
+
+        Parameters
+        ----------
+        folder
+            Folder to write.
+        force
+            Replace a run that is there.
+        lang
+            Language of the workbook: en, zh or both.
+
+        Raises
+        ------
+        FileError
+            If the folder holds other files, or a run and not `force`, or if it cannot be written.
+        """
+        return self._writer().to_folder(self, Path(folder), force=force, lang=lang)
+
+    def _writer(self) -> PlanWriter:
+        if self.writer is None:
+            raise ValueError("this plan has no writer; use ccs_model.runs.run_writer.RUN_WRITER")
+        return self.writer

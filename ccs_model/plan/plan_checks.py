@@ -59,7 +59,7 @@ def checks_table(
     rows = [
         ("every row of the program holds", residuals.row, 0.0, 1e-6),
         ("every variable lies within its bounds", residuals.bound, 0.0, 1e-6),
-        ("whole decisions are whole", residuals.wholeness, 0.0, 1e-6),
+        ("whole decisions are whole", residuals.integrality, 0.0, 1e-6),
         ("the terms sum to the objective", sum(terms.values()), objective, 1e-9),
         ("cost terms equal the discounted cash flow", discounted, sum(costs.values()), 1e-9),
         ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, 1e-6),

@@ -300,7 +300,7 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     if scenario.is_static:
         requested, policy = scenario.targets, scenario.policy
         earns = policy.paid_per_captured_t + policy.paid_per_avoided_t + sites["eor_revenue_per_t"].sum() > 0
-        other = any(cut.abatement_share or cut.cumulative_avoided_kt for _, _, cut in requested.cuts())
+        other = any(cut.abatement_share or cut.cumulative_avoided_kt for _, _, cut in requested.abatement_targets())
         other = other or bool(requested.share_of_avoided_min) or bool(scenario.plants.require)
         may_throttle = not (options["min_load_share"] > 0).any()
         if requested.captured_ktpa and scenario.objective == "min_cost" and may_throttle and not earns and not other:

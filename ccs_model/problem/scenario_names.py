@@ -28,7 +28,7 @@ def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> t
     except (InputError, FileError) as error:
         raise _with_those_of_the_file(reading, error) from error
     words = _judged([(name, name.key, name.text) for name in reading.names], inputs)
-    return reading.judged((name, what, hint) for name, what, hint in words if isinstance(name, Name)), inputs
+    return reading.validated((name, what, hint) for name, what, hint in words if isinstance(name, Name)), inputs
 
 
 def validate_tables(scenario: Scenario, inputs: Inputs) -> None:

@@ -17,7 +17,7 @@ from ccs_model.scenario import Scenario
 def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
     """Return all targets of the scenario in tonnes, sorted by key."""
     found = []
-    for key, group, cut in scenario.targets.cuts():
+    for key, group, cut in scenario.targets.abatement_targets():
         inside = (plants["province"] == group) | (plants["sector"] == group) | (group == "")
         baseline = float(plants.loc[inside, "baseline_ktpa"].sum())
         for year, share in cut.abatement_share.items():

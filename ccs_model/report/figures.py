@@ -1,167 +1,100 @@
-"""The owners' money as numbers, for the formulas that stand beside them: of one plant or of the programme."""
+"""Headline numbers of a plan, each computed once, for sheets Cover and Summary, the page and the command line."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from ccs_model._typing import Floats
-from ccs_model.economics.investment import annuity_yr
-from ccs_model.inputs import Inputs
-from ccs_model.inputs.geography import are_in_china
-from ccs_model.plan.owners import CAPITAL, FLOWS, SOLD
-from ccs_model.plan.plan import Plan
-from ccs_model.scenario import Scenario
-
-TAXED = (
-    "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn", "paid_mn", "interest_mn",
-)  # fmt: skip
-# Yearly flows that the solver's decisions give; capital, carbon, tax and salvage follow from other cells.
-GIVEN = (*TAXED[:6], "drawn_mn", "interest_mn", "repaid_mn")
-_DUST = 1e-12
+from ccs_model.plan.plan import MarginalBudget, Plan
+from ccs_model.report.pipe_tables import pipe_links
 
 
-def has_accounts(plan: Plan) -> bool:
-    """Whether there is an owner's account: not in a static year, and not where nothing is built."""
-    return plan.owner_cashflow is not None and len(plan.owner_cashflow) > 0
+@dataclass(frozen=True)
+class Gap:
+    """Optimality gap of a plan, within the links searched and over all candidate links.
+
+    Attributes
+    ----------
+    searched_share, share : float
+        Gap relative to the value, within the links searched and over all candidate links; infinite if unknown.
+    searched_bound, bound : float
+        Bounds behind them, in the unit of the objective.
+    n_searched, n_links : int
+        Links for pipelines that were searched, and all candidates; both 0 without a shared network.
+    """
+
+    searched_share: float
+    share: float
+    searched_bound: float
+    bound: float
+    n_searched: int = 0
+    n_links: int = 0
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether a part of the candidate links was searched."""
+        return self.n_searched < self.n_links
 
 
-def plants_of(plan: Plan) -> list[str]:
-    """Fitted plants, in the order of their accounts."""
-    assert plan.owners is not None
-    return [str(plant) for plant in plan.owners["plant"][:-1]]
-
-
-def capital_of(plan: Plan) -> pd.DataFrame:
-    """plan.owner_capital with what a start, a life and the rate make of it."""
-    assert plan.owner_capital is not None
-    problem, table = plan.problem, plan.owner_capital.reset_index(drop=True)
-    rate, end = problem.discount_rate, problem.horizon_end
-    year, life, left = (table[name].to_numpy(float) for name in ("year", "life_yr", "left_yr"))
-    spent = table["capital_mn"].to_numpy(float)
-    dep = problem.scenario.finance.depreciation_yr
-    calendar = problem.calendar
-    written = (calendar >= year[:, None]) & (calendar < year[:, None] + dep)
-    return table.assign(
-        factor=1.0,
-        spent_mn=spent,
-        pv_mn=spent * (1 + rate) ** -(year - problem.first_year),
-        salvage_mn=spent * annuity_yr(rate, left) / annuity_yr(rate, life),
-        social_salvage_mn=spent * _annuities(problem.accounts.social_discount_rate, left, life),
-        written_pv_mn=spent * (written * problem.discount).sum(axis=1) / dep,
-        book_mn=spent * np.clip(1 - (end - year) / dep, 0, 1),
+def gap_of(plan: Plan) -> Gap:
+    """The optimality gap of a plan."""
+    objective = plan.objective
+    n_searched, n_links = (0, 0) if plan.corridors is None else pipe_links(plan)
+    return Gap(
+        objective.gap_share,
+        objective.all_links_gap_share,
+        objective.bound,
+        objective.all_links_bound,
+        n_searched,
+        n_links,
     )
 
 
-def _annuities(rate: float, left: Floats, life: Floats) -> Floats:
-    return np.asarray(annuity_yr(rate, left) / annuity_yr(rate, life))
+@dataclass(frozen=True)
+class Figures:
+    """Headline numbers of a plan.
+
+    Attributes
+    ----------
+    totals : Mapping
+        Counts, tonnes (kt/y), shares, costs and the budget, as in plan.json.
+    gap : Gap
+        Optimality gap.
+    cost_mn : float
+        Sum of the cost terms: discounted over the horizon, or of the representative year. Million.
+    granted_mn, funded_mn : float
+        Capital paid by grants, and by all funds. Million.
+    marginal_budget : MarginalBudget or None
+        Abatement of a budget increase, from a second solve.
+    shadow_price_kt_per_mn : float or None
+        Shadow price of the budget in the LP relaxation.
+    """
+
+    totals: Mapping[str, Any]
+    gap: Gap
+    cost_mn: float
+    granted_mn: float
+    funded_mn: float
+    marginal_budget: MarginalBudget | None
+    shadow_price_kt_per_mn: float | None
 
 
-def flows_of(plan: Plan, plant: str | None) -> dict[str, Floats]:
-    """Every row of an account, [calendar + 1]: FLOWS, what they add up to, and what taxes and ratios are made from."""
-    assert plan.owner_cashflow is not None and plan.owner_tonnes is not None
-    problem = plan.problem
-    table = plan.owner_cashflow if plant is None else plan.owner_cashflow[plan.owner_cashflow["plant"] == plant]
-    sums = table.groupby("year").sum(numeric_only=True)
-    found = {name: sums[name].to_numpy(float) for name in FLOWS}
-    tonnes = plan.owner_tonnes if plant is None else plan.owner_tonnes[plan.owner_tonnes["plant"] == plant]
-    for kind, rows in tonnes.groupby("name"):
-        found[str(kind)] = rows.drop(columns=["plant", "name"]).sum().to_numpy(float)
-    tax, end = problem.accounts.tax_share, problem.horizon_end
-    when = np.r_[problem.calendar, end].astype(float)
-    discount = np.r_[problem.discount, problem.closing_discount]
-    net = np.asarray(sum(found[name] for name in FLOWS))
-    own = -sum(found[name] for name in CAPITAL) - found["grants_mn"]
-    dep = problem.scenario.finance.depreciation_yr
-    written = (when[None, :] <= when[:, None]) & (when[None, :] > when[:, None] - dep)
-    depreciation = np.where(when < end, (written * own).sum(axis=1) / dep, 0.0)
-    left = ((when > end - dep) * (1 - (end - when) / dep) * own).sum()
-    interest = found["interest_mn"]
-    project = net - found["drawn_mn"] - interest - found["repaid_mn"] + tax * interest
-    service = -(interest + found["repaid_mn"])
-    cash = project - sum(found[name] for name in CAPITAL) - found["grants_mn"]
-    found |= {
-        "when": when,
-        "own_mn": own,
-        "depreciation_mn": depreciation,
-        "book_mn": np.where(when == end, left, 0.0),
-        "net_mn": net,
-        "discounted_mn": net * discount,
-        "cumulative_mn": net.cumsum(),
-        "cumulative_discounted_mn": (net * discount).cumsum(),
-        "project_mn": project,
-        "project_cumulative_mn": project.cumsum(),
-        "project_discounted_mn": (project * discount).cumsum(),
-        "cover": np.where((when < end) & (service > _DUST), cash / np.where(service > _DUST, service, 1.0), np.nan),
-    }
-    return found | _working(found)
+def figures_of(plan: Plan) -> Figures:
+    """The headline numbers of a plan."""
+    spend = plan.funds.groupby("kind")["spend_mn"].sum()
+    return Figures(
+        totals=plan.totals,
+        gap=gap_of(plan),
+        cost_mn=sum(plan.costs.values()),
+        granted_mn=float(spend.get("grant", 0.0)),
+        funded_mn=float(spend.sum()),
+        marginal_budget=plan.marginal_budget,
+        shadow_price_kt_per_mn=plan.relaxation.abatement_per_budget_kt_per_mn,
+    )
 
 
-def _working(found: dict[str, Floats]) -> dict[str, Floats]:
-    """Signs and turning points, from which rates of return and paybacks are read."""
-    made: dict[str, Floats] = {}
-    project = found["project_mn"]
-    for name, flows in (
-        ("net", found["net_mn"]),
-        ("net_sum", found["cumulative_mn"]),
-        ("project", project),
-        ("project_sum", found["project_cumulative_mn"]),
-    ):
-        dust = _DUST * float(np.abs(flows).sum())
-        sign = np.zeros(len(flows))
-        turn = np.zeros(len(flows))
-        carried = 0.0
-        for at, flow in enumerate(flows):
-            sign[at] = 1.0 if flow > dust else -1.0 if flow < -dust else carried
-            turn[at] = float(carried * sign[at] < 0)
-            carried = sign[at]
-        made |= {f"dust_{name}": np.full(len(flows), dust), f"sign_{name}": sign, f"turn_{name}": turn}
-    made["begun"] = np.maximum.accumulate((project != 0).astype(float))
-    for name, sums in (("plain", found["project_cumulative_mn"]), ("discounted", found["project_discounted_mn"])):
-        dust_of_flows = made["dust_project"]
-        was = np.maximum.accumulate((sums < -dust_of_flows).astype(float))
-        is_back = (was == 1) & (sums >= -dust_of_flows)
-        back, years = np.zeros(len(sums)), np.zeros(len(sums))
-        if is_back.any():
-            at = int(np.argmax(is_back))
-            before = sums[at - 1]
-            step = sums[at] - before
-            back[at] = 1.0
-            years[at] = at - 1 + (-before / step if step > 0 else 0.0)
-        made |= {
-            f"was_{name}": was,
-            f"back_{name}": back,
-            f"done_{name}": np.maximum.accumulate(back),
-            f"years_{name}": years,
-        }
-    return made
-
-
-def by_plant(plan: Plan) -> pd.DataFrame:
-    """The parts of each plant's net present value, and the value itself as the plan has it."""
-    assert plan.owners is not None and plan.owner_tonnes is not None and plan.owner_cashflow is not None
-    problem, plants = plan.problem, plants_of(plan)
-    discount = np.r_[problem.discount, problem.closing_discount]
-    capital = capital_of(plan).groupby("plant")[["pv_mn", "written_pv_mn", "salvage_mn", "book_mn"]].sum()
-    flows = plan.owner_cashflow.set_index("plant")
-    worth = flows[list(FLOWS)].mul(flows["discount_factor"], axis=0).groupby(level=0).sum().reindex(plants)
-    cut = plan.owner_tonnes[plan.owner_tonnes["name"] != SOLD].set_index("plant").drop(columns="name").loc[plants]
-    owners = plan.owners.set_index("plant").loc[plants]
-    table = capital.reindex(plants, fill_value=0.0).rename(columns={"pv_mn": "capital_pv_mn"})
-    return table.assign(
-        money_pv_mn=worth[list(dict.fromkeys(GIVEN))].sum(axis=1),
-        taxed_pv_mn=worth[list(TAXED)].sum(axis=1),
-        carbon_pv_mn=worth["carbon_mn"],
-        cut_pv_kt=(cut.to_numpy(float) * discount).sum(axis=1),
-        npv_mn=owners["npv_mn"],
-        break_even_carbon_price_per_t=owners["break_even_carbon_price_per_t"],
-    ).reset_index()
-
-
-# Published bands of capture cost, to hold the plan's own figures against.
+# Published ranges of the capture cost, for comparison.
 
 CITATION = "ACCA21 ranges as quoted"
 NOTE = "price year and system boundary unknown: compared as they stand"
@@ -169,7 +102,7 @@ NOTE = "price year and system boundary unknown: compared as they stand"
 
 @dataclass(frozen=True)
 class Band:
-    """A range of CNY per tonne captured and what it is said to cover."""
+    """A published range of the cost per tonne captured, and what it covers."""
 
     covers: str
     low_per_t: float
@@ -177,74 +110,19 @@ class Band:
     currency: str = "CNY"
 
     def place(self, cost_per_t: float) -> str:
-        """Where a cost lies: inside, below or above."""
+        """Position of a cost: inside, below or above the range."""
         if cost_per_t < self.low_per_t:
             return "below"
         return "above" if cost_per_t > self.high_per_t else "inside"
 
 
-STEEL = Band("steel works", 348.0, 560.0)
+STEEL = Band("steel plants", 348.0, 560.0)
 PURE_COAL_CHEMICAL = Band("pure streams of coal chemicals", 105.0, 250.0)
 BANDS = (STEEL, PURE_COAL_CHEMICAL)
 
 
 def band_of(sector: str, grade: str, feedstock: str) -> Band | None:
-    """The band that covers a stream. Mixed tail gas, flue gas of chemical plants and gas-fed plants have none."""
+    """The range that covers a stream; None for mixed tail gas, flue gas of chemical plants and gas-fed plants."""
     if sector == "steel":
         return STEEL
     return PURE_COAL_CHEMICAL if grade == "product_grade" and feedstock == "coal" else None
-
-
-# Rows of the tables that a plan draws on: all where plants stand in China, else not those that are China's alone.
-#
-# Sheets that list the tables' numbers and sources would otherwise name provinces and rules that no plant has to do
-# with.
-
-# Shipped rows of these hold for China, and no plan elsewhere reads them.
-_OF_CHINA = frozenset(
-    (
-        "policy/non_fossil", "policy/intensity", "policy/value_added", "policy/pollution_taxes", "finance/margins",
-        "prices/carbon", "prices/power", "storage/cost_steps", "plants/steel", "plants/steel_units", "plants/chemicals",
-        "plants/coal_chemicals", "plants/captive_units",
-    )
-)  # fmt: skip
-# What the central bank's carbon-reduction facility pays.
-_OF_FACILITY = ("facility_principal_share", "pass_through_share")
-
-
-def rows_in_use(inputs: Inputs, scenario: Scenario, zones: Collection[str]) -> Mapping[str, pd.DataFrame]:
-    """The tables, by name, without the rows that nothing of this plan draws on; `zones` are its plants' provinces."""
-    if are_in_china(pd.Series(list(zones), dtype=object)).any():
-        return inputs.tables
-    return {name: table[_counts(name, table, inputs, scenario)] for name, table in inputs.tables.items()}
-
-
-def _counts(name: str, table: pd.DataFrame, inputs: Inputs, scenario: Scenario) -> np.ndarray:
-    sources = inputs.sources.get(name, ())
-    is_own = np.array([source.is_own for source in sources], dtype=bool)
-    if len(is_own) != len(table):
-        is_own = np.zeros(len(table), dtype=bool)
-    if name.startswith("pilots/"):
-        return np.full(len(table), scenario.calibration.use != "none")
-    draws_on_facility = any(fund.passed_through_share for fund in scenario.funds.values())
-    if name == "finance/rates":
-        return is_own | draws_on_facility
-    if name == "finance/factors":
-        return is_own | draws_on_facility | ~table["factor"].isin(_OF_FACILITY).to_numpy(bool)
-    if name == "policy/ets":
-        return is_own | (table["market"] == scenario.policy.market).to_numpy(bool)
-    if name in _OF_CHINA:
-        return is_own
-    if name.startswith("storage/") or "province" not in table:
-        return np.ones(len(table), dtype=bool)
-    return is_own | ~are_in_china(table["province"])
-
-
-def references_in_use(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
-    """Reference → the tables whose rows name it."""
-    used: dict[str, list[str]] = {}
-    for name, table in tables.items():
-        if name != "references" and "reference" in table:
-            for key in table["reference"].dropna().unique():
-                used.setdefault(str(key), []).append(name)
-    return used

@@ -1,7 +1,6 @@
-"""The folder of an answer that is no single plan: its document, its workbook and its tables as CSV.
+"""The folder of an analysis result: its document, its workbook, its tables as CSV and a manifest.
 
-It is written whole or not at all and recognised by its question, as a run folder is. The same answer gives the same
-bytes.
+It is written completely or not at all and is cached by its key, as a run folder is. Equal results give equal bytes.
 """
 
 from __future__ import annotations
@@ -18,19 +17,20 @@ import ccs_model
 from ccs_model.plan.cache_key import RunKey
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.report.workbook.plain_workbook import table_book
-from ccs_model.runs.run_writer import MANIFEST, existing_run, write_files
+from ccs_model.runs.folder_writer import MANIFEST, write_files
+from ccs_model.runs.run_writer import MANIFEST_SCHEMA, cached_manifest
 
 Tables = Mapping[str, tuple[str, pd.DataFrame]]
 
 
-def answer_in(folder: Path, key: RunKey, stem: str) -> str | None:
-    """The document of an answer to the same question, as text, if `folder` holds it."""
-    if existing_run(folder, key) is None:
+def cached_document(folder: Path, key: RunKey, stem: str) -> str | None:
+    """Return the text of `stem`.json if `folder` holds the result of `key`, else None."""
+    if cached_manifest(folder, key) is None:
         return None
     return (folder / f"{stem}.json").read_text(encoding="utf-8")
 
 
-def write_answer(
+def write_result(
     folder: Path,
     key: RunKey,
     stem: str,
@@ -40,11 +40,11 @@ def write_answer(
     *,
     force: bool = False,
 ) -> str:
-    """Write `stem`.json, `stem`.xlsx, tables/*.csv and manifest.json, whole or not at all; the document as text.
+    """Write `stem`.json, `stem`.xlsx, tables/*.csv and manifest.json, and return the text of the document.
 
-    Raises FileError as write_files does.
+    `tables` holds a line of explanation and a table by name. Raises FileError as `write_files` does.
     """
-    sheets = [(_sheet_name(name), message, spoken(table)) for name, (message, table) in tables.items()]
+    sheets = [(name.replace("_", " ").capitalize(), line, with_yes_no(table)) for name, (line, table) in tables.items()]
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
     files = {
         f"{stem}.json": text.encode(),
@@ -52,7 +52,7 @@ def write_answer(
         **{f"tables/{name}.csv": csv_text(table).encode() for name, (_, table) in tables.items()},
     }
     manifest = {
-        "schema": "ccs-model/manifest/2",
+        "schema": MANIFEST_SCHEMA,
         "run_sha256": key.sha256,
         "outputs": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
         "versions": {"ccs-model": ccs_model.__version__},
@@ -62,11 +62,7 @@ def write_answer(
     return text
 
 
-def spoken(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with truths as yes and no, which a sheet has no other form for."""
-    truths = [name for name in table if table[name].dtype == bool]
-    return table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in truths})
-
-
-def _sheet_name(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+def with_yes_no(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with booleans as "yes" and "no", for a sheet."""
+    booleans = [name for name in table if table[name].dtype == bool]
+    return table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in booleans})

@@ -1,149 +1,124 @@
-"""One process at a time makes a run folder: a lock beside it that names its holder.
+"""The lock of a run folder: one process at a time writes it, and the others learn which.
 
-The operating system lets go of the lock when its holder ends, however it ends, so what a killed process left is taken
-over without a moment in which two could hold it. The words in the file tell others whom they wait for, and guard where
-a network disk does not carry locks to other machines.
+The operating system releases the lock when its holder ends, however it ends. A second file names the holder; it also
+protects the folder on a network disk that does not pass locks on to other machines.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from ccs_model.atomic_files import folder_for, host_name, is_running, shortened, signals_deferred, unfinished
+from filelock import FileLock, Timeout
+
+from ccs_model.atomic_files import deferred_signals, folder_for, host_name, is_running, shortened_name, temporary_path
 from ccs_model.errors import FileError
 
 _TRIES = 20
+# Errors of a disk without locks.
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 def lock_path(folder: Path) -> Path:
-    """`.<name>.lock` beside the folder."""
-    return folder.with_name(f".{shortened(folder.name)}.lock")
+    """Return `.<name>.lock` beside the folder."""
+    return folder.with_name(f".{shortened_name(folder.name)}.lock")
+
+
+def holder_path(folder: Path) -> Path:
+    """Return `.<name>.holder` beside the folder: JSON with the process, host and time of the lock's holder."""
+    return folder.with_name(f".{shortened_name(folder.name)}.holder")
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder that is to be made. Raises FileError, with the holder named, where another has it."""
-    path = lock_path(folder)
-    with _folder_for(folder, path), ExitStack() as held:
-        with signals_deferred():
-            number = _held(folder, path)
-            held.callback(_close, path, number)
-            held.enter_context(unfinished(path))
-            _write_holder(number)
-        yield
+    """Hold the lock of a folder.
 
-
-@contextmanager
-def _folder_for(folder: Path, path: Path) -> Iterator[None]:
-    """As folder_for, with FileError. What is raised inside goes through as it is."""
-    with ExitStack() as made:
+    Raises
+    ------
+    FileError
+        If another process holds it, with that process named, or if the lock cannot be made.
+    """
+    path, note = lock_path(folder), holder_path(folder)
+    with ExitStack() as held:
         try:
-            made.enter_context(folder_for(path))
+            held.enter_context(folder_for(path))
+            with deferred_signals():
+                is_enforced = _acquire(path, held)
+                held.enter_context(temporary_path(path))
+                holder = _holder(note)
+                if holder is not None and _may_hold(holder, is_enforced=is_enforced):
+                    raise FileError(_message(folder, holder))
+                held.enter_context(temporary_path(note))
+                _write_holder(note)
+        except Timeout as error:
+            raise FileError(_message(folder, _holder(note))) from error
         except OSError as error:
             raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
         yield
 
 
-def _close(path: Path, number: int) -> None:
-    os.close(number)
-    if sys.platform == "win32":  # there no open file can be taken away
+def _acquire(path: Path, held: ExitStack) -> bool:
+    """Take the lock until `held` closes; False if the disk has no locks. Raises Timeout if another process has it."""
+    lock = FileLock(path)
+    for attempt in range(_TRIES):
+        try:
+            lock.acquire(blocking=False)
+            break
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                return False
+            # A process that ends its own run removes the lock, and the folder if it is empty.
+            is_missing = isinstance(error, FileNotFoundError) or (isinstance(error, Timeout) and not path.exists())
+            if not is_missing or attempt == _TRIES - 1:
+                raise
+            path.parent.mkdir(parents=True, exist_ok=True)
+    held.callback(_release, lock, path)
+    return True
+
+
+def _release(lock: FileLock, path: Path) -> None:
+    lock.release()
+    if os.name == "nt":  # Windows deletes no open file
         with contextlib.suppress(OSError):
             path.unlink()
 
 
-def _held(folder: Path, path: Path) -> int:
-    """The number of the open file whose lock this process has."""
-    tries = 0
-    while True:
-        tries += 1
-        try:
-            number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except FileNotFoundError as error:
-            # Whoever made the folder for a lock of its own may just have taken it away.
-            if tries > _TRIES:
-                raise FileError(f"{folder}: cannot be written: {error.strerror}") from error
-            path.parent.mkdir(parents=True, exist_ok=True)
-            continue
-        except OSError as error:
-            raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
-        try:
-            taken = _take(number)
-            holder = _holder(number)
-            if taken is False or (holder is not None and _may_live(holder, kernel_knows=taken is True)):
-                raise FileError(_words(folder, path, holder))
-            # Whoever held it may have taken the file away between the opening and the locking.
-            if _is_still(path, number):
-                return number
-        except BaseException:
-            os.close(number)
-            raise
-        os.close(number)
-
-
-def _take(number: int) -> bool | None:
-    """Whether the lock was free; None where the disk knows no locks."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(number, 1 << 20, os.SEEK_SET)  # past the words, which others may then read
-            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return None
-    return True
-
-
-def _may_live(holder: dict[str, object], *, kernel_knows: bool) -> bool:
-    """Whether a lock that could be taken may be held all the same: from another machine, or where no locks are."""
+def _may_hold(holder: dict[str, Any], *, is_enforced: bool) -> bool:
+    """Whether the named holder may still write although this process got the lock."""
     if holder.get("host") != host_name():
         return True
     pid = holder.get("pid")
-    return not kernel_knows and isinstance(pid, int) and pid != os.getpid() and is_running(pid)
+    return not is_enforced and isinstance(pid, int) and pid != os.getpid() and is_running(pid)
 
 
-def _holder(number: int) -> dict[str, object] | None:
-    """What the file says of its holder; None where it says nothing that can be read."""
-    os.lseek(number, 0, os.SEEK_SET)
+def _holder(note: Path) -> dict[str, Any] | None:
+    """Return the named holder; None if the file is missing or unreadable."""
     try:
-        found = json.loads(os.read(number, 10_000))
+        found = json.loads(note.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and "pid" in found else None
 
 
-def _write_holder(number: int) -> None:
+def _write_holder(note: Path) -> None:
     holder = {"pid": os.getpid(), "host": host_name(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
-    # A full disk takes no words, but the lock stands.
+    # The lock holds even if the disk is too full to name its holder.
     with contextlib.suppress(OSError):
-        os.ftruncate(number, 0)
-        os.lseek(number, 0, os.SEEK_SET)
-        os.write(number, (json.dumps(holder) + "\n").encode())
+        note.write_text(json.dumps(holder) + "\n", encoding="utf-8")
 
 
-def _is_still(path: Path, number: int) -> bool:
-    try:
-        there, ours = path.stat(), os.fstat(number)
-    except OSError:
-        return False
-    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
-
-
-def _words(folder: Path, path: Path, holder: dict[str, object] | None) -> str:
+def _message(folder: Path, holder: dict[str, Any] | None) -> str:
     if holder is None:
-        return f"{folder}: another process is making this run ({path.name} is locked)"
-    who = f"process {holder['pid']} on {holder.get('host')}, since {holder.get('since')}"
-    away = "" if holder.get("host") == host_name() else f"; if that machine no longer works on it, delete {path}"
-    return f"{folder}: {who}, is making this run{away}"
+        return f"{folder}: another process is writing this run ({lock_path(folder).name} is locked)"
+    who = f"process {holder['pid']} on {holder.get('host')} has been writing this run since {holder.get('since')}"
+    is_here = holder.get("host") == host_name()
+    return f"{folder}: {who}; " + (
+        "wait for it, or choose another --out" if is_here else f"if it has ended there, delete {holder_path(folder)}"
+    )

@@ -1,14 +1,14 @@
-"""A finished run as its folder holds it: the answer, its tables, its map and its question, without solving or posing.
-
-A plan in memory gives the same, so that what is written from either is equal.
-"""
+"""Reads finished runs: their tables, the problem they answer, the list of runs in a folder, and changed files."""
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -17,21 +17,28 @@ from typing import Any
 import pandas as pd
 
 from ccs_model.errors import FileError, InputError, Issue, NoPlanInRunError
+from ccs_model.inputs import Inputs
+from ccs_model.paths import data_folder
 from ccs_model.plan.cache_key import hashes, run_key
+from ccs_model.plan.decisions import POINT_COLUMNS
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import SCHEMA, csv_text, plan_dict
 from ccs_model.plan.stored_run import StoredRun
+from ccs_model.problem import Problem, build_problem
+from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.geojson import geojson_text
 from ccs_model.report.export.json_documents import frontier_dict
-from ccs_model.runs.run_writer import FRONTIER, MANIFEST, tables_of
-from ccs_model.scenario import read_scenario
+from ccs_model.runs.folder_writer import MANIFEST
+from ccs_model.runs.run_writer import FRONTIER, MAP, OWN, PLAN, SCENARIO, tables_of
+from ccs_model.scenario import Scenario, read_scenario
 from ccs_model.units import unit_of
 
-PLAN, SCENARIO, MAP, TABLES = "plan.json", "scenario.resolved.yaml", "map.geojson", "tables"
-# The folder of a Monte Carlo: what it found, its futures one by one, and the run of the plan that it looked at.
+TABLES, POINT = "tables", "tables/point.csv"
+# The folder of a Monte Carlo analysis: its result, its futures one per row, and the run of its plan.
 FUTURES_DOCUMENT, FUTURES, FUTURES_PLAN = "montecarlo.json", "futures.csv", "plan"
+RUN_COLUMNS = ["name", "date", "objective", "status", "gap"]
 
-# Ids are text even where they are all digits, and a plant may well be called NA.
+# Identifiers are text even if they are all digits, and a plant may be called NA.
 _TEXT = frozenset(
     (
         "plant", "name", "name_zh", "province", "zone", "sector", "product", "stream", "technology", "size", "site",
@@ -40,24 +47,31 @@ _TEXT = frozenset(
     )
 )  # fmt: skip
 _GUARDED = ("'=", "'+", "'-", "'@", "'\t", "'\r")
-
-# Keys that the schema gained: a run from before has none of them.
-_GAINED: Mapping[str, Any] = MappingProxyType(
+# Keys that were added to the schema later.
+_ADDED: Mapping[str, Any] = MappingProxyType(
     {"corridors": None, "calibration": None, "owners": [], "stakeholders": [], "ledger": []}
 )
+_N_SHOWN = 8
 
 
 def read_run(folder: str | PathLike[str]) -> StoredRun:
-    """Read a run folder, or that of a Monte Carlo, which holds the run of its plan.
+    """Read a run folder, or the folder of a Monte Carlo analysis, which contains the run of its plan.
 
-    Raises FileError where there is none or it cannot be read, InputError where it holds no run, NoPlanInRunError where
-    it tells what clashes in place of a plan.
+    Parameters
+    ----------
+    folder
+        A folder written by `ccs-model optimize`, `frontier` or `montecarlo`, or by `Plan.to_folder`.
+
+    Raises
+    ------
+    FileError
+        If there is no such folder or it cannot be read.
+    InputError
+        If the folder is not a run.
+    NoPlanInRunError
+        If the problem of the run is infeasible.
     """
     path = Path(folder)
-    if not path.is_dir():
-        raise FileError(f"{path}: no such run folder")
-    if all((path / name).is_file() for name in (PLAN, SCENARIO, MANIFEST)):
-        validate_has_plan(path, _json(path / PLAN))
     if (path / FUTURES_DOCUMENT).is_file() and (path / FUTURES_PLAN / PLAN).is_file():
         of_plan = read_run(path / FUTURES_PLAN)
         futures = {"futures": table_of(_text(path / FUTURES))} if (path / FUTURES).is_file() else {}
@@ -65,16 +79,11 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
             of_plan, name=path.resolve().name, folder=path, uncertainty=_json(path / FUTURES_DOCUMENT),
             tables={**of_plan.tables, **futures},
         )  # fmt: skip
-    missing = [name for name in (PLAN, SCENARIO, MAP, MANIFEST) if not (path / name).is_file()]
-    if missing:
-        hint = "give a folder that `ccs-model optimize` wrote, such as runs/<name>-<hash>"
-        raise InputError([Issue(str(path), f"is no run: it holds no {', '.join(missing)}", hint)])
-    document, manifest = _json(path / PLAN), _json(path / MANIFEST)
-    if document.get("schema") != SCHEMA:
-        raise InputError([Issue(str(path / PLAN), f"schema is '{document.get('schema')}', expected '{SCHEMA}'")])
+    path, document, manifest = read_documents(path)
+    _require(path, MAP)
     return StoredRun(
         name=path.resolve().name,
-        document={**_GAINED, **document},
+        document={**_ADDED, **document},
         tables={file.stem: table_of(_text(file)) for file in sorted((path / TABLES).glob("*.csv"))},
         map=_json(path / MAP),
         scenario=read_scenario(path / SCENARIO, allow_outside=True),
@@ -85,14 +94,27 @@ def read_run(folder: str | PathLike[str]) -> StoredRun:
     )
 
 
-def validate_has_plan(folder: Path, document: Mapping[str, Any]) -> None:
-    """NoPlanInRunError where plan.json, `document`, tells what clashes."""
+def read_documents(folder: str | PathLike[str]) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    """Return the path of a run folder, its plan.json and its manifest.json. Raises as `read_run` does."""
+    path = Path(folder)
+    if not path.is_dir():
+        raise FileError(f"{path}: no such run folder")
+    _require(path, PLAN, SCENARIO, MANIFEST)
+    document, manifest = _json(path / PLAN), _json(path / MANIFEST)
+    if document.get("schema") != SCHEMA:
+        raise InputError([Issue(str(path / PLAN), f"schema is '{document.get('schema')}', expected '{SCHEMA}'")])
+    require_plan(path, document)
+    return path, document, manifest
+
+
+def require_plan(folder: Path, document: Mapping[str, Any]) -> None:
+    """Raise NoPlanInRunError if plan.json, `document`, is the report of an infeasible problem."""
     if document.get("status") == "infeasible":
         raise NoPlanInRunError(str(folder))
 
 
 def run_of(plan: Plan) -> StoredRun:
-    """A plan in memory, as its run folder would be read back."""
+    """Return a plan as `read_run` reads its run folder."""
     problem = plan.problem
     key = run_key(problem.scenario, problem.inputs)
     return StoredRun(
@@ -107,8 +129,46 @@ def run_of(plan: Plan) -> StoredRun:
     )
 
 
+def list_runs(folder: str | PathLike[str] = "runs") -> pd.DataFrame:
+    """List the run folders directly inside `folder`, the newest first.
+
+    Returns
+    -------
+    DataFrame
+        One row per run: `name` of its folder, `date` (ISO 8601, UTC) at which it finished, `objective` value in the
+        objective's unit (missing if infeasible), `status`, and `gap` as a share. Folders that are not runs are left
+        out.
+
+    Raises
+    ------
+    FileError
+        If there is no such folder.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise FileError(f"{path}: no such folder")
+    rows = []
+    for each in sorted(path.iterdir()):
+        try:
+            document, manifest = _json(each / PLAN), _json(each / MANIFEST)
+            objective = document["objective"]
+            rows.append(
+                {
+                    "name": each.name,
+                    "date": str(manifest["finished"]),
+                    "objective": objective["value"],
+                    "status": document["status"],
+                    "gap": objective["gap_share"],
+                }
+            )
+        except (FileError, InputError, KeyError, TypeError):
+            continue
+    rows.sort(key=lambda row: row["date"], reverse=True)
+    return pd.DataFrame(rows, columns=RUN_COLUMNS).astype({"objective": float, "gap": float})
+
+
 def table_of(text: str) -> pd.DataFrame:
-    """A table of the run folder; text that was guarded against spreadsheets is as it was."""
+    """Return a table of the run folder, without the apostrophes that guard text against spreadsheets."""
     header = text.partition("\n")[0].split(",")
     as_text = {name: str for name in header if name in _TEXT}
     table = pd.read_csv(io.StringIO(text), dtype=as_text, keep_default_na=False, na_values=[""])
@@ -120,6 +180,169 @@ def table_of(text: str) -> pd.DataFrame:
         elif unit_of(str(name)) is not None:
             table[name] = table[name].astype(float)
     return table
+
+
+def read_point(folder: Path) -> pd.DataFrame:
+    """Return the solution of a run, tables/point.csv: variable, index and value of each column that is not zero.
+
+    Raises InputError if it is missing or invalid, FileError if it cannot be read.
+    """
+    path = folder / POINT
+    hint = "an earlier version wrote the run, or the file was lost; run ccs-model optimize --force"
+    if not path.is_file():
+        raise InputError([Issue(str(path), "is missing; it holds the solution to check", hint)])
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+        if not rows or rows[0] != POINT_COLUMNS:
+            raise ValueError(f"its columns are not {', '.join(POINT_COLUMNS)}")
+        # float() reads numbers exactly; pandas need not.
+        values = [(variable, index, float(value)) for variable, index, value in rows[1:]]
+        return pd.DataFrame(values, columns=POINT_COLUMNS)
+    except OSError as error:
+        raise FileError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError([Issue(str(path), f"is not a solution table: {error}", hint)]) from error
+
+
+# The problem of a run, rebuilt from its resolved scenario.
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedProblem:
+    """A run with the problem that it answers.
+
+    Attributes
+    ----------
+    folder
+        The run folder.
+    document
+        plan.json.
+    problem
+        The problem, rebuilt from the scenario and tables of the run.
+    """
+
+    folder: Path
+    document: Mapping[str, Any]
+    problem: Problem
+
+    @property
+    def retrofits(self) -> pd.DataFrame:
+        """One row per retrofit of the plan; empty if nothing is built."""
+        return pd.DataFrame(self.document["retrofits"])
+
+
+def read_solved_problem(folder: str | PathLike[str]) -> SolvedProblem:
+    """Read a run folder and rebuild its problem.
+
+    Raises as `read_run` does, and InputError if a shipped table has changed since the run.
+    """
+    path, document, manifest = read_documents(folder)
+    scenario, inputs = read_checked(path / SCENARIO)
+    _validate_tables(path, manifest, scenario, inputs)
+    return SolvedProblem(path, document, build_problem(scenario, inputs))
+
+
+def plant_of(problem: Problem, text: str) -> str:
+    """Return the id of the plant that `text` names: its id, or a name that only one plant of the run has.
+
+    Raises InputError with the nearest plants, or with all that match.
+    """
+    plants = problem.plants
+    if text in set(plants["plant"]):
+        return text
+    wanted = text.strip().casefold()
+    names = [plants[name].fillna("").astype(str).str.strip().str.casefold() for name in ("plant", "name", "name_zh")]
+    same = pd.concat([each == wanted for each in names], axis=1).any(axis=1)
+    within = pd.concat([each.str.contains(wanted, regex=False) for each in names], axis=1).any(axis=1) & (wanted != "")
+    for found in (plants[same], plants[within]):
+        if len(found) == 1:
+            return str(found["plant"].iloc[0])
+        if len(found):
+            some = [f"{row.plant} {row.name}" for row in found.head(_N_SHOWN).itertuples(index=False)]
+            more = f", and {len(found) - _N_SHOWN} more" if len(found) > _N_SHOWN else ""
+            raise InputError([Issue("PLANT", f"'{text}' matches {len(found)} plants", "; ".join(some) + more)])
+    raise InputError([_unknown_plant(problem, text, wanted)])
+
+
+def _unknown_plant(problem: Problem, text: str, wanted: str) -> Issue:
+    """Return the issue of a name that no plant of the run has, with the nearest name as the hint."""
+    inputs, plants = problem.inputs, problem.plants
+    for table in (inputs["plants/steel"], inputs.plants_of("chemicals"), inputs["plants/sources"]):
+        there = table[(table["plant"].str.casefold() == wanted) | (table["name"].str.casefold() == wanted)]
+        if len(there):
+            row = there.iloc[0]
+            what = f"'{text}' is in the tables ({row['province']}, {row['status']}) but not in this run"
+            return Issue("PLANT", what, f"the run covers operating plants of {', '.join(problem.zones)}")
+    by_text = {str(value): str(row.plant) for row in plants.itertuples() for value in (row.plant, row.name)}
+    folded = {value.casefold(): value for value in by_text}
+    near = get_close_matches(wanted, list(folded), n=1)
+    hint = "the workbook lists ids and names on sheet Plants"
+    if near:
+        hint = f"did you mean '{folded[near[0]]}' ({by_text[folded[near[0]]]})?"
+    return Issue("PLANT", f"no plant '{text}' in this run", hint)
+
+
+def _validate_tables(path: Path, manifest: Mapping[str, Any], scenario: Scenario, inputs: Inputs) -> None:
+    """Raise InputError if a shipped table has changed since the run; the run folder has copies of the user's own."""
+    was = {name: sha for name, sha in manifest.get("inputs", {}).items() if not name.startswith("own:")}
+    now = {name: sha for name, sha in hashes(scenario, inputs).items() if not name.startswith("own:")}
+    changed = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
+    if changed:
+        some = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+        hint = "solve again with ccs-model optimize, then explain the new run"
+        raise InputError([Issue(str(path), f"these tables have changed since the run: {some}", hint)])
+
+
+# Files that have changed since the run.
+
+
+def changed_inputs(folder: Path, manifest: Mapping[str, Any]) -> tuple[int, list[str]]:
+    """Return the number of inputs in the manifest, and a message for each that is missing or has changed.
+
+    Shipped tables are compared where this program reads them. The user's own files are compared with the copies in the
+    run folder, by content, since copies may have other names.
+    """
+    inputs: Mapping[str, str] = manifest.get("inputs", {})
+    copies = {_sha256(path) for path in sorted((folder / OWN).rglob("*")) if path.is_file()}
+    messages = []
+    for name, sha256 in sorted(inputs.items()):
+        if name.startswith(f"{OWN}:"):
+            if sha256 not in copies:
+                messages.append(f"{name}: its copy in {OWN}/ is missing or has changed")
+            continue
+        path = data_folder() / name
+        if not path.is_file():
+            messages.append(f"{name}: missing from {data_folder().name}/")
+        elif _sha256(path) != sha256:
+            messages.append(f"{name}: changed")
+    return len(inputs), messages
+
+
+def changed_outputs(folder: Path, manifest: Mapping[str, Any]) -> tuple[int, list[str]]:
+    """Return the number of files that the run wrote, and a message for each that is missing or has changed."""
+    outputs: Mapping[str, str] = manifest.get("outputs", {})
+    return len(outputs), list(_changed(folder, outputs))
+
+
+def _changed(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
+    for name, sha256 in sorted(files.items()):
+        path = folder / name
+        if not path.is_file():
+            yield f"{name}: missing"
+        elif _sha256(path) != sha256:
+            yield f"{name}: changed"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _require(path: Path, *names: str) -> None:
+    missing = [name for name in names if not (path / name).is_file()]
+    if missing:
+        hint = "give a folder that `ccs-model optimize` wrote, such as runs/<name>-<hash>"
+        raise InputError([Issue(str(path), f"is not a run: {', '.join(missing)} missing", hint)])
 
 
 def _text(path: Path) -> str:
@@ -137,5 +360,5 @@ def _json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError([Issue(str(path), f"is not JSON: {error}")]) from error
     if not isinstance(read, dict):
-        raise InputError([Issue(str(path), "is no JSON object")])
+        raise InputError([Issue(str(path), "is not a JSON object")])
     return read

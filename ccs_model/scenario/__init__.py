@@ -1,4 +1,4 @@
-"""What a planner may ask: a scenario, read from YAML and checked."""
+"""Scenarios: the YAML reader, the schema, and validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Case files: what a planner writes to replay a zone, and what is expected of it."""
+"""Case files of the pilot zones: a zone, a kind of calculation, and the expected results."""
 
 from __future__ import annotations
 
@@ -12,78 +12,89 @@ from ccs_model.errors import InputError
 from ccs_model.scenario.fields import FileName, Line, Paragraph, Section, Words
 from ccs_model.scenario.read import read_values
 from ccs_model.scenario.sections import SHIPPED_PRESET
+from ccs_model.scenario.upgrade import HINT, case_renames
 from ccs_model.scenario.validation import Finding, findings_error, findings_of
 
 KINDS = (
-    "heldout", "physical", "inverse", "ladder", "ceiling", "presets", "optimality_gap", "plant_hand", "published_cost",
-    "carbon_price", "degenerate", "calibrator",
+    "heldout", "physical", "inverse", "budget_sweep", "ceiling", "presets", "optimality_gap", "plant_hand",
+    "published_cost", "carbon_price", "degenerate", "calibrator",
 )  # fmt: skip
 
 
 class Expectation(Section):
-    """One thing that must hold of a case: a quantity lies in its band."""
+    """An expectation of a case: a quantity lies within a band."""
 
     quantity: Line
-    """What is looked at; each kind of case computes its own, see docs/calibration.md."""
+    """Quantity to test; docs/calibration.md lists the quantities of each kind."""
     given: float | None = None
-    """A number to try in place of the computed one, as in a control that must fail."""
+    """Value to test instead of the computed one, for a negative control."""
     low: float | str | None = None
-    """Low end of the band: a number, or another quantity of the case."""
+    """Lower end of the band: a number, or the name of another quantity of the case."""
     high: float | str | None = None
-    """High end of the band."""
+    """Upper end of the band: a number, or the name of another quantity."""
     about: float | str | None = None
-    """In place of low and high: the middle of the band."""
+    """Middle of the band, instead of low and high: a number, or the name of another quantity."""
     within: float = Field(default=0.0, ge=0)
-    """Half the width of the band about its middle, or what a bound may be passed by."""
+    """Half the width of the band about its middle, or the tolerance of a bound."""
     relative: bool = False
-    """Whether `within` is a share of the middle."""
+    """Whether `within` is a share of the middle or bound."""
     expected_to_fail: bool = False
-    """A control: the value must lie outside the band."""
+    """Negative control: the value must lie outside the band."""
 
     @model_validator(mode="after")
     def _has_a_band(self) -> Expectation:
         bounds = self.low is not None or self.high is not None
         if bounds == (self.about is not None):
-            raise findings_error([Finding(("about",), "expected either low or high, or about")])
+            raise findings_error([Finding(("about",), "expected either low and high, or about")])
         return self
 
 
 class Case(Section):
-    """One case: a zone, a kind of question, and what is expected."""
+    """A case: a zone, a kind of calculation, and the expectations."""
 
     case: Line
     """Name of the case."""
     kind: Literal[KINDS]  # type: ignore[valid-type]
-    """What is replayed; see docs/calibration.md."""
+    """Kind of calculation; docs/calibration.md describes each kind."""
     zone: Line = "all"
-    """A row of pilots/zones; `all` for cases that need no single one."""
-    question: Paragraph = ""
-    """What the case asks, in the planner's words."""
+    """A row of pilots/zones; `all` for kinds that cover every zone."""
+    description: Paragraph = ""
+    """What the case tests, in your own words."""
     preset: Line = SHIPPED_PRESET
-    """How the report is read, for kinds that fit."""
+    """Interpretation of the report, for kinds that fit the calibration."""
     plants: Words = ()
-    """Plants that the case is about, for kinds that need some."""
+    """Ids of the plants, for kinds that require some."""
     values: dict[str, float] = Field(default_factory=dict)
-    """Numbers the kind needs, by name."""
+    """Numbers that the kind requires, by name."""
     data: FileName | None = None
-    """A folder beside the case with tables of your own (pilots/zones, pilots/observations), laid over the shipped."""
+    """A folder next to the case file with tables of your own that override the shipped ones."""
     scenario: dict[str, Any] = Field(default_factory=dict)
-    """Keys of a scenario laid over the zone's own, by section: {budget: {total_mn: 500}}."""
+    """Keys that override the scenario of the zone: {budget: {total_mn: 500}}."""
     expect: tuple[Expectation, ...] = Field(min_length=1)
-    """What must hold."""
+    """Expectations, at least one."""
 
     _folder: Path = PrivateAttr(default_factory=Path)
 
     @property
     def folder(self) -> Path:
-        """Where the case was read from; files are seen from there."""
+        """Folder of the case file; file names in the case are relative to it."""
         return self._folder
 
 
 def read_case(path: str | os.PathLike[str]) -> Case:
-    """The case in a YAML file. Raises InputError with every fault at its line, FileError when it cannot be read."""
+    """Read a case file.
+
+    Raises
+    ------
+    InputError
+        With every error of the file, each with its line and column.
+    FileError
+        If the file cannot be read.
+    """
     document = read_values(Path(path))
     values = _with_tuples(document.values)
+    for key_path, on_key, what in case_renames(values):
+        document.add_issue(document.mark_of(key_path, on_key=on_key), key_path, what, HINT)
     case = None
     try:
         case = Case.model_validate(values)

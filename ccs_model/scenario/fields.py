@@ -1,4 +1,4 @@
-"""Kinds of value that several keys share."""
+"""Types of value that several keys share, with their validators."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from pydantic import (
 from ccs_model.scenario.validation import Finding, describe, findings_error, nearest_word
 
 SHIPPED_INVENTORIES = ("steel", "chemicals")
-# Shipped as well, but read only where a scenario names them.
+# Shipped, but read only if a scenario names them.
 MORE_INVENTORIES = ("coal_chemicals",)
-# Plants whose capture costs are given outright, from the folder that `data:` names.
+# Sources with given capture costs, read from the folder that `data:` names.
 GIVEN_SOURCES = "sources"
-_UNWRITABLE = frozenset(("Cc", "Zl", "Zp"))  # a workbook cell or one line of a file cannot hold these
+_UNWRITABLE = frozenset(("Cc", "Zl", "Zp"))  # Unicode categories that a workbook cell cannot hold
 
 
 def _validate_controls(text: str, allowed: str = "") -> str:
     for sign in text:
         if unicodedata.category(sign) in _UNWRITABLE and sign not in allowed:
-            raise findings_error([Finding((), f"holds the control character U+{ord(sign):04X}", "remove it")])
+            raise findings_error([Finding((), f"contains the control character U+{ord(sign):04X}", "remove it")])
     return text
 
 
 def _one_line(text: str) -> str:
     _validate_controls(text)
     if text and not text.strip():
-        raise findings_error([Finding((), "expected some text, got blanks")])
+        raise findings_error([Finding((), "expected text, got only blanks")])
     return text
 
 
@@ -46,12 +46,12 @@ def _paragraph(text: str) -> str:
 
 
 def no_repeats(words: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuses a list that names something twice."""
+    """Return the list; raise if it names something twice."""
     first: dict[str, int] = {}
     repeats = []
     for place, word in enumerate(words):
         if word in first:
-            repeats.append(Finding((place,), f"'{word}' stands twice in the list, first", other=(first[word],)))
+            repeats.append(Finding((place,), f"'{word}' is listed twice, first", other=(first[word],)))
         first.setdefault(word, place)
     if repeats:
         raise findings_error(repeats)
@@ -59,12 +59,12 @@ def no_repeats(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def names_a_file(name: str) -> bool:
-    """A word without a dot or a slash is the name of a shipped table, or a slip of the pen; all else names a file."""
+    """Whether a word names a file: it has a dot or a slash, unlike the names of shipped tables."""
     return any(sign in name for sign in "./\\")
 
 
 def _inventories(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Shipped tables and files, each once."""
+    """Return the names; raise unless each is a shipped table or a file, listed once."""
     known = (*SHIPPED_INVENTORIES, *MORE_INVENTORIES, GIVEN_SOURCES)
     strays = [
         Finding(
@@ -81,7 +81,7 @@ def _inventories(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def corridors_or_file(word: str) -> str:
-    """`auto`, `all`, or the name of a file."""
+    """Return the word; raise unless it is `auto`, `all` or the name of a file."""
     if word not in ("auto", "all") and not names_a_file(word):
         what = f"expected auto, all or a .csv file of your own, got {describe(word)}"
         raise findings_error([Finding((), what, nearest_word(word, ("auto", "all")))])
@@ -89,7 +89,7 @@ def corridors_or_file(word: str) -> str:
 
 
 def terrain_file(name: str) -> str:
-    """A grid or a table of points, told apart by the end of its name."""
+    """Return the name; raise unless it ends in .asc (a grid) or .csv (a table of points)."""
     if not name.lower().endswith((".asc", ".csv")):
         what = f"expected an .asc or .csv file of your own, got {describe(name)}"
         raise findings_error([Finding((), what, "an ESRI ASCII grid, or a table of lat_deg, lon_deg, cost_multiplier")])
@@ -97,13 +97,13 @@ def terrain_file(name: str) -> str:
 
 
 def starts_of(years: tuple[int, ...] | str, price_year: int) -> tuple[int, ...]:
-    """First years of the periods; a static year is the price year."""
+    """First year of each period; for `static`, the price year."""
     return (price_year,) if isinstance(years, str) else tuple(years)
 
 
 def _increasing(years: tuple[int, ...]) -> tuple[int, ...]:
     late = [
-        Finding((place + 1,), f"expected a year after {before}, got {after}", "years go upwards, each once")
+        Finding((place + 1,), f"expected a year after {before}, got {after}", "list the years in increasing order")
         for place, (before, after) in enumerate(pairwise(years))
         if after <= before
     ]
@@ -122,7 +122,7 @@ def _by_name(values: dict[str, float]) -> dict[str, float]:
 
 Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_one_line)]
 Paragraph = Annotated[str, AfterValidator(_paragraph)]
-# What no file can be called is told when it is opened.
+# Names that no file can have are reported on opening the file.
 FileName = Annotated[str, Field(min_length=1, max_length=1000)]
 TerrainName = Annotated[FileName, AfterValidator(terrain_file)]
 Inventories = Annotated[tuple[FileName, ...], Field(min_length=1), AfterValidator(_inventories)]
@@ -134,7 +134,7 @@ ShareByYear = Annotated[dict[int, Annotated[float, Field(ge=0, le=1)]], AfterVal
 
 
 def _static_or_years(value: Any, years: ValidatorFunctionWrapHandler) -> Any:
-    """The one word is let through here, so that a wrong list is judged as a list and not as a word too."""
+    """Accept `static` before the list is validated, so that errors of a list do not mention the word."""
     return value if isinstance(value, str) and value == "static" else years(value)
 
 
@@ -157,11 +157,9 @@ else:
         ),
     ]
 
-# What all parts of a scenario share.
-
 
 class Section(BaseModel):
-    """What all parts of a scenario share: frozen, nothing unknown, no number from text, no infinity."""
+    """Base of all sections of a scenario: frozen, no unknown keys, no numbers from text, no infinities."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True

@@ -1,6 +1,7 @@
-"""From a YAML file to a Scenario; every fault is gathered with its line and column and raised once.
+"""Reads a scenario from a YAML file and reports every error at once, with its line and column.
 
-The file is read as a stream of events, so that a bomb of aliases, brackets or nodes is refused before it takes memory.
+The parser's events are counted as they come, so that input with excessive aliases, nesting or size is rejected before
+it takes memory.
 """
 
 from __future__ import annotations
@@ -38,25 +39,24 @@ from ccs_model.scenario.yaml_document import (
     Kind,
     Mark,
     Node,
+    document_of,
     full,
     path_inside,
     read_text,
     shown_path,
-    unfolded,
 )
 
 _DEEPEST = 30
 _MOST_NODES = 20_000
 _MOST_ALIASES = 100
 
-
-# Keys whose values are names that only the tables can judge.
+# Keys whose values are names that are validated against the tables.
 NAME_LISTS = (INVENTORY, "plants.provinces", "plants.exclude", "plants.require", "capture.measures", "storage.sites")
 
 
 @dataclass(frozen=True)
 class Name:
-    """One name of the scenario that must be in a table, with its key and its place."""
+    """A name in the scenario that must be in a table, with its key and place."""
 
     key: str
     text: str
@@ -65,16 +65,16 @@ class Name:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a file gave: the scenario unless it has faults, the faults in order, the names the tables must know, and
-    which tables those are."""
+    """Result of reading a file: the scenario (None if there are errors), the errors in order, the names to look up in
+    the tables, and the tables of the planner."""
 
     scenario: Scenario | None
     issues: tuple[tuple[Mark, Issue], ...]
     names: tuple[Name, ...]
     own: OwnTables
 
-    def judged(self, unknown: Iterable[tuple[Name, str, str]]) -> Scenario:
-        """The scenario, once the tables have said which names they do not know (name, what, hint); else all faults."""
+    def validated(self, unknown: Iterable[tuple[Name, str, str]]) -> Scenario:
+        """Return the scenario, or raise all errors, including the `unknown` names (name, what, hint) of the tables."""
         strays = [(name.mark, Issue(str(name.mark), f"{name.key}: {what}", hint)) for name, what, hint in unknown]
         issues = [issue for _, issue in sorted([*self.issues, *strays], key=lambda each: each[0])]
         if issues or self.scenario is None:
@@ -83,23 +83,35 @@ class Reading:
 
 
 def read_scenario(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Scenario:
-    """The scenario in a YAML file.
+    """Read a scenario from a YAML file.
 
-    Raises InputError with every fault as `file:line:column`, and FileError when a file cannot be read.
-    A file named by `extends` must lie in or below the scenario's folder unless `allow_outside`.
+    Parameters
+    ----------
+    path
+        The scenario file.
+    allow_outside
+        Whether the file named by `extends` may lie outside the folder of the scenario.
+
+    Raises
+    ------
+    InputError
+        With every error of the file, each with its `file:line:column`.
+    FileError
+        If a file cannot be read.
     """
-    return read(path, allow_outside=allow_outside).judged(())
+    return read(path, allow_outside=allow_outside).validated(())
 
 
 def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Reading:
-    """As read_scenario, but with the faults in hand, so that those the tables find can join them."""
+    """Read a scenario and return its errors instead of raising them, so that errors of the tables can be added."""
     path = Path(path)
     document = _read(path, turn=0)
     if "extends" in document.values:
         document = _with_base(document, path, allow_outside)
     result = checked(document.values, document.places(), path)
     if not isinstance(result, Scenario):
-        whole = ("extends",) not in document.rejected  # else what is missing may stand in the file that was not read
+        # What is missing may stand in the file to extend, unless that was read.
+        whole = ("extends",) not in document.rejected and "like" not in document.values
         document.note(each for each in result if whole or each.what != MISSING)
     sound = result if isinstance(result, Scenario) and not document.issues else None
     own = OwnTables.of(sound) if sound else OwnTables.of_values(document.values, document.places(), path.parent)
@@ -107,13 +119,13 @@ def read(path: str | os.PathLike[str], *, allow_outside: bool = False) -> Readin
 
 
 def read_values(path: Path) -> Document:
-    """The plain values of any small YAML file of ours, with the place of each; what is not YAML is raised at once."""
+    """Values of a small YAML file, with the place of each. Raises InputError if it is not YAML."""
     return _read(path, turn=0)
 
 
 def values_in(text: str, place: str) -> Document:
-    """The plain values of a few lines of YAML that stand in no file; `place` names where they do."""
-    return unfolded(_Reading(place, text).document(), Mark(0, 1, 1, place))
+    """Values of a YAML text that is not in a file; `place` stands for the file name in errors."""
+    return document_of(_Reading(place, text).document(), Mark(0, 1, 1, place))
 
 
 def _names(document: Document) -> Iterator[Name]:
@@ -128,7 +140,7 @@ def _names(document: Document) -> Iterator[Name]:
 
 
 def _with_base(document: Document, path: Path, allow_outside: bool) -> Document:
-    """The document on top of the one it extends."""
+    """The document merged over the one it extends."""
     base_name = document.values.pop("extends")
     mark = document.marks.pop(("extends",))
     if not isinstance(base_name, str) or not base_name:
@@ -145,19 +157,19 @@ def _with_base(document: Document, path: Path, allow_outside: bool) -> Document:
         raise FileError(f"{mark}: extends: {error}") from error
     if "extends" in base.values:
         del base.values["extends"]
-        what = f"{shown_path(Path(path.name))} already extends a file; only one level is followed"
-        base.add_issue(base.marks.pop(("extends",)), ("extends",), what, "name the last file of the chain in the first")
+        what = f"{shown_path(Path(path.name))} already extends this file; only one level is followed"
+        base.add_issue(base.marks.pop(("extends",)), ("extends",), what, "extend the base file directly")
     return document.overriding(base)
 
 
 def _read(path: Path, turn: int) -> Document:
-    """The values of one file with their places; what is not YAML at all is raised at once."""
+    """Values of one file with their places. Raises InputError if it is not YAML."""
     reading = _Reading(shown_path(path), read_text(path))
-    return unfolded(reading.document(), Mark(turn, 1, 1, reading.file))
+    return document_of(reading.document(), Mark(turn, 1, 1, reading.file))
 
 
 class _Reading:
-    """Events to nodes, within limits."""
+    """Builds nodes from the parser's events, within limits."""
 
     def __init__(self, file: str, text: str) -> None:
         self.file = file
@@ -166,7 +178,7 @@ class _Reading:
         self._nodes = self._aliases = 0
 
     def document(self) -> Node:
-        """The one mapping that the file must hold."""
+        """The mapping at the top of the file."""
         expected = "expected keys with values, like 'name: My scenario'"
         event = next(self._events)
         while isinstance(event, StreamStartEvent | DocumentStartEvent):
@@ -179,26 +191,26 @@ class _Reading:
         node = self._node(event, 0)
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
-                what = "a second document starts here, expected one scenario a file"
+                what = "a second document starts here, expected one scenario per file"
                 self._stop(event.start_mark.line, event.start_mark.column, what, "remove the line '---'")
             if not isinstance(event, DocumentEndEvent | StreamEndEvent):
                 break
         return node
 
     def _parsed(self, text: str) -> Iterator[Event]:
-        """The parser's events; its complaints become faults."""
+        """The parser's events; its errors become an InputError."""
         try:
             yield from YAML(typ="safe", pure=True).parse(text)
         except MarkedYAMLError as error:
             mark, start = error.problem_mark, error.context_mark
             problem = " ".join(str(error.problem).split())
             if "end of stream" in problem and start is not None:
-                self._stop(start.line, start.column, "the quote that opens here is never closed", "close the quote")
+                self._stop(start.line, start.column, "the quote that opens here is not closed", "close the quote")
             line, column = (0, 0) if mark is None else (mark.line, mark.column)
             context = f"{error.context}, " if error.context else ""
             if "\\t" in problem:
                 self._stop(line, column, "a tab, expected spaces", "indent with spaces")
-            hint = "start the keys of one level in one column" if "<block" in problem else "expected 'key: value'"
+            hint = "indent the keys of one level equally" if "<block" in problem else "expected 'key: value'"
             self._stop(line, column, f"not valid YAML: {context}{problem}", hint)
         except YAMLError as error:
             self._stop(0, 0, f"not valid YAML: {' '.join(str(error).split())}")
@@ -209,7 +221,7 @@ class _Reading:
             return self._aliased(event, depth)
         self._count(line, column, 1, depth)
         if isinstance(event, ScalarEvent | CollectionStartEvent) and event.tag is not None:
-            self._stop(line, column, "a tag (a word that starts with '!'); no tags are used here", "remove the tag")
+            self._stop(line, column, "tags (words that start with '!') are not supported", "remove the tag")
         if isinstance(event, ScalarEvent):
             plain = not event.style
             value = scalar(event.value) if plain else event.value
@@ -238,7 +250,7 @@ class _Reading:
             self._stop(line, column, f"more than {_MOST_ALIASES} aliases", "write the values out")
         node = self._anchors.get(event.anchor)
         if node is None:
-            self._stop(line, column, f"nothing is named &{event.anchor} before this place", "write the value out")
+            self._stop(line, column, f"no anchor &{event.anchor} before this alias", "write the value out")
         self._count(line, column, node.size, depth + node.height)
         return node
 
@@ -247,7 +259,7 @@ class _Reading:
         if self._nodes > _MOST_NODES:
             self._stop(line, column, f"more than {_MOST_NODES:,} values, expected a scenario")
         if depth > _DEEPEST:
-            self._stop(line, column, f"nested more than {_DEEPEST} deep, expected a scenario")
+            self._stop(line, column, f"nested more than {_DEEPEST} levels deep, expected a scenario")
 
     def _stop(self, line: int, column: int, what: str, hint: str = "") -> NoReturn:
         raise InputError([Issue(f"{self.file}:{line + 1}:{column + 1}", what, hint)])

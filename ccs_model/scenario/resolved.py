@@ -1,4 +1,4 @@
-"""A scenario with every value spelt out, as YAML that says where each value came from."""
+"""YAML texts of scenarios: the resolved scenario with the origin of each value, and the one that `init` writes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from ccs_model.scenario.validation import is_old_truth, scalar
 DEFAULT = "default"
 
 _PLAIN = re.compile(r"[^\W\d_]([\w -]*\w)?")
-_LARGEST_EXACT = 1e15  # whole floats below this are written without a decimal point
+_LARGEST_EXACT = 1e15  # integer-valued floats below this are written without a decimal point
 _NO_COPIES: Mapping[str, str] = MappingProxyType({})
 
 
 def resolved_yaml(
     values: Mapping[str, object], places: Mapping[str, str], copied_from: Mapping[str, str] = _NO_COPIES
 ) -> str:
-    """Every value in the order of the schema, one a line; only file names stand in the comments, never folders.
+    """YAML text of every value in the order of the schema, one per line, with its origin as a comment.
 
-    `copied_from` names, by dotted key, the files that were copied to where the value says.
+    Origins name files without their folder. `copied_from` holds, by dotted key, the original names of copied files.
     """
     origins = {key: _origin(place) for key, place in places.items()}
     for key, names in copied_from.items():
         origins[key] = f"{origins.get(key, DEFAULT)}, copied from {''.join(map(_sign, names))}"
-    return "\n".join(("# Every value, with where it came from.", *_lines(values, origins, "", ""))) + "\n"
+    return "\n".join(("# Every value, with its origin.", *_lines(values, origins, "", ""))) + "\n"
 
 
 def _lines(values: Mapping[str, object], origins: Mapping[str, str], parent: str, indent: str) -> Iterator[str]:
@@ -41,7 +41,7 @@ def _lines(values: Mapping[str, object], origins: Mapping[str, str], parent: str
 
 
 def _origin(place: str) -> str:
-    """A place without its folder, so that the text is the same wherever the scenario lies."""
+    """A place without its folder, so that the text does not depend on where the scenario lies."""
     return "".join(map(_sign, PurePath(place).name))
 
 
@@ -60,7 +60,7 @@ def _written(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    """Bare where no YAML program could take it for anything but this text, else in double quotes."""
+    """The text without quotes if every YAML program reads it as text, else in double quotes."""
     if _PLAIN.fullmatch(text) and text.isprintable() and not is_old_truth(text) and scalar(text) == text:
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
@@ -75,8 +75,6 @@ def _sign(sign: str) -> str:
     )
 
 
-# The scenario that `ccs-model new` writes: a question that runs as it is, with what one may change beside it.
-
 _TEXT = """\
 # yaml-language-server: $schema=./scenario.schema.json
 #
@@ -85,39 +83,39 @@ _TEXT = """\
 # Every key, its default and its meaning: scenario.schema.json (editors show them while you type).
 name: @NAME@
 description: >
-  With 1.5 billion CNY, which steel, ammonia and methanol plants of Shanxi should be fitted with carbon capture, when
-  and with what?
+  With CNY 1.5 billion, which steel, ammonia and methanol plants of Shanxi should be retrofitted with carbon capture,
+  when, and with which technology?
 
 currency: CNY
-price_year: 2024                     # all money is in real prices of this year
-years: [2026, 2030, 2035]            # start of each period; the last one lasts as long as the one before
-discount_rate: 0.08                 # real, a year; shares go from 0 to 1
+price_year: 2024                     # all amounts are in real prices of this year
+years: [2026, 2030, 2035]            # start of each period; the last is as long as the one before
+discount_rate: 0.08                  # real, per year; rates and shares from 0 to 1
 
 plants:
   inventory: [steel, chemicals]      # the shipped plants of China
-  # inventory: [plants.xlsx]         # only plants of your own: fill in plants.xlsx first
+  # inventory: [plants.xlsx]         # only your own plants: fill in plants.xlsx first
   # inventory: [steel, plants.xlsx]  # both
-  provinces: [Shanxi]                # leave it out for all
-  min_emissions_ktpa: 1_500      # smaller plants are left as they are
-  # exclude: [NH3_21]              # plants that may not be fitted, by id
-  # require: [NH3_82]               # plants that must be fitted, by id
+  provinces: [Shanxi]                # remove this line for all provinces
+  min_emissions_ktpa: 1_500          # excludes smaller plants
+  # exclude: [NH3_21]                # ids of plants that may not be retrofitted
+  # require: [NH3_82]                # ids of plants that must be retrofitted
 
-# data: tables                       # a folder of your own prices, sites or technologies, laid over the shipped ones
+# data: tables                       # a folder of your own prices, sites or technologies, which override the shipped
 
 capture:
   technologies: [amine, advanced_amine, compression, purification]
-  decisions: integer                   # or fractional: the linear program
+  decisions: integer                 # or continuous: the LP relaxation
 
 storage: {sites: [Ordos, Qinshui], capacity: mid, max_fill_share: 0.5}
 
 budget:
   total_mn: 1_500                    # million of the currency, over all years
-  cumulative_mn: {2026: 900}            # up to the end of the period that starts in 2026
+  cumulative_mn: {2026: 900}         # up to the end of the period that starts in 2026
 
 solver: {mip_gap: 0.005, time_limit_s: 50}
 """
 
 
 def starter(name: str) -> str:
-    """The text of the file."""
+    """Text of the scenario file that `init` writes: it runs as it is, with alternatives as comments."""
     return _TEXT.replace("@NAME@", json.dumps(name, ensure_ascii=False))

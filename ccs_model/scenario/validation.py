@@ -1,6 +1,6 @@
-"""What is wrong with a scenario's values, by key; a reader of files adds the line.
+"""Errors in the values of a scenario, by key, in plain words instead of those of pydantic.
 
-pydantic's errors are turned into the words of a planner here, so its own vocabulary never reaches the screen.
+Readers of files add the line and column of each error.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from dataclasses import dataclass, replace
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-# What to say about a key this version does not know: a misplaced one, or a slip of the pen.
+from ccs_model.scenario.upgrade import HINT, renamed_key, renamed_value
 
-# A file of nothing but unknown keys is no scenario with slips of the pen; looking for near words takes time.
+# The search for similar words takes time, so a file with many unknown keys has hints for the first ones only.
 MOST_HINTS = 500
 
 
 def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0) -> tuple[str, str]:
-    """What is wrong with the key at `path`, and the nearest right one; `known` holds dotted keys.
+    """Message and hint for the unknown key at `path`: where it belongs, or the most similar of the `known` dotted keys.
 
-    After MOST_HINTS unknown keys (`n_before` of them came before) nothing near is looked for.
+    There is no hint after MOST_HINTS unknown keys, of which `n_before` came before.
     """
     if n_before >= MOST_HINTS:
         return "unknown key", ""
@@ -42,12 +42,12 @@ def unknown_key(path: tuple[str, ...], known: tuple[str, ...], n_before: int = 0
 
 
 def _stands_at(pattern: tuple[str, ...], level: tuple[str, ...]) -> bool:
-    """Whether a known key's level is this one; `*` stands for a name that the planner chose."""
+    """Whether the level of a known key is this one; `*` stands for a name chosen by the planner."""
     return len(pattern) == len(level) and all(a in ("*", b) for a, b in zip(pattern, level, strict=True))
 
 
 def nearest_word(given: object, allowed: Iterable[str]) -> str:
-    """A hint that names the allowed word nearest to the one given, or nothing."""
+    """Hint that names the allowed word most similar to the given one, or ""."""
     near = _nearest(given, allowed) if isinstance(given, str) else ""
     return f"did you mean '{near}'?" if near else ""
 
@@ -66,10 +66,8 @@ def _leaf(key: str) -> str:
     return key.rpartition(".")[2]
 
 
-# Plain words of a scenario: what they mean as values, and how values are named in a sentence.
-#
-# YAML 1.2 rules, narrowed where planners have been caught: NO, on and off are text, 12:30:00 is text, and a whole
-# number that starts with 0 is refused, because some programs read it as octal. 5e9 and 12_000 are numbers.
+# Unquoted words follow YAML 1.2 with fewer surprises: NO, on, off and 12:30:00 are text, 5e9 and 12_000 are numbers,
+# and an integer that starts with 0 is an error, because some programs read it as octal.
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*(_[0-9]+)*)")
 _DECIMAL = re.compile(r"[-+]?([0-9]+(_[0-9]+)*(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -85,17 +83,17 @@ _WORDS: dict[str, bool | float | None] = {
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
 _OLD_TRUTHS = frozenset(("on", "off", "yes", "no", "y", "n", "true", "false"))
-_LONGEST_NUMBER = 300  # a longer row of digits is no quantity, and Python refuses to read very long ones
+_LONGEST_NUMBER = 300  # digits; Python limits the length of integers it reads
 _LONGEST_SHOWN = 60
 
 
 def has_leading_zero(word: str) -> bool:
-    """Whether an unquoted word is a whole number written with a leading zero, like 010."""
+    """Whether an unquoted word is an integer with a leading zero, like 010."""
     return _LEADING_ZERO.fullmatch(word) is not None
 
 
 def is_old_truth(word: str) -> bool:
-    """Whether older YAML programs read the unquoted word as true or false."""
+    """Whether YAML 1.1 programs read the unquoted word as true or false."""
     return word.lower() in _OLD_TRUTHS
 
 
@@ -113,16 +111,16 @@ def scalar(word: str) -> str | int | float | bool | None:
 
 
 def shown(value: object) -> str:
-    """A value short enough and safe enough to stand in a message on a terminal."""
+    """Text of a value, shortened and escaped for a terminal."""
     if isinstance(value, int) and abs(value) >= 10**_LONGEST_NUMBER:
-        return "a very long number"  # Python refuses to write out the longest ones
+        return "a very long number"  # Python limits the length of integers it writes
     text = str(value)
     text = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def describe(value: object) -> str:
-    """A value as the end of the sentence "expected …, got …"."""
+    """A value as the end of a message "expected …, got …"."""
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -137,7 +135,7 @@ def describe(value: object) -> str:
 
 
 def number_hint(text: str) -> str:
-    """How to write the number that a text was meant to be."""
+    """Hint for a text that was meant as a number."""
     text = text.strip()
     if len(text) > _LONGEST_NUMBER:
         return "expected a shorter number"
@@ -154,17 +152,17 @@ def number_hint(text: str) -> str:
 
 
 def text_hint(value: object) -> str:
-    """How to write the text that a number or a truth value was meant to be."""
+    """Hint for a number or truth value that was meant as text."""
     return f"write '{shown(value)}' in quotes" if isinstance(value, int | float) else ""
 
 
 KeyPath = tuple[str | int, ...]
-"""A way into nested values: names for keys (a year too is a name), whole numbers for places in a list."""
+"""Path into nested values: text for keys (including years), integers for list places."""
 
-MISSING = "missing, and needed"
+MISSING = "required key is missing"
 
 _FINDINGS = "findings"
-_KEY = "[key]"  # how pydantic ends the location of a fault in a mapping's key
+_KEY = "[key]"  # last step of pydantic's location for an error in a mapping's key
 _KEY_KINDS = ("extra_forbidden", "invalid_key")
 _EXPECTED = {
     "string_type": "text",
@@ -183,13 +181,13 @@ _BOUNDS = {
 }
 
 
-# How keys end whose values go by year.
+# Endings of keys whose values are given by year.
 _BY_YEAR = ("_per_t", "_share", "cumulative_mn")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing wrong at `path`, with its key or else its value; `other` is a second place named in the sentence."""
+    """An error at `path`, in the key if `on_key`, else in the value; `other` is a second path in the message."""
 
     path: KeyPath
     what: str
@@ -199,7 +197,7 @@ class Finding:
 
 
 def dotted(path: KeyPath) -> str:
-    """`("plants", "require", 0)` as a planner writes it: `plants.require[0]`; the whole is `scenario`."""
+    """`("plants", "require", 0)` as `plants.require[0]`; the empty path as `scenario`."""
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{shown(step)}" if text else shown(step)
@@ -207,18 +205,18 @@ def dotted(path: KeyPath) -> str:
 
 
 def findings_error(findings: Iterable[Finding]) -> PydanticCustomError:
-    """For validators: several findings as one pydantic error; their paths start at the validated value."""
+    """Findings as one pydantic error, for validators; paths start at the validated value."""
     return PydanticCustomError("findings", "see the findings", {_FINDINGS: tuple(findings)})
 
 
 def findings_of(error: ValidationError, values: Mapping[str, object], known: tuple[str, ...]) -> list[Finding]:
-    """Every error of pydantic as a finding."""
+    """Every error of pydantic as a finding; `known` holds the dotted keys that are right."""
     findings: list[Finding] = []
     n_unknown = 0
     for detail in error.errors(include_url=False):
         path = _path(detail["loc"], values)
         if detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]:
-            continue  # pydantic counts only the good items, and the bad ones are findings themselves
+            continue  # pydantic counts only valid items, and the invalid ones have findings of their own
         own: Sequence[Finding] = detail.get("ctx", {}).get(_FINDINGS, ())
         if own:
             findings += [
@@ -227,13 +225,14 @@ def findings_of(error: ValidationError, values: Mapping[str, object], known: tup
             ]
         else:
             on_key = detail["type"] in _KEY_KINDS or detail["loc"][-1:] == (_KEY,)
-            findings.append(Finding(path, *_words(detail, path, known, n_unknown), on_key=on_key))
+            what, hint = _renamed(detail, path) or _words(detail, path, known, n_unknown)
+            findings.append(Finding(path, what, hint, on_key=on_key))
             n_unknown += detail["type"] in _KEY_KINDS
     return findings
 
 
 def _path(location: tuple[int | str, ...], values: object) -> KeyPath:
-    """pydantic's location; what tells a year (a key) from a place in a list is the value it leads into."""
+    """The path of a pydantic location; the values tell years (keys) from list places."""
     path: list[str | int] = []
     for step in location:
         if isinstance(values, Mapping):
@@ -249,8 +248,19 @@ def _path(location: tuple[int | str, ...], values: object) -> KeyPath:
     return tuple(path)
 
 
+def _renamed(detail: ErrorDetails, path: KeyPath) -> tuple[str, str] | None:
+    """The new name of a key or value of format 0.1, and how to upgrade the file."""
+    key = ".".join(map(str, path))
+    what = ""
+    if detail["type"] == "extra_forbidden":
+        what = renamed_key(key, detail["input"])
+    elif detail["type"] == "literal_error":
+        what = renamed_value(key, detail["input"])
+    return (what, HINT) if what else None
+
+
 def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknown: int) -> tuple[str, str]:
-    """What is wrong, and a hint."""
+    """Message and hint for an error of pydantic."""
     kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind in _KEY_KINDS:
         return unknown_key(tuple(str(step) for step in path), known, n_unknown)
@@ -267,21 +277,21 @@ def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknow
     if kind == "int_from_float":
         return f"expected a whole number, got {describe(given)}", ""
     if kind == "string_unicode":
-        return "holds half a character (a lone surrogate)", "remove it"
+        return "contains an incomplete character (a lone surrogate)", "remove it"
     if kind == "too_short":
-        return f"expected at least {context['min_length']} in the list, got {context['actual_length']}", ""
+        return f"expected at least {context['min_length']} items, got {context['actual_length']}", ""
     if kind == "too_long":
-        return f"expected at most {context['max_length']} of them, got {len(given)}", ""
+        return f"expected at most {context['max_length']} items, got {len(given)}", ""
     if kind == "string_too_short":
-        return "expected some text, got none", ""
+        return "expected text, got an empty text", ""
     if kind == "string_too_long":
         return f"expected at most {context['max_length']} characters, got {len(given)}", ""
     return detail["msg"], ""
 
 
 def _share_hint(path: KeyPath, kind: str, given: float) -> str:
-    """A share above its bound is most often a percentage."""
-    is_share = str(path[-1]).endswith(("_share", "_share_max"))
+    """Hint for a share or rate above its bound: most likely a percentage."""
+    is_share = str(path[-1]).endswith(("_share", "_share_max", "_rate", "mip_gap"))
     return f"did you mean {given / 100:g}?" if is_share and kind.startswith("less") and 1 <= given <= 100 else ""
 
 

@@ -1,7 +1,7 @@
-"""Many scenarios from one: changes by dotted key, as a grid of values or as a list.
+"""Variations of a scenario: changes by dotted key, as a grid of values or as a list.
 
-A value is written as in a scenario file: `12_000`, `true`, `[Ordos, Qinshui]`; `start:stop:n` stands for n numbers at
-equal steps, both ends among them.
+A value is written as in a scenario file: `12_000`, `true`, `[Ordos, Qinshui]`; `start:stop:n` stands for n equidistant
+numbers, including both ends.
 """
 
 from __future__ import annotations
@@ -17,32 +17,42 @@ import numpy as np
 
 from ccs_model.errors import InputError, Issue
 from ccs_model.scenario.read import read_values, values_in
+from ccs_model.scenario.upgrade import renamed_key, renamed_value
 from ccs_model.scenario.yaml_document import read_text, shown_path
 
 Changes = Mapping[str, object]
 
 MOST = 100_000
 _RANGE = re.compile(r"([^:\[{]+):([^:]+):([0-9]+)")
-# A number of a range is exact to what a planner would write.
+# Significant digits of the numbers of a range.
 _DIGITS = 12
 
 
 def grid_of(sets: Sequence[str]) -> tuple[Changes, ...]:
-    """Every combination of `KEY=V1,V2,…` or `KEY=start:stop:n`, the last key running fastest. Raises InputError."""
+    """Every combination of `KEY=V1,V2,…` or `KEY=start:stop:n`; the last key varies fastest. Raises InputError."""
     values: dict[str, tuple[object, ...]] = {}
     for text in sets:
         key, sign, message = text.partition("=")
         key = key.strip()
         if not sign or not key or not message.strip():
-            raise InputError([Issue("--set", f"'{text}' names no values", "expected KEY=V1,V2 or KEY=start:stop:n")])
+            raise InputError([Issue("--set", f"'{text}' gives no values", "expected KEY=V1,V2 or KEY=start:stop:n")])
         if key in values:
-            raise InputError([Issue("--set", f"{key} stands twice", "write all its values in one --set")])
+            raise InputError([Issue("--set", f"{key} is given twice", "give all its values in one --set")])
         values[key] = _values(key, message)
+        _validate_names(f"--set {key}", key, values[key])
     return combinations(values)
 
 
+def _validate_names(place: str, key: str, values: Sequence[object]) -> None:
+    """Raise InputError for a key or value of format 0.1."""
+    if what := renamed_key(key):
+        raise InputError([Issue(place, what)])
+    if whats := [what for each in values if (what := renamed_value(key, each))]:
+        raise InputError([Issue(place, what) for what in whats])
+
+
 def combinations(values: Mapping[str, Sequence[object]]) -> tuple[Changes, ...]:
-    """Every combination of the values of some keys, the last key running fastest. Raises InputError for too many."""
+    """Every combination of the values of some keys; the last key varies fastest. Raises InputError for too many."""
     many = int(np.prod([len(each) for each in values.values()], dtype=float))
     if many > MOST:
         raise InputError([Issue("--set", f"{many:,} scenarios, expected at most {MOST:,}")])
@@ -50,9 +60,10 @@ def combinations(values: Mapping[str, Sequence[object]]) -> tuple[Changes, ...]:
 
 
 def listed_in(path: Path) -> tuple[Changes, ...]:
-    """Changes of a CSV file (a row a scenario, its heading the keys; an empty cell changes nothing) or a YAML file.
+    """Read a list of changes from a CSV or YAML file.
 
-    The YAML file has one key, `scenarios`, with a list of changes by dotted key. Raises InputError and FileError.
+    The header of a CSV file has the dotted keys, and each row is a scenario; an empty cell changes nothing. A YAML file
+    has one key, `scenarios`, with a list of changes by dotted key. Raises InputError and FileError.
     """
     return _of_csv(path) if path.suffix.lower() == ".csv" else _of_yaml(path)
 
@@ -61,21 +72,22 @@ def _of_csv(path: Path) -> tuple[Changes, ...]:
     shown = shown_path(path)
     rows = list(csv.reader(io.StringIO(read_text(path))))
     if len(rows) < 2:
-        raise InputError([Issue(f"{shown}:1", "no scenarios", "expected a heading of keys and a row a scenario")])
+        raise InputError([Issue(f"{shown}:1", "no scenarios", "expected a header of keys and one row per scenario")])
     keys = [each.strip() for each in rows[0]]
     found = []
     for line, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
         if len(row) != len(keys):
-            raise InputError([Issue(f"{shown}:{line}", f"{len(row)} cells, expected {len(keys)} as in the heading")])
-        found.append(
-            {
-                key: _value(f"{shown}:{line}: {key}", cell)
-                for key, cell in zip(keys, row, strict=True)
-                if key and cell.strip()
-            }
-        )
+            raise InputError([Issue(f"{shown}:{line}", f"{len(row)} cells, expected {len(keys)} as in the header")])
+        changes = {
+            key: _value(f"{shown}:{line}: {key}", cell)
+            for key, cell in zip(keys, row, strict=True)
+            if key and cell.strip()
+        }
+        for key, value in changes.items():
+            _validate_names(f"{shown}:{line}: {key}", key, [value])
+        found.append(changes)
     return tuple(found)
 
 
@@ -88,6 +100,10 @@ def _of_yaml(path: Path) -> tuple[Changes, ...]:
         issues = [Issue(f"{shown_path(path)}:1", "no key 'scenarios' with a list of changes", hint)]
     if issues or not isinstance(listed, list | tuple):
         raise InputError(issues)
+    for place, each in enumerate(listed):
+        for key, value in each.items():
+            mark = document.keys["scenarios", place, str(key)]
+            _validate_names(f"{mark}: {key}", str(key), [value])
     return tuple({str(key): value for key, value in each.items()} for each in listed)
 
 
@@ -100,15 +116,15 @@ def _values(key: str, text: str) -> tuple[object, ...]:
     numbers = [each for each in (start, stop) if isinstance(each, int | float) and not isinstance(each, bool)]
     if len(numbers) < 2 or not 1 <= n <= MOST:
         hint = "expected start:stop:n, such as 0:20000:21"
-        raise InputError([Issue(f"--set {key}", f"'{text}' is no range of numbers", hint)])
+        raise InputError([Issue(f"--set {key}", f"'{text}' is not a range of numbers", hint)])
     steps = [float(f"{each:.{_DIGITS}g}") for each in np.linspace(float(numbers[0]), float(numbers[1]), n)]
-    # Whole numbers stay whole where both ends and every step are.
-    whole = all(isinstance(each, int) for each in numbers) and all(each.is_integer() for each in steps)
-    return tuple(int(each) if whole else each for each in steps)
+    # Integers stay integers if both ends and every step are integers.
+    is_integer = all(isinstance(each, int) for each in numbers) and all(each.is_integer() for each in steps)
+    return tuple(int(each) if is_integer else each for each in steps)
 
 
 def _parts(text: str) -> list[str]:
-    """Split at commas, but for those within brackets and quotes."""
+    """Split at commas outside brackets and quotes."""
     parts, depth, quote = [""], 0, ""
     for letter in text:
         if quote:
@@ -124,7 +140,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _value(place: str, text: str) -> object:
-    """One value as a scenario file would have it."""
+    """The value as read from a scenario file."""
     document = values_in(f"value: {text.strip()}\n", place)
     if document.issues:
         raise InputError(issue for _, issue in document.issues)

@@ -1,4 +1,4 @@
-"""Opening files: a scenario is a small UTF-8 text; and which files it may name: those below its own folder."""
+"""Files of a scenario: their text, the paths they may name, and YAML values with their line and column."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from ccs_model.scenario.validation import Finding, KeyPath, dotted, has_leading_
 
 LARGEST_BYTES = 1_000_000
 
-# What YAML calls printable; lone surrogates cannot come out of UTF-8.
+# The printable characters of YAML.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def read_text(path: Path) -> str:
-    """The text of a scenario file. FileError when it cannot be read, InputError when it is no text or too large."""
+    """Text of a scenario file. Raises FileError if it cannot be read, InputError if it is too large or not text."""
     at = f"{shown_path(path)}:1:1"
     raw = contents(path, largest_bytes=LARGEST_BYTES, expected="a scenario file", at=at)
     return _decoded(path, raw.removeprefix(codecs.BOM_UTF8))
 
 
 def contents(path: Path, *, largest_bytes: int, expected: str, at: str, requested_at: str = "") -> bytes:
-    """The bytes of a regular file.
+    """Bytes of a regular file.
 
-    FileError, led by `asked_at`, when it cannot be read; InputError, placed `at`, when it is too large.
+    Raises FileError, starting with `requested_at`, if it cannot be read; InputError, placed `at`, if it is too large.
     """
     start = f"{requested_at}: cannot read" if requested_at else "cannot read"
     try:
@@ -55,7 +55,7 @@ def contents(path: Path, *, largest_bytes: int, expected: str, at: str, requeste
 
 
 def _other_letters(path: Path) -> str:
-    """A hint that names a file of the same folder called the same but for capital letters and such."""
+    """Hint that names a file of the folder with a similar name, such as in other case."""
     try:
         names = [each.name for each in path.parent.iterdir()]
     except OSError:
@@ -66,7 +66,7 @@ def _other_letters(path: Path) -> str:
 
 
 def path_inside(folder: Path, name: str, *, allow_outside: bool) -> Path | None:
-    """What `name` names, seen from the scenario's folder; None when it lies outside and that is not allowed."""
+    """Path of `name` relative to the scenario's folder; None if it lies outside and that is not allowed."""
     path = folder / name
     if allow_outside:
         return path
@@ -75,11 +75,11 @@ def path_inside(folder: Path, name: str, *, allow_outside: bool) -> Path | None:
     try:
         return path if path.resolve().is_relative_to(folder.resolve()) else None
     except (OSError, RuntimeError, ValueError):
-        return path  # a name that cannot exist, or a loop of links: opening it says so
+        return path  # an impossible name or a loop of links; opening the file reports it
 
 
 def full(path: Path) -> str:
-    """The resolved path, safe to show."""
+    """Resolved path, escaped for a terminal."""
     try:
         return _visible(path.resolve())
     except (OSError, RuntimeError, ValueError):
@@ -105,7 +105,7 @@ def _decoded(path: Path, raw: bytes) -> str:
 
 
 def _end_of(text: str) -> tuple[int, int]:
-    """Line and column just after the text."""
+    """Line and column after the text."""
     return text.count("\n") + 1, len(text) - text.rfind("\n")
 
 
@@ -114,16 +114,13 @@ def _not_text(path: Path, line: int, column: int, what: str) -> InputError:
 
 
 def shown_path(path: Path) -> str:
-    """A path as the user gave it, safe to show."""
+    """Path as given by the user, escaped for a terminal."""
     return "".join(shown(sign) for sign in str(path))
-
-
-# Values of a YAML file with the line and column of each, and how one file is laid over another.
 
 
 @dataclass(frozen=True, order=True)
 class Mark:
-    """A place in a file. Marks sort as a reader meets them: the scenario first, then the file it is like."""
+    """A place in a file. Marks sort in reading order: the scenario first (turn 0), then the file it extends."""
 
     turn: int
     line: int
@@ -136,7 +133,7 @@ class Mark:
 
 @dataclass
 class Document:
-    """What one file says. `refused` holds what was already reported, so that it is not reported twice."""
+    """Values of a file with their places and errors; paths in `rejected` have an error and are not validated again."""
 
     start: Mark
     values: dict[Any, Any] = field(default_factory=dict)
@@ -146,25 +143,25 @@ class Document:
     rejected: set[KeyPath] = field(default_factory=set)
 
     def add_issue(self, mark: Mark, path: KeyPath, what: str, hint: str = "") -> None:
-        """Notes a fault at `path`; what stands there is not looked at again."""
+        """Add an error at `path`, whose value is then not validated again."""
         self.issues.append((mark, Issue(str(mark), f"{dotted(path)}: {what}", hint)))
         self.rejected.add(path)
 
     def note(self, findings: Iterable[Finding]) -> None:
-        """Notes what is wrong with the values, each at its line, unless it follows from something reported."""
+        """Add findings, each at its place, except at or below paths that already have an error."""
         for each in findings:
             if any(each.path[:n] in self.rejected for n in range(1, len(each.path) + 1)):
                 continue
-            mark = self.keys[each.path] if each.on_key and each.path in self.keys else self._nearest(each.path)
-            what = each.what + (f" at {dotted(each.other)}, {self._nearest(each.other)}" if each.other else "")
+            mark = self.mark_of(each.path, on_key=each.on_key)
+            what = each.what + (f" at {dotted(each.other)}, {self.mark_of(each.other)}" if each.other else "")
             self.issues.append((mark, Issue(str(mark), f"{dotted(each.path)}: {what}", each.hint)))
 
     def places(self) -> dict[str, str]:
-        """`file:line` of every value, by dotted key."""
+        """Place of every value, `file:line` by dotted key."""
         return {dotted(path): f"{mark.file}:{mark.line}" for path, mark in self.marks.items()}
 
     def overriding(self, base: Document) -> Document:
-        """The values of `base` with these on top: mappings merged key by key, everything else replaced."""
+        """This document merged over `base`: mappings key by key, all other values replaced."""
         values = dict(base.values)
         replaced: set[KeyPath] = set()
         _lay(self.values, values, (), replaced)
@@ -177,8 +174,10 @@ class Document:
             self.rejected | {path for path in base.rejected if not _beneath(path, replaced)},
         )
 
-    def _nearest(self, path: KeyPath) -> Mark:
-        """The place of the value; of its key when the value is a mapping or nothing; of what holds it when missing."""
+    def mark_of(self, path: KeyPath, *, on_key: bool = False) -> Mark:
+        """The place of the value; of its key for a mapping, an empty value or `on_key`; of its parent when missing."""
+        if on_key and path in self.keys:
+            return self.keys[path]
         for end in range(len(path), 0, -1):
             if path[:end] in self.marks:
                 return self.marks[path[:end]]
@@ -206,43 +205,41 @@ def _beneath(path: KeyPath, replaced: set[KeyPath]) -> bool:
     return any(path[:end] in replaced for end in range(1, len(path) + 1))
 
 
-# Values of a YAML text as written, and what they mean: names, numbers, years; the place of each is kept.
-
 Kind = Literal["scalar", "list", "block", "braces"]
 
 
 @dataclass(frozen=True)
 class Node:
-    """One value as written; an alias is the very node it repeats. Lines and columns count from 0."""
+    """A value as written; an alias is the same object as its anchor. Lines and columns count from 0."""
 
     kind: Kind
     line: int
     column: int
     value: str | float | bool | None = None
     word: str = ""
-    """An unquoted scalar, letter by letter."""
+    """Text of an unquoted scalar."""
     items: tuple[Node, ...] = ()
-    """Of a list its values; of a mapping key, value, key, value."""
+    """Values of a list; keys and values of a mapping in turn."""
 
     @cached_property
     def size(self) -> int:
-        """How many values this is when aliases are written out."""
+        """Number of values with aliases expanded."""
         return 1 + sum(item.size for item in self.items)
 
     @cached_property
     def height(self) -> int:
-        """How many levels lie beneath when aliases are written out."""
+        """Number of levels below with aliases expanded."""
         return 1 + max(item.height for item in self.items) if self.items else 0
 
 
-def unfolded(node: Node, start: Mark) -> Document:
-    """The plain values of a mapping, with the place of each and what is wrong with single words."""
-    unfolding = _Unfolding(Document(start))
-    unfolding.document.values = unfolding.value(node, ())
-    return unfolding.document
+def document_of(node: Node, start: Mark) -> Document:
+    """Plain values of a mapping, with their places and the errors of single words."""
+    reader = _NodeReader(Document(start))
+    reader.document.values = reader.value(node, ())
+    return reader.document
 
 
-class _Unfolding:
+class _NodeReader:
     def __init__(self, document: Document) -> None:
         self.document = document
 
@@ -276,23 +273,23 @@ class _Unfolding:
                 self.document.add_issue(self._mark(key), here, what, "keep one")
                 continue
             self.document.keys[here] = self._mark(key)
-            # An empty value has no place of its own, and a block of keys starts on the next line.
+            # An empty value has no place, and a block mapping starts on the next line: both are placed at their key.
             at_key = item.kind == "block" or (item.kind == "scalar" and item.value is None)
             self.document.marks[here] = self._mark(key if at_key else item)
             values[key.value] = self.value(item, here)
         return values
 
     def _is_key(self, key: Node, item: Node, mapping: Node, path: KeyPath) -> bool:
-        """Whether the key can be one; if not, says why."""
+        """Whether the key is valid; if not, add the error."""
         if mapping.kind == "braces" and item.kind == "scalar" and item.value is None and key.word.isdigit():
             what = "a comma ends a value, so this is a key without a value"
             hint = "write thousands as 1000000 or 1_000_000"
         elif key.word and is_old_truth(key.word):
-            what, hint = "older YAML programs read this key as true or false", f"write '{key.word}' in quotes"
+            what, hint = "some YAML programs read this key as true or false", f"write '{key.word}' in quotes"
         elif key.word == "<<":
-            what, hint = "merge keys are not used here", "use 'extends' to build on another scenario"
+            what, hint = "merge keys are not supported", "use 'extends' to build on another scenario"
         elif has_leading_zero(key.word):
-            what, hint = "a key that starts with 0", number_hint(key.word)
+            what, hint = "this key starts with 0", number_hint(key.word)
         elif isinstance(key.value, str | int) and not isinstance(key.value, bool):
             return True
         else:

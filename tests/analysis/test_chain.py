@@ -1,4 +1,4 @@
-"""The chain of a plant against hand arithmetic and the plan's own tables."""
+"""The cost chain of a plant, compared with hand calculations and with the plan's tables."""
 
 import pytest
 
@@ -79,12 +79,12 @@ def test_every_number_that_is_not_computed_cites_a_known_reference(solved, one_m
     assert names["heat_gj_per_t"].cited[0] and names["heat_per_gj"].cited[0] and names["concentration_factor"].cited[0]
 
 
-def test_a_plant_that_is_not_fitted_shows_its_best_option(small_plan):
+def test_a_plant_without_a_retrofit_shows_its_best_option(small_plan):
     fitted = set(small_plan.retrofits["plant"])
     plants = small_plan.problem.plants
     plant = plants[plants["is_candidate"] & ~plants["plant"].isin(fitted)]["plant"].iloc[0]
     chain = chain_of(small_plan.problem, small_plan.retrofits, plant, None)
-    assert not chain.is_fitted and len(chain.columns) == 1
+    assert not chain.is_retrofitted and len(chain.columns) == 1
     assert by_name(chain)["year"] == "–"
 
 
@@ -104,7 +104,7 @@ def test_a_plant_of_given_costs_in_a_static_year(hand_solved):
     assert Citations(plan.problem).technology("given", "A")[0].reference == "OWN"
 
 
-def test_the_dual_stands_apart_as_the_marginal_cost(solved):
+def test_the_dual_of_a_target_is_the_marginal_cost(solved):
     plan = solved({"objective": "min_cost", "targets": {"abatement_share": {2031: 0.02}}, "budget": {}})
     (plant, *_) = plan.retrofits["plant"]
     chain = chain_of(plan.problem, plan.retrofits, plant, plan.relaxation.cost_of_next_tonne_per_t)

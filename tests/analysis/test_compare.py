@@ -1,4 +1,4 @@
-"""Runs side by side: laws of differences, plants that move, inputs that changed, the workbook that says so."""
+"""Comparison of runs: differences, plants that enter and leave, changed inputs, and the workbook."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_differences_of_terms_add_up_to_that_of_the_objective(found: Comparison,
     assert gained == pytest.approx(rich.objective.value - poor.objective.value)
 
 
-def test_plants_enter_and_leave_as_sets_do(found: Comparison, poor: Plan, rich: Plan) -> None:
+def test_plants_that_enter_and_leave_are_set_differences(found: Comparison, poor: Plan, rich: Plan) -> None:
     before, after = set(poor.retrofits["plant"]), set(rich.retrofits["plant"])
     moved = found.plants.set_index("plant")["change"]
     assert set(moved[moved == ENTERS].index) == after - before
@@ -77,7 +77,7 @@ def test_plants_enter_and_leave_as_sets_do(found: Comparison, poor: Plan, rich: 
     assert gained + rest == pytest.approx(rich.totals["avoided_ktpa"] - poor.totals["avoided_ktpa"])
 
 
-def test_the_other_way_round_everything_turns_its_sign(found: Comparison, poor: Plan, rich: Plan) -> None:
+def test_reversed_order_reverses_every_sign(found: Comparison, poor: Plan, rich: Plan) -> None:
     back = compare([rich, poor])
     first, second = found.names
     there = found.totals.set_index("quantity")[f"{second} − first"]
@@ -88,20 +88,20 @@ def test_the_other_way_round_everything_turns_its_sign(found: Comparison, poor: 
     pd.testing.assert_series_equal(moved, back.plants.set_index("plant")["change"].sort_index(), check_names=False)
 
 
-def test_only_what_was_asked_otherwise_is_an_input_that_changed(found: Comparison) -> None:
+def test_only_changed_scenario_keys_are_listed(found: Comparison) -> None:
     (row,) = found.inputs.to_dict("records")
     assert (row["kind"], row["input"]) == ("scenario", "budget.total_mn")
     assert [float(row[name]) for name in found.names] == [900.0, 1500.0]
 
 
-def test_a_changed_table_is_told_by_its_hash(poor: Plan) -> None:
+def test_a_changed_table_is_listed_by_its_hash(poor: Plan) -> None:
     run = run_of(poor)
     other = replace(run, inputs={**run.inputs, "prices/power.csv": "0" * 64})
     found = compare([run, other])
     assert list(found.inputs["input"]) == ["prices/power.csv"] and found.inputs[found.names[1]].item() == "0" * 12
 
 
-def test_a_run_beside_itself_differs_in_nothing(poor: Plan) -> None:
+def test_a_run_does_not_differ_from_itself(poor: Plan) -> None:
     found = compare([poor, poor, poor])
     assert len(set(found.names)) == 3
     assert found.plants.empty and found.inputs.empty
@@ -120,7 +120,7 @@ def test_money_of_two_currencies_is_never_subtracted(poor: Plan) -> None:
     assert totals.at["captured_ktpa", differ] == 0.0
 
 
-def test_folders_and_plans_compare_alike(found: Comparison, folders: list[Path]) -> None:
+def test_folders_and_plans_give_the_same_comparison(found: Comparison, folders: list[Path]) -> None:
     stored = compare(folders)
     assert stored.names == ("poor", "rich")
     renamed = dict(zip(found.names, stored.names, strict=True))
@@ -184,6 +184,6 @@ def test_the_command_prints_a_table_or_one_object(folders: list[Path], tmp_path:
 
 
 @pytest.mark.parametrize("words", [["{0}"], ["{0}", "{1}", "-o", "c.csv"]])
-def test_wrong_use_is_told(folders: list[Path], words: list[str]) -> None:
+def test_wrong_use_is_reported(folders: list[Path], words: list[str]) -> None:
     message = CliRunner().invoke(group, ["compare", *(word.format(*folders) for word in words)])
     assert message.exit_code == 2

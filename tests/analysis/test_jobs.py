@@ -1,4 +1,4 @@
-"""Jobs: one that fails or dies stops no other; processes end with whoever started them; a cluster loses nothing."""
+"""Jobs: a failed job does not stop the others, processes end with their parent, and a cluster loses no job."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def squares(tmp_path, monkeypatch):
     sys.modules.pop("squaring", None)
 
 
-def test_a_job_that_fails_or_dies_stops_no_other(squares, tmp_path):
+def test_a_job_that_fails_or_dies_does_not_stop_the_others(squares, tmp_path):
     tasks = [1, "bug", 3, "die", 5, "no plan", 7]
     jobs = [Job(str(k), task) for k, task in enumerate(tasks)]
     ended = {each.key: each for each in results_of(jobs, squares(tmp_path), n_processes=2)}
@@ -62,14 +62,14 @@ def test_a_job_that_fails_or_dies_stops_no_other(squares, tmp_path):
         "4": 25,
         "6": 49,
     }
-    assert "signal 9" in ended["3"].failure.words
-    assert ended["1"].failure.words == "a bug of ours: ValueError: what is this"
+    assert "signal 9" in ended["3"].failure.message
+    assert ended["1"].failure.message == "internal error: ValueError: what is this"
     assert ended["5"].failure.exit_code == NoPlanError.exit_code
     # Opened once a process, not once a job: two processes, and two more for the job that died twice.
     assert len(list(tmp_path.glob("opened-*"))) <= 4
 
 
-def test_what_still_runs_is_stopped_when_nobody_wants_it(squares):
+def test_closing_the_iterator_stops_running_jobs(squares):
     before = set(Path(tempfile.gettempdir()).glob("ccs-model-*"))
     coming = results_of([Job(str(k), (k, 0.01 if k == 0 else 60)) for k in range(4)], squares(), n_processes=2)
     assert next(coming).key == "0"
@@ -80,7 +80,7 @@ def test_what_still_runs_is_stopped_when_nobody_wants_it(squares):
     assert set(Path(tempfile.gettempdir()).glob("ccs-model-*")) <= before
 
 
-def test_processes_end_with_the_one_that_started_them(squares, tmp_path):
+def test_processes_end_with_their_parent(squares, tmp_path):
     script = (
         "from ccs_model.analysis.jobs import Job, results_of\n"
         "from squaring import Squares\n"
@@ -95,7 +95,7 @@ def test_processes_end_with_the_one_that_started_them(squares, tmp_path):
     _until(lambda: not any(_lives(pid) for pid in pids))
 
 
-def test_shares_hold_every_job_once():
+def test_shards_contain_every_job_once():
     jobs = list(range(11))
     shares = [share_of(jobs, (i, 3)) for i in (1, 2, 3)]
     assert sorted(job for share in shares for job in share) == jobs
@@ -106,7 +106,7 @@ def test_shares_hold_every_job_once():
 
 
 @pytest.mark.filterwarnings("default")
-def test_a_cluster_whose_worker_is_killed_loses_nothing(squares, tmp_path):
+def test_a_cluster_whose_worker_is_killed_loses_no_job(squares, tmp_path):
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
@@ -122,7 +122,7 @@ def test_a_cluster_whose_worker_is_killed_loses_nothing(squares, tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
-def test_no_scheduler_is_told(squares, monkeypatch):
+def test_a_missing_scheduler_is_reported(squares, monkeypatch):
     pytest.importorskip("distributed")
     monkeypatch.setattr("ccs_model.analysis.jobs._CONNECT_S", 1)
     with pytest.raises(FileError, match="no scheduler answers"):

@@ -1,4 +1,4 @@
-"""Monte Carlo: laws, hand arithmetic, and the same bytes however the work was cut."""
+"""Monte Carlo: properties, hand calculations, and identical files for any division of the work."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo
 from ccs_model.analysis.outcomes import tornado_table
 from ccs_model.cli import group
 from ccs_model.errors import FileError, InputError
-from ccs_model.plan.plan import HELD, MODES, REPLANNED
+from ccs_model.plan.plan import FIXED, MODES, REPLANNED
 from ccs_model.scenario import Scenario
 
 N = 60
@@ -48,7 +48,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_jobs_and_a_stop_on_the_way_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+def test_processes_and_an_interruption_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(found.folder, out)
     for name in ("montecarlo.json", "plan.xlsx", "futures.csv", "draws/000000.json", "draws/000002.json"):
@@ -57,7 +57,7 @@ def test_jobs_and_a_stop_on_the_way_change_no_byte(scenario: Scenario, found: Mo
     assert bytes_of(out) == bytes_of(found.folder)
 
 
-def test_F63_after_a_kill_it_goes_on_to_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+def test_F63_after_a_kill_it_resumes_with_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     path, out = tmp_path / "small.yaml", tmp_path / "run"
     path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
     words = [sys.executable, "-m", "ccs_model", "montecarlo", str(path), "--draws", str(N), "--seed", "4", "-q"]
@@ -105,13 +105,13 @@ def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
     assert bytes_of(run.folder) == bytes_of(found.folder)
 
 
-def test_a_sobol_sequence_is_another_question(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+def test_a_sobol_sequence_is_another_run(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
     run = montecarlo(
         scenario, draws=4, seed=4, sampling="sobol", jobs=1, run=found.folder / "plan", out=tmp_path / "run"
     )
     assert run.uncertainty.about["sampling"].startswith("Sobol")
     assert (run.folder / "futures.csv").read_text().count("\n") == 5
-    # The plan that was asked for is held as it is.
+    # The fixed plan is that of the run folder.
     assert bytes_of(run.folder / "plan") == bytes_of(found.folder / "plan")
     with pytest.raises(InputError, match="unknown"):
         montecarlo(scenario, draws=4, sampling="halton", out=tmp_path / "other")
@@ -140,14 +140,14 @@ def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenari
     spread = run.uncertainty.spread.set_index(["mode", "measure"])
     for quantile in ("p5", "p50", "p95"):
         assert spread[quantile].to_numpy() == pytest.approx(spread["planned"].to_numpy(), rel=1e-9)
-    assert spread.at[(HELD, "aim_value"), "planned"] == pytest.approx(run.plan.objective.value, rel=1e-9)
-    assert spread.at[(HELD, "cost_mn"), "planned"] == pytest.approx(sum(run.plan.costs.values()), rel=1e-9)
+    assert spread.at[(FIXED, "objective_value"), "planned"] == pytest.approx(run.plan.objective.value, rel=1e-9)
+    assert spread.at[(FIXED, "cost_mn"), "planned"] == pytest.approx(sum(run.plan.costs.values()), rel=1e-9)
     assert run.uncertainty.broken.empty
     # What the plan fits is chosen always or never, as nothing differs.
     assert set(run.uncertainty.plants["chosen_share"]) <= {0.0, 1.0}
 
 
-def test_the_held_plan_s_capital_goes_with_its_factors(small: Callable[..., Scenario], tmp_path: Path) -> None:
+def test_the_capital_of_the_fixed_plan_scales_with_its_factors(small: Callable[..., Scenario], tmp_path: Path) -> None:
     scenario = small(
         {"uncertainty.spreads": {"pipe_cost": {"low": 1, "high": 1}}, "capture.technologies": ["compression"]}
     )
@@ -155,16 +155,16 @@ def test_the_held_plan_s_capital_goes_with_its_factors(small: Callable[..., Scen
     futures, retrofits = run.uncertainty.futures, run.plan.retrofits
     both = futures["capture_capex"] * futures["capture_capex_compression"]
     capture, pipes = retrofits["capture_capex_mn"].sum(), retrofits["pipe_capex_mn"].sum()
-    assert futures["held_capex_mn"].to_numpy() == pytest.approx((both * capture + pipes).to_numpy(), rel=1e-9)
-    over = float((futures["held_capex_mn"] > 900.0 * (1 + 1e-6)).mean())
+    assert futures["fixed_capex_mn"].to_numpy() == pytest.approx((both * capture + pipes).to_numpy(), rel=1e-9)
+    over = float((futures["fixed_capex_mn"] > 900.0 * (1 + 1e-6)).mean())
     assert run.uncertainty.about["overrun_share"] == pytest.approx(over)
 
 
-def test_no_future_is_better_held_than_planned_anew(found: MonteCarlo) -> None:
+def test_no_fixed_plan_is_better_than_the_replanned_future(found: MonteCarlo) -> None:
     futures = found.uncertainty.futures
-    kept = futures[futures["held_breaks"] == ""]
+    kept = futures[futures["fixed_violations"] == ""]
     assert len(kept) > 0
-    assert (kept["replanned_aim_value"] >= kept["held_aim_value"] * (1 - 1e-9)).all()
+    assert (kept["replanned_objective_value"] >= kept["fixed_objective_value"] * (1 - 1e-9)).all()
 
 
 def test_quantiles_and_choices_are_those_of_the_futures(found: MonteCarlo) -> None:
@@ -177,13 +177,13 @@ def test_quantiles_and_choices_are_those_of_the_futures(found: MonteCarlo) -> No
     assert futures["replanned_n_plants"].sum() == pytest.approx(reported.plants["chosen_share"].sum() * N)
 
 
-def test_a_tornado_finds_what_moves_a_result_by_hand() -> None:
+def test_a_tornado_by_hand() -> None:
     # y = 10 a + b with a and b even on 0 to 1: the fifths' means differ by 8 and 0.8; a explains 100/101.
     n = 2_000
     rng = np.random.default_rng(1)
     a, b = (rng.permutation((np.arange(n) + 0.5) / n) for _ in range(2))
     measures = {f"{mode}_{name}": 10 * a + b for mode in MODES for name in
-                ("aim_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")}  # fmt: skip
+                ("objective_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")}  # fmt: skip
     table = tornado_table(pd.DataFrame({"a": a, "b": b, **measures}), ["b", "a"])
     first = table[(table["mode"] == REPLANNED) & (table["measure"] == "npv_mn")].set_index("input")
     assert list(first.index) == ["a", "b"]
@@ -192,12 +192,12 @@ def test_a_tornado_finds_what_moves_a_result_by_hand() -> None:
     assert first.at["b", "variance_share"] < 0.03
 
 
-def test_the_sheet_holds_tables_and_charts(found: MonteCarlo) -> None:
+def test_the_sheet_has_tables_and_charts(found: MonteCarlo) -> None:
     book = openpyxl.load_workbook(found.folder / "plan.xlsx")
     sheet = book["Uncertainty"]
     assert len(sheet._charts) == 2
     words = {cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)}
-    assert {"How often each plant is chosen", "What is uncertain", "Results over the futures"} <= words
+    assert {"How often each plant is selected", "Uncertain inputs", "Results over the futures"} <= words
 
 
 def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tmp_path: Path) -> None:
@@ -213,26 +213,23 @@ def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tm
     assert {row["mode"] for row in document["spread"]} == set(MODES)
 
 
-def test_the_command_sums_up_the_futures(found: MonteCarlo) -> None:
+def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     from ccs_model.cli.uncertainty import _monte_carlo_text
 
     lines = _monte_carlo_text(found).splitlines()
     about = found.uncertainty.about
-    assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures of seed {about['seed']}"
-    assert [line[:40].strip() for line in lines if line.endswith("P95")] == [
-        "The plan held in every future", "Each future planned anew, in parts",
+    assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}"
+    assert [line[:44].strip() for line in lines if line.endswith("P95")] == [
+        "The plan, fixed in every future", "Re-optimised in each future, LP relaxation",
     ]  # fmt: skip
-    over = f"The held plan costs more than the budget in {about['overrun_share']:.0%} of the futures."
+    over = f"The plan exceeds the budget in {about['overrun_share']:.0%} of the futures."
     assert over in lines
     sure = found.uncertainty.plants["is_no_regret"].sum()
-    assert any(line.startswith(f"Chosen in nine futures of ten or more ({sure}): ") for line in lines)
-    # Nothing is said to move the answer that chance alone could.
+    assert any(line.startswith(f"No-regret plants, chosen in at least 90% of futures ({sure}): ") for line in lines)
+    # No input is reported whose effect sampling noise could explain.
     reported = found.uncertainty.tornado
-    by_chance = set(
-        reported.loc[(reported["measure"] == "aim_value") & (reported["width"] <= reported["chance"]), "input"]
-    )
-    by_more = set(
-        reported.loc[(reported["measure"] == "aim_value") & (reported["width"] > reported["chance"]), "input"]
-    )
+    of_objective = reported[reported["measure"] == "objective_value"]
+    is_noise = of_objective["width"] <= of_objective["noise_width"]
+    within_noise, beyond_noise = set(of_objective.loc[is_noise, "input"]), set(of_objective.loc[~is_noise, "input"])
     shown = {line.split()[0] for line in lines if " … " in line}
-    assert shown <= by_more and not shown & (by_chance - by_more)
+    assert shown <= beyond_noise and not shown & (within_noise - beyond_noise)

@@ -1,4 +1,4 @@
-"""Plans nearly as good as the best: hand cases of which plants may be swapped, and laws of what is found."""
+"""Near-optimal plans: hand cases of exchangeable plants, and properties of the plans found."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.near_optimal import Alternatives, held_of, near
-from ccs_model.analysis.near_optimal_search import NEEDED, NEVER, SWAPPABLE, swap_words
+from ccs_model.analysis.near_optimal import Alternatives, alternatives_near, reference_of
+from ccs_model.analysis.near_optimal_search import NEEDED, NEVER, SWAPPABLE, exchange_text
 from ccs_model.cli import group
-from ccs_model.cli.terminal import answered
+from ccs_model.cli.options import cached_or_solved
 from ccs_model.errors import FileError, InputError
 from ccs_model.mip.matrix import residuals
 from ccs_model.plan.cache_key import RunKey
 from ccs_model.plan.plan import Plan
-from ccs_model.runs.result_folder import answer_in, write_answer
+from ccs_model.runs.result_folder import cached_document, write_result
 
 Solved = Callable[..., Plan]
-KEY = RunKey("a" * 64, "hebei-alternatives")
-# So short that no pipe costs a thousandth of what is looked at.
+KEY = RunKey("a" * 64, "hebei-near-optimal")
+# So short that pipes cost next to nothing.
 SHORT = {"length_km": 1e-6}
 REQUEST = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
 
@@ -34,7 +34,7 @@ def by_hand(solved: Solved, plants: dict[str, Any], **changes: Any) -> Alternati
     """Within 1 % of the least cost of 1,000 kt/y; capital is a tenth a year."""
     links = {f"{plant}-S": SHORT for plant in plants}
     plan = solved({**REQUEST, **changes}, plants=plants, sites={"S": {}}, links=links)
-    return near(held_of(plan), time_limit_s=60)
+    return alternatives_near(reference_of(plan), time_limit_s=60)
 
 
 def standings(found: Alternatives) -> dict[str, str]:
@@ -57,7 +57,7 @@ def test_two_plants_together_can_replace_one(hand_solved: Solved) -> None:
     assert found.plants["is_proven"].all()
     assert found.about["is_exhausted"]
     exchange = found.exchanges.set_index("plant").loc["A"]
-    assert exchange["words"] == "B and C together can replace A"
+    assert exchange["text"] == "B and C together can replace A"
     assert exchange["objective"] == pytest.approx(10.025, rel=1e-6)
     assert exchange["short_share"] == pytest.approx(0.0025, rel=1e-3)
     # The plan that differs most is the one that shares no plant with it.
@@ -81,7 +81,7 @@ def test_a_plant_is_needed_where_leaving_it_out_costs_more_than_the_share(hand_s
     assert plants.loc[["B", "C"], "standing"].tolist() == [NEVER, NEVER]
 
 
-def test_a_fractional_plan_has_a_range_for_each_plant(hand_solved: Solved) -> None:
+def test_continuous_decisions_give_a_range_for_each_plant(hand_solved: Solved) -> None:
     # A tonne of B costs 5 % more than one of A, so that a hundredth of the cost swaps a fifth of the tonnes.
     found = by_hand(
         hand_solved,
@@ -104,24 +104,26 @@ def test_a_fractional_plan_has_a_range_for_each_plant(hand_solved: Solved) -> No
 
 @pytest.fixture(scope="module")
 def found(solved: Solved) -> Alternatives:
-    return near(held_of(solved({"budget.total_mn": 700})), within_share=0.1, n_plans=4, time_limit_s=60)
+    return alternatives_near(
+        reference_of(solved({"budget.total_mn": 700})), within_share=0.1, n_plans=4, time_limit_s=60
+    )
 
 
-def test_every_alternative_holds_and_is_within_the_share(solved: Solved, found: Alternatives) -> None:
-    held = held_of(solved({"budget.total_mn": 700}))
+def test_every_alternative_is_feasible_and_within_the_share(solved: Solved, found: Alternatives) -> None:
+    reference = reference_of(solved({"budget.total_mn": 700}))
     assert len(found.plans) == len(found.points) > 1
     for x, row in zip(found.points, found.plans.to_dict("records"), strict=True):
-        assert residuals(held.matrix, x).hold
-        assert float(held.matrix.costs[0] @ x) == pytest.approx(row["objective"], rel=1e-9)
-        assert row["objective"] >= 0.9 * held.value * (1 - 1e-9)
-        assert row["objective"] <= held.bound * (1 + 1e-9)
+        assert residuals(reference.matrix, x).hold
+        assert float(reference.matrix.costs[0] @ x) == pytest.approx(row["objective"], rel=1e-9)
+        assert row["objective"] >= 0.9 * reference.value * (1 - 1e-9)
+        assert row["objective"] <= reference.bound * (1 + 1e-9)
     assert found.plans["plants"].is_unique
     # Each of those that differ most is nearer to those before it than the one made before it was.
-    difference = found.plans.loc[found.plans["how"] == "most different", "n_apart"].tolist()
+    difference = found.plans.loc[found.plans["how"] == "most different", "distance"].tolist()
     assert difference == sorted(difference, reverse=True)
 
 
-def test_standings_are_those_of_plans_made_with_locks(solved: Solved, found: Alternatives) -> None:
+def test_standings_agree_with_plans_with_fixed_decisions(solved: Solved, found: Alternatives) -> None:
     value = found.about["objective"]
     for row in found.plants.to_dict("records"):
         assert row["is_proven"]
@@ -132,72 +134,74 @@ def test_standings_are_those_of_plans_made_with_locks(solved: Solved, found: Alt
             assert row["lost_share"] <= (value - locked) / value + 1e-6
 
 
-def test_pipes_keep_to_the_corridors_of_the_plan_unless_told(hand_solved: Solved) -> None:
+def test_pipes_keep_to_the_corridors_of_the_plan_by_default(hand_solved: Solved) -> None:
     plants = {"A": {"co2_ktpa": 1_000, "capture_capex_mn": 100}, "B": {"co2_ktpa": 1_000, "capture_capex_mn": 100.1}}
     links = {f"{plant}-S": SHORT for plant in plants}
     plan = hand_solved({"targets.captured_ktpa": 1_000}, plants=plants, sites={"S": {}}, links=links)
-    held = held_of(plan)
-    assert held.corridors == ("A-S",)
-    assert standings(near(held)) == {"A": NEEDED, "B": NEVER}
-    assert standings(near(replace(held, corridors=None))) == {"A": SWAPPABLE, "B": SWAPPABLE}
+    reference = reference_of(plan)
+    assert reference.corridors == ("A-S",)
+    assert standings(alternatives_near(reference)) == {"A": NEEDED, "B": NEVER}
+    assert standings(alternatives_near(replace(reference, corridors=None))) == {"A": SWAPPABLE, "B": SWAPPABLE}
 
 
-def test_every_set_of_plants_is_found_where_none_is_left(hand_solved: Solved) -> None:
+def test_an_exhausted_search_has_every_set_of_plants(hand_solved: Solved) -> None:
     # Any two of four alike plants, so that six sets are equally good.
     plants = {name: {"co2_ktpa": 500, "capture_capex_mn": 50} for name in "ABCD"}
     links = {f"{plant}-S": SHORT for plant in plants}
     plan = hand_solved(REQUEST, plants=plants, sites={"S": {}}, links=links)
-    found = near(held_of(plan), n_plans=100, time_limit_s=60)
+    found = alternatives_near(reference_of(plan), n_plans=100, time_limit_s=60)
     sets = set(found.plans["plants"])
     assert found.about["is_exhausted"]
     assert {" ".join(pair) for pair in combinations("ABCD", 2)} <= sets
 
 
-def test_swaps_in_words() -> None:
-    assert swap_words(["B", "C"], ["A"]) == "B and C together can replace A"
-    assert swap_words(["B"], ["A", "C", "D"]) == "B can replace A, C and D"
-    assert swap_words([], ["A"]) == "A can be left out, and nobody need enter"
-    assert swap_words(["A"], []) == "A can be added, and nobody need leave"
+def test_exchanges_as_text() -> None:
+    assert exchange_text(["B", "C"], ["A"]) == "B and C together can replace A"
+    assert exchange_text(["B"], ["A", "C", "D"]) == "B can replace A, C and D"
+    assert exchange_text([], ["A"]) == "A can be left out without a replacement"
+    assert exchange_text(["A"], []) == "A can be added without removing another plant"
 
 
 def test_the_same_alternatives_give_the_same_bytes(found: Alternatives, solved: Solved, tmp_path: Path) -> None:
-    again = near(held_of(solved({"budget.total_mn": 700})), within_share=0.1, n_plans=4, time_limit_s=60)
+    again = alternatives_near(
+        reference_of(solved({"budget.total_mn": 700})), within_share=0.1, n_plans=4, time_limit_s=60
+    )
     for name, each in (("one", found), ("two", again)):
-        write_answer(tmp_path / name, KEY, "alternatives", "t", each.to_dict(), each.tables())
+        write_result(tmp_path / name, KEY, "near_optimal", "t", each.to_dict(), each.tables())
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert {path.name for path in files} == {
-        "alternatives.json", "alternatives.xlsx", "manifest.json", "plans.csv", "plants.csv", "swaps.csv"
+        "exchanges.csv", "manifest.json", "near_optimal.json", "near_optimal.xlsx", "plans.csv", "plants.csv"
     }  # fmt: skip
     for path in files:
         assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
 
 
-def test_a_folder_answers_its_own_question_alone(found: Alternatives, tmp_path: Path) -> None:
+def test_a_folder_is_reused_for_the_same_request_only(found: Alternatives, tmp_path: Path) -> None:
     folder, other = tmp_path / "out", RunKey("b" * 64, "other")
-    text = write_answer(folder, KEY, "alternatives", "t", found.to_dict(), found.tables())
-    assert answer_in(folder, KEY, "alternatives") == text
-    assert answer_in(folder, other, "alternatives") is None
+    text = write_result(folder, KEY, "near_optimal", "t", found.to_dict(), found.tables())
+    assert cached_document(folder, KEY, "near_optimal") == text
+    assert cached_document(folder, other, "near_optimal") is None
     requested: list[str] = []
-    with pytest.raises(FileError, match="already holds something"):
-        answered(folder, other, "alternatives", "{}", lambda: requested.append("asked"), force=False)
+    with pytest.raises(FileError, match="already contains files"):
+        cached_or_solved(folder, other, "near_optimal", "{}", lambda: requested.append("asked"), force=False)
     assert not requested
-    assert (folder / "alternatives.json").read_text(encoding="utf-8") == text
+    assert (folder / "near_optimal.json").read_text(encoding="utf-8") == text
 
 
-def test_a_run_is_asked_as_it_stands(solved: Solved, tmp_path: Path) -> None:
+def test_a_run_folder_is_read_as_it_is(solved: Solved, tmp_path: Path) -> None:
     run = solved({"budget.total_mn": 700}).to_folder(tmp_path / "run")
     out = tmp_path / "out"
-    words = ["alternatives", str(run), "--within", "0.1", "--n", "2", "--json", "--out", str(out)]
+    words = ["near-optimal", str(run), "--within", "0.1", "--n", "2", "--json", "--out", str(out)]
     result = CliRunner().invoke(group, words, catch_exceptions=False, standalone_mode=False)
     document = json.loads(result.stdout)
     assert result.return_value == 0
-    assert document["schema"] == "ccs-model/alternatives/2"
+    assert document["schema"] == "ccs-model/near-optimal/2"
     assert document["objective"] == pytest.approx(solved({"budget.total_mn": 700}).objective.value)
     message = [*words[:-3], "--out", str(out)]
     again = CliRunner().invoke(group, message, catch_exceptions=False, standalone_mode=False)
-    assert "in every one:" in again.stdout
+    assert "In every near-optimal plan: " in again.stdout
 
 
-def test_a_share_is_more_than_nothing(solved: Solved) -> None:
-    with pytest.raises(InputError, match="no share"):
-        near(held_of(solved({"budget.total_mn": 700})), within_share=1.0)
+def test_a_share_must_be_between_0_and_1(solved: Solved) -> None:
+    with pytest.raises(InputError, match="not a valid share"):
+        alternatives_near(reference_of(solved({"budget.total_mn": 700})), within_share=1.0)

@@ -38,7 +38,7 @@ def test_mills_lie_at_the_low_end_or_below_it_by_what_is_known(best):
         assert best.at[plant, "technology"] == "advanced_amine"
 
 
-def test_plain_amine_at_the_same_mills_comes_out_dearer(zones, best):
+def test_plain_amine_at_the_same_mills_costs_more(zones, best):
     table = with_prices(zones)
     for plant in MILLS:
         amine = table[

@@ -1,4 +1,4 @@
-"""Regret over futures: a hand case, laws of the table, and decisions that a future cannot keep."""
+"""Regret over futures: a hand case, properties of the table, and builds that are infeasible in a future."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ccs_model.analysis.regret import Future, Regret, regret_of, shares_of
-from ccs_model.analysis.uncertainty_scenarios import KEPT, MISSES_TARGET, OVER_BUDGET
+from ccs_model.analysis.what_if import KEPT, MISSES_TARGET, OVER_BUDGET
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.problem import Problem
@@ -44,7 +44,7 @@ def found(hand_problem: Posed) -> Regret:
     return regret_of(futures(hand_problem, changes, (0.5, 0.25, 0.25)))
 
 
-def test_the_table_is_the_one_made_by_hand(found: Regret) -> None:
+def test_the_table_equals_the_one_computed_by_hand(found: Regret) -> None:
     # A costs 10, 15 and 25, B 15, 16 and 18; the plans of the first two futures are A.
     assert found.futures["objective"].tolist() == pytest.approx([10, 15, 18], rel=1e-5)
     np.testing.assert_allclose(found.matrix(), [[0, 0, 7], [0, 0, 7], [5, 1, 0]], rtol=1e-5, atol=1e-4)
@@ -57,13 +57,13 @@ def test_the_table_is_the_one_made_by_hand(found: Regret) -> None:
     assert not found.plants["is_no_regret"].any()
 
 
-def test_no_regret_is_below_nothing_and_each_future_has_a_plan_without(found: Regret) -> None:
+def test_regret_is_not_negative_and_each_future_has_a_plan_with_none(found: Regret) -> None:
     assert (found.regrets["regret"] >= 0).all()
     assert found.matrix().min().tolist() == pytest.approx([0, 0, 0], abs=1e-9)
     assert (found.plans["expected_regret"] <= found.plans["max_regret"]).all()
 
 
-def test_what_a_future_cannot_keep_is_marked_and_not_chosen(hand_problem: Posed) -> None:
+def test_a_plan_that_is_infeasible_in_a_future_is_marked_and_not_chosen(hand_problem: Posed) -> None:
     # A static budget is money a year: of 20, dear capital leaves 25 for A out; B costs 18.
     changes = [
         {"capital_recovery_share": 0.05, "budget.total_mn": 16.0},
@@ -89,7 +89,7 @@ def test_a_plan_for_less_misses_the_target_for_more(hand_problem: Posed) -> None
 
 def test_probabilities_sum_to_one() -> None:
     assert shares_of(None, 4) == (0.25,) * 4
-    with pytest.raises(InputError, match="no probabilities"):
+    with pytest.raises(InputError, match="not the probabilities"):
         shares_of([0.5, 0.6], 2)
     with pytest.raises(InputError, match="two or more"):
         shares_of(None, 1)
@@ -119,5 +119,5 @@ def test_the_command_writes_its_tables(tmp_path: Path) -> None:
         "futures.csv",
     }
     again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
-    assert "Least regret at worst: the plan for budget.total_mn = 600" in again.stdout
+    assert "Minimax regret: the plan for budget.total_mn = 600" in again.stdout
     assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first

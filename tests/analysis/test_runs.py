@@ -1,4 +1,4 @@
-"""Run folders read back: what is refused, and how a plant is named."""
+"""Reading run folders: invalid ones, and the names of plants."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from ccs_model.analysis.explain import explain
 from ccs_model.errors import FileError, InputError
-from ccs_model.runs.stored_question import plant_of, read_run
+from ccs_model.runs.run_reader import plant_of, read_solved_problem
 
 
 @pytest.fixture(scope="module")
@@ -14,75 +14,75 @@ def folder(small_plan, tmp_path_factory):
     return small_plan.to_folder(tmp_path_factory.mktemp("runs") / "small")
 
 
-def test_a_run_is_read_back_as_it_was(folder, small_plan):
-    run = read_run(folder)
+def test_a_run_is_read_back_unchanged(folder, small_plan):
+    run = read_solved_problem(folder)
     assert run.document["objective"]["value"] == small_plan.objective.value
     assert list(run.problem.routes["route"]) == list(small_plan.problem.routes["route"])
     assert set(run.retrofits["plant"]) == set(small_plan.retrofits["plant"])
 
 
-def test_a_folder_that_is_not_there_is_file_trouble(tmp_path):
+def test_a_missing_folder_is_a_file_error(tmp_path):
     with pytest.raises(FileError, match="no such run folder"):
-        read_run(tmp_path / "nothing")
+        read_solved_problem(tmp_path / "nothing")
 
 
-def test_a_folder_that_is_no_run_is_bad_input(tmp_path):
-    with pytest.raises(InputError, match=r"is no run: it holds no plan\.json, scenario\.resolved\.yaml"):
-        read_run(tmp_path)
+def test_a_folder_that_is_not_a_run_is_invalid_input(tmp_path):
+    with pytest.raises(InputError, match=r"is not a run: plan\.json, scenario\.resolved\.yaml"):
+        read_solved_problem(tmp_path)
 
 
-def test_a_run_of_other_tables_is_refused(small_plan, tmp_path):
+def test_a_run_of_other_tables_is_rejected(small_plan, tmp_path):
     folder = small_plan.to_folder(tmp_path / "run")
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["inputs"]["prices/power.csv"] = "0" * 64
     path.write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(InputError, match=r"other tables than those of today: prices/power\.csv"):
-        read_run(folder)
+    with pytest.raises(InputError, match=r"these tables have changed since the run: prices/power\.csv"):
+        read_solved_problem(folder)
 
 
-def test_a_plan_that_is_no_json_is_bad_input(small_plan, tmp_path):
+def test_a_plan_that_is_not_json_is_invalid_input(small_plan, tmp_path):
     folder = small_plan.to_folder(tmp_path / "run")
     (folder / "plan.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="is not JSON"):
-        read_run(folder)
+        read_solved_problem(folder)
 
 
-def test_a_plant_is_named_by_id_or_by_a_name_that_only_one_has(small_plan):
+def test_a_plant_is_named_by_id_or_by_a_unique_name(small_plan):
     problem = small_plan.problem
     row = problem.plants.iloc[0]
     for text in (row["plant"], row["plant"].lower(), row["name"], row["name"].upper(), row["name_zh"]):
         assert plant_of(problem, text) == row["plant"]
 
 
-def test_a_name_that_several_have_lists_them(small_plan):
-    with pytest.raises(InputError, match=r"'chemical' may be \d+ plants .*MEOH_"):
+def test_an_ambiguous_name_lists_the_plants(small_plan):
+    with pytest.raises(InputError, match=r"'chemical' matches \d+ plants .*MEOH_"):
         plant_of(small_plan.problem, "chemical")
 
 
-def test_an_unknown_plant_is_answered_with_the_nearest(small_plan):
+def test_an_unknown_plant_gets_a_suggestion(small_plan):
     problem = small_plan.problem
     row = problem.plants.iloc[0]
     with pytest.raises(InputError, match=f"did you mean '{row['plant']}'"):
         plant_of(problem, row["plant"] + "X")
-    with pytest.raises(InputError, match=r"is in the tables \(Hebei, operating\) but is no plant of this run"):
+    with pytest.raises(InputError, match=r"is in the tables \(Hebei, operating\) but not in this run"):
         plant_of(problem, "NH3_29")
     with pytest.raises(InputError, match="sheet Plants"):
         plant_of(problem, "§§§")
 
 
-def test_an_explanation_says_why_and_what_would_change_it(folder, small_plan):
+def test_an_explanation_has_reason_and_changes(folder, small_plan):
     plant = small_plan.retrofits["plant"].iloc[0]
     answer = explain(folder, plant)
     document = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
-    assert document["schema"] == "ccs-model/explain/2" and document["is_fitted"]
+    assert document["schema"] == "ccs-model/explain/2" and document["is_retrofitted"]
     assert document["owners"]["plant"] == plant
     kinds = [each["kind"] for each in document["changes"]]
-    assert kinds[0] == "exclude" and {"binds", "lock", "capex"} <= set(kinds)
+    assert kinds[0] == "exclude" and {"binding", "relaxation", "capex"} <= set(kinds)
     assert document["changes"][0]["figures"]["gain_kt"] <= 1e-6 * small_plan.objective.value
 
 
-def test_what_is_out_is_told_what_would_bring_it_in(solved, tmp_path):
+def test_a_plant_that_is_not_selected_gets_the_changes_that_would_select_it(solved, tmp_path):
     plan = solved({"budget.total_mn": 500})
     folder = plan.to_folder(tmp_path / "run")
     plants = plan.problem.plants
@@ -98,7 +98,7 @@ def test_nothing_is_solved_when_there_is_no_time(folder, small_plan):
     assert explain(folder, small_plan.retrofits["plant"].iloc[0], time_limit_s=0.0).changes == ()
 
 
-def test_a_plant_left_out_has_its_reason_alone(solved, tmp_path):
+def test_an_excluded_plant_has_a_reason_and_no_changes(solved, tmp_path):
     folder = solved({"plants.exclude": ["NH3_82"]}).to_folder(tmp_path / "run")
     answer = explain(folder, "NH3_82")
     assert answer.reason == "out: excluded by the scenario" and answer.changes == ()

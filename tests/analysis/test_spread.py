@@ -1,4 +1,4 @@
-"""What makes avoidance cost differ: an exact formula, and parts that sum to the variance."""
+"""Variance of the avoidance cost: an exact formula, and parts that sum to the variance."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def test_with_every_factor_its_own_the_formula_is_the_levelised_one(problem_of, 
     np.testing.assert_allclose(formula.cost_per_t(set(FACTORS)), known, rtol=1e-12)
 
 
-def test_it_is_also_where_less_is_delivered_than_designed(problem_of):
+def test_it_is_also_with_a_delivered_share_below_1(problem_of):
     problem = replace(problem_of(WIDE), delivered_share=0.6)
     known = best_options(problem)["avoidance_cost_per_t"].to_numpy()
     found = Formula.of(problem, best_options(problem)).cost_per_t(set(FACTORS))
@@ -46,7 +46,7 @@ def test_parts_sum_to_the_variance(problem_of):
     assert table["variance_share"].drop("all").sum() == pytest.approx(1.0)
 
 
-def test_where_only_distance_differs_all_of_it_is_distance(formula):
+def test_with_equal_other_factors_all_variance_is_distance(formula):
     flat = {name: np.full_like(values, values.mean()) for name, values in formula.numbers.items()}
     far = Formula({**flat, "length_km": formula.numbers["length_km"]}, formula.pipes)
     parts = shares_of_variance(far)

@@ -1,4 +1,4 @@
-"""A sweep: the same table whatever its order, processes, shares or interruptions; a bad scenario stops no other."""
+"""A sweep: one table for any order, processes, shards or interruptions; invalid scenarios do not stop the others."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from ccs_model.analysis.sweep import collect, sweep
-from ccs_model.atomic_files import name_of_unfinished
+from ccs_model.atomic_files import temporary_name
 from ccs_model.errors import FileError, InputError
 from ccs_model.scenario.variations import grid_of, listed_in
 
@@ -48,11 +48,11 @@ def bytes_of(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in clocks}
 
 
-def test_F64_a_bad_scenario_stops_no_other(swept):
+def test_F64_an_invalid_scenario_does_not_stop_the_others(swept):
     table = swept.table
     assert list(table["scenario"]) == [1, 2, 3, 4, 5, 6]
     assert list(table["status"]) == ["optimal", "bad input"] * 3
-    assert "storage.capacity" in table["words"].iloc[1]
+    assert "storage.capacity" in table["message"].iloc[1]
     assert (swept.n_failed, swept.n_missing, swept.exit_code) == (3, 0, 3)
     reached = table["objective"].iloc[::2].astype(float)
     assert reached.is_monotonic_increasing and reached.iloc[-1] > 0
@@ -62,14 +62,14 @@ def test_F64_a_bad_scenario_stops_no_other(swept):
     assert list(read["budget.total_mn"]) == [300, 300, 900, 900, 1500, 1500]
 
 
-def test_a_scenario_of_a_sweep_is_a_run_that_others_read(swept):
+def test_a_scenario_of_a_sweep_is_a_run_folder(swept):
     import ccs_model as ccs
 
     runs = [swept.folder / "runs" / name for name in swept.table["run"] if name]
     assert len(ccs.compare(runs[:2]).plants)
 
 
-def test_shares_and_another_number_of_processes_give_the_same_bytes(swept, scenario, tmp_path):
+def test_shards_and_another_number_of_processes_give_the_same_bytes(swept, scenario, tmp_path):
     first = sweep(scenario, GRID, out=tmp_path / "a", shard=(1, 2), jobs=1)
     assert first.n_missing and (tmp_path / "a" / "sweep.partial.csv").is_file()
     assert not (tmp_path / "a" / "sweep.csv").exists()
@@ -80,7 +80,7 @@ def test_shares_and_another_number_of_processes_give_the_same_bytes(swept, scena
     assert bytes_of(tmp_path / "a") == bytes_of(swept.folder)
 
 
-def test_what_is_finished_is_not_done_again(swept, scenario, tmp_path):
+def test_finished_runs_are_not_repeated(swept, scenario, tmp_path):
     stamps = {path: path.stat().st_mtime_ns for path in (swept.folder / "runs").rglob("*")}
     reported = []
     again = sweep(scenario, GRID, out=swept.folder, jobs=1, on_progress=reported.append)
@@ -89,26 +89,26 @@ def test_what_is_finished_is_not_done_again(swept, scenario, tmp_path):
     assert again.table.equals(swept.table)
     with pytest.raises(FileError, match="another sweep"):
         sweep(scenario, {"budget.total_mn": [1]}, out=swept.folder)
-    with pytest.raises(FileError, match="no sweep"):
+    with pytest.raises(FileError, match="not a sweep"):
         collect(tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["sweep.json", "asked.json"])
-def test_a_folder_with_the_half_of_a_killed_start_is_a_new_folder(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["sweep.json", "request.json"])
+def test_a_folder_with_a_temporary_file_of_an_interrupted_start_counts_as_empty(kind, tmp_path):
     from ccs_model.analysis import monte_carlo
     from ccs_model.analysis import sweep as sweeps
 
-    state = sweeps._state if kind == "sweep.json" else monte_carlo._state
-    half = tmp_path / "out" / name_of_unfinished("part", kind)
+    write = sweeps._write_spec if kind == "sweep.json" else monte_carlo._write_request
+    half = tmp_path / "out" / temporary_name("part", kind)
     half.parent.mkdir()
     half.write_text("{")
-    state(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "a"})
+    write(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "a"})
     with pytest.raises(FileError, match="another --out"):
-        state(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "b"})
+        write(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "b"})
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / ".notes").touch()
-    with pytest.raises(FileError, match="already holds something"):
-        state(tmp_path / "else", {"key": "a"})
+    with pytest.raises(FileError, match="is not empty"):
+        write(tmp_path / "else", {"key": "a"})
 
 
 def command(scenario, out):
@@ -128,7 +128,7 @@ def until_some_are(out, n):
         time.sleep(0.02)
 
 
-def test_F63_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scenario, tmp_path):
+def test_F63_after_a_kill_and_an_interruption_it_resumes_with_the_same_bytes(scenario, tmp_path):
     out = tmp_path / "killed"
     running = command(scenario, out)
     until_some_are(out, 1)
@@ -136,7 +136,7 @@ def test_F63_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scena
     running.communicate()
     kept = {path: path.stat().st_mtime_ns for path in out.glob("runs/small-*/plan.json")}
     assert kept
-    fixed_decisions = set(out.rglob("*.lock"))
+    locks = {*out.rglob("*.lock"), *out.rglob("*.holder")}
     running = command(scenario, out)
     until_some_are(out, len(kept) + 1)
     began = time.monotonic()
@@ -146,7 +146,7 @@ def test_F63_after_a_kill_and_an_interruption_it_goes_on_to_the_same_bytes(scena
     assert running.returncode == 130
     assert b"kept" in message
     # A lock of the killed one is taken over by whoever comes to its scenario; this run may not have.
-    assert set(out.rglob(".*")) <= fixed_decisions
+    assert set(out.rglob(".*")) <= locks
     if finished(out) < 7:
         assert (out / "sweep.partial.csv").is_file() and not (out / "sweep.csv").exists()
     last = command(scenario, out)
@@ -168,7 +168,7 @@ def test_a_cluster_gives_the_same_bytes(swept, scenario, tmp_path):
     assert bytes_of(found.folder) == bytes_of(swept.folder)
 
 
-def test_values_are_read_as_a_scenario_file_has_them(tmp_path):
+def test_values_are_read_as_in_a_scenario_file(tmp_path):
     grid = grid_of(
         ["budget.total_mn=0:1_000:3", "storage.sites=[Ordos],[Qinshui, Bohai Bay]", "capture.x=true,0.5,a b"]
     )
@@ -187,13 +187,13 @@ def test_values_are_read_as_a_scenario_file_has_them(tmp_path):
             grid_of([wrong])
 
 
-def test_a_key_that_no_scenario_has_is_refused_at_once(scenario, tmp_path):
+def test_an_unknown_key_is_an_input_error_before_any_run(scenario, tmp_path):
     with pytest.raises(InputError, match="did you mean"):
         sweep(scenario, {"budget.totl_mn": [1, 2]}, out=tmp_path / "x")
     assert not (tmp_path / "x").exists()
 
 
-def test_the_spec_says_what_was_asked(swept):
+def test_the_spec_holds_the_request(swept):
     spec = json.loads((swept.folder / "sweep.json").read_text())
     assert spec["schema"] == "ccs-model/sweep/2"
     assert spec["cases"][0]["changes"] == {"budget.total_mn": 300, "storage.capacity": "mid"}

@@ -1,4 +1,4 @@
-"""A run is checked from outside; whatever was altered in it is found, and named."""
+"""Verification finds and names every alteration of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.workbook import recalculation as engine
 from ccs_model.report.workbook.recalculation import stored_cells
-from ccs_model.runs import manifest as run_files
+from ccs_model.runs import run_reader as run_files
 from ccs_model.runs.run_writer import write_run_folder
 
 SHARED = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "budget.total_mn": 1_800}
@@ -47,8 +47,8 @@ def requested(run: Path) -> tuple[Problem, bytes]:
 
 @pytest.fixture
 def altered(copy: Path, requested: tuple[Problem, bytes], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy whose question and plan stay: reading, posing and writing again are left to the tests of the whole."""
-    monkeypatch.setattr(verifying, "_posed", lambda path, must: (requested[0], ""))
+    """A copy with unchanged problem and plan; other tests cover reading, building and writing."""
+    monkeypatch.setattr(verifying, "_rebuilt_problem", lambda path, must: (requested[0], ""))
     monkeypatch.setattr(verifying, "workbook_bytes", lambda plan: requested[1])
     return copy
 
@@ -64,7 +64,7 @@ def changed(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_a_run_as_it_was_written_holds(run: Path) -> None:
+def test_an_unchanged_run_passes(run: Path) -> None:
     reported: list[str] = []
     result = verify(run, on_progress=reported.append)
     assert result.all_hold, broken(result)
@@ -88,7 +88,7 @@ def test_the_point_is_the_plan_s_own_and_repeats(run: Path, solved: Callable[...
     assert (again / "tables/point.csv").read_bytes() == (run / "tables/point.csv").read_bytes()
 
 
-def test_a_changed_figure_of_plan_json_is_found_where_it_stands(altered: Path) -> None:
+def test_a_changed_figure_of_plan_json_is_located(altered: Path) -> None:
     path = altered / "plan.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     document["totals"]["captured_ktpa"] *= 1 + 1e-7
@@ -97,7 +97,7 @@ def test_a_changed_figure_of_plan_json_is_found_where_it_stands(altered: Path) -
     path.write_text(json.dumps(document), encoding="utf-8")
     found = broken(verify(altered))
     assert set(found) == {
-        "every file of the run is as it was written", "objective and its terms", "totals", "the rest of plan.json",
+        "every file of the run is unchanged", "objective and its terms", "totals", "the rest of plan.json",
     }  # fmt: skip
     assert found["totals"].found[0].startswith("totals.captured_ktpa: ")
     assert found["totals"].figure == pytest.approx(1e-7, rel=1e-3)
@@ -115,43 +115,41 @@ def test_a_bound_worse_than_the_value_is_found(altered: Path) -> None:
     assert any(each.startswith("objective.bound: ") for each in found["objective and its terms"].found)
 
 
-def test_a_changed_table_is_found_at_its_cell(altered: Path) -> None:
+def test_a_changed_table_cell_is_located(altered: Path) -> None:
     path = altered / "tables" / "costs.csv"
     value = path.read_text(encoding="utf-8").splitlines()[1].split(",")[1]
     changed(path, value, repr(float(value) * (1 + 1e-7)))
     (altered / "tables" / "more.csv").write_text("a\n1\n", encoding="utf-8")
     (altered / "tables" / "zones.csv").unlink()
     found = broken(verify(altered))
-    assert set(found) == {"every file of the run is as it was written", "tables"}
+    assert set(found) == {"every file of the run is unchanged", "tables"}
     message = found["tables"].found
-    assert "tables/zones.csv: missing" in message and "tables/more.csv: is no table of a run" in message
+    assert "tables/zones.csv: missing" in message and "tables/more.csv: is not a table of a run" in message
     assert any(each.startswith("tables/costs.csv: discounted_mn[0]: ") for each in message)
-    written = found["every file of the run is as it was written"]
+    written = found["every file of the run is unchanged"]
     assert written.found == ("tables/costs.csv: changed", "tables/zones.csv: missing")
 
 
-def test_a_point_that_breaks_a_row_or_wholeness_is_found(altered: Path) -> None:
+def test_a_point_that_violates_a_row_or_integrality_is_found(altered: Path) -> None:
     path = altered / "tables" / "point.csv"
     text = path.read_text(encoding="utf-8")
     path.write_text(re.sub(r"(\nbuild,[^\n]*,)1\.0\n", r"\g<1>0.5\n", text, count=1), encoding="utf-8")
     found = broken(verify(altered))
-    assert found["whole decisions are whole"].figure == pytest.approx(0.5)
+    assert found["integer decisions are integer"].figure == pytest.approx(0.5)
     assert any(name.startswith("all") for name in found)
-    assert found["the answer is made anew from the point"].found == ("the point does not hold",)
+    assert found["the answer can be recomputed from the point"].found == ("the point does not hold",)
 
     path.write_text(text + 'build,"[""no/such/route/full"", 2026]",1.0\n', encoding="utf-8")
     found = broken(verify(altered))
-    assert found["the point's columns are the program's"].found == (
-        'build["no/such/route/full", 2026]: no such column',
-    )
+    assert found["the point's columns are the model's"].found == ('build["no/such/route/full", 2026]: no such column',)
 
 
-def test_a_run_without_its_point_says_how_to_get_one(altered: Path) -> None:
+def test_a_run_without_its_point_is_an_input_error_with_a_hint(altered: Path) -> None:
     (altered / "tables" / "point.csv").unlink()
-    with pytest.raises(InputError, match=r"point\.csv: is not there.*optimize --force"):
+    with pytest.raises(InputError, match=r"point\.csv: is missing.*optimize --force"):
         verify(altered)
     (altered / "tables" / "point.csv").write_text("variable,index,value\nbuild,[],one\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"point\.csv: is no table of a point"):
+    with pytest.raises(InputError, match=r"point\.csv: is not a solution table"):
         verify(altered)
 
 
@@ -174,14 +172,14 @@ def test_a_cell_of_the_workbook_that_is_off_by_a_ten_millionth_is_found(altered:
     at = edited_cell(altered / "plan.xlsx", 11, r'<c r="([A-Z]+\d+)"[^>]*><f>[^<]*</f><v>([-\d.e]+)</v>', 1 + 1e-7)
     result = verify(altered)
     found = broken(result)
-    assert set(found) == {"every file of the run is as it was written", "the workbook's", ""}
+    assert set(found) == {"every file of the run is unchanged", "the workbook's", ""}
     assert found["the workbook's"].found[0].startswith(f"CashFlow!{at}: ")
     again = result.checks[-1]
     assert not again.holds and again.found[0].startswith(f"CashFlow!{at}: ") and len(again.found) == 1
     assert again.figure == pytest.approx(1e-7, rel=1e-3)
 
 
-def test_a_number_without_a_formula_is_held_against_the_plan(altered: Path) -> None:
+def test_a_number_without_a_formula_is_compared_with_the_plan(altered: Path) -> None:
     # Sheet Data holds no formulas, and none refers to it.
     at = edited_cell(altered / "plan.xlsx", 17, r'<c r="(E\d+)" s="\d+"><v>([-\d.e]+)</v>', 1 + 1e-7)
     found = broken(verify(altered))
@@ -202,7 +200,7 @@ def test_what_the_engine_cannot_compute_is_named(run: Path, tmp_path: Path) -> N
     assert re.match(r"CashFlow!\w+: formualizer cannot compute it: Name", found.not_compared[0])
 
 
-def test_a_damaged_workbook_is_a_check_that_does_not_hold(altered: Path) -> None:
+def test_a_damaged_workbook_is_a_failed_check(altered: Path) -> None:
     path = altered / "plan.xlsx"
     path.write_bytes(path.read_bytes()[:-200])
     found = broken(verify(altered))
@@ -233,7 +231,7 @@ def test_a_changed_input_is_named(copy: Path, tmp_path: Path, monkeypatch: pytes
     assert n == len(manifest["inputs"]) >= 50
     assert message == ["policy/ets.csv: missing from data/", "prices/carbon.csv: changed"]
     found = broken(verify(copy))
-    assert set(found) == {"every input is the one that was read"}
+    assert set(found) == {"every input is unchanged"}
 
 
 def test_copies_of_own_tables_are_hashed(tmp_path: Path) -> None:
@@ -250,28 +248,28 @@ def test_copies_of_own_tables_are_hashed(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_another_question_than_that_of_the_manifest_is_found(copy: Path) -> None:
+def test_another_scenario_than_that_of_the_manifest_is_found(copy: Path) -> None:
     changed(copy / "scenario.resolved.yaml", "total_mn: 1800", "total_mn: 1900")
     found = broken(verify(copy))
-    assert {"every file of the run is as it was written", "the question is the one that named the run"} <= set(found)
+    assert {"every file of the run is unchanged", "the input hash is that of the manifest"} <= set(found)
     assert "the rest of plan.json" in found or "totals" in found
 
 
-def test_what_is_no_run_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_run_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no such run folder"):
         verify(tmp_path / "nothing")
-    with pytest.raises(InputError, match="is no run"):
+    with pytest.raises(InputError, match="is not a run"):
         verify(tmp_path)
 
 
-def test_leaves_are_held_against_each_other() -> None:
+def test_documents_are_compared_value_by_value() -> None:
     one = {"a": [1.0, None, "x"], "b": {"c": True}, "d": [1], "e": float("nan")}
     assert difference(one, {**one, "e": float("nan")}, 1e-9) == (6, 0.0, [])
     other = {"a": [1.0 + 1e-6, 2.0, "x"], "b": {}, "d": [1, 2], "f": 0}
-    n, worst, words = difference(one, other, 1e-9)
+    n, largest, texts = difference(one, other, 1e-9)
     assert n == 7
-    assert worst == pytest.approx(1.0)
-    assert [each.split(":")[0] for each in words] == ["a[0]", "a[1]", "b.c", "d, rows", "e", "f"]
+    assert largest == pytest.approx(1.0)
+    assert [each.split(":")[0] for each in texts] == ["a[0]", "a[1]", "b.c", "d, rows", "e", "f"]
 
 
 @pytest.mark.parametrize("spoil", [False, True])
@@ -293,7 +291,7 @@ def test_the_command_prints_a_table_or_one_object(
         assert reported.err.splitlines()[0] == "  hashing inputs and outputs"
         assert reported.out.splitlines()[0].split() == ["check", "holds", "figure"]
         assert "    tables/zones.csv: zone[0]: 'Shanxl', expected 'Shanxi'" in reported.out.splitlines()
-        assert reported.out.splitlines()[-1] == "13 of 15 checks hold."
+        assert reported.out.splitlines()[-1] == "13 of 15 checks passed."
 
 
 @pytest.mark.parametrize(
@@ -311,7 +309,7 @@ def test_files_of_a_run_that_cannot_be_read_are_named(copy: Path, name: str, con
     assert words in str(caught.value)
 
 
-def test_a_plan_json_that_lacks_a_part_is_a_check_that_does_not_hold(altered: Path) -> None:
+def test_a_plan_json_that_lacks_a_part_is_a_failed_check(altered: Path) -> None:
     path = altered / "plan.json"
     document = json.loads(path.read_text(encoding="utf-8"))
     del document["objective"]["gap_share"]
@@ -321,13 +319,13 @@ def test_a_plan_json_that_lacks_a_part_is_a_check_that_does_not_hold(altered: Pa
     assert any("plan.json cannot be read as a plan" in message for check in found.values() for message in check.found)
 
 
-def test_a_table_that_is_none_is_named(altered: Path) -> None:
+def test_a_file_that_is_not_a_table_is_named(altered: Path) -> None:
     (altered / "tables" / "costs.csv").write_text("", encoding="utf-8")
     found = broken(verify(altered))
     assert any(each.startswith("tables/costs.csv: ") for each in found["tables"].found)
 
 
-def test_a_question_that_can_no_longer_be_posed_is_part_of_the_verdict(
+def test_a_problem_that_can_no_longer_be_built_is_a_failed_check(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def rejected(path: Path) -> None:
@@ -341,5 +339,5 @@ def test_a_question_that_can_no_longer_be_posed_is_part_of_the_verdict(
     (tables / "prices" / "carbon.csv").write_text("", encoding="utf-8")
     monkeypatch.setattr(run_files, "data_folder", lambda: tables)
     found = broken(verify(copy))
-    assert found["the problem is posed again"].found == ("prices/carbon.csv:2: is empty",)
-    assert "every input is the one that was read" in found
+    assert found["the problem can be built"].found == ("prices/carbon.csv:2: is empty",)
+    assert "every input is unchanged" in found

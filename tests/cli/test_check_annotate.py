@@ -52,7 +52,7 @@ def test_faulty_cells_are_filled_and_say_what_is_wrong(tmp_path):
     before = mine.read_bytes()
     answer = check(tmp_path, "--annotate", str(tmp_path / "marked.xlsx"))
     assert isinstance(answer.exception, InputError)
-    assert f"{tmp_path / 'marked.xlsx'}: mine.xlsx with its faults marked" in answer.stderr
+    assert f"{tmp_path / 'marked.xlsx'}: mine.xlsx with its errors marked" in answer.stderr
     assert mine.read_bytes() == before
     book = openpyxl.load_workbook(tmp_path / "marked.xlsx")
     assert book.sheetnames == ["faults", "steel", "notes"]
@@ -80,7 +80,7 @@ def test_a_corrected_copy_can_be_used_as_it_is(tmp_path):
     book.save(tmp_path / "mine.xlsx")
     answer = check(tmp_path, "--annotate", str(tmp_path / "again.xlsx"))
     assert answer.exception is None, answer.exception
-    assert "nothing to mark" in answer.stderr
+    assert "because there are no errors" in answer.stderr
     assert not (tmp_path / "again.xlsx").exists()
 
 

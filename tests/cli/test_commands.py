@@ -1,4 +1,4 @@
-"""The command line as a planner types it: exit codes, streams, files, faults with their lines."""
+"""The command line as a planner types it: exit codes, streams, files, errors with their lines."""
 
 import csv
 import json
@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from ccs_model.cli import group
 
 SCENARIO = """\
 name: Two works of Shanxi
@@ -69,16 +72,16 @@ def test_optimize_writes_every_file_of_the_run_folder(desk, first_run):
     assert f"runs/{folder.name}" in first_run.stdout.replace("\\", "/")
 
 
-def test_nothing_is_said_on_stderr_where_it_is_no_terminal(first_run):
+def test_stderr_is_empty_if_it_is_not_a_terminal(first_run):
     assert first_run.stderr == ""
 
 
-def test_a_run_that_is_there_is_named_and_not_made_again(desk, first_run):
+def test_a_cached_run_is_named_and_not_repeated(desk, first_run):
     (folder,) = run_folders(desk)
     before = (folder / "manifest.json").read_bytes()
     again = run(desk, "optimize", "small.yaml")
     assert again.returncode == 0
-    assert "there already" in again.stdout and folder.name in again.stdout
+    assert "use --force to re-run" in again.stdout and folder.name in again.stdout
     assert (folder / "manifest.json").read_bytes() == before
 
 
@@ -123,10 +126,10 @@ def test_the_resolved_scenario_runs_as_the_same_run(desk, first_run):
     (folder,) = run_folders(desk)
     (desk / "resolved.yaml").write_bytes((folder / "scenario.resolved.yaml").read_bytes())
     again = run(desk, "optimize", "resolved.yaml")
-    assert again.returncode == 0 and "there already" in again.stdout
+    assert again.returncode == 0 and "Cached run" in again.stdout
 
 
-def test_five_faults_of_different_kinds_are_named_with_their_lines(desk):
+def test_five_errors_of_different_kinds_are_named_with_their_lines(desk):
     (desk / "broken.yaml").write_text(
         "name: Broken\n"
         "discount_rate: 8\n"
@@ -150,7 +153,7 @@ def test_five_faults_of_different_kinds_are_named_with_their_lines(desk):
 def test_check_counts_what_it_read(desk):
     answer = run(desk, "check", "small.yaml")
     assert answer.returncode == 0
-    assert "no faults" in answer.stdout and "candidates" in answer.stdout
+    assert "no errors" in answer.stdout and "candidate plants" in answer.stdout
 
 
 def test_a_budget_of_nothing_gives_an_empty_plan(desk):
@@ -162,7 +165,7 @@ def test_a_budget_of_nothing_gives_an_empty_plan(desk):
     assert plan["retrofits"] == [] and plan["totals"]["avoided_ktpa"] == 0
 
 
-def test_a_clash_is_told_in_words_and_its_price_would_do(desk):
+def test_conflicting_constraints_are_named_and_the_suggested_budget_is_sufficient(desk):
     clash = SCENARIO.replace("1_500", "10").replace("years:", "  require: [NH3_82]\nyears:").replace("5_000", "100")
     (desk / "clash.yaml").write_text(clash, encoding="utf-8")
     answer = run(desk, "optimize", "clash.yaml", "--out", "clash")
@@ -185,7 +188,7 @@ def test_a_limit_leaves_a_plan_with_its_gap_or_says_how_to_go_on(desk):
     else:
         plan = json.loads((desk / "late" / "plan.json").read_text(encoding="utf-8"))
         assert plan["status"] == "limit" and plan["objective"]["gap_share"] > 0.005
-        assert "limit was reached" in answer.stdout
+        assert "Stopped by a limit" in answer.stdout
 
 
 def test_other_files_are_never_overwritten(desk):
@@ -203,7 +206,7 @@ def test_other_files_are_never_overwritten(desk):
     [
         (("optimize",), 2),
         (("optimise", "small.yaml"), 2),
-        (("optimize", "small.yaml", "--gap", "7"), 2),
+        (("optimize", "small.yaml", "--mip-gap", "7"), 2),
         (("data", "no/table"), 2),
         (("optimize", "missing.yaml"), 8),
         (("check", "."), 8),
@@ -233,6 +236,40 @@ def test_help_shows_examples_and_imports_nothing_heavy(desk):
     assert "ccs-model optimize scenarios/pilot-zones.yaml" in answer.stdout
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("alternatives", "near-optimal"),
+        ("hedge", "stochastic"),
+        ("collect", "sweep merge"),
+        ("new", "init"),
+        ("template", "init --inventory-only FILE.xlsx"),
+    ],
+)
+def test_a_former_command_name_is_answered_with_the_present_one(old, new):
+    answer = CliRunner().invoke(group, [old, "small.yaml"])
+    assert answer.exit_code == 2
+    assert f"'{old}' is now '{new}'" in answer.output
+
+
+def test_help_lists_the_commands_in_sections():
+    shown = CliRunner().invoke(group, ["--help"]).output
+    sections = ("Start:", "Solve:", "Analyse:", "Inspect:", "Maintain:")
+    assert sorted(sections, key=shown.index) == list(sections)
+    assert all(f"\n  {name} " in shown for name in group.commands)
+
+
+@pytest.mark.parametrize("words", [["sweep", "-h"], ["sweep", "run", "-h"]])
+def test_sweep_needs_no_subcommand(words):
+    answer = CliRunner().invoke(group, words)
+    assert answer.exit_code == 0 and answer.output.startswith("Usage: group sweep [OPTIONS] SCENARIO")
+
+
+def test_the_option_gap_is_a_short_form_of_mip_gap():
+    (option,) = (each for each in group.commands["optimize"].params if each.name == "mip_gap")
+    assert set(option.opts) == {"--mip-gap", "--gap"}
+
+
 def test_schema_is_json(desk):
     schema = json.loads(run(desk, "schema").stdout)
-    assert {"name", "plants", "budget", "like"} <= set(schema["properties"])
+    assert {"name", "plants", "budget", "extends"} <= set(schema["properties"])

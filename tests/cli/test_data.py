@@ -64,7 +64,7 @@ def test_in_words_and_by_the_last_part_of_a_name(listed: dict) -> None:
     assert text.startswith("storage/cost_steps: ") and "Sources" in text
     whole = reported()
     assert f"{len(listed['tables'])} tables, {listed['n_rows']:,} rows" in whole
-    assert "Of all rows with a quality" in whole
+    assert "Rows by quality" in whole
 
 
 def test_a_table_that_is_not_there_names_the_nearest() -> None:

@@ -1,4 +1,4 @@
-"""What is installed is told with what it brings; a solver that is missing or old with the line that mends it."""
+"""Installed extras with their purpose; a missing or old solver with the command that installs it."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ def highspy_is(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
     monkeypatch.setattr(availability.metadata, "version", answer)
 
 
-def test_extras_are_told_with_what_they_bring_and_the_exact_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extras_are_listed_with_their_purpose_and_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
     there = {"altair": "6.3.0", "pyarrow": "26.0.1", "python-calamine": "0.9.1"}
     monkeypatch.setattr(doctoring, "version_of", there.get)
     lines = list(extras_lines())
     assert [line.split()[0] for line in lines] == list(EXTRAS)
     assert lines[0] == (
-        'report        the page: ccs-model report; missing vl-convert-python: python -m pip install "ccs-model[report]"'
+        "report        HTML page: ccs-model report; missing vl-convert-python: "
+        'python -m pip install "ccs-model[report]"'
     )
-    assert lines[1].endswith("read quickly; pyarrow 26.0.1, python-calamine 0.9.1")
+    assert lines[1].endswith("large workbooks; pyarrow 26.0.1, python-calamine 0.9.1")
     assert 'missing formualizer: python -m pip install "ccs-model[verify]"' in "\n".join(lines)
 
 
@@ -77,7 +78,7 @@ def test_a_solver_that_is_missing_or_old_is_told_with_its_line(
     def refusing() -> str:
         return availability.trouble()
 
-    monkeypatch.setattr(doctoring, "_fault_of_solver", refusing)
+    monkeypatch.setattr(doctoring, "_solver_issue", refusing)
     assert doctor.main([], standalone_mode=False) == NO_PLAN
     assert f"solver: {message}" in capsys.readouterr().out
 
@@ -92,7 +93,7 @@ def test_doctor_prints_versions_extras_data_and_the_solver(capsys: pytest.Captur
     assert doctor.main([], standalone_mode=False) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("ccs-model ")
-    assert "extras:" in lines and lines[-1] == "solver: answers"
+    assert "extras:" in lines and lines[-1] == "solver: works"
 
 
 def test_a_command_that_solves_ends_with_the_line_where_there_is_no_solver() -> None:

@@ -1,4 +1,4 @@
-"""`ccs-model explain` as a planner types it."""
+"""The command `ccs-model explain`."""
 
 import json
 import os
@@ -51,14 +51,14 @@ def test_quick_solves_nothing_and_json_is_one_object(folder, small_plan):
     assert of["reference_capex_per_tpa"]["cited"][0][0].keys() == {"reference", "quality", "table"}
 
 
-def test_a_run_that_is_none_and_a_plant_that_is_none(folder, tmp_path):
+def test_an_invalid_run_and_an_unknown_plant_are_reported(folder, tmp_path):
     assert run(tmp_path / "nothing", "NH3_29").returncode == 8
     no_run = run(tmp_path, "NH3_29")
-    assert no_run.returncode == 3 and "is no run" in no_run.stderr
+    assert no_run.returncode == 3 and "is not a run" in no_run.stderr
     no_plant = run(folder, "NH3_8X")
     assert no_plant.returncode == 3 and "did you mean" in no_plant.stderr and no_plant.stdout == ""
 
 
-def test_a_narrow_screen_is_kept_to(folder, small_plan):
+def test_lines_fit_a_narrow_screen(folder, small_plan):
     answer = run(folder, small_plan.retrofits["plant"].iloc[0], "--quick", columns="80")
     assert max(len(line) for line in answer.stdout.splitlines()) <= 80

@@ -48,7 +48,7 @@ def test_chinese_works_can_be_solved_as_they_are(tmp_path, book):
     answer = run(book, "-o", out, "--country", "China")
     assert answer.exception is None, answer.exception
     assert f"Next: ccs-model optimize {out / 'scenario.yaml'}" in answer.stdout
-    assert "1 works in 1 country, 1 of them operating with 5.0 Mt crude steel a year" in answer.stdout
+    assert "1 steel plants in 1 country, 1 operating with 5.0 Mt crude steel a year" in answer.stdout
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == [
         "data/references.csv",
         "scenario.yaml",
@@ -70,7 +70,7 @@ def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp
     ):
         assert f"  {line}\n" in answer.stdout
         assert f"#   {line}\n" in (out / "scenario.yaml").read_text(encoding="utf-8")
-    assert "they count nothing: P2" in answer.stderr
+    assert "counted as zero: P2" in answer.stderr
     for table, row in TABLES.items():
         with (out / "data" / f"{table}.csv").open("a", encoding="utf-8") as file:
             file.write(row + "\n")
@@ -111,9 +111,9 @@ def test_chemical_plants_say_what_they_lack_and_are_solved_once_it_is_given(tmp_
     book.write_bytes(chemicals_book())
     answer = run(book, "-o", out, "--country", "China")
     assert answer.exception is None, answer.exception
-    assert f"{book}: the chemicals inventory has no capacities; 2 of 2 rows lack what the model needs" in answer.stderr
+    assert f"{book}: the chemicals inventory has no capacities; 2 of 2 rows lack required data" in answer.stderr
     assert "  capacity_ktpa: missing in 2 rows" in answer.stderr
-    assert "for 2 a shipped plant near by stands beside" in answer.stderr
+    assert "for 2 it suggests a shipped plant nearby" in answer.stderr
     assert "chemicals.csv lacks capacity_ktpa in 2 rows, gasifier in 2 rows, urea_share in 1 rows" in answer.stdout
     with pytest.raises(InputError) as error:
         ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))
@@ -125,7 +125,7 @@ def test_chemical_plants_say_what_they_lack_and_are_solved_once_it_is_given(tmp_
     )
     answer = run(book, "-o", out, "--country", "China", "--capacities", given, "--force")
     assert answer.exception is None, answer.exception
-    assert "all that is needed is given" in answer.stderr
+    assert "no data is missing" in answer.stderr
     assert f"Next: ccs-model optimize {out / 'scenario.yaml'}" in answer.stdout
     plants = ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))["plants/chemicals"]
     assert set(plants["reference"]) == {"OWN"}

@@ -87,7 +87,7 @@ def test_what_is_there_is_left_alone_unless_forced(tmp_path):
     (out / "notes.txt").write_text("mine")
     (out / "data" / "stray.csv").write_text("old")
     error = rejected(FileError, PUBLISHED / "price", "-o", out, "--mode", "price")
-    assert "already holds something" in str(error)
+    assert "already contains files" in str(error)
     assert run(PUBLISHED / "price", "-o", out, "--mode", "price", "--force").exception is None
     assert read_scenario(out / "scenario.yaml").name == "SimCCS price"
     assert (out / "notes.txt").read_text() == "mine"

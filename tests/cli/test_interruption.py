@@ -45,9 +45,10 @@ import sys, time
 from pathlib import Path
 sys.argv = ["ccs-model", "--version"]
 import ccs_model.cli
-from ccs_model.leftovers import passing_folder
-from ccs_model.report import run_folder, whole_file
-from ccs_model.report.lock import locked
+from ccs_model import atomic_files
+from ccs_model.atomic_files import temporary_folder
+from ccs_model.runs import folder_writer
+from ccs_model.runs.run_lock import locked
 def slowly(path, content):
     path.write_bytes(content[:1])
     if content == b"last":
@@ -58,13 +59,13 @@ def slowly(path, content):
             except BaseException:
                 pass
     path.write_bytes(content)
-run_folder.write_synced = whole_file.write_synced = slowly
+folder_writer.write_synced = atomic_files.write_synced = slowly
 def deaf():
-    with passing_folder(), locked(Path("runs/deep/run")):
-        run_folder.put_locked(
+    with temporary_folder(), locked(Path("runs/deep/run")):
+        folder_writer.write_locked(
             {"own/data/x": b"first", "tables/y": b"WHAT", "z": b"more"}, Path("runs/deep/run"), force=False
         )
-        whole_file.write_whole(Path("other/new/file"), b"last")
+        atomic_files.write_atomic(Path("other/new/file"), b"last")
 ccs_model.cli.main = deaf
 from ccs_model.__main__ import main
 main()
@@ -124,7 +125,7 @@ def test_ctrl_c_while_the_solver_works(tmp_path: Path) -> None:
         return any(b"B&B" in log.read_bytes() or b"Presolv" in log.read_bytes() for log in logs)
 
     code, seconds, words = interrupted(process, solving)
-    assert (code, words.strip()) == (130, b"interrupted; no half-made file is left")
+    assert (code, words.strip()) == (130, b"interrupted; no partial file is left")
     assert seconds < patience_s()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hard.yaml", "temporary"]
     assert not list((tmp_path / "temporary").iterdir())
@@ -159,7 +160,7 @@ def test_what_was_begun_after_a_lost_interruption_goes_too(last: str, stays: boo
     process = started(tmp_path, "-c", LOST_AND_BUSY.replace("WHAT", "last" if last == "tables/y" else "then"))
     assert process.stdout is not None and process.stdout.readline() == b"half\n"
     code, seconds, words = interrupted(process, lambda: True)
-    assert (code, words.strip()) == (130, b"interrupted; no half-made file is left")
+    assert (code, words.strip()) == (130, b"interrupted; no partial file is left")
     assert seconds < patience_s()
     there = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     run = ["runs/deep/run/own/data/x", "runs/deep/run/tables/y", "runs/deep/run/z"]

@@ -1,4 +1,4 @@
-"""Files made for the user: whole or none, and what a killed command left goes with the next one of its kind."""
+"""Files created for the user: all or none; the next command removes what a killed one left."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.atomic_files import name_of_unfinished
-from ccs_model.cli.new_files import write_atomic, write_new, written_atomically
+from ccs_model.atomic_files import temporary_name
+from ccs_model.cli.new_files import atomic_folder, create_files, create_folder_files
 from ccs_model.errors import FileError
 
 
@@ -24,7 +24,7 @@ def dead() -> int:
 
 
 def left_by(pid: int, name: str, kind: str = "part") -> str:
-    return name_of_unfinished(kind, name).replace(f"-{os.getpid()}-", f"-{pid}-")
+    return temporary_name(kind, name).replace(f"-{os.getpid()}-", f"-{pid}-")
 
 
 def names_in(folder: Path) -> list[str]:
@@ -32,20 +32,20 @@ def names_in(folder: Path) -> list[str]:
 
 
 def by_import(folder: Path) -> None:
-    with written_atomically(folder, {"plants.xlsx": b"new", "data/a.csv": b"a"}, force=True):
+    with atomic_folder(folder, {"plants.xlsx": b"new", "data/a.csv": b"a"}, force=True):
         pass
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda folder: write_new(folder, {"plants.xlsx": b"new", "scenario.yaml": b"s"}),
-        lambda folder: write_atomic({folder / "plants.xlsx": b"new"}),
+        lambda folder: create_folder_files(folder, {"plants.xlsx": b"new", "scenario.yaml": b"s"}),
+        lambda folder: create_files({folder / "plants.xlsx": b"new"}),
         by_import,
     ],
-    ids=["new, into a folder", "template, check --annotate", "import"],
+    ids=["init", "init --inventory-only, check --annotate", "import"],
 )
-def test_what_a_killed_command_left_goes_with_the_next(make: Callable[[Path], None], dead: int, tmp_path: Path) -> None:
+def test_a_command_removes_what_a_killed_one_left(make: Callable[[Path], None], dead: int, tmp_path: Path) -> None:
     desk = tmp_path / "desk"
     desk.mkdir()
     living = left_by(os.getppid(), "plants.xlsx")
@@ -64,15 +64,15 @@ def test_what_a_killed_command_left_goes_with_the_next(make: Callable[[Path], No
         assert [name for name in names_in(desk) if name.startswith(".")] == [living]
 
 
-def test_a_new_folder_appears_whole_and_halves_beside_it_go(dead: int, tmp_path: Path) -> None:
+def test_a_new_folder_appears_complete_and_temporary_ones_are_removed(dead: int, tmp_path: Path) -> None:
     half = tmp_path / left_by(dead, "desk")
     half.mkdir()
     (half / "a").write_bytes(b"ha")
-    write_new(tmp_path / "desk", {"a": b"a", "b": b"b"})
+    create_folder_files(tmp_path / "desk", {"a": b"a", "b": b"b"})
     assert names_in(tmp_path) == ["desk"] and names_in(tmp_path / "desk") == ["a", "b"]
 
 
-def test_what_stepped_aside_for_a_killed_import_comes_back(dead: int, tmp_path: Path) -> None:
+def test_files_moved_aside_by_a_killed_import_are_restored(dead: int, tmp_path: Path) -> None:
     aside = tmp_path / left_by(dead, "desk", "old")
     for path, words in (
         (aside / "data", "old"),  # its follower never came
@@ -84,7 +84,7 @@ def test_what_stepped_aside_for_a_killed_import_comes_back(dead: int, tmp_path: 
         path.write_text(words, encoding="utf-8")
     with (
         pytest.raises(ZeroDivisionError),
-        written_atomically(tmp_path / "desk", {"scenario.yaml": b"newer"}, force=True),
+        atomic_folder(tmp_path / "desk", {"scenario.yaml": b"newer"}, force=True),
     ):
         raise ZeroDivisionError
     found = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "desk").iterdir()}
@@ -95,14 +95,14 @@ def test_what_stepped_aside_for_a_killed_import_comes_back(dead: int, tmp_path: 
 def test_into_the_folder_one_is_in_and_into_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "desk").mkdir()
     monkeypatch.chdir(tmp_path / "desk")
-    with written_atomically(Path(), {"data/a.csv": b"a"}):
+    with atomic_folder(Path(), {"data/a.csv": b"a"}):
         pass
     assert (tmp_path / "desk" / "data" / "a.csv").is_file() and names_in(tmp_path) == ["desk"]
-    with pytest.raises(FileError, match="already holds something"), written_atomically(Path(), {"b": b"b"}):
+    with pytest.raises(FileError, match="already contains files"), atomic_folder(Path(), {"b": b"b"}):
         pass
 
 
-def test_a_file_that_comes_meanwhile_is_left_alone_and_so_none_is_made(
+def test_a_file_that_appears_meanwhile_is_kept_and_none_is_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = os.link
@@ -113,8 +113,8 @@ def test_a_file_that_comes_meanwhile_is_left_alone_and_so_none_is_made(
         link(made, path)
 
     monkeypatch.setattr(os, "link", late)
-    with pytest.raises(FileError, match="b: is there already and is left alone; take c"):
-        write_atomic({tmp_path / "new" / "a": b"a", tmp_path / "b": b"b"}, hint="take c")
+    with pytest.raises(FileError, match="b: already exists and is left unchanged; take c"):
+        create_files({tmp_path / "new" / "a": b"a", tmp_path / "b": b"b"}, hint="take c")
     assert names_in(tmp_path) == ["b"] and (tmp_path / "b").read_bytes() == b"another's"
 
 
@@ -123,7 +123,7 @@ def test_where_there_are_no_links_files_are_moved(tmp_path: Path, monkeypatch: p
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(os, "link", rejected)
-    write_atomic({tmp_path / "a": b"a"})
+    create_files({tmp_path / "a": b"a"})
     assert names_in(tmp_path) == ["a"]
 
 
@@ -139,7 +139,7 @@ def killed(path, content):
         os.kill(os.getpid(), signal.SIGKILL)
     write(path, content)
 new_files.write_synced = killed
-new_files.write_new(Path(sys.argv[1]), {"a": b"aaaa", "b": b"bbbb"})
+new_files.create_folder_files(Path(sys.argv[1]), {"a": b"aaaa", "b": b"bbbb"})
 """
 
 
@@ -153,7 +153,7 @@ def test_a_kill_while_files_are_written_leaves_none_of_them(is_there: bool, tmp_
     ended = subprocess.run([sys.executable, "-c", KILLED, str(desk)], env=environment, check=False)
     assert ended.returncode == -9
     assert not (desk / "a").exists() and not (desk / "b").exists()
-    write_new(desk, {"a": b"aaaa", "b": b"bbbb"})
+    create_folder_files(desk, {"a": b"aaaa", "b": b"bbbb"})
     assert names_in(tmp_path) == ["desk"] and names_in(desk) == ["a", "b"]
 
 
@@ -173,7 +173,7 @@ def test_a_move_that_fails_half_way_leaves_what_was_there(tmp_path: Path, monkey
     new = {"a": b"new", "b/c": b"new", "d": b"new"}
     with (
         pytest.raises(FileError, match="desk: cannot be written: No space left on device"),
-        written_atomically(desk, new, force=True),
+        atomic_folder(desk, new, force=True),
     ):
         pass
     assert names_in(tmp_path) == ["desk"] and names_in(desk) == ["a", "b"]
@@ -186,8 +186,8 @@ def test_without_links_a_file_that_is_there_is_left_alone(tmp_path: Path, monkey
         raise OSError(38, "Function not implemented")
 
     monkeypatch.setattr(os, "link", rejected)
-    with pytest.raises(FileError, match="a: is there already and is left alone"):
-        write_atomic({tmp_path / "a": b"a"})
+    with pytest.raises(FileError, match="a: already exists and is left unchanged"):
+        create_files({tmp_path / "a": b"a"})
     assert names_in(tmp_path) == ["a"] and (tmp_path / "a").read_bytes() == b"another's"
 
 
@@ -203,13 +203,13 @@ def test_an_error_of_the_disk_while_files_are_named_takes_back_those_that_were(
 
     monkeypatch.setattr(os, "link", full)
     with pytest.raises(KeyboardInterrupt):
-        write_atomic({tmp_path / "a": b"a", tmp_path / "b": b"b"})
+        create_files({tmp_path / "a": b"a", tmp_path / "b": b"b"})
     assert names_in(tmp_path) == []
 
 
-def test_a_name_that_no_disk_takes_is_told(tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_reported(tmp_path: Path) -> None:
     with (
         pytest.raises(FileError, match="cannot be written: File name too long"),
-        written_atomically(tmp_path / ("x" * 300), {}),
+        atomic_folder(tmp_path / ("x" * 300), {}),
     ):
         raise AssertionError("there is no such folder")

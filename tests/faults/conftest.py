@@ -96,11 +96,11 @@ class Desk:
         return self.folder / name
 
     def ask(self, *words: str) -> Answer:
-        """`ccs-model …` in this folder; no fault is a bug of ours, and no earlier run is touched."""
+        """`ccs-model …` in this folder; no fault is internal error, and no earlier run is touched."""
         before = _state(self.folder / "runs")
         answer = answer_of(words, self.folder)
         assert "Traceback" not in answer.err + answer.out, answer.err
-        assert "a bug of ours" not in answer.err or answer.code == 1, answer.err
+        assert "internal error" not in answer.err or answer.code == 1, answer.err
         after = _state(self.folder / "runs")
         assert {path: after.get(path) for path in before} == before
         if answer.code in (1, 2, 3, 6):

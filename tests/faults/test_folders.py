@@ -1,4 +1,4 @@
-"""What else lies in a planner's folder: runs without a plan asked for one, read-only runs, files of other programs."""
+"""Other things in a planner's folder: reports of infeasible problems, read-only runs, files of other programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IMPOSSIBLE = "targets: {abatement_share: {2030: 0.99}}\nsolver: {threads: 1}\n"
 
 @pytest.fixture(scope="module")
 def impossible(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A desk with a run that no plan answers, of an inventory and a data folder of the planner's own."""
+    """A folder with the report of an infeasible problem that has its own inventory and data folder."""
     desk = Desk(tmp_path_factory.mktemp("impossible"))
     path = desk.scenario(data="tables")
     path.write_text(path.read_text(encoding="utf-8") + IMPOSSIBLE, encoding="utf-8")
@@ -32,7 +32,10 @@ def impossible(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return desk.folder
 
 
-WORDS = "run: holds no plan, for its scenario has none; plan.xlsx (sheet Infeasible) says what clashes"
+MESSAGE = (
+    "run: contains no plan, because its problem is infeasible; "
+    "plan.xlsx (sheet Infeasible) lists the conflicting constraints"
+)
 
 
 @pytest.mark.parametrize(
@@ -43,24 +46,22 @@ WORDS = "run: holds no plan, for its scenario has none; plan.xlsx (sheet Infeasi
         ("report", "run"),
         ("export", "run", "--format", "csv"),
         ("verify", "run"),
-        ("alternatives", "run"),
+        ("near-optimal", "run"),
         ("frontier", "s.yaml", "--run", "run"),
         ("montecarlo", "s.yaml", "--draws", "4", "--run", "run"),
     ],
     ids=lambda words: words[0],
 )
-def test_a_run_without_a_plan_that_is_asked_for_it_says_so_in_one_line(
-    words: tuple[str, ...], impossible: Path
-) -> None:
+def test_commands_answer_in_one_line_that_a_run_has_no_plan(words: tuple[str, ...], impossible: Path) -> None:
     before = {path: path.read_bytes() for path in (impossible / "run").rglob("*") if path.is_file()}
     answer = answer_of(words, impossible)
     assert (answer.code, answer.out) == (4, ""), answer.err
-    assert answer.lines[-1] == f"ccs-model: {WORDS}" and "Traceback" not in answer.err
+    assert answer.lines[-1] == f"ccs-model: {MESSAGE}" and "Traceback" not in answer.err
     assert {path: path.read_bytes() for path in (impossible / "run").rglob("*") if path.is_file()} == before
     shutil.rmtree(impossible / "runs", ignore_errors=True)
 
 
-def test_a_run_without_a_plan_is_asked_again_from_its_folder_alone(impossible: Path, tmp_path: Path) -> None:
+def test_an_infeasible_problem_is_solved_again_from_its_run_folder_alone(impossible: Path, tmp_path: Path) -> None:
     run = tmp_path / "elsewhere" / "run"
     shutil.copytree(impossible / "run", run)
     manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
@@ -72,22 +73,22 @@ def test_a_run_without_a_plan_is_asked_again_from_its_folder_alone(impossible: P
     assert list(caught.value.conflicts) == reported
 
 
-def test_a_run_without_a_plan_that_is_there_already_tells_its_clashes_again(impossible: Path) -> None:
+def test_a_cached_report_names_the_conflicting_constraints_again(impossible: Path) -> None:
     answer = answer_of(["optimize", "s.yaml", "--out", "run"], impossible)
-    assert answer.code == 4 and "These clash" in answer.err
+    assert answer.code == 4 and "these constraints conflict" in answer.err
 
 
-def test_the_copy_of_marked_faults_needs_a_name_of_its_own(desk: Desk) -> None:
+def test_the_annotated_copy_needs_a_new_name(desk: Desk) -> None:
     desk.csv(works("M1", crude_steel_ktpa=-1))
     desk.put("marked.xlsx", "the planner's")
     answer = desk.ask("check", "s.yaml", "--annotate", "marked.xlsx")
     assert (answer.code, answer.out) == (8, "")
-    assert answer.err == "ccs-model: marked.xlsx: is there already and is left alone; give --annotate another name\n"
+    assert answer.err == "ccs-model: marked.xlsx: already exists and is left unchanged; give --annotate another name\n"
     assert (desk.folder / "marked.xlsx").read_text(encoding="utf-8") == "the planner's"
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="leave to write is another thing there")
-def test_a_run_that_may_only_be_read_gives_what_is_put_elsewhere(impossible: Path, desk: Desk) -> None:
+def test_a_read_only_run_is_exported_to_another_folder(impossible: Path, desk: Desk) -> None:
     desk.csv(works("M1"))
     assert answer_of(["optimize", "s.yaml", "--threads", "1", "--out", "run"], desk.folder).code == 0
     run = desk.folder / "run"
@@ -154,7 +155,7 @@ def test_a_file_of_another_program_as_inventory_is_called_by_its_name(
     answer = desk.check()
     assert (answer.code, answer.out) == (3, "")
     assert answer.lines[0].startswith(f"{name}: ") and words in answer.lines[0]
-    assert answer.lines[1:] == ["ccs-model: 1 fault; nothing was solved"]
+    assert answer.lines[1:] == ["ccs-model: 1 error; nothing was solved"]
 
 
 def test_a_row_of_totals_at_the_end_is_told_by_its_line(desk: Desk) -> None:

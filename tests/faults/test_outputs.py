@@ -22,7 +22,7 @@ from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import FileError
 from ccs_model.plan.plan import Plan
 from ccs_model.report.workbook.workbook import workbook_bytes
-from ccs_model.runs import run_writer as run_folder
+from ccs_model.runs import folder_writer
 
 from .conftest import SCENARIO, Desk, answer_of, works
 
@@ -92,7 +92,7 @@ def test_F49_a_target_that_cannot_be_written_leaves_the_old_one_and_keeps_the_ne
             raise OSError(number, os.strerror(number))
         return rename(path, target)
 
-    monkeypatch.setattr(run_folder, "exchanged", lambda *_: False)
+    monkeypatch.setattr(folder_writer, "exchange_folders", lambda *_: False)
     monkeypatch.setattr(Path, "rename", rejected)
     answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "run", "--force")
     assert answer.code == 8 and words in answer.err.lower()
@@ -116,10 +116,10 @@ def test_F49_an_earlier_run_is_never_lost_even_where_it_cannot_come_back(
             raise OSError(30, os.strerror(30))
         return rename(path, target)
 
-    monkeypatch.setattr(run_folder, "exchanged", lambda *_: False)
+    monkeypatch.setattr(folder_writer, "exchange_folders", lambda *_: False)
     monkeypatch.setattr(Path, "rename", rejected)
-    with pytest.raises(FileError, match="what was there is now") as caught:
-        run_folder._move_into_place(made, folder)
+    with pytest.raises(FileError, match="the previous run is now") as caught:
+        folder_writer._move_into_place(made, folder)
     assert (Path(str(caught.value).rpartition(" is now ")[2]) / "manifest.json").is_file()
 
 
@@ -132,7 +132,7 @@ def test_F49_a_path_too_long_or_beneath_a_file_is_told_before_anything_is_solved
         assert answer.code == 8 and out[:40] in answer.err, answer.err
     with_run.put("others/notes.txt", "mine")
     answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "others")
-    assert answer.code == 8 and "already holds something" in answer.err
+    assert answer.code == 8 and "already contains files" in answer.err
 
 
 def test_F49_a_single_file_that_is_open_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def test_F66_an_interruption_ends_at_once_and_leaves_nothing(desk: Desk) -> None
     begun = time.monotonic()
     _, message = process.communicate(timeout=300)
     assert (
-        process.returncode == 130 and "interrupted; no half-made file is left" in message and "Traceback" not in message
+        process.returncode == 130 and "interrupted; no partial file is left" in message and "Traceback" not in message
     )
     assert time.monotonic() - begun < 30  # 2 s on a machine with nothing else to do
     assert contents(desk.folder) == before
@@ -254,6 +254,5 @@ def test_F68_no_output_is_written_over_an_input(desk: Desk) -> None:
 def test_an_earlier_run_that_is_damaged_is_not_taken_for_the_answer(with_run: Desk) -> None:
     (with_run.folder / "run" / "manifest.json").write_text("{", encoding="utf-8")
     answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "run")
-    assert answer.code == 8 and "already holds something" in answer.err
+    assert answer.code == 8 and "already contains files" in answer.err
     assert json.loads((with_run.folder / "run" / "plan.json").read_text(encoding="utf-8"))["status"] == "optimal"
-    assert run_folder.existing_run is not None

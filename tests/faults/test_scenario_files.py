@@ -34,7 +34,7 @@ def test_F03_no_and_off_are_text_and_a_key_on_is_refused(desk: Desk, reported: T
     desk.scenario(plants="{inventory: [mine.csv], provinces: [NO]}", question="off")
     assert "province 'NO' is not in the tables" in reported()
     desk.scenario(on="true")
-    assert "s.yaml:7:1: on: older YAML programs read this key as true or false (write 'on' in quotes)" in reported()
+    assert "s.yaml:7:1: on: some YAML programs read this key as true or false (write 'on' in quotes)" in reported()
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_F07_a_bomb_of_aliases_is_refused_at_once(desk: Desk) -> None:
 def test_F08_a_tag_is_refused_and_nothing_is_run(desk: Desk, reported: Told) -> None:
     trace = desk.folder / "ran"
     desk.scenario(question=f"!!python/object/apply:os.system ['touch {trace}']")
-    assert "s.yaml:7:11: a tag" in reported()
+    assert "s.yaml:7:11: tags" in reported()
     assert not trace.exists()
 
 
@@ -95,7 +95,7 @@ def test_F09_an_unknown_key_names_the_nearest(desk: Desk, reported: Told) -> Non
     ("content", "place", "words"),
     [
         (b"name: x\nplants:\n\tinventory: [mine.csv]\n", "s.yaml:3:1", "a tab, expected spaces"),
-        (b'name: "x\nplants: {}\n', "s.yaml:1:7", "the quote that opens here is never closed"),
+        (b'name: "x\nplants: {}\n', "s.yaml:1:7", "the quote that opens here is not closed"),
         (b"name: x\nquestion: \xb8\xd6\xcc\xfa\n", "s.yaml:2:11", "not UTF-8"),
         (b"\x7fELF\x02\x01\x01\x00", "s.yaml:1:1", "control character"),
         (b"PK\x03\x04\x14\x00\x06\x00", "s.yaml:1:3", "control character"),
@@ -143,12 +143,12 @@ def test_a_scenario_in_utf_16_is_no_utf_8(desk: Desk, reported: Told) -> None:
 
 def test_merge_keys_are_refused(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", "x: &x {name: y}\n<<: *x\n" + desk.scenario().read_text())
-    assert "s.yaml:2:1: <<: merge keys are not used here (use 'like' to build on another scenario)" in reported()
+    assert "s.yaml:2:1: <<: merge keys are not supported (use 'extends' to build on another scenario)" in reported()
 
 
 def test_brackets_too_deep_are_refused(desk: Desk, reported: Told) -> None:
     desk.scenario(question="[" * 100_000)
-    assert "nested more than 30 deep" in reported()
+    assert "nested more than 30 levels deep" in reported()
 
 
 def test_too_many_values_are_refused(desk: Desk, reported: Told) -> None:
@@ -186,19 +186,19 @@ def test_years_as_text_and_years_downwards(desk: Desk, reported: Told) -> None:
     assert "expected a year after 2030" in reported()
 
 
-def test_a_file_that_is_like_itself_or_goes_round(desk: Desk, reported: Told) -> None:
+def test_a_file_that_extends_itself_or_goes_round(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", "extends: s.yaml\n")
-    assert "s.yaml is already like this file; only one level is followed" in reported()
+    assert "s.yaml already extends this file; only one level is followed" in reported()
     desk.put("s.yaml", "extends: a.yaml\n")
     desk.put("a.yaml", "extends: b.yaml\n")
     desk.put("b.yaml", "extends: a.yaml\n")
     assert "only one level is followed" in reported()
 
 
-def test_like_a_file_that_is_not_there(desk: Desk, reported: Told) -> None:
+def test_extends_a_file_that_is_not_there(desk: Desk, reported: Told) -> None:
     desk.put("s.yaml", "extends: nothing.yaml\n")
     assert (
-        "s.yaml:1:7: extends: cannot read" in (message := reported(8)) and str(desk.folder / "nothing.yaml") in message
+        "s.yaml:1:10: extends: cannot read" in (message := reported(8)) and str(desk.folder / "nothing.yaml") in message
     )
 
 

@@ -1,4 +1,4 @@
-"""What the solver says is never simply believed: F52–F62."""
+"""Every answer of the solver is verified: F52–F62."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ import pytest
 from scipy import sparse
 
 from ccs_model.errors import CcsModelError
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.scaling import scaling_of, warning_of
 from ccs_model.mip.verification import columns_without_limit, elastic_opinion
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.solve import driver as optimize
 from ccs_model.solve import solution_check as belief
 
@@ -33,7 +34,7 @@ MODEL = pyo.ConcreteModel
 
 @pytest.fixture
 def runs(desk: Desk) -> Callable[[], list[Path]]:
-    """What `optimize` left beside the earlier run."""
+    """The run folders and files that `optimize` wrote beside the earlier run."""
     return lambda: sorted(path for path in (desk.folder / "runs").iterdir() if not path.name.startswith("earlier"))
 
 
@@ -43,7 +44,7 @@ def ask(desk: Desk, *words: str) -> Answer:
 
 @pytest.fixture
 def solved_as(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Lets the first stage answer something else than HiGHS did."""
+    """Replace the answer of HiGHS in the first stage."""
 
     def made(change: Callable[[Matrix, Outcome], Outcome], *, second: Outcome | None = None) -> None:
         solve = optimize.solve_program
@@ -71,7 +72,7 @@ def small() -> Matrix:
     return matrix_of(m)
 
 
-def test_F52_no_money_for_a_plant_that_must_be_fitted(desk: Desk, runs: Callable[[], list[Path]]) -> None:
+def test_F52_no_budget_for_a_required_plant(desk: Desk, runs: Callable[[], list[Path]]) -> None:
     desk.scenario(plants="{inventory: [mine.csv], require: [M1]}", budget="{total_mn: 0}")
     answer = ask(desk)
     assert answer.code == 4 and answer.out == ""
@@ -84,12 +85,12 @@ def test_F52_no_money_for_a_plant_that_must_be_fitted(desk: Desk, runs: Callable
     assert book.sheetnames == ["Infeasible"]
     cells = " ".join(str(cell.value) for row in book["Infeasible"].iter_rows() for cell in row if cell.value)
     assert reported["conflicts"][0] in cells
-    # Asked again, it is told again and nothing is solved.
+    # The cached report gives the same message.
     again = ask(desk)
     assert (again.code, again.err) == (4, answer.err)
 
 
-def test_F53_a_plan_that_a_second_opinion_finds_is_written(
+def test_F53_a_plan_that_a_second_solve_finds_is_written(
     desk: Desk, runs: Callable[[], list[Path]], solved_as: Callable[..., None]
 ) -> None:
     solved_as(lambda matrix, outcome: NOTHING)
@@ -204,8 +205,8 @@ def test_F56_what_could_grow_for_ever_is_named_with_its_limit(desk: Desk, monkey
     monkeypatch.setattr(optimize, "build_model", unlimited)
     answer = ask(desk)
     assert answer.code == 3, answer.err
-    assert "the aim max_abatement has no limit: credit_ktpa can grow for ever" in answer.err
-    assert "what would limit it: an upper bound of credit_ktpa" in answer.err
+    assert "the objective max_abatement is unbounded: credit_ktpa has no limit" in answer.err
+    assert "set an upper bound of credit_ktpa" in answer.err
 
 
 def test_F56_of_several_columns_those_without_a_limit_are_found() -> None:

@@ -10,9 +10,10 @@ import pyomo.environ as pyo
 import pytest
 
 import ccs_model.model
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.model import build_model
 from ccs_model.model.names import CONSTRAINTS, RELAXATIONS, VARIABLES
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.problem import Problem

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccs_model.mip import matrix_of
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve

@@ -35,7 +35,7 @@ def test_all_twelve_kinds_are_there_and_both_provinces() -> None:
     assert {case.kind for case in cases} == set(KINDS) == set(KIND_OF)
     assert len(KINDS) == 12
     assert len({case.case for case in cases}) == len(cases)
-    for kind in ("heldout", "physical", "inverse", "ceiling", "optimality_gap", "carbon_price", "ladder"):
+    for kind in ("heldout", "physical", "inverse", "ceiling", "optimality_gap", "carbon_price", "budget_sweep"):
         assert sum(case.kind == kind for case in cases) == 2, kind
     controls = [each for case in cases for each in case.expect if each.expected_to_fail]
     assert len(controls) >= 8
@@ -120,7 +120,7 @@ def test_words_of_a_case_that_only_the_kind_can_judge(tmp_path: Path) -> None:
     path = write(tmp_path / "c.yaml", MINE + "  - {quantity: nameplat, low: 1}\n")
     with pytest.raises(InputError, match="computes no 'nameplat' \\(nameplate_ktpa"):
         ccs.replay(path)
-    path = write(tmp_path / "d.yaml", "case: x\nkind: ladder\nzone: Jincheng\nexpect: [{quantity: a, low: 1}]\n")
+    path = write(tmp_path / "d.yaml", "case: x\nkind: budget_sweep\nzone: Jincheng\nexpect: [{quantity: a, low: 1}]\n")
     with pytest.raises(InputError, match="needs 'most_mn'"):
         ccs.replay(path)
     path = write(tmp_path / "e.yaml", "case: x\nkind: heldout\nzone: Atlantis\nexpect: [{quantity: a, low: 1}]\n")

@@ -8,8 +8,9 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.matrix import residuals
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.solve.network_presolve import reduced_model
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
@@ -100,7 +101,7 @@ def test_the_optimum_stays(seed: int, in_hand: str) -> None:
     matrix = network(seed)
     optimum, x = best(matrix)
     start = x if in_hand == "best" else np.zeros(len(x))
-    small = reduced_model(matrix, start, OPTIONS, maximise=False, deadline=time.monotonic() + 20)
+    small = reduced_model(matrix, start, OPTIONS, deadline=time.monotonic() + 20)
     if small is None:
         return
     assert len(small.matrix.lower) < len(matrix.lower)
@@ -115,7 +116,7 @@ def test_most_made_networks_become_simpler() -> None:
     for seed in range(16):
         matrix = network(seed)
         _, x = best(matrix)
-        small = reduced_model(matrix, x, OPTIONS, maximise=False, deadline=time.monotonic() + 20)
+        small = reduced_model(matrix, x, OPTIONS, deadline=time.monotonic() + 20)
         if small is not None:
-            n_merged += len(small.single.stands_for) > len(small.single.columns)
+            n_merged += len(small.aggregated.stands_for) > len(small.aggregated.columns)
     assert n_merged >= 4

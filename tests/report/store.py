@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ccs_model.analysis.rebuilt_plan import POINT, at_point, plan_at
+from ccs_model.analysis.rebuilt_plan import at_point, plan_at
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import build_problem
 from ccs_model.problem.scenario_names import read_checked
-from ccs_model.runs.stored_question import PLAN, SCENARIO
+from ccs_model.runs.run_reader import POINT
+from ccs_model.runs.run_writer import PLAN, SCENARIO
 
 STORED = Path(__file__).parent / "stored"
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
@@ -68,7 +69,7 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
     point.write_bytes(gzip.decompress((STORED / name / _POINT).read_bytes()))
     message: dict[str, Any] = json.loads(gzip.decompress((STORED / name / _TABLE_NOTES).read_bytes()))
     at = at_point(scratch / name, build_problem(*read_checked(SCENARIOS / f"{name}.yaml")))
-    worst = max(at.found.row, at.found.bound, at.found.wholeness)
+    worst = max(at.found.row, at.found.bound, at.found.integrality)
     if at.strange or worst > _TOLERANCE:
         raise ValueError(
             f"scenarios/{name}.yaml no longer poses the program that its kept answer solves ({len(at.strange)} columns "

@@ -167,7 +167,7 @@ def test_a_network_and_a_static_year_are_exported_too(shared_plan: Plan, static_
 def test_what_is_no_run_is_told(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no such run folder"):
         read_run(tmp_path / "nowhere")
-    with pytest.raises(InputError, match=r"holds no plan\.json"):
+    with pytest.raises(InputError, match=r"is not a run: plan\.json"):
         read_run(tmp_path)
     for name in ("map.geojson", "manifest.json", "scenario.resolved.yaml"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())

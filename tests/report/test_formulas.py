@@ -114,7 +114,7 @@ def test_every_formula_carries_its_number(path: Path, cells: list[tuple[str, str
 
 def test_pandas_reads_numbers(plan: Plan, path: Path) -> None:
     frame = pd.read_excel(path, sheet_name="CashFlow", header=None, engine="openpyxl")
-    net = frame[frame[0] == "Net to owners"].iloc[0, 6:].dropna().astype(float)
+    net = frame[frame[0] == "Net cash flow of the owners"].iloc[0, 6:].dropna().astype(float)
     assert plan.owner_cashflow is not None
     expected = plan.owner_cashflow.groupby("year")["net_mn"].sum()
     assert list(net) == pytest.approx(list(expected), rel=1e-12)

@@ -118,7 +118,7 @@ def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: M
     assert any("碳捕集改造" in str(text) and "家在运企业年排放" in str(text) for text in cover)
     message = {lang: [cell.value for cell in opened(raw, values=True)["Summary"]["A"]] for lang, raw in books.items()}
     assert "输入与求解本方案时一致。" in message["zh"]
-    assert "Inputs are those that the plan was solved with." in message["en"]
+    assert "Inputs equal those of the solved plan." in message["en"]
 
 
 def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:

@@ -94,11 +94,11 @@ def test_the_sheet_holds_the_list_after_the_cheapest(ranked: pd.DataFrame, book:
 def test_the_sheet_has_a_native_chart_with_titles_and_words_for_the_blind(plan: Plan, tmp_path: Path) -> None:
     with zipfile.ZipFile(plan.to_excel(tmp_path / "plan.xlsx")) as archive:
         charts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/charts/chart")]
-        chart = next(each for each in charts if "Marginal abatement cost: what could be avoided" in each)
+        chart = next(each for each in charts if "Marginal abatement cost by increasing cost" in each)
         drawing = " ".join(
             archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/drawings/drawing")
         )
-    for words in ("Marginal abatement cost", "Avoidance cost (CNY 2024/t)", "Avoided in a year, added up (kt/y)"):
+    for words in ("Marginal abatement cost", "Avoidance cost (CNY 2024/t)", "Cumulative annual abatement (kt/y)"):
         assert words in chart
     # 200 columns that touch, their values kept in the chart for programs that show it without computing.
     assert '<c:gapWidth val="0"/>' in chart and f'<c:ptCount val="{N_SLOTS}"/>' in chart
@@ -108,4 +108,4 @@ def test_the_sheet_has_a_native_chart_with_titles_and_words_for_the_blind(plan: 
 def test_a_problem_without_streams_has_no_chart(plan: Plan, empty_plan: Plan, tmp_path: Path) -> None:
     nobody = replace(plan.problem, plants=plan.problem.plants.assign(is_candidate=False))
     book = read_back(replace(empty_plan, problem=nobody), tmp_path)
-    assert any("No stream of a plant that may be fitted" in text for text in texts(book["MACC"]))
+    assert any("No stream of an eligible plant" in text for text in texts(book["MACC"]))

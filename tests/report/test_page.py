@@ -101,15 +101,15 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
 def futures_of(run: StoredRun) -> StoredRun:
     """Five futures by hand: the plan, held, reaches 10 to 50, and planned anew twice as much."""
     held = [10.0, 20.0, 30.0, 40.0, 50.0]
-    futures = pd.DataFrame({"held_aim_value": held, "replanned_aim_value": [2 * value for value in held]})
+    futures = pd.DataFrame({"fixed_objective_value": held, "replanned_objective_value": [2 * value for value in held]})
     spread = [
-        {"mode": mode, "measure": "aim_value", "planned": 31.0, "mean": 30.0 * k, "p5": 12.0 * k, "p50": 30.0 * k,
+        {"mode": mode, "measure": "objective_value", "planned": 31.0, "mean": 30.0 * k, "p5": 12.0 * k, "p50": 30.0 * k,
          "p95": 48.0 * k, "n_futures": 5}
-        for mode, k in (("replanned", 2), ("held", 1))
+        for mode, k in (("replanned", 2), ("fixed", 1))
     ]  # fmt: skip
     tornado = [
-        {"mode": mode, "measure": "aim_value", "input": name, "low": low, "high": high}
-        for mode in ("replanned", "held")
+        {"mode": mode, "measure": "objective_value", "input": name, "low": low, "high": high}
+        for mode in ("replanned", "fixed")
         for name, low, high in (("power_price", 80.0, 45.0), ("pipe_cost", 65.0, 55.0))
     ]
     plants = [

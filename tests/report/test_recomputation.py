@@ -147,7 +147,7 @@ def test_edited_inputs_give_what_the_engine_gives_at_them(proof: Proof, name: st
 def results_under(book: Workbook, title: str) -> dict[str, tuple[Any, Any]]:
     """The ratios of an account: live and as solved, by the words before them."""
     rows = list(book["CashFlow"].iter_rows(values_only=True))
-    start = next(at for at, row in enumerate(rows) if row[0] == f"{title}: what an investor reads")
+    start = next(at for at, row in enumerate(rows) if row[0] == f"{title}: investment indicators")
     return {str(row[0]): (row[3], row[4]) for row in rows[start + 2 : start + 10]}
 
 
@@ -155,11 +155,11 @@ def test_another_plant_of_the_list_shows_its_own_account(proof: Proof) -> None:
     plan = proof.plans["rich"][0]
     assert plan.owners is not None
     expected = plan.owners.set_index("plant").loc[plan.retrofits["plant"].max()]
-    found = results_under(proof.found["rich--picked"], "The plant chosen above")
+    found = results_under(proof.found["rich--picked"], "Selected plant")
     live, solved_value = found["Net present value"]
     assert live == pytest.approx(expected["npv_mn"], rel=1e-9) == solved_value
-    assert found["Rate of return of the project"][0] == pytest.approx(expected["project_irr_share"], rel=1e-9)
-    assert found["Debt service cover, worst year"][0] == pytest.approx(expected["debt_service_cover"], rel=1e-9)
+    assert found["IRR of the project"][0] == pytest.approx(expected["project_irr_share"], rel=1e-9)
+    assert found["Minimum debt service cover"][0] == pytest.approx(expected["debt_service_cover"], rel=1e-9)
     assert found["Break-even carbon price"][0] == pytest.approx(expected["break_even_carbon_price_per_t"], rel=1e-9)
 
 
@@ -174,7 +174,7 @@ def test_factors_scale_their_own_money_after_tax(proof: Proof) -> None:
     maintained = discounted["capture_om_mn"] + discounted["transport_om_mn"] + discounted["storage_om_mn"]
     more = 0.5 * discounted["energy_mn"] - 0.5 * maintained + discounted["paid_mn"]
     expected = discounted["net_mn"] + 0.75 * more
-    live, _ = results_under(proof.found["rich--factors"], "The programme")["Net present value"]
+    live, _ = results_under(proof.found["rich--factors"], "All plants")["Net present value"]
     assert live == pytest.approx(expected, rel=1e-9)
 
 

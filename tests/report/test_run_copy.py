@@ -1,4 +1,4 @@
-"""A finished run copied as it is, and not at all where anything in it was changed or leads out of its folder."""
+"""A finished run is copied byte by byte, and not at all if a file has changed or lies outside its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run with tables of the user's own can be asked again from its own folder, wherever that lies."""
+"""A run with the user's own tables can be solved again from its folder, wherever that is."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def desk(tmp_path: Path) -> Path:
     return desk
 
 
-def test_a_run_is_asked_again_from_its_own_folder(desk: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_run_is_solved_again_from_its_own_folder(desk: Path, tmp_path: Path, monkeypatch) -> None:
     plan, _ = solved(desk / "scenario.yaml")
     assert set(plan.retrofits["plant"]) <= {"N1", "S1"} and set(plan.retrofits["site"]) == {"mine"}
     folder = write_run_folder(plan, tmp_path / "away" / "run")
@@ -97,7 +97,7 @@ def test_the_resolved_scenario_says_where_each_file_came_from(desk: Path, tmp_pa
     assert "own/works-2.csv" in manifest and "own/my tables/book.xlsx" in manifest
 
 
-def test_what_is_copied_is_what_was_read(desk: Path, tmp_path: Path) -> None:
+def test_copies_hold_the_tables_as_they_were_read(desk: Path, tmp_path: Path) -> None:
     path = desk / "south" / "works.csv"
     before = path.read_bytes()
     plan, _ = solved(desk / "scenario.yaml")
@@ -106,7 +106,7 @@ def test_what_is_copied_is_what_was_read(desk: Path, tmp_path: Path) -> None:
     assert (folder / "own" / "works-2.csv").read_bytes() == before
 
 
-def test_without_tables_of_ones_own_nothing_is_copied(plan: Plan, tmp_path: Path) -> None:
+def test_without_own_tables_nothing_is_copied(plan: Plan, tmp_path: Path) -> None:
     folder = write_run_folder(plan, tmp_path / "run")
     assert not (folder / "own").exists()
     assert (folder / "scenario.resolved.yaml").read_text(encoding="utf-8") == plan.problem.scenario.resolved_yaml()

@@ -52,7 +52,7 @@ def test_transport_cost_is_all_of_it_by_what_is_captured(plan: Plan, book: Workb
     parts = [at(sheet, label) for label in ("Capital", "Fixed O&M", "Booster power")]
     for row in [*main_table(sheet), total_of(sheet)]:
         cost = sum(row[part].value for part in parts)
-        assert row[at(sheet, "Transport, all of it")].value == pytest.approx(cost, rel=1e-12)
+        assert row[at(sheet, "Transport, total")].value == pytest.approx(cost, rel=1e-12)
         per_t = cost * 1000 / row[at(sheet, "Capacity")].value
         assert row[at(sheet, "Transport")].value == pytest.approx(per_t, rel=1e-9)
     # Avoidance cost = capture + transport + storage, by what is avoided instead of captured.
@@ -65,7 +65,7 @@ def test_transport_cost_is_all_of_it_by_what_is_captured(plan: Plan, book: Workb
 
 
 def test_flows_by_period_are_those_of_the_plan(plan: Plan, book: Workbook) -> None:
-    *rows, total = rows_below(book["Transport"], "Flows by period (the period's yearly mean)")
+    *rows, total = rows_below(book["Transport"], "Flows by period (annual mean)")
     assert len(rows) == len(plan.retrofits)
     by_year = plan.flows.groupby("year")["flow_ktpa"].sum()
     found = [cell.value for cell in total[4 : 4 + len(plan.problem.years)]]
@@ -90,15 +90,15 @@ def test_storage_holds_the_plan_s_injection_and_room(plan: Plan, book: Workbook)
     for row in rows:
         site = last.loc[row[0].value]
         assert row[at(sheet, "Injected, last period")].value == pytest.approx(site["injected_ktpa"], rel=1e-12)
-        assert row[at(sheet, "Stored by the end")].value == pytest.approx(site["stored_kt"], rel=1e-12)
-        assert row[at(sheet, "May be filled")].value == pytest.approx(site["capacity_kt"], rel=1e-12)
+        assert row[at(sheet, "Stored at the end")].value == pytest.approx(site["stored_kt"], rel=1e-12)
+        assert row[at(sheet, "Usable capacity")].value == pytest.approx(site["capacity_kt"], rel=1e-12)
         filled = (site["stored_kt"] + site["committed_kt"]) / site["capacity_kt"]
         assert row[at(sheet, "Filled or committed")].value == pytest.approx(filled, rel=1e-12)
-        assert row[at(sheet, "What is full")].value == "nothing"
+        assert row[at(sheet, "Binding limit")].value == "none"
 
 
 def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> None:
-    rows = rows_below(book["Storage"], "Injected by period (the period's yearly mean)")
+    rows = rows_below(book["Storage"], "Injection by period (annual mean)")
     injected = plan.storage.pivot(index="site", columns="year", values="injected_ktpa")
     for row in rows[:-1]:
         found = [cell.value for cell in row[4 : 4 + len(plan.problem.years)]]
@@ -108,7 +108,7 @@ def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> 
 
 def test_every_site_offered_is_used_or_listed_as_another(plan: Plan, book: Workbook) -> None:
     used = [row[0].value for row in main_table(book["Storage"])]
-    others = [row[0].value for row in rows_below(book["Storage"], "Other sites offered")]
+    others = [row[0].value for row in rows_below(book["Storage"], "Other candidate sites")]
     assert sorted([*used, *others]) == sorted(plan.problem.sites["site"])
 
 
@@ -122,13 +122,13 @@ def test_what_is_full_is_said_in_words() -> None:
         }
     )
     assert _limit(periods, 500.0) == "all wells, from 2030, 2035"
-    assert _limit(periods, 900.0) == "all wells, from 2030, 2035; the room"
+    assert _limit(periods, 900.0) == "all wells, from 2030, 2035; the capacity"
     assert _limit(periods.assign(injection_max_ktpa=60.0), 500.0) == "nothing"
 
 
 def test_an_empty_plan_says_why_and_still_lists_the_sites(empty_plan: Plan, tmp_path: Path) -> None:
     book = read_back(empty_plan, tmp_path)
     for name in ("Transport", "Storage"):
-        assert sum("Nothing is built, because the budget is 0" in text for text in texts(book[name])) == 2, name
-    others = rows_below(book["Storage"], "Other sites offered")
+        assert sum("Nothing is built because the budget is 0" in text for text in texts(book[name])) == 2, name
+    others = rows_below(book["Storage"], "Other candidate sites")
     assert len(others) == len(empty_plan.problem.sites)

@@ -14,20 +14,21 @@ from pathlib import Path
 import pytest
 
 from ccs_model.atomic_files import (
-    exchanged,
+    defer_interrupt,
+    deferred_signals,
+    exchange_folders,
     folder_for,
     host_name,
-    name_of_unfinished,
-    remove_unfinished,
-    signals_deferred,
-    unfinished,
-    waits_for_a_step,
+    remove_temporary_paths,
+    temporary_name,
+    temporary_path,
     write_atomic,
 )
 from ccs_model.errors import FILE_TROUBLE, FileError
 from ccs_model.plan.plan import Plan
-from ccs_model.runs.run_lock import lock_path, locked
-from ccs_model.runs.run_writer import remove_temporary_files
+from ccs_model.runs import run_lock
+from ccs_model.runs.folder_writer import remove_temporary_files
+from ccs_model.runs.run_lock import holder_path, locked
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def left_by(pid: int, name: str, kind: str) -> str:
-    return name_of_unfinished(kind, name).replace(f"-{os.getpid()}-", f"-{pid}-")
+    return temporary_name(kind, name).replace(f"-{os.getpid()}-", f"-{pid}-")
 
 
 def full_below(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,11 +138,11 @@ def test_what_dead_processes_left_goes_and_what_living_ones_make_stays(tmp_path:
 
 
 def test_an_interruption_takes_away_what_is_not_finished(tmp_path: Path) -> None:
-    with unfinished(tmp_path / "folder") as folder, unfinished(tmp_path / "file") as file:
+    with temporary_path(tmp_path / "folder") as folder, temporary_path(tmp_path / "file") as file:
         folder.mkdir()
         (folder / "inside").write_bytes(b"half")
         file.write_bytes(b"half")
-        remove_unfinished()
+        remove_temporary_paths()
         assert not list(tmp_path.iterdir())
 
 
@@ -150,7 +151,7 @@ def test_an_interruption_takes_away_folders_that_were_made_for_nothing(tmp_path:
     with folder_for(tmp_path / "there" / "new" / "newer" / "file"), folder_for(tmp_path / "full" / "empty" / "file"):
         assert (tmp_path / "there" / "new" / "newer").is_dir()
         (tmp_path / "full" / "file").touch()
-        remove_unfinished()
+        remove_temporary_paths()
         assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "full", "there"]
     with folder_for(tmp_path / "new" / "file"):
         pass
@@ -161,17 +162,17 @@ def test_an_interruption_takes_away_folders_that_were_made_for_nothing(tmp_path:
 
 def test_an_interruption_waits_for_a_step_that_must_not_be_cut_in_two() -> None:
     done = []
-    assert not waits_for_a_step()
-    with pytest.raises(KeyboardInterrupt), signals_deferred():
-        with signals_deferred():
-            assert waits_for_a_step()
+    assert not defer_interrupt()
+    with pytest.raises(KeyboardInterrupt), deferred_signals():
+        with deferred_signals():
+            assert defer_interrupt()
             done.append("the inner one")
         done.append("the outer one")
     assert done == ["the inner one", "the outer one"]
-    with signals_deferred():
+    with deferred_signals():
         done.append("nothing waits any more")
-    with pytest.raises(KeyboardInterrupt), signals_deferred():
-        assert waits_for_a_step()
+    with pytest.raises(KeyboardInterrupt), deferred_signals():
+        assert defer_interrupt()
         raise OSError
 
 
@@ -218,7 +219,7 @@ def test_without_an_exchange_in_one_step_the_old_run_steps_aside(
 ) -> None:
     folder = small_plan.to_folder(tmp_path / "run")
     (folder / "own words.txt").write_text("of the old run", encoding="utf-8")
-    monkeypatch.setattr("ccs_model.runs.run_writer.exchanged", lambda one, other: False)
+    monkeypatch.setattr("ccs_model.runs.folder_writer.exchange_folders", lambda one, other: False)
     small_plan.to_folder(folder, force=True)
     assert (folder / "plan.json").is_file() and not (folder / "own words.txt").exists()
     assert names_in(tmp_path) == ["run"]
@@ -242,25 +243,25 @@ def test_two_folders_change_places_in_one_step(tmp_path: Path) -> None:
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
         (tmp_path / name / name).touch()
-    if not exchanged(tmp_path / "one", tmp_path / "other"):
+    if not exchange_folders(tmp_path / "one", tmp_path / "other"):
         pytest.skip("this file system cannot do that")
     assert (tmp_path / "one" / "other").is_file() and (tmp_path / "other" / "one").is_file()
-    assert not exchanged(tmp_path / "one", tmp_path / "nowhere")
+    assert not exchange_folders(tmp_path / "one", tmp_path / "nowhere")
 
 
 def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "mine"
     with locked(folder):
-        words = json.loads(lock_path(folder).read_text(encoding="utf-8"))
+        words = json.loads(holder_path(folder).read_text(encoding="utf-8"))
         assert words["pid"] == os.getpid() and words["host"] == host_name()
-        who = rf"runs.mine: process {os.getpid()} on {host_name()}, since {words['since'][:10]}.* is making this run"
+        who = rf"mine: process {os.getpid()} on {host_name()} has been writing this run since {words['since'][:10]}"
         with pytest.raises(FileError, match=who), locked(folder):
             pass
     assert not list(tmp_path.iterdir())
 
 
 def test_the_lock_of_a_dead_process_is_taken_over_and_that_of_another_machine_is_not(tmp_path: Path, dead: int) -> None:
-    lock = lock_path(tmp_path / "mine")
+    lock = holder_path(tmp_path / "mine")
     of_the_dead = {"pid": dead, "host": host_name(), "since": "2026-01-01T00:00:00+00:00"}
     for words in ("", "{", "[]", json.dumps(of_the_dead)):
         lock.write_text(words, encoding="utf-8")
@@ -269,18 +270,23 @@ def test_the_lock_of_a_dead_process_is_taken_over_and_that_of_another_machine_is
         assert not lock.exists()
     lock.write_text(json.dumps(of_the_dead | {"host": "node7"}), encoding="utf-8")
     with (
-        pytest.raises(FileError, match=r"on node7, since 2026-01-01.* delete .*\.mine\.lock"),
+        pytest.raises(FileError, match=r"on node7 has been .* since 2026-01-01.* delete .*\.mine\.holder"),
         locked(tmp_path / "mine"),
     ):
         pass
     assert lock.exists()
 
 
-def test_where_the_disk_knows_no_locks_the_words_in_the_file_are_heeded(
+def without_locks(lock: run_lock.FileLock, **_: bool) -> None:
+    """A network disk without locks."""
+    raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+
+def test_on_a_disk_without_locks_the_holder_file_protects_the_folder(
     tmp_path: Path, dead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ccs_model.runs.run_lock._take", lambda number: None)
-    lock = lock_path(tmp_path / "mine")
+    monkeypatch.setattr(run_lock.FileLock, "acquire", without_locks)
+    lock = holder_path(tmp_path / "mine")
     for pid, is_free in ((dead, True), (os.getppid(), False)):
         lock.write_text(json.dumps({"pid": pid, "host": host_name(), "since": "now"}), encoding="utf-8")
         if is_free:

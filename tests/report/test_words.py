@@ -34,12 +34,15 @@ def flat(text: str) -> str:
     [
         (
             {"budget.total_mn": 1},
-            "the budget of 1 million CNY 2024 is less than the cheapest retrofit with its pipe costs",
+            "the budget of 1 million CNY 2024 is below the cost of the cheapest retrofit with its pipeline",
         ),
-        ({"capture.max_builds_per_year": 0}, "the scenario lets no retrofit start (capture.max_builds_per_year is 0)"),
+        (
+            {"capture.max_builds_per_year": 0},
+            "the scenario allows no retrofit to start (capture.max_builds_per_year is 0)",
+        ),
         (
             {"objective": "max_npv"},
-            "no retrofit with its transport and storage is worth more to its owners than it costs",
+            "no retrofit, with transport and storage, has a positive NPV for its owners",
         ),
         (
             {
@@ -48,7 +51,7 @@ def flat(text: str) -> str:
                 "targets.shortfall_per_t": 0.001,
                 "budget.total_mn": None,
             },
-            "the targets are reached without, or a missing tonne is cheaper than a retrofit",
+            "the targets are reached without retrofits, or the shortfall is cheaper than a retrofit",
         ),
     ],
 )
@@ -57,17 +60,17 @@ def test_an_empty_plan_says_why_in_the_workbook_and_on_the_screen(
 ) -> None:
     plan = solved(one_vent, changes)
     assert plan.retrofits.empty
-    assert f"none is fitted. Nothing is built, because {why}" in words.answer(plan)
+    assert f"none is retrofitted. Nothing is built because {why}" in words.answer(plan)
     shown = flat(summary_text(plan, Path("runs/one")))
-    assert f"Nothing is built: {why}" in shown
+    assert f"Nothing is built because {why}" in shown
     if plan.problem.objective == "min_cost":
-        assert words.targets(plan) == "1 of 1 targets are missed, at the price the scenario gives a missing tonne."
-        assert words.marginal_budget(plan).startswith("The aim is the least cost of reaching the targets")
+        assert words.targets(plan) == "1 of 1 targets are missed, at the shortfall price of the scenario."
+        assert words.marginal_budget(plan).startswith("The objective is the minimum cost of the targets")
         assert "100 0 missed" in shown
     elif plan.problem.objective == "max_npv":
-        assert words.marginal_budget(plan).startswith("The aim is money, not tonnes")
+        assert words.marginal_budget(plan).startswith("The objective is money, not tonnes")
     else:
-        assert "nothing more is avoided" in words.marginal_budget(plan)
+        assert "no additional abatement" in words.marginal_budget(plan)
 
 
 def of_question(plan: Plan, **changes: Any) -> Plan:
@@ -80,10 +83,11 @@ def test_of_a_network_the_pipe_comes_on_top_of_the_cheapest_retrofit(solved: Sol
     shared = {"transport.shared_trunklines": True}
     poor = solved(one_vent, shared, {"budget.total_mn": 10})
     cheapest = float(poor.problem.routes["capex_mn"].min())
-    assert f"less than the cheapest retrofit alone costs ({cheapest:,.0f})" in words.why_nothing_is_built(poor)
+    why = words.why_nothing_is_built
+    assert f"below the cost of the cheapest retrofit without its pipeline ({cheapest:,.0f})" in why(poor)
     between = of_question(poor, budget_mn=cheapest + 1)
-    assert words.why_nothing_is_built(between).startswith("no retrofit was found that keeps every limit together with")
-    assert "Proven" in summary_text(poor, Path("run")) and "over all" in flat(summary_text(poor, Path("run")))
+    assert why(between).startswith("no retrofit with its pipelines and wells satisfies every constraint")
+    assert "Optimality gap" in summary_text(poor, Path("run")) and "over all" in flat(summary_text(poor, Path("run")))
 
 
 def test_reasons_that_alone_explain_an_empty_plan_come_in_order(vent: Plan) -> None:
@@ -91,21 +95,21 @@ def test_reasons_that_alone_explain_an_empty_plan_come_in_order(vent: Plan) -> N
     none = problem.plants.assign(is_candidate=False)
     why = words.why_nothing_is_built
     assert why(of_question(vent, budget_mn=0.0, plants=none)) == "the budget is 0"
-    assert why(of_question(vent, plants=none, routes=problem.routes.iloc[:0])).startswith("no plant may be fitted")
+    assert why(of_question(vent, plants=none, routes=problem.routes.iloc[:0])).startswith("no plant is eligible")
     no_way = of_question(vent, routes=problem.routes.iloc[:0], max_builds_per_year=0)
-    assert why(no_way) == "no stream can both be captured and reach a storage site"
-    assert "worth more to society than it costs" in why(of_question(vent, objective="max_net_benefit"))
-    assert why(vent) == "no retrofit that keeps every limit avoids more CO2 than its heat and power cause"
+    assert why(no_way) == "no capturable stream can reach a storage site"
+    assert "has a positive net social benefit" in why(of_question(vent, objective="max_net_benefit"))
+    assert why(vent) == "no retrofit that satisfies every constraint has positive net abatement"
 
 
 def test_a_limit_a_missing_answer_and_no_budget_are_told(vent: Plan) -> None:
     assert words.status(vent).startswith("Status: optimal.")
     late = words.status(replace(vent, status="limit"))
-    assert late.startswith("Status: limit. The time limit came before the gap asked for (0.00 %) was proven.")
+    assert late.startswith("Status: limit. The time limit ended the run before the requested gap (0.00 %) was reached.")
     unasked = replace(vent, marginal_budget=None)
-    assert words.marginal_budget(unasked).startswith("What more money would buy was not found")
+    assert words.marginal_budget(unasked).startswith("The marginal value of the budget is unknown")
     unlimited = replace(unasked, totals={**vent.totals, "budget_mn": None})
-    assert words.marginal_budget(unlimited) == "No budget limits this plan."
+    assert words.marginal_budget(unlimited) == "The plan has no budget limit."
 
 
 def test_checks_that_do_not_hold_are_counted(vent: Plan) -> None:
@@ -119,18 +123,16 @@ def test_locks_are_priced_on_the_screen_in_tonnes_or_money(vent: Plan) -> None:
     assert vent.fixed_decisions["plant"].iloc[0] == "NH3_79"
     lost = float(vent.fixed_decisions["abatement_lost_kt"].iloc[0])
     name = str(vent.fixed_decisions["name"].iloc[0])
-    assert f"Having to fit {name} costs {lost:,.0f} kt CO2 over the horizon." in summary_text(vent, Path("run"))
+    assert f"Requiring {name} costs {lost:,.0f} kt CO2 over the horizon." in summary_text(vent, Path("run"))
     dear = pd.DataFrame([vent.fixed_decisions.iloc[0].to_dict() | {
         "lock": "exclude", "name": "", "abatement_lost_kt": float("nan"), "cost_added_mn": 1_234.4
     }])  # fmt: skip
-    assert "Leaving out NH3_79 costs 1,234 million CNY." in summary_text(
-        replace(vent, fixed_decisions=dear), Path("run")
-    )
+    assert "Excluding NH3_79 costs 1,234 million CNY." in summary_text(replace(vent, fixed_decisions=dear), Path("run"))
 
 
 def test_targets_that_are_reached_are_shown_with_the_next_tonne_s_price(solved: Solved, one_vent: Changes) -> None:
     plan = solved(one_vent, {"objective": "min_cost", "targets.captured_ktpa": 100, "budget.total_mn": None})
-    assert words.targets(plan).startswith("Every target is reached.")
+    assert words.targets(plan).startswith("All targets are reached.")
     row = plan.targets.iloc[0]
     assert row["reached_kt"] >= 100
     shown = flat(summary_text(plan, Path("run")))

@@ -20,28 +20,28 @@ from ccs_model.scenario import Scenario
         ),
         (
             {"funds": {"bank": {"kind": "loan"}}},
-            "funds.bank: a loan needs an interest (add 'interest_rate:' (real) or",
+            "funds.bank: a loan needs an interest rate (add 'interest_rate:' (real) or",
         ),
-        ({"funds": {"bank": {"kind": "bond"}}}, "funds.bank: a bond needs an interest"),
+        ({"funds": {"bank": {"kind": "bond"}}}, "funds.bank: a bond needs an interest rate"),
         (
             {"funds": {"gift": {"kind": "grant", "interest_rate": 0.01}}},
-            "funds.gift.interest_rate: a grant bears no interest",
+            "funds.gift.interest_rate: a grant has no interest",
         ),
         (
             {"funds": {"gift": {"kind": "grant", "nominal_interest_rate": 0.01}}},
-            "funds.gift.nominal_interest_rate: a grant bears no interest (leave it out)",
+            "funds.gift.nominal_interest_rate: a grant has no interest (remove the key)",
         ),
         (
             {"funds": {"bank": {"interest_rate": 0.02, "nominal_interest_rate": 0.04}}},
-            "funds.bank.nominal_interest_rate: the interest is given twice, real and nominal at funds.",
+            "funds.bank.nominal_interest_rate: the interest rate is given twice, real and nominal at funds.",
         ),
         (
             {"funds": {"bank": {"interest_rate": 0.02, "passed_through_share": 0.5}}},
-            "funds.bank.passed_through_share: the facility lowers a bank's quoted rate",
+            "funds.bank.passed_through_share: the facility lowers a nominal interest rate",
         ),
         (
             {"funds": {"bank": {"nominal_interest_rate": 0.04}}},
-            "funds.bank.nominal_interest_rate: a nominal rate needs the inflation in it (add 'finance:",
+            "funds.bank.nominal_interest_rate: a nominal interest rate requires the inflation rate (add 'finance:",
         ),
         ({"name": "x" * 100_000}, "name: expected at most"),
         ({"years": "statc"}, "years"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ccs_model.scenario import Scenario, read_scenario
 
 WHOLE = """\
-# Every value, with where it came from.
+# Every value, with its origin.
 name: Test 1  # pilot.yaml:1
 description: ""  # default
 currency: CNY  # default
@@ -51,7 +51,7 @@ storage:
   max_fill_share: 1  # default
 budget:
   total_mn: 5000000000  # pilot.yaml:5
-  ceiling_mn:
+  cumulative_mn:
     2026: 1.5  # changed
   by_province_mn: {}  # default
 targets:
@@ -147,7 +147,7 @@ def scenarios(draw: st.DrawFn) -> dict[str, Any]:
         "storage": {"sites": draw(words), "max_fill_share": draw(st.floats(0, 1, exclude_min=True))},
         "budget": {
             "total_mn": draw(money_mn),
-            "ceiling_mn": draw(st.dictionaries(st.sampled_from(starts), money_mn, max_size=3)),
+            "cumulative_mn": draw(st.dictionaries(st.sampled_from(starts), money_mn, max_size=3)),
         },
     }
 

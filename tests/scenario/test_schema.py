@@ -46,22 +46,22 @@ def test_only_three_keys_are_needed_and_the_rest_has_defaults() -> None:
 
 def test_what_is_needed_is_named() -> None:
     assert issues({}) == [
-        Issue("name", "missing, and needed", "add 'name:'"),
-        Issue("plants", "missing, and needed", "add 'plants:'"),
-        Issue("budget", "missing, and needed", "add 'budget:'"),
+        Issue("name", "required key is missing", "add 'name:'"),
+        Issue("plants", "required key is missing", "add 'plants:'"),
+        Issue("budget", "required key is missing", "add 'budget:'"),
     ]
 
 
 @pytest.mark.parametrize(
     ("more", "issue"),
     [
-        ({"name": ""}, Issue("name", "expected some text, got none")),
-        ({"name": "  "}, Issue("name", "expected some text, got blanks")),
+        ({"name": ""}, Issue("name", "expected text, got an empty text")),
+        ({"name": "  "}, Issue("name", "expected text, got only blanks")),
         ({"name": "x" * 121}, Issue("name", "expected at most 120 characters, got 121")),
-        ({"name": "a\nb"}, Issue("name", "holds the control character U+000A", "remove it")),
-        ({"name": "\ud800"}, Issue("name", "holds half a character (a lone surrogate)", "remove it")),
+        ({"name": "a\nb"}, Issue("name", "contains the control character U+000A", "remove it")),
+        ({"name": "\ud800"}, Issue("name", "contains an incomplete character (a lone surrogate)", "remove it")),
         ({"name": 2026}, Issue("name", "expected text, got 2026", "write '2026' in quotes")),
-        ({"description": "a\x07"}, Issue("description", "holds the control character U+0007", "remove it")),
+        ({"description": "a\x07"}, Issue("description", "contains the control character U+0007", "remove it")),
         ({"currency": "GBP"}, Issue("currency", "expected one of CNY, USD, EUR; got text 'GBP'")),
         (
             {"currency": "cny"},
@@ -70,12 +70,12 @@ def test_what_is_needed_is_named() -> None:
         ({"price_year": 1999}, Issue("price_year", "expected at least 2005, got 1999")),
         ({"price_year": 2026}, Issue("price_year", "expected at most 2025, got 2026")),
         ({"price_year": 2024.0}, Issue("price_year", "expected a whole number, got 2024.0", "write 2024")),
-        ({"years": [2030]}, Issue("years", "expected at least 2 in the list, got 1")),
+        ({"years": [2030]}, Issue("years", "expected at least 2 items, got 1")),
         ({"years": 2030}, Issue("years", "expected a list, got 2030", "write [2030]")),
         ({"years": [2026, 2101]}, Issue("years[1]", "expected at most 2100, got 2101")),
         (
             {"years": [2026, 2030, 2030]},
-            Issue("years[2]", "expected a year after 2030, got 2030", "years go upwards, each once"),
+            Issue("years[2]", "expected a year after 2030, got 2030", "list the years in increasing order"),
         ),
         ({"years": "dynamic"}, Issue("years", "expected a list, got text 'dynamic'", "write [dynamic]")),
         ({"discount_rate": 8}, Issue("discount_rate", "expected less than 1, got 8", "did you mean 0.08?")),
@@ -88,7 +88,7 @@ def test_what_is_needed_is_named() -> None:
                 "expected one of max_abatement, min_cost, max_npv, max_net_benefit; got text 'most_money'",
             ),
         ),
-        ({"plants": {"inventory": []}}, Issue("plants.inventory", "expected at least 1 in the list, got 0")),
+        ({"plants": {"inventory": []}}, Issue("plants.inventory", "expected at least 1 items, got 0")),
         (
             {"plants": {"inventory": ["own.csv", "stel"]}},
             Issue(
@@ -99,13 +99,13 @@ def test_what_is_needed_is_named() -> None:
         ),
         (
             {"plants": {"inventory": ["steel", "steel"]}},
-            Issue("plants.inventory[1]", "'steel' stands twice in the list, first at plants.inventory[0]"),
+            Issue("plants.inventory[1]", "'steel' is listed twice, first at plants.inventory[0]"),
         ),
         (
             {"plants": {"exclude": ["a", "b"], "require": ["c", "b"]}},
             Issue(
                 "plants.require[1]",
-                "plant 'b' must be fitted here and is left out at plants.exclude[1]",
+                "plant 'b' is both required and excluded, excluded at plants.exclude[1]",
                 "keep one",
             ),
         ),
@@ -113,7 +113,7 @@ def test_what_is_needed_is_named() -> None:
             {"plants": {"min_emissions_ktpa": -1}},
             Issue("plants.min_emissions_ktpa", "expected at least 0, got -1"),
         ),
-        ({"capture": {"technologies": []}}, Issue("capture.technologies", "expected at least 1 in the list, got 0")),
+        ({"capture": {"technologies": []}}, Issue("capture.technologies", "expected at least 1 items, got 0")),
         (
             {"capture": {"technologies": ["amin"]}},
             Issue(
@@ -123,7 +123,7 @@ def test_what_is_needed_is_named() -> None:
             ),
         ),
         ({"capture": {"max_builds_per_year": -1}}, Issue("capture.max_builds_per_year", "expected at least 0, got -1")),
-        ({"transport": {"detour": 0.9}}, Issue("transport.detour_factor", "expected at least 1, got 0.9")),
+        ({"transport": {"detour_factor": 0.9}}, Issue("transport.detour_factor", "expected at least 1, got 0.9")),
         (
             {"storage": {"max_fill_share": 50}},
             Issue("storage.max_fill_share", "expected at most 1, got 50", "did you mean 0.5?"),
@@ -140,13 +140,13 @@ def test_what_is_needed_is_named() -> None:
             Issue("budget.cumulative_mn.2030", "expected at least 0, got -1"),
         ),
         ({"budget": {"total_mn": 10**6000}}, Issue("budget.total_mn", "expected a number, got a very long number")),
-        ({"\ud800": 1}, Issue("scenario", "holds half a character (a lone surrogate)", "remove it")),
+        ({"\ud800": 1}, Issue("scenario", "contains an incomplete character (a lone surrogate)", "remove it")),
         ({"solver": {"mip_gap": 0.6}}, Issue("solver.mip_gap", "expected at most 0.5, got 0.6")),
         ({"solver": {"time_limit_s": 0}}, Issue("solver.time_limit_s", "expected more than 0, got 0")),
         ({"solver": {"threads": 65}}, Issue("solver.threads", "expected at most 64, got 65")),
         ({"solver": {"seed": -1}}, Issue("solver.seed", "expected at least 0, got -1")),
         ({"solver": {"seed": 2**31}}, Issue("solver.seed", "expected at most 2147483647, got 2147483648")),
-        ({"like": "other.yaml"}, Issue("like", "only a file can be like another file", "use read_scenario")),
+        ({"extends": "other.yaml"}, Issue("extends", "only a file can extend another file", "use read_scenario")),
     ],
 )
 def test_a_bad_value_is_named_with_what_was_expected(more: dict[str, Any], issue: Issue) -> None:
@@ -193,19 +193,19 @@ def test_a_static_year_is_the_price_year() -> None:
     [
         ({"budgett": 1}, "budgett", "did you mean 'budget'?"),
         ({"Budget": 1}, "Budget", "did you mean 'budget'?"),
-        ({"detour": 1.2}, "detour", "'detour' belongs under 'transport'"),
+        ({"detour_factor": 1.2}, "detour_factor", "'detour_factor' belongs under 'transport'"),
         ({"plants": {"currency": "CNY"}}, "plants.currency", "'currency' belongs at the top level"),
         ({"solver": {"time-limit": 3}}, "solver.time-limit", "did you mean 'time_limit_s'?"),
         ({"fill_share": 1}, "fill_share", "did you mean 'storage.max_fill_share'?"),
         (
             {"transport": {"zzz": 1}},
             "transport.zzz",
-            "known here: candidate_links, corridors, detour, shared_trunklines, terrain, trucks",
+            "known here: candidate_links, corridors, detour_factor, shared_trunklines, terrain, trucks",
         ),
         (
             {"transport": {5: 1}},
             "transport.5",
-            "known here: candidate_links, corridors, detour, shared_trunklines, terrain, trucks",
+            "known here: candidate_links, corridors, detour_factor, shared_trunklines, terrain, trucks",
         ),
     ],
 )
@@ -291,9 +291,9 @@ def test_with_changes_replaces_a_mapping_whole() -> None:
     [
         ({"budget.totl_mn": 1}, Issue("budget.totl_mn", "unknown key", "did you mean 'total_mn'?")),
         ({"discount_rate": 8}, Issue("discount_rate", "expected less than 1, got 8", "did you mean 0.08?")),
-        ({"name.first": "x"}, Issue("name.first", "'name' holds a value, not keys")),
+        ({"name.first": "x"}, Issue("name.first", "'name' has a value, not keys")),
         ({"funds.bond": 1}, Issue("funds.bond", "expected keys with values, got 1")),
-        ({"like": "x.yaml"}, Issue("like", "only a file can be like another file", "use read_scenario")),
+        ({"extends": "x.yaml"}, Issue("extends", "only a file can extend another file", "use read_scenario")),
         (
             {"budget.total_mn": "5e9"},
             Issue("budget.total_mn", "expected a number, got text '5e9'", "write 5e9 without quotes"),
@@ -309,7 +309,7 @@ def test_with_changes_names_the_key(changes: dict[str, Any], issue: Issue) -> No
 def test_json_schema_describes_every_key_and_lets_like_supply_the_needed_ones() -> None:
     schema = json_schema()
     assert schema == json_schema()
-    assert set(schema["properties"]) == {*Scenario.model_fields, "like"}
+    assert set(schema["properties"]) == {*Scenario.model_fields, "extends"}
     for part in (schema, *schema["$defs"].values()):
         assert part["additionalProperties"] is False
         assert "required" not in part
@@ -317,5 +317,5 @@ def test_json_schema_describes_every_key_and_lets_like_supply_the_needed_ones() 
             assert field.get("description") or schema["$defs"][field["$ref"].rpartition("/")[2]]["description"], key
     like, whole, cut = schema["anyOf"]
     assert cut["required"] == ["name", "plants", "targets"]
-    assert like == {"required": ["like"]}
+    assert like == {"required": ["extends"]}
     assert whole["required"] == ["name", "plants", "budget"]

@@ -13,10 +13,10 @@ from ccs_model.scenario.variations import combinations, grid_of, listed_in
 @pytest.mark.parametrize(
     ("sets", "words"),
     [
-        (["budget.total_mn=1", "budget.total_mn=2"], "--set: budget.total_mn stands twice (write all its"),
+        (["budget.total_mn=1", "budget.total_mn=2"], "--set: budget.total_mn is given twice (give all its"),
         (["a=0:1:1000", "b=0:1:101"], "--set: 101,000 scenarios, expected at most 100,000"),
-        (["a=true:false:3"], "--set a: 'true:false:3' is no range of numbers (expected start:stop:n"),
-        (["a=0:1:100001"], "is no range of numbers"),
+        (["a=true:false:3"], "--set a: 'true:false:3' is not a range of numbers (expected start:stop:n"),
+        (["a=0:1:100001"], "is not a range of numbers"),
         (["a=[1, 2"], "--set a"),
     ],
 )
@@ -38,8 +38,12 @@ def test_commas_within_quotes_and_brackets_part_nothing() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("some.csv", "budget.total_mn\n", "some.csv:1: no scenarios (expected a heading of keys and a row a scenario)"),
-        ("some.csv", "a,b\n1,2\n3\n", "some.csv:3: 1 cells, expected 2 as in the heading"),
+        (
+            "some.csv",
+            "budget.total_mn\n",
+            "some.csv:1: no scenarios (expected a header of keys and one row per scenario)",
+        ),
+        ("some.csv", "a,b\n1,2\n3\n", "some.csv:3: 1 cells, expected 2 as in the header"),
         ("some.csv", "a,b\n1,[2\n", "some.csv:2: b"),
         ("some.yaml", "others: []\n", "some.yaml:1: no key 'scenarios' with a list of changes (such as: scenarios:"),
         ("some.yaml", "scenarios: [5, 6]\n", "some.yaml:1: no key 'scenarios' with a list of changes"),

@@ -17,13 +17,13 @@ from ccs_model.inputs import load_inputs
 from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.figures import references_in_use, rows_in_use
 from ccs_model.report.page import page_sections as sections
 from ccs_model.report.page.budget_slider import frontier
 from ccs_model.report.page.charts import programs
 from ccs_model.report.page.html import Words, safe
 from ccs_model.report.page.map import outlines_of
 from ccs_model.report.page.uncertainty_section import uncertainty
+from ccs_model.report.tables_in_use import references_in_use, rows_in_use
 
 REPORT = "report.html"
 _NO_SCRIPT = "The charts need JavaScript; their numbers stand in the tables and the workbook."

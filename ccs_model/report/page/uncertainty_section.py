@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ccs_model.plan.plan import HELD, REPLANNED
+from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.charts import FIRST, INK, THIRD, alt, data, shared, spec
 from ccs_model.report.page.html import Column, Words, figure, number, percent, safe, table
@@ -56,7 +56,7 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
     """How many futures end where, by the value of the aim; None where no future has one."""
     assert run.uncertainty is not None
     futures = run.tables.get("futures")
-    names = {mode: f"{mode}_aim_value" for mode in MODES}
+    names = {mode: f"{mode}_objective_value" for mode in MODES}
     if futures is None or not set(names.values()) <= set(futures.columns):
         return None
     values = {mode: futures[name].dropna().to_numpy(float) for mode, name in names.items()}
@@ -71,8 +71,8 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
         if n
     ]
     unit = words.unit(str(run.uncertainty["unit"]))
-    title = f"{words('aim_value')}, {unit}"
-    shades = alt.Scale(domain=[_mode(words, HELD), _mode(words, REPLANNED)], range=[THIRD, FIRST])
+    title = f"{words('objective_value')}, {unit}"
+    shades = alt.Scale(domain=[_mode(words, FIXED), _mode(words, REPLANNED)], range=[THIRD, FIRST])
     bars = (
         alt.Chart(data(rows))
         .mark_rect(opacity=0.62)
@@ -90,7 +90,7 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
             ],
         )
     )
-    held = _spread(run, HELD, "aim_value")
+    held = _spread(run, FIXED, "objective_value")
     line = alt.Chart(data([{"planned": held["planned"]}])).mark_rule(color=INK, strokeWidth=2).encode(x="planned:Q")
     message = (
         f"Outcomes of {len(futures)} futures: the plan, held, reaches {number(held['p5'])} to {number(held['p95'])} "
@@ -103,11 +103,11 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
     """What moves the value of the aim, widest first; None where futures are too few to tell."""
     assert run.uncertainty is not None
     found = [
-        row for row in run.uncertainty["tornado"] if row["mode"] == REPLANNED and row["measure"] == "aim_value"
+        row for row in run.uncertainty["tornado"] if row["mode"] == REPLANNED and row["measure"] == "objective_value"
     ][:_INPUTS]  # fmt: skip
     if not found:
         return None
-    mean = _spread(run, REPLANNED, "aim_value")["mean"]
+    mean = _spread(run, REPLANNED, "objective_value")["mean"]
     low, high = words("lowest_fifth"), words("highest_fifth")
     rows = [
         {"input": words.known(str(row["input"])), "end": end, "change": row[name] - mean, "value": row[name]}

@@ -1,4 +1,4 @@
-"""CashFlow: the owners' money year by year, of the programme and of one plant chosen from a list."""
+"""Sheet CashFlow: annual cash flow of the owners, for all plants and for one plant selected from a list."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from collections.abc import Mapping
 from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences as words
-from ccs_model.report.figures import flows_of, has_accounts, plants_of
+from ccs_model.report.live_accounts import flows_of, has_accounts, plants_of
 from ccs_model.report.workbook.cash_flow_tables import NONE, RESULTS, account_rows, working_rows, write_tables
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, SOLVER, WORDS, Cell, Column
+from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, SOLVER, Cell, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.series_sheet import year_columns, year_span
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
-# The accounts stand on top and are made from the tables under them, which are written first, from this row on.
+# The tables start at this row; they are written first, because the accounts above refer to them.
 _TABLES_AT = 174
 _RESULT_ROWS = len(RESULTS) + 4
 
 
 def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
-    """The choice of a plant; the programme's account and the plant's with their ratios; the tables under them."""
+    """Write the selection of a plant, both accounts with their indicators, and the tables below them."""
     sheet.title("CashFlow")
     sheet.banner()
     sheet.paragraph(
-        "Undiscounted real money of the owners, income positive; the last column is the horizon's end. Change inputs "
-        "on sheets Inputs and Series and every figure here is computed again for the same retrofits. Losses are set "
-        "against other profits of the year in which they arise."
+        "Undiscounted real cash flow of the owners, income positive; the last column is the end of the horizon. "
+        "Change inputs on sheets Inputs and Series; every figure here is recomputed for the same retrofits. Losses "
+        "are offset against other profits of the same year."
     )
     if not has_accounts(plan):
-        why = "A static year has no cash flow: its capital is a yearly share."
+        why = "A static year has no cash flow; capital is annualised."
         if plan.retrofits.empty:
-            why = f"Nothing is built, because {words.why_nothing_is_built(plan)}."
+            why = words.nothing_built(plan)
         sheet.paragraph(why, "note")
         _name_nothing(sheet)
         return
@@ -44,8 +44,8 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     sheet.jump(top)
     _picker(sheet, plan)
     programme, first = flows_of(plan, None), flows_of(plan, plants_of(plan)[0])
-    _account(sheet, plan, "programme", "The programme", programme, of_plant=False)
-    _account(sheet, plan, "picked", "The plant chosen above", first, of_plant=True)
+    _account(sheet, plan, "programme", "All plants", programme, of_plant=False)
+    _account(sheet, plan, "picked", "Selected plant", first, of_plant=True)
     # The same charts are printed with sheet Summary.
     charts = sheet.row
     _chart(sheet)
@@ -58,8 +58,8 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
 
 def _name_nothing(sheet: Sheet) -> None:
     block = sheet.table(
-        [Column("item", WORDS), Column("value", WORDS)],
-        [{"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Its number", "value": 0}],
+        "cash_flow.none",
+        [{"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}],
         plain=True,
         key="pick",
     )
@@ -73,26 +73,21 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
     rows: list[Row] = [
         {
             "id": "pick", "item": "Plant shown below", "value": Cell(first, "", INPUT, unlocked=True),
-            "class": INPUT.letter, "note": "choose from the list",
+            "class": INPUT.letter, "note": "select from the list",
         },
         {
-            "id": "n", "item": "Its number", "value": Formula(
+            "id": "n", "item": "Number", "value": Formula(
                 "=SUMPRODUCT(({plants_paid!plant}={@pick.value})*{plants_paid!n})", 1
             ),
             "class": CALCULATION.letter, "note": "in the table of plants below",
         },
         {
-            "id": "name", "item": "Its name", "value": Formula("=INDEX({plants_paid!name},{@n.value},1)", str(name)),
+            "id": "name", "item": "Name", "value": Formula("=INDEX({plants_paid!name},{@n.value},1)", str(name)),
             "class": CALCULATION.letter, "note": "",
         },
     ]  # fmt: skip
     block = sheet.table(
-        [
-            Column("item", WORDS, widest=34),
-            Column("value", CALCULATION, widest=26),
-            Column("class", WORDS),
-            Column("note", WORDS, wide=True),
-        ],
+        "cash_flow.pick",
         rows,
         plain=True,
         key="pick",
@@ -104,28 +99,20 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
 
 def _account(sheet: Sheet, plan: Plan, key: str, title: str, values: Mapping[str, Floats], *, of_plant: bool) -> None:
     span = year_span(plan.problem)
-    columns = [
-        Column("item", WORDS, widest=34),
-        Column("unit", WORDS, widest=20),
-        Column("class", WORDS),
-        Column("total_mn", CALCULATION, label="Sum", optional=True),
-        Column("pv_mn", CALCULATION, label="Discounted sum", optional=True),
-        Column("note", WORDS, widest=26),
-        *year_columns(plan.problem),
-    ]
+    columns = [*table_columns("cash_flow.account"), *year_columns(plan.problem)]
     sheet.section(title)
     rows = account_rows(sheet, plan, values, of_plant=of_plant)
     sheet.table(columns, rows, key=key, years=span)
     # Ratios are read off the working rows, which stand below them and are written first.
     top = sheet.row
     sheet.jump(top + _RESULT_ROWS)
-    sheet.section(f"{title}: how signs and paybacks are found")
+    sheet.section(f"{title}: working rows for signs and payback")
     work = list(working_rows(plan, values, key))
     sheet.table(columns, work, key=f"{key}_work", years=span, plain=True)
     sheet.leave_unprinted(top + _RESULT_ROWS, sheet.row - 1)
     end = sheet.row
     sheet.jump(top)
-    sheet.section(f"{title}: what an investor reads")
+    sheet.section(f"{title}: investment indicators")
     _results(sheet, plan, key, of_plant=of_plant)
     sheet.jump(end)
 
@@ -154,15 +141,7 @@ def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
             }
         )
     sheet.table(
-        [
-            Column("item", WORDS, widest=34),
-            Column("unit", WORDS, widest=20),
-            Column("class", WORDS),
-            Column("live", CALCULATION, label="At these inputs", unit=""),
-            Column("solved", SOLVER, label="As solved", unit=""),
-            Column("difference", CHECK, label="Difference", unit=""),
-            Column("note", WORDS, wide=True),
-        ],
+        "cash_flow.results",
         rows,
         key=f"{key}_results",
         plain=True,
@@ -206,20 +185,20 @@ def _chart(sheet: Sheet) -> None:
 
 
 def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
-    """Cumulative cash and spending by year, from the programme's account."""
+    """Charts of cumulative cash flow and investment by year, from the account of all plants."""
     block = sheet.book.blocks["programme"]
     years = block.row_values("when")
     money = sheet.unit("net_mn")
     cash = Picture(
-        "Cumulative cash of the owners", "line",
+        "Cumulative cash flow of the owners", "line",
         (
             ("Undiscounted", years, block.row_values("cumulative_mn"), "#1F4FA3"),
             ("Discounted", years, block.row_values("cumulative_discounted_mn"), "#9C5700"),
         ),
-        "Year", money, "Line chart of the owners' cash flow added up over the years, undiscounted and discounted.", 2,
+        "Year", money, "Line chart of the owners' cumulative cash flow, undiscounted and discounted.", 2,
     )  # fmt: skip
     spend = Picture(
-        "Spending by year", "spending",
+        "Investment by year", "spending",
         tuple(
             (name, years, block.row_values(row), colour)
             for name, row, colour in (
@@ -229,11 +208,13 @@ def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
             )
         ),
         "Year", money,
-        "Stacked columns of capital spent in each year on capture, transport and storage.", 2,
+        "Stacked columns of the capital invested each year in capture, transport and storage.", 2,
     )  # fmt: skip
     return cash, spend
 
 
 CASH_FLOW = Page(
-    "CashFlow", "The owners' money by year: the programme, one plant in full, and whether each pays.", write_cash_flow
+    "CashFlow",
+    "Annual cash flow of the owners: all plants, one plant in detail, and the break-even of each.",
+    write_cash_flow,
 )

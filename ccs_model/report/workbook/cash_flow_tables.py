@@ -1,4 +1,4 @@
-"""What the accounts of CashFlow are made from: capital, yearly money and tonnes, plant by plant, with live sums."""
+"""Tables of sheet CashFlow: rows of the accounts, and capital, cash items and tonnes of each plant."""
 
 from __future__ import annotations
 
@@ -10,119 +10,47 @@ import numpy as np
 from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report.figures import GIVEN, TAXED, by_plant, capital_of, plants_of
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, OBSERVED, SOLVER, WORDS, Cell, Column
+from ccs_model.report.live_accounts import GIVEN, TAXED, by_plant, capital_of, plants_of
+from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, declared_rows, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column, year_columns, year_span, years_of
 from ccs_model.report.workbook.sheet import Row, Sheet
 
-# The rows of an account with the years across, each with its formula: the programme's, or one plant's.
-
-
+# Factors of sheet Inputs by cash item; account_rows.csv applies them too.
 FACTORS = {
     "capture_om_mn": "om_factor", "transport_om_mn": "om_factor", "storage_om_mn": "om_factor",
     "energy_mn": "energy_factor", "oil_mn": "oil_factor", "paid_mn": "subsidy_factor",
 }  # fmt: skip
-_LABELS = {
-    "when": "Calendar year",
-    "capture_capex_mn": "Capture units",
-    "transport_capex_mn": "Transport, capital",
-    "storage_capex_mn": "Storage, capital",
-    "grants_mn": "Grants",
-    "drawn_mn": "Loans and bonds drawn",
-    "capture_om_mn": "Capture O&M",
-    "energy_mn": "Heat and power for capture",
-    "transport_om_mn": "Transport O&M",
-    "storage_om_mn": "Storage O&M",
-    "oil_mn": "Paid by oil fields",
-    "carbon_mn": "Carbon value",
-    "paid_mn": "Subsidy",
-    "interest_mn": "Interest",
-    "repaid_mn": "Debt repaid",
-    "tax_mn": "Income tax",
-    "salvage_mn": "Salvage",
-    "net_mn": "Net to owners",
-    "discounted_mn": "Net, discounted",
-    "cumulative_mn": "Net, added up",
-    "cumulative_discounted_mn": "Net, discounted, added up",
-    "sold_kt": "Tonnes the carbon market takes",
-    "on_site_abatement_kt": "Direct cut",
-    "own_mn": "Capital less grants",
-    "depreciation_mn": "Written off",
-    "book_mn": "Left in the books",
-    "project_mn": "Project, before loans",
-    "project_cumulative_mn": "Project, added up",
-    "project_discounted_mn": "Project, discounted, added up",
-    "cover": "Debt service cover",
-}
-_AMOUNTS = ("capture_capex_mn", "transport_capex_mn", "storage_capex_mn", "grants_mn")
-_NOTES = {
-    "own_mn": "what is written off",
-    "book_mn": "taxed against salvage at the end",
-    "project_mn": "net without loans and their tax",
-    "cover": "cash before debt ÷ debt service",
+# What the marks in the formulas of account_rows.csv stand for: all plants, or the selected one.
+_ALL_PLANTS = {"$salvage": "SUM({capital!salvage_mn})", "$capital": "", "$money": "", "$tonnes": ""}
+_SELECTED = {
+    "$salvage": "SUMIFS({capital!salvage_mn},{capital!n},plant_picked_n)",
+    **{f"${table}": f",{{{table}!n}},plant_picked_n" for table in ("capital", "money", "tonnes")},
 }
 
 
 def account_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], *, of_plant: bool) -> list[Row]:
-    """Income positive, expense negative, then their sums and what tax and ratios are made from."""
-    mine = ",{capital!n},plant_picked_n" if of_plant else ""
-    tonnes = ",{tonnes!n},plant_picked_n" if of_plant else ""
-    moneys = ",{money!n},plant_picked_n" if of_plant else ""
-    templates: dict[str, str] = {"when": "={series!@when}"}
-    for name, kind in zip(_AMOUNTS, ("capture", "transport", "storage", "grant"), strict=True):
-        templates[name] = f'=-SUMIFS({{capital!spent_mn}},{{capital!kind}},"{kind}",{{capital!year}},{{@when}}{mine})'
-    for name in ("drawn_mn", "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn"):
-        templates[name] = _given(name, moneys)
-    templates["carbon_mn"] = "={@sold_kt}*{series!@carbon}/1000"
-    for name in ("paid_mn", "interest_mn", "repaid_mn"):
-        templates[name] = _given(name, moneys)
-    templates["tax_mn"] = (
-        "=-tax_share*({@capture_om_mn}+{@energy_mn}+{@transport_om_mn}+{@storage_om_mn}+{@oil_mn}+{@carbon_mn}"
-        "+{@paid_mn}+{@interest_mn}-{@depreciation_mn}+{@salvage_mn}-{@book_mn})"
-    )
-    salvage = "SUMIFS({capital!salvage_mn},{capital!n},plant_picked_n)" if of_plant else "SUM({capital!salvage_mn})"
-    templates["salvage_mn"] = f"=IF({{@when}}=horizon_end,{salvage},0)"
-    templates["net_mn"] = "=SUM({@capture_capex_mn}:{@salvage_mn})"
-    templates["discounted_mn"] = "={@net_mn}*{series!@discount}"
-    templates["cumulative_mn"] = "=SUM({<@cumulative_mn},{@net_mn})"
-    templates["cumulative_discounted_mn"] = "=SUM({<@cumulative_discounted_mn},{@discounted_mn})"
-    for name in ("sold_kt", "on_site_abatement_kt"):
-        templates[name] = f'=SUMIFS({{tonnes!:col}},{{tonnes!kind}},"{name}"{tonnes})'
-    templates["own_mn"] = "=-({@capture_capex_mn}+{@transport_capex_mn}+{@storage_capex_mn}+{@grants_mn})"
-    templates["depreciation_mn"] = (
-        "=IF({@when}<horizon_end,SUMPRODUCT({@own_mn:all}*({@when:all}<={@when})"
-        "*({@when:all}>{@when}-depreciation_yr))/depreciation_yr,0)"
-    )
-    templates["book_mn"] = (
-        "=IF({@when}=horizon_end,SUMPRODUCT({@own_mn:all}*({@when:all}>horizon_end-depreciation_yr)"
-        "*(1-(horizon_end-{@when:all})/depreciation_yr)),0)"
-    )
-    templates["project_mn"] = "={@net_mn}-{@drawn_mn}-{@interest_mn}-{@repaid_mn}+tax_share*{@interest_mn}"
-    templates["project_cumulative_mn"] = "=SUM({<@project_cumulative_mn},{@project_mn})"
-    templates["project_discounted_mn"] = "=SUM({<@project_discounted_mn},{@project_mn}*{series!@discount})"
-    templates["cover"] = (
-        "=IF(AND({@when}<horizon_end,-({@interest_mn}+{@repaid_mn})>0.000000000001),({@project_mn}-{@capture_capex_mn}"
-        '-{@transport_capex_mn}-{@storage_capex_mn}-{@grants_mn})/-({@interest_mn}+{@repaid_mn}),"")'
-    )
+    """The rows of an account (income positive, expense negative), their sums, and the bases of tax and ratios."""
     discount = np.r_[plan.problem.discount, plan.problem.closing_discount]
-    return [_row(sheet, plan, name, template, values[name], discount) for name, template in templates.items()]
+    rows = []
+    for declared in declared_rows("account_rows.csv"):
+        formula = declared["formula"]
+        for mark, text in (_SELECTED if of_plant else _ALL_PLANTS).items():
+            formula = formula.replace(mark, text)
+        rows.append(_row(sheet, plan, declared, formula, values[declared["row"]], discount))
+    return rows
 
 
-def _given(name: str, criterion: str) -> str:
-    factor = f"{FACTORS[name]}*" if name in FACTORS else ""
-    return f'={factor}SUMIFS({{money!:col}},{{money!item}},"{name}"{criterion})'
-
-
-def _row(sheet: Sheet, plan: Plan, name: str, template: str, values: Floats, discount: Floats) -> Row:
+def _row(sheet: Sheet, plan: Plan, declared: Mapping[str, str], template: str, values: Floats, discount: Floats) -> Row:
+    name = declared["row"]
     is_flow = name.endswith("_mn") and "cumulative" not in name and name not in ("discounted_mn", "book_mn")
     is_flow = is_flow and name != "project_discounted_mn"
     row: dict[str, object] = {
         "id": name,
-        "item": _LABELS[name],
+        "item": declared["item"],
         "unit": sheet.unit(name),
         "class": CALCULATION.letter,
-        "note": _NOTES.get(name, ""),
+        "note": declared["note"],
         **_years(plan, name, template, values),
     }
     if is_flow:
@@ -141,73 +69,76 @@ def _years(plan: Plan, name: str, template: str, values: Floats) -> dict[str, ob
     }
 
 
+_OF_FLOW = {
+    "net": ("net_mn", "net"),
+    "net_sum": ("cumulative_mn", "cumulative net"),
+    "project": ("project_mn", "project"),
+    "project_sum": ("project_cumulative_mn", "cumulative project"),
+}
+_OF_PAYBACK = {
+    "plain": ("project_cumulative_mn", "undiscounted"),
+    "discounted": ("project_discounted_mn", "discounted"),
+}
+
+
 def working_rows(plan: Plan, values: Mapping[str, Floats], account: str) -> Iterator[Row]:
-    """Signs, turning points and the year of payback: where rates of return and paybacks are read from."""
-    flows = {"net": "net_mn", "net_sum": "cumulative_mn", "project": "project_mn",
-             "project_sum": "project_cumulative_mn"}  # fmt: skip
-    for name, flow in flows.items():
-        cell, row = f"{{{account}!@{flow}}}", f"{{{account}!@{flow}:all}}"
-        yield _work(
-            plan, f"dust_{name}", "counts as 0",
-            f"=0.000000000001*(SUMPRODUCT(({row}>0)*{row})-SUMPRODUCT(({row}<0)*{row}))", values,
-        )  # fmt: skip
-        yield _work(
-            plan, f"sign_{name}", "1 or -1, carried over zeros",
-            f"=IF({cell}>{{@dust_{name}}},1,IF({cell}<-{{@dust_{name}}},-1,SUM({{<@sign_{name}}})))", values,
-        )  # fmt: skip
-        yield _work(
-            plan, f"turn_{name}", "1 where the sign changes",
-            f"=IF(SUM({{<@sign_{name}}})*{{@sign_{name}}}<0,1,0)", values,
-        )  # fmt: skip
-    project = f"{{{account}!@project_mn}}"
-    yield _work(plan, "begun", "1 from the first flow on", f"=IF(OR({project}<>0,MAX({{<@begun}})=1),1,0)", values)
-    for name, sums in (("plain", "project_cumulative_mn"), ("discounted", "project_discounted_mn")):
-        cell, left = f"{{{account}!@{sums}}}", f"SUM({{{account}!<@{sums}}})"
-        yield _work(
-            plan, f"was_{name}", "1 once it was below 0",
-            f"=IF({cell}<-{{@dust_project}},1,MAX({{<@was_{name}}}))", values,
-        )  # fmt: skip
-        yield _work(
-            plan, f"back_{name}", "1 in the year in which it is back",
-            f"=IF(AND({{@was_{name}}}=1,{cell}>=-{{@dust_project}},MAX({{<@done_{name}}})=0),1,0)", values,
-        )  # fmt: skip
-        yield _work(plan, f"done_{name}", "1 from then on", f"=MAX({{<@done_{name}}},{{@back_{name}}})", values)
-        yield _work(
-            plan, f"years_{name}", "years to it, straight within a year",
-            f"=IF({{@back_{name}}}=1,{{series!@when}}-first_year-1+IF({cell}>{left},-{left}/({cell}-{left}),0),0)",
-            values,
-        )  # fmt: skip
+    """Signs, sign changes and years to payback: the bases of rates of return and payback periods."""
 
-
-def _work(plan: Plan, name: str, note: str, template: str, values: Mapping[str, Floats]) -> Row:
-    return {
-        "id": name,
-        "item": name.replace("_", " ").capitalize(),
-        "unit": "",
-        "class": CALCULATION.letter,
-        "note": note,
-        **{
+    def row(name: str, item: str, note: str, template: str) -> Row:
+        cells = {
             year_column(year): Cell(Formula(template, float(value)), "", CALCULATION)
             for year, value in zip(years_of(plan.problem), values[name], strict=True)
-        },
-    }
+        }
+        return {"id": name, "item": item, "unit": "", "class": CALCULATION.letter, "note": note, **cells}
+
+    for name, (flow, of) in _OF_FLOW.items():
+        cell, every = f"{{{account}!@{flow}}}", f"{{{account}!@{flow}:all}}"
+        yield row(
+            f"dust_{name}", f"Zero threshold, {of}", "smaller amounts count as 0",
+            f"=0.000000000001*(SUMPRODUCT(({every}>0)*{every})-SUMPRODUCT(({every}<0)*{every}))",
+        )  # fmt: skip
+        yield row(
+            f"sign_{name}", f"Sign, {of}", "1 or -1, carried forward over zeros",
+            f"=IF({cell}>{{@dust_{name}}},1,IF({cell}<-{{@dust_{name}}},-1,SUM({{<@sign_{name}}})))",
+        )  # fmt: skip
+        yield row(
+            f"turn_{name}", f"Sign change, {of}", "1 where the sign changes",
+            f"=IF(SUM({{<@sign_{name}}})*{{@sign_{name}}}<0,1,0)",
+        )  # fmt: skip
+    project = f"{{{account}!@project_mn}}"
+    yield row("begun", "Begun", "1 from the first cash flow", f"=IF(OR({project}<>0,MAX({{<@begun}})=1),1,0)")
+    for name, (flow, of) in _OF_PAYBACK.items():
+        cell, left = f"{{{account}!@{flow}}}", f"SUM({{{account}!<@{flow}}})"
+        yield row(
+            f"was_{name}", f"Was negative, {of}", "1 once it was negative",
+            f"=IF({cell}<-{{@dust_project}},1,MAX({{<@was_{name}}}))",
+        )  # fmt: skip
+        yield row(
+            f"back_{name}", f"Recovered in the year, {of}", "1 in the year it returns to 0",
+            f"=IF(AND({{@was_{name}}}=1,{cell}>=-{{@dust_project}},MAX({{<@done_{name}}})=0),1,0)",
+        )  # fmt: skip
+        yield row(f"done_{name}", f"Recovered, {of}", "1 from that year", f"=MAX({{<@done_{name}}},{{@back_{name}}})")
+        yield row(
+            f"years_{name}", f"Years to payback, {of}", "years, linear within the year",
+            f"=IF({{@back_{name}}}=1,{{series!@when}}-first_year-1+IF({cell}>{left},-{left}/({cell}-{left}),0),0)",
+        )  # fmt: skip
 
 
 NONE = "none"
 RESULTS = (
-    ("npv_mn", "Net present value", "after tax and funds"),
+    ("npv_mn", "Net present value", "after tax and financing"),
     ("project_npv_mn", "Net present value of the project", "without loans"),
-    ("project_irr_share", "Rate of return of the project", "none: the flows change sign never, or several times"),
-    ("equity_irr_share", "Rate of return of the equity", "none: as above"),
-    ("payback_yr", "Payback", "years from the first flow of the project; none within the horizon"),
-    ("discounted_payback_yr", "Payback, discounted", "the same, discounted"),
-    ("debt_service_cover", "Debt service cover, worst year", "none: there is no debt"),
-    ("break_even_carbon_price_per_t", "Break-even carbon price", "constant, per t of direct cut, after tax"),
+    ("project_irr_share", "IRR of the project", "none: the cash flow changes sign never or several times"),
+    ("equity_irr_share", "IRR of the equity", "none: as above"),
+    ("payback_yr", "Payback period", "years from the first cash flow of the project; none: not within the horizon"),
+    ("discounted_payback_yr", "Discounted payback period", "the same, discounted"),
+    ("debt_service_cover", "Minimum debt service cover", "none: no debt"),
+    ("break_even_carbon_price_per_t", "Break-even carbon price", "constant, per t of on-site abatement, after tax"),
 )
 
 
 def write_tables(sheet: Sheet, plan: Plan) -> int:
-    """Capital, money and tonnes of each plant, then what each earns; gives the row at which that begins."""
+    """Write capital, cash items, tonnes and results of each plant; return the first row of the results."""
     _capital(sheet, plan)
     numbers = {plant: n for n, plant in enumerate(plants_of(plan), 1)}
     _money(sheet, plan, numbers)
@@ -243,24 +174,9 @@ def _capital(sheet: Sheet, plan: Plan) -> None:
         }
         for row in records(table)
     ]
-    sheet.section("Capital by plant, start and life")
+    sheet.section("Capital by plant, start year and lifetime")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("kind", SOLVER, widest=20),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("year", SOLVER),
-            Column("life_yr", OBSERVED),
-            Column("left_yr", CALCULATION, label="Left at the end"),
-            Column("capital_mn", SOLVER, label="Capital as solved"),
-            Column("factor", CALCULATION),
-            Column("spent_mn", CALCULATION, label="Spent"),
-            Column("pv_mn", CALCULATION, label="Discounted"),
-            Column("salvage_mn", CALCULATION),
-            Column("social_salvage_mn", CALCULATION, label="Salvage at society's rate"),
-            Column("written_pv_mn", CALCULATION, label="Write-offs, discounted"),
-            Column("book_mn", CALCULATION, label="In the books at the end"),
-        ],
+        "cash_flow.capital",
         rows,
         key="capital",
         named="capital",
@@ -280,7 +196,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     for item in dict.fromkeys(GIVEN):
         for plant, amounts in wide[item].iterrows():
             values = amounts.to_numpy(float)
-            # The first plant keeps every item, so that no list is ever empty.
+            # The first plant keeps every item, so that no list is empty.
             if not values.any() and numbers[str(plant)] > 1:
                 continue
             rows.append(
@@ -293,17 +209,9 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                     ),
                 }
             )  # fmt: skip
-    sheet.section("Every plant's yearly money as solved, before the factors of sheet Inputs")
+    sheet.section("Annual cash items of each plant as solved, before the factors on sheet Inputs")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("item", SOLVER, widest=20),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("taxed", CALCULATION, label="Counts for tax"),
-            Column("factor", CALCULATION),
-            Column("pv_mn", CALCULATION, label="Discounted sum"),
-            *_amounts(plan, "_mn"),
-        ],
+        [*table_columns("cash_flow.money"), *_amounts(plan, "_mn")],
         rows,
         key="money",
         named="money",
@@ -312,7 +220,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
 
 
 def _amounts(plan: Plan, suffix: str) -> list[Column]:
-    """Columns of years with a unit of their own."""
+    """Year columns with their unit."""
     form = "#,##0.0"
     unit = {"_mn": f"million {plan.problem.currency} {plan.problem.price_year}", "_kt": "kt"}[suffix]
     return [
@@ -342,17 +250,9 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                 ),
             }
         )  # fmt: skip
-    sheet.section("Every plant's tonnes")
+    sheet.section("Tonnes by plant")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("kind", SOLVER, widest=20),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("note", WORDS, widest=26),
-            Column("pv_kt", CALCULATION, label="Discounted sum"),
-            Column("worth_mn", CALCULATION, label="At the carbon price, discounted"),
-            *_amounts(plan, "_kt"),
-        ],
+        [*table_columns("cash_flow.tonnes"), *_amounts(plan, "_kt")],
         rows,
         key="tonnes",
         named="tonnes",
@@ -398,23 +298,9 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
                 "paid": paid,
             }
         )
-    sheet.section("Would each plant still pay?")
+    sheet.section("Does each plant still break even?")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("name", OBSERVED, widest=28),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("province", OBSERVED),
-            Column("sector", OBSERVED),
-            Column("npv_mn", CALCULATION, label="NPV at these inputs"),
-            Column("solved_npv_mn", SOLVER, label="NPV as solved"),
-            Column("pays", CHECK, label="Would pay at these inputs"),
-            Column("paid", SOLVER, label="Pays as solved"),
-            Column("break_even_carbon_price_per_t", CALCULATION, label="Break-even carbon price", widest=12),
-            *(Column(name, CALCULATION, label=label) for name, label in _PARTS),
-            *(Column(f"solved_{name}", SOLVER, label=f"{text}, as solved", widest=12) for name, text, _ in RESULTS[1:]),
-            Column("standalone_npv_mn", SOLVER, label="NPV with losses carried forward"),
-        ],
+        "cash_flow.plants",
         rows,
         key="plants_paid",
         named="plants",
@@ -425,13 +311,13 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
 
 _PARTS = (
     ("capital_pv_mn", "Capital less grants, discounted"),
-    ("money_pv_mn", "Yearly money and loans, discounted"),
-    ("taxed_pv_mn", "Of it taxed"),
-    ("carbon_pv_mn", "Carbon value, discounted"),
-    ("written_pv_mn", "Write-offs, discounted"),
-    ("salvage_mn", "Salvage"),
-    ("book_mn", "In the books at the end"),
-    ("cut_pv_kt", "Direct cut, discounted"),
+    ("money_pv_mn", "Annual cash items and loans, discounted"),
+    ("taxed_pv_mn", "of which taxable"),
+    ("carbon_pv_mn", "Carbon revenue, discounted"),
+    ("written_pv_mn", "Depreciation, discounted"),
+    ("salvage_mn", "Salvage value"),
+    ("book_mn", "Net book value at the end"),
+    ("cut_pv_kt", "On-site abatement, discounted"),
 )
 
 

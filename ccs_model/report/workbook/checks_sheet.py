@@ -1,4 +1,4 @@
-"""Checks: what was found when the plan was gone over without the solver, and what this workbook finds of itself."""
+"""Sheet Checks: checks of the plan, verified without the solver, and checks of the workbook's own cells."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
-from ccs_model.report.figures import by_plant, flows_of, has_accounts
-from ccs_model.report.workbook.cell_values import RESIDUAL_FORMAT
-from ccs_model.report.workbook.columns import CHECK, WORDS, Cell, Column
+from ccs_model.report.live_accounts import by_plant, flows_of, has_accounts
+from ccs_model.report.workbook.columns import Cell
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
@@ -29,36 +28,28 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Checks")
     sheet.banner()
     sheet.paragraph(
-        "The checks of the plan were computed from the problem's coefficients and the decisions alone; their figures "
-        "are as solved. Those of the workbook compare its own cells, and follow its inputs. A check holds when the "
-        "distance between actual and expected is within the tolerance; where the expected figure is larger than 1 the "
-        "distance is relative to it."
+        "The checks of the plan are computed from the problem's coefficients and the decisions alone; their figures "
+        "are as solved. The checks of the workbook compare its own cells and follow its inputs. A check holds if the "
+        "deviation between actual and expected is within the tolerance; if the expected value exceeds 1, the "
+        "deviation is relative."
     )
     top = sheet.row
     sheet.jump(top + 1)
     block = sheet.table(
-        [
-            Column("name", CHECK, label="Check", widest=60),
-            Column("holds", CHECK, label="Verdict"),
-            Column("actual", CHECK),
-            Column("expected", CHECK),
-            Column("figure", CHECK, label="Distance", form=RESIDUAL_FORMAT),
-            Column("tolerance", CHECK, form=RESIDUAL_FORMAT),
-            Column("of", WORDS, label="Of"),
-        ],
+        "checks",
         rows,
         main=True,
         key="checks",
     )
     sheet.check_results(block, "holds", BROKEN)
-    sheet.section("The master check")
+    sheet.section("Master check")
     counted = sheet.table(
-        [Column("name", WORDS, widest=60), Column("value", CHECK)],
+        "checks.master",
         [
             {"id": "n", "name": "Checks", "value": Formula("=SUMPRODUCT(({checks!tolerance}>0)*1)", len(rows))},
             {
                 "id": "broken",
-                "name": "Of them do not hold",
+                "name": "Failed checks",
                 "value": Formula(f'=COUNTIF({{checks!holds}},"{BROKEN}")', n_broken),
             },
         ],
@@ -126,7 +117,7 @@ def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     if len(plan.problem.plants):
         baseline = plan.problem.baseline_ktpa
         yield _live(
-            "baseline: sheet Plants and key figures", "{plants!baseline_ktpa@total}",
+            "baseline: sheet Plants equals the key figures", "{plants!baseline_ktpa@total}",
             "{key_figures!solved@baseline_ktpa}", baseline,
         )  # fmt: skip
     if "macc" in sheet.book.blocks:
@@ -140,7 +131,7 @@ def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
 def _of_macc(plan: Plan) -> Iterator[Row]:
     total = float(macc_table(plan.problem, plan.retrofits)["avoided_ktpa"].sum())
     yield _live(
-        "MACC: running sums end at the sum", "MAX({macc!cumulative_avoided_ktpa})", "SUM({macc!avoided_ktpa})", total
+        "MACC: running sums end at the total", "MAX({macc!cumulative_avoided_ktpa})", "SUM({macc!avoided_ktpa})", total
     )
 
 
@@ -149,25 +140,25 @@ def _of_retrofits(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     for name, text in (
         ("captured_ktpa", "captured"),
         ("avoided_ktpa", "avoided"),
-        ("on_site_abatement_ktpa", "direct cut"),
+        ("on_site_abatement_ktpa", "on-site abatement"),
     ):
         yield _live(
-            f"{text}: retrofits add up to the plan's", f"{{retrofits!{name}@total}}", f"{{key_figures!solved@{name}}}",
+            f"{text}: retrofits sum to the plan", f"{{retrofits!{name}@total}}", f"{{key_figures!solved@{name}}}",
             float(totals[name] or 0.0), 1e-6,
         )  # fmt: skip
     if not table["captured_ktpa"].sum() > 0:
         return
     yield _live(
-        "captured by sector adds up to the plan's", f"{{by_sector!from_{plan.problem.years[-1]}@total}}",
+        "captured by sector sums to the plan", f"{{by_sector!from_{plan.problem.years[-1]}@total}}",
         "{key_figures!solved@captured_ktpa}", float(totals["captured_ktpa"] or 0.0), 1e-6,
     )  # fmt: skip
     capex = float(table["capture_capex_mn"].sum())
     yield _live(
-        "capture capex: Economics by the scaling law is that of sheet Retrofits", "{economics!capture_capex_mn@total}",
+        "capture capex: scaling law on Economics equals sheet Retrofits", "{economics!capture_capex_mn@total}",
         "{retrofits!capture_capex_mn@total}*capex_factor", capex,
     )  # fmt: skip
     yield _live(
-        "pipe capex: Economics is that of sheet Retrofits", "{economics!pipe_capex_mn@total}",
+        "pipeline capex: Economics equals sheet Retrofits", "{economics!pipe_capex_mn@total}",
         "{retrofits!pipe_capex_mn@total}*capex_factor", float(table["pipe_capex_mn"].sum()),
     )  # fmt: skip
     cost = float(table["cost_mn_pa"].sum())
@@ -176,7 +167,9 @@ def _of_retrofits(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         for name in sheet.book.blocks["economics"].columns
         if name.endswith("_mn_pa") and not name.startswith("solved_") and name not in ("cost_mn_pa", "capture_mn_pa")
     )
-    yield _live("yearly cost: Economics, sum of parts and sum of rows", parts, "{economics!cost_mn_pa@total}", cost)
+    yield _live(
+        "annual cost on Economics: sum of parts equals sum of rows", parts, "{economics!cost_mn_pa@total}", cost
+    )
 
 
 def _of_accounts(plan: Plan) -> Iterator[Row]:
@@ -186,54 +179,56 @@ def _of_accounts(plan: Plan) -> Iterator[Row]:
     discount = np.r_[plan.problem.discount, plan.problem.closing_discount]
     society = plan.stakeholders.set_index("stakeholder")["npv_mn"]
     yield _live(
-        "owners' NPV: the plants sum to the programme", "SUM({plants_paid!npv_mn})", "{programme_results!live@npv_mn}",
+        "owners' NPV: plants sum to the total", "SUM({plants_paid!npv_mn})", "{programme_results!live@npv_mn}",
         npv,
     )  # fmt: skip
     yield _live(
-        "owners' NPV: as the solver has it, at its inputs",
+        "owners' NPV: equals the solver's value at its inputs",
         "{programme_results!live@npv_mn}",
         "IF(inputs_changed=0,{programme_results!solved@npv_mn},{programme_results!live@npv_mn})",
         npv,
     )
     yield _live(
-        "owners' NPV: sum of the discounted row", "SUM({programme!@discounted_mn:all})",
+        "owners' NPV: equals the sum of the discounted row", "SUM({programme!@discounted_mn:all})",
         "{programme_results!live@npv_mn}", npv,
     )  # fmt: skip
     yield _live(
-        "the chosen plant's NPV is that of its row", "{picked_results!live@npv_mn}",
+        "NPV of the selected plant equals its row in the table", "{picked_results!live@npv_mn}",
         "INDEX({plants_paid!npv_mn},plant_picked_n,1)", float(plan.owners["npv_mn"].iloc[0]),
     )  # fmt: skip
     yield _live(
-        "capital: spent in the account is the table of capital", "-{programme!total_mn@own_mn}",
+        "capital: spending in the account equals the capital table", "-{programme!total_mn@own_mn}",
         "-SUM({capital!spent_mn})", -float(flows["own_mn"].sum()),
     )  # fmt: skip
     yield _live(
-        "written off and left in the books is all capital less grants",
+        "depreciation plus net book value equals capital less grants",
         "SUM({programme!@depreciation_mn:all})+SUM({programme!@book_mn:all})", "{programme!total_mn@own_mn}",
         float(flows["own_mn"].sum()),
     )  # fmt: skip
     yield _live(
-        "salvage: plants and programme", "SUM({plants_paid!salvage_mn})", "SUM({programme!@salvage_mn:all})",
+        "salvage value: plants sum to the total", "SUM({plants_paid!salvage_mn})", "SUM({programme!@salvage_mn:all})",
         float(parts["salvage_mn"].sum()),
     )  # fmt: skip
     yield _live(
-        "carbon value: plants and programme, discounted", "SUM({plants_paid!carbon_pv_mn})",
+        "carbon revenue, discounted: plants sum to the total", "SUM({plants_paid!carbon_pv_mn})",
         "SUMPRODUCT({programme!@carbon_mn:all},discount_factor)", float((flows["carbon_mn"] * discount).sum()),
     )  # fmt: skip
     yield _live(
-        "cash added up ends at the sum of the net", "INDEX({programme!@cumulative_mn:all},1,horizon_end-first_year+1)",
+        "cumulative cash flow ends at the sum of the net cash flow",
+        "INDEX({programme!@cumulative_mn:all},1,horizon_end-first_year+1)",
         "SUM({programme!@net_mn:all})", float(flows["net_mn"].sum()),
     )  # fmt: skip
     yield _live(
-        "society: what stakeholders gain, and harm avoided, is society's",
+        "society: gains of stakeholders plus damage avoided equal the social account",
         "{stakeholders!npv_mn@owners}+{stakeholders!npv_mn@public_purse}+{stakeholders!npv_mn@financiers}"
         "+{ledger!amount_mn@damage_avoided_mn}",
         "{stakeholders!npv_mn@society}", float(society["society"]),
     )  # fmt: skip
     yield _live(
-        "society's net benefit: as the solver has it, at its inputs", "{stakeholders!npv_mn@society}",
-        "IF(inputs_changed=0,{stakeholders!solved_npv_mn@society},{stakeholders!npv_mn@society})", float(society["society"]),
+        "net social benefit: equals the solver's value at its inputs", "{stakeholders!npv_mn@society}",
+        "IF(inputs_changed=0,{stakeholders!solved_npv_mn@society},{stakeholders!npv_mn@society})",
+        float(society["society"]),
     )  # fmt: skip
 
 
-CHECKS = Page("Checks", "Each check of the plan: actual, expected, tolerance, and whether it holds.", write_checks)
+CHECKS = Page("Checks", "Each check: actual value, expected value, tolerance and result.", write_checks)

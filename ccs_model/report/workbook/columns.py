@@ -1,9 +1,12 @@
-"""Tables as the sheets declare them: columns with a name that ends in its unit, and rows as mappings."""
+"""Columns and cells of the tables on the sheets, their declarations, and the styles of the workbook."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
@@ -11,12 +14,10 @@ import pandas as pd
 
 from ccs_model.units import label_of, unit_text
 
-# How the workbook looks: the classes of cells, each with a letter and a colour, and the named formats.
-
 
 @dataclass(frozen=True)
 class CellClass:
-    """What kind of number a cell holds. The letter stands above its column, so that colour is never the only sign."""
+    """Class of the numbers in a cell; its letter above the column repeats what the colour shows."""
 
     letter: str
     name: str
@@ -29,16 +30,18 @@ INPUT = CellClass("I", "input", "set by the scenario; change it there and run ag
 OBSERVED = CellClass(
     "O",
     "observed",
-    "measured, reported, or estimated from what is reported; its reference is named",
+    "measured, reported, or estimated from reported values; has a reference",
     "#37474F",
     "#E6EBEE",
 )
 ASSUMED = CellClass(
-    "A", "assumed", "assumed for want of a document; sheet Assumptions lists them all", "#9C5700", "#FFEFD0"
+    "A", "assumed", "assumed without a published source; listed on sheet Assumptions", "#9C5700", "#FFEFD0"
 )
-CALCULATION = CellClass("C", "calculation", "computed from inputs, whatever the solver chose", "#1A1A1A", "#F0F0F0")
-SOLVER = CellClass("S", "solver result", "what the solver chose, or what follows from its choice", "#1B6637", "#DFF1E5")
-CHECK = CellClass("K", "check", "compares two figures that must agree; says so in words", "#5B2C83", "#EDE3F5")
+CALCULATION = CellClass("C", "calculation", "computed from inputs, independent of the solution", "#1A1A1A", "#F0F0F0")
+SOLVER = CellClass("S", "solver result", "chosen by the solver, or derived from its choice", "#1B6637", "#DFF1E5")
+CHECK = CellClass(
+    "K", "check", "compares two figures that must agree; the result is also stated in words", "#5B2C83", "#EDE3F5"
+)
 # Words that name or explain the numbers beside them.
 WORDS = CellClass("", "words", "", "#1A1A1A", "#FFFFFF")
 
@@ -74,6 +77,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+WIDEST = 40
 _FONT = {"font_name": "Arial", "font_size": 10}
 
 
@@ -95,30 +99,19 @@ class Styles:
         return self._made[requested]
 
 
-# Where a name without its unit says too little for a heading.
-_LABELS = {
-    "abatement_share": "Cut share",
-    "on_site_abatement_share": "Direct cut share",
-    "uncalibrated_abatement_share": "Uncalibrated cut share",
-    "reported_abatement_share": "Reported cut share",
-    "co2_share": "CO2 by volume",
-    "reference_co2_share": "Reference CO2 by volume",
-    "share": "Share built",
-    "year": "Year",
-    "n_years": "Years in period",
-    "n_started": "Retrofits started",
-    "n_plants": "Plants looked at",
-    "n_trains": "Trains",
-    "lat_deg": "Latitude",
-    "lon_deg": "Longitude",
-    "vat_share": "VAT",
-    "grid_kg_per_kwh": "CO2 of grid power",
-    "fuel_t_per_gj": "CO2 of fuel",
-    "name_zh": "Name (Chinese)",
-    "length_km": "Pipe length",
-    "power_per_kwh": "Price of power",
-    "steam_per_gj": "Price of steam",
-}
+def declared_rows(name: str) -> list[dict[str, str]]:
+    """The rows of a table of declarations beside this module."""
+    with resources.files(__package__).joinpath(name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def quantities() -> Mapping[str, Mapping[str, str]]:
+    """Heading and meanings of quantities whose name without its unit says too little, from quantities.csv.
+
+    `total` is the meaning among the totals, `static_total` that of a static year, `term` that among the cost terms.
+    """
+    return MappingProxyType({row["quantity"]: MappingProxyType(row) for row in declared_rows("quantities.csv")})
 
 
 @dataclass(frozen=True)
@@ -138,18 +131,19 @@ class Column:
     optional: bool = False
     unit: str | None = None
     form: str = ""
-    widest: int = 40
+    widest: int = WIDEST
     wide: bool = False
 
     @property
     def heading(self) -> str:
         """Words above the column."""
-        return self.label or _LABELS.get(self.name) or label_of(self.name)
+        declared = quantities().get(self.name)
+        return self.label or (declared["heading"] if declared else "") or label_of(self.name)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A value that does not look like the rest of its column: its own unit, class, style, or a link to a sheet.
+    """A value with its own unit, class or style, or a link to a sheet.
 
     `unlocked` marks an input that may be changed in the workbook.
     """
@@ -160,6 +154,41 @@ class Cell:
     style: str = "cell"
     sheet: str = ""
     unlocked: bool = False
+
+
+@cache
+def declared_columns() -> Mapping[str, tuple[Column, ...]]:
+    """The columns of each table, as columns.csv declares them.
+
+    A row is a column of a table: its class (`row`: by the quality of each row), heading, unit and number format where
+    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge), and whether a cell may be
+    empty.
+    """
+    classes = {"row": None, "words": WORDS, **{each.name: each for each in CELL_CLASSES}}
+    found: dict[str, list[Column]] = {}
+    for row in declared_rows("columns.csv"):
+        width = row["width"]
+        found.setdefault(row["table"], []).append(
+            Column(
+                row["column"],
+                classes[row["class"]],
+                label=row["heading"],
+                optional=row["empty"] == "yes",
+                unit={"": None, "none": ""}.get(row["unit"], row["unit"]),
+                form=row["format"],
+                widest=int(width) if width.isdigit() else WIDEST,
+                wide=width == "rest",
+            )
+        )
+    return MappingProxyType({table: tuple(columns) for table, columns in found.items()})
+
+
+def table_columns(
+    table: str, without: Collection[str] = (), headings: Mapping[str, str] = MappingProxyType({})
+) -> list[Column]:
+    """The declared columns of a table, without some, with `headings` that depend on the plan."""
+    columns = (column for column in declared_columns()[table] if column.name not in without)
+    return [replace(column, label=headings.get(column.name, column.label)) for column in columns]
 
 
 def label(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Cover: what was asked, what the answer is, how far to trust it, and where everything stands."""
+"""Sheet Cover: question, answer, quality of the solution and contents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences as words
 from ccs_model.report.workbook.checks_sheet import write_check_result
-from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, Cell, Column
+from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, Cell
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 
@@ -15,34 +15,34 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     scenario = plan.problem.scenario
     sheet.hide_gridlines()
     sheet.one_page()
-    sheet.title("ccs-model: which carbon-capture retrofits to build")
+    sheet.title("ccs-model: carbon capture retrofit plan")
     sheet.quotation(scenario.name, "lead")
     if scenario.description.strip():
         sheet.section("Question")
         sheet.quotation(" ".join(scenario.description.split()), "lead")
     sheet.section("Answer")
     sheet.paragraph(words.answer(plan), "lead")
-    sheet.section("How good it is")
+    sheet.section("Quality of the solution")
     sheet.paragraph(words.status(plan))
     write_check_result(sheet, plan)
     sheet.banner()
     sheet.paragraph(
         f"Money is in real {plan.problem.currency} of {plan.problem.price_year}. Tonnes are metric; kt is a thousand "
-        "tonnes, of CO2 unless something else is named.",
+        "tonnes of CO2 unless stated otherwise.",
         "note",
     )
     run = run_key(plan.problem.scenario, plan.problem.inputs).folder_name
-    sheet.paragraph(f"Run {run}; sheet RunLog holds what made it.", "note")
+    sheet.paragraph(f"Run {run}; see sheet RunLog.", "note")
     sheet.section("Contents")
     sheet.table(
-        [Column("sheet", widest=24), Column("holds", label="What it holds", wide=True)],
+        "cover.contents",
         [{"sheet": Cell(page.name, sheet=page.name), "holds": page.holds} for page in sheet.contents],
         plain=True,
     )
-    sheet.section("Classes of cells")
-    sheet.paragraph("The letter above each column says what kind of numbers it holds; the colour says the same.")
+    sheet.section("Cell classes")
+    sheet.paragraph("The letter above each column gives the class of its numbers; the colour repeats it.")
     sheet.table(
-        [Column("letter"), Column("kind"), Column("meaning", wide=True)],
+        "cover.classes",
         [
             {
                 "letter": Cell(kind.letter, cell_class=kind),
@@ -55,4 +55,4 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     )
 
 
-COVER = Page("Cover", "The question, the answer, how good it is, and this list.", write_cover)
+COVER = Page("Cover", "Question, answer, quality of the solution and contents.", write_cover)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook.columns import SOLVER, Column
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 PRINTED_ROWS = 25
@@ -32,20 +31,13 @@ def write_data(sheet: Sheet, plan: Plan) -> None:
     """One row a number; what has no value has no row."""
     sheet.title("Data")
     sheet.paragraph(
-        "One row a number, as solved: table, what it is of, year, name, value, unit. The year of a retrofit is that in "
-        "which it is decided. Each plant's money by year stands on sheet CashFlow, pipes on sheet Transport. "
-        f"The sheet is for filters, pivot tables and programs: of its rows the first {PRINTED_ROWS} are printed."
+        "One number per row, as solved: table, key, year, name, value, unit. The year of a retrofit is the decision "
+        "year. Annual cash items of each plant are on sheet CashFlow, pipelines on sheet Transport. The sheet is for "
+        f"filters, pivot tables and other programs; the first {PRINTED_ROWS} rows are printed."
     )
     table = long_table(sheet, plan)
     block = sheet.table(
-        [
-            Column("table", SOLVER),
-            Column("key", SOLVER, widest=46),
-            Column("year", SOLVER, optional=True),
-            Column("name", SOLVER, widest=34),
-            Column("value", SOLVER, form="#,##0.0##"),
-            Column("unit", SOLVER, widest=24),
-        ],
+        "data",
         table.to_dict("records"),
         main=True,
         key="data",
@@ -108,4 +100,4 @@ def _long(sheet: Sheet, name: str, frame: pd.DataFrame, key: Sequence[str]) -> p
     return table[np.isfinite(table["value"].to_numpy(float))]
 
 
-DATA = Page("Data", "Every number of the answer, one a row, for pivot tables.", write_data)
+DATA = Page("Data", "Every number of the result, one per row, for pivot tables.", write_data)

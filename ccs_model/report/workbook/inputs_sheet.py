@@ -1,4 +1,4 @@
-"""Inputs: every value of the scenario with where it came from, then prices and factors as built up from the tables."""
+"""Sheet Inputs: inputs that can be changed, all scenario values with their origin, prices and factors."""
 
 from __future__ import annotations
 
@@ -15,19 +15,17 @@ from ccs_model.economics.prices import PriceLevel
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
-from ccs_model.report.figures import flows_of, has_accounts, rows_in_use
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, OBSERVED, WORDS, Cell, Column, data_columns
+from ccs_model.report.live_accounts import flows_of, has_accounts
+from ccs_model.report.tables_in_use import rows_in_use
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, WORDS, Cell, Column, data_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
 from ccs_model.scenario.fields import Section
 from ccs_model.scenario.resolved import DEFAULT
 
-# The inputs that may be changed in the workbook, each with a name that formulas use; and what two of them do together.
-#
-# Money follows at once. Which retrofits are built, their tonnes and their energy stay those of the solved plan.
-
-
+# Inputs that can be changed in the workbook have defined names. Costs follow them; retrofits, tonnes and energy stay
+# those of the solved plan.
 PLAY = "play"
 
 
@@ -44,53 +42,49 @@ class LiveInput:
 
 
 LIVE = (
-    LiveInput("discount_rate", "discount_rate", 0, 0.5, "discount_rate", "discount rate of the owners, real"),
+    LiveInput("discount_rate", "discount_rate", 0, 0.5, "discount_rate", "real discount rate of the owners"),
     LiveInput("social_discount_rate", "discount_rate", 0, 0.5, "policy.social_discount_rate",
-              "discount rate of society, real"),
-    LiveInput("tax_share", "tax_share", 0, 0.9, "finance.tax_share", "income tax"),
-    LiveInput("depreciation_yr", "depreciation_yr", 1, 60, "finance.depreciation_yr", "years of straight write-off"),
+              "real social discount rate"),
+    LiveInput("tax_share", "tax_share", 0, 0.9, "finance.tax_share", "income tax rate"),
+    LiveInput("depreciation_yr", "depreciation_yr", 1, 60, "finance.depreciation_yr", "years of straight-line "
+                                                                                      "depreciation"),
     LiveInput("capture_deductible", "flag", 0, 1, "policy.capture_deductible",
-              "1: a tonne cut by capture earns the carbon price; 0: it does not"),
-    LiveInput("carbon_price_factor", "factor", 0, 100, PLAY, "times the carbon price of sheet Series, all years"),
-    LiveInput("social_cost_factor", "factor", 0, 100, PLAY, "times the social cost of carbon of sheet Series"),
-    LiveInput("capex_factor", "factor", 0, 10, PLAY, "times all capital: capture, transport and storage; O&M stays"),
-    LiveInput("om_factor", "factor", 0, 10, PLAY, "times all operation and maintenance"),
-    LiveInput("energy_factor", "factor", 0, 10, PLAY, "times heat and power of capture"),
-    LiveInput("oil_factor", "factor", 0, 10, PLAY, "times what oil fields pay"),
-    LiveInput("subsidy_factor", "factor", 0, 10, PLAY, "times what a policy pays for tonnes"),
+              "1: captured tonnes earn the carbon price; 0: they do not"),
+    LiveInput("carbon_price_factor", "factor", 0, 100, PLAY, "multiplies the carbon price of sheet Series in all "
+                                                             "years"),
+    LiveInput("social_cost_factor", "factor", 0, 100, PLAY, "multiplies the social cost of carbon of sheet Series"),
+    LiveInput("capex_factor", "factor", 0, 10, PLAY, "multiplies all capital (capture, transport, storage), not O&M"),
+    LiveInput("om_factor", "factor", 0, 10, PLAY, "multiplies all operation and maintenance"),
+    LiveInput("energy_factor", "factor", 0, 10, PLAY, "multiplies heat and electricity for capture"),
+    LiveInput("oil_factor", "factor", 0, 10, PLAY, "multiplies payments of oil fields"),
+    LiveInput("subsidy_factor", "factor", 0, 10, PLAY, "multiplies policy payments per tonne"),
 )  # fmt: skip
-# Named for formulas, but no matter of money alone: another value is another plan.
+# Defined names that cannot be changed: another value needs another plan.
 _FIXED = (
     ("first_year", "year", "first year of the horizon"),
     ("horizon_end", "year", "first year after the horizon"),
-    ("delivered_share", "delivered_share", "captured over nameplate"),
-    ("capital_recovery_share", "recovery_share", "yearly share of capital of a static year; 0: from rate and life"),
-    ("price_year", "price_year", "money is real money of this year"),
+    ("delivered_share", "delivered_share", "captured ÷ nameplate"),
+    (
+        "capital_recovery_share",
+        "recovery_share",
+        "annual share of capital in a static year; 0: from discount rate and lifetime",
+    ),
+    ("price_year", "price_year", "price year of all money"),
 )
 _GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
 _GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
 def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
-    """The table of names, and the grid."""
+    """Write the inputs with defined names, and the NPV grid."""
     values = solved_with(plan)
-    sheet.section("Inputs that may be changed here")
+    sheet.section("Inputs you can change here")
     sheet.paragraph(
-        "Change a shaded value: costs, cash flows, ratios and checks follow. Sheet Series holds carbon price and "
-        "social cost year by year. For a new choice of plants change the scenario file and run again."
+        "When you change a shaded value, costs, cash flows, ratios and checks are recomputed. Sheet Series holds the "
+        "carbon price and the social cost of carbon by year. To choose plants anew, change the scenario file and run "
+        "again."
     )
-    columns = [
-        Column("name", WORDS, widest=26),
-        Column("meaning", WORDS, label="Description", widest=46),
-        Column("unit", WORDS, widest=16),
-        Column("value", INPUT),
-        Column("low", INPUT, label="Lowest"),
-        Column("high", INPUT, label="Highest"),
-        Column("class", WORDS),
-        Column("reference", WORDS, widest=22),
-        Column("solved", INPUT, label="Solved with"),
-        Column("changed", CHECK, label="Changed?"),
-    ]
+    columns = "inputs.live"
     places = plan.problem.scenario.places
     rows: list[Row] = [
         {
@@ -123,13 +117,20 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         "+SUMPRODUCT(({series!@damage_asked:all}<>{series!@damage_solved:all})*1)"
     )
     count = sheet.table(
-        [Column("name", WORDS), Column("meaning", WORDS, label="Description"), Column("value", CHECK)],
-        [{"id": "n", "name": "inputs_changed", "meaning": "here and on sheet Series", "value": Formula(changed, 0)}],
+        "inputs.changed",
+        [
+            {
+                "id": "n",
+                "name": "inputs_changed",
+                "meaning": "inputs changed here and on sheet Series",
+                "value": Formula(changed, 0),
+            }
+        ],
         plain=True,
     )
     sheet.book.define("inputs_changed", count.cell("value", "n"))
     message = sheet.table(
-        [Column("name", WORDS), Column("meaning", WORDS, label="What the line on top of the sheets says", wide=True)],
+        "inputs.banner",
         [{"id": name, "name": name, "meaning": text}
          for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED))],
         plain=True,
@@ -167,11 +168,11 @@ def _live_input_origin(each: LiveInput, places: object) -> str:
 
 
 def _grid(sheet: Sheet, plan: Plan) -> None:
-    """Net present value of the programme at every pair of a discount rate and a constant carbon price."""
-    sheet.section("Net present value of the programme by discount rate and carbon price")
+    """Write the net present value of all plants by discount rate and constant carbon price."""
+    sheet.section("Net present value of all plants by discount rate and carbon price")
     sheet.paragraph(
-        "Down: discount rate. Across: a carbon price, the same in every year, that every tonne of direct cut earns, in "
-        "place of the carbon price of sheet Series; taxed like all income. Rates and prices may be changed.",
+        "Down: discount rate. Across: a constant carbon price, earned by every tonne of on-site abatement, in place "
+        "of the carbon price of sheet Series, and taxed as other income. You can change rates and prices.",
         "note",
     )
     names = [f"at_{at}" for at in range(len(_GRID_PRICES))]
@@ -214,7 +215,7 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
 
 
 def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
-    """The grid's row at a rate: the owners' money discounted at it, salvage valued at it."""
+    """NPV at a discount rate for each carbon price, [prices]. Million."""
     assert plan.owner_capital is not None
     problem, flows = plan.problem, flows_of(plan, None)
     kept = 1.0 - problem.accounts.tax_share
@@ -230,7 +231,7 @@ def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
     return np.asarray(by_price + kept * salvage * weights[-1])
 
 
-# Tables whose money enters the program.
+# Tables with money that enters the model.
 _WITH_MONEY = (
     "technologies/technologies",
     "technologies/heat_sources",
@@ -239,62 +240,55 @@ _WITH_MONEY = (
     "transport/pipes",
     "storage/sites",
 )
-# Those that only a shared network reads, and the names of their sections.
+# Tables that a shared network alone reads, with their section titles.
 _OF_NETWORK = (
-    ("transport/trends", "Pipes as linear trends, in place of their classes"),
+    ("transport/trends", "Linear cost trends of pipelines, in place of size classes"),
     ("transport/trucks", "Trucks"),
-    ("transport/hubs", "Hubs given"),
-    ("transport/links", "Links given"),
+    ("transport/hubs", "Hubs of the planner"),
+    ("transport/links", "Links of the planner"),
     ("transport/line_costs", "Costs of single lines"),
-    ("storage/factors", "How an all-in storage cost is split"),
-    ("storage/site_costs", "Cost curves of sites"),
+    ("storage/factors", "Split of an all-in storage cost"),
+    ("storage/site_costs", "Supply curves of storage sites"),
 )
 _NETWORK_MONEY = ("transport/trends", "transport/trucks", "transport/line_costs", "storage/site_costs")
 _AS_THEY_ARE = (
-    ("streams/utilisation", "Utilisation of plants"),
+    ("streams/utilisation", "Plant utilisation"),
     ("streams/factors", "Emission factors"),
-    ("streams/mill_stacks", "Stacks of a steel works, per t of its product"),
+    ("streams/mill_stacks", "Stacks of a steel plant, per t of product"),
     ("streams/chemical_routes", "CO2 of chemical plants, per t of product"),
     ("streams/chemical_grades", "Streams of chemical plants"),
-    ("transport/pipes", "Pipes"),
-    ("transport/limits", "Limits of transport"),
+    ("transport/pipes", "Pipeline size classes"),
+    ("transport/limits", "Transport limits"),
 )
 
 
 def write_inputs(sheet: Sheet, plan: Plan) -> None:
-    """The scenario, then prices, grid factors, price levels and the tables that streams and pipes come from."""
+    """Write inputs, scenario values, prices, grid factors, price levels and tables of streams and pipelines."""
     problem = plan.problem
     sheet.title("Inputs")
     sheet.paragraph(
-        "First what may be changed here, then all that was asked. Money in tables is in the "
-        "row's own currency and year where the columns beside it name them, else in the scenario's."
+        "Inputs you can change come first, then all scenario values. Money in tables is in the currency and price "
+        "year of the row if given, otherwise in those of the scenario."
     )
     sheet.banner()
     write_live_inputs(sheet, plan)
     sheet.section("Scenario")
     sheet.table(
-        [
-            Column("key", WORDS, widest=30),
-            Column("value", INPUT, optional=True, widest=30),
-            Column("unit", WORDS, widest=18),
-            Column("class", WORDS),
-            Column("place", WORDS, label="Where it came from", widest=18),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "inputs.scenario",
         list(_values(sheet, problem.scenario, problem.scenario.places)),
         plain=True,
     )
-    sheet.section("Price of power, without VAT")
+    sheet.section("Electricity price, without VAT")
     grids = problem.power_per_kwh["grid"].isin(set(problem.plants["grid"]))
     _built_up(sheet, problem.power_per_kwh[grids], problem.inputs["prices/power"], ["grid", "year"])
-    sheet.section("Price of steam, without VAT")
+    sheet.section("Steam price, without VAT")
     provinces = problem.steam_per_gj["province"].isin(problem.zones)
     _built_up(sheet, problem.steam_per_gj[provinces], problem.inputs["prices/fuels"], ["province", "fuel", "year"])
-    sheet.section("CO2 of grid power (straight between the years, flat outside them)")
+    sheet.section("Grid emission factor (linear interpolation, constant outside the years)")
     factors = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]
     sheet.table(data_columns(factors), records(factors))
-    sheet.section(f"What other money is worth in {problem.currency} {problem.price_year}")
-    sheet.table(_LEVEL_COLUMNS, list(_price_levels(problem)), named="money")
+    sheet.section(f"Currency conversion to {problem.currency} {problem.price_year}")
+    sheet.table("inputs.money", list(_price_levels(problem)), named="money")
     tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     network = [(name, title) for name, title in _OF_NETWORK if len(problem.inputs[name])]
     for name, title in (*_AS_THEY_ARE, *(network if problem.network is not None else ())):
@@ -353,20 +347,8 @@ def _built_up(sheet: Sheet, prices: pd.DataFrame, sources: pd.DataFrame, key: li
     sheet.table(columns, records(table))
 
 
-_LEVEL_COLUMNS = (
-    Column("currency", OBSERVED),
-    Column("price_year", OBSERVED),
-    Column("price_index", None),
-    Column("base_price_index", None, label="Price index, base year"),
-    Column("rate", None, label="Exchange rate, base year"),
-    Column("worth", CALCULATION, label="One unit is worth"),
-    Column("index_reference", OBSERVED, widest=26),
-    Column("rate_reference", OBSERVED, widest=26),
-)
-
-
 def _price_levels(problem: Problem) -> Iterator[Row]:
-    """Each currency and price year that the tables use, with its way into the scenario's money."""
+    """Conversion of each currency and price year of the tables into the scenario's money."""
     deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
     level = PriceLevel(problem.currency, problem.price_year, deflators, rates)
     index = deflators.set_index(["currency", "year"])
@@ -397,4 +379,4 @@ def _named_values(table: pd.DataFrame, column: str) -> list[Cell]:
     return [Cell(value, name) for name, value in zip(table.iloc[:, 0], table[column], strict=True)]
 
 
-INPUTS = Page("Inputs", "What may be changed here; every value of the scenario; prices and factors.", write_inputs)
+INPUTS = Page("Inputs", "Inputs you can change; all scenario values; prices and factors.", write_inputs)

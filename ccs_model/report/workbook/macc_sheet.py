@@ -1,4 +1,4 @@
-"""MACC: what could be done, from cheap to dear, as a curve and as a list; what the plan does is marked."""
+"""Sheet MACC: the marginal abatement cost curve and its merit order; retrofits in the plan are marked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.columns import SOLVER, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.native_charts import CHART_ROWS, Chart
 from ccs_model.report.workbook.sheet import Page, Sheet
@@ -23,51 +23,30 @@ _SLOTS_A_LABEL = 20
 _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _PLAN_COLOUR, _OTHER_COLOUR = SOLVER.ink, "#A9B4BF"
 
-_COLUMNS = (
-    *(Column(name, OBSERVED, widest=40) for name in ("plant", "name", "province", "sector")),
-    *(Column(name, CALCULATION, widest=18) for name in ("stream", "technology", "site")),
-    Column("avoided_ktpa"),
-    Column("cumulative_avoided_ktpa"),
-    Column("avoidance_cost_per_t"),
-    Column("capture_cost_per_t"),
-    Column("capex_mn"),
-    Column("cumulative_capex_mn"),
-    Column("in_plan", SOLVER, label="In the plan"),
-)
-_SLOT_COLUMNS = (
-    Column("slot", CALCULATION),
-    Column("from_ktpa", CALCULATION, label="Avoided up to here"),
-    Column("axis", CALCULATION, label="On the axis", optional=True),
-    Column("position", CALCULATION, label="Place in the list"),
-    Column("in_plan_per_t", SOLVER, label="In the plan", optional=True),
-    Column("not_in_plan_per_t", CALCULATION, label="Not in the plan", optional=True),
-)
-
 
 def write_macc(sheet: Sheet, plan: Plan) -> None:
-    """The curve, the cheapest streams, then all of them."""
+    """Write the curve, the cheapest streams, then all streams."""
     table = macc_table(plan.problem, plan.retrofits)
     sheet.title("MACC")
     sheet.paragraph(
-        "Each stream of each plant that may be fitted, once: full size, by the technology and to the site that avoid a "
-        "tonne for the least. The list takes each stream for itself. It ignores the budget, limits of sites that "
-        "streams share, and when a retrofit may start, so it is not the best plan; the plan's own choice may use "
-        "another technology, size or site than stands here. Full load, prices of the last year. The curve is drawn "
-        f"from the table to its right, at the inputs of the solved plan: {N_SLOTS} slots of equal abatement, each with "
-        "the cost of the stream at its middle, so that widths are true and the smallest streams may fall between two "
-        "slots."
+        "Each stream of each eligible plant, once, at full size, with the technology and site of lowest avoidance "
+        "cost. The list considers each stream alone. It ignores the budget, limits shared between streams, and the "
+        "earliest start of a retrofit, so it is not the optimal plan; the plan may use another technology, size or "
+        "site. Full load, prices of the last year. The curve is drawn from the table on its right, at the inputs of "
+        f"the solved plan: {N_SLOTS} slots of equal abatement, each with the cost of the stream at its middle; "
+        "widths are true to scale, and the smallest streams may fall between two slots."
     )
     if plan.problem.network is not None:
         sheet.paragraph(
-            "Here every stream lays a pipe of its own to one of its nearest sites and pays the site's all-in cost per "
-            "tonne. The plan shares pipes and sites, so that what it pays for a stream (sheet Economics) is another "
-            "figure, for far plants of one cluster a lower one.",
+            "Here every stream has its own pipeline to one of its nearest sites and pays the site's all-in cost per "
+            "tonne. The plan shares pipelines and sites; its cost for a stream (sheet Economics) differs and is "
+            "lower for distant plants of a cluster.",
             "note",
         )
     if table.empty:
-        why = "No stream of a plant that may be fitted can be captured, stored, and avoid CO2"
+        why = "No stream of an eligible plant can be captured and stored with positive net abatement"
         if plan.problem.network is not None:
-            why += " by a pipe of its own, or no table prices the power that such pipes would draw"
+            why += " by its own pipeline, or no table has an electricity price for its booster stations"
         sheet.paragraph(f"{why}.", "note")
         return
     top = sheet.row
@@ -77,14 +56,14 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     sheet.page_break()
     if has_more:
         sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
-        sheet.table(_COLUMNS, _rows(table.head(_CHEAPEST)), named="cheapest")
+        sheet.table("macc", _rows(table.head(_CHEAPEST)), named="cheapest")
         sheet.page_break()
     sheet.section(f"All {len(table)}, cheapest first")
-    sheet.table(_COLUMNS, _rows(table), main=True, frozen=0, head_on_each_page=True, key="macc")
+    sheet.table("macc", _rows(table), main=True, frozen=0, head_on_each_page=True, key="macc")
     end = sheet.row
     # The slots are made from the list, so that the list stands in its place first.
     sheet.jump(top)
-    sheet.chart(_chart(sheet, table), _SLOT_COLUMNS, _slot_rows(table), left=len(_COLUMNS) + 1, key="slots")
+    sheet.chart(_chart(sheet, table), "macc.slots", _slot_rows(table), left=len(table_columns("macc")) + 1, key="slots")
     sheet.jump(end)
 
 
@@ -149,19 +128,19 @@ def _chart(sheet: Sheet, table: pd.DataFrame) -> Chart:
     in_plan = table[table["in_plan"]]
     money = sheet.unit("avoidance_cost_per_t")
     return Chart(
-        title="Marginal abatement cost: what could be avoided, from cheap to dear",
+        title="Marginal abatement cost by increasing cost",
         across="axis",
-        across_title=f"Avoided in a year, added up ({sheet.unit('avoided_ktpa')})",
+        across_title=f"Cumulative annual abatement ({sheet.unit('avoided_ktpa')})",
         up_title=f"Avoidance cost ({money})",
         series={"in_plan_per_t": _PLAN_COLOUR, "not_in_plan_per_t": _OTHER_COLOUR},
         every=_SLOTS_A_LABEL,
         alt=(
-            f"Marginal abatement cost curve of {len(table)} streams, which could avoid {total_ktpa:,.0f} kt CO2 a "
+            f"Marginal abatement cost curve of {len(table)} streams with a potential of {total_ktpa:,.0f} kt CO2 a "
             f"year at {table['avoidance_cost_per_t'].iloc[0]:,.0f} to {table['avoidance_cost_per_t'].iloc[-1]:,.0f} "
-            f"{money}. Width is what a stream avoids, height what a tonne costs. The plan fits {len(in_plan)} of them, "
-            f"which here avoid {in_plan['avoided_ktpa'].sum():,.0f} kt a year."
+            f"{money}. The width is the annual abatement of a stream, the height its cost per tonne. The plan "
+            f"retrofits {len(in_plan)} of them, with {in_plan['avoided_ktpa'].sum():,.0f} kt of annual abatement here."
         ),
     )
 
 
-MACC = Page("MACC", "What could be done, from cheap to dear, with its curve; what the plan does is marked.", write_macc)
+MACC = Page("MACC", "Abatement options by increasing cost, as a curve; retrofits in the plan are marked.", write_macc)

@@ -1,4 +1,4 @@
-"""Retrofits: what the plan builds, one row each, all of it."""
+"""Sheet Retrofits: every retrofit of the plan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import sentences as words
-from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, Column, columns_of
+from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, columns_of, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -28,18 +28,14 @@ _OPTIONAL = (
 )
 _SUMMED = ("_ktpa", "_mn", "_mn_pa")
 _SHARED = (
-    " Pipe and storage capex are its part of what is shared, by use; the site is the one that takes most of its CO2, "
-    "and the length the mean way of its tonnes."
+    " Pipeline and storage capex are the retrofit's share of common facilities, by use; the site is the one that "
+    "receives most of its CO2, and the length is the flow-weighted mean."
 )
-_WHY = " Reasons and what would change them compare costs per tonne; ccs-model explain solves again to find it exactly."
-REASONS = (
-    Column("reason", CALCULATION, label="Why it is in or out", widest=38),
-    Column("change", CALCULATION, label="What would change it", widest=44),
-)
+_WHY = " Reasons compare costs per tonne; ccs-model explain re-solves the model for exact answers."
 
 
 def write_retrofits(sheet: Sheet, plan: Plan) -> None:
-    """plan.retrofits, largest avoided first, with totals; what a year is made of stands in sheet Economics."""
+    """Write plan.retrofits with totals, largest abatement first; sheet Economics holds the parts of the annual cost."""
     table = plan.retrofits.drop(columns=[*PARTS, *AT_FULL_LOAD])
     if plan.problem.network is None:
         table = table.drop(columns="storage_capex_mn")
@@ -47,8 +43,8 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         table = table.drop(columns="name_zh")
     sheet.title("Retrofits")
     sheet.paragraph(
-        f"Tonnes are those of {words.last_period(plan)}; costs per tonne are levelised at full load. Product cost is "
-        "the yearly cost per tonne of the plant's product." + ("" if plan.problem.network is None else _SHARED) + _WHY
+        f"Tonnes refer to {words.last_period(plan)}; costs per tonne are levelised at full load. Product cost is "
+        "the annual cost per tonne of product." + ("" if plan.problem.network is None else _SHARED) + _WHY
     )
     reasons = reasons_table(plan).set_index("plant")
     totals: dict[str, object] = {
@@ -56,16 +52,14 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     }
     totals |= {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
     sheet.table(
-        [*columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24), *REASONS],
+        [*columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24), *table_columns("retrofits.reasons")],
         records(table.join(reasons[["reason", "change"]], on="plant")),
         main=True,
         frozen=2,
         totals={**totals, "plant": "Total"},
         key="retrofits",
-        empty=f"Nothing is built, because {words.why_nothing_is_built(plan)}." if table.empty else "",
+        empty=words.nothing_built(plan) if table.empty else "",
     )
 
 
-RETROFITS = Page(
-    "Retrofits", "What is built: where, when, with what, tonnes, capex and costs per tonne.", write_retrofits
-)
+RETROFITS = Page("Retrofits", "Retrofits: place, year, technology, tonnes, capex and cost per tonne.", write_retrofits)

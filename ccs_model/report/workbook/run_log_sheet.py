@@ -1,4 +1,4 @@
-"""RunLog: what makes this run this run. No clock times and no paths, so that the same run gives the same bytes."""
+"""Sheet RunLog: status, size, options, versions and hashes; no times or paths, so equal runs give equal bytes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import PurePath
 import ccs_model
 from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.plan import Plan
+from ccs_model.report.figures import gap_of
 from ccs_model.report.pipe_tables import pipe_links
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, SOLVER, WORDS, Cell, CellClass, Column
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, SOLVER, Cell, CellClass
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 _LIBRARIES = ("highspy", "pyomo", "pandas", "numpy", "XlsxWriter")
@@ -22,23 +23,17 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
     """Outcome, size, options, versions, hashes."""
     sheet.title("RunLog")
     sheet.paragraph(
-        "Times and the command stand in manifest.json of the run folder; the solver's own words in solver.log."
+        "Times and the command are in manifest.json of the run folder; the solver's output is in solver.log."
     )
     sheet.section("Run")
     sheet.table(
-        [
-            Column("item", WORDS, widest=36),
-            Column("value", SOLVER, widest=24),
-            Column("unit", WORDS, widest=26),
-            Column("class", WORDS),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "run_log",
         list(_items(sheet, plan)),
         plain=True,
     )
     sheet.section("Inputs")
     sheet.table(
-        [Column("file", WORDS, widest=36), Column("sha256", label="SHA-256", wide=True)],
+        "run_log.inputs",
         list(_hashes(plan)),
         plain=True,
     )
@@ -58,41 +53,45 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
 
     objective, relaxation, size, problem = plan.objective, plan.relaxation, plan.size, plan.problem
     solver = problem.scenario.solver
-    yield item("Status", plan.status, "optimal: within the gap asked for; limit: time ran out before that")
-    yield item("Aim", problem.objective, kind=INPUT)
-    yield item("Retrofits are", "integer" if problem.is_integer else "continuous", kind=INPUT)
+    yield item("Status", plan.status, "optimal: within the requested gap; limit: the time limit ended the run first")
+    yield item("Optimisation objective", problem.objective, kind=INPUT)
+    yield item("Decisions", "integer" if problem.is_integer else "continuous", kind=INPUT)
     yield item("Value", objective.value, "of the plan", "value_kt", unit=objective.unit)
-    within = "" if plan.corridors is None else " within the corridors"
+    within = "" if plan.corridors is None else " within the searched links"
     yield item("Bound", _known(objective.bound), f"no plan{within} is better", "bound_kt", unit=objective.unit)
-    yield item("Gap", _known(objective.gap_share), "distance of the bound, as a share of the value", "gap_share")
+    yield item("Gap", _known(objective.gap_share), "relative distance between bound and value", "gap_share")
     if plan.corridors is not None:
-        n_corridors, n_links = pipe_links(plan)
-        wide = f"no plan over all {n_links} candidate links is better"
-        yield item("Bound over all links", _known(objective.all_links_bound), wide, "bound_kt", unit=objective.unit)
+        gap = gap_of(plan)
+        wide = f"no plan over all {gap.n_links} candidate links is better"
         yield item(
-            "Gap over all links",
+            "Bound over all candidate links", _known(objective.all_links_bound), wide, "bound_kt", unit=objective.unit
+        )
+        yield item(
+            "Optimality gap over all candidate links",
             _known(objective.all_links_gap_share),
-            "distance of that bound, as a share of the value",
+            "relative distance between that bound and the value",
             "gap_share",
         )
         requested = PurePath(problem.scenario.transport.corridors).name
-        yield item("Corridors", n_corridors, f"links within which the plan is proven ({requested})", "n_corridors")
+        yield item(
+            "Searched links", gap.n_searched, f"links in which the plan was optimised ({requested})", "n_corridors"
+        )
     if problem.network is not None:
         yield item("Nodes", len(problem.network.nodes), "of the candidate network", "n_nodes", CALCULATION)
-        yield item("Candidate links", pipe_links(plan)[1], "on which a pipe can be laid", "n_links", CALCULATION)
-    yield item("Relaxation", relaxation.value, "value of the linear program", "value_kt", unit=objective.unit)
+        yield item("Candidate links", pipe_links(plan)[1], "candidate links for pipelines", "n_links", CALCULATION)
+    yield item("Relaxation", relaxation.value, "value of the LP relaxation", "value_kt", unit=objective.unit)
     if relaxation.abatement_per_budget_kt_per_mn is not None:
         yield item(
             "Shadow price of the budget",
             relaxation.abatement_per_budget_kt_per_mn,
-            "of the linear program",
+            "of the LP relaxation",
             "abatement_kt_per_mn",
         )
-    yield item("Rows", size.n_rows, "of the program as solved", "n_rows", CALCULATION)
-    yield item("Columns", size.n_columns, "of the program as solved", "n_columns", CALCULATION)
-    yield item("Whole columns", size.n_integer, "of them whole numbers", "n_whole", CALCULATION)
-    yield item("Coefficients", size.n_nonzeros, "that are not zero", "n_nonzeros", CALCULATION)
-    yield item("Gap asked for", solver.mip_gap, "solver.mip_gap", "gap_share", INPUT)
+    yield item("Rows", size.n_rows, "of the model as solved", "n_rows", CALCULATION)
+    yield item("Columns", size.n_columns, "of the model as solved", "n_columns", CALCULATION)
+    yield item("Integer columns", size.n_integer, "of which integer", "n_whole", CALCULATION)
+    yield item("Nonzero coefficients", size.n_nonzeros, "nonzero", "n_nonzeros", CALCULATION)
+    yield item("Optimality gap requested", solver.mip_gap, "solver.mip_gap", "gap_share", INPUT)
     yield item("Time limit", solver.time_limit_s, "solver.time_limit_s", "time_limit_s", INPUT)
     yield item("Threads", solver.threads, "solver.threads", "n_threads", INPUT)
     yield item("Seed", solver.seed, "solver.seed", "n_seed", INPUT)
@@ -114,4 +113,4 @@ def _hashes(plan: Plan) -> Iterator[Row]:
         yield {"file": name, "sha256": sha256}
 
 
-RUN_LOG = Page("RunLog", "Status, size, solver options, versions and the hash of every input.", write_run_log)
+RUN_LOG = Page("RunLog", "Status, model size, solver options, versions and the hash of every input.", write_run_log)

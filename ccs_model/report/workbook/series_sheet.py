@@ -12,11 +12,20 @@ from ccs_model.economics.investment import discount_factor
 from ccs_model.economics.policy import price_path
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, OBSERVED, SOLVER, WORDS, Cell, CellClass, Column
+from ccs_model.report.workbook.columns import (
+    CALCULATION,
+    INPUT,
+    OBSERVED,
+    SOLVER,
+    WORDS,
+    Cell,
+    CellClass,
+    Column,
+    table_columns,
+)
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
-KEY = "series"
 # Rows that other sheets name.
 NAMED = {
     "when": "calendar_year",
@@ -63,20 +72,13 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
     sheet.title("Series")
     sheet.banner()
     sheet.paragraph(
-        "Years run across, in the same columns as on sheet CashFlow. The last column is the horizon's end: salvage, "
-        "closure and loans are settled there. Change the carbon price or the social cost in their shaded cells."
+        "Years run across, in the same columns as on sheet CashFlow. The last column is the end of the horizon, when "
+        "salvage values, closure and loans are settled. You can change the carbon price and the social cost of "
+        "carbon in the shaded cells."
     )
-    columns = [
-        Column("series", WORDS, widest=36),
-        Column("place", WORDS, widest=18),
-        Column("unit", WORDS, widest=22),
-        Column("class", WORDS),
-        Column("reference", WORDS, widest=22),
-        Column("note", WORDS, widest=30),
-        *year_columns(problem),
-    ]
+    columns = [*table_columns("series"), *year_columns(problem)]
     rows = [*_live(sheet, problem), _avoided(sheet, plan), *_observed(sheet, problem)]
-    block = sheet.table(columns, rows, main=True, frozen=2, key=KEY, years=year_span(problem))
+    block = sheet.table(columns, rows, main=True, frozen=2, key="series", years=year_span(problem))
     for row, name in NAMED.items():
         sheet.book.define(name, block.row(row))
 
@@ -135,14 +137,14 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     )  # fmt: skip
     yield _row(
         sheet, problem, "Carbon price", "price_per_t", INPUT, inputs("price_per_t", price), row="price",
-        reference="scenario", note="policy.carbon_price_per_t; may be changed",
+        reference="scenario", note="policy.carbon_price_per_t; you can change it",
     )  # fmt: skip
     yield _row(
-        sheet, problem, "Carbon price solved with", "price_per_t", INPUT, price, row="price_solved",
+        sheet, problem, "Carbon price, as solved", "price_per_t", INPUT, price, row="price_solved",
         reference="scenario",
     )  # fmt: skip
     yield _row(
-        sheet, problem, "Carbon price that a captured tonne earns", "price_per_t", CALCULATION,
+        sheet, problem, "Carbon price earned per tonne captured", "price_per_t", CALCULATION,
         formulas(
             "={@price}*carbon_price_factor*capture_deductible", "price_per_t", price * policy.capture_deductible
         ),
@@ -150,10 +152,10 @@ def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     )  # fmt: skip
     yield _row(
         sheet, problem, "Social cost of carbon", "damage_per_t", INPUT, inputs("damage_per_t", damage),
-        row="damage_asked", reference="scenario or policy/social_cost_of_carbon", note="may be changed",
+        row="damage_asked", reference="scenario or policy/social_cost_of_carbon", note="you can change it",
     )  # fmt: skip
     yield _row(
-        sheet, problem, "Social cost solved with", "damage_per_t", INPUT, damage, row="damage_solved",
+        sheet, problem, "Social cost of carbon, as solved", "damage_per_t", INPUT, damage, row="damage_solved",
         reference="scenario or policy/social_cost_of_carbon",
     )  # fmt: skip
     yield _row(
@@ -168,8 +170,8 @@ def _avoided(sheet: Sheet, plan: Plan) -> Row:
     at = np.searchsorted(plan.problem.years, plan.problem.calendar, side="right") - 1
     values = np.r_[by_period.to_numpy(float)[at], 0.0]
     return _row(
-        sheet, plan.problem, "Avoided by the plan", "avoided_kt", SOLVER, values, row="avoided",
-        reference="solver", note="the period's yearly mean",
+        sheet, plan.problem, "Avoided in the plan", "avoided_kt", SOLVER, values, row="avoided",
+        reference="solver", note="annual mean of the period",
     )  # fmt: skip
 
 
@@ -178,13 +180,13 @@ def _observed(sheet: Sheet, problem: Problem) -> Iterator[Row]:
     grids = problem.plants[["province", "grid"]].drop_duplicates()
     of_zones = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]
     for province, table in of_zones.groupby("province"):
-        yield _path(sheet, problem, "CO2 of grid power", str(province), "grid_kg_per_kwh", table)
+        yield _path(sheet, problem, "Grid emission factor", str(province), "grid_kg_per_kwh", table)
     for grid, table in problem.power_per_kwh.groupby("grid"):
         if grid in set(grids["grid"]):
-            yield _path(sheet, problem, "Price of power, without VAT", str(grid), "power_per_kwh", table)
+            yield _path(sheet, problem, "Electricity price, without VAT", str(grid), "power_per_kwh", table)
     steam = problem.steam_per_gj[problem.steam_per_gj["province"].isin(problem.zones)]
     for (province, source), table in steam.groupby(["province", "heat_source"]):
-        what = f"Price of steam, {str(source).replace('_', ' ')}"
+        what = f"Steam price, {str(source).replace('_', ' ')}"
         yield _path(sheet, problem, what, str(province), "steam_per_gj", table)
 
 
@@ -194,10 +196,12 @@ def _path(sheet: Sheet, problem: Problem, what: str, place: str, name: str, tabl
     known = ", ".join(dict.fromkeys(str(year) for year in table["year"]))
     reference = ", ".join(dict.fromkeys(table["reference"])) if "reference" in table else "sheet Inputs"
     return _row(
-        sheet, problem, what, name, OBSERVED, values, place=place, reference=reference, note=f"known for {known}"
+        sheet, problem, what, name, OBSERVED, values, place=place, reference=reference, note=f"data for {known}"
     )  # fmt: skip
 
 
 SERIES = Page(
-    "Series", "Year by year: discount factors, carbon price, grid factors, prices of power and steam.", write_series
+    "Series",
+    "Annual values: discount factors, carbon price, grid emission factors, electricity and steam prices.",
+    write_series,
 )

@@ -25,7 +25,7 @@ from ccs_model.report.workbook.cell_values import (
     text_width,
     widest_word,
 )
-from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, Cell, Column
+from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.workbook.native_charts import (
     CHART_ROWS,
@@ -71,7 +71,7 @@ class Sheet(Canvas):
 
     def table(
         self,
-        columns: Sequence[Column],
+        columns: str | Sequence[Column],
         rows: Iterable[Row],
         *,
         main: bool = False,
@@ -86,6 +86,8 @@ class Sheet(Canvas):
     ) -> Block:
         """Letters of the classes, units, headings, rows, totals; a `plain` table of words has only headings and rows.
 
+        `columns` are those that columns.csv declares under a name, or a list.
+
         Headings stand right above the rows, so that a spreadsheet knows both as one of its own tables: the main one
         by the name of the sheet (`Plants_table`), another by what it is `named` besides (`Transport_shared_table`).
 
@@ -94,10 +96,11 @@ class Sheet(Canvas):
         above it may stand `head_on_each_page`. Formulas of other tables find it by its `key`, and its rows by what
         stands in them as `id`; `years` are the first and last column where time runs across.
         """
+        columns = table_columns(columns) if isinstance(columns, str) else columns
         rows = list(rows)
         top = self._row - 1 if self._below_section else None
         if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
-            self.paragraph(f"On paper: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
+            self.paragraph(f"Printed: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
         self._row += 0 if self._below_section else 1
         self._below_section, head = False, self._row
         numeric = {column.name for column in columns if any(_is_number(row.get(column.name)) for row in rows)}
@@ -135,8 +138,11 @@ class Sheet(Canvas):
         self._stretches.append(Stretch(head if top is None else top, bottom, 0, right, columns[-1].wide))
         return block
 
-    def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int, key: str) -> Block:
+    def chart(
+        self, chart: Chart, columns: str | Sequence[Column], rows: Sequence[Row], *, left: int, key: str
+    ) -> Block:
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
+        columns = table_columns(columns) if isinstance(columns, str) else columns
         self._row += 1
         top, self._left, self._printed_columns = self._row, left, left - 1
         self._head(columns, self._headings(columns), {column.name for column in columns}, filtered=False)

@@ -1,21 +1,22 @@
-"""Costs and benefits by who bears them, live: every item at society's rate, then each stakeholder's account."""
+"""Costs and benefits by stakeholder on sheet Summary: items at the social discount rate, then the accounts."""
 
 from __future__ import annotations
 
 import math
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.figures import has_accounts
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, SOLVER, WORDS, Cell, Column, label
+from ccs_model.report.live_accounts import has_accounts
+from ccs_model.report.workbook.columns import Cell, label
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Row, Sheet
 
-OUTSIDE, PURSE, FINANCIERS, HARM = "the world outside", "public purse", "financiers", "harm avoided"
-# Who stands on the other side of each item of the owners' account.
+OUTSIDE, PURSE, FINANCIERS, HARM = "outside the model", "public purse", "financiers", "damage avoided"
+# Counterparty of each item of the owners' account.
 SIDES = {
     "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
-    "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE, "oil_mn": OUTSIDE,
-    "carbon_mn": PURSE, "paid_mn": PURSE, "grants_mn": PURSE, "tax_mn": PURSE, "loans_mn": FINANCIERS,
+    "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,
+    "oil_mn": OUTSIDE, "carbon_mn": PURSE, "paid_mn": PURSE, "grants_mn": PURSE, "tax_mn": PURSE,
+    "loans_mn": FINANCIERS,
     "damage_avoided_mn": HARM,
 }  # fmt: skip
 _COLUMNS = ("owners_mn", "public_purse_mn", "financiers_mn", "society_mn")
@@ -32,10 +33,10 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
     """The items, then benefits, costs, net and ratio of each stakeholder beside the plan's own."""
     if not has_accounts(plan):
         return
-    sheet.section("Costs and benefits by who bears them (discounted at society's rate)")
+    sheet.section("Costs and benefits by stakeholder (social discount rate)")
     sheet.paragraph(
-        "An amount above 0 is a gain. What one stakeholder pays another cancels in society's account, which counts what the "
-        "world outside gives and takes, and the harm that avoided tonnes spare.",
+        "A positive amount is a gain. Payments between stakeholders cancel in the social account, which counts "
+        "resources from outside the model and the damage avoided.",
         "note",
     )
     rows = _items(plan)
@@ -43,27 +44,14 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
     for name in _COLUMNS:
         totals[name] = Formula(f"=SUM({{{name}:all}})", math.fsum(_number(row[name]) for row in rows))
     sheet.table(
-        [
-            Column("item", WORDS, widest=32),
-            Column("amount_mn", CALCULATION),
-            Column("side", WORDS, label="Other side", widest=26),
-            *(Column(name, CALCULATION) for name in _COLUMNS),
-        ],
+        "stakeholders.ledger",
         rows,
         totals=totals,
         key="ledger",
         named="ledger",
     )
     sheet.table(
-        [
-            Column("stakeholder", WORDS, widest=32),
-            Column("benefits_mn", CALCULATION),
-            Column("costs_mn", CALCULATION),
-            Column("npv_mn", CALCULATION),
-            Column("benefit_cost_ratio", CALCULATION, optional=True),
-            Column("solved_npv_mn", SOLVER, label="NPV as solved"),
-            Column("difference_mn", CHECK),
-        ],
+        "stakeholders",
         _accounts(plan),
         key="stakeholders",
         named="stakeholders",

@@ -1,7 +1,4 @@
-"""Storage: every site used, with what goes in, what room is left and what limits it; then the sites passed over.
-
-With a shared network sites and wells are capital of their own: how many wells there are and what they cost stands here.
-"""
+"""Sheet Storage: sites in use with injection, capacity and binding limit, their costs, and other candidate sites."""
 
 from __future__ import annotations
 
@@ -11,69 +8,29 @@ import pandas as pd
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
-from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Column
+from ccs_model.report.workbook.columns import SOLVER, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 # A limit is reached when no more than this share of it is left.
 _REACHED_SHARE = 1e-6
 
-_SITE_COLUMNS = (
-    Column("site", None, widest=18),
-    Column("name", None, widest=34),
-    Column("basin", None, widest=18),
-    Column("province", None, widest=16),
-)
-_WELL_COLUMNS = (
-    Column("n_wells_max", None, label="Wells, at most"),
-    Column("well_injectivity_ktpa", None),
-    Column("injection_max_ktpa", CALCULATION, label="Injection, at most"),
-)
-
-
-# What only a shared network knows of a site that is used.
-_DRILLED_COLUMNS = (
-    _WELL_COLUMNS[0],
-    Column("n_wells", SOLVER, label="Wells drilled"),
-    Column("wells_ktpa", SOLVER, label="They take, at most"),
-)
-_COST_COLUMNS = (
-    Column("site", None, widest=18),
-    Column("name", None, widest=34),
-    Column("site_capex_mn", CALCULATION, label="Capital of the site"),
-    Column("well_capex_mn", CALCULATION, label="Capital of a well"),
-    Column("n_wells", SOLVER, label="Wells drilled"),
-    Column("invested_mn", SOLVER, label="Invested"),
-    Column("capital_mn_pa", SOLVER, label="Capital, a year"),
-    Column("site_and_well_om_mn_pa", SOLVER, label="O&M, a year"),
-    Column("fixed_cost_per_t", SOLVER, label="Both, per t injected", optional=True),
-    Column("variable_per_t", CALCULATION, label="Besides, per t"),
-    Column("oil_revenue_mn_pa", SOLVER, label="Paid by the oil field"),
-    Column("closure_mn", CALCULATION, label="Closure"),
-)
+# Columns of storage.used with a shared network alone, and without one alone.
+_SHARED_ONLY = ("n_wells", "wells_ktpa")
+_OWN_ONLY = ("well_injectivity_ktpa", "injection_max_ktpa", "storage_cost_per_t")
 
 
 def write_storage(sheet: Sheet, plan: Plan) -> None:
     """One row a site used with totals; what is injected with the periods across; costs; the other sites, in short."""
     problem = plan.problem
     used = _used(plan)
-    empty = f"Nothing is built, because {words.why_nothing_is_built(plan)}." if plan.retrofits.empty else ""
+    empty = words.nothing_built(plan) if plan.retrofits.empty else ""
     shared = problem.network is not None
-    capacity = Column("capacity_kt", None, label=f"Capacity, {problem.scenario.storage.capacity} case")
+    capacity = {"capacity_kt": f"Capacity, {problem.scenario.storage.capacity} case"}
+    injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
     sheet.title("Storage")
     sheet.paragraph(_about(plan))
     sheet.table(
-        [
-            *_SITE_COLUMNS,
-            capacity,
-            *(_DRILLED_COLUMNS if shared else _WELL_COLUMNS),
-            Column("injected_ktpa", SOLVER, label=f"Injected, {'a year' if problem.is_static else 'last period'}"),
-            Column("stored_kt", SOLVER, label="Stored by the end"),
-            Column("committed_kt", SOLVER, label="Committed after it"),
-            Column("room_kt", CALCULATION, label="May be filled"),
-            Column("filled_share", SOLVER, label="Filled or committed"),
-            Column("limit", SOLVER, label="What is full", widest=30),
-            *(() if shared else (Column("storage_cost_per_t", CALCULATION, label="Storage"),)),
-        ],
+        table_columns("storage.used", _OWN_ONLY if shared else _SHARED_ONLY, capacity | injected),
         records(used),
         main=True,
         # With a shared network so much stands below that a head that comes again on each page would be wrong there.
@@ -84,19 +41,16 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     _by_period(sheet, plan, used, empty)
     if shared:
         _costs(sheet, used, empty)
-    sheet.section("Other sites offered")
+    sheet.section("Other candidate sites")
     others = problem.sites[~problem.sites["site"].isin(plan.storage["site"])]
-    reach = "Within reach" if shared else "Candidates in reach"
+    reach = {
+        "storage_cost_per_t": "Storage, full cost" if shared else "Storage",
+        "n_plants_in_reach": "In reach" if shared else "Candidates in reach",
+    }
     sheet.table(
-        [
-            *_SITE_COLUMNS,
-            capacity,
-            *_WELL_COLUMNS,
-            Column("storage_cost_per_t", CALCULATION, label="Storage, all in" if shared else "Storage"),
-            Column("n_plants_in_reach", CALCULATION, label=reach),
-        ],
+        table_columns("storage.others", headings=capacity | reach),
         records(others.assign(n_plants_in_reach=_within_radius(plan, others))),
-        empty="None: every site offered is used.",
+        empty="None: every candidate site is in use.",
         named="others",
     )
 
@@ -104,34 +58,35 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
 def _about(plan: Plan) -> str:
     problem = plan.problem
     text = (
-        f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case that the scenario chose. "
-        "Committed is what retrofits still deliver after the horizon, until their life ends; room is kept for it. "
+        f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case chosen by the scenario. "
+        "The post-horizon injection obligation is the CO2 that retrofits deliver after the horizon until the end of "
+        "their life; capacity is reserved for it. "
     )
     if problem.is_static:
         life_yr = problem.scenario.storage_life_yr
         text = (
-            f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case that the scenario "
-            f"chose, within a storage life of {life_yr:g} years; stored is what that life brings. "
+            f"A site may be filled to {problem.max_fill_share:.0%} of its capacity in the case chosen by the "
+            f"scenario, within a storage life of {life_yr:g} years; stored is the total over that life. "
         )
     if problem.network is None:
-        return f"{text}Injection is at most what all wells take."
-    return f"{text}Injection is at most what the wells drilled so far take, and a site holds only so many."
+        return f"{text}Injection is limited by the injectivity of all wells."
+    return f"{text}Injection is limited by the wells drilled so far, and a site has a maximum number of wells."
 
 
 def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None:
     """What is injected; with a shared network also the wells there are by then, and what is spent."""
     years = plan.problem.years
     across = [("injected", "ktpa", "From")]
-    title = "Injected by period (the period's yearly mean)"
+    title = "Injection by period (annual mean)"
     if plan.problem.network is not None:
         across = [("injected", "ktpa", "Injected from"), ("n_wells", "", "Wells from")]
-        across.append(("invested", "mn", "Spent from"))
-        title = "By period: injected (the period's yearly mean), wells drilled by then, spent on site and wells"
+        across.append(("invested", "mn", "Investment from"))
+        title = "By period: injection (annual mean), cumulative wells, investment in sites and wells"
     names = {_across(what, year, unit): f"{text} {year}" for what, unit, text in across for year in years}
     sheet.section(title)
     sheet.table(
         [
-            *(_SITE_COLUMNS[:2] if plan.problem.network is not None else _SITE_COLUMNS),
+            *table_columns("storage.others")[: 2 if plan.problem.network is not None else 4],
             *(Column(name, SOLVER, label=text) for name, text in names.items()),
         ],
         records(used),
@@ -142,16 +97,16 @@ def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None
 
 
 def _costs(sheet: Sheet, used: pd.DataFrame, empty: str) -> None:
-    sheet.section("What sites and wells cost")
+    sheet.section("Cost of sites and wells")
     sheet.paragraph(
-        "Capital and upkeep of the site and of each well. Where a table gives one all-in cost per tonne, it is split "
-        "by storage/factors; a site that fills its first wells then costs per tonne what its table says, a site with "
-        "few wells more. Besides is what every tonne costs on top, of the cheapest step of the site. What an oil field "
-        "pays is an income of its own and within no cost.",
+        "Capital and maintenance of the site and of each well. An all-in cost per tonne is split by storage/factors; "
+        "a site that fills its first wells then has the cost per tonne of its table, a site with few wells a higher "
+        "one. Other cost is the additional cost per tonne of the site's cheapest supply-curve step. Payments of an "
+        "oil field are separate income and not part of any cost.",
         "note",
     )
     sums = ("n_wells", "invested_mn", "capital_mn_pa", "site_and_well_om_mn_pa", "oil_revenue_mn_pa")
-    sheet.table(_COST_COLUMNS, records(used), totals=_totals(used, *sums), empty=empty, named="costs")
+    sheet.table("storage.costs", records(used), totals=_totals(used, *sums), empty=empty, named="costs")
 
 
 def _used(plan: Plan) -> pd.DataFrame:
@@ -209,8 +164,8 @@ def _limit(periods: pd.DataFrame, filled_kt: float) -> str:
     years = periods["year"][periods["injected_ktpa"] >= most * periods["injection_max_ktpa"]]
     full = [f"all wells, from {', '.join(map(str, years))}"] if len(years) else []
     if filled_kt >= most * periods["capacity_kt"].iloc[-1]:
-        full.append("the room")
-    return "; ".join(full) or "nothing"
+        full.append("the capacity")
+    return "; ".join(full) or "none"
 
 
 def _totals(used: pd.DataFrame, *summed: str) -> dict[str, object]:
@@ -228,4 +183,4 @@ def _within_radius(plan: Plan, sites: pd.DataFrame) -> pd.Series:
     return sites["site"].map(routes.groupby("site")["plant"].nunique()).fillna(0).astype(int)
 
 
-STORAGE = Page("Storage", "Every site used: wells, what is injected and stored, what room is left.", write_storage)
+STORAGE = Page("Storage", "Every site in use: wells, injection, stored CO2, remaining capacity.", write_storage)

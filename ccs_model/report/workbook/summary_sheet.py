@@ -1,4 +1,4 @@
-"""Summary: the answer's figures on one page."""
+"""Sheet Summary: key figures, charts, results by period, province, sector and zone, costs and objective terms."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from ccs_model.plan.calibrated_results import statement
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
-from ccs_model.report.figures import has_accounts
-from ccs_model.report.pipe_tables import pipe_links
-from ccs_model.report.sentences import corridors
+from ccs_model.report.figures import gap_of
+from ccs_model.report.live_accounts import has_accounts
 from ccs_model.report.workbook.cash_flow_sheet import pictures
 from ccs_model.report.workbook.columns import (
     CALCULATION,
@@ -26,20 +25,19 @@ from ccs_model.report.workbook.columns import (
     Column,
     columns_of,
     label,
+    quantities,
 )
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.stakeholders_sheet import write_stakeholders
 
-# The head of Summary: key figures as formulas beside the solver's values, and the charts.
-
 _COLOURS = ("#1F4FA3", "#1B6637", "#9C5700", "#5B2C83", "#37474F", "#5B8DB8", "#A9B4BF")
 _SLOTS_A_LABEL = 20
 
 
 def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
-    """Formulas of key figures, as far as other sheets hold what they are made from."""
+    """Formulas of the key figures that other sheets hold the inputs of."""
     blocks, totals = sheet.book.blocks, plan.totals
     found = {"baseline_ktpa": "={plants!baseline_ktpa@total}"} if len(plan.problem.plants) else {}
     if len(plan.retrofits):
@@ -69,18 +67,10 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
 
 
 def write_key_figures(sheet: Sheet, plan: Plan, rows: Sequence[Row]) -> None:
-    """One row a figure: live where it can be, the solver's value, their difference."""
+    """Write one row a figure: the formula where there is one, the solver's value, and their difference."""
     live = live_figures(sheet, plan)
     sheet.table(
-        [
-            Column("figure", WORDS, widest=32),
-            Column("value", SOLVER, label="At these inputs", optional=True),
-            Column("unit", WORDS, widest=26),
-            Column("class", WORDS),
-            Column("solved", SOLVER, label="As solved", optional=True),
-            Column("difference", CHECK, optional=True),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "summary.key_figures",
         [_with_formula(row, live) for row in rows],
         plain=True,
         key="key_figures",
@@ -102,10 +92,7 @@ def _with_formula(row: Row, live: Mapping[str, Formula]) -> Row:
 
 
 def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
-    """MACC and cumulative cash, capture by sector and spending by year; the table of the third below them.
-
-    Between charts and table so many rows are left `free`; gives the first of them.
-    """
+    """Write the charts and the table of capture by sector; return the first of `free` rows left between them."""
     drawn = []
     if "slots" in sheet.book.blocks:
         drawn.append(_macc(sheet))
@@ -150,7 +137,7 @@ def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
             (str(row["sector"]), heads, block.row_values(str(row["id"])), _COLOURS[at % len(_COLOURS)])
             for at, row in enumerate(rows)
         ),
-        "Period", "kt CO2 captured a year", "Stacked columns of CO2 captured a year, by sector and period.",
+        "Period", "kt CO2 captured per year", "Stacked columns of CO2 captured per year, by sector and period.",
     )  # fmt: skip
     sheet.jump(top)
     sheet.pictures(capture, *cash[1:])
@@ -179,89 +166,23 @@ def _macc(sheet: Sheet) -> Picture:
             ("Not in the plan", axis, block.values("not_in_plan_per_t"), "#A9B4BF"),
         ),
         "Avoided in a year, added up (kt/y)", f"{sheet.unit('avoidance_cost_per_t')}",
-        "Marginal abatement cost curve: width is what a stream avoids, height what a tonne costs.",
+        "Marginal abatement cost curve: the width is the annual abatement of a stream, the height its cost per tonne.",
         _SLOTS_A_LABEL,
     )  # fmt: skip
 
 
-TOTALS_MEAN = {
-    "n_plants": "operating plants of the zones, whatever their size",
-    "n_plants_retrofitted": "plants with at least one retrofit",
-    "n_retrofits": "retrofits; a plant may have several, one on each stream",
-    "baseline_ktpa": "direct emissions of all these plants",
-    "captured_ktpa": "taken out of the plants' gas",
-    "uncalibrated_abatement_share": "cut share if every retrofit delivered all that it is designed for",
-    "delivered_share": "captured over nameplate, as sheet Calibration gives it; 1 is as designed",
-    "on_site_abatement_ktpa": "captured less the CO2 of the steam made for it: what no longer leaves the plants' own stacks",
-    "avoided_ktpa": "the direct cut less the CO2 of the power drawn from the grid for capture and pipes",
-    "abatement_share": "avoided ÷ baseline",
-    "on_site_abatement_share": "direct cut ÷ baseline",
-    "capex_mn": "spent on building over the horizon, undiscounted; this is what the budget limits",
-    "capture_capex_mn": "of it capture units",
-    "pipe_capex_mn": "of it pipes",
-    "storage_capex_mn": "of it storage sites and wells",
-    "budget_mn": "what may be spent",
-    "cost_mn_pa": "a year of all retrofits at full load: capital recovery, O&M, heat, power, transport and storage",
-    "capture_cost_per_t": "capture alone ÷ captured at full load",
-    "avoidance_cost_per_t": "capture, transport and storage ÷ avoided at full load",
-    "npv_mn": "the owners', after tax and with funds, at their rate",
-    "net_benefit_mn": "society's: harm avoided less what is used up, discounted at society's rate",
-    "benefit_cost_ratio": "society's benefits ÷ its costs",
-}
-# A static year has no horizon: its budget limits a year's cost, with capital as a yearly share.
-_STATIC_MEAN = {
-    "capex_mn": "capital of all that is built, whole",
-    "budget_mn": "what a year may cost, capital as its yearly share",
-    "npv_mn": "a year's cost with its sign turned",
-}
 _TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn": INPUT}
 
-_TERMS_MEAN = {
-    "capture_capex_mn": "capture units, when they are decided",
-    "pipe_capex_mn": "pipes, when they are decided",
-    "site_capex_mn": "storage sites, when they are opened",
-    "well_capex_mn": "wells, when they are drilled",
-    "salvage_mn": "what is left of all capital when the horizon ends",
-    "capture_fixed_om_mn": "upkeep and staff of the capture units",
-    "pipe_fixed_om_mn": "upkeep of the pipes",
-    "capture_variable_om_mn": "solvent, water, waste",
-    "heat_mn": "steam for capture: fuel and what it costs besides",
-    "capture_power_mn": "power of capture and compression",
-    "pipe_power_mn": "power of booster stations, and of trucks",
-    "haul_mn": "trucks, without their power",
-    "site_fixed_om_mn": "upkeep and monitoring of storage sites",
-    "well_fixed_om_mn": "upkeep of wells",
-    "closure_mn": "plugging and aftercare, when the horizon ends",
-    "oil_revenue_mn": "what oil fields pay for CO2: an income",
-    "paid_mn": "what the policy pays for tonnes: an income",
-    "carbon_mn": "what a direct cut earns on the carbon market: an income",
-    "grants_mn": "capital that is given",
-    "drawn_mn": "capital that is lent",
-    "repaid_mn": "loans and bonds paid back, with what is owed when the horizon ends",
-    "interest_mn": "interest of loans and bonds",
-    "tax_on_income_mn": "tax on income less running costs",
-    "tax_of_depreciation_mn": "tax spared by writing off capital",
-    "tax_on_salvage_mn": "tax on what is left of capital when the horizon ends",
-    "tax_of_book_value_mn": "tax spared by what is not yet written off then",
-    "tax_of_interest_mn": "tax spared by interest",
-    "damage_avoided_mn": "social cost of carbon of the tonnes avoided",
-    "shortfall_mn": "price of the tonnes that targets are missed by",
-    "captured_kt": "taken out of the plants' gas",
-    "reduced_kt": "kept from arising by measures before capture",
-    "fuel_co2_kt": "CO2 of the steam's fuel",
-    "capture_power_co2_kt": "CO2 of the power for capture and compression",
-    "booster_power_co2_kt": "CO2 of the power for booster stations, and for trucks",
-}
 # Room above a section, its title, the note, room, headings, and room below.
 _HEAD_ROWS = 6
 _STORAGE_MEANS = {
-    False: "levelised cost of the sites; no part of the budget",
-    True: "what every tonne stored costs besides sites and wells",
+    False: "levelised cost of the sites; not part of the budget",
+    True: "cost per tonne stored in addition to sites and wells",
 }
 
 
 def write_summary(sheet: Sheet, plan: Plan) -> None:
-    """Key figures, periods, sectors, zones, costs, the objective, and what more money buys."""
+    """Write charts, key figures, results, costs, objective terms and the marginal value of the budget."""
     sheet.hide_gridlines()
     sheet.title("Summary")
     sheet.banner()
@@ -274,40 +195,42 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     rest = sheet.row
     sheet.jump(top)
     sheet.page_break()
-    sheet.section("Key figures (of a year)" if static else "Key figures (last period unless they say otherwise)")
+    sheet.section("Key figures (one year)" if static else "Key figures (last period unless stated otherwise)")
     sheet.paragraph(
-        "Avoided is not captured: making the steam and the power for capture emits CO2, which is taken off. "
-        "The cut share counts avoided tonnes against the baseline of all operating plants, small ones too; the direct "
-        "cut share counts only what leaves the plants' own stacks, not the power plants'.",
+        "Avoided is less than captured: the CO2 of steam and electricity for capture is subtracted. The abatement "
+        "share is avoided CO2 over the baseline of all operating plants, small ones included; the on-site share "
+        "counts only the plants' own stacks, not power plants.",
         "note",
     )
     write_key_figures(sheet, plan, list(_key_figures(sheet, plan)))
     sheet.jump(rest)
-    sheet.section("How close this is to the best")
+    sheet.section("Optimality gap")
     sheet.paragraph(words.status(plan))
     _figures(sheet, list(_bounds(sheet, plan)))
-    sheet.section("The year" if static else "By period (tonnes are the period's yearly mean)")
+    sheet.section("Representative year" if static else "By period (tonnes are annual means)")
     by_year = _by_year(plan)
     of_years = {"year": INPUT, "baseline_ktpa": CALCULATION}
     sheet.table(columns_of(by_year, classes=of_years), records(by_year), named="periods")
+    period = words.last_period(plan).removeprefix("the ")
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     of_plants = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
-    sheet.section(f"By province and sector ({words.last_period(plan)})")
+    sheet.section(f"By province and sector ({period})")
     amounts = [name for name in last if str(name).endswith("_ktpa")]
     totals: dict[str, object] = {name: Formula(f"=SUM({{{name}:all}})", float(last[name].sum())) for name in amounts}
     totals["province"] = "Total"
     sheet.table(columns_of(last, classes=of_plants), records(last), totals=totals, named="emissions")
-    sheet.section(f"By zone ({words.last_period(plan)})")
+    sheet.section(f"By zone ({period})")
     zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_abatement_share")
     of_zones = {**of_plants, "reported_abatement_share": OBSERVED}
     zone_columns = columns_of(zones, classes=of_zones, optional=("reported_abatement_share",))
     sheet.table(zone_columns, records(zones), named="zones")
-    sheet.paragraph(f"{statement(plan)} Sheet Calibration says what that rests on.", "note")
-    meaning = {**_TERMS_MEAN, "storage_mn": _STORAGE_MEANS[plan.problem.network is not None]}
-    over = "of a year, capital as its yearly share" if static else "discounted to the first year, over the horizon"
+    sheet.paragraph(f"{statement(plan)} Sheet Calibration gives the evidence.", "note")
+    meaning = {name: each["term"] for name, each in quantities().items()}
+    meaning["storage_mn"] = _STORAGE_MEANS[plan.problem.network is not None]
+    over = "one year, annualised capital" if static else "discounted to the first year, over the horizon"
     sheet.section(f"Costs ({over})")
     _terms(sheet, plan.costs, "Sum of costs" if static else "Sum of discounted costs", meaning)
-    sheet.section(f"What the objective is made of ({'of a year' if static else 'over the horizon'})")
+    sheet.section(f"Objective terms ({'one year' if static else 'over the horizon'})")
     _terms(sheet, plan.terms, "Objective", meaning)
     if len(plan.targets):
         sheet.section("Targets")
@@ -316,13 +239,15 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         # A cumulative or captured target has no share, and only a minimum cost has a price.
         columns = columns_of(plan.targets, classes=of_targets, optional=("year", "abatement_share", "price_per_t"))
         sheet.table(columns, records(plan.targets), named="targets")
-    sheet.section("What more money buys")
+    sheet.section("Marginal value of the budget")
     sheet.paragraph(words.marginal_budget(plan))
     _figures(sheet, list(_more_money(sheet, plan)))
 
 
 def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
-    meaning = {**TOTALS_MEAN, **(_STATIC_MEAN if plan.problem.is_static else {})}
+    meaning = {name: each["total"] for name, each in quantities().items()}
+    if plan.problem.is_static:
+        meaning |= {name: each["static_total"] for name, each in quantities().items() if each["static_total"]}
     for name, value in plan.totals.items():
         if name == "storage_capex_mn" and plan.problem.network is None:
             continue
@@ -331,18 +256,23 @@ def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
 
 
 def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
-    """Both gaps as figures; only a plan that was sought within corridors has two."""
-    objective = plan.objective
-    gap, wide = (_if_known(share, "gap_share") for share in (objective.gap_share, objective.all_links_gap_share))
+    """Optimality gaps; two where a part of the candidate links was searched."""
+    gap = gap_of(plan)
+    searched, every = (_if_known(share, "gap_share") for share in (gap.searched_share, gap.share))
     if plan.corridors is None:
-        yield _figure(sheet, "Gap", gap, "how much better than this plan the best one may be")
+        yield _figure(sheet, "Gap", searched, "maximum relative improvement of the objective that is still possible")
         return
-    n_corridors, n_links = pipe_links(plan)
     yield _figure(
-        sheet, "Gap within the corridors", gap, f"how much better a plan within its {corridors(n_corridors)} may be"
+        sheet,
+        "Optimality gap within the searched links",
+        searched,
+        f"maximum improvement within the {words.searched_links(gap.n_searched)}",
     )
     yield _figure(
-        sheet, "Gap over all links", wide, f"how much better a plan over all {n_links} candidate links may at most be"
+        sheet,
+        "Optimality gap over all candidate links",
+        every,
+        f"maximum improvement over all {gap.n_links} candidate links",
     )
 
 
@@ -351,7 +281,7 @@ def _if_known(share: float, name: str) -> Cell:
 
 
 def _by_year(plan: Plan) -> pd.DataFrame:
-    """plan.by_year, with spending apart for capture, pipes and storage where pipelines are shared."""
+    """plan.by_year; with shared pipelines also the investment in capture, pipelines and storage."""
     by_year = plan.by_year
     if plan.problem.network is None or plan.problem.is_static:
         return by_year
@@ -369,19 +299,22 @@ def _by_year(plan: Plan) -> pd.DataFrame:
 def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     bought = plan.marginal_budget
     if bought is not None:
-        how = "solved again with the plan's retrofits kept" if plan.problem.is_integer else "solved again"
+        how = "re-solved with the retrofits of the plan kept" if plan.problem.is_integer else "re-solved"
         over = "in a year" if plan.problem.is_static else "over the horizon"
-        yield _figure(sheet, "Budget added", Cell(bought.added_mn, "added_mn"), "how much more was offered")
-        yield _figure(sheet, "Avoided more", Cell(bought.abatement_kt, "abatement_kt"), f"{over}; {how}")
+        yield _figure(sheet, "Budget added", Cell(bought.added_mn, "added_mn"), "amount by which the budget was raised")
+        yield _figure(sheet, "Additional abatement", Cell(bought.abatement_kt, "abatement_kt"), f"{over}; {how}")
         yield _figure(
-            sheet, "Avoided more by money added", Cell(bought.kt_per_mn, "abatement_kt_per_mn"), f"their ratio; {how}"
+            sheet,
+            "Additional abatement per budget added",
+            Cell(bought.kt_per_mn, "abatement_kt_per_mn"),
+            f"ratio of the two; {how}",
         )
         if bought.last_kt_per_mn is not None:
             yield _figure(
                 sheet,
-                "Avoided by the last money spent",
+                "Abatement per last budget spent",
                 Cell(bought.last_kt_per_mn, "abatement_kt_per_mn"),
-                "what the last million of the budget bought; at a breakpoint it differs from what the next one buys",
+                "abatement per last million of the budget; at a breakpoint it differs from the next million",
             )
     price = plan.relaxation.abatement_per_budget_kt_per_mn
     if price is not None:
@@ -389,7 +322,7 @@ def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:
             sheet,
             "Shadow price of the budget",
             Cell(price, "abatement_kt_per_mn"),
-            "at the margin of the linear program, where retrofits may be built in parts; not what whole ones buy",
+            "marginal value of the LP relaxation, where decisions are continuous; integer retrofits differ",
         )
 
 
@@ -406,13 +339,7 @@ def _figure(sheet: Sheet, words_of_it: str, value: Cell, meaning: str) -> dict[s
 
 def _figures(sheet: Sheet, rows: list[Row]) -> None:
     sheet.table(
-        [
-            Column("figure", WORDS, widest=32),
-            Column("value", SOLVER, optional=True),
-            Column("unit", WORDS, widest=26),
-            Column("class", WORDS),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "summary.figures",
         rows,
         plain=True,
     )
@@ -439,5 +366,7 @@ def _total(sheet: Sheet, text: str, value: float, name: str, first: str, last: s
 
 
 SUMMARY = Page(
-    "Summary", "Key figures; by period, province, sector and zone; costs; what more money buys.", write_summary
+    "Summary",
+    "Key figures; results by period, province, sector and zone; costs; marginal value of the budget.",
+    write_summary,
 )

@@ -5,16 +5,16 @@ from __future__ import annotations
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, Column, data_columns, own_money
+from ccs_model.report.workbook.columns import data_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 _OTHERS = (
-    ("technologies/heat", "Heat by concentration (straight between the points, flat outside)"),
+    ("technologies/heat", "Heat by concentration (linear interpolation, constant outside)"),
     ("technologies/sizes", "Size classes of a retrofit"),
-    ("technologies/heat_sources", "Where the steam comes from"),
-    ("technologies/measures", "Measures that shrink a stream before capture"),
-    ("technologies/compression", "How CO2 is brought to pipeline pressure"),
-    ("technologies/concentration_capex", "How capex depends on concentration"),
+    ("technologies/heat_sources", "Heat sources"),
+    ("technologies/measures", "Measures that reduce a stream before capture"),
+    ("technologies/compression", "Compression to pipeline pressure"),
+    ("technologies/concentration_capex", "Capital cost by concentration"),
 )
 
 
@@ -30,7 +30,7 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.title("Technologies")
     sheet.paragraph(
-        "Capex is total overnight cost per t/y captured, as the document gives it and in the scenario's money. "
+        "Capex is total overnight cost per t/y captured, in the money of the source and of the scenario. "
         "Concentrations are of CO2 by volume."
     )
     shown = table.drop(columns=["capex_per_tpa", "variable_om_per_t"]).assign(
@@ -40,44 +40,12 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
         capex_per_tpa=level.convert(table["capex_per_tpa"], table["currency"], table["price_year"]),
         variable_om_per_t=level.convert(table["variable_om_per_t"], table["currency"], table["price_year"]),
     )
-    sheet.table(_columns(), records(shown), main=True)
+    sheet.table("technologies", records(shown), main=True)
     for name, title in _OTHERS:
         sheet.section(title)
         sheet.table(data_columns(problem.inputs[name]), records(problem.inputs[name]))
 
 
-def _columns() -> list[Column]:
-    return [
-        Column("technology", None),
-        Column("name", None, widest=24),
-        Column("grade", None),
-        Column("is_offered", INPUT, label="In this scenario"),
-        Column("own_capex_per_tpa", None, label="Capex", unit=own_money("own_capex_per_tpa")),
-        Column("own_variable_om_per_t", None, label="Variable O&M", unit=own_money("own_variable_om_per_t")),
-        Column("currency", None),
-        Column("price_year", None),
-        Column("capex_per_tpa", CALCULATION),
-        Column("variable_om_per_t", CALCULATION),
-        Column("fixed_om_share", None, unit="share of capex a year"),
-        Column("reference_co2_share", None, optional=True),
-        Column("capture_rate_share", None),
-        Column("power_kwh_per_t", None),
-        Column("suction_mpa", None),
-        Column("used_t_water_per_t", None),
-        Column("learning_share", None),
-        Column("smallest_train_ktpa", None),
-        Column("largest_train_ktpa", None),
-        Column("scale_exponent", None),
-        Column("first_year", None),
-        Column("lead_yr", None),
-        Column("life_yr", None),
-        Column("min_life_yr", None),
-        Column("min_load_share", None),
-        Column("readiness_level", None),
-        Column("reference", None, widest=14),
-        Column("quality", None),
-        Column("note", None, widest=40),
-    ]
-
-
-TECHNOLOGIES = Page("Technologies", "Cost, heat, power, size and life of what can be built.", write_technologies)
+TECHNOLOGIES = Page(
+    "Technologies", "Cost, heat, electricity, size and lifetime of the available technologies.", write_technologies
+)

@@ -1,4 +1,4 @@
-"""Transport: every pipe with its size, flow and cost, then what each carries by period; or the shared network."""
+"""Sheet Transport: pipelines with size, flow and cost, flows by period, and cost sharing of a shared network."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pandas as pd
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
+from ccs_model.report.figures import gap_of
 from ccs_model.report.pipe_tables import (
     flows_by_year,
     flows_of_links,
@@ -17,116 +18,71 @@ from ccs_model.report.pipe_tables import (
     pipes_table,
     shared_facilities,
 )
-from ccs_model.report.sentences import corridors, proven
-from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.columns import SOLVER, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
-
-# Transport over a shared network: links with sizes and flows, flows by period, and who pays for what is shared.
-
-_FROM = Column("from_name", SOLVER, label="From", widest=28)
-_TO = Column("to_name", SOLVER, label="To", widest=28)
-_LINKS = (
-    _FROM,
-    _TO,
-    Column("kind", CALCULATION),
-    Column("pipe", SOLVER, label="Sizes", widest=14),
-    Column("built_year", SOLVER, label="Laid from", optional=True),
-    Column("length_km", CALCULATION, label="Length"),
-    Column("diameter_mm", CALCULATION, label="Inner diameter", optional=True),
-    Column("capacity_ktpa", SOLVER),
-    Column("flow_ktpa", SOLVER, label="Flow, last period"),
-    Column("used_share", SOLVER, label="How full"),
-    Column("pipe_capex_mn", SOLVER, label="Capex"),
-    Column("n_users", SOLVER, label="Users"),
-    Column("users", SOLVER, label="Which plants", widest=20),
-    Column("link", CALCULATION, label="Id of the link", widest=24),
-)
-_FACTOR = Column("cost_factor", CALCULATION, label="Cost factor")
-_SHARED = (
-    Column("facility_name", SOLVER, label="Pipe or site", widest=28),
-    Column("name", OBSERVED, label="User", widest=28),
-    Column("plant", OBSERVED, widest=14),
-    Column("use_kt", SOLVER, label="Tonnes, all periods"),
-    Column("use_share", SOLVER, label="Part of the tonnes"),
-    Column("capex_mn", SOLVER, label="Capex, all users"),
-    Column("by_use_mn", SOLVER, label="Pays by use"),
-    Column("by_shapley_mn", SOLVER, label="Pays by Shapley value"),
-    Column("shapley_error_mn", SOLVER, label="Standard error"),
-)
-_PAID = (
-    Column("name", OBSERVED, label="Plant", widest=28),
-    Column("plant", OBSERVED, label="Id", widest=28),
-    Column("province", OBSERVED),
-    Column("captured_at_full_load_ktpa", SOLVER, label="Captured at full load"),
-    Column("pipe_by_use_mn", SOLVER, label="Pipes, by use"),
-    Column("storage_by_use_mn", SOLVER, label="Storage, by use"),
-    Column("pipe_by_shapley_mn", SOLVER, label="Pipes, by Shapley value"),
-    Column("storage_by_shapley_mn", SOLVER, label="Storage, by Shapley value"),
-    Column("shapley_error_mn", SOLVER, label="Standard error, at most"),
-    Column("capture_cost_per_t", SOLVER, label="Capture"),
-    Column("transport_and_storage_per_t", SOLVER, label="Transport and storage, by use"),
-    Column("all_in_by_use_per_t", SOLVER, label="All in, by use"),
-    Column("all_in_by_shapley_per_t", SOLVER, label="All in, by Shapley value"),
-)
 
 
 def write_network(sheet: Sheet, plan: Plan) -> None:
-    """Links, flows by period, then both splits of what is shared."""
+    """Write links, flows by period, and the shares of common costs by use and by Shapley value."""
     links = links_in_use(plan)
-    empty = f"Nothing is built, because {words.why_nothing_is_built(plan)}." if plan.retrofits.empty else ""
+    empty = words.nothing_built(plan) if plan.retrofits.empty else ""
     sheet.title("Transport")
     sheet.paragraph(_candidates(plan))
-    sheet.paragraph(f"{proven(plan)}.")
+    sheet.paragraph(f"{words.bound_text(plan)}.")
     sheet.paragraph(
-        "Pipelines are shared. A link may hold several sizes, laid at different times; its capacity is all of them. "
-        "The inner diameter is what hydraulics ask for to carry the capacity in one line. Roads need no capital: their "
-        "trucks are paid by the tonne. From and to are the way of the flow in the last period.",
+        "Pipelines are shared. A link may hold several sizes, built at different times; its capacity is their sum. "
+        "The inner diameter is the hydraulic requirement for the capacity in one line. Roads need no capital; trucks "
+        "are paid per tonne. From and to give the direction of flow in the last period.",
         "note",
     )
     has_factors = len(links) > 0 and bool((links["cost_factor"] != 1.0).any())
-    columns = [*_LINKS[:6], _FACTOR, *_LINKS[6:]] if has_factors else list(_LINKS)
+    columns = table_columns("transport.links", without=() if has_factors else ("cost_factor",))
     totals: dict[str, object] = {"from_name": "Total", "length_km": links["length_km"].sum()}
     totals["pipe_capex_mn"] = links["pipe_capex_mn"].sum()
-    # Other tables follow, under which a head that is frozen or comes again on each page would be wrong.
+    # Other tables follow, so the head is neither frozen nor repeated on each page.
     sheet.table(columns, records(links), main=True, frozen=0, totals=totals, empty=empty or "No link is used.")
-    sheet.section("By period: flow (the period's yearly mean; below 0 it goes the other way), and what is laid")
+    sheet.section("By period: flow (annual mean; negative is reverse flow) and investment")
     _by_period(sheet, plan, links, empty)
-    sheet.section("Who pays: pipes and sites that several plants use")
+    sheet.section("Cost sharing: pipelines and sites with several users")
     sheet.paragraph(
-        "By use: in proportion to tonnes, over all periods. By Shapley value: each user's mean addition to the cost of "
-        "a pipe or site sized for those who came before, over all orders of arrival; it charges who makes a pipe "
-        "larger, and lets all share what its size makes cheaper. With more than seven users orders are sampled, "
-        "and the standard error says how closely. Both sum to the capex.",
+        "By use: in proportion to tonnes over all periods. By Shapley value: each user's mean incremental cost of a "
+        "pipeline or site over all orders of arrival; users that enlarge a pipeline pay for it, and all share the "
+        "economies of scale. With more than seven users the orders are sampled; the standard error gives the "
+        "precision. Both shares sum to the capex.",
         "note",
     )
-    nobody = empty or "No pipe or site has more than one user."
-    sheet.table(_SHARED, records(shared_facilities(plan)), empty=nobody, named="shared")
-    sheet.section("Who pays: every plant, all in, per tonne captured")
+    nobody = empty or "No pipeline or site has more than one user."
+    sheet.table("transport.shared", records(shared_facilities(plan)), empty=nobody, named="shared")
+    sheet.section("Cost sharing: full-chain cost of each plant per tonne captured")
     sheet.paragraph(
-        "A plant pays for its capture alone and for its part of every pipe and site it uses, those it uses alone too. "
-        "Costs per tonne captured are levelised at full load and the last year's prices, trucks and power of pumps "
-        "within. The Shapley split moves capital; what a year's running costs stays by use.",
+        "A plant pays for its own capture and for its share of every pipeline and site it uses. Costs per tonne "
+        "captured are levelised at full load and prices of the last year, with trucks and pump electricity. The "
+        "Shapley split applies to capital; annual operating costs stay by use.",
         "note",
     )
     _paid(sheet, plan, empty)
 
 
 def _candidates(plan: Plan) -> str:
-    """What could have been built."""
+    """Size of the candidate network and how it was searched."""
     network = network_of(plan)
-    n_corridors, n_links = pipe_links(plan)
+    n_links = pipe_links(plan)[1]
     kinds = network.nodes["kind"].value_counts()
     n_roads = int((network.links["kind"] == "truck").sum())
     text = (
-        f"Looked at were {len(network.nodes)} nodes ({kinds.get('plant', 0)} places with plants, "
-        f"{kinds.get('site', 0)} storage sites, {kinds.get('hub', 0)} hubs) and {n_links} candidate links for pipes"
+        f"The network has {len(network.nodes)} nodes ({kinds.get('plant', 0)} plant locations, "
+        f"{kinds.get('site', 0)} storage sites, {kinds.get('hub', 0)} hubs) and {n_links} candidate links for pipelines"
     )
-    text += f", besides {n_roads} roads for trucks. " if n_roads else ". "
+    text += f", and {n_roads} roads for trucks. " if n_roads else ". "
     if plan.corridors is None:
-        return f"{text}Every link stands in the program."
-    if n_corridors == n_links:
-        return f"{text}The plan is proven over all of them."
-    return f"{text}The plan is proven within {corridors(n_corridors)}; tables/links.csv of the run folder names them."
+        return f"{text}Every candidate link is in the model."
+    gap = gap_of(plan)
+    if not gap.is_restricted:
+        return f"{text}The plan was optimised over all of them."
+    return (
+        f"{text}The plan was optimised within {words.searched_links(gap.n_searched)}, listed in tables/links.csv of "
+        "the run folder."
+    )
 
 
 def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> None:
@@ -134,10 +90,9 @@ def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> Non
     built = [f"built_{year}_mn" for year in years]
     sheet.table(
         [
-            _FROM,
-            _TO,
+            *table_columns("transport.links")[:2],
             *(Column(f"flow_{year}_ktpa", SOLVER, label=f"Flow from {year}") for year in years),
-            *(Column(name, SOLVER, label=f"Laid from {year}") for year, name in zip(years, built, strict=True)),
+            *(Column(name, SOLVER, label=f"Built from {year}") for year, name in zip(years, built, strict=True)),
         ],
         records(flows),
         totals={"from_name": "Total", **{name: flows[name].sum() for name in built}},
@@ -151,7 +106,7 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
     captured = float(table["captured_at_full_load_ktpa"].sum())
     totals: dict[str, object] = {
         column.name: table[column.name].sum()
-        for column in _PAID
+        for column in table_columns("transport.paid")
         if column.name.endswith(("_mn", "_ktpa")) and column.name != "shapley_error_mn"
     }
     if captured > 0:
@@ -166,46 +121,27 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
             "all_in_by_shapley_per_t": by_shapley,
         }
     nobody = empty or "No plant captures."
-    sheet.table(_PAID, records(table), totals={**totals, "name": "Total"}, empty=nobody, named="paid")
-
-
-_COLUMNS = (
-    Column("plant", OBSERVED, widest=16),
-    Column("name", OBSERVED, widest=30),
-    Column("stream", SOLVER, widest=18),
-    Column("site", SOLVER, widest=18),
-    Column("pipe", CALCULATION, label="Class"),
-    Column("n_lines", CALCULATION, label="Lines"),
-    Column("length_km", CALCULATION, label="Length"),
-    Column("capacity_ktpa", SOLVER),
-    Column("flow_ktpa", SOLVER, label="Flow, last period"),
-    Column("pipe_capex_mn", SOLVER, label="Capex"),
-    Column("pipe_capital_mn_pa", SOLVER, label="Capital"),
-    Column("pipe_fixed_om_mn_pa", SOLVER, label="Fixed O&M"),
-    Column("pipe_power_mn_pa", SOLVER, label="Booster power"),
-    Column("transport_mn_pa", SOLVER, label="Transport, all of it"),
-    Column("transport_cost_per_t", SOLVER, label="Transport"),
-)
+    sheet.table("transport.paid", records(table), totals={**totals, "name": "Total"}, empty=nobody, named="paid")
 
 
 def write_transport(sheet: Sheet, plan: Plan) -> None:
-    """One row a pipe with totals, then the flows with the periods across; a shared network has its own way."""
+    """Write one row a pipeline with totals, then flows by period; a shared network has its own tables."""
     if plan.problem.network is not None:
         write_network(sheet, plan)
         return
     pipes = pipes_table(plan)
-    why = f"Nothing is built, because {words.why_nothing_is_built(plan)}."
+    why = words.nothing_built(plan)
     if len(plan.retrofits):
-        why = "No pipe is laid: measures alone capture nothing."
+        why = "No pipeline is built: the plan consists of measures only."
     empty = why if pipes.empty else ""
     sheet.title("Transport")
     sheet.paragraph(
-        "Each retrofit has its own pipe. Length is the straight distance with the scenario's detour; the class and the "
-        "lines follow from capacity. Yearly costs are at full load and the last year's prices; capital is capex × "
-        "capital recovery; cost per tonne is all of it ÷ captured."
+        "Each retrofit has its own pipeline. Length is the straight-line distance × the scenario's detour factor; "
+        "class and number of lines follow from the capacity. Annual costs are at full load and prices of the last "
+        "year; capital is capex × capital recovery; cost per tonne is the total ÷ captured."
     )
-    sheet.table(_COLUMNS, records(pipes), main=True, frozen=2, totals=_totals(plan, pipes), empty=empty)
-    sheet.section("Flows by period (the period's yearly mean)")
+    sheet.table("transport.pipes", records(pipes), main=True, frozen=2, totals=_totals(plan, pipes), empty=empty)
+    sheet.section("Flows by period (annual mean)")
     _flows(sheet, plan, pipes, empty)
 
 
@@ -223,7 +159,7 @@ def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
     table = pipes[["plant", "name", "stream", "site", "route"]].merge(flows, on="route")
     sheet.table(
         [
-            *_COLUMNS[:4],
+            *table_columns("transport.pipes")[:4],
             *(Column(f"flow_{year}_ktpa", SOLVER, label=f"From {year}") for year in plan.problem.years),
         ],
         records(table),
@@ -234,5 +170,5 @@ def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
 
 
 TRANSPORT = Page(
-    "Transport", "Every pipe: length, size, flow, capex; flows by period; who pays for what is shared.", write_transport
+    "Transport", "Every pipeline: length, size, flow, capex; flows by period; cost sharing.", write_transport
 )

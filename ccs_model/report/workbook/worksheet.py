@@ -1,4 +1,4 @@
-"""`Canvas`: a worksheet with a cursor, its words, its page set-up, and the marks that say what stands where."""
+"""`Canvas`: a worksheet with a cursor: titles, text, banner, page set-up, widths and heights."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from ccs_model.units import unit_text
 
 if TYPE_CHECKING:
     from ccs_model.report.workbook.sheet import Sheet
-
-# Widths and heights of a sheet: gathered while it is written, set when all of it is known.
 
 NO_CHANGES: Mapping[str, object] = MappingProxyType({})
 _NARROWEST, _SPARE = 7, 11
@@ -46,7 +44,7 @@ class _Wide:
 
 
 class Layout:
-    """What each column needs, and the texts that go by the widths."""
+    """Widths and heights of a sheet, gathered while it is written and set when it is complete."""
 
     def __init__(self) -> None:
         self._widths: dict[int, int] = {}
@@ -161,10 +159,10 @@ Row = Mapping[str, object]
 _A4 = 9
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
 BANNER_COLUMNS = 6
-AS_SOLVED = "Inputs are those that the plan was solved with."
+AS_SOLVED = "Inputs equal those of the solved plan."
 WHEN_CHANGED = (
-    "STALE: an input was changed. Money is computed again; which retrofits are built is still the solved plan's. "
-    "Change the scenario file and run ccs-model optimize again for a new plan."
+    "STALE: an input was changed. Money is recomputed; the retrofits are still those of the solved plan. For a new "
+    "plan, change the scenario file and run ccs-model optimize again."
 )
 
 

@@ -1,0 +1,239 @@
+"""Options and groups that several commands share, and cached answers of the analysis commands."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from ccs_model.cli.terminal import ProgressLine
+from ccs_model.errors import FileError
+
+if TYPE_CHECKING:
+    from ccs_model.plan.cache_key import RunKey
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+PATH = click.Path(path_type=Path)
+POSITIVE = click.FloatRange(min=0, min_open=True)
+CACHED = "Results are cached by input hash; use --force to re-run."
+
+scenario_argument = click.argument("scenario", type=PATH)
+run_argument = click.argument("run", type=PATH)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else on stdout.")
+force_option = click.option("--force", is_flag=True, help="Re-run and replace a cached result.")
+allow_outside_option = click.option(
+    "--allow-outside", is_flag=True, help="Allow input files outside the scenario's folder."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print neither progress nor summary.")
+jobs_option = click.option("--jobs", type=click.IntRange(1, 512), help="Number of processes (default: one per core).")
+scheduler_option = click.option(
+    "--scheduler", metavar="ADDR", help="Run on the workers of a Dask scheduler, such as tcp://head:8786."
+)
+changes_options: tuple[Decorator[Any], ...] = (
+    click.option("--set", "sets", multiple=True, metavar="KEY=V1,V2,…|KEY=start:stop:n",
+                 help="Values of a scenario key; several keys are combined."),
+    click.option("--list", "listed", type=PATH, help="CSV or YAML file with one set of changes per row."),
+)  # fmt: skip
+
+
+def lang_option(of: str) -> Decorator[Any]:
+    """Return --lang, the language of the workbook or page named by `of`."""
+    return click.option(
+        "--lang",
+        type=click.Choice(["en", "zh", "both"]),
+        default="en",
+        show_default=True,
+        help=f"Language of the {of}.",
+    )
+
+
+def time_limit_option(help: str, default: float | None = None) -> Decorator[Any]:
+    """Return --time-limit in seconds."""
+    return click.option(
+        "--time-limit", type=POSITIVE, default=default, show_default=default is not None, help=help
+    )  # fmt: skip
+
+
+def with_options(*options: Decorator[Any]) -> Decorator[Any]:
+    """Return one decorator that applies `options` in the order in which --help lists them."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where and how a command reports its result: the values of --out, --json, --force, --allow-outside and -q."""
+
+    out: Path | None
+    as_json: bool
+    allow_outside: bool
+    quiet: bool
+    force: bool = False
+    line: ProgressLine = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "line", ProgressLine(quiet=self.quiet))
+
+    def folder(self, name: str) -> Path:
+        """Return --out, or `name` in the folder runs."""
+        return self.out if self.out is not None else Path("runs") / name
+
+    def report(self, document: str, summary: Callable[[], str]) -> None:
+        """Print the JSON text `document` with --json; otherwise the summary, unless -q is given."""
+        self.line.done()
+        if self.as_json:
+            click.echo(document, nl=False)
+        elif not self.quiet:
+            click.echo(summary())
+
+
+def output_options(kind: str = "", *, force: bool = True) -> Decorator[Any]:
+    """Return --out, --json, --force, --allow-outside and -q, which the command receives as its argument `output`.
+
+    `kind` is the part of the default folder name between scenario and hash.
+    """
+    name = f"runs/<name>-{kind}-<hash>" if kind else "runs/<name>-<hash>"
+    out_option = click.option("--out", type=PATH, help=f"Folder to write (default: {name}).")
+    options = [out_option, json_option, force_option, allow_outside_option, quiet_option]
+    if not force:
+        options.remove(force_option)
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def with_output(**values: Any) -> Any:
+            names = [each.name for each in fields(Output) if each.name in values]
+            output = Output(**{name: values.pop(name) for name in names})
+            return command(output=output, **values)
+
+        return with_options(*options)(with_output)
+
+    return decorate
+
+
+def requested_changes(sets: Sequence[str], listed: Path | None) -> list[dict[str, Any]]:
+    """Return every combination of the rows of --list with the values of --set. Raises click.UsageError for neither."""
+    if not sets and listed is None:
+        raise click.UsageError("give --set KEY=V1,V2 or --list FILE")
+    from ccs_model.scenario.variations import grid_of, listed_in
+
+    grid = grid_of(sets)
+    rows = listed_in(listed) if listed is not None else ({},)
+    return [{**row, **each} for row in rows for each in grid]
+
+
+def require_suffix(path: Path | None, suffix: str, param_hint: str) -> None:
+    """Raise click.BadParameter unless `path` is None or ends in `suffix`."""
+    if path is not None and path.suffix.lower() != suffix:
+        raise click.BadParameter(f"'{path}' does not end in {suffix}", param_hint=param_hint)
+
+
+def require_new(path: Path | None, hint: str) -> None:
+    """Raise FileError if `path` exists."""
+    if path is not None and (path.exists() or path.is_symlink()):
+        raise FileError(f"{path}: already exists and is left unchanged; {hint}")
+
+
+def cached_or_solved(
+    folder: Path, key: RunKey, stem: str, title: str, solve: Callable[[], Any], *, force: bool
+) -> str:  # fmt: skip
+    """Return the JSON document of an analysis: the cached one in `folder`, or a new one that is written there.
+
+    Parameters
+    ----------
+    folder, key
+        Result folder, and the key that a cached result must have.
+    stem
+        File name of the document and workbook, without suffix.
+    title
+        Title of the workbook; `{}` stands for the scenario's name.
+    solve
+        Called without arguments if there is no cached result; returns an object with `about`, `to_dict`, `tables`.
+
+    Raises
+    ------
+    FileError
+        Before anything is solved, if `folder` holds other files.
+    """
+    from ccs_model.runs.folder_writer import validate_overwrite
+    from ccs_model.runs.result_folder import cached_document, write_result
+
+    text = None if force else cached_document(folder, key, stem)
+    if text is not None:
+        return text
+    validate_overwrite(folder, force)
+    found = solve()
+    name = title.format(found.about["scenario"])
+    return write_result(folder, key, stem, name, found.to_dict(), found.tables(), force=force)
+
+
+class SectionedGroup(click.Group):
+    """A group that lists its commands in sections and answers a former command name with the present one."""
+
+    def __init__(self, *args: Any, renamed: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._renamed = renamed
+        self._sections: dict[str, list[click.Command]] = {}
+
+    def add_section(self, title: str, commands: Sequence[click.Command]) -> None:
+        """Add `commands` under a heading of the help text."""
+        self._sections[title] = list(commands)
+        for command in commands:
+            self.add_command(command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:  # fmt: skip
+        """Find the command; raise click.UsageError with the present name for a former one."""
+        if args and args[0] in self._renamed:
+            raise click.UsageError(f"'{args[0]}' is now '{self._renamed[args[0]]}'", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one list of commands per section."""
+        width = max(len(name) for name in self.commands)
+        limit = formatter.width - 6 - width
+        for title, commands in self._sections.items():
+            with formatter.section(title):
+                rows = [(str(each.name).ljust(width), each.get_short_help_str(limit)) for each in commands]
+                formatter.write_dl(rows)
+
+
+class DefaultGroup(click.Group):
+    """A group that runs `default` unless its first argument names a subcommand.
+
+    `ccs-model sweep SCENARIO` and `ccs-model sweep merge DIR` share one name. A scenario file that is called like a
+    subcommand needs a path: `./merge`.
+    """
+
+    default = "run"
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Insert the default subcommand where none is named."""
+        if not args or args[0] not in self.commands:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
+class DefaultCommand(click.Command):
+    """The default subcommand of a `DefaultGroup`; its usage line shows the name of the group."""
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the usage line without the name of the subcommand."""
+        path = ctx.parent.command_path if ctx.parent is not None else ctx.command_path
+        formatter.write_usage(path, " ".join(self.collect_usage_pieces(ctx)))
+
+
+def raise_missing(name: str) -> NoReturn:
+    """Raise click.UsageError for a missing argument."""
+    raise click.UsageError(f"Missing argument '{name}'.")

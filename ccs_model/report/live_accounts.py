@@ -1,0 +1,158 @@
+"""The owners' accounts as numbers: the values behind the live formulas of the workbook."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ccs_model._typing import Floats
+from ccs_model.economics.investment import annuity_yr
+from ccs_model.plan.owners import CAPITAL, FLOWS, SOLD
+from ccs_model.plan.plan import Plan
+
+TAXED = (
+    "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn", "paid_mn", "interest_mn",
+)  # fmt: skip
+# Annual flows given by the solution; capital, carbon revenue, tax and salvage value follow from other cells.
+GIVEN = (*TAXED[:6], "drawn_mn", "interest_mn", "repaid_mn")
+_DUST = 1e-12
+
+
+def has_accounts(plan: Plan) -> bool:
+    """Whether the plan has owners' accounts; a static year and an empty plan have none."""
+    return plan.owner_cashflow is not None and len(plan.owner_cashflow) > 0
+
+
+def plants_of(plan: Plan) -> list[str]:
+    """Plants with retrofits, in the order of their accounts."""
+    assert plan.owners is not None
+    return [str(plant) for plant in plan.owners["plant"][:-1]]
+
+
+def capital_of(plan: Plan) -> pd.DataFrame:
+    """plan.owner_capital with present, salvage, depreciation and book values. Million."""
+    assert plan.owner_capital is not None
+    problem, table = plan.problem, plan.owner_capital.reset_index(drop=True)
+    rate, end = problem.discount_rate, problem.horizon_end
+    year, life, left = (table[name].to_numpy(float) for name in ("year", "life_yr", "left_yr"))
+    spent = table["capital_mn"].to_numpy(float)
+    dep = problem.scenario.finance.depreciation_yr
+    calendar = problem.calendar
+    written = (calendar >= year[:, None]) & (calendar < year[:, None] + dep)
+    return table.assign(
+        factor=1.0,
+        spent_mn=spent,
+        pv_mn=spent * (1 + rate) ** -(year - problem.first_year),
+        salvage_mn=spent * annuity_yr(rate, left) / annuity_yr(rate, life),
+        social_salvage_mn=spent * _annuities(problem.accounts.social_discount_rate, left, life),
+        written_pv_mn=spent * (written * problem.discount).sum(axis=1) / dep,
+        book_mn=spent * np.clip(1 - (end - year) / dep, 0, 1),
+    )
+
+
+def _annuities(rate: float, left: Floats, life: Floats) -> Floats:
+    return np.asarray(annuity_yr(rate, left) / annuity_yr(rate, life))
+
+
+def flows_of(plan: Plan, plant: str | None) -> dict[str, Floats]:
+    """Rows of an account, each [calendar + 1]: FLOWS, their sums, and the bases of tax and ratios.
+
+    `plant` None gives the account of all plants.
+    """
+    assert plan.owner_cashflow is not None and plan.owner_tonnes is not None
+    problem = plan.problem
+    table = plan.owner_cashflow if plant is None else plan.owner_cashflow[plan.owner_cashflow["plant"] == plant]
+    sums = table.groupby("year").sum(numeric_only=True)
+    found = {name: sums[name].to_numpy(float) for name in FLOWS}
+    tonnes = plan.owner_tonnes if plant is None else plan.owner_tonnes[plan.owner_tonnes["plant"] == plant]
+    for kind, rows in tonnes.groupby("name"):
+        found[str(kind)] = rows.drop(columns=["plant", "name"]).sum().to_numpy(float)
+    tax, end = problem.accounts.tax_share, problem.horizon_end
+    when = np.r_[problem.calendar, end].astype(float)
+    discount = np.r_[problem.discount, problem.closing_discount]
+    net = np.asarray(sum(found[name] for name in FLOWS))
+    own = -sum(found[name] for name in CAPITAL) - found["grants_mn"]
+    dep = problem.scenario.finance.depreciation_yr
+    written = (when[None, :] <= when[:, None]) & (when[None, :] > when[:, None] - dep)
+    depreciation = np.where(when < end, (written * own).sum(axis=1) / dep, 0.0)
+    left = ((when > end - dep) * (1 - (end - when) / dep) * own).sum()
+    interest = found["interest_mn"]
+    project = net - found["drawn_mn"] - interest - found["repaid_mn"] + tax * interest
+    service = -(interest + found["repaid_mn"])
+    cash = project - sum(found[name] for name in CAPITAL) - found["grants_mn"]
+    found |= {
+        "when": when,
+        "own_mn": own,
+        "depreciation_mn": depreciation,
+        "book_mn": np.where(when == end, left, 0.0),
+        "net_mn": net,
+        "discounted_mn": net * discount,
+        "cumulative_mn": net.cumsum(),
+        "cumulative_discounted_mn": (net * discount).cumsum(),
+        "project_mn": project,
+        "project_cumulative_mn": project.cumsum(),
+        "project_discounted_mn": (project * discount).cumsum(),
+        "cover": np.where((when < end) & (service > _DUST), cash / np.where(service > _DUST, service, 1.0), np.nan),
+    }
+    return found | _working(found)
+
+
+def _working(found: dict[str, Floats]) -> dict[str, Floats]:
+    """Working rows of rates of return and payback: signs, sign changes and years."""
+    made: dict[str, Floats] = {}
+    project = found["project_mn"]
+    for name, flows in (
+        ("net", found["net_mn"]),
+        ("net_sum", found["cumulative_mn"]),
+        ("project", project),
+        ("project_sum", found["project_cumulative_mn"]),
+    ):
+        dust = _DUST * float(np.abs(flows).sum())
+        sign = np.zeros(len(flows))
+        turn = np.zeros(len(flows))
+        carried = 0.0
+        for at, flow in enumerate(flows):
+            sign[at] = 1.0 if flow > dust else -1.0 if flow < -dust else carried
+            turn[at] = float(carried * sign[at] < 0)
+            carried = sign[at]
+        made |= {f"dust_{name}": np.full(len(flows), dust), f"sign_{name}": sign, f"turn_{name}": turn}
+    made["begun"] = np.maximum.accumulate((project != 0).astype(float))
+    for name, sums in (("plain", found["project_cumulative_mn"]), ("discounted", found["project_discounted_mn"])):
+        dust_of_flows = made["dust_project"]
+        was = np.maximum.accumulate((sums < -dust_of_flows).astype(float))
+        is_back = (was == 1) & (sums >= -dust_of_flows)
+        back, years = np.zeros(len(sums)), np.zeros(len(sums))
+        if is_back.any():
+            at = int(np.argmax(is_back))
+            before = sums[at - 1]
+            step = sums[at] - before
+            back[at] = 1.0
+            years[at] = at - 1 + (-before / step if step > 0 else 0.0)
+        made |= {
+            f"was_{name}": was,
+            f"back_{name}": back,
+            f"done_{name}": np.maximum.accumulate(back),
+            f"years_{name}": years,
+        }
+    return made
+
+
+def by_plant(plan: Plan) -> pd.DataFrame:
+    """Parts of each plant's net present value and the value itself, one row a plant. Million."""
+    assert plan.owners is not None and plan.owner_tonnes is not None and plan.owner_cashflow is not None
+    problem, plants = plan.problem, plants_of(plan)
+    discount = np.r_[problem.discount, problem.closing_discount]
+    capital = capital_of(plan).groupby("plant")[["pv_mn", "written_pv_mn", "salvage_mn", "book_mn"]].sum()
+    flows = plan.owner_cashflow.set_index("plant")
+    worth = flows[list(FLOWS)].mul(flows["discount_factor"], axis=0).groupby(level=0).sum().reindex(plants)
+    cut = plan.owner_tonnes[plan.owner_tonnes["name"] != SOLD].set_index("plant").drop(columns="name").loc[plants]
+    owners = plan.owners.set_index("plant").loc[plants]
+    table = capital.reindex(plants, fill_value=0.0).rename(columns={"pv_mn": "capital_pv_mn"})
+    return table.assign(
+        money_pv_mn=worth[list(dict.fromkeys(GIVEN))].sum(axis=1),
+        taxed_pv_mn=worth[list(TAXED)].sum(axis=1),
+        carbon_pv_mn=worth["carbon_mn"],
+        cut_pv_kt=(cut.to_numpy(float) * discount).sum(axis=1),
+        npv_mn=owners["npv_mn"],
+        break_even_carbon_price_per_t=owners["break_even_carbon_price_per_t"],
+    ).reset_index()

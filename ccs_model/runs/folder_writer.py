@@ -1,0 +1,169 @@
+"""Folders of files that appear completely or not at all.
+
+The files are written to a temporary folder beside the target, flushed to disk and moved into place by one rename while
+a lock keeps other processes out. If that fails, the result is kept elsewhere and the error says where.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping
+from os.path import lexists
+from pathlib import Path, PurePath
+
+from ccs_model.atomic_files import (
+    deferred_signals,
+    exchange_folders,
+    folder_for,
+    remove_stale,
+    rescue_folder,
+    stale_paths,
+    sync_folder,
+    temporary_name,
+    temporary_path,
+    write_synced,
+)
+from ccs_model.errors import FileError
+from ccs_model.runs.run_lock import locked
+
+MANIFEST = "manifest.json"
+_PART, _OLD = "part", "old"
+_OTHER_NAMES = 9
+
+
+def write_files(files: Mapping[str, bytes], folder: Path, *, force: bool = False) -> Path:
+    """Write a folder of files completely or not at all.
+
+    Parameters
+    ----------
+    files
+        Content by name; a name that ends in `/` is an empty folder.
+    folder
+        The folder to write.
+    force
+        Replace a run that is there.
+
+    Returns
+    -------
+    Path
+        `folder`.
+
+    Raises
+    ------
+    FileError
+        If the folder holds a run and not `force`, or other files, if another process writes it, or if it cannot be
+        written; the result is then kept under another name if possible.
+    """
+    with locked(folder):
+        return write_locked(files, folder, force=force)
+
+
+def write_locked(files: Mapping[str, bytes], folder: Path, *, force: bool = False) -> Path:
+    """Write as `write_files` does, in a process that holds the folder's lock."""
+    validate_overwrite(folder, force)
+    try:
+        _write(files, folder)
+    except (OSError, FileError) as error:
+        reason = str(error)
+        if isinstance(error, OSError):
+            reason = f"{folder}: cannot be written: {error.strerror or error}"
+        kept = _write_elsewhere(files, folder)
+        outcome = f"is kept in {kept}" if kept is not None else "could not be kept elsewhere"
+        raise FileError(f"{reason}; the run {outcome}") from error
+    return folder
+
+
+def validate_overwrite(folder: Path, force: bool) -> None:
+    """Raise FileError if a run cannot be written to `folder`: it holds other files, or a run and not `force`."""
+    try:
+        above = next(parent for parent in folder.absolute().parents if parent.exists())
+        if not above.is_dir():
+            raise FileError(f"{folder}: cannot be written: {above.name} is a file, not a folder")
+        if not os.access(above, os.W_OK):
+            raise FileError(f"{folder}: cannot be written: no permission to write to {above}")
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise FileError(f"{folder}: is a file, not a folder")
+        is_empty = not any(folder.iterdir())
+        is_run = (folder / MANIFEST).is_file()
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    if not is_empty and not force:
+        raise FileError(f"{folder}: already contains files; choose another --out, or use --force to replace a run")
+    if not is_empty and not is_run:
+        raise FileError(f"{folder}: contains files that are not a run; they are left unchanged")
+
+
+def remove_temporary_files(folder: Path) -> None:
+    """Remove what killed processes left beside a run folder, and restore a run that they had moved aside."""
+    for aside in stale_paths(folder.parent, folder.name, _OLD):
+        if not folder.exists():
+            with contextlib.suppress(OSError):
+                aside.rename(folder)
+    for kind in (_OLD, _PART):
+        remove_stale(folder.parent, folder.name, kind)
+
+
+def _write(files: Mapping[str, bytes], folder: Path) -> None:
+    with folder_for(folder):
+        remove_temporary_files(folder)
+        with temporary_path(folder.with_name(temporary_name(_PART, folder.name))) as made:
+            made.mkdir()
+            _fill(files, made)
+            for inside in (*(path for path in made.rglob("*") if path.is_dir()), made):
+                sync_folder(inside)
+            _move_into_place(made, folder)
+        sync_folder(folder.parent)
+
+
+def _fill(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, content in files.items():
+        inner = PurePath(name)
+        is_folder = name.endswith("/")
+        # One level at a time, so that `folder` is not made again if an interruption has removed it.
+        for above in (*reversed(inner.parents[:-1]), *((inner,) if is_folder else ())):
+            (folder / above).mkdir(exist_ok=True)
+        if not is_folder:
+            write_synced(folder / inner, content)
+
+
+def _write_elsewhere(files: Mapping[str, bytes], folder: Path) -> Path | None:
+    """Write to the first place that has room: another name beside `folder`, or the folder for temporary files."""
+    names = (folder.with_name(f"{folder.name}-{n}") for n in range(2, 1 + _OTHER_NAMES))
+    beside = next((each for each in names if not lexists(each)), None)
+    if beside is not None:
+        with contextlib.suppress(OSError):
+            _write(files, beside)
+            return beside
+    with contextlib.suppress(OSError), rescue_folder() as home:
+        _write(files, home / "run")
+        return home / "run"
+    return None
+
+
+def _move_into_place(made: Path, folder: Path) -> None:
+    """Put the new folder in place by one rename.
+
+    An old run changes places with the new one. Where the system cannot do that in one step, the old run is moved aside
+    first, and moved back if the rename fails.
+    """
+    with deferred_signals():
+        if not folder.exists():
+            made.rename(folder)
+            return
+        if exchange_folders(made, folder):
+            return
+        aside = folder.with_name(temporary_name(_OLD, folder.name))
+        folder.rename(aside)
+        try:
+            made.rename(folder)
+        except BaseException as error:
+            try:
+                aside.rename(folder)
+            except OSError:
+                raise FileError(f"{folder}: cannot be written: {error}; the previous run is now {aside}") from error
+            raise
+    shutil.rmtree(aside, ignore_errors=True)

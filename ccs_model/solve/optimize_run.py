@@ -1,0 +1,132 @@
+"""Optimisation into a run folder: the cache, the lock, the report of an infeasible problem and the model file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ccs_model._typing import MessageCallback
+from ccs_model.atomic_files import write_atomic
+from ccs_model.errors import CheckError, InfeasibleError
+from ccs_model.mip.clock import now
+from ccs_model.plan.cache_key import run_key
+from ccs_model.plan.plan import Plan
+from ccs_model.runs.folder_writer import validate_overwrite, write_locked
+from ccs_model.runs.run_lock import locked
+from ccs_model.runs.run_writer import cached_manifest, infeasible_files, run_files
+from ccs_model.scenario import Scenario
+from ccs_model.solve.driver import ProgressCallback, inputs_of, optimize_inputs
+
+
+@dataclass(frozen=True, eq=False)
+class OptimizedRun:
+    """A run folder with a plan.
+
+    Attributes
+    ----------
+    folder
+        The run folder.
+    plan
+        The plan; None if the run was cached.
+    manifest
+        manifest.json of the cached run; empty if the plan is new.
+    """
+
+    folder: Path
+    plan: Plan | None
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether the folder held a run of the same inputs, so that nothing was solved."""
+        return self.plan is None
+
+
+def optimize_to_folder(
+    scenario: str | PathLike[str] | Scenario,
+    out: str | PathLike[str] | None = None,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    force: bool = False,
+    lang: str = "en",
+    allow_outside: bool = False,
+    command: str = "",
+    on_progress: ProgressCallback | None = None,
+    on_message: MessageCallback | None = None,
+) -> OptimizedRun:
+    """Optimise a scenario and write its run folder, or return the cached run of the same inputs.
+
+    Parameters
+    ----------
+    scenario
+        A scenario file or a Scenario.
+    out
+        Folder to write; `runs/<name>-<hash>` by default.
+    changes
+        Changes of the scenario by dotted key, such as {"solver.mip_gap": 0.001}.
+    force
+        Solve again and replace a cached run.
+    lang
+        Language of the workbook: en, zh or both.
+    allow_outside
+        Allow input files outside the scenario's folder.
+    command
+        Command line for the manifest.
+    on_progress, on_message
+        Called with the progress of the solver, and with one line per stage.
+
+    Raises
+    ------
+    InputError
+        If the scenario or a table is invalid.
+    InfeasibleError
+        If the problem is infeasible; its `folder` holds the report.
+    NoPlanError
+        If the solver fails, or a limit stops it before it finds a plan.
+    CheckError
+        If the solution fails verification; the model is saved beside the folder as an MPS file.
+    FileError
+        If the folder holds other files, is locked by another process or cannot be written.
+    """
+    started, clock = datetime.now(UTC), now()
+    message = on_message or (lambda _: None)
+    message("reading the scenario and the tables")
+    requested, inputs = inputs_of(scenario, allow_outside=allow_outside)
+    if changes:
+        requested = requested.with_changes(dict(changes))
+    key = run_key(requested, inputs)
+    folder = Path(out) if out is not None else Path("runs") / key.folder_name
+    if not force and (manifest := cached_manifest(folder, key)) is not None:
+        return _cached(folder, manifest)
+    with locked(folder):
+        # Another process may have finished the same run before it released the lock.
+        if not force and (manifest := cached_manifest(folder, key)) is not None:
+            return _cached(folder, manifest)
+        validate_overwrite(folder, force)
+        message("building the problem")
+        try:
+            plan = optimize_inputs(requested, inputs, on_progress=on_progress, started=clock)
+        except InfeasibleError as error:
+            files = infeasible_files(error.conflicts, requested, inputs, command=command)
+            error.folder = write_locked(files, folder, force=force)
+            raise
+        except CheckError as error:
+            if error.program:
+                saved = write_atomic(folder.with_name(f"{folder.name}.mps"), error.program)
+                raise CheckError(f"{error}; the model is saved as {saved}") from error
+            raise
+        message("writing the run folder")
+        files = run_files(plan, command=command, started=started, lang=lang)
+        return OptimizedRun(write_locked(files, folder, force=force), plan)
+
+
+def _cached(folder: Path, manifest: Mapping[str, Any]) -> OptimizedRun:
+    if manifest.get("status") == "infeasible":
+        conflicts = json.loads((folder / "plan.json").read_text(encoding="utf-8"))["conflicts"]
+        raise InfeasibleError(conflicts, folder)
+    return OptimizedRun(folder, None, manifest)
