@@ -1,7 +1,8 @@
 """Workbooks of every shipped scenario whose answer is kept: computed again by two programs, as written and edited."""
 
-from __future__ import json
+from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
