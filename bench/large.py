@@ -19,9 +19,10 @@ from bench import peers
 from bench.made_programs import made_program
 from bench.measure import Figure, apart, finite, say
 from bench.network import ROOT
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.clock import Allowance
 from ccs_model.mip.grouped_milp import solve_by_groups
-from ccs_model.mip.search import Allowance
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 

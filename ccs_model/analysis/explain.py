@@ -16,7 +16,20 @@ import pandas as pd
 from ccs_model.analysis.cost_chain import Chain, chain_of
 from ccs_model.analysis.what_if import EXCHANGE_GAP, Exchange, Exchanges, exchanges_of
 from ccs_model.errors import CcsModelError
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
+from ccs_model.model.names import (
+    BUDGET,
+    CUMULATIVE_BUDGET,
+    CUMULATIVE_TARGET,
+    FUND_CEILING,
+    MINIMUM_SHARE,
+    PROVINCE_BUDGET,
+    REQUIRED_PLANT,
+    SITE_CAPACITY,
+    TARGET,
+    WELL_LIMIT,
+    YEARLY_RATE,
+)
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
@@ -27,17 +40,17 @@ SCHEMA = "ccs-model/explain/2"
 MAX_SOLVES = 6
 MAX_CAPEX_FACTOR = 16.0
 _CONSTRAINT_TEXTS = {
-    "spending_within_budget": "the budget",
-    "spending_within_cumulative_budget": "the cumulative budget until {}",
-    "spending_within_province_budget": "the budget of {}",
-    "builds_within_yearly_rate": "retrofits per year from {}",
-    "abatement_target_reached": "the target {}",
-    "cumulative_target_reached": "the target {}",
-    "minimum_share_of_avoided_kept": "the minimum share of {}",
-    "fund_within_ceiling": "the ceiling of {}",
-    "required_plant_is_retrofitted": "the required plant {}",
+    BUDGET: "the budget",
+    CUMULATIVE_BUDGET: "the cumulative budget until {}",
+    PROVINCE_BUDGET: "the budget of {}",
+    YEARLY_RATE: "retrofits per year from {}",
+    TARGET: "the target {}",
+    CUMULATIVE_TARGET: "the target {}",
+    MINIMUM_SHARE: "the minimum share of {}",
+    FUND_CEILING: "the ceiling of {}",
+    REQUIRED_PLANT: "the required plant {}",
 }
-_BUDGETS = ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget")
+_BUDGETS = (BUDGET, CUMULATIVE_BUDGET, PROVINCE_BUDGET)
 
 
 @dataclass(frozen=True)
@@ -378,7 +391,7 @@ class _Findings:
         sites = {
             str(index[0] if isinstance(index, tuple) else index)
             for (name, index) in duals
-            if name == "stored_within_capacity" or (has_own_pipes and name == "injection_within_wells")
+            if name == SITE_CAPACITY or (has_own_pipes and name == WELL_LIMIT)
         }
         if sites:
             texts.append(f"wells or capacity of {len(sites)} site" + ("s" if len(sites) > 1 else ""))

@@ -47,7 +47,8 @@ from ccs_model.atomic_files import has_files, write_atomic
 from ccs_model.errors import CheckError, FileError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Matrix
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
+from ccs_model.model.names import BUILD
 from ccs_model.model.objective import unit_of
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
@@ -190,7 +191,7 @@ def chunks_of(values: pd.DataFrame) -> list[Ints]:
 
 def plant_columns(problem: Problem, reparameterised: ReparameterisedModel) -> tuple[list[str], tuple[Ints, Ints, Ints]]:
     """Plants with a capture option, and (build columns, stream of each column, plant of each stream)."""
-    columns, first, _ = reparameterised.places["build"]
+    columns, first, _ = reparameterised.places[BUILD]
     routes = problem.routes
     captures = problem.captures[first]
     keys = (routes["plant"].astype(str) + "\0" + routes["stream"].astype(str)).to_numpy(object)

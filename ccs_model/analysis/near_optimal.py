@@ -30,10 +30,10 @@ from ccs_model.analysis.near_optimal_search import (
 from ccs_model.analysis.rebuilt_plan import at_point
 from ccs_model.analysis.what_if import solver_options
 from ccs_model.errors import InputError, Issue
-from ccs_model.mip import matrix_of
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import Plan

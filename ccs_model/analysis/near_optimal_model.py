@@ -38,9 +38,10 @@ from ccs_model.analysis.what_if import (
     columns_outside,
 )
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import Column, residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
+from ccs_model.model.names import ONE_RETROFIT
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
 
@@ -306,7 +307,7 @@ class NearOptimalModel:
         is_build = np.zeros(len(small.columns))
         is_build[column] = 1.0
         of_plants = sparse.csr_array((-np.ones(len(column)), (at_plant, column)), shape=(n, len(small.columns)))
-        rows = small.rows_of("one_retrofit_per_stream")
+        rows = small.rows_of(ONE_RETROFIT)
         streams = small.rows.tocsr()[rows].multiply(is_build[None, :]).tocsr()
         owner = self.plants.get_indexer([small.row_constraints[i][1][0] for i in rows])
         known = np.flatnonzero(owner >= 0)

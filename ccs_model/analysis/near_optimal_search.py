@@ -23,8 +23,8 @@ from ccs_model.analysis.what_if import (
     value_with_fixed,
 )
 from ccs_model.mip import Highs, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
-from ccs_model.mip.search import now
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
 from ccs_model.plan.cost_sharing import Sharing

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import point_of, vector_of
 from ccs_model.plan.plan import MarginalBudget, Plan, Relaxation
 from ccs_model.problem import Problem

@@ -25,10 +25,11 @@ from ccs_model._typing import Floats, MessageCallback
 from ccs_model.analysis.what_if import KEPT, Valuation, capture_builds, decisions_of, solver_options, value_with_fixed
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import load_inputs
-from ccs_model.mip import Matrix, matrix_of
-from ccs_model.mip.search import now
+from ccs_model.mip import Matrix
+from ccs_model.mip.clock import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import BUILT, vector_of
 from ccs_model.plan.plan import Plan

@@ -19,10 +19,30 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.analysis.uncertain_inputs import Draft, capture_heat
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.model import build_model
 from ccs_model.model.abatement_targets import routes_counted, surplus_of, tonnes_of
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BUDGET,
+    BUILD,
+    CAPTURED,
+    CREDIT,
+    CUMULATIVE_BUDGET,
+    CUMULATIVE_TARGET,
+    CURTAILED,
+    FUND_SHARE,
+    FUNDS_PAY,
+    MINIMUM_SHARE,
+    PAID_FOR_TONNES,
+    PROVINCE_BUDGET,
+    SHORTFALL,
+    TARGET,
+    TARGETS,
+    TIED_FUNDS,
+)
 from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.decisions import places_of
 from ccs_model.problem import Problem
@@ -109,14 +129,14 @@ class Products:
 
 
 _OF_CAPEX = (
-    "spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget",
-    "funds_pay_what_is_spent", "fund_within_share", "tied_funds_pay_for_their_own",
+    BUDGET, CUMULATIVE_BUDGET, PROVINCE_BUDGET,
+    FUNDS_PAY, FUND_SHARE, TIED_FUNDS,
 )  # fmt: skip
-_OF_TONNES = ("abatement_target_reached", "cumulative_target_reached", "minimum_share_of_avoided_kept")
+_OF_TONNES = (TARGET, CUMULATIVE_TARGET, MINIMUM_SHARE)
 # Constraints with both money and tonnes: built by Pyomo.
-_NOT_SEPARABLE = ("credit_within_abatement", "paid_for_tonnes_alone")
+_NOT_SEPARABLE = (CREDIT, PAID_FOR_TONNES)
 # Design flow of a pipe and shortfall of a target: neither depends on the delivered share.
-_NOT_DELIVERED = ("built_ktpa", "shortfall_kt")
+_NOT_DELIVERED = (ADDED_CAPACITY, SHORTFALL)
 # Powers of two that identify the exponents of the three.
 _SHARE_BITS, _HEAT_BITS, _CAPACITY_BITS = -1, 4, 16
 
@@ -142,7 +162,7 @@ class ReparameterisedModel:
         rows = self.planned.rows
         self._targets = {target.key: target for target in problem.targets}
         self._tonnes = []
-        for row in np.flatnonzero(np.isin(constraints, _OF_TONNES)):
+        for row in np.flatnonzero(np.isin(constraints, TARGETS)):
             entries = np.flatnonzero(rows.indices == row)
             # The shortfall of a target always has the coefficient 1.
             columns = np.searchsorted(rows.indptr, entries, side="right") - 1
@@ -170,7 +190,7 @@ class ReparameterisedModel:
         """[column] tonnes per unit that count for each target."""
         found = []
         for _, constraint, index, _ in self._tonnes:
-            if constraint == "minimum_share_of_avoided_kept":
+            if constraint == MINIMUM_SHARE:
                 found.append(self.vector(other, surplus_of(other, index)))
             else:
                 target = self._targets[index]
@@ -187,12 +207,12 @@ class ReparameterisedModel:
 
     def vector(self, problem: Problem, amounts: dict[str, Floats], routes: Mask | None = None) -> Floats:
         """[column] coefficients from amounts [id, year] by variable, summed as in the model."""
-        on = {name: amount for name, amount in amounts.items() if name != "captured_ktpa"}
-        captured = amounts.get("captured_ktpa")
+        on = {name: amount for name, amount in amounts.items() if name != CAPTURED}
+        captured = amounts.get(CAPTURED)
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._per_share, captured) * problem.delivered_share
-            on["build"] = on["build"] + built if "build" in on else built
-            on["curtailed_ktpa"] = on.get("curtailed_ktpa", 0.0) - captured[self._speaker]
+            on[BUILD] = on[BUILD] + built if BUILD in on else built
+            on[CURTAILED] = on.get(CURTAILED, 0.0) - captured[self._speaker]
         found = np.zeros(len(self.planned.columns))
         for name, amount in on.items():
             columns, first, years = self.places[name]
@@ -200,7 +220,7 @@ class ReparameterisedModel:
             values = np.broadcast_to(amount, shape)[first, years]
             mask = None
             if routes is not None:
-                mask = {"build": routes, "curtailed_ktpa": routes[self._speaker]}.get(name)
+                mask = {BUILD: routes, CURTAILED: routes[self._speaker]}.get(name)
             found[columns] = values if mask is None else values * mask[first]
         return found
 

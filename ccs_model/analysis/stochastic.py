@@ -44,15 +44,17 @@ from ccs_model.analysis.what_if import (
     value_with_fixed,
 )
 from ccs_model.errors import CcsModelError, CheckError, InfeasibleError, InputError, Issue, NoPlanError
-from ccs_model.mip import Highs, Matrix, Outcome, matrix_of
+from ccs_model.mip import Highs, Matrix, Outcome
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import RestrictedModel, restricted
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import EXCESS, HERE_AND_NOW, VALUE_AT_RISK
 from ccs_model.model.objective import OBJECTIVES, unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.stochastic_model import Outlook, build_hedge
 from ccs_model.model.terms import breakdown
 from ccs_model.plan.decisions import Point, point_of, vector_of, without_traces
@@ -350,9 +352,9 @@ class _TwoStage:
             x[of_future[known]] = point[known]
         at_risk = risk_measures(values, self.outlook, self.sign).at_risk
         for j, column in enumerate(full.columns):
-            if column.variable == "at_risk":
+            if column.variable == VALUE_AT_RISK:
                 x[j] = at_risk
-            elif column.variable == "beyond":
+            elif column.variable == EXCESS:
                 x[j] = max(self.sign * (at_risk - values[column.index]), 0.0)
         return x
 
@@ -396,7 +398,7 @@ class _TwoStage:
                 raise CheckError(f"the plan of future '{future.future.name}' fails the check in its own model")
             points.append(point)
             values.append(value)
-            residual.append(max(found.row, found.bound, found.wholeness))
+            residual.append(max(found.row, found.bound, found.integrality))
         return points, values, residual
 
     def _raise_without_plan(self, matrix: Matrix, status: str) -> None:
@@ -407,9 +409,7 @@ class _TwoStage:
                 "the solver's results on whether a stochastic plan exists contradict; raise solver.time_limit_s"
             )
         years = ", ".join(map(str, self.outlook.here_and_now))
-        raise InfeasibleError(
-            [f"here_and_now_is_the_same: every future has a plan, but none with the same builds in {years}"]
-        )
+        raise InfeasibleError([f"{HERE_AND_NOW}: every future has a plan, but none with the same builds in {years}"])
 
     def _report_progress(self, message: str) -> None:
         if self.on_progress is not None:

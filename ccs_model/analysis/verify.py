@@ -175,8 +175,8 @@ def _of_point(at: AtPoint) -> Iterator[Check]:
     yield Check(f"all {n_rows:,} rows hold at the point", not violated, found.row, "distance", violated)
     beyond = found.bound > TOLERANCE
     yield Check("every column lies within its bounds", not beyond, found.bound, "distance")
-    broken = found.wholeness > TOLERANCE
-    yield Check("integer decisions are integer", not broken, found.wholeness, "distance")
+    broken = found.integrality > TOLERANCE
+    yield Check("integer decisions are integer", not broken, found.integrality, "distance")
 
 
 def _holds(at: AtPoint) -> bool:

@@ -24,26 +24,27 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Status
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import ADDED_CAPACITY, BUDGET, BUILD, MONEY_LIMITS, OPENED, PIPE, TARGETS, WELLS
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import MONEY, fixed_charges_of
+from ccs_model.solve.fixed_charge_network import network_of
 
 EXCHANGE_GAP = 5e-4
 NO_COLUMNS: Ints = np.zeros(0, dtype=np.int64)
 
 # Variables that say what is built, and constraints that targets impose.
-BUILD_VARIABLES = ("build", "pipe", "built_ktpa", "opened", "wells")
-TARGETS = ("abatement_target_reached", "cumulative_target_reached", "minimum_share_of_avoided_kept")
+BUILD_VARIABLES = (BUILD, PIPE, ADDED_CAPACITY, OPENED, WELLS)
 KEPT, OVER_BUDGET, MISSES_TARGET, NOT_KEPT = "kept", "over budget", "misses a target", "cannot be kept"
 # Constraints that are relaxed one group after another where fixed decisions are infeasible.
 _RELAXED: Mapping[str, tuple[str, ...]] = {
-    KEPT: (), OVER_BUDGET: MONEY, MISSES_TARGET: TARGETS, NOT_KEPT: (*MONEY, *TARGETS),
+    KEPT: (), OVER_BUDGET: MONEY_LIMITS, MISSES_TARGET: TARGETS, NOT_KEPT: (*MONEY_LIMITS, *TARGETS),
 }  # fmt: skip
 # A fixed amount may move by this share: the solver's own values may be off by its tolerance.
 _FIXED_TOLERANCE = 1e-9
@@ -62,7 +63,7 @@ def capture_builds(problem: Problem, matrix: Matrix) -> pd.DataFrame:
 
     A measure without capture does not count as a retrofit.
     """
-    at = matrix.columns_of("build")
+    at = matrix.columns_of(BUILD)
     routes = pd.Index(problem.routes["route"])
     row = routes.get_indexer([matrix.columns[j].index[0] for j in at]) if len(at) else NO_COLUMNS
     frame = pd.DataFrame({"column": at, "route": row})
@@ -76,7 +77,7 @@ def columns_outside(problem: Problem, matrix: Matrix, links: Collection[str] | N
         return NO_COLUMNS
     names = problem.network.links["link"]
     sites = np.arange(len(names), len(names) + len(problem.sites))
-    return fixed_charges_of(problem, matrix).outside(np.r_[np.flatnonzero(names.isin(links)), sites])
+    return network_of(problem, matrix).outside(np.r_[np.flatnonzero(names.isin(links)), sites])
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +158,7 @@ def _without_constraints(matrix: Matrix, constraints: Collection[str]) -> Matrix
 
 def _excess_mn(matrix: Matrix, x: Floats) -> float:
     """Largest violation of a budget in million; 0 below the tolerance."""
-    rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY])
+    rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS])
     over = (matrix.rows @ x - matrix.row_upper)[rows]
     largest = float(over.max(initial=0.0))
     return largest if largest > 1e-6 else 0.0
@@ -247,7 +248,7 @@ class Exchanges:
     @cached_property
     def _builds(self) -> pd.DataFrame:
         """Columns column, route, year and plant of every build, and share, what the plan builds of it."""
-        at = self.matrix.columns_of("build")
+        at = self.matrix.columns_of(BUILD)
         index = [self.matrix.columns[j].index for j in at]
         frame = pd.DataFrame(index, columns=["route", "year"]).assign(column=at)
         frame["plant"] = frame["route"].map(
@@ -287,7 +288,7 @@ class Exchanges:
 
         The objective must not be worse than `value`. None if that is impossible or was not found in time.
         """
-        rows = self.matrix.rows_of("spending_within_budget")
+        rows = self.matrix.rows_of(BUDGET)
         if not len(rows) or self.problem.is_static:
             return None
         builds = self._builds
@@ -297,7 +298,7 @@ class Exchanges:
         slack = 1e-6 * abs(value)
         low, high = (value - slack, np.inf) if self.sign > 0 else (-np.inf, value + slack)
         highs.add_row(self.matrix.costs[0], low, high)
-        for constraint in MONEY:
+        for constraint in MONEY_LIMITS:
             for row in self.matrix.rows_of(constraint):
                 highs.set_row(int(row), -np.inf, np.inf)
         self._require(highs, plant)
@@ -408,7 +409,7 @@ class Exchanges:
         return np.array(
             [
                 j
-                for j in self.matrix.columns_of("pipe")
+                for j in self.matrix.columns_of(PIPE)
                 for line, year in [self.matrix.columns[j].index]
                 if link_of[line] not in connection and (link_of[line], year) not in built
             ],

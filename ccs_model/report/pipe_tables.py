@@ -1,4 +1,4 @@
-"""A shared network as tables to look at: candidate links, what is laid and used, and who pays for it."""
+"""Tables of pipelines: candidate links, links in use, flows, cost sharing, and own pipelines of retrofits."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def network_of(plan: Plan) -> Network:
 
 
 def candidate_links(plan: Plan) -> pd.DataFrame:
-    """Every link that could be laid or driven; a file of rows of it is a file of corridors."""
+    """Every candidate link and whether it was searched; rows of it in a file restrict the links searched."""
     links = network_of(plan).links
     columns = ["link", "node_a", "node_b", "kind", "length_km", "cost_factor"]
-    # A linear program has no need of corridors: every link stands in it.
+    # The LP relaxation contains every link.
     within = links["link"] if plan.corridors is None else plan.corridors
     return links[columns].assign(is_corridor=links["link"].isin(list(within))).reset_index(drop=True)
 
 
 def pipe_links(plan: Plan) -> tuple[int, int]:
-    """(how many links are corridors, how many are candidates), of those that pipes can be laid on."""
+    """Number of searched links and of candidate links for pipelines."""
     network = network_of(plan)
     built = set(network.lines.loc[network.built, "link"])
     within = built if plan.corridors is None else built & set(plan.corridors)
@@ -112,7 +112,7 @@ def shares_of(plan: Plan) -> pd.DataFrame:
 
 
 def shared_facilities(plan: Plan) -> pd.DataFrame:
-    """One row a user of each link and site that several plants share and that cost something to build."""
+    """One row a user of each link and site with several users and capital cost."""
     shares, names = shares_of(plan), node_names(plan)
     table = shares[(shares["n_users"] > 1) & (shares["capex_mn"] > 0)].reset_index(drop=True)
     ends = links_in_use(plan).set_index("link")
@@ -168,9 +168,6 @@ def _recovery(retrofits: pd.DataFrame, what: str) -> float:
 
 def _per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:
     return mn_pa * 1000.0 / ktpa.where(ktpa > 0, np.nan)
-
-
-# The pipes of a plan: one row a route that is built, with size, flow and what it costs.
 
 
 def pipes_table(plan: Plan) -> pd.DataFrame:

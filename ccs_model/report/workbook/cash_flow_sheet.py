@@ -1,4 +1,4 @@
-"""CashFlow: the owners' money year by year, of the programme and of one plant chosen from a list."""
+"""Sheet CashFlow: annual cash flow of the owners, for all plants and for one plant selected from a list."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.series_sheet import year_columns, year_span
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
-# The accounts stand on top and are made from the tables under them, which are written first, from this row on.
+# The tables start at this row; they are written first, because the accounts above refer to them.
 _TABLES_AT = 174
 _RESULT_ROWS = len(RESULTS) + 4
 
 
 def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
-    """The choice of a plant; the programme's account and the plant's with their ratios; the tables under them."""
+    """Write the selection of a plant, both accounts with their indicators, and the tables below them."""
     sheet.title("CashFlow")
     sheet.banner()
     sheet.paragraph(
@@ -185,7 +185,7 @@ def _chart(sheet: Sheet) -> None:
 
 
 def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
-    """Cumulative cash and spending by year, from the programme's account."""
+    """Charts of cumulative cash flow and investment by year, from the account of all plants."""
     block = sheet.book.blocks["programme"]
     years = block.row_values("when")
     money = sheet.unit("net_mn")

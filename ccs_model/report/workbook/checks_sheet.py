@@ -1,4 +1,4 @@
-"""Checks: what was found when the plan was gone over without the solver, and what this workbook finds of itself."""
+"""Sheet Checks: checks of the plan, verified without the solver, and checks of the workbook's own cells."""
 
 from __future__ import annotations
 

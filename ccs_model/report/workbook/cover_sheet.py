@@ -1,4 +1,4 @@
-"""Cover: what was asked, what the answer is, how far to trust it, and where everything stands."""
+"""Sheet Cover: question, answer, quality of the solution and contents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Economics: how the cost of each retrofit builds up, in live formulas, held against published bands."""
+"""Sheet Economics: cost build-up of each retrofit in formulas, compared with published ranges."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NOT_SUMMED = ("plant_", "solved_", "other_", "product_")
 
 
 def write_economics(sheet: Sheet, plan: Plan) -> None:
-    """One row a retrofit at full load and the last year's prices, then the bands."""
+    """Write one row a retrofit at full load and prices of the last year, then the published ranges."""
     in_cny = plan.problem.currency == published.STEEL.currency
     sheet.title("Economics")
     sheet.banner()

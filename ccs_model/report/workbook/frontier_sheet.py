@@ -1,4 +1,4 @@
-"""Frontier: what each budget buys, who comes in and who leaves, and where the ranked list would be wrong."""
+"""Sheet Frontier: abatement by budget, plants that enter and leave, and comparison with the merit order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAN_COLOUR, _LIST_COLOUR, _BOUND_COLOUR = "#1B5E8A", "#D98B2B", "#A9B4BF"
 
 
 def write_frontier(sheet: Sheet, plan: Plan) -> None:
-    """The curve, a row a budget, a row a plant that moves, and breakpoints of a linear program."""
+    """Write the curve, one row a budget, one row a plant that enters or leaves, and the breakpoints of an LP."""
     frontier = plan.frontier
     sheet.title("Frontier")
     if frontier is None:

@@ -1,4 +1,4 @@
-"""Inputs: every value of the scenario with where it came from, then prices and factors as built up from the tables."""
+"""Sheet Inputs: inputs that can be changed, all scenario values with their origin, prices and factors."""
 
 from __future__ import annotations
 
@@ -24,11 +24,8 @@ from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
 from ccs_model.scenario.fields import Section
 from ccs_model.scenario.resolved import DEFAULT
 
-# The inputs that may be changed in the workbook, each with a name that formulas use; and what two of them do together.
-#
-# Money follows at once. Which retrofits are built, their tonnes and their energy stay those of the solved plan.
-
-
+# Inputs that can be changed in the workbook have defined names. Costs follow them; retrofits, tonnes and energy stay
+# those of the solved plan.
 PLAY = "play"
 
 
@@ -62,7 +59,7 @@ LIVE = (
     LiveInput("oil_factor", "factor", 0, 10, PLAY, "multiplies payments of oil fields"),
     LiveInput("subsidy_factor", "factor", 0, 10, PLAY, "multiplies policy payments per tonne"),
 )  # fmt: skip
-# Named for formulas, but no matter of money alone: another value is another plan.
+# Defined names that cannot be changed: another value needs another plan.
 _FIXED = (
     ("first_year", "year", "first year of the horizon"),
     ("horizon_end", "year", "first year after the horizon"),
@@ -79,7 +76,7 @@ _GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
 def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
-    """The table of names, and the grid."""
+    """Write the inputs with defined names, and the NPV grid."""
     values = solved_with(plan)
     sheet.section("Inputs you can change here")
     sheet.paragraph(
@@ -171,7 +168,7 @@ def _live_input_origin(each: LiveInput, places: object) -> str:
 
 
 def _grid(sheet: Sheet, plan: Plan) -> None:
-    """Net present value of the programme at every pair of a discount rate and a constant carbon price."""
+    """Write the net present value of all plants by discount rate and constant carbon price."""
     sheet.section("Net present value of all plants by discount rate and carbon price")
     sheet.paragraph(
         "Down: discount rate. Across: a constant carbon price, earned by every tonne of on-site abatement, in place "
@@ -218,7 +215,7 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
 
 
 def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
-    """The grid's row at a rate: the owners' money discounted at it, salvage valued at it."""
+    """NPV at a discount rate for each carbon price, [prices]. Million."""
     assert plan.owner_capital is not None
     problem, flows = plan.problem, flows_of(plan, None)
     kept = 1.0 - problem.accounts.tax_share
@@ -234,7 +231,7 @@ def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
     return np.asarray(by_price + kept * salvage * weights[-1])
 
 
-# Tables whose money enters the program.
+# Tables with money that enters the model.
 _WITH_MONEY = (
     "technologies/technologies",
     "technologies/heat_sources",
@@ -243,7 +240,7 @@ _WITH_MONEY = (
     "transport/pipes",
     "storage/sites",
 )
-# Those that only a shared network reads, and the names of their sections.
+# Tables that a shared network alone reads, with their section titles.
 _OF_NETWORK = (
     ("transport/trends", "Linear cost trends of pipelines, in place of size classes"),
     ("transport/trucks", "Trucks"),
@@ -266,7 +263,7 @@ _AS_THEY_ARE = (
 
 
 def write_inputs(sheet: Sheet, plan: Plan) -> None:
-    """The scenario, then prices, grid factors, price levels and the tables that streams and pipes come from."""
+    """Write inputs, scenario values, prices, grid factors, price levels and tables of streams and pipelines."""
     problem = plan.problem
     sheet.title("Inputs")
     sheet.paragraph(
@@ -351,7 +348,7 @@ def _built_up(sheet: Sheet, prices: pd.DataFrame, sources: pd.DataFrame, key: li
 
 
 def _price_levels(problem: Problem) -> Iterator[Row]:
-    """Each currency and price year that the tables use, with its way into the scenario's money."""
+    """Conversion of each currency and price year of the tables into the scenario's money."""
     deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
     level = PriceLevel(problem.currency, problem.price_year, deflators, rates)
     index = deflators.set_index(["currency", "year"])

@@ -1,4 +1,4 @@
-"""MACC: what could be done, from cheap to dear, as a curve and as a list; what the plan does is marked."""
+"""Sheet MACC: the marginal abatement cost curve and its merit order; retrofits in the plan are marked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLAN_COLOUR, _OTHER_COLOUR = SOLVER.ink, "#A9B4BF"
 
 
 def write_macc(sheet: Sheet, plan: Plan) -> None:
-    """The curve, the cheapest streams, then all of them."""
+    """Write the curve, the cheapest streams, then all streams."""
     table = macc_table(plan.problem, plan.retrofits)
     sheet.title("MACC")
     sheet.paragraph(

@@ -1,4 +1,4 @@
-"""Plants: every operating plant of the zones, fitted or not."""
+"""Sheet Plants: every operating plant of the zones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccs_model.report.workbook.sheet import Page, Sheet
 
 
 def write_plants(sheet: Sheet, plan: Plan) -> None:
-    """One row a plant, with what the plan does to it or why it may not be fitted."""
+    """Write one row a plant with its retrofits, or the reason it is not eligible."""
     sheet.title("Plants")
     sheet.paragraph(
         "Every operating plant of the zones. Baseline is the annual emission; capturable is the CO2 in the streams "

@@ -1,4 +1,4 @@
-"""Retrofits: what the plan builds, one row each, all of it."""
+"""Sheet Retrofits: every retrofit of the plan."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WHY = " Reasons compare costs per tonne; ccs-model explain re-solves the model 
 
 
 def write_retrofits(sheet: Sheet, plan: Plan) -> None:
-    """plan.retrofits, largest avoided first, with totals; what a year is made of stands in sheet Economics."""
+    """Write plan.retrofits with totals, largest abatement first; sheet Economics holds the parts of the annual cost."""
     table = plan.retrofits.drop(columns=[*PARTS, *AT_FULL_LOAD])
     if plan.problem.network is None:
         table = table.drop(columns="storage_capex_mn")

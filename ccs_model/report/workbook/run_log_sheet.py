@@ -1,4 +1,4 @@
-"""RunLog: what makes this run this run. No clock times and no paths, so that the same run gives the same bytes."""
+"""Sheet RunLog: status, size, options, versions and hashes; no times or paths, so equal runs give equal bytes."""
 
 from __future__ import annotations
 

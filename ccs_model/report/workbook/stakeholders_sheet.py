@@ -1,4 +1,4 @@
-"""Costs and benefits by who bears them, live: every item at society's rate, then each stakeholder's account."""
+"""Costs and benefits by stakeholder on sheet Summary: items at the social discount rate, then the accounts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Row, Sheet
 
 OUTSIDE, PURSE, FINANCIERS, HARM = "outside the model", "public purse", "financiers", "damage avoided"
-# Who stands on the other side of each item of the owners' account.
+# Counterparty of each item of the owners' account.
 SIDES = {
     "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
     "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,

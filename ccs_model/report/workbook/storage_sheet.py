@@ -1,7 +1,4 @@
-"""Storage: every site used, with what goes in, what room is left and what limits it; then the sites passed over.
-
-With a shared network sites and wells are capital of their own: how many wells there are and what they cost stands here.
-"""
+"""Sheet Storage: sites in use with injection, capacity and binding limit, their costs, and other candidate sites."""
 
 from __future__ import annotations
 

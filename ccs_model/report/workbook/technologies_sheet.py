@@ -5,7 +5,7 @@ from __future__ import annotations
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report.workbook.columns import Column, data_columns
+from ccs_model.report.workbook.columns import data_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 _OTHERS = (
@@ -40,14 +40,10 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
         capex_per_tpa=level.convert(table["capex_per_tpa"], table["currency"], table["price_year"]),
         variable_om_per_t=level.convert(table["variable_om_per_t"], table["currency"], table["price_year"]),
     )
-    sheet.table(_columns(), records(shown), main=True)
+    sheet.table("technologies", records(shown), main=True)
     for name, title in _OTHERS:
         sheet.section(title)
         sheet.table(data_columns(problem.inputs[name]), records(problem.inputs[name]))
-
-
-def _columns() -> list[Column]:
-    return "technologies"
 
 
 TECHNOLOGIES = Page(

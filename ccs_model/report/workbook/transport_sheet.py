@@ -1,4 +1,4 @@
-"""Transport: every pipe with its size, flow and cost, then what each carries by period; or the shared network."""
+"""Sheet Transport: pipelines with size, flow and cost, flows by period, and cost sharing of a shared network."""
 
 from __future__ import annotations
 
@@ -21,14 +21,9 @@ from ccs_model.report.pipe_tables import (
 from ccs_model.report.workbook.columns import SOLVER, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
-# Transport over a shared network: links with sizes and flows, flows by period, and who pays for what is shared.
-
-_FROM = Column("from_name", SOLVER, label="From", widest=28)
-_TO = Column("to_name", SOLVER, label="To", widest=28)
-
 
 def write_network(sheet: Sheet, plan: Plan) -> None:
-    """Links, flows by period, then both splits of what is shared."""
+    """Write links, flows by period, and the shares of common costs by use and by Shapley value."""
     links = links_in_use(plan)
     empty = words.nothing_built(plan) if plan.retrofits.empty else ""
     sheet.title("Transport")
@@ -44,7 +39,7 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     columns = table_columns("transport.links", without=() if has_factors else ("cost_factor",))
     totals: dict[str, object] = {"from_name": "Total", "length_km": links["length_km"].sum()}
     totals["pipe_capex_mn"] = links["pipe_capex_mn"].sum()
-    # Other tables follow, under which a head that is frozen or comes again on each page would be wrong.
+    # Other tables follow, so the head is neither frozen nor repeated on each page.
     sheet.table(columns, records(links), main=True, frozen=0, totals=totals, empty=empty or "No link is used.")
     sheet.section("By period: flow (annual mean; negative is reverse flow) and investment")
     _by_period(sheet, plan, links, empty)
@@ -95,8 +90,7 @@ def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> Non
     built = [f"built_{year}_mn" for year in years]
     sheet.table(
         [
-            _FROM,
-            _TO,
+            *table_columns("transport.links")[:2],
             *(Column(f"flow_{year}_ktpa", SOLVER, label=f"Flow from {year}") for year in years),
             *(Column(name, SOLVER, label=f"Built from {year}") for year, name in zip(years, built, strict=True)),
         ],
@@ -131,7 +125,7 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
 
 
 def write_transport(sheet: Sheet, plan: Plan) -> None:
-    """One row a pipe with totals, then the flows with the periods across; a shared network has its own way."""
+    """Write one row a pipeline with totals, then flows by period; a shared network has its own tables."""
     if plan.problem.network is not None:
         write_network(sheet, plan)
         return

@@ -1,4 +1,4 @@
-"""Uncertainty: how the answer spreads when the inputs do, what moves it, and how often each plant is chosen."""
+"""Sheet Uncertainty: spread of the results, drivers of the objective value, and selection frequency of plants."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEASURES: Mapping[str, str] = {
 
 
 def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
-    """Quantiles, tornado and choice frequency with their charts, what the held plan breaks, and the inputs."""
+    """Write quantiles, drivers and selection frequency with charts, violated constraints, and uncertain inputs."""
     found = plan.uncertainty
     sheet.title("Uncertainty")
     if found is None:

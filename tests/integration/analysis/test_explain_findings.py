@@ -14,7 +14,7 @@ import pytest
 from ccs_model.analysis.explain import Change, _Findings, changes_of
 from ccs_model.analysis.what_if import Exchange
 from ccs_model.errors import NoPlanError
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import SolvedProblem
 from ccs_model.solve.driver import solve

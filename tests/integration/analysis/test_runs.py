@@ -102,4 +102,4 @@ def test_nothing_is_solved_when_there_is_no_time(folder, small_plan):
 def test_an_excluded_plant_has_a_reason_and_no_changes(solved, tmp_path):
     folder = solved({"plants.exclude": ["NH3_82"]}).to_folder(tmp_path / "run")
     answer = explain(folder, "NH3_82")
-    assert answer.reason == "out: left out by the scenario" and answer.changes == ()
+    assert answer.reason == "out: excluded by the scenario" and answer.changes == ()

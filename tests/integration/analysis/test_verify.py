@@ -142,17 +142,15 @@ def test_a_point_that_violates_a_row_or_integrality_is_found(altered: Path) -> N
 
     path.write_text(text + 'build,"[""no/such/route/full"", 2026]",1.0\n', encoding="utf-8")
     found = broken(verify(altered))
-    assert found["the point's columns are the program's"].found == (
-        'build["no/such/route/full", 2026]: no such column',
-    )
+    assert found["the point's columns are the model's"].found == ('build["no/such/route/full", 2026]: no such column',)
 
 
 def test_a_run_without_its_point_is_an_input_error_with_a_hint(altered: Path) -> None:
     (altered / "tables" / "point.csv").unlink()
-    with pytest.raises(InputError, match=r"point\.csv: is not there.*optimize --force"):
+    with pytest.raises(InputError, match=r"point\.csv: is missing.*optimize --force"):
         verify(altered)
     (altered / "tables" / "point.csv").write_text("variable,index,value\nbuild,[],one\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"point\.csv: is not a table of a point"):
+    with pytest.raises(InputError, match=r"point\.csv: is not a solution table"):
         verify(altered)
 
 
@@ -264,7 +262,7 @@ def test_another_scenario_than_that_of_the_manifest_is_found(copy: Path) -> None
 def test_a_folder_that_is_not_a_run_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="no such run folder"):
         verify(tmp_path / "nothing")
-    with pytest.raises(InputError, match="is no run"):
+    with pytest.raises(InputError, match="is not a run"):
         verify(tmp_path)
 
 
@@ -298,7 +296,7 @@ def test_the_command_prints_a_table_or_one_object(
         assert reported.err.splitlines()[0] == "  hashing inputs and outputs"
         assert reported.out.splitlines()[0].split() == ["check", "holds", "figure"]
         assert "    tables/zones.csv: zone[0]: 'Shanxl', expected 'Shanxi'" in reported.out.splitlines()
-        assert reported.out.splitlines()[-1] == "13 of 15 checks hold."
+        assert reported.out.splitlines()[-1] == "13 of 15 checks passed."
 
 
 @pytest.mark.parametrize(

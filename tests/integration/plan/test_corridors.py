@@ -10,13 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccs_model.mip import Matrix, Outcome, matrix_of
+from ccs_model.mip import Outcome
+from ccs_model.mip.cut_sets import Cut, Relax
+from ccs_model.mip.fixed_charge import Prove
+from ccs_model.mip.search import Strategy
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve import network_search as corridors_module
 from ccs_model.solve.fixed_charge_network import places_of
-from ccs_model.solve.staged_search import in_one_period
+from ccs_model.solve.one_period import in_one_period
+from ccs_model.solve.strategies import ModelSizes, Restrict
 
 Solved = Callable[..., Plan]
 Posed = Callable[..., Problem]
@@ -37,7 +42,7 @@ def requested(request: pytest.FixtureRequest) -> dict[str, Any]:
 @pytest.fixture
 def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small questions go the way of large ones."""
-    monkeypatch.setattr(corridors_module, "_STAGED_ROWS", 0)
+    monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0))
 
 
 @pytest.mark.slow
@@ -46,7 +51,7 @@ def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
     solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
 ) -> None:
     if is_large:
-        monkeypatch.setattr(corridors_module, "_STAGED_ROWS", 0)
+        monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0))
     plan = solved(requested)
     best = solved(requested, {"transport.corridors": "all"}).objective.value
     assert plan.status == "optimal" and plan.checks["holds"].all()
@@ -57,15 +62,15 @@ def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
 def test_without_a_bound_over_all_links_there_is_still_a_plan(
     solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cut = corridors_module.with_connection_cuts
+    relax = Relax.solve
 
-    def out_of_time(matrix: Matrix, *given: Any, stage: str, **more: Any) -> tuple[Matrix, Outcome]:
-        found = cut(matrix, *given, stage=stage, **more)
-        if "all links" not in stage:
-            return found
-        return matrix, replace(found[1], status="limit", x=None, row_dual=None, objective=np.nan, bound=np.nan)
+    def out_of_time(self: Relax, *given: Any) -> tuple[list[Cut], Outcome]:
+        cuts, outcome = relax(self, *given)
+        if "all links" not in given[-1]:
+            return cuts, outcome
+        return [], replace(outcome, status="limit", x=None, row_dual=None, objective=np.nan, bound=np.nan)
 
-    monkeypatch.setattr(corridors_module, "with_connection_cuts", out_of_time)
+    monkeypatch.setattr(Relax, "solve", out_of_time)
     plan = solved(STAGED)
     assert plan.objective.value > 0 and plan.objective.gap_share == 0
     assert plan.objective.all_links_gap_share == np.inf
@@ -136,7 +141,9 @@ def test_corridors_that_were_narrowed_are_not_called_all_links(
     solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Even where nothing is found within them and the search takes every link that it was left with.
-    monkeypatch.setattr(corridors_module._Search, "_start", lambda self, *given: (None, np.zeros(0, dtype=np.int64)))
+    monkeypatch.setattr(
+        corridors_module, "choose_strategy", lambda *given, **sizes: Strategy("none", (Restrict(), Prove()))
+    )
     plan = solved(STAGED)
     assert plan.corridors is not None and plan.problem.network is not None
     assert len(plan.corridors) < len(plan.problem.network.links)
@@ -148,7 +155,7 @@ def test_corridors_that_were_narrowed_are_not_called_all_links(
 def test_money_for_no_pipe_gives_an_empty_plan_with_its_bounds(
     solved: Solved, one_vent: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
 ) -> None:
-    monkeypatch.setattr(corridors_module, "_STAGED_ROWS", 0 if is_large else 1_000_000)
+    monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0 if is_large else 1_000_000))
     plan = solved(one_vent, {"transport.shared_trunklines": True, "budget.total_mn": 1})
     assert plan.retrofits.empty and plan.flows.empty and plan.corridors == ()
     assert (plan.status, plan.objective.value, plan.objective.gap_share) == ("optimal", 0, 0)

@@ -40,7 +40,7 @@ def test_a_budget_too_small_is_named_with_one_that_would_do(solved: Solved, retr
     assert "NH3_21" in message(lines, "required_plant_is_retrofitted") or "NH3_82" in message(
         lines, "required_plant_is_retrofitted"
     )
-    enough = float(re.search(r"([\d,.]+) million CNY would do", line).group(1).replace(",", ""))  # type: ignore[union-attr]
+    enough = float(re.search(r"([\d,.]+) million CNY would restore feasibility", line).group(1).replace(",", ""))  # type: ignore[union-attr]
     plan = solved(MUST, kind, {"budget.total_mn": enough})
     assert {"NH3_21", "NH3_82"} <= set(plan.retrofits["plant"])
     # It is the least: a hundredth less does not do.
@@ -58,7 +58,7 @@ def test_a_ceiling_too_low_is_named_with_one_that_would_do(solved: Solved) -> No
 
 def test_no_builds_allowed(solved: Solved) -> None:
     lines = conflicts(solved, MUST, {"capture.max_builds_per_year": 0})
-    assert "would do" in message(lines, "builds_within_yearly_rate")
+    assert "would restore feasibility" in message(lines, "builds_within_yearly_rate")
     assert not any(line.startswith("spending") for line in lines)
 
 

@@ -62,7 +62,7 @@ def test_where_every_site_is_offered_or_none_helps_nothing_is_said_of_sites(solv
 def test_a_basin_is_named_where_no_plant_reaches_a_site(inputs: Inputs, small: Callable[..., Scenario]) -> None:
     far = {"storage.sites": ["Subei"], "targets.abatement_share": {2031: 0.04}}
     lines = conflicts(lambda *changes: build_problem_with_advice(small(*changes), inputs, 30.0), LEAST_COST, far)
-    assert lines[0].endswith("0.00% is in reach")
+    assert lines[0].endswith("0.00% would restore feasibility")
     assert lines[1:] == ["storage.sites: with basin Qinshui among storage.sites there is a plan"]
     repaired = small(LEAST_COST, far, {"storage.sites": ["Subei", "Qinshui"]})
     assert solve(build_problem_with_advice(repaired, inputs, 30.0)).status == "optimal"
@@ -106,7 +106,7 @@ def test_captured_tonnes_are_told_as_tonnes(solved: Solved) -> None:
     lines = conflicts(solved, LEAST_COST, {"targets.captured_ktpa": 50_000})
     line = message(lines, "abatement_target_reached")
     assert "targets.captured_ktpa is 50,000 kt/y; " in line
-    radii = number(line, r"; ([\d,]+) kt/y are in reach")
+    radii = number(line, r"; ([\d,]+) kt/y would restore feasibility")
     assert solved(LEAST_COST, {"targets.captured_ktpa": radii}).status == "optimal"
 
 
@@ -130,7 +130,9 @@ def test_wells_of_a_shared_network_that_would_do(hand_solved: Solved) -> None:
     # Wells of 1,000 kt/y: of five that are needed there are three.
     few = sites(S=(2, 1e6), T=(1, 1e6))
     lines = conflicts(hand_solved, ALL, sites=few, **HAND)
-    assert "targets.captured_ktpa is 5,000 kt/y; 3,000 kt/y are in reach" in message(lines, "abatement_target_reached")
+    assert "targets.captured_ktpa is 5,000 kt/y; 3,000 kt/y would restore feasibility" in message(
+        lines, "abatement_target_reached"
+    )
     line = message(lines, WELLS)
     assert not any(ROOM in each for each in lines)
     needed = {site: int(n) for site, n in re.findall(r"([ST]): (\d+) in place of \d", line)}
@@ -176,7 +178,7 @@ def test_wells_that_money_would_drill_are_not_called_too_few(hand_solved: Solved
     requested = ALL | {"targets.captured_ktpa": 3_000, "budget.total_mn": 25}
     lines = conflicts(hand_solved, requested, sites=dear, **one)
     assert not any(WELLS in line or "wells" in line for line in lines)
-    enough = number(message(lines, "spending_within_budget"), r"; ([\d,.]+) million EUR would do")
+    enough = number(message(lines, "spending_within_budget"), r"; ([\d,.]+) million EUR would restore feasibility")
     assert hand_solved(requested | {"budget.total_mn": enough}, sites=dear, **one).status == "optimal"
 
 

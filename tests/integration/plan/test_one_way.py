@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,17 @@ import pandas as pd
 import pytest
 
 from ccs_model._typing import Ints
-from ccs_model.mip import Highs, SolverOptions, matrix_of
-from ccs_model.mip.cut_sets import Connections, Demand, with_connection_cuts
+from ccs_model.mip import Highs, SolverOptions
+from ccs_model.mip.cut_sets import Connections, Demand, Relax
+from ccs_model.mip.search import SearchContext
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve import network_search as corridors_module
-from ccs_model.solve.fixed_charge_network import connections_of
-from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, _less_for_less, one_way
+from ccs_model.solve.fixed_charge_network import connections_of, network_of
+from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, _is_cheaper_below, one_way
+from ccs_model.solve.strategies import ModelSizes
 
 Solved = Callable[..., Plan]
 Posed = Callable[..., Problem]
@@ -49,7 +53,7 @@ def test_the_optimum_stays(solved: Solved, monkeypatch: pytest.MonkeyPatch, ques
         made.append(one_way(*given))
         return made[-1]
 
-    monkeypatch.setattr(corridors_module, "_FEW_LINKS", 0)
+    monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(few_arc_groups=0))
     monkeypatch.setattr(corridors_module, "one_way", noted)
     plan = solved(ONE_PERIOD, question)
     assert made and made[0] is not None
@@ -65,14 +69,14 @@ def test_arc_by_arc_the_linear_program_is_no_lower_and_no_plan_is_cut_off(proble
     connections = connections_of(problem, matrix)
     directed = one_way(problem, matrix, connections)
     assert directed is not None
-    settings: dict[str, Any] = {"n_rounds": 40, "deadline": np.inf, "until": np.inf, "doing": "test"}
-    options = SolverOptions(threads=1)
-    _, across = with_connection_cuts(matrix, connections, options, **settings)
-    cut, arcs = with_connection_cuts(directed.matrix, directed.connections, options, **settings)
+    context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(threads=1), np.inf)
+    relax, wide = Relax(cut_rounds=40), replace(context, matrix=directed.matrix)
+    _, across = relax.run(context, connections, "test")
+    cut, arcs = relax.run(wide, directed.connections, "test")
     best = solved(question).objective.value
-    assert across.objective <= arcs.objective * (1 + 1e-9) and arcs.objective <= best * (1 + 1e-6)
+    assert across.bound <= arcs.bound * (1 + 1e-9) and arcs.bound <= best * (1 + 1e-6)
     # With the best plan's whole columns as they are, the program with all cuts is worth as much.
-    highs = Highs(cut, SolverOptions(gap_share=1e-7, threads=1))
+    highs = Highs(cut.matrix, SolverOptions(gap_share=1e-7, threads=1))
     found = highs.run(60, "test")
     assert found.objective == pytest.approx(best, rel=1e-6)
     there = directed.without(found).x
@@ -125,7 +129,7 @@ def line(pipe: str, **numbers: float) -> dict[str, Any]:
 )
 def test_a_larger_pipe_that_must_carry_more_is_never_cheaper(larger: dict[str, float], for_less: bool) -> None:
     lines = [line("large", largest_ktpa=9_000.0, **larger), line("small", largest_ktpa=1_000.0, fixed_mn=10.0)]
-    assert _less_for_less(pd.DataFrame(lines)) is for_less
+    assert _is_cheaper_below(pd.DataFrame(lines)) is for_less
 
 
 def test_half_laid_pipes_around_a_ring_lead_out_only_one_way() -> None:

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ccs_model.inputs import Inputs
-from ccs_model.mip import Highs, SolverOptions, matrix_of
+from ccs_model.mip import Highs, SolverOptions
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve
@@ -103,7 +104,7 @@ def assert_every_tonne_has_a_way(plan: Plan) -> None:
         last = storage[storage["year"] == plan.problem.years[-1]]
         built = plan.retrofits.set_index("route")
         years_left = pd.DataFrame(
-            plan.problem.committed_yr, index=plan.problem.routes["route"], columns=list(plan.problem.years)
+            plan.problem.years_after_horizon, index=plan.problem.routes["route"], columns=list(plan.problem.years)
         )
         owed = sum(each.nameplate_ktpa * years_left.at[route, each.year] for route, each in built.iterrows())
         assert last["committed_kt"].sum() == pytest.approx(owed, rel=1e-6, abs=1e-3)

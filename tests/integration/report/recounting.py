@@ -19,7 +19,7 @@ from ccs_model.plan.social_account import items_by_stakeholder, ledger_table, st
 from ccs_model.plan.tables import by_year_table, emissions_table, retrofits_table
 from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem
-from ccs_model.problem.owner_accounts import _written_off
+from ccs_model.problem.owner_accounts import _depreciation
 from ccs_model.solve import driver as optimize
 
 
@@ -75,7 +75,7 @@ def _posed_again(problem: Problem, changes: Mapping[str, Any], capex_factor: flo
         credit_per_t=price * covered * scenario.policy.capture_deductible,
         social_discount_rate=scenario.policy.social_discount_rate,
         tax_share=finance.tax_share,
-        depreciation_share=_written_off(starts, calendar, finance.depreciation_yr),
+        depreciation_share=_depreciation(starts, calendar, finance.depreciation_yr),
         book_share=book_share(starts, problem.horizon_end, finance.depreciation_yr),
     )
     routes = _times(problem.routes, ("capture_capex_mn", "pipe_capex_mn", "capex_mn"), capex_factor)

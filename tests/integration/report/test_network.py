@@ -33,7 +33,7 @@ from ccs_model.report.pipe_tables import (
 )
 from ccs_model.report.sentences import bound_text, gap_text
 from ccs_model.report.workbook.assumptions_sheet import model_assumptions
-from ccs_model.report.workbook.summary_sheet import TOTALS_MEAN
+from ccs_model.report.workbook.columns import quantities
 from ccs_model.runs.run_writer import tables_of, write_run_folder
 from tests.integration.report.conftest import NETWORK, read_back
 from tests.integration.report.reading import headings, main_table, row_that_starts, texts
@@ -200,13 +200,15 @@ def test_a_bound_that_was_not_found_breaks_no_workbook(shared_plan: Plan, tmp_pa
 
 
 def test_totals_and_assumptions_are_those_of_a_network(shared_plan: Plan, shared_book: Workbook, plan: Plan) -> None:
-    assert set(shared_plan.totals) <= set(TOTALS_MEAN)
+    assert set(shared_plan.totals) <= {name for name, each in quantities().items() if each["total"]}
     assert row_that_starts(shared_book["Summary"], "Storage capex")[1].value == pytest.approx(
         shared_plan.totals["storage_capex_mn"]
     )
     assert {"Pipe spending", "Storage spending", "Well capex", "Trucking"} <= set(texts(shared_book["Summary"]))
     shared, own = ({each.statement for each in model_assumptions(p.problem)} for p in (shared_plan, plan))
-    assert any("corridors" in each for each in shared - own) and any("by road" in each for each in shared - own)
+    assert any("searched links" in each for each in shared - own) and any(
+        "by electric truck" in each for each in shared - own
+    )
     assert any("its own pipe" in each for each in own - shared)
 
 

@@ -16,6 +16,8 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from ccs_model.plan.plan import Plan
+from ccs_model.report.workbook import workbook
+from ccs_model.report.workbook.columns import CELL_CLASSES, declared_columns, declared_rows, quantities
 from ccs_model.report.workbook.workbook import workbook_bytes
 from tests.integration.report.conftest import read_back
 
@@ -165,3 +167,13 @@ def test_an_empty_plan_has_no_empty_table(empty_plan: Plan, tmp_path: Path) -> N
     names = [name for sheet in book for name, _ in boxes(sheet)]
     assert "Plants_table" in names and "Retrofits_table" not in names
     assert all(last > head for sheet in book for _, (_, head, _, last) in boxes(sheet))
+
+
+def test_every_declared_column_belongs_to_a_table_that_a_sheet_writes() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(workbook.__file__).parent.glob("*.py"))
+    for table, columns in declared_columns().items():
+        names = [column.name for column in columns]
+        assert len(names) == len(set(names)), table
+        assert f'"{table}"' in sources, table
+    assert {row["class"] for row in declared_rows("columns.csv")} <= {"row", "words", *(k.name for k in CELL_CLASSES)}
+    assert all(each["heading"] or each["total"] or each["term"] for each in quantities().values())

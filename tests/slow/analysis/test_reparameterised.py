@@ -14,9 +14,15 @@ import pytest
 from ccs_model.analysis.outcomes import Weights
 from ccs_model.analysis.reparameterised import ReparameterisedModel
 from ccs_model.analysis.uncertain_inputs import draw_futures
-from ccs_model.analysis.uncertainty_scenarios import ProductFutureModels, Replanner, future_models_of, relaxed
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.analysis.uncertainty_scenarios import (
+    ProductFutureModels,
+    Replanner,
+    future_models_of,
+    relaxed,
+)
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem
 
 N = 10

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_milp as by_groups
 from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.clock import Allowance
 from ccs_model.mip.grouped_milp import solve_by_groups
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.search import Allowance
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.paths import scenarios_folder
 from ccs_model.problem import build_problem
 from ccs_model.problem.scenario_names import read_checked

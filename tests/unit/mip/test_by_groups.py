@@ -17,10 +17,10 @@ from scipy import sparse
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_milp as by_groups
 from ccs_model.mip.branch_and_bound import MipOutcome
-from ccs_model.mip.grouped_milp import alone_too_much, solve_by_groups
+from ccs_model.mip.clock import Allowance
+from ccs_model.mip.grouped_milp import infeasible_alone, solve_by_groups
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.search import Allowance
 from tests.examples import examples
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)
@@ -196,7 +196,7 @@ def test_a_choice_that_breaks_a_row_alone_is_ruled_out() -> None:
     assert isinstance(shape, Shape)
     use = matrix.rows.toarray()[20:]
     by_hand = (use > matrix.row_upper[20:, None]).any(axis=0)
-    np.testing.assert_array_equal(alone_too_much(shape), by_hand[shape.choices])
+    np.testing.assert_array_equal(infeasible_alone(shape), by_hand[shape.choices])
 
 
 def test_another_shape_is_told_and_left_to_the_solver(tmp_path: Path) -> None:

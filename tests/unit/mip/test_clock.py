@@ -7,8 +7,9 @@ import time
 import numpy as np
 import pyomo.environ as pyo
 
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.mip.search import counts_cpu, cpu_seconds, now
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.clock import counts_cpu, cpu_seconds, now
+from ccs_model.model.standard_form import matrix_of
 
 
 def split_markets(n_goods: int = 50, n_rows: int = 5) -> Matrix:

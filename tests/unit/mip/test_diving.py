@@ -15,11 +15,11 @@ from scipy import sparse
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import grouped_neighbourhoods as diving
+from ccs_model.mip.clock import Allowance
 from ccs_model.mip.grouped_milp import ReducedCostGaps
 from ccs_model.mip.grouped_neighbourhoods import dived
 from ccs_model.mip.grouped_structure import shape_of
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.search import Allowance
 from ccs_model.mip.sifting import sifted
 
 sys.path.insert(0, str(Path(__file__).parent))

@@ -12,10 +12,12 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, fixed_charge, matrix_of
-from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, plan_of_few, search_corridors
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip.fixed_charge import Construct, Extend, Prove, SlopeScaling
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.scaling import Scaling
+from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
+from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 # Plants of 4 and 6 at the far end of pipes to two stores; each plant is worth 10 a unit when it is whole.
@@ -57,10 +59,16 @@ def model(budget: float) -> pyo.ConcreteModel:
     return m
 
 
-def fixed_charges_of(matrix: Matrix) -> FixedCharges:
+def context_of(matrix: Matrix, seconds: float = 20) -> SearchContext:
     columns = matrix.columns_of("pipe")
     each, no_choice = np.arange(len(columns)), np.full(len(matrix.lower), -1)
-    return FixedCharges(columns, each, each, np.zeros(len(columns)), matrix.rows_of("within_budget"), no_choice)
+    budget_rows = matrix.rows_of("within_budget")
+    network = FixedChargeNetwork(columns, each, each, np.zeros(len(columns)), budget_rows, no_choice)
+    return SearchContext(matrix, network, OPTIONS, time.monotonic() + seconds)
+
+
+def from_point(x: np.ndarray) -> Result:
+    return Result("limit", relaxation=Outcome("optimal", 0.0, 0.0, x, None, None))
 
 
 def every_layout(matrix: Matrix) -> Iterator[tuple[float, tuple[float, ...]]]:
@@ -89,13 +97,13 @@ def relaxed(matrix: Matrix) -> np.ndarray:
 
 @pytest.mark.parametrize("step", [1.0, 0.25])
 def test_slope_scaling_keeps_to_the_pipes_of_the_round_before(matrix: Matrix, step: float) -> None:
-    charges = fixed_charges_of(matrix)
-    x = relaxed(matrix)
+    context, x = context_of(matrix), relaxed(matrix)
+    charges = context.network
     used = set(charges.arc_groups_used(x).tolist())
-    rounds = SlopeScaling(matrix, charges, OPTIONS).run(x, 8, time.monotonic() + 20, step=step)
+    rounds = SlopeScaling(n_rounds=8, step=step).run(context, from_point(x)).trace
     assert rounds
     laying = np.array([PIPES[matrix.columns[j].index][0] for j in charges.columns], dtype=float)
-    budget = float(matrix.row_upper[charges.money_rows[0]])
+    budget = float(matrix.row_upper[charges.budget_rows[0]])
     before = x[charges.columns]
     for k, point in enumerate(rounds):
         now = set(charges.arc_groups_used(point).tolist())
@@ -108,38 +116,34 @@ def test_slope_scaling_keeps_to_the_pipes_of_the_round_before(matrix: Matrix, st
 
 
 def test_a_first_plan_holds_a_better_one_is_no_worse_and_the_search_is_proven(matrix: Matrix) -> None:
-    charges = fixed_charges_of(matrix)
-    x = relaxed(matrix)
-    deadline = time.monotonic() + 20
-    rounds = SlopeScaling(matrix, charges, OPTIONS).run(x, 8, deadline)
-    start = constructed_solution(matrix, charges, rounds[-1], OPTIONS, maximise=True, deadline=deadline)
+    context = context_of(matrix)
+    scaled = SlopeScaling(n_rounds=8).run(context, from_point(relaxed(matrix)))
+    result = Construct().run(context, scaled)
+    start = result.incumbent
     assert start is not None
     assert residuals(matrix, start).hold
     values = sorted(every_layout(matrix))
     best = values[-1][0]
     assert float(matrix.costs[0] @ start) <= best + 1e-9
-    every = np.arange(len(charges.columns))
-    everything = np.ones(len(matrix.lower))
-    better = plan_of_few(
-        matrix, charges, everything, start, OPTIONS, maximise=True, deadline=deadline, on_progress=None
-    )
-    assert residuals(matrix, better).hold
+    every = np.arange(len(context.network.columns))
+    result = Extend(0).run(context, replace(result, trace=(np.ones(len(matrix.lower)),)))
+    better = result.incumbent
+    assert better is not None and residuals(matrix, better).hold
     # Only what the relaxation or the plan in hand lays may move, so that it is no worse, and perhaps not the best.
     assert float(matrix.costs[0] @ start) - 1e-9 <= float(matrix.costs[0] @ better) <= best + 1e-9
-    proven = search_corridors(matrix, charges, every, OPTIONS, start=better, deadline=deadline, stage="all")
-    assert proven.status == "optimal"
-    assert proven.objective == pytest.approx(best)
+    proven = Prove().run(context, result, every, "all")
+    assert proven.status == "optimal" and proven.incumbent is not None
+    assert context.value(proven.incumbent) == pytest.approx(best)
 
 
 def test_only_the_corridors_given_are_laid(matrix: Matrix) -> None:
-    charges = fixed_charges_of(matrix)
+    context = context_of(matrix)
     arc_groups = np.array([0, 4])  # A – near and A – B
-    deadline = time.monotonic() + 20
-    found = search_corridors(matrix, charges, arc_groups, OPTIONS, start=None, deadline=deadline, stage="two")
-    assert found.x is not None
-    assert set(charges.arc_groups_used(found.x).tolist()) <= {0, 4}
+    found = Prove().run(context, Result("limit"), arc_groups, "two").incumbent
+    assert found is not None
+    assert set(context.network.arc_groups_used(found).tolist()) <= {0, 4}
     inside = [value for value, built in every_layout(matrix) if not any(built[k] for k in (1, 2, 3))]
-    assert found.objective == pytest.approx(max(inside))
+    assert context.value(found) == pytest.approx(max(inside))
 
 
 def test_of_columns_that_exclude_each_other_the_highest_rank_is_laid() -> None:
@@ -153,10 +157,12 @@ def test_of_columns_that_exclude_each_other_the_highest_rank_is_laid() -> None:
     columns = matrix.columns_of("pipe")
     rank = np.array([5.0 if matrix.columns[j].index == "large" else 2.0 for j in columns])
     no_choice = np.full(len(matrix.lower), -1)
-    charges = FixedCharges(columns, np.zeros(2, int), np.zeros(2, int), rank, np.array([], dtype=np.int64), no_choice)
+    one_group, no_rows = np.zeros(2, int), np.array([], dtype=np.int64)
+    network = FixedChargeNetwork(columns, one_group, one_group, rank, no_rows, no_choice)
     both = np.zeros(len(matrix.columns))
     both[columns] = 0.5
-    found = constructed_solution(matrix, charges, both, OPTIONS, maximise=True, deadline=time.monotonic() + 10)
+    context = SearchContext(matrix, network, OPTIONS, time.monotonic() + 10)
+    found = Construct().run(context, Result("limit", trace=(both,))).incumbent
     assert found is not None
     assert found[columns].tolist() == (rank == 5).astype(float).tolist()
     assert float(matrix.costs[0] @ found) == pytest.approx(5)
@@ -166,51 +172,47 @@ def test_without_a_layout_that_holds_there_is_no_first_plan() -> None:
     m = model(40)
     m.too_much = pyo.Constraint(expr=m.flow["A", "near"] >= 11)
     matrix = matrix_of(m)
-    charges = fixed_charges_of(matrix)
-    x = np.zeros(len(matrix.columns))
-    deadline = time.monotonic() + 10
-    assert constructed_solution(matrix, charges, x, OPTIONS, maximise=True, deadline=deadline) is None
-    every = np.arange(len(charges.columns))
-    found = search_corridors(matrix, charges, every, OPTIONS, start=None, deadline=deadline, stage="none")
-    assert found.status == "infeasible"
+    context = context_of(matrix, 10)
+    nothing = Result("limit", trace=(np.zeros(len(matrix.columns)),))
+    assert Construct().run(context, nothing).incumbent is None
+    every = np.arange(len(context.network.columns))
+    assert Prove().run(context, Result("limit"), every, "none").status == "infeasible"
 
 
 def test_a_plan_that_only_just_holds_in_a_large_unit_is_sought_again_in_the_program_s_own(
     matrix: Matrix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    charges, deadline = fixed_charges_of(matrix), time.monotonic() + 20
-    every = np.arange(len(charges.columns))
-    searched, scalings = fixed_charge._searched, []
+    context = context_of(matrix)
+    every = np.arange(len(context.network.columns))
+    searched, scalings = Prove._solve, []
 
-    def within_a_large_unit(*given: Any) -> Outcome:
+    def within_a_large_unit(*given: Any) -> Result:
         """A thousandth of a unit is nothing to a solver that counts flows in thousands; polishing may not mend it."""
         *_, scaling = given
         scalings.append(scaling)
         found = searched(*given)
-        if scaling is None or found.x is None:
+        if scaling is None or found.incumbent is None:
             return found
-        off = found.x.copy()
+        off = found.incumbent.copy()
         off[matrix.columns_of("flow")] += 1e-3
-        return replace(found, x=off)
+        return replace(found, incumbent=off)
 
-    monkeypatch.setattr(fixed_charge, "_searched", within_a_large_unit)
-    found = search_corridors(matrix, charges, every, OPTIONS, start=None, deadline=deadline, stage="again")
+    monkeypatch.setattr(Prove, "_solve", within_a_large_unit)
+    found = Prove().run(context, Result("limit"), every, "again")
     assert isinstance(scalings[0], Scaling) and scalings[1:] == [None]
-    assert found.status == "optimal" and found.x is not None and residuals(matrix, found.x).hold
-    assert found.objective == pytest.approx(max(every_layout(matrix))[0])
+    assert found.status == "optimal" and found.incumbent is not None and residuals(matrix, found.incumbent).hold
+    assert context.value(found.incumbent) == pytest.approx(max(every_layout(matrix))[0])
     # Where decisions are staged flows are counted as they are, and what was found is not sought twice.
     scalings.clear()
-    staged = replace(charges, exclusive=np.arange(len(every)), arc_group=every // 2)
-    search_corridors(matrix, staged, every, OPTIONS, start=None, deadline=deadline, stage="once")
+    staged = replace(context.network, exclusive=np.arange(len(every)), arc_group=every // 2)
+    Prove().run(replace(context, network=staged), Result("limit"), every, "once")
     assert scalings == [None]
 
 
 def test_out_of_time_the_plan_in_hand_stands(matrix: Matrix) -> None:
-    charges = fixed_charges_of(matrix)
-    every = np.arange(len(charges.columns))
-    nothing = np.zeros(len(matrix.columns))
-    found = search_corridors(
-        matrix, charges, every, OPTIONS, start=nothing, deadline=time.monotonic() - 1, stage="late"
-    )
-    assert found.x is not None and residuals(matrix, found.x).hold
-    assert found.objective >= 0 and (found.status == "limit" or found.bound == pytest.approx(found.objective))
+    context = context_of(matrix, -1)
+    every = np.arange(len(context.network.columns))
+    found = Prove().run(context, Result("limit", np.zeros(len(matrix.columns))), every, "late")
+    assert found.incumbent is not None and residuals(matrix, found.incumbent).hold
+    value = context.value(found.incumbent)
+    assert value >= 0 and (found.status == "limit" or found.bound == pytest.approx(value))

@@ -14,9 +14,10 @@ import pytest
 from scipy import sparse
 
 from ccs_model.errors import NoPlanError
-from ccs_model.mip import Highs, Matrix, Progress, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import solver_answers
 from ccs_model.mip.highs import gap_share
+from ccs_model.model.standard_form import matrix_of
 from tests.paths import ROOT
 
 ONE = SolverOptions(gap_share=0.0, threads=1)
@@ -156,7 +157,8 @@ def test_another_number_of_threads_is_taken_even_while_an_error_holds_an_older_i
     script = tmp_path / "threads.py"
     script.write_text(
         "import pyomo.environ as pyo\n"
-        "from ccs_model.mip import Highs, SolverOptions, matrix_of\n"
+        "from ccs_model.mip import Highs, SolverOptions\n"
+        "from ccs_model.model.standard_form import matrix_of\n"
         "m = pyo.ConcreteModel()\n"
         "m.x = pyo.Var(domain=pyo.Integers, bounds=(0, 3))\n"
         "m.aim = pyo.Objective(expr=m.x, sense=pyo.maximize)\n"
@@ -219,7 +221,7 @@ def test_a_program_stopped_in_its_middle_has_not_failed(monkeypatch: pytest.Monk
             return highspy.HighsModelStatus.kSolveError
 
     monkeypatch.setattr(highs, "_highs", Stopped())
-    monkeypatch.setattr(highs, "_solve", lambda: setattr(highs, "_was_cut", was_cut))
+    monkeypatch.setattr(highs, "_solve", lambda: setattr(highs, "_was_cancelled", was_cut))
     if was_cut:
         outcome = highs.run(1.0, "test")
         assert outcome.status == "limit" and outcome.x is None

@@ -8,7 +8,7 @@ import pytest
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model.errors import CcsModelError
-from ccs_model.mip import matrix_of
+from ccs_model.model.standard_form import matrix_of
 
 
 def program() -> pyo.ConcreteModel:

@@ -10,9 +10,10 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.presolve import fixed_by_reduced_cost, merged
+from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 WORTH = (7.0, 5.0, 4.0, 3.0)
@@ -38,7 +39,7 @@ def test_no_choice_as_good_as_the_plan_in_hand_is_lost(room: float, sign: float)
     choices = [c for c in itertools.product((0.0, 1.0), repeat=4) if np.dot(c, WEIGHT) <= room]
     for in_hand in sorted({float(np.dot(c, WORTH)) for c in choices}):
         deadline = time.monotonic() + 20
-        known = fixed_by_reduced_cost(matrix, columns, sign * in_hand, OPTIONS, maximise=sign > 0, deadline=deadline)
+        known = fixed_by_reduced_cost(matrix, columns, sign * in_hand, OPTIONS, deadline=deadline)
         for choice in choices:
             if np.dot(choice, WORTH) >= in_hand:
                 x = np.array([choice[k] for k in at])
@@ -49,7 +50,7 @@ def test_no_choice_as_good_as_the_plan_in_hand_is_lost(room: float, sign: float)
 def test_what_never_fits_is_left_out() -> None:
     matrix = knapsack(2.0, 1.0)
     columns = matrix.columns_of("take")
-    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
+    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, deadline=time.monotonic() + 20)
     at = [matrix.columns[j].index for j in columns]
     # Only the thing of weight 2 may still be taken.
     assert {k for k, most in zip(at, known.upper[columns], strict=True) if most > 0} == {3}
@@ -62,11 +63,11 @@ def test_a_false_infeasible_settles_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
     def denied(highs: Highs, time_limit_s: float, stage: str) -> Outcome:
         found = run(highs, time_limit_s, stage)
-        is_asked = stage == "what a plan in hand settles"
+        is_asked = stage == "reduced-cost fixing"
         return replace(found, status="infeasible", x=None) if is_asked else found
 
     monkeypatch.setattr(Highs, "run", denied)
-    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, maximise=True, deadline=time.monotonic() + 20)
+    known = fixed_by_reduced_cost(matrix, columns, 0.0, OPTIONS, deadline=time.monotonic() + 20)
     assert (known.lower == matrix.lower).all() and (known.upper == matrix.upper).all()
 
 

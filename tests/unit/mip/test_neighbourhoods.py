@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
-from ccs_model.mip.fixed_charge import FixedCharges
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.matrix import residuals
-from ccs_model.mip.network_lns import LnsStage, Places, improve_by_neighbourhoods
+from ccs_model.mip.network_lns import Lns, Neighbourhoods
 from ccs_model.mip.presolve import restricted
+from ccs_model.mip.search import FixedChargeNetwork, Places, Result, SearchContext
+from ccs_model.model.standard_form import matrix_of
 from tests.examples import examples
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
@@ -49,10 +50,10 @@ def model(laying: tuple[float, ...], *, most: bool = True) -> pyo.ConcreteModel:
     return m
 
 
-def fixed_charges_of(matrix: Matrix) -> FixedCharges:
+def network_of(matrix: Matrix) -> FixedChargeNetwork:
     columns = np.r_[matrix.columns_of("pipe"), matrix.columns_of("opened")]
     each, no_choice = np.arange(len(columns)), np.full(len(matrix.lower), -1)
-    return FixedCharges(columns, each, each, np.zeros(len(columns)), np.zeros(0, dtype=np.int64), no_choice)
+    return FixedChargeNetwork(columns, each, each, np.zeros(len(columns)), np.zeros(0, dtype=np.int64), no_choice)
 
 
 def places_of(matrix: Matrix) -> Places:
@@ -92,21 +93,21 @@ def test_a_bettered_plan_holds_is_no_worse_and_over_one_wide_region_the_best(
     laying: tuple[float, ...], most: bool, elsewhere: bool
 ) -> None:
     matrix = matrix_of(model(laying, most=most))
-    charges, places = fixed_charges_of(matrix), places_of(matrix)
+    network = network_of(matrix)
     # All pipes and stores, and one plant: a plan, if a poor one.
     start = np.zeros(len(matrix.lower))
     for name, index in (("build", 0), ("stored", 0)):
         start[[j for j in matrix.columns_of(name) if matrix.columns[j].index == index]] = 1.0
-    start[charges.columns] = 1.0
+    start[network.columns] = 1.0
     assert residuals(matrix, start).hold
     sign = 1.0 if most else -1.0
     deadline = time.monotonic() + 60
+    context = SearchContext(matrix, network, OPTIONS, deadline, places=places_of(matrix))
     found, value = start, sign * float(matrix.costs[0] @ start)
-    for n_families in (2, 4, N + 1):
-        each = LnsStage(n_families, 4, elsewhere)
-        found = improve_by_neighbourhoods(
-            matrix, charges, places, found, OPTIONS, each=each, maximise=most, deadline=deadline
-        )
+    for n_arc_groups in (2, 4, N + 1):
+        improved = Lns((Neighbourhoods(n_arc_groups, 4, elsewhere),)).run(context, Result("limit", found)).incumbent
+        assert improved is not None
+        found = improved
         assert residuals(matrix, found).hold
         assert sign * float(matrix.costs[0] @ found) >= value - 1e-9
         value = sign * float(matrix.costs[0] @ found)
@@ -119,7 +120,7 @@ def test_a_narrowed_program_has_the_optimum_of_the_one_with_its_columns_at_0(
     laying: tuple[float, ...], off: set[int]
 ) -> None:
     matrix = matrix_of(model(laying))
-    columns = fixed_charges_of(matrix).columns[sorted(off)]
+    columns = network_of(matrix).columns[sorted(off)]
     highs = Highs(matrix, OPTIONS)
     highs.set_bounds(columns, np.zeros(len(columns)), np.zeros(len(columns)))
     small = restricted(matrix, columns)
@@ -132,7 +133,7 @@ def test_a_narrowed_program_has_the_optimum_of_the_one_with_its_columns_at_0(
 
 def test_without_its_store_nothing_of_a_store_is_left() -> None:
     matrix = matrix_of(model(LAYING))
-    small = restricted(matrix, fixed_charges_of(matrix).columns)
+    small = restricted(matrix, network_of(matrix).columns)
     # No pipe: no flow. No store: nothing stored; and so nothing is built either.
     assert len(small.columns) == 0 and small.matrix.rows.shape == (0, 0)
     assert small.holds(np.zeros(len(matrix.lower))) and not small.holds(np.ones(len(matrix.lower)))

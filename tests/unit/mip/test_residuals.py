@@ -6,8 +6,9 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.model.standard_form import matrix_of
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def point(matrix: Matrix, **values: float) -> np.ndarray:
 
 def test_a_point_that_keeps_everything(matrix: Matrix) -> None:
     found = residuals(matrix, point(matrix, x=4, y=6, z=2, w=1))
-    assert (found.row, found.bound, found.wholeness) == (0, 0, 0)
+    assert (found.row, found.bound, found.integrality) == (0, 0, 0)
     assert found.hold
 
 
@@ -54,7 +55,7 @@ def test_a_broken_bound(matrix: Matrix) -> None:
 
 def test_a_broken_whole_number(matrix: Matrix) -> None:
     found = residuals(matrix, point(matrix, x=3, z=1.5))
-    assert found.wholeness == pytest.approx(0.5)
+    assert found.integrality == pytest.approx(0.5)
     assert found.row == found.bound == 0
     assert not found.hold
 

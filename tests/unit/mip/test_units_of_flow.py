@@ -8,10 +8,11 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, resolved_with_integers_fixed
 from ccs_model.mip.matrix import residuals
 from ccs_model.mip.scaling import Scaling, in_units_of_flow
+from ccs_model.model.standard_form import matrix_of
 
 OPTIONS = SolverOptions(gap_share=0.0, threads=1)
 WIDE, NARROW = 100_000.0, 9_000.0

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip import branch_and_bound as whole_module
 from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
 from ccs_model.mip.matrix import residuals
+from ccs_model.model.standard_form import matrix_of
 from tests.examples import examples
 
 EXACT = SolverOptions(gap_share=0.0, threads=1)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from ccs_model.mip import Matrix, matrix_of
+import ccs_model.model
+from ccs_model.mip import Matrix
 from ccs_model.model import build_model
-from ccs_model.model.names import GROUPS
+from ccs_model.model.names import CONSTRAINTS, RELAXATIONS, VARIABLES
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
 from ccs_model.plan.decisions import Point, point_of
 from ccs_model.problem import Problem
@@ -187,7 +190,24 @@ def test_fractional_relaxes_every_decision(problem_of: Callable[..., Problem], o
     assert (matrix.lower == 0).all()
 
 
-def test_every_claim_that_can_give_way_is_a_claim_of_the_program(problem: Problem) -> None:
+def test_constraints_and_variables_of_the_model_are_declared(problem: Problem) -> None:
     model = build_model(problem)
-    for constraint in {constraint for group in GROUPS for constraint in group}:
+    assert {each.name for each in model.component_objects(pyo.Constraint)} <= set(CONSTRAINTS)
+    assert {each.name for each in model.component_objects(pyo.Var)} <= set(VARIABLES)
+    assert set(problem.axes) <= set(VARIABLES)
+
+
+def test_declared_constraints_are_functions_of_a_theme() -> None:
+    themes = "".join(path.read_text(encoding="utf-8") for path in Path(ccs_model.model.__path__[0]).glob("*.py"))
+    assert [name for name in CONSTRAINTS if f"def {name}(m:" not in themes] == []
+    assert [
+        name for name in VARIABLES if f"m.{name}" not in themes and name not in ("spend_mn", "credited_ktpa", "paid_mn")
+    ] == []
+    formulation = (Path(ccs_model.__path__[0]).parent / "docs" / "formulation.md").read_text(encoding="utf-8")
+    assert [name for name in (*CONSTRAINTS, *VARIABLES) if f"`{name}" not in formulation] == []
+
+
+def test_relaxable_constraints_are_constraints_of_the_model(problem: Problem) -> None:
+    model = build_model(problem)
+    for constraint in {constraint for group in RELAXATIONS for constraint in group}:
         assert isinstance(model.component(constraint), pyo.Constraint), constraint

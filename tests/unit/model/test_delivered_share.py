@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ccs_model.mip import matrix_of
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 from ccs_model.solve.driver import solve
@@ -187,5 +187,5 @@ def test_a_target_beyond_the_ceiling_names_it(problem_of: Posed) -> None:
         "objective": "min_cost", "targets.abatement_share": {2031: 0.08}, "budget.total_mn": None, "calibration.use": "median",
         "calibration.preset": "pilot-literal", "calibration.ceiling": True,
     }  # fmt: skip
-    with pytest.raises(InfeasibleError, match="deployment_within_ceiling: the zones may not build so much"):
+    with pytest.raises(InfeasibleError, match="deployment_within_ceiling: the deployment ceilings are too low"):
         solve(problem_of(requested))

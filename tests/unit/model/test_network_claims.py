@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from ccs_model.inputs import Inputs
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 
@@ -57,7 +58,7 @@ def test_after_the_horizon_a_link_carries_what_was_laid_and_what_is_there(
     most: dict[tuple[object, ...], float] = {("obligation_forward_kt", link): 1.0, ("obligation_reverse_kt", link): 1.0}
     for year in (2026, 2031):
         most["pipe", f"{link} | large", year] = -15 * PHI * 120 * TPH
-        most["built_ktpa", f"{link} | large", year] = -15 * PHI
+        most["added_capacity_ktpa", f"{link} | large", year] = -15 * PHI
     found, least, upper = row(matrix, "obligation_within_pipes", link)
     assert found == pytest.approx(most)
     assert (least, upper) == (-np.inf, pytest.approx(15 * PHI * there_ktpa))
@@ -94,7 +95,7 @@ def test_a_larger_trend_is_laid_for_what_makes_it_the_cheaper_one(hand_problem: 
     matrix = matrix_of(build_model(problem))
     year = problem.years[0]
     found, *bounds = row(matrix, "a_larger_trend_carries_more", ("A-S | 2", year))
-    assert found == pytest.approx({("built_ktpa", "A-S | 2", year): 1.0, ("pipe", "A-S | 2", year): -800.0})
+    assert found == pytest.approx({("added_capacity_ktpa", "A-S | 2", year): 1.0, ("pipe", "A-S | 2", year): -800.0})
     assert bounds == [0.0, np.inf]
     assert len(matrix.rows_of("a_larger_trend_carries_more")) == 1
 

@@ -64,10 +64,10 @@ def test_every_unknown_name_is_told_at_once(problem_of: Posed) -> None:
     ("plant", "changes", "reason"),
     [
         ("P100000120114", {}, "announced to retire"),  # Yuhua, operating pre-retirement
-        ("P100000120322", {}, "nothing that can be captured"),  # electric furnaces only
+        ("P100000120322", {}, "no capturable stream"),  # electric furnaces only
         ("P100000120101", {}, "not operating"),  # retired
         ("P100000120350", {"plants.min_emissions_ktpa": 1e6}, "below the smallest size"),
-        ("P100000120259", {"plants.provinces": ["Hebei"]}, "outside the provinces"),  # in Shanxi
+        ("P100000120259", {"plants.provinces": ["Hebei"]}, "outside the selected provinces"),  # in Shanxi
     ],
 )
 def test_a_plant_that_must_be_fitted_and_cannot_is_refused_with_the_reason(
@@ -75,7 +75,7 @@ def test_a_plant_that_must_be_fitted_and_cannot_is_refused_with_the_reason(
 ) -> None:
     steel = {"plants": {"inventory": ["steel"]}, "plants.require": [plant], **changes}
     (issue,) = issues(problem_of, steel)
-    assert f"'{plant}' cannot be fitted" in issue.what
+    assert f"'{plant}' cannot be retrofitted" in issue.what
     assert reason in issue.what
 
 
@@ -93,7 +93,7 @@ def test_candidates_and_reasons(problem_of: Posed) -> None:
     # Fengxi Linyi and Tianji 600 kt/y each: 534 × (3.8 − 0.93 × 1.296) = 1,385.6.
     assert len(plants) == 46
     assert set(plants.index[plants["is_candidate"]]) == {"MEOH_22", "MEOH_48", "NH3_21", "NH3_27"}
-    assert plants.at["NH3_82", "reason"] == "left out by the scenario"
+    assert plants.at["NH3_82", "reason"] == "excluded by the scenario"
     assert plants.at["NH3_82", "baseline_ktpa"] == pytest.approx(534 * (3.8 - 0.93 * 1.296))
     assert plants.at["NH3_130", "reason"] == "below the smallest size"
     # Small plants and those left out stay in the baseline.
@@ -180,7 +180,7 @@ def test_nothing_starts_so_late_that_the_plant_closes_before_the_minimum_life(
     # Room after the horizon, which ends with 2035, until the life or the plant ends.
     lasts = [min(2027 + 20, closing) - 2036, min(2032 + 20, closing) - 2036]
     starts = [any(row) for row in running]
-    assert problem.committed_yr[0].tolist() == [max(n, 0) * on for n, on in zip(lasts, starts, strict=True)]
+    assert problem.years_after_horizon[0].tolist() == [max(n, 0) * on for n, on in zip(lasts, starts, strict=True)]
 
 
 def test_a_technology_starts_when_it_is_on_offer(
@@ -199,7 +199,7 @@ def test_the_order_of_rows_in_the_tables_never_matters(
     reported, anew = problem_of(everything), problem_of(everything, tables=shuffled)
     for frame in ("routes", "options", "sites", "periods"):
         assert_frame_equal(getattr(reported, frame), getattr(anew, frame), check_exact=True)
-    for array in ("running_share", "salvage_share", "committed_yr", "avoided_t_per_t"):
+    for array in ("running_share", "salvage_share", "years_after_horizon", "avoided_t_per_t"):
         assert np.array_equal(getattr(reported, array), getattr(anew, array))
     for name in reported.cost_per_t:
         assert np.array_equal(reported.cost_per_t[name], anew.cost_per_t[name])
