@@ -170,7 +170,7 @@ def fit(inputs: Inputs, preset: str, rows: Sequence[Observation], zones: Sequenc
 
 
 def zone_spread(inputs: Inputs) -> float:
-    """tau"""
+    """Return the standard deviation between zones, tau."""
     table = inputs["pilots/factors"].set_index("factor")["value"]
     return float(table["zone_spread"])
 

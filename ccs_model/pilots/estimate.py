@@ -73,7 +73,7 @@ class Sample:
         return (1.0 - self.values[OTHER]) * self._delivered_part(zone) * self.zones[zone].net_share
 
     def abatement_share(self, zone: str) -> Floats:
-        """r_z"""
+        """Return the abatement share of a zone, r_z, of every draw."""
         return self.values[OTHER] + self.capture_share(zone)
 
     def captured_ktpa(self, zone: str) -> Floats:

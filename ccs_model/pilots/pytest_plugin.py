@@ -24,7 +24,7 @@ _CONTEXTS: pytest.StashKey[ReplayContexts] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--ccs-cases`"""
+    """Add the option `--ccs-cases`."""
     group = parser.getgroup("ccs-model")
     group.addoption("--ccs-cases", action="store_true", help="Collect pilot-zone case files (.yaml) as tests.")
 

@@ -37,7 +37,7 @@ class Point:
 
     @property
     def build(self) -> Floats:
-        """[route, start]"""
+        """Build decisions [route, start]."""
         return self.decided[BUILD]
 
     @property

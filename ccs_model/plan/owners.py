@@ -90,7 +90,7 @@ class Owners:
 
     @cached_property
     def grants_mn(self) -> Floats:
-        """[plant, period]"""
+        """Grants of each plant and period [plant, period], in million."""
         accounts = self.point.problem.accounts
         if not len(accounts.funds):
             return np.zeros_like(self.capex_mn)
