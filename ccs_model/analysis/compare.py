@@ -132,6 +132,7 @@ def _about(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
             "run": list(names),
             **{key: [run.document[key] for run in runs] for key in _ABOUT},
             "gap_share": [run.document["objective"]["gap_share"] for run in runs],
+            "searched_gap_share": [run.document["objective"]["searched_gap_share"] for run in runs],
             "objective": [run.document["objective"]["value"] for run in runs],
             "unit": [run.document["objective"]["unit"] for run in runs],
             "question_sha256": [run.sha256 for run in runs],

@@ -202,7 +202,7 @@ class _Findings:
             return
         gain = self._gain(exchange.value)
         if gain >= 0:
-            gap = float(self._run.document["objective"]["gap_share"])
+            gap = float(self._run.document["objective"]["searched_gap_share"])
             message = (
                 f"A plan with it is {self._amount(gain)} better than this one, within this plan's gap of {gap:.2%}: "
                 f"both are equally good ({self._built(exchange)}); {self._moves(exchange)}."

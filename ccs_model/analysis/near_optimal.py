@@ -149,7 +149,7 @@ def near_optimal(
             raise InputError([Issue(str(run.folder), what, hint)])
         objective, corridors = run.document["objective"], run.document.get("corridors")
         value = float(objective["value"])
-        bound = value if objective["bound"] is None else float(objective["bound"])
+        bound = value if objective["searched_bound"] is None else float(objective["searched_bound"])
         corridors = None if corridors is None else tuple(corridors)
         reference = ReferencePlan(at.problem, at.matrix, at.x, value, bound, corridors)
     else:
@@ -186,7 +186,7 @@ def reference_of(plan: Plan) -> ReferencePlan:
     assert plan.point is not None
     matrix = matrix_of(build_model(plan.problem))
     x, _ = vector_of(matrix, plan.point)
-    return ReferencePlan(plan.problem, matrix, x, plan.objective.value, plan.objective.bound, plan.corridors)
+    return ReferencePlan(plan.problem, matrix, x, plan.objective.value, plan.objective.searched_bound, plan.corridors)
 
 
 def alternatives_near(

@@ -71,8 +71,8 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
     prices = {row["target"]: row["price_per_t"] for row in document["targets"] if row["price_per_t"] is not None}
     return SolveRecord(
         status=document["status"],
-        bound=_known(objective["bound"], unknown),
-        all_links_bound=_known(objective["all_links_bound"], unknown),
+        bound=_known(objective["searched_bound"], unknown),
+        all_links_bound=_known(objective["bound"], unknown),
         relaxation=Relaxation(
             _known(relaxation["value"], np.nan),
             relaxation["abatement_per_budget_kt_per_mn"],

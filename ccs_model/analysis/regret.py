@@ -248,7 +248,7 @@ class _Solved:
 
     @property
     def own_value(self) -> Valuation:
-        return Valuation(KEPT, self.plan.objective.value, self.plan.objective.bound, 0.0, self.x)
+        return Valuation(KEPT, self.plan.objective.value, self.plan.objective.searched_bound, 0.0, self.x)
 
     def retrofit_years(self) -> dict[str, tuple[int, ...]]:
         """Years in which a plant is retrofitted, by plant."""
@@ -316,7 +316,8 @@ def _plans(
 
 def _futures(futures: Sequence[Future], solved: Sequence[_Solved], best: Floats) -> pd.DataFrame:
     rows = [
-        (f + 1, future.name, future.probability_share, best[f], own.plan.objective.bound, own.plan.objective.gap_share,
+        (f + 1, future.name, future.probability_share, best[f],
+         own.plan.objective.searched_bound, own.plan.objective.searched_gap_share,
          len(own.retrofit_years()))
         for f, (future, own) in enumerate(zip(futures, solved, strict=True))
     ]  # fmt: skip

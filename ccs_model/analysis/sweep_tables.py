@@ -36,7 +36,7 @@ _STATUS = {
 }  # fmt: skip
 _FIRST = ("scenario",)
 _ABOUT = ("status", "exit_code", "objective_name", "currency", "price_year", "objective", "unit", "bound", "gap_share",
-          "all_links_bound")  # fmt: skip
+          "searched_bound", "searched_gap_share")  # fmt: skip
 _LAST = ("plants", "message", "run")
 
 
@@ -49,7 +49,10 @@ def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
         "exit_code": LIMIT_REACHED if document["status"] == "limit" else DONE,
         **{key: document[key] for key in ("objective_name", "currency", "price_year")},
         "objective": objective["value"],
-        **{key: _without_negative_zero(objective[key]) for key in ("unit", "bound", "gap_share", "all_links_bound")},
+        **{
+            key: _without_negative_zero(objective[key])
+            for key in ("unit", "bound", "gap_share", "searched_bound", "searched_gap_share")
+        },
         "totals": dict(document["totals"]),
         "retrofitted": {
             plant: {key: row[key] for key in ("name", "province", "sector")} for plant, row in retrofitted.items()

@@ -119,23 +119,24 @@ class Uncertainty:
 
 @dataclass(frozen=True)
 class Objective:
-    """The aim's value with the bound no plan can pass, in `unit`; of a shared network, no plan within its corridors.
+    """Value of the objective, its bounds and its gaps, in `unit`.
 
-    `all_links_bound` holds for every plan over all candidate links.
+    `bound` holds for every plan over all candidate links. `searched_bound` and `searched_gap_share` hold for plans
+    within the corridors of a shared network, and equal the others where there are none.
     """
 
     value: float
-    bound: float
-    gap_share: float
+    searched_bound: float
+    searched_gap_share: float
     unit: str
-    all_links_bound: float
+    bound: float
 
     @property
-    def all_links_gap_share(self) -> float:
+    def gap_share(self) -> float:
         """Gap against the bound over all candidate links."""
         if not self.value:
-            return 0.0 if self.all_links_bound == self.value else float("inf")
-        return abs(self.all_links_bound - self.value) / abs(self.value)
+            return 0.0 if self.bound == self.value else float("inf")
+        return abs(self.bound - self.value) / abs(self.value)
 
 
 @dataclass(frozen=True)

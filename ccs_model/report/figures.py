@@ -42,10 +42,10 @@ def gap_of(plan: Plan) -> Gap:
     objective = plan.objective
     n_searched, n_links = (0, 0) if plan.corridors is None else pipe_links(plan)
     return Gap(
+        objective.searched_gap_share,
         objective.gap_share,
-        objective.all_links_gap_share,
+        objective.searched_bound,
         objective.bound,
-        objective.all_links_bound,
         n_searched,
         n_links,
     )

@@ -63,11 +63,11 @@ def _gaps(document: Mapping[str, Any]) -> str:
     objective = document["objective"]
     corridors = document["corridors"]
     within = "" if corridors is None else " within its corridors"
-    if objective["gap_share"] is None:
+    if objective["searched_gap_share"] is None:
         return "How near this is to the best plan was not found."
     message = f"Within {percent(objective['gap_share'], 2)} of the best plan{within}."
-    value, bound = objective["value"], objective["all_links_bound"]
-    if corridors is not None and value and bound is not None and bound != objective["bound"]:
+    value, bound = objective["value"], objective["bound"]
+    if corridors is not None and value and bound is not None and bound != objective["searched_bound"]:
         better = "cheaper" if document["objective_name"] == "min_cost" else "better"
         wider = percent(abs(bound - value) / abs(value), 2)
         message += f" Over all candidate links no plan can be more than {wider} {better}."

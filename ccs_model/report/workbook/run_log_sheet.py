@@ -58,17 +58,15 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield item("Decisions", "integer" if problem.is_integer else "continuous", kind=INPUT)
     yield item("Value", objective.value, "of the plan", "value_kt", unit=objective.unit)
     within = "" if plan.corridors is None else " within the searched links"
-    yield item("Bound", _known(objective.bound), f"no plan{within} is better", "bound_kt", unit=objective.unit)
-    yield item("Gap", _known(objective.gap_share), "relative distance between bound and value", "gap_share")
+    yield item("Bound", _known(objective.searched_bound), f"no plan{within} is better", "bound_kt", unit=objective.unit)
+    yield item("Gap", _known(objective.searched_gap_share), "relative distance between bound and value", "gap_share")
     if plan.corridors is not None:
         gap = gap_of(plan)
         wide = f"no plan over all {gap.n_links} candidate links is better"
-        yield item(
-            "Bound over all candidate links", _known(objective.all_links_bound), wide, "bound_kt", unit=objective.unit
-        )
+        yield item("Bound over all candidate links", _known(objective.bound), wide, "bound_kt", unit=objective.unit)
         yield item(
             "Optimality gap over all candidate links",
-            _known(objective.all_links_gap_share),
+            _known(objective.gap_share),
             "relative distance between that bound and the value",
             "gap_share",
         )

@@ -79,7 +79,7 @@ def findings_of(exchanges: KnownExchanges, *, is_retrofitted: bool, **of_problem
         "network": None,
     } | of_problem  # fmt: skip
     retrofits = [{"plant": "P"}] if is_retrofitted else []
-    document = {"objective": {"value": VALUE, "gap_share": 0.005}, "retrofits": retrofits}
+    document = {"objective": {"value": VALUE, "searched_gap_share": 0.005}, "retrofits": retrofits}
     run = SolvedProblem(Path("run"), document, SimpleNamespace(**problem))
     changes = list(_Findings(run, "P", exchanges).all())
     assert len({each.kind for each in changes}) == len(changes)
@@ -245,7 +245,9 @@ def test_the_plan_changes_within_the_carbon_price_bracket(npv: Callable[[float],
     plan = solve(npv(75))
     assert plan.retrofits.empty
     run = SolvedProblem(
-        Path("run"), {"objective": {"value": 0.0, "gap_share": 0.0}, "retrofits": [], "links": []}, plan.problem
+        Path("run"),
+        {"objective": {"value": 0.0, "searched_gap_share": 0.0}, "retrofits": [], "links": []},
+        plan.problem,
     )
     found = {each.kind: each for each in changes_of(run, "NH3_79", 30)}
     low, high = found["carbon_price"].figures["low_per_t"], found["carbon_price"].figures["high_per_t"]

@@ -110,10 +110,10 @@ def test_a_changed_figure_of_plan_json_is_located(altered: Path) -> None:
 def test_a_bound_worse_than_the_value_is_found(altered: Path) -> None:
     path = altered / "plan.json"
     document = json.loads(path.read_text(encoding="utf-8"))
-    document["objective"]["bound"] = 0.5 * document["objective"]["value"]
+    document["objective"]["searched_bound"] = 0.5 * document["objective"]["value"]
     path.write_text(json.dumps(document), encoding="utf-8")
     found = broken(verify(altered))
-    assert any(each.startswith("objective.bound: ") for each in found["objective and its terms"].found)
+    assert any(each.startswith("objective.searched_bound: ") for each in found["objective and its terms"].found)
 
 
 def test_a_changed_table_cell_is_located(altered: Path) -> None:
@@ -289,7 +289,7 @@ def test_the_command_prints_a_table_or_one_object(
     shown = json.loads(capfd.readouterr().out)
     assert code == (CHECK_FAILED if spoil else 0)
     assert shown["schema"] == "ccs-model/verify/2" and shown["all_hold"] is not spoil
-    assert "objective.bound" in shown["not_checked"]
+    assert "objective.searched_bound" in shown["not_checked"]
     if spoil:
         assert command.main([str(altered)], standalone_mode=False) == CHECK_FAILED
         reported = capfd.readouterr()
@@ -317,7 +317,7 @@ def test_files_of_a_run_that_cannot_be_read_are_named(copy: Path, name: str, con
 def test_a_plan_json_that_lacks_a_part_is_a_failed_check(altered: Path) -> None:
     path = altered / "plan.json"
     document = json.loads(path.read_text(encoding="utf-8"))
-    del document["objective"]["gap_share"]
+    del document["objective"]["searched_gap_share"]
     document["relaxation"] = None
     path.write_text(json.dumps(document), encoding="utf-8")
     found = broken(verify(altered))

@@ -190,7 +190,7 @@ def test_a_limit_leaves_a_plan_with_its_gap_or_says_how_to_go_on(desk):
         assert not (desk / "late").exists()
     else:
         plan = json.loads((desk / "late" / "plan.json").read_text(encoding="utf-8"))
-        assert plan["status"] == "limit" and plan["objective"]["gap_share"] > 0.005
+        assert plan["status"] == "limit" and plan["objective"]["searched_gap_share"] > 0.005
         assert "Stopped by a limit" in answer.stdout
 
 

@@ -34,7 +34,7 @@ def test_a_run_is_cached_by_its_inputs_and_listed(small: Callable[..., Scenario]
 
     (tmp_path / "runs" / "notes").mkdir()
     listed = list_runs(tmp_path / "runs")
-    assert list(listed.columns) == ["name", "date", "objective", "status", "gap"]
+    assert list(listed.columns) == ["name", "date", "objective", "status", "gap_share"]
     assert listed["name"].tolist() == ["one"]
     assert listed["objective"].iloc[0] == other.plan.objective.value
     with pytest.raises(FileError, match="no such folder"):

@@ -56,7 +56,7 @@ def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
     best = solved(requested, {"transport.corridors": "all"}).objective.value
     assert plan.status == "optimal" and plan.checks["holds"].all()
     assert plan.corridors is not None and set(plan.flows["link"]) <= set(plan.corridors)
-    assert 0 < plan.objective.value <= best * (1 + 1e-6) <= plan.objective.all_links_bound * (1 + 2e-6)
+    assert 0 < plan.objective.value <= best * (1 + 1e-6) <= plan.objective.bound * (1 + 2e-6)
 
 
 def test_without_a_bound_over_all_links_there_is_still_a_plan(
@@ -72,8 +72,8 @@ def test_without_a_bound_over_all_links_there_is_still_a_plan(
 
     monkeypatch.setattr(Relax, "solve", out_of_time)
     plan = solved(STAGED)
-    assert plan.objective.value > 0 and plan.objective.gap_share == 0
-    assert plan.objective.all_links_gap_share == np.inf
+    assert plan.objective.value > 0 and plan.objective.searched_gap_share == 0
+    assert plan.objective.gap_share == np.inf
 
 
 def test_one_period_has_its_own_columns_and_all_the_money(problem_of: Posed) -> None:
@@ -134,7 +134,7 @@ def test_what_earns_over_all_its_years_is_not_judged_in_one_period(
     plan = solved(STAGED, earning)
     best = solved(STAGED, earning, {"transport.corridors": "all"})
     assert len(plan.retrofits) > 0 and plan.objective.value > 0
-    assert plan.objective.value <= best.objective.value * (1 + 1e-6) <= plan.objective.all_links_bound * (1 + 2e-6)
+    assert plan.objective.value <= best.objective.value * (1 + 1e-6) <= plan.objective.bound * (1 + 2e-6)
 
 
 def test_corridors_that_were_narrowed_are_not_called_all_links(
@@ -158,9 +158,9 @@ def test_money_for_no_pipe_gives_an_empty_plan_with_its_bounds(
     monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0 if is_large else 1_000_000))
     plan = solved(one_vent, {"transport.shared_trunklines": True, "budget.total_mn": 1})
     assert plan.retrofits.empty and plan.flows.empty and plan.corridors == ()
-    assert (plan.status, plan.objective.value, plan.objective.gap_share) == ("optimal", 0, 0)
+    assert (plan.status, plan.objective.value, plan.objective.searched_gap_share) == ("optimal", 0, 0)
     # The linear program may still lay a small part of a pipe.
-    assert 0 < plan.objective.all_links_bound < 10
+    assert 0 < plan.objective.bound < 10
 
 
 @pytest.mark.slow
@@ -180,7 +180,7 @@ def test_a_plan_keeps_to_the_corridors_that_a_file_names(
     fewer = solved(STAGED, {"transport.corridors": "fewer.csv"})
     assert fewer.corridors == (built[0],) and set(fewer.flows["link"]) <= {built[0]}
     assert fewer.objective.value <= free.objective.value * (1 + 1e-9)
-    assert fewer.objective.all_links_bound >= free.objective.value * (1 - 1e-9)
+    assert fewer.objective.bound >= free.objective.value * (1 - 1e-9)
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def test_the_optimum_stays(solved: Solved, monkeypatch: pytest.MonkeyPatch, ques
     assert made and made[0] is not None
     assert plan.status == "optimal" and plan.checks["holds"].all()
     assert plan.objective.value == pytest.approx(both_ways.objective.value, rel=1e-6)
-    assert plan.objective.all_links_bound == pytest.approx(both_ways.objective.value, rel=1e-6)
+    assert plan.objective.bound == pytest.approx(both_ways.objective.value, rel=1e-6)
 
 
 def test_arc_by_arc_the_linear_program_is_no_lower_and_no_plan_is_cut_off(problem_of: Posed, solved: Solved) -> None:

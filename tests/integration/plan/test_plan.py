@@ -142,7 +142,7 @@ def test_no_money_no_plan_and_no_complaint(solved: Solved) -> None:
         plan = solved({"budget.total_mn": 0, "capture.decisions": retrofits})
         assert plan.status == "optimal"
         assert plan.objective.value == 0
-        assert plan.objective.gap_share == 0
+        assert plan.objective.searched_gap_share == 0
         assert len(plan.retrofits) == len(plan.flows) == len(plan.storage) == 0
         assert plan.totals["capex_mn"] == 0
         assert plan.totals["capture_cost_per_t"] is None

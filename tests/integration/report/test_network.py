@@ -161,7 +161,7 @@ def test_the_gap_is_reported_over_all_links_and_within_the_links_searched(
     shared_plan: Plan, shared_book: Workbook
 ) -> None:
     n_corridors, n_links = pipe_links(shared_plan)
-    wide = f"{100 * shared_plan.objective.all_links_gap_share:.2f} %"
+    wide = f"{100 * shared_plan.objective.gap_share:.2f} %"
     for text in (gap_text(gap_of(shared_plan)), bound_text(shared_plan)):
         assert f"within the {n_corridors} links searched" in text or (
             f"{n_corridors} searched link" in text and f"all {n_links} candidate links" in text and wide in text
@@ -169,10 +169,10 @@ def test_the_gap_is_reported_over_all_links_and_within_the_links_searched(
     for name in ("Cover", "Summary", "Transport"):
         assert any(wide in text and "candidate links" in text for text in texts(shared_book[name])), name
     assert row_that_starts(shared_book["Summary"], "Optimality gap over all candidate links")[1].value == pytest.approx(
-        shared_plan.objective.all_links_gap_share
+        shared_plan.objective.gap_share
     )
     log = row_that_starts(shared_book["RunLog"], "Bound over all candidate links")[1].value
-    assert log == pytest.approx(shared_plan.objective.all_links_bound)
+    assert log == pytest.approx(shared_plan.objective.bound)
     message = " ".join(summary_text(shared_plan, Path("run")).split())
     assert gap_text(gap_of(shared_plan)).removeprefix("o").replace(" %", "%") in message
     assert "pipes " in message and "storage " in message
@@ -185,16 +185,20 @@ def test_bounds_without_a_restriction_and_without_a_bound(shared_plan: Plan, pla
     over_all = replace(shared_plan, corridors=every)
     assert gap_text(gap_of(over_all)).endswith(f"(over all {n_links} candidate links)")
     assert "searched" not in bound_text(over_all)
-    lost = replace(shared_plan.objective, bound=float("inf"), gap_share=float("inf"), all_links_bound=float("inf"))
+    lost = replace(
+        shared_plan.objective, searched_bound=float("inf"), searched_gap_share=float("inf"), bound=float("inf")
+    )
     unknown = replace(shared_plan, objective=lost)
     assert gap_text(gap_of(unknown)).count("unknown") == 2 and bound_text(unknown).count("was found") == 2
-    idle = replace(shared_plan, objective=replace(shared_plan.objective, value=0.0, all_links_bound=12.0))
+    idle = replace(shared_plan, objective=replace(shared_plan.objective, value=0.0, bound=12.0))
     assert "unknown (bound 12 kt" in gap_text(gap_of(idle), "kt")
 
 
 @pytest.mark.slow
 def test_a_bound_that_was_not_found_breaks_no_workbook(shared_plan: Plan, tmp_path: Path) -> None:
-    lost = replace(shared_plan.objective, bound=float("inf"), gap_share=float("inf"), all_links_bound=float("inf"))
+    lost = replace(
+        shared_plan.objective, searched_bound=float("inf"), searched_gap_share=float("inf"), bound=float("inf")
+    )
     book = read_back(replace(shared_plan, objective=lost), tmp_path)
     assert row_that_starts(book["RunLog"], "Gap")[1].value == "not found"
 
@@ -305,7 +309,7 @@ def test_a_file_of_corridors_goes_with_the_run(desk: Path, tmp_path: Path, solve
     assert '  corridors: "own/ways.csv"  # scenario.yaml:4, copied from ways.csv\n' in text
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert "own/ways.csv" in manifest["outputs"] and "own:corridors" in manifest["inputs"]
-    assert manifest["all_links_gap_share"] >= manifest["gap_share"]
+    assert manifest["gap_share"] >= manifest["searched_gap_share"]
     # Other corridors of the same name are another run.
     before = run_key(scenario, inputs).sha256
     (desk / "mine" / "ways.csv").write_text("link\n", encoding="utf-8")

@@ -146,7 +146,7 @@ def test_it_holds_every_section_and_the_plans_own_figures(page: Page, plan: Plan
     for name in ("captured_ktpa", "avoided_ktpa", "capex_mn", "avoidance_cost_per_t"):
         assert f"{plan.totals[name]:,.0f}" in message, name
     whole = " ".join(word for words in page.texts.values() for word in words)
-    assert f"{100 * plan.objective.gap_share:.2f} % of the best plan" in whole
+    assert f"{100 * plan.objective.searched_gap_share:.2f} % of the best plan" in whole
     assert "Not calibrated" in whole and "schematic, not a boundary statement" in whole
     assert plan.problem.name in page.texts["h1"] and "Which works, and when?" in page.texts["p"]
 
@@ -208,7 +208,10 @@ def test_hostile_names_are_inert(run: StoredRun) -> None:
 
 
 def test_a_gap_that_was_not_found_is_said_to_be_so(run: StoredRun) -> None:
-    document = {**run.document, "objective": {**run.document["objective"], "gap_share": None}}
+    document = {
+        **run.document,
+        "objective": {**run.document["objective"], "gap_share": None, "searched_gap_share": None},
+    }
     assert "best plan was not found" in " ".join(Page(page_text(replace(run, document=document))).texts["dd"])
 
 

@@ -52,7 +52,7 @@ def test_a_plan_outlives_what_is_asked_after_it(
     plan = solved(changes)
     assert met and plan.checks["holds"].all()
     assert plan.objective.value == pytest.approx(whole.objective.value, rel=1e-9)
-    assert plan.objective.bound == whole.objective.bound
+    assert plan.objective.searched_bound == whole.objective.searched_bound
     assert [each.startswith(reported) for each in plan.warnings] == [True], plan.warnings
     assert f"Warning: {plan.warnings[0]}" in plan.solver_log
 
@@ -63,10 +63,10 @@ def test_a_plan_outlives_what_should_better_it(solved: Solved, failing: Callable
     plan = solved(STAGED)
     assert {"extension", "max abatement"} <= set(met)
     assert plan.checks.loc[~plan.checks["holds"], "name"].tolist() == ["the gap is no wider than asked for"]
-    assert 0 < plan.objective.value <= whole.objective.all_links_bound
+    assert 0 < plan.objective.value <= whole.objective.bound
     # Of the search for a proof nothing is left; the bound over all links holds within corridors too.
-    assert plan.status == "limit" and plan.objective.bound == plan.objective.all_links_bound
-    assert plan.objective.all_links_bound == pytest.approx(whole.objective.all_links_bound)
+    assert plan.status == "limit" and plan.objective.searched_bound == plan.objective.bound
+    assert plan.objective.bound == pytest.approx(whole.objective.bound)
 
 
 def test_where_nothing_is_in_hand_a_failure_is_told(solved: Solved, failing: Callable[..., list[str]]) -> None:

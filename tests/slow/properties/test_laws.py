@@ -23,8 +23,8 @@ def test_more_money_never_worsens_a_whole_plan_and_never_beats_its_parts(solved:
         plan = solved({"budget.total_mn": budget})
         values.append(plan.objective.value)
         relaxed.append(plan.relaxation.value)
-        assert plan.objective.value <= plan.objective.bound + 1e-6
-        assert plan.objective.bound <= plan.relaxation.value * (1 + 1e-9)
+        assert plan.objective.value <= plan.objective.searched_bound + 1e-6
+        assert plan.objective.searched_bound <= plan.relaxation.value * (1 + 1e-9)
         linear = solved({"budget.total_mn": budget}, FRACTIONAL)
         assert linear.objective.value == pytest.approx(plan.relaxation.value, rel=1e-6)
     assert all(less <= more + 1e-6 for less, more in pairwise(values))
@@ -104,9 +104,9 @@ def test_any_small_question_is_answered_by_a_plan_that_keeps_every_claim(
     plan = solved(requested, where, limits, {"solver.mip_gap": 0.01})
     assert plan.status == "optimal"
     assert plan.checks["holds"].all(), plan.checks[~plan.checks["holds"]]
-    assert 0 <= plan.objective.value <= plan.objective.bound * (1 + 1e-9) + 1e-6
-    assert plan.objective.bound <= plan.relaxation.value * (1 + 1e-9) + 1e-6
-    assert plan.objective.gap_share <= 0.01 + 1e-9
+    assert 0 <= plan.objective.value <= plan.objective.searched_bound * (1 + 1e-9) + 1e-6
+    assert plan.objective.searched_bound <= plan.relaxation.value * (1 + 1e-9) + 1e-6
+    assert plan.objective.searched_gap_share <= 0.01 + 1e-9
     assert sum(plan.terms.values()) == pytest.approx(plan.objective.value, rel=1e-9, abs=1e-9)
     assert plan.cashflow["discounted_mn"].sum() == pytest.approx(sum(plan.costs.values()), rel=1e-9, abs=1e-9)
     spent = plan.by_year["spending_mn"]
