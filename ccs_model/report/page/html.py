@@ -111,6 +111,7 @@ class Words:
     lang: str
 
     def __call__(self, key: str) -> str:
+        """Return the text of a key in the language."""
         english, chinese = labels().keyed[key]
         if self.lang == "both":
             return f"{english} / {chinese}"

@@ -35,7 +35,8 @@ def map_chart(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]
     zones = {str(zone["zone"]) for zone in run.document["zones"]}
     layers = [*ground(near, zones), *_pipes(run, words), *_sites(run, words), *_plants(run, words)]
     message = (
-        f"Map of {len(run.features('plant'))} plants, of which {run.document['totals']['n_plants_retrofitted']} are fitted, "
+        f"Map of {len(run.features('plant'))} plants, "
+        f"of which {run.document['totals']['n_plants_retrofitted']} are fitted, "
         f"{len(run.features('pipe', 'truck'))} pipes and roads, and "
         f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
     )
