@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ccs_model.pilots.replay import replay
     from ccs_model.plan.plan import Plan
     from ccs_model.problem import Problem, build_problem
-    from ccs_model.runs.run_reader import read_run
+    from ccs_model.runs.run_reader import list_runs, read_run
     from ccs_model.scenario import Scenario, read_scenario
     from ccs_model.solve.driver import optimize, solve
 
@@ -51,6 +51,7 @@ __all__ = [
     "compare",
     "explain",
     "frontier",
+    "list_runs",
     "load_inputs",
     "montecarlo",
     "near_optimal",
@@ -77,6 +78,7 @@ _MODULES = {
     "compare": "analysis.compare",
     "explain": "analysis.explain",
     "frontier": "analysis.frontier",
+    "list_runs": "runs.run_reader",
     "load_inputs": "inputs",
     "montecarlo": "analysis.monte_carlo",
     "near_optimal": "analysis.near_optimal",

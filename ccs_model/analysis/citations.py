@@ -89,7 +89,7 @@ class Citations:
 
     def stack(self, stream: str) -> Cited:
         """A stack of a steel plant."""
-        name = stream.split(" ")[0] if stream.startswith(_OF_FURNACE) else stream
+        name = stream.split(" ", maxsplit=1)[0] if stream.startswith(_OF_FURNACE) else stream
         return self.of("streams/mill_stacks", stream=set(name.split("+")), profile="ieaghg")
 
     def technology(self, technology: str, plant: str) -> Cited:

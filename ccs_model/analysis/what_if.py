@@ -30,7 +30,7 @@ from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Status
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.model import build_model
-from ccs_model.model.names import ADDED_CAPACITY, BUDGET, BUILD, MONEY_LIMITS, OPENED, PIPE, TARGETS, WELLS
+from ccs_model.model.names import BUDGET, BUILD, FIRST_STAGE, MONEY_LIMITS, PIPE, TARGETS
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
@@ -39,8 +39,6 @@ from ccs_model.solve.fixed_charge_network import network_of
 EXCHANGE_GAP = 5e-4
 NO_COLUMNS: Ints = np.zeros(0, dtype=np.int64)
 
-# Variables that say what is built, and constraints that targets impose.
-BUILD_VARIABLES = (BUILD, PIPE, ADDED_CAPACITY, OPENED, WELLS)
 KEPT, OVER_BUDGET, MISSES_TARGET, NOT_KEPT = "kept", "over budget", "misses a target", "cannot be kept"
 # Constraints that are relaxed one group after another where fixed decisions are infeasible.
 _RELAXED: Mapping[str, tuple[str, ...]] = {
@@ -100,7 +98,7 @@ def decisions_of(matrix: Matrix, x: Floats, years: Collection[int] | None = None
     return {
         (column.variable, column.index): float(x[j])
         for j, column in enumerate(matrix.columns)
-        if column.variable in BUILD_VARIABLES and x[j] != 0 and (years is None or column.index[1] in years)
+        if column.variable in FIRST_STAGE and x[j] != 0 and (years is None or column.index[1] in years)
     }
 
 
@@ -120,7 +118,7 @@ def value_with_fixed(
     columns = {
         (column.variable, column.index): j
         for j, column in enumerate(matrix.columns)
-        if column.variable in BUILD_VARIABLES and (years is None or column.index[1] in years)
+        if column.variable in FIRST_STAGE and (years is None or column.index[1] in years)
     }
     if any(key not in columns for key in decisions):
         return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)

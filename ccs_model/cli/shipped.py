@@ -168,7 +168,8 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "cluster": ("sweeps and Monte Carlo on several machines: --scheduler", ("distributed",)),
     "docs": ("documentation site: mkdocs build", ("mkdocs", "mkdocs-material", "mkdocstrings")),
     "fuzz": ("fuzz tests of the readers: tests/unit/fuzz/search.py", ("atheris",)),
-    "test": ("tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist")),
+    "test": ("default tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist", "python-calamine")),
+    "test-all": ('all tests: python -m pytest -m ""', ("mypy",)),
 }
 
 

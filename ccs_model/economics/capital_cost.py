@@ -49,7 +49,8 @@ def build_up_shares(
     """Return the SHARES of each row, from costs/build_up and costs/contingencies, indexed like `technology_class`.
 
     A class has the contingencies of its commercial form at an estimate of class 4. Lower readiness or a rougher
-    estimate can raise them to the general schedule. Raises InputError for a class, level or estimate that the tables lack.
+    estimate can raise them to the general schedule. Raises InputError for a class, level or estimate that the tables
+    lack.
     """
     known = build_up.set_index("technology_class")
     unknown = sorted(set(technology_class) - set(known.index))
@@ -177,8 +178,8 @@ def small_train_factor(
 def pipe_cost(flow_tph: npt.ArrayLike, pipes: pd.DataFrame) -> tuple[Floats, Ints, Floats]:
     """Return the cheapest pipe for each flow: capex per m, row of `pipes`, number of parallel pipes.
 
-    `pipes` has capex_per_tph_m in the scenario's money. A class may serve less than its smallest flow at the price of that
-    flow, so cost never falls with flow. Flows above the largest class use parallel pipes.
+    `pipes` has capex_per_tph_m in the scenario's money. A class may serve less than its smallest flow at the price of
+    that flow, so cost never falls with flow. Flows above the largest class use parallel pipes.
     """
     flow = np.asarray(flow_tph, dtype=float)
     largest = float(pipes["largest_tph"].max())

@@ -98,11 +98,12 @@ def loan_flows_mn(
     """
     drawn = np.atleast_2d(np.asarray(drawn_mn, dtype=float))
     n_years = horizon_end - first_year + 1
-    flows = {name: np.zeros((len(drawn), n_years)) for name in ("interest_mn", "principal_mn", "balance_mn")}
+    shares = {"interest_mn": "interest_rate", "principal_mn": "principal_share", "balance_mn": "balance_share"}
+    flows = {name: np.zeros((len(drawn), n_years)) for name in shares}
     for column in np.flatnonzero(drawn.any(axis=0)):
         schedule = loan_schedule(rate_share, term_yr, kind, first_year + int(column), horizon_end)
         for name, array in flows.items():
-            array[:, column:] += drawn[:, [column]] * schedule[name.replace("_mn", "_share")].to_numpy()
+            array[:, column:] += drawn[:, [column]] * schedule[shares[name]].to_numpy()
     return flows
 
 
@@ -116,10 +117,10 @@ def funding_value_per_mn(
     discount_rate: float,
     tax_share: float = 0.0,
 ) -> Floats:
-    """Return the present value at `first_year` of 1 drawn in each year of `start`, at the owner's rate; shape of `start`.
+    """Return the present value at `first_year` of 1 drawn in each year of `start`, at the owner's rate.
 
-    1 − payments + tax × interest − balance at the end of the horizon, each at (1 + i)^−(year − first year), which equals
-    the discounted `loan_schedule`.
+    1 − payments + tax × interest − balance at the end of the horizon, each at (1 + i)^−(year − first year), which
+    equals the discounted `loan_schedule`.
     """
     _check(term_yr, kind)
     starts = np.atleast_1d(np.asarray(start, dtype=float))
@@ -175,8 +176,8 @@ def depreciation_shield_per_mn(
 ) -> Floats:
     """Return the present value at `first_year` of the tax shield of depreciating 1, by year of spending.
 
-    tax ÷ n × Σ_{k=0}^{m−1} (1 + i)^−(start + k − first year), m = min(n, end of horizon − start). `end_tax_per_mn` covers
-    the net book value at the end.
+    tax ÷ n × Σ_{k=0}^{m−1} (1 + i)^−(start + k − first year), m = min(n, end of horizon − start). `end_tax_per_mn`
+    covers the net book value at the end.
     """
     year = np.asarray(start, dtype=float)
     n_written = np.clip(horizon_end - year, 0.0, depreciation_yr)
@@ -195,10 +196,10 @@ def end_tax_per_mn(
     tax_share: float,
     grant_share: npt.ArrayLike = 0.0,
 ) -> Floats:
-    """Return the present value at `first_year` of the tax on salvage less net book value, of 1 spent; negative for a credit.
+    """Return the present value at `first_year` of the tax on salvage less net book value, of 1 spent.
 
-    `salvage_share` is the share of capex at the end of the horizon. Grants are not depreciated: the book value is that of
-    1 − `grant_share`.
+    `salvage_share` is the share of capex at the end of the horizon. Grants are not depreciated: the book value is that
+    of 1 − `grant_share`.
     """
     own = 1.0 - np.asarray(grant_share, dtype=float)
     gain = np.asarray(salvage_share, dtype=float) - own * book_share(start, horizon_end, depreciation_yr)

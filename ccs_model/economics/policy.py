@@ -94,9 +94,9 @@ def subsidy_mn(
 ) -> Floats:
     """Return payments per tonne, million a year, [plant, year].
 
-    Payments run for `window_yr` years from each plant's `start` [plant], from calendar year first to last, or both; with
-    at most `cap_mn_pa` a year over all plants and `cap_mn` in total. In the year in which the money runs out, payments
-    are reduced in proportion; there are none afterwards.
+    Payments run for `window_yr` years from each plant's `start` [plant], from calendar year first to last, or both;
+    with at most `cap_mn_pa` a year over all plants and `cap_mn` in total. In the year in which the money runs out,
+    payments are reduced in proportion; there are none afterwards.
     """
     at = np.asarray(years, dtype=float)
     tonnes = np.atleast_2d(np.asarray(tonnes_kt, dtype=float))
@@ -126,9 +126,9 @@ def grid_factor_path(
 ) -> Floats:
     """Return the grid factor, kg/kWh, [province, year], as the non-fossil share rises.
 
-    fossil factor × (1 − share(t)) × scale. The scale reproduces the province's factor in its known year; the result does
-    not exceed the fossil factor, unless the known one does. `known_…` are [province]; `non_fossil` maps years to the
-    country's non-fossil share of energy, a proxy for the province's share of power.
+    fossil factor × (1 − share(t)) × scale. The scale reproduces the province's factor in its known year; the result
+    does not exceed the fossil factor, unless the known one does. `known_…` are [province]; `non_fossil` maps years to
+    the country's non-fossil share of energy, a proxy for the province's share of power.
     """
     known = np.atleast_1d(np.asarray(known_kg_per_kwh, dtype=float))
     at_known = fossil_kg_per_kwh * (1.0 - price_path(non_fossil, np.broadcast_to(known_year, known.shape)))

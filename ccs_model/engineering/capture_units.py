@@ -204,7 +204,7 @@ NO_VINTAGE = 9999
 
 
 def vintages(technologies: pd.DataFrame, starts: Sequence[int]) -> pd.DataFrame:
-    """Return technologies with `last_year` and `vintage`; one with learning has a row for each start from its first year.
+    """Return technologies with `last_year` and `vintage`; with learning, one row for each start from the first year.
 
     A vintage can be built at its start only and costs (1 − learning)^(start − first year) of the first. `vintage` is 0
     for technologies without learning.
@@ -286,9 +286,9 @@ _OF_PRODUCT = {
 def waste_heat_tj_pa(plants: pd.DataFrame, inputs: Inputs) -> pd.Series:
     """Return the usable waste heat of each row of `plants` (plant, province, product, capacity_ktpa), TJ/y.
 
-    Output × factor per t (streams/factors, conservative assumptions). A mill counts its lasting oxygen-furnace steel, or
-    blast-furnace iron if it lists none, so electric furnaces have no waste heat. A chemical plant counts its product.
-    kt/y × GJ/t = TJ/y. Other plants have none.
+    Output × factor per t (streams/factors, conservative assumptions). A mill counts its lasting oxygen-furnace steel,
+    or blast-furnace iron if it lists none, so electric furnaces have no waste heat. A chemical plant counts its
+    product. kt/y × GJ/t = TJ/y. Other plants have none.
     """
     works = inputs["plants/steel"].set_index("plant")
     hot_ktpa = works["bof_steel_ktpa"].where(works["bof_steel_ktpa"] > 0, works["bf_iron_ktpa"]).fillna(0.0)

@@ -182,9 +182,9 @@ def stream_of(furnaces: pd.DataFrame, own_from_ktpa: float) -> pd.Series:
 def stoves_by_furnace(streams: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
     """Return streams with the hot stoves of each mill split over its operating furnaces by iron capacity.
 
-    A furnace of at least `own_stoves_iron_ktpa` has the stream `hot_stoves UNIT`; smaller ones share `hot_stoves`. Stoves
-    of a retiring furnace have a lasting share of 0, others of 1, so that the mill's totals are unchanged. A mill is not
-    split if no furnace is known, or if its furnaces contradict its own retirement data.
+    A furnace of at least `own_stoves_iron_ktpa` has the stream `hot_stoves UNIT`; smaller ones share `hot_stoves`.
+    Stoves of a retiring furnace have a lasting share of 0, others of 1, so that the mill's totals are unchanged. A mill
+    is not split if no furnace is known, or if its furnaces contradict its own retirement data.
     """
     at = streams["stream"] == STOVES
     furnaces = running_furnaces(inputs)

@@ -248,8 +248,11 @@ _MONTHS = (
 
 @dataclass
 class GemSheets:
-    """`steel` by the lower-case name of the sheet; `chemicals` are sheets of chemical plants, by file; `releases` is
-    what the workbooks of either kind, or their names, say of when they came out."""
+    """Sheets of the workbooks and their releases.
+
+    `steel` is by the lower-case name of the sheet, `chemicals` by file. `releases` are the release dates that the
+    workbooks, or their names, state.
+    """
 
     steel: dict[str, list[Grid]] = field(default_factory=dict)
     chemicals: dict[str, list[Grid]] = field(default_factory=dict)

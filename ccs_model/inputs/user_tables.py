@@ -209,8 +209,10 @@ Declared = Mapping[str, Sequence[Column]]
 
 @dataclass(frozen=True)
 class Inventory:
-    """What one file gave: tables of plants and perhaps of references. `name` is as the scenario writes it, `raw` the
-    file as it was read."""
+    """Tables of one file: plants, and references if it has them.
+
+    `name` is the name in the scenario, `raw` the content of the file.
+    """
 
     name: str
     raw: bytes

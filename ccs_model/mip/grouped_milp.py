@@ -171,6 +171,7 @@ class ReducedCostGaps:
 
     @classmethod
     def of(cls, shape: Shape, linear: Sifted) -> ReducedCostGaps:
+        """Return the reduced-cost gaps of all columns at the LP optimum."""
         worth, best = linear.prices.worth, linear.prices.best
         value = np.where(shape.must, best, np.maximum(best, 0.0))
         reduced_cost_gap = np.maximum(value[shape.group] - worth, 0.0)

@@ -240,7 +240,8 @@ def _carried_up(model: SweepModel, points: list[SweepPoint]) -> list[SweepPoint]
     kept = []
     for point in points:
         if point.x is None or (best is not None and model.sign * (model.value(best) - model.value(point.x)) > 0):
-            point = replace(point, x=best)
-        best = point.x
-        kept.append(point)
+            kept.append(replace(point, x=best))
+        else:
+            best = point.x
+            kept.append(point)
     return kept

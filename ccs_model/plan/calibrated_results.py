@@ -38,8 +38,8 @@ def ensemble_table(plan: Plan) -> pd.DataFrame:
     """
     fitted = plan.problem.calibrated
     if fitted is None or fitted.use != "ensemble":
-        return pd.DataFrame(columns=["draw", "delivered_share", "kappa", "captured_ktpa", "avoided_ktpa", "abatement_share",
-                                     "capex_mn", "is_within_budget"])  # fmt: skip
+        names = "draw delivered_share kappa captured_ktpa avoided_ktpa abatement_share capex_mn is_within_budget"
+        return pd.DataFrame(columns=names.split())
     draws = pd.DataFrame(list(fitted.fit["draws"]))
     totals = plan.totals
     ratio = draws[DELIVERED].to_numpy(float) / fitted.delivered_share

@@ -1,12 +1,16 @@
-"""Who uses what of a shared network: every tonne followed from its plant to its site, and what that costs each.
+"""Allocation of flows and costs of a shared network to its users.
 
-CO₂ that meets at a node mixes, so what leaves it holds every sender in proportion to what came in. Solved per year:
+CO₂ mixes at nodes, so outflow contains every sender in proportion to inflow. For each year:
 
     through[node, route] = captured there + Σ over links in: flow × through[from, route] ÷ Σ through[from]
 
-Costs of a link or a site are split in two ways. *By use*: in proportion to tonnes over the horizon. *By Shapley value*:
-each user's mean addition to the cost of a pipe (or site) sized for those who came before, over all orders of arrival;
-exact for few users, sampled for many. Both sum to the plan's cost.
+Costs of a link or site are allocated in two ways. *By use*: in proportion to tonnes over the horizon. *By Shapley
+value*: each user's mean marginal cost of a pipe (or site) sized for the users before it, over all orders; exact for few
+users, sampled for many. Both allocations sum to the plan's cost.
+
+References
+----------
+Shapley (1953), A value for n-person games. Contributions to the Theory of Games II, 307–317.
 """
 
 from __future__ import annotations
@@ -41,7 +45,7 @@ _NOT_ROUND_FOR_EVER = 1.0 - 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Sharing:
-    """`routes` are the rows of problem.routes that capture anything; arrays follow their order.
+    """Flows by user. `routes` are the rows of problem.routes with capture; arrays follow their order.
 
     on_link_ktpa[link, route, year], at_site_ktpa[site, route, year]
     """
@@ -53,7 +57,7 @@ class Sharing:
 
     @classmethod
     def of(cls, point: Point) -> Sharing:
-        """Follow the flows of a plan with a shared network."""
+        """Trace the flows of a plan with a shared network."""
         problem = point.problem
         network = problem.network
         assert network is not None and problem.stores is not None
@@ -76,9 +80,7 @@ class Sharing:
             through = own.sum(axis=1)
             np.add.at(through, end, np.abs(flow[used]))
             share = np.divide(np.abs(flow[used]), through[start], out=np.zeros(len(used)), where=through[start] > 0)
-            # What goes round in a ring of its own, which costs nothing, is nobody's; without the factor it would be
-            # anybody's and the system singular.
-            # Nodes that nothing comes to or leaves keep their own, and are most of them.
+            # Circular flows, which cost nothing, have no sender: without the factor the system would be singular.
             near, place = np.unique(np.r_[start, end], return_inverse=True)
             mixing = np.eye(len(near))
             np.add.at(mixing, (place[len(used) :], place[: len(used)]), -share * _NOT_ROUND_FOR_EVER)
@@ -93,7 +95,7 @@ class Sharing:
 
     @cached_property
     def link_share(self) -> Floats:
-        """[link, route] of the tonnes over the horizon; a link that nobody uses is everybody's."""
+        """[link, route] share of the tonnes over the horizon; equal shares on an unused link."""
         return self._shares(self.on_link_ktpa)
 
     @cached_property
@@ -103,7 +105,7 @@ class Sharing:
 
     @staticmethod
     def in_year(use_ktpa: Floats, otherwise: Floats) -> Floats:
-        """[id, route] shares by a year's use; what is not used then is shared as over the horizon."""
+        """Return [id, route] shares by one year's use; assets unused in that year keep the shares over the horizon."""
         return _rows_to_one(use_ktpa, otherwise)
 
     def _shares(self, use_ktpa: Floats) -> Floats:
@@ -140,7 +142,7 @@ class Sharing:
 
     @cached_property
     def by_route(self) -> pd.DataFrame:
-        """What each of `routes` pays by use: capital over the horizon; running cost and tonnes of the last year."""
+        """Costs of each of `routes` by use: capital over the horizon; running cost and tonnes of the last year."""
         point, problem = self.point, self.point.problem
         network, stores = problem.network, problem.stores
         assert network is not None and stores is not None
@@ -185,7 +187,7 @@ class Sharing:
 
     @cached_property
     def power_co2_ktpa(self) -> Floats:
-        """[route of problem.routes, year] CO₂ of the power that pumps and trucks draw for it."""
+        """[route of problem.routes, year] CO₂ of pump and truck power."""
         problem = self.point.problem
         assert problem.network is not None and problem.line_power_co2_t_per_t is not None
         emitted = self._to_links(problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided[PIPE_FLOW])
@@ -196,7 +198,7 @@ class Sharing:
         return table
 
     def main_site(self) -> pd.Series:
-        """The site that takes most of each route's CO₂."""
+        """Site that receives most of each option's CO₂."""
         problem = self.point.problem
         names = problem.sites["site"].to_numpy(object)
         n_years = problem.periods["n_years"].to_numpy(float)
@@ -215,16 +217,16 @@ def _by_site(point: Point) -> Floats:
 
 
 def _rows_to_one(use: Floats, otherwise: Floats) -> Floats:
-    """Each row over its sum; a row of nothing takes the other's."""
+    """Rows normalised to a sum of 1; rows of zeros take the row of `otherwise`."""
     total = use.sum(axis=1, keepdims=True)
     return np.where(total > BUILT, np.divide(use, total, out=np.zeros_like(use), where=total > BUILT), otherwise)
 
 
 def shares_table(sharing: Sharing) -> pd.DataFrame:
-    """One row a user (plant) of each link and site that is built or used, with both splits of its capital.
+    """Return one row a user (plant) of each built or used link and site, with both allocations of its capital.
 
     facility, kind (link or site), plant, use_kt, n_users, capex_mn, by_use_mn, by_shapley_mn, shapley_error_mn
-    (standard error of the sampled value, 0 where it is exact). What is built and not used is everybody's.
+    (standard error of the sampled value, 0 if exact). Unused assets are shared by all plants.
     """
     problem = sharing.point.problem
     assert problem.network is not None
@@ -245,7 +247,7 @@ def shares_table(sharing: Sharing) -> pd.DataFrame:
             each = each[each["use_kt"] > BUILT]
             if each.empty:
                 continue
-            # A road or a pipe that was there costs no capital.
+            # Roads and existing pipes have no capital.
             value, error = np.zeros((2, len(each)))
             if is_built:
                 value, error = shapley(each["peak_ktpa"].to_numpy(float), cost_of(k), float(capex[k]))
@@ -273,7 +275,7 @@ Cost = Callable[[Floats], Floats]
 
 
 def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
-    """Cost of the cheapest size for a flow, link by link."""
+    """Cost of the cheapest size for a flow, by link."""
     problem = sharing.point.problem
     assert problem.network is not None
     lines = problem.network.lines[problem.network.built]
@@ -298,7 +300,7 @@ def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
 
 
 def _site_cost(sharing: Sharing) -> Callable[[int], Cost]:
-    """Cost of a site with as many wells as a flow needs."""
+    """Cost of a site with the wells that a flow needs."""
     sites = sharing.point.problem.sites
 
     def of(k: int) -> Cost:

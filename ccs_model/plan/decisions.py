@@ -1,4 +1,4 @@
-"""A solver's vector ↔ what was decided, as arrays along `problem.axes` and years."""
+"""Conversion between a solver's vector and decisions as arrays along `problem.axes` and years."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccs_model.mip.matrix import residuals
 from ccs_model.model.names import BUILD, CAPTURED, CURTAILED, OBLIGATION, SHORTFALL
 from ccs_model.problem import Problem
 
-# A build below this is a trace that the solver's tolerance left, and nothing that was decided.
+# Smaller builds are within solver tolerance and count as zero.
 BUILT = 1e-6
 POINT_COLUMNS = ["variable", "index", "value"]
 _CURTAILED_SHARE = 1e-7
@@ -25,9 +25,9 @@ _CURTAILED_SHARE = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """What was decided: arrays [id, year] by variable (`build`, `pipe`, …) and `shortfall_kt` by target.
+    """Decisions of a plan: arrays [id, year] by variable, and `shortfall_kt` by target.
 
-    `obligation_kt` holds what flows after the horizon, by variable and id.
+    `obligation_kt` has the flows after the horizon, by variable and id.
     """
 
     problem: Problem
@@ -37,12 +37,12 @@ class Point:
 
     @property
     def build(self) -> Floats:
-        """[route, start]"""
+        """Build decisions [route, start]."""
         return self.decided[BUILD]
 
     @property
     def curtailed_ktpa(self) -> Floats:
-        """[route, year]; what a unit forgoes falls on its routes by what they could capture."""
+        """[route, year]; a unit's curtailment is allocated to its options in proportion to their full load."""
         problem = self.problem
         by_unit = self.decided[CURTAILED]
         full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share * self.running
@@ -53,30 +53,30 @@ class Point:
 
     @cached_property
     def values(self) -> Mapping[str, Floats]:
-        """All decisions with what they make: captured_ktpa among them."""
+        """All decisions, and captured_ktpa."""
         return MappingProxyType({**self.decided, CAPTURED: self.captured_ktpa})
 
     @property
     def captured_ktpa(self) -> Floats:
-        """[route, year] delivered tonnes, the period's yearly mean."""
+        """[route, year] delivered tonnes, yearly mean of the period."""
         problem = self.problem
         full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
         return full * self.running - self.curtailed_ktpa
 
     @property
     def on_site_abatement_ktpa(self) -> Floats:
-        """[route, year] less from the plant's own stacks: captured less the fuel's CO₂, and what measures spare."""
+        """[route, year] captured less CO₂ of fuel, plus reduced tonnes."""
         problem = self.problem
         return self.captured_ktpa * (1.0 - problem.fuel_co2_t_per_t) + problem.reduced_ktpa[:, None] * self.running
 
     @property
     def running(self) -> Floats:
-        """[route, year] share of the period in which something runs, times what is built of it."""
+        """[route, year] share of the period's years in which the option works × build."""
         return np.einsum("rsy,rs->ry", self.problem.running_share, self.build)
 
 
 def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
-    """The decisions in `x`."""
+    """Return the decisions in a solver's vector."""
     decided = {}
     for name, ids in problem.axes.items():
         array = np.zeros((len(ids), len(problem.years)))
@@ -94,7 +94,7 @@ def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
 
 
 def point_table(matrix: Matrix, x: Floats) -> pd.DataFrame:
-    """POINT_COLUMNS of every column that is not zero: variable, index as JSON, and the value to the last bit."""
+    """Return POINT_COLUMNS of every non-zero column: variable, index as JSON, and the exact value."""
     at = np.flatnonzero(x)
     columns = [matrix.columns[j] for j in at]
     index = [json.dumps(each.index, ensure_ascii=False, default=int) for each in columns]
@@ -104,7 +104,7 @@ def point_table(matrix: Matrix, x: Floats) -> pd.DataFrame:
 
 
 def vector_of(matrix: Matrix, table: pd.DataFrame) -> tuple[Floats, list[str]]:
-    """The solver's vector of a `point_table`, and the rows of it that name no column of this matrix, in words."""
+    """Return the solver's vector of a `point_table`, and the rows that match no column of this matrix, as text."""
     place = {
         (column.variable, json.dumps(column.index, ensure_ascii=False, default=int)): j
         for j, column in enumerate(matrix.columns)
@@ -121,7 +121,7 @@ def vector_of(matrix: Matrix, table: pd.DataFrame) -> tuple[Floats, list[str]]:
 
 
 def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
-    """`x` without builds below BUILT and without throttling of next to nothing, if it still holds then."""
+    """Return `x` without builds below BUILT and without negligible curtailment, if it remains feasible."""
     point = point_of(problem, matrix, x)
     build = np.where(point.build > BUILT, point.build, 0.0)
     routes = problem.routes
@@ -141,7 +141,7 @@ def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
 
 
 def places_of(problem: Problem, matrix: Matrix, variable: str) -> tuple[Ints, Ints, Ints]:
-    """Columns of one variable of the model with the row of its id and the year each stands for."""
+    """Return the columns of a variable, with the positions of their ids and years."""
     ids = problem.axes[variable]
     year_at = {year: y for y, year in enumerate(problem.years)}
     columns = matrix.columns_of(variable)

@@ -1,7 +1,7 @@
-"""Every amount of money of a plan, by what it is for, by id and by calendar year, undiscounted.
+"""All money of a plan by item, id and calendar year, undiscounted.
 
-An `Item` holds million [id, calendar + 1] along the ids of one variable; its last column is the horizon's end. Costs
-are positive. Summed over ids it is the programme's; split by users it is each plant's.
+An `Item` has million [id, calendar + 1] along the ids of one variable; its last column is the end of the horizon. Costs
+are positive. The sum over ids is the programme's account; the split by users gives each plant's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ccs_model.problem import Problem
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One kind of money on one variable; `name` ends in _mn and names the cost term it belongs to."""
+    """One item of money on one variable; `name` ends in _mn and is its cost term."""
 
     name: str
     variable: str
@@ -46,7 +46,7 @@ class Item:
 
 
 def items_of(point: Point) -> Iterator[Item]:
-    """All money of the cost terms but shortfalls, which belong to nobody."""
+    """Yield all money of the cost terms, except shortfalls, which no plant pays."""
     yield from _of_retrofits(point)
     if point.problem.network is not None:
         yield from _of_network(point)
@@ -55,30 +55,30 @@ def items_of(point: Point) -> Iterator[Item]:
 
 
 def year_at(problem: Problem) -> Ints:
-    """[calendar] position of the period that a year lies in."""
+    """Return [calendar] the position of each year's period."""
     return np.asarray(np.searchsorted(problem.years, problem.calendar, side="right") - 1, dtype=np.int64)
 
 
 def at_start(problem: Problem, amount: Floats) -> Floats:
-    """[id, period] money at the start of each period → [id, calendar + 1]."""
+    """Spread money at the start of each period [id, period] to [id, calendar + 1]."""
     spread = np.zeros((len(amount), len(problem.calendar) + 1))
     spread[:, np.searchsorted(problem.calendar, problem.years)] = amount
     return spread
 
 
 def every_year(problem: Problem, amount: Floats) -> Floats:
-    """[id, period] or [id, calendar] yearly money → [id, calendar + 1]."""
+    """Spread yearly money [id, period] or [id, calendar] to [id, calendar + 1]."""
     by_year = amount if amount.shape[1] == len(problem.calendar) else amount[:, year_at(problem)]
     return np.concatenate([by_year, np.zeros((len(by_year), 1))], axis=1)
 
 
 def at_the_end(problem: Problem, amount: Floats) -> Floats:
-    """[id] money at the horizon's end → [id, calendar + 1]."""
+    """Spread money at the end of the horizon [id] to [id, calendar + 1]."""
     return np.concatenate([np.zeros((len(amount), len(problem.calendar))), amount[:, None]], axis=1)
 
 
 def capital_of(point: Point, variable: str, capex: Floats, life_yr: npt.ArrayLike) -> Floats:
-    """Overnight capital where it is spent; in a static year its yearly share."""
+    """Return overnight capital when it is spent; in a static year, its yearly share."""
     problem = point.problem
     weight = problem.recovery(life_yr) if problem.is_static else 1.0
     return at_start(problem, (capex * weight)[:, None] * point.decided[variable])
@@ -111,7 +111,7 @@ def _of_network(point: Point) -> Iterator[Item]:
 
     for name in (PIPE, ADDED_CAPACITY):
         yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
-    # Upkeep goes by what a pipe is built for, which is nameplate.
+    # O&M of pipes follows nameplate capacity.
     upkeep = by_use(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
     yield Item("pipe_fixed_om_mn", PIPE_FLOW, upkeep)
     power = carried[:, year_at(problem)] * problem.line_power_per_t / 1000.0
@@ -132,7 +132,7 @@ def _of_network(point: Point) -> Iterator[Item]:
 
 
 def _salvage(point: Point) -> Iterator[Item]:
-    """What is left of capital at the horizon's end, an income."""
+    """Salvage value of all capital at the end of the horizon, an income."""
     problem = point.problem
     if problem.is_static:
         return
@@ -148,7 +148,7 @@ def _salvage(point: Point) -> Iterator[Item]:
 
 
 def _paid(point: Point) -> Iterator[Item]:
-    """What a policy pays, year by year; under a cap, in equal parts over the period's years in which it pays."""
+    """Yearly policy payments; capped payments are spread evenly over the period's years with a payment."""
     problem, accounts = point.problem, point.problem.accounts
     if not accounts.pays:
         return
@@ -171,7 +171,7 @@ def _paid(point: Point) -> Iterator[Item]:
 
 
 def _rate(problem: Problem, variable: str) -> Floats:
-    """[id, calendar] paid per t of a variable."""
+    """[id, calendar] payment per t of a variable."""
     accounts, at = problem.accounts, year_at(problem)
     if variable == CAPTURED:
         return accounts.paid_per_captured_t + accounts.paid_per_avoided_t * problem.avoided_t_per_t[:, at]
@@ -179,14 +179,11 @@ def _rate(problem: Problem, variable: str) -> Floats:
     return -accounts.paid_per_avoided_t * problem.line_power_co2_t_per_t[:, at]
 
 
-# The plan's money year by year, undiscounted, term by term.
-
-
 def cashflow_table(point: Point) -> pd.DataFrame:
-    """Undiscounted million by calendar year; with `discount_factor` it sums to the discounted costs.
+    """Return undiscounted million by calendar year; with `discount_factor` it sums to the discounted costs.
 
-    Salvage and closure fall due when the horizon has ended: a row of its own. In a static year the table is the year
-    itself, capital as its yearly share.
+    Salvage and closure fall in a row of their own after the horizon. A static year has one row, with annualised
+    capital.
     """
     problem = point.problem
     end = problem.horizon_end
@@ -199,7 +196,7 @@ def cashflow_table(point: Point) -> pd.DataFrame:
         money[item.name] = money[item.name] + by_year if item.name in money else by_year
     if problem.shortfall_per_t is not None and problem.targets:
         money["shortfall_mn"] = np.r_[_shortfall_mn(point), 0.0]
-    # Salvage stands last, as it falls due last.
+    # Salvage is the last column.
     salvage = money.pop("salvage_mn", np.zeros(len(table)))
     table = pd.concat([table, pd.DataFrame({**money, "salvage_mn": salvage})], axis=1)
     if problem.is_static:
@@ -210,7 +207,7 @@ def cashflow_table(point: Point) -> pd.DataFrame:
 
 
 def _shortfall_mn(point: Point) -> Floats:
-    """What missing targets costs in each calendar year; a miss over the horizon is paid once, in the first year."""
+    """Cost of missed targets by calendar year; a shortfall over the horizon is paid once, in the first year."""
     problem = point.problem
     of_year = year_at(problem)
     paid = np.zeros(len(of_year))
@@ -221,24 +218,24 @@ def _shortfall_mn(point: Point) -> Floats:
     return paid
 
 
-# Which plant a plan's money belongs to: its own retrofits', and its part by use of what is shared.
-
-
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Splits amounts [id, period] or [id, calendar + 1] of a variable into [plant, …] of the plants that are fitted."""
+    """Splits amounts of a variable, [id, period] or [id, calendar + 1], into [plant, …] of the retrofitted plants.
+
+    Plants pay for their own retrofits, and for shared assets in proportion to use.
+    """
 
     point: Point
     sharing: Sharing | None
 
     @cached_property
     def plants(self) -> pd.Index:
-        """Ids of the plants that have a retrofit, sorted."""
+        """Ids of the retrofitted plants, sorted."""
         built = self.point.build.sum(axis=1) > 0
         return pd.Index(sorted(set(self.point.problem.routes["plant"][built])))
 
     def __call__(self, variable: str, amount: Floats) -> Floats:
-        """[plant, …]; what nobody uses is everybody's."""
+        """Return [plant, …]; unused shared assets are split over all plants."""
         problem = self.point.problem
         if variable in (BUILD, CAPTURED):
             return self._of_plants(problem.routes["plant"], amount)
@@ -260,7 +257,7 @@ class Split:
         return split
 
     def _period_at(self, n_columns: int) -> Ints:
-        """Position of the period of each column; the horizon's end belongs to the last."""
+        """Position of each column's period; the end of the horizon belongs to the last."""
         problem = self.point.problem
         if n_columns == len(problem.years):
             return np.arange(n_columns)
@@ -299,14 +296,14 @@ class Split:
 
     @cached_property
     def _entitled(self) -> Floats:
-        """[plant, period] what a policy would pay each without a cap."""
+        """[plant, period] policy payments without the cap."""
         values = self.point.values
         parts = [self(name, amount * values[name]) for name, amount in paid_by_tonne(self.point.problem).items()]
         return np.maximum(sum(parts), 0.0)
 
     @cached_property
     def _open_to(self) -> list[Floats]:
-        """[fund][plant, period] capital of each plant that the fund may pay for."""
+        """[fund][plant, period] capital that the fund may pay for."""
         problem = self.point.problem
         found = []
         for fund in problem.accounts.funds.itertuples():

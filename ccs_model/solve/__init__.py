@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class _Solve(ModuleType):
-    """This package as the public function of the same name: `ccs_model.solve(problem)`.
+    """The package as the public function of the same name: `ccs_model.solve(problem)`.
 
     Importing a module below the package binds `ccs_model.solve` to the package, in place of the function.
     """

@@ -112,7 +112,7 @@ def places_of(problem: Problem, matrix: Matrix) -> Places:
     assert network is not None
     nodes = pd.Index(network.nodes["node"])
     degrees = network.nodes[["lat_deg", "lon_deg"]].to_numpy(float)
-    narrower = np.cos(np.radians(degrees[:, 0].mean()))
+    narrower = np.cos(np.radians(degrees[:, 0].mean())) if len(degrees) else 1.0
     at_node = _KM_PER_DEGREE * degrees * np.array([1.0, narrower])
     links = network.links
     middles = (at_node[nodes.get_indexer(links["node_a"])] + at_node[nodes.get_indexer(links["node_b"])]) / 2

@@ -113,11 +113,11 @@ def test_the_dual_of_a_target_is_the_marginal_cost(solved):
 
 def test_each_plant_has_a_reason(small_plan):
     table = reasons_table(small_plan)
-    assert list(table.columns) == ["plant", "is_fitted", "reason", "change"]
+    assert list(table.columns) == ["plant", "is_retrofitted", "reason", "change"]
     assert set(table["plant"]) == set(small_plan.problem.plants["plant"])
     fitted = set(small_plan.retrofits["plant"])
-    assert set(table["plant"][table["is_fitted"]]) == fitted
-    assert table["reason"][table["is_fitted"]].str.startswith("in: ").all()
+    assert set(table["plant"][table["is_retrofitted"]]) == fitted
+    assert table["reason"][table["is_retrofitted"]].str.startswith("in: ").all()
     reasons = table.set_index("plant")["reason"]
     for row in small_plan.problem.plants.itertuples():
         if row.reason:

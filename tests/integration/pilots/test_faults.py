@@ -41,7 +41,8 @@ def own(tmp_path: Path) -> Own:
 
 
 def reported(zone: str = "Hebei", value: str = "0.15", baseline: str = "unknown") -> str:
-    return f"hebei-about,{zone},abatement_share,approx,{value},,,0.025,unknown,{baseline},2025,unknown,unknown,C,OWN,reported,x"
+    rest = "2025,unknown,unknown,C,OWN,reported,x"
+    return f"hebei-about,{zone},abatement_share,approx,{value},,,0.025,unknown,{baseline},{rest}"
 
 
 def faults_of(folder: Path) -> list[str]:

@@ -141,7 +141,8 @@ def without(tables: dict[str, Any], *links: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "changes",
     [{}, FRACTIONAL, COMPRESSION | {"budget.total_mn": 2_000, "plants.min_emissions_ktpa": 1_200},
-     LEAST_COST | {"targets.abatement_share": {2031: 0.04}}, LEAST_COST | FRACTIONAL | {"targets.abatement_share": {2031: 0.04}},
+     LEAST_COST | {"targets.abatement_share": {2031: 0.04}},
+     LEAST_COST | FRACTIONAL | {"targets.abatement_share": {2031: 0.04}},
      {"budget.cumulative_mn": {2026: 500}, "transport.corridors": "auto"}],
 )  # fmt: skip
 def test_plans_of_real_plants_are_sound(solved: Solved, changes: dict[str, Any]) -> None:

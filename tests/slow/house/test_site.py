@@ -32,7 +32,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_page_stands_on_the_site(site: Path) -> None:
     for page in (ROOT / "docs").rglob("*.md"):
-        assert (site / page.relative_to(ROOT / "docs").with_suffix(".html")).is_file(), page.name
+        # The README of a folder is its index.
+        name = "index.html" if page.name == "README.md" else f"{page.stem}.html"
+        assert (site / page.parent.relative_to(ROOT / "docs") / name).is_file(), page
     assert (site / "data" / "dictionary.csv").is_file()
 
 

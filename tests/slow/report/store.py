@@ -29,7 +29,7 @@ from tests.paths import ROOT
 
 STORED = Path(__file__).parent / "stored"
 SCENARIOS = ROOT / "scenarios"
-_POINT, _TABLE_NOTES = "point.csv.gz", "said.json.gz"
+_POINT, _RECORD = "point.csv.gz", "record.json.gz"
 _KEYS = (
     "status",
     "objective_name",
@@ -49,9 +49,9 @@ def store(name: str, run: Path, to: Path = STORED) -> Path:
     folder = to / name
     folder.mkdir(parents=True, exist_ok=True)
     document = json.loads((run / PLAN).read_text(encoding="utf-8"))
-    message = json.dumps({key: document[key] for key in _KEYS}, ensure_ascii=False, sort_keys=True)
+    record = json.dumps({key: document[key] for key in _KEYS}, ensure_ascii=False, sort_keys=True)
     (folder / _POINT).write_bytes(gzip.compress((run / POINT).read_bytes(), 9, mtime=0))
-    (folder / _TABLE_NOTES).write_bytes(gzip.compress(message.encode(), 9, mtime=0))
+    (folder / _RECORD).write_bytes(gzip.compress(record.encode(), 9, mtime=0))
     return folder
 
 
@@ -68,7 +68,7 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
     point = scratch / name / POINT
     point.parent.mkdir(parents=True, exist_ok=True)
     point.write_bytes(gzip.decompress((STORED / name / _POINT).read_bytes()))
-    message: dict[str, Any] = json.loads(gzip.decompress((STORED / name / _TABLE_NOTES).read_bytes()))
+    record: dict[str, Any] = json.loads(gzip.decompress((STORED / name / _RECORD).read_bytes()))
     at = at_point(scratch / name, build_problem(*read_checked(SCENARIOS / f"{name}.yaml")))
     worst = max(at.found.row, at.found.bound, at.found.integrality)
     if at.strange or worst > _TOLERANCE:
@@ -77,7 +77,7 @@ def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
             f"unknown, {at.found.worst_row} off by {worst:.1e}). Make the answer anew: ccs-model optimize "
             f"scenarios/{name}.yaml --gap 0.1 --out RUN, then python -m tests.slow.report.store {name} RUN"
         )
-    return plan_at(at, message), point_of(at.problem, at.matrix, at.x)
+    return plan_at(at, record), point_of(at.problem, at.matrix, at.x)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +96,10 @@ def test_a_point_of_another_program_is_told_with_the_way_to_make_it_anew(
     point = tmp_path / "run" / store.POINT
     point.parent.mkdir(parents=True)
     point.write_text('variable,index,value\nno_such_variable,"(1,)",1.0\n', encoding="utf-8")
-    message = '{"status":"","objective_name":"","objective":{},"relaxation":{},"marginal_budget":null,"corridors":[],"targets":[],"fixed_decisions":[]}'
-    (tmp_path / "run" / store.PLAN).write_text(message, encoding="utf-8")
+    record = {"status": "", "objective_name": "", "objective": {}, "relaxation": {}, "marginal_budget": None}
+    record |= {"corridors": [], "targets": [], "fixed_decisions": []}
+    (tmp_path / "run" / store.PLAN).write_text(json.dumps(record), encoding="utf-8")
     store.store("shanxi", tmp_path / "run", tmp_path)
     monkeypatch.setattr(store, "STORED", tmp_path)
-    with pytest.raises(ValueError, match=r"python -m tests\.report\.store shanxi RUN"):
+    with pytest.raises(ValueError, match=r"python -m tests\.slow\.report\.store shanxi RUN"):
         store.plan_of("shanxi", tmp_path / "scratch")

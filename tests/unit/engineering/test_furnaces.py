@@ -56,7 +56,7 @@ def test_only_the_stoves_of_the_furnace_that_retires_are_left_out(inputs: Inputs
     # The other stacks last in the same part as before, 1 - 1,330 / 5,965.
     assert found.at["sinter_plant", "lasting_share"] == pytest.approx(1 - 1_330 / 5_965)
     message = retiring_stoves(works(inputs, DONGHUA, JINGTANG).set_index("plant", drop=False), inputs)
-    assert message[DONGHUA].endswith("is offered: BF 3 (1,330 kt/y of iron)")
+    assert message[DONGHUA].endswith("are not retrofitted: BF 3 (1,330 kt/y of iron)")
     assert message[JINGTANG] == ""
 
 

@@ -184,8 +184,8 @@ def test_a_target_beyond_the_ceiling_names_it(problem_of: Posed) -> None:
     from ccs_model.errors import InfeasibleError
 
     requested = {
-        "objective": "min_cost", "targets.abatement_share": {2031: 0.08}, "budget.total_mn": None, "calibration.use": "median",
-        "calibration.preset": "pilot-literal", "calibration.ceiling": True,
+        "objective": "min_cost", "targets.abatement_share": {2031: 0.08}, "budget.total_mn": None,
+        "calibration.use": "median", "calibration.preset": "pilot-literal", "calibration.ceiling": True,
     }  # fmt: skip
     with pytest.raises(InfeasibleError, match="deployment_within_ceiling: the deployment ceilings are too low"):
         solve(problem_of(requested))
