@@ -55,7 +55,7 @@ class BudgetPointSearch:
     on_progress: Callable[[str], None] | None
     jobs: int | None = None
     links: tuple[str, ...] | None = None
-    network_words: str = "every retrofit has a pipe of its own"
+    network_words: str = "every retrofit has its own pipeline"
     _supports: list[Support] = field(default_factory=list)
 
     @property
@@ -80,7 +80,7 @@ class BudgetPointSearch:
 
     def _linear(self, budgets: Floats) -> list[BudgetPoint]:
         if self.problem.network is not None:
-            self.network_words = "pipes are shared, over every candidate link"
+            self.network_words = "pipelines are shared, over every candidate link"
         budget_points = []
         for budget in budgets:
             support = self.moving.at(float(budget))
@@ -162,15 +162,17 @@ class BudgetPointSearch:
         sites = np.arange(len(links), len(links) + len(problem.sites))
         requested = problem.scenario.transport.corridors
         if requested == "all":
-            self.network_words = "pipes are shared, over every candidate link"
+            self.network_words = "pipelines are shared, over every candidate link"
             return np.arange(len(links) + len(problem.sites)), True
         if requested != "auto":
-            self.network_words = f"pipes are shared, within the corridors of {requested}"
+            self.network_words = f"pipelines are shared, within the searched links of {requested}"
             return np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites], True
         if self.corridors is not None:
-            self.network_words = "pipes are shared, within the corridors of the scenario's run and those found here"
+            self.network_words = (
+                "pipelines are shared, within the searched links of the scenario's run and those found here"
+            )
             return np.r_[np.flatnonzero(np.isin(links, list(self.corridors))), sites], False
-        self.network_words = "pipes are shared, within corridors found by slope scaling at two budgets"
+        self.network_words = "pipelines are shared, within links found by slope scaling at two budgets"
         return sites, False
 
     def _relaxation(self, support: Support) -> Outcome:

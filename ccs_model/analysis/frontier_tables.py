@@ -67,7 +67,7 @@ def points_of(
         }  # fmt: skip
         if rows:
             one |= _more(rows[-1], one)
-        one["words"] = _words(one, moved, problem.currency) if rows else "The lowest budget that has a plan."
+        one["words"] = _words(one, moved, problem.currency) if rows else "The lowest feasible budget."
         one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
         rows.append(one)
         moves += moved
@@ -135,17 +135,17 @@ def _words(row: Row, moved: Sequence[Row], currency: str) -> str:
     """The step from the budget below, as a sentence."""
     if row["more_kt"] > 0.5:
         message = (
-            f"{row['added_mn']:,.0f} million {currency} more buy {row['more_kt']:,.0f} kt more over the horizon, "
-            f"{row['capital_per_t']:,.0f} {currency} of budget a tonne"
+            f"{row['added_mn']:,.0f} million {currency} more add {row['more_kt']:,.0f} kt over the horizon, "
+            f"{row['capital_per_t']:,.0f} {currency} of budget per tonne"
         )
     elif row["more_kt"] < -0.5:
-        message = f"{row['added_mn']:,.0f} million {currency} more serve the aim by {-row['more_kt']:,.0f} kt less"
+        message = f"{row['added_mn']:,.0f} million {currency} more reduce abatement by {-row['more_kt']:,.0f} kt"
     else:
-        message = f"{row['added_mn']:,.0f} million {currency} more buy no tonne more"
+        message = f"{row['added_mn']:,.0f} million {currency} more add no abatement"
     each = (
-        (ENTERS, "{} comes in", "{} come in"),
+        (ENTERS, "{} enters", "{} enter"),
         (LEAVES, "{} leaves", "{} leave"),
-        (CHANGES, "{} is fitted otherwise", "{} are fitted otherwise"),
+        (CHANGES, "{} changes its retrofit", "{} change their retrofits"),
     )
     for change, one, several in each:
         names = [str(move["name"]) for move in moved if move["change"] == change]

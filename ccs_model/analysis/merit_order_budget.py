@@ -28,8 +28,8 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row
 
-_OWN = "The list's streams with a pipe each, as it ranks them."
-_SHARED = "The list's streams with a pipe of their own each, as it ranks them; the plans share pipes."
+_OWN = "The streams of the merit order, each with its own pipeline."
+_SHARED = "The streams of the merit order, each with its own pipeline; the solutions share pipelines."
 
 
 @dataclass(frozen=True, eq=False)

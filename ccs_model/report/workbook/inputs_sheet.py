@@ -316,7 +316,7 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
                 "unit": sheet.unit(key),
                 "class": INPUT.letter,
                 "place": _origin(places.get(name)),
-                "meaning": field.description or "",
+                "meaning": sheet.book.language.meaning(dotted, field.description or ""),
             }
 
 

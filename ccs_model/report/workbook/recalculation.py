@@ -7,7 +7,6 @@ compute is reported as not compared.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import re
 import zipfile
@@ -149,9 +148,10 @@ def engine() -> Any:
     Raises MissingExtraError if it is not installed.
     """
     try:
-        return importlib.import_module(ENGINE)
+        import formualizer
     except ImportError as error:
-        raise MissingExtraError("computing the workbook again", "verify", [ENGINE]) from error
+        raise MissingExtraError("recalculating the workbook", "verify", [ENGINE]) from error
+    return formualizer
 
 
 def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:

@@ -13,7 +13,6 @@ import numpy as np
 from xlsxwriter.utility import xl_range_abs
 
 from ccs_model.errors import CcsModelError
-from ccs_model.report.language import LABEL_COLUMNS
 from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.cell_values import (
     checked_number,
@@ -388,9 +387,9 @@ class Sheet(Canvas):
 
     def _label(self, text: str, column: Column, style: str) -> str:
         """Labels in the workbook's language; names, data and what formulas compare stay as they are."""
-        if (self._name, column.name) in LABEL_COLUMNS:
-            return self._language.unit(text) if column.name == "unit" else self._language.label(text)
-        return self._language.label(text) if style == "total" and text == "Total" else text
+        if style == "total" and text == "Total":
+            return self._language.label(text)
+        return self._language.cell(self._name, column.name, text)
 
     def _words(self, at: int, column: Column, value: object, where: str, style: str, ink: Mapping[str, object]) -> None:
         text = ("yes" if value else "no") if isinstance(value, bool | np.bool_) else str(value)

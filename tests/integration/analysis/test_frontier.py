@@ -77,7 +77,7 @@ def test_the_words_say_what_a_step_buys(point_search):
     more_kt = row["abatement_kt"] - below["abatement_kt"]
     assert row["capital_per_t"] == pytest.approx((row["budget_mn"] - below["budget_mn"]) * 1000 / more_kt)
     assert f"{more_kt:,.0f} kt more over the horizon" in row["words"]
-    assert f"{row['capital_per_t']:,.0f} CNY of budget a tonne" in row["words"]
+    assert f"{row['capital_per_t']:,.0f} CNY of budget per tonne" in row["words"]
 
 
 def test_the_ranked_list_never_beats_the_plan_and_falls_short_somewhere(point_search):

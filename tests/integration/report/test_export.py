@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -180,10 +181,7 @@ def test_what_is_no_run_is_told(folder: Path, tmp_path: Path) -> None:
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
     run: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(name: str) -> None:
-        raise ImportError(name)
-
-    monkeypatch.setattr(module, "import_module", missing)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"pip install .*ccs-model\[fast\]") as raised:
         export(run, "parquet", tmp_path / "x")
     assert raised.value.exit_code == 2

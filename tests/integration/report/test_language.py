@@ -118,7 +118,7 @@ def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: M
     assert opened(books["zh"])["Retrofits"]["A1"].value == "改造项目"
     assert opened(books["both"])["Retrofits"]["A1"].value == "Retrofits / 改造项目"
     cover = [cell.value for cell in opened(books["zh"])["Cover"]["A"] if cell.value]
-    assert any("碳捕集改造" in str(text) and "家在运企业年排放" in str(text) for text in cover)
+    assert any("捕集改造" in str(text) and "家在运企业年排放" in str(text) for text in cover)
     message = {lang: [cell.value for cell in opened(raw, values=True)["Summary"]["A"]] for lang, raw in books.items()}
     assert "输入与求解本方案时一致。" in message["zh"]
     assert "Inputs equal those of the solved plan." in message["en"]
@@ -159,7 +159,7 @@ def test_families_of_texts_carry_what_stood_in_them() -> None:
     zh, both = Language("zh"), Language("both")
     assert zh.label("Flow from 2030") == "流量（自 2030 年）"
     assert both.label("Flow from 2030") == "Flow from 2030 / 流量（自 2030 年）"
-    assert zh.sentence("Status: optimal. Said by nobody.") == "状态：已达最优性要求。Said by nobody."
+    assert zh.sentence("Status: optimal. Said by nobody.") == "求解状态：已达到设定的最优性间隙。Said by nobody."
     assert both.sentence("Nothing is built.") == "Nothing is built.\n未建设任何项目。"
     assert Language().sentence("Nothing is built.") == "Nothing is built."
     assert zh.unit("million CNY 2024") == "百万 CNY 2024" and both.unit("million CNY 2024") == "million CNY 2024"
@@ -170,13 +170,13 @@ def test_families_of_texts_carry_what_stood_in_them() -> None:
 def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> None:
     page = page_text(run_of(plan), lang="zh")
     for message in (
-        "圆面积表示无捕集时的排放",
-        "标记为净值。",
-        "未校准：假定捕集达到全部设计值",
-        "与最优方案的差距不超过",
+        "圆面积表示企业基准排放量",
+        "标记表示净值。",
+        "未校准：假定捕集装置达到设计能力",
+        "最优性间隙 ",
     ):
         assert message in page
-    for message in ("The area of a circle", "The mark is the balance", "Each bar is a stream", "Not calibrated"):
+    for message in ("The area of a circle", "The mark is the net value", "Each bar is a stream", "Not calibrated"):
         assert message not in page
         assert message in page_text(run_of(plan), lang="both")
 
@@ -185,7 +185,7 @@ def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> No
 def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan, tmp_path: Path) -> None:
     folder = plan.to_folder(tmp_path / "run", lang="zh")
     book = (folder / "plan.xlsx").read_bytes()
-    assert opened(book)["Cover"]["A1"].value == "ccs-model：碳捕集改造方案优选"
+    assert opened(book)["Cover"]["A1"].value == "ccs-model：碳捕集改造规划方案"
     again = ["optimize", str(folder / "scenario.resolved.yaml"), "--out", str(folder)]
     for lang, reported in (("zh", False), ("en", True)):
         result = CliRunner().invoke(group, [*again, "--lang", lang], standalone_mode=False)
@@ -196,8 +196,8 @@ def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan,
 
 
 def test_a_step_of_the_frontier_is_told_clause_by_clause() -> None:
-    step = "500 million CNY more buy 1,200 kt more over the horizon, 417 CNY of budget a tonne; A comes in; B, C leave."
-    chinese = "预算增加 500 百万 CNY，规划期内多减排 1,200 千吨，每吨预算 417 CNY；新增 A；移除 B, C。"
+    step = "500 million CNY more add 1,200 kt over the horizon, 417 CNY of budget per tonne; A enters; B, C leave."
+    chinese = "预算增加 500 百万 CNY，规划期内多减排 1,200 千吨，每吨减排预算 417 CNY；新增 A；退出 B, C。"
     assert step_text(step, Words("zh")) == chinese
     assert step_text(step, Words("both")) == f"{step}\n{chinese}"
     assert step_text(step, Words("en")) == step

@@ -351,4 +351,4 @@ def test_the_list_of_single_streams_needs_no_target_and_no_price_of_power(
 
     monkeypatch.setattr(macc, "build_problem", unpriced)
     assert list(macc_table(problem, shared_plan.retrofits)) == COLUMNS
-    assert any("no table prices" in text for text in texts(read_back(shared_plan, tmp_path)["MACC"]))
+    assert any("no table has an electricity price" in text for text in texts(read_back(shared_plan, tmp_path)["MACC"]))

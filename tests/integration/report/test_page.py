@@ -94,7 +94,7 @@ def frontier_of(run: StoredRun) -> dict[str, Any]:
         }
         for k, (value, plan) in enumerate(((0.0, nothing), (900.0, built), (1500.0, hostile)))
     ]  # fmt: skip
-    about = {"unit": "kt over the horizon", "is_exact": False, "network": "every retrofit has a pipe of its own"}
+    about = {"unit": "kt over the horizon", "is_exact": False, "network": "every retrofit has its own pipeline"}
     return {**about, "list_words": "", "points": points}
 
 
@@ -140,13 +140,13 @@ def test_it_loads_nothing_and_runs_its_own_two_scripts_alone(page: Page, text: s
 
 def test_it_holds_every_section_and_the_plans_own_figures(page: Page, plan: Plan) -> None:
     headings = page.texts["h2"]
-    expected = ("map", "timeline", "built", "macc", "zones", "stakeholders", "owners", "sources")
+    expected = ("map", "timeline", "built", "macc", "zones", "stakeholders", "owner_returns", "sources")
     assert headings == [labels().keyed[key][0] for key in expected]
     message = " ".join(page.texts["b"])
     for name in ("captured_ktpa", "avoided_ktpa", "capex_mn", "avoidance_cost_per_t"):
         assert f"{plan.totals[name]:,.0f}" in message, name
     whole = " ".join(word for words in page.texts.values() for word in words)
-    assert f"{100 * plan.objective.searched_gap_share:.2f} % of the best plan" in whole
+    assert f"Optimality gap {100 * plan.objective.searched_gap_share:.2f} %" in whole
     assert "Not calibrated" in whole and "schematic, not a boundary statement" in whole
     assert plan.problem.name in page.texts["h1"] and "Which works, and when?" in page.texts["p"]
 
@@ -208,11 +208,8 @@ def test_hostile_names_are_inert(run: StoredRun) -> None:
 
 
 def test_a_gap_that_was_not_found_is_said_to_be_so(run: StoredRun) -> None:
-    document = {
-        **run.document,
-        "objective": {**run.document["objective"], "gap_share": None, "searched_gap_share": None},
-    }
-    assert "best plan was not found" in " ".join(Page(page_text(replace(run, document=document))).texts["dd"])
+    document = {**run.document, "objective": {**run.document["objective"], "searched_gap_share": None}}
+    assert "The optimality gap is unknown." in " ".join(Page(page_text(replace(run, document=document))).texts["dd"])
 
 
 def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
@@ -228,7 +225,7 @@ def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
 def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
     page = Page(page_text(replace(run, frontier=frontier_of(run))))
     assert labels().keyed["frontier"][0] in page.texts["h2"]
-    shown = [row["value"] for row in values_of(page.charts["frontier"]) if row["what"] == "plans"]
+    shown = [row["value"] for row in values_of(page.charts["frontier"]) if row["what"] == "solutions"]
     assert shown == [0.0, 900.0, 1500.0]
     (slider,) = (about for tag, about in page.elements if tag == "input")
     assert (slider["type"], slider["min"], slider["max"], slider["value"]) == ("range", "0", "2", "1")
@@ -237,7 +234,7 @@ def test_a_frontier_is_drawn_where_the_run_has_one(run: StoredRun) -> None:
 def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredRun, page: Page) -> None:
     charts = Page(page_text(futures_of(run))).charts
     bars, line = (layer["data"]["values"] for layer in charts["outcomes"]["layer"])
-    for mode, most in (("the plan, held", 50), ("planned anew, in parts", 100)):
+    for mode, most in (("fixed plan", 50), ("re-optimised (continuous)", 100)):
         mine = [row for row in bars if row["mode"] == mode]
         assert sum(row["n"] for row in mine) == 5
         assert max(row["high"] for row in mine) >= most > max(row["low"] for row in mine)
@@ -256,13 +253,13 @@ def test_futures_are_drawn_where_the_run_has_been_looked_at_in_many(run: StoredR
 def test_sentences_of_a_monte_carlo_are_chinese_in_chinese(run: StoredRun) -> None:
     page = page_text(futures_of(run), lang="zh")
     for message in (
-        "共 5 种未来情形（随机种子 1）。",
-        "的情形下超出预算，在",
-        "影响最大者在前。",
-        "影响目标值的因素：以 电价 影响最大",
+        "共 5 种未来情景（随机种子 1）。",
+        "的未来情景下超出预算，在",
+        "按宽度由大到小排列。",
+        "目标函数值的主要影响因素：电价 影响最大",
     ):
         assert message in page
-    for message in ("5 futures", "Planned anew", "power price", "Widest first", "nine futures"):
+    for message in ("5 futures", "Re-optimised", "power price", "Widest first", "90 % interval"):
         assert message not in page
 
 
@@ -444,8 +441,8 @@ setTimeout(function () {
 setTimeout(function () {
   const fitted = document.querySelectorAll("#frontier-map svg.marks path[fill-opacity], #frontier-map svg.marks path");
   document.documentElement.dataset.slid = JSON.stringify({
-    said: document.getElementById("budget-said").textContent,
-    words: document.getElementById("budget-words").textContent,
+    said: document.getElementById("budget-summary").textContent,
+    words: document.getElementById("budget-step").textContent,
     rows: document.querySelectorAll("#budget-list tbody tr").length,
     name: document.querySelector("#budget-list tbody td").textContent,
     marks: fitted.length, alerts: window.alerts,
