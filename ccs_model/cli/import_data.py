@@ -238,7 +238,7 @@ def _show_missing(tracker: GemTracker, out: Path) -> None:
     for file, (n_rows, n_lacking) in made.by_file.items():
         lack = "no data is missing"
         if n_lacking:
-            lack = f"{n_lacking:,} of {n_rows:,} rows lack required data" + " and are left out" * made.is_integer
+            lack = f"{n_lacking:,} of {n_rows:,} rows lack required data" + " and are left out" * made.is_complete
         click.echo(f"{file}: the chemicals inventory has no capacities; {lack}", err=True)
     for column, n_rows in made.n_missing.items():
         click.echo(f"  {column}: missing in {n_rows:,} rows", err=True)

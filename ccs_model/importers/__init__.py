@@ -1,4 +1,4 @@
-"""Readers of other tools' files: each turns a foreign folder into tables in this package's units."""
+"""Importers of other tools' data: each returns tables in the units of this package."""
 
 from ccs_model.importers.gem import GemTracker, gem_place, read_gem
 from ccs_model.importers.gem_chemicals import GemChemicals

@@ -1,9 +1,10 @@
 """Reads workbooks of Global Energy Monitor's Global Iron and Steel Tracker into plants/steel and plants/steel_units.
 
-Workbooks of the chemicals inventory may come with them (gem_chemicals). Of the tracker, one workbook holds the plants
-(sheets "Plant data" and "Plant capacities and status"); unit workbooks hold the furnaces. A plant has a row a status:
-operating and "operating pre-retirement" count, the latter as what retires. ">0" means that something exists and is not
-quantified, "unknown" that nothing is known, an empty cell or N/A that there is none.
+Workbooks of the chemicals inventory may be read together with them (gem_chemicals). One workbook of the tracker has the
+plants (sheets "Plant data" and "Plant capacities and status"), unit workbooks have the furnaces. A plant has one row
+per status: "operating" and "operating pre-retirement" are summed, and the latter is also the retiring capacity. ">0"
+means that a unit exists but its capacity is not quantified, "unknown" that it may exist, an empty cell or N/A that
+there is none.
 
 Global Energy Monitor, Global Iron and Steel Tracker, CC BY 4.0,
 https://globalenergymonitor.org/projects/global-iron-and-steel-tracker
@@ -14,7 +15,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
@@ -41,17 +41,16 @@ from ccs_model.importers.gem_workbooks import (
     rows_of,
     sorted_sheets,
 )
-from ccs_model.inputs.cells import shown
+from ccs_model.inputs.cells import nearest_hint, shown
 from ccs_model.inputs.declarations import Column, Grid, read_dictionary, reading_order
 
-# A plant with rows of several statuses has the first of these.
+# The status of a plant with several rows is the first of these.
 STATUSES = (
     "operating", "operating pre-retirement", "construction", "mothballed", "announced", "retired", "cancelled",
 )  # fmt: skip
 _OPERATING, _RETIRING = STATUSES[:2]
 _SAME_STATUS = {"mothballed pre-retirement": "mothballed"}
-_SHOWN_STATUSES = ", ".join(STATUSES)
-# Our column → (the tracker's, the statuses that it sums).
+# Column of plants/steel: (column of the tracker, statuses to sum).
 _SUMS: Mapping[str, tuple[str, Sequence[str]]] = {
     **{
         f"{ours}_ktpa": (theirs, (_OPERATING, _RETIRING))
@@ -71,12 +70,12 @@ _NOT_OURS = {"ohf": "open-hearth", "induction": "induction-furnace", "other": "o
 
 @dataclass(frozen=True, eq=False)
 class GemTracker:
-    """What the workbooks know, in the columns of plants/steel, plants/steel_units and plants/chemicals.
+    """The workbooks as tables plants/steel, plants/steel_units and plants/chemicals.
 
-    `reference` is the key of the steel tracker's release (GIST-2025-09), `citation` its words. `places` says of each
-    steel works' columns where they stand. `unquantified` are operating works whose capacity the tracker does not give.
-    `in_country` is the country of each works, `countries` all of them with those of chemical plants.
-    `chemicals` is None where no workbook of the chemicals inventory was given.
+    `reference` is the key of the steel tracker's release (GIST-2025-09), `citation` its citation. `places` holds the
+    places of each steel plant's cells. `unquantified` lists operating plants without a quantified capacity.
+    `in_country` is the country of each steel plant, `countries` all countries including those of chemical plants.
+    `chemicals` is None without a workbook of the chemicals inventory.
     """
 
     plants: pd.DataFrame
@@ -97,12 +96,23 @@ def read_gem(
     *,
     known_only: bool = False,
 ) -> GemTracker:
-    """The plants in the workbooks of (name, bytes), of all countries or those named (whatever their case).
+    """Read the plants of GEM workbooks.
 
-    Which workbook is of which kind is told by its sheets and headings. `given` is a CSV file of capacities for chemical
-    plants, as (name, bytes); with `known_only` those that still lack something are left out.
+    Parameters
+    ----------
+    files
+        Workbooks as (name, bytes). Their sheets and headings identify their kind.
+    countries
+        Only plants of these countries, in upper or lower case; empty means all.
+    given
+        A CSV file of capacities for chemical plants, as (name, bytes).
+    known_only
+        Whether to exclude chemical plants with missing values.
 
-    Raises InputError with every fault found, each at its cell: `FILE:Plant data!A12`.
+    Raises
+    ------
+    InputError
+        With every error, each with its cell: `FILE:Plant data!A12`.
     """
     issues: list[Issue] = []
     found = sorted_sheets(files, issues)
@@ -123,10 +133,10 @@ def read_gem(
         chemicals = chemicals_of(rows, everyone, capacities_given, found.reference(CHEMICALS), issues)
         chemicals = chemicals.known() if known_only else chemicals
     elif given is not None:
-        hint = "capacities of steel works are in the steel tracker"
-        issues.append(Issue(given[0], "no workbook of the chemicals inventory takes these capacities", hint))
+        hint = "capacities of steel plants are in the steel tracker"
+        issues.append(Issue(given[0], "there is no workbook of the chemicals inventory for these capacities", hint))
     if not works and (chemicals is None or chemicals.plants.empty) and not issues:
-        made = "holds no works" if steel or not chemical else "holds no plant that makes ammonia or methanol"
+        made = "has no plants" if steel or not chemical else "has no plants that make ammonia or methanol"
         issues.append(Issue(files[0][0], made))
     capacities = _by_plant(sheets.get(CAPACITIES.lower(), []), CAPACITY_HEADINGS, set(works), issues)
     reference, citation = found.reference(STEEL)
@@ -143,7 +153,7 @@ def read_gem(
 
 
 def gem_place(tracker: GemTracker, where: str) -> str:
-    """Where in the workbook the row stands that a fault finds at `steel.csv:4:lat_deg`."""
+    """Place in the workbook for a place in the tables, such as `steel.csv:4:lat_deg`."""
     made = re.fullmatch(r"(?:.*/)?(steel|chemicals)\.csv:(\d+)(?::(\w+))?", where)
     if made is None:
         return where
@@ -157,25 +167,25 @@ def gem_place(tracker: GemTracker, where: str) -> str:
 
 
 def _wanted(countries: Iterable[str], rows: Sequence[Row], issues: list[Issue]) -> set[str]:
-    """The countries asked for, in lower case; empty means all."""
+    """The requested countries in lower case; empty means all."""
     there = {str(row.cell("country") or "").strip() for row in rows}
     wanted = {country.lower() for country in countries}
     for country in sorted(wanted - {each.lower() for each in there}) if rows else ():
-        near = get_close_matches(country, [each.lower() for each in there], n=1)
-        hint = f"did you mean '{near[0].title()}'?" if near else f"there: {', '.join(sorted(there - {''}))}"
-        issues.append(Issue("--country", f"no works lies in '{shown(country)}'", shown(hint) if near else hint))
+        listed = f"countries: {', '.join(sorted(there - {''}))}"
+        hint = nearest_hint(country.title(), sorted(there), listed)
+        issues.append(Issue("--country", f"there are no plants in '{shown(country)}'", hint))
     return wanted
 
 
 def _works(rows: Sequence[Row], wanted: set[str], issues: list[Issue]) -> dict[str, Row]:
-    """Plant → its line on the sheet "Plant data", of the countries that are asked for."""
+    """Row of each plant on the sheet "Plant data", for the requested countries."""
     works: dict[str, Row] = {}
     for row in rows:
         if wanted and str(row.cell("country") or "").strip().lower() not in wanted:
             continue
         plant = row.text("plant", issues)
         if plant in works:
-            issues.append(Issue(row.place(), f"plant '{shown(plant)}' is there twice", f"see {works[plant].place()}"))
+            issues.append(Issue(row.place(), f"plant '{shown(plant)}' is given twice", f"see {works[plant].place()}"))
         works.setdefault(plant, row)
     return works
 
@@ -186,22 +196,20 @@ def _by_plant(
     found: dict[str, list[Row]] = {}
     for grid in grids:
         for row in rows_of(grid, aliases, issues):
-            if (plant := row.text("plant", [])) in wanted:  # an id that cannot be read is told on "Plant data"
+            if (plant := row.text("plant", [])) in wanted:  # an invalid id is reported for "Plant data"
                 found.setdefault(plant, []).append(row)
     return found
 
 
 def _status(row: Row, issues: list[Issue]) -> str:
-    """One of ours, or nothing with a fault."""
+    """The status as one of STATUSES, or "" with an issue."""
     words = row.text("status", issues).lower()
     status = _SAME_STATUS.get(words, words)
     if status in STATUSES:
         return status
-    near = get_close_matches(words, STATUSES, n=1)
     what = f"status '{shown(words)}' is unknown" if words else "has no status"
-    issues.append(
-        Issue(row.place("status"), what, f"did you mean '{near[0]}'?" if near else f"one of {_SHOWN_STATUSES}")
-    )
+    hint = nearest_hint(words, STATUSES, f"expected one of {', '.join(STATUSES)}")
+    issues.append(Issue(row.place("status"), what, hint))
     return ""
 
 
@@ -218,7 +226,7 @@ def _plants(
         numbers, status, missing, more = _capacities(capacities[plant], declared, issues)
         made |= {**numbers, "status": status, "reference": reference, "quality": "reported"}
         if missing:
-            notes.append(f"exists and is not quantified: {', '.join(dict.fromkeys(missing))}")
+            notes.append(f"exists but is not quantified: {', '.join(dict.fromkeys(missing))}")
         if status in (_OPERATING, _RETIRING) and not made["crude_steel_ktpa"] and not made["bf_iron_ktpa"]:
             unquantified += [plant] if missing else []
         made["note"] = "; ".join(notes + more)
@@ -234,7 +242,7 @@ def _plants(
 def _described(
     plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]
 ) -> tuple[dict[str, Any], list[str]]:
-    """What the sheet "Plant data" says of a works, and what is worth a note."""
+    """Values of a plant on the sheet "Plant data", and its notes."""
     message = {key: row.text(key, issues) for key in PLANT_HEADINGS if key not in ("coordinates", "start", "coke")}
     for key in ("name", "country"):
         if not message[key]:
@@ -245,7 +253,7 @@ def _described(
     lat, lon = coordinates(row, declared, issues)
     notes = [f"also: {message['other_names']}"] if message["other_names"] else []
     if message["name_local"] and not is_chinese:
-        notes.append(f"there: {message['name_local']}")
+        notes.append(f"local name: {message['name_local']}")
     start = row.year("start", issues)
     if not _is_in_range(start, declared["start_year"]):
         notes.append(f"start year {start}")
@@ -281,7 +289,7 @@ def _is_in_range(year: int | None, column: Column) -> bool:
 def _capacities(
     rows: Sequence[Row], declared: Mapping[str, Column], issues: list[Issue]
 ) -> tuple[dict[str, float | None], str, list[str], list[str]]:
-    """(our columns of capacity, the status of the plant, what is not quantified, what no column of ours takes)."""
+    """Capacity columns, status of the plant, unquantified capacities, and notes on capacities without a column."""
     column = declared["crude_steel_ktpa"]
     sums: dict[tuple[str, str], float] = {}
     statuses: list[str] = []
@@ -307,7 +315,7 @@ def _capacities(
 
 
 def _places(row: Row, capacities: Sequence[Row]) -> Mapping[str, str]:
-    """Our column → where the tracker has it."""
+    """Place of each column in the tracker."""
     of_plant = {
         "plant": "plant", "name": "name", "name_zh": "name_local", "province": "subnational", "parent": "parent",
         "prefecture": "municipality", "lat_deg": "coordinates", "lon_deg": "coordinates", "place_accuracy": "accuracy",
@@ -321,7 +329,7 @@ def _places(row: Row, capacities: Sequence[Row]) -> Mapping[str, str]:
 
 
 def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, issues: list[Issue]) -> pd.DataFrame:
-    """Furnaces of the works at hand; those without a capacity say nothing that the model could use and are left out."""
+    """Furnaces of the selected plants; those without a capacity are excluded."""
     declared = {column.name: column for column in read_dictionary()["plants/steel_units"]}
     rows: list[dict[str, object]] = []
     places: dict[str, str] = {}
@@ -333,7 +341,7 @@ def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, i
                 if not unit:
                     issues.append(Issue(row.place("unit"), "has no unit id"))
                 elif unit in places:
-                    what = f"furnace '{shown(unit)}' is there twice"
+                    what = f"furnace '{shown(unit)}' is given twice"
                     issues.append(Issue(row.place("unit"), what, f"see {places[unit]}"))
                 places.setdefault(unit, row.place("unit"))
                 relining = row.year("relining", issues)
@@ -350,7 +358,7 @@ def _units(sheets: Mapping[str, list[Grid]], wanted: set[str], reference: str, i
 
 
 def _with_furnaces(plants: pd.DataFrame, units: pd.DataFrame) -> pd.DataFrame:
-    """Blast furnaces that run and the years of their relining; nothing where no unit workbook knows the works."""
+    """Add the number of operating blast furnaces and their relining years, if a unit workbook has the plant."""
     running = units[(units["kind"] == "BF") & units["status"].isin((_OPERATING, _RETIRING))]
     n_running = running.groupby("plant").size().reindex(plants["plant"]).fillna(0).to_numpy(int)
     is_known = plants["plant"].isin(units["plant"]).to_numpy(bool)

@@ -1,8 +1,8 @@
-"""Reads Global Energy Monitor's Global Chemicals Inventory into plants/chemicals: places and products, no capacities.
+"""Reads Global Energy Monitor's Global Chemicals Inventory into plants/chemicals.
 
-The inventory lists operating plants by place, owner, products and feedstock. Capacity it has none; neither does it say
-what gasifier a coal plant has, nor how much of its ammonia becomes urea. What it lacks stays empty, is said to be
-missing, and may be given in a file. Plants that make neither ammonia nor methanol are left out and counted.
+The inventory lists operating plants by location, owner, products and feedstock. It has no capacities, gasifiers or urea
+shares: these cells stay empty, are noted as missing, and can be given in a CSV file of capacities by plant and product,
+which the import writes with suggestions from the shipped plants. Plants without ammonia or methanol are excluded.
 
 Global Energy Monitor, Global Chemicals Inventory, CC BY 4.0,
 https://globalenergymonitor.org/projects/global-chemicals-inventory
@@ -28,20 +28,15 @@ from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, read_dictionary
 from ccs_model.paths import data_folder
 
-# What the chemicals inventory lacks, as the user gives it: a CSV file of capacities by plant and product.
-#
-# The import writes such a file to be filled in, with what our own table of plants suggests beside it; suggestions are
-# read by nobody but its reader.
-
 PRODUCTS = ("ammonia", "methanol")
 GIVEN = ("capacity_ktpa", "feedstock", "gasifier", "urea_share")
 TABLE_NOTE = "figures_from"
 SUGGESTED = ("suggested_plant", "suggested_name", *(f"suggested_{name}" for name in GIVEN), "suggested_km")
 _ASIDE = ("name", "country", "province", "missing", *SUGGESTED)
-# A shipped plant of the same product this near is worth a look, and one farther off whose name is alike.
+# A shipped plant of the same product is suggested if it is this near, or farther away with a similar name.
 _NEAR_KM, _FAR_KM, _ALIKE_SHARE = 5.0, 30.0, 0.6
 _KM_PER_DEGREE = 111.195
-# What tells no plant from another.
+# Words that do not distinguish plants.
 _COMMON_WORDS = re.compile(
     r"\b(?:plants?|chemicals?|chemical industry|industr(?:y|ies)|group|company|co|ltd|corporation|ammonia|methanol|coal"
     r"|energy|branch|to|coking|coke|fertili[sz]er)\b|[()\-]|集团|股份|有限|责任|公司|化工|化学|煤"
@@ -49,19 +44,19 @@ _COMMON_WORDS = re.compile(
 
 
 def row_id(plant: str, product: str) -> str:
-    """The id of a plant's product in the inventory: a place that makes both products is two rows."""
+    """Id of a row of the inventory; a plant with both products has two rows."""
     return f"{plant}-{product}"
 
 
 @dataclass(frozen=True)
 class Given:
-    """(plant, product) → our columns, SAID and `places`; a row that names no product has "" for it."""
+    """Rows of a file of capacities by (plant, product); the product is "" if the row names none."""
 
     rows: Mapping[tuple[str, str], Mapping[str, object]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, given: tuple[str, bytes], issues: list[Issue]) -> Given:
-        """The file of (name, bytes). A plant is named by the inventory's id or by the id of its row here."""
+        """Read the file of (name, bytes). Plants are named by their id in the inventory, or by their row id."""
         name, raw = given
         columns = _columns()
         table = table_of(csv_grid(raw, Source(name, is_own=True), columns), "capacities", columns)
@@ -72,43 +67,43 @@ class Given:
             of_id = next((each for each in PRODUCTS if plant.endswith(row_id("", each))), "")
             place = row["source"].at(int(row["line"]), "plant")
             if of_id and product not in ("", of_id):
-                issues.append(Issue(place, f"'{shown(plant)}' makes {of_id}, and the row says {product}"))
+                issues.append(Issue(place, f"'{shown(plant)}' makes {of_id}, but the row has product {product}"))
             key = (plant.removesuffix(row_id("", of_id)), of_id) if of_id else (plant, product)
             if key in rows:
-                issues.append(Issue(place, f"'{shown(plant)}' stands already at {rows[key]['place']}"))
+                issues.append(Issue(place, f"'{shown(plant)}' is already given at {rows[key]['place']}"))
             elif plant:
                 at = {each: row["source"].at(int(row["line"]), each) for each in ("product", *GIVEN)}
                 rows[key] = {each: row[each] for each in (*GIVEN, TABLE_NOTE)} | {"place": place, "places": at}
         return cls(rows)
 
     def of(self, plant: str, product: str, n_products: int) -> Mapping[str, object]:
-        """What is given for one row of the inventory; a line without a product counts where the plant makes but one."""
+        """Values given for a row of the inventory; a row without product applies to plants with one product."""
         return self.rows.get((plant, product)) or (self.rows.get((plant, ""), {}) if n_products == 1 else {})
 
     def issues(self, made: Mapping[str, tuple[str, ...]], known: set[str]) -> Iterator[Issue]:
-        """Rows that nothing takes; `made` are the products of the plants at hand, `known` all of the workbook."""
+        """Issues of rows that match no plant. `made` holds products by selected plant, `known` all plant ids."""
         for (plant, product), row in self.rows.items():
             place = str(row["place"])
             if plant not in known:
                 yield Issue(place, f"no plant '{shown(plant)}' in the workbooks", "name it by its GEM plant ID")
             elif plant in made and not product and len(made[plant]) > 1:
                 at = dict(row["places"])["product"]  # type: ignore[call-overload]
-                yield Issue(at, f"'{shown(plant)}' makes {' and '.join(made[plant])}", "say which: product")
+                yield Issue(at, f"'{shown(plant)}' makes {' and '.join(made[plant])}", "enter the product")
             elif plant in made and product and product not in made[plant]:
                 makes = " and ".join(made[plant]) or "neither ammonia nor methanol"
-                yield Issue(place, f"'{shown(plant)}' makes {makes} in the inventory, and not {product}")
+                yield Issue(place, f"'{shown(plant)}' makes {makes} according to the inventory, not {product}")
 
 
 def _columns() -> tuple[Column, ...]:
     declared = {column.name: column for column in read_dictionary()["plants/chemicals"]}
-    text = replace(declared["note"], name=TABLE_NOTE, meaning="where the figures of the row are from, in words")
+    text = replace(declared["note"], name=TABLE_NOTE, meaning="source of the values")
     ours = [replace(declared[name], required=name == "plant") for name in ("plant", "product", *GIVEN)]
-    aside = [replace(text, name=name, meaning="for the reader; not read") for name in _ASIDE]
+    aside = [replace(text, name=name, meaning="for information; ignored on reading") for name in _ASIDE]
     return (*ours, text, *aside)
 
 
 def with_suggestions(plants: pd.DataFrame) -> pd.DataFrame:
-    """SUGGESTED beside each row of plants/chemicals: a shipped plant of its product nearby, each offered once."""
+    """Suggested shipped plants for the rows of plants/chemicals: nearby plants of the product, each used once."""
     shipped = pd.read_csv(data_folder() / "plants" / "chemicals.csv", keep_default_na=False, dtype=str)
     names, places = shipped[["name", "name_zh"]].to_numpy(), shipped[["lat_deg", "lon_deg"]].to_numpy(float)
     result = pd.DataFrame("", index=plants.index, columns=list(SUGGESTED), dtype=object)
@@ -128,7 +123,7 @@ def with_suggestions(plants: pd.DataFrame) -> pd.DataFrame:
 def _pairs(
     plants: pd.DataFrame, products: np.ndarray, names: np.ndarray, places: np.ndarray
 ) -> Iterator[tuple[float, float, int, int]]:
-    """(how far apart and unlike, km, row, shipped row) of what may be the same plant; the likeliest sort first."""
+    """Pairs of rows that may be the same plant: (score, km, row, shipped row); the lowest score is the best match."""
     lats, lons = plants["lat_deg"].to_numpy(float), plants["lon_deg"].to_numpy(float)
     makes = plants["product"].to_numpy()
     called = plants[["name", "name_zh"]].to_numpy()
@@ -145,14 +140,14 @@ def _pairs(
 
 
 def _likeness(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """0 to 1, by the names in Chinese where both have one, else by those in Latin letters."""
+    """Similarity of the names, 0 to 1: of the Chinese names if both have one, else of the Latin names."""
     at = 1 if ours[1] and theirs[1] else 0
     our_text, their_text = (" ".join(_COMMON_WORDS.sub(" ", str(each[at]).lower()).split()) for each in (ours, theirs))
     return SequenceMatcher(None, our_text, their_text, autojunk=False).ratio()
 
 
 _BETWEEN = re.compile(r"\s*[;,/|]\s*")
-# The inventory's words for a feedstock → ours.
+# Feedstock by the words of the inventory.
 _FEEDSTOCKS: Mapping[str, str] = {
     **dict.fromkeys(("coal", "hard coal", "lignite", "coal gasification", "bituminous coal", "anthracite"), "coal"),
     **dict.fromkeys(("natural gas", "fossil gas", "gas", "methane", "lng"), "natural_gas"),
@@ -168,11 +163,11 @@ _LINE_OF = {"name": "name", "name_zh": "name_local", "province": "subnational", 
 
 @dataclass(frozen=True, eq=False)
 class GemChemicals:
-    """The inventory in the columns of plants/chemicals, one row a plant and product, empty where nothing is known.
+    """The inventory in the columns of plants/chemicals: one row per plant and product, with empty cells for unknowns.
 
-    `missing` are the columns each row lacks before it can be used, `places` where its columns stand. `left_out`
-    counts plants that make neither product by what they make; `by_file` (rows, rows that lack something) by workbook.
-    `to_fill_in` is the file of capacities, all rows, with what is given and what is missing.
+    `missing` holds the missing columns of each row, `places` the places of its cells. `left_out` counts the excluded
+    plants by their products; `by_file` has (rows, incomplete rows) of each workbook. `to_fill_in` is the file of
+    capacities with all rows, given and missing values.
     """
 
     plants: pd.DataFrame
@@ -188,16 +183,16 @@ class GemChemicals:
 
     @property
     def countries(self) -> tuple[str, ...]:
-        """Of the rows, each once, in order."""
+        """Countries of the rows, sorted."""
         return tuple(sorted(set(self.in_country)))
 
     @property
-    def is_integer(self) -> bool:
-        """Whether no row lacks anything."""
+    def is_complete(self) -> bool:
+        """Whether no row has missing values."""
         return not any(self.missing)
 
     def known(self) -> GemChemicals:
-        """The rows that lack nothing; `to_fill_in` and the counts stay those of all."""
+        """Only the complete rows; `to_fill_in` and the counts still cover all rows."""
         at = [i for i, names in enumerate(self.missing) if not names]
         return replace(
             self,
@@ -209,7 +204,7 @@ class GemChemicals:
 
     @property
     def n_missing(self) -> dict[str, int]:
-        """Column → rows that lack it, of all."""
+        """Number of rows that lack each column, among all rows."""
         counted = Counter(name for names in self.to_fill_in["missing"] for name in str(names).split("; "))
         return {name: counted[name] for name in GIVEN if counted[name]}
 
@@ -217,9 +212,9 @@ class GemChemicals:
 def chemicals_of(
     rows: Mapping[str, Row], known: set[str], given: Given, release: tuple[str, str], issues: list[Issue]
 ) -> GemChemicals:
-    """The plants of `rows` (by GEM plant id) that make ammonia or methanol, with what is given of them.
+    """The plants of `rows` (by GEM plant id) that make ammonia or methanol, with the given values.
 
-    `known` are the ids of all plants of the workbooks, in whatever country.
+    `known` holds the ids of all plants of the workbooks, in every country.
     """
     declared = {column.name: column for column in read_dictionary()["plants/chemicals"]}
     routes = _routes()
@@ -270,7 +265,7 @@ def chemicals_of(
 def _to_fill_in(
     plants: pd.DataFrame, frame: pd.DataFrame, missing: Sequence[Sequence[str]], suggested: pd.DataFrame
 ) -> pd.DataFrame:
-    """A line a row: what is given stays, what is missing is named, what may fit stands beside it."""
+    """The file of capacities: given values, names of missing columns, and suggestions."""
     message = {TABLE_NOTE: frame[TABLE_NOTE], "missing": ["; ".join(names) for names in missing]}
     where = {"country": frame["country"], "province": plants["province"]}
     parts = (plants[["plant", "product", "name"]], where, plants[[*GIVEN]], message, suggested)
@@ -283,7 +278,7 @@ def _listed(row: Row, key: str, issues: list[Issue]) -> tuple[str, ...]:
 
 
 def _described(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, Any]:
-    """What holds for the place, whatever it makes."""
+    """Values of a plant that do not depend on the product."""
     message = {key: row.text(key, issues) for key in ("name", "name_local", "country", "subnational", "municipality")}
     for key in ("name", "country"):
         if not message[key]:
@@ -296,7 +291,7 @@ def _described(plant: str, row: Row, declared: Mapping[str, Column], issues: lis
     notes = [f"owner: {owner}"] if owner else []
     if not is_chinese:
         notes += [f"in {message['subnational']}"] if message["subnational"] else []
-        notes += [f"there: {message['name_local']}"] if message["name_local"] else []
+        notes += [f"local name: {message['name_local']}"] if message["name_local"] else []
     return {
         "plant": plant, "name": message["name"], "name_zh": message["name_local"] if is_chinese else "",
         "country": message["country"], "province": message["subnational"] if is_chinese else message["country"],
@@ -315,7 +310,7 @@ def _row(
     routes: set[tuple[str, str]],
     issues: list[Issue],
 ) -> dict[str, Any]:
-    """One product of one place: what is given counts before what the inventory says."""
+    """A row for one product of a plant; given values override those of the inventory."""
     notes = list(described["notes"])
     if beside:
         notes.append(f"{product} is a secondary product")
@@ -330,7 +325,7 @@ def _row(
         and feedstock != "coke_oven_gas"
         and _COKING.search(f"{described['name']} {described['name_zh']}")
     ):
-        notes.append("its name says coking: is the feedstock coke_oven_gas?")
+        notes.append("the name indicates coking: is the feedstock coke_oven_gas?")
     if reported.get(TABLE_NOTE):
         notes.append(f"given: {reported[TABLE_NOTE]}")
     return {
@@ -348,7 +343,7 @@ def _row(
 
 
 def _places(row: Row, reported: Mapping[str, Any]) -> Mapping[str, str]:
-    """Our column → where the workbook, or the file of capacities, has it."""
+    """Place of each column in the workbook or the file of capacities."""
     places = {"plant": row.place(), **{ours: row.place(theirs) for ours, theirs in _LINE_OF.items()}}
     for name in GIVEN:
         value = reported.get(name)
@@ -367,13 +362,13 @@ def _typed(plants: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame
 
 
 def _sources(frame: pd.DataFrame, reference: str) -> tuple[list[str], list[str]]:
-    """Reference and quality: a row whose capacity the user gives is the user's own, and says nothing of either."""
+    """Reference and quality of the rows; both are empty for a capacity given by the user."""
     is_own = pd.to_numeric(frame["capacity_ktpa"]).notna()
     return ["" if own else reference for own in is_own], ["" if own else "reported" for own in is_own]
 
 
 def _missing(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns that this row must still be given before the model can use it."""
+    """Columns that the row lacks before the model can use it."""
     lacks = {
         "capacity_ktpa": pd.isna(row["capacity_ktpa"]),
         "feedstock": not row["feedstock"],

@@ -1,7 +1,7 @@
-"""The folder that an import of GEM's workbooks leaves: a scenario, its inventories, and tables for the user to fill in.
+"""The folder written by an import of GEM workbooks: a scenario, its inventories, and tables for the user to fill in.
 
-Chinese works find prices, factors and storage sites in the shipped tables. Works of other countries stand in the
-province and on the grid of their country, for which the user gives rows: the tables lie ready with their headings.
+For Chinese plants, the shipped tables have prices, factors and storage sites. Plants of other countries have their
+country as province and grid, for which the user adds rows to tables that are written with their headings only.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ccs_model.inputs.declarations import read_dictionary
 
 INSTEAD = "data/instead.txt"
 CAPACITIES = "capacities.csv"
-# Tables that a country without shipped prices needs, and what a row of each is for; its works stand in the province and
-# on the grid of its name.
+# Tables to fill in for a country without shipped prices, and the rows to add; its plants have the country's name as
+# province and grid.
 _NEEDS = {
     "prices/power": "a row for each grid",
     "prices/fuels": "a row, fuel coal, for each province",
     "prices/grid_factors": "a row for each province",
-    "storage/sites": "the sites in reach; ours lie in China",
+    "storage/sites": "the storage sites within range; the shipped sites are in China",
 }
-# Tables whose shipped row for all places is China's.
+# Tables whose shipped default row is for China.
 _ADVISED = {
-    "streams/utilisation": "how full plants run, by province and product; without rows the means of China count",
+    "streams/utilisation": "utilisation by province and product; without rows, the averages of China apply",
 }
 _EURO = frozenset(
     (
@@ -36,17 +36,17 @@ _EURO = frozenset(
         "Latvia", "Lithuania", "Luxembourg", "Malta", "Netherlands", "Portugal", "Slovakia", "Slovenia", "Spain",
     )
 )  # fmt: skip
-_NAMED = 6  # countries in the scenario's name
+_NAMED = 6  # countries listed in the scenario's name
 _NAMED_AT_MOST = 12
 
 _TEXT = """\
-@SAID@
+@SOURCES@
 #
 # Check it:  ccs-model check scenario.yaml
 # Run it:    ccs-model optimize scenario.yaml
 @NEEDS@name: @NAME@
 description: >
-  Which of these plants should be fitted with carbon capture, when, and with what?
+  Which of these plants should be retrofitted with carbon capture, when, and with which technology?
 
 currency: @CURRENCY@
 price_year: 2024
@@ -60,20 +60,20 @@ data: data
 capture:
   technologies: [@TECHNOLOGIES@]
 
-budget: {total_mn: 1_000}            # an example: say yours
+budget: {total_mn: 1_000}            # an example: enter your budget
 objective: max_abatement
 @POLICY@solver: {mip_gap: 0.02, time_limit_s: 300}
 """
-_POLICY = "policy: {market: null}               # a carbon price, if you give one, holds for all plants in all years\n"
+_POLICY = "policy: {market: null}               # a carbon price, if given, applies to all plants in all years\n"
 _TABLE_NOTES = {
-    STEEL: "# Steel works of Global Energy Monitor's Global Iron and Steel Tracker (CC BY 4.0) stand in steel.csv.",
-    CHEMICALS: "# Plants of Global Energy Monitor's Global Chemicals Inventory (CC BY 4.0) stand in chemicals.csv.",
+    STEEL: "# steel.csv: plants of Global Energy Monitor's Global Iron and Steel Tracker (CC BY 4.0)",
+    CHEMICALS: "# chemicals.csv: plants of Global Energy Monitor's Global Chemicals Inventory (CC BY 4.0)",
 }
 _WHERE = "https://globalenergymonitor.org/projects/"
 
 
 def gem_files(tracker: GemTracker) -> dict[str, bytes]:
-    """What stands in the folder: scenario.yaml, the inventories, capacities.csv to be filled in, and data/, by name."""
+    """Content of the folder by file name: scenario.yaml, the inventories, capacities.csv to fill in, and data/."""
     others = _others(tracker)
     files = {"scenario.yaml": _scenario(tracker).encode()}
     references = []
@@ -84,7 +84,7 @@ def gem_files(tracker: GemTracker) -> dict[str, bytes]:
     if tracker.chemicals is not None:
         made = tracker.chemicals
         where = f"{_WHERE}global-chemicals-inventory"
-        references.append((made.reference, made.citation, where, "CC BY 4.0", "places of chemical plants"))
+        references.append((made.reference, made.citation, where, "CC BY 4.0", "locations of chemical plants"))
         files["chemicals.csv"] = _written(made.plants)
         files[CAPACITIES] = _written(made.to_fill_in)
     columns = ["reference", "citation", "where", "licence", "use"]
@@ -96,14 +96,14 @@ def gem_files(tracker: GemTracker) -> dict[str, bytes]:
         for table in (*_NEEDS, *_ADVISED):
             files[f"data/{table}.csv"] = _written(pd.DataFrame(columns=[column.name for column in declared[table]]))
     if others and CHINA not in tracker.countries:
-        files[INSTEAD] = b"# Our sites lie in China: yours are taken instead.\nstorage/sites\n"
+        files[INSTEAD] = b"# The shipped sites are in China: your table replaces them.\nstorage/sites\n"
     return files
 
 
 def gem_trial(tracker: GemTracker) -> bytes | None:
-    """chemicals.csv with a stand-in for whatever is missing, so that all else of it can be checked; else None."""
+    """chemicals.csv with placeholders for missing values, to validate the rest; None if no value is missing."""
     made = tracker.chemicals
-    if made is None or made.is_integer:
+    if made is None or made.is_complete:
         return None
     plants = made.plants.copy()
     plants["capacity_ktpa"] = plants["capacity_ktpa"].fillna(0.0)
@@ -116,11 +116,13 @@ def gem_trial(tracker: GemTracker) -> bytes | None:
 
 
 def gem_needs(tracker: GemTracker) -> list[str]:
-    """A line for each table that the user must add to before the scenario can be solved; none for Chinese steel."""
+    """A line for each table that the user must complete before the scenario can be solved."""
     lines = []
-    if tracker.chemicals is not None and not tracker.chemicals.is_integer:
+    if tracker.chemicals is not None and not tracker.chemicals.is_complete:
         lacks = ", ".join(f"{name} in {n:,} rows" for name, n in tracker.chemicals.n_missing.items())
-        lines.append(f"chemicals.csv lacks {lacks}; fill them in, in {CAPACITIES} (see --capacities) or there")
+        lines.append(
+            f"chemicals.csv lacks {lacks}; enter the values in {CAPACITIES} (see --capacities) or in chemicals.csv"
+        )
     others = _others(tracker)
     listed = _listed(others)
     if others:
@@ -130,7 +132,7 @@ def gem_needs(tracker: GemTracker) -> list[str]:
 
 
 def gem_advice(tracker: GemTracker) -> list[str]:
-    """A line for each table that would otherwise say of other countries what holds for China."""
+    """A line for each table whose shipped rows for China would otherwise apply to other countries."""
     return [f"data/{table}.csv: {words}" for table, words in _ADVISED.items()] if _others(tracker) else []
 
 
@@ -155,10 +157,10 @@ def _scenario(tracker: GemTracker) -> str:
     needs = gem_needs(tracker)
     message = ""
     if needs:
-        message = _commented("Before that, give what is not there yet (docs/own-tables.md):", needs)
-        message += _commented("And look at", advice) if (advice := gem_advice(tracker)) else ""
+        message = _commented("Before you run it, add the missing data (docs/own-tables.md):", needs)
+        message += _commented("Check also:", advice) if (advice := gem_advice(tracker)) else ""
         message += "#\n"
-    text = _TEXT.replace("@SAID@", "\n".join(_TABLE_NOTES[kind] for kind in kinds)).replace("@NEEDS@", message)
+    text = _TEXT.replace("@SOURCES@", "\n".join(_TABLE_NOTES[kind] for kind in kinds)).replace("@NEEDS@", message)
     text = text.replace("@CURRENCY@", currency).replace("@INVENTORY@", ", ".join(f"{kind}.csv" for kind in kinds))
     policy = "" if CHINA in countries else _POLICY
     text = text.replace("@POLICY@", policy)

@@ -1,8 +1,8 @@
-"""The sheets of Global Energy Monitor's workbooks: which heading means what, in every release known so far.
+"""Sheets, headings and cells of Global Energy Monitor's workbooks, in all known releases.
 
 Headings changed between releases ("Plant ID" → "GEM plant ID", "Subnational unit (province/state)" → "Subnational
-unit") and the unit workbooks write theirs in Title Case, so they are told by an alias table whatever their case. The
-chemicals inventory names its sheet of plants as the steel tracker does; its products tell the two apart.
+unit"), so alias tables match them, ignoring case. The chemicals inventory and the steel tracker use the same name for
+their sheet of plants; the column of products distinguishes them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import converted, shown
+from ccs_model.inputs.cells import converted, nearest_hint, shown
 from ccs_model.inputs.declarations import Column, Grid
 from ccs_model.inputs.excel_reader import Book, workbook_grids
 from ccs_model.inputs.geography import km_outside_province, province_outlines
 from ccs_model.inputs.table_checks import PROVINCE_MARGIN_KM
 
 PLANTS, CAPACITIES = "Plant data", "Plant capacities and status"
-# Sheets that the workbooks carry and the model has no use for.
+# Sheets that the model does not use.
 ASIDE = ("about", "metadata", "plant production", "blast furnace relinings", "readme")
 KIND_OF = {
     "blast furnaces": "BF",
@@ -93,7 +93,7 @@ _NEEDED: Mapping[int, Sequence[str]] = {
     id(CHEMICAL_HEADINGS): ("plant", "name", "country", "subnational", "coordinates", "products"),
 }
 
-# Words of the tracker for what is not there, and for what is there without a number.
+# Words for absent, unknown and unquantified capacities.
 _NOTHING = ("", "n/a", "na", "none")
 UNKNOWN, SOME = "unknown", ">0"
 _MORE_THAN = re.compile(r">\s*(\d[\d,]*(?:\.\d+)?)?")
@@ -105,7 +105,7 @@ _YEAR = re.compile(r"(?<!\d)(1[5-9]\d\d|20\d\d|2100)(?!\d)")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a sheet; cells are asked for by the key of the alias table."""
+    """A row of a sheet, whose cells are accessed by the keys of an alias table."""
 
     grid: Grid
     line: int
@@ -113,23 +113,23 @@ class Row:
     positions: Mapping[str, int]
 
     def place(self, key: str = "plant") -> str:
-        """`FILE:sheet!D12`; a column that the sheet lacks stands where the plant's id does."""
+        """Place of a cell, `FILE:sheet!D12`; for a missing column, that of the plant id."""
         return self.grid.source.at_position(self.line, self.positions.get(key, self.positions["plant"]))
 
     def cell(self, key: str) -> object:
-        """The value as it stands; None for an empty cell and for a column that is not there."""
+        """Raw value; None for an empty cell or a missing column."""
         at = self.positions.get(key, len(self.cells))
         return self.cells[at] if at < len(self.cells) else None
 
     def text(self, key: str, issues: list[Issue]) -> str:
-        """The words of the cell on one line; nothing where the tracker says that it does not know."""
+        """Text of the cell on one line; "" if it is unknown or absent."""
         cell = self.cell(key)
         cell = " ".join(cell.split()) if type(cell) is str else cell
         words = str(converted(_column(key, "text"), cell, self.place(key), issues) or "")
         return "" if words.lower() in (*_NOTHING, UNKNOWN) else words
 
     def year(self, key: str, issues: list[Issue]) -> int | None:
-        """The year of a date, of a number or of words that hold one (`2026-06`); None where it is not known."""
+        """Year in a date, number or text (`2026-06`); None if unknown."""
         cell = self.cell(key)
         if isinstance(cell, date):
             return cell.year
@@ -138,13 +138,13 @@ class Row:
             return None
         if found := _YEAR.search(words):
             return int(found[1])
-        issues.append(Issue(self.place(key), f"'{shown(words)}' holds no year", "write 2012, or unknown"))
+        issues.append(Issue(self.place(key), f"'{shown(words)}' has no year", "write 2012, or unknown"))
         return None
 
     def amount(self, key: str, column: Column, issues: list[Issue]) -> tuple[float | None, str]:
-        """(kt/y, what is not known of it): nothing, "unknown", or ">0" for what exists and is not quantified.
+        """Amount in kt/y, and what is uncertain: "", "unknown", or ">0" for an unquantified amount.
 
-        A bound such as >2800 counts by its number and says so.
+        The number of a lower bound such as >2800 is used, and the bound is returned as well.
         """
         cell = self.cell(key)
         words = cell.strip().lower() if type(cell) is str else ""
@@ -163,13 +163,13 @@ class Row:
 
 
 def has_chemicals(grid: Grid) -> bool:
-    """Whether the sheet lists plants by what they make, as the chemicals inventory does and the steel tracker not."""
+    """Whether the sheet has a column of products, which only the chemicals inventory has."""
     headings = {_plain(heading) for heading in grid.header}
     return all(headings & set(CHEMICAL_HEADINGS[key]) for key in ("plant", "products"))
 
 
 def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
-    """The lines of a sheet that name a plant; faults for columns that are missing or stand twice."""
+    """Rows of a sheet with a plant id; issues for missing and duplicate columns."""
     positions: dict[str, int] = {}
     known = {alias: key for key, words in aliases.items() for alias in words}
     for at, heading in enumerate(grid.header):
@@ -179,7 +179,9 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
         if key in positions:
             first = grid.header[positions[key]]
             place = grid.source.at_position(grid.header_line, at)
-            issues.append(Issue(place, f"column '{shown(heading)}' says the same as '{shown(first)}'", "keep one"))
+            issues.append(
+                Issue(place, f"column '{shown(heading)}' has the same meaning as '{shown(first)}'", "keep one")
+            )
         positions.setdefault(key, at)
     missing = [key for key in _NEEDED[id(aliases)] if key not in positions]
     for key in missing:
@@ -191,19 +193,25 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
 
 
 def coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> tuple[float | None, float | None]:
-    """(latitude, longitude) of "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
+    """Latitude and longitude from "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
     words = row.text("coordinates", issues)
     found = _COORDINATES.fullmatch(words)
     if not found:
         plant = shown(row.text("plant", []))
-        what = f"'{shown(words)}' is no place" if words else f"plant '{plant}' has no coordinates"
+        what = f"'{shown(words)}' is not a pair of coordinates" if words else f"plant '{plant}' has no coordinates"
         issues.append(Issue(row.place("coordinates"), what, "write latitude, longitude: 39.1604, 118.4298"))
         return None, None
     lat, lon = float(found[1]), float(found[2])
     for name, value in (("lat_deg", lat), ("lon_deg", lon)):
         low, high = declared[name].low, declared[name].high
         if low is not None and high is not None and not low <= value <= high:
-            issues.append(Issue(row.place("coordinates"), f"{value:g} is outside {low:g} to {high:g}", "lat, then lon"))
+            issues.append(
+                Issue(
+                    row.place("coordinates"),
+                    f"{value:g} is outside {low:g} to {high:g}",
+                    "write latitude, then longitude",
+                )
+            )
     return round(lat, _DECIMALS), round(lon, _DECIMALS)
 
 
@@ -212,7 +220,7 @@ def _lines(grid: Grid, positions: Mapping[str, int], issues: list[Issue]) -> Ite
         row = Row(grid, line, cells, positions)
         if row.cell("plant") is not None:
             yield row
-        elif len([cell for cell in cells if cell is not None]) > 1:  # one lone cell is a remark under the table
+        elif len([cell for cell in cells if cell is not None]) > 1:  # a single cell is a remark below the table
             issues.append(Issue(row.place(), "has no plant id"))
 
 
@@ -230,8 +238,6 @@ def _plain(heading: str) -> str:
 def _column(key: str, kind: str) -> Column:
     return Column("gem", key, kind, "", required=False, low=None, high=None, choices=(), meaning=key)
 
-
-# Sorts the sheets of Global Energy Monitor's workbooks: steel plants, their capacities, furnaces, chemical plants.
 
 STEEL, CHEMICALS = "steel", "chemicals"
 _KNOWN = (PLANTS.lower(), CAPACITIES.lower(), *KIND_OF)
@@ -259,7 +265,7 @@ class GemSheets:
     releases: dict[str, str] = field(default_factory=dict)
 
     def reference(self, kind: str) -> tuple[str, str]:
-        """(key, citation) of the release: the steel tracker's of September 2025 is GIST-2025-09."""
+        """Key and citation of the release; that of the steel tracker of September 2025 is GIST-2025-09."""
         key, release = _KEY_OF[kind], self.releases.get(kind, "")
         if release:
             month, year = release.split()
@@ -268,7 +274,7 @@ class GemSheets:
 
 
 def sorted_sheets(files: Sequence[tuple[str, bytes]], issues: list[Issue]) -> GemSheets:
-    """The sheets of the workbooks of (name, bytes); what is not known and looks like it is a fault."""
+    """Sheets of the workbooks of (name, bytes); issues for unknown sheets with a similar name."""
     found = GemSheets()
     message: dict[str, list[str]] = {STEEL: [], CHEMICALS: []}
     for name, raw in files:
@@ -294,13 +300,11 @@ def _sort_steel(found: GemSheets, sheet: str, grid: Grid, issues: list[Issue], *
     if sheet in _KNOWN:
         issues += grid.issues
         if sheet in found.steel and sheet not in KIND_OF:
-            hint = "give one workbook of plants at a time"
-            issues.append(Issue(grid.source.file, f"the sheet is in {found.steel[sheet][0].source.file} too", hint))
+            hint = "give one workbook with plants at a time"
+            issues.append(Issue(grid.source.file, f"the sheet is also in {found.steel[sheet][0].source.file}", hint))
         found.steel.setdefault(sheet, []).append(grid)
-    elif sheet not in ASIDE and is_alone:
-        near = get_close_matches(sheet, _KNOWN, n=1)
-        if near:
-            issues.append(Issue(grid.source.file, "the sheet is not known", f"did you mean '{near[0]}'?"))
+    elif sheet not in ASIDE and is_alone and (hint := nearest_hint(sheet, _KNOWN)):
+        issues.append(Issue(grid.source.file, "unknown sheet", hint))
 
 
 def _about(book: Book) -> list[str]:
@@ -313,28 +317,23 @@ def _about(book: Book) -> list[str]:
 
 
 def no_plants(files: Sequence[tuple[str, bytes]], found: GemSheets) -> Issue | None:
-    """What is wrong where neither the sheets of the steel tracker's plants nor chemical plants are there."""
+    """Issue if there are neither the sheets of steel plants nor chemical plants."""
     lacking = [each for each in (PLANTS, CAPACITIES) if each.lower() not in found.steel]
     is_any_steel = bool(found.steel) or not found.chemicals
     if not lacking or not is_any_steel:
         return None
     there = ", ".join(f"'{shown(grid.source.file)}'" for each in found.steel.values() for grid in each)
     named = " and ".join(f"'{each}'" for each in lacking)
-    return Issue(files[0][0], f"no workbook has the sheet {named}", f"there: {there or 'nothing known'}")
+    return Issue(files[0][0], f"no workbook has the sheet {named}", f"known sheets: {there or 'none'}")
 
 
 def _plain_heading(title: str) -> str:
     return " ".join(title.lower().split())
 
 
-# Where the tracker's Chinese works belong: the province of their coordinates, and the power grid they draw from.
-#
-# Two provinces have two grids each: Tangshan, Qinhuangdao, Chengde, Zhangjiakou and Langfang draw from Hebei's northern
-# one; Hulunbuir, Xing'an, Tongliao and Chifeng from Inner Mongolia's eastern one (data/README.md).
-
 CHINA = "China"
-_TABLE_NAME = {"Inner Mongol": "Inner Mongolia"}  # an outline's name → the tables'
-# Province → grid → names of prefectures that draw from it, in both scripts.
+_TABLE_NAME = {"Inner Mongol": "Inner Mongolia"}  # name in the tables by name of the outline
+# Prefectures of the grids of provinces with two grids (data/README.md), in both scripts.
 _GRIDS = {
     "Hebei": {
         "Hebei north": "唐山|秦皇岛|承德|张家口|廊坊|Tangshan|Qinhuangdao|Chengde|Zhangjiakou|Langfang",
@@ -349,7 +348,7 @@ _GRIDS = {
 
 
 def china_places(works: pd.DataFrame) -> pd.DataFrame:
-    """The works with `province`, `grid` and `note` set; those of other countries have their country as their grid.
+    """The plants with `province`, `grid` and `note` set; the grid of plants in other countries is the province.
 
     `works` has the columns country, province, address, address_local, municipality, lat_deg, lon_deg and note.
     """
@@ -358,13 +357,13 @@ def china_places(works: pd.DataFrame) -> pd.DataFrame:
     is_chinese = (works["country"] == CHINA).to_numpy()
     if is_chinese.any():
         at = works.index[is_chinese & works["lat_deg"].notna().to_numpy()]
-        _take_province_of_the_place(works, at)
-        _take_grid(works, at)
+        _correct_provinces(works, at)
+        _set_grids(works, at)
     return works
 
 
-def _take_province_of_the_place(works: pd.DataFrame, at: pd.Index) -> None:
-    """A works farther outside the province it names than outlines are wrong lies where its coordinates say, if any."""
+def _correct_provinces(works: pd.DataFrame, at: pd.Index) -> None:
+    """Set the province by coordinates if they are farther outside the stated one than outlines are accurate."""
     some = works.loc[at]
     outside = km_outside_province(some["province"], some["lat_deg"].astype(float), some["lon_deg"].astype(float))
     for i in outside.index[outside > PROVINCE_MARGIN_KM]:
@@ -383,8 +382,8 @@ def _take_province_of_the_place(works: pd.DataFrame, at: pd.Index) -> None:
             works.loc[i, ["province", "grid"]] = province
 
 
-def _take_grid(works: pd.DataFrame, at: pd.Index) -> None:
-    """By the prefecture that the works or its address names; where none does, as the nearest works that names one."""
+def _set_grids(works: pd.DataFrame, at: pd.Index) -> None:
+    """Set the grid by the prefecture in the address, or else that of the nearest plant with a known prefecture."""
     for province, grids in _GRIDS.items():
         some = works.loc[at][works.loc[at, "province"] == province]
         words = some["municipality"] + " " + some["address"] + " " + some["address_local"]

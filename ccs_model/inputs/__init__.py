@@ -1,4 +1,4 @@
-"""What is true: tables read against their declaration, each number with its reference."""
+"""Input data: tables read and validated against their declaration, each number with its reference."""
 
 from ccs_model.inputs.load import Inputs, load_inputs
 

@@ -1,6 +1,6 @@
-"""A user's workbook given back with its faults marked: fill and comment at each cell, and a sheet that lists them all.
+"""Copies of the user's workbooks with their issues marked: a fill and comment at each cell, and a list of all issues.
 
-The workbook is copied as openpyxl reads it: cells, formulas, formats and drop-downs stay, charts and pictures do not.
+The copy has what openpyxl reads: cells, formulas, formats and drop-downs stay; charts and pictures are lost.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from openpyxl.utils import quote_sheetname
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from ccs_model.errors import FileError, InputError, Issue
-from ccs_model.inputs.csv_reader import found, table_bytes
+from ccs_model.inputs.csv_reader import path_of, table_bytes
 from ccs_model.inputs.excel_reader import guarded
 from ccs_model.inputs.user_tables import WORKBOOKS
 from ccs_model.scenario.sections import DATA, OwnTables
 
-ISSUES_SHEET = "faults"
-_MOST_MARKED = 5_000  # cells with a comment; every fault is on the list
+ISSUES_SHEET = "issues"
+_MOST_MARKED = 5_000  # cells with a comment; the list has every issue
 _MOST_LISTED = 100_000
 _FILL = PatternFill("solid", fgColor="FFC7CE")
 _HEADING = PatternFill("solid", fgColor="1F3864")
 _CELL = re.compile(r"[A-Z]{1,3}[1-9]\d{0,6}")
 _AUTHOR = "ccs-model"
-_HEADINGS = ("where", "sheet", "cell", "fault", "what would be right")
+_HEADINGS = ("where", "sheet", "cell", "issue", "suggestion")
 _WIDTHS = (44, 18, 10, 70, 70)
 
 
 def annotated(issues: Sequence[Issue], books: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Name of each workbook with a fault → its marked copy. Without any, "" → a workbook that only lists the faults.
+    """Marked copies of the workbooks with issues, by name; if there is none, a workbook with only the list, under "".
 
-    `books` are those that can be named in a fault, by their name there (`plants.xlsx`, `tables/mine.xlsx`). One that
-    cannot be opened has no copy.
+    `books` are the workbooks that an issue may name (`plants.xlsx`, `tables/mine.xlsx`). Those that cannot be opened
+    have no copy.
     """
     copies: dict[str, bytes] = {}
     for name, raw in books.items():
@@ -57,19 +57,19 @@ def annotated(issues: Sequence[Issue], books: Mapping[str, bytes]) -> dict[str, 
 
 
 def own_books(requested: OwnTables, *, allow_outside: bool) -> dict[str, bytes]:
-    """The workbooks that a scenario names, by their name in faults; what cannot be read is passed over."""
+    """The workbooks that a scenario names, by their name in issues; unreadable files are skipped."""
     books: dict[str, bytes] = {}
     for key, name in requested.files:
         if name.lower().endswith(WORKBOOKS):
             try:
                 books[name] = table_bytes(
-                    found(requested, key, name, allow_outside=allow_outside), requested.where(key)
+                    path_of(requested, key, name, allow_outside=allow_outside), requested.where(key)
                 )
             except (InputError, FileError):
                 continue
     if requested.data is not None:
         try:
-            folder = found(requested, DATA, requested.data, allow_outside=allow_outside)
+            folder = path_of(requested, DATA, requested.data, allow_outside=allow_outside)
             inside = folder.resolve()
             for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
                 hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
@@ -83,7 +83,7 @@ def own_books(requested: OwnTables, *, allow_outside: bool) -> dict[str, bytes]:
 
 
 def copy_names(out: PurePath, books: Sequence[str]) -> dict[str, str]:
-    """Workbook → file name of its copy: `out` for a single one, else with the workbook's own name behind it."""
+    """File name of the copy of each workbook: `out` for a single one, else `out` with the workbook's name appended."""
     if len(books) == 1:
         return {books[0]: out.name}
     names: dict[str, str] = {}
@@ -94,10 +94,10 @@ def copy_names(out: PurePath, books: Sequence[str]) -> dict[str, str]:
 
 
 def _marked(issues: Sequence[Issue], name: str, raw: bytes) -> bytes | None:
-    """The copy of one workbook; None where openpyxl cannot read it whole."""
+    """The copy of one workbook; None if openpyxl cannot read it."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # openpyxl tells of extensions that it does not carry over
+            warnings.simplefilter("ignore")  # openpyxl warns of extensions that it does not copy
             book = load_workbook(io.BytesIO(raw), keep_links=False)
             cells: dict[tuple[str, str], list[Issue]] = {}
             for issue in issues:
@@ -107,7 +107,7 @@ def _marked(issues: Sequence[Issue], name: str, raw: bytes) -> bytes | None:
                 _mark(book[sheet], cell, here)
             _list(book, issues, {id(issue): at for at, here in cells.items() for issue in here})
             return _bytes_of(book)
-    except Exception:  # noqa: BLE001 - openpyxl raises whatever an odd part leads it to; the list is still written
+    except Exception:  # noqa: BLE001 - openpyxl raises any type of error for broken parts; the list is still written
         return None
 
 
@@ -116,7 +116,7 @@ def _is_of(issue: Issue, name: str) -> bool:
 
 
 def _cell_of(issue: Issue, name: str, sheets: Sequence[str]) -> tuple[str, str] | None:
-    """(sheet, cell) of `plants.xlsx:steel!D12`; a sheet may have any sign in its name."""
+    """Sheet and cell of `plants.xlsx:steel!D12`; the name of a sheet may have any character."""
     for sheet in sheets:
         prefix = f"{name}:{sheet}!"
         if issue.where.startswith(prefix) and _CELL.fullmatch(issue.where[len(prefix) :]):
@@ -126,7 +126,7 @@ def _cell_of(issue: Issue, name: str, sheets: Sequence[str]) -> tuple[str, str] 
 
 def _mark(sheet: Any, place: str, issues: Sequence[Issue]) -> None:
     cell = sheet[place]
-    if isinstance(cell, MergedCell):  # only the first cell of merged ones can carry a comment
+    if isinstance(cell, MergedCell):  # only the first cell of a merged range can have a comment
         merged = next(area for area in sheet.merged_cells.ranges if place in area)
         cell = sheet.cell(merged.min_row, merged.min_col)
     words = [_safe(issue.what + (f" ({issue.hint})" if issue.hint else "")) for issue in issues]
@@ -137,7 +137,7 @@ def _mark(sheet: Any, place: str, issues: Sequence[Issue]) -> None:
 
 
 def _list(book: Any, issues: Sequence[Issue], cells: Mapping[int, tuple[str, str]]) -> None:
-    """A sheet in front of the others; its cells lead to the faulty ones."""
+    """Add the list of issues as the first sheet, with links to the cells."""
     title, n = ISSUES_SHEET, 1
     while title.lower() in (name.lower() for name in book.sheetnames):
         n += 1
@@ -152,7 +152,7 @@ def _list(book: Any, issues: Sequence[Issue], cells: Mapping[int, tuple[str, str
         for position, words in enumerate((issue.where, at, place, issue.what, issue.hint), start=1):
             cell = sheet.cell(line, position)
             cell.value = _safe(words)
-            cell.data_type = "s"  # words of a user are never a formula
+            cell.data_type = "s"  # text of a user is never a formula
             cell.alignment = Alignment(wrap_text=position > 3, vertical="top")
         if place:
             inside = f"{quote_sheetname(at)}!{place}"

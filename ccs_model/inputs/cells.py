@@ -1,4 +1,4 @@
-"""From one cell to one value: the same rules for a CSV field and for a cell of a workbook.
+"""Converts cells to values, with the same rules for CSV files and workbooks.
 
 Nothing is guessed: a plant named NA stays text, and a number must be finite and within its declared range.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 
@@ -15,7 +16,7 @@ from ccs_model.errors import Issue
 from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.declarations import Column
 
-LONGEST_TEXT = 32_767  # what a cell of a workbook can hold
+LONGEST_TEXT = 32_767  # limit of a workbook cell
 _LONGEST_SHOWN = 60
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _THOUSANDS = re.compile(r"([-+]?\d{1,3}(?:[, ]\d{3})+)(\.\d+)?")
@@ -25,30 +26,30 @@ _PERCENT = re.compile(r"([-+]?\d+(?:\.\d+)?) ?%")
 
 
 class Uncomputed:
-    """A formula without a value: a program wrote it and no spreadsheet has worked it out."""
+    """A formula without a value: it was written by a program and never computed by a spreadsheet."""
 
 
 class Merged:
-    """A cell that a merged one covers: what it should say stands in another row or column."""
+    """A cell covered by a merged one, whose value is in another row or column."""
 
 
 class Percent(float):
-    """A number that the sheet shows in percent."""
+    """A number with a percent format."""
 
 
 class ErrorValue(str):
-    """What a spreadsheet shows where a formula fails: #N/A, #DIV/0!."""
+    """An error value of a formula: #N/A, #DIV/0!."""
 
 
 _REPAIR_HINTS = {
     ErrorValue: "",
     Uncomputed: "open and save it in Excel, or paste values",
-    Merged: "unmerge it, and write the value in every row",
+    Merged: "unmerge it and write the value in every row",
 }
 
 
 def converted(column: Column, cell: object, place: str, issues: list[Issue]) -> str | float | None:
-    """The value of a cell, or None with a fault, or None for an empty cell that may be empty."""
+    """The value of a cell; None for an empty optional cell, and None with an issue for an invalid one."""
     odd = _odd(cell)
     if odd:
         expected = "a number" if column.kind in ("number", "whole") else "text"
@@ -66,41 +67,46 @@ def converted(column: Column, cell: object, place: str, issues: list[Issue]) -> 
 
 
 def shown(text: object) -> str:
-    """A cell short enough and safe enough to stand in a message."""
+    """Text of a cell, shortened and escaped for a message."""
     whole = str(text)
     short = whole if len(whole) <= _LONGEST_SHOWN else whole[:_LONGEST_SHOWN] + "…"
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in short)
 
 
+def nearest_hint(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Hint that names the known word most similar to the given one; `otherwise` if none is similar."""
+    near = get_close_matches(word[:80], list(known), n=1)
+    return f"did you mean '{shown(near[0])}'?" if near else otherwise
+
+
 def as_seen(text: str) -> str:
-    """The text as a reader sees it: without case, width, blanks, and signs that do not print."""
+    """The text without case, width, blanks and unprintable characters, to find ids that look the same."""
     plain = unicodedata.normalize("NFKC", text).casefold()
     return "".join(sign for sign in plain if sign.isprintable() and not sign.isspace())
 
 
 def _odd(cell: object) -> str:
-    """What is wrong with a cell that is neither text nor a number."""
+    """Message for a cell that is neither text nor a number, or ""."""
     if isinstance(cell, Merged):
         return "is covered by a merged cell"
     if isinstance(cell, Uncomputed):
-        return "holds a formula that was never computed"
+        return "has a formula that was never computed"
     if isinstance(cell, ErrorValue):
-        return f"holds the error {shown(cell)}"
+        return f"has the error value {shown(cell)}"
     if isinstance(cell, bool):
-        return f"holds {str(cell).upper()}, a truth value"
+        return f"is {str(cell).upper()}, a truth value"
     if isinstance(cell, date | datetime | time | timedelta):
-        return f"holds a date or a time, {shown(cell)}"
-    return "" if cell is None or isinstance(cell, str | int | float) else f"holds a {type(cell).__name__}"
+        return f"is a date or time, {shown(cell)}"
+    return "" if cell is None or isinstance(cell, str | int | float) else f"is a {type(cell).__name__}"
 
 
 def _text(column: Column, text: str, place: str, issues: list[Issue]) -> str | None:
     text = in_english(column.name, text, column.choices)
     if column.choices and text not in column.choices:
-        near = get_close_matches(text, column.choices, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"one of {', '.join(column.choices)}"
+        hint = nearest_hint(text, column.choices, f"expected one of {', '.join(column.choices)}")
         issues.append(Issue(place, f"'{shown(text)}' is unknown", hint))
     elif _CONTROL.search(text):
-        issues.append(Issue(place, "holds a control character"))
+        issues.append(Issue(place, "contains a control character"))
     elif len(text) > LONGEST_TEXT:
         issues.append(Issue(place, f"has {len(text):,} characters, expected at most {LONGEST_TEXT:,}"))
     else:
@@ -128,7 +134,7 @@ def _number(column: Column, cell: str | int | float, place: str, issues: list[Is
 
 
 def _read(cell: str | int | float) -> float:
-    """The number, or NaN; the digits of an input method for Chinese (１２３) are digits."""
+    """The number, or NaN; full-width digits (１２３) are read as digits."""
     text = cell.translate(_FULL_WIDTH).strip() if isinstance(cell, str) else cell
     try:
         return float(text) if not isinstance(text, str) or (text.isascii() and "_" not in text) else math.nan
@@ -137,7 +143,7 @@ def _read(cell: str | int | float) -> float:
 
 
 def _right_spelling(text: str) -> str:
-    """How to write the number that a text was meant to be."""
+    """Hint for a text that was meant as a number."""
     text = text.translate(_FULL_WIDTH).strip()
     if match := _THOUSANDS.fullmatch(text):
         return f"write {re.sub('[, ]', '', match[1])}{match[2] or ''}"

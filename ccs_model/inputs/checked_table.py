@@ -1,11 +1,11 @@
-"""A grid of cells against its declaration: every fault is gathered with its place, and a frame comes out.
+"""Validates a grid of cells against the declaration of its table, and converts it to a DataFrame.
 
-One converter serves CSV files and sheets of a workbook; only the place of a cell is told differently.
+CSV files and workbook sheets differ only in how an issue gives the place of a cell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ccs_model.inputs.headings import header_below, matched, not_first
 
 @dataclass(frozen=True)
 class Table:
-    """A table as read: one row a line of the file; `line` and `source` say where each row stands."""
+    """A table as read, with its issues. The columns `line` and `source` of the frame give the place of each row."""
 
     name: str
     frame: pd.DataFrame
@@ -29,7 +29,7 @@ class Table:
 
 
 def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
-    """Read `folder/name.csv`. Raises FileError when it cannot be opened; everything else comes back as faults."""
+    """Read `folder/name.csv`. Raises FileError if it cannot be opened; all other errors are issues of the table."""
     path = folder / f"{name}.csv"
     try:
         raw = path.read_bytes()
@@ -39,7 +39,7 @@ def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
 
 
 def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
-    """The declared table that a grid holds."""
+    """The grid as a table with the declared columns."""
     if below := header_below(grid.header, grid.rows, columns):
         issue = Issue(grid.source.at_position(below, 0), *not_first(below))
         grid = replace(grid, header=(), rows=(), issues=(issue,), is_unreadable=True)
@@ -54,7 +54,7 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
             data[column.name] = _values(column, grid, at, source, issues)
         else:
             data[column.name] = [None] * len(grid.rows)
-    issues += _under_no_heading(grid)
+    issues += _values_without_heading(grid)
     frame = pd.DataFrame(data, columns=[column.name for column in columns])
     for column in columns:
         if column.kind in ("number", "whole"):
@@ -68,23 +68,23 @@ def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
 
 
 def _values(column: Column, grid: Grid, at: int, source: Source, issues: list[Issue]) -> list[object]:
-    """The values of one column; a text that was found sound before is not looked at again."""
-    sound: dict[str, object] = {}
+    """Values of one column; valid texts are converted once."""
+    valid: dict[str, object] = {}
     values: list[object] = []
     for line, cells in grid.rows:
         cell = cells[at] if at < len(cells) else None
-        if type(cell) is str and cell in sound:
-            values.append(sound[cell])
+        if type(cell) is str and cell in valid:
+            values.append(valid[cell])
             continue
         n_issues = len(issues)
         values.append(converted(column, cell, source.at(line, column.name), issues))
         if type(cell) is str and len(issues) == n_issues:
-            sound[cell] = values[-1]
+            valid[cell] = values[-1]
     return values
 
 
-def _under_no_heading(grid: Grid) -> list[Issue]:
-    """Values in columns whose heading is empty: they would be lost without a word."""
+def _values_without_heading(grid: Grid) -> list[Issue]:
+    """Issues of values in columns without a heading, which would be lost otherwise."""
     issues = []
     named = {position for position, heading in enumerate(grid.header) if heading}
     for line, cells in grid.rows:
@@ -92,36 +92,3 @@ def _under_no_heading(grid: Grid) -> list[Issue]:
             if position not in named and cell is not None and cell != "":
                 issues.append(Issue(grid.source.at_position(line, position), "a value in a column without a heading"))
     return issues
-
-
-# Whether the numbers of a works fit each other: one of them in tonnes among thousands of tonnes is seen here.
-
-# No works makes so much more of one thing than of the other; a wrong unit is a factor of a thousand.
-_MOST_RATIO = 20.0
-_IRON = ("bf_iron_ktpa", "dri_iron_ktpa")
-_ROUTES = ("bof_steel_ktpa", "eaf_steel_ktpa")
-_HINT = "is one of them in t/y? columns that end in _ktpa are in kt/y"
-
-
-def own_works_are_plausible(frames: Mapping[str, pd.DataFrame]) -> Iterator[Issue]:
-    """A user's works makes no iron, and no steel by any route, out of proportion to its crude steel."""
-    steel = frames["plants/steel"]
-    steel = steel[[source.is_own for source in steel["source"]]]
-    if steel.empty:
-        return
-    crude = steel["crude_steel_ktpa"].fillna(0.0)
-    for column in (*_IRON, *_ROUTES):
-        what = "iron" if column in _IRON else "steel by one route"
-        part = steel[column].fillna(0.0)
-        for i in steel.index[(crude > 0) & (part > _MOST_RATIO * crude)]:
-            yield Issue(
-                _at(steel.loc[i], column), f"{part[i] / crude[i]:,.0f} t of {what} for each t of crude steel", _HINT
-            )
-    by_route = steel[list(_ROUTES)].fillna(0.0).sum(axis=1)
-    for i in steel.index[(by_route > 0) & (crude > _MOST_RATIO * by_route)]:
-        what = f"{crude[i] / by_route[i]:,.0f} t of crude steel for each t that its routes make"
-        yield Issue(_at(steel.loc[i], "crude_steel_ktpa"), what, _HINT)
-
-
-def _at(row: pd.Series, column: str) -> str:
-    return str(row["source"].at(int(row["line"]), column))

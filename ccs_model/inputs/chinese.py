@@ -1,7 +1,7 @@
-"""Chinese words of an inventory: headings, units, sheets, and what stands in a cell for a choice or a province.
+"""Chinese words of inventories: headings, units, sheet names, choices, provinces and grids.
 
-Headings belong to a column's name, so that the same word is read in every table that has the column. A capacity must
-say its unit: Chinese inventories count in 万吨 (ten thousand tonnes) as often as in thousands.
+Headings belong to column names, so that a word has the same meaning in every table. The heading of a capacity must
+include its unit, since many Chinese inventories use 万吨 (ten thousand tonnes).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-# The first word of each is the one that hints name.
+# Hints name the first word of each.
 HEADINGS: Mapping[str, Sequence[str]] = {
     "plant": ("工厂编号", "企业编号", "编号", "工厂代码"),
     "name": ("企业名称", "工厂名称", "名称", "厂名", "企业名", "工厂"),
@@ -59,7 +59,7 @@ UNITS = {
     "千吨/年": "kt/y", "千吨/a": "kt/y", "千吨每年": "kt/y", "kt/a": "kt/y", "ktpa": "kt/y",
     "度": "degrees", "°": "degrees", "份额": "share", "比例": "share", "0-1": "share",
 }  # fmt: skip
-# Units that a reader would have to convert, and how.
+# Units that have to be converted by the user, and how.
 CONVERSIONS = {
     "万吨/年": "1 万吨 is 10 kt",
     "万吨": "1 万吨 is 10 kt",
@@ -102,17 +102,17 @@ _ENDINGS = ("维吾尔自治区", "壮族自治区", "回族自治区", "自治�
 
 
 def plain(words: str) -> str:
-    """The words in lower case with full-width signs made plain: `产能（ｋｔ／ｙ）` → `产能(kt/y)`."""
+    """The words in lower case with full-width characters replaced: `产能（ｋｔ／ｙ）` → `产能(kt/y)`."""
     return " ".join(unicodedata.normalize("NFKC", words).lower().split())
 
 
 def headings_of(column: str) -> Sequence[str]:
-    """The Chinese names of a column; none for a column that no inventory has."""
+    """Chinese names of a column."""
     return HEADINGS.get(column, ())
 
 
 def in_english(column: str, text: str, choices: Sequence[str]) -> str:
-    """What a cell says in the tables' words: a choice, a province or a grid; the text itself where it is neither."""
+    """English word for a choice, province or grid; any other text is returned as it is."""
     if text.isascii():
         return text
     words = plain(text)

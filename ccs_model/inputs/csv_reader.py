@@ -1,6 +1,6 @@
-"""A CSV file as a grid, whatever program wrote it: byte-order mark, any line ends, comma, semicolon or tab, GB18030.
+"""Reads CSV files as grids of cells: with or without byte-order mark, UTF-8, UTF-16 or GB18030, any delimiter.
 
-A row with a field too many is a fault and never shifts columns.
+A row with too many fields is an error and never shifts columns.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.yaml_document import contents, full, path_inside
 
 _DELIMITERS = ",;\t"
-# Of the characters that are not ASCII, this share must be common Chinese ones before a text is taken for GB18030.
+# Minimum share of common Chinese characters among the non-ASCII ones of a text in GB18030.
 _COMMON_SHARE = 0.8
 
 
 def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
-    """The grid; `columns` are those that the header may name, to tell a delimiter from a sign in a text."""
+    """The grid of a CSV file. `columns` are those that the header may name; they identify the delimiter."""
     sha256 = hashlib.sha256(raw).hexdigest()
     kind = kind_of(raw)
     if kind:
@@ -54,7 +54,7 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
             if len(first) < LINES_OF_TITLE:
                 first.append((line, fields))
             if len(fields) != len(header):
-                issues.append(Issue(source.at(line), f"{len(fields)} fields where the header has {len(header)}"))
+                issues.append(Issue(source.at(line), f"{len(fields)} fields, expected {len(header)} as in the header"))
             elif len(rows) == MOST_ROWS:
                 return unreadable(source, sha256, f"more than {MOST_ROWS:,} rows")
             else:
@@ -67,7 +67,7 @@ def csv_grid(raw: bytes, source: Source, columns: Sequence[Column]) -> Grid:
 
 
 def _decoded(raw: bytes) -> str | int:
-    """The text, or the first byte that no reading explains."""
+    """The text, or the position of the first byte that cannot be decoded."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
             return raw.decode("utf-16")
@@ -80,7 +80,7 @@ def _decoded(raw: bytes) -> str | int:
 
 
 def _chinese(raw: bytes) -> str:
-    """The text if it is plainly GB18030: nearly all that is not ASCII is common Chinese; else nothing."""
+    """The text if it is GB18030, with mostly common Chinese characters besides ASCII; else ""."""
     try:
         text = raw.decode("gb18030")
     except UnicodeDecodeError:
@@ -91,13 +91,13 @@ def _chinese(raw: bytes) -> str:
 
 
 def _is_common_chinese(sign: str) -> bool:
-    """Whether it is one of the 3,755 commonest characters of GB 2312, its punctuation or a full-width sign."""
+    """Whether it is one of the 3,755 most common characters of GB 2312, its punctuation or a full-width character."""
     pair = sign.encode("gb18030")
     return len(pair) == 2 and (0xB0 <= pair[0] <= 0xD7 or pair[0] in (0xA1, 0xA3)) and pair[1] >= 0xA1
 
 
 def _delimiter(text: str, columns: Sequence[Column]) -> str:
-    """The sign that splits the first line into the most headings that are known."""
+    """The delimiter that splits the first line into the most known headings."""
     first = next((line for line in text.splitlines() if line.strip()), "")[:100_000]
 
     def known(delimiter: str) -> int:
@@ -110,22 +110,20 @@ def _delimiter(text: str, columns: Sequence[Column]) -> str:
     return max(_DELIMITERS, key=known)
 
 
-# Opening files of the user's own that a scenario names: inside its folder unless allowed, and not too large.
-
 LARGEST_BYTES = 100_000_000
 _LOCK = "~$"
 
 
-def found(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -> Path:
-    """The path that a key names. FileError for what no file can be called, InputError for what lies outside."""
+def path_of(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -> Path:
+    """Path of a file that a key names. Raises FileError for an impossible name, InputError outside the folder."""
     if not name.isprintable():
-        raise FileError(f"{requested.where(key)}: {name!a} has a sign that no name of a file should have")
+        raise FileError(f"{requested.where(key)}: {name!a} has a character that is not allowed in file names")
     if os.name != "nt" and PureWindowsPath(name).drive:
-        raise FileError(f"{requested.where(key)}: {name} is a path of Windows, and this is not a Windows machine")
+        raise FileError(f"{requested.where(key)}: {name} is a Windows path, but this is not a Windows system")
     if PurePath(name).name.startswith(_LOCK):
         whole = PurePath(name).name.removeprefix(_LOCK)
-        what = f"{name}: Excel keeps this file while the workbook is open; it holds no rows"
-        raise InputError([Issue(requested.where(key), what, f"name the workbook itself: {whole}")])
+        what = f"{name} is a lock file of Excel without rows"
+        raise InputError([Issue(requested.where(key), what, f"name the workbook: {whole}")])
     path = path_inside(requested.folder, name, allow_outside=allow_outside)
     if path is None:
         what = f"{full(requested.folder / name)} lies outside the scenario's folder"
@@ -134,5 +132,5 @@ def found(requested: OwnTables, key: str, name: str, *, allow_outside: bool) -> 
 
 
 def table_bytes(path: Path, where: str, *, name: str = "") -> bytes:
-    """The bytes of a table's file. FileError, with `where` it was asked for, when it cannot be read."""
+    """Bytes of a table's file. Raises FileError, starting with the key's place `where`, if it cannot be read."""
     return contents(path, largest_bytes=LARGEST_BYTES, expected="a file", at=name or where, requested_at=where)

@@ -1,4 +1,4 @@
-"""Reads data/dictionary.csv, the one declaration of every column: type, unit, range, choices and meaning."""
+"""Declarations of columns (data/dictionary.csv), and the sources and grids that tables are read from."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+import pandas as pd
+
 from ccs_model.errors import Issue
 from ccs_model.paths import data_folder
 
 
 @dataclass(frozen=True)
 class Column:
-    """One declared column. `kind` is text, number, whole or choice; `low` and `high` are inclusive.
+    """A declared column. `kind` is text, number, whole (integer) or choice; `low` and `high` are inclusive.
 
-    An empty cell takes the `default`, and so does a whole column that is not there.
+    The `default` replaces empty cells, and all cells of a missing column.
     """
 
     table: str
@@ -35,7 +37,7 @@ class Column:
 
 @cache
 def read_dictionary(folder: Path | None = None) -> Mapping[str, tuple[Column, ...]]:
-    """Table name (`plants/steel`) → its columns, in the order in which they are declared."""
+    """Columns of every table by its name (`plants/steel`), in the declared order."""
     path = (folder or data_folder()) / "dictionary.csv"
     tables: dict[str, list[Column]] = {}
     with path.open(encoding="utf-8", newline="") as file:
@@ -57,36 +59,39 @@ def read_dictionary(folder: Path | None = None) -> Mapping[str, tuple[Column, ..
     return MappingProxyType({table: tuple(columns) for table, columns in tables.items()})
 
 
-# Where the rows of a table stand, so that a fault names its file and line, or its workbook, sheet and cell.
-
 _CELL = re.compile(r"(.*!)([A-Z]+)(\d+)")
 _LINE = re.compile(r"([^:]*(?::[^:\d][^:]*)?):(\d+)(:.*)?")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One file or sheet. `positions` counts columns from 0; only a sheet needs them."""
+    """A file or sheet that rows are read from. `positions` holds the column numbers of a sheet, from 0."""
 
     file: str
     positions: Mapping[str, int] | None = None
     is_own: bool = False
 
     def at(self, line: int, column: str = "") -> str:
-        """`plants/steel.csv:12:status`, or `inv.xlsx:steel!D12`; a row as a whole stands at its first column."""
+        """Place of a cell: `plants/steel.csv:12:status` or `inv.xlsx:steel!D12`; without `column`, that of the row."""
         if self.positions is None:
             return f"{self.file}:{line}" + (f":{column}" if column else "")
         first = min(self.positions.values(), default=0)
         return f"{self.file}!{letters_of(self.positions.get(column, first))}{line}"
 
     def at_position(self, line: int, position: int) -> str:
-        """The place of a heading or of a cell under no heading."""
+        """Place of a cell by its column number."""
         if self.positions is None:
             return f"{self.file}:{line}"
         return f"{self.file}!{letters_of(position)}{line}"
 
 
+def place_of(row: pd.Series, column: str = "") -> str:
+    """Place of a row of a table as read, or of one of its cells."""
+    return str(row["source"].at(int(row["line"]), column))
+
+
 def letters_of(position: int) -> str:
-    """A spreadsheet's name of a column: 0 is A, 26 is AA."""
+    """Letters of a spreadsheet column: 0 is A, 26 is AA."""
     letters = ""
     position += 1
     while position:
@@ -96,7 +101,7 @@ def letters_of(position: int) -> str:
 
 
 def reading_order(issue: Issue) -> tuple[str, int, int, str, Issue]:
-    """Sorts faults as a reader meets them: file by file, line by line, from left to right."""
+    """Sort key of issues: by file, line and column."""
     if cell := _CELL.fullmatch(issue.where):
         return cell[1], int(cell[3]), len(cell[2]), cell[2], issue
     if line := _LINE.fullmatch(issue.where):
@@ -104,14 +109,12 @@ def reading_order(issue: Issue) -> tuple[str, int, int, str, Issue]:
     return issue.where, 0, 0, "", issue
 
 
-# Cells as they stand in a file, before anything is known of their meaning.
-
 MOST_ROWS, MOST_COLUMNS = 200_000, 500
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Headings and rows (line, cells) of a CSV file or a sheet. A row may be shorter than the header, never longer."""
+    """Header and rows (line, cells) of a CSV file or sheet, before validation. Rows may be shorter than the header."""
 
     source: Source
     header: tuple[str, ...]
@@ -122,24 +125,22 @@ class Grid:
     is_unreadable: bool = False
 
     def source_with(self, positions: Mapping[str, int]) -> Source:
-        """The source, which from here on knows the letters of a sheet's columns."""
+        """The source with the positions of the columns, if it is a sheet."""
         return self.source if self.source.positions is None else replace(self.source, positions=positions)
 
 
 def unreadable(source: Source, sha256: str, what: str, hint: str = "") -> Grid:
-    """A grid that holds nothing but the reason why."""
+    """A grid without rows whose only issue is the reason."""
     return Grid(source, (), 1, (), sha256, (Issue(source.file, what, hint),), is_unreadable=True)
 
 
-# What a file really is, told by its first bytes, whatever its name says.
-
-# What clouds and browsers leave in place of a file.
+# First bytes of files that only link to another file.
 _LINKS = (b'{"url"', b'{"doc_id"', b"[internetshortcut]", b"bplist00")
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def kind_of(raw: bytes) -> str:
-    """`an Excel workbook (.xlsx)`, `an old Excel workbook (.xls)` and the like; nothing for what may be text."""
+    """Format of a file by its content, such as `an old Excel workbook (.xls)`; "" for what may be text."""
     if raw.startswith(b"PK\x03\x04"):
         if b"xl/workbook.bin" in raw:
             return "a binary Excel workbook (.xlsb)"
@@ -148,7 +149,7 @@ def kind_of(raw: bytes) -> str:
         return "an Excel workbook (.xlsx)" if b"xl/workbook.xml" in raw else "a zip archive"
     if raw.startswith(_OLE):
         if "EncryptedPackage".encode("utf-16-le") in raw:
-            return "a workbook protected by a password"
+            return "a password-protected workbook"
         return "an old Excel workbook (.xls)"
     if raw.startswith(b"%PDF"):
         return "a PDF document"
@@ -157,7 +158,7 @@ def kind_of(raw: bytes) -> str:
     if raw.lstrip()[:100].lower().startswith(_LINKS):
         return "a link to a file, not the file itself"
     if raw and not raw.strip(b"\0"):
-        return "a file of nothing but zeros, as a copy that failed leaves"
+        return "a file of zeros, perhaps from a failed copy"
     if b"\0" in raw[:4096] and not raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "a binary file"
     return ""

@@ -1,6 +1,9 @@
-"""What is looked at before a workbook is unpacked: is it one, is it small enough, does it declare entities.
+"""Reads the sheets of Excel workbooks as grids of cells.
 
-A workbook is a zip of XML files. A bomb is refused by the sizes it declares, and zipfile never unpacks more than these.
+A workbook is untrusted input: a zip archive of XML files. Before it is opened, its declared sizes and its XML are
+checked, so that decompression bombs and XML entities are rejected. Plain workbooks are read with calamine if it is
+installed, others with openpyxl; both give the same cells. Properties of cells that the readers do not report (formulas
+without a value, percent formats, merged cells) are read from the XML of the sheet.
 """
 
 from __future__ import annotations
@@ -22,20 +25,16 @@ from ccs_model.errors import Issue
 from ccs_model.inputs.cells import ErrorValue, Merged, Percent, Uncomputed
 from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Grid, Source, kind_of, unreadable
 
-# What the cells of a sheet are beside their values: formulas without one, shown in percent, part of a merged cell.
-#
-# The readers of workbooks do not tell these, or tell them each in its own way, so they are read from the sheet's XML.
-
 Cell = tuple[int, int]
 _RANGE = re.compile(r"([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?")
-# A cell merged over more lines than this is no slip in a table but decoration.
+# A cell merged over more lines than this is decoration.
 _MOST_LINES = 100_000
-_PERCENT_IDS = (9, 10)  # formats that every workbook knows: 0% and 0.00%
+_PERCENT_IDS = (9, 10)  # built-in formats 0% and 0.00%
 
 
 @dataclass
 class Marks:
-    """(line, position) of cells; `merged` says by line from which to which position nothing stands of its own."""
+    """Properties of cells by (line, position); `merged` holds ranges of positions covered by merged cells, by line."""
 
     uncomputed: set[Cell] = field(default_factory=set)
     percent: set[Cell] = field(default_factory=set)
@@ -47,7 +46,7 @@ class Marks:
 
 
 def marks_of(raw: bytes, part: str, percent_styles: frozenset[int]) -> Marks:
-    """The marks of one sheet: `part` is its name in the workbook whose bytes are given."""
+    """Marks of one sheet, whose XML is the `part` of the workbook."""
     marks = Marks()
     with zipfile.ZipFile(io.BytesIO(raw)) as archive, archive.open(part) as file:
         for kind, *where in _cell_marks(file, percent_styles):
@@ -59,7 +58,7 @@ def marks_of(raw: bytes, part: str, percent_styles: frozenset[int]) -> Marks:
 
 
 def percent_styles(styles: bytes) -> frozenset[int]:
-    """Which styles of cells show a number in percent, by their place in the part xl/styles.xml."""
+    """Indices of the cell styles with a percent format, from the part xl/styles.xml."""
     root = ElementTree.fromstring(styles)
     shown = set(_PERCENT_IDS)
     places: list[int] = []
@@ -73,7 +72,7 @@ def percent_styles(styles: bytes) -> frozenset[int]:
 
 
 def position_of(reference: str) -> int:
-    """The column of a cell reference, from 0: D12 is 3."""
+    """Column number of a cell reference, from 0: D12 is 3."""
     position = 0
     for letter in reference.upper():
         if not "A" <= letter <= "Z":
@@ -93,7 +92,7 @@ def _cell_marks(part: Any, percent: frozenset[int]) -> Iterator[tuple[Any, ...]]
         elif event == "end" and tag == "c":
             inside = {_plain(child.tag): child for child in element}
             value = inside["v"].text if "v" in inside else None
-            # A text that a formula left empty is a value; Excel says so.
+            # An empty text is a value of a formula; Excel marks it as text.
             if "f" in inside and not value and element.get("t") != "str":
                 yield "uncomputed", line, at
             if value and element.get("t", "n") == "n" and int(element.get("s", 0)) in percent:
@@ -106,7 +105,7 @@ def _cell_marks(part: Any, percent: frozenset[int]) -> Iterator[tuple[Any, ...]]
 
 
 def _take_merged(marks: Marks, top: int, bottom: int, left: int, right: int) -> None:
-    """All of the range but its first cell, which holds the value."""
+    """Mark all cells of the range but the first, which has the value."""
     if bottom - top > _MOST_LINES:
         return
     if right > left:
@@ -122,12 +121,12 @@ def _plain(tag: str) -> str:
 LARGEST_UNPACKED = 200_000_000
 LARGEST_RATIO = 200
 _MOST_PARTS = 10_000
-_TOO_SMALL_TO_HARM = 1_000_000  # a sheet of equal rows may pack better than the ratio
+_HARMLESS_BYTES = 1_000_000  # small sheets of equal rows may exceed the ratio
 _CHUNK, _OVERLAP = 1 << 20, 64
-# Both ways in which XML may be written; an entity can only be declared inside a DOCTYPE.
+# Encodings of XML; entities can only be declared inside a DOCTYPE.
 _DOCTYPE = tuple("<!DOCTYPE".encode(encoding) for encoding in ("ascii", "utf-16-le", "utf-16-be"))
 _FAR_LINE = 300_000
-# Escaped signs, signs of pronunciation and days counted from 1904: readers differ there.
+# Escaped characters, phonetic text and the 1904 date system: the two readers differ there.
 _SIGNS = {"other": re.compile(rb"_x[0-9A-Fa-f]{4}_|<(\w+:)?rPh|date1904\s*=\s*[\"'](1|true)")}
 _SIGNS_OF_SHEETS = {
     "formula": re.compile(rb"<(\w+:)?f[\s/>]"),
@@ -135,19 +134,19 @@ _SIGNS_OF_SHEETS = {
     "error": re.compile(rb"\st\s*=\s*[\"']e[\"']"),
 }
 _HINTS = {
-    "a workbook protected by a password": "take the password away",
+    "a password-protected workbook": "remove the password",
     "a link to a file": "download the file itself",
-    "a file of nothing but zeros": "copy it again",
+    "a file of zeros": "copy it again",
 }
 _PLACE = re.compile(rb"\sr\s*=\s*[\"']([^\"']{0,40})")
 
 
 @dataclass(frozen=True)
 class Guarded:
-    """Why a file is refused (nothing when it may be opened) and how to mend it.
+    """Result of the checks before a workbook is opened: why it is rejected ("" if not), and a hint.
 
-    `has_marks`: some cells are more than their values (formulas, merged cells, cells shown in percent).
-    `is_plain`: none is, none holds an error, and no sheet is laid out far beyond what a table needs.
+    `has_marks`: there are formulas, merged cells or percent formats.
+    `is_plain`: there are none, no error values, and no cells far beyond the size of a table.
     """
 
     what: str = ""
@@ -158,9 +157,9 @@ class Guarded:
 
 
 def guarded(raw: bytes) -> Guarded:
-    """The verdict on the bytes of a file that is called .xlsx."""
+    """Check the bytes of a file named .xlsx."""
     if not raw:
-        return Guarded("the file is empty", "where a cloud keeps it, open it once so that it is fetched")
+        return Guarded("the file is empty", "if it is stored in a cloud, open it once to download it")
     kind = kind_of(raw)
     if not raw.startswith(b"PK\x03\x04"):
         hint = _HINTS.get(kind.split(",")[0], "save it as an Excel workbook (.xlsx)")
@@ -178,7 +177,7 @@ def guarded(raw: bytes) -> Guarded:
         ValueError,
         SyntaxError,
     ) as error:
-        return Guarded(f"a damaged workbook, cut off perhaps: {error}", "copy it again")
+        return Guarded(f"the workbook is damaged or incomplete: {error}", "copy it again")
 
 
 def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
@@ -186,12 +185,12 @@ def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
     unpacked = sum(part.file_size for part in parts)
     packed = max(sum(part.compress_size for part in parts), 1)
     if len(parts) > _MOST_PARTS:
-        return Guarded(f"holds {len(parts):,} parts, expected a workbook of at most {_MOST_PARTS:,}")
+        return Guarded(f"the workbook has {len(parts):,} parts, expected at most {_MOST_PARTS:,}")
     if unpacked > LARGEST_UNPACKED:
         return Guarded(f"would unpack to {unpacked:,} bytes, expected at most {LARGEST_UNPACKED:,}")
-    if unpacked > _TOO_SMALL_TO_HARM and unpacked > LARGEST_RATIO * packed:
+    if unpacked > _HARMLESS_BYTES and unpacked > LARGEST_RATIO * packed:
         what = f"would unpack to {unpacked / packed:,.0f} times its size, expected at most {LARGEST_RATIO} times"
-        return Guarded(what, "save it anew in Excel")
+        return Guarded(what, "save it again in Excel")
     names = {part.filename for part in parts}
     if "xl/workbook.xml" not in names:
         kind = "a binary Excel workbook (.xlsb)" if "xl/workbook.bin" in names else kind
@@ -205,16 +204,14 @@ def _of_archive(archive: zipfile.ZipFile, kind: str) -> Guarded:
         found = _seen(archive, part)
         signs |= found
         if "doctype" in found:
-            return Guarded(
-                f"its part {part.filename} declares a document type, which no workbook needs", "save it anew"
-            )
+            return Guarded(f"its part {part.filename} has a DOCTYPE, which is not allowed", "save it again in Excel")
     percent = percent_styles(archive.read("xl/styles.xml")) if "xl/styles.xml" in names else frozenset()
     has_marks = bool(percent or signs & {"formula", "merged"})
     return Guarded(has_marks=has_marks, is_plain=not (has_marks or signs), percent_styles=percent)
 
 
 def _seen(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
-    """Which signs the part holds of what needs another look."""
+    """Features of the part that decide how the workbook is read."""
     found: set[str] = set()
     is_sheet = part.filename.startswith("xl/worksheets/")
     tail = b""
@@ -233,24 +230,20 @@ def _seen(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> set[str]:
 
 
 def _is_far(place: bytes) -> bool:
-    """Whether a row or cell lies beyond what a table needs, or says where it lies in a way of its own."""
+    """Whether a row or cell is far beyond the size of a table, or has an unusual reference."""
     letters = place.rstrip(b"0123456789")
     line = place[len(letters) :]
     return not (line.isdigit() and len(letters) <= 2 and int(line[:9]) <= _FAR_LINE)
 
 
-# Rows of the worksheets of a workbook, by whichever reader is at hand: quickly by calamine, or by openpyxl.
-#
-# Calamine reads plain books some ten times faster. It does not tell an error from its text, nor a formula without a
-# value from an empty cell, and it lays a sheet out in full before it is asked; so a book that is not plain, which the
-# guard says, is read by openpyxl, and both give the same cells.
-
+# Calamine is about ten times faster than openpyxl. It does not distinguish an error value from its text, or a formula
+# without a value from an empty cell, and it expands a sheet in full; so only plain workbooks are read with it.
 _EXACT = 1e15
 
 
 @dataclass(frozen=True)
 class SheetRows:
-    """One worksheet: its name, the name of its part where it is known, and its rows from the first line on."""
+    """A worksheet: its name, the name of its XML part if known, and its rows from the first line on."""
 
     title: str
     part: str
@@ -263,7 +256,7 @@ def has_quick_reader() -> bool:
 
 
 def quick_sheets(raw: bytes) -> Iterator[SheetRows]:
-    """Every worksheet by calamine; only for books that the guard calls plain."""
+    """Every worksheet, read with calamine; only for plain workbooks."""
     import python_calamine
 
     book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(raw))
@@ -274,14 +267,14 @@ def quick_sheets(raw: bytes) -> Iterator[SheetRows]:
 
 
 def careful_sheets(raw: bytes) -> Iterator[SheetRows]:
-    """Every worksheet by openpyxl."""
+    """Every worksheet, read with openpyxl."""
     import openpyxl
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # openpyxl tells of drop-downs and styles that are not needed here
+        warnings.simplefilter("ignore")  # openpyxl warns of drop-downs and styles, which are not needed here
         book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False)
         for sheet in book.worksheets:
-            sheet.reset_dimensions()  # what a file says of its own size may be wrong
+            sheet.reset_dimensions()  # the stored dimensions may be wrong
             rows = ([_of_openpyxl(cell) for cell in row] for row in sheet.iter_rows())
             yield SheetRows(str(sheet.title), sheet._worksheet_path, rows)
         book.close()
@@ -294,7 +287,7 @@ def _of_openpyxl(cell: Any) -> object:
 
 
 def _plain_value(cell: object) -> object:
-    """The value in one form whichever reader gave it: whole numbers as such, a day as a day at midnight."""
+    """The value in a form independent of the reader: integers as int, dates as datetime."""
     if isinstance(cell, str):
         return cell.strip() or None
     if type(cell) is float and cell.is_integer() and abs(cell) < _EXACT:
@@ -304,21 +297,19 @@ def _plain_value(cell: object) -> object:
     return cell
 
 
-# The sheets of a workbook as grids, read cell by cell without its formulas being run.
-
 _LAST_LINE = 1_048_576  # of any sheet; a file may claim more, and openpyxl would count up to it
 
 
 @dataclass(frozen=True)
 class Book:
-    """The grids by the name of their sheet, as written; or the faults that keep the file from being opened."""
+    """Grids of a workbook by sheet name, or the issues that prevent reading it."""
 
     sheets: dict[str, Grid]
     issues: tuple[Issue, ...] = ()
 
 
 def workbook_grids(raw: bytes, file: str) -> Book:
-    """Every worksheet of the workbook whose bytes are given; `file` is its name in faults."""
+    """Every worksheet of a workbook as a grid; formulas are not computed. `file` is its name in issues."""
     result = guarded(raw)
     if result.what:
         return Book({}, (Issue(file, result.what, result.hint),))
@@ -330,7 +321,7 @@ def workbook_grids(raw: bytes, file: str) -> Book:
             source = Source(f"{file}:{sheet.title}", {}, is_own=True)
             marks = marks_of(raw, sheet.part, result.percent_styles) if result.has_marks and sheet.part else Marks()
             sheets[sheet.title] = _grid(sheet, source, sha256, marks)
-    except Exception as error:  # noqa: BLE001 - readers raise whatever a broken part leads them to
+    except Exception as error:  # noqa: BLE001 - the readers raise any type of error for broken parts
         what = f"cannot be read as a workbook: {type(error).__name__}: {error}"
         return Book({}, (Issue(file, " ".join(what.split()), "open and save it in Excel"),))
     return Book(sheets)
@@ -368,7 +359,7 @@ def _marked(cell: object, line: int, at: int, marks: Marks) -> object:
 
 
 def _with_merged(values: list[object], line: int, n_columns: int, marks: Marks) -> tuple[object, ...]:
-    """A row in which what another cell covers is no longer taken for empty."""
+    """The row with covered cells marked as Merged instead of empty."""
     if line not in marks.merged:
         return tuple(values)
     padded = [*values, *[None] * (n_columns - len(values))]

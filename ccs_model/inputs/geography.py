@@ -1,4 +1,4 @@
-"""Where a point lies against the simplified outlines of data/geo (Natural Earth; not a boundary statement)."""
+"""Distances of points from the simplified province outlines in data/geo (Natural Earth; no boundary statement)."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ _KM_PER_DEGREE = 111.195
 _OUTLINE_NAME = {"Inner Mongolia": "Inner Mongol"}
 
 _EARTH_RADIUS_KM = 6371.0
-# A place this far from the others that would be this much nearer with its two numbers changed round looks swapped.
+# Coordinates look swapped if the point is this far from the others and would be this much nearer when swapped.
 _FAR_KM, _NEARER_SHARE = 1000.0, 0.2
-_MOST_PAIRS = 500_000  # of points and segments looked at together, which bounds the memory
+_MOST_PAIRS = 500_000  # pairs of points and segments computed at once, to limit memory
 
 Ring = Floats
 
 
 @cache
 def province_outlines() -> dict[str, list[Ring]]:
-    """Province → rings of (lon, lat) points, closed."""
+    """Closed rings of (lon, lat) points, by province."""
     with (data_folder() / "geo" / "provinces.json").open(encoding="utf-8") as file:
         return {row["name"]: [np.asarray(ring, dtype=float) for ring in row["rings"]] for row in json.load(file)}
 
 
 def are_in_china(province: pd.Series) -> Mask:
-    """Whether each name is that of a Chinese province, as the tables or the outlines write it."""
+    """Whether each name is that of a Chinese province, as spelled in the tables or outlines."""
     known = {*province_outlines(), *_OUTLINE_NAME}
     return np.array([str(name) in known for name in province], dtype=bool)
 
 
 def km_outside_province(province: pd.Series, lat_deg: pd.Series, lon_deg: pd.Series) -> pd.Series:
-    """Distance from each point to its province's outline in km, 0 inside; 0 too where no outline is known."""
+    """Distance in km from each point to the outline of its province; 0 inside, or without an outline."""
     far = np.zeros(len(province))
     points = np.column_stack([lon_deg.to_numpy(float), lat_deg.to_numpy(float)])
     for name, at in province.groupby(province).indices.items():
@@ -50,23 +50,22 @@ def km_outside_province(province: pd.Series, lat_deg: pd.Series, lon_deg: pd.Ser
 
 
 def km_if_swapped(lat_deg: Floats, lon_deg: Floats, among_lat_deg: Floats, among_lon_deg: Floats) -> Floats:
-    """km from each place to the middle of others where its latitude and longitude look swapped, else NaN.
+    """Distance in km of each point from the median of others if its coordinates look swapped, else NaN.
 
-    They look so when the place is far from the middle and would lie much nearer with the two numbers changed round.
-    The middle is the median, which a few swapped places do not move.
+    They look swapped if the point is far from the median and would be much nearer with swapped coordinates.
     """
     among = np.column_stack([among_lat_deg, among_lon_deg])
     among = among[~np.isnan(among).any(axis=1)]
     if not len(among):
         return np.full(len(lat_deg), np.nan)
-    middle = np.median(among, axis=0)
-    far, swapped = _km_to(lat_deg, lon_deg, middle), _km_to(lon_deg, lat_deg, middle)
+    centre = np.median(among, axis=0)
+    far, swapped = _km_to(lat_deg, lon_deg, centre), _km_to(lon_deg, lat_deg, centre)
     looks_so = (far > _FAR_KM) & (swapped < _NEARER_SHARE * far) & (np.abs(lon_deg) <= 90)
     return np.where(looks_so, far, np.nan)
 
 
 def _km_to(lat_deg: Floats, lon_deg: Floats, place: Floats) -> Floats:
-    """Over the sphere."""
+    """Great-circle distance in km."""
     lat, lon, (to_lat, to_lon) = np.radians(lat_deg), np.radians(lon_deg), np.radians(place)
     half = np.sin((lat - to_lat) / 2) ** 2 + np.cos(lat) * np.cos(to_lat) * np.sin((lon - to_lon) / 2) ** 2
     km: Floats = 2 * _EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
@@ -74,7 +73,7 @@ def _km_to(lat_deg: Floats, lon_deg: Floats, place: Floats) -> Floats:
 
 
 def _km_outside(rings: list[Ring], points: Floats) -> Floats:
-    """0 inside any ring, else the least distance to a segment, on a plane that is locally true around each point."""
+    """0 inside any ring, else the distance in km to the nearest segment, on a local plane around each point."""
     far = np.full(len(points), np.inf)
     for ring in rings:
         far[_are_inside(ring, points)] = 0.0
@@ -85,7 +84,7 @@ def _km_outside(rings: list[Ring], points: Floats) -> Floats:
 
 
 def _are_inside(ring: Ring, points: Floats) -> Mask:
-    """Whether a line from each point eastwards crosses the ring an odd number of times."""
+    """Whether each point is inside: a ray to the east crosses the ring an odd number of times."""
     x, y = ring[:, 0] - points[:, :1], ring[:, 1] - points[:, 1:]
     next_x, next_y = np.roll(x, -1, axis=1), np.roll(y, -1, axis=1)
     crosses = (y > 0) != (next_y > 0)
@@ -95,7 +94,7 @@ def _are_inside(ring: Ring, points: Floats) -> Mask:
 
 
 def _km_to_ring(ring: Ring, points: Floats) -> Floats:
-    """Distance from each point to the nearest segment."""
+    """Distance in km from each point to the nearest segment."""
     scale = np.cos(np.radians(np.clip(points[:, 1:], -89, 89)))
     x, y = (ring[:, 0] - points[:, :1]) * scale * _KM_PER_DEGREE, (ring[:, 1] - points[:, 1:]) * _KM_PER_DEGREE
     step_x, step_y = np.roll(x, -1, axis=1) - x, np.roll(y, -1, axis=1) - y

@@ -1,23 +1,22 @@
-"""Which declared column a heading means: its name, its label or its Chinese name, with or without the unit in brackets.
+"""Matches headings to declared columns: by name, label or Chinese name, with or without a unit in brackets.
 
-A Chinese heading of a capacity must say its unit.
+A Chinese heading of a capacity must include its unit.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from itertools import islice
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import shown
+from ccs_model.inputs.cells import nearest_hint, shown
 from ccs_model.inputs.chinese import CONVERSIONS, UNITS, headings_of, plain
 from ccs_model.inputs.declarations import Column, Source
 from ccs_model.units import label_of
 
 _REQUIRED_UNITS = ("kt/y",)
-# How far below titles a header is looked for, and how many columns a row must name to be one.
+# Number of lines searched for a header below a title, and number of known columns that identify one.
 LINES_OF_TITLE, _PLAINLY_A_HEADER = 20, 4
 _WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[\])）］】]")
 
@@ -25,7 +24,7 @@ _WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[
 def matched(
     header: Sequence[str], columns: Sequence[Column], source: Source, line: int
 ) -> tuple[list[str], list[Issue]]:
-    """The column name each heading means ("" for none), and what is wrong with the headings."""
+    """Column name of each heading ("" for none), and the issues of the headings."""
     issues: list[Issue] = []
     names: list[str] = []
     for position, heading in enumerate(header):
@@ -40,16 +39,14 @@ def matched(
             what = f"column '{shown(heading)}' is in {shown(unit)}, expected {column.unit or 'no unit'}"
             how = f" ({CONVERSIONS[plain(unit)]})" if plain(unit) in CONVERSIONS else ""
             issues.append(Issue(place, what, f"convert it{how} and name it '{column.name}'"))
-        elif not unit and column.unit in _REQUIRED_UNITS and _same(heading) in _chinese(column):
-            what = f"column '{shown(heading)}' names no unit, expected {column.unit}"
-            issues.append(
-                Issue(place, what, f"name it {shown(heading)}（千吨/年）, or convert it first: 1 万吨 is 10 kt")
-            )
+        elif not unit and column.unit in _REQUIRED_UNITS and plain(heading) in headings_of(column.name):
+            what = f"column '{shown(heading)}' has no unit, expected {column.unit}"
+            hint = f"name it {shown(heading)}（千吨/年）, or convert it first: 1 万吨 is 10 kt"
+            issues.append(Issue(place, what, hint))
     for name in sorted({name for name in names if name and names.count(name) > 1}):
         at = [str(i + 1) for i, other in enumerate(names) if other == name]
-        issues.append(
-            Issue(source.at_position(line, names.index(name)), f"column '{name}' stands twice, at {' and '.join(at)}")
-        )
+        what = f"column '{name}' is given twice, at {' and '.join(at)}"
+        issues.append(Issue(source.at_position(line, names.index(name)), what))
     issues.extend(
         Issue(source.at_position(line, 0), f"column '{column.name}' is missing", column.meaning)
         for column in columns
@@ -59,24 +56,24 @@ def matched(
 
 
 def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
-    """The column that a heading names, if it names one."""
+    """The column that a heading names, or None."""
     for column in columns:
         if column.name == heading:
             return column
-    message = _same(heading)
-    found = [column for column in columns if message == _same(label_of(column.name)) or message in _chinese(column)]
+    word = plain(heading)
+    found = [column for column in columns if word == plain(label_of(column.name)) or word in headings_of(column.name)]
     if not found and (match := _WITH_UNIT.fullmatch(_on_one_line(heading))):
-        message = _same(match[1])
+        word = plain(match[1])
         found = [
             column
             for column in columns
-            if message in (_same(label_of(column.name)), _same(column.name)) or message in _chinese(column)
+            if word in (plain(label_of(column.name)), plain(column.name)) or word in headings_of(column.name)
         ]
     return found[0] if len(found) == 1 else None
 
 
 def header_below(header: Sequence[str], rows: Iterable[tuple[int, Sequence[object]]], columns: Sequence[Column]) -> int:
-    """The line of a row that is plainly the header where the first row is none, a title perhaps; else 0."""
+    """Line of the header if it is below the first row, which may be a title; else 0."""
     if any(column_of(heading, columns) for heading in header if heading):
         return 0
     for line, cells in islice(rows, LINES_OF_TITLE):
@@ -87,30 +84,25 @@ def header_below(header: Sequence[str], rows: Iterable[tuple[int, Sequence[objec
 
 
 def not_first(line: int) -> tuple[str, str]:
-    """What is wrong where the header stands on a later line, and how to mend it."""
-    return f"the header stands on line {line}, expected on the first", "delete the lines above it"
+    """Message and hint for a header below the first line."""
+    return f"the header is on line {line}, expected on the first", "delete the lines above it"
 
 
 def stated_unit(heading: str, column: Column) -> str:
-    """The unit that stands in brackets behind the heading."""
-    if _same(heading) in (_same(column.name), _same(label_of(column.name)), *_chinese(column)):
+    """Unit in brackets at the end of the heading, or ""."""
+    if plain(heading) in (plain(column.name), plain(label_of(column.name)), *headings_of(column.name)):
         return ""
     match = _WITH_UNIT.fullmatch(_on_one_line(heading))
     return match[2].strip() if match else ""
 
 
 def nearest(heading: str, columns: Sequence[Column]) -> str:
-    """A hint that names the nearest column, or nothing."""
+    """Hint that names the most similar column, or ""."""
     message = heading[:80]
     if (match := _WITH_UNIT.fullmatch(message)) and not message.isascii():
         message = match[1]
-    words = [column.name for column in columns] + [word for column in columns for word in _chinese(column)]
-    near = get_close_matches(message, words, n=1)
-    return f"did you mean '{near[0]}'?" if near else ""
-
-
-def _chinese(column: Column) -> Sequence[str]:
-    return headings_of(column.name)
+    words = [column.name for column in columns] + [word for column in columns for word in headings_of(column.name)]
+    return nearest_hint(message, words)
 
 
 def _unit(words: str) -> str:
@@ -120,7 +112,3 @@ def _unit(words: str) -> str:
 
 def _on_one_line(words: str) -> str:
     return " ".join(words.split())
-
-
-def _same(words: str) -> str:
-    return plain(words)

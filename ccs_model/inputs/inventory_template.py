@@ -1,6 +1,6 @@
-"""An inventory workbook to fill in: headings, units and meanings, drop-downs, ranges, and one example row a sheet.
+"""The inventory workbook to fill in: headings, units, meanings, drop-downs, ranges, and an example row per sheet.
 
-What is written here is what inventories.py reads; a row whose id starts with EXAMPLE is not read.
+Rows whose id starts with EXAMPLE are ignored on reading.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from ccs_model.inputs.user_tables import EXAMPLE, OWN_REFERENCE, SECTORS
 from ccs_model.units import label_of
 
 LAST_ROW = 2000
-_MAY_BE_LEFT_OUT = ("reference", "quality")
+_OPTIONAL = ("reference", "quality")
 _LISTED = {"province": "A", "grid": "B"}
-_WRITTEN = datetime(2025, 1, 1)  # the same bytes of properties each time
+_WRITTEN = datetime(2025, 1, 1)  # a fixed date, so that the file is reproducible
 _HEADING = PatternFill("solid", fgColor="1F3864")
 _NEEDED = PatternFill("solid", fgColor="FFF2CC")
 _GREY = Font(italic=True, color="808080")
@@ -44,28 +44,28 @@ _EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "gasifier": "oxygen_blown", "urea_share": 0.93,
     },
     "references": {
-        "reference": f"{EXAMPLE}-3", "citation": "Who, when, what: where your numbers come from",
+        "reference": f"{EXAMPLE}-3", "citation": "Author, year, title of the source of your numbers",
         "where": "address or page", "licence": "yours", "use": "which numbers",
     },
 }  # fmt: skip
 
 _INTRODUCTION = (
     "Inventory for ccs-model",
-    "Fill in a row for each plant on the sheets steel and chemicals. Yellow headings are needed, the others may stay "
-    "empty; columns that stay empty may be deleted.",
-    f"Rows whose id starts with {EXAMPLE} are examples and are not read. Delete them or leave them.",
-    f"Where reference and quality stay empty, the row is taken as your own table ({OWN_REFERENCE}), reported. "
-    "A reference of your own goes on the sheet references.",
-    "Name the file in the scenario, beside it in the same folder:  plants: {inventory: [plants.xlsx]}  or, with the "
-    "shipped plants,  [steel, chemicals, plants.xlsx].  Then: ccs-model check scenario.yaml",
-    "Headings may be Chinese, by the names in the last column; a capacity then says its unit: 粗钢产能（千吨/年）.",
-    "Thousand tonnes a year (kt/y) everywhere; shares from 0 to 1; degrees with decimals. The sheets README, notes and "
-    "lists are not read.",
+    "Enter one row per plant on the sheets steel and chemicals. Columns with yellow headings are required; other cells "
+    "may stay empty, and empty columns may be deleted.",
+    f"Rows whose id starts with {EXAMPLE} are examples. They are ignored, so you can keep or delete them.",
+    f"If you leave reference and quality empty, the row is recorded as your own data ({OWN_REFERENCE}, reported). "
+    "Enter your own references on the sheet references.",
+    "Save the file next to the scenario and name it there:  plants: {inventory: [plants.xlsx]}  or, together with the "
+    "shipped plants,  [steel, chemicals, plants.xlsx].  Then run: ccs-model check scenario.yaml",
+    "Headings may be in Chinese, see the last column. A capacity then needs its unit: 粗钢产能（千吨/年）.",
+    "Units: thousand tonnes a year (kt/y), shares from 0 to 1, decimal degrees. The sheets README, notes and lists are "
+    "ignored.",
 )
 
 
 def template(inputs: Inputs) -> bytes:
-    """The bytes of the workbook; drop-downs offer the provinces and grids that have prices in `inputs`."""
+    """Bytes of the workbook; its drop-downs offer the provinces and grids with prices in `inputs`."""
     book = Workbook()
     readme = book.active
     assert readme is not None
@@ -91,7 +91,7 @@ def _write_readme(sheet: Any, declared: Mapping[str, Sequence[Column]]) -> None:
         sheet.row_dimensions[sheet.max_row].height = 32
     sheet["A1"].font = Font(bold=True, size=14)
     sheet.append([])
-    sheet.append(["sheet", "column", "words", "unit", "needed", "allowed", "meaning", "in Chinese"])
+    sheet.append(["sheet", "column", "label", "unit", "required", "allowed", "meaning", "in Chinese"])
     _as_headings(sheet, sheet.max_row)
     for name in (*(f"plants/{sector}" for sector in SECTORS), "references"):
         for column in declared[name]:
@@ -121,7 +121,7 @@ def _write_table(sheet: Any, columns: Sequence[Column], example: Mapping[str, ob
 
 
 def _rule(column: Column) -> DataValidation | None:
-    """The drop-down or range of a column. Provinces and grids may be others, if prices for them are added."""
+    """The drop-down or range of a column. Other provinces and grids are allowed, if prices for them are added."""
     if column.choices:
         rule = DataValidation(type="list", formula1=f'"{",".join(column.choices)}"')
     elif column.name in _LISTED:
@@ -157,7 +157,7 @@ def _as_headings(sheet: Any, line: int) -> None:
 
 
 def _is_needed(column: Column) -> bool:
-    return column.required and not (column.name in _MAY_BE_LEFT_OUT and column.table.startswith("plants/"))
+    return column.required and not (column.name in _OPTIONAL and column.table.startswith("plants/"))
 
 
 def _allowed(column: Column) -> str:
@@ -171,6 +171,6 @@ def _allowed(column: Column) -> str:
 
 def _note(column: Column) -> str:
     unit = f" [{column.unit}]" if column.unit else ""
-    needed = "Needed. " if _is_needed(column) else ""
+    needed = "Required. " if _is_needed(column) else ""
     meaning = column.meaning[:1].upper() + column.meaning[1:]
     return f"{label_of(column.name)}{unit}. {meaning}. {needed}{_allowed(column)[:1].upper()}{_allowed(column)[1:]}."

@@ -1,4 +1,7 @@
-"""Loads the shipped tables, and the user's own with them, into `Inputs`, the frozen statement of what is true."""
+"""Loads the shipped tables and the user's own into `Inputs`, which is frozen.
+
+The user's tables override rows of the shipped tables by key or replace whole tables; inventories are added.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import pandas as pd
 
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs.checked_table import Table, read_table
-from ccs_model.inputs.csv_reader import found, table_bytes
+from ccs_model.inputs.csv_reader import path_of, table_bytes
 from ccs_model.inputs.declarations import Source, read_dictionary, reading_order
 from ccs_model.inputs.table_checks import CHECKS, KEYS
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
@@ -30,14 +33,12 @@ from ccs_model.paths import data_folder, data_folder_name
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import DATA, TERRAIN, OwnTables
 
-# Shipped tables and the user's own become one set: laid over by key, taken instead, or standing beside.
-
 SHIPPED = "shipped"
 _SITES, _CURVES = "storage/sites", "storage/site_costs"
-# Rows that only make sense together: (table, column); a user's rows for one of these take the place of all of ours.
-_TOGETHER = {_CURVES: "site"}
-# Rows of these tables are asked for by name: (table, column, what is always needed; nothing means every row of ours).
-_NEEDED = (
+# Tables whose rows belong together by a column: the user's rows for a value replace all shipped rows for it.
+_GROUPED_BY = {_CURVES: "site"}
+# Rows that the model looks up by name: (table, column, required names; empty means every shipped row).
+_REQUIRED_ROWS = (
     ("streams/factors", "factor", ()),
     ("streams/chemical_grades", "stream", ()),
     ("streams/mill_stacks", "profile", ("ieaghg",)),
@@ -49,7 +50,7 @@ _NEEDED = (
 
 @dataclass
 class Merged:
-    """The frames with where each came from, and what is wrong with the whole."""
+    """The merged tables with their origins and issues."""
 
     frames: dict[str, pd.DataFrame]
     origins: dict[str, str]
@@ -63,85 +64,83 @@ def merged(
     requested: OwnTables,
     terrain: TerrainFile | None = None,
 ) -> Merged:
-    """Lay the folder over the shipped tables, then set the inventories beside the plants that are asked for."""
+    """Override the shipped tables with the folder's, then add the inventories to the requested plants."""
     result = Merged({name: table.frame for name, table in shipped.items()}, dict.fromkeys(shipped, SHIPPED))
     for table in folder.tables:
-        _lay(result, table, is_instead=table.name in folder.instead)
+        _override(result, table, is_instead=table.name in folder.instead)
     ours = (*SECTORS, COAL_CHEMICALS)
     for name in ours:
         result.frames[f"plants/{name}"] = result.frames[f"plants/{name}"].assign(inventory=name)
     if inventories:
-        _leave_out(result, [name for name in ours if name not in requested.inventory])
+        _drop_inventories(result, [name for name in ours if name not in requested.inventory])
     for inventory in inventories:
         for table in inventory.tables:
             if table.name == "references":
-                _lay(result, table, is_instead=False)
+                _override(result, table, is_instead=False)
             else:
-                _set_beside(result, table.name, table.frame.assign(inventory=inventory.name))
+                _append(result, table.name, table.frame.assign(inventory=inventory.name))
     if terrain is not None:
-        result.issues += _take_terrain(result, terrain, folder, requested)
+        result.issues += _replace_terrain(result, terrain, folder, requested)
     result.issues += _missing_rows(result, shipped, folder)
     _complete_curves(result)
     return result
 
 
-def _take_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, requested: OwnTables) -> list[Issue]:
-    """The file takes the place of the table; a grid stays a grid, and the table is then empty."""
+def _replace_terrain(result: Merged, terrain: TerrainFile, folder: OwnFolder, requested: OwnTables) -> list[Issue]:
+    """Replace the terrain table with the file; for a grid, the table is empty."""
     given = [
         table.frame["source"].iloc[0].file
         for table in folder.tables
         if table.name == TERRAIN_TABLE and len(table.frame)
     ]
     if given:
-        return [
-            Issue(requested.where(TERRAIN), f"{TERRAIN_TABLE} is given already in {given[0]}", "keep one of the two")
-        ]
+        return [Issue(requested.where(TERRAIN), f"{TERRAIN_TABLE} is already given in {given[0]}", "keep one of them")]
     frame = result.frames[TERRAIN_TABLE].iloc[:0] if terrain.table is None else terrain.table.frame
     message = _counted(len(frame), "place")
     if terrain.raster is not None:
         n_rows, n_columns = terrain.raster.values.shape
         message = f"{n_columns} × {n_rows} cells"
     result.frames[TERRAIN_TABLE] = frame
-    result.origins[TERRAIN_TABLE] = f"{terrain.name}, instead of ours ({message})"
+    result.origins[TERRAIN_TABLE] = f"{terrain.name}, replaces the shipped table ({message})"
     return []
 
 
-def _lay(result: Merged, table: Table, *, is_instead: bool) -> None:
-    """Rows of the same key take the place of ours, the others follow; or the whole table is taken instead."""
+def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
+    """Override rows of the same key and append the others; or replace the whole table."""
     file = table.frame["source"].iloc[0].file if len(table.frame) else "an empty table"
     if is_instead:
         result.frames[table.name] = table.frame
-        result.origins[table.name] = f"{file}, instead of ours ({_counted(len(table.frame), 'row')})"
+        result.origins[table.name] = f"{file}, replaces the shipped table ({_counted(len(table.frame), 'row')})"
         return
     if table.frame.empty:
         return
-    ours, key = _without_their_groups(result.frames[table.name], table), list(KEYS[table.name])
+    ours, key = _without_replaced_groups(result.frames[table.name], table), list(KEYS[table.name])
     places = {named: place for place, named in enumerate(ours[key].itertuples(index=False, name=None))}
     order = [places.get(named, len(ours)) for named in table.frame[key].itertuples(index=False, name=None)]
     n_new = order.count(len(ours))
     kept = ours.assign(_order=range(len(ours)))
     kept = kept[~kept["_order"].isin(order)]
-    whole = pd.concat([kept, table.frame.assign(_order=order)], ignore_index=True)
-    whole = whole.sort_values("_order", kind="stable").drop(columns="_order")
-    result.frames[table.name] = whole.reset_index(drop=True)
-    message = f"{_counted(len(order) - n_new, 'row')} laid over" + (f", {n_new} added" if n_new else "")
+    rows = pd.concat([kept, table.frame.assign(_order=order)], ignore_index=True)
+    rows = rows.sort_values("_order", kind="stable").drop(columns="_order")
+    result.frames[table.name] = rows.reset_index(drop=True)
+    message = f"{_counted(len(order) - n_new, 'row')} overridden" + (f", {n_new} added" if n_new else "")
     result.origins[table.name] += f" + {file} ({message})"
 
 
-def _without_their_groups(ours: pd.DataFrame, table: Table) -> pd.DataFrame:
-    """Our rows less those that belong to a group of which the user's table has rows, and have no successor there."""
-    if table.name not in _TOGETHER:
+def _without_replaced_groups(ours: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """The shipped rows without those of groups that the user's table replaces, except rows with the same key there."""
+    if table.name not in _GROUPED_BY:
         return ours
-    group, key = _TOGETHER[table.name], list(KEYS[table.name])
+    group, key = _GROUPED_BY[table.name], list(KEYS[table.name])
     theirs = set(table.frame[key].itertuples(index=False, name=None))
-    has_successor = np.array([named in theirs for named in ours[key].itertuples(index=False, name=None)], dtype=bool)
-    return ours[~ours[group].isin(table.frame[group]) | has_successor].reset_index(drop=True)
+    is_overridden = np.array([named in theirs for named in ours[key].itertuples(index=False, name=None)], dtype=bool)
+    return ours[~ours[group].isin(table.frame[group]) | is_overridden].reset_index(drop=True)
 
 
 def _complete_curves(result: Merged) -> None:
-    """Every site has a cost curve: where it has no steps of its own, one step at the cost of the site.
+    """Give every site without cost steps a single step at the cost of the site.
 
-    Our steps do not outlive our site: where the user's row took its place, its cost is what that row says.
+    Shipped steps of a site that the user overrides are dropped, since the user's row has the cost.
     """
     sites, curves = result.frames[_SITES], result.frames[_CURVES]
     theirs = sites.loc[[source.is_own for source in sites["source"]], "site"]
@@ -151,24 +150,24 @@ def _complete_curves(result: Merged) -> None:
     if len(bare):
         single = bare.assign(step=1.0, capacity_share=1.0)[list(curves.columns)]
         curves = pd.concat([curves, single], ignore_index=True) if len(curves) else single
-        result.origins[_CURVES] += f" + one cost each of {_counted(len(bare), 'site')}"
+        result.origins[_CURVES] += f" + single costs of {_counted(len(bare), 'site')}"
     result.frames[_CURVES] = curves.reset_index(drop=True)
 
 
-def _leave_out(result: Merged, sectors: list[str]) -> None:
-    """Where files are named, the shipped inventories that are not named are not read, nor their furnaces and units."""
-    left_out: set[str] = set()
+def _drop_inventories(result: Merged, sectors: list[str]) -> None:
+    """Drop the shipped inventories that a scenario with files of its own does not name, with their units."""
+    dropped: set[str] = set()
     for sector in sectors:
         name = f"plants/{sector}"
-        left_out |= set(result.frames[name]["plant"])
+        dropped |= set(result.frames[name]["plant"])
         result.frames[name] = result.frames[name].iloc[:0]
         result.origins[name] = ""
     for name in ("plants/steel_units", "plants/captive_units"):
         units = result.frames[name]
-        result.frames[name] = units[~units["plant"].isin(left_out)].reset_index(drop=True)
+        result.frames[name] = units[~units["plant"].isin(dropped)].reset_index(drop=True)
 
 
-def _set_beside(result: Merged, name: str, frame: pd.DataFrame) -> None:
+def _append(result: Merged, name: str, frame: pd.DataFrame) -> None:
     if frame.empty:
         return
     ours = result.frames[name]
@@ -178,18 +177,18 @@ def _set_beside(result: Merged, name: str, frame: pd.DataFrame) -> None:
 
 
 def _missing_rows(result: Merged, shipped: Mapping[str, Table], folder: OwnFolder) -> list[Issue]:
-    """A table taken instead of ours must hold the rows that the program asks for by name."""
+    """Issues of replaced tables that lack required rows."""
     issues = []
-    for table, column, always in _NEEDED:
+    for table, column, always in _REQUIRED_ROWS:
         if table in folder.instead:
             needed = always or tuple(shipped[table].frame[column])
             for name in needed:
                 if name not in set(result.frames[table][column]):
-                    what = f"no row for {column} '{name}', which the program asks for"
-                    issues.append(Issue(f"{table}.csv", what, f"instead.txt takes your {table} instead of ours"))
+                    what = f"no row for {column} '{name}', which is required"
+                    issues.append(Issue(f"{table}.csv", what, f"instead.txt replaces the shipped {table} with yours"))
     for table in sorted(folder.instead):
         if result.frames[table].empty and len(shipped[table].frame):
-            issues.append(Issue(f"{table}.csv", "holds no rows", "instead.txt takes it instead of ours"))
+            issues.append(Issue(f"{table}.csv", "has no rows", "instead.txt replaces the shipped table with it"))
     return issues
 
 
@@ -199,13 +198,28 @@ def _counted(n: int, what: str) -> str:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The tables, by name (`plants/steel`); every row with its reference and quality. Do not change the frames.
+    """The input tables by name (`plants/steel`), each row with its reference and quality. Do not change the frames.
 
-    Plants say in `inventory` which inventory of the scenario they are of. `origins` tells of each table whether it is
-    the shipped one or what was laid over it; `own` is what the scenario named when the tables were loaded. `own_files`
-    keeps the files themselves as they were read: by the name in the scenario, the files in it (one for an inventory).
-    `raster` is the terrain where the scenario names a grid. `sources` says of every row which file it came from;
-    `allow_outside` whether files outside the scenario's folder may be read.
+    Attributes
+    ----------
+    tables
+        DataFrames by table name. The column `inventory` of plants names their inventory in the scenario.
+    sha256
+        SHA-256 of every file read.
+    folder_name
+        Name of the data folder.
+    origins
+        Origin of each table: shipped, or the files that override or replace it.
+    own
+        The tables that the scenario named when the inputs were loaded.
+    own_files
+        Content of the user's files as read, by the name in the scenario (one file for an inventory).
+    raster
+        Terrain grid, if the scenario names one.
+    sources
+        Source of every row, by table name.
+    allow_outside
+        Whether files outside the scenario's folder may be read.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -222,37 +236,37 @@ class Inputs:
         return self.tables[table]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """So that it can be handed to another process: read-only mappings cannot."""
+        """Pickle with plain mappings, since read-only ones cannot be pickled."""
         own = self.own and replace(self.own, places=dict(self.own.places))
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         plain = {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
-        return _handed_over, ({**plain, "own": own},)
+        return _unpickled, ({**plain, "own": own},)
 
     def plants_of(self, sector: str) -> pd.DataFrame:
-        """All plants of a sector, whatever inventory they are of: coal chemicals are chemical plants."""
+        """All plants of a sector from every inventory; coal chemicals are chemical plants."""
         table = self[f"plants/{sector}"]
         more = self[f"plants/{COAL_CHEMICALS}"]
         return table if sector != "chemicals" or more.empty else pd.concat([table, more], ignore_index=True)
 
     def place(self, table: str, row: int, column: str = "") -> str:
-        """Where the row, counted from 0, stands: `data/transport/links.csv:5`; the table where that is not known."""
+        """Place of a row (from 0), such as `data/transport/links.csv:5`; the name of the table if it is unknown."""
         sources, frame = self.sources.get(table, ()), self[table]
         if len(sources) != len(frame):
             return table
         return sources[row].at(int(frame["line"].iloc[row]), column)
 
     def factor(self, name: str) -> float:
-        """One number of streams/factors, by its name."""
+        """Value of a factor in streams/factors, by name."""
         table = self["streams/factors"]
         return float(table.loc[table["factor"] == name, "value"].iloc[0])
 
     def limit(self, name: str) -> float:
-        """One number of transport/limits, by its name."""
+        """Value of a limit in transport/limits, by name."""
         table = self["transport/limits"]
         return float(table.loc[table["limit"] == name, "value"].iloc[0])
 
 
-def _handed_over(values: dict[str, Any]) -> Inputs:
+def _unpickled(values: dict[str, Any]) -> Inputs:
     frozen: dict[str, Any] = {
         n: MappingProxyType(each) if isinstance(each, dict) else each for n, each in values.items()
     }
@@ -260,16 +274,30 @@ def _handed_over(values: dict[str, Any]) -> Inputs:
 
 
 def load_inputs(scenario: Scenario | None = None, *, folder: Path | None = None, allow_outside: bool = False) -> Inputs:
-    """Read and check every table: those of `folder` (the shipped data by default) with the scenario's own.
+    """Read and validate every table.
 
-    All faults of all tables are raised at once; FileError when a file cannot be read.
+    Parameters
+    ----------
+    scenario
+        Its own tables and inventories are included, if given.
+    folder
+        The data folder; the shipped data by default.
+    allow_outside
+        Whether files outside the scenario's folder may be read.
+
+    Raises
+    ------
+    InputError
+        With the issues of all tables.
+    FileError
+        If a file cannot be read.
     """
     own = OwnTables.of(scenario) if scenario is not None else None
     return load_tables(own, folder=folder, allow_outside=allow_outside)
 
 
 def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outside: bool = False) -> Inputs:
-    """As load_inputs, for a scenario that may have faults of its own."""
+    """As load_inputs, for a scenario that may have errors."""
     root = folder or data_folder()
     declared = read_dictionary(root)
     shipped = {name: read_table(root, name, columns) for name, columns in declared.items()}
@@ -280,9 +308,9 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     terrain = _terrain(requested, declared, allow_outside, issues)
     if issues:
         raise InputError(sorted(issues, key=reading_order))
-    # Checks across tables assume that each table by itself is sound.
-    whole = merged(shipped, theirs, inventories, requested, terrain)
-    issues = whole.issues or [issue for check in CHECKS for issue in check(whole.frames)]
+    # Checks across tables assume that each table by itself is valid.
+    result = merged(shipped, theirs, inventories, requested, terrain)
+    issues = result.issues or [issue for check in CHECKS for issue in check(result.frames)]
     if issues:
         raise InputError(sorted(issues, key=reading_order))
     sha256 = {
@@ -297,14 +325,14 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
         sha256[f"own:{terrain.name}"] = terrain.sha256
         own_files[terrain.name] = {PurePath(terrain.name).name: terrain.raw}
     return Inputs(
-        tables=MappingProxyType({name: frame.drop(columns="source") for name, frame in whole.frames.items()}),
+        tables=MappingProxyType({name: frame.drop(columns="source") for name, frame in result.frames.items()}),
         sha256=MappingProxyType(sha256),
         folder_name=data_folder_name() if folder is None else folder.name,
-        origins=MappingProxyType(whole.origins),
+        origins=MappingProxyType(result.origins),
         own=own,
         own_files=MappingProxyType(own_files),
         raster=terrain.raster if terrain is not None else None,
-        sources=MappingProxyType({name: tuple(frame["source"]) for name, frame in whole.frames.items()}),
+        sources=MappingProxyType({name: tuple(frame["source"]) for name, frame in result.frames.items()}),
         allow_outside=allow_outside,
     )
 
@@ -313,7 +341,9 @@ def _inventories(requested: OwnTables, declared: Declared, allow_outside: bool, 
     read = []
     for key, name in requested.files:
         try:
-            raw = table_bytes(found(requested, key, name, allow_outside=allow_outside), requested.where(key), name=name)
+            raw = table_bytes(
+                path_of(requested, key, name, allow_outside=allow_outside), requested.where(key), name=name
+            )
         except InputError as error:
             issues += error.issues
             continue
@@ -326,7 +356,7 @@ def _terrain(requested: OwnTables, declared: Declared, allow_outside: bool, issu
     if requested.terrain is None:
         return None
     try:
-        path = found(requested, TERRAIN, requested.terrain, allow_outside=allow_outside)
+        path = path_of(requested, TERRAIN, requested.terrain, allow_outside=allow_outside)
         raw = table_bytes(path, requested.where(TERRAIN), name=requested.terrain)
     except InputError as error:
         issues += error.issues
@@ -340,9 +370,9 @@ def _folder(requested: OwnTables, declared: Declared, allow_outside: bool, issue
     if requested.data is None:
         return OwnFolder()
     try:
-        path = found(requested, DATA, requested.data, allow_outside=allow_outside)
+        path = path_of(requested, DATA, requested.data, allow_outside=allow_outside)
         if path.resolve() == requested.folder.resolve():
-            what = "is the scenario's own folder, expected a folder in it"
+            what = "is the scenario's own folder, expected a subfolder"
             raise InputError([Issue(requested.where(DATA), f"'{requested.data}' {what}")])
         inside = None if allow_outside else requested.folder
         read = read_own_folder(path, requested.data, requested.where(DATA), declared, inside)

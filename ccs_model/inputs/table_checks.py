@@ -1,17 +1,16 @@
-"""Checks across rows and tables, one function each; CHECKS is the table of contents."""
+"""Checks across rows and tables, one function per check; CHECKS lists them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
-from difflib import get_close_matches
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import as_seen, shown
-from ccs_model.inputs.checked_table import own_works_are_plausible
+from ccs_model.inputs.cells import as_seen, nearest_hint, shown
+from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import km_if_swapped, km_outside_province
 from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
 
@@ -83,7 +82,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 PROVINCE_MARGIN_KM = 30.0
 _CHEMICALS = ("plants/chemicals", "plants/coal_chemicals")
 _PLANTS = ("plants/steel", *_CHEMICALS, "plants/sources")
-# Whatever a link can join, with its id.
+# Tables of nodes that a link can join, with their id column.
 _NODES = (
     ("plants/steel", "plant"),
     ("plants/chemicals", "plant"),
@@ -94,29 +93,29 @@ _NODES = (
 )
 _BETWEEN = " – "
 _SHARE_MARGIN = 1e-6
-
-
-def at(row: pd.Series, column: str = "") -> str:
-    """The place of a row, or of one of its cells."""
-    return str(row["source"].at(int(row["line"]), column))
+# Largest plausible ratio between capacities of a plant; a wrong unit is a factor of a thousand.
+_MOST_RATIO = 20.0
+_IRON = ("bf_iron_ktpa", "dri_iron_ktpa")
+_ROUTES = ("bof_steel_ktpa", "eaf_steel_ktpa")
+_HINT = "is one of them in t/y? Columns that end in _ktpa are in kt/y"
 
 
 def rows_that_repeat(table: str, frame: pd.DataFrame) -> Iterator[Issue]:
-    """Rows whose key stands in an earlier row of the table."""
+    """Issues of rows that repeat the key of an earlier row."""
     key = list(KEYS[table])
     first: dict[Hashable, pd.Series] = {}
     for _, row in frame[frame.duplicated(key, keep=False)].iterrows():
         before = first.setdefault(tuple(row[key]), row)
         if before is row:
             continue
-        named = ", ".join(f"{column} {_sentence(row[column])}" for column in key)
+        named = ", ".join(f"{column} {_written(row[column])}" for column in key)
         is_same_file = before["source"].file == row["source"].file and row["source"].positions is None
         there = f"line {before['line']}" if is_same_file else at(before)
-        yield Issue(at(row), f"{named} stands already at {there}")
+        yield Issue(at(row), f"{named} is already given at {there}")
 
 
 def keys_are_unique(frames: Frames) -> Iterator[Issue]:
-    """No two rows of a table share their key, and no plant id stands in two inventories."""
+    """Keys of a table are unique, and a plant id is in one inventory only."""
     for table in KEYS:
         yield from rows_that_repeat(table, frames[table])
     for place, table in enumerate(_PLANTS):
@@ -124,11 +123,11 @@ def keys_are_unique(frames: Frames) -> Iterator[Issue]:
             plants, earlier = frames[table], frames[other]
             for _, row in plants[plants["plant"].isin(earlier["plant"])].iterrows():
                 first = earlier[earlier["plant"] == row["plant"]].iloc[0]
-                yield Issue(at(row), f"plant {row['plant']} stands in both inventories, first at {at(first)}")
+                yield Issue(at(row), f"plant {row['plant']} is in both inventories, first at {at(first)}")
 
 
 def ids_are_unique(frames: Frames) -> Iterator[Issue]:
-    """No plant of the user's has an id that only case, width or signs nobody sees tell from another's."""
+    """Ids of the user's plants differ in more than case, width and invisible characters."""
     first: dict[str, pd.Series] = {}
     whole = pd.concat([frames[table][["plant", "line", "source"]] for table in _PLANTS], ignore_index=True)
     alike = whole["plant"].map(as_seen)
@@ -138,22 +137,24 @@ def ids_are_unique(frames: Frames) -> Iterator[Issue]:
             is_same_file = before["source"].file == row["source"].file and row["source"].positions is None
             there = f"line {before['line']}" if is_same_file else at(before)
             what = f"'{shown(row['plant'])}' looks like '{shown(before['plant'])}' of {there}"
-            yield Issue(at(row, "plant"), what, "one plant twice? give ids that differ in more than case or width")
+            yield Issue(
+                at(row, "plant"), what, "give ids that differ in more than case or width, or remove the duplicate"
+            )
 
 
 def references_exist(frames: Frames) -> Iterator[Issue]:
-    """Every row's reference is a row of references.csv."""
+    """The reference of every row is in references.csv."""
     known = set(frames["references"]["reference"])
     for table, frame in frames.items():
         if table == "references" or "reference" not in frame:
             continue
         for _, row in frame[~frame["reference"].isin(known)].iterrows():
-            hint = "add it to references of your own, see docs/own-tables.md" if row["source"].is_own else ""
+            hint = "add it to a references table of your own, see docs/own-tables.md" if row["source"].is_own else ""
             yield Issue(at(row, "reference"), f"'{row['reference']}' is not in references.csv", hint)
 
 
 def money_is_of_a_known_year(frames: Frames) -> Iterator[Issue]:
-    """The currency and price year of every amount of the user's have a price index, so that it can be converted."""
+    """There is a price index for the currency and price year of every amount of the user."""
     index = frames["indices/deflators"]
     known = set(zip(index["currency"], index["year"], strict=True))
     held = index.groupby("currency")["year"].agg(["min", "max"])
@@ -167,36 +168,36 @@ def money_is_of_a_known_year(frames: Frames) -> Iterator[Issue]:
             currency, year = row["currency"], int(row["price_year"])
             what = f"no price index for {currency} {year}"
             if currency in held.index:
-                what += f"; indices/deflators holds {held.at[currency, 'min']:.0f} to {held.at[currency, 'max']:.0f}"
-            yield Issue(at(row, "price_year"), what, "convert the amount, or add rows to indices/deflators of your own")
+                what += f"; indices/deflators covers {held.at[currency, 'min']:.0f} to {held.at[currency, 'max']:.0f}"
+            yield Issue(at(row, "price_year"), what, "convert the amount, or add rows to your own indices/deflators")
 
 
 def furnaces_belong_to_a_plant(frames: Frames) -> Iterator[Issue]:
-    """Every furnace's plant is a row of plants/steel."""
+    """The plant of every furnace is in plants/steel."""
     units = frames["plants/steel_units"]
     for _, row in units[~units["plant"].isin(frames["plants/steel"]["plant"])].iterrows():
         yield Issue(at(row, "plant"), f"'{row['plant']}' is not in plants/steel.csv")
 
 
 def captive_units_belong_to_a_plant(frames: Frames) -> Iterator[Issue]:
-    """The plant of a captive unit, where one is named, is a steel works or a chemical plant."""
+    """The plant of a captive unit, if given, is a steel or chemical plant."""
     units = frames["plants/captive_units"]
     known = {plant for table in ("plants/steel", *_CHEMICALS) for plant in frames[table]["plant"]}
     for _, row in units[(units["plant"] != "") & ~units["plant"].isin(known)].iterrows():
-        yield Issue(at(row, "plant"), f"'{row['plant']}' is no steel works and no chemical plant")
+        yield Issue(at(row, "plant"), f"'{row['plant']}' is neither a steel plant nor a chemical plant")
 
 
 def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Issue]:
-    """The last year in which a retrofit may start is not before the first."""
+    """The last year of a turnaround is not before its first."""
     for table in _PLANTS:
         frame = frames[table]
         for _, row in frame[frame["turnaround_until"] < frame["turnaround_from"]].iterrows():
-            what = f"{_sentence(row['turnaround_until'])} is before turnaround_from {_sentence(row['turnaround_from'])}"
+            what = f"{_written(row['turnaround_until'])} is before turnaround_from {_written(row['turnaround_from'])}"
             yield Issue(at(row, "turnaround_until"), what)
 
 
-def parts_do_not_exceed_wholes(frames: Frames) -> Iterator[Issue]:
-    """Capacity that retires is part of the operating capacity; utilisation is never above 1 by its range."""
+def retiring_capacity_is_part_of_operating(frames: Frames) -> Iterator[Issue]:
+    """Retiring capacity does not exceed operating capacity."""
     steel = frames["plants/steel"]
     for part, whole in (("retiring_bf_iron_ktpa", "bf_iron_ktpa"), ("retiring_bof_steel_ktpa", "bof_steel_ktpa")):
         wrong = steel[steel[part].fillna(0) > steel[whole].fillna(0) + 1e-9]
@@ -204,8 +205,28 @@ def parts_do_not_exceed_wholes(frames: Frames) -> Iterator[Issue]:
             yield Issue(at(row, part), f"{row[part]:g} is more than {whole} {row[whole]:g}")
 
 
+def own_capacities_are_plausible(frames: Frames) -> Iterator[Issue]:
+    """Iron and steel capacities of the user's plants are in proportion to crude steel; a wrong unit is not."""
+    steel = frames["plants/steel"]
+    steel = steel[[source.is_own for source in steel["source"]]]
+    if steel.empty:
+        return
+    crude = steel["crude_steel_ktpa"].fillna(0.0)
+    for column in (*_IRON, *_ROUTES):
+        what = "iron" if column in _IRON else "steel by one route"
+        part = steel[column].fillna(0.0)
+        for i in steel.index[(crude > 0) & (part > _MOST_RATIO * crude)]:
+            yield Issue(
+                at(steel.loc[i], column), f"{part[i] / crude[i]:,.0f} t of {what} for each t of crude steel", _HINT
+            )
+    by_route = steel[list(_ROUTES)].fillna(0.0).sum(axis=1)
+    for i in steel.index[(by_route > 0) & (crude > _MOST_RATIO * by_route)]:
+        what = f"{crude[i] / by_route[i]:,.0f} t of crude steel for each t by its routes"
+        yield Issue(at(steel.loc[i], "crude_steel_ktpa"), what, _HINT)
+
+
 def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
-    """A plant lies inside its province's outline or within 30 km of it; a swapped pair is pointed out."""
+    """Plants lie in their province, or within 30 km of its outline."""
     for table in ("plants/steel", *_CHEMICALS):
         frame = frames[table]
         outside = km_outside_province(frame["province"], frame["lat_deg"], frame["lon_deg"])
@@ -218,22 +239,22 @@ def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
 
 
 def cost_curves_belong_to_a_site(frames: Frames) -> Iterator[Issue]:
-    """Every step's site is a row of storage/sites."""
+    """The site of every cost step is in storage/sites."""
     steps = frames["storage/site_costs"]
     for _, row in steps[~steps["site"].isin(frames["storage/sites"]["site"])].iterrows():
         yield Issue(at(row, "site"), f"'{row['site']}' is not in storage/sites.csv")
 
 
 def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
-    """A site's steps count from 1, share out its whole capacity, are in one money and never get cheaper."""
+    """The steps of a site are numbered from 1, cover its capacity, share a currency, and do not decrease in cost."""
     curves: dict[str, list[pd.Series]] = {}
     for _, row in frames["storage/site_costs"].sort_values("step", kind="stable").iterrows():
         curves.setdefault(row["site"], []).append(row)
     for site, steps in curves.items():
         numbers = [row["step"] for row in steps]
         if numbers != list(range(1, len(steps) + 1)):
-            what = f"the steps of {site} are numbered {', '.join(map(_sentence, numbers))}"
-            yield Issue(at(steps[0], "step"), what, "count from 1, each once")
+            what = f"the steps of {site} are numbered {', '.join(map(_written, numbers))}"
+            yield Issue(at(steps[0], "step"), what, "number the steps from 1, each once")
         total = sum(row["capacity_share"] for row in steps)
         if abs(total - 1) > _SHARE_MARGIN:
             yield Issue(
@@ -244,24 +265,22 @@ def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
             continue
         for before, row in pairwise(steps):
             if row["storage_cost_per_t"] < before["storage_cost_per_t"]:
-                what = f"step {_sentence(row['step'])} of {site} is cheaper than the one before"
-                yield Issue(
-                    at(row, "storage_cost_per_t"), what, "the cheapest is filled first: order the steps by cost"
-                )
+                what = f"step {_written(row['step'])} of {site} costs less than the step before"
+                yield Issue(at(row, "storage_cost_per_t"), what, "order the steps by cost")
 
 
 def gasifiers_and_urea_are_given(frames: Frames) -> Iterator[Issue]:
-    """Every ammonia plant says what share becomes urea, and every coal plant what gasifier it has."""
+    """Ammonia plants have a urea share, and coal plants a gasifier."""
     for table in _CHEMICALS:
         plants = frames[table]
         for _, row in plants[(plants["feedstock"] == "coal") & (plants["gasifier"] == "")].iterrows():
-            yield Issue(at(row, "gasifier"), "is empty for a coal plant")
+            yield Issue(at(row, "gasifier"), "is empty, but required for a coal plant")
         for _, row in plants[(plants["product"] == "ammonia") & plants["urea_share"].isna()].iterrows():
-            yield Issue(at(row, "urea_share"), "is empty for an ammonia plant")
+            yield Issue(at(row, "urea_share"), "is empty, but required for an ammonia plant")
 
 
 def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
-    """The product, feedstock and gasifier of every chemical plant are a row of streams/chemical_routes."""
+    """There is a row of streams/chemical_routes for every chemical plant."""
     key = ["product", "feedstock", "gasifier"]
     known = set(frames["streams/chemical_routes"][key].itertuples(index=False, name=None))
     for table in _CHEMICALS:
@@ -270,28 +289,28 @@ def chemical_plants_have_a_route(frames: Frames) -> Iterator[Issue]:
         is_known = [each in known for each in plants[key].itertuples(index=False, name=None)]
         for _, row in plants[~np.array(is_known, dtype=bool)].iterrows():
             what = f"no row for {' '.join(filter(None, row[key]))} in streams/chemical_routes.csv"
-            yield Issue(at(row, "feedstock"), what, "so its CO2 is not known")
+            yield Issue(at(row, "feedstock"), what, "its CO2 emissions are unknown without one")
 
 
 def flue_gas_technologies_have_heat(frames: Frames) -> Iterator[Issue]:
-    """A technology for flue gas has at least two points of heat by concentration."""
+    """Technologies for flue gas have heat demands for at least two CO2 concentrations."""
     technologies = frames["technologies/technologies"]
     points = frames["technologies/heat"]["technology"].value_counts()
     for _, row in technologies[technologies["grade"] == "flue_gas"].iterrows():
         if points.get(row["technology"], 0) < 2:
-            yield Issue("technologies/heat.csv", f"technology {row['technology']} needs two points of heat or more")
+            yield Issue("technologies/heat.csv", f"technology {row['technology']} needs at least two rows")
 
 
 def streams_have_plain_names(frames: Frames) -> Iterator[Issue]:
-    """No stream's name holds a plus sign: it joins the streams that share a unit."""
+    """Names of streams have no plus sign, which joins the streams of a shared unit."""
     for table in ("streams/mill_stacks", "streams/chemical_grades"):
         frame = frames[table]
         for _, row in frame[frame["stream"].str.contains("+", regex=False)].iterrows():
-            yield Issue(at(row, "stream"), f"'{shown(row['stream'])}' holds a plus sign", "write it without")
+            yield Issue(at(row, "stream"), f"'{shown(row['stream'])}' contains a plus sign", "remove it")
 
 
 def node_ids_are_unique(frames: Frames) -> Iterator[Issue]:
-    """No hub or site of the user's has the id of a plant or of the other: no link could say which of them it joins."""
+    """Ids of the user's hubs and sites differ from those of all other nodes, so that links are unambiguous."""
     owners: dict[str, str] = {}
     for table, column in _NODES:
         frame = frames[table]
@@ -302,19 +321,21 @@ def node_ids_are_unique(frames: Frames) -> Iterator[Issue]:
 
 
 def links_join_two_nodes(frames: Frames) -> Iterator[Issue]:
-    """Both ends of a given link are plants, sites or hubs, and not the same one."""
+    """The ends of a link are two different plants, sites or hubs."""
     known = _node_names(frames)
     for _, row in frames["transport/links"].iterrows():
         for column in ("node_a", "node_b"):
             if row[column] not in known:
-                what = f"'{shown(row[column])}' is no plant, site or hub"
-                yield Issue(at(row, column), what, _nearest_or(row[column], known, "junctions stand in transport/hubs"))
+                what = f"'{shown(row[column])}' is not a plant, site or hub"
+                yield Issue(
+                    at(row, column), what, nearest_hint(row[column], sorted(known), "junctions are in transport/hubs")
+                )
         if row["node_a"] == row["node_b"]:
-            yield Issue(at(row, "node_b"), f"the link joins '{shown(row['node_a'])}' with itself")
+            yield Issue(at(row, "node_b"), f"the link joins '{shown(row['node_a'])}' to itself")
 
 
 def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
-    """A quoted cost names a given link, or a made one by its two ends, and a size of pipe."""
+    """A quoted pipeline cost names a link (given, or generated and named after its ends) and a pipe size."""
     table = frames["transport/line_costs"]
     if table.empty:
         return
@@ -323,16 +344,16 @@ def line_costs_belong_to_a_line(frames: Frames) -> Iterator[Issue]:
     pipes = set((trends if len(trends) else frames["transport/pipes"])["pipe"])
     for _, row in table.iterrows():
         if row["link"] not in links and not _joins_two(row["link"], nodes):
-            hint = "links stand in transport/links; one that the program makes is named 'A – B' after its ends"
+            hint = "links are in transport/links; generated links are named 'A – B' after their ends"
             what = f"there is no link '{shown(row['link'])}'"
-            yield Issue(at(row, "link"), what, _nearest_or(row["link"], links, hint))
+            yield Issue(at(row, "link"), what, nearest_hint(row["link"], sorted(links), hint))
         if row["pipe"] not in pipes:
             what = f"there is no size '{shown(row['pipe'])}' in transport/{'trends' if len(trends) else 'pipes'}"
-            yield Issue(at(row, "pipe"), what, _nearest_or(row["pipe"], pipes, ", ".join(sorted(pipes)[:12])))
+            yield Issue(at(row, "pipe"), what, nearest_hint(row["pipe"], sorted(pipes), ", ".join(sorted(pipes)[:12])))
 
 
 def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
-    """Nothing of the user's stands at (0, 0), or looks as if latitude and longitude had changed places."""
+    """Locations of the user are not at (0, 0), nor with latitude and longitude swapped."""
     sources = frames["plants/sources"]
     plants = sources if len(sources) else pd.concat([frames["plants/steel"], frames["plants/chemicals"]])
     among = [plants[name].to_numpy(float) for name in ("lat_deg", "lon_deg")]
@@ -342,9 +363,9 @@ def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
         far = km_if_swapped(frame["lat_deg"].to_numpy(float), frame["lon_deg"].to_numpy(float), *among)
         for (_, row), km in zip(frame.iterrows(), far, strict=True):
             if row["lat_deg"] == 0 and row["lon_deg"] == 0:
-                yield Issue(at(row, "lat_deg"), f"'{shown(row[column])}' stands at (0, 0), in the sea off Africa")
+                yield Issue(at(row, "lat_deg"), f"'{shown(row[column])}' is at (0, 0), in the sea off Africa")
             elif km == km:
-                what = f"'{shown(row[column])}' lies {km:,.0f} km from the middle of the plants"
+                what = f"'{shown(row[column])}' lies {km:,.0f} km from the centre of the plants"
                 yield Issue(at(row, "lat_deg"), what, "lat and lon look swapped")
 
 
@@ -353,18 +374,13 @@ def _node_names(frames: Frames) -> set[str]:
 
 
 def _joins_two(link: str, nodes: Collection[str]) -> bool:
-    """Whether a link's name is that of a made one; the program's own hubs are named after a plant."""
+    """Whether the name is that of a generated link; generated hubs are named after a plant."""
     words = link.split(_BETWEEN)
     ways = ((_BETWEEN.join(words[:k]), _BETWEEN.join(words[k:])) for k in range(1, len(words)))
     return any(all(end in nodes or end.removeprefix("hub ") in nodes for end in ends) for ends in ways)
 
 
-def _nearest_or(name: str, known: Collection[str], otherwise: str) -> str:
-    near = get_close_matches(name, sorted(known), n=1)
-    return f"did you mean '{shown(near[0])}'?" if near else otherwise
-
-
-def _sentence(value: object) -> str:
+def _written(value: object) -> str:
     return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -376,8 +392,8 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     furnaces_belong_to_a_plant,
     captive_units_belong_to_a_plant,
     turnarounds_end_after_they_begin,
-    parts_do_not_exceed_wholes,
-    own_works_are_plausible,
+    retiring_capacity_is_part_of_operating,
+    own_capacities_are_plausible,
     places_lie_in_their_province,
     gasifiers_and_urea_are_given,
     chemical_plants_have_a_route,

@@ -1,7 +1,7 @@
-"""A file of cost multipliers by place: an ESRI ASCII grid (.asc) or a .csv with lat_deg, lon_deg, cost_multiplier.
+"""Reads cost multipliers by location: an ESRI ASCII grid (.asc) or a .csv with lat_deg, lon_deg, cost_multiplier.
 
-It takes the place of table transport/terrain. The layout of the grid: https://desktop.arcgis.com, "Esri ASCII raster
-format"; coordinates are degrees of longitude and latitude (WGS84), cells without data count as 1.
+The file replaces the table transport/terrain. Format of the grid: https://desktop.arcgis.com, "Esri ASCII raster
+format"; coordinates are in degrees (WGS84), and cells without data have the multiplier 1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ccs_model.inputs.user_tables import with_own_reference
 
 TERRAIN_TABLE = "transport/terrain"
 MOST_CELLS = 20_000_000
-_MOST_ISSUES = 20  # of cells of one grid
+_MOST_ISSUES = 20  # of one grid
 _NO_DATA = -9999.0
 _INTEGER, _NUMBERS = ("ncols", "nrows"), ("cellsize", "nodata_value")
 _EDGES = {"xllcorner": "x", "xllcenter": "x", "yllcorner": "y", "yllcenter": "y"}
@@ -33,7 +33,7 @@ _MARGIN_DEG = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Raster:
-    """Square cells of cost multipliers, the first row the northernmost; `west_deg`, `north_deg` are cell centres."""
+    """A grid of cost multipliers with square cells, from north to south; `west_deg`, `north_deg` are cell centres."""
 
     west_deg: float
     north_deg: float
@@ -41,7 +41,7 @@ class Raster:
     values: npt.NDArray[np.float32]
 
     def at(self, lat_deg: Floats, lon_deg: Floats) -> Floats:
-        """The multiplier of the nearest cell that is no further than a cell's diagonal, else 1."""
+        """Multiplier of the nearest cell within the diagonal of a cell, else 1."""
         n_rows, n_columns = self.values.shape
         row, column = (self.north_deg - lat_deg) / self.cell_deg, (lon_deg - self.west_deg) / self.cell_deg
         i = np.clip(np.rint(row), 0, n_rows - 1).astype(np.int64)
@@ -52,7 +52,7 @@ class Raster:
 
 @dataclass(frozen=True)
 class TerrainFile:
-    """What the file holds: points as rows of transport/terrain, or a grid."""
+    """A terrain file as read: points as rows of transport/terrain, or a grid."""
 
     name: str
     raw: bytes
@@ -62,12 +62,12 @@ class TerrainFile:
 
     @property
     def sha256(self) -> str:
-        """Of the file as it was read."""
+        """SHA-256 of the file as read."""
         return hashlib.sha256(self.raw).hexdigest()
 
 
 def read_terrain(raw: bytes, name: str, columns: Sequence[Column]) -> TerrainFile:
-    """`columns` are those of transport/terrain; reference and quality may be left out. Faults name file and line."""
+    """Read a terrain file. `columns` are those of transport/terrain; reference and quality are optional."""
     if name.lower().endswith(".asc"):
         multiplier = next(column for column in columns if column.name == "cost_multiplier")
         raster, issues = _grid(raw, name, multiplier)
@@ -78,7 +78,7 @@ def read_terrain(raw: bytes, name: str, columns: Sequence[Column]) -> TerrainFil
     table = table_of(csv_grid(raw, Source(name, is_own=True), requested), TERRAIN_TABLE, requested)
     issues = list(table.issues)
     if not issues and table.frame.empty:
-        issues = [Issue(name, "holds no place", "a row each: lat_deg, lon_deg, cost_multiplier")]
+        issues = [Issue(name, "has no rows", "expected rows with lat_deg, lon_deg, cost_multiplier")]
     return TerrainFile(name, raw, table=with_own_reference(table), issues=tuple(issues))
 
 
@@ -92,7 +92,7 @@ def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, lis
     first = 0
     for number, line in enumerate(lines, start=1):
         words = line.split()
-        # A first cell without data may be written as nan.
+        # The first cell may be nan.
         if words and (not words[0][0].isalpha() or words[0].lower() == "nan"):
             break
         first = number
@@ -110,12 +110,12 @@ def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, lis
     n_rows, n_columns, cell = int(header["nrows"]), int(header["ncols"]), header["cellsize"]
     if n_rows * n_columns > MOST_CELLS:
         what = f"{n_columns:,} × {n_rows:,} cells, expected at most {MOST_CELLS:,}"
-        return None, [Issue(f"{name}:{at_line['ncols']}", what, "coarser cells will do: pipes are many km long")]
+        return None, [Issue(f"{name}:{at_line['ncols']}", what, "use coarser cells")]
     west = header["xllcenter"] if "xllcenter" in header else header["xllcorner"] + cell / 2
     south = header["yllcenter"] if "yllcenter" in header else header["yllcorner"] + cell / 2
     north, east = south + (n_rows - 1) * cell, west + (n_columns - 1) * cell
     if max(-west, east) > 180 + _MARGIN_DEG or max(-south, north) > 90 + _MARGIN_DEG:
-        what = f"reaches from {west:g} to {east:g} and from {south:g} to {north:g}: no degrees"
+        what = f"reaches from {west:g} to {east:g} and from {south:g} to {north:g}, expected degrees"
         hint = "give the grid in longitude and latitude (EPSG:4326)"
         return None, [Issue(f"{name}:{next(at_line[key] for key in at_line if key in _EDGES)}", what, hint)]
     rows = [(number, line) for number, line in enumerate(lines[first:], start=first + 1) if line.strip()]
@@ -129,7 +129,7 @@ def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, lis
         if wrong:
             issues.append(Issue(f"{name}:{number}", wrong, multiplier.meaning))
             if len(issues) == _MOST_ISSUES:
-                issues.append(Issue(f"{name}:{number}", "further lines were not looked at"))
+                issues.append(Issue(f"{name}:{number}", "further lines were not checked"))
                 break
         else:
             values[k] = row
@@ -139,21 +139,23 @@ def _grid(raw: bytes, name: str, multiplier: Column) -> tuple[Raster | None, lis
 def _header_line(words: list[str], where: str, header: dict[str, float], issues: list[Issue]) -> None:
     key = words[0].lower()
     if key not in (*_INTEGER, *_NUMBERS, *_EDGES):
-        issues.append(Issue(where, f"'{shown(words[0])}' is no line of the header of an ESRI ASCII grid"))
+        issues.append(Issue(where, f"'{shown(words[0])}' is not a header key of an ESRI ASCII grid"))
         return
     value = _number(words[1]) if len(words) == 2 else math.nan
     if key == "nodata_value" and len(words) == 2 and words[1].lower() == "nan":
         header[key] = value
     elif not math.isfinite(value) or (key in _INTEGER and (value < 1 or value != int(value))):
-        issues.append(Issue(where, f"expected {words[0]} and {'a whole' if key in _INTEGER else 'one'} number"))
+        issues.append(
+            Issue(where, f"expected {words[0]} and {'a positive integer' if key in _INTEGER else 'one number'}")
+        )
     elif key == "cellsize" and value <= 0:
-        issues.append(Issue(where, f"{value:g} is no size of a cell"))
+        issues.append(Issue(where, f"cellsize is {value:g}, expected more than 0"))
     else:
         header[key] = value
 
 
 def _cells(line: str, n_columns: int, no_data: float, multiplier: Column) -> tuple[Floats, str]:
-    """The multipliers of one line, or what is wrong with it."""
+    """Multipliers of one line, and a message if the line is invalid."""
     words = line.split()
     if len(words) != n_columns:
         return np.ones(0), f"{len(words):,} cells, expected {n_columns:,} as ncols says"

@@ -14,7 +14,7 @@ import pandas as pd
 from ccs_model.engineering.capture_units import is_shared
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.inputs import Inputs
-from ccs_model.inputs.csv_reader import found
+from ccs_model.inputs.csv_reader import path_of
 from ccs_model.paths import data_folder
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
@@ -74,7 +74,7 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     requested = scenario.calibration
     where = place_of(scenario, "calibration.file")
     if requested.file is not None:
-        path = found(OwnTables.of(scenario), "calibration.file", requested.file, allow_outside=inputs.allow_outside)
+        path = path_of(OwnTables.of(scenario), "calibration.file", requested.file, allow_outside=inputs.allow_outside)
     fits = _fits(path, requested.file or SHIPPED, where)
     if requested.preset not in fits:
         what = f"preset '{requested.preset}' is not in {requested.file or 'the shipped calibration'}"

@@ -24,7 +24,7 @@ from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
-from ccs_model.inputs.csv_reader import found, table_bytes
+from ccs_model.inputs.csv_reader import path_of, table_bytes
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
@@ -317,7 +317,7 @@ def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> I
     Raises FileError when it cannot be read, InputError with every line of it that is of no use.
     """
     requested, name = OwnTables.of(scenario), scenario.transport.corridors
-    path = found(requested, CORRIDORS, name, allow_outside=inputs.allow_outside)
+    path = path_of(requested, CORRIDORS, name, allow_outside=inputs.allow_outside)
     raw = table_bytes(path, requested.where(CORRIDORS), name=name)
     try:
         rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))

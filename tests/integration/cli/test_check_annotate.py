@@ -55,7 +55,7 @@ def test_faulty_cells_are_filled_and_say_what_is_wrong(tmp_path):
     assert f"{tmp_path / 'marked.xlsx'}: mine.xlsx with its errors marked" in answer.stderr
     assert mine.read_bytes() == before
     book = openpyxl.load_workbook(tmp_path / "marked.xlsx")
-    assert book.sheetnames == ["faults", "steel", "notes"]
+    assert book.sheetnames == ["issues", "steel", "notes"]
     sheet = book["steel"]
     marked = {cell.coordinate for row in sheet for cell in row if cell.fill.fgColor.rgb == RED}
     assert marked == {"E3", "H3"}
@@ -63,13 +63,13 @@ def test_faulty_cells_are_filled_and_say_what_is_wrong(tmp_path):
     assert "138.04 is outside the range -90 to 90" in sheet["E3"].comment.text
     assert sheet["H3"].value == "operatin"
     assert (book["notes"]["A1"].value, book["notes"]["A2"].value) == ("=1+1", "kept")
-    listed = [[cell.value for cell in row] for row in book["faults"].iter_rows(min_row=2)]
+    listed = [[cell.value for cell in row] for row in book["issues"].iter_rows(min_row=2)]
     assert [row[:4] for row in listed] == [
         ["mine.xlsx:steel!E3", "steel", "E3", "138.04 is outside the range -90 to 90"],
         ["mine.xlsx:steel!H3", "steel", "H3", "'operatin' is unknown"],
     ]
     assert [f"{issue.where}" for issue in answer.exception.issues] == [row[0] for row in listed]
-    assert book["faults"]["C2"].hyperlink.location == "'steel'!E3"
+    assert book["issues"]["C2"].hyperlink.location == "'steel'!E3"
 
 
 def test_a_corrected_copy_can_be_used_as_it_is(tmp_path):
@@ -112,7 +112,7 @@ def test_each_of_several_workbooks_has_its_copy_with_all_faults(tmp_path):
     for name, marked in (("a", {"H3"}), ("b", {"F3"})):
         book = openpyxl.load_workbook(tmp_path / f"marked-{name}.xlsx")
         assert {cell.coordinate for row in book["steel"] for cell in row if cell.fill.fgColor.rgb == RED} == marked
-        assert book["faults"].max_row == 3
+        assert book["issues"].max_row == 3
 
 
 @pytest.mark.parametrize("raw", [b"no workbook", b"PK\x03\x04 cut off"])
@@ -121,12 +121,12 @@ def test_faults_without_a_workbook_are_listed_alone(tmp_path, raw):
     answer = check(tmp_path, "--annotate", str(tmp_path / "marked.xlsx"))
     assert isinstance(answer.exception, InputError)
     book = openpyxl.load_workbook(tmp_path / "marked.xlsx")
-    assert book.sheetnames == ["faults"]
-    assert book["faults"]["A2"].value == "mine.xlsx"
+    assert book.sheetnames == ["issues"]
+    assert book["issues"]["A2"].value == "mine.xlsx"
     (tmp_path / "broken.yaml").write_text("name: [", encoding="utf-8")
     out = str(tmp_path / "list.xlsx")
     answer = CliRunner().invoke(group, ["check", str(tmp_path / "broken.yaml"), "--annotate", out])
-    assert openpyxl.load_workbook(out)["faults"].max_row == 2
+    assert openpyxl.load_workbook(out)["issues"].max_row == 2
 
 
 def test_workbooks_of_the_data_folder_are_marked_too(tmp_path):
@@ -154,7 +154,7 @@ def test_words_that_look_like_a_formula_stay_words_and_merged_cells_are_marked_a
     copies = annotated(issues, {"m.xlsx": (tmp_path / "m.xlsx").read_bytes()})
     (tmp_path / "out.xlsx").write_bytes(copies["m.xlsx"])
     book = openpyxl.load_workbook(tmp_path / "out.xlsx")
-    assert book["faults"]["D2"].data_type == "s"
-    assert book["faults"]["D2"].value == "=HYPERLINK(1)"
+    assert book["issues"]["D2"].data_type == "s"
+    assert book["issues"]["D2"].value == "=HYPERLINK(1)"
     assert book["a b"]["B2"].comment.text == "=HYPERLINK(1) (+1)"
-    assert book["faults"].max_row == 3
+    assert book["issues"].max_row == 3

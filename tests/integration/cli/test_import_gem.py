@@ -68,7 +68,7 @@ def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp
         "data/prices/power.csv: a row for each grid: Germany",
         "data/prices/fuels.csv: a row, fuel coal, for each province: Germany",
         "data/prices/grid_factors.csv: a row for each province: Germany",
-        "data/storage/sites.csv: the sites in reach; ours lie in China",
+        "data/storage/sites.csv: the storage sites within range; ours lie in China",
     ):
         assert f"  {line}\n" in answer.stdout
         assert f"#   {line}\n" in (out / "scenario.yaml").read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp
             file.write(row + "\n")
     sites = out / "data" / "storage" / "sites.csv"
     headings = sites.read_text(encoding="utf-8").strip().split(",")
-    with pytest.raises(InputError, match=r"storage/sites\.csv: holds no rows"):
+    with pytest.raises(InputError, match=r"storage/sites\.csv: has no rows"):
         ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))
     with sites.open("a", encoding="utf-8") as file:
         file.write(",".join(SITE.get(heading, "") for heading in headings) + "\n")

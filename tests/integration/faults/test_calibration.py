@@ -24,10 +24,10 @@ def reported(desk: Desk, zone: str = "Hebei", value: str = "0.15", baseline: str
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"zone": "Atlantis"}, "row hebei-about, zone Atlantis: the zone has no plants"),
+        ({"zone": "Atlantis"}, "row hebei-about, zone Atlantis: unknown zone"),
         ({"zone": "Hebai"}, "did you mean 'Hebei'?"),
         ({"baseline": ""}, "row hebei-about, zone Hebei: the baseline year is missing (write 'unknown')"),
-        ({"value": "1.5"}, "a cut of 150% of the baseline is not possible"),
+        ({"value": "1.5"}, "an abatement of 150% of the baseline is not possible"),
         ({"value": ""}, "is empty"),
     ],
 )

@@ -27,13 +27,13 @@ def test_F17_a_field_too_many_or_too_few_never_shifts_columns(
     rows = works("M1", "M2")
     rows[2] = rows[2] + extra if extra else rows[2][:-1]
     desk.csv(rows)
-    assert f"mine.csv:3: {n_fields} fields where the header has 12" in reported()
+    assert f"mine.csv:3: {n_fields} fields, expected 12" in reported()
 
 
 def test_F19_a_heading_twice_names_both_places(desk: Desk, reported: Told) -> None:
     rows = works("M1")
     desk.csv([[*rows[0], "status"], [*rows[1], "operating"]])
-    assert "mine.csv:1: column 'status' stands twice, at 8 and 13" in reported()
+    assert "mine.csv:1: column 'status' is given twice, at 8 and 13" in reported()
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_mixed_line_ends_are_all_line_ends(desk: Desk) -> None:
 
 def test_a_header_alone_and_nothing_at_all(desk: Desk, reported: Told) -> None:
     desk.csv(works())
-    assert "mine.csv: holds no plants" in reported()
+    assert "mine.csv: has no plants" in reported()
     desk.put("mine.csv", "")
-    assert "mine.csv: the file is empty, expected a header and a row for each plant" in reported()
+    assert "mine.csv: the file is empty, expected a header and one row per plant" in reported()
     desk.put("mine.csv", "\n \n,,,\n")
     assert "mine.csv: the file is empty" in reported()
 
@@ -117,7 +117,7 @@ def test_empty_rows_and_columns_at_the_end_are_passed_over(desk: Desk) -> None:
 def test_a_title_above_the_header_says_where_the_header_is(desk: Desk, reported: Told) -> None:
     rows = works("M1")
     desk.csv([["Our plants 2026", *[""] * 11], [""] * 12, *rows])
-    assert "the header stands on line 3" in reported()
+    assert "the header is on line 3" in reported()
 
 
 def test_blanks_around_cells_and_blanks_that_do_not_break_are_no_part_of_them(desk: Desk) -> None:

@@ -85,7 +85,7 @@ def test_F28_tonnes_in_a_column_of_kilotonnes(desk: Desk, reported: Told) -> Non
         ({"price_year": ""}, "sources.csv:2:price_year: is empty"),
         ({"currency": ...}, "sources.csv:1: column 'currency' is missing"),
         ({"price_year": ...}, "sources.csv:1: column 'price_year' is missing"),
-        ({"currency": "万元"}, "sources.csv:2:currency: '万元' is unknown (one of CNY, USD, EUR)"),
+        ({"currency": "万元"}, "sources.csv:2:currency: '万元' is unknown (expected one of CNY, USD, EUR)"),
         ({"currency": "RMB"}, "sources.csv:2:currency: 'RMB' is unknown"),
         ({"capture_capex_mn": "40000万元"}, "sources.csv:2:capture_capex_mn: '40000万元' is not a finite number"),
     ],
@@ -134,7 +134,7 @@ def test_F32_a_swapped_pair_that_is_in_range_is_pointed_out(desk: Desk, reported
     desk.put("tables/storage/sites.csv", table(SITE, lat_deg=88.0, lon_deg=44.0))
     desk.put("tables/storage/sites.csv", table(SITE, lat_deg=0, lon_deg=0))
     desk.scenario(data="tables", storage="{sites: [mine]}")
-    assert "sites.csv:2:lat_deg: 'mine' stands at (0, 0), in the sea off Africa" in reported()
+    assert "sites.csv:2:lat_deg: 'mine' is at (0, 0), in the sea off Africa" in reported()
 
 
 def test_F33_an_unknown_sector_names_the_sectors_and_the_nearest(desk: Desk, reported: Told) -> None:
@@ -151,7 +151,7 @@ def test_F33_an_unknown_sector_names_the_sectors_and_the_nearest(desk: Desk, rep
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"plants": "{inventory: [mine.csv], require: [M2]}"}, "s.yaml:2:44: plants.require: plant 'M2' is not in"),
+        ({"plants": "{inventory: [mine.csv], require: [M2]}"}, "s.yaml:2:43: plants.require: plant 'M2' is not in"),
         ({"plants": "{inventory: [mine.csv], exclude: [M11]}"}, "did you mean 'M1'?"),
         ({"storage": "{sites: [nanpoo]}"}, "s.yaml:5:19: storage.sites: site or basin 'nanpoo' is not in the tables"),
         ({"capture": "{technologies: [amines]}"}, "did you mean 'amine'?"),
@@ -172,7 +172,7 @@ def test_F34_what_a_table_names_must_be_there(desk: Desk, reported: Told) -> Non
     link = {"link": "l", "node_a": "M1", "node_b": "nowhere", "length_km": 5, "reference": "OWN", "quality": "assumed"}
     desk.put("tables/transport/links.csv", table(link))
     desk.scenario(data="tables")
-    assert "links.csv:2:node_b: 'nowhere' is no plant, site or hub" in reported()
+    assert "links.csv:2:node_b: 'nowhere' is not a plant, site or hub" in reported()
     link |= {"node_b": "jinxian_sag", "length_km": -5}
     desk.put("tables/transport/links.csv", table(link))
     assert "links.csv:2:length_km: -5 is outside the range" in reported()
@@ -181,8 +181,8 @@ def test_F34_what_a_table_names_must_be_there(desk: Desk, reported: Told) -> Non
 @pytest.mark.parametrize(
     ("share", "code", "words"),
     [
-        ("8", 3, "s.yaml:7:17: discount_rate: expected less than 1, got 8 (did you mean 0.08?)"),
-        ("-0.5", 3, "s.yaml:7:17: discount_rate: expected at least 0, got -0.5"),
+        ("8", 3, "s.yaml:7:16: discount_rate: expected less than 1, got 8 (did you mean 0.08?)"),
+        ("-0.5", 3, "s.yaml:7:16: discount_rate: expected at least 0, got -0.5"),
         ("0", 0, ""),
     ],
 )
@@ -211,9 +211,9 @@ def test_F38_odd_names_are_names(desk: Desk, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ('"a\tb"', "mine.csv:2:name: holds a control character"),
-        ('"a\nb"', "mine.csv:3:name: holds a control character"),
-        ("a\x07b", "mine.csv:2:name: holds a control character"),
+        ('"a\tb"', "mine.csv:2:name: contains a control character"),
+        ('"a\nb"', "mine.csv:3:name: contains a control character"),
+        ("a\x07b", "mine.csv:2:name: contains a control character"),
         ("x" * 40_000, "mine.csv:2:name: has 40,000 characters, expected at most 32,767"),
     ],
 )

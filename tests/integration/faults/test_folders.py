@@ -124,7 +124,7 @@ def archive(**parts: str) -> bytes:
         ),
         ("mine.gsheet", b'{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}', "a link to a file"),
         ("mine.numbers", archive(**{"Index/Document.iwa": "x", "Index/Tables/1.iwa": "x"}), "a Numbers document"),
-        ("mine.xlsx", b"", "the file is empty (where a cloud keeps it, open it once so that it is fetched)"),
+        ("mine.xlsx", b"", "the file is empty (if it is stored in a cloud, open it once to download it)"),
         ("mine.csv", b"", "the file is empty"),
         ("mine.xlsx", b'{"url": "https://docs.google.com/open?id=1"}', "(download the file itself)"),
         ("mine.csv", b"\0" * 4_096, "nothing but zeros"),
@@ -208,6 +208,6 @@ def test_names_of_files_as_long_and_odd_as_a_disk_takes_them(name: str, desk: De
     desk.scenario(plants=f"{{inventory: [{json.dumps(name, ensure_ascii=False)}]}}")
     answer = desk.check()
     if "\n" in name:
-        assert answer.code == 8 and "has a sign that no name of a file should have" in answer.err
+        assert answer.code == 8 and "has a character that is not allowed in file names" in answer.err
     else:
         assert answer.code == 0, answer.err

@@ -74,7 +74,7 @@ def test_F41_entities_are_refused_without_reading_anything(desk: Desk, reported:
         path, part, lambda raw: entity.encode() + raw.partition(b"?>")[2] if b"?>" in raw else entity.encode() + raw
     )
     message = reported()
-    assert f"mine.xlsx: its part {part} declares a document type" in message and "root:" not in message
+    assert f"mine.xlsx: its part {part} has a DOCTYPE" in message and "root:" not in message
 
 
 def test_F43_formulas_without_values_name_their_cells(desk: Desk, reported: Told) -> None:
@@ -83,7 +83,7 @@ def test_F43_formulas_without_values_name_their_cells(desk: Desk, reported: Told
     desk.book(steel=rows)
     message = reported()
     for cell in ("I2", "B3"):
-        place = f"mine.xlsx:steel!{cell}: holds a formula that was never computed"
+        place = f"mine.xlsx:steel!{cell}: has a formula that was never computed"
         assert f"{place} (open and save it in Excel, or paste values)" in message
 
 
@@ -91,7 +91,7 @@ def test_F43_formulas_without_values_name_their_cells(desk: Desk, reported: Told
     ("raw", "kind"),
     [
         (OLE + bytes(600), "an old Excel workbook (.xls)"),
-        (OLE + bytes(100) + "EncryptedPackage".encode("utf-16-le"), "a workbook protected by a password"),
+        (OLE + bytes(100) + "EncryptedPackage".encode("utf-16-le"), "a password-protected workbook"),
         (b"plant,name\nM1,Works\n", "text, perhaps CSV"),
         (b"%PDF-1.7 ", "a PDF document"),
         (b"<html><body>log in</body></html>", "an HTML or XML document"),
@@ -107,7 +107,7 @@ def test_F44_a_binary_workbook_and_a_download_cut_off(desk: Desk, reported: Told
     path = desk.book(steel=works("M1"))
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    assert "mine.xlsx: a damaged workbook, cut off perhaps" in reported()
+    assert "mine.xlsx: the workbook is damaged or incomplete" in reported()
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("xl/workbook.bin", b"x")
     assert "this is a binary Excel workbook (.xlsb), expected .xlsx" in reported()
@@ -130,7 +130,7 @@ def test_cells_that_are_merged_over_rows_are_told(desk: Desk, reported: Told) ->
 def test_a_title_merged_over_the_header_says_where_the_header_is(desk: Desk, reported: Told) -> None:
     path = desk.book(steel=[["Our works, 2026"], [], *works("M1")])
     edited(path, lambda book: book["steel"].merge_cells("A1:F1"))
-    assert "mine.xlsx:steel!A3: the header stands on line 3, expected on the first" in reported()
+    assert "mine.xlsx:steel!A3: the header is on line 3, expected on the first" in reported()
 
 
 def test_hidden_rows_columns_and_sheets_are_read_like_the_others(desk: Desk, reported: Told) -> None:
@@ -142,7 +142,7 @@ def test_hidden_rows_columns_and_sheets_are_read_like_the_others(desk: Desk, rep
         book["Archive"].sheet_state = "hidden"
 
     edited(path, hide)
-    assert "a sheet that is not known: 'Archive'" in reported()
+    assert "unknown sheet: 'Archive'" in reported()
     edited(path, lambda book: book.remove(book["Archive"]))
     assert "2 operating plants" in desk.check().out
 
@@ -164,9 +164,9 @@ def test_columns_and_rows_that_are_formatted_but_empty_are_passed_over(desk: Des
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
-        (datetime.date(2026, 1, 1), "mine.xlsx:steel!I2: holds a date or a time, 2026-01-01"),
-        (datetime.time(5, 0), "mine.xlsx:steel!I2: holds a date or a time, 05:00:00"),
-        (True, "mine.xlsx:steel!I2: holds TRUE, a truth value"),
+        (datetime.date(2026, 1, 1), "mine.xlsx:steel!I2: is a date or time, 2026-01-01"),
+        (datetime.time(5, 0), "mine.xlsx:steel!I2: is a date or time, 05:00:00"),
+        (True, "mine.xlsx:steel!I2: is TRUE, a truth value"),
         ("5000 ", ""),
         ("\u00a05000\u00a0", ""),
         ("'5000", "mine.xlsx:steel!I2: ''5000' is not a finite number"),
@@ -193,7 +193,7 @@ def test_errors_of_a_spreadsheet_name_their_cell(desk: Desk, reported: Told, err
         book["steel"]["I2"].data_type = "e"
 
     edited(path, put)
-    assert f"mine.xlsx:steel!I2: holds the error {error}" in reported()
+    assert f"mine.xlsx:steel!I2: has the error value {error}" in reported()
 
 
 def test_a_cell_shown_in_percent_in_a_column_of_tonnes_is_told(desk: Desk, reported: Told) -> None:

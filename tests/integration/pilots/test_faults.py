@@ -54,19 +54,22 @@ def faults_of(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (reported(zone="Atlantis"), "row hebei-about, zone Atlantis: the zone has no plants"),
+        (reported(zone="Atlantis"), "row hebei-about, zone Atlantis: unknown zone"),
         (reported(zone="Hebai"), "did you mean 'Hebei'?"),
         (reported(baseline=""), "row hebei-about, zone Hebei: the baseline year is missing (write 'unknown')"),
-        (reported(value="1.5"), "a cut of 150% of the baseline is not possible (a share, 0 to 1: did you mean 0.015?)"),
-        (reported(value="150"), "a cut of 15000% of the baseline is not possible"),
+        (
+            reported(value="1.5"),
+            "an abatement of 150% of the baseline is not possible (a share, 0 to 1: did you mean 0.015?)",
+        ),
+        (reported(value="150"), "an abatement of 15000% of the baseline is not possible"),
         (reported(value=""), "is empty (a row of kind approx needs it)"),
         (reported().replace("approx,0.15,,", "interval,,0.2,0.1"), "low 0.2 is above high 0.1"),
         (reported().replace("approx,0.15,,", "interval,,0.1,"), "is empty (a row of kind interval needs it)"),
         (reported().replace("0.025", "0"), "expected a standard error above 0"),
-        (reported(zone="Hebei|Shanxi"), "several zones share one row only as kind max_of_group"),
+        (reported(zone="Hebei|Shanxi"), "only rows of kind max_of_group may have several zones"),
         (
             reported(value="0").replace("approx", "lognormal"),
-            "row hebei-about, zone Hebei: 0 is below what is possible",
+            "row hebei-about, zone Hebei: 0 is too low",
         ),
     ],
 )
@@ -121,12 +124,12 @@ def test_presets_and_priors_that_cannot_be_name_their_row(inputs: Inputs) -> Non
         return [str(issue) for issue in pilot_rows_can_be_used({**frames, table: changed})]
 
     (preset,) = issues("pilots/presets", 0, id="hebei-abuot")
-    assert "preset pilot-reported: no observation is called 'hebei-abuot'" in preset
+    assert "preset pilot-reported: there is no observation 'hebei-abuot'" in preset
     assert preset.startswith("pilots/presets.csv:2")
     (prior,) = issues("pilots/priors", 0, mode=0.5)
     assert "b_share: expected low ≤ mode ≤ high, and low below high" in prior
     (zone,) = issues("pilots/zones", 0, sectors="steel|cement", source=Source("pilots/zones.csv", is_own=True))
-    assert "zone Hebei: 'cement' is no inventory" in zone
+    assert "zone Hebei: 'cement' is not an inventory" in zone
     assert not issues("pilots/zones", 0)
 
 

@@ -135,9 +135,9 @@ def test_both_generations_of_headings_say_the_same(generation):
     assert (first["lat_deg"], first["lon_deg"], first["start_year"]) == (51.489, 6.731, 1891)
     assert (first["status"], first["coke_ovens"], second["coke_ovens"]) == ("operating", "present", "absent")
     kind = "open-hearth" if generation == OLD else "induction-furnace"
-    assert first["note"] == f"also: Old Ruhr; there: Ruhrwerk; crude steel includes 1000 kt/y {kind}"
+    assert first["note"] == f"also: Old Ruhr; local name: Ruhrwerk; crude steel includes 1000 kt/y {kind}"
     assert np.isnan(second["crude_steel_ktpa"])
-    assert second["note"] == "exists and is not quantified: crude steel (>0), EAF (>0), BF (unknown)"
+    assert second["note"] == "exists but is not quantified: crude steel (>0), EAF (>0), BF (unknown)"
     assert tracker.unquantified == ("P2",)
     assert (tracker.reference, first["reference"], first["quality"]) == ("GIST-2025-09", "GIST-2025-09", "reported")
     assert tracker.citation.endswith("September 2025")
@@ -152,7 +152,7 @@ def test_countries_are_told_by_name():
     works = [*WORKS, WORKS[0] | {"id": "P3", "country": "India", "state": "Odisha"}]
     book = plant_book(works=works, capacities=[*CAPACITIES, CAPACITIES[0] | {"id": "P3"}])
     assert list(read_gem([("a.xlsx", book)], ["INDIA"]).plants["plant"]) == ["P3"]
-    with pytest.raises(InputError, match=r"--country: no works lies in 'germny' \(did you mean 'Germany'\?\)"):
+    with pytest.raises(InputError, match=r"--country: there are no plants in 'germny' \(did you mean 'Germany'\?\)"):
         read_gem([("a.xlsx", book)], ["Germny"])
 
 
@@ -167,17 +167,17 @@ def capacities(**changes: Any) -> bytes:
 @pytest.mark.parametrize(
     ("book", "reported"),
     [
-        (works(place="somewhere"), "Plant data!K2: 'somewhere' is no place (write latitude, longitude:"),
+        (works(place="somewhere"), "Plant data!K2: 'somewhere' is not a pair of coordinates (write latitude, longitude:"),
         (works(place=None), "Plant data!K2: plant 'P1' has no coordinates (write latitude, longitude:"),
-        (works(place="151.4, 6.7"), "Plant data!K2: 151.4 is outside -90 to 90 (lat, then lon)"),
-        (works(start="long ago"), "Plant data!M2: 'long ago' holds no year (write 2012, or unknown)"),
+        (works(place="151.4, 6.7"), "Plant data!K2: 151.4 is outside -90 to 90 (write latitude, then longitude)"),
+        (works(start="long ago"), "Plant data!M2: 'long ago' has no year (write 2012, or unknown)"),
         (works(coke="much"), "Plant data!N2: 'much' is not a finite number (write 1234.5, without separators)"),
         (works(name=None), "Plant data!B2: plant 'P1' has no name"),
-        (works(id="P2"), "Plant data!A3: plant 'P2' is there twice (see t.xlsx:Plant data!A2)"),
+        (works(id="P2"), "Plant data!A3: plant 'P2' is given twice (see t.xlsx:Plant data!A2)"),
         (works(id=None), "Plant data!A2: has no plant id"),
         (works(id="P9"), "Plant data!A2: plant 'P9' has no row on the sheet 'Plant capacities and status'"),
         (capacities(status="operatin"), "!B2: status 'operatin' is unknown (did you mean 'operating'?)"),
-        (capacities(status=None), "!B2: has no status (one of operating, operating pre-retirement, construction"),
+        (capacities(status=None), "!B2: has no status (expected one of operating, operating pre-retirement, construction"),
         (capacities(crude=-5), "!C2: -5 is outside the range 0 to 50000 (operating crude steel capacity)"),
         (capacities(bf="1,200"), "!G2: '1,200' is not a finite number (write 1200)"),
     ],
@@ -195,7 +195,7 @@ def test_other_workbooks_are_told_apart():
         read_gem([("units.xlsx", unit_book({"Blast furnaces": []}))])
     with pytest.raises(InputError, match=r"this is text, perhaps CSV, expected \.xlsx"):
         read_gem([("plants.xlsx", b"Plant ID,Status\n")])
-    with pytest.raises(InputError, match=r"the sheet is in a\.xlsx:Plant data too"):
+    with pytest.raises(InputError, match=r"the sheet is also in a\.xlsx:Plant data"):
         read_gem([("a.xlsx", plant_book()), ("b.xlsx", plant_book(NEW))])
 
 
@@ -240,7 +240,7 @@ def test_a_furnace_stands_once_and_an_odd_relining_is_a_note():
     tracker = read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book({"Blast furnaces": furnaces}))])
     assert tracker.units["note"].tolist() == ["relining 1939", ""]
     furnaces[1][0] = "U1"
-    with pytest.raises(InputError, match=r"iron\.xlsx:Blast furnaces!A3: furnace 'U1' is there twice"):
+    with pytest.raises(InputError, match=r"iron\.xlsx:Blast furnaces!A3: furnace 'U1' is given twice"):
         read_gem([("t.xlsx", plant_book()), ("iron.xlsx", unit_book({"Blast furnaces": furnaces}))])
 
 

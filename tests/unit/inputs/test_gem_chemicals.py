@@ -87,20 +87,20 @@ def test_capacities_of_a_file_are_joined():
     assert list(made.plants["urea_share"].fillna(-1)) == [0.52, -1, 0, -1]
     assert made.plants.loc[3, "feedstock"] == "natural_gas"
     assert set(made.plants["reference"]) == {""}, "the user's own rows say so when they are read"
-    assert made.is_integer
+    assert made.is_complete
     assert gem_trial(tracker) is None
     assert "given: company report 2024" in made.plants.loc[0, "note"]
     assert gem_place(tracker, "chemicals.csv:4:capacity_ktpa") == "caps.csv:4:capacity_ktpa"
     # What was given is written again, so that the file can be filled in step by step.
     again = gem_files(tracker)["capacities.csv"].decode()
     assert "C1-ammonia,ammonia,Anhui JinCoal Zhongneng Fuyang Chemical Plant,China,Anhui,600.0,coal" in again
-    assert made_of(read_gem([("c.xlsx", chemicals_book())], (), ("again.csv", again.encode()))).is_integer
+    assert made_of(read_gem([("c.xlsx", chemicals_book())], (), ("again.csv", again.encode()))).is_complete
 
 
 def test_only_what_is_known_can_be_asked_for():
     made = made_of(read(given="C2,,350,,,0,\n", known_only=True))
     assert list(made.plants["plant"]) == ["C2-ammonia"]
-    assert made.is_integer
+    assert made.is_complete
     assert made.countries == ("Germany",)
     assert len(made.to_fill_in) == 4
     assert made.n_missing["capacity_ktpa"] == 3
@@ -111,11 +111,20 @@ def test_only_what_is_known_can_be_asked_for():
     ("given", "reported"),
     [
         ("C9,,5,,,,\n", "caps.csv:2:plant: no plant 'C9' in the workbooks (name it by its GEM plant ID)"),
-        ("C1,,5,,,,\n", "caps.csv:2:product: 'C1' makes ammonia and methanol (say which: product)"),
-        ("C2,methanol,5,,,,\n", "caps.csv:2:plant: 'C2' makes ammonia in the inventory, and not methanol"),
-        ("C4,ammonia,5,,,,\n", "caps.csv:2:plant: 'C4' makes neither ammonia nor methanol in the inventory, and not"),
-        ("C2-ammonia,methanol,5,,,,\n", "caps.csv:2:plant: 'C2-ammonia' makes ammonia, and the row says methanol"),
-        ("C2,ammonia,5,,,,\nC2-ammonia,,6,,,,\n", "caps.csv:3:plant: 'C2-ammonia' stands already at caps.csv:2:plant"),
+        ("C1,,5,,,,\n", "caps.csv:2:product: 'C1' makes ammonia and methanol (enter the product)"),
+        ("C2,methanol,5,,,,\n", "caps.csv:2:plant: 'C2' makes ammonia according to the inventory, not methanol"),
+        (
+            "C4,ammonia,5,,,,\n",
+            "caps.csv:2:plant: 'C4' makes neither ammonia nor methanol according to the inventory, not",
+        ),
+        (
+            "C2-ammonia,methanol,5,,,,\n",
+            "caps.csv:2:plant: 'C2-ammonia' makes ammonia, but the row has product methanol",
+        ),
+        (
+            "C2,ammonia,5,,,,\nC2-ammonia,,6,,,,\n",
+            "caps.csv:3:plant: 'C2-ammonia' is already given at caps.csv:2:plant",
+        ),
         ("C2,,many,,,,\n", "caps.csv:2:capacity_ktpa: 'many' is not a finite number"),
         ("C2,,20000,,,,\n", "caps.csv:2:capacity_ktpa: 20000 is outside the range 0 to 10000"),
         (",,5,,,,\n", "caps.csv:2:plant: is empty"),
@@ -130,13 +139,16 @@ def test_faults_of_the_capacities_name_their_line(given, reported):
 @pytest.mark.parametrize(
     ("changed", "reported"),
     [
-        ({"place": "somewhere"}, "c.xlsx:Plant data!J2: 'somewhere' is no place (write latitude, longitude:"),
+        (
+            {"place": "somewhere"},
+            "c.xlsx:Plant data!J2: 'somewhere' is not a pair of coordinates (write latitude, longitude:",
+        ),
         ({"place": None}, "c.xlsx:Plant data!J2: plant 'C1' has no coordinates"),
         ({"name": None}, "c.xlsx:Plant data!B2: plant 'C1' has no name"),
         ({"state": None}, "c.xlsx:Plant data!G2: plant 'C1' has no province"),
         ({"country": None}, "c.xlsx:Plant data!H2: plant 'C1' has no country"),
         ({"id": None}, "c.xlsx:Plant data!A2: has no plant id"),
-        ({"id": "C2"}, "c.xlsx:Plant data!A3: plant 'C2' is there twice (see c.xlsx:Plant data!A2)"),
+        ({"id": "C2"}, "c.xlsx:Plant data!A3: plant 'C2' is given twice (see c.xlsx:Plant data!A2)"),
     ],
 )
 def test_faults_of_the_workbook_name_their_cell(changed, reported):
@@ -164,7 +176,7 @@ def test_kinds_of_workbooks_are_told_apart_and_mixed():
     assert read_gem([steel, chemicals], ["china"]).plants.empty
     with pytest.raises(InputError, match=r"u\.xlsx: no workbook has the sheet 'Plant data' and"):
         read_gem([furnaces, chemicals])
-    with pytest.raises(InputError, match="no workbook of the chemicals inventory takes these capacities"):
+    with pytest.raises(InputError, match="no workbook of the chemicals inventory for these capacities"):
         read_gem([steel], (), ("caps.csv", (COLUMNS + GIVEN).encode()))
 
 
@@ -175,4 +187,4 @@ def test_capacities_of_other_countries_are_passed_over():
 
 def test_a_name_that_says_coking_is_asked_about():
     made = made_of(read(book(name="Shanxi Coking Plant", local="山西焦化", state="Shanxi", place="36.2, 111.8")))
-    assert "its name says coking: is the feedstock coke_oven_gas?" in made.plants.loc[0, "note"]
+    assert "the name indicates coking: is the feedstock coke_oven_gas?" in made.plants.loc[0, "note"]

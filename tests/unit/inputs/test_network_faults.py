@@ -80,7 +80,7 @@ def test_ends_that_nobody_knows_are_told_with_their_lines_and_all_at_once(desk):
     # A range is judged before what joins what.
     assert reported(desk(transport__links=LINKS + rows, transport__hubs=HUBS)) == [
         "my/transport/links.csv:3:length_km: -3 is outside the range 0 to 5000 "
-        "(length as laid; empty means straight distance times detour)"
+        "(pipeline length; empty means the straight-line distance times the detour factor)"
     ]
     rows = rows.replace("-3", "3") + "d,P2,P2,,MINE,assumed\n"
     costs = "e,small,1,0.01,USD,2024,MINE,assumed\nb,tiny,1,0.01,USD,2024,MINE,assumed\n"
@@ -88,9 +88,9 @@ def test_ends_that_nobody_knows_are_told_with_their_lines_and_all_at_once(desk):
     assert [issue.split(" (")[0] for issue in issues] == [
         "my/transport/line_costs.csv:2:link: there is no link 'e'",
         "my/transport/line_costs.csv:3:pipe: there is no size 'tiny' in transport/pipes",
-        "my/transport/links.csv:2:node_b: 'S11' is no plant, site or hub",
-        "my/transport/links.csv:4:node_a: 'nowhere' is no plant, site or hub",
-        "my/transport/links.csv:5:node_b: the link joins 'P2' with itself",
+        "my/transport/links.csv:2:node_b: 'S11' is not a plant, site or hub",
+        "my/transport/links.csv:4:node_a: 'nowhere' is not a plant, site or hub",
+        "my/transport/links.csv:5:node_b: the link joins 'P2' to itself",
     ]
     assert "did you mean 'S1'?" in issues[2]
     assert "transport/hubs" in issues[3]
@@ -111,7 +111,7 @@ def test_a_quotation_for_two_nodes_without_a_link_is_told(desk):
 @pytest.mark.parametrize(
     ("place", "what"),
     [
-        ("0,0", r"my/transport/hubs.csv:2:lat_deg: 'H1' stands at (0, 0), in the sea off Africa"),
+        ("0,0", r"my/transport/hubs.csv:2:lat_deg: 'H1' is at (0, 0), in the sea off Africa"),
         ("138.3,38.3", "my/transport/hubs.csv:2:lat_deg: 138.3 is outside the range -90 to 90"),
     ],
 )
@@ -127,7 +127,7 @@ def test_a_hub_that_would_lie_among_the_plants_with_its_numbers_changed_round_lo
         desk(plants__sources=plants, storage__sites=sites, transport__hubs=HUBS.replace("114.4", "-84.4"))
     )
     assert [issue.split(":")[:3] for issue in issues] == [["my/storage/sites.csv", "3", "lat_deg"]]
-    assert issues[0].endswith("km from the middle of the plants (lat and lon look swapped)")
+    assert issues[0].endswith("km from the centre of the plants (lat and lon look swapped)")
 
 
 def test_an_id_stands_for_one_node(desk):

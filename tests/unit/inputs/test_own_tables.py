@@ -69,7 +69,7 @@ def test_without_reference_and_quality_a_row_says_that_it_is_the_users_own(scena
     write_csv(works("M1", note="by hand"))
     row = load_inputs(scenario("mine.csv"))["plants/steel"].iloc[0]
     assert (row["reference"], row["quality"]) == ("OWN", "reported")
-    assert row["note"] == "by hand; reference and quality not given: taken as the user's own, reported"
+    assert row["note"] == "by hand; reference and quality not given: recorded as the user's own, reported"
 
 
 def test_a_header_in_words_with_units(scenario, write_csv):
@@ -130,8 +130,8 @@ def test_an_id_that_clashes_names_both_places(scenario, write_csv):
     write_csv(works("M1", "P100000120099"))
     write_csv(works("M1"), name="more.csv")
     assert [(issue.where, issue.what) for issue in issues(scenario("steel", "mine.csv", "more.csv"))] == [
-        ("mine.csv:3", "plant P100000120099 stands already at plants/steel.csv:2"),
-        ("more.csv:2", "plant M1 stands already at mine.csv:2"),
+        ("mine.csv:3", "plant P100000120099 is already given at plants/steel.csv:2"),
+        ("more.csv:2", "plant M1 is already given at mine.csv:2"),
     ]
 
 
@@ -144,7 +144,7 @@ def test_examples_are_not_read(scenario, write_csv):
     write_csv(works("EXAMPLE-1", "M1", "example 2"))
     assert list(load_inputs(scenario("mine.csv"))["plants/steel"]["plant"]) == ["M1"]
     write_csv(works("EXAMPLE-1"))
-    assert only(scenario("mine.csv")).what == "holds no plants"
+    assert only(scenario("mine.csv")).what == "has no plants"
 
 
 def test_a_province_without_prices_is_told_how_to_get_them(scenario, write_csv):
@@ -229,9 +229,9 @@ def test_a_link_out_of_the_folder_is_outside(scenario, write_csv, tmp_path):
     [
         ("missing.csv", "no such file"),
         ("folder.csv", "it is a folder"),
-        ("'C:\\tables\\mine.csv'", "a path of Windows"),
-        ('"a\\nb.csv"', "no name of a file"),
-        ('"a\\0b.csv"', "no name of a file"),
+        ("'C:\\tables\\mine.csv'", "is a Windows path"),
+        ('"a\\nb.csv"', "not allowed in file names"),
+        ('"a\\0b.csv"', "not allowed in file names"),
     ],
 )
 def test_a_file_that_cannot_be_read(scenario, tmp_path, name, reason):
@@ -249,7 +249,7 @@ def test_faults_of_the_scenario_and_of_its_tables_come_together(scenario, write_
     with pytest.raises(InputError) as caught:
         read_checked(path)
     assert [issue.where.rsplit("/", 1)[-1] for issue in caught.value.issues] == [
-        "scenario.yaml:5:17",
+        "scenario.yaml:5:16",
         "mine.csv:2:status",
     ]
 
@@ -275,7 +275,7 @@ def test_laid_over_by_key_changes_exactly_that_row(scenario, inputs, tmp_path):
     assert [tuple(ours.loc[i, ["province", "year"]]) for i in changed] == [("Hebei", 2022)]
     assert theirs.loc[changed[0], "grid_kg_per_kwh"] == 0.5
     assert theirs.iloc[-1]["province"] == "Atlantis"
-    origin = "shipped + my/prices/grid_factors.csv (1 row laid over, 1 added)"
+    origin = "shipped + my/prices/grid_factors.csv (1 row overridden, 1 added)"
     assert loaded.origins["prices/grid_factors"] == origin
     others = [table for table in inputs.tables if table != "prices/grid_factors"]
     assert all(loaded[table].equals(inputs[table]) and loaded.origins[table] == "shipped" for table in others)
@@ -296,7 +296,7 @@ def test_instead_of_ours(scenario, tmp_path):
     (tmp_path / "my" / "instead.txt").write_text("# only this site\nstorage/sites\n", encoding="utf-8")
     loaded = load_inputs(scenario(data="my"))
     assert len(loaded["storage/sites"]) == 1
-    assert loaded.origins["storage/sites"] == "my/storage/sites.csv, instead of ours (1 row)"
+    assert loaded.origins["storage/sites"] == "my/storage/sites.csv, replaces the shipped table (1 row)"
     assert "storage/sites.csv" not in loaded.sha256
     assert {"own:my/storage/sites.csv", "own:my/instead.txt"} <= set(loaded.sha256)
 
@@ -305,7 +305,7 @@ def test_instead_names_tables_that_are_there(scenario, tmp_path):
     overlay(tmp_path, "prices/grid_factors", GRID)
     (tmp_path / "my" / "instead.txt").write_text("prices/power\nprice/fuel\n", encoding="utf-8")
     assert [str(issue) for issue in issues(scenario(data="my"))] == [
-        "my/instead.txt:1: 'prices/power' has no file of its own in this folder (add prices/power.csv)",
+        "my/instead.txt:1: 'prices/power' has no file in this folder (add prices/power.csv)",
         "my/instead.txt:2: 'price/fuel' is not a table (did you mean 'prices/fuels'?)",
     ]
 
@@ -333,7 +333,7 @@ def test_a_key_twice_in_ones_own_table(scenario, tmp_path):
     issue = only(scenario(data="my"))
     assert (issue.where, issue.what) == (
         "my/prices/grid_factors.csv:3",
-        "province Hebei, year 2022 stands already at line 2",
+        "province Hebei, year 2022 is already given at line 2",
     )
 
 

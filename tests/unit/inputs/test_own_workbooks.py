@@ -38,7 +38,7 @@ def test_a_sheet_says_the_same_as_a_csv(scenario, put, write_csv, title):
     path = put(**{title: FACTORS, "README": [["for people"]], "Sheet1": []})
     requested = scenario(data="my")
     by_sheet = load_inputs(requested)
-    assert by_sheet.origins["prices/grid_factors"] == (f"shipped + my/mine.xlsx:{title} (1 row laid over, 1 added)")
+    assert by_sheet.origins["prices/grid_factors"] == (f"shipped + my/mine.xlsx:{title} (1 row overridden, 1 added)")
     assert len(by_sheet.sha256["own:my/mine.xlsx"]) == 64
     path.unlink()
     write_csv(FACTORS, name="my/prices/grid_factors.csv")
@@ -62,14 +62,14 @@ def test_faults_name_the_cell(scenario, put):
     put(grid_factors=[[], *rows])
     assert issues(scenario(data="my")) == [
         "my/mine.xlsx:grid_factors!C3: '0,5' is not a finite number (write 0.5)",
-        "my/mine.xlsx:grid_factors!E4: 'guessed' is unknown (one of measured, reported, estimated, assumed)",
+        "my/mine.xlsx:grid_factors!E4: 'guessed' is unknown (expected one of measured, reported, estimated, assumed)",
     ]
 
 
 def test_a_key_twice_and_an_unknown_reference_name_their_cells(scenario, put):
     put(grid_factors=[*FACTORS, FACTORS[1]])
     (twice,) = issues(scenario(data="my"))
-    assert twice.startswith("my/mine.xlsx:grid_factors!A4: province Hebei, year 2022 stands already at ")
+    assert twice.startswith("my/mine.xlsx:grid_factors!A4: province Hebei, year 2022 is already given at ")
     assert twice.endswith("my/mine.xlsx:grid_factors!A2")
     put(grid_factors=[FACTORS[0], ["Hebei", 2022, 0.5, "NOWHERE", "reported", None]])
     (unknown,) = issues(scenario(data="my"))
@@ -80,13 +80,13 @@ def test_a_table_given_twice(scenario, put, write_csv):
     put(grid_factors=FACTORS)
     write_csv(FACTORS, name="my/prices/grid_factors.csv")
     assert issues(scenario(data="my")) == [
-        "my/prices/grid_factors.csv: prices/grid_factors is given already in my/mine.xlsx:grid_factors"
-        " (keep one of the two)"
+        "my/prices/grid_factors.csv: prices/grid_factors is already given in my/mine.xlsx:grid_factors"
+        " (keep one of them)"
     ]
     (write_csv(FACTORS, name="my/prices/grid_factors.csv")).unlink()
     put("more.xlsx", prices_grid_factors=FACTORS)
     (issue,) = issues(scenario(data="my"))
-    assert issue.startswith("my/more.xlsx:prices_grid_factors: prices/grid_factors is given already in my/mine.xlsx")
+    assert issue.startswith("my/more.xlsx:prices_grid_factors: prices/grid_factors is already given in my/mine.xlsx")
 
 
 def test_sheets_that_are_no_table(scenario, put):
@@ -113,7 +113,7 @@ def test_instead_of_ours(scenario, put, tmp_path, inputs):
     (tmp_path / "my" / "instead.txt").write_text("prices/grid_factors\n", encoding="utf-8")
     loaded = load_inputs(scenario(data="my"))
     assert loaded["prices/grid_factors"]["grid_kg_per_kwh"].tolist() == [0.6] * 5
-    assert loaded.origins["prices/grid_factors"] == "my/mine.xlsx:grid_factors, instead of ours (5 rows)"
+    assert loaded.origins["prices/grid_factors"] == "my/mine.xlsx:grid_factors, replaces the shipped table (5 rows)"
 
 
 def test_every_table_can_be_named_by_a_sheet():

@@ -64,7 +64,7 @@ def test_a_captive_unit_of_no_plant(folder: Path) -> None:
     issue = only(folder)
     assert issue.where.startswith(f"{UNITS}:")
     assert issue.where.endswith(":plant")
-    assert issue.what == "'NH3_0' is no steel works and no chemical plant"
+    assert issue.what == "'NH3_0' is neither a steel plant nor a chemical plant"
 
 
 def test_an_id_of_a_coal_chemical_site_stands_once(folder: Path) -> None:
@@ -72,7 +72,7 @@ def test_an_id_of_a_coal_chemical_site_stands_once(folder: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace("CTL_1", "NH3_21"), encoding="utf-8")
     issue = only(folder)
     assert issue.where == "plants/coal_chemicals.csv:2"
-    assert issue.what == "plant NH3_21 stands in both inventories, first at plants/chemicals.csv:2"
+    assert issue.what == "plant NH3_21 is in both inventories, first at plants/chemicals.csv:2"
 
 
 def test_a_turnaround_of_ones_own_works(scenario: Callable[..., Scenario], write_csv: Callable[..., Path]) -> None:

@@ -154,7 +154,7 @@ def test_a_site_of_ones_own_lies_on_land_and_costs_what_it_says(scenario, lay) -
     loaded = load_inputs(scenario(data="my"))
     assert loaded["storage/sites"].set_index("site").at["mine", "is_offshore"] == "no"
     assert curve(loaded, "mine") == [(1, 30)]
-    assert loaded.origins["storage/site_costs"] == "shipped + one cost each of 1 site"
+    assert loaded.origins["storage/site_costs"] == "shipped + single costs of 1 site"
     assert len(curve(loaded, "qinshui")) == 5
 
 
@@ -180,7 +180,11 @@ def test_steps_of_ones_own_take_the_place_of_all_of_ours(scenario, lay) -> None:
     ("steps", "where", "what"),
     [
         ([step("qinshui", 1, 0.5, 20), step("qinshui", 2, 0.4, 40)], "3:capacity_share", "sum to 0.9, expected 1"),
-        ([step("qinshui", 1, 0.5, 40), step("qinshui", 2, 0.5, 20)], "3:storage_cost_per_t", "cheaper than the one"),
+        (
+            [step("qinshui", 1, 0.5, 40), step("qinshui", 2, 0.5, 20)],
+            "3:storage_cost_per_t",
+            "costs less than the step",
+        ),
         ([step("qinshui", 1, 0.5, 20), step("qinshui", 3, 0.5, 40)], "2:step", "are numbered 1, 3"),
         ([step("qinshui", 1, 0.5, 20), step("qinshui", 2, 0.5, 9, "USD,2024")], "3:currency", "several currencies"),
         ([step("quinshui", 1, 1, 20)], "2:site", "'quinshui' is not in storage/sites.csv"),

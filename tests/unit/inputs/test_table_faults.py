@@ -63,18 +63,18 @@ def test_a_field_too_many_never_shifts_columns(folder: Path, edit: Edit) -> None
     edit(CHEMICALS, "IR-CHEM,reported,\n", "IR-CHEM,reported,,\n")
     issue = only(folder)
     assert issue.where == "plants/chemicals.csv:2"
-    assert issue.what == "21 fields where the header has 20"
+    assert issue.what == "21 fields, expected 20 as in the header"
 
 
 def test_a_field_too_few(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "IR-CHEM,reported,\n", "IR-CHEM,reported\n")
-    assert only(folder).what == "19 fields where the header has 20"
+    assert only(folder).what == "19 fields, expected 20 as in the header"
 
 
 def test_a_column_that_stands_twice(folder: Path, edit: Edit) -> None:
     edit(PIPES, "price_year", "currency")
     found = {issue.what for issue in issues(folder)}
-    assert "column 'currency' stands twice, at 6 and 7" in found
+    assert "column 'currency' is given twice, at 6 and 7" in found
     assert "column 'price_year' is missing" in found
 
 
@@ -141,12 +141,12 @@ def test_a_key_that_stands_twice_names_both_lines(folder: Path, edit: Edit) -> N
     edit(CHEMICALS, "\nNH3_27,", "\nNH3_21,")
     issue = only(folder)
     assert issue.where == "plants/chemicals.csv:3"
-    assert issue.what == "plant NH3_21 stands already at line 2"
+    assert issue.what == "plant NH3_21 is already given at line 2"
 
 
 def test_a_plant_of_both_inventories(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, "\nNH3_27,", "\nP100000120099,")
-    assert "P100000120099 stands in both inventories" in only(folder).what
+    assert "P100000120099 is in both inventories" in only(folder).what
 
 
 def test_a_plant_far_from_its_province(folder: Path, edit: Edit) -> None:
@@ -220,7 +220,7 @@ def test_what_is_not_utf8(folder: Path) -> None:
 def test_a_control_character(folder: Path, edit: Edit) -> None:
     edit(CHEMICALS, FIRST, FIRST + "\x07")
     issue = only(folder)
-    assert (issue.where, issue.what) == ("plants/chemicals.csv:2:name", "holds a control character")
+    assert (issue.where, issue.what) == ("plants/chemicals.csv:2:name", "contains a control character")
 
 
 def test_a_quote_that_never_closes(folder: Path, edit: Edit) -> None:

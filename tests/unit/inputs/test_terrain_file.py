@@ -78,7 +78,7 @@ def test_links_cost_more_in_the_hills(tmp_path):
 def test_it_is_in_the_hash_the_origins_and_the_run_folder(tmp_path):
     path = requested(tmp_path, "hills.asc", GRID)
     scenario, inputs = read_checked(path)
-    assert inputs.origins["transport/terrain"] == "hills.asc, instead of ours (20 × 16 cells)"
+    assert inputs.origins["transport/terrain"] == "hills.asc, replaces the shipped table (20 × 16 cells)"
     before = run_key(scenario, inputs).sha256
     requested(tmp_path, "hills.asc", GRID + "\n\n")
     assert run_key(*read_checked(path)).sha256 != before
@@ -107,11 +107,11 @@ def reported(path: Path, **how: bool) -> str:
         ("ncols 20", "ncols 21", "hills.asc:7: 20 cells, expected 21 as ncols says"),
         ("nrows 16", "nrows 17", "hills.asc:22: 16 rows of cells, expected 17 as nrows says"),
         ("nrows 16", "nrows 15", "hills.asc:22: 16 rows of cells, expected 15"),
-        ("nrows 16", "nrows 1.5", "hills.asc:2: expected nrows and a whole number"),
-        ("cellsize 0.5", "cellsize 0", "hills.asc:5: 0 is no size of a cell"),
+        ("nrows 16", "nrows 1.5", "hills.asc:2: expected nrows and a positive integer"),
+        ("cellsize 0.5", "cellsize 0", "hills.asc:5: cellsize is 0, expected more than 0"),
         ("cellsize 0.5\n", "", "hills.asc:1: the header lacks cellsize"),
-        ("xllcorner 110", "xllcorner 500000", "hills.asc:3: reaches from 500000 to .* no degrees .*EPSG:4326"),
-        ("xllcorner 110", "left 110", "hills.asc:3: 'left' is no line of the header"),
+        ("xllcorner 110", "xllcorner 500000", "hills.asc:3: reaches from 500000 to .* expected degrees .*EPSG:4326"),
+        ("xllcorner 110", "left 110", "hills.asc:3: 'left' is not a header key"),
         ("-9999 -9999 2", "-9999 x 2", "hills.asc:7: 'x' is not a number"),
         ("-9999 -9999 2", "-9999 200 2", "hills.asc:7: cell 2: 200 is outside the range 0.1 to 20"),
         ("-9999 -9999 2", "-9999 nan 2", "hills.asc:7: cell 2: nan is outside the range"),
@@ -129,9 +129,7 @@ def test_faults_of_points_name_file_and_line(tmp_path):
     issues = reported(requested(tmp_path, "hills.csv", text))
     assert "hills.csv:2:cost_multiplier: 200 is outside the range" in issues
     assert "hills.csv:3:lat_deg: 134.25 is outside the range" in issues
-    assert "hills.csv: holds no place" in reported(
-        requested(tmp_path, "hills.csv", "lat_deg,lon_deg,cost_multiplier\n")
-    )
+    assert "hills.csv: has no rows" in reported(requested(tmp_path, "hills.csv", "lat_deg,lon_deg,cost_multiplier\n"))
 
 
 def test_files_that_cannot_be_are_told_at_the_scenarios_line(tmp_path):
@@ -149,7 +147,7 @@ def test_a_table_and_a_file_are_one_too_many(tmp_path):
     table.parent.mkdir(parents=True)
     table.write_text("lat_deg,lon_deg,cost_multiplier,reference,quality\n38,112,2,OWN,assumed\n")
     issues = reported(requested(tmp_path, "hills.asc", GRID, "data: my\n"))
-    assert "transport.terrain: transport/terrain is given already in my/transport/terrain.csv" in issues
+    assert "transport.terrain: transport/terrain is already given in my/transport/terrain.csv" in issues
 
 
 def test_cells_without_data_may_be_called_nan(tmp_path):
@@ -166,4 +164,4 @@ def test_of_many_faulty_lines_the_first_are_told_and_the_end_said(tmp_path):
     message = [str(issue) for issue in caught.value.issues]
     # The cells start at line 6; twenty lines are told, the last of them line 25.
     assert message[0].startswith("hills.asc:6: cell 1: -2 is outside the range")
-    assert message[-1] == "hills.asc:25: further lines were not looked at" and len(message) == 21
+    assert message[-1] == "hills.asc:25: further lines were not checked" and len(message) == 21

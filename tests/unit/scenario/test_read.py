@@ -150,7 +150,7 @@ objective: highest_npw
         "s.yaml:5:23: plants.require[1]: plant 'b' is both required and excluded, excluded "
         "at plants.exclude[0], s.yaml:6:13 (keep one)",
         "s.yaml:7:39: budget.cumulative_mn.2027: no period starts in 2027 (years: 2026, 2030, 2035, 2040)",
-        "s.yaml:8:31: capture.max_builds_per_year: 010 starts with 0, which some programs read as octal "
+        "s.yaml:8:32: capture.max_builds_per_year: 010 starts with 0, which some programs read as octal "
         "(write 10 for the number, '010' in quotes for the text)",
         "s.yaml:9:6: objective: expected one of max_abatement, min_cost, max_npv, max_net_benefit; "
         "got text 'highest_npw' (did you mean 'max_npv'?)",
