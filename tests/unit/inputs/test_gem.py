@@ -167,7 +167,8 @@ def capacities(**changes: Any) -> bytes:
 @pytest.mark.parametrize(
     ("book", "reported"),
     [
-        (works(place="somewhere"), "Plant data!K2: 'somewhere' is not a pair of coordinates (write latitude, longitude:"),
+        (works(place="somewhere"), "Plant data!K2: 'somewhere' is not a pair of "
+        "coordinates (write latitude, longitude:"),
         (works(place=None), "Plant data!K2: plant 'P1' has no coordinates (write latitude, longitude:"),
         (works(place="151.4, 6.7"), "Plant data!K2: 151.4 is outside -90 to 90 (write latitude, then longitude)"),
         (works(start="long ago"), "Plant data!M2: 'long ago' has no year (write 2012, or unknown)"),
@@ -177,7 +178,8 @@ def capacities(**changes: Any) -> bytes:
         (works(id=None), "Plant data!A2: has no plant id"),
         (works(id="P9"), "Plant data!A2: plant 'P9' has no row on the sheet 'Plant capacities and status'"),
         (capacities(status="operatin"), "!B2: status 'operatin' is unknown (did you mean 'operating'?)"),
-        (capacities(status=None), "!B2: has no status (expected one of operating, operating pre-retirement, construction"),
+        (capacities(status=None), "!B2: has no status (expected one of operating, "
+        "operating pre-retirement, construction"),
         (capacities(crude=-5), "!C2: -5 is outside the range 0 to 50000 (operating crude steel capacity)"),
         (capacities(bf="1,200"), "!G2: '1,200' is not a finite number (write 1200)"),
     ],
