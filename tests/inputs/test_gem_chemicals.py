@@ -113,8 +113,14 @@ def test_only_what_is_known_can_be_asked_for():
         ("C9,,5,,,,\n", "caps.csv:2:plant: no plant 'C9' in the workbooks (name it by its GEM plant ID)"),
         ("C1,,5,,,,\n", "caps.csv:2:product: 'C1' makes ammonia and methanol (enter the product)"),
         ("C2,methanol,5,,,,\n", "caps.csv:2:plant: 'C2' makes ammonia according to the inventory, not methanol"),
-        ("C4,ammonia,5,,,,\n", "caps.csv:2:plant: 'C4' makes neither ammonia nor methanol according to the inventory, not"),
-        ("C2-ammonia,methanol,5,,,,\n", "caps.csv:2:plant: 'C2-ammonia' makes ammonia, but the row has product methanol"),
+        (
+            "C4,ammonia,5,,,,\n",
+            "caps.csv:2:plant: 'C4' makes neither ammonia nor methanol according to the inventory, not",
+        ),
+        (
+            "C2-ammonia,methanol,5,,,,\n",
+            "caps.csv:2:plant: 'C2-ammonia' makes ammonia, but the row has product methanol",
+        ),
         (
             "C2,ammonia,5,,,,\nC2-ammonia,,6,,,,\n",
             "caps.csv:3:plant: 'C2-ammonia' is already given at caps.csv:2:plant",
@@ -133,7 +139,10 @@ def test_faults_of_the_capacities_name_their_line(given, reported):
 @pytest.mark.parametrize(
     ("changed", "reported"),
     [
-        ({"place": "somewhere"}, "c.xlsx:Plant data!J2: 'somewhere' is not a pair of coordinates (write latitude, longitude:"),
+        (
+            {"place": "somewhere"},
+            "c.xlsx:Plant data!J2: 'somewhere' is not a pair of coordinates (write latitude, longitude:",
+        ),
         ({"place": None}, "c.xlsx:Plant data!J2: plant 'C1' has no coordinates"),
         ({"name": None}, "c.xlsx:Plant data!B2: plant 'C1' has no name"),
         ({"state": None}, "c.xlsx:Plant data!G2: plant 'C1' has no province"),

@@ -180,7 +180,11 @@ def test_steps_of_ones_own_take_the_place_of_all_of_ours(scenario, lay) -> None:
     ("steps", "where", "what"),
     [
         ([step("qinshui", 1, 0.5, 20), step("qinshui", 2, 0.4, 40)], "3:capacity_share", "sum to 0.9, expected 1"),
-        ([step("qinshui", 1, 0.5, 40), step("qinshui", 2, 0.5, 20)], "3:storage_cost_per_t", "costs less than the step"),
+        (
+            [step("qinshui", 1, 0.5, 40), step("qinshui", 2, 0.5, 20)],
+            "3:storage_cost_per_t",
+            "costs less than the step",
+        ),
         ([step("qinshui", 1, 0.5, 20), step("qinshui", 3, 0.5, 40)], "2:step", "are numbered 1, 3"),
         ([step("qinshui", 1, 0.5, 20), step("qinshui", 2, 0.5, 9, "USD,2024")], "3:currency", "several currencies"),
         ([step("quinshui", 1, 1, 20)], "2:site", "'quinshui' is not in storage/sites.csv"),

@@ -140,7 +140,7 @@ plants: {require: [a, b],
   exclude: [b]}
 budget: {total_mn: 1, cumulative_mn: {2027: 3}}
 capture: {max_builds_per_year: 010}
-objective: highest_npw
+objective: max_npw
 """
     assert [str(issue) for issue in issues(text)] == [
         "s.yaml:1:7: name: expected text, got 12 (write '12' in quotes)",
@@ -152,8 +152,8 @@ objective: highest_npw
         "s.yaml:7:39: budget.cumulative_mn.2027: no period starts in 2027 (years: 2026, 2030, 2035, 2040)",
         "s.yaml:8:32: capture.max_builds_per_year: 010 starts with 0, which some programs read as octal "
         "(write 10 for the number, '010' in quotes for the text)",
-        "s.yaml:9:6: objective: expected one of max_abatement, min_cost, max_npv, max_net_benefit; "
-        "got text 'highest_npw' (did you mean 'max_npv'?)",
+        "s.yaml:9:12: objective: expected one of max_abatement, min_cost, max_npv, max_net_benefit; "
+        "got text 'max_npw' (did you mean 'max_npv'?)",
     ]
 
 
