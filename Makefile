@@ -1,8 +1,8 @@
-# The habits of this house, one word each. `make check` is what the gate asks of a change, but for the clean clones.
+# Development commands. `make check` is the gate without its clean clones and slow tiers; `make test-all` runs every tier.
 PYTHON ?= .venv/bin/python
 VERSIONS ?= 3.11 3.12 3.13 3.14
 
-.PHONY: venv format lint types layers test check versions wheel
+.PHONY: venv format lint types layers test test-all check versions wheel
 
 venv:
 	python3 -m venv .venv
@@ -25,9 +25,12 @@ layers:
 test:
 	$(PYTHON) -m pytest
 
+test-all:
+	$(PYTHON) -m pytest -m ""
+
 check: lint types layers test
 
-# The suite under every interpreter of VERSIONS that this machine has; one that is missing is named.
+# The default tests under every interpreter of VERSIONS that is installed; a missing one is named.
 versions:
 	@for v in $(VERSIONS); do \
 	  if python$$v -c "" 2>/dev/null; then \

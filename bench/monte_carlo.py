@@ -11,9 +11,9 @@ from statistics import median
 import numpy as np
 
 from bench.measure import Figure, apart, say
-from ccs_model.analysis.monte_carlo import Answering, montecarlo
+from ccs_model.analysis.monte_carlo import FutureEvaluator, montecarlo
 from ccs_model.analysis.reparameterised import ReparameterisedModel
-from ccs_model.analysis.uncertain_inputs import drawn
+from ccs_model.analysis.uncertain_inputs import draw_futures
 from ccs_model.analysis.uncertainty_scenarios import relaxed
 from ccs_model.inputs import load_inputs
 from ccs_model.mip import Highs, SolverOptions
@@ -51,20 +51,20 @@ def _beside_cold(runs: int) -> list[Figure]:
     say(f"B6: {int(problem.plants['is_candidate'].sum())} plants, {len(problem.routes)} routes")
     reparameterised = ReparameterisedModel(problem)
     # As many scenarios as a run, so that chunks are as homogeneous as there.
-    futures = drawn(problem, DRAWS, 1)
-    answering = Answering(futures, np.zeros(len(reparameterised.planned.columns)), reparameterised)
+    futures = draw_futures(problem, DRAWS, 1)
+    evaluator = FutureEvaluator(futures, np.zeros(len(reparameterised.planned.columns)), reparameterised)
     whole, solves, cold = [], [], []
     for run in range(1, runs + 1):
-        chunk = run * len(answering.chunks) // (runs + 1)
-        these = [int(k) for k in answering.chunks[chunk]]
+        chunk = run * len(evaluator.chunks) // (runs + 1)
+        these = [int(k) for k in evaluator.chunks[chunk]]
         began = time.process_time()
-        answering.text(chunk)
+        evaluator.text(chunk)
         whole.append((time.process_time() - began) / len(these))
-        future_models = [(answering.future_models.of(k), futures.of(k)) for k in these]
-        answering.replanned.reset(answering.mark)
+        future_models = [(evaluator.future_models.of(k), futures.of(k)) for k in these]
+        evaluator.replanner.reset(evaluator.mark)
         began = time.process_time()
         for each in future_models:
-            answering.replanned.of(*each)
+            evaluator.replanner.of(*each)
         solves.append((time.process_time() - began) / len(these))
         began = time.process_time()
         for future_model, _ in future_models[:COLD]:

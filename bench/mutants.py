@@ -42,14 +42,15 @@ HOME = Path(__file__).resolve().parents[1]
 # Modules of a group, and the tests that must detect a change.
 ROOMS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "units": ("units.py", ("tests/test_units.py",)),
-        "economics": ("economics/*.py", ("tests/economics",)),
+        "units": ("units.py", ("tests/unit/test_units.py",)),
+        "economics": ("economics/*.py", ("tests/unit/economics",)),
         "model": (
             "model/*.py",
             (
-                "tests/model", "tests/plan/test_plan.py", "tests/plan/test_targets.py", "tests/plan/test_owners.py",
-                "tests/plan/test_infeasible.py", "tests/problem/test_measures.py", "tests/problem/test_options.py",
-                "tests/analysis/test_hedge.py", "tests/properties/test_network_by_hand.py",
+                "tests/unit/model", "tests/integration/plan/test_plan.py", "tests/integration/plan/test_targets.py",
+                "tests/integration/plan/test_owners.py", "tests/integration/plan/test_infeasible.py",
+                "tests/unit/problem/test_measures.py", "tests/unit/problem/test_options.py",
+                "tests/integration/analysis/test_hedge.py", "tests/unit/properties/test_network_by_hand.py",
             ),
         ),
     }
@@ -68,7 +69,7 @@ LIBRARIES = (
     "scipy.sparse.csgraph", "xlsxwriter", "click",
 )  # fmt: skip
 # Plain asserts: the rewriting of pytest would load the modules of the package, since one of them is a plugin.
-QUIET = ("--assert=plain", "-q", "-n", "0", "-p", "no:cacheprovider")
+QUIET = ("--assert=plain", "-q", "-n", "0", "-m", "", "-p", "no:cacheprovider")
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,15 @@ from bench import simccs_published
 from bench.made_cases import write_network_case
 from bench.measure import Figure, apart, finite, middle, say
 from ccs_model.errors import NoPlanError
-from ccs_model.importers import SimccsCase, read_simccs, simccs_tables
-from ccs_model.importers import simccs_tables as simccs_scenario
-from ccs_model.mip import Highs, Progress, SolverOptions, matrix_of
+from ccs_model.importers import SimccsCase, read_simccs, simccs_scenario, simccs_tables
+from ccs_model.mip import Highs, Progress, SolverOptions
+from ccs_model.mip.clock import cpu_seconds
 from ccs_model.mip.highs import gap_share
-from ccs_model.mip.search import cpu_seconds
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem.scenario_names import read_checked
 
 ROOT = Path(__file__).resolve().parents[1]
-SOUTHEAST = ROOT / "tests" / "peers" / "simccs" / "southeast_us"
+SOUTHEAST = ROOT / "tests" / "data" / "simccs" / "southeast_us"
 PILOT_ZONES = ROOT / "scenarios" / "pilot-zones.yaml"
 
 # Folder, target in Mt/y captured, goal of the ratio.

@@ -23,8 +23,9 @@ _LINK = re.compile(r"(\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(\))")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add the decisions to the navigation, by number."""
-    decisions = [{_title(path): f"decisions/{path.name}"} for path in sorted((DOCS / "decisions").glob("*.md"))]
+    """Add the decisions to the navigation: their list first, then each by number."""
+    numbered = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+    decisions: list[Any] = ["decisions/README.md", *({_title(path): f"decisions/{path.name}"} for path in numbered)]
     config.nav = [*(config.nav or []), {"Decisions": decisions}]
     return config
 

@@ -1,8 +1,10 @@
-"""Fixtures that several rooms share: the shipped tables, and small questions that are answered in a moment."""
+"""Tiers and fixtures of all tests: the shipped tables, and small scenarios that solve within a second."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -16,9 +18,26 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
 
-# The same examples in every run: what fails, fails again.
-settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
-settings.load_profile("repeatable")
+_SLOW = Path(__file__).parent / "slow"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the Hypothesis profile: few examples where slow tests are deselected, all of them elsewhere."""
+    # The same examples in every run, so that a failure repeats.
+    repeatable = settings(derandomize=True, deadline=None, database=None)
+    settings.register_profile("default", repeatable, max_examples=10)
+    settings.register_profile("full", repeatable, max_examples=100)
+    chosen = "default" if "not slow" in config.getoption("markexpr") else "full"
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", chosen))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test below tests/slow as slow, before tests are selected by marker."""
+    for item in items:
+        if _SLOW in item.path.parents:
+            item.add_marker("slow")
+
 
 # Five coal-chemical plants of Shanxi, two periods of five years, solved to the end.
 SMALL: Mapping[str, Any] = MappingProxyType(

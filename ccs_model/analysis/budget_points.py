@@ -1,4 +1,4 @@
-"""The rungs of a frontier: a plan at each budget, from low to high, each started from the one below it."""
+"""The budget points of a frontier: a plan at each budget, from low to high, each started from the one below."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ import numpy as np
 import numpy.typing as npt
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.analysis.frontier_search import BudgetProgram, CorridorSearch
+from ccs_model.analysis.frontier_search import processes_for, run_tasks_in
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
-from ccs_model.mip.budget_sweep import with_limit
+from ccs_model.mip.budget_sweep import SweepModel, with_limit
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.parametric import Breakpoint, MovingLimit, Support
-from ccs_model.mip.search import now
+from ccs_model.mip.sweep_search import SweepSearch, SweepWork
 from ccs_model.plan.decisions import without_traces
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
-from ccs_model.solve.fixed_charge_network import connections_of, fixed_charges_of
+from ccs_model.solve.fixed_charge_network import connections_of, network_of
+from ccs_model.solve.strategies import BUDGET_SWEEP
 from ccs_model.solve.tie_breaking import break_ties
 
-# A rung may take somewhat more than its even share of the time that is left, and some time in any case.
+# Multiple of its even share of the time left that a budget may take, and the least seconds it has.
 _GREEDY, _LEAST_S = 1.25, 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class BudgetPoint:
-    """The plan at one budget: its decisions over all columns, its outcome and the linear program's."""
+    """The plan at one budget: its point over all columns, its outcome, and that of the LP relaxation."""
 
     budget_mn: float
     x: Floats
@@ -40,7 +42,7 @@ class BudgetPoint:
 
 @dataclass(eq=False)
 class BudgetPointSearch:
-    """How rungs are found. After `rungs`, `links` are the corridors (None without a shared network)."""
+    """Finds the budget points. After `budget_points`, `links` are the corridors (None without a shared network)."""
 
     problem: Problem
     matrix: Matrix
@@ -53,31 +55,32 @@ class BudgetPointSearch:
     on_progress: Callable[[str], None] | None
     jobs: int | None = None
     links: tuple[str, ...] | None = None
-    network_words: str = "every retrofit has a pipe of its own"
+    network_words: str = "every retrofit has its own pipeline"
     _supports: list[Support] = field(default_factory=list)
 
     @property
     def n_corridors(self) -> int | None:
-        """How many links plans are laid in; None without a shared network, or where every link may be."""
+        """Number of corridors; None without a shared network, or if every link may be built."""
         return None if self.links is None else len(self.links)
 
     @property
     def sign(self) -> float:
+        """1 for a maximised objective, −1 for a minimised one."""
         return 1.0 if self.matrix.maximise[0] else -1.0
 
     def budget_points(self, budgets: Floats) -> list[BudgetPoint]:
-        """A plan at each budget that has one."""
+        """Return a plan at each budget that has one."""
         if not self.problem.is_integer:
             found = self._linear(budgets)
         elif self.problem.network is None:
             found = self._rounded(budgets)
         else:
             found = self._in_corridors(budgets)
-        return self._with_laws(found)
+        return self._with_monotone_bounds(found)
 
     def _linear(self, budgets: Floats) -> list[BudgetPoint]:
         if self.problem.network is not None:
-            self.network_words = "pipes are shared, over every candidate link"
+            self.network_words = "pipelines are shared, over every candidate link"
         budget_points = []
         for budget in budgets:
             support = self.moving.at(float(budget))
@@ -93,7 +96,7 @@ class BudgetPointSearch:
         return budget_points
 
     def _rounded(self, budgets: Floats) -> list[BudgetPoint]:
-        """Own pipes: the core of each rung from its own relaxation, ties of value break_ties by cost."""
+        """Integer plans without a shared network, with ties broken by the secondary objective."""
         highs = Highs(self.matrix, self.options)
         maximise = self.matrix.maximise[0]
         budget_points: list[BudgetPoint] = []
@@ -103,7 +106,7 @@ class BudgetPointSearch:
             highs.set_row(self.row, float(self.matrix.row_lower[self.row]), float(budget))
             start = budget_points[-1].x if budget_points else None
             found = solve_mip(
-                highs, maximise=maximise, gap=self.options.gap_share, deadline=until, stage="a rung", start=start
+                highs, maximise=maximise, gap=self.options.gap_share, deadline=until, stage="budget point", start=start
             )
             if found.outcome.x is None:
                 continue
@@ -118,35 +121,33 @@ class BudgetPointSearch:
         return budget_points
 
     def _in_corridors(self, budgets: Floats) -> list[BudgetPoint]:
-        """A shared network: whole plans within corridors that two anchors settle on."""
+        """Integer plans on a shared network, within corridors chosen at two anchors."""
         problem = self.problem
         assert problem.network is not None
         links = problem.network.links["link"].to_numpy(object)
-        given, only_given = self._given(links)
-        charges = fixed_charges_of(problem, self.matrix)
-        program = BudgetProgram(
-            self.matrix,
-            self.row,
-            charges,
-            connections_of(problem, self.matrix),
-            # The same answers whoever does a part: a second thread is better used by another process.
-            replace(self.options, threads=1),
-        )
-        search = CorridorSearch(program, given, only_given, self.deadline, self.jobs, self._report_progress)
-        found = search.found(budgets)
+        required, required_only = self._required(links)
+        # One thread, so that the points do not depend on the number of processes.
+        options = replace(self.options, threads=1)
+        model = SweepModel(self.matrix, self.row, network_of(problem, self.matrix), (), options)
+        work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP)
+        n_processes = processes_for(self.matrix, self.jobs)
+        with run_tasks_in(n_processes, work) as run_tasks:
+            found = SweepSearch(
+                work, required, required_only, self.deadline, n_processes, run_tasks, self._report_progress
+            ).run(budgets)
         if found is None:
             return []
         self._supports = list(found.supports)
         self.links = tuple(str(links[k]) for k in found.arc_groups if k < len(links))
         budget_points: list[BudgetPoint] = []
-        for sweep_point in found.sweep_points:
+        for sweep_point in found.points:
             if sweep_point.x is None:
                 continue
             there = with_limit(self.matrix, self.row, sweep_point.limit)
             x = without_traces(problem, there, found.small.lifted(sweep_point.x))
             value = float(self.matrix.costs[0] @ x)
             if not np.isfinite(gap_share(sweep_point.bound, value)):
-                # To do nothing, where something could be had, is no answer.
+                # An empty plan with an infinite gap is no budget point.
                 continue
             outcome = Outcome("limit", value, sweep_point.bound, x, None, None)
             relaxation = self._relaxation(sweep_point.support)
@@ -155,21 +156,23 @@ class BudgetPointSearch:
             )
         return budget_points
 
-    def _given(self, links: npt.NDArray[np.object_]) -> tuple[Ints, bool]:
-        """Families that corridors have in any case, sites among them, and whether there may be no others."""
+    def _required(self, links: npt.NDArray[np.object_]) -> tuple[Ints, bool]:
+        """Arc groups that the corridors contain in any case, all sites among them, and whether there are no others."""
         problem = self.problem
         sites = np.arange(len(links), len(links) + len(problem.sites))
         requested = problem.scenario.transport.corridors
         if requested == "all":
-            self.network_words = "pipes are shared, over every candidate link"
+            self.network_words = "pipelines are shared, over every candidate link"
             return np.arange(len(links) + len(problem.sites)), True
         if requested != "auto":
-            self.network_words = f"pipes are shared, within the corridors of {requested}"
+            self.network_words = f"pipelines are shared, within the searched links of {requested}"
             return np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites], True
         if self.corridors is not None:
-            self.network_words = "pipes are shared, within the corridors of the scenario's run and those found here"
+            self.network_words = (
+                "pipelines are shared, within the searched links of the scenario's run and those found here"
+            )
             return np.r_[np.flatnonzero(np.isin(links, list(self.corridors))), sites], False
-        self.network_words = "pipes are shared, within corridors found by slope scaling at two budgets"
+        self.network_words = "pipelines are shared, within links found by slope scaling at two budgets"
         return sites, False
 
     def _relaxation(self, support: Support) -> Outcome:
@@ -178,12 +181,12 @@ class BudgetPointSearch:
         return Outcome("optimal", support.value, support.value, support.x, price, None)
 
     def _over_all_links(self, budget: float) -> float:
-        """The relaxation over all links is concave in the budget, so that any of its supporting lines bounds it."""
+        """The bound by supporting lines: the relaxation over all links is concave in the budget."""
         values = [self.sign * each.at(budget) for each in self._supports]
         return self.sign * min(values) if values else self.sign * np.inf
 
-    def _with_laws(self, budget_points: list[BudgetPoint]) -> list[BudgetPoint]:
-        """More money never worsens the aim, so no bound is better than that of a higher budget."""
+    def _with_monotone_bounds(self, budget_points: list[BudgetPoint]) -> list[BudgetPoint]:
+        """Budget points whose bounds do not exceed those of a higher budget, since a larger budget is never worse."""
         kept: list[BudgetPoint] = []
         within = over = np.inf
         for budget_point in reversed(budget_points):

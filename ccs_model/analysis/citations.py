@@ -1,4 +1,4 @@
-"""Which rows of the tables a number rests on: their reference and quality."""
+"""Sources of numbers: reference and quality of the table rows they come from."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pandas as pd
 from ccs_model.inputs import Inputs
 from ccs_model.problem import Problem
 
-# A stream of a single furnace is the stack of its works.
+# Prefix of the stream of a single furnace.
 _OF_FURNACE = "hot_stoves "
-_NOT_OF_MILLS = {
+_STEEL_FACTORS = {
     "electric_arc_furnace": "eaf_steel_t_per_t",
     "direct_reduction": "dri_iron_t_per_t",
 }
@@ -21,7 +21,7 @@ _PROCESS_STREAMS = ("product_vent", "tail_gas")
 
 @dataclass(frozen=True, order=True)
 class Citation:
-    """One reference with the table that names it and how good the number is."""
+    """One reference, the quality of the number, and the table that names it."""
 
     reference: str
     quality: str
@@ -33,17 +33,17 @@ Cited = tuple[Citation, ...]
 
 @dataclass(frozen=True, eq=False)
 class Citations:
-    """Looks citations up in the tables of a problem; nothing where a table has no such row."""
+    """Citations from the tables of a problem; empty if a table has no matching row."""
 
     problem: Problem
 
     @property
     def inputs(self) -> Inputs:
-        """The tables."""
+        """The problem's input tables."""
         return self.problem.inputs
 
     def of(self, table: str, **where: object) -> Cited:
-        """Of the rows of a table in which each named column has the value, or one of a set of values."""
+        """Citations of the table rows in which each named column has the value, or one of a set of values."""
         frame = self.inputs[table]
         kept = pd.Series(True, frame.index)
         for column, value in where.items():
@@ -51,20 +51,20 @@ class Citations:
         return self._of_rows(table, frame[kept])
 
     def plant(self, plant: str) -> Cited:
-        """Its row in an inventory."""
+        """The plant's row in its inventory."""
         tables = ("plants/steel", "plants/chemicals", "plants/coal_chemicals", "plants/sources")
         return next((found for table in tables if (found := self.of(table, plant=plant))), ())
 
     def utilisation(self, province: str, product: str) -> Cited:
-        """Output over capacity, of the province or of the country."""
+        """Utilisation of the province, or of the country."""
         own = self.of("streams/utilisation", province=province, product=product)
         return own or self.of("streams/utilisation", province="all", product=product)
 
     def tonnes(self, plant: pd.Series, stream: str) -> Cited:
-        """Factors behind the tonnes of a stream; utilisation and the plant's capacity are cited with the plant."""
+        """Emission factors of a stream; utilisation and capacity are cited with the plant."""
         if plant["sector"] == "steel":
-            if stream in _NOT_OF_MILLS:
-                return self.of("streams/factors", factor=_NOT_OF_MILLS[stream])
+            if stream in _STEEL_FACTORS:
+                return self.of("streams/factors", factor=_STEEL_FACTORS[stream])
             if stream == "captive_power":
                 return self.of("plants/captive_units", plant=plant["plant"])
             return (*self.stack(stream), *self.of("streams/factors", factor=self._mill_factor(plant["plant"])))
@@ -80,7 +80,7 @@ class Citations:
         return _unique(cited)
 
     def gas(self, plant: pd.Series, stream: str) -> Cited:
-        """CO₂ share and grade of a stream."""
+        """CO₂ concentration and grade of a stream."""
         if plant["sector"] == "steel":
             return self.stack(stream)
         if plant["sector"] == "chemicals":
@@ -88,25 +88,25 @@ class Citations:
         return self.plant(plant["plant"])
 
     def stack(self, stream: str) -> Cited:
-        """A stack of a mill."""
-        name = stream.split(" ")[0] if stream.startswith(_OF_FURNACE) else stream
+        """A stack of a steel plant."""
+        name = stream.split(" ", maxsplit=1)[0] if stream.startswith(_OF_FURNACE) else stream
         return self.of("streams/mill_stacks", stream=set(name.split("+")), profile="ieaghg")
 
     def technology(self, technology: str, plant: str) -> Cited:
-        """What a technology costs and draws; of plants of given costs, the plant's own row."""
+        """Costs and energy demand of a technology; the plant's own row where its costs are given."""
         return (
             self.plant(plant) if technology == "given" else self.of("technologies/technologies", technology=technology)
         )
 
     def heat_price(self, province: str, heat_source: str) -> Cited:
-        """Fuel and boiler."""
+        """Fuel price and boiler."""
         boiler = self.of("technologies/heat_sources", heat_source=heat_source)
         table = self.inputs["technologies/heat_sources"]
         fuels = set(table.loc[table["heat_source"] == heat_source, "fuel"])
         return (*self.of("prices/fuels", province=province, fuel=fuels), *boiler)
 
     def grid_factor(self, province: str) -> Cited:
-        """CO₂ of grid power, as the scenario's path carries it on."""
+        """CO₂ intensity of grid power in the last year of its path."""
         rows = self.problem.grid_kg_per_kwh
         return self._of_rows("prices/grid_factors", rows[rows["province"] == province].tail(1))
 
@@ -117,14 +117,14 @@ class Citations:
         return _unique((*cited, *self.of("transport/line_costs", pipe=wanted)))
 
     def site(self, site: str) -> Cited:
-        """A storage site, its cost curve, and how an all-in cost is split where sites are built."""
+        """A storage site, and its cost curve where sites are built."""
         cited = (*self.of("storage/sites", site=site), *self.of("storage/site_costs", site=site))
         if self.problem.network is None:
             cited = self.of("storage/sites", site=site)
         return _unique(cited)
 
     def titles(self, keys: Iterable[str]) -> dict[str, str]:
-        """Citation of each reference key."""
+        """Full citation of each reference key."""
         known = (
             self.inputs["references"].set_index("reference")["citation"] if "references" in self.inputs.tables else {}
         )

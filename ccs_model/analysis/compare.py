@@ -1,7 +1,7 @@
-"""Runs side by side: what each reaches, which plants enter and leave, what costs differ, and which inputs changed.
+"""Comparison of runs: totals, plants that enter and leave, costs, and inputs that differ.
 
-Every run is held against the first one. Differences are `this run − the first`; money of another currency or price year
-is set beside it but never subtracted.
+Every run is compared with the first one. Differences are `run − first`; amounts in different currencies or price years
+are shown side by side but never subtracted.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _HASH = 12
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Tables with a column a run, named as the run is, and a column `… − first` for each run but the first.
+    """Tables with one column a run, named after it, and a column `… − first` for each run but the first.
 
-    runs     one row a run: scenario, aim, status, gap, money, hash of the question
+    runs     one row a run: scenario, objective, status, gap, currency, input hash
     totals   one row a quantity of plan.totals
     years    one row a period and quantity
     zones    one row a zone and quantity
-    costs    one row a term of the money, discounted
+    costs    one row a cost term, discounted
     terms    one row a term of the objective
-    plants   one row a plant and run that enters, leaves or changes against the first run
-    inputs   one row a scenario key or table (by its hash) that is not the same in all runs
+    plants   one row a run and plant that enters, leaves or changes against the first run
+    inputs   one row a scenario key, or table (by its hash), that differs between runs
     """
 
     names: tuple[str, ...]
@@ -62,19 +62,34 @@ class Comparison:
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "names"}
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/compare/2; what is not known is null."""
+        """Schema ccs-model/compare/2; unknown values are null."""
         tables = {name: plain(records(table.astype(object))) for name, table in self.tables.items()}
         return {"schema": SCHEMA, "names": list(self.names), **tables}
 
     def to_excel(self, path: str | PathLike[str]) -> Path:
-        """Write the workbook. Raises FileError when it cannot be written."""
+        """Write a workbook with one sheet a table. Raises FileError if it cannot be written."""
         return write_comparison(self.names, self.tables, Path(path))
 
 
 def compare(runs: Sequence[Plan | StoredRun | str | PathLike[str]]) -> Comparison:
-    """Set plans, or the folders of runs, side by side; the first is what the others are held against.
+    """Compare two or more runs.
 
-    Raises InputError for fewer than two, and what reading a run folder raises.
+    Parameters
+    ----------
+    runs
+        Plans, stored runs or run folders; all are compared with the first.
+
+    Returns
+    -------
+    Comparison
+        Tables with one column a run and the differences from the first.
+
+    Raises
+    ------
+    InputError
+        If fewer than two runs are given, or a folder holds no run.
+    FileError
+        If a file of a run cannot be read.
     """
     if len(runs) < 2:
         raise InputError([Issue("compare", f"{len(runs)} run given, expected two or more")])
@@ -83,9 +98,9 @@ def compare(runs: Sequence[Plan | StoredRun | str | PathLike[str]]) -> Compariso
     return Comparison(
         names=names,
         runs=_about(names, read),
-        totals=_side_by_side(names, read, ("quantity",), [_totals(run) for run in read]),
-        years=_side_by_side(names, read, ("year", "quantity"), [_years(run) for run in read]),
-        zones=_side_by_side(names, read, ("zone", "quantity"), [_zones(run) for run in read]),
+        totals=_side_by_side(names, read, ("quantity",), [_named(run.document["totals"]) for run in read]),
+        years=_side_by_side(names, read, ("year", "quantity"), [_by(run, "by_year", "year") for run in read]),
+        zones=_side_by_side(names, read, ("zone", "quantity"), [_by(run, "zones", "zone") for run in read]),
         costs=_side_by_side(names, read, ("term",), [_named(run.document["costs"]) for run in read]),
         terms=_side_by_side(names, read, ("term",), [_named(run.document["terms"]) for run in read]),
         plants=_plants(names, read),
@@ -100,7 +115,7 @@ def _run(given: Plan | StoredRun | str | PathLike[str]) -> StoredRun:
 
 
 def _names(runs: Sequence[StoredRun]) -> tuple[str, ...]:
-    """The runs' names; two of one name are told apart."""
+    """Unique names of the runs."""
     names: list[str] = []
     for run in runs:
         name, n = run.name, 1
@@ -117,6 +132,7 @@ def _about(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
             "run": list(names),
             **{key: [run.document[key] for run in runs] for key in _ABOUT},
             "gap_share": [run.document["objective"]["gap_share"] for run in runs],
+            "searched_gap_share": [run.document["objective"]["searched_gap_share"] for run in runs],
             "objective": [run.document["objective"]["value"] for run in runs],
             "unit": [run.document["objective"]["unit"] for run in runs],
             "question_sha256": [run.sha256 for run in runs],
@@ -132,32 +148,15 @@ def _named(values: Mapping[str, float | None]) -> Values:
     return {(name,): value for name, value in values.items()}
 
 
-def _totals(run: StoredRun) -> Values:
-    return _named(run.document["totals"])
-
-
-def _years(run: StoredRun) -> Values:
-    return {
-        (row["year"], name): value
-        for row in run.document["by_year"]
-        for name, value in row.items()
-        if name != "year"
-    }  # fmt: skip
-
-
-def _zones(run: StoredRun) -> Values:
-    return {
-        (row["zone"], name): value
-        for row in run.document["zones"]
-        for name, value in row.items()
-        if name != "zone"
-    }  # fmt: skip
+def _by(run: StoredRun, table: str, key: str) -> Values:
+    """Values of a table of plan.json by (key, column)."""
+    return {(row[key], name): value for row in run.document[table] for name, value in row.items() if name != key}
 
 
 def _side_by_side(
     names: Sequence[str], runs: Sequence[StoredRun], keys: tuple[str, ...], values: Sequence[Values]
 ) -> pd.DataFrame:
-    """Keys, unit, a column a run, then the differences. What a run does not have is missing there, never 0."""
+    """Keys, unit, one column a run, then the differences; a value that a run does not have is missing, never 0."""
     rows = list(dict.fromkeys(key for each in values for key in each))
     units = [[_unit(run, str(key[-1])) for run in runs] for key in rows]
     table = pd.DataFrame(rows, columns=list(keys))
@@ -175,15 +174,15 @@ def _unit(run: StoredRun, name: str) -> str:
 
 
 def _plants(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
-    """Plants whose retrofits are not those of the first run."""
-    rows = [row for name, run in zip(names[1:], runs[1:], strict=True) for row in _moved(name, runs[0], run)]
+    """Plants whose retrofits differ from the first run's."""
+    rows = [row for name, run in zip(names[1:], runs[1:], strict=True) for row in _changes(name, runs[0], run)]
     columns = ["run", "change", "plant", "name", "province", "sector", "first_avoided_ktpa", "avoided_ktpa",
                "first_capex_mn", "capex_mn", "first_retrofits", "retrofits"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
 
 
-def _moved(name: str, first: StoredRun, run: StoredRun) -> Iterator[dict[str, Any]]:
-    before, after = _fitted(first), _fitted(run)
+def _changes(name: str, first: StoredRun, run: StoredRun) -> Iterator[dict[str, Any]]:
+    before, after = _retrofits(first), _retrofits(run)
     nothing: dict[str, Any] = {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": ""}
     found = []
     for plant in {**before, **after}:
@@ -212,12 +211,12 @@ def _moved(name: str, first: StoredRun, run: StoredRun) -> Iterator[dict[str, An
     )
 
 
-def _fitted(run: StoredRun) -> dict[str, dict[str, Any]]:
-    """What is done at each fitted plant: amounts, and its retrofits in words."""
-    fitted: dict[str, dict[str, Any]] = {}
+def _retrofits(run: StoredRun) -> dict[str, dict[str, Any]]:
+    """Amounts of each retrofitted plant, and its retrofits as text."""
+    plants: dict[str, dict[str, Any]] = {}
     ordered = sorted(run.document["retrofits"], key=lambda row: (row["stream"], row["year"], row["technology"]))
     for row in ordered:
-        plant = fitted.setdefault(
+        plant = plants.setdefault(
             row["plant"],
             {key: row[key] for key in ("plant", "name", "province", "sector")}
             | {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": []},
@@ -227,11 +226,11 @@ def _fitted(run: StoredRun) -> dict[str, dict[str, Any]]:
         part = "" if row["share"] == 1 else f" {row['share']:.1%}"
         size = "" if row["size"] in ("full", "") else f" {row['size']}"
         plant["retrofits"].append(f"{row['stream']} {row['technology']}{size}{part} {row['year']} → {row['site']}")
-    return {name: {**plant, "retrofits": "; ".join(plant["retrofits"])} for name, plant in fitted.items()}
+    return {name: {**plant, "retrofits": "; ".join(plant["retrofits"])} for name, plant in plants.items()}
 
 
 def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
-    """Scenario keys by value and tables by the head of their hash, where they differ."""
+    """Scenario keys (by value) and tables (by the start of their hash) that differ."""
     scenarios = [dict(_leaves(run.scenario.model_dump(mode="json"), "")) for run in runs]
     tables = [{name: sha[:_HASH] for name, sha in run.inputs.items()} for run in runs]
     rows = []
@@ -244,7 +243,7 @@ def _inputs(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
 
 
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """Every key with its value as text; a list is one value."""
+    """Every key with its value as text; a list counts as one value."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, f"{place}.{key}" if place else str(key))
@@ -255,23 +254,27 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
         yield place, json.dumps(value, ensure_ascii=False)
 
 
-# Two documents held against each other, leaf by leaf.
-
 _MISSING = object()
 
 
 def difference(one: object, other: object, tolerance: float) -> tuple[int, float, list[str]]:
-    """How many leaves were compared, the largest distance of numbers (relative above 1), and what differs, in words."""
-    n, worst, words = 0, 0.0, []
+    """Compare two documents value by value.
+
+    Returns
+    -------
+    n, largest, differences
+        Number of values, largest distance of two numbers (relative above 1), and the differences as text.
+    """
+    n, largest, differences = 0, 0.0, []
     for place, mine, theirs in _leaf_values(one, other, ""):
         n += 1
         distance = 0.0 if _both_unknown(mine, theirs) else distance_of(mine, theirs)
         if distance is not None and distance <= tolerance:
-            worst = max(worst, distance)
+            largest = max(largest, distance)
             continue
-        worst = max(worst, distance or 0.0)
-        words.append(f"{place or 'all of it'}: {_shown(mine)}, expected {_shown(theirs)}")
-    return n, worst, words
+        largest = max(largest, distance or 0.0)
+        differences.append(f"{place or 'the document'}: {_shown(mine)}, expected {_shown(theirs)}")
+    return n, largest, differences
 
 
 def _leaf_values(one: object, other: object, place: str) -> Iterator[tuple[str, object, object]]:

@@ -1,13 +1,14 @@
-"""The chain of a plant: from its streams to what a tonne costs, every number with what it rests on.
+"""The cost chain of a plant: from its CO2 streams to the cost per tonne, with the source of every number.
 
-A chain has one column a retrofit (or the best option of a plant that has none) and lines of figures. A figure that is
-computed from others cites nothing of its own; its line says how it is made.
+A chain has one column a retrofit. A plant without a retrofit has its best option instead: the full-size option of least
+avoidance cost with its own pipe, as in the merit order of the marginal abatement cost curve. A computed figure has no
+source; its line states the formula.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,18 +27,13 @@ from ccs_model.engineering.streams import utilisation_share
 from ccs_model.plan.merit_order import PARTS, best_options, with_prices
 from ccs_model.problem import Problem
 
-# What is costed in a chain: the retrofits of a plan, or the best option of a plant that the plan leaves as it is.
-#
-# The best option is the full-size route of the least avoidance cost, with a pipe of its own, as in the ranked list
-# behind the marginal abatement cost curve.
-
 _TRANSPORT = ("pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa")
 _STORAGE = ("storage_capital_mn_pa", "storage_om_mn_pa", "storage_mn_pa")
 
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """One column of a chain: its values by name, its start where it is built, the pipe classes it may use."""
+    """One column of a chain: values by name, start year if it is built, and pipe classes it may use."""
 
     title: str
     values: Mapping[str, Any]
@@ -45,17 +41,17 @@ class Unit:
     pipes: tuple[str, ...]
 
     def number(self, name: str) -> float:
-        """A number, NaN where it is not known."""
+        """A number; NaN if unknown."""
         value = self.values.get(name)
         return float("nan") if value is None else float(value)
 
     def text(self, name: str) -> str:
-        """A word."""
+        """A text; empty if unknown."""
         return str(self.values.get(name) or "")
 
 
 def units_of(problem: Problem, own: pd.DataFrame, plant: str) -> list[Unit]:
-    """The plan's retrofits `own` of the plant, or its best option; none where nothing can be built."""
+    """The retrofits `own` of a plant, or its best option; empty if nothing can be built."""
     if len(own):
         return _built(problem, own)
     best = best_options(problem, plants={plant})
@@ -67,7 +63,7 @@ def units_of(problem: Problem, own: pd.DataFrame, plant: str) -> list[Unit]:
 
 
 def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
-    """The retrofits of a plan with what their routes hold."""
+    """Retrofits with the values of their routes."""
     table = with_prices(problem).set_index("route", drop=False)
     units = []
     for retrofit in own.to_dict("records"):
@@ -80,7 +76,7 @@ def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
         values["stream_share"] = route["stream_share"] * share
         captured, avoided = retrofit["captured_at_full_load_ktpa"], retrofit["avoided_at_full_load_ktpa"]
         if captured > 0:
-            # What pumps of shared pipes draw is known only of the plan.
+            # The power of booster pumps on shared pipes is known from the plan only.
             reduced = route["reduced_ktpa"] * share
             values["power_t_per_t"] = 1.0 - route["fuel_t_per_t"] - (avoided - reduced) / captured
         names = (str(retrofit["pipe"]),) if problem.network is None else tuple(problem.network.lines["pipe"].unique())
@@ -90,10 +86,10 @@ def _built(problem: Problem, own: pd.DataFrame) -> list[Unit]:
 
 
 def _unit(values: dict[str, Any], title: str, year: int | None, pipes: tuple[str, ...]) -> Unit:
-    """With what follows from the values."""
+    """A unit with derived values per tonne captured."""
     captured, avoided = values["captured_at_full_load_ktpa"], values["avoided_at_full_load_ktpa"]
     per_t = 1000.0 / captured if captured > 0 else np.nan
-    more = {
+    derived = {
         "stream_ktpa": values["co2_ktpa"] * values["lasting_share"],
         "captured_ktpa": captured,
         "avoided_t_per_t": avoided / captured if captured > 0 else np.nan,
@@ -106,19 +102,19 @@ def _unit(values: dict[str, Any], title: str, year: int | None, pipes: tuple[str
         "storage_per_t": sum(values[name] for name in _STORAGE) * per_t,
         "storage_capex_mn": values.get("storage_capex_mn", 0.0),
     }
-    return Unit(title, {**values, **more}, year, pipes)
+    return Unit(title, {**values, **derived}, year, pipes)
 
 
 Value = float | str | None
 
-# Which class of the cost accounts a technology's grade is built up by.
+# Class of the cost accounts by CO2 grade.
 CLASS_OF_GRADE = {"flue_gas": "amine", "product_grade": "compression", "tail_gas": "purification"}
 POWER_PARTS = ("energy_per_kwh", "loss_per_kwh", "transmission_per_kwh", "demand_per_kwh", "fees_per_kwh")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a chain: `name` ends in its unit; `values` and `cited` have one entry a column."""
+    """One line: `name` ends in its unit; `values` and `cited` have one entry a column; `how` is a formula."""
 
     section: str
     name: str
@@ -141,19 +137,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Chain:
-    """`about` tells of the plant, `streams` one line a stream, `lines` of what is built or could be, by column."""
+    """`about` describes the plant, `streams` has one line a stream, `lines` the figures by column."""
 
     plant: str
     about: tuple[Line, ...]
     streams: tuple[Line, ...]
     columns: tuple[str, ...]
-    is_fitted: bool
+    is_retrofitted: bool
     lines: tuple[Line, ...]
     titles: dict[str, str]
 
     @property
     def cited(self) -> tuple[Citation, ...]:
-        """All that any line cites."""
+        """All sources of the chain."""
         every = (each for line in (*self.about, *self.streams, *self.lines) for cited in line.cited for each in cited)
         return tuple(dict.fromkeys(every))
 
@@ -163,14 +159,14 @@ class Chain:
             "about": [line.to_dict() for line in self.about],
             "streams": [line.to_dict() for line in self.streams],
             "columns": list(self.columns),
-            "is_fitted": self.is_fitted,
+            "is_retrofitted": self.is_retrofitted,
             "lines": [line.to_dict() for line in self.lines],
             "references": self.titles,
         }
 
 
 def chain_of(problem: Problem, retrofits: pd.DataFrame, plant: str, cost_of_next_per_t: float | None) -> Chain:
-    """The chain of one plant of `problem`; `retrofits` are the plan's, `cost_of_next_per_t` its dual if it has one."""
+    """Cost chain of one plant; `retrofits` are the plan's, `cost_of_next_per_t` the dual of its target, if any."""
     citations = Citations(problem)
     row = problem.plants.set_index("plant", drop=False).loc[plant]
     own = retrofits[retrofits["plant"] == plant] if len(retrofits) else retrofits
@@ -178,22 +174,21 @@ def chain_of(problem: Problem, retrofits: pd.DataFrame, plant: str, cost_of_next
     about = _about(problem, citations, row)
     streams = _streams(problem, citations, row)
     lines = _lines(problem, citations, row, units, cost_of_next_per_t) if units else ()
-    made = Chain(plant, about, streams, tuple(unit.title for unit in units), len(own) > 0, lines, {})
-    titles = citations.titles(each.reference for each in made.cited)
-    return Chain(plant, about, streams, made.columns, made.is_fitted, lines, titles)
+    chain = Chain(plant, about, streams, tuple(unit.title for unit in units), len(own) > 0, lines, {})
+    return replace(chain, titles=citations.titles(each.reference for each in chain.cited))
 
 
 def output_ktpa(problem: Problem, plants: pd.DataFrame) -> pd.Series:
-    """[plant] what each makes in a year; NaN where that is not known."""
+    """[plant] output of product in kt/y; NaN if unknown."""
     share = utilisation_share(plants, plants["product"], problem.inputs["streams/utilisation"])
     return plants["capacity_ktpa"].astype(float) * share
 
 
 def _about(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line, ...]:
     of_plant = citations.plant(row["plant"])
-    made = float(output_ktpa(problem, row.to_frame().T).iloc[0])
+    output = float(output_ktpa(problem, row.to_frame().T).iloc[0])
     used = citations.utilisation(row["province"], row["product"])
-    share = made / row["capacity_ktpa"] if row["capacity_ktpa"] > 0 else np.nan
+    share = output / row["capacity_ktpa"] if row["capacity_ktpa"] > 0 else np.nan
 
     def line(name: str, label: str, value: Value, cited: Cited = (), how: str = "") -> Line:
         return Line("plant", name, label, (value,), (cited,), how)
@@ -209,9 +204,9 @@ def _about(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Line
         line("status", "status", str(row["status"]), of_plant),
         line("capacity_ktpa", "capacity", float(row["capacity_ktpa"]), of_plant),
         line("utilisation_share", "utilisation", _known(share), used),
-        line("output_ktpa", "output", _known(made), how="capacity × utilisation"),
+        line("output_ktpa", "output", _known(output), how="capacity × utilisation"),
         line("baseline_ktpa", "emits", float(row["baseline_ktpa"]), how="sum of its streams"),
-        line("capturable_ktpa", "of it can be captured", float(row["capturable_ktpa"])),
+        line("capturable_ktpa", "of which capturable", float(row["capturable_ktpa"])),
     )
 
 
@@ -227,13 +222,13 @@ def _streams(problem: Problem, citations: Citations, row: pd.Series) -> tuple[Li
 def _lines(
     problem: Problem, citations: Citations, row: pd.Series, units: list[Unit], cost_of_next_per_t: float | None
 ) -> tuple[Line, ...]:
-    made: list[Line] = []
+    lines: list[Line] = []
     province = str(row["province"])
     of_technology = tuple(citations.technology(unit.text("technology"), row["plant"]) for unit in units)
     nothing: tuple[Cited, ...] = ((),) * len(units)
 
     def add(section: str, name: str, label: str, values: list[Value], cited: tuple[Cited, ...], how: str = "") -> None:
-        made.append(Line(section, name, label, tuple(values), cited, how))
+        lines.append(Line(section, name, label, tuple(values), cited, how))
 
     def numbers(name: str) -> list[Value]:
         return [_known(unit.number(name)) for unit in units]
@@ -241,7 +236,7 @@ def _lines(
     add("unit", "technology", "technology", [unit.text("technology") for unit in units], of_technology)
     add("unit", "heat_source", "heat from", [unit.text("heat_source") or "–" for unit in units], nothing)
     add("unit", "year", "starts in", [str(unit.year) if unit.year is not None else "–" for unit in units], nothing)
-    add("tonnes", "co2_ktpa", "stream, what lasts", numbers("stream_ktpa"), nothing)
+    add("tonnes", "co2_ktpa", "stream, remaining", numbers("stream_ktpa"), nothing)
     add("tonnes", "stream_share", "× size", numbers("stream_share"), nothing)
     add("tonnes", "capture_rate_share", "× capture rate", numbers("capture_rate_share"), of_technology)
     add("tonnes", "nameplate_ktpa", "= nameplate", numbers("nameplate_ktpa"), nothing, "stream × size × capture rate")
@@ -255,7 +250,7 @@ def _lines(
     add("capex", "concentration_factor", "× concentration", numbers("concentration_factor"), law)
     add("capex", "small_train_factor", "× small trains", numbers("small_train_factor"), of_technology)
     add("capex", "capture_capex_mn", "× nameplate = TOC", numbers("capture_capex_mn"), nothing, "overnight")
-    _build_up(problem, citations, units, of_technology, add)
+    _build_up(problem, citations, units, add)
     recovery: list[Value] = [float(problem.recovery(unit.number("life_yr"))) for unit in units]
     how = f"{problem.discount_rate:.1%} over the life"
     add("yearly", "capital_recovery_share", "capital recovery", recovery, of_technology, how)
@@ -287,22 +282,20 @@ def _lines(
     add("per t", "avoidance_cost_per_t", "avoidance cost", numbers("avoidance_cost_per_t"), nothing, "per t avoided")
     if cost_of_next_per_t is not None:
         next_tonne: list[Value] = [cost_of_next_per_t] * len(units)
-        add("per t", "marginal_cost_per_t", "marginal cost of the target", next_tonne, nothing, "dual of the program")
+        add("per t", "marginal_cost_per_t", "marginal cost of the target", next_tonne, nothing, "dual of the target")
     output = float(output_ktpa(problem, row.to_frame().T).iloc[0])
     per_product: list[Value] = [_known(float(cost_per_t(unit.number("cost_mn_pa"), output))) for unit in units]
     add("per t", "product_cost_per_t", "added cost of product", per_product, nothing, f"per t of {row['product']}")
-    return tuple(made)
+    return tuple(lines)
 
 
-def _build_up(
-    problem: Problem, citations: Citations, units: list[Unit], of_technology: tuple[Cited, ...], add: Any
-) -> None:
-    """BEC, TPC and TOC of units whose class of cost accounts is known, with the class of the estimate."""
+def _build_up(problem: Problem, citations: Citations, units: list[Unit], add: Any) -> None:
+    """Add BEC, TPC and the TOC range of units with a known class of cost accounts."""
     inputs = problem.inputs
     table = inputs["technologies/technologies"].set_index("technology")
     found: list[dict[str, Value]] = []
     cited: list[Cited] = []
-    for unit, rows in zip(units, of_technology, strict=True):
+    for unit in units:
         group = CLASS_OF_GRADE.get(unit.text("grade"))
         technology = unit.text("technology")
         if group is None or technology not in table.index or unit.text("measure"):
@@ -325,10 +318,9 @@ def _build_up(
                 "high_mn": float(high[0]),
             }
         )
-        del rows
         cited.append(citations.of("costs/build_up", technology_class=group))
     ranks = citations.of("costs/aace_classes")
-    for name, label in (("bec_mn", "of it bare erected (BEC)"), ("tpc_mn", "total plant (TPC)")):
+    for name, label in (("bec_mn", "of which bare erected (BEC)"), ("tpc_mn", "total plant (TPC)")):
         add("capex", name, label, [each[name] for each in found], tuple(cited))
     of_class = tuple(ranks if each["low_mn"] is not None else () for each in found)
     for name, label in (("aace_class", "estimate"), ("low_mn", "TOC, low"), ("high_mn", "TOC, high")):
@@ -339,19 +331,26 @@ def _transport(citations: Citations, units: list[Unit], add: Any) -> None:
     of_pipe = tuple(citations.pipes(unit.pipes) for unit in units)
     of_site = tuple(citations.site(unit.text("site")) for unit in units)
     nothing: tuple[Cited, ...] = ((),) * len(units)
-    detour_factor = "straight distance × detour of the scenario"
+    detour_factor = "straight-line distance × detour factor"
     add("to the site", "site", "site", [unit.text("site") or "–" for unit in units], of_site)
-    add("to the site", "length_km", "way", [_known(unit.number("length_km")) for unit in units], nothing, detour_factor)
+    add(
+        "to the site",
+        "length_km",
+        "distance",
+        [_known(unit.number("length_km")) for unit in units],
+        nothing,
+        detour_factor,
+    )
     capex: list[Value] = [_known(unit.number("pipe_capex_mn")) for unit in units]
-    add("to the site", "pipe_capex_mn", "pipes, its part of capex", capex, of_pipe)
+    add("to the site", "pipe_capex_mn", "share of pipe capex", capex, of_pipe)
     wells: list[Value] = [_known(unit.number("storage_capex_mn")) for unit in units]
-    add("to the site", "storage_capex_mn", "sites and wells, its part", wells, of_site)
+    add("to the site", "storage_capex_mn", "share of site and well capex", wells, of_site)
     for name, label, cited in (("transport_per_t", "transport", of_pipe), ("storage_per_t", "storage", of_site)):
         add("to the site", name, label, [_known(unit.number(name)) for unit in units], cited, "per t captured")
 
 
 def power_parts(problem: Problem, grid: str) -> dict[str, float]:
-    """Parts of the price of power in the last year of the horizon; they sum to it."""
+    """Components of the power price in the last year of the horizon; they sum to the price."""
     rows = problem.power_per_kwh[problem.power_per_kwh["grid"] == grid].sort_values("year")
     if rows.empty:
         return {}
@@ -360,5 +359,5 @@ def power_parts(problem: Problem, grid: str) -> dict[str, float]:
 
 
 def _known(value: Any) -> float | None:
-    """None for what is not known."""
+    """The number; None if unknown."""
     return None if value is None or not np.isfinite(value) else float(value)

@@ -1,14 +1,18 @@
-"""What makes avoidance cost differ from plant to plant: its variance split into factors.
+"""Variance of the avoidance cost between plants, attributed to factors (Shapley values).
 
-Each plant stands with its best option and a pipe of its own. The levelised formula is recomputed exactly with some
-factors at each plant's own value and the others at their mean over plants; the variance of what comes out, averaged
-over all orders in which factors are let go (Shapley), is each factor's part. Parts sum to the variance. One can be
-below 0 where a factor evens out what another spreads: large plants that lie far away.
+Each plant has its best option with its own pipe. The levelised cost is recomputed with some factors at each plant's
+value and the others at their mean over plants; a factor's part is its mean contribution to the variance over all orders
+of factors (Shapley). The parts sum to the variance. A part is negative if the factor offsets another one, such as large
+plants that are far away.
 
     cost = ((capital + fixed O&M + pipe) ÷ φ + consumables + heat × price + (power + pumps) × price + storage)
            ÷ (1 − CO₂ of fuel − (power + pumps) × grid factor)                                    per t avoided
 
-with φ the delivered share, the same for all.
+with φ the delivered share, the same for all plants.
+
+References
+----------
+Owen (2014). Sobol' indices and Shapley value. SIAM/ASA Journal on Uncertainty Quantification 2(1).
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ from ccs_model.problem import Problem
 
 COLUMNS = ["factor", "variance", "variance_share"]
 
-# The numbers of an option that each factor stands for.
+# Parameters of an option by factor.
 FACTORS: Mapping[str, tuple[str, ...]] = {
     "scale": ("output_ktpa",),
     "feedstock and urea": ("designed_t_per_t",),
@@ -49,9 +53,13 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
 
 
 def spread_of_avoidance_cost(problem: Problem, sector: str | None = None) -> pd.DataFrame:
-    """One row a factor and `all`: its part of the variance of avoidance cost over candidate plants, and its share.
+    """Attribute the variance of the avoidance cost over candidate plants, or those of one sector, to factors.
 
-    Variance is in money per t, squared, every plant counting once; of one sector where asked. Empty for fewer than two.
+    Returns
+    -------
+    pd.DataFrame
+        One row a factor and one for `all`: variance in (money per t)², unweighted, and share of the total. Empty for
+        fewer than two plants.
     """
     options = best_options(problem)
     if len(options) and sector is not None:
@@ -67,10 +75,7 @@ def spread_of_avoidance_cost(problem: Problem, sector: str | None = None) -> pd.
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """The levelised formula over plants: `numbers` by name, each [plant]; `pipes` in the problem's money.
-
-    `delivered_share` is what is captured of what units are designed for.
-    """
+    """The levelised cost of all plants: `numbers` [plant] by name, and `pipes` in the problem's currency."""
 
     numbers: Mapping[str, Floats]
     pipes: pd.DataFrame
@@ -78,15 +83,15 @@ class Formula:
 
     @classmethod
     def of(cls, problem: Problem, options: pd.DataFrame) -> Formula:
-        """From the best options of plants."""
+        """From the best options of the plants."""
         technologies = problem.inputs["technologies/technologies"].set_index("technology")
         known = technologies.reindex(options["technology"])
         plants = problem.plants.set_index("plant", drop=False).loc[options["plant"]]
-        made = output_ktpa(problem, plants).to_numpy(float)
+        known_output = output_ktpa(problem, plants).to_numpy(float)
         lasting = options["lasting_share"].to_numpy(float)
         nameplate = options["nameplate_ktpa"].to_numpy(float)
-        # A plant whose product is not known is as large as what it captures.
-        output = np.where(np.isfinite(made) & (made > 0), made, nameplate / lasting)
+        # Without a known product, the captured CO2 measures the size of a plant.
+        output = np.where(np.isfinite(known_output) & (known_output > 0), known_output, nameplate / lasting)
         kwh = (options["power_kwh_per_t"] + options["booster_kwh_per_t"]).to_numpy(float)
         heat = options["heat_gj_per_t"].to_numpy(float)
         numbers = {
@@ -121,7 +126,7 @@ class Formula:
         return cls(numbers, pipes, problem.delivered_share)
 
     def cost_per_t(self, own: set[str]) -> Floats:
-        """[plant] money per t avoided with the factors `own` at each plant's value and the others at their mean."""
+        """[plant] cost per t avoided with the factors `own` at each plant's value and the others at their mean."""
         n = {
             name: self.numbers[name] if factor in own else np.full_like(self.numbers[name], self.numbers[name].mean())
             for factor, names in FACTORS.items()
@@ -148,7 +153,7 @@ class Formula:
 
 
 def shares_of_variance(formula: Formula) -> dict[str, float]:
-    """Each factor's part of the variance, its mean addition over all orders of factors; the parts sum to it."""
+    """Shapley value of each factor for the variance; the values sum to the variance."""
     names = list(FACTORS)
     found = {
         frozenset(chosen): float(np.var(formula.cost_per_t(set(chosen))))
@@ -168,7 +173,7 @@ def shares_of_variance(formula: Formula) -> dict[str, float]:
 
 
 def _filled(values: pd.Series) -> Floats:
-    """What is not drawn or not known stands at the mean of those that have it; 1 where none has."""
+    """Values with gaps filled by their mean; 1 if none is known."""
     numbers = values.astype(float)
     mean = float(numbers.mean())
     return numbers.fillna(mean if np.isfinite(mean) else 1.0).to_numpy(float)

@@ -1,27 +1,85 @@
-"""One plant of a run: its chain, why it is in or out, and what would change that."""
+"""One plant of a run: its cost chain, the reason why it is in or out, and what would change that.
+
+Changes are found by re-solving near the plan (`ccs_model.analysis.what_if`). Each figure states its accuracy: the gap
+of the exchange, the gap of the plan, or both ends of a bracket.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
+import pandas as pd
+
 from ccs_model.analysis.cost_chain import Chain, chain_of
-from ccs_model.analysis.what_if import Change, changes_of
+from ccs_model.analysis.what_if import EXCHANGE_GAP, Exchange, Exchanges, exchanges_of
+from ccs_model.errors import CcsModelError
+from ccs_model.mip.clock import now
+from ccs_model.model.names import (
+    BUDGET,
+    CUMULATIVE_BUDGET,
+    CUMULATIVE_TARGET,
+    FUND_CEILING,
+    MINIMUM_SHARE,
+    PROVINCE_BUDGET,
+    REQUIRED_PLANT,
+    SITE_CAPACITY,
+    TARGET,
+    WELL_LIMIT,
+    YEARLY_RATE,
+)
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.reasons import reason_of
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import SolvedProblem, plant_of, read_solved_problem
 
 SCHEMA = "ccs-model/explain/2"
+# Solves of one bracket, and the largest multiple of the capture capex that is tried.
+MAX_SOLVES = 6
+MAX_CAPEX_FACTOR = 16.0
+_CONSTRAINT_TEXTS = {
+    BUDGET: "the budget",
+    CUMULATIVE_BUDGET: "the cumulative budget until {}",
+    PROVINCE_BUDGET: "the budget of {}",
+    YEARLY_RATE: "retrofits per year from {}",
+    TARGET: "the target {}",
+    CUMULATIVE_TARGET: "the target {}",
+    MINIMUM_SHARE: "the minimum share of {}",
+    FUND_CEILING: "the ceiling of {}",
+    REQUIRED_PLANT: "the required plant {}",
+}
+_BUDGETS = (BUDGET, CUMULATIVE_BUDGET, PROVINCE_BUDGET)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One finding: its `kind`, a sentence, figures (units in their names), and plants that enter and leave."""
+
+    kind: str
+    message: str
+    figures: Mapping[str, float | None]
+    entering: tuple[str, ...] = ()
+    leaving: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return {
+            "kind": self.kind,
+            "message": self.message,
+            "figures": dict(self.figures),
+            "entering": list(self.entering),
+            "leaving": list(self.leaving),
+        }
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """`owners` is what an investor reads of a fitted plant; None in a static year or where it is not fitted.
+    """Cost chain and reason of one plant.
 
-    `changes` are findings of solving again; none where nothing was solved.
+    `owners` holds the owners' figures of a retrofitted plant, None in a static year or where it is not retrofitted;
+    `changes` are the findings of re-solving, empty where nothing was solved.
     """
 
     run: SolvedProblem
@@ -32,14 +90,14 @@ class Explanation:
     changes: tuple[Change, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/explain/2; what is not known is null."""
+        """Schema ccs-model/explain/2; unknown values are null."""
         document = {
             "schema": SCHEMA,
             "scenario": self.problem.name,
             "plant": self.chain.plant,
             "currency": self.problem.currency,
             "price_year": self.problem.price_year,
-            "is_fitted": self.chain.is_fitted,
+            "is_retrofitted": self.chain.is_retrofitted,
             "reason": self.reason,
             "chain": self.chain.to_dict(),
             "changes": [each.to_dict() for each in self.changes],
@@ -50,9 +108,28 @@ class Explanation:
 
 
 def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60.0) -> Explanation:
-    """Explain `plant` (an id, or a name that only one plant has) of a run folder. Raises what `read_run` raises.
+    """Explain why one plant of a run is retrofitted or not.
 
-    Solving again to find what would change stops after `time_limit_s`; with 0 nothing is solved.
+    Parameters
+    ----------
+    folder
+        Run folder that `optimize` wrote.
+    plant
+        Plant id, or a name (or part of a name) that matches one plant of the run.
+    time_limit_s
+        Total seconds for re-solving the model near the plan; with 0 nothing is solved and `changes` is empty.
+
+    Returns
+    -------
+    Explanation
+        Cost chain with sources, reason, owners' figures and what would change the decision.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run, its inputs changed, or no single plant matches.
+    FileError
+        If a file of the run cannot be read.
     """
     run = read_solved_problem(folder)
     problem = run.problem
@@ -63,3 +140,291 @@ def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60
     owners = next((each for each in run.document.get("owners", []) if each["plant"] == name), None)
     changes = changes_of(run, name, time_limit_s) if time_limit_s > 0 else ()
     return Explanation(run, problem, chain, reason_of(problem, retrofits, name), owners, changes)
+
+
+def changes_of(run: SolvedProblem, plant: str, time_limit_s: float) -> tuple[Change, ...]:
+    """Findings on one plant of a run, in a fixed order, until the time limit."""
+    problem = run.problem
+    row = problem.plants.set_index("plant").loc[plant]
+    if row["reason"] or plant not in set(problem.routes["plant"]):
+        return ()
+    links = pd.DataFrame(run.document["links"])
+    exchanges = exchanges_of(problem, run.retrofits, links, now() + time_limit_s)
+    return tuple(_Findings(run, plant, exchanges).all())
+
+
+class _Findings:
+    """Runs one analysis after another while time remains."""
+
+    def __init__(self, run: SolvedProblem, plant: str, exchanges: Exchanges) -> None:
+        self._run, self._plant, self._exchanges = run, plant, exchanges
+        self._problem = run.problem
+        self._is_kt = run.problem.objective == "max_abatement"
+        self._value = float(run.document["objective"]["value"])
+        self._with: Exchange | None = None
+        self._without: Exchange | None = None
+        retrofits = run.retrofits
+        self._is_retrofitted = len(retrofits) > 0 and plant in set(retrofits["plant"])
+        self._names = run.problem.plants.set_index("plant")["name"]
+
+    def all(self) -> Iterator[Change]:
+        """Findings in order; the last one says if the time limit was reached."""
+        analyses: tuple[Callable[[], Iterator[Change]], ...] = (
+            self._exchange,
+            self._budget,
+            self._relaxation,
+            self._turning_points,
+        )
+        for analysis in analyses:
+            if not self._has_time():
+                yield Change("time", "The time limit was reached before all analyses ran; raise --time-limit.", {})
+                return
+            try:
+                yield from analysis()
+            except CcsModelError as error:
+                yield Change("none", f"One analysis failed: {error}.", {})
+
+    def _exchange(self) -> Iterator[Change]:
+        """The best plan without a retrofitted plant, or with one that is not retrofitted."""
+        if self._is_retrofitted:
+            exchange = self._without = self._exchanges.without_plant(self._plant)
+            if exchange is None:
+                yield Change("exclude", "No plan without it that keeps the other retrofits was found in time.", {})
+                return
+            lost = self._loss(-self._gain(exchange.value))
+            message = f"Without it and with the other retrofits kept, the plan is {lost}: {self._moves(exchange)}."
+            yield Change("exclude", message, self._figures(exchange), exchange.entering, exchange.leaving)
+            return
+        exchange = self._with = self._exchanges.with_plant(self._plant)
+        if exchange is None:
+            message = "No plan with it close to this one was found: none exists, or the time was too short."
+            yield Change("require", message, {})
+            return
+        gain = self._gain(exchange.value)
+        if gain >= 0:
+            gap = float(self._run.document["objective"]["searched_gap_share"])
+            message = (
+                f"A plan with it is {self._amount(gain)} better than this one, within this plan's gap of {gap:.2%}: "
+                f"both are equally good ({self._built(exchange)}); {self._moves(exchange)}."
+            )
+        else:
+            lost = self._loss(-gain)
+            message = f"Requiring it ({self._built(exchange)}) makes the plan {lost}: {self._moves(exchange)}."
+        yield Change("require", message, self._figures(exchange), exchange.entering, exchange.leaving)
+
+    def _budget(self) -> Iterator[Change]:
+        """The budget that pays for the plan and for a plant that is not retrofitted."""
+        if self._is_retrofitted:
+            return
+        more = self._exchanges.money_to_add(self._plant, self._value)
+        if more is None:
+            return
+        message = (
+            f"A budget {more:,.0f} million {self._problem.currency} higher, without the cumulative budgets, would pay "
+            "for the plan and this plant."
+        )
+        if more <= 0:
+            message = "The total budget would pay for the plan and this plant; the cumulative budgets do not."
+        yield Change("budget", message, {"added_mn": more})
+
+    def _relaxation(self) -> Iterator[Change]:
+        """Binding constraints of the LP relaxation, and what requiring or excluding the plant costs there."""
+        exchanges = self._exchanges
+        relaxation = exchanges.relaxation()
+        if not relaxation.is_solved:
+            return
+        if message := self._binding(exchanges.duals(relaxation)):
+            yield Change("binding", f"Binding constraints (LP relaxation): {message}.", {})
+        price = exchanges.relaxed_cost_of(self._plant, relaxation, required=not self._is_retrofitted)
+        if price is not None:
+            action = "excluding it" if self._is_retrofitted else "requiring it"
+            message = f"In the LP relaxation over all links, {action} costs {self._amount(price)}."
+            yield Change("relaxation", message, {f"lost_{'kt' if self._is_kt else 'mn'}": price})
+
+    def _turning_points(self) -> Iterator[Change]:
+        """The capital cost and the carbon price at which the decision turns."""
+        if self._is_retrofitted:
+            yield from self._capex_of_leaving()
+            return
+        exchange = self._with
+        if exchange is not None and self._gain(exchange.value) >= 0:
+            return
+        yield from self._capex_of_entering(exchange)
+        if self._problem.objective == "max_npv" and self._problem.accounts.credit_per_t.any():
+            yield from self._carbon_price_of_entering()
+
+    def _capex_of_entering(self, exchange: Exchange | None) -> Iterator[Change]:
+        """Shares of its capture capex between which the plant enters."""
+        parameter_change = self._exchanges.with_capex(self._plant)
+        start: list[Exchange | None] = [exchange]
+
+        def enters(share: float) -> bool | None:
+            found = self._exchanges.with_plant(self._plant, parameter_change.at(share), start[0])
+            if found is None:
+                return None
+            start[0] = found
+            return self._gain(found.value) >= 0
+
+        low, high = _bracket(enters, 0.0, 1.0, MAX_SOLVES, self._has_time)
+        figures = {"low_share": low, "high_share": high}
+        if low is None:
+            message = "It would not enter by an exchange even at zero capital cost of capture."
+            if not self._has_time():
+                message = "The time limit was reached before a capital cost at which it enters was found."
+            yield Change("capex", message, figures)
+            return
+        yield Change(
+            "capex",
+            f"It would enter at a capital cost of capture between {low:.0%} and {high:.0%} of the present one: at the "
+            "lower end an exchange is no worse than this plan, at the upper end all exchanges found are worse.",
+            figures,
+        )
+
+    def _capex_of_leaving(self) -> Iterator[Change]:
+        """Multiples of its capture capex between which the plant leaves."""
+        without = self._without
+        if without is None:
+            return
+        parameter_change = self._exchanges.with_capex(self._plant)
+
+        def leaves(factor: float) -> bool | None:
+            found = self._exchanges.with_plant(self._plant, parameter_change.at(factor))
+            if found is None:
+                return None if not self._has_time() else True
+            return self._exchanges.sign * (without.value - found.value) > 0
+
+        stays, factor, n = 1.0, 2.0, 0
+        while n < MAX_SOLVES and factor <= MAX_CAPEX_FACTOR and self._has_time():
+            n += 1
+            has_left = leaves(factor)
+            if has_left is None:
+                break
+            if not has_left:
+                stays, factor = factor, factor * 2.0
+                continue
+            high, low = _bracket(leaves, factor, stays, MAX_SOLVES - n, self._has_time, is_known=True)
+            yield Change(
+                "capex",
+                f"It would leave at a capital cost of capture between {low:.2f} and {high:.2f} times the present one.",
+                {"low_factor": low, "high_factor": high},
+            )
+            return
+        if stays > 1.0:
+            message = f"At {stays:.0f} times its capital cost of capture it would still be worth keeping."
+            yield Change("capex", message, {"low_factor": stays, "high_factor": None})
+
+    def _carbon_price_of_entering(self) -> Iterator[Change]:
+        """Additions to the carbon price between which the plant enters."""
+        parameter_change = self._exchanges.with_carbon_price()
+
+        def enters(more: float) -> bool | None:
+            matrix = parameter_change.at(more)
+            on = self._exchanges.with_plant(self._plant, matrix)
+            off = self._exchanges.without_plant(self._plant, refilled=False, matrix=matrix)
+            return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
+
+        more, n = 100.0, 0
+        while n < MAX_SOLVES and self._has_time():
+            n += 1
+            found = enters(more)
+            if found is None:
+                return
+            if found:
+                known_out = more / 2.0 if n > 1 else 0.0
+                high, low = _bracket(enters, more, known_out, MAX_SOLVES - n, self._has_time, is_known=True)
+                message = (
+                    f"It would enter at a carbon price {low:,.0f} to {high:,.0f} {self._problem.currency}/t higher in "
+                    "the years in which abatement earns it."
+                )
+                yield Change("carbon_price", message, {"low_per_t": low, "high_per_t": high})
+                return
+            more *= 2.0
+
+    def _gain(self, value: float) -> float:
+        """Improvement of an objective value on the plan's."""
+        return self._exchanges.sign * (value - self._value)
+
+    def _amount(self, amount: float) -> str:
+        over = "a year" if self._problem.is_static else "over the horizon"
+        if self._is_kt:
+            return f"{abs(amount):,.0f} kt {over}"
+        return f"{abs(amount):,.1f} million {self._problem.currency} {over}"
+
+    def _loss(self, lost: float) -> str:
+        if lost < 0:
+            return f"{self._amount(lost)} better (within its gap)"
+        return f"{self._amount(lost)} worse (best exchange within {EXCHANGE_GAP:.2%})"
+
+    def _figures(self, exchange: Exchange) -> dict[str, float | None]:
+        name = "gain_kt" if self._is_kt else "gain_mn"
+        return {name: self._gain(exchange.value), f"at_most_{name}": self._gain(exchange.bound)}
+
+    def _list(self, plants: tuple[str, ...]) -> str:
+        some = [f"{self._names.get(each, each)} ({each})" for each in plants[:3]]
+        return ", ".join(some) + (f" and {len(plants) - 3} more" if len(plants) > 3 else "")
+
+    def _moves(self, exchange: Exchange) -> str:
+        """Other plants that leave and enter."""
+        leaving = tuple(each for each in exchange.leaving if each != self._plant)
+        entering = tuple(each for each in exchange.entering if each != self._plant)
+        texts = [f"{self._list(each)} {verb}" for each, verb in ((leaving, "left"), (entering, "entered")) if each]
+        return "; ".join(texts) or "no other plant changes"
+
+    def _built(self, exchange: Exchange) -> str:
+        """What an exchange builds at the plant: `power plant, quarter, from 2035`."""
+        routes = self._problem.routes.set_index("route")
+        texts = []
+        for route, year in self._exchanges.built_at(self._plant, exchange):
+            row = routes.loc[route]
+            stream = str(row["stream"]).replace("_", " ")
+            texts.append(f"{stream}, {row['size']}, from {year}")
+        return "; ".join(texts)
+
+    def _binding(self, duals: Mapping[tuple[str, object], float]) -> str:
+        has_own_pipes = self._problem.network is None
+        texts = []
+        for constraint, text in _CONSTRAINT_TEXTS.items():
+            for (name, index), price in duals.items():
+                if name == constraint:
+                    of = f" ({price:,.2f} kt per million)" if self._is_kt and constraint in _BUDGETS else ""
+                    texts.append(text.format(index) + of)
+        sites = {
+            str(index[0] if isinstance(index, tuple) else index)
+            for (name, index) in duals
+            if name == SITE_CAPACITY or (has_own_pipes and name == WELL_LIMIT)
+        }
+        if sites:
+            texts.append(f"wells or capacity of {len(sites)} site" + ("s" if len(sites) > 1 else ""))
+        return ", ".join(texts)
+
+    def _has_time(self) -> bool:
+        return now() < self._exchanges.deadline
+
+
+def _bracket(
+    holds: Callable[[float], bool | None],
+    where: float,
+    where_not: float,
+    n_solves: int,
+    has_time: Callable[[], bool],
+    *,
+    is_known: bool = False,
+) -> tuple[float | None, float | None]:
+    """Bisect for the closest pair (holds, does not hold) in `n_solves` solves, from an end where it should hold.
+
+    (None, None) if it does not hold at that end or was not found; `is_known` skips the solve there.
+    """
+    left = n_solves
+    if not is_known:
+        if not has_time() or not holds(where):
+            return None, None
+        left -= 1
+    for _ in range(left):
+        if not has_time():
+            break
+        middle = (where + where_not) / 2.0
+        found = holds(middle)
+        if found is None:
+            break
+        where, where_not = (middle, where_not) if found else (where, middle)
+    return where, where_not

@@ -1,8 +1,8 @@
-"""The budget frontier: what each budget buys, which plants enter and leave, and what the ranked list makes of it.
+"""The budget frontier: the plan at each budget, the plants that enter and leave, and the merit order for comparison.
 
-Of a linear program every breakpoint is found, from one instance in which only the budget moves. Whole plans are a
-ladder of budgets from low to high: each rung starts from the plan below it, which its own budget allows as well, so
-that more money never makes the answer worse; each has a bound, and no bound is above that of the next rung.
+The frontier of a continuous problem is exact: parametric LP finds every breakpoint. Integer plans form a budget sweep
+from low to high. Each budget point starts from the plan below it, which its own budget allows as well, so that a larger
+budget is never worse; no bound exceeds that of the next budget point.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from ccs_model.analysis.jobs import aside
 from ccs_model.analysis.merit_order_budget import ListOnSharedNetwork, RankedList
 from ccs_model.errors import InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.mip import Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
-from ccs_model.mip.budget_sweep import nothing_of, with_limit
+from ccs_model.mip.budget_sweep import with_limit, zero_point
+from ccs_model.mip.clock import now
 from ccs_model.mip.parametric import Breakpoint, MovingLimit, breakpoints
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import BREAK_COLUMNS, Frontier, Plan
 from ccs_model.problem import Problem, build_problem
@@ -42,12 +43,12 @@ from ccs_model.solve.network_search import Corridors
 
 N_POINTS = 21
 TIME_LIMIT_S = 38.0
-# How far above the scenario's budget a frontier goes, unless told: what more money would buy is half the question.
+# Default highest budget, as a multiple of the scenario's.
 _BEYOND = 1.5
-# Where the scenario has no budget, one that nothing can spend.
+# Highest budget of a scenario without one: more than anything can cost.
 _ALL_THE_MONEY_MN = 1e7
 _EXACT_TIME_SHARE = 0.6
-# Of the time limit, what the ranked list may take although plans took it all.
+# Share of the time limit that the merit order has in any case.
 _LIST_TIME_SHARE = 0.3
 
 
@@ -62,11 +63,36 @@ def frontier(
     jobs: int | None = None,
     on_progress: Callable[[str], None] | None = None,
 ) -> Plan:
-    """The plan at the scenario's budget (at the highest where it has none), its `frontier` filled.
+    """Return the plan at the scenario's budget, or at the highest if it has none, with its `frontier`.
 
-    Budgets run from the lowest that has a plan to `to_mn`, by default one and a half times the scenario's.
-    `corridors` are links that a shared network is laid in, besides those found here. `jobs` processes, two at most,
-    work at a shared network; one where it is small. Raises what `optimize` raises.
+    Parameters
+    ----------
+    scenario
+        A Scenario, or the path of a scenario file.
+    n_points
+        Number of budgets.
+    to_mn
+        Highest budget in million; by default one and a half times the scenario's. The lowest is the lowest feasible.
+    time_limit_s
+        Time limit in seconds.
+    corridors
+        Links that a shared network may build on besides those found here.
+    allow_outside
+        Whether the scenario may read files outside its folder.
+    jobs
+        Number of processes on a shared network, two at most; by default one for a small network.
+    on_progress
+        Called with one line of progress.
+
+    Returns
+    -------
+    Plan
+        The plan, with its `frontier`.
+
+    Raises
+    ------
+    InputError, InfeasibleError, NoPlanError, CheckError
+        As `optimize`.
     """
     if isinstance(scenario, Scenario):
         inputs = load_inputs(scenario, allow_outside=allow_outside)
@@ -79,7 +105,7 @@ def frontier(
 
 @dataclass(frozen=True, eq=False)
 class _FrontierRequest:
-    """One question; `deadline` is a moment of solver.clock.now, and the ranked list has `list_s` in any case."""
+    """One frontier; `deadline` is a value of `clock.now`, and the merit order has `list_s` seconds in any case."""
 
     scenario: Scenario
     inputs: Inputs
@@ -103,7 +129,7 @@ class _FrontierRequest:
         if row is None:
             raise InputError([Issue("budget.total_mn", "nothing can be built, so that no budget buys anything")])
         options = SolverOptions(self.scenario.solver.mip_gap, self.scenario.solver.threads, self.scenario.solver.seed)
-        self._report_progress("the linear program")
+        self._report_progress("LP relaxation")
         in_corridors = problem.is_integer and problem.network is not None
         moving = MovingLimit(matrix, row.row, options, is_exact=not in_corridors)
         if own is None and self.to_mn is None:
@@ -125,7 +151,7 @@ class _FrontierRequest:
             budget_points = point_search.budget_points(budgets)
             if not budget_points:
                 raise NoPlanError("no plan was found at any budget in time; --time-limit gives the search more")
-            self._report_progress("the ranked list")
+            self._report_progress("merit order")
             ranked = ranked_list()
         there = [k for k, each in enumerate(budget_points) if own is None or each.budget_mn <= own]
         at = there[-1] if there else 0
@@ -153,7 +179,7 @@ class _FrontierRequest:
     def _list_begun(
         self, problem: Problem, matrix: Matrix, row: int, options: SolverOptions, budgets: Floats
     ) -> Iterator[Callable[[], RankedList | None]]:
-        """What gives the ranked list: at once where plans are sought by processes, so that it is ready with them."""
+        """Yield a function that returns the merit order, computed in parallel if the plans use several processes."""
         program = (matrix, row) if problem.network is None else None
         limits = list(map(float, budgets))
 
@@ -171,9 +197,9 @@ class _FrontierRequest:
                 ended = answer(max(self.list_s, self.deadline - now()))
                 if ended is not None and ended.failure is None:
                     return ended.result
-                # Without what it reaches it is made in a moment; a finished frontier is not lost for it.
+                # The merit order without objective values takes no time; the frontier does not depend on it.
                 failed = None if ended is None else ended.failure
-                why = "in time" if failed is None else f"({failed.words})"
+                why = "in time" if failed is None else f"({failed.message})"
                 bare = made(0.0)
                 if bare is None:
                     return None
@@ -182,15 +208,15 @@ class _FrontierRequest:
             yield awaited
 
     def _most(self, moving: MovingLimit) -> float:
-        """What is spent where nothing limits it."""
+        """Spending without a limit."""
         unlimited = moving.at(np.inf, self.deadline)
         if unlimited is None:
-            raise NoPlanError("no budget is high enough: see ccs-model optimize for what clashes")
+            raise NoPlanError("no budget is feasible: ccs-model optimize names the conflicting constraints")
         return max(moving.used(unlimited.x), 1.0)
 
     def _lowest(self, problem: Problem, matrix: Matrix, row: int, moving: MovingLimit) -> float:
-        """The lowest budget with a plan; a little more than the least, which is exact to the solver's tolerance."""
-        if nothing_of(with_limit(matrix, row, 0.0)) is not None:
+        """The lowest feasible budget, rounded up beyond the solver's tolerance."""
+        if zero_point(with_limit(matrix, row, 0.0)) is not None:
             return 0.0
         low = moving.least(self.deadline)
         if low <= 0.0:
@@ -218,7 +244,7 @@ def _plan_at(
     scenario: Scenario,
     links: tuple[str, ...] | None,
 ) -> Plan:
-    """The whole plan of one rung, as `optimize` would give it."""
+    """The plan of one budget point, as `optimize` would return it."""
     there = with_limit(matrix, row, budget_point.budget_mn)
     own = problem if scenario.budget.total_mn is None else replace(problem, scenario=scenario)
     own = replace(own, budget_mn=budget_point.budget_mn)

@@ -1,4 +1,4 @@
-"""The tables of a frontier from its rungs: what each budget buys, in numbers, names and words."""
+"""The tables of a frontier from its budget points: objective, plants and changes at each budget."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def points_of(
     ranked: RankedList | None,
     own_mn: float | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, tuple[Mapping[str, Any], ...]]:
-    """One row a rung, one row a plant that moves, and what a map shows of each rung."""
+    """Return one row per budget point, one row per plant that changes, and the map of each budget point."""
     spending = matrix.rows[[row], :].toarray().ravel()
     rows: list[Row] = []
     moves: list[Row] = []
@@ -45,7 +45,7 @@ def points_of(
         point = point_of(problem, matrix, budget_point.x)
         sharing = Sharing.of(point) if problem.network is not None else None
         retrofits = retrofits_table(point, sharing)
-        fitted = _fitted(retrofits)
+        fitted = _retrofitted(retrofits)
         moved = _moved(budget_point.budget_mn, before, fitted) if k else []
         value, bound = budget_point.outcome.objective, budget_point.outcome.bound
         one: Row = {
@@ -67,7 +67,7 @@ def points_of(
         }  # fmt: skip
         if rows:
             one |= _more(rows[-1], one)
-        one["words"] = _words(one, moved, problem.currency) if rows else "The lowest budget that has a plan."
+        one["words"] = _words(one, moved, problem.currency) if rows else "The lowest feasible budget."
         one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
         rows.append(one)
         moves += moved
@@ -81,14 +81,14 @@ def points_of(
 
 
 def _abatement_kt(point: Point) -> float:
-    """Avoided over the horizon, whatever the aim."""
+    """Abatement over the horizon, whatever the objective."""
     return float(
         sum(breakdown(OBJECTIVES["max_abatement"].first(point.problem), point.values, point.shortfall_kt).values())
     )
 
 
-def _fitted(retrofits: pd.DataFrame) -> dict[str, Row]:
-    """What is done at each fitted plant: amounts, and its retrofits in words."""
+def _retrofitted(retrofits: pd.DataFrame) -> dict[str, Row]:
+    """Amounts and retrofits of each retrofitted plant."""
     fitted: dict[str, Row] = {}
     ordered = retrofits.sort_values(["plant", "stream", "year", "technology"], kind="stable")
     for row in ordered.to_dict("records"):
@@ -121,7 +121,7 @@ def _names(moved: Sequence[Row], change: str) -> str:
 
 
 def _more(before: Row, now: Row) -> Row:
-    """What the step from the budget below buys."""
+    """Abatement of the step from the budget below."""
     added_mn, more_kt = now["budget_mn"] - before["budget_mn"], now["abatement_kt"] - before["abatement_kt"]
     return {
         "added_mn": added_mn,
@@ -132,20 +132,20 @@ def _more(before: Row, now: Row) -> Row:
 
 
 def _words(row: Row, moved: Sequence[Row], currency: str) -> str:
-    """What the step buys, as a sentence."""
+    """The step from the budget below, as a sentence."""
     if row["more_kt"] > 0.5:
         message = (
-            f"{row['added_mn']:,.0f} million {currency} more buy {row['more_kt']:,.0f} kt more over the horizon, "
-            f"{row['capital_per_t']:,.0f} {currency} of budget a tonne"
+            f"{row['added_mn']:,.0f} million {currency} more add {row['more_kt']:,.0f} kt over the horizon, "
+            f"{row['capital_per_t']:,.0f} {currency} of budget per tonne"
         )
     elif row["more_kt"] < -0.5:
-        message = f"{row['added_mn']:,.0f} million {currency} more serve the aim by {-row['more_kt']:,.0f} kt less"
+        message = f"{row['added_mn']:,.0f} million {currency} more reduce abatement by {-row['more_kt']:,.0f} kt"
     else:
-        message = f"{row['added_mn']:,.0f} million {currency} more buy no tonne more"
+        message = f"{row['added_mn']:,.0f} million {currency} more add no abatement"
     each = (
-        (ENTERS, "{} comes in", "{} come in"),
+        (ENTERS, "{} enters", "{} enter"),
         (LEAVES, "{} leaves", "{} leave"),
-        (CHANGES, "{} is fitted otherwise", "{} are fitted otherwise"),
+        (CHANGES, "{} changes its retrofit", "{} change their retrofits"),
     )
     for change, one, several in each:
         names = [str(move["name"]) for move in moved if move["change"] == change]
@@ -156,7 +156,7 @@ def _words(row: Row, moved: Sequence[Row], currency: str) -> str:
 
 
 def _list(ranked: RankedList | None, budget_point: BudgetPoint, fitted: Mapping[str, Row], maximise: bool) -> Row:
-    """What the ranked list reaches for the same money, and whom it takes otherwise than the plan."""
+    """What the merit order reaches with the same budget, and the plants in which it differs from the plan."""
     if ranked is None:
         return {"list_objective": None, "list_short_share": None, "list_only": "", "plan_only": ""}
     take, value = ranked.takes[budget_point.budget_mn], budget_point.outcome.objective
@@ -173,7 +173,7 @@ def _list(ranked: RankedList | None, budget_point: BudgetPoint, fitted: Mapping[
 
 
 def _picture(budget_mn: float, point: Point, retrofits: pd.DataFrame, fitted: Mapping[str, Row]) -> Mapping[str, Any]:
-    """What a map and a list show: fitted plants with amounts, and lines [lon, lat, lon, lat, kt/y]."""
+    """The map of a budget point: retrofitted plants with amounts, and pipes [lon, lat, lon, lat, kt/y]."""
     rows = retrofits[["plant", "name", "stream", "technology", "year", "site", "avoided_ktpa", "capex_mn"]]
     picture: dict[str, Any] = plain(
         {

@@ -1,7 +1,11 @@
-"""Jobs in processes of this machine.
+"""Independent jobs in local processes or on a Dask cluster; a failed job does not stop the others.
 
-Processes are started afresh (`spawn`), which is safe with a solver's threads, and without the caller's main module, so
-that a script needs no guard. They end with the process that started them, however that ends.
+A `Work` is opened once in each process, so that shared data are loaded once. Results arrive in the order in which they
+are ready and the caller writes them, so a process may be stopped at any moment.
+
+Local processes are spawned, which is safe with a solver's threads, and without the caller's main module, so a script
+needs no guard. They end with the process that started them. On a cluster, a job of a lost worker goes to another one;
+workers need the same package version and the same paths for files that a scenario names, and run one job at a time.
 """
 
 from __future__ import annotations
@@ -26,26 +30,20 @@ from typing import Any, Protocol, TypeVar
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import BUG, CcsModelError, FileError, InfeasibleError, InputError, Issue, MissingExtraError
 
-# Many jobs in processes of their own, or on a cluster; one that fails, or takes its process down, stops no other.
-#
-# A `Work` is opened once in each process, so that what all jobs need is loaded once and not for every job. Results come
-# in the order in which they are ready, each as it is; whoever asked for them writes them, so that a process may be
-# stopped at any moment without a trace.
-
 T = TypeVar("T")
 Do = Callable[[Any], Any]
 
 
 class Work(Protocol):
-    """What is done for every job. It is pickled, and so are tasks and results."""
+    """Work that is done for every job. Work, tasks and results are pickled."""
 
     def opened(self) -> Do:
-        """Load what every job needs; the function that answers one task."""
+        """Load shared data and return the function that performs one task."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One task; `key` tells it from all others, in this run and in every later one."""
+    """One task; `key` identifies it in this run and in later ones."""
 
     key: str
     task: Any
@@ -53,15 +51,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job has no result, with the exit code that its error has."""
+    """Reason why a job has no result, and the exit code of its error."""
 
     exit_code: int
-    words: str
+    message: str
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A job that ended: its result, or why there is none."""
+    """A job that ended: its result, or the failure."""
 
     key: str
     result: Any = None
@@ -71,9 +69,28 @@ class Ended:
 def results_of(
     jobs: Sequence[Job], work: Work, *, n_processes: int | None = None, scheduler: str | None = None
 ) -> Iterator[Ended]:
-    """Each job as it ends: of `n_processes` here (one a core unless told), or of the workers of a Dask scheduler.
+    """Run jobs and yield each one as it ends.
 
-    Closing the iterator, or an error raised where it is used, stops what still runs.
+    Parameters
+    ----------
+    jobs
+        Tasks with unique keys.
+    work
+        What is done for each task.
+    n_processes
+        Number of local processes; by default one a core.
+    scheduler
+        Address of a Dask scheduler whose workers are used instead.
+
+    Returns
+    -------
+    iterator of Ended
+        Closing it, or an error where it is used, stops the remaining jobs.
+
+    Raises
+    ------
+    MissingExtraError, FileError
+        If Dask is not installed, or no scheduler answers.
     """
     if not jobs:
         return iter(())
@@ -84,18 +101,18 @@ def results_of(
 
 
 def attempted(do: Do, task: Any) -> tuple[Any, Failure | None]:
-    """The result of one task, or why there is none: no error of one job may end the others."""
+    """Perform one task; its result or its failure."""
     try:
         return do(task), None
     except CcsModelError as error:
-        return None, Failure(error.exit_code, words_of(error))
+        return None, Failure(error.exit_code, message_of(error))
     except MemoryError:
         return None, Failure(BUG, "out of memory")
     except Exception as error:  # noqa: BLE001
         return None, Failure(BUG, f"internal error: {type(error).__name__}: {error}")
 
 
-def words_of(error: CcsModelError) -> str:
+def message_of(error: CcsModelError) -> str:
     """An error in one line."""
     if isinstance(error, InputError):
         return "; ".join(map(str, error.issues))
@@ -105,7 +122,7 @@ def words_of(error: CcsModelError) -> str:
 
 
 def share_of(jobs: Sequence[T], shard: tuple[int, int] | None) -> tuple[T, ...]:
-    """Every n-th job, from the i-th on: shares 1/n … n/n hold every job once."""
+    """Every n-th job from the i-th on; the shards 1/n … n/n contain every job once."""
     if shard is None:
         return tuple(jobs)
     i, n = shard
@@ -117,23 +134,23 @@ def shard_of(text: str) -> tuple[int, int]:
     i, bar, n = text.partition("/")
     if bar and i.isascii() and n.isascii() and i.isdigit() and n.isdigit() and 1 <= int(i) <= int(n):
         return int(i), int(n)
-    raise InputError([Issue("--shard", f"'{text}' is no share", "expected i/n, such as 2/5 for the second of five")])
+    raise InputError([Issue("--shard", f"'{text}' is not a shard", "expected i/n, such as 2/5 for the second of five")])
 
 
-# A job whose process dies is tried once more, since it may not have been the job's fault.
+# A job whose process dies is tried once more: another process may have caused it.
 _TRIES = 2
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def in_processes(jobs: Sequence[Job], work: Work, n_processes: int) -> Iterator[Ended]:
-    """Each job as it ends. What is still running when the iterator is closed is killed."""
+    """Each job as it ends; closing the iterator kills what is still running."""
     with processes(work, n_processes) as group:
         yield from group.ended(jobs)
 
 
 @contextlib.contextmanager
 def processes(work: Work, n_processes: int) -> Iterator[Processes]:
-    """Processes that take one lot of jobs after another; on leaving, what still runs is killed."""
+    """Processes for several batches of jobs; on exit, what is still running is killed."""
     workers: list[_Worker] = []
     with temporary_folder() as scratch:
         try:
@@ -149,9 +166,9 @@ def processes(work: Work, n_processes: int) -> Iterator[Processes]:
 
 @contextlib.contextmanager
 def aside(work: Work, task: object) -> Iterator[Callable[[float], Ended | None]]:
-    """One task begun in a process of its own; on leaving it is killed where it still runs.
+    """One task in its own process; on exit it is killed if it is still running.
 
-    What is given waits so many seconds for what came of it: None where it has not ended, or its process died.
+    The yielded function waits some seconds for the result: None if the task has not ended or its process died.
     """
     with temporary_folder() as scratch:
         worker = _Worker(work, str(scratch))
@@ -194,7 +211,7 @@ class Processes:
                     waiting.appendleft(job)
                 else:
                     ended.append(Ended(job.key, failure=Failure(BUG, f"its process ended {worker.how()}, twice")))
-            # Nobody waits while a result is written.
+            # Workers get their next job before the caller writes a result.
             for worker in workers:
                 if waiting and worker.job is None:
                     worker.give(waiting.popleft())
@@ -202,7 +219,7 @@ class Processes:
 
 
 class _Worker:
-    """A process with a pipe to it, and the job it has."""
+    """A process, the pipe to it, and its present job."""
 
     def __init__(self, work: Work, scratch: str) -> None:
         self.job: Job | None = None
@@ -215,13 +232,13 @@ class _Worker:
         theirs.close()
 
     def give(self, job: Job) -> None:
-        """Hand it a job; if it is gone already, its answer says so."""
+        """Send a job; if the process is gone, `answer` reports it."""
         self.job = job
         with contextlib.suppress(BrokenPipeError, ConnectionError):
             self.pipe.send(job.task)
 
     def answer(self) -> Ended | None:
-        """What came of the job; None where the process has ended."""
+        """The ended job; None if the process has died."""
         assert self.job is not None
         try:
             result, failure = self.pipe.recv()
@@ -239,7 +256,7 @@ class _Worker:
 
 @contextlib.contextmanager
 def _as_worker() -> Iterator[None]:
-    """While a process starts: one thread for numpy's libraries, and no main module that it would run again."""
+    """While a process starts: one thread for numpy's libraries, and no main module to run again."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     main = sys.modules["__main__"]
     os.environ.update(_ONE_THREAD)
@@ -257,7 +274,7 @@ def _as_worker() -> Iterator[None]:
 
 def _serve(pipe: Connection, work: Work, scratch: str) -> None:
     """Answer tasks until the pipe is closed."""
-    # Ctrl-C goes to every process of a terminal; the one that started this one decides.
+    # Ctrl-C reaches every process of a terminal; the parent process handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, args=(scratch,), daemon=True).start()
     tempfile.tempdir = scratch
@@ -271,7 +288,7 @@ def _serve(pipe: Connection, work: Work, scratch: str) -> None:
 
 
 def _end_with_parent(scratch: str) -> None:
-    """A process that is killed cannot stop its workers, so they watch it."""
+    """End with the parent process: a killed parent cannot stop its workers."""
     parent = parent_process()
     if parent is not None:
         parent.join()
@@ -279,18 +296,13 @@ def _end_with_parent(scratch: str) -> None:
         os._exit(1)
 
 
-# Jobs on a Dask cluster: the scheduler sends what a lost worker had to another one.
-#
-# Workers need this package in the same version, and see files that a scenario names where they lie here. A worker does
-# one job at a time, whatever its number of threads, since a solver has one set of threads a process.
-
 _CONNECT_S = 20
 _opened: dict[str, Do] = {}
 _one_at_a_time = threading.Lock()
 
 
 def on_cluster(jobs: Sequence[Job], work: Work, scheduler: str) -> Iterator[Ended]:
-    """Each job as it ends, whichever worker did it. Raises FileError where no scheduler answers."""
+    """Each job as it ends. Raises FileError if no scheduler answers."""
     try:
         from distributed import Client, as_completed
     except ImportError as error:
@@ -301,7 +313,7 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: str) -> Iterator[Ende
         raise FileError(f"no scheduler answers at {scheduler}: {error}") from error
     token = uuid.uuid4().hex
     try:
-        # A task of its own, so that a worker which joins later, or takes the place of a lost one, gets it as well.
+        # A separate task, so that a worker that joins later gets the work as well.
         shared = client.submit(_same, work, key=f"work-{token}")
         futures = {
             client.submit(_attempted, token, shared, job.task, key=f"{job.key}-{token}", pure=False): job.key
@@ -311,7 +323,7 @@ def on_cluster(jobs: Sequence[Job], work: Work, scheduler: str) -> Iterator[Ende
         for future, answer in coming:
             key = futures.pop(future)
             if future.status != "finished":
-                yield Ended(key, failure=Failure(BUG, f"lost on the cluster: {_words(answer)}"))
+                yield Ended(key, failure=Failure(BUG, f"lost on the cluster: {_cluster_error(answer)}"))
                 continue
             result, failure = answer
             yield Ended(key, result, failure)
@@ -332,7 +344,7 @@ def _attempted(token: str, work: Work, task: Any) -> Any:
         return attempted(_opened[token], task)
 
 
-def _words(answer: Any) -> str:
-    """What the cluster says of a task that it gave up."""
+def _cluster_error(answer: Any) -> str:
+    """Message of the cluster on a task that it gave up."""
     error = answer[1] if isinstance(answer, tuple) and len(answer) > 1 else answer
     return " ".join(str(error).split())

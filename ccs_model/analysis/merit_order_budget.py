@@ -1,9 +1,8 @@
-"""What the ranked list of abatement costs would take for a budget, and what that reaches.
+"""The merit order (MACC) as a rule for a budget: the streams it would select, and the objective they reach.
 
-Whoever goes by the list takes streams from cheap to dear as long as the money lasts. What that reaches is found by the
-program itself: only what the list takes may be built, each as early, as late, or not at all, as is best. So the list
-is given all the skill of the program but the choice of streams, and still falls short where its ranking is wrong: it
-knows nothing of money that runs out, of limits that streams share, of the years in which capture lasts.
+The merit order selects streams from cheap to expensive until the budget is spent. The model then optimises the timing
+of these streams only. The rule falls short of the optimum because it ignores indivisible costs, limits that streams
+share and the years for which capture lasts.
 """
 
 from __future__ import annotations
@@ -18,22 +17,24 @@ import pandas as pd
 from ccs_model.analysis.jobs import Do
 from ccs_model.errors import CcsModelError
 from ccs_model.inputs import Inputs
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.model import build_model
+from ccs_model.model.names import BUILD
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.merit_order import macc_table
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row
 
-_OWN = "The list's streams with a pipe each, as it ranks them."
-_SHARED = "The list's streams with a pipe of their own each, as it ranks them; the plans share pipes."
+_OWN = "The streams of the merit order, each with its own pipeline."
+_SHARED = "The streams of the merit order, each with its own pipeline; the solutions share pipelines."
 
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """What the list takes for a budget, and the aim's value that it reaches; None where that was not found."""
+    """Plants that the merit order selects for a budget, and the objective value they reach; None if unknown."""
 
     plants: frozenset[str]
     value: float | None
@@ -41,7 +42,7 @@ class Take:
 
 @dataclass(frozen=True, eq=False)
 class RankedList:
-    """The list, and what it takes for each of some budgets."""
+    """The merit order, and its selection for each budget."""
 
     table: pd.DataFrame
     words: str
@@ -56,10 +57,10 @@ class RankedList:
         budgets: Sequence[float],
         deadline: float,
     ) -> RankedList | None:
-        """The list of a problem; None where nothing can be ranked.
+        """Return the merit order of a problem; None if nothing can be ranked.
 
-        `program` is the problem's own, with its row of the budget; None on a shared network, of which it is no use.
-        What a take reaches is not asked after `deadline`.
+        `program` is the matrix of the problem and its budget row; None on a shared network, where each stream gets a
+        pipe of its own. Objective values are not computed after `deadline`.
         """
         table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
         if table.empty:
@@ -90,10 +91,7 @@ class RankedList:
 
 @dataclass(frozen=True, eq=False)
 class ListOnSharedNetwork:
-    """The list of a scenario on a shared network, as work of a process of its own; a task is some budgets.
-
-    It needs a program of its own, so that it can be made while plans are sought.
-    """
+    """The merit order of a scenario on a shared network, as work of another process; a task is a list of budgets."""
 
     scenario: Scenario
     inputs: Inputs
@@ -101,7 +99,7 @@ class ListOnSharedNetwork:
     seconds: float
 
     def opened(self) -> Do:
-        """What ranks, in so many seconds from now."""
+        """Return what ranks, within a number of seconds from now."""
         deadline = now() + self.seconds
         return lambda budgets: self._ranked(budgets, deadline)
 
@@ -110,7 +108,7 @@ class ListOnSharedNetwork:
 
 
 def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
-    """Streams from cheap to dear; one that no longer fits is passed over."""
+    """Streams from cheap to expensive; one that no longer fits the budget is skipped."""
     left, rows = budget, []
     for place, capex in enumerate(table["capex_mn"].to_numpy(float)):
         if capex <= left:
@@ -120,20 +118,19 @@ def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
 
 
 class _MeritOrderPlan:
-    """The program with own pipes, in which only some streams may be fitted."""
+    """The model with own pipes, in which only some streams may be retrofitted."""
 
     def __init__(self, problem: Problem, matrix: Matrix, row: int, options: SolverOptions, deadline: float) -> None:
         self._matrix, self._row, self._options, self._deadline = matrix, row, options, deadline
-        self._columns = matrix.columns_of("build")
+        self._columns = matrix.columns_of(BUILD)
         routes = problem.routes.set_index("route")
         of_column = routes.loc[[matrix.columns[j].index[0] for j in self._columns]]
         self._streams = list(zip(of_column["plant"], of_column["stream"], of_column["technology"], strict=True))
-        self._is_whole = problem.is_integer
         self._highs = Highs(matrix, options)
         self._upper = matrix.upper[self._columns].copy()
 
     def of(self, streams: set[tuple[str, str, str]], budget: float) -> float | None:
-        """The aim's value; None where there is no plan or no time."""
+        """Return the objective value; None without a solution or without time."""
         if now() > self._deadline:
             return None
         allowed = np.array([each in streams for each in self._streams], dtype=bool)
@@ -143,6 +140,6 @@ class _MeritOrderPlan:
         self._highs.set_row(self._row, float(self._matrix.row_lower[self._row]), float(budget))
         maximise = self._matrix.maximise[0]
         found = solve_mip(
-            self._highs, maximise=maximise, gap=self._options.gap_share, deadline=self._deadline, stage="the list"
+            self._highs, maximise=maximise, gap=self._options.gap_share, deadline=self._deadline, stage="merit order"
         ).outcome
         return float(found.objective) if found.x is not None and found.status in ("optimal", "limit") else None

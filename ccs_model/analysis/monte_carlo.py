@@ -1,8 +1,8 @@
-"""Monte Carlo: a scenario in many futures, its plan held in all of them and each planned anew.
+"""Monte Carlo: a scenario in many futures, with its plan fixed in all of them and each future replanned.
 
-A folder of a run holds `asked.json` (what was asked), `plan/` (the run folder of the held plan), `draws/` (finished
-chunks of futures), and once all are there the tables, `montecarlo.json` and `plan.xlsx`. Chunks are the same whoever
-makes them, so that the same command goes on where it was stopped, and the end does not depend on how often it was.
+A run's folder holds `request.json`, `plan/` (the run folder of the fixed plan), `draws/` (finished chunks of futures)
+and, at the end, the tables, `montecarlo.json` and `plan.xlsx`. A chunk does not depend on the process that computes it,
+so an interrupted run resumes with the same result.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model._typing import Floats, Ints
+from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.jobs import Job, results_of
 from ccs_model.analysis.outcomes import (
     MEASURES,
     broken_table,
+    fixed_point,
     futures_table,
-    held_point,
     inputs_table,
     overrun,
     plants_table,
@@ -35,23 +35,24 @@ from ccs_model.analysis.outcomes import (
 )
 from ccs_model.analysis.rebuilt_plan import at_point, plan_at
 from ccs_model.analysis.reparameterised import ReparameterisedModel
-from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, drawn
+from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures
 from ccs_model.analysis.uncertainty_scenarios import (
     ProductFutureModels,
-    Replanned,
+    Replanner,
     future_models_of,
-    place_of,
     planned_model,
+    position_of,
 )
 from ccs_model.atomic_files import has_files, write_atomic
 from ccs_model.errors import CheckError, FileError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Matrix
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
+from ccs_model.model.names import BUILD
 from ccs_model.model.objective import unit_of
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
-from ccs_model.plan.plan import HELD, REPLANNED, Plan, Uncertainty
+from ccs_model.plan.plan import FIXED, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
@@ -62,13 +63,10 @@ from ccs_model.runs.run_writer import cached_manifest, copy_run, write_run_folde
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import solve
 
-# Futures by the chunk, in whatever process they fall to: each planned anew, and the scenario's plan held in it.
-
-
-# So many futures are kept at a time: a kill loses what runs of them, and each file is read in a moment.
+# Futures in one chunk, the unit that is written and resumed.
 CHUNK = 25
-# So many futures are solved beforehand, to start all others from.
-LEARNT = 20
+# Futures that are solved first; all others start from their bases.
+N_WARM_UP = 20
 _TRACE = 1e-6
 
 
@@ -76,8 +74,8 @@ _TRACE = 1e-6
 class Draws:
     """The work of a Monte Carlo run; a result is the text of one chunk.
 
-    `answering` is what answers chunks, where it can be handed to another process; else every process makes its own.
-    `point` is the held plan's point table.
+    `evaluator` is sent to the processes where it holds arrays alone; otherwise every process builds its own from the
+    scenario. `point` is the point table of the fixed plan.
     """
 
     scenario: Scenario
@@ -86,79 +84,81 @@ class Draws:
     seed: int
     point: pd.DataFrame
     sampling: str = LATIN
-    answering: Answering | None = None
+    evaluator: FutureEvaluator | None = None
 
     @classmethod
-    def of(cls, answering: Answering, scenario: Scenario, inputs: Inputs, point: pd.DataFrame) -> Draws:
-        """The work of a run of which `answering` was made."""
-        n, seed, sampling = len(answering.values), answering.seed, answering.sampling
-        if answering.is_light:
-            return cls(scenario, None, n, seed, point, sampling, answering)
+    def of(cls, evaluator: FutureEvaluator, scenario: Scenario, inputs: Inputs, point: pd.DataFrame) -> Draws:
+        """The work of a run with this evaluator."""
+        n, seed, sampling = len(evaluator.values), evaluator.seed, evaluator.sampling
+        if evaluator.is_light:
+            return cls(scenario, None, n, seed, point, sampling, evaluator)
         return cls(scenario, inputs, n, seed, point, sampling)
 
     def opened(self) -> Callable[[int], str]:
-        """What answers one chunk, by its number."""
-        if self.answering is not None:
-            return self.answering.text
+        """The function that evaluates one chunk, by its number."""
+        if self.evaluator is not None:
+            return self.evaluator.text
         assert self.inputs is not None
         problem = build_problem(self.scenario, self.inputs)
-        return Answering.of(problem, drawn(problem, self.n, self.seed, self.sampling), self.point).text
+        return FutureEvaluator.of(problem, draw_futures(problem, self.n, self.seed, self.sampling), self.point).text
 
 
-class Answering:
-    """What every chunk needs, made once."""
+class FutureEvaluator:
+    """Evaluates chunks of futures; what all chunks need is computed once."""
 
-    def __init__(self, futures: Futures, held: Floats, reparameterised: ReparameterisedModel) -> None:
-        """`held` [column] is the plan that is held."""
+    def __init__(self, futures: Futures, fixed: Floats, reparameterised: ReparameterisedModel) -> None:
+        """`fixed` [column] is the point of the fixed plan."""
         self.values, self.seed, self.sampling = futures.values, futures.seed, futures.sampling
-        self.held = held
+        self.fixed = fixed
         self.future_models = future_models_of(futures, reparameterised)
-        self.replanned = Replanned(reparameterised.planned)
+        self.replanner = Replanner(reparameterised.planned)
         self.planned = planned_model(reparameterised)
         self.chunks = chunks_of(self.values)
-        self._short = np.flatnonzero(reparameterised.is_short)
+        self._shortfalls = np.flatnonzero(reparameterised.is_short)
         self._plants, self._of_plant = plant_columns(futures.planned_problem, reparameterised)
         order = np.concatenate(self.chunks)
-        n_learnt = min(LEARNT, len(order))
-        learnt = [int(order[place]) for place in (np.arange(n_learnt) * len(order)) // n_learnt]
-        self.replanned.learn([(self.future_models.of(k), self._of(k)) for k in learnt])
-        self.mark = self.replanned.mark()
-        self.replanned.rest()
+        n_warm_up = min(N_WARM_UP, len(order))
+        first = [int(order[place]) for place in (np.arange(n_warm_up) * len(order)) // n_warm_up]
+        self.replanner.learn([(self.future_models.of(k), self._of(k)) for k in first])
+        self.mark = self.replanner.mark()
+        self.replanner.release()
 
     @classmethod
-    def of(cls, problem: Problem, futures: Futures, point: pd.DataFrame, matrix: Matrix | None = None) -> Answering:
-        """`matrix` is the problem's own where it was built already.
+    def of(
+        cls, problem: Problem, futures: Futures, point: pd.DataFrame, matrix: Matrix | None = None
+    ) -> FutureEvaluator:
+        """From a problem, its futures and the fixed plan's point; `matrix` is the problem's own if it exists already.
 
-        Raises CheckError where the plan is not one of this problem.
+        Raises CheckError if the plan belongs to another problem.
         """
         reparameterised = ReparameterisedModel(problem, matrix)
-        held, strange = vector_of(reparameterised.planned, point)
+        fixed, strange = vector_of(reparameterised.planned, point)
         if strange:
-            raise CheckError(f"the plan does not fit the scenario: it holds {strange[0]}, which nothing here is")
-        return cls(futures, held, reparameterised)
+            raise CheckError(f"the plan belongs to another scenario: the model has no column {strange[0]}")
+        return cls(futures, fixed, reparameterised)
 
     @property
     def is_light(self) -> bool:
-        """Whether it holds arrays alone, which any process can be handed."""
+        """Whether it holds arrays alone and can be sent to other processes."""
         return isinstance(self.future_models, ProductFutureModels)
 
     def text(self, chunk: int) -> str:
-        """A chunk as JSON, a line a future; numbers to the last bit."""
-        self.replanned.reset(self.mark)
+        """A chunk as JSON, one line a future, with numbers to the last bit."""
+        self.replanner.reset(self.mark)
         rows = sorted((self.row(int(k)) for k in self.chunks[chunk]), key=lambda row: int(row["future"]))
         lines = [json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows]
         return "[\n" + ",\n".join(lines) + "\n]\n"
 
     def row(self, k: int) -> dict[str, Any]:
-        """One future: measures of both modes, plants chosen anew by their share, claims that the held plan breaks."""
+        """One future: measures of both modes, replanned plants by share built, violations of the fixed plan."""
         future_model = self.future_models.of(k)
-        solved = self.replanned.of(future_model, self._of(k))
-        anew = future_model.weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
-        point = held_point(future_model.matrix, future_model.scale, self._short, self.held)
+        solved = self.replanner.of(future_model, self._of(k))
+        replanned = future_model.weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
+        point = fixed_point(future_model.matrix, future_model.scale, self._shortfalls, self.fixed)
         return {
             "future": k,
-            REPLANNED: _plain(anew),
-            HELD: _plain(future_model.weights.of_plan(point)),
+            REPLANNED: _plain(replanned),
+            FIXED: _plain(future_model.weights.of_plan(point)),
             "broken": dict(violated_constraints(future_model.matrix, point)),
             "plants": self.plants_in(solved.x),
         }
@@ -167,20 +167,20 @@ class Answering:
         return {str(name): float(value) for name, value in self.values.iloc[k].items()}
 
     def plants_in(self, x: Floats) -> dict[str, float]:
-        """By plant, what is built of its most built stream, where it is more than a trace."""
+        """Share built of the most built stream of each plant, without traces."""
         share = plant_shares(self._of_plant, len(self._plants), x)
         return {self._plants[p]: round(float(share[p]), 9) for p in np.flatnonzero(share > _TRACE)}
 
 
 def chunks_of(values: pd.DataFrame) -> list[Ints]:
-    """Futures by chunks of those whose capital costs are alike, so that one starts near to where another ended."""
-    places = np.array([place_of(dict(row)) for row in values.to_dict("records")])
+    """Chunks of futures with similar capital costs, so that one starts near where another ended."""
+    positions = np.array([position_of(dict(row)) for row in values.to_dict("records")])
 
     def ordered(these: Ints) -> list[Ints]:
         if len(these) < 2:
             return [these]
-        wide = int(np.ptp(places[these], axis=0).argmax())
-        these = these[np.argsort(places[these, wide], kind="stable")]
+        wide = int(np.ptp(positions[these], axis=0).argmax())
+        these = these[np.argsort(positions[these, wide], kind="stable")]
         n_chunks = -(-len(these) // CHUNK)
         half = n_chunks // 2 * CHUNK if n_chunks > 1 else len(these) // 2
         return [*ordered(these[:half]), *ordered(these[half:])]
@@ -190,8 +190,8 @@ def chunks_of(values: pd.DataFrame) -> list[Ints]:
 
 
 def plant_columns(problem: Problem, reparameterised: ReparameterisedModel) -> tuple[list[str], tuple[Ints, Ints, Ints]]:
-    """Plants with a capture route; columns of build with the position of their stream and of each stream's plant."""
-    columns, first, _ = reparameterised.places["build"]
+    """Plants with a capture option, and (build columns, stream of each column, plant of each stream)."""
+    columns, first, _ = reparameterised.places[BUILD]
     routes = problem.routes
     captures = problem.captures[first]
     keys = (routes["plant"].astype(str) + "\0" + routes["stream"].astype(str)).to_numpy(object)
@@ -201,7 +201,7 @@ def plant_columns(problem: Problem, reparameterised: ReparameterisedModel) -> tu
 
 
 def plant_shares(of_plant: tuple[Ints, Ints, Ints], n_plants: int, x: Floats) -> Floats:
-    """[plant] what is built of its most built stream, over all starts."""
+    """[plant] share built of its most built stream, over all start years."""
     columns, stream, plant = of_plant
     by_stream = np.bincount(stream, weights=x[columns], minlength=len(plant))
     share = np.zeros(n_plants)
@@ -213,14 +213,14 @@ def _plain(values: Mapping[str, float]) -> dict[str, float | None]:
     return {name: None if not np.isfinite(value) else float(value) for name, value in values.items()}
 
 
-REQUEST, PLAN, DRAWS, RESULT, BOOK = "asked.json", "plan", "draws", "montecarlo.json", "plan.xlsx"
+REQUEST, PLAN, DRAWS, RESULT, WORKBOOK = "request.json", "plan", "draws", "montecarlo.json", "plan.xlsx"
 TABLES = ("inputs", "futures", "spread", "tornado", "broken", "plants")
 N_DRAWS = 1_000
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is: futures done of all, and how many a second."""
+    """Progress of a run: futures done, futures in all, and futures per second."""
 
     n_ended: int
     n_all: int
@@ -229,20 +229,20 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class MonteCarlo:
-    """A finished run: `plan` is the held plan with `uncertainty` filled."""
+    """A finished run; `plan` is the fixed plan with `uncertainty` filled in."""
 
     folder: Path
     plan: Plan
 
     @property
     def uncertainty(self) -> Uncertainty:
-        """How its answer spreads."""
+        """Tables of the outcomes over all futures."""
         assert self.plan.uncertainty is not None
         return self.plan.uncertainty
 
     @property
     def text(self) -> str:
-        """montecarlo.json."""
+        """Content of montecarlo.json."""
         return uncertainty_text(self.uncertainty)
 
 
@@ -257,16 +257,48 @@ def montecarlo(
     jobs: int | None = None,
     scheduler: str | None = None,
     allow_outside: bool = False,
-    on_message: Callable[[str], None] | None = None,
+    on_message: MessageCallback | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> MonteCarlo:
-    """Draw futures, plan each anew, and value the scenario's plan in all of them.
+    """Sample futures, replan each one, and evaluate the scenario's plan in all of them.
 
-    The plan is that of `run`, a run folder of the same scenario; else that of its own run where it is there; else it is
-    made. `sampling` is "latin" or "sobol". `jobs` processes work at a time, or the workers of a Dask `scheduler`.
-    Raises what `optimize` raises.
+    Parameters
+    ----------
+    scenario
+        Scenario, or its file.
+    draws, seed
+        Number of futures and seed; equal values give every scenario the same futures.
+    sampling
+        "latin" (Latin hypercube) or "sobol" (scrambled Sobol sequence).
+    run
+        Run folder of the same scenario whose plan is fixed. By default the scenario's own run in `runs/` if it exists;
+        otherwise the scenario is solved first.
+    out
+        Folder of the results; by default `runs/<name>-montecarlo-<hash>`.
+    jobs
+        Number of processes; by default one a core.
+    scheduler
+        Address of a Dask scheduler whose workers are used instead.
+    allow_outside
+        Whether files outside the scenario's folder may be read.
+    on_message, on_progress
+        Receive a message at each step, and the progress after each chunk.
+
+    Returns
+    -------
+    MonteCarlo
+        Folder and plan, with distributions, sensitivities, choice frequencies and violated constraints.
+
+    Raises
+    ------
+    InputError
+        If the scenario, the run or an option is invalid.
+    FileError
+        If the folder holds something else, or a file cannot be read or written.
+    InfeasibleError, NoPlanError
+        If the scenario has no plan, or a chunk failed.
     """
-    console = on_message or _silent
+    report_message = on_message or (lambda _: None)
     if isinstance(scenario, Scenario):
         inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
@@ -281,49 +313,45 @@ def montecarlo(
         requested["sampling"] = sampling
     sha = RunKey.of_text(json.dumps(requested))
     folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
-    _state(folder, {"key": sha, **requested})
-    plan, matrix = _held_plan(scenario, inputs, key, folder, Path(run) if run is not None else None, console)
+    _write_request(folder, {"key": sha, **requested})
+    plan, matrix = _fixed_plan(scenario, inputs, key, folder, Path(run) if run is not None else None, report_message)
     assert plan.point is not None
     problem = plan.problem
-    futures = drawn(problem, draws, seed, sampling)
-    console("what futures change")
-    answering = Answering.of(problem, futures, plan.point, matrix)
-    work = Draws.of(answering, scenario.with_changes({"solver.threads": 1}), inputs, plan.point)
-    rows = _rows(folder, len(answering.chunks))
-    todo = [Job(_name(chunk), chunk) for chunk in range(len(answering.chunks)) if chunk not in rows]
+    futures = draw_futures(problem, draws, seed, sampling)
+    report_message("model of the futures")
+    evaluator = FutureEvaluator.of(problem, futures, plan.point, matrix)
+    work = Draws.of(evaluator, scenario.with_changes({"solver.threads": 1}), inputs, plan.point)
+    rows = _rows(folder, len(evaluator.chunks))
+    todo = [Job(_name(chunk), chunk) for chunk in range(len(evaluator.chunks)) if chunk not in rows]
     clock, done, n_before = now(), sum(map(len, rows.values())), 0
-    console("the futures")
+    report_message("futures")
     for ended in results_of(todo, work, n_processes=jobs, scheduler=scheduler):
         if ended.failure is not None:
-            raise NoPlanError(f"chunk {ended.key} of futures: {ended.failure.words}")
+            raise NoPlanError(f"chunk {ended.key} of futures: {ended.failure.message}")
         write_atomic(folder / DRAWS / f"{ended.key}.json", ended.result.encode())
         found = json.loads(ended.result)
         rows[int(ended.key)] = found
         n_before += len(found)
         if on_progress is not None:
             on_progress(Progress(done + n_before, draws, n_before / max(now() - clock, 1e-9)))
-    console("summing up")
+    report_message("summary")
     flat = sorted((row for each in rows.values() for row in each), key=lambda row: int(row["future"]))
-    result = replace(plan, uncertainty=_summed_up(plan, futures, answering, flat))
+    result = replace(plan, uncertainty=_uncertainty(plan, futures, evaluator, flat))
     found_run = MonteCarlo(folder, result)
     for name in TABLES:
         write_atomic(folder / f"{name}.csv", csv_text(getattr(found_run.uncertainty, name)).encode())
     write_atomic(folder / RESULT, found_run.text.encode())
-    write_atomic(folder / BOOK, workbook_bytes(result))
+    write_atomic(folder / WORKBOOK, workbook_bytes(result))
     return found_run
 
 
-def _silent(_: str) -> None:
-    pass
-
-
-def _summed_up(plan: Plan, futures: Futures, answering: Answering, rows: list[dict[str, Any]]) -> Uncertainty:
+def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows: list[dict[str, Any]]) -> Uncertainty:
     problem = plan.problem
     table = futures_table(futures, rows)
-    weights = answering.planned.weights
-    relaxed = answering.replanned.planned
-    planned = {HELD: weights.of_plan(answering.held), REPLANNED: weights.of_plan(relaxed.x)}
-    fitted = answering.plants_in(answering.held)
+    weights = evaluator.planned.weights
+    relaxed = evaluator.replanner.planned
+    planned = {FIXED: weights.of_plan(evaluator.fixed), REPLANNED: weights.of_plan(relaxed.x)}
+    retrofitted = evaluator.plants_in(evaluator.fixed)
     about = {
         "scenario": problem.name,
         "objective_name": problem.objective,
@@ -333,11 +361,10 @@ def _summed_up(plan: Plan, futures: Futures, answering: Answering, rows: list[di
         "n_draws": len(futures),
         "seed": futures.seed,
         "sampling": f"{SAMPLINGS[futures.sampling]}, ranks correlated after Iman and Conover",
-        "replanned": "each future's own linear program: retrofits, pipes and wells in parts"
-        + (", over every candidate link, " if problem.network is not None else ", ")
-        + "the future known",
-        "held": "the scenario's plan, built as it is; what it delivers is the future's",
-        "n_infeasible": sum(row[REPLANNED]["aim_value"] is None for row in rows),
+        "replanned": "LP relaxation of each future with perfect information: continuous retrofits, pipes and wells"
+        + (", over every candidate link" if problem.network is not None else ""),
+        "fixed": "the scenario's plan with its builds fixed; the delivered share is the future's",
+        "n_infeasible": sum(row[REPLANNED]["objective_value"] is None for row in rows),
         "within_limits_share": within_limits_share(table),
         **overrun(problem, table),
     }
@@ -346,19 +373,19 @@ def _summed_up(plan: Plan, futures: Futures, answering: Answering, rows: list[di
         inputs=inputs_table(futures),
         futures=table,
         spread=spread_table(table, planned),
-        tornado=tornado_table(table, _moving(futures)),
+        tornado=tornado_table(table, _varying(futures)),
         broken=broken_table(rows),
-        plants=plants_table(problem, rows, fitted),
+        plants=plants_table(problem, rows, retrofitted),
     )
 
 
-def _moving(futures: Futures) -> list[str]:
-    """Inputs that differ between futures at all."""
+def _varying(futures: Futures) -> list[str]:
+    """Parameters that differ between futures."""
     return [name for name in futures.inputs["input"] if futures.values[name].nunique() > 1]
 
 
-def _state(folder: Path, requested: Mapping[str, Any]) -> None:
-    """Say in the folder what is asked; a folder of another run, or of anything else, is left alone."""
+def _write_request(folder: Path, requested: Mapping[str, Any]) -> None:
+    """Write the request into the folder. Raises FileError if the folder holds another run or anything else."""
     path = folder / REQUEST
     if path.is_file():
         try:
@@ -369,14 +396,14 @@ def _state(folder: Path, requested: Mapping[str, Any]) -> None:
             raise FileError(f"{folder}: holds other futures; choose another --out")
         return
     if folder.exists() and (not folder.is_dir() or has_files(folder)):
-        raise FileError(f"{folder}: already holds something; choose another --out")
+        raise FileError(f"{folder}: is not empty; choose another --out")
     write_atomic(path, (json.dumps(requested, ensure_ascii=False, indent=1) + "\n").encode())
 
 
-def _held_plan(
-    scenario: Scenario, inputs: Inputs, key: RunKey, folder: Path, run: Path | None, on_message: Callable[[str], None]
+def _fixed_plan(
+    scenario: Scenario, inputs: Inputs, key: RunKey, folder: Path, run: Path | None, on_message: MessageCallback
 ) -> tuple[Plan, Matrix | None]:
-    """The plan that is held: once in the folder, always that one; and its program where it had to be built."""
+    """The fixed plan, kept in the folder once it is there, and its matrix if it was built on the way."""
     problem = build_problem(scenario, inputs)
     matrix: Matrix | None = None
     own = folder / PLAN
@@ -384,14 +411,16 @@ def _held_plan(
         if place is None or (cached_manifest(place, key) is None and place != run):
             continue
         if cached_manifest(place, key) is None:
-            raise InputError([Issue("--run", f"{place} is no run of this scenario with these tables and this version")])
+            raise InputError(
+                [Issue("--run", f"{place} is not a run of this scenario with these tables and this version")]
+            )
         document = json.loads((place / "plan.json").read_text(encoding="utf-8"))
         require_plan(place, document)
         at = at_point(place, problem)
         plan, matrix = plan_at(at, document), at.matrix
         break
     else:
-        on_message("the plan that is held")
+        on_message("the plan")
         plan, place = solve(problem), None
     if cached_manifest(own, key) is None and (place is None or not copy_run(place, own)):
         write_run_folder(plan, own, command="ccs-model montecarlo")
@@ -403,7 +432,7 @@ def _name(chunk: int) -> str:
 
 
 def _rows(folder: Path, n_chunks: int) -> dict[int, list[dict[str, Any]]]:
-    """Finished chunks by their number."""
+    """Rows of finished chunks by their number."""
     found = {}
     for chunk in range(n_chunks):
         path = folder / DRAWS / f"{_name(chunk)}.json"

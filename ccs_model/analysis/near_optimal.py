@@ -1,15 +1,14 @@
-"""Plans nearly as good as the best: which plants every one of them fits, which may be swapped, and which none fits.
+"""Near-optimal plans: which plants are needed, which can be exchanged, and which are never retrofitted.
 
-Of whole plans, those that differ most are made one after another: each differs from the nearest of all before it in as
-many plants as any plan within the share can. Then, plant by plant, the plan is asked for that leaves it out (or fits
-it) and else differs least: it tells the swap in words, or there is none and the plant is needed. Of fractional plans
-each plant has a range: the least and the most that any plan within the share fits of it (`near_ranges`).
+Modelling to generate alternatives (Brill 1982; DeCarolis 2011). For integer decisions, the plans that differ most are
+found one after another; then, plant by plant, the plan that leaves it out (or adds it) and differs least. For
+continuous decisions each plant has a range: the least and the most that any near-optimal plan retrofits of it.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -18,22 +17,23 @@ from typing import Any
 
 import pandas as pd
 
-from ccs_model._typing import Floats
-from ccs_model.analysis.near_optimal_model import Held, NearProgram
+from ccs_model._typing import Floats, MessageCallback
+from ccs_model.analysis.near_optimal_model import NearOptimalModel, ReferencePlan
 from ccs_model.analysis.near_optimal_search import (
+    EXCHANGE_COLUMNS,
     PLAN_COLUMNS,
     PLANT_COLUMNS,
     RANGE_COLUMNS,
-    SWAP_COLUMNS,
     Search,
     ranges_of,
 )
 from ccs_model.analysis.rebuilt_plan import at_point
+from ccs_model.analysis.what_if import solver_options
 from ccs_model.errors import InputError, Issue
-from ccs_model.mip import SolverOptions, matrix_of
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import Plan
@@ -44,18 +44,27 @@ from ccs_model.runs.run_writer import SCENARIO as SCENARIO_FILE
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import optimize
 
-SCHEMA = "ccs-model/near_optimal/2"
+SCHEMA = "ccs-model/near-optimal/2"
 WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 60.0
-# Of the time: what the most different plans may take, before plants are asked one by one; on a shared network the
-# plan's own pipes and plants tell more.
+# Share of the time for the most different plans, before plants are tested one by one; less on a shared network, where
+# exchanges along the plan's pipes show more.
 _FARTHEST_TIME_SHARE, _NETWORK_TIME_SHARE = 0.4, 0.15
 
 
 @dataclass(frozen=True, eq=False)
 class Alternatives:
-    """`about` says what was asked; `plans`, `plants` and `swaps` are tables; `points` hold each plan's decisions.
+    """Near-optimal plans of one plan.
 
-    Of fractional plans `ranges` is filled in their stead.
+    Attributes
+    ----------
+    about
+        The settings, the plan's objective value and bound, the floor, and whether the search is complete.
+    plans, plants, exchanges
+        Tables for integer decisions (columns in `near_optimal_search`).
+    ranges
+        Table for continuous decisions: least and most of each plant.
+    points
+        Decisions of each plan, over the columns of the model.
     """
 
     about: Mapping[str, Any]
@@ -67,22 +76,22 @@ class Alternatives:
 
     @property
     def is_integer(self) -> bool:
-        """Whether plans are of whole retrofits."""
+        """Whether retrofit decisions are integer."""
         return bool(self.about["decisions"] == "integer")
 
     def tables(self) -> dict[str, tuple[str, pd.DataFrame]]:
-        """Name → a line about it, and the table."""
+        """Each table with a heading, by name."""
         share = f"{self.about['within_share']:.2%}"
         if not self.is_integer:
-            return {"ranges": (f"Least and most of each plant that a plan within {share} of the aim fits", self.ranges)}
+            return {"ranges": (f"Least and most of each plant in plans within {share} of the objective", self.ranges)}
         return {
-            "plants": (f"In every plan within {share} of the aim, in some, or in none", self.plants),
-            "swaps": ("The smallest change that leaves a plant out or fits it", self.exchanges),
-            "plans": ("The plan (0) and plans nearly as good, those that differ most first", self.plans),
+            "plants": (f"Plants in every, some or no plan within {share} of the objective", self.plants),
+            "exchanges": ("Smallest change that leaves a plant out or adds it", self.exchanges),
+            "plans": ("The plan (0) and near-optimal plans, most different first", self.plans),
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/near_optimal/2; what is not known is null."""
+        """Schema ccs-model/near-optimal/2; unknown values are null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
         found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
         return found
@@ -96,32 +105,62 @@ def near_optimal(
     time_limit_s: float = TIME_LIMIT_S,
     all_links: bool = False,
     allow_outside: bool = False,
-    on_progress: Callable[[str], None] | None = None,
+    on_progress: MessageCallback | None = None,
 ) -> Alternatives:
-    """Plans within a share of the aim's best, of a scenario (which is solved first) or of a run folder.
+    """Find plans whose objective is within a share of the best plan's.
 
-    `time_limit_s` is for what follows the plan; `all_links` lets pipes leave the plan's corridors. Raises what
-    `optimize` and `read_run` raise.
+    Parameters
+    ----------
+    requested
+        Scenario, its file (solved first), or a run folder (read as it is).
+    within_share
+        Largest loss of the objective, as a share of the plan's value (above 0, below 1).
+    n_plans
+        Number of most different plans to find.
+    time_limit_s
+        Seconds for the search, without the time of the plan itself.
+    all_links
+        Whether pipes may leave the corridors of the plan.
+    allow_outside
+        Whether files outside the scenario's folder may be read.
+    on_progress
+        Receives a message at each step.
+
+    Returns
+    -------
+    Alternatives
+        Tables of plants, plans and exchanges, or of ranges for continuous decisions.
+
+    Raises
+    ------
+    InputError
+        If `within_share` is out of range, an input is invalid, or the run belongs to another model version.
+    FileError
+        If a file cannot be read.
+    InfeasibleError, NoPlanError
+        If the scenario has no plan, or none was found in time.
     """
     if not isinstance(requested, Scenario) and Path(requested).is_dir():
         run = read_solved_problem(requested)
         at = at_point(run.folder, run.problem)
         if at.strange:
-            hint = "made by another version; make it again with ccs-model optimize --force"
-            raise InputError(
-                [Issue(str(run.folder), f"its point has columns of another program: {at.strange[0]}", hint)]
-            )
+            hint = "written by another version; re-run ccs-model optimize --force"
+            what = f"its point has a column that the model does not have: {at.strange[0]}"
+            raise InputError([Issue(str(run.folder), what, hint)])
         objective, corridors = run.document["objective"], run.document.get("corridors")
         value = float(objective["value"])
-        bound = value if objective["bound"] is None else float(objective["bound"])
-        held = Held(at.problem, at.matrix, at.x, value, bound, None if corridors is None else tuple(corridors))
+        bound = value if objective["searched_bound"] is None else float(objective["searched_bound"])
+        corridors = None if corridors is None else tuple(corridors)
+        reference = ReferencePlan(at.problem, at.matrix, at.x, value, bound, corridors)
     else:
         if on_progress is not None:
             on_progress("the plan")
-        held = held_of(optimize(requested, allow_outside=allow_outside))
+        reference = reference_of(optimize(requested, allow_outside=allow_outside))
     if all_links:
-        held = replace(held, corridors=None)
-    return near(held, within_share=within_share, n_plans=n_plans, time_limit_s=time_limit_s, on_progress=on_progress)
+        reference = replace(reference, corridors=None)
+    return alternatives_near(
+        reference, within_share=within_share, n_plans=n_plans, time_limit_s=time_limit_s, on_progress=on_progress
+    )
 
 
 def question_key(
@@ -132,7 +171,7 @@ def question_key(
     all_links: bool = False,
     allow_outside: bool = False,
 ) -> RunKey:
-    """What makes this question of a scenario or a run this one; raises as `near_optimal` does."""
+    """Cache key of a call of `near_optimal`. Raises what reading the scenario or the run raises."""
     path = Path(requested)
     if path.is_dir():
         read_documents(path)
@@ -142,59 +181,57 @@ def question_key(
     return RunKey(sha, f"{own.slug}-near-optimal")
 
 
-def held_of(plan: Plan) -> Held:
-    """A plan with the program it is a point of."""
+def reference_of(plan: Plan) -> ReferencePlan:
+    """A plan with its model, as the reference of alternatives."""
     assert plan.point is not None
     matrix = matrix_of(build_model(plan.problem))
     x, _ = vector_of(matrix, plan.point)
-    return Held(plan.problem, matrix, x, plan.objective.value, plan.objective.bound, plan.corridors)
+    return ReferencePlan(plan.problem, matrix, x, plan.objective.value, plan.objective.searched_bound, plan.corridors)
 
 
-def near(
-    held: Held,
+def alternatives_near(
+    reference: ReferencePlan,
     *,
     within_share: float = WITHIN_SHARE,
     n_plans: int = N_PLANS,
     time_limit_s: float = TIME_LIMIT_S,
-    on_progress: Callable[[str], None] | None = None,
+    on_progress: MessageCallback | None = None,
 ) -> Alternatives:
-    """Plans within a share of the value of a plan in hand. Raises InputError for a share outside 0 to 1."""
+    """Near-optimal plans of a reference plan; parameters as in `near_optimal`. Raises InputError."""
     if not 0 < within_share < 1:
-        raise InputError([Issue("--within", f"{within_share:g} is no share", "expected more than 0 and less than 1")])
-    requested = held.problem.scenario.solver
-    options = SolverOptions(requested.mip_gap, requested.threads, requested.seed)
-    deadline = now() + time_limit_s
+        what = f"{within_share:g} is not a valid share"
+        raise InputError([Issue("--within", what, "expected more than 0 and less than 1")])
+    problem = reference.problem
+    options, deadline = solver_options(problem), now() + time_limit_s
     about = {
-        "scenario": held.problem.name,
-        "objective_name": held.problem.objective,
-        "unit": unit_of(held.problem),
-        "currency": held.problem.currency,
-        "price_year": held.problem.price_year,
-        "decisions": "integer" if held.problem.is_integer else "continuous",
+        "scenario": problem.name,
+        "objective_name": problem.objective,
+        "unit": unit_of(problem),
+        "currency": problem.currency,
+        "price_year": problem.price_year,
+        "decisions": "integer" if problem.is_integer else "continuous",
         "within_share": within_share,
-        "objective": held.value,
-        "bound": held.bound,
-        "floor": held.floor(within_share),
-        "n_corridors": None if held.corridors is None else len(held.corridors),
+        "objective": reference.value,
+        "bound": reference.bound,
+        "floor": reference.floor(within_share),
+        "n_corridors": None if reference.corridors is None else len(reference.corridors),
     }
-    empty = {
-        "plans": pd.DataFrame(columns=PLAN_COLUMNS),
-        "plants": pd.DataFrame(columns=PLANT_COLUMNS),
-        "swaps": pd.DataFrame(columns=SWAP_COLUMNS),
-    }
-    if not held.problem.is_integer:
-        ranges, points, is_complete = ranges_of(held, within_share, options, deadline, on_progress)
+    if not problem.is_integer:
+        ranges, points, is_complete = ranges_of(reference, within_share, options, deadline, on_progress)
         about["is_complete"] = is_complete
-        return Alternatives(MappingProxyType(about), ranges=ranges, points=points, **empty)
-    search = Search(held, NearProgram(held, within_share, options), deadline, on_progress)
-    part = _FARTHEST_TIME_SHARE if held.problem.network is None else _NETWORK_TIME_SHARE
-    search.farthest(n_plans, now() + part * max(deadline - now(), 0.0))
-    plants = search.tested_plants()
+        plans, plants, exchanges = (
+            pd.DataFrame(columns=each) for each in (PLAN_COLUMNS, PLANT_COLUMNS, EXCHANGE_COLUMNS)
+        )
+        return Alternatives(MappingProxyType(about), plans, plants, exchanges, ranges, points)
+    search = Search(reference, NearOptimalModel(reference, within_share, options), deadline, on_progress)
+    part = _FARTHEST_TIME_SHARE if problem.network is None else _NETWORK_TIME_SHARE
+    search.find_farthest(n_plans, now() + part * max(deadline - now(), 0.0))
+    plants = search.test_plants()
     about |= {
-        "n_columns": search.program.n_columns,
-        "is_exhausted": search.program.is_exhausted,
+        "n_columns": search.model.n_columns,
+        "is_exhausted": search.model.is_exhausted,
         "is_complete": bool(plants["is_proven"].all()),
     }
     points = tuple(found.x for found, _ in search.pool)
     ranges = pd.DataFrame(columns=RANGE_COLUMNS)
-    return Alternatives(MappingProxyType(about), search.plans_table(), plants, search.swaps_table(), ranges, points)
+    return Alternatives(MappingProxyType(about), search.plans_table(), plants, search.exchanges_table(), ranges, points)

@@ -1,6 +1,6 @@
-"""A plan made anew from a run folder: its point put into the program that its question poses again, without a solver.
+"""A plan rebuilt from a run folder: its point in the rebuilt model, without the solver.
 
-What a solve alone can say (bounds, shadow prices, locks, the next money) is taken from plan.json.
+Results that only a solve gives (bounds, duals, fixed decisions, marginal budget) are read from plan.json.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import point_of, vector_of
 from ccs_model.plan.plan import MarginalBudget, Plan, Relaxation
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import read_point
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
-from ccs_model.solve.fixed_decisions import COLUMNS as LOCK_COLUMNS
+from ccs_model.solve.fixed_decisions import COLUMNS as FIXED_DECISION_COLUMNS
 
 
 @dataclass(frozen=True, eq=False)
 class AtPoint:
-    """The program of a question at the point of a run; `strange` names columns that the program does not have."""
+    """The model of a problem at the point of a run; `strange` names columns that the model does not have."""
 
     problem: Problem
     matrix: Matrix
@@ -38,14 +39,14 @@ class AtPoint:
 
     @property
     def found(self) -> Residuals:
-        """How far the point is from keeping every row, bound and wholeness."""
+        """Largest violations of rows, bounds and integrality at the point."""
         return residuals(self.matrix, self.x)
 
 
 def at_point(folder: Path, problem: Problem) -> AtPoint:
-    """The run's point in the program of `problem`.
+    """The run's point in the model of `problem`.
 
-    Raises InputError where the folder holds no point, FileError where it cannot be read.
+    Raises InputError if the folder holds no valid point, FileError if it cannot be read.
     """
     table = read_point(folder)
     matrix = matrix_of(build_model(problem))
@@ -54,24 +55,24 @@ def at_point(folder: Path, problem: Problem) -> AtPoint:
 
 
 def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
-    """The plan of the point, with what a solve alone can say out of `document` (plan.json)."""
-    parts = assembled(at.matrix, at.x, point_of(at.problem, at.matrix, at.x), at.found, _sentence(document))
-    fixed_decisions = pd.DataFrame(document["fixed_decisions"], columns=LOCK_COLUMNS)
+    """The plan of the point, with the results of the solve from `document` (plan.json)."""
+    parts = assembled(at.matrix, at.x, point_of(at.problem, at.matrix, at.x), at.found, _solve_record(document))
+    fixed_decisions = pd.DataFrame(document["fixed_decisions"], columns=FIXED_DECISION_COLUMNS)
     return Plan(
         **parts, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}), writer=RUN_WRITER
     )
 
 
-def _sentence(document: Mapping[str, Any]) -> SolveRecord:
+def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
     objective, relaxation = document["objective"], document["relaxation"]
-    bought, corridors = document["marginal_budget"], document.get("corridors")
-    # A bound that was not found is null in plan.json; then none is known, on the side where all plans lie.
+    budget, corridors = document["marginal_budget"], document.get("corridors")
+    # A bound that was not found is null in plan.json.
     unknown = -np.inf if document["objective_name"] == "min_cost" else np.inf
     prices = {row["target"]: row["price_per_t"] for row in document["targets"] if row["price_per_t"] is not None}
     return SolveRecord(
         status=document["status"],
-        bound=_known(objective["bound"], unknown),
-        all_links_bound=_known(objective["all_links_bound"], unknown),
+        bound=_known(objective["searched_bound"], unknown),
+        all_links_bound=_known(objective["bound"], unknown),
         relaxation=Relaxation(
             _known(relaxation["value"], np.nan),
             relaxation["abatement_per_budget_kt_per_mn"],
@@ -79,12 +80,12 @@ def _sentence(document: Mapping[str, Any]) -> SolveRecord:
         ),
         price_per_t=prices,
         marginal_budget=None
-        if bought is None
+        if budget is None
         else MarginalBudget(
-            bought["added_mn"],
-            bought["abatement_kt"],
-            tuple(bought["plants_entering"]),
-            bought["last_abatement_kt_per_mn"],
+            budget["added_mn"],
+            budget["abatement_kt"],
+            tuple(budget["plants_entering"]),
+            budget["last_abatement_kt_per_mn"],
         ),
         corridors=None if corridors is None else tuple(corridors),
     )

@@ -1,15 +1,19 @@
-"""Regret: a plan for each future, each plan valued in every other, and the plan that is never far from the best.
+"""Regret: the best plan of each future, evaluated in every other future, and the plan of least regret.
 
-A future is the scenario with some keys changed. What a plan builds is held in every future (`held_decisions`); what it
-then falls short of the best that is known there is its regret. The best known is the future's own plan, or any other
-that comes out better within the solver's gap, so that no regret is below 0.
+A future is the scenario with some keys changed. The builds of a plan are fixed in every future and its operation is
+re-optimised; the regret is the loss against the best value known in that future. The best known plan is the future's
+own, or another that is better within the solver's gap, so no regret is negative.
+
+References
+----------
+Savage (1951). The theory of statistical decision. Journal of the American Statistical Association 46(253).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from types import MappingProxyType
 from typing import Any
@@ -17,15 +21,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model._typing import Floats
-from ccs_model.analysis.near_optimal_model import plant_columns
-from ccs_model.analysis.uncertainty_scenarios import KEPT, Valuation, decisions_of, valued
+from ccs_model._typing import Floats, MessageCallback
+from ccs_model.analysis.what_if import KEPT, Valuation, capture_builds, decisions_of, solver_options, value_with_fixed
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import load_inputs
-from ccs_model.mip import Matrix, SolverOptions, matrix_of
-from ccs_model.mip.search import now
+from ccs_model.mip import Matrix
+from ccs_model.mip.clock import now
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import BUILT, vector_of
 from ccs_model.plan.plan import Plan
@@ -45,13 +49,13 @@ PLAN_COLUMNS = [
     "is_minimax", "is_least_expected", "plants",
 ]  # fmt: skip
 PLANT_COLUMNS = ["plant", "name", "province", "sector", "n_plans", "is_no_regret", "is_same_year", "years"]
-_HELD_GAP = 1e-6
+_FIXED_GAP = 1e-6
 _SAME = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Future:
-    """A future: its name, the question as it stands there, and how likely it is."""
+    """A future: its name, its problem, and its probability."""
 
     name: str
     problem: Problem
@@ -60,7 +64,21 @@ class Future:
 
 @dataclass(frozen=True, eq=False)
 class Regret:
-    """`about` says what was asked; rows of `regrets` are a plan in a future, of `plans` and `futures` one each."""
+    """Result of `regret`.
+
+    Attributes
+    ----------
+    about
+        Settings, and the number of the minimax plan and of the plan of least expected regret.
+    futures
+        One row a future with its best plan.
+    regrets
+        One row a plan and future.
+    plans
+        One row a plan: largest and expected regret.
+    plants
+        One row a plant that any plan retrofits.
+    """
 
     about: Mapping[str, Any]
     futures: pd.DataFrame
@@ -69,21 +87,21 @@ class Regret:
     plants: pd.DataFrame
 
     def matrix(self) -> pd.DataFrame:
-        """[plan, future] regret; NaN where a plan cannot be kept."""
+        """[plan, future] regret in the objective's unit; NaN where the plan is infeasible."""
         return self.regrets.pivot(index="plan", columns="future", values="regret")
 
     def tables(self) -> dict[str, tuple[str, pd.DataFrame]]:
-        """Name → a line about it, and the table."""
-        money = f"the aim's unit: {self.about['unit']}"
+        """Each table with a heading, by name."""
+        unit = f"objective in {self.about['unit']}"
         return {
-            "plans": (f"A plan for each future, held in all of them; {money}", self.plans),
-            "regrets": (f"Each plan in each future; {money}", self.regrets),
-            "plants": ("Plants that any plan fits; no regret: every plan does", self.plants),
-            "futures": (f"Futures and the best plan of each; {money}", self.futures),
+            "plans": (f"The best plan of each future, with its builds fixed in all futures; {unit}", self.plans),
+            "regrets": (f"Each plan in each future; {unit}", self.regrets),
+            "plants": ("Plants that any plan retrofits; no-regret plants are in every plan", self.plants),
+            "futures": (f"Futures and the best plan of each; {unit}", self.futures),
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/regret/2; what is not known is null."""
+        """Schema ccs-model/regret/2; unknown values are null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
         found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
         return found
@@ -95,11 +113,34 @@ def regret(
     *,
     probabilities: Sequence[float] | None = None,
     allow_outside: bool = False,
-    on_progress: Callable[[str], None] | None = None,
+    on_progress: MessageCallback | None = None,
 ) -> Regret:
-    """The regrets of a scenario's plans over futures, each given by changes of keys; alike likely unless told.
+    """Evaluate the best plan of each future in every other future.
 
-    Raises InputError where a future cannot be used, and what `solve` raises where one has no plan.
+    Parameters
+    ----------
+    scenario
+        Scenario, or its file.
+    changes
+        One mapping a future of dotted scenario keys to values.
+    probabilities
+        One share a future, summing to 1; equal by default.
+    allow_outside
+        Whether files outside the scenario's folder may be read.
+    on_progress
+        Receives a message at each step.
+
+    Returns
+    -------
+    Regret
+        Regret of each plan in each future, minimax plan, plan of least expected regret, and no-regret plants.
+
+    Raises
+    ------
+    InputError
+        If a future or a probability is invalid, or the futures have different objectives.
+    InfeasibleError, NoPlanError
+        If a future has no plan.
     """
     return regret_of(futures_of(scenario, changes, probabilities, allow_outside=allow_outside), on_progress=on_progress)
 
@@ -112,31 +153,30 @@ def futures_of(
     names: Sequence[str] | None = None,
     allow_outside: bool = False,
 ) -> tuple[Future, ...]:
-    """The question in each future, with every route that any of them may take. Raises InputError."""
+    """The problem of each future, with every option that any of them may use. Raises InputError."""
     if isinstance(scenario, Scenario):
         base, inputs = scenario, load_inputs(scenario, allow_outside=allow_outside)
     else:
         base, inputs = read_checked(scenario, allow_outside=allow_outside)
-    shares = shares_of(probabilities, len(changes))
     found = []
-    for n, (each, share) in enumerate(zip(changes, shares, strict=True)):
+    for n, (each, share) in enumerate(zip(changes, shares_of(probabilities, len(changes)), strict=True)):
         one = base.with_changes(each)
-        own = inputs if _tables(one) == _tables(base) else load_inputs(one, allow_outside=allow_outside)
-        strays = [Issue(place, what, hint) for place, what, hint in unknown_names(one, own)]
-        if strays:
-            raise InputError(strays)
-        name = names[n] if names is not None else named(each)
+        own = inputs if own_tables(one) == own_tables(base) else load_inputs(one, allow_outside=allow_outside)
+        issues = [Issue(place, what, hint) for place, what, hint in unknown_names(one, own)]
+        if issues:
+            raise InputError(issues)
+        name = names[n] if names is not None else name_of(each)
         found.append(Future(name, build_problem(one, own, keep_dominated=True), share))
     return tuple(found)
 
 
-def named(changes: Changes) -> str:
+def name_of(changes: Changes) -> str:
     """Changes as a name: `budget.total_mn = 5000`."""
-    return ", ".join(f"{key} = {value}" for key, value in changes.items()) or "as it stands"
+    return ", ".join(f"{key} = {value}" for key, value in changes.items()) or "unchanged"
 
 
 def shares_of(probabilities: Sequence[float] | None, n: int) -> tuple[float, ...]:
-    """Probabilities that sum to 1, alike where none are given. Raises InputError."""
+    """Probabilities of `n` futures that sum to 1; equal if None is given. Raises InputError."""
     if n < 2:
         raise InputError([Issue("--set", f"{n} future{'s' if n != 1 else ''}, expected two or more")])
     if probabilities is None:
@@ -144,44 +184,43 @@ def shares_of(probabilities: Sequence[float] | None, n: int) -> tuple[float, ...
     hint = f"expected {n} shares that sum to 1, in the order of the futures"
     if len(probabilities) != n or min(probabilities) < 0 or abs(sum(probabilities) - 1.0) > 1e-6:
         shown = ", ".join(f"{each:g}" for each in probabilities)
-        raise InputError([Issue("--probability", f"'{shown}' are no probabilities of {n} futures", hint)])
+        raise InputError([Issue("--probability", f"'{shown}' are not the probabilities of {n} futures", hint)])
     return tuple(float(each) for each in probabilities)
 
 
 def question_key(
     scenario: str | PathLike[str], requested: Sequence[object], what: str, *, allow_outside: bool = False
 ) -> RunKey:
-    """What makes this question this one; raises as `regret` does."""
+    """Cache key of a call of `regret` or `stochastic`, whose folder name has `what` in it. Raises as `regret`."""
     base, inputs = read_checked(scenario, allow_outside=allow_outside)
     own = run_key(base, inputs)
     sha = RunKey.of_text(json.dumps([own.sha256, *requested], default=list, ensure_ascii=False))
     return RunKey(sha, f"{own.slug}-{what}")
 
 
-def regret_of(futures: Sequence[Future], *, on_progress: Callable[[str], None] | None = None) -> Regret:
-    """The regrets over futures that are posed already. Raises InputError where they seek different aims."""
+def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None = None) -> Regret:
+    """Regret over futures whose problems are built. Raises InputError if they have different objectives."""
     objectives = {future.problem.objective for future in futures}
     if len(objectives) > 1:
-        raise InputError(
-            [Issue("objective", f"futures of different aims: {', '.join(sorted(objectives))}", "regret needs one")]
-        )
-    solved = [_solved(future, k, len(futures), on_progress) for k, future in enumerate(futures)]
+        what = f"futures have different objectives: {', '.join(sorted(objectives))}"
+        raise InputError([Issue("objective", what, "regret needs one objective")])
+    solved = [_solve(future, k, len(futures), on_progress) for k, future in enumerate(futures)]
     sign = 1.0 if solved[0].matrix.maximise[0] else -1.0
-    worth = [
+    values = [
         [
-            _own(solved[g]) if f == g else _valued(solved[f], solved[g].decisions)
+            solved[g].own_value if f == g else _value_in(solved[f], solved[g].decisions)
             for f in range(len(futures))
         ]
         for g in range(len(futures))
     ]  # fmt: skip
     best = np.array(
         [
-            sign * max(sign * row[f].objective for row in worth if row[f].state == KEPT)
+            sign * max(sign * row[f].objective for row in values if row[f].state == KEPT)
             for f in range(len(futures))
         ]
     )  # fmt: skip
-    regrets = _regrets(worth, best, sign)
-    plans = _plans(futures, solved, regrets, worth)
+    regrets = _regrets(values, best, sign)
+    plans = _plans(futures, solved, regrets, values)
     first = futures[0].problem
     minimax, least = (plans.loc[plans[flag], "plan"] for flag in ("is_minimax", "is_least_expected"))
     about = {
@@ -207,9 +246,13 @@ class _Solved:
     def decisions(self) -> dict[tuple[str, Any], float]:
         return decisions_of(self.matrix, self.x)
 
-    def fitted(self) -> dict[str, tuple[int, ...]]:
-        """Plant → years in which something is built at it."""
-        builds = plant_columns(self.problem, self.matrix)
+    @property
+    def own_value(self) -> Valuation:
+        return Valuation(KEPT, self.plan.objective.value, self.plan.objective.searched_bound, 0.0, self.x)
+
+    def retrofit_years(self) -> dict[str, tuple[int, ...]]:
+        """Years in which a plant is retrofitted, by plant."""
+        builds = capture_builds(self.problem, self.matrix)
         built = builds[self.x[builds["column"].to_numpy(np.int64)] > BUILT]
         years: dict[str, set[int]] = {}
         for plant, column in zip(built["plant"], built["column"], strict=True):
@@ -217,7 +260,7 @@ class _Solved:
         return {plant: tuple(sorted(each)) for plant, each in sorted(years.items())}
 
 
-def _solved(future: Future, k: int, n: int, on_progress: Callable[[str], None] | None) -> _Solved:
+def _solve(future: Future, k: int, n: int, on_progress: MessageCallback | None) -> _Solved:
     if on_progress is not None:
         on_progress(f"future {k + 1} of {n}: {future.name}")
     plan = solve(future.problem)
@@ -226,19 +269,15 @@ def _solved(future: Future, k: int, n: int, on_progress: Callable[[str], None] |
     return _Solved(future.problem, plan, matrix, vector_of(matrix, plan.point)[0])
 
 
-def _own(own: _Solved) -> Valuation:
-    return Valuation(KEPT, own.plan.objective.value, own.plan.objective.bound, 0.0, own.x)
+def _value_in(other: _Solved, decisions: Mapping[tuple[str, Any], float]) -> Valuation:
+    """Value of another plan's builds in a future."""
+    options = replace(solver_options(other.problem), gap_share=_FIXED_GAP)
+    return value_with_fixed(other.matrix, decisions, options, now() + other.problem.scenario.solver.time_limit_s)
 
 
-def _valued(there: _Solved, decisions: Mapping[tuple[str, Any], float]) -> Valuation:
-    requested = there.problem.scenario.solver
-    options = SolverOptions(_HELD_GAP, requested.threads, requested.seed)
-    return valued(there.matrix, decisions, options, now() + requested.time_limit_s)
-
-
-def _regrets(worth: Sequence[Sequence[Valuation]], best: Floats, sign: float) -> pd.DataFrame:
+def _regrets(values: Sequence[Sequence[Valuation]], best: Floats, sign: float) -> pd.DataFrame:
     rows = []
-    for g, row in enumerate(worth):
+    for g, row in enumerate(values):
         for f, each in enumerate(row):
             lost = sign * (best[f] - each.objective) if each.state == KEPT else np.nan
             share = lost / abs(best[f]) if best[f] else np.nan
@@ -247,7 +286,7 @@ def _regrets(worth: Sequence[Sequence[Valuation]], best: Floats, sign: float) ->
 
 
 def _plans(
-    futures: Sequence[Future], solved: Sequence[_Solved], regrets: pd.DataFrame, worth: Sequence[Sequence[Valuation]]
+    futures: Sequence[Future], solved: Sequence[_Solved], regrets: pd.DataFrame, values: Sequence[Sequence[Valuation]]
 ) -> pd.DataFrame:
     shares = np.array([future.probability_share for future in futures])
     rows = []
@@ -259,14 +298,14 @@ def _plans(
         worst = None
         if kept.all():
             largest, expected = float(lost.max()), float(shares @ lost)
-            value = float(shares @ np.array([each.objective for each in worth[g]]))
+            value = float(shares @ np.array([each.objective for each in values[g]]))
             worst = int(mine["future"].iloc[int(lost.argmax())])
         rows.append(
             (g + 1, f"the plan for {futures[g].name}", int(kept.sum()), largest, worst, expected, value, False, False,
-             " ".join(own.fitted()))
+             " ".join(own.retrofit_years()))
         )  # fmt: skip
     table = pd.DataFrame(rows, columns=PLAN_COLUMNS).astype({"worst_future": float})
-    # Ties go to the first; a plan that cannot be kept in every future is none to choose.
+    # The first plan wins a tie; a plan that is infeasible in some future is not eligible.
     for flag, name in (("is_minimax", "max_regret"), ("is_least_expected", "expected_regret")):
         if table[name].notna().any():
             least = table[name].min()
@@ -277,23 +316,24 @@ def _plans(
 
 def _futures(futures: Sequence[Future], solved: Sequence[_Solved], best: Floats) -> pd.DataFrame:
     rows = [
-        (f + 1, future.name, future.probability_share, best[f], own.plan.objective.bound, own.plan.objective.gap_share,
-         len(own.fitted()))
+        (f + 1, future.name, future.probability_share, best[f],
+         own.plan.objective.searched_bound, own.plan.objective.searched_gap_share,
+         len(own.retrofit_years()))
         for f, (future, own) in enumerate(zip(futures, solved, strict=True))
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=FUTURE_COLUMNS)
 
 
 def _plants(solved: Sequence[_Solved]) -> pd.DataFrame:
-    fitted = [own.fitted() for own in solved]
-    named_by = {
+    retrofits = [own.retrofit_years() for own in solved]
+    plants = {
         row["plant"]: row for own in solved for row in own.problem.plants.to_dict("records")
     }  # fmt: skip
     rows = []
-    for plant in sorted({plant for each in fitted for plant in each}):
-        years = [each.get(plant, ()) for each in fitted]
+    for plant in sorted({plant for each in retrofits for plant in each}):
+        years = [each.get(plant, ()) for each in retrofits]
         n_plans = sum(bool(each) for each in years)
-        row = named_by[plant]
+        row = plants[plant]
         rows.append(
             (plant, row["name"], row["province"], row["sector"], n_plans, n_plans == len(solved), len(set(years)) == 1,
              "; ".join(" ".join(map(str, each)) or "–" for each in years))
@@ -301,6 +341,7 @@ def _plants(solved: Sequence[_Solved]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=PLANT_COLUMNS)
 
 
-def _tables(scenario: Scenario) -> tuple[object, ...]:
+def own_tables(scenario: Scenario) -> tuple[object, ...]:
+    """Names of a scenario's own tables; equal names mean the same inputs."""
     own = OwnTables.of(scenario)
     return own.inventory, own.data, own.terrain

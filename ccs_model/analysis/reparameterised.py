@@ -1,9 +1,9 @@
-"""The matrix of a problem whose coefficients a future changes, from the planned one's, without Pyomo.
+"""The re-parameterised model: the matrix of a future from the planned one, without Pyomo.
 
-Which rows and columns there are never changes. Costs, spending and targets are summed again from the model's own
-terms. All other coefficients and limits are products: the planned one times powers of the delivered share, of the heat
-need and of a site's capacity. Those powers are read off a second matrix, built once from a problem in which the three
-differ by powers of two that no product confuses. Where a claim is neither, every future is built by Pyomo.
+The sparsity pattern never changes. Costs, spending and targets are recomputed from the model's own terms. All other
+coefficients and limits are the planned ones times powers of the delivered share, the heat demand and a site's capacity.
+The exponents are identified from a second matrix, built once from a problem in which the three differ by powers of two
+that no product confuses. If a constraint has neither form, every future is built by Pyomo.
 """
 
 from __future__ import annotations
@@ -19,54 +19,76 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.analysis.uncertain_inputs import Draft, capture_heat
-from ccs_model.mip import Matrix, matrix_of
+from ccs_model.mip import Matrix
 from ccs_model.model import build_model
 from ccs_model.model.abatement_targets import routes_counted, surplus_of, tonnes_of
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BUDGET,
+    BUILD,
+    CAPTURED,
+    CREDIT,
+    CUMULATIVE_BUDGET,
+    CUMULATIVE_TARGET,
+    CURTAILED,
+    FUND_SHARE,
+    FUNDS_PAY,
+    MINIMUM_SHARE,
+    PAID_FOR_TONNES,
+    PROVINCE_BUDGET,
+    SHORTFALL,
+    TARGET,
+    TARGETS,
+    TIED_FUNDS,
+)
 from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.decisions import places_of
 from ccs_model.problem import Problem
 
-# A planned matrix times what differs in a future: powers of delivered share, heat need and room, and sums anew.
-
 
 @dataclass(frozen=True, eq=False)
 class Powers:
-    """How some numbers grow: `alike` (which, power of share, power of heat), and `of_room` with a site's room."""
+    """Exponents of numbers in delivered share, heat demand and site capacity.
 
-    alike: tuple[tuple[Ints, int, int], ...]
-    of_room: Ints
+    `groups` are (positions, exponent of share, exponent of heat); the numbers at `with_capacity` have the exponents
+    `capacity` in the capacity of `site`.
+    """
+
+    groups: tuple[tuple[Ints, int, int], ...]
+    with_capacity: Ints
     site: Ints
-    room: Floats
+    capacity: Floats
 
     @classmethod
     def of(cls, powers: Ints, sites: Ints) -> Powers:
-        """From powers [share, heat, room] of each number, −1, 0 or 1, and its site."""
-        alike = []
+        """From exponents [share/heat/capacity, number], −1, 0 or 1, and the site of each number."""
+        groups = []
         for share in (-1, 0, 1):
             for heat in (-1, 0, 1):
                 which = np.flatnonzero((powers[0] == share) & (powers[1] == heat))
                 if len(which) and (share or heat):
-                    alike.append((which, share, heat))
-        of_room = np.flatnonzero(powers[2])
-        return cls(tuple(alike), of_room, sites[of_room], powers[2][of_room].astype(float))
+                    groups.append((which, share, heat))
+        at = np.flatnonzero(powers[2])
+        return cls(tuple(groups), at, sites[at], powers[2][at].astype(float))
 
-    def scaled(self, planned: Floats, share: float, heat: float, room: Floats) -> Floats:
-        """The numbers where share, heat and room [site] are so many times the planned ones."""
+    def scaled(self, planned: Floats, share: float, heat: float, capacity: Floats) -> Floats:
+        """The numbers at multiples of the planned share, heat and capacity [site]."""
         found = planned.copy()
-        for which, of_share, of_heat in self.alike:
+        for which, of_share, of_heat in self.groups:
             found[which] *= float(share) ** of_share * float(heat) ** of_heat
-        if len(self.of_room):
-            found[self.of_room] *= room[self.site] ** self.room
+        if len(self.with_capacity):
+            found[self.with_capacity] *= capacity[self.site] ** self.capacity
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class Products:
-    """What a future's matrix is made from.
+    """Parts of a future's matrix.
 
-    `of_limits` by the limit's name in the matrix; `of_capex` are entries that are capital and `capex` [column] the
-    planned one; `targets` each the entries of a row of tonnes, which are summed anew.
+    `of_limits` by the name of the limit in the matrix; `of_capex` are the entries of capital and `capex` [column] the
+    planned capital; `targets` are the entries of each row of tonnes, which are recomputed.
     """
 
     planned: Matrix
@@ -77,27 +99,28 @@ class Products:
     targets: tuple[Ints, ...]
 
     def matrix(
-        self, share: float, heat: float, room: Floats, capex: Floats, targets: Sequence[Floats], first: Floats
+        self, share: float, heat: float, capacity: Floats, capex: Floats, targets: Sequence[Floats], objective: Floats
     ) -> Matrix:
-        """The matrix where delivered share, heat need and room [site] are so many times the planned ones.
+        """The matrix at multiples of the planned delivered share, heat demand and capacity [site].
 
-        `capex` [column] of 1 of each column, `targets` each [column] what 1 gives to a target, `first` the objective.
+        `capex` [column] is capital per unit of each column, each of `targets` [column] the tonnes per unit, and
+        `objective` [column] the objective's coefficients.
         """
         planned, rows = self.planned, self.planned.rows
         column_of = np.repeat(np.arange(rows.shape[1]), np.diff(rows.indptr))
-        data = self.of_data.scaled(rows.data, share, heat, room)
+        data = self.of_data.scaled(rows.data, share, heat, capacity)
         ratio = np.divide(capex, self.capex, out=np.ones_like(capex), where=self.capex != 0)
         data[self.of_capex] *= ratio[column_of[self.of_capex]]
         for entries, numbers in zip(self.targets, targets, strict=True):
             data[entries] = numbers[column_of[entries]]
 
         def limit(name: str) -> Floats:
-            return self.of_limits[name].scaled(getattr(planned, name), share, heat, room)
+            return self.of_limits[name].scaled(getattr(planned, name), share, heat, capacity)
 
         return replace(
             planned,
             rows=sparse.csc_array((data, rows.indices, rows.indptr), shape=rows.shape),
-            costs=np.vstack([first, planned.costs[1:]]),
+            costs=np.vstack([objective, planned.costs[1:]]),
             row_lower=limit("row_lower"),
             row_upper=limit("row_upper"),
             lower=limit("lower"),
@@ -106,23 +129,23 @@ class Products:
 
 
 _OF_CAPEX = (
-    "spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget", "funds_pay_what_is_spent",
-    "fund_within_share", "tied_funds_pay_for_their_own",
+    BUDGET, CUMULATIVE_BUDGET, PROVINCE_BUDGET,
+    FUNDS_PAY, FUND_SHARE, TIED_FUNDS,
 )  # fmt: skip
-_OF_TONNES = ("abatement_target_reached", "cumulative_target_reached", "minimum_share_of_avoided_kept")
-# Sums of money and tonnes at once: built anew.
-_NEITHER = ("credit_within_abatement", "paid_for_tonnes_alone")
-# What a pipe is laid for is designed, and what is missed is no flow: neither moves with the delivered share.
-_BUILT = ("built_ktpa", "shortfall_kt")
-# The three are told apart by these powers of two: −1, 0 or 1 times each.
-_SHARE_BITS, _HEAT_BITS, _ROOM_BITS = -1, 4, 16
+_OF_TONNES = (TARGET, CUMULATIVE_TARGET, MINIMUM_SHARE)
+# Constraints with both money and tonnes: built by Pyomo.
+_NOT_SEPARABLE = (CREDIT, PAID_FOR_TONNES)
+# Design flow of a pipe and shortfall of a target: neither depends on the delivered share.
+_NOT_DELIVERED = (ADDED_CAPACITY, SHORTFALL)
+# Powers of two that identify the exponents of the three.
+_SHARE_BITS, _HEAT_BITS, _CAPACITY_BITS = -1, 4, 16
 
 
 class ReparameterisedModel:
-    """Makes the matrices of a problem's futures; `planned` is its own."""
+    """Matrices of a problem's futures; `planned` is the problem's own matrix."""
 
     def __init__(self, problem: Problem, matrix: Matrix | None = None, *, probed: bool = True) -> None:
-        """Without `probed` only the planned matrix is known, and every other one is built anew."""
+        """Without `probed`, only the planned matrix is known and every other one is built by Pyomo."""
         self.problem = problem
         self.planned = matrix if matrix is not None else matrix_of(build_model(problem))
         constraints = np.array([name for name, _ in self.planned.row_constraints], dtype=object)
@@ -132,16 +155,16 @@ class ReparameterisedModel:
         self.places = {name: places_of(problem, self.planned, name) for name in problem.axes}
         names = [column.variable for column in self.planned.columns]
         self.is_short = np.equal(np.array(names, dtype=object), "shortfall_kt")
-        self.is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _BUILT for name in names])
+        self.is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _NOT_DELIVERED for name in names])
         self.products: Products | None = None
-        if not probed or problem.is_static or np.isin(constraints, _NEITHER).any():
+        if not probed or problem.is_static or np.isin(constraints, _NOT_SEPARABLE).any():
             return
         rows = self.planned.rows
         self._targets = {target.key: target for target in problem.targets}
         self._tonnes = []
-        for row in np.flatnonzero(np.isin(constraints, _OF_TONNES)):
+        for row in np.flatnonzero(np.isin(constraints, TARGETS)):
             entries = np.flatnonzero(rows.indices == row)
-            # A shortfall stands in its target as 1.
+            # The shortfall of a target always has the coefficient 1.
             columns = np.searchsorted(rows.indptr, entries, side="right") - 1
             self._tonnes.append((row, *self.planned.row_constraints[row], entries[~self.is_short[columns]]))
         objective = OBJECTIVES[problem.objective].first(problem)
@@ -150,24 +173,24 @@ class ReparameterisedModel:
 
     @property
     def by_products(self) -> bool:
-        """Whether matrices need no Pyomo."""
+        """Whether matrices are computed without Pyomo."""
         return self.products is not None
 
     def matrix(self, other: Problem) -> Matrix:
-        """The matrix of the problem with other coefficients, its second objective left as it is."""
+        """The matrix of a problem with other coefficients; its second objective is unchanged."""
         if self.products is None:
             return matrix_of(build_model(other))
         share = other.delivered_share / self.problem.delivered_share
-        room, heat = self._room_ratio(other), self._heat_ratio(other)
+        capacity, heat = self._capacity_ratio(other), self._heat_ratio(other)
         return self.products.matrix(
-            share, heat, room, self._by_column(capex_mn(other)), self.of_targets(other), self.first_objective(other)
+            share, heat, capacity, self._by_column(capex_mn(other)), self.of_targets(other), self.first_objective(other)
         )
 
     def of_targets(self, other: Problem) -> list[Floats]:
-        """What 1 of each column gives to each target, [column]."""
+        """[column] tonnes per unit that count for each target."""
         found = []
         for _, constraint, index, _ in self._tonnes:
-            if constraint == "minimum_share_of_avoided_kept":
+            if constraint == MINIMUM_SHARE:
                 found.append(self.vector(other, surplus_of(other, index)))
             else:
                 target = self._targets[index]
@@ -175,21 +198,21 @@ class ReparameterisedModel:
         return found
 
     def first_objective(self, other: Problem) -> Floats:
-        """[column] what the aim counts, shortfalls as planned."""
+        """[column] coefficients of the objective, with the planned cost of shortfalls."""
         return np.asarray(self._other_costs + self.vector(other, summed(OBJECTIVES[other.objective].first(other))))
 
     def tonnes_scaled(self, share: float) -> Floats:
-        """[column] `share` where the column counts delivered tonnes, 1 where it counts what is built or spent."""
+        """[column] `share` for delivered tonnes, 1 for what is built or spent."""
         return np.where(self.is_tonnes, share, 1.0)
 
     def vector(self, problem: Problem, amounts: dict[str, Floats], routes: Mask | None = None) -> Floats:
-        """[column] coefficients of amounts [id, year] by variable, as the model sums them."""
-        on = {name: amount for name, amount in amounts.items() if name != "captured_ktpa"}
-        captured = amounts.get("captured_ktpa")
+        """[column] coefficients from amounts [id, year] by variable, summed as in the model."""
+        on = {name: amount for name, amount in amounts.items() if name != CAPTURED}
+        captured = amounts.get(CAPTURED)
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._per_share, captured) * problem.delivered_share
-            on["build"] = on["build"] + built if "build" in on else built
-            on["curtailed_ktpa"] = on.get("curtailed_ktpa", 0.0) - captured[self._speaker]
+            on[BUILD] = on[BUILD] + built if BUILD in on else built
+            on[CURTAILED] = on.get(CURTAILED, 0.0) - captured[self._speaker]
         found = np.zeros(len(self.planned.columns))
         for name, amount in on.items():
             columns, first, years = self.places[name]
@@ -197,7 +220,7 @@ class ReparameterisedModel:
             values = np.broadcast_to(amount, shape)[first, years]
             mask = None
             if routes is not None:
-                mask = {"build": routes, "curtailed_ktpa": routes[self._speaker]}.get(name)
+                mask = {BUILD: routes, CURTAILED: routes[self._speaker]}.get(name)
             found[columns] = values if mask is None else values * mask[first]
         return found
 
@@ -209,35 +232,35 @@ class ReparameterisedModel:
         return found
 
     def _products(self, constraint_of: npt.NDArray[np.object_]) -> Products | None:
-        """The powers of share, heat and room in every coefficient and limit, from a problem that differs in them."""
+        """Exponents of share, heat and capacity in every coefficient and limit, identified from a second matrix."""
         planned = self.planned
-        there = matrix_of(build_model(_probed(self.problem)))
+        probe = matrix_of(build_model(_probe_problem(self.problem)))
         if not (
-            np.array_equal(there.rows.indices, planned.rows.indices)
-            and np.array_equal(there.rows.indptr, planned.rows.indptr)
+            np.array_equal(probe.rows.indices, planned.rows.indices)
+            and np.array_equal(probe.rows.indptr, planned.rows.indptr)
         ):
             return None
         site_of = _sites_by_name(self.problem)
         row_site = np.array([_site_in(index, site_of) for _, index in planned.row_constraints], dtype=np.int64)
         column_site = np.array([_site_in(column.index, site_of) for column in planned.columns], dtype=np.int64)
-        summed_anew = np.isin(constraint_of, (*_OF_CAPEX, *_OF_TONNES))
-        powers, sound = _powers(planned.rows.data, there.rows.data, ~summed_anew)
-        room_of_entry = row_site[planned.rows.indices]
-        sound &= bool((room_of_entry[powers[2] != 0] >= 0).all())
-        of_data, of_limits = Powers.of(powers, room_of_entry), {}
+        is_recomputed = np.isin(constraint_of, (*_OF_CAPEX, *_OF_TONNES))
+        powers, is_valid = _powers(planned.rows.data, probe.rows.data, ~is_recomputed)
+        site_of_entry = row_site[planned.rows.indices]
+        is_valid &= bool((site_of_entry[powers[2] != 0] >= 0).all())
+        of_data, of_limits = Powers.of(powers, site_of_entry), {}
         for name, sites in (
             ("row_lower", row_site), ("row_upper", row_site), ("lower", column_site), ("upper", column_site)
         ):  # fmt: skip
-            powers, fine = _powers(getattr(planned, name), getattr(there, name), np.ones(len(sites), dtype=bool))
-            sound &= fine & bool((sites[powers[2] != 0] >= 0).all())
+            powers, is_product = _powers(getattr(planned, name), getattr(probe, name), np.ones(len(sites), dtype=bool))
+            is_valid &= is_product & bool((sites[powers[2] != 0] >= 0).all())
             of_limits[name] = Powers.of(powers, sites)
-        if not sound:
+        if not is_valid:
             return None
         of_capex = np.flatnonzero(np.isin(constraint_of, _OF_CAPEX))
         capex = self._by_column(capex_mn(self.problem))
         return Products(planned, of_data, of_limits, of_capex, capex, tuple(each[3] for each in self._tonnes))
 
-    def _room_ratio(self, other: Problem) -> Floats:
+    def _capacity_ratio(self, other: Problem) -> Floats:
         before, after = (each.sites["capacity_kt"].to_numpy(float) for each in (self.problem, other))
         return np.divide(after, before, out=np.ones_like(before), where=(before > 0) & np.isfinite(before))
 
@@ -248,21 +271,22 @@ class ReparameterisedModel:
         return after / before if before > 0 else 1.0
 
 
-def _probed(problem: Problem) -> Problem:
-    room = 2.0**_ROOM_BITS
+def _probe_problem(problem: Problem) -> Problem:
+    """The problem with delivered share, heat demand and capacity multiplied by their powers of two."""
+    capacity = 2.0**_CAPACITY_BITS
     stores = problem.stores
     draft = Draft(problem)
     capture_heat(draft, 2.0**_HEAT_BITS)
     return replace(
         draft.problem(),
         delivered_share=problem.delivered_share * 2.0**_SHARE_BITS,
-        sites=problem.sites.assign(capacity_kt=problem.sites["capacity_kt"] * room),
-        stores=None if stores is None else stores.assign(capacity_kt=stores["capacity_kt"] * room),
+        sites=problem.sites.assign(capacity_kt=problem.sites["capacity_kt"] * capacity),
+        stores=None if stores is None else stores.assign(capacity_kt=stores["capacity_kt"] * capacity),
     )
 
 
 def _powers(before: Floats, after: Floats, requested: Mask) -> tuple[Ints, bool]:
-    """[share, heat, room] the powers by which each number grew, and whether all that were asked for are products."""
+    """Exponents [share/heat/capacity, number] of each requested number, and whether all are such products."""
     powers = np.zeros((3, len(before)), dtype=np.int64)
     here = np.flatnonzero(requested & np.isfinite(before) & (before != 0) & (before != after))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -270,15 +294,15 @@ def _powers(before: Floats, after: Floats, requested: Mask) -> tuple[Ints, bool]
     if not np.isfinite(bits).all():
         return powers, False
     left = np.round(bits).astype(np.int64)
-    sound = bool(np.abs(bits - left).max(initial=0.0) < 1e-9)
-    for at, size in ((2, _ROOM_BITS), (1, _HEAT_BITS), (0, _SHARE_BITS)):
+    is_product = bool(np.abs(bits - left).max(initial=0.0) < 1e-9)
+    for at, size in ((2, _CAPACITY_BITS), (1, _HEAT_BITS), (0, _SHARE_BITS)):
         powers[at, here] = np.round(left / size).astype(np.int64)
         left = left - powers[at, here] * size
-    return powers, sound and not left.any() and bool((np.abs(powers) <= 1).all())
+    return powers, is_product and not left.any() and bool((np.abs(powers) <= 1).all())
 
 
 def _sites_by_name(problem: Problem) -> dict[str, int]:
-    """Position of a site by its id, and by the ids of its steps."""
+    """Position of a site by its id and by the ids of its supply-curve steps."""
     at = {site: k for k, site in enumerate(problem.sites["site"])}
     steps = problem.stores if problem.stores is not None else pd.DataFrame(columns=["store", "site"])
     return at | {store: at[site] for store, site in zip(steps["store"], steps["site"], strict=True) if site in at}
@@ -289,37 +313,29 @@ def _site_in(index: object, site_of: dict[str, int]) -> int:
     return site_of.get(name, -1) if isinstance(name, str) else -1
 
 
-# How numbers of a program answer to uncertain inputs: read off once, then a matrix product a future.
-#
-# What a column costs, avoids or counts for is a sum of products of inputs: capital × its factor, heat × its price × the
-# need for it, tonnes × what is delivered of design. With inputs at double their planned value, alone and together, the
-# differences give each product's part, so that nothing is stated here that the levers and the model's terms do not say
-# themselves. The share delivered may stand in a part as itself or as one over it.
-#
-#     number = Σ over products of inputs P, and h in {1, share − 1, 1 / share − 1}: part × Π over P: (input − 1) × h
-#
-# with inputs and share as parts of the planned ones. Whether that holds is tried at futures; where it does not, nothing
-# is read off.
-
-# Evaluates [vector, column] at values of inputs by name and a share of the planned share.
+# Evaluates [vector, column] at parameters by name and a delivered share, both relative to the planned ones.
 Evaluate = Callable[[Mapping[str, float], float], Floats]
 
-# An input at double its planned value, and the share at a half and a quarter: exact in binary numbers.
+# Parameters are doubled, the share halved and quartered: exact in binary numbers.
 _TWICE, _SHARES = 2.0, (0.5, 0.25)
-# What rounding leaves of a difference, as a share of the numbers it is taken from.
+# Rounding error of a difference, relative to its terms.
 _ROUNDED = 1e-13
 _SAME = 1e-10
-# No number hangs on more inputs than so many at once.
-_ORDER_MAX = 5
+# Largest number of parameters in one product.
+_MAX_ORDER = 5
 
 Product = tuple[tuple[str, ...], int]
 
 
 @dataclass(frozen=True, eq=False)
 class Responses:
-    """`products` [part] are inputs and how the share stands in it (0 not, 1 as itself, 2 as one over it).
+    """Coefficients as sums of products of uncertain parameters, so that a future is one matrix product.
 
-    `parts` [vector] each [column, part].
+        number = Σ over products P and h in {1, share − 1, 1 / share − 1}: part × Π over P: (parameter − 1) × h
+
+    with parameters and delivered share relative to the planned ones. `products` [part] are parameter names and h as 0,
+    1 or 2; `parts` [vector] are each [column, part]. The parts follow from differences of the model's own terms with
+    parameters doubled, alone and together.
     """
 
     products: tuple[Product, ...]
@@ -329,7 +345,7 @@ class Responses:
     def of(
         cls, evaluate: Evaluate, names: Sequence[str], tried: Sequence[tuple[Mapping[str, float], float]]
     ) -> Responses | None:
-        """From what `evaluate` gives; None where that is no sum of such products at the futures `tried`."""
+        """Identify the parts from `evaluate`; None if the result does not reproduce the futures `tried`."""
         known: dict[tuple[tuple[str, ...], float], Floats] = {}
 
         def at(together: tuple[str, ...], share: float) -> Floats:
@@ -360,11 +376,11 @@ class Responses:
         level: list[tuple[str, ...]] = [(name,) for name in names if kept((name,))]
         there = set(level)
         by_share: list[tuple[str, ...]] = [(), *level]
-        for order in range(2, _ORDER_MAX + 1):
+        for order in range(2, _MAX_ORDER + 1):
             singles = sorted({name for each in level for name in each}, key=list(names).index)
             requested = [
                 each for each in combinations(singles, order)
-                if all(some in there for some in combinations(each, order - 1)) and _meet(found, each)
+                if all(some in there for some in combinations(each, order - 1)) and _interact(found, each)
             ]  # fmt: skip
             level = [each for each in requested if kept(each)]
             there |= set(level)
@@ -385,30 +401,30 @@ class Responses:
         parts = tuple(
             sparse.csr_array(np.column_stack([found[product][k] for product in products])) for k in range(len(planned))
         )
-        made = cls(products, parts)
+        responses = cls(products, parts)
         for values, share in tried:
-            there_is, ours = evaluate(values, share), made.numbers(values, share)
-            most = np.maximum(np.abs(there_is), size)
-            if (np.abs(there_is - ours) > _SAME * most).any():
+            expected, computed = evaluate(values, share), responses.numbers(values, share)
+            most = np.maximum(np.abs(expected), size)
+            if (np.abs(expected - computed) > _SAME * most).any():
                 return None
-        return made
+        return responses
 
     def weights(self, values: Mapping[str, float], share: float) -> Floats:
-        """[part] what each product is worth at values of inputs and a share, both as parts of the planned ones."""
+        """[part] value of each product at parameters and a share, both relative to the planned ones."""
         how = (1.0, share - 1.0, 1.0 / share - 1.0)
         return np.array(
             [how[h] * np.prod([values.get(name, 1.0) - 1.0 for name in names]) for names, h in self.products]
         )
 
     def numbers(self, values: Mapping[str, float], share: float) -> Floats:
-        """[vector, column]"""
+        """[vector, column] numbers at parameters and a share, both relative to the planned ones."""
         weights = self.weights(values, share)
         return np.vstack([part @ weights for part in self.parts])
 
 
-def _meet(found: Mapping[Product, Floats], together: tuple[str, ...]) -> bool:
-    """Whether any number hangs on each of these inputs."""
-    meeting = np.ones(1, dtype=bool)
+def _interact(found: Mapping[Product, Floats], together: tuple[str, ...]) -> bool:
+    """Whether any number depends on all of these parameters."""
+    depends = np.ones(1, dtype=bool)
     for name in together:
-        meeting = meeting & (found[(name,), 0] != 0)
-    return bool(meeting.any())
+        depends = depends & (found[(name,), 0] != 0)
+    return bool(depends.any())

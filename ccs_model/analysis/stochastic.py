@@ -1,10 +1,15 @@
-"""Plans hedged against futures: what is built here and now is the same in all, the rest is decided when it is known.
+"""Two-stage stochastic plan: the first-stage builds are the same in all futures, the rest follows once one is known.
 
-All futures stand in one program (`model.futures`). Beside its plan stand two others: the plan for the mean of the
-futures, whose first builds are kept in each future, and the best plan of each future, as if it were known. What the
-hedged plan gains on the first is the value of the stochastic solution, what it loses to the second the value of perfect
-information. The search starts from the first, and a future's best is no worse than the hedged plan there, so that
-neither is below 0.
+All futures stand in one MILP, the scenario formulation (deterministic equivalent) of `model.stochastic_model`. Two
+other plans are compared with its solution: the plan of the mean future with its first-stage builds fixed in each
+future, and the best plan of each future as if it were known. The differences are the value of the stochastic solution
+(VSS) and the expected value of perfect information (EVPI). The search starts from the first, and a future's best value
+is no worse than the stochastic plan's there, so neither difference is negative.
+
+References
+----------
+Birge, Louveaux (2011). Introduction to Stochastic Programming. Springer.
+Rockafellar, Uryasev (2000). Optimization of conditional value-at-risk. Journal of Risk 2(3).
 """
 
 from __future__ import annotations
@@ -21,26 +26,35 @@ import pandas as pd
 from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.analysis.regret import Future, futures_of
 from ccs_model.analysis.stochastic_tables import (
-    Worth,
+    RiskMeasures,
     futures_table,
     links_table,
     mean_changes,
     plants_table,
     retrofits_of,
+    risk_measures,
     values_table,
-    worth_of,
 )
-from ccs_model.analysis.uncertainty_scenarios import KEPT, Valuation, decisions_of, valued
+from ccs_model.analysis.what_if import (
+    KEPT,
+    Valuation,
+    columns_outside,
+    decisions_of,
+    solver_options,
+    value_with_fixed,
+)
 from ccs_model.errors import CcsModelError, CheckError, InfeasibleError, InputError, Issue, NoPlanError
-from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Outcome
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import RestrictedModel, restricted
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import EXCESS, HERE_AND_NOW, VALUE_AT_RISK
 from ccs_model.model.objective import OBJECTIVES, unit_of
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.stochastic_model import Outlook, build_hedge
 from ccs_model.model.terms import breakdown
 from ccs_model.plan.decisions import Point, point_of, vector_of, without_traces
@@ -51,15 +65,15 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import probabilities_of
 from ccs_model.solve.driver import solve
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
 
 SCHEMA = "ccs-model/stochastic/2"
+# First-stage builds of two futures may differ by this share.
 _SAME = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class FutureModel:
-    """A future with its own best plan, its program, and what of the program is looked at (within corridors)."""
+class SolvedFuture:
+    """A future with its own best plan, its model, and the restriction of the model to the corridors (`off` are out)."""
 
     future: Future
     plan: Plan
@@ -67,22 +81,43 @@ class FutureModel:
     small: RestrictedModel
     off: Ints
 
+    @classmethod
+    def of(cls, future: Future, plan: Plan, links: set[str] | None) -> SolvedFuture:
+        """From a future's plan and the links that pipes may use; None for all links."""
+        matrix = matrix_of(build_model(future.problem))
+        off = columns_outside(future.problem, matrix, links)
+        return cls(future, plan, matrix, restricted(matrix, off), off)
+
     @property
     def problem(self) -> Problem:
+        """The future's problem."""
         return self.future.problem
 
     @property
-    def own(self) -> Floats:
-        """The point of its own plan."""
+    def own_point(self) -> Floats:
+        """Point of its own plan, over the columns of its model."""
         assert self.plan.point is not None
         return vector_of(self.matrix, self.plan.point)[0]
 
 
 @dataclass(frozen=True, eq=False)
-class Hedge:
-    """`about` says what was asked; `values` compares the hedged plan with others, `futures` has a row each.
+class StochasticPlan:
+    """Result of `stochastic`.
 
-    `plants` are those fitted here and now, `retrofits` and `links` hold every future's plan, `points` its decisions.
+    Attributes
+    ----------
+    about
+        Settings, objective value, bound, gap and model size.
+    values
+        The stochastic plan compared with the plan of the mean future and with perfect information.
+    futures
+        One row a future.
+    plants
+        Plants retrofitted in the first stage.
+    retrofits, links
+        Plan of every future; `links` is empty where each retrofit has its own pipe.
+    points
+        Decisions of every future.
     """
 
     about: Mapping[str, Any]
@@ -94,23 +129,23 @@ class Hedge:
     points: tuple[Point, ...]
 
     def value(self, quantity: str) -> float:
-        """One of the values by its name."""
+        """One row of `values`, in the objective's unit."""
         return float(self.values.set_index("quantity").at[quantity, "objective"])
 
     def tables(self) -> dict[str, tuple[str, pd.DataFrame]]:
-        """Name → a line about it, and the table."""
-        money = f"the aim's unit: {self.about['unit']}"
+        """Each table with a heading, by name."""
+        unit = f"objective in {self.about['unit']}"
         years = ", ".join(map(str, self.about["here_and_now"]))
         found = {
-            "values": (f"What hedging is worth; {money}", self.values),
-            "futures": (f"The hedged plan in each future; {money}", self.futures),
-            "plants": (f"Plants fitted here and now ({years}), the same in every future", self.plants),
-            "retrofits": ("Retrofits in each future: those of here and now, and what follows", self.retrofits),
+            "values": (f"Value of the stochastic solution and of perfect information; {unit}", self.values),
+            "futures": (f"The stochastic plan in each future; {unit}", self.futures),
+            "plants": (f"Plants retrofitted in the first stage ({years}), the same in every future", self.plants),
+            "retrofits": ("Retrofits in each future, first stage and later", self.retrofits),
         }
         return found | ({"links": ("Pipes in each future", self.links)} if len(self.links) else {})
 
     def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/stochastic/2; what is not known is null."""
+        """Schema ccs-model/stochastic/2; unknown values are null."""
         rows = {name: records(table) for name, (_, table) in self.tables().items()}
         found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
         return found
@@ -121,120 +156,142 @@ def stochastic(
     *,
     allow_outside: bool = False,
     on_progress: MessageCallback | None = None,
-) -> Hedge:
-    """The hedged plan of a scenario that names futures. Raises InputError where it names none, else as `solve` does."""
+) -> StochasticPlan:
+    """Optimise a scenario over its futures in two stages.
+
+    Parameters
+    ----------
+    scenario
+        Scenario, or its file, with `futures:`; `here_and_now:` names the first-stage years (default: the first period)
+        and `risk:` the weight of the conditional value at risk (CVaR).
+    allow_outside
+        Whether files outside the scenario's folder may be read.
+    on_progress
+        Receives a message at each step.
+
+    Returns
+    -------
+    StochasticPlan
+        Tables of values, futures, first-stage plants, retrofits and links.
+
+    Raises
+    ------
+    InputError
+        If the scenario names no futures, or a future is invalid.
+    InfeasibleError, NoPlanError, CheckError
+        If no plan with the same first stage exists, was found in time, or passes the check without the solver.
+    """
     if not isinstance(scenario, Scenario):
         scenario, _ = read_checked(scenario, allow_outside=allow_outside)
     if not scenario.futures:
         hint = "add 'futures:', such as {low: {changes: {budget.total_mn: 5000}}, high: {changes: {…}}}"
-        raise InputError([Issue("futures", "no futures to hedge against", hint)])
+        raise InputError([Issue("futures", "the scenario has no futures", hint)])
     base = scenario.with_changes({"futures": {}})
-    named = list(scenario.futures)
-    shares = probabilities_of(scenario.futures)
-    changes = [dict(scenario.futures[name].changes) for name in named]
-    futures = futures_of(base, changes, shares, names=named, allow_outside=allow_outside)
-    mean = mean_changes(base, changes, shares)
-    middle = None
-    if mean is not None:
+    names = list(scenario.futures)
+    probabilities = probabilities_of(scenario.futures)
+    changes = [dict(scenario.futures[name].changes) for name in names]
+    futures = futures_of(base, changes, probabilities, names=names, allow_outside=allow_outside)
+    of_mean = mean_changes(base, changes, probabilities)
+    mean = None
+    if of_mean is not None:
         try:
-            requested = [mean, changes[0]]
-            middle = futures_of(base, requested, (1.0, 0.0), names=["mean", named[0]], allow_outside=allow_outside)[
-                0
-            ].problem
+            pair = futures_of(
+                base, [of_mean, changes[0]], (1.0, 0.0), names=["mean", names[0]], allow_outside=allow_outside
+            )
+            mean = pair[0].problem
         except CcsModelError:
-            middle = None
+            mean = None
     years = scenario.here_and_now or scenario.starts[:1]
-    outlook = Outlook(shares, tuple(years), scenario.risk.cvar_share, scenario.risk.weight)
-    return hedge_of(futures, outlook, middle, on_progress=on_progress)
+    outlook = Outlook(probabilities, tuple(years), scenario.risk.cvar_share, scenario.risk.weight)
+    return stochastic_plan_of(futures, outlook, mean, on_progress=on_progress)
 
 
-def hedge_of(
+def stochastic_plan_of(
     futures: Sequence[Future], outlook: Outlook, mean: Problem | None, *, on_progress: MessageCallback | None = None
-) -> Hedge:
-    """The hedged plan over futures that are posed already; `mean` is the problem of their mean, where there is one.
+) -> StochasticPlan:
+    """Optimise over futures whose problems are built; `mean` is the problem of the mean future, if there is one.
 
-    Raises InputError where futures seek different aims, InfeasibleError, NoPlanError, CheckError.
+    Raises InputError if the futures have different objectives, else what `stochastic` raises.
     """
     objectives = {future.problem.objective for future in futures}
     if len(objectives) > 1:
-        raise InputError(
-            [Issue("futures", f"different aims: {', '.join(sorted(objectives))}", "all must seek the same")]
-        )
-    return _Hedging(futures, outlook, mean, on_progress).answer()
+        what = f"different objectives: {', '.join(sorted(objectives))}"
+        raise InputError([Issue("futures", what, "all futures must have the same objective")])
+    return _TwoStage(futures, outlook, mean, on_progress).solve()
 
 
-class _Hedging:
+class _TwoStage:
+    """Solves the futures, the mean future and the model of all futures."""
+
     def __init__(
         self, futures: Sequence[Future], outlook: Outlook, mean: Problem | None, on_progress: MessageCallback | None
     ) -> None:
         self.outlook, self.on_progress = outlook, on_progress
-        requested = futures[0].problem.scenario.solver
-        self.options = SolverOptions(requested.mip_gap, requested.threads, requested.seed)
-        self.limit_s = requested.time_limit_s
+        first = futures[0].problem
+        self.options, self.limit_s = solver_options(first), first.scenario.solver.time_limit_s
         plans = []
         for future in futures:
             self._report_progress(f"the plan of {future.name}")
             plans.append(solve(future.problem))
-        middle = self._middle(mean)
-        links = self._links([*plans, *([middle] if middle is not None else [])])
-        self.future_models = [_future_model(future, plan, links) for future, plan in zip(futures, plans, strict=True)]
-        self.sign = 1.0 if self.future_models[0].matrix.maximise[0] else -1.0
-        self.middle = self._held_everywhere(middle)
+        mean_plan = self._plan_of_mean(mean)
+        links = _corridors([*plans, *([mean_plan] if mean_plan is not None else [])])
+        self.futures = [SolvedFuture.of(future, plan, links) for future, plan in zip(futures, plans, strict=True)]
+        self.sign = 1.0 if self.futures[0].matrix.maximise[0] else -1.0
+        self.mean_values = self._mean_plan_in_each(mean_plan)
 
-    def answer(self) -> Hedge:
-        self._report_progress("all futures in one program")
-        full = matrix_of(build_hedge([future_model.problem for future_model in self.future_models], self.outlook))
-        at = _places(full, self.future_models)
-        small = restricted(
-            full, np.concatenate([_known(at[f][future_model.off]) for f, future_model in enumerate(self.future_models)])
-        )
-        start = self._start(full, at)
+    def solve(self) -> StochasticPlan:
+        """Build and solve the model of all futures. Raises as `stochastic`."""
+        self._report_progress("the model of all futures")
+        futures, outlook = self.futures, self.outlook
+        full = matrix_of(build_hedge([future.problem for future in futures], outlook))
+        columns = _columns_of_futures(full, futures)
+        off = [_known(columns[f][future.off]) for f, future in enumerate(futures)]
+        small = restricted(full, np.concatenate(off))
+        start = self._start(full, columns)
         if start is not None and not (small.holds(start) and residuals(full, start).hold):
             start = None
-        found = self._solved(small.matrix, None if start is None else start[small.columns])
+        found = self._solve(small.matrix, None if start is None else start[small.columns])
         assert found.x is not None
-        is_integer = small.lifted(rounded_to_integrality(small.matrix, found.x))
-        points, values, off = self._points(is_integer, at)
-        hedged = worth_of(values, self.outlook, self.sign)
-        # A future's own plan may come out below the hedged one's within the solver's gap.
+        x = small.lifted(rounded_to_integrality(small.matrix, found.x))
+        points, values, residual = self._points(x, columns)
+        measures = risk_measures(values, outlook, self.sign)
+        # A future's own plan may be worse than the stochastic plan there, within the solver's gap.
         best = [
-            self.sign * max(self.sign * future_model.plan.objective.value, self.sign * value)
-            for future_model, value in zip(self.future_models, values, strict=True)
+            self.sign * max(self.sign * future.plan.objective.value, self.sign * value)
+            for future, value in zip(futures, values, strict=True)
         ]
-        perfect = worth_of(best, self.outlook, self.sign)
-        mean = self._mean_worth()
-        bound = self.sign * max(self.sign * found.bound, self.sign * hedged.objective)
-        first = self.future_models[0].problem
+        bound = self.sign * max(self.sign * found.bound, self.sign * measures.objective)
+        first = futures[0].problem
         about = {
             "scenario": first.name,
             "objective_name": first.objective,
             "unit": unit_of(first),
             "currency": first.currency,
             "price_year": first.price_year,
-            "here_and_now": list(self.outlook.here_and_now),
-            "cvar_share": self.outlook.cvar_share,
-            "weight": self.outlook.weight,
+            "here_and_now": list(outlook.here_and_now),
+            "cvar_share": outlook.cvar_share,
+            "weight": outlook.weight,
             "status": found.status,
-            "objective": hedged.objective,
+            "objective": measures.objective,
             "bound": bound,
-            "gap_share": gap_share(bound, hedged.objective),
+            "gap_share": gap_share(bound, measures.objective),
             "n_rows": len(full.row_lower),
             "n_columns": len(full.lower),
-            "n_whole": int(full.is_integer.sum()),
+            "n_integer": int(full.is_integer.sum()),
         }
-        future_models, outlook = self.future_models, self.outlook
-        return Hedge(
+        of_mean, perfect = self._measures_of_mean(), risk_measures(best, outlook, self.sign)
+        return StochasticPlan(
             MappingProxyType(about),
-            values_table(hedged, mean, perfect, self._mean_state(), self.sign),
-            futures_table(future_models, points, values, best, self.middle, off),
-            plants_table(future_models, points, self.middle, outlook.here_and_now),
-            retrofits_of(future_models, points, outlook.here_and_now),
-            links_table(future_models, points),
+            values_table(measures, of_mean, perfect, self._mean_state(), self.sign),
+            futures_table(futures, points, values, best, self.mean_values, residual),
+            plants_table(futures, points, self.mean_values, outlook.here_and_now),
+            retrofits_of(futures, points, outlook.here_and_now),
+            links_table(futures, points),
             tuple(points),
         )
 
-    def _solved(self, matrix: Matrix, start: Floats | None) -> Outcome:
-        """The program over all futures, from a plan that holds in it where there is one. Raises as `answer` does."""
+    def _solve(self, matrix: Matrix, start: Floats | None) -> Outcome:
+        """Solve the model of all futures, from a feasible start if there is one. Raises as `stochastic`."""
 
         def run(point: Floats | None) -> Outcome:
             return solve_program(
@@ -246,8 +303,8 @@ class _Hedging:
                 start=point,
             ).outcome
 
-        # With a tail, HiGHS 1.16 was seen to end at once at the start it was given, with an objective that was not its
-        # own; then the start is only compared.
+        # With CVaR in the objective, HiGHS 1.16 may end at its start with another point's objective; the start is then
+        # only compared with the solution.
         found = run(None if self.outlook.weight else start)
         if found.x is not None and start is not None:
             value, other = (float(matrix.costs[0] @ x) for x in (found.x, start))
@@ -256,11 +313,10 @@ class _Hedging:
             elif self.sign * (other - value) > 0:
                 found = replace(found, x=start, objective=other)
         if found.x is None:
-            self._validate(matrix, found.status)
+            self._raise_without_plan(matrix, found.status)
         return found
 
-    def _middle(self, mean: Problem | None) -> Plan | None:
-        """The plan of the mean future, where that has one."""
+    def _plan_of_mean(self, mean: Problem | None) -> Plan | None:
         if mean is None:
             return None
         self._report_progress("the plan of the mean future")
@@ -269,139 +325,115 @@ class _Hedging:
         except (InfeasibleError, NoPlanError):
             return None
 
-    def _held_everywhere(self, plan: Plan | None) -> list[Valuation] | None:
-        """The mean plan's builds of here and now kept in each future, and the best of what may follow."""
+    def _mean_plan_in_each(self, plan: Plan | None) -> list[Valuation] | None:
+        """Value in each future of the mean plan's first-stage builds and the best recourse."""
         if plan is None or plan.point is None:
             return None
         matrix = matrix_of(build_model(plan.problem))
         years = self.outlook.here_and_now
-        decided = decisions_of(matrix, vector_of(matrix, plan.point)[0], years)
+        decisions = decisions_of(matrix, vector_of(matrix, plan.point)[0], years)
         found = []
-        for future_model in self.future_models:
-            self._report_progress(f"the mean plan in {future_model.future.name}")
+        for future in self.futures:
+            self._report_progress(f"the mean plan in {future.future.name}")
             deadline = now() + self.limit_s
-            held = valued(future_model.small.matrix, decided, self.options, deadline, years=years)
-            found.append(held if held.x is None else replace(held, x=future_model.small.lifted(held.x)))
+            fixed = value_with_fixed(future.small.matrix, decisions, self.options, deadline, years=years)
+            found.append(fixed if fixed.x is None else replace(fixed, x=future.small.lifted(fixed.x)))
         return found
 
-    def _start(self, full: Matrix, at: Sequence[Ints]) -> Floats | None:
-        """The mean plan with its recourse as a point of the whole program, if every future keeps it."""
-        if self.middle is None or any(held.state != KEPT or held.x is None for held in self.middle):
+    def _start(self, full: Matrix, columns: Sequence[Ints]) -> Floats | None:
+        """The mean plan with its recourse as a point of the full model, if it is feasible in every future."""
+        points = [each.x for each in self.mean_values or () if each.state == KEPT and each.x is not None]
+        if self.mean_values is None or len(points) < len(self.mean_values):
             return None
-        return _joined(
-            full, at, [held.x for held in self.middle if held.x is not None], self._values(self.middle), self
-        )
+        values = [each.objective for each in self.mean_values]
+        x = np.zeros(len(full.lower))
+        for of_future, point in zip(columns, points, strict=True):
+            known = of_future >= 0
+            x[of_future[known]] = point[known]
+        at_risk = risk_measures(values, self.outlook, self.sign).at_risk
+        for j, column in enumerate(full.columns):
+            if column.variable == VALUE_AT_RISK:
+                x[j] = at_risk
+            elif column.variable == EXCESS:
+                x[j] = max(self.sign * (at_risk - values[column.index]), 0.0)
+        return x
 
-    def _values(self, held: Sequence[Valuation]) -> list[float]:
-        return [each.objective for each in held]
-
-    def _mean_worth(self) -> Worth | None:
-        if self.middle is None or any(held.state != KEPT for held in self.middle):
+    def _measures_of_mean(self) -> RiskMeasures | None:
+        if self.mean_values is None or any(each.state != KEPT for each in self.mean_values):
             return None
-        return worth_of(self._values(self.middle), self.outlook, self.sign)
+        return risk_measures([each.objective for each in self.mean_values], self.outlook, self.sign)
 
     def _mean_state(self) -> str:
-        if self.middle is None:
-            return "the futures have no mean that is a scenario with a plan"
-        broken = [
-            f"{future_model.future.name} ({held.state})"
-            for future_model, held in zip(self.future_models, self.middle, strict=True)
-            if held.state != KEPT
+        """Why the plan of the mean future has no value; empty if it has one."""
+        if self.mean_values is None:
+            return "the futures have no mean, or the mean future has no plan"
+        infeasible = [
+            f"{future.future.name} ({each.state})"
+            for future, each in zip(self.futures, self.mean_values, strict=True)
+            if each.state != KEPT
         ]
-        return f"cannot be kept in {', '.join(broken)}" if broken else ""
+        return f"cannot be kept in {', '.join(infeasible)}" if infeasible else ""
 
-    def _points(self, is_integer: Floats, at: Sequence[Ints]) -> tuple[list[Point], list[float], list[float]]:
-        """Each future's decisions, value and largest residual in its own program; raises CheckError if one is off."""
-        points, values, off = [], [], []
+    def _points(self, x: Floats, columns: Sequence[Ints]) -> tuple[list[Point], list[float], list[float]]:
+        """Each future's decisions, objective value and largest residual in its own model.
+
+        Raises CheckError if a plan violates its model, its value differs from its tables, or a first stage differs.
+        """
+        points, values, residual = [], [], []
         first: dict[tuple[str, Any], float] = {}
-        for f, future_model in enumerate(self.future_models):
-            known = at[f] >= 0
-            x = np.where(known, is_integer[np.maximum(at[f], 0)], 0.0)
-            x = without_traces(
-                future_model.problem, future_model.matrix, rounded_to_integrality(future_model.matrix, x)
-            )
-            kept = residuals(future_model.matrix, x)
-            point = point_of(future_model.problem, future_model.matrix, x)
-            terms = breakdown(
-                OBJECTIVES[future_model.problem.objective].first(future_model.problem), point.values, point.shortfall_kt
-            )
-            value, again = float(future_model.matrix.costs[0] @ x), sum(terms.values())
-            here = decisions_of(future_model.matrix, x, self.outlook.here_and_now)
+        for f, future in enumerate(self.futures):
+            problem, matrix = future.problem, future.matrix
+            own = np.where(columns[f] >= 0, x[np.maximum(columns[f], 0)], 0.0)
+            own = without_traces(problem, matrix, rounded_to_integrality(matrix, own))
+            found = residuals(matrix, own)
+            point = point_of(problem, matrix, own)
+            terms = breakdown(OBJECTIVES[problem.objective].first(problem), point.values, point.shortfall_kt)
+            value, recomputed = float(matrix.costs[0] @ own), sum(terms.values())
+            here = decisions_of(matrix, own, self.outlook.here_and_now)
             first = first or here
-            differ = max((abs(here.get(key, 0.0) - first.get(key, 0.0)) for key in {*here, *first}), default=0.0)
+            difference = max((abs(here.get(key, 0.0) - first.get(key, 0.0)) for key in {*here, *first}), default=0.0)
             size = max(map(abs, first.values()), default=1.0)
-            if not kept.hold or abs(value - again) > 1e-9 * max(abs(value), 1.0) or differ > _SAME * max(size, 1.0):
-                raise CheckError(
-                    f"the plan of future '{future_model.future.name}' does not hold when checked on its own"
-                )
+            is_equal = abs(value - recomputed) <= 1e-9 * max(abs(value), 1.0)
+            if not found.hold or not is_equal or difference > _SAME * max(size, 1.0):
+                raise CheckError(f"the plan of future '{future.future.name}' fails the check in its own model")
             points.append(point)
             values.append(value)
-            off.append(max(kept.row, kept.bound, kept.wholeness))
-        return points, values, off
+            residual.append(max(found.row, found.bound, found.integrality))
+        return points, values, residual
 
-    def _validate(self, matrix: Matrix, status: str) -> None:
+    def _raise_without_plan(self, matrix: Matrix, status: str) -> None:
         if status == "limit":
-            raise NoPlanError(f"no hedged plan within {self.limit_s:g} s; raise solver.time_limit_s")
-        second = point_without_presolve(matrix, self.options, self.limit_s)
-        if second.status != "infeasible":
+            raise NoPlanError(f"no stochastic plan within {self.limit_s:g} s; raise solver.time_limit_s")
+        if point_without_presolve(matrix, self.options, self.limit_s).status != "infeasible":
             raise NoPlanError(
-                "the solver contradicts itself on whether a hedged plan exists; raise solver.time_limit_s"
+                "the solver's results on whether a stochastic plan exists contradict; raise solver.time_limit_s"
             )
         years = ", ".join(map(str, self.outlook.here_and_now))
-        raise InfeasibleError(
-            [f"here_and_now_is_the_same: every future has a plan, but not one with the same builds in {years}"]
-        )
+        raise InfeasibleError([f"{HERE_AND_NOW}: every future has a plan, but none with the same builds in {years}"])
 
-    def _links(self, plans: Sequence[Plan]) -> set[str] | None:
-        """Corridors of all plans together; None where every link may be used."""
-        if any(plan.corridors is None for plan in plans):
-            return None
-        return {link for plan in plans for link in plan.corridors or ()}
-
-    def _report_progress(self, words: str) -> None:
+    def _report_progress(self, message: str) -> None:
         if self.on_progress is not None:
-            self.on_progress(words)
+            self.on_progress(message)
 
 
-def _future_model(future: Future, plan: Plan, links: set[str] | None) -> FutureModel:
-    problem = future.problem
-    matrix = matrix_of(build_model(problem))
-    off = np.zeros(0, dtype=np.int64)
-    if problem.network is not None and links is not None:
-        named = problem.network.links["link"]
-        sites = np.arange(len(named), len(named) + len(problem.sites))
-        off = fixed_charges_of(problem, matrix).outside(np.r_[np.flatnonzero(named.isin(links)), sites])
-    return FutureModel(future, plan, matrix, restricted(matrix, off), off)
+def _corridors(plans: Sequence[Plan]) -> set[str] | None:
+    """Corridors of all plans; None if every link may be used."""
+    if any(plan.corridors is None for plan in plans):
+        return None
+    return {link for plan in plans for link in plan.corridors or ()}
 
 
-def _places(full: Matrix, future_models: Sequence[FutureModel]) -> list[Ints]:
-    """For each future the column of the whole program that each column of its own stands for; -1 where none does."""
+def _columns_of_futures(full: Matrix, futures: Sequence[SolvedFuture]) -> list[Ints]:
+    """For each future, the column of the full model for each column of its own model; −1 if there is none."""
     place = {(column.variable, column.index): j for j, column in enumerate(full.columns)}
     return [
         np.array(
-            [place.get((f"future[{f}].{column.variable}", column.index), -1) for column in future_model.matrix.columns],
+            [place.get((f"future[{f}].{column.variable}", column.index), -1) for column in future.matrix.columns],
             dtype=np.int64,
         )
-        for f, future_model in enumerate(future_models)
+        for f, future in enumerate(futures)
     ]
 
 
 def _known(columns: Ints) -> Ints:
     return columns[columns >= 0]
-
-
-def _joined(
-    full: Matrix, at: Sequence[Ints], points: Sequence[Floats], values: Sequence[float], requested: _Hedging
-) -> Floats:
-    """Points of all futures as one of the whole program, with the columns of its tail."""
-    x = np.zeros(len(full.lower))
-    for places, point in zip(at, points, strict=True):
-        known = places >= 0
-        x[places[known]] = point[known]
-    tail = worth_of(values, requested.outlook, requested.sign)
-    for j, column in enumerate(full.columns):
-        if column.variable == "at_risk":
-            x[j] = tail.at_risk
-        elif column.variable == "beyond":
-            x[j] = max(requested.sign * (tail.at_risk - values[column.index]), 0.0)
-    return x

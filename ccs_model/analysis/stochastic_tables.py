@@ -1,4 +1,4 @@
-"""Tables of a hedged plan."""
+"""Tables of a stochastic plan, the mean of futures, and risk measures over futures (Rockafellar, Uryasev 2000)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.analysis.uncertainty_scenarios import Valuation
+from ccs_model.analysis.what_if import Valuation
 from ccs_model.model.stochastic_model import Outlook
 from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
 from ccs_model.plan.cost_sharing import Sharing
@@ -18,38 +18,39 @@ from ccs_model.plan.tables import by_year_table, emissions_table, flows_table, r
 from ccs_model.scenario import Scenario
 
 if TYPE_CHECKING:
-    from ccs_model.analysis.stochastic import FutureModel
-
-# The mean of futures: each number that they change, weighed by how likely they are.
+    from ccs_model.analysis.stochastic import SolvedFuture
 
 
 def mean_changes(
-    base: Scenario, changes: Sequence[Mapping[str, Any]], shares: Sequence[float]
+    base: Scenario, changes: Sequence[Mapping[str, Any]], probabilities: Sequence[float]
 ) -> dict[str, Any] | None:
-    """Changes that make the mean future; None where a change is no number, nor numbers by the same years or names."""
+    """Changes of the mean future: the probability-weighted mean of every changed number.
+
+    None if a change is neither a number nor numbers by the same years or names in every future.
+    """
     keys = list(dict.fromkeys(key for each in changes for key in each))
     found: dict[str, Any] = {}
     for key in keys:
         values = [each[key] if key in each else _value_of(base, key) for each in changes]
-        mean = _mean(values, shares)
+        mean = _mean(values, probabilities)
         if mean is None:
             return None
         found[key] = mean
     return found
 
 
-def _mean(values: Sequence[Any], shares: Sequence[float]) -> Any:
+def _mean(values: Sequence[Any], probabilities: Sequence[float]) -> Any:
     if all(value == values[0] for value in values):
         return values[0]
     if all(isinstance(value, Mapping) for value in values):
         names = list(values[0])
         if any(set(value) != set(names) for value in values):
             return None
-        parts = {name: _mean([value[name] for value in values], shares) for name in names}
+        parts = {name: _mean([value[name] for value in values], probabilities) for name in names}
         return None if any(part is None for part in parts.values()) else parts
     if any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
         return None
-    return sum(share * value for share, value in zip(shares, values, strict=True))
+    return sum(probability * value for probability, value in zip(probabilities, values, strict=True))
 
 
 def _value_of(base: Scenario, key: str) -> Any:
@@ -62,12 +63,13 @@ def _value_of(base: Scenario, key: str) -> Any:
     return value
 
 
-# What a plan is worth over futures: its mean, and the mean over its tail.
-
-
 @dataclass(frozen=True)
-class Worth:
-    """The mean over all futures, over the worst of them, the value where those begin, the worst, and the aim's mix."""
+class RiskMeasures:
+    """Risk measures of a plan, in the objective's unit.
+
+    `mean` is the expected value, `tail` the conditional value at risk (CVaR), `at_risk` the value at risk, `worst` the
+    value in the worst future, and `objective` the weighted sum of mean and tail.
+    """
 
     mean: float
     tail: float
@@ -76,10 +78,10 @@ class Worth:
     objective: float
 
 
-def worth_of(values: Sequence[float], outlook: Outlook, sign: float) -> Worth:
-    """The worth of one value a future; `sign` is 1 where more is better.
+def risk_measures(values: Sequence[float], outlook: Outlook, sign: float) -> RiskMeasures:
+    """Risk measures of one objective value a future; `sign` is 1 for maximisation.
 
-    The tail holds the worst futures up to 1 − cvar_share of probability, the last of them in part.
+    The tail holds the worst futures up to a probability of 1 − cvar_share, the last of them in part.
     """
     value, share = np.asarray(values, dtype=float), np.asarray(outlook.probability_share)
     order = np.argsort(sign * value, kind="stable")
@@ -87,10 +89,9 @@ def worth_of(values: Sequence[float], outlook: Outlook, sign: float) -> Worth:
     before = np.r_[0.0, np.cumsum(share[order])[:-1]]
     taken = np.clip(room - before, 0.0, share[order])
     mean, tail = float(share @ value), float(taken @ value[order] / taken.sum())
-    # The last future that the tail takes any of.
     at_risk = float(value[order][np.flatnonzero(taken > 0)[-1]])
     mixed = (1.0 - outlook.weight) * mean + outlook.weight * tail
-    return Worth(mean, tail, at_risk, float(value[order][0]), mixed)
+    return RiskMeasures(mean, tail, at_risk, float(value[order][0]), mixed)
 
 
 FUTURE_COLUMNS = [
@@ -104,45 +105,47 @@ RETROFIT_COLUMNS = [
     "future", "future_name", "is_here_and_now", "plant", "name", "stream", "technology", "year", "share", "site",
     "captured_ktpa", "avoided_ktpa", "capex_mn",
 ]  # fmt: skip
-VALUE_COLUMNS = ["quantity", "objective", "words"]
+VALUE_COLUMNS = ["quantity", "objective", "text"]
 HEDGED, TAIL, AT_RISK, WORST, MEAN_PLAN, PERFECT = (
     "hedged_mean", "hedged_tail", "at_risk", "worst_future", "mean_plan", "perfect_information"
 )  # fmt: skip
 OBJECTIVE_ROW, VSS, EVPI = "hedged_objective", "value_of_stochastic_solution", "value_of_perfect_information"
 
 
-def values_table(hedged: Worth, mean: Worth | None, perfect: Worth, mean_state: str, sign: float) -> pd.DataFrame:
-    """What the hedged plan is worth, against the plan of the mean future and against knowing which comes."""
+def values_table(
+    hedged: RiskMeasures, mean: RiskMeasures | None, perfect: RiskMeasures, mean_state: str, sign: float
+) -> pd.DataFrame:
+    """VALUE_COLUMNS: the stochastic plan compared with the plan of the mean future and with perfect information."""
     known = mean is not None
     gained = sign * (hedged.objective - mean.objective) if mean is not None else float("nan")
     rows = [
-        (OBJECTIVE_ROW, hedged.objective, "what is optimised: the mean, and the tail by its weight"),
-        (HEDGED, hedged.mean, "the mean over all futures"),
-        (TAIL, hedged.tail, "the mean over the worst futures, the tail"),
-        (AT_RISK, hedged.at_risk, "the best of the tail"),
-        (WORST, hedged.worst, "the worst future"),
+        (OBJECTIVE_ROW, hedged.objective, "objective: expected value, and CVaR by its weight"),
+        (HEDGED, hedged.mean, "expected value over all futures"),
+        (TAIL, hedged.tail, "conditional value at risk (CVaR): mean over the worst futures"),
+        (AT_RISK, hedged.at_risk, "value at risk: best value of the worst futures"),
+        (WORST, hedged.worst, "value in the worst future"),
         (MEAN_PLAN, mean.objective if mean is not None else float("nan"),
-         "the plan of the mean future, its builds of here and now kept" if known else f"the mean plan: {mean_state}"),
-        (VSS, gained, "what hedging gains on that plan" if known else "not known: the mean plan is no plan for all"),
-        (PERFECT, perfect.objective, "as if the future were known"),
-        (EVPI, sign * (perfect.objective - hedged.objective), "what knowing the future would be worth"),
+         "plan of the mean future with its first-stage builds fixed" if known else f"mean plan: {mean_state}"),
+        (VSS, gained, "value of the stochastic solution (VSS)" if known else "unknown: the mean plan has no value"),
+        (PERFECT, perfect.objective, "expected value with perfect information"),
+        (EVPI, sign * (perfect.objective - hedged.objective), "expected value of perfect information (EVPI)"),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=VALUE_COLUMNS)
 
 
 def futures_table(
-    future_models: Sequence[FutureModel],
+    futures: Sequence[SolvedFuture],
     points: Sequence[Point],
     values: Sequence[float],
     best: Sequence[float],
     mean: Sequence[Valuation] | None,
-    off: Sequence[float],
+    residual: Sequence[float],
 ) -> pd.DataFrame:
-    """One row a future: the hedged plan there, beside the future's best and the mean plan's."""
+    """FUTURE_COLUMNS of each future: the stochastic plan there, the future's own best plan and the mean plan."""
     rows = []
-    for f, (future_model, point) in enumerate(zip(future_models, points, strict=True)):
-        problem = future_model.problem
-        message = [
+    for f, (future, point) in enumerate(zip(futures, points, strict=True)):
+        problem = future.problem
+        abatement_and_cost = [
             sum(breakdown(terms(problem), point.values, point.shortfall_kt).values())
             for terms in (abatement_terms, cost_terms)
         ]
@@ -150,29 +153,27 @@ def futures_table(
         spent = by_year_table(point, emissions_table(point, sharing))["spending_mn"].sum()
         other = mean[f] if mean is not None else None
         rows.append(
-            (f + 1, future_model.future.name, future_model.future.probability_share, values[f], best[f], abs(best[f] - values[f]),
+            (f + 1, future.future.name, future.future.probability_share, values[f], best[f], abs(best[f] - values[f]),
              other.objective if other is not None else float("nan"), other.state if other is not None else "",
-             len(_fitted(point)), *message, float(spent), off[f])
+             len(_retrofits(point)), *abatement_and_cost, float(spent), residual[f])
         )  # fmt: skip
     return pd.DataFrame(rows, columns=FUTURE_COLUMNS)
 
 
 def plants_table(
-    future_models: Sequence[FutureModel],
+    futures: Sequence[SolvedFuture],
     points: Sequence[Point],
     mean: Sequence[Valuation] | None,
     years: Sequence[int],
 ) -> pd.DataFrame:
-    """One row a plant and year of here and now in which it is fitted; whether the mean plan and futures alone do so."""
-    first = future_models[0].problem
+    """PLANT_COLUMNS of each plant and first-stage year of its retrofit, and which other plans retrofit it then."""
+    first = futures[0].problem
     named = first.plants.set_index("plant")
-    hedged = _fitted(points[0])
-    own = [
-        _fitted(point_of(future_model.problem, future_model.matrix, future_model.own)) for future_model in future_models
-    ]
+    hedged = _retrofits(points[0])
+    own = [_retrofits(point_of(future.problem, future.matrix, future.own_point)) for future in futures]
     of_mean = None
     if mean is not None and mean[0].x is not None:
-        of_mean = _fitted(point_of(first, future_models[0].matrix, mean[0].x))
+        of_mean = _retrofits(point_of(first, futures[0].matrix, mean[0].x))
     rows = [
         (plant, named.at[plant, "name"], named.at[plant, "province"], named.at[plant, "sector"], year, share,
          (plant, year) in of_mean if of_mean is not None else False, sum((plant, year) in each for each in own))
@@ -182,26 +183,26 @@ def plants_table(
     return pd.DataFrame(rows, columns=PLANT_COLUMNS)
 
 
-def retrofits_of(future_models: Sequence[FutureModel], points: Sequence[Point], years: Sequence[int]) -> pd.DataFrame:
-    """One row a retrofit and future."""
+def retrofits_of(futures: Sequence[SolvedFuture], points: Sequence[Point], years: Sequence[int]) -> pd.DataFrame:
+    """RETROFIT_COLUMNS of each retrofit in each future."""
     parts = []
-    for f, (future_model, point) in enumerate(zip(future_models, points, strict=True)):
-        sharing = Sharing.of(point) if future_model.problem.network is not None else None
+    for f, (future, point) in enumerate(zip(futures, points, strict=True)):
+        sharing = Sharing.of(point) if future.problem.network is not None else None
         table = retrofits_table(point, sharing)
         if len(table):
             here = table["year"].astype(int).isin(list(years))
-            parts.append(table.assign(future=f + 1, future_name=future_model.future.name, is_here_and_now=here))
+            parts.append(table.assign(future=f + 1, future_name=future.future.name, is_here_and_now=here))
     if not parts:
         return pd.DataFrame(columns=RETROFIT_COLUMNS)
     return pd.concat(parts, ignore_index=True)[RETROFIT_COLUMNS]
 
 
-def links_table(future_models: Sequence[FutureModel], points: Sequence[Point]) -> pd.DataFrame:
-    """One row a pipe in use, period and future; nothing where retrofits have pipes of their own."""
+def links_table(futures: Sequence[SolvedFuture], points: Sequence[Point]) -> pd.DataFrame:
+    """Columns of `flows_table` for each future; empty where each retrofit has its own pipe."""
     parts = [
-        flows_table(point).assign(future=f + 1, future_name=future_model.future.name)
-        for f, (future_model, point) in enumerate(zip(future_models, points, strict=True))
-        if future_model.problem.network is not None
+        flows_table(point).assign(future=f + 1, future_name=future.future.name)
+        for f, (future, point) in enumerate(zip(futures, points, strict=True))
+        if future.problem.network is not None
     ]
     parts = [each for each in parts if len(each)]
     if not parts:
@@ -210,8 +211,8 @@ def links_table(future_models: Sequence[FutureModel], points: Sequence[Point]) -
     return joined[["future", "future_name", *(name for name in joined if name not in ("future", "future_name"))]]
 
 
-def _fitted(point: Point) -> dict[tuple[str, int], float]:
-    """(plant, year) → Σ built there of what captures."""
+def _retrofits(point: Point) -> dict[tuple[str, int], float]:
+    """Share built with capture, by (plant, year)."""
     problem = point.problem
     build = point.build * problem.captures[:, None]
     found: dict[tuple[str, int], float] = {}

@@ -1,4 +1,4 @@
-"""The tables of a sweep: a row a scenario with what was changed and what came of it; a row a plant."""
+"""Tables of a sweep, one row a scenario and one row a plant, and the work on one scenario."""
 
 from __future__ import annotations
 
@@ -32,33 +32,38 @@ from ccs_model.solve.driver import solve
 MISSING = "missing"
 _STATUS = {
     BUG: "failed", BAD_INPUT: "bad input", INFEASIBLE: "infeasible", NO_PLAN: "no plan", CHECK_FAILED: "check failed",
-    FILE_TROUBLE: "file trouble",
+    FILE_TROUBLE: "file error",
 }  # fmt: skip
 _FIRST = ("scenario",)
 _ABOUT = ("status", "exit_code", "objective_name", "currency", "price_year", "objective", "unit", "bound", "gap_share",
-          "all_links_bound")  # fmt: skip
-_LAST = ("plants", "words", "run")
+          "searched_bound", "searched_gap_share")  # fmt: skip
+_LAST = ("plants", "message", "run")
 
 
 def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What the table says of one run, from its plan.json."""
+    """Row of one run, from its plan.json."""
     objective = document["objective"]
-    fitted = {row["plant"]: row for row in document["retrofits"]}
+    retrofitted = {row["plant"]: row for row in document["retrofits"]}
     return {
         "status": document["status"],
         "exit_code": LIMIT_REACHED if document["status"] == "limit" else DONE,
         **{key: document[key] for key in ("objective_name", "currency", "price_year")},
         "objective": objective["value"],
-        **{key: _plus(objective[key]) for key in ("unit", "bound", "gap_share", "all_links_bound")},
+        **{
+            key: _without_negative_zero(objective[key])
+            for key in ("unit", "bound", "gap_share", "searched_bound", "searched_gap_share")
+        },
         "totals": dict(document["totals"]),
-        "fitted": {plant: {key: row[key] for key in ("name", "province", "sector")} for plant, row in fitted.items()},
+        "retrofitted": {
+            plant: {key: row[key] for key in ("name", "province", "sector")} for plant, row in retrofitted.items()
+        },
     }
 
 
 def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """One row a scenario in the order asked, and one row a plant by how often it is fitted; `rows` are by run."""
-    reported = [_reported(case, rows) for case in spec["cases"]]
-    totals = list(dict.fromkeys(name for each in reported for name in each["totals"]))
+    """One row a scenario in their order, and one row a plant, most often retrofitted first; `rows` are by run."""
+    found = [_row(case, rows) for case in spec["cases"]]
+    totals = list(dict.fromkeys(name for each in found for name in each["totals"]))
     table = pd.DataFrame(
         [
             {
@@ -66,24 +71,24 @@ def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]])
                 **{key: _text(case["changes"][key]) if key in case["changes"] else None for key in spec["keys"]},
                 **{key: each.get(key) for key in _ABOUT},
                 **{name: each["totals"].get(name) for name in totals},
-                "plants": " ".join(sorted(each["fitted"])),
-                "words": each.get("words", ""),
+                "plants": " ".join(sorted(each["retrofitted"])),
+                "message": each.get("message", ""),
                 "run": case.get("run", ""),
             }
-            for case, each in zip(spec["cases"], reported, strict=True)
+            for case, each in zip(spec["cases"], found, strict=True)
         ],
         columns=[*_FIRST, *spec["keys"], *_ABOUT, *totals, *_LAST],
-        # As they are: a column of whole numbers with gaps would turn to fractions.
+        # A column of integers with missing values would become floats.
         dtype=object,
     )
-    return table, _plants(reported)
+    return table, _plants(found)
 
 
-def _reported(case: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    nothing: dict[str, Any] = {"totals": {}, "fitted": {}}
+def _row(case: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"totals": {}, "retrofitted": {}}
     if "run" not in case:
         code = case["exit_code"]
-        return {**nothing, "status": _STATUS[code], "exit_code": code, "words": case["fault"]}
+        return {**nothing, "status": _STATUS[code], "exit_code": code, "message": case["error"]}
     row = rows.get(case["run"])
     if row is None:
         return {**nothing, "status": MISSING}
@@ -96,15 +101,15 @@ def _text(value: Any) -> Any:
     return value if is_plain else json.dumps(value, ensure_ascii=False)
 
 
-def _plus(value: Any) -> Any:
-    """No zero with a minus."""
+def _without_negative_zero(value: Any) -> Any:
+    """The value, with 0.0 for −0.0."""
     return value + 0.0 if isinstance(value, float) else value
 
 
-def _plants(reported: list[dict[str, Any]]) -> pd.DataFrame:
-    with_plan = [each for each in reported if "objective" in each]
-    often = Counter(plant for each in with_plan for plant in each["fitted"])
-    about = {plant: row for each in with_plan for plant, row in each["fitted"].items()}
+def _plants(found: list[dict[str, Any]]) -> pd.DataFrame:
+    with_plan = [each for each in found if "objective" in each]
+    often = Counter(plant for each in with_plan for plant in each["retrofitted"])
+    about = {plant: row for each in with_plan for plant, row in each["retrofitted"].items()}
     rows = [
         {"plant": plant, **about[plant], "n_scenarios": n, "chosen_share": n / len(with_plan)}
         for plant, n in sorted(often.items(), key=lambda item: (-item[1], item[0]))
@@ -112,19 +117,17 @@ def _plants(reported: list[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["plant", "name", "province", "sector", "n_scenarios", "chosen_share"])
 
 
-# One scenario of a sweep, answered in whatever process it falls to.
-
 _DIGITS = 12
 
 
 def run_folder_name(key: RunKey) -> str:
-    """`<scenario name>-<hash12>`: among many thousand runs, eight digits could be the same by chance."""
+    """`<scenario name>-<hash12>`: among many thousand runs, eight digits could coincide."""
     return f"{key.slug}-{key.sha256[:_DIGITS]}"
 
 
 @dataclass(frozen=True)
-class Question:
-    """A scenario, which of the sweep's tables it needs, its key, and whether a workbook is wanted."""
+class ScenarioTask:
+    """A scenario, the position of its inputs, its hash, and whether to write a workbook."""
 
     scenario: Scenario
     inputs_at: int
@@ -134,18 +137,18 @@ class Question:
 
 @dataclass(frozen=True, eq=False)
 class ScenarioRuns:
-    """The work of a sweep: the tables are loaded once a process. A result is the run folder's files by name."""
+    """The work of a sweep: inputs are loaded once a process; a result is the run folder's files by name."""
 
     inputs: tuple[Inputs, ...]
 
-    def opened(self) -> Callable[[Question], dict[str, bytes]]:
-        """What answers one question."""
-        return self._answer
+    def opened(self) -> Callable[[ScenarioTask], dict[str, bytes]]:
+        """What answers one task."""
+        return self._files
 
-    def _answer(self, question: Question) -> dict[str, bytes]:
+    def _files(self, task: ScenarioTask) -> dict[str, bytes]:
         started = datetime.now(UTC)
-        inputs = self.inputs[question.inputs_at]
-        if run_key(question.scenario, inputs).sha256 != question.sha256:
-            raise CheckError("this worker's version, or a file that the scenario names, is not that of the sweep")
-        plan = solve(build_problem(question.scenario, inputs))
-        return run_files(plan, command="ccs-model sweep", started=started, with_workbook=question.with_workbook)
+        inputs = self.inputs[task.inputs_at]
+        if run_key(task.scenario, inputs).sha256 != task.sha256:
+            raise CheckError("the package version or a file of the scenario differs on this worker")
+        plan = solve(build_problem(task.scenario, inputs))
+        return run_files(plan, command="ccs-model sweep", started=started, with_workbook=task.with_workbook)

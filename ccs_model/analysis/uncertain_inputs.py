@@ -1,10 +1,15 @@
-"""Futures: worlds in which uncertain inputs lie elsewhere than the scenario plans, drawn together.
+"""Uncertain parameters: their distributions, sampled futures, and their effect on the problem's coefficients.
 
-Each input is drawn by Latin hypercube from a stream of its own, or all together by a scrambled Sobol sequence. Ranks
-are then put in an order that carries the correlations and none that chance made (Iman and Conover 1982), which leaves
-every input's own distribution as it is.
-All inputs of the tables are drawn, whatever the scenario leaves out or spreads otherwise: the same seed and number give
-the same futures for every scenario, so that plans can be compared future by future.
+Each parameter is sampled by Latin hypercube from its own random stream, or all together by a scrambled Sobol sequence.
+The ranks are then rearranged to the rank correlations of the table (Iman, Conover 1982), which leaves every marginal
+distribution unchanged. All parameters of the tables are sampled, even those that a scenario excludes: the same seed and
+number of futures give the same futures for every scenario, so plans can be compared future by future.
+
+References
+----------
+Iman, Conover (1982). A distribution-free approach to inducing rank correlation among input variables. Communications in
+Statistics: Simulation and Computation 11(3).
+Owen (1998). Scrambling Sobol' and Niederreiter-Xing points. Journal of Complexity 14(4).
 """
 
 from __future__ import annotations
@@ -24,39 +29,38 @@ from ccs_model.errors import InputError, Issue
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import place_of
 
-# Values of uncertain inputs by their share: what lies below is drawn with that probability.
-
 Quantile = Callable[[Floats, float, float, float], Floats]
 
-# A lognormal is told by the quantiles that lie so far from its median, in standard deviations: 5 and 95 %.
-_NINETY = float(stats.norm.ppf(0.95))
-# A truncated normal's ends lie as far apart as so many standard deviations.
-_ENDS = 4.0
+# Standard deviations between the median and the 95 % quantile of a normal distribution.
+_NORMAL_P95 = float(stats.norm.ppf(0.95))
+# Standard deviations between the ends of a truncated normal.
+_TRUNCATED_WIDTH = 4.0
 
 
-def triangular(share: Floats, low: float, mode: float, high: float) -> Floats:
-    """Of a triangle from `low` over `mode` to `high`."""
+def triangular(probability: Floats, low: float, mode: float, high: float) -> Floats:
+    """Quantiles of a triangular distribution."""
     at = (mode - low) / (high - low)
-    rising = low + np.sqrt(share * (high - low) * (mode - low))
-    falling = high - np.sqrt((1.0 - share) * (high - low) * (high - mode))
-    return np.where(share < at, rising, falling)
+    rising = low + np.sqrt(probability * (high - low) * (mode - low))
+    falling = high - np.sqrt((1.0 - probability) * (high - low) * (high - mode))
+    return np.where(probability < at, rising, falling)
 
 
-def uniform(share: Floats, low: float, mode: float, high: float) -> Floats:
-    """All values between the ends alike; `mode` is not used."""
-    return low + share * (high - low)
+def uniform(probability: Floats, low: float, mode: float, high: float) -> Floats:
+    """Quantiles of a uniform distribution; `mode` is not used."""
+    return low + probability * (high - low)
 
 
-def lognormal(share: Floats, low: float, mode: float, high: float) -> Floats:
-    """Median `mode`; 90 % of it spans as large a factor as `low` to `high`."""
-    sigma = np.log(high / low) / (2.0 * _NINETY)
-    return np.asarray(mode * np.exp(sigma * stats.norm.ppf(share)), dtype=float)
+def lognormal(probability: Floats, low: float, mode: float, high: float) -> Floats:
+    """Quantiles of a lognormal with median `mode`; its 5 and 95 % quantiles have the ratio of `low` to `high`."""
+    sigma = np.log(high / low) / (2.0 * _NORMAL_P95)
+    return np.asarray(mode * np.exp(sigma * stats.norm.ppf(probability)), dtype=float)
 
 
-def truncated_normal(share: Floats, low: float, mode: float, high: float) -> Floats:
-    """A normal about `mode` with a quarter of the width as its standard deviation, cut at both ends."""
-    sigma = (high - low) / _ENDS
-    return np.asarray(stats.truncnorm.ppf(share, (low - mode) / sigma, (high - mode) / sigma, mode, sigma), dtype=float)
+def truncated_normal(probability: Floats, low: float, mode: float, high: float) -> Floats:
+    """Quantiles of a normal around `mode`, truncated at both ends, which are four standard deviations apart."""
+    sigma = (high - low) / _TRUNCATED_WIDTH
+    ends = (low - mode) / sigma, (high - mode) / sigma
+    return np.asarray(stats.truncnorm.ppf(probability, *ends, mode, sigma), dtype=float)
 
 
 DISTRIBUTIONS: Mapping[str, Quantile] = {
@@ -67,32 +71,26 @@ DISTRIBUTIONS: Mapping[str, Quantile] = {
 }
 
 
-def value_at(distribution: str, share: Floats, low: float, mode: float, high: float) -> Floats:
-    """The distribution's values below which each share lies; all at `low` where it has no width."""
+def quantiles(distribution: str, probability: Floats, low: float, mode: float, high: float) -> Floats:
+    """Quantiles of a distribution at each probability; `low` where it has no width."""
     if low == high:
-        return np.full_like(share, low)
-    return DISTRIBUTIONS[distribution](share, low, mode, high)
+        return np.full_like(probability, low)
+    return DISTRIBUTIONS[distribution](probability, low, mode, high)
 
 
-def of_draws(share: Floats, draws: Floats) -> Floats:
-    """Quantiles of draws of equal weight: straight lines between the middles of their steps, flat outside."""
+def empirical_quantiles(probability: Floats, draws: Floats) -> Floats:
+    """Quantiles of draws of equal weight: linear between the centres of their steps, constant outside."""
     ordered = np.sort(draws)
-    middles = (np.arange(len(ordered)) + 0.5) / len(ordered)
-    return np.interp(share, middles, ordered)
+    centres = (np.arange(len(ordered)) + 0.5) / len(ordered)
+    return np.interp(probability, centres, ordered)
 
-
-# What an uncertain input changes: a problem with some of its coefficients multiplied.
-#
-# Every input has one entry in LEVERS: a function that changes a `Draft` of the problem by a factor. Levers act on what
-# was posed, so a factor of 1 gives the problem itself, and no lever changes which plants, routes, links and sites there
-# are.
 
 _SITE_MONEY = ("site_capex_mn", "site_om_mn_pa", "well_capex_mn", "well_om_mn_pa", "closure_mn", "storage_cost_per_t")
 _LINE_MONEY = ("fixed_mn", "slope_mn_per_ktpa", "om_mn_per_ktpa")
 
 
 class Columns:
-    """Columns of a table that change, the table itself only once at the end: a copy a lever would cost more."""
+    """Changed columns of a table; the table is copied once, at the end."""
 
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table
@@ -104,18 +102,18 @@ class Columns:
         return self.changed[name]
 
     def scale(self, names: tuple[str, ...], factor: float | Floats) -> None:
-        """Multiply columns, those that are there."""
+        """Multiply the columns that exist."""
         for name in names:
             if name in self.table:
                 self.changed[name] = self[name] * factor
 
-    def made(self) -> pd.DataFrame:
-        """The table with what changed."""
+    def table_with_changes(self) -> pd.DataFrame:
+        """The table with the changed columns."""
         return self.table.assign(**self.changed) if self.changed else self.table
 
 
 class Draft:
-    """A problem while levers act on it; `problem()` is what they make of it."""
+    """A problem under parameter changes; `problem()` returns the result."""
 
     def __init__(self, problem: Problem) -> None:
         self.planned = problem
@@ -131,7 +129,7 @@ class Draft:
         self.others: dict[str, object] = {}
 
     def scale(self, names: tuple[str, ...], factor: float | Floats) -> None:
-        """Multiply arrays of the problem, those that are there."""
+        """Multiply the arrays of the problem that exist."""
         for name in names:
             before = self.others.get(name, getattr(self.planned, name))
             if before is not None:
@@ -144,11 +142,11 @@ class Draft:
 
     @property
     def delivered_share(self) -> float:
-        """Captured over designed tonnes, as it stands."""
+        """Captured over designed tonnes, with the changes so far."""
         return float(self.others.get("delivered_share", self.planned.delivered_share))  # type: ignore[arg-type]
 
     def problem(self) -> Problem:
-        """The planned problem with all that changed."""
+        """The planned problem with all changes."""
         planned = self.planned
         if {"capture_capex_mn", "pipe_capex_mn"} & set(self.routes.changed):
             self.routes.changed["capex_mn"] = self.routes["capture_capex_mn"] + self.routes["pipe_capex_mn"]
@@ -160,16 +158,16 @@ class Draft:
                 damage_per_t=accounts.damage_per_t * self.damage,
             )
         if network is not None and self.lines is not None and self.lines.changed:
-            network = replace(network, lines=self.lines.made())
+            network = replace(network, lines=self.lines.table_with_changes())
         return replace(
             planned,
-            routes=self.routes.made(),
-            options=self.options.made(),
-            sites=self.sites.made(),
-            power_per_kwh=self.power.made(),
-            steam_per_gj=self.steam.made(),
-            grid_kg_per_kwh=self.grid.made(),
-            stores=None if self.stores is None else self.stores.made(),
+            routes=self.routes.table_with_changes(),
+            options=self.options.table_with_changes(),
+            sites=self.sites.table_with_changes(),
+            power_per_kwh=self.power.table_with_changes(),
+            steam_per_gj=self.steam.table_with_changes(),
+            grid_kg_per_kwh=self.grid.table_with_changes(),
+            stores=None if self.stores is None else self.stores.table_with_changes(),
             cost_per_t=self.costs,
             accounts=accounts,
             network=network,
@@ -177,11 +175,12 @@ class Draft:
         )
 
 
+# Changes coefficients of a draft by a factor; a factor of 1 changes nothing. Plants, routes, links and sites stay.
 ParameterChange = Callable[[Draft, float], None]
 
 
 def capture_capex(draft: Draft, factor: float, technology: str = "") -> None:
-    """Capital of capture units and the fixed O&M that is a share of it; of one technology where told."""
+    """Capital of capture units and the fixed O&M that is a share of it, of all technologies or of one."""
     for table in (draft.routes, draft.options):
         by: float | Floats = factor
         if technology:
@@ -204,13 +203,13 @@ def power_price(draft: Draft, factor: float) -> None:
 
 
 def heat_price(draft: Draft, factor: float) -> None:
-    """Price of steam, whatever it is raised with."""
+    """Price of steam from any fuel."""
     draft.steam.scale(("steam_per_gj",), factor)
     draft.scale_costs(("heat",), factor)
 
 
 def capture_heat(draft: Draft, factor: float) -> None:
-    """Heat per tonne captured: its cost, the CO₂ of its fuel and, where power makes it, that power."""
+    """Heat per tonne captured: its cost, the CO₂ of its fuel and the power of electric heat."""
     planned, routes = draft.planned, draft.routes
     kwh = routes["power_kwh_per_t"]
     of_heat = np.nan_to_num(routes["heat_kwh_per_t"])
@@ -225,23 +224,23 @@ def capture_heat(draft: Draft, factor: float) -> None:
 
 
 def grid_factor(draft: Draft, factor: float) -> None:
-    """CO₂ of a kWh, for capture and for pumps."""
+    """CO₂ intensity of grid power for capture and for pumps."""
     draft.grid.scale(("grid_kg_per_kwh",), factor)
     draft.scale(("capture_power_t_per_t", "booster_power_t_per_t", "line_power_co2_t_per_t"), factor)
 
 
 def carbon_price(draft: Draft, factor: float) -> None:
-    """What a tonne that need not be surrendered is worth."""
+    """Price of an allowance or credit."""
     draft.credit *= factor
 
 
 def social_cost(draft: Draft, factor: float) -> None:
-    """Harm of a tonne."""
+    """Social cost of carbon."""
     draft.damage *= factor
 
 
 def pipe_cost(draft: Draft, factor: float) -> None:
-    """Capital and O&M of pipes, own and shared; trucks keep their rate."""
+    """Capital and O&M of pipes, own and shared; the truck rate is unchanged."""
     draft.routes.scale(("pipe_capex_mn", "pipe_om_mn_pa"), factor)
     network = draft.planned.network
     if network is not None and draft.lines is not None:
@@ -251,7 +250,7 @@ def pipe_cost(draft: Draft, factor: float) -> None:
 
 
 def storage_cost(draft: Draft, factor: float) -> None:
-    """Capital and O&M of sites and wells, and the rise of a site's cost as it fills."""
+    """Capital and O&M of sites and wells, and the cost steps of a supply curve."""
     draft.routes.scale(("storage_cost_per_t",), factor)
     draft.sites.scale(_SITE_MONEY, factor)
     if draft.stores is not None:
@@ -259,30 +258,30 @@ def storage_cost(draft: Draft, factor: float) -> None:
     draft.scale_costs(("storage",), factor)
 
 
-def storage_capacity(draft: Draft, place: float) -> None:
-    """Capacity of every site at a place of its range: −1 is its low, 0 its mid, 1 its high."""
+def storage_capacity(draft: Draft, position: float) -> None:
+    """Capacity of every site at a position in its range: −1 is low, 0 is mid, 1 is high."""
     sites, before = draft.sites, draft.sites["capacity_kt"]
     low, mid, high = (sites[f"capacity_{case}_kt"] for case in ("low", "mid", "high"))
-    end = high if place > 0 else low
-    there = mid + abs(place) * np.where(np.isfinite(end), end - mid, 0.0)
-    sites.changed["capacity_kt"] = there
+    end = high if position > 0 else low
+    capacity = mid + abs(position) * np.where(np.isfinite(end), end - mid, 0.0)
+    sites.changed["capacity_kt"] = capacity
     if draft.stores is not None:
-        ratio = np.divide(there, before, out=np.ones_like(there), where=(before > 0) & np.isfinite(before))
+        ratio = np.divide(capacity, before, out=np.ones_like(capacity), where=(before > 0) & np.isfinite(before))
         of_site = pd.Series(ratio, index=draft.planned.sites["site"])
         draft.stores.scale(("capacity_kt",), of_site.reindex(draft.stores.table["site"]).to_numpy(float))
 
 
 def delivered_share(draft: Draft, value: float) -> None:
-    """Captured over designed tonnes: a value, not a factor."""
+    """Captured over designed tonnes: an absolute value, not a factor."""
     draft.others["delivered_share"] = float(value)
 
 
 def utilisation(draft: Draft, factor: float) -> None:
-    """How much plants feed their units; never more than is designed."""
+    """Utilisation of capture units; the delivered share never exceeds 1."""
     draft.others["delivered_share"] = min(draft.delivered_share * factor, 1.0)
 
 
-# In this order: what plants feed their units stands on what those deliver.
+# The order matters: utilisation multiplies the delivered share.
 UNCERTAIN_PARAMETERS: Mapping[str, ParameterChange] = {
     "capture_capex": capture_capex,
     "capture_om": capture_om,
@@ -298,24 +297,25 @@ UNCERTAIN_PARAMETERS: Mapping[str, ParameterChange] = {
     "delivered_share": delivered_share,
     "utilisation": utilisation,
 }
-# A value of these that changes nothing; of all others 1, and of the delivered share what is planned with.
+# Neutral values; 1 for all others, and the planned value for the delivered share.
 AS_PLANNED = {"storage_capacity": 0.0}
 
 POSTERIOR = "posterior"
-# How futures are drawn, and in words.
+# Sampling methods with their names in texts.
 LATIN, SOBOL = "latin", "sobol"
 SAMPLINGS = {LATIN: "Latin hypercube", SOBOL: "Sobol sequence, scrambled"}
 DELIVERED, CAPACITY = "delivered_share", "storage_capacity"
-# Where the cases that a scenario may plan with lie between a site's low (−1) and high (1).
+# Positions of a scenario's capacity cases between a site's low (−1) and high (1).
 _CASES = {"low": -1.0, "mid": 0.0, "high": 1.0}
 INPUT_COLUMNS = ["input", "technology", "distribution", "low", "mode", "high", "multiplies", "reference", "quality"]
 
 
 @dataclass(frozen=True, eq=False)
 class Futures:
-    """`values` has a row a future and a column an input that is drawn; `inputs` a row an input: how it is spread.
+    """Sampled futures of a problem.
 
-    `planned` is the value of each input at which the problem is the planned one.
+    `values` is [future, parameter]; `inputs` has one row a parameter with its distribution; `planned` [parameter] are
+    the values at which the problem is the planned one.
     """
 
     planned_problem: Problem
@@ -329,37 +329,38 @@ class Futures:
         return len(self.values)
 
     def problem(self, k: int) -> Problem:
-        """The planned problem as future k has it."""
+        """The problem in future k."""
         return self.problem_with(self.of(k))
 
     def of(self, k: int) -> dict[str, float]:
-        """Values of future k by input."""
+        """Parameter values of future k."""
         return {str(name): float(value) for name, value in self.values.iloc[k].items()}
 
     def problem_with(self, values: dict[str, float]) -> Problem:
-        """The planned problem with these values of some inputs."""
+        """The planned problem with some parameters at other values."""
         draft = Draft(self.planned_problem)
-        acted = False
+        is_changed = False
         for row in self.inputs.itertuples(index=False):
             value = values.get(row.input)
             if value is None or value == self.planned[row.input]:
                 continue
-            acted = True
+            is_changed = True
             if row.technology:
                 capture_capex(draft, value, row.technology)
             else:
                 UNCERTAIN_PARAMETERS[row.input](draft, value)
-        return draft.problem() if acted else self.planned_problem
+        return draft.problem() if is_changed else self.planned_problem
 
 
-def drawn(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> Futures:
-    """`n` futures of a problem, by one of SAMPLINGS. Raises InputError for names and spreads that are of no use."""
+def draw_futures(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> Futures:
+    """Sample `n` futures of a problem by one of SAMPLINGS. Raises InputError for invalid names and distributions."""
     table = problem.inputs["uncertainty/inputs"]
     names = list(table["input"])
-    even = _by_sobol(n, seed, names) if sampling == SOBOL else {name: _evenly(n, seed, name) for name in names}
-    shares = _shares(even, problem.inputs["uncertainty/correlations"])
-    inputs = _spreads(problem, table)
-    values = {row.input: _values(problem, row, shares[row.input]) for row in inputs.itertuples(index=False)}
+    sobol = sampling == SOBOL
+    points = _sobol(n, seed, names) if sobol else {name: _latin_hypercube(n, seed, name) for name in names}
+    probabilities = _correlated(points, problem.inputs["uncertainty/correlations"])
+    inputs = _sampled_inputs(problem, table)
+    values = {row.input: _values(problem, row, probabilities[row.input]) for row in inputs.itertuples(index=False)}
     planned = {name: AS_PLANNED.get(name, 1.0) for name in values}
     if DELIVERED in planned:
         planned[DELIVERED] = problem.delivered_share
@@ -368,8 +369,8 @@ def drawn(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> Futures
     return Futures(problem, seed, inputs, pd.DataFrame(values), pd.Series(planned, dtype=float), sampling)
 
 
-def _spreads(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
-    """The inputs that are drawn, as the scenario spreads them, in the order in which they act."""
+def _sampled_inputs(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
+    """Sampled parameters with the scenario's distributions, in the order in which they are applied."""
     requested = problem.scenario.uncertainty
     known = list(table["input"])
     issues = [
@@ -379,10 +380,11 @@ def _spreads(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
         if name not in known
     ]
     table = table.assign(technology=table["technology"].fillna("").astype(str))
-    acting = table["input"].isin(list(UNCERTAIN_PARAMETERS)) | (table["technology"] != "")
+    is_known = table["input"].isin(list(UNCERTAIN_PARAMETERS)) | (table["technology"] != "")
     issues += [
-        Issue("uncertainty/inputs.csv", f"nothing is known to hang on '{name}'", f"one of {list(UNCERTAIN_PARAMETERS)}, or a cost "
-              "of one technology") for name in table.loc[~acting, "input"]
+        Issue("uncertainty/inputs.csv", f"parameter '{name}' is unknown",
+              f"one of {list(UNCERTAIN_PARAMETERS)}, or a cost of one technology")
+        for name in table.loc[~is_known, "input"]
     ]  # fmt: skip
     for name, spread in requested.spreads.items():
         mode = (spread.low + spread.high) / 2.0 if spread.distribution == "uniform" else spread.mode
@@ -390,76 +392,77 @@ def _spreads(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:
         table.loc[row, ["distribution", "low", "mode", "high"]] = [spread.distribution, spread.low, mode, spread.high]
     for row in table.itertuples(index=False):
         if not row.low <= row.mode <= row.high or (row.distribution == "lognormal" and row.low <= 0):
-            what = f"{row.input}: {row.low:g}, {row.mode:g}, {row.high:g} are no low, mode and high of a "
+            what = f"{row.input}: {row.low:g}, {row.mode:g}, {row.high:g} are not low, mode and high of a "
             issues.append(Issue("uncertainty", what + str(row.distribution).replace("_", " ")))
     if issues:
         raise InputError(sorted(issues))
-    drawn_here = ~table["input"].isin(requested.exclude)
+    is_sampled = ~table["input"].isin(requested.exclude)
     if problem.calibrated is None:
-        # Nothing is known of what an uncalibrated scenario's units deliver.
-        drawn_here &= table["distribution"] != POSTERIOR
+        # Only a calibration gives the posterior of the delivered share.
+        is_sampled &= table["distribution"] != POSTERIOR
     order = {name: at for at, name in enumerate(UNCERTAIN_PARAMETERS)}
     at = table["input"].map(order).fillna(0.0)
-    table = table[drawn_here].assign(at=at).sort_values(["at", "input"], kind="stable")
+    table = table[is_sampled].assign(at=at).sort_values(["at", "input"], kind="stable")
     return table[INPUT_COLUMNS].reset_index(drop=True)
 
 
-def _values(problem: Problem, row: Any, share: Floats) -> Floats:
+def _values(problem: Problem, row: Any, probability: Floats) -> Floats:
     distribution = str(row.distribution)
     if distribution == POSTERIOR:
         assert problem.calibrated is not None
-        return of_draws(share, np.array([draw[DELIVERED] for draw in problem.calibrated.fit["draws"]], dtype=float))
-    return value_at(distribution, share, float(row.low), float(row.mode), float(row.high))
+        draws = np.array([draw[DELIVERED] for draw in problem.calibrated.fit["draws"]], dtype=float)
+        return empirical_quantiles(probability, draws)
+    return quantiles(distribution, probability, float(row.low), float(row.mode), float(row.high))
 
 
-def _shares(even: dict[str, Floats], correlations: pd.DataFrame) -> dict[str, Floats]:
-    """[future] the share of each input's distribution that lies below its value, from even ones put in other orders."""
-    shares = dict(even)
-    pairs = correlations[correlations["input"].isin(shares) & correlations["other_input"].isin(shares)]
-    names = sorted(shares)
-    n = len(shares[names[0]])
+def _correlated(points: dict[str, Floats], correlations: pd.DataFrame) -> dict[str, Floats]:
+    """[future] cumulative probabilities of each parameter, rearranged to the rank correlations (Iman, Conover 1982)."""
+    found = dict(points)
+    pairs = correlations[correlations["input"].isin(found) & correlations["other_input"].isin(found)]
+    names = sorted(found)
+    n = len(found[names[0]])
     if n < 2:
-        return shares
+        return found
     wanted = np.eye(len(names))
     for one, other, rank in pairs[["input", "other_input", "rank_correlation_share"]].itertuples(
         index=False, name=None
     ):
         i, j = names.index(one), names.index(other)
-        # The correlation of normals whose ranks correlate so (Pearson 1907).
+        # Correlation of normals with this rank correlation (Pearson 1907).
         wanted[i, j] = wanted[j, i] = 2.0 * np.sin(np.pi * rank / 6.0)
     try:
         target = np.linalg.cholesky(wanted)
     except np.linalg.LinAlgError as error:
-        what = "no inputs can be correlated so: the matrix is not positive definite"
+        what = "the correlation matrix is not positive definite"
         raise InputError([Issue("uncertainty/correlations.csv", what)]) from error
-    scores = norm.ppf(np.column_stack([shares[name] for name in names]))
+    scores = norm.ppf(np.column_stack([found[name] for name in names]))
     if n > 2 * len(names):
-        # What chance has correlated is taken out first.
+        # Remove the sample's own correlation first.
         scores = scores @ np.linalg.inv(np.linalg.cholesky(np.corrcoef(scores, rowvar=False))).T
     scores = scores @ target.T
     for j, name in enumerate(names):
         rank_of = np.argsort(np.argsort(scores[:, j], kind="stable"), kind="stable")
-        shares[name] = np.sort(shares[name])[rank_of]
-    return shares
+        found[name] = np.sort(found[name])[rank_of]
+    return found
 
 
-def _evenly(n: int, seed: int, name: str) -> Floats:
-    """[future] one point in each n-th of 0 to 1, in an order of its own."""
-    stream = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    points: Floats = qmc.LatinHypercube(d=1, rng=stream).random(n)[:, 0]
-    return _inside(points)
+def _latin_hypercube(n: int, seed: int, name: str) -> Floats:
+    """[future] one point in each n-th of 0 to 1, from the parameter's own random stream."""
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    points: Floats = qmc.LatinHypercube(d=1, rng=rng).random(n)[:, 0]
+    return _open_interval(points)
 
 
-def _by_sobol(n: int, seed: int, names: list[str]) -> dict[str, Floats]:
-    """[future] points of one scrambled Sobol sequence (Owen 1998), an axis an input in order of names.
+def _sobol(n: int, seed: int, names: list[str]) -> dict[str, Floats]:
+    """[future] points of a scrambled Sobol sequence (Owen 1998), one axis a parameter in order of names.
 
-    Of its length the power of two that holds `n`, from the beginning; most even where `n` is that power itself.
+    The first `n` points of a sequence whose length is a power of two; most uniform if `n` is a power of two.
     """
     axes = qmc.Sobol(d=len(names), scramble=True, rng=np.random.default_rng([seed, zlib.crc32(SOBOL.encode())]))
     points = axes.random_base2(max(int(np.ceil(np.log2(n))), 0))[:n]
-    return {name: _inside(points[:, axis]) for axis, name in enumerate(sorted(names))}
+    return {name: _open_interval(points[:, axis]) for axis, name in enumerate(sorted(names))}
 
 
-def _inside(points: Floats) -> Floats:
-    """The ends have no finite normal score."""
+def _open_interval(points: Floats) -> Floats:
+    """Points without 0 and 1, which have no finite normal score."""
     return np.clip(points, 1e-12, 1.0 - 1e-12)

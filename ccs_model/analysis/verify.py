@@ -1,6 +1,6 @@
-"""A run checked from outside: its files, its point in the program posed again, all it says, and its workbook.
+"""Verification of a run without the solver: its files, its point in the rebuilt model, its answer and its workbook.
 
-Nothing is solved. Each check has a name, a verdict, a figure and, where it does not hold, what was found.
+Each check has a name, a result, a figure and, if it fails, what was found.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from ccs_model.runs.run_writer import SCENARIO, tables_of
 SCHEMA = "ccs-model/verify/2"
 EXACT = 1e-9
 WORKBOOK, MAP = "plan.xlsx", "map.geojson"
-# plan.json says these of the solve alone: they are carried over, and no check here can refute them.
-OF_THE_SOLVE = (
-    "objective.bound", "objective.all_links_bound", "relaxation", "marginal_budget", "fixed_decisions", "targets.price_per_t",
-    "corridors", "status",
+# Results of the solve in plan.json that cannot be verified without solving again.
+NOT_CHECKED = (
+    "objective.searched_bound", "objective.bound", "relaxation", "marginal_budget", "fixed_decisions",
+    "targets.price_per_t", "corridors", "status",
 )  # fmt: skip
-# What the workbook says of versions and hashes is the machine's that wrote it; those of the inputs are checked apart.
-_OF_THE_MACHINE = "RunLog"
+# Versions and hashes of the machine that wrote the workbook; hashes of inputs have their own check.
+_SKIPPED_SHEET = "RunLog"
 
 
 @dataclass(frozen=True)
 class Check:
-    """`figure` is a count or a distance, as `unit` says; `found` names what does not hold, worst first."""
+    """One check; `figure` is a count or a distance as `unit` says, `found` lists what fails, largest first."""
 
     name: str
     holds: bool
@@ -55,7 +55,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Verification:
-    """All checks of a run; `skipped` says which part was left out, and how to have it."""
+    """All checks of a run; `skipped` says which part did not run, and what it needs."""
 
     run: str
     checks: tuple[Check, ...]
@@ -63,7 +63,7 @@ class Verification:
 
     @property
     def all_hold(self) -> bool:
-        """Whether every check that was made holds."""
+        """Whether every check that ran holds."""
         return all(check.holds for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,25 +74,41 @@ class Verification:
             "all_hold": self.all_hold,
             "checks": [{**asdict(check), "found": list(check.found)} for check in self.checks],
             "skipped": list(self.skipped),
-            "not_checked": list(OF_THE_SOLVE),
+            "not_checked": list(NOT_CHECKED),
         }
         cleaned: dict[str, Any] = plain(document)
         return cleaned
 
 
 @dataclass(frozen=True)
-class _Book:
-    """plan.xlsx as it lies there."""
+class _Workbook:
+    """Bytes and cells of plan.xlsx."""
 
     raw: bytes
     cells: Sequence[StoredCell]
 
 
 def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda _: None) -> Verification:
-    """Check the run in `folder`.
+    """Verify a run without the solver.
 
-    Raises FileError where it cannot be read, InputError where it holds no run or no point. Bad tables are no error
-    here when they changed since: they are a check that does not hold.
+    Parameters
+    ----------
+    folder
+        Run folder that `optimize` wrote.
+    on_progress
+        Receives a message at each step.
+
+    Returns
+    -------
+    Verification
+        All checks. Inputs that changed and became invalid are a failed check, not an error.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run or no point.
+    FileError
+        If a file of the run cannot be read.
     """
     path, document, manifest = read_documents(folder)
     checks: list[Check] = []
@@ -100,23 +116,23 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
     on_progress("hashing inputs and outputs")
     checks += _of_files(path, manifest)
     inputs_hold = checks[0].holds
-    on_progress("posing the problem again")
+    on_progress("building the problem")
     problem, issue = _rebuilt_problem(path, must=inputs_hold)
     plan: Plan | None = None
     if problem is None:
-        checks.append(Check("the problem is posed again", False, 1.0, "faults", (issue,)))
+        checks.append(Check("the problem can be built", False, 1.0, "errors", (issue,)))
     else:
         checks += _of_question(problem, manifest, inputs_hold)
-        on_progress("checking every row of the program at the point")
+        on_progress("checking every row of the model at the point")
         at = at_point(path, problem)
         checks += _of_point(at)
-        plan, issue = _made_anew(at, document) if _holds(at) else (None, "the point does not hold")
-        on_progress("making the answer anew from the point")
+        plan, issue = _rebuilt_plan(at, document) if _holds(at) else (None, "the point does not hold")
+        on_progress("recomputing the answer from the point")
         checks += _of_answer(path, document, plan, issue)
-    on_progress("reading the workbook and computing it again")
-    book, issues = _book_of(path)
+    on_progress("recomputing the workbook")
+    book, issues = _workbook_of(path)
     if book is None:
-        checks.append(Check("the workbook can be read", False, 1.0, "faults", issues))
+        checks.append(Check("the workbook can be read", False, 1.0, "errors", issues))
     else:
         checks += [_of_numbers(book, plan)] if plan is not None else []
         checks += _of_formulas(book, skipped)
@@ -125,13 +141,13 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
 
 def _of_files(path: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:
     n, message = changed_inputs(path, manifest)
-    yield Check("every input is the one that was read", not message and n > 0, float(n), "files", tuple(message))
+    yield Check("every input is unchanged", not message and n > 0, float(n), "files", tuple(message))
     n, message = changed_outputs(path, manifest)
-    yield Check("every file of the run is as it was written", not message and n > 0, float(n), "files", tuple(message))
+    yield Check("every file of the run is unchanged", not message and n > 0, float(n), "files", tuple(message))
 
 
 def _rebuilt_problem(path: Path, *, must: bool) -> tuple[Problem | None, str]:
-    """The question of the run; where inputs changed, a fault in them is part of the verdict."""
+    """The problem of the run, or the first error; with `must`, an error in the inputs is raised."""
     try:
         return build_problem(*read_checked(path / SCENARIO)), ""
     except InputError as error:
@@ -141,34 +157,34 @@ def _rebuilt_problem(path: Path, *, must: bool) -> tuple[Problem | None, str]:
 
 
 def _of_question(problem: Problem, manifest: Mapping[str, Any], inputs_hold: bool) -> Iterator[Check]:
-    """The hash that named the run; tables of one's own were copied, and the question then names the copies."""
+    """The input hash of the run; not checked for own tables, since the run's scenario names their copies."""
     same_version = manifest.get("versions", {}).get("ccs-model") == ccs_model.__version__
     has_own = any(name.startswith("own:") for name in manifest.get("inputs", {}))
     if not (same_version and inputs_hold) or has_own:
         return
     same = run_key(problem.scenario, problem.inputs).sha256 == manifest.get("run_sha256")
     found = () if same else (f"{SCENARIO} gives another hash than run_sha256 of the manifest",)
-    yield Check("the question is the one that named the run", same, float(not same), "differences", found)
+    yield Check("the input hash is that of the manifest", same, float(not same), "differences", found)
 
 
 def _of_point(at: AtPoint) -> Iterator[Check]:
     found, n_rows = at.found, at.matrix.rows.shape[0]
     strange = tuple(f"{name}: no such column" for name in at.strange)
-    yield Check("the point's columns are the program's", not strange, float(len(strange)), "columns apart", strange)
-    worst = (f"{found.worst_row}: {found.row:.3g}",) if found.row > TOLERANCE else ()
-    yield Check(f"all {n_rows:,} rows hold at the point", not worst, found.row, "distance", worst)
+    yield Check("the point's columns are the model's", not strange, float(len(strange)), "unknown columns", strange)
+    violated = (f"{found.worst_row}: {found.row:.3g}",) if found.row > TOLERANCE else ()
+    yield Check(f"all {n_rows:,} rows hold at the point", not violated, found.row, "distance", violated)
     beyond = found.bound > TOLERANCE
     yield Check("every column lies within its bounds", not beyond, found.bound, "distance")
-    broken = found.wholeness > TOLERANCE
-    yield Check("whole decisions are whole", not broken, found.wholeness, "distance")
+    broken = found.integrality > TOLERANCE
+    yield Check("integer decisions are integer", not broken, found.integrality, "distance")
 
 
 def _holds(at: AtPoint) -> bool:
     return not at.strange and at.found.hold
 
 
-def _made_anew(at: AtPoint, document: Mapping[str, Any]) -> tuple[Plan | None, str]:
-    """The plan of the point; what cannot be read out of plan.json is said."""
+def _rebuilt_plan(at: AtPoint, document: Mapping[str, Any]) -> tuple[Plan | None, str]:
+    """The plan of the point, or why plan.json cannot be read."""
     try:
         return plan_at(at, document), ""
     except (KeyError, TypeError, ValueError, IndexError, CcsModelError) as error:
@@ -177,21 +193,21 @@ def _made_anew(at: AtPoint, document: Mapping[str, Any]) -> tuple[Plan | None, s
 
 def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan | None, issue: str) -> Iterator[Check]:
     if plan is None:
-        yield Check("the answer is made anew from the point", False, 1.0, "faults", (issue,))
+        yield Check("the answer can be recomputed from the point", False, 1.0, "errors", (issue,))
         return
     broken = plan.checks[~plan.checks["holds"] & (plan.checks["name"] != GAP_CHECK)]
     message = tuple(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
-    yield Check(f"the plan's own {len(plan.checks)} checks hold", not message, float(len(message)), "broken", message)
-    again = json.loads(json.dumps(plan_dict(plan)))
+    yield Check(f"the plan's own {len(plan.checks)} checks hold", not message, float(len(message)), "failed", message)
+    recomputed_document = json.loads(json.dumps(plan_dict(plan)))
     for name, part in _PARTS.items():
-        n, worst, words = difference(_some(document, part), _some(again, part), EXACT)
-        yield Check(f"{name}: {n:,} figures", not words, worst, "distance", tuple(words))
+        n, largest, differences = difference(_some(document, part), _some(recomputed_document, part), EXACT)
+        yield Check(f"{name}: {n:,} figures", not differences, largest, "distance", tuple(differences))
     yield _of_tables(path, plan)
-    n, worst, words = difference(_json(path / MAP), json.loads(geojson_text(plan)), EXACT)
-    yield Check(f"map.geojson: {n:,} figures", not words, worst, "distance", tuple(words))
+    n, largest, differences = difference(_json(path / MAP), json.loads(geojson_text(plan)), EXACT)
+    yield Check(f"map.geojson: {n:,} figures", not differences, largest, "distance", tuple(differences))
 
 
-# plan.json in parts: objective and terms, totals, and the rest.
+# Parts of plan.json with a check of their own.
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "objective and its terms": ("objective", "terms", "costs"),
     "totals": ("totals",),
@@ -200,77 +216,79 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
 
 
 def _some(document: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
-    """These parts of plan.json, or all those that no other check names."""
+    """These keys of plan.json, or all keys that no part names."""
     named = {key for each in _PARTS.values() for key in each}
     return {key: value for key, value in document.items() if (key in keys if keys else key not in named)}
 
 
 def _of_tables(path: Path, plan: Plan) -> Check:
-    """Every table of the run folder, cell by cell."""
-    words: list[str] = []
-    worst, n_cells = 0.0, 0
+    """Compare every table of the run folder cell by cell."""
+    differences: list[str] = []
+    largest, n_cells = 0.0, 0
     expected = {name: csv_text(table) for name, table in tables_of(plan).items()}
     there = {file.stem for file in (path / "tables").glob("*.csv")}
-    words += [f"tables/{name}.csv: missing" for name in sorted(expected.keys() - there)]
-    words += [f"tables/{name}.csv: is no table of a run" for name in sorted(there - expected.keys())]
+    differences += [f"tables/{name}.csv: missing" for name in sorted(expected.keys() - there)]
+    differences += [f"tables/{name}.csv: is not a table of a run" for name in sorted(there - expected.keys())]
     for name in sorted(expected.keys() & there):
         text = _text(path / "tables" / f"{name}.csv")
         try:
             rows = [table_of(each).to_dict("list") for each in (text, expected[name])]
         except ValueError as error:
-            words.append(f"tables/{name}.csv: cannot be read: {error}")
+            differences.append(f"tables/{name}.csv: cannot be read: {error}")
             continue
         n, distance, message = difference(rows[0], rows[1], EXACT)
-        n_cells, worst = n_cells + n, max(worst, distance)
-        words += [f"tables/{name}.csv: {each}" for each in message]
-    return Check(f"tables: {n_cells:,} cells of {len(expected)}", not words, worst, "distance", tuple(words))
+        n_cells, largest = n_cells + n, max(largest, distance)
+        differences += [f"tables/{name}.csv: {each}" for each in message]
+    return Check(
+        f"tables: {n_cells:,} cells of {len(expected)}", not differences, largest, "distance", tuple(differences)
+    )
 
 
-def _of_numbers(book: _Book, plan: Plan) -> Check:
-    """Every number of the workbook against one written anew; headings may be in another language."""
-    anew, ours = workbook_bytes(plan), _numbers(book.cells)
+def _of_numbers(book: _Workbook, plan: Plan) -> Check:
+    """Compare every number with a newly written workbook; headings may be in another language."""
+    expected, ours = workbook_bytes(plan), _numbers(book.cells)
     name = f"the workbook's {len(ours):,} numbers are the plan's"
-    if book.raw == anew:
+    if book.raw == expected:
         return Check(name, True, 0.0, "distance")
-    theirs = _numbers(stored_cells(anew, WORKBOOK))
-    words, worst = [], 0.0
+    theirs = _numbers(stored_cells(expected, WORKBOOK))
+    differences, largest = [], 0.0
     for at in sorted(ours.keys() | theirs.keys()):
         one, other = ours.get(at), theirs.get(at)
         if one is None or other is None:
             only = one or other
-            words.append(f"{only.address if only else at}: a number stands in {'the file' if one else 'the plan'} only")
+            differences.append(f"{only.address if only else at}: only {'the file' if one else 'the plan'} has a number")
             continue
         distance = distance_of(one.value, other.value)
-        worst = max(worst, distance or 0.0)
+        largest = max(largest, distance or 0.0)
         if distance is None or distance > EXACT:
-            words.append(f"{one.address}: {one.value!r} stands there, {other.value!r} is the plan's")
-    return Check(name, not words, worst, "distance", tuple(words))
+            differences.append(f"{one.address}: {one.value!r} in the file, {other.value!r} in the plan")
+    return Check(name, not differences, largest, "distance", tuple(differences))
 
 
 def _numbers(cells: Sequence[StoredCell]) -> dict[tuple[str, int, int], StoredCell]:
     return {
         (cell.sheet, cell.row, cell.column): cell
         for cell in cells
-        if isinstance(cell.value, float) and cell.sheet != _OF_THE_MACHINE
+        if isinstance(cell.value, float) and cell.sheet != _SKIPPED_SHEET
     }
 
 
-def _of_formulas(book: _Book, skipped: list[str]) -> Iterator[Check]:
-    """Every formula computed again by an independent engine."""
+def _of_formulas(book: _Workbook, skipped: list[str]) -> Iterator[Check]:
+    """Recompute every formula with an independent engine."""
     try:
         found = recomputed(book.raw, book.cells)
     except MissingExtraError as error:
         skipped.append(str(error))
         return
-    name = f"{found.n_compared:,} formulas of the workbook computed again"
+    name = f"{found.n_compared:,} formulas of the workbook recomputed"
     yield Check(name, found.holds, found.worst, "distance", (*found.difference, *found.not_compared))
 
 
-def _book_of(path: Path) -> tuple[_Book | None, tuple[str, ...]]:
+def _workbook_of(path: Path) -> tuple[_Workbook | None, tuple[str, ...]]:
     """The workbook's bytes and cells, or why it cannot be read."""
     raw = _bytes(path / WORKBOOK)
     try:
-        return _Book(raw, stored_cells(raw, WORKBOOK)), ()
+        return _Workbook(raw, stored_cells(raw, WORKBOOK)), ()
     except InputError as error:
         return None, tuple(map(str, error.issues))
 

@@ -1,340 +1,500 @@
-"""What a plan loses or gains with one plant in it or out of it, and what would change that: found by solving again.
+"""Re-solve near a reference plan: fixed decisions, plants forced in or out, 1-exchanges and changed coefficients.
 
-Figures are of swaps close to the plan (see ccs_model.plan.swaps), so they say how close: the gap of a swap, the plan's
-own gap, the two ends of a bracket.
+This is the kit behind `explain`, `near_optimal`, `regret` and `stochastic`. Three restrictions of the model are used:
+
+fixed decisions   what is built is fixed, operation is re-optimised (`value_with_fixed`)
+1-exchange        existing retrofits stay or leave, one plant is forced in or out, pipes keep to the plan's links
+                  and to the cheapest connection of the plant (`Exchanges`)
+relaxation        the LP over all links with the builds of one plant forced in or out (`LinearRelaxation`)
+
+The model is linear in capital cost and in the carbon price, so two matrices give the model at any value of either
+(`ParameterChange`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
 
-from ccs_model.analysis.exchanges import SWAP_GAP, Exchange, Exchanges, exchanges_of
-from ccs_model.errors import CcsModelError
-from ccs_model.mip.search import now
-from ccs_model.runs.run_reader import SolvedProblem
+from ccs_model._typing import Floats, Ints
+from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
+from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.clock import now
+from ccs_model.mip.highs import Status
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.model import build_model
+from ccs_model.model.names import BUDGET, BUILD, FIRST_STAGE, MONEY_LIMITS, PIPE, TARGETS
+from ccs_model.model.standard_form import matrix_of
+from ccs_model.plan.decisions import BUILT
+from ccs_model.problem import Problem
+from ccs_model.solve.fixed_charge_network import network_of
 
-MOST_SOLVES = 6
-DEAREST = 16.0
-_LIMITS = {
-    "spending_within_budget": "the budget",
-    "spending_within_cumulative_budget": "the ceiling until {}",
-    "spending_within_province_budget": "the budget of {}",
-    "builds_within_yearly_rate": "retrofits a year from {}",
-    "abatement_target_reached": "the target {}",
-    "cumulative_target_reached": "the target {}",
-    "minimum_share_of_avoided_kept": "the least share of {}",
-    "fund_within_ceiling": "the ceiling of {}",
-    "required_plant_is_retrofitted": "having to fit {}",
-}
-_PER_MILLION = ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget")
+EXCHANGE_GAP = 5e-4
+NO_COLUMNS: Ints = np.zeros(0, dtype=np.int64)
+
+KEPT, OVER_BUDGET, MISSES_TARGET, NOT_KEPT = "kept", "over budget", "misses a target", "cannot be kept"
+# Constraints that are relaxed one group after another where fixed decisions are infeasible.
+_RELAXED: Mapping[str, tuple[str, ...]] = {
+    KEPT: (), OVER_BUDGET: MONEY_LIMITS, MISSES_TARGET: TARGETS, NOT_KEPT: (*MONEY_LIMITS, *TARGETS),
+}  # fmt: skip
+# A fixed amount may move by this share: the solver's own values may be off by its tolerance.
+_FIXED_TOLERANCE = 1e-9
+
+Decision = tuple[str, Any]
+
+
+def solver_options(problem: Problem) -> SolverOptions:
+    """Solver options of a problem's scenario."""
+    requested = problem.scenario.solver
+    return SolverOptions(requested.mip_gap, requested.threads, requested.seed)
+
+
+def capture_builds(problem: Problem, matrix: Matrix) -> pd.DataFrame:
+    """Columns column, route (position in `problem.routes`) and plant of every build that captures CO2.
+
+    A measure without capture does not count as a retrofit.
+    """
+    at = matrix.columns_of(BUILD)
+    routes = pd.Index(problem.routes["route"])
+    row = routes.get_indexer([matrix.columns[j].index[0] for j in at]) if len(at) else NO_COLUMNS
+    frame = pd.DataFrame({"column": at, "route": row})
+    frame = frame[problem.captures[row]] if len(frame) else frame
+    return frame.assign(plant=problem.routes["plant"].to_numpy(object)[frame["route"].to_numpy(np.int64)])
+
+
+def columns_outside(problem: Problem, matrix: Matrix, links: Collection[str] | None) -> Ints:
+    """Columns of pipes outside some links; none for all links (None) or where each retrofit has its own pipe."""
+    if problem.network is None or links is None:
+        return NO_COLUMNS
+    names = problem.network.links["link"]
+    sites = np.arange(len(names), len(names) + len(problem.sites))
+    return network_of(problem, matrix).outside(np.r_[np.flatnonzero(names.isin(links)), sites])
+
+
+@dataclass(frozen=True, eq=False)
+class Valuation:
+    """Value of fixed decisions; without a feasible point `objective` is NaN and `x` None.
+
+    `state` is KEPT, OVER_BUDGET, MISSES_TARGET or NOT_KEPT; `excess_mn` is the spending above the tightest budget.
+    """
+
+    state: str
+    objective: float
+    bound: float
+    excess_mn: float
+    x: Floats | None
+    status: Status = "optimal"
+
+
+def decisions_of(matrix: Matrix, x: Floats, years: Collection[int] | None = None) -> dict[Decision, float]:
+    """Amounts that a point builds, by (variable, index), in all years or in the given ones."""
+    return {
+        (column.variable, column.index): float(x[j])
+        for j, column in enumerate(matrix.columns)
+        if column.variable in FIRST_STAGE and x[j] != 0 and (years is None or column.index[1] in years)
+    }
+
+
+def value_with_fixed(
+    matrix: Matrix,
+    decisions: Mapping[Decision, float],
+    options: SolverOptions,
+    deadline: float,
+    *,
+    years: Collection[int] | None = None,
+    start: Floats | None = None,
+) -> Valuation:
+    """Re-optimise a model with its builds fixed, in all years or in the given ones.
+
+    If that is infeasible, budgets and then targets are relaxed, which names the kind of constraint that is violated.
+    """
+    columns = {
+        (column.variable, column.index): j
+        for j, column in enumerate(matrix.columns)
+        if column.variable in FIRST_STAGE and (years is None or column.index[1] in years)
+    }
+    if any(key not in columns for key in decisions):
+        return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
+    at = np.array(list(columns.values()), dtype=np.int64)
+    amounts = np.array([decisions.get(key, 0.0) for key in columns])
+    tolerance = np.where(matrix.is_integer[at], 0.0, _FIXED_TOLERANCE * np.abs(amounts))
+    lower, upper = matrix.lower.copy(), matrix.upper.copy()
+    lower[at] = np.clip(amounts - tolerance, matrix.lower[at], matrix.upper[at])
+    upper[at] = np.clip(amounts + tolerance, matrix.lower[at], matrix.upper[at])
+    fixed = replace(matrix, lower=lower, upper=upper)
+    for state, constraints in _RELAXED.items():
+        relaxed = _without_constraints(fixed, constraints)
+        highs = Highs(relaxed, options)
+        if start is not None and state == KEPT:
+            highs.start_from(start)
+        outcome = highs.run(deadline - now(), "fixed decisions")
+        if outcome.x is None:
+            continue
+        x = rounded_to_integrality(relaxed, outcome.x)
+        if not residuals(relaxed, x).hold:
+            continue
+        bound = outcome.bound if np.isfinite(outcome.bound) else np.nan
+        return Valuation(state, float(matrix.costs[0] @ x), bound, _excess_mn(matrix, x), x, outcome.status)
+    return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
+
+
+def _without_constraints(matrix: Matrix, constraints: Collection[str]) -> Matrix:
+    if not constraints:
+        return matrix
+    off = np.concatenate([matrix.rows_of(constraint) for constraint in constraints])
+    row_lower, row_upper = matrix.row_lower.copy(), matrix.row_upper.copy()
+    row_lower[off], row_upper[off] = -np.inf, np.inf
+    return replace(matrix, row_lower=row_lower, row_upper=row_upper)
+
+
+def _excess_mn(matrix: Matrix, x: Floats) -> float:
+    """Largest violation of a budget in million; 0 below the tolerance."""
+    rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS])
+    over = (matrix.rows @ x - matrix.row_upper)[rows]
+    largest = float(over.max(initial=0.0))
+    return largest if largest > 1e-6 else 0.0
+
+
+class LinearRelaxation:
+    """The LP relaxation of a model, solved once and re-solved from a warm start with some columns forced in or out.
+
+    `base` is the outcome without anything forced; columns in `off` are fixed at 0 throughout.
+    """
+
+    def __init__(self, matrix: Matrix, options: SolverOptions, time_s: float, off: Ints | None = None) -> None:
+        self._sign = 1.0 if matrix.maximise[0] else -1.0
+        self._highs = Highs(matrix, options)
+        self._highs.set_integrality(False)
+        if off is not None:
+            self._highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+        self.base = self._highs.run(time_s, "LP relaxation")
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the relaxation was solved to optimality in time."""
+        return self.base.status == "optimal"
+
+    def value_without(self, columns: Ints, time_s: float) -> float | None:
+        """Objective with these columns at 0; infinitely bad if infeasible, None if it was not solved in time."""
+        highs = self._highs
+        lower, upper = highs.lower[columns], highs.upper[columns]
+        highs.set_bounds(columns, np.zeros(len(columns)), np.zeros(len(columns)))
+        outcome = highs.run(time_s, "LP relaxation without a plant")
+        highs.set_bounds(columns, lower, upper)
+        return bound_from(outcome, self._sign)
+
+    def value_with(self, columns: Ints, time_s: float) -> float | None:
+        """Objective if these columns sum to 1 or more, a row that stays in the model; else as `value_without`."""
+        self._highs.add_sparse_row(columns, np.ones(len(columns)), 1.0, np.inf)
+        return bound_from(self._highs.run(time_s, "LP relaxation with a plant"), self._sign)
+
+
+def bound_from(outcome: Outcome, sign: float) -> float | None:
+    """Bound that an LP outcome gives; `sign` is 1 for maximisation.
+
+    Infinitely bad if infeasible, None if it was not solved.
+    """
+    if outcome.status == "infeasible":
+        return -sign * np.inf
+    return float(outcome.objective) if outcome.status == "optimal" else None
 
 
 @dataclass(frozen=True)
-class Change:
-    """One finding: its `kind`, a sentence, its figures (units in their names), and who enters and leaves."""
+class Exchange:
+    """Best plan found in a 1-exchange neighbourhood: value and bound in the objective's unit, plants, and its point."""
 
-    kind: str
-    message: str
-    figures: Mapping[str, float | None]
-    entering: tuple[str, ...] = ()
-    leaving: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain values."""
-        return {
-            "kind": self.kind,
-            "said": self.message,
-            "figures": dict(self.figures),
-            "entering": list(self.entering),
-            "leaving": list(self.leaving),
-        }
+    value: float
+    bound: float
+    entering: tuple[str, ...]
+    leaving: tuple[str, ...]
+    x: Floats
 
 
-def changes_of(run: SolvedProblem, plant: str, time_limit_s: float) -> tuple[Change, ...]:
-    """Findings on one plant of a run, in a fixed order, until the time is over."""
-    problem = run.problem
-    row = problem.plants.set_index("plant").loc[plant]
-    if row["reason"] or plant not in set(problem.routes["plant"]):
-        return ()
-    links = pd.DataFrame(run.document["links"])
-    exchanges = exchanges_of(problem, run.retrofits, links, now() + time_limit_s)
-    return tuple(_Findings(run, plant, exchanges).all())
+@dataclass(frozen=True, eq=False)
+class Exchanges:
+    """The 1-exchange neighbourhood of a plan.
 
-
-class _Findings:
-    """Asks one question after another, each only while there is time."""
-
-    def __init__(self, run: SolvedProblem, plant: str, exchanges: Exchanges) -> None:
-        self._run, self._plant, self._exchanges = run, plant, exchanges
-        self._value = float(run.document["objective"]["value"])
-        self._with: Exchange | None = None
-        self._without: Exchange | None = None
-        retrofits = run.retrofits
-        self._is_fitted = len(retrofits) > 0 and plant in set(retrofits["plant"])
-        self._names = run.problem.plants.set_index("plant")["name"]
-
-    def all(self) -> Iterator[Change]:
-        """Findings in order; the last says where time ran out."""
-        requested: tuple[Callable[[], Iterator[Change]], ...] = (
-            self._exchange,
-            self._money,
-            self._linear,
-            self._turning_points,
-        )
-        for ask in requested:
-            if now() >= self._exchanges.deadline:
-                yield Change("time", "Time ran out before all was asked; --time-limit gives it more.", {})
-                return
-            try:
-                yield from ask()
-            except CcsModelError as error:
-                yield Change("none", f"A question had no answer: {error}.", {})
-
-    def _gain(self, value: float) -> float:
-        """How much better a value of the aim is than the plan's."""
-        return self._exchanges.sign * (value - self._value)
-
-    def _amount(self, amount: float) -> str:
-        problem = self._run.problem
-        over = "a year" if problem.is_static else "over the horizon"
-        if problem.objective == "max_abatement":
-            return f"{abs(amount):,.0f} kt {over}"
-        return f"{abs(amount):,.1f} million {problem.currency} {over}"
-
-    def _figure(self) -> str:
-        return "gain_kt" if self._run.problem.objective == "max_abatement" else "gain_mn"
-
-    def _list(self, plants: tuple[str, ...]) -> str:
-        some = [f"{self._names.get(each, each)} ({each})" for each in plants[:3]]
-        return ", ".join(some) + (f" and {len(plants) - 3} more" if len(plants) > 3 else "")
-
-    def _moves(self, exchange: Exchange) -> str:
-        """Who leaves and who enters, besides the plant itself."""
-        left = tuple(each for each in exchange.leaving if each != self._plant)
-        came = tuple(each for each in exchange.entering if each != self._plant)
-        message = [f"{self._list(each)} {verb}" for each, verb in ((left, "left"), (came, "came in")) if each]
-        return "; ".join(message) or "no other plant moves"
-
-    def _built(self, exchange: Exchange) -> str:
-        """What a swap builds at the plant: `power plant, quarter, from 2035`."""
-        routes = self._run.problem.routes.set_index("route")
-        message = []
-        for route, year in self._exchanges.built_at(self._plant, exchange):
-            row = routes.loc[route]
-            stream = str(row["stream"]).replace("_", " ")
-            message.append(f"{stream}, {row['size']}, from {year}")
-        return "; ".join(message)
-
-    def _exchange(self) -> Iterator[Change]:
-        if self._is_fitted:
-            exchange = self._without = self._exchanges.without_plant(self._plant)
-            if exchange is None:
-                yield Change("exclude", "No plan without it was found in time that keeps the rest.", {})
-                return
-            lost = -self._gain(exchange.value)
-            message = f"Without it, the rest kept, the plan is {self._worse(lost)}: {self._moves(exchange)}."
-            yield Change("exclude", message, self._figures(exchange), exchange.entering, exchange.leaving)
-            return
-        exchange = self._with = self._exchanges.with_plant(self._plant)
-        if exchange is None:
-            message = "No plan close to this one that holds it was found: none is there, or time was short."
-            yield Change("require", message, {})
-            return
-        if self._gain(exchange.value) >= 0:
-            gap = float(self._run.document["objective"]["gap_share"])
-            message = (
-                f"A plan with it is {self._amount(self._gain(exchange.value))} better than this one, within this one's "
-                f"gap of {gap:.2%}: it could as well be in ({self._built(exchange)}); {self._moves(exchange)}."
-            )
-        else:
-            worse = self._worse(-self._gain(exchange.value))
-            message = f"Having to fit it ({self._built(exchange)}) makes the plan {worse}: {self._moves(exchange)}."
-        yield Change("require", message, self._figures(exchange), exchange.entering, exchange.leaving)
-
-    def _worse(self, lost: float) -> str:
-        if lost < 0:
-            return f"{self._amount(lost)} better (within its gap)"
-        return f"{self._amount(lost)} worse (best swap within {SWAP_GAP:.2%})"
-
-    def _figures(self, exchange: Exchange) -> dict[str, float | None]:
-        name = self._figure()
-        return {name: self._gain(exchange.value), f"at_most_{name}": self._gain(exchange.bound)}
-
-    def _money(self) -> Iterator[Change]:
-        if self._is_fitted:
-            return
-        more = self._exchanges.money_to_add(self._plant, self._value)
-        if more is None:
-            return
-        money = f"{max(more, 0.0):,.0f} million {self._run.problem.currency}"
-        message = (
-            f"A budget {money} higher, ceilings of years aside, would hold all that the plan builds and it as well."
-        )
-        if more <= 0:
-            message = "The budget alone would hold all that the plan builds and it as well: ceilings of years do not."
-        yield Change("budget", message, {"added_mn": more})
-
-    def _linear(self) -> Iterator[Change]:
-        relaxed = self._exchanges.relaxed()
-        if not relaxed.is_solved:
-            return
-        if message := self._binding(relaxed.duals()):
-            yield Change("binds", f"In the linear program these bind: {message}.", {})
-        price = relaxed.price_of(self._plant, fitted=not self._is_fitted)
-        if price is not None:
-            what = "leaving it out" if self._is_fitted else "having to fit it"
-            message = f"In the linear program over all links {what} costs {self._amount(price)}."
-            yield Change("lock", message, {f"lost_{'kt' if self._figure() == 'gain_kt' else 'mn'}": price})
-
-    def _binding(self, duals: Mapping[tuple[str, object], float]) -> str:
-        is_kt = self._run.problem.objective == "max_abatement"
-        own_pipes = self._run.problem.network is None
-        message = []
-        for constraint, words in _LIMITS.items():
-            for (name, index), price in duals.items():
-                if name == constraint:
-                    of = f" ({price:,.2f} kt a million)" if is_kt and constraint in _PER_MILLION else ""
-                    message.append(words.format(index) + of)
-        sites = {
-            str(index[0] if isinstance(index, tuple) else index)
-            for (name, index) in duals
-            if name == "stored_within_capacity" or (own_pipes and name == "injection_within_wells")
-        }
-        if sites:
-            message.append(f"wells or room of {len(sites)} site" + ("s" if len(sites) > 1 else ""))
-        return ", ".join(message)
-
-    def _turning_points(self) -> Iterator[Change]:
-        if self._is_fitted:
-            yield from self._dearer()
-            return
-        exchange = self._with
-        if exchange is not None and self._gain(exchange.value) >= 0:
-            return
-        yield from self._cheaper(exchange)
-        if self._run.problem.objective == "max_npv" and self._run.problem.accounts.credit_per_t.any():
-            yield from self._carbon_price()
-
-    def _cheaper(self, exchange: Exchange | None) -> Iterator[Change]:
-        """Between which shares of its capital the plant enters: down from all of it."""
-        parameter_change = self._exchanges.with_capex(self._plant)
-        start: list[Exchange | None] = [exchange]
-
-        def is_in(share: float) -> bool | None:
-            found = self._exchanges.with_plant(self._plant, parameter_change.at(share), start[0])
-            if found is None:
-                return None
-            start[0] = found
-            return self._gain(found.value) >= 0
-
-        low, high = _bracket(is_in, 0.0, 1.0, MOST_SOLVES, self._has_time)
-        figures = {"low_share": low, "high_share": high}
-        if low is None:
-            message = "Not even without any capital cost of capture would it enter by a swap."
-            if not self._has_time():
-                message = "Whether a lower capital cost would bring it in was not found in time."
-            yield Change("capex", message, figures)
-            return
-        yield Change(
-            "capex",
-            f"It would enter at a capital cost of capture between {low:.0%} and {high:.0%} of what it is: at the "
-            "lower a swap with it is no worse than this plan, at the higher none found is.",
-            figures,
-        )
-
-    def _dearer(self) -> Iterator[Change]:
-        """Between which multiples of its capital the plant leaves."""
-        without = self._without
-        if without is None:
-            return
-        parameter_change = self._exchanges.with_capex(self._plant)
-
-        def is_out(factor: float) -> bool | None:
-            found = self._exchanges.with_plant(self._plant, parameter_change.at(factor))
-            if found is None:
-                return None if not self._has_time() else True
-            return self._exchanges.sign * (without.value - found.value) > 0
-
-        stays, factor, n = 1.0, 2.0, 0
-        while n < MOST_SOLVES and factor <= DEAREST and self._has_time():
-            n += 1
-            out = is_out(factor)
-            if out is None:
-                break
-            if not out:
-                stays, factor = factor, factor * 2.0
-                continue
-            left, kept = _bracket(is_out, factor, stays, MOST_SOLVES - n, self._has_time, known=True)
-            yield Change(
-                "capex",
-                f"It would leave at a capital cost of capture between {kept:.2f} and {left:.2f} times what it is.",
-                {"low_factor": kept, "high_factor": left},
-            )
-            return
-        if stays > 1.0:
-            message = f"At {stays:.0f} times its capital cost of capture it would still be worth keeping."
-            yield Change("capex", message, {"low_factor": stays, "high_factor": None})
-
-    def _carbon_price(self) -> Iterator[Change]:
-        """Between which additions to the carbon price the plant enters."""
-        parameter_change = self._exchanges.with_carbon_price()
-
-        def is_in(more: float) -> bool | None:
-            matrix = parameter_change.at(more)
-            on = self._exchanges.with_plant(self._plant, matrix)
-            off = self._exchanges.without_plant(self._plant, refilled=False, matrix=matrix)
-            return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
-
-        more, n = 100.0, 0
-        while n < MOST_SOLVES and self._has_time():
-            n += 1
-            found = is_in(more)
-            if found is None:
-                return
-            if found:
-                low, high = _bracket(
-                    is_in, more, more / 2.0 if n > 1 else 0.0, MOST_SOLVES - n, self._has_time, known=True
-                )
-                money = f"{self._run.problem.currency}/t"
-                message = (
-                    f"It would enter at a carbon price {high:,.0f} to {low:,.0f} {money} higher where a cut earns it."
-                )
-                yield Change("carbon_price", message, {"low_per_t": high, "high_per_t": low})
-                return
-            more *= 2.0
-
-    def _has_time(self) -> bool:
-        return now() < self._exchanges.deadline
-
-
-def _bracket(
-    holds: Callable[[float], bool | None],
-    where: float,
-    where_not: float,
-    n_solves: int,
-    has_time: Callable[[], bool],
-    *,
-    known: bool = False,
-) -> tuple[float | None, float | None]:
-    """The closest pair (it holds, it does not) found in `n_solves`, from an end where it should hold.
-
-    (None, None) where it does not hold at that end either, or that was not found; `known` skips asking there.
+    `retrofits` is the plan's table; `links` has the rows of its links in whose year something is built. Retrofits stay
+    as they are or leave, the options of the forced plant enter, and pipes may take any size where the plan builds one.
+    The neighbourhood is small, so the best exchange is proven quickly; a plan with more changes may be better.
     """
-    left = n_solves
-    if not known:
-        if not has_time() or not holds(where):
-            return None, None
-        left -= 1
-    for _ in range(left):
-        if not has_time():
-            break
-        middle = (where + where_not) / 2.0
-        found = holds(middle)
-        if found is None:
-            break
-        where, where_not = (middle, where_not) if found else (where, middle)
-    return where, where_not
+
+    problem: Problem
+    matrix: Matrix
+    retrofits: pd.DataFrame
+    links: pd.DataFrame
+    options: SolverOptions
+    deadline: float
+
+    @property
+    def sign(self) -> float:
+        """1 for maximisation, −1 for minimisation."""
+        return 1.0 if self.matrix.maximise[0] else -1.0
+
+    @property
+    def time_s(self) -> float:
+        """Time limit of one solve: half of the remaining time."""
+        return max((self.deadline - now()) / 2.0, 0.1)
+
+    @cached_property
+    def _builds(self) -> pd.DataFrame:
+        """Columns column, route, year and plant of every build, and share, what the plan builds of it."""
+        at = self.matrix.columns_of(BUILD)
+        index = [self.matrix.columns[j].index for j in at]
+        frame = pd.DataFrame(index, columns=["route", "year"]).assign(column=at)
+        frame["plant"] = frame["route"].map(
+            dict(zip(self.problem.routes["route"], self.problem.routes["plant"], strict=True))
+        )
+        columns = ["route", "year", "share"]
+        built = self.retrofits[columns] if len(self.retrofits) else pd.DataFrame(columns=columns)
+        return frame.merge(built.astype({"year": int}), on=["route", "year"], how="left").fillna({"share": 0.0})
+
+    def with_plant(self, plant: str, matrix: Matrix | None = None, start: Exchange | None = None) -> Exchange | None:
+        """Best exchange that retrofits a plant; None if there is none or none was found in time.
+
+        `matrix` replaces the model's own; `start` is a feasible exchange to start from.
+        """
+        builds = self._builds
+        allowed = (builds["share"] > BUILT) | (builds["plant"] == plant)
+        highs = self._restricted(matrix, builds["column"][~allowed], self._connection_of(plant))
+        self._require(highs, plant)
+        return self._solve(highs, start)
+
+    def without_plant(self, plant: str, *, refilled: bool = True, matrix: Matrix | None = None) -> Exchange | None:
+        """Best exchange without a plant.
+
+        With `refilled` the other retrofits stay and plants along the plan's pipes may enter. Otherwise no plant
+        enters and the others may leave.
+        """
+        builds = self._builds
+        others = (builds["share"] > BUILT) & (builds["plant"] != plant)
+        nearby = builds["plant"].isin(self._plants_on_pipes()) & (builds["plant"] != plant) if refilled else others
+        highs = self._restricted(matrix, builds["column"][~(others | nearby)], set())
+        if refilled:
+            self._keep(highs, others)
+        return self._solve(highs)
+
+    def money_to_add(self, plant: str, value: float) -> float | None:
+        """Smallest increase of the budget (million) that pays for the plan and the plant, ignoring cumulative budgets.
+
+        The objective must not be worse than `value`. None if that is impossible or was not found in time.
+        """
+        rows = self.matrix.rows_of(BUDGET)
+        if not len(rows) or self.problem.is_static:
+            return None
+        builds = self._builds
+        of_plant, others = builds["plant"] == plant, builds["share"] > BUILT
+        highs = self._restricted(None, builds["column"][~(of_plant | others)], self._connection_of(plant))
+        self._keep(highs, others & ~of_plant)
+        slack = 1e-6 * abs(value)
+        low, high = (value - slack, np.inf) if self.sign > 0 else (-np.inf, value + slack)
+        highs.add_row(self.matrix.costs[0], low, high)
+        for constraint in MONEY_LIMITS:
+            for row in self.matrix.rows_of(constraint):
+                highs.set_row(int(row), -np.inf, np.inf)
+        self._require(highs, plant)
+        spending = self.matrix.rows.tocsr()[[int(rows[0])]].toarray().ravel()
+        highs.set_objective(spending, maximise=False)
+        highs.set_option("mip_rel_gap", 1e-3)
+        outcome = highs.run(self.time_s, "budget to add")
+        if outcome.x is None:
+            return None
+        return float(outcome.objective) - float(self.matrix.row_upper[int(rows[0])])
+
+    def relaxation(self) -> LinearRelaxation:
+        """The LP relaxation over all candidate links."""
+        return LinearRelaxation(self.matrix, self.options, self.time_s)
+
+    def relaxed_cost_of(self, plant: str, relaxation: LinearRelaxation, *, required: bool) -> float | None:
+        """Loss of the LP objective if a plant is required (or excluded), at least 0; None if it was not found."""
+        columns = self.columns_of(plant)
+        if not relaxation.is_solved or not len(columns):
+            return None
+        value = (relaxation.value_with if required else relaxation.value_without)(columns, self.time_s)
+        if value is None or not np.isfinite(value):
+            return None
+        return max(self.sign * (relaxation.base.objective - value), 0.0)
+
+    def duals(self, relaxation: LinearRelaxation) -> Mapping[tuple[str, object], float]:
+        """Absolute dual of each binding row of the LP relaxation, by (constraint, index)."""
+        dual = relaxation.base.row_dual
+        if dual is None:
+            return {}
+        return {
+            self.matrix.row_constraints[i]: float(abs(dual[i])) for i in np.flatnonzero(np.abs(dual) > 1e-9).tolist()
+        }
+
+    def with_capex(self, plant: str) -> ParameterChange:
+        """The model at any multiple of the capture capex of a plant's options; fixed O&M follows as its share."""
+        return ParameterChange.of(self.matrix, with_capex(self.problem, plant, 2.0), 1.0, 2.0)
+
+    def with_carbon_price(self) -> ParameterChange:
+        """The model at any addition (money per t) to the carbon price in the years in which abatement earns it."""
+        accounts = self.problem.accounts
+        earns = accounts.credit_per_t > 0
+        more = replace(self.problem, accounts=replace(accounts, credit_per_t=accounts.credit_per_t + 100.0 * earns))
+        return ParameterChange.of(self.matrix, more, 0.0, 100.0)
+
+    def columns_of(self, plant: str) -> Ints:
+        """Columns of the builds at a plant."""
+        builds = self._builds
+        return builds["column"][builds["plant"] == plant].to_numpy(np.int64)
+
+    def built_at(self, plant: str, exchange: Exchange) -> tuple[tuple[str, int], ...]:
+        """(route, year) of what an exchange builds at a plant."""
+        mine = self._builds[self._builds["plant"] == plant]
+        built = mine[exchange.x[mine["column"].to_numpy(np.int64)] > BUILT]
+        return tuple(zip(built["route"], built["year"], strict=True))
+
+    def _restricted(self, matrix: Matrix | None, idle: pd.Series, connection: set[str]) -> Highs:
+        """The model with idle builds, and pipes outside the plan and the connection, fixed at 0."""
+        highs = Highs(matrix or self.matrix, replace(self.options, gap_share=EXCHANGE_GAP))
+        off = np.concatenate([idle.to_numpy(np.int64), self._pipes_off(connection)])
+        if self.problem.is_integer:
+            highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+        return highs
+
+    def _require(self, highs: Highs, plant: str) -> None:
+        columns = self.columns_of(plant)
+        highs.add_sparse_row(columns, np.ones(len(columns)), 1.0, np.inf)
+
+    def _keep(self, highs: Highs, which: pd.Series) -> None:
+        kept = self._builds["column"][which].to_numpy(np.int64)
+        highs.set_bounds(kept, self._builds["share"][which].to_numpy(float), self.matrix.upper[kept])
+
+    def _solve(self, highs: Highs, start: Exchange | None = None) -> Exchange | None:
+        point = None if start is None else start.x
+        if self.problem.is_integer and self.problem.network is None:
+            # Every route of every plant may enter; sifting finds the few that matter first.
+            outcome = solve_mip(
+                highs,
+                maximise=self.matrix.maximise[0],
+                gap=EXCHANGE_GAP,
+                deadline=now() + self.time_s,
+                stage="1-exchange",
+                start=point,
+            ).outcome
+        else:
+            if point is not None and self.problem.is_integer:
+                highs.start_from(point)
+            outcome = highs.run(self.time_s, "1-exchange")
+        if outcome.x is None or outcome.status not in ("optimal", "limit"):
+            return None
+        x = rounded_to_integrality(highs.matrix, outcome.x)
+        if not residuals(highs.matrix, x).hold:
+            return None
+        builds = self._builds
+        after = pd.Series(x[builds["column"].to_numpy(np.int64)]).groupby(builds["plant"].to_numpy()).sum()
+        before = builds.groupby("plant")["share"].sum()
+        entering = tuple(sorted(after.index[(after > BUILT) & (before <= BUILT)]))
+        leaving = tuple(sorted(after.index[(after <= BUILT) & (before > BUILT)]))
+        return Exchange(float(outcome.objective), float(outcome.bound), entering, leaving, x)
+
+    def _pipes_off(self, connection: set[str]) -> Ints:
+        """Columns of pipes that the plan does not build and the connection does not need."""
+        network = self.problem.network
+        if network is None:
+            return NO_COLUMNS
+        link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
+        built = set(zip(self.links["link"], self.links["year"], strict=True)) if len(self.links) else set()
+        return np.array(
+            [
+                j
+                for j in self.matrix.columns_of(PIPE)
+                for line, year in [self.matrix.columns[j].index]
+                if link_of[line] not in connection and (link_of[line], year) not in built
+            ],
+            dtype=np.int64,
+        )
+
+    @property
+    def _used_links(self) -> set[str]:
+        return set(self.links["link"]) if len(self.links) else set()
+
+    def _plants_on_pipes(self) -> set[str]:
+        """Plants at the nodes of the plan's links; all plants where each has its own pipe."""
+        network = self.problem.network
+        if network is None:
+            return set(self._builds["plant"])
+        used = network.links[network.links["link"].isin(self._used_links)]
+        nodes = set(used["node_a"]) | set(used["node_b"])
+        return {plant for plant, node in network.node_of_plant.items() if node in nodes}
+
+    def _connection_of(self, plant: str) -> set[str]:
+        """Links of the shortest cost-weighted paths from a plant to the plan's pipes and to its nearest site."""
+        network = self.problem.network
+        if network is None:
+            return set()
+        nodes = pd.Index(network.nodes["node"])
+        pipes = network.links[network.links["kind"] == "pipe"]
+        a, b = nodes.get_indexer(pipes["node_a"]), nodes.get_indexer(pipes["node_b"])
+        weight = (pipes["length_km"] * pipes["cost_factor"]).to_numpy(float) + 1e-6
+        graph = coo_array((weight, (a, b)), shape=(len(nodes), len(nodes))).tocsr()
+        home = int(nodes.get_loc(network.node_of_plant[plant]))
+        distance, before = dijkstra(graph, directed=False, indices=home, return_predecessors=True)
+        used = pipes["link"].isin(self._used_links).to_numpy()
+        goals = [np.unique(np.r_[a[used], b[used]]), nodes.get_indexer(self.problem.sites["site"])]
+        name = {
+            frozenset(ends): link
+            for ends, link in zip(zip(a.tolist(), b.tolist(), strict=True), pipes["link"], strict=True)
+        }
+        connection: set[str] = set()
+        for goal in goals:
+            reachable = goal[(goal >= 0) & np.isfinite(distance[np.maximum(goal, 0)])]
+            if not len(reachable):
+                continue
+            at = int(reachable[np.argmin(distance[reachable])])
+            while at != home:
+                connection.add(name[frozenset((at, int(before[at])))])
+                at = int(before[at])
+        return connection
+
+
+def exchanges_of(problem: Problem, retrofits: pd.DataFrame, links: pd.DataFrame, deadline: float) -> Exchanges:
+    """The 1-exchange neighbourhood of a plan from its tables of retrofits and links; `deadline` is a `now()` value."""
+    if problem.network is not None and len(links):
+        links = links[links["built_mn"] > BUILT]
+    matrix = matrix_of(build_model(problem))
+    return Exchanges(problem, matrix, retrofits, links, solver_options(problem), deadline)
+
+
+@dataclass(frozen=True, eq=False)
+class ParameterChange:
+    """A model that is linear in one parameter, known at two of its values."""
+
+    low: Matrix
+    high: Matrix
+    low_at: float
+    high_at: float
+
+    @classmethod
+    def of(cls, matrix: Matrix, problem: Problem, low_at: float, high_at: float) -> ParameterChange:
+        """From the model at `low_at` and the problem at `high_at`."""
+        return cls(matrix, matrix_of(build_model(problem)), low_at, high_at)
+
+    def at(self, value: float) -> Matrix:
+        """The model at a value of the parameter."""
+        k = (value - self.low_at) / (self.high_at - self.low_at)
+        rows = self.low.rows + k * (self.high.rows - self.low.rows)
+        rows.sort_indices()
+        return replace(self.low, rows=rows, costs=self.low.costs + k * (self.high.costs - self.low.costs))
+
+
+def with_capex(problem: Problem, plant: str, factor: float) -> Problem:
+    """The problem with a multiple of the capture capex of a plant's options; fixed O&M follows as its share."""
+    of_plant = (problem.routes["plant"] == plant).to_numpy()
+    more = problem.routes["capture_capex_mn"].where(of_plant, 0.0) * (factor - 1.0)
+    share = problem.routes["fixed_om_share"].where(problem.routes["measure"] == "", 0.0).fillna(0.0)
+    routes = problem.routes.assign(
+        capture_capex_mn=problem.routes["capture_capex_mn"] + more,
+        capex_mn=problem.routes["capex_mn"] + more,
+        fixed_om_mn_pa=problem.routes["fixed_om_mn_pa"] + more * share,
+    )
+    return replace(problem, routes=routes)

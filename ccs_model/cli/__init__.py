@@ -40,7 +40,7 @@ RENAMED = {
 @click.group(cls=SectionedGroup, renamed=RENAMED, context_settings=CONTEXT)
 @click.version_option(__version__, "-V", "--version", prog_name="ccs-model")
 def group() -> None:
-    """Select carbon-capture retrofits under a budget: which plants, when and with which technology.
+    r"""Select carbon-capture retrofits under a budget: which plants, when and with which technology.
 
     \b
     Start here:

@@ -8,13 +8,14 @@ from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from ccs_model.cli.options import PATH, json_option, lang_option, require_suffix, run_argument
 from ccs_model.cli.terminal import aligned, print_json, truncate
 from ccs_model.errors import CHECK_FAILED, DONE
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ccs_model.analysis.compare import Comparison
     from ccs_model.analysis.verify import Check, Verification
 

@@ -106,14 +106,14 @@ def _sets(document: Mapping[str, Any]) -> list[str]:
             lost = f"; excluding it loses at least {row['lost_share']:.2%}" if row["lost_share"] is not None else ""
             lines.append(f"  {row['plant']} {row['name']}" + (lost if standing == "needed" else ""))
         lines += [f"  … and {len(rows) - _N_SHOWN} more"] if len(rows) > _N_SHOWN else []
-    lines += ["", "Exchanges:"] if document["swaps"] else []
-    for row in document["swaps"][:_N_SHOWN]:
-        lines.append(f"  {row['words']} (−{row['short_share']:.2%})")
+    lines += ["", "Exchanges:"] if document["exchanges"] else []
+    for row in document["exchanges"][:_N_SHOWN]:
+        lines.append(f"  {row['text']} (−{row['short_share']:.2%})")
     most = [each for each in plans[1:] if each["how"] == "most different"]
     lines += ["", "Most different plans:"] if most else []
     for row in most[:_N_SHOWN]:
         lines.append(
-            f"  {row['alternative']}: {row['n_differing']} plants differ, −{row['short_share']:.2%}: {row['words']}"
+            f"  {row['alternative']}: {row['n_differing']} plants differ, −{row['short_share']:.2%}: {row['text']}"
         )
     return [*lines, ""]
 

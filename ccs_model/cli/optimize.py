@@ -50,7 +50,7 @@ def optimize(
     lang: str,
     verbose: bool,
 ) -> int:
-    """Find the retrofits to build and write a run folder with a workbook."""
+    """Find the retrofits to build and write a run folder."""
     if output.out is not None and output.out.resolve() == scenario.resolve():
         raise click.BadParameter(f"'{output.out}' is the scenario itself", param_hint="--out")
     from ccs_model.cli.summary import summary_text

@@ -8,7 +8,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import click
-import pandas as pd
 
 from ccs_model import __version__
 from ccs_model.cli.options import json_option
@@ -16,6 +15,8 @@ from ccs_model.cli.terminal import print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ccs_model.inputs import Inputs
     from ccs_model.inputs.declarations import Column
 
@@ -166,8 +167,9 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "verify": ("workbook recalculation: ccs-model verify", ("formualizer",)),
     "cluster": ("sweeps and Monte Carlo on several machines: --scheduler", ("distributed",)),
     "docs": ("documentation site: mkdocs build", ("mkdocs", "mkdocs-material", "mkdocstrings")),
-    "fuzz": ("fuzz tests of the readers: tests/fuzz/search.py", ("atheris",)),
-    "test": ("tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist")),
+    "fuzz": ("fuzz tests of the readers: tests/unit/fuzz/search.py", ("atheris",)),
+    "test": ("default tests: python -m pytest", ("hypothesis", "pytest", "pytest-xdist", "python-calamine")),
+    "test-all": ('all tests: python -m pytest -m ""', ("mypy",)),
 }
 
 

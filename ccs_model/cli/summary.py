@@ -42,7 +42,7 @@ def _headline(plan: Plan) -> str:
         from ccs_model.report.sentences import nothing_built
 
         lines.append("\n" + textwrap.fill(nothing_built(plan), columns()))
-        if plan.corridors is not None and plan.objective.all_links_bound != plan.objective.value:
+        if plan.corridors is not None and plan.objective.bound != plan.objective.value:
             lines.append(f"{_gap(plan)}.")
         return "\n".join(lines)
     built = f"{_count(totals['n_retrofits'], 'retrofit')} at {_count(totals['n_plants_retrofitted'], 'plant')}"

@@ -165,8 +165,8 @@ def show(result: Sweep, *, as_json: bool, quiet: bool) -> None:
     table = result.table
     counts = table["status"].value_counts(sort=False)
     lines = [f"{result.name}: {len(table)} scenarios: " + ", ".join(f"{n} {name}" for name, n in counts.items())]
-    for row in table[table["words"] != ""].head(_N_SHOWN).itertuples(index=False):
-        lines.append(f"  scenario {row.scenario}: {row.words}")
+    for row in table[table["message"] != ""].head(_N_SHOWN).itertuples(index=False):
+        lines.append(f"  scenario {row.scenario}: {row.message}")
     if result.n_failed > _N_SHOWN:
         lines.append(f"  … and {result.n_failed - _N_SHOWN} more")
     names = "sweep.partial.csv" if result.n_missing else "sweep.csv and sweep.xlsx"

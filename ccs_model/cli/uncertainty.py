@@ -28,7 +28,7 @@ from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
 if TYPE_CHECKING:
     from ccs_model.analysis.monte_carlo import MonteCarlo
     from ccs_model.analysis.regret import Regret
-    from ccs_model.analysis.stochastic import Hedge
+    from ccs_model.analysis.stochastic import StochasticPlan
 
 _N_INPUTS_SHOWN = 6
 _N_SHOWN = 20
@@ -101,13 +101,13 @@ def montecarlo(
 
 
 def _monte_carlo_text(found: MonteCarlo) -> str:
-    from ccs_model.plan.plan import HELD, REPLANNED
+    from ccs_model.plan.plan import FIXED, REPLANNED
     from ccs_model.report.workbook.uncertainty_sheet import MEASURES
 
     reported, about = found.uncertainty, found.uncertainty.about
     lines = [f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}",
              f"Money in million {about['currency']} {about['price_year']}, real", ""]  # fmt: skip
-    headings = ((HELD, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
+    headings = ((FIXED, "The plan, fixed in every future"), (REPLANNED, "Re-optimised in each future, LP relaxation"))
     for mode, heading in headings:
         lines.append(f"{heading:44} {'scenario':>12} {'P5':>12} {'P50':>12} {'P95':>12}")
         for row in reported.spread[reported.spread["mode"] == mode].itertuples(index=False):
@@ -117,9 +117,9 @@ def _monte_carlo_text(found: MonteCarlo) -> str:
     if about["overrun_share"] is not None:
         lines.append(f"The plan exceeds the budget in {about['overrun_share']:.0%} of the futures.")
     for mode, heading in headings:
-        most = reported.tornado[(reported.tornado["mode"] == mode) & (reported.tornado["measure"] == "aim_value")]
+        most = reported.tornado[(reported.tornado["mode"] == mode) & (reported.tornado["measure"] == "objective_value")]
         # Inputs whose effect is within sampling error are left out.
-        most = most[most["width"] > most["chance"]].head(_N_INPUTS_SHOWN)
+        most = most[most["width"] > most["noise_width"]].head(_N_INPUTS_SHOWN)
         lines += ["", f"Largest effects on the objective. {heading}:"]
         lines += [f"  {row.input:32} {row.low:12,.0f} … {row.high:12,.0f}" for row in most.itertuples(index=False)]
     names = reported.plants[reported.plants["is_no_regret"]]["name"].tolist()
@@ -161,7 +161,7 @@ def stochastic(scenario: Path, output: Output) -> int:
     key = question_key(scenario, [], "stochastic", allow_outside=output.allow_outside)
     folder = output.folder(key.folder_name)
 
-    def solve() -> Hedge:
+    def solve() -> StochasticPlan:
         return solve_stages(scenario, allow_outside=output.allow_outside, on_progress=output.line.show)
 
     text = cached_or_solved(folder, key, "stochastic", "{}: two-stage plan", solve, force=output.force)
@@ -176,7 +176,7 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
     lines += [f"gap {document['gap_share']:.2%}; {document['n_columns']:,} columns, {document['n_rows']:,} rows", ""]
     for row in document["values"]:
         amount = f"{row['objective']:,.1f}" if row["objective"] is not None else "–"
-        lines.append(f"{amount:>14}  {row['words']}")
+        lines.append(f"{amount:>14}  {row['text']}")
     lines += ["", f"First stage ({years}), the same in every future:"]
     for row in document["plants"][:_N_SHOWN]:
         more = "" if row["is_in_mean_plan"] else "; not in the plan of the mean future"

@@ -1,8 +1,8 @@
-"""What a programme is worth to whom: harm avoided, air pollution beside CO₂, and the accounts of each stakeholder.
+"""Benefits and costs by stakeholder: damages avoided, air pollution beside CO₂, and stakeholders' accounts.
 
-An item is a discounted amount from one stakeholder to another. An empty stakeholder is the world outside: money to it buys real
-resources, money from it is a real gain. What passes between two stakeholders is a transfer: it counts in both accounts and
-cancels in that of society, which holds everything.
+An item is a discounted amount from one stakeholder to another. An empty stakeholder is the outside world: money to it
+buys real resources, money from it is a real gain. A transfer between two stakeholders counts in both accounts and
+cancels in that of society.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ OUTSIDE, SOCIETY = "", "society"
 STAKEHOLDERS = ("owners", "public purse", "financiers", SOCIETY)
 _G_PER_T = 1e6
 _KT = "_kt"
-# A thousandth of a unit of money: a sum of costs below it is no cost.
+# Costs below a thousandth of a unit of money count as zero.
 _NOTHING_MN = 1e-9
 
 
 def social_cost_path_per_t(
     table: pd.DataFrame, level: PriceLevel, series: str, years: npt.ArrayLike, measure: str = "scc_per_t"
 ) -> Floats:
-    """Social cost of a tonne emitted in each of `years`, in the scenario's money: straight between, flat outside.
+    """Return the social cost of carbon in `years`, in the scenario's money: linear between years, constant outside.
 
     `table` is policy/social_cost_of_carbon; `measure` one of low_per_t, scc_per_t, high_per_t.
     """
@@ -37,17 +37,17 @@ def social_cost_path_per_t(
 
 
 def harm_avoided_mn(avoided_kt: npt.ArrayLike, social_cost_per_t: npt.ArrayLike) -> Floats:
-    """Climate harm avoided, million a year, [plant, year]: avoided (not captured) tonnes × the year's social cost."""
+    """Return damages avoided, million a year, [plant, year]: avoided tonnes × social cost of the year."""
     return np.atleast_2d(np.asarray(avoided_kt, dtype=float)) * np.asarray(social_cost_per_t, dtype=float) / 1000.0
 
 
 def pollutants_kt(
     pollutants: pd.DataFrame, captured_kt: npt.ArrayLike, coal_gj_per_t: npt.ArrayLike, power_kwh_per_t: npt.ArrayLike
 ) -> pd.DataFrame:
-    """Air pollutants that capture gives off: one row a plant, a column `…_kt` for each of policy/pollutants.
+    """Return air pollutants of capture: one row a plant, a column `…_kt` for each of policy/pollutants.
 
     `coal_gj_per_t` is coal burnt (heat ÷ boiler efficiency) and `power_kwh_per_t` grid power, both per t captured;
-    below 0 where less is burnt or drawn than before.
+    negative if consumption falls.
     """
     captured, coal, power = np.broadcast_arrays(
         np.atleast_1d(np.asarray(captured_kt, dtype=float)),
@@ -65,7 +65,7 @@ def pollutants_kt(
 
 
 def pollution_tax_mn(emitted_kt: pd.DataFrame, taxes: pd.DataFrame, level: PriceLevel, zone: str) -> Floats:
-    """Environmental tax on what `pollutants_kt` gives, at the rates of a tax zone, in million; one a plant.
+    """Return the environmental tax on the result of `pollutants_kt` at the rates of a tax zone, million; one a plant.
 
     A pollutant without a rate in the zone is not taxed. ValueError for a zone that policy/pollution_taxes lacks.
     """
@@ -78,11 +78,11 @@ def pollution_tax_mn(emitted_kt: pd.DataFrame, taxes: pd.DataFrame, level: Price
 
 
 def accounts_by_stakeholder(items: pd.DataFrame) -> pd.DataFrame:
-    """Benefits, costs, net present value and benefit–cost ratio of each stakeholder, in the order of STAKEHOLDERS.
+    """Return benefits, costs, NPV and benefit–cost ratio of each stakeholder, in the order of STAKEHOLDERS.
 
-    `items`: item, from_stakeholder, to_stakeholder, discounted_mn. An amount below 0 is one the other way round. Columns:
-    stakeholder, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio (NaN without costs). Give a loan as its value net of
-    service where a ratio is wanted: money drawn and paid back would swell both sides of it.
+    `items`: item, from_stakeholder, to_stakeholder, discounted_mn. A negative amount runs
+    the other way. Columns: stakeholder, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio (NaN without costs). Enter a
+    loan net of its service; otherwise drawings and repayments inflate both sides of the ratio.
     """
     rows = _facing_forward(items)
     accounts = []
@@ -98,10 +98,10 @@ def accounts_by_stakeholder(items: pd.DataFrame) -> pd.DataFrame:
 
 
 def ledger_by_stakeholder(items: pd.DataFrame) -> pd.DataFrame:
-    """Each item's net amount for each stakeholder: one row an item, in the order in which items come.
+    """Return each item's net amount for each stakeholder, one row an item in the given order.
 
-    Columns: item, owners_mn, public_purse_mn, financiers_mn, society_mn; each sums to that stakeholder's `npv_mn`. Society's
-    is what remains when transfers cancel.
+    Columns: item, owners_mn, public_purse_mn, financiers_mn, society_mn; each sums to the `npv_mn` of its stakeholder.
+    Society's account excludes transfers.
     """
     rows = _facing_forward(items)
     amount = rows["discounted_mn"]

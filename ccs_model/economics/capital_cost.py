@@ -1,13 +1,16 @@
-"""Capital cost from bare equipment to total as-spent cost, and back, so that one number shows its parts.
+"""Capital cost from bare erected cost to total as-spent cost, and back.
 
     BEC    bare erected cost: equipment, materials, labour
     EPCC   BEC × (1 + engineering)
     TPC    (EPCC + process contingency × BEC) × (1 + project contingency) × retrofit factor
-    TOC    TPC × (1 + owner's cost)               overnight; what every plan counts
+    TOC    TPC × (1 + owner's cost)               overnight cost, used by the optimiser
     TASC   TOC × (escalation and interest during construction)
 
-Method: NETL's cost accounts and Rubin et al. 2013. TASC is for levelised costs alone: a cash flow has its interest
-elsewhere, and counting both would pay it twice.
+TASC is for levelised costs only: a cash flow contains its interest, and counting both would count it twice.
+
+References ---------- Rubin et al. (2013), A proposed methodology for CO₂ capture and storage cost estimates. Int. J.
+Greenhouse Gas Control 17. NETL, Quality Guidelines for Energy System Studies: Cost Estimation Methodology. AACE
+International, Recommended Practice 18R-97: Cost Estimate Classification System.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from ccs_model._typing import Floats, Ints
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import InputError, Issue
 
-# The parts, in the order in which they add up; sums stand between them.
+# Parts in order of addition, with sums in between.
 PARTS = (
     "bec_mn", "engineering_mn", "process_contingency_mn", "project_contingency_mn", "retrofit_mn", "owner_cost_mn",
 )  # fmt: skip
@@ -31,7 +34,7 @@ SHARES = (
     "engineering_share", "process_contingency_share", "project_contingency_share", "owner_cost_share",
     "retrofit_factor", "tasc_factor",
 )  # fmt: skip
-# Commercial use, and use at full scale without a record, bound how good an estimate can be.
+# Readiness levels of commercial use, and of full-scale use without a record; they limit the class of an estimate.
 _LEAST_CLASS_OF_QUALITY: Mapping[str, int] = {"measured": 3, "reported": 4, "estimated": 4, "assumed": 5}
 _COMMERCIAL, _DEMONSTRATED = 8, 7
 
@@ -43,10 +46,11 @@ def build_up_shares(
     readiness_level: npt.ArrayLike,
     aace_class: npt.ArrayLike,
 ) -> pd.DataFrame:
-    """The SHARES of each row, from costs/build_up and costs/contingencies. Index as `technology_class`.
+    """Return the SHARES of each row, from costs/build_up and costs/contingencies, indexed like `technology_class`.
 
-    A class has the contingencies of its commercial form at an estimate of class 4; a lower readiness or a rougher
-    estimate raises them to the general ladder, never lowers them. Faults: a class, level or estimate not in the tables.
+    A class has the contingencies of its commercial form at an estimate of class 4. Lower readiness or a rougher
+    estimate can raise them to the general schedule. Raises InputError for a class, level or estimate that the tables
+    lack.
     """
     known = build_up.set_index("technology_class")
     unknown = sorted(set(technology_class) - set(known.index))
@@ -62,7 +66,7 @@ def build_up_shares(
 
 
 def parts_from_bec(bec_mn: npt.ArrayLike, shares: pd.DataFrame) -> pd.DataFrame:
-    """Every part and sum, in million (or any unit of `bec_mn`), one row a cost; `shares` has a row for each."""
+    """Return all parts and sums in the unit of `bec_mn`, one row a cost; `shares` has a row for each."""
     bec = np.broadcast_to(np.asarray(bec_mn, dtype=float), len(shares))
     table = pd.DataFrame({"bec_mn": bec}, index=shares.index)
     table["engineering_mn"] = bec * shares["engineering_share"]
@@ -81,13 +85,13 @@ def parts_from_bec(bec_mn: npt.ArrayLike, shares: pd.DataFrame) -> pd.DataFrame:
 
 
 def parts_from_toc(toc_mn: npt.ArrayLike, shares: pd.DataFrame) -> pd.DataFrame:
-    """The same from a total overnight cost: which bare cost it stands for, and what was put on top."""
+    """Return the same parts and sums from a total overnight cost."""
     toc_per_bec = parts_from_bec(1.0, shares)["toc_mn"].to_numpy()
     return parts_from_bec(np.asarray(toc_mn, dtype=float) / toc_per_bec, shares)
 
 
 def construction_factor(spend_shares: npt.ArrayLike, escalation_share: float, interest_rate: float) -> float:
-    """TASC ÷ TOC of a plant built over len(spend_shares) years, each year's money spent at its start.
+    """Return TASC ÷ TOC of a plant built over len(spend_shares) years, with spending at the start of each year.
 
     Σ_k s_k (1 + e)^k (1 + i)^(n − k); with real money e is escalation beyond inflation. Σ s must be 1.
     """
@@ -99,9 +103,9 @@ def construction_factor(spend_shares: npt.ArrayLike, escalation_share: float, in
 
 
 def estimate_class(readiness_level: npt.ArrayLike, quality: npt.ArrayLike) -> Ints:
-    """The AACE class a cost deserves: 3 measured, 4 reported or estimated, 5 assumed.
+    """Return the AACE class of a cost: 3 measured, 4 reported or estimated, 5 assumed.
 
-    What is only demonstrated (readiness 7) is at best class 4, what is less ready class 5.
+    Readiness 7 limits the class to 4, lower readiness to 5.
     """
     level = np.asarray(readiness_level, dtype=float)
     by_quality = np.array([_LEAST_CLASS_OF_QUALITY[each] for each in np.atleast_1d(np.asarray(quality, dtype=object))])
@@ -110,7 +114,7 @@ def estimate_class(readiness_level: npt.ArrayLike, quality: npt.ArrayLike) -> In
 
 
 def cost_range_mn(cost_mn: npt.ArrayLike, aace_class: npt.ArrayLike, classes: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Low and high of a cost by the accuracy of its class (costs/aace_classes)."""
+    """Return the low and high factor of a cost by the accuracy of its class (costs/aace_classes)."""
     known = classes.set_index("aace_class")
     rows = known.loc[np.atleast_1d(np.asarray(aace_class, dtype=float))]
     cost = np.asarray(cost_mn, dtype=float)
@@ -118,7 +122,7 @@ def cost_range_mn(cost_mn: npt.ArrayLike, aace_class: npt.ArrayLike, classes: pd
 
 
 def class_names(aace_class: npt.ArrayLike, classes: pd.DataFrame) -> list[str]:
-    """In words, one a cost: `class 4 (feasibility), −30 to +50 %`."""
+    """Return the class of each cost as text: `class 4 (feasibility), −30 to +50 %`."""
     known = classes.set_index("aace_class")
     return [
         f"class {each:.0f} ({row['meaning']}), −{-100 * row['low_share']:.0f} to +{100 * row['high_share']:.0f} %"
@@ -136,11 +140,11 @@ def _ladder(contingencies: pd.DataFrame, kind: str, level: npt.ArrayLike, n: int
     return known.loc[requested].to_numpy(dtype=float)
 
 
-# Capital cost of capture units and of pipes: overnight, in the scenario's money.
+# Capital cost of capture units and pipes, overnight, in the scenario's money.
 #
-# Basis for Chinese works: built projects' total overnight cost per t/y. They show no economy of scale between the
-# smallest and the largest train built, so a train's unit cost is flat there; a smaller train costs more by the scale
-# exponent; several trains save nothing.
+# The basis for Chinese plants is the total overnight cost per t/y of built projects. These show no economy of scale
+# between the smallest and the largest train built, so unit cost is constant in that range. Smaller trains cost more by
+# the scale exponent; several trains save nothing.
 
 
 def concentration_factor(
@@ -151,7 +155,7 @@ def concentration_factor(
     law_reference_share: float,
     exponent: float,
 ) -> Floats:
-    """Cost at a CO₂ share by volume over the cost at `reference_share`: part of a unit scales with CO₂, part with gas.
+    """Return the cost at a CO₂ share by volume ÷ cost at `reference_share`; part of a unit scales with gas volume.
 
     capex(x) ∝ scaled + (1 − scaled) (law reference ÷ x)^exponent.
     """
@@ -166,17 +170,16 @@ def concentration_factor(
 def small_train_factor(
     train_ktpa: npt.ArrayLike, smallest_train_ktpa: npt.ArrayLike, exponent: npt.ArrayLike
 ) -> Floats:
-    """Unit cost of a train over that of the smallest built: (Q ÷ smallest)^(n − 1) below it, 1 from there on."""
+    """Return the unit cost of a train ÷ that of the smallest built: (Q ÷ smallest)^(n − 1) below it, else 1."""
     ratio = np.minimum(np.asarray(train_ktpa, dtype=float) / np.asarray(smallest_train_ktpa, dtype=float), 1.0)
     return ratio ** (np.asarray(exponent, dtype=float) - 1.0)
 
 
 def pipe_cost(flow_tph: npt.ArrayLike, pipes: pd.DataFrame) -> tuple[Floats, Ints, Floats]:
-    """Cheapest pipe for each flow: (capex per m, row of `pipes`, number of parallel lines).
+    """Return the cheapest pipe for each flow: capex per m, row of `pipes`, number of parallel pipes.
 
-    `pipes` holds capex_per_tph_m already in the scenario's money. A class may be bought for less than its smallest
-    flow at the price of that smallest flow, so cost never falls with flow; above the largest class lines are laid side
-    by side.
+    `pipes` has capex_per_tph_m in the scenario's money. A class may serve less than its smallest flow at the price of
+    that flow, so cost never falls with flow. Flows above the largest class use parallel pipes.
     """
     flow = np.asarray(flow_tph, dtype=float)
     largest = float(pipes["largest_tph"].max())
@@ -188,12 +191,12 @@ def pipe_cost(flow_tph: npt.ArrayLike, pipes: pd.DataFrame) -> tuple[Floats, Int
     return cost[np.arange(len(flow)), chosen] * n_lines, chosen.astype(np.int64), n_lines
 
 
-# A cost at another size, year, place and state of learning.
+# Cost at another size, year, place and stage of learning:
 #
 # C = C_ref × (Q ÷ Q_ref)^n × index × location × retrofit × learning
 #
-# The index is that of plant cost for equipment priced in US dollars, to the last year the index is published for, and
-# the deflator of the currency's home otherwise. A location factor and a cost known at the place exclude each other.
+# The index is CEPCI for equipment priced in US dollars, up to its last published year, and otherwise the deflator of
+# the currency's home. A location factor does not apply to a cost known at the place.
 
 EQUIPMENT_CURRENCY = "USD"
 
@@ -209,7 +212,7 @@ def scaled_cost(
     retrofit_factor: npt.ArrayLike = 1.0,
     learning: npt.ArrayLike = 1.0,
 ) -> Floats:
-    """Cost in the unit of `cost` times `index_factor`; `size` and `reference_size` in the same unit, both above 0."""
+    """Return the cost in the unit of `cost` × `index_factor`; `size` and `reference_size` have the same unit."""
     ratio = np.asarray(size, dtype=float) / np.asarray(reference_size, dtype=float)
     factors = np.asarray(index_factor, dtype=float) * np.asarray(location_factor, dtype=float)
     factors = factors * np.asarray(retrofit_factor, dtype=float) * np.asarray(learning, dtype=float)
@@ -217,17 +220,17 @@ def scaled_cost(
 
 
 def learning_factor(built: npt.ArrayLike, built_reference: npt.ArrayLike, learning_share: npt.ArrayLike) -> Floats:
-    """Cost over that when `built_reference` stood: each doubling of what is built takes off `learning_share`."""
+    """Return cost ÷ cost at `built_reference`: each doubling of capacity built saves `learning_share`."""
     doublings = np.log2(np.asarray(built, dtype=float) / np.asarray(built_reference, dtype=float))
     return (1.0 - np.asarray(learning_share, dtype=float)) ** np.maximum(doublings, 0.0)
 
 
 def equipment_factor(level: PriceLevel, plant_cost: pd.DataFrame, currency: str, price_year: int) -> float:
-    """What one unit of `currency` of `price_year`, spent on equipment, costs in the scenario's money.
+    """Return the value of one unit of `currency` of `price_year`, spent on equipment, in the scenario's money.
 
     Dollars follow indices/plant_cost to its last published year, 2023 (or to the scenario's price year, when earlier)
     and the deflator from there, since later years of the index are assumed; other currencies follow the deflator.
-    Fault: a year that the index does not hold.
+    Raises InputError for a year that the index lacks.
     """
     last_published = int(plant_cost.loc[plant_cost["quality"] != "assumed", "year"].max())
     to_year = min(level.price_year, last_published)

@@ -1,11 +1,13 @@
-"""Loans and bonds: drawn at a year's start, served once a year from the year after, settled at the horizon's end.
+"""Loans, bonds, income tax and depreciation.
+
+A loan is drawn at the start of a year and served yearly from the next year:
 
     annuity      equal payments over the term at the loan's real rate
-    bullet       interest (coupon) each year, all principal at the term's end: green bonds
-    settlement   what is owed at the horizon's end is paid back there, with that year's interest
+    bullet       interest (coupon) each year, principal at maturity: green bonds
+    settlement   the balance is repaid at the end of the horizon, with that year's interest
 
-Rates are real, like all money here: `real_rate_share` takes inflation off a nominal one. Interest is deductible at
-the real rate. A loan at the owner's own discount rate, untaxed, is worth exactly nothing.
+Rates are real, as is all money; `real_rate_share` removes inflation from a nominal rate. Interest is deductible at the
+real rate. A loan at the owner's own discount rate has a value of 0 before tax.
 """
 
 from __future__ import annotations
@@ -28,9 +30,9 @@ def real_rate_share(nominal_share: npt.ArrayLike, inflation_rate: npt.ArrayLike)
 
 
 def rate_in_year(rates: pd.DataFrame, instrument: str, year: int) -> float:
-    """The nominal rate of finance/rates that held at the end of `year`: the newest that the instrument had by then.
+    """Return the nominal rate of an instrument at the end of `year`, from finance/rates.
 
-    Fault: nothing is known of the instrument by that year.
+    Raises InputError if the instrument has no rate by that year.
     """
     known = rates[(rates["instrument"] == instrument) & (rates["year"] <= year)].sort_values("from_date")
     if known.empty:
@@ -44,10 +46,9 @@ def concessional_rate_share(
     facility_principal_share: npt.ArrayLike,
     pass_through_share: npt.ArrayLike,
 ) -> Floats:
-    """A borrower's rate where a central bank's facility refinances part of the principal; nominal in, nominal out.
+    """Return the borrower's nominal rate if a central bank's facility refinances part of the principal.
 
-    market − pass-through × part × (market − facility): what the bank saves against the market rate, as far as it hands
-    it on; a facility dearer than the market is not drawn.
+    market − pass-through × part × (market − facility). A facility above the market rate is not used.
     """
     market = np.asarray(market_share, dtype=float)
     saved = np.maximum(market - np.asarray(facility_share, dtype=float), 0.0)
@@ -56,7 +57,7 @@ def concessional_rate_share(
 
 
 def balance_share(rate_share: float, term_yr: int, kind: str, years_since: npt.ArrayLike) -> Floats:
-    """What is owed of 1 after the payment due `years_since` years after drawing; 1 at 0, 0 from the term on."""
+    """Return the balance of a loan of 1 after the payment `years_since` years after drawing; 0 from the term on."""
     _check(term_yr, kind)
     age = np.asarray(years_since, dtype=float)
     left = np.clip(term_yr - age, 0.0, term_yr)
@@ -66,9 +67,9 @@ def balance_share(rate_share: float, term_yr: int, kind: str, years_since: npt.A
 
 
 def loan_schedule(rate_share: float, term_yr: int, kind: str, start: int, horizon_end: int) -> pd.DataFrame:
-    """A loan of 1, year by year from `start` to `horizon_end` (the first year after the last period), as shares of it.
+    """Return the schedule of a loan of 1 from `start` to `horizon_end` (the first year after the last period).
 
-    Columns: year, drawn_share, interest_rate, principal_share (repayments, the settlement within), balance_share.
+    Columns: year, drawn_share, interest_rate, principal_share (with the settlement), balance_share.
     """
     _check(term_yr, kind)
     years = np.arange(start, max(horizon_end, start) + 1)
@@ -91,17 +92,18 @@ def loan_schedule(rate_share: float, term_yr: int, kind: str, start: int, horizo
 def loan_flows_mn(
     drawn_mn: npt.ArrayLike, rate_share: float, term_yr: int, kind: str, first_year: int, horizon_end: int
 ) -> dict[str, Floats]:
-    """Loans drawn in each year, as arrays [plant, year] over first_year … horizon_end: the schedules of all, summed.
+    """Return the summed schedules of loans drawn in each year, arrays [plant, year] over first_year … horizon_end.
 
     `drawn_mn` is [plant, year] over first_year … horizon_end − 1. Keys: interest_mn, principal_mn, balance_mn.
     """
     drawn = np.atleast_2d(np.asarray(drawn_mn, dtype=float))
     n_years = horizon_end - first_year + 1
-    flows = {name: np.zeros((len(drawn), n_years)) for name in ("interest_mn", "principal_mn", "balance_mn")}
+    shares = {"interest_mn": "interest_rate", "principal_mn": "principal_share", "balance_mn": "balance_share"}
+    flows = {name: np.zeros((len(drawn), n_years)) for name in shares}
     for column in np.flatnonzero(drawn.any(axis=0)):
         schedule = loan_schedule(rate_share, term_yr, kind, first_year + int(column), horizon_end)
         for name, array in flows.items():
-            array[:, column:] += drawn[:, [column]] * schedule[name.replace("_mn", "_share")].to_numpy()
+            array[:, column:] += drawn[:, [column]] * schedule[shares[name]].to_numpy()
     return flows
 
 
@@ -115,10 +117,10 @@ def funding_value_per_mn(
     discount_rate: float,
     tax_share: float = 0.0,
 ) -> Floats:
-    """Present value, at the owner's rate and `first_year`, of 1 drawn in each year of `start`.
+    """Return the present value at `first_year` of 1 drawn in each year of `start`, at the owner's rate.
 
-    +1 − payments + tax × interest − what is owed at the horizon's end, each at (1 + i)^−(year − first year). The same
-    as discounting `loan_schedule`; shape of `start`.
+    1 − payments + tax × interest − balance at the end of the horizon, each at (1 + i)^−(year − first year), which
+    equals the discounted `loan_schedule`.
     """
     _check(term_yr, kind)
     starts = np.atleast_1d(np.asarray(start, dtype=float))
@@ -136,7 +138,7 @@ def funding_value_per_mn(
 
 
 def debt_service_cover(available_mn: npt.ArrayLike, interest_mn: npt.ArrayLike, principal_mn: npt.ArrayLike) -> Floats:
-    """Cash available for debt service ÷ debt service, [plant, year]; NaN in years without service."""
+    """Return the debt service cover ratio, [plant, year]: available cash ÷ debt service; NaN without service."""
     service = np.asarray(interest_mn, dtype=float) + np.asarray(principal_mn, dtype=float)
     return np.asarray(available_mn, dtype=float) / np.where(service > 1e-12, service, np.nan)
 
@@ -148,18 +150,18 @@ def _check(term_yr: int, kind: str) -> None:
         raise ValueError(f"a term of {term_yr} years, expected at least 1")
 
 
-# Income tax: straight-line depreciation, what it shields, book value and salvage, losses of a stand-alone plant.
+# Income tax: straight-line depreciation, net book value and salvage, losses of a stand-alone plant.
 #
-#     depreciation   (capex − grants) ÷ n in each of the n years from the year of spending, while the horizon lasts
-#     book value     what is not yet written off at the horizon's end
-#     at the end     salvage − book value is taxed there (a loss is credited there)
+#     depreciation     (capex − grants) ÷ n in each of the n years from the year of spending, within the horizon
+#     net book value   (capex − grants) − depreciation at the end of the horizon
+#     at the end       salvage − net book value is taxed (a loss is credited)
 #
-# In the plan's accounts a loss is used in the year in which it arises, by the group's other profits, so tax is linear.
-# `stand_alone_tax` is the other case, a report beside it: losses wait for profits of the same plant and lapse.
+# In the plan's accounts a loss offsets other profits of the group in the same year, so tax is linear. `stand_alone_tax`
+# covers the other case for a separate report: losses are carried forward to later profits of the same plant and lapse.
 
 
 def book_share(start: npt.ArrayLike, horizon_end: int, depreciation_yr: int) -> Floats:
-    """Of 1 spent in each year of `start`, what is not written off when the horizon ends (its first year after)."""
+    """Return the net book value at the end of the horizon of 1 spent in each year of `start`."""
     used = np.maximum(horizon_end - np.asarray(start, dtype=float), 0.0)
     return np.clip(1.0 - used / depreciation_yr, 0.0, 1.0)
 
@@ -172,14 +174,14 @@ def depreciation_shield_per_mn(
     discount_rate: float,
     tax_share: float,
 ) -> Floats:
-    """Present value at `first_year` of the tax that writing off 1 saves, by year of spending; shape of `start`.
+    """Return the present value at `first_year` of the tax shield of depreciating 1, by year of spending.
 
-    tax ÷ n × Σ_{k=0}^{m−1} (1 + i)^−(start + k − first year), m = min(n, horizon's end − start). The book value left
-    at the end is not in it: see `end_tax_per_mn`.
+    tax ÷ n × Σ_{k=0}^{m−1} (1 + i)^−(start + k − first year), m = min(n, end of horizon − start). `end_tax_per_mn`
+    covers the net book value at the end.
     """
     year = np.asarray(start, dtype=float)
     n_written = np.clip(horizon_end - year, 0.0, depreciation_yr)
-    # An annuity is paid at the years' ends; the first write-off is in the year of spending itself.
+    # An annuity is paid at the end of each year; the first depreciation falls in the year of spending.
     in_advance = annuity_yr(discount_rate, n_written) * (1.0 + discount_rate)
     return tax_share / depreciation_yr * in_advance * (1.0 + discount_rate) ** -(year - first_year)
 
@@ -194,10 +196,10 @@ def end_tax_per_mn(
     tax_share: float,
     grant_share: npt.ArrayLike = 0.0,
 ) -> Floats:
-    """Present value at `first_year` of the tax on salvage less book value, of 1 spent; below 0 where it is a credit.
+    """Return the present value at `first_year` of the tax on salvage less net book value, of 1 spent.
 
-    `salvage_share` of capex as of the horizon's end. What a grant paid stands in no book: the book value is that of
-    1 − `grant_share`.
+    `salvage_share` is the share of capex at the end of the horizon. Grants are not depreciated: the book value is that
+    of 1 − `grant_share`.
     """
     own = 1.0 - np.asarray(grant_share, dtype=float)
     gain = np.asarray(salvage_share, dtype=float) - own * book_share(start, horizon_end, depreciation_yr)
@@ -205,7 +207,7 @@ def end_tax_per_mn(
 
 
 def depreciation_mn(capex_mn: npt.ArrayLike, depreciation_yr: int) -> Floats:
-    """Written off in each year, [plant, year], of what is spent in each year (less grants), [plant, year]."""
+    """Return depreciation [plant, year] of capex less grants [plant, year]."""
     spent = np.atleast_2d(np.asarray(capex_mn, dtype=float))
     sums = spent.cumsum(axis=1)
     written_off = np.zeros_like(sums)
@@ -214,18 +216,18 @@ def depreciation_mn(capex_mn: npt.ArrayLike, depreciation_yr: int) -> Floats:
 
 
 def book_value_mn(capex_mn: npt.ArrayLike, depreciation_yr: int) -> Floats:
-    """Book value after each year's write-off, [plant, year]; the last column is that at the horizon's end."""
+    """Return the net book value at the end of each year, [plant, year]; the last column is the end of the horizon."""
     spent = np.atleast_2d(np.asarray(capex_mn, dtype=float))
     return (spent - depreciation_mn(spent, depreciation_yr)).cumsum(axis=1)
 
 
 def group_tax_mn(profits_mn: npt.ArrayLike, tax_share: npt.ArrayLike) -> Floats:
-    """Tax where losses are used in the year they arise: tax × profit, below 0 in a year of loss, [plant, year]."""
+    """Return tax with losses used in the year they arise: tax × profit, negative in a year of loss, [plant, year]."""
     return np.asarray(tax_share, dtype=float) * np.atleast_2d(np.asarray(profits_mn, dtype=float))
 
 
 def stand_alone_tax(profits_mn: npt.ArrayLike, tax_share: npt.ArrayLike, carry_forward_yr: int) -> dict[str, Floats]:
-    """Tax of plants that have only their own profits: a loss is set against those of the next years, oldest first.
+    """Return the tax of stand-alone plants: losses are carried forward to later profits, oldest first.
 
     `profits_mn` [plant, year] after depreciation and interest; a loss lapses `carry_forward_yr` years after its own.
     Keys, each [plant, year]: tax_mn, losses_used_mn, losses_lapsed_mn, losses_carried_mn (at the year's end).
@@ -235,7 +237,7 @@ def stand_alone_tax(profits_mn: npt.ArrayLike, tax_share: npt.ArrayLike, carry_f
     result = {
         name: np.zeros((n_plants, n_years)) for name in ("losses_used_mn", "losses_lapsed_mn", "losses_carried_mn")
     }
-    # Losses by age: the last column is the oldest that may still be used this year.
+    # Losses by age; the last column is the oldest that can still be used this year.
     waiting = np.zeros((n_plants, carry_forward_yr))
     for year in range(n_years):
         profit = np.maximum(profits[:, year], 0.0)

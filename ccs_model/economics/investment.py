@@ -1,7 +1,7 @@
-"""An investment judged by its flows: present value, rate of return, payback, ratios, break-even price, strike.
+"""Investment appraisal: present value, rate of return, payback, ratios, break-even price, discounting, levelised costs.
 
-Flows are arrays [plant, year] in million of real money; column 0 is the first year of the horizon and weighs 1, column
-t weighs (1 + i)^−t. Prices are money per t, tonnes kt. Every function takes one discount rate or one a plant.
+Flows are arrays [plant, year] in million of real money. Column 0 is the first year of the horizon and weighs 1; column
+t weighs (1 + i)^−t. Prices are money per t, tonnes kt. Discount rates are scalar or one a plant.
 """
 
 from __future__ import annotations
@@ -14,29 +14,34 @@ from ccs_model._typing import Floats, Ints
 
 Texts = npt.NDArray[np.object_]
 
-FOUND, NO_CHANGE, SEVERAL, BEYOND_RANGE = "", "no change of sign", "several rates possible", "beyond -99 to 10,000 %"
-# Rates are looked for between these, as −ln(1 + r).
+FOUND, NO_CHANGE, SEVERAL, BEYOND_RANGE = "", "no change of sign", "several rates possible", "outside -99 to 10,000 %"
+# Search interval of the rate of return, as −ln(1 + r).
 _LOW, _HIGH = -np.log(101.0), -np.log(0.01)
 _HALVINGS = 60
 
 
 def discount_weights(discount_rate: npt.ArrayLike, n_years: int) -> Floats:
-    """(1 + i)^−t, shape (1 or plants, n_years)."""
+    """Return (1 + i)^−t, shape (1 or plants, n_years)."""
     rate = np.atleast_1d(np.asarray(discount_rate, dtype=float))
     return (1.0 + rate[:, None]) ** -np.arange(n_years, dtype=float)
 
 
 def npv_mn(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
-    """Net present value at the horizon's first year, one a plant."""
+    """Return the net present value at the first year of the horizon, one a plant."""
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
     return (flows * discount_weights(discount_rate, flows.shape[1])).sum(axis=1)
 
 
 def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
-    """Internal rate of return, and why there is none: (rate or NaN, FOUND or the reason), one a plant.
+    """Return the internal rate of return (or NaN) and FOUND (or the reason why there is none), one a plant.
 
-    One change of sign has exactly one rate. With more, the rate is told where the running sum changes sign once and
-    does not end at 0: there is then one positive rate (Norstrom). Otherwise no number is made up.
+    Flows with one change of sign have exactly one rate. With more changes, a rate is returned if the cumulative flow
+    changes sign once and does not end at 0, so that there is one positive rate (Norstrom 1972).
+
+    References
+    ----------
+    Norstrom (1972), A sufficient condition for a unique nonnegative internal rate of return. J. Financial and
+    Quantitative Analysis 7(3), 1835–1839.
     """
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
     changes = _sign_changes(flows)
@@ -58,9 +63,9 @@ def irr_share(flows_mn: npt.ArrayLike) -> tuple[Floats, Texts]:
 
 
 def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> Floats:
-    """Years from the first flow until the (discounted) running sum first is no longer negative, straight within a year.
+    """Return the payback time: years from the first flow until the cumulative (discounted) flow is no longer negative.
 
-    0 where it is never negative, NaN where it never recovers.
+    Linear within a year; 0 if it is never negative, NaN if it never recovers.
     """
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float))
     sums = (flows * discount_weights(discount_rate, flows.shape[1])).cumsum(axis=1)
@@ -77,13 +82,13 @@ def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> F
 
 
 def benefit_cost_ratio(benefits_mn: npt.ArrayLike, costs_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
-    """Present value of benefits ÷ that of costs, both given as positive flows; NaN without costs."""
+    """Return the present value of benefits ÷ that of costs, both given as positive flows; NaN without costs."""
     cost = npv_mn(costs_mn, discount_rate)
     return npv_mn(benefits_mn, discount_rate) / np.where(cost > 0, cost, np.nan)
 
 
 def profitability_index(flows_mn: npt.ArrayLike, capex_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
-    """Net present value of all flows ÷ present value of the capex in them (positive); NaN without capex."""
+    """Return NPV ÷ present value of the capex within the flows (positive); NaN without capex."""
     spent = npv_mn(capex_mn, discount_rate)
     return npv_mn(flows_mn, discount_rate) / np.where(spent > 0, spent, np.nan)
 
@@ -91,10 +96,9 @@ def profitability_index(flows_mn: npt.ArrayLike, capex_mn: npt.ArrayLike, discou
 def break_even_price_per_t(
     flows_mn: npt.ArrayLike, tonnes_kt: npt.ArrayLike, discount_rate: npt.ArrayLike, tax_share: npt.ArrayLike = 0.0
 ) -> Floats:
-    """The constant price per t at which the net present value is 0; NaN where no tonne is paid.
+    """Return the constant price per t at which the NPV is 0; NaN without tonnes.
 
-    `flows_mn` leave the price's revenue out; of the revenue `tax_share` is taken away. NPV is linear in the price, so
-    this is exact.
+    `flows_mn` exclude the revenue, which is taxed at `tax_share`. NPV is linear in the price, so the result is exact.
     """
     paid = npv_mn(tonnes_kt, discount_rate) * (1.0 - np.asarray(tax_share, dtype=float)) / 1000.0
     return -npv_mn(flows_mn, discount_rate) / np.where(paid > 0, paid, np.nan)
@@ -109,7 +113,7 @@ def contract_strike_per_t(
     market_price_per_t: npt.ArrayLike = 0.0,
     tax_share: npt.ArrayLike = 0.0,
 ) -> Floats:
-    """Strike of a contract for difference: the constant price over the contract's years at which NPV = 0.
+    """Return the strike of a contract for difference: the constant price over the contract's years at which NPV = 0.
 
     `is_under_contract` [year] or [plant, year]; in the other years tonnes earn the market price ([year], 0 where
     captured CO₂ earns nothing).
@@ -125,14 +129,14 @@ def contract_strike_per_t(
 def contract_top_up_mn(
     strike_per_t: npt.ArrayLike, market_price_per_t: npt.ArrayLike, tonnes_kt: npt.ArrayLike
 ) -> Floats:
-    """What the other side pays a year, or gets back (below 0): (strike − market price) × tonnes, [plant, year]."""
+    """Return the counterparty's payment a year: (strike − market price) × tonnes, [plant, year]; negative if repaid."""
     strike = np.atleast_1d(np.asarray(strike_per_t, dtype=float))[:, None]
     gap = strike - np.asarray(market_price_per_t, dtype=float)
     return gap * np.atleast_2d(np.asarray(tonnes_kt, dtype=float)) / 1000.0
 
 
 def _dust(flows: Floats) -> Floats:
-    """What counts as nothing beside the plant's flows."""
+    """Tolerance of the plant's flows."""
     return 1e-12 * np.abs(flows).sum(axis=1)
 
 
@@ -159,53 +163,53 @@ def _sign_at(flows: Floats, log_growth: Floats) -> Floats:
     return np.sign(total)
 
 
-# Discounting, everywhere alike: the first year of the horizon is year 0; real money.
+# Discounting in real money; the first year of the horizon is year 0.
 #
 # a yearly flow in a period weighs   Σ over the period's years t of (1 + i)^−(t − first year)
-# capex at a period's start weighs   (1 + i)^−(start − first year), once
-# salvage                            capex × annuity(remaining life) ÷ annuity(life), discounted from the horizon's end
+# capex at the start of a period     (1 + i)^−(start − first year), once
+# salvage                            capex × annuity(remaining life) ÷ annuity(life), from the end of the horizon
 
 
 def discount_factor(discount_rate: float, years_on: npt.ArrayLike) -> Floats:
-    """(1 + i)^−years."""
+    """Return (1 + i)^−years."""
     return (1.0 + discount_rate) ** -np.asarray(years_on, dtype=float)
 
 
 def annuity_yr(discount_rate: float, years: npt.ArrayLike) -> Floats:
-    """Present value of 1 a year over `years` (paid at each year's end); `years` itself as i → 0."""
+    """Return the present value of 1 a year over `years` (paid at the end of each year); `years` itself as i → 0."""
     n = np.asarray(years, dtype=float)
     if discount_rate == 0:
         return n
-    # expm1 keeps the limit smooth where i is tiny.
+    # expm1 keeps the limit accurate for small i.
     return -np.expm1(-n * np.log1p(discount_rate)) / discount_rate
 
 
 def capital_recovery_share(discount_rate: float, years: npt.ArrayLike) -> Floats:
-    """The yearly payment that recovers 1 over `years`: i(1+i)^n ÷ ((1+i)^n − 1), and 1/n at i = 0."""
+    """Return the capital recovery factor: i(1+i)^n ÷ ((1+i)^n − 1), and 1/n at i = 0."""
     return 1.0 / annuity_yr(discount_rate, years)
 
 
 def salvage_share(discount_rate: float, life_yr: npt.ArrayLike, years_used: npt.ArrayLike) -> Floats:
-    """What is left of 1 of capex at the horizon's end, before discounting back from there."""
+    """Return the salvage value of 1 of capex at the end of the horizon, not discounted."""
     life = np.asarray(life_yr, dtype=float)
     remaining = np.clip(life - np.maximum(np.asarray(years_used, dtype=float), 0.0), 0.0, life)
     return annuity_yr(discount_rate, remaining) / annuity_yr(discount_rate, life)
 
 
-# Levelised costs as functions of arrays: capture, avoidance, and what a tonne of product costs more.
+# Levelised costs.
 #
 #     capture cost     yearly cost of capture without transport and storage ÷ captured
-#     avoidance cost   (cost with − cost without) ÷ (emission without − emission with), transport and storage within
-#     added cost       yearly cost of it all ÷ product
+#     avoidance cost   (cost with − cost without) ÷ (emission without − emission with), with transport and storage
+#     added cost       total yearly cost ÷ product
 #
-# Three different numbers; the marginal cost (a dual of the program) is a fourth. Amounts are kt a year, money million a
-# year, so money per t = 1,000 × million ÷ kt.
+# The marginal cost (the dual of a target) is a fourth number. Amounts are kt a year and million a year, so money per t
+# is 1,000 × million ÷ kt.
 
 CAPTURE_PARTS = ("capital_mn_pa", "fixed_om_mn_pa", "variable_om_mn_pa", "heat_mn_pa", "power_mn_pa")
 
 
 def capital_charge_share(discount_rate: float, life_yr: npt.ArrayLike, tasc_factor: npt.ArrayLike = 1.0) -> Floats:
-    """Yearly charge on total overnight cost: capital recovery × TASC ÷ TOC; 1/n at a rate of 0."""
+    """Return the yearly charge on total overnight cost: capital recovery factor × TASC ÷ TOC."""
     return np.asarray(tasc_factor, dtype=float) / annuity_yr(discount_rate, life_yr)
 
 
@@ -221,7 +225,7 @@ def yearly_capture_cost(
     power_kwh_per_t: npt.ArrayLike,
     power_per_kwh: npt.ArrayLike,
 ) -> pd.DataFrame:
-    """CAPTURE_PARTS and their sum `capture_mn_pa`, one row a unit; capex overnight, tonnes delivered."""
+    """Return CAPTURE_PARTS and their sum `capture_mn_pa`, one row a unit; capex is overnight, tonnes are delivered."""
     tonnes = np.atleast_1d(np.asarray(captured_ktpa, dtype=float))
     heat = np.asarray(heat_gj_per_t, dtype=float) * np.asarray(heat_per_gj, dtype=float)
     power = np.asarray(power_kwh_per_t, dtype=float) * np.asarray(power_per_kwh, dtype=float)
@@ -236,7 +240,7 @@ def yearly_capture_cost(
 
 
 def cost_per_t(cost_mn_pa: npt.ArrayLike, amount_ktpa: npt.ArrayLike) -> Floats:
-    """Money per tonne of `amount` (captured, or product); NaN where there is none of it."""
+    """Return money per tonne of `amount` (captured, or product); NaN for an amount of 0."""
     amount = np.asarray(amount_ktpa, dtype=float)
     return np.asarray(cost_mn_pa, dtype=float) * 1000.0 / np.where(amount > 0, amount, np.nan)
 
@@ -244,9 +248,9 @@ def cost_per_t(cost_mn_pa: npt.ArrayLike, amount_ktpa: npt.ArrayLike) -> Floats:
 def avoidance_cost_per_t(
     cost_with: npt.ArrayLike, cost_without: npt.ArrayLike, emission_without: npt.ArrayLike, emission_with: npt.ArrayLike
 ) -> Floats:
-    """Money per tonne avoided; NaN where nothing is avoided.
+    """Return money per tonne avoided; NaN if nothing is avoided.
 
-    Costs and emissions over the same thing: money and t CO₂ per t of product, or money and t a year of a plant.
+    Costs and emissions have the same basis: per t of product, or a year of a plant.
     """
     avoided = np.asarray(emission_without, dtype=float) - np.asarray(emission_with, dtype=float)
     added = np.asarray(cost_with, dtype=float) - np.asarray(cost_without, dtype=float)
@@ -254,5 +258,5 @@ def avoidance_cost_per_t(
 
 
 def avoidance_cost_of_capture(capture_cost_per_t: npt.ArrayLike, avoided_t_per_t: npt.ArrayLike) -> Floats:
-    """Money per tonne avoided from money per tonne captured, at t avoided per t captured; NaN where none is avoided."""
+    """Return money per tonne avoided from money per tonne captured; NaN if nothing is avoided."""
     return avoidance_cost_per_t(capture_cost_per_t, 0.0, avoided_t_per_t, 0.0)

@@ -1,4 +1,4 @@
-"""Carbon prices, emission trading, subsidies, the grid's path and carbon intensity: rules as functions of years.
+"""Carbon prices, emission trading, payments per tonne, grid factor path and carbon intensity as functions of years.
 
 Years are calendar years. Tonnes are kt, prices money per t, so million = price × kt ÷ 1,000. Arrays are [plant, year].
 """
@@ -15,7 +15,7 @@ from ccs_model._typing import Floats
 
 
 def price_path(given: Mapping[int, float], years: npt.ArrayLike) -> Floats:
-    """Values at `years`: straight between the years given, flat outside them; 0 everywhere where none is given."""
+    """Return values at `years`: linear between the given years, constant outside; 0 if none is given."""
     at = np.asarray(years, dtype=float)
     if not given:
         return np.zeros(at.shape)
@@ -24,10 +24,10 @@ def price_path(given: Mapping[int, float], years: npt.ArrayLike) -> Floats:
 
 
 def trading_rules(ets: pd.DataFrame, market: str | None, sectors: pd.Series, years: npt.ArrayLike) -> dict[str, Floats]:
-    """What policy/ets says of each plant's sector in each year: is_covered (0 or 1), free_share, band_share.
+    """Return the rules of policy/ets by sector and year: is_covered (0 or 1), free_share, band_share, [plant, year].
 
-    Arrays [plant, year]. A rule holds from its first year until the sector's next one; before the first nothing does.
-    Without a market (None) all sectors are covered in all years, with no free allowances and no band.
+    A rule holds from its first year until the sector's next one. Without a market (None) all sectors are covered in all
+    years, with no free allowances and no band.
     """
     at = np.asarray(years, dtype=float)
     names = ("is_covered", "free_share", "band_share")
@@ -53,11 +53,10 @@ def carbon_value_mn(
     band_share: npt.ArrayLike,
     is_deductible: bool,
 ) -> Floats:
-    """What a direct cut is worth in the market, million a year, [plant, year].
+    """Return the market revenue of on-site abatement, million a year, [plant, year].
 
-    price × min(direct cut, band × verified emissions) where the plant is covered: the surplus that may be sold is held
-    within the band. 0 while captured CO₂ may not be deducted from verified emissions. The power drawn is no matter of
-    the plant's: direct emissions only.
+    price × min(on-site abatement, band × verified emissions) for covered plants, since the band limits the surplus that
+    can be sold. 0 if captured CO₂ is not deductible. Emission trading covers direct emissions only, not power.
     """
     cut = np.atleast_2d(np.asarray(on_site_abatement_kt, dtype=float))
     if not is_deductible:
@@ -74,7 +73,7 @@ def allowance_cost_mn(
     is_covered: npt.ArrayLike,
     band_share: npt.ArrayLike,
 ) -> Floats:
-    """Cost of what is short (below 0: sale of what is left over), both held within the band of verified emissions."""
+    """Return the cost of missing allowances (negative: sale of surplus), within the band of verified emissions."""
     verified = np.atleast_2d(np.asarray(verified_kt, dtype=float))
     band = np.asarray(band_share, dtype=float) * verified
     short = np.clip(verified - np.asarray(allocated_kt, dtype=float), -band, band)
@@ -93,11 +92,11 @@ def subsidy_mn(
     cap_mn_pa: float | None = None,
     cap_mn: float | None = None,
 ) -> Floats:
-    """Paid per tonne, million a year, [plant, year].
+    """Return payments per tonne, million a year, [plant, year].
 
-    In the `window_yr` years from each plant's `start` [plant], in the calendar years first to last, or both; at most
-    `cap_mn_pa` a year over all plants and `cap_mn` in all. What is capped is shared in proportion within the year in
-    which the money runs out, and nothing is paid after it.
+    Payments run for `window_yr` years from each plant's `start` [plant], from calendar year first to last, or both;
+    with at most `cap_mn_pa` a year over all plants and `cap_mn` in total. In the year in which the money runs out,
+    payments are reduced in proportion; there are none afterwards.
     """
     at = np.asarray(years, dtype=float)
     tonnes = np.atleast_2d(np.asarray(tonnes_kt, dtype=float))
@@ -125,11 +124,11 @@ def grid_factor_path(
     years: npt.ArrayLike,
     fossil_kg_per_kwh: float,
 ) -> Floats:
-    """CO₂ of grid power, kg/kWh, [province, year], as the non-fossil share rises.
+    """Return the grid factor, kg/kWh, [province, year], as the non-fossil share rises.
 
-    fossil factor × (1 − share(t)) × scale, the scale such that the province's factor is met in its known year; never
-    above the fossil factor itself, unless the known one is. `known_…` [province]; `non_fossil` year → share of energy
-    used in the country, which stands in for the province's share of power.
+    fossil factor × (1 − share(t)) × scale. The scale reproduces the province's factor in its known year; the result
+    does not exceed the fossil factor, unless the known one does. `known_…` are [province]; `non_fossil` maps years to
+    the country's non-fossil share of energy, a proxy for the province's share of power.
     """
     known = np.atleast_1d(np.asarray(known_kg_per_kwh, dtype=float))
     at_known = fossil_kg_per_kwh * (1.0 - price_path(non_fossil, np.broadcast_to(known_year, known.shape)))
@@ -149,14 +148,14 @@ def intensity_reduction_share(
     emission_kt: npt.ArrayLike,
     value_added_mn: npt.ArrayLike,
 ) -> Floats:
-    """By how much carbon intensity fell: 1 − (E ÷ V) ÷ (E₀ ÷ V₀); value added real, in money of one year."""
+    """Return the reduction of carbon intensity: 1 − (E ÷ V) ÷ (E₀ ÷ V₀), with real value added."""
     before = carbon_intensity_kt_per_mn(emission_before_kt, value_added_before_mn)
     return 1.0 - carbon_intensity_kt_per_mn(emission_kt, value_added_mn) / before
 
 
 def cut_for_intensity_share(intensity_goal_share: npt.ArrayLike, growth_share: npt.ArrayLike) -> Floats:
-    """Cut of emissions that an intensity goal asks for when value added grows by `growth_share` over the same years.
+    """Return the abatement that an intensity goal requires if value added grows by `growth_share` in the same years.
 
-    1 − (1 − goal) (1 + growth); below 0 where growth alone outruns the goal, and emissions may rise.
+    1 − (1 − goal) (1 + growth); negative if emissions may rise.
     """
     return 1.0 - (1.0 - np.asarray(intensity_goal_share, dtype=float)) * (1.0 + np.asarray(growth_share, dtype=float))

@@ -1,7 +1,7 @@
-"""One door for money: any amount becomes the scenario's currency at the scenario's price year.
+"""Conversion to the scenario's currency and price year, and price build-up of power and steam.
 
-Price years convert with the deflator of the currency's home, then the exchange rate of the target year. A year that
-an index does not hold is a fault; the nearest year is never taken in its stead.
+Price years convert with the deflator of the currency's home, then with the exchange rate of the target year. A year
+that an index lacks is an error; the nearest year is never used instead.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class PriceLevel:
     exchange_rates: pd.DataFrame
 
     def factor(self, currency: str, price_year: int) -> float:
-        """What one unit of `currency` of `price_year` is worth in the scenario's money."""
+        """Return the value of one unit of `currency` of `price_year` in the scenario's money."""
         inflation = self._index(currency, self.price_year) / self._index(currency, price_year)
         if currency == self.currency:
             return inflation
         return inflation * self._rate(currency) / self._rate(self.currency)
 
     def convert(self, amount: pd.Series, currency: pd.Series, price_year: pd.Series) -> pd.Series:
-        """A column of amounts, each in its row's own money, in the scenario's money."""
+        """Return a column of amounts, each in its row's currency and price year, in the scenario's money."""
         pairs = {pair: self.factor(str(pair[0]), int(pair[1])) for pair in set(zip(currency, price_year, strict=True))}
         factors: npt.NDArray[np.float64] = np.array([pairs[p] for p in zip(currency, price_year, strict=True)])
         return amount * factors
@@ -43,7 +43,7 @@ class PriceLevel:
         found = table.loc[(table["currency"] == currency) & (table["year"] == year), "price_index"]
         if found.empty:
             held = table.loc[table["currency"] == currency, "year"]
-            span = f"it holds {held.min():.0f} to {held.max():.0f}" if len(held) else "it holds none of that currency"
+            span = f"it covers {held.min():.0f} to {held.max():.0f}" if len(held) else "it lacks this currency"
             raise InputError([Issue("indices/deflators.csv", f"no price index for {currency} {year}", span)])
         return float(found.iloc[0])
 
@@ -57,16 +57,16 @@ class PriceLevel:
         return float(found.iloc[0])
 
 
-# Prices of power and steam, built up from their visible parts, in the scenario's money and without VAT.
+# Prices of power and steam from their parts, in the scenario's money and without VAT.
 #
 # power = (benchmark × (1 + loss) + transmission + demand charge ÷ hours used + fees) ÷ (1 + VAT)
-# steam = fuel ÷ (1 + VAT) ÷ boiler efficiency + what steam costs besides fuel (all of it where nothing is burnt)
+# steam = fuel ÷ (1 + VAT) ÷ boiler efficiency + other costs (all costs for sources without fuel)
 
 HOURS_PER_MONTH = HOURS_PER_YEAR / 12
 
 
 def power_build_up(table: pd.DataFrame, level: PriceLevel) -> pd.DataFrame:
-    """data/prices/power with each part and the total `power_per_kwh` in the scenario's money, without VAT."""
+    """Return prices/power with each part and the total `power_per_kwh` in the scenario's money, without VAT."""
     parts = pd.DataFrame(
         {
             "energy_per_kwh": table["benchmark_per_kwh"],
@@ -83,9 +83,9 @@ def power_build_up(table: pd.DataFrame, level: PriceLevel) -> pd.DataFrame:
 
 
 def steam_build_up(fuels: pd.DataFrame, sources: pd.DataFrame, level: PriceLevel) -> pd.DataFrame:
-    """One row a province, year and boiler: fuel, other cost and the total `steam_per_gj`, without VAT.
+    """Return one row a province, year and boiler: fuel, other cost and the total `steam_per_gj`, without VAT.
 
-    Sources that burn nothing have no row: they cost what `fuelless_steam` says, everywhere.
+    Sources without fuel have no row; see `fuelless_steam`.
     """
     joined = fuels.merge(sources, on="fuel", suffixes=("", "_source"))
     fuel = joined["price_per_gj"] / (1.0 + joined["vat_share"]) / joined["efficiency_share"]
@@ -99,14 +99,14 @@ def steam_build_up(fuels: pd.DataFrame, sources: pd.DataFrame, level: PriceLevel
 
 
 def fuelless_steam(sources: pd.DataFrame, level: PriceLevel) -> dict[str, float]:
-    """What a GJ costs of each heat source that burns nothing, by its name; power that it draws is priced as power."""
+    """Return the cost per GJ of each heat source without fuel, by name; its power is priced as power."""
     table = sources[sources["fuel"] == "none"]
     money = level.convert(table["non_fuel_per_gj"], table["currency"], table["price_year"])
     return dict(zip(table["heat_source"], map(float, money), strict=True))
 
 
 def path(table: pd.DataFrame, key: str, value: str, keys: pd.Series, years: np.ndarray) -> np.ndarray:
-    """Values for each of `keys` in each of `years`: straight between the years given, flat outside; NaN where none.
+    """Return values for `keys` in `years`: linear between the given years, constant outside; NaN for unknown keys.
 
     Shape (len(keys), len(years)).
     """

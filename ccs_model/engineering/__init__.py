@@ -1,1 +1,1 @@
-"""Physics, never money: streams of a plant, capture options, distances."""
+"""Physics without money: streams, capture options, compression and transport."""

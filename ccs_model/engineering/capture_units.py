@@ -1,9 +1,9 @@
-"""Capture options: stream × technology × size × heat source, each with its tonnes, its energy and that energy's CO₂.
+"""Capture options: stream × technology × size × heat source, with tonnes, energy and the CO₂ of that energy.
 
 Captured is not avoided. Per t captured:
 
-    direct cut = 1 − fuel CO₂ of the steam         what leaves the plant's own stacks
-    avoided    = direct cut − CO₂ of the power     the grid's part of it
+    on-site abatement = 1 − CO₂ of the fuel for steam       reduction at the plant's own stacks
+    avoided           = on-site abatement − CO₂ of power    includes emissions of the grid
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from ccs_model.engineering.co2_transport import Train, compression_kwh_per_t
 from ccs_model.engineering.streams import lasting_share_of_mill, utilisation_share
 from ccs_model.inputs import Inputs
 
-# Absorbers and compressors that several flue gases of a plant share.
+# Shared units: one absorber and compressor for several flue gases of a plant.
 #
-# The gases meet before the absorber: CO₂ adds up, volumes add up, so the mixture's share of CO₂ is
+# The gases mix before the absorber. CO₂ and volumes add up, so the CO₂ share of the mixture is
 #
 #     x = Σ CO₂ ÷ Σ (CO₂ ÷ x of each)
 #
-# A shared unit is one option that occupies all its streams; its stream reads `hot_stoves+power_plant`.
+# A shared unit is one option on all of its streams, with a stream id such as `hot_stoves+power_plant`.
 
 SHARED = "+"
-# Sets of a plant's flue gases that are offered one unit: its largest two, its largest three, all of them.
+# Shared units cover the two largest, the three largest or all flue gases of a plant.
 _LARGEST: Sequence[int | None] = (2, 3, None)
 
 
 def streams_covered(stream: str) -> list[str]:
-    """The streams that an option's `stream` stands for."""
+    """Return the streams of an option's `stream` id."""
     return stream.split(SHARED)
 
 
 def is_shared(streams: pd.Series) -> pd.Series:
-    """Which rows stand for several streams."""
+    """Return a mask of rows that cover several streams."""
     return streams.str.contains(SHARED, regex=False)
 
 
 def covered_rows(options: pd.DataFrame) -> pd.DataFrame:
-    """One row an option and stream that it covers: `row` (position of the option), plant and stream."""
+    """Return one row an option and covered stream: `row` (position of the option), plant and stream."""
     parts = options["stream"].map(streams_covered)
     times = parts.str.len().to_numpy(int)
     return pd.DataFrame(
@@ -57,9 +57,9 @@ def covered_rows(options: pd.DataFrame) -> pd.DataFrame:
 
 
 def shared_streams(streams: pd.DataFrame) -> pd.DataFrame:
-    """Mixtures of each plant's flue gases as rows of streams, none where a plant has fewer than two.
+    """Return mixtures of each plant's flue gases as rows of streams; none for plants with fewer than two.
 
-    `co2_ktpa` is the sum and `lasting_share` its mean; gases whose share of CO₂ is not known do not mix.
+    `co2_ktpa` is the sum and `lasting_share` the mean. Gases of unknown CO₂ share are not mixed.
     """
     gases = streams[(streams["grade"] == "flue_gas") & (streams["lasting_share"] > 1e-9) & (streams["co2_share"] > 0)]
     lasting = gases["co2_ktpa"] * gases["lasting_share"]
@@ -69,7 +69,7 @@ def shared_streams(streams: pd.DataFrame) -> pd.DataFrame:
     number = gases.groupby("plant")["stream"].transform("size")
     mixtures = []
     for most in _LARGEST:
-        # A set that a plant has no more gases for is the set of all of them.
+        # A plant with no more gases than the set has the same set as all gases.
         enough = (number > most) if most is not None else (number > 1)
         inside = gases[enough & ((rank < most) if most is not None else True)].sort_values(["plant", "stream"])
         grouped = inside.groupby("plant", sort=True)
@@ -89,33 +89,33 @@ def shared_streams(streams: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(mixtures, ignore_index=True)
 
 
-# Heat of a capture unit: how much by concentration and capture rate, and where it comes from.
+# Heat of a capture unit by concentration and capture rate, and its source.
 #
 #     heat(x, r) = heat of the table at x × max(1, W(x, r) ÷ W(x, rate of the table))
 #
-# W is the least work that thermodynamics asks for taking a share r of the CO₂ out of a gas of share x as pure CO₂ (the
-# Gibbs energy of mixing of ideal gases, textbook): it rises ever more steeply as r nears 1. That solvent heat follows
-# it is assumed, a cautious reading: between 0.90 and 0.99 it adds 6 to 10 %, where two published pairs add 0 and −1
-# %. Below the rate of the table nothing is saved.
+# W is the minimum work of separating a share r of the CO₂ from a gas of CO₂ share x as pure CO₂ (Gibbs energy of mixing
+# of ideal gases). That solvent heat scales with W is an assumption on the safe side: from 0.90 to 0.99 it adds 6 to 10
+# %, against 0 and −1 % in two published pairs. Rates below the table's save no heat.
 
 
 WASTE_HEAT = "waste_heat"
 COAL_BOILER = "coal_boiler"
-# A source that burns nothing has no price of fuel and no CO₂ of its own.
+# A source without fuel has no fuel price and no CO₂ of its own.
 NO_FUEL = "none"
 _KWH_PER_GJ = 1000.0 / 3.6
 
 
 def heat_gj_per_t(co2_share: npt.ArrayLike, points: pd.DataFrame) -> Floats:
-    """Heat per t captured at a CO₂ share by volume: straight lines between the points, flat outside them."""
+    """Return heat per t captured at a CO₂ share by volume, linear between the points and constant outside."""
     ordered = points.sort_values("co2_share")
     return np.interp(np.asarray(co2_share, dtype=float), ordered["co2_share"], ordered["heat_gj_per_t"])
 
 
 def least_work_rt(co2_share: npt.ArrayLike, rate_share: npt.ArrayLike) -> Floats:
-    """Least work of separation per mole of CO₂ taken out, in units of RT; arguments broadcast, both above 0.
+    """Return the minimum work of separation per mole of CO₂ captured, in units of RT.
 
-    ((1 − rx) Σ y' ln y' − Σ y ln y) ÷ (rx), y of the gas, y' of what is left of it.
+    ((1 − rx) Σ y' ln y' − Σ y ln y) ÷ (rx), with y of the gas and y' of the remaining gas. Arguments broadcast and are
+    above 0.
     """
     x, rate = np.asarray(co2_share, dtype=float), np.asarray(rate_share, dtype=float)
     taken = rate * x
@@ -125,10 +125,7 @@ def least_work_rt(co2_share: npt.ArrayLike, rate_share: npt.ArrayLike) -> Floats
 
 
 def capture_rate_factor(co2_share: npt.ArrayLike, rate_share: npt.ArrayLike, table_rate_share: npt.ArrayLike) -> Floats:
-    """What heat is multiplied by at a higher capture rate than that of its table; 1 at the same or a lower one.
-
-    Of pure CO₂ nothing is separated, so the factor is 1.
-    """
+    """Return the factor on heat at a capture rate above that of its table; 1 at or below it, and for pure CO₂."""
     x = np.asarray(co2_share, dtype=float)
     is_gas = x < 1.0
     mixed = np.where(is_gas, x, 0.5)
@@ -138,7 +135,7 @@ def capture_rate_factor(co2_share: npt.ArrayLike, rate_share: npt.ArrayLike, tab
 
 
 def _mixing(share: Floats) -> Floats:
-    """Σ y ln y of a gas of two parts; 0 where it is pure."""
+    """Σ y ln y of a binary mixture; 0 for a pure gas."""
     total = np.zeros(np.shape(share))
     for part in (share, 1.0 - share):
         total = total + np.where(part > 0, part * np.log(np.where(part > 0, part, 1.0)), 0.0)
@@ -146,7 +143,7 @@ def _mixing(share: Floats) -> Floats:
 
 
 def with_heat(options: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """Options with `heat_gj_per_t` of their technology at their gas and capture rate; 0 where it has no points."""
+    """Return options with `heat_gj_per_t` at their gas and capture rate; 0 for technologies without heat."""
     heat = np.zeros(len(options))
     for technology, rows in points.groupby("technology"):
         at = (options["technology"] == technology).to_numpy()
@@ -156,10 +153,10 @@ def with_heat(options: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_heat_sources(options: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
-    """Every option that needs heat once for each source, others once with none.
+    """Return every option that needs heat once for each heat source, and other options once.
 
     Adds `heat_source` ("" where none is needed), `heat_efficiency_share` and `fuel_t_per_gj` of its boiler, and
-    `heat_kwh_per_t`, the power that a heat pump draws: heat ÷ coefficient of performance.
+    `heat_kwh_per_t`, the power of a heat pump: heat ÷ coefficient of performance.
     """
     needs = options["heat_gj_per_t"] > 0
     columns = ["heat_source", "fuel", "heat_efficiency_share", "fuel_t_per_gj", "cop"]
@@ -176,13 +173,13 @@ def with_heat_sources(options: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFr
 def fuel_co2_t_per_t(
     heat_gj_per_t: npt.ArrayLike, efficiency_share: npt.ArrayLike, fuel_t_per_gj: npt.ArrayLike
 ) -> Floats:
-    """CO₂ of the fuel that raises the steam, t per t captured."""
+    """Return CO₂ of the fuel for steam, t per t captured."""
     efficiency, fuel = np.asarray(efficiency_share, dtype=float), np.asarray(fuel_t_per_gj, dtype=float)
     return np.asarray(np.asarray(heat_gj_per_t, dtype=float) / efficiency * fuel)
 
 
 def power_co2_t_per_t(power_kwh_per_t: npt.ArrayLike, grid_kg_per_kwh: npt.ArrayLike) -> Floats:
-    """CO₂ of the power drawn, t per t captured."""
+    """Return CO₂ of power, t per t captured."""
     return np.asarray(power_kwh_per_t, dtype=float) * np.asarray(grid_kg_per_kwh, dtype=float) / 1000.0
 
 
@@ -193,13 +190,13 @@ def avoided_t_per_t(
     power_kwh_per_t: npt.ArrayLike,
     grid_kg_per_kwh: npt.ArrayLike,
 ) -> Floats:
-    """CO₂ avoided per t captured: 1 less the CO₂ of steam and power."""
+    """Return CO₂ avoided per t captured: 1 less the CO₂ of steam and power."""
     steam = fuel_co2_t_per_t(heat_gj_per_t, efficiency_share, fuel_t_per_gj)
     return 1.0 - steam - power_co2_t_per_t(power_kwh_per_t, grid_kg_per_kwh)
 
 
 def n_trains(nameplate_ktpa: npt.ArrayLike, largest_train_ktpa: npt.ArrayLike) -> Floats:
-    """Whole trains of at most the largest size built."""
+    """Return the number of trains of at most the largest size built."""
     return np.maximum(np.ceil(np.asarray(nameplate_ktpa) / np.asarray(largest_train_ktpa) - 1e-9), 1.0)
 
 
@@ -207,10 +204,10 @@ NO_VINTAGE = 9999
 
 
 def vintages(technologies: pd.DataFrame, starts: Sequence[int]) -> pd.DataFrame:
-    """Technologies with `last_year` and `vintage`; one that learns stands once for each start from its first year on.
+    """Return technologies with `last_year` and `vintage`; with learning, one row for each start from the first year.
 
-    A vintage can be built in its start alone and costs (1 − learning)^(start − first year) of the first; `vintage` is
-    that start, and 0 for a technology that does not learn.
+    A vintage can be built at its start only and costs (1 − learning)^(start − first year) of the first. `vintage` is 0
+    for technologies without learning.
     """
     learns = technologies["learning_share"] > 0
     steady = technologies[~learns].assign(vintage=0, last_year=NO_VINTAGE)
@@ -231,14 +228,12 @@ def capture_options(
     sources: pd.DataFrame,
     train: Train,
 ) -> pd.DataFrame:
-    """One row an option of every capturable stream.
+    """Return one row an option of every capturable stream.
 
-    `streams` are rows of `engineering.streams` with the `measure` that shrank each ("" for none), `technologies` of
-    `vintages`; `heat`, `sizes` are the tables of data/technologies and `sources` those rows of heat_sources that are on
-    offer.
-    nameplate_ktpa = stream × lasting share × size × capture rate. `is_extrapolated` marks what takes more than one
-    train, since none larger was built. Of a technology's power the part for compression is computed and the rest is
-    the process's own; what a heat pump draws comes on top.
+    `streams` are rows of `engineering.streams` with their `measure` ("" for none), `technologies` those of `vintages`;
+    `heat` and `sizes` are tables of data/technologies, and `sources` the available rows of heat_sources.
+    nameplate_ktpa = stream × lasting share × size × capture rate. `is_extrapolated` marks options of more than one
+    train, beyond the largest built. Power is the sum of compression (computed), process and heat pump.
     """
     offered = streams[(streams["grade"] != "none") & (streams["lasting_share"] > 1e-9)]
     technologies = technologies.assign(
@@ -274,11 +269,11 @@ def _ids(options: pd.DataFrame) -> pd.Series:
 
 
 def unit_suffix(heat_source: pd.Series) -> pd.Series:
-    """What tells options apart that differ in where their heat comes from; nothing for the coal boiler or no heat."""
+    """Return the suffix of ids by heat source; empty for the coal boiler and for no heat."""
     return ("/" + heat_source.astype(str)).where(~heat_source.isin(["", COAL_BOILER]), "")
 
 
-# Heat of a plant that could raise steam for capture and is not used yet.
+# Unused waste heat of a plant that could raise steam for capture.
 
 _OF_PRODUCT = {
     "ammonia": "ammonia_waste_heat_gj_per_t",
@@ -289,11 +284,11 @@ _OF_PRODUCT = {
 
 
 def waste_heat_tj_pa(plants: pd.DataFrame, inputs: Inputs) -> pd.Series:
-    """TJ a year of each row of `plants` (plant, province, product, capacity_ktpa), aligned with it.
+    """Return the usable waste heat of each row of `plants` (plant, province, product, capacity_ktpa), TJ/y.
 
-    Output × a factor per t (streams/factors, assumed and low): a steel works by its oxygen-furnace steel, by its iron
-    where it lists none, so that electric furnaces have none, and of either what lasts, like its CO₂; a chemical plant
-    by its product. kt/y × GJ/t = TJ/y. Plants of neither kind have none.
+    Output × factor per t (streams/factors, conservative assumptions). A mill counts its lasting oxygen-furnace steel,
+    or blast-furnace iron if it lists none, so electric furnaces have no waste heat. A chemical plant counts its
+    product. kt/y × GJ/t = TJ/y. Other plants have none.
     """
     works = inputs["plants/steel"].set_index("plant")
     hot_ktpa = works["bof_steel_ktpa"].where(works["bof_steel_ktpa"] > 0, works["bf_iron_ktpa"]).fillna(0.0)

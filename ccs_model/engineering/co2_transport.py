@@ -1,14 +1,21 @@
-"""Power to bring CO₂ to pipeline pressure: intercooled compression of a real gas, then pumping of the dense phase.
+"""Compression, pipeline hydraulics and distances.
+
+CO₂ is compressed with intercooling as a real gas, then pumped in the dense phase:
 
     stage work  = (h(T₂ₛ, p₂) − h(T₁, p₁)) ÷ stage efficiency × (1 + water),  s(T₂ₛ, p₂) = s(T₁, p₁)
-    water       = p_sat(T₁) ÷ (p₁ − p_sat(T₁)), moles of vapour that ride along with each mole of CO₂
+    water       = p_sat(T₁) ÷ (p₁ − p_sat(T₁)), moles of water vapour per mole of CO₂
     pump work   = v(T, p_pump) × (p_delivery − p_pump) ÷ pump efficiency
     power       = (Σ stage work + pump work) ÷ motor efficiency
 
-Enthalpy, entropy and volume are those of the equation of state of Peng and Robinson (Ind. Eng. Chem. Fundam. 15 (1976)
-59) over an ideal gas whose heat capacity is Shomate's (NIST WebBook); p_sat is Magnus's form. A stage takes its gas
-saturated with water at the cooler's temperature, of which the cooler behind it drops what no longer fits. Every
-function takes arrays.
+Enthalpy, entropy and volume follow the equation of state of Peng and Robinson (1976) over an ideal gas with the heat
+capacity of Shomate's equation (NIST WebBook); p_sat follows Magnus. Each stage takes gas saturated with water at the
+cooler's temperature. All functions take arrays.
+
+References
+----------
+Peng and Robinson (1976), A new two-constant equation of state. Ind. Eng. Chem. Fundam. 15(1), 59–64.
+Alduchov and Eskridge (1996), Improved Magnus form approximation of saturation vapor pressure. J. Appl. Meteor. 35(4).
+Haaland (1983), Simple and explicit formulas for the friction factor in turbulent pipe flow. J. Fluids Eng. 105(1).
 """
 
 from __future__ import annotations
@@ -33,7 +40,7 @@ _J_PER_KWH = 3.6e6
 
 @dataclass(frozen=True)
 class Train:
-    """A compressor: stages to `pump_from_mpa`, each cooled back to `cooler_c`, and a pump from there to delivery."""
+    """A compressor train: stages to `pump_from_mpa`, each cooled back to `cooler_c`, then a pump."""
 
     n_stages: int
     stage_efficiency_share: float
@@ -45,9 +52,9 @@ class Train:
 
 
 def compression_kwh_per_t(suction_mpa: npt.ArrayLike, train: Train) -> Floats:
-    """Power from suction to delivery, kWh per t of CO₂, for any shape of suction pressures (MPa, absolute).
+    """Return the power from suction to delivery, kWh per t of CO₂, for suction pressures of any shape (MPa, absolute).
 
-    A suction above the pressure from which is pumped needs the pump alone; one above delivery needs nothing.
+    Suction above the pump's inlet pressure needs the pump only; suction above delivery pressure needs no power.
     """
     suction = np.asarray(suction_mpa, dtype=float)
     cooled = np.full(suction.shape, train.cooler_c + 273.15)
@@ -66,7 +73,7 @@ def compression_kwh_per_t(suction_mpa: npt.ArrayLike, train: Train) -> Floats:
 
 
 def compressibility(temperature_k: npt.ArrayLike, pressure_mpa: npt.ArrayLike) -> Floats:
-    """Z of CO₂: the root of Peng and Robinson's cubic of the lower Gibbs energy, found in closed form."""
+    """Compressibility factor of CO₂: the Peng–Robinson root with the lower Gibbs energy, in closed form."""
     temperature, pressure = np.broadcast_arrays(
         np.asarray(temperature_k, dtype=float), np.asarray(pressure_mpa, dtype=float)
     )
@@ -84,7 +91,7 @@ def _saturation_mpa(celsius: float) -> float:
 
 @dataclass(frozen=True)
 class _State:
-    """Enthalpy in J/mol and entropy in J/(mol K), each from an arbitrary zero."""
+    """Enthalpy in J/mol and entropy in J/(mol K), relative to arbitrary zeros."""
 
     enthalpy: Floats
     entropy: Floats
@@ -105,7 +112,7 @@ def _state(temperature: Floats, pressure_mpa: Floats) -> _State:
 
 
 def _isentropic_k(temperature: Floats, low_mpa: Floats, high_mpa: Floats) -> Floats:
-    """Temperature after compression at constant entropy; halving, since entropy rises with temperature."""
+    """Temperature after isentropic compression, by bisection."""
     entropy = _state(temperature, low_mpa).entropy
     cold, hot = temperature.copy(), temperature + 600.0
     for _ in range(36):
@@ -149,11 +156,11 @@ def _ln_fugacity(z: Floats, big_a: Floats, big_b: Floats) -> Floats:
     return np.asarray(z - 1 - np.log(z - big_b) - big_a / (2 * np.sqrt(2) * big_b) * spread)
 
 
-# Hydraulics of dense-phase CO₂: what a pipe of a diameter carries, and what its boosters draw.
+# Hydraulics of dense-phase CO₂: flow of a pipe, and power of its boosters.
 #
-# Pressure falls along a pipe by friction (Darcy–Weisbach, friction factor by Haaland's form of Colebrook–White) and is
-# restored by pumps. Flow and diameter of the shipped design: density 850 kg/m³ and viscosity 7.5e-5 Pa s (CO₂ at
-# about 12 MPa and 20 °C, NIST Chemistry WebBook), roughness 0.046 mm (commercial steel), pressure gradient 20 Pa/m.
+# Pressure falls by friction (Darcy–Weisbach, with Haaland's approximation of Colebrook–White) and is restored by pumps.
+# Design values: density 850 kg/m³ and viscosity 7.5e-5 Pa s (CO₂ at about 12 MPa and 20 °C, NIST Chemistry WebBook),
+# roughness 0.046 mm (commercial steel), pressure gradient 20 Pa/m.
 
 DENSITY_KG_PER_M3 = 850.0
 VISCOSITY_PA_S = 7.5e-5
@@ -165,16 +172,16 @@ _KG_PER_S_PER_KTPA = 1e6 / (HOURS_PER_YEAR * 3600.0)
 
 
 def friction_factor(reynolds: float, relative_roughness: float) -> float:
-    """Darcy's friction factor: 64 ÷ Re in laminar flow, Haaland's form of Colebrook–White otherwise."""
+    """Return the Darcy friction factor: 64 ÷ Re in laminar flow, else Haaland's approximation of Colebrook–White."""
     if reynolds <= 0:
-        raise ValueError("a flow must be above 0")
+        raise ValueError("the flow must be above 0")
     if reynolds < 2300:
         return 64.0 / reynolds
     return (-1.8 * math.log10((relative_roughness / 3.7) ** 1.11 + 6.9 / reynolds)) ** -2
 
 
 def gradient_pa_per_m(flow_ktpa: float, diameter_mm: float) -> float:
-    """Fall of pressure along a pipe of an inner diameter."""
+    """Return the pressure gradient in a pipe of an inner diameter."""
     d = diameter_mm / _MM
     speed = flow_ktpa * _KG_PER_S_PER_KTPA / (DENSITY_KG_PER_M3 * math.pi * d * d / 4.0)
     factor = friction_factor(DENSITY_KG_PER_M3 * speed * d / VISCOSITY_PA_S, ROUGHNESS_M / d)
@@ -182,7 +189,7 @@ def gradient_pa_per_m(flow_ktpa: float, diameter_mm: float) -> float:
 
 
 def capacity_ktpa(diameter_mm: float, gradient: float = GRADIENT_PA_PER_M) -> float:
-    """Flow at which a pipe of an inner diameter loses pressure at `gradient` Pa/m (bisection to a part in 1e9)."""
+    """Return the flow of a pipe of an inner diameter at a pressure gradient in Pa/m (bisection to 1e-9)."""
     low, high = 1e-6, 1e6
     for _ in range(80):
         middle = math.sqrt(low * high)
@@ -191,7 +198,7 @@ def capacity_ktpa(diameter_mm: float, gradient: float = GRADIENT_PA_PER_M) -> fl
 
 
 def diameter_mm(flow_ktpa: float, gradient: float = GRADIENT_PA_PER_M) -> float:
-    """Inner diameter at which a flow loses pressure at `gradient` Pa/m; 0 without a flow."""
+    """Return the inner diameter of a flow at a pressure gradient in Pa/m; 0 without flow."""
     if flow_ktpa <= 0:
         return 0.0
     low, high = 5.0, 5000.0
@@ -202,23 +209,23 @@ def diameter_mm(flow_ktpa: float, gradient: float = GRADIENT_PA_PER_M) -> float:
 
 
 def booster_kwh_per_t_km(gradient: float = GRADIENT_PA_PER_M) -> float:
-    """Power that restores the pressure lost along a km, per t: gradient ÷ density ÷ pump efficiency."""
+    """Return booster power per t and km: gradient ÷ density ÷ pump efficiency."""
     joule_per_kg_per_km = gradient * 1000.0 / DENSITY_KG_PER_M3 / PUMP_EFFICIENCY_SHARE
     return joule_per_kg_per_km * 1000.0 / 3.6e6
 
 
 def n_booster_stations(length_km: float, gradient: float = GRADIENT_PA_PER_M, drop_mpa: float = 3.0) -> int:
-    """Stations between the ends of a pipe that may lose `drop_mpa` from one pump to the next (15 → 12 MPa)."""
+    """Return the number of booster stations for a pressure drop of `drop_mpa` between stations (15 → 12 MPa)."""
     return max(math.ceil(length_km * 1000.0 * gradient / (drop_mpa * 1e6) - 1e-9) - 1, 0)
 
 
-# Distances, and what a pipeline draws: first form, each retrofit's own pipe to a site.
+# Distances.
 
 EARTH_RADIUS_KM = 6371.0088
 
 
 def great_circle_km(lat_a: npt.ArrayLike, lon_a: npt.ArrayLike, lat_b: npt.ArrayLike, lon_b: npt.ArrayLike) -> Floats:
-    """Distance over the sphere between points in degrees; arguments broadcast (the haversine form)."""
+    """Return great-circle distances between points in degrees (haversine formula); arguments broadcast."""
     a, b = np.radians(np.asarray(lat_a, dtype=float)), np.radians(np.asarray(lat_b, dtype=float))
     step = np.radians(np.asarray(lon_b, dtype=float)) - np.radians(np.asarray(lon_a, dtype=float))
     half = np.sin((b - a) / 2) ** 2 + np.cos(a) * np.cos(b) * np.sin(step / 2) ** 2

@@ -1,12 +1,12 @@
-"""Streams: the CO₂ that leaves a plant, stack by stack, before any capture.
+"""CO₂ streams of a plant before capture, one row a stack.
 
 Each function takes a plant table and returns one row a stream:
 
     plant, stream, grade, co2_ktpa, co2_share, lasting_share
 
-`grade` says what can be done with it: flue_gas, product_grade, tail_gas, or none (not capturable).
-`lasting_share` is the part whose furnaces are not announced to retire; only that part is offered a retrofit.
-The streams of a plant sum to its baseline, which is direct emissions; CO₂ bound in urea is in neither.
+`grade` is flue_gas, product_grade, tail_gas or none (not capturable). `lasting_share` is the share whose furnaces are
+not announced to retire; only that share can be retrofitted. Streams of a plant sum to its baseline, which is direct
+emissions; CO₂ bound in urea is in neither.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ DEFAULT_PROFILE = "ieaghg"
 
 
 def is_operating(plants: pd.DataFrame) -> pd.Series:
-    """Operating works, those announced to retire included: they emit and count in the baseline."""
+    """Return a mask of operating plants, including plants announced to retire."""
     return plants["status"].isin(OPERATING)
 
 
 def utilisation_share(plants: pd.DataFrame, product: pd.Series, table: pd.DataFrame) -> pd.Series:
-    """Output over capacity of each plant's province and product; the row for `all` where the province has none."""
+    """Return output ÷ capacity by province and product, falling back to the province `all`."""
     known = {(row.province, row.product): row.utilisation_share for row in table.sort_values("year").itertuples()}
     return pd.Series(
         [
@@ -43,11 +43,11 @@ def utilisation_share(plants: pd.DataFrame, product: pd.Series, table: pd.DataFr
 
 
 def steel_streams(plants: pd.DataFrame, inputs: Inputs, profile: str = DEFAULT_PROFILE) -> pd.DataFrame:
-    """Streams of steel works.
+    """Return the streams of steel mills.
 
-    A mill emits a fixed t per t of oxygen-furnace steel (of blast-furnace iron where no oxygen furnace is listed),
-    split over its stacks by the profile; a mill without coke ovens drops that stack and is not rescaled.
-    Electric furnaces and direct reduction each are one stream that is not capturable.
+    A mill emits a fixed amount per t of oxygen-furnace steel (per t of blast-furnace iron if it lists no oxygen
+    furnace), split over its stacks by the profile. A mill without coke ovens omits that stack without rescaling.
+    Electric furnaces and direct reduction are one stream each, not capturable.
     """
     stacks = inputs["streams/mill_stacks"]
     stacks = stacks[stacks["profile"] == profile]
@@ -82,7 +82,7 @@ def steel_streams(plants: pd.DataFrame, inputs: Inputs, profile: str = DEFAULT_P
 
 
 def lasting_share_of_mill(plants: pd.DataFrame) -> pd.Series:
-    """1 less the share of blast-furnace iron announced to retire; 0 for a works that retires as a whole."""
+    """Return 1 less the share of blast-furnace iron announced to retire; 0 for a mill that retires as a whole."""
     iron = plants["bf_iron_ktpa"].fillna(0.0)
     retiring = plants["retiring_bf_iron_ktpa"].fillna(0.0)
     share = 1.0 - np.where(iron > 0, retiring / iron.where(iron > 0, 1.0), 0.0)
@@ -90,10 +90,10 @@ def lasting_share_of_mill(plants: pd.DataFrame) -> pd.Series:
 
 
 def chemical_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
-    """Streams of ammonia and methanol plants.
+    """Return the streams of ammonia and methanol plants.
 
-    Process CO₂ leaves an acid-gas wash as product grade and tail gas. Urea takes product grade first, then tail gas;
-    what it takes leaves with the product and is in no stream.
+    Process CO₂ leaves an acid-gas wash as product grade and tail gas. Urea uses product grade first, then tail gas;
+    this CO₂ leaves with the product and is in no stream.
     """
     routes = inputs["streams/chemical_routes"]
     key = ["product", "feedstock", "gasifier"]
@@ -136,14 +136,14 @@ def _rows(
 
 
 def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """All streams that carry anything, plant by plant in the order of the stacks."""
+    """All streams with a flow, by plant in the order of the stacks."""
     streams = pd.concat(parts, ignore_index=True)
     streams = streams[streams["co2_ktpa"] > 1e-9]
     return streams.sort_values("plant", kind="stable").reset_index(drop=True)
 
 
 def given_streams(plants: pd.DataFrame) -> pd.DataFrame:
-    """The one stream of plants whose capture costs are given outright."""
+    """Return the single stream of plants with given capture costs."""
     return pd.DataFrame(
         {
             "plant": plants["plant"],
@@ -157,9 +157,9 @@ def given_streams(plants: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-# Hot stoves, furnace by furnace: each blast furnace has its own, and they last as long as it does.
+# Hot stoves by furnace: each blast furnace has its own stoves, with the same remaining life.
 #
-# The other stacks of a mill stay whole: its power plant burns the gas of all furnaces from one main.
+# The other stacks of a mill are not split, since they use the gas of all furnaces.
 
 STOVES = "hot_stoves"
 RUNNING = ("operating", "operating pre-retirement")
@@ -167,25 +167,24 @@ _AGREE = 1e-6
 
 
 def running_furnaces(inputs: Inputs) -> pd.DataFrame:
-    """Blast furnaces that run, those announced to retire included, in the order of their ids."""
+    """Return operating blast furnaces, including those announced to retire, sorted by id."""
     units = inputs["plants/steel_units"]
     units = units[(units["kind"] == "BF") & units["status"].isin(RUNNING) & (units["capacity_ktpa"] > 0)]
     return units.sort_values(["plant", "unit"], kind="stable").reset_index(drop=True)
 
 
 def stream_of(furnaces: pd.DataFrame, own_from_ktpa: float) -> pd.Series:
-    """The stream that each furnace's stoves are in: its own, or the works' common one where it makes less iron."""
+    """Return the stream of each furnace's stoves: its own, or the common stream of smaller furnaces."""
     own = STOVES + " " + furnaces["unit"].astype(str)
     return own.where(furnaces["capacity_ktpa"] >= own_from_ktpa, STOVES)
 
 
 def stoves_by_furnace(streams: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
-    """Streams with the hot stoves of each works split over its running furnaces by their iron capacity.
+    """Return streams with the hot stoves of each mill split over its operating furnaces by iron capacity.
 
-    A furnace of at least `own_stoves_iron_ktpa` is the stream `hot_stoves UNIT`; smaller ones stay together as
-    `hot_stoves`. Stoves of a furnace announced to retire last in no part, the others wholly, so that a works' tonnes
-    and its lasting tonnes are what they were. A works stays whole where no furnace is known, or where its furnaces and
-    its own row disagree about what retires.
+    A furnace of at least `own_stoves_iron_ktpa` has the stream `hot_stoves UNIT`; smaller ones share `hot_stoves`.
+    Stoves of a retiring furnace have a lasting share of 0, others of 1, so that the mill's totals are unchanged. A mill
+    is not split if no furnace is known, or if its furnaces contradict its own retirement data.
     """
     at = streams["stream"] == STOVES
     furnaces = running_furnaces(inputs)
@@ -206,36 +205,36 @@ def stoves_by_furnace(streams: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
 
 
 def retiring_stoves(plants: pd.DataFrame, inputs: Inputs) -> pd.Series:
-    """By plant of `plants`: a sentence that names the furnaces whose stoves are not offered; empty where none are."""
+    """Return a note for each plant on furnaces whose stoves are excluded; empty if there are none."""
     furnaces = running_furnaces(inputs)
     going = furnaces[furnaces["status"] != "operating"]
     message: dict[str, str] = {}
     for plant, rows in going.groupby("plant"):
         named = ", ".join(name or unit for name, unit in zip(rows["name"], rows["unit"], strict=True))
         iron = f"{rows['capacity_ktpa'].sum():,.0f} kt/y of iron"
-        message[str(plant)] = f"announced to retire, so that no retrofit of their stoves is offered: {named} ({iron})"
+        message[str(plant)] = f"announced to retire, so their stoves are not retrofitted: {named} ({iron})"
     return plants["plant"].map(message).fillna("").astype(str)
 
 
-# Captive coal units: what they emit beyond the power plant or the boilers that are already counted at their plant.
+# Captive coal units: emissions beyond the power plant or boilers already counted at their plant.
 #
-# A mill's 1.85 t a tonne holds its power plant, which burns the mill's own gas; a chemical plant's flue gas holds its
-# boilers. So a unit's coal is no stream as long as that stack could be the unit itself: only the excess is.
+# A mill's 1.85 t per t include its power plant, which burns the mill's own gas; a chemical plant's flue gas includes
+# its boilers. A captive unit may be that stack itself, so only the excess is an additional stream.
 
 STREAM = "captive_power"
 SITE_KM = 2.0
-# The stack of a sector's plants that its captive units are held against.
+# Stack of each sector that may contain its captive units.
 HELD_IN = {"steel": "power_plant", "chemicals": "boiler_flue_gas"}
 
 
 def running_units(inputs: Inputs) -> pd.DataFrame:
-    """Operating captive units that are taken to belong to a plant."""
+    """Return operating captive units that are assigned to a plant."""
     units = inputs["plants/captive_units"]
     return units[(units["status"] == "operating") & (units["plant"] != "")].reset_index(drop=True)
 
 
 def excess_ktpa(units_ktpa: pd.Series, held_ktpa: pd.Series, plants: pd.DataFrame) -> pd.Series:
-    """CO₂ of captive units by plant beyond what is held: max(Σ units − Σ held, 0) of its site, in proportion to units.
+    """Return CO₂ of captive units by plant beyond `held_ktpa`: max(Σ units − Σ held, 0) a site, by share of units.
 
     `units_ktpa` is by plant with units, `held_ktpa` by plant; `plants` has plant, lat_deg and lon_deg. A site is a
     plant with units and all within 2 km of it; sites that share a plant are one.
@@ -258,7 +257,7 @@ def excess_ktpa(units_ktpa: pd.Series, held_ktpa: pd.Series, plants: pd.DataFram
 
 
 def _joined(groups: Sequence[set[str]]) -> list[set[str]]:
-    """Groups that share a member as one."""
+    """Merge groups that share a member."""
     whole: list[set[str]] = []
     for group in groups:
         touching = [each for each in whole if each & group]
@@ -269,10 +268,10 @@ def _joined(groups: Sequence[set[str]]) -> list[set[str]]:
 def captive_streams(
     plants: pd.DataFrame, streams: pd.DataFrame, every: pd.DataFrame, held_ktpa: pd.Series, inputs: Inputs
 ) -> pd.DataFrame:
-    """Rows `captive_power` of `plants`, in the columns of `streams`, which are theirs.
+    """Return rows `captive_power` of `plants`, in the columns of their `streams`.
 
-    `every` are all running plants of the sector and `held_ktpa` what their stack holds, so that the answer does not
-    depend on which provinces are looked at. A unit lasts as long as its plant.
+    `every` are all operating plants of the sector and `held_ktpa` their stacks, so that the result does not depend on
+    the selected provinces. A unit has the life of its plant.
     """
     units = running_units(inputs)
     excess = excess_ktpa(units.groupby("plant")["co2_ktpa"].sum(), held_ktpa, every)

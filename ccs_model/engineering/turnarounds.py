@@ -1,4 +1,4 @@
-"""In which periods a retrofit may start: turnaround windows that are given, and relinings that are expected."""
+"""Periods in which a retrofit may start: given turnaround windows and expected relinings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccs_model.inputs import Inputs
 def in_given_window(
     from_year: npt.ArrayLike, until_year: npt.ArrayLike, starts: npt.ArrayLike, n_years: npt.ArrayLike
 ) -> Mask:
-    """[row, period] whether the period's years meet the window; an end that is not given (NaN) is open."""
+    """Return [row, period] whether the period overlaps the window; a missing end (NaN) is open."""
     begin, end = np.asarray(from_year, dtype=float), np.asarray(until_year, dtype=float)
     first = np.asarray(starts, dtype=float)[None, :]
     last = first + np.asarray(n_years, dtype=float)[None, :] - 1
@@ -29,11 +29,10 @@ def about_a_relining(
     campaign_yr: float,
     window_yr: float,
 ) -> Mask:
-    """[furnace, period] whether a year of the period lies within `window_yr` of an expected relining.
+    """Return [furnace, period] whether a year of the period lies within `window_yr` of an expected relining.
 
-    Relinings are expected one campaign after the last and every campaign from then on. Any period does where the last
-    is not known (NaN), and where the next should have come more than `window_yr` before the first period: then it may
-    come in any year.
+    Relinings are expected one campaign after the last and every campaign from then on. All periods qualify if the last
+    relining is unknown (NaN), or if the next was due more than `window_yr` before the first period.
     """
     due = np.asarray(relined, dtype=float)[:, None] + campaign_yr
     first = np.asarray(starts, dtype=float)[None, :]
@@ -52,10 +51,10 @@ def may_start(
     *,
     at_relining: bool,
 ) -> Mask:
-    """[stream, period] whether a retrofit of the stream may start in the period.
+    """Return [stream, period] whether a retrofit of the stream may start in the period.
 
-    A window of the plant (`turnaround_from`, `turnaround_until`) binds all its streams. With `at_relining` hot stoves
-    also wait for a furnace of theirs that is relined; stoves that serve several furnaces may start with any of them.
+    A window of the plant (`turnaround_from`, `turnaround_until`) applies to all its streams. With `at_relining`, hot
+    stoves also start only near a relining of one of their furnaces.
     """
     of_plant = plants.set_index("plant")[["turnaround_from", "turnaround_until"]].reindex(streams["plant"])
     allowed = in_given_window(of_plant["turnaround_from"], of_plant["turnaround_until"], starts, n_years)
@@ -79,7 +78,7 @@ def may_start(
     common = common.groupby([furnaces["plant"], pd.Series(STOVES, furnaces.index)]).any()
     known = pd.concat([own, common])
     keys = pd.MultiIndex.from_frame(streams.loc[stoves, ["plant", "stream"]])
-    # Stoves of which no furnace is known may start in any period.
+    # Stoves without known furnaces may start in any period.
     rows = known.reindex(keys).astype(object).fillna(True).to_numpy(dtype=bool)
     allowed[stoves.to_numpy(bool)] &= rows
     return allowed

@@ -254,8 +254,11 @@ _MONTHS = (
 
 @dataclass
 class GemSheets:
-    """Sheets of the steel tracker by lower-case name, and of the chemicals inventory by file; `releases` holds the
-    release dates found in the workbooks or their names, by kind."""
+    """Sheets of the workbooks and their releases.
+
+    `steel` is by the lower-case name of the sheet, `chemicals` by file. `releases` are the release dates that the
+    workbooks, or their names, state.
+    """
 
     steel: dict[str, list[Grid]] = field(default_factory=dict)
     chemicals: dict[str, list[Grid]] = field(default_factory=dict)

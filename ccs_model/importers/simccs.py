@@ -313,8 +313,8 @@ def _sheet_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[t
         issues.append(Issue(f"{text.name}:{rows[1][0] if len(rows) > 1 else 1}", what, hint))
         return
     place = [next((i for i, head in enumerate(heading) if head.upper() == wanted), -1) for wanted in ("X-LON", "Y-LAT")]
-    for line, cells in rows[3:]:
-        cells = cells + [""] * (4 + len(layout.costs) + 20)
+    for line, given in rows[3:]:
+        cells = given + [""] * (4 + len(layout.costs) + 20)
         if not cells[0]:
             if cells[2]:
                 issues.append(Issue(f"{text.name}:{line}", "has no Unique ID"))

@@ -207,7 +207,7 @@ Declared = Mapping[str, Sequence[Column]]
 
 @dataclass(frozen=True)
 class Inventory:
-    """An inventory file as read: tables of plants and, if given, of references.
+    """Tables of one file: plants, and references if it has them.
 
     `name` is the name in the scenario, `raw` the content of the file.
     """

@@ -1,9 +1,9 @@
-"""Plans of a program with fixed charges at many limits of one row, each from the plan of a lower limit.
+"""Solutions of a fixed-charge network model at many limits of one row, each from the solution of a lower limit.
 
-A plan of a lower limit holds at a higher one, and is bettered there in small programs, each of which leaves few
-decisions free: with what is laid as it is, all else is decided anew; then more may be laid; then what the plans of the
-neighbouring limits lay may be had; then everything on which plan and relaxation differ. The bound of each limit is the
-relaxation's, with connection cuts, which hold at every limit, and in the end that of a search for a proof.
+A solution of a lower limit holds at a higher one and is improved there in sub-MIPs with few free decisions. Its arcs
+are fixed first; then more arcs are allowed, those of the solutions at the neighbouring limits, and all columns in which
+it differs from the relaxation. The bound at each limit is that of the relaxation with cut-set inequalities, which hold
+at every limit, and in the end that of branch and bound.
 """
 
 from __future__ import annotations
@@ -17,162 +17,226 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
-from ccs_model.mip.branch_and_bound import resolved_with_integers_fixed
-from ccs_model.mip.cut_sets import Connections, Cut, cut_relaxation, with_cuts
-from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution
-from ccs_model.mip.highs import Highs, SolverOptions, gap_share
+from ccs_model.mip.branch_and_bound import verified_point
+from ccs_model.mip.clock import now
+from ccs_model.mip.cut_sets import Connections, Cut, Relax, with_cuts
+from ccs_model.mip.fixed_charge import Construct, SlopeScaling
+from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
 from ccs_model.mip.matrix import Matrix, residuals
-from ccs_model.mip.network_lns import Search, with_free
+from ccs_model.mip.network_lns import SubMip
 from ccs_model.mip.parametric import MovingLimit, Support
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
+from ccs_model.mip.search import USED, FixedChargeNetwork, Result, SearchContext
 
-_CUT_ROUNDS = 8
-# Slope scaling in small steps, somewhat larger ones than for a single plan.
-_ROUNDS, _STEP = 12, 0.1
-# Of the time of an anchor, by when cuts and corridors are to be found.
-_CUTS_TIME_SHARE, _CORRIDORS_TIME_SHARE, _LINES_TIME_SHARE = 0.55, 0.9, 1.3
-# A plan that falls so far short of the bound is laid out anew.
-_FAR_SHARE = 0.5
-_USED = 1e-6
-# A limit may take somewhat more than its even share of the time that is left, and some time in any case.
-_GREEDY, _LEAST_S = 1.5, 0.3
-# The first plan of a climb takes longer than the others, which follow from it.
-_ANEW_TIME_SHARE = 0.5
-_PIPES_FIXED = Search(gap_part=0.25, nodes=1, next_few=(0, 30))
-_PIPES_EXTENDED = Search(gap_part=0.25, nodes=1, next_few=(20, 30))
-_OF_NEIGHBOURS = Search(gap_part=0.15, nodes=1, next_few=(0, 20))
-_DIFFERING = Search(gap_part=0.15, nodes=1, next_few=None)
-_PROOF_NODES = 2_000
-_DIFFERING_TIME_SHARE = 0.4
+_DIFFERING = SubMip(gap_part=0.15, max_nodes=1)
 
 
 def with_limit(matrix: Matrix, row: int, limit: float) -> Matrix:
-    """The program with another limit of one row."""
+    """Return the matrix with another upper limit of one row."""
     upper = matrix.row_upper.copy()
     upper[row] = limit
     return replace(matrix, row_upper=upper)
 
 
-def nothing_of(matrix: Matrix) -> Floats | None:
-    """To do nothing, where that is a plan."""
-    nothing: Floats = np.clip(np.zeros(len(matrix.lower)), matrix.lower, matrix.upper)
-    return nothing if residuals(matrix, nothing).hold else None
+def zero_point(matrix: Matrix) -> Floats | None:
+    """Return the point with every column at 0 (or its nearest bound) if it is feasible."""
+    zero: Floats = np.clip(np.zeros(len(matrix.lower)), matrix.lower, matrix.upper)
+    return zero if residuals(matrix, zero).hold else None
+
+
+@dataclass(frozen=True, eq=False)
+class SweepPoint:
+    """What is known at one limit: the incumbent (None without one), the relaxation's line and the best bound."""
+
+    limit: float
+    x: Floats | None
+    support: Support
+    bound: float
+    is_deepened: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class SweepModel:
+    """A fixed-charge network model whose limit of one row moves, with cuts that hold at every limit."""
+
+    matrix: Matrix
+    row: int
+    network: FixedChargeNetwork
+    cuts: tuple[Cut, ...]
+    options: SolverOptions
+
+    @property
+    def sign(self) -> float:
+        """1 for a maximised objective, −1 for a minimised one."""
+        return 1.0 if self.matrix.maximise[0] else -1.0
+
+    @cached_property
+    def matrix_with_cuts(self) -> Matrix:
+        """The matrix with the cuts as further rows."""
+        return with_cuts(self.matrix, self.cuts)
+
+    @cached_property
+    def is_charge(self) -> Mask:
+        """[column] whether it is a fixed charge."""
+        found = np.zeros(len(self.matrix.lower), dtype=bool)
+        found[self.network.columns] = True
+        return found
+
+    def at(self, limit: float, deadline: float, *, cuts: bool = False) -> SearchContext:
+        """The search at one limit."""
+        matrix = with_limit(self.matrix_with_cuts if cuts else self.matrix, self.row, limit)
+        return SearchContext(matrix, self.network, self.options, deadline)
+
+    def value(self, x: Floats) -> float:
+        """Objective value of a point."""
+        return float(self.matrix.costs[0] @ x)
+
+    def gap(self, point: SweepPoint) -> float:
+        """Relative gap at one limit; infinite without an incumbent."""
+        return np.inf if point.x is None else gap_share(point.bound, self.value(point.x))
+
+    def is_closed(self, point: SweepPoint) -> bool:
+        """Whether the gap at one limit is the requested one."""
+        return point.x is not None and self.is_close(point.bound, point.x)
+
+    def is_close(self, bound: float, x: Floats) -> bool:
+        """Whether a point is within the requested gap of a bound."""
+        return gap_share(bound, self.value(x)) <= self.options.gap_share
 
 
 @dataclass(frozen=True, eq=False)
 class Anchor:
-    """What the program says at a few limits: supporting lines with cuts, the cuts, and the corridors it settles on."""
+    """Supporting lines at a few limits, cuts, and the arc groups that slope scaling converges on."""
 
     supports: tuple[Support, ...]
     cuts: tuple[Cut, ...]
     arc_groups: Ints
 
 
-def anchored(
-    matrix: Matrix,
-    charges: FixedCharges,
-    connections: Connections,
-    row: int,
-    limits: Sequence[float],
-    options: SolverOptions,
-    *,
-    with_corridors: bool,
-    seconds: float,
-    seconds_at_most: float,
-) -> Anchor | None:
-    """Cuts and corridors at the first limit, and lines at all; None where there is no point, or no time for one.
+@dataclass(frozen=True)
+class Anchors:
+    """Cuts and arc groups at a few limits, and lines of the relaxation that bound all others.
 
-    All is to take `seconds`, but the first relaxation, without which there is nothing, may take `seconds_at_most`.
+    Parameters
+    ----------
+    shares
+        Shares of the highest limit, one tuple a job: slope scaling runs at the first share of each.
+    until
+        Share of the sweep's time by which the anchors are solved.
+    relax, scaling
+        Phases at the first limit of a job, timed within the job.
+    lines_until
+        Share of a job's time after which no further limit is solved.
     """
-    began = now()
-    highs = Highs(with_limit(matrix, row, limits[0]), options)
-    cuts, outcome = cut_relaxation(
-        highs,
-        connections,
-        n_rounds=_CUT_ROUNDS,
-        deadline=began + seconds_at_most,
-        until=began + _CUTS_TIME_SHARE * seconds,
-        stage="corridors",
-    )
-    if outcome.status != "optimal" or outcome.x is None or outcome.row_dual is None:
-        return None
-    supports = [Support(limits[0], outcome.objective, float(outcome.row_dual[row]), outcome.x)]
-    arc_groups = charges.arc_groups_used(outcome.x)
-    if with_corridors:
-        small = restricted(with_cuts(highs.matrix, cuts), charges.outside(arc_groups))
-        scaling = SlopeScaling(small.matrix, charges.within(highs.matrix, small.matrix, small.columns), options)
-        until = began + _CORRIDORS_TIME_SHARE * seconds
-        rounds = scaling.run(outcome.x[small.columns], _ROUNDS, until, step=_STEP)
-        arc_groups = charges.arc_groups_used(small.lifted(rounds[-1])) if rounds else arc_groups
-    for limit in limits[1:]:
-        if now() >= began + _LINES_TIME_SHARE * seconds:
-            break
-        highs.set_row(row, float(matrix.row_lower[row]), limit)
-        outcome = highs.run(began + seconds_at_most - now(), "a line")
-        if outcome.status == "optimal" and outcome.x is not None and outcome.row_dual is not None:
-            supports.append(Support(limit, outcome.objective, float(outcome.row_dual[row]), outcome.x))
-    return Anchor(tuple(supports), tuple(cuts), arc_groups)
+
+    shares: tuple[tuple[float, ...], ...] = ((1.0, 0.75), (0.5, 0.3, 0.15, 0.05))
+    until: float = 0.38
+    relax: Relax = Relax(cut_rounds=8, cuts_until=0.55)
+    scaling: SlopeScaling = SlopeScaling(n_rounds=12, step=0.1, until=0.9, restrict=True)
+    lines_until: float = 1.3
+
+    def run(
+        self,
+        model: SweepModel,
+        connections: Connections,
+        limits: Sequence[float],
+        *,
+        with_arcs: bool,
+        seconds: float,
+        max_seconds: float,
+    ) -> Anchor | None:
+        """Return cuts and arc groups at the first limit and lines at all; None where the relaxation has no optimum.
+
+        The job takes `seconds`; only the relaxations may take up to `max_seconds`, since nothing follows without them.
+        """
+        context = model.at(limits[0], now() + seconds)
+        context = replace(context, began=context.deadline - seconds)
+        highs = Highs(context.matrix, context.options)
+        latest, row = context.began + max_seconds, model.row
+        cuts_deadline = context.moment(self.relax.cuts_until)
+        cuts, outcome = self.relax.solve(highs, connections, latest, cuts_deadline, "anchor")
+        if outcome.status != "optimal" or outcome.x is None or outcome.row_dual is None:
+            return None
+        supports = [Support(limits[0], outcome.objective, float(outcome.row_dual[row]), outcome.x)]
+        arc_groups = model.network.arc_groups_used(outcome.x)
+        if with_arcs:
+            cut_context = replace(context, matrix=with_cuts(context.matrix, cuts))
+            trace = self.scaling.run(cut_context, Result("limit", relaxation=outcome)).trace
+            arc_groups = model.network.arc_groups_used(trace[-1]) if trace else arc_groups
+        for limit in limits[1:]:
+            if now() >= context.moment(self.lines_until):
+                break
+            highs.set_row(row, float(model.matrix.row_lower[row]), limit)
+            outcome = highs.run(latest - now(), "supporting line")
+            if outcome.status == "optimal" and outcome.x is not None and outcome.row_dual is not None:
+                supports.append(Support(limit, outcome.objective, float(outcome.row_dual[row]), outcome.x))
+        return Anchor(tuple(supports), tuple(cuts), arc_groups)
 
 
-@dataclass(frozen=True, eq=False)
-class SweepPoint:
-    """What is known at one limit: the plan (None without one), the relaxation's line and the best bound."""
+@dataclass(frozen=True)
+class Grow:
+    """Improve a solution of a lower limit: with its arcs fixed, then with more arcs.
 
-    limit: float
-    x: Floats | None
-    support: Support
-    bound: float
-    # How far the search for a better plan and bound has gone.
-    depth: int = 0
+    Parameters
+    ----------
+    fixed, extended
+        Sub-MIPs of the two steps.
+    """
+
+    fixed: SubMip = SubMip(gap_part=0.25, max_nodes=1, candidates=(0, 30))
+    extended: SubMip = SubMip(gap_part=0.25, max_nodes=1, candidates=(20, 30))
+
+    def run(self, model: SweepModel, context: SearchContext, best: Floats, bound: float) -> Floats:
+        """Return a solution that is no worse."""
+        integers = context.matrix.is_integer
+        for k, sub_mip in enumerate((self.fixed, self.extended)):
+            if context.is_over or model.is_close(bound, best):
+                break
+            kept = model.is_charge if k == 0 else model.is_charge & (best > 0.5)
+            best = _improved(context, sub_mip, integers & ~kept, best)
+        return best
 
 
-@dataclass(frozen=True, eq=False)
-class BudgetSweep:
-    """A program of which a row's limit moves, with cuts that all plans keep, and how its plans are found."""
+@dataclass(frozen=True)
+class Sweep:
+    """A solution at each limit from low to high, from that of the limit before.
 
-    matrix: Matrix
-    row: int
-    charges: FixedCharges
-    cuts: tuple[Cut, ...]
-    options: SolverOptions
+    Parameters
+    ----------
+    until
+        Share of the sweep's time by which the sweep ends.
+    far_gap
+        Relative gap beyond which a solution is from slope scaling.
+    greedy, min_seconds
+        Multiple of its even share of the time left that a limit may take, and the least seconds it has.
+    construct_until
+        Share of the time left that a solution from slope scaling may take.
+    scaling, construct
+        Phases of a solution from slope scaling.
+    grow, differing
+        Sub-MIPs that improve it.
+    """
 
-    @property
-    def sign(self) -> float:
-        return 1.0 if self.matrix.maximise[0] else -1.0
+    until: float = 0.76
+    far_gap: float = 0.5
+    greedy: float = 1.5
+    min_seconds: float = 0.3
+    construct_until: float = 0.5
+    scaling: SlopeScaling = SlopeScaling(n_rounds=12, step=0.1)
+    construct: Construct = Construct()
+    grow: Grow = Grow()
+    differing: SubMip = _DIFFERING
 
-    @cached_property
-    def cut(self) -> Matrix:
-        """The program with its cuts."""
-        return with_cuts(self.matrix, self.cuts)
-
-    @cached_property
-    def is_charge(self) -> Mask:
-        """Columns that are fixed charges."""
-        found = np.zeros(len(self.matrix.lower), dtype=bool)
-        found[self.charges.columns] = True
-        return found
-
-    def worth(self, x: Floats) -> float:
-        return float(self.matrix.costs[0] @ x)
-
-    def is_closed(self, sweep_point: SweepPoint) -> bool:
-        """Whether the gap is as asked for."""
-        return sweep_point.x is not None and self._is_close(sweep_point.bound, sweep_point.x)
-
-    def _is_close(self, bound: float, x: Floats) -> bool:
-        return gap_share(bound, self.worth(x)) <= self.options.gap_share
-
-    def swept(self, limits: Sequence[float], seconds: float) -> list[SweepPoint]:
-        """A plan at each limit from low to high, from that of the limit before; fewer where time runs out."""
+    def run(self, model: SweepModel, limits: Sequence[float], seconds: float) -> list[SweepPoint]:
+        """Return a point at each limit that has one; fewer where time runs out."""
         deadline = now() + seconds
-        moving = MovingLimit(self.cut, self.row, self.options, is_exact=False)
+        moving = MovingLimit(model.matrix_with_cuts, model.row, model.options, is_exact=False)
         found: list[SweepPoint] = []
-        best = nothing_of(with_limit(self.matrix, self.row, limits[0])) if limits else None
+        best = zero_point(with_limit(model.matrix, model.row, limits[0])) if limits else None
         took, passed_over = 0.0, 0
         for k, limit in enumerate(limits):
             try:
-                support = moving.at(limit, max(deadline, now() + _LEAST_S))
+                support = moving.at(limit, max(deadline, now() + self.min_seconds))
             except NoPlanError:
                 break
             if support is None:
@@ -181,129 +245,150 @@ class BudgetSweep:
                 passed_over -= 1
                 found.append(SweepPoint(limit, best, support, support.value))
                 continue
-            # Where time is short, a few good plans that are carried up are worth more than many half sought.
-            started, n_left, left = now(), len(limits) - k, max(deadline - now(), _LEAST_S)
+            # Where time is short, a few good solutions that are carried up are worth more than many poor ones.
+            started, n_left, left = now(), len(limits) - k, max(deadline - now(), self.min_seconds)
             stride = min(max(math.ceil(took * n_left / left), 1), n_left)
-            until = started + max(_GREEDY * stride * left / n_left, _LEAST_S)
-            there = with_limit(self.matrix, self.row, limit)
-            is_anew = best is None or gap_share(support.value, self.worth(best)) > _FAR_SHARE
-            if is_anew:
-                until = max(until, now() + _ANEW_TIME_SHARE * (deadline - now()))
-                best = self._better(best, self._first(there, support.x, until))
+            until = started + max(self.greedy * stride * left / n_left, self.min_seconds)
+            is_constructed = best is None or gap_share(support.value, model.value(best)) > self.far_gap
+            if is_constructed:
+                until = max(until, now() + self.construct_until * (deadline - now()))
+            context = model.at(limit, until)
+            if is_constructed:
+                best = context.better(best, self._constructed(context, support))
             if best is not None:
-                best = self._grown(there, best, support.value, until)
-                if is_anew and not self._is_close(support.value, best) and now() < until:
-                    free = there.is_integer & (np.abs(support.x - best) > _USED)
-                    cut = with_limit(self.cut, self.row, limit)
-                    best = self._searched(cut, free, best, _DIFFERING, until)
+                best = self.grow.run(model, context, best, support.value)
+                if is_constructed and not model.is_close(support.value, best) and now() < until:
+                    free = context.matrix.is_integer & (np.abs(support.x - best) > USED)
+                    best = _improved(model.at(limit, until, cuts=True), self.differing, free, best)
             took, passed_over = now() - started, stride - 1
             found.append(SweepPoint(limit, best, support, support.value))
         return found
 
-    def _first(self, there: Matrix, x: Floats, until: float) -> Floats | None:
-        """A plan without one below it: what slope scaling lays, or whatever the solver finds first."""
-        rounds = SlopeScaling(there, self.charges, self.options).run(x, _ROUNDS, until, step=_STEP)
-        maximise = there.maximise[0]
-        built = (
-            constructed_solution(there, self.charges, rounds[-1], self.options, maximise=maximise, deadline=until)
-            if rounds
-            else None
-        )
-        if built is not None or nothing_of(there) is not None:
+    def _constructed(self, context: SearchContext, support: Support) -> Floats | None:
+        """A solution without one of a lower limit: by slope scaling, or the first that HiGHS finds."""
+        relaxation = Outcome("optimal", support.value, support.value, support.x, None, None)
+        result = self.scaling.run(context, Result("limit", relaxation=relaxation))
+        built = self.construct.run(context, result).incumbent
+        if built is not None or zero_point(context.matrix) is not None:
             return built
-        highs = Highs(there, self.options)
+        highs = Highs(context.matrix, context.options)
         highs.set_option("mip_max_improving_sols", 1)
-        return self._held(there, highs.run(until - now(), "a first plan").x)
+        x = highs.run(context.left_s, "first solution").x
+        return None if x is None else verified_point(context.matrix, x, context.options)
 
-    def _grown(self, there: Matrix, best: Floats, bound: float, until: float) -> Floats:
-        """With what is laid as it is, all else anew; then with more laid."""
-        whole = there.is_integer
-        for search in (_PIPES_FIXED, _PIPES_EXTENDED):
-            if now() >= until or self._is_close(bound, best):
-                break
-            fixed = self.is_charge if search is _PIPES_FIXED else self.is_charge & (best > 0.5)
-            best = self._searched(there, whole & ~fixed, best, search, until)
-        return best
 
-    def related(
-        self, sweep_points: Sequence[SweepPoint], below: SweepPoint | None, above: SweepPoint | None, seconds: float
+@dataclass(frozen=True)
+class Relate:
+    """Improve each solution with the arcs and decisions of the solutions at the neighbouring limits.
+
+    Parameters
+    ----------
+    until
+        Share of the sweep's time by which it ends.
+    greedy, min_seconds
+        Multiple of its even share of the time left that a limit may take, and the least seconds it has.
+    grow, neighbours
+        Sub-MIPs that improve it.
+    """
+
+    until: float = 1.0
+    greedy: float = 1.5
+    min_seconds: float = 0.3
+    grow: Grow = Grow()
+    neighbours: SubMip = SubMip(gap_part=0.15, max_nodes=1, candidates=(0, 20))
+
+    def run(
+        self,
+        model: SweepModel,
+        points: Sequence[SweepPoint],
+        below: SweepPoint | None,
+        above: SweepPoint | None,
+        seconds: float,
     ) -> list[SweepPoint]:
-        """The plans bettered by what the plans of the limits next to them lay, from high to low."""
-        deadline = now() + seconds
-        there = [*([below] if below else []), *sweep_points, *([above] if above else [])]
+        """Return the points from low to high, improved from high to low; `below` and `above` are their neighbours."""
+        deadline, integers = now() + seconds, model.matrix.is_integer
+        known = [*([below] if below else []), *points, *([above] if above else [])]
         first = 1 if below else 0
-        for k in reversed(range(first, first + len(sweep_points))):
-            sweep_point = there[k]
-            left = deadline - now()
-            if left <= 0 or sweep_point.x is None or self.is_closed(sweep_point):
+        for k in reversed(range(first, first + len(points))):
+            point, left = known[k], deadline - now()
+            if left <= 0 or point.x is None or model.is_closed(point):
                 continue
-            until = now() + max(_GREEDY * left / (k - first + 1), _LEAST_S)
-            program = with_limit(self.matrix, self.row, sweep_point.limit)
-            plan, below_it = sweep_point.x, there[k - 1].x if k else None
-            if below_it is not None and np.array_equal(below_it, plan):
-                # Carried up from below, it knows nothing yet of the money that came with it.
-                plan = self._grown(program, plan, sweep_point.bound, until)
-            free = self.matrix.is_integer & ~self.is_charge
-            for near in there[max(k - 1, 0) : k + 2]:
+            until = now() + max(self.greedy * left / (k - first + 1), self.min_seconds)
+            context, x, x_below = model.at(point.limit, until), point.x, known[k - 1].x if k else None
+            if x_below is not None and np.array_equal(x_below, x):
+                # Carried up from the limit below, it does not use the wider limit yet.
+                x = self.grow.run(model, context, x, point.bound)
+            free = integers & ~model.is_charge
+            for near in known[max(k - 1, 0) : k + 2]:
                 if near.x is not None:
-                    free |= self.matrix.is_integer & (near.x > 0.5)
-            x = self._searched(program, free | (self.matrix.is_integer & (plan > 0.5)), plan, _OF_NEIGHBOURS, until)
-            there[k] = replace(sweep_point, x=x)
-        return there[first : first + len(sweep_points)]
+                    free |= integers & (near.x > 0.5)
+            free |= integers & (x > 0.5)
+            known[k] = replace(point, x=_improved(context, self.neighbours, free, x))
+        return known[first : first + len(points)]
 
-    def deepened(self, sweep_point: SweepPoint, seconds: float) -> SweepPoint:
-        """One plan bettered where it differs from the relaxation, and the bound of a search for a proof."""
-        began = now()
-        x = sweep_point.x
+
+@dataclass(frozen=True)
+class Deepen:
+    """Improve the solutions of the widest gaps where they differ from the relaxation, then search for a bound.
+
+    Parameters
+    ----------
+    seconds, min_seconds
+        Seconds of a limit unless there is more time for each, and the seconds below which none begins.
+    differing, differing_until
+        Sub-MIP of the columns in which solution and relaxation differ, and the share of a limit's time it takes.
+    useless_gap_part
+        Columns that cannot improve the solution by this part of the requested gap are left out.
+    max_nodes
+        Branch-and-bound nodes of the search for a bound.
+    """
+
+    seconds: float = 6.0
+    min_seconds: float = 1.0
+    differing: SubMip = _DIFFERING
+    differing_until: float = 0.4
+    useless_gap_part: float = 0.5
+    max_nodes: int = 2_000
+
+    def run(self, model: SweepModel, point: SweepPoint, seconds: float) -> SweepPoint:
+        """Return the point at one limit with a better incumbent or bound where they are found."""
+        began, x = now(), point.x
         if x is None:
-            return replace(sweep_point, depth=1)
-        cut = with_limit(self.cut, self.row, sweep_point.limit)
-        highs = Highs(cut, self.options)
+            return replace(point, is_deepened=True)
+        context = model.at(point.limit, began + self.differing_until * seconds, cuts=True)
+        matrix, sign = context.matrix, model.sign
+        highs = Highs(matrix, model.options)
         highs.set_integrality(False)
-        relaxation = highs.run(seconds, "a rung: relaxation")
+        relaxation = highs.run(seconds, "budget point: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
-            return replace(sweep_point, depth=1)
-        free = cut.is_integer & (np.abs(relaxation.x - x) > _USED)
-        x = self._searched(cut, free, x, _DIFFERING, began + _DIFFERING_TIME_SHARE * seconds)
-        # What cannot better the plan by as much as half the gap asked for is left out, which the bound allows for.
-        value = self.worth(x)
-        enough = self.sign * value + 0.5 * self.options.gap_share * abs(value)
-        reduced_cost_gap = np.maximum(-self.sign * relaxation.reduced_cost, 0.0)
-        useless = (
-            cut.is_integer
-            & (cut.lower == 0)
-            & (x < 0.5)
-            & (self.sign * relaxation.objective - reduced_cost_gap <= enough)
-        )
-        small = restricted(cut, np.flatnonzero(useless))
+            return replace(point, is_deepened=True)
+        free = matrix.is_integer & (np.abs(relaxation.x - x) > USED)
+        x = _improved(context, self.differing, free, x)
+        # The bound allows for the columns left out, which gain less than `enough`.
+        value = model.value(x)
+        enough = sign * value + self.useless_gap_part * model.options.gap_share * abs(value)
+        reduced_cost_gap = np.maximum(-sign * relaxation.reduced_cost, 0.0)
+        is_useless = sign * relaxation.objective - reduced_cost_gap <= enough
+        small = restricted(matrix, np.flatnonzero(matrix.is_integer & (matrix.lower == 0) & (x < 0.5) & is_useless))
         if not small.holds(x):
-            return replace(sweep_point, x=x, depth=1)
-        search = Highs(small.matrix, self.options, scaling=self.charges.scaling(small.matrix))
+            return replace(point, x=x, is_deepened=True)
+        search = Highs(small.matrix, model.options, scaling=model.network.scaling(small.matrix))
         search.set_option("mip_allow_restart", False)
-        search.set_option("mip_max_nodes", _PROOF_NODES)
+        search.set_option("mip_max_nodes", self.max_nodes)
         search.start_from(x[small.columns])
-        outcome = search.run(began + seconds - now(), "a rung")
-        better = self._held(cut, small.lifted(outcome.x)) if outcome.x is not None else None
-        x = self._better(x, better)
-        assert x is not None
-        bound = self.sign * min(self.sign * sweep_point.bound, max(self.sign * outcome.bound, enough))
-        return replace(sweep_point, x=x, bound=bound if np.isfinite(bound) else sweep_point.bound, depth=1)
-
-    def _searched(self, there: Matrix, free: Mask, best: Floats, search: Search, until: float) -> Floats:
-        found = with_free(
-            there, self.charges, free, best, self.options, search, maximise=there.maximise[0], deadline=until
+        outcome = search.run(began + seconds - now(), "budget point")
+        found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), model.options)
+        bound = sign * min(sign * point.bound, max(sign * outcome.bound, enough))
+        return replace(
+            point,
+            x=context.better(x, found),
+            bound=bound if np.isfinite(bound) else point.bound,
+            is_deepened=True,
         )
-        better = self._better(best, found)
-        assert better is not None
-        return better
 
-    def _better(self, one: Floats | None, other: Floats | None) -> Floats | None:
-        if one is None or other is None:
-            return other if one is None else one
-        return other if self.sign * (self.worth(other) - self.worth(one)) > 1e-9 * abs(self.worth(one)) else one
 
-    def _held(self, there: Matrix, x: Floats | None) -> Floats | None:
-        if x is None:
-            return None
-        point = resolved_with_integers_fixed(there, x, self.options)
-        return point if residuals(there, point).hold else None
+def _improved(context: SearchContext, sub_mip: SubMip, free: Mask, best: Floats) -> Floats:
+    """The better of a solution and what a sub-MIP finds from it."""
+    better = context.better(best, sub_mip.solve(context, free, best))
+    assert better is not None
+    return better

@@ -1,9 +1,9 @@
-"""A linear program solved again and again over a pool of its columns, all others priced each time.
+"""Column generation for LPs of one pattern: solve over a pool of columns and price all others.
 
-The pool holds the columns that may come into play; rows that only hold columns outside it stand aside. What is found
-over the pool is the optimum of the whole once no column outside could better it at its prices; those that could join.
-Which rows stand aside, and at which prices their columns are worth the least, a `Pricing` knows: `GroupPricing` for
-programs by groups, others for other shapes. A row that stands aside is kept by columns at 0.
+The pool holds the columns that may enter a basis; rows that concern columns outside only are left out, since columns at
+0 satisfy them. The optimum over the pool is that of the full LP once no column outside has a favourable reduced cost;
+those that have join. A `Pricing` knows which rows are left out and the prices at which their columns are worth least:
+`GroupPricing` for models by groups, `LayerPricing` for all others.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from ccs_model.errors import NoPlanError
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.layered_pricing import Layers
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.warm_start import AT_LOWER, BASIC, Basis, Solved, WarmStartedLp, extended, reported, states
+from ccs_model.mip.warm_start import AT_LOWER, BASIC, Basis, Solved, WarmStartedLp, extended, highs_basis, states
 
-# So many choices a group start inside, the largest; the others join where they are needed.
+# Choices per group in the first pool.
 _PER_GROUP = 1
 _ROUNDS = 400
-# What columns outside could add at most, of the value.
+# Largest possible gain by columns outside, relative to the value.
 _TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Columns and rows of the pool, and where its entries stand among all of the matrix."""
+    """Columns and rows of the pool, and the positions of its entries among those of the matrix."""
 
     columns: Ints
     rows: Ints
@@ -39,13 +39,13 @@ class _Part:
     indptr: Ints
 
     def extends(self, other: _Part) -> bool:
-        """Whether it begins with the columns and rows of another one."""
+        """Return whether it begins with the columns and rows of another part."""
         return np.array_equal(self.columns[: len(other.columns)], other.columns) and np.array_equal(
             self.rows[: len(other.rows)], other.rows
         )
 
     def of(self, matrix: Matrix) -> Matrix:
-        """The matrix of these columns and rows alone."""
+        """Return the matrix of these columns and rows."""
         data = matrix.rows.data[self.entries]
         shape = (len(self.rows), len(self.columns))
         return replace(
@@ -64,7 +64,7 @@ class _Part:
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A pool at some moment."""
+    """The state of a pool."""
 
     part: _Part
     inside: Mask
@@ -75,29 +75,29 @@ _NO_PART = _Part(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
 
 
 class Pricing(Protocol):
-    """What a pool asks of the shape of its program; masks are over all columns or rows of the matrix."""
+    """What a pool needs to know of the structure of its LP; masks are over all columns or rows."""
 
     def first(self) -> Mask:
-        """Columns that the pool begins with."""
+        """Return the columns of the first pool."""
 
     def rows(self, inside: Mask) -> Mask:
-        """Rows that a pool of these columns has to keep."""
+        """Return the rows that a pool of these columns needs."""
 
     def fits(self, matrix: Matrix) -> bool:
-        """Whether the shape is that of this matrix, too; else all columns are solved together."""
+        """Return whether a matrix has the structure; otherwise all columns are solved together."""
 
     def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
-        """Columns outside that could better the point of prices `y`, and by how much all together at most.
+        """Return columns outside with a favourable reduced cost at prices `y`, and their largest possible gain.
 
-        Completes `y` on rows that stand aside.
+        Completes `y` on the rows left out.
         """
 
     def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
-        """Columns that a pool needs to find this optimum and its prices."""
+        """Return the columns that a pool needs for this optimum and its prices."""
 
 
 class _Start:
-    """A basis over a part of all columns and rows; as numbers over everything where it comes from elsewhere."""
+    """A basis over a part of the columns and rows, or as numbers over all of them."""
 
     def __init__(self, part: _Part, basis: Any, shape: tuple[int, int]) -> None:
         self._part: _Part | None = part
@@ -108,19 +108,19 @@ class _Start:
         return {"_part": None, "_basis": None, "_shape": self._shape, "_numbers": self.numbers()}
 
     def over(self, part: _Part) -> Any:
-        """As the solver takes it, over some columns and rows."""
+        """Return the basis of HiGHS over a part."""
         if self._part is None:
             columns, rows = self.numbers()
-            self._part, self._basis = part, reported((columns[part.columns], rows[part.rows]))
+            self._part, self._basis = part, highs_basis((columns[part.columns], rows[part.rows]))
         if self._part is part:
             return self._basis
         if part.extends(self._part):
             return extended(self._basis, len(part.columns), len(part.rows))
         columns, rows = self.numbers()
-        return reported((columns[part.columns], rows[part.rows]))
+        return highs_basis((columns[part.columns], rows[part.rows]))
 
     def numbers(self) -> Basis:
-        """Over everything: what is outside the part at 0, its rows slack."""
+        """Return the basis over all columns and rows: outside the part nonbasic at 0, its rows basic."""
         if self._numbers is None:
             assert self._part is not None
             columns, rows = np.full(self._shape[1], AT_LOWER, np.int8), np.full(self._shape[0], BASIC, np.int8)
@@ -130,16 +130,16 @@ class _Start:
 
 
 class Pool:
-    """Solves matrices of one pattern; what it holds and the bases it starts from grow until they are kept.
+    """Solves matrices of one sparsity pattern over a growing pool of columns, from stored bases.
 
-    `planned` is the optimum of the matrix it is made from.
+    `planned` is the optimum of the matrix that the pool is made from.
     """
 
     def __init__(self, planned: Matrix, pricing: Pricing, *, seed: int = 0) -> None:
         self._pricing, self._shape = pricing, planned.rows.shape
         entries = np.arange(1, planned.rows.nnz + 1)
         self._places = sparse.csc_array((entries, planned.rows.indices, planned.rows.indptr), shape=planned.rows.shape)
-        self._hot = WarmStartedLp(seed)
+        self._warm = WarmStartedLp(seed)
         self._starts: list[_Start] = []
         self._last: _Start | None = None
         self._needed = np.zeros(self._shape[1], dtype=bool)
@@ -150,52 +150,52 @@ class Pool:
             self.keep()
 
     def keep(self) -> int:
-        """Keep the basis of what was solved last as a start; its number."""
+        """Store the last basis as a start; return its number."""
         assert self._last is not None
         self._starts.append(self._last)
         return len(self._starts) - 1
 
     def freeze(self) -> None:
-        """Hold only what the optima so far need, and forget what was kept."""
+        """Reduce the pool to what the optima so far need, and drop all stored bases."""
         if self._starts:
             self._starts, self._last = [], None
             self._hold(self._needed.copy())
 
     def rest(self) -> None:
-        """Let the solver's instance go until the next solve."""
-        self._hot.rest()
+        """Release the HiGHS instance until the next solve."""
+        self._warm.rest()
 
     def mark(self) -> Mark:
-        """What the pool holds and may start from by now."""
+        """Return the state of the pool."""
         return Mark(self._part, self._inside.copy(), len(self._starts))
 
     def reset(self, mark: Mark) -> None:
-        """The pool as it was then, so that what is found does not hang on what was solved since."""
+        """Restore a state, so that results do not depend on the solves since."""
         self._part, self._inside = mark.part, mark.inside.copy()
         del self._starts[mark.n_starts :]
 
     @property
     def n_inside(self) -> int:
-        """Columns that the pool holds."""
+        """Number of columns in the pool."""
         return int(self._inside.sum())
 
     def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: int = 0) -> Solved:
-        """The optimum over all columns, from a basis that was kept."""
+        """Return the optimum over all columns, from a stored basis."""
         if not self._is_of_this_pattern(matrix):
-            return self._hot.solve(matrix, scale)
+            return self._warm.solve(matrix, scale)
         begin = self._starts[start] if self._starts else None
         if not self._pricing.fits(matrix):
             self._hold(np.ones(self._shape[1], dtype=bool))
         before: _Part | None = None
         for _ in range(_ROUNDS):
             part = self._part
-            over, program = None if scale is None else scale[part.columns], part.of(matrix)
+            over, lp = None if scale is None else scale[part.columns], part.of(matrix)
             if before is not None:
-                found = self._hot.joined(program, len(before.rows), len(before.columns), over)
+                found = self._warm.solve_extended(lp, len(before.rows), len(before.columns), over)
             else:
-                found = self._hot.solve(program, over, start=None if begin is None else begin.over(part))
+                found = self._warm.solve(lp, over, start=None if begin is None else begin.over(part))
             if not found.is_optimal:
-                # Over all columns there may be a plan yet.
+                # The LP over all columns may still be feasible.
                 if self._inside.all():
                     return Solved(False, np.nan, np.zeros(self._shape[1]), np.zeros(self._shape[0]))
                 before = None
@@ -207,16 +207,16 @@ class Pool:
             if excess <= _TOLERANCE * max(abs(found.value), 1.0) or self._inside.all():
                 x = np.zeros(self._shape[1])
                 x[part.columns] = found.x
-                self._last = _Start(part, self._hot.basis, self._shape)
+                self._last = _Start(part, self._warm.basis, self._shape)
                 return Solved(True, found.value, x, y)
             before, inside = part, self._inside.copy()
             inside[joining] = True
-            # Where pricing knows nobody to ask, everybody is.
+            # Without columns to join, all of them do.
             self._hold(inside if len(joining) else np.ones_like(inside))
-        raise NoPlanError("columns kept joining the pool of a future's program")
+        raise NoPlanError("the column pool did not converge")
 
     def learn(self, matrix: Matrix, solved: Solved) -> None:
-        """Keep the optimum that was found last as a start, and remember what it needs."""
+        """Store the basis of the last optimum, and the columns that it needs."""
         assert self._last is not None
         self.keep()
         is_basic = self._last.numbers()[0] == BASIC
@@ -229,7 +229,7 @@ class Pool:
         )
 
     def _hold(self, inside: Mask) -> None:
-        """Hold these columns; where they are more than those held, the others join behind them."""
+        """Set the columns of the pool; further columns join behind the present ones."""
         columns, rows = np.flatnonzero(inside), np.flatnonzero(self._pricing.rows(inside))
         if inside[self._part.columns].all():
             columns, rows = _behind(self._part.columns, columns), _behind(self._part.rows, rows)
@@ -239,12 +239,12 @@ class Pool:
 
 
 def _behind(first: Ints, every: Ints) -> Ints:
-    """`first`, and what else there is behind it."""
+    """`first`, followed by all others of `every`."""
     return np.concatenate([first, np.setdiff1d(every, first, assume_unique=True)])
 
 
 class GroupPricing:
-    """Of programs by groups: outside the pool a follower's row has the price at which it is worth nothing more."""
+    """Pricing of models by groups: the row of a variable upper bound outside the pool takes all of its value."""
 
     def __init__(self, planned: Matrix, shape: Shape) -> None:
         self._shape, self._n_rows = shape, len(planned.row_lower)
@@ -252,7 +252,7 @@ class GroupPricing:
         self._leads = sparse.csr_array(shape.room > 0)
 
     def first(self) -> Mask:
-        """Free columns and the largest few choices of every group."""
+        """Return free columns and the most profitable choices of every group."""
         shape = self._shape
         inside = np.zeros(shape.n_columns, dtype=bool)
         inside[shape.free] = True
@@ -260,7 +260,7 @@ class GroupPricing:
         return inside
 
     def rows(self, inside: Mask) -> Mask:
-        """Coupling rows, and those of groups and followers inside."""
+        """Return coupling rows, and those of groups and variable upper bounds in the pool."""
         shape = self._shape
         kept = np.zeros(self._n_rows, dtype=bool)
         kept[shape.coupling] = True
@@ -269,11 +269,11 @@ class GroupPricing:
         return kept
 
     def fits(self, matrix: Matrix) -> bool:
-        """Groups hang on the pattern alone."""
+        """Return True: groups depend on the sparsity pattern only."""
         return True
 
     def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
-        """Columns that could better what was found, and by how much all of them could at most; completes `y`."""
+        """Return the columns that join and the largest possible gain; completes `y`."""
         shape = self._shape
         outside = ~inside[shape.vubs]
         worth = self._sign * (matrix.costs[0] - matrix.rows.T @ y)
@@ -290,7 +290,7 @@ class GroupPricing:
         at = (choices > eps) & (choices == best[shape.group])
         joining = [shape.choices[at]]
         if len(shape.vubs) and added.any():
-            # A follower counts where a choice of the pool makes room for it.
+            # A bounded column counts if a choice of the pool allows it.
             led = np.zeros(len(shape.vubs), dtype=bool)
             here = np.flatnonzero(inside[shape.choices] | at)
             led[np.unique(self._leads[here].indices)] = True
@@ -301,17 +301,17 @@ class GroupPricing:
         return np.concatenate(joining), excess
 
     def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
-        """Pools of groups stay small, so that all may stay."""
+        """Return all columns: pools of groups stay small."""
         return np.ones(self._shape.n_columns, dtype=bool)
 
 
 class LayerPricing:
-    """Of any other program: rows that give room stand aside in layers (solver/layers)."""
+    """Pricing of all other models, by layers of variable-upper-bound rows (`layered_pricing`)."""
 
     def __init__(self, planned: Matrix, *, seed: int = 0) -> None:
         self._layers = Layers(planned)
         self._sign = 1.0 if planned.maximise[0] else -1.0
-        # All columns together are solved once, to see who comes into play.
+        # The LP over all columns, solved once, gives the first pool.
         warm = WarmStartedLp(seed)
         found = warm.solve(planned)
         self._first = np.ones(len(planned.lower), dtype=bool)
@@ -319,19 +319,19 @@ class LayerPricing:
             self._first = self.needed(planned, found, states(warm.basis)[0] == BASIC)
 
     def first(self) -> Mask:
-        """What the planned optimum builds, and who is worth nothing at its prices below what could be built."""
+        """Return the columns that the planned optimum needs."""
         return self._first.copy()
 
     def rows(self, inside: Mask) -> Mask:
-        """All but giving rows of which no follower is inside."""
+        """Return all rows but variable-upper-bound rows without a bounded column in the pool."""
         return self._layers.kept(inside)
 
     def fits(self, matrix: Matrix) -> bool:
-        """Layers hang on signs and on limits of 0."""
+        """Return whether signs and zero limits are the same."""
         return self._layers.fit(matrix)
 
     def priced(self, matrix: Matrix, y: Floats, inside: Mask) -> tuple[Ints, float]:
-        """Columns that could better what was found, and by how much all of them could at most; completes `y`."""
+        """Return the columns that join and the largest possible gain; completes `y`."""
         at_pool, worth, joining = self._layers.priced(matrix, y, inside, self._sign)
         gain = np.maximum(worth, 0.0) - np.where(inside, np.maximum(at_pool, 0.0), 0.0)
         gain[gain <= self._layers.nothing(matrix)] = 0.0
@@ -345,14 +345,14 @@ class LayerPricing:
         return joining, float(most.sum() + gain[within] @ matrix.upper[within])
 
     def needed(self, matrix: Matrix, solved: Solved, is_basic: Mask) -> Mask:
-        """What is built, and who is worth nothing at these prices below what could be built."""
+        """Return the columns in use and, below them, those with reduced cost 0."""
         layers = self._layers
         built = (np.abs(solved.x) > 0) | (is_basic & ~layers.vub)
         return layers.leading(matrix, solved.row_dual, built, self._sign) | layers.always_inside
 
 
 def pool_of(planned: Matrix, *, seed: int = 0) -> Pool:
-    """A pool for programs of this shape."""
+    """Return a pool for LPs of the pattern of a matrix."""
     shape = shape_of(planned, maximise=planned.maximise[0])
     if isinstance(shape, str) or shape.must.any():
         return Pool(planned, LayerPricing(planned, seed=seed), seed=seed)
@@ -360,7 +360,7 @@ def pool_of(planned: Matrix, *, seed: int = 0) -> Pool:
 
 
 def _largest(shape: Shape, worth: Floats) -> Ints:
-    """The best few choices of every group."""
+    """Return the best few choices of every group."""
     order = np.lexsort((-worth, shape.group))
     rank = np.arange(len(order)) - np.repeat(shape.starts, np.diff(np.r_[shape.starts, len(order)]))
     return np.sort(order[rank < _PER_GROUP])

@@ -1,16 +1,24 @@
-"""Connection cuts: what is used hangs together with a site by pipes that are laid, whichever way one parts the network.
+"""Cut-set inequalities of a fixed-charge network: every source in use has an open path to an open site.
 
-For a source in use, and any set of nodes around it without the site it feeds, some pipe must cross the set's border:
+For a source in use and any set S of nodes around it that lacks the site it feeds, some arc must leave S:
 
-    use of the source ≤ Σ pipes across the border + Σ sites opened inside
+    use of the source ≤ Σ arcs across the border of S + Σ sites opened in S
 
-A relaxation breaks this freely, since it lays pipes in thin fractions. The most violated set is the minimum cut between
-the source and all sites, with the fractions as capacities; rounds of cuts and re-solves raise the bound.
+A relaxation violates this freely, since it opens arcs in thin fractions. The most violated set is the minimum cut
+between the source and all sites with the fractions as capacities; rounds of cuts and re-solves raise the bound.
+
+References
+----------
+Magnanti, T. L., Wong, R. T. (1984). Network design and transportation planning: models and algorithms. Transportation
+Science 18, 1–55.
+
+Raack, C., Koster, A. M. C. A., Orlowski, S., Wessäly, R. (2011). On cut-based inequalities for capacitated network
+design polyhedra. Networks 57, 141–156.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,23 +26,23 @@ from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
+from ccs_model.mip.clock import now
+from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import now
+from ccs_model.mip.search import Result, SearchContext
 
-# A row Σ coefficient × column ≤ 0.
+# A row Σ coefficient × column ≤ 0, as (columns, coefficients).
 Cut = tuple[Ints, Floats]
 
 _SCALE = 1_000_000
 _VIOLATED = 1e-3
 _SLACK = 1e-6
-_GAINED, _IDLE_ROUNDS = 1e-5, 2
 CUT_SET = "connected_across_every_border"
 
 
 @dataclass(frozen=True, eq=False)
 class Demand:
-    """A row that says how much a source is used: Σ coefficient × column, at most 1 in a whole plan."""
+    """The use of a source in a year: Σ coefficient × column, at most 1 in an integer point."""
 
     node: int
     year: int
@@ -44,23 +52,38 @@ class Demand:
 
 @dataclass(frozen=True, eq=False)
 class Connections:
-    """The network as columns: `pipes[edge][year]` lays an edge by a year, `opened[node][year]` opens a site there.
+    """The network as columns of the matrix.
 
-    `ways` [2, edge], where there are any: the share in which an edge carries from its start to its end, and back. Only
-    ways out of a set of nodes then count, not all pipes across its border.
+    Parameters
+    ----------
+    n_nodes
+        Number of nodes.
+    start, end
+        [edge] nodes that an edge joins.
+    arcs
+        [edge][year] columns that open the edge by that year.
+    is_there
+        [edge] whether the edge is open without any column.
+    opened
+        [node][year] columns that open a site at the node by that year.
+    demands
+        Uses of the sources.
+    ways
+        [2, edge] columns of the shares in which an edge carries forward and in reverse. If given, only ways out of a
+        set of nodes count, not all arcs across its border.
     """
 
     n_nodes: int
     start: Ints
     end: Ints
-    pipes: tuple[tuple[Ints, ...], ...]
+    arcs: tuple[tuple[Ints, ...], ...]
     is_there: Mask
     opened: dict[int, tuple[Ints, ...]]
     demands: tuple[Demand, ...]
     ways: Ints | None = None
 
     def violated(self, x: Floats) -> list[Cut]:
-        """Rows Σ coefficient × column ≤ 0 that `x` breaks, each once."""
+        """Return the inequalities Σ coefficient × column ≤ 0 that `x` violates, each once."""
         found: dict[tuple[int, ...], Cut] = {}
         by_year: dict[int, list[Demand]] = {}
         for demand in self.demands:
@@ -101,9 +124,9 @@ class Connections:
         return list(found.values())
 
     def _built(self, x: Floats, year: int) -> tuple[Floats, Floats]:
-        """[edge] how much of it is laid, or carries, from its start to its end and back."""
+        """[edge] how much of it is open, or carries, forward and in reverse."""
         if self.ways is None:
-            built = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.pipes])
+            built = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.arcs])
             return built, built
         forward, reverse = np.clip(x[self.ways], 0.0, 1.0)
         return forward, reverse
@@ -111,7 +134,7 @@ class Connections:
     def _row(self, demand: Demand, inside: Mask, year: int) -> Cut:
         crossing = np.flatnonzero(inside[self.start] != inside[self.end])
         if self.ways is None:
-            across = [self.pipes[edge][year] for edge in crossing]
+            across = [self.arcs[edge][year] for edge in crossing]
         else:
             across = [self.ways[np.where(inside[self.start[crossing]], 0, 1), crossing]]
         across += [columns[year] for node, columns in self.opened.items() if inside[node]]
@@ -120,60 +143,68 @@ class Connections:
         return columns, np.concatenate([demand.coefficients, -np.ones(len(theirs))])
 
 
-def with_connection_cuts(
-    matrix: Matrix,
-    connections: Connections,
-    options: SolverOptions,
-    *,
-    n_rounds: int,
-    deadline: float,
-    until: float,
-    stage: str,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> tuple[Matrix, Outcome]:
-    """The matrix with the cuts that are tight in the end, and the relaxation's outcome with them.
+@dataclass(frozen=True)
+class Relax:
+    """Solve the LP relaxation, then add rounds of violated cut-set inequalities.
 
-    The relaxation may take until `deadline`, the cuts until `until`.
+    Parameters
+    ----------
+    cut_rounds
+        Most rounds of cuts.
+    cuts_until, until
+        Shares of the time by which the cuts, and the relaxation without cuts, end.
+    min_gain, idle_rounds
+        Cuts end after this number of rounds in a row that each move the bound by less than this relative gain.
     """
-    highs = Highs(matrix, options, on_progress)
-    kept, outcome = cut_relaxation(highs, connections, n_rounds=n_rounds, deadline=deadline, until=until, stage=stage)
-    return with_cuts(matrix, kept), outcome
 
+    cut_rounds: int = 8
+    cuts_until: float = 1.0
+    until: float = 1.0
+    min_gain: float = 1e-5
+    idle_rounds: int = 2
 
-def cut_relaxation(
-    highs: Highs, connections: Connections, *, n_rounds: int, deadline: float, until: float, stage: str
-) -> tuple[list[Cut], Outcome]:
-    """Cuts that are tight in the end, and the relaxation's outcome with all of them, which stay in the instance."""
-    highs.set_integrality(False)
-    is_large = len(highs.matrix.row_lower) > LARGE_ROWS
-    if is_large:
-        highs.without_vertices()
-    outcome = highs.run(deadline - now(), f"{stage}: relaxation")
-    if is_large or outcome.status != "optimal" or outcome.x is None:
-        return [], outcome
-    rows: list[Cut] = []
-    x, n_idle = outcome.x, 0
-    for _ in range(n_rounds):
-        new = connections.violated(x)
-        if not new or now() >= until:
-            break
-        for columns, coefficients in new:
-            highs.add_sparse_row(columns, coefficients, -np.inf, 0.0)
-        rows += new
-        again = highs.run(until - now(), f"{stage}: connecting")
-        if again.x is None or again.status != "optimal":
-            break
-        gained = abs(again.objective - outcome.objective)
-        outcome, x = again, again.x
-        # One round of cuts may only move the relaxation sideways.
-        n_idle = n_idle + 1 if gained < _GAINED * max(abs(again.objective), 1.0) else 0
-        if n_idle == _IDLE_ROUNDS:
-            break
-    return [row for row in rows if float(row[1] @ x[row[0]]) > -_SLACK], outcome
+    def run(self, context: SearchContext, connections: Connections, stage: str) -> tuple[SearchContext, Result]:
+        """Return the search over the matrix with the cuts that are tight in the end, and the relaxation with them."""
+        highs = Highs(context.matrix, context.options, context.on_progress)
+        deadlines = context.moment(self.until), context.moment(self.cuts_until)
+        cuts, relaxation = self.solve(highs, connections, *deadlines, stage)
+        result = Result(relaxation.status, bound=relaxation.objective, relaxation=relaxation)
+        return replace(context, matrix=with_cuts(context.matrix, cuts)), result
+
+    def solve(
+        self, highs: Highs, connections: Connections, deadline: float, cuts_deadline: float, stage: str
+    ) -> tuple[list[Cut], Outcome]:
+        """Return the cuts that are tight in the end, and the relaxation with all cuts, which stay in the instance."""
+        highs.set_integrality(False)
+        is_large = len(highs.matrix.row_lower) > LARGE_ROWS
+        if is_large:
+            highs.without_vertices()
+        outcome = highs.run(deadline - now(), f"{stage}: relaxation")
+        if is_large or outcome.status != "optimal" or outcome.x is None:
+            return [], outcome
+        cuts: list[Cut] = []
+        x, n_idle = outcome.x, 0
+        for _ in range(self.cut_rounds):
+            new = connections.violated(x)
+            if not new or now() >= cuts_deadline:
+                break
+            for columns, coefficients in new:
+                highs.add_sparse_row(columns, coefficients, -np.inf, 0.0)
+            cuts += new
+            again = highs.run(cuts_deadline - now(), f"{stage}: cuts")
+            if again.x is None or again.status != "optimal":
+                break
+            gain = abs(again.objective - outcome.objective)
+            outcome, x = again, again.x
+            # A single round of cuts may leave the bound where it is.
+            n_idle = n_idle + 1 if gain < self.min_gain * max(abs(again.objective), 1.0) else 0
+            if n_idle == self.idle_rounds:
+                break
+        return [cut for cut in cuts if float(cut[1] @ x[cut[0]]) > -_SLACK], outcome
 
 
 def with_cuts(matrix: Matrix, rows: Sequence[Cut]) -> Matrix:
-    """The matrix with rows Σ coefficient × column ≤ 0 below its own."""
+    """Return the matrix with the cuts as further rows Σ coefficient × column ≤ 0."""
     if not rows:
         return matrix
     count = np.repeat(np.arange(len(rows)), [len(columns) for columns, _ in rows])
@@ -181,11 +212,11 @@ def with_cuts(matrix: Matrix, rows: Sequence[Cut]) -> Matrix:
         (np.concatenate([c for _, c in rows]), (count, np.concatenate([columns for columns, _ in rows]))),
         shape=(len(rows), len(matrix.lower)),
     )
-    whole = sparse.csc_array(sparse.vstack([matrix.rows, block], format="csc"))
-    whole.sort_indices()
+    extended = sparse.csc_array(sparse.vstack([matrix.rows, block], format="csc"))
+    extended.sort_indices()
     return replace(
         matrix,
-        rows=whole,
+        rows=extended,
         row_lower=np.r_[matrix.row_lower, np.full(len(rows), -np.inf)],
         row_upper=np.r_[matrix.row_upper, np.zeros(len(rows))],
         row_constraints=(*matrix.row_constraints, *((CUT_SET, k) for k in range(len(rows)))),

@@ -1,292 +1,344 @@
-"""Whole programs whose cost hangs on things laid once: pipes, sites. A good start first, then a program around it.
+"""Phases of a fixed-charge network search: slope scaling, construction, extension and the proof.
 
-A relaxation pays for a pipe only in proportion to what flows through it, so it knows nothing of a pipe's least cost.
-*Slope scaling* tells it: a column used at a part x of 1 is charged as if it were used whole, its coefficients in the
-rows of money divided by x, and the program is solved again, until it settles on few of them. These are then laid, what
-is left (retrofits, wells) is solved as a whole program, and that plan starts the search among the corridors found.
+The LP relaxation pays for an arc in proportion to its flow and knows nothing of its fixed charge. *Slope scaling*
+charges a column that the relaxation uses at x as if it were opened, divides its cost coefficients by x and re-solves,
+until the flows have converged on few arcs. The construction heuristic opens these arcs and solves for the rest; that
+solution starts the exact search.
+
+References
+----------
+Crainic, T. G., Gendron, B., Hernu, G. (2004). A slope scaling/Lagrangean perturbation heuristic with long-term memory
+for multicommodity capacitated fixed-charge network design. Journal of Heuristics 10, 525–545.
+
+Angelelli, E., Mansini, R., Speranza, M. G. (2010). Kernel search: a general heuristic for the multi-dimensional
+knapsack problem. Computers & Operations Research 37, 2017–2026.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, resolved_with_integers_fixed
-from ccs_model.mip.highs import LARGE_ROWS, Highs, Outcome, Progress, SolverOptions
-from ccs_model.mip.matrix import Matrix, residuals
-from ccs_model.mip.scaling import Scaling, in_units_of_flow
-from ccs_model.mip.search import candidate_list, now
+from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, verified_point
+from ccs_model.mip.highs import LARGE_ROWS, Highs
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.scaling import Scaling
+from ccs_model.mip.search import USED, Heuristic, Result, SearchContext, candidate_list
 
-_USED = 1e-6
-_STEEPEST = 1e5
-_START_GAP = 0.02
-# Yes-or-no decisions, beyond those the relaxation uses, that may move while a first and a better plan are looked for.
-N_FIRST = 200
-N_BETTER = 50
-# Of each choice so many best ones may move as well.
-_OF_EACH = 2
-# A search that bettered nothing in so many nodes seldom does; the next one looks elsewhere.
-_BETTER_NODES = 100
-# Trials of HiGHS that an effort of 0 leaves running.
-_TRIALS = ("feasibility_jump", "rens", "rins", "root_reduced_cost")
+# Heuristics of HiGHS that run at a heuristic effort of 0 as well.
+_HEURISTICS = ("feasibility_jump", "rens", "rins", "root_reduced_cost")
 
 
-@dataclass(frozen=True, eq=False)
-class FixedCharges:
-    """Columns that are laid whole or not at all, with what a good start must know of them.
+@dataclass(frozen=True)
+class SlopeScaling(Heuristic):
+    """Solve the LP relaxation repeatedly with fixed charges linearised at the flows of the round before.
 
-    family      columns of one corridor (all sizes and vintages of a link): in or out together
-    exclusive   at most one column of a group may be 1; of several that are used, the one of the highest rank is
-    rank        as above
-    money_rows  rows in which the columns' coefficients are money
-    choice      [every column of the program] decisions of one number exclude each other; −1 for what is no such choice
+    Each round uses only arc groups of the round before. A column used at x is charged x to a power that grows by
+    −`step` a round down to −1: with a small step flows gather on few arcs before the thin ones are given up.
+
+    Parameters
+    ----------
+    n_rounds
+        Most rounds.
+    step
+        Growth of the power a round.
+    until
+        Share of the time by which the last round ends.
+    max_scale
+        Largest factor of a cost coefficient.
+    tolerance
+        Change of a column at which the rounds have converged.
+    restrict
+        Solve over the arc groups that the relaxation uses, in a smaller matrix.
     """
 
-    columns: Ints
-    arc_group: Ints
-    exclusive: Ints
-    rank: Floats
-    money_rows: Ints
-    choice: Ints
+    n_rounds: int = 8
+    step: float = 1.0
+    until: float = 1.0
+    max_scale: float = 1e5
+    tolerance: float = 1e-3
+    restrict: bool = False
 
-    @property
-    def is_of_one_period(self) -> bool:
-        """Whether a corridor is laid at one time only."""
-        return len(np.unique(self.exclusive)) == len(np.unique(self.arc_group))
+    def run(self, context: SearchContext, before: Result) -> Result:
+        """Return `before` with the points of all rounds, from its relaxation's point on."""
+        relaxation = before.relaxation
+        assert relaxation is not None and relaxation.x is not None
+        context = context.until(self.until)
+        if not self.restrict:
+            return replace(before, trace=tuple(self._points(context, relaxation.x)))
+        inside, small = context.restricted_to(context.network.arc_groups_used(relaxation.x))
+        points = self._points(inside, relaxation.x[small.columns])
+        return replace(before, trace=tuple(small.lifted(x) for x in points))
 
-    def scaling(self, matrix: Matrix) -> Scaling | None:
-        """Flows in a large unit; the usual factors where decisions are staged, whose plans it does not better."""
-        return in_units_of_flow(matrix) if self.is_of_one_period else None
-
-    def arc_groups_used(self, x: Floats) -> Ints:
-        """Corridors that a point makes use of."""
-        return np.unique(self.arc_group[x[self.columns] > _USED])
-
-    def outside(self, arc_groups: Ints) -> Ints:
-        """Columns of all other corridors."""
-        return self.columns[~np.isin(self.arc_group, arc_groups)]
-
-    def within(self, matrix: Matrix, small: Matrix, columns: Ints) -> FixedCharges:
-        """The charges of `matrix` as those of a smaller one, which has its `columns` and some of its rows."""
-        place = np.full(len(matrix.lower), -1)
-        place[columns] = np.arange(len(columns))
-        left = np.flatnonzero(place[self.columns] >= 0)
-        constraints = {matrix.row_constraints[int(i)][0] for i in self.money_rows}
-        return replace(
-            self,
-            columns=place[self.columns[left]],
-            arc_group=self.arc_group[left],
-            exclusive=self.exclusive[left],
-            rank=self.rank[left],
-            money_rows=np.array(
-                [i for i, (constraint, _) in enumerate(small.row_constraints) if constraint in constraints],
-                dtype=np.int64,
-            ),
-            choice=self.choice[columns],
-        )
-
-    def unlike(self, points: Sequence[Floats]) -> Ints:
-        """Columns of groups that none of the points uses: another corridor, or another time."""
-        used = np.zeros(len(self.columns), dtype=bool)
-        for x in points:
-            used |= x[self.columns] > _USED
-        return self.columns[~np.isin(self.exclusive, self.exclusive[used])]
-
-
-class SlopeScaling:
-    """A linear program that learns, run by run, what its fixed charges cost when they are used."""
-
-    def __init__(self, matrix: Matrix, charges: FixedCharges, options: SolverOptions) -> None:
-        self._charges = charges
-        self._highs = Highs(matrix, options)
-        self._highs.set_integrality(False)
+    def _points(self, context: SearchContext, x: Floats) -> list[Floats]:
+        matrix, network = context.matrix, context.network
+        highs = Highs(matrix, context.options)
+        highs.set_integrality(False)
         if len(matrix.row_lower) > LARGE_ROWS:
-            self._highs.without_vertices()
-        self._scale = np.ones(len(charges.columns))
-        rows = matrix.rows.tocsr()[charges.money_rows][:, charges.columns].tocoo()
-        found = zip(rows.row, rows.col, rows.data, strict=True)
-        self._entries = [(int(charges.money_rows[i]), int(j), float(v)) for i, j, v in found]
-        self._costs = matrix.costs[0].copy()
-
-    def run(self, x: Floats, n_rounds: int, deadline: float, *, step: float = 1.0) -> list[Floats]:
-        """Points of the rounds, from the relaxation's `x` on; each round uses only corridors of the one before.
-
-        A column used at a part x is charged 1 ÷ x to a power that grows by `step` a round up to 1: below it flows
-        have time to gather on few corridors before the thin ones are given up.
-        """
-        charges, highs = self._charges, self._highs
+            highs.without_vertices()
+        rows = matrix.rows.tocsr()[network.budget_rows][:, network.columns].tocoo()
+        entries = [
+            (int(network.budget_rows[i]), int(j), float(value))
+            for i, j, value in zip(rows.row, rows.col, rows.data, strict=True)
+        ]
+        scale = np.ones(len(network.columns))
         points: list[Floats] = []
-        for k in range(n_rounds):
-            power = min(step * (k + 1), 1.0)
-            used = x[charges.columns] > _USED
-            self._scale[used] = np.minimum(x[charges.columns[used]] ** -power, _STEEPEST)
-            for row, j, value in self._entries:
-                highs.set_coefficient(row, int(charges.columns[j]), value * self._scale[j])
-            costs = self._costs.copy()
-            costs[charges.columns] *= self._scale
+        for k in range(self.n_rounds):
+            power = min(self.step * (k + 1), 1.0)
+            used = x[network.columns] > USED
+            scale[used] = np.minimum(x[network.columns[used]] ** -power, self.max_scale)
+            for row, j, value in entries:
+                highs.set_coefficient(row, int(network.columns[j]), value * scale[j])
+            costs = matrix.costs[0].copy()
+            costs[network.columns] *= scale
             highs.set_costs(costs)
-            idle = charges.outside(charges.arc_groups_used(x))
+            idle = network.outside(network.arc_groups_used(x))
             highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
             highs.forget()
-            outcome = highs.attempt(deadline - now(), "looking for corridors")
+            outcome = highs.attempt(context.left_s, "slope scaling")
             if outcome.x is None or outcome.status != "optimal":
                 break
-            before, x = x, outcome.x
+            last, x = x, outcome.x
             points.append(x)
-            converged = power == 1.0 and np.array_equal(charges.arc_groups_used(before), charges.arc_groups_used(x))
-            if converged and np.abs(x[charges.columns] - before[charges.columns]).max(initial=0.0) < 1e-3:
+            same_arcs = power == 1.0 and np.array_equal(network.arc_groups_used(last), network.arc_groups_used(x))
+            if same_arcs and np.abs(x[network.columns] - last[network.columns]).max(initial=0.0) < self.tolerance:
                 break
         return points
 
 
-def constructed_solution(
-    matrix: Matrix, charges: FixedCharges, x: Floats, options: SolverOptions, *, maximise: bool, deadline: float
-) -> Floats | None:
-    """A whole plan in which exactly the columns that `x` uses are laid, or None where there is none in time."""
-    columns = charges.columns
-    chosen = np.zeros(len(columns))
-    best: dict[int, int] = {}
-    for k in np.flatnonzero(x[columns] > _USED):
-        group = int(charges.exclusive[k])
-        if group not in best or charges.rank[k] > charges.rank[best[group]]:
-            best[group] = int(k)
-    chosen[list(best.values())] = 1.0
-    # All of it where the money suffices and flows are large enough; else whatever its groups hold, or nothing.
-    used_groups = np.isin(charges.exclusive, charges.exclusive[chosen > 0]).astype(float)
-    for least, most in ((chosen, chosen), (np.zeros(len(columns)), used_groups)):
-        highs = Highs(matrix, options, scaling=charges.scaling(matrix))
-        highs.set_bounds(columns, least, most)
-        found = _of_few(highs, charges, None, N_FIRST, maximise=maximise, deadline=deadline, stage="a first plan")
-        if found is not None:
-            return found
-    return None
+@dataclass(frozen=True)
+class Construct(Heuristic):
+    """Open the arcs of the last point of slope scaling and solve for the remaining decisions.
+
+    Parameters
+    ----------
+    candidates, per_choice
+        Binary decisions that may move beyond those the relaxation uses: in all, and of each choice.
+    gap
+        Relative gap at which the restricted MILP ends.
+    until
+        Share of the time by which the heuristic ends.
+    restrict
+        Solve over the arc groups of that point, in a smaller matrix.
+    """
+
+    candidates: int = 200
+    per_choice: int = 2
+    gap: float = 0.02
+    until: float = 1.0
+    restrict: bool = False
+
+    def run(self, context: SearchContext, before: Result) -> Result:
+        """Return `before` with an incumbent; None where none was found, or slope scaling gave no point."""
+        if not before.trace:
+            return context.found(None, before)
+        context, x = context.until(self.until), before.trace[-1]
+        if not self.restrict:
+            return context.found(self._constructed(context, x), before)
+        arc_groups = context.network.arc_groups_used(x)
+        if not len(arc_groups) and before.relaxation is not None and before.relaxation.x is not None:
+            arc_groups = context.network.arc_groups_used(before.relaxation.x)
+        inside, small = context.restricted_to(arc_groups)
+        found = self._constructed(inside, x[small.columns])
+        return context.found(None if found is None else small.lifted(found), before)
+
+    def _constructed(self, context: SearchContext, x: Floats) -> Floats | None:
+        network = context.network
+        columns = network.columns
+        chosen = np.zeros(len(columns))
+        best: dict[int, int] = {}
+        for k in np.flatnonzero(x[columns] > USED):
+            group = int(network.exclusive[k])
+            if group not in best or network.rank[k] > network.rank[best[group]]:
+                best[group] = int(k)
+        chosen[list(best.values())] = 1.0
+        # Open all chosen columns; if the budget or the flows do not allow it, any columns of their exclusive sets.
+        of_used_sets = np.isin(network.exclusive, network.exclusive[chosen > 0]).astype(float)
+        for lower, upper in ((chosen, chosen), (np.zeros(len(columns)), of_used_sets)):
+            highs = Highs(context.matrix, context.options, scaling=network.scaling(context.matrix))
+            highs.set_bounds(columns, lower, upper)
+            found = _solve_candidates(
+                context, highs, None, "construction heuristic", self.candidates, self.per_choice, self.gap
+            )
+            if found is not None:
+                return found
+        return None
 
 
-def plan_of_few(
-    matrix: Matrix,
-    charges: FixedCharges,
-    near: Floats,
-    start: Floats,
-    options: SolverOptions,
-    *,
-    maximise: bool,
-    deadline: float,
-    on_progress: Callable[[Progress], None] | None,
-) -> Floats:
-    """A better plan than `start`: what it or the point `near` lays may move, and the most promising few of the rest."""
-    highs = Highs(matrix, options, on_progress, charges.scaling(matrix))
-    off = charges.unlike([near, start])
-    highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
-    found = _of_few(highs, charges, start, N_BETTER, maximise=maximise, deadline=deadline, stage="a better plan")
-    return start if found is None else found
+@dataclass(frozen=True)
+class Extend(Heuristic):
+    """Solve over the arcs of the incumbent and of an earlier, wider round of slope scaling, from the incumbent.
+
+    Parameters
+    ----------
+    trace_index
+        Round of slope scaling whose arcs may be opened; skipped where slope scaling ended before it.
+    until
+        Share of the time by which the search ends.
+    candidates, per_choice
+        Binary decisions that may move beyond those in use: in all, and of each choice.
+    gap, max_nodes
+        Relative gap and branch-and-bound nodes at which the restricted MILP ends.
+    """
+
+    trace_index: int = 0
+    until: float = 1.0
+    candidates: int = 50
+    per_choice: int = 2
+    gap: float = 0.02
+    max_nodes: int = 100
+
+    def run(self, context: SearchContext, before: Result) -> Result:
+        """Return `before` with an incumbent that is no worse."""
+        if before.incumbent is None or self.trace_index >= len(before.trace):
+            return before
+        near = before.trace[self.trace_index]
+        return context.found(self.improved(context.until(self.until), near, before.incumbent), before)
+
+    def improved(self, context: SearchContext, near: Floats, start: Floats) -> Floats:
+        """Return the best solution found over the arcs of two points, from `start` on, which must hold."""
+        network = context.network
+        highs = Highs(context.matrix, context.options, context.on_progress, network.scaling(context.matrix))
+        off = network.unused_by([near, start])
+        highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+        found = _solve_candidates(
+            context, highs, start, "extension", self.candidates, self.per_choice, self.gap, self.max_nodes
+        )
+        return start if found is None else found
 
 
-def _of_few(
+@dataclass(frozen=True)
+class ExtendRestricted(Heuristic):
+    """`Extend` in a smaller matrix: over the first round with at most `times` as many arc groups as the last one.
+
+    Parameters
+    ----------
+    times
+        Largest multiple of the number of arc groups that slope scaling converged on.
+    until
+        Share of the time by which the search ends.
+    max_arc_groups
+        Skipped where more arc groups than this take part; None for no such limit.
+    extend
+        Parameters of the restricted MILP.
+    """
+
+    times: float
+    until: float = 1.0
+    max_arc_groups: int | None = None
+    extend: Extend = Extend()
+
+    def run(self, context: SearchContext, before: Result) -> Result:
+        """Return `before` with an incumbent that is no worse."""
+        if before.incumbent is None:
+            return before
+        used = [context.network.arc_groups_used(x) for x in before.trace]
+        # Where slope scaling converged on no arc at all, one arc group is the measure.
+        limit = self.times * max(len(used[-1]), 1)
+        k = next(k for k, each in enumerate(used) if len(each) <= limit)
+        arc_groups = np.union1d(used[k], context.network.arc_groups_used(before.incumbent))
+        if self.max_arc_groups is not None and len(arc_groups) > self.max_arc_groups:
+            return before
+        inside, small = context.until(self.until).restricted_to(arc_groups)
+        near, start = before.trace[k][small.columns], before.incumbent[small.columns]
+        return context.found(small.lifted(self.extend.improved(inside, near, start)), before)
+
+
+def _solve_candidates(
+    context: SearchContext,
     highs: Highs,
-    charges: FixedCharges,
     start: Floats | None,
-    n_few: int,
-    *,
-    maximise: bool,
-    deadline: float,
     stage: str,
+    candidates: int,
+    per_choice: int,
+    gap: float,
+    max_nodes: int | None = None,
 ) -> Floats | None:
-    """Solve with only the `n_few` yes-or-no decisions of the smallest loss in the relaxation, and those of `start`."""
-    matrix = highs.matrix
+    """Solve with the binary decisions of the smallest reduced-cost bounds and those of `start` (kernel search)."""
+    matrix, network = context.matrix, context.network
     highs.set_integrality(False)
-    relaxation = highs.attempt(deadline - now(), f"{stage}: relaxation")
+    relaxation = highs.attempt(context.left_s, f"{stage}: relaxation")
     if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
         return None
     others = matrix.is_integer & (matrix.upper == 1.0) & (highs.lower == 0.0)
-    others[charges.columns] = False
+    others[network.columns] = False
     free = np.flatnonzero(others)
-    sign = 1.0 if maximise else -1.0
+    sign = context.sign
     reduced_cost_gap = np.where(relaxation.x[free] > 1e-9, 0.0, np.maximum(-sign * relaxation.reduced_cost[free], 0.0))
-    # All that the relaxation uses, or there may be too little of anything; and the next best.
+    # Keep all that the relaxation uses, or the restricted model may be infeasible.
     kept = relaxation.x[free] > 1e-9
-    kept |= candidate_list(reduced_cost_gap, charges.choice[free], of_each=_OF_EACH, of_all=int(kept.sum()) + n_few)
+    of_all = int(kept.sum()) + candidates
+    kept |= candidate_list(reduced_cost_gap, network.choice[free], of_each=per_choice, of_all=of_all)
     if start is not None:
         kept |= start[free] > 0.5
     idle = free[~kept]
     highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
     if start is not None:
-        # Likewise of what is laid: where the relaxation and the plan in hand both lay nothing, nothing is.
-        off = charges.unlike([relaxation.x, start])
+        off = network.unused_by([relaxation.x, start])
         highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
     highs.set_integrality(True)
-    # Ended by a gap and not by a clock, so that the same inputs give the same plan.
-    highs.set_option("mip_rel_gap", _START_GAP)
+    # Ends by its gap and not by the clock, so that the same inputs give the same solution.
+    highs.set_option("mip_rel_gap", gap)
     highs.set_option("mip_allow_restart", False)
     if start is not None:
         highs.start_from(start)
-        highs.set_option("mip_max_nodes", _BETTER_NODES)
-    outcome = highs.attempt(deadline - now(), stage)
-    if outcome.x is None:
-        return None
-    found = resolved_with_integers_fixed(matrix, outcome.x, highs.options)
-    return found if residuals(matrix, found).hold else None
+        highs.set_option("mip_max_nodes", max_nodes)
+    outcome = highs.attempt(context.left_s, stage)
+    return None if outcome.x is None else verified_point(matrix, outcome.x, highs.options)
 
 
-def search_corridors(
-    matrix: Matrix,
-    charges: FixedCharges,
-    arc_groups: Ints,
-    options: SolverOptions,
-    *,
-    start: Floats | None,
-    deadline: float,
-    stage: str,
-    on_progress: Callable[[Progress], None] | None = None,
-    with_trials: bool = True,
-) -> Outcome:
-    """The whole program with all corridors but `families` left out, from a plan in hand.
+@dataclass(frozen=True)
+class Prove:
+    """Solve the model over some arc groups to the requested gap, from the incumbent.
 
-    Without trials even those of the solver are off that it makes whatever effort it is told to spend on them.
+    Parameters
+    ----------
+    heuristics
+        Whether HiGHS may run the heuristics that it runs even at a heuristic effort of 0.
+    until
+        Share of the time by which the search ends.
     """
-    scaling = charges.scaling(matrix)
-    search = partial(_searched, matrix, charges, arc_groups, options, start, deadline, stage, on_progress, with_trials)
-    outcome = search(scaling)
-    if scaling is not None and outcome.x is not None and not residuals(matrix, outcome.x).hold:
-        # A row that is only just kept in a large unit may be broken in the program's own.
-        outcome = search(None)
-    return outcome
 
+    heuristics: bool = True
+    until: float = 1.0
 
-def _searched(
-    matrix: Matrix,
-    charges: FixedCharges,
-    arc_groups: Ints,
-    options: SolverOptions,
-    start: Floats | None,
-    deadline: float,
-    stage: str,
-    on_progress: Callable[[Progress], None] | None,
-    with_trials: bool,
-    scaling: Scaling | None,
-) -> Outcome:
-    highs = Highs(matrix, options, on_progress, scaling)
-    is_staged = not charges.is_of_one_period
-    if is_staged or start is None:
-        # A restart throws away the cuts that took longest to find.
-        highs.set_option("mip_allow_restart", False)
-    if start is not None:
-        # The searches before have found what the solver's own trials would find, for less.
-        highs.set_option("mip_heuristic_effort", 0.0)
-    if is_staged and start is not None:
-        # What the bound still lacks after the root is had sooner by branching than by more cuts.
-        highs.set_option("mip_allow_cut_separation_at_nodes", False)
-        with_trials = False
-    for trial in () if with_trials else _TRIALS:
-        highs.set_option(f"mip_heuristic_run_{trial}", False)
-    off = charges.outside(arc_groups)
-    highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
-    if start is not None:
-        highs.start_from(start)
-    outcome = (highs.run if start is None else highs.attempt)(deadline - now(), stage)
-    if outcome.x is None and start is not None and outcome.status == "limit":
-        return Outcome("limit", float(matrix.costs[0] @ start), outcome.bound, start, None, None)
-    return outcome_with_integers_fixed(matrix, outcome, options)
+    def run(self, context: SearchContext, before: Result, arc_groups: Ints, stage: str) -> Result:
+        """Return the incumbent and the bound over the arc groups."""
+        context = context.until(self.until)
+        scaling = context.network.scaling(context.matrix)
+        result = self._solve(context, before, arc_groups, stage, scaling)
+        x = result.incumbent
+        if scaling is not None and x is not None and not residuals(context.matrix, x).hold:
+            # A row that holds only just in a large unit may be violated in the model's own.
+            return self._solve(context, before, arc_groups, stage, None)
+        return result
+
+    def _solve(
+        self, context: SearchContext, before: Result, arc_groups: Ints, stage: str, scaling: Scaling | None
+    ) -> Result:
+        matrix, start, heuristics = context.matrix, before.incumbent, self.heuristics
+        highs = Highs(matrix, context.options, context.on_progress, scaling)
+        is_staged = not context.network.is_single_period
+        if is_staged or start is None:
+            # A restart discards the cuts that took longest to find.
+            highs.set_option("mip_allow_restart", False)
+        if start is not None:
+            # The heuristics before have found what HiGHS's own would find, in less time.
+            highs.set_option("mip_heuristic_effort", 0.0)
+        if is_staged and start is not None:
+            # After the root, branching closes the gap sooner than more cuts.
+            highs.set_option("mip_allow_cut_separation_at_nodes", False)
+            heuristics = False
+        for name in () if heuristics else _HEURISTICS:
+            highs.set_option(f"mip_heuristic_run_{name}", False)
+        off = context.network.outside(arc_groups)
+        highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
+        if start is not None:
+            highs.start_from(start)
+        outcome = (highs.run if start is None else highs.attempt)(context.left_s, stage)
+        if outcome.x is None and start is not None and outcome.status == "limit":
+            return replace(before, status="limit", bound=outcome.bound)
+        outcome = outcome_with_integers_fixed(matrix, outcome, context.options)
+        return replace(before, status=outcome.status, incumbent=outcome.x, bound=outcome.bound)

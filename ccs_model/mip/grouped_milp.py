@@ -1,16 +1,23 @@
-"""Large programs with one choice a group and few coupling rows: sifted, and made whole through cores.
+"""Large MILPs with one choice per group and few coupling rows: sifting, then a sequence of restricted MILPs.
 
-1. Choices that alone break a coupling row are ruled out; the sifted linear program gives prices y and a bound L.
-2. A choice loses max(0, best of its group) − its own worth at y: a plan is worth at most L less what it loses.
-3. A first plan: what the linear program chooses wholly, then the best that still fits, group by group; and a better
-   one by diving (`diving`).
-4. A *core*: the choices of smallest loss, in groups where there is more than one thing to do; all others keep the one
-   of loss 0. Whatever deviates elsewhere loses the smallest loss left out at least, so the larger of the core's own
-   bound and L less that loss bounds the whole program. Cores grow until the gap is closed.
-5. Between cores the plan is bettered in neighbourhoods: groups drawn at random, those with a close second more often,
-   choose anew.
+1. Choices that violate a coupling row by themselves are excluded; sifting solves the LP to prices y and a bound L.
+2. The reduced-cost bound of a choice is max(0, best of its group) − its own value at y; a solution is worth at most L
+   less the reduced-cost bounds of its choices.
+3. The first incumbent takes the choices that are integer in the LP, then fills group by group; diving improves it.
+4. A restricted MILP (kernel search) opens the choices of the smallest reduced-cost bounds and keeps all others at their
+   best choice. A solution that deviates elsewhere loses at least the smallest bound left out, so the larger of the
+   restricted MILP's bound and L less that loss bounds the full model. It grows until the gap is closed.
+5. In between, large-neighbourhood search re-solves groups drawn at random, those with a close second choice more often.
 
-What is drawn hangs on the seed, and every program ends by a gap or by nodes: a run that ends by its gap repeats.
+Draws depend on the seed only, and every MILP ends by its gap or its nodes: a run that ends by its gap repeats.
+
+References
+----------
+Angelelli, E., Mansini, R., Speranza, M. G. (2010). Kernel search: a general heuristic for the multi-dimensional
+knapsack problem. Computers & Operations Research 37, 2017–2026.
+
+Shaw, P. (1998). Using constraint programming and local search methods to solve vehicle routing problems. CP98,
+LNCS 1520, 417–431.
 """
 
 from __future__ import annotations
@@ -22,22 +29,22 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
+from ccs_model.mip.clock import Allowance, now
 from ccs_model.mip.grouped_neighbourhoods import assignment_of, dived, part_of, solved
 from ccs_model.mip.grouped_structure import Shape, shape_of
 from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share
 from ccs_model.mip.matrix import Matrix, residuals, rounded_to_integrality
-from ccs_model.mip.search import Allowance, now
 from ccs_model.mip.sifting import Sifted, as_outcome, sifted
 
-# Below so many columns HiGHS is as quick with all of them.
+# With fewer columns HiGHS alone is as fast.
 PAYS_COLUMNS = 20_000
 FIRST_RESTRICTED_COLUMNS = 2_000
 GROWTH = 2
 RESTRICTED_NODES = 500
 DIVE_NODES = 200
-# Of the gap asked for: what a core, and a neighbourhood, is solved to.
+# Gaps of a restricted MILP and of a neighbourhood, as shares of the requested gap.
 RESTRICTED_GAP_SHARE, NEIGHBOUR_GAP_SHARE = 0.25, 0.1
-# A neighbourhood: so many groups, nodes and, in a row without success, so many before the core grows.
+# Groups, columns and nodes of a neighbourhood; tries in a row without improvement before the restricted MILP grows.
 NEIGHBOURS = 250
 NEIGHBOUR_COLUMNS = 2_000
 NEIGHBOUR_NODES = 100
@@ -58,30 +65,53 @@ def solve_by_groups(
     start: Floats | None = None,
     max_restricted_milps: int | None = None,
 ) -> MipOutcome | None:
-    """Solve objective 0 of the matrix to the relative `gap` by groups; None where the program is not one for it.
+    """Solve objective 0 of the matrix by groups; None if the model is too small or of another shape.
 
-    Too small, of another shape, without a solution or without a linear optimum in time: the reason goes to the log, and
-    the solver takes all columns. `start` is a plan known to hold; the search ends after `cores_max` cores.
+    Also None without an LP optimum or an incumbent in time. The reason goes to the log.
+
+    Parameters
+    ----------
+    matrix
+        The model.
+    options
+        Options of the solver.
+    maximise
+        Sense of the objective.
+    gap
+        Relative gap at which the search ends.
+    allowance
+        Time limit.
+    stage
+        Name of the search in the log.
+    on_progress
+        Called with each improvement.
+    start
+        A feasible point.
+    max_restricted_milps
+        Number of restricted MILPs after which the search ends.
     """
     if len(matrix.lower) < PAYS_COLUMNS:
         return _not_by_groups(options, f"{len(matrix.lower)} columns are fewer than {PAYS_COLUMNS}")
     shape = shape_of(matrix, maximise=maximise)
     if isinstance(shape, str):
         return _not_by_groups(options, shape)
-    _log(options, f"by groups: {shape.n_groups} choices of {len(shape.choices)}, {len(shape.coupling)} rows couple")
-    whole = bool(matrix.is_integer.any())
-    if whole:
-        shape = shape.without(alone_too_much(shape))
+    _log(
+        options,
+        f"by groups: {shape.n_groups} groups of {len(shape.choices)} choices, {len(shape.coupling)} coupling rows",
+    )
+    is_mip = bool(matrix.is_integer.any())
+    if is_mip:
+        shape = shape.without(infeasible_alone(shape))
         if not shape.allowed.any():
-            return _not_by_groups(options, "every choice breaks a row by itself")
+            return _not_by_groups(options, "every choice violates a row by itself")
     linear = sifted(shape, options, allowance, stage=f"{stage}: sifting")
     if linear is None:
-        return _not_by_groups(options, "no optimum of the linear program was reached")
+        return _not_by_groups(options, "no optimum of the LP was reached")
     relaxation = as_outcome(shape, matrix, linear, maximise=maximise)
-    _log(options, f"by groups: linear {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
-    if not whole:
+    _log(options, f"by groups: LP {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
+    if not is_mip:
         if not residuals(matrix, linear.x).hold:
-            return _not_by_groups(options, "the sifted point does not keep every row")
+            return _not_by_groups(options, "the sifted point violates a row")
         return MipOutcome(relaxation, relaxation, by_groups=True)
     search = _Search(matrix, shape, linear, options, gap, allowance, stage, on_progress, 1.0 if maximise else -1.0)
     found = search.run(start, max_restricted_milps)
@@ -99,7 +129,7 @@ def solve_program(
     on_progress: Callable[[Progress], None] | None = None,
     max_restricted_milps: int | None = None,
 ) -> MipOutcome:
-    """The program in `highs` by groups where it is one for that, else by HiGHS with a core (`whole`)."""
+    """Solve the model in `highs` by groups if its shape allows it, else by kernel search (`solve_mip`)."""
     matrix = replace(highs.matrix, lower=highs.lower, upper=highs.upper)
     found = solve_by_groups(
         matrix,
@@ -117,8 +147,8 @@ def solve_program(
     return solve_mip(highs, maximise=maximise, gap=gap, deadline=deadline, stage=stage, start=start)
 
 
-def alone_too_much(shape: Shape) -> Mask:
-    """[choice] those that break a row though nothing else is chosen, in rows to which nothing is ever negative."""
+def infeasible_alone(shape: Shape) -> Mask:
+    """[choice] whether it violates a row with nothing else chosen, in rows without negative terms."""
     n_rows = len(shape.coupling)
     falls = np.zeros(n_rows, dtype=bool)
     for on in (shape.on_choices, shape.on_vubs, shape.on_free):
@@ -133,7 +163,7 @@ def alone_too_much(shape: Shape) -> Mask:
 
 @dataclass(frozen=True, eq=False)
 class ReducedCostGaps:
-    """[choice] what each loses at the prices; [group] what the second best thing to do loses, and the best one."""
+    """Reduced-cost bounds: `choice` [choice], `second` [group] that of the second-best decision, `best` [group]."""
 
     choice: Floats
     second: Floats
@@ -141,6 +171,7 @@ class ReducedCostGaps:
 
     @classmethod
     def of(cls, shape: Shape, linear: Sifted) -> ReducedCostGaps:
+        """Return the reduced-cost gaps of all columns at the LP optimum."""
         worth, best = linear.prices.worth, linear.prices.best
         value = np.where(shape.must, best, np.maximum(best, 0.0))
         reduced_cost_gap = np.maximum(value[shape.group] - worth, 0.0)
@@ -148,7 +179,7 @@ class ReducedCostGaps:
         first = np.full(shape.n_groups, -1, dtype=np.int64)
         at_best = np.flatnonzero(worth == best[shape.group])[::-1]
         first[shape.group[at_best]] = at_best
-        # What the linear program itself takes decides ties.
+        # Ties go to the choice of the LP.
         taken = np.flatnonzero(linear.x[shape.choices] > 1 - 1e-6)
         first[shape.group[taken]] = taken
         others = reduced_cost_gap.copy()
@@ -160,7 +191,7 @@ class ReducedCostGaps:
 
 
 class _Search:
-    """A whole plan in hand, the bound, and what betters either."""
+    """The incumbent, the bound, and the heuristics that improve either."""
 
     def __init__(
         self,
@@ -181,20 +212,20 @@ class _Search:
         self.x: Floats | None = None
         self.value = -np.inf
         self.began = now()
-        self.chance = np.random.default_rng(options.seed)
+        self.rng = np.random.default_rng(options.seed)
 
     def run(self, start: Floats | None, max_restricted_milps: int | None) -> Outcome | None:
-        """The plan and its bound; None where no plan exists or none was found before the time was over."""
+        """Return incumbent and bound; None without an incumbent."""
         self._take(start)
         self._take(_filled(self.shape, self.linear))
         self._dive()
         n_columns = FIRST_RESTRICTED_COLUMNS
-        # A choice is brought into the core when all that lose less are; in the order of what is lost.
+        # Choices enter the restricted MILP in the order of their reduced-cost bounds.
         enters = np.maximum(self.reduced_cost_gaps.choice, self.reduced_cost_gaps.second[self.shape.group])
         enters = np.where(self.shape.allowed, enters, np.inf)
         order = np.sort(enters[np.isfinite(enters)])
         n_restricted_milps, n_nodes = 0, RESTRICTED_NODES
-        # A first plan may be near enough and still leave much that a core finds in a moment.
+        # Solve one restricted MILP even if the first incumbent closes the gap: it improves it at little cost.
         while (
             not (self._closed and n_restricted_milps)
             and not self.allowance.is_over
@@ -203,21 +234,21 @@ class _Search:
             n_restricted_milps += 1
             everything = n_columns >= len(order)
             left_out = np.inf if everything else float(order[n_columns])
-            stage = f"{self.stage}: core of {min(n_columns, len(order))}"
+            stage = f"{self.stage}: restricted MILP of {min(n_columns, len(order))}"
             solved_all = self._restricted_milp(enters < left_out, left_out, n_nodes, stage)
             if everything and solved_all:
                 break
             if everything:
                 n_nodes *= GROWTH
             elif not self._closed and n_restricted_milps != max_restricted_milps:
-                # The plan is bettered for the sake of the next core.
+                # A better incumbent helps the next restricted MILP.
                 self._neighbourhoods()
             n_columns *= GROWTH
         if self.x is None:
             return None
         value = self.sign * self.value
         status: Status = "optimal" if self._closed else "limit"
-        _log(self.options, f"by groups: plan {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
+        _log(self.options, f"by groups: incumbent {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
         return Outcome(status, value, self.sign * max(self.bound, self.value), self.x, None, None)
 
     @property
@@ -225,7 +256,7 @@ class _Search:
         return self.x is not None and gap_share(max(self.bound, self.value), self.value) <= self.gap + _ROUNDING
 
     def _take(self, x: Floats | None) -> bool:
-        """A point becomes the plan in hand when it holds by itself and is better."""
+        """Make a point the incumbent if it is feasible and better."""
         if x is None:
             return False
         x = rounded_to_integrality(self.matrix, x)
@@ -242,7 +273,7 @@ class _Search:
         return True
 
     def _dive(self) -> None:
-        """A plan whose large choices are decided first."""
+        """Improve the incumbent by diving."""
         if self._closed or self.allowance.is_over:
             return
         found = dived(
@@ -259,11 +290,11 @@ class _Search:
         self._take(found)
 
     def _restricted_milp(self, is_open: Mask, left_out: float, n_nodes: int, stage: str) -> bool:
-        """Solve a core; whether it was solved to the end."""
+        """Solve a restricted MILP; return whether it was solved to its end."""
         shape = self.shape
         kept = self.reduced_cost_gaps.best
         if self.x is not None:
-            # What the plan in hand does otherwise is open as well.
+            # Groups in which the incumbent deviates are open as well.
             differs = self.assignment != kept
             is_open = is_open | differs[shape.group] & (self.reduced_cost_gaps.choice <= 0)
             is_open[self.assignment[differs & (self.assignment >= 0)]] = True
@@ -285,25 +316,25 @@ class _Search:
         return found.status in ("optimal", "infeasible")
 
     def _neighbourhoods(self) -> None:
-        """Draw groups, let them choose anew, until nothing is won for a while."""
+        """Re-solve groups drawn at random until several draws in a row bring no improvement."""
         if self.x is None:
             return
         shape = self.shape
-        # Of many groups only those with the closest seconds are worth drawing.
+        # Groups with a close second choice are drawn more often.
         near = min(2 * NEIGHBOURS, shape.n_groups - 1)
         typical = float(np.partition(self.reduced_cost_gaps.second, near)[near])
         typical = typical if np.isfinite(typical) else 1.0
         weight = 1.0 / (1.0 + self.reduced_cost_gaps.second / max(typical, 1e-12)) ** 2
         failed = 0
         while failed < TRIES and not self._closed and not self.allowance.is_over:
-            keys = self.chance.exponential(size=shape.n_groups) / np.maximum(weight, 1e-12)
+            keys = self.rng.exponential(size=shape.n_groups) / np.maximum(weight, 1e-12)
             drawn = np.zeros(shape.n_groups, dtype=bool)
             drawn[np.argsort(keys, kind="stable")[:NEIGHBOURS]] = True
             is_open = drawn[shape.group] & shape.allowed
-            theirs = np.flatnonzero(is_open)
-            if len(theirs) > NEIGHBOUR_COLUMNS:
+            members = np.flatnonzero(is_open)
+            if len(members) > NEIGHBOUR_COLUMNS:
                 is_open[
-                    theirs[np.argsort(self.reduced_cost_gaps.choice[theirs], kind="stable")[NEIGHBOUR_COLUMNS:]]
+                    members[np.argsort(self.reduced_cost_gaps.choice[members], kind="stable")[NEIGHBOUR_COLUMNS:]]
                 ] = False
             found = solved(
                 shape,
@@ -319,7 +350,7 @@ class _Search:
 
 
 def _filled(shape: Shape, linear: Sifted) -> Floats | None:
-    """A first plan: what is chosen wholly, then in each other group the best that still fits, dearest seconds first."""
+    """A first point: integer choices of the LP, then in each other group the best choice that still fits."""
     if (shape.row_lower > 0).any() or (shape.free_lower > 0).any():
         return None
     x = linear.x[shape.choices]
@@ -350,7 +381,7 @@ def _filled(shape: Shape, linear: Sifted) -> Floats | None:
 
 
 def _not_by_groups(options: SolverOptions, why: str) -> MipOutcome | None:
-    _log(options, f"not by groups: {why}; all columns go to the solver")
+    _log(options, f"not by groups: {why}; all columns go to HiGHS")
     return None
 
 

@@ -1,6 +1,7 @@
-"""A part of a whole program: some groups choose anew among some of their columns, all others keep what they have.
+"""Neighbourhoods of a model by groups: some groups are re-solved over some of their choices, all others stay fixed.
 
-A plan is `pick` [group]: the choice made, or −1 for none; followers and free columns are decided with it.
+A solution is an `assignment` [group]: the choice made, or −1 for none; all other columns are solved with it. The
+diving heuristic is here as well.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
+from ccs_model.mip.clock import Allowance
 from ccs_model.mip.grouped_structure import Shape
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import Allowance
 from ccs_model.mip.sifting import Sifted
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """The choices that are open, and the picks [group] of the groups that have none open."""
+    """The open choices, and the `kept` assignment [group] of all groups without one."""
 
     open: Ints
     kept: Ints
@@ -29,7 +30,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A point over all columns, or None; `bound` of the part in the sense of most."""
+    """A point over all columns, or None, and the bound of the part, for a maximised objective."""
 
     x: Floats | None
     bound: float
@@ -37,10 +38,10 @@ class Found:
 
 
 @dataclass(frozen=True, eq=False)
-class PartProgram:
-    """A part as a program of its own: `matrix` in the sense of most, its first columns the open choices.
+class PartModel:
+    """A part as a model of its own: `matrix` maximises, its first columns are the open choices.
 
-    columns: those of the whole program. fixed: what the kept choices are worth.
+    `columns` are its columns in the full model, `fixed` is the objective value of the kept choices.
     """
 
     shape: Shape
@@ -51,7 +52,7 @@ class PartProgram:
     fixed: float
 
     def point(self, x: Floats) -> Floats:
-        """A point of the part as one over all columns; open choices become whole."""
+        """Return a point of the part as one over all columns, with open choices rounded."""
         full = np.zeros(self.shape.n_columns)
         full[self.shape.choices[self.kept]] = 1.0
         full[self.columns] = x
@@ -61,7 +62,7 @@ class PartProgram:
 
 
 def part_of(shape: Shape, is_open: Mask, assignment: Ints) -> Part:
-    """Groups with an open choice are open; the choice they have now is open to them as well."""
+    """Return the part in which groups with an open choice are re-solved; their present choice is open as well."""
     is_open = is_open & shape.allowed
     groups = np.zeros(shape.n_groups, dtype=bool)
     groups[shape.group[is_open]] = True
@@ -70,8 +71,8 @@ def part_of(shape: Shape, is_open: Mask, assignment: Ints) -> Part:
     return Part(np.flatnonzero(is_open), np.where(groups, -1, assignment))
 
 
-def program_of(shape: Shape, part: Part) -> PartProgram:
-    """What is open, with what the kept choices leave of every row."""
+def model_of_part(shape: Shape, part: Part) -> PartModel:
+    """Return the model of a part, with the row limits that the kept choices leave."""
     kept = part.kept[part.kept >= 0]
     held = shape.on_choices[kept].sum(axis=0) if len(kept) else np.zeros(len(shape.coupling))
     group = shape.group[part.open]
@@ -79,7 +80,7 @@ def program_of(shape: Shape, part: Part) -> PartProgram:
     room_open, room_kept = shape.room[part.open], np.asarray(shape.room[kept].sum(axis=0)).ravel()
     led = np.zeros(len(shape.vubs), dtype=bool)
     led[np.unique(room_open.indices)] = True
-    # A follower of open choices has a row; one of a choice that is kept has a bound.
+    # A variable upper bound by open choices is a row, one by a kept choice is a bound.
     rowed, bounded = np.flatnonzero(led), np.flatnonzero(~led & (room_kept > 0))
     several = np.bincount(at, minlength=len(groups)) > 1
     row_of = np.where(several, np.cumsum(several) - 1, -1)[at]
@@ -117,7 +118,7 @@ def program_of(shape: Shape, part: Part) -> PartProgram:
         row_constraints=(),
         columns=(),
     )
-    return PartProgram(shape, part.open, kept, matrix, columns, float(shape.profit[kept].sum()))
+    return PartModel(shape, part.open, kept, matrix, columns, float(shape.profit[kept].sum()))
 
 
 def solved(
@@ -131,53 +132,49 @@ def solved(
     start: Floats | None,
     stage: str,
 ) -> Found:
-    """The best plan of the part that is found to `gap` or within `n_nodes`; `start` a point over all columns."""
-    program = program_of(shape, part)
-    highs = Highs(program.matrix, options)
-    fixed, columns = program.fixed, program.columns
-    whole = fixed + (float(program.matrix.costs[0] @ start[columns]) if start is not None else 0.0)
-    # HiGHS sees the part's own value, so the gap of the whole is widened to it.
-    own = max(abs(whole - fixed), 1e-9)
-    highs.set_option("mip_rel_gap", min(gap * max(abs(whole), own) / own, 1.0))
+    """Solve a part to the relative `gap` of the full objective or `n_nodes` nodes, from a point over all columns."""
+    model = model_of_part(shape, part)
+    highs = Highs(model.matrix, options)
+    fixed, columns = model.fixed, model.columns
+    total = fixed + (float(model.matrix.costs[0] @ start[columns]) if start is not None else 0.0)
+    # HiGHS sees the objective of the part only, so the gap is scaled to it.
+    own = max(abs(total - fixed), 1e-9)
+    highs.set_option("mip_rel_gap", min(gap * max(abs(total), own) / own, 1.0))
     highs.set_option("mip_max_nodes", n_nodes)
     if start is not None:
         highs.start_from(start[columns])
     highs.cpu_until = allowance.cpu_s
-    return _found(program, highs.run(allowance.left_s, stage))
+    return _found(model, highs.run(allowance.left_s, stage))
 
 
-def _found(program: PartProgram, outcome: Outcome) -> Found:
-    bound = outcome.bound + program.fixed if np.isfinite(outcome.bound) else np.inf
+def _found(model: PartModel, outcome: Outcome) -> Found:
+    bound = outcome.bound + model.fixed if np.isfinite(outcome.bound) else np.inf
     if outcome.status == "infeasible":
         return Found(None, -np.inf, "infeasible")
     if outcome.x is None:
         return Found(None, bound, outcome.status)
-    return Found(program.point(outcome.x), bound, outcome.status)
+    return Found(model.point(outcome.x), bound, outcome.status)
 
 
 def assignment_of(shape: Shape, x: Floats) -> Ints:
-    """[group] the choice a whole point makes, or −1."""
+    """Return [group] the choice that an integer point makes, or −1."""
     assignment = np.full(shape.n_groups, -1, dtype=np.int64)
     made = np.flatnonzero(x[shape.choices] > 0.5)
     assignment[shape.group[made]] = made
     return assignment
 
 
-# A whole plan by diving: decide what is large first, let the many small choices make up for it.
+# Diving: fix the largest fractional groups first; small choices then fill what is left of every row.
 #
-# The linear program leaves one group a tight row undecided at most, and those are the large ones that do not fit.
-# Each is decided, the larger first, and the program is solved again from its basis: small choices that lose little
-# for their size take up what is left of every row. So the undecided grow smaller from step to step, and with them
-# what deciding costs. After some steps the rest goes to the solver as a whole program.
-#
-# Where most choices are of one size there is nothing small to make up with, and the plan is no better than others.
+# An LP vertex has at most one fractional group per binding row. Each step fixes the largest of them and re-solves from
+# the basis, so that the fractional groups get smaller and cheaper to fix. HiGHS solves the remainder as a MILP.
 
-# Of the undecided groups: how many are decided in a step; so many steps at most.
+# Share of the fractional groups fixed in a step, and the largest number of steps.
 STEP_SHARE = 0.02
 STEPS = 90
-# Open to change: so many choices a tight row, those that lose the least for what they change in it.
+# Open choices per binding row: those of the smallest reduced-cost bound per unit of change in the row.
 PER_ROW = 30
-_DECIDED = 1e-7
+_FRACTIONAL = 1e-7
 
 
 def dived(
@@ -192,36 +189,48 @@ def dived(
     n_nodes: int,
     stage: str,
 ) -> Floats | None:
-    """A plan over all columns, or None without one in time.
+    """Return an integer point by diving, or None without one in time.
 
-    loss: [choice] what it loses at the linear program's prices. best: [group] the choice of no loss, or −1. What is not
-    decided in the dive is solved to the relative `gap` or within `n_nodes`.
+    Parameters
+    ----------
+    shape, linear
+        The model by groups, and its LP optimum.
+    reduced_cost_gap
+        [choice] reduced-cost bound at the prices of the LP.
+    best
+        [group] the choice with bound 0, or −1.
+    options, allowance
+        Options of the solver, and the time limit.
+    gap, n_nodes
+        Relative gap and nodes at which the MILP after the dive ends.
+    stage
+        Name of the solves in the log.
     """
-    part = part_of(shape, _little_lost(shape, linear, reduced_cost_gap, best), best)
-    dive = _Dive(shape, program_of(shape, part), linear, options, allowance, stage)
+    part = part_of(shape, _open_choices(shape, linear, reduced_cost_gap, best), best)
+    dive = _Dive(shape, model_of_part(shape, part), linear, options, allowance, stage)
     if not dive.go():
         return None
     return dive.finished(gap, n_nodes)
 
 
 def _use(shape: Shape) -> sparse.csr_array:
-    """[choice, row] what a choice takes up when its followers are as large as it lets them be."""
+    """[choice, row] activity of a choice with its variable-upper-bound columns at their bounds."""
     return sparse.csr_array(shape.on_choices + shape.room @ shape.on_vubs)
 
 
-def _little_lost(shape: Shape, linear: Sifted, reduced_cost_gap: Floats, best: Ints) -> Mask:
-    """[choice] for each tight row those that lose the least for what they change in it, and what is undecided."""
+def _open_choices(shape: Shape, linear: Sifted, reduced_cost_gap: Floats, best: Ints) -> Mask:
+    """[choice] those with the smallest bound per unit of change in each binding row, and all fractional ones."""
     use = _use(shape)
     n = len(shape.choices)
     firsts = best[best >= 0]
     others = np.setdiff1d(np.flatnonzero(best[shape.group] >= 0), firsts)
     beside = sparse.csr_array((np.ones(len(others)), (others, best[shape.group[others]])), shape=(n, n))
-    # Another choice changes a row by what it takes up more or less than the best; the best by what is given back.
+    # Another choice changes a row by its difference from the best one, dropping the best by all of its activity.
     changes = sparse.csc_array(abs(use - beside @ use))
     reduced_cost_gap = reduced_cost_gap.copy()
     reduced_cost_gap[firsts] = np.maximum(linear.prices.best[shape.group[firsts]], 0.0)
     taken = linear.x[shape.choices]
-    is_open: Mask = (taken > _DECIDED) & (taken < 1 - _DECIDED)
+    is_open: Mask = (taken > _FRACTIONAL) & (taken < 1 - _FRACTIONAL)
     for row in np.flatnonzero(linear.y):
         at = slice(changes.indptr[row], changes.indptr[row + 1])
         which, size = changes.indices[at], changes.data[at]
@@ -236,39 +245,39 @@ def _little_lost(shape: Shape, linear: Sifted, reduced_cost_gap: Floats, best: I
 
 
 class _Dive:
-    """The part's program in HiGHS, and which of its open choices are decided."""
+    """The model of a part in HiGHS, with bounds of the open choices fixed so far."""
 
     def __init__(
         self,
         shape: Shape,
-        program: PartProgram,
+        model: PartModel,
         linear: Sifted,
         options: SolverOptions,
         allowance: Allowance,
         stage: str,
     ) -> None:
-        self.program, self.allowance, self.stage = program, allowance, stage
-        self.highs = Highs(program.matrix, options)
+        self.model, self.allowance, self.stage = model, allowance, stage
+        self.highs = Highs(model.matrix, options)
         self.highs.set_integrality(False)
         self.highs.set_option("presolve", "off")
         self.highs.cpu_until = allowance.cpu_s
-        self.every = np.arange(len(program.open))
-        self.group = shape.group[program.open]
-        self.size = abs(_use(shape)[program.open]) @ np.abs(linear.y)
-        self.lower = program.matrix.lower[self.every].copy()
-        self.upper = program.matrix.upper[self.every].copy()
+        self.every = np.arange(len(model.open))
+        self.group = shape.group[model.open]
+        self.size = abs(_use(shape)[model.open]) @ np.abs(linear.y)
+        self.lower = model.matrix.lower[self.every].copy()
+        self.upper = model.matrix.upper[self.every].copy()
 
     def go(self) -> bool:
-        """Decide step by step, until nothing is undecided or a step cannot be made; whether there is a point at all."""
+        """Fix groups step by step until none is fractional or a step is infeasible; return whether there is a point."""
         x = self._solved()
         if x is None:
             return False
         for _ in range(STEPS):
-            undecided = (x > _DECIDED) & (x < 1 - _DECIDED)
-            if not undecided.any():
+            fractional = (x > _FRACTIONAL) & (x < 1 - _FRACTIONAL)
+            if not fractional.any():
                 break
             before = self.lower.copy(), self.upper.copy()
-            self._decide(x, undecided)
+            self._decide(x, fractional)
             after = self._solved()
             if after is None:
                 self.lower, self.upper = before
@@ -277,7 +286,7 @@ class _Dive:
         return True
 
     def finished(self, gap: float, n_nodes: int) -> Floats | None:
-        """The whole program over what is undecided."""
+        """Solve what is not fixed as a MILP."""
         if self.allowance.is_over:
             return None
         self.highs.set_bounds(self.every, self.lower, self.upper)
@@ -285,28 +294,28 @@ class _Dive:
         for name, value in (("presolve", "on"), ("mip_rel_gap", gap), ("mip_max_nodes", n_nodes)):
             self.highs.set_option(name, value)
         outcome = self.highs.run(self.allowance.left_s, self.stage)
-        return None if outcome.x is None else self.program.point(outcome.x)
+        return None if outcome.x is None else self.model.point(outcome.x)
 
-    def _decide(self, x: Floats, undecided: Mask) -> None:
-        """The largest groups as the point leans: the choice that is half made or more, or none of the undecided."""
-        groups = np.unique(self.group[undecided])
+    def _decide(self, x: Floats, fractional: Mask) -> None:
+        """Fix the largest fractional groups: to the choice at one half or more, else to none of the fractional ones."""
+        groups = np.unique(self.group[fractional])
         size = np.zeros(self.group.max() + 1)
-        np.maximum.at(size, self.group[undecided], self.size[undecided])
+        np.maximum.at(size, self.group[fractional], self.size[fractional])
         n_now = max(1, int(STEP_SHARE * len(groups)))
-        theirs = np.isin(self.group, groups[np.argsort(-size[groups], kind="stable")[:n_now]])
-        made = theirs & (x >= 0.5)
-        beside = theirs & np.isin(self.group, self.group[made]) & ~made
+        members = np.isin(self.group, groups[np.argsort(-size[groups], kind="stable")[:n_now]])
+        made = members & (x >= 0.5)
+        beside = members & np.isin(self.group, self.group[made]) & ~made
         self.lower[made] = 1.0
-        self.upper[beside | (theirs & undecided & ~made)] = 0.0
+        self.upper[beside | (members & fractional & ~made)] = 0.0
 
     def _solved(self) -> Floats | None:
-        """[open] the linear program's point with what is decided so far."""
+        """[open] the LP optimum with the bounds fixed so far."""
         if self.allowance.is_over:
             return None
         self.highs.set_bounds(self.every, self.lower, self.upper)
         try:
             outcome = self.highs.run(self.allowance.left_s, self.stage)
         except NoPlanError:
-            # The simplex method may lose its way from an old basis; what was decided before stands.
+            # The simplex method may fail from an old basis; the bounds before this step stand.
             return None
         return outcome.x[self.every] if outcome.status == "optimal" and outcome.x is not None else None

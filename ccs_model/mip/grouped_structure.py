@@ -1,17 +1,18 @@
-"""The shape of a large program: one choice a stream, and few rows that hold streams together.
+"""The block structure of a large model: one choice per group, and few coupling rows.
 
-    choices     columns of 0 to 1 in groups, each group under a row Σ x ≤ 1 of its own
-    followers   columns that a row of their own holds below what is chosen: t ≤ Σ room × x over one group's choices
-    free        columns that only stand in coupling rows
-    coupling    all other rows: budgets, sites, targets
+    choices     binary columns in groups, each group with a row Σ x ≤ 1 of its own
+    vubs        columns with a variable upper bound: t ≤ Σ room × x over choices of one group, in a row of its own
+    free        columns that stand in coupling rows only
+    coupling    all other rows
 
-With prices on the coupling rows every group can be looked at by itself: a follower is worth having at its most or not
-at all, so its worth joins that of the choices which make room for it, and the best choice of a group is a maximum over
-its columns. So all columns are priced in one pass over arrays, and with any prices y of the right signs
+With prices on the coupling rows the groups separate (Lagrangean relaxation): a variable-upper-bound column is worth
+having at its bound or not at all, so its value is added to that of the choices that allow it, and the best choice of a
+group is a maximum over its columns. All columns are priced in one pass over arrays, and for any prices y of the right
+signs
 
-    y · limits + Σ over groups: max(0, best worth) + Σ over free columns: best of both bounds
+    y · limits + Σ over groups: max(0, best value) + Σ over free columns: best of both bounds
 
-is a bound of the program, whole or not.
+is a bound of the model, integer or continuous.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from scipy import sparse
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.matrix import Matrix
 
-# What sets the shape apart: nearly all columns are choices or follow them, and rows that couple are few.
+# Most columns must be choices or have a variable upper bound, and coupling rows must be few.
 OTHERS_SHARE_MAX = 0.1
 COUPLING_MAX = 2_000
 _NOTHING = 1e-9
@@ -32,9 +33,10 @@ _NOTHING = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """All columns at some prices of the coupling rows, in the sense of most.
+    """Values of all columns at prices of the coupling rows, for a maximised objective.
 
-    `worth` [choice] with its followers; `best` [group]; `follower` and `free` reduced profits; `bound` of the program.
+    `worth` [choice] includes the variable-upper-bound columns that it allows; `best` [group]; `vub` and `free` are
+    reduced profits; `bound` is that of the model.
     """
 
     worth: Floats
@@ -46,10 +48,11 @@ class Prices:
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A program by groups; choices are sorted by group, profits in the sense of most.
+    """A model by groups; choices are sorted by group, profits are those of a maximised objective.
 
-    `room` [choice, follower]; `on_choices`, `on_followers`, `on_free` are the coupling rows' coefficients, a row each
-    [column, coupling row]. `starts` [group] is the first of its choices; `must` groups have a choice that is made.
+    `room` [choice, vub] are the variable upper bounds; `on_choices`, `on_vubs`, `on_free` [column, coupling row] are
+    the coefficients of the coupling rows. `starts` [group] is the first choice of a group; `must` [group] marks groups
+    with a fixed choice.
     """
 
     n_columns: int
@@ -78,15 +81,16 @@ class Shape:
 
     @property
     def n_groups(self) -> int:
+        """Number of groups."""
         return len(self.starts)
 
     def signed(self, prices: Floats) -> Floats:
-        """Prices without those that a row's open side does not allow."""
+        """Return prices with those of the wrong sign for a one-sided row set to 0."""
         wrong = ((prices > 0) & np.isinf(self.row_upper)) | ((prices < 0) & np.isinf(self.row_lower))
         return np.where(wrong, 0.0, prices)
 
     def priced(self, prices: Floats) -> Prices:
-        """All columns at `prices` [coupling row], which must have the right signs (`signed`)."""
+        """Return the values of all columns at `prices` [coupling row], whose signs must be right (`signed`)."""
         worth = self.profit - self.on_choices @ prices
         vub = self.vub_profit - self.on_vubs @ prices
         if len(vub):
@@ -97,16 +101,16 @@ class Shape:
         free = self.free_profit - self.on_free @ prices
         limits = np.where(prices > 0, self.row_upper, np.where(prices < 0, self.row_lower, 0.0))
         bound = float(prices @ limits) + float(np.where(self.must, best, np.maximum(best, 0.0)).sum())
-        # A column without a limit is worth nothing to the solver's own tolerance, or the bound is infinite.
+        # The reduced profit of an unbounded column within tolerance counts as 0, or the bound would be infinite.
         little = np.abs(free) <= _NOTHING * np.maximum(np.abs(self.free_profit), 1.0)
         ends = np.where(free > 0, self.free_upper, self.free_lower)
         at_end = np.where((little & np.isinf(ends)) | (free == 0), 0.0, ends)
         return Prices(worth, best, vub, free, bound + float((free * at_end).sum()))
 
     def part(self, groups: Ints) -> Shape:
-        """Some of the groups, with their share of every limit: a sample, to learn prices from.
+        """Return a sample of the groups with its share of every limit, to estimate prices.
 
-        Sizes are uneven, so a row's share goes by what the groups could ask of it, not by their number.
+        The share of a row is that of the sample's coefficients in it, since groups differ in size.
         """
         among = np.zeros(self.n_groups, dtype=bool)
         among[groups] = True
@@ -124,7 +128,7 @@ class Shape:
         room = self.room[ks]
         led = np.unique(room.indices)
         on_choices, on_vubs = self.on_choices[ks], self.on_vubs[led]
-        # A row that none of them stands in says nothing of the whole.
+        # A row without any of them has no price.
         here = by_row > 0
         by_row = np.where(here, by_row, 1.0)
         return replace(
@@ -150,12 +154,12 @@ class Shape:
         )
 
     def without(self, ks: Mask) -> Shape:
-        """The same with some choices ruled out."""
+        """Return the model with some choices excluded."""
         return replace(self, allowed=self.allowed & ~ks)
 
 
 def shape_of(matrix: Matrix, *, maximise: bool) -> Shape | str:
-    """The matrix by groups; where it has not the shape, the reason in words."""
+    """Return the matrix by groups, or the reason why it has no such structure."""
     rows = sparse.csr_array(matrix.rows)
     sizes = np.diff(rows.indptr)
     row_of = np.repeat(np.arange(rows.shape[0]), sizes)
@@ -173,11 +177,11 @@ def shape_of(matrix: Matrix, *, maximise: bool) -> Shape | str:
     coupling = np.flatnonzero(~is_local)
     free = np.flatnonzero((group < 0) & (leader < 0))
     if len(free) > OTHERS_SHARE_MAX * len(group):
-        return f"{len(free)} of {len(group)} columns are no choices and follow none"
+        return f"{len(free)} of {len(group)} columns are neither choices nor bounded by one"
     if len(coupling) > COUPLING_MAX:
-        return f"{len(coupling)} rows couple the choices, more than {COUPLING_MAX}"
+        return f"{len(coupling)} coupling rows, more than {COUPLING_MAX}"
     if matrix.is_integer[free].any():
-        return f"{int(matrix.is_integer[free].sum())} whole columns stand in no choice"
+        return f"{int(matrix.is_integer[free].sum())} integer columns are no choices"
     columns = np.flatnonzero(group >= 0)
     columns = columns[np.argsort(group[columns], kind="stable")]
     choice_rows, starts, number = np.unique(group[columns], return_index=True, return_inverse=True)
@@ -215,11 +219,11 @@ def shape_of(matrix: Matrix, *, maximise: bool) -> Shape | str:
 
 
 def _choice_groups(matrix: Matrix, rows: sparse.csr_array, row_of: Ints, sizes: Ints) -> Ints:
-    """[column] the choice row it stands under, or −1; a column under several is counted under the largest."""
+    """[column] its choice row, or −1; of several choice rows the largest counts."""
     fits = ((matrix.lower == 0) | (matrix.lower == 1)) & ((matrix.upper == 1) | (matrix.upper == 0))
     odd = np.bincount(row_of, weights=(rows.data != 1) | ~fits[rows.indices], minlength=len(sizes))
     one_of = (matrix.row_upper == 1) & (matrix.row_lower <= 0) & (odd == 0) & (sizes > 0)
-    # Where choices of one group come first in others, only one of the rows can be its choice row.
+    # Of choice rows that share columns only one can be the choice row of a group.
     entries = one_of[row_of]
     times = np.bincount(rows.indices[entries], minlength=len(fits))
     shared = np.bincount(row_of[entries], weights=times[rows.indices[entries]] > 1, minlength=len(sizes)) > 0
@@ -229,38 +233,38 @@ def _choice_groups(matrix: Matrix, rows: sparse.csr_array, row_of: Ints, sizes: 
     group[rows.indices[entries]] = row_of[entries]
     among = np.flatnonzero(one_of & shared)
     for row in among[np.argsort(-sizes[among], kind="stable")]:
-        theirs = rows.indices[rows.indptr[row] : rows.indptr[row + 1]]
-        if (group[theirs] < 0).all():
-            group[theirs] = row
+        members = rows.indices[rows.indptr[row] : rows.indptr[row + 1]]
+        if (group[members] < 0).all():
+            group[members] = row
     return group
 
 
 def _vub_rows(matrix: Matrix, rows: sparse.csr_array, row_of: Ints, group: Ints) -> Ints:
-    """[column] the row that holds it below choices of one group, or −1."""
+    """[column] the row of its variable upper bound, over choices of one group; or −1."""
     n_rows = rows.shape[0]
     can_follow = (matrix.lower == 0) & np.isinf(matrix.upper) & ~matrix.is_integer & (group < 0)
     above = rows.data > 0
     below = rows.data < 0
     n_above = np.bincount(row_of[above], minlength=n_rows)
-    theirs = group[rows.indices]
-    odd = np.bincount(row_of, weights=(below & (theirs < 0)) | (above & ~can_follow[rows.indices]), minlength=n_rows)
+    members = group[rows.indices]
+    odd = np.bincount(row_of, weights=(below & (members < 0)) | (above & ~can_follow[rows.indices]), minlength=n_rows)
     most, least = np.full(n_rows, -1, dtype=np.int64), np.full(n_rows, n_rows, dtype=np.int64)
-    np.maximum.at(most, row_of[below], theirs[below])
-    np.minimum.at(least, row_of[below], theirs[below])
+    np.maximum.at(most, row_of[below], members[below])
+    np.minimum.at(least, row_of[below], members[below])
     holds = (n_above == 1) & (odd == 0) & ((most == least) | (most < 0))
     holds &= (matrix.row_upper == 0) & np.isinf(matrix.row_lower)
     leader = np.full(len(group), -1, dtype=np.int64)
     entries = np.flatnonzero(above & holds[row_of])[::-1]
-    # The first row counts; any further one is left among the coupling rows.
+    # The first such row counts; all others remain coupling rows.
     leader[rows.indices[entries]] = row_of[entries]
     return leader
 
 
 def _room(rows: sparse.csr_array, columns: Ints, vubs: Ints, vub_rows: Ints) -> tuple[Floats, sparse.csr_array]:
-    """The follower's own coefficient in its row, and [choice, follower] how much of it one choice makes room for."""
+    """Coefficients of the bounded columns in their rows, and [choice, vub] the upper bound that a choice adds."""
     if not len(vubs):
         return np.zeros(0), sparse.csr_array((len(columns), 0))
-    theirs = sparse.csc_array(rows[vub_rows])
-    own = np.asarray(theirs[:, vubs].diagonal(), dtype=float)
-    room = sparse.csr_array(-theirs[:, columns].T.tocsr() @ sparse.diags_array(1.0 / own))
+    members = sparse.csc_array(rows[vub_rows])
+    own = np.asarray(members[:, vubs].diagonal(), dtype=float)
+    room = sparse.csr_array(-members[:, columns].T.tocsr() @ sparse.diags_array(1.0 / own))
     return own, room

@@ -1,12 +1,13 @@
-"""One living HiGHS instance: takes a matrix once, then changes bounds, costs and rows in place and solves again.
+"""The HiGHS interface: one instance takes a matrix once, then changes bounds, costs and rows in place and re-solves.
 
-Options are explicit and every return status is read. Nothing is printed: HiGHS's own talk goes to a log file, progress
-to a callable.
+Options are explicit and every return status is read. Nothing is printed: the log of HiGHS goes to a file, progress to a
+callback.
 """
 
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,20 +19,19 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import CcsModelError, NoPlanError
+from ccs_model.mip.clock import counts_cpu, now
 from ccs_model.mip.highs_instances import new_highs
 from ccs_model.mip.matrix import Matrix, validate_finite
 from ccs_model.mip.scaling import Scaling, scaling_of
-from ccs_model.mip.search import counts_cpu, now
 
 Status = Literal["optimal", "limit", "infeasible", "unbounded"]
 
 LARGE_ROWS = 60_000
-# Of the sum of sizes: how far a point's value may lie from what HiGHS says of it.
-_WORTH_TOLERANCE = 1e-6
+# How far the value of a point may lie from the objective that HiGHS reports, relative to the sum of absolute terms.
+_VALUE_TOLERANCE = 1e-6
 _INTERRUPT_PATIENCE_S = 1.5
-# Probing and Fourier-Motzkin elimination do not look at the clock: up to minutes each on programs of this shape.
+# Probing and Fourier–Motzkin elimination ignore the time limit and take up to minutes each on these models.
 _RULES_OFF = 1 << 15 | 1 << 22
 _STATUS = highspy.HighsModelStatus
 _LIMITS = {
@@ -47,7 +47,7 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class SolverOptions:
-    """`gap_share` is the relative gap at which a whole program counts as solved."""
+    """Options of one solve; `gap_share` is the relative gap at which a MILP counts as solved."""
 
     gap_share: float = 0.005
     threads: int = 2
@@ -57,7 +57,7 @@ class SolverOptions:
 
 @dataclass(frozen=True)
 class Progress:
-    """A line of progress: what is being done, for how long, with which bound and best plan so far."""
+    """A line of progress: the stage, its seconds so far, the bound and the objective of the incumbent."""
 
     stage: str
     seconds: float
@@ -72,7 +72,7 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a solve gave. `x` is None when there is no point; duals only for programs without whole columns."""
+    """Outcome of a solve. `x` is None without a point; duals and reduced costs exist for continuous models only."""
 
     status: Status
     objective: float
@@ -83,7 +83,7 @@ class Outcome:
 
 
 def gap_share(bound: float, incumbent: float) -> float:
-    """Relative gap, as HiGHS counts it; infinite while there is no plan."""
+    """Return the relative gap as HiGHS defines it; infinite without an incumbent."""
     if not (math.isfinite(bound) and math.isfinite(incumbent)):
         return math.inf
     difference = abs(bound - incumbent)
@@ -91,16 +91,25 @@ def gap_share(bound: float, incumbent: float) -> float:
 
 
 def _finite(values: Floats) -> Floats:
-    """HiGHS drops a NaN in silence and takes 1e21 for infinity."""
+    """Raise CcsModelError for a number that is not finite; HiGHS drops a NaN silently."""
     if not np.isfinite(values).all():
-        raise CcsModelError("a coefficient of the program is not a finite number; nothing was solved")
+        raise CcsModelError("a coefficient of the model is not a finite number; nothing was solved")
     return values
 
 
 class Highs:
-    """A matrix inside HiGHS. Objective 0 of the matrix is set; whole columns are whole unless relaxed.
+    """A matrix in a HiGHS instance, with objective 0 and with its integer columns integer unless relaxed.
 
-    `scaling` takes the place of the usual factors of rows and columns.
+    Parameters
+    ----------
+    matrix
+        The model.
+    options
+        Gap, threads, seed and log file.
+    progress
+        Called with each line of the MIP log.
+    scaling
+        Factors of rows and columns; by default those of `scaling_of`.
     """
 
     def __init__(
@@ -114,7 +123,7 @@ class Highs:
         self.options = options
         self.costs = matrix.costs[0]
         self.lower, self.upper = matrix.lower.copy(), matrix.upper.copy()
-        self._is_whole = bool(matrix.is_integer.any())
+        self._is_mip = bool(matrix.is_integer.any())
         self._n_columns = len(matrix.lower)
         validate_finite(matrix)
         self._scale = scaling_of(matrix) if scaling is None else scaling
@@ -139,45 +148,45 @@ class Highs:
             self._highs.cbMipLogging.subscribe(self._report)
 
     def set_objective(self, costs: Floats, *, maximise: bool) -> None:
-        """Make `costs` the objective."""
+        """Set the objective."""
         self.set_costs(np.asarray(costs, dtype=float))
         sense = highspy.ObjSense.kMaximize if maximise else highspy.ObjSense.kMinimize
         self._must(self._highs.changeObjectiveSense(sense))
 
     def set_costs(self, costs: Floats) -> None:
-        """New costs in the same sense."""
+        """Set the costs of all columns; the sense stays."""
         self.costs = costs
         every = np.arange(self._n_columns, dtype=np.int32)
         self._must(self._highs.changeColsCost(self._n_columns, every, _finite(costs) * self._scale.column))
 
     def set_coefficient(self, row: int, column: int, value: float) -> None:
-        """One coefficient of the matrix."""
+        """Set one coefficient of the matrix."""
         scaled = float(_finite(np.array([value]))[0]) * self._row_scale(row) * float(self._scale.column[column])
         self._must(self._highs.changeCoeff(row, column, scaled))
 
     def without_vertices(self) -> None:
-        """Linear programs by interior points without crossover: optimal to tolerance, but no basis to start from.
+        """Solve LPs by interior point without crossover: optimal to tolerance, but without a basis to start from.
 
-        From LARGE_ROWS on the simplex method takes three times as long on programs of this shape.
+        From LARGE_ROWS on the simplex method takes three times as long on these models.
         """
         self._set("solver", "ipm")
         self._set("run_crossover", "off")
 
     def forget(self) -> None:
-        """Start the next run afresh, where the last basis would only mislead."""
+        """Discard basis and solution, so that the next run is a cold start."""
         self._must(self._highs.clearSolver())
 
-    def set_integrality(self, whole: bool) -> None:
-        """Whole columns as they are in the matrix, or all of them continuous."""
+    def set_integrality(self, integer: bool) -> None:
+        """Make the integer columns of the matrix integer, or all columns continuous (LP relaxation)."""
         which = np.flatnonzero(self.matrix.is_integer).astype(np.int32)
-        self._is_whole = whole and len(which) > 0
-        kind = highspy.HighsVarType.kInteger if whole else highspy.HighsVarType.kContinuous
+        self._is_mip = integer and len(which) > 0
+        kind = highspy.HighsVarType.kInteger if integer else highspy.HighsVarType.kContinuous
         if len(which):
             kinds = np.full(len(which), kind, dtype=object)
             self._must(self._highs.changeColsIntegrality(len(which), which, kinds))
 
     def set_bounds(self, columns: Ints, lower: Floats, upper: Floats) -> None:
-        """New bounds for some columns."""
+        """Set the bounds of some columns."""
         if len(columns):
             self.lower[columns], self.upper[columns] = lower, upper
             size = self._scale.column[columns]
@@ -185,32 +194,32 @@ class Highs:
             self._must(self._highs.changeColsBounds(len(columns), which, lower / size, upper / size))
 
     def set_row(self, row: int, lower: float, upper: float) -> None:
-        """New bounds for one row."""
+        """Set the bounds of one row."""
         size = self._row_scale(row)
         self._must(self._highs.changeRowBounds(row, lower * size, upper * size))
 
     def add_row(self, coefficients: Floats, lower: float, upper: float) -> None:
-        """One more row, over all columns."""
+        """Add a row over all columns."""
         which = np.flatnonzero(coefficients)
         self.add_sparse_row(which, coefficients[which], lower, upper)
 
     def add_sparse_row(self, columns: Ints, coefficients: Floats, lower: float, upper: float) -> None:
-        """One more row over some columns."""
+        """Add a row over some columns."""
         scaled = _finite(coefficients) * self._scale.column[columns]
         self._must(self._highs.addRow(lower, upper, len(columns), columns.astype(np.int32), scaled))
 
     def add_rows(self, rows: sparse.csr_array, lower: Floats, upper: Floats) -> None:
-        """More rows, over the columns that are there."""
+        """Add rows over the existing columns."""
         if rows.shape[0]:
             scaled = rows.data * self._scale.column[rows.indices]
             given = (rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32), scaled)
             self._must(self._highs.addRows(rows.shape[0], lower, upper, rows.nnz, *given))
 
     def add_columns(self, columns: sparse.csr_array, costs: Floats, lower: Floats, upper: Floats) -> None:
-        """More columns, each a row of `columns`; what the instance knows of its columns grows with them."""
+        """Add columns, each a row of `columns`."""
         n_new = columns.shape[0]
         if n_new:
-            # Rows may be scaled; a new column's own factor is 1.
+            # Existing rows may be scaled; the factor of a new column is 1.
             row = np.r_[self._scale.row, np.ones(max(columns.shape[1] - len(self._scale.row), 0))]
             scaled = columns.data * row[columns.indices]
             given = (columns.indptr[:-1].astype(np.int32), columns.indices.astype(np.int32), scaled)
@@ -221,7 +230,7 @@ class Highs:
             self._n_columns += n_new
 
     def set_costs_of(self, columns: Ints, costs: Floats) -> None:
-        """New costs of some columns."""
+        """Set the costs of some columns."""
         if len(columns):
             self.costs = self.costs.copy()
             self.costs[columns] = costs
@@ -229,31 +238,39 @@ class Highs:
             self._must(self._highs.changeColsCost(len(columns), columns.astype(np.int32), scaled))
 
     def start_from(self, x: Floats) -> None:
-        """Hand over a point to start from."""
+        """Set a start solution (warm start)."""
         point = highspy.HighsSolution()
         point.col_value = [float(value) for value in x / self._scale.column]
         self._must(self._highs.setSolution(point))
         self._has_start = True
 
     def set_option(self, name: str, value: Any) -> None:
-        """Set one HiGHS option by its own name."""
+        """Set a HiGHS option by name."""
         self._set(name, value)
 
     def run(self, time_limit_s: float, stage: str) -> Outcome:
-        """Solve as things stand. Raises NoPlanError when HiGHS itself fails, KeyboardInterrupt on Ctrl-C."""
+        """Solve the model as it stands.
+
+        Raises
+        ------
+        NoPlanError
+            If HiGHS itself fails.
+        KeyboardInterrupt
+            On Ctrl-C.
+        """
         self._doing = stage
-        # HiGHS counts a linear program's time over all runs of an instance, a whole program's from its own start.
-        spent = 0.0 if self._is_whole else self._highs.getRunTime()
+        # HiGHS counts the time of LPs over all runs of an instance, that of a MIP from its own start.
+        spent = 0.0 if self._is_mip else self._highs.getRunTime()
         limit_s = max(time_limit_s, 0.01)
-        # HiGHS itself knows the wall clock only.
+        # HiGHS knows the wall clock only.
         self._set("time_limit", math.inf if counts_cpu() else limit_s + spent)
         self._started = now()
         self._until = self._started + limit_s
         self._solve()
         outcome = self._outcome()
         had_start, self._has_start = self._has_start, False
-        if had_start and not self._is_worth_what_it_says(outcome):
-            # HiGHS may end at once with a start as its optimum, at a value that is not the start's own.
+        if had_start and not self._has_own_value(outcome):
+            # HiGHS may return the start solution as optimal with an objective that is not its own.
             self.forget()
             self._set("time_limit", math.inf if counts_cpu() else max(self._until - now(), 0.01))
             self._solve()
@@ -261,36 +278,36 @@ class Highs:
         return outcome
 
     def attempt(self, time_limit_s: float, stage: str) -> Outcome:
-        """The same for a search that may fail without harm: a failure of HiGHS is a limit without a point."""
+        """Like `run`, but a failure of HiGHS is a limit without a point: for heuristics that may fail."""
         try:
             return self.run(time_limit_s, stage)
         except NoPlanError:
             return Outcome("limit", math.nan, math.nan, None, None, None)
 
-    def _is_worth_what_it_says(self, outcome: Outcome) -> bool:
-        if outcome.x is None or not self._is_whole:
+    def _has_own_value(self, outcome: Outcome) -> bool:
+        if outcome.x is None or not self._is_mip:
             return True
-        worth = float(self.costs @ outcome.x)
+        value = float(self.costs @ outcome.x)
         scale = float(np.abs(self.costs) @ np.abs(outcome.x))
-        return abs(worth - outcome.objective) <= _WORTH_TOLERANCE * max(scale, 1.0)
+        return abs(value - outcome.objective) <= _VALUE_TOLERANCE * max(scale, 1.0)
 
     def write_model(self, path: Path) -> None:
-        """The program as it stands, in HiGHS's own format by the suffix (.mps, .lp)."""
-        with temporary_folder() as folder:
-            made = folder / path.name
-            self._must(self._highs.writeModel(str(made)))
-            path.write_bytes(made.read_bytes())
+        """Write the model as it stands; the suffix (.mps, .lp) chooses the format."""
+        with tempfile.TemporaryDirectory() as folder:
+            written = Path(folder) / path.name
+            self._must(self._highs.writeModel(str(written)))
+            path.write_bytes(written.read_bytes())
 
     def _solve(self) -> None:
-        self._was_cut = False
+        self._was_cancelled = False
         worker = self._highs.startSolve()
         try:
             while worker.is_alive():
                 worker.join(0.05)
-                # HiGHS itself counts by the clock alone.
+                # HiGHS has no limit of CPU seconds.
                 is_spent = counts_cpu() and now() >= self._until
                 if is_spent or time.process_time() >= self.cpu_until:
-                    self._was_cut = True
+                    self._was_cancelled = True
                     self._highs.cancelSolve()
                     worker.join()
         except KeyboardInterrupt:
@@ -302,16 +319,16 @@ class Highs:
         status = self._highs.getModelStatus()
         info = self._highs.getInfo()
         has_point = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
-        whole = self._is_whole
+        is_mip = self._is_mip
         if status == _STATUS.kOptimal:
             named: Status = "optimal"
         elif status == _STATUS.kModelEmpty:
-            # Of a program without columns HiGHS does not look at the rows, which nothing fills.
+            # HiGHS does not check the rows of a model without columns.
             rows = self._highs.getLp()
             holds = np.all(np.asarray(rows.row_lower_) <= 0.0) and np.all(np.asarray(rows.row_upper_) >= 0.0)
             named = "optimal" if holds else "infeasible"
-        elif status in _LIMITS or (status == _STATUS.kSolveError and self._was_cut):
-            # Stopped from outside in the middle of a linear program, HiGHS calls it an error.
+        elif status in _LIMITS or (status == _STATUS.kSolveError and self._was_cancelled):
+            # HiGHS reports an LP that was cancelled as an error.
             named = "limit"
         elif status == _STATUS.kInfeasible:
             named = "infeasible"
@@ -321,12 +338,12 @@ class Highs:
             words = self._highs.modelStatusToString(status)
             raise NoPlanError(f"the solver ended with status '{words}'; the log says more")
         solution = self._highs.getSolution()
-        # A linear program stopped on its way has a point, but neither a bound nor whole columns.
-        usable = named == "optimal" or (whole and has_point and status != _STATUS.kSolveError)
+        # An LP that reached a limit has a point, but no bound.
+        usable = named == "optimal" or (is_mip and has_point and status != _STATUS.kSolveError)
         x = np.array(solution.col_value, dtype=float) * self._scale.column if usable else None
         objective = float(info.objective_function_value) if x is not None else math.nan
-        bound = float(info.mip_dual_bound) if whole else objective
-        with_duals = not whole and x is not None and solution.dual_valid
+        bound = float(info.mip_dual_bound) if is_mip else objective
+        with_duals = not is_mip and x is not None and solution.dual_valid
         return Outcome(
             status=named,
             objective=objective,
@@ -343,28 +360,28 @@ class Highs:
             self._progress(Progress(self._doing, seconds, seen.mip_dual_bound, seen.mip_primal_bound))
 
     def _pass(self, matrix: Matrix) -> None:
-        program = highspy.HighsLp()
-        program.num_col_ = self._n_columns
-        program.num_row_ = len(matrix.row_lower)
+        lp = highspy.HighsLp()
+        lp.num_col_ = self._n_columns
+        lp.num_row_ = len(matrix.row_lower)
         row, column = self._scale.row, self._scale.column
-        program.col_cost_ = matrix.costs[0] * column
-        program.col_lower_, program.col_upper_ = matrix.lower / column, matrix.upper / column
-        program.row_lower_, program.row_upper_ = matrix.row_lower * row, matrix.row_upper * row
-        program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        program.a_matrix_.num_col_, program.a_matrix_.num_row_ = program.num_col_, program.num_row_
-        program.a_matrix_.start_ = matrix.rows.indptr
-        program.a_matrix_.index_ = matrix.rows.indices
-        program.a_matrix_.value_ = (
+        lp.col_cost_ = matrix.costs[0] * column
+        lp.col_lower_, lp.col_upper_ = matrix.lower / column, matrix.upper / column
+        lp.row_lower_, lp.row_upper_ = matrix.row_lower * row, matrix.row_upper * row
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = lp.num_col_, lp.num_row_
+        lp.a_matrix_.start_ = matrix.rows.indptr
+        lp.a_matrix_.index_ = matrix.rows.indices
+        lp.a_matrix_.value_ = (
             matrix.rows.data * row[matrix.rows.indices] * np.repeat(column, np.diff(matrix.rows.indptr))
         )
-        program.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
+        lp.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
         if matrix.is_integer.any():
             kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-            program.integrality_ = [kinds[int(whole)] for whole in matrix.is_integer]
-        self._must(self._highs.passModel(program))
+            lp.integrality_ = [kinds[int(integer)] for integer in matrix.is_integer]
+        self._must(self._highs.passModel(lp))
 
     def _row_scale(self, row: int) -> float:
-        """Rows that were added stand as they are."""
+        """Added rows are not scaled."""
         return float(self._scale.row[row]) if row < len(self._scale.row) else 1.0
 
     def _duals(self, duals: Any) -> Floats:

@@ -1,4 +1,4 @@
-"""New HiGHS instances, without the banner that they print, and the one number of threads of a process."""
+"""New HiGHS instances without their banner, the number of threads of the process, and the check of the version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ccs_model.errors import NoPlanError
 
 @contextlib.contextmanager
 def quiet_stdout() -> Iterator[None]:
-    """HiGHS writes a banner to file descriptor 1 while it is made, before any option can be set."""
+    """Silence file descriptor 1, where HiGHS prints a banner before any option can be set."""
     sys.stdout.flush()
     kept = os.dup(1)
     try:
@@ -34,9 +34,10 @@ _threads_in_use: list[int] = []
 
 
 def _use_threads(threads: int) -> None:
-    """HiGHS has one scheduler a process: with another number of threads a run fails with status "Not Set".
+    """Reset the scheduler of HiGHS when the number of threads changes.
 
-    It is reset only when the number changes, since a reset under a living instance never returns.
+    A process has one scheduler, and a run with another number of threads fails with status "Not Set". A reset while an
+    instance exists never returns.
     """
     if _threads_in_use != [threads]:
         if _threads_in_use:
@@ -46,27 +47,25 @@ def _use_threads(threads: int) -> None:
 
 
 def new_highs(threads: int) -> Any:
-    """A new instance, with its own defaults."""
+    """Return a new instance with default options."""
     with quiet_stdout():
         _use_threads(threads)
         return highspy.Highs()
 
 
 def quiet_highs(threads: int) -> Any:
-    """A new instance that says nothing."""
+    """Return a new instance without output."""
     highs = new_highs(threads)
     highs.setOptionValue("output_flag", False)
     return highs
 
-
-# Whether highspy is there and new enough; without it the error says what to install.
 
 OLDEST = "1.11"
 INSTALL = f'python -m pip install "highspy>={OLDEST}"'
 
 
 def trouble() -> str:
-    """What is wrong with the solver's library, with the line that mends it; empty where nothing is."""
+    """Return what is wrong with the installed highspy and how to install it; empty if nothing is."""
     try:
         there = metadata.version("highspy")
     except metadata.PackageNotFoundError:
@@ -81,15 +80,15 @@ def trouble() -> str:
 
 
 def validate_solver() -> None:
-    """Raises NoPlanError where the solver's library is missing or too old."""
+    """Raise NoPlanError if highspy is missing or too old."""
     if message := trouble():
         raise NoPlanError(message)
 
 
 def numbers(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version, which compare as versions do: 1.9 is older than 1.11."""
+    """Return the leading numbers of a version, for comparison."""
     return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
 
 
-# Whatever solves imports this room first, and would otherwise end in an ImportError that helps nobody.
+# Every solve imports this module first; without the check it would end in a bare ImportError.
 validate_solver()

@@ -1,8 +1,7 @@
-"""Infeasibility, claim by claim: which claims clash, and how far each alone would have to give way.
+"""Infeasibility per constraint: which constraints conflict, and the smallest relaxation of each that helps alone.
 
-Each group of claims is made elastic by itself; where that mends the program, the group is part of the clash and its
-least relaxation found (to half a percent) is the price; a plan attains it, so it would do. The verdict "infeasible"
-itself is believed only when HiGHS without presolve agrees.
+Each group of constraints is made elastic by itself. If that makes the model feasible, the group is part of the
+conflict, and the smallest relaxation found (to half a percent) is attained by a solution.
 """
 
 from __future__ import annotations
@@ -17,44 +16,57 @@ from scipy import sparse
 
 from ccs_model._typing import Floats
 from ccs_model.mip.branch_and_bound import solve_mip
-from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, search_corridors
+from ccs_model.mip.clock import now
+from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix
-from ccs_model.mip.search import now
+from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
 
-_GIVES_WAY = 1e-6
+_RELAXED = 1e-6
 _LEAST_GAP = 5e-3
-# Of the time that is left, what one group may take; of that, by when a first plan is found and by when bettered.
+# Share of the time left that one group may take.
 _TIME_SHARE = 1 / 3
-_FIRST_TIME_SHARES = (0.5, 0.8)
-_ROUNDS = 4
+_SCALING = SlopeScaling(n_rounds=4, until=0.5)
+_CONSTRUCT = Construct(until=0.5)
+_IMPROVE = Prove(until=0.8)
 
 
 @dataclass(frozen=True)
 class Relaxation:
-    """One way to mend the program: the rows that give way, by claim, as (index, how far, the limit they had)."""
+    """A relaxation that restores feasibility: by constraint, the relaxed rows as (index, amount, former limit)."""
 
     rows: Mapping[str, tuple[tuple[Any, float, float], ...]]
 
 
 def point_without_presolve(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> Outcome:
-    """A second opinion on "infeasible": the outcome without presolve, which may hold a point after all."""
+    """Return the outcome without presolve, to verify the status "infeasible"."""
     highs = Highs(matrix, options)
     highs.set_option("presolve", "off")
-    return highs.run(time_limit_s, "second opinion")
+    return highs.run(time_limit_s, "verification without presolve")
 
 
-def ways_to_mend(
+def smallest_relaxations(
     matrix: Matrix,
     groups: Sequence[tuple[str, ...]],
     options: SolverOptions,
     deadline: float,
-    charges: FixedCharges | None = None,
+    network: FixedChargeNetwork | None = None,
 ) -> tuple[Relaxation, ...]:
-    """Those of `groups` of claims whose relaxation alone mends the program, each with its least relaxation found.
+    """Return the smallest relaxation found of each group of constraints that restores feasibility alone.
 
-    A group is not tried when one of its claims already mends the program by itself, and takes no more than a share of
-    the time that is left. With fixed charges, what is laid for a first plan is chosen as for corridors.
+    Parameters
+    ----------
+    matrix
+        The infeasible model.
+    groups
+        Names of the constraints that are relaxed together. A group is skipped if one of its constraints is in a
+        relaxation found before; each group takes at most a share of the time left.
+    options
+        Options of the solver.
+    deadline
+        A value of `clock.now`.
+    network
+        Fixed charges of the model, for slope scaling.
     """
     found: list[Relaxation] = []
     repaired: set[str] = set()
@@ -65,12 +77,12 @@ def ways_to_mend(
         stage = f"relaxing {' and '.join(group)}"
         begun = now()
         until = begun + _TIME_SHARE * (deadline - begun)
-        outcome = _least(_elastic(matrix, rows), options, until, stage, charges)
+        outcome = _least(_elastic(matrix, rows), options, until, stage, network)
         if outcome.x is None or outcome.status not in ("optimal", "limit"):
             continue
         given: dict[str, list[tuple[Any, float, float]]] = {}
         for row, amount in zip(rows, outcome.x[len(matrix.lower) :], strict=True):
-            if amount > _GIVES_WAY:
+            if amount > _RELAXED:
                 constraint, index = matrix.row_constraints[row]
                 given.setdefault(constraint, []).append((index, float(amount), _limit(matrix, row)))
         if not given:
@@ -87,9 +99,9 @@ def least_beyond(
     weights: Floats,
     options: SolverOptions,
     deadline: float,
-    charges: FixedCharges | None = None,
+    network: FixedChargeNetwork | None = None,
 ) -> Floats | None:
-    """How far a plan must go beyond `limits` on `amounts` x, weighed and summed, the least found; None without one."""
+    """Return the excess of `amounts` x over `limits` with the smallest weighted sum found; None without a solution."""
     n = len(limits)
     count = Matrix(
         rows=sparse.csc_array(sparse.vstack([matrix.rows, amounts], format="csc")),
@@ -104,7 +116,7 @@ def least_beyond(
         columns=matrix.columns,
     )
     rows = np.arange(len(matrix.row_lower), len(count.row_lower))
-    outcome = _least(_elastic(count, rows, weights), options, deadline, "going beyond limits", charges)
+    outcome = _least(_elastic(count, rows, weights), options, deadline, "smallest excess", network)
     if outcome.x is None or outcome.status not in ("optimal", "limit"):
         return None
     beyond: Floats = outcome.x[len(matrix.lower) :]
@@ -112,32 +124,32 @@ def least_beyond(
 
 
 def _least(
-    elastic: Matrix, options: SolverOptions, deadline: float, stage: str, charges: FixedCharges | None
+    elastic: Matrix, options: SolverOptions, deadline: float, stage: str, network: FixedChargeNetwork | None
 ) -> Outcome:
-    """The elastic program with as little slack as can be found until `deadline`."""
-    start = None if charges is None else _first_plan(elastic, replace(options, gap_share=_LEAST_GAP), deadline, charges)
+    """The solution of an elastic model with the smallest slack found until `deadline`."""
+    start = None
+    if network is not None:
+        start = _first_solution(elastic, replace(options, gap_share=_LEAST_GAP), deadline, network)
     highs = Highs(elastic, options)
     return solve_mip(highs, maximise=False, gap=_LEAST_GAP, deadline=deadline, stage=stage, start=start).outcome
 
 
-def _first_plan(elastic: Matrix, options: SolverOptions, deadline: float, charges: FixedCharges) -> Floats | None:
-    """A whole plan with little slack, by slope scaling and then within what that lays; None where none was found."""
-    begun = now()
-    found, improved = (begun + share * (deadline - begun) for share in _FIRST_TIME_SHARES)
+def _first_solution(
+    elastic: Matrix, options: SolverOptions, deadline: float, network: FixedChargeNetwork
+) -> Floats | None:
+    """A solution with little slack, by slope scaling and then over the arcs that it opens; None if none is found."""
+    context = SearchContext(elastic, network, options, deadline)
     highs = Highs(elastic, options)
     highs.set_integrality(False)
-    relaxed = highs.run(found - now(), "a first plan: relaxation").x
-    if relaxed is None:
+    relaxation = highs.run(context.until(_CONSTRUCT.until).left_s, "elastic model: relaxation")
+    if relaxation.x is None:
         return None
-    points = SlopeScaling(elastic, charges, options).run(relaxed, _ROUNDS, found)
-    start = constructed_solution(
-        elastic, charges, points[-1] if points else relaxed, options, maximise=False, deadline=found
-    )
-    if start is None:
+    result = _SCALING.run(context, Result("limit", relaxation=relaxation))
+    result = _CONSTRUCT.run(context, result if result.trace else replace(result, trace=(relaxation.x,)))
+    if result.incumbent is None:
         return None
-    arc_groups = charges.arc_groups_used(start)
-    stage = "a better first plan"
-    return search_corridors(elastic, charges, arc_groups, options, start=start, deadline=improved, stage=stage).x
+    arc_groups = network.arc_groups_used(result.incumbent)
+    return _IMPROVE.run(context, result, arc_groups, "elastic model: improved solution").incumbent
 
 
 def _limit(matrix: Matrix, row: int) -> float:
@@ -146,10 +158,10 @@ def _limit(matrix: Matrix, row: int) -> float:
 
 
 def _elastic(matrix: Matrix, rows: np.ndarray, weights: Floats | None = None) -> Matrix:
-    """The matrix with one slack a row of `rows`, whose weighed sum is to be small in place of the objective."""
+    """The elastic matrix: one slack for each of `rows`, with their weighted sum as the objective to minimise."""
     n_slack = len(rows)
     weights = np.ones(n_slack) if weights is None else weights
-    # A slack loosens whichever side the row has.
+    # A slack relaxes the side that the row limits.
     sign = np.where(np.isfinite(matrix.row_upper[rows]), -1.0, 1.0)
     slack = sparse.csc_array((sign, (rows, np.arange(n_slack))), shape=(len(matrix.row_lower), n_slack))
     return Matrix(

@@ -1,11 +1,10 @@
-"""Prices for columns outside a pool where rows give room: what one column may do hangs on what another provides.
+"""Pricing of columns outside a pool in models with layers of variable upper bounds.
 
-A *giving* row says Σ of what follows ≤ Σ of what leads (flow ≤ pipe, load ≤ unit, wells ≤ site), with 0 on its other
-side. A follower that is worth something makes its leaders worth more, and these those that lead them, so that giving
-rows stand in layers. Where all followers of a row lie outside the pool the row stands aside: nothing can break it, and
-its price may be any. The price at which its followers are worth nothing more is the least that leaves them so; what it
-gives to leaders in higher layers is then as little as can be. If no column is worth anything in the end, what was found
-over the pool is the optimum of the whole.
+A variable-upper-bound (VUB) row says Σ of bounded columns ≤ Σ of leading columns (flow ≤ arc capacity), with
+right-hand side 0. The value of a bounded column adds to that of its leading columns, and theirs to those that bound
+them, so that VUB rows form layers. A row without bounded columns in the pool is left out: nothing can violate it, and
+its price is free. The smallest price at which its bounded columns are worth nothing passes the least value on to higher
+layers. If no column has a favourable reduced cost in the end, the optimum over the pool is that of the full LP.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from scipy.sparse.csgraph import connected_components
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.mip.matrix import Matrix
 
-# Below this share of the largest objective a column counts as worth nothing: a solver's own tolerance.
+# Reduced costs below this share of the largest objective coefficient count as 0.
 _NOTHING = 1e-12
 _MANY_ROUNDS = 50
-# So many columns join at a time, with what they hang on; others may be worth nothing once these are there.
+# Columns that join at a time, with the columns bounded by them.
 _JOINING = 100
 
 
 @dataclass(frozen=True, eq=False)
 class _Layer:
-    """Followers of one layer's rows, sorted by row: columns, their places among all entries, and the rows."""
+    """Bounded columns of the rows of one layer, sorted by row, with their entries in the matrix."""
 
     columns: Ints
     entries: Ints
@@ -37,9 +36,9 @@ class _Layer:
 
 
 class Layers:
-    """Which rows of a pattern give room, in which order, and whom each column follows.
+    """The layers of VUB rows of a sparsity pattern, and the row that bounds each column.
 
-    Signs and zero limits are those of the matrix it is made from; `fit` says whether another one has them, too.
+    They depend on the signs and the zero limits of a matrix; `fit` tells whether another matrix has the same.
     """
 
     def __init__(self, planned: Matrix) -> None:
@@ -48,7 +47,7 @@ class Layers:
         self._zero = (planned.row_lower == 0, planned.row_upper == 0)
         self._column_of = np.repeat(np.arange(self.n_columns), np.diff(planned.rows.indptr))
         row_of = planned.rows.indices.astype(np.int64)
-        # A row from below is the same from above with other signs.
+        # A ≥ row is a ≤ row with the signs changed.
         is_below = np.isneginf(planned.row_lower) & np.isfinite(planned.row_upper)
         is_above = np.isposinf(planned.row_upper) & np.isfinite(planned.row_lower)
         self.is_equal = planned.row_lower == planned.row_upper
@@ -60,7 +59,7 @@ class Layers:
         n_follow = np.bincount(row_of, weights=follows, minlength=self.n_rows)
         n_lead = np.bincount(row_of, weights=~follows, minlength=self.n_rows)
         one_sided = is_below | is_above
-        # Without anything that follows such a row cannot be broken.
+        # Without positive terms such a row cannot be violated.
         self.never_broken = one_sided & (limit >= 0) & (n_unsigned == 0)
         gives = (one_sided | self.is_equal) & (limit == 0) & (n_unsigned == 0) & (n_follow > 0) & (n_lead > 0)
         self._follows = follows
@@ -71,13 +70,13 @@ class Layers:
         self._group_of_columns(planned, row_of, limit, one_sided)
 
     def _levels(self, gives: Mask, follows: Mask, row_of: Ints) -> tuple[Mask, Ints]:
-        """Giving rows that do not give to each other in a circle, and the layer of each."""
+        """VUB rows without cycles among them, and the layer of each."""
         gives = gives.copy()
         for which in (self.is_equal, np.ones(self.n_rows, dtype=bool)):
             among = self._among(gives, follows, row_of)
             n, part = connected_components(among, directed=True, connection="strong")
-            circle = np.bincount(part, minlength=n)[part] > 1
-            gives &= ~(circle & which)
+            in_cycle = np.bincount(part, minlength=n)[part] > 1
+            gives &= ~(in_cycle & which)
         among = self._among(gives, follows, row_of)
         level = np.zeros(self.n_rows, dtype=np.int64)
         before, after = among.nonzero()
@@ -90,7 +89,7 @@ class Layers:
         return gives, level
 
     def _among(self, gives: Mask, follows: Mask, row_of: Ints) -> sparse.csr_array:
-        """[row, row] where what leads in the first follows in the second."""
+        """[row, row] where a leading column of the first is bounded by the second."""
         shape = (self.n_rows, self.n_columns)
         here = gives[row_of]
         ones = np.ones(len(row_of))
@@ -101,7 +100,7 @@ class Layers:
         return sparse.csr_array(where(here & ~follows) @ where(here & follows).T)
 
     def _owned(self, level: Ints, follows: Mask, row_of: Ints) -> list[_Layer]:
-        """Layers from low to high; a column that follows in several rows follows in the first of them alone."""
+        """Layers from low to high; the first row that bounds a column counts."""
         entries = np.flatnonzero(follows & self.gives[row_of])
         order = np.lexsort((row_of[entries], level[row_of[entries]], self._column_of[entries]))
         entries = entries[order]
@@ -118,7 +117,7 @@ class Layers:
         return found
 
     def _group_of_columns(self, planned: Matrix, row_of: Ints, limit: Floats, one_sided: Mask) -> None:
-        """[column] the first row that says Σ x ≤ 1 of it, or a number of its own: of a group one alone need join."""
+        """[column] its first row Σ x ≤ 1, or a number of its own: one column of a group joins at a time."""
         odd = np.bincount(row_of, weights=planned.rows.data != 1.0, minlength=self.n_rows)
         choice = one_sided & (limit == 1) & (odd == 0) & (self.flip > 0)
         group = self.n_rows + np.arange(self.n_columns)
@@ -127,7 +126,7 @@ class Layers:
         self.group = np.unique(group, return_inverse=True)[1]
 
     def fit(self, matrix: Matrix) -> bool:
-        """Whether a matrix has the signs and the zeros that layers stand on."""
+        """Return whether a matrix has the same signs and zero limits."""
         return (
             np.array_equal(np.signbit(matrix.rows.data), self._negative)
             and np.array_equal(matrix.row_lower == 0, self._zero[0])
@@ -135,11 +134,11 @@ class Layers:
         )
 
     def nothing(self, matrix: Matrix) -> float:
-        """What a column's worth cannot be told from 0 by."""
+        """Return the tolerance of a reduced cost."""
         return _NOTHING * max(float(np.abs(matrix.costs[0]).max(initial=0.0)), 1.0)
 
     def kept(self, inside: Mask) -> Mask:
-        """Rows that a pool of these columns has to keep."""
+        """Return the rows that a pool of these columns needs."""
         here = inside[self._column_of]
         anything = np.zeros(self.n_rows, dtype=bool)
         anything[self._row_of[here]] = True
@@ -148,9 +147,10 @@ class Layers:
         return np.where(self.never_broken, following, anything)
 
     def priced(self, matrix: Matrix, y: Floats, inside: Mask, sign: float) -> tuple[Floats, Floats, Ints]:
-        """[column] worth at the pool's prices and at completed ones, in the sense of most; columns that explain both.
+        """Return [column] values at the pool's prices and at completed prices, and the columns that join.
 
-        Completes `y`. What explains a column's worth are followers of rows that stand aside, down to the lowest layer.
+        Values are those of a maximised objective. Completes `y`. Columns join with the bounded columns of rows left out
+        that give them their value, down to the lowest layer.
         """
         at_pool = sign * (matrix.costs[0] - matrix.rows.T @ y)
         nothing = self.nothing(matrix)
@@ -169,7 +169,7 @@ class Layers:
                 all_rows[layer.rows[giving]] = price[giving] * self.flip[layer.rows[giving]]
                 y += sign * all_rows
                 worth -= matrix.rows.T @ all_rows
-        # Of what lies outside the best of each group, of all the few that are worth most.
+        # The best column of each group outside, and of these the most valuable.
         outside = np.flatnonzero((worth > nothing) & ~inside)
         best = np.zeros(int(self.group.max(initial=0)) + 1)
         np.maximum.at(best, self.group[outside], worth[outside])
@@ -184,7 +184,7 @@ class Layers:
     def _explained(
         self, matrix: Matrix, marked: Mask, given: list[tuple[_Layer, Floats, Ints]], worth: Floats, inside: Mask
     ) -> Mask:
-        """Marked columns with the followers that make them worth what they are, without those inside already."""
+        """Marked columns with the bounded columns that give them their value, without those inside."""
         marked = marked.copy()
         for layer, price, giving in reversed(given):
             if not len(giving):
@@ -196,14 +196,14 @@ class Layers:
             per[layer.rows] = price
             row = self._row_of[layer.entries]
             data = np.abs(matrix.rows.data[layer.entries])
-            # At its row's price the follower that set it is worth nothing, and the others less.
+            # At the price of a row, the bounded column that set it has value 0, all others less.
             tight = worth[layer.columns] >= -1e-9 * np.maximum(per[row] * data, 1e-300)
             join = leads[row] & (per[row] > 0) & tight & ~inside[layer.columns]
             marked[layer.columns[join]] = True
         return marked & ~inside
 
     def leading(self, matrix: Matrix, y: Floats, marked: Mask, sign: float) -> Mask:
-        """Marked columns, and below them the followers that are worth nothing at prices of the whole program."""
+        """Return marked columns and, below them, the bounded columns with reduced cost 0 in the full LP."""
         worth = sign * (matrix.costs[0] - matrix.rows.T @ y)
         marked = marked.copy()
         for layer in reversed(self._layers):

@@ -1,213 +1,234 @@
-"""A plan bettered region by region: what is laid elsewhere stays, and in the region every link and plant is free again.
+"""Large-neighbourhood search (LNS) on a fixed-charge network: free the arcs of a region, keep all others.
 
-A region is what lies nearest to a centre: its corridors whether the plan uses them or not, and the yes-or-no decisions
-that stand there. Flows are free everywhere. Each such program is small, and a search of many of them finds what one
-large search does not, since the next link that a plan wants is a near one.
+A neighbourhood is what lies nearest to a centre: arc groups, whether the incumbent uses them or not, and the integer
+decisions located there. Flows are free everywhere. Each such sub-MIP is small, and many of them find what one large
+search does not, since the next arc that a solution needs is a near one.
+
+References
+----------
+Shaw, P. (1998). Using constraint programming and local search methods to solve vehicle routing problems. CP98,
+LNCS 1520, 417–431.
+
+Danna, E., Rothberg, E., Le Pape, C. (2005). Exploring relaxation induced neighborhoods to improve MIP solutions.
+Mathematical Programming 102, 71–90.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.mip.branch_and_bound import resolved_with_integers_fixed
-from ccs_model.mip.fixed_charge import FixedCharges
-from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions
-from ccs_model.mip.matrix import Matrix, residuals
+from ccs_model.mip.branch_and_bound import verified_point
+from ccs_model.mip.clock import now
+from ccs_model.mip.highs import Highs, Outcome, Progress
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import candidate_list, now
+from ccs_model.mip.search import USED, FixedChargeNetwork, Heuristic, Result, SearchContext, candidate_list
 
-# Programs of a region end by their gap or these nodes, not by a clock, so that the same inputs give the same plan.
-# The gap is a part of the one asked for, and no less than this.
-_GAP_MIN = 0.0005
-_USED = 1e-6
+_STAGE = "large-neighbourhood search"
 
 
 @dataclass(frozen=True)
-class Search:
-    """How hard a program with few free decisions is searched.
+class SubMip:
+    """How hard a model with few free decisions is searched.
 
-    `gap_part` is of the gap asked for. Beyond what the relaxation or the plan uses, `next_few` of the next best may
-    move: fixed charges, and other decisions; None for all of them, without a look at the relaxation. Of each choice the
-    `of_each` best may move besides.
+    It ends by its gap or its nodes and not by the clock, so that the same inputs give the same solution.
+
+    Parameters
+    ----------
+    gap_part
+        Relative gap, as a part of the requested one.
+    max_nodes
+        Branch-and-bound nodes.
+    candidates
+        How many of the next best fixed charges, and of the other decisions, may move beyond those that the relaxation
+        or the incumbent uses; None for all of them, without solving the relaxation.
+    per_choice
+        How many decisions of each choice may move besides.
+    min_gap
+        Smallest relative gap.
     """
 
-    gap_part: float
-    nodes: int
-    next_few: tuple[int, int] | None
-    of_each: int = 0
+    gap_part: float = 0.1
+    max_nodes: int = 50
+    candidates: tuple[int, int] | None = None
+    per_choice: int = 0
+    min_gap: float = 0.0005
 
+    def solve(self, context: SearchContext, free: Mask, start: Floats) -> Floats | None:
+        """Return the best point found that agrees with `start` in all integer columns that are not `free`; or None."""
+        matrix, network = context.matrix, context.network
+        fixed = matrix.is_integer & ~free
+        small = restricted(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
+        if not small.holds(start):
+            return None
+        highs = Highs(small.matrix, context.options, scaling=network.scaling(small.matrix))
+        kept = np.flatnonzero(fixed[small.columns])
+        value = np.round(start[small.columns[kept]])
+        highs.set_bounds(kept, value, value)
+        point = start[small.columns]
+        if self.candidates is not None:
+            highs.set_integrality(False)
+            relaxation = highs.attempt(context.left_s, f"{_STAGE}: relaxation")
+            if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
+                return None
+            idle = self._outside_candidates(highs, network.within(matrix, small), relaxation, point, context.sign)
+            highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
+            highs.set_integrality(True)
+        highs.set_option("mip_rel_gap", max(self.gap_part * context.options.gap_share, self.min_gap))
+        highs.set_option("mip_max_nodes", self.max_nodes)
+        highs.set_option("mip_allow_restart", False)
+        highs.start_from(point)
+        outcome = highs.attempt(context.left_s, _STAGE)
+        return None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), context.options)
 
-_INSIDE = Search(gap_part=0.1, nodes=50, next_few=None)
-_REGION = Search(gap_part=0.1, nodes=50, next_few=(30, 50))
-_REFIT = Search(gap_part=0.1, nodes=20, next_few=(0, 50), of_each=2)
-
-
-@dataclass(frozen=True, eq=False)
-class Places:
-    """Where things are, in km on a plane: `families` [family, 2]; `at` [k, 2] of the whole columns `columns` [k]."""
-
-    arc_groups: Floats
-    columns: Ints
-    at: Floats
-
-    def region(self, centre: Floats, n_families: int) -> tuple[Ints, Ints]:
-        """The corridors nearest to a centre, and the columns no farther away."""
-        far = np.hypot(*(self.arc_groups - centre).T)
-        nearest = np.argsort(far, kind="stable")[:n_families]
-        radius = far[nearest].max(initial=0.0)
-        return nearest, self.columns[np.hypot(*(self.at - centre).T) <= radius + 1e-9]
-
-    def centres(self, arc_groups: Ints, n: int) -> Floats:
-        """`n` of the places of some corridors, each as far as can be from those before it."""
-        at = self.arc_groups[arc_groups]
-        if not len(at):
-            return at
-        chosen = [int(np.argmin(np.hypot(*(at - at.mean(axis=0)).T)))]
-        nearest = np.hypot(*(at - at[chosen[0]]).T)
-        while len(chosen) < min(n, len(at)):
-            chosen.append(int(np.argmax(nearest)))
-            nearest = np.minimum(nearest, np.hypot(*(at - at[chosen[-1]]).T))
-        return at[chosen]
+    def _outside_candidates(
+        self, highs: Highs, network: FixedChargeNetwork, relaxation: Outcome, point: Floats, sign: float
+    ) -> Ints:
+        """Binary columns that neither the relaxation nor the incumbent uses, but for the candidates."""
+        assert relaxation.x is not None and relaxation.reduced_cost is not None and self.candidates is not None
+        used = (relaxation.x > USED) | (point > USED)
+        reduced_cost_gap = np.where(relaxation.x > USED, 0.0, np.maximum(-sign * relaxation.reduced_cost, 0.0))
+        is_charge = np.zeros(len(used), dtype=bool)
+        is_charge[network.columns] = True
+        movable = highs.matrix.is_integer & (highs.lower == 0) & (highs.upper == 1)
+        idle = []
+        kinds = zip((is_charge, ~is_charge), self.candidates, (0, self.per_choice), strict=True)
+        for which, of_all, of_each in kinds:
+            unused = np.flatnonzero(movable & which & ~used)
+            near = candidate_list(reduced_cost_gap[unused], network.choice[unused], of_each=0, of_all=of_all)
+            # The best of each choice are counted with those in use.
+            every = np.flatnonzero(movable & which)
+            best = every[candidate_list(reduced_cost_gap[every], network.choice[every], of_each=of_each, of_all=0)]
+            idle.append(np.setdiff1d(unused[~near], best))
+        return np.concatenate(idle)
 
 
 @dataclass(frozen=True)
-class LnsStage:
-    """How a plan is gone through once: `n_centres` regions of `n_families` corridors each.
+class Neighbourhoods:
+    """`n_centres` neighbourhoods of `n_arc_groups` arc groups each.
 
-    With `elsewhere` the other decisions are free outside the region as well, so that what a region saves can be spent
-    anywhere; only what the relaxation or the plan uses, and the next best, may then move.
+    With `elsewhere` the decisions that are no fixed charges are free outside the neighbourhood as well, so that the
+    budget saved inside can be spent anywhere.
     """
 
-    n_families: int
+    n_arc_groups: int
     n_centres: int
     elsewhere: bool
 
 
-def improve_by_neighbourhoods(
-    matrix: Matrix,
-    charges: FixedCharges,
-    places: Places,
-    start: Floats,
-    options: SolverOptions,
-    *,
-    each: LnsStage,
-    maximise: bool,
-    deadline: float,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> Floats:
-    """The best plan after one search of each region, from `start` on, which must hold."""
-    began = now()
-    sign = 1.0 if maximise else -1.0
-    best, value = start, float(matrix.costs[0] @ start)
-    for centre in places.centres(charges.arc_groups_used(start), each.n_centres):
-        if now() >= deadline:
-            break
-        arc_groups, columns = places.region(centre, each.n_families)
-        free = matrix.is_integer.copy()
-        if not each.elsewhere:
-            free[:] = False
-            free[columns] = True
-        free[charges.columns] = np.isin(charges.arc_group, arc_groups)
-        found = with_free(
-            matrix,
-            charges,
-            free,
-            best,
-            options,
-            _REGION if each.elsewhere else _INSIDE,
-            maximise=maximise,
-            deadline=deadline,
-        )
-        if found is None:
-            continue
-        worth = float(matrix.costs[0] @ found)
-        if sign * (worth - value) > 1e-9 * abs(value):
-            best, value = found, worth
-            if on_progress is not None:
-                on_progress(Progress("region by region", now() - began, sign * np.inf, value))
-    return best
+@dataclass(frozen=True)
+class Lns(Heuristic):
+    """Improve the incumbent in neighbourhoods, one sub-MIP each, pass by pass.
+
+    Parameters
+    ----------
+    passes
+        Neighbourhoods of each pass; centres are spread over the incumbent's arcs at the begin of a pass.
+    until
+        Share of the time by which the search ends.
+    inside, elsewhere
+        Sub-MIP of a neighbourhood, and of one in which other decisions are free elsewhere.
+    """
+
+    passes: tuple[Neighbourhoods, ...]
+    until: float = 1.0
+    inside: SubMip = SubMip()
+    elsewhere: SubMip = SubMip(candidates=(30, 50))
+
+    def run(self, context: SearchContext, before: Result) -> Result:
+        """Return `before` with an incumbent that is no worse."""
+        incumbent, context = before.incumbent, context.until(self.until)
+        if incumbent is None:
+            return before
+        for each in self.passes:
+            incumbent = self._improved(context, each, incumbent)
+        return context.found(incumbent, before)
+
+    def _improved(self, context: SearchContext, each: Neighbourhoods, best: Floats) -> Floats:
+        began, matrix, network, places = now(), context.matrix, context.network, context.places
+        assert places is not None
+        for centre in places.centres(network.arc_groups_used(best), each.n_centres):
+            if context.is_over:
+                break
+            arc_groups, columns = places.neighbourhood(centre, each.n_arc_groups)
+            free = matrix.is_integer.copy()
+            if not each.elsewhere:
+                free[:] = False
+                free[columns] = True
+            free[network.columns] = np.isin(network.arc_group, arc_groups)
+            found = (self.elsewhere if each.elsewhere else self.inside).solve(context, free, best)
+            if found is not None and context.is_improvement(found, context.value(best)):
+                best = found
+                if context.on_progress is not None:
+                    bound = context.sign * np.inf
+                    context.on_progress(Progress(_STAGE, now() - began, bound, context.value(best)))
+        return best
 
 
-def reoptimise_retrofits(
-    matrix: Matrix,
-    charges: FixedCharges,
-    start: Floats,
-    options: SolverOptions,
-    *,
-    maximise: bool,
-    deadline: float,
-) -> Floats:
-    """The best plan with what is laid as it is and all other decisions anew; `start` where none is better."""
-    free = matrix.is_integer.copy()
-    free[charges.columns] = False
-    found = with_free(matrix, charges, free, start, options, _REFIT, maximise=maximise, deadline=deadline)
-    sign = 1.0 if maximise else -1.0
-    return start if found is None or sign * float(matrix.costs[0] @ (found - start)) <= 0 else found
+@dataclass(frozen=True)
+class Reoptimise(Heuristic):
+    """Re-solve all other decisions with the incumbent's arcs fixed.
+
+    Parameters
+    ----------
+    until
+        Share of the time by which the search ends.
+    sub_mip
+        How hard the model is searched.
+    """
+
+    until: float = 1.0
+    sub_mip: SubMip = SubMip(max_nodes=20, candidates=(0, 50), per_choice=2)
+
+    def run(self, context: SearchContext, before: Result) -> Result:
+        """Return `before` with an incumbent that is no worse."""
+        start, context = before.incumbent, context.until(self.until)
+        if start is None:
+            return before
+        free = context.matrix.is_integer.copy()
+        free[context.network.columns] = False
+        found = self.sub_mip.solve(context, free, start)
+        is_better = found is not None and context.sign * context.value(found - start) > 0
+        return context.found(found if is_better else start, before)
 
 
-def with_free(
-    matrix: Matrix,
-    charges: FixedCharges,
-    free: Mask,
-    start: Floats,
-    options: SolverOptions,
-    search: Search,
-    *,
-    maximise: bool,
-    deadline: float,
-) -> Floats | None:
-    """The best plan that has the whole columns which are not free as `start` has them; None where none was found."""
-    fixed = matrix.is_integer & ~free
-    small = restricted(matrix, np.flatnonzero(fixed & (start < 0.5) & (matrix.lower == 0)))
-    if not small.holds(start):
-        return None
-    highs = Highs(small.matrix, options, scaling=charges.scaling(small.matrix))
-    kept = np.flatnonzero(fixed[small.columns])
-    value = np.round(start[small.columns[kept]])
-    highs.set_bounds(kept, value, value)
-    point = start[small.columns]
-    if search.next_few is not None:
-        highs.set_integrality(False)
-        relaxation = highs.attempt(deadline - now(), "region by region: relaxation")
-        if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
-            return None
-        sign = 1.0 if maximise else -1.0
-        idle = _outside_candidates(
-            highs, charges.within(matrix, small.matrix, small.columns), relaxation, point, sign, search
-        )
-        highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
-        highs.set_integrality(True)
-    highs.set_option("mip_rel_gap", max(search.gap_part * options.gap_share, _GAP_MIN))
-    highs.set_option("mip_max_nodes", search.nodes)
-    highs.set_option("mip_allow_restart", False)
-    highs.start_from(point)
-    outcome = highs.attempt(deadline - now(), "region by region")
-    if outcome.x is None:
-        return None
-    found = resolved_with_integers_fixed(matrix, small.lifted(outcome.x), options)
-    return found if residuals(matrix, found).hold else None
+@dataclass(frozen=True)
+class Alternate(Heuristic):
+    """Alternate between `Reoptimise` and one pass of `Lns` while a turn improves the incumbent enough.
 
+    Parameters
+    ----------
+    passes
+        Neighbourhoods of each turn.
+    begin_until, until
+        Shares of the time by which the last turn begins, and ends.
+    min_gain_part
+        Smallest relative gain of a turn after which another one follows, as a part of the requested gap.
+    reoptimise
+        The first half of a turn.
+    """
 
-def _outside_candidates(
-    highs: Highs, charges: FixedCharges, relaxation: Outcome, point: Floats, sign: float, search: Search
-) -> Ints:
-    """Yes-or-no columns that neither the relaxation nor the plan uses, less the next best few of them."""
-    assert relaxation.x is not None and relaxation.reduced_cost is not None and search.next_few is not None
-    used = (relaxation.x > _USED) | (point > _USED)
-    reduced_cost_gap = np.where(relaxation.x > _USED, 0.0, np.maximum(-sign * relaxation.reduced_cost, 0.0))
-    is_charge = np.zeros(len(used), dtype=bool)
-    is_charge[charges.columns] = True
-    movable = highs.matrix.is_integer & (highs.lower == 0) & (highs.upper == 1)
-    idle = []
-    for which, n_next, of_each in zip((is_charge, ~is_charge), search.next_few, (0, search.of_each), strict=True):
-        unused = np.flatnonzero(movable & which & ~used)
-        near = candidate_list(reduced_cost_gap[unused], charges.choice[unused], of_each=0, of_all=n_next)
-        # The best of each choice are counted with those in use.
-        every = np.flatnonzero(movable & which)
-        best = every[candidate_list(reduced_cost_gap[every], charges.choice[every], of_each=of_each, of_all=0)]
-        idle.append(np.setdiff1d(unused[~near], best))
-    return np.concatenate(idle)
+    passes: tuple[Neighbourhoods, ...]
+    begin_until: float = 1.0
+    until: float = 1.0
+    min_gain_part: float = 0.25
+    reoptimise: Reoptimise = Reoptimise()
+
+    def run(self, context: SearchContext, before: Result) -> Result:
+        """Return `before` with an incumbent that is no worse."""
+        if before.incumbent is None:
+            return before
+        last_begin, context, result = context.moment(self.begin_until), context.until(self.until), before
+        for each in self.passes:
+            if now() >= last_begin:
+                break
+            assert result.incumbent is not None
+            value = context.value(result.incumbent)
+            result = Lns((each,)).run(context, self.reoptimise.run(context, result))
+            assert result.incumbent is not None
+            gain = abs(context.value(result.incumbent) - value)
+            if gain < self.min_gain_part * context.options.gap_share * abs(value):
+                break
+        return result

@@ -1,10 +1,14 @@
-"""The value of a linear program as one row's limit moves: exact breakpoints, from one living instance.
+"""Parametric LP: the optimal value as a function of one row's limit, with exact breakpoints.
 
-The value is concave in the limit where it is sought high, convex where it is sought low, and straight between
-breakpoints; the row's dual is its slope. Between two limits whose supporting lines meet at a limit in between, either
-the value there lies on both lines, and it is the breakpoint between them, or it lies on a third line, and both halves
-are looked at in turn (Eisner and Severance, 1976). Each solve finds a breakpoint or a line, so that two solves a
+The value is piecewise linear in the limit, concave if maximised and convex if minimised; the row's dual is its slope.
+Where the supporting lines at two limits intersect, the value either lies on both, which makes it a breakpoint, or on a
+third line, and both halves are searched in turn. Each solve finds a breakpoint or a line, so that two solves a
 breakpoint are enough, each from the basis of the one before.
+
+References
+----------
+Eisner, M. J., Severance, D. G. (1976). Mathematical techniques for efficient record segmentation in large shared
+databases. Journal of the ACM 23, 619–635.
 """
 
 from __future__ import annotations
@@ -14,11 +18,11 @@ from dataclasses import dataclass, replace
 
 from ccs_model._typing import Floats
 from ccs_model.errors import NoPlanError
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import now
 
-# Vertices are wanted exact, so the solver's tolerances are as tight as it allows.
+# Breakpoints need exact vertices: the tightest tolerances that HiGHS allows.
 _TOLERANCE = 1e-10
 _SAME = 1e-10
 _PARALLEL = 1e-11
@@ -26,7 +30,7 @@ _PARALLEL = 1e-11
 
 @dataclass(frozen=True, eq=False)
 class Support:
-    """The program solved at one limit: its value, the slope there (one of them at a breakpoint) and the point."""
+    """The optimum at one limit: value, slope (one of two at a breakpoint) and point."""
 
     limit: float
     value: float
@@ -34,13 +38,13 @@ class Support:
     x: Floats
 
     def at(self, limit: float) -> float:
-        """The supporting line."""
+        """Return the value of the supporting line at another limit."""
         return self.value + self.slope * (limit - self.limit)
 
 
 @dataclass(frozen=True, eq=False)
 class Breakpoint:
-    """A limit at which the slope changes, with the slopes on both sides; at an end one of them is NaN."""
+    """A limit at which the slope changes, with the slopes on both sides; NaN outside the range."""
 
     limit: float
     value: float
@@ -50,9 +54,9 @@ class Breakpoint:
 
 
 class MovingLimit:
-    """A linear program kept in HiGHS while the upper bound of one row moves: dual simplex, presolve off.
+    """An LP kept in HiGHS while the upper limit of one row moves: dual simplex from the last basis, without presolve.
 
-    Tolerances are as tight as breakpoints need them, unless it need not be exact.
+    `is_exact` sets the tolerances that breakpoints need.
     """
 
     def __init__(self, matrix: Matrix, row: int, options: SolverOptions, *, is_exact: bool = True) -> None:
@@ -65,24 +69,24 @@ class MovingLimit:
         self._is_warm = False
 
     def at(self, limit: float, deadline: float = math.inf) -> Support | None:
-        """The program at a limit (perhaps infinite); None where no point keeps every row."""
+        """Return the optimum at a limit, which may be infinite; None if the LP is infeasible there."""
         self._highs.set_row(self.row, self._lower, limit)
         left = deadline - now() if math.isfinite(deadline) else 1e6
         outcome = self._highs.run(left, "another limit")
         self.n_solves += 1
         if not self._is_warm:
-            # The first solve is helped by presolve; from then on a basis is at hand.
+            # Presolve helps the first solve; the others start from a basis.
             self._highs.set_option("presolve", "off")
             self._is_warm = True
         if outcome.status == "infeasible":
             return None
         if outcome.status != "optimal" or outcome.x is None or outcome.row_dual is None:
-            raise NoPlanError(f"the linear program at a limit of {limit:g} ended as {outcome.status}")
+            raise NoPlanError(f"the LP at a limit of {limit:g} ended with status {outcome.status}")
         value = float(self.matrix.costs[0] @ outcome.x)
         return Support(limit, value, float(outcome.row_dual[self.row]), outcome.x)
 
     def least(self, deadline: float = math.inf) -> float:
-        """The lowest limit at which there is a point. Raises NoPlanError where there is none at any."""
+        """Return the lowest feasible limit. Raises NoPlanError if there is none."""
         coefficients = _row_of(self.matrix, self.row)
         self._highs.set_objective(coefficients, maximise=False)
         self._highs.set_row(self.row, self._lower, math.inf)
@@ -90,25 +94,25 @@ class MovingLimit:
         outcome = self._highs.run(left, "the lowest limit")
         self._highs.set_objective(self.matrix.costs[0], maximise=self.matrix.maximise[0])
         if outcome.status != "optimal" or outcome.x is None:
-            raise NoPlanError(f"no limit is high enough: the program without one ended as {outcome.status}")
+            raise NoPlanError(f"no limit is feasible: the LP without a limit ended with status {outcome.status}")
         return float(coefficients @ outcome.x)
 
     def used(self, x: Floats) -> float:
-        """How much of the limit a point uses."""
+        """Return the activity of the row at a point."""
         return float(_row_of(self.matrix, self.row) @ x)
 
 
 def breakpoints(
     moving: MovingLimit, low: float, high: float, *, deadline: float = math.inf
 ) -> tuple[tuple[Breakpoint, ...], bool]:
-    """Every breakpoint from `low` to `high`, both ends included, and whether all were found by `deadline`.
+    """Return every breakpoint from `low` to `high`, both ends included, and whether all were found by `deadline`.
 
-    Raises NoPlanError where there is no point at an end.
+    Raises NoPlanError if the LP is infeasible at an end.
     """
     sign = 1.0 if moving.matrix.maximise[0] else -1.0
     ends = moving.at(low), moving.at(high)
     if ends[0] is None or ends[1] is None:
-        raise NoPlanError(f"no point keeps every row at a limit of {low if ends[0] is None else high:g}")
+        raise NoPlanError(f"the LP is infeasible at a limit of {low if ends[0] is None else high:g}")
     first, last = ends[0], ends[1]
     found: list[Breakpoint] = []
     lines: list[tuple[Support, Support]] = [(first, last)]
@@ -130,17 +134,17 @@ def breakpoints(
             continue
         met = moving.at(between)
         if met is None:
-            raise NoPlanError(f"no point keeps every row at a limit of {between:g}")
+            raise NoPlanError(f"the LP is infeasible at a limit of {between:g}")
         removed = sign * (left.at(between) - met.value)
         if removed <= _SAME * scale:
             found.append(Breakpoint(between, met.value, left.slope, right.slope, met.x))
             continue
-        # The half to the right waits, so that limits come from low to high.
+        # The right half waits, so that limits are solved from low to high.
         lines += [(met, right), (left, met)]
     inner: list[Breakpoint] = []
     for each in sorted(found, key=lambda one: one.limit):
         if inner and each.limit - inner[-1].limit <= _SAME * max(abs(each.limit), 1.0):
-            # Two that the solver's tolerance cannot tell apart are one.
+            # Two breakpoints within the solver's tolerance are one.
             inner[-1] = replace(inner[-1], slope_above=each.slope_above)
         else:
             inner.append(each)

@@ -1,8 +1,8 @@
-"""A program with some columns held at 0, as a smaller matrix: what follows to be 0 with them goes as well.
+"""Presolve: restricted models with columns fixed at 0, reduced-cost fixing, and aggregation of equal columns.
 
-A row whose coefficients are none below 0 and whose upper bound is 0 holds all its columns at 0, and so on from row to
-row: without its pipe a link carries nothing, and without any link a plant captures nothing. All that is left out is 0
-in every point of the program that has the first columns at 0, so both have the same points.
+Fixing columns at 0 propagates: a row without negative coefficients and with upper bound 0 fixes all its columns at 0,
+and so on from row to row (without its arc there is no flow, without flow no supply). Everything removed is 0 in every
+point of the model in which the given columns are 0, so both models have the same points.
 """
 
 from __future__ import annotations
@@ -14,35 +14,35 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, SolverOptions
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import now
 from ccs_model.mip.verification import elastic_opinion
 
 
 @dataclass(frozen=True, eq=False)
 class RestrictedModel:
-    """The smaller matrix, and which columns of the larger one it has."""
+    """A smaller matrix, and which of the `n_columns` columns of the full one it has."""
 
     matrix: Matrix
     columns: Ints
     n_columns: int
 
     def lifted(self, x: Floats) -> Floats:
-        """A point of the smaller program as one of the larger."""
+        """Return a point of the smaller model as one of the full model (lifted solution)."""
         point = np.zeros(self.n_columns)
         point[self.columns] = x
         return point
 
     def holds(self, x: Floats) -> bool:
-        """Whether a point of the larger program is one of the smaller, too."""
+        """Return whether a point of the full model is one of the smaller model as well."""
         outside = np.ones(self.n_columns, dtype=bool)
         outside[self.columns] = False
         return bool((np.abs(x[outside]) <= 1e-9).all())
 
 
 def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:
-    """`matrix` with the columns `off` at 0; none of them may have to be more."""
+    """Return `matrix` without the columns `off`, whose lower bound must be 0, and without all they fix at 0."""
     removed = np.zeros(len(matrix.lower), dtype=bool)
     removed[off] = True
     removed |= (matrix.lower == 0) & (matrix.upper == 0)
@@ -53,7 +53,7 @@ def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:
     holding = np.zeros(len(matrix.row_lower), dtype=bool)
     while True:
         here = (~removed).astype(float)
-        # Columns that may be less than 0 could make room for others.
+        # A column that may be negative could offset others.
         none_free = (below + above) @ (here * free) == 0
         from_above = none_free & (matrix.row_upper == 0) & (below @ here == 0)
         from_below = none_free & (matrix.row_lower == 0) & (above @ here == 0)
@@ -68,7 +68,7 @@ def restricted(matrix: Matrix, off: Ints) -> RestrictedModel:
 def _without(matrix: Matrix, rows: sparse.csr_array, removed: Mask) -> RestrictedModel:
     columns = np.flatnonzero(~removed)
     left = rows[:, columns]
-    # A row that 0 breaks stays, so that the smaller program has no plan either.
+    # A row that 0 violates stays, so that the smaller model is infeasible as well.
     some = (np.diff(left.indptr) > 0) | (matrix.row_lower > 0) | (matrix.row_upper < 0)
     kept = np.flatnonzero(some)
     small = sparse.csc_array(left[kept])
@@ -91,33 +91,28 @@ def _without(matrix: Matrix, rows: sparse.csr_array, removed: Mask) -> Restricte
     )
 
 
-# A program with columns that are the same in some best plan made one, and with yes-or-no columns settled beforehand.
-#
-# A column is settled where the relaxation with its other value is worth less than a plan in hand. Columns that are the
-# same are added up; rows that are then the same as another row are left out.
-
-# A share of the plan's value by which a relaxation must miss it, so that the plan itself stays.
-_MISSED = 1e-6
+# Share of the incumbent's value by which a relaxation must be worse before it fixes a column.
+_WORSE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
 class Merged:
-    """The smaller matrix, the columns it kept, and for each column of the larger one which of them stands for it."""
+    """A matrix with aggregated columns: `columns` are those kept, `stands_for` [column] the position among them."""
 
     matrix: Matrix
     columns: Ints
     stands_for: Ints
 
     def lifted(self, x: Floats) -> Floats:
-        """A point of the smaller program as one of the larger."""
+        """Return a point of the smaller model as one of the full model (lifted solution)."""
         return x[self.stands_for]
 
 
 def fixed_by_reduced_cost(
-    matrix: Matrix, columns: Ints, value: float, options: SolverOptions, *, maximise: bool, deadline: float
+    matrix: Matrix, columns: Ints, value: float, options: SolverOptions, *, deadline: float
 ) -> Matrix:
-    """`matrix` with those of some yes-or-no columns fixed whose other value no plan worth `value` or more can have."""
-    sign = 1.0 if maximise else -1.0
+    """Return `matrix` with those of some binary columns fixed whose other value rules out a solution of `value`."""
+    sign = 1.0 if matrix.maximise[0] else -1.0
     highs = Highs(matrix, options)
     highs.set_integrality(False)
     for j in columns:
@@ -127,23 +122,23 @@ def fixed_by_reduced_cost(
             if low[0] != 0 or high[0] != 1 or now() >= deadline:
                 break
             highs.set_bounds(here, np.array([tried]), np.array([tried]))
-            found = highs.run(deadline - now(), "what a plan in hand settles")
-            is_worse = found.x is not None and sign * (found.objective - value) < -_MISSED * max(abs(value), 1.0)
-            if is_worse or (found.status == "infeasible" and _none_fits(highs, options, deadline)):
+            found = highs.run(deadline - now(), "reduced-cost fixing")
+            is_worse = found.x is not None and sign * (found.objective - value) < -_WORSE * max(abs(value), 1.0)
+            if is_worse or (found.status == "infeasible" and _is_infeasible(highs, options, deadline)):
                 low, high = np.array([1.0 - tried]), np.array([1.0 - tried])
             highs.set_bounds(here, low, high)
     return replace(matrix, lower=highs.lower.copy(), upper=highs.upper.copy())
 
 
-def _none_fits(highs: Highs, options: SolverOptions, deadline: float) -> bool:
-    """Whether an elastic program, too, finds no point within the bounds that `highs` has now."""
-    whole = np.zeros(len(highs.lower), dtype=bool)
-    tried = replace(highs.matrix, lower=highs.lower.copy(), upper=highs.upper.copy(), is_integer=whole)
+def _is_infeasible(highs: Highs, options: SolverOptions, deadline: float) -> bool:
+    """Whether an elastic model confirms that no point exists within the present bounds of `highs`."""
+    continuous = np.zeros(len(highs.lower), dtype=bool)
+    tried = replace(highs.matrix, lower=highs.lower.copy(), upper=highs.upper.copy(), is_integer=continuous)
     return elastic_opinion(tried, options, deadline)[0] == "infeasible"
 
 
 def merged(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:
-    """`matrix` with the two columns of each pair made one."""
+    """Return `matrix` with the two columns of each pair aggregated and duplicate rows removed."""
     n = len(matrix.lower)
     first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     same = sparse.coo_array((np.ones(len(first)), (first, second)), shape=(n, n))
@@ -163,7 +158,7 @@ def merged(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:
     np.minimum.at(upper, stands_for, matrix.upper)
     small = sparse.csc_array(rows[kept])
     small.sort_indices()
-    whole = replace(
+    aggregated = replace(
         matrix,
         rows=small,
         row_lower=matrix.row_lower[kept],
@@ -175,4 +170,4 @@ def merged(matrix: Matrix, pairs: Sequence[tuple[int, int]]) -> Merged:
         row_constraints=tuple(matrix.row_constraints[i] for i in kept),
         columns=tuple(matrix.columns[j] for j in columns),
     )
-    return Merged(whole, columns.astype(np.int64), stands_for.astype(np.int64))
+    return Merged(aggregated, columns.astype(np.int64), stands_for.astype(np.int64))

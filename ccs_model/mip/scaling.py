@@ -1,9 +1,7 @@
-"""Coefficients too far apart for a solver: HiGHS drops 1e-10, refuses 1e16 and takes 1e21 for infinity.
+"""Scaling of coefficients that are too far apart: HiGHS drops 1e-10, refuses 1e16 and takes 1e21 for infinity.
 
-Rows and continuous columns are multiplied by powers of two, which lose no digit, until they are near 1. Where all
-coefficients lie in a range that solvers are at ease with, nothing is changed.
-
-A network's flows are a case of their own: `in_units_of_flow`.
+Rows and continuous columns are multiplied by powers of two, which are exact, until coefficients are near 1. Nothing is
+scaled where all coefficients lie in a safe range. `in_units_of_flow` scales the flows of a network.
 """
 
 from __future__ import annotations
@@ -17,11 +15,11 @@ from ccs_model._typing import Floats
 from ccs_model.mip.matrix import Matrix
 
 SMALLEST, LARGEST = 1e-8, 1e10
-# What is smaller is nothing in any unit: scaling up to it would push all else out of range.
+# Smaller coefficients count as 0; scaling them up would push all others out of range.
 NOTHING = 1e-20
-# What the widest pipe carries, in the unit that flows are counted in.
+# Capacity of the widest arc in the unit of flow.
 _WIDEST = 128.0
-# Coefficients of flows in rows that add them up; in rows of money they are far smaller.
+# Smallest coefficient of flows in rows that add up flows; in rows of costs they are far smaller.
 _ABOUT_ONE = 0.25
 _ROUNDS = 6
 _NAMED = 3
@@ -29,19 +27,19 @@ _NAMED = 3
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """Factors of rows and columns: the solver's x is ours ÷ column."""
+    """Factors of rows and columns: x of the solver is x of the model ÷ column."""
 
     row: Floats
     column: Floats
 
     @property
     def is_needed(self) -> bool:
-        """Whether anything is changed."""
+        """Whether any factor differs from 1."""
         return not ((self.row == 1).all() and (self.column == 1).all())
 
 
 def scaling_of(matrix: Matrix) -> Scaling:
-    """Factors that bring the coefficients near 1; all 1 where they are near enough."""
+    """Return factors that bring the coefficients near 1; all 1 if they are in the safe range."""
     n_rows, n_columns = matrix.rows.shape
     row, column = np.ones(n_rows), np.ones(n_columns)
     sizes = np.abs(matrix.rows.data)
@@ -59,11 +57,11 @@ def scaling_of(matrix: Matrix) -> Scaling:
 
 
 def in_units_of_flow(matrix: Matrix) -> Scaling:
-    """Factors that count flows in a unit of which the widest pipe carries about a hundred.
+    """Return factors that count flows in a unit of which the widest arc carries about a hundred.
 
-    Where a pipe of 100,000 kt/y makes room for a flow, HiGHS takes the flow's coefficient in a cut for nothing and
-    throws the cut away: it then finds none at all in a fixed-charge network. Rows that add up flows are counted in the
-    same unit, so that their coefficients stay as they are; rows of money are not. All 1 where flows are small already.
+    With capacities of 100,000, HiGHS takes the flow's coefficient in a cut for 0 and discards the cut, and finds none
+    at all in a fixed-charge network. Rows that add up flows are counted in the same unit, so that their coefficients
+    stay; rows of costs are not. All factors are 1 where flows are small already.
     """
     usual = scaling_of(matrix)
     rows = matrix.rows.tocoo()
@@ -72,9 +70,9 @@ def in_units_of_flow(matrix: Matrix) -> Scaling:
     least = np.full(len(matrix.row_lower), np.inf)
     np.minimum.at(least, rows.row[of_flow], size[of_flow])
     counts_flow = np.isfinite(least) & (least >= _ABOUT_ONE)
-    # Columns that a whole column makes room for: a row of both, with nothing on its right-hand side.
-    makes_room = matrix.is_integer[rows.col] & counts_flow[rows.row] & (matrix.row_upper[rows.row] == 0)
-    widest = (size[makes_room] / least[rows.row[makes_room]]).max(initial=0.0)
+    # Capacity rows: integer and continuous columns with right-hand side 0.
+    is_capacity = matrix.is_integer[rows.col] & counts_flow[rows.row] & (matrix.row_upper[rows.row] == 0)
+    widest = (size[is_capacity] / least[rows.row[is_capacity]]).max(initial=0.0)
     if usual.is_needed or widest <= _WIDEST:
         return usual
     unit = 2.0 ** np.ceil(np.log2(widest / _WIDEST))
@@ -82,7 +80,7 @@ def in_units_of_flow(matrix: Matrix) -> Scaling:
 
 
 def warning_of(matrix: Matrix) -> str:
-    """A sentence that names the rows with coefficients farthest apart; nothing where they are near enough."""
+    """Return a sentence that names the rows with coefficients farthest apart; empty if all are in the safe range."""
     sizes = np.abs(matrix.rows.data)
     sizes = sizes[sizes > NOTHING]
     if not len(sizes) or (sizes.min() >= SMALLEST and sizes.max() <= LARGEST):
@@ -96,13 +94,13 @@ def warning_of(matrix: Matrix) -> str:
     worst = [k for k in np.argsort(-beyond, kind="stable")[:_NAMED] if beyond[k] > 1]
     rows = "; ".join(f"{_name(matrix.row_constraints[k])} ({smallest[k]:.0e} to {largest[k]:.0e})" for k in worst)
     return (
-        f"the program's coefficients reach from {sizes.min():.0e} to {sizes.max():.0e} and were scaled; "
+        f"the model's coefficients range from {sizes.min():.0e} to {sizes.max():.0e} and were scaled; "
         f"a number in another unit than its column says? The worst rows: {rows}"
     )
 
 
 def _middle(sizes: Floats, at: npt.NDArray[np.int32], n: int) -> Floats:
-    """Half-way between the smallest and the largest, row by row; 0 for an empty one."""
+    """[row] the midpoint of the smallest and the largest value; 0 for an empty row."""
     low, high = np.full(n, np.inf), np.full(n, -np.inf)
     np.minimum.at(low, at, sizes)
     np.maximum.at(high, at, sizes)

@@ -1,9 +1,14 @@
-"""Sifting: a linear program over a few of its columns, all others priced, until none could better it.
+"""Sifting: solve an LP over a few of its columns and price all others, until none could improve it.
 
-Prices of the coupling rows come from a sample of the groups (itself sifted, from a sample of it, and so on). They show
-which choices matter; the program over those gives better prices; whoever is worth more at them than its group's best
-joins, and HiGHS goes on from its basis by the primal simplex method, for which the old point is a start. The bound is
-taken from the prices over all columns (`shape`), not from the solver's word.
+First prices of the coupling rows come from a sample of the groups (itself sifted, from a smaller sample, and so on).
+They choose the first columns. The restricted LP gives better prices; columns that are worth more at them than the best
+of their group join, and HiGHS continues from its basis by the primal simplex method. The bound is computed from the
+prices over all columns (`grouped_structure`), independently of the solver.
+
+References
+----------
+Bixby, R. E., Gregory, J. W., Lustig, I. J., Marsten, R. E., Shanno, D. F. (1992). Very large-scale linear programming:
+a case study in combining interior point and simplex methods. Operations Research 40, 885–897.
 """
 
 from __future__ import annotations
@@ -14,21 +19,21 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
+from ccs_model.mip.clock import Allowance
 from ccs_model.mip.grouped_structure import Prices, Shape
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Matrix
-from ccs_model.mip.search import Allowance
 
-# A sample is one in so many groups; below so many groups all columns are looked at.
+# The sample takes every eighth group; with fewer groups than the second number all columns are taken.
 _EVERY = 8
 _SMALL_GROUPS = 200
-# A sample need not be solved to the end: its prices are guesses for the whole.
+# Prices of a sample are estimates, so it is solved less exactly.
 _SAMPLE_TOLERANCE = 1e-4
 TOLERANCE = 1e-10
-# So many choices a group start inside, those that lose the least for their size at the sample's prices.
+# Choices per group in the first restricted LP, those of the smallest relative reduced-cost bounds.
 _FIRST_PER_GROUP = 1.5
 _ROUNDS = 200
-# A row that nothing breaks yet is broken at this many times the dearest way to keep it; raised when not enough.
+# Penalty of a violated row, as a multiple of the highest cost to satisfy it; raised where it does not suffice.
 _PENALTY = 10.0
 _DEARER = 100.0
 _RAISES = 3
@@ -36,7 +41,7 @@ _RAISES = 3
 
 @dataclass(frozen=True, eq=False)
 class Sifted:
-    """The optimum of the linear program: point over all columns, prices, bound; `value` in the sense of most."""
+    """The optimum of the LP: point over all columns, prices and bound; `value` is that of a maximised objective."""
 
     x: Floats
     y: Floats
@@ -46,11 +51,12 @@ class Sifted:
 
     @property
     def bound(self) -> float:
+        """Bound of the model."""
         return max(self.prices.bound, self.value)
 
 
 class _Restricted:
-    """The program over some choices and followers, in HiGHS; rows of choice only where there are two to choose from."""
+    """The LP over some columns, in HiGHS; a group has its choice row only once two of its choices are inside."""
 
     def __init__(self, shape: Shape, options: SolverOptions) -> None:
         self.shape = shape
@@ -61,10 +67,10 @@ class _Restricted:
         self.follower_row = np.full(len(shape.vubs), -1, dtype=np.int64)
         # What breaks a row at 0, or with the choices that must be, is allowed at a price: there is always a point.
         at_least = (shape.row_lower > 0) | (shape.row_upper < 0)
-        self.broken = np.flatnonzero(at_least | (np.isfinite(shape.row_upper) & shape.must.any()))
-        ways = np.where(shape.row_lower[self.broken] > 0, 1.0, -1.0)
-        slack = sparse.csr_array((ways, (np.arange(len(ways)), self.broken)), shape=(len(ways), n_rows))
-        self.penalty = _PENALTY * _dearest(shape, self.broken)
+        self.violable = np.flatnonzero(at_least | (np.isfinite(shape.row_upper) & shape.must.any()))
+        ways = np.where(shape.row_lower[self.violable] > 0, 1.0, -1.0)
+        slack = sparse.csr_array((ways, (np.arange(len(ways)), self.violable)), shape=(len(ways), n_rows))
+        self.penalty = _PENALTY * _highest_cost(shape, self.violable)
         n_free = len(shape.free)
         self.n_rows, self.n_columns = n_rows, n_free + len(ways)
         start = Matrix(
@@ -84,7 +90,7 @@ class _Restricted:
             self.highs.set_option(name, 1e-9)
 
     def add(self, choices: Ints, vubs: Ints) -> None:
-        """More columns: rows of theirs first, over the columns there are, then the columns themselves."""
+        """Add columns: first their rows over the present columns, then the columns themselves."""
         shape = self.shape
         inside = np.flatnonzero(self.column_of >= 0)
         count = np.bincount(shape.group[inside], minlength=shape.n_groups)
@@ -136,18 +142,18 @@ class _Restricted:
         self.highs.cpu_until = allowance.cpu_s
         return self.highs.run(allowance.left_s, stage)
 
-    def broken_by(self, x: Floats) -> float:
-        """By how much, at most, a row is broken that needs more than these columns give."""
+    def violation(self, x: Floats) -> float:
+        """Largest violation of a row that 0 does not satisfy."""
         n_free = len(self.shape.free)
-        return float(x[n_free : n_free + len(self.broken)].max(initial=0.0))
+        return float(x[n_free : n_free + len(self.violable)].max(initial=0.0))
 
     def raise_penalty(self) -> None:
         self.penalty = self.penalty * _DEARER
         n_free = len(self.shape.free)
-        self.highs.set_costs_of(n_free + np.arange(len(self.broken)), -self.penalty)
+        self.highs.set_costs_of(n_free + np.arange(len(self.violable)), -self.penalty)
 
     def point(self, x: Floats) -> Floats:
-        """As a point over all columns of the program."""
+        """A point of the restricted LP as one over all columns of the model."""
         shape = self.shape
         full = np.zeros(shape.n_columns)
         full[shape.free] = x[: len(shape.free)]
@@ -160,7 +166,7 @@ class _Restricted:
 def sifted(
     shape: Shape, options: SolverOptions, allowance: Allowance, *, tolerance: float = TOLERANCE, stage: str = "sifting"
 ) -> Sifted | None:
-    """The linear program's optimum to a relative `tolerance` of its bound; None without one in time."""
+    """Return the LP optimum to a relative `tolerance` of its bound; None without one in time."""
     if allowance.is_over:
         return None
     if shape.n_groups <= _SMALL_GROUPS:
@@ -189,14 +195,14 @@ def _sift(
         few = abs(outcome.objective) * tolerance
         choices, vubs = _joining(shape, lp, prices)
         if prices.bound - outcome.objective <= few or not (len(choices) or len(vubs)):
-            if lp.broken_by(outcome.x) <= 1e-7:
+            if lp.violation(outcome.x) <= 1e-7:
                 break
             if n_raised == _RAISES:
                 return None
             n_raised += 1
             lp.raise_penalty()
             continue
-        # The old point holds with the new columns at 0: the primal method starts from it.
+        # The point stays feasible with the new columns at 0: the primal simplex method starts from it.
         lp.highs.set_option("simplex_strategy", 4)
         lp.add(choices, vubs)
     else:
@@ -205,7 +211,7 @@ def _sift(
 
 
 def _first_choices(shape: Shape, prices: Prices) -> Ints:
-    """The choices that are nearly their group's best at some prices, nothing among them where that is better."""
+    """Choices with the smallest relative reduced-cost bounds at some prices."""
     floor = np.where(shape.must, prices.best, np.maximum(prices.best, 0.0))
     reduced_cost_gap = (floor[shape.group] - prices.worth) / np.maximum(np.abs(shape.profit), 1e-9)
     n = min(int(_FIRST_PER_GROUP * shape.n_groups) + 1, len(reduced_cost_gap))
@@ -216,7 +222,7 @@ def _first_choices(shape: Shape, prices: Prices) -> Ints:
 
 
 def _joining(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]:
-    """Each group's best choice where it beats what is inside, and followers worth having of choices inside."""
+    """The best choice of each group that beats those inside, and profitable columns bounded by choices inside."""
     inside = lp.column_of >= 0
     have = np.maximum.reduceat(np.where(inside, prices.worth, -np.inf), shape.starts)
     have = np.where(shape.must, have, np.maximum(have, 0.0))
@@ -234,8 +240,8 @@ def _joining(shape: Shape, lp: _Restricted, prices: Prices) -> tuple[Ints, Ints]
     return choices, vubs
 
 
-def _dearest(shape: Shape, rows: Ints) -> Floats:
-    """The most that one unit of a row could cost, over the columns that serve it."""
+def _highest_cost(shape: Shape, rows: Ints) -> Floats:
+    """[row] the highest cost of one unit of activity, over all columns in it."""
     price = np.zeros(len(rows))
     for on, profit in ((shape.on_choices, shape.profit), (shape.on_free, shape.free_profit)):
         if not on.nnz or not len(rows):
@@ -252,7 +258,7 @@ def _csr(entries: tuple[Ints, Ints, Floats], shape: tuple[int, int]) -> sparse.c
 
 
 def as_outcome(shape: Shape, matrix: Matrix, found: Sifted, *, maximise: bool) -> Outcome:
-    """The sifted optimum as a solver's outcome: with the duals of all rows and the reduced costs of all columns."""
+    """Return the LP optimum as an outcome, with the duals of all rows and the reduced costs of all columns."""
     sign = 1.0 if maximise else -1.0
     prices = found.prices
     dual = np.zeros(len(matrix.row_lower))

@@ -1,47 +1,49 @@
-"""Second opinions on what HiGHS says, and the program saved where they disagree.
+"""Independent verification of the statuses of HiGHS, and the model saved where two results contradict each other.
 
-"Infeasible" is believed when two of HiGHS's own answers, with and without presolve, and an elastic program agree: one
-in which every row may give way, at a price of how far. Where that gives nothing, its point is a plan after all.
+"Infeasible" is verified when HiGHS with presolve, HiGHS without presolve and an elastic model agree. The elastic model
+penalises the violation of every row; where no row is violated, its point is a solution after all.
 """
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats
-from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import CheckError
+from ccs_model.mip.clock import now
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
 from ccs_model.mip.matrix import Column, Matrix, residuals, rounded_to_integrality
-from ccs_model.mip.search import now
 
 Opinion = Literal["infeasible", "plan", "undecided", "contradiction"]
 
-# Relative to the largest coefficient of its row; below it a row counts as kept.
-_GIVES_WAY = 1e-6
-# What is taken for no limit where the columns that need one are looked for.
+# Violation below which a row counts as satisfied, relative to its largest coefficient.
+_VIOLATED = 1e-6
+# Bound given to unbounded columns to find those that need one.
 _AS_IF_LIMIT = 1e6
 
 
 def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> tuple[Opinion, Outcome | None]:
-    """Whether some point keeps every row, by a program of its own; the point where there is one.
+    """Return whether an elastic model is feasible, and its point if so.
 
-    `contradiction`: no row has to give way, and yet the point keeps not all of them when looked at without the solver.
+    "contradiction" means that the elastic model needs no violation but its point violates a row when checked without
+    the solver.
     """
-    relaxed = _run(matrix, options, deadline, whole=False)
-    if relaxed.status == "optimal" and relaxed.objective > _GIVES_WAY:
+    relaxed = _run(matrix, options, deadline, integer=False)
+    if relaxed.status == "optimal" and relaxed.objective > _VIOLATED:
         return "infeasible", None
     if not matrix.is_integer.any():
         found = relaxed
     else:
-        found = _run(matrix, options, deadline, whole=True)
-        if found.bound > _GIVES_WAY:
+        found = _run(matrix, options, deadline, integer=True)
+        if found.bound > _VIOLATED:
             return "infeasible", None
-    if found.x is None or (found.objective > _GIVES_WAY and found.status == "limit"):
+    if found.x is None or (found.objective > _VIOLATED and found.status == "limit"):
         return "undecided", None
     x = rounded_to_integrality(matrix, found.x[: len(matrix.lower)])
     if not residuals(matrix, x).hold:
@@ -50,12 +52,12 @@ def elastic_opinion(matrix: Matrix, options: SolverOptions, deadline: float) -> 
 
 
 def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: float) -> tuple[Column, ...]:
-    """Columns that an unbounded program would raise for ever: those at a far limit once they are given one."""
+    """Return the columns along which the model is unbounded, those of the largest cost first."""
     lower = np.where(np.isfinite(matrix.lower), matrix.lower, -_AS_IF_LIMIT)
     upper = np.where(np.isfinite(matrix.upper), matrix.upper, _AS_IF_LIMIT)
     highs = Highs(replace(matrix, lower=lower, upper=upper), options)
     highs.set_integrality(False)
-    outcome = highs.run(time_limit_s, "what has no limit")
+    outcome = highs.run(time_limit_s, "unbounded columns")
     if outcome.x is None:
         return ()
     far = (np.abs(outcome.x) > 0.99 * _AS_IF_LIMIT) & ~(np.isfinite(matrix.lower) & np.isfinite(matrix.upper))
@@ -65,28 +67,28 @@ def columns_without_limit(matrix: Matrix, options: SolverOptions, time_limit_s: 
 
 
 def disagreement(matrix: Matrix, options: SolverOptions, what: str) -> CheckError:
-    """The error of a check that does not hold, with the program itself, so that it can be looked into."""
-    return CheckError(what, program=program_text(matrix, options))
+    """Return the error of a failed check, with the model in MPS format attached."""
+    return CheckError(what, program=mps_text(matrix, options))
 
 
-def program_text(matrix: Matrix, options: SolverOptions) -> bytes:
-    """The program in the MPS format."""
-    with temporary_folder() as folder:
-        path = folder / "program.mps"
+def mps_text(matrix: Matrix, options: SolverOptions) -> bytes:
+    """Return the model in MPS format."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.mps"
         Highs(matrix, replace(options, log_path=None)).write_model(path)
         return path.read_bytes()
 
 
 def _improved(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float) -> Outcome:
-    """The plan bettered from `x`, which holds, where every row has as much more room as is taken for none.
+    """The best solution found from the feasible `x` with every row widened by the tolerance.
 
-    The bound is then one of the program too; where none is found, it is what the columns' own bounds allow.
+    Its bound holds for the model itself; without one, the bound is that of the columns' own bounds.
     """
-    size = np.maximum(_sizes(matrix), 1.0) * _GIVES_WAY
+    size = np.maximum(_sizes(matrix), 1.0) * _VIOLATED
     wider = replace(matrix, row_lower=matrix.row_lower - size, row_upper=matrix.row_upper + size)
     highs = Highs(wider, options)
     highs.start_from(x)
-    found = highs.run(deadline - now(), "from the plan of a second opinion")
+    found = highs.run(deadline - now(), "improve the elastic solution")
     sign = 1.0 if matrix.maximise[0] else -1.0
     value, status, bound = float(matrix.costs[0] @ x), "limit", found.bound
     if found.x is not None:
@@ -102,16 +104,16 @@ def _improved(matrix: Matrix, options: SolverOptions, x: Floats, deadline: float
 
 
 def _sizes(matrix: Matrix) -> Floats:
-    """The largest coefficient of each row; 1 where it has none."""
+    """[row] the largest absolute coefficient; 1 for an empty row."""
     if not matrix.rows.nnz:
         return np.ones(len(matrix.row_lower))
     size: Floats = np.asarray(abs(matrix.rows).tocsr().max(axis=1).todense()).ravel()
     return np.where(size > 0, size, 1.0)
 
 
-def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, whole: bool) -> Outcome:
+def _run(matrix: Matrix, options: SolverOptions, deadline: float, *, integer: bool) -> Outcome:
     highs = Highs(_all_rows_elastic(matrix), replace(options, gap_share=0.0))
-    highs.set_integrality(whole)
+    highs.set_integrality(integer)
     return highs.run(deadline - now(), "an elastic opinion")
 
 

@@ -1,6 +1,6 @@
-"""A linear program solved again and again with other coefficients, each time from a basis that it is told.
+"""Warm-started LPs: re-solve an LP with other coefficients, each time from a given basis.
 
-What a solve finds does not hang on the one before it.
+The result of a solve does not depend on the solves before it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ AT_LOWER, BASIC = 0, 1
 
 @dataclass(frozen=True, eq=False)
 class Solved:
-    """An optimum: its value, point and row duals in the sense of the program; `is_optimal` says whether it is one."""
+    """Value, point and row duals of an LP; meaningless unless `is_optimal`."""
 
     is_optimal: bool
     value: float
@@ -36,23 +36,23 @@ class Solved:
     row_dual: Floats
 
 
-# [column], [row] the number of HiGHS's status of each.
+# HiGHS's basis status of each [column] and [row], as numbers.
 Basis = tuple[States, States]
 
 
 class WarmStartedLp:
-    """One living instance for matrices without whole columns."""
+    """One HiGHS instance for continuous matrices."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self._living: Any = None
 
     def __reduce__(self) -> tuple[type[WarmStartedLp], tuple[int]]:
-        """In another process it is a new instance: it holds nothing that a solve hangs on."""
+        """Pickle as a new instance, since no result depends on its state."""
         return WarmStartedLp, (self.seed,)
 
     def rest(self) -> None:
-        """Let the solver's instance go until the next solve, so that others may use other numbers of threads."""
+        """Release the HiGHS instance until the next solve, so that other solves may use another number of threads."""
         self._living = None
 
     @property
@@ -70,30 +70,30 @@ class WarmStartedLp:
 
     @property
     def basis(self) -> Any:
-        """Of the last optimum, as `solve` takes it for a program of the same rows and columns."""
+        """The basis of the last optimum, as `solve` takes it."""
         return self._highs.getBasis()
 
     def solve(self, matrix: Matrix, scale: Floats | None = None, *, start: Any = None) -> Solved:
-        """The optimum of a matrix, from a basis or from nothing.
+        """Solve a matrix from a basis, or from scratch.
 
-        `scale` [column] is what one of the program's columns is of the solver's, near to the start's point.
+        `scale` [column] are factors of the columns, near the point of the start.
         """
         validate_finite(matrix)
         by = np.ones(len(matrix.lower)) if scale is None else scale
         self._pass(matrix, by)
         set_option = self._highs.setOptionValue
         set_option("presolve", "choose" if start is None else "off")
-        # A start near the optimum is soon left behind where costs are shaken first.
+        # Cost perturbation would leave a start near the optimum.
         set_option("dual_simplex_cost_perturbation_multiplier", 1.0 if start is None else 0.0)
         set_option("simplex_strategy", _DUAL)
         if start is not None:
             self._highs.setBasis(start)
         return self._run(matrix, by)
 
-    def joined(self, matrix: Matrix, n_rows: int, n_columns: int, scale: Floats | None = None) -> Solved:
-        """The optimum of the program solved last with more rows and columns, from where it stands.
+    def solve_extended(self, matrix: Matrix, n_rows: int, n_columns: int, scale: Floats | None = None) -> Solved:
+        """Solve the last LP with further rows and columns, from its basis.
 
-        The first `n_rows` and `n_columns` of the matrix are what was solved; the others join as slack and at 0.
+        The first `n_rows` and `n_columns` of the matrix are those of the last solve; the others join as slack and at 0.
         """
         validate_finite(matrix)
         by = np.ones(len(matrix.lower)) if scale is None else scale
@@ -115,8 +115,8 @@ class WarmStartedLp:
             data[split:],
         )  # fmt: skip
         if status == highspy.HighsStatus.kError:
-            raise NoPlanError("the solver refused columns of a future's program")
-        # All rows hold, but not all prices.
+            raise NoPlanError("HiGHS rejected columns of the LP")
+        # The basis stays primal feasible, but not dual feasible.
         self._highs.setOptionValue("simplex_strategy", _PRIMAL)
         return self._run(matrix, by)
 
@@ -128,29 +128,29 @@ class WarmStartedLp:
             return Solved(False, np.nan, none, np.zeros(len(matrix.row_lower)))
         if status not in (_STATUS.kOptimal, _STATUS.kModelEmpty):
             words = self._highs.modelStatusToString(status)
-            raise NoPlanError(f"the solver ended with status '{words}' on a future")
+            raise NoPlanError(f"HiGHS ended with status '{words}'")
         solution = self._highs.getSolution()
         x = np.array(solution.col_value, dtype=float) * by
         return Solved(True, float(matrix.costs[0] @ x), x, np.array(solution.row_dual, dtype=float))
 
     def _pass(self, matrix: Matrix, by: Floats) -> None:
-        program = highspy.HighsLp()
-        program.num_col_, program.num_row_ = len(matrix.lower), len(matrix.row_lower)
-        program.col_cost_ = matrix.costs[0] * by
-        program.col_lower_, program.col_upper_ = matrix.lower / by, matrix.upper / by
-        program.row_lower_, program.row_upper_ = matrix.row_lower, matrix.row_upper
-        inside = program.a_matrix_
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = len(matrix.lower), len(matrix.row_lower)
+        lp.col_cost_ = matrix.costs[0] * by
+        lp.col_lower_, lp.col_upper_ = matrix.lower / by, matrix.upper / by
+        lp.row_lower_, lp.row_upper_ = matrix.row_lower, matrix.row_upper
+        inside = lp.a_matrix_
         inside.format_ = highspy.MatrixFormat.kColwise
-        inside.num_col_, inside.num_row_ = program.num_col_, program.num_row_
+        inside.num_col_, inside.num_row_ = lp.num_col_, lp.num_row_
         inside.start_, inside.index_ = matrix.rows.indptr, matrix.rows.indices
         inside.value_ = matrix.rows.data * np.repeat(by, np.diff(matrix.rows.indptr))
-        program.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
-        if self._highs.passModel(program) == highspy.HighsStatus.kError:
-            raise NoPlanError("the solver refused a future's program")
+        lp.sense_ = highspy.ObjSense.kMaximize if matrix.maximise[0] else highspy.ObjSense.kMinimize
+        if self._highs.passModel(lp) == highspy.HighsStatus.kError:
+            raise NoPlanError("HiGHS rejected the LP")
 
 
-def reported(basis: Basis) -> Any:
-    """A basis as the solver takes it."""
+def highs_basis(basis: Basis) -> Any:
+    """Return a basis in the form of HiGHS."""
     found = highspy.HighsBasis()
     found.col_status, found.row_status = ([_STATES[k] for k in each.tolist()] for each in basis)
     found.valid = True
@@ -158,7 +158,7 @@ def reported(basis: Basis) -> Any:
 
 
 def states(basis: Any) -> Basis:
-    """The solver's basis as numbers."""
+    """Return a basis of HiGHS as numbers."""
     columns, rows = (
         np.fromiter(map(int, each), dtype=np.int8, count=len(each)) for each in (basis.col_status, basis.row_status)
     )
@@ -166,7 +166,7 @@ def states(basis: Any) -> Basis:
 
 
 def extended(basis: Any, n_columns: int, n_rows: int) -> Any:
-    """The solver's basis with more columns, at 0, and more rows, slack."""
+    """Return a basis of HiGHS with further columns, nonbasic at 0, and further rows, basic."""
     found = highspy.HighsBasis()
     columns, rows = basis.col_status, basis.row_status
     found.col_status = [*columns, *[_STATES[AT_LOWER]] * (n_columns - len(columns))]

@@ -1,4 +1,4 @@
-"""The mathematics: the only place that writes Pyomo, one theme a file."""
+"""The optimisation model. Only this package writes Pyomo; each module holds one theme."""
 
 from ccs_model.model.build_model import build_model
 

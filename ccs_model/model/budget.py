@@ -1,10 +1,11 @@
-"""Who pays for what is built, and what is paid for tonnes where that has a limit.
+"""Budgets, funds, and payments per tonne that have a limit.
 
-    spend_mn[fund, year] ≥ 0          what a fund pays of the capital spent at the start of a period
-    credited_ktpa[plant, year] ≥ 0    what of a plant's direct cut is sold on the carbon market, where a band limits it
-    paid_mn["all", year] ≥ 0          what a policy pays in a period, undiscounted, where it has a cap
+spend_mn[fund, year] ≥ 0          the fund's part of the capital spent at the start of the period
+credited_ktpa[plant, year] ≥ 0    on-site abatement sold on the carbon market, where a band limits it
+paid_mn["all", year] ≥ 0          policy payments in the period, undiscounted, where they are capped
 
-What no fund pays, the owners pay themselves.
+Owners pay all capital that no fund pays. Budgets count undiscounted overnight capex of capture units, pipes, sites and
+wells, less grants. In a static year the budget is money per year and covers all yearly costs.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats
+from ccs_model.model.names import BUILD, CAPTURED, CREDITED, PAID, SPEND
 from ccs_model.model.sums import Sum, Terms, linear_sum
 from ccs_model.model.terms import capex_mn, cost_terms, inside, paid_by_tonne, reduced_kt, summed
 from ccs_model.problem import Problem
 
 
 def declare_payments(m: pyo.ConcreteModel, problem: Problem) -> None:
-    """The variables; sums over decisions need them all before the first claim is made."""
-    for name in ("spend_mn", "credited_ktpa", "paid_mn"):
+    """Declare the variables, which the sums of later constraints need."""
+    for name in (SPEND, CREDITED, PAID):
         ids = problem.axes.get(name, ())
         setattr(m, name, pyo.Var([(each, year) for each in ids for year in problem.years], domain=pyo.NonNegativeReals))
 
 
 def add_payments(m: pyo.ConcreteModel, problem: Problem) -> None:
+    """Add the constraints of funds, of the carbon market and of capped payments."""
     total = Sum(m, problem)
     _add_funds(m, problem, total)
     _add_credits(m, problem, total)
@@ -55,7 +58,7 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
 
     @m.Constraint(years if len(funds) else [])
     def funds_pay_what_is_spent(m: pyo.ConcreteModel, year: int) -> object:
-        """Σ funds: spend ≤ Σ all that is built in the year: capex"""
+        """Σ funds: spend ≤ Σ assets built in the year: capex"""
         return within(paid_by(tuple(funds.index), year), spent(np.equal(years, year).astype(float)))
 
     @m.Constraint([name for name in funds.index if np.isfinite(funds.at[name, "ceiling_mn"])])
@@ -65,7 +68,7 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
 
     @m.Constraint([name for name in funds.index if funds.at[name, "share_max"] < 1])
     def fund_within_share(m: pyo.ConcreteModel, fund: str) -> object:
-        """Σ years: spend ≤ share of the fund × Σ years: capex of all that is built"""
+        """Σ years: spend ≤ share of the fund × Σ all assets, years: capex"""
         all_years = [(1.0, m.spend_mn[fund, year]) for year in years]
         return within(all_years, spent(np.ones(len(years)), factor=float(funds.at[fund, "share_max"])))
 
@@ -74,7 +77,7 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
 
     @m.Constraint(range(len(sets)), years)
     def tied_funds_pay_for_their_own(m: pyo.ConcreteModel, k: int, year: int) -> object:
-        """Σ funds of a set: spend ≤ Σ what is built in the year and open to any of them: capex, for every set"""
+        """Σ funds of a set: spend ≤ Σ assets built in the year and eligible for any of them: capex, for every set"""
         open_to_any: dict[str, Floats] = {}
         for name in sets[k]:
             where = eligible(problem, funds.at[name, "sectors"], funds.at[name, "provinces"])
@@ -83,16 +86,16 @@ def _add_funds(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
 
 
 def eligible(problem: Problem, sectors: tuple[str, ...], provinces: tuple[str, ...]) -> dict[str, Floats]:
-    """By variable, [id] 1 where what is built is open to a fund of these sectors and provinces, else 0.
+    """Return [id] masks by variable: 1 for assets that a fund of these sectors and provinces may pay for, else 0.
 
-    What is shared belongs to no sector.
+    Shared assets belong to no sector.
     """
     found = {}
     for name, amount in capex_mn(problem).items():
         open_to = np.ones(len(amount))
         if provinces:
             open_to = np.max([inside(problem, name, province) for province in provinces], axis=0)
-        if sectors and name == "build":
+        if sectors and name == BUILD:
             open_to = open_to * problem.routes["sector"].isin(sectors).to_numpy(float)
         elif sectors:
             open_to = np.zeros(len(amount))
@@ -101,18 +104,18 @@ def eligible(problem: Problem, sectors: tuple[str, ...], provinces: tuple[str, .
 
 
 def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
-    plants = problem.axes.get("credited_ktpa", ())
+    plants = problem.axes.get(CREDITED, ())
     of_plant = problem.routes["plant"].to_numpy(object)
     direct = 1.0 - problem.fuel_co2_t_per_t
 
     @m.Constraint([(plant, year) for plant in plants for year in problem.years])
-    def credit_within_abatement(m: pyo.ConcreteModel, plant: str, year: int) -> object:
-        """credited ≤ Σ routes of the plant: captured − CO₂ of fuel, and what measures keep from arising"""
+    def credit_within_on_site_abatement(m: pyo.ConcreteModel, plant: str, year: int) -> object:
+        """credited ≤ Σ options of the plant: captured − CO₂ of fuel + reduced"""
         here = np.equal(of_plant, plant)
         now = np.equal(problem.years, year).astype(float)
-        amounts = {"captured_ktpa": direct * now}
+        amounts = {CAPTURED: direct * now}
         if problem.has_measures:
-            amounts["build"] = reduced_kt(problem, now)
+            amounts[BUILD] = reduced_kt(problem, now)
         cut = total(amounts, routes=here)
         terms = [(-c, v) for c, v in zip(cut.linear_coefs, cut.linear_vars, strict=True)]
         return linear_sum([(1.0, m.credited_ktpa[plant, year]), *terms]) <= 0
@@ -122,7 +125,7 @@ def _add_credits(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
 
     @m.Constraint([(plant, year) for plant in plants for year in problem.years])
     def credit_within_the_band(m: pyo.ConcreteModel, plant: str, year: int) -> object:
-        """credited ≤ share of the band × what the plant emits"""
+        """credited ≤ share of the band × baseline of the plant"""
         return m.credited_ktpa[plant, year] <= share * float(emitted[plant])
 
 
@@ -142,18 +145,12 @@ def _add_paid(m: pyo.ConcreteModel, problem: Problem, total: Sum) -> None:
         return linear_sum([(1.0, m.paid_mn["all", year]) for year in years]) <= problem.accounts.paid_cap_mn
 
 
-# Spending: undiscounted overnight capex of capture units, pipes, sites and wells, less grants, against the budget.
-#
-# spending_mn[year]       Σ over routes, pipes, sites and wells: capex × built, an expression
-#
-# In a static year the budget is money per year, and spending is all that a year costs.
-
-
 def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
+    """Add the budgets over the horizon, up to a year and by province."""
     total = Sum(m, problem)
     years = problem.years
     capex = capex_mn(problem)
-    something = len(m.buildable) > 0
+    has_options = len(m.buildable) > 0
 
     def until(last: int, group: str = "") -> LinearExpression:
         if problem.is_static:
@@ -163,22 +160,22 @@ def add_spending(m: pyo.ConcreteModel, problem: Problem) -> None:
         if group:
             amounts = {name: amount * inside(problem, name, group)[:, None] for name, amount in amounts.items()}
         elif len(problem.accounts.funds):
-            amounts["spend_mn"] = -problem.accounts.is_grant * started
+            amounts[SPEND] = -problem.accounts.is_grant * started
         return total(amounts)
 
-    @m.Constraint([years[-1]] if something and np.isfinite(problem.budget_mn) else [])
+    @m.Constraint([years[-1]] if has_options and np.isfinite(problem.budget_mn) else [])
     def spending_within_budget(m: pyo.ConcreteModel, last: int) -> object:
-        """Σ over all that is built and years: capex less grants ≤ budget; in a static year: its cost ≤ budget"""
+        """Σ all assets, years: capex less grants ≤ budget; in a static year: all yearly costs ≤ budget"""
         return until(last) <= problem.budget_mn
 
-    @m.Constraint([year for year in problem.cumulative_mn if something])
+    @m.Constraint([year for year in problem.cumulative_mn if has_options])
     def spending_within_cumulative_budget(m: pyo.ConcreteModel, year: int) -> object:
-        """Σ over all that is built and years up to this one: capex less grants ≤ ceiling; the rest carries over"""
+        """Σ all assets, years up to this one: capex less grants ≤ cumulative budget; unspent money carries over"""
         return until(year) <= problem.cumulative_mn[year]
 
-    fitting = set(problem.routes["province"])
+    served = set(problem.routes["province"])
 
-    @m.Constraint([province for province in problem.province_budget_mn if province in fitting])
+    @m.Constraint([province for province in problem.province_budget_mn if province in served])
     def spending_within_province_budget(m: pyo.ConcreteModel, province: str) -> object:
-        """Σ over all that is built in the province and years: capex ≤ its budget"""
+        """Σ assets in the province, years: capex ≤ its budget"""
         return until(years[-1], province) <= problem.province_budget_mn[province]

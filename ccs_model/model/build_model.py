@@ -1,4 +1,4 @@
-"""Problem → pyomo.ConcreteModel: each theme adds its variables and claims; THEMES is the table of contents."""
+"""Builds the Pyomo model of a problem. Each theme adds variables and constraints; THEMES is the table of contents."""
 
 from __future__ import annotations
 
@@ -30,7 +30,18 @@ THEMES: tuple[Callable[[pyo.ConcreteModel, Problem], None], ...] = (
 
 
 def build_model(problem: Problem) -> pyo.ConcreteModel:
-    """The whole program as a plain ConcreteModel, to which a modeller may add before it is solved."""
+    """Return the mixed-integer linear model of a problem.
+
+    Parameters
+    ----------
+    problem
+        Sets and coefficients from `build_problem`.
+
+    Returns
+    -------
+    pyomo.environ.ConcreteModel
+        Plain model that can be extended before `solve`. `ccs_model.model.names` lists its variables and constraints.
+    """
     m = pyo.ConcreteModel(name=problem.name)
     with PauseGC():
         add_themes(m, problem)
@@ -38,8 +49,8 @@ def build_model(problem: Problem) -> pyo.ConcreteModel:
 
 
 def add_themes(m: pyo.Block, problem: Problem) -> None:
-    """All variables and claims of a problem."""
+    """Add all variables and constraints of a problem."""
     for add_theme in THEMES:
         add_theme(m, problem)
-    # Between themes only.
+    # Only the themes need these sums.
     del m.running_terms

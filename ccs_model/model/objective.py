@@ -1,4 +1,4 @@
-"""Aims: what is optimised first and, among plans that are equal in it, second."""
+"""Objectives: what is optimised first, and the tie-breaking objective among plans of equal value."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccs_model.problem import Problem
 
 @dataclass(frozen=True)
 class ObjectiveSpec:
-    """What is optimised first and, among plans that are equal in it, second."""
+    """An objective and its tie-breaking stage: unit, sense, and the terms of both."""
 
     unit: str
     sense: int
@@ -39,7 +39,7 @@ OBJECTIVES: Mapping[str, ObjectiveSpec] = MappingProxyType(
 
 
 def add_objective(m: pyo.ConcreteModel, problem: Problem) -> None:
-    """`m.aim` is the active objective; `m.tie_break` holds the second stage, inactive."""
+    """Add the active `m.objective` and the inactive `m.tie_break`."""
     objective = OBJECTIVES[problem.objective]
     total = Sum(m, problem)
 
@@ -58,7 +58,7 @@ def add_objective(m: pyo.ConcreteModel, problem: Problem) -> None:
 
 
 def unit_of(problem: Problem) -> str:
-    """Unit of the first aim's value; in a static year it is one a year."""
+    """Return the unit of the objective value; in a static year it is per year."""
     unit = OBJECTIVES[problem.objective].unit
     if not problem.is_static:
         return unit

@@ -1,10 +1,16 @@
-"""Retrofits: which option is built, with a pipe of its own to which site, and when.
+"""Retrofits and capture: which option is built and when, and how much it captures.
 
-    build[route, year]      0 or 1 (0 … 1 when fractional): decided at the start of the year's period
-    running[route, year]    share of the period's years in which it works; an expression of build
+build[route, year]            0 or 1 (0 … 1 if continuous): decided at the start of the period
+curtailed_ktpa[unit, year]    ≥ 0, delivered tonnes forgone below full load, yearly mean of the period
+running[route, year]          expression: share of the period's years in which the option works × build
+captured_ktpa[unit, year]     expression: delivered share × nameplate × running − curtailed
 
-A route is an option (stream × technology × size × heat source), with its own pipe to one site where pipes are not
-shared. An option may take several streams of a plant at once: it then stands in the claim of each of them.
+A source–sink option (`route`) is stream × technology × size × heat source, with its own pipe to one site where pipes
+are not shared. An option on several streams of a plant appears in the constraint of each of them.
+
+A unit groups options that are curtailed together: one source–sink option with its own pipe or, over a shared network,
+all sizes of one stream, technology and heat source, of which at most one is built. Plans run mostly at full load, so
+curtailment as a variable describes the same plans as capture with fewer rows.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ from ccs_model.problem import Problem
 
 
 def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
+    """Add the builds and their constraints."""
     routes = problem.routes
     names = routes["route"].tolist()
     years = problem.years
@@ -32,14 +39,14 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
     for r, s, y in np.argwhere(problem.running_share > 0):
         share = float(problem.running_share[r, s, y])
         terms[names[r], years[y]].append((share, m.build[names[r], years[s]]))
-    # Read by other themes; plain pairs are far cheaper to sum than Pyomo expressions.
+    # Other themes read these pairs, which sum faster than Pyomo expressions.
     m.running_terms = dict(terms)
 
     starts_of_stream: dict[tuple[str, str], list[object]] = defaultdict(list)
     starts_of_plant: dict[str, list[object]] = defaultdict(list)
     starts_of_year: dict[int, list[object]] = defaultdict(list)
     plants, streams = routes["plant"].tolist(), [streams_covered(stream) for stream in routes["stream"]]
-    # A measure alone is no capture unit: it fits no plant and counts as no build.
+    # A measure alone is not a capture unit: it does not retrofit the plant and does not count as a build.
     captures = problem.captures
     for r, s in np.argwhere(ever):
         built = m.build[names[r], years[s]]
@@ -51,12 +58,12 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(sorted(starts_of_stream))
     def one_retrofit_per_stream(m: pyo.ConcreteModel, plant: str, stream: str) -> object:
-        """Σ over routes that take the stream and years: build ≤ 1"""
+        """Σ options on the stream, years: build ≤ 1"""
         return pyo.quicksum(starts_of_stream[plant, stream]) <= 1
 
     @m.Constraint(list(problem.require))
     def required_plant_is_retrofitted(m: pyo.ConcreteModel, plant: str) -> object:
-        """Σ over routes of the plant and years: build ≥ 1, for plants that must be fitted"""
+        """Σ options of the plant, years: build ≥ 1, for required plants"""
         return pyo.quicksum(starts_of_plant[plant]) >= 1 if starts_of_plant[plant] else pyo.Constraint.Infeasible
 
     nameplate = routes["nameplate_ktpa"].tolist()
@@ -67,7 +74,7 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint([key for key in problem.deployment_ceiling_ktpa if in_zone[key[0]]])
     def deployment_within_ceiling(m: pyo.ConcreteModel, zone: str, year: int) -> object:
-        """Σ over routes of the zone and starts so far: nameplate × build ≤ deployment share × capturable"""
+        """Σ options of the zone, starts so far: nameplate × build ≤ deployment share × capturable"""
         started = [(ktpa, built) for start, ktpa, built in in_zone[zone] if start <= year]
         return linear_sum(started) <= problem.deployment_ceiling_ktpa[zone, year]
 
@@ -76,22 +83,12 @@ def add_retrofits(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(limited)
     def builds_within_yearly_rate(m: pyo.ConcreteModel, year: int) -> object:
-        """Σ over routes: build ≤ retrofits a year × years of the period"""
+        """Σ options: build ≤ builds a year × years of the period"""
         return pyo.quicksum(starts_of_year[year]) <= problem.max_builds_per_year * n_years[year]
 
 
-# Capture: how much each unit captures in each period.
-#
-#     curtailed_ktpa[unit, year] ≥ 0      delivered tonnes forgone below full load, the period's yearly mean
-#     captured_ktpa[unit, year]           delivered share × nameplate × running − throttled, an expression
-#
-# A unit is what can be throttled as one: a route with a pipe of its own, or all sizes of a stream's technology and heat
-# source on a shared network, of which at most one is built and whose tonnes cost and avoid alike. Full load is the rule
-# and throttling the exception (a full site), so deciding what is forgone instead of what is captured leaves the same
-# set of plans, far fewer rows and a far easier program.
-
-
 def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
+    """Add curtailment and the capture expressions."""
     running = m.running_terms
     routes = problem.routes
     unit_of = dict(zip(routes["route"], problem.units[problem.unit_of], strict=True))
@@ -100,9 +97,9 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
     least_share = dict(zip(routes["route"], routes["min_load_share"].tolist(), strict=True))
     full: dict[tuple[str, int], Terms] = defaultdict(list)
     room: dict[tuple[str, int], Terms] = defaultdict(list)
-    silent = set(routes.loc[~problem.captures, "route"])
+    without_capture = set(routes.loc[~problem.captures, "route"])
     for (route, year), pairs in running.items():
-        if route in silent:
+        if route in without_capture:
             continue
         for share, built in pairs:
             full[unit_of[route], year].append((most[route] * share, built))
@@ -112,12 +109,12 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(m.working)
     def curtailment_keeps_minimum_load(m: pyo.ConcreteModel, unit: str, year: int) -> object:
-        """throttled ≤ Σ over the unit's routes: (1 − minimum load) × delivered share × nameplate × running"""
+        """curtailed ≤ Σ options of the unit: (1 − minimum load) × delivered share × nameplate × running"""
         return linear_sum([(1.0, m.curtailed_ktpa[unit, year]), *room[unit, year]]) <= 0
 
     @m.Expression(m.working)
     def captured_ktpa(m: pyo.ConcreteModel, unit: str, year: int) -> object:
-        """Σ over the unit's routes: delivered share × nameplate × running, less what is throttled"""
+        """Σ options of the unit: delivered share × nameplate × running − curtailed"""
         return linear_sum([(-1.0, m.curtailed_ktpa[unit, year]), *full[unit, year]])
 
     of_waste = _heat_from_waste(problem)
@@ -130,16 +127,16 @@ def add_capture(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(sorted(using))
     def waste_heat_within_plant(m: pyo.ConcreteModel, plant: str, year: int) -> object:
-        """Σ over the plant's units that use waste heat: heat per t × captured ≤ waste heat of the plant"""
+        """Σ units of the plant on waste heat: heat per t × captured ≤ waste heat of the plant"""
         return linear_sum(using[plant, year]) <= problem.waste_heat_tj_pa.get(plant, 0.0)
 
-    # A claim keeps its rule, and with it all that the rule was made of: a fifth of a large model's memory.
+    # Constraints keep a reference to their rule and its closure: without this, a fifth of a large model's memory.
     for terms_of in (full, room, using):
         terms_of.clear()
 
 
 def _heat_from_waste(problem: Problem) -> dict[str, tuple[str, float]]:
-    """Plant and heat per t captured (GJ/t, so TJ per kt) of every unit whose heat is the plant's own waste heat."""
+    """Plant and heat per t captured (GJ/t, or TJ/kt) of every unit on the plant's own waste heat."""
     units = problem.routes.assign(unit=problem.units[problem.unit_of].to_numpy(object))
     units = units[units["heat_source"] == WASTE_HEAT]
     return {

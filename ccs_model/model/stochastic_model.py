@@ -1,11 +1,11 @@
-"""Many futures in one program: what is built here and now is the same in all of them.
+"""Extensive form of the two-stage stochastic model: one block a future, with common first-stage decisions.
 
-    future[f]               the whole program of a future, as `build_model` makes it
-    at_risk                 the value beyond which the tail lies
-    beyond[f] ≥ 0           how much worse than that a future comes out
+future[f]            the model of a future, as `build_model` builds it
+value_at_risk        value that the worst futures exceed
+excess[f] ≥ 0        by how much the future is worse than the value at risk
 
-The aim is (1 − weight) × mean + weight × (at_risk, worse by Σ probability × beyond ÷ the tail's share): the mean over
-all futures and the mean over the worst of them, their tail (Rockafellar and Uryasev 2000).
+The objective is (1 − weight) × mean + weight × CVaR (Rockafellar and Uryasev 2000), with
+CVaR = value_at_risk ± Σ probability × excess ÷ (1 − cvar_share), + for minimisation.
 """
 
 from __future__ import annotations
@@ -17,16 +17,14 @@ import pyomo.environ as pyo
 from pyomo.common.gc_manager import PauseGC
 
 from ccs_model.model.build_model import add_themes
+from ccs_model.model.names import FIRST_STAGE
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.problem import Problem
-
-# Of what is decided here and now: all that is built.
-DECIDED = ("build", "pipe", "built_ktpa", "opened", "wells")
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """How likely each future is, the years that are decided here and now, and what the tail weighs."""
+    """Probabilities of the futures, years of the first stage, and the weight of CVaR in the objective."""
 
     probability_share: tuple[float, ...]
     here_and_now: tuple[int, ...]
@@ -35,7 +33,12 @@ class Outlook:
 
 
 def build_hedge(problems: Sequence[Problem], outlook: Outlook) -> pyo.ConcreteModel:
-    """The program over all futures, which all seek the same aim."""
+    """Return the model over all futures, which share one objective.
+
+    References
+    ----------
+    Rockafellar and Uryasev (2000), Optimization of conditional value-at-risk. Journal of Risk 2(3), 21–41.
+    """
     objective = OBJECTIVES[problems[0].objective]
     worse = 1.0 if objective.sense == pyo.minimize else -1.0
     m = pyo.ConcreteModel(name=problems[0].name)
@@ -56,26 +59,29 @@ def build_hedge(problems: Sequence[Problem], outlook: Outlook) -> pyo.ConcreteMo
         if not weight:
             m.objective = pyo.Objective(expr=mean, sense=objective.sense)
             return m
-        m.at_risk = pyo.Var(domain=pyo.Reals)
-        m.beyond = pyo.Var(m.futures, domain=pyo.NonNegativeReals)
+        m.value_at_risk = pyo.Var(domain=pyo.Reals)
+        m.excess = pyo.Var(m.futures, domain=pyo.NonNegativeReals)
 
         @m.Constraint(m.futures)
-        def tail_lies_beyond(m: pyo.ConcreteModel, f: int) -> object:
-            """beyond ≥ value of the future − at_risk where less is better, at_risk − value where more is"""
-            return m.beyond[f] >= worse * (value[f] - m.at_risk)
+        def excess_over_value_at_risk(m: pyo.ConcreteModel, f: int) -> object:
+            """excess ≥ value of the future − value_at_risk (value_at_risk − value when maximising)"""
+            return m.excess[f] >= worse * (value[f] - m.value_at_risk)
 
-        tail = pyo.quicksum(share * m.beyond[f] for f, share in enumerate(shares)) / (1.0 - outlook.cvar_share)
+        tail = pyo.quicksum(share * m.excess[f] for f, share in enumerate(shares)) / (1.0 - outlook.cvar_share)
         m.objective = pyo.Objective(
-            expr=(1.0 - weight) * mean + weight * (m.at_risk + worse * tail), sense=objective.sense
+            expr=(1.0 - weight) * mean + weight * (m.value_at_risk + worse * tail), sense=objective.sense
         )
     return m
 
 
 def _hold_here_and_now(m: pyo.ConcreteModel, n_futures: int, years: Sequence[int]) -> None:
-    """Add the claim that ties futures together; what not every future can build is built in none."""
+    """Add the constraint that fixes first-stage decisions across futures.
+
+    An asset that some future cannot build in such a year is built in no future.
+    """
     there: dict[tuple[str, str, int], list[int]] = {}
     for f in range(n_futures):
-        for name in DECIDED:
+        for name in FIRST_STAGE:
             variable = m.future[f].component(name)
             for index in variable if variable is not None else ():
                 if index[1] in years:
@@ -86,7 +92,7 @@ def _hold_here_and_now(m: pyo.ConcreteModel, n_futures: int, years: Sequence[int
 
     @m.Constraint(pairs)
     def here_and_now_is_the_same(m: pyo.ConcreteModel, f: int, name: str, thing: str, year: int) -> object:
-        """what is built in a year of here and now = what is built of it then in the first future"""
+        """asset built in a here-and-now year = the same asset in the first future"""
         mine = m.future[f].component(name)[thing, year]
         if len(there[name, thing, year]) < n_futures:
             return mine == 0

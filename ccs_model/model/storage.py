@@ -1,10 +1,12 @@
-"""Sites of a shared network: which are opened, how many wells they have, and what goes into which step of their cost.
+"""Storage: with own pipes, and sites of a shared network with their wells and supply-curve steps.
 
-opened[site, year]              0 or 1: the site is made ready at the start of the period
-wells[site, year]               whole: wells drilled at the start of the period
-injected_ktpa[store, year]      delivered flow into a step of the site's cost curve
-paid_for_oil_ktpa[site, year]   of it, what an oil field pays for
-obligation_stored_kt[site]            what retrofits that outlive the horizon still bring, a total
+opened[site, year]              0 or 1: the site is prepared at the start of the period
+wells[site, year]               integer: wells drilled at the start of the period
+injected_ktpa[store, year]      delivered flow into a step of the site's supply curve
+paid_for_oil_ktpa[site, year]   the part of the injection that an oil field pays for
+obligation_stored_kt[site]      post-horizon injection obligation, total
+
+With own pipes, the flow into a site is the sum of what its source–sink options capture.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from collections import defaultdict
 import numpy as np
 import pyomo.environ as pyo
 
+from ccs_model.model.names import BUILD, CAPTURED
 from ccs_model.model.sums import Sum, Terms, linear_sum
 from ccs_model.problem import Problem
 
 
 def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
+    """Add sites, wells and injection of a shared network."""
     network = problem.network
     if network is None or problem.stores is None:
         return
@@ -53,12 +57,12 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(here)
     def a_site_opens_once(m: pyo.ConcreteModel, site: str) -> object:
-        """Σ over years: opened ≤ 1"""
+        """Σ years: opened ≤ 1"""
         return linear_sum([(1.0, m.opened[site, year]) for year in years]) <= 1
 
     @m.Constraint(here, years)
     def wells_need_an_open_site(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """Σ wells so far ≤ wells the site can hold × Σ opened so far"""
+        """Σ so far: wells ≤ largest number of wells × Σ so far: opened"""
         terms: Terms = []
         for before in years[: years.index(year) + 1]:
             terms += [(1.0, m.wells[site, before]), (-float(most_wells[site]), m.opened[site, before])]
@@ -66,7 +70,7 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(here, years)
     def injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """Σ over steps: injected ≤ injectivity of a well × Σ wells so far"""
+        """Σ steps: injected ≤ injectivity of a well × Σ so far: wells"""
         drilled: Terms = [(-injectivity[site], m.wells[site, before]) for before in years[: years.index(year) + 1]]
         return linear_sum(injected(site, year) + drilled) <= 0
 
@@ -76,12 +80,12 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(stores["store"].tolist())
     def injected_within_step(m: pyo.ConcreteModel, store: str) -> object:
-        """Σ over years: years × injected ≤ capacity of the step × fill share"""
+        """Σ years: years × injected ≤ capacity of the step × fill share"""
         return linear_sum([(float(n_years[y]), m.injected_ktpa[store, y]) for y in years]) <= room_kt[store]
 
     @m.Constraint(here)
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:
-        """Σ over years: years × injected + stored after the horizon ≤ capacity × fill share"""
+        """Σ steps, years: years × injected + obligation stored ≤ capacity × fill share"""
         room = float(sites.at[site, "capacity_kt"]) * fill
         terms: Terms = [(float(n_years[year]) * c, v) for year in years for c, v in injected(site, year)]
         if problem.obligation_yr > 0:
@@ -90,20 +94,20 @@ def add_sites(m: pyo.ConcreteModel, problem: Problem) -> None:
 
     @m.Constraint(here if problem.obligation_yr > 0 else [])
     def obligation_within_wells(m: pyo.ConcreteModel, site: str) -> object:
-        """stored after the horizon ≤ years that retrofits outlive it × injectivity of a well × Σ wells"""
+        """obligation stored ≤ longest obligation in years × injectivity of a well × Σ years: wells"""
         drilled: Terms = [(-problem.obligation_yr * injectivity[site], m.wells[site, year]) for year in years]
         return linear_sum([(1.0, m.obligation_stored_kt[site]), *drilled]) <= 0
 
     @m.Constraint(list(pays), years)
     def oil_is_paid_for_what_is_injected(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """paid for ≤ Σ over steps: injected"""
+        """paid for oil ≤ Σ steps: injected"""
         return linear_sum([(1.0, m.paid_for_oil_ktpa[site, year]), *((-c, v) for c, v in injected(site, year))]) <= 0
 
     static_room = {site: float(sites.at[site, "capacity_kt"]) * fill for site in here}
 
     @m.Constraint(here if problem.is_static else [], years)
     def a_used_site_is_open(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """Σ over steps: injected ≤ capacity ÷ storage life × opened"""
+        """Σ steps: injected ≤ capacity ÷ storage life × opened"""
         return linear_sum([*injected(site, year), (-static_room[site], m.opened[site, year])]) <= 0
 
 
@@ -111,12 +115,8 @@ def _or_none(amount: float) -> float | None:
     return float(amount) if math.isfinite(amount) else None
 
 
-# Storage with own pipes: what goes into each site while it is captured, and what retrofits bring after the horizon.
-#
-# With own pipes the flow into a site is the sum of what its routes capture, so CO₂ in equals CO₂ out by construction.
-
-
 def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
+    """Add the limits of sites with own pipes."""
     if problem.network is not None:
         return
     routes, years = problem.routes, problem.years
@@ -126,24 +126,24 @@ def add_storage(m: pyo.ConcreteModel, problem: Problem) -> None:
     n_years = problem.periods["n_years"].to_numpy(float)
     one_year = np.eye(len(years))
     full_ktpa = routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
-    # Tonnes that retrofits will still deliver after the horizon need room too.
-    committed_kt = problem.committed_yr * full_ktpa[:, None]
+    # The post-horizon obligation reserves capacity.
+    committed_kt = problem.years_after_horizon * full_ktpa[:, None]
     works = np.any(problem.running_share > 0, axis=1)
     fed = [(site, year) for site, to in goes_to.items() for y, year in enumerate(years) if works[to, y].any()]
 
     @m.Constraint(fed)
     def injection_within_wells(m: pyo.ConcreteModel, site: str, year: int) -> object:
-        """Σ over routes to the site: captured ≤ delivered share × injectivity of a well × wells"""
+        """Σ options to the site: captured ≤ delivered share × injectivity of a well × wells"""
         in_year = np.broadcast_to(one_year[years.index(year)], works.shape)
         takes = float(sites.at[site, "injection_max_ktpa"]) * problem.delivered_share
-        return total({"captured_ktpa": in_year}, routes=goes_to[site]) <= takes
+        return total({CAPTURED: in_year}, routes=goes_to[site]) <= takes
 
     @m.Constraint([site for site, to in goes_to.items() if works[to].any()])
     def stored_within_capacity(m: pyo.ConcreteModel, site: str) -> object:
-        """Σ over years: years × captured + committed after the horizon ≤ room: capacity × fill share"""
+        """Σ years: years × captured + post-horizon obligation ≤ capacity × fill share"""
         room_kt = float(sites.at[site, "capacity_kt"]) * problem.max_fill_share
-        # What one representative year may take of it.
+        # A representative year may use this part of the capacity.
         if problem.is_static:
             room_kt /= problem.scenario.storage_life_yr
         over_years = np.broadcast_to(n_years, works.shape)
-        return total({"build": committed_kt, "captured_ktpa": over_years}, routes=goes_to[site]) <= room_kt
+        return total({BUILD: committed_kt, CAPTURED: over_years}, routes=goes_to[site]) <= room_kt

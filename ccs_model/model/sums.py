@@ -1,4 +1,4 @@
-"""Sums over the decisions, written on the variables themselves so that every variable stands once in a row."""
+"""Weighted sums of variables as linear expressions. Each variable appears once in a row."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pyomo.environ as pyo
 from pyomo.core.expr.numeric_expr import LinearExpression
 
 from ccs_model._typing import Floats, Mask
+from ccs_model.model.names import BUILD, CAPTURED, CURTAILED
 from ccs_model.problem import Problem
 
 # Coefficient and variable, one pair a term.
@@ -17,16 +18,16 @@ Terms = list[tuple[float, object]]
 
 
 def linear_sum(terms: Terms) -> LinearExpression:
-    """Σ coefficient × variable."""
+    """Return Σ coefficient × variable."""
     return LinearExpression(
         constant=0.0, linear_coefs=[c for c, _ in terms], linear_vars=[variable for _, variable in terms]
     )
 
 
 class Sum:
-    """Σ over variables of coefficient × variable, for coefficient arrays [id, year] along `problem.axes`.
+    """Σ coefficient × variable for coefficient arrays [id, year] along `problem.axes`.
 
-    `captured_ktpa` [route, year] is no variable: it stands for what is built less what is throttled.
+    Coefficients on `captured_ktpa` [route, year] become those of the builds at full load, less curtailment.
     """
 
     def __init__(self, m: pyo.ConcreteModel, problem: Problem) -> None:
@@ -34,23 +35,23 @@ class Sum:
         self._columns = {name: _Columns(getattr(m, name).items(), ids, years) for name, ids in problem.axes.items()}
         full_ktpa = problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
         self._full_ktpa = full_ktpa[:, None, None] * problem.running_share
-        # Any route speaks for its unit: their tonnes cost and avoid alike.
-        self._speaker = np.unique(problem.unit_of, return_index=True)[1]
+        # One option represents its unit, since tonnes of all its options have the same coefficients.
+        self._representative = np.unique(problem.unit_of, return_index=True)[1]
 
     def __call__(self, amounts: Mapping[str, Floats], routes: Mask | None = None) -> LinearExpression:
-        """`routes` (bool) keeps only some routes' columns; it leaves other variables alone."""
-        on = {name: amount for name, amount in amounts.items() if name != "captured_ktpa"}
-        captured = amounts.get("captured_ktpa")
+        """Return the sum; `routes` restricts builds and curtailment to some source–sink options."""
+        on = {name: amount for name, amount in amounts.items() if name != CAPTURED}
+        captured = amounts.get(CAPTURED)
         if captured is not None:
             built = np.einsum("rsy,ry->rs", self._full_ktpa, captured)
-            on["build"] = on["build"] + built if "build" in on else built
-            on["curtailed_ktpa"] = on.get("curtailed_ktpa", 0.0) - captured[self._speaker]
+            on[BUILD] = on[BUILD] + built if BUILD in on else built
+            on[CURTAILED] = on.get(CURTAILED, 0.0) - captured[self._representative]
         coefficients: list[float] = []
         variables: list[object] = []
         for name, amount in on.items():
             mask = None
             if routes is not None:
-                mask = {"build": routes, "curtailed_ktpa": routes[self._speaker]}.get(name)
+                mask = {BUILD: routes, CURTAILED: routes[self._representative]}.get(name)
             values, found = self._columns[name].take(np.asarray(amount, dtype=float), mask)
             coefficients += values
             variables += found
@@ -58,7 +59,7 @@ class Sum:
 
 
 class _Columns:
-    """The variables of one indexed Var with their places in [id, year] arrays."""
+    """Variables of one indexed Var with their positions in [id, year] arrays."""
 
     def __init__(self, items: Iterable[tuple[tuple[str, int], object]], ids: pd.Index, years: dict[int, int]) -> None:
         pairs = list(items)

@@ -1,10 +1,9 @@
-"""The terms that aims are made of. One function adds a term, to the objective and to the breakdown alike.
+"""Terms of the objectives. One function adds a term to the objective and to the breakdown.
 
-    abatement_kt[term]      tonnes over the horizon, undiscounted: captured less the CO₂ of steam and power, and what
-                            measures keep from arising
-    cost_mn[term]           discounted money over the horizon, salvage and revenue negative
+abatement_kt[term]      tonnes over the horizon, undiscounted: captured less the CO₂ of fuel and power, plus reduced
+cost_mn[term]           discounted money over the horizon; salvage and revenue are negative
 
-`breakdown` evaluates the same coefficients at a plan, so it can never disagree with the objective.
+`breakdown` evaluates the same coefficients at a plan, so it always agrees with the objective.
 """
 
 from __future__ import annotations
@@ -17,6 +16,18 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BUILD,
+    CAPTURED,
+    INJECTED,
+    OPENED,
+    PAID,
+    PAID_FOR_OIL,
+    PIPE,
+    PIPE_FLOW,
+    WELLS,
+)
 from ccs_model.problem import Problem
 from ccs_model.problem.periods import period_sums
 from ccs_model.problem.problem import Target
@@ -24,14 +35,22 @@ from ccs_model.problem.problem import Target
 
 @dataclass(frozen=True)
 class Term:
-    """Coefficients of one term: arrays [id, year] by variable along `problem.axes`, and on shortfall_kt by target."""
+    """Coefficients of one term.
+
+    Attributes
+    ----------
+    on
+        Arrays [id, year] by variable, along `problem.axes`.
+    on_shortfall
+        Coefficients of `shortfall_kt` by target.
+    """
 
     on: Mapping[str, Floats] = field(default_factory=dict)
     on_shortfall: Mapping[str, float] = field(default_factory=dict)
 
 
 def summed(terms: Mapping[str, Term]) -> dict[str, Floats]:
-    """The terms' coefficients together, by variable."""
+    """Return the sum of all terms' coefficients by variable."""
     total: dict[str, Floats] = {}
     for term in terms.values():
         for name, amount in term.on.items():
@@ -40,42 +59,42 @@ def summed(terms: Mapping[str, Term]) -> dict[str, Floats]:
 
 
 def capex_mn(problem: Problem) -> dict[str, Floats]:
-    """Overnight capital of 1 of each variable that is built, [id]."""
-    capex = {"build": problem.routes["capex_mn"].to_numpy(float)}
+    """Return the overnight capex per unit of each asset variable, [id], million."""
+    capex = {BUILD: problem.routes["capex_mn"].to_numpy(float)}
     if problem.network is not None:
         lines, built = problem.network.lines, problem.network.built
-        for variable, name in (("pipe", "fixed_mn"), ("built_ktpa", "slope_mn_per_ktpa")):
+        for variable, name in ((PIPE, "fixed_mn"), (ADDED_CAPACITY, "slope_mn_per_ktpa")):
             capex[variable] = lines[name].to_numpy(float)[built]
-        capex["opened"], capex["wells"] = (
+        capex[OPENED], capex[WELLS] = (
             problem.sites[name].to_numpy(float) for name in ("site_capex_mn", "well_capex_mn")
         )
     return capex
 
 
 def abatement_terms(problem: Problem) -> Mapping[str, Term]:
-    """kt over the horizon: years of the period × tonnes a year."""
+    """Return tonnes avoided over the horizon, kt: years of the period × tonnes a year."""
     years = problem.periods["n_years"].to_numpy(float)
     terms = {
-        "captured_kt": Term({"captured_ktpa": np.broadcast_to(years, problem.fuel_co2_t_per_t.shape)}),
-        "fuel_co2_kt": Term({"captured_ktpa": -problem.fuel_co2_t_per_t * years}),
-        "capture_power_co2_kt": Term({"captured_ktpa": -problem.capture_power_t_per_t * years}),
+        "captured_kt": Term({CAPTURED: np.broadcast_to(years, problem.fuel_co2_t_per_t.shape)}),
+        "fuel_co2_kt": Term({CAPTURED: -problem.fuel_co2_t_per_t * years}),
+        "capture_power_co2_kt": Term({CAPTURED: -problem.capture_power_t_per_t * years}),
     }
     if problem.has_measures:
-        terms["reduced_kt"] = Term({"build": reduced_kt(problem, years)})
+        terms["reduced_kt"] = Term({BUILD: reduced_kt(problem, years)})
     if problem.line_power_co2_t_per_t is not None:
-        terms["booster_power_co2_kt"] = Term({"pipe_flow_ktpa": -problem.line_power_co2_t_per_t * years})
+        terms["booster_power_co2_kt"] = Term({PIPE_FLOW: -problem.line_power_co2_t_per_t * years})
     else:
-        terms["booster_power_co2_kt"] = Term({"captured_ktpa": -problem.booster_power_t_per_t * years})
+        terms["booster_power_co2_kt"] = Term({CAPTURED: -problem.booster_power_t_per_t * years})
     return terms
 
 
 def reduced_kt(problem: Problem, weight: Floats) -> Floats:
-    """[route, start] what 1 built keeps from arising by its measure, each period's yearly mean times its weight."""
+    """Return [route, start] reduced tonnes of one build: yearly mean of each period × `weight` [year]."""
     return np.asarray(problem.reduced_ktpa[:, None] * (problem.running_share @ weight))
 
 
 def cost_terms(problem: Problem) -> Mapping[str, Term]:
-    """Discounted million over the horizon; million a year in a static year."""
+    """Return the cost terms, discounted million over the horizon; million a year in a static year."""
     routes, periods = problem.routes, problem.periods
     running_weight = problem.running_share @ periods["flow_weight"].to_numpy()
 
@@ -85,14 +104,14 @@ def cost_terms(problem: Problem) -> Mapping[str, Term]:
     capital = problem.capital_weight(routes["life_yr"])
     pipe_capital = problem.capital_weight(routes["pipe_life_yr"])
     terms = {
-        "capture_capex_mn": Term({"build": column("capture_capex_mn") * capital}),
-        "pipe_capex_mn": Term({"build": column("pipe_capex_mn") * pipe_capital}),
-        "salvage_mn": Term({"build": -column("capex_mn") * problem.salvage_share}),
-        "capture_fixed_om_mn": Term({"build": column("fixed_om_mn_pa") * running_weight}),
-        "pipe_fixed_om_mn": Term({"build": column("pipe_om_mn_pa") * running_weight}),
+        "capture_capex_mn": Term({BUILD: column("capture_capex_mn") * capital}),
+        "pipe_capex_mn": Term({BUILD: column("pipe_capex_mn") * pipe_capital}),
+        "salvage_mn": Term({BUILD: -column("capex_mn") * problem.salvage_share}),
+        "capture_fixed_om_mn": Term({BUILD: column("fixed_om_mn_pa") * running_weight}),
+        "pipe_fixed_om_mn": Term({BUILD: column("pipe_om_mn_pa") * running_weight}),
     }
     for name in problem.cost_per_t:
-        terms[f"{name}_mn"] = Term({"captured_ktpa": problem.cost_mn_per_ktpa(name)})
+        terms[f"{name}_mn"] = Term({CAPTURED: problem.cost_mn_per_ktpa(name)})
     if problem.network is not None:
         for name, term in _network_terms(problem).items():
             terms[name] = Term({**terms[name].on, **term.on}) if name in terms else term
@@ -105,13 +124,13 @@ def cost_terms(problem: Problem) -> Mapping[str, Term]:
 
 
 def _network_terms(problem: Problem) -> dict[str, Term]:
-    """Costs of what is shared: pipes, their running and power, sites, wells, storing, and what oil fields pay."""
+    """Costs of a shared network: pipes with O&M and power, sites, wells, injection, and oil revenue."""
     network, stores, periods = problem.network, problem.stores, problem.periods
     assert network is not None and stores is not None and problem.line_power_per_t is not None
     lines, sites = network.lines, problem.sites
     pipe_life_yr = lines["life_yr"].to_numpy(float)[network.built]
     flow_weight = periods["flow_weight"].to_numpy(float)
-    # What is built at a start runs from then on.
+    # Assets incur O&M from their construction on.
     from_start = np.cumsum(flow_weight[::-1])[::-1]
     closing = 0.0 if problem.is_static else problem.closing_discount
 
@@ -120,62 +139,60 @@ def _network_terms(problem: Problem) -> dict[str, Term]:
         return amounts
 
     pipe_capital, site_capital = problem.capital_weight(pipe_life_yr), problem.capital_weight(sites["life_yr"])
-    pipe_left, site_left = problem.salvage_of(pipe_life_yr), problem.salvage_of(sites["life_yr"])
-    capex = {name: each[:, None] for name, each in capex_mn(problem).items() if name != "build"}
+    pipe_salvage, site_salvage = problem.salvage_of(pipe_life_yr), problem.salvage_of(sites["life_yr"])
+    capex = {name: each[:, None] for name, each in capex_mn(problem).items() if name != BUILD}
     power = period_sums(problem.line_power_per_t * problem.discount, periods) / 1000.0
     return {
-        "pipe_capex_mn": Term({name: capex[name] * pipe_capital for name in ("pipe", "built_ktpa")}),
-        "site_capex_mn": Term({"opened": capex["opened"] * site_capital}),
-        "well_capex_mn": Term({"wells": capex["wells"] * site_capital}),
+        "pipe_capex_mn": Term({name: capex[name] * pipe_capital for name in (PIPE, ADDED_CAPACITY)}),
+        "site_capex_mn": Term({OPENED: capex[OPENED] * site_capital}),
+        "well_capex_mn": Term({WELLS: capex[WELLS] * site_capital}),
         "salvage_mn": Term(
-            {name: -capex[name] * pipe_left for name in ("pipe", "built_ktpa")}
-            | {name: -capex[name] * site_left for name in ("opened", "wells")}
+            {name: -capex[name] * pipe_salvage for name in (PIPE, ADDED_CAPACITY)}
+            | {name: -capex[name] * site_salvage for name in (OPENED, WELLS)}
         ),
-        "pipe_fixed_om_mn": Term(
-            {"pipe_flow_ktpa": column(lines, "om_mn_per_ktpa") / problem.delivered_share * flow_weight}
-        ),
-        "pipe_power_mn": Term({"pipe_flow_ktpa": power}),
-        "haul_mn": Term({"pipe_flow_ktpa": column(lines, "haul_per_t") / 1000.0 * flow_weight}),
-        "site_fixed_om_mn": Term({"opened": column(sites, "site_om_mn_pa") * from_start}),
-        "well_fixed_om_mn": Term({"wells": column(sites, "well_om_mn_pa") * from_start}),
-        "storage_mn": Term({"injected_ktpa": column(stores, "variable_per_t") / 1000.0 * flow_weight}),
-        "closure_mn": Term({"opened": np.broadcast_to(column(sites, "closure_mn") * closing, site_capital.shape)}),
-        "oil_revenue_mn": Term({"paid_for_oil_ktpa": -column(sites, "eor_revenue_per_t") / 1000.0 * flow_weight}),
+        "pipe_fixed_om_mn": Term({PIPE_FLOW: column(lines, "om_mn_per_ktpa") / problem.delivered_share * flow_weight}),
+        "pipe_power_mn": Term({PIPE_FLOW: power}),
+        "haul_mn": Term({PIPE_FLOW: column(lines, "haul_per_t") / 1000.0 * flow_weight}),
+        "site_fixed_om_mn": Term({OPENED: column(sites, "site_om_mn_pa") * from_start}),
+        "well_fixed_om_mn": Term({WELLS: column(sites, "well_om_mn_pa") * from_start}),
+        "storage_mn": Term({INJECTED: column(stores, "variable_per_t") / 1000.0 * flow_weight}),
+        "closure_mn": Term({OPENED: np.broadcast_to(column(sites, "closure_mn") * closing, site_capital.shape)}),
+        "oil_revenue_mn": Term({PAID_FOR_OIL: -column(sites, "eor_revenue_per_t") / 1000.0 * flow_weight}),
     }
 
 
 def paid_by_tonne(problem: Problem, by_year: Floats | None = None) -> dict[str, Floats]:
-    """What a policy pays for 1 kt/y, by variable: Σ over the period's years of its rate × `by_year` (1), in million."""
+    """Return policy payments per 1 kt/y, by variable, in million: Σ over the period's years of rate × `by_year`."""
     accounts = problem.accounts
     weights = np.ones(len(problem.calendar)) if by_year is None else by_year
     per_captured, per_avoided = (
         period_sums(rate * weights, problem.periods) / 1000.0
         for rate in (accounts.paid_per_captured_t, accounts.paid_per_avoided_t)
     )
-    paid = {"captured_ktpa": per_captured + per_avoided * problem.avoided_t_per_t}
+    paid = {CAPTURED: per_captured + per_avoided * problem.avoided_t_per_t}
     if problem.has_measures and per_avoided.any():
-        paid["build"] = reduced_kt(problem, per_avoided)
+        paid[BUILD] = reduced_kt(problem, per_avoided)
     if problem.line_power_co2_t_per_t is not None and per_avoided.any():
-        paid["pipe_flow_ktpa"] = -per_avoided * problem.line_power_co2_t_per_t
+        paid[PIPE_FLOW] = -per_avoided * problem.line_power_co2_t_per_t
     return paid
 
 
 def _paid(problem: Problem) -> dict[str, Floats]:
-    """What a policy pays for tonnes, as negative cost; with a cap, what it pays of that."""
+    """Policy payments as negative cost."""
     if not problem.accounts.is_capped:
         return {name: -amount for name, amount in paid_by_tonne(problem, problem.discount).items()}
-    # What is paid in a period falls alike on those of its years in which tonnes are paid for.
+    # Capped payments of a period are spread evenly over its years with a payment.
     rate = problem.accounts.paid_per_captured_t + problem.accounts.paid_per_avoided_t
     years = period_sums((rate > 0).astype(float), problem.periods)
     weight = period_sums((rate > 0) * problem.discount, problem.periods)
-    return {"paid_mn": -np.divide(weight, years, out=np.zeros_like(years), where=years > 0)[None, :]}
+    return {PAID: -np.divide(weight, years, out=np.zeros_like(years), where=years > 0)[None, :]}
 
 
 def inside(problem: Problem, variable: str, province: str) -> Floats:
-    """[id] 1 where what is built stands in the province: plants, first ends of links, sites; else 0."""
-    if variable == "build":
+    """Return [id] 1 for assets in the province (plants, first ends of links, sites), else 0."""
+    if variable == BUILD:
         where = problem.routes["province"]
-    elif variable in ("pipe", "built_ktpa"):
+    elif variable in (PIPE, ADDED_CAPACITY):
         assert problem.network is not None
         built = problem.network.lines[problem.network.built]
         where = problem.network.links.set_index("link")["province"].loc[built["link"]]
@@ -185,7 +202,10 @@ def inside(problem: Problem, variable: str, province: str) -> Floats:
 
 
 def _weight(problem: Problem, target: Target) -> float:
-    """A shortfall in a year is paid over the years of its period; one over the horizon once, undiscounted."""
+    """Return the weight of a target's shortfall.
+
+    A shortfall in a year is paid in every year of its period, a shortfall over the horizon once, undiscounted.
+    """
     if target.year is None:
         return 1.0
     return float(problem.periods["flow_weight"].iloc[problem.years.index(target.year)])
@@ -194,7 +214,17 @@ def _weight(problem: Problem, target: Target) -> float:
 def breakdown(
     terms: Mapping[str, Term], values: Mapping[str, Floats], shortfall_kt: Mapping[str, float]
 ) -> dict[str, float]:
-    """Each term at a plan; `values` are [id, year] arrays by variable, with captured_ktpa among them."""
+    """Return the value of each term at a plan.
+
+    Parameters
+    ----------
+    terms
+        Terms by name.
+    values
+        Arrays [id, year] by variable, `captured_ktpa` included.
+    shortfall_kt
+        Shortfall by target.
+    """
     found = {}
     for name, term in terms.items():
         value = sum(float((amount * values[variable]).sum()) for variable, amount in term.on.items())

@@ -1,6 +1,6 @@
-"""Calibration: fits what the pilot zones inform, refuses a conflict, and writes calibration.json.
+"""Calibration: fits parameters to the pilot zones, rejects conflicting reports, and writes calibration.json.
 
-The fit is on the programme as installed, never through the optimiser, which would bias the delivered share.
+The fit uses the programme as installed. A fit through the optimiser would bias the delivered share.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from ccs_model.pilots.estimate import (
 from ccs_model.pilots.observations import REPORTED, Observation, Zone, observations_of, presets, zone_of
 from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular_below
 
-# What a fit is worth, in words: what the pilots say nothing of, what lies at a bound, and what is refused.
+# Labels of a fit: not informed, at a bound, rejected.
 
 
 FARTHEST_Z = 2.0
 LEAST_EFFECTIVE_POINTS = 100.0
 LEAST_CONTRACTION = 0.1
-# Near a bound: within this part of the range; "at bound" with more than this share of the weight there.
+# A parameter is "at bound" if more than this share of the weight lies within this part of the range.
 NEAR_BOUND, MASS_AT_BOUND = 0.02, 0.2
 
 NOT_INFORMED, AT_BOUND, INFORMED = "not informed by the pilots", "at bound", "informed"
@@ -94,7 +94,7 @@ _RESTS_ON = ("pilots/", "plants/", "streams/", "technologies/", "prices/grid_fac
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """One preset's posterior: the points, their weights, and the rows they were weighed by."""
+    """Posterior of one preset: points, weights and observations."""
 
     preset: str
     rows: tuple[Observation, ...]
@@ -105,7 +105,7 @@ class Fit:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The fits of one or more presets as plain values: what calibration.json holds."""
+    """Fits of one or more presets as plain values: the content of calibration.json."""
 
     document: Mapping[str, Any]
 
@@ -170,7 +170,7 @@ def fit(inputs: Inputs, preset: str, rows: Sequence[Observation], zones: Sequenc
 
 
 def zone_spread(inputs: Inputs) -> float:
-    """tau"""
+    """Return the standard deviation between zones, tau."""
     table = inputs["pilots/factors"].set_index("factor")["value"]
     return float(table["zone_spread"])
 

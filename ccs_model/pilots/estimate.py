@@ -1,13 +1,13 @@
-"""The estimator: points drawn from the priors, weighed by how well each predicts what was observed.
+"""Estimator: points from the priors, weighted by the likelihood of the observations.
 
-    r_z = b + (1 − b) × φ_z × d_z × N_z        cut of zone z
+    r_z = b + (1 − b) × φ_z × d_z × N_z        abatement of zone z
     φ_z = min(1, φ × exp(τ ε_z))               delivered share of the zone, ε_z standard normal
-    d_z = delta where nobody documented the zone's programme
+    d_z = delta, unless the zone's programme is documented
     captured_z = φ_z × d_z × capturable_z      kt/y
 
-Where a row says what is installed (kind lognormal), delta is drawn from it and the triangle of delta weighs the draws:
-drawn from the triangle, a handful of the points would carry all the weight. Rows are sorted by id before anything is
-summed, and the points are the same on every run (Halton), so that the same inputs give the same bits.
+If an observation states the installed capacity (kind lognormal), delta is drawn from it and weighted by its triangular
+prior: draws from the prior would leave few effective points. Rows are sorted by id before any sum, and Halton points
+are the same on every run, so that equal inputs give equal bits.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ BAND = (0.1, 0.5, 0.9)
 
 @dataclass(frozen=True)
 class Prior:
-    """A triangle."""
+    """A triangular distribution."""
 
     low: float
     mode: float
@@ -54,10 +54,10 @@ class Prior:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Points from the priors and what each predicts of each zone: arrays [point].
+    """Points of the priors and their predictions for each zone: arrays [point].
 
-    `log_start` are logarithms of what the points weigh before anything is observed: 0, but where delta was drawn from
-    a row that says what is installed. `noise` is a standard normal for what a report adds to a prediction.
+    `log_start` are log weights before the observations: 0, unless delta is drawn from an observation of installed
+    capacity. `noise` is a standard normal for the error of a report.
     """
 
     priors: Mapping[str, Prior]
@@ -69,19 +69,19 @@ class Sample:
     drawn_from: str = ""
 
     def capture_share(self, zone: str) -> Floats:
-        """What capture takes off the zone's baseline: (1 − b) × φ_z × d_z × N_z."""
+        """Return the abatement by capture as a share of the zone's baseline: (1 − b) × φ_z × d_z × N_z."""
         return (1.0 - self.values[OTHER]) * self._delivered_part(zone) * self.zones[zone].net_share
 
     def abatement_share(self, zone: str) -> Floats:
-        """r_z"""
+        """Return the abatement share of a zone, r_z, of every draw."""
         return self.values[OTHER] + self.capture_share(zone)
 
     def captured_ktpa(self, zone: str) -> Floats:
-        """Delivered tonnes of the programme as installed."""
+        """Return the delivered tonnes of the programme as installed."""
         return self._delivered_part(zone) * self.zones[zone].capturable_ktpa
 
     def predicted(self, row: Observation) -> Floats:
-        """What the model says of a row; of a group, its largest."""
+        """Return the prediction of an observation; of a group, its maximum."""
         of = self.abatement_share if row.quantity == "abatement_share" else self.captured_ktpa
         found = of(row.zones[0])
         for zone in row.zones[1:]:
@@ -104,7 +104,7 @@ class Sample:
 
 
 def priors_of(inputs: Inputs) -> dict[str, Prior]:
-    """The triangles of pilots/priors."""
+    """Return the triangular distributions of pilots/priors."""
     table = inputs["pilots/priors"].set_index("parameter")
     return {name: Prior(*(float(table.at[name, end]) for end in ("low", "mode", "high"))) for name in PARAMETERS}
 
@@ -160,7 +160,7 @@ def variance(values: Floats, weights: Floats) -> float:
 
 
 def correlation(one: Floats, other: Floats, weights: Floats) -> float:
-    """Weighted correlation; 0 where one of the two does not vary."""
+    """Return the weighted correlation; 0 if one of the two is constant."""
     a, b = one - mean(one, weights), other - mean(other, weights)
     size = float(np.sqrt(mean(a**2, weights) * mean(b**2, weights)))
     return mean(a * b, weights) / size if size > 0 else 0.0

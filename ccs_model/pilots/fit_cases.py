@@ -1,4 +1,4 @@
-"""Kinds of case that ask the estimator: held-out zones, presets, the DRI works, and the estimator itself."""
+"""Replay cases that test the estimator: held-out zones, presets, the DRI plant, and the estimator itself."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ccs_model.scenario.case import Case
 
 Found = Mapping[str, float]
 
-# Worlds made up to test the estimator, and the seed of their chance.
+# Synthetic observations to test the estimator, and their random seed.
 N_SYNTHETIC_PROGRAMMES, SEED = 500, 7
 _VAGUE = 1e3
 
 
 def heldout(case: Case, context: ReplayContext) -> Found:
-    """Fits the preset without the zone and says what a report of the zone would be; the committed band beside it."""
+    """Fit the preset without the zone and predict its report; the committed band is beside it."""
     fit = context.fit(case.preset)
     row = _report(fit, case.zone)
     reported = held_out(fit, case.zone, row.sigma)
@@ -43,7 +43,7 @@ def heldout(case: Case, context: ReplayContext) -> Found:
 
 
 def presets(case: Case, context: ReplayContext) -> Found:
-    """What each reading of the report makes of deployment, and how the cut splits, averaged over the zones."""
+    """Return deployment and the split of the abatement under each preset, averaged over the zones."""
     found: dict[str, float] = {}
     for name, preset in (("reported", REPORTED), ("literal", LITERAL), ("installed", INSTALLED)):
         fit = context.fit(preset)
@@ -65,7 +65,7 @@ def presets(case: Case, context: ReplayContext) -> Found:
 
 
 def plant_hand(case: Case, context: ReplayContext) -> Found:
-    """A works by hand: iron × kg captured per t is its nameplate; what is used of it against the delivered share."""
+    """Check a plant by hand: iron × kg captured per t is its nameplate; use is compared with the delivered share."""
     values = case.values
     nameplate = values["iron_ktpa"] * values["captured_kg_per_t"] / 1000.0
     rows = {row.id: row for row in context.fit(INSTALLED).rows}
@@ -86,7 +86,7 @@ def plant_hand(case: Case, context: ReplayContext) -> Found:
 
 
 def calibrator(case: Case, context: ReplayContext) -> Found:
-    """The estimator on worlds made up from its own priors, and laws that it must keep."""
+    """Test the estimator on synthetic observations from its own priors, and its invariants."""
     rows = observations_of(context.inputs, case.preset)
     approx = [replace(row, kind="approx") for row in rows if row.quantity == "abatement_share"]
     sample = _sample(context, rows)
@@ -119,10 +119,10 @@ def calibrator(case: Case, context: ReplayContext) -> Found:
 def ranks_distance(
     sample: Sample, rows: list[Observation], n_programmes: int = N_SYNTHETIC_PROGRAMMES, seed: int = SEED
 ) -> float:
-    """The largest distance between ranks of the truth in its posterior and even ones (Kolmogorov), over parameters.
+    """Return the largest Kolmogorov distance between the truth's posterior ranks and a uniform distribution.
 
-    Simulation-based calibration (Talts et al. 2018): a truth is drawn from the priors, reports are made of it, and the
-    fit's share of weight below the truth is even over 0 to 1 where the estimator is right.
+    Simulation-based calibration (Talts et al. 2018): truths are drawn from the priors and observed with noise. If the
+    estimator is correct, the posterior weight below the truth is uniform on 0 to 1.
     """
     rng = np.random.default_rng(seed)
     truths = rng.choice(len(sample.noise), size=n_programmes, replace=False)
@@ -159,9 +159,9 @@ def _sample(context: ReplayContext, rows: tuple[Observation, ...]) -> Sample:
 
 
 def _report(fit: Fit, zone: str) -> Observation:
-    """The row that reports a cut of the zone."""
+    """Observation of a zone's abatement."""
     row = next((row for row in fit.rows if zone in row.zones and row.quantity == "abatement_share"), None)
     if row is None:
-        what = f"preset {fit.preset} holds no report of a cut of '{zone}'"
+        what = f"preset {fit.preset} has no reported abatement of '{zone}'"
         raise InputError([Issue(f"zone '{zone}'", what, f"it reports {', '.join(fit.sample.zones)}")])
     return row

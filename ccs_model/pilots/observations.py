@@ -1,4 +1,4 @@
-"""What a preset says was observed: rows of pilots/observations by id, and how likely each makes a prediction."""
+"""Observations of a preset and their likelihoods, and figures of pilot zones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 
 REPORTED, LITERAL, INSTALLED = "pilot-reported", "pilot-literal", "pilot-installed"
-# Rows from which a parameter is drawn instead of weighing its draws.
+# Kinds of observation from which a parameter is drawn.
 DRAWN_FROM = "lognormal"
 
 
 @dataclass(frozen=True)
 class Observation:
-    """One row; `sigma` is no less than its grade allows where it is of a share."""
+    """One observation; for shares, `sigma` is at least the minimum of its grade."""
 
     id: str
     zones: tuple[str, ...]
@@ -38,7 +38,7 @@ class Observation:
     grade: str
 
     def log_likelihood(self, predicted: Floats) -> Floats:
-        """[point] logarithm of how likely the row is, given what the model predicts; constants are left out."""
+        """Return [point] the log likelihood of the observation given the predictions, without constants."""
         if self.kind == "lognormal":
             with np.errstate(divide="ignore"):
                 return np.maximum(-0.5 * ((np.log(self.value) - np.log(predicted)) / self.sigma) ** 2, -1e300)
@@ -51,9 +51,9 @@ class Observation:
         return -0.5 * ((self.value - predicted) / self.sigma) ** 2
 
     def z(self, predicted: Floats, weights: Floats) -> float:
-        """How far the row lies from what `weights` predict, in standard deviations of both together.
+        """Return the distance between the observation and the weighted predictions, in joint standard deviations.
 
-        A bound is far from predictions beyond it alone, an interval from those outside it.
+        A bound counts predictions beyond it only, an interval predictions outside it.
         """
         at = np.log(np.maximum(predicted, 1e-300)) if self.kind == "lognormal" else predicted
         middle = mean(at, weights)
@@ -98,7 +98,7 @@ def _observation(row: pd.Series, factors: pd.Series) -> Observation:
     )
 
 
-# Zones as the estimator sees them: tonnes and net avoided share at full retrofit, by the plan's own engineering.
+# Zones: tonnes and net avoided share at full retrofit, from the plan's own engineering.
 #
 # capturable_ktpa     Σ over streams: nameplate of the option that avoids most
 # net_share           N: Σ over streams: avoided by that option at design ÷ baseline of all operating plants
@@ -106,7 +106,7 @@ def _observation(row: pd.Series, factors: pd.Series) -> Observation:
 
 @dataclass(frozen=True)
 class Zone:
-    """One zone's figures; `programme_share` is None where nobody documented a programme."""
+    """Figures of a zone; `programme_share` is None without a documented programme."""
 
     zone: str
     baseline_ktpa: float
@@ -116,7 +116,7 @@ class Zone:
 
 
 def zone_scenario(inputs: Inputs, zone: str, changes: Mapping[str, object] | None = None) -> Scenario:
-    """A representative year of a zone, a linear program with pipes of its own; `changes` by dotted key go on top."""
+    """Return a representative year of a zone: continuous decisions, own pipes; `changes` by dotted key override."""
     row = _row(inputs, zone)
     scenario = Scenario.from_dict(
         {
@@ -151,7 +151,7 @@ def zone_problem(inputs: Inputs, zone: str, changes: Mapping[str, object] | None
 
 
 def zone_of(inputs: Inputs, zone: str) -> Zone:
-    """The zone's figures. Raises InputError where it has nothing that emits."""
+    """Return the figures of a zone. Raises InputError for a zone without emissions."""
     row = _row(inputs, zone)
     inside = [inputs[f"plants/{sector}"]["province"] == row["province"] for sector in parts(row["sectors"])]
     where = inputs.place("pilots/zones", int(row.name))
@@ -173,7 +173,7 @@ def zone_of(inputs: Inputs, zone: str) -> Zone:
 
 
 def best_options(problem: Problem) -> pd.DataFrame:
-    """One row a stream: the route that avoids most at design, with avoided_t_per_t, avoided_ktpa and nameplate_ktpa."""
+    """Return the option of each stream that avoids most at design: avoided_t_per_t, avoided_ktpa, nameplate_ktpa."""
     routes = problem.routes[["route", "plant", "stream", "nameplate_ktpa"]].copy()
     routes["avoided_t_per_t"] = problem.avoided_t_per_t[:, -1]
     routes["avoided_ktpa"] = routes["nameplate_ktpa"] * routes["avoided_t_per_t"]

@@ -1,4 +1,4 @@
-"""Kinds of case that ask the optimiser: what a zone's programme captures, costs and is worth."""
+"""Replay cases that run the optimiser: capture, cost and value of a zone's programme."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ccs_model.scenario.case import Case
 Found = Mapping[str, float]
 
 N_BUDGET_POINTS = 12
-# More than any zone could spend.
+# Larger than any zone can spend.
 _ALL_THE_MONEY_MN = 1e7
 _N_INTEGER_POINTS = (2, 5, 8)
-# How far from a published size an option may be.
+# Tolerance on the size of an option against a published size.
 _NEAR_SIZE = 0.15
 
 
 def physical(case: Case, context: ReplayContext) -> Found:
-    """What the named plants capture, avoid and draw when they are fitted in full, at design."""
+    """Return capture, avoidance and energy of the named plants at full retrofit and design load."""
     plan = context.plan(case, {"budget.total_mn": _ALL_THE_MONEY_MN}, plants=case.plants)
     retrofits, routes = plan.retrofits, plan.problem.routes.set_index("route")
     at = routes.loc[retrofits["route"]]
@@ -49,7 +49,7 @@ def physical(case: Case, context: ReplayContext) -> Found:
 
 
 def inverse(case: Case, context: ReplayContext) -> Found:
-    """The least-cost programme for a cut, what its last tonne costs, and the same for a smaller and a larger cut."""
+    """Solve the least-cost programme for an abatement target, with its dual, and for a lower and a higher target."""
     wanted = {"": case.values.get("abatement_share", 0.15), "lower_": 0.10, "higher_": 0.20}
     wanted |= {
         f"{name}_": case.values[f"{name}_share"] for name in ("lower", "higher") if f"{name}_share" in case.values
@@ -73,7 +73,7 @@ def inverse(case: Case, context: ReplayContext) -> Found:
 
 
 def budget_sweep(case: Case, context: ReplayContext) -> Found:
-    """Twelve budgets of the linear program from 0 to `most_mn`, and laws of what they buy."""
+    """Solve the LP at twelve budgets from 0 to `most_mn` and check the properties of the curve."""
     budgets = np.linspace(0.0, case.values["most_mn"], N_BUDGET_POINTS)
     plans = [context.plan(case, {"budget.total_mn": float(each)}) for each in budgets]
     bought = np.array([plan.objective.value for plan in plans])
@@ -84,7 +84,7 @@ def budget_sweep(case: Case, context: ReplayContext) -> Found:
         more, dual = plan.marginal_budget, plan.relaxation.abatement_per_budget_kt_per_mn
         if more is None or dual is None or more.last_kt_per_mn is None:
             continue
-        # Where a step crosses a breakpoint the two slopes differ, and the dual may be either.
+        # At a breakpoint the two slopes differ, and the dual may be either.
         if abs(more.kt_per_mn - more.last_kt_per_mn) <= 1e-7 * max(abs(more.kt_per_mn), 1e-3):
             away = max(away, abs(dual - more.kt_per_mn) / max(abs(more.kt_per_mn), 1e-3))
             n_compared += 1
@@ -107,7 +107,7 @@ def budget_sweep(case: Case, context: ReplayContext) -> Found:
 
 
 def ceiling(case: Case, context: ReplayContext) -> Found:
-    """One five-year plan with all the money there is: what the deployment ceiling leaves, and without it."""
+    """Solve one five-year plan with an unlimited budget, with and without the deployment ceiling."""
     use = {"budget.total_mn": _ALL_THE_MONEY_MN, "calibration.use": "p90", "calibration.preset": case.preset}
     limited = context.plan(case, use, {"calibration.ceiling": True})
     free = context.plan(case, use, {"calibration.ceiling": False})
@@ -116,7 +116,7 @@ def ceiling(case: Case, context: ReplayContext) -> Found:
     assert fitted is not None
     best = best_options(problem)
     routes = problem.routes.assign(avoided_t_per_t=problem.avoided_t_per_t[:, -1])
-    # Room goes to the options that avoid most per t captured, each stream once.
+    # The ceiling is filled by the options that avoid most per t captured, each stream once.
     each = routes.sort_values(["avoided_t_per_t", "route"], ascending=[False, True], kind="stable")
     each = each.sort_values(["avoided_t_per_t", "nameplate_ktpa"], ascending=[False, False], kind="stable")
     each = each.drop_duplicates(["plant", "stream"])
@@ -137,7 +137,7 @@ def ceiling(case: Case, context: ReplayContext) -> Found:
 
 
 def optimality_gap(case: Case, context: ReplayContext) -> Found:
-    """The programme as installed (`plants`) against the best one for the same capital."""
+    """Compare the programme as installed (`plants`) with the best one of the same capital."""
     installed = context.plan(case, {"budget.total_mn": _ALL_THE_MONEY_MN}, plants=case.plants)
     spent = float(installed.totals["capex_mn"] or 0.0)
     best = context.plan(case, {"budget.total_mn": spent})
@@ -151,7 +151,7 @@ def optimality_gap(case: Case, context: ReplayContext) -> Found:
 
 
 def published_cost(case: Case, context: ReplayContext) -> Found:
-    """The cheapest option of about a published size: avoided per captured and cost against what was printed."""
+    """Compare the cheapest option of about a published size with the published avoidance and cost."""
     problem = context.problem(case)
     wanted = case.values["nameplate_ktpa"]
     costs = levelised_costs(problem)
@@ -174,7 +174,7 @@ def published_cost(case: Case, context: ReplayContext) -> Found:
 
 
 def carbon_price(case: Case, context: ReplayContext) -> Found:
-    """What emission trading pays for the named plants' capture, when it may be deducted and when it may not.
+    """Return the carbon revenue of the named plants' capture, deductible and not deductible.
 
     `banded`: only a share of the verified emissions may be sold as surplus.
     """
@@ -202,7 +202,7 @@ def carbon_price(case: Case, context: ReplayContext) -> Found:
 
 
 def degenerate(case: Case, context: ReplayContext) -> Found:
-    """A zone at its limits is posed and solved like any other; what cannot be stated is refused in words."""
+    """Solve limiting cases of a zone like any other; invalid ones raise an error with a message."""
     try:
         plan = context.plan(case, plants=case.plants)
     except InputError:
@@ -229,10 +229,10 @@ def _at_least(context: ReplayContext, case: Case, share: float) -> dict[str, Any
 
 
 def _anchors(context: ReplayContext, plan: Plan) -> dict[str, float]:
-    """Published costs as what the dual is, money per t avoided: (capture + transport + storage) ÷ (avoided ÷ captured).
+    """Published costs as money per t avoided, like the dual: (capture + transport + storage) ÷ (avoided ÷ captured).
 
-    Of the sector and the ratio of the dearest retrofit. The band runs from the lowest anchor to the highest;
-    `demonstrations_low_per_t` is the low end of what was built.
+    Sector and ratio are those of the dearest retrofit. The band runs from the lowest anchor to the highest;
+    `demonstrations_low_per_t` is the low end of built projects.
     """
     problem = plan.problem
     scenario, inputs = problem.scenario, problem.inputs
@@ -256,7 +256,7 @@ def _anchors(context: ReplayContext, plan: Plan) -> dict[str, float]:
 
 
 def _physical_maximum_kt(problem: Problem) -> float:
-    """Σ over streams: the most that any option started at any time avoids over the horizon, money aside."""
+    """Upper bound on abatement over the horizon without a budget: Σ streams: best option and start."""
     years = problem.periods["n_years"].to_numpy(float)
     full = problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share
     each = np.einsum("rsy,ry->rs", problem.running_share, problem.avoided_t_per_t * years) * full[:, None]

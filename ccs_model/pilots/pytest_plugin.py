@@ -1,7 +1,7 @@
-"""pytest collects pilot-zone cases as tests, one an expectation: `pytest scenarios/pilots`.
+"""pytest plugin: collects pilot-zone cases as tests, one an expectation: `pytest scenarios/pilots`.
 
-Off unless it is asked for: by a case file or its folder among the arguments, or by `--ccs-cases`, which collects every
-case file that pytest passes on its way. Nothing heavy is imported before a case file was found.
+It is active only for case files or folders among the arguments, or with `--ccs-cases`, which collects every case file.
+Heavy modules are imported only after a case file is found.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CONTEXTS: pytest.StashKey[ReplayContexts] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--ccs-cases`"""
+    """Add the option `--ccs-cases`."""
     group = parser.getgroup("ccs-model")
     group.addoption("--ccs-cases", action="store_true", help="Collect pilot-zone case files (.yaml) as tests.")
 
@@ -52,7 +52,7 @@ def _is_case(path: Path) -> bool:
 
 
 class CaseFile(pytest.File):
-    """One case; its zone is fitted or solved once, when the first of its expectations runs."""
+    """One case; its zone is fitted or solved once, before its first expectation."""
 
     case: Case
     _found: tuple[Mapping[str, float], str] | None = None

@@ -1,4 +1,4 @@
-"""Replays pilot-zone cases and says of each expectation whether it held."""
+"""Replay of pilot-zone cases: computes their quantities and checks each expectation."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ KIND_OF: Mapping[str, Kind] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Row:
-    """One expectation of a case and what came of it. `why` says what kept a value from being found."""
+    """One expectation of a case and its result. `why` gives the reason for a missing value."""
 
     case: str
     kind: str
@@ -55,29 +55,29 @@ class Row:
 
     @property
     def as_expected(self) -> bool:
-        """A band that must hold holds, and a control fails."""
+        """Whether the band holds, or fails for a control."""
         return self.holds != self.expected_to_fail
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What came of all expectations; `found` holds every quantity of each case, looked at or not."""
+    """Results of all expectations; `found` has every quantity of each case."""
 
     rows: tuple[Row, ...]
     found: Mapping[str, Mapping[str, float]]
 
     @property
     def all_hold(self) -> bool:
-        """Every row is as expected."""
+        """Whether every row is as expected."""
         return all(row.as_expected for row in self.rows)
 
     @property
     def table(self) -> pd.DataFrame:
-        """The rows as a frame."""
+        """Return the rows as a frame."""
         return pd.DataFrame([vars(row) for row in self.rows])
 
     def to_dict(self) -> dict[str, Any]:
-        """The document of `replay --json`."""
+        """Return the document of `replay --json`."""
         return {"schema": SCHEMA, "cases": [dict(vars(row)) for row in self.rows], "all_hold": self.all_hold}
 
 
@@ -114,7 +114,7 @@ def replay(
 
 
 def found_by(case: Case, context: ReplayContext) -> tuple[Mapping[str, float], str]:
-    """Every quantity of a case, and why there is none where a program has no plan."""
+    """Return every quantity of a case, or the reason why a problem is infeasible."""
     try:
         return KIND_OF[case.kind](case, context), ""
     except (InfeasibleError, NoPlanError, CheckError) as error:

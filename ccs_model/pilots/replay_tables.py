@@ -1,4 +1,4 @@
-"""What cases share while they are replayed: the tables, fits and committed calibration, each made once."""
+"""Shared context of replayed cases: tables, fits and the committed calibration, each computed once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ccs_model.solve.driver import solve
 
 @dataclass
 class ReplayContext:
-    """The tables, and what was made of them so far."""
+    """The tables, and results computed from them so far."""
 
     inputs: Inputs
     zones: dict[str, Zone] = field(default_factory=dict)
@@ -31,13 +31,13 @@ class ReplayContext:
     documents: dict[str, Any] = field(default_factory=dict)
 
     def zone(self, name: str) -> Zone:
-        """Figures of a zone."""
+        """Return the figures of a zone."""
         if name not in self.zones:
             self.zones[name] = zone_of(self.inputs, name)
         return self.zones[name]
 
     def fit(self, preset: str) -> Fit:
-        """The posterior of a preset; a conflict is told by the case, not raised."""
+        """Return the posterior of a preset; a conflict is reported by the case instead of raised."""
         if preset not in self.fits:
             rows = observations_of(self.inputs, preset)
             zones = sorted({zone for row in rows for zone in row.zones})
@@ -45,7 +45,7 @@ class ReplayContext:
         return self.fits[preset]
 
     def committed(self, preset: str) -> Mapping[str, Any]:
-        """The preset's record in the shipped calibration.json; empty where it has none."""
+        """Return the preset's record in the shipped calibration.json, or an empty mapping."""
         if "shipped" not in self.documents:
             path = data_folder() / SHIPPED
             self.documents["shipped"] = json.loads(path.read_text(encoding="utf-8"))["presets"]
@@ -53,7 +53,7 @@ class ReplayContext:
         return found
 
     def scenario(self, case: Case, *more: Mapping[str, Any]) -> Scenario:
-        """The zone's scenario with the case's keys, and more by dotted key, laid over it."""
+        """Return the zone's scenario, overridden by the case's keys and then by `more`."""
         scenario = zone_scenario(self.inputs, case.zone, _dotted(case.scenario))
         for changes in more:
             scenario = scenario.with_changes(changes)
@@ -70,13 +70,13 @@ class ReplayContext:
 
 @dataclass
 class ReplayContexts:
-    """One world for each folder of tables that the cases name; the shipped tables, or those given, for all others."""
+    """One context for each data folder of the cases, and one for the shipped or given tables."""
 
     inputs: Inputs | None = None
     made: dict[str, ReplayContext] = field(default_factory=dict)
 
     def of(self, case: Case) -> ReplayContext:
-        """The world of a case. Raises InputError where its tables have faults."""
+        """Return the context of a case. Raises InputError for invalid tables."""
         key = "" if case.data is None else str((case.folder / case.data).resolve())
         if key not in self.made:
             if case.data is not None:
@@ -88,7 +88,7 @@ class ReplayContexts:
 
 
 def _dotted(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Sections as dotted keys, so that a key replaces its own value and no neighbour's."""
+    """Sections as dotted keys, so that a key replaces its own value only."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict) and all(isinstance(key, str) for key in value):

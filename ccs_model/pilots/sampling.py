@@ -1,4 +1,4 @@
-"""Points that fill the priors evenly, and weighted summaries of them; numpy alone, the same bits on every run."""
+"""Quasi-random points of the priors and weighted summaries; numpy only, with identical bits on every run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccs_model._typing import Floats, Ints
 
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71)
 MOST_DIMENSIONS = len(_PRIMES)
-# Far tails are flat here, so that a point that is all but impossible keeps a finite logarithm.
+# Tails are truncated, so that very unlikely points keep a finite logarithm.
 _LEAST_LOG = -700.0
 
 _erfc = np.frompyfunc(math.erfc, 1, 1)
@@ -34,7 +34,7 @@ def halton(n_points: int, n_dimensions: int) -> Floats:
             left //= base
             digit /= base
         points[:, k] = found
-    # Shared by all fits of the same size, so nobody may write on it.
+    # Cached and shared by fits of the same size, hence read-only.
     points.flags.writeable = False
     return points
 
@@ -48,7 +48,7 @@ def normal_halton(n_points: int, dimension: int) -> Floats:
 
 
 def triangular(share: Floats, low: float, mode: float, high: float) -> Floats:
-    """The value below which `share` of a triangle lies, in closed form."""
+    """Return the quantile function of a triangular distribution, in closed form."""
     at_mode = (mode - low) / (high - low)
     rising = low + np.sqrt(share * (high - low) * (mode - low))
     falling = high - np.sqrt((1.0 - share) * (high - low) * (high - mode))
@@ -105,7 +105,7 @@ def weighted_quantiles(values: Floats, weights: Floats, shares: Sequence[float])
 
 
 def equal_weight_draws(weights: Floats, n_draws: int) -> Ints:
-    """Positions of `n_draws` points of equal weight: one for each equal step of the summed weights."""
+    """Return the positions of `n_draws` points of equal weight (systematic resampling)."""
     until = np.cumsum(weights) / weights.sum()
     steps = (np.arange(n_draws) + 0.5) / n_draws
     return np.minimum(np.searchsorted(until, steps), len(weights) - 1).astype(np.int64)
@@ -117,5 +117,5 @@ def mean(values: Floats, weights: Floats) -> float:
 
 
 def effective_points(weights: Floats) -> float:
-    """How many equal weights tell as much: (Σ w)² ÷ Σ w²."""
+    """Return the effective sample size: (Σ w)² ÷ Σ w²."""
     return float(weights.sum() ** 2 / (weights**2).sum())

@@ -11,7 +11,7 @@ import pandas as pd
 from ccs_model.plan.plan import Plan
 from ccs_model.problem.applied_calibration import DELIVERED, DEPLOYMENT, Calibrated
 
-NOT_CALIBRATED = "Not calibrated: capture is planned to deliver all that it is designed for (calibration.use: none)."
+NOT_CALIBRATED = "Not calibrated: capture delivers its design capacity (calibration.use: none)."
 GRADE = "press figure, grade C"
 
 
@@ -24,9 +24,10 @@ def statement(plan: Plan) -> str:
     elsewhere = "" if set(plan.problem.zones) & set(fitted.zones) else " No zone of this plan was among those fitted."
     return (
         f"Calibrated on {fitted.preset} ({GRADE}), {fitted.use}: {_share(fitted.delivered_share)} of design is "
-        f"delivered ({_band(fitted, DELIVERED)}); ceiling {_share(fitted.deployment_share)} of what can be captured in "
+        f"delivered ({_band(fitted, DELIVERED)}); ceiling {_share(fitted.deployment_share)} of capturable CO2 in "
         f"five years ({_band(fitted, DEPLOYMENT)}), {applied}; {_held_out(fitted)}. "
-        f"Cut {totals['abatement_share']:.2%}, as designed {totals['uncalibrated_abatement_share']:.2%}.{elsewhere}"
+        f"Abatement {totals['abatement_share']:.2%}, "
+        f"as designed {totals['uncalibrated_abatement_share']:.2%}.{elsewhere}"
     )
 
 
@@ -37,8 +38,8 @@ def ensemble_table(plan: Plan) -> pd.DataFrame:
     """
     fitted = plan.problem.calibrated
     if fitted is None or fitted.use != "ensemble":
-        return pd.DataFrame(columns=["draw", "delivered_share", "kappa", "captured_ktpa", "avoided_ktpa", "abatement_share",
-                                     "capex_mn", "is_within_budget"])  # fmt: skip
+        names = "draw delivered_share kappa captured_ktpa avoided_ktpa abatement_share capex_mn is_within_budget"
+        return pd.DataFrame(columns=names.split())
     draws = pd.DataFrame(list(fitted.fit["draws"]))
     totals = plan.totals
     ratio = draws[DELIVERED].to_numpy(float) / fitted.delivered_share

@@ -1,12 +1,16 @@
-"""Who uses what of a shared network: every tonne followed from its plant to its site, and what that costs each.
+"""Allocation of flows and costs of a shared network to its users.
 
-CO₂ that meets at a node mixes, so what leaves it holds every sender in proportion to what came in. Solved per year:
+CO₂ mixes at nodes, so outflow contains every sender in proportion to inflow. For each year:
 
     through[node, route] = captured there + Σ over links in: flow × through[from, route] ÷ Σ through[from]
 
-Costs of a link or a site are split in two ways. *By use*: in proportion to tonnes over the horizon. *By Shapley value*:
-each user's mean addition to the cost of a pipe (or site) sized for those who came before, over all orders of arrival;
-exact for few users, sampled for many. Both sum to the plan's cost.
+Costs of a link or site are allocated in two ways. *By use*: in proportion to tonnes over the horizon. *By Shapley
+value*: each user's mean marginal cost of a pipe (or site) sized for the users before it, over all orders; exact for few
+users, sampled for many. Both allocations sum to the plan's cost.
+
+References
+----------
+Shapley (1953), A value for n-person games. Contributions to the Theory of Games II, 307–317.
 """
 
 from __future__ import annotations
@@ -21,6 +25,17 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    FORWARD,
+    INJECTED,
+    OPENED,
+    PAID_FOR_OIL,
+    PIPE,
+    PIPE_FLOW,
+    REVERSE,
+    WELLS,
+)
 from ccs_model.plan.decisions import BUILT, Point
 
 EXACT_USERS = 7
@@ -30,7 +45,7 @@ _NOT_ROUND_FOR_EVER = 1.0 - 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Sharing:
-    """`routes` are the rows of problem.routes that capture anything; arrays follow their order.
+    """Flows by user. `routes` are the rows of problem.routes with capture; arrays follow their order.
 
     on_link_ktpa[link, route, year], at_site_ktpa[site, route, year]
     """
@@ -42,7 +57,7 @@ class Sharing:
 
     @classmethod
     def of(cls, point: Point) -> Sharing:
-        """Follow the flows of a plan with a shared network."""
+        """Trace the flows of a plan with a shared network."""
         problem = point.problem
         network = problem.network
         assert network is not None and problem.stores is not None
@@ -51,7 +66,7 @@ class Sharing:
         nodes = pd.Index(network.nodes["node"])
         a, b = (nodes.get_indexer(network.links[end]) for end in ("node_a", "node_b"))
         home = nodes.get_indexer(problem.routes["plant"].iloc[routes].map(network.node_of_plant))
-        net = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
+        net = point.decided[FORWARD] - point.decided[REVERSE]
         stored = _by_site(point)
         site_at = nodes.get_indexer(problem.sites["site"])
         on_link = np.zeros((len(network.links), len(routes), len(problem.years)))
@@ -65,9 +80,7 @@ class Sharing:
             through = own.sum(axis=1)
             np.add.at(through, end, np.abs(flow[used]))
             share = np.divide(np.abs(flow[used]), through[start], out=np.zeros(len(used)), where=through[start] > 0)
-            # What goes round in a ring of its own, which costs nothing, is nobody's; without the factor it would be
-            # anybody's and the system singular.
-            # Nodes that nothing comes to or leaves keep their own, and are most of them.
+            # Circular flows, which cost nothing, have no sender: without the factor the system would be singular.
             near, place = np.unique(np.r_[start, end], return_inverse=True)
             mixing = np.eye(len(near))
             np.add.at(mixing, (place[len(used) :], place[: len(used)]), -share * _NOT_ROUND_FOR_EVER)
@@ -82,7 +95,7 @@ class Sharing:
 
     @cached_property
     def link_share(self) -> Floats:
-        """[link, route] of the tonnes over the horizon; a link that nobody uses is everybody's."""
+        """[link, route] share of the tonnes over the horizon; equal shares on an unused link."""
         return self._shares(self.on_link_ktpa)
 
     @cached_property
@@ -92,7 +105,7 @@ class Sharing:
 
     @staticmethod
     def in_year(use_ktpa: Floats, otherwise: Floats) -> Floats:
-        """[id, route] shares by a year's use; what is not used then is shared as over the horizon."""
+        """Return [id, route] shares by one year's use; assets unused in that year keep the shares over the horizon."""
         return _rows_to_one(use_ktpa, otherwise)
 
     def _shares(self, use_ktpa: Floats) -> Floats:
@@ -109,15 +122,15 @@ class Sharing:
         problem, decided = self.point.problem, self.point.decided
         assert problem.network is not None
         built = problem.network.lines[problem.network.built]
-        capex = built["fixed_mn"].to_numpy(float) * decided["pipe"].sum(axis=1)
-        capex = capex + built["slope_mn_per_ktpa"].to_numpy(float) * decided["built_ktpa"].sum(axis=1)
+        capex = built["fixed_mn"].to_numpy(float) * decided[PIPE].sum(axis=1)
+        capex = capex + built["slope_mn_per_ktpa"].to_numpy(float) * decided[ADDED_CAPACITY].sum(axis=1)
         return self._to_links(built, capex)
 
     @cached_property
     def site_capex_mn(self) -> Floats:
         """[site] of site and wells."""
         sites, decided = self.point.problem.sites, self.point.decided
-        opened, wells = decided["opened"].sum(axis=1), decided["wells"].sum(axis=1)
+        opened, wells = decided[OPENED].sum(axis=1), decided[WELLS].sum(axis=1)
         return sites["site_capex_mn"].to_numpy(float) * opened + sites["well_capex_mn"].to_numpy(float) * wells
 
     def _to_links(self, lines: pd.DataFrame, amount: Floats) -> Floats:
@@ -129,12 +142,12 @@ class Sharing:
 
     @cached_property
     def by_route(self) -> pd.DataFrame:
-        """What each of `routes` pays by use: capital over the horizon; running cost and tonnes of the last year."""
+        """Costs of each of `routes` by use: capital over the horizon; running cost and tonnes of the last year."""
         point, problem = self.point, self.point.problem
         network, stores = problem.network, problem.stores
         assert network is not None and stores is not None
         assert problem.line_power_per_t is not None and problem.line_power_co2_t_per_t is not None
-        lines, carried = network.lines, point.decided["pipe_flow_ktpa"]
+        lines, carried = network.lines, point.decided[PIPE_FLOW]
         last = carried[:, -1]
         running = {
             "pipe_fixed_om_mn_pa": lines["om_mn_per_ktpa"].to_numpy(float) / problem.delivered_share * last,
@@ -147,17 +160,15 @@ class Sharing:
         built = lines[network.built]
         sites = problem.sites
         recovery_pipe = problem.recovery(built["life_yr"])
-        by_line = built["fixed_mn"].to_numpy(float) * point.decided["pipe"].sum(axis=1) + built[
+        by_line = built["fixed_mn"].to_numpy(float) * point.decided[PIPE].sum(axis=1) + built[
             "slope_mn_per_ktpa"
-        ].to_numpy(float) * point.decided["built_ktpa"].sum(axis=1)
+        ].to_numpy(float) * point.decided[ADDED_CAPACITY].sum(axis=1)
         at_site = pd.Index(sites["site"]).get_indexer(stores["site"])
         variable = np.zeros(len(sites))
-        np.add.at(
-            variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided["injected_ktpa"][:, -1] / 1e3
-        )
-        opened, wells = (point.decided[name].sum(axis=1) for name in ("opened", "wells"))
+        np.add.at(variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided[INJECTED][:, -1] / 1e3)
+        opened, wells = (point.decided[name].sum(axis=1) for name in (OPENED, WELLS))
         site_om = sites["site_om_mn_pa"].to_numpy(float) * opened + sites["well_om_mn_pa"].to_numpy(float) * wells
-        oil = sites["eor_revenue_per_t"].to_numpy(float) * point.decided["paid_for_oil_ktpa"][:, -1] / 1e3
+        oil = sites["eor_revenue_per_t"].to_numpy(float) * point.decided[PAID_FOR_OIL][:, -1] / 1e3
         length = network.links["length_km"].to_numpy(float)
         sent = np.maximum(point.captured_ktpa[self.routes, -1], 0.0)
         frame = pd.DataFrame(
@@ -176,12 +187,10 @@ class Sharing:
 
     @cached_property
     def power_co2_ktpa(self) -> Floats:
-        """[route of problem.routes, year] CO₂ of the power that pumps and trucks draw for it."""
+        """[route of problem.routes, year] CO₂ of pump and truck power."""
         problem = self.point.problem
         assert problem.network is not None and problem.line_power_co2_t_per_t is not None
-        emitted = self._to_links(
-            problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided["pipe_flow_ktpa"]
-        )
+        emitted = self._to_links(problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided[PIPE_FLOW])
         table = np.zeros((len(problem.routes), len(problem.years)))
         for y in range(len(problem.years)):
             share = _rows_to_one(self.on_link_ktpa[:, :, y], self.link_share)
@@ -189,7 +198,7 @@ class Sharing:
         return table
 
     def main_site(self) -> pd.Series:
-        """The site that takes most of each route's CO₂."""
+        """Site that receives most of each option's CO₂."""
         problem = self.point.problem
         names = problem.sites["site"].to_numpy(object)
         n_years = problem.periods["n_years"].to_numpy(float)
@@ -203,23 +212,21 @@ def _by_site(point: Point) -> Floats:
     problem = point.problem
     assert problem.stores is not None
     total = np.zeros((len(problem.sites), len(problem.years)))
-    np.add.at(
-        total, pd.Index(problem.sites["site"]).get_indexer(problem.stores["site"]), point.decided["injected_ktpa"]
-    )
+    np.add.at(total, pd.Index(problem.sites["site"]).get_indexer(problem.stores["site"]), point.decided[INJECTED])
     return total
 
 
 def _rows_to_one(use: Floats, otherwise: Floats) -> Floats:
-    """Each row over its sum; a row of nothing takes the other's."""
+    """Rows normalised to a sum of 1; rows of zeros take the row of `otherwise`."""
     total = use.sum(axis=1, keepdims=True)
     return np.where(total > BUILT, np.divide(use, total, out=np.zeros_like(use), where=total > BUILT), otherwise)
 
 
 def shares_table(sharing: Sharing) -> pd.DataFrame:
-    """One row a user (plant) of each link and site that is built or used, with both splits of its capital.
+    """Return one row a user (plant) of each built or used link and site, with both allocations of its capital.
 
     facility, kind (link or site), plant, use_kt, n_users, capex_mn, by_use_mn, by_shapley_mn, shapley_error_mn
-    (standard error of the sampled value, 0 where it is exact). What is built and not used is everybody's.
+    (standard error of the sampled value, 0 if exact). Unused assets are shared by all plants.
     """
     problem = sharing.point.problem
     assert problem.network is not None
@@ -240,7 +247,7 @@ def shares_table(sharing: Sharing) -> pd.DataFrame:
             each = each[each["use_kt"] > BUILT]
             if each.empty:
                 continue
-            # A road or a pipe that was there costs no capital.
+            # Roads and existing pipes have no capital.
             value, error = np.zeros((2, len(each)))
             if is_built:
                 value, error = shapley(each["peak_ktpa"].to_numpy(float), cost_of(k), float(capex[k]))
@@ -268,7 +275,7 @@ Cost = Callable[[Floats], Floats]
 
 
 def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
-    """Cost of the cheapest size for a flow, link by link."""
+    """Cost of the cheapest size for a flow, by link."""
     problem = sharing.point.problem
     assert problem.network is not None
     lines = problem.network.lines[problem.network.built]
@@ -293,7 +300,7 @@ def _link_cost(sharing: Sharing) -> Callable[[int], Cost]:
 
 
 def _site_cost(sharing: Sharing) -> Callable[[int], Cost]:
-    """Cost of a site with as many wells as a flow needs."""
+    """Cost of a site with the wells that a flow needs."""
     sites = sharing.point.problem.sites
 
     def of(k: int) -> Cost:

@@ -1,4 +1,4 @@
-"""A solver's vector ↔ what was decided, as arrays along `problem.axes` and years."""
+"""Conversion between a solver's vector and decisions as arrays along `problem.axes` and years."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import pandas as pd
 from ccs_model._typing import Floats, Ints
 from ccs_model.mip import Matrix
 from ccs_model.mip.matrix import residuals
+from ccs_model.model.names import BUILD, CAPTURED, CURTAILED, OBLIGATION, SHORTFALL
 from ccs_model.problem import Problem
 
-# A build below this is a trace that the solver's tolerance left, and nothing that was decided.
+# Smaller builds are within solver tolerance and count as zero.
 BUILT = 1e-6
 POINT_COLUMNS = ["variable", "index", "value"]
 _CURTAILED_SHARE = 1e-7
@@ -24,26 +25,26 @@ _CURTAILED_SHARE = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """What was decided: arrays [id, year] by variable (`build`, `pipe`, …) and `shortfall_kt` by target.
+    """Decisions of a plan: arrays [id, year] by variable, and `shortfall_kt` by target.
 
-    `tail_kt` holds what flows after the horizon, by variable and id.
+    `obligation_kt` has the flows after the horizon, by variable and id.
     """
 
     problem: Problem
     decided: Mapping[str, Floats]
     shortfall_kt: Mapping[str, float] = field(default_factory=dict)
-    tail_kt: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    obligation_kt: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def build(self) -> Floats:
-        """[route, start]"""
-        return self.decided["build"]
+        """Build decisions [route, start]."""
+        return self.decided[BUILD]
 
     @property
     def curtailed_ktpa(self) -> Floats:
-        """[route, year]; what a unit forgoes falls on its routes by what they could capture."""
+        """[route, year]; a unit's curtailment is allocated to its options in proportion to their full load."""
         problem = self.problem
-        by_unit = self.decided["curtailed_ktpa"]
+        by_unit = self.decided[CURTAILED]
         full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share * self.running
         total = np.zeros(by_unit.shape)
         np.add.at(total, problem.unit_of, full)
@@ -52,30 +53,30 @@ class Point:
 
     @cached_property
     def values(self) -> Mapping[str, Floats]:
-        """All decisions with what they make: captured_ktpa among them."""
-        return MappingProxyType({**self.decided, "captured_ktpa": self.captured_ktpa})
+        """All decisions, and captured_ktpa."""
+        return MappingProxyType({**self.decided, CAPTURED: self.captured_ktpa})
 
     @property
     def captured_ktpa(self) -> Floats:
-        """[route, year] delivered tonnes, the period's yearly mean."""
+        """[route, year] delivered tonnes, yearly mean of the period."""
         problem = self.problem
         full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
         return full * self.running - self.curtailed_ktpa
 
     @property
     def on_site_abatement_ktpa(self) -> Floats:
-        """[route, year] less from the plant's own stacks: captured less the fuel's CO₂, and what measures spare."""
+        """[route, year] captured less CO₂ of fuel, plus reduced tonnes."""
         problem = self.problem
         return self.captured_ktpa * (1.0 - problem.fuel_co2_t_per_t) + problem.reduced_ktpa[:, None] * self.running
 
     @property
     def running(self) -> Floats:
-        """[route, year] share of the period in which something runs, times what is built of it."""
+        """[route, year] share of the period's years in which the option works × build."""
         return np.einsum("rsy,rs->ry", self.problem.running_share, self.build)
 
 
 def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
-    """The decisions in `x`."""
+    """Return the decisions in a solver's vector."""
     decided = {}
     for name, ids in problem.axes.items():
         array = np.zeros((len(ids), len(problem.years)))
@@ -83,17 +84,17 @@ def point_of(problem: Problem, matrix: Matrix, x: Floats) -> Point:
         array[first, years] = x[columns]
         decided[name] = array
     short: dict[str, float] = {}
-    tail: dict[str, dict[str, float]] = {}
+    obligation: dict[str, dict[str, float]] = {}
     for j, column in enumerate(matrix.columns):
-        if column.variable == "shortfall_kt" and x[j] > 0:
+        if column.variable == SHORTFALL and x[j] > 0:
             short[column.index] = float(x[j])
-        elif column.variable.startswith("tail_") and x[j] > BUILT:
-            tail.setdefault(column.variable, {})[column.index] = float(x[j])
-    return Point(problem, MappingProxyType(decided), MappingProxyType(short), MappingProxyType(tail))
+        elif column.variable in OBLIGATION and x[j] > BUILT:
+            obligation.setdefault(column.variable, {})[column.index] = float(x[j])
+    return Point(problem, MappingProxyType(decided), MappingProxyType(short), MappingProxyType(obligation))
 
 
 def point_table(matrix: Matrix, x: Floats) -> pd.DataFrame:
-    """POINT_COLUMNS of every column that is not zero: variable, index as JSON, and the value to the last bit."""
+    """Return POINT_COLUMNS of every non-zero column: variable, index as JSON, and the exact value."""
     at = np.flatnonzero(x)
     columns = [matrix.columns[j] for j in at]
     index = [json.dumps(each.index, ensure_ascii=False, default=int) for each in columns]
@@ -103,7 +104,7 @@ def point_table(matrix: Matrix, x: Floats) -> pd.DataFrame:
 
 
 def vector_of(matrix: Matrix, table: pd.DataFrame) -> tuple[Floats, list[str]]:
-    """The solver's vector of a `point_table`, and the rows of it that name no column of this matrix, in words."""
+    """Return the solver's vector of a `point_table`, and the rows that match no column of this matrix, as text."""
     place = {
         (column.variable, json.dumps(column.index, ensure_ascii=False, default=int)): j
         for j, column in enumerate(matrix.columns)
@@ -120,27 +121,27 @@ def vector_of(matrix: Matrix, table: pd.DataFrame) -> tuple[Floats, list[str]]:
 
 
 def without_traces(problem: Problem, matrix: Matrix, x: Floats) -> Floats:
-    """`x` without builds below BUILT and without throttling of next to nothing, if it still holds then."""
+    """Return `x` without builds below BUILT and without negligible curtailment, if it remains feasible."""
     point = point_of(problem, matrix, x)
     build = np.where(point.build > BUILT, point.build, 0.0)
     routes = problem.routes
     full = routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
     room = full * (1.0 - routes["min_load_share"].to_numpy(float)[:, None])
     running = np.einsum("rsy,rs->ry", problem.running_share, build)
-    by_unit = point.decided["curtailed_ktpa"]
+    by_unit = point.decided[CURTAILED]
     most, whole = np.zeros(by_unit.shape), np.zeros(by_unit.shape)
     np.add.at(most, problem.unit_of, room * running)
     np.maximum.at(whole, problem.unit_of, np.broadcast_to(full, running.shape))
     curtailed = np.where(by_unit > _CURTAILED_SHARE * whole, np.minimum(by_unit, most), 0.0)
     cleaned = x.copy()
-    for name, array in (("build", build), ("curtailed_ktpa", curtailed)):
+    for name, array in ((BUILD, build), (CURTAILED, curtailed)):
         columns, at, years = places_of(problem, matrix, name)
         cleaned[columns] = array[at, years]
     return cleaned if residuals(matrix, cleaned).hold else x
 
 
 def places_of(problem: Problem, matrix: Matrix, variable: str) -> tuple[Ints, Ints, Ints]:
-    """Columns of one variable of the model with the row of its id and the year each stands for."""
+    """Return the columns of a variable, with the positions of their ids and years."""
     ids = problem.axes[variable]
     year_at = {year: y for y, year in enumerate(problem.years)}
     columns = matrix.columns_of(variable)

@@ -1,9 +1,8 @@
-"""The ranked list behind the marginal abatement cost curve: what could be done, whatever the budget.
+"""Merit order of capture (marginal abatement cost curve, MACC) and levelised costs.
 
-Each stream of a candidate plant stands once, at full size, with the route that avoids a tonne for the least; the list
-runs from cheap to dear. It is not the optimum: it takes each stream for itself, so it knows nothing of the budget they
-share, of the limits of sites that several of them would fill, nor of when a retrofit may start. The optimiser's plan
-does, which is why a plan may pass over a cheap stream, or fit one with another technology than stands here.
+Each stream of a candidate plant appears once, at full size, with the option of least avoidance cost and its own pipe,
+in order of cost. The merit order is not the optimum: it ignores the budget, limits of shared sites and start dates. A
+plan may therefore skip a cheap stream or retrofit it with another technology.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem, build_problem
 
-# Levelised costs, three things that are never mixed, at full delivered load and the last year's prices.
+# Levelised costs at full delivered load and prices of the last year. Three different figures:
 #
 # capture cost     (capital recovery of capture capex + fixed O&M + consumables + heat + power) ÷ captured
 # avoidance cost   (the same + pipe + storage) ÷ avoided
-# marginal cost    a dual of the program, not computed here
+# marginal cost    the dual of a target, not computed here
 
 
-# What a year of a retrofit is made of; the first five are capture.
+# Parts of a retrofit's yearly cost; the first five are capture.
 PARTS = (
     "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "capture_variable_om_mn_pa", "heat_mn_pa", "capture_power_mn_pa",
     "pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa",
@@ -37,7 +36,7 @@ AT_FULL_LOAD = ("captured_at_full_load_ktpa", "avoided_at_full_load_ktpa")
 
 
 def levelised_costs(problem: Problem) -> pd.DataFrame:
-    """One row a route: yearly cost by part in million, captured and avoided kt/y, and the levelised costs per t."""
+    """Return one row an option: yearly cost by part, million; captured and avoided, kt/y; levelised costs per t."""
     routes = problem.routes
     captured_ktpa = routes["nameplate_ktpa"] * problem.delivered_share
     last = {name: per_t[:, -1] for name, per_t in problem.cost_per_t.items()}
@@ -69,9 +68,9 @@ def levelised_of(
     share: Floats,
     part_of_route: Floats,
 ) -> pd.DataFrame:
-    """The same of retrofits: rows `at` of the routes, built to `share`; amounts are those of the part that is built.
+    """Return the same for retrofits: rows `at` of the options, built to `share`.
 
-    With a shared network, transport and storage are the retrofit's part by use of what is shared, at full load.
+    With a shared network, transport and storage are the retrofit's part of shared assets by use, at full load.
     """
     problem = point.problem
     own = levelised_costs(problem).iloc[at].reset_index(drop=True)
@@ -92,7 +91,7 @@ def levelised_of(
 
 
 def _summed(yearly: pd.DataFrame) -> pd.DataFrame:
-    """With the sums and the levelised costs per t."""
+    """Add sums and levelised costs per t."""
     captured, avoided = yearly["captured_at_full_load_ktpa"], yearly["avoided_at_full_load_ktpa"]
     capture = [name for name in yearly if name.startswith(("capture_", "heat_")) and name.endswith("_mn_pa")]
     transport = [name for name in yearly if name.startswith(("pipe_", "haul_", "storage_"))]
@@ -114,10 +113,10 @@ COLUMNS = [
 
 
 def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
-    """One row a stream, cheapest first, with running sums; `in_plan` says whether `retrofits` hold that stream.
+    """Return one row a stream, cheapest first, with cumulative sums; `in_plan` marks streams of `retrofits`.
 
-    Costs are levelised at full load and the last year's prices. A stream that no route can serve, or whose capture
-    causes more CO2 than it avoids, is left out. It is empty where own pipes would draw power that no table prices.
+    Streams without an option, or whose capture emits more CO₂ than it avoids, are excluded. The table is empty if own
+    pipes would need power that no table prices.
     """
     if problem.network is not None:
         try:
@@ -146,7 +145,7 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     )
     is_full_size = routes["stream_share"] == 1.0
     ever_works = problem.running_share.any(axis=(1, 2))
-    # Units that streams share are no stream of their own, and a measure is no capture: each stream stands for itself.
+    # Shared units and measures are excluded: each stream appears once with its own capture unit.
     could_be = every[
         is_full_size
         & ever_works
@@ -155,7 +154,7 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
         & plants["is_candidate"]
         & every["avoidance_cost_per_t"].notna()
     ]
-    # Routes are sorted by id, so that equal costs keep one order whatever the order of rows in the inputs.
+    # Options are sorted by id, so equal costs keep one order regardless of the inputs' row order.
     ranked = could_be.sort_values("avoidance_cost_per_t", kind="stable").drop_duplicates(["plant", "stream"])
     ranked = ranked.reset_index(drop=True)
     ranked.insert(8, "cumulative_avoided_ktpa", ranked["avoided_ktpa"].cumsum())
@@ -165,12 +164,11 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def alone(problem: Problem) -> Problem:
-    """The same plants, each stream for itself, with a pipe of its own to one of its nearest sites.
+    """Return the problem with own pipes: each stream on its own, with a pipe to one of its nearest sites.
 
-    Kept for the last problem asked about: posing takes longer than any list made from it.
-
-    What must be reached or fitted is left out: own pipes may not reach it, and no list depends on it. Raises InputError
-    where own pipes would draw power that no table prices.
+    The result is cached for the last problem, since building it takes longer than its evaluation. Targets and required
+    plants are dropped, since own pipes may not reach them. Raises InputError if own pipes would need power that no
+    table prices.
     """
     changes = {
         "transport.shared_trunklines": False,
@@ -182,14 +180,11 @@ def alone(problem: Problem) -> Problem:
     return build_problem(problem.scenario.with_changes(changes), problem.inputs)
 
 
-# Of each plant the option that avoids a tonne for the least, for itself, as in the list behind the abatement curve.
-
-
 def best_options(problem: Problem, plants: set[str] | None = None) -> pd.DataFrame:
-    """Of each candidate plant the full-size option of the least avoidance cost with a pipe of its own, by plant.
+    """Return the full-size option of least avoidance cost of each candidate plant, with its own pipe, by plant.
 
-    Columns of routes and of levelised costs, with prices and CO₂ per t captured of the last year. Plants that nothing
-    can serve, or whose options avoid nothing, are missing.
+    Columns of options and levelised costs, with prices and CO₂ per t captured of the last year. Plants without an
+    option that avoids CO₂ are missing.
     """
     if problem.network is not None:
         try:
@@ -206,13 +201,13 @@ def best_options(problem: Problem, plants: set[str] | None = None) -> pd.DataFra
     )
     if plants is not None:
         could_be &= table["plant"].isin(plants)
-    # Stacks of one mill often cost alike a tonne; rounding must not choose among them, so that ids do.
+    # Stacks of one mill often have equal costs; rounding leaves the choice to ids.
     ranked = table[could_be].sort_values("avoidance_cost_per_t", kind="stable", key=lambda cost: cost.round(6))
     return ranked.drop_duplicates("plant").sort_values("plant", kind="stable").reset_index(drop=True)
 
 
 def with_prices(problem: Problem) -> pd.DataFrame:
-    """One row a route: its columns, its levelised cost by part, prices and CO₂ per t captured of the last year."""
+    """Return one row an option: its columns, levelised cost by part, prices and CO₂ per t captured of the last year."""
     routes = problem.routes
     table = pd.concat([routes, levelised_costs(problem)], axis=1)
     last = {name: per_t[:, -1] for name, per_t in problem.cost_per_t.items()}
@@ -225,5 +220,5 @@ def with_prices(problem: Problem) -> pd.DataFrame:
 
 
 def _over(amount: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """NaN where there is nothing to divide by."""
+    """Quotient; NaN for a divisor of 0."""
     return np.divide(amount, by, out=np.full(len(by), np.nan), where=by > 0)

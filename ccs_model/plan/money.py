@@ -1,7 +1,7 @@
-"""Every amount of money of a plan, by what it is for, by id and by calendar year, undiscounted.
+"""All money of a plan by item, id and calendar year, undiscounted.
 
-An `Item` holds million [id, calendar + 1] along the ids of one variable; its last column is the horizon's end. Costs
-are positive. Summed over ids it is the programme's; split by users it is each plant's.
+An `Item` has million [id, calendar + 1] along the ids of one variable; its last column is the end of the horizon. Costs
+are positive. The sum over ids is the programme's account; the split by users gives each plant's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,20 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.model.budget import eligible
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BUILD,
+    CAPTURED,
+    CREDITED,
+    INJECTED,
+    OPENED,
+    PAID,
+    PAID_FOR_OIL,
+    PIPE,
+    PIPE_FLOW,
+    SPEND,
+    WELLS,
+)
 from ccs_model.model.terms import capex_mn, paid_by_tonne
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
@@ -24,7 +38,7 @@ from ccs_model.problem import Problem
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One kind of money on one variable; `name` ends in _mn and names the cost term it belongs to."""
+    """One item of money on one variable; `name` ends in _mn and is its cost term."""
 
     name: str
     variable: str
@@ -32,7 +46,7 @@ class Item:
 
 
 def items_of(point: Point) -> Iterator[Item]:
-    """All money of the cost terms but shortfalls, which belong to nobody."""
+    """Yield all money of the cost terms, except shortfalls, which no plant pays."""
     yield from _of_retrofits(point)
     if point.problem.network is not None:
         yield from _of_network(point)
@@ -41,30 +55,30 @@ def items_of(point: Point) -> Iterator[Item]:
 
 
 def year_at(problem: Problem) -> Ints:
-    """[calendar] position of the period that a year lies in."""
+    """Return [calendar] the position of each year's period."""
     return np.asarray(np.searchsorted(problem.years, problem.calendar, side="right") - 1, dtype=np.int64)
 
 
 def at_start(problem: Problem, amount: Floats) -> Floats:
-    """[id, period] money at the start of each period → [id, calendar + 1]."""
+    """Spread money at the start of each period [id, period] to [id, calendar + 1]."""
     spread = np.zeros((len(amount), len(problem.calendar) + 1))
     spread[:, np.searchsorted(problem.calendar, problem.years)] = amount
     return spread
 
 
 def every_year(problem: Problem, amount: Floats) -> Floats:
-    """[id, period] or [id, calendar] yearly money → [id, calendar + 1]."""
+    """Spread yearly money [id, period] or [id, calendar] to [id, calendar + 1]."""
     by_year = amount if amount.shape[1] == len(problem.calendar) else amount[:, year_at(problem)]
     return np.concatenate([by_year, np.zeros((len(by_year), 1))], axis=1)
 
 
 def at_the_end(problem: Problem, amount: Floats) -> Floats:
-    """[id] money at the horizon's end → [id, calendar + 1]."""
+    """Spread money at the end of the horizon [id] to [id, calendar + 1]."""
     return np.concatenate([np.zeros((len(amount), len(problem.calendar))), amount[:, None]], axis=1)
 
 
 def capital_of(point: Point, variable: str, capex: Floats, life_yr: npt.ArrayLike) -> Floats:
-    """Overnight capital where it is spent; in a static year its yearly share."""
+    """Return overnight capital when it is spent; in a static year, its yearly share."""
     problem = point.problem
     weight = problem.recovery(life_yr) if problem.is_static else 1.0
     return at_start(problem, (capex * weight)[:, None] * point.decided[variable])
@@ -75,13 +89,13 @@ def _of_retrofits(point: Point) -> Iterator[Item]:
     routes = problem.routes
     for kind, life in (("capture", "life_yr"), ("pipe", "pipe_life_yr")):
         capex = routes[f"{kind}_capex_mn"].to_numpy(float)
-        yield Item(f"{kind}_capex_mn", "build", capital_of(point, "build", capex, routes[life]))
+        yield Item(f"{kind}_capex_mn", BUILD, capital_of(point, BUILD, capex, routes[life]))
     for name, column in (("capture_fixed_om_mn", "fixed_om_mn_pa"), ("pipe_fixed_om_mn", "pipe_om_mn_pa")):
         yearly = routes[column].to_numpy(float)[:, None] * point.running
-        yield Item(name, "build", every_year(problem, yearly))
+        yield Item(name, BUILD, every_year(problem, yearly))
     captured = point.captured_ktpa[:, year_at(problem)]
     for name, per_t in problem.cost_per_t.items():
-        yield Item(f"{name}_mn", "captured_ktpa", every_year(problem, captured * per_t / 1000.0))
+        yield Item(f"{name}_mn", CAPTURED, every_year(problem, captured * per_t / 1000.0))
 
 
 def _of_network(point: Point) -> Iterator[Item]:
@@ -89,44 +103,44 @@ def _of_network(point: Point) -> Iterator[Item]:
     assert problem.network is not None and problem.stores is not None and problem.line_power_per_t is not None
     lines, sites, stores = problem.network.lines, problem.sites, problem.stores
     built = lines[problem.network.built]
-    capex, carried = capex_mn(problem), decided["pipe_flow_ktpa"]
+    capex, carried = capex_mn(problem), decided[PIPE_FLOW]
 
     def by_use(table: object, name: str, used: Floats, factor: float = 1.0) -> Floats:
         per_unit = table[name].to_numpy(float)[:, None]  # type: ignore[index]
         return every_year(problem, per_unit * used * factor)
 
-    for name in ("pipe", "built_ktpa"):
+    for name in (PIPE, ADDED_CAPACITY):
         yield Item("pipe_capex_mn", name, capital_of(point, name, capex[name], built["life_yr"]))
-    # Upkeep goes by what a pipe is built for, which is nameplate.
+    # O&M of pipes follows nameplate capacity.
     upkeep = by_use(lines, "om_mn_per_ktpa", carried, 1.0 / problem.delivered_share)
-    yield Item("pipe_fixed_om_mn", "pipe_flow_ktpa", upkeep)
+    yield Item("pipe_fixed_om_mn", PIPE_FLOW, upkeep)
     power = carried[:, year_at(problem)] * problem.line_power_per_t / 1000.0
-    yield Item("pipe_power_mn", "pipe_flow_ktpa", every_year(problem, power))
-    yield Item("haul_mn", "pipe_flow_ktpa", by_use(lines, "haul_per_t", carried, 1e-3))
-    yield Item("site_capex_mn", "opened", capital_of(point, "opened", capex["opened"], sites["life_yr"]))
-    yield Item("well_capex_mn", "wells", capital_of(point, "wells", capex["wells"], sites["life_yr"]))
+    yield Item("pipe_power_mn", PIPE_FLOW, every_year(problem, power))
+    yield Item("haul_mn", PIPE_FLOW, by_use(lines, "haul_per_t", carried, 1e-3))
+    yield Item("site_capex_mn", OPENED, capital_of(point, OPENED, capex[OPENED], sites["life_yr"]))
+    yield Item("well_capex_mn", WELLS, capital_of(point, WELLS, capex[WELLS], sites["life_yr"]))
     for name, variable, column in (
-        ("site_fixed_om_mn", "opened", "site_om_mn_pa"),
-        ("well_fixed_om_mn", "wells", "well_om_mn_pa"),
+        ("site_fixed_om_mn", OPENED, "site_om_mn_pa"),
+        ("well_fixed_om_mn", WELLS, "well_om_mn_pa"),
     ):
         yield Item(name, variable, by_use(sites, column, np.cumsum(decided[variable], axis=1)))
-    yield Item("storage_mn", "injected_ktpa", by_use(stores, "variable_per_t", decided["injected_ktpa"], 1e-3))
-    closure = sites["closure_mn"].to_numpy(float) * decided["opened"].sum(axis=1)
-    yield Item("closure_mn", "opened", at_the_end(problem, closure * (not problem.is_static)))
-    oil = by_use(sites, "eor_revenue_per_t", decided["paid_for_oil_ktpa"], -1e-3)
-    yield Item("oil_revenue_mn", "paid_for_oil_ktpa", oil)
+    yield Item("storage_mn", INJECTED, by_use(stores, "variable_per_t", decided[INJECTED], 1e-3))
+    closure = sites["closure_mn"].to_numpy(float) * decided[OPENED].sum(axis=1)
+    yield Item("closure_mn", OPENED, at_the_end(problem, closure * (not problem.is_static)))
+    oil = by_use(sites, "eor_revenue_per_t", decided[PAID_FOR_OIL], -1e-3)
+    yield Item("oil_revenue_mn", PAID_FOR_OIL, oil)
 
 
 def _salvage(point: Point) -> Iterator[Item]:
-    """What is left of capital at the horizon's end, an income."""
+    """Salvage value of all capital at the end of the horizon, an income."""
     problem = point.problem
     if problem.is_static:
         return
-    left = {"build": problem.salvage_share}
+    left = {BUILD: problem.salvage_share}
     if problem.network is not None:
         built = problem.network.lines[problem.network.built]
-        left |= dict.fromkeys(("pipe", "built_ktpa"), problem.salvage_of(built["life_yr"]))
-        left |= dict.fromkeys(("opened", "wells"), problem.salvage_of(problem.sites["life_yr"]))
+        left |= dict.fromkeys((PIPE, ADDED_CAPACITY), problem.salvage_of(built["life_yr"]))
+        left |= dict.fromkeys((OPENED, WELLS), problem.salvage_of(problem.sites["life_yr"]))
     capex = capex_mn(problem)
     for name, share in left.items():
         amount = (capex[name][:, None] * share * point.decided[name]).sum(axis=1) / problem.closing_discount
@@ -134,7 +148,7 @@ def _salvage(point: Point) -> Iterator[Item]:
 
 
 def _paid(point: Point) -> Iterator[Item]:
-    """What a policy pays, year by year; under a cap, in equal parts over the period's years in which it pays."""
+    """Yearly policy payments; capped payments are spread evenly over the period's years with a payment."""
     problem, accounts = point.problem, point.problem.accounts
     if not accounts.pays:
         return
@@ -142,37 +156,34 @@ def _paid(point: Point) -> Iterator[Item]:
     if accounts.is_capped:
         pays = (accounts.paid_per_captured_t + accounts.paid_per_avoided_t > 0).astype(float)
         n_paid = np.bincount(at, weights=pays, minlength=len(problem.years))
-        yearly = point.decided["paid_mn"] / np.maximum(n_paid, 1.0)
-        yield Item("paid_mn", "paid_mn", every_year(problem, -yearly[:, at] * pays))
+        yearly = point.decided[PAID] / np.maximum(n_paid, 1.0)
+        yield Item("paid_mn", PAID, every_year(problem, -yearly[:, at] * pays))
         return
     if problem.has_measures and accounts.paid_per_avoided_t.any():
         reduced = problem.reduced_ktpa[:, None] * point.running[:, at]
-        yield Item("paid_mn", "build", every_year(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
+        yield Item("paid_mn", BUILD, every_year(problem, -accounts.paid_per_avoided_t * reduced / 1000.0))
     for variable, used in (
-        ("captured_ktpa", point.captured_ktpa),
-        ("pipe_flow_ktpa", point.decided.get("pipe_flow_ktpa")),
+        (CAPTURED, point.captured_ktpa),
+        (PIPE_FLOW, point.decided.get(PIPE_FLOW)),
     ):
         if used is not None:
             yield Item("paid_mn", variable, every_year(problem, -_rate(problem, variable) * used[:, at] / 1000.0))
 
 
 def _rate(problem: Problem, variable: str) -> Floats:
-    """[id, calendar] paid per t of a variable."""
+    """[id, calendar] payment per t of a variable."""
     accounts, at = problem.accounts, year_at(problem)
-    if variable == "captured_ktpa":
+    if variable == CAPTURED:
         return accounts.paid_per_captured_t + accounts.paid_per_avoided_t * problem.avoided_t_per_t[:, at]
     assert problem.line_power_co2_t_per_t is not None
     return -accounts.paid_per_avoided_t * problem.line_power_co2_t_per_t[:, at]
 
 
-# The plan's money year by year, undiscounted, term by term.
-
-
 def cashflow_table(point: Point) -> pd.DataFrame:
-    """Undiscounted million by calendar year; with `discount_factor` it sums to the discounted costs.
+    """Return undiscounted million by calendar year; with `discount_factor` it sums to the discounted costs.
 
-    Salvage and closure fall due when the horizon has ended: a row of its own. In a static year the table is the year
-    itself, capital as its yearly share.
+    Salvage and closure fall in a row of their own after the horizon. A static year has one row, with annualised
+    capital.
     """
     problem = point.problem
     end = problem.horizon_end
@@ -185,7 +196,7 @@ def cashflow_table(point: Point) -> pd.DataFrame:
         money[item.name] = money[item.name] + by_year if item.name in money else by_year
     if problem.shortfall_per_t is not None and problem.targets:
         money["shortfall_mn"] = np.r_[_shortfall_mn(point), 0.0]
-    # Salvage stands last, as it falls due last.
+    # Salvage is the last column.
     salvage = money.pop("salvage_mn", np.zeros(len(table)))
     table = pd.concat([table, pd.DataFrame({**money, "salvage_mn": salvage})], axis=1)
     if problem.is_static:
@@ -196,7 +207,7 @@ def cashflow_table(point: Point) -> pd.DataFrame:
 
 
 def _shortfall_mn(point: Point) -> Floats:
-    """What missing targets costs in each calendar year; a miss over the horizon is paid once, in the first year."""
+    """Cost of missed targets by calendar year; a shortfall over the horizon is paid once, in the first year."""
     problem = point.problem
     of_year = year_at(problem)
     paid = np.zeros(len(of_year))
@@ -207,32 +218,32 @@ def _shortfall_mn(point: Point) -> Floats:
     return paid
 
 
-# Which plant a plan's money belongs to: its own retrofits', and its part by use of what is shared.
-
-
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Splits amounts [id, period] or [id, calendar + 1] of a variable into [plant, …] of the plants that are fitted."""
+    """Splits amounts of a variable, [id, period] or [id, calendar + 1], into [plant, …] of the retrofitted plants.
+
+    Plants pay for their own retrofits, and for shared assets in proportion to use.
+    """
 
     point: Point
     sharing: Sharing | None
 
     @cached_property
     def plants(self) -> pd.Index:
-        """Ids of the plants that have a retrofit, sorted."""
+        """Ids of the retrofitted plants, sorted."""
         built = self.point.build.sum(axis=1) > 0
         return pd.Index(sorted(set(self.point.problem.routes["plant"][built])))
 
     def __call__(self, variable: str, amount: Floats) -> Floats:
-        """[plant, …]; what nobody uses is everybody's."""
+        """Return [plant, …]; unused shared assets are split over all plants."""
         problem = self.point.problem
-        if variable in ("build", "captured_ktpa"):
+        if variable in (BUILD, CAPTURED):
             return self._of_plants(problem.routes["plant"], amount)
-        if variable == "credited_ktpa":
+        if variable == CREDITED:
             return self._of_plants(pd.Series(problem.axes[variable]), amount)
-        if variable == "paid_mn":
+        if variable == PAID:
             return self._in_proportion(self._entitled, amount[0])
-        if variable == "spend_mn":
+        if variable == SPEND:
             return sum(
                 (self._in_proportion(self._open_to[f], amount[f]) for f in range(len(amount))),
                 start=np.zeros((len(self.plants), amount.shape[1])),
@@ -246,7 +257,7 @@ class Split:
         return split
 
     def _period_at(self, n_columns: int) -> Ints:
-        """Position of the period of each column; the horizon's end belongs to the last."""
+        """Position of each column's period; the end of the horizon belongs to the last."""
         problem = self.point.problem
         if n_columns == len(problem.years):
             return np.arange(n_columns)
@@ -255,18 +266,18 @@ class Split:
     def _of_shared(self, variable: str, amount: Floats) -> Floats:
         problem, sharing = self.point.problem, self.sharing
         assert problem.network is not None and problem.stores is not None and sharing is not None
-        if variable in ("pipe", "built_ktpa", "pipe_flow_ktpa"):
+        if variable in (PIPE, ADDED_CAPACITY, PIPE_FLOW):
             lines = problem.network.lines
-            lines = lines if variable == "pipe_flow_ktpa" else lines[problem.network.built]
+            lines = lines if variable == PIPE_FLOW else lines[problem.network.built]
             at = pd.Index(problem.network.links["link"]).get_indexer(lines["link"])
             always, use = sharing.link_share, sharing.on_link_ktpa
         else:
-            names = problem.stores["site"] if variable == "injected_ktpa" else problem.sites["site"]
+            names = problem.stores["site"] if variable == INJECTED else problem.sites["site"]
             at = pd.Index(problem.sites["site"]).get_indexer(names)
             always, use = sharing.site_share, sharing.at_site_ktpa
         gathered = np.zeros((len(always), amount.shape[1]))
         np.add.at(gathered, at, amount)
-        if variable not in ("pipe_flow_ktpa", "injected_ktpa", "paid_for_oil_ktpa"):
+        if variable not in (PIPE_FLOW, INJECTED, PAID_FOR_OIL):
             split = always.T @ gathered
         else:
             split = np.zeros((always.shape[1], amount.shape[1]))
@@ -285,14 +296,14 @@ class Split:
 
     @cached_property
     def _entitled(self) -> Floats:
-        """[plant, period] what a policy would pay each without a cap."""
+        """[plant, period] policy payments without the cap."""
         values = self.point.values
         parts = [self(name, amount * values[name]) for name, amount in paid_by_tonne(self.point.problem).items()]
         return np.maximum(sum(parts), 0.0)
 
     @cached_property
     def _open_to(self) -> list[Floats]:
-        """[fund][plant, period] capital of each plant that the fund may pay for."""
+        """[fund][plant, period] capital that the fund may pay for."""
         problem = self.point.problem
         found = []
         for fund in problem.accounts.funds.itertuples():

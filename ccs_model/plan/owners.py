@@ -1,8 +1,8 @@
-"""What a plan means to each owner: the money of every plant year by year, and what an investor reads from it.
+"""Owners' accounts: cash flow of every retrofitted plant by year, and investment figures from it.
 
-The rule is the optimiser's: losses are set against other profits of the year in which they arise. So the net present
-values here, made from the cash flow, equal those of the program's own coefficients, plant by plant. The plant on its
-own, which must carry its losses forward, is reported beside it.
+As in the optimiser, losses offset other profits of the year in which they arise. The NPVs from this cash flow therefore
+equal those from the model's coefficients, plant by plant. Figures of a stand-alone plant, which carries losses forward,
+are reported beside them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from ccs_model.economics.investment import (
 )
 from ccs_model.economics.policy import trading_rules
 from ccs_model.model.account_terms import npv_terms
+from ccs_model.model.names import ADDED_CAPACITY, BUILD, CAPTURED, CREDITED, OPENED, PIPE, SPEND, WELLS
 from ccs_model.model.terms import capex_mn, summed
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import Point
@@ -38,7 +39,7 @@ FLOWS = (
 )  # fmt: skip
 CAPITAL = ("capture_capex_mn", "transport_capex_mn", "storage_capex_mn")
 FINANCING = ("grants_mn", "drawn_mn", "interest_mn", "repaid_mn")
-# What an item of the cost terms is to an owner.
+# Flow of an owner to which each item of the cost terms belongs.
 _FLOW_OF = {
     "capture_capex_mn": "capture_capex_mn", "pipe_capex_mn": "transport_capex_mn", "site_capex_mn": "storage_capex_mn",
     "well_capex_mn": "storage_capex_mn", "capture_fixed_om_mn": "capture_om_mn",
@@ -54,14 +55,14 @@ _TAXED_YEARLY = (
 
 @dataclass(frozen=True, eq=False)
 class Owners:
-    """The fitted plants' accounts; arrays [plant, calendar + 1], the last column being the horizon's end."""
+    """Accounts of the retrofitted plants; arrays [plant, calendar + 1], with the end of the horizon as last column."""
 
     point: Point
     split: Split
 
     @classmethod
     def of(cls, point: Point, sharing: Sharing | None) -> Owners:
-        """The accounts of a plan's plants."""
+        """Return the accounts of a plan's plants."""
         return cls(point, Split(point, sharing))
 
     @cached_property
@@ -89,48 +90,48 @@ class Owners:
 
     @cached_property
     def grants_mn(self) -> Floats:
-        """[plant, period]"""
+        """Grants of each plant and period [plant, period], in million."""
         accounts = self.point.problem.accounts
         if not len(accounts.funds):
             return np.zeros_like(self.capex_mn)
-        return self.split("spend_mn", self.point.decided["spend_mn"] * accounts.is_grant)
+        return self.split(SPEND, self.point.decided[SPEND] * accounts.is_grant)
 
     @cached_property
     def depreciation_mn(self) -> Floats:
-        """What is written off each year of capital less grants."""
+        """Yearly depreciation of capex less grants."""
         return (self.capex_mn - self.grants_mn) @ self.point.problem.accounts.depreciation_share
 
     @cached_property
     def book_mn(self) -> Floats:
-        """[plant] what stands in the books at the horizon's end."""
+        """[plant] net book value at the end of the horizon."""
         return (self.capex_mn - self.grants_mn) @ self.point.problem.accounts.book_share
 
     @cached_property
     def on_site_abatement_kt(self) -> Floats:
-        """Tonnes less from each plant's own stacks in every year."""
+        """On-site abatement of each plant in every year."""
         problem = self.point.problem
-        return self.split("captured_ktpa", every_year(problem, self.point.on_site_abatement_ktpa))
+        return self.split(CAPTURED, every_year(problem, self.point.on_site_abatement_ktpa))
 
     def _carbon_mn(self) -> Floats:
-        """What is sold on the carbon market."""
+        """Revenue from the carbon market."""
         problem, accounts = self.point.problem, self.point.problem.accounts
         at = year_at(problem)
         if not accounts.is_banded:
             cut = self.point.on_site_abatement_ktpa[:, at]
-            return self.split("captured_ktpa", every_year(problem, cut * accounts.credit_per_t / 1000.0))
+            return self.split(CAPTURED, every_year(problem, cut * accounts.credit_per_t / 1000.0))
         names = problem.routes["plant"].to_numpy(str)
         first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
-        price = accounts.credit_per_t[first.loc[problem.axes["credited_ktpa"]].to_numpy()]
-        sold = self.point.decided["credited_ktpa"][:, at] * price / 1000.0
-        return self.split("credited_ktpa", every_year(problem, sold))
+        price = accounts.credit_per_t[first.loc[problem.axes[CREDITED]].to_numpy()]
+        sold = self.point.decided[CREDITED][:, at] * price / 1000.0
+        return self.split(CREDITED, every_year(problem, sold))
 
     def _financing(self) -> dict[str, Floats]:
         problem, accounts = self.point.problem, self.point.problem.accounts
-        spend = self.point.decided["spend_mn"]
-        drawn = self.split("spend_mn", spend * (1.0 - accounts.is_grant))
+        spend = self.point.decided[SPEND]
+        drawn = self.split(SPEND, spend * (1.0 - accounts.is_grant))
         found = {"grants_mn": at_start(problem, self.grants_mn), "drawn_mn": at_start(problem, drawn)}
         for name, share in (("repaid_mn", accounts.repaid_share), ("interest_mn", accounts.interest_rate)):
-            # Of each fund and start, what falls due in every year; a plant pays its part of what it drew.
+            # Payments due by fund and start; each plant pays in proportion to its drawings.
             due = np.zeros_like(found["drawn_mn"])
             for s in range(len(problem.years)):
                 at = np.zeros_like(spend)
@@ -138,13 +139,13 @@ class Owners:
                 for f in range(len(spend)):
                     if at[f, s]:
                         only = np.where(np.arange(len(spend))[:, None] == f, at, 0.0)
-                        due += self.split("spend_mn", only)[:, [s]] * share[f, s]
+                        due += self.split(SPEND, only)[:, [s]] * share[f, s]
             found[name] = -due
         return found
 
     @cached_property
     def net_mn(self) -> Floats:
-        """What stays with each owner, after tax and after funds."""
+        """Net cash flow of each owner, after tax and financing."""
         return np.asarray(sum(self.flows.values()))
 
     @cached_property
@@ -153,8 +154,8 @@ class Owners:
         return npv_mn(self.net_mn, self.point.problem.discount_rate)
 
     @cached_property
-    def npv_of_program_mn(self) -> Floats:
-        """[plant] from the coefficients of the aim max_npv, the same split."""
+    def npv_of_model_mn(self) -> Floats:
+        """[plant] NPV from the coefficients of the objective `max_npv`, with the same split."""
         problem = self.point.problem
         values = self.point.values
         total = np.zeros(len(self.split.plants))
@@ -163,7 +164,7 @@ class Owners:
         return total
 
     def by_year(self) -> pd.DataFrame:
-        """One row a fitted plant and calendar year: FLOWS, net_mn, and the discount factor."""
+        """Return one row a retrofitted plant and calendar year: FLOWS, net_mn and the discount factor."""
         problem = self.point.problem
         years = np.r_[problem.calendar, problem.horizon_end]
         n = len(self.split.plants)
@@ -180,13 +181,13 @@ class Owners:
         return table
 
     def by_plant(self) -> pd.DataFrame:
-        """One row a fitted plant, and `all`: what an investor reads.
+        """Return investment figures, one row a retrofitted plant, and `all`.
 
-        npv_mn, project_npv_mn (without funds), irr_share of the project and of the equity, payback_yr,
-        discounted_payback_yr, debt_service_cover (least year), break_even_carbon_price_per_t and contract_strike_per_t
-        (of every tonne of direct cut, after tax; the contract runs for contract_yr from the plant's first cut),
-        standalone_npv_mn (losses carried forward), hurdle_npv_mn (the same flows at the return that the appraisal table asks
-        of the sector). NaN where there is none, with the reason beside the rate of return.
+        npv_mn, project_npv_mn (without funds), rates of return of project and equity, payback_yr,
+        discounted_payback_yr, debt_service_cover (minimum over years), break_even_carbon_price_per_t and
+        contract_strike_per_t (per tonne of on-site abatement, after tax; the contract runs for contract_yr from the
+        first abatement), standalone_npv_mn (losses carried forward), hurdle_npv_mn (at the required return of the
+        sector). Missing figures are NaN; two columns give the reason for a missing rate of return.
         """
         names = [*self.split.plants, "all"]
         flows = {name: _with_sum(amount) for name, amount in self.flows.items()}
@@ -198,14 +199,14 @@ class Owners:
         capital = np.asarray(sum(flows[name] for name in CAPITAL))
         hurdle = self._hurdle_share()
         at_hurdle = npv_mn(net[:-1], hurdle) if len(hurdle) else np.zeros(0)
-        # A grant lowers what is written off, so it stays with the project.
+        # Grants lower depreciation, so they stay in the project's flows.
         project = net - (financing - grants) - interest_shield
         equity_irr, equity_reason = irr_share(net)
         project_irr, reason = irr_share(project)
         cut = _with_sum(self.on_site_abatement_kt)
         without_carbon = net - flows["carbon_mn"] * (1.0 - tax)
         service = tuple(-flows[name][:, :-1] for name in ("interest_mn", "repaid_mn"))
-        # Repaying what is left at the horizon's end is a matter of where the horizon ends.
+        # The settlement at the end of the horizon is excluded.
         cash = (project - capital - grants)[:, :-1]
         return pd.DataFrame(
             {
@@ -237,14 +238,14 @@ class Owners:
         return int(self.point.problem.inputs["finance/factors"].set_index("factor").at[name, "value"])
 
     def _hurdle_share(self) -> Floats:
-        """[plant] return asked of its sector; NaN where the table has none for what it makes."""
+        """[plant] required return of its sector; NaN if the table has none for its product."""
         rates = self.point.problem.inputs["finance/hurdle_rates"]
         requested = rates[rates["product"] != ""].set_index("product")["hurdle_share"]
         made = self.point.problem.plants.set_index("plant").loc[self.split.plants, "product"]
         return np.asarray(made.map(requested), dtype=float)
 
     def _alone(self, flows: dict[str, Floats]) -> Floats:
-        """Net flows of plants that have no other profits: losses wait for profits to come."""
+        """Net flows of stand-alone plants, which carry losses forward."""
         accounts = self.point.problem.accounts
         taxed = np.asarray(sum(flows[name] for name in _TAXED_YEARLY)) - _with_sum(self.depreciation_mn)
         taxed[:, -1] += flows["salvage_mn"][:, -1] - _with_sum(self.book_mn[:, None])[:, 0]
@@ -253,7 +254,7 @@ class Owners:
 
 
 def _under_contract(cut_kt: Floats, contract_yr: int) -> Mask:
-    """[plant, year] the contract_yr years from the first tonne cut."""
+    """[plant, year] the contract_yr years from the first abatement."""
     cuts = cut_kt > 0
     first = np.where(cuts.any(axis=1), cuts.argmax(axis=1), cut_kt.shape[1])[:, None]
     years = np.arange(cut_kt.shape[1])
@@ -262,19 +263,19 @@ def _under_contract(cut_kt: Floats, contract_yr: int) -> Mask:
 
 
 def _least(cover: Floats) -> Floats:
-    """[plant] of the year in which debt is covered worst; NaN without debt."""
+    """[plant] minimum cover ratio over the years; NaN without debt."""
     return np.where(np.isnan(cover).all(axis=1), np.nan, np.nanmin(np.where(np.isnan(cover), np.inf, cover), axis=1))
 
 
 def _with_sum(amount: Floats) -> Floats:
-    """The plants' rows and the programme's below them."""
+    """The plants' rows, and their sum as last row."""
     return np.concatenate([amount, amount.sum(axis=0, keepdims=True)])
 
 
-# What the owners' accounts are made from: capital by start and life, and tonnes by year, plant by plant.
+# Inputs of the owners' accounts: capital by start and life, and tonnes by year and plant.
 #
-# With these two tables and the yearly flows, every account can be computed again at another discount rate, carbon
-# price, capital cost or tax, with the same decisions.
+# With these tables and the yearly flows, the accounts can be recomputed at another discount rate, carbon price, capital
+# cost or tax.
 
 CAPTURE, TRANSPORT, STORAGE, GRANT = "capture", "transport", "storage", "grant"
 CAPITAL_COLUMNS = ("plant", "kind", "year", "life_yr", "left_yr", "capital_mn")
@@ -283,9 +284,9 @@ _NOTHING_MN = 1e-9
 
 
 def capital_table(owners: Owners) -> pd.DataFrame:
-    """CAPITAL_COLUMNS, one row a plant, kind, start and life: undiscounted million when it is decided.
+    """Return CAPITAL_COLUMNS, one row a plant, kind, start and life: undiscounted million at the start.
 
-    `left_yr` of its `life_yr` remain when the horizon ends. What grants pay stands apart, as negative capital.
+    `left_yr` of `life_yr` remain at the end of the horizon. Grants are negative capital of their own kind.
     """
     problem = owners.point.problem
     years = np.array(problem.years)
@@ -314,9 +315,9 @@ def capital_table(owners: Owners) -> pd.DataFrame:
 
 
 def tonnes_table(owners: Owners) -> pd.DataFrame:
-    """plant, name (DIRECT_CUT or SOLD) and a column a calendar year and the horizon's end, in kt.
+    """Return plant, name (ON_SITE_ABATEMENT or SOLD) and a column a calendar year and the end of the horizon, in kt.
 
-    Sold is what the carbon market would take: the direct cut of sectors that it covers, within the surplus band.
+    SOLD is on-site abatement of covered sectors, within the surplus band.
     """
     problem, accounts = owners.point.problem, owners.point.problem.accounts
     at = year_at(problem)
@@ -327,10 +328,8 @@ def tonnes_table(owners: Owners) -> pd.DataFrame:
     if accounts.is_banded:
         names = problem.routes["plant"].to_numpy(str)
         first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
-        of_plant = is_covered[first.loc[problem.axes["credited_ktpa"]].to_numpy()]
-        sold = owners.split(
-            "credited_ktpa", every_year(problem, owners.point.decided["credited_ktpa"][:, at] * of_plant)
-        )
+        of_plant = is_covered[first.loc[problem.axes[CREDITED]].to_numpy()]
+        sold = owners.split(CREDITED, every_year(problem, owners.point.decided[CREDITED][:, at] * of_plant))
     else:
         cut = owners.point.on_site_abatement_ktpa[:, at] * is_covered
         sold = owners.split("captured_ktpa", every_year(problem, cut))
@@ -345,10 +344,10 @@ def tonnes_table(owners: Owners) -> pd.DataFrame:
 
 
 def _capital(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
-    """kind, life, years left when the horizon ends [start], and million [plant, start]."""
+    """Kind, life, remaining life at the end of the horizon [start], and million [plant, start]."""
     point, split = owners.point, owners.split
     problem, decided = point.problem, point.decided
-    routes, build = problem.routes, decided["build"]
+    routes, build = problem.routes, decided[BUILD]
     used = np.broadcast_to(problem.unit_used_yr, build.shape)
     lives = np.broadcast_to(problem.unit_life_yr, build.shape)
     remain = np.clip(lives - np.maximum(used, 0.0), 0.0, lives)
@@ -358,7 +357,7 @@ def _capital(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
         here = built & (lives == life) & (remain == left)
         for kind, column in ((CAPTURE, "capture_capex_mn"), (TRANSPORT, "pipe_capex_mn")):
             capex = routes[column].to_numpy(float)[:, None] * build * here
-            yield kind, life, np.array(left), split("build", capex)
+            yield kind, life, np.array(left), split(BUILD, capex)
     if problem.network is not None:
         yield from _shared(owners)
     if len(problem.accounts.funds):
@@ -372,7 +371,7 @@ def _shared(owners: Owners) -> Iterator[tuple[str, float, Floats, Floats]]:
     capex = capex_mn(problem)
     built = problem.network.lines.loc[problem.network.built, "life_yr"].to_numpy(float)
     sites = problem.sites["life_yr"].to_numpy(float)
-    for kind, names, lives in ((TRANSPORT, ("pipe", "built_ktpa"), built), (STORAGE, ("opened", "wells"), sites)):
+    for kind, names, lives in ((TRANSPORT, (PIPE, ADDED_CAPACITY), built), (STORAGE, (OPENED, WELLS), sites)):
         for life in sorted(set(lives.tolist())):
             for name in names:
                 amount = (capex[name] * (lives == life))[:, None] * decided[name]

@@ -1,4 +1,4 @@
-"""`Plan`: the answer as tables keyed like the inputs, so answers join straight back.
+"""`Plan`: the result of a run as tables on the index columns of the inputs.
 
 retrofits   one row a retrofit: where, when, what, tonnes, capex, levelised costs
 flows       one row a pipe and period
@@ -9,21 +9,21 @@ cashflow    undiscounted million by calendar year
 zones       one row a province, last period
 by_year     one row a period: totals
 targets     one row a target: required, reached, missed, shadow price
-locks       one row a plant that must be fitted or is left out: what that costs
-shares      one row a user of each link and site: what it pays, by use and by Shapley value; None without shared links
-owners      one row a fitted plant and `all`: NPV, rate of return, payback, break-even price; None in a static year
-owner_cashflow  one row a fitted plant and calendar year: income, expenses, funds, tax; None in a static year
-funds       one row a fund and period: what it pays of the capital
-owner_capital   one row a fitted plant, kind, start and life: capital before any factor; None in a static year
-owner_tonnes    one row a fitted plant and kind of tonne, one column a calendar year; None in a static year
-stakeholders     costs and benefits of owners, public purse, financiers and society; None in a static year
+locks       one row a required or excluded plant: cost of that decision
+shares      one row a user of each link and site: its costs by use and by Shapley value; None without shared links
+owners      one row a retrofitted plant and `all`: NPV, rate of return, payback, break-even price; None in a static year
+owner_cashflow  one row a retrofitted plant and calendar year: income, expenses, funds, tax; None in a static year
+funds       one row a fund and period: its part of the capital
+owner_capital   one row a retrofitted plant, kind, start and life: capital; None in a static year
+owner_tonnes    one row a retrofitted plant and kind of tonne, one column a calendar year; None in a static year
+stakeholders    costs and benefits of owners, public purse, financiers and society; None in a static year
 ledger      one row an item of money, one column a stakeholder
 intensity   one row a province and period: carbon intensity against the goal of the five-year plan
-air_pollution   one row a province and pollutant, last period: what capture gives off beside CO₂
-point       one row a column of the program that is not zero: its variable, index and value
+air_pollution   one row a province and pollutant, last period: emissions of capture beside CO₂
+point       one row a non-zero column of the model: its variable, index and value
 checks      one row a check: name, holds, figure, tolerance
-frontier    what other budgets buy, where that was asked
-uncertainty     how the answer spreads when the inputs do, where that was asked
+frontier    results of other budgets, if computed
+uncertainty     spread of the results under uncertain inputs, if computed
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from ccs_model.problem import Problem
 if TYPE_CHECKING:
     from os import PathLike
 
-# `Frontier`: what each budget buys, as tables.
+# Frontier: the abatement of each budget.
 #
-# points       one row a budget: the plan there, its bound and gap, what the ranked list would reach, what changed
-# breakpoints  one row a budget at which the slope of the linear program changes, both ends included
-# moves        one row a plant that enters, leaves or is fitted otherwise than at the budget below
+# points       one row a budget: its plan, bound and gap, abatement of the merit order, changes
+# breakpoints  one row a budget at which the slope of the LP changes, both ends included
+# moves        one row a plant that enters, leaves or changes its retrofit against the budget below
 
 FRONTIER_SCHEMA = "ccs-model/frontier/2"
 
@@ -74,28 +74,28 @@ class Frontier:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the frontier is a linear program's, known everywhere."""
+        """Whether the frontier is that of the LP, with all breakpoints known."""
         return bool(self.about["is_exact"])
 
 
-# `Uncertainty`: how the answer spreads when the inputs do, as tables.
+# Uncertainty: spread of the results under uncertain inputs.
 #
-# inputs      one row an uncertain input: how it is spread, and its quantiles over the futures
-# futures     one row a future: the value of every input, and what came of it, planned anew and held
-# spread      one row a mode and measure: what the plan says, mean, P5, P50, P95 over the futures
+# inputs      one row an uncertain input: its distribution and quantiles over the futures
+# futures     one row a future: values of all inputs, and results re-planned and with fixed decisions
+# spread      one row a mode and measure: the plan's value, mean, P5, P50, P95 over the futures
 # tornado     one row a mode, measure and input: means of the measure in the lowest and highest fifth of the input
-# broken      one row a claim that the held plan breaks in some future, and in which share of them
-# plants      one row a plant chosen in any future: how often, and whether the plan fits it
+# broken      one row a constraint that the fixed plan violates in some future: share of futures, size
+# plants      one row a plant chosen in any future: how often, and whether the plan retrofits it
 #
-# Modes: `replanned` is each future's own best plan, known beforehand, with retrofits in parts; `held` is the scenario's
-# plan, built as it is in every future.
+# Modes: `replanned` is the LP relaxation of each future with perfect information; `fixed` is the scenario's plan with
+# its builds fixed in every future.
 
 UNCERTAINTY_SCHEMA = "ccs-model/montecarlo/2"
-REPLANNED, HELD = "replanned", "held"
-MODES = (REPLANNED, HELD)
-# A plant chosen in so many of the futures is fitted without regret.
+REPLANNED, FIXED = "replanned", "fixed"
+MODES = (REPLANNED, FIXED)
+# A plant chosen in this share of the futures is no-regret.
 NO_REGRET_SHARE = 0.9
-# What is built of a plant's largest stream from here on counts as chosen.
+# A plant counts as chosen from this share of its largest stream.
 CHOSEN_SHARE = 0.5
 
 
@@ -119,23 +119,24 @@ class Uncertainty:
 
 @dataclass(frozen=True)
 class Objective:
-    """The aim's value with the bound no plan can pass, in `unit`; of a shared network, no plan within its corridors.
+    """Value of the objective, its bounds and its gaps, in `unit`.
 
-    `all_links_bound` holds for every plan over all candidate links.
+    `bound` holds for every plan over all candidate links. `searched_bound` and `searched_gap_share` hold for plans
+    within the corridors of a shared network, and equal the others where there are none.
     """
 
     value: float
-    bound: float
-    gap_share: float
+    searched_bound: float
+    searched_gap_share: float
     unit: str
-    all_links_bound: float
+    bound: float
 
     @property
-    def all_links_gap_share(self) -> float:
-        """How far the value may be from the best over all candidate links."""
+    def gap_share(self) -> float:
+        """Gap against the bound over all candidate links."""
         if not self.value:
-            return 0.0 if self.all_links_bound == self.value else float("inf")
-        return abs(self.all_links_bound - self.value) / abs(self.value)
+            return 0.0 if self.bound == self.value else float("inf")
+        return abs(self.bound - self.value) / abs(self.value)
 
 
 @dataclass(frozen=True)
@@ -166,13 +167,13 @@ class MarginalBudget:
 
     @property
     def kt_per_mn(self) -> float:
-        """Gained per million added."""
+        """Abatement gained per million added."""
         return self.abatement_kt / self.added_mn if self.added_mn else 0.0
 
 
 @dataclass(frozen=True)
 class Size:
-    """Size of the program as solved."""
+    """Size of the model as solved."""
 
     n_rows: int
     n_columns: int
@@ -237,7 +238,7 @@ class Plan:
 
     @property
     def reached_a_limit(self) -> bool:
-        """True when the plan stands but its gap is wider than asked for."""
+        """Whether the gap is wider than requested."""
         return self.status == "limit"
 
     def to_dict(self) -> dict[str, Any]:

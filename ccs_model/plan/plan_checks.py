@@ -1,4 +1,4 @@
-"""Checks of a plan made without the solver: each gives a figure that must lie within its tolerance."""
+"""Checks of a plan without the solver; each gives a figure and a tolerance."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from ccs_model.economics.benefits import accounts_by_stakeholder
 from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.mip.matrix import Residuals
 from ccs_model.model.account_terms import net_benefit_terms
+from ccs_model.model.names import FORWARD, INJECTED, REVERSE, SPEND
 from ccs_model.model.terms import breakdown, capex_mn
 from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners
 
-# The one check that a plan may fail: a limit was reached before the gap.
+# The only check that a plan may fail: a limit was reached before the gap.
 GAP_CHECK = "the gap is no wider than asked for"
 
 
@@ -31,12 +32,12 @@ def checks_table(
     gap_share: float,
     requested_gap: float,
 ) -> pd.DataFrame:
-    """name, holds, actual, expected, figure (their distance, relative where both are large) and tolerance."""
+    """Return name, holds, actual, expected, figure (distance, relative for large values) and tolerance."""
     problem = point.problem
     captured = point.captured_ktpa
     spent = sum(float((each @ point.decided[name]).sum()) for name, each in capex_mn(problem).items())
     if len(problem.accounts.funds):
-        spent -= float((point.decided["spend_mn"] * problem.accounts.is_grant).sum())
+        spent -= float((point.decided[SPEND] * problem.accounts.is_grant).sum())
     if problem.is_static:
         spent = sum(costs.values()) - costs.get("shortfall_mn", 0.0)
     by_site = _into_sites(point)
@@ -51,14 +52,14 @@ def checks_table(
     missed_share = float((missed / targets["required_kt"].clip(lower=1.0)).max()) if len(targets) else 0.0
     discounted = float(cashflow["discounted_mn"].sum())
     last = emissions[emissions["year"] == emissions["year"].max()]
-    # What measures keep from arising is avoided too.
+    # Reduced tonnes are avoided too.
     reduced = float(last["reduced_ktpa"].sum()) if "reduced_ktpa" in last else 0.0
     baseline = float(problem.streams["co2_ktpa"].sum())
     # (name, actual, expected, tolerance): equal, or a one-sided excess where expected is 0
     rows = [
         ("every row of the program holds", residuals.row, 0.0, 1e-6),
         ("every variable lies within its bounds", residuals.bound, 0.0, 1e-6),
-        ("whole decisions are whole", residuals.wholeness, 0.0, 1e-6),
+        ("whole decisions are whole", residuals.integrality, 0.0, 1e-6),
         ("the terms sum to the objective", sum(terms.values()), objective, 1e-9),
         ("cost terms equal the discounted cash flow", discounted, sum(costs.values()), 1e-9),
         ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, 1e-6),
@@ -81,17 +82,17 @@ def checks_table(
 
 
 def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.DataFrame:
-    """The same of the owners' and society's accounts: from the cash flow, and from the program's coefficients."""
+    """Return checks of the owners' and the social account: cash flow against the model's coefficients."""
     problem = point.problem
-    by_flow, by_program = owners.npv_mn, owners.npv_of_program_mn
-    difference = np.abs(by_flow - by_program) / np.maximum(np.abs(by_program), 1.0)
+    by_flow, by_model = owners.npv_mn, owners.npv_of_model_mn
+    difference = np.abs(by_flow - by_model) / np.maximum(np.abs(by_model), 1.0)
     social = sum(breakdown(net_benefit_terms(problem), point.values, {}).values())
     society = accounts_by_stakeholder(items).set_index("stakeholder")["npv_mn"]
     direct = owners.on_site_abatement_kt[:, :-1].sum()
     cut = point.on_site_abatement_ktpa.sum(axis=0) @ problem.periods["n_years"]
     rows = [
         ("owners' NPV: cash flow equals the program, worst plant", float(difference.max(initial=0.0)), 0.0, 1e-9),
-        ("owners' NPV: the plants sum to the program", float(by_flow.sum()), float(by_program.sum()), 1e-9),
+        ("owners' NPV: the plants sum to the program", float(by_flow.sum()), float(by_model.sum()), 1e-9),
         ("society's net benefit: transfers cancel", float(society["society"]), social, 1e-9),
         ("owners' direct cut is the plan's", float(direct), float(cut), 1e-9),
     ]
@@ -99,7 +100,7 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
 
 
 def _judged(rows: list[tuple[str, float, float, float]]) -> pd.DataFrame:
-    """The figure of each row and whether it lies within its tolerance."""
+    """Figure of each row, and whether it is within tolerance."""
     table = pd.DataFrame(rows, columns=["name", "actual", "expected", "tolerance"])
     size = np.maximum(table["expected"].abs(), 1.0)
     table["figure"] = (table["actual"] - table["expected"]).abs() / size
@@ -108,7 +109,7 @@ def _judged(rows: list[tuple[str, float, float, float]]) -> pd.DataFrame:
 
 
 def _covered(point: Point) -> pd.DataFrame:
-    """One row a route and stream that it takes, with the stream's part of the route's CO2."""
+    """One row an option and covered stream, with the stream's part of the option's CO₂."""
     streams = point.problem.streams
     offered = streams.assign(ktpa=streams["co2_ktpa"] * streams["lasting_share"])[["plant", "stream", "ktpa"]]
     covered = covered_rows(point.problem.routes).merge(offered, on=["plant", "stream"], how="left")
@@ -116,15 +117,15 @@ def _covered(point: Point) -> pd.DataFrame:
 
 
 def _into_sites(point: Point) -> pd.DataFrame:
-    """What goes into each site, in each year."""
+    """Injection into each site and year."""
     problem = point.problem
     if problem.stores is None:
         return pd.DataFrame(point.captured_ktpa).groupby(problem.routes["site"].to_numpy()).sum()
-    return pd.DataFrame(point.decided["injected_ktpa"]).groupby(problem.stores["site"].to_numpy()).sum()
+    return pd.DataFrame(point.decided[INJECTED]).groupby(problem.stores["site"].to_numpy()).sum()
 
 
 def _unbalanced(point: Point) -> float:
-    """The largest difference at a node in any year between what comes in and what goes out, share of all captured."""
+    """Largest imbalance of a node in any year, as a share of total capture."""
     problem = point.problem
     network, stores = problem.network, problem.stores
     if network is None or stores is None:
@@ -133,9 +134,9 @@ def _unbalanced(point: Point) -> float:
     balance = np.zeros((len(nodes), len(problem.years)))
     home = nodes.get_indexer(problem.routes["plant"].map(network.node_of_plant))
     np.add.at(balance, home, point.captured_ktpa)
-    net = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
+    net = point.decided[FORWARD] - point.decided[REVERSE]
     np.add.at(balance, nodes.get_indexer(network.links["node_a"]), -net)
     np.add.at(balance, nodes.get_indexer(network.links["node_b"]), net)
     site_at = nodes.get_indexer(stores["site"])
-    np.add.at(balance, site_at[site_at >= 0], -point.decided["injected_ktpa"][site_at >= 0])
+    np.add.at(balance, site_at[site_at >= 0], -point.decided[INJECTED][site_at >= 0])
     return float(np.abs(balance).max(initial=0.0) / max(point.captured_ktpa.sum(axis=0).max(initial=0.0), 1.0))

@@ -44,7 +44,8 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
             "value": plan.objective.value,
             "bound": plan.objective.bound,
             "gap_share": plan.objective.gap_share,
-            "all_links_bound": plan.objective.all_links_bound,
+            "searched_bound": plan.objective.searched_bound,
+            "searched_gap_share": plan.objective.searched_gap_share,
             "unit": plan.objective.unit,
         },
         "relaxation": {

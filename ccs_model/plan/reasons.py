@@ -1,4 +1,4 @@
-"""Why each plant is in a plan or out of it, and what would change that, a line each, without solving anything."""
+"""Why each plant is selected or not and what would change that, from levelised costs and without solving."""
 
 from __future__ import annotations
 
@@ -8,88 +8,86 @@ from ccs_model.plan.merit_order import best_options
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
 
-COLUMNS = ["plant", "is_fitted", "reason", "change"]
+COLUMNS = ["plant", "is_retrofitted", "reason", "change"]
 
 
 def reasons_table(plan: Plan) -> pd.DataFrame:
-    """One row a plant of the run: COLUMNS. Cheap: costs are levelised, nothing is solved."""
+    """Return COLUMNS for every plant of the plan."""
     return reasons_of(plan.problem, plan.retrofits)
 
 
 def reason_of(problem: Problem, retrofits: pd.DataFrame, plant: str) -> str:
-    """The reason of one plant."""
+    """Return the reason of one plant."""
     table = reasons_of(problem, retrofits).set_index("plant")
     return str(table.at[plant, "reason"])
 
 
 def reasons_of(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
-    """The table for retrofits of a plan, which may have been read back.
+    """Return COLUMNS for every plant of a problem and the retrofits of its plan.
 
-    Fitted plants are ranked by what a tonne avoided costs them in the plan. The others are held against the dearest of
-    those by their best option with a pipe of its own, which a shared pipe may better. `change` compares costs a tonne
-    alone: what else would let a plant in or out only solving again can say.
+    Retrofitted plants are ranked by their avoidance cost in the plan. Other plants are compared with the highest of
+    these costs by their best option with its own pipe, which a shared pipe may undercut. `change` compares costs per
+    tonne only; other changes need a new solve (`ccs-model explain`).
     """
     plants, money = problem.plants, problem.currency
     costs = _costs(retrofits)
     best = best_options(problem)
     alone = best.set_index("plant")["avoidance_cost_per_t"] if len(best) else pd.Series(dtype=float)
     rank = costs.rank(method="first").astype(int)
-    dearest = float(costs.max()) if len(costs) else float("nan")
-    left_out = alone[~alone.index.isin(costs.index)].sort_values(kind="stable")
+    highest = float(costs.max()) if len(costs) else float("nan")
+    others = alone[~alone.index.isin(costs.index)].sort_values(kind="stable")
     rows = []
     for row in plants.itertuples(index=False):
         if row.plant in costs.index:
-            message = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {_nth(int(rank[row.plant]))} cheapest of "
-            message += f"{len(costs)} fitted"
-            change = _lets_out(float(costs[row.plant]), left_out, money)
+            reason = f"in: {costs[row.plant]:,.0f} {money} per t avoided, {_nth(int(rank[row.plant]))} lowest of "
+            reason += f"{len(costs)} retrofitted plants"
+            change = _leaves(float(costs[row.plant]), others, money)
         elif row.reason:
-            message, change = f"out: {row.reason}", "what the reason names: as asked it may not be fitted"
+            reason, change = f"out: {row.reason}", "the stated reason; the plant is not eligible in this scenario"
         elif row.plant not in alone.index:
-            message = "out: no option of its own avoids anything"
-            change = "other technologies, or cleaner heat and power"
+            reason = "out: no option with its own pipe avoids CO2"
+            change = "other technologies, or heat and power with lower emissions"
         else:
-            message = f"out: {_compared(float(alone[row.plant]), dearest, len(costs), money)}"
-            change = _lets_in(float(alone[row.plant]), dearest, len(costs), money)
-        rows.append((row.plant, row.plant in costs.index, message, change))
+            reason = f"out: {_compared(float(alone[row.plant]), highest, len(costs), money)}"
+            change = _enters(float(alone[row.plant]), highest, len(costs), money)
+        rows.append((row.plant, row.plant in costs.index, reason, change))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def _costs(retrofits: pd.DataFrame) -> pd.Series:
-    """Money per t avoided of each fitted plant, all its retrofits together."""
+    """Money per t avoided of each retrofitted plant, all its retrofits together, in ascending order."""
     if retrofits.empty:
         return pd.Series(dtype=float)
     sums = retrofits.groupby("plant")[["cost_mn_pa", "avoided_at_full_load_ktpa"]].sum()
     return (sums["cost_mn_pa"] * 1000.0 / sums["avoided_at_full_load_ktpa"]).sort_values(kind="stable")
 
 
-def _compared(cost_per_t: float, dearest: float, n_fitted: int, money: str) -> str:
-    message = f"{cost_per_t:,.0f} {money} per t avoided with a pipe of its own"
-    if not n_fitted:
-        return f"{message}; nothing is built"
-    if cost_per_t > dearest:
-        return f"{message}, dearer than the dearest fitted ({dearest:,.0f})"
-    return (
-        f"{message}, not dearer than the dearest fitted ({dearest:,.0f}): its cost a tonne alone does not keep it out"
-    )
+def _compared(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> str:
+    text = f"{cost_per_t:,.0f} {money} per t avoided with its own pipe"
+    if not n_retrofitted:
+        return f"{text}; nothing is built"
+    if cost_per_t > highest:
+        return f"{text}, above the highest cost of a retrofitted plant ({highest:,.0f})"
+    return f"{text}, not above the highest cost of a retrofitted plant ({highest:,.0f}): another constraint excludes it"
 
 
-def _lets_in(cost_per_t: float, dearest: float, n_fitted: int, money: str) -> str:
-    if not n_fitted:
-        return "whatever lets anything be built"
-    if cost_per_t > dearest:
-        return f"cheaper by {cost_per_t - dearest:,.0f} {money} per t it costs what the dearest fitted does"
-    return "not its cost a tonne alone: ccs-model explain solves again to see"
+def _enters(cost_per_t: float, highest: float, n_retrofitted: int, money: str) -> str:
+    if not n_retrofitted:
+        return "any change that allows a retrofit to be built"
+    if cost_per_t > highest:
+        return f"a cost lower by {cost_per_t - highest:,.0f} {money} per t equals the highest of a retrofitted plant"
+    return "another constraint than cost per tonne; ccs-model explain finds it"
 
 
-def _lets_out(cost_per_t: float, left_out: pd.Series, money: str) -> str:
-    """`left_out` is the cost a tonne of the plants that are not fitted, cheapest first."""
-    if not len(left_out):
-        return "no other plant could take its place"
-    plant, cheapest = str(left_out.index[0]), float(left_out.iloc[0])
-    if cheapest > cost_per_t:
-        more = f"dearer by {cheapest - cost_per_t:,.0f} {money} per t"
-        return f"{more} it costs what {plant}, the cheapest left out, does alone ({cheapest:,.0f})"
-    return f"not its cost a tonne alone: {plant} would cost less by itself ({cheapest:,.0f}) and is left out"
+def _leaves(cost_per_t: float, others: pd.Series, money: str) -> str:
+    """Compare with the lowest cost in `others`, the costs per tonne of the plants that are not retrofitted."""
+    if not len(others):
+        return "no other plant could replace it"
+    plant, lowest = str(others.index[0]), float(others.iloc[0])
+    if lowest > cost_per_t:
+        more = f"a cost higher by {lowest - cost_per_t:,.0f} {money} per t"
+        return f"{more} equals that of {plant}, the lowest of the other plants ({lowest:,.0f})"
+    return f"another constraint than cost per tonne: {plant} has a lower cost ({lowest:,.0f}) and is not retrofitted"
 
 
 def _nth(number: int) -> str:

@@ -1,8 +1,8 @@
-"""Costs and benefits of a plan by who bears them.
+"""Costs and benefits of a plan by stakeholder, air pollution and carbon intensity.
 
-All at society's discount rate, so that payments between stakeholders cancel; an owner's account at the owner's own rate is
-`plan/owners`. The other side of the carbon market stands with the public purse. What an oil field pays is taken as what
-the oil is worth to it beyond its own costs; what burning that oil emits is not counted.
+All accounts use the social discount rate, so that transfers cancel; `plan/owners` has the owners' accounts at their own
+rate. The counterpart of the carbon market is the public purse. An oil field's payment is taken as the value of its
+additional oil net of its own costs; emissions from burning that oil are not counted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners
 from ccs_model.problem import Problem
 
-# From whom to whom each flow of an owner's account runs when it is an income.
+# Payer of each flow of the owners' accounts, if it is an income.
 _SIDES = {
     "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
     "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,
@@ -31,16 +31,16 @@ _SIDES = {
 
 
 def items_by_stakeholder(point: Point, owners: Owners) -> pd.DataFrame:
-    """item, from_stakeholder, to_stakeholder, discounted_mn: every flow of the owners, and what society is spared."""
+    """Return item, from_stakeholder, to_stakeholder, discounted_mn: all flows of the owners, and damages avoided."""
     problem = point.problem
     rate = problem.accounts.social_discount_rate
     factors = discount_factor(rate, np.arange(len(problem.calendar) + 1))
     worth = {name: float((amount.sum(axis=0) * factors).sum()) for name, amount in owners.flows.items()}
-    # Lent and paid back is one thing: told apart, both would swell benefits and costs alike.
+    # Loans are netted, since drawings and repayments would inflate both benefits and costs.
     worth["loans_mn"] = sum(worth.pop(name) for name in ("drawn_mn", "repaid_mn", "interest_mn"))
     rows = [(name, _SIDES[name], "owners", amount) for name, amount in worth.items()]
     social = problem.discounted_at(rate)
-    # What is left of a thing is worth the years it still serves, at the rate of whoever looks at it.
+    # Salvage value depends on the discount rate of the account.
     terms = {"salvage_mn": cost_terms(social)["salvage_mn"], "damage_avoided_mn": damage_avoided(social)}
     found = breakdown(terms, point.values, {})
     rows = [row for row in rows if row[0] != "salvage_mn"]
@@ -51,18 +51,18 @@ def items_by_stakeholder(point: Point, owners: Owners) -> pd.DataFrame:
 
 
 def stakeholders_table(items: pd.DataFrame) -> pd.DataFrame:
-    """stakeholder, benefits_mn, costs_mn, npv_mn, benefit_cost_ratio: owners, public purse, financiers, society."""
+    """Return benefits_mn, costs_mn, npv_mn and benefit_cost_ratio of each stakeholder."""
     return accounts_by_stakeholder(items)
 
 
 def ledger_table(items: pd.DataFrame) -> pd.DataFrame:
-    """One row an item, one column a stakeholder: net amounts, discounted million."""
+    """Return one row an item, one column a stakeholder: net amounts, discounted million."""
     return ledger_by_stakeholder(items)
 
 
-# Air pollution beside CO₂: what burning coal for steam and drawing power for capture gives off, and the tax on it.
+# Air pollution from coal and power for capture, and the tax on it.
 #
-# Told beside the accounts and counted in none: the harm of a tonne has no documented value here, only its tax.
+# It is reported separately from the accounts: only the tax per tonne is documented here, not the damage.
 
 AIR_COLUMNS = [
     "province",
@@ -77,10 +77,10 @@ _SUFFIX = "_kt"
 
 
 def air_pollution_table(point: Point) -> pd.DataFrame:
-    """COLUMNS, one row a province and pollutant, in the last period.
+    """Return AIR_COLUMNS, one row a province and pollutant, in the last period.
 
-    Lowest and highest tax of a province's zones, since plants are not laid out over them; the least and most of China's
-    law where those of a Chinese province are not known, and nothing elsewhere unless a row of the user's own says so.
+    Taxes are the lowest and highest of the province's tax zones. Chinese provinces without known rates use the range of
+    the law; other places have no tax unless the user's table has a row.
     """
     problem = point.problem
     inputs, routes = problem.inputs, problem.routes
@@ -107,10 +107,10 @@ def air_pollution_table(point: Point) -> pd.DataFrame:
     return table[AIR_COLUMNS]
 
 
-# Carbon intensity: the plants' own CO₂ per unit of a province's value added, against the goals of the five-year plans.
+# Carbon intensity: direct CO₂ per unit of value added of a province, against the goals of the five-year plans.
 #
-# Value added grows by `policy.value_added_growth_rate` a year from its last known year; what the plants emit without
-# the plan stays as it is today. So an intensity falls without capture too: both are told.
+# Value added grows by `policy.value_added_growth_rate` a year from its last known year. Emissions without the plan stay
+# constant, so intensity falls without capture too; both figures are reported.
 
 INTENSITY_COLUMNS = [
     "province", "year", "plan", "since", "value_added_mn", "emission_ktpa", "carbon_intensity_kt_per_mn",
@@ -119,9 +119,9 @@ INTENSITY_COLUMNS = [
 
 
 def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
-    """COLUMNS, one row a province, period and five-year plan with a target that ends in or before the period.
+    """Return INTENSITY_COLUMNS, one row a province, period and five-year plan that ends in or before the period.
 
-    Cuts are counted from the first year of the five-year plan. Provinces without a value added are left out.
+    Reductions count from the first year of the five-year plan. Provinces without value added are excluded.
     """
     inputs = problem.inputs
     level = PriceLevel(

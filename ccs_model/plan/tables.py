@@ -1,4 +1,4 @@
-"""A point of the program → the tables of a plan, recomputed from Problem's coefficients, not the solver's."""
+"""Tables of a plan, computed from the decisions and the coefficients of Problem."""
 
 from __future__ import annotations
 
@@ -11,13 +11,25 @@ import pandas as pd
 from ccs_model.engineering.co2_transport import diameter_mm
 from ccs_model.engineering.streams import utilisation_share
 from ccs_model.mip import Matrix
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    CUMULATIVE_TARGET,
+    FORWARD,
+    INJECTED,
+    OBLIGATION_STORED,
+    OPENED,
+    PAID_FOR_OIL,
+    PIPE,
+    PIPE_FLOW,
+    REVERSE,
+    TARGET,
+    WELLS,
+)
 from ccs_model.model.terms import capex_mn
 from ccs_model.plan.cost_sharing import Sharing
 from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS, levelised_of
 from ccs_model.problem import Problem
-
-# Links and sites of a shared network as tables.
 
 LINK_COLUMNS = [
     "link", "kind", "from_node", "to_node", "year", "pipe", "length_km", "diameter_mm", "capacity_ktpa", "flow_ktpa",
@@ -30,9 +42,9 @@ SITE_COLUMNS = [
 
 
 def links_table(point: Point) -> pd.DataFrame:
-    """One row a link that is laid or used and period: what lies there by then, and what flows which way.
+    """Return one row a built or used link and period: capacity so far, and flow by direction.
 
-    `built_mn` is spent in that period; `diameter_mm` is the inner diameter that the capacity needs in one line.
+    `built_mn` is spent in that period; `diameter_mm` is the inner diameter of a single pipe of that capacity.
     """
     problem = point.problem
     network = problem.network
@@ -41,7 +53,7 @@ def links_table(point: Point) -> pd.DataFrame:
     built_lines = network.built
     built = lines[built_lines]
     links = pd.Index(network.links["link"])
-    pipe, added = point.decided["pipe"], point.decided["built_ktpa"]
+    pipe, added = point.decided[PIPE], point.decided[ADDED_CAPACITY]
     spent_by_line = (
         built["fixed_mn"].to_numpy(float)[:, None] * pipe + built["slope_mn_per_ktpa"].to_numpy(float)[:, None] * added
     )
@@ -51,11 +63,11 @@ def links_table(point: Point) -> pd.DataFrame:
     spent, capacity = np.zeros((n_links, n_years)), np.zeros((n_links, n_years))
     at = links.get_indexer(built["link"])
     np.add.at(spent, at, spent_by_line)
-    # Trends include nothing, so that what is carried is what was laid for.
+    # Trends have no included capacity, so their capacity is the added capacity.
     np.add.at(capacity, at, capacity_by_line)
     free = lines[~built_lines]
     np.add.at(capacity, links.get_indexer(free["link"]), free["free_ktpa"].to_numpy(float)[:, None])
-    flow = point.decided["forward_ktpa"] - point.decided["reverse_ktpa"]
+    flow = point.decided[FORWARD] - point.decided[REVERSE]
     there = np.cumsum(spent, axis=1) > BUILT
     used = there | (np.abs(flow) > BUILT)
     names = _names_of_sizes(built, pipe, free, problem.years)
@@ -79,7 +91,7 @@ def links_table(point: Point) -> pd.DataFrame:
 def _names_of_sizes(
     built: pd.DataFrame, pipe: np.ndarray, free: pd.DataFrame, years: tuple[int, ...]
 ) -> dict[tuple[str, int], str]:
-    """What lies on each link by each year: `large, small`; an existing pipe and a road by their own names."""
+    """Sizes on each link by year, such as `large, small`; existing pipes and roads by their own names."""
     names: dict[tuple[str, int], str] = {}
     there = np.cumsum(pipe, axis=1) > BUILT
     for line, row in zip(built.itertuples(), there, strict=True):
@@ -94,54 +106,55 @@ def _names_of_sizes(
 
 
 def sites_table(point: Point) -> pd.DataFrame:
-    """One row a used site and period: wells, injected, stored by the period's end, committed after the horizon."""
+    """Return one row a used site and period: wells, injection, cumulative storage, post-horizon obligation."""
     problem = point.problem
     stores = problem.stores
     assert stores is not None
     sites = pd.Index(problem.sites["site"])
     n_years = problem.periods["n_years"].to_numpy(float)
     injected = np.zeros((len(sites), len(problem.years)))
-    np.add.at(injected, sites.get_indexer(stores["site"]), point.decided["injected_ktpa"])
-    opened = np.cumsum(point.decided["opened"], axis=1)
-    wells = np.cumsum(point.decided["wells"], axis=1)
+    np.add.at(injected, sites.get_indexer(stores["site"]), point.decided[INJECTED])
+    opened = np.cumsum(point.decided[OPENED], axis=1)
+    wells = np.cumsum(point.decided[WELLS], axis=1)
     stored = np.cumsum(injected * n_years, axis=1)
-    tail = point.tail_kt.get("obligation_stored_kt", {})
+    obligation = point.obligation_kt.get(OBLIGATION_STORED, {})
     rows = []
     for k, site in enumerate(problem.sites.itertuples()):
         if opened[k, -1] <= BUILT and injected[k].max() <= BUILT:
             continue
         for y, year in enumerate(problem.years):
             invested = (
-                site.site_capex_mn * point.decided["opened"][k, y] + site.well_capex_mn * point.decided["wells"][k, y]
+                site.site_capex_mn * point.decided[OPENED][k, y] + site.well_capex_mn * point.decided[WELLS][k, y]
             )
             rows.append(
                 (
                     site.site, site.name, site.basin, site.province, year, injected[k, y],
                     site.injection_max_ktpa * problem.delivered_share,
-                    stored[k, y], tail.get(site.site, 0.0), site.capacity_kt * problem.max_fill_share,
+                    stored[k, y], obligation.get(site.site, 0.0), site.capacity_kt * problem.max_fill_share,
                     site.storage_cost_per_t, wells[k, y],
                     wells[k, y] * site.well_injectivity_ktpa * problem.delivered_share, invested,
-                    site.eor_revenue_per_t * point.decided["paid_for_oil_ktpa"][k, y] / 1000.0,
+                    site.eor_revenue_per_t * point.decided[PAID_FOR_OIL][k, y] / 1000.0,
                 )
             )  # fmt: skip
     return pd.DataFrame(rows, columns=SITE_COLUMNS)
 
 
-# What a tonne captured needs: heat, and the parts of its power.
+# Energy per tonne captured: heat, and the parts of power.
 ENERGY = ("heat_gj_per_t", "compression_kwh_per_t", "process_kwh_per_t", "heat_kwh_per_t")
 
 
 def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
-    """One row a retrofit (route and start), largest avoided first; tonnes of the last period.
+    """Return one row a retrofit (option and start), largest avoided first; tonnes are of the last period.
 
-    With a shared network, `pipe_capex_mn` and `storage_capex_mn` are its parts of what is shared, by use; `site` takes
-    most of its CO2, and `length_km` is the mean way of its tonnes. The last columns are a year at full load by part.
+    With a shared network, `pipe_capex_mn` and `storage_capex_mn` are its parts of shared assets by use; `site` receives
+    most of its CO₂, and `length_km` is the mean distance of its tonnes. The last columns are a year at full load by
+    part.
     """
     problem = point.problem
     at, start = np.nonzero(point.build > BUILT)
     routes = problem.routes.iloc[at].reset_index(drop=True)
     share = point.build[at, start]
-    # A route built in parts at several starts shares its throttling by what each part captures.
+    # Builds of one option at several starts share its curtailment in proportion to their capture.
     full = problem.routes["nameplate_ktpa"].to_numpy(float)[at] * problem.delivered_share
     own_full = full * problem.running_share[at, start, -1] * share
     route_full = (problem.routes["nameplate_ktpa"].to_numpy(float) * problem.delivered_share * point.running[:, -1])[at]
@@ -214,7 +227,7 @@ def retrofits_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
 
 
 def flows_table(point: Point) -> pd.DataFrame:
-    """One row a pipe and period with what it carries."""
+    """Return one row a pipe and period with its flow."""
     problem = point.problem
     if problem.network is not None:
         return links_table(point)
@@ -238,16 +251,16 @@ def flows_table(point: Point) -> pd.DataFrame:
 
 
 def storage_table(point: Point) -> pd.DataFrame:
-    """One row a used site and period: injected, stored by the period's end, and room committed after the horizon."""
+    """Return one row a used site and period: injection, cumulative storage, post-horizon obligation."""
     problem = point.problem
     if problem.network is not None:
         return sites_table(point)
     n_years = problem.periods["n_years"].to_numpy(float)
     full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
-    # Full load less throttling of the same size can leave rounding below 0, which is no tonne.
+    # Full load less equal curtailment can leave negative rounding.
     by_route = pd.DataFrame(np.maximum(point.captured_ktpa, 0.0), columns=list(problem.years))
     injected = by_route.groupby(problem.routes["site"].to_numpy()).sum()
-    committed = pd.Series((full * problem.committed_yr * point.build).sum(axis=1))
+    committed = pd.Series((full * problem.years_after_horizon * point.build).sum(axis=1))
     committed_kt = committed.groupby(problem.routes["site"].to_numpy()).sum()
     rows = []
     for site in problem.sites.itertuples():
@@ -278,7 +291,7 @@ def storage_table(point: Point) -> pd.DataFrame:
 
 
 def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
-    """One row a province, sector and period. Baselines are direct emissions; avoided counts the grid's part too."""
+    """Return one row a province, sector and period. Baselines are direct emissions; avoided includes grid emissions."""
     problem = point.problem
     base = problem.plants.groupby(["province", "sector"])["baseline_ktpa"].sum()
     sector = problem.plants.set_index("plant")["sector"]
@@ -309,10 +322,10 @@ def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
 
 
 def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
-    """One row a province, in the last period.
+    """Return one row a province, in the last period.
 
-    `abatement_share` is with the delivered share planned with, `uncalibrated_abatement_share` what the same retrofits would cut if
-    they delivered all that they are designed for, `reported_abatement_share` what was reported of the zone.
+    `abatement_share` uses the delivered share of the plan. `uncalibrated_abatement_share` is the abatement if all
+    retrofits delivered their design capture, and `reported_abatement_share` the figure reported for the zone.
     """
     last = emissions[emissions["year"] == emissions["year"].max()]
     zones = last.groupby("province").sum(numeric_only=True).drop(columns="year").reset_index(names="zone")
@@ -325,7 +338,7 @@ def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:
 
 
 def uncalibrated(totals: pd.DataFrame, problem: Problem) -> pd.Series:
-    """The cut share if all that is captured were delivered as designed; what measures spare is not calibrated."""
+    """Return the abatement share if all capture were delivered as designed; measures are not calibrated."""
     base = totals["baseline_ktpa"]
     spared = totals["reduced_ktpa"] / base.where(base > 0, 1.0) if "reduced_ktpa" in totals else 0.0
     return (totals["abatement_share"] - spared) / problem.delivered_share + spared
@@ -349,22 +362,20 @@ def _with_shares(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-# Targets of a plan: asked, reached, missed, and what the next tonne would cost.
-
 COLUMNS = ["target", "group", "year", "required_kt", "reached_kt", "shortfall_kt", "abatement_share", "price_per_t"]
 
 
 def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64] | None) -> dict[str, float]:
-    """The shadow price of each target in the linear program, where the aim is least cost, by the target's key.
+    """Return the shadow price of each target in the LP, by key, for the objective `min_cost`.
 
-    It is the dual over the discount factors of the period's years, money per t avoided.
+    Dual ÷ discount factors of the period's years, money per t avoided.
     """
     if row_dual is None or problem.objective != "min_cost":
         return {}
     dual = {
         index: row_dual[i]
         for i, (name, index) in enumerate(matrix.row_constraints)
-        if name.endswith("abatement_target_reached")
+        if name in (TARGET, CUMULATIVE_TARGET)
     }
     weight = problem.periods["flow_weight"].to_numpy(float)
     return {
@@ -377,15 +388,15 @@ def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64
 
 
 def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFrame:
-    """One row a target: kt/y in its year, or kt over the horizon where `year` is missing.
+    """Return one row a target: kt/y in its year, or kt over the horizon if `year` is missing.
 
-    `price_per_t` is what `prices_of` found in the linear program.
+    `price_per_t` is the result of `prices_of`.
     """
     problem = point.problem
     avoided = point.captured_ktpa * problem.avoided_t_per_t + problem.reduced_ktpa[:, None] * point.running
     shared = np.zeros(len(problem.years))
     if problem.line_power_co2_t_per_t is not None:
-        shared = (point.decided["pipe_flow_ktpa"] * problem.line_power_co2_t_per_t).sum(axis=0)
+        shared = (point.decided[PIPE_FLOW] * problem.line_power_co2_t_per_t).sum(axis=0)
     n_years = problem.periods["n_years"].to_numpy(float)
     rows = []
     for target in problem.targets:
@@ -393,7 +404,7 @@ def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFram
         at = None if target.year is None else problem.years.index(target.year)
         measured = point.captured_ktpa if target.measure == "captured" else avoided
         reached = float((measured[inside] @ n_years if at is None else measured[inside, at]).sum())
-        # Pumps on shared lines count where all plants are looked at.
+        # Pump power of shared pipes counts in targets over all plants.
         if not target.group and target.measure == "avoided":
             reached -= float(shared @ n_years if at is None else shared[at])
         rows.append(

@@ -1,4 +1,4 @@
-"""The totals of a plan: for the last period unless the name says otherwise."""
+"""Totals of a plan, for the last period unless the name says otherwise."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def plan_totals(
     """
     last = by_year.iloc[-1]
     social = stakeholders.set_index("stakeholder").loc["society"] if stakeholders is not None else None
-    # Yearly costs are of the units that work in the last period; one whose life is over costs and captures nothing.
+    # Yearly costs count the units that work in the last period.
     reduced = retrofits["reduced_ktpa"] if "reduced_ktpa" in retrofits else pd.Series(0.0, index=retrofits.index)
     working = retrofits[(retrofits["captured_ktpa"] > 0) | (reduced > 0)]
     reduced = reduced.loc[working.index]

@@ -1,4 +1,4 @@
-"""The calibration a scenario asks for, from calibration.json: how much of design is delivered, how much is built."""
+"""Calibration of a scenario: delivered share and deployment share from calibration.json."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ccs_model.scenario.yaml_document import contents
 SCHEMA = "ccs-model/calibration/2"
 SHIPPED = "pilots/calibration.json"
 DELIVERED, DEPLOYMENT, BOTH = "delivered_share", "deployment_share", "delivered_deployment_share"
-# A five-year plan is what the deployment share is of.
+# The deployment share refers to one five-year plan.
 PLAN_YR = 5.0
 _LARGEST_BYTES = 5_000_000
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What a fit says, at the quantile asked for. `fit` is the preset's record in calibration.json."""
+    """A fit at the selected quantile. `fit` is the preset's record in calibration.json."""
 
     use: str
     preset: str
@@ -47,17 +47,17 @@ class Calibrated:
 
     @property
     def zones(self) -> Mapping[str, Mapping[str, Any]]:
-        """Records of the zones that were fitted, by name."""
+        """Records of the fitted zones by name."""
         return {zone["zone"]: zone for zone in self.fit["zones"]}
 
     def reported_abatement_share(self, zone: str) -> float | None:
-        """What was reported of a zone; None where nothing was."""
+        """Return the reported abatement of a zone, or None."""
         record = self.zones.get(zone)
         return None if record is None else record["reported_abatement_share"]
 
 
 def calibration_file(scenario: Scenario) -> Path | None:
-    """The calibration.json that the scenario plans with; None where it uses none."""
+    """Return the calibration.json of the scenario, or None."""
     requested = scenario.calibration
     if requested.use == "none":
         return None
@@ -67,7 +67,7 @@ def calibration_file(scenario: Scenario) -> Path | None:
 
 
 def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
-    """What the scenario plans with; None where it uses none. Raises InputError or FileError for a file of no use."""
+    """Return the calibration of the scenario, or None. Raises InputError or FileError for an invalid file."""
     path = calibration_file(scenario)
     if path is None:
         return None
@@ -83,7 +83,7 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     quantile = "median" if requested.use == "ensemble" else requested.use
     try:
         delivered = float(fit["parameters"][DELIVERED]["posterior"][quantile])
-        # The two are correlated: what is sure is their product, so the ceiling is that, at the delivered share taken.
+        # Both parameters correlate, so the ceiling is the quantile of their product at the chosen delivered share.
         deployment = min(float(fit[BOTH][quantile]) / delivered, 1.0)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise InputError([Issue(where, f"{requested.file or SHIPPED} does not hold a fit", _HINT)]) from error
@@ -92,7 +92,7 @@ def calibrated_by(scenario: Scenario, inputs: Inputs) -> Calibrated | None:
     return Calibrated(requested.use, requested.preset, delivered, deployment, requested.ceiling, fit)
 
 
-_HINT = "write it anew with `ccs-model calibrate -o`"
+_HINT = "recreate it with `ccs-model calibrate -o`"
 
 
 def _fits(path: Path, name: str, where: str) -> Mapping[str, Any]:
@@ -112,14 +112,14 @@ def _fits(path: Path, name: str, where: str) -> Mapping[str, Any]:
 def deployment_ceilings(
     calibrated: Calibrated | None, routes: pd.DataFrame, periods: pd.DataFrame, is_static: bool
 ) -> dict[tuple[str, int], float]:
-    """Most nameplate that may be built in a province until the end of a period, kt/y, by (zone, year).
+    """Return the deployment ceiling, kt/y of nameplate built until the end of a period, by (zone, year).
 
-    min(1, delta × years elapsed ÷ 5) × capturable, and never less than the zone's largest single retrofit, so that a
-    small zone may have its first one. A static year stands for one five-year plan.
+    min(1, delta × years elapsed ÷ 5) × capturable, and at least the zone's largest single retrofit, so that small zones
+    can build. A static year stands for one five-year plan.
     """
     if calibrated is None or not calibrated.has_ceiling or routes.empty:
         return {}
-    # What several streams share is counted once, stream by stream.
+    # Shared units are excluded, so that each stream counts once.
     single = routes[~is_shared(routes["stream"])]
     full = single.groupby(["province", "plant", "stream"])["nameplate_ktpa"].max()
     capturable, largest = full.groupby(level=0).sum(), full.groupby(level=0).max()

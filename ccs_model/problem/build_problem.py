@@ -1,4 +1,4 @@
-"""Scenario + Inputs → Problem: filters plants, evaluates options, gives each a pipe and a site, prices all of it."""
+"""Builds a Problem from Scenario and Inputs: plants, options with their pipes and sites, and prices."""
 
 from __future__ import annotations
 
@@ -44,9 +44,23 @@ NO_SITE = "no storage site in reach"
 
 
 def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) -> Problem:
-    """State the scenario's question in sets and coefficients. Raises InputError for names the tables do not know.
+    """Return the problem that a scenario states.
 
-    With `keep_dominated` routes stay that no plan of this scenario needs, so that those of another price may be named.
+    Parameters
+    ----------
+    scenario
+        The scenario.
+    inputs
+        Its tables, from `load_inputs`.
+    keep_dominated
+        Keep dominated source–sink options, for studies that change prices later.
+
+    Raises
+    ------
+    InputError
+        For names that the tables do not contain.
+    InfeasibleError
+        If no retrofit can contribute to a target.
     """
     level = PriceLevel(
         scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
@@ -74,7 +88,7 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         corridor_rows(scenario, inputs, [] if network is None else list(network.links["link"]))
     if not keep_dominated:
         routes = without_dominated(scenario, inputs, level, routes, periods)
-    # A static year looks at what is running, not at when it is built.
+    # A static year models operation, not the time of construction.
     lead_yr = routes["lead_yr"].to_numpy(float) * (not scenario.is_static)
     running, ends = running_share(periods, lead_yr, *(routes[n].to_numpy(float) for n in ("life_yr", "closing_year")))
     starts = periods["year"].to_numpy()
@@ -117,7 +131,7 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
         running_share=running,
         unit_life_yr=np.maximum(lasts, 1.0),
         unit_used_yr=scenario.horizon_end - starts - lead_yr[:, None],
-        committed_yr=np.maximum(ends - scenario.horizon_end, 0.0) * may_start * (not scenario.is_static),
+        years_after_horizon=np.maximum(ends - scenario.horizon_end, 0.0) * may_start * (not scenario.is_static),
         fuel_co2_t_per_t=priced.fuel_co2_t_per_t,
         capture_power_t_per_t=priced.capture_power_t_per_t,
         booster_power_t_per_t=priced.booster_power_t_per_t,
@@ -184,7 +198,7 @@ def _plants_and_streams(scenario: Scenario, inputs: Inputs) -> tuple[pd.DataFram
             plants["capturable_ktpa"] <= 0,
             small,
         ],
-        ["left out by the scenario", "announced to retire", "nothing that can be captured", "below the smallest size"],
+        ["excluded by the scenario", "announced to retire", "no capturable stream", "below the smallest size"],
         default="",
     )
     plants["is_candidate"] = plants["reason"] == ""
@@ -199,11 +213,11 @@ def _validate_names(scenario: Scenario, inputs: Inputs) -> None:
 
 
 def _validate_required_plants(scenario: Scenario, plants: pd.DataFrame) -> None:
-    """A plant that must be fitted can be: otherwise the reason is told here, not as an infeasible program."""
+    """Raise if a required plant cannot be retrofitted."""
     reasons = plants.set_index("plant")["reason"]
-    elsewhere = "not operating, or outside the provinces and inventories asked for"
+    elsewhere = "not operating, or outside the selected provinces and inventories"
     issues = [
-        Issue(place_of(scenario, f"plants.require[{i}]"), f"plant '{plant}' cannot be fitted: {why}")
+        Issue(place_of(scenario, f"plants.require[{i}]"), f"plant '{plant}' cannot be retrofitted: {why}")
         for i, plant in enumerate(scenario.plants.require)
         if (why := reasons.get(plant, elsewhere))
     ]
@@ -221,9 +235,9 @@ def _without_dead_ends(
     unsuited = candidate & ~plants["plant"].isin(set(options["plant"]))
     reason = plants["reason"].mask(idle, "nothing can start and work within the horizon")
     reason = reason.mask(idle & plants["plant"].isin(waits), "no turnaround in time for a retrofit to start")
-    reason = reason.mask(idle & closes, "closes before a retrofit has worked its shortest life")
+    reason = reason.mask(idle & closes, "closes before a retrofit reaches its minimum life")
     reason = reason.mask(unlinked, NO_SITE)
-    reason = reason.mask(unsuited, "no technology asked for suits its streams")
+    reason = reason.mask(unsuited, "no selected technology suits its streams")
     return plants.assign(reason=reason, is_candidate=reason == "")
 
 
@@ -245,7 +259,7 @@ def _in_turnaround(
         at_relining=scenario.capture.start_at_relining,
     )
     keys = pd.MultiIndex.from_frame(streams[["plant", "stream"]])
-    # A unit shared by several streams waits for all of them.
+    # A shared unit waits for all of its streams.
     covered = covered_rows(routes)
     in_time = np.ones((len(routes), len(periods)), dtype=bool)
     at = keys.get_indexer(pd.MultiIndex.from_frame(covered[["plant", "stream"]]))

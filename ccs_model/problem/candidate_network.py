@@ -1,8 +1,8 @@
-"""Candidate links of a shared network: which nodes could be joined, and what each pipe between them would cost.
+"""Candidate links of a shared network.
 
-Nodes are places: plants at one place share a node, each site has one, hubs gather clusters of plants. Candidate links
-are a planar graph over them (Delaunay, pruned), the minimum spanning tree, each node's nearest neighbours, each plant's
-straight way to its nearest sites, and whatever the planner gives. The same places give the same links, in any order.
+Nodes are places: plants at one place share a node, each site has one, and hubs gather clusters of plants. Candidate
+links are a planar graph (Delaunay, pruned), the minimum spanning tree, each node's nearest neighbours, each plant's
+nearest sites, and the planner's own links. The result does not depend on the order of the places.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _SAME_PLACE_KM = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """What could be laid, and at what cost.
+    """Nodes, candidate links and their pipe options.
 
     nodes   node, kind (plant, site, hub), lat_deg, lon_deg, is_offshore, grid, province
     links   link, node_a, node_b, kind (pipe, truck), straight_km, length_km, cost_factor, is_offshore, grid, province
-    lines   line, link, pipe; a line with a pipe to lay costs fixed_mn and slope_mn_per_ktpa beyond included_ktpa, up
-            to largest_ktpa; one that is free to use (an existing pipe, a truck) carries up to free_ktpa. All of them:
-            om_mn_per_ktpa (a year, per kt/y carried), kwh_per_t, haul_per_t, life_yr
+    lines   line, link, pipe; a pipe option to build costs fixed_mn, and slope_mn_per_ktpa above included_ktpa, up to
+            largest_ktpa; an existing pipe or a road has a flow of up to free_ktpa. All have om_mn_per_ktpa (a year, per
+            kt/y of flow), kwh_per_t, haul_per_t, life_yr
     node_of_plant, node_of_site     by id
     """
 
@@ -55,24 +55,24 @@ class Network:
 
     @property
     def built(self) -> Mask:
-        """Lines that have to be laid before they carry anything."""
+        """Pipe options that need construction."""
         here: Mask = ~self.lines["is_free"].to_numpy(bool)
         return here
 
     def plants_with_a_site(self) -> set[str]:
-        """Plants from which some way leads to a site."""
+        """Plants that are connected to a site."""
         part = self._parts()
         served = {part[node] for node in self.node_of_site.values()}
         return {plant for plant, node in self.node_of_plant.items() if part[node] in served}
 
     def sites_with_a_plant(self) -> set[str]:
-        """Sites to which some way leads from a plant."""
+        """Sites that are connected to a plant."""
         part = self._parts()
         served = {part[node] for node in self.node_of_plant.values()}
         return {site for site, node in self.node_of_site.items() if part[node] in served}
 
     def _parts(self) -> dict[str, int]:
-        """Node → number of the part of the network that it lies in."""
+        """Component of the network by node."""
         names = {node: k for k, node in enumerate(self.nodes["node"])}
         used = self.links[self.links["link"].isin(set(self.lines["link"]))]
         ends = [used[end].map(names).to_numpy(np.int64) for end in ("node_a", "node_b")]
@@ -83,7 +83,7 @@ class Network:
 
 @dataclass(frozen=True)
 class SearchRadii:
-    """How candidate links are chosen; the numbers are rows of transport/limits."""
+    """Parameters of the candidate links, from transport/limits."""
 
     link_max_km: float
     n_neighbours: int
@@ -185,7 +185,7 @@ def candidate_pairs(nodes: pd.DataFrame, radii: SearchRadii) -> Ints:
 
 
 def _flat(lat: Floats, lon: Floats) -> Floats:
-    """km east and north on a map that keeps lengths along the middle parallel: enough to tell neighbours."""
+    """Coordinates in km east and north of the mean parallel, accurate enough to find neighbours."""
     middle = np.radians(np.mean(lat))
     return np.column_stack([(lon - np.mean(lon)) * 111.195 * np.cos(middle), lat * 111.195])
 
@@ -197,7 +197,7 @@ def _each_once(pairs: Ints) -> Ints:
 
 
 def _delaunay(xy: Floats) -> Ints:
-    """Edges of the triangulation; every pair where there are too few points, or all in a line."""
+    """Edges of the triangulation; all pairs if there are too few points or all lie on a line."""
     n = len(xy)
     if n >= 4:
         try:
@@ -213,14 +213,14 @@ def _delaunay(xy: Floats) -> Ints:
 
 def _spanning_tree(edges: Ints, lat: Floats, lon: Floats, n: int) -> Ints:
     length = great_circle_km(lat[edges[:, 0]], lon[edges[:, 0]], lat[edges[:, 1]], lon[edges[:, 1]])
-    # A length of 0 would not be an edge to scipy.
+    # scipy does not treat a length of 0 as an edge.
     graph = sparse.csr_array((np.maximum(length, 1e-6), (edges[:, 0], edges[:, 1])), shape=(n, n))
     tree = sparse.coo_array(minimum_spanning_tree(graph))
     return np.column_stack([tree.row, tree.col]).astype(np.int64)
 
 
 def _pruned(edges: Ints, far: Floats, radii: SearchRadii) -> Ints:
-    """Edges without a way round over one node that is hardly longer."""
+    """Edges without a detour over one other node that is hardly longer."""
     straight = far[edges[:, 0], edges[:, 1]]
     round_about = (far[edges[:, 0]] + far[edges[:, 1]]).min(axis=1)
     return edges[round_about > radii.prune_factor * straight]
@@ -236,9 +236,9 @@ def _nearest(far: Floats, rows: Ints, columns: Ints, n: int) -> Ints:
 
 
 def flow_bounds(links: pd.DataFrame, supply_ktpa: pd.Series, storing_ktpa: pd.Series, most_ktpa: float) -> Floats:
-    """The most each link can ever carry: what supply behind it and stores before it allow, in the better direction.
+    """Return an upper bound on the flow of each link: supply behind it and storage ahead, in the better direction.
 
-    Only a link whose removal parts the network has less behind it than all supply; `most_ktpa` bounds every flow.
+    Only a bridge has less than all supply behind it; `most_ktpa` bounds every flow.
     """
     names = sorted({*links["node_a"], *links["node_b"], *supply_ktpa.index, *storing_ktpa.index})
     at = {name: k for k, name in enumerate(names)}
@@ -264,7 +264,7 @@ def flow_bounds(links: pd.DataFrame, supply_ktpa: pd.Series, storing_ktpa: pd.Se
 
 
 def _bridges(a: Ints, b: Ints, n: int) -> dict[int, Ints]:
-    """Links whose removal parts the network, each with the nodes on its far side (Tarjan's low points)."""
+    """Bridges of the network, each with the nodes on its far side (Tarjan's low points)."""
     around: list[list[tuple[int, int]]] = [[] for _ in range(n)]
     for link, (one, other) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
         around[one].append((other, link))
@@ -295,18 +295,18 @@ def _bridges(a: Ints, b: Ints, n: int) -> dict[int, Ints]:
                 parent = stack[-1][0]
                 low[parent] = min(low[parent], low[node])
                 if low[node] > entered[parent]:
-                    # Everything entered since this node, for it has been left by now, lies beyond the link.
+                    # All nodes entered since this one lie beyond the link.
                     found[came] = np.array(order[entered[node] :], dtype=np.int64)
     return found
 
 
-# The planner's own file of corridors: a CSV file whose column `link` names candidate links.
+# Corridors file of the planner: a CSV file whose column `link` names candidate links.
 
 CORRIDORS = "transport.corridors"
 
 
 def corridors_file(scenario: Scenario) -> Path | None:
-    """The file, seen from the scenario's folder; None where the scenario names none."""
+    """Return the file relative to the scenario's folder, or None."""
     name = scenario.transport.corridors
     return None if name in ("auto", "all") else OwnTables.of(scenario).folder / name
 
@@ -339,13 +339,13 @@ def corridor_rows(scenario: Scenario, inputs: Inputs, links: Sequence[str]) -> I
     return np.unique(np.array([at[row["link"]] for row in rows if row["link"] in at], dtype=np.int64))
 
 
-# Sites that a scenario names one by one and that no plant can reach: told before anything is solved.
+# Named sites that no plant can reach.
 
 
 def validate_sites_reachable(
     scenario: Scenario, inputs: Inputs, network: Network, plants: pd.DataFrame, sites: pd.DataFrame
 ) -> None:
-    """Of a basin some sites may lie too far; whoever names a site means that one. `plants` are those to be served."""
+    """Raise if a site named in the scenario is out of reach of all `plants`; sites of a named basin may be."""
     if plants.empty:
         return
     reached = network.sites_with_a_plant()

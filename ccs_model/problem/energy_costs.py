@@ -1,4 +1,4 @@
-"""Energy and its CO₂ of every route, priced year by year."""
+"""Energy, energy CO₂ and their yearly prices for every source–sink option."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ccs_model.problem.candidate_network import Network
 from ccs_model.problem.periods import calendar, period_sums
 from ccs_model.scenario import Scenario
 
-_ALIKE = 0.8  # names more alike than this may be one, misspelt
+_ALIKE = 0.8  # names more similar than this may be misspellings
 
 
 class Priced:
-    """Energy CO₂ [route, year] and costs per t [route, calendar year] of every route, from yearly price paths."""
+    """Energy CO₂ [route, year] and costs per t [route, calendar year] of every option."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Priced:
         burns = (routes["heat_gj_per_t"] > 0).to_numpy()
         known = {"grid": set(self.power["grid"]), "province": set(grid["province"])}
         _validate_prices(routes, power_per_kwh, steam_per_gj, grid_kg, draws, burns, known)
-        # What is not drawn costs nothing, whether or not it has a price.
+        # Energy that is not used needs no price.
         power_per_kwh = np.where(draws[:, None], power_per_kwh, 0.0)
         grid_kg = np.where(draws[:, None], grid_kg, 0.0)
         steam_per_gj = np.where(burns[:, None], steam_per_gj, 0.0)
@@ -64,7 +64,7 @@ class Priced:
         self.booster_power_t_per_t = power_co2_t_per_t(booster_kwh, mean_kg)
 
         def flat(name: str) -> np.ndarray:
-            """A yearly price that does not change."""
+            """A constant yearly price."""
             return np.broadcast_to(routes[name].to_numpy(float)[:, None], power_per_kwh.shape)
 
         self.cost_per_t = {
@@ -89,9 +89,9 @@ def _steam_per_gj(steam: pd.DataFrame, fuelless: dict[str, float], routes: pd.Da
 def line_power(
     network: Network, power: pd.DataFrame, grid: pd.DataFrame, periods: pd.DataFrame
 ) -> tuple[Floats, Floats]:
-    """Money [line, calendar year] and CO₂ [line, year] of the power that pumps and trucks draw, per t carried.
+    """Money [line, calendar year] and CO₂ [line, year] of the power of pumps and trucks, per t of flow.
 
-    A line draws on the grid of its link's first end; a link without a grid draws nothing that costs.
+    A pipe option uses the grid of its link's first end; without a grid its power has no cost.
     """
     years = calendar(periods)
     links = network.links.set_index("link").loc[network.lines["link"]]
@@ -111,7 +111,7 @@ def _validate_prices(
     burns: Mask,
     known: Mapping[str, Collection[str]],
 ) -> None:
-    """A plant without a price or a grid factor is a fault, never free; `known` are the grids and provinces with one."""
+    """Raise if a plant has no price or grid factor; `known` are the grids and provinces that have one."""
     issues = set()
     for table, key, values, needs in (
         ("prices/power.csv", "grid", power, draws),
@@ -128,16 +128,16 @@ def _validate_prices(
         raise InputError(sorted(issues))
 
 
-# CO₂ of grid power by province and year: as the tables give it, or as the scenario's non-fossil share lowers it.
+# CO₂ of grid power by province and year, from the tables or lowered by the scenario's non-fossil share.
 
 COLUMNS = ["province", "year", "grid_kg_per_kwh", "reference", "quality"]
 
 
 def grid_factors(scenario: Scenario, inputs: Inputs, calendar: Ints) -> pd.DataFrame:
-    """COLUMNS, one row a province and year that is known.
+    """Return COLUMNS, one row a province and year with a known factor.
 
-    With `policy.non_fossil_share` the last known factor of each province is carried on: it falls as the fossil rest of
-    the country's power does, so that it is met in its own year.
+    With `policy.non_fossil_share`, each province's last known factor falls in proportion to the fossil share of the
+    country's power.
     """
     known = inputs["prices/grid_factors"][COLUMNS]
     shares = scenario.policy.non_fossil_share

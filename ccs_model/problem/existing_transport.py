@@ -1,4 +1,4 @@
-"""Lines that carry CO₂ without anything to lay: pipes that are there already, and trucks."""
+"""Existing pipes and trucks, which need no construction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINE_COLUMNS = [
 
 
 def no_links() -> pd.DataFrame:
-    """Links without a row."""
+    """Return an empty link table."""
     return pd.DataFrame(
         {
             "link": pd.Series(dtype=object),
@@ -31,7 +31,7 @@ def no_links() -> pd.DataFrame:
 
 
 def existing_lines(links: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
-    """Pipes that are there already: nothing to lay, room up to what is left; run like the largest size."""
+    """Return existing pipes with their free capacity, operated like the largest size."""
     there = links[links["existing_ktpa"] > 0]
     like = sizes.iloc[-1]
     return pd.DataFrame(
@@ -56,7 +56,7 @@ def existing_lines(links: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
 
 
 def truck_links(nodes: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
-    """A road from every place with plants to its nearest site ashore, for as little as a fleet can carry."""
+    """Return a road from every plant node to its nearest onshore site, with the capacity of a truck fleet."""
     trucks = inputs["transport/trucks"]
     plants = nodes[nodes["kind"] == "plant"]
     sites = nodes[(nodes["kind"] == "site") & ~nodes["is_offshore"].astype(bool)]
@@ -97,7 +97,7 @@ def truck_links(nodes: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.Da
 
 
 def trucked_lines(trucks: pd.DataFrame) -> pd.DataFrame:
-    """One line a road."""
+    """Return one pipe option a road."""
     if trucks.empty:
         return pd.DataFrame(columns=LINE_COLUMNS)
     return pd.DataFrame(

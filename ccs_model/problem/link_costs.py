@@ -1,12 +1,12 @@
-"""What every candidate link would cost: pipes of each size, pipes that are there already, trucks.
+"""Costs of every candidate link: pipe sizes, existing pipes, trucks.
 
-A pipe of size d on a link of length L, for a capacity of q kt/y (nameplate):
+A pipe of size d on a link of length L, for a capacity of q kt/y (nameplate), costs
 
     capex_mn = fixed_mn + slope_mn_per_ktpa × max(q − included_ktpa, 0),   q ≤ largest_ktpa
 
-both in proportion to L × cost factor. The sizes are the envelope of the classes of transport/pipes (a class may be laid
-for less than its smallest flow at the price of that flow), or the linear trends of transport/trends where the
-scenario's data folder gives some.
+with both coefficients in proportion to L × cost factor. Sizes are the lower envelope of the classes of transport/pipes
+(a class may be built for less than its smallest flow at the price of that flow), or the linear trends of
+transport/trends if the scenario's data folder provides them.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from ccs_model.problem.existing_transport import LINE_COLUMNS, existing_lines, n
 from ccs_model.scenario import Scenario
 from ccs_model.units import HOURS_PER_YEAR
 
-# How much dearer a pipe is over hills or wetland: a multiplier by place, from a table of points or a grid.
+# Terrain: cost multiplier by place, from a table of points or a grid.
 
-# Along the longest candidate link, a sample every 5 km or so.
+# Samples along a link, about every 5 km on the longest.
 _N_SAMPLES = 101
 
 
 @dataclass(frozen=True, eq=False)
 class Terrain:
-    """Cost multipliers at points [n] of latitude and longitude, or a grid of them. Where neither says, it is 1."""
+    """Cost multipliers at points [n] or on a grid; 1 where neither applies."""
 
     lat_deg: Floats
     lon_deg: Floats
@@ -47,7 +47,7 @@ class Terrain:
 
     @classmethod
     def of(cls, inputs: Inputs) -> Terrain:
-        """The grid that the scenario names, or the points of table transport/terrain."""
+        """Return the grid of the scenario, or the points of transport/terrain."""
         table = inputs["transport/terrain"]
         lat, lon, multiplier = (table[name].to_numpy(float) for name in ("lat_deg", "lon_deg", "cost_multiplier"))
         return cls(lat, lon, multiplier, inputs.raster)
@@ -63,9 +63,9 @@ class Terrain:
         return mean
 
     def _of_nearest(self, lat: Floats, lon: Floats) -> Floats:
-        """The multiplier of the nearest point, if that is no further than the diagonal of their grid.
+        """Multiplier of the nearest point, if it is within the diagonal of the points' grid.
 
-        Its cells are taken to be as wide as points lie apart, in the median; a single point holds everywhere.
+        The cell width is the median distance between points; a single point applies everywhere.
         """
         points = np.column_stack([self.lat_deg, self.lon_deg])
         tree = cKDTree(points)
@@ -107,7 +107,7 @@ def network_of(
     node_of |= {site: site for site in sites["site"]} | {hub: hub for hub in inputs["transport/hubs"]["hub"]}
     made = _made_links(nodes, radii) if scenario.transport.candidate_links == "made_and_given" else no_links()
     given = _given_links(inputs, node_of)
-    # A given link takes the place of the made one between the same ends.
+    # A given link replaces the generated one between the same ends.
     pairs = {frozenset(pair) for pair in zip(given["node_a"], given["node_b"], strict=True)}
     made = made[[frozenset(pair) not in pairs for pair in zip(made["node_a"], made["node_b"], strict=True)]]
     links = pd.concat([made, given], ignore_index=True)
@@ -142,7 +142,7 @@ def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs
 
 
 def link_id(one: str, other: str) -> str:
-    """The name of the pipe link between two nodes, the same whichever comes first."""
+    """Return the id of the pipe link between two nodes, in either order."""
     return " – ".join(sorted((one, other)))
 
 
@@ -165,7 +165,7 @@ def _made_links(nodes: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
 
 
 def _given_links(inputs: Inputs, node_of: dict[str, str]) -> pd.DataFrame:
-    """Rows of transport/links whose ends both take part."""
+    """Rows of transport/links whose ends are both nodes."""
     table = inputs["transport/links"]
     if table.empty:
         return no_links()
@@ -211,7 +211,7 @@ def _measured(links: pd.DataFrame, nodes: pd.DataFrame, scenario: Scenario, inpu
     offshore = a["is_offshore"].to_numpy(bool) | b["is_offshore"].to_numpy(bool)
     length = links["length_km"].to_numpy(float)
     terrain = Terrain.of(inputs).factor(lat_a, lon_a, lat_b, lon_b)
-    # A given factor is the planner's own word on the whole of the link's cost.
+    # A given factor replaces all others.
     factor = np.where(offshore, inputs.limit("offshore_cost_factor"), terrain)
     factor = np.where(links["is_given"].to_numpy(bool), links["cost_factor"].to_numpy(float), factor)
     return links.assign(
@@ -232,7 +232,7 @@ def _with_places(links: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
 
 
 def pipe_sizes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
-    """One row a size with its cost line: the envelope of transport/pipes, or the trends given in its place."""
+    """Return one row a size with its cost line: the envelope of transport/pipes, or the trends."""
     trends = inputs["transport/trends"]
     if len(trends):
         rate = level.convert(np.ones(len(trends)), trends["currency"], trends["price_year"])
@@ -250,15 +250,14 @@ def pipe_sizes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
             }
         )
         sizes = sizes.sort_values(["largest_ktpa", "pipe"], kind="stable").reset_index(drop=True)
-        # Below the end of the trend before it, a trend would only be the dearer of the two.
+        # Below the end of the previous trend, a trend is the dearer of the two.
         sizes["smallest_ktpa"] = np.r_[0.0, sizes["largest_ktpa"].to_numpy()[:-1]]
         return sizes[SIZE_COLUMNS]
     pipes = inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
     per_tph_km = level.convert(pipes["capex_per_tph_m"], pipes["currency"], pipes["price_year"]) / 1000.0
     om = level.convert(pipes["fixed_om_per_tph_km_pa"], pipes["currency"], pipes["price_year"])
     fixed = pipes["smallest_tph"] * per_tph_km
-    # A size ends where the next one, laid for less than its smallest flow, costs no more; the last has no end, since
-    # parallel lines of it go on at the same rate.
+    # A size ends where the next one costs no more; the last has no end, since parallel pipes cost the same rate.
     ends = np.r_[np.minimum(fixed.to_numpy()[1:] / per_tph_km.to_numpy()[:-1], pipes["largest_tph"][:-1]), np.inf]
     return pd.DataFrame(
         {
@@ -284,7 +283,7 @@ def _bounds(
     delivered_share: float,
 ) -> Floats:
     """The most each link can carry (nameplate kt/y)."""
-    # What shared units take is what their streams give one by one; measures alone send nothing.
+    # Shared units take the sum of their streams; measures alone send no CO₂.
     alone = options[~is_shared(options["stream"]) & (options["technology"] != options["measure"])]
     per_stream = alone.groupby(["plant", "stream"])["nameplate_ktpa"].max()
     by_node = per_stream.groupby(per_stream.index.get_level_values(0).map(node_of)).sum()
@@ -293,10 +292,10 @@ def _bounds(
 
 
 def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, delivered_share: float) -> float:
-    """No plan worth looking at captures more, nameplate.
+    """Return an upper bound on the nameplate of any useful plan.
 
-    Within a budget: what it buys even if pipes and sites cost nothing, a fractional knapsack. Of a static year at least
-    cost in which nothing earns: what the target asks for, since all that goes beyond it only costs.
+    With a budget: a fractional knapsack with free pipes and sites. In a static year with `min_cost` and no revenue: the
+    captured target.
     """
     if scenario.is_static:
         requested, policy = scenario.targets, scenario.policy
@@ -310,7 +309,7 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
     if scenario.budget.total_mn is None:
         return np.inf
     options = options[options["technology"] != options["measure"]]
-    # A tonne of a stream costs no less than in the cheapest unit that takes the stream, be it shared.
+    # Lower bound on the cost of a stream: its cheapest unit, shared or not.
     covered = covered_rows(options)
     covered["unit"] = (options["capture_capex_mn"] / options["nameplate_ktpa"]).to_numpy(float)[covered["row"]]
     cheapest = covered.groupby(["plant", "stream"])["unit"].min().to_numpy(float)
@@ -325,11 +324,11 @@ def _most_ktpa(options: pd.DataFrame, sites: pd.DataFrame, scenario: Scenario, d
 
 
 def _sized_lines(links: pd.DataFrame, sizes: pd.DataFrame, most_ktpa: Floats) -> pd.DataFrame:
-    """Every link with every size that it could need."""
+    """Return every link with every useful size."""
     lines = links.assign(most_ktpa=most_ktpa).merge(sizes, how="cross")
     weight = lines["length_km"] * lines["cost_factor"]
     smaller = lines["included_ktpa"]
-    # Of sizes that could carry all a link ever needs, only the smallest is offered, with those below it.
+    # Of the sizes that suffice for the link's largest flow, only the smallest is kept.
     enough = lines["largest_ktpa"] >= lines["most_ktpa"]
     already = enough.astype(int).groupby(lines["link"]).cumsum() - enough.astype(int)
     with_trends = bool((sizes["included_ktpa"] == 0).all())
@@ -351,9 +350,9 @@ def _sized_lines(links: pd.DataFrame, sizes: pd.DataFrame, most_ktpa: Floats) ->
 
 
 def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
-    """Lines with the cost that transport/line_costs gives for them in place of their size's.
+    """Return pipe options with quoted costs from transport/line_costs.
 
-    A quoted link of which an end takes no part is passed over; one between two that do must be a candidate.
+    Quotes for links with an end outside the network are ignored; other quoted links must be candidates.
     """
     table = inputs["transport/line_costs"]
     if table.empty:
@@ -385,9 +384,9 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
 
 
 def _with_least(lines: pd.DataFrame) -> pd.DataFrame:
-    """Trends of a link with the flow from which each is the cheaper one: below it, the one before would be laid.
+    """Add the flow from which each trend of a link is the cheapest.
 
-    A trend that no flow of its link reaches is left out.
+    Trends beyond the largest flow of their link are dropped.
     """
     lines = lines.sort_values(["link", "largest_ktpa", "pipe"], kind="stable").reset_index(drop=True)
     before = lines.shift(1)

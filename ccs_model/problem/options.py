@@ -1,4 +1,4 @@
-"""Options with their capital and fixed cost, and the routes by which their CO₂ leaves."""
+"""Capture options with their costs, and source–sink options with their pipes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from ccs_model.problem.periods import calendar
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import GIVEN_SOURCES
 
-# Routes that no plan needs, because another one of the same stream, size and site is better or equal in everything.
+# Dominance among source–sink options of the same stream, size and site.
 
 
 _SAME = ("nameplate_ktpa", "reduced_ktpa", "lead_yr", "life_yr", "min_life_yr")
@@ -46,18 +46,15 @@ _SAME = ("nameplate_ktpa", "reduced_ktpa", "lead_yr", "life_yr", "min_life_yr")
 def without_dominated(
     scenario: Scenario, inputs: Inputs, level: PriceLevel, routes: pd.DataFrame, periods: pd.DataFrame
 ) -> pd.DataFrame:
-    """Routes less those that another dominates; all of them where heat comes from one source or regions have shares.
+    """Return the options that no other one dominates; all of them with one heat source or minimum regional shares.
 
-    One dominates another of the same plant, stream, size and site when it captures the same over the same life, may be
-    built whenever the other may and run as low, costs no more to build and to keep, costs no more a tonne in any
-    year, burns no more and avoids no less in any period, and is strictly better in one of these. It must not draw on
-    the plant's waste heat where the other does not, for that is short. The swap then keeps every claim and betters
-    every aim, except that more avoided in one region lowers the share of another.
+    docs/formulation.md lists the conditions. Replacing a dominated option keeps every constraint and worsens no
+    objective. Minimum regional shares are the exception: more avoided in one region lowers the share of another.
     """
     if len(scenario.capture.heat_sources) < 2 or scenario.targets.share_of_avoided_min or routes.empty:
         return routes
     priced = Priced(scenario, inputs, level, routes, periods, grid_factors(scenario, inputs, calendar(periods)))
-    # Columns to be low, each [route, n]: money to build and keep, money a tonne by year, CO2 by period.
+    # Criteria to minimise, each [route, n]: fixed money, money per tonne by year, CO₂ by period.
     low = np.column_stack(
         [
             routes[["capture_capex_mn", "fixed_om_mn_pa", "first_year", "min_load_share"]].to_numpy(float),
@@ -83,20 +80,20 @@ def without_dominated(
     return routes[~dominated].reset_index(drop=True)
 
 
-# Measures that shrink a stream before capture: alone, or with a capture unit behind them.
+# Measures that reduce a stream before capture, alone or ahead of a capture unit.
 #
-#     reduced = shrink share × CO₂ of the stream × share whose furnaces last      kt/y, avoided and cut, never captured
-#     yearly  = fixed O&M − saving × reduced                                      million, negative where it pays
+#     reduced = shrink share × CO₂ of the stream × lasting share      kt/y, avoided but never captured
+#     yearly  = fixed O&M − saving × reduced                          million
 #
-# A unit behind a measure is sized on what is left. The measure's capital, upkeep and saving are part of the option's;
-# its tonnes count while the option works, whether or not the unit is throttled. An option with a measure lives as
-# long as the shorter-lived of the two. One measure a stream, and none in a unit that streams share.
+# A unit behind a measure is sized on the remaining stream. The option includes the measure's capital, O&M and saving;
+# its tonnes count while the option works, curtailed or not. The option's life is the shorter of the two. A stream takes
+# one measure at most, and streams of a shared unit take none.
 
 _LIFE = ("first_year", "lead_yr", "min_life_yr")
 
 
 def measures_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
-    """Measures that the scenario allows, money in the scenario's."""
+    """Return the measures that the scenario allows, in the scenario's money."""
     table = inputs["technologies/measures"]
     table = table[table["measure"].isin(scenario.capture.measures)].sort_values("measure").reset_index(drop=True)
     money = {name: level.convert(table[name], table["currency"], table["price_year"]) for name in _MONEY}
@@ -107,7 +104,7 @@ _MONEY = ("capex_per_tpa", "saving_per_t")
 
 
 def measured_streams(streams: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """Streams as they are, then each with every measure that it takes, shrunk: with `measure` and `reduced_ktpa`."""
+    """Return the original streams, then each reduced by every suitable measure (`measure`, `reduced_ktpa`)."""
     plain = streams.assign(measure="", reduced_ktpa=0.0)
     lasting = streams[streams["lasting_share"] > 1e-9]
     shrunk = lasting.merge(measures[["measure", "stream", "shrink_share"]], on="stream")
@@ -119,7 +116,7 @@ def measured_streams(streams: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFr
 
 
 def with_measure_costs(options: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
-    """Capture options behind a measure, with its capital and yearly money added and the shorter life."""
+    """Return capture options with the costs of their measure added and the shorter life."""
     at = options["measure"] != ""
     if not at.any():
         return options
@@ -134,7 +131,7 @@ def with_measure_costs(options: pd.DataFrame, measures: pd.DataFrame) -> pd.Data
 
 
 def measures_alone(streams: pd.DataFrame, measures: pd.DataFrame, columns: pd.Index) -> pd.DataFrame:
-    """Options that are a measure and no capture: nameplate 0. Other columns of capture options are 0 or empty."""
+    """Return options of a measure alone: nameplate 0, other columns of capture options 0 or empty."""
     shrunk = streams[streams["measure"] != ""].reset_index(drop=True)
     if shrunk.empty:
         return pd.DataFrame(columns=columns)
@@ -214,7 +211,7 @@ def options_of(
 
 
 def train_of(inputs: Inputs) -> Train:
-    """The compressor of technologies/compression, its first row."""
+    """Return the compressor of technologies/compression (first row)."""
     row = inputs["technologies/compression"].iloc[0]
     return Train(
         n_stages=int(row["n_stages"]),
@@ -228,7 +225,7 @@ def train_of(inputs: Inputs) -> Train:
 
 
 def _technologies(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
-    """Technologies asked for that are ready enough, one row a vintage."""
+    """Selected technologies of sufficient readiness, one row a vintage."""
     table = inputs["technologies/technologies"]
     requested = table["technology"].isin(scenario.capture.technologies)
     ready = table["readiness_level"] >= scenario.capture.readiness_min
@@ -236,10 +233,10 @@ def _technologies(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
 
 
 def _without_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataFrame:
-    """Without shared units that the same units one by one never lose to.
+    """Drop shared units that separate units dominate.
 
-    One by one they capture the same tonnes, cost no more and need no more heat, so no plan is worse without the shared
-    one. It stays where builds are counted, and where each has a pipe of its own, which several then share.
+    Separate units dominate if they capture the same tonnes with no more cost and heat. Shared units stay if builds are
+    limited, or if pipes are not shared.
     """
     shared = is_shared(options["stream"]).to_numpy(bool)
     if not shared.any() or scenario.capture.max_builds_per_year is not None or not scenario.transport.shared_trunklines:
@@ -257,14 +254,14 @@ def _without_idle_sharing(scenario: Scenario, options: pd.DataFrame) -> pd.DataF
 
 
 def waste_heat_of(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) -> dict[str, float]:
-    """What the heat that each plant wastes could raise in steam, TJ a year; nothing where waste heat is not offered."""
+    """Return the steam that each plant's waste heat can raise, TJ/y; empty if waste heat is not a heat source."""
     if WASTE_HEAT not in scenario.capture.heat_sources:
         return {}
     return dict(zip(plants["plant"], waste_heat_tj_pa(plants, inputs), strict=True))
 
 
 def _given_options(inputs: Inputs, level: PriceLevel, candidates: pd.DataFrame) -> pd.DataFrame:
-    """The one option of every plant of plants/sources: its capital, its yearly cost and its cost a tonne are given."""
+    """Return the single option of every plant of plants/sources, with its given capital, yearly and per-tonne cost."""
     table = inputs["plants/sources"]
     table = table[table["plant"].isin(candidates["plant"])].reset_index(drop=True)
     if table.empty:
@@ -322,7 +319,7 @@ def _given_options(inputs: Inputs, level: PriceLevel, candidates: pd.DataFrame) 
 
 
 def shared_routes(options: pd.DataFrame) -> pd.DataFrame:
-    """Every option once, with no pipe of its own: its CO₂ enters the network at its plant."""
+    """Return every option once, without its own pipe: its CO₂ enters the network at its plant."""
     routes = options.assign(
         straight_km=0.0,
         length_km=0.0,
@@ -348,7 +345,7 @@ def own_pipe_routes(
     candidates: pd.DataFrame,
     sites: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Every option with its own pipe to each of the nearest sites it can reach."""
+    """Return every option with its own pipe to each of its nearest sites."""
     plants = candidates.reset_index(drop=True)
     at_plant, at_site, straight_km = nearest_sites(
         plants["lat_deg"],
@@ -367,7 +364,7 @@ def own_pipe_routes(
             "storage_cost_per_t": sites["storage_cost_per_t"].to_numpy()[at_site],
         }
     )
-    # A measure alone sends nothing anywhere.
+    # A measure alone sends no CO₂.
     is_silent = options["technology"] == options["measure"]
     silent = shared_routes(options[is_silent])
     routes = options[~is_silent].merge(links, on="plant")
@@ -392,13 +389,13 @@ def own_pipe_routes(
     return pd.concat([routes, silent], ignore_index=True).sort_values("route", kind="stable").reset_index(drop=True)
 
 
-# The streams of the plants of one sector, as finely as the scenario asks.
+# Streams of one sector, split by furnace on request.
 
 _OF_SECTOR = {"steel": steel_streams, "chemicals": chemical_streams}
 
 
 def streams_of(sector: str, plants: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
-    """Streams of `plants`, which are of one sector and operate."""
+    """Return the streams of operating plants of one sector."""
     if sector == GIVEN_SOURCES:
         return given_streams(plants)
     streams = _OF_SECTOR[sector](plants, inputs)
@@ -413,7 +410,7 @@ def streams_of(sector: str, plants: pd.DataFrame, scenario: Scenario, inputs: In
 
 
 def with_notes(sector: str, plants: pd.DataFrame, scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
-    """The plants, their notes saying which furnaces are left out where stoves are split by furnace."""
+    """Return the plants with notes on furnaces that are excluded, if stoves are split by furnace."""
     if sector != "steel" or not scenario.plants.furnace_streams:
         return plants
     message = retiring_stoves(plants, inputs)

@@ -1,7 +1,7 @@
-"""What owners are paid, how they borrow and what they are taxed, year by year; and what society holds a tonne worth.
+"""Owners' accounts as yearly arrays: carbon price, payments, funds, taxes; and the social cost of carbon.
 
-Arrays end in the calendar: one entry a year of the horizon. Those of funds and of depreciation have one more, the
-horizon's end, at which balances are repaid and what is left is compared with what stands in the books.
+Arrays end in the calendar: one entry for each year of the horizon. Arrays of funds and depreciation have one more
+entry, the end of the horizon, at which balances are repaid and salvage is compared with the net book value.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ FUND_COLUMNS = ("fund", "kind", "ceiling_mn", "share_max", "interest_rate", "ter
 
 @dataclass(frozen=True, eq=False)
 class Accounts:
-    """
-    credit_per_t[route, calendar]      what a tonne less from the plant's own stacks earns on the carbon market
-    paid_per_captured_t[calendar], paid_per_avoided_t[calendar]     what a policy pays
-    damage_per_t[calendar]             what a tonne avoided spares society
-    funds                              FUND_COLUMNS; interest real
-    repaid_share, interest_rate[fund, start, calendar + 1]         of 1 drawn at a period's start
-    depreciation_share[start, calendar + 1], book_share[start]      of 1 spent at a period's start
+    """Coefficients of the owners' and the social account.
+
+    credit_per_t[route, calendar]      revenue of a tonne of on-site abatement on the carbon market
+    paid_per_captured_t[calendar], paid_per_avoided_t[calendar]     policy payments
+    damage_per_t[calendar]             social cost of carbon of a tonne avoided
+    funds                              FUND_COLUMNS; interest is real
+    repaid_share, interest_rate[fund, start, calendar + 1]         of 1 drawn at the start of a period
+    depreciation_share[start, calendar + 1], book_share[start]      of 1 of capex at the start of a period
     """
 
     credit_per_t: Floats
@@ -66,17 +67,17 @@ class Accounts:
 
     @property
     def is_capped(self) -> bool:
-        """Whether what a policy pays has a limit."""
+        """Whether policy payments are capped."""
         return self.pays and self.paid_cap_mn is not None
 
     @property
     def is_banded(self) -> bool:
-        """Whether only part of a plant's cut can be sold."""
+        """Whether a band limits the sale of on-site abatement."""
         return self.surplus_band_share is not None and bool(self.credit_per_t.any())
 
     @property
     def is_grant(self) -> Floats:
-        """[fund, 1] 1 for a grant, 0 for what is paid back."""
+        """[fund, 1] 1 for a grant, 0 for a loan or bond."""
         return self.funds["kind"].eq("grant").to_numpy(float)[:, None]
 
 
@@ -87,7 +88,7 @@ def accounts_of(
     policy, finance = scenario.policy, scenario.finance
     starts, end = np.array(scenario.starts), scenario.horizon_end
     price = price_path(policy.carbon_price_per_t, calendar)
-    # A sector that the scheme does not cover has no allowances to sell.
+    # A sector outside the scheme has no allowances to sell.
     _validate_market(scenario, inputs)
     covered = trading_rules(inputs["policy/ets"], policy.market, routes["sector"], calendar)["is_covered"]
     window = np.asarray(
@@ -111,13 +112,13 @@ def accounts_of(
         funds=funds,
         repaid_share=repaid,
         interest_rate=interest,
-        depreciation_share=_written_off(starts, calendar, finance.depreciation_yr),
+        depreciation_share=_depreciation(starts, calendar, finance.depreciation_yr),
         book_share=book_share(starts, end, finance.depreciation_yr),
     )
 
 
 def _validate_market(scenario: Scenario, inputs: Inputs) -> None:
-    """A market without rules would cover nothing, and a price would count for nobody."""
+    """Raise if the carbon market has no rules, since its price would apply to no plant."""
     market, known = scenario.policy.market, sorted(set(inputs["policy/ets"]["market"]))
     if market is not None and market not in known:
         hint = f"there: {', '.join(known)}; add rows to policy/ets of your own, or null for all sectors in all years"
@@ -126,7 +127,7 @@ def _validate_market(scenario: Scenario, inputs: Inputs) -> None:
 
 
 def _funds(scenario: Scenario, inputs: Inputs) -> pd.DataFrame:
-    """One row a fund, with the real interest that the borrower pays."""
+    """One row a fund, with the borrower's real interest rate."""
     rates, factors = inputs["finance/rates"], inputs["finance/factors"].set_index("factor")["value"]
     facility = rates[rates["instrument"] == "carbon_reduction_facility"].sort_values("from_date").iloc[-1]
     rows = []
@@ -159,7 +160,7 @@ def _repayments(funds: pd.DataFrame, starts: Ints, calendar: Ints, end: int) -> 
     return repaid, interest
 
 
-def _written_off(starts: Ints, calendar: Ints, depreciation_yr: int) -> Floats:
-    """[start, calendar + 1] of 1 spent at each start; nothing is written off when the horizon has ended."""
+def _depreciation(starts: Ints, calendar: Ints, depreciation_yr: int) -> Floats:
+    """[start, calendar + 1] depreciation of 1 of capex at each start; none after the horizon."""
     spent = np.equal(starts[:, None], calendar).astype(float)
     return np.concatenate([depreciation_mn(spent, depreciation_yr), np.zeros((len(starts), 1))], axis=1)

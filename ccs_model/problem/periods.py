@@ -1,4 +1,4 @@
-"""Periods of the horizon, and in which of their years a unit decided at a period's start works."""
+"""Periods of the horizon, and the years in which a retrofit works."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ccs_model.scenario import Scenario
 
 
 def periods_of(scenario: Scenario) -> pd.DataFrame:
-    """year, n_years, flow_weight, capex_weight; the last period lasts as long as the one before."""
+    """Return year, n_years, flow_weight and capex_weight; the last period is as long as the one before."""
     starts = scenario.starts
     periods = pd.DataFrame({"year": starts, "n_years": [scenario.period_years(year) for year in starts]})
     return weighed(periods, scenario.discount_rate)
 
 
 def weighed(periods: pd.DataFrame, discount_rate: float) -> pd.DataFrame:
-    """The periods with what a yearly flow and what capital at the start weigh at a rate."""
+    """Return the periods with the weights of yearly flows and of capex at a discount rate."""
     first = int(periods["year"].iloc[0])
     factors = discount_factor(discount_rate, calendar(periods) - first)
     return periods.assign(
@@ -28,7 +28,7 @@ def weighed(periods: pd.DataFrame, discount_rate: float) -> pd.DataFrame:
 
 
 def calendar(periods: pd.DataFrame) -> Ints:
-    """Every year of the horizon."""
+    """Return every year of the horizon."""
     return np.arange(int(periods["year"].iloc[0]), int((periods["year"] + periods["n_years"]).iloc[-1]))
 
 
@@ -41,9 +41,9 @@ def period_sums(by_year: Floats, periods: pd.DataFrame) -> Floats:
 def running_share(
     periods: pd.DataFrame, lead_yr: Floats, life_yr: Floats, closing_year: Floats
 ) -> tuple[Floats, Floats]:
-    """Working share [unit, start, year] and last working year + 1 [unit, start] of units decided at a period's start.
+    """Return the working share [unit, start, year] and the last working year + 1 [unit, start].
 
-    A unit works from start + lead until its life is over or its plant closes (NaN: never), whichever comes first.
+    A unit works from start + lead time until the end of its life or the closure of its plant (NaN: never).
     """
     years = calendar(periods)
     begins = periods["year"].to_numpy()[None, :] + lead_yr[:, None]

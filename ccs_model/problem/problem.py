@@ -1,10 +1,10 @@
-"""`Problem`: the scenario and the inputs as sets and coefficients, one canonical unit a quantity; no YAML, no Pyomo.
+"""`Problem`: sets and coefficients in canonical units, without YAML and Pyomo.
 
-Index words: plant, stream, option (stream × technology × size × heat source), site, route (option × site: an option
-with its own pipe), year (the first of a period). Frames are sorted by id, so the order of rows in the inputs never
-matters. Arrays are aligned with `routes` and `periods`:
+Index words: plant, stream, option (stream × technology × size × heat source), site, route (source–sink option: an
+option with its own pipe to a site), year (the first year of a period). Frames are sorted by id, so row order in the
+inputs has no effect. Arrays are aligned with `routes` and `periods`:
 
-    running_share[route, start, year]   share of the period's years in which a unit decided at `start` works
+    running_share[route, start, year]   share of the period's years in which an option decided at `start` works
     avoided_t_per_t[route, year]        avoided per t captured, mean of the period
 """
 
@@ -32,10 +32,10 @@ from ccs_model.scenario import Scenario
 
 @dataclass(frozen=True)
 class Target:
-    """Tonnes that must be avoided: in the period of `year`, or over the horizon where it is None; of all or of a group.
+    """Tonnes to avoid or capture, in the period of `year`, or over the horizon if it is None.
 
-    `key` names it in the scenario and `group` is a province, a sector or "" for all plants looked at.
-    `required` is kt/y in a year and kt over the horizon, of what `measure` says (avoided, captured).
+    `key` is the target's name in the scenario; `group` is a province, a sector or "" for all plants. `required` is kt/y
+    in a year and kt over the horizon, of `measure` (avoided or captured).
     """
 
     key: str
@@ -48,25 +48,26 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """Everything the program needs; see the module for the shapes.
+    """Sets and coefficients of the model; see the module docstring for shapes.
 
     plants    one row an operating plant of the zones (plant, name, province, baseline_ktpa, is_candidate, reason, …)
     streams   plant, stream, grade, co2_ktpa, co2_share, lasting_share of those plants
     options   one row an option, with nameplate, energy, capex and fixed O&M
     routes    one row an option and site, with length and cost of its pipe
-    sites     one row a site offered (capacity_kt, injection_max_ktpa, storage_cost_per_t)
+    sites     one row an available site (capacity_kt, injection_max_ktpa, storage_cost_per_t)
     periods   year, n_years, flow_weight (Σ discount factors of its years), capex_weight
     cost_per_t[name]            money per t captured, [route, calendar year]
     *_t_per_t                   CO₂ per t captured: of fuel, of capture power, of booster power
-    unit_life_yr, unit_used_yr[route, start]    from a unit's first working year: to its end (the earlier of the
-                technology's and the plant's), and to the horizon's end
-    accounts    what owners are paid, how they borrow and what they are taxed
-    network     candidate links where pipelines are shared; None where every route has a pipe of its own
-    stores      one row a step of a site's cost curve (store, site, capacity_kt, variable_per_t), with a network
-    waste_heat_tj_pa   steam that the heat a plant wastes could raise, by plant, where waste heat is offered
-    delivered_share     captured ÷ nameplate at full load; `calibrated` is the fit it comes from, None as designed
-    deployment_ceiling_ktpa[zone, year]   most nameplate built by the end of the period, where a ceiling is asked for
-    line_power_per_t[line, calendar year], line_power_co2_t_per_t[line, year]   of pumps and trucks, per t carried
+    unit_life_yr, unit_used_yr[route, start]    from the first working year to the end of life (the earlier
+                of technology and plant), and to the end of the horizon
+    years_after_horizon[route, start]   years of operation left at the end of the horizon
+    accounts    carbon price, payments, funds and taxes of the owners
+    network     candidate links with shared pipelines; None if every source–sink option has its own pipe
+    stores      one row a step of a site's supply curve (store, site, capacity_kt, variable_per_t), with a network
+    waste_heat_tj_pa   steam that the waste heat of each plant can raise, if waste heat is a heat source
+    delivered_share     captured ÷ nameplate at full load; `calibrated` is its fit, None without calibration
+    deployment_ceiling_ktpa[zone, year]   largest nameplate built by the end of the period, if there is a ceiling
+    line_power_per_t[line, calendar year], line_power_co2_t_per_t[line, year]   of pumps and trucks, per t of flow
     """
 
     scenario: Scenario
@@ -89,7 +90,7 @@ class Problem:
     running_share: Floats
     unit_life_yr: Floats
     unit_used_yr: Floats
-    committed_yr: Floats
+    years_after_horizon: Floats
     fuel_co2_t_per_t: Floats
     capture_power_t_per_t: Floats
     booster_power_t_per_t: Floats
@@ -123,18 +124,18 @@ class Problem:
 
     @property
     def is_static(self) -> bool:
-        """One representative year, whose capital is a yearly share."""
+        """Whether the model covers one representative year with annualised capital."""
         return self.scenario.is_static
 
     def capital_weight(self, life_yr: npt.ArrayLike) -> Floats:
-        """[item, start] what 1 of capital spent at a start weighs in the objective, before salvage."""
+        """Return [item, start] the weight of 1 of capex in the objective, before salvage."""
         life = np.asarray(life_yr, dtype=float)[:, None]
         if self.is_static:
             return self.recovery(life)
         return np.broadcast_to(self.periods["capex_weight"].to_numpy(float), (len(life), len(self.periods)))
 
     def recovery(self, life_yr: npt.ArrayLike) -> Floats:
-        """[item] yearly share of capital in levelised costs."""
+        """Return [item] the yearly share of capital in levelised costs."""
         requested = self.scenario.capital_recovery_share
         life = np.asarray(life_yr, dtype=float)
         if self.is_static and requested:
@@ -142,7 +143,7 @@ class Problem:
         return capital_recovery_share(self.discount_rate, life)
 
     def salvage_of(self, life_yr: npt.ArrayLike) -> Floats:
-        """[item, start] what is left at the horizon's end of 1 spent at a start, discounted to the first year."""
+        """Return [item, start] the salvage value of 1 of capex, discounted to the first year."""
         life = np.asarray(life_yr, dtype=float)[:, None]
         if self.is_static:
             return np.zeros((len(life), 1))
@@ -152,7 +153,7 @@ class Problem:
 
     @cached_property
     def salvage_share(self) -> Floats:
-        """[route, start] what is left of capex at the horizon's end, discounted to the first year."""
+        """[route, start] salvage value per capex, discounted to the first year."""
         if self.is_static:
             return np.zeros(self.unit_life_yr.shape)
         left = salvage_share(self.discount_rate, self.unit_life_yr, self.unit_used_yr)
@@ -160,39 +161,39 @@ class Problem:
 
     @property
     def closing_discount(self) -> float:
-        """Discount factor of the horizon's end, the first year after it."""
+        """Discount factor of the first year after the horizon."""
         return float(discount_factor(self.discount_rate, self.horizon_end - self.first_year))
 
     def discounted_at(self, discount_rate: float) -> Problem:
-        """The same question with its money discounted at another rate."""
+        """Return the same problem with money discounted at another rate."""
         return replace(self, discount_rate=discount_rate, periods=weighed(self.periods, discount_rate))
 
     @property
     def reduced_ktpa(self) -> Floats:
-        """[route] tonnes a year that a measure keeps from arising while the route works: cut, avoided, not captured."""
+        """[route] tonnes a year by which a measure reduces the stream: on-site abatement and avoided, not captured."""
         return np.asarray(self.routes["reduced_ktpa"], dtype=float)
 
     @property
     def has_measures(self) -> bool:
-        """Whether any route holds a measure."""
+        """Whether any option includes a measure."""
         return bool((self.reduced_ktpa > 0).any())
 
     @property
     def captures(self) -> Mask:
-        """[route] whether it captures at all; a measure alone does not."""
+        """[route] whether the option captures CO₂; a measure alone does not."""
         return np.asarray(self.routes["technology"] != self.routes["measure"], dtype=bool)
 
     @property
     def obligation_yr(self) -> float:
-        """The longest that a retrofit may outlive the horizon."""
-        return float(self.committed_yr.max(initial=0.0))
+        """Longest operation after the horizon, in years."""
+        return float(self.years_after_horizon.max(initial=0.0))
 
     @cached_property
     def units(self) -> pd.Index:
-        """What is throttled as one: routes whose tonnes cost and avoid alike.
+        """Ids of units: options that are curtailed together, since their tonnes have the same cost and avoided CO₂.
 
-        On a shared network these are the sizes and vintages of a stream's technology and heat source; with pipes of
-        their own every route is one.
+        Over a shared network, a unit groups sizes and vintages of a stream's technology and heat source. With own
+        pipes, each source–sink option is a unit.
         """
         return pd.Index(sorted(set(self._unit_ids)))
 
@@ -211,7 +212,7 @@ class Problem:
 
     @cached_property
     def axes(self) -> Mapping[str, pd.Index]:
-        """The ids along the first axis of each variable; the second is the years."""
+        """Ids along the first axis of each variable of `ccs_model.model.names`; the second axis is the years."""
         axes = {"build": pd.Index(self.routes["route"]), "curtailed_ktpa": self.units}
         if self.network is not None and self.stores is not None:
             lines, links = pd.Index(self.network.lines["line"]), pd.Index(self.network.links["link"])
@@ -219,7 +220,7 @@ class Problem:
             sites = pd.Index(self.sites["site"])
             axes |= {
                 "pipe": built,
-                "built_ktpa": built,
+                "added_capacity_ktpa": built,
                 "pipe_flow_ktpa": lines,
                 "forward_ktpa": links,
                 "reverse_ktpa": links,
@@ -235,7 +236,7 @@ class Problem:
         return MappingProxyType(axes)
 
     def routes_of(self, group: str) -> Mask:
-        """Which routes belong to a province or a sector; all of them for ""."""
+        """Return a mask of the options of a province or sector; all of them for ""."""
         here: Mask = ((self.routes["province"] == group) | (self.routes["sector"] == group) | (group == "")).to_numpy()
         return here
 
@@ -250,15 +251,15 @@ class Problem:
         return discount_factor(self.discount_rate, self.calendar - self.first_year)
 
     def cost_mn_per_ktpa(self, name: str) -> Floats:
-        """[route, year] discounted cost over the period's years of 1 kt/y captured, in million."""
+        """Return [route, year] the discounted cost of 1 kt/y captured in the period's years, million."""
         return period_sums(self.cost_per_t[name] * self.discount, self.periods) / 1000.0
 
     @property
     def avoided_t_per_t(self) -> Floats:
-        """Avoided per t captured, [route, year]: 1 less the CO₂ of steam, capture power and booster power."""
+        """[route, year] avoided per t captured: 1 less the CO₂ of fuel, capture power and booster power."""
         return 1.0 - self.fuel_co2_t_per_t - self.capture_power_t_per_t - self.booster_power_t_per_t
 
     @property
     def baseline_ktpa(self) -> float:
-        """Direct emissions of all operating plants of the zones, small ones too."""
+        """Direct emissions of all operating plants of the zones, including plants below the size limit."""
         return float(self.plants["baseline_ktpa"].sum())

@@ -1,4 +1,4 @@
-"""Names of a scenario that only the tables can judge: provinces, plants, sites."""
+"""Checks of scenario names against the tables: provinces, plants, sites."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _LISTED = 12
 
 
 def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> tuple[Scenario, Inputs]:
-    """The scenario and the tables it names; what is wrong with the file, its names and its tables is raised together.
+    """Return the scenario and its tables; issues of the file, its names and its tables are raised together.
 
-    Names are judged by sound tables only: where a table has faults, its names may be the right ones.
+    Names are checked against valid tables only.
     """
     reading = read(path, allow_outside=allow_outside)
     try:
@@ -32,7 +32,7 @@ def read_checked(path: str | PathLike[str], *, allow_outside: bool = False) -> t
 
 
 def validate_tables(scenario: Scenario, inputs: Inputs) -> None:
-    """The tables in hand are those that the scenario names, not those of another scenario or the shipped ones alone."""
+    """Raise if the tables are not those that the scenario names."""
     requested = OwnTables.of(scenario)
     loaded = inputs.own or OwnTables(requested.folder)
     hint = "load_inputs(scenario) reads them"
@@ -76,7 +76,7 @@ def unknown_names(scenario: Scenario, inputs: Inputs) -> Iterator[tuple[str, str
 
 
 def place_of(scenario: Scenario, key: str) -> str:
-    """Where a value of the scenario stands: file and line, or its key where no file gave it."""
+    """Return the place of a scenario value: file and line, or its key."""
     place = scenario.places.get(key, "")
     return place if ":" in place else key
 

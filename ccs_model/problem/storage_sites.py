@@ -1,9 +1,9 @@
-"""Sites on offer: the capacity case that is believed, and what sites, wells and tonnes cost.
+"""Available sites: capacity case, and costs of sites, wells and injection.
 
-A site's table gives either an all-in levelised cost per tonne, or its capital and its wells apart. An all-in cost is
-split by storage/factors into capital of the site, capital of wells and operation, so that pipes, wells and sites all
-stand inside a budget; a site that fills its first wells then costs per tonne what its table says. Where the cost rises
-as a site fills (storage/site_costs), the rise is paid per tonne, step by step.
+A site has either an all-in levelised cost per tonne, or separate capital of site and wells. storage/factors splits an
+all-in cost into capital of the site, capital of wells and O&M, so that budgets count pipes, wells and sites alike. A
+site that fills its first wells then costs per tonne what its table states. Cost increases along the supply curve
+(storage/site_costs) are paid per tonne and step.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MONEY = (*_SEPARATE_COSTS, "closure_mn", "eor_revenue_per_t", "storage_cost_per
 
 
 def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
-    """Sites the scenario allows, with the capacity case it asks for and all money in the scenario's."""
+    """Return the sites that the scenario allows, with its capacity case and in its money."""
     sites = inputs["storage/sites"].sort_values("site", kind="stable")
     if scenario.storage.sites:
         requested = scenario.storage.sites
@@ -42,7 +42,7 @@ def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFr
 
 
 def stores_of(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(sites with capital and O&M of site and well, stores): one row a step of a site's cost curve.
+    """Return sites with capital and O&M of site and wells, and the steps of their supply curves.
 
     stores: store, site, capacity_kt, variable_per_t.
     """

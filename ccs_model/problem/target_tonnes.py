@@ -1,4 +1,4 @@
-"""Targets of the scenario in tonnes, against the baselines of the plants looked at."""
+"""Targets of the scenario in tonnes, relative to plant baselines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccs_model.scenario import Scenario
 
 
 def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
-    """Every cut of the scenario as tonnes that must be avoided, by key."""
+    """Return all targets of the scenario in tonnes, sorted by key."""
     found = []
     for key, group, cut in scenario.targets.abatement_targets():
         inside = (plants["province"] == group) | (plants["sector"] == group) | (group == "")
@@ -31,33 +31,34 @@ def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
 
 
 def validate_reachable_targets(problem: Problem) -> None:
-    """A cut that must be reached is out of reach where no retrofit can work, or none that can avoids anything.
+    """Raise InfeasibleError if no retrofit can contribute to a target that has no price for its shortfall.
 
-    That is told before anything is solved: the cut's row may have no term at all.
+    No retrofit contributes if none can operate in the target's year and group, or if none of these avoids CO₂. The row
+    of such a target may be empty, so the check precedes the model.
     """
     if problem.shortfall_per_t is not None:
         return
     routes = problem.routes
     works = np.any(problem.running_share > 0, axis=1)
     avoids = works & ((problem.avoided_t_per_t > 0) | (problem.reduced_ktpa[:, None] > 0))
-    hopeless = []
+    unreachable = []
     for target in problem.targets:
         inside = (routes["province"] == target.group) | (routes["sector"] == target.group) | (target.group == "")
         at = slice(None) if target.year is None else problem.years.index(target.year)
         here, serves = (each[inside.to_numpy()][:, at] for each in (works, avoids))
         if target.required > 0 and not (here if target.measure == "captured" else serves).any():
-            why = "no retrofit there avoids anything" if here.any() else "no retrofit can work there"
+            why = "no retrofit there avoids any CO2" if here.any() else "no retrofit can operate there"
             when = "" if target.year is None else f" in the period from {target.year}"
             nothing = "0 kt/y" if target.measure == "captured" else "0.00%" if target.year is not None else "0 kt"
-            hopeless.append(f"abatement_target_reached: {target.key}: {why}{when}; {nothing} is in reach")
-    if hopeless:
-        raise InfeasibleError(hopeless)
+            unreachable.append(f"{target.key}: {why}{when}; {nothing} would restore feasibility")
+    if unreachable:
+        raise InfeasibleError(unreachable)
 
 
 def validate_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
-    """A province or sector that a target, a share or a budget names must have plants among those looked at.
+    """Raise if a target, share or budget names a province or sector without operating plants.
 
-    A least share must be one that can be kept: by plants that may be fitted, and no more than all together.
+    Minimum shares need plants that can be retrofitted, and sum to 1 at most.
     """
     there = sorted({*plants["province"], *plants["sector"]})
     issues = []

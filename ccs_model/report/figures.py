@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ccs_model.mip.highs import gap_share
 from ccs_model.plan.plan import MarginalBudget, Plan
+from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.pipe_tables import pipe_links
 
 
@@ -42,13 +45,27 @@ def gap_of(plan: Plan) -> Gap:
     objective = plan.objective
     n_searched, n_links = (0, 0) if plan.corridors is None else pipe_links(plan)
     return Gap(
+        objective.searched_gap_share,
         objective.gap_share,
-        objective.all_links_gap_share,
+        objective.searched_bound,
         objective.bound,
-        objective.all_links_bound,
         n_searched,
         n_links,
     )
+
+
+def gap_of_run(run: StoredRun) -> Gap:
+    """The optimality gap of a stored run."""
+    objective = run.document["objective"]
+    value, searched, every = (
+        math.nan if objective[name] is None else float(objective[name]) for name in ("value", "searched_bound", "bound")
+    )
+    share = math.inf if objective["searched_gap_share"] is None else float(objective["searched_gap_share"])
+    n_searched = n_links = 0
+    if run.document["corridors"] is not None:
+        pipelines = run.tables["links"].query("kind == 'pipe'")
+        n_searched, n_links = int(pipelines["is_corridor"].isin(["yes", True]).sum()), len(pipelines)
+    return Gap(share, gap_share(every, value), searched, every, n_searched, n_links)
 
 
 @dataclass(frozen=True)

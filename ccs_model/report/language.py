@@ -1,8 +1,13 @@
-"""Titles, headings, labels and sentences in English, Chinese or both, from one table: labels.csv beside this module.
+"""Titles, headings, labels, sentences and values in English, Chinese or both, from one table: labels.csv.
 
-A row is English and Chinese. Where the English holds `{}` it stands for a family of texts ("Flow from {}"); the
-Chinese then takes what stood there, in the same order. A `key` names a word of the page. What is not in the table stays
-English, and names, figures and formulas are never looked up.
+A row is English and Chinese. English with `{}` stands for a family of texts ("Flow from {}"); the Chinese repeats
+the captured parts in the same order. The most specific family that matches is used. A row with a `key` is found by it:
+
+* a plain key (`captured`) is a word of the page;
+* `value:KIND:ID` is a value of a column, such as `value:province:Hebei`, found by its id or its English text;
+* `key:NAME` is the meaning of a scenario key, such as `key:budget.total_mn`.
+
+Texts without a row stay English. Plant names, figures and formulas are never looked up.
 """
 
 from __future__ import annotations
@@ -14,30 +19,65 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
+from types import MappingProxyType
 
 LANGUAGES = ("en", "zh", "both")
-# Columns whose words are labels, by sheet; every other cell holds names, data or words that formulas compare, such as
-# the other side of a payment on Summary.
+# Columns of labels, by sheet. Other cells hold values (see VALUE_COLUMNS), names, data, or words that formulas
+# compare, such as the counterparty of a payment on Summary.
 LABEL_COLUMNS = frozenset(
     {
         ("Cover", "holds"), ("Cover", "kind"), ("Cover", "meaning"), ("Summary", "figure"), ("Summary", "meaning"),
-        ("Summary", "item"), ("Summary", "stakeholder"), ("Summary", "unit"), ("Series", "series"),
-        ("Series", "unit"), ("CashFlow", "item"), ("CashFlow", "unit"), ("Inputs", "meaning"), ("Inputs", "unit"),
-        ("Economics", "covers"), ("Calibration", "question"), ("Calibration", "parameter"), ("Calibration", "verdict"),
-        ("Series", "note"), ("CashFlow", "note"), ("Inputs", "what"), ("Checks", "name"), ("Checks", "of"),
-        ("RunLog", "item"), ("RunLog", "unit"),
+        ("Summary", "item"), ("Summary", "stakeholder"), ("Summary", "unit"),
+        ("Series", "series"), ("Series", "unit"), ("CashFlow", "item"), ("CashFlow", "unit"),
+        ("Inputs", "meaning"), ("Inputs", "unit"), ("Economics", "covers"), ("Calibration", "question"),
+        ("Calibration", "parameter"), ("Calibration", "verdict"), ("Series", "note"), ("CashFlow", "note"),
+        ("Inputs", "what"), ("Checks", "name"), ("Checks", "of"),
+        ("RunLog", "item"), ("RunLog", "unit"), ("RunLog", "meaning"), ("Plants", "reason"), ("Plants", "why"),
+        ("Plants", "change"), ("Retrofits", "reason"), ("Retrofits", "change"), ("Storage", "limit"),
+        ("Uncertainty", "mode"), ("Uncertainty", "measure"), ("Uncertainty", "multiplies"),
+        ("Assumptions", "statement"), ("Assumptions", "why"), ("Assumptions", "effect_if_wrong"),
+        ("Assumptions", "note"), ("Frontier", "change"),
     }
 )  # fmt: skip
+# Columns of labels joined by commas.
+_LISTS = frozenset({("Assumptions", "what")})
+# Kinds of the `value:` rows of a column, on every sheet but those of data.
+VALUE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "province": ("province",), "zone": ("zone", "province"), "grid": ("grid", "province"),
+        "place": ("grid", "province", "origin"), "sector": ("sector",), "product": ("product",), "stream": ("stream",),
+        "technology": ("technology",), "heat_source": ("heat_source",), "fuel": ("fuel",), "feedstock": ("fuel",),
+        "gasifier": ("gasifier",), "grade": ("grade",), "size": ("size",), "pipe": ("pipe",), "kind": ("kind",),
+        "status": ("status",), "quality": ("quality",), "basin": ("basin",), "site": ("site",),
+        "name": ("site", "technology_name"),
+        "from_name": ("site",), "to_name": ("site",), "facility_name": ("site",), "measure": ("measure",),
+        "compressor": ("compressor",), "profile": ("profile",), "distribution": ("distribution",), "input": ("input",),
+        "reference": ("origin",), "quantity": ("quantity",), "verdict": ("verdict",), "held_out": ("verdict",),
+        "answer": ("evidence",), "move": ("move",), "truck": ("pipe",),
+        "retrofits": ("stream", "technology", "size", "site"),
+        "is_candidate": ("yes_no",), "is_extrapolated": ("yes_no",), "is_offered": ("yes_no",),
+        "is_capturable": ("yes_no",), "needs_coke_ovens": ("yes_no",), "is_planned": ("yes_no",),
+        "is_no_regret": ("yes_no",), "is_scenario": ("yes_no",), "n_plants_in_reach": ("yes_no",),
+        "group": ("province", "sector"), "constraint": ("constraint",), "claim": ("constraint",),
+    }
+)  # fmt: skip
+# Cells that formulas compare, and a sheet for other programs.
+_AS_THEY_ARE = frozenset({("CashFlow", "kind"), ("CashFlow", "item"), ("MACC", "in_plan"), ("Summary", "side")})
+_DATA_SHEETS = frozenset({"Data", "Sources"})
+# Columns of several values in one cell, with the separators between them.
+_JOINED = MappingProxyType({"retrofits": re.compile("( → |; |: |, | )"), "facility_name": re.compile("( → )")})
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The table: texts as they stand, families of texts, and the page's words by key."""
+    """The table: exact texts, families, words of the page by key, values by kind, meanings of scenario keys."""
 
     exact: Mapping[str, str]
-    arc_groups: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
+    families: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
     keyed: Mapping[str, tuple[str, str]]
+    values: Mapping[str, Mapping[str, str]]
+    meanings: Mapping[str, str]
 
 
 @cache
@@ -45,70 +85,122 @@ def labels() -> Labels:
     """The table, read once."""
     text = resources.files("ccs_model.report").joinpath("labels.csv").read_text(encoding="utf-8")
     exact: dict[str, str] = {}
-    arc_groups: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+    families: dict[str, list[tuple[str, str]]] = {}
     keyed: dict[str, tuple[str, str]] = {}
+    values: dict[str, dict[str, str]] = {}
+    meanings: dict[str, str] = {}
     for row in csv.DictReader(io.StringIO(text)):
-        english, chinese = row["english"], row["chinese"]
-        if row["key"]:
-            keyed[row["key"]] = english, chinese
+        key, english, chinese = row["key"], row["english"], row["chinese"]
+        if key.startswith("value:"):
+            _, kind, name = key.split(":", 2)
+            values.setdefault(kind, {}).setdefault(english, chinese)
+            values[kind][name] = chinese
+        elif key.startswith("key:"):
+            meanings[key.removeprefix("key:")] = chinese
+        elif key:
+            keyed[key] = english, chinese
         elif "{}" in english:
-            pattern = re.compile("(.+?)".join(map(re.escape, english.split("{}"))))
-            arc_groups.setdefault(_start(english), []).append((pattern, chinese))
+            families.setdefault(_start(english), []).append((english, chinese))
         else:
             exact[english] = chinese
-    return Labels(exact, {start: tuple(found) for start, found in arc_groups.items()}, keyed)
+    ordered = {start: sorted(found, key=lambda each: -_literal(each[0])) for start, found in families.items()}
+    patterns = {
+        start: tuple(
+            (re.compile("(.+?)".join(map(re.escape, english.split("{}")))), chinese) for english, chinese in found
+        )
+        for start, found in ordered.items()
+    }
+    return Labels(exact, patterns, keyed, values, meanings)
+
+
+def _literal(english: str) -> int:
+    """How many letters of a family are fixed."""
+    return len(english.replace("{}", ""))
 
 
 def _start(text: str) -> str:
-    """By its first letter a family is found without trying them all; one that begins with a field has none."""
+    """The first letter of a family, by which it is found; empty if it starts with a field."""
     return "" if text.startswith("{}") else text[:1]
 
 
 @lru_cache(maxsize=8192)
 def chinese(text: str) -> str | None:
-    """The text in Chinese as the table has it, or None."""
+    """The Chinese text of the table, or None."""
     table = labels()
     if text in table.exact:
         return table.exact[text]
-    for pattern, message in (*table.arc_groups.get(text[:1], ()), *table.arc_groups.get("", ())):
+    for pattern, translated in (*table.families.get(text[:1], ()), *table.families.get("", ())):
         if found := pattern.fullmatch(text):
-            return message.format(*found.groups())
+            return translated.format(*(table.exact.get(part, part) for part in found.groups()))
     return None
+
+
+def chinese_value(text: str, kinds: tuple[str, ...]) -> str | None:
+    """The value in Chinese from the first kind that has it, or None."""
+    values = labels().values
+    return next((values[kind][text] for kind in kinds if text in values.get(kind, {})), None)
 
 
 @dataclass(frozen=True)
 class Language:
-    """`en` leaves every text as it is, `zh` puts the table's Chinese in its place, `both` sets them side by side."""
+    """Texts in English (`en`), in Chinese (`zh`), or side by side (`both`)."""
 
     lang: str = "en"
 
     def label(self, text: str) -> str:
         """A title, heading or label."""
-        message = None if self.lang == "en" or not text else chinese(text)
-        if message is None or message == text:
+        return self._shown(text, None if self.lang == "en" or not text else chinese(text))
+
+    def value(self, text: str, *kinds: str) -> str:
+        """A value of one of these kinds, such as a province."""
+        return self._shown(text, None if self.lang == "en" or not text else chinese_value(text, kinds))
+
+    def cell(self, sheet: str, column: str, text: str) -> str:
+        """The text of a cell: a label, a value, or the text itself."""
+        if self.lang == "en" or not text:
             return text
-        return message if self.lang == "zh" else f"{text} / {message}"
+        if (sheet, column) in LABEL_COLUMNS:
+            return self.unit(text) if column == "unit" else self.label(text)
+        if (sheet, column) in _LISTS:
+            return ", ".join(map(self.label, text.split(", ")))
+        if sheet in _DATA_SHEETS or (sheet, column) in _AS_THEY_ARE or column not in VALUE_COLUMNS:
+            return text
+        kinds = VALUE_COLUMNS[column]
+        if column not in _JOINED or chinese_value(text, kinds):
+            return self.value(text, *kinds)
+        parts = [chinese_value(part, kinds) or part for part in _JOINED[column].split(text)]
+        return self._shown(text, "".join(parts))
+
+    def meaning(self, key: str, english: str) -> str:
+        """The meaning of a scenario key; `english` is its description in the schema."""
+        return self._shown(english, labels().meanings.get(key))
+
+    def _shown(self, english: str, translated: str | None) -> str:
+        """The English text, the Chinese text, or both side by side."""
+        if self.lang == "en" or translated is None or translated == english:
+            return english
+        return translated if self.lang == "zh" else f"{english} / {translated}"
 
     def unit(self, text: str) -> str:
-        """A unit; side by side with its Chinese it would only be longer, so that `both` keeps the English."""
+        """A unit; `both` keeps the English, which is shorter than the pair."""
         return (chinese(text) or text) if self.lang == "zh" and text else text
 
     def sentence(self, text: str) -> str:
-        """Running text, sentence by sentence; in both languages the Chinese follows on a line of its own."""
+        """Running text, translated sentence by sentence; with `both` the Chinese follows on the next line."""
         if self.lang == "en" or not text:
             return text
         whole = labels().exact.get(text)
-        # A family could take several sentences for the last of its fields, so each is looked up by itself.
+        # Each sentence is looked up separately, because the last field of a family could match several sentences.
         parts = _SENTENCES.split(text)
         found = [chinese(each) for each in parts]
         if whole is None and not any(found):
             return text
-        message = whole or _joined([each or part for each, part in zip(found, parts, strict=True)])
-        return message if self.lang == "zh" else f"{text}\n{message}"
+        translated = whole or _joined([each or part for each, part in zip(found, parts, strict=True)])
+        return translated if self.lang == "zh" else f"{text}\n{translated}"
 
 
 def _joined(parts: list[str]) -> str:
-    """Sentences in a row: no space after a Chinese full stop."""
+    """Sentences joined without a space after a Chinese full stop."""
     out = ""
     for part in parts:
         out += part if not out or out.endswith(("。", "；", "！")) else f" {part}"

@@ -1,4 +1,4 @@
-"""A shared network as tables to look at: candidate links, what is laid and used, and who pays for it."""
+"""Tables of pipelines: candidate links, links in use, flows, cost sharing, and own pipelines of retrofits."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from ccs_model.plan.plan import Plan
 from ccs_model.problem.candidate_network import Network
 from ccs_model.report.workbook.cell_values import first_few
 
-# Of the plants that use a link.
+# Users of a link named in a table.
 _SHOWN = 3
 
 
 def network_of(plan: Plan) -> Network:
-    """The network of a plan whose pipelines are shared."""
+    """Return the network of a plan with shared pipelines."""
     network = plan.problem.network
     assert network is not None
     return network
 
 
 def candidate_links(plan: Plan) -> pd.DataFrame:
-    """Every link that could be laid or driven; a file of rows of it is a file of corridors."""
+    """Return every candidate link and whether it was searched; a file with some of the rows restricts the search."""
     links = network_of(plan).links
     columns = ["link", "node_a", "node_b", "kind", "length_km", "cost_factor"]
-    # A linear program has no need of corridors: every link stands in it.
+    # The LP relaxation contains every link.
     within = links["link"] if plan.corridors is None else plan.corridors
     return links[columns].assign(is_corridor=links["link"].isin(list(within))).reset_index(drop=True)
 
 
 def pipe_links(plan: Plan) -> tuple[int, int]:
-    """(how many links are corridors, how many are candidates), of those that pipes can be laid on."""
+    """Return the number of searched links and of candidate links for pipelines."""
     network = network_of(plan)
     built = set(network.lines.loc[network.built, "link"])
     within = built if plan.corridors is None else built & set(plan.corridors)
@@ -39,7 +39,7 @@ def pipe_links(plan: Plan) -> tuple[int, int]:
 
 
 def node_names(plan: Plan) -> dict[str, str]:
-    """What stands at each node: plants and sites by name; a hub by the node of its cluster."""
+    """Return the name of each node: its plants or its site; for a hub the node of its cluster."""
     problem, network = plan.problem, network_of(plan)
     plants = problem.plants.set_index("plant")["name"]
     at: dict[str, list[str]] = {}
@@ -54,12 +54,12 @@ def node_names(plan: Plan) -> dict[str, str]:
 
 
 def links_in_use(plan: Plan) -> pd.DataFrame:
-    """One row a link that is laid or used, in the last period; the direction is that of its flow then."""
+    """Return one row per link built or in use, in the direction of its flow in the last period."""
     flows, problem = plan.flows, plan.problem
     names, shares = node_names(plan), shares_of(plan)
     links = network_of(plan).links.set_index("link")
     last = flows[flows["year"] == problem.years[-1]].set_index("link")
-    # A road that is no longer used stands in earlier periods alone.
+    # A road that is not used in the last period has flows in earlier periods only.
     removed = flows[~flows["link"].isin(last.index)].drop_duplicates("link", keep="last").set_index("link")
     table = pd.concat([last, removed.assign(flow_ktpa=0.0)]) if len(removed) else last
     table = table.sort_index(kind="stable")
@@ -76,7 +76,7 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
             "to_node": table["to_node"],
             "to_name": table["to_node"].map(names),
             "pipe": table["pipe"],
-            # A road has none; whole numbers beside nothing stay whole numbers as objects alone.
+            # None for a road; dtype object keeps integers.
             "built_year": pd.Series([first.get(link) for link in table.index], table.index, dtype=object),
             "length_km": table["length_km"],
             "cost_factor": links["cost_factor"].reindex(table.index),
@@ -92,7 +92,7 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
 
 
 def flows_of_links(plan: Plan, links: pd.DataFrame) -> pd.DataFrame:
-    """By link and period: flow (below 0 where it goes against the last period's direction) and what is laid."""
+    """Return flow and investment by link and period; flow against the direction of the last period is negative."""
     flows, years = plan.flows, list(plan.problem.years)
     start = links.set_index("link")["from_node"]
     against = flows["from_node"] != flows["link"].map(start)
@@ -106,13 +106,13 @@ def flows_of_links(plan: Plan, links: pd.DataFrame) -> pd.DataFrame:
 
 
 def shares_of(plan: Plan) -> pd.DataFrame:
-    """plan.shares of a plan with a shared network."""
+    """Return plan.shares of a plan with a shared network."""
     assert plan.shares is not None
     return plan.shares
 
 
 def shared_facilities(plan: Plan) -> pd.DataFrame:
-    """One row a user of each link and site that several plants share and that cost something to build."""
+    """Return one row per user of each link and site that has several users and a capital cost."""
     shares, names = shares_of(plan), node_names(plan)
     table = shares[(shares["n_users"] > 1) & (shares["capex_mn"] > 0)].reset_index(drop=True)
     ends = links_in_use(plan).set_index("link")
@@ -125,11 +125,11 @@ def shared_facilities(plan: Plan) -> pd.DataFrame:
 
 
 def paid_by_plant(plan: Plan) -> pd.DataFrame:
-    """One row a plant: its part of pipes and of sites in both splits, and what a tonne captured costs it all in.
+    """Return one row per plant: its share of pipelines and sites, by use and by Shapley value, and its full-chain cost.
 
-    Costs per tonne are levelised at full load; the Shapley split differs from that by use in capital alone.
+    Costs per tonne captured are levelised at full load; the two splits differ in capital only.
     """
-    # A measure alone sends nothing, so it pays for nothing that is shared.
+    # A measure without capture uses no pipeline or site.
     shares, retrofits = shares_of(plan), plan.retrofits[plan.retrofits["captured_at_full_load_ktpa"] > 0]
     by_plant = retrofits.groupby("plant", sort=False)
     table = by_plant[["name", "province"]].first()
@@ -161,7 +161,7 @@ def paid_by_plant(plan: Plan) -> pd.DataFrame:
 
 
 def _recovery(retrofits: pd.DataFrame, what: str) -> float:
-    """Yearly capital of all pipes (or sites) by their capital: how a shift of capital moves a yearly cost."""
+    """Annualised capital ÷ capital of all pipelines or sites."""
     capital = float(retrofits[f"{what}_capex_mn"].sum())
     return float(retrofits[f"{what}_capital_mn_pa"].sum()) / capital if capital > 0 else 0.0
 
@@ -170,16 +170,13 @@ def _per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:
     return mn_pa * 1000.0 / ktpa.where(ktpa > 0, np.nan)
 
 
-# The pipes of a plan: one row a route that is built, with size, flow and what it costs.
-
-
 def pipes_table(plan: Plan) -> pd.DataFrame:
-    """Pipes in the order of plan.retrofits; a pipe built in parts is one row.
+    """Return pipelines in the order of plan.retrofits; a pipeline with partial retrofits is one row.
 
-    Flow is that of the last period; yearly costs are levelised, at full load and the last year's prices.
+    Flow is that of the last period; annual costs are levelised at full load and prices of the last year.
     """
     problem = plan.problem
-    # A measure alone lays no pipe.
+    # A measure without capture has no pipeline.
     piped = set(problem.routes.loc[problem.captures, "route"])
     by_route = plan.retrofits[plan.retrofits["route"].isin(piped)].groupby("route", sort=False)
     about, built = by_route[["plant", "name", "province", "stream", "site"]].first(), by_route["share"].sum()
@@ -202,7 +199,7 @@ def pipes_table(plan: Plan) -> pd.DataFrame:
 
 
 def flows_by_year(plan: Plan) -> pd.DataFrame:
-    """kt/y by route and period, in the order of plan.retrofits; 0 where nothing flows yet."""
+    """Return flow in kt/y by option and period, in the order of plan.retrofits; 0 before the start."""
     flows = plan.flows.set_index(["route", "year"])["flow_ktpa"].unstack("year")
     routes = pd.Index(plan.retrofits["route"].unique(), name="route")
     return flows.reindex(index=routes, columns=list(plan.problem.years)).fillna(0.0).astype(float)

@@ -1,4 +1,4 @@
-"""What each retrofit's cost is made from, one column a step, so that formulas can follow it."""
+"""Cost build-up of each retrofit, one column a step, for the formulas of sheet Economics."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from ccs_model.units import unit_of
 TABLES, POINT = "tables", "tables/point.csv"
 # The folder of a Monte Carlo analysis: its result, its futures one per row, and the run of its plan.
 FUTURES_DOCUMENT, FUTURES, FUTURES_PLAN = "montecarlo.json", "futures.csv", "plan"
-RUN_COLUMNS = ["name", "date", "objective", "status", "gap"]
+RUN_COLUMNS = ["name", "date", "objective", "status", "gap_share"]
 
 # Identifiers are text even if they are all digits, and a plant may be called NA.
 _TEXT = frozenset(
@@ -136,8 +136,8 @@ def list_runs(folder: str | PathLike[str] = "runs") -> pd.DataFrame:
     -------
     DataFrame
         One row per run: `name` of its folder, `date` (ISO 8601, UTC) at which it finished, `objective` value in the
-        objective's unit (missing if infeasible), `status`, and `gap` as a share. Folders that are not runs are left
-        out.
+        objective's unit (missing if infeasible), `status`, and `gap_share` over all candidate links.
+        Folders that are not runs are left out.
 
     Raises
     ------
@@ -158,13 +158,13 @@ def list_runs(folder: str | PathLike[str] = "runs") -> pd.DataFrame:
                     "date": str(manifest["finished"]),
                     "objective": objective["value"],
                     "status": document["status"],
-                    "gap": objective["gap_share"],
+                    "gap_share": objective["gap_share"],
                 }
             )
         except (FileError, InputError, KeyError, TypeError):
             continue
     rows.sort(key=lambda row: row["date"], reverse=True)
-    return pd.DataFrame(rows, columns=RUN_COLUMNS).astype({"objective": float, "gap": float})
+    return pd.DataFrame(rows, columns=RUN_COLUMNS).astype({"objective": float, "gap_share": float})
 
 
 def table_of(text: str) -> pd.DataFrame:

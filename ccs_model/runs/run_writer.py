@@ -115,7 +115,7 @@ def run_files(
     details = {
         "status": plan.status,
         "gap_share": plan.objective.gap_share,
-        "all_links_gap_share": plan.objective.all_links_gap_share,
+        "searched_gap_share": plan.objective.searched_gap_share,
         "workbook_lang": lang,
         "seed": problem.scenario.solver.seed,
         "seconds": {name: round(seconds, 3) for name, seconds in plan.timings.items()},
@@ -135,7 +135,7 @@ def infeasible_files(
         "objective_name": scenario.objective,
         "decisions": scenario.capture.decisions,
         "status": "infeasible",
-        "objective": dict.fromkeys(("value", "bound", "gap_share", "all_links_bound", "unit")),
+        "objective": dict.fromkeys(("value", "bound", "gap_share", "searched_bound", "searched_gap_share", "unit")),
         "totals": {},
         **{name: [] for name in ("retrofits", "links", "storage", "zones")},
         "terms": {},

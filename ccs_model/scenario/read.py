@@ -65,8 +65,11 @@ class Name:
 
 @dataclass(frozen=True)
 class Reading:
-    """Result of reading a file: the scenario (None if there are errors), the errors in order, the names to look up in
-    the tables, and the tables of the planner."""
+    """Result of reading a file.
+
+    The scenario (None if there are errors), the errors in order, the names to look up in the tables, and the tables of
+    the planner.
+    """
 
     scenario: Scenario | None
     issues: tuple[tuple[Mark, Issue], ...]

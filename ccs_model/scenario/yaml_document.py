@@ -161,7 +161,7 @@ class Document:
         return {dotted(path): f"{mark.file}:{mark.line}" for path, mark in self.marks.items()}
 
     def overriding(self, base: Document) -> Document:
-        """This document merged over `base`: mappings key by key, all other values replaced."""
+        """Return the document merged over `base`: mappings key by key, all other values replaced."""
         values = dict(base.values)
         replaced: set[KeyPath] = set()
         _lay(self.values, values, (), replaced)

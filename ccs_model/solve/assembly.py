@@ -1,6 +1,7 @@
-"""From decisions to everything a plan says: tables, totals, terms and checks, without the solver.
+"""From decisions to the fields of a Plan: tables, totals, terms and checks, computed without the solver.
 
-What the solver alone can say is handed in, so that a plan that was read back is made anew by the same lines.
+What only the solver knows is passed as a `SolveRecord`, so that a plan read from a run folder is recomputed by the same
+code.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import Residuals, residuals
 from ccs_model.mip.verification import disagreement
+from ccs_model.model.names import BUDGET
 from ccs_model.model.objective import OBJECTIVES, unit_of
 from ccs_model.model.terms import breakdown, cost_terms
 from ccs_model.plan.cost_sharing import Sharing, shares_table
@@ -52,23 +54,23 @@ from ccs_model.solve.tie_breaking import funds_table
 
 @dataclass(frozen=True)
 class BudgetRow:
-    """The row of the whole budget, and its limit in million."""
+    """The row of the total budget, and its limit in million."""
 
     row: int
     limit: float
 
 
 def budget_row(matrix: Matrix) -> BudgetRow | None:
-    """That row; None where there is no budget."""
-    rows = matrix.rows_of("spending_within_budget")
+    """Return the row of the total budget; None without a budget."""
+    rows = matrix.rows_of(BUDGET)
     return BudgetRow(int(rows[0]), float(matrix.row_upper[rows[0]])) if len(rows) else None
 
 
 @dataclass(frozen=True, eq=False)
 class SolveRecord:
-    """What only a solve can say: how it ended, its bounds, shadow prices, and what more money would buy.
+    """What only the solver knows: status, bounds, shadow prices and the marginal value of the budget.
 
-    `price_per_t` is the shadow price of each target, by its key, where the linear program has one.
+    `price_per_t` is the shadow price of each target, by its key, from the LP relaxation.
     """
 
     status: str
@@ -80,17 +82,17 @@ class SolveRecord:
     corridors: tuple[str, ...] | None = None
 
 
-def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, message: SolveRecord) -> dict[str, Any]:
-    """The fields of a Plan but its locks, log and timings; `found` are the residuals of `chosen`."""
+def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, record: SolveRecord) -> dict[str, Any]:
+    """Return the fields of a Plan but fixed decisions, log and timings; `found` are the residuals of `chosen`."""
     problem = point.problem
     objective = OBJECTIVES[problem.objective]
     terms = breakdown(objective.first(problem), point.values, point.shortfall_kt)
     costs = breakdown(cost_terms(problem), point.values, point.shortfall_kt)
     sharing = Sharing.of(point) if problem.network is not None else None
-    targets = targets_table(point, message.price_per_t)
+    targets = targets_table(point, record.price_per_t)
     value = sum(terms.values())
     nearest = max if objective.sense == pyo.maximize else min
-    bound = nearest(message.bound, value)
+    bound = nearest(record.bound, value)
     gap = gap_share(bound, value)
     emissions = emissions_table(point, sharing)
     cashflow = cashflow_table(point)
@@ -108,12 +110,12 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, me
     n_rows, n_columns = matrix.rows.shape
     return {
         "problem": problem,
-        "status": message.status,
-        "objective": Objective(value, bound, gap, unit_of(problem), nearest(message.all_links_bound, bound)),
-        "corridors": message.corridors,
+        "status": record.status,
+        "objective": Objective(value, bound, gap, unit_of(problem), nearest(record.all_links_bound, bound)),
+        "corridors": record.corridors,
         "shares": shares_table(sharing) if sharing is not None else None,
-        "relaxation": message.relaxation,
-        "marginal_budget": message.marginal_budget,
+        "relaxation": record.relaxation,
+        "marginal_budget": record.marginal_budget,
         "totals": MappingProxyType(plan_totals(problem, retrofits, by_year, costs, owners, stakeholders)),
         "owners": owners.by_plant() if owners is not None else None,
         "owner_cashflow": owners.by_year() if owners is not None else None,
@@ -141,7 +143,7 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, me
 
 
 def _all_links(corridors: Corridors | None, bound: float, maximise: bool) -> float:
-    """The bound over all candidate links, which is never closer than the one within corridors."""
+    """The bound over all candidate links, never tighter than the one within corridors."""
     if corridors is None:
         return bound
     return max(corridors.all_links_bound, bound) if maximise else min(corridors.all_links_bound, bound)
@@ -158,11 +160,11 @@ def checked_parts(
     marginal_budget: MarginalBudget | None,
     corridors: Corridors | None,
 ) -> dict[str, Any]:
-    """The fields of a Plan that the solver found; raises CheckError where a check does not hold."""
+    """Return the fields of a Plan from a solve. Raises CheckError if a check fails."""
     objective, dual = OBJECTIVES[problem.objective], first.relaxation.row_dual
     budget, prices = budget_row(matrix), prices_of(problem, matrix, dual)
     price = float(dual[budget.row]) if budget is not None and dual is not None else None
-    message = SolveRecord(
+    record = SolveRecord(
         status,
         outcome.bound,
         _all_links(corridors, outcome.bound, objective.sense == pyo.maximize),
@@ -176,11 +178,11 @@ def checked_parts(
         corridors.links if corridors is not None else None,
     )
     found = residuals(matrix, chosen)
-    parts = assembled(matrix, chosen, point, found, message)
+    parts = assembled(matrix, chosen, point, found, record)
     checks: pd.DataFrame = parts["checks"]
     broken = checks[~checks["holds"] & (checks["name"] != GAP_CHECK)]
     if len(broken):
         each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
-        what = f"the plan does not hold when checked without the solver: {each} (worst row {found.worst_row})"
+        what = f"verification of the plan failed: {each} (worst row {found.worst_row})"
         raise disagreement(matrix, SolverOptions(threads=problem.scenario.solver.threads), what)
     return parts

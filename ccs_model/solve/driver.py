@@ -1,7 +1,8 @@
-"""The chain: read, load, pose, build, solve, check, and a Plan comes out.
+"""The chain from a scenario to a Plan: read, load, build the problem and the model, solve, verify.
 
-The aims are lexicographic. The first stage gives the plan's bound and gap; the second holds the first's value, starts
-from its plan and settles ties by cost; the third asks what more money would buy. All share `time_limit_s`.
+Objectives are lexicographic. The first stage gives the plan's bound and gap. The second fixes the first's value, starts
+from its solution and breaks ties by the secondary objective. The third computes the marginal value of the budget. All
+stages share `time_limit_s`.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ from ccs_model._typing import Floats
 from ccs_model.atomic_files import temporary_folder
 from ccs_model.errors import NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.mip import Highs, Matrix, Progress, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.scaling import warning_of
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import BUILD, OPENED, PIPE, WELLS
 from ccs_model.model.objective import OBJECTIVES
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT, point_of, without_traces
 from ccs_model.plan.plan import MarginalBudget, Plan
 from ccs_model.problem import Problem
@@ -37,7 +40,7 @@ from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import BudgetRow, budget_row, checked_parts
 from ccs_model.solve.feasibility_repair import build_problem_with_advice
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.fixed_decisions import fixed_decisions_table, no_fixed_decisions
 from ccs_model.solve.network_search import Corridors, solve_in_corridors
 from ccs_model.solve.solution_check import REPAIR_TIME_S, verified_outcome
@@ -46,14 +49,14 @@ from ccs_model.solve.tie_breaking import break_ties, break_ties_by_group, of_the
 ProgressCallback = Callable[[Progress], None]
 Result = TypeVar("Result")
 
-# Ties and the next money take no longer than the plan took, or than so long, and never more than this share of time.
+# Later stages take at most as long as the first, or this long, and at most this share of the time limit.
 _LATER_LEAST_S = 10.0
 _LATER_TIME_SHARE = 1 / 3
-# What more money would buy is asked for this share of the budget, and at least a million.
+# The marginal budget is this share of the budget, and at least a million.
 MARGINAL_BUDGET_SHARE = 0.01
 MARGINAL_BUDGET_GAP = 1e-4
 MARGINAL_BUDGET_NODES = 200
-# Room for writing the run folder within the time limit.
+# The rest of the time limit is left for writing the run folder.
 SOLVING_SHARE = 0.95
 
 
@@ -120,9 +123,32 @@ def solve(
     on_progress: ProgressCallback | None = None,
     started: float | None = None,
 ) -> Plan:
-    """Solve a problem; `model` is build_model(problem), perhaps with a modeller's additions.
+    """Solve a problem and return the verified plan.
 
-    Raises InfeasibleError, NoPlanError, CheckError; a limit with a plan in hand is the plan's status.
+    Parameters
+    ----------
+    problem
+        The problem.
+    model
+        `build_model(problem)`, perhaps extended; by default it is built here.
+    on_progress
+        Called with each line of progress.
+    started
+        When the time limit began, a value of `clock.now`; by default now.
+
+    Returns
+    -------
+    Plan
+        The plan; a limit reached with an incumbent is its status.
+
+    Raises
+    ------
+    InfeasibleError
+        If constraints conflict.
+    NoPlanError
+        If a limit comes before any solution, or the solver fails.
+    CheckError
+        If a check of the solution fails.
     """
     clock = _Clock(started if started is not None else now(), problem.scenario.solver.time_limit_s)
     if model is None:
@@ -146,7 +172,7 @@ def solve(
 
 
 class _Clock:
-    """The deadline of the whole run and the seconds each stage took."""
+    """The deadline of the run and the seconds of each stage."""
 
     def __init__(self, started: float, limit_s: float) -> None:
         self.started, self.limit_s = started, limit_s
@@ -155,11 +181,12 @@ class _Clock:
         self._last = started
 
     def later_deadline(self) -> float:
-        """When a stage after the first ends that begins now."""
+        """Deadline of a later stage that begins now."""
         enough = max(self.laps["first_stage_s"], _LATER_LEAST_S)
         return min(self.deadline, now() + min(enough, self.limit_s * _LATER_TIME_SHARE))
 
     def lap(self, name: str) -> None:
+        """Record the seconds since the last lap."""
         at = now()
         self.laps[name] = at - self._last
         self._last = at
@@ -175,9 +202,7 @@ def _solve_stages(
     maximise = objective.sense == pyo.maximize
     corridors = None
     if problem.network is not None and problem.is_integer:
-        corridors = solve_in_corridors(
-            problem, matrix, options, maximise=maximise, deadline=clock.deadline, on_progress=on_progress
-        )
+        corridors = solve_in_corridors(problem, matrix, options, deadline=clock.deadline, on_progress=on_progress)
         first = corridors.within
     else:
         stage = problem.objective.replace("_", " ")
@@ -197,22 +222,22 @@ def _solve_stages(
         first.outcome,
         deadline=clock.deadline,
         limit_s=clock.limit_s,
-        posing_s=clock.laps["pose_and_build_s"],
+        build_s=clock.laps["pose_and_build_s"],
     )
     assert outcome.x is not None
     chosen = rounded_to_integrality(matrix, outcome.x)
     value = float(matrix.costs[0] @ chosen)
     status = outcome.status
     if corridors is not None:
-        _keep_to(highs, problem, matrix, chosen)
-    after = _AfterThePlan()
-    chosen = after.tried(
-        "ties are not settled", chosen, lambda: _break_ties(highs, chosen, value, maximise, clock, first)
+        _limit_to(highs, problem, matrix, chosen)
+    later = _LaterStages()
+    chosen = later.attempt(
+        "ties are not broken", chosen, lambda: _break_ties(highs, chosen, value, maximise, clock, first)
     )
     chosen = without_traces(problem, matrix, chosen)
     if len(problem.accounts.funds):
-        chosen = after.tried(
-            "which fund pays what is as the search left it",
+        chosen = later.attempt(
+            "the allocation of funds is not optimised",
             chosen,
             lambda: with_best_funds(problem, matrix, options, chosen, clock.deadline),
         )
@@ -220,32 +245,32 @@ def _solve_stages(
     point = point_of(problem, matrix, chosen)
     marginal_budget = None
     if problem.objective == "max_abatement":
-        marginal_budget = after.tried(
-            "what more money buys is not known",
+        marginal_budget = later.attempt(
+            "the marginal value of the budget is unknown",
             None,
             lambda: _marginal_budget(problem, matrix, options, chosen, value, clock, corridors),
         )
     clock.lap("next_money_s")
-    fixed_decisions = after.tried(
-        "what locks cost is not known",
+    fixed_decisions = later.attempt(
+        "the cost of fixed decisions is unknown",
         no_fixed_decisions(),
         lambda: fixed_decisions_table(problem, matrix, first.relaxation.objective, options, clock.deadline),
     )
     clock.lap("locks_s")
     parts = checked_parts(problem, matrix, chosen, point, status, outcome, first, marginal_budget, corridors)
-    return {**parts, "fixed_decisions": fixed_decisions}, tuple(after.failed)
+    return {**parts, "fixed_decisions": fixed_decisions}, tuple(later.failed)
 
 
-class _AfterThePlan:
-    """What is asked once a plan is in hand: where the solver fails in it, the plan stays, and a warning says so."""
+class _LaterStages:
+    """Stages after the first: where the solver fails, the plan stays and a warning reports it."""
 
     def __init__(self) -> None:
         self.failed: list[str] = []
 
-    def tried(self, without: str, otherwise: Result, ask: Callable[[], Result]) -> Result:
-        """What `ask` gives, or `otherwise`; `without` says what a plan without it lacks."""
+    def attempt(self, without: str, otherwise: Result, stage: Callable[[], Result]) -> Result:
+        """Return the result of a stage, or `otherwise`; `without` is the text of the warning."""
         try:
-            return ask()
+            return stage()
         except NoPlanError as error:
             self.failed.append(f"{without}: {error}")
             return otherwise
@@ -258,9 +283,9 @@ def _break_ties(highs: Highs, chosen: Floats, value: float, maximise: bool, cloc
     return tie_breaker(highs, chosen, value, maximise=maximise, deadline=clock.later_deadline())
 
 
-def _keep_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
-    """Ties of a shared network are settled among what the plan builds: of all of it there may only be less."""
-    for name in ("build", "pipe", "opened", "wells"):
+def _limit_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
+    """On a shared network, tie-breaking may build less than the plan, but nothing else."""
+    for name in (BUILD, PIPE, OPENED, WELLS):
         columns = matrix.columns_of(name)
         highs.set_bounds(columns, matrix.lower[columns], np.round(chosen[columns]))
 
@@ -274,7 +299,7 @@ def _marginal_budget(
     clock: _Clock,
     corridors: Corridors | None,
 ) -> MarginalBudget | None:
-    """Solve again with more budget and every retrofit of the plan kept: what enters, and what it adds."""
+    """Re-solve with a larger budget and the plan's retrofits fixed: the plants that enter, and their abatement."""
     budget = budget_row(matrix)
     left = clock.deadline - now()
     if budget is None or left <= 0:
@@ -289,26 +314,26 @@ def _marginal_budget(
     kept = np.flatnonzero(matrix.is_integer & (chosen > 0.5))
     lower = matrix.lower.copy()
     lower[kept] = np.round(chosen[kept])
-    # What is fitted stays as it is: nothing else may be done there.
+    # Retrofitted streams keep their retrofit.
     others = of_the_same_streams(matrix, chosen) & (chosen <= 0.5)
-    others[np.setdiff1d(np.arange(len(others)), matrix.columns_of("build"))] = False
+    others[np.setdiff1d(np.arange(len(others)), matrix.columns_of(BUILD))] = False
     if corridors is not None and problem.network is not None:
         links = problem.network.links["link"]
         inside = np.flatnonzero(links.isin(corridors.links))
         sites = np.arange(len(links), len(links) + len(problem.sites))
-        others[fixed_charges_of(problem, matrix).outside(np.r_[inside, sites])] = True
+        others[network_of(problem, matrix).outside(np.r_[inside, sites])] = True
     small = restricted(replace(matrix, row_upper=limits, lower=lower), np.flatnonzero(others))
     if not small.holds(chosen):
         return None
     highs = Highs(small.matrix, options)
-    # A limit of nodes, not of time, so that the answer repeats.
+    # Limited by nodes and not by time, so that the result repeats.
     highs.set_option("mip_max_nodes", MARGINAL_BUDGET_NODES)
     again = solve_program(
         highs,
         maximise=maximise,
         gap=MARGINAL_BUDGET_GAP,
         deadline=deadline,
-        stage="the next money",
+        stage="marginal budget",
         start=chosen[small.columns],
         max_restricted_milps=1,
     ).outcome
@@ -321,21 +346,21 @@ def _marginal_budget(
 def _slopes(
     problem: Problem, matrix: Matrix, highs: Highs, budget: BudgetRow, chosen: Floats, value: float, clock: _Clock
 ) -> MarginalBudget | None:
-    """Both slopes of a fractional plan: what a million more buys, and what the last million bought."""
+    """Both slopes of a continuous plan: abatement of one million more, and of the last million."""
     step = min(1.0, budget.limit) or 1.0
     highs.set_row(budget.row, -np.inf, budget.limit + step)
-    up = highs.run(clock.deadline - now(), "the next million")
+    up = highs.run(clock.deadline - now(), "marginal budget: one step more")
     highs.set_row(budget.row, -np.inf, max(budget.limit - step, 0.0))
-    down = highs.run(clock.deadline - now(), "the last million")
+    down = highs.run(clock.deadline - now(), "marginal budget: one step less")
     if up.x is None or up.status != "optimal":
         return None
-    # Less money may be too little for a target or a plant that must be fitted; then only one slope exists.
+    # A smaller budget may be infeasible with a target or a required plant; then only one slope exists.
     last = (value - down.objective) / step if budget.limit > 0 and down.status == "optimal" else None
     return MarginalBudget(step, float(up.objective) - value, _entering(problem, matrix, chosen, up.x), last)
 
 
 def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -> tuple[str, ...]:
-    """Plants with a route that is built, or built more of, in `after`."""
+    """Plants with more capture built in `after` than in `before`."""
     was = point_of(problem, matrix, before).build.sum(axis=1)
     now = point_of(problem, matrix, rounded_to_integrality(matrix, after)).build.sum(axis=1)
     return tuple(sorted(set(problem.routes["plant"][now > was + BUILT])))

@@ -1,7 +1,7 @@
-"""Changes of the scenario that would mend an infeasible one, each proved: asked again with it, there is a plan.
+"""Feasibility repair: changes of an infeasible scenario, each proven by a solution of the changed scenario.
 
-Rows that give way are told by ccs_model.solver.conflict; here are the changes that are no single row: another basin,
-a later date, and wells and room of sites that stand behind shared pipes.
+`mip.infeasible_rows` relaxes constraints. The changes here are no relaxation of one constraint: another basin, a later
+date, and the wells and capacity of sites on a shared network.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InfeasibleError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix, SolverOptions
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.build_problem import NO_SITE
 from ccs_model.scenario import Scenario
@@ -26,11 +26,11 @@ from ccs_model.solve.storage_needs import Trials, limits_of_sites
 _BASINS_TRIED = 5
 
 
-def changes_that_mend(
-    problem: Problem, matrix: Matrix, options: SolverOptions, deadline: float, posing_s: float
+def scenario_changes(
+    problem: Problem, matrix: Matrix, options: SolverOptions, deadline: float, build_s: float
 ) -> tuple[str, ...]:
-    """Sentences, each a change that alone would do, in a fixed order; until `deadline`, a now() value."""
-    trials = Trials(options, deadline, posing_s)
+    """Return sentences, each a change that restores feasibility alone, in a fixed order, found until `deadline`."""
+    trials = Trials(options, deadline, build_s)
     return (
         *limits_of_sites(problem, matrix, trials),
         *_scenario_changes(problem.scenario, problem.inputs, problem.plants, trials),
@@ -38,22 +38,22 @@ def changes_that_mend(
 
 
 def build_problem_with_advice(scenario: Scenario, inputs: Inputs, time_limit_s: float) -> Problem:
-    """The problem; where a target is out of reach before anything is solved, the error also names what would mend it.
+    """Return the problem; for a target that is unreachable before any solve, the error suggests changes as well.
 
-    Raises what `pose` raises.
+    Raises what `build_problem` raises.
     """
-    begun = now()
+    began = now()
     try:
         return build_problem(scenario, inputs)
     except InfeasibleError as error:
-        took_s = now() - begun
-        # What is missing at no price: the same plants, and no target that could be refused.
+        took_s = now() - began
+        # The same plants without a target that could be unreachable.
         plants = build_problem(
             scenario.with_changes({"objective": "min_cost", "targets.shortfall_per_t": 0.0}), inputs
         ).plants
         requested = scenario.solver
         options = SolverOptions(requested.mip_gap, requested.threads, requested.seed)
-        trials = Trials(options, begun + time_limit_s, took_s)
+        trials = Trials(options, began + time_limit_s, took_s)
         raise InfeasibleError([*error.conflicts, *_scenario_changes(scenario, inputs, plants, trials)]) from error
 
 
@@ -64,7 +64,7 @@ def _scenario_changes(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, 
 
 
 def _sites(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, trials: Trials) -> Iterator[str]:
-    """The nearest basin that is enough when it is offered too; all sites where no single one of the nearest is."""
+    """The nearest basin that restores feasibility, or all sites if none of the nearest basins does alone."""
     named = scenario.storage.sites
     if not named:
         return
@@ -77,7 +77,7 @@ def _sites(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, trials: Tri
 
 
 def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) -> list[str]:
-    """Basins with sites not yet offered, by how far the tonnes that the targets concern lie from them."""
+    """Basins with further sites, by their mean distance from the emissions that the targets concern."""
     sites, named = inputs["storage/sites"], scenario.storage.sites
     further = sites[~(sites["site"].isin(named) | sites["basin"].isin(named))]
     concerned = _concerned(scenario, plants)
@@ -96,7 +96,7 @@ def _nearest_basins(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) ->
 
 
 def _concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
-    """Plants that could be fitted, if only there were sites, and that targets or require ask for."""
+    """Plants that are eligible, but perhaps for a site, and concerned by targets or required."""
     targets = scenario.targets
     groups = {
         group for _, group, cut in targets.abatement_targets() if cut.abatement_share or cut.cumulative_avoided_kt
@@ -110,8 +110,8 @@ def _concerned(scenario: Scenario, plants: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class _Cut:
-    """One share of one year; `place` is the dotted key of the group it stands under."""
+class _Target:
+    """The abatement share of one year; `place` is the dotted key of its group."""
 
     place: str
     year: int
@@ -123,12 +123,12 @@ class _Cut:
 
 
 def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
-    """The earliest later period in which the same share can be reached: one cut, those of a year, all of them."""
+    """The earliest later period in which the same share is feasible: of one target, those of a year, or all of them."""
     if scenario.targets.shortfall_per_t is not None:
         return
     cuts = sorted(
         (
-            _Cut(place, year, share)
+            _Target(place, year, share)
             for place, _, cut in scenario.targets.abatement_targets()
             for year, share in cut.abatement_share.items()
             if share > 0
@@ -137,9 +137,9 @@ def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
     )
     years = sorted({cut.year for cut in cuts})
     together = [tuple(cut for cut in cuts if cut.year == year) for year in years]
-    repaired: set[_Cut] = set()
+    repaired: set[_Target] = set()
     for moving in [*((cut,) for cut in cuts), *(group for group in [*together, tuple(cuts)] if len(group) > 1)]:
-        # Cuts move together only where none of them alone is enough.
+        # Targets move together only if none of them alone restores feasibility.
         if repaired & set(moving):
             continue
         for later in range(1, len(scenario.starts)):
@@ -152,10 +152,10 @@ def _dates(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
                 break
 
 
-def _later(scenario: Scenario, moving: tuple[_Cut, ...], later: int) -> Scenario | None:
-    """The scenario with these cuts so many periods later; None where the horizon ends before.
+def _later(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> Scenario | None:
+    """The scenario with these targets `later` periods later; None beyond the horizon.
 
-    Where that period has a cut of its own, the larger of both holds.
+    If that period has a target already, the larger of both holds.
     """
     starts = scenario.starts
     if max(starts.index(cut.year) for cut in moving) + later >= len(starts):
@@ -170,13 +170,13 @@ def _later(scenario: Scenario, moving: tuple[_Cut, ...], later: int) -> Scenario
 
 
 def _shares(targets: dict[str, Any], place: str) -> dict[int, float]:
-    """The cuts by year of the group at a dotted key, within the dumped targets."""
+    """The abatement shares by year of the group at a dotted key of the dumped targets."""
     _, *group = place.split(".", 2)
     shares: dict[int, float] = (targets[group[0]][group[1]] if group else targets)["abatement_share"]
     return shares
 
 
-def _later_in_words(scenario: Scenario, moving: tuple[_Cut, ...], later: int) -> str:
+def _later_in_words(scenario: Scenario, moving: tuple[_Target, ...], later: int) -> str:
     keys = " and ".join(cut.key for cut in moving)
     starts = scenario.starts
     periods = [starts[starts.index(cut.year) + later] for cut in moving]
@@ -189,7 +189,7 @@ def _later_in_words(scenario: Scenario, moving: tuple[_Cut, ...], later: int) ->
 
 
 def _ceilings(scenario: Scenario, inputs: Inputs, trials: Trials) -> Iterator[str]:
-    """The ceiling of a year that may wait for the next one: what is allowed then would do from that year on."""
+    """A cumulative budget that restores feasibility when dropped in favour of the next one."""
     ceilings = dict(sorted(scenario.budget.cumulative_mn.items()))
     for year, then in zip(list(ceilings), list(ceilings)[1:], strict=False):
         rest = {each: amount for each, amount in ceilings.items() if each != year}

@@ -1,4 +1,4 @@
-"""What is laid once and for all, as the solver's searches know it: pipes and sites, and the ways to fit a stream."""
+"""The shared network of a problem as a fixed-charge network: its columns, its connections and its positions."""
 
 from __future__ import annotations
 
@@ -8,20 +8,17 @@ import pandas as pd
 from ccs_model._typing import Ints
 from ccs_model.mip import Matrix
 from ccs_model.mip.cut_sets import Connections, Demand
-from ccs_model.mip.fixed_charge import FixedCharges
-from ccs_model.mip.network_lns import Places
+from ccs_model.mip.search import FixedChargeNetwork, Places
+from ccs_model.model.names import BUILD, MONEY_LIMITS, ONE_RETROFIT, OPENED, PIPE, SOURCE_HAS_PIPE, WELLS
 from ccs_model.problem import Problem
 
-MONEY = ("spending_within_budget", "spending_within_cumulative_budget", "spending_within_province_budget")
-_CHOICE = "one_retrofit_per_stream"
 
-
-def fixed_charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
-    """Pipes and sites as fixed charges; sizes of a link and vintages of a site exclude each other."""
+def network_of(problem: Problem, matrix: Matrix) -> FixedChargeNetwork:
+    """Return pipes and sites as fixed charges; sizes of a link and vintages of a site exclude each other."""
     assert problem.network is not None
     lines = problem.network.lines.set_index("line")
     link_at = {link: k for k, link in enumerate(problem.network.links["link"])}
-    pipes, opened = matrix.columns_of("pipe"), matrix.columns_of("opened")
+    pipes, opened = matrix.columns_of(PIPE), matrix.columns_of(OPENED)
     named = [matrix.columns[j].index for j in pipes]
     year_at = {year: y for y, year in enumerate(problem.years)}
     link = np.array([link_at[lines.at[line, "link"]] for line, _ in named], dtype=np.int64)
@@ -32,50 +29,50 @@ def fixed_charges_of(problem: Problem, matrix: Matrix) -> FixedCharges:
     site = np.array([sites[s] for s, _ in at_site], dtype=np.int64) + len(link_at)
     site_year = np.array([year_at[y] for _, y in at_site], dtype=float)
     n_years = len(problem.years)
-    return FixedCharges(
+    return FixedChargeNetwork(
         columns=np.r_[pipes, opened],
         arc_group=np.r_[link, site],
         exclusive=np.r_[link * n_years + year, site * n_years],
         # The largest size; of a site's vintages the first.
         rank=np.r_[size, -site_year],
-        money_rows=np.concatenate([matrix.rows_of(constraint) for constraint in MONEY]),
+        budget_rows=np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS]),
         choice=_choices(matrix),
     )
 
 
 def _choices(matrix: Matrix) -> Ints:
-    """[column] the stream whose retrofit it is, as a number, or −1."""
-    rows = matrix.rows.tocsr()[matrix.rows_of(_CHOICE)].tocoo()
+    """[column] number of the stream that it retrofits, or −1."""
+    rows = matrix.rows.tocsr()[matrix.rows_of(ONE_RETROFIT)].tocoo()
     choice = np.full(len(matrix.lower), -1, dtype=np.int64)
     choice[rows.col] = rows.row
     return choice
 
 
-# The network of a problem as columns of its matrix, for cuts that keep what is used connected.
-
-
 def connections_of(problem: Problem, matrix: Matrix) -> Connections:
-    """Edges are links with something to lay; free lines are none, for the rows of use subtract what they carry."""
+    """Return the network for cut-set inequalities.
+
+    Edges are links on which a pipe can be built or is there already; trucks are no edges, since the rows of use
+    subtract what they carry.
+    """
     network = problem.network
     assert network is not None
     nodes = pd.Index(network.nodes["node"])
     years = {year: y for y, year in enumerate(problem.years)}
     link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
     built: dict[str, list[tuple[int, int]]] = {}
-    for j in matrix.columns_of("pipe"):
+    for j in matrix.columns_of(PIPE):
         line, year = matrix.columns[j].index
         built.setdefault(link_of[line], []).append((years[year], int(j)))
-    # A pipe that is there already crosses a border without being laid.
-    there = set(network.lines.loc[network.lines["is_free"] & (network.lines["pipe"] != "truck"), "link"])
-    links = network.links[network.links["link"].isin(set(built) | there)]
+    existing = set(network.lines.loc[network.lines["is_free"] & (network.lines["pipe"] != "truck"), "link"])
+    links = network.links[network.links["link"].isin(set(built) | existing)]
     opened: dict[int, list[tuple[int, int]]] = {}
-    for j in matrix.columns_of("opened"):
+    for j in matrix.columns_of(OPENED):
         site, year = matrix.columns[j].index
         opened.setdefault(int(nodes.get_loc(site)), []).append((years[year], int(j)))
-    pipes_and_sites = set(matrix.columns_of("pipe").tolist())
+    pipes_and_sites = set(matrix.columns_of(PIPE).tolist())
     rows = matrix.rows.tocsr()
     demands = []
-    for i in matrix.rows_of("a_used_source_has_a_pipe"):
+    for i in matrix.rows_of(SOURCE_HAS_PIPE):
         plant, _, year = matrix.row_constraints[i][1]
         row = rows[[int(i)]].tocoo()
         used = [k for k, j in enumerate(row.col) if int(j) not in pipes_and_sites]
@@ -96,40 +93,38 @@ def connections_of(problem: Problem, matrix: Matrix) -> Connections:
         n_nodes=len(nodes),
         start=nodes.get_indexer(links["node_a"]).astype(np.int64),
         end=nodes.get_indexer(links["node_b"]).astype(np.int64),
-        pipes=tuple(by_year(built.get(link, [])) for link in links["link"]),
-        is_there=links["link"].isin(there).to_numpy(bool),
+        arcs=tuple(by_year(built.get(link, [])) for link in links["link"]),
+        is_there=links["link"].isin(existing).to_numpy(bool),
         opened={node: by_year(found) for node, found in opened.items()},
         demands=tuple(demands),
     )
 
 
-# Where the columns of a shared network stand, so that a plan can be bettered region by region.
-
-_KM_A_DEGREE = 111.2
+_KM_PER_DEGREE = 111.2
 
 
 def places_of(problem: Problem, matrix: Matrix) -> Places:
-    """Links at their middle, then sites, as families are numbered; retrofits at their plant, wells at their site.
+    """Return positions for neighbourhood search: links at their middle, retrofits at their plant, wells at their site.
 
-    On a plane that is true at the middle latitude: only what is near is asked of it.
+    Arc groups are links, then sites. The plane is true to scale at the mean latitude.
     """
     network = problem.network
     assert network is not None
     nodes = pd.Index(network.nodes["node"])
     degrees = network.nodes[["lat_deg", "lon_deg"]].to_numpy(float)
-    narrower = np.cos(np.radians(degrees[:, 0].mean()))
-    at_node = _KM_A_DEGREE * degrees * np.array([1.0, narrower])
+    narrower = np.cos(np.radians(degrees[:, 0].mean())) if len(degrees) else 1.0
+    at_node = _KM_PER_DEGREE * degrees * np.array([1.0, narrower])
     links = network.links
     middles = (at_node[nodes.get_indexer(links["node_a"])] + at_node[nodes.get_indexer(links["node_b"])]) / 2
-    # A site that no link reaches is near to nothing.
+    # A site without a link is far from everything.
     found = nodes.get_indexer(problem.sites["site"])
     at_site = np.where((found >= 0)[:, None], at_node[found], np.inf)
     plant_of = dict(zip(problem.routes["route"], problem.routes["plant"], strict=True))
     columns, node = [], []
-    for j in np.r_[matrix.columns_of("build"), matrix.columns_of("wells")]:
+    for j in np.r_[matrix.columns_of(BUILD), matrix.columns_of(WELLS)]:
         variable, (name, _) = matrix.columns[j]
         columns.append(int(j))
-        node.append(network.node_of_plant[plant_of[name]] if variable == "build" else name)
+        node.append(network.node_of_plant[plant_of[name]] if variable == BUILD else name)
     return Places(
         arc_groups=np.vstack([middles, at_site]),
         columns=np.array(columns, dtype=np.int64),

@@ -1,7 +1,7 @@
-"""Corridors: links chosen beforehand among which a whole plan is proven; over all candidate links a wider bound holds.
+"""Search on a shared network: corridors (links chosen beforehand), a plan within them and a bound over all links.
 
-Staged whole plans over every candidate link are beyond any open solver today. So a plan has two proofs: within its
-corridors the gap is small and is the plan's gap; over all links the relaxation's bound stands beside it.
+Integer plans of several periods over every candidate link are beyond any open solver today. So a plan has two gaps: the
+gap within its corridors, which is small, and beside it the gap to the relaxation's bound over all candidate links.
 """
 
 from __future__ import annotations
@@ -10,57 +10,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from ccs_model._typing import Floats, Ints
+from ccs_model._typing import Ints
 from ccs_model.mip import Highs, Matrix, Outcome, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
-from ccs_model.mip.cut_sets import with_connection_cuts
-from ccs_model.mip.fixed_charge import FixedCharges, SlopeScaling, constructed_solution, plan_of_few, search_corridors
+from ccs_model.mip.clock import now
+from ccs_model.mip.cut_sets import Relax
+from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.highs import LARGE_ROWS, gap_share
-from ccs_model.mip.network_lns import LnsStage, improve_by_neighbourhoods, reoptimise_retrofits
+from ccs_model.mip.network_lns import Lns
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
+from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
-from ccs_model.solve.fixed_charge_network import connections_of, fixed_charges_of, places_of
+from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.network_presolve import one_way, reduced_model
-from ccs_model.solve.staged_search import in_one_period, staged_start
-
-_ROUNDS = 8
-# A plan that uses fewer corridors than this share of what slope scaling settled on tells nothing of good ones.
-_FEW_SHARE = 0.5
-_CUT_ROUNDS = 8
-# Cuts arc by arc are found over more rounds, which take less time each.
-_CUT_ROUNDS_ONE_WAY = 40
-# Of the time there is, by when cuts, corridors and a first plan are to be found.
-_CUTS_TIME_SHARE = 0.15
-_START_TIME_SHARE = 0.3
-_FIRST_TIME_SHARE = 0.45
-# The round of slope scaling whose corridors are searched, and by when: first a late one, then an early, wider one.
-_WIDER = ((2, 0.5), (1, 0.55), (0, 0.6))
-# Regions: of a few wide ones, in which what is saved may be spent anywhere, and of many small ones.
-_REGIONS = (
-    LnsStage(30, 20, elsewhere=False),
-    LnsStage(100, 6, elsewhere=True),
-    LnsStage(50, 20, elsewhere=False),
-    LnsStage(150, 6, elsewhere=True),
-)
-_FEW_REGIONS = (LnsStage(50, 4, elsewhere=False), LnsStage(100, 3, elsewhere=True))
-_STAGED_REGIONS = (LnsStage(20, 16, elsewhere=False), LnsStage(40, 8, elsewhere=False))
-_REGIONS_TIME_SHARE = 0.6
-_REFITTED_TIME_SHARE = 0.7
-# From so many links or rows on a search over all that slope scaling used early takes longer than regions do.
-_MANY_LINKS = 1_000
-_FEW_LINKS = 300
-_MANY_ROWS = 25_000
-_LONG_REGIONS = (LnsStage(100, 4, elsewhere=True), LnsStage(30, 60, elsewhere=False), LnsStage(100, 8, elsewhere=True))
-# Programs of several periods too large for rounds of slope scaling over all links: by when their bound, their corridors
-# and a plan are there.
-_STAGED_ROWS = LARGE_ROWS
-_BOUND_TIME_SHARE = 0.45
-_ONE_PERIOD_TIME_SHARE = 0.55
-_LARGE_TIME_SHARE = 0.9
-_PERIOD_REGIONS = (LnsStage(30, 16, elsewhere=False),)
+from ccs_model.solve.one_period import in_one_period
+from ccs_model.solve.strategies import ONE_PERIOD, PROVE_REDUCED, SIZES, Restrict, choose_strategy, relaxation_stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,267 +44,183 @@ def solve_in_corridors(
     matrix: Matrix,
     options: SolverOptions,
     *,
-    maximise: bool,
     deadline: float,
     on_progress: Callable[[Progress], None] | None,
 ) -> Corridors:
-    """Find corridors (or take the planner's), then the plan within them; until `deadline`."""
-    search = _Search(problem, options, maximise, deadline, on_progress)
-    # What a tonne earns over all its years is not to be seen in one period, so an aim of money, but for a cut's least
-    # cost, is sought over all of them.
+    """Find corridors, or take those of the scenario, and solve within them until `deadline`, a value of `clock.now`."""
+    search = _NetworkSearch(problem, options, on_progress)
+    # One period does not show what a tonne earns over all its years, so objectives in money are searched over all of
+    # them, unless they minimise the cost of a target.
     by_tonnes = problem.objective == "max_abatement" or (problem.objective == "min_cost" and bool(problem.targets))
     is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto" and by_tonnes
-    if is_staged and len(matrix.row_lower) > _STAGED_ROWS:
-        return search.over_staged(matrix)
+    if is_staged and len(matrix.row_lower) > SIZES.staged_rows:
+        return search.over_one_period(matrix, deadline)
     return search.over(matrix, deadline)
 
 
 @dataclass(frozen=True, eq=False)
-class _Search:
-    """How corridors are looked for; `deadline` is a now() value."""
+class _NetworkSearch:
+    """How a problem's corridors are found."""
 
     problem: Problem
     options: SolverOptions
-    maximise: bool
-    deadline: float
     on_progress: Callable[[Progress], None] | None
 
     @property
     def stage(self) -> str:
         return self.problem.objective.replace("_", " ")
 
-    def over_staged(self, matrix: Matrix) -> Corridors:
-        """Several periods over many links: the bound over all of them, corridors of a single period, the plan there."""
-        began = now()
+    @property
+    def links(self) -> npt.NDArray[np.object_]:
+        assert self.problem.network is not None
+        names: npt.NDArray[np.object_] = self.problem.network.links["link"].to_numpy(object)
+        return names
 
-        def share(part: float) -> float:
-            return began + part * (self.deadline - began)
+    def context(self, matrix: Matrix, deadline: float) -> SearchContext:
+        """The search that begins now."""
+        network = network_of(self.problem, matrix)
+        return SearchContext(matrix, network, self.options, deadline, now(), self.on_progress)
 
+    def over_one_period(self, matrix: Matrix, deadline: float) -> Corridors:
+        """Bound over all links, choose arcs in a model of one period, then search all periods within them."""
+        context = self.context(matrix, deadline)
         connections = connections_of(self.problem, matrix)
-        _, relaxation = with_connection_cuts(
-            matrix,
-            connections,
-            self.options,
-            n_rounds=_CUT_ROUNDS,
-            deadline=share(_BOUND_TIME_SHARE),
-            until=share(_CUTS_TIME_SHARE),
-            stage=f"{self.stage}, all links",
-            on_progress=self.on_progress,
-        )
+        stage = f"{self.stage}, all links"
+        _, result = ONE_PERIOD.stage(Relax).run(context, connections, stage)
+        relaxation = result.relaxation
+        assert relaxation is not None
         if relaxation.status not in ("optimal", "limit"):
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
         if relaxation.status == "limit":
             # A plan without a bound over all links is worth more than neither.
-            nothing = np.inf if self.maximise else -np.inf
-            relaxation = Outcome("limit", nothing, nothing, None, None, None)
-        arc_groups = self._of_one_period(matrix, share(_ONE_PERIOD_TIME_SHARE))
-        n_links = len(self.problem.network.links) if self.problem.network is not None else 0
-        if arc_groups is None or not (arc_groups < n_links).any():
-            return self.over(matrix, self.deadline)
-        small = restricted(matrix, fixed_charges_of(self.problem, matrix).outside(arc_groups))
-        # Where all of the matrix stays at hand, room is left for what follows the plan.
-        until = share(_LARGE_TIME_SHARE) if len(matrix.row_lower) > LARGE_ROWS else self.deadline
+            unbounded = context.sign * np.inf
+            relaxation = Outcome("limit", unbounded, unbounded, None, None, None)
+        arc_groups = self._arcs_of_one_period(context)
+        if arc_groups is None or not (arc_groups < len(self.links)).any():
+            return self.over(matrix, deadline)
+        small = restricted(matrix, context.network.outside(arc_groups))
+        # Beside a large matrix, time is left for the stages after the plan.
+        until = context.moment(ONE_PERIOD.stage(Restrict).until) if len(matrix.row_lower) > LARGE_ROWS else deadline
         found = self.over(small.matrix, until)
         within = found.within.outcome
         if within.x is None:
-            return self.over(matrix, self.deadline)
+            return self.over(matrix, deadline)
         within = replace(within, x=small.lifted(within.x))
-        assert self.problem.network is not None
-        there = set(self.problem.network.links["link"].to_numpy(object)[arc_groups[arc_groups < n_links]])
-        links = tuple(link for link in found.links if link in there)
+        searched = set(self.links[arc_groups[arc_groups < len(self.links)]])
+        links = tuple(link for link in found.links if link in searched)
         return Corridors(MipOutcome(within, relaxation), links, relaxation.objective)
 
-    def _of_one_period(self, matrix: Matrix, until: float) -> Ints | None:
-        """Families of links and sites that a plan with all its decisions in one period uses, or nearly does."""
-        single = in_one_period(self.problem, matrix)
-        charges = fixed_charges_of(self.problem, single)
+    def _arcs_of_one_period(self, full: SearchContext) -> Ints | None:
+        """Arc groups that a plan with all its decisions in one period uses, or nearly uses."""
+        single = in_one_period(self.problem, full.matrix)
+        context = replace(full, matrix=single, network=network_of(self.problem, single))
         highs = Highs(single, self.options, self.on_progress)
         highs.set_integrality(False)
-        relaxation = highs.run(until - now(), "one period: relaxation")
+        scaling = ONE_PERIOD.stage(SlopeScaling)
+        relaxation = highs.run(context.until(scaling.until).left_s, "one period: relaxation")
         if relaxation.status != "optimal" or relaxation.x is None:
             return None
-        rounds = SlopeScaling(single, charges, self.options).run(relaxation.x, _ROUNDS, until)
-        if not rounds:
+        result = scaling.run(context, Result("limit", relaxation=relaxation))
+        if not result.trace:
             return None
-        arc_groups = charges.arc_groups_used(rounds[-1])
-        start = constructed_solution(single, charges, rounds[-1], self.options, maximise=self.maximise, deadline=until)
-        if start is not None:
-            places = places_of(self.problem, single)
-            for each in _PERIOD_REGIONS:
-                start = improve_by_neighbourhoods(
-                    single,
-                    charges,
-                    places,
-                    start,
-                    self.options,
-                    each=each,
-                    maximise=self.maximise,
-                    deadline=until,
-                    on_progress=self.on_progress,
-                )
-            arc_groups = np.union1d(arc_groups, charges.arc_groups_used(start))
+        arc_groups = context.network.arc_groups_used(result.trace[-1])
+        result = ONE_PERIOD.stage(Construct).run(context, result)
+        if result.incumbent is not None:
+            context = replace(context, places=places_of(self.problem, single))
+            result = ONE_PERIOD.stage(Lns).run(context, result)
+            assert result.incumbent is not None
+            arc_groups = np.union1d(arc_groups, context.network.arc_groups_used(result.incumbent))
         return arc_groups
 
     def over(self, matrix: Matrix, deadline: float) -> Corridors:
-        """The links of a program that can be searched whole, and the plan within them."""
-        problem, options, maximise, on_progress = self.problem, self.options, self.maximise, self.on_progress
-        assert problem.network is not None
-        requested = problem.scenario.transport.corridors
-        connections, n_rounds = connections_of(problem, matrix), _CUT_ROUNDS
-        links = problem.network.links["link"].to_numpy(object)
+        """Search all links of a matrix for corridors, and solve within them."""
+        problem, options = self.problem, self.options
+        connections, links = connections_of(problem, matrix), self.links
         every = np.arange(len(links) + len(problem.sites))
-        directed = one_way(problem, matrix, connections) if len(every) > _FEW_LINKS else None
+        directed = one_way(problem, matrix, connections) if len(every) > SIZES.few_arc_groups else None
         if directed is not None:
-            matrix, connections, n_rounds = directed.matrix, directed.connections, _CUT_ROUNDS_ONE_WAY
-        charges = fixed_charges_of(problem, matrix)
-        begun = now()
-
-        def share(part: float) -> float:
-            """A moment, as a part of the time there is."""
-            return begun + part * (deadline - begun)
-
-        connected, relaxation = with_connection_cuts(
-            matrix,
-            connections,
-            options,
-            n_rounds=n_rounds,
-            deadline=share(1.0),
-            until=share(_CUTS_TIME_SHARE),
-            stage=self.stage,
-            on_progress=on_progress,
-        )
+            matrix, connections = directed.matrix, directed.connections
+        context = self.context(matrix, deadline)
+        context, result = relaxation_stage(is_directed=directed is not None).run(context, connections, self.stage)
+        relaxation = result.relaxation
+        assert relaxation is not None
         if relaxation.status != "optimal" or relaxation.x is None:
             relaxation = relaxation if directed is None else directed.without(relaxation)
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
-        # What is left after the relaxation is shared out.
-        begun = now()
-        sites = every[len(links) :]
-        start, converged_groups = self._start(connected, charges, relaxation.x, share)
-        if requested == "all" or (requested == "auto" and start is None):
-            arc_groups = every
-        elif requested == "auto":
-            # What the best plan in hand uses: few enough for a proof.
-            assert start is not None
-            arc_groups = charges.arc_groups_used(start)
-            if len(arc_groups) < _FEW_SHARE * len(converged_groups):
-                arc_groups = np.union1d(converged_groups, sites)
-        else:
-            arc_groups = np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites]
-            if start is not None and not np.isin(charges.arc_groups_used(start), arc_groups).all():
-                start = None
+        # The stages share the time that is left after the relaxation.
+        context = replace(context, began=now())
+        strategy = self._strategy(context, relaxation)
+        context = replace(context, places=places_of(problem, context.matrix))
+        for stage in strategy.stages:
+            if isinstance(stage, Heuristic):
+                result = stage.run(context, result)
+        arc_groups, result = self._arcs(context, result, every, strategy.stage(Restrict))
         found = None
-        if len(arc_groups) == len(every) <= _FEW_LINKS and start is not None:
-            found = self._over_few(connected, charges, start, deadline)
-        within = found or search_corridors(
-            connected,
-            charges,
-            arc_groups,
-            options,
-            start=start,
-            deadline=deadline,
-            stage=self.stage,
-            on_progress=on_progress,
-        )
+        if len(arc_groups) == len(every) <= SIZES.few_arc_groups and result.incumbent is not None:
+            found = self._over_reduced(context, result)
+        prove = strategy.stage(Prove)
+        within = found or prove.run(context, result, arc_groups, self.stage)
         if within.status == "infeasible" and len(arc_groups) < len(every):
-            # Nothing holds within them: every link may.
+            # No plan exists within the corridors: every link may be built.
             arc_groups = every
-            within = search_corridors(
-                connected,
-                charges,
-                every,
-                options,
-                start=start,
-                deadline=deadline,
-                stage=self.stage,
-                on_progress=on_progress,
-            )
+            within = prove.run(context, result, every, self.stage)
         bound = relaxation.objective
-        if within.x is not None and not np.isfinite(within.bound):
+        if within.incumbent is not None and not np.isfinite(within.bound):
             within = replace(within, bound=bound)
         if len(arc_groups) == len(every) and np.isfinite(within.bound):
-            bound = min(bound, within.bound) if maximise else max(bound, within.bound)
+            bound = context.sign * min(context.sign * bound, context.sign * within.bound)
         chosen = tuple(str(links[k]) for k in arc_groups if k < len(links))
+        outcome = within.outcome(np.nan if within.incumbent is None else context.value(within.incumbent))
         if directed is not None:
-            within, relaxation = directed.without(within), directed.without(relaxation)
-        return Corridors(MipOutcome(_closed(within, options), relaxation), chosen, float(bound))
+            outcome, relaxation = directed.without(outcome), directed.without(relaxation)
+        return Corridors(MipOutcome(_with_status(outcome, options), relaxation), chosen, float(bound))
 
-    def _over_few(self, matrix: Matrix, charges: FixedCharges, start: Floats, deadline: float) -> Outcome | None:
-        """The search over all of few links where `start` has settled nearly every retrofit; else None."""
-        options, maximise = self.options, self.maximise
+    def _strategy(self, context: SearchContext, relaxation: Outcome) -> Strategy:
+        assert relaxation.x is not None
+        return choose_strategy(
+            SIZES,
+            n_arc_groups=context.network.n_arc_groups,
+            n_rows=len(context.matrix.row_lower),
+            is_staged=len(self.problem.years) > 1,
+            relaxation_uses_arcs=len(context.network.arc_groups_used(relaxation.x)) > 0,
+            arcs_are_given=self.problem.scenario.transport.corridors not in ("auto", "all"),
+        )
+
+    def _arcs(self, context: SearchContext, result: Result, every: Ints, restrict: Restrict) -> tuple[Ints, Result]:
+        """Arc groups of the exact search, and the result to start from, without an incumbent that uses others."""
+        problem, links, incumbent = self.problem, self.links, result.incumbent
+        requested, sites = problem.scenario.transport.corridors, every[len(links) :]
+        if requested == "all" or (requested == "auto" and incumbent is None):
+            return every, result
+        if requested != "auto":
+            arc_groups = np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites]
+            is_inside = incumbent is not None and np.isin(context.network.arc_groups_used(incumbent), arc_groups).all()
+            return arc_groups, result if is_inside else replace(result, incumbent=None)
+        # The arc groups of the incumbent are few enough for a proof.
+        assert incumbent is not None
+        arc_groups = context.network.arc_groups_used(incumbent)
+        converged = context.network.arc_groups_used(result.trace[-1])
+        if len(arc_groups) < restrict.min_share * len(converged):
+            arc_groups = np.union1d(converged, sites)
+        return arc_groups, result
+
+    def _over_reduced(self, context: SearchContext, before: Result) -> Result | None:
+        """Search over all links where the incumbent fixes nearly every retrofit; else None."""
+        assert before.incumbent is not None
         small = None
-        if charges.is_of_one_period:
-            small = reduced_model(matrix, start, options, maximise=maximise, deadline=deadline)
+        if context.network.is_single_period:
+            small = reduced_model(context.matrix, before.incumbent, self.options, deadline=context.deadline)
         if small is None:
             return None
-        left = fixed_charges_of(self.problem, small.matrix)
-        among = np.unique(left.arc_group)
-        within = search_corridors(
-            small.matrix, left, among, options, start=small.start, deadline=deadline, stage=self.stage, on_progress=self.on_progress,
-            with_trials=False,
-        )  # fmt: skip
-        return None if within.x is None else replace(within, x=small.lifted(within.x))
-
-    def _start(
-        self, matrix: Matrix, charges: FixedCharges, x: Floats, share: Callable[[float], float]
-    ) -> tuple[Floats | None, Ints]:
-        """A plan from the relaxation's `x`, bettered, if there is one; and the families slope scaling settled on."""
-        problem, options, maximise, on_progress = self.problem, self.options, self.maximise, self.on_progress
-        n_families = len(np.unique(charges.arc_group))
-        is_long = n_families > _MANY_LINKS or len(matrix.row_lower) > _MANY_ROWS
-        if len(problem.years) > 1 and not is_long and len(charges.arc_groups_used(x)):
-            return staged_start(problem, matrix, charges, x, options, share, maximise=maximise, on_progress=on_progress)
-        rounds = SlopeScaling(matrix, charges, options).run(x, _ROUNDS, share(_START_TIME_SHARE))
-        if not rounds:
-            return None, charges.arc_groups_used(x)
-        converged_groups = charges.arc_groups_used(rounds[-1])
-        until = share(_FIRST_TIME_SHARE)
-        start = constructed_solution(matrix, charges, rounds[-1], options, maximise=maximise, deadline=until)
-        if start is None:
-            return None, converged_groups
-        # From the corridors that slope scaling settled on to those it left early, ever wider, from the plan in hand.
-        for k, part in _WIDER if not is_long else ():
-            if k < len(rounds):
-                start = plan_of_few(
-                    matrix,
-                    charges,
-                    rounds[k],
-                    start,
-                    options,
-                    maximise=maximise,
-                    deadline=share(part),
-                    on_progress=on_progress,
-                )
-        regions: tuple[LnsStage, ...] = _LONG_REGIONS if is_long else _REGIONS
-        if len(problem.years) > 1:
-            regions = _STAGED_REGIONS
-        elif n_families <= _FEW_LINKS:
-            # The search itself is done before all regions are.
-            regions = _FEW_REGIONS
-        if problem.scenario.transport.corridors not in ("auto", "all"):
-            # Whoever names the corridors has no use for a plan over others.
-            regions = ()
-        places = places_of(problem, matrix)
-        for each in regions:
-            start = improve_by_neighbourhoods(
-                matrix,
-                charges,
-                places,
-                start,
-                options,
-                each=each,
-                maximise=maximise,
-                deadline=share(_REGIONS_TIME_SHARE),
-                on_progress=on_progress,
-            )
-        if len(problem.years) > 1:
-            start = reoptimise_retrofits(
-                matrix, charges, start, options, maximise=maximise, deadline=share(_REFITTED_TIME_SHARE)
-            )
-        return start, converged_groups
+        network = network_of(self.problem, small.matrix)
+        inside = replace(context, matrix=small.matrix, network=network, places=None)
+        start = replace(before, incumbent=small.start)
+        within = PROVE_REDUCED.run(inside, start, np.unique(network.arc_group), self.stage)
+        return None if within.incumbent is None else replace(within, incumbent=small.lifted(within.incumbent))
 
 
-def _closed(outcome: Outcome, options: SolverOptions) -> Outcome:
-    """An outcome whose gap is as asked for is optimal, however the solver ended."""
+def _with_status(outcome: Outcome, options: SolverOptions) -> Outcome:
+    """An outcome whose gap is the requested one is optimal, however the solver ended."""
     if outcome.x is not None and gap_share(outcome.bound, outcome.objective) <= options.gap_share + 1e-9:
         return replace(outcome, status="optimal")
     return outcome

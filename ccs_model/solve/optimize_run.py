@@ -13,7 +13,7 @@ from typing import Any
 from ccs_model._typing import MessageCallback
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import CheckError, InfeasibleError
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.runs.folder_writer import validate_overwrite, write_locked

@@ -1,35 +1,48 @@
-"""Whether what the solver says is believed: a plan, or the reason why there is none, told as an error."""
+"""Verification of the solver's outcome: a solution, or an error with the reason why there is none."""
 
 from __future__ import annotations
 
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Matrix, Outcome, SolverOptions
-from ccs_model.mip.infeasible_rows import point_without_presolve, ways_to_mend
-from ccs_model.mip.search import now
+from ccs_model.mip.clock import now
+from ccs_model.mip.infeasible_rows import point_without_presolve, smallest_relaxations
 from ccs_model.mip.verification import columns_without_limit, disagreement, elastic_opinion
-from ccs_model.model.names import groups_of, in_words
+from ccs_model.model.names import (
+    ADDED_CAPACITY,
+    BUILD,
+    FORWARD,
+    INJECTED,
+    PAID_FOR_OIL,
+    PIPE,
+    PIPE_FLOW,
+    REVERSE,
+    SHORTFALL,
+    WELLS,
+    relaxation_text,
+    relaxations_of,
+)
 from ccs_model.problem import Problem
-from ccs_model.solve.feasibility_repair import changes_that_mend
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.feasibility_repair import scenario_changes
+from ccs_model.solve.fixed_charge_network import network_of
 
-# An unexplained "infeasible" helps nobody, so looking for what would mend it has time of its own.
+# Time to find the smallest changes that restore feasibility, beyond the time limit if necessary.
 REPAIR_TIME_S = 30.0
-# Of it, what rows that give way may take; changes of the scenario have the rest.
+# Share of it for relaxations of constraints; changes of the scenario have the rest.
 ROWS_TIME_SHARE = 2 / 3
-# What a second opinion has at least.
-_OPINION_S = 10.0
-# The limit that a variable lacks, and where a planner gives it.
+# Least time for a verification.
+_VERIFY_S = 10.0
+# By variable, the scenario key or table that limits it.
 _LIMITS = {
-    "build": "capture.max_builds_per_year, or a budget: budget.total_mn",
-    "pipe": "a budget: budget.total_mn",
-    "built_ktpa": "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
-    "pipe_flow_ktpa": "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
-    "forward_ktpa": "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
-    "reverse_ktpa": "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
-    "wells": "n_wells_max of storage/sites",
-    "injected_ktpa": "capacity_mid_kt and n_wells_max of storage/sites",
-    "paid_for_oil_ktpa": "capacity_mid_kt and n_wells_max of storage/sites",
-    "shortfall_kt": "targets.shortfall_per_t: a price for what is missed",
+    BUILD: "capture.max_builds_per_year, or a budget: budget.total_mn",
+    PIPE: "a budget: budget.total_mn",
+    ADDED_CAPACITY: "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
+    PIPE_FLOW: "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
+    FORWARD: "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
+    REVERSE: "the largest pipe: largest_ktpa of transport/pipes or transport/trends",
+    WELLS: "n_wells_max of storage/sites",
+    INJECTED: "capacity_mid_kt and n_wells_max of storage/sites",
+    PAID_FOR_OIL: "capacity_mid_kt and n_wells_max of storage/sites",
+    SHORTFALL: "targets.shortfall_per_t: a price for what is missed",
 }
 _NAMED = 3
 
@@ -42,11 +55,33 @@ def verified_outcome(
     *,
     deadline: float,
     limit_s: float,
-    posing_s: float,
+    build_s: float,
 ) -> Outcome:
-    """The outcome if it holds a plan; otherwise the reason why there is none, as an error.
+    """Return the outcome if it has a solution; otherwise raise an error with the reason why there is none.
 
-    `deadline` is a moment of solver.clock, `limit_s` what was asked for, `posing_s` what posing the problem took.
+    Parameters
+    ----------
+    problem, matrix, options
+        The problem, its matrix and the options of the solver.
+    outcome
+        The outcome to verify.
+    deadline
+        A value of `clock.now`.
+    limit_s
+        The requested time limit in seconds.
+    build_s
+        Seconds that building the problem and the model took.
+
+    Raises
+    ------
+    NoPlanError
+        If a limit came before any solution.
+    InfeasibleError
+        If the model is infeasible; it names the conflicting constraints and the smallest changes.
+    InputError
+        If the objective is unbounded.
+    CheckError
+        If the verifications contradict each other.
     """
     if outcome.x is not None and outcome.status in ("optimal", "limit"):
         return outcome
@@ -54,48 +89,49 @@ def verified_outcome(
         raise NoPlanError(f"no plan was found within {limit_s:g} s; raise solver.time_limit_s or widen solver.mip_gap")
     if outcome.status == "unbounded":
         raise _without_limit(problem, matrix, options)
-    deadline = max(deadline, now() + _OPINION_S)
+    deadline = max(deadline, now() + _VERIFY_S)
     second = point_without_presolve(matrix, options, deadline - now())
     if second.x is not None:
         return second
     if second.status == "unbounded":
         raise _without_limit(problem, matrix, options)
     too_late = NoPlanError(
-        "the solver says that no plan keeps every claim, but a second opinion was not reached in time; "
-        "raise solver.time_limit_s"
+        "the solver reports that the model is infeasible, but there was no time to verify it; raise solver.time_limit_s"
     )
     if second.status != "infeasible":
         raise too_late
-    opinion, plan = elastic_opinion(matrix, options, max(deadline, now() + _OPINION_S))
+    status, plan = elastic_opinion(matrix, options, max(deadline, now() + _VERIFY_S))
     if plan is not None:
         return plan
-    if opinion == "undecided":
+    if status == "undecided":
         raise too_late
-    if opinion == "contradiction":
-        what = "the solver says that no plan keeps every claim, and finds that none of them has to give way"
+    if status == "contradiction":
+        what = "the solver reports that the model is infeasible, but an elastic model needs to violate no constraint"
         raise disagreement(matrix, options, what)
     began = now()
     deadline = max(deadline, began + REPAIR_TIME_S)
-    charges = fixed_charges_of(problem, matrix) if problem.network is not None and problem.is_integer else None
+    charges = network_of(problem, matrix) if problem.network is not None and problem.is_integer else None
     until = began + ROWS_TIME_SHARE * (deadline - began)
-    by_rows = ways_to_mend(matrix, groups_of(problem), options, until, charges)
-    changes = changes_that_mend(problem, matrix, options, deadline, posing_s)
-    raise InfeasibleError([*(in_words(problem, each.rows) for each in by_rows), *changes])
+    by_rows = smallest_relaxations(matrix, relaxations_of(problem), options, until, charges)
+    changes = scenario_changes(problem, matrix, options, deadline, build_s)
+    raise InfeasibleError([*(relaxation_text(problem, each.rows) for each in by_rows), *changes])
 
 
 def _without_limit(problem: Problem, matrix: Matrix, options: SolverOptions) -> InputError:
-    """The variables that could grow for ever, each with the limit it lacks."""
-    columns = columns_without_limit(matrix, options, _OPINION_S)[:_NAMED]
-    growing = "the aim {} has no limit: {} can grow for ever"
+    """The error of an unbounded objective, with the variables that lack a limit."""
+    columns = columns_without_limit(matrix, options, _VERIFY_S)[:_NAMED]
+    growing = "the objective {} is unbounded: {} has no limit"
     issues = [
         Issue(
-            "the program",
+            "the model",
             growing.format(problem.objective, each.name),
-            f"what would limit it: {_LIMITS.get(each.variable, f'an upper bound of {each.variable}')}",
+            f"set {_LIMITS.get(each.variable, f'an upper bound of {each.variable}')}",
         )
         for each in columns
     ]
     return InputError(
         issues
-        or [Issue("the program", f"the aim {problem.objective} has no limit", "a site or a budget without a limit?")]
+        or [
+            Issue("the model", f"the objective {problem.objective} is unbounded", "a site or a budget without a limit?")
+        ]
     )

@@ -1,8 +1,8 @@
-"""Wells and room that a shared network would need: what the tables would have to allow at which site.
+"""Wells and storage capacity that a shared network would need: the site limits that restore feasibility.
 
-There a row alone cannot give way: its wells would cost nothing, and pipes are bounded by what a site can take. So the
-question is asked again with limits far off, with as little as can be beyond the limits there are, and then once more
-with just that allowed.
+Relaxing one constraint does not suffice here: its wells would cost nothing, and pipes are bounded by the capacity of
+the sites. So the problem is solved with very large limits and the smallest excess over the present ones, then verified
+with exactly these limits.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from scipy import sparse
 
 from ccs_model.errors import CcsModelError
 from ccs_model.inputs import Inputs
-from ccs_model.mip import Highs, Matrix, SolverOptions, matrix_of
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.clock import now
 from ccs_model.mip.infeasible_rows import least_beyond
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
-from ccs_model.mip.search import now
 from ccs_model.model import build_model
+from ccs_model.model.names import SITE_CAPACITY, WELLS, WELLS_NEED_SITE
+from ccs_model.model.standard_form import matrix_of
 from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
-from ccs_model.solve.fixed_charge_network import fixed_charges_of
+from ccs_model.solve.fixed_charge_network import network_of
 
-# Trials: the question asked again with something changed, to see whether there is a plan then.
-
-# Of the time that is left, what one trial may take.
+# Share of the time left that one trial may take.
 _TIME_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
 class Trials:
-    """How trials are solved and by when; none is begun that would not be posed in time. `posing_s` is one's guess."""
+    """Solves changed scenarios until a deadline; `build_s` is the estimated time to build one."""
 
     options: SolverOptions
     deadline: float
-    posing_s: float = 0.0
+    build_s: float = 0.0
 
-    def program(self, scenario: Scenario, inputs: Inputs) -> tuple[Problem, Matrix] | None:
-        """The question as a program; None where it cannot be asked, or not in time."""
-        if now() + self.posing_s >= self.deadline:
+    def build(self, scenario: Scenario, inputs: Inputs) -> tuple[Problem, Matrix] | None:
+        """Return the problem of a scenario and its matrix; None if it is invalid or there is no time."""
+        if now() + self.build_s >= self.deadline:
             return None
         try:
             problem = build_problem(scenario, inputs)
@@ -51,17 +51,17 @@ class Trials:
             return None
 
     def until(self) -> float:
-        """When a trial that begins now is to end."""
+        """Return the deadline of a trial that begins now."""
         begun = now()
         return begun + _TIME_SHARE * (self.deadline - begun)
 
     def has_plan(self, scenario: Scenario, inputs: Inputs) -> bool:
-        """Whether a plan was found; it keeps every row when checked without the solver."""
-        build_problem_with_advice = self.program(scenario, inputs)
+        """Return whether a verified solution is found."""
+        built = self.build(scenario, inputs)
         until = self.until()
-        if build_problem_with_advice is None or until <= now():
+        if built is None or until <= now():
             return False
-        _, matrix = build_problem_with_advice
+        _, matrix = built
         try:
             highs = Highs(matrix, self.options)
             highs.set_objective(np.zeros(len(matrix.lower)), maximise=False)
@@ -76,16 +76,16 @@ class Trials:
 
 
 _ROUNDING = 1e-6
-# Longer than any horizon with the lives of what is built in it.
+# Longer than any horizon with the asset lives after it.
 _YEARS = 100.0
-# Fuel for capture adds to what plants emit, but never as much again.
+# Fuel for capture at most doubles the emissions of a plant.
 _FUEL = 2.0
 
 Limits = Mapping[str, Mapping[str, float]]
 
 
 def limits_of_sites(problem: Problem, matrix: Matrix, trials: Trials) -> Iterator[str]:
-    """More wells, more room, or where neither is enough alone both: with the least found there is a plan."""
+    """Yield the smallest limits found that restore feasibility: wells, capacity, or both if neither suffices alone."""
     if problem.network is None:
         return
     alone = False
@@ -103,7 +103,7 @@ def _capacity(problem: Problem) -> str:
 
 
 def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: Trials) -> Limits | None:
-    """The limits that would do, by column of storage/sites and site; only those that must be wider."""
+    """The limits that restore feasibility, by column of storage/sites and site, where they are wider than now."""
     sites = problem.sites.set_index("site")
     scenario = problem.scenario
     most_ktpa = _FUEL * float(problem.plants["baseline_ktpa"].sum())
@@ -113,10 +113,10 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
         _capacity(problem): 0 * sites["capacity_kt"] + most_ktpa * years / problem.max_fill_share,
     }
     wide = {name: (sites[name].astype(float) + far_off[name]).to_dict() for name in columns}
-    build_problem_with_advice = trials.program(scenario, _with_limits(problem.inputs, wide))
-    if build_problem_with_advice is None:
+    built = trials.build(scenario, _with_limits(problem.inputs, wide))
+    if built is None:
         return None
-    widening, lifted = build_problem_with_advice
+    widening, lifted = built
     counted: list[tuple[str, str, sparse.csr_array, float, float]] = []
     if "n_wells_max" in columns:
         counted += [("n_wells_max", *each) for each in _wells(problem, matrix, lifted)]
@@ -132,7 +132,7 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
         np.array(weights),
         trials.options,
         trials.until(),
-        fixed_charges_of(widening, lifted) if problem.is_integer else None,
+        network_of(widening, lifted) if problem.is_integer else None,
     )
     if beyond is None:
         return None
@@ -148,11 +148,11 @@ def _needed(problem: Problem, matrix: Matrix, columns: tuple[str, ...], trials: 
 
 
 def _wells(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
-    """(site, what counts its wells, how many it has, what a well takes) of each site of the network."""
+    """Site, row that counts its wells, their number and the injectivity of a well, for each site of the network."""
     takes = problem.sites.set_index("site")["well_injectivity_ktpa"]
-    most = {matrix.columns[j].index[0]: float(matrix.upper[j]) for j in matrix.columns_of("wells")}
+    most = {matrix.columns[j].index[0]: float(matrix.upper[j]) for j in matrix.columns_of(WELLS)}
     of_site: dict[str, list[int]] = {}
-    for j in lifted.columns_of("wells"):
+    for j in lifted.columns_of(WELLS):
         of_site.setdefault(lifted.columns[j].index[0], []).append(int(j))
     for site, columns in sorted(of_site.items()):
         counts = sparse.csr_array(
@@ -162,9 +162,9 @@ def _wells(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[s
 
 
 def _rooms(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[str, sparse.csr_array, float, float]]:
-    """(site, what is stored there, its room, the weight of a tonne in kt/y) of each site of the network."""
+    """Site, row of the CO2 stored, its capacity and the weight of a kt in kt/y, for each site of the network."""
     years = 1.0 if problem.is_static else float(problem.horizon_end - problem.first_year)
-    constraint = "stored_within_capacity"
+    constraint = SITE_CAPACITY
     room = {matrix.row_constraints[i][1]: float(matrix.row_upper[i]) for i in matrix.rows_of(constraint)}
     rows = sparse.csr_array(lifted.rows)
     for i in lifted.rows_of(constraint):
@@ -173,7 +173,7 @@ def _rooms(problem: Problem, matrix: Matrix, lifted: Matrix) -> Iterator[tuple[s
 
 
 def _with_limits(inputs: Inputs, limits: Limits) -> Inputs:
-    """The tables with other limits of some sites."""
+    """The inputs with other limits of some sites."""
     sites = inputs["storage/sites"]
     wider = {name: sites["site"].map(by_site).fillna(sites[name].astype(float)) for name, by_site in limits.items()}
     return replace(inputs, tables=MappingProxyType({**inputs.tables, "storage/sites": sites.assign(**wider)}))
@@ -189,8 +189,8 @@ def _in_words(problem: Problem, needed: Limits) -> str:
             for site, limit in sorted(by_site.items())
         )
         if name == "n_wells_max":
-            lines.append(f"wells_need_an_open_site: too few wells; these would do: {each} (n_wells_max, storage.sites)")
+            lines.append(f"{WELLS_NEED_SITE}: too few wells; these would do: {each} (n_wells_max, storage.sites)")
         else:
             keys = f"{name}, storage.capacity, storage.max_fill_share"
-            lines.append(f"stored_within_capacity: the sites are too small; these would do: {each} ({keys})")
+            lines.append(f"{SITE_CAPACITY}: the sites are too small; these would do: {each} ({keys})")
     return "; and ".join(lines)

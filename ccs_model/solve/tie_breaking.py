@@ -1,4 +1,4 @@
-"""Ties: among plans of the same value on the same streams, the best by the second aim."""
+"""Tie-breaking: among solutions of the same value on the same streams, the best by the secondary objective."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ from scipy import sparse
 from ccs_model._typing import Floats, Mask
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
+from ccs_model.mip.clock import now
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import restricted
-from ccs_model.mip.search import now
 from ccs_model.model.account_terms import npv_terms
+from ccs_model.model.names import ONE_RETROFIT, SPEND
 from ccs_model.model.terms import summed
 from ccs_model.plan.decisions import BUILT, Point, places_of
 from ccs_model.problem import Problem
 
-# The second stage may give up this much of the first's value, relative: less than any number printed.
+# Relative loss of the first objective that tie-breaking may cause: below all printed digits.
 HELD_SHARE = 1e-9
 
 
 def break_ties(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadline: float) -> Floats:
-    """Among plans of the same value on the same streams, the best by the second aim; else the one in hand."""
+    """Return the best solution by the secondary objective among those of the same value and streams, else `chosen`."""
     matrix = highs.matrix
-    highs.add_row(matrix.costs[0], *_held(value, maximise))
+    highs.add_row(matrix.costs[0], *_value_limits(value, maximise))
     highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
     second = solve_mip(
         highs,
         maximise=matrix.maximise[1],
         gap=highs.options.gap_share,
         deadline=deadline,
-        stage="settling ties",
+        stage="tie-breaking",
         start=chosen,
         may_move=of_the_same_streams(matrix, chosen),
     ).outcome
@@ -42,30 +43,30 @@ def break_ties(highs: Highs, chosen: Floats, value: float, *, maximise: bool, de
 
 
 def break_ties_by_group(highs: Highs, chosen: Floats, value: float, *, maximise: bool, deadline: float) -> Floats:
-    """The same for a large program: in a matrix of the plan's own streams, which few of its columns belong to."""
+    """Like `break_ties` for a large model, in a matrix restricted to the streams of the plan."""
     matrix = highs.matrix
     small = restricted(matrix, np.flatnonzero(~of_the_same_streams(matrix, chosen)))
     if not small.holds(chosen):
         return chosen
     part = small.matrix
-    low, high = _held(value, maximise)
-    held = sparse.csc_array(sparse.vstack([part.rows, sparse.csr_array(part.costs[:1])], format="csc"))
-    held.sort_indices()
+    low, high = _value_limits(value, maximise)
+    rows = sparse.csc_array(sparse.vstack([part.rows, sparse.csr_array(part.costs[:1])], format="csc"))
+    rows.sort_indices()
     secondary_objective = replace(
         part,
-        rows=held,
+        rows=rows,
         row_lower=np.r_[part.row_lower, low],
         row_upper=np.r_[part.row_upper, high],
         costs=part.costs[1:2],
         maximise=part.maximise[1:2],
-        row_constraints=(*part.row_constraints, ("value_is_held", None)),
+        row_constraints=(*part.row_constraints, ("value_is_kept", None)),
     )
     second = solve_program(
         Highs(secondary_objective, highs.options),
         maximise=matrix.maximise[1],
         gap=highs.options.gap_share,
         deadline=deadline,
-        stage="settling ties",
+        stage="tie-breaking",
         start=chosen[small.columns],
         max_restricted_milps=1,
     ).outcome
@@ -73,9 +74,9 @@ def break_ties_by_group(highs: Highs, chosen: Floats, value: float, *, maximise:
     return _better(matrix, chosen, second, point, value, maximise)
 
 
-def _held(value: float, maximise: bool) -> tuple[float, float]:
-    few = HELD_SHARE * abs(value)
-    return (value - few, np.inf) if maximise else (-np.inf, value + few)
+def _value_limits(value: float, maximise: bool) -> tuple[float, float]:
+    loss = HELD_SHARE * abs(value)
+    return (value - loss, np.inf) if maximise else (-np.inf, value + loss)
 
 
 def _better(
@@ -90,38 +91,35 @@ def _better(
 
 
 def of_the_same_streams(matrix: Matrix, chosen: Floats) -> Mask:
-    """Columns of the streams that the plan retrofits: another year, size, technology or site, but no other stream.
+    """Return the columns of the streams that the plan retrofits, in any year, size, technology and site.
 
-    What is no retrofit (pipes, sites, wells) may move as its bounds allow.
+    Columns that are no retrofits (pipes, sites, wells) are included.
     """
-    rows = matrix.rows.tocsr()[matrix.rows_of("one_retrofit_per_stream")]
+    rows = matrix.rows.tocsr()[matrix.rows_of(ONE_RETROFIT)]
     used = (rows @ (chosen > BUILT)) > 0
     among: Mask = np.asarray(rows[used].sum(axis=0)).ravel() > 0
     is_retrofit = np.asarray(rows.sum(axis=0)).ravel() > 0
     return among | ~is_retrofit
 
 
-# Which fund pays what of a plan that is settled: the split that is worth most to the owners.
-
-
 def funds_table(point: Point) -> pd.DataFrame:
-    """fund, kind, year, spend_mn, interest_rate (real), term_yr: what each fund pays at the start of each period."""
+    """Return spending of each fund at the start of each period: fund, kind, year, spend_mn, interest_rate, term_yr."""
     problem = point.problem
     funds = problem.accounts.funds
     table = funds[["fund", "kind", "interest_rate", "term_yr"]].merge(
         pd.DataFrame({"year": problem.years}), how="cross"
     )
-    table["spend_mn"] = point.decided["spend_mn"].ravel() if len(funds) else np.zeros(0)
+    table["spend_mn"] = point.decided[SPEND].ravel() if len(funds) else np.zeros(0)
     return table[["fund", "kind", "year", "spend_mn", "interest_rate", "term_yr"]]
 
 
 def with_best_funds(
     problem: Problem, matrix: Matrix, options: SolverOptions, chosen: Floats, deadline: float
 ) -> Floats:
-    """`chosen` with the funds' payments settled anew, all else as it is; aims that see no interest leave them open."""
+    """Return `chosen` with spending allocated to the funds for the highest NPV of the owners, all else fixed."""
     columns, fund, year = places_of(problem, matrix, "spend_mn")
     worth = np.zeros(len(chosen))
-    worth[columns] = summed(npv_terms(problem))["spend_mn"][fund, year]
+    worth[columns] = summed(npv_terms(problem))[SPEND][fund, year]
     fixed = np.setdiff1d(np.arange(len(chosen)), columns)
     highs = Highs(matrix, options)
     highs.set_objective(worth, maximise=True)
@@ -129,6 +127,6 @@ def with_best_funds(
     found = highs.run(max(deadline - now(), 1.0), "funds")
     if found.x is None or found.status != "optimal":
         return chosen
-    break_ties = chosen.copy()
-    break_ties[columns] = np.maximum(found.x[columns], 0.0)
-    return break_ties if residuals(matrix, break_ties).hold else chosen
+    point = chosen.copy()
+    point[columns] = np.maximum(found.x[columns], 0.0)
+    return point if residuals(matrix, point).hold else chosen

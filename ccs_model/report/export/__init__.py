@@ -1,1 +1,1 @@
-"""A run in the formats of other tools."""
+"""Exports of a run for other tools."""

@@ -1,9 +1,9 @@
-"""A run for other tools: an IAMC table, one long table, Parquet files, or the map.
+"""Exports of a run: an IAMC table, one long table, Parquet files, or the map.
 
-The IAMC table has a row a region and variable and a column a period (its first year), as pyam reads it. Tonnes are Mt
-a year, held through the period; an investment is what a period spends over its years. `Emissions|CO2` is what the
-plants' own stacks give off after capture plus what the power drawn for it gives off; what the same plants would give
-off without capture is their `Baseline Emissions`. Regions are the zones and, for their sum, `All zones`.
+The IAMC table has one row per region and variable and one column per period (its first year), as pyam reads it. Tonnes
+are annual means of the period in Mt; investment is the annual mean of the period. `Emissions|CO2` is the CO2 of the
+plants' own stacks after capture plus the CO2 of electricity for capture; `Baseline Emissions|CO2` is the CO2 of the
+same plants without capture. Regions are the zones and `All zones`, their sum.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
 
@@ -30,7 +29,7 @@ ALL_ZONES = "All zones"
 IAMC_INDEX = ("Model", "Scenario", "Region", "Variable", "Unit")
 TIDY_COLUMNS = ("table", "key", "year", "name", "value", "unit")
 
-# What names a row of each table beside its year; of any other table, its first column of text.
+# Columns that identify a row of a table, besides the year; the first text column in all other tables.
 _KEYS = MappingProxyType(
     {
         "retrofits": ("plant", "stream", "technology"),
@@ -45,7 +44,18 @@ Rows = Iterator[tuple[str, str, str, int, float]]
 
 
 def iamc_table(run: StoredRun) -> pd.DataFrame:
-    """IAMC_INDEX and a column a period; every row is whole, and no two have the same index."""
+    """Return the run as an IAMC table.
+
+    Parameters
+    ----------
+    run : StoredRun
+        The run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns IAMC_INDEX and one column per period; the index is unique and no value is missing.
+    """
     rows = [*_tonnes(run), *_storage(run), *_investment(run), *_prices(run)]
     long = pd.DataFrame(rows, columns=["Region", "Variable", "Unit", "year", "value"])
     wide = long.pivot(index=["Region", "Variable", "Unit"], columns="year", values="value").reset_index()
@@ -56,7 +66,7 @@ def iamc_table(run: StoredRun) -> pd.DataFrame:
 
 
 def _tonnes(run: StoredRun) -> Rows:
-    """Mt CO2 a year of each region, and of each of its sectors where plants' own stacks are told."""
+    """Mt CO2 a year by region; variables of the plants' own stacks also by sector."""
     table = run.tables["emissions"]
     every = pd.DataFrame(
         {
@@ -89,14 +99,14 @@ def _rows(region: str, sums: pd.DataFrame, ending: str) -> Rows:
 
 
 def _regions(run: StoredRun, table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
-    """Each zone, and all of them, with the rows of a table that lie in it."""
+    """Each zone, then all zones, with a mask of the table's rows."""
     for zone in run.tables["zones"]["zone"]:
         yield str(zone), table["province"] == zone
     yield ALL_ZONES, pd.Series(True, index=table.index)
 
 
 def _storage(run: StoredRun) -> Rows:
-    """Mt CO2 a year into each site, in every period: a site is used by all zones."""
+    """Mt CO2 a year injected into each site; sites belong to all zones."""
     table = run.tables["storage"]
     into = table.groupby(["site", "year"])["injected_ktpa"].sum()
     names = {str(site): _name(f"{name} ({site})") for site, name in zip(table["site"], table["name"], strict=True)}
@@ -112,7 +122,7 @@ def _storage(run: StoredRun) -> Rows:
 
 
 def _investment(run: StoredRun) -> Rows:
-    """Million a year, mean over each period. Pipes and sites are shared, so only capture is told by zone."""
+    """Million a year, mean over each period; only capture is given by zone, since pipelines and sites are shared."""
     lasts = {year: run.scenario.period_years(year) for year in run.years}
     unit = f"million {_iamc_money(run)}/yr"
     retrofits = run.tables["retrofits"]
@@ -129,7 +139,7 @@ def _investment(run: StoredRun) -> Rows:
 
 
 def _prices(run: StoredRun) -> Rows:
-    """The carbon price of the scenario, where it has one."""
+    """The carbon price of the scenario, if it has one."""
     given = run.scenario.policy.carbon_price_per_t
     if given:
         for year, price in zip(run.years, price_path(given, run.years), strict=True):
@@ -145,12 +155,23 @@ def _titled(word: str) -> str:
 
 
 def _name(text: str) -> str:
-    """A bar parts the levels of a variable, so names may not hold one."""
+    """A name without `|`, which separates the levels of a variable."""
     return " ".join(text.replace("|", "/").split())
 
 
 def tidy_table(run: StoredRun) -> pd.DataFrame:
-    """TIDY_COLUMNS: every number of every table one a row, with the totals, as the workbook's sheet Data has them."""
+    """Return every number of the run as one row.
+
+    Parameters
+    ----------
+    run : StoredRun
+        The run.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns TIDY_COLUMNS: the totals and all tables, as on sheet Data of the workbook.
+    """
     totals = {name: value for name, value in run.document["totals"].items() if value is not None}
     parts = [_long(run, "totals", pd.DataFrame([totals]))]
     parts += [_long(run, name, table) for name, table in run.tables.items() if len(table)]
@@ -197,9 +218,10 @@ def _geojson(run: StoredRun) -> dict[str, bytes]:
 
 
 def _parquet(run: StoredRun) -> dict[str, bytes]:
-    """A file a table; each column's unit stands in its metadata."""
+    """One file per table, with the unit of each column in its metadata."""
     try:
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+        import pyarrow as arrow
+        from pyarrow import parquet
     except ImportError as error:
         raise MissingExtraError("export --format parquet", "fast", ["pyarrow"]) from error
     currency, price_year = str(run.document["currency"]), int(run.document["price_year"])
@@ -222,10 +244,23 @@ FORMATS: Mapping[str, Callable[[StoredRun], dict[str, bytes]]] = MappingProxyTyp
 
 
 def export(run: StoredRun, form: str, target: Path | None = None) -> list[Path]:
-    """Write the run in one of FORMATS; Parquet is a folder of files, the others one file.
+    """Write a run in another format and return the paths written.
 
-    Without a target it stands in `export/` of the run folder. Raises FileError where it cannot be written, and
-    MissingExtraError where a library is missing.
+    Parameters
+    ----------
+    run : StoredRun
+        The run.
+    form : str
+        One of FORMATS; `parquet` writes a folder of files, the others write one file.
+    target : Path, optional
+        File or folder; in `export/` of the run folder by default.
+
+    Raises
+    ------
+    FileError
+        If a file cannot be written.
+    MissingExtraError
+        If a library is not installed.
     """
     files = FORMATS[form](run)
     if target is None:

@@ -1,9 +1,8 @@
-"""The plan on a map: plants, sites and pipes as GeoJSON (RFC 7946: WGS84, longitude before latitude, no crs member).
+"""The plan as GeoJSON (RFC 7946: WGS84, longitude before latitude, no crs member).
 
-Every feature's `kind` says which layer it belongs to. Plants are those of the zones, fitted or not; sites are those
-offered, used or not; hubs are nodes that are neither. Pipes run straight from plant to site, or, where they are shared,
-from node to node; so do roads, of kind truck. Lengths allow for detours. A line is drawn the way its flow goes in the
-last period.
+The property `kind` gives the layer of a feature: `plant` (all plants of the zones), `site` (all candidate sites), `hub`
+(other nodes of the network), `pipe` and `truck`. A pipeline is a straight line from plant to site or, on a shared
+network, from node to node, in the direction of the flow in the last period. Lengths include the detour factor.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.report.pipe_tables import links_in_use, network_of, node_names, pipes_table
 
-# About a metre.
+# Decimal places of coordinates; about 1 m.
 _DECIMALS = 5
 
 Feature = dict[str, Any]
 
 
 def geojson_text(plan: Plan) -> str:
-    """The feature collection as text, one feature a line; the same plan gives the same bytes."""
+    """Return the feature collection as text with one feature per line; the same plan gives the same bytes."""
     shared = plan.problem.network is not None
     features = [*(_links(plan) if shared else _pipes(plan)), *_sites(plan), *_plants(plan)]
     lines = [json.dumps(plain(feature), ensure_ascii=False, allow_nan=False) for feature in features]
@@ -32,22 +31,22 @@ def geojson_text(plan: Plan) -> str:
 
 def _plants(plan: Plan) -> Iterator[Feature]:
     amounts = ["captured_ktpa", "avoided_ktpa", "capex_mn"]
-    done = plan.retrofits.groupby("plant")[amounts].sum()
+    retrofitted = plan.retrofits.groupby("plant")[amounts].sum()
     for plant in records(plan.problem.plants):
-        is_fitted = plant["plant"] in done.index
+        is_fitted = plant["plant"] in retrofitted.index
         properties = {
             "kind": "plant",
             "id": plant["plant"],
             **{name: plant[name] for name in ("name", "name_zh", "sector", "province", "baseline_ktpa", "status")},
             "reason": plant["reason"],
-            **{name: done.at[plant["plant"], name] if is_fitted else 0.0 for name in amounts},
+            **{name: retrofitted.at[plant["plant"], name] if is_fitted else 0.0 for name in amounts},
             "is_fitted": is_fitted,
         }
         yield _feature("Point", _position(plant), properties)
 
 
 def _sites(plan: Plan) -> Iterator[Feature]:
-    """Capacity is what may be filled, as in plan.storage."""
+    """Candidate sites; the capacity is the usable one, as in plan.storage."""
     problem = plan.problem
     last = plan.storage[plan.storage["year"] == problem.years[-1]].set_index("site")
     for site in records(problem.sites):
@@ -77,7 +76,7 @@ def _pipes(plan: Plan) -> Iterator[Feature]:
 
 
 def _links(plan: Plan) -> Iterator[Feature]:
-    """Links that are laid or used, then the hubs of the candidate network."""
+    """Links built or in use, then the hubs of the candidate network."""
     links = links_in_use(plan)
     network = network_of(plan)
     nodes = {row["node"]: _position(row) for row in records(network.nodes)}

@@ -1,4 +1,4 @@
-"""frontier.json, schema ccs-model/frontier/2."""
+"""JSON documents of analyses: frontier.json (ccs-model/frontier/2) and montecarlo.json (ccs-model/montecarlo/2)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ccs_model.plan.plan_json import plain, records
 
 
 def frontier_dict(frontier: Frontier, scenario: str) -> dict[str, Any]:
-    """The frontier as plain values; what is not known is null. Each point carries its moves and its picture."""
+    """Return the frontier as plain values, unknown ones as None; each point includes its moves and map data."""
     moves: dict[float, list[dict[str, Any]]] = {}
     for row in records(frontier.moves):
         moves.setdefault(row["budget_mn"], []).append({key: row[key] for key in row if key != "budget_mn"})
     points = [
-        {**row, "plants": str(row["plants"]).split(), "moves": moves.get(row["budget_mn"], []), **picture}
-        for row, picture in zip(records(frontier.points), frontier.pictures, strict=True)
+        {**row, "plants": str(row["plants"]).split(), "moves": moves.get(row["budget_mn"], []), **drawn}
+        for row, drawn in zip(records(frontier.points), frontier.pictures, strict=True)
     ]
     document: dict[str, Any] = plain(
         {
@@ -31,16 +31,13 @@ def frontier_dict(frontier: Frontier, scenario: str) -> dict[str, Any]:
 
 
 def frontier_text(frontier: Frontier, scenario: str) -> str:
-    """The document as text: the same frontier gives the same bytes."""
+    """Return frontier.json; the same frontier gives the same bytes."""
     return json.dumps(frontier_dict(frontier, scenario), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-# montecarlo.json, schema ccs-model/montecarlo/2.
-
-
 def uncertainty_dict(found: Uncertainty) -> dict[str, Any]:
-    """What was found as plain values; what is not known is null. Futures one by one stand in futures.csv."""
-    found_dict: dict[str, Any] = plain(
+    """Return the Monte Carlo results as plain values, unknown ones as None; futures.csv holds the single futures."""
+    document: dict[str, Any] = plain(
         {
             "schema": UNCERTAINTY_SCHEMA,
             **dict(found.about),
@@ -52,9 +49,9 @@ def uncertainty_dict(found: Uncertainty) -> dict[str, Any]:
             "no_regret": {"share_min": NO_REGRET_SHARE, "plants": list(found.no_regret)},
         }
     )
-    return found_dict
+    return document
 
 
 def uncertainty_text(found: Uncertainty) -> str:
-    """The document as text: the same futures give the same bytes."""
+    """Return montecarlo.json; the same results give the same bytes."""
     return json.dumps(uncertainty_dict(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n"

@@ -1,9 +1,12 @@
-"""What each budget buys: a slider over the budgets that moves a map, a curve and a list, all of it in the file."""
+"""Abatement by budget: a slider that selects the plan shown on a map, on the frontier and in a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import altair as alt
+from markupsafe import Markup
 
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.charts import (
@@ -14,23 +17,22 @@ from ccs_model.report.page.charts import (
     PIPE,
     SITE,
     THIRD,
-    alt,
     data,
     sector_colours,
     shared,
     spec,
 )
-from ccs_model.report.page.html import Column, Words, as_data, figure, number, percent, safe, table
+from ccs_model.report.page.html import Column, Words, as_data, figure, number, percent, render, section, table
 from ccs_model.report.page.map import box_of, ground, meets, projection
 
-_CHOSEN = "datum.rung == rung"
+_SELECTED = "datum.point == point"
 
 
-def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]) -> str:
-    """The section, where the run was asked for other budgets."""
+def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]) -> Markup:
+    """Return the section of the frontier; empty for a run with one budget."""
     document = run.frontier
     if document is None:
-        return ""
+        return Markup("")
     points = document["points"]
     first = next((k for k, each in enumerate(points) if each["is_scenario"]), len(points) - 1)
     money = words.unit(f"million {run.money}")
@@ -45,34 +47,35 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
     ]
     plans = [
         {
-            "said": words.message(_sentence(each, run)),
-            "words": step_text(str(each["words"]), words),
+            "summary": words.message(_summary(each, run)),
+            "step": step_text(str(each["words"]), words),
             "rows": [_cells(row, run, words) for row in each["rows"]],
-            "numbersFrom": 5,
+            "firstNumber": 5,
         }
         for each in points
     ]
     rows = [_named(row, run, words) for row in points[first]["rows"]]
     exact = (
-        "Of this linear program every budget at which the slope changes is known exactly. "
+        "All budgets at which the slope of this LP changes are exact."
         if document["is_exact"]
-        else "Every point is a whole plan with a bound of its own. "
+        else "Every point is an integer solution with its own bound."
     )
-    note = f"{exact}Here {document['network']}. {document['list_words']}"
-    return (
-        f"<h2>{safe(words('frontier'))}</h2>"
-        f"<div class=budget><label for=budget>{safe(words('budget_slider'))}</label>"
-        f"<input type=range id=budget min=0 max={len(points) - 1} step=1 value={first} autocomplete=off>"
-        f"<output id=budget-said for=budget>{safe(plans[first]['said'])}</output></div>"
-        f"<p id=budget-words>{safe(step_text(str(points[first]['words']), words))}</p>"
-        + figure("frontier", spec(_curve(run, words, first)), words.message(note))
-        + figure("frontier-map", spec(_map(run, words, outlines, first)), css="map")
-        + f"<div id=budget-list>{table(columns, rows, words('built'))}</div>"
-        + f'<script type="application/json" id="budget-plans">{as_data(plans)}</script>'
+    network = str(document["network"])
+    note = f"{exact} {network[:1].upper()}{network[1:]}. {document['list_words']}"
+    body = render(
+        "budget",
+        words=words,
+        first=first,
+        plans=plans,
+        curve=figure("frontier", spec(_curve(run, words, first)), words.message(note)),
+        map=figure("frontier-map", spec(_map(run, words, outlines, first)), css="map"),
+        table=table(columns, rows, words("built")),
+        data=as_data(plans),
     )
+    return section(words("frontier"), body)
 
 
-def _sentence(point: Mapping[str, Any], run: StoredRun) -> str:
+def _summary(point: Mapping[str, Any], run: StoredRun) -> str:
     gap = percent(point["gap_share"], 2)
     return (
         f"{number(point['budget_mn'])} million {run.money}: {number(point['abatement_kt'])} kt avoided over the "
@@ -81,7 +84,7 @@ def _sentence(point: Mapping[str, Any], run: StoredRun) -> str:
 
 
 def step_text(text: str, words: Words) -> str:
-    """What a step buys and who moves, clause by clause in the page's language."""
+    """Return the effect of a budget step in the page's language, translated clause by clause."""
     if words.lang == "en" or not text:
         return text
     message = [Words("zh").message(f"{clause}.").rstrip("。.") for clause in text.rstrip(".").split("; ")]
@@ -92,8 +95,8 @@ def step_text(text: str, words: Words) -> str:
 def _named(row: Mapping[str, Any], run: StoredRun, words: Words) -> dict[str, Any]:
     return {
         **row,
-        "stream": words.known(str(row["stream"])),
-        "technology": words.known(str(row["technology"])),
+        "stream": words.known(str(row["stream"]), "stream"),
+        "technology": words.known(str(row["technology"]), "technology"),
         "start": "" if run.scenario.is_static else str(row["year"]),
     }
 
@@ -105,20 +108,20 @@ def _cells(row: Mapping[str, Any], run: StoredRun, words: Words) -> list[str]:
 
 
 def _curve(run: StoredRun, words: Words, first: int) -> Any:
-    """Plans, what no plan can pass, and what the ranked list would reach; a mark at the budget chosen."""
+    """The solutions, their bounds and the merit order by budget, with a mark at the selected budget."""
     assert run.frontier is not None
     points, unit = run.frontier["points"], words.unit(str(run.frontier["unit"]))
-    plans, bound, by_list = words("plans"), words("no_better"), words("by_list")
+    solutions, bound, merit_order = words("solutions"), words("bound"), words("merit_order")
     rows = [
         {"budget_mn": each["budget_mn"], "what": what, "value": each[name]}
-        for name, what in (("bound", bound), ("list_objective", by_list), ("objective", plans))
+        for name, what in (("bound", bound), ("list_objective", merit_order), ("objective", solutions))
         for each in points
         if each[name] is not None
     ]
     money = f"{words('budget_axis')}, {words.unit(f'million {run.money}')}"
     x = alt.X("budget_mn:Q", title=money, axis=alt.Axis(format=",.0f", tickCount=6))
     drawn = {row["what"] for row in rows}
-    shades = {what: shade for what, shade in ((plans, FIRST), (bound, OUT), (by_list, THIRD)) if what in drawn}
+    shades = {what: shade for what, shade in ((solutions, FIRST), (bound, OUT), (merit_order, THIRD)) if what in drawn}
     colours = alt.Scale(domain=list(shades), range=list(shades.values()))
     lines = (
         alt.Chart(data(rows))
@@ -135,24 +138,24 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
         )
     )
     here = [
-        {"rung": k, "budget_mn": each["budget_mn"], "value": each["objective"], "what": words("chosen_budget")}
+        {"point": k, "budget_mn": each["budget_mn"], "value": each["objective"], "what": words("selected_budget")}
         for k, each in enumerate(points)
     ]
     mark = (
         alt.Chart(data(here))
         .mark_point(size=220, stroke=INK, strokeWidth=2.5, fillOpacity=0)
         .encode(x="budget_mn:Q", y="value:Q")
-        .transform_filter(_CHOSEN)
+        .transform_filter(_SELECTED)
     )
     message = (
         f"Frontier of {len(points)} budgets from {points[0]['budget_mn']:,.0f} to {points[-1]['budget_mn']:,.0f} "
         f"million {run.money}: from {points[0]['objective']:,.0f} to {points[-1]['objective']:,.0f} {unit}"
     )
-    return shared(alt.layer(lines, mark).add_params(alt.param(name="rung", value=first)), words.message(message), 340)
+    return shared(alt.layer(lines, mark).add_params(alt.param(name="point", value=first)), words.message(message), 340)
 
 
 def _map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]], first: int) -> Any:
-    """Plants fitted and pipes laid for the budget chosen, over all plants and sites."""
+    """The plants retrofitted and pipelines built with the selected budget, over all plants and sites."""
     assert run.frontier is not None
     points = run.frontier["points"]
     box = box_of(run)
@@ -164,16 +167,16 @@ def _map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]], fi
     plants = {each["properties"]["id"]: each for each in run.features("plant")}
     layers = [*ground(near, zones), *_lines(points), *_sites(run), *_plants(run, words, plants, points)]
     message = (
-        f"Map of {len(plants)} plants; fitted ones and their pipes for the budget that the slider above names, "
-        f"at first {points[first]['n_plants_retrofitted']} plants"
+        f"Map of {len(plants)} plants; retrofitted plants and their pipelines for the budget selected above, "
+        f"initially {points[first]['n_plants_retrofitted']} plants"
     )
-    chart = alt.layer(*layers).project(**projection(box)).add_params(alt.param(name="rung", value=first))
+    chart = alt.layer(*layers).project(**projection(box)).add_params(alt.param(name="point", value=first))
     return shared(chart, words.message(message), "container")
 
 
 def _lines(points: Sequence[Mapping[str, Any]]) -> list[Any]:
     rows = [
-        {"rung": k, "lon": lon, "lat": lat, "lon2": lon2, "lat2": lat2, "flow_ktpa": flow}
+        {"point": k, "lon": lon, "lat": lat, "lon2": lon2, "lat2": lat2, "flow_ktpa": flow}
         for k, each in enumerate(points)
         for lon, lat, lon2, lat2, flow in each["lines"]
     ]
@@ -185,7 +188,7 @@ def _lines(points: Sequence[Mapping[str, Any]]) -> list[Any]:
         alt.Chart(data(rows))
         .mark_rule(color=PIPE, strokeCap="round", clip=True)
         .encode(longitude="lon:Q", latitude="lat:Q", longitude2="lon2:Q", latitude2="lat2:Q", strokeWidth=width)
-        .transform_filter(_CHOSEN)
+        .transform_filter(_SELECTED)
     ]
 
 
@@ -207,7 +210,7 @@ def _sites(run: StoredRun) -> list[Any]:
 def _plants(
     run: StoredRun, words: Words, plants: Mapping[str, Mapping[str, Any]], points: Sequence[Mapping[str, Any]]
 ) -> list[Any]:
-    """All plants pale below; those fitted at the budget chosen in full colour above."""
+    """All plants in pale colours, and those retrofitted with the selected budget in saturated colours above."""
 
     def about(plant: str) -> dict[str, Any]:
         feature = plants[plant]
@@ -217,8 +220,8 @@ def _plants(
         return {"shown": named, "sector": own["sector"], "baseline_ktpa": own["baseline_ktpa"], "lon": lon, "lat": lat}
 
     every = [about(plant) for plant in plants]
-    fitted = [
-        {"rung": k, **about(plant), "avoided_ktpa": avoided, "capex_mn": capex}
+    retrofitted = [
+        {"point": k, **about(plant), "avoided_ktpa": avoided, "capex_mn": capex}
         for k, each in enumerate(points)
         for plant, (avoided, capex) in each["fitted"].items()
     ]
@@ -238,11 +241,11 @@ def _plants(
     if every:
         pale = alt.Chart(data(every)).mark_circle(stroke=FAINT, strokeWidth=0.8, opacity=0.3, clip=True)
         drawn.append(pale.encode(longitude="lon:Q", latitude="lat:Q", size=size, color=colour, tooltip=tooltip))
-    if fitted:
-        full = alt.Chart(data(fitted)).mark_circle(stroke=INK, strokeWidth=1.6, opacity=0.95, clip=True)
+    if retrofitted:
+        full = alt.Chart(data(retrofitted)).mark_circle(stroke=INK, strokeWidth=1.6, opacity=0.95, clip=True)
         drawn.append(
             full.encode(
                 longitude="lon:Q", latitude="lat:Q", size=size, color=colour, tooltip=[*tooltip, *more]
-            ).transform_filter(_CHOSEN)
+            ).transform_filter(_SELECTED)
         )
     return drawn

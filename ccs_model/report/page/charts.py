@@ -1,34 +1,30 @@
-"""The charts beside the map: cost curve, frontier, timeline, zones, stakeholders."""
+"""Charts of the page as Vega-Lite: cost curve, timeline, zones and stakeholders, and what all charts share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import import_module
 from typing import Any
 
+import altair as alt
 import pandas as pd
+import vl_convert
+from altair.utils._importers import vl_version_for_vl_convert
 
-from ccs_model.errors import MissingExtraError
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.html import Words
 
-# The one door to Altair: charts become Vega-Lite, and the page carries the programs that draw it.
-#
-# Importing this module without the extra raises MissingExtraError, which says how to install it.
-
-try:
-    alt: Any = import_module("altair")
-    _vl_convert: Any = import_module("vl_convert")
-except ImportError as missing:
-    raise MissingExtraError("report", "report", ["altair", "vl-convert-python"]) from missing
-
-# Told apart by readers who see no red or no green, and in grey.
+# Colours that differ for colour-blind readers and in greyscale.
 INK, FAINT, GRID = "#1d2733", "#5b6875", "#dfe5ea"
 STEEL, CHEMICALS, OTHER = "#b35806", "#2166ac", "#7b6d8d"
 PIPE, SITE, IN_PLAN, OUT = "#1b7f5c", "#542788", "#1b7f5c", "#b8c2cb"
 FIRST, SECOND, THIRD = "#1b5e8a", "#8fbbd9", "#d98b2b"
+
+# Heights in pixels: a bar of a group, a single bar, axis and legend.
+_ROW, _WIDE_ROW, _EDGE = 15, 36, 90
+# Up to this number, bars of the cost curve have outlines; more outlines would hide the bars.
+_FEW = 60
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans CJK SC', 'Microsoft YaHei', sans-serif"
 _CONFIG: Mapping[str, Any] = {
@@ -39,7 +35,7 @@ _CONFIG: Mapping[str, Any] = {
         "labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
         "gridColor": GRID, "domainColor": FAINT, "tickColor": FAINT, "labelLimit": 160, "titleLimit": 700,
     },
-    # Above the axis: beside it a long title would be cut, and would have to be read head aside.
+    # Horizontal, above the axis, where a long title is neither cut nor rotated.
     "axisY": {"titleAngle": 0, "titleAlign": "left", "titleAnchor": "start", "titleY": -9, "titleX": -38},
     "legend": {
         "labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal",
@@ -49,14 +45,14 @@ _CONFIG: Mapping[str, Any] = {
 
 
 def data(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Rows as data that stand in the chart itself."""
+    """Return rows as inline data of a chart."""
     return alt.Data(values=plain([dict(row) for row in rows]))
 
 
 def shared(chart: Any, description: str, height: int | str) -> Any:
-    """What every chart has: as wide as the page lets it, words for those who cannot see it, one look.
+    """Return a chart with the width of the page, a description for screen readers, and the common style.
 
-    `height` is in pixels, or `container` for that of its place.
+    The height is in pixels, or `container` for the height of the surrounding block.
     """
     fit = alt.AutoSizeParams(type="fit", contains="padding")
     padding = 0 if height == "container" else 4
@@ -66,33 +62,30 @@ def shared(chart: Any, description: str, height: int | str) -> Any:
 
 
 def spec(chart: Any) -> dict[str, Any]:
-    """The chart as checked Vega-Lite."""
+    """Return a chart as validated Vega-Lite."""
     written: dict[str, Any] = chart.to_dict()
     return written
 
 
 @cache
-def programs() -> str:
-    """Vega, Vega-Lite and vega-embed in one script."""
-    version = import_module("altair.utils._importers").vl_version_for_vl_convert()
-    bundle: str = _vl_convert.javascript_bundle(vl_version=version)
+def drawing_library() -> str:
+    """Return Vega, Vega-Lite and vega-embed as one script."""
+    bundle: str = vl_convert.javascript_bundle(vl_version=vl_version_for_vl_convert())  # type: ignore[call-arg]
     return bundle
 
 
+def sector_colour(sector: str) -> str:
+    """Return the colour of a sector."""
+    return {"steel": STEEL, "chemicals": CHEMICALS}.get(sector, OTHER)
+
+
 def sector_colours(sectors: Sequence[str]) -> Any:
-    """A colour a sector."""
-    known = {"steel": STEEL, "chemicals": CHEMICALS}
-    return alt.Scale(domain=list(sectors), range=[known.get(each, OTHER) for each in sectors])
-
-
-# Heights in pixels: of a thin bar, of a bar by itself, of axis and legend.
-_ROW, _WIDE_ROW, _EDGE = 15, 36, 90
-# Of so few bars each can be told from its neighbour; of more, lines between them would hide what is drawn.
-_FEW = 60
+    """Return the colour scale of sectors."""
+    return alt.Scale(domain=list(sectors), range=[sector_colour(each) for each in sectors])
 
 
 def macc_chart(run: StoredRun, words: Words) -> Any | None:
-    """A bar a stream, as wide as what it avoids and as high as what a tonne costs; None where there is no stream."""
+    """Return the cost curve: the width of a bar is the annual abatement, its height the cost per tonne; or None."""
     table = run.tables.get("macc")
     if table is None or table.empty:
         return None
@@ -100,7 +93,12 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
     shown = table.assign(start_ktpa=ends - table["avoided_ktpa"], zero=0.0)
     yes, no = words("in_plan"), words("not_in_plan")
     shown["state"] = (shown["in_plan"] == "yes").map({True: yes, False: no})
-    tonnes, price = f"{words('abatement')}, {words.unit('kt/y')}", f"{words('cost_of_avoiding')}, {run.money}/t"
+    for name in ("stream", "technology"):
+        shown[name] = [words.known(str(each), name) for each in shown[name]]
+    tonnes, price = (
+        f"{words('cumulative_abatement')}, {words.unit('kt/y')}",
+        f"{words('avoidance_cost')}, {run.money}/t",
+    )
     chart = (
         alt.Chart(data(records(shown)))
         .mark_rect(stroke="#ffffff", strokeWidth=0.5 if len(table) <= _FEW else 0)
@@ -115,34 +113,32 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
                 alt.Tooltip("stream:N", title=words("stream")),
                 alt.Tooltip("technology:N", title=words("technology")),
                 alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, {words.unit('kt/y')}", format=",.0f"),
-                alt.Tooltip(
-                    "avoidance_cost_per_t:Q", title=f"{words('cost_of_avoiding')}, {run.money}/t", format=",.0f"
-                ),
+                alt.Tooltip("avoidance_cost_per_t:Q", title=f"{words('avoidance_cost')}, {run.money}/t", format=",.0f"),
             ],
         )
     )
     message = (
         f"Cost curve of {len(table)} streams, from {table['avoidance_cost_per_t'].min():,.0f} to "
         f"{table['avoidance_cost_per_t'].max():,.0f} {run.money} per tonne avoided, "
-        f"{float(ends.iloc[-1]):,.0f} kt a year in all"
+        f"{float(ends.iloc[-1]):,.0f} kt a year in total"
     )
     return shared(chart, words.message(message), 340)
 
 
-def periods(run: StoredRun) -> list[str]:
-    """`2026–29` of each period; a static year has no years."""
+def periods(run: StoredRun, words: Words) -> list[str]:
+    """Return the name of each period, such as `2026–29`."""
     if run.scenario.is_static:
-        return ["a year"]
+        return [words.label("Representative year")]
     ends = {year: year + run.scenario.period_years(year) - 1 for year in run.years}
     return [f"{year}–{end % 100:02d}" if end > year else str(year) for year, end in ends.items()]
 
 
 def spending_chart(run: StoredRun, words: Words) -> Any:
-    """Undiscounted capital by period."""
+    """Return undiscounted investment by period."""
     by_year = run.document["by_year"]
     rows = [
         {"period": period, "spending_mn": row["spending_mn"]}
-        for period, row in zip(periods(run), by_year, strict=True)
+        for period, row in zip(periods(run, words), by_year, strict=True)
     ]  # fmt: skip
     title = f"{words('spending')}, {words.unit(f'million {run.money}')}"
     chart = (
@@ -155,16 +151,16 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
         )
     )
     return shared(
-        chart, words.message("Spending by period: " + _listed(rows, "spending_mn", f"million {run.money}")), 260
+        chart, words.message("Investment by period: " + _listed(rows, "spending_mn", f"million {run.money}")), 260
     )
 
 
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
-    """Captured and avoided a year, by period."""
+    """Return annual captured and avoided tonnes by period."""
     captured, avoided = words("captured_pa"), words("avoided_pa")
     rows = [
         {"period": period, "what": what, "ktpa": row[name]}
-        for period, row in zip(periods(run), run.document["by_year"], strict=True)
+        for period, row in zip(periods(run, words), run.document["by_year"], strict=True)
         for what, name in ((captured, "captured_ktpa"), (avoided, "avoided_ktpa"))
     ]
     chart = (
@@ -190,14 +186,14 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
 
 
 def zones_chart(run: StoredRun, words: Words) -> Any | None:
-    """Three cuts a zone: as delivered, as designed, as reported."""
+    """Return the abatement of each zone as delivered, as designed and as reported; None without a value."""
     names = {
-        "abatement_share": "calibrated_cut",
-        "uncalibrated_abatement_share": "uncalibrated_cut",
-        "reported_abatement_share": "reported_cut",
+        "abatement_share": "as_delivered",
+        "uncalibrated_abatement_share": "as_designed",
+        "reported_abatement_share": "as_reported",
     }
     rows = [
-        {"zone": zone["zone"], "what": words(key), "share": zone[name]}
+        {"zone": words.value(str(zone["zone"]), "zone", "province"), "what": words(key), "share": zone[name]}
         for zone in run.document["zones"]
         for name, key in names.items()
         if zone[name] is not None
@@ -205,7 +201,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     if not rows:
         return None
     message = list(dict.fromkeys(str(row["what"]) for row in rows))
-    colours = {words("calibrated_cut"): FIRST, words("uncalibrated_cut"): SECOND, words("reported_cut"): THIRD}
+    colours = {words("as_delivered"): FIRST, words("as_designed"): SECOND, words("as_reported"): THIRD}
     shades = alt.Scale(domain=message, range=[colours[each] for each in message])
     chart = (
         alt.Chart(data(rows))
@@ -217,27 +213,28 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
             color=alt.Color("what:N", title=None, scale=shades),
             tooltip=[
                 alt.Tooltip("zone:N", title=words("zone")),
-                alt.Tooltip("what:N", title=words("cut")),
+                alt.Tooltip("what:N", title=words("abatement")),
                 alt.Tooltip("share:Q", title=words("abatement_share"), format=".2%"),
             ],
         )
     )
-    each = "; ".join(f"{zone['zone']} {zone['abatement_share']:.2%}" for zone in run.document["zones"])
+    each = "; ".join(
+        f"{words.value(str(zone['zone']), 'zone', 'province')} {zone['abatement_share']:.2%}"
+        for zone in run.document["zones"]
+    )
     return shared(
         chart,
-        words.message(f"Cut of each zone's emissions as delivered, designed and reported. Delivered: {each}"),
+        words.message(f"Abatement of each zone as delivered, as designed and as reported. As delivered: {each}"),
         _EDGE + _ROW * 4 * len(run.document["zones"]),
     )
 
 
 def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
-    """Benefits to the right, costs to the left, the balance as a mark; None in a static year."""
+    """Return benefits, costs and net value of each stakeholder; None for a representative year."""
     table = run.tables.get("stakeholders", pd.DataFrame())
     if table.empty:
         return None
-    named = [
-        words("owners_stakeholder") if each == "owners" else words.known(str(each)) for each in table["stakeholder"]
-    ]
+    named = [words.known(str(each), "stakeholder") for each in table["stakeholder"]]
     benefits, costs = words("benefits"), words("costs")
     rows = [
         {"stakeholder": name, "what": what, "mn": value}
@@ -276,7 +273,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
     message = "; ".join(f"{row['stakeholder']} {row['npv_mn']:,.0f}" for row in net)
     return shared(
         alt.layer(bars, marks),
-        words.message(f"Benefits, costs and balance of each stakeholder. Balance: {message}"),
+        words.message(f"Benefits, costs and net value of each stakeholder. Net value: {message}"),
         _EDGE + _WIDE_ROW * len(net),
     )
 

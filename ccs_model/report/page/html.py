@@ -1,30 +1,70 @@
-"""Text, tables and charts as HTML. Everything that comes from a run passes through `safe` or `as_data`."""
+"""HTML fragments of the page: templates, tables, charts, numbers as text, and words in the page's language.
+
+Templates escape every value; data in script elements passes through `as_data`.
+"""
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from ccs_model.report.language import Language, labels
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ccs_model.report.language import Language, chinese_value, labels
 from ccs_model.units import unit_of
 
-# Inside a block of data none of these may stand, or a name could end the block; JSON takes them as escapes.
+# Characters that could end a script element or break a line of JavaScript, as JSON escapes.
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-
-
-# Texts of several words, which want a wider column than a code.
+# Columns of long texts, which are wider than columns of codes.
 _LONG = ("name", "item")
-# A longer table scrolls by itself on the screen; on paper it stands whole.
+# A longer table scrolls on the screen; printed, it is complete.
 _MOST_ROWS = 40
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("ccs_model.report.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(template: str, **values: Any) -> Markup:
+    """Return a template of the page filled with values."""
+    return Markup(_environment().get_template(f"{template}.html").render(values))
+
+
+def section(title: str, *parts: Markup, css: str = "") -> Markup:
+    """Return a heading and its parts, inside a block of a CSS class if one is given."""
+    return render("section", title=title, parts=parts, css=css)
+
+
+def paragraph(text: str, css: str = "") -> Markup:
+    """Return a paragraph."""
+    return render("paragraph", text=text, css=css)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: `name` gives unit and digits where it has a suffix; `unit` stands below the heading."""
+    """A column of a table.
+
+    Attributes
+    ----------
+    name : str
+        Name of the values; a unit suffix makes them numbers.
+    heading, unit : str
+        Heading, and the unit below it.
+    digits : int, optional
+        Decimal places; makes the values numbers.
+    """
 
     name: str
     heading: str
@@ -33,25 +73,31 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        """Numbers stand to the right."""
+        """Whether the values are numbers, which are aligned right."""
         return self.digits is not None or unit_of(self.name) is not None
 
+    @property
+    def css(self) -> str:
+        """CSS class of the cells."""
+        return "n" if self.is_number else "t" if self.name in _LONG else ""
 
-def safe(text: object) -> str:
-    """Text for HTML, in elements and in quoted attributes."""
-    return html.escape(str(text), quote=True)
+    def text(self, value: Any) -> str:
+        """Return a value as shown in a cell."""
+        if not self.is_number:
+            return "" if value is None else str(value)
+        return percent(value) if self.name.endswith("_share") else number(value, self.digits or 0)
 
 
-def as_data(value: Any) -> str:
-    """JSON that may stand in a script element."""
+def as_data(value: Any) -> Markup:
+    """Return JSON for a script element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     for sign, escape in _ESCAPED.items():
         text = text.replace(sign, escape)
-    return text
+    return Markup(text)
 
 
 def number(value: Any, digits: int = 0) -> str:
-    """A number with thousands, a dash where there is none; never `-0`."""
+    """Return a number with thousands separators, or a dash for a missing one; never `-0`."""
     if value is None or value == "" or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     shown = f"{float(value):,.{digits}f}"
@@ -59,91 +105,75 @@ def number(value: Any, digits: int = 0) -> str:
 
 
 def percent(value: Any, digits: int = 1) -> str:
-    """A share as a percentage."""
+    """Return a share as a percentage."""
     return "–" if number(value) == "–" else f"{number(100 * float(value), digits)} %"
 
 
-def table(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], label: str, *, sums: bool = False) -> str:
-    """A table that scrolls by itself where the screen is narrow; `sums` sets the last row apart."""
-    head = "".join(
-        f"<th{' class=n' if each.is_number else ''} scope=col>{safe(each.heading)}"
-        f"{f'<small>{safe(each.unit)}</small>' if each.unit else ''}</th>"
-        for each in columns
-    )
-    long = " long" if len(rows) > _MOST_ROWS else ""
-    lines = []
-    for place, row in enumerate(rows):
-        mark = " class=sum" if sums and place == len(rows) - 1 else ""
-        lines.append(f"<tr{mark}>{''.join(_cell(each, row[each.name]) for each in columns)}</tr>")
-    return (
-        f'<div class="wide{long}" tabindex=0 role=region aria-label="{safe(label)}">'
-        f"<table><thead><tr>{head}</tr></thead>\n"
-        f"<tbody>{chr(10).join(lines)}</tbody></table></div>"
-    )
+def table(
+    columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], label: str, *, has_total: bool = False
+) -> Markup:
+    """Return a table, which scrolls sideways on a narrow screen; the last row may be a total."""
+    is_long = len(rows) > _MOST_ROWS
+    return render("table", columns=columns, rows=rows, label=label, is_long=is_long, has_total=has_total)
 
 
-def _cell(column: Column, value: Any) -> str:
-    if not column.is_number:
-        wide = " class=t" if column.name in _LONG else ""
-        return f"<td{wide}>{safe('' if value is None else value)}</td>"
-    shown = percent(value) if column.name.endswith("_share") else number(value, column.digits or 0)
-    return f"<td class=n>{shown}</td>"
-
-
-def figure(name: str, spec: Mapping[str, Any], caption: str = "", css: str = "") -> str:
-    """A chart with its data beside it, and the same words for those who do not see it."""
-    message = safe(spec["description"])
-    below = f"<figcaption>{safe(caption)}</figcaption>" if caption else ""
-    return (
-        f'<figure{f" class={css}" if css else ""}><div class=chart id="{name}" data-chart="{name}-data" role=img '
-        f'aria-label="{message}"></div>{below}</figure>\n'
-        f'<script type="application/json" id="{name}-data">{as_data(spec)}</script>'
-    )
-
-
-# The page's words in English, Chinese or both; the table of all labels holds them by key.
+def figure(name: str, spec: Mapping[str, Any], caption: str = "", css: str = "") -> Markup:
+    """Return a chart with its data and a description for screen readers."""
+    return render("figure", name=name, description=spec["description"], caption=caption, css=css, data=as_data(spec))
 
 
 @dataclass(frozen=True)
 class Words:
-    """Words in one language, or in both side by side."""
+    """Words of the page in English (`en`), in Chinese (`zh`), or side by side (`both`)."""
 
     lang: str
 
     def __call__(self, key: str) -> str:
+        """Return the word with a key in labels.csv."""
         english, chinese = labels().keyed[key]
-        if self.lang == "both":
-            return f"{english} / {chinese}"
-        return chinese if self.lang == "zh" else english
+        return self._shown(english, chinese)
+
+    def _shown(self, english: str, chinese: str | None) -> str:
+        if self.lang == "en" or chinese is None or chinese == english:
+            return english
+        return chinese if self.lang == "zh" else f"{english} / {chinese}"
 
     @property
     def tag(self) -> str:
-        """The page's language as HTML names it."""
+        """Language tag of the HTML element."""
         return "zh-CN" if self.lang == "zh" else "en"
 
     @property
     def stop(self) -> str:
-        """What ends a sentence before the next one."""
+        """Full stop between two sentences."""
         return "。" if self.lang == "zh" else ". "
 
-    def known(self, text: str) -> str:
-        """A word of the tables where it is in the list, else as it stands, without underscores."""
-        return self(text) if text in labels().keyed else self.label(text.replace("_", " "))
+    def known(self, text: str, *kinds: str) -> str:
+        """Return a keyed word, or else an identifier without underscores, as a value of one of these kinds."""
+        if text in labels().keyed:
+            return self(text)
+        spaced = text.replace("_", " ")
+        translated = chinese_value(text, kinds) or chinese_value(spaced, kinds)
+        return self._shown(spaced, translated) if translated else self.label(spaced)
+
+    def value(self, text: str, *kinds: str) -> str:
+        """Return a value of one of these kinds, such as a province."""
+        return Language(self.lang).value(text, *kinds)
 
     def message(self, text: str) -> str:
-        """A sentence in the page's language."""
+        """Return a sentence."""
         return Language(self.lang).sentence(text)
 
     def label(self, text: str) -> str:
-        """A heading or label in the page's language."""
+        """Return a heading or label."""
         return Language(self.lang).label(text)
 
     def unit(self, text: str) -> str:
-        """A unit in the page's language."""
+        """Return a unit."""
         return Language(self.lang).unit(text)
 
     def named(self, name: str, name_zh: str) -> str:
-        """A plant's name in the page's language, as far as it has one."""
+        """Return a plant's name; without a Chinese name the given one."""
         if self.lang == "both" and name_zh:
             return f"{name} {name_zh}"
         return name_zh if self.lang == "zh" and name_zh else name

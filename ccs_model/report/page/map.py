@@ -1,6 +1,6 @@
-"""The map: provinces, plants by sector and size, pipes by flow, storage sites.
+"""The map of the page: provinces, plants by sector and size, pipelines by flow, and storage sites.
 
-Mercator, fitted to the plants, the sites in use and the pipes; everything else is cut off at the edge.
+The projection is Mercator, fitted to the plants, the sites in use and the pipelines; the rest is clipped.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import altair as alt
+
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.paths import data_folder
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.charts import FAINT, INK, PIPE, SITE, alt, data, sector_colours, shared
+from ccs_model.report.page.charts import FAINT, INK, PIPE, SITE, data, sector_colours, shared
 from ccs_model.report.page.html import Words
 
 Ring = list[list[float]]
@@ -22,37 +24,42 @@ Box = tuple[float, float, float, float]
 
 _MARGIN_SHARE, _LEAST_DEG = 0.07, 0.6
 _MERCATOR_END_DEG = 80.0
-# More names than this are written small.
+# With more names than this, the font is smaller.
 _MANY_NAMES = 16
-# Outlines whose name is not that of the tables.
-_NAMED_OTHERWISE = {"Inner Mongol": "Inner Mongolia"}
+# Names of outlines that differ from the tables.
+_OUTLINE_NAMES = {"Inner Mongol": "Inner Mongolia"}
 
 
 def map_chart(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]) -> Any:
-    """The layers, from the ground up. `outlines` are features of polygons."""
+    """Return the map of a run over outlines, which are polygon features."""
     box = box_of(run)
     near = [each for each in outlines if meets(each, box)]
     zones = {str(zone["zone"]) for zone in run.document["zones"]}
     layers = [*ground(near, zones), *_pipes(run, words), *_sites(run, words), *_plants(run, words)]
     message = (
-        f"Map of {len(run.features('plant'))} plants, of which {run.document['totals']['n_plants_retrofitted']} are fitted, "
-        f"{len(run.features('pipe', 'truck'))} pipes and roads, and "
+        f"Map of {len(run.features('plant'))} plants ({run.document['totals']['n_plants_retrofitted']} retrofitted), "
+        f"{len(run.features('pipe', 'truck'))} pipelines and roads, and "
         f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
     )
     return shared(alt.layer(*layers).project(**projection(box)), words.message(message), "container")
 
 
 def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
-    """Features to draw below: the shipped provinces, those of a GeoJSON file, or none for `none`.
+    """Return the outlines of the map: the shipped provinces, those of a GeoJSON file, or none for `none`.
 
-    Raises FileError where the file cannot be read, InputError where it holds no polygons.
+    Raises
+    ------
+    FileError
+        If the file cannot be read.
+    InputError
+        If the file contains no polygons.
     """
     if basemap == "none":
         return []
     if basemap is None:
         provinces = json.loads((data_folder() / "geo" / "provinces.json").read_text(encoding="utf-8"))
         return [
-            _feature(_NAMED_OTHERWISE.get(each["name"], str(each["name"])), [[ring] for ring in each["rings"]])
+            _feature(_OUTLINE_NAMES.get(each["name"], str(each["name"])), [[ring] for ring in each["rings"]])
             for each in provinces
         ]
     path = Path(basemap)
@@ -67,7 +74,7 @@ def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError([Issue(str(path), "is not GeoJSON", "give a feature collection of polygons")]) from error
     if not found:
-        raise InputError([Issue(str(path), "holds no polygon", "give a feature collection of polygons in WGS84")])
+        raise InputError([Issue(str(path), "contains no polygon", "give a feature collection of polygons in WGS84")])
     return found
 
 
@@ -84,21 +91,21 @@ def _polygons(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _ring(points: Any) -> Ring:
     ring = [[float(point[0]), float(point[1])] for point in points]
     if len(ring) < 4 or not all(abs(lon) <= 180 and abs(lat) <= 90 for lon, lat in ring):
-        raise ValueError("no ring of longitudes and latitudes")
+        raise ValueError("not a closed ring of longitudes and latitudes")
     return ring
 
 
 def _feature(name: str, polygons: list[list[Ring]]) -> dict[str, Any]:
-    """Outer rings run clockwise and holes against it, which tells the drawing program what is inside."""
-    turned = [[_turned(ring, clockwise=place == 0) for place, ring in enumerate(polygon)] for polygon in polygons]
+    """A multipolygon with clockwise outer rings and counterclockwise holes, as Vega expects."""
+    oriented = [[_oriented(ring, clockwise=place == 0) for place, ring in enumerate(polygon)] for polygon in polygons]
     return {
         "type": "Feature",
         "properties": {"name": name},
-        "geometry": {"type": "MultiPolygon", "coordinates": turned},
+        "geometry": {"type": "MultiPolygon", "coordinates": oriented},
     }
 
 
-def _turned(ring: Ring, *, clockwise: bool) -> Ring:
+def _oriented(ring: Ring, *, clockwise: bool) -> Ring:
     return ring if (_area(ring) < 0) == clockwise else ring[::-1]
 
 
@@ -108,7 +115,7 @@ def _area(ring: Ring) -> float:
 
 
 def box_of(run: StoredRun) -> Box:
-    """West, south, east, north of what the plan is about, with a margin."""
+    """Return west, south, east and north of the plants, sites in use and pipelines, with a margin."""
     points = [each["geometry"]["coordinates"] for each in run.features("plant")]
     points += [each["geometry"]["coordinates"] for each in run.features("site") if each["properties"]["is_used"]]
     for each in run.features("pipe", "truck"):
@@ -121,9 +128,9 @@ def box_of(run: StoredRun) -> Box:
 
 
 def meets(feature: Mapping[str, Any], box: Box) -> bool:
-    """Whether an outline may show in a window on the box."""
+    """Return whether an outline may be visible in a window on the box."""
     west, south, east, north = box
-    # The window is seldom of the box's shape, so that more of the ground shows on two sides.
+    # The window is usually wider or taller than the box, so the map extends beyond it on two sides.
     more_lon, more_lat = 2 * (east - west), 2 * (north - south)
     for polygon in feature["geometry"]["coordinates"]:
         lon, lat = [point[0] for point in polygon[0]], [point[1] for point in polygon[0]]
@@ -134,7 +141,7 @@ def meets(feature: Mapping[str, Any], box: Box) -> bool:
 
 
 def projection(box: Box) -> dict[str, Any]:
-    """Scale and place as the window has room: expressions, since its size is known to the reader's screen alone."""
+    """Return a projection that fits the box into the window, as expressions of the window's size."""
     west, south, east, north = box
     lon = [math.radians(west), math.radians(east)]
     lat = [_mercator(south), _mercator(north)]
@@ -144,12 +151,12 @@ def projection(box: Box) -> dict[str, Any]:
 
 
 def _mercator(lat_deg: float) -> float:
-    held = max(-_MERCATOR_END_DEG, min(_MERCATOR_END_DEG, lat_deg))
-    return math.log(math.tan(math.pi / 4 + math.radians(held) / 2))
+    clipped = max(-_MERCATOR_END_DEG, min(_MERCATOR_END_DEG, lat_deg))
+    return math.log(math.tan(math.pi / 4 + math.radians(clipped) / 2))
 
 
 def ground(features: Sequence[Mapping[str, Any]], zones: Collection[str]) -> Iterator[Any]:
-    """Land, the run's zones brighter than the rest, with names."""
+    """Yield layers of land with names; the zones of the run are brighter."""
     for inside in (False, True):
         shown = [dict(each) for each in features if (each["properties"]["name"] in zones) is inside]
         if shown:
@@ -164,7 +171,7 @@ def ground(features: Sequence[Mapping[str, Any]], zones: Collection[str]) -> Ite
 
 
 def _label(feature: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The name in the middle of the largest polygon."""
+    """The name, at the centre of the largest polygon."""
     ring = max((polygon[0] for polygon in feature["geometry"]["coordinates"]), key=lambda each: abs(_area(each)))
     lon = (min(p[0] for p in ring) + max(p[0] for p in ring)) / 2
     lat = (min(p[1] for p in ring) + max(p[1] for p in ring)) / 2
@@ -198,7 +205,7 @@ def _pipes(run: StoredRun, words: Words) -> Iterator[Any]:
             strokeDash=alt.StrokeDash("kind:N", scale=alt.Scale(domain=["pipe", "truck"], range=[[1, 0], [4, 4]]),
                                       legend=None),
             tooltip=[
-                alt.Tooltip("name:N", title=words("pipe") if words.lang == "zh" else "pipe"),
+                alt.Tooltip("name:N", title=words.label("Pipeline")),
                 alt.Tooltip("flow_ktpa:Q", title=f"{words('flow')}, {words.unit('kt/y')}", format=",.0f"),
                 alt.Tooltip("length_km:Q", title=f"{words('length')}, km", format=",.0f"),
                 alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, {money}", format=",.0f"),
@@ -209,7 +216,12 @@ def _pipes(run: StoredRun, words: Words) -> Iterator[Any]:
 
 def _sites(run: StoredRun, words: Words) -> Iterator[Any]:
     rows = [
-        {**each["properties"], "lon": each["geometry"]["coordinates"][0], "lat": each["geometry"]["coordinates"][1]}
+        {
+            **each["properties"],
+            "name": words.value(str(each["properties"]["name"]), "site"),
+            "lon": each["geometry"]["coordinates"][0],
+            "lat": each["geometry"]["coordinates"][1],
+        }
         for each in run.features("site")
     ]
     for used in (False, True):
@@ -232,42 +244,53 @@ def _sites(run: StoredRun, words: Words) -> Iterator[Any]:
 
 
 def _plants(run: StoredRun, words: Words) -> Iterator[Any]:
-    """Plants that stay as they are below, fitted ones above; the large below the small."""
+    """Retrofitted plants above the others, small plants above large ones."""
     rows = []
     for each in run.features("plant"):
         about = each["properties"]
         lon, lat = each["geometry"]["coordinates"]
         named = words.named(str(about["name"]), str(about["name_zh"] or ""))
-        rows.append({**about, "shown": named, "sector_name": words.known(str(about["sector"])), "lon": lon, "lat": lat})
+        rows.append(
+            {
+                **about,
+                "shown": named,
+                "sector_name": words.known(str(about["sector"]), "sector"),
+                "province": words.value(str(about["province"]), "province"),
+                "reason": words.label(str(about["reason"] or "")),
+                "lon": lon,
+                "lat": lat,
+            }
+        )
     rows.sort(key=lambda row: (-float(row["baseline_ktpa"] or 0.0), str(row["id"])))
     sectors = sorted({str(row["sector"]) for row in rows})
     top = max((float(row["baseline_ktpa"] or 0.0) for row in rows), default=1.0)
-    for fitted in (False, True):
-        shown = [row for row in rows if bool(row["is_fitted"]) is fitted]
+    for retrofitted in (False, True):
+        shown = [row for row in rows if bool(row["is_fitted"]) is retrofitted]
         if not shown:
             continue
-        ring = INK if fitted else FAINT
+        ring = INK if retrofitted else FAINT
         yield (
             alt.Chart(data(shown))
-            .mark_circle(stroke=ring, strokeWidth=1.6 if fitted else 0.8, opacity=0.95 if fitted else 0.3, clip=True)
+            .mark_circle(stroke=ring, strokeWidth=1.6 if retrofitted else 0.8, clip=True,
+                         opacity=0.95 if retrofitted else 0.3)
             .encode(
                 longitude="lon:Q", latitude="lat:Q",
                 size=alt.Size("baseline_ktpa:Q", scale=alt.Scale(domain=[0, max(top, 1.0)], range=[24, 900]),
                               legend=None),
                 color=alt.Color("sector:N", scale=sector_colours(sectors), legend=None),
-                tooltip=_plant_tooltip(run, words, fitted=fitted),
+                tooltip=_plant_tooltip(run, words, retrofitted=retrofitted),
             )
         )  # fmt: skip
 
 
-def _plant_tooltip(run: StoredRun, words: Words, *, fitted: bool) -> list[Any]:
+def _plant_tooltip(run: StoredRun, words: Words, *, retrofitted: bool) -> list[Any]:
     message = [
         alt.Tooltip("shown:N", title=words("plant")),
         alt.Tooltip("sector_name:N", title=words("sector")),
         alt.Tooltip("province:N", title=words("province")),
         alt.Tooltip("baseline_ktpa:Q", title=f"{words('baseline')}, {words.unit('kt/y')}", format=",.0f"),
     ]
-    if not fitted:
+    if not retrofitted:
         return [*message, alt.Tooltip("reason:N", title=words("reason"))]
     return [
         *message,

@@ -1,4 +1,4 @@
-// Draws every chart of the page from the block of data beside it, then says so on the document.
+// Draws each chart from its data block, then writes the number of charts drawn to data-charts of the document.
 (function () {
   const options = {
     mode: "vega-lite",
@@ -6,35 +6,35 @@
     actions: { export: true, source: false, compiled: false, editor: false },
   };
   const views = [];
-  const places = Array.from(document.querySelectorAll("[data-chart]"));
-  const drawn = places.map(function (place) {
-    const spec = JSON.parse(document.getElementById(place.dataset.chart).textContent);
-    return vegaEmbed(place, spec, Object.assign({ downloadFileName: place.id }, options)).then(function (made) {
-      if ((spec.params || []).some(function (each) { return each.name === "rung"; })) {
-        views.push(made.view);
+  const charts = Array.from(document.querySelectorAll("[data-chart]"));
+  const drawn = charts.map(function (chart) {
+    const spec = JSON.parse(document.getElementById(chart.dataset.chart).textContent);
+    return vegaEmbed(chart, spec, Object.assign({ downloadFileName: chart.id }, options)).then(function (result) {
+      if ((spec.params || []).some(function (each) { return each.name === "point"; })) {
+        views.push(result.view);
       }
     }).catch(function (error) {
-      place.textContent = "This chart could not be drawn: " + error.message;
-      place.classList.add("failed");
+      chart.textContent = "This chart could not be drawn: " + error.message;
+      chart.classList.add("failed");
       console.error(error);
     });
   });
-  // A budget chosen with the slider: its plan in words, on the map, along the curve and as a list.
+  // Shows the plan of the selected budget as text, on the map, on the frontier and in the table.
   const slider = document.getElementById("budget");
   const show = function () {
     const plans = JSON.parse(document.getElementById("budget-plans").textContent);
-    const rung = Number(slider.value);
-    const plan = plans[rung];
-    document.getElementById("budget-said").textContent = plan.said;
-    document.getElementById("budget-words").textContent = plan.words;
-    slider.setAttribute("aria-valuetext", plan.said);
+    const point = Number(slider.value);
+    const plan = plans[point];
+    document.getElementById("budget-summary").textContent = plan.summary;
+    document.getElementById("budget-step").textContent = plan.step;
+    slider.setAttribute("aria-valuetext", plan.summary);
     const body = document.querySelector("#budget-list tbody");
     body.replaceChildren.apply(body, plan.rows.map(function (cells) {
       const line = document.createElement("tr");
       cells.forEach(function (text, at) {
         const cell = document.createElement("td");
         cell.textContent = text;
-        if (at >= plan.numbersFrom) {
+        if (at >= plan.firstNumber) {
           cell.className = "n";
         }
         line.appendChild(cell);
@@ -42,7 +42,7 @@
       return line;
     }));
     return Promise.all(views.map(function (view) {
-      return view.signal("rung", rung).runAsync();
+      return view.signal("point", point).runAsync();
     }));
   };
   Promise.all(drawn).then(function () {

@@ -1,51 +1,50 @@
-"""How the answer spreads when the inputs do: outcomes of the futures, what moves them, how often plants are chosen."""
+"""Uncertainty of the result: outcomes over the futures, their drivers, and the selection frequency of plants."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
 
+import altair as alt
 import numpy as np
+from markupsafe import Markup
 
-from ccs_model.plan.plan import HELD, REPLANNED
+from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.charts import FIRST, INK, THIRD, alt, data, shared, spec
-from ccs_model.report.page.html import Column, Words, figure, number, percent, safe, table
+from ccs_model.report.page.charts import FIRST, INK, THIRD, data, shared, spec
+from ccs_model.report.page.html import Column, Words, figure, number, paragraph, percent, section, table
 from ccs_model.report.workbook.uncertainty_sheet import MEASURES, MODES
 
 _BINS = 24
-# So many bars can be read on a page of paper.
+# Bars that remain legible in print.
 _INPUTS, _PLANTS = 10, 25
 _ROW, _EDGE = 20, 110
-# On a phone names leave the bars little room: a title that ends with them runs back under the names.
+# Aligned right, a long axis title extends below the names, where a phone has room for it.
 _UNDER_BARS = {"titleAnchor": "end", "tickCount": 5}
 
 
-def uncertainty(run: StoredRun, words: Words) -> str:
-    """The section, where the run was looked at in many futures."""
+def uncertainty(run: StoredRun, words: Words) -> Markup:
+    """Return the section of a Monte Carlo run; empty for other runs."""
     document = run.uncertainty
     if document is None:
-        return ""
+        return Markup("")
     about = (
-        f"{number(document['n_draws'])} futures of seed {document['seed']}. Held: the plan, built as it is in every "
-        "future. Planned anew: each future's own linear program, with the future known beforehand; no planner can do "
-        "as well."
+        f"{number(document['n_draws'])} futures, seed {document['seed']}. Fixed plan: built as it is in every future. "
+        "Re-optimised: the LP of each future, solved with perfect foresight; no plan can do better."
     )
     if document["overrun_share"] is not None:
         about += (
-            f" The held plan costs more than the budget in {percent(document['overrun_share'], 0)} of the futures, and "
-            f"keeps every claim in {percent(document['within_limits_share'], 0)} of them."
+            f" The fixed plan exceeds the budget in {percent(document['overrun_share'], 0)} of the futures and "
+            f"satisfies every constraint in {percent(document['within_limits_share'], 0)} of them."
         )
     drawn = [
-        ("outcomes", _outcomes(run, words), "The line is what the plan expects of the future that it was made for."),
-        ("tornado", _tornado(run, words), "Mean in the futures in which an input lies in its lowest or highest fifth, "
-         "planned anew, less the mean of all. Widest first."),
-        ("chosen", _chosen(run, words), "A plant is chosen where half of a stream's retrofit or more is built."),
+        ("outcomes", _outcomes(run, words), "The line is the planned value."),
+        ("tornado", _tornado(run, words), "Mean of the re-optimised futures in which the input lies in its lowest or "
+         "highest fifth, minus the mean of all. Widest first."),
+        ("chosen", _chosen(run, words), "A plant is selected if at least half of a stream's retrofit is built."),
     ]  # fmt: skip
-    figures = "".join(
-        figure(name, spec(chart), words.message(note)) for name, chart, note in drawn if chart is not None
-    )
-    return f"<h2>{safe(words('uncertainty'))}</h2><p>{safe(words.message(about))}</p>{figures}{_table(run, words)}"
+    figures = [figure(name, spec(chart), words.message(note)) for name, chart, note in drawn if chart is not None]
+    return section(words("uncertainty"), paragraph(words.message(about)), *figures, _table(run, words))
 
 
 def _mode(words: Words, mode: str) -> str:
@@ -53,10 +52,10 @@ def _mode(words: Words, mode: str) -> str:
 
 
 def _outcomes(run: StoredRun, words: Words) -> Any | None:
-    """How many futures end where, by the value of the aim; None where no future has one."""
+    """Histogram of the objective value over the futures; None without values."""
     assert run.uncertainty is not None
     futures = run.tables.get("futures")
-    names = {mode: f"{mode}_aim_value" for mode in MODES}
+    names = {mode: f"{mode}_objective_value" for mode in MODES}
     if futures is None or not set(names.values()) <= set(futures.columns):
         return None
     values = {mode: futures[name].dropna().to_numpy(float) for mode, name in names.items()}
@@ -71,8 +70,8 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
         if n
     ]
     unit = words.unit(str(run.uncertainty["unit"]))
-    title = f"{words('aim_value')}, {unit}"
-    shades = alt.Scale(domain=[_mode(words, HELD), _mode(words, REPLANNED)], range=[THIRD, FIRST])
+    title = f"{words('objective_value')}, {unit}"
+    shades = alt.Scale(domain=[_mode(words, FIXED), _mode(words, REPLANNED)], range=[THIRD, FIRST])
     bars = (
         alt.Chart(data(rows))
         .mark_rect(opacity=0.62)
@@ -90,31 +89,31 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
             ],
         )
     )
-    held = _spread(run, HELD, "aim_value")
-    line = alt.Chart(data([{"planned": held["planned"]}])).mark_rule(color=INK, strokeWidth=2).encode(x="planned:Q")
+    fixed = _spread(run, FIXED, "objective_value")
+    line = alt.Chart(data([{"planned": fixed["planned"]}])).mark_rule(color=INK, strokeWidth=2).encode(x="planned:Q")
     message = (
-        f"Outcomes of {len(futures)} futures: the plan, held, reaches {number(held['p5'])} to {number(held['p95'])} "
-        f"{unit} in nine futures of ten, {number(held['p50'])} in the middle one"
+        f"Outcomes of {len(futures)} futures: the fixed plan reaches {number(fixed['p5'])} to "
+        f"{number(fixed['p95'])} {unit} (90 % interval), median {number(fixed['p50'])}"
     )
     return shared(alt.layer(bars, line), words.message(message), 280)
 
 
 def _tornado(run: StoredRun, words: Words) -> Any | None:
-    """What moves the value of the aim, widest first; None where futures are too few to tell."""
+    """Drivers of the objective value, widest first; None with too few futures."""
     assert run.uncertainty is not None
     found = [
-        row for row in run.uncertainty["tornado"] if row["mode"] == REPLANNED and row["measure"] == "aim_value"
+        row for row in run.uncertainty["tornado"] if row["mode"] == REPLANNED and row["measure"] == "objective_value"
     ][:_INPUTS]  # fmt: skip
     if not found:
         return None
-    mean = _spread(run, REPLANNED, "aim_value")["mean"]
+    mean = _spread(run, REPLANNED, "objective_value")["mean"]
     low, high = words("lowest_fifth"), words("highest_fifth")
     rows = [
-        {"input": words.known(str(row["input"])), "end": end, "change": row[name] - mean, "value": row[name]}
+        {"input": words.known(str(row["input"]), "input"), "end": end, "change": row[name] - mean, "value": row[name]}
         for row in found
         for end, name in ((low, "low"), (high, "high"))
     ]
-    title = f"{words('less_mean')}, {words.unit(str(run.uncertainty['unit']))}"
+    title = f"{words('minus_mean')}, {words.unit(str(run.uncertainty['unit']))}"
     chart = (
         alt.Chart(data(rows))
         .mark_bar()
@@ -136,14 +135,14 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
         )
     )
     message = (
-        f"What moves the value of the objective: {words.known(str(found[0]['input']))} most, whose mean is "
+        f"Drivers of the objective value: {words.known(str(found[0]['input']), 'input')} most, with a mean of "
         f"{found[0]['low']:,.0f} in its lowest fifth and {found[0]['high']:,.0f} in its highest"
     )
     return shared(chart, words.message(message), _EDGE + _ROW * len(found))
 
 
 def _chosen(run: StoredRun, words: Words) -> Any | None:
-    """In how many futures each plant is chosen, the most often chosen first; None where none is."""
+    """Share of the futures in which each plant is selected, in descending order; None without plants."""
     assert run.uncertainty is not None
     found = run.uncertainty["plants"]
     chinese = {each["properties"]["id"]: str(each["properties"]["name_zh"] or "") for each in run.features("plant")}
@@ -151,7 +150,7 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
     names = Counter(shown.values())
     rows = [
         {
-            # A name may stand twice; the id tells the bars apart.
+            # Plants with the same name are distinguished by their ids.
             "name": shown[row["plant"]] if names[shown[row["plant"]]] == 1 else f"{row['plant']} {shown[row['plant']]}",
             "share": row["chosen_share"],
             "state": words("in_plan") if row["is_planned"] else words("not_in_plan"),
@@ -169,31 +168,31 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
             y=alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=170)),
             x=alt.X(
                 "share:Q",
-                title=words("chosen_in"),
+                title=words("selected_share"),
                 scale=alt.Scale(domain=[0, 1]),
                 axis=alt.Axis(format=".0%", **_UNDER_BARS),
             ),
             color=alt.Color("state:N", title=None, legend=alt.Legend(columns=1), scale=shades),
             tooltip=[
                 alt.Tooltip("name:N", title=words("plant")),
-                alt.Tooltip("share:Q", title=words("chosen_in"), format=".0%"),
+                alt.Tooltip("share:Q", title=words("selected_share"), format=".0%"),
                 alt.Tooltip("state:N", title=" "),
             ],
         )
     )
     n_sure = len(run.uncertainty["no_regret"]["plants"])
-    message = f"How often plants are chosen: {n_sure} of {len(found)} in nine futures of ten or more"
+    message = f"Selection frequency: {n_sure} of {len(found)} plants are selected in at least 90 % of the futures"
     return shared(chart, words.message(message), _EDGE + _ROW * len(rows))
 
 
-def _table(run: StoredRun, words: Words) -> str:
+def _table(run: StoredRun, words: Words) -> Markup:
     assert run.uncertainty is not None
     rows = [
         {**row, "mode": _mode(words, row["mode"]), "item": words.label(MEASURES[row["measure"]])}
         for row in run.uncertainty["spread"]
     ]
     columns = [
-        Column("mode", words("the_plan")),
+        Column("mode", words("plan_mode")),
         Column("item", words("result")),
         Column("planned", words("as_planned"), digits=0),
         *(Column(name, name.upper(), digits=0) for name in ("p5", "p50", "p95")),

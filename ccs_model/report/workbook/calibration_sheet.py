@@ -9,7 +9,7 @@ from ccs_model.plan.calibrated_results import ensemble_bands, ensemble_table, st
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem.applied_calibration import Calibrated
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.columns import CALCULATION, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 PRESS = (
@@ -22,44 +22,6 @@ _MEAN = {
     "b_share": "abatement in the same zone and years that is not capture",
     "kappa": "capex ÷ shipped cost",
 }
-_PARAMETERS = (
-    Column("parameter", CALCULATION, widest=44),
-    *(Column(f"{when}_{name}", CALCULATION, label=f"{when} {name}") for when in ("prior", "posterior")
-      for name in ("p10", "median", "p90")),
-    Column("contraction_share", CALCULATION, label="Variance reduction"),
-    Column("verdict", CALCULATION, widest=26),
-)  # fmt: skip
-_OBSERVATIONS = (
-    Column("id", OBSERVED),
-    Column("zone", OBSERVED),
-    Column("kind", OBSERVED),
-    Column("grade", OBSERVED),
-    Column("quantity", OBSERVED),
-    Column("value", OBSERVED, label="Observed"),
-    *(Column(name, CALCULATION, label=f"Fitted {name}") for name in ("p10", "median", "p90")),
-    Column("z", CALCULATION, label="z before the fit", optional=True),
-)
-_SPLIT = (
-    Column("zone", OBSERVED),
-    Column("reported_abatement_share", OBSERVED),
-    Column("fitted_abatement_share", CALCULATION),
-    Column("capture_share", CALCULATION, label="of which capture"),
-    Column("other_share", CALCULATION, label="of which other"),
-    Column("unexplained_share", CALCULATION, label="Unexplained"),
-    Column("held_out_p10_share", CALCULATION, label="Fitted without the zone, P10", optional=True),
-    Column("held_out_p90_share", CALCULATION, label="Fitted without the zone, P90", optional=True),
-    Column("held_out", CALCULATION, label="Held-out check", widest=22),
-)
-_SIDE_BY_SIDE = (
-    Column("zone", OBSERVED),
-    Column("abatement_share", SOLVER, label="Abatement, as delivered"),
-    Column("uncalibrated_abatement_share", SOLVER, label="Abatement, as designed"),
-    Column("reported_abatement_share", OBSERVED, label="Reported", optional=True),
-)
-_CARD = (
-    Column("question", INPUT, widest=24),
-    Column("answer", OBSERVED, widest=60),
-)
 
 
 def write_calibration(sheet: Sheet, plan: Plan) -> None:
@@ -69,18 +31,20 @@ def write_calibration(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(statement(plan))
     sheet.paragraph(PRESS, "note")
     sheet.section("Abatement of each zone, as delivered and as designed")
-    sheet.table(_SIDE_BY_SIDE, records(plan.zones), named="zones")
+    sheet.table("calibration.zones", records(plan.zones), named="zones")
     fitted = plan.problem.calibrated
     if fitted is not None:
         _fit(sheet, plan, fitted)
     sheet.section("What the report states")
-    sheet.table(_CARD, [{"question": what, "answer": answer} for what, answer in _card(plan)], plain=True)
+    sheet.table(
+        "calibration.report", [{"question": what, "answer": answer} for what, answer in _card(plan)], plain=True
+    )
 
 
 def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
     fit = fitted.fit
     sheet.section(f"Priors and posteriors ({fitted.preset}, {fit['effective_points']:,.0f} effective points)")
-    sheet.table(_PARAMETERS, list(_parameters(fit)), named="parameters")
+    sheet.table("calibration.parameters", list(_parameters(fit)), named="parameters")
     sheet.paragraph(
         "Variance reduction is 1 minus posterior variance ÷ prior variance. Parameters that the pilot data hardly "
         'change are marked "not informed". Capture rate, energy, grid emission factor and cost keep their '
@@ -88,9 +52,9 @@ def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
         "note",
     )
     sheet.section("Observed and fitted values")
-    sheet.table(_OBSERVATIONS, list(_observations(fit)), named="observations")
+    sheet.table("calibration.observations", list(_observations(fit)), named="observations")
     sheet.section("Composition of the reported abatement; fit without the zone's own report")
-    sheet.table(_SPLIT, list(_split(fit)), named="split")
+    sheet.table("calibration.split", list(_split(fit)), named="split")
     sheet.paragraph(
         "A zone inside the 80 % interval predicted from the other zone is consistent with it. This is not a "
         "validation: one article reports both zones.",
@@ -103,7 +67,7 @@ def _fit(sheet: Sheet, plan: Plan, fitted: Calibrated) -> None:
         sheet.section(f"The plan over {len(draws)} common draws")
         bands = [{"quantity": name, **band} for name, band in ensemble_bands(draws).items()]
         names = ("p10", "median", "p90")
-        sheet.table((Column("quantity", CALCULATION), *(Column(n, CALCULATION, label=n) for n in names)), bands)
+        sheet.table([*table_columns("calibration.draws"), *(Column(n, CALCULATION, label=n) for n in names)], bands)
         within = float(draws["is_within_budget"].mean())
         sheet.paragraph(f"The investment is within the budget in {within:.0%} of the draws.", "note")
 

@@ -1,4 +1,4 @@
-"""CashFlow: the owners' money year by year, of the programme and of one plant chosen from a list."""
+"""Sheet CashFlow: annual cash flow of the owners, for all plants and for one plant selected from a list."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import flows_of, has_accounts, plants_of
 from ccs_model.report.workbook.cash_flow_tables import NONE, RESULTS, account_rows, working_rows, write_tables
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, SOLVER, WORDS, Cell, Column
+from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, SOLVER, Cell, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.series_sheet import year_columns, year_span
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
-# The accounts stand on top and are made from the tables under them, which are written first, from this row on.
+# The tables start at this row; they are written first, because the accounts above refer to them.
 _TABLES_AT = 174
 _RESULT_ROWS = len(RESULTS) + 4
 
 
 def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
-    """The choice of a plant; the programme's account and the plant's with their ratios; the tables under them."""
+    """Write the selection of a plant, both accounts with their indicators, and the tables below them."""
     sheet.title("CashFlow")
     sheet.banner()
     sheet.paragraph(
@@ -58,7 +58,7 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
 
 def _name_nothing(sheet: Sheet) -> None:
     block = sheet.table(
-        [Column("item", WORDS), Column("value", WORDS)],
+        "cash_flow.none",
         [{"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}],
         plain=True,
         key="pick",
@@ -87,12 +87,7 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
         },
     ]  # fmt: skip
     block = sheet.table(
-        [
-            Column("item", WORDS, widest=34),
-            Column("value", CALCULATION, widest=26),
-            Column("class", WORDS),
-            Column("note", WORDS, wide=True),
-        ],
+        "cash_flow.pick",
         rows,
         plain=True,
         key="pick",
@@ -104,15 +99,7 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
 
 def _account(sheet: Sheet, plan: Plan, key: str, title: str, values: Mapping[str, Floats], *, of_plant: bool) -> None:
     span = year_span(plan.problem)
-    columns = [
-        Column("item", WORDS, widest=34),
-        Column("unit", WORDS, widest=20),
-        Column("class", WORDS),
-        Column("total_mn", CALCULATION, label="Sum", optional=True),
-        Column("pv_mn", CALCULATION, label="Discounted sum", optional=True),
-        Column("note", WORDS, widest=26),
-        *year_columns(plan.problem),
-    ]
+    columns = [*table_columns("cash_flow.account"), *year_columns(plan.problem)]
     sheet.section(title)
     rows = account_rows(sheet, plan, values, of_plant=of_plant)
     sheet.table(columns, rows, key=key, years=span)
@@ -154,15 +141,7 @@ def _results(sheet: Sheet, plan: Plan, key: str, *, of_plant: bool) -> None:
             }
         )
     sheet.table(
-        [
-            Column("item", WORDS, widest=34),
-            Column("unit", WORDS, widest=20),
-            Column("class", WORDS),
-            Column("live", CALCULATION, label="At these inputs", unit=""),
-            Column("solved", SOLVER, label="As solved", unit=""),
-            Column("difference", CHECK, label="Difference", unit=""),
-            Column("note", WORDS, wide=True),
-        ],
+        "cash_flow.results",
         rows,
         key=f"{key}_results",
         plain=True,
@@ -206,7 +185,7 @@ def _chart(sheet: Sheet) -> None:
 
 
 def pictures(sheet: Sheet) -> tuple[Picture, Picture]:
-    """Cumulative cash and spending by year, from the programme's account."""
+    """Charts of cumulative cash flow and investment by year, from the account of all plants."""
     block = sheet.book.blocks["programme"]
     years = block.row_values("when")
     money = sheet.unit("net_mn")

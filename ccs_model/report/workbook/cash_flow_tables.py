@@ -1,4 +1,4 @@
-"""What the accounts of CashFlow are made from: capital, yearly money and tonnes, plant by plant, with live sums."""
+"""Tables of sheet CashFlow: rows of the accounts, and capital, cash items and tonnes of each plant."""
 
 from __future__ import annotations
 
@@ -11,118 +11,46 @@ from ccs_model._typing import Floats
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.live_accounts import GIVEN, TAXED, by_plant, capital_of, plants_of
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, OBSERVED, SOLVER, WORDS, Cell, Column
+from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Cell, Column, declared_rows, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.series_sheet import carbon_price_per_t, year_column, year_columns, year_span, years_of
 from ccs_model.report.workbook.sheet import Row, Sheet
 
-# The rows of an account with the years across, each with its formula: the programme's, or one plant's.
-
-
+# Factors of sheet Inputs by cash item; account_rows.csv applies them too.
 FACTORS = {
     "capture_om_mn": "om_factor", "transport_om_mn": "om_factor", "storage_om_mn": "om_factor",
     "energy_mn": "energy_factor", "oil_mn": "oil_factor", "paid_mn": "subsidy_factor",
 }  # fmt: skip
-_LABELS = {
-    "when": "Calendar year",
-    "capture_capex_mn": "Capture units",
-    "transport_capex_mn": "Transport, capital",
-    "storage_capex_mn": "Storage, capital",
-    "grants_mn": "Grants",
-    "drawn_mn": "Loans and bonds drawn",
-    "capture_om_mn": "Capture O&M",
-    "energy_mn": "Heat and power for capture",
-    "transport_om_mn": "Transport O&M",
-    "storage_om_mn": "Storage O&M",
-    "oil_mn": "Paid by oil fields",
-    "carbon_mn": "Carbon revenue",
-    "paid_mn": "Subsidy",
-    "interest_mn": "Interest",
-    "repaid_mn": "Debt repaid",
-    "tax_mn": "Income tax",
-    "salvage_mn": "Salvage value",
-    "net_mn": "Net cash flow of the owners",
-    "discounted_mn": "Net cash flow, discounted",
-    "cumulative_mn": "Cumulative net cash flow",
-    "cumulative_discounted_mn": "Cumulative discounted net cash flow",
-    "sold_kt": "Tonnes credited on the carbon market",
-    "on_site_abatement_kt": "On-site abatement",
-    "own_mn": "Capital less grants",
-    "depreciation_mn": "Depreciation",
-    "book_mn": "Net book value",
-    "project_mn": "Project cash flow, before loans",
-    "project_cumulative_mn": "Cumulative project cash flow",
-    "project_discounted_mn": "Cumulative discounted project cash flow",
-    "cover": "Debt service cover",
-}
-_AMOUNTS = ("capture_capex_mn", "transport_capex_mn", "storage_capex_mn", "grants_mn")
-_NOTES = {
-    "own_mn": "depreciable amount",
-    "book_mn": "offset against the salvage value for tax at the end",
-    "project_mn": "net cash flow without loans and their tax effect",
-    "cover": "cash flow before debt ÷ debt service",
+# What the marks in the formulas of account_rows.csv stand for: all plants, or the selected one.
+_ALL_PLANTS = {"$salvage": "SUM({capital!salvage_mn})", "$capital": "", "$money": "", "$tonnes": ""}
+_SELECTED = {
+    "$salvage": "SUMIFS({capital!salvage_mn},{capital!n},plant_picked_n)",
+    **{f"${table}": f",{{{table}!n}},plant_picked_n" for table in ("capital", "money", "tonnes")},
 }
 
 
 def account_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], *, of_plant: bool) -> list[Row]:
-    """Income positive, expense negative, then their sums and what tax and ratios are made from."""
-    mine = ",{capital!n},plant_picked_n" if of_plant else ""
-    tonnes = ",{tonnes!n},plant_picked_n" if of_plant else ""
-    moneys = ",{money!n},plant_picked_n" if of_plant else ""
-    templates: dict[str, str] = {"when": "={series!@when}"}
-    for name, kind in zip(_AMOUNTS, ("capture", "transport", "storage", "grant"), strict=True):
-        templates[name] = f'=-SUMIFS({{capital!spent_mn}},{{capital!kind}},"{kind}",{{capital!year}},{{@when}}{mine})'
-    for name in ("drawn_mn", "capture_om_mn", "energy_mn", "transport_om_mn", "storage_om_mn", "oil_mn"):
-        templates[name] = _given(name, moneys)
-    templates["carbon_mn"] = "={@sold_kt}*{series!@carbon}/1000"
-    for name in ("paid_mn", "interest_mn", "repaid_mn"):
-        templates[name] = _given(name, moneys)
-    templates["tax_mn"] = (
-        "=-tax_share*({@capture_om_mn}+{@energy_mn}+{@transport_om_mn}+{@storage_om_mn}+{@oil_mn}+{@carbon_mn}"
-        "+{@paid_mn}+{@interest_mn}-{@depreciation_mn}+{@salvage_mn}-{@book_mn})"
-    )
-    salvage = "SUMIFS({capital!salvage_mn},{capital!n},plant_picked_n)" if of_plant else "SUM({capital!salvage_mn})"
-    templates["salvage_mn"] = f"=IF({{@when}}=horizon_end,{salvage},0)"
-    templates["net_mn"] = "=SUM({@capture_capex_mn}:{@salvage_mn})"
-    templates["discounted_mn"] = "={@net_mn}*{series!@discount}"
-    templates["cumulative_mn"] = "=SUM({<@cumulative_mn},{@net_mn})"
-    templates["cumulative_discounted_mn"] = "=SUM({<@cumulative_discounted_mn},{@discounted_mn})"
-    for name in ("sold_kt", "on_site_abatement_kt"):
-        templates[name] = f'=SUMIFS({{tonnes!:col}},{{tonnes!kind}},"{name}"{tonnes})'
-    templates["own_mn"] = "=-({@capture_capex_mn}+{@transport_capex_mn}+{@storage_capex_mn}+{@grants_mn})"
-    templates["depreciation_mn"] = (
-        "=IF({@when}<horizon_end,SUMPRODUCT({@own_mn:all}*({@when:all}<={@when})"
-        "*({@when:all}>{@when}-depreciation_yr))/depreciation_yr,0)"
-    )
-    templates["book_mn"] = (
-        "=IF({@when}=horizon_end,SUMPRODUCT({@own_mn:all}*({@when:all}>horizon_end-depreciation_yr)"
-        "*(1-(horizon_end-{@when:all})/depreciation_yr)),0)"
-    )
-    templates["project_mn"] = "={@net_mn}-{@drawn_mn}-{@interest_mn}-{@repaid_mn}+tax_share*{@interest_mn}"
-    templates["project_cumulative_mn"] = "=SUM({<@project_cumulative_mn},{@project_mn})"
-    templates["project_discounted_mn"] = "=SUM({<@project_discounted_mn},{@project_mn}*{series!@discount})"
-    templates["cover"] = (
-        "=IF(AND({@when}<horizon_end,-({@interest_mn}+{@repaid_mn})>0.000000000001),({@project_mn}-{@capture_capex_mn}"
-        '-{@transport_capex_mn}-{@storage_capex_mn}-{@grants_mn})/-({@interest_mn}+{@repaid_mn}),"")'
-    )
+    """The rows of an account (income positive, expense negative), their sums, and the bases of tax and ratios."""
     discount = np.r_[plan.problem.discount, plan.problem.closing_discount]
-    return [_row(sheet, plan, name, template, values[name], discount) for name, template in templates.items()]
+    rows = []
+    for declared in declared_rows("account_rows.csv"):
+        formula = declared["formula"]
+        for mark, text in (_SELECTED if of_plant else _ALL_PLANTS).items():
+            formula = formula.replace(mark, text)
+        rows.append(_row(sheet, plan, declared, formula, values[declared["row"]], discount))
+    return rows
 
 
-def _given(name: str, criterion: str) -> str:
-    factor = f"{FACTORS[name]}*" if name in FACTORS else ""
-    return f'={factor}SUMIFS({{money!:col}},{{money!item}},"{name}"{criterion})'
-
-
-def _row(sheet: Sheet, plan: Plan, name: str, template: str, values: Floats, discount: Floats) -> Row:
+def _row(sheet: Sheet, plan: Plan, declared: Mapping[str, str], template: str, values: Floats, discount: Floats) -> Row:
+    name = declared["row"]
     is_flow = name.endswith("_mn") and "cumulative" not in name and name not in ("discounted_mn", "book_mn")
     is_flow = is_flow and name != "project_discounted_mn"
     row: dict[str, object] = {
         "id": name,
-        "item": _LABELS[name],
+        "item": declared["item"],
         "unit": sheet.unit(name),
         "class": CALCULATION.letter,
-        "note": _NOTES.get(name, ""),
+        "note": declared["note"],
         **_years(plan, name, template, values),
     }
     if is_flow:
@@ -210,7 +138,7 @@ RESULTS = (
 
 
 def write_tables(sheet: Sheet, plan: Plan) -> int:
-    """Capital, money and tonnes of each plant, then what each earns; gives the row at which that begins."""
+    """Write capital, cash items, tonnes and results of each plant; return the first row of the results."""
     _capital(sheet, plan)
     numbers = {plant: n for n, plant in enumerate(plants_of(plan), 1)}
     _money(sheet, plan, numbers)
@@ -248,22 +176,7 @@ def _capital(sheet: Sheet, plan: Plan) -> None:
     ]
     sheet.section("Capital by plant, start year and lifetime")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("kind", SOLVER, widest=20),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("year", SOLVER),
-            Column("life_yr", OBSERVED),
-            Column("left_yr", CALCULATION, label="Remaining life"),
-            Column("capital_mn", SOLVER, label="Capital as solved"),
-            Column("factor", CALCULATION),
-            Column("spent_mn", CALCULATION, label="Spent"),
-            Column("pv_mn", CALCULATION, label="Discounted"),
-            Column("salvage_mn", CALCULATION),
-            Column("social_salvage_mn", CALCULATION, label="Salvage value at the social discount rate"),
-            Column("written_pv_mn", CALCULATION, label="Depreciation, discounted"),
-            Column("book_mn", CALCULATION, label="Net book value at the end"),
-        ],
+        "cash_flow.capital",
         rows,
         key="capital",
         named="capital",
@@ -283,7 +196,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     for item in dict.fromkeys(GIVEN):
         for plant, amounts in wide[item].iterrows():
             values = amounts.to_numpy(float)
-            # The first plant keeps every item, so that no list is ever empty.
+            # The first plant keeps every item, so that no list is empty.
             if not values.any() and numbers[str(plant)] > 1:
                 continue
             rows.append(
@@ -298,15 +211,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
             )  # fmt: skip
     sheet.section("Annual cash items of each plant as solved, before the factors on sheet Inputs")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("item", SOLVER, widest=20),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("taxed", CALCULATION, label="Taxable"),
-            Column("factor", CALCULATION),
-            Column("pv_mn", CALCULATION, label="Discounted sum"),
-            *_amounts(plan, "_mn"),
-        ],
+        [*table_columns("cash_flow.money"), *_amounts(plan, "_mn")],
         rows,
         key="money",
         named="money",
@@ -315,7 +220,7 @@ def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
 
 
 def _amounts(plan: Plan, suffix: str) -> list[Column]:
-    """Columns of years with a unit of their own."""
+    """Year columns with their unit."""
     form = "#,##0.0"
     unit = {"_mn": f"million {plan.problem.currency} {plan.problem.price_year}", "_kt": "kt"}[suffix]
     return [
@@ -347,15 +252,7 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
         )  # fmt: skip
     sheet.section("Tonnes by plant")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("kind", SOLVER, widest=20),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("note", WORDS, widest=26),
-            Column("pv_kt", CALCULATION, label="Discounted sum"),
-            Column("worth_mn", CALCULATION, label="Value at the carbon price, discounted"),
-            *_amounts(plan, "_kt"),
-        ],
+        [*table_columns("cash_flow.tonnes"), *_amounts(plan, "_kt")],
         rows,
         key="tonnes",
         named="tonnes",
@@ -403,21 +300,7 @@ def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
         )
     sheet.section("Does each plant still break even?")
     sheet.table(
-        [
-            Column("plant", OBSERVED, widest=34),
-            Column("name", OBSERVED, widest=28),
-            Column("n", CALCULATION, label="Plant number"),
-            Column("province", OBSERVED),
-            Column("sector", OBSERVED),
-            Column("npv_mn", CALCULATION, label="NPV at these inputs"),
-            Column("solved_npv_mn", SOLVER, label="NPV as solved"),
-            Column("pays", CHECK, label="Positive NPV at these inputs"),
-            Column("paid", SOLVER, label="Positive NPV as solved"),
-            Column("break_even_carbon_price_per_t", CALCULATION, label="Break-even carbon price", widest=12),
-            *(Column(name, CALCULATION, label=label) for name, label in _PARTS),
-            *(Column(f"solved_{name}", SOLVER, label=f"{text}, as solved", widest=12) for name, text, _ in RESULTS[1:]),
-            Column("standalone_npv_mn", SOLVER, label="NPV with loss carry-forward"),
-        ],
+        "cash_flow.plants",
         rows,
         key="plants_paid",
         named="plants",

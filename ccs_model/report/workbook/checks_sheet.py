@@ -1,4 +1,4 @@
-"""Checks: what was found when the plan was gone over without the solver, and what this workbook finds of itself."""
+"""Sheet Checks: checks of the plan, verified without the solver, and checks of the workbook's own cells."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import by_plant, flows_of, has_accounts
-from ccs_model.report.workbook.cell_values import RESIDUAL_FORMAT
-from ccs_model.report.workbook.columns import CHECK, WORDS, Cell, Column
+from ccs_model.report.workbook.columns import Cell
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
@@ -37,15 +36,7 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     top = sheet.row
     sheet.jump(top + 1)
     block = sheet.table(
-        [
-            Column("name", CHECK, label="Check", widest=60),
-            Column("holds", CHECK, label="Result"),
-            Column("actual", CHECK),
-            Column("expected", CHECK),
-            Column("figure", CHECK, label="Deviation", form=RESIDUAL_FORMAT),
-            Column("tolerance", CHECK, form=RESIDUAL_FORMAT),
-            Column("of", WORDS, label="Subject"),
-        ],
+        "checks",
         rows,
         main=True,
         key="checks",
@@ -53,7 +44,7 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     sheet.check_results(block, "holds", BROKEN)
     sheet.section("Master check")
     counted = sheet.table(
-        [Column("name", WORDS, widest=60), Column("value", CHECK)],
+        "checks.master",
         [
             {"id": "n", "name": "Checks", "value": Formula("=SUMPRODUCT(({checks!tolerance}>0)*1)", len(rows))},
             {

@@ -1,9 +1,12 @@
-"""Tables as the sheets declare them: columns with a name that ends in its unit, and rows as mappings."""
+"""Columns and cells of the tables on the sheets, their declarations, and the styles of the workbook."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
@@ -11,12 +14,10 @@ import pandas as pd
 
 from ccs_model.units import label_of, unit_text
 
-# How the workbook looks: the classes of cells, each with a letter and a colour, and the named formats.
-
 
 @dataclass(frozen=True)
 class CellClass:
-    """What kind of number a cell holds. The letter stands above its column, so that colour is never the only sign."""
+    """Class of the numbers in a cell; its letter above the column repeats what the colour shows."""
 
     letter: str
     name: str
@@ -76,6 +77,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 
+WIDEST = 40
 _FONT = {"font_name": "Arial", "font_size": 10}
 
 
@@ -97,69 +99,19 @@ class Styles:
         return self._made[requested]
 
 
-# Where a name without its unit says too little for a heading.
-_LABELS = {
-    "salvage_mn": "Salvage value",
-    "abatement_share": "Abatement share",
-    "on_site_abatement_share": "On-site abatement share",
-    "uncalibrated_abatement_share": "Abatement share as designed",
-    "reported_abatement_share": "Reported abatement share",
-    "co2_share": "CO2 by volume",
-    "reference_co2_share": "Reference CO2 by volume",
-    "share": "Share built",
-    "year": "Year",
-    "n_years": "Years in period",
-    "n_started": "Retrofits started",
-    "n_plants": "Plants in the model",
-    "n_trains": "Trains",
-    "lat_deg": "Latitude",
-    "lon_deg": "Longitude",
-    "vat_share": "VAT",
-    "grid_kg_per_kwh": "Grid emission factor",
-    "fuel_t_per_gj": "CO2 of fuel",
-    "name_zh": "Name (Chinese)",
-    "length_km": "Pipeline length",
-    "power_per_kwh": "Electricity price",
-    "steam_per_gj": "Steam price",
-    "carbon_mn": "Carbon revenue",
-    "co2_scaled_share": "Share scaled by CO2",
-    "cooler_deg": "Cooler outlet temperature",
-    "cop": "COP",
-    "delivered_share": "Delivered share",
-    "delivery_mpa": "Delivery pressure",
-    "demand_per_kw_month": "Demand charge",
-    "demand_per_kwh": "Demand charge",
-    "energy_mn": "Heat and electricity for capture",
-    "energy_per_kwh": "Energy charge",
-    "fees_per_kwh": "Levies",
-    "fitted_abatement_share": "Fitted abatement",
-    "fuel_co2_kt": "CO2 of steam",
-    "fuel_co2_ktpa": "CO2 of steam",
-    "fuel_co2_t_per_t": "CO2 of steam",
-    "grade": "Gas grade",
-    "haul_mn": "Trucking",
-    "haul_mn_pa": "Trucking",
-    "haul_per_t": "Trucking",
-    "is_extrapolated": "Extrapolated",
-    "lead_yr": "Lead time",
-    "min_life_yr": "Minimum remaining life",
-    "min_load_share": "Minimum load",
-    "needs_coke_ovens": "Requires coke ovens",
-    "non_fuel_per_gj": "Non-fuel cost",
-    "oil_mn": "Oil-field revenue",
-    "oil_revenue_mn": "Oil-field revenue",
-    "oil_revenue_mn_pa": "Oil-field revenue",
-    "on_site_abatement_kt": "On-site abatement",
-    "on_site_abatement_ktpa": "On-site abatement",
-    "paid_mn": "Subsidy",
-    "power_co2_ktpa": "CO2 of electricity",
-    "power_co2_t_per_t": "CO2 of electricity",
-    "process_high_t_per_t": "Process, high",
-    "process_low_t_per_t": "Process, low",
-    "pump_from_mpa": "Pump inlet pressure",
-    "readiness_level": "Technology readiness level",
-    "shrink_share": "Reduction",
-}
+def declared_rows(name: str) -> list[dict[str, str]]:
+    """The rows of a table of declarations beside this module."""
+    with resources.files(__package__).joinpath(name).open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@cache
+def quantities() -> Mapping[str, Mapping[str, str]]:
+    """Heading and meanings of quantities whose name without its unit says too little, from quantities.csv.
+
+    `total` is the meaning among the totals, `static_total` that of a static year, `term` that among the cost terms.
+    """
+    return MappingProxyType({row["quantity"]: MappingProxyType(row) for row in declared_rows("quantities.csv")})
 
 
 @dataclass(frozen=True)
@@ -179,18 +131,19 @@ class Column:
     optional: bool = False
     unit: str | None = None
     form: str = ""
-    widest: int = 40
+    widest: int = WIDEST
     wide: bool = False
 
     @property
     def heading(self) -> str:
         """Words above the column."""
-        return self.label or _LABELS.get(self.name) or label_of(self.name)
+        declared = quantities().get(self.name)
+        return self.label or (declared["heading"] if declared else "") or label_of(self.name)
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A value that does not look like the rest of its column: its own unit, class, style, or a link to a sheet.
+    """A value with its own unit, class or style, or a link to a sheet.
 
     `unlocked` marks an input that may be changed in the workbook.
     """
@@ -201,6 +154,41 @@ class Cell:
     style: str = "cell"
     sheet: str = ""
     unlocked: bool = False
+
+
+@cache
+def declared_columns() -> Mapping[str, tuple[Column, ...]]:
+    """The columns of each table, as columns.csv declares them.
+
+    A row is a column of a table: its class (`row`: by the quality of each row), heading, unit and number format where
+    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge), and whether a cell may be
+    empty.
+    """
+    classes = {"row": None, "words": WORDS, **{each.name: each for each in CELL_CLASSES}}
+    found: dict[str, list[Column]] = {}
+    for row in declared_rows("columns.csv"):
+        width = row["width"]
+        found.setdefault(row["table"], []).append(
+            Column(
+                row["column"],
+                classes[row["class"]],
+                label=row["heading"],
+                optional=row["empty"] == "yes",
+                unit={"": None, "none": ""}.get(row["unit"], row["unit"]),
+                form=row["format"],
+                widest=int(width) if width.isdigit() else WIDEST,
+                wide=width == "rest",
+            )
+        )
+    return MappingProxyType({table: tuple(columns) for table, columns in found.items()})
+
+
+def table_columns(
+    table: str, without: Collection[str] = (), headings: Mapping[str, str] = MappingProxyType({})
+) -> list[Column]:
+    """The declared columns of a table, without some, with `headings` that depend on the plan."""
+    columns = (column for column in declared_columns()[table] if column.name not in without)
+    return [replace(column, label=headings.get(column.name, column.label)) for column in columns]
 
 
 def label(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Cover: what was asked, what the answer is, how far to trust it, and where everything stands."""
+"""Sheet Cover: question, answer, quality of the solution and contents."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.report import sentences as words
 from ccs_model.report.workbook.checks_sheet import write_check_result
-from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, Cell, Column
+from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, Cell
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 
@@ -35,14 +35,14 @@ def write_cover(sheet: Sheet, plan: Plan) -> None:
     sheet.paragraph(f"Run {run}; see sheet RunLog.", "note")
     sheet.section("Contents")
     sheet.table(
-        [Column("sheet", widest=24), Column("holds", label="Content", wide=True)],
+        "cover.contents",
         [{"sheet": Cell(page.name, sheet=page.name), "holds": page.holds} for page in sheet.contents],
         plain=True,
     )
     sheet.section("Cell classes")
     sheet.paragraph("The letter above each column gives the class of its numbers; the colour repeats it.")
     sheet.table(
-        [Column("letter"), Column("kind"), Column("meaning", wide=True)],
+        "cover.classes",
         [
             {
                 "letter": Cell(kind.letter, cell_class=kind),

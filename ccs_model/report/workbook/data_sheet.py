@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.plan.plan import Plan
-from ccs_model.report.workbook.columns import SOLVER, Column
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 PRINTED_ROWS = 25
@@ -38,14 +37,7 @@ def write_data(sheet: Sheet, plan: Plan) -> None:
     )
     table = long_table(sheet, plan)
     block = sheet.table(
-        [
-            Column("table", SOLVER),
-            Column("key", SOLVER, widest=46),
-            Column("year", SOLVER, optional=True),
-            Column("name", SOLVER, widest=34),
-            Column("value", SOLVER, form="#,##0.0##"),
-            Column("unit", SOLVER, widest=24),
-        ],
+        "data",
         table.to_dict("records"),
         main=True,
         key="data",

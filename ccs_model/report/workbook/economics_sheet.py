@@ -1,4 +1,4 @@
-"""Economics: how the cost of each retrofit builds up, in live formulas, held against published bands."""
+"""Sheet Economics: cost build-up of each retrofit in formulas, compared with published ranges."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ccs_model.plan.plan_json import records
 from ccs_model.report import figures as published
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.retrofit_costs import AS_SOLVED, CAPTURE_PARTS, COST_PARTS, retrofit_costs
+from ccs_model.report.retrofit_costs import CAPTURE_PARTS, COST_PARTS, retrofit_costs
 from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import ASSUMED, CHECK, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.columns import Column, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -21,75 +21,14 @@ _SHARED_ONLY = (
     "storage_capex_mn", "haul_mn_pa", "storage_capital_mn_pa", "storage_om_mn_pa", "storage_recovery_share",
     "storage_life_yr", "solved_storage_capex_mn", "solved_haul_mn_pa", "solved_storage_om_mn_pa",
 )  # fmt: skip
-_COLUMNS = (
-    *(Column(name, OBSERVED, widest=20) for name in ("plant", "name", "sector", "product")),
-    *(Column(name, SOLVER, widest=18) for name in ("stream", "technology", "size", "year", "share")),
-    Column("reference_capex_per_tpa", OBSERVED, optional=True),
-    Column("concentration_factor", optional=True),
-    Column("small_train_factor", optional=True),
-    Column("capex_per_tpa"),
-    Column("nameplate_ktpa", SOLVER),
-    Column("other_capex_mn", SOLVER, label="Other capital"),
-    Column("capture_capex_mn"),
-    Column("pipe_capex_mn"),
-    Column("storage_capex_mn"),
-    Column("life_yr", OBSERVED),
-    Column("recovery_share", label="Capital recovery"),
-    Column("pipe_life_yr", OBSERVED, optional=True),
-    Column("pipe_recovery_share", label="Capital recovery of pipelines"),
-    Column("storage_life_yr", OBSERVED, optional=True),
-    Column("storage_recovery_share", label="Capital recovery of storage"),
-    Column("captured_at_full_load_ktpa"),
-    Column("penalty_t_per_t", SOLVER, label="CO2 of energy use"),
-    Column("reduced_ktpa", SOLVER, label="Reduced by measures"),
-    Column("avoided_at_full_load_ktpa"),
-    Column("capture_capital_mn_pa"),
-    Column("capture_fixed_om_mn_pa"),
-    Column("capture_variable_om_mn_pa", label="Consumables"),
-    Column("heat_mn_pa"),
-    Column("capture_power_mn_pa"),
-    Column("capture_mn_pa", label="Capture, total"),
-    Column("pipe_capital_mn_pa"),
-    Column("pipe_fixed_om_mn_pa"),
-    Column("pipe_power_mn_pa", label="Booster power"),
-    Column("haul_mn_pa", label="Trucks"),
-    Column("storage_capital_mn_pa"),
-    Column("storage_om_mn_pa"),
-    Column("storage_mn_pa"),
-    Column("cost_mn_pa", label="Cost, total"),
-    Column("capture_cost_per_t", optional=True),
-    Column("avoidance_cost_per_t", optional=True),
-    Column("product_cost_per_t", optional=True),
-)
-_OF_PLANT = (
-    Column("plant_n", label="Plant number on CashFlow"),
-    Column("plant_npv_mn", label="NPV of the plant", optional=True),
-    Column("plant_break_even_per_t", label="Break-even carbon price of the plant", optional=True),
-)
-_BASIS = (
-    Column("works", SOLVER, label="Operates in the last period"),
-    Column("product_ktpa", OBSERVED, label="Product", unit="kt/y"),
-    Column("solved_pipe_capex_mn", SOLVER, label="Pipe capex, as solved"),
-    Column("solved_storage_capex_mn", SOLVER, label="Storage capex, as solved"),
-    Column("variable_om_per_t", SOLVER, label="Consumables per t captured"),
-    Column("heat_per_t", SOLVER, label="Heat per t captured"),
-    Column("power_per_t", SOLVER, label="Capture power per t captured"),
-    *(
-        Column(f"solved_{name}", SOLVER, label=f"{text}, as solved")
-        for name, text in AS_SOLVED.items()
-    ),
-)  # fmt: skip
-_BAND_COLUMNS = (
-    Column("low_per_t", ASSUMED, label="Published, low", optional=True),
-    Column("high_per_t", ASSUMED, label="Published, high", optional=True),
-    Column("place", CHECK, label="Capture cost against the range", widest=18),
-)
+_OF_ACCOUNTS = ("plant_n", "plant_npv_mn", "plant_break_even_per_t")
+_OF_RANGE = ("low_per_t", "high_per_t", "place")
 _SUMMED = ("_mn", "_mn_pa", "_ktpa")
 _NOT_SUMMED = ("plant_", "solved_", "other_", "product_")
 
 
 def write_economics(sheet: Sheet, plan: Plan) -> None:
-    """One row a retrofit at full load and the last year's prices, then the bands."""
+    """Write one row a retrofit at full load and prices of the last year, then the published ranges."""
     in_cny = plan.problem.currency == published.STEEL.currency
     sheet.title("Economics")
     sheet.banner()
@@ -111,8 +50,8 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     if in_cny:
         feedstock = plan.problem.inputs.plants_of("chemicals").set_index("plant")["feedstock"].to_dict()
         rows = [{**row, **_band_cells(row, feedstock.get(str(row["plant"]), ""))} for row in rows]
-    columns = [*_COLUMNS, *(_OF_PLANT if has_accounts(plan) else ()), *(_BAND_COLUMNS if in_cny else ()), *_BASIS]
-    columns = [column for column in columns if shared or column.name not in _SHARED_ONLY]
+    without = [*(() if shared else _SHARED_ONLY), *(() if has_accounts(plan) else _OF_ACCOUNTS)]
+    columns = table_columns("economics", without if in_cny else [*without, *_OF_RANGE])
     sheet.table(
         columns,
         rows,
@@ -232,13 +171,7 @@ def _band_cells(row: dict[str, object], feedstock: str) -> dict[str, object]:
 
 def _bands(sheet: Sheet) -> None:
     sheet.table(
-        [
-            Column("covers", ASSUMED, label="Scope", widest=20),
-            Column("low_per_t", ASSUMED, unit="CNY per t captured"),
-            Column("high_per_t", ASSUMED, unit="CNY per t captured"),
-            Column("reference", ASSUMED, widest=18),
-            Column("note", ASSUMED, wide=True),
-        ],
+        "economics.ranges",
         [
             {
                 "covers": band.covers,

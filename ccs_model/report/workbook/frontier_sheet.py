@@ -1,11 +1,10 @@
-"""Frontier: what each budget buys, who comes in and who leaves, and where the ranked list would be wrong."""
+"""Sheet Frontier: abatement by budget, plants that enter and leave, and comparison with the merit order."""
 
 from __future__ import annotations
 
 from ccs_model.plan.plan import Frontier, Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.workbook.cell_values import first_few
-from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
 from ccs_model.report.workbook.formulas import Block, Formula
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
@@ -14,46 +13,9 @@ from ccs_model.report.workbook.sheet import Page, Sheet
 _NAMED = 3
 _PLAN_COLOUR, _LIST_COLOUR, _BOUND_COLOUR = "#1B5E8A", "#D98B2B", "#A9B4BF"
 
-_COLUMNS = (
-    Column("budget_mn", SOLVER, label="Budget"),
-    Column("abatement_kt", SOLVER, label="Avoided over the horizon"),
-    Column("spent_mn", SOLVER, label="Spent"),
-    Column("avoided_ktpa", SOLVER, label="Avoided in the last period"),
-    Column("n_plants_retrofitted", SOLVER, label="Plants retrofitted"),
-    Column("more_kt_per_mn", CALCULATION, label="Additional abatement per million", optional=True),
-    Column("capital_per_t", CALCULATION, label="Budget per additional tonne", optional=True),
-    Column("objective", SOLVER, label="Objective value"),
-    Column("bound", SOLVER, label="Bound"),
-    Column("gap_share", SOLVER, label="Gap"),
-    Column("all_links_bound", SOLVER, label="Bound over all candidate links", optional=True),
-    Column("list_objective", SOLVER, label="Merit order reaches", optional=True),
-    Column("list_short_share", CALCULATION, label="Merit order falls short by", optional=True),
-    Column("is_scenario", SOLVER, label="Scenario budget"),
-    Column("words", SOLVER, label="Effect of the step", widest=80),
-    Column("list_only", SOLVER, label="Only in the merit order", widest=40),
-    Column("plan_only", SOLVER, label="Only in the plan", widest=40),
-)
-_MOVES = (
-    Column("budget_mn", SOLVER, label="From budget"),
-    Column("change", SOLVER, label="Change"),
-    Column("plant", OBSERVED),
-    Column("name", OBSERVED, widest=40),
-    Column("province", OBSERVED),
-    Column("sector", OBSERVED),
-    Column("avoided_ktpa", SOLVER),
-    Column("capex_mn", SOLVER),
-    Column("retrofits", SOLVER, widest=60),
-)
-_BREAKS = (
-    Column("budget_mn", SOLVER, label="Budget"),
-    Column("objective", SOLVER, label="Objective value"),
-    Column("below_per_mn", SOLVER, label="Abatement per last million", optional=True),
-    Column("above_per_mn", SOLVER, label="Abatement per next million", optional=True),
-)
-
 
 def write_frontier(sheet: Sheet, plan: Plan) -> None:
-    """The curve, a row a budget, a row a plant that moves, and breakpoints of a linear program."""
+    """Write the curve, one row a budget, one row a plant that enters or leaves, and the breakpoints of an LP."""
     frontier = plan.frontier
     sheet.title("Frontier")
     if frontier is None:
@@ -102,7 +64,7 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
         difference = {name: first_few(row[name].split("; "), _NAMED) for name in ("list_only", "plan_only")}
         rows.append({**made, **difference})
     sheet.section("By budget")
-    block = sheet.table(_COLUMNS, rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
+    block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
     end = sheet.row
     # The charts draw the table, so that it stands in its place first.
     sheet.jump(top)
@@ -110,12 +72,15 @@ def write_frontier(sheet: Sheet, plan: Plan) -> None:
     sheet.jump(end)
     sheet.section("Plants that enter, leave or change")
     sheet.table(
-        _MOVES, records(frontier.moves), empty="No plant is retrofitted at any of these budgets.", named="moves"
+        "frontier.moves",
+        records(frontier.moves),
+        empty="No plant is retrofitted at any of these budgets.",
+        named="moves",
     )
     if len(frontier.breakpoints):
         what = "of the solutions" if about["is_exact"] else "of the LP that bounds the solutions"
         sheet.section(f"Breakpoints {what}")
-        sheet.table(_BREAKS, records(frontier.breakpoints), named="breakpoints")
+        sheet.table("frontier.breakpoints", records(frontier.breakpoints), named="breakpoints")
 
 
 def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Picture]:

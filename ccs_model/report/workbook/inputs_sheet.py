@@ -1,4 +1,4 @@
-"""Inputs: every value of the scenario with where it came from, then prices and factors as built up from the tables."""
+"""Sheet Inputs: inputs that can be changed, all scenario values with their origin, prices and factors."""
 
 from __future__ import annotations
 
@@ -17,18 +17,15 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.report.live_accounts import flows_of, has_accounts
 from ccs_model.report.tables_in_use import rows_in_use
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, OBSERVED, WORDS, Cell, Column, data_columns
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, WORDS, Cell, Column, data_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
 from ccs_model.scenario.fields import Section
 from ccs_model.scenario.resolved import DEFAULT
 
-# The inputs that may be changed in the workbook, each with a name that formulas use; and what two of them do together.
-#
-# Money follows at once. Which retrofits are built, their tonnes and their energy stay those of the solved plan.
-
-
+# Inputs that can be changed in the workbook have defined names. Costs follow them; retrofits, tonnes and energy stay
+# those of the solved plan.
 PLAY = "play"
 
 
@@ -62,7 +59,7 @@ LIVE = (
     LiveInput("oil_factor", "factor", 0, 10, PLAY, "multiplies payments of oil fields"),
     LiveInput("subsidy_factor", "factor", 0, 10, PLAY, "multiplies policy payments per tonne"),
 )  # fmt: skip
-# Named for formulas, but no matter of money alone: another value is another plan.
+# Defined names that cannot be changed: another value needs another plan.
 _FIXED = (
     ("first_year", "year", "first year of the horizon"),
     ("horizon_end", "year", "first year after the horizon"),
@@ -79,7 +76,7 @@ _GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
 def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
-    """The table of names, and the grid."""
+    """Write the inputs with defined names, and the NPV grid."""
     values = solved_with(plan)
     sheet.section("Inputs you can change here")
     sheet.paragraph(
@@ -87,18 +84,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         "carbon price and the social cost of carbon by year. To choose plants anew, change the scenario file and run "
         "again."
     )
-    columns = [
-        Column("name", WORDS, widest=26),
-        Column("meaning", WORDS, label="Description", widest=46),
-        Column("unit", WORDS, widest=16),
-        Column("value", INPUT),
-        Column("low", INPUT, label="Minimum"),
-        Column("high", INPUT, label="Maximum"),
-        Column("class", WORDS),
-        Column("reference", WORDS, widest=22),
-        Column("solved", INPUT, label="Value solved with"),
-        Column("changed", CHECK, label="Changed?"),
-    ]
+    columns = "inputs.live"
     places = plan.problem.scenario.places
     rows: list[Row] = [
         {
@@ -131,7 +117,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         "+SUMPRODUCT(({series!@damage_asked:all}<>{series!@damage_solved:all})*1)"
     )
     count = sheet.table(
-        [Column("name", WORDS), Column("meaning", WORDS, label="Description"), Column("value", CHECK)],
+        "inputs.changed",
         [
             {
                 "id": "n",
@@ -144,7 +130,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.book.define("inputs_changed", count.cell("value", "n"))
     message = sheet.table(
-        [Column("name", WORDS), Column("meaning", WORDS, label="Status line at the top of the sheets", wide=True)],
+        "inputs.banner",
         [{"id": name, "name": name, "meaning": text}
          for name, text in (("said_as_solved", AS_SOLVED), ("said_when_changed", WHEN_CHANGED))],
         plain=True,
@@ -182,7 +168,7 @@ def _live_input_origin(each: LiveInput, places: object) -> str:
 
 
 def _grid(sheet: Sheet, plan: Plan) -> None:
-    """Net present value of the programme at every pair of a discount rate and a constant carbon price."""
+    """Write the net present value of all plants by discount rate and constant carbon price."""
     sheet.section("Net present value of all plants by discount rate and carbon price")
     sheet.paragraph(
         "Down: discount rate. Across: a constant carbon price, earned by every tonne of on-site abatement, in place "
@@ -229,7 +215,7 @@ def _grid(sheet: Sheet, plan: Plan) -> None:
 
 
 def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
-    """The grid's row at a rate: the owners' money discounted at it, salvage valued at it."""
+    """NPV at a discount rate for each carbon price, [prices]. Million."""
     assert plan.owner_capital is not None
     problem, flows = plan.problem, flows_of(plan, None)
     kept = 1.0 - problem.accounts.tax_share
@@ -245,7 +231,7 @@ def grid_row(plan: Plan, rate: float, prices: Floats) -> Floats:
     return np.asarray(by_price + kept * salvage * weights[-1])
 
 
-# Tables whose money enters the program.
+# Tables with money that enters the model.
 _WITH_MONEY = (
     "technologies/technologies",
     "technologies/heat_sources",
@@ -254,7 +240,7 @@ _WITH_MONEY = (
     "transport/pipes",
     "storage/sites",
 )
-# Those that only a shared network reads, and the names of their sections.
+# Tables that a shared network alone reads, with their section titles.
 _OF_NETWORK = (
     ("transport/trends", "Linear cost trends of pipelines, in place of size classes"),
     ("transport/trucks", "Trucks"),
@@ -277,7 +263,7 @@ _AS_THEY_ARE = (
 
 
 def write_inputs(sheet: Sheet, plan: Plan) -> None:
-    """The scenario, then prices, grid factors, price levels and the tables that streams and pipes come from."""
+    """Write inputs, scenario values, prices, grid factors, price levels and tables of streams and pipelines."""
     problem = plan.problem
     sheet.title("Inputs")
     sheet.paragraph(
@@ -288,14 +274,7 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     write_live_inputs(sheet, plan)
     sheet.section("Scenario")
     sheet.table(
-        [
-            Column("key", WORDS, widest=30),
-            Column("value", INPUT, optional=True, widest=30),
-            Column("unit", WORDS, widest=18),
-            Column("class", WORDS),
-            Column("place", WORDS, label="Set in", widest=18),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "inputs.scenario",
         list(_values(sheet, problem.scenario, problem.scenario.places)),
         plain=True,
     )
@@ -309,7 +288,7 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     factors = problem.grid_kg_per_kwh[problem.grid_kg_per_kwh["province"].isin(problem.zones)]
     sheet.table(data_columns(factors), records(factors))
     sheet.section(f"Currency conversion to {problem.currency} {problem.price_year}")
-    sheet.table(_LEVEL_COLUMNS, list(_price_levels(problem)), named="money")
+    sheet.table("inputs.money", list(_price_levels(problem)), named="money")
     tables = rows_in_use(problem.inputs, problem.scenario, problem.zones)
     network = [(name, title) for name, title in _OF_NETWORK if len(problem.inputs[name])]
     for name, title in (*_AS_THEY_ARE, *(network if problem.network is not None else ())):
@@ -337,7 +316,7 @@ def _values(sheet: Sheet, section: Section, places: Mapping[str, str], parent: s
                 "unit": sheet.unit(key),
                 "class": INPUT.letter,
                 "place": _origin(places.get(name)),
-                "meaning": field.description or "",
+                "meaning": sheet.book.language.meaning(dotted, field.description or ""),
             }
 
 
@@ -368,20 +347,8 @@ def _built_up(sheet: Sheet, prices: pd.DataFrame, sources: pd.DataFrame, key: li
     sheet.table(columns, records(table))
 
 
-_LEVEL_COLUMNS = (
-    Column("currency", OBSERVED),
-    Column("price_year", OBSERVED),
-    Column("price_index", None),
-    Column("base_price_index", None, label="Price index, base year"),
-    Column("rate", None, label="Exchange rate, base year"),
-    Column("worth", CALCULATION, label="Value of one unit"),
-    Column("index_reference", OBSERVED, widest=26),
-    Column("rate_reference", OBSERVED, widest=26),
-)
-
-
 def _price_levels(problem: Problem) -> Iterator[Row]:
-    """Each currency and price year that the tables use, with its way into the scenario's money."""
+    """Conversion of each currency and price year of the tables into the scenario's money."""
     deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
     level = PriceLevel(problem.currency, problem.price_year, deflators, rates)
     index = deflators.set_index(["currency", "year"])

@@ -1,4 +1,4 @@
-"""MACC: what could be done, from cheap to dear, as a curve and as a list; what the plan does is marked."""
+"""Sheet MACC: the marginal abatement cost curve and its merit order; retrofits in the plan are marked."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccs_model.plan.merit_order import macc_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.columns import SOLVER, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.native_charts import CHART_ROWS, Chart
 from ccs_model.report.workbook.sheet import Page, Sheet
@@ -23,29 +23,9 @@ _SLOTS_A_LABEL = 20
 _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _PLAN_COLOUR, _OTHER_COLOUR = SOLVER.ink, "#A9B4BF"
 
-_COLUMNS = (
-    *(Column(name, OBSERVED, widest=40) for name in ("plant", "name", "province", "sector")),
-    *(Column(name, CALCULATION, widest=18) for name in ("stream", "technology", "site")),
-    Column("avoided_ktpa"),
-    Column("cumulative_avoided_ktpa"),
-    Column("avoidance_cost_per_t"),
-    Column("capture_cost_per_t"),
-    Column("capex_mn"),
-    Column("cumulative_capex_mn"),
-    Column("in_plan", SOLVER, label="In the plan"),
-)
-_SLOT_COLUMNS = (
-    Column("slot", CALCULATION),
-    Column("from_ktpa", CALCULATION, label="Cumulative abatement"),
-    Column("axis", CALCULATION, label="Axis label", optional=True),
-    Column("position", CALCULATION, label="Position in the list"),
-    Column("in_plan_per_t", SOLVER, label="In the plan", optional=True),
-    Column("not_in_plan_per_t", CALCULATION, label="Not in the plan", optional=True),
-)
-
 
 def write_macc(sheet: Sheet, plan: Plan) -> None:
-    """The curve, the cheapest streams, then all of them."""
+    """Write the curve, the cheapest streams, then all streams."""
     table = macc_table(plan.problem, plan.retrofits)
     sheet.title("MACC")
     sheet.paragraph(
@@ -76,14 +56,14 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     sheet.page_break()
     if has_more:
         sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
-        sheet.table(_COLUMNS, _rows(table.head(_CHEAPEST)), named="cheapest")
+        sheet.table("macc", _rows(table.head(_CHEAPEST)), named="cheapest")
         sheet.page_break()
     sheet.section(f"All {len(table)}, cheapest first")
-    sheet.table(_COLUMNS, _rows(table), main=True, frozen=0, head_on_each_page=True, key="macc")
+    sheet.table("macc", _rows(table), main=True, frozen=0, head_on_each_page=True, key="macc")
     end = sheet.row
     # The slots are made from the list, so that the list stands in its place first.
     sheet.jump(top)
-    sheet.chart(_chart(sheet, table), _SLOT_COLUMNS, _slot_rows(table), left=len(_COLUMNS) + 1, key="slots")
+    sheet.chart(_chart(sheet, table), "macc.slots", _slot_rows(table), left=len(table_columns("macc")) + 1, key="slots")
     sheet.jump(end)
 
 

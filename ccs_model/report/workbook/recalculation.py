@@ -1,13 +1,12 @@
-"""The workbook computed again by an engine that is not ours, and held against the values stored beside its formulas.
+"""Recalculation of a workbook by an independent engine, and comparison with the stored values of its formulas.
 
-The engine is formualizer (extra `verify`). It reads the formulas and forgets the stored values; what it cannot compute
-it answers with an error, which counts as a cell that was not compared, and is named.
+The engine is formualizer (extra `verify`). It reads the formulas and ignores the stored values. A formula it cannot
+compute is reported as not compared.
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import io
 import re
 import zipfile
@@ -19,8 +18,6 @@ from xml.etree import ElementTree
 
 from ccs_model.errors import InputError, Issue, MissingExtraError
 from ccs_model.inputs.excel_reader import guarded
-
-# What stands in the cells of a workbook file: values as they were stored, and whether a formula stands beside them.
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
@@ -146,11 +143,15 @@ class Recomputed:
 
 
 def engine() -> Any:
-    """The engine's module. Raises MissingExtraError where it is not installed."""
+    """The engine's module.
+
+    Raises MissingExtraError if it is not installed.
+    """
     try:
-        return importlib.import_module(ENGINE)
+        import formualizer
     except ImportError as error:
-        raise MissingExtraError("computing the workbook again", "verify", [ENGINE]) from error
+        raise MissingExtraError("recalculating the workbook", "verify", [ENGINE]) from error
+    return formualizer
 
 
 def recomputed(raw: bytes, cells: Sequence[StoredCell]) -> Recomputed:

@@ -1,4 +1,4 @@
-"""Retrofits: what the plan builds, one row each, all of it."""
+"""Sheet Retrofits: every retrofit of the plan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import sentences as words
-from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, Column, columns_of
+from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, columns_of, table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -32,14 +32,10 @@ _SHARED = (
     "receives most of its CO2, and the length is the flow-weighted mean."
 )
 _WHY = " Reasons compare costs per tonne; ccs-model explain re-solves the model for exact answers."
-REASONS = (
-    Column("reason", CALCULATION, label="Why the plant is in or out", widest=38),
-    Column("change", CALCULATION, label="What would change it", widest=44),
-)
 
 
 def write_retrofits(sheet: Sheet, plan: Plan) -> None:
-    """plan.retrofits, largest avoided first, with totals; what a year is made of stands in sheet Economics."""
+    """Write plan.retrofits with totals, largest abatement first; sheet Economics holds the parts of the annual cost."""
     table = plan.retrofits.drop(columns=[*PARTS, *AT_FULL_LOAD])
     if plan.problem.network is None:
         table = table.drop(columns="storage_capex_mn")
@@ -56,7 +52,7 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
     }
     totals |= {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
     sheet.table(
-        [*columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24), *REASONS],
+        [*columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24), *table_columns("retrofits.reasons")],
         records(table.join(reasons[["reason", "change"]], on="plant")),
         main=True,
         frozen=2,

@@ -1,4 +1,4 @@
-"""RunLog: what makes this run this run. No clock times and no paths, so that the same run gives the same bytes."""
+"""Sheet RunLog: status, size, options, versions and hashes; no times or paths, so equal runs give equal bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ccs_model.plan.cache_key import hashes
 from ccs_model.plan.plan import Plan
 from ccs_model.report.figures import gap_of
 from ccs_model.report.pipe_tables import pipe_links
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, SOLVER, WORDS, Cell, CellClass, Column
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, SOLVER, Cell, CellClass
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 _LIBRARIES = ("highspy", "pyomo", "pandas", "numpy", "XlsxWriter")
@@ -27,19 +27,13 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.section("Run")
     sheet.table(
-        [
-            Column("item", WORDS, widest=36),
-            Column("value", SOLVER, widest=24),
-            Column("unit", WORDS, widest=26),
-            Column("class", WORDS),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "run_log",
         list(_items(sheet, plan)),
         plain=True,
     )
     sheet.section("Inputs")
     sheet.table(
-        [Column("file", WORDS, widest=36), Column("sha256", label="SHA-256", wide=True)],
+        "run_log.inputs",
         list(_hashes(plan)),
         plain=True,
     )
@@ -64,17 +58,15 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield item("Decisions", "integer" if problem.is_integer else "continuous", kind=INPUT)
     yield item("Value", objective.value, "of the plan", "value_kt", unit=objective.unit)
     within = "" if plan.corridors is None else " within the searched links"
-    yield item("Bound", _known(objective.bound), f"no plan{within} is better", "bound_kt", unit=objective.unit)
-    yield item("Gap", _known(objective.gap_share), "relative distance between bound and value", "gap_share")
+    yield item("Bound", _known(objective.searched_bound), f"no plan{within} is better", "bound_kt", unit=objective.unit)
+    yield item("Gap", _known(objective.searched_gap_share), "relative distance between bound and value", "gap_share")
     if plan.corridors is not None:
         gap = gap_of(plan)
         wide = f"no plan over all {gap.n_links} candidate links is better"
-        yield item(
-            "Bound over all candidate links", _known(objective.all_links_bound), wide, "bound_kt", unit=objective.unit
-        )
+        yield item("Bound over all candidate links", _known(objective.bound), wide, "bound_kt", unit=objective.unit)
         yield item(
             "Optimality gap over all candidate links",
-            _known(objective.all_links_gap_share),
+            _known(objective.gap_share),
             "relative distance between that bound and the value",
             "gap_share",
         )

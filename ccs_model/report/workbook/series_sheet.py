@@ -12,11 +12,20 @@ from ccs_model.economics.investment import discount_factor
 from ccs_model.economics.policy import price_path
 from ccs_model.plan.plan import Plan
 from ccs_model.problem import Problem
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, OBSERVED, SOLVER, WORDS, Cell, CellClass, Column
+from ccs_model.report.workbook.columns import (
+    CALCULATION,
+    INPUT,
+    OBSERVED,
+    SOLVER,
+    WORDS,
+    Cell,
+    CellClass,
+    Column,
+    table_columns,
+)
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
-KEY = "series"
 # Rows that other sheets name.
 NAMED = {
     "when": "calendar_year",
@@ -67,17 +76,9 @@ def write_series(sheet: Sheet, plan: Plan) -> None:
         "salvage values, closure and loans are settled. You can change the carbon price and the social cost of "
         "carbon in the shaded cells."
     )
-    columns = [
-        Column("series", WORDS, widest=36),
-        Column("place", WORDS, widest=18),
-        Column("unit", WORDS, widest=22),
-        Column("class", WORDS),
-        Column("reference", WORDS, widest=22),
-        Column("note", WORDS, widest=30),
-        *year_columns(problem),
-    ]
+    columns = [*table_columns("series"), *year_columns(problem)]
     rows = [*_live(sheet, problem), _avoided(sheet, plan), *_observed(sheet, problem)]
-    block = sheet.table(columns, rows, main=True, frozen=2, key=KEY, years=year_span(problem))
+    block = sheet.table(columns, rows, main=True, frozen=2, key="series", years=year_span(problem))
     for row, name in NAMED.items():
         sheet.book.define(name, block.row(row))
 

@@ -13,7 +13,6 @@ import numpy as np
 from xlsxwriter.utility import xl_range_abs
 
 from ccs_model.errors import CcsModelError
-from ccs_model.report.language import LABEL_COLUMNS
 from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.cell_values import (
     checked_number,
@@ -25,7 +24,7 @@ from ccs_model.report.workbook.cell_values import (
     text_width,
     widest_word,
 )
-from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, Cell, Column
+from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
 from ccs_model.report.workbook.native_charts import (
     CHART_ROWS,
@@ -71,7 +70,7 @@ class Sheet(Canvas):
 
     def table(
         self,
-        columns: Sequence[Column],
+        columns: str | Sequence[Column],
         rows: Iterable[Row],
         *,
         main: bool = False,
@@ -86,6 +85,8 @@ class Sheet(Canvas):
     ) -> Block:
         """Letters of the classes, units, headings, rows, totals; a `plain` table of words has only headings and rows.
 
+        `columns` are those that columns.csv declares under a name, or a list.
+
         Headings stand right above the rows, so that a spreadsheet knows both as one of its own tables: the main one
         by the name of the sheet (`Plants_table`), another by what it is `named` besides (`Transport_shared_table`).
 
@@ -94,6 +95,7 @@ class Sheet(Canvas):
         above it may stand `head_on_each_page`. Formulas of other tables find it by its `key`, and its rows by what
         stands in them as `id`; `years` are the first and last column where time runs across.
         """
+        columns = table_columns(columns) if isinstance(columns, str) else columns
         rows = list(rows)
         top = self._row - 1 if self._below_section else None
         if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
@@ -135,8 +137,11 @@ class Sheet(Canvas):
         self._stretches.append(Stretch(head if top is None else top, bottom, 0, right, columns[-1].wide))
         return block
 
-    def chart(self, chart: Chart, columns: Sequence[Column], rows: Sequence[Row], *, left: int, key: str) -> Block:
+    def chart(
+        self, chart: Chart, columns: str | Sequence[Column], rows: Sequence[Row], *, left: int, key: str
+    ) -> Block:
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
+        columns = table_columns(columns) if isinstance(columns, str) else columns
         self._row += 1
         top, self._left, self._printed_columns = self._row, left, left - 1
         self._head(columns, self._headings(columns), {column.name for column in columns}, filtered=False)
@@ -382,9 +387,9 @@ class Sheet(Canvas):
 
     def _label(self, text: str, column: Column, style: str) -> str:
         """Labels in the workbook's language; names, data and what formulas compare stay as they are."""
-        if (self._name, column.name) in LABEL_COLUMNS:
-            return self._language.unit(text) if column.name == "unit" else self._language.label(text)
-        return self._language.label(text) if style == "total" and text == "Total" else text
+        if style == "total" and text == "Total":
+            return self._language.label(text)
+        return self._language.cell(self._name, column.name, text)
 
     def _words(self, at: int, column: Column, value: object, where: str, style: str, ink: Mapping[str, object]) -> None:
         text = ("yes" if value else "no") if isinstance(value, bool | np.bool_) else str(value)

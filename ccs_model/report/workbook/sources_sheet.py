@@ -10,7 +10,6 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import figures as published_bands
 from ccs_model.report.tables_in_use import references_in_use, rows_in_use
-from ccs_model.report.workbook.columns import OBSERVED, Column
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 # Licences that ask for the author to be named wherever the data go.
@@ -42,14 +41,7 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
     for line in own:
         sheet.paragraph(f"Own table: {line}")
     sheet.table(
-        [
-            Column("reference", OBSERVED, widest=20),
-            Column("citation", OBSERVED, widest=60),
-            Column("where", OBSERVED, widest=36),
-            Column("licence", OBSERVED, widest=20),
-            Column("use", OBSERVED, label="Content used", widest=34),
-            Column("used_by", OBSERVED, label="Tables that use it", widest=30),
-        ],
+        "sources",
         rows,
         main=True,
     )

@@ -1,4 +1,4 @@
-"""Costs and benefits by who bears them, live: every item at society's rate, then each stakeholder's account."""
+"""Costs and benefits by stakeholder on sheet Summary: items at the social discount rate, then the accounts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 
 from ccs_model.plan.plan import Plan
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.workbook.columns import CALCULATION, CHECK, SOLVER, WORDS, Cell, Column, label
+from ccs_model.report.workbook.columns import Cell, label
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Row, Sheet
 
 OUTSIDE, PURSE, FINANCIERS, HARM = "outside the model", "public purse", "financiers", "damage avoided"
-# Who stands on the other side of each item of the owners' account.
+# Counterparty of each item of the owners' account.
 SIDES = {
     "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
     "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,
@@ -44,27 +44,14 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
     for name in _COLUMNS:
         totals[name] = Formula(f"=SUM({{{name}:all}})", math.fsum(_number(row[name]) for row in rows))
     sheet.table(
-        [
-            Column("item", WORDS, widest=32),
-            Column("amount_mn", CALCULATION),
-            Column("side", WORDS, label="Counterparty", widest=26),
-            *(Column(name, CALCULATION) for name in _COLUMNS),
-        ],
+        "stakeholders.ledger",
         rows,
         totals=totals,
         key="ledger",
         named="ledger",
     )
     sheet.table(
-        [
-            Column("stakeholder", WORDS, widest=32),
-            Column("benefits_mn", CALCULATION),
-            Column("costs_mn", CALCULATION),
-            Column("npv_mn", CALCULATION),
-            Column("benefit_cost_ratio", CALCULATION, optional=True),
-            Column("solved_npv_mn", SOLVER, label="NPV as solved"),
-            Column("difference_mn", CHECK),
-        ],
+        "stakeholders",
         _accounts(plan),
         key="stakeholders",
         named="stakeholders",

@@ -1,7 +1,4 @@
-"""Storage: every site used, with what goes in, what room is left and what limits it; then the sites passed over.
-
-With a shared network sites and wells are capital of their own: how many wells there are and what they cost stands here.
-"""
+"""Sheet Storage: sites in use with injection, capacity and binding limit, their costs, and other candidate sites."""
 
 from __future__ import annotations
 
@@ -11,45 +8,15 @@ import pandas as pd
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
-from ccs_model.report.workbook.columns import CALCULATION, SOLVER, Column
+from ccs_model.report.workbook.columns import SOLVER, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 # A limit is reached when no more than this share of it is left.
 _REACHED_SHARE = 1e-6
 
-_SITE_COLUMNS = (
-    Column("site", None, widest=18),
-    Column("name", None, widest=28),
-    Column("basin", None, widest=18),
-    Column("province", None, widest=16),
-)
-_WELL_COLUMNS = (
-    Column("n_wells_max", None, label="Maximum number of wells"),
-    Column("well_injectivity_ktpa", None),
-    Column("injection_max_ktpa", CALCULATION, label="Maximum injection"),
-)
-
-
-# What only a shared network knows of a site that is used.
-_DRILLED_COLUMNS = (
-    _WELL_COLUMNS[0],
-    Column("n_wells", SOLVER, label="Wells drilled"),
-    Column("wells_ktpa", SOLVER, label="Injectivity of the wells"),
-)
-_COST_COLUMNS = (
-    Column("site", None, widest=18),
-    Column("name", None, widest=28),
-    Column("site_capex_mn", CALCULATION, label="Capital of the site"),
-    Column("well_capex_mn", CALCULATION, label="Capital of a well"),
-    Column("n_wells", SOLVER, label="Wells drilled"),
-    Column("invested_mn", SOLVER, label="Total investment"),
-    Column("capital_mn_pa", SOLVER, label="Capital, annualised"),
-    Column("site_and_well_om_mn_pa", SOLVER, label="O&M, annual"),
-    Column("fixed_cost_per_t", SOLVER, label="Capital and O&M per t injected", optional=True),
-    Column("variable_per_t", CALCULATION, label="Other cost per t"),
-    Column("oil_revenue_mn_pa", SOLVER, label="Paid by the oil field"),
-    Column("closure_mn", CALCULATION, label="Closure"),
-)
+# Columns of storage.used with a shared network alone, and without one alone.
+_SHARED_ONLY = ("n_wells", "wells_ktpa")
+_OWN_ONLY = ("well_injectivity_ktpa", "injection_max_ktpa", "storage_cost_per_t")
 
 
 def write_storage(sheet: Sheet, plan: Plan) -> None:
@@ -58,22 +25,12 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
     used = _used(plan)
     empty = words.nothing_built(plan) if plan.retrofits.empty else ""
     shared = problem.network is not None
-    capacity = Column("capacity_kt", None, label=f"Capacity, {problem.scenario.storage.capacity} case")
+    capacity = {"capacity_kt": f"Capacity, {problem.scenario.storage.capacity} case"}
+    injected = {"injected_ktpa": f"Injected, {'annual' if problem.is_static else 'last period'}"}
     sheet.title("Storage")
     sheet.paragraph(_about(plan))
     sheet.table(
-        [
-            *_SITE_COLUMNS,
-            capacity,
-            *(_DRILLED_COLUMNS if shared else _WELL_COLUMNS),
-            Column("injected_ktpa", SOLVER, label=f"Injected, {'annual' if problem.is_static else 'last period'}"),
-            Column("stored_kt", SOLVER, label="Stored at the end"),
-            Column("committed_kt", SOLVER, label="Post-horizon injection obligation"),
-            Column("room_kt", CALCULATION, label="Usable capacity"),
-            Column("filled_share", SOLVER, label="Filled or committed"),
-            Column("limit", SOLVER, label="Binding limit", widest=30),
-            *(() if shared else (Column("storage_cost_per_t", CALCULATION, label="Storage"),)),
-        ],
+        table_columns("storage.used", _OWN_ONLY if shared else _SHARED_ONLY, capacity | injected),
         records(used),
         main=True,
         # With a shared network so much stands below that a head that comes again on each page would be wrong there.
@@ -86,15 +43,12 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
         _costs(sheet, used, empty)
     sheet.section("Other candidate sites")
     others = problem.sites[~problem.sites["site"].isin(plan.storage["site"])]
-    reach = "In reach" if shared else "Candidates in reach"
+    reach = {
+        "storage_cost_per_t": "Storage, full cost" if shared else "Storage",
+        "n_plants_in_reach": "In reach" if shared else "Candidates in reach",
+    }
     sheet.table(
-        [
-            *_SITE_COLUMNS,
-            capacity,
-            *_WELL_COLUMNS,
-            Column("storage_cost_per_t", CALCULATION, label="Storage, full cost" if shared else "Storage"),
-            Column("n_plants_in_reach", CALCULATION, label=reach),
-        ],
+        table_columns("storage.others", headings=capacity | reach),
         records(others.assign(n_plants_in_reach=_within_radius(plan, others))),
         empty="None: every candidate site is in use.",
         named="others",
@@ -132,7 +86,7 @@ def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None
     sheet.section(title)
     sheet.table(
         [
-            *(_SITE_COLUMNS[:2] if plan.problem.network is not None else _SITE_COLUMNS),
+            *table_columns("storage.others")[: 2 if plan.problem.network is not None else 4],
             *(Column(name, SOLVER, label=text) for name, text in names.items()),
         ],
         records(used),
@@ -152,7 +106,7 @@ def _costs(sheet: Sheet, used: pd.DataFrame, empty: str) -> None:
         "note",
     )
     sums = ("n_wells", "invested_mn", "capital_mn_pa", "site_and_well_om_mn_pa", "oil_revenue_mn_pa")
-    sheet.table(_COST_COLUMNS, records(used), totals=_totals(used, *sums), empty=empty, named="costs")
+    sheet.table("storage.costs", records(used), totals=_totals(used, *sums), empty=empty, named="costs")
 
 
 def _used(plan: Plan) -> pd.DataFrame:

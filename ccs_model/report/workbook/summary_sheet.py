@@ -1,4 +1,4 @@
-"""Summary: the answer's figures on one page."""
+"""Sheet Summary: key figures, charts, results by period, province, sector and zone, costs and objective terms."""
 
 from __future__ import annotations
 
@@ -25,20 +25,19 @@ from ccs_model.report.workbook.columns import (
     Column,
     columns_of,
     label,
+    quantities,
 )
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.stakeholders_sheet import write_stakeholders
 
-# The head of Summary: key figures as formulas beside the solver's values, and the charts.
-
 _COLOURS = ("#1F4FA3", "#1B6637", "#9C5700", "#5B2C83", "#37474F", "#5B8DB8", "#A9B4BF")
 _SLOTS_A_LABEL = 20
 
 
 def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
-    """Formulas of key figures, as far as other sheets hold what they are made from."""
+    """Formulas of the key figures that other sheets hold the inputs of."""
     blocks, totals = sheet.book.blocks, plan.totals
     found = {"baseline_ktpa": "={plants!baseline_ktpa@total}"} if len(plan.problem.plants) else {}
     if len(plan.retrofits):
@@ -68,18 +67,10 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
 
 
 def write_key_figures(sheet: Sheet, plan: Plan, rows: Sequence[Row]) -> None:
-    """One row a figure: live where it can be, the solver's value, their difference."""
+    """Write one row a figure: the formula where there is one, the solver's value, and their difference."""
     live = live_figures(sheet, plan)
     sheet.table(
-        [
-            Column("figure", WORDS, widest=32),
-            Column("value", SOLVER, label="At these inputs", optional=True),
-            Column("unit", WORDS, widest=26),
-            Column("class", WORDS),
-            Column("solved", SOLVER, label="As solved", optional=True),
-            Column("difference", CHECK, optional=True),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "summary.key_figures",
         [_with_formula(row, live) for row in rows],
         plain=True,
         key="key_figures",
@@ -101,10 +92,7 @@ def _with_formula(row: Row, live: Mapping[str, Formula]) -> Row:
 
 
 def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
-    """MACC and cumulative cash, capture by sector and spending by year; the table of the third below them.
-
-    Between charts and table so many rows are left `free`; gives the first of them.
-    """
+    """Write the charts and the table of capture by sector; return the first of `free` rows left between them."""
     drawn = []
     if "slots" in sheet.book.blocks:
         drawn.append(_macc(sheet))
@@ -183,75 +171,8 @@ def _macc(sheet: Sheet) -> Picture:
     )  # fmt: skip
 
 
-TOTALS_MEAN = {
-    "n_plants": "operating plants of the zones, of any size",
-    "n_plants_retrofitted": "plants with at least one retrofit",
-    "n_retrofits": "retrofits; a plant may have several, one per stream",
-    "baseline_ktpa": "direct emissions of all these plants",
-    "captured_ktpa": "CO2 taken from the plants' gas streams",
-    "uncalibrated_abatement_share": "abatement share if every retrofit delivered its design capacity",
-    "delivered_share": "captured ÷ nameplate, from sheet Calibration; 1 means as designed",
-    "on_site_abatement_ktpa": "captured less the CO2 of steam generation: the reduction at the plants' own stacks",
-    "avoided_ktpa": "on-site abatement less the CO2 of grid electricity for capture and pipelines",
-    "abatement_share": "avoided ÷ baseline",
-    "on_site_abatement_share": "on-site abatement ÷ baseline",
-    "capex_mn": "investment over the horizon, undiscounted; the budget limits this amount",
-    "capture_capex_mn": "of which capture units",
-    "pipe_capex_mn": "of which pipelines",
-    "storage_capex_mn": "of which storage sites and wells",
-    "budget_mn": "maximum spending",
-    "cost_mn_pa": "annual cost of all retrofits at full load: annualised capital, O&M, heat, electricity, transport "
-    "and storage",
-    "capture_cost_per_t": "cost of capture alone ÷ captured at full load",
-    "avoidance_cost_per_t": "cost of capture, transport and storage ÷ avoided at full load",
-    "npv_mn": "owners' NPV after tax and financing, at their discount rate",
-    "net_benefit_mn": "net social benefit: damage avoided less resource costs, at the social discount rate",
-    "benefit_cost_ratio": "social benefits ÷ social costs",
-}
-# A static year has no horizon: its budget limits a year's cost, with capital as a yearly share.
-_STATIC_MEAN = {
-    "capex_mn": "total capital of everything built",
-    "budget_mn": "maximum annual cost, with annualised capital",
-    "npv_mn": "annual cost with the opposite sign",
-}
 _TOTALS_CLASS = {"n_plants": OBSERVED, "baseline_ktpa": CALCULATION, "budget_mn": INPUT}
 
-_TERMS_MEAN = {
-    "capture_capex_mn": "capture units, in the decision year",
-    "pipe_capex_mn": "pipelines, in the decision year",
-    "site_capex_mn": "storage sites, in the year of opening",
-    "well_capex_mn": "wells, in the year of drilling",
-    "salvage_mn": "salvage value of all capital at the end of the horizon",
-    "capture_fixed_om_mn": "maintenance and staff of the capture units",
-    "pipe_fixed_om_mn": "maintenance of the pipelines",
-    "capture_variable_om_mn": "solvent, water, waste",
-    "heat_mn": "steam for capture: fuel and non-fuel costs",
-    "capture_power_mn": "electricity for capture and compression",
-    "pipe_power_mn": "electricity of booster stations and trucks",
-    "haul_mn": "trucks, without electricity",
-    "site_fixed_om_mn": "maintenance and monitoring of storage sites",
-    "well_fixed_om_mn": "maintenance of wells",
-    "closure_mn": "plugging and post-closure care at the end of the horizon",
-    "oil_revenue_mn": "payments of oil fields for CO2 (income)",
-    "paid_mn": "policy payments per tonne (income)",
-    "carbon_mn": "carbon-market revenue of on-site abatement (income)",
-    "grants_mn": "grants received",
-    "drawn_mn": "loans and bonds drawn",
-    "repaid_mn": "repayment of loans and bonds, including the balance at the end of the horizon",
-    "interest_mn": "interest of loans and bonds",
-    "tax_on_income_mn": "tax on income less operating costs",
-    "tax_of_depreciation_mn": "tax saved by depreciation",
-    "tax_on_salvage_mn": "tax on the salvage value at the end of the horizon",
-    "tax_of_book_value_mn": "tax saved by the net book value at the end of the horizon",
-    "tax_of_interest_mn": "tax saved by interest",
-    "damage_avoided_mn": "social cost of carbon of the tonnes avoided",
-    "shortfall_mn": "cost of the shortfall against targets",
-    "captured_kt": "CO2 taken from the plants' gas streams",
-    "reduced_kt": "reduction by measures before capture",
-    "fuel_co2_kt": "CO2 of the fuel for steam",
-    "capture_power_co2_kt": "CO2 of electricity for capture and compression",
-    "booster_power_co2_kt": "CO2 of electricity for booster stations and trucks",
-}
 # Room above a section, its title, the note, room, headings, and room below.
 _HEAD_ROWS = 6
 _STORAGE_MEANS = {
@@ -261,7 +182,7 @@ _STORAGE_MEANS = {
 
 
 def write_summary(sheet: Sheet, plan: Plan) -> None:
-    """Key figures, periods, sectors, zones, costs, the objective, and what more money buys."""
+    """Write charts, key figures, results, costs, objective terms and the marginal value of the budget."""
     sheet.hide_gridlines()
     sheet.title("Summary")
     sheet.banner()
@@ -304,7 +225,8 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     zone_columns = columns_of(zones, classes=of_zones, optional=("reported_abatement_share",))
     sheet.table(zone_columns, records(zones), named="zones")
     sheet.paragraph(f"{statement(plan)} Sheet Calibration gives the evidence.", "note")
-    meaning = {**_TERMS_MEAN, "storage_mn": _STORAGE_MEANS[plan.problem.network is not None]}
+    meaning = {name: each["term"] for name, each in quantities().items()}
+    meaning["storage_mn"] = _STORAGE_MEANS[plan.problem.network is not None]
     over = "one year, annualised capital" if static else "discounted to the first year, over the horizon"
     sheet.section(f"Costs ({over})")
     _terms(sheet, plan.costs, "Sum of costs" if static else "Sum of discounted costs", meaning)
@@ -323,7 +245,9 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
 
 
 def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
-    meaning = {**TOTALS_MEAN, **(_STATIC_MEAN if plan.problem.is_static else {})}
+    meaning = {name: each["total"] for name, each in quantities().items()}
+    if plan.problem.is_static:
+        meaning |= {name: each["static_total"] for name, each in quantities().items() if each["static_total"]}
     for name, value in plan.totals.items():
         if name == "storage_capex_mn" and plan.problem.network is None:
             continue
@@ -357,7 +281,7 @@ def _if_known(share: float, name: str) -> Cell:
 
 
 def _by_year(plan: Plan) -> pd.DataFrame:
-    """plan.by_year, with spending apart for capture, pipes and storage where pipelines are shared."""
+    """plan.by_year; with shared pipelines also the investment in capture, pipelines and storage."""
     by_year = plan.by_year
     if plan.problem.network is None or plan.problem.is_static:
         return by_year
@@ -415,13 +339,7 @@ def _figure(sheet: Sheet, words_of_it: str, value: Cell, meaning: str) -> dict[s
 
 def _figures(sheet: Sheet, rows: list[Row]) -> None:
     sheet.table(
-        [
-            Column("figure", WORDS, widest=32),
-            Column("value", SOLVER, optional=True),
-            Column("unit", WORDS, widest=26),
-            Column("class", WORDS),
-            Column("meaning", WORDS, wide=True),
-        ],
+        "summary.figures",
         rows,
         plain=True,
     )

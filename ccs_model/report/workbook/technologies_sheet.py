@@ -5,7 +5,7 @@ from __future__ import annotations
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, Column, data_columns, own_money
+from ccs_model.report.workbook.columns import data_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 _OTHERS = (
@@ -40,44 +40,10 @@ def write_technologies(sheet: Sheet, plan: Plan) -> None:
         capex_per_tpa=level.convert(table["capex_per_tpa"], table["currency"], table["price_year"]),
         variable_om_per_t=level.convert(table["variable_om_per_t"], table["currency"], table["price_year"]),
     )
-    sheet.table(_columns(), records(shown), main=True)
+    sheet.table("technologies", records(shown), main=True)
     for name, title in _OTHERS:
         sheet.section(title)
         sheet.table(data_columns(problem.inputs[name]), records(problem.inputs[name]))
-
-
-def _columns() -> list[Column]:
-    return [
-        Column("technology", None),
-        Column("name", None, widest=24),
-        Column("grade", None),
-        Column("is_offered", INPUT, label="In this scenario"),
-        Column("own_capex_per_tpa", None, label="Capex", unit=own_money("own_capex_per_tpa")),
-        Column("own_variable_om_per_t", None, label="Variable O&M", unit=own_money("own_variable_om_per_t")),
-        Column("currency", None),
-        Column("price_year", None),
-        Column("capex_per_tpa", CALCULATION),
-        Column("variable_om_per_t", CALCULATION),
-        Column("fixed_om_share", None, unit="share of capex per year"),
-        Column("reference_co2_share", None, optional=True),
-        Column("capture_rate_share", None),
-        Column("power_kwh_per_t", None),
-        Column("suction_mpa", None),
-        Column("used_t_water_per_t", None),
-        Column("learning_share", None),
-        Column("smallest_train_ktpa", None),
-        Column("largest_train_ktpa", None),
-        Column("scale_exponent", None),
-        Column("first_year", None),
-        Column("lead_yr", None),
-        Column("life_yr", None),
-        Column("min_life_yr", None),
-        Column("min_load_share", None),
-        Column("readiness_level", None),
-        Column("reference", None, widest=14),
-        Column("quality", None),
-        Column("note", None, widest=40),
-    ]
 
 
 TECHNOLOGIES = Page(

@@ -1,4 +1,4 @@
-"""Transport: every pipe with its size, flow and cost, then what each carries by period; or the shared network."""
+"""Sheet Transport: pipelines with size, flow and cost, flows by period, and cost sharing of a shared network."""
 
 from __future__ import annotations
 
@@ -18,60 +18,12 @@ from ccs_model.report.pipe_tables import (
     pipes_table,
     shared_facilities,
 )
-from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, SOLVER, Column
+from ccs_model.report.workbook.columns import SOLVER, Column, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
-
-# Transport over a shared network: links with sizes and flows, flows by period, and who pays for what is shared.
-
-_FROM = Column("from_name", SOLVER, label="From", widest=28)
-_TO = Column("to_name", SOLVER, label="To", widest=28)
-_LINKS = (
-    _FROM,
-    _TO,
-    Column("kind", CALCULATION),
-    Column("pipe", SOLVER, label="Sizes", widest=14),
-    Column("built_year", SOLVER, label="Built in", optional=True),
-    Column("length_km", CALCULATION, label="Length"),
-    Column("diameter_mm", CALCULATION, label="Inner diameter", optional=True),
-    Column("capacity_ktpa", SOLVER),
-    Column("flow_ktpa", SOLVER, label="Flow, last period"),
-    Column("used_share", SOLVER, label="Use of capacity"),
-    Column("pipe_capex_mn", SOLVER, label="Capex"),
-    Column("n_users", SOLVER, label="Number of users"),
-    Column("users", SOLVER, label="User plants", widest=20),
-    Column("link", CALCULATION, label="Link", widest=24),
-)
-_FACTOR = Column("cost_factor", CALCULATION, label="Cost factor")
-_SHARED = (
-    Column("facility_name", SOLVER, label="Pipeline or site", widest=28),
-    Column("name", OBSERVED, label="User", widest=28),
-    Column("plant", OBSERVED, widest=14),
-    Column("use_kt", SOLVER, label="Tonnes, all periods"),
-    Column("use_share", SOLVER, label="Share of the tonnes"),
-    Column("capex_mn", SOLVER, label="Capex, all users"),
-    Column("by_use_mn", SOLVER, label="Share by use"),
-    Column("by_shapley_mn", SOLVER, label="Share by Shapley value"),
-    Column("shapley_error_mn", SOLVER, label="Standard error"),
-)
-_PAID = (
-    Column("name", OBSERVED, label="Plant", widest=28),
-    Column("plant", OBSERVED, label="Id", widest=28),
-    Column("province", OBSERVED),
-    Column("captured_at_full_load_ktpa", SOLVER, label="Captured at full load"),
-    Column("pipe_by_use_mn", SOLVER, label="Pipes, by use"),
-    Column("storage_by_use_mn", SOLVER, label="Storage, by use"),
-    Column("pipe_by_shapley_mn", SOLVER, label="Pipes, by Shapley value"),
-    Column("storage_by_shapley_mn", SOLVER, label="Storage, by Shapley value"),
-    Column("shapley_error_mn", SOLVER, label="Maximum standard error"),
-    Column("capture_cost_per_t", SOLVER, label="Capture"),
-    Column("transport_and_storage_per_t", SOLVER, label="Transport and storage, by use"),
-    Column("all_in_by_use_per_t", SOLVER, label="Full chain, by use"),
-    Column("all_in_by_shapley_per_t", SOLVER, label="Full chain, by Shapley value"),
-)
 
 
 def write_network(sheet: Sheet, plan: Plan) -> None:
-    """Links, flows by period, then both splits of what is shared."""
+    """Write links, flows by period, and the shares of common costs by use and by Shapley value."""
     links = links_in_use(plan)
     empty = words.nothing_built(plan) if plan.retrofits.empty else ""
     sheet.title("Transport")
@@ -84,10 +36,10 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
         "note",
     )
     has_factors = len(links) > 0 and bool((links["cost_factor"] != 1.0).any())
-    columns = [*_LINKS[:6], _FACTOR, *_LINKS[6:]] if has_factors else list(_LINKS)
+    columns = table_columns("transport.links", without=() if has_factors else ("cost_factor",))
     totals: dict[str, object] = {"from_name": "Total", "length_km": links["length_km"].sum()}
     totals["pipe_capex_mn"] = links["pipe_capex_mn"].sum()
-    # Other tables follow, under which a head that is frozen or comes again on each page would be wrong.
+    # Other tables follow, so the head is neither frozen nor repeated on each page.
     sheet.table(columns, records(links), main=True, frozen=0, totals=totals, empty=empty or "No link is used.")
     sheet.section("By period: flow (annual mean; negative is reverse flow) and investment")
     _by_period(sheet, plan, links, empty)
@@ -100,7 +52,7 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
         "note",
     )
     nobody = empty or "No pipeline or site has more than one user."
-    sheet.table(_SHARED, records(shared_facilities(plan)), empty=nobody, named="shared")
+    sheet.table("transport.shared", records(shared_facilities(plan)), empty=nobody, named="shared")
     sheet.section("Cost sharing: full-chain cost of each plant per tonne captured")
     sheet.paragraph(
         "A plant pays for its own capture and for its share of every pipeline and site it uses. Costs per tonne "
@@ -138,8 +90,7 @@ def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> Non
     built = [f"built_{year}_mn" for year in years]
     sheet.table(
         [
-            _FROM,
-            _TO,
+            *table_columns("transport.links")[:2],
             *(Column(f"flow_{year}_ktpa", SOLVER, label=f"Flow from {year}") for year in years),
             *(Column(name, SOLVER, label=f"Built from {year}") for year, name in zip(years, built, strict=True)),
         ],
@@ -155,7 +106,7 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
     captured = float(table["captured_at_full_load_ktpa"].sum())
     totals: dict[str, object] = {
         column.name: table[column.name].sum()
-        for column in _PAID
+        for column in table_columns("transport.paid")
         if column.name.endswith(("_mn", "_ktpa")) and column.name != "shapley_error_mn"
     }
     if captured > 0:
@@ -170,30 +121,11 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
             "all_in_by_shapley_per_t": by_shapley,
         }
     nobody = empty or "No plant captures."
-    sheet.table(_PAID, records(table), totals={**totals, "name": "Total"}, empty=nobody, named="paid")
-
-
-_COLUMNS = (
-    Column("plant", OBSERVED, widest=16),
-    Column("name", OBSERVED, widest=30),
-    Column("stream", SOLVER, widest=18),
-    Column("site", SOLVER, widest=18),
-    Column("pipe", CALCULATION, label="Class"),
-    Column("n_lines", CALCULATION, label="Parallel lines"),
-    Column("length_km", CALCULATION, label="Length"),
-    Column("capacity_ktpa", SOLVER),
-    Column("flow_ktpa", SOLVER, label="Flow, last period"),
-    Column("pipe_capex_mn", SOLVER, label="Capex"),
-    Column("pipe_capital_mn_pa", SOLVER, label="Capital"),
-    Column("pipe_fixed_om_mn_pa", SOLVER, label="Fixed O&M"),
-    Column("pipe_power_mn_pa", SOLVER, label="Booster power"),
-    Column("transport_mn_pa", SOLVER, label="Transport, total"),
-    Column("transport_cost_per_t", SOLVER, label="Transport"),
-)
+    sheet.table("transport.paid", records(table), totals={**totals, "name": "Total"}, empty=nobody, named="paid")
 
 
 def write_transport(sheet: Sheet, plan: Plan) -> None:
-    """One row a pipe with totals, then the flows with the periods across; a shared network has its own way."""
+    """Write one row a pipeline with totals, then flows by period; a shared network has its own tables."""
     if plan.problem.network is not None:
         write_network(sheet, plan)
         return
@@ -208,7 +140,7 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
         "class and number of lines follow from the capacity. Annual costs are at full load and prices of the last "
         "year; capital is capex × capital recovery; cost per tonne is the total ÷ captured."
     )
-    sheet.table(_COLUMNS, records(pipes), main=True, frozen=2, totals=_totals(plan, pipes), empty=empty)
+    sheet.table("transport.pipes", records(pipes), main=True, frozen=2, totals=_totals(plan, pipes), empty=empty)
     sheet.section("Flows by period (annual mean)")
     _flows(sheet, plan, pipes, empty)
 
@@ -227,7 +159,7 @@ def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
     table = pipes[["plant", "name", "stream", "site", "route"]].merge(flows, on="route")
     sheet.table(
         [
-            *_COLUMNS[:4],
+            *table_columns("transport.pipes")[:4],
             *(Column(f"flow_{year}_ktpa", SOLVER, label=f"From {year}") for year in plan.problem.years),
         ],
         records(table),

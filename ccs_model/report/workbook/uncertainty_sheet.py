@@ -1,12 +1,11 @@
-"""Uncertainty: how the answer spreads when the inputs do, what moves it, and how often each plant is chosen."""
+"""Sheet Uncertainty: spread of the results, drivers of the objective value, and selection frequency of plants."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ccs_model.plan.plan import HELD, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
+from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
-from ccs_model.report.workbook.columns import ASSUMED, CALCULATION, OBSERVED, SOLVER, Column
 from ccs_model.report.workbook.formulas import Block, Formula
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
@@ -17,69 +16,19 @@ _BARS = 10
 # As many as their names can be read beside.
 _PLANT_BARS = 14
 
-MODES: Mapping[str, str] = {HELD: "fixed plan", REPLANNED: "re-optimised (continuous)"}
+MODES: Mapping[str, str] = {FIXED: "fixed plan", REPLANNED: "re-optimised (continuous)"}
 MEASURES: Mapping[str, str] = {
-    "aim_value": "Objective value",
+    "objective_value": "Objective value",
     "abatement_kt": "Avoided over the horizon (kt)",
     "capex_mn": "Capital (million)",
     "cost_mn": "Discounted cost (million)",
     "cost_per_t": "Cost per tonne avoided, both discounted",
     "npv_mn": "Owners' NPV (million)",
 }
-_SPREAD = (
-    Column("mode", SOLVER, label="Plan"),
-    Column("measure", SOLVER, label="Result", widest=44),
-    Column("planned", SOLVER, label="Planned value", unit="", form="#,##0.0"),
-    Column("mean", SOLVER, label="Mean", unit="", form="#,##0.0", optional=True),
-    Column("p5", SOLVER, label="P5", unit="", form="#,##0.0", optional=True),
-    Column("p50", SOLVER, label="P50", unit="", form="#,##0.0", optional=True),
-    Column("p95", SOLVER, label="P95", unit="", form="#,##0.0", optional=True),
-    Column("n_futures", SOLVER, label="Futures"),
-)
-_TORNADO = (
-    Column("input", OBSERVED, label="Input", widest=34),
-    Column("low", SOLVER, label="Mean in its lowest fifth", unit="", form="#,##0.0"),
-    Column("high", SOLVER, label="Mean in its highest fifth", unit="", form="#,##0.0"),
-    Column("mean", SOLVER, label="Mean of all futures", unit="", form="#,##0.0"),
-    Column("low_change", CALCULATION, label="Lowest fifth minus mean", unit="", form="#,##0.0"),
-    Column("high_change", CALCULATION, label="Highest fifth minus mean", unit="", form="#,##0.0"),
-    Column("chance", SOLVER, label="Width from sampling error", unit="", form="#,##0.0"),
-    Column("variance_share", SOLVER, label="Variance explained", optional=True),
-)
-_PLANTS = (
-    Column("plant", OBSERVED),
-    Column("name", OBSERVED, widest=40),
-    Column("province", OBSERVED),
-    Column("sector", OBSERVED),
-    Column("chosen_share", SOLVER, label="Selected in", optional=True),
-    Column("built_share", SOLVER, label="Mean share built", optional=True),
-    Column("is_planned", SOLVER, label="In the plan"),
-    Column("is_no_regret", SOLVER, label="No-regret"),
-)
-_BROKEN = (
-    Column("claim", SOLVER, label="Constraint", widest=50),
-    Column("future_share", SOLVER, label="Violated in"),
-    Column("median_missed", SOLVER, label="Median violation", unit="", form="#,##0.0"),
-    Column("most_missed", SOLVER, label="Maximum violation", unit="", form="#,##0.0"),
-)
-_INPUTS = (
-    Column("input", OBSERVED, label="Input", widest=34),
-    Column("multiplies", OBSERVED, label="Quantity changed", widest=50),
-    Column("distribution", ASSUMED, label="Distribution"),
-    Column("low", ASSUMED, label="Low", unit="", form="0.00"),
-    Column("mode", ASSUMED, label="Mode", unit="", form="0.00"),
-    Column("high", ASSUMED, label="High", unit="", form="0.00"),
-    Column("planned", ASSUMED, label="Planned value", unit="", form="0.00"),
-    Column("p5", SOLVER, label="P5", unit="", form="0.00"),
-    Column("p50", SOLVER, label="P50", unit="", form="0.00"),
-    Column("p95", SOLVER, label="P95", unit="", form="0.00"),
-    Column("reference", OBSERVED, label="Reference"),
-    Column("quality", OBSERVED, label="Quality"),
-)
 
 
 def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
-    """Quantiles, tornado and choice frequency with their charts, what the held plan breaks, and the inputs."""
+    """Write quantiles, drivers and selection frequency with charts, violated constraints, and uncertain inputs."""
     found = plan.uncertainty
     sheet.title("Uncertainty")
     if found is None:
@@ -103,17 +52,19 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
         )
     sheet.section("Results over the futures")
     spread = [{**row, "mode": MODES[row["mode"]], "measure": MEASURES[row["measure"]]} for row in records(found.spread)]
-    sheet.table(_SPREAD, spread, main=True, frozen=0, key="uncertainty")
+    sheet.table("uncertainty.spread", spread, main=True, frozen=0, key="uncertainty")
     top = sheet.row
     sheet.jump(top + 1 + PICTURE_ROWS)
-    blocks = {mode: _tornado(sheet, found, mode) for mode in (REPLANNED, HELD)}
+    blocks = {mode: _tornado(sheet, found, mode) for mode in (REPLANNED, FIXED)}
     sheet.section("How often each plant is selected")
     sheet.paragraph(
         "Of the re-optimised futures; a plant is selected if at least half of a stream's retrofit is built. A plant "
         f"selected in {NO_REGRET_SHARE:.0%} or more is a no-regret choice.",
         "note",
     )
-    plants = sheet.table(_PLANTS, records(found.plants), empty="No plant is selected in any future.", key="choices")
+    plants = sheet.table(
+        "uncertainty.plants", records(found.plants), empty="No plant is selected in any future.", key="choices"
+    )
     end = sheet.row
     # The charts draw the tables, so that those stand in their places first.
     sheet.jump(top)
@@ -125,16 +76,16 @@ def write_uncertainty(sheet: Sheet, plan: Plan) -> None:
         sheet.pictures(*pictures)
     sheet.jump(end)
     sheet.section("Constraints that the fixed plan violates")
-    sheet.table(_BROKEN, records(found.broken), empty="None in any future.")
+    sheet.table("uncertainty.violations", records(found.broken), empty="None in any future.")
     sheet.section("Uncertain inputs")
-    sheet.table(_INPUTS, records(found.inputs), empty="Nothing.")
+    sheet.table("uncertainty.inputs", records(found.inputs), empty="Nothing.")
 
 
 def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
     """Drivers of the objective value, largest first."""
     sheet.section(f"Drivers of the objective value: {MODES[mode]}")
-    means = found.spread[(found.spread["mode"] == mode) & (found.spread["measure"] == "aim_value")]["mean"]
-    table = found.tornado[(found.tornado["mode"] == mode) & (found.tornado["measure"] == "aim_value")]
+    means = found.spread[(found.spread["mode"] == mode) & (found.spread["measure"] == "objective_value")]["mean"]
+    table = found.tornado[(found.tornado["mode"] == mode) & (found.tornado["measure"] == "objective_value")]
     if table.empty:
         sheet.paragraph("Too few futures.", "note")
         return None
@@ -148,12 +99,12 @@ def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
         }
         for row in records(table)
     ]
-    return sheet.table(_TORNADO, rows, key=f"tornado-{mode}")
+    return sheet.table("uncertainty.tornado", rows, key=f"tornado-{mode}")
 
 
 def _bars(found: Uncertainty, block: Block) -> Picture:
     names = block.values("input")
-    table = found.tornado[(found.tornado["mode"] == REPLANNED) & (found.tornado["measure"] == "aim_value")]
+    table = found.tornado[(found.tornado["mode"] == REPLANNED) & (found.tornado["measure"] == "objective_value")]
     first = table.iloc[0]
     return Picture(
         "Drivers of the objective value",

@@ -1,4 +1,4 @@
-"""`Canvas`: a worksheet with a cursor, its words, its page set-up, and the marks that say what stands where."""
+"""`Canvas`: a worksheet with a cursor: titles, text, banner, page set-up, widths and heights."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from ccs_model.units import unit_text
 
 if TYPE_CHECKING:
     from ccs_model.report.workbook.sheet import Sheet
-
-# Widths and heights of a sheet: gathered while it is written, set when all of it is known.
 
 NO_CHANGES: Mapping[str, object] = MappingProxyType({})
 _NARROWEST, _SPARE = 7, 11
@@ -46,7 +44,7 @@ class _Wide:
 
 
 class Layout:
-    """What each column needs, and the texts that go by the widths."""
+    """Widths and heights of a sheet, gathered while it is written and set when it is complete."""
 
     def __init__(self) -> None:
         self._widths: dict[int, int] = {}

@@ -1,0 +1,247 @@
+"""A budget sweep as jobs for one process or two: anchors, the sweep in two halves, and its improvements.
+
+Two anchors, the highest limit and half of it, choose the arc groups. Within them the lower and the upper half of the
+limits are swept side by side. Then the solutions at neighbouring limits improve each other, and the time that is left
+goes to the widest gaps. What one job does never depends on which process does it, so that a sweep that ends before its
+deadline gives the same points with any number of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from ccs_model._typing import Floats, Ints, MessageCallback
+from ccs_model.mip.budget_sweep import Anchor, Anchors, Deepen, Relate, Sweep, SweepModel, SweepPoint
+from ccs_model.mip.clock import now
+from ccs_model.mip.cut_sets import Connections, Cut
+from ccs_model.mip.parametric import Support
+from ccs_model.mip.presolve import RestrictedModel, restricted
+from ccs_model.mip.search import Strategy
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Number of jobs that run at a time, and the number of rows below which one process does them all."""
+
+    n_jobs: int = 2
+    min_rows: int = 6_000
+
+
+@dataclass(frozen=True, eq=False)
+class SweepWork:
+    """The model over all arc groups, as a process receives it."""
+
+    model: SweepModel
+    connections: Connections
+    strategy: Strategy
+
+    def opened(self) -> Callable[[SweepTask], Any]:
+        """Return what does a task."""
+        return lambda task: task.done(self)
+
+
+class SweepTask(Protocol):
+    """A part of the sweep that one process does by itself."""
+
+    def done(self, work: SweepWork) -> Any:
+        """Return the result of the task."""
+
+
+RunTasks = Callable[[Sequence[SweepTask]], list[Any]]
+"""Does some tasks, in this process or in others, and returns their results in order."""
+
+
+@dataclass(frozen=True)
+class _AnchorTask:
+    limits: tuple[float, ...]
+    with_arcs: bool
+    seconds: float
+    max_seconds: float
+
+    def done(self, work: SweepWork) -> Anchor | None:
+        return work.strategy.stage(Anchors).run(
+            work.model,
+            work.connections,
+            self.limits,
+            with_arcs=self.with_arcs,
+            seconds=self.seconds,
+            max_seconds=self.max_seconds,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _SweepTask:
+    model: SweepModel
+    limits: tuple[float, ...]
+    seconds: float
+
+    def done(self, work: SweepWork) -> list[SweepPoint]:
+        return work.strategy.stage(Sweep).run(self.model, self.limits, self.seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class _RelateTask:
+    model: SweepModel
+    points: tuple[SweepPoint, ...]
+    below: SweepPoint | None
+    above: SweepPoint | None
+    seconds: float
+
+    def done(self, work: SweepWork) -> list[SweepPoint]:
+        return work.strategy.stage(Relate).run(self.model, self.points, self.below, self.above, self.seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class _DeepenTask:
+    model: SweepModel
+    point: SweepPoint
+    seconds: float
+
+    def done(self, work: SweepWork) -> SweepPoint:
+        return work.strategy.stage(Deepen).run(self.model, self.point, self.seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class SweepResult:
+    """Points of the restricted model, its arc groups, and the lines that bound solutions over all arc groups."""
+
+    points: list[SweepPoint]
+    small: RestrictedModel
+    arc_groups: Ints
+    supports: tuple[Support, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SweepSearch:
+    """One sweep.
+
+    Parameters
+    ----------
+    work
+        The model and the strategy.
+    required
+        Arc groups that are searched in any case; no others if `required_only`.
+    deadline
+        When the sweep ends, a value of `clock.now`.
+    n_processes
+        How many processes `run_tasks` uses.
+    run_tasks
+        Does the tasks.
+    message
+        Called with each phase.
+    """
+
+    work: SweepWork
+    required: Ints
+    required_only: bool
+    deadline: float
+    n_processes: int
+    run_tasks: RunTasks
+    message: MessageCallback
+
+    def run(self, limits: Floats) -> SweepResult | None:
+        """Return points at the limits, from low to high; None where not even a relaxation was solved in time."""
+        began, strategy = now(), self.work.strategy
+        anchors = strategy.stage(Anchors)
+
+        def left(share: float) -> float:
+            """Seconds of one job until a share of the time is over."""
+            until = began + share * (self.deadline - began)
+            return max(until - now(), 0.0) * self.n_processes / self._n_jobs
+
+        self.message("arc groups")
+        tasks = [
+            _AnchorTask(
+                tuple(share * float(limits[-1]) for share in shares),
+                not self.required_only,
+                left(anchors.until),
+                max(self.deadline - now(), 0.0),
+            )
+            for shares in anchors.shares
+        ]
+        known: list[Anchor] = [each for each in self.run_tasks(tasks) if each is not None]
+        if not known:
+            return None
+        arc_groups = self.required
+        if not self.required_only:
+            arc_groups = np.unique(np.r_[*(each.arc_groups for each in known), self.required])
+        model, small = self._restricted(arc_groups, [cut for each in known for cut in each.cuts])
+        self.message(f"{len(limits)} budgets")
+        middle = len(limits) // 2
+        halves = [half for half in (limits[:middle], limits[middle:]) if len(half)]
+        seconds = left(strategy.stage(Sweep).until)
+        swept = self.run_tasks([_SweepTask(model, tuple(map(float, half)), seconds) for half in halves])
+        points = _carried_up(model, [point for half in swept for point in half])
+        points = self._related(model, points, left)
+        points = self._deepened(model, points)
+        return SweepResult(points, small, arc_groups, tuple(support for each in known for support in each.supports))
+
+    @property
+    def _n_jobs(self) -> int:
+        return self.work.strategy.stage(Processes).n_jobs
+
+    def _restricted(self, arc_groups: Ints, cuts: list[Cut]) -> tuple[SweepModel, RestrictedModel]:
+        model = self.work.model
+        small = restricted(model.matrix, model.network.outside(arc_groups))
+        row = small.matrix.row_constraints.index(model.matrix.row_constraints[model.row])
+        place = np.full(small.n_columns, -1)
+        place[small.columns] = np.arange(len(small.columns))
+        inside: dict[tuple[int, ...], Cut] = {}
+        for columns, coefficients in cuts:
+            kept = place[columns] >= 0
+            inside.setdefault(tuple(columns.tolist()), (place[columns[kept]], coefficients[kept]))
+        network = model.network.within(model.matrix, small)
+        return SweepModel(small.matrix, row, network, tuple(inside.values()), model.options), small
+
+    def _related(self, model: SweepModel, points: list[SweepPoint], left: Callable[[float], float]) -> list[SweepPoint]:
+        if all(map(model.is_closed, points)):
+            return points
+        self.message("solutions at neighbouring budgets")
+        middle, until = len(points) // 2, self.work.strategy.stage(Relate).until
+        tasks = [
+            _RelateTask(
+                model,
+                tuple(points[a:b]),
+                points[a - 1] if a else None,
+                points[b] if b < len(points) else None,
+                left(until),
+            )
+            for a, b in ((0, middle), (middle, len(points)))
+            if a < b
+        ]
+        return _carried_up(model, [point for part in self.run_tasks(tasks) for point in part])
+
+    def _deepened(self, model: SweepModel, points: list[SweepPoint]) -> list[SweepPoint]:
+        """Deepen the widest gaps first, one a job, each once, as long as there is time."""
+        deepen, n_jobs = self.work.strategy.stage(Deepen), self._n_jobs
+        while now() < self.deadline:
+            open_ = [k for k, point in enumerate(points) if not point.is_deepened and not model.is_closed(point)]
+            seconds = (self.deadline - now()) * self.n_processes / n_jobs
+            if not open_ or seconds < deepen.min_seconds:
+                break
+            self.message(f"{len(open_)} budgets with wide gaps")
+            # Of equal gaps the lower budget first: its solution helps the higher ones.
+            widest = sorted(open_, key=lambda k: (-model.gap(points[k]), k))[:n_jobs]
+            share = min(max(deepen.seconds, n_jobs * seconds / len(open_)), seconds)
+            results = self.run_tasks([_DeepenTask(model, points[k], share) for k in widest])
+            for k, point in zip(widest, results, strict=True):
+                points[k] = point
+            points = _carried_up(model, points)
+        return points
+
+
+def _carried_up(model: SweepModel, points: list[SweepPoint]) -> list[SweepPoint]:
+    """Give each limit the solution of a lower one where that is better."""
+    best: Floats | None = None
+    kept = []
+    for point in points:
+        if point.x is None or (best is not None and model.sign * (model.value(best) - model.value(point.x)) > 0):
+            kept.append(replace(point, x=best))
+        else:
+            best = point.x
+            kept.append(point)
+    return kept

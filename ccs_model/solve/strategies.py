@@ -1,0 +1,169 @@
+"""Search schedules as data: which stages run for which model, and with which parameters.
+
+Time shares count from the end of the relaxation to the deadline. Each stage documents its parameters and reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ccs_model.mip.budget_sweep import Anchors, Deepen, Relate, Sweep
+from ccs_model.mip.cut_sets import Relax
+from ccs_model.mip.fixed_charge import Construct, Extend, ExtendRestricted, Prove, SlopeScaling
+from ccs_model.mip.highs import LARGE_ROWS
+from ccs_model.mip.network_lns import Alternate, Lns, Neighbourhoods, Reoptimise
+from ccs_model.mip.search import Strategy
+from ccs_model.mip.sweep_search import Processes
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """Sizes at which the schedule changes.
+
+    Parameters
+    ----------
+    few_arc_groups
+        Largest number of arc groups that the exact search takes all; with more, flow directions pay off.
+    many_arc_groups, many_rows
+        From there on a search over early rounds of slope scaling takes longer than neighbourhoods do.
+    staged_rows
+        A model of several periods with more rows chooses its arcs in a model of one period.
+    """
+
+    few_arc_groups: int = 300
+    many_arc_groups: int = 1_000
+    many_rows: int = 25_000
+    staged_rows: int = LARGE_ROWS
+
+
+SIZES = ModelSizes()
+
+
+@dataclass(frozen=True)
+class Restrict:
+    """Restrict the exact search to the arc groups in use.
+
+    Parameters
+    ----------
+    min_share
+        An incumbent with fewer arc groups than this share of those slope scaling converged on does not choose them.
+    until
+        Share of the time by which the search over the restricted model ends.
+    """
+
+    min_share: float = 0.5
+    until: float = 1.0
+
+
+_SCALE_AND_CONSTRUCT = (SlopeScaling(n_rounds=8, step=1.0, until=0.3), Construct(until=0.45))
+# From the arcs of a late round of slope scaling to those of an early, wider one.
+_EXTENSIONS = (Extend(2, until=0.5), Extend(1, until=0.55), Extend(0, until=0.6))
+_FEW_NEIGHBOURHOODS = (Neighbourhoods(50, 4, elsewhere=False), Neighbourhoods(100, 3, elsewhere=True))
+_NEIGHBOURHOODS = (
+    Neighbourhoods(30, 20, elsewhere=False),
+    Neighbourhoods(100, 6, elsewhere=True),
+    Neighbourhoods(50, 20, elsewhere=False),
+    Neighbourhoods(150, 6, elsewhere=True),
+)
+_LARGE_NEIGHBOURHOODS = (
+    Neighbourhoods(100, 4, elsewhere=True),
+    Neighbourhoods(30, 60, elsewhere=False),
+    Neighbourhoods(100, 8, elsewhere=True),
+)
+_STAGED_NEIGHBOURHOODS = (Neighbourhoods(20, 16, elsewhere=False), Neighbourhoods(40, 8, elsewhere=False))
+
+STAGED_NETWORK = Strategy(
+    "staged network",
+    (
+        SlopeScaling(n_rounds=22, step=0.05, until=0.3, restrict=True),
+        Construct(until=0.45, restrict=True),
+        ExtendRestricted(1.25, until=0.5),
+        ExtendRestricted(1.6, until=0.55, max_arc_groups=60),
+        Alternate(
+            (
+                Neighbourhoods(60, 2, elsewhere=True),
+                Neighbourhoods(40, 3, elsewhere=True),
+                Neighbourhoods(60, 4, elsewhere=True),
+            ),
+            begin_until=0.35,
+            until=0.6,
+            min_gain_part=0.25,
+        ),
+        Restrict(min_share=0.5),
+        Prove(),
+    ),
+)
+"""Several periods over few enough links for rounds of slope scaling in small steps."""
+
+ONE_PERIOD = Strategy(
+    "arcs of one period",
+    (
+        Relax(cut_rounds=8, cuts_until=0.15, until=0.45),
+        SlopeScaling(n_rounds=8, step=1.0, until=0.55),
+        Construct(until=0.55),
+        Lns((Neighbourhoods(30, 16, elsewhere=False),), until=0.55),
+        Restrict(until=0.9),
+    ),
+)
+"""Several periods over many links: the bound over all links, then the arcs of a model with one period."""
+
+BUDGET_SWEEP = Strategy("budget sweep", (Anchors(), Sweep(), Relate(), Deepen(), Processes()))
+"""Solutions at many budgets."""
+
+PROVE_REDUCED = Prove(heuristics=False)
+"""The exact search over a model that the incumbent has reduced to few decisions."""
+
+
+def relaxation_stage(*, is_directed: bool) -> Relax:
+    """Return the relaxation over all arc groups; cuts with flow directions need more rounds of less time each."""
+    return Relax(cut_rounds=40 if is_directed else 8, cuts_until=0.15)
+
+
+def choose_strategy(
+    sizes: ModelSizes,
+    *,
+    n_arc_groups: int,
+    n_rows: int,
+    is_staged: bool,
+    relaxation_uses_arcs: bool,
+    arcs_are_given: bool,
+) -> Strategy:
+    """Return the schedule after the relaxation.
+
+    Parameters
+    ----------
+    sizes
+        Sizes at which the schedule changes.
+    n_arc_groups, n_rows
+        Size of the model.
+    is_staged
+        Whether there are several periods.
+    relaxation_uses_arcs
+        Whether the relaxation uses any arc group.
+    arcs_are_given
+        Whether the planner names the corridors, so that solutions over other arcs are of no use.
+    """
+    is_large = n_arc_groups > sizes.many_arc_groups or n_rows > sizes.many_rows
+    if is_staged and not is_large and relaxation_uses_arcs:
+        return STAGED_NETWORK
+    neighbourhoods: tuple[Neighbourhoods, ...]
+    if is_staged:
+        name, neighbourhoods = "several periods", _STAGED_NEIGHBOURHOODS
+    elif n_arc_groups <= sizes.few_arc_groups:
+        # The exact search ends before many neighbourhoods are searched.
+        name, neighbourhoods = "small network", _FEW_NEIGHBOURHOODS
+    elif is_large:
+        name, neighbourhoods = "large network", _LARGE_NEIGHBOURHOODS
+    else:
+        name, neighbourhoods = "network", _NEIGHBOURHOODS
+    return Strategy(
+        name,
+        (
+            *_SCALE_AND_CONSTRUCT,
+            *(() if is_large else _EXTENSIONS),
+            Lns(() if arcs_are_given else neighbourhoods, until=0.6),
+            *((Reoptimise(until=0.7),) if is_staged else ()),
+            Restrict(min_share=0.5),
+            Prove(),
+        ),
+    )

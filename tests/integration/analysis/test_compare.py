@@ -1,0 +1,189 @@
+"""Comparison of runs: differences, plants that enter and leave, changed inputs, and the workbook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import ccs_model as ccs
+from ccs_model.analysis.compare import CHANGES, ENTERS, LEAVES, Comparison, compare
+from ccs_model.cli import group
+from ccs_model.errors import InputError
+from ccs_model.plan.plan import Plan
+from ccs_model.runs.run_reader import run_of
+
+HOSTILE = '=cmd|"/c calc"!A1'
+
+
+@pytest.fixture(scope="module")
+def poor(solved: Callable[..., Plan]) -> Plan:
+    return solved({})
+
+
+@pytest.fixture(scope="module")
+def rich(solved: Callable[..., Plan]) -> Plan:
+    return solved({}, {"budget.total_mn": 1_500})
+
+
+@pytest.fixture(scope="module")
+def found(poor: Plan, rich: Plan) -> Comparison:
+    return compare([poor, rich])
+
+
+@pytest.fixture(scope="module")
+def folders(poor: Plan, rich: Plan, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    home = tmp_path_factory.mktemp("runs")
+    return [plan.to_folder(home / name) for plan, name in ((poor, "poor"), (rich, "rich"))]
+
+
+def test_each_column_is_its_run_and_each_difference_is_one(found: Comparison, poor: Plan, rich: Plan) -> None:
+    first, second = found.names
+    totals = found.totals.set_index("quantity")
+    for name, value in poor.totals.items():
+        if value is not None:
+            assert totals.at[name, first] == pytest.approx(value)
+            assert totals.at[name, second] == pytest.approx(rich.totals[name])
+    for table in (found.totals, found.years, found.zones, found.costs, found.terms):
+        pd.testing.assert_series_equal(
+            table[f"{second} − first"], table[second] - table[first], check_names=False, rtol=1e-12
+        )
+    # 1,500 less 900.
+    assert totals.at["budget_mn", f"{second} − first"] == pytest.approx(600.0)
+    assert totals.at["budget_mn", "unit"] == "million CNY 2024"
+
+
+def test_differences_of_terms_add_up_to_that_of_the_objective(found: Comparison, poor: Plan, rich: Plan) -> None:
+    gained = found.terms[f"{found.names[1]} − first"].sum()
+    assert gained == pytest.approx(rich.objective.value - poor.objective.value)
+
+
+def test_plants_that_enter_and_leave_are_set_differences(found: Comparison, poor: Plan, rich: Plan) -> None:
+    before, after = set(poor.retrofits["plant"]), set(rich.retrofits["plant"])
+    moved = found.plants.set_index("plant")["change"]
+    assert set(moved[moved == ENTERS].index) == after - before
+    assert set(moved[moved == LEAVES].index) == before - after
+    assert set(moved[moved == CHANGES].index) <= before & after
+    gained = found.plants["avoided_ktpa"].sum() - found.plants["first_avoided_ktpa"].sum()
+    by_plant = [plan.retrofits.groupby("plant")["avoided_ktpa"].sum() for plan in (poor, rich)]
+    kept = [plant for plant in before & after if plant not in moved.index]
+    rest = float(by_plant[1].reindex(kept).sum() - by_plant[0].reindex(kept).sum())
+    assert gained + rest == pytest.approx(rich.totals["avoided_ktpa"] - poor.totals["avoided_ktpa"])
+
+
+def test_reversed_order_reverses_every_sign(found: Comparison, poor: Plan, rich: Plan) -> None:
+    back = compare([rich, poor])
+    first, second = found.names
+    there = found.totals.set_index("quantity")[f"{second} − first"]
+    again = back.totals.set_index("quantity")[f"{first} − first"]
+    pd.testing.assert_series_equal(there, -again, check_names=False)
+    turned = {ENTERS: LEAVES, LEAVES: ENTERS, CHANGES: CHANGES}
+    moved = found.plants.set_index("plant")["change"].map(turned).sort_index()
+    pd.testing.assert_series_equal(moved, back.plants.set_index("plant")["change"].sort_index(), check_names=False)
+
+
+def test_only_changed_scenario_keys_are_listed(found: Comparison) -> None:
+    (row,) = found.inputs.to_dict("records")
+    assert (row["kind"], row["input"]) == ("scenario", "budget.total_mn")
+    assert [float(row[name]) for name in found.names] == [900.0, 1500.0]
+
+
+def test_a_changed_table_is_listed_by_its_hash(poor: Plan) -> None:
+    run = run_of(poor)
+    other = replace(run, inputs={**run.inputs, "prices/power.csv": "0" * 64})
+    found = compare([run, other])
+    assert list(found.inputs["input"]) == ["prices/power.csv"] and found.inputs[found.names[1]].item() == "0" * 12
+
+
+def test_a_run_does_not_differ_from_itself(poor: Plan) -> None:
+    found = compare([poor, poor, poor])
+    assert len(set(found.names)) == 3
+    assert found.plants.empty and found.inputs.empty
+    for name in found.names[1:]:
+        assert not found.totals[f"{name} − first"].fillna(0.0).any()
+
+
+def test_money_of_two_currencies_is_never_subtracted(poor: Plan) -> None:
+    run = run_of(poor)
+    other = replace(run, document={**run.document, "currency": "USD"})
+    found = compare([run, other])
+    totals = found.totals.set_index("quantity")
+    differ = f"{found.names[1]} − first"
+    assert pd.isna(totals.at["capex_mn", differ])
+    assert totals.at["capex_mn", "unit"] == "million CNY 2024 or million USD 2024"
+    assert totals.at["captured_ktpa", differ] == 0.0
+
+
+def test_folders_and_plans_give_the_same_comparison(found: Comparison, folders: list[Path]) -> None:
+    stored = compare(folders)
+    assert stored.names == ("poor", "rich")
+    renamed = dict(zip(found.names, stored.names, strict=True))
+    renamed |= {f"{name} − first": f"{new} − first" for name, new in renamed.items()}
+    for name, table in found.tables.items():
+        pd.testing.assert_frame_equal(stored.tables[name], table.rename(columns=renamed).replace(renamed), rtol=1e-15)
+    assert ccs.compare(folders).to_dict() == stored.to_dict()
+
+
+def test_one_run_is_not_a_comparison(poor: Plan) -> None:
+    with pytest.raises(InputError, match="two or more"):
+        compare([poor])
+
+
+def test_the_workbook_has_live_differences_whose_values_are_written(found: Comparison, tmp_path: Path) -> None:
+    path = found.to_excel(tmp_path / "c.xlsx")
+    live, reported = openpyxl.load_workbook(path), openpyxl.load_workbook(path, data_only=True)
+    assert live.sheetnames == ["Runs", "Totals", "Years", "Zones", "Costs", "Terms", "Plants", "Inputs"]
+    n_formulas = 0
+    for sheet in live.worksheets:
+        for row in sheet.iter_rows():
+            for cell in row:
+                if cell.data_type == "f":
+                    here, there = cell.value[1:].split("-")
+                    values = reported[sheet.title]
+                    value = values[here].value - values[there].value
+                    assert values[cell.coordinate].value == pytest.approx(value, rel=1e-9, abs=1e-9)
+                    n_formulas += 1
+    expected = sum(
+        int(table[f"{found.names[1]} − first"].notna().sum())
+        for table in (found.totals, found.years, found.zones, found.costs, found.terms)
+    )
+    assert n_formulas == expected > 0
+
+
+def test_the_same_runs_give_the_same_bytes(found: Comparison, folders: list[Path], tmp_path: Path) -> None:
+    one, other = (compare(folders).to_excel(tmp_path / name) for name in ("a.xlsx", "b.xlsx"))
+    assert one.read_bytes() == other.read_bytes()
+
+
+def test_text_that_looks_like_a_formula_stays_text(poor: Plan, tmp_path: Path) -> None:
+    run = run_of(poor)
+    document = json.loads(json.dumps(run.document))
+    for row in document["retrofits"]:
+        row["name"] = HOSTILE
+    found = compare([replace(run, document={**run.document, "retrofits": []}), replace(run, document=document)])
+    sheet = openpyxl.load_workbook(found.to_excel(tmp_path / "x.xlsx"))["Plants"]
+    cells = [cell for row in sheet.iter_rows() for cell in row if cell.value == HOSTILE]
+    assert cells and all(cell.data_type == "s" for cell in cells)
+
+
+def test_the_command_prints_a_table_or_one_object(folders: list[Path], tmp_path: Path) -> None:
+    words = ["compare", *map(str, folders)]
+    message = CliRunner().invoke(group, words, standalone_mode=False)
+    assert message.exception is None
+    assert "budget.total_mn" in message.output and "B − A" in message.output and "-o FILE.xlsx" in message.output
+    reported = CliRunner().invoke(group, [*words, "--json", "-o", str(tmp_path / "c.xlsx")], standalone_mode=False)
+    document = json.loads(reported.output)
+    assert document["schema"] == "ccs-model/compare/2" and document["names"] == ["poor", "rich"]
+    assert (tmp_path / "c.xlsx").is_file()
+
+
+@pytest.mark.parametrize("words", [["{0}"], ["{0}", "{1}", "-o", "c.csv"]])
+def test_wrong_use_is_reported(folders: list[Path], words: list[str]) -> None:
+    message = CliRunner().invoke(group, ["compare", *(word.format(*folders) for word in words)])
+    assert message.exit_code == 2

@@ -1,0 +1,192 @@
+"""The frontier: laws of budgets, exact breakpoints, who enters and leaves, and what the ranked list makes of it."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+
+from ccs_model.analysis.frontier import frontier
+from ccs_model.errors import InputError
+from ccs_model.report.export.json_documents import frontier_dict
+from ccs_model.runs.run_writer import run_files
+from ccs_model.solve.driver import optimize
+
+
+@pytest.fixture(scope="module")
+def point_search(small):
+    """Whole plans at nine budgets of up to 1,350 million."""
+    return frontier(small(), n_points=8)
+
+
+@pytest.fixture(scope="module")
+def parts(small):
+    """The same plants in parts: a linear program."""
+    return frontier(small({"capture.decisions": "continuous"}), n_points=8)
+
+
+def test_more_money_never_makes_the_answer_worse(point_search):
+    points = point_search.frontier.points
+    assert list(points["budget_mn"]) == sorted(points["budget_mn"])
+    assert points["objective"].is_monotonic_increasing and points["bound"].is_monotonic_increasing
+    assert (points["spent_mn"] <= points["budget_mn"] + 1e-6).all()
+    assert (points["bound"] >= points["objective"] - 1e-6).all()
+    assert points["objective"].iloc[0] == 0
+
+
+def test_every_rung_is_what_the_scenario_with_that_budget_gives(point_search, small):
+    for row in point_search.frontier.points.iloc[[3, 6]].to_dict("records"):
+        plan = optimize(small({"budget.total_mn": row["budget_mn"]}))
+        assert row["objective"] == pytest.approx(plan.objective.value, rel=1e-9)
+        assert row["plants"].split() == sorted(set(plan.retrofits["plant"]))
+
+
+def test_whole_plans_are_no_better_than_parts(point_search, parts):
+    whole, linear = point_search.frontier.points, parts.frontier.points
+    assert list(whole["budget_mn"]) == list(linear["budget_mn"])
+    assert (whole["objective"] <= linear["objective"] + 1e-6).all()
+
+
+def test_parts_lie_on_the_lines_between_exact_breakpoints(parts):
+    found = parts.frontier
+    assert found.is_exact
+    assert found.points["gap_share"].max() == 0
+    breaks = found.breakpoints
+    on_line = np.interp(found.points["budget_mn"], breaks["budget_mn"], breaks["objective"])
+    assert found.points["objective"].to_numpy(float) == pytest.approx(on_line, rel=1e-9, abs=1e-6)
+    slopes = breaks["above_per_mn"].to_numpy(float)[:-1]
+    assert (np.diff(slopes) < 0).all()
+
+
+def test_moves_tell_how_one_plan_becomes_the_next(point_search):
+    points, moves = point_search.frontier.points, point_search.frontier.moves
+    before: set[str] = set()
+    for row in points.to_dict("records"):
+        here = moves[moves["budget_mn"] == row["budget_mn"]]
+        came, left = (set(here.loc[here["change"] == change, "plant"]) for change in ("enters", "leaves"))
+        assert (before | came) - left == set(row["plants"].split())
+        for name in here.loc[here["change"] == "enters", "name"]:
+            assert name in row["entering"]
+        before = set(row["plants"].split())
+    assert set(moves["change"]) >= {"enters", "leaves"}, "a cheap plant gives way to a better use of more money"
+
+
+def test_the_words_say_what_a_step_buys(point_search):
+    points = point_search.frontier.points
+    row, below = points.iloc[3], points.iloc[2]
+    more_kt = row["abatement_kt"] - below["abatement_kt"]
+    assert row["capital_per_t"] == pytest.approx((row["budget_mn"] - below["budget_mn"]) * 1000 / more_kt)
+    assert f"{more_kt:,.0f} kt more over the horizon" in row["words"]
+    assert f"{row['capital_per_t']:,.0f} CNY of budget per tonne" in row["words"]
+
+
+def test_the_ranked_list_never_beats_the_plan_and_falls_short_somewhere(point_search):
+    points = point_search.frontier.points
+    assert (points["list_objective"].astype(float) <= points["objective"] + 1e-6).all()
+    short = points["list_short_share"].dropna().astype(float)
+    assert short.max() > 0.05
+    wrong = points.loc[short.idxmax()]
+    assert wrong["list_only"] or wrong["plan_only"] or wrong["list_objective"] == 0
+
+
+def test_the_plan_is_that_of_the_scenarios_budget(point_search, small):
+    own = point_search.frontier.points
+    own = own[own["is_scenario"]].iloc[0]
+    plan = optimize(small())
+    assert own["budget_mn"] == 900
+    assert point_search.objective.value == pytest.approx(own["objective"], rel=1e-12)
+    assert point_search.objective.value == pytest.approx(plan.objective.value, rel=1e-9)
+    assert point_search.problem.scenario == small()
+    assert list(point_search.retrofits["route"]) == list(plan.retrofits["route"])
+
+
+def test_without_a_budget_it_ends_where_more_buys_nothing(small):
+    scenario = small({"objective": "max_npv", "budget": {}, "policy.carbon_price_per_t": {2026: 600},
+                      "policy.capture_deductible": True, "capture.decisions": "continuous"})  # fmt: skip
+    points = frontier(scenario, n_points=4).frontier.points
+    assert points["objective"].is_monotonic_increasing
+    assert points["objective"].iloc[-1] == pytest.approx(optimize(scenario).objective.value, rel=1e-6)
+
+
+def test_what_must_be_fitted_gives_the_lowest_budget(small, point_search):
+    plant = point_search.retrofits["plant"].iloc[0]
+    found = frontier(small({"plants.require": [plant]}), n_points=3).frontier
+    low = found.about["lowest_budget_mn"]
+    assert low > 0
+    assert plant in found.points["plants"].iloc[0].split()
+    assert found.points["spent_mn"].iloc[0] == pytest.approx(low, rel=1e-4) or found.points["spent_mn"].iloc[0] <= low
+
+
+def test_its_json_and_tables_hold_no_clock_and_repeat(point_search, small):
+    document = frontier_dict(point_search.frontier, "Small")
+    assert document["schema"] == "ccs-model/frontier/2"
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert [len(each["fitted"]) for each in document["points"]] == list(
+        point_search.frontier.points["n_plants_retrofitted"]
+    )
+    again = frontier(small(), n_points=8)
+    names = [
+        name for name in run_files(point_search, with_workbook=False) if name not in ("manifest.json", "solver.log")
+    ]
+    one, other = (run_files(each, with_workbook=False) for each in (point_search, again))
+    assert {name: one[name] for name in names} == {name: other[name] for name in names}
+    assert "tables/frontier.csv" in names and "frontier.json" in names
+
+
+def test_one_budget_is_no_frontier(small):
+    with pytest.raises(InputError, match="two or more"):
+        frontier(small(), n_points=1)
+
+
+NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "solver.mip_gap": 0.05}
+
+
+@pytest.fixture(scope="module")
+def shared(small):
+    """Whole plans on a shared network, made in one process."""
+    return frontier(small(NETWORK), n_points=4, time_limit_s=200, jobs=1)
+
+
+def test_a_shared_network_keeps_the_laws_of_budgets(shared):
+    points = shared.frontier.points
+    assert points["objective"].is_monotonic_increasing and points["bound"].is_monotonic_increasing
+    assert points["all_links_bound"].is_monotonic_increasing
+    assert (points["bound"] >= points["objective"] - 1e-6).all()
+    assert (points["spent_mn"] <= points["budget_mn"] + 1e-6).all()
+    assert (points["status"] == "optimal").all() and points["gap_share"].max() <= 0.05 + 1e-9
+
+
+def test_no_plan_of_a_shared_network_passes_what_parts_reach(shared, small):
+    parts = frontier(small(NETWORK, {"capture.decisions": "continuous"}), n_points=4).frontier.points
+    whole = shared.frontier.points
+    assert list(whole["budget_mn"]) == list(parts["budget_mn"])
+    assert (whole["objective"] <= parts["objective"] + 1e-6).all()
+    assert (whole["all_links_bound"] <= parts["objective"] * (1 + 1e-6) + 1e-6).iloc[[-1]].all()
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_same_bytes_as_one(shared, small):
+    again = frontier(small(NETWORK), n_points=4, time_limit_s=200, jobs=2)
+    names = [name for name in run_files(shared, with_workbook=False) if name not in ("manifest.json", "solver.log")]
+    one, other = (run_files(each, with_workbook=False) for each in (shared, again))
+    assert {name: one[name] for name in names} == {name: other[name] for name in names}
+
+
+def test_the_ranked_list_of_a_shared_network_is_valued_and_passes_no_bound(shared):
+    points = shared.frontier.points
+    assert points["list_objective"].notna().all()
+    # Its streams have a pipe each, which a shared network could lay as well.
+    assert (points["list_objective"] <= points["all_links_bound"] * (1 + 1e-6) + 1e-6).all()
+
+
+def test_a_list_that_no_process_values_still_names_whom_it_takes(small, monkeypatch):
+    @contextlib.contextmanager
+    def dying(work, task):
+        yield lambda seconds: None
+
+    monkeypatch.setattr("ccs_model.analysis.frontier.aside", dying)
+    found = frontier(small(NETWORK, {"solver.mip_gap": 0.5}), n_points=2, time_limit_s=100, jobs=2).frontier
+    points = found.points
+    assert found.about["list_words"].endswith("What it reaches was not found in time.")
+    assert points["list_objective"].isna().all()
+    assert points["list_only"].str.len().gt(0).any() or points["plan_only"].str.len().gt(0).any()

@@ -1,0 +1,100 @@
+"""Sampled futures: distributions, correlations, reproducibility, and effects on the problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ccs_model.analysis.uncertain_inputs import draw_futures
+from ccs_model.errors import InputError
+from ccs_model.problem import Problem, build_problem
+
+N = 2_000
+
+
+@pytest.fixture(scope="module")
+def problem(problem_of: Callable[..., Problem]) -> Problem:
+    return problem_of()
+
+
+def test_each_input_has_the_quantiles_of_its_distribution(problem: Problem) -> None:
+    values = draw_futures(problem, N, 3).values
+    shares = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    triangle = stats.triang(c=0.4 / 1.2, loc=0.6, scale=1.2)
+    assert np.quantile(values["capture_capex"], shares) == pytest.approx(triangle.ppf(shares), abs=2e-3)
+    # A lognormal of median 1 has its 5 and 95 % quantiles at half and double.
+    assert np.quantile(values["carbon_price"], [0.05, 0.5, 0.95]) == pytest.approx([0.5, 1.0, 2.0], rel=5e-3)
+    assert values["grid_factor"].between(0.75, 1.15).all()
+
+
+def test_ranks_are_correlated_as_the_table_says(problem: Problem) -> None:
+    values = draw_futures(problem, N, 3).values
+    for row in problem.inputs["uncertainty/correlations"].itertuples():
+        found = stats.spearmanr(values[row.input], values[row.other_input]).statistic
+        assert found == pytest.approx(row.rank_correlation_share, abs=0.04)
+
+
+def test_the_same_seed_gives_every_scenario_the_same_futures(problem: Problem) -> None:
+    other = build_problem(problem.scenario.with_changes({"uncertainty.exclude": ["pipe_cost"]}), problem.inputs)
+    one, two = draw_futures(problem, 50, 9).values, draw_futures(other, 50, 9).values
+    assert "pipe_cost" not in two
+    assert one[list(two)].equals(two)
+    assert not draw_futures(problem, 50, 10).values.equals(one)
+
+
+def test_the_planned_values_give_the_problem_itself(problem: Problem) -> None:
+    futures = draw_futures(problem, 5, 1)
+    assert futures.problem_with(dict(futures.planned)) is problem
+
+
+def test_a_parameter_multiplies_its_coefficients(problem: Problem) -> None:
+    futures = draw_futures(problem, 5, 1)
+    changed = futures.problem_with({"capture_capex": 1.5, "capture_om": 2.0, "heat_price": 3.0, "pipe_cost": 0.5})
+    before, after = problem.routes, changed.routes
+    assert after["capture_capex_mn"].to_numpy() == pytest.approx(1.5 * before["capture_capex_mn"].to_numpy())
+    assert after["fixed_om_mn_pa"].to_numpy() == pytest.approx(3.0 * before["fixed_om_mn_pa"].to_numpy())
+    assert after["capex_mn"].to_numpy() == pytest.approx(
+        1.5 * before["capture_capex_mn"].to_numpy() + 0.5 * before["pipe_capex_mn"].to_numpy()
+    )
+    assert changed.cost_per_t["heat"] == pytest.approx(3.0 * problem.cost_per_t["heat"])
+    sites = futures.problem_with({"storage_capacity": 1.0}).sites
+    assert sites["capacity_kt"].to_numpy() == pytest.approx(problem.sites["capacity_high_kt"].to_numpy())
+
+
+def test_plants_never_deliver_more_than_designed(problem: Problem) -> None:
+    assert draw_futures(problem, 5, 1).problem_with({"utilisation": 1.05}).delivered_share <= 1.0
+
+
+def test_an_unknown_input_is_an_input_error(problem: Problem) -> None:
+    scenario = problem.scenario.with_changes({"uncertainty.exclude": ["no_such_input"]})
+    with pytest.raises(InputError, match="no_such_input"):
+        draw_futures(build_problem(scenario, problem.inputs), 5, 1)
+
+
+def test_a_sobol_sequence_is_more_even_and_keeps_distributions_and_correlations(problem: Problem) -> None:
+    n = 1_024
+    latin, sobol = (draw_futures(problem, n, 3, sampling).values for sampling in ("latin", "sobol"))
+    assert list(sobol) == list(latin)
+    triangle = stats.triang(c=0.4 / 1.2, loc=0.6, scale=1.2)
+    shares = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+    assert np.quantile(sobol["capture_capex"], shares) == pytest.approx(triangle.ppf(shares), abs=4e-3)
+    for row in problem.inputs["uncertainty/correlations"].itertuples():
+        found = stats.spearmanr(sobol[row.input], sobol[row.other_input]).statistic
+        assert found == pytest.approx(row.rank_correlation_share, abs=0.04)
+    # One value in each n-th of the distribution, which scrambling keeps.
+    parts = np.sort(np.floor(triangle.cdf(sobol["capture_capex"]) * n).astype(int))
+    assert len(set(parts)) == n
+    assert sobol.equals(draw_futures(problem, n, 3, "sobol").values)
+    assert not sobol.equals(draw_futures(problem, n, 4, "sobol").values)
+
+
+def test_the_planned_capacity_is_the_case_of_the_scenario(problem: Problem) -> None:
+    low = build_problem(problem.scenario.with_changes({"storage.capacity": "low"}), problem.inputs)
+    futures = draw_futures(low, 5, 1)
+    assert futures.planned["storage_capacity"] == -1.0
+    assert futures.problem_with({"storage_capacity": -1.0}) is low
+    there = futures.problem_with({"storage_capacity": 0.0}).sites
+    assert there["capacity_kt"].to_numpy() == pytest.approx(problem.sites["capacity_kt"].to_numpy())

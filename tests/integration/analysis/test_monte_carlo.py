@@ -1,0 +1,241 @@
+"""Monte Carlo: properties, hand calculations, and identical files for any division of the work."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ccs_model.analysis.monte_carlo import MonteCarlo, Progress, montecarlo
+from ccs_model.analysis.outcomes import tornado_table
+from ccs_model.cli import group
+from ccs_model.errors import FileError, InputError
+from ccs_model.plan.plan import FIXED, MODES, REPLANNED
+from ccs_model.scenario import Scenario
+
+N = 60
+UNEVEN = ("plan",)
+
+
+@pytest.fixture(scope="module")
+def scenario(small: Callable[..., Scenario]) -> Scenario:
+    return small({"calibration.use": "median"})
+
+
+@pytest.fixture(scope="module")
+def found(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> MonteCarlo:
+    return montecarlo(scenario, draws=N, seed=4, jobs=1, out=tmp_path_factory.mktemp("one") / "run")
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {
+        name: path.read_bytes()
+        for path in files
+        if not (name := path.relative_to(folder).as_posix()).startswith("plan/")
+    }
+
+
+@pytest.mark.slow
+def test_processes_and_an_interruption_change_no_byte(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(found.folder, out)
+    for name in ("montecarlo.json", "plan.xlsx", "futures.csv", "draws/000000.json", "draws/000002.json"):
+        (out / name).unlink()
+    montecarlo(scenario, draws=N, seed=4, jobs=2, out=out)
+    assert bytes_of(out) == bytes_of(found.folder)
+
+
+@pytest.mark.slow
+def test_F63_after_a_kill_it_resumes_with_the_same_bytes(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+    path, out = tmp_path / "small.yaml", tmp_path / "run"
+    path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
+    words = [sys.executable, "-m", "ccs_model", "montecarlo", str(path), "--draws", str(N), "--seed", "4", "-q"]
+    words += ["--jobs", "1", "--run", str(found.folder / "plan"), "--out"]
+    running = subprocess.Popen([*words, str(out)])
+    began = time.monotonic()
+    while not list(out.glob("draws/*.json")):
+        assert running.poll() is None and time.monotonic() - began < 240
+        time.sleep(0.005)
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("draws/*.json")}
+    assert kept
+    assert subprocess.run([*words, str(out)], check=False).returncode == 0
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
+    assert subprocess.run([*words, str(tmp_path / "straight")], check=False).returncode == 0
+    assert bytes_of(out) == bytes_of(tmp_path / "straight")
+    # But for the workbook, which names the file that a value comes from.
+    ours, theirs = bytes_of(out), bytes_of(found.folder)
+    assert {name for name in theirs if ours[name] != theirs[name]} <= {"plan.xlsx"}
+
+
+@pytest.mark.cluster
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_whose_worker_is_killed_gives_the_same_bytes(
+    scenario: Scenario, found: MonteCarlo, tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        pids = [worker.pid for worker in cluster.workers.values()]
+        killed: list[int] = []
+
+        def kill(_: Progress) -> None:
+            # After the first chunk, with others under way.
+            if not killed:
+                killed.append(pids[0])
+                os.kill(pids[0], signal.SIGKILL)
+
+        run = montecarlo(
+            scenario, draws=N, seed=4, scheduler=cluster.scheduler_address, run=found.folder / "plan",
+            out=tmp_path / "run", on_progress=kill,
+        )  # fmt: skip
+    assert killed
+    assert bytes_of(run.folder) == bytes_of(found.folder)
+
+
+@pytest.mark.slow
+def test_a_sobol_sequence_is_another_run(scenario: Scenario, found: MonteCarlo, tmp_path: Path) -> None:
+    run = montecarlo(
+        scenario, draws=4, seed=4, sampling="sobol", jobs=1, run=found.folder / "plan", out=tmp_path / "run"
+    )
+    assert run.uncertainty.about["sampling"].startswith("Sobol")
+    assert (run.folder / "futures.csv").read_text().count("\n") == 5
+    # The fixed plan is that of the run folder.
+    assert bytes_of(run.folder / "plan") == bytes_of(found.folder / "plan")
+    with pytest.raises(InputError, match="unknown"):
+        montecarlo(scenario, draws=4, sampling="halton", out=tmp_path / "other")
+
+
+def test_other_futures_are_not_mixed_in(scenario: Scenario, found: MonteCarlo) -> None:
+    with pytest.raises(FileError, match="other futures"):
+        montecarlo(scenario, draws=N, seed=5, jobs=1, out=found.folder)
+
+
+@pytest.mark.slow
+def test_without_any_width_every_future_is_the_plan(small: Callable[..., Scenario], tmp_path: Path) -> None:
+    names = ("capture_capex", "heat_price", "grid_factor", "pipe_cost", "carbon_price")
+    everything = [
+        *names, "capture_capex_amine", "capture_capex_advanced_amine", "capture_capex_compression", "delivered_share",
+        "capture_capex_purification", "capture_om", "power_price", "capture_heat", "social_cost", "storage_cost",
+        "storage_capacity", "utilisation",
+    ]  # fmt: skip
+    still = {"low": 1.0, "mode": 1.0, "high": 1.0}
+    scenario = small(
+        {
+            "uncertainty.exclude": [name for name in everything if name not in names],
+            "uncertainty.spreads": dict.fromkeys(names, still),
+        }
+    )
+    run = montecarlo(scenario, draws=3, seed=1, jobs=1, out=tmp_path / "run")
+    spread = run.uncertainty.spread.set_index(["mode", "measure"])
+    for quantile in ("p5", "p50", "p95"):
+        assert spread[quantile].to_numpy() == pytest.approx(spread["planned"].to_numpy(), rel=1e-9)
+    assert spread.at[(FIXED, "objective_value"), "planned"] == pytest.approx(run.plan.objective.value, rel=1e-9)
+    assert spread.at[(FIXED, "cost_mn"), "planned"] == pytest.approx(sum(run.plan.costs.values()), rel=1e-9)
+    assert run.uncertainty.broken.empty
+    # What the plan fits is chosen always or never, as nothing differs.
+    assert set(run.uncertainty.plants["chosen_share"]) <= {0.0, 1.0}
+
+
+@pytest.mark.slow
+def test_the_capital_of_the_fixed_plan_scales_with_its_factors(small: Callable[..., Scenario], tmp_path: Path) -> None:
+    scenario = small(
+        {"uncertainty.spreads": {"pipe_cost": {"low": 1, "high": 1}}, "capture.technologies": ["compression"]}
+    )
+    run = montecarlo(scenario, draws=40, seed=2, jobs=1, out=tmp_path / "run")
+    futures, retrofits = run.uncertainty.futures, run.plan.retrofits
+    both = futures["capture_capex"] * futures["capture_capex_compression"]
+    capture, pipes = retrofits["capture_capex_mn"].sum(), retrofits["pipe_capex_mn"].sum()
+    assert futures["fixed_capex_mn"].to_numpy() == pytest.approx((both * capture + pipes).to_numpy(), rel=1e-9)
+    over = float((futures["fixed_capex_mn"] > 900.0 * (1 + 1e-6)).mean())
+    assert run.uncertainty.about["overrun_share"] == pytest.approx(over)
+
+
+def test_no_fixed_plan_is_better_than_the_replanned_future(found: MonteCarlo) -> None:
+    futures = found.uncertainty.futures
+    kept = futures[futures["fixed_violations"] == ""]
+    assert len(kept) > 0
+    assert (kept["replanned_objective_value"] >= kept["fixed_objective_value"] * (1 - 1e-9)).all()
+
+
+def test_quantiles_and_choices_are_those_of_the_futures(found: MonteCarlo) -> None:
+    reported, futures = found.uncertainty, found.uncertainty.futures
+    for row in reported.spread.itertuples():
+        values = futures[f"{row.mode}_{row.measure}"]
+        assert (row.p5, row.p50, row.p95) == pytest.approx(np.quantile(values, [0.05, 0.5, 0.95]))
+    assert reported.plants["is_no_regret"].equals(reported.plants["chosen_share"] >= 0.9)
+    # Plants chosen, counted over futures and over plants.
+    assert futures["replanned_n_plants"].sum() == pytest.approx(reported.plants["chosen_share"].sum() * N)
+
+
+def test_a_tornado_by_hand() -> None:
+    # y = 10 a + b with a and b even on 0 to 1: the fifths' means differ by 8 and 0.8; a explains 100/101.
+    n = 2_000
+    rng = np.random.default_rng(1)
+    a, b = (rng.permutation((np.arange(n) + 0.5) / n) for _ in range(2))
+    measures = {f"{mode}_{name}": 10 * a + b for mode in MODES for name in
+                ("objective_value", "abatement_kt", "capex_mn", "cost_mn", "cost_per_t", "npv_mn")}  # fmt: skip
+    table = tornado_table(pd.DataFrame({"a": a, "b": b, **measures}), ["b", "a"])
+    first = table[(table["mode"] == REPLANNED) & (table["measure"] == "npv_mn")].set_index("input")
+    assert list(first.index) == ["a", "b"]
+    assert first.at["a", "width"] == pytest.approx(8.0, abs=0.1)
+    assert first.at["a", "variance_share"] == pytest.approx(100 / 101, abs=0.02)
+    assert first.at["b", "variance_share"] < 0.03
+
+
+def test_the_sheet_has_tables_and_charts(found: MonteCarlo) -> None:
+    book = openpyxl.load_workbook(found.folder / "plan.xlsx")
+    sheet = book["Uncertainty"]
+    assert len(sheet._charts) == 2
+    words = {cell.value for row in sheet.iter_rows() for cell in row if isinstance(cell.value, str)}
+    assert {"How often each plant is selected", "Uncertain inputs", "Results over the futures"} <= words
+
+
+def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tmp_path: Path) -> None:
+    path = tmp_path / "small.yaml"
+    path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
+    out = tmp_path / "run"
+    requested = ["montecarlo", str(path), "--draws", "5", "--seed", "4", "--jobs", "1", "--out", str(out), "--json"]
+    result = CliRunner().invoke(group, requested)
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["schema"] == "ccs-model/montecarlo/2"
+    assert document["n_draws"] == 5
+    assert {row["mode"] for row in document["spread"]} == set(MODES)
+
+
+def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
+    from ccs_model.cli.uncertainty import _monte_carlo_text
+
+    lines = _monte_carlo_text(found).splitlines()
+    about = found.uncertainty.about
+    assert lines[0] == f"{about['scenario']}: {about['n_draws']} futures, seed {about['seed']}"
+    assert [line[:44].strip() for line in lines if line.endswith("P95")] == [
+        "The plan, fixed in every future", "Re-optimised in each future, LP relaxation",
+    ]  # fmt: skip
+    over = f"The plan exceeds the budget in {about['overrun_share']:.0%} of the futures."
+    assert over in lines
+    sure = found.uncertainty.plants["is_no_regret"].sum()
+    assert any(line.startswith(f"No-regret plants, chosen in at least 90% of futures ({sure}): ") for line in lines)
+    # No input is reported whose effect sampling noise could explain.
+    reported = found.uncertainty.tornado
+    of_objective = reported[reported["measure"] == "objective_value"]
+    is_noise = of_objective["width"] <= of_objective["noise_width"]
+    within_noise, beyond_noise = set(of_objective.loc[is_noise, "input"]), set(of_objective.loc[~is_noise, "input"])
+    shown = {line.split()[0] for line in lines if " … " in line}
+    assert shown <= beyond_noise and not shown & (within_noise - beyond_noise)

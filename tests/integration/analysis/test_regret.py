@@ -1,0 +1,125 @@
+"""Regret over futures: a hand case, properties of the table, and builds that are infeasible in a future."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from ccs_model.analysis.regret import Future, Regret, regret_of, shares_of
+from ccs_model.analysis.what_if import KEPT, MISSES_TARGET, OVER_BUDGET
+from ccs_model.cli import group
+from ccs_model.errors import InputError
+from ccs_model.problem import Problem
+
+Posed = Callable[..., Problem]
+SHORT = {"length_km": 1e-6}
+# A costs 100 to build and 5 a tonne, B 20 and 14: cheap capital is A's, dear capital B's.
+PLANTS = {
+    "A": {"co2_ktpa": 1_000, "capture_capex_mn": 100, "capture_cost_per_t": 5},
+    "B": {"co2_ktpa": 1_000, "capture_capex_mn": 20, "capture_cost_per_t": 14},
+}
+RECOVERY = (0.05, 0.1, 0.2)
+
+
+def futures(
+    problem_of: Posed, changes: list[dict[str, Any]], shares: tuple[float, ...], plants: Any = PLANTS
+) -> list[Future]:
+    requested = {"targets.captured_ktpa": 1_000, "transport.corridors": "all"}
+    links = {f"{plant}-S": SHORT for plant in plants}
+    return [
+        Future(str(n), problem_of({**requested, **each}, plants=plants, sites={"S": {}}, links=links), share)
+        for n, (each, share) in enumerate(zip(changes, shares, strict=True))
+    ]
+
+
+@pytest.fixture(scope="module")
+def found(hand_problem: Posed) -> Regret:
+    changes = [{"capital_recovery_share": each} for each in RECOVERY]
+    return regret_of(futures(hand_problem, changes, (0.5, 0.25, 0.25)))
+
+
+def test_the_table_equals_the_one_computed_by_hand(found: Regret) -> None:
+    # A costs 10, 15 and 25, B 15, 16 and 18; the plans of the first two futures are A.
+    assert found.futures["objective"].tolist() == pytest.approx([10, 15, 18], rel=1e-5)
+    np.testing.assert_allclose(found.matrix(), [[0, 0, 7], [0, 0, 7], [5, 1, 0]], rtol=1e-5, atol=1e-4)
+    plans = found.plans.set_index("plan")
+    assert plans["max_regret"].tolist() == pytest.approx([7, 7, 5], rel=1e-5)
+    assert plans["expected_regret"].tolist() == pytest.approx([1.75, 1.75, 2.75], rel=1e-5)
+    assert plans["worst_future"].tolist() == [3, 3, 1]
+    assert (found.about["minimax_plan"], found.about["least_expected_plan"]) == (3, 1)
+    assert found.plants.set_index("plant")["n_plans"].to_dict() == {"A": 2, "B": 1}
+    assert not found.plants["is_no_regret"].any()
+
+
+def test_regret_is_not_negative_and_each_future_has_a_plan_with_none(found: Regret) -> None:
+    assert (found.regrets["regret"] >= 0).all()
+    assert found.matrix().min().tolist() == pytest.approx([0, 0, 0], abs=1e-9)
+    assert (found.plans["expected_regret"] <= found.plans["max_regret"]).all()
+
+
+@pytest.mark.slow
+def test_a_plan_that_is_infeasible_in_a_future_is_marked_and_not_chosen(hand_problem: Posed) -> None:
+    # A static budget is money a year: of 20, dear capital leaves 25 for A out; B costs 18.
+    changes = [
+        {"capital_recovery_share": 0.05, "budget.total_mn": 16.0},
+        {"capital_recovery_share": 0.2, "budget.total_mn": 20.0},
+    ]
+    found = regret_of(futures(hand_problem, changes, (0.5, 0.5)))
+    states = found.regrets.set_index(["plan", "future"])
+    assert states.at[(1, 2), "state"] == OVER_BUDGET
+    assert states.at[(1, 2), "excess_mn"] == pytest.approx(5.0, rel=1e-4)
+    assert states.at[(2, 1), "state"] == KEPT
+    assert states.at[(2, 1), "regret"] == pytest.approx(5, rel=1e-4)
+    assert (found.about["minimax_plan"], found.about["least_expected_plan"]) == (2, 2)
+
+
+def test_a_plan_for_less_misses_the_target_for_more(hand_problem: Posed) -> None:
+    changes = [{"targets.captured_ktpa": 1_000}, {"targets.captured_ktpa": 1_500}]
+    found = regret_of(futures(hand_problem, changes, (0.5, 0.5)))
+    states = found.regrets.set_index(["plan", "future"])["state"]
+    assert states[1, 2] == MISSES_TARGET
+    assert states[2, 1] == KEPT
+    assert found.about["minimax_plan"] == 2
+
+
+def test_probabilities_sum_to_one() -> None:
+    assert shares_of(None, 4) == (0.25,) * 4
+    with pytest.raises(InputError, match="not the probabilities"):
+        shares_of([0.5, 0.6], 2)
+    with pytest.raises(InputError, match="two or more"):
+        shares_of(None, 1)
+
+
+@pytest.mark.slow
+def test_the_command_writes_its_tables(tmp_path: Path) -> None:
+    scenario = tmp_path / "small.yaml"
+    scenario.write_text(
+        "name: Small\nyears: [2026, 2031]\nplants: {inventory: [chemicals], provinces: [Shanxi], "
+        "min_emissions_ktpa: 1_200}\ntransport: {shared_trunklines: false}\nbudget: {total_mn: 900}\n"
+        "solver: {mip_gap: 0.0, threads: 1}\n",
+        encoding="utf-8",
+    )
+    out = tmp_path / "out"
+    words = ["regret", str(scenario), "--set", "budget.total_mn=600,900", "--out", str(out)]
+    result = CliRunner().invoke(group, [*words, "--json"], catch_exceptions=False, standalone_mode=False)
+    document = json.loads(result.stdout)
+    assert [row["state"] for row in document["regrets"]] == [KEPT, KEPT, OVER_BUDGET, KEPT]
+    first = {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert set(first) == {
+        "manifest.json",
+        "regret.json",
+        "regret.xlsx",
+        "plans.csv",
+        "regrets.csv",
+        "plants.csv",
+        "futures.csv",
+    }
+    again = CliRunner().invoke(group, [*words, "--force"], catch_exceptions=False, standalone_mode=False)
+    assert "Minimax regret: the plan for budget.total_mn = 600" in again.stdout
+    assert {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()} == first

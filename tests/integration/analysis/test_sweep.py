@@ -1,0 +1,201 @@
+"""A sweep: one table for any order, processes, shards or interruptions; invalid scenarios do not stop the others."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+
+from ccs_model.analysis.sweep import collect, sweep
+from ccs_model.atomic_files import temporary_name
+from ccs_model.errors import FileError, InputError
+from ccs_model.scenario.variations import grid_of, listed_in
+from tests.paths import ROOT
+
+TEXT = """\
+name: Small
+years: [2026, 2031]
+plants: {inventory: [chemicals], provinces: [Shanxi], min_emissions_ktpa: 1200}
+transport: {shared_trunklines: false}
+budget: {total_mn: 900}
+solver: {mip_gap: 0.0, threads: 1}
+"""
+GRID = {"budget.total_mn": [300, 900, 1500], "storage.capacity": ["mid", "all"]}
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory):
+    path = tmp_path_factory.mktemp("asked") / "small.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture(scope="module")
+def swept(scenario, tmp_path_factory):
+    """Three budgets; half of the scenarios ask for a capacity that is none."""
+    return sweep(scenario, GRID, out=tmp_path_factory.mktemp("swept") / "one", jobs=2)
+
+
+def bytes_of(folder):
+    """Everything but clocks."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    clocks = ("manifest.json", "solver.log")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name not in clocks}
+
+
+def test_F64_an_invalid_scenario_does_not_stop_the_others(swept):
+    table = swept.table
+    assert list(table["scenario"]) == [1, 2, 3, 4, 5, 6]
+    assert list(table["status"]) == ["optimal", "bad input"] * 3
+    assert "storage.capacity" in table["message"].iloc[1]
+    assert (swept.n_failed, swept.n_missing, swept.exit_code) == (3, 0, 3)
+    reached = table["objective"].iloc[::2].astype(float)
+    assert reached.is_monotonic_increasing and reached.iloc[-1] > 0
+    assert (swept.folder / "sweep.csv").is_file() and (swept.folder / "sweep.xlsx").is_file()
+    assert set(swept.plants["chosen_share"]) <= {1 / 3, 2 / 3, 1.0}
+    read = pd.read_csv(swept.folder / "sweep.csv")
+    assert list(read["budget.total_mn"]) == [300, 300, 900, 900, 1500, 1500]
+
+
+def test_a_scenario_of_a_sweep_is_a_run_folder(swept):
+    import ccs_model as ccs
+
+    runs = [swept.folder / "runs" / name for name in swept.table["run"] if name]
+    assert len(ccs.compare(runs[:2]).plants)
+
+
+@pytest.mark.slow
+def test_shards_and_another_number_of_processes_give_the_same_bytes(swept, scenario, tmp_path):
+    first = sweep(scenario, GRID, out=tmp_path / "a", shard=(1, 2), jobs=1)
+    assert first.n_missing and (tmp_path / "a" / "sweep.partial.csv").is_file()
+    assert not (tmp_path / "a" / "sweep.csv").exists()
+    second = sweep(scenario, GRID, out=tmp_path / "b", shard=(2, 2), jobs=1)
+    assert second.n_missing
+    whole = collect(tmp_path / "a", [tmp_path / "b"])
+    assert whole.n_missing == 0
+    assert bytes_of(tmp_path / "a") == bytes_of(swept.folder)
+
+
+def test_finished_runs_are_not_repeated(swept, scenario, tmp_path):
+    stamps = {path: path.stat().st_mtime_ns for path in (swept.folder / "runs").rglob("*")}
+    reported = []
+    again = sweep(scenario, GRID, out=swept.folder, jobs=1, on_progress=reported.append)
+    assert not reported
+    assert {path: path.stat().st_mtime_ns for path in (swept.folder / "runs").rglob("*")} == stamps
+    assert again.table.equals(swept.table)
+    with pytest.raises(FileError, match="another sweep"):
+        sweep(scenario, {"budget.total_mn": [1]}, out=swept.folder)
+    with pytest.raises(FileError, match="not a sweep"):
+        collect(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["sweep.json", "request.json"])
+def test_a_folder_with_a_temporary_file_of_an_interrupted_start_counts_as_empty(kind, tmp_path):
+    from ccs_model.analysis import monte_carlo
+    from ccs_model.analysis import sweep as sweeps
+
+    write = sweeps._write_spec if kind == "sweep.json" else monte_carlo._write_request
+    half = tmp_path / "out" / temporary_name("part", kind)
+    half.parent.mkdir()
+    half.write_text("{")
+    write(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "a"})
+    with pytest.raises(FileError, match="another --out"):
+        write(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "b"})
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / ".notes").touch()
+    with pytest.raises(FileError, match="is not empty"):
+        write(tmp_path / "else", {"key": "a"})
+
+
+def command(scenario, out):
+    words = [sys.executable, "-m", "ccs_model", "sweep", str(scenario), "--set", "budget.total_mn=300:1500:7",
+             "--jobs", "2", "--out", str(out), "-q"]  # fmt: skip
+    return subprocess.Popen(words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE)
+
+
+def finished(out):
+    return len(list(out.glob("runs/small-*/plan.json")))
+
+
+def until_some_are(out, n):
+    began = time.monotonic()
+    while finished(out) < n:
+        assert time.monotonic() - began < 240
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_F63_after_a_kill_and_an_interruption_it_resumes_with_the_same_bytes(scenario, tmp_path):
+    out = tmp_path / "killed"
+    running = command(scenario, out)
+    until_some_are(out, 1)
+    running.send_signal(signal.SIGKILL)
+    running.communicate()
+    kept = {path: path.stat().st_mtime_ns for path in out.glob("runs/small-*/plan.json")}
+    assert kept
+    locks = {*out.rglob("*.lock"), *out.rglob("*.holder")}
+    running = command(scenario, out)
+    until_some_are(out, len(kept) + 1)
+    began = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    _, message = running.communicate()
+    assert time.monotonic() - began < 20, "two seconds on an idle machine"
+    assert running.returncode == 130
+    assert b"kept" in message
+    # A lock of the killed one is taken over by whoever comes to its scenario; this run may not have.
+    assert set(out.rglob(".*")) <= locks
+    if finished(out) < 7:
+        assert (out / "sweep.partial.csv").is_file() and not (out / "sweep.csv").exists()
+    last = command(scenario, out)
+    last.communicate()
+    assert last.returncode == 0
+    assert not list(out.rglob(".*"))
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
+    straight = sweep(scenario, grid_of(["budget.total_mn=300:1500:7"]), out=tmp_path / "straight", jobs=2)
+    assert bytes_of(out) == bytes_of(straight.folder)
+
+
+@pytest.mark.cluster
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_gives_the_same_bytes(swept, scenario, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        found = sweep(scenario, GRID, out=tmp_path / "c", scheduler=cluster.scheduler_address)
+    assert bytes_of(found.folder) == bytes_of(swept.folder)
+
+
+def test_values_are_read_as_in_a_scenario_file(tmp_path):
+    grid = grid_of(
+        ["budget.total_mn=0:1_000:3", "storage.sites=[Ordos],[Qinshui, Bohai Bay]", "capture.x=true,0.5,a b"]
+    )
+    assert len(grid) == 18
+    assert [each["budget.total_mn"] for each in grid[::6]] == [0, 500, 1000]
+    assert all(isinstance(each["budget.total_mn"], int) for each in grid)
+    assert grid[3]["storage.sites"] == ["Qinshui", "Bohai Bay"] or grid[3]["storage.sites"] == ("Qinshui", "Bohai Bay")
+    assert [each["capture.x"] for each in grid[:3]] == [True, 0.5, "a b"]
+    assert grid_of(["policy.carbon_price_per_t.2030=0:1:3"])[1] == {"policy.carbon_price_per_t.2030": 0.5}
+    (tmp_path / "some.csv").write_text("budget.total_mn,storage.capacity\n500,\n,low\n")
+    assert listed_in(tmp_path / "some.csv") == ({"budget.total_mn": 500}, {"storage.capacity": "low"})
+    (tmp_path / "some.yaml").write_text("scenarios:\n  - {budget.total_mn: 500}\n  - {storage.capacity: low}\n")
+    assert listed_in(tmp_path / "some.yaml") == listed_in(tmp_path / "some.csv")
+    for wrong in ("budget.total_mn", "=3", "budget.total_mn=a:b:3", "budget.total_mn=1:2:0"):
+        with pytest.raises(InputError):
+            grid_of([wrong])
+
+
+def test_an_unknown_key_is_an_input_error_before_any_run(scenario, tmp_path):
+    with pytest.raises(InputError, match="did you mean"):
+        sweep(scenario, {"budget.totl_mn": [1, 2]}, out=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_spec_holds_the_request(swept):
+    spec = json.loads((swept.folder / "sweep.json").read_text())
+    assert spec["schema"] == "ccs-model/sweep/2"
+    assert spec["cases"][0]["changes"] == {"budget.total_mn": 300, "storage.capacity": "mid"}

@@ -1,0 +1,80 @@
+"""`python -m bench` says what there is, and shows what was measured as one object or as a table."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.paths import ROOT
+
+pytestmark = pytest.mark.skipif(not (ROOT / "bench").is_dir(), reason="bench/ is not part of this distribution")
+
+SHOWN = """
+import sys
+from bench.measure import Figure, as_json, as_table
+rows = [
+    Figure("B8", "a ratio", "ratio", 0.41, 0.5, {"ours_s": 4.1}),
+    Figure("B8", "a gap", "share", 0.0061, 0.006),
+    Figure("B8", "no plan", "share", None, 0.3),
+    Figure("B8", "a moment", "s", 7.0),
+]
+print(as_json(rows) if sys.argv[1] == "json" else as_table(rows))
+"""
+
+ORDERS = """
+import tempfile
+from pathlib import Path
+from bench.network import SOUTHEAST, shuffled
+from bench.simccs_published import read
+def degrees(folder):
+    edges = folder.edges
+    ends = [vertex for edge in edges for vertex in edge[:2]]
+    return sorted((ends.count(site["vertex"]), site["name"]) for site in folder.sources + folder.sinks)
+here = read(SOUTHEAST / "cap")
+with tempfile.TemporaryDirectory() as folder:
+    there = read(shuffled(SOUTHEAST / "cap", Path(folder) / "cap", 1))
+assert sorted(edge[2] for edge in here.edges) == sorted(edge[2] for edge in there.edges)
+assert [edge[2] for edge in here.edges] != [edge[2] for edge in there.edges]
+assert [source["vertex"] for source in here.sources] != [source["vertex"] for source in there.sources]
+assert degrees(here) == degrees(there)
+"""
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """Python at the project's root."""
+    telling = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=ROOT, env=telling, capture_output=True, text=True, encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_an_unknown_id_is_told_what_there_is():
+    answer = run("-m", "bench", "B8", "B99")
+    assert answer.returncode == 2
+    assert "no B99; there is B1, B2, B3, B4, B5, B6, B7, B8" in answer.stderr
+    assert not answer.stdout
+
+
+def test_figures_are_one_object():
+    shown = json.loads(run("-c", SHOWN, "json").stdout)
+    assert [row["met"] for row in shown["figures"]] == [True, False, False, None]
+    for row in shown["figures"]:
+        assert {"id", "what", "value", "goal", "met", "peers", "machine", "versions"} <= row.keys()
+        assert row["machine"].keys() == {"cpu", "cores"}
+        assert row["versions"].keys() == {"python", "highspy", "pyomo", "ccs_model"}
+
+
+def test_figures_are_a_row_each():
+    lines = run("-c", SHOWN, "table").stdout.splitlines()
+    assert lines[0].split() == ["id", "what", "value", "goal", "met", "peers"]
+    assert [line.split("  ")[0] for line in lines[2:6]] == ["B8"] * 4
+    assert "0.61 %" in lines[3] and "≤ 0.60 %" in lines[3] and " no" in lines[3]
+    assert "none" in lines[4]
+
+
+@pytest.mark.slow
+def test_another_order_of_a_simccs_case_is_the_same_case():
+    answer = run("-c", ORDERS)
+    assert answer.returncode == 0, answer.stderr

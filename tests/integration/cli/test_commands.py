@@ -1,0 +1,279 @@
+"""The command line as a planner types it: exit codes, streams, files, errors with their lines."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ccs_model.cli import group
+
+SCENARIO = """\
+name: Two works of Shanxi
+plants:
+  provinces: [Shanxi]
+  min_emissions_ktpa: 5_000
+years: [2026, 2030]
+budget:
+  total_mn: 1_500
+"""
+
+FILES = {
+    "plan.xlsx",
+    "plan.json",
+    "manifest.json",
+    "scenario.resolved.yaml",
+    "solver.log",
+    "map.geojson",
+    *(f"tables/{name}.csv" for name in ("retrofits", "flows", "storage", "costs", "emissions", "cashflow", "zones")),
+    *(f"tables/{name}.csv" for name in ("macc", "pipes", "links", "shares", "owners", "owner_cashflow", "funds")),
+    *(f"tables/{name}.csv" for name in ("stakeholders", "ledger", "intensity", "air_pollution", "point")),
+}
+
+
+def run(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ccs_model", *words],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "small.yaml").write_text(SCENARIO, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def first_run(desk):
+    return run(desk, "optimize", "small.yaml")
+
+
+def run_folders(desk):
+    return sorted(path for path in (desk / "runs").iterdir())
+
+
+def test_optimize_writes_every_file_of_the_run_folder(desk, first_run):
+    assert first_run.returncode == 0, first_run.stderr
+    (folder,) = run_folders(desk)
+    assert folder.name.startswith("two-works-of-shanxi-") and len(folder.name.rsplit("-", 1)[1]) == 8
+    written = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert written == FILES
+    assert f"runs/{folder.name}" in first_run.stdout.replace("\\", "/")
+
+
+def test_stderr_is_empty_if_it_is_not_a_terminal(first_run):
+    assert first_run.stderr == ""
+
+
+def test_a_cached_run_is_named_and_not_repeated(desk, first_run):
+    (folder,) = run_folders(desk)
+    before = (folder / "manifest.json").read_bytes()
+    again = run(desk, "optimize", "small.yaml")
+    assert again.returncode == 0
+    assert "use --force to re-run" in again.stdout and folder.name in again.stdout
+    assert (folder / "manifest.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_force_makes_it_again_with_the_same_bytes_but_for_times(desk, first_run):
+    (folder,) = run_folders(desk)
+    same = FILES - {"manifest.json", "solver.log"}
+    before = {name: (folder / name).read_bytes() for name in same}
+    assert run(desk, "optimize", "small.yaml", "--force", PYTHONHASHSEED="7", TZ="Asia/Tokyo").returncode == 0
+    assert {name: (folder / name).read_bytes() for name in same} == before
+    assert run_folders(desk) == [folder]
+
+
+def test_json_is_one_object_and_nothing_else(desk, first_run):
+    answer = run(desk, "optimize", "small.yaml", "--json")
+    plan = json.loads(answer.stdout)
+    assert plan["schema"] == "ccs-model/plan/2"
+    assert plan["status"] == "optimal"
+    assert sum(plan["terms"].values()) == pytest.approx(plan["objective"]["value"], rel=1e-9)
+    assert plan["totals"]["capex_mn"] <= 1_500 + 1e-6
+    assert all(check["holds"] for check in plan["checks"])
+
+
+def test_the_manifest_names_inputs_outputs_and_the_data_folder(desk, first_run):
+    (folder,) = run_folders(desk)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["data_folder"] in ("checkout data/", "installed ccs_model/_shipped/data")
+    assert set(manifest["outputs"]) == FILES - {"manifest.json"}
+    assert "plants/steel.csv" in manifest["inputs"]
+    assert all(len(sha) == 64 for sha in {**manifest["inputs"], **manifest["outputs"]}.values())
+
+
+def test_tables_add_up_to_the_plan(desk, first_run):
+    (folder,) = run_folders(desk)
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    with (folder / "tables" / "retrofits.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(float(row["capex_mn"]) for row in rows) == pytest.approx(plan["totals"]["capex_mn"])
+    assert sum(float(row["avoided_ktpa"]) for row in rows) == pytest.approx(plan["totals"]["avoided_ktpa"])
+
+
+def test_the_resolved_scenario_runs_as_the_same_run(desk, first_run):
+    (folder,) = run_folders(desk)
+    (desk / "resolved.yaml").write_bytes((folder / "scenario.resolved.yaml").read_bytes())
+    again = run(desk, "optimize", "resolved.yaml")
+    assert again.returncode == 0 and "Cached run" in again.stdout
+
+
+def test_five_errors_of_different_kinds_are_named_with_their_lines(desk):
+    (desk / "broken.yaml").write_text(
+        "name: Broken\n"
+        "discount_rate: 8\n"
+        "plants:\n"
+        "  provinces: [Shanksi]\n"
+        "capture: {technologys: [amine]}\n"
+        "storage: {capacity: middle}\n"
+        "budget: {total_mn: 1,000,000}\n"
+        "policy: {carbon_price_per_t: 75}\n",
+        encoding="utf-8",
+    )
+    answer = run(desk, "check", "broken.yaml")
+    assert answer.returncode == 3
+    assert answer.stdout == ""
+    found = answer.stderr.splitlines()
+    for line, word in ((2, "0.08"), (4, "Shanxi"), (5, "technologies"), (6, "mid"), (7, "1000000"), (8, "{2026: 75}")):
+        assert any(each.startswith(f"broken.yaml:{line}:") and word in each for each in found), (line, word, found)
+    assert "Traceback" not in answer.stderr
+
+
+def test_check_counts_what_it_read(desk):
+    answer = run(desk, "check", "small.yaml")
+    assert answer.returncode == 0
+    assert "no errors" in answer.stdout and "candidate plants" in answer.stdout
+
+
+def test_a_budget_of_nothing_gives_an_empty_plan(desk):
+    (desk / "nothing.yaml").write_text(SCENARIO.replace("1_500", "0"), encoding="utf-8")
+    answer = run(desk, "optimize", "nothing.yaml", "--out", "nothing")
+    assert answer.returncode == 0, answer.stderr
+    assert "Nothing is built" in answer.stdout
+    plan = json.loads((desk / "nothing" / "plan.json").read_text(encoding="utf-8"))
+    assert plan["retrofits"] == [] and plan["totals"]["avoided_ktpa"] == 0
+
+
+@pytest.mark.slow
+def test_conflicting_constraints_are_named_and_the_suggested_budget_is_sufficient(desk):
+    clash = SCENARIO.replace("1_500", "10").replace("years:", "  require: [NH3_82]\nyears:").replace("5_000", "100")
+    (desk / "clash.yaml").write_text(clash, encoding="utf-8")
+    answer = run(desk, "optimize", "clash.yaml", "--out", "clash")
+    assert answer.returncode == 4
+    assert "required_plant_is_retrofitted" in answer.stderr and "spending_within_budget" in answer.stderr
+    reported = json.loads((desk / "clash" / "plan.json").read_text(encoding="utf-8"))
+    assert reported["status"] == "infeasible" and len(reported["conflicts"]) >= 2 and reported["retrofits"] == []
+    would_do = answer.stderr.split("million CNY; ")[1].split(" million")[0].replace(",", "")
+    (desk / "mended.yaml").write_text(clash.replace("total_mn: 10", f"total_mn: {would_do}"), encoding="utf-8")
+    assert run(desk, "optimize", "mended.yaml", "--out", "mended", "--quiet").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_limit_leaves_a_plan_with_its_gap_or_says_how_to_go_on(desk):
+    # Which of the two depends on the machine; half of each is never allowed.
+    answer = run(desk, "optimize", "small.yaml", "--out", "late", "--time-limit", "0.01")
+    assert answer.returncode in (5, 6)
+    if answer.returncode == 6:
+        assert "time_limit_s" in answer.stderr
+        assert not (desk / "late").exists()
+    else:
+        plan = json.loads((desk / "late" / "plan.json").read_text(encoding="utf-8"))
+        assert plan["status"] == "limit" and plan["objective"]["searched_gap_share"] > 0.005
+        assert "Stopped by a limit" in answer.stdout
+
+
+@pytest.mark.slow
+def test_other_files_are_never_overwritten(desk):
+    (desk / "mine").mkdir()
+    (desk / "mine" / "thesis.txt").write_text("ten years", encoding="utf-8")
+    for words in ((), ("--force",)):
+        answer = run(desk, "optimize", "small.yaml", "--out", "mine", *words)
+        assert answer.returncode == 8
+    assert (desk / "mine" / "thesis.txt").read_text(encoding="utf-8") == "ten years"
+    assert [path.name for path in (desk / "mine").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("optimize",), 2),
+        (("optimise", "small.yaml"), 2),
+        (("optimize", "small.yaml", "--mip-gap", "7"), 2),
+        (("data", "no/table"), 2),
+        (("optimize", "missing.yaml"), 8),
+        (("check", "."), 8),
+        (("-h",), 0),
+        (("optimize", "--help"), 0),
+        (("data",), 0),
+        (("data", "technologies/technologies"), 0),
+        (("doctor",), 0),
+        (("schema",), 0),
+    ],
+)
+def test_exit_codes(desk, words, code):
+    answer = run(desk, *words)
+    assert answer.returncode == code, answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_help_shows_examples_and_imports_nothing_heavy(desk):
+    script = (
+        "import sys; from ccs_model.cli import group\n"
+        "group.main(['optimize', '--help'], standalone_mode=False)\n"
+        "heavy = {'pandas', 'pyomo', 'highspy', 'numpy', 'xlsxwriter', 'openpyxl'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8", cwd=desk)
+    assert answer.returncode == 0, answer.stderr
+    assert "ccs-model optimize scenarios/pilot-zones.yaml" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("alternatives", "near-optimal"),
+        ("hedge", "stochastic"),
+        ("collect", "sweep merge"),
+        ("new", "init"),
+        ("template", "init --inventory-only FILE.xlsx"),
+    ],
+)
+def test_a_former_command_name_is_answered_with_the_present_one(old, new):
+    answer = CliRunner().invoke(group, [old, "small.yaml"])
+    assert answer.exit_code == 2
+    assert f"'{old}' is now '{new}'" in answer.output
+
+
+def test_help_lists_the_commands_in_sections():
+    shown = CliRunner().invoke(group, ["--help"]).output
+    sections = ("Start:", "Solve:", "Analyse:", "Inspect:", "Maintain:")
+    assert sorted(sections, key=shown.index) == list(sections)
+    assert all(f"\n  {name} " in shown for name in group.commands)
+
+
+@pytest.mark.parametrize("words", [["sweep", "-h"], ["sweep", "run", "-h"]])
+def test_sweep_needs_no_subcommand(words):
+    answer = CliRunner().invoke(group, words)
+    assert answer.exit_code == 0 and answer.output.startswith("Usage: group sweep [OPTIONS] SCENARIO")
+
+
+def test_the_option_gap_is_a_short_form_of_mip_gap():
+    (option,) = (each for each in group.commands["optimize"].params if each.name == "mip_gap")
+    assert set(option.opts) == {"--mip-gap", "--gap"}
+
+
+def test_schema_is_json(desk):
+    schema = json.loads(run(desk, "schema").stdout)
+    assert {"name", "plants", "budget", "extends"} <= set(schema["properties"])

@@ -1,0 +1,114 @@
+"""Installed extras with their purpose; a missing or old solver with the command that installs it."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+
+import pytest
+
+from ccs_model.cli.shipped import EXTRAS, doctor, extras_lines
+from ccs_model.errors import NO_PLAN, NoPlanError
+from ccs_model.mip import highs_instances as availability
+from tests.paths import ROOT
+
+# The package names its commands as its modules are named.
+doctoring = importlib.import_module("ccs_model.cli.shipped")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def highspy_is(monkeypatch: pytest.MonkeyPatch, version: str | None) -> None:
+    requested = metadata.version
+
+    def answer(name: str) -> str:
+        if name != "highspy":
+            return requested(name)
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(availability.metadata, "version", answer)
+
+
+def test_extras_are_listed_with_their_purpose_and_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"altair": "6.3.0", "pyarrow": "26.0.1", "python-calamine": "0.9.1"}
+    monkeypatch.setattr(doctoring, "version_of", there.get)
+    lines = list(extras_lines())
+    assert [line.split()[0] for line in lines] == list(EXTRAS)
+    assert lines[0] == (
+        "report        HTML page: ccs-model report; missing vl-convert-python: "
+        'python -m pip install "ccs-model[report]"'
+    )
+    assert lines[1].endswith("large workbooks; pyarrow 26.0.1, python-calamine 0.9.1")
+    assert 'missing formualizer: python -m pip install "ccs-model[verify]"' in "\n".join(lines)
+
+
+def test_extras_are_those_of_the_project() -> None:
+    requested = PYPROJECT["project"]["optional-dependencies"]
+    for extra, requirements in requested.items():
+        if extra != "dev":
+            libraries = [re.split(r"[><=[]", each)[0] for each in requirements if not each.startswith("ccs-model[")]
+            assert list(EXTRAS[extra][1]) == libraries
+
+
+def test_the_oldest_solver_is_the_one_that_the_project_asks_for() -> None:
+    assert f"highspy>={availability.OLDEST}" in PYPROJECT["project"]["dependencies"]
+
+
+@pytest.mark.parametrize(
+    ("version", "message"),
+    [
+        (None, 'the solver is not installed: python -m pip install "highspy>=1.11"'),
+        ("1.9.0", "the solver is too old (highspy 1.9.0, at least 1.11 is needed): "
+         'python -m pip install "highspy>=1.11"'),
+    ],
+)  # fmt: skip
+def test_a_solver_that_is_missing_or_old_is_told_with_its_line(
+    version: str | None, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    highspy_is(monkeypatch, version)
+    with pytest.raises(NoPlanError) as reported:
+        availability.validate_solver()
+    assert str(reported.value) == message and reported.value.exit_code == 6
+
+    def refusing() -> str:
+        return availability.trouble()
+
+    monkeypatch.setattr(doctoring, "_solver_issue", refusing)
+    assert doctor.main([], standalone_mode=False) == NO_PLAN
+    assert f"solver: {message}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("version", ["1.11", "1.11.0", "1.16.0.dev1+local7", "2.0"])
+def test_a_solver_that_is_new_enough_is_no_trouble(version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    highspy_is(monkeypatch, version)
+    availability.validate_solver()
+
+
+def test_doctor_prints_versions_extras_data_and_the_solver(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.main([], standalone_mode=False) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("ccs-model ")
+    assert "extras:" in lines and lines[-1] == "solver: works"
+
+
+def test_a_command_that_solves_ends_with_the_line_where_there_is_no_solver() -> None:
+    script = (
+        "import importlib.metadata as m, sys\n"
+        "asked = m.version\n"
+        "def version(name):\n"
+        "    if name == 'highspy':\n"
+        "        raise m.PackageNotFoundError(name)\n"
+        "    return asked(name)\n"
+        "m.version = version\n"
+        "from ccs_model.cli import main\n"
+        "sys.argv = ['ccs-model', 'optimize', 'any.yaml']\n"
+        "main()\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, encoding="utf-8")
+    assert answer.returncode == NO_PLAN
+    assert answer.stderr == 'ccs-model: the solver is not installed: python -m pip install "highspy>=1.11"\n'

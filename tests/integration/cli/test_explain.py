@@ -1,0 +1,67 @@
+"""The command `ccs-model explain`."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*words, columns="100"):
+    return subprocess.run(
+        [sys.executable, "-m", "ccs_model", "explain", *map(str, words)],
+        env={**os.environ, "COLUMNS": columns},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(small_plan, tmp_path_factory):
+    return small_plan.to_folder(tmp_path_factory.mktemp("runs") / "small")
+
+
+@pytest.fixture(scope="module")
+def mill(solved, one_mill, tmp_path_factory):
+    return solved(one_mill).to_folder(tmp_path_factory.mktemp("runs") / "mill")
+
+
+@pytest.mark.slow
+def test_a_mill_fits_on_one_screen(mill):
+    plant = json.loads((mill / "plan.json").read_text(encoding="utf-8"))["retrofits"][0]["plant"]
+    answer = run(mill, plant)
+    assert answer.returncode == 0, answer.stderr
+    lines = answer.stdout.splitlines()
+    assert len(lines) <= 60
+    assert max(len(line) for line in lines) <= 100
+    for words in ("CAPTURE COST", "COST OF AVOIDANCE", "Why in:", "CN-PROJECTS", "1 − fuel − power", "Without it"):
+        assert words in answer.stdout, words
+    assert answer.stderr == ""
+
+
+def test_quick_solves_nothing_and_json_is_one_object(folder, small_plan):
+    plant = small_plan.retrofits["plant"].iloc[0]
+    answer = run(folder, plant, "--quick", "--json")
+    assert answer.returncode == 0, answer.stderr
+    document = json.loads(answer.stdout)
+    assert (document["schema"], document["plant"], document["changes"]) == ("ccs-model/explain/2", plant, [])
+    of = {line["name"]: line for line in document["chain"]["lines"]}
+    assert of["reference_capex_per_tpa"]["cited"][0][0].keys() == {"reference", "quality", "table"}
+
+
+@pytest.mark.slow
+def test_an_invalid_run_and_an_unknown_plant_are_reported(folder, tmp_path):
+    assert run(tmp_path / "nothing", "NH3_29").returncode == 8
+    no_run = run(tmp_path, "NH3_29")
+    assert no_run.returncode == 3 and "is not a run" in no_run.stderr
+    no_plant = run(folder, "NH3_8X")
+    assert no_plant.returncode == 3 and "did you mean" in no_plant.stderr and no_plant.stdout == ""
+
+
+@pytest.mark.slow
+def test_lines_fit_a_narrow_screen(folder, small_plan):
+    answer = run(folder, small_plan.retrofits["plant"].iloc[0], "--quick", columns="80")
+    assert max(len(line) for line in answer.stdout.splitlines()) <= 80

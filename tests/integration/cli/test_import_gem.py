@@ -1,0 +1,138 @@
+"""`ccs-model import gem`: from the tracker's workbook to a plan, for China and for another country."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import ccs_model as ccs
+from ccs_model.cli import group
+from ccs_model.errors import FileError, InputError
+from tests.unit.inputs.gem_books import CAPACITIES, WORKS, plant_book
+
+CHINESE = {
+    "id": "P3", "name": "Handan works", "local": "邯郸钢厂", "parent": "unknown", "town": "Handan", "state": "Hebei",
+    "country": "China", "address_zh": "河北省邯郸市复兴区", "place": "36.62, 114.45", "accuracy": "exact",
+    "start": "1958", "coke": "unknown",
+}  # fmt: skip
+# What a user adds for Germany; the figures are made up for this test.
+TABLES = {
+    "prices/power": "Germany,2024,0.08,0.02,0.05,8,0.85,0.01,0.19,EUR,2024,MINE,assumed,",
+    "prices/fuels": "Germany,coal,2024,4.2,0.19,EUR,2024,MINE,assumed,",
+    "prices/grid_factors": "Germany,2024,0.36,MINE,assumed,",
+    "references": "MINE,Made up for a test,,,",
+}
+SITE = {
+    "site": "north_sea", "name": "North Sea", "basin": "North Sea", "province": "Germany", "lat_deg": "54.5",
+    "lon_deg": "6.5", "kind": "saline", "is_offshore": "yes", "capacity_low_kt": "100000", "capacity_mid_kt": "200000",
+    "capacity_high_kt": "400000", "well_injectivity_ktpa": "500", "n_wells_max": "40", "storage_cost_per_t": "15",
+    "currency": "EUR", "price_year": "2024", "reference": "MINE", "quality": "assumed",
+}  # fmt: skip
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(group, ["import", "gem", *map(str, words)], standalone_mode=False)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "tracker.xlsx"
+    path.write_bytes(plant_book(works=[*WORKS, CHINESE], capacities=[*CAPACITIES, CAPACITIES[0] | {"id": "P3"}]))
+    return path
+
+
+@pytest.mark.slow
+def test_chinese_works_can_be_solved_as_they_are(tmp_path, book):
+    out = tmp_path / "china"
+    answer = run(book, "-o", out, "--country", "China")
+    assert answer.exception is None, answer.exception
+    assert f"Next: ccs-model optimize {out / 'scenario.yaml'}" in answer.stdout
+    assert "1 steel plants in 1 country, 1 operating with 5.0 Mt crude steel a year" in answer.stdout
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == [
+        "data/references.csv",
+        "scenario.yaml",
+        "steel.csv",
+    ]
+    inputs = ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))
+    assert inputs["plants/steel"]["grid"].tolist() == ["Hebei south"]
+
+
+@pytest.mark.slow
+def test_another_country_says_what_is_missing_and_is_solved_once_it_is_there(tmp_path, book):
+    out = tmp_path / "germany"
+    answer = run(book, "-o", out, "--country", "Germany")
+    assert answer.exception is None, answer.exception
+    for line in (
+        "data/prices/power.csv: a row for each grid: Germany",
+        "data/prices/fuels.csv: a row, fuel coal, for each province: Germany",
+        "data/prices/grid_factors.csv: a row for each province: Germany",
+        "data/storage/sites.csv: the storage sites within range; ours lie in China",
+    ):
+        assert f"  {line}\n" in answer.stdout
+        assert f"#   {line}\n" in (out / "scenario.yaml").read_text(encoding="utf-8")
+    assert "counted as zero: P2" in answer.stderr
+    for table, row in TABLES.items():
+        with (out / "data" / f"{table}.csv").open("a", encoding="utf-8") as file:
+            file.write(row + "\n")
+    sites = out / "data" / "storage" / "sites.csv"
+    headings = sites.read_text(encoding="utf-8").strip().split(",")
+    with pytest.raises(InputError, match=r"storage/sites\.csv: has no rows"):
+        ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))
+    with sites.open("a", encoding="utf-8") as file:
+        file.write(",".join(SITE.get(heading, "") for heading in headings) + "\n")
+    plan = ccs.optimize(out / "scenario.yaml")
+    assert plan.problem.scenario.currency == "EUR"
+    assert set(plan.retrofits["plant"]) == {"P1"}
+    assert set(plan.storage["site"]) == {"north_sea"}
+
+
+def test_faults_stand_in_the_workbook_and_nothing_is_written(tmp_path):
+    at_sea = [WORKS[0] | {"place": "0, 0"}, WORKS[1]]
+    (tmp_path / "t.xlsx").write_bytes(plant_book(works=at_sea))
+    answer = run(tmp_path / "t.xlsx", "-o", tmp_path / "out")
+    assert isinstance(answer.exception, InputError)
+    assert [issue.where for issue in answer.exception.issues] == [f"{tmp_path / 't.xlsx'}:Plant data!K2"]
+    assert [path.name for path in tmp_path.iterdir()] == ["t.xlsx"]
+
+
+@pytest.mark.slow
+def test_what_is_there_is_left_alone_unless_forced(tmp_path, book):
+    out = tmp_path / "out"
+    assert run(book, "-o", out, "--country", "China").exception is None
+    assert isinstance(run(book, "-o", out).exception, FileError)
+    assert run(book, "-o", out, "--force").exception is None
+    assert "in 2 countries" in run(book, "-o", out, "--force").stdout
+    assert isinstance(run(tmp_path / "none.xlsx", "-o", tmp_path / "a").exception, FileError)
+
+
+@pytest.mark.slow
+def test_chemical_plants_say_what_they_lack_and_are_solved_once_it_is_given(tmp_path):
+    from tests.unit.inputs.gem_books import chemicals_book
+
+    book, out = tmp_path / "chemicals.xlsx", tmp_path / "china"
+    book.write_bytes(chemicals_book())
+    answer = run(book, "-o", out, "--country", "China")
+    assert answer.exception is None, answer.exception
+    assert f"{book}: the chemicals inventory has no capacities; 2 of 2 rows lack required data" in answer.stderr
+    assert "  capacity_ktpa: missing in 2 rows" in answer.stderr
+    assert "for 2 it suggests a shipped plant nearby" in answer.stderr
+    assert "chemicals.csv lacks capacity_ktpa in 2 rows, gasifier in 2 rows, urea_share in 1 rows" in answer.stdout
+    with pytest.raises(InputError) as error:
+        ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))
+    empty = [issue.where for issue in error.value.issues]
+    assert empty == ["chemicals.csv:2:capacity_ktpa", "chemicals.csv:3:capacity_ktpa"]
+    given = tmp_path / "mine.csv"
+    given.write_text(
+        "plant;product;capacity_ktpa;gasifier;urea_share\nC1;ammonia;600;oxygen_blown;0\nC1;methanol;800;oxygen_blown;\n"
+    )
+    answer = run(book, "-o", out, "--country", "China", "--capacities", given, "--force")
+    assert answer.exception is None, answer.exception
+    assert "no data is missing" in answer.stderr
+    assert f"Next: ccs-model optimize {out / 'scenario.yaml'}" in answer.stdout
+    plants = ccs.load_inputs(ccs.read_scenario(out / "scenario.yaml"))["plants/chemicals"]
+    assert set(plants["reference"]) == {"OWN"}
+    plan = ccs.optimize(out / "scenario.yaml")
+    assert set(plan.retrofits["plant"]) <= {"C1-ammonia", "C1-methanol"}
+    assert len(plan.retrofits)

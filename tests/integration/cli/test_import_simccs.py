@@ -1,0 +1,154 @@
+"""`ccs-model import simccs`: what it writes, what it refuses, and that it leaves nothing behind when it fails."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from ccs_model.cli import group
+from ccs_model.errors import CcsModelError, FileError, InputError
+from ccs_model.scenario import read_scenario
+from tests.paths import DATA
+
+PUBLISHED = DATA / "simccs" / "southeast_us"
+CAP = ("--mode", "target", "--target-mt", "50")
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(group, ["import", "simccs", *map(str, words)], standalone_mode=False)
+
+
+def rejected(kind: type[CcsModelError], *words: str | Path) -> CcsModelError:
+    answer = run(*words)
+    assert isinstance(answer.exception, kind), answer.exception or answer.output
+    return answer.exception
+
+
+@pytest.fixture
+def edited(tmp_path: Path) -> Callable[..., Path]:
+    """The published folder `price` with a text of a file replaced."""
+
+    def made(name: str, old: str, new: str) -> Path:
+        folder = tmp_path / "case"
+        shutil.copytree(PUBLISHED / "price", folder, dirs_exist_ok=True)
+        raw = (folder / name).read_bytes()
+        assert old.encode() in raw
+        (folder / name).write_bytes(raw.replace(old.encode(), new.encode(), 1))
+        return folder
+
+    return made
+
+
+def test_it_writes_a_scenario_and_its_tables_and_says_what_comes_next(tmp_path):
+    out = tmp_path / "my cap"
+    answer = run(PUBLISHED / "cap", "-o", out, *CAP, "--crf", "0.08", "--years", "25.5", "--rounded")
+    assert answer.exception is None, answer.exception
+    assert "20 sources, 7 sinks, 100 junctions, 183 edges, 2 pipe trends" in answer.stdout
+    assert f'Next: ccs-model optimize "{out / "scenario.yaml"}"' in answer.stdout
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == [
+        "data/plants/sources.csv",
+        "data/references.csv",
+        "data/storage/sites.csv",
+        "data/transport/hubs.csv",
+        "data/transport/line_costs.csv",
+        "data/transport/links.csv",
+        "data/transport/trends.csv",
+        "scenario.yaml",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["my cap"]
+    scenario = read_scenario(out / "scenario.yaml")
+    assert scenario.name == "SimCCS cap"
+    assert (scenario.capital_recovery_share, scenario.storage_life_yr) == (0.08, 25.5)
+    assert scenario.targets.captured_ktpa == 50_000
+    text = (out / "scenario.yaml").read_text(encoding="utf-8")
+    assert all("#" in line for line in text.splitlines() if line.startswith(("capital_recovery", "storage", "targets")))
+
+
+def test_a_name_with_odd_signs_is_quoted(tmp_path):
+    folder = tmp_path / 'a: "b" # c'
+    shutil.copytree(PUBLISHED / "cap", folder)
+    assert run(folder, "-o", tmp_path / "out", *CAP).exception is None
+    assert read_scenario(tmp_path / "out" / "scenario.yaml").name == 'SimCCS a: "b" # c'
+
+
+def test_without_a_credit_the_price_mode_warns(tmp_path):
+    assert "builds nothing" in run(PUBLISHED / "cap", "-o", tmp_path / "a", "--mode", "price").stderr
+    assert run(PUBLISHED / "price", "-o", tmp_path / "b", "--mode", "price").stderr == ""
+
+
+def test_what_is_there_is_left_alone_unless_forced(tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    assert run(PUBLISHED / "cap", "-o", out, *CAP).exception is None  # an empty folder is filled
+    (out / "notes.txt").write_text("mine")
+    (out / "data" / "stray.csv").write_text("old")
+    error = rejected(FileError, PUBLISHED / "price", "-o", out, "--mode", "price")
+    assert "already contains files" in str(error)
+    assert run(PUBLISHED / "price", "-o", out, "--mode", "price", "--force").exception is None
+    assert read_scenario(out / "scenario.yaml").name == "SimCCS price"
+    assert (out / "notes.txt").read_text() == "mine"
+    assert not (out / "data" / "stray.csv").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_file_in_the_way_is_told(tmp_path):
+    (tmp_path / "out").write_text("")
+    assert "is a file" in str(rejected(FileError, PUBLISHED / "cap", "-o", tmp_path / "out", *CAP, "--force"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--mode", "target"),
+        ("--mode", "price", "--target-mt", "50"),
+        ("--mode", "other"),
+        (),
+        ("--mode", "target", "--target-mt", "0"),
+        ("--mode", "target", "--target-mt", "nan"),
+        (*CAP, "--crf", "0"),
+        (*CAP, "--crf", "1.1"),
+        (*CAP, "--years", "0"),
+        (*CAP, "--pipe-utilisation", "0"),
+        (*CAP, "--pipe-utilisation", "1.01"),
+    ],
+)
+def test_options_out_of_range_are_a_matter_of_usage(tmp_path, words):
+    answer = CliRunner().invoke(group, ["import", "simccs", str(PUBLISHED / "cap"), "-o", str(tmp_path / "a"), *words])
+    assert answer.exit_code == 2, answer.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_target_beyond_sources_and_sinks_is_told_with_both_figures(tmp_path):
+    error = rejected(InputError, PUBLISHED / "cap", "-o", tmp_path / "a", "--mode", "target", "--target-mt", "150")
+    assert [str(issue) for issue in error.issues] == [
+        "--target-mt: 150 Mt a year is more than all 20 sources give together (111.132 Mt a year)",
+        "--target-mt: 150 Mt a year is more than all 7 sinks take in (116.3333 Mt a year over 30 years)",
+    ]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "reported"),
+    [
+        ("Sources.csv", "-83.8072,33.0583", "33.0583,-83.8072", r"Sources.csv:19: lies .* \(X-LON .* swapped"),
+        ("Sources.csv", "-83.8072,33.0583", "0,0", r"Sources.csv:19: stands at \(0, 0\)"),
+        ("Sources.csv", "311.200,41.91", "311.200,-41.91", "Sources.csv:19:capture_cost_per_t: -41.91 is outside"),
+        ("Sinks.csv", "63.063,0.000,0.180", "63.063,0.000,180", "Sinks.csv:6:well_injectivity_ktpa: 180000.0 is"),
+        ("CandidateNetwork.txt", "580414\t583060", "580414\t5830.5", "CandidateNetwork.txt:3:vertex"),
+    ],
+)
+def test_faults_stand_where_simccs_has_them_and_nothing_is_written(tmp_path, edited, name, old, new, reported):
+    folder = edited(name, old, new)
+    error = rejected(InputError, folder, "-o", tmp_path / "out", "--mode", "price")
+    assert any(re.match(reported, str(issue)) for issue in error.issues), [str(issue) for issue in error.issues]
+    assert [path.name for path in tmp_path.iterdir()] == ["case"]
+
+
+def test_a_folder_that_is_none_is_told_where_it_lies(tmp_path):
+    error = rejected(InputError, PUBLISHED, "-o", tmp_path / "out", *CAP)
+    assert "they lie in cap/, price/" in str(error)

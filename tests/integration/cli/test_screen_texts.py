@@ -1,0 +1,195 @@
+"""Texts on the screen for known results: bands, ranges, failures, missing shards, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from ccs_model.analysis.jobs import Failure, attempted, shard_of, share_of
+from ccs_model.analysis.sweep import Sweep, SweepProgress
+from ccs_model.cli import group
+from ccs_model.cli.terminal import ProgressLine
+from ccs_model.errors import BUG, INFEASIBLE, CcsModelError, InfeasibleError, InputError, Issue, NoPlanError
+from ccs_model.mip import Progress
+from ccs_model.pilots.replay import Replay, Row
+
+# The package exports the commands under these names; the tests need the modules.
+near_optimal, comparing, replaying, sweeping = (
+    import_module(f"ccs_model.cli.{name}")
+    for name in ("near_optimal_command", "inspect_run", "pilot_zones", "sweep_command")
+)
+
+
+def row(quantity: str, value: float | None, low: float | None, high: float | None, **more: Any) -> Row:
+    holds = value is not None and (low is None or value >= low) and (high is None or value <= high)
+    return Row("hebei", "shares", "Hebei", quantity, value, low, high, holds, more.pop("fails", False), **more)
+
+
+def test_a_replay_shows_bands_and_why_a_value_is_missing() -> None:
+    rows = (
+        row("abatement_share", 0.15, 0.1, 0.2), row("spent_mn", 12_345_678.9, None, 2e7), row("n_plants", 3, 5, None),
+        row("npv_mn", None, None, None, why="no plan"), row("control", 0.4, 0.1, 0.2, fails=True),
+        row("spoilt_control", 0.15, 0.1, 0.2, fails=True),
+    )  # fmt: skip
+    found = Replay(rows, {"hebei": {}})
+    shown = {
+        line.split()[2]: " ".join(line.split()[3:]) for line in replaying._replay_text(found, False).splitlines()[1:-2]
+    }
+    assert shown == {
+        "abatement_share": "0.15 0.1 – 0.2 held",
+        "spent_mn": "12,345,679 ≤ 20,000,000 held",
+        "n_plants": "3 ≥ 5 NOT HELD",
+        "npv_mn": "– – NOT HELD no plan",
+        "control": "0.4 0.1 – 0.2 failed, as it must",
+        "spoilt_control": "0.15 0.1 – 0.2 HELD, and must not",
+    }
+    last = replaying._replay_text(found, False).splitlines()[-1]
+    assert last == "3 of 6 expectations of 1 cases are as expected."
+    # With --quiet only unexpected results are shown; without any, only the count.
+    assert len(replaying._replay_text(found, True).splitlines()) == 1 + 3 + 2
+    assert replaying._replay_text(Replay(rows[:1], {"hebei": {}}), True).startswith("1 of 1 expectations")
+
+
+def test_ranges_of_a_continuous_plan_are_shown_as_shares(tmp_path: Path) -> None:
+    each = {"plant": "A", "name": "Aster", "plan_share": 0.5, "min_share": 0.25, "max_share": 1.0, "standing": "every"}
+    unknown = {**each, "plant": "B", "name": "Birch", "min_share": None, "max_share": None, "standing": "open"}
+    document = {
+        "scenario": "Small", "within_share": 0.01, "objective": 1_234.5, "unit": "kt", "n_corridors": 7,
+        "ranges": [each, unknown, {**each, "plant": "C", "standing": "never"}], "is_complete": False,
+    }  # fmt: skip
+    lines = near_optimal._text(document, tmp_path).splitlines()
+    assert lines[0] == "Small: plans within 1.00% of 1,234.5 kt; pipes on the plan's 7 links"
+    assert [line.split() for line in lines[2:4]] == [
+        ["50.0%", "25.0%", "100.0%", "A", "Aster"], ["50.0%", "–", "–", "B", "Birch"],
+    ]  # fmt: skip
+    assert lines[4] == "1 further plants are in no near-optimal plan"
+    assert "The time limit was reached before every plant was classified; raise --time-limit" in lines
+
+
+def test_numbers_of_a_comparison() -> None:
+    assert [comparing._number(value, "capex_mn") for value in (None, float("nan"), 12.34, 12.0, 1_234.5)] == [
+        "–", "–", "12.3", "12", "1,234",
+    ]  # fmt: skip
+    assert comparing._number(0.1234, "abatement_share") == "12.34%"
+
+
+def swept(folder: Path, **status: int) -> Sweep:
+    """A sweep with the given number of scenarios of each status."""
+    codes = {"optimal": 0.0, "limit": 5.0, "infeasible": 4.0, "missing": float("nan")}
+    names = [name for name, n in status.items() for _ in range(n)]
+    table = pd.DataFrame(
+        {
+            "scenario": range(1, len(names) + 1), "status": names, "exit_code": [codes[name] for name in names],
+            "message": ["these clash" if name == "infeasible" else "" for name in names],
+        }
+    )  # fmt: skip
+    return Sweep(folder, "Small", table, pd.DataFrame({"plant": [], "chosen_share": []}))
+
+
+def test_a_sweep_lists_its_failures_and_missing_shards(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = swept(tmp_path, optimal=3, infeasible=1)
+    sweeping.show(whole, as_json=False, quiet=False)
+    reported = capsys.readouterr().out.splitlines()
+    assert reported[0] == "Small: 4 scenarios: 3 optimal, 1 infeasible"
+    assert reported[1] == "  scenario 4: these clash"
+    assert "sweep.csv and sweep.xlsx" in reported[2] and len(reported) == 3
+    part = swept(tmp_path, optimal=1, infeasible=30, missing=2)
+    sweeping.show(part, as_json=False, quiet=False)
+    reported = capsys.readouterr().out.splitlines()
+    n_shown = sum("these clash" in line for line in reported)
+    assert f"  … and {30 - n_shown} more" in reported and "sweep.partial.csv" in reported[-2]
+    assert reported[-1] == f"2 missing: run the other shards, then ccs-model sweep merge {tmp_path}"
+    assert (whole.exit_code, swept(tmp_path, optimal=1, limit=1).exit_code) == (INFEASIBLE, 5)
+    sweeping.show(whole, as_json=False, quiet=True)
+    assert capsys.readouterr().out == ""
+    sweeping.show(part, as_json=True, quiet=True)
+    document = json.loads(capsys.readouterr().out)
+    assert document["schema"] == "ccs-model/sweep/2" and document["scenario"] == "Small"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(59.4, "59 s"), (61, "1 min 1 s"), (3_599, "59 min 59 s"), (7_260, "2 h 1 min")]
+)
+def test_the_remaining_time_of_a_sweep_is_in_hours_minutes_and_seconds(
+    seconds: float, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    console = sweeping._SweepConsole(quiet=False)
+    console.on_progress(SweepProgress(5, 2, 40, 0.5, seconds))
+    assert capsys.readouterr().err.endswith(f"5 of 40 scenarios, 2 without a plan; 30.0 per minute, {words} left")
+
+
+def test_progress_is_one_line_on_a_terminal_and_is_cleared(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    line = ProgressLine(quiet=False)
+    line.on_progress(Progress("all links", 1.25, float("inf"), float("nan")))
+    line.on_progress(Progress("all links", 2.5, 1_050.0, 1_000.0))
+    first, second = capsys.readouterr().err.split("\r")[1:]
+    assert first == "  all links:  1.2 s  best none yet  bound none yet  gap open"
+    assert second.startswith("  all links:  2.5 s  best 1,000  bound 1,050  gap 5.00%")
+    assert len(second) >= len(first)
+    line.done()
+    assert capsys.readouterr().err.strip() == ""
+    line.done()
+    ProgressLine(quiet=True).show("nothing")
+    assert capsys.readouterr().err == ""
+
+
+def fails(error: BaseException) -> Callable[[int], int]:
+    def do(task: int) -> int:
+        raise error
+
+    return do
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (
+            InputError([Issue("a.csv:2", "is empty"), Issue("b.csv:3", "is odd")]),
+            3,
+            "a.csv:2: is empty; b.csv:3: is odd",
+        ),
+        (InfeasibleError(["the budget", "the target"]), 4, "infeasible: the budget; the target"),
+        (NoPlanError("no plan\n  in time"), 6, "no plan in time"),
+        (MemoryError(), BUG, "out of memory"),
+        (ValueError("odd"), BUG, "internal error: ValueError: odd"),
+    ],
+)
+def test_no_error_of_one_job_ends_the_others(error: CcsModelError, code: int, words: str) -> None:
+    assert attempted(fails(error), 1) == (None, Failure(code, words))
+    assert attempted(lambda task: task + 1, 1) == (2, None)
+
+
+def test_shares_hold_every_job_once() -> None:
+    jobs = list(range(11))
+    assert sorted(job for i in (1, 2, 3) for job in share_of(jobs, shard_of(f"{i}/3"))) == jobs
+    for wrong in ("0/3", "4/3", "1", "a/b", "1/0", "²/3"):
+        with pytest.raises(InputError, match="is not a shard"):
+            shard_of(wrong)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep", "s.yaml"], "give --set KEY=V1,V2 or --list FILE"),
+        (["regret", "s.yaml"], "give --set KEY=V1,V2 or --list FILE"),
+        (
+            ["regret", "s.yaml", "--set", "budget.total_mn=1,2", "--probability", "half,half"],
+            "'half,half' is not a list of numbers",
+        ),
+    ],
+)
+def test_a_missing_or_invalid_option_is_reported(words: list[str], message: str) -> None:
+    answer = CliRunner().invoke(group, words)
+    assert answer.exit_code == 2 and message in answer.output

@@ -1,0 +1,30 @@
+"""Objectives, targets, decisions and networks through the command: run folder, page and exports.
+
+This is a spread of the product; tests/slow/cli/test_combinations_*.py run all of it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.combinations import Combination, check
+
+SPREAD = (
+    Combination("max_abatement", "none", False, "periods", "integer", "own pipes"),
+    Combination("max_abatement", "by_sector", False, "static", "continuous", "shared pipes"),
+    Combination("min_cost", "captured_ktpa", False, "static", "integer", "own pipes"),
+    Combination("min_cost", "abatement_share", True, "periods", "continuous", "own pipes"),
+    Combination("min_cost", "cumulative_avoided_kt", False, "periods", "continuous", "shared pipes"),
+    Combination("min_cost", "none", False, "periods", "integer", "own pipes"),
+    Combination("max_npv", "by_province", False, "periods", "integer", "own pipes"),
+    Combination("max_npv", "none", False, "static", "integer", "own pipes"),
+    Combination("max_net_benefit", "share_of_avoided_min", False, "periods", "continuous", "own pipes"),
+    Combination("max_net_benefit", "captured_ktpa", True, "periods", "integer", "own pipes"),
+)
+
+
+@pytest.mark.parametrize("combination", SPREAD, ids=str)
+def test_combination(combination: Combination, tmp_path: Path) -> None:
+    check(combination, tmp_path)

@@ -1,0 +1,283 @@
+"""What the numbers of tables say: F26–F39."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from tests.paths import ROOT
+
+from .conftest import Desk, Told, csv_text, works
+
+SOURCE = {
+    "plant": "P1", "name": "Given", "province": "Hebei", "grid": "Hebei south", "lat_deg": 38.04, "lon_deg": 114.51,
+    "status": "operating", "co2_ktpa": 900, "capture_capex_mn": 400, "fixed_om_mn_pa": 12, "capture_cost_per_t": 150,
+    "life_yr": 20, "currency": "CNY", "price_year": 2024, "reference": "OWN", "quality": "reported",
+}  # fmt: skip
+SITE = {
+    "site": "mine", "name": "Mine", "basin": "Mine", "province": "Hebei", "lat_deg": 38.5, "lon_deg": 115,
+    "kind": "saline", "capacity_low_kt": 1e5, "capacity_mid_kt": 2e5, "capacity_high_kt": 3e5,
+    "well_injectivity_ktpa": 50, "n_wells_max": 40, "storage_cost_per_t": 30, "currency": "CNY",
+    "price_year": 2024, "reference": "OWN", "quality": "assumed",
+}  # fmt: skip
+
+
+def table(row: dict[str, Any], **changes: Any) -> str:
+    row = {key: value for key, value in {**row, **changes}.items() if value is not ...}
+    return csv_text([list(row), list(row.values())])
+
+
+def sources(desk: Desk, **changes: Any) -> None:
+    desk.put("tables/plants/sources.csv", table(SOURCE, **changes))
+    desk.scenario(plants="{inventory: [sources]}", data="tables")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"co2_ktpa": -900}, "sources.csv:2:co2_ktpa: -900 is outside the range 0 to 100000"),
+        (
+            {"avoided_per_captured_share": 90},
+            "sources.csv:2:avoided_per_captured_share: 90 is outside the range 0 to 1",
+        ),
+        ({"avoided_per_captured_share": 1.1}, "1.1 is outside the range 0 to 1"),
+        ({"life_yr": -1}, "sources.csv:2:life_yr: -1 is outside the range 1 to 100"),
+    ],
+)
+def test_F26_emissions_and_shares_out_of_range(desk: Desk, reported: Told, changes: dict[str, Any], words: str) -> None:
+    sources(desk, **changes)
+    assert words in reported()
+
+
+def test_F26_a_negative_capacity_and_a_capture_rate_in_percent(desk: Desk, reported: Told) -> None:
+    desk.csv(works("M1", crude_steel_ktpa=-5))
+    assert "mine.csv:2:crude_steel_ktpa: -5 is outside the range 0 to 50000" in reported()
+    shipped = (ROOT / "data/technologies/technologies.csv").read_text(encoding="utf-8")
+    desk.csv(works("M1"))
+    heading, first = shipped.splitlines()[:2]
+    at = heading.split(",").index("capture_rate_share")
+    desk.put("tables/technologies/technologies.csv", f"{heading}\n{first.replace(first.split(',')[at], '90', 1)}\n")
+    desk.scenario(data="tables")
+    assert "technologies.csv:2:capture_rate_share: 90 is outside the range" in reported()
+
+
+def test_F28_tonnes_in_a_column_of_kilotonnes(desk: Desk, reported: Told) -> None:
+    # A works of 5 Mt/y written in tonnes is beyond any works; one of 1.2 Mt/y of hot metal in a works of 1 kt/y of
+    # steel would be 1,900 t CO2 a tonne of steel.
+    desk.csv(works("M1", crude_steel_ktpa=5_000_000, bof_steel_ktpa=5_000_000, bf_iron_ktpa=4_500_000))
+    message = reported()
+    assert "mine.csv:2:crude_steel_ktpa: 5000000 is outside the range 0 to 50000" in message
+    desk.csv(works("M1", crude_steel_ktpa=1, bof_steel_ktpa=1, bf_iron_ktpa=1_200))
+    message = reported()
+    assert "mine.csv:2:bf_iron_ktpa: 1,200 t of iron for each t of crude steel" in message
+    sources(desk, co2_ktpa=900_000)
+    assert "co2_ktpa: 900000 is outside the range 0 to 100000" in reported()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"currency": ""}, "sources.csv:2:currency: is empty"),
+        ({"price_year": ""}, "sources.csv:2:price_year: is empty"),
+        ({"currency": ...}, "sources.csv:1: column 'currency' is missing"),
+        ({"price_year": ...}, "sources.csv:1: column 'price_year' is missing"),
+        ({"currency": "万元"}, "sources.csv:2:currency: '万元' is unknown (expected one of CNY, USD, EUR)"),
+        ({"currency": "RMB"}, "sources.csv:2:currency: 'RMB' is unknown"),
+        ({"capture_capex_mn": "40000万元"}, "sources.csv:2:capture_capex_mn: '40000万元' is not a finite number"),
+    ],
+)
+def test_F29_money_says_its_currency_and_year(desk: Desk, reported: Told, changes: dict[str, Any], words: str) -> None:
+    sources(desk, **changes)
+    assert words in reported()
+
+
+def test_F29_money_of_another_currency_is_converted_and_not_mixed(desk: Desk) -> None:
+    sources(desk, currency="USD")
+    assert desk.check().code == 0
+
+
+def test_F29_a_heading_in_ten_thousands_is_told(desk: Desk, reported: Told) -> None:
+    text = table(SOURCE).replace("capture_capex_mn", "capture_capex_mn (万元)")
+    desk.put("tables/plants/sources.csv", text)
+    desk.scenario(plants="{inventory: [sources]}", data="tables")
+    assert "sources.csv:1: column 'capture_capex_mn (万元)' is in 万元, expected million money" in reported()
+
+
+def test_F31_money_of_a_year_without_an_index_names_the_year(desk: Desk, reported: Told) -> None:
+    sources(desk, price_year=2029)
+    assert "sources.csv:2" in (message := reported()) and "2029" in message
+    desk.csv(works("M1"))
+    desk.scenario(price_year="2031")
+    assert "price_year" in (message := reported()) and "2031" in message
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ((114.51, 38.04), "mine.csv:2"),
+        ((0, 0), "km outside Hebei"),
+        ((38.5, 119.9), "plant M1 lies"),
+        ((30.59, 114.31), "plant M1 lies"),
+    ],
+)
+def test_F32_places_swapped_in_the_sea_or_elsewhere(desk: Desk, reported: Told, place: Any, words: str) -> None:
+    desk.csv(works("M1", lat_deg=place[0], lon_deg=place[1]))
+    message = reported()
+    assert words in message and ("swapped" in message) == (place[0] == 114.51)
+
+
+def test_F32_a_swapped_pair_that_is_in_range_is_pointed_out(desk: Desk, reported: Told) -> None:
+    desk.put("tables/storage/sites.csv", table(SITE, lat_deg=88.0, lon_deg=44.0))
+    desk.put("tables/storage/sites.csv", table(SITE, lat_deg=0, lon_deg=0))
+    desk.scenario(data="tables", storage="{sites: [mine]}")
+    assert "sites.csv:2:lat_deg: 'mine' is at (0, 0), in the sea off Africa" in reported()
+
+
+def test_F33_an_unknown_sector_names_the_sectors_and_the_nearest(desk: Desk, reported: Told) -> None:
+    desk.scenario(plants="{inventory: [steal]}")
+    assert (
+        "did you mean 'steel'?" in (message := reported())
+        and "chemicals" in message
+        and message.startswith("s.yaml:2:")
+    )
+    desk.book(Steal=works("M1"))
+    assert "mine.xlsx: no sheet is named steel or chemicals" in reported()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"plants": "{inventory: [mine.csv], require: [M2]}"}, "s.yaml:2:43: plants.require: plant 'M2' is not in"),
+        ({"plants": "{inventory: [mine.csv], exclude: [M11]}"}, "did you mean 'M1'?"),
+        ({"storage": "{sites: [nanpoo]}"}, "s.yaml:5:19: storage.sites: site or basin 'nanpoo' is not in the tables"),
+        ({"capture": "{technologies: [amines]}"}, "did you mean 'amine'?"),
+        ({"plants": "{inventory: [mine.csv], provinces: [Hebai]}"}, "did you mean 'Hebei'?"),
+    ],
+)
+def test_F34_what_a_scenario_names_must_be_there(
+    desk: Desk, reported: Told, changes: dict[str, str], words: str
+) -> None:
+    desk.scenario(**changes)
+    assert words in reported()
+
+
+def test_F34_what_a_table_names_must_be_there(desk: Desk, reported: Told) -> None:
+    desk.csv(works("M1", reference="NOBODY", quality="reported"))
+    assert "mine.csv:2:reference: " in (message := reported()) and "NOBODY" in message
+    desk.csv(works("M1"))
+    link = {"link": "l", "node_a": "M1", "node_b": "nowhere", "length_km": 5, "reference": "OWN", "quality": "assumed"}
+    desk.put("tables/transport/links.csv", table(link))
+    desk.scenario(data="tables")
+    assert "links.csv:2:node_b: 'nowhere' is not a plant, site or hub" in reported()
+    link |= {"node_b": "jinxian_sag", "length_km": -5}
+    desk.put("tables/transport/links.csv", table(link))
+    assert "links.csv:2:length_km: -5 is outside the range" in reported()
+
+
+@pytest.mark.parametrize(
+    ("share", "code", "words"),
+    [
+        ("8", 3, "s.yaml:7:16: discount_rate: expected less than 1, got 8 (did you mean 0.08?)"),
+        ("-0.5", 3, "s.yaml:7:16: discount_rate: expected at least 0, got -0.5"),
+        ("0", 0, ""),
+    ],
+)
+def test_F36_discount_rates(desk: Desk, share: str, code: int, words: str) -> None:
+    desk.scenario(discount_rate=share)
+    answer = desk.check()
+    assert answer.code == code and words[:40] in answer.err, answer.err
+    assert ("did you mean 0.08?" in answer.err) == (share == "8")
+
+
+def test_F36_without_discounting_the_yearly_share_is_one_in_n() -> None:
+    from ccs_model.economics.investment import capital_recovery_share
+
+    assert capital_recovery_share(0.0, 20) == pytest.approx(1 / 20)
+    assert capital_recovery_share(1e-12, 20) == pytest.approx(1 / 20)
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+86 Steel", "-7", "@home", 'O\'Brien & "Sons"', "Works 🏭", "石家庄"])
+def test_F38_odd_names_are_names(desk: Desk, name: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    desk.csv(works("M1", name=quoted))
+    answer = desk.check()
+    assert answer.code == 0, answer.err
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ('"a\tb"', "mine.csv:2:name: contains a control character"),
+        ('"a\nb"', "mine.csv:3:name: contains a control character"),
+        ("a\x07b", "mine.csv:2:name: contains a control character"),
+        ("x" * 40_000, "mine.csv:2:name: has 40,000 characters, expected at most 32,767"),
+    ],
+)
+def test_F38_control_characters_and_endless_names_are_refused(
+    desk: Desk, reported: Told, name: str, words: str
+) -> None:
+    desk.csv(works("M1", name=name))
+    message = reported()
+    assert words in message and len(message) < 2_000
+
+
+@pytest.mark.slow
+def test_F39_fifty_thousand_columns_and_five_gigabytes_are_refused(desk: Desk, reported: Told) -> None:
+    rows = works("M1")
+    desk.csv([[*rows[0], *(f"c{k}" for k in range(50_000))], [*rows[1], *["1"] * 50_000]])
+    begun = time.process_time()
+    message = reported()
+    assert "mine.csv: 50,012 columns, expected at most 500" in message and time.process_time() - begun < 30
+    with (desk.folder / "mine.csv").open("wb") as file:
+        file.truncate(5_000_000_000)
+    assert "mine.csv: the file has 5,000,000,000 bytes, expected at most 100,000,000" in reported()
+
+
+def test_F39_a_row_too_many_is_refused(desk: Desk, reported: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ccs_model.inputs.csv_reader.MOST_ROWS", 100)
+    desk.csv(works(*(f"M{k}" for k in range(101))))
+    assert "mine.csv: more than 100 rows" in reported()
+
+
+# The most that this process held itself: what rusage tells begins with what its parent held.
+MEASURED = """
+import re, sys, time
+from ccs_model.cli import main
+import ccs_model.problem.build_problem, ccs_model.problem.scenario_names
+begun = time.process_time()
+sys.argv = ["ccs-model", "check", "s.yaml"]
+try:
+    main()
+finally:
+    used = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+    print(time.process_time() - begun, used / 1024, file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which Linux alone has")
+@pytest.mark.parametrize("kind", ["a bomb of aliases", "20,000 plants with a fault each", "five gigabytes"])
+def test_F39_memory_and_time_are_bounded(desk: Desk, kind: str) -> None:
+    # Two seconds with nothing else to do, and as many again beside a suite that uses every core.
+    most_mb, most_s = 300, 8.0
+    if kind == "a bomb of aliases":
+        lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+        lines += [f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]" for k in range(1, 10)]
+        desk.put("s.yaml", "\n".join(lines) + "\n")
+    elif kind == "five gigabytes":
+        with (desk.folder / "mine.csv").open("wb") as file:
+            file.truncate(5_000_000_000)
+    else:
+        most_s = 30.0
+        desk.csv(works(*(f"M{k}" for k in range(20_000)), status="closed"))
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED], cwd=desk.folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True,
+        text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr[-500:]
+    seconds, mb = map(float, done.stderr.splitlines()[-1].split())
+    assert seconds < most_s and mb < most_mb

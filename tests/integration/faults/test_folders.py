@@ -1,0 +1,213 @@
+"""Other things in a planner's folder: reports of infeasible problems, read-only runs, files of other programs."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import ccs_model as ccs
+from ccs_model.errors import InfeasibleError
+
+from .conftest import Desk, answer_of, works
+
+IMPOSSIBLE = "targets: {abatement_share: {2030: 0.99}}\nsolver: {threads: 1}\n"
+
+
+@pytest.fixture(scope="module")
+def impossible(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the report of an infeasible problem that has its own inventory and data folder."""
+    desk = Desk(tmp_path_factory.mktemp("impossible"))
+    path = desk.scenario(data="tables")
+    path.write_text(path.read_text(encoding="utf-8") + IMPOSSIBLE, encoding="utf-8")
+    desk.csv(works("M1"))
+    desk.put("tables/notes.txt", "no table")
+    answer = answer_of(["optimize", "s.yaml", "--out", "run"], desk.folder)
+    assert answer.code == 4, answer.err
+    return desk.folder
+
+
+MESSAGE = (
+    "run: contains no plan, because its problem is infeasible; "
+    "plan.xlsx (sheet Infeasible) lists the conflicting constraints"
+)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", "run", "run"),
+        ("explain", "run", "M1"),
+        ("report", "run"),
+        ("export", "run", "--format", "csv"),
+        ("verify", "run"),
+        ("near-optimal", "run"),
+        ("frontier", "s.yaml", "--run", "run"),
+        ("montecarlo", "s.yaml", "--draws", "4", "--run", "run"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_commands_answer_in_one_line_that_a_run_has_no_plan(words: tuple[str, ...], impossible: Path) -> None:
+    before = {path: path.read_bytes() for path in (impossible / "run").rglob("*") if path.is_file()}
+    answer = answer_of(words, impossible)
+    assert (answer.code, answer.out) == (4, ""), answer.err
+    assert answer.lines[-1] == f"ccs-model: {MESSAGE}" and "Traceback" not in answer.err
+    assert {path: path.read_bytes() for path in (impossible / "run").rglob("*") if path.is_file()} == before
+    shutil.rmtree(impossible / "runs", ignore_errors=True)
+
+
+def test_an_infeasible_problem_is_solved_again_from_its_run_folder_alone(impossible: Path, tmp_path: Path) -> None:
+    run = tmp_path / "elsewhere" / "run"
+    shutil.copytree(impossible / "run", run)
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    assert {"own/mine.csv", "scenario.resolved.yaml", "plan.json", "plan.xlsx"} <= set(manifest["outputs"])
+    assert (run / "own" / "mine.csv").read_bytes() == (impossible / "mine.csv").read_bytes()
+    with pytest.raises(InfeasibleError) as caught:
+        ccs.optimize(run / "scenario.resolved.yaml")
+    reported = json.loads((run / "plan.json").read_text(encoding="utf-8"))["conflicts"]
+    assert list(caught.value.conflicts) == reported
+
+
+def test_a_cached_report_names_the_conflicting_constraints_again(impossible: Path) -> None:
+    answer = answer_of(["optimize", "s.yaml", "--out", "run"], impossible)
+    assert answer.code == 4 and "these constraints conflict" in answer.err
+
+
+def test_the_annotated_copy_needs_a_new_name(desk: Desk) -> None:
+    desk.csv(works("M1", crude_steel_ktpa=-1))
+    desk.put("marked.xlsx", "the planner's")
+    answer = desk.ask("check", "s.yaml", "--annotate", "marked.xlsx")
+    assert (answer.code, answer.out) == (8, "")
+    assert answer.err == "ccs-model: marked.xlsx: already exists and is left unchanged; give --annotate another name\n"
+    assert (desk.folder / "marked.xlsx").read_text(encoding="utf-8") == "the planner's"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="leave to write is another thing there")
+def test_a_read_only_run_is_exported_to_another_folder(impossible: Path, desk: Desk) -> None:
+    desk.csv(works("M1"))
+    assert answer_of(["optimize", "s.yaml", "--threads", "1", "--out", "run"], desk.folder).code == 0
+    run = desk.folder / "run"
+    for path in (*run.rglob("*"), run):
+        path.chmod(path.stat().st_mode & ~0o222)
+    try:
+        answer = desk.ask("export", "run", "--format", "geojson", "--out", "map.geojson")
+        assert answer.code == 0 and (desk.folder / "map.geojson").is_file()
+        if os.geteuid():  # root may write anyway
+            rejected = desk.ask("export", "run", "--format", "geojson")
+            assert rejected.code == 8 and "kept in" in rejected.err
+    finally:
+        for path in (run, *run.rglob("*")):
+            path.chmod(0o700)
+
+
+def archive(**parts: str) -> bytes:
+    """A zip archive of these parts."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as into:
+        for name, text in parts.items():
+            into.writestr(name, text)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "mine.ods",
+            archive(mimetype="application/vnd.oasis.opendocument.spreadsheet", **{"content.xml": ""}),
+            "(.ods)",
+        ),
+        ("mine.gsheet", b'{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}', "a link to a file"),
+        ("mine.numbers", archive(**{"Index/Document.iwa": "x", "Index/Tables/1.iwa": "x"}), "a Numbers document"),
+        ("mine.xlsx", b"", "the file is empty (if it is stored in a cloud, open it once to download it)"),
+        ("mine.csv", b"", "the file is empty"),
+        ("mine.xlsx", b'{"url": "https://docs.google.com/open?id=1"}', "(download the file itself)"),
+        ("mine.csv", b"\0" * 4_096, "nothing but zeros"),
+        ("mine.xlsx", b"\0" * 4_096, "nothing but zeros, as a copy that failed leaves, expected .xlsx (copy it again)"),
+        ("mine.csv.icloud", b"bplist00\xd1\x01", "a link to a file"),
+        ("mine.url", b"[InternetShortcut]\r\nURL=https://example.org\r\n", "a link to a file"),
+        ("mine.pdf", b"%PDF-1.7\n", "a PDF document"),
+    ],
+    ids=[
+        "OpenDocument",
+        "a link to a Google sheet",
+        "Numbers",
+        "a workbook that the cloud keeps",
+        "a table that the cloud keeps",
+        "a link called .xlsx",
+        "zeros called .csv",
+        "zeros called .xlsx",
+        "iCloud",
+        "a shortcut",
+        "PDF",
+    ],
+)
+def test_a_file_of_another_program_as_inventory_is_called_by_its_name(
+    name: str, content: bytes, words: str, desk: Desk
+) -> None:
+    desk.put(name, content)
+    desk.scenario(plants=f"{{inventory: [{name}]}}")
+    answer = desk.check()
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.lines[0].startswith(f"{name}: ") and words in answer.lines[0]
+    assert answer.lines[1:] == ["ccs-model: 1 error; nothing was solved"]
+
+
+def test_a_row_of_totals_at_the_end_is_told_by_its_line(desk: Desk) -> None:
+    rows = works("M1", "M2")
+    total = [{"plant": "Total", "crude_steel_ktpa": 10_000}.get(heading, "") for heading in rows[0]]
+    desk.csv([*rows, total])
+    answer = desk.check()
+    assert answer.code == 3 and "mine.csv:4:name: is empty" in answer.err
+    assert all(line.startswith("mine.csv:4:") for line in answer.lines[:-1])
+
+
+def test_sheets_of_one_name_but_for_its_letters_and_blanks(desk: Desk) -> None:
+    desk.book(Steel=works("M1"))
+    assert desk.check().code == 0
+    desk.book(steel=works("M1"), **{"STEEL ": works("M2")})
+    answer = desk.check()
+    assert answer.code == 0 and "2 operating plants" in answer.out  # none is lost
+
+
+def test_rows_that_a_filter_hides_are_read_like_the_others(desk: Desk) -> None:
+    import openpyxl
+
+    path = desk.book(steel=works("M1", "M2", "M3"))
+    book = openpyxl.load_workbook(path)
+    sheet = book["steel"]
+    sheet.auto_filter.ref = sheet.dimensions
+    sheet.auto_filter.add_filter_column(0, ["M1"])
+    for row in (3, 4):
+        sheet.row_dimensions[row].hidden = True
+    book.save(path)
+    answer = desk.check()
+    assert answer.code == 0 and "3 operating plants" in answer.out
+
+
+def test_dates_as_ids_of_plants_name_their_cell(desk: Desk) -> None:
+    import datetime
+
+    rows = works("M1")
+    rows[1][0] = datetime.date(2024, 3, 1)
+    desk.book(steel=rows)
+    answer = desk.check()
+    assert answer.code == 3 and "steel!A2" in answer.err
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 251 + ".csv", "一" * 83 + ".csv", "a\nb.csv", "mine .csv", "#1.csv", "100%.csv"]
+)
+def test_names_of_files_as_long_and_odd_as_a_disk_takes_them(name: str, desk: Desk) -> None:
+    (desk.folder / "mine.csv").rename(desk.folder / name)
+    desk.scenario(plants=f"{{inventory: [{json.dumps(name, ensure_ascii=False)}]}}")
+    answer = desk.check()
+    if "\n" in name:
+        assert answer.code == 8 and "has a character that is not allowed in file names" in answer.err
+    else:
+        assert answer.code == 0, answer.err

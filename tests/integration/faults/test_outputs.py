@@ -1,0 +1,261 @@
+"""What is written, and what keeps it from being written: F46–F51, F66–F68."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from ccs_model.atomic_files import write_atomic
+from ccs_model.errors import FileError
+from ccs_model.plan.plan import Plan
+from ccs_model.report.workbook.workbook import workbook_bytes
+from ccs_model.runs import folder_writer
+from tests.paths import ROOT
+
+from .conftest import SCENARIO, Desk, answer_of, works
+
+FORMULA = "=cmd|'/c calc'!A1"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one works whose name is a formula."""
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    desk.put("s.yaml", SCENARIO)
+    desk.csv(works("M1", name=FORMULA))
+    answer = answer_of(["optimize", "s.yaml", "--threads", "1", "--out", "run"], desk.folder)
+    assert answer.code == 0, answer.err
+    return desk.folder / "run"
+
+
+@pytest.fixture
+def with_run(desk: Desk, run: Path) -> Desk:
+    """The desk of that run once more, so that a fault of its own may befall it."""
+    desk.csv(works("M1", name=FORMULA))
+    shutil.copytree(run, desk.folder / "run")
+    return desk
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_F46_a_name_that_is_a_formula_is_written_as_text(run: Path) -> None:
+    book = openpyxl.load_workbook(run / "plan.xlsx")
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value == FORMULA]
+    assert cells and {cell.data_type for cell in cells} == {"s"} and all(cell.style for cell in cells)
+    assert all(cell.quotePrefix for cell in cells if cell.parent.title == "Plants")
+    with (run / "tables" / "retrofits.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["name"] for row in csv.DictReader(file)} == {f"'{FORMULA}"}
+    assert FORMULA in (run / "plan.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_F47_what_is_not_finite_is_never_written(desk: Desk, small_plan: Plan, value: float) -> None:
+    from ccs_model.errors import CcsModelError
+
+    retrofits = small_plan.retrofits.copy()
+    retrofits.loc[0, "captured_ktpa"] = value
+    broken = replace(small_plan, retrofits=retrofits)
+    with pytest.raises(CcsModelError, match="sheet Retrofits") as caught:
+        workbook_bytes(broken)
+    assert caught.value.exit_code == 1
+    with pytest.raises(CcsModelError, match="sheet Retrofits"):
+        broken.to_folder(desk.folder / "never")
+    assert not (desk.folder / "never").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "words"), [(13, "permission denied"), (28, "no space left on device"), (30, "read-only file system")]
+)
+def test_F49_a_target_that_cannot_be_written_leaves_the_old_one_and_keeps_the_new(
+    with_run: Desk, number: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(with_run.folder / "run")
+    rename = Path.rename
+
+    def rejected(path: Path, target: Any) -> Path:
+        if Path(target) == Path("run") and path.name.endswith(".part"):
+            raise OSError(number, os.strerror(number))
+        return rename(path, target)
+
+    monkeypatch.setattr(folder_writer, "exchange_folders", lambda *_: False)
+    monkeypatch.setattr(Path, "rename", rejected)
+    answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "run", "--force")
+    assert answer.code == 8 and words in answer.err.lower()
+    assert contents(with_run.folder / "run") == before
+    kept = with_run.folder / answer.err.rpartition("the run is kept in ")[2].strip()
+    assert (kept / "plan.xlsx").is_file() and (kept / "manifest.json").is_file()
+    shutil.rmtree(kept)
+
+
+def test_F49_an_earlier_run_is_never_lost_even_where_it_cannot_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, made = tmp_path / "run", tmp_path / "made"
+    for each in (folder, made):
+        each.mkdir()
+    (folder / "manifest.json").write_text("{}", encoding="utf-8")
+    rename = Path.rename
+
+    def rejected(path: Path, target: Any) -> Path:
+        if Path(target) == folder:
+            raise OSError(30, os.strerror(30))
+        return rename(path, target)
+
+    monkeypatch.setattr(folder_writer, "exchange_folders", lambda *_: False)
+    monkeypatch.setattr(Path, "rename", rejected)
+    with pytest.raises(FileError, match="the previous run is now") as caught:
+        folder_writer._move_into_place(made, folder)
+    assert (Path(str(caught.value).rpartition(" is now ")[2]) / "manifest.json").is_file()
+
+
+def test_F49_a_path_too_long_or_beneath_a_file_is_told_before_anything_is_solved(
+    with_run: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ccs_model.solve.driver.solve", None)
+    for out in ("x" * 300, "mine.csv/run", "mine.csv"):
+        answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", out)
+        assert answer.code == 8 and out[:40] in answer.err, answer.err
+    with_run.put("others/notes.txt", "mine")
+    answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "others")
+    assert answer.code == 8 and "already contains files" in answer.err
+
+
+def test_F49_a_single_file_that_is_open_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "plan.xlsx"
+    target.write_bytes(b"old")
+
+    def rejected(path: Path, target: Any) -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", rejected)
+    with pytest.raises(FileError, match="is it open elsewhere") as caught:
+        write_atomic(target, b"new")
+    assert target.read_bytes() == b"old"
+    kept = Path(str(caught.value).rpartition("is kept in ")[2])
+    assert kept.read_bytes() == b"new" and kept.name == "plan.xlsx"
+    assert [path.name for path in tmp_path.iterdir()] == ["plan.xlsx"]
+    shutil.rmtree(kept.parent)
+
+
+STRANGE = """
+import sys, time
+offset = [0.0]
+real = time.time
+def jumping():
+    offset[0] += 86_400.0
+    return real() - offset[0]
+time.time = jumping
+from ccs_model.cli import main
+sys.argv = ["ccs-model", "optimize", "s.yaml", "--threads", "1", "--out", "again", "-q"]
+main()
+"""
+
+
+@pytest.mark.slow
+def test_F51_F67_the_same_bytes_at_another_time_in_another_place(with_run: Desk) -> None:
+    strange = {
+        "PYTHONPATH": str(ROOT), "TZ": "Pacific/Kiritimati", "LC_ALL": "de_DE.UTF-8", "LANG": "de_DE.UTF-8",
+        "PYTHONHASHSEED": "4711", "PATH": os.environ["PATH"],
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGE], cwd=with_run.folder, env=strange, capture_output=True, text=True, timeout=240,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    one, other = contents(with_run.folder / "run"), contents(with_run.folder / "again")
+    for name in ("manifest.json", "solver.log"):
+        one.pop(name), other.pop(name)
+    assert {name for name in one if one[name] != other.get(name)} == set() and one.keys() == other.keys()
+    with zipfile.ZipFile(with_run.folder / "again" / "plan.xlsx") as archive:
+        assert {part.date_time[0] for part in archive.infolist()} == {1980}
+
+
+def test_F67_the_same_by_the_name_of_its_test() -> None:
+    """Times, places, locales and seeds of hashes are looked at together with F51, in one process."""
+    assert callable(test_F51_F67_the_same_bytes_at_another_time_in_another_place)
+
+
+WAITING = """
+import os, signal, sys, threading, time
+from ccs_model.__main__ import main
+from ccs_model.mip import highs
+
+def working(self):
+    print("working", flush=True)
+    # In short turns, as the solver's own wait: a signal just before one long sleep would wait for its end.
+    for _ in range(1200):
+        time.sleep(0.05)
+
+highs.Highs._solve = working
+sys.argv = ["ccs-model", "optimize", "s.yaml", "--threads", "1"]
+main()
+"""
+
+
+@pytest.mark.slow
+def test_F66_an_interruption_ends_at_once_and_leaves_nothing(desk: Desk) -> None:
+    before = contents(desk.folder)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING], cwd=desk.folder, env={"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == "working\n"
+    process.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    _, message = process.communicate(timeout=300)
+    assert (
+        process.returncode == 130 and "interrupted; no partial file is left" in message and "Traceback" not in message
+    )
+    assert time.monotonic() - begun < 30  # 2 s on a machine with nothing else to do
+    assert contents(desk.folder) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("optimize",),
+        ("optimize", "s.yaml", "--budgett", "5"),
+        ("optimize", "s.yaml", "--gap", "2"),
+        ("optimize", "s.yaml", "--out", "s.yaml"),
+        ("optimize", "s.yaml", "--out", "./s.yaml", "--force"),
+        ("check",),
+        ("check", "s.yaml", "--annotate", "mine.csv"),
+        ("frobnicate",),
+        ("data", "plants/stel"),
+    ],
+)
+def test_F68_usage_errors_touch_nothing(desk: Desk, words: tuple[str, ...]) -> None:
+    before = contents(desk.folder)
+    answer = desk.ask(*words)
+    assert answer.code == 2 and "Error:" in answer.err and answer.out == ""
+    assert contents(desk.folder) == before
+
+
+def test_F68_no_output_is_written_over_an_input(desk: Desk) -> None:
+    path = desk.book(steel=works("M1", "M1"))
+    before = path.read_bytes()
+    answer = desk.ask("check", "s.yaml", "--annotate", "mine.xlsx")
+    assert answer.code in (2, 8) and path.read_bytes() == before
+
+
+def test_an_earlier_run_that_is_damaged_is_not_taken_for_the_answer(with_run: Desk) -> None:
+    (with_run.folder / "run" / "manifest.json").write_text("{", encoding="utf-8")
+    answer = with_run.ask("optimize", "s.yaml", "--threads", "1", "--out", "run")
+    assert answer.code == 8 and "already contains files" in answer.err
+    assert json.loads((with_run.folder / "run" / "plan.json").read_text(encoding="utf-8"))["status"] == "optimal"

@@ -1,0 +1,210 @@
+"""Every shipped case is as expected; cases of one's own are read, judged and refused in words; pytest collects them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import ccs_model as ccs
+from ccs_model.cli import group
+from ccs_model.errors import InputError
+from ccs_model.paths import scenarios_folder
+from ccs_model.pilots.replay import KIND_OF, found_by, judged
+from ccs_model.pilots.replay_tables import ReplayContext
+from ccs_model.scenario.case import KINDS, read_case
+
+CASES = sorted((scenarios_folder() / "pilots").glob("*.yaml"))
+DRI = scenarios_folder() / "pilots" / "08-dri.yaml"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_shipped_case_is_as_expected(path: Path, context: ReplayContext) -> None:
+    case = read_case(path)
+    found, why = found_by(case, context)
+    rows = [judged(case, each, found, why) for each in case.expect]
+    assert [row for row in rows if not row.as_expected] == []
+
+
+def test_all_twelve_kinds_are_there_and_both_provinces() -> None:
+    cases = [read_case(path) for path in CASES]
+    assert {case.kind for case in cases} == set(KINDS) == set(KIND_OF)
+    assert len(KINDS) == 12
+    assert len({case.case for case in cases}) == len(cases)
+    for kind in ("heldout", "physical", "inverse", "ceiling", "optimality_gap", "carbon_price", "budget_sweep"):
+        assert sum(case.kind == kind for case in cases) == 2, kind
+    controls = [each for case in cases for each in case.expect if each.expected_to_fail]
+    assert len(controls) >= 8
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+MINE = """case: mine
+kind: plant_hand
+zone: Zhangjiakou
+values: {iron_ktpa: 600, captured_kg_per_t: 125, switch_ktpa: 800}
+expect:
+"""
+
+
+def test_json_holds_the_contract(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "c.yaml",
+        MINE
+        + "  - {quantity: nameplate_ktpa, low: 80}\n"
+        + "  - {quantity: nameplate_ktpa, low: 80, expected_to_fail: true}\n"
+        + "  - {quantity: captured_ktpa, about: nameplate_ktpa, within: 0.25, relative: true}\n",
+    )
+    result = CliRunner().invoke(group, ["replay", str(path), "--json"], standalone_mode=False)
+    assert result.return_value == 7
+    document = json.loads(result.stdout)
+    assert document["schema"] == "ccs-model/replay/2"
+    assert document["all_hold"] is False
+    names = {"case", "kind", "zone", "quantity", "value", "low", "high", "holds", "expected_to_fail"}
+    assert all(names <= row.keys() for row in document["cases"])
+    first, control, third = document["cases"]
+    assert (first["value"], first["low"], first["high"], first["holds"]) == (75.0, 80.0, None, False)
+    assert (control["holds"], control["expected_to_fail"]) == (False, True)
+    # 60 within a quarter of 75.
+    assert (third["low"], third["high"], third["holds"]) == (56.25, 93.75, True)
+
+
+def test_a_control_that_holds_is_not_as_expected(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.yaml", MINE + "  - {quantity: nameplate_ktpa, low: 70, expected_to_fail: true}\n")
+    replayed = ccs.replay(path)
+    assert not replayed.all_hold
+    assert replayed.rows[0].holds
+    result = CliRunner().invoke(group, ["replay", str(path)], standalone_mode=False)
+    assert result.return_value == 7
+    assert "HELD, and must not" in result.stdout
+    assert ccs.replay(DRI).all_hold
+
+
+def test_a_program_without_a_plan_holds_nothing(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "c.yaml",
+        "case: too-much\nkind: inverse\nzone: Jincheng\nvalues: {abatement_share: 0.99}\nexpect:\n"
+        "  - {quantity: dual_per_t, low: 0}\n  - {quantity: dual_per_t, high: 0, expected_to_fail: true}\n",
+    )
+    replayed = ccs.replay(path)
+    assert [row.as_expected for row in replayed.rows] == [False, False]
+    assert "abatement_target_reached" in replayed.rows[0].why
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("case: x\nkind: heldot\nexpect: [{quantity: a, low: 1}]\n", "did you mean 'heldout'?"),
+        ("case: x\nkind: heldout\n", "expect: missing"),
+        ("case: x\nkind: heldout\nexpect: []\n", "at least 1"),
+        ("case: x\nkind: heldout\nexpect: [{quantity: a}]\n", "either low or high, or about"),
+        ("case: x\nkind: heldout\nexpct: []\nexpect: [{quantity: a, low: 1}]\n", "unknown key"),
+        ("case: x\nkind: heldout\nexpect:\n  - {quantity: a, low: 1, heigh: 3}\n", "c.yaml:4"),
+    ],
+)
+def test_a_case_with_faults_names_the_line(tmp_path: Path, text: str, words: str) -> None:
+    path = write(tmp_path / "c.yaml", text)
+    with pytest.raises(InputError, match=words) as caught:
+        read_case(path)
+    assert all(issue.where.startswith(f"{path}:") for issue in caught.value.issues)
+
+
+def test_words_of_a_case_that_only_the_kind_can_judge(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.yaml", MINE + "  - {quantity: nameplat, low: 1}\n")
+    with pytest.raises(InputError, match="computes no 'nameplat' \\(nameplate_ktpa"):
+        ccs.replay(path)
+    path = write(tmp_path / "d.yaml", "case: x\nkind: budget_sweep\nzone: Jincheng\nexpect: [{quantity: a, low: 1}]\n")
+    with pytest.raises(InputError, match="needs 'most_mn'"):
+        ccs.replay(path)
+    path = write(tmp_path / "e.yaml", "case: x\nkind: heldout\nzone: Atlantis\nexpect: [{quantity: a, low: 1}]\n")
+    with pytest.raises(InputError, match="Atlantis"):
+        ccs.replay(path)
+
+
+def test_a_zone_of_ones_own(tmp_path: Path) -> None:
+    """The how-to of docs/calibration.md: a zone, its report and a preset in a folder beside the case."""
+    data = tmp_path / "mine" / "pilots"
+    data.mkdir(parents=True)
+    write(
+        data / "zones.csv",
+        "zone,name,province,sectors,plants,programme_share,status,reference,quality,note\n"
+        "Shandong,Steel of Shandong,Shandong,steel,,,assumed,OWN,assumed,\n",
+    )
+    write(
+        data / "observations.csv",
+        "id,zone,quantity,kind,value,low,high,sigma,metric,baseline_year,year,boundary,attribution,grade,reference,"
+        "quality,note\n"
+        "shandong,Shandong,abatement_share,approx,0.12,,,0.03,absolute,2020,2025,works,unknown,B,OWN,reported,\n",
+    )
+    write(data / "presets.csv", "preset,id,reference,quality,note\nmine,shandong,OWN,assumed,\n"
+          "mine,hebei-about,OWN,assumed,\n")  # fmt: skip
+    path = write(
+        tmp_path / "c.yaml",
+        "case: shandong\nkind: heldout\nzone: Shandong\npreset: mine\ndata: mine\nexpect:\n"
+        "  - {quantity: reported_abatement_share, low: band_low_share, high: band_high_share}\n",
+    )
+    replayed = ccs.replay([path, DRI])
+    assert replayed.all_hold
+    assert replayed.found["shandong"]["reported_abatement_share"] == 0.12
+    result = CliRunner().invoke(
+        group, ["calibrate", "--preset", "mine", "--data", str(tmp_path / "mine")], standalone_mode=False
+    )
+    assert result.return_value == 0
+    assert "Shandong" in result.stdout
+
+
+def pytest_run(*args: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    # As an installed package brings it: by its entry point.
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Another project with two cases and a test of its own."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(ccs.__file__).resolve().parents[1]))
+    folder = tmp_path / "suite" / "cases"
+    folder.mkdir(parents=True)
+    write(folder / "good.yaml", MINE + "  - {quantity: nameplate_ktpa, about: 75}\n")
+    write(
+        folder / "bad.yaml", MINE + "  - {quantity: nameplate_ktpa, about: 74}\n  - {quantity: captured_ktpa, low: 1}\n"
+    )
+    write(folder / "other.yaml", "name: no case\n")
+    write(folder.parent / "test_own.py", "def test_own():\n    pass\n")
+    write(folder.parent / "pytest.ini", "[pytest]\n")
+    return folder.parent
+
+
+@pytest.mark.slow
+def test_pytest_collects_cases_where_their_folder_is_named(elsewhere: Path) -> None:
+    run = pytest_run("cases", folder=elsewhere)
+    assert run.returncode == 1
+    assert "2 passed" in run.stdout
+    assert "1 failed" in run.stdout
+    assert "mine, zone Zhangjiakou: nameplate_ktpa = 75.0 must lie in 74.0 … 74.0" in run.stdout
+    assert "Traceback" not in run.stdout
+    assert "1 passed" in pytest_run("cases/good.yaml", folder=elsewhere).stdout
+
+
+@pytest.mark.slow
+def test_pytest_leaves_cases_alone_unless_asked(elsewhere: Path) -> None:
+    assert "1 passed" in pytest_run(folder=elsewhere).stdout
+    assert "1 passed" in pytest_run(".", folder=elsewhere).stdout
+    requested = pytest_run("--ccs-cases", folder=elsewhere)
+    assert "3 passed" in requested.stdout
+    assert "1 failed" in requested.stdout
+
+
+def test_the_plugin_imports_nothing_heavy() -> None:
+    heavy = "('pandas', 'pyomo', 'numpy')"
+    code = f"import sys, ccs_model.pilots.pytest_plugin; print([m for m in {heavy} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    assert run.stdout.strip() == "[]"

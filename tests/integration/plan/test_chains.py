@@ -1,0 +1,122 @@
+"""Made networks in one period have the same optimum when chains are merged and dead ends left out."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.matrix import residuals
+from ccs_model.model.standard_form import matrix_of
+from ccs_model.solve.network_presolve import reduced_model
+
+OPTIONS = SolverOptions(gap_share=0.0, threads=1)
+YEAR = 2030
+# Up to 10 a small pipe for 4 + 1 a unit, from there on a large one for 9 + 0.5 a unit: at 10 they cost the same.
+SIZES = {"small": (0.0, 10.0, 4.0, 1.0), "large": (10.0, 40.0, 9.0, 0.5)}
+SOURCES = {"p0": 14.0, "p1": 8.0}
+SITES = {"s0": 12.0, "s1": 30.0}
+
+
+def network(seed: int) -> Matrix:
+    """Sources and sites among plain nodes: a tree and a few links more, of random lengths."""
+    chance = np.random.default_rng(seed)
+    nodes = [*SOURCES, *SITES, *(f"n{k}" for k in range(6))]
+    order = chance.permutation(nodes).tolist()
+    ends = [(order[int(chance.integers(k))], order[k]) for k in range(1, len(order))]
+    ends += [tuple(chance.choice(nodes, 2, replace=False).tolist()) for _ in range(3)]
+    links = {f"{a} – {b}": (a, b) for a, b in ends}
+    length = dict(zip(links, chance.uniform(0.5, 2.0, len(links)), strict=True))
+    lines = {f"{link} | {size}": (link, size) for link in links for size in SIZES}
+    worth = float(chance.uniform(12, 20))
+    m = pyo.ConcreteModel()
+    keys = [(line, YEAR) for line in lines]
+    m.build = pyo.Var([(p, YEAR) for p in SOURCES], domain=pyo.Binary)
+    m.opened = pyo.Var([(s, YEAR) for s in SITES], domain=pyo.Binary)
+    m.pipe = pyo.Var(keys, domain=pyo.Binary)
+    m.added_capacity_ktpa = pyo.Var(keys, domain=pyo.NonNegativeReals)
+    m.pipe_flow_ktpa = pyo.Var(keys, domain=pyo.NonNegativeReals)
+    m.forward_ktpa = pyo.Var([(link, YEAR) for link in links], domain=pyo.NonNegativeReals)
+    m.reverse_ktpa = pyo.Var([(link, YEAR) for link in links], domain=pyo.NonNegativeReals)
+    m.injected_ktpa = pyo.Var([(s, YEAR) for s in SITES], domain=pyo.NonNegativeReals)
+
+    @m.Constraint(list(lines), [YEAR])
+    def capacity_needs_a_pipe(m, line, year):
+        return m.added_capacity_ktpa[line, year] <= SIZES[lines[line][1]][1] * m.pipe[line, year]
+
+    @m.Constraint([line for line, (_, size) in lines.items() if size == "large"], [YEAR])
+    def a_larger_trend_carries_more(m, line, year):
+        return m.added_capacity_ktpa[line, year] >= SIZES["large"][0] * m.pipe[line, year]
+
+    @m.Constraint(list(lines), [YEAR])
+    def flow_within_pipes(m, line, year):
+        return m.pipe_flow_ktpa[line, year] - m.added_capacity_ktpa[line, year] == 0
+
+    @m.Constraint(list(links), [YEAR])
+    def one_size_a_link_and_vintage(m, link, year):
+        return sum(m.pipe[f"{link} | {size}", year] for size in SIZES) <= 1
+
+    @m.Constraint(list(links), [YEAR])
+    def both_ways_share_the_pipe(m, link, year):
+        carried = sum(m.pipe_flow_ktpa[f"{link} | {size}", year] for size in SIZES)
+        return m.forward_ktpa[link, year] + m.reverse_ktpa[link, year] - carried == 0
+
+    @m.Constraint(nodes, [YEAR])
+    def co2_in_equals_co2_out(m, node, year):
+        out = sum(m.forward_ktpa[k, year] - m.reverse_ktpa[k, year] for k, (a, _) in links.items() if a == node)
+        into = sum(m.forward_ktpa[k, year] - m.reverse_ktpa[k, year] for k, (_, b) in links.items() if b == node)
+        sent = SOURCES[node] * m.build[node, year] if node in SOURCES else 0
+        stored = m.injected_ktpa[node, year] if node in SITES else 0
+        return sent + into - out - stored == 0
+
+    @m.Constraint(list(SITES), [YEAR])
+    def a_used_site_is_open(m, site, year):
+        return m.injected_ktpa[site, year] <= SITES[site] * m.opened[site, year]
+
+    laying = sum(
+        length[link] * (SIZES[size][2] * m.pipe[line, YEAR] + SIZES[size][3] * m.added_capacity_ktpa[line, YEAR])
+        for line, (link, size) in lines.items()
+    )
+    sites = sum(10.0 * m.opened[s, YEAR] for s in SITES)
+    earned = sum(worth * share * SOURCES[p] * m.build[p, YEAR] for p, share in zip(SOURCES, (1.0, 0.8), strict=True))
+    m.objective = pyo.Objective(expr=laying + sites - earned, sense=pyo.minimize)
+    return matrix_of(m)
+
+
+def best(matrix: Matrix, start: np.ndarray | None = None) -> tuple[float, np.ndarray]:
+    highs = Highs(matrix, OPTIONS)
+    if start is not None:
+        highs.start_from(start)
+    found = highs.run(20, "whole")
+    assert found.x is not None
+    return found.objective, found.x
+
+
+@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("in_hand", ["best", "nothing"])
+def test_the_optimum_stays(seed: int, in_hand: str) -> None:
+    matrix = network(seed)
+    optimum, x = best(matrix)
+    start = x if in_hand == "best" else np.zeros(len(x))
+    small = reduced_model(matrix, start, OPTIONS, deadline=time.monotonic() + 20)
+    if small is None:
+        return
+    assert len(small.matrix.lower) < len(matrix.lower)
+    found, point = best(small.matrix, small.start)
+    assert found == pytest.approx(optimum, rel=1e-7, abs=1e-7)
+    assert residuals(matrix, small.lifted(point)).hold
+    assert float(matrix.costs[0] @ small.lifted(point)) == pytest.approx(optimum, rel=1e-7, abs=1e-7)
+
+
+def test_most_made_networks_become_simpler() -> None:
+    n_merged = 0
+    for seed in range(16):
+        matrix = network(seed)
+        _, x = best(matrix)
+        small = reduced_model(matrix, x, OPTIONS, deadline=time.monotonic() + 20)
+        if small is not None:
+            n_merged += len(small.aggregated.stands_for) > len(small.aggregated.columns)
+    assert n_merged >= 4

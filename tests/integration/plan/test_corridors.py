@@ -1,0 +1,199 @@
+"""Corridors of plans in several periods: found in one period, searched in all, bounded over all links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ccs_model.mip import Outcome
+from ccs_model.mip.cut_sets import Cut, Relax
+from ccs_model.mip.fixed_charge import Prove
+from ccs_model.mip.search import Strategy
+from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+from ccs_model.solve import network_search as corridors_module
+from ccs_model.solve.fixed_charge_network import places_of
+from ccs_model.solve.one_period import in_one_period
+from ccs_model.solve.strategies import ModelSizes, Restrict
+
+Solved = Callable[..., Plan]
+Posed = Callable[..., Problem]
+STAGED: dict[str, Any] = {
+    "transport.shared_trunklines": True,
+    "transport.trucks": False,
+    "storage.sites": ["Qinshui", "Ordos"],
+    "plants.min_emissions_ktpa": 2_000,
+}
+
+
+@pytest.fixture(params=[{}, {"budget.cumulative_mn": {2026: 500}}, {"budget.total_mn": 2_500}])
+def requested(request: pytest.FixtureRequest) -> dict[str, Any]:
+    changes: dict[str, Any] = STAGED | request.param
+    return changes
+
+
+@pytest.fixture
+def as_if_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small questions go the way of large ones."""
+    monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_large", [True, False])
+def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
+    solved: Solved, requested: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
+) -> None:
+    if is_large:
+        monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0))
+    plan = solved(requested)
+    best = solved(requested, {"transport.corridors": "all"}).objective.value
+    assert plan.status == "optimal" and plan.checks["holds"].all()
+    assert plan.corridors is not None and set(plan.flows["link"]) <= set(plan.corridors)
+    assert 0 < plan.objective.value <= best * (1 + 1e-6) <= plan.objective.bound * (1 + 2e-6)
+
+
+def test_without_a_bound_over_all_links_there_is_still_a_plan(
+    solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relax = Relax.solve
+
+    def out_of_time(self: Relax, *given: Any) -> tuple[list[Cut], Outcome]:
+        cuts, outcome = relax(self, *given)
+        if "all links" not in given[-1]:
+            return cuts, outcome
+        return [], replace(outcome, status="limit", x=None, row_dual=None, objective=np.nan, bound=np.nan)
+
+    monkeypatch.setattr(Relax, "solve", out_of_time)
+    plan = solved(STAGED)
+    assert plan.objective.value > 0 and plan.objective.searched_gap_share == 0
+    assert plan.objective.gap_share == np.inf
+
+
+def test_one_period_has_its_own_columns_and_all_the_money(problem_of: Posed) -> None:
+    problem = problem_of(STAGED, {"budget.cumulative_mn": {2026: 500}})
+    matrix = matrix_of(build_model(problem))
+    one = in_one_period(problem, matrix)
+    years = {column.index[1] for column in one.columns if isinstance(column.index, tuple)}
+    # All of the budget may be spent from the second period on.
+    assert years == {2031}
+    assert float(one.row_upper[one.rows_of("spending_within_budget")[0]]) == 900.0
+    assert not len(one.rows_of("spending_within_cumulative_budget"))
+    assert (np.abs(one.rows.data) > 0).all() and one.rows.shape == (len(one.row_upper), len(one.columns))
+
+
+def test_what_is_stored_from_one_period_on_fills_a_site_for_all_of_them(problem_of: Posed) -> None:
+    problem = problem_of(STAGED)
+    matrix = matrix_of(build_model(problem))
+    one = in_one_period(problem, matrix)
+    assert {column.index[1] for column in one.columns if column.variable == "opened"} == {2026}
+    rows = one.rows.tocsr()[one.rows_of("stored_within_capacity")]
+    injected = one.columns_of("injected_ktpa")
+    # Two periods of five years.
+    assert np.unique(rows[:, injected].data) == pytest.approx([10.0])
+
+
+def test_targets_decide_the_period(problem_of: Posed) -> None:
+    changes = {"objective": "min_cost", "budget.total_mn": None, "targets.abatement_share": {2026: 0.0, 2031: 0.01}}
+    problem = problem_of(STAGED, changes)
+    one = in_one_period(problem, matrix_of(build_model(problem)))
+    assert {column.index[1] for column in one.columns if column.variable == "opened"} == {2031}
+    assert len(one.rows_of("abatement_target_reached")) == 1
+
+
+def test_places_are_a_plane_true_to_scale(problem_of: Posed) -> None:
+    problem = problem_of(STAGED)
+    places = places_of(problem, matrix_of(build_model(problem)))
+    network = problem.network
+    assert network is not None
+    n_links = len(network.links)
+    assert places.arc_groups.shape == (n_links + len(problem.sites), 2)
+    at = network.nodes.set_index("node")[["lat_deg", "lon_deg"]]
+    first, straight = network.links.iloc[0], network.links["straight_km"].to_numpy(float)
+    middle = (at.loc[first["node_a"]] + at.loc[first["node_b"]]) / 2
+    assert places.arc_groups[0][0] == pytest.approx(111.2 * middle["lat_deg"], rel=1e-6)
+    # Where both ends are sites, their distance is the link's, within what the earth's curve takes.
+    site_at = {site: places.arc_groups[n_links + k] for k, site in enumerate(problem.sites["site"])}
+    for k, (a, b) in enumerate(zip(network.links["node_a"], network.links["node_b"], strict=True)):
+        if a in site_at and b in site_at and np.isfinite(straight[k]):
+            assert np.hypot(*(site_at[a] - site_at[b])) == pytest.approx(straight[k], rel=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("objective", ["max_npv", "max_net_benefit"])
+def test_what_earns_over_all_its_years_is_not_judged_in_one_period(
+    solved: Solved, as_if_large: None, objective: str
+) -> None:
+    earning = {"objective": objective, "policy.carbon_price_per_t": {2026: 250}, "policy.capture_deductible": True}
+    plan = solved(STAGED, earning)
+    best = solved(STAGED, earning, {"transport.corridors": "all"})
+    assert len(plan.retrofits) > 0 and plan.objective.value > 0
+    assert plan.objective.value <= best.objective.value * (1 + 1e-6) <= plan.objective.bound * (1 + 2e-6)
+
+
+def test_corridors_that_were_narrowed_are_not_called_all_links(
+    solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Even where nothing is found within them and the search takes every link that it was left with.
+    monkeypatch.setattr(
+        corridors_module, "choose_strategy", lambda *given, **sizes: Strategy("none", (Restrict(), Prove()))
+    )
+    plan = solved(STAGED)
+    assert plan.corridors is not None and plan.problem.network is not None
+    assert len(plan.corridors) < len(plan.problem.network.links)
+    assert set(plan.flows["link"]) <= set(plan.corridors)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_large", [True, False])
+def test_money_for_no_pipe_gives_an_empty_plan_with_its_bounds(
+    solved: Solved, one_vent: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
+) -> None:
+    monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0 if is_large else 1_000_000))
+    plan = solved(one_vent, {"transport.shared_trunklines": True, "budget.total_mn": 1})
+    assert plan.retrofits.empty and plan.flows.empty and plan.corridors == ()
+    assert (plan.status, plan.objective.value, plan.objective.searched_gap_share) == ("optimal", 0, 0)
+    # The linear program may still lay a small part of a pipe.
+    assert 0 < plan.objective.bound < 10
+
+
+@pytest.mark.slow
+def test_a_plan_keeps_to_the_corridors_that_a_file_names(
+    solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    free = solved(STAGED)
+    built = sorted(set(free.flows["link"]))
+    assert free.problem.network is not None
+    (tmp_path / "ways.csv").write_text("link\n" + "".join(f"{link}\n" for link in built), encoding="utf-8")
+    same = solved(STAGED, {"transport.corridors": "ways.csv"})
+    assert set(same.corridors or ()) == set(built)
+    assert same.objective.value == pytest.approx(free.objective.value, rel=1e-6)
+    # Of fewer ways none is better, and none other is laid; over all links the bound is what it was.
+    (tmp_path / "fewer.csv").write_text(f"link\n{built[0]}\n", encoding="utf-8")
+    fewer = solved(STAGED, {"transport.corridors": "fewer.csv"})
+    assert fewer.corridors == (built[0],) and set(fewer.flows["link"]) <= {built[0]}
+    assert fewer.objective.value <= free.objective.value * (1 + 1e-9)
+    assert fewer.objective.bound >= free.objective.value * (1 - 1e-9)
+
+
+@pytest.mark.slow
+def test_where_nothing_holds_within_the_corridors_named_every_link_may_be_laid(
+    solved: Solved, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    free = solved(STAGED, {"storage.sites": ["Qinshui"]})
+    assert free.problem.network is not None
+    fitted = sorted(set(free.retrofits["plant"]))[:1]
+    past_it = next(link for link in free.problem.network.links["link"] if fitted[0] not in link)
+    (tmp_path / "ways.csv").write_text(f"link\n{past_it}\n", encoding="utf-8")
+    requested = {"storage.sites": ["Qinshui"], "plants.require": fitted, "transport.corridors": "ways.csv"}
+    plan = solved(STAGED, requested)
+    assert set(fitted) <= set(plan.retrofits["plant"]) and plan.checks["holds"].all()
+    assert set(plan.corridors or ()) == set(free.problem.network.links["link"])

@@ -1,0 +1,116 @@
+"""What cannot be done is told in words, and the way out that is named is one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ccs_model.errors import INFEASIBLE, InfeasibleError, NoPlanError
+from ccs_model.plan.plan import Plan
+from tests.paths import ROOT
+
+Solved = Callable[..., Plan]
+Changes = dict[str, object]
+MUST = {"plants.require": ["NH3_21", "NH3_82"]}
+
+
+def conflicts(solved: Solved, *changes: Changes) -> list[str]:
+    with pytest.raises(InfeasibleError) as caught:
+        solved(*changes)
+    assert caught.value.exit_code == INFEASIBLE
+    return list(caught.value.conflicts)
+
+
+def message(lines: list[str], constraint: str) -> str:
+    (line,) = [each for each in lines if each.startswith(constraint)]
+    return line
+
+
+@pytest.mark.parametrize("retrofits", ["integer", "continuous"])
+def test_a_budget_too_small_is_named_with_one_that_would_do(solved: Solved, retrofits: str) -> None:
+    kind = {"capture.decisions": retrofits}
+    lines = conflicts(solved, MUST, kind, {"budget.total_mn": 50})
+    line = message(lines, "spending_within_budget")
+    assert "50.0 million CNY" in line
+    assert "NH3_21" in message(lines, "required_plant_is_retrofitted") or "NH3_82" in message(
+        lines, "required_plant_is_retrofitted"
+    )
+    enough = float(re.search(r"([\d,.]+) million CNY would restore feasibility", line).group(1).replace(",", ""))  # type: ignore[union-attr]
+    plan = solved(MUST, kind, {"budget.total_mn": enough})
+    assert {"NH3_21", "NH3_82"} <= set(plan.retrofits["plant"])
+    # It is the least: a hundredth less does not do.
+    conflicts(solved, MUST, kind, {"budget.total_mn": enough * 0.99})
+
+
+@pytest.mark.slow
+def test_a_ceiling_too_low_is_named_with_one_that_would_do(solved: Solved) -> None:
+    # What is spent until 2035 may be 50 only.
+    lines = conflicts(solved, MUST, {"budget.total_mn": 900, "budget.cumulative_mn": {2031: 50}})
+    line = message(lines, "spending_within_cumulative_budget")
+    enough = float(re.search(r"2031: ([\d,.]+) million CNY", line).group(1).replace(",", ""))  # type: ignore[union-attr]
+    assert len(solved(MUST, {"budget.cumulative_mn": {2031: enough}}).retrofits) >= 2
+
+
+def test_no_builds_allowed(solved: Solved) -> None:
+    lines = conflicts(solved, MUST, {"capture.max_builds_per_year": 0})
+    assert "would restore feasibility" in message(lines, "builds_within_yearly_rate")
+    assert not any(line.startswith("spending") for line in lines)
+
+
+@pytest.mark.slow
+def test_no_room_below_ground(solved: Solved) -> None:
+    lines = conflicts(solved, MUST, {"storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6})
+    assert "qinshui" in message(lines, "stored_within_capacity")
+
+
+@pytest.mark.slow
+def test_a_budget_and_a_room_too_small_at_once_still_say_something(solved: Solved) -> None:
+    lines = conflicts(
+        solved,
+        MUST,
+        {"budget.total_mn": 50, "storage.sites": ["qinshui"], "storage.max_fill_share": 1e-6},
+    )
+    assert lines
+
+
+def test_a_limit_before_any_plan_is_no_plan_or_a_plan_that_holds(solved: Solved) -> None:
+    # A millisecond: whichever comes first, a plan is never handed out that was not checked.
+    try:
+        plan = solved({"solver.time_limit_s": 0.001, "plants.min_emissions_ktpa": 0})
+    except NoPlanError as error:
+        assert "time_limit_s" in str(error)
+    else:
+        held = plan.checks[plan.checks["name"] != "the gap is no wider than asked for"]
+        assert held["holds"].all()
+        assert plan.status in ("optimal", "limit")
+
+
+@pytest.mark.slow
+def test_an_infeasible_question_kept_in_hand_never_blocks_the_next(tmp_path: Path) -> None:
+    # The exception keeps the solver's frames alive; the next question asks for other threads.
+    script = tmp_path / "two.py"
+    script.write_text(
+        "import ccs_model as ccs\n"
+        "from ccs_model.errors import InfeasibleError\n"
+        "base = {'name': 'x', 'years': [2026, 2031], 'plants': {'inventory': ['chemicals'], 'provinces': ['Shanxi'],\n"
+        "        'min_emissions_ktpa': 900, 'require': ['NH3_21', 'NH3_82']},\n"
+        "        'budget': {'total_mn': 50}, 'solver': {'threads': 1}}\n"
+        "asked = ccs.Scenario.from_dict(base)\n"
+        "try:\n"
+        "    ccs.optimize(asked)\n"
+        "except InfeasibleError as error:\n"
+        "    kept = error\n"
+        "plan = ccs.optimize(asked.with_changes({'budget.total_mn': 900, 'solver.threads': 2}))\n"
+        "print(plan.status)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=600, cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)}, check=False,
+    )  # fmt: skip
+    assert done.stdout.strip() == "optimal", done.stderr

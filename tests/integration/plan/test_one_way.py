@@ -1,0 +1,151 @@
+"""Pipes carry one way: the optimum stays, the linear program rises, and what is not so is left as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ccs_model._typing import Ints
+from ccs_model.mip import Highs, SolverOptions
+from ccs_model.mip.cut_sets import Connections, Demand, Relax
+from ccs_model.mip.search import SearchContext
+from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+from ccs_model.solve import network_search as corridors_module
+from ccs_model.solve.fixed_charge_network import connections_of, network_of
+from ccs_model.solve.network_presolve import ONE_DIRECTION, OneWay, _is_cheaper_below, one_way
+from ccs_model.solve.strategies import ModelSizes
+
+Solved = Callable[..., Plan]
+Posed = Callable[..., Problem]
+ONE_PERIOD: dict[str, Any] = {
+    "years": "static",
+    "capital_recovery_share": 0.1,
+    "transport.shared_trunklines": True,
+    "transport.corridors": "all",
+    "transport.trucks": False,
+    "storage.sites": ["Qinshui", "Ordos"],
+    "plants.min_emissions_ktpa": 2_000,
+    "solver.mip_gap": 1e-7,
+}
+QUESTIONS: list[dict[str, Any]] = [
+    {},
+    {"budget.total_mn": 4_000},
+    {"objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_000},
+    {"objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_400},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_optimum_stays(solved: Solved, monkeypatch: pytest.MonkeyPatch, question: dict[str, Any]) -> None:
+    both_ways = solved(ONE_PERIOD, question)
+    made: list[OneWay | None] = []
+
+    def noted(*given: Any) -> OneWay | None:
+        made.append(one_way(*given))
+        return made[-1]
+
+    monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(few_arc_groups=0))
+    monkeypatch.setattr(corridors_module, "one_way", noted)
+    plan = solved(ONE_PERIOD, question)
+    assert made and made[0] is not None
+    assert plan.status == "optimal" and plan.checks["holds"].all()
+    assert plan.objective.value == pytest.approx(both_ways.objective.value, rel=1e-6)
+    assert plan.objective.bound == pytest.approx(both_ways.objective.value, rel=1e-6)
+
+
+def test_arc_by_arc_the_linear_program_is_no_lower_and_no_plan_is_cut_off(problem_of: Posed, solved: Solved) -> None:
+    question = ONE_PERIOD | {"objective": "min_cost", "budget.total_mn": None, "targets.captured_ktpa": 3_000}
+    problem = problem_of(question)
+    matrix = matrix_of(build_model(problem))
+    connections = connections_of(problem, matrix)
+    directed = one_way(problem, matrix, connections)
+    assert directed is not None
+    context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(threads=1), np.inf)
+    relax, wide = Relax(cut_rounds=40), replace(context, matrix=directed.matrix)
+    _, across = relax.run(context, connections, "test")
+    cut, arcs = relax.run(wide, directed.connections, "test")
+    best = solved(question).objective.value
+    assert across.bound <= arcs.bound * (1 + 1e-9) and arcs.bound <= best * (1 + 1e-6)
+    # With the best plan's whole columns as they are, the program with all cuts is worth as much.
+    highs = Highs(cut.matrix, SolverOptions(gap_share=1e-7, threads=1))
+    found = highs.run(60, "test")
+    assert found.objective == pytest.approx(best, rel=1e-6)
+    there = directed.without(found).x
+    assert there is not None and len(there) == len(matrix.lower)
+
+
+@pytest.mark.slow
+def test_what_is_staged_or_carried_otherwise_has_no_directions(problem_of: Posed) -> None:
+    for changes in ({"years": [2026, 2030, 2035]}, {"transport.trucks": True}):
+        problem = problem_of(ONE_PERIOD, changes)
+        matrix = matrix_of(build_model(problem))
+        assert one_way(problem, matrix, connections_of(problem, matrix)) is None
+
+
+def test_each_share_has_its_rows(problem_of: Posed) -> None:
+    problem = problem_of(ONE_PERIOD)
+    matrix = matrix_of(build_model(problem))
+    directed = one_way(problem, matrix, connections_of(problem, matrix))
+    assert directed is not None
+    links = len(set(problem.network.lines["link"])) if problem.network is not None else 0
+    rows = directed.matrix.rows_of(ONE_DIRECTION)
+    assert len(rows) == 3 * links and len(directed.matrix.lower) == len(matrix.lower) + 2 * links
+    # A flow of the largest pipe needs all of its direction; both directions together no more than what is laid.
+    wide = directed.matrix.rows.tocsr()
+    for row in rows[: 2 * links]:
+        entries = wide[[int(row)]].tocoo()
+        flow, share = sorted(zip(entries.col, entries.data, strict=True))
+        assert flow[1] == 1.0 and share[0] >= directed.n_columns and share[1] < 0
+    lines = problem.network.lines if problem.network is not None else pd.DataFrame()
+    most = lines.groupby("link")["largest_ktpa"].max().max()
+    assert -wide[rows[: 2 * links]].data.min() <= most * (1 + 1e-9)
+
+
+def line(pipe: str, **numbers: float) -> dict[str, Any]:
+    usual: dict[str, Any] = {"included_ktpa": 0.0, "slope_mn_per_ktpa": 0.01, "om_mn_per_ktpa": 0.0, "kwh_per_t": 0.0}
+    return {"link": "A-B", "line": f"A-B | {pipe}", "smallest_ktpa": 0.0, **usual, **numbers}
+
+
+@pytest.mark.parametrize(
+    ("larger", "for_less"),
+    [
+        # At 1,000 kt/y the small one costs 10 + 10.
+        ({"smallest_ktpa": 1_000.0, "fixed_mn": 15.0, "slope_mn_per_ktpa": 0.005}, True),
+        ({"smallest_ktpa": 1_000.0, "fixed_mn": 14.0, "slope_mn_per_ktpa": 0.005}, False),
+        ({"smallest_ktpa": 0.0, "fixed_mn": 1.0}, True),
+        # Between 1,000 and 1,200 neither carries less.
+        ({"smallest_ktpa": 1_200.0, "fixed_mn": 50.0}, False),
+        ({"smallest_ktpa": 1_000.0, "fixed_mn": 50.0, "om_mn_per_ktpa": -0.1}, False),
+    ],
+)
+def test_a_larger_pipe_that_must_carry_more_is_never_cheaper(larger: dict[str, float], for_less: bool) -> None:
+    lines = [line("large", largest_ktpa=9_000.0, **larger), line("small", largest_ktpa=1_000.0, fixed_mn=10.0)]
+    assert _is_cheaper_below(pd.DataFrame(lines)) is for_less
+
+
+def test_half_laid_pipes_around_a_ring_lead_out_only_one_way() -> None:
+    # Three plants in a ring, one of them beside the site (node 3); every pipe of the ring half laid, in half a share
+    # around: across each border there is a whole pipe, but out of {0, 1} only half a one leads.
+    start, end = np.array([0, 1, 2, 2]), np.array([1, 2, 0, 3])
+    pipes: tuple[tuple[Ints, ...], ...] = tuple((np.array([k]),) for k in range(4))
+    opened: dict[int, tuple[Ints, ...]] = {3: (np.array([4]),)}
+    demands = tuple(Demand(node, 0, np.array([5 + node]), np.ones(1)) for node in range(3))
+    there = np.zeros(4, dtype=bool)
+    x = np.array([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, *(0.5, 0.5, 0.5, 1.0), *(0.0, 0.0, 0.0, 0.0)])
+    across = Connections(4, start, end, pipes, there, opened, demands)
+    assert across.violated(x) == []
+    arcs = Connections(4, start, end, pipes, there, opened, demands, ways=np.arange(8, 16).reshape(2, 4))
+    for columns, coefficients in arcs.violated(x):
+        assert float(coefficients @ x[columns]) > 0.4
+        # Ways to 2: from 1 onwards (9), and from 0 against the third pipe (8 + 4 + 2).
+        assert set(columns[coefficients < 0]) in ({9, 14}, {8, 14}, {9, 12})
+    assert arcs.violated(x)

@@ -1,0 +1,236 @@
+"""Targets and the aim least cost: what a cut costs, and what is in reach."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from ccs_model.errors import InfeasibleError, InputError
+from ccs_model.plan.plan import Plan
+
+Solved = Callable[..., Plan]
+LEAST_COST = {"objective": "min_cost", "budget.total_mn": None}
+FRACTIONAL = {"capture.decisions": "continuous"}
+
+
+def cut(share: float, year: int = 2031) -> dict[str, object]:
+    return {"targets.abatement_share": {year: share}}
+
+
+def conflicts(solved: Solved, *changes: dict[str, object]) -> dict[str, str]:
+    with pytest.raises(InfeasibleError) as caught:
+        solved(*changes)
+    return {line.split(":")[0]: line for line in caught.value.conflicts}
+
+
+def test_the_cut_is_reached_and_no_more_is_paid_than_needed(solved: Solved) -> None:
+    plan = solved(cut(0.04), LEAST_COST)
+    (target,) = plan.targets.itertuples(index=False)
+    assert target.required_kt == pytest.approx(0.04 * plan.problem.baseline_ktpa)
+    last = plan.by_year.iloc[-1]
+    assert last["avoided_ktpa"] >= target.required_kt * (1 - 1e-6)
+    assert target.reached_kt == pytest.approx(last["avoided_ktpa"])
+    assert plan.objective.value == pytest.approx(sum(plan.costs.values()), rel=1e-9)
+    assert plan.totals["budget_mn"] is None
+    # The same tonnes bought without regard to cost cannot be cheaper.
+    other = solved({"budget.total_mn": plan.totals["capex_mn"]}, cut(0.04))
+    assert sum(other.costs.values()) >= plan.objective.value - 1e-6
+
+
+@pytest.mark.slow
+def test_more_is_never_cheaper(solved: Solved) -> None:
+    costs = [solved(cut(share), LEAST_COST).objective.value for share in (0.01, 0.02, 0.04, 0.06)]
+    assert costs == sorted(costs)
+    assert costs[0] > 0
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05])
+def test_the_price_of_the_next_tonne_is_the_finite_difference_of_cost(solved: Solved, share: float) -> None:
+    step = 1e-4
+    here, more = (solved(cut(each), LEAST_COST, FRACTIONAL) for each in (share, share + step))
+    tonnes_kt = step * here.problem.baseline_ktpa
+    # Paid in every year of the period, discounted as its flows are.
+    discounted_kt = tonnes_kt * float(here.problem.periods["flow_weight"].iloc[-1])
+    difference_per_t = (more.objective.value - here.objective.value) / discounted_kt * 1000
+    assert here.relaxation.cost_of_next_tonne_per_t == pytest.approx(difference_per_t, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_a_cut_beyond_the_physical_maximum_names_the_one_in_reach(solved: Solved) -> None:
+    lines = conflicts(solved, cut(0.9), LEAST_COST)
+    assert set(lines) == {"abatement_target_reached"}
+    assert "targets.abatement_share.2031 is 90.00%" in lines["abatement_target_reached"]
+    attainable = (
+        float(re.search(r"([\d.]+)% would restore feasibility", lines["abatement_target_reached"]).group(1)) / 100
+    )  # type: ignore[union-attr]
+    assert 0 < attainable < 0.9
+    assert solved(cut(attainable), LEAST_COST).status == "optimal"
+    with pytest.raises(InfeasibleError):
+        solved(cut(attainable + 0.01), LEAST_COST)
+
+
+def test_a_cut_and_a_budget_that_clash_name_what_would_do_on_either_side(solved: Solved) -> None:
+    lines = conflicts(solved, cut(0.08), LEAST_COST, {"budget.total_mn": 200})
+    money = float(
+        re.search(r"([\d,.]+) million CNY would restore feasibility", lines["spending_within_budget"])
+        .group(1)
+        .replace(",", "")
+    )  # type: ignore[union-attr]
+    attainable = (
+        float(re.search(r"([\d.]+)% would restore feasibility", lines["abatement_target_reached"]).group(1)) / 100
+    )  # type: ignore[union-attr]
+    assert solved(cut(0.08), LEAST_COST, {"budget.total_mn": money}).status == "optimal"
+    assert solved(cut(attainable), LEAST_COST, {"budget.total_mn": 200}).status == "optimal"
+
+
+def test_a_missing_tonne_is_bought_or_paid_for_by_its_price(solved: Solved) -> None:
+    dear = solved(cut(0.04), LEAST_COST, {"targets.shortfall_per_t": 100_000})
+    assert dear.targets["shortfall_kt"].sum() == pytest.approx(0, abs=1e-3)
+    cheap = solved(cut(0.04), LEAST_COST, {"targets.shortfall_per_t": 10})
+    assert cheap.retrofits.empty
+    (target,) = cheap.targets.itertuples(index=False)
+    assert target.shortfall_kt == pytest.approx(target.required_kt)
+    # 10 CNY for every missing tonne, in each year of the period, discounted.
+    weight = float(cheap.problem.periods["flow_weight"].iloc[-1])
+    assert cheap.objective.value == pytest.approx(target.required_kt * 10 / 1000 * weight, rel=1e-9)
+    assert cheap.cashflow["discounted_mn"].sum() == pytest.approx(cheap.objective.value, rel=1e-9)
+
+
+def test_tonnes_over_the_horizon(solved: Solved) -> None:
+    plan = solved({"targets.cumulative_avoided_kt": 5_000}, LEAST_COST)
+    n_years = plan.problem.periods["n_years"].to_numpy()
+    assert plan.by_year["avoided_ktpa"].to_numpy() @ n_years >= 5_000 * (1 - 1e-6)
+
+
+def test_targets_hold_for_single_provinces_and_sectors(solved: Solved) -> None:
+    both = {
+        "plants.inventory": ["steel", "chemicals"],
+        "plants.provinces": [],
+        "plants.min_emissions_ktpa": 16_000,
+        "plants.exclude": [],
+    }
+    requested = {"targets.by_sector": {"steel": {"abatement_share": {2031: 0.0005}}}, **both}
+    plan = solved(LEAST_COST, requested)
+    steel = plan.emissions[(plan.emissions["sector"] == "steel") & (plan.emissions["year"] == 2031)]
+    assert steel["avoided_ktpa"].sum() >= 0.0005 * steel["baseline_ktpa"].sum() * (1 - 1e-6)
+    province = plan.retrofits["province"].iloc[0]
+    capped = solved({**both, "budget.total_mn": 5_000, "budget.by_province_mn": {province: 0}})
+    assert province not in set(capped.retrofits["province"])
+    assert len(capped.retrofits)
+
+
+def test_a_least_share_is_kept(solved: Solved) -> None:
+    requested = {"plants.inventory": ["steel", "chemicals"], "plants.min_emissions_ktpa": 4_000}
+    free = solved({"budget.total_mn": 3_000, "solver.mip_gap": 0.01}, requested)
+    held = solved(
+        {"budget.total_mn": 3_000, "solver.mip_gap": 0.01, "targets.share_of_avoided_min": {"steel": 0.6}}, requested
+    )
+    n_years = held.emissions["year"].map(held.problem.periods.set_index("year")["n_years"])
+    by_sector = (held.emissions["avoided_ktpa"] * n_years).groupby(held.emissions["sector"]).sum()
+    assert by_sector["steel"] >= 0.6 * by_sector.sum() * (1 - 1e-6)
+    assert held.objective.value <= free.objective.value * 1.01
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"targets.by_province": {"Hebei": {"abatement_share": {2031: 0.1}}}}, "Hebei"),
+        ({"targets.share_of_avoided_min": {"steel": 0.1}}, "steel"),
+        ({"budget.by_province_mn": {"Shanxy": 5}}, "did you mean 'Shanxi'"),
+    ],
+)
+def test_a_group_without_plants_is_refused_with_its_key(solved: Solved, changes: dict[str, object], word: str) -> None:
+    with pytest.raises(InputError) as caught:
+        solved(changes)
+    assert word in str(caught.value)
+    assert next(iter(changes)) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "where"),
+    [
+        ({"objective": "min_cost", "budget": {"total_mn": 5}}, "targets"),
+        ({"targets": {"abatement_share": {2029: 0.1}}}, "targets.abatement_share.2029"),
+        ({"targets": {"abatement_share": {2026: 5}}}, "targets.abatement_share.2026"),
+        ({"targets": {"by_sector": {"cement": {}}}}, "targets.by_sector.cement"),
+    ],
+)
+def test_targets_that_make_no_sense_are_refused_at_their_key(values: dict[str, object], where: str) -> None:
+    from ccs_model.scenario import Scenario
+
+    with pytest.raises(InputError) as caught:
+        Scenario.from_dict({"name": "T", "plants": {}, **values})
+    assert any(issue.where == where for issue in caught.value.issues), caught.value.issues
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        (
+            {
+                "plants.provinces": ["Shanxi", "Hainan"],
+                "targets.by_province": {"Hainan": {"abatement_share": {2031: 0.01}}},
+            },
+            "0.00%",
+        ),
+        (
+            {"plants.exclude": ["NH3_21", "NH3_27", "NH3_82", "MEOH_22", "MEOH_48"], **cut(0.01)},
+            "no retrofit can operate",
+        ),
+    ],
+)
+def test_a_cut_that_nothing_can_serve_is_out_of_reach(solved: Solved, changes: dict[str, object], word: str) -> None:
+    ((key, text),) = conflicts(solved, changes).items()
+    assert key.startswith("targets.") and word in text
+
+
+def test_shares_that_cannot_all_be_kept_are_refused(solved: Solved) -> None:
+    with pytest.raises(InputError, match="sum to 140%"):
+        solved(
+            {
+                "plants.inventory": ["steel", "chemicals"],
+                "targets.share_of_avoided_min": {"steel": 0.7, "chemicals": 0.7},
+            }
+        )
+
+
+def test_costs_per_tonne_leave_out_units_whose_life_is_over(solved: Solved) -> None:
+    years = {"years": [2026, 2036, 2046, 2056]}
+    plan = solved(
+        years, {"objective": "min_cost", "budget.total_mn": None, "targets.abatement_share": {2026: 0.01, 2056: 0.01}}
+    )
+    working = plan.retrofits[plan.retrofits["captured_ktpa"] > 0]
+    assert 0 < len(working) < len(plan.retrofits)
+    low, high = working["avoidance_cost_per_t"].min(), working["avoidance_cost_per_t"].max()
+    assert low - 1e-6 <= plan.totals["avoidance_cost_per_t"] <= high + 1e-6
+
+
+@pytest.mark.parametrize(("budget", "gap"), [(850.0, 0.0), (1_400.0, 0.0), (1_700.0, 0.1)])
+def test_more_money_is_asked_for_with_every_retrofit_kept(solved: Solved, budget: float, gap: float) -> None:
+    requested = {"plants.min_emissions_ktpa": 700, "budget.total_mn": budget, "solver.mip_gap": gap}
+    plan = solved(requested)
+    bought = plan.marginal_budget
+    assert bought is not None and bought.abatement_kt >= 0
+    # What enters beside the plan fits into what the plan left over and the money added.
+    left = budget - plan.totals["capex_mn"] + bought.added_mn
+    if bought.plants:
+        cheapest = min(
+            plan.problem.routes.loc[plan.problem.routes["plant"] == name, "capex_mn"].min() for name in bought.plants
+        )
+        assert cheapest <= left + 1e-6
+
+
+def test_every_lock_has_its_price(solved: Solved) -> None:
+    free = solved()
+    must, out = "MEOH_22", "NH3_82"
+    plan = solved({"plants.require": [must], "plants.exclude": [out]})
+    fixed_decisions = plan.fixed_decisions.set_index("lock")
+    assert fixed_decisions.loc["require", "plant"] == must and fixed_decisions.loc["exclude", "plant"] == out
+    assert (plan.fixed_decisions["abatement_lost_kt"] >= 0).all() and plan.fixed_decisions["cost_added_mn"].isna().all()
+    # Lifting the one lock gives just the linear program without it.
+    without = solved({"plants.require": [must]})
+    gained = without.relaxation.value - plan.relaxation.value
+    assert fixed_decisions.loc["exclude", "abatement_lost_kt"] == pytest.approx(gained, abs=1e-3)
+    assert free.fixed_decisions.empty

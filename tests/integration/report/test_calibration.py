@@ -1,0 +1,100 @@
+"""What planners see of the calibration: sheet, summary, plan.json, and the run folder's copy of a file of their own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+import ccs_model as ccs
+from ccs_model.cli.summary import summary_text
+from ccs_model.paths import data_folder
+from ccs_model.plan.calibrated_results import NOT_CALIBRATED, ensemble_table, statement
+from ccs_model.plan.plan import Plan
+
+VALUES = {
+    "name": "Large works of Shanxi",
+    "years": [2026, 2030],
+    "plants": {"provinces": ["Shanxi"], "min_emissions_ktpa": 1000},
+    "transport": {"shared_trunklines": False},
+    "budget": {"total_mn": 3000},
+    "solver": {"mip_gap": 0.05},
+}
+
+
+@pytest.fixture(scope="module")
+def calibrated() -> Plan:
+    return ccs.optimize(ccs.Scenario.from_dict({**VALUES, "calibration": {"use": "ensemble"}}))
+
+
+def text_of(plan: Plan, folder: Path) -> list[str]:
+    sheet = openpyxl.load_workbook(plan.to_excel(folder / "plan.xlsx"))["Calibration"]
+    return [str(cell.value) for row in sheet.iter_rows() for cell in row if cell.value is not None]
+
+
+@pytest.mark.slow
+def test_the_sheet_holds_the_statement_the_fit_and_the_card(calibrated: Plan, tmp_path: Path) -> None:
+    cells = text_of(calibrated, tmp_path)
+    assert statement(calibrated) in cells
+    assert any("press figure without baseline, metric or technology" in cell for cell in cells)
+    for words in ("not informed by the pilots", "consistent", "hebei-about", "metric", "attribution", "C"):
+        assert words in cells, words
+    assert not any("validated" in cell for cell in cells)
+
+
+@pytest.mark.slow
+def test_without_a_calibration_the_sheet_says_so(plan: Plan, tmp_path: Path) -> None:
+    assert NOT_CALIBRATED in text_of(plan, tmp_path)
+    assert plan.to_dict()["calibration"] is None
+    assert plan.to_dict()["zones"][0]["reported_abatement_share"] is None
+
+
+def test_one_line_in_the_summary(calibrated: Plan) -> None:
+    text = " ".join(summary_text(calibrated, Path("runs")).split())
+    assert statement(calibrated) in text
+    assert "press figure, grade C" in text
+    assert "as designed" in text
+
+
+def test_both_cuts_stand_side_by_side(calibrated: Plan) -> None:
+    (zone,) = calibrated.to_dict()["zones"]
+    phi = calibrated.problem.delivered_share
+    assert zone["reported_abatement_share"] == 0.15
+    assert zone["abatement_share"] == pytest.approx(phi * zone["uncalibrated_abatement_share"])
+    reported = calibrated.to_dict()["calibration"]
+    assert reported["held_out"]["Shanxi"]["verdict"] == "consistent"
+    assert reported["delivered_share"]["used"] == phi
+
+
+def test_an_ensemble_evaluates_the_plan_over_the_common_draws(calibrated: Plan) -> None:
+    table = ensemble_table(calibrated)
+    totals = calibrated.totals
+    assert len(table) == 64
+    nameplate = float(totals["captured_ktpa"] or 0.0) / calibrated.problem.delivered_share
+    assert table["captured_ktpa"].to_numpy() == pytest.approx(table["delivered_share"].to_numpy() * nameplate)
+    assert table["capex_mn"].to_numpy() == pytest.approx(table["kappa"].to_numpy() * float(totals["capex_mn"] or 0.0))
+    bands = calibrated.to_dict()["calibration"]["ensemble"]
+    assert bands["abatement_share"]["p10"] < float(totals["abatement_share"] or 0.0) < bands["abatement_share"]["p90"]
+    # The same draws for every budget.
+    assert table["kappa"].tolist() == [draw["kappa"] for draw in calibrated.problem.calibrated.fit["draws"]]  # type: ignore[union-attr]
+
+
+@pytest.mark.slow
+def test_a_calibration_of_ones_own_is_copied_and_makes_another_run(tmp_path: Path) -> None:
+    from ccs_model.plan.cache_key import run_key
+
+    shutil.copy(data_folder() / "pilots/calibration.json", tmp_path / "mine.json")
+    path = tmp_path / "s.yaml"
+    path.write_text(json.dumps({**VALUES, "calibration": {"use": "median", "file": "mine.json"}}), encoding="utf-8")
+    plan = ccs.optimize(path)
+    folder = plan.to_folder(tmp_path / "run")
+    assert (folder / "own" / "mine.json").read_bytes() == (tmp_path / "mine.json").read_bytes()
+    again = ccs.optimize(folder / "scenario.resolved.yaml")
+    assert again.objective.value == plan.objective.value
+    before = run_key(plan.problem.scenario, plan.problem.inputs).sha256
+    text = (tmp_path / "mine.json").read_text(encoding="utf-8")
+    (tmp_path / "mine.json").write_text(text.replace("0.6620", "0.6621"), encoding="utf-8")
+    assert run_key(plan.problem.scenario, plan.problem.inputs).sha256 != before

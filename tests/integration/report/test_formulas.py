@@ -1,0 +1,157 @@
+"""Formulas of the workbook: what they call, how they run on along rows and columns, and what they are written with."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+from openpyxl.utils import column_index_from_string
+from openpyxl.workbook import Workbook
+
+from ccs_model.errors import CcsModelError
+from ccs_model.plan.plan import Plan
+from ccs_model.report.workbook.formulas import FUNCTIONS, Block, resolved
+from ccs_model.report.workbook.inputs_sheet import LIVE
+from tests.integration.report.reading import main_ref
+from tests.integration.report.recomputing import formula_cells
+
+_REFERENCE = re.compile(r"(?<![A-Za-z_])(\$?)([A-Z]{1,3})(\$?)(\d+)(?![A-Za-z_(\d])")
+_CALL = re.compile(r"([A-Z][A-Z.]*)\(")
+
+
+@pytest.fixture(scope="session")
+def path(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return plan.to_excel(tmp_path_factory.mktemp("formulas") / "plan.xlsx")
+
+
+@pytest.fixture(scope="session")
+def cells(path: Path) -> list[tuple[str, str, str]]:
+    return list(formula_cells(path))
+
+
+def test_only_functions_of_the_list_are_called(cells: list[tuple[str, str, str]]) -> None:
+    allowed = {
+        "SUM", "SUMIFS", "COUNTIF", "SUMPRODUCT", "INDEX", "MATCH", "SMALL", "IF", "IFERROR", "AND", "OR", "MIN",
+        "MAX", "NPV", "IRR", "PMT", "ROUND", "TEXT",
+    }  # fmt: skip
+    assert set(FUNCTIONS) == allowed
+    called = {name for _, _, text in cells for name in _CALL.findall(re.sub(r'"[^"]*"', "", text))}
+    assert called <= allowed
+    assert {"SUMIFS", "SUMPRODUCT", "INDEX", "MATCH", "IRR", "PMT", "COUNTIF"} <= called
+
+
+def test_no_other_workbook_no_macro_no_array_formula(path: Path, cells: list[tuple[str, str, str]]) -> None:
+    assert not [text for _, _, text in cells if "[" in re.sub(r'"[^"]*"', "", text)]
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        assert not [name for name in names if "externalLink" in name or "vba" in name.lower()]
+        sheets = [archive.read(name).decode() for name in names if name.startswith("xl/worksheets/sheet")]
+    assert not [text for text in sheets if 't="array"' in text or "_xlfn" in text or "_xludf" in text]
+
+
+def relative(text: str, address: str) -> str:
+    """The formula as it would stand in every cell it is copied to: references as distances from the cell."""
+    match = re.fullmatch(r"([A-Z]+)(\d+)", address)
+    assert match is not None
+    column, row = column_index_from_string(match[1]), int(match[2])
+
+    def distance(found: re.Match[str]) -> str:
+        there_column, there_row = column_index_from_string(found[2]), int(found[4])
+        across = f"C{there_column}" if found[1] else f"C[{there_column - column}]"
+        down = f"R{there_row}" if found[3] else f"R[{there_row - row}]"
+        return down + across
+
+    return _REFERENCE.sub(distance, text)
+
+
+def runs(cells: list[tuple[str, str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Formulas that stand side by side in a row, from the seventh column on, on sheets where time runs across."""
+    by_row: dict[tuple[str, int], list[tuple[int, str, str]]] = {}
+    for sheet, address, text in cells:
+        if sheet in ("CashFlow", "Series"):
+            match = re.fullmatch(r"([A-Z]+)(\d+)", address)
+            assert match is not None
+            column = column_index_from_string(match[1])
+            if column > 6:
+                by_row.setdefault((sheet, int(match[2])), []).append((column, address, text))
+    for row in by_row.values():
+        yield [(address, text) for _, address, text in sorted(row)]
+
+
+def test_a_row_of_years_holds_one_formula(plan: Plan, cells: list[tuple[str, str, str]]) -> None:
+    n_years = len(plan.problem.calendar) + 1
+    long = [row for row in runs(cells) if len(row) == n_years]
+    assert len(long) > 80
+    for row in long:
+        assert len({relative(text, address) for address, text in row}) == 1, row[0]
+
+
+def test_a_column_of_a_table_holds_one_formula(book: Workbook, cells: list[tuple[str, str, str]]) -> None:
+    for sheet, more_than in (("Economics", 20), ("MACC", 2), ("CashFlow", 9)):
+        above, below = (book[sheet][each].row for each in main_ref(book[sheet]).split(":"))
+        columns: dict[str, set[str]] = {}
+        for name, address, text in cells:
+            letter, row = re.fullmatch(r"([A-Z]+)(\d+)", address).groups()  # type: ignore[union-attr]
+            if name == sheet and above < int(row) <= below:
+                columns.setdefault(letter, set()).add(relative(text, address))
+        # The chart's slots stand beside the list, and share its rows.
+        assert all(len(each) == 1 for each in columns.values()), sheet
+        assert len(columns) >= more_than, sheet
+
+
+def test_every_formula_carries_its_number(path: Path, cells: list[tuple[str, str, str]]) -> None:
+    book = openpyxl.load_workbook(path, data_only=True)
+    assert len(cells) > 2_000
+    without = [each for each in cells if book[each[0]][each[1]].value is None]
+    # Text that is empty is a value too: it says that there is none to give.
+    assert all('""' in text for _, _, text in without)
+
+
+def test_pandas_reads_numbers(plan: Plan, path: Path) -> None:
+    frame = pd.read_excel(path, sheet_name="CashFlow", header=None, engine="openpyxl")
+    net = frame[frame[0] == "Net cash flow of the owners"].iloc[0, 6:].dropna().astype(float)
+    assert plan.owner_cashflow is not None
+    expected = plan.owner_cashflow.groupby("year")["net_mn"].sum()
+    assert list(net) == pytest.approx(list(expected), rel=1e-12)
+
+
+def test_inputs_are_named_unlocked_and_bounded(path: Path) -> None:
+    book = openpyxl.load_workbook(path)
+    assert 20 <= len([name for name in book.defined_names if not name.startswith("_")]) <= 30
+    for each in LIVE:
+        sheet, address = book.defined_names[each.name].attr_text.split("!")
+        cell = book[sheet][address]
+        assert not cell.protection.locked
+        rules = [rule for rule in book[sheet].data_validations.dataValidation if cell.coordinate in rule.sqref]
+        assert [(float(rule.formula1), float(rule.formula2)) for rule in rules] == [(each.low, each.high)]
+    for page in book:
+        assert page.protection.sheet and not page.protection.password
+        assert page.sheet_state == "visible"
+
+
+def test_a_plant_is_chosen_from_a_list_of_those_fitted(plan: Plan, path: Path) -> None:
+    book = openpyxl.load_workbook(path)
+    sheet = book["CashFlow"]
+    (rule,) = [each for each in sheet.data_validations.dataValidation if each.type == "list"]
+    listed = [row[0].value for row in sheet[rule.formula1.lstrip("=").split("!")[-1].replace("$", "")]]
+    assert listed == sorted(set(plan.retrofits["plant"]))
+
+
+@pytest.mark.parametrize("template", ["=OFFSET({a},1,1)", "=INDIRECT(A1)", "=XLOOKUP(1,2,3)", "=[b.xlsx]S!A1", "1+1"])
+def test_a_formula_outside_the_rules_is_refused(template: str) -> None:
+    with pytest.raises(CcsModelError, match="the formula"):
+        resolved(template, Block("S", {"a": 0}, 0, 2, 3), 2, 0, {})
+
+
+def test_names_in_braces_become_addresses() -> None:
+    own = Block("S", {"a": 0, "b": 2, "y1": 3, "y2": 4}, 0, 9, 11, {"net": 9, "tax": 10}, (3, 4))
+    other = Block("T", {"c": 1}, 0, 4, 5, {"total": 6})
+    blocks = {"own": own, "other": other}
+    made = resolved("={a}+{^b}+{@tax}+{<@net}+{@net:all}+{@tax.b}+{other!c}+{other!c@total}", own, 10, 4, blocks)
+    assert made == "=$A11+$C10+E$11+D$10+$D$10:$E$10+$C$11+T!$B$5:$B$6+T!$B$7"
+    assert resolved("=SUM({own!:col})", own, 10, 3, blocks) == "=SUM(D$10:D$12)"

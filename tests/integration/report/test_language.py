@@ -1,0 +1,203 @@
+"""The workbook and the page in English, Chinese and both: every heading is in the table, and nothing else changes."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import openpyxl
+import pytest
+from click.testing import CliRunner
+from openpyxl.workbook import Workbook
+
+from ccs_model.cli import group
+from ccs_model.plan.plan import Plan
+from ccs_model.report.language import LANGUAGES, Language, chinese, labels
+from ccs_model.report.page.budget_slider import step_text
+from ccs_model.report.page.html import Words
+from ccs_model.report.page.page import page_text
+from ccs_model.report.workbook.cell_values import text_width, widest_word
+from ccs_model.report.workbook.columns import Column
+from ccs_model.report.workbook.sheet import Sheet
+from ccs_model.report.workbook.workbook import SHEETS, workbook_bytes
+from ccs_model.runs.run_reader import run_of
+from tests.integration.report.recomputing import differences, formula_cells, recomputed
+
+
+@pytest.fixture(scope="module")
+def plans(plan: Plan, empty_plan: Plan, shared_plan: Plan, static_plan: Plan) -> Mapping[str, Plan]:
+    return {"plain": plan, "empty": empty_plan, "shared": shared_plan, "static": static_plan}
+
+
+@pytest.fixture(scope="module")
+def books(shared_plan: Plan) -> Mapping[str, bytes]:
+    return {lang: workbook_bytes(shared_plan, lang=lang) for lang in LANGUAGES}
+
+
+def opened(raw: bytes, *, values: bool = False) -> Workbook:
+    return openpyxl.load_workbook(io.BytesIO(raw), data_only=values)
+
+
+def heard(plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch) -> Mapping[str, set[str]]:
+    """Every title, heading and unit that the writer is given."""
+    found: dict[str, set[str]] = {"label": set(), "unit": set()}
+    for name in ("title", "section"):
+        written = getattr(Sheet, name)
+
+        def spy(sheet: Sheet, text: str, written=written) -> None:  # type: ignore[no-untyped-def]
+            found["label"].add(text)
+            written(sheet, text)
+
+        monkeypatch.setattr(Sheet, name, spy)
+    unit_of = Sheet._unit_of
+
+    def heading(sheet: Sheet, column: Column) -> str:
+        found["label"].add(column.heading)
+        found["unit"].add(message := unit_of(sheet, column))
+        return message
+
+    monkeypatch.setattr(Sheet, "_unit_of", heading)
+    for each in plans.values():
+        workbook_bytes(each)
+    return found
+
+
+def test_every_title_heading_and_unit_of_every_sheet_is_in_the_table(
+    plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = heard(plans, monkeypatch)
+    assert len(found["label"]) > 300
+    headings = {text for text in found["label"] if not text.isdigit()}
+    assert sorted(text for text in headings if chinese(text) is None) == []
+    plain = {"", "GJ/t", "degrees"}
+    money = {text for text in found["unit"] if text.startswith("CNY ")}
+    assert sorted(text for text in found["unit"] - plain - money if chinese(text) is None) == []
+
+
+@pytest.mark.slow
+def test_labels_of_checks_key_figures_and_accounts_are_in_the_table(books: Mapping[str, bytes]) -> None:
+    book = opened(books["en"])
+    start = next(cell for cell in book["Checks"]["A"] if cell.value == "Check").row + 2
+    names = [cell.value for cell in book["Checks"]["A"][start:] if cell.value]
+    assert len(names) >= 20
+    assert [name for name in names if chinese(str(name)) is None] == []
+    for sheet in ("Cover", "Checks", "CashFlow", "Summary"):
+        reported = [cell.value for cell in opened(books["zh"])[sheet]["A"] if isinstance(cell.value, str)]
+        assert sum(not text.isascii() for text in reported) > 8, sheet
+
+
+@pytest.mark.slow
+def test_sheet_names_formulas_numbers_and_names_of_plants_are_the_same(books: Mapping[str, bytes]) -> None:
+    for values in (False, True):
+        english = opened(books["en"], values=values)
+        for lang in ("zh", "both"):
+            other = opened(books[lang], values=values)
+            assert other.sheetnames == [page.name for page in SHEETS]
+            assert {name: each.value for name, each in other.defined_names.items()} == {
+                name: each.value for name, each in english.defined_names.items()
+            }
+            for sheet in english:
+                for row in sheet.iter_rows():
+                    for cell in row:
+                        there = other[sheet.title][cell.coordinate].value
+                        is_text = isinstance(cell.value, str) and not cell.value.startswith("=")
+                        assert is_text or there == cell.value, (lang, sheet.title, cell.coordinate)
+    plants = {lang: [cell.value for cell in opened(raw)["Plants"]["B"]][7:] for lang, raw in books.items()}
+    assert plants["en"] == plants["zh"] == plants["both"]
+    data = {
+        lang: [[cell.value for cell in row] for row in opened(raw)["Data"].iter_rows(5)] for lang, raw in books.items()
+    }
+    assert data["en"][3:] == data["zh"][3:]
+
+
+@pytest.mark.slow
+def test_chinese_takes_the_place_of_english_and_both_stand_side_by_side(books: Mapping[str, bytes]) -> None:
+    assert opened(books["en"])["Retrofits"]["A1"].value == "Retrofits"
+    assert opened(books["zh"])["Retrofits"]["A1"].value == "改造项目"
+    assert opened(books["both"])["Retrofits"]["A1"].value == "Retrofits / 改造项目"
+    cover = [cell.value for cell in opened(books["zh"])["Cover"]["A"] if cell.value]
+    assert any("捕集改造" in str(text) and "家在运企业年排放" in str(text) for text in cover)
+    message = {lang: [cell.value for cell in opened(raw, values=True)["Summary"]["A"]] for lang, raw in books.items()}
+    assert "输入与求解本方案时一致。" in message["zh"]
+    assert "Inputs equal those of the solved plan." in message["en"]
+
+
+@pytest.mark.slow
+def test_headings_fit_their_columns(books: Mapping[str, bytes]) -> None:
+    for lang in ("zh", "both"):
+        sheet = opened(books[lang])["Retrofits"]
+        head = next(row for row in sheet.iter_rows(max_row=8) if row[1].value and "名称" in str(row[1].value))
+        height = sheet.row_dimensions[head[0].row].height
+        for cell in head:
+            # A column of openpyxl's reading may stand for several of one width.
+            width = next(each.width for each in sheet.column_dimensions.values() if each.min <= cell.column <= each.max)
+            assert widest_word(str(cell.value)) <= width, cell.value
+            assert text_width(str(cell.value)) <= (width - 1) * (height / 13), cell.value
+
+
+@pytest.mark.office
+def test_another_program_computes_the_same_numbers_in_chinese(books: Mapping[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / "zh.xlsx"
+    path.write_bytes(books["zh"])
+    (found,) = recomputed([path], tmp_path).values()
+    difference, _ = differences(list(formula_cells(path)), opened(books["zh"], values=True), found)
+    assert not difference, difference[:5]
+
+
+@pytest.mark.slow
+def test_the_same_language_gives_the_same_bytes(plan: Plan) -> None:
+    assert workbook_bytes(plan, lang="zh") == workbook_bytes(plan, lang="zh")
+    assert workbook_bytes(plan) == workbook_bytes(plan, lang="en")
+    with zipfile.ZipFile(io.BytesIO(workbook_bytes(plan, lang="zh"))) as archive:
+        charts = "".join(archive.read(name).decode() for name in archive.namelist() if "charts/" in name)
+    assert "业主累计现金流" in charts and "Cumulative cash" not in charts
+
+
+def test_families_of_texts_carry_what_stood_in_them() -> None:
+    zh, both = Language("zh"), Language("both")
+    assert zh.label("Flow from 2030") == "流量（自 2030 年）"
+    assert both.label("Flow from 2030") == "Flow from 2030 / 流量（自 2030 年）"
+    assert zh.sentence("Status: optimal. Said by nobody.") == "求解状态：已达到设定的最优性间隙。Said by nobody."
+    assert both.sentence("Nothing is built.") == "Nothing is built.\n未建设任何项目。"
+    assert Language().sentence("Nothing is built.") == "Nothing is built."
+    assert zh.unit("million CNY 2024") == "百万 CNY 2024" and both.unit("million CNY 2024") == "million CNY 2024"
+    assert all(each.strip() for each in labels().exact.values())
+
+
+@pytest.mark.slow
+def test_sentences_of_the_page_are_chinese_too(plan: Plan, tmp_path: Path) -> None:
+    page = page_text(run_of(plan), lang="zh")
+    for message in (
+        "圆面积表示企业基准排放量",
+        "标记表示净值。",
+        "未校准：假定捕集装置达到设计能力",
+        "最优性间隙 ",
+    ):
+        assert message in page
+    for message in ("The area of a circle", "The mark is the net value", "Each bar is a stream", "Not calibrated"):
+        assert message not in page
+        assert message in page_text(run_of(plan), lang="both")
+
+
+@pytest.mark.slow
+def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan, tmp_path: Path) -> None:
+    folder = plan.to_folder(tmp_path / "run", lang="zh")
+    book = (folder / "plan.xlsx").read_bytes()
+    assert opened(book)["Cover"]["A1"].value == "ccs-model：碳捕集改造规划方案"
+    again = ["optimize", str(folder / "scenario.resolved.yaml"), "--out", str(folder)]
+    for lang, reported in (("zh", False), ("en", True)):
+        result = CliRunner().invoke(group, [*again, "--lang", lang], standalone_mode=False)
+        assert result.exception is None, result.output
+        assert "there already" in result.output
+        assert ("its workbook is in 'zh', not 'en'; --force makes the run again" in result.output) is reported
+    assert (folder / "plan.xlsx").read_bytes() == book
+
+
+def test_a_step_of_the_frontier_is_told_clause_by_clause() -> None:
+    step = "500 million CNY more add 1,200 kt over the horizon, 417 CNY of budget per tonne; A enters; B, C leave."
+    chinese = "预算增加 500 百万 CNY，规划期内多减排 1,200 千吨，每吨减排预算 417 CNY；新增 A；退出 B, C。"
+    assert step_text(step, Words("zh")) == chinese
+    assert step_text(step, Words("both")) == f"{step}\n{chinese}"
+    assert step_text(step, Words("en")) == step

@@ -1,0 +1,250 @@
+"""Single sheets: their figures are the plan's, in the units and formats that the names say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import openpyxl
+import pytest
+from openpyxl.workbook import Workbook
+from openpyxl.worksheet.dimensions import ColumnDimension
+from openpyxl.worksheet.worksheet import Worksheet
+
+from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS
+from ccs_model.plan.plan import Plan
+from ccs_model.report.figures import PURE_COAL_CHEMICAL, STEEL, band_of
+from ccs_model.report.workbook.cell_values import number_format
+from ccs_model.report.workbook.columns import CELL_CLASSES, quantities
+from ccs_model.report.workbook.printed_pages import WIDEST_PART
+from ccs_model.units import unit_of, unit_text
+from tests.integration.report.conftest import read_back
+from tests.integration.report.reading import headings, main_ref, main_table, row_that_starts, texts
+
+
+def test_cover_tells_answer_status_checks_and_classes(book: Workbook) -> None:
+    every = texts(book["Cover"])
+    assert "Which works, and when?" in every
+    assert any("the plan retrofits" in text and "kt/y" in text for text in every)
+    assert any("; no plan avoids more than" in text for text in every)
+    assert any(text.startswith("All ") and text.endswith("checks hold.") for text in every)
+    assert {kind.letter for kind in CELL_CLASSES} <= set(every)
+
+
+def shown(plan: Plan) -> list[str]:
+    """Columns of sheet Retrofits: a year's parts stand in Economics, and only a shared network has capital of sites."""
+    return [name for name in plan.retrofits if name not in (*PARTS, *AT_FULL_LOAD, "storage_capex_mn")]
+
+
+def test_retrofits_hold_the_plan_and_its_totals(plan: Plan, book: Workbook) -> None:
+    sheet, names = book["Retrofits"], shown(plan)
+    rows = main_table(sheet)
+    assert [row[0].value for row in rows] == list(plan.retrofits["plant"])
+    total = dict(zip(names, row_that_starts(sheet, "Total"), strict=False))
+    for name, value in plan.totals.items():
+        if name in total:
+            assert total[name].value == pytest.approx(value, rel=1e-12), name
+
+
+def test_numbers_of_retrofits_have_the_format_of_their_suffix(plan: Plan, book: Workbook) -> None:
+    sheet = book["Retrofits"]
+    units = sheet[sheet[main_ref(sheet).split(":")[0]].row - 1]
+    n_numbers = 0
+    for at, name in enumerate(shown(plan)):
+        assert (units[at].value or "") == unit_text(name, "CNY", 2024)
+        for row in main_table(sheet):
+            if row[at].data_type == "n" and row[at].value is not None:
+                n_numbers += 1
+                unit = unit_of(name)
+                expected = unit.number_format if unit else number_format(name, row[at].value)
+                assert row[at].number_format == expected, name
+    assert n_numbers >= 15 * len(plan.retrofits)
+
+
+def columns_of(sheet: Worksheet) -> list[tuple[int, int, float]]:
+    """First and last column, and width in digits, of each run of columns that are alike."""
+    return [(each.min, each.max, round(each.width)) for each in sheet.column_dimensions.values()]
+
+
+def test_wide_sheets_are_frozen_filtered_and_repeat_their_head(book: Workbook) -> None:
+    for name in (
+        "Plants", "Technologies", "Transport", "Storage", "Retrofits", "Economics", "Checks", "Sources", "Assumptions",
+    ):  # fmt: skip
+        sheet = book[name]
+        assert sheet.freeze_panes, name
+        assert main_ref(sheet) and not sheet.auto_filter.ref, name
+        # The head of a short table would stand over other tables, which have columns of their own.
+        alone = name in ("Plants", "Retrofits", "Assumptions")
+        assert bool(sheet.print_title_rows) == (alone or len(main_table(sheet)) > 26), name
+    for sheet in book:
+        assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        # Sheets of many columns go over several pages; one page would be too small to read.
+        across = sum((last - first + 1) * width for first, last, width in columns_of(sheet))
+        many = across > WIDEST_PART and sheet.title not in ("Inputs", "MACC")
+        assert many or sheet.title not in ("Plants", "Technologies", "Retrofits", "Economics", "CashFlow")
+        assert bool(sheet.print_title_cols) == many, sheet.title
+        # Each part is an area of its own, as wide as a page: no running text of the first is cut on a later one.
+        areas = re.findall(r"\$([A-Z]+)\$(\d+):\$([A-Z]+)\$(\d+)", str(sheet.print_area))
+        further = [area for area in areas if area[0] != "A"]
+        assert bool(further) == many, sheet.title
+        assert all(int(top) > 2 for _, top, _, _ in further), sheet.title
+        assert (sheet.page_setup.fitToWidth or 1) == 1, sheet.title
+        assert sheet.oddFooter.left.text == "&A"
+        assert sheet.oddFooter.center.text.startswith("large-works-of-shanxi-")
+
+
+def test_economics_adds_up(plan: Plan, book: Workbook) -> None:
+    sheet = book["Economics"]
+    labels = headings(sheet)
+    at = {text: labels.index(text) for text in labels if text}
+    parts = [
+        "Capture capital", "Capture fixed O&M", "Consumables", "Heat", "Capture power",
+        "Pipe capital", "Pipe fixed O&M", "Booster power", "Storage",
+    ]  # fmt: skip
+    for row in main_table(sheet):
+        cost = sum(row[at[part]].value for part in parts)
+        assert row[at["Cost, total"]].value == pytest.approx(cost, rel=1e-12)
+        avoided = row[at["Avoided at full load"]].value
+        assert row[at["Avoidance cost"]].value == pytest.approx(cost * 1000 / avoided, rel=1e-9)
+        assert row[at["Capture cost against the range"]].value in ("inside", "below", "above", "no band")
+
+
+def test_a_plan_in_other_money_is_not_held_against_the_bands(plan: Plan, tmp_path: Path) -> None:
+    dollars = replace(plan, problem=replace(plan.problem, currency="USD"))
+    every = texts(read_back(dollars, tmp_path)["Economics"])
+    assert "Capture cost against the range" not in every
+    assert any("are not compared with a plan in USD" in text for text in every)
+
+
+def test_bands_cover_what_they_say() -> None:
+    assert band_of("steel", "flue_gas", "") is STEEL
+    assert band_of("chemicals", "product_grade", "coal") is PURE_COAL_CHEMICAL
+    assert band_of("chemicals", "tail_gas", "coal") is None
+    assert band_of("chemicals", "product_grade", "natural_gas") is None
+    assert [STEEL.place(cost) for cost in (347.9, 348.0, 560.0, 560.1)] == ["below", "inside", "inside", "above"]
+
+
+def test_every_plant_is_fitted_free_or_told_why_not(plan: Plan, book: Workbook) -> None:
+    rows = main_table(book["Plants"])
+    assert len(rows) == len(plan.problem.plants)
+    labels = headings(book["Plants"])
+    may, why = labels.index("Eligible"), labels.index("Reason not eligible")
+    assert all((row[may].value == "yes") != bool(row[why].value) for row in rows)
+
+
+def test_summary_explains_every_total(plan: Plan, book: Workbook) -> None:
+    assert set(plan.totals) <= {name for name, each in quantities().items() if each["total"]}
+    captured = row_that_starts(book["Summary"], "Captured")[1].value
+    assert captured == pytest.approx(plan.totals["captured_ktpa"], rel=1e-12)
+    assert row_that_starts(book["Summary"], "Budget")[2].value == "million CNY 2024"
+
+
+def test_charts_of_the_summary_fit_on_its_first_page(plan: Plan, tmp_path: Path) -> None:
+    # openpyxl keeps charts only where it reads formulas.
+    sheet = openpyxl.load_workbook(plan.to_excel(tmp_path / "plan.xlsx"))["Summary"]
+    anchors = [chart.anchor for chart in sheet._charts]
+    assert len(anchors) == 4
+    last = max(anchor.to.row for anchor in anchors)
+    key_figures = row_that_starts(sheet, "Key figures (last period unless stated otherwise)")[0].row
+    assert last + 1 < key_figures and sheet.row_breaks.brk[0].id == key_figures - 2
+    # A4 lying down, less margins: as tall as 7.17 inches to 10.89 of width, which all columns are fitted to.
+    above = sum(sheet.row_dimensions[row].height or 15.0 for row in range(1, last + 2))
+    across = sum((dimension.width or 8.43) * (dimension.max - dimension.min + 1) for dimension in widths(sheet))
+    assert above < across * 5.25 * 7.17 / 10.89
+
+
+def widths(sheet: Worksheet) -> list[ColumnDimension]:
+    """Columns whose width was set."""
+    return [each for each in sheet.column_dimensions.values() if each.width]
+
+
+def test_inputs_say_where_each_value_came_from(book: Workbook) -> None:
+    given = row_that_starts(book["Inputs"], "budget.total_mn")
+    assert [cell.value for cell in given[1:5]] == [3000, "million CNY 2024", "I", "given in Python"]
+    assert row_that_starts(book["Inputs"], "budget.cumulative_mn.2026")[1].value == 3000
+    assert row_that_starts(book["Inputs"], "transport.detour_factor")[4].value == "default"
+
+
+def test_checks_say_in_words_what_the_colour_says(plan: Plan, tmp_path: Path) -> None:
+    checks = plan.checks.copy()
+    checks.loc[0, ["holds", "actual", "figure"]] = [False, 1.0, 1.0]
+    book = read_back(replace(plan, checks=checks), tmp_path)
+    rows = main_table(book["Checks"])
+    assert [row[1].value for row in rows] == ["does not hold", *["holds"] * (len(rows) - 1)]
+    assert len(rows) >= max(20, len(checks) + 5)
+    # The colour follows the words, also when an edit changes them.
+    rules = {rule.operator: rule.formula for each in book["Checks"].conditional_formatting for rule in each.rules}
+    assert rules["equal"] == rules["notEqual"] == ['"does not hold"']
+    assert any(text.startswith("1 of ") for text in texts(book["Cover"]))
+
+
+def test_every_reference_in_use_is_listed_with_its_tables(plan: Plan, book: Workbook) -> None:
+    rows = {row[0].value: row[5].value for row in main_table(book["Sources"])}
+    for name, table in plan.problem.inputs.tables.items():
+        if name != "references" and "reference" in table:
+            for reference in set(table["reference"]):
+                assert name in rows[reference]
+    assert any("Global Energy Monitor" in text and "CC BY 4.0" in text for text in texts(book["Sources"]))
+
+
+def test_every_assumed_row_is_counted(plan: Plan, book: Workbook) -> None:
+    counted: dict[str, int] = {}
+    for row in main_table(book["Assumptions"]):
+        counted[row[0].value] = counted.get(row[0].value, 0) + row[5].value
+    for name, table in plan.problem.inputs.tables.items():
+        if "quality" in table:
+            assumed = int((table["quality"] == "assumed").sum())
+            if "assumed_columns" in table:
+                assumed += int(((table["assumed_columns"] != "") & (table["quality"] != "assumed")).sum())
+            assert counted.get(name, 0) == assumed, name
+
+
+def test_run_log_holds_the_hash_of_every_table(plan: Plan, book: Workbook) -> None:
+    every = texts(book["RunLog"])
+    assert set(plan.problem.inputs.sha256.values()) <= set(every)
+    assert "scenario.resolved.yaml" in every
+
+
+def test_an_empty_plan_says_that_nothing_is_built_and_why(empty_plan: Plan, tmp_path: Path) -> None:
+    book = read_back(empty_plan, tmp_path)
+    for name in ("Cover", "Retrofits", "Economics"):
+        assert any("Nothing is built because the budget is 0" in text for text in texts(book[name])), name
+    assert row_that_starts(book["Summary"], "Capture cost")[1].value is None
+
+
+def test_every_plant_that_may_be_fitted_is_told_why_and_what_would_change_it(plan: Plan, book: Workbook) -> None:
+    rows = main_table(book["Retrofits"])
+    assert all(row[-2].value.startswith("in: ") and row[-1].value for row in rows)
+    # The cheapest retrofit alone is the cheapest plant where it has only one.
+    alone = plan.retrofits.drop_duplicates("plant", keep=False).set_index("plant")["avoidance_cost_per_t"]
+    cost = {row[0].value: int(row[-2].value.split()[1].replace(",", "")) for row in rows}
+    for plant, per_t in alone.items():
+        assert cost[plant] == round(per_t)
+    plants = main_table(book["Plants"])
+    labels = headings(book["Plants"])
+    at = labels.index("Why the plant is in or out")
+    assert all(row[at].value and row[at + 1].value for row in plants)
+    left = {row[0].value: row[at : at + 2] for row in plants if str(row[at].value).startswith("out: ")}
+    candidates = plan.problem.plants.loc[plan.problem.plants["is_candidate"], "plant"]
+    assert set(left) == set(plan.problem.plants["plant"]) - set(plan.retrofits["plant"])
+    compared = set(candidates) & set(left)
+    assert compared
+    dearest = max(cost.values())
+    for plant in compared:
+        why, change = (str(cell.value) for cell in left[plant])
+        own = int(why.split()[1].replace(",", ""))
+        if change.startswith("a cost lower by "):
+            assert own - int(change.split()[4].replace(",", "")) == pytest.approx(dearest, abs=1.5)
+        else:
+            assert own <= dearest and change.startswith("another constraint than cost per tonne")
+
+
+def test_of_the_long_sheet_one_page_is_printed(book: Workbook) -> None:
+    sheet = book["Data"]
+    rows = main_table(sheet)
+    assert len(rows) > 500
+    last = sheet.print_area.split("$")[-1]
+    assert int(last) == rows[24][0].row
+    assert any("the first 25 rows are printed" in text for text in texts(sheet))

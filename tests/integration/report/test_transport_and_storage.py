@@ -1,0 +1,134 @@
+"""Sheets Transport and Storage: every pipe and every site, their figures those of the plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from openpyxl.cell import Cell
+from openpyxl.workbook import Workbook
+from openpyxl.worksheet.worksheet import Worksheet
+
+from ccs_model.plan.plan import Plan
+from ccs_model.report.pipe_tables import flows_by_year, pipes_table
+from ccs_model.report.workbook.storage_sheet import _limit
+from tests.integration.report.conftest import read_back
+from tests.integration.report.reading import headings, main_table, texts
+
+
+def rows_below(sheet: Worksheet, heading: str) -> list[list[Cell]]:
+    """Rows of the table under a section heading, totals with it; letters, headings and units are left out."""
+    first = next(row[0].row for row in sheet.iter_rows() if row[0].value == heading) + 4
+    rows = []
+    for row in sheet.iter_rows(first):
+        if row[0].value is None:
+            break
+        rows.append(list(row))
+    return rows
+
+
+def total_of(sheet: Worksheet) -> list[Cell]:
+    rows = main_table(sheet)
+    return list(sheet[rows[-1][0].row + 1])
+
+
+def at(sheet: Worksheet, label: str) -> int:
+    return headings(sheet).index(label)
+
+
+def test_one_row_a_pipe_and_totals_of_the_plan(plan: Plan, book: Workbook) -> None:
+    sheet = book["Transport"]
+    assert [row[0].value for row in main_table(sheet)] == list(plan.retrofits["plant"])
+    total = total_of(sheet)
+    assert total[0].value == "Total"
+    assert total[at(sheet, "Capex")].value == pytest.approx(plan.totals["pipe_capex_mn"], rel=1e-12)
+    assert total[at(sheet, "Flow, last period")].value == pytest.approx(plan.totals["captured_ktpa"], rel=1e-9)
+
+
+def test_transport_cost_is_all_of_it_by_what_is_captured(plan: Plan, book: Workbook) -> None:
+    sheet = book["Transport"]
+    parts = [at(sheet, label) for label in ("Capital", "Fixed O&M", "Booster power")]
+    for row in [*main_table(sheet), total_of(sheet)]:
+        cost = sum(row[part].value for part in parts)
+        assert row[at(sheet, "Transport, total")].value == pytest.approx(cost, rel=1e-12)
+        per_t = cost * 1000 / row[at(sheet, "Capacity")].value
+        assert row[at(sheet, "Transport")].value == pytest.approx(per_t, rel=1e-9)
+    # Avoidance cost = capture + transport + storage, by what is avoided instead of captured.
+    pipes = pipes_table(plan).set_index("route")
+    chosen = plan.retrofits.set_index("route")
+    storage = plan.problem.routes.set_index("route").loc[chosen.index, "storage_cost_per_t"]
+    whole = chosen["capture_cost_per_t"] + pipes["transport_cost_per_t"] + storage
+    yearly_mn = whole * chosen["nameplate_ktpa"] / 1000
+    assert list(yearly_mn) == pytest.approx(list(chosen["cost_mn_pa"]), rel=1e-9)
+
+
+def test_flows_by_period_are_those_of_the_plan(plan: Plan, book: Workbook) -> None:
+    *rows, total = rows_below(book["Transport"], "Flows by period (annual mean)")
+    assert len(rows) == len(plan.retrofits)
+    by_year = plan.flows.groupby("year")["flow_ktpa"].sum()
+    found = [cell.value for cell in total[4 : 4 + len(plan.problem.years)]]
+    assert found == pytest.approx([by_year.get(year, 0.0) for year in plan.problem.years], rel=1e-12)
+    assert flows_by_year(plan).to_numpy().sum() == pytest.approx(plan.flows["flow_ktpa"].sum(), rel=1e-12)
+
+
+def test_a_pipe_built_in_parts_is_one_row(plan: Plan) -> None:
+    part = plan.retrofits.iloc[[0, 0]].assign(share=[0.25, 0.5], pipe_capex_mn=[1.0, 2.0])
+    (row,) = pipes_table(replace(plan, retrofits=part)).to_dict("records")
+    full = plan.problem.routes.set_index("route").at[row["route"], "nameplate_ktpa"]
+    assert (row["capacity_ktpa"], row["pipe_capex_mn"]) == (pytest.approx(0.75 * full), 3.0)
+    whole = pipes_table(plan).set_index("route").at[row["route"], "transport_cost_per_t"]
+    assert row["transport_cost_per_t"] == pytest.approx(whole, rel=1e-12)
+
+
+def test_storage_holds_the_plan_s_injection_and_room(plan: Plan, book: Workbook) -> None:
+    sheet = book["Storage"]
+    last = plan.storage[plan.storage["year"] == plan.problem.years[-1]].set_index("site")
+    rows = main_table(sheet)
+    assert [row[0].value for row in rows] == list(last.index)
+    for row in rows:
+        site = last.loc[row[0].value]
+        assert row[at(sheet, "Injected, last period")].value == pytest.approx(site["injected_ktpa"], rel=1e-12)
+        assert row[at(sheet, "Stored at the end")].value == pytest.approx(site["stored_kt"], rel=1e-12)
+        assert row[at(sheet, "Usable capacity")].value == pytest.approx(site["capacity_kt"], rel=1e-12)
+        filled = (site["stored_kt"] + site["committed_kt"]) / site["capacity_kt"]
+        assert row[at(sheet, "Filled or committed")].value == pytest.approx(filled, rel=1e-12)
+        assert row[at(sheet, "Binding limit")].value == "none"
+
+
+def test_injection_by_period_is_that_of_the_plan(plan: Plan, book: Workbook) -> None:
+    rows = rows_below(book["Storage"], "Injection by period (annual mean)")
+    injected = plan.storage.pivot(index="site", columns="year", values="injected_ktpa")
+    for row in rows[:-1]:
+        found = [cell.value for cell in row[4 : 4 + len(plan.problem.years)]]
+        assert found == pytest.approx(list(injected.loc[row[0].value]), rel=1e-12)
+    assert rows[-1][0].value == "Total"
+
+
+def test_every_site_offered_is_used_or_listed_as_another(plan: Plan, book: Workbook) -> None:
+    used = [row[0].value for row in main_table(book["Storage"])]
+    others = [row[0].value for row in rows_below(book["Storage"], "Other candidate sites")]
+    assert sorted([*used, *others]) == sorted(plan.problem.sites["site"])
+
+
+def test_what_is_full_is_said_in_words() -> None:
+    periods = pd.DataFrame(
+        {
+            "year": [2026, 2030, 2035],
+            "injected_ktpa": [10.0, 50.0, 50.0],
+            "injection_max_ktpa": 50.0,
+            "capacity_kt": 900.0,
+        }
+    )
+    assert _limit(periods, 500.0) == "all wells, from 2030, 2035"
+    assert _limit(periods, 900.0) == "all wells, from 2030, 2035; the capacity"
+    assert _limit(periods.assign(injection_max_ktpa=60.0), 500.0) == "nothing"
+
+
+def test_an_empty_plan_says_why_and_still_lists_the_sites(empty_plan: Plan, tmp_path: Path) -> None:
+    book = read_back(empty_plan, tmp_path)
+    for name in ("Transport", "Storage"):
+        assert sum("Nothing is built because the budget is 0" in text for text in texts(book[name])) == 2, name
+    others = rows_below(book["Storage"], "Other candidate sites")
+    assert len(others) == len(empty_plan.problem.sites)

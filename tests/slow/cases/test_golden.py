@@ -1,0 +1,49 @@
+"""Golden answers of a shipped scenario: what the code gave when it was last found right.
+
+These numbers come from the code, not from outside it. A change that moves one names its reason in CHANGELOG.md under
+*Results may change*, and only then is the number here changed.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from ccs_model.paths import scenarios_folder
+from ccs_model.plan.plan import Plan
+from ccs_model.scenario import read_scenario
+from ccs_model.solve.driver import optimize
+
+# Of the linear program with the connection cuts of all its rounds.
+RELAXATION = 62_852.54
+
+
+@pytest.fixture(scope="module")
+def shanxi() -> Plan:
+    scenario = read_scenario(scenarios_folder() / "shanxi.yaml")
+    return optimize(scenario.with_changes({"solver.mip_gap": 0.03, "solver.time_limit_s": 400}))
+
+
+def test_size_of_the_program(shanxi: Plan) -> None:
+    assert (shanxi.size.n_rows, shanxi.size.n_columns, shanxi.size.n_integer) == (10_510, 15_845, 6_320)
+
+
+def test_the_relaxation(shanxi: Plan) -> None:
+    # Which cuts are found depends a little on the solver's path.
+    assert shanxi.relaxation.value == pytest.approx(RELAXATION, rel=2e-3)
+
+
+def test_the_objective_within_the_gap_asked_for(shanxi: Plan) -> None:
+    assert shanxi.status == "optimal"
+    assert shanxi.objective.value == pytest.approx(58_000.0, rel=0.03)
+    assert shanxi.objective.value <= shanxi.objective.searched_bound <= 1.0301 * shanxi.objective.value
+    # Over all candidate links only the wider bound holds.
+    assert shanxi.objective.bound == pytest.approx(RELAXATION, rel=2e-3)
+
+
+def test_pipes_are_shared(shanxi: Plan) -> None:
+    assert shanxi.shares is not None
+    assert shanxi.shares["n_users"].max() > 2
+
+
+def test_every_check_holds(shanxi: Plan) -> None:
+    assert shanxi.checks["holds"].all()

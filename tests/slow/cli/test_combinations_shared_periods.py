@@ -1,0 +1,14 @@
+"""Every objective, target and kind of decision through the command: shared pipes, periods."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.combinations import FORMATS, Combination, check, combinations
+
+
+@pytest.mark.parametrize("combination", combinations("shared pipes", "periods"), ids=str)
+def test_combination(combination: Combination, tmp_path: Path) -> None:
+    check(combination, tmp_path, (*FORMATS, "parquet"))

@@ -1,0 +1,86 @@
+"""Keeps the answer of a run of a shipped scenario, so that tests need not solve it again.
+
+From the repository's folder:
+
+    ccs-model optimize scenarios/NAME.yaml --gap 0.1 --out RUN
+    python -m tests.slow.report.store NAME RUN
+
+writes tests/slow/report/stored/NAME/: point.csv.gz, the non-zero columns of the model, and said.json.gz, the results
+that only the solver gives. Both are the same bytes for the same run.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ccs_model.analysis.rebuilt_plan import at_point, plan_at
+from ccs_model.plan.decisions import Point, point_of
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import build_problem
+from ccs_model.problem.scenario_names import read_checked
+from ccs_model.runs.run_reader import POINT
+from ccs_model.runs.run_writer import PLAN, SCENARIO
+from tests.paths import ROOT
+
+STORED = Path(__file__).parent / "stored"
+SCENARIOS = ROOT / "scenarios"
+_POINT, _RECORD = "point.csv.gz", "record.json.gz"
+_KEYS = (
+    "status",
+    "objective_name",
+    "objective",
+    "relaxation",
+    "marginal_budget",
+    "corridors",
+    "targets",
+    "fixed_decisions",
+)
+# What the solver itself allows a row, a bound and a whole number to be off.
+_TOLERANCE = 1e-6
+
+
+def store(name: str, run: Path, to: Path = STORED) -> Path:
+    """Keep the answer of the run folder `run` as that of scenarios/`name`.yaml."""
+    folder = to / name
+    folder.mkdir(parents=True, exist_ok=True)
+    document = json.loads((run / PLAN).read_text(encoding="utf-8"))
+    record = json.dumps({key: document[key] for key in _KEYS}, ensure_ascii=False, sort_keys=True)
+    (folder / _POINT).write_bytes(gzip.compress((run / POINT).read_bytes(), 9, mtime=0))
+    (folder / _RECORD).write_bytes(gzip.compress(record.encode(), 9, mtime=0))
+    return folder
+
+
+def stored() -> Iterator[str]:
+    """Names of the scenarios that an answer is kept of."""
+    return (path.name for path in sorted(STORED.iterdir()) if (path / _POINT).is_file())
+
+
+def plan_of(name: str, scratch: Path) -> tuple[Plan, Point]:
+    """The plan of a kept answer in the program that scenarios/`name`.yaml poses today, and its decisions.
+
+    Raises ValueError, which says how to make the answer anew, where that program is another one.
+    """
+    point = scratch / name / POINT
+    point.parent.mkdir(parents=True, exist_ok=True)
+    point.write_bytes(gzip.decompress((STORED / name / _POINT).read_bytes()))
+    record: dict[str, Any] = json.loads(gzip.decompress((STORED / name / _RECORD).read_bytes()))
+    at = at_point(scratch / name, build_problem(*read_checked(SCENARIOS / f"{name}.yaml")))
+    worst = max(at.found.row, at.found.bound, at.found.integrality)
+    if at.strange or worst > _TOLERANCE:
+        raise ValueError(
+            f"scenarios/{name}.yaml no longer poses the program that its kept answer solves ({len(at.strange)} columns "
+            f"unknown, {at.found.worst_row} off by {worst:.1e}). Make the answer anew: ccs-model optimize "
+            f"scenarios/{name}.yaml --gap 0.1 --out RUN, then python -m tests.slow.report.store {name} RUN"
+        )
+    return plan_at(at, record), point_of(at.problem, at.matrix, at.x)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3 or not (Path(sys.argv[2]) / SCENARIO).is_file():
+        sys.exit(__doc__)
+    sys.stdout.write(f"{store(sys.argv[1], Path(sys.argv[2]))}\n")

@@ -1,0 +1,105 @@
+"""Workbooks of every shipped scenario whose answer is kept: computed again by two programs, as written and edited."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from openpyxl.workbook import Workbook
+
+from ccs_model.plan.decisions import Point
+from ccs_model.plan.plan import Plan
+from ccs_model.report.workbook.workbook import write_workbook
+from tests.integration.report.recomputing import Computed, differences, edited, formula_cells, recomputed
+from tests.integration.report.recounting import recounted
+from tests.integration.report.test_recomputation import PRICES, follows_the_money, straight_prices
+from tests.slow.report import store
+
+pytestmark = pytest.mark.office
+
+NAMES = tuple(store.stored())
+LIVE: Mapping[str, float] = {"discount_rate": 0.05, "capex_factor": 1.2, "capture_deductible": 1.0}
+SAME_IN_THE_SCENARIO: Mapping[str, Any] = {
+    "discount_rate": 0.05,
+    "policy.carbon_price_per_t": PRICES,
+    "policy.capture_deductible": True,
+}
+
+
+@dataclass(frozen=True)
+class Book:
+    """A workbook as written; what LibreOffice makes of it, and of the one with edited inputs; its formulas."""
+
+    plan: Plan
+    point: Point
+    path: Path
+    found: Workbook
+    found_edited: Workbook
+    cells: list[tuple[str, str, str]]
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Book]:
+    folder = tmp_path_factory.mktemp("stored")
+    plans = {name: store.plan_of(name, folder) for name in NAMES}
+    paths = {name: write_workbook(plan, folder / f"{name}.xlsx") for name, (plan, _) in plans.items()}
+    changed = {
+        name: edited(path, folder / f"{name}--edited.xlsx", LIVE, {"Carbon price": straight_prices(plans[name][0])})
+        for name, path in paths.items()
+    }
+    found = recomputed([*paths.values(), *changed.values()], folder)
+    return {
+        name: Book(*plans[name], path, found[name], found[changed[name].stem], list(formula_cells(path)))
+        for name, path in paths.items()
+    }
+
+
+def test_answers_of_shipped_scenarios_are_kept() -> None:
+    assert {"china", "hebei", "pilot-zones", "shanxi"} <= set(NAMES)
+    assert all((store.SCENARIOS / f"{name}.yaml").is_file() for name in NAMES)
+    assert all(file.stat().st_size < 300_000 for name in NAMES for file in (store.STORED / name).iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_two_programs_compute_what_was_written(books: Mapping[str, Book], name: str) -> None:
+    book = books[name]
+    ours = openpyxl.load_workbook(book.path, data_only=True)
+    assert len(book.cells) > 4_000
+    for found in (book.found, Computed(book.path)):
+        difference, worst = differences(book.cells, ours, found)
+        assert not difference, difference[:5]
+        assert worst <= 1e-9
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_at_edited_inputs_they_compute_what_the_engine_does(
+    books: Mapping[str, Book], name: str, tmp_path: Path
+) -> None:
+    book = books[name]
+    again = recounted(book.plan, book.point, SAME_IN_THE_SCENARIO, LIVE["capex_factor"])
+    expected = openpyxl.load_workbook(write_workbook(again, tmp_path / "again.xlsx"), data_only=True)
+    cells = [each for each in book.cells if follows_the_money(each)]
+    difference, worst = differences(cells, expected, book.found_edited)
+    assert not difference, difference[:5]
+    assert worst <= 1e-9
+    assert len(cells) > 2_000
+
+
+def test_a_point_of_another_program_is_told_with_the_way_to_make_it_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = tmp_path / "run" / store.POINT
+    point.parent.mkdir(parents=True)
+    point.write_text('variable,index,value\nno_such_variable,"(1,)",1.0\n', encoding="utf-8")
+    record = {"status": "", "objective_name": "", "objective": {}, "relaxation": {}, "marginal_budget": None}
+    record |= {"corridors": [], "targets": [], "fixed_decisions": []}
+    (tmp_path / "run" / store.PLAN).write_text(json.dumps(record), encoding="utf-8")
+    store.store("shanxi", tmp_path / "run", tmp_path)
+    monkeypatch.setattr(store, "STORED", tmp_path)
+    with pytest.raises(ValueError, match=r"python -m tests\.slow\.report\.store shanxi RUN"):
+        store.plan_of("shanxi", tmp_path / "scratch")

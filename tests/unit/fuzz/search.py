@@ -1,0 +1,83 @@
+"""`python tests/unit/fuzz/search.py yaml|csv|xlsx --seconds 900 --found DIR`: looks for bytes that a reader falls over.
+
+Needs the extra `fuzz`. Prints one JSON object: executions, hours by the clock and of the processor, and the files that
+hold what was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parents[2]), str(HERE)]
+# Reading may take this much more memory than the interpreter with its libraries takes.
+MEMORY_MB = 300
+LIBRARIES_MB = 400
+# By the clock on the wall, so that a busy machine is not taken for a slow reader.
+DEAF_S = 60
+
+
+def search(kind: str, seconds: int, found: Path) -> int:
+    """Run the search in a process of its own, again after every find, until the time is over."""
+    import readers
+
+    corpus = found / "corpus" / kind
+    corpus.mkdir(parents=True, exist_ok=True)
+    for n, raw in enumerate(readers.seeds(kind)):
+        (corpus / f"seed-{n}").write_bytes(raw)
+    until, n_tried, n_runs = time.monotonic() + seconds, 0, 0
+    started = time.monotonic()
+    while (left := int(until - time.monotonic())) > 1 and n_runs < 20:
+        n_runs += 1
+        words = [
+            *(sys.executable, str(HERE / "search.py"), kind, "--inside"),
+            *(str(corpus), f"-max_total_time={left}", f"-max_len={readers.LARGEST_BYTES}", f"-timeout={DEAF_S}"),
+            *(f"-rss_limit_mb={LIBRARIES_MB + MEMORY_MB}", f"-artifact_prefix={found}/{kind}-", "-print_final_stats=1"),
+            *(f"-seed={n_runs}", f"-dict={HERE / 'words'}" if (HERE / "words").is_file() else "-use_value_profile=0"),
+        ]
+        ended = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+        n_tried += sum(map(int, re.findall(r"number_of_executed_units:\s*(\d+)", ended.stderr)))
+        (found / f"{kind}-{n_runs}.log").write_text(ended.stdout + ended.stderr, encoding="utf-8")
+        if ended.returncode == 0:
+            break
+    finds = sorted(path.name for path in found.glob(f"{kind}-*") if path.suffix != ".log")
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    hours = {"hours": (time.monotonic() - started) / 3600, "cpu_hours": (used.ru_utime + used.ru_stime) / 3600}
+    rounded = {name: round(value, 3) for name, value in hours.items()}
+    sys.stdout.write(json.dumps({"reader": kind, "executions": n_tried, **rounded, "found": finds}) + "\n")
+    return 1 if finds else 0
+
+
+def search_inside(kind: str, words: list[str]) -> None:
+    """The search itself: never returns."""
+    import atheris
+
+    with atheris.instrument_imports(include=["ccs_model", "ruamel", "openpyxl", "readers"]):
+        import openpyxl  # noqa: F401
+        import readers
+
+    atheris.Setup([sys.argv[0], *words], lambda raw: readers.try_reading(kind, raw))
+    atheris.Fuzz()
+
+
+def main() -> int:
+    """The command line."""
+    if sys.argv[2:3] == ["--inside"]:
+        search_inside(sys.argv[1], sys.argv[3:])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("reader", choices=("yaml", "csv", "xlsx"))
+    parser.add_argument("--seconds", type=int, default=900)
+    parser.add_argument("--found", type=Path, required=True, help="folder for the corpus, the logs and what is found")
+    requested = parser.parse_args()
+    return search(requested.reader, requested.seconds, requested.found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

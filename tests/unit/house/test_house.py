@@ -1,0 +1,66 @@
+"""Rules for modules and documents. The import contract in pyproject.toml states who may import which library."""
+
+import ast
+import re
+
+import pytest
+
+from ccs_model.cli import group
+from tests.paths import ROOT
+
+PACKAGE = ROOT / "ccs_model"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_every_module_says_what_it_is_and_is_short(path):
+    text = path.read_text(encoding="utf-8")
+    assert ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) <= 500
+    assert path.stem not in {"utils", "helpers", "common", "base", "manager"}
+
+
+def test_every_command_stands_in_the_readme_with_an_example_in_its_help():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, command in group.commands.items():
+        assert f"`ccs-model {name}" in readme
+        assert "ccs-model" in (command.epilog or ""), name
+
+
+def test_the_readme_opens_with_the_two_commands():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"```sh\n(.+?)\n```", readme, re.DOTALL)[:2]
+    make = "python3 -m venv .venv && .venv/bin/python -m pip install -e "
+    assert first == f"{make}. && .venv/bin/ccs-model optimize scenarios/pilot-zones.yaml"
+    assert second == f'{make}".[test]" && .venv/bin/python -m pytest'
+
+
+def test_the_readme_names_every_exit_code():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    line = readme.split("Exit codes:")[1].split("\n\n")[0]
+    for code in ("0", "2", "3", "4", "5", "6", "7", "8", "130"):
+        assert re.search(rf"\b{code} \w", line), code
+
+
+def test_links_in_the_documents_lead_somewhere():
+    for document in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "data/README.md"]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_shipped_scenario_is_named_in_their_readme():
+    text = (ROOT / "scenarios" / "README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "scenarios").glob("*.yaml"):
+        assert path.name in text
+
+
+def test_every_claim_of_the_model_stands_in_the_formulation():
+    text = (ROOT / "docs" / "formulation.md").read_text(encoding="utf-8")
+    for path in (PACKAGE / "model").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_claim = isinstance(node, ast.FunctionDef) and any(
+                "Constraint" in ast.unparse(decorator) for decorator in node.decorator_list
+            )
+            if is_claim:
+                assert node.name in text, node.name
+                assert ast.get_docstring(node), node.name

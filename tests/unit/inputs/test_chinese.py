@@ -1,0 +1,120 @@
+"""Inventories with Chinese headings and full-width signs say the same as with English ones."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from ccs_model.errors import InputError
+from ccs_model.inputs import load_inputs
+from ccs_model.inputs.chinese import HEADINGS, headings_of, in_english, plain
+from ccs_model.inputs.declarations import read_dictionary
+from ccs_model.inputs.headings import column_of, stated_unit
+from tests.unit.inputs.conftest import works
+
+TEMPLATES = ("plants/steel", "plants/chemicals", "references")
+IN_CHINESE = {
+    "plant": "工厂编号", "name": "企业名称", "province": "省份", "grid": "电网", "lat_deg": "纬度（度）",
+    "lon_deg": "经度[°]", "place_accuracy": "位置精度", "status": "状态", "crude_steel_ktpa": "粗钢产能\n（千吨/年）",
+    "bof_steel_ktpa": "转炉钢产能 【千吨/年】", "bf_iron_ktpa": "高炉铁产能（ｋｔ／ｙ）", "coke_ovens": "焦炉",
+}  # fmt: skip
+WORDS = {
+    "province": "河北省", "grid": "河北南网", "place_accuracy": "精确", "status": "运行", "coke_ovens": "无",
+    "lat_deg": "３８．０４", "crude_steel_ktpa": "５０００",
+}  # fmt: skip
+
+
+def in_chinese(rows: list[list[object]], words: dict[str, str] | None = None) -> list[list[object]]:
+    headings = [str(heading) for heading in rows[0]]
+    rows = [[(words or {}).get(name, cell) for name, cell in zip(headings, row, strict=True)] for row in rows[1:]]
+    return [[IN_CHINESE[name].replace("\n", "") for name in headings], *rows]
+
+
+def steel_of(scenario, *inventory: str) -> pd.DataFrame:
+    return load_inputs(scenario(*inventory))["plants/steel"].drop(columns=["inventory", "line"])
+
+
+@pytest.mark.parametrize("table", TEMPLATES)
+def test_every_column_of_the_template_has_chinese_names_of_its_own(table):
+    columns = read_dictionary()[table]
+    named = [word for column in columns for word in headings_of(column.name)]
+    assert all(headings_of(column.name) for column in columns)
+    assert len(named) == len(set(named))
+    for column in columns:
+        for word in headings_of(column.name):
+            assert column_of(word, columns) == column
+            assert word == plain(word)
+
+
+def test_no_name_is_of_a_column_that_no_template_has():
+    assert set(HEADINGS) == {column.name for table in TEMPLATES for column in read_dictionary()[table]}
+
+
+@pytest.mark.parametrize("words", [{}, WORDS])
+def test_a_workbook_says_the_same_in_both_languages(write_book, scenario, words):
+    write_book("english.xlsx", steel=works("M1", "M2"))
+    write_book("chinese.xlsx", 钢铁=in_chinese(works("M1", "M2"), words), 说明=[["不读"]])
+    expected = steel_of(scenario, "english.xlsx")
+    assert expected["grid"].tolist() == ["Hebei south"] * 2
+    pd.testing.assert_frame_equal(steel_of(scenario, "chinese.xlsx"), expected)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+def test_a_csv_file_says_the_same_in_both_languages(write_csv, scenario, sign, encoding):
+    write_csv(works("M1"), "english.csv")
+    write_csv(in_chinese(works("M1"), WORDS), "chinese.csv", sign=sign, encoding=encoding)
+    pd.testing.assert_frame_equal(steel_of(scenario, "chinese.csv"), steel_of(scenario, "english.csv"))
+
+
+def test_a_line_break_before_the_unit_is_a_space():
+    columns = read_dictionary()["plants/steel"]
+    column = column_of("粗钢产能\n（千吨/年）", columns)
+    assert column is not None and column.name == "crude_steel_ktpa"
+    assert stated_unit("粗钢产能\n（千吨/年）", column) == "千吨/年"
+
+
+@pytest.mark.parametrize(
+    ("heading", "reported"),
+    [
+        ("粗钢产能", "column '粗钢产能' has no unit, expected kt/y"),
+        ("粗钢产能（万吨/年）", "is in 万吨/年, expected kt/y (convert it (1 万吨 is 10 kt) and name it"),
+        ("粗刚产能（千吨/年）", "unknown column '粗刚产能（千吨/年）' (did you mean '粗钢产能'?)"),
+    ],
+)  # fmt: skip
+def test_headings_that_could_mean_another_unit_are_refused_at_their_cell(write_book, scenario, heading, reported):
+    rows = works("M1")
+    rows[0][rows[0].index("crude_steel_ktpa")] = heading
+    write_book("mine.xlsx", 钢铁=rows)
+    with pytest.raises(InputError) as error:
+        load_inputs(scenario("mine.xlsx"))
+    issues = [str(issue) for issue in error.value.issues]
+    assert any(issue.startswith("mine.xlsx:钢铁!I1: ") and reported in issue for issue in issues), issues
+
+
+def test_examples_are_known_under_a_chinese_heading(write_book, scenario):
+    write_book("mine.xlsx", steel=in_chinese(works("M1", "EXAMPLE-1")))
+    assert steel_of(scenario, "mine.xlsx")["plant"].tolist() == ["M1"]
+
+
+@pytest.mark.parametrize(
+    ("column", "message", "meant"),
+    [
+        ("province", "内蒙古自治区", "Inner Mongolia"),
+        ("province", "新疆维吾尔自治区", "Xinjiang"),
+        ("province", "陕西", "Shaanxi"),
+        ("grid", "蒙西", "Inner Mongolia west"),
+        ("grid", "山西省", "Shanxi"),
+        ("grid", "山西电网", "Shanxi"),
+        ("province", "某省", "某省"),
+        ("parent", "山西", "山西"),
+    ],
+)
+def test_provinces_and_grids_are_known_by_their_chinese_names(column, message, meant):
+    assert in_english(column, message, ()) == meant
+
+
+def test_a_choice_that_is_not_known_stays_a_fault(write_book, scenario):
+    write_book("mine.xlsx", steel=works("M1", status="忙"))
+    with pytest.raises(InputError, match=r"mine\.xlsx:steel!H2: '忙' is unknown"):
+        load_inputs(scenario("mine.xlsx"))

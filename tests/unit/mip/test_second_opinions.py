@@ -1,0 +1,103 @@
+"""Second opinions on small programs whose answers are plain: what gives way, what has no limit, what is in time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyomo.environ as pyo
+import pytest
+
+from ccs_model.errors import NoPlanError
+from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
+from ccs_model.mip.clock import now
+from ccs_model.mip.parametric import MovingLimit, breakpoints
+from ccs_model.mip.verification import columns_without_limit, elastic_opinion
+from ccs_model.model.standard_form import matrix_of
+
+OPTIONS = SolverOptions(gap_share=0.0, threads=1)
+
+
+def knapsack(room: float, least: float = 0.0, *, whole: bool = True) -> Matrix:
+    """The most worth of pieces of 3, 5 and 7 in a room, of which at least so much is to be filled."""
+    m = pyo.ConcreteModel()
+    m.piece = pyo.Var([3, 5, 7], domain=pyo.Binary if whole else pyo.UnitInterval)
+    m.room = pyo.Constraint(expr=sum(size * m.piece[size] for size in m.piece) <= room)
+    m.filled = pyo.Constraint(expr=sum(size * m.piece[size] for size in m.piece) >= least)
+    m.objective = pyo.Objective(expr=4 * m.piece[3] + 5 * m.piece[5] + 6 * m.piece[7], sense=pyo.maximize)
+    return matrix_of(m)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "opinion", "value"),
+    [
+        (knapsack(9), "plan", 9.0),  # 3 and 5; 7 alone is worth 6
+        (knapsack(9, whole=False), "plan", 9.0 + 6 / 7),
+        (knapsack(9, 10), "infeasible", None),  # no part of any piece helps
+        (knapsack(11.5, 11), "infeasible", None),  # in parts, but not in whole pieces: 3, 5, 7, 8, 10, 12, 15
+    ],
+)
+def test_a_plan_is_found_where_no_row_has_to_give_way(matrix: Matrix, opinion: str, value: float | None) -> None:
+    message, found = elastic_opinion(matrix, OPTIONS, now() + 20)
+    assert message == opinion
+    if value is None:
+        assert found is None
+    else:
+        assert found is not None and found.status == "optimal"
+        assert found.objective == pytest.approx(value, rel=1e-5)
+
+
+def test_columns_that_nothing_limits_are_named_by_what_they_are_worth() -> None:
+    m = pyo.ConcreteModel()
+    m.flow = pyo.Var(["much", "some", "held"], domain=pyo.NonNegativeReals)
+    m.limit = pyo.Constraint(expr=m.flow["held"] <= 5)
+    m.objective = pyo.Objective(expr=2 * m.flow["some"] + 9 * m.flow["much"] + m.flow["held"], sense=pyo.maximize)
+    found = columns_without_limit(matrix_of(m), OPTIONS, 10)
+    assert [column.index for column in found] == ["much", "some"]
+    assert columns_without_limit(knapsack(9, 10), OPTIONS, 10) == ()
+
+
+def test_a_limit_below_the_least_is_told_with_its_number() -> None:
+    matrix = knapsack(9, 4, whole=False)
+    row = int(matrix.rows_of("room")[0])
+    moving = MovingLimit(matrix, row, OPTIONS)
+    assert moving.least() == pytest.approx(4)
+    with pytest.raises(NoPlanError, match="the LP is infeasible at a limit of 2"):
+        breakpoints(moving, 2.0, 9.0)
+    with pytest.raises(NoPlanError, match="no limit is feasible"):
+        MovingLimit(knapsack(9, 16, whole=False), row, OPTIONS).least()
+    late = MovingLimit(matrix, row, OPTIONS)
+    found, complete = breakpoints(late, 4.0, 15.0, deadline=now() - 1)
+    # Both ends are there; what lies between was not looked for.
+    assert not complete and [each.limit for each in found] == [4.0, 15.0]
+
+
+def test_a_program_without_a_limit_is_told_at_the_limit_asked_for() -> None:
+    m = pyo.ConcreteModel()
+    m.flow = pyo.Var(range(2), domain=pyo.NonNegativeReals)
+    m.room = pyo.Constraint(expr=m.flow[0] <= 5)
+    m.objective = pyo.Objective(expr=m.flow[0] + m.flow[1], sense=pyo.maximize)
+    with pytest.raises(NoPlanError, match="at a limit of 3 ended with status unbounded"):
+        MovingLimit(matrix_of(m), 0, OPTIONS).at(3.0)
+
+
+def test_a_search_tells_how_far_it_is(tmp_path: Path) -> None:
+    reported: list[Progress] = []
+    # A market split: hard enough for a search, which is stopped.
+    sizes = [[(37 * (i + 3) * (j + 7) ** 2) % 101 for j in range(24)] for i in range(2)]
+    m = pyo.ConcreteModel()
+    m.take = pyo.Var(range(24), domain=pyo.Binary)
+    m.off = pyo.Var(range(2), range(2), domain=pyo.NonNegativeReals)
+    m.half = pyo.Constraint(
+        range(2),
+        rule=lambda m, i: (
+            sum(s * m.take[j] for j, s in enumerate(sizes[i])) + m.off[i, 0] - m.off[i, 1] == sum(sizes[i]) // 2
+        ),
+    )
+    m.objective = pyo.Objective(expr=sum(m.off[i, k] for i in range(2) for k in range(2)), sense=pyo.minimize)
+    options = SolverOptions(gap_share=0.0, threads=1, log_path=tmp_path / "solver.log")
+    found = Highs(matrix_of(m), options, reported.append).run(1.0, "halving")
+    assert found.x is not None and reported
+    assert {each.stage for each in reported} == {"halving"}
+    assert [each.seconds for each in reported] == sorted(each.seconds for each in reported)
+    # A bound below is never above what was found.
+    assert all(each.bound <= each.incumbent + 1e-6 for each in reported)

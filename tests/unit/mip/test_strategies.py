@@ -1,0 +1,65 @@
+"""Search strategies as data: which stages run for which model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ccs_model.mip.budget_sweep import Anchors, Sweep
+from ccs_model.mip.fixed_charge import Construct, Extend, Prove, SlopeScaling
+from ccs_model.mip.network_lns import Alternate, Lns, Reoptimise
+from ccs_model.mip.search import Heuristic, Strategy
+from ccs_model.solve.strategies import BUDGET_SWEEP, ONE_PERIOD, SIZES, STAGED_NETWORK, Restrict, choose_strategy
+
+
+def chosen(**changes: Any) -> Strategy:
+    model: dict[str, Any] = {"n_arc_groups": 500, "n_rows": 10_000, "is_staged": False}
+    given: dict[str, Any] = {"relaxation_uses_arcs": True, "arcs_are_given": False}
+    return choose_strategy(SIZES, **{**model, **given, **changes})
+
+
+def kinds(strategy: Strategy) -> list[str]:
+    return [type(stage).__name__ for stage in strategy.stages if isinstance(stage, Heuristic)]
+
+
+def test_a_strategy_lists_its_stages_in_the_order_in_which_they_run() -> None:
+    assert kinds(chosen()) == ["SlopeScaling", "Construct", "Extend", "Extend", "Extend", "Lns"]
+    assert [stage.trace_index for stage in chosen().stages if isinstance(stage, Extend)] == [2, 1, 0]
+    for each in (chosen(), chosen(n_rows=100_000), chosen(is_staged=True)):
+        assert each.stage(Restrict).min_share == 0.5 and each.stage(Prove).heuristics
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "network"),
+        ({"n_arc_groups": SIZES.few_arc_groups}, "small network"),
+        ({"n_arc_groups": SIZES.many_arc_groups + 1}, "large network"),
+        ({"n_rows": SIZES.many_rows + 1}, "large network"),
+        ({"is_staged": True}, STAGED_NETWORK.name),
+        ({"is_staged": True, "relaxation_uses_arcs": False}, "several periods"),
+        ({"is_staged": True, "n_rows": SIZES.many_rows + 1}, "several periods"),
+    ],
+)
+def test_the_size_of_the_model_chooses_the_strategy(changes: dict[str, Any], name: str) -> None:
+    assert chosen(**changes).name == name
+
+
+def test_stages_that_do_not_pay_are_left_out() -> None:
+    assert "Extend" not in kinds(chosen(n_rows=SIZES.many_rows + 1))
+    assert chosen(arcs_are_given=True).stage(Lns).passes == ()
+    assert "Reoptimise" in kinds(chosen(is_staged=True, relaxation_uses_arcs=False))
+    with pytest.raises(KeyError, match="no stage Reoptimise"):
+        chosen().stage(Reoptimise)
+
+
+@pytest.mark.parametrize("strategy", [chosen(), chosen(is_staged=True), ONE_PERIOD])
+def test_the_stages_of_a_strategy_end_one_after_the_other(strategy: Strategy) -> None:
+    ends = [stage.until for stage in strategy.stages if isinstance(stage, SlopeScaling | Construct | Extend | Lns)]
+    assert ends == sorted(ends) and ends[0] > 0 and ends[-1] <= 1
+    assert all(turn.begin_until < turn.until for turn in strategy.stages if isinstance(turn, Alternate))
+
+
+def test_a_budget_sweep_ends_its_anchors_before_the_sweep() -> None:
+    assert BUDGET_SWEEP.stage(Anchors).until < BUDGET_SWEEP.stage(Sweep).until

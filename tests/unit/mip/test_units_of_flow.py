@@ -1,0 +1,82 @@
+"""Programs whose flows are counted in a larger unit inside the solver, against plain arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.branch_and_bound import outcome_with_integers_fixed, resolved_with_integers_fixed
+from ccs_model.mip.matrix import residuals
+from ccs_model.mip.scaling import Scaling, in_units_of_flow
+from ccs_model.model.standard_form import matrix_of
+
+OPTIONS = SolverOptions(gap_share=0.0, threads=1)
+WIDE, NARROW = 100_000.0, 9_000.0
+
+
+def two_pipes(requested: float, widest: float = WIDE) -> Matrix:
+    """At least `asked` by a narrow pipe of 10 and 0.01 a unit, or a wide one of 100 and 0.002; the money is 400."""
+    m = pyo.ConcreteModel()
+    m.k = pyo.Set(initialize=["narrow", "wide"])
+    room = {"narrow": NARROW, "wide": widest}
+    fixed, slope = {"narrow": 10.0, "wide": 100.0}, {"narrow": 0.01, "wide": 0.002}
+    m.pipe, m.flow = pyo.Var(m.k, domain=pyo.Binary), pyo.Var(m.k, domain=pyo.NonNegativeReals)
+    cost = sum(fixed[k] * m.pipe[k] + slope[k] * m.flow[k] for k in m.k)
+    m.flow_needs_a_pipe = pyo.Constraint(m.k, rule=lambda m, k: m.flow[k] - room[k] * m.pipe[k] <= 0)
+    m.enough = pyo.Constraint(expr=sum(m.flow[k] for k in m.k) >= requested)
+    m.money = pyo.Constraint(expr=cost <= 400.0)
+    m.objective = pyo.Objective(expr=cost, sense=pyo.minimize)
+    return matrix_of(m)
+
+
+def test_the_widest_pipe_carries_about_a_hundred_in_the_unit_of_flow() -> None:
+    matrix = two_pipes(20_000.0)
+    scaling = in_units_of_flow(matrix)
+    # 100,000 / 128 = 781, and the next power of two is 1,024.
+    flows = [column.variable == "flow" for column in matrix.columns]
+    assert scaling.column.tolist() == np.where(flows, 1024.0, 1.0).tolist()
+    by_claim = {constraint: factor for (constraint, _), factor in zip(matrix.row_constraints, scaling.row, strict=True)}
+    # Rows of money stay as they are.
+    assert by_claim == {"flow_needs_a_pipe": 1 / 1024, "enough": 1 / 1024, "money": 1.0}
+
+
+def test_flows_of_another_unit_have_the_same_optimum() -> None:
+    # 8,000: narrow 10 + 80 = 90, wide 100 + 16; 20,000: both 110 + 90 + 22 = 222, wide alone 100 + 40 = 140.
+    for requested, least in ((8_000.0, 90.0), (20_000.0, 140.0)):
+        matrix = two_pipes(requested)
+        for scaling in (None, in_units_of_flow(matrix)):
+            outcome = Highs(matrix, OPTIONS, scaling=scaling).run(10, "test")
+            assert outcome.objective == pytest.approx(least, rel=1e-6)
+            assert outcome.bound == pytest.approx(least, rel=1e-6)
+            assert outcome.x is not None and residuals(matrix, outcome.x).hold
+
+
+def test_a_point_that_misses_a_row_by_the_unit_s_tolerance_is_polished() -> None:
+    matrix = two_pipes(20_000.0)
+    outcome = Highs(matrix, OPTIONS).run(10, "test")
+    assert outcome.x is not None
+    wide = next(j for j, column in enumerate(matrix.columns) if column == ("flow", "wide"))
+    short = outcome.x.copy()
+    short[wide] -= 0.5
+    assert not residuals(matrix, short).hold
+    again = resolved_with_integers_fixed(matrix, short, OPTIONS)
+    assert residuals(matrix, again).hold
+    assert again == pytest.approx(outcome.x, rel=1e-6)
+    reported = outcome_with_integers_fixed(matrix, replace(outcome, x=short, objective=0.0), OPTIONS)
+    assert reported.objective == pytest.approx(140.0, rel=1e-6)
+    # What holds already is left as it is, and so is what no flows could mend.
+    assert resolved_with_integers_fixed(matrix, outcome.x, OPTIONS).tolist() == outcome.x.tolist()
+    nothing = np.zeros(len(short))
+    assert resolved_with_integers_fixed(matrix, nothing, OPTIONS).tolist() == nothing.tolist()
+
+
+def test_programs_of_small_flows_keep_their_units() -> None:
+    matrix = two_pipes(50.0, widest=100.0)
+    smaller = replace(matrix, rows=matrix.rows.copy())
+    smaller.rows.data[smaller.rows.data == -NARROW] = -90.0
+    scaling: Scaling = in_units_of_flow(smaller)
+    assert not scaling.is_needed

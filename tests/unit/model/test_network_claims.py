@@ -1,0 +1,129 @@
+"""Claims of a shared network by hand: their rows, and what those hold that only linear programs and late years show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ccs_model.inputs import Inputs
+from ccs_model.mip import Matrix
+from ccs_model.model import build_model
+from ccs_model.model.standard_form import matrix_of
+from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+
+HandPosed = Callable[..., Problem]
+HandSolved = Callable[..., Plan]
+STAGED = {"years": [2026, 2031], "capital_recovery_share": None, "objective": "max_abatement"}
+PLANTS = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 1_500, "capture_capex_mn": 150}}
+TPH = 8.76  # kt/y
+PHI = 0.64
+# Million EUR for 100 km of the largest class, which includes 120 t/h.
+PIPE = 2.3e-3 * 120 * 100
+
+
+@pytest.fixture(scope="module")
+def large(inputs: Inputs) -> pd.DataFrame:
+    """The largest class alone."""
+    return inputs["transport/pipes"].tail(1).reset_index(drop=True)
+
+
+def row(matrix: Matrix, constraint: str, index: object) -> tuple[dict[tuple[object, ...], float], float, float]:
+    """Coefficients by (variable, id, year), and the row's bounds."""
+    (at,) = [i for i in matrix.rows_of(constraint) if matrix.row_constraints[i][1] == index]
+    line = matrix.rows.tocsr()[[at]].toarray().ravel()
+    names = [(variable, *(key if isinstance(key, tuple) else (key,))) for variable, key in matrix.columns]
+    found: dict[tuple[object, ...], float] = {name: float(c) for name, c in zip(names, line, strict=True) if c}
+    return found, float(matrix.row_lower[at]), float(matrix.row_upper[at])
+
+
+@pytest.mark.parametrize(("link", "there_ktpa"), [("A-B", 400), ("A-S", 0)])
+def test_after_the_horizon_a_link_carries_what_was_laid_and_what_is_there(
+    hand_problem: HandPosed, large: pd.DataFrame, link: str, there_ktpa: float
+) -> None:
+    problem = hand_problem(
+        STAGED | {"budget.total_mn": 1_000},
+        plants=PLANTS,
+        sites={"S": {}},
+        links={"A-S": {"length_km": 100}, "A-B": {"length_km": 10, "existing_ktpa": 400}},
+        transport__pipes=large,
+    )
+    matrix = matrix_of(build_model(replace(problem, delivered_share=PHI)))
+    # A retrofit of 2031 works for 20 years, the last 15 of them after the horizon.
+    most: dict[tuple[object, ...], float] = {("obligation_forward_kt", link): 1.0, ("obligation_reverse_kt", link): 1.0}
+    for year in (2026, 2031):
+        most["pipe", f"{link} | large", year] = -15 * PHI * 120 * TPH
+        most["added_capacity_ktpa", f"{link} | large", year] = -15 * PHI
+    found, least, upper = row(matrix, "obligation_within_pipes", link)
+    assert found == pytest.approx(most)
+    assert (least, upper) == (-np.inf, pytest.approx(15 * PHI * there_ktpa))
+
+
+@pytest.mark.parametrize(("spare_mn", "avoided_kt"), [(0.5, 5_000), (-0.5, 0)])
+def test_after_the_horizon_nothing_goes_where_no_pipe_was_laid(
+    hand_solved: HandSolved, large: pd.DataFrame, spare_mn: float, avoided_kt: float
+) -> None:
+    # S has room for ten years of twenty. T, which costs nothing, lies behind a second pipe, at the door of U, which is
+    # far too dear. Neither pipe is ever full, so that it has nothing to add to what its price includes.
+    plan = hand_solved(
+        STAGED | {"budget.total_mn": 50 + 2 * PIPE + spare_mn},
+        plants={"A": PLANTS["A"]},
+        sites={"S": {"capacity_mid_kt": 5_000}, "T": {}, "U": {"site_capex_mn": 1e6}},
+        links={"A-S": {"length_km": 100}, "S-U": {"length_km": 100}, "T-U": {"length_km": 0}},
+        transport__pipes=large,
+    )
+    assert plan.objective.value == pytest.approx(avoided_kt)
+
+
+def test_a_larger_trend_is_laid_for_what_makes_it_the_cheaper_one(hand_problem: HandPosed, inputs: Inputs) -> None:
+    # 0.4 + q / 1,000 and 0.8 + q / 2,000 million a km cross at 800 kt/y.
+    like = {"life_yr": 50, "currency": "EUR", "price_year": 2015, "reference": "OWN", "quality": "reported"}
+    trends = pd.DataFrame(
+        [
+            {"pipe": "1", "fixed_mn_per_km": 0.4, "slope_mn_per_km_per_ktpa": 1e-3, "largest_ktpa": 1_000} | like,
+            {"pipe": "2", "fixed_mn_per_km": 0.8, "slope_mn_per_km_per_ktpa": 5e-4} | like,
+        ],
+        columns=inputs["transport/trends"].columns,
+    )
+    tables = {"sites": {"S": {}}, "links": {"A-S": {"length_km": 10}}, "transport__trends": trends}
+    problem = hand_problem({"targets.captured_ktpa": 1_500}, plants={"A": {"co2_ktpa": 1_500}}, **tables)
+    matrix = matrix_of(build_model(problem))
+    year = problem.years[0]
+    found, *bounds = row(matrix, "a_larger_trend_carries_more", ("A-S | 2", year))
+    assert found == pytest.approx({("added_capacity_ktpa", "A-S | 2", year): 1.0, ("pipe", "A-S | 2", year): -800.0})
+    assert bounds == [0.0, np.inf]
+    assert len(matrix.rows_of("a_larger_trend_carries_more")) == 1
+
+
+# A takes 300 kt/y to a site for 1,000, or a thousand to one for 300. Any link might carry the thousand, so that three
+# tenths of a pipe have room for the 300; B and T are far too dear.
+SMALL_SOURCE: dict[str, Any] = {
+    "plants": {"A": {"co2_ktpa": 300}, "B": {"co2_ktpa": 700, "capture_cost_per_t": 1_000}},
+    "sites": {"S": {"well_injectivity_ktpa": 100, "n_wells_max": 10}},
+    "links": {"A-S": {"length_km": 100}, "B-S": {"length_km": 100}, "A-B": {"length_km": 300}},
+}
+SMALL_SITE: dict[str, Any] = {
+    "plants": {"A": {"co2_ktpa": 1_000}},
+    "sites": {
+        "S": {"well_injectivity_ktpa": 100, "n_wells_max": 3},
+        "T": {"well_injectivity_ktpa": 100, "n_wells_max": 7, "site_capex_mn": 1e6},
+    },
+    "links": {"A-S": {"length_km": 100}, "A-T": {"length_km": 100}, "S-T": {"length_km": 300}},
+}
+
+
+@pytest.mark.parametrize("tables", [SMALL_SOURCE, SMALL_SITE], ids=["source", "site"])
+def test_in_fractions_a_pipe_is_laid_as_far_as_its_source_is_fitted_and_its_site_opened(
+    hand_solved: HandSolved, large: pd.DataFrame, tables: dict[str, Any]
+) -> None:
+    # Half a retrofit of 300 or half a site for 300: half a pipe and its running.
+    half_mn = 0.1 * PIPE / 2 + 20e-6 * 100 * 150 / TPH
+    requested = {"objective": "max_abatement", "budget.total_mn": half_mn, "capture.decisions": "continuous"}
+    plan = hand_solved(requested, **tables, transport__pipes=large)
+    assert plan.objective.value == pytest.approx(150, rel=1e-6)
+    assert plan.flows[["link", "built_mn"]].values.tolist() == [["A-S", pytest.approx(PIPE / 2, rel=1e-6)]]

@@ -1,0 +1,285 @@
+"""From scenario and tables to coefficients: filters, refusals, prices, order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from ccs_model.errors import BAD_INPUT, InfeasibleError, InputError, Issue
+from ccs_model.inputs import Inputs
+from ccs_model.problem import Problem, build_problem
+from ccs_model.scenario import Scenario, read_scenario
+
+Posed = Callable[..., Problem]
+Changes = dict[str, object]
+
+
+def issues(problem_of: Posed, changes: Changes) -> list[Issue]:
+    with pytest.raises(InputError) as caught:
+        problem_of(changes)
+    assert caught.value.exit_code == BAD_INPUT
+    return list(caught.value.issues)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "what", "hint"),
+    [
+        ("plants.provinces", ["Shanxi", "Hebie"], "province 'Hebie' is not in the tables", "did you mean 'Hebei'?"),
+        ("plants.exclude", ["NH3_21x"], "plant 'NH3_21x' is not in the tables", "did you mean 'NH3_21'?"),
+        ("plants.require", ["MEHO_22"], "plant 'MEHO_22' is not in the tables", "did you mean 'MEOH_22'?"),
+        ("storage.sites", ["qinshiu"], "site or basin 'qinshiu' is not in the tables", "did you mean 'qinshui'?"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_its_key_and_the_nearest(
+    problem_of: Posed, key: str, value: list[str], what: str, hint: str
+) -> None:
+    (issue,) = issues(problem_of, {key: value})
+    assert (issue.what, issue.hint) == (what, hint)
+    assert key in str(issue)
+
+
+def test_an_unknown_name_in_a_file_is_told_with_its_line(tmp_path: Path, inputs: Inputs) -> None:
+    path = tmp_path / "asked.yaml"
+    path.write_text(
+        "name: Asked\nplants:\n  provinces: [Hebie]\nstorage: {sites: [Ordoss]}\nbudget: {total_mn: 5}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(InputError) as caught:
+        build_problem(read_scenario(path), inputs)
+    places = [issue.where for issue in caught.value.issues]
+    assert [place.rsplit("/", 1)[-1] for place in places] == ["asked.yaml:3", "asked.yaml:4"]
+
+
+def test_every_unknown_name_is_told_at_once(problem_of: Posed) -> None:
+    changes = {"plants.exclude": ["A1", "B2"], "storage.sites": ["C3"]}
+    assert len(issues(problem_of, changes)) == 3
+
+
+@pytest.mark.parametrize(
+    ("plant", "changes", "reason"),
+    [
+        ("P100000120114", {}, "announced to retire"),  # Yuhua, operating pre-retirement
+        ("P100000120322", {}, "no capturable stream"),  # electric furnaces only
+        ("P100000120101", {}, "not operating"),  # retired
+        ("P100000120350", {"plants.min_emissions_ktpa": 1e6}, "below the smallest size"),
+        ("P100000120259", {"plants.provinces": ["Hebei"]}, "outside the selected provinces"),  # in Shanxi
+    ],
+)
+def test_a_plant_that_must_be_fitted_and_cannot_is_refused_with_the_reason(
+    problem_of: Posed, plant: str, changes: Changes, reason: str
+) -> None:
+    steel = {"plants": {"inventory": ["steel"]}, "plants.require": [plant], **changes}
+    (issue,) = issues(problem_of, steel)
+    assert f"'{plant}' cannot be retrofitted" in issue.what
+    assert reason in issue.what
+
+
+def test_a_plant_that_must_be_fitted_and_has_no_site_in_reach_is_told_in_words(solved: Callable[..., object]) -> None:
+    # Jincheng to the Nanpu coast is some 580 km; no pipe of its own goes further than 300.
+    with pytest.raises((InputError, InfeasibleError)) as caught:
+        solved({"plants.require": ["MEOH_22"], "storage.sites": ["nanpu"]})
+    assert "MEOH_22" in str(caught.value)
+
+
+def test_candidates_and_reasons(problem_of: Posed) -> None:
+    problem = problem_of({"plants.exclude": ["NH3_82"]})
+    plants = problem.plants.set_index("plant")
+    # 46 plants of Shanxi; those above 1,200 kt/y by hand: Huayu and Guangfa 3.0 t × capacity × 0.836; Tianze 2,540;
+    # Fengxi Linyi and Tianji 600 kt/y each: 534 × (3.8 − 0.93 × 1.296) = 1,385.6.
+    assert len(plants) == 46
+    assert set(plants.index[plants["is_candidate"]]) == {"MEOH_22", "MEOH_48", "NH3_21", "NH3_27"}
+    assert plants.at["NH3_82", "reason"] == "excluded by the scenario"
+    assert plants.at["NH3_82", "baseline_ktpa"] == pytest.approx(534 * (3.8 - 0.93 * 1.296))
+    assert plants.at["NH3_130", "reason"] == "below the smallest size"
+    # Small plants and those left out stay in the baseline.
+    assert problem.baseline_ktpa == pytest.approx(plants["baseline_ktpa"].sum())
+    assert set(problem.routes["plant"]) == {"MEOH_22", "MEOH_48", "NH3_21", "NH3_27"}
+
+
+def test_a_route_by_hand(problem_of: Posed, one_vent: Changes) -> None:
+    # Zhengyuan Fertiliser, Hebei south: vent 798.907 kt/y (tests of streams), 99 % captured.
+    route = problem_of(one_vent).routes.set_index("route").loc["NH3_79/product_vent/compression/full@jinxian_sag"]
+    nameplate = 798.90672 * 0.99
+    assert route["nameplate_ktpa"] == pytest.approx(nameplate)
+    # 266 CNY2022 per t/y, one train above the smallest, to yuan of 2024.
+    capex = 266 * 103.44 / 102.97 * nameplate / 1_000
+    assert route["capture_capex_mn"] == pytest.approx(capex)
+    assert route["fixed_om_mn_pa"] == pytest.approx(0.036 * capex)
+    assert route["variable_om_per_t"] == pytest.approx(5 * 103.44 / 102.97)
+    # 90.29 t/h: the class from 120 t/h, bought at 120, 2.3 EUR2015, from 38.31402 N 114.38997 E to 38 N 115 E.
+    assert route["straight_km"] == pytest.approx(63.7, abs=0.3)
+    assert route["length_km"] == pytest.approx(1.14 * route["straight_km"])
+    euro = 121.01 / 95.29 * 7.7875
+    assert route["pipe_capex_mn"] == pytest.approx(120 * 2.3 * euro * route["length_km"] / 1_000)
+    assert route["pipe_om_mn_pa"] == pytest.approx(20 * euro * nameplate / 8.76 * route["length_km"] / 1e6)
+    assert route["booster_kwh_per_t"] == pytest.approx(0.02 * route["length_km"])
+    # 1.88 USD2005/t.
+    assert route["storage_cost_per_t"] == pytest.approx(1.88 * 121.2 / 75.46 * 7.1957)
+
+
+def test_a_sinter_plants_thin_gas_is_dear_by_the_law(problem_of: Posed, one_mill: Changes) -> None:
+    # Jingtang, gas of 5 % against 20 % of the reference projects: 931 CNY2023 × 1.3259 / 0.9160.
+    options = problem_of(one_mill, {"plants.min_emissions_ktpa": 15_000}).options.set_index("option")
+    sinter = options.loc["P100000120106/sinter_plant/amine/half"]
+    stack = 13_700 * 0.9388 * 1.85 * 289 / 2094
+    assert sinter["nameplate_ktpa"] == pytest.approx(stack * 0.5 * 0.9)
+    law = (0.6 + 0.4 * (13.5 / 5) ** 0.6) / (0.6 + 0.4 * (13.5 / 20) ** 0.6)
+    assert sinter["capex_per_tpa"] == pytest.approx(931 * 103.44 / 103.22 * law)
+    assert sinter["heat_gj_per_t"] == pytest.approx(3.6)
+    # A quarter of Donghai's kiln, 134 kt/y, is smaller than the smallest train built, 180 kt/y; gas of 24.5 %.
+    kiln = options.loc["P100000120119/lime_kiln/amine/quarter"]
+    small = 10_001 * 0.9388 * 1.85 * 72 / 2094 * 0.25 * 0.9
+    assert small < 180
+    rich = (0.6 + 0.4 * (13.5 / 24.5) ** 0.6) / (0.6 + 0.4 * (13.5 / 20) ** 0.6)
+    assert kiln["capex_per_tpa"] == pytest.approx(931 * 103.44 / 103.22 * rich * (small / 180) ** -0.4)
+
+
+def test_what_a_tonne_avoids_by_hand(problem_of: Posed, one_vent: Changes, one_mill: Changes) -> None:
+    # Hebei's grid of 2022 stays: 0.7252 kg/kWh.
+    vent = problem_of(one_vent)
+    booster = vent.routes["booster_kwh_per_t"].to_numpy()
+    assert vent.avoided_t_per_t[:, -1] == pytest.approx(1 - (110 + booster) * 0.7252 / 1_000)
+    mill = problem_of(one_mill)
+    at = int(np.flatnonzero(mill.routes["option"] == "P100000120106/sinter_plant/amine/half")[0])
+    steam = 3.6 / 0.84 * 0.0957
+    power = (130 + mill.routes["booster_kwh_per_t"][at]) * 0.7252 / 1_000
+    assert mill.avoided_t_per_t[at].tolist() == pytest.approx([1 - steam - power] * 2)
+
+
+def with_closing_year(inputs: Inputs, with_tables: Callable[..., Inputs], year: int) -> Inputs:
+    chemicals = inputs["plants/chemicals"].copy()
+    chemicals.loc[chemicals["plant"] == "NH3_79", "closing_year"] = float(year)
+    return with_tables({"plants/chemicals": chemicals})
+
+
+@pytest.mark.parametrize(
+    ("closing", "running"),
+    [
+        # Compression: one year to build, life 20, worth building for 10 years or more; periods 2026–30 and 2031–35.
+        (2036, [[0, 0], [0, 0]]),  # nine years of work only
+        (2037, [[0.8, 1], [0, 0]]),
+        (2042, [[0.8, 1], [0, 0.8]]),
+        (2090, [[0.8, 1], [0, 0.8]]),
+    ],
+)
+def test_nothing_starts_so_late_that_the_plant_closes_before_the_minimum_life(
+    problem_of: Posed,
+    inputs: Inputs,
+    with_tables: Callable[..., Inputs],
+    one_vent: Changes,
+    closing: int,
+    running: list[list[float]],
+) -> None:
+    problem = problem_of(one_vent, tables=with_closing_year(inputs, with_tables, closing))
+    assert problem.running_share[0] == pytest.approx(np.array(running))
+    # Room after the horizon, which ends with 2035, until the life or the plant ends.
+    lasts = [min(2027 + 20, closing) - 2036, min(2032 + 20, closing) - 2036]
+    starts = [any(row) for row in running]
+    assert problem.years_after_horizon[0].tolist() == [max(n, 0) * on for n, on in zip(lasts, starts, strict=True)]
+
+
+def test_a_technology_starts_when_it_is_on_offer(
+    problem_of: Posed, inputs: Inputs, with_tables: Callable[..., Inputs], one_vent: Changes
+) -> None:
+    technologies = inputs["technologies/technologies"].copy()
+    technologies.loc[technologies["technology"] == "compression", "first_year"] = 2030.0
+    problem = problem_of(one_vent, tables=with_tables({"technologies/technologies": technologies}))
+    assert problem.running_share[0].tolist() == [[0, 0], [0, 0.8]]
+
+
+def test_the_order_of_rows_in_the_tables_never_matters(
+    problem_of: Posed, shuffled: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
+    everything = {"plants": {"inventory": ["chemicals", "steel"], "provinces": ["Shanxi"]}}
+    reported, anew = problem_of(everything), problem_of(everything, tables=shuffled)
+    for frame in ("routes", "options", "sites", "periods"):
+        assert_frame_equal(getattr(reported, frame), getattr(anew, frame), check_exact=True)
+    for array in ("running_share", "salvage_share", "years_after_horizon", "avoided_t_per_t"):
+        assert np.array_equal(getattr(reported, array), getattr(anew, array))
+    for name in reported.cost_per_t:
+        assert np.array_equal(reported.cost_per_t[name], anew.cost_per_t[name])
+    # Sums of streams may differ in their last digit.
+    assert_frame_equal(reported.plants, anew.plants, rtol=1e-12)
+
+
+def test_streams_are_sorted_by_id_whatever_the_order_of_the_stacks(problem_of: Posed, shuffled: Inputs) -> None:
+    everything = {"plants": {"inventory": ["chemicals", "steel"], "provinces": ["Shanxi"]}}
+    assert_frame_equal(problem_of(everything).streams, problem_of(everything, tables=shuffled).streams, rtol=1e-12)
+
+
+def test_ids_are_unique_and_sorted(problem_of: Posed) -> None:
+    problem = problem_of()
+    for frame, key in (("plants", "plant"), ("options", "option"), ("routes", "route"), ("sites", "site")):
+        ids: pd.Series = getattr(problem, frame)[key]
+        assert ids.is_unique
+        assert ids.tolist() == sorted(ids)
+
+
+def test_a_plant_without_a_price_is_never_free(
+    problem_of: Posed, inputs: Inputs, with_tables: Callable[..., Inputs]
+) -> None:
+    power = inputs["prices/power"].query("grid != 'Shanxi'")
+    fuels = inputs["prices/fuels"].query("province != 'Shanxi'")
+    grid = inputs["prices/grid_factors"].query("province != 'Shanxi'")
+    tables = with_tables({"prices/power": power, "prices/fuels": fuels, "prices/grid_factors": grid})
+    with pytest.raises(InputError) as caught:
+        problem_of(tables=tables)
+    assert [issue.where for issue in caught.value.issues] == [
+        "prices/fuels.csv", "prices/grid_factors.csv", "prices/power.csv",
+    ]  # fmt: skip
+    assert all("Shanxi" in issue.what for issue in caught.value.issues)
+
+
+def test_sites_by_name_by_basin_and_by_capacity_case(problem_of: Posed) -> None:
+    both = problem_of({"storage.sites": ["Qinshui", "ordos_east"], "storage.capacity": "low"})
+    assert both.sites["site"].tolist() == ["ordos_east", "qinshui"]
+    assert both.sites["capacity_kt"].tolist() == [233_022, 233_022]
+    assert both.sites["injection_max_ktpa"].tolist() == [3_700, 3_700]  # 100 wells of 37 kt/y
+    assert problem_of({"storage.sites": ["qinshui"], "storage.capacity": "high"}).sites["capacity_kt"].tolist() == [
+        9_709_250
+    ]
+
+
+def test_routes_reach_three_sites_within_three_hundred_kilometres(problem_of: Posed) -> None:
+    routes = problem_of().routes
+    assert routes.groupby("option")["site"].nunique().max() <= 3
+    assert routes["straight_km"].max() <= 300
+    assert (routes["length_km"] / routes["straight_km"]).to_numpy() == pytest.approx(1.14)
+
+
+def test_another_currency_scales_money_and_nothing_else(problem_of: Posed, small: Callable[..., Scenario]) -> None:
+    yuan, dollars = problem_of(), problem_of({"currency": "USD"})
+    rate = 7.1957  # yuan a dollar, 2024
+    assert dollars.routes["route"].tolist() == yuan.routes["route"].tolist()
+    for column in ("nameplate_ktpa", "length_km", "heat_gj_per_t"):
+        assert dollars.routes[column].tolist() == yuan.routes[column].tolist()
+    for column in ("capex_mn", "fixed_om_mn_pa", "pipe_om_mn_pa", "storage_cost_per_t"):
+        assert (dollars.routes[column] * rate).tolist() == pytest.approx(yuan.routes[column].tolist(), rel=1e-12)
+    for name, cost in yuan.cost_per_t.items():
+        assert dollars.cost_per_t[name] * rate == pytest.approx(cost, rel=1e-12)
+
+
+def test_salvage_by_hand(problem_of: Posed, one_vent: Changes) -> None:
+    # Works from 2027 for 20 years; the horizon ends with 2035, so 9 are used: a(11)/a(20), ten years back at 8 %.
+    first, second = problem_of(one_vent).salvage_share[0]
+    assert first == pytest.approx(7.138964 / 9.818147 / 1.08**10, rel=1e-6)
+    # Decided 2031: works from 2032, 4 years used: a(16) = 8.851369.
+    assert second == pytest.approx(8.851369 / 9.818147 / 1.08**10, rel=1e-6)
+
+
+def test_grid_factors_fall_with_the_fossil_rest(problem_of: Callable[..., Problem]) -> None:
+    share = {2022: 0.2, 2030: 0.4, 2040: 0.6}
+    plain, greener = problem_of(), problem_of({"policy.non_fossil_share": share})
+    known = plain.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
+    path = greener.grid_kg_per_kwh.set_index(["province", "year"])["grid_kg_per_kwh"]
+    # Met in its own year; from there it falls as 1 less the share does: 0.8, 0.6 in 2030, 0.5 in 2035.
+    assert path["Shanxi", 2022] == known["Shanxi", 2022]
+    assert path["Shanxi", 2030] == pytest.approx(known["Shanxi", 2022] * 0.6 / 0.8)
+    assert path["Shanxi", 2035] == pytest.approx(known["Shanxi", 2022] * 0.5 / 0.8)
+    assert (greener.capture_power_t_per_t <= plain.capture_power_t_per_t + 1e-12).all()
+    assert (greener.avoided_t_per_t[:, -1] > plain.avoided_t_per_t[:, -1]).all()
