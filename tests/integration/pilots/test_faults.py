@@ -62,9 +62,9 @@ def faults_of(folder: Path) -> list[str]:
             "an abatement of 150% of the baseline is not possible (a share, 0 to 1: did you mean 0.015?)",
         ),
         (reported(value="150"), "an abatement of 15000% of the baseline is not possible"),
-        (reported(value=""), "is empty (a row of kind approx needs it)"),
+        (reported(value=""), "is empty (required for kind approx)"),
         (reported().replace("approx,0.15,,", "interval,,0.2,0.1"), "low 0.2 is above high 0.1"),
-        (reported().replace("approx,0.15,,", "interval,,0.1,"), "is empty (a row of kind interval needs it)"),
+        (reported().replace("approx,0.15,,", "interval,,0.1,"), "is empty (required for kind interval)"),
         (reported().replace("0.025", "0"), "expected a standard error above 0"),
         (reported(zone="Hebei|Shanxi"), "only rows of kind max_of_group may have several zones"),
         (
@@ -108,7 +108,7 @@ def test_a_target_informs_nothing(inputs: Inputs, with_tables: Callable[..., Inp
         ignore_index=True,
     ).assign(source=Source("pilots/presets.csv"))
     found = list(pilot_rows_can_be_used({**frames, "pilots/presets": presets}))
-    assert ["is of grade D" in str(issue) for issue in found] == [True]
+    assert ["(grade D)" in str(issue) for issue in found] == [True]
 
 
 def test_presets_and_priors_that_cannot_be_name_their_row(inputs: Inputs) -> None:
