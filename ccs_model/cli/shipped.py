@@ -157,7 +157,7 @@ def _counts(quality: dict[str, int]) -> str:
 
 
 LIBRARIES = (
-    "click", "filelock", "highspy", "numpy", "openpyxl", "pandas", "pydantic", "pyomo", "ruamel.yaml", "scipy",
+    "click", "filelock", "highspy", "jinja2", "numpy", "openpyxl", "pandas", "pydantic", "pyomo", "ruamel.yaml", "scipy",
     "XlsxWriter",
 )  # fmt: skip
 # Extra → purpose and libraries, as in pyproject.toml.
