@@ -157,8 +157,8 @@ def _counts(quality: dict[str, int]) -> str:
 
 
 LIBRARIES = (
-    "click", "filelock", "highspy", "numpy", "openpyxl", "pandas", "pydantic", "pyomo", "ruamel.yaml", "scipy",
-    "XlsxWriter",
+    "click", "filelock", "highspy", "jinja2", "numpy", "openpyxl", "pandas", "pydantic", "pyomo", "ruamel.yaml",
+    "scipy", "XlsxWriter",
 )  # fmt: skip
 # Extra → purpose and libraries, as in pyproject.toml.
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {

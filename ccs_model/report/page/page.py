@@ -76,7 +76,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     words, outlines = Words(lang), outlines_of(basemap)
     references, note = _references(run)
     scripts = (drawing_library(), _file("page.js"))
-    return render(
+    page = render(
         "page",
         words=words,
         title=run.document["scenario"],
@@ -101,6 +101,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
         ),
         scripts=[{"text": Markup(script), "sha256": _sha256(script)} for script in scripts],
     )
+    return str(page)
 
 
 def _references(run: StoredRun) -> tuple[list[dict[str, Any]], str]:

@@ -164,7 +164,7 @@ def test_held_out_zones_are_consistent_and_never_validated() -> None:
     assert result.return_value == 0
     assert result.stdout.count("consistent") == 2
     assert "validated" not in result.stdout
-    assert "informs how much gets built" in " ".join(result.stdout.split())
+    assert "informs deployment" in " ".join(result.stdout.split())
 
 
 def test_calibrate_writes_a_file_that_a_scenario_can_plan_with(tmp_path: Path) -> None:

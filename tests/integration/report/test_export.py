@@ -172,7 +172,11 @@ def test_what_is_no_run_is_told(folder: Path, tmp_path: Path) -> None:
         read_run(tmp_path)
     for name in ("map.geojson", "manifest.json", "scenario.resolved.yaml"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
-    for text, words in (("{", "not JSON"), ("[]", "no JSON object"), (json.dumps({"schema": "x"}), "expected 'ccs-")):
+    for text, words in (
+        ("{", "not JSON"),
+        ("[]", "is not a JSON object"),
+        (json.dumps({"schema": "x"}), "expected 'ccs-"),
+    ):
         (tmp_path / "plan.json").write_text(text, encoding="utf-8")
         with pytest.raises(InputError, match=words):
             read_run(tmp_path)

@@ -190,8 +190,8 @@ def test_a_run_that_is_there_in_another_language_is_kept_and_says_so(plan: Plan,
     for lang, reported in (("zh", False), ("en", True)):
         result = CliRunner().invoke(group, [*again, "--lang", lang], standalone_mode=False)
         assert result.exception is None, result.output
-        assert "there already" in result.output
-        assert ("its workbook is in 'zh', not 'en'; --force makes the run again" in result.output) is reported
+        assert "Cached run" in result.output
+        assert ("its workbook is in 'zh', not 'en'; use --force to re-run" in result.output) is reported
     assert (folder / "plan.xlsx").read_bytes() == book
 
 
