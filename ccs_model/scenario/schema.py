@@ -119,7 +119,7 @@ class Scenario(Section):
     """
 
     name: Line
-    """Title of the scenario."""
+    """Title of the scenario; also names its run folder."""
     description: Paragraph = ""
     """The planning question in your own words."""
     currency: Literal["CNY", "USD", "EUR"] = "CNY"

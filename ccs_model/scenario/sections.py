@@ -183,7 +183,7 @@ class Targets(AbatementTarget):
     """Targets to reach."""
 
     by_province: Annotated[dict[Line, AbatementTarget], AfterValidator(_sorted)] = Field(default_factory=dict)
-    """Targets of individual provinces: {Hebei: {abatement_share: {2040: 0.03}}}."""
+    """Targets of individual provinces by name, each with abatement_share: {2040: 0.03}."""
     by_sector: Annotated[dict[Literal["steel", "chemicals"], AbatementTarget], AfterValidator(_sorted)] = Field(
         default_factory=dict
     )

@@ -81,5 +81,5 @@ def test_only_the_first_unknown_keys_get_a_hint(tmp_path: Path) -> None:
     hints = [issue.hint for issue in caught.value.issues]
     assert len(hints) == 600 and all(hints[:500]) and not any(hints[500:])
     path.write_text(funds(201), encoding="utf-8")
-    with pytest.raises(InputError, match="funds: expected at most 200 of them, got 201"):
+    with pytest.raises(InputError, match="funds: expected at most 200 items, got 201"):
         read_scenario(path)
