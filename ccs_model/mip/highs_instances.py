@@ -1,19 +1,15 @@
-"""New HiGHS instances without their banner, the number of threads of the process, and the check of the version."""
+"""New HiGHS instances without their banner, and the number of threads of the process."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import os
-import re
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from typing import Any
 
 import highspy
-
-from ccs_model.errors import NoPlanError
 
 
 @contextlib.contextmanager
@@ -58,37 +54,3 @@ def quiet_highs(threads: int) -> Any:
     highs = new_highs(threads)
     highs.setOptionValue("output_flag", False)
     return highs
-
-
-OLDEST = "1.11"
-INSTALL = f'python -m pip install "highspy>={OLDEST}"'
-
-
-def trouble() -> str:
-    """Return what is wrong with the installed highspy and how to install it; empty if nothing is."""
-    try:
-        there = metadata.version("highspy")
-    except metadata.PackageNotFoundError:
-        return f"the solver is not installed: {INSTALL}"
-    if numbers(there) < numbers(OLDEST):
-        return f"the solver is too old (highspy {there}, at least {OLDEST} is needed): {INSTALL}"
-    try:
-        import highspy  # noqa: F401
-    except ImportError as error:
-        return f"the solver cannot be loaded ({error}): {INSTALL}"
-    return ""
-
-
-def validate_solver() -> None:
-    """Raise NoPlanError if highspy is missing or too old."""
-    if message := trouble():
-        raise NoPlanError(message)
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version, for comparison."""
-    return tuple(int(part) for part in re.findall(r"\d+", version.partition("+")[0])[:3])
-
-
-# Every solve imports this module first; without the check it would end in a bare ImportError.
-validate_solver()

@@ -17,7 +17,7 @@ from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners
 
 # The only check that a plan may fail: a limit was reached before the gap.
-GAP_CHECK = "the gap is no wider than asked for"
+GAP_CHECK = "the gap is within the requested gap"
 
 
 def checks_table(
@@ -57,27 +57,27 @@ def checks_table(
     baseline = float(problem.streams["co2_ktpa"].sum())
     # (name, actual, expected, tolerance): equal, or a one-sided excess where expected is 0
     rows = [
-        ("every row of the program holds", residuals.row, 0.0, 1e-6),
-        ("every variable lies within its bounds", residuals.bound, 0.0, 1e-6),
-        ("whole decisions are whole", residuals.integrality, 0.0, 1e-6),
+        ("every constraint holds", residuals.row, 0.0, 1e-6),
+        ("every variable is within its bounds", residuals.bound, 0.0, 1e-6),
+        ("integer decisions are integer", residuals.integrality, 0.0, 1e-6),
         ("the terms sum to the objective", sum(terms.values()), objective, 1e-9),
         ("cost terms equal the discounted cash flow", discounted, sum(costs.values()), 1e-9),
         ("spending beyond the budget", max(spent - problem.budget_mn, 0.0), 0.0, 1e-6),
         ("CO2 captured equals CO2 stored, last period", float(by_site.iloc[:, -1].sum()) if len(by_site) else 0.0,
          float(last["captured_ktpa"].sum()), 1e-9 if problem.network is None else 1e-6),
-        ("injection beyond the wells", max(float(injection), 0.0), 0.0, 1e-6),
-        ("more than one retrofit on a stream", max(float(per_stream.max()) - 1.0, 0.0) if len(per_stream) else 0.0,
+        ("injection beyond the well rate", max(float(injection), 0.0), 0.0, 1e-6),
+        ("more than one retrofit per stream", max(float(per_stream.max()) - 1.0, 0.0) if len(per_stream) else 0.0,
          0.0, 1e-6),
-        ("more captured than a stream carries", max(float(too_much), 0.0), 0.0, 1e-6),
+        ("more captured than a stream contains", max(float(too_much), 0.0), 0.0, 1e-6),
         ("streams sum to the baseline", float(problem.plants["baseline_ktpa"].sum()), baseline, 1e-9),
         ("captured = avoided + fuel CO2 + power CO2", float(last["captured_ktpa"].sum()) + reduced,
          float(last[["avoided_ktpa", "fuel_co2_ktpa", "power_co2_ktpa"]].sum().sum()), 1e-9),
-        ("missed of a target beyond its shortfall", max(missed_share, 0.0), 0.0, 1e-6),
-        ("CO2 lost or made at a node", _unbalanced(point), 0.0, 1e-6),
+        ("shortfall of a target beyond the priced shortfall", max(missed_share, 0.0), 0.0, 1e-6),
+        ("CO2 imbalance at a node", _unbalanced(point), 0.0, 1e-6),
         (GAP_CHECK, max(gap_share - requested_gap, 0.0), 0.0, 1e-6),
     ]  # fmt: skip
     if problem.network is None:
-        rows = [row for row in rows if row[0] != "CO2 lost or made at a node"]
+        rows = [row for row in rows if row[0] != "CO2 imbalance at a node"]
     return _judged(rows)
 
 
@@ -91,10 +91,10 @@ def accounts_checks(point: Point, owners: Owners, items: pd.DataFrame) -> pd.Dat
     direct = owners.on_site_abatement_kt[:, :-1].sum()
     cut = point.on_site_abatement_ktpa.sum(axis=0) @ problem.periods["n_years"]
     rows = [
-        ("owners' NPV: cash flow equals the program, worst plant", float(difference.max(initial=0.0)), 0.0, 1e-9),
-        ("owners' NPV: the plants sum to the program", float(by_flow.sum()), float(by_model.sum()), 1e-9),
-        ("society's net benefit: transfers cancel", float(society["society"]), social, 1e-9),
-        ("owners' direct cut is the plan's", float(direct), float(cut), 1e-9),
+        ("owners' NPV: cash flow equals the model, worst plant", float(difference.max(initial=0.0)), 0.0, 1e-9),
+        ("owners' NPV: the plants sum to the model", float(by_flow.sum()), float(by_model.sum()), 1e-9),
+        ("net social benefit: transfers cancel", float(society["society"]), social, 1e-9),
+        ("owners' on-site abatement equals the plan's", float(direct), float(cut), 1e-9),
     ]
     return _judged(rows)
 

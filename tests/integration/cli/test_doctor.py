@@ -13,7 +13,7 @@ import pytest
 
 from ccs_model.cli.shipped import EXTRAS, doctor, extras_lines
 from ccs_model.errors import NO_PLAN, NoPlanError
-from ccs_model.mip import highs_instances as availability
+from ccs_model.mip import availability
 from tests.paths import ROOT
 
 # The package names its commands as its modules are named.

@@ -115,7 +115,7 @@ def test_F53_without_agreement_and_without_a_plan_the_program_is_saved(
     solved_as(lambda matrix, outcome: NOTHING, second=NOTHING)
     monkeypatch.setattr(belief, "elastic_opinion", lambda *_: ("contradiction", None))
     answer = ask(desk)
-    assert answer.code == 7 and "finds that none of them has to give way" in answer.err
+    assert answer.code == 7 and "an elastic model needs to violate no constraint" in answer.err
     (saved,) = runs()
     assert saved.suffix == ".mps" and saved.name in answer.err
     assert saved.read_text(encoding="utf-8").startswith("NAME")
@@ -152,11 +152,11 @@ def test_F54_an_optimum_that_breaks_a_row_or_is_not_whole_is_not_believed(
 
     solved_as(broken)
     # The stages that would mend the point are kept from it.
-    monkeypatch.setattr(optimize, "_settled", lambda highs, chosen, *_: chosen)
-    monkeypatch.setattr(optimize, "_next_money", lambda *_: None)
+    monkeypatch.setattr(optimize, "_break_ties", lambda highs, chosen, *_: chosen)
+    monkeypatch.setattr(optimize, "_marginal_budget", lambda *_: None)
     answer = ask(desk)
     assert answer.code == 7, answer.err
-    assert "does not hold when checked without the solver" in answer.err
+    assert "verification of the plan failed" in answer.err
     (saved,) = runs()
     assert saved.suffix == ".mps" and saved.name in answer.err
 
