@@ -194,7 +194,9 @@ def plant_columns(problem: Problem, reparameterised: ReparameterisedModel) -> tu
     columns, first, _ = reparameterised.places[BUILD]
     routes = problem.routes
     captures = problem.captures[first]
-    keys = (routes["plant"].astype(str) + "\0" + routes["stream"].astype(str)).to_numpy(object)
+    # Joined as plain strings: without pyarrow, adding columns of pandas drops the separator.
+    pairs = zip(routes["plant"], routes["stream"], strict=True)
+    keys = np.array([f"{plant}\0{stream}" for plant, stream in pairs], dtype=object)
     streams, at = np.unique(keys[first[captures]], return_inverse=True)
     plants, of_stream = np.unique(np.array([key.split("\0")[0] for key in streams], dtype=object), return_inverse=True)
     return [str(plant) for plant in plants], (columns[captures], at, of_stream)

@@ -43,6 +43,7 @@ def folders(poor: Plan, rich: Plan, tmp_path_factory: pytest.TempPathFactory) ->
     return [plan.to_folder(home / name) for plan, name in ((poor, "poor"), (rich, "rich"))]
 
 
+@pytest.mark.slow
 def test_each_column_is_its_run_and_each_difference_is_one(found: Comparison, poor: Plan, rich: Plan) -> None:
     first, second = found.names
     totals = found.totals.set_index("quantity")

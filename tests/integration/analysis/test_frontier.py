@@ -117,6 +117,7 @@ def test_what_must_be_fitted_gives_the_lowest_budget(small, point_search):
     assert found.points["spent_mn"].iloc[0] == pytest.approx(low, rel=1e-4) or found.points["spent_mn"].iloc[0] <= low
 
 
+@pytest.mark.slow
 def test_its_json_and_tables_hold_no_clock_and_repeat(point_search, small):
     document = frontier_dict(point_search.frontier, "Small")
     assert document["schema"] == "ccs-model/frontier/2"
@@ -147,6 +148,7 @@ def shared(small):
     return frontier(small(NETWORK), n_points=4, time_limit_s=200, jobs=1)
 
 
+@pytest.mark.slow
 def test_a_shared_network_keeps_the_laws_of_budgets(shared):
     points = shared.frontier.points
     assert points["objective"].is_monotonic_increasing and points["bound"].is_monotonic_increasing
@@ -156,6 +158,7 @@ def test_a_shared_network_keeps_the_laws_of_budgets(shared):
     assert (points["status"] == "optimal").all() and points["gap_share"].max() <= 0.05 + 1e-9
 
 
+@pytest.mark.slow
 def test_no_plan_of_a_shared_network_passes_what_parts_reach(shared, small):
     parts = frontier(small(NETWORK, {"capture.decisions": "continuous"}), n_points=4).frontier.points
     whole = shared.frontier.points
@@ -179,6 +182,7 @@ def test_the_ranked_list_of_a_shared_network_is_valued_and_passes_no_bound(share
     assert (points["list_objective"] <= points["all_links_bound"] * (1 + 1e-6) + 1e-6).all()
 
 
+@pytest.mark.slow
 def test_a_list_that_no_process_values_still_names_whom_it_takes(small, monkeypatch):
     @contextlib.contextmanager
     def dying(work, task):

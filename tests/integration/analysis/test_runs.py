@@ -31,6 +31,7 @@ def test_a_folder_that_is_not_a_run_is_invalid_input(tmp_path):
         read_solved_problem(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_run_of_other_tables_is_rejected(small_plan, tmp_path):
     folder = small_plan.to_folder(tmp_path / "run")
     path = folder / "manifest.json"
@@ -99,6 +100,7 @@ def test_nothing_is_solved_when_there_is_no_time(folder, small_plan):
     assert explain(folder, small_plan.retrofits["plant"].iloc[0], time_limit_s=0.0).changes == ()
 
 
+@pytest.mark.slow
 def test_an_excluded_plant_has_a_reason_and_no_changes(solved, tmp_path):
     folder = solved({"plants.exclude": ["NH3_82"]}).to_folder(tmp_path / "run")
     answer = explain(folder, "NH3_82")

@@ -100,6 +100,7 @@ def two_periods(small: Callable[..., Scenario], *changes: dict[str, Any]) -> Sce
     return small({"plants.min_emissions_ktpa": 1_200}, *changes)
 
 
+@pytest.mark.slow
 def test_equal_futures_give_the_deterministic_plan(small: Callable[..., Scenario]) -> None:
     alike = {"budget.total_mn": 700}
     scenario = two_periods(small, {"futures": {"one": {"changes": alike}, "two": {"changes": alike}}})
@@ -191,6 +192,7 @@ def test_a_scenario_without_futures_is_an_input_error(small: Callable[..., Scena
         stochastic(small())
 
 
+@pytest.mark.slow
 def test_optimize_says_that_it_plans_for_no_future(small: Callable[..., Scenario]) -> None:
     futures = {"poor": {"changes": {"budget.total_mn": 300}}, "rich": {}}
     plan = ccs.optimize(two_periods(small, {"futures": futures}))
@@ -276,6 +278,7 @@ def test_a_mean_plan_that_is_infeasible_in_a_future_is_named(hand_problem: Posed
     assert "cannot be kept in all (" in text
 
 
+@pytest.mark.slow
 def test_futures_without_a_common_first_stage_are_infeasible(hand_problem: Posed) -> None:
     plants = {"A": {"co2_ktpa": 500, "capture_capex_mn": 50}, "B": {"co2_ktpa": 500, "capture_capex_mn": 60}}
     links = {f"{plant}-S": SHORT for plant in plants}

@@ -168,6 +168,7 @@ def edited_cell(path: Path, sheet_at: int, pattern: str, factor: float) -> str:
     return cell[1]
 
 
+@pytest.mark.slow
 def test_a_cell_of_the_workbook_that_is_off_by_a_ten_millionth_is_found(altered: Path) -> None:
     # Sheet CashFlow: the value stored beside a formula.
     at = edited_cell(altered / "plan.xlsx", 11, r'<c r="([A-Z]+\d+)"[^>]*><f>[^<]*</f><v>([-\d.e]+)</v>', 1 + 1e-7)
@@ -187,6 +188,7 @@ def test_a_number_without_a_formula_is_compared_with_the_plan(altered: Path) -> 
     assert [each.split(":")[0] for each in found["the workbook's"].found] == [f"Data!{at}"]
 
 
+@pytest.mark.slow
 def test_what_the_engine_cannot_compute_is_named(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "plan.xlsx"
     with zipfile.ZipFile(run / "plan.xlsx") as archive, zipfile.ZipFile(path, "w") as changed_archive:

@@ -76,6 +76,7 @@ def test_stderr_is_empty_if_it_is_not_a_terminal(first_run):
     assert first_run.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_cached_run_is_named_and_not_repeated(desk, first_run):
     (folder,) = run_folders(desk)
     before = (folder / "manifest.json").read_bytes()
@@ -95,6 +96,7 @@ def test_force_makes_it_again_with_the_same_bytes_but_for_times(desk, first_run)
     assert run_folders(desk) == [folder]
 
 
+@pytest.mark.slow
 def test_json_is_one_object_and_nothing_else(desk, first_run):
     answer = run(desk, "optimize", "small.yaml", "--json")
     plan = json.loads(answer.stdout)
@@ -123,6 +125,7 @@ def test_tables_add_up_to_the_plan(desk, first_run):
     assert sum(float(row["avoided_ktpa"]) for row in rows) == pytest.approx(plan["totals"]["avoided_ktpa"])
 
 
+@pytest.mark.slow
 def test_the_resolved_scenario_runs_as_the_same_run(desk, first_run):
     (folder,) = run_folders(desk)
     (desk / "resolved.yaml").write_bytes((folder / "scenario.resolved.yaml").read_bytes())
@@ -157,6 +160,7 @@ def test_check_counts_what_it_read(desk):
     assert "no errors" in answer.stdout and "candidate plants" in answer.stdout
 
 
+@pytest.mark.slow
 def test_a_budget_of_nothing_gives_an_empty_plan(desk):
     (desk / "nothing.yaml").write_text(SCENARIO.replace("1_500", "0"), encoding="utf-8")
     answer = run(desk, "optimize", "nothing.yaml", "--out", "nothing")

@@ -42,6 +42,7 @@ def test_a_mill_fits_on_one_screen(mill):
     assert answer.stderr == ""
 
 
+@pytest.mark.slow
 def test_quick_solves_nothing_and_json_is_one_object(folder, small_plan):
     plant = small_plan.retrofits["plant"].iloc[0]
     answer = run(folder, plant, "--quick", "--json")

@@ -85,6 +85,7 @@ def test_an_inventory_that_is_filled_in_is_checked_and_its_origin_reported(desk)
     assert str(desk / "missing.xlsx") in answer.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"),
     [

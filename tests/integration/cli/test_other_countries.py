@@ -103,6 +103,7 @@ def solved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     yield plan, openpyxl.load_workbook(plan.to_excel(folder / "plan.xlsx"), data_only=True)
 
 
+@pytest.mark.slow
 def test_a_plan_comes_out_in_the_country_s_money(solved):
     plan, _ = solved
     country = plan.problem.zones[0]
@@ -116,6 +117,7 @@ def test_a_plan_comes_out_in_the_country_s_money(solved):
     assert plan.problem.baseline_ktpa == pytest.approx(1.85 * 0.75 * steel, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_no_name_of_china_stands_in_the_workbook(solved):
     plan, workbook = solved
     for sheet in workbook.worksheets:

@@ -62,6 +62,7 @@ def test_F22_chinese_names_in_gb18030_are_read_and_other_bytes_are_told(desk: De
     assert f"mine.csv: not UTF-8 text at byte {at} (save it as CSV UTF-8)" in reported()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 def test_F23_marks_line_ends_and_separators_change_nothing(desk: Desk, end: str, sign: str) -> None:

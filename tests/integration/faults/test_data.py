@@ -200,6 +200,7 @@ def test_F36_without_discounting_the_yearly_share_is_one_in_n() -> None:
     assert capital_recovery_share(1e-12, 20) == pytest.approx(1 / 20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["=1+1", "+86 Steel", "-7", "@home", 'O\'Brien & "Sons"', "Works 🏭", "石家庄"])
 def test_F38_odd_names_are_names(desk: Desk, name: str) -> None:
     quoted = '"' + name.replace('"', '""') + '"'

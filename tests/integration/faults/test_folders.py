@@ -61,6 +61,7 @@ def test_commands_answer_in_one_line_that_a_run_has_no_plan(words: tuple[str, ..
     shutil.rmtree(impossible / "runs", ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_an_infeasible_problem_is_solved_again_from_its_run_folder_alone(impossible: Path, tmp_path: Path) -> None:
     run = tmp_path / "elsewhere" / "run"
     shutil.copytree(impossible / "run", run)
@@ -87,6 +88,7 @@ def test_the_annotated_copy_needs_a_new_name(desk: Desk) -> None:
     assert (desk.folder / "marked.xlsx").read_text(encoding="utf-8") == "the planner's"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="leave to write is another thing there")
 def test_a_read_only_run_is_exported_to_another_folder(impossible: Path, desk: Desk) -> None:
     desk.csv(works("M1"))

@@ -270,12 +270,14 @@ def test_F59_coefficients_far_apart_are_scaled_and_the_answer_is_the_same() -> N
     assert relaxed[1].row_dual[money] * 1e12 == pytest.approx(relaxed[0].row_dual[money], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_F59_the_worst_rows_stand_in_a_warning(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optimize, "warning_of", lambda matrix: "coefficients reach far. The worst rows: money (1 to 2)")
     answer = ask(desk)
     assert answer.code == 0 and "warning: coefficients reach far. The worst rows: money" in answer.err
 
 
+@pytest.mark.slow
 def test_F60_other_threads_in_one_process() -> None:
     for threads in (1, 2, 1):
         found = Highs(small(), SolverOptions(threads=threads)).run(10, "test")

@@ -90,6 +90,7 @@ def test_the_seven_cases_are_the_published_ones() -> None:
     assert tuple(case.optimum for case in CASES) == OPTIMA
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_groups_too", [False, True])
 @pytest.mark.parametrize("case", CASES, ids=[f"{len(case.worth)} projects" for case in CASES])
 def test_published_optima(case: Case, by_groups_too: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,7 @@ def metropolis(priors: dict[str, Prior], rows: list[Observation], n_chains: int,
     return np.concatenate(kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "n_chains", "n_steps"), [("approx", 2_000, 1_500), ("upper", 300, 900)])
 def test_it_agrees_with_an_independent_sampler(inputs: Inputs, kind: str, n_chains: int, n_steps: int) -> None:
     rows = [row("A", kind), row("B", kind)]

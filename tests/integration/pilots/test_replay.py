@@ -77,6 +77,7 @@ def test_json_holds_the_contract(tmp_path: Path) -> None:
     assert (third["low"], third["high"], third["holds"]) == (56.25, 93.75, True)
 
 
+@pytest.mark.slow
 def test_a_control_that_holds_is_not_as_expected(tmp_path: Path) -> None:
     path = write(tmp_path / "c.yaml", MINE + "  - {quantity: nameplate_ktpa, low: 70, expected_to_fail: true}\n")
     replayed = ccs.replay(path)
@@ -117,6 +118,7 @@ def test_a_case_with_faults_names_the_line(tmp_path: Path, text: str, words: str
     assert all(issue.where.startswith(f"{path}:") for issue in caught.value.issues)
 
 
+@pytest.mark.slow
 def test_words_of_a_case_that_only_the_kind_can_judge(tmp_path: Path) -> None:
     path = write(tmp_path / "c.yaml", MINE + "  - {quantity: nameplat, low: 1}\n")
     with pytest.raises(InputError, match="computes no 'nameplat' \\(nameplate_ktpa"):

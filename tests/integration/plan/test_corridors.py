@@ -137,6 +137,7 @@ def test_what_earns_over_all_its_years_is_not_judged_in_one_period(
     assert plan.objective.value <= best.objective.value * (1 + 1e-6) <= plan.objective.bound * (1 + 2e-6)
 
 
+@pytest.mark.slow
 def test_corridors_that_were_narrowed_are_not_called_all_links(
     solved: Solved, as_if_large: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

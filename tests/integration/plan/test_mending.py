@@ -53,6 +53,7 @@ def test_a_further_basin_is_named_with_which_there_is_a_plan(solved: Solved, ret
     assert conflicts(solved, MUST, NARROW, kind) == lines
 
 
+@pytest.mark.slow
 def test_where_every_site_is_offered_or_none_helps_nothing_is_said_of_sites(solved: Solved) -> None:
     everywhere = conflicts(solved, LEAST_COST, {"targets.abatement_share": {2031: 0.9}})
     nowhere = conflicts(solved, LEAST_COST, {"targets.abatement_share": {2031: 0.9}, "storage.sites": ["Qinshui"]})
@@ -102,6 +103,7 @@ def test_a_ceiling_that_may_wait_for_the_next_is_named(solved: Solved) -> None:
     assert solved(MUST, early, {"budget.cumulative_mn": {2026: 800, 2031: 800}}).status == "optimal"
 
 
+@pytest.mark.slow
 def test_captured_tonnes_are_told_as_tonnes(solved: Solved) -> None:
     lines = conflicts(solved, LEAST_COST, {"targets.captured_ktpa": 50_000})
     line = message(lines, "abatement_target_reached")
@@ -126,6 +128,7 @@ def sites(**wells_and_capacity: tuple[int, float]) -> dict[str, dict[str, float]
     }
 
 
+@pytest.mark.slow
 def test_wells_of_a_shared_network_that_would_do(hand_solved: Solved) -> None:
     # Wells of 1,000 kt/y: of five that are needed there are three.
     few = sites(S=(2, 1e6), T=(1, 1e6))
@@ -161,6 +164,7 @@ def test_room_of_a_shared_network_that_would_do(hand_solved: Solved, budget: flo
     )
 
 
+@pytest.mark.slow
 def test_wells_and_room_that_are_both_too_few_are_told_together(hand_solved: Solved) -> None:
     one = HAND | {"plants": {"A": {"co2_ktpa": 3_000}}, "links": {"A-S": {"length_km": 50}}}
     requested = ALL | {"targets.captured_ktpa": 3_000}
@@ -171,6 +175,7 @@ def test_wells_and_room_that_are_both_too_few_are_told_together(hand_solved: Sol
     assert hand_solved(requested, sites=sites(S=(3, 180_000)), **one).status == "optimal"
 
 
+@pytest.mark.slow
 def test_wells_that_money_would_drill_are_not_called_too_few(hand_solved: Solved) -> None:
     # There are wells enough; what is missing is the money for them.
     dear = {"S": {"n_wells_max": 9, "well_capex_mn": 100.0}}

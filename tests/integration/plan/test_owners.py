@@ -106,6 +106,7 @@ def test_grants_stretch_the_budget(solved: Solved) -> None:
     assert by_name(granted, "grants_mn")["all"] == pytest.approx(300.0, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_better_terms_never_worsen_the_owners_aim(solved: Solved) -> None:
     rates = [solved(NPV, {"funds": {"bank": {"interest_rate": rate, "share_max": 0.5}}}) for rate in (0.06, 0.03, 0.0)]
     ceilings = [
@@ -260,6 +261,7 @@ QUESTIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(changes=QUESTIONS)
 @settings(
     max_examples=12,

@@ -46,6 +46,7 @@ def test_more_is_never_cheaper(solved: Solved) -> None:
     assert costs[0] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.02, 0.05])
 def test_the_price_of_the_next_tonne_is_the_finite_difference_of_cost(solved: Solved, share: float) -> None:
     step = 1e-4
@@ -121,6 +122,7 @@ def test_targets_hold_for_single_provinces_and_sectors(solved: Solved) -> None:
     assert len(capped.retrofits)
 
 
+@pytest.mark.slow
 def test_a_least_share_is_kept(solved: Solved) -> None:
     requested = {"plants.inventory": ["steel", "chemicals"], "plants.min_emissions_ktpa": 4_000}
     free = solved({"budget.total_mn": 3_000, "solver.mip_gap": 0.01}, requested)
@@ -207,6 +209,7 @@ def test_costs_per_tonne_leave_out_units_whose_life_is_over(solved: Solved) -> N
     assert low - 1e-6 <= plan.totals["avoidance_cost_per_t"] <= high + 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("budget", "gap"), [(850.0, 0.0), (1_400.0, 0.0), (1_700.0, 0.1)])
 def test_more_money_is_asked_for_with_every_retrofit_kept(solved: Solved, budget: float, gap: float) -> None:
     requested = {"plants.min_emissions_ktpa": 700, "budget.total_mn": budget, "solver.mip_gap": gap}
@@ -222,6 +225,7 @@ def test_more_money_is_asked_for_with_every_retrofit_kept(solved: Solved, budget
         assert cheapest <= left + 1e-6
 
 
+@pytest.mark.slow
 def test_every_lock_has_its_price(solved: Solved) -> None:
     free = solved()
     must, out = "MEOH_22", "NH3_82"

@@ -308,6 +308,7 @@ def test_plans_within_corridors_are_never_better_than_the_bound_over_all_links(h
     assert every.objective.bound == pytest.approx(every.objective.searched_bound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_over_all_links_a_plan_has_the_optimum_of_the_bare_program(
     hand_problem: Callable[..., Problem], seed: int

@@ -111,6 +111,7 @@ def test_the_long_table_holds_every_number_of_every_table(run: StoredRun, plan: 
     assert units["captured_ktpa"] == "kt/y" and units["capex_mn"] == "million CNY 2024"
 
 
+@pytest.mark.slow
 def test_a_folder_and_a_plan_in_memory_give_the_same_bytes(run: StoredRun, folder: Path, tmp_path: Path) -> None:
     stored = read_run(folder)
     assert stored.sha256 == run.sha256 and dict(stored.inputs) == dict(run.inputs)
@@ -121,6 +122,7 @@ def test_a_folder_and_a_plan_in_memory_give_the_same_bytes(run: StoredRun, folde
     assert (folder / "map.geojson").read_bytes() == (tmp_path / "folder" / "geojson").read_bytes()
 
 
+@pytest.mark.slow
 def test_parquet_files_carry_values_and_units(run: StoredRun, plan: Plan, tmp_path: Path) -> None:
     from pyarrow import parquet
 
@@ -147,6 +149,7 @@ def test_names_that_look_like_formulas_or_numbers_come_back_as_they_were(
     assert list(read_run(folder).tables["retrofits"]["name"]) == list(named["name"])
 
 
+@pytest.mark.slow
 def test_an_empty_plan_is_exported_too(empty_plan: Plan, tmp_path: Path) -> None:
     run = run_of(empty_plan)
     table = iamc_table(run)
@@ -156,6 +159,7 @@ def test_an_empty_plan_is_exported_too(empty_plan: Plan, tmp_path: Path) -> None
         assert export(run, form, tmp_path / form)
 
 
+@pytest.mark.slow
 def test_a_network_and_a_static_year_are_exported_too(shared_plan: Plan, static_plan: Plan) -> None:
     for plan in (shared_plan, static_plan):
         run = run_of(plan)
@@ -196,6 +200,7 @@ def test_the_command_offers_the_formats_there_are() -> None:
     assert tuple(FORMATS) == OFFERED
 
 
+@pytest.mark.slow
 def test_the_commands_write_where_they_are_told_and_say_where(folder: Path, tmp_path: Path) -> None:
     for words, name in ((["export", "--format", "iamc"], "iamc.csv"), (["report", "--basemap", "none"], "page.html")):
         message = CliRunner().invoke(group, [*words, str(folder), "-o", str(tmp_path / name)], standalone_mode=False)

@@ -64,6 +64,7 @@ def heard(plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch) -> Mapping
     return found
 
 
+@pytest.mark.slow
 def test_every_title_heading_and_unit_of_every_sheet_is_in_the_table(
     plans: Mapping[str, Plan], monkeypatch: pytest.MonkeyPatch
 ) -> None:

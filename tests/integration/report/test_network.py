@@ -178,6 +178,7 @@ def test_the_gap_is_reported_over_all_links_and_within_the_links_searched(
     assert "pipes " in message and "storage " in message
 
 
+@pytest.mark.slow
 def test_bounds_without_a_restriction_and_without_a_bound(shared_plan: Plan, plan: Plan) -> None:
     assert gap_text(gap_of(plan)).startswith("optimality gap ") and "searched" not in bound_text(plan)
     every = tuple(shared_plan.problem.network.links["link"]) if shared_plan.problem.network else ()
@@ -216,6 +217,7 @@ def test_totals_and_assumptions_are_those_of_a_network(shared_plan: Plan, shared
     assert any("its own pipe" in each for each in own - shared)
 
 
+@pytest.mark.slow
 def test_a_static_year_is_told_as_one(static_plan: Plan, tmp_path: Path) -> None:
     book = read_back(static_plan, tmp_path)
     answer = " ".join(texts(book["Cover"]))
@@ -316,6 +318,7 @@ def test_a_file_of_corridors_goes_with_the_run(desk: Path, tmp_path: Path, solve
     assert run_key(scenario, inputs).sha256 != before
 
 
+@pytest.mark.slow
 def test_an_empty_plan_of_a_network_says_why(solved: Callable[..., Plan], tmp_path: Path) -> None:
     empty = solved(NETWORK, {"budget.total_mn": 0})
     book = read_back(empty, tmp_path)
@@ -336,6 +339,7 @@ def test_a_fractional_plan_of_a_network_can_be_reported(solved: Callable[..., Pl
     assert MappingProxyType(tables_of(parts))["shares"]["capex_mn"].ge(0).all()
 
 
+@pytest.mark.slow
 def test_the_list_of_single_streams_needs_no_target_and_no_price_of_power(
     shared_plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

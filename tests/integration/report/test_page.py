@@ -178,6 +178,7 @@ def test_the_map_shows_every_plant_pipe_and_site_where_it_lies(page: Page, run: 
     assert sum("lon2" in row for row in rows) == len(run.features("pipe"))
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(run: StoredRun, text: str, plan: Plan, tmp_path: Path) -> None:
     assert page_text(run) == text
     folder = plan.to_folder(tmp_path / run.name)
@@ -212,6 +213,7 @@ def test_a_gap_that_was_not_found_is_said_to_be_so(run: StoredRun) -> None:
     assert "The optimality gap is unknown." in " ".join(Page(page_text(replace(run, document=document))).texts["dd"])
 
 
+@pytest.mark.slow
 def test_headings_are_in_the_language_asked_for(run: StoredRun) -> None:
     chinese, both = Page(page_text(run, lang="zh")), Page(page_text(run, lang="both"))
     assert "地图" in chinese.texts["h2"] and "Map" not in chinese.texts["h2"]

@@ -111,6 +111,7 @@ def test_economics_adds_up(plan: Plan, book: Workbook) -> None:
         assert row[at["Capture cost against the range"]].value in ("inside", "below", "above", "no band")
 
 
+@pytest.mark.slow
 def test_a_plan_in_other_money_is_not_held_against_the_bands(plan: Plan, tmp_path: Path) -> None:
     dollars = replace(plan, problem=replace(plan.problem, currency="USD"))
     every = texts(read_back(dollars, tmp_path)["Economics"])
@@ -207,6 +208,7 @@ def test_run_log_holds_the_hash_of_every_table(plan: Plan, book: Workbook) -> No
     assert "scenario.resolved.yaml" in every
 
 
+@pytest.mark.slow
 def test_an_empty_plan_says_that_nothing_is_built_and_why(empty_plan: Plan, tmp_path: Path) -> None:
     book = read_back(empty_plan, tmp_path)
     for name in ("Cover", "Retrofits", "Economics"):

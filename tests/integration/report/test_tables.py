@@ -162,6 +162,7 @@ def test_parts_of_the_archive_name_one_another(plan: Plan, tmp_path: Path) -> No
         assert "totalsRowCount" not in root.attrib and not root.findall(f".//{_MAIN_NS}calculatedColumnFormula")
 
 
+@pytest.mark.slow
 def test_an_empty_plan_has_no_empty_table(empty_plan: Plan, tmp_path: Path) -> None:
     book = read_back(empty_plan, tmp_path)
     names = [name for sheet in book for name, _ in boxes(sheet)]

@@ -176,6 +176,7 @@ def test_an_interruption_waits_for_a_step_that_must_not_be_cut_in_two() -> None:
         raise OSError
 
 
+@pytest.mark.slow
 @on_linux
 def test_a_run_that_finds_no_room_is_kept_elsewhere_and_the_old_one_stays(
     small_plan: Plan, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
@@ -194,6 +195,7 @@ def test_a_run_that_finds_no_room_is_kept_elsewhere_and_the_old_one_stays(
     assert names_in(folder.parent) == ["run"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["z" * 300, "z" * 250])
 def test_a_long_name_of_a_run_folder(name: str, small_plan: Plan, tmp_path: Path, temporary: Path) -> None:
     if len(name) < 256:  # the names beside it, which are longer, are cut

@@ -45,6 +45,7 @@ def test_sheets_of_other_commands_name_them(book: Workbook) -> None:
         assert command in book[name]["A3"].value
 
 
+@pytest.mark.slow
 def test_the_same_plan_gives_the_same_bytes(plan: Plan, tmp_path: Path) -> None:
     first = write_workbook(plan, tmp_path / "a.xlsx").read_bytes()
     again = write_workbook(plan, tmp_path / "b.xlsx").read_bytes()
@@ -90,6 +91,7 @@ def with_names(plan: Plan, names: tuple[str, ...]) -> Plan:
     return replace(plan, problem=replace(plan.problem, plants=plants), retrofits=retrofits)
 
 
+@pytest.mark.slow
 def test_text_of_inventories_stays_text(plan: Plan, tmp_path: Path) -> None:
     path = write_workbook(with_names(plan, HOSTILE), tmp_path / "plan.xlsx")
     found = {}
@@ -103,6 +105,7 @@ def test_text_of_inventories_stays_text(plan: Plan, tmp_path: Path) -> None:
         assert bool(cell.style and cell.quotePrefix) == name.startswith(("=", "+", "-", "@"))
 
 
+@pytest.mark.slow
 def test_long_text_is_cut_where_a_cell_ends(plan: Plan, tmp_path: Path) -> None:
     path = write_workbook(with_names(plan, ("🏭" * 40_000,)), tmp_path / "plan.xlsx")
     longest = max(len(cell.value or "") for cell in openpyxl.load_workbook(path)["Plants"]["B"])

@@ -34,6 +34,7 @@ def test_the_seeds_are_read(kind: str) -> None:
         readers.READERS[kind](raw)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "text"),
     [

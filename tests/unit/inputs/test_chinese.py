@@ -59,6 +59,7 @@ def test_a_workbook_says_the_same_in_both_languages(write_book, scenario, words)
     pd.testing.assert_frame_equal(steel_of(scenario, "chinese.xlsx"), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 @pytest.mark.parametrize("sign", [",", ";", "\t"])
 def test_a_csv_file_says_the_same_in_both_languages(write_csv, scenario, sign, encoding):

@@ -281,6 +281,7 @@ def test_laid_over_by_key_changes_exactly_that_row(scenario, inputs, tmp_path):
     assert all(loaded[table].equals(inputs[table]) and loaded.origins[table] == "shipped" for table in others)
 
 
+@pytest.mark.slow
 def test_the_plan_sees_what_was_laid_over(scenario, tmp_path, inputs):
     overlay(tmp_path, "prices/grid_factors", GRID)
     requested = scenario(data="my")

@@ -75,6 +75,7 @@ def test_links_cost_more_in_the_hills(tmp_path):
     assert (without.loc[~without["is_offshore"].astype(bool), "cost_factor"] == 1).all()
 
 
+@pytest.mark.slow
 def test_it_is_in_the_hash_the_origins_and_the_run_folder(tmp_path):
     path = requested(tmp_path, "hills.asc", GRID)
     scenario, inputs = read_checked(path)

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pyomo.environ as pyo
+import pytest
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
 from ccs_model.mip.clock import counts_cpu, cpu_seconds, now
@@ -41,6 +42,7 @@ def test_sleep_takes_wall_seconds_only() -> None:
     assert not counts_cpu()
 
 
+@pytest.mark.slow
 def test_a_whole_program_ends_by_its_cpu_seconds() -> None:
     highs = Highs(split_markets(), SolverOptions(gap_share=0.0, threads=1))
     with cpu_seconds():

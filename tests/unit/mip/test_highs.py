@@ -151,6 +151,7 @@ def test_the_trial_answers() -> None:
     assert solver_answers()
 
 
+@pytest.mark.slow
 def test_another_number_of_threads_is_taken_even_while_an_error_holds_an_older_instance(tmp_path: Path) -> None:
     # An exception keeps its frames, and with them the instance that was solving; resetting HiGHS's scheduler under a
     # living instance never returns.

@@ -36,6 +36,7 @@ def pair(problem: Problem) -> tuple[Plan, Plan]:
     return solve(problem), solve(replace(problem, delivered_share=PHI))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes", [{}, LINEAR, NETWORK | LINEAR, {"years": "static", "budget.total_mn": 150} | LINEAR]
 )
@@ -87,6 +88,7 @@ def test_pipes_and_wells_are_sized_on_nameplate(problem_of: Posed) -> None:
     assert (part.storage["injected_ktpa"] <= part.storage["wells_ktpa"] + 1e-4).all()
 
 
+@pytest.mark.slow
 def test_what_is_committed_after_the_horizon_is_delivered(problem_of: Posed, one_vent: Changes) -> None:
     full, part = pair(problem_of(one_vent))
     assert full.storage["committed_kt"].iloc[-1] > 0

@@ -196,6 +196,7 @@ def test_sharing_spares_small_trains_their_penalty(problem_of: Posed, one_mill: 
     assert min(gained) < 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trunklines", [False, True])
 def test_a_plan_with_shared_units_conserves_and_occupies_each_stream_once(
     solved: Solved, one_mill: Changes, trunklines: bool
