@@ -11,13 +11,13 @@ import sys
 import click
 
 from ccs_model import __version__
+from ccs_model.cli.command_options import SectionedGroup
 from ccs_model.cli.explanation import explain
 from ccs_model.cli.frontier_command import frontier
 from ccs_model.cli.import_data import import_
 from ccs_model.cli.inspect_run import compare, export, report, verify
 from ccs_model.cli.near_optimal_command import near_optimal
 from ccs_model.cli.optimize import optimize
-from ccs_model.cli.options import SectionedGroup
 from ccs_model.cli.pilot_zones import calibrate, replay
 from ccs_model.cli.shipped import data, doctor
 from ccs_model.cli.start import check, init, schema

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccs_model.cli.options import json_option, run_argument, time_limit_option
+from ccs_model.cli.command_options import json_option, run_argument, time_limit_option
 from ccs_model.cli.terminal import aligned, columns, print_json, truncate, wrap
 from ccs_model.errors import DONE
 

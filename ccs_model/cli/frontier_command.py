@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccs_model.cli.options import CACHED, PATH, POSITIVE, Output, output_options, scenario_argument, time_limit_option
+from ccs_model.cli.command_options import (
+    CACHED,
+    PATH,
+    POSITIVE,
+    Output,
+    output_options,
+    scenario_argument,
+    time_limit_option,
+)
 from ccs_model.errors import DONE, LIMIT_REACHED, InputError, MissingExtraError
 
 if TYPE_CHECKING:

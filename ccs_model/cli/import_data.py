@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ccs_model.cli.command_options import PATH
 from ccs_model.cli.new_files import atomic_folder
-from ccs_model.cli.options import PATH
 from ccs_model.errors import DONE, InputError, Issue
 
 if TYPE_CHECKING:

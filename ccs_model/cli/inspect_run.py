@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.options import PATH, json_option, lang_option, require_suffix, run_argument
+from ccs_model.cli.command_options import PATH, json_option, lang_option, require_suffix, run_argument
 from ccs_model.cli.terminal import aligned, print_json, truncate
 from ccs_model.errors import CHECK_FAILED, DONE
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.options import PATH, Output, cached_or_solved, output_options, time_limit_option
+from ccs_model.cli.command_options import PATH, Output, cached_or_solved, output_options, time_limit_option
 from ccs_model.errors import DONE, LIMIT_REACHED
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ccs_model.cli.options import (
+from ccs_model.cli.command_options import (
     CACHED,
     Output,
     lang_option,

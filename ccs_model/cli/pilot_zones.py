@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.options import PATH, json_option
+from ccs_model.cli.command_options import PATH, json_option
 from ccs_model.cli.terminal import ProgressLine, aligned, print_json
 from ccs_model.errors import CHECK_FAILED, DONE
 

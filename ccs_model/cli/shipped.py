@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccs_model import __version__
-from ccs_model.cli.options import json_option
+from ccs_model.cli.command_options import json_option
 from ccs_model.cli.terminal import print_json
 from ccs_model.errors import DONE, NO_PLAN, NoPlanError
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from ccs_model.cli.new_files import create_files, create_folder_files
-from ccs_model.cli.options import (
+from ccs_model.cli.command_options import (
     PATH,
     allow_outside_option,
     raise_missing,
@@ -17,6 +16,7 @@ from ccs_model.cli.options import (
     require_suffix,
     scenario_argument,
 )
+from ccs_model.cli.new_files import create_files, create_folder_files
 from ccs_model.errors import DONE, CcsModelError, FileError, InputError, Issue
 
 

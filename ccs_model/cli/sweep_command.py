@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ccs_model.cli.options import (
+from ccs_model.cli.command_options import (
     PATH,
     DefaultCommand,
     DefaultGroup,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.options import (
+from ccs_model.cli.command_options import (
     PATH,
     Output,
     cached_or_solved,

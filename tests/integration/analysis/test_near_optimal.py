@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from ccs_model.analysis.near_optimal import Alternatives, alternatives_near, reference_of
 from ccs_model.analysis.near_optimal_search import NEEDED, NEVER, SWAPPABLE, exchange_text
 from ccs_model.cli import group
-from ccs_model.cli.options import cached_or_solved
+from ccs_model.cli.command_options import cached_or_solved
 from ccs_model.errors import FileError, InputError
 from ccs_model.mip.matrix import residuals
 from ccs_model.plan.cache_key import RunKey
