@@ -175,6 +175,7 @@ def test_two_processes_give_the_same_bytes_as_one(shared, small):
     assert {name: one[name] for name in names} == {name: other[name] for name in names}
 
 
+@pytest.mark.slow
 def test_the_ranked_list_of_a_shared_network_is_valued_and_passes_no_bound(shared):
     points = shared.frontier.points
     assert points["list_objective"].notna().all()

@@ -206,6 +206,7 @@ def test_the_sheet_has_tables_and_charts(found: MonteCarlo) -> None:
     assert {"How often each plant is selected", "Uncertain inputs", "Results over the futures"} <= words
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(json.dumps(scenario.model_dump(mode="json", exclude_unset=True)), encoding="utf-8")
@@ -219,6 +220,7 @@ def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tm
     assert {row["mode"] for row in document["spread"]} == set(MODES)
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
     from ccs_model.cli.uncertainty import _monte_carlo_text
 

@@ -25,6 +25,8 @@ from ccs_model.report.workbook.recalculation import stored_cells
 from ccs_model.runs import run_reader as run_files
 from ccs_model.runs.run_writer import write_run_folder
 
+pytestmark = pytest.mark.slow  # the workbook is recalculated with the extra verify
+
 SHARED = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Ordos"], "budget.total_mn": 1_800}
 
 
@@ -76,7 +78,6 @@ def test_an_unchanged_run_passes(run: Path) -> None:
     assert reported[0] == "hashing inputs and outputs" and len(reported) == 5
 
 
-@pytest.mark.slow
 def test_the_point_is_the_plan_s_own_and_repeats(run: Path, solved: Callable[..., Plan], tmp_path: Path) -> None:
     with (run / "tables" / "point.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -168,7 +169,6 @@ def edited_cell(path: Path, sheet_at: int, pattern: str, factor: float) -> str:
     return cell[1]
 
 
-@pytest.mark.slow
 def test_a_cell_of_the_workbook_that_is_off_by_a_ten_millionth_is_found(altered: Path) -> None:
     # Sheet CashFlow: the value stored beside a formula.
     at = edited_cell(altered / "plan.xlsx", 11, r'<c r="([A-Z]+\d+)"[^>]*><f>[^<]*</f><v>([-\d.e]+)</v>', 1 + 1e-7)
@@ -188,7 +188,6 @@ def test_a_number_without_a_formula_is_compared_with_the_plan(altered: Path) -> 
     assert [each.split(":")[0] for each in found["the workbook's"].found] == [f"Data!{at}"]
 
 
-@pytest.mark.slow
 def test_what_the_engine_cannot_compute_is_named(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "plan.xlsx"
     with zipfile.ZipFile(run / "plan.xlsx") as archive, zipfile.ZipFile(path, "w") as changed_archive:
@@ -210,7 +209,6 @@ def test_a_damaged_workbook_is_a_failed_check(altered: Path) -> None:
     assert "the workbook is damaged" in found["the workbook can be read"].found[0]
 
 
-@pytest.mark.slow
 def test_without_the_engine_the_rest_is_checked(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ImportError(name)
@@ -223,7 +221,6 @@ def test_without_the_engine_the_rest_is_checked(run: Path, monkeypatch: pytest.M
     assert 'python -m pip install "ccs-model[verify]"' in result.skipped[0]
 
 
-@pytest.mark.slow
 def test_a_changed_input_is_named(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tables = Path(shutil.copytree(data_folder(), tmp_path / "data"))
     steel = tables / "prices" / "carbon.csv"
@@ -253,7 +250,6 @@ def test_copies_of_own_tables_are_hashed(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_another_scenario_than_that_of_the_manifest_is_found(copy: Path) -> None:
     changed(copy / "scenario.resolved.yaml", "total_mn: 1800", "total_mn: 1900")
     found = broken(verify(copy))
@@ -278,7 +274,6 @@ def test_documents_are_compared_value_by_value() -> None:
     assert [each.split(":")[0] for each in texts] == ["a[0]", "a[1]", "b.c", "d, rows", "e", "f"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [False, True])
 def test_the_command_prints_a_table_or_one_object(
     altered: Path, spoil: bool, capfd: pytest.CaptureFixture[str]

@@ -209,6 +209,7 @@ def test_other_files_are_never_overwritten(desk):
     assert [path.name for path in (desk / "mine").iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "code"),
     [

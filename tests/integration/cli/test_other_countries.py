@@ -132,6 +132,7 @@ def test_no_name_of_china_stands_in_the_workbook(solved):
     assert any(f"{plan.problem.currency} 2024" in text for text in texts(workbook["Summary"]))
 
 
+@pytest.mark.slow
 def test_page_and_exports_work_without_a_map_of_china(solved):
     plan, _ = solved
     run = run_of(plan)

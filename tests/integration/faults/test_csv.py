@@ -9,6 +9,7 @@ import pytest
 from .conftest import WORKS, Desk, Told, csv_text, works
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["NA", "null", "None", "NaN", "nan", "#N/A", "-", "TRUE", "1e5", "007"])
 def test_F16_a_name_stays_the_text_it_is(desk: Desk, name: str) -> None:
     from ccs_model.inputs import load_inputs

@@ -72,6 +72,7 @@ def small() -> Matrix:
     return matrix_of(m)
 
 
+@pytest.mark.slow
 def test_F52_no_budget_for_a_required_plant(desk: Desk, runs: Callable[[], list[Path]]) -> None:
     desk.scenario(plants="{inventory: [mine.csv], require: [M1]}", budget="{total_mn: 0}")
     answer = ask(desk)
@@ -98,6 +99,7 @@ def test_F53_a_plan_that_a_second_solve_finds_is_written(
     assert (runs()[0] / "plan.xlsx").exists()
 
 
+@pytest.mark.slow
 def test_F53_a_plan_that_the_elastic_program_finds_is_written(
     desk: Desk, runs: Callable[[], list[Path]], solved_as: Callable[..., None]
 ) -> None:

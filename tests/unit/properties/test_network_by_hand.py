@@ -100,6 +100,7 @@ def test_two_plants_share_one_large_pipe(hand_solved: Solved) -> None:
     assert difference.flows["built_mn"].sum() == pytest.approx(pipe * 204, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tph", "size", "per_km"),
     [(5, "small", 150), (12, "small", 180), (20, "medium", 240), (32, "medium", 256), (60, "large", 276),
