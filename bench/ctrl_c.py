@@ -65,5 +65,5 @@ def interrupt_often(desk: Desk, n_times: int, seed: int) -> dict[str, object]:
         "worst_s": round(max(waited_s), 3),
         "median_cpu_s": round(statistics.median(used_s), 3),
         "worst_cpu_s": round(max(used_s), 3),
-        "faults": issues,
+        "issues": issues,
     }

@@ -49,7 +49,7 @@ DATED = ("manifest.json", "solver.log")
 
 @dataclass
 class Tally:
-    """Counts of a test; `faults` are sentences that describe failures."""
+    """Counts of a test; `issues` are sentences that describe failures."""
 
     kills: int = 0
     kills_while_writing: int = 0
@@ -291,7 +291,7 @@ def main() -> int:
             often = kill_and_go_on if requested.command[0] in GOES_ON else kill_often
             shown = often(desk, requested.kills, requested.seed).shown()
     sys.stdout.write(json.dumps({"whole_run_cpu_s": desk.whole_s, **shown}, indent=1) + "\n")
-    return 1 if shown["faults"] else 0
+    return 1 if shown["issues"] else 0
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, ta
         "transport: {trucks: false, detour_factor: 1.2}\n"
         "storage: {sites: [Made]}\n"
         f"targets: {{captured_ktpa: {float(np.floor(target_share * ktpa.sum()))!r}}}\n"
-        "aim: min_cost\n"
+        "objective: min_cost\n"
         "solver: {mip_gap: 0.001, time_limit_s: 60, threads: 1}\n",
         encoding="utf-8",
     )

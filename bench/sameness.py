@@ -33,7 +33,7 @@ KEYS = {
     "plants": "{inventory: [mine.csv], provinces: [Shanxi], min_emissions_ktpa: 1_200}",
     "transport": "{shared_trunklines: false}",
     "budget": "{total_mn: 900}",
-    "solver": "{gap_share: 0.0, threads: 1}",
+    "solver": "{mip_gap: 0.0, threads: 1}",
 }
 DATED = ("manifest.json", "solver.log")
 SEEDS = ("0", "1", "random")

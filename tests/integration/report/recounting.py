@@ -41,7 +41,7 @@ def with_point(solve: Callable[[], Plan]) -> tuple[Plan, Point]:
 def recounted(plan: Plan, point: Point, changes: Mapping[str, Any], capex_factor: float) -> Plan:
     """The plan with every account computed again; `changes` are scenario keys that money alone depends on."""
     problem = _posed_again(plan.problem, changes, capex_factor)
-    point = Point(problem, point.decided, point.shortfall_kt, point.tail_kt)
+    point = Point(problem, point.decided, point.shortfall_kt, point.obligation_kt)
     sharing = Sharing.of(point) if problem.network is not None else None
     owners = Owners.of(point, sharing)
     items = items_by_stakeholder(point, owners)
