@@ -118,7 +118,8 @@ def places_of(problem: Problem, matrix: Matrix) -> Places:
     middles = (at_node[nodes.get_indexer(links["node_a"])] + at_node[nodes.get_indexer(links["node_b"])]) / 2
     # A site without a link is far from everything.
     found = nodes.get_indexer(problem.sites["site"])
-    at_site = np.where((found >= 0)[:, None], at_node[found], np.inf)
+    at_site = np.full((len(found), 2), np.inf)
+    at_site[found >= 0] = at_node[found[found >= 0]]
     plant_of = dict(zip(problem.routes["route"], problem.routes["plant"], strict=True))
     columns, node = [], []
     for j in np.r_[matrix.columns_of(BUILD), matrix.columns_of(WELLS)]:

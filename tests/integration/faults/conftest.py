@@ -6,10 +6,9 @@ Every answer is looked at for what no fault may do: print a traceback, or touch 
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ import openpyxl
 import pytest
 
 from ccs_model.cli import main
-from ccs_model.inputs import load
-from ccs_model.paths import data_folder
 
 WORKS: Mapping[str, Any] = {
     "plant": "M1",
@@ -139,20 +136,6 @@ def answer_of(words: Sequence[str], folder: Path) -> Answer:
 
 def _state(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-@pytest.fixture(scope="package", autouse=True)
-def shipped_tables_once() -> Iterator[None]:
-    """The shipped tables are the same for every fault, so they are read once."""
-    read, shipped = load.read_table, data_folder()
-    kept = functools.cache(lambda name, columns: read(shipped, name, columns))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            load,
-            "read_table",
-            lambda folder, name, columns: kept(name, columns) if folder == shipped else read(folder, name, columns),
-        )
-        yield
 
 
 @pytest.fixture
