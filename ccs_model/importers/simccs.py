@@ -27,12 +27,10 @@ from ccs_model.inputs.cells import converted, shown
 from ccs_model.inputs.declarations import Column, kind_of, reading_order
 from ccs_model.inputs.geography import km_if_swapped
 
-# The five files of a SimCCS folder as text: where they lie, whatever their line ends, encoding and delimiter.
-
 LARGEST_BYTES = 50_000_000
-_MOST_FOLDERS = 2_000  # looked into for files that lie deeper
+_MOST_FOLDERS = 2_000  # searched for files in subfolders
 
-# File → where SimCCS itself keeps it, and the name of its older form.
+# Files with their usual folders, and the names of their older formats.
 _FILES = {
     "Sources": ("Sources", ("Sources.csv", "Sources.txt")),
     "Sinks": ("Sinks", ("Sinks.csv", "Sinks.txt")),
@@ -44,7 +42,7 @@ _FILES = {
 
 @dataclass
 class Text:
-    """A file as lines of fields; `name` is what a fault calls it. `is_faulty` once a line could not be understood."""
+    """A file as lines of fields. `name` is its name in issues; `is_faulty` is set if a line could not be read."""
 
     name: str
     text: str
@@ -52,7 +50,7 @@ class Text:
     is_faulty: bool = False
 
     def lines(self) -> Iterator[tuple[int, list[str]]]:
-        """Line number and fields of each line that is not blank, fields parted by tabs or, failing them, by blanks."""
+        """Line number and fields of each line that is not blank, separated by tabs or else by blanks."""
         for number, line in enumerate(self.text.split("\n"), 1):
             if line.strip():
                 yield (
@@ -61,7 +59,7 @@ class Text:
                 )
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """The same of a spreadsheet: quoted fields, parted by the sign that its first lines hold the most of."""
+        """Line number and fields of a spreadsheet, with the most frequent delimiter of its first lines."""
         first = "".join(self.text.splitlines(keepends=True)[:4])
         delimiter = max(",;\t", key=first.count)
         reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=delimiter)
@@ -71,11 +69,11 @@ class Text:
 
 
 def read_texts(folder: Path) -> dict[str, Text]:
-    """The five files. InputError when one is missing, too large or no text; FileError when it cannot be read."""
+    """Read the five files. Raises InputError if one is missing, too large or not text, FileError if unreadable."""
     found = {name: _path_of(folder, name) for name in _FILES}
     missing = [_FILES[name][1][0] for name, path in found.items() if path is None]
     if missing:
-        what = f"not a folder of SimCCS: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        what = f"not a SimCCS folder: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         raise InputError([Issue(str(folder), what, _where_they_lie(folder))])
     issues: list[Issue] = []
     texts: dict[str, Text] = {}
@@ -106,7 +104,7 @@ def _path_of(folder: Path, name: str) -> Path | None:
 
 
 def _where_they_lie(folder: Path) -> str:
-    """Subfolders that are whole, one or two levels down."""
+    """Subfolders with all five files, one or two levels down."""
     if not folder.is_dir():
         return "there is no such folder"
     below = islice((path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_dir()), _MOST_FOLDERS)
@@ -115,7 +113,7 @@ def _where_they_lie(folder: Path) -> str:
 
 
 def _decoded(raw: bytes) -> str:
-    """The text with plain line ends. Every byte is a sign of Windows' Latin-1, so that always reads."""
+    """The text with plain line ends; bytes that are not Unicode are read as Windows Latin-1."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = raw.decode("utf-16", errors="replace")
     else:
@@ -132,7 +130,7 @@ _Site = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class SimccsFolder:
-    """What SimCCS knows of a case, as DataFrames. Money is million USD (no price year is stated) or USD per t of CO₂.
+    """A SimCCS case as DataFrames. Money is million USD (no price year is stated) or USD per t of CO₂.
 
     sources  a row a source: source (its name), id, vertex, capturable_ktpa, capital_mn, fixed_om_mn_pa,
              capture_cost_per_t, lat_deg, lon_deg
@@ -161,7 +159,7 @@ class SimccsFolder:
 def read_simccs(folder: Path) -> SimccsFolder:
     """The case in a folder of SimCCS 2; see SimccsFolder for tables and units.
 
-    Raises InputError with every fault found, each with file:line, and FileError when a file cannot be read.
+    Raises InputError with every error, each with file:line, and FileError when a file cannot be read.
     """
     texts = read_texts(folder)
     issues: list[Issue] = []
@@ -174,8 +172,8 @@ def read_simccs(folder: Path) -> SimccsFolder:
         for name, site in sites.items():
             site["vertex"] = vertices.get((kind, name), -1)
             if site["vertex"] == -1 and not texts["DelaunayPaths"].is_faulty:
-                what = f"{kind.lower()} '{shown(name)}' stands at no vertex"
-                hint = f"{texts['DelaunayPaths'].name} must name it in a pair of nodes"
+                what = f"{kind.lower()} '{shown(name)}' is at no vertex"
+                hint = f"{texts['DelaunayPaths'].name} must have a pair of nodes for it"
                 issues.append(Issue(f"{text.name}:{site['line']}", what, hint))
     issues += _swapped(texts, {"Sources": sources, "Sinks": sinks})
     if issues:
@@ -198,12 +196,12 @@ def read_simccs(folder: Path) -> SimccsFolder:
 
 
 def _swapped(texts: Mapping[str, Text], sites: Mapping[str, Mapping[str, _Site]]) -> Iterator[Issue]:
-    """Sites with latitude and longitude in each other's column: far from the others, and near once they are changed."""
+    """Issues of sites with swapped latitude and longitude: far from the others, but near when swapped."""
     rows = [(f"{texts[file].name}:{site['line']}", site) for file, each in sites.items() for site in each.values()]
     lat, lon = (np.array([site[name] for _, site in rows], dtype=float) for name in ("lat_deg", "lon_deg"))
     for (where, _), far in zip(rows, km_if_swapped(lat, lon, lat, lon), strict=True):
         if far == far:
-            yield Issue(where, f"lies {far:,.0f} km from the middle of the sites", "X-LON and Y-LAT look swapped")
+            yield Issue(where, f"lies {far:,.0f} km from the centre of the sites", "X-LON and Y-LAT look swapped")
 
 
 def _column(
@@ -228,7 +226,7 @@ _TREND = (
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the numbers of a site stand: column of the spreadsheet and of the older text file, in order of `costs`."""
+    """Columns of the numbers of a site in the spreadsheet and the older text file, in order of `costs`."""
 
     kind: str
     amount: Column
@@ -241,7 +239,7 @@ class _Layout:
 
     @property
     def names(self) -> list[str]:
-        """The table's columns of numbers."""
+        """Columns of the table with numbers."""
         return [self.amount.name, *(column.name for column in self.costs), "lat_deg", "lon_deg"]
 
 
@@ -280,7 +278,7 @@ _OF_WELLS = ("well_rate_ktpa", "well_capital_mn", "well_fixed_om_mn_pa")
 
 
 def _sites(text: Text, layout: _Layout, issues: list[Issue]) -> dict[str, _Site]:
-    """Name → site. A row that cannot be understood is left out, with its faults."""
+    """Sites by name; invalid rows are skipped, with issues."""
     sites: dict[str, _Site] = {}
     ids: dict[str, int] = {}
     before = len(issues)
@@ -288,19 +286,19 @@ def _sites(text: Text, layout: _Layout, issues: list[Issue]) -> dict[str, _Site]
         where = f"{text.name}:{line}"
         twin = ids.get(str(site["id"])) or (sites[name]["line"] if name in sites else None)
         if twin:
-            issues.append(Issue(where, f"{layout.kind} '{shown(name)}' is there twice", f"see line {twin}"))
+            issues.append(Issue(where, f"{layout.kind} '{shown(name)}' is given twice", f"see line {twin}"))
             continue
         ids[str(site["id"])] = line
         sites[name] = {layout.kind: name, "line": line} | site
         if site.get("lat_deg") == 0 and site.get("lon_deg") == 0:
-            issues.append(Issue(where, "stands at (0, 0), in the sea off Africa", "fill in X-LON and Y-LAT"))
+            issues.append(Issue(where, "is at (0, 0), in the sea off Africa", "enter X-LON and Y-LAT"))
     if not sites and len(issues) == before:
-        issues.append(Issue(text.name, f"holds no {layout.kind}"))
+        issues.append(Issue(text.name, f"has no {layout.kind}"))
     return sites
 
 
 def _sheet_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[tuple[int, str, _Site]]:
-    """Sites of the spreadsheet: three rows of headings, then a row a site."""
+    """Sites of the spreadsheet: three rows of headings, then one row per site."""
     try:
         rows = list(text.rows())
     except csv.Error as error:
@@ -308,7 +306,7 @@ def _sheet_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[t
         return
     heading = rows[1][1] if len(rows) > 1 else []
     if len(heading) < 3 or heading[0].lower() != "unique id" or not heading[2].lower().startswith(layout.heading):
-        what = f"not laid out as SimCCS's {Path(text.name).name}"
+        what = f"not in the format of SimCCS's {Path(text.name).name}"
         hint = f"the second row names Unique ID, Name and {layout.amount.meaning.split(' in ')[0]}, the third the costs"
         issues.append(Issue(f"{text.name}:{rows[1][0] if len(rows) > 1 else 1}", what, hint))
         return
@@ -327,7 +325,7 @@ def _sheet_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[t
 
 
 def _old_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[tuple[int, str, _Site]]:
-    """Sites of the older text file: a row of headings, then a row a site."""
+    """Sites of the older text file: a row of headings, then one row per site."""
     for line, cells in list(text.lines())[1:]:
         reader = _Cells(f"{text.name}:{line}", issues)
         if reader.has(cells, max(layout.old_place) + 1):
@@ -338,7 +336,7 @@ def _old_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[tup
 
 
 def _costs(layout: _Layout, total: str, parts: Sequence[str], reader: _Cells) -> _Site:
-    """Costs by part, an empty one being 0; or one total unit cost, and then no capital, fixed O&M or wells."""
+    """Costs by component, 0 if empty; or a total unit cost without capital, fixed O&M and wells."""
     last = layout.costs[-1]
     total_per_t = reader.number(last, total or "0")
     values: _Site = {
@@ -347,42 +345,42 @@ def _costs(layout: _Layout, total: str, parts: Sequence[str], reader: _Cells) ->
     if total_per_t:
         if any(values.values()):
             what = "has a total unit cost in column D and costs in the columns after it"
-            reader.issues.append(Issue(reader.where, what, "SimCCS allows one or the other: empty one of them"))
+            reader.issues.append(Issue(reader.where, what, "SimCCS allows only one of them: clear the other"))
         zero = {column.name: float("nan") if column.name in _OF_WELLS else 0.0 for column in layout.costs}
         return zero | {last.name: total_per_t}
     if values.get("well_rate_ktpa") == 0:
-        hint = "fill in the individual well injection rate, or one total unit cost"
-        reader.issues.append(Issue(reader.where, "its wells take nothing", hint))
+        hint = "enter the individual well injection rate, or a total unit cost"
+        reader.issues.append(Issue(reader.where, "the injection rate of its wells is 0", hint))
     return values
 
 
 class _Cells:
-    """Turns the cells of one line into values and gathers what is wrong with them."""
+    """Converts the cells of a line to values and collects their issues."""
 
     def __init__(self, where: str, issues: list[Issue]) -> None:
         self.where = where
         self.issues = issues
 
     def has(self, cells: Sequence[str], count: int) -> bool:
-        """Whether the line is long enough, or a fault."""
+        """Whether the line has enough fields; adds an issue if not."""
         if len(cells) < count:
             self.issues.append(Issue(self.where, f"{len(cells)} fields, expected at least {count}"))
         return len(cells) >= count
 
     def number(self, column: Column, cell: str) -> float:
-        """The value; million tonnes become thousand tonnes, exactly. A cell with a fault counts as NaN."""
+        """The value, with million tonnes converted exactly to thousand tonnes; NaN with an issue if invalid."""
         value = converted(column, cell, f"{self.where}:{column.name}", self.issues)
         if not isinstance(value, float):
             return float("nan")
         return float(Decimal(repr(value)) * _KT_PER_MT) if column.name.endswith(("_kt", "_ktpa")) else value
 
     def vertex(self, cell: str) -> int:
-        """A vertex, or −1 with a fault."""
+        """A vertex; −1 with an issue if invalid."""
         value = self.number(_VERTEX, cell)
         return int(value) if value == value else -1
 
     def place(self, longitude: str, latitude: str) -> _Site:
-        """Coordinates; NaN where the cells are empty."""
+        """Coordinates; NaN if the cells are empty."""
         return {
             column.name: self.number(column, cell) if cell else float("nan")
             for column, cell in ((_LATITUDE, latitude), (_LONGITUDE, longitude))
@@ -390,7 +388,7 @@ class _Cells:
 
 
 def _trends(text: Text, issues: list[Issue]) -> list[_Site]:
-    """Trends, each of which must be the cheapest for some flow."""
+    """Trends; each must have the lowest cost for some flow."""
     trends: list[_Site] = []
     total: tuple[float, float] | None = None
     for line, cells in list(text.lines())[1:]:
@@ -408,12 +406,12 @@ def _trends(text: Text, issues: list[Issue]) -> list[_Site]:
         named = dict(zip((column.name for column in _TREND), numbers, strict=True))
         trends.append({"trend": cells[0], "line": line} | named)
     if not trends:
-        issues.append(Issue(text.name, "holds no trend"))
+        issues.append(Issue(text.name, "has no trend"))
     return trends
 
 
 def _edges(text: Text, issues: list[Issue]) -> list[_Site]:
-    """Candidate edges. Older files have one cost, and the oldest four lines of headings."""
+    """Candidate edges. Older files have one cost column; the oldest have four lines of headings."""
     lines = list(text.lines())
     heading = lines[0][1] if lines else []
     has_parts = "ConCost" in heading
@@ -436,15 +434,15 @@ def _edges(text: Text, issues: list[Issue]) -> list[_Site]:
             if start == end:
                 issues.append(Issue(reader.where, f"an edge from vertex {start} to itself"))
             elif twin != line:
-                issues.append(Issue(reader.where, f"edge {start}–{end} is there twice", f"see line {twin}"))
+                issues.append(Issue(reader.where, f"edge {start}–{end} is given twice", f"see line {twin}"))
         edges.append(edge)
     if not edges and len(issues) == before:
-        issues.append(Issue(text.name, "holds no edge"))
+        issues.append(Issue(text.name, "has no edge"))
     return edges
 
 
 def _vertices(text: Text, sites: dict[str, set[str]], issues: list[Issue]) -> dict[tuple[str, str], int]:
-    """(SOURCE or SINK, name) → vertex, from the pairs of nodes."""
+    """Vertex by (SOURCE or SINK, name), from the pairs of nodes."""
     vertices: dict[tuple[str, str], int] = {}
     before = len(issues)
     for line, cells in text.lines():
@@ -458,14 +456,14 @@ def _vertices(text: Text, sites: dict[str, set[str]], issues: list[Issue]) -> di
             elif name not in sites[kind]:
                 issues.append(Issue(reader.where, f"{kind.lower()} '{shown(name)}' is unknown"))
             elif vertices.setdefault((kind, name), vertex) != vertex:
-                what = f"{kind.lower()} '{shown(name)}' stands at vertex {vertices[kind, name]} and at {vertex}"
+                what = f"{kind.lower()} '{shown(name)}' is at vertex {vertices[kind, name]} and at {vertex}"
                 issues.append(Issue(reader.where, what))
     text.is_faulty = len(issues) > before
     return vertices
 
 
 def _nodes(sources: dict[str, _Site], sinks: dict[str, _Site], edges: Sequence[_Site]) -> pd.DataFrame:
-    """Sites, then the vertices that are nothing but junctions."""
+    """Sites, followed by the vertices that are only junctions."""
     rows = [
         (site["vertex"], kind, name, site["lat_deg"], site["lon_deg"])
         for kind, sites in (("source", sources), ("sink", sinks))

@@ -1,4 +1,4 @@
-"""A SimCCS folder as our own tables; with simccs_scenario's scenario, `optimize` gives its optimum in M$/y.
+"""Converts a SimCCS folder to tables and a scenario, for which `optimize` gives the optimum of SimCCS in M$/y.
 
 Every source becomes a row of plants/sources, every sink one of storage/sites, every junction a hub, every edge a link
 whose cost by trend is written out in transport/line_costs. A credit that stands as a negative injection cost becomes
@@ -22,14 +22,14 @@ from ccs_model._typing import Floats
 from ccs_model.errors import Issue
 from ccs_model.importers.simccs import SimccsFolder
 
-# The files state no dollar year; the scenario and its tables share one, so that nothing is converted.
+# The files state no price year; the scenario and its tables share one, so that nothing is converted.
 PRICE_YEAR = 2024
 REFERENCE = "SIMCCS"
 _DECIMALS = 5
-# The well of a sink whose costs are all in one number: it costs nothing, so any rate will do.
+# Injection rate of a free well, for sinks with a total unit cost.
 _FREE_WELL_KTPA = 2000.0
-_LONGEST_KM = 5000.0  # that a table takes; what a longer edge costs is written out in full
-_OFFSET_DEG = 0.002  # about twice the distance below which plants count as one place
+_LONGEST_KM = 5000.0  # upper bound of the table; the cost of longer edges is given in full
+_OFFSET_DEG = 0.002  # about twice the distance below which plants share a node
 _MADE = re.compile(r"data/(?P<table>.+)\.csv:(?P<line>\d+)(?P<column>:\w+)?")
 _ROWS_OF = {
     "plants/sources": "sources",
@@ -42,7 +42,7 @@ _ROWS_OF = {
 
 @dataclass(frozen=True)
 class SimccsCase:
-    """What is asked of the folder: the least cost of `target_mt` a year (None: what pays for itself), annualised."""
+    """Settings of a case: the target (None: whatever has a positive return), and the annualisation of capital."""
 
     target_mt: float | None
     capital_recovery_share: float
@@ -52,7 +52,7 @@ class SimccsCase:
 
 
 def simccs_tables(folder: SimccsFolder, case: SimccsCase) -> Mapping[str, pd.DataFrame]:
-    """Tables of a `data:` folder, by name."""
+    """Tables of a `data:` folder by name."""
     node_of = _names(folder)
     return {
         "plants/sources": _sources(folder, case),
@@ -76,17 +76,17 @@ def simccs_tables(folder: SimccsFolder, case: SimccsCase) -> Mapping[str, pd.Dat
 
 
 def simccs_place(folder: SimccsFolder, where: str) -> str:
-    """Where in SimCCS's files the row stands that a fault finds at `data/storage/sites.csv:4:capacity_mid_kt`."""
+    """Place in the files of SimCCS for a place in the tables, such as `data/storage/sites.csv:4:capacity_mid_kt`."""
     made = _MADE.fullmatch(where)
     if made is None or made["table"] not in _ROWS_OF:
         return where
     rows = folder.places.get(_ROWS_OF[made["table"]], ())
-    # Line costs repeat the edges trend by trend; the first line of every table is its header.
+    # Line costs list the edges for each trend; the first line of every table is its header.
     return f"{rows[(int(made['line']) - 2) % len(rows)]}{made['column'] or ''}" if rows else where
 
 
 def _names(folder: SimccsFolder) -> dict[str, str]:
-    """Our id of each vertex."""
+    """Node id of each vertex."""
     kinds = {"source": folder.sources, "sink": folder.sinks}
     named: dict[str, str] = {}
     for kind, table in kinds.items():
@@ -102,7 +102,7 @@ def _with_provenance(frame: pd.DataFrame, quality: str = "reported", note: str =
 
 
 def _capital(capital_mn: pd.Series, fixed_om_mn_pa: pd.Series, case: SimccsCase) -> pd.Series:
-    """The capital that, with the fixed O&M, costs a year what SimCCS writes for both together."""
+    """Capital whose annuity and fixed O&M equal the yearly cost of both in SimCCS."""
     if not case.rounded:
         return capital_mn
     crf = case.capital_recovery_share
@@ -136,7 +136,7 @@ def _sources(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
 def _sinks(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
     sinks = folder.sinks
     places = _places(folder)
-    # SimCCS bounds no number of wells; more than all sources can fill are of no use.
+    # SimCCS does not limit wells; more than all sources can fill are useless.
     yearly = (sinks["capacity_kt"] / case.storage_life_yr).clip(upper=folder.sources["capturable_ktpa"].sum())
     rate = sinks["well_rate_ktpa"].fillna(_FREE_WELL_KTPA)
     well_capital, well_om = sinks["well_capital_mn"].fillna(0.0), sinks["well_fixed_om_mn_pa"].fillna(0.0)
@@ -171,7 +171,7 @@ def _sinks(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
 
 
 def _trends(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
-    """Each trend up to where the next one is the cheaper; the last one has no end."""
+    """Each trend up to the flow at which the next one costs less; the last one is unbounded."""
     trends = folder.trends
     slope = trends["slope_per_tpa"] + trends["right_of_way_slope_per_tpa"]
     fixed = trends["intercept_mn"] + trends["right_of_way_intercept_mn"]
@@ -205,7 +205,7 @@ def _link_ids(folder: SimccsFolder, node_of: Mapping[str, str]) -> list[str]:
 
 
 def _links(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame:
-    """Every edge, and for free the way between sites that stand at one vertex."""
+    """Every edge, and free links between sites at the same vertex."""
     edges = folder.edges
     links = _with_provenance(
         pd.DataFrame(
@@ -239,7 +239,7 @@ def _links(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _line_costs(folder: SimccsFolder, node_of: Mapping[str, str], case: SimccsCase) -> pd.DataFrame:
-    """Capital of every edge by trend: weighted km × intercept, weighted km × slope; rounded as SimCCS writes it."""
+    """Capital of every edge by trend: weighted km × intercept and weighted km × slope, rounded as in SimCCS."""
     edges, crf = folder.edges, case.capital_recovery_share
     rows = []
     for trend in folder.trends.itertuples():
@@ -283,7 +283,7 @@ def _junctions(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame
 
 
 def _places(folder: SimccsFolder) -> dict[str, tuple[float, float]]:
-    """Latitude and longitude of every vertex; one without is drawn at the mean of its neighbours."""
+    """Latitude and longitude of every vertex; vertices without are placed at the mean of their neighbours."""
     nodes = folder.nodes.drop_duplicates("vertex").reset_index(drop=True)
     at = {str(vertex): k for k, vertex in enumerate(nodes["vertex"])}
     known = nodes[["lat_deg", "lon_deg"]].notna().all(axis=1).to_numpy()
@@ -294,7 +294,7 @@ def _places(folder: SimccsFolder) -> dict[str, tuple[float, float]]:
     n = len(nodes)
     near = sparse.coo_array((np.ones(2 * len(a)), (np.r_[a, b], np.r_[b, a])), shape=(n, n)).tocsr()
     places = nodes[["lat_deg", "lon_deg"]].to_numpy(float).copy()
-    # A junction that is tied to no known place at all is drawn in the middle of everything.
+    # A junction without any located neighbour is placed at the centre.
     tie = 1e-6
     degree = np.asarray(near.sum(axis=1)).ravel() + tie
     laplace = sparse.csr_array(sparse.diags_array(degree) - near)
@@ -310,7 +310,7 @@ def _places(folder: SimccsFolder) -> dict[str, tuple[float, float]]:
 
 
 def _offset_duplicates(places: Floats) -> None:
-    """Two vertices are never one place: one drawn upon an earlier one, or right beside it, moves a little east."""
+    """Move vertices that coincide with an earlier one slightly to the east, so that all locations differ."""
     taken: set[tuple[int, int]] = set()
     for k in range(len(places)):
         while True:
@@ -322,68 +322,66 @@ def _offset_duplicates(places: Floats) -> None:
             places[k, 1] += _OFFSET_DEG
 
 
-# The scenario that goes with a SimCCS folder's tables: a static year, least cost, links as they are given.
-
 _TEXT = """\
-# A case of SimCCS: its sources, sinks, candidate network and pipe costs stand in data/.
+# A SimCCS case. Its sources, sinks, candidate network and pipe costs are in data/.
 #
 # Run it:      ccs-model optimize scenario.yaml
-# objective.value in plan.json is SimCCS's own objective, in million USD a year.
+# objective.value in plan.json is the objective of SimCCS, in million USD a year.
 name: @NAME@
 description: >
   What SimCCS asks of this folder: which sources, pipes and sinks cost least in a representative year?
 
 currency: USD
-price_year: @PRICE_YEAR@                     # SimCCS states none; the tables say the same, so that nothing is converted
-years: static                        # one representative year, with capital as a yearly share
-capital_recovery_share: @CRF@ # SimCCS's capital recovery factor: that share
-storage_life_yr: @YEARS@ # SimCCS's years: a sink takes its capacity ÷ these in a year
+price_year: @PRICE_YEAR@                     # SimCCS states none; the tables use the same, so that nothing is converted
+years: static                        # one representative year, with annualised capital
+capital_recovery_share: @CRF@ # capital recovery factor of SimCCS
+storage_life_yr: @YEARS@ # years of SimCCS: the yearly injection of a sink is its capacity ÷ years
 
 plants:
-  inventory: [sources]               # data/plants/sources.csv; no plants of ours
+  inventory: [sources]               # data/plants/sources.csv, without the shipped plants
 data: data
 
 transport:
-  candidate_links: given             # SimCCS's edges alone (data/transport/links.csv); none are made
-  corridors: all                     # proven over every edge
-  trucks: false                      # SimCCS knows pipes only
+  candidate_links: given             # only the edges of SimCCS (data/transport/links.csv)
+  corridors: all                     # search all edges
+  trucks: false                      # SimCCS has pipes only
 
-storage: {sites: [SimCCS]}           # the name that every sink has for its basin
+storage: {sites: [SimCCS]}           # basin name of every sink
 
 @TARGET@
 objective: min_cost
 
 solver: {mip_gap: 1.0e-8, time_limit_s: 600, threads: 1}
 """
-_A_TARGET = "targets: {captured_ktpa: @KTPA@} # thousand tonnes a year that must be captured"
-_A_PRICE = "# No target: what is captured is what pays for itself, from what sinks pay (eor_revenue_per_t)."
+_A_TARGET = "targets: {captured_ktpa: @KTPA@} # required capture, in thousand tonnes a year"
+_A_PRICE = "# No target: CO2 is captured where the payments of sinks (eor_revenue_per_t) exceed the costs."
 _COMMENT_AT = 37
 
 
 def simccs_scenario(name: str, case: SimccsCase) -> str:
-    """The text of scenario.yaml."""
+    """Text of scenario.yaml."""
     target = _A_PRICE
     if case.target_mt is not None:
         target = _A_TARGET.replace("@KTPA@", _number(case.target_mt * 1000.0))
     text = _TEXT.replace("@PRICE_YEAR@", str(PRICE_YEAR)).replace("@TARGET@", target)
     text = text.replace("@CRF@", _number(case.capital_recovery_share)).replace("@YEARS@", _number(case.storage_life_yr))
-    # A comment that follows a value of any length starts where the others do.
+    # Align the comments.
     lines = [_aligned(line) if " # " in line and not line.startswith("#") else line for line in text.split("\n")]
     return "\n".join(lines).replace("@NAME@", json.dumps(name, ensure_ascii=False))
 
 
 def target_issues(folder: SimccsFolder, case: SimccsCase, where: str) -> list[Issue]:
-    """Why no plan can capture the target: sources give, or sinks take, less in a year."""
+    """Issues of a target that exceeds the yearly supply of the sources or the capacity of the sinks."""
     if case.target_mt is None:
         return []
     given_mt = float(folder.sources["capturable_ktpa"].sum()) / 1000.0
     taken_mt = float(folder.sinks["capacity_kt"].sum()) / case.storage_life_yr / 1000.0
     issues = []
     if case.target_mt > given_mt * (1 + 1e-9):
-        what = f"{case.target_mt:g} Mt a year is more than all {len(folder.sources)} sources give together"
+        what = f"{case.target_mt:g} Mt a year is more than all {len(folder.sources)} sources supply together"
         issues.append(Issue(where, what, f"{given_mt:.7g} Mt a year"))
     if case.target_mt > taken_mt * (1 + 1e-9):
-        what = f"{case.target_mt:g} Mt a year is more than all {len(folder.sinks)} sinks take in"
+        what = f"{case.target_mt:g} Mt a year is more than all {len(folder.sinks)} sinks can store in"
         issues.append(Issue(where, what, f"{taken_mt:.7g} Mt a year over {case.storage_life_yr:g} years"))
     return issues
 

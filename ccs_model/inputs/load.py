@@ -68,11 +68,11 @@ def merged(
     result = Merged({name: table.frame for name, table in shipped.items()}, dict.fromkeys(shipped, SHIPPED))
     for table in folder.tables:
         _override(result, table, is_instead=table.name in folder.instead)
-    ours = (*SECTORS, COAL_CHEMICALS)
-    for name in ours:
+    sectors = (*SECTORS, COAL_CHEMICALS)
+    for name in sectors:
         result.frames[f"plants/{name}"] = result.frames[f"plants/{name}"].assign(inventory=name)
     if inventories:
-        _drop_inventories(result, [name for name in ours if name not in requested.inventory])
+        _drop_inventories(result, [name for name in sectors if name not in requested.inventory])
     for inventory in inventories:
         for table in inventory.tables:
             if table.name == "references":
@@ -114,11 +114,11 @@ def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
         return
     if table.frame.empty:
         return
-    ours, key = _without_replaced_groups(result.frames[table.name], table), list(KEYS[table.name])
-    places = {named: place for place, named in enumerate(ours[key].itertuples(index=False, name=None))}
-    order = [places.get(named, len(ours)) for named in table.frame[key].itertuples(index=False, name=None)]
-    n_new = order.count(len(ours))
-    kept = ours.assign(_order=range(len(ours)))
+    shipped_rows, key = _without_replaced_groups(result.frames[table.name], table), list(KEYS[table.name])
+    places = {named: place for place, named in enumerate(shipped_rows[key].itertuples(index=False, name=None))}
+    order = [places.get(named, len(shipped_rows)) for named in table.frame[key].itertuples(index=False, name=None)]
+    n_new = order.count(len(shipped_rows))
+    kept = shipped_rows.assign(_order=range(len(shipped_rows)))
     kept = kept[~kept["_order"].isin(order)]
     rows = pd.concat([kept, table.frame.assign(_order=order)], ignore_index=True)
     rows = rows.sort_values("_order", kind="stable").drop(columns="_order")
@@ -127,14 +127,16 @@ def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
     result.origins[table.name] += f" + {file} ({message})"
 
 
-def _without_replaced_groups(ours: pd.DataFrame, table: Table) -> pd.DataFrame:
+def _without_replaced_groups(shipped_rows: pd.DataFrame, table: Table) -> pd.DataFrame:
     """The shipped rows without those of groups that the user's table replaces, except rows with the same key there."""
     if table.name not in _GROUPED_BY:
-        return ours
+        return shipped_rows
     group, key = _GROUPED_BY[table.name], list(KEYS[table.name])
-    theirs = set(table.frame[key].itertuples(index=False, name=None))
-    is_overridden = np.array([named in theirs for named in ours[key].itertuples(index=False, name=None)], dtype=bool)
-    return ours[~ours[group].isin(table.frame[group]) | is_overridden].reset_index(drop=True)
+    own_rows = set(table.frame[key].itertuples(index=False, name=None))
+    is_overridden = np.array(
+        [named in own_rows for named in shipped_rows[key].itertuples(index=False, name=None)], dtype=bool
+    )
+    return shipped_rows[~shipped_rows[group].isin(table.frame[group]) | is_overridden].reset_index(drop=True)
 
 
 def _complete_curves(result: Merged) -> None:
@@ -143,9 +145,9 @@ def _complete_curves(result: Merged) -> None:
     Shipped steps of a site that the user overrides are dropped, since the user's row has the cost.
     """
     sites, curves = result.frames[_SITES], result.frames[_CURVES]
-    theirs = sites.loc[[source.is_own for source in sites["source"]], "site"]
-    is_ours = np.array([not source.is_own for source in curves["source"]], dtype=bool)
-    curves = curves[~(is_ours & (curves["site"].isin(theirs) | ~curves["site"].isin(sites["site"])))]
+    own_sites = sites.loc[[source.is_own for source in sites["source"]], "site"]
+    is_shipped = np.array([not source.is_own for source in curves["source"]], dtype=bool)
+    curves = curves[~(is_shipped & (curves["site"].isin(own_sites) | ~curves["site"].isin(sites["site"])))]
     bare = sites[~sites["site"].isin(curves["site"])]
     if len(bare):
         single = bare.assign(step=1.0, capacity_share=1.0)[list(curves.columns)]
@@ -170,8 +172,10 @@ def _drop_inventories(result: Merged, sectors: list[str]) -> None:
 def _append(result: Merged, name: str, frame: pd.DataFrame) -> None:
     if frame.empty:
         return
-    ours = result.frames[name]
-    result.frames[name] = pd.concat([ours, frame], ignore_index=True) if len(ours) else frame.reset_index(drop=True)
+    shipped_rows = result.frames[name]
+    result.frames[name] = (
+        pd.concat([shipped_rows, frame], ignore_index=True) if len(shipped_rows) else frame.reset_index(drop=True)
+    )
     message = f"{frame['source'].iloc[0].file} ({_counted(len(frame), 'plant')})"
     result.origins[name] = f"{result.origins[name]} + {message}" if result.origins[name] else message
 
@@ -304,23 +308,23 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     requested = own or OwnTables(Path())
     issues = [issue for table in shipped.values() for issue in table.issues]
     inventories = _inventories(requested, declared, allow_outside, issues)
-    theirs = _folder(requested, declared, allow_outside, issues)
+    own_folder = _folder(requested, declared, allow_outside, issues)
     terrain = _terrain(requested, declared, allow_outside, issues)
     if issues:
         raise InputError(sorted(issues, key=reading_order))
     # Checks across tables assume that each table by itself is valid.
-    result = merged(shipped, theirs, inventories, requested, terrain)
+    result = merged(shipped, own_folder, inventories, requested, terrain)
     issues = result.issues or [issue for check in CHECKS for issue in check(result.frames)]
     if issues:
         raise InputError(sorted(issues, key=reading_order))
     sha256 = {
-        **{f"{name}.csv": table.sha256 for name, table in shipped.items() if name not in theirs.instead},
-        **{f"own:{name}": sha for name, sha in theirs.sha256.items()},
+        **{f"{name}.csv": table.sha256 for name, table in shipped.items() if name not in own_folder.instead},
+        **{f"own:{name}": sha for name, sha in own_folder.sha256.items()},
         **{f"own:{each.name}": each.sha256 for each in inventories},
     }
     own_files = {each.name: {PurePath(each.name).name: each.raw} for each in inventories}
     if requested.data is not None:
-        own_files[requested.data] = dict(theirs.files)
+        own_files[requested.data] = dict(own_folder.files)
     if terrain is not None:
         sha256[f"own:{terrain.name}"] = terrain.sha256
         own_files[terrain.name] = {PurePath(terrain.name).name: terrain.raw}

@@ -126,8 +126,8 @@ def test_options_out_of_range_are_a_matter_of_usage(tmp_path, words):
 def test_a_target_beyond_sources_and_sinks_is_told_with_both_figures(tmp_path):
     error = rejected(InputError, PUBLISHED / "cap", "-o", tmp_path / "a", "--mode", "target", "--target-mt", "150")
     assert [str(issue) for issue in error.issues] == [
-        "--target-mt: 150 Mt a year is more than all 20 sources give together (111.132 Mt a year)",
-        "--target-mt: 150 Mt a year is more than all 7 sinks take in (116.3333 Mt a year over 30 years)",
+        "--target-mt: 150 Mt a year is more than all 20 sources supply together (111.132 Mt a year)",
+        "--target-mt: 150 Mt a year is more than all 7 sinks can store in (116.3333 Mt a year over 30 years)",
     ]
     assert not list(tmp_path.iterdir())
 
@@ -136,7 +136,7 @@ def test_a_target_beyond_sources_and_sinks_is_told_with_both_figures(tmp_path):
     ("name", "old", "new", "reported"),
     [
         ("Sources.csv", "-83.8072,33.0583", "33.0583,-83.8072", r"Sources.csv:19: lies .* \(X-LON .* swapped"),
-        ("Sources.csv", "-83.8072,33.0583", "0,0", r"Sources.csv:19: stands at \(0, 0\)"),
+        ("Sources.csv", "-83.8072,33.0583", "0,0", r"Sources.csv:19: is at \(0, 0\)"),
         ("Sources.csv", "311.200,41.91", "311.200,-41.91", "Sources.csv:19:capture_cost_per_t: -41.91 is outside"),
         ("Sinks.csv", "63.063,0.000,0.180", "63.063,0.000,180", "Sinks.csv:6:well_injectivity_ktpa: 180000.0 is"),
         ("CandidateNetwork.txt", "580414\t583060", "580414\t5830.5", "CandidateNetwork.txt:3:vertex"),

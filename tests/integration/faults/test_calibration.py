@@ -50,6 +50,6 @@ def test_F71_a_conflict_is_reported_and_nothing_is_bent(desk: Desk) -> None:
     assert rejected.code == 7 and "stays unexplained" in rejected.err and "hebei-about" in rejected.err
     assert not (desk.folder / "calibration.json").exists()
     accepted = desk.ask("calibrate", "--preset", "pilot-installed", "--accept", "-o", "calibration.json")
-    assert accepted.code == 0 and "Conflict, accepted" in accepted.out
+    assert accepted.code == 0 and "Accepted conflict" in accepted.out
     fit = json.loads((desk.folder / "calibration.json").read_text(encoding="utf-8"))["presets"]["pilot-installed"]
     assert fit["accepted"] and fit["zones"][0]["unexplained_share"] > 0.02

@@ -198,7 +198,7 @@ def test_an_edge_to_a_vertex_nobody_knows_is_a_junction(folder):
 
 def test_what_is_missing_and_where_it_lies_is_told(tmp_path):
     assert faults_of(PUBLISHED) == [
-        f"{PUBLISHED}: not a folder of SimCCS: Sources.csv, Sinks.csv, Linear.txt, CandidateNetwork.txt, "
+        f"{PUBLISHED}: not a SimCCS folder: Sources.csv, Sinks.csv, Linear.txt, CandidateNetwork.txt, "
         "DelaunayPaths.txt are missing (they lie in cap/, price/)"
     ]
     assert "there is no such folder" in faults_of(tmp_path / "none")[0]
@@ -207,7 +207,7 @@ def test_what_is_missing_and_where_it_lies_is_told(tmp_path):
 
 def test_one_missing_file_is_named(folder):
     (folder / "Linear.txt").unlink()
-    assert faults_of(folder) == [f"{folder}: not a folder of SimCCS: Linear.txt is missing"]
+    assert faults_of(folder) == [f"{folder}: not a SimCCS folder: Linear.txt is missing"]
 
 
 @pytest.mark.parametrize(
@@ -219,14 +219,14 @@ def test_one_missing_file_is_named(folder):
         ("Sources.csv", "\n16,16,20.331", "\n16,16,-2",
          r"Sources.csv:19:capturable_ktpa: -2 is outside the range from 0"),
         ("Sources.csv", "\n16,16,", "\n,16,", r"Sources.csv:19: has no Unique ID"),
-        ("Sources.csv", "\n16,16,", "\n15,16,", r"Sources.csv:19: source '16' is there twice \(see line 18\)"),
-        ("Sources.csv", "\n16,16,", "\n16,15,", r"Sources.csv:19: source '15' is there twice \(see line 18\)"),
+        ("Sources.csv", "\n16,16,", "\n15,16,", r"Sources.csv:19: source '16' is given twice \(see line 18\)"),
+        ("Sources.csv", "\n16,16,", "\n16,15,", r"Sources.csv:19: source '15' is given twice \(see line 18\)"),
         ("Sources.csv", "0.00,5295.000", "55,5295.000", r"Sources.csv:19: has a total unit cost in column D and costs"),
         ("Sources.csv", "5295.000", "-5295", r"Sources.csv:19:capital_mn: -5295 is outside the range"),
-        ("Sources.csv", "-83.8072,33.0583", "0,0", r"Sources.csv:19: stands at \(0, 0\)"),
+        ("Sources.csv", "-83.8072,33.0583", "0,0", r"Sources.csv:19: is at \(0, 0\)"),
         ("Sources.csv", "-83.8072,33.0583", "33.0583,-93.8", r"Sources.csv:19:lat_deg: .* the two look swapped"),
-        ("Sources.csv", "Unique ID", "Identity", r"Sources.csv:2: not laid out as SimCCS's Sources.csv"),
-        ("Sinks.csv", "0.000,0.180,", "0.000,,", r"Sinks.csv:6: its wells take nothing"),
+        ("Sources.csv", "Unique ID", "Identity", r"Sources.csv:2: not in the format of SimCCS's Sources.csv"),
+        ("Sinks.csv", "0.000,0.180,", "0.000,,", r"Sinks.csv:6: the injection rate of its wells is 0"),
         ("Sinks.csv", "\n3,3,360.000", "\n3,3,inf", r"Sinks.csv:6:capacity_kt: 'inf' is not a finite number"),
         ("Linear.txt", "0.431655132", "-0.4", r"Linear.txt:2:intercept_mn: -0.4 is outside the range"),
         ("Linear.txt", "0.770037049", "0.1", r"Linear.txt:3: trend '2' is never dearer"),
@@ -236,12 +236,12 @@ def test_one_missing_file_is_named(folder):
         ("CandidateNetwork.txt", "580414\t583060", "580414\t580414",
          r"Network.txt:3: an edge from vertex 580414 to itself"),
         ("CandidateNetwork.txt", "580414\t583060", "674100\t653100",
-         r"Network.txt:3: edge .* is there twice \(see line 2\)"),
+         r"Network.txt:3: edge .* is given twice \(see line 2\)"),
         ("CandidateNetwork.txt", "580414\t583060", "580414\t5830.5",
          r"Network.txt:3:vertex: 5830.5 is not a whole number"),
         ("DelaunayPaths.txt", "SOURCE\t16\t", "SOURCE\t61\t", r"Paths.txt:2: source '61' is unknown"),
         ("DelaunayPaths.txt", "SOURCE\t16\t", "FLARE\t16\t", r"Paths.txt:2: 'FLARE' is neither SOURCE nor SINK"),
-        ("DelaunayPaths.txt", "270438\t525352", "270439\t525352", r"source '16' stands at vertex 270439 and at 270438"),
+        ("DelaunayPaths.txt", "270438\t525352", "270439\t525352", r"source '16' is at vertex 270439 and at 270438"),
         ("DelaunayPaths.txt", "270438\t525352", "270438", r"DelaunayPaths.txt:2: 5 fields, expected at least 6"),
     ],
 )  # fmt: skip
@@ -254,7 +254,7 @@ def test_a_site_at_no_vertex_is_told(folder):
     lines = (folder / "DelaunayPaths.txt").read_text().splitlines()
     (folder / "DelaunayPaths.txt").write_text("\n".join(line for line in lines if "SOURCE\t16\t" not in line))
     assert faults_of(folder) == [
-        "Sources.csv:19: source '16' stands at no vertex (DelaunayPaths.txt must name it in a pair of nodes)"
+        "Sources.csv:19: source '16' is at no vertex (DelaunayPaths.txt must have a pair of nodes for it)"
     ]
 
 
@@ -276,10 +276,10 @@ def test_a_field_without_end_is_told(folder):
 @pytest.mark.parametrize(
     ("name", "reported"),
     [
-        ("Sources.csv", "not laid out as SimCCS's Sources.csv"),
-        ("Linear.txt", "holds no trend"),
-        ("CandidateNetwork.txt", "holds no edge"),
-        ("DelaunayPaths.txt", "stands at no vertex"),
+        ("Sources.csv", "not in the format of SimCCS's Sources.csv"),
+        ("Linear.txt", "has no trend"),
+        ("CandidateNetwork.txt", "has no edge"),
+        ("DelaunayPaths.txt", "is at no vertex"),
     ],
 )
 def test_an_empty_file_is_told(folder, name, reported):
@@ -289,7 +289,7 @@ def test_an_empty_file_is_told(folder, name, reported):
 
 def test_headings_alone_are_no_sites(folder):
     (folder / "Sinks.csv").write_bytes(b"".join((folder / "Sinks.csv").read_bytes().splitlines(keepends=True)[:3]))
-    assert "Sinks.csv: holds no sink" in faults_of(folder)
+    assert "Sinks.csv: has no sink" in faults_of(folder)
 
 
 def test_files_too_large_or_no_text_are_refused(folder, monkeypatch):
