@@ -54,7 +54,7 @@ def test_fractional_plans_are_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["hebei", "shanxi", "pilot-zones"])
 def test_whole_plans_lie_in_each_others_bounds(name: str) -> None:
-    program = matrix(name, "whole")
+    program = matrix(name, "integer")
     most = program.maximise[0]
     deadline = time.monotonic() + 300
     plain = solve_mip(Highs(program, OPTIONS), maximise=most, gap=GAP, deadline=deadline, stage="all columns").outcome

@@ -37,9 +37,9 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 @pytest.mark.parametrize(
     ("purpose", "reported"),
     [
-        ("settling ties", "ties are not settled"),
-        ("the next money", "what more money buys is not known"),
-        ("cost of a fixed decision", "what locks cost is not known"),
+        ("tie-breaking", "ties are not broken"),
+        ("marginal budget", "the marginal value of the budget is unknown"),
+        ("cost of a fixed decision", "the cost of fixed decisions is unknown"),
     ],
 )
 def test_a_plan_outlives_what_is_asked_after_it(
