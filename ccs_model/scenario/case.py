@@ -45,7 +45,7 @@ class Expectation(Section):
     def _has_a_band(self) -> Expectation:
         bounds = self.low is not None or self.high is not None
         if bounds == (self.about is not None):
-            raise findings_error([Finding(("about",), "expected either low and high, or about")])
+            raise findings_error([Finding(("about",), "expected low, high or both, or about")])
         return self
 
 

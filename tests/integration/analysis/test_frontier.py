@@ -76,7 +76,7 @@ def test_the_words_say_what_a_step_buys(point_search):
     row, below = points.iloc[3], points.iloc[2]
     more_kt = row["abatement_kt"] - below["abatement_kt"]
     assert row["capital_per_t"] == pytest.approx((row["budget_mn"] - below["budget_mn"]) * 1000 / more_kt)
-    assert f"{more_kt:,.0f} kt more over the horizon" in row["words"]
+    assert f"add {more_kt:,.0f} kt over the horizon" in row["words"]
     assert f"{row['capital_per_t']:,.0f} CNY of budget per tonne" in row["words"]
 
 

@@ -33,7 +33,7 @@ def desk(tmp_path_factory):
 def test_init_writes_three_files(desk):
     names = {path.name for path in (desk / "my zone").iterdir()}
     assert names == {"scenario.yaml", "plants.xlsx", "scenario.schema.json"}
-    assert "least" in json.dumps(json.loads((desk / "my zone/scenario.schema.json").read_text(encoding="utf-8")))
+    assert "min_cost" in json.dumps(json.loads((desk / "my zone/scenario.schema.json").read_text(encoding="utf-8")))
     text = (desk / "my zone/scenario.yaml").read_text(encoding="utf-8")
     assert text.startswith("# yaml-language-server: $schema=./scenario.schema.json\n")
     assert 'name: "my zone"' in text

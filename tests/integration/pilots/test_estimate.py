@@ -90,7 +90,7 @@ def test_it_agrees_with_an_independent_sampler(inputs: Inputs, kind: str, n_chai
 def test_ranks_of_the_truth_are_even(inputs: Inputs) -> None:
     rows = [row("A"), row("B")]
     # Kolmogorov's distance of 400 even ranks exceeds 1.63 ÷ √400 once in a hundred.
-    assert ranks_distance(sampled(inputs, rows), rows, n_worlds=400, seed=3) < 1.63 / 20
+    assert ranks_distance(sampled(inputs, rows), rows, n_programmes=400, seed=3) < 1.63 / 20
     # An estimator that believes its reports twice as much as it should is found out.
     sure = [replace(each, sigma=each.sigma / 4) for each in rows]
     honest = sampled(inputs, rows)

@@ -104,9 +104,9 @@ def test_a_program_without_a_plan_holds_nothing(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("case: x\nkind: heldot\nexpect: [{quantity: a, low: 1}]\n", "did you mean 'heldout'?"),
-        ("case: x\nkind: heldout\n", "expect: missing"),
+        ("case: x\nkind: heldout\n", "expect: required key is missing"),
         ("case: x\nkind: heldout\nexpect: []\n", "at least 1"),
-        ("case: x\nkind: heldout\nexpect: [{quantity: a}]\n", "either low or high, or about"),
+        ("case: x\nkind: heldout\nexpect: [{quantity: a}]\n", "low, high or both, or about"),
         ("case: x\nkind: heldout\nexpct: []\nexpect: [{quantity: a, low: 1}]\n", "unknown key"),
         ("case: x\nkind: heldout\nexpect:\n  - {quantity: a, low: 1, heigh: 3}\n", "c.yaml:4"),
     ],

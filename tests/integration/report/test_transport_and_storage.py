@@ -123,7 +123,7 @@ def test_what_is_full_is_said_in_words() -> None:
     )
     assert _limit(periods, 500.0) == "all wells, from 2030, 2035"
     assert _limit(periods, 900.0) == "all wells, from 2030, 2035; the capacity"
-    assert _limit(periods.assign(injection_max_ktpa=60.0), 500.0) == "nothing"
+    assert _limit(periods.assign(injection_max_ktpa=60.0), 500.0) == "none"
 
 
 def test_an_empty_plan_says_why_and_still_lists_the_sites(empty_plan: Plan, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_column_converts_row_by_row_in_its_own_money(inputs: Inputs) -> None:
         (("CNY", 2024), "USD", 1999, ("indices/deflators.csv", "USD 1999", "2000 to 2025")),
         (("CNY", 2026), "CNY", 2024, ("indices/deflators.csv", "CNY 2026", "2000 to 2025")),
         (("CNY", 2003), "EUR", 2003, ("indices/exchange_rates.csv", "EUR", "2003")),
-        (("CNY", 2024), "GBP", 2020, ("indices/deflators.csv", "GBP 2024", "none of that currency")),
+        (("CNY", 2024), "GBP", 2020, ("indices/deflators.csv", "GBP 2024", "it lacks this currency")),
     ],
 )
 def test_a_year_the_index_does_not_hold_is_named_never_replaced(
