@@ -244,7 +244,7 @@ def test_copies_of_own_tables_are_hashed(tmp_path: Path) -> None:
         }
     }
     assert run_files.changed_inputs(tmp_path, manifest) == (
-        2, ["own:other.csv: its copy in own/ is missing or changed"],
+        2, ["own:other.csv: its copy in own/ is missing or has changed"],
     )  # fmt: skip
 
 
@@ -298,7 +298,7 @@ def test_the_command_prints_a_table_or_one_object(
     ("name", "content", "words"),
     [
         ("plan.json", b"{", "plan.json: is not JSON"),
-        ("plan.json", b"\xff\xfe", "plan.json: is not JSON"),
+        ("plan.json", b"\xff\xfe", "plan.json: is not UTF-8 text"),
         ("manifest.json", b"[", "manifest.json: is not JSON"),
     ],
 )

@@ -108,4 +108,4 @@ def test_published_optima(case: Case, by_groups_too: bool, tmp_path: Path, monke
     assert plan.status == "optimal"
     assert plan.objective.value == pytest.approx(case.optimum, rel=1e-9)
     assert plan.objective.searched_bound == pytest.approx(case.optimum, rel=1e-9)
-    assert ("by groups: plan" in plan.solver_log) == by_groups_too
+    assert ("by groups: incumbent" in plan.solver_log) == by_groups_too

@@ -272,7 +272,7 @@ def test_both_accounts_agree_whatever_is_asked(changes: Changes, solved: Solved)
     plan = solved(changes, {"budget.total_mn": 700.0})
     checks = plan.checks.set_index("name")
     assert checks["holds"].all()
-    assert len(checks.index[checks.index.str.startswith(("owners", "society"))]) == 4
+    assert len(checks.index[checks.index.str.startswith(("owners", "net social benefit"))]) == 4
     assert plan.owner_cashflow is not None and plan.owners is not None
     flow = plan.owner_cashflow
     npv = (flow["net_mn"] * flow["discount_factor"]).groupby(flow["plant"]).sum()
