@@ -10,23 +10,27 @@ import numpy.typing as npt
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.analysis.frontier_search import processes_for, run_tasks_in
+from ccs_model.analysis.merit_order_budget import RankedList
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
-from ccs_model.mip.budget_sweep import SweepModel, with_limit
+from ccs_model.mip.budget_sweep import SweepModel, with_limit, zero_point
 from ccs_model.mip.clock import now
 from ccs_model.mip.highs import gap_share
-from ccs_model.mip.matrix import rounded_to_integrality
-from ccs_model.mip.parametric import Breakpoint, MovingLimit, Support
+from ccs_model.mip.matrix import residuals, rounded_to_integrality
+from ccs_model.mip.parametric import MovingLimit, Support
 from ccs_model.mip.sweep_search import SweepSearch, SweepWork
 from ccs_model.plan.decisions import without_traces
 from ccs_model.problem import Problem
 from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.fixed_charge_network import connections_of, network_of
+from ccs_model.solve.normalised_money import Normalised
 from ccs_model.solve.strategies import BUDGET_SWEEP
 from ccs_model.solve.tie_breaking import break_ties
 
-# Multiple of its even share of the time left that a budget may take, and the least seconds it has.
-_GREEDY, _LEAST_S = 1.25, 0.5
+# Multiple of its even share of the effort left that a budget may take, and the least effort it has.
+_GREEDY, _LEAST = 1.25, 0.5
+# Relative tolerance of spending against a budget.
+SPENDING_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,18 +49,24 @@ class BudgetPointSearch:
     """Finds the budget points. After `budget_points`, `links` are the corridors (None without a shared network)."""
 
     problem: Problem
-    matrix: Matrix
+    search: Normalised
     row: int
     options: SolverOptions
     moving: MovingLimit
-    curve: Sequence[Breakpoint]
-    deadline: float
-    corridors: Sequence[str] | None
+    effort: float
+    known: Sequence[Floats]
     on_progress: Callable[[str], None] | None
     jobs: int | None = None
     links: tuple[str, ...] | None = None
     network_words: str = "every retrofit has its own pipeline"
     _supports: list[Support] = field(default_factory=list)
+    _unused: Ints | None = None
+    _deadline: float = np.inf
+
+    @property
+    def matrix(self) -> Matrix:
+        """The model of the search, with money in its unit."""
+        return self.search.matrix
 
     @property
     def n_corridors(self) -> int | None:
@@ -68,15 +78,64 @@ class BudgetPointSearch:
         """1 for a maximised objective, −1 for a minimised one."""
         return 1.0 if self.matrix.maximise[0] else -1.0
 
-    def budget_points(self, budgets: Floats) -> list[BudgetPoint]:
-        """Return a plan at each budget that has one."""
+    def budget_points(self, budgets: Floats) -> tuple[list[BudgetPoint], RankedList | None]:
+        """Return a plan at each budget in million that has one, and the merit order."""
+        self._deadline = now() + self.effort
+        limits = budgets / self.search.unit
         if not self.problem.is_integer:
-            found = self._linear(budgets)
+            found = self._linear(limits)
         elif self.problem.network is None:
-            found = self._rounded(budgets)
+            found = self._rounded(limits)
         else:
-            found = self._in_corridors(budgets)
-        return self._with_monotone_bounds(found)
+            found = self._in_corridors(limits)
+        self._report_progress("merit order")
+        ranked = RankedList.of(
+            self.problem, self.search, self.row, self.options, list(map(float, budgets)), self._unused
+        )
+        if self.problem.is_integer:
+            found = self._pooled(found, limits, ranked)
+        mn = dict(zip(limits.tolist(), budgets.tolist(), strict=True))
+        return [self._in_million(each, mn[each.budget_mn]) for each in self._with_monotone_bounds(found)], ranked
+
+    def _in_million(self, point: BudgetPoint, budget_mn: float) -> BudgetPoint:
+        """A budget point of the search in the units of the problem."""
+        return BudgetPoint(
+            budget_mn,
+            self.search.x(point.x),
+            self.search.outcome(point.outcome),
+            self.search.outcome(point.relaxation),
+            point.all_links_bound * float(self.search.objective[0]),
+        )
+
+    def _pooled(
+        self, budget_points: list[BudgetPoint], budgets: Floats, ranked: RankedList | None
+    ) -> list[BudgetPoint]:
+        """Budget points at all budgets, each with the best known plan that its budget allows."""
+        spending = self.matrix.rows[[self.row], :].toarray().ravel()
+        lists = [] if ranked is None else [take.x for take in ranked.takes.values() if take.x is not None]
+        pool = [*(each.x for each in budget_points), *lists, *self.known]
+        nothing = zero_point(self.matrix)
+        pool += [] if nothing is None else [nothing]
+        ranking = sorted(
+            ((-self.sign * float(self.matrix.costs[0] @ x), float(spending @ x), k) for k, x in enumerate(pool))
+        )
+        at = {each.budget_mn: each for each in budget_points}
+        found = []
+        for budget in map(float, budgets):
+            there = with_limit(self.matrix, self.row, budget)
+            for value, spent, k in ranking:
+                if spent <= budget + SPENDING_TOLERANCE * max(budget, 1.0) and residuals(there, pool[k]).hold:
+                    found.append(self._with_plan(at.get(budget), budget, pool[k], -self.sign * value))
+                    break
+        return found
+
+    def _with_plan(self, known: BudgetPoint | None, budget: float, x: Floats, value: float) -> BudgetPoint:
+        """The budget point with another plan; without one, with no bound but that of the relaxation's lines."""
+        if known is not None:
+            return replace(known, x=x, outcome=replace(known.outcome, x=x, objective=value))
+        bound = self._over_all_links(budget)
+        outcome = Outcome("limit", value, bound, x, None, None)
+        return BudgetPoint(budget, x, outcome, Outcome("limit", bound, bound, None, None, None), bound)
 
     def _linear(self, budgets: Floats) -> list[BudgetPoint]:
         if self.problem.network is not None:
@@ -102,7 +161,7 @@ class BudgetPointSearch:
         budget_points: list[BudgetPoint] = []
         for k, budget in enumerate(budgets):
             there = with_limit(self.matrix, self.row, budget)
-            until = self._until(len(budgets) - k)
+            until = now() + max(_GREEDY * (self._deadline - now()) / (len(budgets) - k), _LEAST)
             highs.set_row(self.row, float(self.matrix.row_lower[self.row]), float(budget))
             start = budget_points[-1].x if budget_points else None
             found = solve_mip(
@@ -126,19 +185,18 @@ class BudgetPointSearch:
         assert problem.network is not None
         links = problem.network.links["link"].to_numpy(object)
         required, required_only = self._required(links)
-        # One thread, so that the points do not depend on the number of processes.
-        options = replace(self.options, threads=1)
-        model = SweepModel(self.matrix, self.row, network_of(problem, self.matrix), (), options)
+        model = SweepModel(self.matrix, self.row, network_of(problem, self.matrix), (), self.options)
         work = SweepWork(model, connections_of(problem, self.matrix), BUDGET_SWEEP)
         n_processes = processes_for(self.matrix, self.jobs)
         with run_tasks_in(n_processes, work) as run_tasks:
-            found = SweepSearch(
-                work, required, required_only, self.deadline, n_processes, run_tasks, self._report_progress
-            ).run(budgets)
+            found = SweepSearch(work, required, required_only, self.effort, run_tasks, self._report_progress).run(
+                budgets
+            )
         if found is None:
             return []
         self._supports = list(found.supports)
         self.links = tuple(str(links[k]) for k in found.arc_groups if k < len(links))
+        self._unused = model.network.outside(found.arc_groups)
         budget_points: list[BudgetPoint] = []
         for sweep_point in found.points:
             if sweep_point.x is None:
@@ -146,9 +204,6 @@ class BudgetPointSearch:
             there = with_limit(self.matrix, self.row, sweep_point.limit)
             x = without_traces(problem, there, found.small.lifted(sweep_point.x))
             value = float(self.matrix.costs[0] @ x)
-            if not np.isfinite(gap_share(sweep_point.bound, value)):
-                # An empty plan with an infinite gap is no budget point.
-                continue
             outcome = Outcome("limit", value, sweep_point.bound, x, None, None)
             relaxation = self._relaxation(sweep_point.support)
             budget_points.append(
@@ -167,18 +222,18 @@ class BudgetPointSearch:
         if requested != "auto":
             self.network_words = f"pipelines are shared, within the searched links of {requested}"
             return np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites], True
-        if self.corridors is not None:
-            self.network_words = (
-                "pipelines are shared, within the searched links of the scenario's run and those found here"
-            )
-            return np.r_[np.flatnonzero(np.isin(links, list(self.corridors))), sites], False
+        if self.known:
+            self.network_words = "pipelines are shared, within the links of known plans and those found here"
+            network = network_of(problem, self.matrix)
+            used = np.unique(np.concatenate([network.arc_groups_used(x) for x in self.known]))
+            return np.union1d(used, sites), False
         self.network_words = "pipelines are shared, within links found by slope scaling at two budgets"
         return sites, False
 
     def _relaxation(self, support: Support) -> Outcome:
         price = np.zeros(len(self.matrix.row_lower))
         price[self.row] = support.slope
-        return Outcome("optimal", support.value, support.value, support.x, price, None)
+        return Outcome("optimal", support.value, support.value, None, price, None)
 
     def _over_all_links(self, budget: float) -> float:
         """The bound by supporting lines: the relaxation over all links is concave in the budget."""
@@ -198,9 +253,6 @@ class BudgetPointSearch:
             outcome = replace(budget_point.outcome, bound=bound, status="optimal" if closed else "limit")
             kept.append(replace(budget_point, outcome=outcome, all_links_bound=self.sign * over))
         return kept[::-1]
-
-    def _until(self, n_left: int) -> float:
-        return now() + max(_GREEDY * (self.deadline - now()) / n_left, _LEAST_S)
 
     def _report_budget(self, k: int, n: int) -> None:
         self._report_progress(f"budget {k} of {n}")

@@ -7,8 +7,7 @@ budget is never worse; no bound exceeds that of the next budget point.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from types import MappingProxyType
@@ -18,38 +17,34 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.analysis.budget_points import BudgetPoint, BudgetPointSearch
-from ccs_model.analysis.frontier_search import processes_for
 from ccs_model.analysis.frontier_tables import points_of
-from ccs_model.analysis.jobs import aside
-from ccs_model.analysis.merit_order_budget import ListOnSharedNetwork, RankedList
-from ccs_model.errors import InputError, Issue, NoPlanError
+from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Matrix, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.budget_sweep import with_limit, zero_point
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.mip.parametric import Breakpoint, MovingLimit, breakpoints
 from ccs_model.model import build_model
 from ccs_model.model.objective import unit_of
 from ccs_model.model.standard_form import matrix_of
-from ccs_model.plan.decisions import point_of
+from ccs_model.plan.decisions import point_of, vector_of
 from ccs_model.plan.plan import BREAK_COLUMNS, Frontier, Plan
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.scenario import Scenario
 from ccs_model.solve.assembly import budget_row, checked_parts
+from ccs_model.solve.driver import solve
 from ccs_model.solve.network_search import Corridors
+from ccs_model.solve.normalised_money import Normalised, normalised
+from ccs_model.solve.strategies import effort_of_sweep
 
 N_POINTS = 21
-TIME_LIMIT_S = 38.0
 # Default highest budget, as a multiple of the scenario's.
 _BEYOND = 1.5
 # Highest budget of a scenario without one: more than anything can cost.
 _ALL_THE_MONEY_MN = 1e7
-_EXACT_TIME_SHARE = 0.6
-# Share of the time limit that the merit order has in any case.
-_LIST_TIME_SHARE = 0.3
 
 
 def frontier(
@@ -57,8 +52,8 @@ def frontier(
     *,
     n_points: int = N_POINTS,
     to_mn: float | None = None,
-    time_limit_s: float = TIME_LIMIT_S,
-    corridors: Sequence[str] | None = None,
+    time_limit_s: float | None = None,
+    known: Sequence[pd.DataFrame] = (),
     allow_outside: bool = False,
     jobs: int | None = None,
     on_progress: Callable[[str], None] | None = None,
@@ -74,9 +69,10 @@ def frontier(
     to_mn
         Highest budget in million; by default one and a half times the scenario's. The lowest is the lowest feasible.
     time_limit_s
-        Time limit in seconds.
-    corridors
-        Links that a shared network may build on besides those found here.
+        Time limit in seconds, which stops the search; by default that of the scenario.
+    known
+        Points of finished runs of the same scenario (`Plan.point`), which the frontier takes over where they are
+        better. Without any, the plan at the scenario's budget is optimised first.
     allow_outside
         Whether the scenario may read files outside its folder.
     jobs
@@ -98,22 +94,19 @@ def frontier(
         inputs = load_inputs(scenario, allow_outside=allow_outside)
     else:
         scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
-    deadline = now() + time_limit_s
-    list_s = _LIST_TIME_SHARE * time_limit_s
-    return _FrontierRequest(scenario, inputs, n_points, to_mn, deadline, list_s, corridors, jobs, on_progress).plan()
+    with effort(time_s() + (time_limit_s or scenario.solver.time_limit_s)):
+        return _FrontierRequest(scenario, inputs, n_points, to_mn, tuple(known), jobs, on_progress).plan()
 
 
 @dataclass(frozen=True, eq=False)
 class _FrontierRequest:
-    """One frontier; `deadline` is a value of `clock.now`, and the merit order has `list_s` seconds in any case."""
+    """One frontier."""
 
     scenario: Scenario
     inputs: Inputs
     n_points: int
     to_mn: float | None
-    deadline: float
-    list_s: float
-    corridors: Sequence[str] | None
+    known: tuple[pd.DataFrame, ...]
     jobs: int | None
     on_progress: Callable[[str], None] | None
 
@@ -128,31 +121,31 @@ class _FrontierRequest:
         row = budget_row(matrix)
         if row is None:
             raise InputError([Issue("budget.total_mn", "nothing can be built, so that no budget buys anything")])
-        options = SolverOptions(self.scenario.solver.mip_gap, self.scenario.solver.threads, self.scenario.solver.seed)
+        options = SolverOptions(self.scenario.solver.mip_gap, seed=self.scenario.solver.seed)
         self._report_progress("LP relaxation")
         in_corridors = problem.is_integer and problem.network is not None
-        moving = MovingLimit(matrix, row.row, options, is_exact=not in_corridors)
+        search = normalised(problem, matrix)
+        moving = MovingLimit(search.matrix, row.row, options, is_exact=not in_corridors)
         if own is None and self.to_mn is None:
-            top = self._most(moving)
-        low = self._lowest(problem, matrix, row.row, moving)
+            top = self._most(moving) * search.unit
+        low = self._lowest(matrix, row.row, moving, search.unit)
         if own is not None and own < low:
             own = None
         budgets = np.unique(np.r_[np.linspace(low, max(top, low + 1e-6), self.n_points), [own] if own else []])
+        amount = effort_of_sweep(len(matrix.row_lower), self.scenario.solver.effort)
+        pool = [each for table in self._known(own) if (each := _vector(search, table)) is not None]
         curve: tuple[Breakpoint, ...] = ()
         complete = False
         if not in_corridors:
             curve, complete = breakpoints(
-                moving, float(budgets[0]), float(budgets[-1]), deadline=self._share(_EXACT_TIME_SHARE)
+                moving, *budgets[[0, -1]] / search.unit, deadline=now() + amount if problem.is_integer else np.inf
             )
         point_search = BudgetPointSearch(
-            problem, matrix, row.row, options, moving, curve, self.deadline, self.corridors, self.on_progress, self.jobs
+            problem, search, row.row, options, moving, amount, pool, self.on_progress, self.jobs
         )
-        with self._list_begun(problem, matrix, row.row, options, budgets) as ranked_list:
-            budget_points = point_search.budget_points(budgets)
-            if not budget_points:
-                raise NoPlanError("no plan was found at any budget in time; --time-limit gives the search more")
-            self._report_progress("merit order")
-            ranked = ranked_list()
+        budget_points, ranked = point_search.budget_points(budgets)
+        if not budget_points:
+            raise NoPlanError("no plan was found at any budget; a higher solver.effort or --time-limit searches longer")
         there = [k for k, each in enumerate(budget_points) if own is None or each.budget_mn <= own]
         at = there[-1] if there else 0
         points, moves, pictures = points_of(problem, matrix, row.row, budget_points, ranked, own)
@@ -169,70 +162,54 @@ class _FrontierRequest:
             "lowest_budget_mn": float(budgets[0]),
             "list_words": ranked.words if ranked is not None else "",
         }
-        found = Frontier(MappingProxyType(about), points, _breaks(curve), moves, pictures)
+        found = Frontier(MappingProxyType(about), points, _breaks(curve, search), moves, pictures)
         self._report_progress("the plan at the scenario's budget")
         return replace(
             _plan_at(problem, matrix, row.row, budget_points[at], self.scenario, point_search.links), frontier=found
         )
 
-    @contextlib.contextmanager
-    def _list_begun(
-        self, problem: Problem, matrix: Matrix, row: int, options: SolverOptions, budgets: Floats
-    ) -> Iterator[Callable[[], RankedList | None]]:
-        """Yield a function that returns the merit order, computed in parallel if the plans use several processes."""
-        program = (matrix, row) if problem.network is None else None
-        limits = list(map(float, budgets))
-
-        def made(seconds: float) -> RankedList | None:
-            return RankedList.of(problem, program, options, limits, now() + seconds)
-
-        if program is not None or not problem.is_integer or processes_for(matrix, self.jobs) == 1:
-            yield lambda: made(max(self.list_s, self.deadline - now()))
-            return
-        seconds = self.deadline - now() + self.list_s
-        work = ListOnSharedNetwork(problem.scenario, problem.inputs, replace(options, threads=1), seconds)
-        with aside(work, limits) as answer:
-
-            def awaited() -> RankedList | None:
-                ended = answer(max(self.list_s, self.deadline - now()))
-                if ended is not None and ended.failure is None:
-                    return ended.result
-                # The merit order without objective values takes no time; the frontier does not depend on it.
-                failed = None if ended is None else ended.failure
-                why = "in time" if failed is None else f"({failed.message})"
-                bare = made(0.0)
-                if bare is None:
-                    return None
-                return replace(bare, words=f"{bare.words} What it reaches was not found {why}.")
-
-            yield awaited
+    def _known(self, own: float | None) -> Sequence[pd.DataFrame]:
+        """Points of plans at the scenario's budget: those given, else the optimised one."""
+        if self.known or own is None or self.scenario.capture.decisions != "integer":
+            return self.known
+        self._report_progress("the plan at the scenario's budget")
+        try:
+            plan = solve(build_problem(self.scenario, self.inputs))
+        except (InfeasibleError, NoPlanError):
+            return ()
+        return () if plan.point is None else (plan.point,)
 
     def _most(self, moving: MovingLimit) -> float:
         """Spending without a limit."""
-        unlimited = moving.at(np.inf, self.deadline)
+        unlimited = moving.at(np.inf)
         if unlimited is None:
             raise NoPlanError("no budget is feasible: ccs-model optimize names the conflicting constraints")
         return max(moving.used(unlimited.x), 1.0)
 
-    def _lowest(self, problem: Problem, matrix: Matrix, row: int, moving: MovingLimit) -> float:
+    def _lowest(self, matrix: Matrix, row: int, moving: MovingLimit, unit: float) -> float:
         """The lowest feasible budget, rounded up beyond the solver's tolerance."""
         if zero_point(with_limit(matrix, row, 0.0)) is not None:
             return 0.0
-        low = moving.least(self.deadline)
+        low = moving.least() * unit
         if low <= 0.0:
             return 0.0
         return float(np.ceil(low * (1.0 + 1e-6) * 1e3) / 1e3)
-
-    def _share(self, part: float) -> float:
-        return now() + part * max(self.deadline - now(), 0.0)
 
     def _report_progress(self, words: str) -> None:
         if self.on_progress is not None:
             self.on_progress(words)
 
 
-def _breaks(curve: Sequence[Breakpoint]) -> pd.DataFrame:
-    rows = [(each.limit, each.value, each.slope_below, each.slope_above) for each in curve]
+def _vector(search: Normalised, table: pd.DataFrame) -> Floats | None:
+    """The point of a table in the model of the search; None if it has columns that the model has not."""
+    x, strange = vector_of(search.matrix, table)
+    return None if strange else search.searched(x)
+
+
+def _breaks(curve: Sequence[Breakpoint], search: Normalised) -> pd.DataFrame:
+    by, unit = float(search.objective[0]), search.unit
+    slope = by / unit
+    rows = [(at.limit * unit, at.value * by, at.slope_below * slope, at.slope_above * slope) for at in curve]
     return pd.DataFrame(rows, columns=BREAK_COLUMNS, dtype=float)
 
 
@@ -251,9 +228,7 @@ def _plan_at(
     within = MipOutcome(budget_point.outcome, budget_point.relaxation)
     corridors = Corridors(within, links, budget_point.all_links_bound) if links is not None else None
     point = point_of(own, there, budget_point.x)
-    fields = checked_parts(
-        own, there, budget_point.x, point, budget_point.outcome.status, budget_point.outcome, within, None, corridors
-    )
+    fields = checked_parts(own, there, budget_point.x, point, budget_point.outcome, within, None, corridors)
     fixed_decisions = pd.DataFrame(columns=["plant", "name", "lock", "abatement_lost_kt", "cost_added_mn"])
     return Plan(
         **fields, fixed_decisions=fixed_decisions, solver_log="", timings=MappingProxyType({}), writer=RUN_WRITER

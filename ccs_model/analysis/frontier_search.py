@@ -32,7 +32,7 @@ def run_tasks_in(n_processes: int, work: SweepWork) -> Iterator[RunTasks]:
         return
     with processes(work, n_processes) as group:
 
-        def run_tasks(tasks: Sequence[SweepTask]) -> list[Any]:
+        def run_tasks(tasks: Sequence[tuple[SweepTask, float]]) -> list[tuple[Any, float]]:
             results: dict[str, Any] = {}
             for ended in group.ended([Job(str(k), task) for k, task in enumerate(tasks)]):
                 if ended.failure is not None:

@@ -20,6 +20,7 @@ from ccs_model.plan.plan import CHANGES, ENTERS, LEAVES, MOVE_COLUMNS, POINT_COL
 from ccs_model.plan.plan_json import plain
 from ccs_model.plan.tables import links_table, retrofits_table
 from ccs_model.problem import Problem
+from ccs_model.solve.assembly import plan_status
 
 _NAMED = 3
 _DECIMALS = 5
@@ -59,7 +60,9 @@ def points_of(
             "gap_share": gap_share(bound, value),
             "all_links_bound": budget_point.all_links_bound + 0.0,
             "all_links_gap_share": gap_share(budget_point.all_links_bound, value),
-            "status": budget_point.outcome.status,
+            "status": plan_status(
+                gap_share(budget_point.all_links_bound, value), gap_share(bound, value), problem.scenario.solver.mip_gap
+            ),
             **{key: _names(moved, change) for key, change in
                (("entering", ENTERS), ("leaving", LEAVES), ("changing", CHANGES))},
             "plants": " ".join(sorted(fitted)),
@@ -67,6 +70,7 @@ def points_of(
         }  # fmt: skip
         if rows:
             one |= _more(rows[-1], one)
+            one["unsure_kt"] = max(_finite(each["gap_share"]) * each["abatement_kt"] for each in (rows[-1], one))
         one["words"] = _words(one, moved, problem.currency) if rows else "The lowest feasible budget."
         one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
         rows.append(one)
@@ -120,6 +124,11 @@ def _names(moved: Sequence[Row], change: str) -> str:
     return "; ".join(str(row["name"]) for row in moved if row["change"] == change)
 
 
+def _finite(gap: float) -> float:
+    """The gap; 1 where it is infinite."""
+    return gap if np.isfinite(gap) else 1.0
+
+
 def _more(before: Row, now: Row) -> Row:
     """Abatement of the step from the budget below."""
     added_mn, more_kt = now["budget_mn"] - before["budget_mn"], now["abatement_kt"] - before["abatement_kt"]
@@ -132,11 +141,17 @@ def _more(before: Row, now: Row) -> Row:
 
 
 def _words(row: Row, moved: Sequence[Row], currency: str) -> str:
-    """The step from the budget below, as a sentence."""
-    if row["more_kt"] > 0.5:
+    """The step from the budget below, as a sentence; no statement where it is within the optimality gaps."""
+    unsure_kt = row["unsure_kt"]
+    if row["more_kt"] > max(0.5, unsure_kt):
         message = (
             f"{row['added_mn']:,.0f} million {currency} more add {row['more_kt']:,.0f} kt over the horizon, "
             f"{row['capital_per_t']:,.0f} {currency} of budget per tonne"
+        )
+    elif unsure_kt > 0.5:
+        message = (
+            f"the {row['more_kt']:,.0f} kt that {row['added_mn']:,.0f} million {currency} more add are within the "
+            "optimality gaps"
         )
     elif row["more_kt"] < -0.5:
         message = f"{row['added_mn']:,.0f} million {currency} more reduce abatement by {-row['more_kt']:,.0f} kt"

@@ -1,8 +1,9 @@
-"""The merit order (MACC) as a rule for a budget: the streams it would select, and the objective they reach.
+"""The merit order (MACC) as a rule for a budget: the streams it would select, and the plan they allow.
 
-The merit order selects streams from cheap to expensive until the budget is spent. The model then optimises the timing
-of these streams only. The rule falls short of the optimum because it ignores indivisible costs, limits that streams
-share and the years for which capture lasts.
+The merit order selects streams from cheap to expensive until the budget is spent, each at the cost of its own pipeline.
+The model then optimises these streams only: their timing, their sinks and, on a shared network, their pipelines, under
+the budget rule of the plans. The rule falls short of the optimum because it ignores indivisible costs, limits that
+streams share and the years for which capture lasts.
 """
 
 from __future__ import annotations
@@ -14,29 +15,32 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ccs_model.analysis.jobs import Do
-from ccs_model.errors import CcsModelError
-from ccs_model.inputs import Inputs
+from ccs_model._typing import Floats
 from ccs_model.mip import Highs, Matrix, SolverOptions
-from ccs_model.mip.branch_and_bound import solve_mip
-from ccs_model.mip.clock import now
-from ccs_model.model import build_model
+from ccs_model.mip.branch_and_bound import verified_point
+from ccs_model.mip.budget_sweep import with_limit, zero_point
+from ccs_model.mip.clock import was_stopped
+from ccs_model.mip.presolve import restricted
 from ccs_model.model.names import BUILD
-from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.merit_order import macc_table
-from ccs_model.problem import Problem, build_problem
-from ccs_model.scenario import Scenario
-from ccs_model.solve.assembly import budget_row
+from ccs_model.problem import Problem
+from ccs_model.solve.normalised_money import Normalised
 
 _OWN = "The streams of the merit order, each with its own pipeline."
-_SHARED = "The streams of the merit order, each with its own pipeline; the solutions share pipelines."
+_SHARED = "The streams of the merit order, ranked with a pipeline of their own each; their plan shares pipelines."
+# Relative gap, branch-and-bound nodes and effort at which the plan of a list ends.
+_GAP, _NODES, _EFFORT = 0.005, 20, 4.0
 
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """Plants that the merit order selects for a budget, and the objective value they reach; None if unknown."""
+    """Plants that the merit order selects for a budget, and the best plan found with its streams; None without one.
+
+    `x` is in the units of the search, `value` in those of the problem.
+    """
 
     plants: frozenset[str]
+    x: Floats | None
     value: float | None
 
 
@@ -52,59 +56,43 @@ class RankedList:
     def of(
         cls,
         problem: Problem,
-        program: tuple[Matrix, int] | None,
+        search: Normalised,
+        row: int,
         options: SolverOptions,
         budgets: Sequence[float],
-        deadline: float,
+        useless: npt.NDArray[np.int64] | None = None,
     ) -> RankedList | None:
         """Return the merit order of a problem; None if nothing can be ranked.
 
-        `program` is the matrix of the problem and its budget row; None on a shared network, where each stream gets a
-        pipe of its own. Objective values are not computed after `deadline`.
+        Parameters
+        ----------
+        problem, search, row
+            The problem, the model of its search and the row of its budget.
+        options
+            Options of the solver.
+        budgets
+            Budgets in million, ascending.
+        useless
+            Columns of pipelines that are not searched.
         """
         table = macc_table(problem, pd.DataFrame(columns=["plant", "stream"]))
         if table.empty:
             return None
-        attainable: _MeritOrderPlan | None = None
-        if program is not None:
-            attainable = _MeritOrderPlan(problem, *program, options, deadline)
-        elif now() < deadline:
-            try:
-                problem = build_problem(
-                    problem.scenario.with_changes({"transport.shared_trunklines": False}), problem.inputs
-                )
-            except CcsModelError:
-                return None
-            matrix = matrix_of(build_model(problem))
-            found = budget_row(matrix)
-            if found is None:
-                return None
-            attainable = _MeritOrderPlan(problem, matrix, found.row, options, deadline)
-        takes = {}
+        matrix = search.matrix
+        columns = matrix.columns_of(BUILD)
+        routes = problem.routes.set_index("route").loc[[matrix.columns[j].index[0] for j in columns]]
+        streams = list(zip(routes["plant"], routes["stream"], routes["technology"], strict=True))
+        off = np.zeros(0, dtype=np.int64) if useless is None else useless
+        takes, start = {}, None
         for budget in budgets:
             taken = _taken(table, budget)
-            streams = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
-            value = None if attainable is None else attainable.of(streams, budget)
-            takes[float(budget)] = Take(frozenset(map(str, taken["plant"])), value)
-        return cls(table, _SHARED if program is None else _OWN, takes)
-
-
-@dataclass(frozen=True, eq=False)
-class ListOnSharedNetwork:
-    """The merit order of a scenario on a shared network, as work of another process; a task is a list of budgets."""
-
-    scenario: Scenario
-    inputs: Inputs
-    options: SolverOptions
-    seconds: float
-
-    def opened(self) -> Do:
-        """Return what ranks, within a number of seconds from now."""
-        deadline = now() + self.seconds
-        return lambda budgets: self._ranked(budgets, deadline)
-
-    def _ranked(self, budgets: Sequence[float], deadline: float) -> RankedList | None:
-        return RankedList.of(build_problem(self.scenario, self.inputs), None, self.options, budgets, deadline)
+            listed = set(zip(taken["plant"], taken["stream"], taken["technology"], strict=True))
+            others = columns[[each not in listed for each in streams]]
+            there = with_limit(matrix, row, budget / search.unit)
+            start = None if was_stopped() else _plan(there, np.union1d(others, off), options, start)
+            value = None if start is None else search.value(start)
+            takes[float(budget)] = Take(frozenset(map(str, taken["plant"])), start, value)
+        return cls(table, _OWN if problem.network is None else _SHARED, takes)
 
 
 def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
@@ -117,29 +105,19 @@ def _taken(table: pd.DataFrame, budget: float) -> pd.DataFrame:
     return table.iloc[rows]
 
 
-class _MeritOrderPlan:
-    """The model with own pipes, in which only some streams may be retrofitted."""
-
-    def __init__(self, problem: Problem, matrix: Matrix, row: int, options: SolverOptions, deadline: float) -> None:
-        self._matrix, self._row, self._options, self._deadline = matrix, row, options, deadline
-        self._columns = matrix.columns_of(BUILD)
-        routes = problem.routes.set_index("route")
-        of_column = routes.loc[[matrix.columns[j].index[0] for j in self._columns]]
-        self._streams = list(zip(of_column["plant"], of_column["stream"], of_column["technology"], strict=True))
-        self._highs = Highs(matrix, options)
-        self._upper = matrix.upper[self._columns].copy()
-
-    def of(self, streams: set[tuple[str, str, str]], budget: float) -> float | None:
-        """Return the objective value; None without a solution or without time."""
-        if now() > self._deadline:
-            return None
-        allowed = np.array([each in streams for each in self._streams], dtype=bool)
-        upper: npt.NDArray[np.float64] = np.where(allowed, self._upper, 0.0)
-        lower = np.minimum(self._matrix.lower[self._columns], upper)
-        self._highs.set_bounds(self._columns, lower, upper)
-        self._highs.set_row(self._row, float(self._matrix.row_lower[self._row]), float(budget))
-        maximise = self._matrix.maximise[0]
-        found = solve_mip(
-            self._highs, maximise=maximise, gap=self._options.gap_share, deadline=self._deadline, stage="merit order"
-        ).outcome
-        return float(found.objective) if found.x is not None and found.status in ("optimal", "limit") else None
+def _plan(matrix: Matrix, others: npt.NDArray[np.int64], options: SolverOptions, start: Floats | None) -> Floats | None:
+    """The best plan found without some columns, from the plan of a shorter list if it is one here."""
+    small = restricted(matrix, others[matrix.lower[others] == 0])
+    if start is None or not small.holds(start):
+        start = zero_point(matrix)
+    if not len(small.columns):
+        return start
+    highs = Highs(small.matrix, options)
+    highs.set_option("mip_rel_gap", _GAP)
+    highs.set_option("mip_max_nodes", _NODES)
+    highs.set_option("mip_allow_restart", False)
+    if start is not None and small.holds(start):
+        highs.start_from(start[small.columns])
+    outcome = highs.attempt(_EFFORT, "merit order")
+    found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), options)
+    return start if found is None else found

@@ -70,7 +70,6 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
     unknown = -np.inf if document["objective_name"] == "min_cost" else np.inf
     prices = {row["target"]: row["price_per_t"] for row in document["targets"] if row["price_per_t"] is not None}
     return SolveRecord(
-        status=document["status"],
         bound=_known(objective["searched_bound"], unknown),
         all_links_bound=_known(objective["bound"], unknown),
         relaxation=Relaxation(

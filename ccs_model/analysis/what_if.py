@@ -53,7 +53,7 @@ Decision = tuple[str, Any]
 def solver_options(problem: Problem) -> SolverOptions:
     """Solver options of a problem's scenario."""
     requested = problem.scenario.solver
-    return SolverOptions(requested.mip_gap, requested.threads, requested.seed)
+    return SolverOptions(requested.mip_gap, seed=requested.seed)
 
 
 def capture_builds(problem: Problem, matrix: Matrix) -> pd.DataFrame:

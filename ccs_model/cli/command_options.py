@@ -53,6 +53,13 @@ def lang_option(of: str) -> Decorator[Any]:
     )
 
 
+effort_option = click.option(
+    "--effort",
+    type=click.Choice(["quick", "normal", "thorough"]),
+    help="How long to search, in deterministic effort (solver.effort; default: the scenario's).",
+)
+
+
 def time_limit_option(help: str, default: float | None = None) -> Decorator[Any]:
     """Return --time-limit in seconds."""
     return click.option(

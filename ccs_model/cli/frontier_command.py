@@ -16,13 +16,16 @@ from ccs_model.cli.command_options import (
     PATH,
     POSITIVE,
     Output,
+    effort_option,
     output_options,
     scenario_argument,
     time_limit_option,
 )
-from ccs_model.errors import DONE, LIMIT_REACHED, InputError, MissingExtraError
+from ccs_model.errors import DONE, LIMIT_REACHED, FileError, InputError, MissingExtraError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ccs_model.plan.plan import Frontier
 
 
@@ -44,17 +47,19 @@ requested, 6 solver failure without a plan, 8 file system error.
 @scenario_argument
 @click.option("--points", type=click.IntRange(2, 1000), default=21, show_default=True, help="Number of budgets.")
 @click.option("--to", "to_mn", type=POSITIVE, help="Highest budget in million (default: 1.5 times the scenario's).")
-@time_limit_option("Seconds for the search; every budget point states its gap.", default=38.0)
+@time_limit_option("Seconds after which the search stops (default: the scenario's).")
+@effort_option
 @click.option("--jobs", type=click.IntRange(1, 2),
               help="Number of processes for a shared network (default: two; one for a small network).")  # fmt: skip
 @click.option("--run", type=PATH,
-              help="Run whose links are searched as well (default: the scenario's cached run).")  # fmt: skip
+              help="Run whose plan is one of those compared (default: the scenario's cached run).")  # fmt: skip
 @output_options("frontier")
 def frontier(
     scenario: Path,
     points: int,
     to_mn: float | None,
-    time_limit: float,
+    time_limit: float | None,
+    effort: str | None,
     jobs: int | None,
     run: Path | None,
     output: Output,
@@ -73,9 +78,12 @@ def frontier(
     line, force = output.line, output.force
     line.show("reading the scenario and the tables")
     requested, inputs = read_checked(scenario, allow_outside=output.allow_outside)
+    if effort is not None:
+        requested = requested.with_changes({"solver.effort": effort})
     own = run_key(requested, inputs)
-    corridors = _corridors(run, Path("runs") / own.folder_name)
-    sha = RunKey.of_text(json.dumps([own.sha256, points, to_mn, sorted(corridors or ())]))
+    known = _known(run, Path("runs") / own.folder_name)
+    # Plans of the scenario itself are what the frontier would find, so that they do not name its folder.
+    sha = RunKey.of_text(json.dumps([own.sha256, points, to_mn, str(run) if run else ""]))
     folder = output.folder(f"{own.slug}-frontier-{sha[:8]}")
     if not force and output.out is None and (folder / FRONTIER).is_file():
         _page(folder)  # an interrupted run may lack its page, which is written last
@@ -88,7 +96,7 @@ def frontier(
         n_points=points,
         to_mn=to_mn,
         time_limit_s=time_limit,
-        corridors=corridors,
+        known=known,
         jobs=jobs,
         allow_outside=output.allow_outside,
         on_progress=line.show,
@@ -114,21 +122,20 @@ def _page(folder: Path) -> Path | None:
         return None
 
 
-def _corridors(run: Path | None, own: Path) -> tuple[str, ...] | None:
-    """Return the links of a finished run: `run`, or the scenario's own if it exists."""
-    from ccs_model.runs.run_reader import read_run
+def _known(run: Path | None, own: Path) -> list[pd.DataFrame]:
+    """Return the point of a finished run: `run`, or the scenario's own if it exists."""
+    from ccs_model.runs.run_reader import read_point, read_run
 
-    if run is None:
+    if run is not None:
         try:
-            found = json.loads((own / "plan.json").read_text(encoding="utf-8")).get("corridors")
-        except (OSError, ValueError, AttributeError):
-            return None
-        return tuple(found) if found else None
+            read_run(run)
+            return [read_point(run)]
+        except InputError as error:
+            raise click.BadParameter(str(error), param_hint="--run") from error
     try:
-        listed = read_run(run).document["corridors"]
-    except InputError as error:
-        raise click.BadParameter(str(error), param_hint="--run") from error
-    return tuple(listed) if listed else None
+        return [read_point(own)]
+    except (FileError, InputError):
+        return []
 
 
 def _text(frontier: Frontier, folder: Path, page: Path | None) -> str:
@@ -141,7 +148,7 @@ def _text(frontier: Frontier, folder: Path, page: Path | None) -> str:
     ]
     for row in points.to_dict("records"):
         short = row["list_short_share"]
-        listed = "–" if short is None or short != short else f"−{short:.1%}" if short > 5e-4 else "same"
+        listed = "–" if short is None or short != short else f"{-short:+.1%}"
         mark = "*" if row["is_scenario"] else " "
         lines.append(
             f"{row['budget_mn']:>9,.0f}{mark} {row['abatement_kt']:>12,.0f} {row['gap_share']:>7.2%} "

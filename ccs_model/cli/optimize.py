@@ -11,6 +11,7 @@ import click
 from ccs_model.cli.command_options import (
     CACHED,
     Output,
+    effort_option,
     lang_option,
     output_options,
     scenario_argument,
@@ -23,13 +24,13 @@ from ccs_model.errors import DONE, LIMIT_REACHED, InfeasibleError
     epilog="""\b
 Examples:
   ccs-model optimize scenarios/pilot-zones.yaml
-  ccs-model optimize my.yaml --out results/my --mip-gap 0.001 --time-limit 300
+  ccs-model optimize my.yaml --out results/my --mip-gap 0.001 --effort thorough
   ccs-model optimize my.yaml --json > plan.json
   ccs-model optimize my.yaml --lang zh --out results/my-zh
 
 Results are cached by input hash; use --force to re-run.
 
-Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 stopped by a limit (plan and gap written), 6 solver
+Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 the gap was not reached (plan and gap written), 6 solver
 failure without a plan, 7 verification failed, 8 file system error.
 """
 )
@@ -37,8 +38,9 @@ failure without a plan, 7 verification failed, 8 file system error.
 @output_options()
 @click.option("--mip-gap", "--gap", "mip_gap", type=click.FloatRange(0, 0.5), metavar="SHARE",
               help="Stop at this relative optimality gap.")  # fmt: skip
-@time_limit_option("Seconds for the whole run.")
-@click.option("--threads", type=click.IntRange(1, 64), help="Number of solver threads.")
+@time_limit_option("Seconds after which the search stops; the whole run takes hardly longer.")
+@effort_option
+@click.option("--threads", type=click.IntRange(1, 64), help="Most processes of a frontier; no plan depends on it.")
 @lang_option("workbook")
 @click.option("-v", "--verbose", is_flag=True, help="Print the solver log on stderr.")
 def optimize(
@@ -46,6 +48,7 @@ def optimize(
     output: Output,
     mip_gap: float | None,
     time_limit: float | None,
+    effort: str | None,
     threads: int | None,
     lang: str,
     verbose: bool,
@@ -56,7 +59,12 @@ def optimize(
     from ccs_model.cli.summary import summary_text
     from ccs_model.solve.optimize_run import optimize_to_folder
 
-    given = {"solver.mip_gap": mip_gap, "solver.time_limit_s": time_limit, "solver.threads": threads}
+    given = {
+        "solver.mip_gap": mip_gap,
+        "solver.effort": effort,
+        "solver.time_limit_s": time_limit,
+        "solver.threads": threads,
+    }
     try:
         run = optimize_to_folder(
             scenario,

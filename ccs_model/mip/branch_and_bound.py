@@ -22,7 +22,7 @@ import numpy as np
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import counts_effort, now
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
 from ccs_model.mip.matrix import Column, Matrix, residuals, rounded_to_integrality
 
@@ -61,7 +61,7 @@ def solve_mip(
     gap
         Relative gap at which the search ends.
     deadline
-        A value of `clock.now`.
+        A value of `clock.now`; a limit in effort does not hold for the relaxation.
     stage
         Name of the solve in the log.
     start
@@ -80,7 +80,7 @@ def solve_mip(
     bounds = highs.lower[integers], highs.upper[integers]
     _fix_outside(highs, integers, allowed, bounds)
     highs.set_integrality(False)
-    relaxation = highs.run(deadline - now(), f"{stage}: relaxation")
+    relaxation = highs.run(np.inf if counts_effort() else deadline - now(), f"{stage}: relaxation")
     if relaxation.status != "optimal" or relaxation.x is None or not len(integers):
         highs.set_integrality(True)
         _fix_outside(highs, integers, np.ones(len(integers), dtype=bool), bounds)

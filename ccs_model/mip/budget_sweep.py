@@ -18,7 +18,7 @@ import numpy as np
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.errors import NoPlanError
 from ccs_model.mip.branch_and_bound import verified_point
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import now, was_stopped
 from ccs_model.mip.cut_sets import Connections, Cut, Relax, with_cuts
 from ccs_model.mip.fixed_charge import Construct, SlopeScaling
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions, gap_share
@@ -121,19 +121,16 @@ class Anchors:
     ----------
     shares
         Shares of the highest limit, one tuple a job: slope scaling runs at the first share of each.
-    until
-        Share of the sweep's time by which the anchors are solved.
+    share
+        Share of the sweep's effort that a job may spend beside its relaxations.
     relax, scaling
-        Phases at the first limit of a job, timed within the job.
-    lines_until
-        Share of a job's time after which no further limit is solved.
+        Phases at the first limit of a job.
     """
 
     shares: tuple[tuple[float, ...], ...] = ((1.0, 0.75), (0.5, 0.3, 0.15, 0.05))
-    until: float = 0.38
-    relax: Relax = Relax(cut_rounds=8, cuts_until=0.55)
-    scaling: SlopeScaling = SlopeScaling(n_rounds=12, step=0.1, until=0.9, restrict=True)
-    lines_until: float = 1.3
+    share: float = 0.2
+    relax: Relax = Relax(cut_rounds=8, cuts_until=0.4)
+    scaling: SlopeScaling = SlopeScaling(n_rounds=12, step=0.1, until=0.6, restrict=True)
 
     def run(
         self,
@@ -142,32 +139,28 @@ class Anchors:
         limits: Sequence[float],
         *,
         with_arcs: bool,
-        seconds: float,
-        max_seconds: float,
+        effort: float,
     ) -> Anchor | None:
         """Return cuts and arc groups at the first limit and lines at all; None where the relaxation has no optimum.
 
-        The job takes `seconds`; only the relaxations may take up to `max_seconds`, since nothing follows without them.
+        The relaxations are solved to their end; `effort` is that of cuts and slope scaling.
         """
-        context = model.at(limits[0], now() + seconds)
-        context = replace(context, began=context.deadline - seconds)
+        context, row = model.at(limits[0], now() + effort), model.row
         highs = Highs(context.matrix, context.options)
-        latest, row = context.began + max_seconds, model.row
-        cuts_deadline = context.moment(self.relax.cuts_until)
-        cuts, outcome = self.relax.solve(highs, connections, latest, cuts_deadline, "anchor")
+        cuts, outcome = self.relax.solve(highs, connections, self.relax.cuts_until * effort, "anchor")
         if outcome.status != "optimal" or outcome.x is None or outcome.row_dual is None:
             return None
         supports = [Support(limits[0], outcome.objective, float(outcome.row_dual[row]), outcome.x)]
         arc_groups = model.network.arc_groups_used(outcome.x)
         if with_arcs:
-            cut_context = replace(context, matrix=with_cuts(context.matrix, cuts))
+            cut_context = replace(context.anew(effort), matrix=with_cuts(context.matrix, cuts))
             trace = self.scaling.run(cut_context, Result("limit", relaxation=outcome)).trace
             arc_groups = model.network.arc_groups_used(trace[-1]) if trace else arc_groups
         for limit in limits[1:]:
-            if now() >= context.moment(self.lines_until):
+            if was_stopped():
                 break
             highs.set_row(row, float(model.matrix.row_lower[row]), limit)
-            outcome = highs.run(latest - now(), "supporting line")
+            outcome = highs.run(np.inf, "supporting line")
             if outcome.status == "optimal" and outcome.x is not None and outcome.row_dual is not None:
                 supports.append(Support(limit, outcome.objective, float(outcome.row_dual[row]), outcome.x))
         return Anchor(tuple(supports), tuple(cuts), arc_groups)
@@ -204,13 +197,13 @@ class Sweep:
     Parameters
     ----------
     until
-        Share of the sweep's time by which the sweep ends.
+        Share of the sweep's effort by which the sweep ends.
     far_gap
         Relative gap beyond which a solution is from slope scaling.
-    greedy, min_seconds
-        Multiple of its even share of the time left that a limit may take, and the least seconds it has.
+    greedy, min_effort
+        Multiple of its even share of the effort left that a limit may take, and the least effort it has.
     construct_until
-        Share of the time left that a solution from slope scaling may take.
+        Share of the effort left that a solution from slope scaling may take.
     scaling, construct
         Phases of a solution from slope scaling.
     grow, differing
@@ -220,23 +213,25 @@ class Sweep:
     until: float = 0.76
     far_gap: float = 0.5
     greedy: float = 1.5
-    min_seconds: float = 0.3
+    min_effort: float = 0.3
     construct_until: float = 0.5
     scaling: SlopeScaling = SlopeScaling(n_rounds=12, step=0.1)
     construct: Construct = Construct()
     grow: Grow = Grow()
     differing: SubMip = _DIFFERING
 
-    def run(self, model: SweepModel, limits: Sequence[float], seconds: float) -> list[SweepPoint]:
-        """Return a point at each limit that has one; fewer where time runs out."""
-        deadline = now() + seconds
+    def run(self, model: SweepModel, limits: Sequence[float], effort: float) -> list[SweepPoint]:
+        """Return a point at each limit that has one; fewer where a limit stops it."""
+        deadline = now() + effort
         moving = MovingLimit(model.matrix_with_cuts, model.row, model.options, is_exact=False)
         found: list[SweepPoint] = []
         best = zero_point(with_limit(model.matrix, model.row, limits[0])) if limits else None
         took, passed_over = 0.0, 0
         for k, limit in enumerate(limits):
+            if was_stopped():
+                break
             try:
-                support = moving.at(limit, max(deadline, now() + self.min_seconds))
+                support = moving.at(limit)
             except NoPlanError:
                 break
             if support is None:
@@ -245,10 +240,10 @@ class Sweep:
                 passed_over -= 1
                 found.append(SweepPoint(limit, best, support, support.value))
                 continue
-            # Where time is short, a few good solutions that are carried up are worth more than many poor ones.
-            started, n_left, left = now(), len(limits) - k, max(deadline - now(), self.min_seconds)
+            # Where effort is short, a few good solutions that are carried up are worth more than many poor ones.
+            started, n_left, left = now(), len(limits) - k, max(deadline - now(), self.min_effort)
             stride = min(max(math.ceil(took * n_left / left), 1), n_left)
-            until = started + max(self.greedy * stride * left / n_left, self.min_seconds)
+            until = started + max(self.greedy * stride * left / n_left, self.min_effort)
             is_constructed = best is None or gap_share(support.value, model.value(best)) > self.far_gap
             if is_constructed:
                 until = max(until, now() + self.construct_until * (deadline - now()))
@@ -273,7 +268,7 @@ class Sweep:
             return built
         highs = Highs(context.matrix, context.options)
         highs.set_option("mip_max_improving_sols", 1)
-        x = highs.run(context.left_s, "first solution").x
+        x = highs.run(context.left, "first solution").x
         return None if x is None else verified_point(context.matrix, x, context.options)
 
 
@@ -284,16 +279,16 @@ class Relate:
     Parameters
     ----------
     until
-        Share of the sweep's time by which it ends.
-    greedy, min_seconds
-        Multiple of its even share of the time left that a limit may take, and the least seconds it has.
+        Share of the sweep's effort by which it ends.
+    greedy, min_effort
+        Multiple of its even share of the effort left that a limit may take, and the least effort it has.
     grow, neighbours
         Sub-MIPs that improve it.
     """
 
     until: float = 1.0
     greedy: float = 1.5
-    min_seconds: float = 0.3
+    min_effort: float = 0.3
     grow: Grow = Grow()
     neighbours: SubMip = SubMip(gap_part=0.15, max_nodes=1, candidates=(0, 20))
 
@@ -303,17 +298,17 @@ class Relate:
         points: Sequence[SweepPoint],
         below: SweepPoint | None,
         above: SweepPoint | None,
-        seconds: float,
+        effort: float,
     ) -> list[SweepPoint]:
         """Return the points from low to high, improved from high to low; `below` and `above` are their neighbours."""
-        deadline, integers = now() + seconds, model.matrix.is_integer
+        deadline, integers = now() + effort, model.matrix.is_integer
         known = [*([below] if below else []), *points, *([above] if above else [])]
         first = 1 if below else 0
         for k in reversed(range(first, first + len(points))):
             point, left = known[k], deadline - now()
             if left <= 0 or point.x is None or model.is_closed(point):
                 continue
-            until = now() + max(self.greedy * left / (k - first + 1), self.min_seconds)
+            until = now() + max(self.greedy * left / (k - first + 1), self.min_effort)
             context, x, x_below = model.at(point.limit, until), point.x, known[k - 1].x if k else None
             if x_below is not None and np.array_equal(x_below, x):
                 # Carried up from the limit below, it does not use the wider limit yet.
@@ -333,33 +328,33 @@ class Deepen:
 
     Parameters
     ----------
-    seconds, min_seconds
-        Seconds of a limit unless there is more time for each, and the seconds below which none begins.
+    effort, min_effort
+        Effort of a limit unless there is more for each, and the effort below which none begins.
     differing, differing_until
-        Sub-MIP of the columns in which solution and relaxation differ, and the share of a limit's time it takes.
+        Sub-MIP of the columns in which solution and relaxation differ, and the share of a limit's effort it takes.
     useless_gap_part
         Columns that cannot improve the solution by this part of the requested gap are left out.
     max_nodes
         Branch-and-bound nodes of the search for a bound.
     """
 
-    seconds: float = 6.0
-    min_seconds: float = 1.0
+    effort: float = 6.0
+    min_effort: float = 1.0
     differing: SubMip = _DIFFERING
     differing_until: float = 0.4
     useless_gap_part: float = 0.5
     max_nodes: int = 2_000
 
-    def run(self, model: SweepModel, point: SweepPoint, seconds: float) -> SweepPoint:
+    def run(self, model: SweepModel, point: SweepPoint, effort: float) -> SweepPoint:
         """Return the point at one limit with a better incumbent or bound where they are found."""
         began, x = now(), point.x
         if x is None:
             return replace(point, is_deepened=True)
-        context = model.at(point.limit, began + self.differing_until * seconds, cuts=True)
+        context = model.at(point.limit, began + self.differing_until * effort, cuts=True)
         matrix, sign = context.matrix, model.sign
         highs = Highs(matrix, model.options)
         highs.set_integrality(False)
-        relaxation = highs.run(seconds, "budget point: relaxation")
+        relaxation = highs.run(effort, "budget point: relaxation")
         if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
             return replace(point, is_deepened=True)
         free = matrix.is_integer & (np.abs(relaxation.x - x) > USED)
@@ -376,7 +371,7 @@ class Deepen:
         search.set_option("mip_allow_restart", False)
         search.set_option("mip_max_nodes", self.max_nodes)
         search.start_from(x[small.columns])
-        outcome = search.run(began + seconds - now(), "budget point")
+        outcome = search.run(began + effort - now(), "budget point")
         found = None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), model.options)
         bound = sign * min(sign * point.bound, max(sign * outcome.bound, enough))
         return replace(

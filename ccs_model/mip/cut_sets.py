@@ -69,8 +69,8 @@ class Connections:
     demands
         Uses of the sources.
     ways
-        [2, edge] columns of the shares in which an edge carries forward and in reverse. If given, only ways out of a
-        set of nodes count, not all arcs across its border.
+        [2, year, edge] columns of the shares in which an edge carries forward and in reverse. If given, only ways out
+        of a set of nodes count, not all arcs across its border.
     """
 
     n_nodes: int
@@ -128,7 +128,7 @@ class Connections:
         if self.ways is None:
             built = np.array([min(float(x[columns[year]].sum()), 1.0) for columns in self.arcs])
             return built, built
-        forward, reverse = np.clip(x[self.ways], 0.0, 1.0)
+        forward, reverse = np.clip(x[self.ways[:, year]], 0.0, 1.0)
         return forward, reverse
 
     def _row(self, demand: Demand, inside: Mask, year: int) -> Cut:
@@ -136,7 +136,7 @@ class Connections:
         if self.ways is None:
             across = [self.arcs[edge][year] for edge in crossing]
         else:
-            across = [self.ways[np.where(inside[self.start[crossing]], 0, 1), crossing]]
+            across = [self.ways[np.where(inside[self.start[crossing]], 0, 1), year, crossing]]
         across += [columns[year] for node, columns in self.opened.items() if inside[node]]
         theirs = np.unique(np.concatenate(across)) if across else np.zeros(0, dtype=np.int64)
         columns = np.concatenate([demand.columns, theirs])
@@ -151,47 +151,47 @@ class Relax:
     ----------
     cut_rounds
         Most rounds of cuts.
-    cuts_until, until
-        Shares of the time by which the cuts, and the relaxation without cuts, end.
+    cuts_until
+        Share of the effort, counted from the end of the relaxation without cuts, by which the cuts end.
     min_gain, idle_rounds
         Cuts end after this number of rounds in a row that each move the bound by less than this relative gain.
     """
 
     cut_rounds: int = 8
     cuts_until: float = 1.0
-    until: float = 1.0
     min_gain: float = 1e-5
     idle_rounds: int = 2
 
     def run(self, context: SearchContext, connections: Connections, stage: str) -> tuple[SearchContext, Result]:
         """Return the search over the matrix with the cuts that are tight in the end, and the relaxation with them."""
         highs = Highs(context.matrix, context.options, context.on_progress)
-        deadlines = context.moment(self.until), context.moment(self.cuts_until)
-        cuts, relaxation = self.solve(highs, connections, *deadlines, stage)
+        effort = self.cuts_until * (context.deadline - context.began)
+        cuts, relaxation = self.solve(highs, connections, effort, stage)
         result = Result(relaxation.status, bound=relaxation.objective, relaxation=relaxation)
         return replace(context, matrix=with_cuts(context.matrix, cuts)), result
 
-    def solve(
-        self, highs: Highs, connections: Connections, deadline: float, cuts_deadline: float, stage: str
-    ) -> tuple[list[Cut], Outcome]:
-        """Return the cuts that are tight in the end, and the relaxation with all cuts, which stay in the instance."""
+    def solve(self, highs: Highs, connections: Connections, effort: float, stage: str) -> tuple[list[Cut], Outcome]:
+        """Return the cuts that are tight in the end, and the relaxation with all cuts, which stay in the instance.
+
+        The relaxation is solved to its end; `effort` is that of the cuts.
+        """
         highs.set_integrality(False)
         is_large = len(highs.matrix.row_lower) > LARGE_ROWS
         if is_large:
             highs.without_vertices()
-        outcome = highs.run(deadline - now(), f"{stage}: relaxation")
+        outcome = highs.run(np.inf, f"{stage}: relaxation")
         if is_large or outcome.status != "optimal" or outcome.x is None:
             return [], outcome
         cuts: list[Cut] = []
-        x, n_idle = outcome.x, 0
+        x, n_idle, deadline = outcome.x, 0, now() + effort
         for _ in range(self.cut_rounds):
             new = connections.violated(x)
-            if not new or now() >= cuts_deadline:
+            if not new or now() >= deadline:
                 break
             for columns, coefficients in new:
                 highs.add_sparse_row(columns, coefficients, -np.inf, 0.0)
             cuts += new
-            again = highs.run(cuts_deadline - now(), f"{stage}: cuts")
+            again = highs.run(deadline - now(), f"{stage}: cuts")
             if again.x is None or again.status != "optimal":
                 break
             gain = abs(again.objective - outcome.objective)

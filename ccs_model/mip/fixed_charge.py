@@ -45,7 +45,7 @@ class SlopeScaling(Heuristic):
     step
         Growth of the power a round.
     until
-        Share of the time by which the last round ends.
+        Share of the effort by which the last round ends.
     max_scale
         Largest factor of a cost coefficient.
     tolerance
@@ -97,7 +97,7 @@ class SlopeScaling(Heuristic):
             idle = network.outside(network.arc_groups_used(x))
             highs.set_bounds(idle, np.zeros(len(idle)), np.zeros(len(idle)))
             highs.forget()
-            outcome = highs.attempt(context.left_s, "slope scaling")
+            outcome = highs.attempt(context.left, "slope scaling")
             if outcome.x is None or outcome.status != "optimal":
                 break
             last, x = x, outcome.x
@@ -119,7 +119,7 @@ class Construct(Heuristic):
     gap
         Relative gap at which the restricted MILP ends.
     until
-        Share of the time by which the heuristic ends.
+        Share of the effort by which the heuristic ends.
     restrict
         Solve over the arc groups of that point, in a smaller matrix.
     """
@@ -176,7 +176,7 @@ class Extend(Heuristic):
     trace_index
         Round of slope scaling whose arcs may be opened; skipped where slope scaling ended before it.
     until
-        Share of the time by which the search ends.
+        Share of the effort by which the search ends.
     candidates, per_choice
         Binary decisions that may move beyond those in use: in all, and of each choice.
     gap, max_nodes
@@ -218,7 +218,7 @@ class ExtendRestricted(Heuristic):
     times
         Largest multiple of the number of arc groups that slope scaling converged on.
     until
-        Share of the time by which the search ends.
+        Share of the effort by which the search ends.
     max_arc_groups
         Skipped where more arc groups than this take part; None for no such limit.
     extend
@@ -259,7 +259,7 @@ def _solve_candidates(
     """Solve with the binary decisions of the smallest reduced-cost bounds and those of `start` (kernel search)."""
     matrix, network = context.matrix, context.network
     highs.set_integrality(False)
-    relaxation = highs.attempt(context.left_s, f"{stage}: relaxation")
+    relaxation = highs.attempt(context.left, f"{stage}: relaxation")
     if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
         return None
     others = matrix.is_integer & (matrix.upper == 1.0) & (highs.lower == 0.0)
@@ -285,7 +285,7 @@ def _solve_candidates(
     if start is not None:
         highs.start_from(start)
         highs.set_option("mip_max_nodes", max_nodes)
-    outcome = highs.attempt(context.left_s, stage)
+    outcome = highs.attempt(context.left, stage)
     return None if outcome.x is None else verified_point(matrix, outcome.x, highs.options)
 
 
@@ -298,7 +298,7 @@ class Prove:
     heuristics
         Whether HiGHS may run the heuristics that it runs even at a heuristic effort of 0.
     until
-        Share of the time by which the search ends.
+        Share of the effort by which the search ends.
     """
 
     heuristics: bool = True
@@ -337,7 +337,7 @@ class Prove:
         highs.set_bounds(off, np.zeros(len(off)), np.zeros(len(off)))
         if start is not None:
             highs.start_from(start)
-        outcome = (highs.run if start is None else highs.attempt)(context.left_s, stage)
+        outcome = (highs.run if start is None else highs.attempt)(context.left, stage)
         if outcome.x is None and start is not None and outcome.status == "limit":
             return replace(before, status="limit", bound=outcome.bound)
         outcome = outcome_with_integers_fixed(matrix, outcome, context.options)

@@ -32,7 +32,7 @@ from ccs_model.mip.branch_and_bound import MipOutcome, solve_mip
 from ccs_model.mip.clock import Allowance, now
 from ccs_model.mip.grouped_neighbourhoods import assignment_of, dived, part_of, solved
 from ccs_model.mip.grouped_structure import Shape, shape_of
-from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share
+from ccs_model.mip.highs import Highs, Outcome, Progress, SolverOptions, Status, gap_share, log_line
 from ccs_model.mip.matrix import Matrix, residuals, rounded_to_integrality
 from ccs_model.mip.sifting import Sifted, as_outcome, sifted
 
@@ -95,7 +95,7 @@ def solve_by_groups(
     shape = shape_of(matrix, maximise=maximise)
     if isinstance(shape, str):
         return _not_by_groups(options, shape)
-    _log(
+    log_line(
         options,
         f"by groups: {shape.n_groups} groups of {len(shape.choices)} choices, {len(shape.coupling)} coupling rows",
     )
@@ -108,7 +108,7 @@ def solve_by_groups(
     if linear is None:
         return _not_by_groups(options, "no optimum of the LP was reached")
     relaxation = as_outcome(shape, matrix, linear, maximise=maximise)
-    _log(options, f"by groups: LP {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
+    log_line(options, f"by groups: LP {relaxation.objective:.10g}, bound {relaxation.bound:.10g}")
     if not is_mip:
         if not residuals(matrix, linear.x).hold:
             return _not_by_groups(options, "the sifted point violates a row")
@@ -248,7 +248,7 @@ class _Search:
             return None
         value = self.sign * self.value
         status: Status = "optimal" if self._closed else "limit"
-        _log(self.options, f"by groups: incumbent {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
+        log_line(self.options, f"by groups: incumbent {value:.10g}, bound {self.sign * self.bound:.10g}, {status}")
         return Outcome(status, value, self.sign * max(self.bound, self.value), self.x, None, None)
 
     @property
@@ -381,11 +381,5 @@ def _filled(shape: Shape, linear: Sifted) -> Floats | None:
 
 
 def _not_by_groups(options: SolverOptions, why: str) -> MipOutcome | None:
-    _log(options, f"not by groups: {why}; all columns go to HiGHS")
+    log_line(options, f"not by groups: {why}; all columns go to HiGHS")
     return None
-
-
-def _log(options: SolverOptions, line: str) -> None:
-    if options.log_path is not None:
-        with options.log_path.open("a", encoding="utf-8") as log:
-            log.write(f"\n{line}\n")

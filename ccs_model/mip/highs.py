@@ -20,7 +20,15 @@ from scipy import sparse
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.errors import CcsModelError, NoPlanError
-from ccs_model.mip.clock import counts_cpu, now
+from ccs_model.mip.clock import (
+    counts_cpu,
+    counts_effort,
+    effort_of,
+    iteration_limits,
+    seconds_until_stop,
+    spend,
+    time_s,
+)
 from ccs_model.mip.highs_instances import new_highs
 from ccs_model.mip.matrix import Matrix, validate_finite
 from ccs_model.mip.scaling import Scaling, scaling_of
@@ -31,6 +39,9 @@ LARGE_ROWS = 60_000
 # How far the value of a point may lie from the objective that HiGHS reports, relative to the sum of absolute terms.
 _VALUE_TOLERANCE = 1e-6
 _INTERRUPT_PATIENCE_S = 1.5
+# Seconds that a solve has after the time limit: enough to re-solve with integers fixed.
+_AFTER_STOP_S = 0.5
+_NO_LIMIT = 2**31 - 1
 # Probing and Fourier–Motzkin elimination ignore the time limit and take up to minutes each on these models.
 _RULES_OFF = 1 << 15 | 1 << 22
 _STATUS = highspy.HighsModelStatus
@@ -47,10 +58,13 @@ _LIMITS = {
 
 @dataclass(frozen=True)
 class SolverOptions:
-    """Options of one solve; `gap_share` is the relative gap at which a MILP counts as solved."""
+    """Options of one solve; `gap_share` is the relative gap at which a MILP counts as solved.
+
+    With more than one thread HiGHS searches another tree, so that solutions repeat with the same number only.
+    """
 
     gap_share: float = 0.005
-    threads: int = 2
+    threads: int = 1
     seed: int = 0
     log_path: Path | None = None
 
@@ -80,6 +94,13 @@ class Outcome:
     x: Floats | None
     row_dual: Floats | None
     reduced_cost: Floats | None
+
+
+def log_line(options: SolverOptions, line: str) -> None:
+    """Append a line to the solver log, if there is one."""
+    if options.log_path is not None:
+        with options.log_path.open("a", encoding="utf-8") as log:
+            log.write(f"\n{line}\n")
 
 
 def gap_share(bound: float, incumbent: float) -> float:
@@ -144,6 +165,8 @@ class Highs:
         self._set("presolve_rule_off", _RULES_OFF)
         self._pass(matrix)
         self._highs.HandleUserInterrupt = True
+        self._checks, self._most_checks = 0, _NO_LIMIT
+        self._highs.cbMipInterrupt.subscribe(self._check)
         if progress is not None:
             self._highs.cbMipLogging.subscribe(self._report)
 
@@ -248,8 +271,8 @@ class Highs:
         """Set a HiGHS option by name."""
         self._set(name, value)
 
-    def run(self, time_limit_s: float, stage: str) -> Outcome:
-        """Solve the model as it stands.
+    def run(self, limit: float, stage: str) -> Outcome:
+        """Solve the model as it stands, within `limit` effort or seconds, whichever the clock counts.
 
         Raises
         ------
@@ -259,28 +282,53 @@ class Highs:
             On Ctrl-C.
         """
         self._doing = stage
-        # HiGHS counts the time of LPs over all runs of an instance, that of a MIP from its own start.
-        spent = 0.0 if self._is_mip else self._highs.getRunTime()
-        limit_s = max(time_limit_s, 0.01)
-        # HiGHS knows the wall clock only.
-        self._set("time_limit", math.inf if counts_cpu() else limit_s + spent)
-        self._started = now()
-        self._until = self._started + limit_s
-        self._solve()
-        outcome = self._outcome()
+        self._began = time_s()
+        limit_s = max(limit, 0.01)
+        if counts_effort():
+            self._limit_effort(limit)
+            limit_s = max(seconds_until_stop(), _AFTER_STOP_S)
+        self._until = self._began + limit_s
+        outcome = self._ran()
         had_start, self._has_start = self._has_start, False
         if had_start and not self._has_own_value(outcome):
             # HiGHS may return the start solution as optimal with an objective that is not its own.
             self.forget()
-            self._set("time_limit", math.inf if counts_cpu() else max(self._until - now(), 0.01))
-            self._solve()
-            outcome = self._outcome()
+            outcome = self._ran()
         return outcome
 
-    def attempt(self, time_limit_s: float, stage: str) -> Outcome:
+    def _ran(self) -> Outcome:
+        # HiGHS counts the time of LPs over all runs of an instance, that of a MIP from its own start, and knows the
+        # wall clock only.
+        spent = 0.0 if self._is_mip else self._highs.getRunTime()
+        left_s = max(self._until - time_s(), 0.01)
+        self._set("time_limit", math.inf if counts_cpu() else left_s + spent)
+        self._checks = 0
+        self._solve()
+        if counts_effort():
+            info = self._highs.getInfo()
+            iterations = int(info.simplex_iteration_count), int(info.ipm_iteration_count)
+            spend(effort_of(*self._size(), *iterations, is_mip=self._is_mip))
+        return self._outcome()
+
+    def _limit_effort(self, limit: float) -> None:
+        limits = iteration_limits(limit, *self._size())
+        # Branch and bound limits the iterations of its LPs itself.
+        self._set("simplex_iteration_limit", _NO_LIMIT if self._is_mip else limits.simplex)
+        self._set("ipm_iteration_limit", _NO_LIMIT if self._is_mip else limits.interior)
+        self._most_checks = limits.checks
+
+    def _size(self) -> tuple[int, int]:
+        return int(self._highs.getNumRow()), int(self._highs.getNumNz())
+
+    def _check(self, event: Any) -> None:
+        self._checks += 1
+        if self._checks > self._most_checks:
+            event.interrupt()
+
+    def attempt(self, limit: float, stage: str) -> Outcome:
         """Like `run`, but a failure of HiGHS is a limit without a point: for heuristics that may fail."""
         try:
-            return self.run(time_limit_s, stage)
+            return self.run(limit, stage)
         except NoPlanError:
             return Outcome("limit", math.nan, math.nan, None, None, None)
 
@@ -305,7 +353,7 @@ class Highs:
             while worker.is_alive():
                 worker.join(0.05)
                 # HiGHS has no limit of CPU seconds.
-                is_spent = counts_cpu() and now() >= self._until
+                is_spent = counts_cpu() and time_s() >= self._until
                 if is_spent or time.process_time() >= self.cpu_until:
                     self._was_cancelled = True
                     self._highs.cancelSolve()
@@ -356,7 +404,7 @@ class Highs:
     def _report(self, event: Any) -> None:
         seen = event.data_out
         if self._progress is not None:
-            seconds = now() - self._started
+            seconds = time_s() - self._began
             self._progress(Progress(self._doing, seconds, seen.mip_dual_bound, seen.mip_primal_bound))
 
     def _pass(self, matrix: Matrix) -> None:

@@ -24,7 +24,7 @@ from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
 
 _RELAXED = 1e-6
 _LEAST_GAP = 5e-3
-# Share of the time left that one group may take.
+# Share of the effort left that one group may take.
 _TIME_SHARE = 1 / 3
 _SCALING = SlopeScaling(n_rounds=4, until=0.5)
 _CONSTRUCT = Construct(until=0.5)
@@ -141,7 +141,7 @@ def _first_solution(
     context = SearchContext(elastic, network, options, deadline)
     highs = Highs(elastic, options)
     highs.set_integrality(False)
-    relaxation = highs.run(context.until(_CONSTRUCT.until).left_s, "elastic model: relaxation")
+    relaxation = highs.run(context.until(_CONSTRUCT.until).left, "elastic model: relaxation")
     if relaxation.x is None:
         return None
     result = _SCALING.run(context, Result("limit", relaxation=relaxation))

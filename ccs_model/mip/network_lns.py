@@ -70,7 +70,7 @@ class SubMip:
         point = start[small.columns]
         if self.candidates is not None:
             highs.set_integrality(False)
-            relaxation = highs.attempt(context.left_s, f"{_STAGE}: relaxation")
+            relaxation = highs.attempt(context.left, f"{_STAGE}: relaxation")
             if relaxation.x is None or relaxation.reduced_cost is None or relaxation.status != "optimal":
                 return None
             idle = self._outside_candidates(highs, network.within(matrix, small), relaxation, point, context.sign)
@@ -80,7 +80,7 @@ class SubMip:
         highs.set_option("mip_max_nodes", self.max_nodes)
         highs.set_option("mip_allow_restart", False)
         highs.start_from(point)
-        outcome = highs.attempt(context.left_s, _STAGE)
+        outcome = highs.attempt(context.left, _STAGE)
         return None if outcome.x is None else verified_point(matrix, small.lifted(outcome.x), context.options)
 
     def _outside_candidates(
@@ -127,7 +127,7 @@ class Lns(Heuristic):
     passes
         Neighbourhoods of each pass; centres are spread over the incumbent's arcs at the begin of a pass.
     until
-        Share of the time by which the search ends.
+        Share of the effort by which the search ends.
     inside, elsewhere
         Sub-MIP of a neighbourhood, and of one in which other decisions are free elsewhere.
     """
@@ -174,7 +174,7 @@ class Reoptimise(Heuristic):
     Parameters
     ----------
     until
-        Share of the time by which the search ends.
+        Share of the effort by which the search ends.
     sub_mip
         How hard the model is searched.
     """
@@ -203,7 +203,7 @@ class Alternate(Heuristic):
     passes
         Neighbourhoods of each turn.
     begin_until, until
-        Shares of the time by which the last turn begins, and ends.
+        Shares of the effort by which the last turn begins, and ends.
     min_gain_part
         Smallest relative gain of a turn after which another one follows, as a part of the requested gap.
     reoptimise

@@ -147,7 +147,7 @@ class SearchContext:
     deadline
         When the search ends, a value of `clock.now`.
     began
-        When the search began; phases end at a share of the time between `began` and `deadline`.
+        When the search began; phases end at a share of the effort between `began` and `deadline`.
     on_progress
         Called with each improvement.
     places
@@ -168,8 +168,8 @@ class SearchContext:
         return 1.0 if self.matrix.maximise[0] else -1.0
 
     @property
-    def left_s(self) -> float:
-        """Seconds left."""
+    def left(self) -> float:
+        """Effort or seconds left, whichever the clock counts."""
         return self.deadline - now()
 
     @property
@@ -178,11 +178,16 @@ class SearchContext:
         return now() >= self.deadline
 
     def moment(self, share: float) -> float:
-        """When a share of the time is over."""
+        """When a share of the effort is spent."""
         return self.began + share * (self.deadline - self.began)
 
+    def anew(self, effort: float) -> SearchContext:
+        """The same search with all of its effort left."""
+        began = now()
+        return replace(self, began=began, deadline=began + effort)
+
     def until(self, share: float) -> SearchContext:
-        """The same search with its deadline at a share of the time."""
+        """The same search with its deadline at a share of the effort."""
         return replace(self, deadline=self.moment(share))
 
     def value(self, x: Floats) -> float:

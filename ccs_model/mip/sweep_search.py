@@ -1,7 +1,7 @@
 """A budget sweep as jobs for one process or two: anchors, the sweep in two halves, and its improvements.
 
 Two anchors, the highest limit and half of it, choose the arc groups. Within them the lower and the upper half of the
-limits are swept side by side. Then the solutions at neighbouring limits improve each other, and the time that is left
+limits are swept side by side. Then the solutions at neighbouring limits improve each other, and the effort that is left
 goes to the widest gaps. What one job does never depends on which process does it, so that a sweep that ends before its
 deadline gives the same points with any number of processes.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints, MessageCallback
 from ccs_model.mip.budget_sweep import Anchor, Anchors, Deepen, Relate, Sweep, SweepModel, SweepPoint
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import effort, effort_spent, now, seconds_until_stop, spend, time_s, was_stopped
 from ccs_model.mip.cut_sets import Connections, Cut
 from ccs_model.mip.parametric import Support
 from ccs_model.mip.presolve import RestrictedModel, restricted
@@ -39,9 +39,15 @@ class SweepWork:
     connections: Connections
     strategy: Strategy
 
-    def opened(self) -> Callable[[SweepTask], Any]:
-        """Return what does a task."""
-        return lambda task: task.done(self)
+    def opened(self) -> Callable[[tuple[SweepTask, float]], tuple[Any, float]]:
+        """Return what does a task within some seconds; the result comes with the effort it took."""
+        return self._measured
+
+    def _measured(self, task_and_seconds: tuple[SweepTask, float]) -> tuple[Any, float]:
+        task, seconds = task_and_seconds
+        with effort(time_s() + seconds, counted=False):
+            result = task.done(self)
+            return result, effort_spent()
 
 
 class SweepTask(Protocol):
@@ -51,16 +57,15 @@ class SweepTask(Protocol):
         """Return the result of the task."""
 
 
-RunTasks = Callable[[Sequence[SweepTask]], list[Any]]
-"""Does some tasks, in this process or in others, and returns their results in order."""
+RunTasks = Callable[[Sequence[tuple[SweepTask, float]]], list[tuple[Any, float]]]
+"""Does some tasks with their seconds, in this process or in others; returns results and efforts in order."""
 
 
 @dataclass(frozen=True)
 class _AnchorTask:
     limits: tuple[float, ...]
     with_arcs: bool
-    seconds: float
-    max_seconds: float
+    effort: float
 
     def done(self, work: SweepWork) -> Anchor | None:
         return work.strategy.stage(Anchors).run(
@@ -68,8 +73,7 @@ class _AnchorTask:
             work.connections,
             self.limits,
             with_arcs=self.with_arcs,
-            seconds=self.seconds,
-            max_seconds=self.max_seconds,
+            effort=self.effort,
         )
 
 
@@ -77,10 +81,10 @@ class _AnchorTask:
 class _SweepTask:
     model: SweepModel
     limits: tuple[float, ...]
-    seconds: float
+    effort: float
 
     def done(self, work: SweepWork) -> list[SweepPoint]:
-        return work.strategy.stage(Sweep).run(self.model, self.limits, self.seconds)
+        return work.strategy.stage(Sweep).run(self.model, self.limits, self.effort)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,20 +93,20 @@ class _RelateTask:
     points: tuple[SweepPoint, ...]
     below: SweepPoint | None
     above: SweepPoint | None
-    seconds: float
+    effort: float
 
     def done(self, work: SweepWork) -> list[SweepPoint]:
-        return work.strategy.stage(Relate).run(self.model, self.points, self.below, self.above, self.seconds)
+        return work.strategy.stage(Relate).run(self.model, self.points, self.below, self.above, self.effort)
 
 
 @dataclass(frozen=True, eq=False)
 class _DeepenTask:
     model: SweepModel
     point: SweepPoint
-    seconds: float
+    effort: float
 
     def done(self, work: SweepWork) -> SweepPoint:
-        return work.strategy.stage(Deepen).run(self.model, self.point, self.seconds)
+        return work.strategy.stage(Deepen).run(self.model, self.point, self.effort)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,10 +129,8 @@ class SweepSearch:
         The model and the strategy.
     required
         Arc groups that are searched in any case; no others if `required_only`.
-    deadline
-        When the sweep ends, a value of `clock.now`.
-    n_processes
-        How many processes `run_tasks` uses.
+    effort
+        Effort of each of the jobs that run side by side, one process or two.
     run_tasks
         Does the tasks.
     message
@@ -138,47 +140,52 @@ class SweepSearch:
     work: SweepWork
     required: Ints
     required_only: bool
-    deadline: float
-    n_processes: int
+    effort: float
     run_tasks: RunTasks
     message: MessageCallback
 
     def run(self, limits: Floats) -> SweepResult | None:
         """Return points at the limits, from low to high; None where not even a relaxation was solved in time."""
-        began, strategy = now(), self.work.strategy
+        strategy = self.work.strategy
         anchors = strategy.stage(Anchors)
-
-        def left(share: float) -> float:
-            """Seconds of one job until a share of the time is over."""
-            until = began + share * (self.deadline - began)
-            return max(until - now(), 0.0) * self.n_processes / self._n_jobs
-
         self.message("arc groups")
         tasks = [
             _AnchorTask(
                 tuple(share * float(limits[-1]) for share in shares),
                 not self.required_only,
-                left(anchors.until),
-                max(self.deadline - now(), 0.0),
+                anchors.share * self.effort,
             )
             for shares in anchors.shares
         ]
-        known: list[Anchor] = [each for each in self.run_tasks(tasks) if each is not None]
+        known: list[Anchor] = [each for each in self._done(tasks) if each is not None]
         if not known:
             return None
         arc_groups = self.required
         if not self.required_only:
             arc_groups = np.unique(np.r_[*(each.arc_groups for each in known), self.required])
         model, small = self._restricted(arc_groups, [cut for each in known for cut in each.cuts])
+        began = now()
+
+        def left(share: float) -> float:
+            """Effort of one job until a share of the effort after the anchors is spent."""
+            return max(began + share * self.effort - now(), 0.0)
+
         self.message(f"{len(limits)} budgets")
         middle = len(limits) // 2
         halves = [half for half in (limits[:middle], limits[middle:]) if len(half)]
-        seconds = left(strategy.stage(Sweep).until)
-        swept = self.run_tasks([_SweepTask(model, tuple(map(float, half)), seconds) for half in halves])
+        share = left(strategy.stage(Sweep).until)
+        swept = self._done([_SweepTask(model, tuple(map(float, half)), share) for half in halves])
         points = _carried_up(model, [point for half in swept for point in half])
         points = self._related(model, points, left)
-        points = self._deepened(model, points)
+        points = self._deepened(model, points, left)
         return SweepResult(points, small, arc_groups, tuple(support for each in known for support in each.supports))
+
+    def _done(self, tasks: Sequence[SweepTask]) -> list[Any]:
+        """Results of tasks that run side by side; their effort is spread over the jobs."""
+        seconds = seconds_until_stop()
+        ended = self.run_tasks([(task, seconds) for task in tasks])
+        spend(sum(spent for _, spent in ended) / self._n_jobs)
+        return [result for result, _ in ended]
 
     @property
     def _n_jobs(self) -> int:
@@ -213,21 +220,23 @@ class SweepSearch:
             for a, b in ((0, middle), (middle, len(points)))
             if a < b
         ]
-        return _carried_up(model, [point for part in self.run_tasks(tasks) for point in part])
+        return _carried_up(model, [point for part in self._done(tasks) for point in part])
 
-    def _deepened(self, model: SweepModel, points: list[SweepPoint]) -> list[SweepPoint]:
-        """Deepen the widest gaps first, one a job, each once, as long as there is time."""
+    def _deepened(
+        self, model: SweepModel, points: list[SweepPoint], left: Callable[[float], float]
+    ) -> list[SweepPoint]:
+        """Deepen the widest gaps first, one a job, each once, as long as there is effort."""
         deepen, n_jobs = self.work.strategy.stage(Deepen), self._n_jobs
-        while now() < self.deadline:
+        while not was_stopped():
             open_ = [k for k, point in enumerate(points) if not point.is_deepened and not model.is_closed(point)]
-            seconds = (self.deadline - now()) * self.n_processes / n_jobs
-            if not open_ or seconds < deepen.min_seconds:
+            still = left(1.0)
+            if not open_ or still < deepen.min_effort:
                 break
             self.message(f"{len(open_)} budgets with wide gaps")
             # Of equal gaps the lower budget first: its solution helps the higher ones.
             widest = sorted(open_, key=lambda k: (-model.gap(points[k]), k))[:n_jobs]
-            share = min(max(deepen.seconds, n_jobs * seconds / len(open_)), seconds)
-            results = self.run_tasks([_DeepenTask(model, points[k], share) for k in widest])
+            share = min(max(deepen.effort, n_jobs * still / len(open_)), still)
+            results = self._done([_DeepenTask(model, points[k], share) for k in widest])
             for k, point in zip(widest, results, strict=True):
                 points[k] = point
             points = _carried_up(model, points)

@@ -8,7 +8,7 @@ the solver's matrix. Every other module imports the constants.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -80,6 +80,15 @@ FIRST_STAGE: Final = (BUILD, PIPE, ADDED_CAPACITY, OPENED, WELLS)
 def _money(problem: Problem, amount: float) -> str:
     """Rounded up to a tenth of a million, so that the limit shown is wide enough."""
     return f"{math.ceil(amount * 10 - 1e-6) / 10:,.1f} million {problem.currency}"
+
+
+def _text_of_added_constraint(_: Problem, rows: Rows) -> str:
+    """The text of a constraint that a modeller has added; which way its limit moves depends on its sense."""
+    each = "; ".join(
+        f"{'' if index is None else f'[{index}] '}limit {limit:,.6g}, missed by {more:,.6g}"
+        for index, more, limit in rows
+    )
+    return f"a constraint added to the model; relaxed by the amount by which it is missed there is a plan: {each}"
 
 
 def _text_of_budget(problem: Problem, rows: Rows) -> str:
@@ -257,6 +266,10 @@ CONSTRAINTS: Mapping[str, str] = MappingProxyType(_MEANINGS)
 
 MONEY_LIMITS: Final = (BUDGET, CUMULATIVE_BUDGET, PROVINCE_BUDGET)
 """Constraints that limit spending."""
+MONEY_ROWS: Final = frozenset(
+    {*MONEY_LIMITS, FUNDS_PAY, FUND_CEILING, FUND_SHARE, TIED_FUNDS, PAID_FOR_TONNES, PAID_CAP}
+)
+"""Constraints whose sides are amounts of money."""
 TARGETS: Final = (TARGET, CUMULATIVE_TARGET, MINIMUM_SHARE)
 """Constraints that require abatement."""
 
@@ -283,12 +296,14 @@ RELAXATIONS: Final[tuple[tuple[str, ...], ...]] = (
 _SITE_LIMITS = {WELL_LIMIT, SITE_CAPACITY}
 
 
-def relaxations_of(problem: Problem) -> tuple[tuple[str, ...], ...]:
+def relaxations_of(problem: Problem, constraints: Iterable[str] = ()) -> tuple[tuple[str, ...], ...]:
     """Return the groups of constraints that can be relaxed row by row.
 
-    With shared pipes the limits of sites are excluded: relaxing their rows would add wells without cost.
+    With shared pipes the limits of sites are excluded: relaxing their rows would add wells without cost. Of the
+    `constraints` of a model, those that a modeller has added come first, each in a group of its own.
     """
-    return tuple(group for group in RELAXATIONS if problem.network is None or not _SITE_LIMITS & set(group))
+    added = tuple((name,) for name in sorted(set(constraints) - CONSTRAINTS.keys()))
+    return (*added, *(group for group in RELAXATIONS if problem.network is None or not _SITE_LIMITS & set(group)))
 
 
 def relaxation_text(problem: Problem, rows_by_constraint: Mapping[str, Rows]) -> str:
@@ -301,4 +316,7 @@ def relaxation_text(problem: Problem, rows_by_constraint: Mapping[str, Rows]) ->
     rows_by_constraint
         Relaxed rows of each constraint: index, amount of the relaxation and limit.
     """
-    return "; and ".join(f"{name}: {_TEXTS[name](problem, rows)}" for name, rows in rows_by_constraint.items())
+    return "; and ".join(
+        f"{name}: {_TEXTS.get(name, _text_of_added_constraint)(problem, rows)}"
+        for name, rows in rows_by_constraint.items()
+    )

@@ -57,6 +57,11 @@ def add_objective(m: pyo.ConcreteModel, problem: Problem) -> None:
     m.tie_break.deactivate()
 
 
+def is_in_money(problem: Problem, k: int) -> bool:
+    """Return whether objective `k` of the model is money: 0 for the objective, 1 for the tie-breaking one."""
+    return (problem.objective == "max_abatement") == (k == 1)
+
+
 def unit_of(problem: Problem) -> str:
     """Return the unit of the objective value; in a static year it is per year."""
     unit = OBJECTIVES[problem.objective].unit

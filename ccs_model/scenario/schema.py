@@ -104,10 +104,12 @@ class Solver(Section):
 
     mip_gap: float = Field(default=0.01, ge=0, le=0.5)
     """Relative optimality gap at which to stop, 0 to 0.5."""
-    time_limit_s: float = Field(default=120.0, gt=0)
-    """Time limit in seconds; the best plan found by then is returned."""
+    effort: Literal["quick", "normal", "thorough"] = "normal"
+    """How long to search: a limit in rounds, nodes and iterations, so that the same inputs give the same plan."""
+    time_limit_s: float = Field(default=1800.0, gt=0)
+    """Time limit in seconds, which stops the search; the best plan found by then is returned."""
     threads: int = Field(default=2, ge=1, le=64)
-    """Number of processor threads."""
+    """Most processes that a frontier uses. A single search runs on one thread; no plan depends on it."""
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     """Random seed of the solver (31 bits)."""
 

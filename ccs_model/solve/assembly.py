@@ -60,6 +60,24 @@ class BudgetRow:
     limit: float
 
 
+# Largest relative gap over all candidate links at which a plan counts as optimal.
+_OPTIMAL = 1e-6
+
+
+def plan_status(gap: float, searched_gap: float, requested_gap: float) -> str:
+    """Return the status of a plan.
+
+    Returns
+    -------
+    str
+        "optimal" if the gap over all candidate links is at most 1e-6, "within_gap" if the gap over the links searched
+        is the requested one, else "limit".
+    """
+    if gap <= _OPTIMAL:
+        return "optimal"
+    return "within_gap" if searched_gap <= requested_gap + 1e-9 else "limit"
+
+
 def budget_row(matrix: Matrix) -> BudgetRow | None:
     """Return the row of the total budget; None without a budget."""
     rows = matrix.rows_of(BUDGET)
@@ -68,12 +86,11 @@ def budget_row(matrix: Matrix) -> BudgetRow | None:
 
 @dataclass(frozen=True, eq=False)
 class SolveRecord:
-    """What only the solver knows: status, bounds, shadow prices and the marginal value of the budget.
+    """What only the solver knows: bounds, shadow prices and the marginal value of the budget.
 
     `price_per_t` is the shadow price of each target, by its key, from the LP relaxation.
     """
 
-    status: str
     bound: float
     all_links_bound: float
     relaxation: Relaxation
@@ -108,10 +125,11 @@ def assembled(matrix: Matrix, chosen: Floats, point: Point, found: Residuals, re
     stakeholders = stakeholders_table(items) if items is not None else None
     by_year = by_year_table(point, emissions)
     n_rows, n_columns = matrix.rows.shape
+    all_links_bound = nearest(record.all_links_bound, bound)
     return {
         "problem": problem,
-        "status": record.status,
-        "objective": Objective(value, bound, gap, unit_of(problem), nearest(record.all_links_bound, bound)),
+        "status": plan_status(gap_share(all_links_bound, value), gap, requested_gap),
+        "objective": Objective(value, bound, gap, unit_of(problem), all_links_bound),
         "corridors": record.corridors,
         "shares": shares_table(sharing) if sharing is not None else None,
         "relaxation": record.relaxation,
@@ -154,7 +172,6 @@ def checked_parts(
     matrix: Matrix,
     chosen: Floats,
     point: Point,
-    status: str,
     outcome: Outcome,
     first: MipOutcome,
     marginal_budget: MarginalBudget | None,
@@ -165,7 +182,6 @@ def checked_parts(
     budget, prices = budget_row(matrix), prices_of(problem, matrix, dual)
     price = float(dual[budget.row]) if budget is not None and dual is not None else None
     record = SolveRecord(
-        status,
         outcome.bound,
         _all_links(corridors, outcome.bound, objective.sense == pyo.maximize),
         Relaxation(
@@ -184,5 +200,5 @@ def checked_parts(
     if len(broken):
         each = "; ".join(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
         what = f"verification of the plan failed: {each} (worst row {found.worst_row})"
-        raise disagreement(matrix, SolverOptions(threads=problem.scenario.solver.threads), what)
+        raise disagreement(matrix, SolverOptions(), what)
     return parts

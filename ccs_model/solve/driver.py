@@ -1,8 +1,8 @@
 """The chain from a scenario to a Plan: read, load, build the problem and the model, solve, verify.
 
 Objectives are lexicographic. The first stage gives the plan's bound and gap. The second fixes the first's value, starts
-from its solution and breaks ties by the secondary objective. The third computes the marginal value of the budget. All
-stages share `time_limit_s`.
+from its solution and breaks ties by the secondary objective. The third computes the marginal value of the budget. Each
+stage has its own effort; `time_limit_s` stops them all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ccs_model.errors import NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import effort, now, time_s, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.presolve import restricted
@@ -43,21 +43,29 @@ from ccs_model.solve.feasibility_repair import build_problem_with_advice
 from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.fixed_decisions import fixed_decisions_table, no_fixed_decisions
 from ccs_model.solve.network_search import Corridors, solve_in_corridors
-from ccs_model.solve.solution_check import REPAIR_TIME_S, verified_outcome
-from ccs_model.solve.tie_breaking import break_ties, break_ties_by_group, of_the_same_streams, with_best_funds
+from ccs_model.solve.normalised_money import Normalised, normalised
+from ccs_model.solve.solution_check import REPAIR_EFFORT, verified_outcome
+from ccs_model.solve.strategies import effort_of_model
+from ccs_model.solve.tie_breaking import (
+    break_ties,
+    break_ties_by_group,
+    of_the_same_streams,
+    with_best_funds,
+    with_continuous_ties_broken,
+)
 
 ProgressCallback = Callable[[Progress], None]
 Result = TypeVar("Result")
 
-# Later stages take at most as long as the first, or this long, and at most this share of the time limit.
-_LATER_LEAST_S = 10.0
-_LATER_TIME_SHARE = 1 / 3
+# Effort of each later stage, as a share of the first stage's, and the least effort of one.
+_LATER_SHARE = 0.25
+_LATER_LEAST = 5.0
 # The marginal budget is this share of the budget, and at least a million.
 MARGINAL_BUDGET_SHARE = 0.01
 MARGINAL_BUDGET_GAP = 1e-4
 MARGINAL_BUDGET_NODES = 200
-# The rest of the time limit is left for writing the run folder.
-SOLVING_SHARE = 0.95
+# Seconds of the time limit that are left for tables and run folder, and the largest share of it that they take.
+_WRITING_S, _WRITING_SHARE = 6.0, 0.3
 
 
 def optimize(
@@ -93,7 +101,7 @@ def optimize(
     CheckError
         If the solution fails verification.
     """
-    started = now()
+    started = time_s()
     return optimize_inputs(*inputs_of(scenario, allow_outside=allow_outside), on_progress=on_progress, started=started)
 
 
@@ -109,10 +117,10 @@ def optimize_inputs(
 ) -> Plan:
     """Build the problem, solve it and return the verified plan; the command line and `optimize` share this function.
 
-    `started` is the now() value at which the time limit begins. Raises as `optimize` does.
+    `started` is the value of `clock.time_s` at which the time limit begins. Raises as `optimize` does.
     """
-    started = started if started is not None else now()
-    problem = build_problem_with_advice(scenario, inputs, REPAIR_TIME_S)
+    started = started if started is not None else time_s()
+    problem = build_problem_with_advice(scenario, inputs, REPAIR_EFFORT)
     return solve(problem, on_progress=on_progress, started=started)
 
 
@@ -134,7 +142,7 @@ def solve(
     on_progress
         Called with each line of progress.
     started
-        When the time limit began, a value of `clock.now`; by default now.
+        When the time limit began, a value of `clock.time_s`; by default now.
 
     Returns
     -------
@@ -150,12 +158,12 @@ def solve(
     CheckError
         If a check of the solution fails.
     """
-    clock = _Clock(started if started is not None else now(), problem.scenario.solver.time_limit_s)
+    clock = _Clock(started if started is not None else time_s(), problem.scenario.solver.time_limit_s)
     if model is None:
         model = build_model(problem)
     matrix = matrix_of(model)
     clock.lap("pose_and_build_s")
-    with temporary_folder() as folder:
+    with temporary_folder() as folder, effort(clock.stop_at):
         log_path = folder / "solver.log"
         plan, failed = _solve_stages(problem, matrix, log_path, clock, on_progress)
         log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""
@@ -172,22 +180,17 @@ def solve(
 
 
 class _Clock:
-    """The deadline of the run and the seconds of each stage."""
+    """When the time limit stops the search, and the seconds of each stage."""
 
     def __init__(self, started: float, limit_s: float) -> None:
-        self.started, self.limit_s = started, limit_s
-        self.deadline = started + limit_s * SOLVING_SHARE
+        self.limit_s = limit_s
+        self.stop_at = started + limit_s - min(_WRITING_S, _WRITING_SHARE * limit_s)
         self.laps: dict[str, float] = {}
         self._last = started
 
-    def later_deadline(self) -> float:
-        """Deadline of a later stage that begins now."""
-        enough = max(self.laps["first_stage_s"], _LATER_LEAST_S)
-        return min(self.deadline, now() + min(enough, self.limit_s * _LATER_TIME_SHARE))
-
     def lap(self, name: str) -> None:
         """Record the seconds since the last lap."""
-        at = now()
+        at = time_s()
         self.laps[name] = at - self._last
         self._last = at
 
@@ -196,13 +199,17 @@ def _solve_stages(
     problem: Problem, matrix: Matrix, log_path: Path, clock: _Clock, on_progress: ProgressCallback | None
 ) -> tuple[dict[str, object], tuple[str, ...]]:
     requested = problem.scenario.solver
-    options = SolverOptions(requested.mip_gap, requested.threads, requested.seed, log_path)
-    highs = Highs(matrix, options, on_progress)
+    options = SolverOptions(requested.mip_gap, seed=requested.seed, log_path=log_path)
+    # A continuous problem is solved to its end.
+    amount = effort_of_model(len(matrix.row_lower), requested.effort) if problem.is_integer else np.inf
+    later = max(_LATER_LEAST, _LATER_SHARE * amount)
+    search = normalised(problem, matrix)
+    highs = Highs(search.matrix, options, on_progress)
     objective = OBJECTIVES[problem.objective]
     maximise = objective.sense == pyo.maximize
     corridors = None
     if problem.network is not None and problem.is_integer:
-        corridors = solve_in_corridors(problem, matrix, options, deadline=clock.deadline, on_progress=on_progress)
+        corridors = solve_in_corridors(problem, search.matrix, options, effort=amount, on_progress=on_progress)
         first = corridors.within
     else:
         stage = problem.objective.replace("_", " ")
@@ -210,55 +217,54 @@ def _solve_stages(
             highs,
             maximise=maximise,
             gap=requested.mip_gap,
-            deadline=clock.deadline,
+            deadline=now() + amount,
             stage=stage,
             on_progress=on_progress,
         )
     clock.lap("first_stage_s")
-    outcome = verified_outcome(
-        problem,
-        matrix,
-        options,
-        first.outcome,
-        deadline=clock.deadline,
-        limit_s=clock.limit_s,
-        build_s=clock.laps["pose_and_build_s"],
-    )
-    assert outcome.x is not None
-    chosen = rounded_to_integrality(matrix, outcome.x)
-    value = float(matrix.costs[0] @ chosen)
-    status = outcome.status
+    first = search.mip_outcome(first)
     if corridors is not None:
-        _limit_to(highs, problem, matrix, chosen)
-    later = _LaterStages()
-    chosen = later.attempt(
-        "ties are not broken", chosen, lambda: _break_ties(highs, chosen, value, maximise, clock, first)
+        by = float(search.objective[0])
+        corridors = replace(corridors, within=first, all_links_bound=corridors.all_links_bound * by)
+    outcome = verified_outcome(problem, matrix, options, first.outcome)
+    assert outcome.x is not None
+    chosen = rounded_to_integrality(search.matrix, search.searched(outcome.x))
+    if corridors is not None:
+        _limit_to(highs, search.matrix, chosen)
+    stages = _LaterStages()
+    chosen = stages.attempt("ties are not broken", chosen, lambda: _break_ties(highs, chosen, maximise, later, first))
+    chosen = stages.attempt(
+        "ties of flows are not broken", chosen, lambda: with_continuous_ties_broken(search.matrix, options, chosen)
     )
-    chosen = without_traces(problem, matrix, chosen)
+    chosen = without_traces(problem, matrix, rounded_to_integrality(matrix, search.x(chosen)))
     if len(problem.accounts.funds):
-        chosen = later.attempt(
+        chosen = stages.attempt(
             "the allocation of funds is not optimised",
             chosen,
-            lambda: with_best_funds(problem, matrix, options, chosen, clock.deadline),
+            lambda: with_best_funds(problem, matrix, options, chosen, now() + later),
         )
     clock.lap("second_stage_s")
     point = point_of(problem, matrix, chosen)
     marginal_budget = None
     if problem.objective == "max_abatement":
-        marginal_budget = later.attempt(
+        marginal_budget = stages.attempt(
             "the marginal value of the budget is unknown",
             None,
-            lambda: _marginal_budget(problem, matrix, options, chosen, value, clock, corridors),
+            lambda: _marginal_budget(problem, search, options, search.searched(chosen), later, corridors),
         )
     clock.lap("next_money_s")
-    fixed_decisions = later.attempt(
+    fixed_decisions = stages.attempt(
         "the cost of fixed decisions is unknown",
         no_fixed_decisions(),
-        lambda: fixed_decisions_table(problem, matrix, first.relaxation.objective, options, clock.deadline),
+        lambda: fixed_decisions_table(problem, matrix, first.relaxation.objective, options, now() + later),
     )
     clock.lap("locks_s")
-    parts = checked_parts(problem, matrix, chosen, point, status, outcome, first, marginal_budget, corridors)
-    return {**parts, "fixed_decisions": fixed_decisions}, tuple(later.failed)
+    parts = checked_parts(problem, matrix, chosen, point, outcome, first, marginal_budget, corridors)
+    if was_stopped():
+        stages.failed.append(
+            f"the time limit of {clock.limit_s:g} s stopped the search; with more time the plan may differ"
+        )
+    return {**parts, "fixed_decisions": fixed_decisions}, tuple(stages.failed)
 
 
 class _LaterStages:
@@ -276,14 +282,13 @@ class _LaterStages:
             return otherwise
 
 
-def _break_ties(highs: Highs, chosen: Floats, value: float, maximise: bool, clock: _Clock, first: MipOutcome) -> Floats:
-    if now() >= clock.deadline:
-        return chosen
+def _break_ties(highs: Highs, chosen: Floats, maximise: bool, later: float, first: MipOutcome) -> Floats:
     tie_breaker = break_ties_by_group if first.by_groups else break_ties
-    return tie_breaker(highs, chosen, value, maximise=maximise, deadline=clock.later_deadline())
+    value = float(highs.matrix.costs[0] @ chosen)
+    return tie_breaker(highs, chosen, value, maximise=maximise, deadline=now() + later)
 
 
-def _limit_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) -> None:
+def _limit_to(highs: Highs, matrix: Matrix, chosen: Floats) -> None:
     """On a shared network, tie-breaking may build less than the plan, but nothing else."""
     for name in (BUILD, PIPE, OPENED, WELLS):
         columns = matrix.columns_of(name)
@@ -292,23 +297,21 @@ def _limit_to(highs: Highs, problem: Problem, matrix: Matrix, chosen: Floats) ->
 
 def _marginal_budget(
     problem: Problem,
-    matrix: Matrix,
+    search: Normalised,
     options: SolverOptions,
     chosen: Floats,
-    value: float,
-    clock: _Clock,
+    later: float,
     corridors: Corridors | None,
 ) -> MarginalBudget | None:
     """Re-solve with a larger budget and the plan's retrofits fixed: the plants that enter, and their abatement."""
+    matrix = search.matrix
     budget = budget_row(matrix)
-    left = clock.deadline - now()
-    if budget is None or left <= 0:
+    if budget is None or was_stopped():
         return None
-    maximise = matrix.maximise[0]
+    maximise, value = matrix.maximise[0], float(matrix.costs[0] @ chosen)
     if not problem.is_integer:
-        return _slopes(problem, matrix, Highs(matrix, options), budget, chosen, value, clock)
-    deadline = clock.later_deadline()
-    more = max(1.0, MARGINAL_BUDGET_SHARE * budget.limit)
+        return _slopes(problem, search, Highs(matrix, options), budget, chosen)
+    more = max(1.0 / search.unit, MARGINAL_BUDGET_SHARE * budget.limit)
     limits = matrix.row_upper.copy()
     limits[budget.row] += more
     kept = np.flatnonzero(matrix.is_integer & (chosen > 0.5))
@@ -326,37 +329,39 @@ def _marginal_budget(
     if not small.holds(chosen):
         return None
     highs = Highs(small.matrix, options)
-    # Limited by nodes and not by time, so that the result repeats.
     highs.set_option("mip_max_nodes", MARGINAL_BUDGET_NODES)
     again = solve_program(
         highs,
         maximise=maximise,
         gap=MARGINAL_BUDGET_GAP,
-        deadline=deadline,
+        deadline=now() + later,
         stage="marginal budget",
         start=chosen[small.columns],
         max_restricted_milps=1,
     ).outcome
-    if again.x is None or now() >= deadline:
+    if again.x is None or was_stopped():
         return None
     added = max(float(again.objective) - value, 0.0)
-    return MarginalBudget(more, added, _entering(problem, matrix, chosen, small.lifted(again.x)))
+    return MarginalBudget(more * search.unit, added, _entering(problem, matrix, chosen, small.lifted(again.x)))
 
 
 def _slopes(
-    problem: Problem, matrix: Matrix, highs: Highs, budget: BudgetRow, chosen: Floats, value: float, clock: _Clock
+    problem: Problem, search: Normalised, highs: Highs, budget: BudgetRow, chosen: Floats
 ) -> MarginalBudget | None:
     """Both slopes of a continuous plan: abatement of one million more, and of the last million."""
-    step = min(1.0, budget.limit) or 1.0
+    matrix, value = search.matrix, float(search.matrix.costs[0] @ chosen)
+    step = min(1.0 / search.unit, budget.limit) or 1.0 / search.unit
     highs.set_row(budget.row, -np.inf, budget.limit + step)
-    up = highs.run(clock.deadline - now(), "marginal budget: one step more")
+    up = highs.run(np.inf, "marginal budget: one step more")
     highs.set_row(budget.row, -np.inf, max(budget.limit - step, 0.0))
-    down = highs.run(clock.deadline - now(), "marginal budget: one step less")
+    down = highs.run(np.inf, "marginal budget: one step less")
     if up.x is None or up.status != "optimal":
         return None
     # A smaller budget may be infeasible with a target or a required plant; then only one slope exists.
-    last = (value - down.objective) / step if budget.limit > 0 and down.status == "optimal" else None
-    return MarginalBudget(step, float(up.objective) - value, _entering(problem, matrix, chosen, up.x), last)
+    last = (value - down.objective) / (step * search.unit) if budget.limit > 0 and down.status == "optimal" else None
+    return MarginalBudget(
+        step * search.unit, float(up.objective) - value, _entering(problem, matrix, chosen, up.x), last
+    )
 
 
 def _entering(problem: Problem, matrix: Matrix, before: Floats, after: Floats) -> tuple[str, ...]:

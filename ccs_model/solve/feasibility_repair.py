@@ -17,7 +17,7 @@ from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.errors import InfeasibleError
 from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix, SolverOptions
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import effort, now
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.build_problem import NO_SITE
 from ccs_model.scenario import Scenario
@@ -26,35 +26,32 @@ from ccs_model.solve.storage_needs import Trials, limits_of_sites
 _BASINS_TRIED = 5
 
 
-def scenario_changes(
-    problem: Problem, matrix: Matrix, options: SolverOptions, deadline: float, build_s: float
-) -> tuple[str, ...]:
+def scenario_changes(problem: Problem, matrix: Matrix, options: SolverOptions, deadline: float) -> tuple[str, ...]:
     """Return sentences, each a change that restores feasibility alone, in a fixed order, found until `deadline`."""
-    trials = Trials(options, deadline, build_s)
+    trials = Trials(options, deadline)
     return (
         *limits_of_sites(problem, matrix, trials),
         *_scenario_changes(problem.scenario, problem.inputs, problem.plants, trials),
     )
 
 
-def build_problem_with_advice(scenario: Scenario, inputs: Inputs, time_limit_s: float) -> Problem:
+def build_problem_with_advice(scenario: Scenario, inputs: Inputs, repair_effort: float) -> Problem:
     """Return the problem; for a target that is unreachable before any solve, the error suggests changes as well.
 
     Raises what `build_problem` raises.
     """
-    began = now()
     try:
         return build_problem(scenario, inputs)
     except InfeasibleError as error:
-        took_s = now() - began
         # The same plants without a target that could be unreachable.
         plants = build_problem(
             scenario.with_changes({"objective": "min_cost", "targets.shortfall_per_t": 0.0}), inputs
         ).plants
         requested = scenario.solver
-        options = SolverOptions(requested.mip_gap, requested.threads, requested.seed)
-        trials = Trials(options, began + time_limit_s, took_s)
-        raise InfeasibleError([*error.conflicts, *_scenario_changes(scenario, inputs, plants, trials)]) from error
+        options = SolverOptions(requested.mip_gap, seed=requested.seed)
+        with effort():
+            changes = list(_scenario_changes(scenario, inputs, plants, Trials(options, now() + repair_effort)))
+        raise InfeasibleError([*error.conflicts, *changes]) from error
 
 
 def _scenario_changes(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame, trials: Trials) -> Iterator[str]:

@@ -210,15 +210,16 @@ class _Network:
         return found
 
 
-# Flow directions: in one period a link carries one way only.
+# Flow directions: in a period a link carries one way only.
 #
 # Flows of both directions share a pipe and cost as much as their sum, so the smaller one can be cancelled at no cost.
-# Where a larger size must then carry more than is left, the smaller size costs less (`_is_cheaper_below`). With a share
-# of each direction,
+# Where, in a single period, a larger size must then carry more than is left, the smaller size costs less
+# (`_is_cheaper_below`). With a share of each direction in each period,
 #
-#     forward + reverse ≤ pipes
-#     forward flow ≤ largest pipe × forward
-#     reverse flow ≤ largest pipe × reverse
+#     forward + reverse ≤ pipes built so far, ≤ 1
+#     forward flow ≤ largest pipes built so far × forward
+#     reverse flow ≤ largest pipes built so far × reverse
+#     share into a node over a link ≤ shares out of it over other links + site opened there so far
 #
 # cut-set inequalities hold arc by arc: every source has a way *out* of each set of nodes around it. This is tighter
 # than counting pipes across a border in either direction.
@@ -246,39 +247,81 @@ class OneWay:
 
 
 def one_way(problem: Problem, matrix: Matrix, connections: Connections) -> OneWay | None:
-    """Return the model with directions; None with several periods, existing pipes or trucks."""
-    network = problem.network
+    """Return the model with directions; None with existing pipes or trucks."""
+    network, n_years = problem.network, len(problem.years)
     assert network is not None
-    if len(problem.years) > 1 or network.lines["is_free"].any() or not _is_cheaper_below(network.lines):
+    if network.lines["is_free"].any() or (n_years == 1 and not _is_cheaper_below(network.lines)):
         return None
-    built = {matrix.columns[j].index[0]: k for k, (columns,) in enumerate(connections.arcs) for j in columns}
     link_of = dict(zip(network.lines["line"], network.lines["link"], strict=True))
-    edge = {link_of[line]: k for line, k in built.items()}
+    edge: dict[str, int] = {}
+    for k, arcs in enumerate(connections.arcs):
+        edge |= dict.fromkeys((link_of[matrix.columns[j].index[0]] for j in arcs[-1]), k)
     n, n_edges = len(matrix.lower), len(connections.arcs)
-    # Capacity of the largest pipe of an edge, as the matrix has it.
-    included = dict(zip(network.lines["line"], network.lines["included_ktpa"], strict=True))
+    most = _largest_flow(problem, matrix, edge, n_edges)
+    ways = np.arange(n, n + 2 * n_years * n_edges).reshape(2, n_years, n_edges)
+    n_all = n + ways.size
+    year_at = {year: y for y, year in enumerate(problem.years)}
+    blocks, limits = [], []
+    for way, name in zip(ways, (FORWARD, REVERSE), strict=True):
+        flows = matrix.columns_of(name)
+        edges = np.array([edge[matrix.columns[j].index[0]] for j in flows], dtype=np.int64)
+        in_year = np.array([year_at[matrix.columns[j].index[1]] for j in flows], dtype=np.int64)
+        blocks.append(_rows([(flows, np.ones(len(flows))), (way[in_year, edges], -most[in_year, edges])], n_all))
+    shares = [(ways[0].ravel(), np.ones(n_years * n_edges)), (ways[1].ravel(), np.ones(n_years * n_edges))]
+    either = _rows(shares, n_all)
+    by_year = [arcs[y] for y in range(n_years) for arcs in connections.arcs]
+    count = np.repeat(np.arange(n_years * n_edges), [len(columns) for columns in by_year])
+    pipes = np.concatenate(by_year)
+    blocks.append(either - sparse.csr_array((np.ones(len(pipes)), (count, pipes)), shape=either.shape))
+    limits = [np.zeros(block.shape[0]) for block in blocks]
+    if n_years > 1:
+        onward = _onward(connections, ways, n_all)
+        blocks += [either, onward]
+        limits += [np.ones(either.shape[0]), np.zeros(onward.shape[0])]
+    extended = _extended(matrix, blocks, np.concatenate(limits), ways.size)
+    return OneWay(extended, replace(connections, ways=ways), n)
+
+
+def _largest_flow(problem: Problem, matrix: Matrix, edge: dict[str, int], n_edges: int) -> Floats:
+    """[year, edge] the largest delivered flow: the largest pipe in each vintage so far, at most all captured CO₂."""
+    assert problem.network is not None
+    lines = problem.network.lines
+    link_of = dict(zip(lines["line"], lines["link"], strict=True))
+    # Capacities as the matrix has them.
+    included = dict(zip(lines["line"], lines[["included_ktpa", "largest_ktpa"]].min(axis=1), strict=True))
     largest = np.zeros(n_edges)
-    for line, k in built.items():
-        largest[k] = max(largest[k], included[line])
+    for line, link in link_of.items():
+        if link in edge:
+            largest[edge[link]] = max(largest[edge[link]], included[line])
     room = matrix.rows.tocsr()[matrix.rows_of(CAPACITY_NEEDS_PIPE)].tocoo()
     for j, least in zip(room.col, room.data, strict=True):
         if least < 0:
             line = matrix.columns[j].index[0]
-            largest[built[line]] = max(largest[built[line]], included[line] - least)
-    ways = np.arange(n, n + 2 * n_edges).reshape(2, n_edges)
-    blocks = []
-    for way, name in zip(ways, (FORWARD, REVERSE), strict=True):
-        flows = matrix.columns_of(name)
-        edges = np.array([edge[matrix.columns[j].index[0]] for j in flows], dtype=np.int64)
-        blocks.append(_rows([(flows, np.ones(len(flows))), (way[edges], -largest[edges])], n + 2 * n_edges))
-    every = np.arange(n_edges)
-    count = np.repeat(every, [len(columns) for (columns,) in connections.arcs])
-    pipes = np.concatenate([columns for (columns,) in connections.arcs])
-    shares = [(ways[0], np.ones(n_edges)), (ways[1], np.ones(n_edges))]
-    either = _rows(shares, n + 2 * n_edges)
-    either = either - sparse.csr_array((np.ones(len(pipes)), (count, pipes)), shape=either.shape)
-    blocks.append(either)
-    return OneWay(_extended(matrix, blocks, 2 * n_edges), replace(connections, ways=ways), n)
+            k = edge[link_of[line]]
+            largest[k] = max(largest[k], included[line] - least)
+    so_far = np.arange(1, len(problem.years) + 1)[:, None] * largest * problem.delivered_share
+    streams = problem.routes.groupby(["plant", "stream"])["nameplate_ktpa"].max()
+    return np.minimum(so_far, float(streams.sum()) * problem.delivered_share)
+
+
+def _onward(connections: Connections, ways: Ints, n_columns: int) -> sparse.csr_array:
+    """Rows: what flows into a node over one edge leaves over another, or is stored there."""
+    n_years, n_edges = ways.shape[1:]
+    out_of: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for k in range(n_edges):
+        out_of[int(connections.start[k])].append((0, k))
+        out_of[int(connections.end[k])].append((1, k))
+    rows, columns, values, n_rows = [], [], [], 0
+    for k in range(n_edges):
+        for way, node in ((0, int(connections.end[k])), (1, int(connections.start[k]))):
+            for y in range(n_years):
+                onward = [int(ways[side, y, other]) for side, other in out_of[node] if other != k]
+                stored = connections.opened[node][y].tolist() if node in connections.opened else []
+                rows += [n_rows] * (1 + len(onward) + len(stored))
+                columns += [int(ways[way, y, k]), *onward, *stored]
+                values += [1.0, *([-1.0] * (len(onward) + len(stored)))]
+                n_rows += 1
+    return sparse.csr_array((values, (rows, columns)), shape=(n_rows, n_columns))
 
 
 def _is_cheaper_below(lines: pd.DataFrame) -> bool:
@@ -308,8 +351,8 @@ def _rows(terms: list[tuple[Ints, Floats]], n_columns: int) -> sparse.csr_array:
     return sparse.csr_array((values, (row, columns)), shape=(n, n_columns))
 
 
-def _extended(matrix: Matrix, blocks: list[sparse.csr_array], n_new: int) -> Matrix:
-    """The matrix with further columns between 0 and 1 without cost, and further rows ≤ 0."""
+def _extended(matrix: Matrix, blocks: list[sparse.csr_array], limits: Floats, n_new: int) -> Matrix:
+    """The matrix with further columns between 0 and 1 without cost, and further rows up to some limits."""
     beside = sparse.csr_array((matrix.rows.shape[0], n_new))
     wide = sparse.hstack([sparse.csr_array(matrix.rows), beside], format="csr")
     rows = sparse.csc_array(sparse.vstack([wide, *blocks], format="csc"))
@@ -320,7 +363,7 @@ def _extended(matrix: Matrix, blocks: list[sparse.csr_array], n_new: int) -> Mat
         matrix,
         rows=rows,
         row_lower=np.r_[matrix.row_lower, np.full(n_rows, -np.inf)],
-        row_upper=np.r_[matrix.row_upper, np.zeros(n_rows)],
+        row_upper=np.r_[matrix.row_upper, limits],
         lower=np.r_[matrix.lower, np.zeros(n_new)],
         upper=np.r_[matrix.upper, np.ones(n_new)],
         is_integer=np.r_[matrix.is_integer, np.zeros(n_new, dtype=bool)],

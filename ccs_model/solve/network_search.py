@@ -18,7 +18,7 @@ from ccs_model.mip.branch_and_bound import MipOutcome
 from ccs_model.mip.clock import now
 from ccs_model.mip.cut_sets import Relax
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
-from ccs_model.mip.highs import LARGE_ROWS, gap_share
+from ccs_model.mip.highs import gap_share, log_line
 from ccs_model.mip.network_lns import Lns
 from ccs_model.mip.presolve import restricted
 from ccs_model.mip.search import Heuristic, Result, SearchContext, Strategy
@@ -44,18 +44,18 @@ def solve_in_corridors(
     matrix: Matrix,
     options: SolverOptions,
     *,
-    deadline: float,
+    effort: float,
     on_progress: Callable[[Progress], None] | None,
 ) -> Corridors:
-    """Find corridors, or take those of the scenario, and solve within them until `deadline`, a value of `clock.now`."""
-    search = _NetworkSearch(problem, options, on_progress)
+    """Find corridors, or take those of the scenario, and solve within them; `effort` is that after the relaxation."""
+    search = _NetworkSearch(problem, options, effort, on_progress)
     # One period does not show what a tonne earns over all its years, so objectives in money are searched over all of
     # them, unless they minimise the cost of a target.
     by_tonnes = problem.objective == "max_abatement" or (problem.objective == "min_cost" and bool(problem.targets))
     is_staged = len(problem.years) > 1 and problem.scenario.transport.corridors == "auto" and by_tonnes
     if is_staged and len(matrix.row_lower) > SIZES.staged_rows:
-        return search.over_one_period(matrix, deadline)
-    return search.over(matrix, deadline)
+        return search.over_one_period(matrix)
+    return search.over(matrix, effort)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,7 @@ class _NetworkSearch:
 
     problem: Problem
     options: SolverOptions
+    effort: float
     on_progress: Callable[[Progress], None] | None
 
     @property
@@ -76,14 +77,14 @@ class _NetworkSearch:
         names: npt.NDArray[np.object_] = self.problem.network.links["link"].to_numpy(object)
         return names
 
-    def context(self, matrix: Matrix, deadline: float) -> SearchContext:
+    def context(self, matrix: Matrix, effort: float) -> SearchContext:
         """The search that begins now."""
-        network = network_of(self.problem, matrix)
-        return SearchContext(matrix, network, self.options, deadline, now(), self.on_progress)
+        network, began = network_of(self.problem, matrix), now()
+        return SearchContext(matrix, network, self.options, began + effort, began, self.on_progress)
 
-    def over_one_period(self, matrix: Matrix, deadline: float) -> Corridors:
+    def over_one_period(self, matrix: Matrix) -> Corridors:
         """Bound over all links, choose arcs in a model of one period, then search all periods within them."""
-        context = self.context(matrix, deadline)
+        context = self.context(matrix, self.effort)
         connections = connections_of(self.problem, matrix)
         stage = f"{self.stage}, all links"
         _, result = ONE_PERIOD.stage(Relax).run(context, connections, stage)
@@ -95,16 +96,15 @@ class _NetworkSearch:
             # A plan without a bound over all links is worth more than neither.
             unbounded = context.sign * np.inf
             relaxation = Outcome("limit", unbounded, unbounded, None, None, None)
+        context = context.anew(self.effort)
         arc_groups = self._arcs_of_one_period(context)
         if arc_groups is None or not (arc_groups < len(self.links)).any():
-            return self.over(matrix, deadline)
+            return self.over(matrix, context.left)
         small = restricted(matrix, context.network.outside(arc_groups))
-        # Beside a large matrix, time is left for the stages after the plan.
-        until = context.moment(ONE_PERIOD.stage(Restrict).until) if len(matrix.row_lower) > LARGE_ROWS else deadline
-        found = self.over(small.matrix, until)
+        found = self.over(small.matrix, context.left)
         within = found.within.outcome
         if within.x is None:
-            return self.over(matrix, deadline)
+            return self.over(matrix, context.left)
         within = replace(within, x=small.lifted(within.x))
         searched = set(self.links[arc_groups[arc_groups < len(self.links)]])
         links = tuple(link for link in found.links if link in searched)
@@ -117,7 +117,7 @@ class _NetworkSearch:
         highs = Highs(single, self.options, self.on_progress)
         highs.set_integrality(False)
         scaling = ONE_PERIOD.stage(SlopeScaling)
-        relaxation = highs.run(context.until(scaling.until).left_s, "one period: relaxation")
+        relaxation = highs.run(np.inf, "one period: relaxation")
         if relaxation.status != "optimal" or relaxation.x is None:
             return None
         result = scaling.run(context, Result("limit", relaxation=relaxation))
@@ -132,28 +132,31 @@ class _NetworkSearch:
             arc_groups = np.union1d(arc_groups, context.network.arc_groups_used(result.incumbent))
         return arc_groups
 
-    def over(self, matrix: Matrix, deadline: float) -> Corridors:
-        """Search all links of a matrix for corridors, and solve within them."""
+    def over(self, matrix: Matrix, effort: float) -> Corridors:
+        """Search all links of a matrix for corridors, and solve within them, with this effort after the relaxation."""
         problem, options = self.problem, self.options
         connections, links = connections_of(problem, matrix), self.links
         every = np.arange(len(links) + len(problem.sites))
         directed = one_way(problem, matrix, connections) if len(every) > SIZES.few_arc_groups else None
         if directed is not None:
             matrix, connections = directed.matrix, directed.connections
-        context = self.context(matrix, deadline)
+        context = self.context(matrix, effort)
         context, result = relaxation_stage(is_directed=directed is not None).run(context, connections, self.stage)
         relaxation = result.relaxation
         assert relaxation is not None
         if relaxation.status != "optimal" or relaxation.x is None:
             relaxation = relaxation if directed is None else directed.without(relaxation)
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
-        # The stages share the time that is left after the relaxation.
-        context = replace(context, began=now())
+        log_line(options, f"relaxation with cuts: effort {now():.3g}, bound {relaxation.objective:.10g}")
+        context = context.anew(effort)
         strategy = self._strategy(context, relaxation)
         context = replace(context, places=places_of(problem, context.matrix))
         for stage in strategy.stages:
             if isinstance(stage, Heuristic):
+                began = now()
                 result = stage.run(context, result)
+                value = "none" if result.incumbent is None else f"{context.value(result.incumbent):.10g}"
+                log_line(options, f"{type(stage).__name__}: effort {now() - began:.3g}, incumbent {value}")
         arc_groups, result = self._arcs(context, result, every, strategy.stage(Restrict))
         found = None
         if len(arc_groups) == len(every) <= SIZES.few_arc_groups and result.incumbent is not None:

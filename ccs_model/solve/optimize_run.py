@@ -13,7 +13,7 @@ from typing import Any
 from ccs_model._typing import MessageCallback
 from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import CheckError, InfeasibleError
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import time_s
 from ccs_model.plan.cache_key import run_key
 from ccs_model.plan.plan import Plan
 from ccs_model.runs.folder_writer import validate_overwrite, write_locked
@@ -93,7 +93,7 @@ def optimize_to_folder(
     FileError
         If the folder holds other files, is locked by another process or cannot be written.
     """
-    started, clock = datetime.now(UTC), now()
+    started, clock = datetime.now(UTC), time_s()
     message = on_message or (lambda _: None)
     message("reading the scenario and the tables")
     requested, inputs = inputs_of(scenario, allow_outside=allow_outside)

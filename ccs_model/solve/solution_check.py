@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Matrix, Outcome, SolverOptions
-from ccs_model.mip.clock import now
+from ccs_model.mip.budget_sweep import zero_point
+from ccs_model.mip.clock import effort, now
 from ccs_model.mip.infeasible_rows import point_without_presolve, smallest_relaxations
 from ccs_model.mip.verification import columns_without_limit, disagreement, elastic_opinion
 from ccs_model.model.names import (
@@ -25,12 +28,13 @@ from ccs_model.problem import Problem
 from ccs_model.solve.feasibility_repair import scenario_changes
 from ccs_model.solve.fixed_charge_network import network_of
 
-# Time to find the smallest changes that restore feasibility, beyond the time limit if necessary.
-REPAIR_TIME_S = 30.0
+# Effort to find the smallest changes that restore feasibility. A time limit does not shorten it, so that the answer
+# does not depend on the clock.
+REPAIR_EFFORT = 30.0
 # Share of it for relaxations of constraints; changes of the scenario have the rest.
-ROWS_TIME_SHARE = 2 / 3
-# Least time for a verification.
-_VERIFY_S = 10.0
+_ROWS_SHARE = 2 / 3
+# Effort of a verification.
+_VERIFY_EFFORT = 30.0
 # By variable, the scenario key or table that limits it.
 _LIMITS = {
     BUILD: "capture.max_builds_per_year, or a budget: budget.total_mn",
@@ -47,30 +51,10 @@ _LIMITS = {
 _NAMED = 3
 
 
-def verified_outcome(
-    problem: Problem,
-    matrix: Matrix,
-    options: SolverOptions,
-    outcome: Outcome,
-    *,
-    deadline: float,
-    limit_s: float,
-    build_s: float,
-) -> Outcome:
+def verified_outcome(problem: Problem, matrix: Matrix, options: SolverOptions, outcome: Outcome) -> Outcome:
     """Return the outcome if it has a solution; otherwise raise an error with the reason why there is none.
 
-    Parameters
-    ----------
-    problem, matrix, options
-        The problem, its matrix and the options of the solver.
-    outcome
-        The outcome to verify.
-    deadline
-        A value of `clock.now`.
-    limit_s
-        The requested time limit in seconds.
-    build_s
-        Seconds that building the problem and the model took.
+    Where a limit came before any solution, the solution without a retrofit is returned if it is feasible.
 
     Raises
     ------
@@ -86,40 +70,49 @@ def verified_outcome(
     if outcome.x is not None and outcome.status in ("optimal", "limit"):
         return outcome
     if outcome.status == "limit":
-        raise NoPlanError(f"no plan was found within {limit_s:g} s; raise solver.time_limit_s or widen solver.mip_gap")
+        nothing = zero_point(matrix)
+        if nothing is None:
+            raise NoPlanError(
+                "the search ended before it found a plan; raise solver.effort or solver.time_limit_s, "
+                "or lower the targets"
+            )
+        return replace(outcome, x=nothing, objective=float(matrix.costs[0] @ nothing))
     if outcome.status == "unbounded":
         raise _without_limit(problem, matrix, options)
-    deadline = max(deadline, now() + _VERIFY_S)
-    second = point_without_presolve(matrix, options, deadline - now())
+    with effort():
+        return _without_a_plan(problem, matrix, options)
+
+
+def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) -> Outcome:
+    """Verify that the model is infeasible and raise an InfeasibleError, or return the outcome of another opinion."""
+    second = point_without_presolve(matrix, options, _VERIFY_EFFORT)
     if second.x is not None:
         return second
     if second.status == "unbounded":
         raise _without_limit(problem, matrix, options)
-    too_late = NoPlanError(
-        "the solver reports that the model is infeasible, but there was no time to verify it; raise solver.time_limit_s"
-    )
+    undecided = NoPlanError("the solver reports that the model is infeasible, but this could not be verified")
     if second.status != "infeasible":
-        raise too_late
-    status, plan = elastic_opinion(matrix, options, max(deadline, now() + _VERIFY_S))
+        raise undecided
+    status, plan = elastic_opinion(matrix, options, now() + _VERIFY_EFFORT)
     if plan is not None:
         return plan
     if status == "undecided":
-        raise too_late
+        raise undecided
     if status == "contradiction":
         what = "the solver reports that the model is infeasible, but an elastic model needs to violate no constraint"
         raise disagreement(matrix, options, what)
-    began = now()
-    deadline = max(deadline, began + REPAIR_TIME_S)
+    deadline = now() + REPAIR_EFFORT
     charges = network_of(problem, matrix) if problem.network is not None and problem.is_integer else None
-    until = began + ROWS_TIME_SHARE * (deadline - began)
-    by_rows = smallest_relaxations(matrix, relaxations_of(problem), options, until, charges)
-    changes = scenario_changes(problem, matrix, options, deadline, build_s)
+    until = now() + _ROWS_SHARE * REPAIR_EFFORT
+    groups = relaxations_of(problem, (name for name, _ in matrix.row_constraints))
+    by_rows = smallest_relaxations(matrix, groups, options, until, charges)
+    changes = scenario_changes(problem, matrix, options, deadline)
     raise InfeasibleError([*(relaxation_text(problem, each.rows) for each in by_rows), *changes])
 
 
 def _without_limit(problem: Problem, matrix: Matrix, options: SolverOptions) -> InputError:
     """The error of an unbounded objective, with the variables that lack a limit."""
-    columns = columns_without_limit(matrix, options, _VERIFY_S)[:_NAMED]
+    columns = columns_without_limit(matrix, options, _VERIFY_EFFORT)[:_NAMED]
     growing = "the objective {} is unbounded: {} has no limit"
     issues = [
         Issue(

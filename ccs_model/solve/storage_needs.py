@@ -28,21 +28,20 @@ from ccs_model.problem import Problem, build_problem
 from ccs_model.scenario import Scenario
 from ccs_model.solve.fixed_charge_network import network_of
 
-# Share of the time left that one trial may take.
+# Share of the effort left that one trial may take.
 _TIME_SHARE = 1 / 3
 
 
 @dataclass(frozen=True)
 class Trials:
-    """Solves changed scenarios until a deadline; `build_s` is the estimated time to build one."""
+    """Solves changed scenarios until a deadline."""
 
     options: SolverOptions
     deadline: float
-    build_s: float = 0.0
 
     def build(self, scenario: Scenario, inputs: Inputs) -> tuple[Problem, Matrix] | None:
-        """Return the problem of a scenario and its matrix; None if it is invalid or there is no time."""
-        if now() + self.build_s >= self.deadline:
+        """Return the problem of a scenario and its matrix; None if it is invalid or no effort is left."""
+        if now() >= self.deadline:
             return None
         try:
             problem = build_problem(scenario, inputs)

@@ -1,11 +1,13 @@
 """Search schedules as data: which stages run for which model, and with which parameters.
 
-Time shares count from the end of the relaxation to the deadline. Each stage documents its parameters and reference.
+Each stage is limited by rounds, nodes and a share of the effort that follows the relaxation, which is always solved to
+its end. Each stage documents its parameters and reference.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ccs_model.mip.budget_sweep import Anchors, Deepen, Relate, Sweep
 from ccs_model.mip.cut_sets import Relax
@@ -38,6 +40,21 @@ class ModelSizes:
 
 SIZES = ModelSizes()
 
+EFFORTS = MappingProxyType({"quick": 0.25, "normal": 1.0, "thorough": 8.0})
+"""By `solver.effort`, the multiple of the usual effort."""
+
+_EFFORT_PER_ROW, _LEAST_EFFORT = 1.2e-3, 10.0
+
+
+def effort_of_model(n_rows: int, level: str) -> float:
+    """Return the effort of a search after its relaxation, in units of about one CPU second."""
+    return EFFORTS[level] * max(_EFFORT_PER_ROW * n_rows, _LEAST_EFFORT)
+
+
+def effort_of_sweep(n_rows: int, level: str) -> float:
+    """Return the effort of each of the jobs of a budget sweep that run side by side."""
+    return 2.0 * effort_of_model(n_rows, level)
+
 
 @dataclass(frozen=True)
 class Restrict:
@@ -48,7 +65,7 @@ class Restrict:
     min_share
         An incumbent with fewer arc groups than this share of those slope scaling converged on does not choose them.
     until
-        Share of the time by which the search over the restricted model ends.
+        Share of the effort by which the search over the restricted model ends.
     """
 
     min_share: float = 0.5
@@ -75,22 +92,22 @@ _STAGED_NEIGHBOURHOODS = (Neighbourhoods(20, 16, elsewhere=False), Neighbourhood
 STAGED_NETWORK = Strategy(
     "staged network",
     (
-        SlopeScaling(n_rounds=22, step=0.05, until=0.3, restrict=True),
-        Construct(until=0.45, restrict=True),
-        ExtendRestricted(1.25, until=0.5),
-        ExtendRestricted(1.6, until=0.55, max_arc_groups=60),
+        SlopeScaling(n_rounds=22, step=0.05, until=0.5, restrict=True),
+        Construct(until=0.55, restrict=True),
+        ExtendRestricted(1.25, until=0.75),
+        ExtendRestricted(1.6, until=0.8, max_arc_groups=60),
         Alternate(
             (
                 Neighbourhoods(60, 2, elsewhere=True),
                 Neighbourhoods(40, 3, elsewhere=True),
                 Neighbourhoods(60, 4, elsewhere=True),
             ),
-            begin_until=0.35,
-            until=0.6,
+            begin_until=0.9,
+            until=1.05,
             min_gain_part=0.25,
         ),
         Restrict(min_share=0.5),
-        Prove(),
+        Prove(until=1.3),
     ),
 )
 """Several periods over few enough links for rounds of slope scaling in small steps."""
@@ -98,7 +115,7 @@ STAGED_NETWORK = Strategy(
 ONE_PERIOD = Strategy(
     "arcs of one period",
     (
-        Relax(cut_rounds=8, cuts_until=0.15, until=0.45),
+        Relax(cut_rounds=8, cuts_until=0.15),
         SlopeScaling(n_rounds=8, step=1.0, until=0.55),
         Construct(until=0.55),
         Lns((Neighbourhoods(30, 16, elsewhere=False),), until=0.55),
@@ -116,7 +133,7 @@ PROVE_REDUCED = Prove(heuristics=False)
 
 def relaxation_stage(*, is_directed: bool) -> Relax:
     """Return the relaxation over all arc groups; cuts with flow directions need more rounds of less time each."""
-    return Relax(cut_rounds=40 if is_directed else 8, cuts_until=0.15)
+    return Relax(cut_rounds=40 if is_directed else 8, cuts_until=0.4 if is_directed else 0.15)
 
 
 def choose_strategy(
@@ -164,6 +181,6 @@ def choose_strategy(
             Lns(() if arcs_are_given else neighbourhoods, until=0.6),
             *((Reoptimise(until=0.7),) if is_staged else ()),
             Restrict(min_share=0.5),
-            Prove(),
+            Prove(until=1.3),
         ),
     )

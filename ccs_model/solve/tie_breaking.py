@@ -74,6 +74,23 @@ def break_ties_by_group(highs: Highs, chosen: Floats, value: float, *, maximise:
     return _better(matrix, chosen, second, point, value, maximise)
 
 
+def with_continuous_ties_broken(matrix: Matrix, options: SolverOptions, chosen: Floats) -> Floats:
+    """Return the best solution by the secondary objective with the same integer columns and objective value.
+
+    One linear program, so that it is solved to its end at every exit of a search.
+    """
+    maximise, value = matrix.maximise[0], float(matrix.costs[0] @ chosen)
+    integers = np.flatnonzero(matrix.is_integer)
+    highs = Highs(matrix, options)
+    highs.set_integrality(False)
+    kept = np.round(chosen[integers])
+    highs.set_bounds(integers, kept, kept)
+    highs.add_row(matrix.costs[0], *_value_limits(value, maximise))
+    highs.set_objective(matrix.costs[1], maximise=matrix.maximise[1])
+    second = highs.attempt(np.inf, "tie-breaking with integers fixed")
+    return _better(matrix, chosen, second, second.x, value, maximise)
+
+
 def _value_limits(value: float, maximise: bool) -> tuple[float, float]:
     loss = HELD_SHARE * abs(value)
     return (value - loss, np.inf) if maximise else (-np.inf, value + loss)

@@ -1,6 +1,5 @@
 """The frontier: laws of budgets, exact breakpoints, who enters and leaves, and what the ranked list makes of it."""
 
-import contextlib
 import json
 
 import numpy as np
@@ -145,7 +144,7 @@ NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Or
 @pytest.fixture(scope="module")
 def shared(small):
     """Whole plans on a shared network, made in one process."""
-    return frontier(small(NETWORK), n_points=4, time_limit_s=200, jobs=1)
+    return frontier(small(NETWORK), n_points=4, jobs=1)
 
 
 @pytest.mark.slow
@@ -155,7 +154,19 @@ def test_a_shared_network_keeps_the_laws_of_budgets(shared):
     assert points["all_links_bound"].is_monotonic_increasing
     assert (points["bound"] >= points["objective"] - 1e-6).all()
     assert (points["spent_mn"] <= points["budget_mn"] + 1e-6).all()
-    assert (points["status"] == "optimal").all() and points["gap_share"].max() <= 0.05 + 1e-9
+    assert points["status"].isin(["optimal", "within_gap"]).all() and points["gap_share"].max() <= 0.05 + 1e-9
+
+
+@pytest.mark.slow
+def test_the_scenarios_budget_on_a_shared_network_reaches_what_optimize_reaches(shared, small):
+    points = shared.frontier.points
+    plan = optimize(small(NETWORK))
+    (own,) = points.loc[points["is_scenario"], "objective"]
+    assert own >= plan.objective.value * (1 - 1e-9)
+    # A plan of a finished run counts at its own spending and at every higher budget.
+    taken = frontier(small(NETWORK), n_points=2, known=[plan.point], jobs=1).frontier.points
+    above = taken["budget_mn"] >= plan.totals["capex_mn"] - 1e-6
+    assert (taken.loc[above, "objective"] >= plan.objective.value * (1 - 1e-9)).all()
 
 
 @pytest.mark.slow
@@ -169,29 +180,22 @@ def test_no_plan_of_a_shared_network_passes_what_parts_reach(shared, small):
 
 @pytest.mark.slow
 def test_two_processes_give_the_same_bytes_as_one(shared, small):
-    again = frontier(small(NETWORK), n_points=4, time_limit_s=200, jobs=2)
+    again = frontier(small(NETWORK), n_points=4, jobs=2)
     names = [name for name in run_files(shared, with_workbook=False) if name not in ("manifest.json", "solver.log")]
     one, other = (run_files(each, with_workbook=False) for each in (shared, again))
     assert {name: one[name] for name in names} == {name: other[name] for name in names}
 
 
 @pytest.mark.slow
-def test_the_ranked_list_of_a_shared_network_is_valued_and_passes_no_bound(shared):
+def test_no_merit_order_beats_the_plan_of_a_shared_network(shared):
     points = shared.frontier.points
     assert points["list_objective"].notna().all()
-    # Its streams have a pipe each, which a shared network could lay as well.
-    assert (points["list_objective"] <= points["all_links_bound"] * (1 + 1e-6) + 1e-6).all()
+    assert (points["list_objective"] <= points["objective"] * (1 + 1e-9) + 1e-6).all()
+    assert (points["list_short_share"].dropna() >= -1e-9).all()
 
 
 @pytest.mark.slow
-def test_a_list_that_no_process_values_still_names_whom_it_takes(small, monkeypatch):
-    @contextlib.contextmanager
-    def dying(work, task):
-        yield lambda seconds: None
-
-    monkeypatch.setattr("ccs_model.analysis.frontier.aside", dying)
-    found = frontier(small(NETWORK, {"solver.mip_gap": 0.5}), n_points=2, time_limit_s=100, jobs=2).frontier
-    points = found.points
-    assert found.about["list_words"].endswith("What it reaches was not found in time.")
-    assert points["list_objective"].isna().all()
-    assert points["list_only"].str.len().gt(0).any() or points["plan_only"].str.len().gt(0).any()
+def test_a_time_limit_leaves_a_plan_at_every_budget(small):
+    found = frontier(small(NETWORK), n_points=4, time_limit_s=0.01, jobs=1).frontier.points
+    assert len(found) == 5 and found["objective"].is_monotonic_increasing
+    assert set(found["status"]) <= {"optimal", "limit"}

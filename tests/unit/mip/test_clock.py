@@ -1,7 +1,8 @@
-"""Limits by the wall clock or by CPU seconds."""
+"""Limits by effort, by the wall clock or by CPU seconds."""
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -9,7 +10,20 @@ import pyomo.environ as pyo
 import pytest
 
 from ccs_model.mip import Highs, Matrix, SolverOptions
-from ccs_model.mip.clock import counts_cpu, cpu_seconds, now
+from ccs_model.mip.clock import (
+    counts_cpu,
+    counts_effort,
+    cpu_seconds,
+    effort,
+    effort_of,
+    effort_spent,
+    iteration_limits,
+    now,
+    seconds_until_stop,
+    spend,
+    time_s,
+    was_stopped,
+)
 from ccs_model.model.standard_form import matrix_of
 
 
@@ -55,3 +69,53 @@ def test_a_whole_program_ends_by_its_cpu_seconds() -> None:
     assert found.x is not None and found.bound <= found.objective
     with cpu_seconds():
         assert highs.run(0.5, "test").status == "limit"
+
+
+def test_effort_is_counted_and_time_is_not() -> None:
+    with effort():
+        assert counts_effort() and now() == 0.0
+        time.sleep(0.05)
+        assert now() == 0.0
+        spend(2.5)
+        assert now() == effort_spent() == 2.5
+        with effort():
+            spend(1.0)
+            assert now() == 1.0
+        assert now() == 3.5
+        with effort(counted=False):
+            spend(10.0)
+        assert now() == 3.5 and not was_stopped()
+    assert not counts_effort() and seconds_until_stop() == math.inf
+
+
+def test_a_time_limit_puts_the_clock_beyond_every_deadline() -> None:
+    with effort(time_s() + 0.05):
+        assert now() == 0.0 and 0 < seconds_until_stop() <= 0.05
+        time.sleep(0.06)
+        assert now() == math.inf and was_stopped()
+
+
+def test_more_iterations_and_larger_models_take_more_effort() -> None:
+    small = effort_of(1_000, 5_000, 100, 0, is_mip=False)
+    assert small < effort_of(1_000, 5_000, 200, 0, is_mip=False) < effort_of(9_000, 5_000, 200, 0, is_mip=False)
+    assert effort_of(1_000, 5_000, 100, 0, is_mip=True) > small
+    assert effort_of(10, 10, -1, -1, is_mip=True) >= 0
+    few, many = iteration_limits(0.1, 1_000, 5_000), iteration_limits(10.0, 1_000, 5_000)
+    assert 1 <= few.simplex < many.simplex and few.checks < many.checks and few.interior < many.interior
+    assert iteration_limits(math.inf, 1_000, 5_000).simplex == 2**31 - 1
+    assert iteration_limits(-math.inf, 1_000, 5_000).checks == 1
+
+
+def test_a_search_that_ends_by_its_effort_repeats() -> None:
+    matrix = split_markets(30, 3)
+
+    def searched(limit: float) -> tuple[str, float, float, float]:
+        highs = Highs(matrix, SolverOptions(gap_share=0.0))
+        with effort():
+            found = highs.run(limit, "test")
+            return found.status, found.objective, found.bound, now()
+
+    little, more = searched(0.5), searched(2.0)
+    assert little == searched(0.5) and more == searched(2.0)
+    assert little[0] == more[0] == "limit"
+    assert more[1] <= little[1] and more[2] >= little[2] and more[3] > little[3]

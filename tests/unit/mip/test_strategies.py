@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 
-from ccs_model.mip.budget_sweep import Anchors, Sweep
 from ccs_model.mip.fixed_charge import Construct, Extend, Prove, SlopeScaling
 from ccs_model.mip.network_lns import Alternate, Lns, Reoptimise
 from ccs_model.mip.search import Heuristic, Strategy
-from ccs_model.solve.strategies import BUDGET_SWEEP, ONE_PERIOD, SIZES, STAGED_NETWORK, Restrict, choose_strategy
+from ccs_model.solve.strategies import (
+    ONE_PERIOD,
+    SIZES,
+    STAGED_NETWORK,
+    Restrict,
+    choose_strategy,
+    effort_of_model,
+)
 
 
 def chosen(**changes: Any) -> Strategy:
@@ -61,5 +67,7 @@ def test_the_stages_of_a_strategy_end_one_after_the_other(strategy: Strategy) ->
     assert all(turn.begin_until < turn.until for turn in strategy.stages if isinstance(turn, Alternate))
 
 
-def test_a_budget_sweep_ends_its_anchors_before_the_sweep() -> None:
-    assert BUDGET_SWEEP.stage(Anchors).until < BUDGET_SWEEP.stage(Sweep).until
+def test_more_effort_and_larger_models_search_longer() -> None:
+    quick, normal, thorough = (effort_of_model(50_000, level) for level in ("quick", "normal", "thorough"))
+    assert quick < normal < thorough
+    assert effort_of_model(10, "normal") < effort_of_model(50_000, "normal") < effort_of_model(500_000, "normal")

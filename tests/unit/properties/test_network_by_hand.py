@@ -176,7 +176,7 @@ def test_after_the_horizon_too_co2_goes_only_where_a_site_has_been_opened(hand_s
     assert plan.objective.value == pytest.approx(10 * 500)
     last = plan.storage[plan.storage["year"] == 2031].set_index("site")
     assert last["committed_kt"].sum() == pytest.approx(10 * 500)
-    assert last.at["T", "n_wells"] >= 1 and plan.costs["site_capex_mn"] >= 5_000
+    assert last.at["T", "n_wells"] >= 1 and plan.totals["storage_capex_mn"] >= 5_000
 
 
 @pytest.mark.parametrize(("spare_mn", "avoided_kt"), [(0.05, 5_000), (-0.05, 4_000)])

@@ -98,7 +98,8 @@ risk:
   weight: 0  # default
 solver:
   mip_gap: 0.01  # default
-  time_limit_s: 120  # default
+  effort: normal  # default
+  time_limit_s: 1800  # default
   threads: 2  # default
   seed: 0  # default
 """

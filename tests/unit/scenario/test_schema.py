@@ -40,7 +40,7 @@ def test_only_three_keys_are_needed_and_the_rest_has_defaults() -> None:
     assert scenario.budget.cumulative_mn == {}
     assert scenario.objective == "max_abatement"
     solver = scenario.solver
-    assert (solver.mip_gap, solver.time_limit_s, solver.threads, solver.seed) == (0.01, 120, 2, 0)
+    assert (solver.mip_gap, solver.time_limit_s, solver.threads, solver.seed) == (0.01, 1800, 2, 0)
     assert scenario.source_path is None
 
 
