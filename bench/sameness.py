@@ -6,6 +6,9 @@ solver.log, which contain times, are compared, and so are the outputs of `replay
 of the resolved scenario are excluded, because they state the line of each value. The workbook states the lines and the
 hash of the inventory, so it is excluded where rows or keys stand in another order. Threads are a value of the scenario;
 with another number the resolved scenario and the workbook are excluded.
+
+`--loads N` compares `optimize` of a scenario on a shared network instead, beside 0, 2 and 8 busy processes and with 25,
+50 and 100 % of the processor. A share of the processor is made by stopping and continuing the process.
 """
 
 from __future__ import annotations
@@ -19,9 +22,11 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,13 +175,60 @@ def differences(
     return wrong
 
 
+LOADS, QUOTAS = (0, 2, 8), (1.0, 0.5, 0.25)
+_TURN_S = 0.05
+
+
+def under_load(scenario: Path, n_runs: int) -> list[str]:
+    """One sentence for each run under load whose tables or plan differ from those of the first run."""
+    first: dict[str, str] = {}
+    wrong = []
+    combinations = itertools.islice(itertools.cycle(itertools.product(LOADS, QUOTAS)), n_runs)
+    for load, quota in combinations:
+        with tempfile.TemporaryDirectory() as home:
+            found = _loaded(scenario, Path(home) / "run", load, quota)
+        first = first or found
+        changed = [name for name in first if found.get(name) != first[name]]
+        wrong += [f"{load} busy processes, {quota:.0%} of the processor: {name} differs" for name in changed]
+        sys.stderr.write(f"{load} busy processes, {quota:.0%}: {len(first) - len(changed)} files the same\n")
+    return wrong
+
+
+def _loaded(scenario: Path, out: Path, load: int, quota: float) -> dict[str, str]:
+    """Hashes of the files of a run beside busy processes and with a share of the processor."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(load)]
+    line = [sys.executable, "-m", "ccs_model", "optimize", str(scenario), "--out", str(out), "-q"]
+    try:
+        asked = subprocess.Popen(line, cwd=ROOT)
+        while asked.poll() is None:
+            if quota < 1:
+                asked.send_signal(signal.SIGSTOP)
+                time.sleep(_TURN_S * (1 / quota - 1))
+                asked.send_signal(signal.SIGCONT)
+            time.sleep(_TURN_S)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    if asked.returncode not in (0, 5):
+        raise RuntimeError(f"{scenario}: ended with {asked.returncode}")
+    files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name not in DATED]
+    return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
 def main() -> int:
     """Parse the command line, run the comparison, and print one JSON object."""
     parser = argparse.ArgumentParser(prog="python -m bench.sameness", description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--pilot-runs", type=int, default=4, help="of replay and calibrate")
     parser.add_argument("--quick", action="store_true", help="two runs that differ in everything")
+    parser.add_argument("--loads", type=int, default=0, metavar="N", help="N runs under load instead")
+    parser.add_argument("--scenario", type=Path, default=ROOT / "scenarios" / "hebei.yaml", help="for --loads")
     requested = parser.parse_args()
+    if requested.loads:
+        wrong = under_load(requested.scenario, requested.loads)
+        sys.stdout.write(json.dumps({"runs": requested.loads, "differences": wrong}, indent=1) + "\n")
+        return 1 if wrong else 0
     every = all_at_once() if requested.quick else circumstances(requested.runs)
     with tempfile.TemporaryDirectory() as home:
         wrong = differences(Path(home), every, files_of)
