@@ -15,9 +15,10 @@ error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 DONE, BUG, USAGE, BAD_INPUT, INFEASIBLE, LIMIT_REACHED, NO_PLAN, CHECK_FAILED, FILE_TROUBLE, INTERRUPTED = (
     0, 1, 2, 3, 4, 5, 6, 7, 8, 130,
@@ -84,13 +85,19 @@ class InfeasibleError(CcsModelError):
         One sentence per conflicting constraint, with the smallest relaxation that restores feasibility.
     folder
         The run folder with the report, if one was written.
+    tables
+        The nearest plan as data frames by name: `nearest_retrofits`, and `nearest_violations` with the constraints that
+        it violates. Empty if none was found.
     """
 
     exit_code = INFEASIBLE
 
-    def __init__(self, conflicts: Sequence[str], folder: Path | None = None) -> None:
+    def __init__(
+        self, conflicts: Sequence[str], folder: Path | None = None, tables: Mapping[str, Any] | None = None
+    ) -> None:
         self.conflicts: tuple[str, ...] = tuple(conflicts)
         self.folder = folder
+        self.tables: Mapping[str, Any] = dict(tables or {})
         lines = self.conflicts or ("no single constraint restores feasibility when it is relaxed alone",)
         super().__init__(
             "infeasible: these constraints conflict; relaxing any one of them restores feasibility:\n"

@@ -20,9 +20,10 @@ _efforts: list[_Effort] = []
 # Medians of CPU seconds over the shipped scenarios: a simplex iteration of an LP per row, an interior-point iteration
 # per nonzero, and handing over a nonzero.
 _LP_ITERATION, _IPM_ITERATION, _NONZERO = 3e-8, 4e-7, 5e-7
-# In branch and bound, where small models prevail: a simplex iteration with its share of presolve, cuts and heuristics,
-# and the step from one check of the limits to the next, which is a round of cuts or a part of a node.
-_MIP_ITERATION, _CHECK = 2.5e-4, 0.025
+# In branch and bound: a simplex iteration with its share of presolve, cuts and heuristics, and the step from one check
+# of the limits to the next, a round of cuts or a part of a node; the least of each, and per row of a large model.
+_MIP_ITERATION, _MIP_ITERATION_PER_ROW = 2.5e-4, 5e-8
+_CHECK, _CHECK_PER_ROW = 0.025, 1e-5
 _LEAST_ROWS = 200
 
 
@@ -122,7 +123,8 @@ def spend(amount: float) -> None:
 
 def effort_of(n_rows: int, n_nonzeros: int, simplex: int, interior: int, *, is_mip: bool) -> float:
     """Return the effort of a solve with this number of simplex and interior-point iterations."""
-    per_iteration = _MIP_ITERATION if is_mip else _LP_ITERATION * max(n_rows, _LEAST_ROWS)
+    of_lp, of_mip = _LP_ITERATION * max(n_rows, _LEAST_ROWS), max(_MIP_ITERATION, _MIP_ITERATION_PER_ROW * n_rows)
+    per_iteration = of_mip if is_mip else of_lp
     return per_iteration * max(simplex, 0) + _IPM_ITERATION * n_nonzeros * max(interior, 0) + _NONZERO * n_nonzeros
 
 
@@ -134,7 +136,8 @@ def iteration_limits(allowed: float, n_rows: int, n_nonzeros: int) -> IterationL
         return int(min(max(allowed / per_step, 1.0), 2**31 - 1))
 
     simplex = most(_LP_ITERATION * max(n_rows, _LEAST_ROWS))
-    return IterationLimits(simplex, most(_IPM_ITERATION * max(n_nonzeros, 1)), most(_CHECK))
+    checks = most(max(_CHECK, _CHECK_PER_ROW * n_rows))
+    return IterationLimits(simplex, most(_IPM_ITERATION * max(n_nonzeros, 1)), checks)
 
 
 @dataclass(frozen=True)

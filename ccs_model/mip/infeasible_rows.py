@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +20,7 @@ from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.clock import now
 from ccs_model.mip.fixed_charge import Construct, Prove, SlopeScaling
 from ccs_model.mip.highs import Highs, Outcome, SolverOptions
-from ccs_model.mip.matrix import Column, Matrix
+from ccs_model.mip.matrix import Column, Matrix, rounded_to_integrality
 from ccs_model.mip.search import FixedChargeNetwork, Result, SearchContext
 
 _RELAXED = 1e-6
@@ -90,6 +91,59 @@ def smallest_relaxations(
         found.append(Relaxation(MappingProxyType({constraint: tuple(rows) for constraint, rows in given.items()})))
         repaired |= set(group)
     return tuple(found)
+
+
+def smallest_pair(
+    matrix: Matrix,
+    groups: Sequence[tuple[str, ...]],
+    options: SolverOptions,
+    deadline: float,
+    network: FixedChargeNetwork | None = None,
+) -> tuple[Relaxation, ...]:
+    """Return the relaxation of the first two groups, in their order, that restore feasibility together; or none."""
+    there = [group for group in groups if any(len(matrix.rows_of(constraint)) for constraint in group)]
+    for one, other in combinations(there, 2):
+        if now() >= deadline:
+            break
+        if found := smallest_relaxations(matrix, [(*one, *other)], options, deadline, network):
+            return found
+    return ()
+
+
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The point of the elastic model, and by how much it misses each relaxed row: (constraint, index, limit, amount).
+
+    The sum of the amounts, each as a share of its limit, is the smallest found.
+    """
+
+    x: Floats
+    missed: tuple[tuple[str, Any, float, float], ...]
+
+
+def nearest_point(
+    matrix: Matrix,
+    constraints: Sequence[str],
+    options: SolverOptions,
+    deadline: float,
+    network: FixedChargeNetwork | None = None,
+) -> Nearest | None:
+    """Return the point that misses some constraints the least and satisfies all others; None without one."""
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(matrix.rows_of(constraint) for constraint in constraints)])
+    if not len(rows):
+        return None
+    limits = np.array([_limit(matrix, int(row)) for row in rows])
+    weights = 1.0 / np.maximum(np.abs(limits), 1.0)
+    outcome = _least(_elastic(matrix, rows, weights), options, deadline, "nearest plan", network)
+    if outcome.x is None or outcome.status not in ("optimal", "limit"):
+        return None
+    n = len(matrix.lower)
+    missed = [
+        (*matrix.row_constraints[int(row)], float(limit), float(amount))
+        for row, limit, amount in zip(rows, limits, outcome.x[n:], strict=True)
+        if amount > _RELAXED
+    ]
+    return Nearest(rounded_to_integrality(matrix, outcome.x[:n]), tuple(missed))
 
 
 def least_beyond(

@@ -137,6 +137,7 @@ class _NetworkSearch:
         problem, options = self.problem, self.options
         connections, links = connections_of(problem, matrix), self.links
         every = np.arange(len(links) + len(problem.sites))
+        n_rows = len(matrix.row_lower)
         directed = one_way(problem, matrix, connections) if len(every) > SIZES.few_arc_groups else None
         if directed is not None:
             matrix, connections = directed.matrix, directed.connections
@@ -149,7 +150,7 @@ class _NetworkSearch:
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
         log_line(options, f"relaxation with cuts: effort {now():.3g}, bound {relaxation.objective:.10g}")
         context = context.anew(effort)
-        strategy = self._strategy(context, relaxation)
+        strategy = self._strategy(context, relaxation, n_rows)
         context = replace(context, places=places_of(problem, context.matrix))
         for stage in strategy.stages:
             if isinstance(stage, Heuristic):
@@ -178,12 +179,12 @@ class _NetworkSearch:
             outcome, relaxation = directed.without(outcome), directed.without(relaxation)
         return Corridors(MipOutcome(_with_status(outcome, options), relaxation), chosen, float(bound))
 
-    def _strategy(self, context: SearchContext, relaxation: Outcome) -> Strategy:
+    def _strategy(self, context: SearchContext, relaxation: Outcome, n_rows: int) -> Strategy:
         assert relaxation.x is not None
         return choose_strategy(
             SIZES,
             n_arc_groups=context.network.n_arc_groups,
-            n_rows=len(context.matrix.row_lower),
+            n_rows=n_rows,
             is_staged=len(self.problem.years) > 1,
             relaxation_uses_arcs=len(context.network.arc_groups_used(relaxation.x)) > 0,
             arcs_are_given=self.problem.scenario.transport.corridors not in ("auto", "all"),
@@ -193,8 +194,11 @@ class _NetworkSearch:
         """Arc groups of the exact search, and the result to start from, without an incumbent that uses others."""
         problem, links, incumbent = self.problem, self.links, result.incumbent
         requested, sites = problem.scenario.transport.corridors, every[len(links) :]
-        if requested == "all" or (requested == "auto" and incumbent is None):
+        if requested == "all" or (requested == "auto" and len(links) <= SIZES.all_links):
             return every, result
+        converged = context.network.arc_groups_used(result.trace[-1]) if result.trace else every
+        if requested == "auto" and incumbent is None:
+            return np.union1d(converged, sites), result
         if requested != "auto":
             arc_groups = np.r_[corridor_rows(problem.scenario, problem.inputs, list(links)), sites]
             is_inside = incumbent is not None and np.isin(context.network.arc_groups_used(incumbent), arc_groups).all()
@@ -202,7 +206,6 @@ class _NetworkSearch:
         # The arc groups of the incumbent are few enough for a proof.
         assert incumbent is not None
         arc_groups = context.network.arc_groups_used(incumbent)
-        converged = context.network.arc_groups_used(result.trace[-1])
         if len(arc_groups) < restrict.min_share * len(converged):
             arc_groups = np.union1d(converged, sites)
         return arc_groups, result

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+
 from ccs_model.errors import InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Matrix, Outcome, SolverOptions
 from ccs_model.mip.budget_sweep import zero_point
 from ccs_model.mip.clock import effort, now
-from ccs_model.mip.infeasible_rows import point_without_presolve, smallest_relaxations
+from ccs_model.mip.infeasible_rows import (
+    Nearest,
+    nearest_point,
+    point_without_presolve,
+    smallest_pair,
+    smallest_relaxations,
+)
 from ccs_model.mip.verification import columns_without_limit, disagreement, elastic_opinion
 from ccs_model.model.names import (
     ADDED_CAPACITY,
@@ -24,6 +33,7 @@ from ccs_model.model.names import (
     relaxation_text,
     relaxations_of,
 )
+from ccs_model.plan.decisions import BUILT, point_of
 from ccs_model.problem import Problem
 from ccs_model.solve.feasibility_repair import scenario_changes
 from ccs_model.solve.fixed_charge_network import network_of
@@ -35,6 +45,8 @@ REPAIR_EFFORT = 30.0
 _ROWS_SHARE = 2 / 3
 # Effort of a verification.
 _VERIFY_EFFORT = 30.0
+# Effort of the nearest plan.
+_NEAREST_EFFORT = 10.0
 # By variable, the scenario key or table that limits it.
 _LIMITS = {
     BUILD: "capture.max_builds_per_year, or a budget: budget.total_mn",
@@ -107,7 +119,27 @@ def _without_a_plan(problem: Problem, matrix: Matrix, options: SolverOptions) ->
     groups = relaxations_of(problem, (name for name, _ in matrix.row_constraints))
     by_rows = smallest_relaxations(matrix, groups, options, until, charges)
     changes = scenario_changes(problem, matrix, options, deadline)
-    raise InfeasibleError([*(relaxation_text(problem, each.rows) for each in by_rows), *changes])
+    if not by_rows and not changes:
+        by_rows = smallest_pair(matrix, groups, options, now() + REPAIR_EFFORT, charges)
+    every = list(dict.fromkeys(name for group in groups for name in group))
+    nearest = nearest_point(matrix, every, options, now() + _NEAREST_EFFORT, charges)
+    raise InfeasibleError(
+        [*(relaxation_text(problem, each.rows) for each in by_rows), *changes],
+        tables=None if nearest is None else _nearest_tables(problem, matrix, nearest),
+    )
+
+
+def _nearest_tables(problem: Problem, matrix: Matrix, nearest: Nearest) -> dict[str, pd.DataFrame]:
+    """The retrofits of the nearest plan, and the constraints that it violates."""
+    point = point_of(problem, matrix, nearest.x)
+    built = [(r, s) for r, s in zip(*np.nonzero(point.build > BUILT), strict=True)]
+    routes = problem.routes.iloc[[r for r, _ in built]]
+    retrofits = routes[["plant", "stream", "technology", "size", "nameplate_ktpa", "capex_mn"]].reset_index(drop=True)
+    retrofits.insert(1, "year", [problem.years[s] for _, s in built])
+    retrofits["build"] = [float(point.build[r, s]) for r, s in built]
+    violations = pd.DataFrame(nearest.missed, columns=["constraint", "index", "limit", "missed_by"])
+    violations["index"] = violations["index"].map(lambda index: "" if index is None else str(index))
+    return {"nearest_retrofits": retrofits, "nearest_violations": violations}
 
 
 def _without_limit(problem: Problem, matrix: Matrix, options: SolverOptions) -> InputError:

@@ -24,6 +24,8 @@ class ModelSizes:
 
     Parameters
     ----------
+    all_links
+        Largest number of links over which every network is solved to the end, without a choice of corridors.
     few_arc_groups
         Largest number of arc groups that the exact search takes all; with more, flow directions pay off.
     many_arc_groups, many_rows
@@ -32,6 +34,7 @@ class ModelSizes:
         A model of several periods with more rows chooses its arcs in a model of one period.
     """
 
+    all_links: int = 150
     few_arc_groups: int = 300
     many_arc_groups: int = 1_000
     many_rows: int = 25_000

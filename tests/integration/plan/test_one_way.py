@@ -84,11 +84,41 @@ def test_arc_by_arc_the_linear_program_is_no_lower_and_no_plan_is_cut_off(proble
 
 
 @pytest.mark.slow
-def test_what_is_staged_or_carried_otherwise_has_no_directions(problem_of: Posed) -> None:
-    for changes in ({"years": [2026, 2030, 2035]}, {"transport.trucks": True}):
-        problem = problem_of(ONE_PERIOD, changes)
-        matrix = matrix_of(build_model(problem))
-        assert one_way(problem, matrix, connections_of(problem, matrix)) is None
+def test_with_trucks_there_are_no_directions(problem_of: Posed) -> None:
+    problem = problem_of(ONE_PERIOD, {"transport.trucks": True})
+    matrix = matrix_of(build_model(problem))
+    assert one_way(problem, matrix, connections_of(problem, matrix)) is None
+
+
+STAGED: dict[str, Any] = {
+    "years": [2026, 2031],
+    "transport.shared_trunklines": True,
+    "transport.corridors": "all",
+    "storage.sites": ["Qinshui", "Ordos"],
+    "plants.min_emissions_ktpa": 2_000,
+    "solver.mip_gap": 1e-7,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("budget_mn", [900.0, 3_000.0])
+def test_directions_in_several_periods_cut_off_no_plan(
+    problem_of: Posed, solved: Solved, monkeypatch: pytest.MonkeyPatch, budget_mn: float
+) -> None:
+    changes = {"budget.total_mn": budget_mn}
+    best = solved(STAGED, changes)
+    problem = problem_of(STAGED, changes)
+    matrix = matrix_of(build_model(problem))
+    connections = connections_of(problem, matrix)
+    directed = one_way(problem, matrix, connections)
+    assert directed is not None
+    context = SearchContext(matrix, network_of(problem, matrix), SolverOptions(), np.inf)
+    relax, wide = Relax(cut_rounds=40), replace(context, matrix=directed.matrix)
+    _, across = relax.run(context, connections, "test")
+    cut, arcs = relax.run(wide, directed.connections, "test")
+    assert across.bound >= arcs.bound * (1 - 1e-9) and arcs.bound >= best.objective.value * (1 - 1e-6)
+    found = Highs(cut.matrix, SolverOptions(gap_share=1e-7)).run(60, "test")
+    assert best.status == "optimal" and found.objective == pytest.approx(best.objective.value, rel=1e-6)
 
 
 def test_each_share_has_its_rows(problem_of: Posed) -> None:
@@ -143,7 +173,7 @@ def test_half_laid_pipes_around_a_ring_lead_out_only_one_way() -> None:
     x = np.array([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, *(0.5, 0.5, 0.5, 1.0), *(0.0, 0.0, 0.0, 0.0)])
     across = Connections(4, start, end, pipes, there, opened, demands)
     assert across.violated(x) == []
-    arcs = Connections(4, start, end, pipes, there, opened, demands, ways=np.arange(8, 16).reshape(2, 4))
+    arcs = Connections(4, start, end, pipes, there, opened, demands, ways=np.arange(8, 16).reshape(2, 1, 4))
     for columns, coefficients in arcs.violated(x):
         assert float(coefficients @ x[columns]) > 0.4
         # Ways to 2: from 1 onwards (9), and from 0 against the third pipe (8 + 4 + 2).
