@@ -27,7 +27,16 @@ from ccs_model.problem.candidate_network import corridor_rows
 from ccs_model.solve.fixed_charge_network import connections_of, network_of, places_of
 from ccs_model.solve.network_presolve import one_way, reduced_model
 from ccs_model.solve.one_period import in_one_period
-from ccs_model.solve.strategies import ONE_PERIOD, PROVE_REDUCED, SIZES, Restrict, choose_strategy, relaxation_stage
+from ccs_model.solve.strategies import (
+    BOUND_BY_DIRECTIONS,
+    BOUND_LATER,
+    ONE_PERIOD,
+    PROVE_REDUCED,
+    SIZES,
+    Restrict,
+    choose_strategy,
+    relaxation_stage,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +146,9 @@ class _NetworkSearch:
         problem, options = self.problem, self.options
         connections, links = connections_of(problem, matrix), self.links
         every = np.arange(len(links) + len(problem.sites))
-        n_rows = len(matrix.row_lower)
-        directed = one_way(problem, matrix, connections) if len(every) > SIZES.few_arc_groups else None
+        whole, n_rows, is_staged, began = matrix, len(matrix.row_lower), len(problem.years) > 1, now()
+        is_large = len(every) > SIZES.few_arc_groups
+        directed = one_way(problem, matrix, connections) if is_large and not is_staged else None
         if directed is not None:
             matrix, connections = directed.matrix, directed.connections
         context = self.context(matrix, effort)
@@ -148,7 +158,8 @@ class _NetworkSearch:
         if relaxation.status != "optimal" or relaxation.x is None:
             relaxation = relaxation if directed is None else directed.without(relaxation)
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
-        log_line(options, f"relaxation with cuts: effort {now():.3g}, bound {relaxation.objective:.10g}")
+        of_relaxation = now() - began
+        log_line(options, f"relaxation with cuts: effort {of_relaxation:.3g}, bound {relaxation.objective:.10g}")
         context = context.anew(effort)
         strategy = self._strategy(context, relaxation, n_rows)
         context = replace(context, places=places_of(problem, context.matrix))
@@ -173,11 +184,24 @@ class _NetworkSearch:
             within = replace(within, bound=bound)
         if len(arc_groups) == len(every) and np.isfinite(within.bound):
             bound = context.sign * min(context.sign * bound, context.sign * within.bound)
+        if is_staged and is_large and context.left > BOUND_LATER * of_relaxation:
+            bound = context.sign * min(context.sign * bound, context.sign * self._bound_by_directions(whole, context))
         chosen = tuple(str(links[k]) for k in arc_groups if k < len(links))
         outcome = within.outcome(np.nan if within.incumbent is None else context.value(within.incumbent))
         if directed is not None:
             outcome, relaxation = directed.without(outcome), directed.without(relaxation)
         return Corridors(MipOutcome(_with_status(outcome, options), relaxation), chosen, float(bound))
+
+    def _bound_by_directions(self, matrix: Matrix, context: SearchContext) -> float:
+        """The bound over all links of the relaxation with flow directions."""
+        directed = one_way(self.problem, matrix, connections_of(self.problem, matrix))
+        if directed is None:
+            return context.sign * np.inf
+        highs = Highs(directed.matrix, self.options, self.on_progress)
+        stage = f"{self.stage}, flow directions"
+        _, relaxation = BOUND_BY_DIRECTIONS.solve(highs, directed.connections, context.left, stage)
+        log_line(self.options, f"flow directions: bound {relaxation.objective:.10g}")
+        return relaxation.objective if relaxation.status == "optimal" else context.sign * np.inf
 
     def _strategy(self, context: SearchContext, relaxation: Outcome, n_rows: int) -> Strategy:
         assert relaxation.x is not None

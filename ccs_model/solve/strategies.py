@@ -46,7 +46,7 @@ SIZES = ModelSizes()
 EFFORTS = MappingProxyType({"quick": 0.25, "normal": 1.0, "thorough": 8.0})
 """By `solver.effort`, the multiple of the usual effort."""
 
-_EFFORT_PER_ROW, _LEAST_EFFORT = 1.2e-3, 10.0
+_EFFORT_PER_ROW, _LEAST_EFFORT = 1.2e-3, 30.0
 
 
 def effort_of_model(n_rows: int, level: str) -> float:
@@ -104,10 +104,13 @@ STAGED_NETWORK = Strategy(
                 Neighbourhoods(60, 2, elsewhere=True),
                 Neighbourhoods(40, 3, elsewhere=True),
                 Neighbourhoods(60, 4, elsewhere=True),
+                Neighbourhoods(40, 6, elsewhere=True),
+                Neighbourhoods(80, 4, elsewhere=True),
+                Neighbourhoods(60, 8, elsewhere=True),
             ),
-            begin_until=0.9,
-            until=1.05,
-            min_gain_part=0.25,
+            begin_until=1.0,
+            until=1.1,
+            min_gain_part=0.1,
         ),
         Restrict(min_share=0.5),
         Prove(until=1.3),
@@ -134,9 +137,15 @@ PROVE_REDUCED = Prove(heuristics=False)
 """The exact search over a model that the incumbent has reduced to few decisions."""
 
 
+BOUND_BY_DIRECTIONS = Relax(cut_rounds=40)
+"""The bound over all links of several periods, with flow directions, once the search has ended."""
+BOUND_LATER = 2.0
+"""It begins where the effort left is more than this multiple of the first relaxation's."""
+
+
 def relaxation_stage(*, is_directed: bool) -> Relax:
     """Return the relaxation over all arc groups; cuts with flow directions need more rounds of less time each."""
-    return Relax(cut_rounds=40 if is_directed else 8, cuts_until=0.4 if is_directed else 0.15)
+    return Relax(cut_rounds=40 if is_directed else 8, cuts_until=0.15)
 
 
 def choose_strategy(
