@@ -166,7 +166,6 @@ DENSITY_KG_PER_M3 = 850.0
 VISCOSITY_PA_S = 7.5e-5
 ROUGHNESS_M = 4.6e-5
 GRADIENT_PA_PER_M = 20.0
-PUMP_EFFICIENCY_SHARE = 0.75
 _MM = 1000.0
 _KG_PER_S_PER_KTPA = 1e6 / (HOURS_PER_YEAR * 3600.0)
 
@@ -188,15 +187,6 @@ def gradient_pa_per_m(flow_ktpa: float, diameter_mm: float) -> float:
     return factor / d * DENSITY_KG_PER_M3 * speed * speed / 2.0
 
 
-def capacity_ktpa(diameter_mm: float, gradient: float = GRADIENT_PA_PER_M) -> float:
-    """Return the flow of a pipe of an inner diameter at a pressure gradient in Pa/m (bisection to 1e-9)."""
-    low, high = 1e-6, 1e6
-    for _ in range(80):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if gradient_pa_per_m(middle, diameter_mm) < gradient else (low, middle)
-    return math.sqrt(low * high)
-
-
 def diameter_mm(flow_ktpa: float, gradient: float = GRADIENT_PA_PER_M) -> float:
     """Return the inner diameter of a flow at a pressure gradient in Pa/m; 0 without flow."""
     if flow_ktpa <= 0:
@@ -206,17 +196,6 @@ def diameter_mm(flow_ktpa: float, gradient: float = GRADIENT_PA_PER_M) -> float:
         middle = math.sqrt(low * high)
         low, high = (middle, high) if gradient_pa_per_m(flow_ktpa, middle) > gradient else (low, middle)
     return math.sqrt(low * high)
-
-
-def booster_kwh_per_t_km(gradient: float = GRADIENT_PA_PER_M) -> float:
-    """Return booster power per t and km: gradient ÷ density ÷ pump efficiency."""
-    joule_per_kg_per_km = gradient * 1000.0 / DENSITY_KG_PER_M3 / PUMP_EFFICIENCY_SHARE
-    return joule_per_kg_per_km * 1000.0 / 3.6e6
-
-
-def n_booster_stations(length_km: float, gradient: float = GRADIENT_PA_PER_M, drop_mpa: float = 3.0) -> int:
-    """Return the number of booster stations for a pressure drop of `drop_mpa` between stations (15 → 12 MPa)."""
-    return max(math.ceil(length_km * 1000.0 * gradient / (drop_mpa * 1e6) - 1e-9) - 1, 0)
 
 
 # Distances.
