@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.units import HOURS_PER_YEAR
@@ -201,6 +202,7 @@ def diameter_mm(flow_ktpa: float, gradient: float = GRADIENT_PA_PER_M) -> float:
 # Distances.
 
 EARTH_RADIUS_KM = 6371.0088
+_PLACE = ("lat_deg", "lon_deg")
 
 
 def great_circle_km(lat_a: npt.ArrayLike, lon_a: npt.ArrayLike, lat_b: npt.ArrayLike, lon_b: npt.ArrayLike) -> Floats:
@@ -209,6 +211,12 @@ def great_circle_km(lat_a: npt.ArrayLike, lon_a: npt.ArrayLike, lat_b: npt.Array
     step = np.radians(np.asarray(lon_b, dtype=float)) - np.radians(np.asarray(lon_a, dtype=float))
     half = np.sin((b - a) / 2) ** 2 + np.cos(a) * np.cos(b) * np.sin(step / 2) ** 2
     return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
+
+
+def distances_km(rows: pd.DataFrame, columns: pd.DataFrame) -> Floats:
+    """Return great-circle distances [row, column] between the places (lat_deg, lon_deg) of two tables."""
+    lat, lon, to_lat, to_lon = (each[name].to_numpy(float) for each in (rows, columns) for name in _PLACE)
+    return great_circle_km(lat[:, None], lon[:, None], to_lat, to_lon)
 
 
 def flow_tph(flow_ktpa: npt.ArrayLike) -> Floats:

@@ -62,9 +62,7 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     InfeasibleError
         If no retrofit can contribute to a target.
     """
-    level = PriceLevel(
-        scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
-    )
+    level = PriceLevel.of(scenario.currency, scenario.price_year, inputs)
     validate_tables(scenario, inputs)
     _validate_names(scenario, inputs)
     calibrated = calibrated_by(scenario, inputs)

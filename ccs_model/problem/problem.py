@@ -21,6 +21,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.economics.investment import capital_recovery_share, discount_factor, salvage_share
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import unit_suffix
 from ccs_model.inputs import Inputs
 from ccs_model.problem.applied_calibration import Calibrated
@@ -44,6 +45,12 @@ class Target:
     required: float
     baseline_ktpa: float
     measure: str = "avoided"
+
+
+def in_group(table: pd.DataFrame, group: str) -> Mask:
+    """Return a mask of the rows of a province or sector; all of them for ""."""
+    here: Mask = ((table["province"] == group) | (table["sector"] == group) | (group == "")).to_numpy()
+    return here
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,8 +244,12 @@ class Problem:
 
     def routes_of(self, group: str) -> Mask:
         """Return a mask of the options of a province or sector; all of them for ""."""
-        here: Mask = ((self.routes["province"] == group) | (self.routes["sector"] == group) | (group == "")).to_numpy()
-        return here
+        return in_group(self.routes, group)
+
+    @property
+    def price_level(self) -> PriceLevel:
+        """Conversion of money to the scenario's currency and price year."""
+        return PriceLevel.of(self.currency, self.price_year, self.inputs)
 
     @property
     def calendar(self) -> Ints:
