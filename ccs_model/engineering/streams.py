@@ -21,7 +21,6 @@ from ccs_model._typing import Mask
 from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.inputs import Inputs
 
-COLUMNS = ("plant", "stream", "grade", "co2_ktpa", "co2_share", "lasting_share")
 OPERATING = ("operating", "operating pre-retirement")
 DEFAULT_PROFILE = "ieaghg"
 
@@ -123,7 +122,7 @@ def chemical_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
 
 
 def _rows(
-    plants: pd.DataFrame, stream: str, grade: str, co2_ktpa: pd.Series, co2_share: float, lasting: pd.Series
+    plants: pd.DataFrame, stream: str, grade: str, co2_ktpa: pd.Series, co2_share: float, lasting: pd.Series | float
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -146,17 +145,7 @@ def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 def given_streams(plants: pd.DataFrame) -> pd.DataFrame:
     """Return the single stream of plants with given capture costs."""
-    return pd.DataFrame(
-        {
-            "plant": plants["plant"],
-            "stream": "all",
-            "grade": "given",
-            "co2_ktpa": plants["co2_ktpa"],
-            "co2_share": np.nan,
-            "lasting_share": 1.0,
-        },
-        columns=list(COLUMNS),
-    )
+    return _rows(plants, "all", "given", plants["co2_ktpa"], np.nan, 1.0)
 
 
 # Hot stoves by furnace: each blast furnace has its own stoves, with the same remaining life.
@@ -164,14 +153,13 @@ def given_streams(plants: pd.DataFrame) -> pd.DataFrame:
 # The other stacks of a mill are not split, since they use the gas of all furnaces.
 
 STOVES = "hot_stoves"
-RUNNING = ("operating", "operating pre-retirement")
 _AGREE = 1e-6
 
 
 def running_furnaces(inputs: Inputs) -> pd.DataFrame:
     """Return operating blast furnaces, including those announced to retire, sorted by id."""
     units = inputs["plants/steel_units"]
-    units = units[(units["kind"] == "BF") & units["status"].isin(RUNNING) & (units["capacity_ktpa"] > 0)]
+    units = units[(units["kind"] == "BF") & is_operating(units) & (units["capacity_ktpa"] > 0)]
     return units.sort_values(["plant", "unit"], kind="stable").reset_index(drop=True)
 
 
@@ -279,18 +267,10 @@ def captive_streams(
     excess = excess_ktpa(units.groupby("plant")["co2_ktpa"].sum(), held_ktpa, every)
     rows = plants[plants["plant"].isin(excess.index[excess > 1e-9])]
     grade = inputs["streams/chemical_grades"].set_index("stream").loc[STREAM]
-    lasting = streams.groupby("plant")["lasting_share"].max()
-    return pd.DataFrame(
-        {
-            "plant": rows["plant"],
-            "stream": STREAM,
-            "grade": grade["grade"],
-            "co2_ktpa": rows["plant"].map(excess).astype(float),
-            "co2_share": float(grade["co2_share"]),
-            "lasting_share": rows["plant"].map(lasting).fillna((rows["status"] == "operating").astype(float)),
-        },
-        columns=list(streams.columns),
-    )
+    lasting = rows["plant"].map(streams.groupby("plant")["lasting_share"].max())
+    lasting = lasting.fillna((rows["status"] == "operating").astype(float))
+    captive = _rows(rows, STREAM, grade["grade"], rows["plant"].map(excess), grade["co2_share"], lasting)
+    return captive.reindex(columns=streams.columns)
 
 
 # Periods in which a retrofit may start: given turnaround windows and expected relinings.

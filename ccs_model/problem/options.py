@@ -63,10 +63,9 @@ def without_dominated(
             sum(priced.cost_per_t.values()),
             priced.fuel_co2_t_per_t,
             priced.fuel_co2_t_per_t + priced.capture_power_t_per_t,
+            np.where(routes["heat_source"] == WASTE_HEAT, routes["heat_gj_per_t"], 0.0),
         ]
     )
-    waste = np.where(routes["heat_source"] == WASTE_HEAT, routes["heat_gj_per_t"], 0.0)
-    low = np.column_stack([low, waste])
     same = routes[list(_SAME)].to_numpy(float)
     group = routes.groupby(["plant", "stream", "size", "site"], sort=False).ngroup().to_numpy()
     variant = routes.groupby(["technology", "vintage", "heat_source", "measure"], sort=False).ngroup().to_numpy()

@@ -152,19 +152,18 @@ class Problem:
     def salvage_of(self, life_yr: npt.ArrayLike) -> Floats:
         """Return [item, start] the salvage value of 1 of capex, discounted to the first year."""
         life = np.asarray(life_yr, dtype=float)[:, None]
-        if self.is_static:
-            return np.zeros((len(life), 1))
         used = self.horizon_end - self.periods["year"].to_numpy(float)
-        left = salvage_share(self.discount_rate, np.broadcast_to(life, (len(life), len(used))), used)
-        return left * self.closing_discount
+        return self._salvage(np.broadcast_to(life, (len(life), len(used))), used)
 
     @cached_property
     def salvage_share(self) -> Floats:
         """[route, start] salvage value per capex, discounted to the first year."""
+        return self._salvage(self.unit_life_yr, self.unit_used_yr)
+
+    def _salvage(self, life_yr: Floats, used_yr: Floats) -> Floats:
         if self.is_static:
-            return np.zeros(self.unit_life_yr.shape)
-        left = salvage_share(self.discount_rate, self.unit_life_yr, self.unit_used_yr)
-        return left * self.closing_discount
+            return np.zeros(life_yr.shape)
+        return salvage_share(self.discount_rate, life_yr, used_yr) * self.closing_discount
 
     @property
     def closing_discount(self) -> float:
