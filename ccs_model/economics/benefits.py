@@ -36,11 +36,6 @@ def social_cost_path_per_t(
     return np.interp(np.asarray(years, dtype=float), rows["year"].to_numpy(), money.to_numpy(dtype=float))
 
 
-def harm_avoided_mn(avoided_kt: npt.ArrayLike, social_cost_per_t: npt.ArrayLike) -> Floats:
-    """Return damages avoided, million a year, [plant, year]: avoided tonnes × social cost of the year."""
-    return np.atleast_2d(np.asarray(avoided_kt, dtype=float)) * np.asarray(social_cost_per_t, dtype=float) / 1000.0
-
-
 def pollutants_kt(
     pollutants: pd.DataFrame, captured_kt: npt.ArrayLike, coal_gj_per_t: npt.ArrayLike, power_kwh_per_t: npt.ArrayLike
 ) -> pd.DataFrame:
@@ -62,19 +57,6 @@ def pollutants_kt(
             for _, row in pollutants.iterrows()
         }
     )
-
-
-def pollution_tax_mn(emitted_kt: pd.DataFrame, taxes: pd.DataFrame, level: PriceLevel, zone: str) -> Floats:
-    """Return the environmental tax on the result of `pollutants_kt` at the rates of a tax zone, million; one a plant.
-
-    A pollutant without a rate in the zone is not taxed. ValueError for a zone that policy/pollution_taxes lacks.
-    """
-    rows = taxes[taxes["tax_zone"] == zone]
-    if rows.empty:
-        raise ValueError(f"no tax zone '{zone}'; there are {', '.join(sorted(set(taxes['tax_zone'])))}")
-    rates = level.convert(rows["tax_per_t"], rows["currency"], rows["price_year"]).set_axis(rows["pollutant"] + _KT)
-    taxed = [name for name in emitted_kt if name in rates.index]
-    return (emitted_kt[taxed].to_numpy() @ rates[taxed].to_numpy(dtype=float)) / 1000.0
 
 
 def accounts_by_stakeholder(items: pd.DataFrame) -> pd.DataFrame:

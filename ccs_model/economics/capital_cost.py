@@ -8,9 +8,11 @@
 
 TASC is for levelised costs only: a cash flow contains its interest, and counting both would count it twice.
 
-References ---------- Rubin et al. (2013), A proposed methodology for CO₂ capture and storage cost estimates. Int. J.
-Greenhouse Gas Control 17. NETL, Quality Guidelines for Energy System Studies: Cost Estimation Methodology. AACE
-International, Recommended Practice 18R-97: Cost Estimate Classification System.
+References
+----------
+Rubin et al. (2013), A proposed methodology for CO₂ capture and storage cost estimates. IJGGC 17.
+NETL, Quality Guidelines for Energy System Studies: Cost Estimation Methodology.
+AACE International, Recommended Practice 18R-97: Cost Estimate Classification System.
 """
 
 from __future__ import annotations
@@ -22,14 +24,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints
-from ccs_model.economics.prices import PriceLevel
 from ccs_model.errors import InputError, Issue
 
 # Parts in order of addition, with sums in between.
 PARTS = (
     "bec_mn", "engineering_mn", "process_contingency_mn", "project_contingency_mn", "retrofit_mn", "owner_cost_mn",
 )  # fmt: skip
-SUMS = ("epcc_mn", "tpc_mn", "toc_mn", "tasc_mn")
 SHARES = (
     "engineering_share", "process_contingency_share", "project_contingency_share", "owner_cost_share",
     "retrofit_factor", "tasc_factor",
@@ -88,18 +88,6 @@ def parts_from_toc(toc_mn: npt.ArrayLike, shares: pd.DataFrame) -> pd.DataFrame:
     """Return the same parts and sums from a total overnight cost."""
     toc_per_bec = parts_from_bec(1.0, shares)["toc_mn"].to_numpy()
     return parts_from_bec(np.asarray(toc_mn, dtype=float) / toc_per_bec, shares)
-
-
-def construction_factor(spend_shares: npt.ArrayLike, escalation_share: float, interest_rate: float) -> float:
-    """Return TASC ÷ TOC of a plant built over len(spend_shares) years, with spending at the start of each year.
-
-    Σ_k s_k (1 + e)^k (1 + i)^(n − k); with real money e is escalation beyond inflation. Σ s must be 1.
-    """
-    spent = np.asarray(spend_shares, dtype=float)
-    if not np.isclose(spent.sum(), 1.0, atol=1e-9):
-        raise ValueError(f"spend shares sum to {spent.sum():g}, expected 1")
-    year = np.arange(len(spent))
-    return float((spent * (1.0 + escalation_share) ** year * (1.0 + interest_rate) ** (len(spent) - year)).sum())
 
 
 def estimate_class(readiness_level: npt.ArrayLike, quality: npt.ArrayLike) -> Ints:
@@ -189,58 +177,3 @@ def pipe_cost(flow_tph: npt.ArrayLike, pipes: pd.DataFrame) -> tuple[Floats, Int
     cost = np.where(each[:, None] <= pipes["largest_tph"].to_numpy() + 1e-9, cost, np.inf)
     chosen = np.argmin(cost, axis=1)
     return cost[np.arange(len(flow)), chosen] * n_lines, chosen.astype(np.int64), n_lines
-
-
-# Cost at another size, year, place and stage of learning:
-#
-# C = C_ref × (Q ÷ Q_ref)^n × index × location × retrofit × learning
-#
-# The index is CEPCI for equipment priced in US dollars, up to its last published year, and otherwise the deflator of
-# the currency's home. A location factor does not apply to a cost known at the place.
-
-EQUIPMENT_CURRENCY = "USD"
-
-
-def scaled_cost(
-    cost: npt.ArrayLike,
-    size: npt.ArrayLike,
-    reference_size: npt.ArrayLike,
-    exponent: npt.ArrayLike,
-    *,
-    index_factor: npt.ArrayLike = 1.0,
-    location_factor: npt.ArrayLike = 1.0,
-    retrofit_factor: npt.ArrayLike = 1.0,
-    learning: npt.ArrayLike = 1.0,
-) -> Floats:
-    """Return the cost in the unit of `cost` × `index_factor`; `size` and `reference_size` have the same unit."""
-    ratio = np.asarray(size, dtype=float) / np.asarray(reference_size, dtype=float)
-    factors = np.asarray(index_factor, dtype=float) * np.asarray(location_factor, dtype=float)
-    factors = factors * np.asarray(retrofit_factor, dtype=float) * np.asarray(learning, dtype=float)
-    return np.asarray(cost, dtype=float) * ratio ** np.asarray(exponent, dtype=float) * factors
-
-
-def learning_factor(built: npt.ArrayLike, built_reference: npt.ArrayLike, learning_share: npt.ArrayLike) -> Floats:
-    """Return cost ÷ cost at `built_reference`: each doubling of capacity built saves `learning_share`."""
-    doublings = np.log2(np.asarray(built, dtype=float) / np.asarray(built_reference, dtype=float))
-    return (1.0 - np.asarray(learning_share, dtype=float)) ** np.maximum(doublings, 0.0)
-
-
-def equipment_factor(level: PriceLevel, plant_cost: pd.DataFrame, currency: str, price_year: int) -> float:
-    """Return the value of one unit of `currency` of `price_year`, spent on equipment, in the scenario's money.
-
-    Dollars follow indices/plant_cost to its last published year, 2023 (or to the scenario's price year, when earlier)
-    and the deflator from there, since later years of the index are assumed; other currencies follow the deflator.
-    Raises InputError for a year that the index lacks.
-    """
-    last_published = int(plant_cost.loc[plant_cost["quality"] != "assumed", "year"].max())
-    to_year = min(level.price_year, last_published)
-    if currency != EQUIPMENT_CURRENCY or price_year > last_published:
-        return level.factor(currency, price_year)
-    return _index(plant_cost, to_year) / _index(plant_cost, price_year) * level.factor(currency, to_year)
-
-
-def _index(plant_cost: pd.DataFrame, year: int) -> float:
-    found = plant_cost.loc[(plant_cost["series"] == "CEPCI") & (plant_cost["year"] == year), "price_index"]
-    if found.empty:
-        raise InputError([Issue("indices/plant_cost.csv", f"no CEPCI for {year}")])
-    return float(found.iloc[0])

@@ -7,7 +7,7 @@ A loan is drawn at the start of a year and served yearly from the next year:
     settlement   the balance is repaid at the end of the horizon, with that year's interest
 
 Rates are real, as is all money; `real_rate_share` removes inflation from a nominal rate. Interest is deductible at the
-real rate. A loan at the owner's own discount rate has a value of 0 before tax.
+real rate.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.economics.investment import annuity_yr
-from ccs_model.errors import InputError, Issue
 
 ANNUITY, BULLET = "annuity", "bullet"
 KINDS = (ANNUITY, BULLET)
@@ -27,17 +26,6 @@ KINDS = (ANNUITY, BULLET)
 def real_rate_share(nominal_share: npt.ArrayLike, inflation_rate: npt.ArrayLike) -> Floats:
     """(1 + i) ÷ (1 + π) − 1."""
     return (1.0 + np.asarray(nominal_share, dtype=float)) / (1.0 + np.asarray(inflation_rate, dtype=float)) - 1.0
-
-
-def rate_in_year(rates: pd.DataFrame, instrument: str, year: int) -> float:
-    """Return the nominal rate of an instrument at the end of `year`, from finance/rates.
-
-    Raises InputError if the instrument has no rate by that year.
-    """
-    known = rates[(rates["instrument"] == instrument) & (rates["year"] <= year)].sort_values("from_date")
-    if known.empty:
-        raise InputError([Issue("finance/rates.csv", f"no rate of {instrument} by {year}")])
-    return float(known["rate_share"].iloc[-1])
 
 
 def concessional_rate_share(
@@ -89,54 +77,6 @@ def loan_schedule(rate_share: float, term_yr: int, kind: str, start: int, horizo
     )
 
 
-def loan_flows_mn(
-    drawn_mn: npt.ArrayLike, rate_share: float, term_yr: int, kind: str, first_year: int, horizon_end: int
-) -> dict[str, Floats]:
-    """Return the summed schedules of loans drawn in each year, arrays [plant, year] over first_year … horizon_end.
-
-    `drawn_mn` is [plant, year] over first_year … horizon_end − 1. Keys: interest_mn, principal_mn, balance_mn.
-    """
-    drawn = np.atleast_2d(np.asarray(drawn_mn, dtype=float))
-    n_years = horizon_end - first_year + 1
-    shares = {"interest_mn": "interest_rate", "principal_mn": "principal_share", "balance_mn": "balance_share"}
-    flows = {name: np.zeros((len(drawn), n_years)) for name in shares}
-    for column in np.flatnonzero(drawn.any(axis=0)):
-        schedule = loan_schedule(rate_share, term_yr, kind, first_year + int(column), horizon_end)
-        for name, array in flows.items():
-            array[:, column:] += drawn[:, [column]] * schedule[shares[name]].to_numpy()
-    return flows
-
-
-def funding_value_per_mn(
-    rate_share: float,
-    term_yr: int,
-    kind: str,
-    first_year: int,
-    start: npt.ArrayLike,
-    horizon_end: int,
-    discount_rate: float,
-    tax_share: float = 0.0,
-) -> Floats:
-    """Return the present value at `first_year` of 1 drawn in each year of `start`, at the owner's rate.
-
-    1 − payments + tax × interest − balance at the end of the horizon, each at (1 + i)^−(year − first year), which
-    equals the discounted `loan_schedule`.
-    """
-    _check(term_yr, kind)
-    starts = np.atleast_1d(np.asarray(start, dtype=float))
-    age = np.arange(0, term_yr + 1, dtype=float)
-    balance = balance_share(rate_share, term_yr, kind, age)
-    repaid = np.concatenate([[0.0], -np.diff(balance)])
-    interest = np.concatenate([[0.0], balance[:-1]]) * rate_share
-    years_left = np.maximum(horizon_end - starts, 0.0)
-    is_in = age <= years_left[:, None]
-    weight = (1.0 + discount_rate) ** -age
-    paid = ((repaid + (1.0 - tax_share) * interest) * weight * is_in).sum(axis=1)
-    owed = balance_share(rate_share, term_yr, kind, years_left) * (1.0 + discount_rate) ** -years_left
-    value = (1.0 - paid - owed) * (1.0 + discount_rate) ** -(starts - first_year)
-    return value.reshape(np.shape(start))
-
-
 def debt_service_cover(available_mn: npt.ArrayLike, interest_mn: npt.ArrayLike, principal_mn: npt.ArrayLike) -> Floats:
     """Return the debt service cover ratio, [plant, year]: available cash ÷ debt service; NaN without service."""
     service = np.asarray(interest_mn, dtype=float) + np.asarray(principal_mn, dtype=float)
@@ -166,46 +106,6 @@ def book_share(start: npt.ArrayLike, horizon_end: int, depreciation_yr: int) -> 
     return np.clip(1.0 - used / depreciation_yr, 0.0, 1.0)
 
 
-def depreciation_shield_per_mn(
-    start: npt.ArrayLike,
-    first_year: int,
-    horizon_end: int,
-    depreciation_yr: int,
-    discount_rate: float,
-    tax_share: float,
-) -> Floats:
-    """Return the present value at `first_year` of the tax shield of depreciating 1, by year of spending.
-
-    tax ÷ n × Σ_{k=0}^{m−1} (1 + i)^−(start + k − first year), m = min(n, end of horizon − start). `end_tax_per_mn`
-    covers the net book value at the end.
-    """
-    year = np.asarray(start, dtype=float)
-    n_written = np.clip(horizon_end - year, 0.0, depreciation_yr)
-    # An annuity is paid at the end of each year; the first depreciation falls in the year of spending.
-    in_advance = annuity_yr(discount_rate, n_written) * (1.0 + discount_rate)
-    return tax_share / depreciation_yr * in_advance * (1.0 + discount_rate) ** -(year - first_year)
-
-
-def end_tax_per_mn(
-    salvage_share: npt.ArrayLike,
-    start: npt.ArrayLike,
-    first_year: int,
-    horizon_end: int,
-    depreciation_yr: int,
-    discount_rate: float,
-    tax_share: float,
-    grant_share: npt.ArrayLike = 0.0,
-) -> Floats:
-    """Return the present value at `first_year` of the tax on salvage less net book value, of 1 spent.
-
-    `salvage_share` is the share of capex at the end of the horizon. Grants are not depreciated: the book value is that
-    of 1 − `grant_share`.
-    """
-    own = 1.0 - np.asarray(grant_share, dtype=float)
-    gain = np.asarray(salvage_share, dtype=float) - own * book_share(start, horizon_end, depreciation_yr)
-    return tax_share * gain * (1.0 + discount_rate) ** -(horizon_end - first_year)
-
-
 def depreciation_mn(capex_mn: npt.ArrayLike, depreciation_yr: int) -> Floats:
     """Return depreciation [plant, year] of capex less grants [plant, year]."""
     spent = np.atleast_2d(np.asarray(capex_mn, dtype=float))
@@ -213,17 +113,6 @@ def depreciation_mn(capex_mn: npt.ArrayLike, depreciation_yr: int) -> Floats:
     written_off = np.zeros_like(sums)
     written_off[:, depreciation_yr:] = sums[:, :-depreciation_yr]
     return (sums - written_off) / depreciation_yr
-
-
-def book_value_mn(capex_mn: npt.ArrayLike, depreciation_yr: int) -> Floats:
-    """Return the net book value at the end of each year, [plant, year]; the last column is the end of the horizon."""
-    spent = np.atleast_2d(np.asarray(capex_mn, dtype=float))
-    return (spent - depreciation_mn(spent, depreciation_yr)).cumsum(axis=1)
-
-
-def group_tax_mn(profits_mn: npt.ArrayLike, tax_share: npt.ArrayLike) -> Floats:
-    """Return tax with losses used in the year they arise: tax × profit, negative in a year of loss, [plant, year]."""
-    return np.asarray(tax_share, dtype=float) * np.atleast_2d(np.asarray(profits_mn, dtype=float))
 
 
 def stand_alone_tax(profits_mn: npt.ArrayLike, tax_share: npt.ArrayLike, carry_forward_yr: int) -> dict[str, Floats]:

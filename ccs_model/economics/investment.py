@@ -1,4 +1,4 @@
-"""Investment appraisal: present value, rate of return, payback, ratios, break-even price, discounting, levelised costs.
+"""Investment appraisal: present value, rate of return, payback, break-even price, discounting, levelised costs.
 
 Flows are arrays [plant, year] in million of real money. Column 0 is the first year of the horizon and weighs 1; column
 t weighs (1 + i)^−t. Prices are money per t, tonnes kt. Discount rates are scalar or one a plant.
@@ -81,18 +81,6 @@ def payback_yr(flows_mn: npt.ArrayLike, discount_rate: npt.ArrayLike = 0.0) -> F
     return np.where(~is_after.any(axis=1), 0.0, np.where(back.any(axis=1), years, np.nan))
 
 
-def benefit_cost_ratio(benefits_mn: npt.ArrayLike, costs_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
-    """Return the present value of benefits ÷ that of costs, both given as positive flows; NaN without costs."""
-    cost = npv_mn(costs_mn, discount_rate)
-    return npv_mn(benefits_mn, discount_rate) / np.where(cost > 0, cost, np.nan)
-
-
-def profitability_index(flows_mn: npt.ArrayLike, capex_mn: npt.ArrayLike, discount_rate: npt.ArrayLike) -> Floats:
-    """Return NPV ÷ present value of the capex within the flows (positive); NaN without capex."""
-    spent = npv_mn(capex_mn, discount_rate)
-    return npv_mn(flows_mn, discount_rate) / np.where(spent > 0, spent, np.nan)
-
-
 def break_even_price_per_t(
     flows_mn: npt.ArrayLike, tonnes_kt: npt.ArrayLike, discount_rate: npt.ArrayLike, tax_share: npt.ArrayLike = 0.0
 ) -> Floats:
@@ -124,15 +112,6 @@ def contract_strike_per_t(
     outside = np.where(under, 0.0, tonnes) * np.asarray(market_price_per_t, dtype=float) * kept / 1000.0
     flows = np.atleast_2d(np.asarray(flows_mn, dtype=float)) + outside
     return break_even_price_per_t(flows, np.where(under, tonnes, 0.0), discount_rate, tax_share)
-
-
-def contract_top_up_mn(
-    strike_per_t: npt.ArrayLike, market_price_per_t: npt.ArrayLike, tonnes_kt: npt.ArrayLike
-) -> Floats:
-    """Return the counterparty's payment a year: (strike − market price) × tonnes, [plant, year]; negative if repaid."""
-    strike = np.atleast_1d(np.asarray(strike_per_t, dtype=float))[:, None]
-    gap = strike - np.asarray(market_price_per_t, dtype=float)
-    return gap * np.atleast_2d(np.asarray(tonnes_kt, dtype=float)) / 1000.0
 
 
 def _dust(flows: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Carbon prices, emission trading, payments per tonne, grid factor path and carbon intensity as functions of years.
+"""Carbon prices, emission trading, grid factor path and carbon intensity as functions of years.
 
 Years are calendar years. Tonnes are kt, prices money per t, so million = price × kt ÷ 1,000. Arrays are [plant, year].
 """
@@ -65,58 +65,6 @@ def carbon_value_mn(
     return np.asarray(price_per_t, dtype=float) * np.asarray(is_covered, dtype=float) * sold / 1000.0
 
 
-def allowance_cost_mn(
-    price_per_t: npt.ArrayLike,
-    verified_kt: npt.ArrayLike,
-    allocated_kt: npt.ArrayLike,
-    *,
-    is_covered: npt.ArrayLike,
-    band_share: npt.ArrayLike,
-) -> Floats:
-    """Return the cost of missing allowances (negative: sale of surplus), within the band of verified emissions."""
-    verified = np.atleast_2d(np.asarray(verified_kt, dtype=float))
-    band = np.asarray(band_share, dtype=float) * verified
-    short = np.clip(verified - np.asarray(allocated_kt, dtype=float), -band, band)
-    return np.asarray(price_per_t, dtype=float) * np.asarray(is_covered, dtype=float) * short / 1000.0
-
-
-def subsidy_mn(
-    subsidy_per_t: npt.ArrayLike,
-    tonnes_kt: npt.ArrayLike,
-    years: npt.ArrayLike,
-    *,
-    start: npt.ArrayLike | None = None,
-    window_yr: int | None = None,
-    first_year: int | None = None,
-    last_year: int | None = None,
-    cap_mn_pa: float | None = None,
-    cap_mn: float | None = None,
-) -> Floats:
-    """Return payments per tonne, million a year, [plant, year].
-
-    Payments run for `window_yr` years from each plant's `start` [plant], from calendar year first to last, or both;
-    with at most `cap_mn_pa` a year over all plants and `cap_mn` in total. In the year in which the money runs out,
-    payments are reduced in proportion; there are none afterwards.
-    """
-    at = np.asarray(years, dtype=float)
-    tonnes = np.atleast_2d(np.asarray(tonnes_kt, dtype=float))
-    paid = np.asarray(subsidy_per_t, dtype=float) * tonnes / 1000.0
-    if window_yr is not None:
-        if start is None:
-            raise ValueError("a window counts from each plant's start, which is not given")
-        age = at - np.asarray(start, dtype=float)[:, None]
-        paid = np.where((age >= 0) & (age < window_yr), paid, 0.0)
-    if first_year is not None:
-        paid = np.where(at >= first_year, paid, 0.0)
-    if last_year is not None:
-        paid = np.where(at <= last_year, paid, 0.0)
-    requested = paid.sum(axis=0)
-    granted = requested if cap_mn_pa is None else np.minimum(requested, cap_mn_pa)
-    if cap_mn is not None:
-        granted = np.diff(np.minimum(granted.cumsum(), cap_mn), prepend=0.0)
-    return paid * np.divide(granted, requested, out=np.ones(len(at)), where=requested > 0)
-
-
 def grid_factor_path(
     known_kg_per_kwh: npt.ArrayLike,
     known_year: npt.ArrayLike,
@@ -151,11 +99,3 @@ def intensity_reduction_share(
     """Return the reduction of carbon intensity: 1 − (E ÷ V) ÷ (E₀ ÷ V₀), with real value added."""
     before = carbon_intensity_kt_per_mn(emission_before_kt, value_added_before_mn)
     return 1.0 - carbon_intensity_kt_per_mn(emission_kt, value_added_mn) / before
-
-
-def cut_for_intensity_share(intensity_goal_share: npt.ArrayLike, growth_share: npt.ArrayLike) -> Floats:
-    """Return the abatement that an intensity goal requires if value added grows by `growth_share` in the same years.
-
-    1 − (1 − goal) (1 + growth); negative if emissions may rise.
-    """
-    return 1.0 - (1.0 - np.asarray(intensity_goal_share, dtype=float)) * (1.0 + np.asarray(growth_share, dtype=float))

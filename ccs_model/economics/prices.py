@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ccs_model.errors import InputError, Issue
+from ccs_model.inputs import Inputs
 from ccs_model.units import HOURS_PER_YEAR
 
 
@@ -24,6 +25,11 @@ class PriceLevel:
     price_year: int
     deflators: pd.DataFrame
     exchange_rates: pd.DataFrame
+
+    @classmethod
+    def of(cls, currency: str, price_year: int, inputs: Inputs) -> PriceLevel:
+        """Return the conversion with the index tables of `inputs`."""
+        return cls(currency, price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"])
 
     def factor(self, currency: str, price_year: int) -> float:
         """Return the value of one unit of `currency` of `price_year` in the scenario's money."""
@@ -37,6 +43,10 @@ class PriceLevel:
         pairs = {pair: self.factor(str(pair[0]), int(pair[1])) for pair in set(zip(currency, price_year, strict=True))}
         factors: npt.NDArray[np.float64] = np.array([pairs[p] for p in zip(currency, price_year, strict=True)])
         return amount * factors
+
+    def column(self, table: pd.DataFrame, name: str) -> pd.Series:
+        """Return a column of a table with `currency` and `price_year` in the scenario's money."""
+        return self.convert(table[name], table["currency"], table["price_year"])
 
     def _index(self, currency: str, year: int) -> float:
         table = self.deflators

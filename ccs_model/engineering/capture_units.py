@@ -183,18 +183,6 @@ def power_co2_t_per_t(power_kwh_per_t: npt.ArrayLike, grid_kg_per_kwh: npt.Array
     return np.asarray(power_kwh_per_t, dtype=float) * np.asarray(grid_kg_per_kwh, dtype=float) / 1000.0
 
 
-def avoided_t_per_t(
-    heat_gj_per_t: npt.ArrayLike,
-    efficiency_share: float,
-    fuel_t_per_gj: float,
-    power_kwh_per_t: npt.ArrayLike,
-    grid_kg_per_kwh: npt.ArrayLike,
-) -> Floats:
-    """Return CO₂ avoided per t captured: 1 less the CO₂ of steam and power."""
-    steam = fuel_co2_t_per_t(heat_gj_per_t, efficiency_share, fuel_t_per_gj)
-    return 1.0 - steam - power_co2_t_per_t(power_kwh_per_t, grid_kg_per_kwh)
-
-
 def n_trains(nameplate_ktpa: npt.ArrayLike, largest_train_ktpa: npt.ArrayLike) -> Floats:
     """Return the number of trains of at most the largest size built."""
     return np.maximum(np.ceil(np.asarray(nameplate_ktpa) / np.asarray(largest_train_ktpa) - 1e-9), 1.0)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from ccs_model._typing import Floats, Ints
 from ccs_model.units import HOURS_PER_YEAR
@@ -166,7 +167,6 @@ DENSITY_KG_PER_M3 = 850.0
 VISCOSITY_PA_S = 7.5e-5
 ROUGHNESS_M = 4.6e-5
 GRADIENT_PA_PER_M = 20.0
-PUMP_EFFICIENCY_SHARE = 0.75
 _MM = 1000.0
 _KG_PER_S_PER_KTPA = 1e6 / (HOURS_PER_YEAR * 3600.0)
 
@@ -188,15 +188,6 @@ def gradient_pa_per_m(flow_ktpa: float, diameter_mm: float) -> float:
     return factor / d * DENSITY_KG_PER_M3 * speed * speed / 2.0
 
 
-def capacity_ktpa(diameter_mm: float, gradient: float = GRADIENT_PA_PER_M) -> float:
-    """Return the flow of a pipe of an inner diameter at a pressure gradient in Pa/m (bisection to 1e-9)."""
-    low, high = 1e-6, 1e6
-    for _ in range(80):
-        middle = math.sqrt(low * high)
-        low, high = (middle, high) if gradient_pa_per_m(middle, diameter_mm) < gradient else (low, middle)
-    return math.sqrt(low * high)
-
-
 def diameter_mm(flow_ktpa: float, gradient: float = GRADIENT_PA_PER_M) -> float:
     """Return the inner diameter of a flow at a pressure gradient in Pa/m; 0 without flow."""
     if flow_ktpa <= 0:
@@ -208,20 +199,10 @@ def diameter_mm(flow_ktpa: float, gradient: float = GRADIENT_PA_PER_M) -> float:
     return math.sqrt(low * high)
 
 
-def booster_kwh_per_t_km(gradient: float = GRADIENT_PA_PER_M) -> float:
-    """Return booster power per t and km: gradient ÷ density ÷ pump efficiency."""
-    joule_per_kg_per_km = gradient * 1000.0 / DENSITY_KG_PER_M3 / PUMP_EFFICIENCY_SHARE
-    return joule_per_kg_per_km * 1000.0 / 3.6e6
-
-
-def n_booster_stations(length_km: float, gradient: float = GRADIENT_PA_PER_M, drop_mpa: float = 3.0) -> int:
-    """Return the number of booster stations for a pressure drop of `drop_mpa` between stations (15 → 12 MPa)."""
-    return max(math.ceil(length_km * 1000.0 * gradient / (drop_mpa * 1e6) - 1e-9) - 1, 0)
-
-
 # Distances.
 
 EARTH_RADIUS_KM = 6371.0088
+_PLACE = ("lat_deg", "lon_deg")
 
 
 def great_circle_km(lat_a: npt.ArrayLike, lon_a: npt.ArrayLike, lat_b: npt.ArrayLike, lon_b: npt.ArrayLike) -> Floats:
@@ -230,6 +211,12 @@ def great_circle_km(lat_a: npt.ArrayLike, lon_a: npt.ArrayLike, lat_b: npt.Array
     step = np.radians(np.asarray(lon_b, dtype=float)) - np.radians(np.asarray(lon_a, dtype=float))
     half = np.sin((b - a) / 2) ** 2 + np.cos(a) * np.cos(b) * np.sin(step / 2) ** 2
     return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
+
+
+def distances_km(rows: pd.DataFrame, columns: pd.DataFrame) -> Floats:
+    """Return great-circle distances [row, column] between the places (lat_deg, lon_deg) of two tables."""
+    lat, lon, to_lat, to_lon = (each[name].to_numpy(float) for each in (rows, columns) for name in _PLACE)
+    return great_circle_km(lat[:, None], lon[:, None], to_lat, to_lon)
 
 
 def flow_tph(flow_ktpa: npt.ArrayLike) -> Floats:

@@ -1,4 +1,4 @@
-"""CO₂ streams of a plant before capture, one row a stack.
+"""CO₂ streams of a plant before capture, one row a stack, and the periods in which their retrofits may start.
 
 Each function takes a plant table and returns one row a stream:
 
@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from ccs_model._typing import Mask
 from ccs_model.engineering.co2_transport import great_circle_km
 from ccs_model.inputs import Inputs
 
-COLUMNS = ("plant", "stream", "grade", "co2_ktpa", "co2_share", "lasting_share")
 OPERATING = ("operating", "operating pre-retirement")
 DEFAULT_PROFILE = "ieaghg"
 
@@ -121,7 +122,7 @@ def chemical_streams(plants: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
 
 
 def _rows(
-    plants: pd.DataFrame, stream: str, grade: str, co2_ktpa: pd.Series, co2_share: float, lasting: pd.Series
+    plants: pd.DataFrame, stream: str, grade: str, co2_ktpa: pd.Series, co2_share: float, lasting: pd.Series | float
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -144,17 +145,7 @@ def _stacked(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 def given_streams(plants: pd.DataFrame) -> pd.DataFrame:
     """Return the single stream of plants with given capture costs."""
-    return pd.DataFrame(
-        {
-            "plant": plants["plant"],
-            "stream": "all",
-            "grade": "given",
-            "co2_ktpa": plants["co2_ktpa"],
-            "co2_share": np.nan,
-            "lasting_share": 1.0,
-        },
-        columns=list(COLUMNS),
-    )
+    return _rows(plants, "all", "given", plants["co2_ktpa"], np.nan, 1.0)
 
 
 # Hot stoves by furnace: each blast furnace has its own stoves, with the same remaining life.
@@ -162,14 +153,13 @@ def given_streams(plants: pd.DataFrame) -> pd.DataFrame:
 # The other stacks of a mill are not split, since they use the gas of all furnaces.
 
 STOVES = "hot_stoves"
-RUNNING = ("operating", "operating pre-retirement")
 _AGREE = 1e-6
 
 
 def running_furnaces(inputs: Inputs) -> pd.DataFrame:
     """Return operating blast furnaces, including those announced to retire, sorted by id."""
     units = inputs["plants/steel_units"]
-    units = units[(units["kind"] == "BF") & units["status"].isin(RUNNING) & (units["capacity_ktpa"] > 0)]
+    units = units[(units["kind"] == "BF") & is_operating(units) & (units["capacity_ktpa"] > 0)]
     return units.sort_values(["plant", "unit"], kind="stable").reset_index(drop=True)
 
 
@@ -277,15 +267,83 @@ def captive_streams(
     excess = excess_ktpa(units.groupby("plant")["co2_ktpa"].sum(), held_ktpa, every)
     rows = plants[plants["plant"].isin(excess.index[excess > 1e-9])]
     grade = inputs["streams/chemical_grades"].set_index("stream").loc[STREAM]
-    lasting = streams.groupby("plant")["lasting_share"].max()
-    return pd.DataFrame(
-        {
-            "plant": rows["plant"],
-            "stream": STREAM,
-            "grade": grade["grade"],
-            "co2_ktpa": rows["plant"].map(excess).astype(float),
-            "co2_share": float(grade["co2_share"]),
-            "lasting_share": rows["plant"].map(lasting).fillna((rows["status"] == "operating").astype(float)),
-        },
-        columns=list(streams.columns),
+    lasting = rows["plant"].map(streams.groupby("plant")["lasting_share"].max())
+    lasting = lasting.fillna((rows["status"] == "operating").astype(float))
+    captive = _rows(rows, STREAM, grade["grade"], rows["plant"].map(excess), grade["co2_share"], lasting)
+    return captive.reindex(columns=streams.columns)
+
+
+# Periods in which a retrofit may start: given turnaround windows and expected relinings.
+
+
+def in_given_window(
+    from_year: npt.ArrayLike, until_year: npt.ArrayLike, starts: npt.ArrayLike, n_years: npt.ArrayLike
+) -> Mask:
+    """Return [row, period] whether the period overlaps the window; a missing end (NaN) is open."""
+    begin, end = np.asarray(from_year, dtype=float), np.asarray(until_year, dtype=float)
+    first = np.asarray(starts, dtype=float)[None, :]
+    last = first + np.asarray(n_years, dtype=float)[None, :] - 1
+    return ~((last < begin[:, None]) | (first > end[:, None]))
+
+
+def about_a_relining(
+    relined: npt.ArrayLike,
+    starts: npt.ArrayLike,
+    n_years: npt.ArrayLike,
+    *,
+    campaign_yr: float,
+    window_yr: float,
+) -> Mask:
+    """Return [furnace, period] whether a year of the period lies within `window_yr` of an expected relining.
+
+    Relinings are expected one campaign after the last and every campaign from then on. All periods qualify if the last
+    relining is unknown (NaN), or if the next was due more than `window_yr` before the first period.
+    """
+    due = np.asarray(relined, dtype=float)[:, None] + campaign_yr
+    first = np.asarray(starts, dtype=float)[None, :]
+    last = first + np.asarray(n_years, dtype=float)[None, :] - 1
+    rounds = np.maximum(np.ceil((first - window_yr - due) / campaign_yr), 0.0)
+    meets = due + rounds * campaign_yr <= last + window_yr
+    return meets | ~(due + window_yr >= first[:, :1])
+
+
+def may_start(
+    streams: pd.DataFrame,
+    plants: pd.DataFrame,
+    inputs: Inputs,
+    starts: npt.ArrayLike,
+    n_years: npt.ArrayLike,
+    *,
+    at_relining: bool,
+) -> Mask:
+    """Return [stream, period] whether a retrofit of the stream may start in the period.
+
+    A window of the plant (`turnaround_from`, `turnaround_until`) applies to all its streams. With `at_relining`, hot
+    stoves also start only near a relining of one of their furnaces.
+    """
+    of_plant = plants.set_index("plant")[["turnaround_from", "turnaround_until"]].reindex(streams["plant"])
+    allowed = in_given_window(of_plant["turnaround_from"], of_plant["turnaround_until"], starts, n_years)
+    stoves = (streams["stream"] == STOVES) | streams["stream"].str.startswith(f"{STOVES} ")
+    if not at_relining or not stoves.any():
+        return allowed
+    furnaces = running_furnaces(inputs)
+    furnaces = furnaces[furnaces["status"] == "operating"].reset_index(drop=True)
+    meets = about_a_relining(
+        furnaces["relining_year"],
+        starts,
+        n_years,
+        campaign_yr=inputs.factor("blast_furnace_campaign_yr"),
+        window_yr=inputs.factor("relining_window_yr"),
     )
+    windows = pd.DataFrame(meets)
+    own = windows.groupby([furnaces["plant"], STOVES + " " + furnaces["unit"].astype(str)]).any()
+    of_small = furnaces["capacity_ktpa"] < inputs.factor("own_stoves_iron_ktpa")
+    is_split = set(streams.loc[stoves & (streams["stream"] != STOVES), "plant"])
+    common = windows[of_small | ~furnaces["plant"].isin(is_split)]
+    common = common.groupby([furnaces["plant"], pd.Series(STOVES, furnaces.index)]).any()
+    known = pd.concat([own, common])
+    keys = pd.MultiIndex.from_frame(streams.loc[stoves, ["plant", "stream"]])
+    # Stoves without known furnaces may start in any period.
+    rows = known.reindex(keys).astype(object).fillna(True).to_numpy(dtype=bool)
+    allowed[stoves.to_numpy(bool)] &= rows
+    return allowed

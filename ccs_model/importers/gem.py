@@ -41,8 +41,9 @@ from ccs_model.importers.gem_workbooks import (
     rows_of,
     sorted_sheets,
 )
-from ccs_model.inputs.cells import nearest_hint, shown
+from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import Column, Grid, read_dictionary, reading_order
+from ccs_model.scenario.validation import shown
 
 # The status of a plant with several rows is the first of these.
 STATUSES = (

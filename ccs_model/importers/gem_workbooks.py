@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import converted, nearest_hint, shown
+from ccs_model.inputs.cells import converted, nearest_hint
 from ccs_model.inputs.declarations import Column, Grid
 from ccs_model.inputs.excel_reader import Book, workbook_grids
 from ccs_model.inputs.geography import km_outside_province, province_outlines
 from ccs_model.inputs.table_checks import PROVINCE_MARGIN_KM
+from ccs_model.scenario.validation import shown
 
 PLANTS, CAPACITIES = "Plant data", "Plant capacities and status"
 # Sheets that the model does not use.

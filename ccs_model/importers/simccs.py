@@ -23,9 +23,10 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import FileError, InputError, Issue
-from ccs_model.inputs.cells import converted, shown
+from ccs_model.inputs.cells import converted
 from ccs_model.inputs.declarations import Column, kind_of, reading_order
 from ccs_model.inputs.geography import km_if_swapped
+from ccs_model.scenario.validation import shown
 
 LARGEST_BYTES = 50_000_000
 _MOST_FOLDERS = 2_000  # searched for files in subfolders

@@ -15,9 +15,9 @@ from difflib import get_close_matches
 from ccs_model.errors import Issue
 from ccs_model.inputs.chinese import in_english
 from ccs_model.inputs.declarations import Column
+from ccs_model.scenario.validation import shown
 
 LONGEST_TEXT = 32_767  # limit of a workbook cell
-_LONGEST_SHOWN = 60
 _FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _THOUSANDS = re.compile(r"([-+]?\d{1,3}(?:[, ]\d{3})+)(\.\d+)?")
 _EUROPEAN = re.compile(r"[-+]?\d{1,3}(?:\.\d{3})+,\d+|[-+]?\d+,\d+")
@@ -64,13 +64,6 @@ def converted(column: Column, cell: object, place: str, issues: list[Issue]) -> 
     if column.kind in ("number", "whole"):
         return _number(column, value, place, issues)
     return _text(column, value if isinstance(value, str) else f"{value:.15g}", place, issues)
-
-
-def shown(text: object) -> str:
-    """Text of a cell, shortened and escaped for a message."""
-    whole = str(text)
-    short = whole if len(whole) <= _LONGEST_SHOWN else whole[:_LONGEST_SHOWN] + "…"
-    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in short)
 
 
 def nearest_hint(word: str, known: Iterable[str], otherwise: str = "") -> str:

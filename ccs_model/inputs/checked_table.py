@@ -1,21 +1,29 @@
 """Validates a grid of cells against the declaration of its table, and converts it to a DataFrame.
 
-CSV files and workbook sheets differ only in how an issue gives the place of a cell.
+CSV files and workbook sheets differ only in how an issue gives the place of a cell. Headings match declared columns by
+name, label or Chinese name, with or without a unit in brackets; a Chinese heading of a capacity must include its unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from itertools import islice
 
 import pandas as pd
 
-from ccs_model.errors import FileError, Issue
-from ccs_model.inputs.cells import converted
-from ccs_model.inputs.csv_reader import csv_grid
+from ccs_model.errors import Issue
+from ccs_model.inputs.cells import converted, nearest_hint
+from ccs_model.inputs.chinese import CONVERSIONS, UNITS, headings_of, plain
 from ccs_model.inputs.declarations import Column, Grid, Source
-from ccs_model.inputs.headings import header_below, matched, not_first
+from ccs_model.scenario.validation import shown
+from ccs_model.units import label_of
+
+_REQUIRED_UNITS = ("kt/y",)
+# Number of lines searched for a header below a title, and number of known columns that identify one.
+LINES_OF_TITLE, _PLAINLY_A_HEADER = 20, 4
+_WITH_UNIT = re.compile(r"(.*\S)\s*[\[(（［【]([^\[\]()（）［］【】]*)[\])）］】]")
 
 
 @dataclass(frozen=True)
@@ -26,16 +34,6 @@ class Table:
     frame: pd.DataFrame
     sha256: str
     issues: tuple[Issue, ...] = field(default=())
-
-
-def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
-    """Read `folder/name.csv`. Raises FileError if it cannot be opened; all other errors are issues of the table."""
-    path = folder / f"{name}.csv"
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise FileError(f"{name}.csv: cannot be read: {error.strerror}") from error
-    return table_of(csv_grid(raw, Source(f"{name}.csv"), columns), name, columns)
 
 
 def table_of(grid: Grid, name: str, columns: Sequence[Column]) -> Table:
@@ -92,3 +90,96 @@ def _values_without_heading(grid: Grid) -> list[Issue]:
             if position not in named and cell is not None and cell != "":
                 issues.append(Issue(grid.source.at_position(line, position), "a value in a column without a heading"))
     return issues
+
+
+def matched(
+    header: Sequence[str], columns: Sequence[Column], source: Source, line: int
+) -> tuple[list[str], list[Issue]]:
+    """Column name of each heading ("" for none), and the issues of the headings."""
+    issues: list[Issue] = []
+    names: list[str] = []
+    for position, heading in enumerate(header):
+        column = column_of(heading, columns)
+        names.append(column.name if column else "")
+        if not heading:
+            continue
+        place = source.at_position(line, position)
+        if column is None:
+            issues.append(Issue(place, f"unknown column '{shown(heading)}'", nearest(heading, columns)))
+        elif (unit := stated_unit(heading, column)) and _unit(unit) != _unit(column.unit):
+            what = f"column '{shown(heading)}' is in {shown(unit)}, expected {column.unit or 'no unit'}"
+            how = f" ({CONVERSIONS[plain(unit)]})" if plain(unit) in CONVERSIONS else ""
+            issues.append(Issue(place, what, f"convert it{how} and name it '{column.name}'"))
+        elif not unit and column.unit in _REQUIRED_UNITS and plain(heading) in headings_of(column.name):
+            what = f"column '{shown(heading)}' has no unit, expected {column.unit}"
+            hint = f"name it {shown(heading)}（千吨/年）, or convert it first: 1 万吨 is 10 kt"
+            issues.append(Issue(place, what, hint))
+    for name in sorted({name for name in names if name and names.count(name) > 1}):
+        at = [str(i + 1) for i, other in enumerate(names) if other == name]
+        what = f"column '{name}' is given twice, at {' and '.join(at)}"
+        issues.append(Issue(source.at_position(line, names.index(name)), what))
+    issues.extend(
+        Issue(source.at_position(line, 0), f"column '{column.name}' is missing", column.meaning)
+        for column in columns
+        if column.required and column.name not in names
+    )
+    return names, issues
+
+
+def column_of(heading: str, columns: Sequence[Column]) -> Column | None:
+    """The column that a heading names, or None."""
+    for column in columns:
+        if column.name == heading:
+            return column
+    word = plain(heading)
+    found = [column for column in columns if word == plain(label_of(column.name)) or word in headings_of(column.name)]
+    if not found and (match := _WITH_UNIT.fullmatch(_on_one_line(heading))):
+        word = plain(match[1])
+        found = [
+            column
+            for column in columns
+            if word in (plain(label_of(column.name)), plain(column.name)) or word in headings_of(column.name)
+        ]
+    return found[0] if len(found) == 1 else None
+
+
+def header_below(header: Sequence[str], rows: Iterable[tuple[int, Sequence[object]]], columns: Sequence[Column]) -> int:
+    """Line of the header if it is below the first row, which may be a title; else 0."""
+    if any(column_of(heading, columns) for heading in header if heading):
+        return 0
+    for line, cells in islice(rows, LINES_OF_TITLE):
+        known = sum(isinstance(cell, str) and column_of(cell.strip(), columns) is not None for cell in cells)
+        if known >= _PLAINLY_A_HEADER:
+            return line
+    return 0
+
+
+def not_first(line: int) -> tuple[str, str]:
+    """Message and hint for a header below the first line."""
+    return f"the header is on line {line}, expected on the first", "delete the lines above it"
+
+
+def stated_unit(heading: str, column: Column) -> str:
+    """Unit in brackets at the end of the heading, or ""."""
+    if plain(heading) in (plain(column.name), plain(label_of(column.name)), *headings_of(column.name)):
+        return ""
+    match = _WITH_UNIT.fullmatch(_on_one_line(heading))
+    return match[2].strip() if match else ""
+
+
+def nearest(heading: str, columns: Sequence[Column]) -> str:
+    """Hint that names the most similar column, or ""."""
+    message = heading[:80]
+    if (match := _WITH_UNIT.fullmatch(message)) and not message.isascii():
+        message = match[1]
+    words = [column.name for column in columns] + [word for column in columns for word in headings_of(column.name)]
+    return nearest_hint(message, words)
+
+
+def _unit(words: str) -> str:
+    message = plain(words)
+    return UNITS.get(message.replace(" ", ""), message)
+
+
+def _on_one_line(words: str) -> str:
+    return " ".join(words.split())

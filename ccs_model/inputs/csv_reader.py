@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 
 from ccs_model.errors import FileError, InputError, Issue
+from ccs_model.inputs.checked_table import LINES_OF_TITLE, column_of, header_below, not_first
 from ccs_model.inputs.declarations import MOST_COLUMNS, MOST_ROWS, Column, Grid, Source, kind_of, unreadable
-from ccs_model.inputs.headings import LINES_OF_TITLE, column_of, header_below, not_first
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.yaml_document import contents, full, path_inside
 

@@ -75,8 +75,7 @@ class Source:
         """Place of a cell: `plants/steel.csv:12:status` or `inv.xlsx:steel!D12`; without `column`, that of the row."""
         if self.positions is None:
             return f"{self.file}:{line}" + (f":{column}" if column else "")
-        first = min(self.positions.values(), default=0)
-        return f"{self.file}!{letters_of(self.positions.get(column, first))}{line}"
+        return self.at_position(line, self.positions.get(column, min(self.positions.values(), default=0)))
 
     def at_position(self, line: int, position: int) -> str:
         """Place of a cell by its column number."""

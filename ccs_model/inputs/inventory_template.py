@@ -19,11 +19,10 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from ccs_model.inputs.chinese import headings_of
 from ccs_model.inputs.declarations import Column, read_dictionary
 from ccs_model.inputs.load import Inputs
-from ccs_model.inputs.user_tables import EXAMPLE, OWN_REFERENCE, SECTORS
+from ccs_model.inputs.user_tables import EXAMPLE, OWN_REFERENCE, REFERENCE_COLUMNS
 from ccs_model.units import label_of
 
 LAST_ROW = 2000
-_OPTIONAL = ("reference", "quality")
 _LISTED = {"province": "A", "grid": "B"}
 _WRITTEN = datetime(2025, 1, 1)  # a fixed date, so that the file is reproducible
 _HEADING = PatternFill("solid", fgColor="1F3864")
@@ -72,8 +71,8 @@ def template(inputs: Inputs) -> bytes:
     readme.title = "README"
     declared = read_dictionary()
     _write_readme(readme, declared)
-    for name in (*(f"plants/{sector}" for sector in SECTORS), "references"):
-        _write_table(book.create_sheet(name.removeprefix("plants/")), declared[name], _EXAMPLES[name])
+    for name, example in _EXAMPLES.items():
+        _write_table(book.create_sheet(name.removeprefix("plants/")), declared[name], example)
     _write_lists(book.create_sheet("lists"), inputs)
     book.active = 1
     book.properties.created = book.properties.modified = _WRITTEN
@@ -93,7 +92,7 @@ def _write_readme(sheet: Any, declared: Mapping[str, Sequence[Column]]) -> None:
     sheet.append([])
     sheet.append(["sheet", "column", "label", "unit", "required", "allowed", "meaning", "in Chinese"])
     _as_headings(sheet, sheet.max_row)
-    for name in (*(f"plants/{sector}" for sector in SECTORS), "references"):
+    for name in _EXAMPLES:
         for column in declared[name]:
             needed = "yes" if _is_needed(column) else ""
             row = [name.removeprefix("plants/"), column.name, label_of(column.name), column.unit, needed]
@@ -157,7 +156,7 @@ def _as_headings(sheet: Any, line: int) -> None:
 
 
 def _is_needed(column: Column) -> bool:
-    return column.required and not (column.name in _OPTIONAL and column.table.startswith("plants/"))
+    return column.required and not (column.name in REFERENCE_COLUMNS and column.table.startswith("plants/"))
 
 
 def _allowed(column: Column) -> str:

@@ -5,7 +5,7 @@ The user's tables override rows of the shipped tables by key or replace whole ta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePath
 from types import MappingProxyType
@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.errors import InputError, Issue
-from ccs_model.inputs.checked_table import Table, read_table
-from ccs_model.inputs.csv_reader import path_of, table_bytes
-from ccs_model.inputs.declarations import Source, read_dictionary, reading_order
-from ccs_model.inputs.table_checks import CHECKS, KEYS
+from ccs_model.errors import FileError, InputError, Issue
+from ccs_model.inputs.checked_table import Table, table_of
+from ccs_model.inputs.csv_reader import csv_grid, path_of, table_bytes
+from ccs_model.inputs.declarations import Column, Source, read_dictionary, reading_order
+from ccs_model.inputs.table_checks import CHECKS, key_of
 from ccs_model.inputs.terrain_file import TERRAIN_TABLE, Raster, TerrainFile, read_terrain
 from ccs_model.inputs.user_tables import (
     COAL_CHEMICALS,
@@ -114,7 +114,7 @@ def _override(result: Merged, table: Table, *, is_instead: bool) -> None:
         return
     if table.frame.empty:
         return
-    shipped_rows, key = _without_replaced_groups(result.frames[table.name], table), list(KEYS[table.name])
+    shipped_rows, key = _without_replaced_groups(result.frames[table.name], table), key_of(table.name, table.frame)
     places = {named: place for place, named in enumerate(shipped_rows[key].itertuples(index=False, name=None))}
     order = [places.get(named, len(shipped_rows)) for named in table.frame[key].itertuples(index=False, name=None)]
     n_new = order.count(len(shipped_rows))
@@ -131,7 +131,7 @@ def _without_replaced_groups(shipped_rows: pd.DataFrame, table: Table) -> pd.Dat
     """The shipped rows without those of groups that the user's table replaces, except rows with the same key there."""
     if table.name not in _GROUPED_BY:
         return shipped_rows
-    group, key = _GROUPED_BY[table.name], list(KEYS[table.name])
+    group, key = _GROUPED_BY[table.name], key_of(table.name, table.frame)
     own_rows = set(table.frame[key].itertuples(index=False, name=None))
     is_overridden = np.array(
         [named in own_rows for named in shipped_rows[key].itertuples(index=False, name=None)], dtype=bool
@@ -341,33 +341,44 @@ def load_tables(own: OwnTables | None, *, folder: Path | None = None, allow_outs
     )
 
 
+def read_table(folder: Path, name: str, columns: Sequence[Column]) -> Table:
+    """Read `folder/name.csv`. Raises FileError if it cannot be opened; all other errors are issues of the table."""
+    path = folder / f"{name}.csv"
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise FileError(f"{name}.csv: cannot be read: {error.strerror}") from error
+    return table_of(csv_grid(raw, Source(f"{name}.csv"), columns), name, columns)
+
+
 def _inventories(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> list[Inventory]:
     read = []
     for key, name in requested.files:
-        try:
-            raw = table_bytes(
-                path_of(requested, key, name, allow_outside=allow_outside), requested.where(key), name=name
-            )
-        except InputError as error:
-            issues += error.issues
-            continue
-        read.append(read_inventory(raw, name, declared))
-        issues += read[-1].issues
+        if (raw := _bytes(requested, key, name, allow_outside, issues)) is not None:
+            read.append(read_inventory(raw, name, declared))
+            issues += read[-1].issues
     return read
 
 
 def _terrain(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> TerrainFile | None:
     if requested.terrain is None:
         return None
-    try:
-        path = path_of(requested, TERRAIN, requested.terrain, allow_outside=allow_outside)
-        raw = table_bytes(path, requested.where(TERRAIN), name=requested.terrain)
-    except InputError as error:
-        issues += error.issues
+    raw = _bytes(requested, TERRAIN, requested.terrain, allow_outside, issues)
+    if raw is None:
         return None
     read = read_terrain(raw, requested.terrain, declared[TERRAIN_TABLE])
     issues += read.issues
     return read
+
+
+def _bytes(requested: OwnTables, key: str, name: str, allow_outside: bool, issues: list[Issue]) -> bytes | None:
+    """Bytes of a file that a key names; None with the issues if it is not allowed or too large."""
+    try:
+        path = path_of(requested, key, name, allow_outside=allow_outside)
+        return table_bytes(path, requested.where(key), name=name)
+    except InputError as error:
+        issues += error.issues
+        return None
 
 
 def _folder(requested: OwnTables, declared: Declared, allow_outside: bool, issues: list[Issue]) -> OwnFolder:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import nearest_hint, shown
+from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.declarations import place_of
+from ccs_model.scenario.validation import shown
 
 UNKNOWN = "unknown"
 _MOST_ABATEMENT_SHARE = 1.0

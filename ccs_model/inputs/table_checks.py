@@ -9,32 +9,20 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import as_seen, nearest_hint, shown
+from ccs_model.inputs.cells import as_seen, nearest_hint
 from ccs_model.inputs.declarations import place_of as at
 from ccs_model.inputs.geography import km_if_swapped, km_outside_province
 from ccs_model.inputs.pilot_checks import pilot_rows_can_be_used
+from ccs_model.scenario.validation import shown
 
 Frames = Mapping[str, pd.DataFrame]
 
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "plants/steel": ("plant",),
-    "plants/steel_units": ("unit",),
-    "plants/chemicals": ("plant",),
-    "plants/coal_chemicals": ("plant",),
-    "plants/captive_units": ("unit",),
-    "plants/sources": ("plant",),
+# Key columns of the tables whose key is not the first column alone.
+_KEYS: Mapping[str, tuple[str, ...]] = {
     "streams/mill_stacks": ("profile", "stream"),
-    "streams/factors": ("factor",),
     "streams/chemical_routes": ("product", "feedstock", "gasifier"),
-    "streams/chemical_grades": ("stream",),
     "streams/utilisation": ("province", "product", "year"),
-    "technologies/technologies": ("technology",),
     "technologies/heat": ("technology", "co2_share"),
-    "technologies/concentration_capex": ("grade",),
-    "technologies/sizes": ("size",),
-    "technologies/heat_sources": ("heat_source",),
-    "technologies/compression": ("compressor",),
-    "technologies/measures": ("measure",),
     "prices/power": ("grid", "year"),
     "prices/fuels": ("province", "fuel", "year"),
     "prices/grid_factors": ("province", "year"),
@@ -42,42 +30,20 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "indices/deflators": ("currency", "year"),
     "indices/exchange_rates": ("currency", "year"),
     "indices/plant_cost": ("series", "year"),
-    "transport/pipes": ("pipe",),
-    "transport/limits": ("limit",),
-    "transport/hubs": ("hub",),
-    "transport/links": ("link",),
-    "transport/trends": ("pipe",),
     "transport/line_costs": ("link", "pipe"),
     "transport/terrain": ("lat_deg", "lon_deg"),
-    "transport/trucks": ("truck",),
-    "storage/sites": ("site",),
     "storage/site_costs": ("site", "step"),
-    "storage/cost_steps": ("step",),
-    "storage/factors": ("factor",),
-    "costs/build_up": ("technology_class",),
     "costs/contingencies": ("contingency", "level"),
-    "costs/aace_classes": ("aace_class",),
-    "uncertainty/inputs": ("input",),
     "uncertainty/correlations": ("input", "other_input"),
-    "finance/hurdle_rates": ("sector",),
     "finance/margins": ("product", "year"),
     "finance/rates": ("instrument", "from_date"),
-    "finance/factors": ("factor",),
     "policy/ets": ("market", "sector", "first_year"),
     "policy/non_fossil": ("region", "measure", "year"),
     "policy/intensity": ("plan", "measure"),
     "policy/value_added": ("province", "year"),
     "policy/social_cost_of_carbon": ("series", "year"),
-    "policy/pollutants": ("pollutant",),
     "policy/pollution_taxes": ("tax_zone", "pollutant"),
-    "pilots/priors": ("parameter",),
-    "pilots/factors": ("factor",),
-    "pilots/zones": ("zone",),
-    "pilots/observations": ("id",),
     "pilots/presets": ("preset", "id"),
-    "pilots/track_record": ("project",),
-    "pilots/anchors": ("anchor",),
-    "references": ("reference",),
 }
 PROVINCE_MARGIN_KM = 30.0
 _CHEMICALS = ("plants/chemicals", "plants/coal_chemicals")
@@ -93,6 +59,12 @@ _NODES = (
 )
 _BETWEEN = " – "
 _SHARE_MARGIN = 1e-6
+# Columns that name a row of other tables, and what a message says of a stray name.
+_NAMED_IN: tuple[tuple[str, str, tuple[str, ...], str], ...] = (
+    ("plants/steel_units", "plant", ("plants/steel",), "is not in plants/steel.csv"),
+    ("plants/captive_units", "plant", ("plants/steel", *_CHEMICALS), "is neither a steel plant nor a chemical plant"),
+    ("storage/site_costs", "site", ("storage/sites",), "is not in storage/sites.csv"),
+)
 # Largest plausible ratio between capacities of a plant; a wrong unit is a factor of a thousand.
 _MOST_RATIO = 20.0
 _IRON = ("bf_iron_ktpa", "dri_iron_ktpa")
@@ -100,24 +72,33 @@ _ROUTES = ("bof_steel_ktpa", "eaf_steel_ktpa")
 _HINT = "is one of them in t/y? Columns that end in _ktpa are in kt/y"
 
 
+def key_of(table: str, frame: pd.DataFrame) -> list[str]:
+    """Columns that identify a row of the table."""
+    return list(_KEYS.get(table, frame.columns[:1]))
+
+
 def rows_that_repeat(table: str, frame: pd.DataFrame) -> Iterator[Issue]:
     """Issues of rows that repeat the key of an earlier row."""
-    key = list(KEYS[table])
+    key = key_of(table, frame)
     first: dict[Hashable, pd.Series] = {}
     for _, row in frame[frame.duplicated(key, keep=False)].iterrows():
         before = first.setdefault(tuple(row[key]), row)
         if before is row:
             continue
         named = ", ".join(f"{column} {_written(row[column])}" for column in key)
-        is_same_file = before["source"].file == row["source"].file and row["source"].positions is None
-        there = f"line {before['line']}" if is_same_file else at(before)
-        yield Issue(at(row), f"{named} is already given at {there}")
+        yield Issue(at(row), f"{named} is already given at {_seen_from(row, before)}")
+
+
+def _seen_from(row: pd.Series, other: pd.Series) -> str:
+    """Place of another row; only its line if both are in one CSV file."""
+    is_same_file = other["source"].file == row["source"].file and row["source"].positions is None
+    return f"line {other['line']}" if is_same_file else at(other)
 
 
 def keys_are_unique(frames: Frames) -> Iterator[Issue]:
     """Keys of a table are unique, and a plant id is in one inventory only."""
-    for table in KEYS:
-        yield from rows_that_repeat(table, frames[table])
+    for table, frame in frames.items():
+        yield from rows_that_repeat(table, frame)
     for place, table in enumerate(_PLANTS):
         for other in _PLANTS[:place]:
             plants, earlier = frames[table], frames[other]
@@ -134,9 +115,7 @@ def ids_are_unique(frames: Frames) -> Iterator[Issue]:
     for i, row in whole[alike.duplicated(keep=False)].iterrows():
         before = first.setdefault(alike[i], row)
         if before["plant"] != row["plant"] and (before["source"].is_own or row["source"].is_own):
-            is_same_file = before["source"].file == row["source"].file and row["source"].positions is None
-            there = f"line {before['line']}" if is_same_file else at(before)
-            what = f"'{shown(row['plant'])}' looks like '{shown(before['plant'])}' of {there}"
+            what = f"'{shown(row['plant'])}' looks like '{shown(before['plant'])}' of {_seen_from(row, before)}"
             yield Issue(
                 at(row, "plant"), what, "give ids that differ in more than case or width, or remove the duplicate"
             )
@@ -172,19 +151,12 @@ def money_is_of_a_known_year(frames: Frames) -> Iterator[Issue]:
             yield Issue(at(row, "price_year"), what, "convert the amount, or add rows to your own indices/deflators")
 
 
-def furnaces_belong_to_a_plant(frames: Frames) -> Iterator[Issue]:
-    """The plant of every furnace is in plants/steel."""
-    units = frames["plants/steel_units"]
-    for _, row in units[~units["plant"].isin(frames["plants/steel"]["plant"])].iterrows():
-        yield Issue(at(row, "plant"), f"'{row['plant']}' is not in plants/steel.csv")
-
-
-def captive_units_belong_to_a_plant(frames: Frames) -> Iterator[Issue]:
-    """The plant of a captive unit, if given, is a steel or chemical plant."""
-    units = frames["plants/captive_units"]
-    known = {plant for table in ("plants/steel", *_CHEMICALS) for plant in frames[table]["plant"]}
-    for _, row in units[(units["plant"] != "") & ~units["plant"].isin(known)].iterrows():
-        yield Issue(at(row, "plant"), f"'{row['plant']}' is neither a steel plant nor a chemical plant")
+def units_and_curves_belong_to_a_place(frames: Frames) -> Iterator[Issue]:
+    """The plant of every furnace and captive unit, and the site of every cost step, is known if given."""
+    for table, column, others, what in _NAMED_IN:
+        frame, known = frames[table], {"", *(name for other in others for name in frames[other][column])}
+        for _, row in frame[~frame[column].isin(known)].iterrows():
+            yield Issue(at(row, column), f"'{row[column]}' {what}")
 
 
 def turnarounds_end_after_they_begin(frames: Frames) -> Iterator[Issue]:
@@ -207,8 +179,7 @@ def retiring_capacity_is_part_of_operating(frames: Frames) -> Iterator[Issue]:
 
 def own_capacities_are_plausible(frames: Frames) -> Iterator[Issue]:
     """Iron and steel capacities of the user's plants are in proportion to crude steel; a wrong unit is not."""
-    steel = frames["plants/steel"]
-    steel = steel[[source.is_own for source in steel["source"]]]
+    steel = _own_rows(frames["plants/steel"])
     if steel.empty:
         return
     crude = steel["crude_steel_ktpa"].fillna(0.0)
@@ -236,13 +207,6 @@ def places_lie_in_their_province(frames: Frames) -> Iterator[Issue]:
             hint = "lat and lon look swapped" if swapped[i] <= PROVINCE_MARGIN_KM else ""
             far = f"lies {outside[i]:,.0f} km outside {row['province']}"
             yield Issue(at(row), f"plant {row['plant']} {far}", hint)
-
-
-def cost_curves_belong_to_a_site(frames: Frames) -> Iterator[Issue]:
-    """The site of every cost step is in storage/sites."""
-    steps = frames["storage/site_costs"]
-    for _, row in steps[~steps["site"].isin(frames["storage/sites"]["site"])].iterrows():
-        yield Issue(at(row, "site"), f"'{row['site']}' is not in storage/sites.csv")
 
 
 def cost_curves_are_complete_and_increasing(frames: Frames) -> Iterator[Issue]:
@@ -358,8 +322,7 @@ def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
     plants = sources if len(sources) else pd.concat([frames["plants/steel"], frames["plants/chemicals"]])
     among = [plants[name].to_numpy(float) for name in ("lat_deg", "lon_deg")]
     for table, column in _NODES:
-        frame = frames[table]
-        frame = frame[np.array([source.is_own for source in frame["source"]], dtype=bool)]
+        frame = _own_rows(frames[table])
         far = km_if_swapped(frame["lat_deg"].to_numpy(float), frame["lon_deg"].to_numpy(float), *among)
         for (_, row), km in zip(frame.iterrows(), far, strict=True):
             if row["lat_deg"] == 0 and row["lon_deg"] == 0:
@@ -367,6 +330,10 @@ def own_places_are_plausible(frames: Frames) -> Iterator[Issue]:
             elif km == km:
                 what = f"'{shown(row[column])}' lies {km:,.0f} km from the centre of the plants"
                 yield Issue(at(row, "lat_deg"), what, "lat and lon look swapped")
+
+
+def _own_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[np.array([source.is_own for source in frame["source"]], dtype=bool)]
 
 
 def _node_names(frames: Frames) -> set[str]:
@@ -389,8 +356,7 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     ids_are_unique,
     references_exist,
     money_is_of_a_known_year,
-    furnaces_belong_to_a_plant,
-    captive_units_belong_to_a_plant,
+    units_and_curves_belong_to_a_place,
     turnarounds_end_after_they_begin,
     retiring_capacity_is_part_of_operating,
     own_capacities_are_plausible,
@@ -399,7 +365,6 @@ CHECKS: tuple[Callable[[Frames], Iterator[Issue]], ...] = (
     chemical_plants_have_a_route,
     flue_gas_technologies_have_heat,
     streams_have_plain_names,
-    cost_curves_belong_to_a_site,
     cost_curves_are_complete_and_increasing,
     node_ids_are_unique,
     links_join_two_nodes,

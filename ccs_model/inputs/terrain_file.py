@@ -9,18 +9,18 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from ccs_model._typing import Floats
 from ccs_model.errors import Issue
-from ccs_model.inputs.cells import shown
 from ccs_model.inputs.checked_table import Table, table_of
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, kind_of
-from ccs_model.inputs.user_tables import with_own_reference
+from ccs_model.inputs.user_tables import with_own_reference, without_required_reference
+from ccs_model.scenario.validation import shown
 
 TERRAIN_TABLE = "transport/terrain"
 MOST_CELLS = 20_000_000
@@ -72,9 +72,7 @@ def read_terrain(raw: bytes, name: str, columns: Sequence[Column]) -> TerrainFil
         multiplier = next(column for column in columns if column.name == "cost_multiplier")
         raster, issues = _grid(raw, name, multiplier)
         return TerrainFile(name, raw, raster=raster, issues=tuple(issues))
-    requested = [
-        replace(column, required=False) if column.name in ("reference", "quality") else column for column in columns
-    ]
+    requested = without_required_reference(columns)
     table = table_of(csv_grid(raw, Source(name, is_own=True), requested), TERRAIN_TABLE, requested)
     issues = list(table.issues)
     if not issues and table.frame.empty:

@@ -14,15 +14,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ccs_model.errors import FileError, Issue
-from ccs_model.inputs.cells import nearest_hint, shown
-from ccs_model.inputs.checked_table import Table, table_of
+from ccs_model.inputs.cells import nearest_hint
+from ccs_model.inputs.checked_table import Table, column_of, nearest, table_of
 from ccs_model.inputs.chinese import SHEETS
 from ccs_model.inputs.csv_reader import csv_grid, table_bytes
 from ccs_model.inputs.declarations import Column, Grid, Source
 from ccs_model.inputs.excel_reader import workbook_grids
-from ccs_model.inputs.headings import column_of, nearest
 from ccs_model.inputs.table_checks import rows_that_repeat
 from ccs_model.paths import data_folder
+from ccs_model.scenario.validation import shown
 from ccs_model.scenario.yaml_document import full
 
 WORKBOOKS = (".xlsx", ".xlsm")
@@ -198,6 +198,7 @@ SECTORS = ("steel", "chemicals")
 # Shipped chemical plants that are read only if a scenario names them.
 COAL_CHEMICALS = "coal_chemicals"
 EXAMPLE = "EXAMPLE"
+REFERENCE_COLUMNS = ("reference", "quality")
 OWN_REFERENCE, OWN_QUALITY = "OWN", "reported"
 OWN_NOTE = "reference and quality not given: recorded as the user's own, reported"
 _NAMED = 5
@@ -271,11 +272,8 @@ def _of_workbook(raw: bytes, name: str, declared: Declared) -> tuple[list[Table]
         elif sheet in SECTORS and grid.header:
             tables.append(_plants(grid, f"plants/{sheet}", declared))
         elif sheet == "references" and grid.header:
-            tables.append(
-                table_of(
-                    _without_examples(grid, "reference", declared["references"]), "references", declared["references"]
-                )
-            )
+            columns = declared["references"]
+            tables.append(table_of(_without_examples(grid, "reference", columns), "references", columns))
         elif sheet not in (*SECTORS, "references", *ASIDE):
             strays.append(title)
     if strays:
@@ -296,11 +294,13 @@ def _sheet(title: str) -> str:
 
 def _plants(grid: Grid, name: str, declared: Declared) -> Table:
     """A table of plants, in which reference and quality are optional."""
-    columns = [
-        replace(column, required=False) if column.name in ("reference", "quality") else column
-        for column in declared[name]
-    ]
+    columns = without_required_reference(declared[name])
     return with_own_reference(table_of(_without_examples(grid, "plant", columns), name, columns))
+
+
+def without_required_reference(columns: Sequence[Column]) -> list[Column]:
+    """The columns with reference and quality optional."""
+    return [replace(each, required=each.required and each.name not in REFERENCE_COLUMNS) for each in columns]
 
 
 def with_own_reference(table: Table) -> Table:

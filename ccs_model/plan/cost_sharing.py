@@ -67,7 +67,7 @@ class Sharing:
         a, b = (nodes.get_indexer(network.links[end]) for end in ("node_a", "node_b"))
         home = nodes.get_indexer(problem.routes["plant"].iloc[routes].map(network.node_of_plant))
         net = point.decided[FORWARD] - point.decided[REVERSE]
-        stored = _by_site(point)
+        stored = injected_ktpa(point)
         site_at = nodes.get_indexer(problem.sites["site"])
         on_link = np.zeros((len(network.links), len(routes), len(problem.years)))
         at_site = np.zeros((len(problem.sites), len(routes), len(problem.years)))
@@ -103,11 +103,6 @@ class Sharing:
         """[site, route] of the tonnes over the horizon."""
         return self._shares(self.at_site_ktpa)
 
-    @staticmethod
-    def in_year(use_ktpa: Floats, otherwise: Floats) -> Floats:
-        """Return [id, route] shares by one year's use; assets unused in that year keep the shares over the horizon."""
-        return _rows_to_one(use_ktpa, otherwise)
-
     def _shares(self, use_ktpa: Floats) -> Floats:
         n_years = self.point.problem.periods["n_years"].to_numpy(float)
         tonnes = use_ktpa @ n_years
@@ -116,15 +111,19 @@ class Sharing:
         total = tonnes.sum(axis=1, keepdims=True)
         return np.divide(tonnes, total, out=np.zeros_like(tonnes), where=total > 0)
 
-    @cached_property
-    def link_capex_mn(self) -> Floats:
-        """[link] undiscounted, over all vintages."""
+    @property
+    def _built(self) -> pd.DataFrame:
+        """Pipe options with `capex_mn`, undiscounted, over all vintages."""
         problem, decided = self.point.problem, self.point.decided
         assert problem.network is not None
         built = problem.network.lines[problem.network.built]
-        capex = built["fixed_mn"].to_numpy(float) * decided[PIPE].sum(axis=1)
-        capex = capex + built["slope_mn_per_ktpa"].to_numpy(float) * decided[ADDED_CAPACITY].sum(axis=1)
-        return self._to_links(built, capex)
+        pipes, added = (decided[name].sum(axis=1) for name in (PIPE, ADDED_CAPACITY))
+        return built.assign(capex_mn=built["fixed_mn"] * pipes + built["slope_mn_per_ktpa"] * added)
+
+    @cached_property
+    def link_capex_mn(self) -> Floats:
+        """[link] undiscounted, over all vintages."""
+        return self._to_links(self._built, self._built["capex_mn"].to_numpy(float))
 
     @cached_property
     def site_capex_mn(self) -> Floats:
@@ -154,15 +153,11 @@ class Sharing:
             "pipe_power_mn_pa": problem.line_power_per_t[:, -1] * last / 1000.0,
             "haul_mn_pa": lines["haul_per_t"].to_numpy(float) * last / 1000.0,
         }
-        use, stored = self.on_link_ktpa[:, :, -1], self.at_site_ktpa[:, :, -1]
-        last_link = _rows_to_one(use, self.link_share)
-        last_site = _rows_to_one(stored, self.site_share)
-        built = lines[network.built]
-        sites = problem.sites
-        recovery_pipe = problem.recovery(built["life_yr"])
-        by_line = built["fixed_mn"].to_numpy(float) * point.decided[PIPE].sum(axis=1) + built[
-            "slope_mn_per_ktpa"
-        ].to_numpy(float) * point.decided[ADDED_CAPACITY].sum(axis=1)
+        use = self.on_link_ktpa[:, :, -1]
+        last_link = rows_to_one(use, self.link_share)
+        last_site = rows_to_one(self.at_site_ktpa[:, :, -1], self.site_share)
+        built, sites = self._built, problem.sites
+        pipe_capital = built["capex_mn"].to_numpy(float) * problem.recovery(built["life_yr"])
         at_site = pd.Index(sites["site"]).get_indexer(stores["site"])
         variable = np.zeros(len(sites))
         np.add.at(variable, at_site, stores["variable_per_t"].to_numpy(float) * point.decided[INJECTED][:, -1] / 1e3)
@@ -175,7 +170,7 @@ class Sharing:
             {
                 "pipe_capex_mn": self.link_capex_mn @ self.link_share,
                 "storage_capex_mn": self.site_capex_mn @ self.site_share,
-                "pipe_capital_mn_pa": self._to_links(built, by_line * recovery_pipe) @ self.link_share,
+                "pipe_capital_mn_pa": self._to_links(built, pipe_capital) @ self.link_share,
                 **{name: self._to_links(lines, amount) @ last_link for name, amount in running.items()},
                 "storage_capital_mn_pa": (self.site_capex_mn * problem.recovery(sites["life_yr"])) @ self.site_share,
                 "storage_om_mn_pa": site_om @ self.site_share,
@@ -193,7 +188,7 @@ class Sharing:
         emitted = self._to_links(problem.network.lines, problem.line_power_co2_t_per_t * self.point.decided[PIPE_FLOW])
         table = np.zeros((len(problem.routes), len(problem.years)))
         for y in range(len(problem.years)):
-            share = _rows_to_one(self.on_link_ktpa[:, :, y], self.link_share)
+            share = rows_to_one(self.on_link_ktpa[:, :, y], self.link_share)
             table[self.routes, y] = emitted[:, y] @ share
         return table
 
@@ -207,7 +202,7 @@ class Sharing:
         return pd.Series(best, index=problem.routes["route"].to_numpy(object)[self.routes], dtype=object)
 
 
-def _by_site(point: Point) -> Floats:
+def injected_ktpa(point: Point) -> Floats:
     """[site, year] injected."""
     problem = point.problem
     assert problem.stores is not None
@@ -216,8 +211,8 @@ def _by_site(point: Point) -> Floats:
     return total
 
 
-def _rows_to_one(use: Floats, otherwise: Floats) -> Floats:
-    """Rows normalised to a sum of 1; rows of zeros take the row of `otherwise`."""
+def rows_to_one(use: Floats, otherwise: Floats) -> Floats:
+    """Return the rows normalised to a sum of 1; rows of zeros take the row of `otherwise`."""
     total = use.sum(axis=1, keepdims=True)
     return np.where(total > BUILT, np.divide(use, total, out=np.zeros_like(use), where=total > BUILT), otherwise)
 

@@ -118,11 +118,10 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
     Streams without an option, or whose capture emits more CO₂ than it avoids, are excluded. The table is empty if own
     pipes would need power that no table prices.
     """
-    if problem.network is not None:
-        try:
-            problem = alone(problem)
-        except InputError:
-            return pd.DataFrame(columns=COLUMNS)
+    own = _with_own_pipes(problem)
+    if own is None:
+        return pd.DataFrame(columns=COLUMNS)
+    problem = own
     routes, costs = problem.routes, levelised_costs(problem)
     plants = problem.plants.set_index("plant").loc[routes["plant"]].set_axis(routes.index)
     covered = covered_rows(retrofits)
@@ -143,23 +142,28 @@ def macc_table(problem: Problem, retrofits: pd.DataFrame) -> pd.DataFrame:
             "in_plan": [pair in built for pair in zip(routes["plant"], routes["stream"], strict=True)],
         }
     )
-    is_full_size = routes["stream_share"] == 1.0
-    ever_works = problem.running_share.any(axis=(1, 2))
-    # Shared units and measures are excluded: each stream appears once with its own capture unit.
-    could_be = every[
-        is_full_size
-        & ever_works
-        & ~is_shared(every["stream"])
-        & (routes["measure"] == "")
-        & plants["is_candidate"]
-        & every["avoidance_cost_per_t"].notna()
-    ]
+    could_be = every[_is_unit(problem, costs) & plants["is_candidate"]]
     # Options are sorted by id, so equal costs keep one order regardless of the inputs' row order.
     ranked = could_be.sort_values("avoidance_cost_per_t", kind="stable").drop_duplicates(["plant", "stream"])
     ranked = ranked.reset_index(drop=True)
     ranked.insert(8, "cumulative_avoided_ktpa", ranked["avoided_ktpa"].cumsum())
     ranked.insert(12, "cumulative_capex_mn", ranked["capex_mn"].cumsum())
     return ranked
+
+
+def _is_unit(problem: Problem, costs: pd.DataFrame) -> pd.Series:
+    """Whether an option is a full-size unit of one stream that avoids CO₂; shared units and measures are none."""
+    routes = problem.routes
+    is_single = ~is_shared(routes["stream"]) & (routes["measure"] == "") & (routes["stream_share"] == 1.0)
+    return is_single & problem.running_share.any(axis=(1, 2)) & costs["avoidance_cost_per_t"].notna()
+
+
+def _with_own_pipes(problem: Problem) -> Problem | None:
+    """The problem with own pipes; None if they would need power that no table prices."""
+    try:
+        return problem if problem.network is None else alone(problem)
+    except InputError:
+        return None
 
 
 @lru_cache(maxsize=1)
@@ -186,19 +190,11 @@ def best_options(problem: Problem, plants: set[str] | None = None) -> pd.DataFra
     Columns of options and levelised costs, with prices and CO₂ per t captured of the last year. Plants without an
     option that avoids CO₂ are missing.
     """
-    if problem.network is not None:
-        try:
-            problem = alone(problem)
-        except InputError:
-            return pd.DataFrame()
-    table = with_prices(problem)
-    could_be = (
-        (problem.routes["stream_share"] == 1.0)
-        & problem.running_share.any(axis=(1, 2))
-        & ~is_shared(problem.routes["stream"])
-        & (problem.routes["measure"] == "")
-        & table["avoidance_cost_per_t"].notna()
-    )
+    own = _with_own_pipes(problem)
+    if own is None:
+        return pd.DataFrame()
+    table = with_prices(own)
+    could_be = _is_unit(own, table)
     if plants is not None:
         could_be &= table["plant"].isin(plants)
     # Stacks of one mill often have equal costs; rounding leaves the choice to ids.

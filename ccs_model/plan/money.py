@@ -31,7 +31,7 @@ from ccs_model.model.names import (
     WELLS,
 )
 from ccs_model.model.terms import capex_mn, paid_by_tonne
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import Sharing, rows_to_one
 from ccs_model.plan.decisions import Point
 from ccs_model.problem import Problem
 
@@ -283,7 +283,7 @@ class Split:
             split = np.zeros((always.shape[1], amount.shape[1]))
             period = self._period_at(amount.shape[1])
             for y in range(len(problem.years)):
-                share = sharing.in_year(use[:, :, y], always)
+                share = rows_to_one(use[:, :, y], always)
                 split[:, period == y] = share.T @ gathered[:, period == y]
         return self._of_plants(problem.routes["plant"].iloc[sharing.routes], split)
 

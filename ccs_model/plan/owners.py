@@ -73,7 +73,7 @@ class Owners:
         found = {name: np.zeros(shape) for name in FLOWS}
         for item in items_of(self.point):
             found[_FLOW_OF[item.name]] -= self.split(item.variable, item.amount)
-        found["carbon_mn"] += self._carbon_mn()
+        found["carbon_mn"] += self.sold(accounts.credit_per_t, 1000.0)
         if len(accounts.funds):
             found |= self._financing()
         income = sum(found[name] for name in _TAXED_YEARLY) - self.depreciation_mn
@@ -112,18 +112,16 @@ class Owners:
         problem = self.point.problem
         return self.split(CAPTURED, every_year(problem, self.point.on_site_abatement_ktpa))
 
-    def _carbon_mn(self) -> Floats:
-        """Revenue from the carbon market."""
-        problem, accounts = self.point.problem, self.point.problem.accounts
-        at = year_at(problem)
-        if not accounts.is_banded:
-            cut = self.point.on_site_abatement_ktpa[:, at]
-            return self.split(CAPTURED, every_year(problem, cut * accounts.credit_per_t / 1000.0))
-        names = problem.routes["plant"].to_numpy(str)
-        first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
-        price = accounts.credit_per_t[first.loc[problem.axes[CREDITED]].to_numpy()]
-        sold = self.point.decided[CREDITED][:, at] * price / 1000.0
-        return self.split(CREDITED, every_year(problem, sold))
+    def sold(self, weight: Floats, divisor: float = 1.0) -> Floats:
+        """Return on-site abatement, within the band if there is one, × weight [route, calendar] ÷ divisor."""
+        problem = self.point.problem
+        variable, amount = CAPTURED, self.point.on_site_abatement_ktpa
+        if problem.accounts.is_banded:
+            names = problem.routes["plant"].to_numpy(str)
+            first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
+            weight = weight[first.loc[problem.axes[CREDITED]].to_numpy()]
+            variable, amount = CREDITED, self.point.decided[CREDITED]
+        return self.split(variable, every_year(problem, amount[:, year_at(problem)] * weight / divisor))
 
     def _financing(self) -> dict[str, Floats]:
         problem, accounts = self.point.problem, self.point.problem.accounts
@@ -319,20 +317,11 @@ def tonnes_table(owners: Owners) -> pd.DataFrame:
 
     SOLD is on-site abatement of covered sectors, within the surplus band.
     """
-    problem, accounts = owners.point.problem, owners.point.problem.accounts
-    at = year_at(problem)
-    covered = trading_rules(
+    problem = owners.point.problem
+    rules = trading_rules(
         problem.inputs["policy/ets"], problem.scenario.policy.market, problem.routes["sector"], problem.calendar
     )
-    is_covered = covered["is_covered"]
-    if accounts.is_banded:
-        names = problem.routes["plant"].to_numpy(str)
-        first = pd.Series(np.arange(len(names)), index=names).groupby(level=0).first()
-        of_plant = is_covered[first.loc[problem.axes[CREDITED]].to_numpy()]
-        sold = owners.split(CREDITED, every_year(problem, owners.point.decided[CREDITED][:, at] * of_plant))
-    else:
-        cut = owners.point.on_site_abatement_ktpa[:, at] * is_covered
-        sold = owners.split("captured_ktpa", every_year(problem, cut))
+    sold = owners.sold(rules["is_covered"])
     years = [int(year) for year in (*problem.calendar, problem.horizon_end)]
     parts = []
     for name, amount in ((ON_SITE_ABATEMENT, owners.on_site_abatement_kt), (SOLD, sold)):

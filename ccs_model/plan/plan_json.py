@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ccs_model.plan.calibrated_results import calibration_dict
 from ccs_model.plan.plan import Plan
 
 SCHEMA = "ccs-model/plan/2"
+_OBJECTIVE = ("value", "bound", "gap_share", "searched_bound", "searched_gap_share", "unit")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -40,19 +42,8 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "objective_name": problem.objective,
         "decisions": "integer" if problem.is_integer else "continuous",
         "status": plan.status,
-        "objective": {
-            "value": plan.objective.value,
-            "bound": plan.objective.bound,
-            "gap_share": plan.objective.gap_share,
-            "searched_bound": plan.objective.searched_bound,
-            "searched_gap_share": plan.objective.searched_gap_share,
-            "unit": plan.objective.unit,
-        },
-        "relaxation": {
-            "value": plan.relaxation.value,
-            "abatement_per_budget_kt_per_mn": plan.relaxation.abatement_per_budget_kt_per_mn,
-            "cost_of_next_tonne_per_t": plan.relaxation.cost_of_next_tonne_per_t,
-        },
+        "objective": {name: getattr(plan.objective, name) for name in _OBJECTIVE},
+        "relaxation": asdict(plan.relaxation),
         "marginal_budget": bought,
         "totals": dict(plan.totals),
         "by_year": records(plan.by_year),
@@ -60,11 +51,11 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "links": records(plan.flows),
         "corridors": None if plan.corridors is None else list(plan.corridors),
         "storage": records(plan.storage),
-        "shares": [] if plan.shares is None else records(plan.shares),
-        "owners": [] if plan.owners is None else records(plan.owners),
+        "shares": records(plan.shares),
+        "owners": records(plan.owners),
         "funds": records(plan.funds),
-        "stakeholders": [] if plan.stakeholders is None else records(plan.stakeholders),
-        "ledger": [] if plan.ledger is None else records(plan.ledger),
+        "stakeholders": records(plan.stakeholders),
+        "ledger": records(plan.ledger),
         "intensity": records(plan.intensity),
         "air_pollution": records(plan.air_pollution),
         "zones": records(plan.zones),
@@ -85,8 +76,10 @@ def plan_text(plan: Plan) -> str:
     return json.dumps(plan_dict(plan), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as dicts."""
+def records(frame: pd.DataFrame | None) -> list[dict[str, Any]]:
+    """Rows as dicts; none without a table."""
+    if frame is None:
+        return []
     return [dict(zip(frame.columns, row, strict=True)) for row in frame.itertuples(index=False, name=None)]
 
 

@@ -13,7 +13,6 @@ import pandas as pd
 from ccs_model.economics.benefits import OUTSIDE, SOCIETY, accounts_by_stakeholder, ledger_by_stakeholder, pollutants_kt
 from ccs_model.economics.investment import discount_factor
 from ccs_model.economics.policy import carbon_intensity_kt_per_mn, intensity_reduction_share
-from ccs_model.economics.prices import PriceLevel
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.model.account_terms import damage_avoided
 from ccs_model.model.terms import breakdown, cost_terms
@@ -65,14 +64,8 @@ def ledger_table(items: pd.DataFrame) -> pd.DataFrame:
 # It is reported separately from the accounts: only the tax per tonne is documented here, not the damage.
 
 AIR_COLUMNS = [
-    "province",
-    "pollutant",
-    "emission_ktpa",
-    "tax_low_per_t",
-    "tax_high_per_t",
-    "tax_low_mn_pa",
-    "tax_high_mn_pa",
-]
+    "province", "pollutant", "emission_ktpa", "tax_low_per_t", "tax_high_per_t", "tax_low_mn_pa", "tax_high_mn_pa",
+]  # fmt: skip
 _SUFFIX = "_kt"
 
 
@@ -89,11 +82,8 @@ def air_pollution_table(point: Point) -> pd.DataFrame:
     drawn = routes["power_kwh_per_t"] + routes["booster_kwh_per_t"]
     given_off = pollutants_kt(inputs["policy/pollutants"], captured, np.nan_to_num(burnt), drawn)
     by_province = given_off.groupby(routes["province"].to_numpy()).sum()
-    level = PriceLevel(
-        problem.currency, problem.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
-    )
     taxes = inputs["policy/pollution_taxes"]
-    taxes = taxes.assign(tax_per_t=level.convert(taxes["tax_per_t"], taxes["currency"], taxes["price_year"]))
+    taxes = taxes.assign(tax_per_t=problem.price_level.column(taxes, "tax_per_t"))
     is_of_law = taxes["province"].fillna("") == ""
     bounds = taxes[~is_of_law].groupby(["province", "pollutant"])["tax_per_t"].agg(["min", "max"])
     of_law = taxes[is_of_law].groupby("pollutant")["tax_per_t"].agg(["min", "max"])
@@ -124,11 +114,8 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
     Reductions count from the first year of the five-year plan. Provinces without value added are excluded.
     """
     inputs = problem.inputs
-    level = PriceLevel(
-        problem.currency, problem.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
-    )
     known = inputs["policy/value_added"].sort_values("year").groupby("province", as_index=False).last()
-    known["gdp_mn"] = level.convert(known["gdp_mn"], known["currency"], known["price_year"])
+    known["gdp_mn"] = problem.price_level.column(known, "gdp_mn")
     known = known.set_index("province")
     goals = inputs["policy/intensity"]
     goals = goals[goals["measure"] == "target"].sort_values("last_year")
@@ -145,9 +132,9 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
         def value_added(year: int, base: pd.Series = base) -> float:
             return float(base["gdp_mn"] * growth ** (year - base["year"]))
 
-        left = row.baseline_ktpa - row.on_site_abatement_ktpa
+        baseline, left = row.baseline_ktpa, row.baseline_ktpa - row.on_site_abatement_ktpa
         before, now = value_added(int(goal["first_year"])), value_added(row.year)
-        cut = float(intensity_reduction_share(row.baseline_ktpa, before, left, now))
+        cut = float(intensity_reduction_share(baseline, before, left, now))
         rows.append(
             {
                 "province": row.province,
@@ -158,9 +145,7 @@ def intensity_table(problem: Problem, emissions: pd.DataFrame) -> pd.DataFrame:
                 "emission_ktpa": left,
                 "carbon_intensity_kt_per_mn": float(carbon_intensity_kt_per_mn(left, now)),
                 "intensity_reduction_share": cut,
-                "without_plan_share": float(
-                    intensity_reduction_share(row.baseline_ktpa, before, row.baseline_ktpa, now)
-                ),
+                "without_plan_share": float(intensity_reduction_share(baseline, before, baseline, now)),
                 "goal_share": float(goal["intensity_reduction_share"]),
                 "is_reached": bool(cut >= float(goal["intensity_reduction_share"]) - 1e-12),
             }

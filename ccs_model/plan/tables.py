@@ -15,7 +15,6 @@ from ccs_model.model.names import (
     ADDED_CAPACITY,
     CUMULATIVE_TARGET,
     FORWARD,
-    INJECTED,
     OBLIGATION_STORED,
     OPENED,
     PAID_FOR_OIL,
@@ -26,18 +25,15 @@ from ccs_model.model.names import (
     WELLS,
 )
 from ccs_model.model.terms import capex_mn
-from ccs_model.plan.cost_sharing import Sharing
+from ccs_model.plan.cost_sharing import Sharing, injected_ktpa
 from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS, levelised_of
+from ccs_model.plan.owners import Owners
 from ccs_model.problem import Problem
 
 LINK_COLUMNS = [
     "link", "kind", "from_node", "to_node", "year", "pipe", "length_km", "diameter_mm", "capacity_ktpa", "flow_ktpa",
     "built_mn",
-]  # fmt: skip
-SITE_COLUMNS = [
-    "site", "name", "basin", "province", "year", "injected_ktpa", "injection_max_ktpa", "stored_kt", "committed_kt",
-    "capacity_kt", "storage_cost_per_t", "n_wells", "wells_ktpa", "invested_mn", "oil_revenue_mn_pa",
 ]  # fmt: skip
 
 
@@ -70,7 +66,7 @@ def links_table(point: Point) -> pd.DataFrame:
     flow = point.decided[FORWARD] - point.decided[REVERSE]
     there = np.cumsum(spent, axis=1) > BUILT
     used = there | (np.abs(flow) > BUILT)
-    names = _names_of_sizes(built, pipe, free, problem.years)
+    names = _names_of_sizes(built, pipe, free)
     rows = []
     for k, y in np.argwhere(used):
         link = network.links.iloc[k]
@@ -88,55 +84,15 @@ def links_table(point: Point) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=LINK_COLUMNS)
 
 
-def _names_of_sizes(
-    built: pd.DataFrame, pipe: np.ndarray, free: pd.DataFrame, years: tuple[int, ...]
-) -> dict[tuple[str, int], str]:
+def _names_of_sizes(built: pd.DataFrame, pipe: np.ndarray, free: pd.DataFrame) -> dict[tuple[str, int], str]:
     """Sizes on each link by year, such as `large, small`; existing pipes and roads by their own names."""
     names: dict[tuple[str, int], str] = {}
-    there = np.cumsum(pipe, axis=1) > BUILT
-    for line, row in zip(built.itertuples(), there, strict=True):
+    there = np.concatenate([np.cumsum(pipe, axis=1) > BUILT, np.ones((len(free), pipe.shape[1]), dtype=bool)])
+    for line, row in zip(pd.concat([built, free]).itertuples(), there, strict=True):
         for y in np.flatnonzero(row).tolist():
             key = (str(line.link), y)
             names[key] = f"{names[key]}, {line.pipe}" if key in names else str(line.pipe)
-    for line in free.itertuples():
-        for y in range(len(years)):
-            key = (str(line.link), y)
-            names[key] = f"{names[key]}, {line.pipe}" if key in names else str(line.pipe)
     return names
-
-
-def sites_table(point: Point) -> pd.DataFrame:
-    """Return one row a used site and period: wells, injection, cumulative storage, post-horizon obligation."""
-    problem = point.problem
-    stores = problem.stores
-    assert stores is not None
-    sites = pd.Index(problem.sites["site"])
-    n_years = problem.periods["n_years"].to_numpy(float)
-    injected = np.zeros((len(sites), len(problem.years)))
-    np.add.at(injected, sites.get_indexer(stores["site"]), point.decided[INJECTED])
-    opened = np.cumsum(point.decided[OPENED], axis=1)
-    wells = np.cumsum(point.decided[WELLS], axis=1)
-    stored = np.cumsum(injected * n_years, axis=1)
-    obligation = point.obligation_kt.get(OBLIGATION_STORED, {})
-    rows = []
-    for k, site in enumerate(problem.sites.itertuples()):
-        if opened[k, -1] <= BUILT and injected[k].max() <= BUILT:
-            continue
-        for y, year in enumerate(problem.years):
-            invested = (
-                site.site_capex_mn * point.decided[OPENED][k, y] + site.well_capex_mn * point.decided[WELLS][k, y]
-            )
-            rows.append(
-                (
-                    site.site, site.name, site.basin, site.province, year, injected[k, y],
-                    site.injection_max_ktpa * problem.delivered_share,
-                    stored[k, y], obligation.get(site.site, 0.0), site.capacity_kt * problem.max_fill_share,
-                    site.storage_cost_per_t, wells[k, y],
-                    wells[k, y] * site.well_injectivity_ktpa * problem.delivered_share, invested,
-                    site.eor_revenue_per_t * point.decided[PAID_FOR_OIL][k, y] / 1000.0,
-                )
-            )  # fmt: skip
-    return pd.DataFrame(rows, columns=SITE_COLUMNS)
 
 
 # Energy per tonne captured: heat, and the parts of power.
@@ -251,43 +207,45 @@ def flows_table(point: Point) -> pd.DataFrame:
 
 
 def storage_table(point: Point) -> pd.DataFrame:
-    """Return one row a used site and period: injection, cumulative storage, post-horizon obligation."""
-    problem = point.problem
-    if problem.network is not None:
-        return sites_table(point)
-    n_years = problem.periods["n_years"].to_numpy(float)
-    full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
-    # Full load less equal curtailment can leave negative rounding.
-    by_route = pd.DataFrame(np.maximum(point.captured_ktpa, 0.0), columns=list(problem.years))
-    injected = by_route.groupby(problem.routes["site"].to_numpy()).sum()
-    committed = pd.Series((full * problem.years_after_horizon * point.build).sum(axis=1))
-    committed_kt = committed.groupby(problem.routes["site"].to_numpy()).sum()
-    rows = []
-    for site in problem.sites.itertuples():
-        if site.site not in injected.index or injected.loc[site.site].sum() <= BUILT:
-            continue
-        stored_kt = np.cumsum(injected.loc[site.site].to_numpy() * n_years)
-        for y, year in enumerate(problem.years):
-            rows.append(
-                {
-                    "site": site.site,
-                    "name": site.name,
-                    "basin": site.basin,
-                    "province": site.province,
-                    "year": year,
-                    "injected_ktpa": injected.loc[site.site].iloc[y],
-                    "injection_max_ktpa": site.injection_max_ktpa * problem.delivered_share,
-                    "stored_kt": stored_kt[y],
-                    "committed_kt": committed_kt[site.site],
-                    "capacity_kt": site.capacity_kt * problem.max_fill_share,
-                    "storage_cost_per_t": site.storage_cost_per_t,
-                }
-            )
-    columns = [
-        "site", "name", "basin", "province", "year", "injected_ktpa", "injection_max_ktpa", "stored_kt",
-        "committed_kt", "capacity_kt", "storage_cost_per_t",
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+    """Return one row a used site and period: injection, cumulative storage, post-horizon obligation, and wells.
+
+    The last four columns are those of the sites of a shared network.
+    """
+    problem, decided, sites = point.problem, point.decided, point.problem.sites
+    if problem.network is None:
+        at_site = problem.routes["site"].to_numpy()
+        full = problem.routes["nameplate_ktpa"].to_numpy(float)[:, None] * problem.delivered_share
+        # Full load less equal curtailment can leave negative rounding.
+        by_site = pd.DataFrame(np.maximum(point.captured_ktpa, 0.0)).groupby(at_site).sum()
+        injected = by_site.reindex(sites["site"], fill_value=0.0).to_numpy()
+        by_route = pd.Series((full * problem.years_after_horizon * point.build).sum(axis=1))
+        committed = sites["site"].map(by_route.groupby(at_site).sum())
+        is_used = injected.sum(axis=1) > BUILT
+    else:
+        injected = injected_ktpa(point)
+        committed = sites["site"].map(point.obligation_kt.get(OBLIGATION_STORED, {})).fillna(0.0)
+        is_used = (decided[OPENED].sum(axis=1) > BUILT) | (injected.max(axis=1) > BUILT)
+    k, y = (each.ravel() for each in np.indices(injected.shape)[:, is_used])
+    of = sites.iloc[k].reset_index(drop=True)
+    stored = np.cumsum(injected * problem.periods["n_years"].to_numpy(float), axis=1)
+    table = of[["site", "name", "basin", "province"]].assign(
+        year=np.array(problem.years)[y],
+        injected_ktpa=injected[k, y],
+        injection_max_ktpa=of["injection_max_ktpa"] * problem.delivered_share,
+        stored_kt=stored[k, y],
+        committed_kt=committed.to_numpy(float)[k],
+        capacity_kt=of["capacity_kt"] * problem.max_fill_share,
+        storage_cost_per_t=of["storage_cost_per_t"],
+    )
+    if problem.network is None:
+        return table
+    wells = np.cumsum(decided[WELLS], axis=1)[k, y]
+    return table.assign(
+        n_wells=wells,
+        wells_ktpa=wells * of["well_injectivity_ktpa"] * problem.delivered_share,
+        invested_mn=of["site_capex_mn"] * decided[OPENED][k, y] + of["well_capex_mn"] * decided[WELLS][k, y],
+        oil_revenue_mn_pa=of["eor_revenue_per_t"] * decided[PAID_FOR_OIL][k, y] / 1000.0,
+    )
 
 
 def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
@@ -377,11 +335,9 @@ def prices_of(problem: Problem, matrix: Matrix, row_dual: npt.NDArray[np.float64
         for i, (name, index) in enumerate(matrix.row_constraints)
         if name in (TARGET, CUMULATIVE_TARGET)
     }
-    weight = problem.periods["flow_weight"].to_numpy(float)
+    weight = dict(zip(problem.years, problem.periods["flow_weight"].to_numpy(float), strict=True))
     return {
-        target.key: float(dual[target.key])
-        * 1000.0
-        / (1.0 if target.year is None else float(weight[problem.years.index(target.year)]))
+        target.key: float(dual[target.key]) * 1000.0 / float(1.0 if target.year is None else weight[target.year])
         for target in problem.targets
         if target.key in dual
     }
@@ -422,3 +378,64 @@ def targets_table(point: Point, price_per_t: Mapping[str, float]) -> pd.DataFram
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+# Totals of a plan, for the last period unless the name says otherwise.
+
+
+def plan_totals(
+    problem: Problem,
+    retrofits: pd.DataFrame,
+    by_year: pd.DataFrame,
+    costs: Mapping[str, float],
+    owners: Owners | None,
+    stakeholders: pd.DataFrame | None,
+) -> dict[str, float | int | None]:
+    """Counts, tonnes of the last period, undiscounted capex, yearly levelised cost and the two levelised costs per t.
+
+    `npv_mn` is the owners', after tax and with funds, at the scenario's rate; `benefit_cost_ratio` is society's. In a
+    static year the first is a year's cost with its sign turned, and there is no second.
+    """
+    last = by_year.iloc[-1]
+    social = stakeholders.set_index("stakeholder").loc["society"] if stakeholders is not None else None
+    # Yearly costs count the units that work in the last period.
+    reduced = retrofits["reduced_ktpa"] if "reduced_ktpa" in retrofits else pd.Series(0.0, index=retrofits.index)
+    working = retrofits[(retrofits["captured_ktpa"] > 0) | (reduced > 0)]
+    reduced = reduced.loc[working.index]
+    yearly_mn = float(working["cost_mn_pa"].sum())
+    full = working["nameplate_ktpa"] * problem.delivered_share
+    captured = working["captured_ktpa"].where(working["captured_ktpa"] > 0, 1.0)
+    avoided_full = full * (working["avoided_ktpa"] - reduced) / captured + reduced
+    capture_mn = float((working["capture_cost_per_t"] * full).sum()) / 1000.0
+    return {
+        "n_plants": len(problem.plants),
+        "n_plants_retrofitted": int(retrofits["plant"].nunique()),
+        "n_retrofits": len(retrofits),
+        "baseline_ktpa": problem.baseline_ktpa,
+        "captured_ktpa": float(last["captured_ktpa"]),
+        "on_site_abatement_ktpa": float(last["on_site_abatement_ktpa"]),
+        "avoided_ktpa": float(last["avoided_ktpa"]),
+        "abatement_share": float(last["abatement_share"]),
+        "on_site_abatement_share": float(last["on_site_abatement_share"]),
+        "uncalibrated_abatement_share": float(uncalibrated(by_year, problem).iloc[-1]),
+        "delivered_share": problem.delivered_share,
+        "capex_mn": float(retrofits["capex_mn"].sum()),
+        "capture_capex_mn": float(retrofits["capture_capex_mn"].sum()),
+        "pipe_capex_mn": float(retrofits["pipe_capex_mn"].sum()),
+        "storage_capex_mn": float(retrofits["storage_capex_mn"].sum()),
+        "budget_mn": problem.budget_mn if np.isfinite(problem.budget_mn) else None,
+        "cost_mn_pa": yearly_mn,
+        "capture_cost_per_t": _ratio(capture_mn * 1000.0, float(full.sum())),
+        "avoidance_cost_per_t": _ratio(yearly_mn * 1000.0, float(avoided_full.sum())),
+        "npv_mn": float(owners.npv_mn.sum()) if owners is not None else 0.0 - sum(costs.values()),
+        "net_benefit_mn": float(social["npv_mn"]) if social is not None else None,
+        "benefit_cost_ratio": _finite(social["benefit_cost_ratio"]) if social is not None else None,
+    }
+
+
+def _ratio(above: float, below: float) -> float | None:
+    return above / below if below > 0 else None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -10,7 +10,7 @@ import pandas as pd
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import covered_rows
 from ccs_model.engineering.streams import is_operating
-from ccs_model.engineering.turnarounds import may_start as may_start_in
+from ccs_model.engineering.streams import may_start as may_start_in
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.user_tables import SECTORS
@@ -62,9 +62,7 @@ def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = 
     InfeasibleError
         If no retrofit can contribute to a target.
     """
-    level = PriceLevel(
-        scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
-    )
+    level = PriceLevel.of(scenario.currency, scenario.price_year, inputs)
     validate_tables(scenario, inputs)
     _validate_names(scenario, inputs)
     calibrated = calibrated_by(scenario, inputs)

@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 from scipy.spatial import Delaunay, QhullError
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.engineering.co2_transport import great_circle_km
+from ccs_model.engineering.co2_transport import distances_km, great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.csv_reader import path_of, table_bytes
@@ -99,39 +99,27 @@ def places_as_nodes(plants: pd.DataFrame, sites: pd.DataFrame, hubs: pd.DataFram
     group = _same_places(plants)
     first = plants.groupby(group, sort=True).first()
     members = plants.groupby(group, sort=True)["plant"].agg(tuple)
-    at_plants = pd.DataFrame(
-        {
-            "node": first["plant"],
-            "kind": "plant",
-            "lat_deg": first["lat_deg"],
-            "lon_deg": first["lon_deg"],
-            "is_offshore": False,
-            "members": members,
-        }
-    )
-    at_sites = pd.DataFrame(
-        {
-            "node": sites["site"],
-            "kind": "site",
-            "lat_deg": sites["lat_deg"],
-            "lon_deg": sites["lon_deg"],
-            "is_offshore": sites["is_offshore"].to_numpy(bool) if "is_offshore" in sites else False,
-            "members": [()] * len(sites),
-        }
-    )
+    at_plants = _as_nodes(first, "plant").assign(members=members)
+    at_sites = _as_nodes(sites, "site")
+    if "is_offshore" in sites:
+        at_sites["is_offshore"] = sites["is_offshore"].to_numpy(bool)
     gathered = _hubs(at_plants, radii)
-    given = pd.DataFrame(
+    nodes = pd.concat([at_sites, at_plants, _as_nodes(hubs, "hub"), gathered], ignore_index=True)
+    return nodes.sort_values(["kind", "node"], kind="stable").reset_index(drop=True)
+
+
+def _as_nodes(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Rows of a table as nodes on land without members; their ids are in the column `kind`."""
+    return pd.DataFrame(
         {
-            "node": hubs["hub"],
-            "kind": "hub",
-            "lat_deg": hubs["lat_deg"],
-            "lon_deg": hubs["lon_deg"],
+            "node": table[kind],
+            "kind": kind,
+            "lat_deg": table["lat_deg"],
+            "lon_deg": table["lon_deg"],
             "is_offshore": False,
-            "members": [()] * len(hubs),
+            "members": [()] * len(table),
         }
     )
-    nodes = pd.concat([at_sites, at_plants, given, gathered], ignore_index=True)
-    return nodes.sort_values(["kind", "node"], kind="stable").reset_index(drop=True)
 
 
 def _same_places(plants: pd.DataFrame) -> Ints:
@@ -153,17 +141,8 @@ def _hubs(at_plants: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
     for _, inside in at_plants.groupby(cluster):
         if len(inside) >= radii.hub_plants_min:
             middle = inside[["lat_deg", "lon_deg"]].astype(float).mean()
-            rows.append(
-                {
-                    "node": f"hub {min(inside['node'])}",
-                    "kind": "hub",
-                    "lat_deg": middle["lat_deg"],
-                    "lon_deg": middle["lon_deg"],
-                    "is_offshore": False,
-                    "members": (),
-                }
-            )
-    return pd.DataFrame(rows) if rows else none
+            rows.append((f"hub {min(inside['node'])}", middle["lat_deg"], middle["lon_deg"]))
+    return _as_nodes(pd.DataFrame(rows, columns=["hub", "lat_deg", "lon_deg"]), "hub") if rows else none
 
 
 def candidate_pairs(nodes: pd.DataFrame, radii: SearchRadii) -> Ints:
@@ -174,7 +153,7 @@ def candidate_pairs(nodes: pd.DataFrame, radii: SearchRadii) -> Ints:
         return np.zeros((0, 2), dtype=np.int64)
     planar = _delaunay(_flat(lat, lon))
     tree = _spanning_tree(planar, lat, lon, n)
-    far = great_circle_km(lat[:, None], lon[:, None], lat, lon)
+    far = distances_km(nodes, nodes)
     np.fill_diagonal(far, np.inf)
     kept = [tree, _pruned(planar, far, radii), _nearest(far, np.arange(n), np.arange(n), radii.n_neighbours)]
     is_site = (nodes["kind"] == "site").to_numpy()
@@ -354,12 +333,7 @@ def validate_sites_reachable(
     for i, site in enumerate(scenario.storage.sites):
         if site in basins or site not in at.index or site in reached:
             continue
-        far = great_circle_km(
-            at.at[site, "lat_deg"],
-            at.at[site, "lon_deg"],
-            plants["lat_deg"].to_numpy(float),
-            plants["lon_deg"].to_numpy(float),
-        )
+        far = distances_km(at.loc[[site]], plants)[0]
         if site in network.node_of_site:
             why, hint = "no candidate link leads to it", "add links to transport/links, see docs/network.md"
         else:

@@ -21,12 +21,11 @@ from scipy.spatial import cKDTree
 from ccs_model._typing import Floats
 from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import covered_rows, is_shared
-from ccs_model.engineering.co2_transport import great_circle_km
+from ccs_model.engineering.co2_transport import distances_km, great_circle_km
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs
 from ccs_model.inputs.terrain_file import Raster
 from ccs_model.problem.candidate_network import Network, SearchRadii, candidate_pairs, flow_bounds, places_as_nodes
-from ccs_model.problem.existing_transport import LINE_COLUMNS, existing_lines, no_links, truck_links, trucked_lines
 from ccs_model.scenario import Scenario
 from ccs_model.units import HOURS_PER_YEAR
 
@@ -76,7 +75,16 @@ class Terrain:
         return np.where(far <= radii, self.multiplier[nearest], 1.0).reshape(lat.shape)
 
 
+LINE_COLUMNS = [
+    "line", "link", "pipe", "is_free", "free_ktpa", "fixed_mn", "included_ktpa", "slope_mn_per_ktpa", "largest_ktpa",
+    "smallest_ktpa", "om_mn_per_ktpa", "kwh_per_t", "haul_per_t", "life_yr",
+]  # fmt: skip
+_LINK_TYPES = {
+    "link": object, "node_a": object, "node_b": object, "kind": object, "length_km": float, "cost_factor": float,
+    "is_given": bool, "existing_ktpa": float,
+}  # fmt: skip
 _KTPA_PER_TPH = HOURS_PER_YEAR / 1000.0
+_QUOTED = ("fixed_mn", "slope_mn_per_ktpa")
 SIZE_COLUMNS = [
     "pipe", "fixed_mn_per_km", "included_ktpa", "slope_mn_per_km_per_ktpa", "largest_ktpa", "om_mn_per_km_per_ktpa",
     "kwh_per_t_km", "life_yr",
@@ -105,7 +113,7 @@ def network_of(
     nodes = places_as_nodes(candidates, sites, inputs["transport/hubs"], radii)
     node_of = {plant: row.node for row in nodes.itertuples() for plant in row.members}
     node_of |= {site: site for site in sites["site"]} | {hub: hub for hub in inputs["transport/hubs"]["hub"]}
-    made = _made_links(nodes, radii) if scenario.transport.candidate_links == "made_and_given" else no_links()
+    made = _made_links(nodes, radii) if scenario.transport.candidate_links == "made_and_given" else _no_links()
     given = _given_links(inputs, node_of)
     # A given link replaces the generated one between the same ends.
     pairs = {frozenset(pair) for pair in zip(given["node_a"], given["node_b"], strict=True)}
@@ -114,11 +122,11 @@ def network_of(
     links = links.sort_values("link", kind="stable").reset_index(drop=True)
     nodes = _with_grid(nodes, candidates)
     links = _measured(links, nodes, scenario, inputs)
-    trucks = truck_links(nodes, inputs, level) if scenario.transport.trucks else no_links()
+    trucks = _truck_links(nodes, inputs, level) if scenario.transport.trucks else _no_links()
     sizes = pipe_sizes(inputs, level)
     lines = _sized_lines(links, sizes, _bounds(links, nodes, options, sites, scenario, node_of, delivered_share))
     lines = _with_least(_quoted(lines, links, inputs, level))
-    lines = pd.concat([lines, existing_lines(links, sizes), trucked_lines(trucks)], ignore_index=True)
+    lines = pd.concat([lines, _existing_lines(links, sizes), _trucked_lines(trucks)], ignore_index=True)
     lines = lines.sort_values("line", kind="stable").reset_index(drop=True)
     every = pd.concat([links, trucks], ignore_index=True).sort_values("link", kind="stable").reset_index(drop=True)
     every = _with_places(every, nodes)
@@ -130,20 +138,19 @@ def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs
     """Sites that some plant could use at all: not too far from one, or at the end of a given link."""
     if candidates.empty or sites.empty:
         return sites.iloc[:0]
-    far = great_circle_km(
-        sites["lat_deg"].to_numpy(float)[:, None],
-        sites["lon_deg"].to_numpy(float)[:, None],
-        candidates["lat_deg"].to_numpy(float),
-        candidates["lon_deg"].to_numpy(float),
-    )
     given = inputs["transport/links"]
     is_joined = sites["site"].isin({*given["node_a"], *given["node_b"]})
+    far = distances_km(sites, candidates)
     return sites[(far.min(axis=1) <= inputs.limit("site_reach_km")) | is_joined].reset_index(drop=True)
 
 
 def link_id(one: str, other: str) -> str:
     """Return the id of the pipe link between two nodes, in either order."""
     return " – ".join(sorted((one, other)))
+
+
+def _no_links() -> pd.DataFrame:
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _LINK_TYPES.items()})
 
 
 def _made_links(nodes: pd.DataFrame, radii: SearchRadii) -> pd.DataFrame:
@@ -168,7 +175,7 @@ def _given_links(inputs: Inputs, node_of: dict[str, str]) -> pd.DataFrame:
     """Rows of transport/links whose ends are both nodes."""
     table = inputs["transport/links"]
     if table.empty:
-        return no_links()
+        return _no_links()
     ends = table.assign(node_a=table["node_a"].map(node_of), node_b=table["node_b"].map(node_of))
     ends = ends.dropna(subset=["node_a", "node_b"])
     ends = ends[ends["node_a"] != ends["node_b"]]
@@ -192,13 +199,7 @@ def _with_grid(nodes: pd.DataFrame, candidates: pd.DataFrame) -> pd.DataFrame:
     """Each node with the grid and province of the nearest plant: whose power its pumps draw."""
     if nodes.empty or candidates.empty:
         return nodes.assign(grid="", province="")
-    far = great_circle_km(
-        nodes["lat_deg"].to_numpy(float)[:, None],
-        nodes["lon_deg"].to_numpy(float)[:, None],
-        candidates["lat_deg"].to_numpy(float),
-        candidates["lon_deg"].to_numpy(float),
-    )
-    nearest = candidates.iloc[far.argmin(axis=1)]
+    nearest = candidates.iloc[distances_km(nodes, candidates).argmin(axis=1)]
     return nodes.assign(grid=nearest["grid"].to_numpy(object), province=nearest["province"].to_numpy(object))
 
 
@@ -231,6 +232,12 @@ def _with_places(links: pd.DataFrame, nodes: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def pipe_classes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
+    """Return transport/pipes by size, in the scenario's money."""
+    pipes = inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
+    return pipes.assign(**{name: level.column(pipes, name) for name in ("capex_per_tph_m", "fixed_om_per_tph_km_pa")})
+
+
 def pipe_sizes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
     """Return one row a size with its cost line: the envelope of transport/pipes, or the trends."""
     trends = inputs["transport/trends"]
@@ -253,9 +260,8 @@ def pipe_sizes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
         # Below the end of the previous trend, a trend is the dearer of the two.
         sizes["smallest_ktpa"] = np.r_[0.0, sizes["largest_ktpa"].to_numpy()[:-1]]
         return sizes[SIZE_COLUMNS]
-    pipes = inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
-    per_tph_km = level.convert(pipes["capex_per_tph_m"], pipes["currency"], pipes["price_year"]) / 1000.0
-    om = level.convert(pipes["fixed_om_per_tph_km_pa"], pipes["currency"], pipes["price_year"])
+    pipes = pipe_classes(inputs, level)
+    per_tph_km = pipes["capex_per_tph_m"] / 1000.0
     fixed = pipes["smallest_tph"] * per_tph_km
     # A size ends where the next one costs no more; the last has no end, since parallel pipes cost the same rate.
     ends = np.r_[np.minimum(fixed.to_numpy()[1:] / per_tph_km.to_numpy()[:-1], pipes["largest_tph"][:-1]), np.inf]
@@ -266,10 +272,75 @@ def pipe_sizes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
             "included_ktpa": pipes["smallest_tph"] * _KTPA_PER_TPH,
             "slope_mn_per_km_per_ktpa": per_tph_km / _KTPA_PER_TPH,
             "largest_ktpa": np.maximum(ends, pipes["smallest_tph"]) * _KTPA_PER_TPH,
-            "om_mn_per_km_per_ktpa": om / 1e6 / _KTPA_PER_TPH,
+            "om_mn_per_km_per_ktpa": pipes["fixed_om_per_tph_km_pa"] / 1e6 / _KTPA_PER_TPH,
             "kwh_per_t_km": pipes["power_kwh_per_t_km"],
             "life_yr": pipes["life_yr"],
         }
+    )
+
+
+# Existing pipes and trucks, which need no construction.
+
+
+def _existing_lines(links: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
+    """Existing pipes with their free capacity, operated like the largest size."""
+    there, like = links[links["existing_ktpa"] > 0], sizes.iloc[-1]
+    om, kwh = (like[name] * there["length_km"] for name in ("om_mn_per_km_per_ktpa", "kwh_per_t_km"))
+    return _free_lines(there, "existing", om_mn_per_ktpa=om, kwh_per_t=kwh, haul_per_t=0.0, life_yr=like["life_yr"])
+
+
+def _trucked_lines(roads: pd.DataFrame) -> pd.DataFrame:
+    """One pipe option a road."""
+    if roads.empty:
+        return pd.DataFrame(columns=LINE_COLUMNS)
+    paid = {name: roads[name] for name in ("kwh_per_t", "haul_per_t")}
+    return _free_lines(roads, "truck", om_mn_per_ktpa=0.0, life_yr=1, **paid)
+
+
+def _free_lines(links: pd.DataFrame, pipe: str, **columns: object) -> pd.DataFrame:
+    """Pipe options with a flow of up to the existing capacity of their link."""
+    free = {
+        "line": links["link"] + f" | {pipe}",
+        "link": links["link"],
+        "pipe": pipe,
+        "is_free": True,
+        "free_ktpa": links["existing_ktpa"],
+        "largest_ktpa": links["existing_ktpa"],
+    }
+    none = dict.fromkeys(("fixed_mn", "included_ktpa", "slope_mn_per_ktpa", "smallest_ktpa"), 0.0)
+    return pd.DataFrame({**free, **none, **columns}, columns=LINE_COLUMNS)
+
+
+def _truck_links(nodes: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
+    """A road from every plant node to its nearest onshore site, with the capacity of a truck fleet."""
+    trucks = inputs["transport/trucks"]
+    plants = nodes[nodes["kind"] == "plant"]
+    sites = nodes[(nodes["kind"] == "site") & ~nodes["is_offshore"].astype(bool)]
+    if plants.empty or sites.empty or trucks.empty:
+        return _no_links()
+    truck = trucks.iloc[0]
+    far = distances_km(plants, sites)
+    straight = far.min(axis=1)
+    starts, ends = plants["node"].to_numpy(object), sites["node"].to_numpy(object)[far.argmin(axis=1)]
+    table = pd.DataFrame(
+        {
+            "link": [f"road {plant} – {site}" for plant, site in zip(starts, ends, strict=True)],
+            "node_a": starts,
+            "node_b": ends,
+            "kind": "truck",
+            "straight_km": straight,
+            "length_km": straight * truck["detour"],
+            "cost_factor": 1.0,
+            "is_given": False,
+            "is_offshore": False,
+            "existing_ktpa": truck["largest_ktpa"],
+        }
+    )
+    table = table[table["length_km"] <= truck["reach_km"]]
+    rate = float(level.convert([1.0], [truck["currency"]], [truck["price_year"]])[0])
+    return table.assign(
+        haul_per_t=(truck["fixed_per_t"] + truck["cost_per_t_km"] * table["length_km"]) * rate,
+        kwh_per_t=truck["liquefaction_kwh_per_t"] + truck["power_kwh_per_t_km"] * table["length_km"],
     )
 
 
@@ -373,14 +444,9 @@ def _quoted(lines: pd.DataFrame, links: pd.DataFrame, inputs: Inputs, level: Pri
         raise InputError(issues)
     quoted = table.assign(
         line=table["link"] + " | " + table["pipe"],
-        **{
-            name: level.convert(table[name], table["currency"], table["price_year"])
-            for name in ("fixed_mn", "slope_mn_per_ktpa")
-        },
+        **{name: level.column(table, name) for name in _QUOTED},
     ).set_index("line")
-    return lines.assign(
-        **{name: lines["line"].map(quoted[name]).fillna(lines[name]) for name in ("fixed_mn", "slope_mn_per_ktpa")}
-    )
+    return lines.assign(**{name: lines["line"].map(quoted[name]).fillna(lines[name]) for name in _QUOTED})
 
 
 def _with_least(lines: pd.DataFrame) -> pd.DataFrame:

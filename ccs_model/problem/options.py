@@ -33,6 +33,7 @@ from ccs_model.engineering.streams import (
 )
 from ccs_model.inputs import Inputs
 from ccs_model.problem.energy_costs import Priced, grid_factors
+from ccs_model.problem.link_costs import pipe_classes
 from ccs_model.problem.periods import calendar
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import GIVEN_SOURCES
@@ -62,10 +63,9 @@ def without_dominated(
             sum(priced.cost_per_t.values()),
             priced.fuel_co2_t_per_t,
             priced.fuel_co2_t_per_t + priced.capture_power_t_per_t,
+            np.where(routes["heat_source"] == WASTE_HEAT, routes["heat_gj_per_t"], 0.0),
         ]
     )
-    waste = np.where(routes["heat_source"] == WASTE_HEAT, routes["heat_gj_per_t"], 0.0)
-    low = np.column_stack([low, waste])
     same = routes[list(_SAME)].to_numpy(float)
     group = routes.groupby(["plant", "stream", "size", "site"], sort=False).ngroup().to_numpy()
     variant = routes.groupby(["technology", "vintage", "heat_source", "measure"], sort=False).ngroup().to_numpy()
@@ -96,11 +96,7 @@ def measures_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.Dat
     """Return the measures that the scenario allows, in the scenario's money."""
     table = inputs["technologies/measures"]
     table = table[table["measure"].isin(scenario.capture.measures)].sort_values("measure").reset_index(drop=True)
-    money = {name: level.convert(table[name], table["currency"], table["price_year"]) for name in _MONEY}
-    return table.assign(**money)
-
-
-_MONEY = ("capex_per_tpa", "saving_per_t")
+    return table.assign(**{name: level.column(table, name) for name in ("capex_per_tpa", "saving_per_t")})
 
 
 def measured_streams(streams: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
@@ -195,12 +191,12 @@ def options_of(
     )
     options["concentration_factor"] = np.where(options["grade"] == "flue_gas", dilute, 1.0)
     options["small_train_factor"] = small
-    options["reference_capex_per_tpa"] = level.convert(rows["capex_per_tpa"], rows["currency"], rows["price_year"])
+    options["reference_capex_per_tpa"] = level.column(rows, "capex_per_tpa")
     options["capex_per_tpa"] = options["reference_capex_per_tpa"] * options["concentration_factor"] * small
     options["capture_capex_mn"] = options["capex_per_tpa"] * options["nameplate_ktpa"] / 1000.0
     options["fixed_om_share"] = rows["fixed_om_share"]
     options["fixed_om_mn_pa"] = options["capture_capex_mn"] * rows["fixed_om_share"]
-    options["variable_om_per_t"] = level.convert(rows["variable_om_per_t"], rows["currency"], rows["price_year"])
+    options["variable_om_per_t"] = level.column(rows, "variable_om_per_t")
     options["given_co2_t_per_t"] = 0.0
     options = with_measure_costs(options, measures)
     options = _without_idle_sharing(scenario, options)
@@ -260,16 +256,22 @@ def waste_heat_of(scenario: Scenario, inputs: Inputs, plants: pd.DataFrame) -> d
     return dict(zip(plants["plant"], waste_heat_tj_pa(plants, inputs), strict=True))
 
 
+# Columns of options that are 0 for plants with given costs.
+_NO_ENERGY = (
+    "power_kwh_per_t", "compression_kwh_per_t", "process_kwh_per_t", "heat_kwh_per_t", "used_t_water_per_t",
+    "heat_gj_per_t", "fuel_t_per_gj", "reduced_ktpa", "min_load_share",
+)  # fmt: skip
+
+
 def _given_options(inputs: Inputs, level: PriceLevel, candidates: pd.DataFrame) -> pd.DataFrame:
     """Return the single option of every plant of plants/sources, with its given capital, yearly and per-tonne cost."""
     table = inputs["plants/sources"]
     table = table[table["plant"].isin(candidates["plant"])].reset_index(drop=True)
     if table.empty:
         return pd.DataFrame()
-    capex, om, per_t = (
-        level.convert(table[name], table["currency"], table["price_year"])
-        for name in ("capture_capex_mn", "fixed_om_mn_pa", "capture_cost_per_t")
-    )
+    names = ("capture_capex_mn", "fixed_om_mn_pa", "capture_cost_per_t")
+    capex, om, per_t = (level.column(table, name) for name in names)
+    capex_per_tpa = capex * 1000.0 / table["co2_ktpa"].where(table["co2_ktpa"] > 0, np.nan)
     return pd.DataFrame(
         {
             "option": table["plant"] + "/all/given/full",
@@ -281,34 +283,20 @@ def _given_options(inputs: Inputs, level: PriceLevel, candidates: pd.DataFrame) 
             "lasting_share": 1.0,
             "technology": "given",
             "capture_rate_share": 1.0,
-            "power_kwh_per_t": 0.0,
-            "compression_kwh_per_t": 0.0,
-            "process_kwh_per_t": 0.0,
-            "heat_kwh_per_t": 0.0,
-            "used_t_water_per_t": 0.0,
-            "heat_gj_per_t": 0.0,
+            **dict.fromkeys(_NO_ENERGY, 0.0),
             "heat_source": "",
             "heat_efficiency_share": 1.0,
             "fuel": NO_FUEL,
-            "fuel_t_per_gj": 0.0,
-            "vintage": 0,
+            **dict.fromkeys(("vintage", "first_year", "lead_yr"), 0),
             "measure": "",
-            "reduced_ktpa": 0.0,
-            "first_year": 0,
             "last_year": NO_VINTAGE,
-            "lead_yr": 0,
             "life_yr": table["life_yr"].fillna(20),
             "min_life_yr": 1,
-            "min_load_share": 0.0,
             "size": "full",
-            "stream_share": 1.0,
             "nameplate_ktpa": table["co2_ktpa"],
-            "n_trains": 1.0,
             "is_extrapolated": False,
-            "concentration_factor": 1.0,
-            "small_train_factor": 1.0,
-            "reference_capex_per_tpa": capex * 1000.0 / table["co2_ktpa"].where(table["co2_ktpa"] > 0, np.nan),
-            "capex_per_tpa": capex * 1000.0 / table["co2_ktpa"].where(table["co2_ktpa"] > 0, np.nan),
+            **dict.fromkeys(("stream_share", "n_trains", "concentration_factor", "small_train_factor"), 1.0),
+            **dict.fromkeys(("reference_capex_per_tpa", "capex_per_tpa"), capex_per_tpa),
             "capture_capex_mn": capex,
             "fixed_om_share": np.nan,
             "fixed_om_mn_pa": om,
@@ -370,11 +358,7 @@ def own_pipe_routes(
     routes = options[~is_silent].merge(links, on="plant")
     routes.insert(0, "route", routes["option"].astype(str) + "@" + routes["site"].astype(str))
     routes = routes.sort_values("route", kind="stable").reset_index(drop=True)
-    pipes = inputs["transport/pipes"].sort_values("smallest_tph").reset_index(drop=True)
-    pipes["capex_per_tph_m"] = level.convert(pipes["capex_per_tph_m"], pipes["currency"], pipes["price_year"])
-    pipes["fixed_om_per_tph_km_pa"] = level.convert(
-        pipes["fixed_om_per_tph_km_pa"], pipes["currency"], pipes["price_year"]
-    )
+    pipes = pipe_classes(inputs, level)
     flow = flow_tph(routes["nameplate_ktpa"])
     per_m, chosen, n_lines = pipe_cost(flow, pipes)
     routes["pipe"] = pipes["pipe"].to_numpy()[chosen]

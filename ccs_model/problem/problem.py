@@ -21,6 +21,7 @@ import pandas as pd
 
 from ccs_model._typing import Floats, Ints, Mask
 from ccs_model.economics.investment import capital_recovery_share, discount_factor, salvage_share
+from ccs_model.economics.prices import PriceLevel
 from ccs_model.engineering.capture_units import unit_suffix
 from ccs_model.inputs import Inputs
 from ccs_model.problem.applied_calibration import Calibrated
@@ -44,6 +45,12 @@ class Target:
     required: float
     baseline_ktpa: float
     measure: str = "avoided"
+
+
+def in_group(table: pd.DataFrame, group: str) -> Mask:
+    """Return a mask of the rows of a province or sector; all of them for ""."""
+    here: Mask = ((table["province"] == group) | (table["sector"] == group) | (group == "")).to_numpy()
+    return here
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,19 +152,18 @@ class Problem:
     def salvage_of(self, life_yr: npt.ArrayLike) -> Floats:
         """Return [item, start] the salvage value of 1 of capex, discounted to the first year."""
         life = np.asarray(life_yr, dtype=float)[:, None]
-        if self.is_static:
-            return np.zeros((len(life), 1))
         used = self.horizon_end - self.periods["year"].to_numpy(float)
-        left = salvage_share(self.discount_rate, np.broadcast_to(life, (len(life), len(used))), used)
-        return left * self.closing_discount
+        return self._salvage(np.broadcast_to(life, (len(life), len(used))), used)
 
     @cached_property
     def salvage_share(self) -> Floats:
         """[route, start] salvage value per capex, discounted to the first year."""
+        return self._salvage(self.unit_life_yr, self.unit_used_yr)
+
+    def _salvage(self, life_yr: Floats, used_yr: Floats) -> Floats:
         if self.is_static:
-            return np.zeros(self.unit_life_yr.shape)
-        left = salvage_share(self.discount_rate, self.unit_life_yr, self.unit_used_yr)
-        return left * self.closing_discount
+            return np.zeros(life_yr.shape)
+        return salvage_share(self.discount_rate, life_yr, used_yr) * self.closing_discount
 
     @property
     def closing_discount(self) -> float:
@@ -237,8 +243,12 @@ class Problem:
 
     def routes_of(self, group: str) -> Mask:
         """Return a mask of the options of a province or sector; all of them for ""."""
-        here: Mask = ((self.routes["province"] == group) | (self.routes["sector"] == group) | (group == "")).to_numpy()
-        return here
+        return in_group(self.routes, group)
+
+    @property
+    def price_level(self) -> PriceLevel:
+        """Conversion of money to the scenario's currency and price year."""
+        return PriceLevel.of(self.currency, self.price_year, self.inputs)
 
     @property
     def calendar(self) -> Ints:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from os import PathLike
 
 from ccs_model.errors import CcsModelError, FileError, InputError, Issue
 from ccs_model.inputs import Inputs
+from ccs_model.inputs.cells import nearest_hint
 from ccs_model.inputs.load import load_tables
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.fields import GIVEN_SOURCES
@@ -91,9 +91,8 @@ def _judged(named: Iterable[tuple[object, str, str]], inputs: Inputs) -> Iterato
             continue
         what, there = known[key]
         if text not in there:
-            near = get_close_matches(text, sorted(there), n=1)
             some = ", ".join(sorted(there)[:_LISTED]) + (", …" if len(there) > _LISTED else "")
-            yield subject, f"{what} '{text}' is not in the tables", f"did you mean '{near[0]}'?" if near else some
+            yield subject, f"{what} '{text}' is not in the tables", nearest_hint(text, sorted(there), some)
 
 
 def _known(inputs: Inputs) -> dict[str, tuple[str, set[str]]]:

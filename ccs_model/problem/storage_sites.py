@@ -27,11 +27,9 @@ def sites_of(scenario: Scenario, inputs: Inputs, level: PriceLevel) -> pd.DataFr
         sites = sites[sites["site"].isin(requested) | sites["basin"].isin(requested)]
     sites = sites.reset_index(drop=True)
     for name in _MONEY:
-        sites[name] = level.convert(sites[name].astype(float), sites["currency"], sites["price_year"])
+        sites[name] = level.column(sites, name)
     has_separate_costs = sites[["site_capex_mn", "well_capex_mn"]].notna().any(axis=1)
-    sites[[*_SEPARATE_COSTS, "closure_mn", "eor_revenue_per_t"]] = sites[
-        [*_SEPARATE_COSTS, "closure_mn", "eor_revenue_per_t"]
-    ].fillna(0.0)
+    sites = sites.fillna(dict.fromkeys(_MONEY[:-1], 0.0))
     return sites.assign(
         capacity_kt=sites[f"capacity_{scenario.storage.capacity}_kt"],
         injection_max_ktpa=sites["well_injectivity_ktpa"] * sites["n_wells_max"],
@@ -49,9 +47,7 @@ def stores_of(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> tuple[p
     factors = inputs["storage/factors"].set_index("factor")["value"]
     curve = inputs["storage/site_costs"]
     curve = curve[curve["site"].isin(sites["site"][sites["is_all_in"]])]
-    curve = curve.assign(
-        storage_cost_per_t=level.convert(curve["storage_cost_per_t"], curve["currency"], curve["price_year"])
-    )
+    curve = curve.assign(storage_cost_per_t=level.column(curve, "storage_cost_per_t"))
     without = sites[~sites["site"].isin(curve["site"])]
     single = pd.DataFrame(
         {"site": without["site"], "step": 1, "capacity_share": 1.0, "storage_cost_per_t": without["storage_cost_per_t"]}
@@ -62,14 +58,10 @@ def stores_of(sites: pd.DataFrame, inputs: Inputs, level: PriceLevel) -> tuple[p
     all_in = by_site["is_all_in"]
     basis = lowest.reindex(by_site.index).where(all_in, 0.0)
     recovery = factors["capital_recovery_share"]
+    per_site = basis * factors["site_capital_share"] * factors["wells_of_a_site"]
     well_ktpa = by_site["well_injectivity_ktpa"]
     split = {
-        "site_capex_mn": basis
-        * factors["site_capital_share"]
-        * factors["wells_of_a_site"]
-        * well_ktpa
-        / 1e3
-        / recovery,
+        "site_capex_mn": per_site * well_ktpa / 1e3 / recovery,
         "well_capex_mn": basis * factors["well_capital_share"] * well_ktpa / 1e3 / recovery,
         "well_om_mn_pa": basis * factors["well_om_share"] * well_ktpa / 1e3,
     }

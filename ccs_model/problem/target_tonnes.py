@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
 from ccs_model.errors import InfeasibleError, InputError, Issue
-from ccs_model.problem.problem import Problem, Target
+from ccs_model.inputs.cells import nearest_hint
+from ccs_model.problem.problem import Problem, Target, in_group
 from ccs_model.problem.scenario_names import place_of
 from ccs_model.scenario import Scenario
 
@@ -18,8 +18,7 @@ def targets_of(scenario: Scenario, plants: pd.DataFrame) -> tuple[Target, ...]:
     """Return all targets of the scenario in tonnes, sorted by key."""
     found = []
     for key, group, cut in scenario.targets.abatement_targets():
-        inside = (plants["province"] == group) | (plants["sector"] == group) | (group == "")
-        baseline = float(plants.loc[inside, "baseline_ktpa"].sum())
+        baseline = float(plants.loc[in_group(plants, group), "baseline_ktpa"].sum())
         for year, share in cut.abatement_share.items():
             found.append(Target(f"{key}.abatement_share.{year}", group, year, share * baseline, baseline))
         if cut.cumulative_avoided_kt is not None:
@@ -38,14 +37,13 @@ def validate_reachable_targets(problem: Problem) -> None:
     """
     if problem.shortfall_per_t is not None:
         return
-    routes = problem.routes
     works = np.any(problem.running_share > 0, axis=1)
     avoids = works & ((problem.avoided_t_per_t > 0) | (problem.reduced_ktpa[:, None] > 0))
     unreachable = []
     for target in problem.targets:
-        inside = (routes["province"] == target.group) | (routes["sector"] == target.group) | (target.group == "")
+        inside = problem.routes_of(target.group)
         at = slice(None) if target.year is None else problem.years.index(target.year)
-        here, serves = (each[inside.to_numpy()][:, at] for each in (works, avoids))
+        here, serves = (each[inside][:, at] for each in (works, avoids))
         if target.required > 0 and not (here if target.measure == "captured" else serves).any():
             why = "no retrofit there avoids any CO2" if here.any() else "no retrofit can operate there"
             when = "" if target.year is None else f" in the period from {target.year}"
@@ -64,10 +62,10 @@ def validate_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
     issues = []
     for key, group in _groups(scenario):
         if group not in there:
-            near = get_close_matches(group, there, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"with plants: {', '.join(there[:12])}"
+            hint = nearest_hint(group, there, f"with plants: {', '.join(there[:12])}")
             issues.append(Issue(place_of(scenario, key), f"{key}: '{group}' has no operating plant here", hint))
-    fitting = {*plants.loc[plants["is_candidate"], "province"], *plants.loc[plants["is_candidate"], "sector"]}
+    candidates = plants[plants["is_candidate"]]
+    fitting = {*candidates["province"], *candidates["sector"]}
     shares = scenario.targets.share_of_avoided_min
     key = "targets.share_of_avoided_min"
     for group, share in shares.items():
@@ -85,8 +83,11 @@ def validate_groups(scenario: Scenario, plants: pd.DataFrame) -> None:
 
 
 def _groups(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    targets = scenario.targets
-    yield from ((f"targets.by_province.{name}", name) for name in targets.by_province)
-    yield from ((f"targets.by_sector.{name}", name) for name in targets.by_sector)
-    yield from ((f"targets.share_of_avoided_min.{name}", name) for name in targets.share_of_avoided_min)
-    yield from ((f"budget.by_province_mn.{name}", name) for name in scenario.budget.by_province_mn)
+    targets, budget = scenario.targets, scenario.budget
+    for key, groups in (
+        ("targets.by_province", targets.by_province),
+        ("targets.by_sector", targets.by_sector),
+        ("targets.share_of_avoided_min", targets.share_of_avoided_min),
+        ("budget.by_province_mn", budget.by_province_mn),
+    ):
+        yield from ((f"{key}.{name}", name) for name in groups)

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from ccs_model.errors import InputError
 from ccs_model.scenario.fields import FileName, Line, Paragraph, Section, Words
 from ccs_model.scenario.read import read_values
+from ccs_model.scenario.schema import plain_values
 from ccs_model.scenario.sections import SHIPPED_PRESET
 from ccs_model.scenario.upgrade import HINT, case_renames
 from ccs_model.scenario.validation import Finding, findings_error, findings_of
@@ -92,7 +93,7 @@ def read_case(path: str | os.PathLike[str]) -> Case:
         If the file cannot be read.
     """
     document = read_values(Path(path))
-    values = _with_tuples(document.values)
+    values = plain_values(document.values)
     for key_path, on_key, what in case_renames(values):
         document.add_issue(document.mark_of(key_path, on_key=on_key), key_path, what, HINT)
     case = None
@@ -104,12 +105,6 @@ def read_case(path: str | os.PathLike[str]) -> Case:
     if document.issues or case is None:
         raise InputError([issue for _, issue in sorted(document.issues, key=lambda each: each[0])])
     return case
-
-
-def _with_tuples(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_tuples(each) for key, each in value.items()}
-    return tuple(map(_with_tuples, value)) if isinstance(value, list) else value
 
 
 def _known() -> tuple[str, ...]:

@@ -112,11 +112,8 @@ def _increasing(years: tuple[int, ...]) -> tuple[int, ...]:
     return years
 
 
-def _by_year(values: dict[int, float]) -> dict[int, float]:
-    return dict(sorted(values.items()))
-
-
-def _by_name(values: dict[str, float]) -> dict[str, float]:
+def by_key(values: dict[Any, Any]) -> dict[Any, Any]:
+    """Return the mapping in the order of its years or names."""
     return dict(sorted(values.items()))
 
 
@@ -127,10 +124,10 @@ FileName = Annotated[str, Field(min_length=1, max_length=1000)]
 TerrainName = Annotated[FileName, AfterValidator(terrain_file)]
 Inventories = Annotated[tuple[FileName, ...], Field(min_length=1), AfterValidator(_inventories)]
 Words = Annotated[tuple[Line, ...], AfterValidator(no_repeats)]
-MoneyByYear = Annotated[dict[int, Annotated[float, Field(ge=0)]], AfterValidator(_by_year)]
-AmountByName = Annotated[dict[Line, Annotated[float, Field(ge=0)]], AfterValidator(_by_name)]
-ShareByName = Annotated[dict[Line, Annotated[float, Field(ge=0, le=1)]], AfterValidator(_by_name)]
-ShareByYear = Annotated[dict[int, Annotated[float, Field(ge=0, le=1)]], AfterValidator(_by_year)]
+MoneyByYear = Annotated[dict[int, Annotated[float, Field(ge=0)]], AfterValidator(by_key)]
+AmountByName = Annotated[dict[Line, Annotated[float, Field(ge=0)]], AfterValidator(by_key)]
+ShareByName = Annotated[dict[Line, Annotated[float, Field(ge=0, le=1)]], AfterValidator(by_key)]
+ShareByYear = Annotated[dict[int, Annotated[float, Field(ge=0, le=1)]], AfterValidator(by_key)]
 
 
 def _static_or_years(value: Any, years: ValidatorFunctionWrapHandler) -> Any:

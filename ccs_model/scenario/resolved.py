@@ -70,9 +70,8 @@ def _text(text: str) -> str:
 def _sign(sign: str) -> str:
     if sign.isprintable():
         return sign
-    return {"\n": "\\n", "\t": "\\t"}.get(sign) or (
-        f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
-    )
+    wide = f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
+    return {"\n": "\\n", "\t": "\\t"}.get(sign, wide)
 
 
 _TEXT = """\

@@ -283,7 +283,7 @@ def checked(
     values: Mapping[str, object], places: dict[str, str], source_path: Path | None
 ) -> Scenario | tuple[Finding, ...]:
     """The scenario, or every error in the values."""
-    plain = _plain(values)
+    plain = plain_values(values)
     try:
         scenario = Scenario.model_validate(plain)
     except ValidationError as error:
@@ -396,12 +396,12 @@ def _built(values: Mapping[str, object], places: dict[str, str], source_path: Pa
     )
 
 
-def _plain(value: Any) -> Any:
-    """The value with lists as tuples and NumPy numbers as Python numbers; the schema validates the rest."""
+def plain_values(value: Any) -> Any:
+    """Return the value with lists as tuples and NumPy numbers as Python numbers; the schema validates the rest."""
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain_values(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return tuple(_plain(each) for each in value)
+        return tuple(plain_values(each) for each in value)
     if isinstance(value, bool | int | float):
         return value
     if isinstance(value, Integral):

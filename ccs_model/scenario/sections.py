@@ -25,6 +25,7 @@ from ccs_model.scenario.fields import (
     ShareByName,
     ShareByYear,
     Words,
+    by_key,
     names_a_file,
     no_repeats,
 )
@@ -134,13 +135,9 @@ class Finance(Section):
     """Inflation rate a year, to convert nominal interest rates; null if no nominal rate is given."""
 
 
-def _by_name(funds: dict[str, Fund]) -> dict[str, Fund]:
-    return dict(sorted(funds.items()))
-
-
 # With more funds, the resolved scenario would exceed the size limit of a scenario file.
 MOST_FUNDS = 200
-Funds = Annotated[dict[Line, Fund], Field(max_length=MOST_FUNDS), AfterValidator(_by_name)]
+Funds = Annotated[dict[Line, Fund], Field(max_length=MOST_FUNDS), AfterValidator(by_key)]
 
 
 def findings_of_money(values: Mapping[str, object], funds: Mapping[str, Fund], finance: Finance) -> Iterator[Finding]:
@@ -175,16 +172,12 @@ class AbatementTarget(Section):
     """Avoided CO₂ over the planning horizon, in thousand tonnes."""
 
 
-def _sorted(targets: dict[str, AbatementTarget]) -> dict[str, AbatementTarget]:
-    return dict(sorted(targets.items()))
-
-
 class Targets(AbatementTarget):
     """Targets to reach."""
 
-    by_province: Annotated[dict[Line, AbatementTarget], AfterValidator(_sorted)] = Field(default_factory=dict)
+    by_province: Annotated[dict[Line, AbatementTarget], AfterValidator(by_key)] = Field(default_factory=dict)
     """Targets of individual provinces by name, each with abatement_share: {2040: 0.03}."""
-    by_sector: Annotated[dict[Literal["steel", "chemicals"], AbatementTarget], AfterValidator(_sorted)] = Field(
+    by_sector: Annotated[dict[Literal["steel", "chemicals"], AbatementTarget], AfterValidator(by_key)] = Field(
         default_factory=dict
     )
     """Targets of individual sectors: {steel: {abatement_share: {2040: 0.02}}}."""

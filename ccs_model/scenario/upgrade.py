@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -23,72 +22,60 @@ from ccs_model.errors import InputError, Issue
 VERSION = "0.2"
 HINT = "run 'ccs-model check --upgrade OUT.yaml'"
 
-RENAMED_KEYS: Mapping[str, str] = MappingProxyType(
-    {
-        "aim": "objective",
-        "question": "description",
-        "like": "extends",
-        "discount_share": "discount_rate",
-        "plants.emitting_at_least_ktpa": "plants.min_emissions_ktpa",
-        "plants.leave_out": "plants.exclude",
-        "plants.must_fit": "plants.require",
-        "capture.retrofits": "capture.decisions",
-        "capture.built_per_year_max": "capture.max_builds_per_year",
-        "transport.detour": "transport.detour_factor",
-        "storage.fill_share_max": "storage.max_fill_share",
-        "budget.ceiling_mn": "budget.cumulative_mn",
-        "targets.cut_share": "targets.abatement_share",
-        "targets.by_province.*.cut_share": "targets.by_province.*.abatement_share",
-        "targets.by_sector.*.cut_share": "targets.by_sector.*.abatement_share",
-        "policy.social_discount_share": "policy.social_discount_rate",
-        "policy.value_added_growth_share": "policy.value_added_growth_rate",
-        "funds.*.interest_share": "funds.*.interest_rate",
-        "funds.*.nominal_interest_share": "funds.*.nominal_interest_rate",
-        "finance.inflation_share": "finance.inflation_rate",
-        "uncertainty.leave_out": "uncertainty.exclude",
-        "solver.gap_share": "solver.mip_gap",
-    }
-)
+RENAMED_KEYS: Mapping[str, str] = {
+    "aim": "objective",
+    "question": "description",
+    "like": "extends",
+    "discount_share": "discount_rate",
+    "plants.emitting_at_least_ktpa": "plants.min_emissions_ktpa",
+    "plants.leave_out": "plants.exclude",
+    "plants.must_fit": "plants.require",
+    "capture.retrofits": "capture.decisions",
+    "capture.built_per_year_max": "capture.max_builds_per_year",
+    "transport.detour": "transport.detour_factor",
+    "storage.fill_share_max": "storage.max_fill_share",
+    "budget.ceiling_mn": "budget.cumulative_mn",
+    "targets.cut_share": "targets.abatement_share",
+    "targets.by_province.*.cut_share": "targets.by_province.*.abatement_share",
+    "targets.by_sector.*.cut_share": "targets.by_sector.*.abatement_share",
+    "policy.social_discount_share": "policy.social_discount_rate",
+    "policy.value_added_growth_share": "policy.value_added_growth_rate",
+    "funds.*.interest_share": "funds.*.interest_rate",
+    "funds.*.nominal_interest_share": "funds.*.nominal_interest_rate",
+    "finance.inflation_share": "finance.inflation_rate",
+    "uncertainty.leave_out": "uncertainty.exclude",
+    "solver.gap_share": "solver.mip_gap",
+}
 """Old dotted key of a scenario to the new one; `*` stands for a name chosen by the planner."""
 
-RENAMED_VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "objective": MappingProxyType(
-            {
-                "most_abatement": "max_abatement",
-                "least_cost": "min_cost",
-                "highest_npv": "max_npv",
-                "highest_net_benefit": "max_net_benefit",
-            }
-        ),
-        "capture.decisions": MappingProxyType({"whole": "integer", "fractional": "continuous"}),
-    }
-)
+RENAMED_VALUES: Mapping[str, Mapping[str, str]] = {
+    "objective": {
+        "most_abatement": "max_abatement",
+        "least_cost": "min_cost",
+        "highest_npv": "max_npv",
+        "highest_net_benefit": "max_net_benefit",
+    },
+    "capture.decisions": {"whole": "integer", "fractional": "continuous"},
+}
 """Old value to the new one, by the new dotted key."""
 
-RENAMED_CASE_KEYS: Mapping[str, str] = MappingProxyType(
-    {"question": "description", "values.cut_share": "values.abatement_share"}
-)
-_QUANTITIES: Mapping[str, str] = MappingProxyType(
-    {
-        "cut_share": "abatement_share",
-        "reported_cut_share": "reported_abatement_share",
-        "fitted_cut_share": "fitted_abatement_share",
-        "part_of_reported_cut_share": "part_of_reported_abatement_share",
-        "cut_without_ceiling_share": "abatement_without_ceiling_share",
-        "direct_cut_ktpa": "on_site_abatement_ktpa",
-        "price_times_direct_cut_mn": "price_times_on_site_abatement_mn",
-        "whole_above_linear_kt": "integer_above_continuous_kt",
-        "bought_by_nothing_kt": "abatement_at_zero_budget_kt",
-        "bought_by_all_kt": "abatement_at_full_budget_kt",
-    }
-)
-RENAMED_CASE_VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
-    {
-        "kind": MappingProxyType({"ladder": "budget_sweep"}),
-        **{f"expect.*.{key}": _QUANTITIES for key in ("quantity", "low", "high", "about")},
-    }
-)
+RENAMED_CASE_KEYS: Mapping[str, str] = {"question": "description", "values.cut_share": "values.abatement_share"}
+_QUANTITIES: Mapping[str, str] = {
+    "cut_share": "abatement_share",
+    "reported_cut_share": "reported_abatement_share",
+    "fitted_cut_share": "fitted_abatement_share",
+    "part_of_reported_cut_share": "part_of_reported_abatement_share",
+    "cut_without_ceiling_share": "abatement_without_ceiling_share",
+    "direct_cut_ktpa": "on_site_abatement_ktpa",
+    "price_times_direct_cut_mn": "price_times_on_site_abatement_mn",
+    "whole_above_linear_kt": "integer_above_continuous_kt",
+    "bought_by_nothing_kt": "abatement_at_zero_budget_kt",
+    "bought_by_all_kt": "abatement_at_full_budget_kt",
+}
+RENAMED_CASE_VALUES: Mapping[str, Mapping[str, str]] = {
+    "kind": {"ladder": "budget_sweep"},
+    **{f"expect.*.{key}": _QUANTITIES for key in ("quantity", "low", "high", "about")},
+}
 """The same for the keys and values of a case file; a case's `scenario:` follows the tables above."""
 
 

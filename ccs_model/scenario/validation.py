@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
@@ -173,6 +173,15 @@ _EXPECTED = {
     "dict_type": "keys with values",
     "model_type": "keys with values",
 }
+_TEXTS = {
+    "int_from_float": "expected a whole number, got {given}",
+    "string_unicode": "contains an incomplete character (a lone surrogate)",
+    "too_short": "expected at least {min_length} items, got {actual_length}",
+    "too_long": "expected at most {max_length} items, got {n}",
+    "string_too_short": "expected text, got an empty text",
+    "string_too_long": "expected at most {max_length} characters, got {n}",
+}
+_HINTS = {"string_unicode": "remove it"}
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
     "greater_than_equal": ("ge", "at least"),
@@ -274,18 +283,9 @@ def _words(detail: ErrorDetails, path: KeyPath, known: tuple[str, ...], n_unknow
         return f"expected {words} {context[name]:.12g}, got {describe(given)}", _share_hint(path, kind, given)
     if kind in _EXPECTED:
         return f"expected {_EXPECTED[kind]}, got {describe(given)}", _type_hint(kind, given, path)
-    if kind == "int_from_float":
-        return f"expected a whole number, got {describe(given)}", ""
-    if kind == "string_unicode":
-        return "contains an incomplete character (a lone surrogate)", "remove it"
-    if kind == "too_short":
-        return f"expected at least {context['min_length']} items, got {context['actual_length']}", ""
-    if kind == "too_long":
-        return f"expected at most {context['max_length']} items, got {len(given)}", ""
-    if kind == "string_too_short":
-        return "expected text, got an empty text", ""
-    if kind == "string_too_long":
-        return f"expected at most {context['max_length']} characters, got {len(given)}", ""
+    if kind in _TEXTS:
+        n = len(given) if isinstance(given, Sized) else 0
+        return _TEXTS[kind].format(**context, n=n, given=describe(given)), _HINTS.get(kind, "")
     return detail["msg"], ""
 
 

@@ -40,13 +40,13 @@ from ccs_model.plan.tables import (
     by_year_table,
     emissions_table,
     flows_table,
+    plan_totals,
     prices_of,
     retrofits_table,
     storage_table,
     targets_table,
     zones_table,
 )
-from ccs_model.plan.totals import plan_totals
 from ccs_model.problem import Problem
 from ccs_model.solve.network_search import Corridors
 from ccs_model.solve.tie_breaking import funds_table

@@ -16,8 +16,7 @@ from ccs_model.plan.decisions import Point
 from ccs_model.plan.owners import Owners, capital_table, tonnes_table
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.social_account import items_by_stakeholder, ledger_table, stakeholders_table
-from ccs_model.plan.tables import by_year_table, emissions_table, retrofits_table
-from ccs_model.plan.totals import plan_totals
+from ccs_model.plan.tables import by_year_table, emissions_table, plan_totals, retrofits_table
 from ccs_model.problem import Problem
 from ccs_model.problem.owner_accounts import _depreciation
 from ccs_model.solve import driver as optimize

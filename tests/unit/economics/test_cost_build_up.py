@@ -12,7 +12,6 @@ from ccs_model.economics.capital_cost import (
     PARTS,
     build_up_shares,
     class_names,
-    construction_factor,
     cost_range_mn,
     estimate_class,
     parts_from_bec,
@@ -96,16 +95,6 @@ def test_what_the_tables_do_not_hold_is_named(inputs: Inputs) -> None:
         build_up_shares(*tables, pd.Series(["membrane"]), 9, 4)
     with pytest.raises(InputError, match="no process contingency at level 12"):
         build_up_shares(*tables, pd.Series(["amine"]), 12, 4)
-
-
-def test_interest_during_construction_by_hand() -> None:
-    # A tenth, six tenths, three tenths at 5 %: 0.1 × 1.05³ + 0.6 × 1.05² + 0.3 × 1.05.
-    assert construction_factor([0.1, 0.6, 0.3], 0.0, 0.05) == pytest.approx(0.1157625 + 0.6615 + 0.315)
-    # Prices that rise as fast as interest: every part costs (1 + i)^n.
-    assert construction_factor([0.1, 0.6, 0.3], 0.05, 0.05) == pytest.approx(1.05**3)
-    assert construction_factor([1.0], 0.0, 0.0) == 1.0
-    with pytest.raises(ValueError, match=r"sum to 0\.9"):
-        construction_factor([0.6, 0.3], 0.0, 0.05)
 
 
 def test_the_class_of_an_estimate_follows_its_evidence() -> None:

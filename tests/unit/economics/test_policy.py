@@ -1,4 +1,4 @@
-"""Carbon price, trading rules, subsidies, the grid and carbon intensity."""
+"""Carbon price, trading rules, the grid and carbon intensity."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccs_model.economics.policy import (
-    allowance_cost_mn,
     carbon_intensity_kt_per_mn,
     carbon_value_mn,
-    cut_for_intensity_share,
     grid_factor_path,
     intensity_reduction_share,
     price_path,
-    subsidy_mn,
     trading_rules,
 )
 from ccs_model.inputs import Inputs
@@ -55,41 +52,6 @@ def test_nothing_is_earned_unless_capture_is_deductible(price: float, cut: float
     assert carbon_value_mn(price, [[cut]], verified, is_deductible=False, **rule).item() == 0.0
     paid = carbon_value_mn(price, [[cut]], verified, is_deductible=True, **rule).item()
     assert 0 <= paid <= price * cut / 1000 * (1 + 1e-12)
-
-
-def test_shortage_and_surplus_are_held_within_the_band() -> None:
-    found = allowance_cost_mn(
-        100.0, [[1000.0, 1000.0, 1000.0]], [[900.0, 990.0, 1100.0]], is_covered=1.0, band_share=0.03
-    )
-    assert found.tolist() == [[3.0, 1.0, -3.0]]
-
-
-def test_a_subsidy_counts_from_the_start_or_by_the_calendar() -> None:
-    years, tonnes = np.arange(2026, 2032), np.full((2, 6), 100.0)
-    window = subsidy_mn(50.0, tonnes, years, start=[2026, 2029], window_yr=2)
-    assert window.tolist() == [[5, 5, 0, 0, 0, 0], [0, 0, 0, 5, 5, 0]]
-    calendar = subsidy_mn(50.0, tonnes, years, first_year=2027, last_year=2028)
-    assert calendar.tolist() == [[0, 5, 5, 0, 0, 0]] * 2
-    with pytest.raises(ValueError, match="start"):
-        subsidy_mn(50.0, tonnes, years, window_yr=2)
-
-
-def test_a_capped_subsidy_is_shared_and_ends() -> None:
-    tonnes = np.array([[100.0, 100.0, 100.0], [300.0, 300.0, 300.0]])
-    found = subsidy_mn(50.0, tonnes, [2026, 2027, 2028], cap_mn=30.0)
-    assert found.sum(axis=0).tolist() == pytest.approx([20.0, 10.0, 0.0])
-    assert found[:, 1].tolist() == pytest.approx([2.5, 7.5])
-    yearly = subsidy_mn(50.0, tonnes, [2026, 2027, 2028], cap_mn_pa=12.0, cap_mn=30.0)
-    assert yearly.sum(axis=0).tolist() == pytest.approx([12.0, 12.0, 6.0])
-
-
-@given(st.floats(0, 1000), st.floats(0, 100), st.floats(0, 100))
-def test_a_cap_is_never_passed(per_t: float, cap_pa: float, cap: float) -> None:
-    tonnes = np.array([[100.0, 0.0, 40.0], [300.0, 0.0, 10.0]])
-    found = subsidy_mn(per_t, tonnes, [2026, 2027, 2028], cap_mn_pa=cap_pa, cap_mn=cap)
-    assert found.sum(axis=0).max() <= cap_pa * (1 + 1e-12)
-    assert found.sum() <= cap * (1 + 1e-12)
-    assert (found >= 0).all()
 
 
 def test_the_grid_meets_what_is_known_and_falls_as_the_share_rises(inputs: Inputs) -> None:
@@ -134,11 +96,3 @@ def test_intensity_falls_with_emissions_and_with_growth() -> None:
     assert intensity_reduction_share(100, 50, 90, 50).item() == pytest.approx(0.10)
     assert intensity_reduction_share(100, 50, 100, 62.5).item() == pytest.approx(0.20)
     assert intensity_reduction_share(100, 50, 110, 50).item() == pytest.approx(-0.10)
-
-
-@given(SHARE, st.floats(0, 1))
-def test_the_cut_an_intensity_goal_asks_for_reaches_it(goal: float, growth: float) -> None:
-    cut = cut_for_intensity_share(goal, growth).item()
-    assert intensity_reduction_share(100, 50, 100 * (1 - cut), 50 * (1 + growth)).item() == pytest.approx(
-        goal, abs=1e-12
-    )

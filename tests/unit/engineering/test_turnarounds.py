@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccs_model.engineering.turnarounds import about_a_relining, in_given_window
+from ccs_model.engineering.streams import about_a_relining, in_given_window
 from ccs_model.inputs import Inputs
 
 STARTS, YEARS = [2026, 2030, 2035, 2040], [4, 5, 5, 5]

@@ -7,9 +7,9 @@ import pytest
 
 from ccs_model.errors import InputError
 from ccs_model.inputs import load_inputs
+from ccs_model.inputs.checked_table import column_of, stated_unit
 from ccs_model.inputs.chinese import HEADINGS, headings_of, in_english, plain
 from ccs_model.inputs.declarations import read_dictionary
-from ccs_model.inputs.headings import column_of, stated_unit
 from tests.unit.inputs.conftest import works
 
 TEMPLATES = ("plants/steel", "plants/chemicals", "references")
