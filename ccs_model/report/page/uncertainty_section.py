@@ -43,8 +43,8 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
          "highest fifth, minus the mean of all. Widest first."),
         ("chosen", _chosen(run, words), "A plant is selected if at least half of a stream's retrofit is built."),
     ]  # fmt: skip
-    figures = [figure(name, spec(chart), words.message(note)) for name, chart, note in drawn if chart is not None]
-    return section(words("uncertainty"), paragraph(words.message(about)), *figures, _table(run, words))
+    figures = [figure(name, spec(chart), words.sentence(note)) for name, chart, note in drawn if chart is not None]
+    return section(words("uncertainty"), paragraph(words.sentence(about)), *figures, _table(run, words))
 
 
 def _mode(words: Words, mode: str) -> str:
@@ -95,7 +95,7 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
         f"Outcomes of {len(futures)} futures: the fixed plan reaches {number(fixed['p5'])} to "
         f"{number(fixed['p95'])} {unit} (90 % interval), median {number(fixed['p50'])}"
     )
-    return shared(alt.layer(bars, line), words.message(message), 280)
+    return shared(alt.layer(bars, line), words.sentence(message), 280)
 
 
 def _tornado(run: StoredRun, words: Words) -> Any | None:
@@ -138,7 +138,7 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
         f"Drivers of the objective value: {words.known(str(found[0]['input']), 'input')} most, with a mean of "
         f"{found[0]['low']:,.0f} in its lowest fifth and {found[0]['high']:,.0f} in its highest"
     )
-    return shared(chart, words.message(message), _EDGE + _ROW * len(found))
+    return shared(chart, words.sentence(message), _EDGE + _ROW * len(found))
 
 
 def _chosen(run: StoredRun, words: Words) -> Any | None:
@@ -182,7 +182,7 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
     )
     n_sure = len(run.uncertainty["no_regret"]["plants"])
     message = f"Selection frequency: {n_sure} of {len(found)} plants are selected in at least 90 % of the futures"
-    return shared(chart, words.message(message), _EDGE + _ROW * len(rows))
+    return shared(chart, words.sentence(message), _EDGE + _ROW * len(rows))
 
 
 def _table(run: StoredRun, words: Words) -> Markup:
