@@ -139,8 +139,8 @@ RESULTS = (
 
 def write_tables(sheet: Sheet, plan: Plan) -> int:
     """Write capital, cash items, tonnes and results of each plant; return the first row of the results."""
-    _capital(sheet, plan)
     numbers = {plant: n for n, plant in enumerate(plants_of(plan), 1)}
+    _capital(sheet, plan, numbers)
     _money(sheet, plan, numbers)
     _tonnes(sheet, plan, numbers)
     top = sheet.row
@@ -148,39 +148,10 @@ def write_tables(sheet: Sheet, plan: Plan) -> int:
     return top
 
 
-def _capital(sheet: Sheet, plan: Plan) -> None:
-    numbers = {plant: n for n, plant in enumerate(plants_of(plan), 1)}
-    table = capital_of(plan)
-    annuity = "({left_yr}/{life_yr})"
-    left = "(1-(1+discount_rate)^-{left_yr})/(1-(1+discount_rate)^-{life_yr})"
-    social = left.replace("discount_rate", "social_discount_rate")
-    templates = {
-        "factor": '=IF({kind}="grant",1,capex_factor)',
-        "spent_mn": "={capital_mn}*{factor}",
-        "pv_mn": "={spent_mn}*(1+discount_rate)^-({year}-first_year)",
-        "salvage_mn": f"={{spent_mn}}*IF(discount_rate=0,{annuity},{left})",
-        "social_salvage_mn": f"={{spent_mn}}*IF(social_discount_rate=0,{annuity},{social})",
-        "written_pv_mn": (
-            "={spent_mn}*SUMPRODUCT((calendar_year>={year})*(calendar_year<{year}+depreciation_yr)"
-            "*(calendar_year<horizon_end)*discount_factor)/depreciation_yr"
-        ),
-        "book_mn": "={spent_mn}*MAX(0,1-(horizon_end-{year})/depreciation_yr)",
-    }
-    rows = [
-        {
-            **row,
-            "n": numbers[row["plant"]],
-            **{name: Formula(template, row[name]) for name, template in templates.items()},
-        }
-        for row in records(table)
-    ]
+def _capital(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
+    rows = [{**row, "n": numbers[row["plant"]]} for row in records(capital_of(plan))]
     sheet.section("Capital by plant, start year and lifetime")
-    sheet.table(
-        "cash_flow.capital",
-        rows,
-        key="capital",
-        named="capital",
-    )
+    sheet.table("cash_flow.capital", rows, key="capital", named="capital")
 
 
 def _money(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
@@ -262,63 +233,25 @@ def _tonnes(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
 
 def _plants(sheet: Sheet, plan: Plan, numbers: Mapping[str, int]) -> None:
     assert plan.owners is not None
-    close = "(1+discount_rate)^-(horizon_end-first_year)"
-    templates = {
-        "capital_pv_mn": "=SUMIFS({capital!pv_mn},{capital!n},{n})",
-        "money_pv_mn": "=SUMIFS({money!pv_mn},{money!n},{n})",
-        "taxed_pv_mn": "=SUMIFS({money!pv_mn},{money!n},{n},{money!taxed},1)",
-        "carbon_pv_mn": '=SUMIFS({tonnes!worth_mn},{tonnes!n},{n},{tonnes!kind},"sold_kt")',
-        "written_pv_mn": "=SUMIFS({capital!written_pv_mn},{capital!n},{n})",
-        "salvage_mn": "=SUMIFS({capital!salvage_mn},{capital!n},{n})",
-        "book_mn": "=SUMIFS({capital!book_mn},{capital!n},{n})",
-        "cut_pv_kt": '=SUMIFS({tonnes!pv_kt},{tonnes!n},{n},{tonnes!kind},"on_site_abatement_kt")',
-        "npv_mn": (
-            f"={{money_pv_mn}}+{{carbon_pv_mn}}-{{capital_pv_mn}}+{{salvage_mn}}*{close}-tax_share*({{taxed_pv_mn}}"
-            f"+{{carbon_pv_mn}}-{{written_pv_mn}}+({{salvage_mn}}-{{book_mn}})*{close})"
-        ),
-        "break_even_carbon_price_per_t": (
-            '=IF({cut_pv_kt}>0,-({npv_mn}-{carbon_pv_mn}*(1-tax_share))/({cut_pv_kt}*(1-tax_share)/1000),"none")'
-        ),
-    }
     names = plan.problem.plants.set_index("plant")
     owners = plan.owners.set_index("plant")
     rows = []
     for row in records(by_plant(plan)):
-        plant = row["plant"]
-        paid = "yes" if row["npv_mn"] >= 0 else "no"
+        plant, pays = row["plant"], "yes" if row["npv_mn"] >= 0 else "no"
         rows.append(
             {
+                **row,
                 "n": numbers[plant],
-                "plant": plant,
+                "break_even_carbon_price_per_t": _or_none(row["break_even_carbon_price_per_t"]),
                 **{name: names[name][plant] for name in ("name", "province", "sector")},
-                **{name: Formula(template, _or_none(row[name])) for name, template in templates.items()},
                 **{f"solved_{name}": _or_none(owners[name][plant]) for name, _, _ in RESULTS},
                 "standalone_npv_mn": owners["standalone_npv_mn"][plant],
-                "pays": Formula('=IF({npv_mn}>=0,"yes","no")', paid),
-                "paid": paid,
+                "pays": pays,
+                "paid": pays,
             }
         )
     sheet.section("Does each plant still break even?")
-    sheet.table(
-        "cash_flow.plants",
-        rows,
-        key="plants_paid",
-        named="plants",
-        main=True,
-        frozen=0,
-    )
-
-
-_PARTS = (
-    ("capital_pv_mn", "Capital less grants, discounted"),
-    ("money_pv_mn", "Annual cash items and loans, discounted"),
-    ("taxed_pv_mn", "of which taxable"),
-    ("carbon_pv_mn", "Carbon revenue, discounted"),
-    ("written_pv_mn", "Depreciation, discounted"),
-    ("salvage_mn", "Salvage value"),
-    ("book_mn", "Net book value at the end"),
-    ("cut_pv_kt", "On-site abatement, discounted"),
-)
+    sheet.table("cash_flow.plants", rows, key="plants_paid", named="plants", main=True, frozen=0)
 
 
 def _or_none(value: float) -> object:

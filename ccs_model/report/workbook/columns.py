@@ -102,7 +102,7 @@ class Styles:
 def declared_rows(name: str) -> list[dict[str, str]]:
     """The rows of a table of declarations beside this module."""
     with resources.files(__package__).joinpath(name).open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return list(csv.DictReader(file, restval=""))
 
 
 @cache
@@ -123,6 +123,8 @@ class Column:
     unit, form   only where the suffix tells neither the unit nor the number format
     widest       text beyond this many letters wraps
     wide         the last column: its text reaches across the sheet and asks for no width of its own
+    total        sum of the column in the row of totals: "live" (a formula) or "solved" (a number)
+    formula      template of every cell, of which the rows give the value
     """
 
     name: str
@@ -133,6 +135,8 @@ class Column:
     form: str = ""
     widest: int = WIDEST
     wide: bool = False
+    total: str = ""
+    formula: str = ""
 
     @property
     def heading(self) -> str:
@@ -161,8 +165,8 @@ def declared_columns() -> Mapping[str, tuple[Column, ...]]:
     """The columns of each table, as columns.csv declares them.
 
     A row is a column of a table: its class (`row`: by the quality of each row), heading, unit and number format where
-    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge), and whether a cell may be
-    empty.
+    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge), whether a cell may be
+    empty, and the total and formula as in `Column`.
     """
     classes = {"row": None, "words": WORDS, **{each.name: each for each in CELL_CLASSES}}
     found: dict[str, list[Column]] = {}
@@ -178,6 +182,8 @@ def declared_columns() -> Mapping[str, tuple[Column, ...]]:
                 form=row["format"],
                 widest=int(width) if width.isdigit() else WIDEST,
                 wide=width == "rest",
+                total=row["total"],
+                formula=row["formula"],
             )
         )
     return MappingProxyType({table: tuple(columns) for table, columns in found.items()})

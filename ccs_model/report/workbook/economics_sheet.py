@@ -10,9 +10,9 @@ from ccs_model.plan.plan_json import records
 from ccs_model.report import figures as published
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.retrofit_costs import CAPTURE_PARTS, COST_PARTS, retrofit_costs
+from ccs_model.report.retrofit_costs import retrofit_costs
 from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import Column, table_columns
+from ccs_model.report.workbook.columns import table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -23,8 +23,6 @@ _SHARED_ONLY = (
 )  # fmt: skip
 _OF_ACCOUNTS = ("plant_n", "plant_npv_mn", "plant_break_even_per_t")
 _OF_RANGE = ("low_per_t", "high_per_t", "place")
-_SUMMED = ("_mn", "_mn_pa", "_ktpa")
-_NOT_SUMMED = ("plant_", "solved_", "other_", "product_")
 
 
 def write_economics(sheet: Sheet, plan: Plan) -> None:
@@ -46,7 +44,7 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
             "note",
         )
     costs = retrofit_costs(plan)
-    rows = [_row(row, in_account=has_accounts(plan)) for row in records(costs)]
+    rows = [_row(row) for row in records(costs)]
     if in_cny:
         feedstock = plan.problem.inputs.plants_of("chemicals").set_index("plant")["feedstock"].to_dict()
         rows = [{**row, **_band_cells(row, feedstock.get(str(row["plant"]), ""))} for row in rows]
@@ -57,7 +55,7 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
         rows,
         main=True,
         frozen=2,
-        totals=_totals(costs, columns),
+        totals=_totals(costs),
         empty=words.nothing_built(plan) if costs.empty else "",
         key="economics",
     )
@@ -74,58 +72,19 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
     _bands(sheet)
 
 
-_TEMPLATES = {
-    "capex_per_tpa": "={reference_capex_per_tpa}*{concentration_factor}*{small_train_factor}",
-    "capture_capex_mn": "=({capex_per_tpa}*{nameplate_ktpa}/1000+{other_capex_mn})*capex_factor",
-    "pipe_capex_mn": "={solved_pipe_capex_mn}*capex_factor",
-    "storage_capex_mn": "={solved_storage_capex_mn}*capex_factor",
-    "recovery_share": "=IF(capital_recovery_share>0,capital_recovery_share,-PMT(discount_rate,{life_yr},1))",
-    "captured_at_full_load_ktpa": "={nameplate_ktpa}*delivered_share",
-    "avoided_at_full_load_ktpa": "={captured_at_full_load_ktpa}*(1-{penalty_t_per_t})+{reduced_ktpa}",
-    "capture_capital_mn_pa": "={capture_capex_mn}*{recovery_share}",
-    "capture_fixed_om_mn_pa": "={solved_capture_fixed_om_mn_pa}*om_factor",
-    "capture_variable_om_mn_pa": "={captured_at_full_load_ktpa}*{variable_om_per_t}/1000*om_factor",
-    "heat_mn_pa": "={captured_at_full_load_ktpa}*{heat_per_t}/1000*energy_factor",
-    "capture_power_mn_pa": "={captured_at_full_load_ktpa}*{power_per_t}/1000*energy_factor",
-    "capture_mn_pa": f"=SUM({{{CAPTURE_PARTS[0]}}}:{{{CAPTURE_PARTS[-1]}}})",
-    "pipe_fixed_om_mn_pa": "={solved_pipe_fixed_om_mn_pa}*om_factor",
-    "pipe_power_mn_pa": "={solved_pipe_power_mn_pa}*om_factor",
-    "haul_mn_pa": "={solved_haul_mn_pa}*om_factor",
-    "storage_om_mn_pa": "={solved_storage_om_mn_pa}*om_factor",
-    "storage_mn_pa": "={solved_storage_mn_pa}*om_factor",
-    "capture_cost_per_t": '=IF({captured_at_full_load_ktpa}>0,{capture_mn_pa}*1000/{captured_at_full_load_ktpa},"")',
-    "avoidance_cost_per_t": '=IF({avoided_at_full_load_ktpa}>0,{cost_mn_pa}*1000/{avoided_at_full_load_ktpa},"")',
-    "product_cost_per_t": '=IF({product_ktpa}>0,{cost_mn_pa}*1000/{product_ktpa},"")',
-}
-_SHARED = {"cost_mn_pa": f"={{capture_mn_pa}}+SUM({{{COST_PARTS[0]}}}:{{{COST_PARTS[-1]}}})"}
-
-
-def _row(row: dict[str, object], *, in_account: bool) -> dict[str, object]:
-    """The row with formulas where inputs act."""
-    live = {**_TEMPLATES, **_SHARED}
+def _row(row: dict[str, object]) -> dict[str, object]:
+    """The row with recoveries of shared capital; without a single life the formula is left out."""
+    found = dict(row)
     for kind in ("pipe", "storage"):
-        # Where lives differ within what is shared, no single recovery exists; then capital follows the factor alone.
-        recovery = f"{kind}_recovery_share"
         if not is_missing(row[f"{kind}_life_yr"]):
-            live[recovery] = live["recovery_share"].replace("{life_yr}", f"{{{kind}_life_yr}}")
-        live[f"{kind}_capital_mn_pa"] = f"={{{kind}_capex_mn}}*{{{recovery}}}"
-    if in_account:
-        live["plant_npv_mn"] = "=INDEX({plants_paid!npv_mn},{plant_n},1)"
-        live["plant_break_even_per_t"] = "=INDEX({plants_paid!break_even_carbon_price_per_t},{plant_n},1)"
-    return {**row, **{name: Formula(text, _or_blank(row[name])) for name, text in live.items()}}
+            text = f"=IF(capital_recovery_share>0,capital_recovery_share,-PMT(discount_rate,{{{kind}_life_yr}},1))"
+            found[f"{kind}_recovery_share"] = Formula(text, row[f"{kind}_recovery_share"])
+    return found
 
 
-def _or_blank(value: object) -> object:
-    return "" if is_missing(value) else value
-
-
-def _totals(costs: pd.DataFrame, columns: list[Column]) -> dict[str, object]:
-    """Sums of amounts; costs per t of what works in the last period."""
-    found: dict[str, object] = {
-        column.name: Formula(f"=SUM({{{column.name}:all}})", float(costs[column.name].sum()))
-        for column in columns
-        if column.name.endswith(_SUMMED) and column.name in costs and not column.name.startswith(_NOT_SUMMED)
-    }
+def _totals(costs: pd.DataFrame) -> dict[str, object]:
+    """Costs per t of what works in the last period."""
+    found: dict[str, object] = {"plant": "Total"}
     works, captured = costs["works"].to_numpy(float), costs["captured_at_full_load_ktpa"].to_numpy(float)
     avoided = costs["avoided_at_full_load_ktpa"].to_numpy(float)
     capture = float((works * (captured > 0) * costs["capture_mn_pa"]).sum())
@@ -148,24 +107,16 @@ def _totals(costs: pd.DataFrame, columns: list[Column]) -> dict[str, object]:
     ):
         value = amount * 1000.0 / tonnes if tonnes > 0 else ""
         found[name] = Formula(f'=IF({below}>0,{above}*1000/{below},"")', value)
-    return {**found, "plant": "Total"}
+    return found
 
 
 def _band_cells(row: dict[str, object], feedstock: str) -> dict[str, object]:
     band = published.band_of(str(row["sector"]), str(row["grade"]), feedstock)
     cost = row["capture_cost_per_t"]
-    assert isinstance(cost, Formula)
-    place = "no band"
-    if band is not None and cost.value != "":
-        place = band.place(float(str(cost.value)))
     return {
         "low_per_t": None if band is None else band.low_per_t,
         "high_per_t": None if band is None else band.high_per_t,
-        "place": Formula(
-            '=IF(OR({low_per_t}="",{capture_cost_per_t}=""),"no band",IF({capture_cost_per_t}<{low_per_t},"below",'
-            'IF({capture_cost_per_t}>{high_per_t},"above","inside")))',
-            place,
-        ),
+        "place": "no band" if band is None or is_missing(cost) else band.place(float(str(cost))),
     }
 
 

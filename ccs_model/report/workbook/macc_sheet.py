@@ -56,25 +56,15 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     sheet.page_break()
     if has_more:
         sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
-        sheet.table("macc", _rows(table.head(_CHEAPEST)), named="cheapest")
+        sheet.table("macc", records(table.head(_CHEAPEST)), named="cheapest")
         sheet.page_break()
     sheet.section(f"All {len(table)}, cheapest first")
-    sheet.table("macc", _rows(table), main=True, frozen=0, head_on_each_page=True, key="macc")
+    sheet.table("macc", records(table), main=True, frozen=0, head_on_each_page=True, key="macc")
     end = sheet.row
     # The slots are made from the list, so that the list stands in its place first.
     sheet.jump(top)
     sheet.chart(_chart(sheet, table), "macc.slots", _slot_rows(table), left=len(table_columns("macc")) + 1, key="slots")
     sheet.jump(end)
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    """The list with its running sums as formulas."""
-    running = {
-        f"cumulative_{name}": f"=SUM({{^cumulative_{name}}},{{{name}}})" for name in ("avoided_ktpa", "capex_mn")
-    }
-    return [
-        {**row, **{name: Formula(template, row[name]) for name, template in running.items()}} for row in records(table)
-    ]
 
 
 def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:

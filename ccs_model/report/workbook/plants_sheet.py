@@ -8,7 +8,6 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.plan.reasons import reasons_table
 from ccs_model.report.workbook.columns import table_columns
-from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 
@@ -34,13 +33,12 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         }
         for plant, why, change in zip(records(plan.problem.plants), reasons["reason"], reasons["change"], strict=True)
     ]
-    baseline = Formula("=SUM({baseline_ktpa:all})", float(plan.problem.plants["baseline_ktpa"].sum()))
     sheet.table(
         columns,
         rows,
         main=True,
         frozen=2,
-        totals={"plant": "Total", "baseline_ktpa": baseline},
+        totals={"plant": "Total"},
         empty="No operating plant in the zones.",
         key="plants",
     )

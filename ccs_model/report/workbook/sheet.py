@@ -93,10 +93,14 @@ class Sheet(Canvas):
         The `main` table of a sheet is filtered, frozen together with its first columns, and its head printed on each
         page. Where other things stand above it `frozen` is 0: it is only filtered, and its head or that of a table
         above it may stand `head_on_each_page`. Formulas of other tables find it by its `key`, and its rows by what
-        stands in them as `id`; `years` are the first and last column where time runs across.
+        stands in them as `id`; `years` are the first and last column where time runs across. Values of a column with a
+        formula become formulas, and a row of `totals` has the sums of all columns that declare one.
         """
         columns = table_columns(columns) if isinstance(columns, str) else columns
-        rows = list(rows)
+        formulas = {column.name: column.formula for column in columns if column.formula}
+        rows = [_with_formulas(row, formulas) for row in rows] if formulas else list(rows)
+        if totals is not None:
+            totals = {**_sums(columns, rows), **totals}
         top = self._row - 1 if self._below_section else None
         if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
             self.paragraph(f"Printed: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
@@ -400,6 +404,27 @@ class Sheet(Canvas):
         self._text(self._row, at, text, style, text_wrap=True, **ink, **_alignment(at, False))
         self._layout.widen(at, min(text_width(text) + 2, column.widest))
         self._layout.wrapped(self._row, at, text)
+
+
+def _with_formulas(row: Row, formulas: Mapping[str, str]) -> Row:
+    """The row with formulas of these columns; where there is no value they show no text."""
+    values = {name: "" if is_missing(row[name]) else row[name] for name in formulas}
+    return {**row, **{name: Formula(formulas[name], value) for name, value in values.items()}}
+
+
+def _sums(columns: Sequence[Column], rows: Sequence[Row]) -> Row:
+    """The totals that columns declare; a column without values has none."""
+    found: dict[str, object] = {}
+    for column in columns:
+        if column.total and any(column.name in row for row in rows):
+            total = float(np.nansum([_amount(row.get(column.name)) for row in rows]))
+            found[column.name] = Formula(f"=SUM({{{column.name}:all}})", total) if column.total == "live" else total
+    return found
+
+
+def _amount(value: object) -> float:
+    value = value.value if isinstance(value, Formula) else value
+    return float(value) if isinstance(value, float | Real) and not is_missing(value) else 0.0
 
 
 def _is_number(value: object) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ccs_model.plan.plan import Plan
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.workbook.columns import Cell, label
+from ccs_model.report.workbook.columns import label
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Row, Sheet
 
@@ -21,12 +22,6 @@ SIDES = {
 }  # fmt: skip
 _COLUMNS = ("owners_mn", "public_purse_mn", "financiers_mn", "society_mn")
 _STAKEHOLDERS = ("owners", "public purse", "financiers", "society")
-_OF_SIDE = {
-    "owners_mn": f'=IF({{side}}="{HARM}",0,{{amount_mn}})',
-    "public_purse_mn": f'=IF({{side}}="{PURSE}",-{{amount_mn}},0)',
-    "financiers_mn": f'=IF({{side}}="{FINANCIERS}",-{{amount_mn}},0)',
-    "society_mn": f'=IF(OR({{side}}="{OUTSIDE}",{{side}}="{HARM}"),{{amount_mn}},0)',
-}
 
 
 def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
@@ -42,32 +37,16 @@ def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
     rows = _items(plan)
     totals: dict[str, object] = {"item": "Sum"}
     for name in _COLUMNS:
-        totals[name] = Formula(f"=SUM({{{name}:all}})", math.fsum(_number(row[name]) for row in rows))
-    sheet.table(
-        "stakeholders.ledger",
-        rows,
-        totals=totals,
-        key="ledger",
-        named="ledger",
-    )
-    sheet.table(
-        "stakeholders",
-        _accounts(plan),
-        key="stakeholders",
-        named="stakeholders",
-    )
+        totals[name] = Formula(f"=SUM({{{name}:all}})", math.fsum(row[name] for row in rows))
+    sheet.table("stakeholders.ledger", rows, totals=totals, key="ledger", named="ledger")
+    sheet.table("stakeholders", _accounts(plan), key="stakeholders", named="stakeholders")
 
 
-def _number(cell: object) -> float:
-    assert isinstance(cell, Formula)
-    return float(str(cell.value))
-
-
-def _items(plan: Plan) -> list[Row]:
+def _items(plan: Plan) -> list[dict[str, Any]]:
     assert plan.ledger is not None
     ledger = plan.ledger.set_index("item")
     close = "(1+social_discount_rate)^-(horizon_end-first_year)"
-    rows: list[Row] = []
+    rows = []
     for item, side in SIDES.items():
         template = f"=SUMPRODUCT({{programme!@{item}:all}},social_discount_factor)"
         if item == "loans_mn":
@@ -79,19 +58,16 @@ def _items(plan: Plan) -> list[Row]:
             template = "=SUMPRODUCT({series!@avoided:all},social_cost_per_t,social_discount_factor)/1000"
         known = ledger.loc[item] if item in ledger.index else None
         amount = 0.0 if known is None else float(known["society_mn" if side == HARM else "owners_mn"])
-        each = {
-            "owners_mn": 0.0 if side == HARM else amount,
-            "public_purse_mn": -amount if side == PURSE else 0.0,
-            "financiers_mn": -amount if side == FINANCIERS else 0.0,
-            "society_mn": amount if side in (OUTSIDE, HARM) else 0.0,
-        }
         rows.append(
             {
                 "id": item,
                 "item": label(item),
                 "side": side,
                 "amount_mn": Formula(template, amount),
-                **{name: Formula(_OF_SIDE[name], each[name]) for name in _COLUMNS},
+                "owners_mn": 0.0 if side == HARM else amount,
+                "public_purse_mn": -amount if side == PURSE else 0.0,
+                "financiers_mn": -amount if side == FINANCIERS else 0.0,
+                "society_mn": amount if side in (OUTSIDE, HARM) else 0.0,
             }
         )
     return rows
@@ -103,7 +79,6 @@ def _accounts(plan: Plan) -> list[Row]:
     rows: list[Row] = []
     for stakeholder, name in zip(_STAKEHOLDERS, _COLUMNS, strict=True):
         own = solved.loc[stakeholder]
-        ratio = own["benefit_cost_ratio"]
         column = f"{{ledger!{name}}}"
         rows.append(
             {
@@ -111,13 +86,10 @@ def _accounts(plan: Plan) -> list[Row]:
                 "stakeholder": stakeholder,
                 "benefits_mn": Formula(f"=SUMPRODUCT(({column}>0)*{column})", float(own["benefits_mn"])),
                 "costs_mn": Formula(f"=-SUMPRODUCT(({column}<0)*{column})", float(own["costs_mn"])),
-                "npv_mn": Formula("={benefits_mn}-{costs_mn}", float(own["npv_mn"])),
-                "benefit_cost_ratio": Formula(
-                    '=IF({costs_mn}>0.000000001,{benefits_mn}/{costs_mn},"")',
-                    "" if math.isnan(ratio) else float(ratio),
-                ),
+                "npv_mn": float(own["npv_mn"]),
+                "benefit_cost_ratio": float(own["benefit_cost_ratio"]),
                 "solved_npv_mn": float(own["npv_mn"]),
-                "difference_mn": Cell(Formula('=IFERROR({npv_mn}-{solved_npv_mn},"")', 0.0), "npv_mn"),
+                "difference_mn": 0.0,
             }
         )
     return rows
