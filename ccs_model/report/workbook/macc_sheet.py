@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,14 +13,14 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report.workbook.cell_values import is_missing
 from ccs_model.report.workbook.columns import SOLVER, table_columns
-from ccs_model.report.workbook.formulas import Formula
-from ccs_model.report.workbook.native_charts import CHART_ROWS, Chart
+from ccs_model.report.workbook.formulas import Block, Formula
+from ccs_model.report.workbook.native_charts import CHART_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 N_SLOTS = 200
 _CHEAPEST = 25
 # Some programs print the label of every slot; most are empty, so that none runs into the next.
-_SLOTS_A_LABEL = 20
+SLOTS_A_LABEL = 20
 _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _PLAN_COLOUR, _OTHER_COLOUR = SOLVER.ink, "#A9B4BF"
 
@@ -63,7 +64,8 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     end = sheet.row
     # The slots are made from the list, so that the list stands in its place first.
     sheet.jump(top)
-    sheet.chart(_chart(sheet, table), "macc.slots", _slot_rows(table), left=len(table_columns("macc")) + 1, key="slots")
+    left = len(table_columns("macc")) + 1
+    sheet.chart(partial(_curve, sheet, table), "macc.slots", _slot_rows(table), left=left, key="slots")
     sheet.jump(end)
 
 
@@ -106,30 +108,31 @@ def slots(table: pd.DataFrame) -> pd.DataFrame:
             "slot": np.arange(1, N_SLOTS + 1),
             "from_ktpa": starts,
             "position": at + 1,
-            "axis": [None if slot % _SLOTS_A_LABEL else f"{start:,.10g}" for slot, start in enumerate(starts)],
+            "axis": [None if slot % SLOTS_A_LABEL else f"{start:,.10g}" for slot, start in enumerate(starts)],
             "in_plan_per_t": np.where(in_plan & ~past, cost, np.nan),
             "not_in_plan_per_t": np.where(in_plan | past, np.nan, cost),
         }
     )
 
 
-def _chart(sheet: Sheet, table: pd.DataFrame) -> Chart:
+def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
     total_ktpa = table["cumulative_avoided_ktpa"].iloc[-1]
     in_plan = table[table["in_plan"]]
     money = sheet.unit("avoidance_cost_per_t")
-    return Chart(
-        title="Marginal abatement cost by increasing cost",
-        across="axis",
-        across_title=f"Cumulative annual abatement ({sheet.unit('avoided_ktpa')})",
-        up_title=f"Avoidance cost ({money})",
-        series={"in_plan_per_t": _PLAN_COLOUR, "not_in_plan_per_t": _OTHER_COLOUR},
-        every=_SLOTS_A_LABEL,
-        alt=(
-            f"Marginal abatement cost curve of {len(table)} streams with a potential of {total_ktpa:,.0f} kt CO2 a "
-            f"year at {table['avoidance_cost_per_t'].iloc[0]:,.0f} to {table['avoidance_cost_per_t'].iloc[-1]:,.0f} "
-            f"{money}. The width is the annual abatement of a stream, the height its cost per tonne. The plan "
-            f"retrofits {len(in_plan)} of them, with {in_plan['avoided_ktpa'].sum():,.0f} kt of annual abatement here."
+    return Picture(
+        "Marginal abatement cost by increasing cost",
+        "curve",
+        tuple(
+            ([block.sheet, block.heading, block.columns[name]], block.values("axis"), block.values(name), colour)
+            for name, colour in (("in_plan_per_t", _PLAN_COLOUR), ("not_in_plan_per_t", _OTHER_COLOUR))
         ),
+        f"Cumulative annual abatement ({sheet.unit('avoided_ktpa')})",
+        f"Avoidance cost ({money})",
+        f"Marginal abatement cost curve of {len(table)} streams with a potential of {total_ktpa:,.0f} kt CO2 a "
+        f"year at {table['avoidance_cost_per_t'].iloc[0]:,.0f} to {table['avoidance_cost_per_t'].iloc[-1]:,.0f} "
+        f"{money}. The width is the annual abatement of a stream, the height its cost per tonne. The plan "
+        f"retrofits {len(in_plan)} of them, with {in_plan['avoided_ktpa'].sum():,.0f} kt of annual abatement here.",
+        SLOTS_A_LABEL,
     )
 
 

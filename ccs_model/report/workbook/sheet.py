@@ -30,10 +30,8 @@ from ccs_model.report.workbook.native_charts import (
     CHART_ROWS,
     PICTURE_ROWS,
     ROW_POINTS,
-    Chart,
     Picture,
     draw,
-    draw_picture,
 )
 from ccs_model.report.workbook.printed_pages import (
     PRINTED_BESIDE,
@@ -142,18 +140,17 @@ class Sheet(Canvas):
         return block
 
     def chart(
-        self, chart: Chart, columns: str | Sequence[Column], rows: Sequence[Row], *, left: int, key: str
+        self, picture: Callable[[Block], Picture], table: str, rows: Sequence[Row], *, left: int, key: str
     ) -> Block:
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
-        columns = table_columns(columns) if isinstance(columns, str) else columns
+        columns = table_columns(table)
         self._row += 1
         top, self._left, self._printed_columns = self._row, left, left - 1
         self._head(columns, self._headings(columns), {column.name for column in columns}, filtered=False)
         self._own = block = self._block(columns, rows, self._row, None, has_total=False)
         self.book.blocks[key] = block
         self._body(columns, rows)
-        self._on_finish.append(partial(draw, self.book.workbook, self._sheet, top, chart, block, self._language))
-        self._chart_rows(top, CHART_ROWS)
+        self._draw(top, 0, picture(block), CHART_ROWS)
         self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
         return block
 
@@ -161,13 +158,13 @@ class Sheet(Canvas):
         """Charts side by side, of tables that stand elsewhere."""
         self._row += 1
         for at, picture in enumerate(pictures):
-            drawn = partial(draw_picture, self.book.workbook, self._sheet, self._row, at, picture, self._language)
-            self._on_finish.append(drawn)
+            self._draw(self._row, at, picture, PICTURE_ROWS)
         self._layout.reach(_TWO_CHARTS)
-        self._chart_rows(self._row, PICTURE_ROWS)
         self._row, self._below_section = self._row + PICTURE_ROWS, False
 
-    def _chart_rows(self, top: int, n: int) -> None:
+    def _draw(self, top: int, at: int, picture: Picture, n: int) -> None:
+        drawn = partial(draw, self.book.workbook, self._sheet, top, at, picture, self._language)
+        self._on_finish.append(drawn)
         for row in range(top, top + n):
             self._sheet.set_row(row, ROW_POINTS)
         self._keeps.append(Keep(top, top + n - 1))

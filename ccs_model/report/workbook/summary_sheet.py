@@ -28,12 +28,12 @@ from ccs_model.report.workbook.columns import (
     quantities,
 )
 from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.stakeholders_sheet import write_stakeholders
 
 _COLOURS = ("#1F4FA3", "#1B6637", "#9C5700", "#5B2C83", "#37474F", "#5B8DB8", "#A9B4BF")
-_SLOTS_A_LABEL = 20
 
 
 def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
@@ -167,7 +167,7 @@ def _macc(sheet: Sheet) -> Picture:
         ),
         "Avoided in a year, added up (kt/y)", f"{sheet.unit('avoidance_cost_per_t')}",
         "Marginal abatement cost curve: the width is the annual abatement of a stream, the height its cost per tonne.",
-        _SLOTS_A_LABEL,
+        SLOTS_A_LABEL,
     )  # fmt: skip
 
 
