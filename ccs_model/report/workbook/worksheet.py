@@ -322,7 +322,7 @@ class Canvas:
     def between(self, block: Block, column: str, row: str, low: float, high: float) -> None:
         """A cell that takes numbers from low to high only."""
         at = (block.rows[row], block.columns[column])
-        rule = {"validate": "decimal", "criteria": "between", "minimum": low, "maximum": high}
+        rule = {"validate": "decimal", "criteria": "between", "minimum": f"{low:g}", "maximum": f"{high:g}"}
         self._sheet.data_validation(*at, *at, {**rule, "error_message": f"A number from {low:g} to {high:g}."})
 
     def _text(self, row: int, at: int, text: str, style: str, **changes: object) -> None:
