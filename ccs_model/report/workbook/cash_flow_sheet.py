@@ -11,7 +11,7 @@ from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import flows_of, has_accounts, plants_of
 from ccs_model.report.workbook.cash_flow_tables import NONE, RESULTS, account_rows, working_rows, write_tables
 from ccs_model.report.workbook.columns import CALCULATION, CHECK, INPUT, SOLVER, Cell, table_columns
-from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.formulas import Block, Formula
 from ccs_model.report.workbook.native_charts import Picture
 from ccs_model.report.workbook.series_sheet import year_columns, year_span
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
@@ -48,7 +48,7 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
     _account(sheet, plan, "picked", "Selected plant", first, of_plant=True)
     # The same charts are printed with sheet Summary.
     charts = sheet.row
-    _chart(sheet)
+    sheet.pictures(*pictures(sheet))
     sheet.leave_unprinted(charts, of_plants - 1)
     if sheet.row > _TABLES_AT:
         raise AssertionError(f"the accounts reach row {sheet.row}, past {_TABLES_AT}")
@@ -57,12 +57,11 @@ def write_cash_flow(sheet: Sheet, plan: Plan) -> None:
 
 
 def _name_nothing(sheet: Sheet) -> None:
-    block = sheet.table(
-        "cash_flow.none",
-        [{"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}],
-        plain=True,
-        key="pick",
-    )
+    rows: list[Row] = [{"id": "pick", "item": "Plant", "value": "(none)"}, {"id": "n", "item": "Number", "value": 0}]
+    _name_picked(sheet, sheet.table("cash_flow.none", rows, plain=True, key="pick"))
+
+
+def _name_picked(sheet: Sheet, block: Block) -> None:
     sheet.book.define("plant_picked", block.cell("value", "pick"))
     sheet.book.define("plant_picked_n", block.cell("value", "n"))
 
@@ -92,8 +91,7 @@ def _picker(sheet: Sheet, plan: Plan) -> None:
         plain=True,
         key="pick",
     )
-    sheet.book.define("plant_picked", block.cell("value", "pick"))
-    sheet.book.define("plant_picked_n", block.cell("value", "n"))
+    _name_picked(sheet, block)
     sheet.choice(block, "value", "pick", sheet.book.blocks["plants_paid"].column("plant"))
 
 
@@ -178,10 +176,6 @@ def _templates(key: str) -> dict[str, str]:
         ),
         "break_even_carbon_price_per_t": (f'=IF({cut}>0,-{without}/({cut}*{after_tax}/1000),"{NONE}")'),
     }
-
-
-def _chart(sheet: Sheet) -> None:
-    sheet.pictures(*pictures(sheet))
 
 
 def pictures(sheet: Sheet) -> tuple[Picture, Picture]:

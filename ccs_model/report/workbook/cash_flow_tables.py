@@ -43,8 +43,6 @@ def account_rows(sheet: Sheet, plan: Plan, values: Mapping[str, Floats], *, of_p
 
 def _row(sheet: Sheet, plan: Plan, declared: Mapping[str, str], template: str, values: Floats, discount: Floats) -> Row:
     name = declared["row"]
-    is_flow = name.endswith("_mn") and "cumulative" not in name and name not in ("discounted_mn", "book_mn")
-    is_flow = is_flow and name != "project_discounted_mn"
     row: dict[str, object] = {
         "id": name,
         "item": declared["item"],
@@ -53,7 +51,7 @@ def _row(sheet: Sheet, plan: Plan, declared: Mapping[str, str], template: str, v
         "note": declared["note"],
         **_years(plan, name, template, values),
     }
-    if is_flow:
+    if declared["total"]:
         row["total_mn"] = Formula(f"=SUM({{@{name}:all}})", float(values.sum()))
         row["pv_mn"] = Formula(f"=SUMPRODUCT({{@{name}:all}},{{series!@discount:all}})", float(values @ discount))
     return row

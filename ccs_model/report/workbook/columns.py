@@ -209,10 +209,18 @@ def columns_of(
     classes: dict[str, CellClass] | None = None,
     optional: Collection[str] = (),
     widest: int = 20,
+    summed: tuple[str, ...] = (),
 ) -> list[Column]:
-    """A column for each of the frame's."""
+    """A column for each of the frame's; those whose names end in `summed` have a live total."""
     return [
-        Column(name, (classes or {}).get(name, cell_class), optional=name in optional, widest=widest) for name in frame
+        Column(
+            name,
+            (classes or {}).get(name, cell_class),
+            optional=name in optional,
+            widest=widest,
+            total="live" if summed and str(name).endswith(summed) else "",
+        )
+        for name in frame
     ]
 
 

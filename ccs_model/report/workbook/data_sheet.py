@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-import numpy as np
 import pandas as pd
 
 from ccs_model.plan.plan import Plan
+from ccs_model.report.export.formats import long_table
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 PRINTED_ROWS = 25
-COLUMNS = ("table", "key", "year", "name", "value", "unit")
 # Table of the plan, and what names a row of it.
 _TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("by_year", ()),
@@ -35,21 +34,10 @@ def write_data(sheet: Sheet, plan: Plan) -> None:
         "year. Annual cash items of each plant are on sheet CashFlow, pipelines on sheet Transport. The sheet is for "
         f"filters, pivot tables and other programs; the first {PRINTED_ROWS} rows are printed."
     )
-    table = long_table(sheet, plan)
-    block = sheet.table(
-        "data",
-        table.to_dict("records"),
-        main=True,
-        key="data",
-    )
+    table = pd.concat([*_of_plan(sheet, plan), *_of_names(sheet, plan)], ignore_index=True)
+    block = sheet.table("data", table.to_dict("records"), main=True, key="data")
     # A pilot-zones run would otherwise print a hundred pages of it.
     sheet.prints_to(min(block.first + PRINTED_ROWS - 1, block.last))
-
-
-def long_table(sheet: Sheet, plan: Plan) -> pd.DataFrame:
-    """COLUMNS of every table of the plan."""
-    parts = [*_of_plan(sheet, plan), *_of_names(sheet, plan)]
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
 
 
 def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
@@ -58,7 +46,13 @@ def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
         if frame is None or frame.empty:
             continue
         present = [column for column in key if column in frame]
-        yield _long(sheet, name, frame, present)
+        types = frame.drop(columns=["year", *present], errors="ignore").dtypes
+        numbers = [
+            str(column)
+            for column, kind in types.items()
+            if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+        ]
+        yield long_table(name, frame, present, numbers, sheet.unit, no_year=None)
 
 
 def _of_names(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
@@ -75,29 +69,6 @@ def _of_names(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
                 "unit": [sheet.unit(name) for name in known],
             }
         )
-
-
-def _long(sheet: Sheet, name: str, frame: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
-    numbers = [
-        column
-        for column in frame
-        if column not in ("year", *key) and pd.api.types.is_numeric_dtype(frame[column])
-        and not pd.api.types.is_bool_dtype(frame[column])
-    ]  # fmt: skip
-    of_row = frame[list(key)].astype(str).agg(" / ".join, axis=1) if key else pd.Series("", index=frame.index)
-    year = frame["year"].astype(object) if "year" in frame else pd.Series(None, index=frame.index, dtype=object)
-    n = len(numbers)
-    table = pd.DataFrame(
-        {
-            "table": name,
-            "key": np.tile(of_row.to_numpy(object), n),
-            "year": np.tile(year.to_numpy(object), n),
-            "name": np.repeat(np.array([str(column) for column in numbers], dtype=object), len(frame)),
-            "value": np.concatenate([frame[column].to_numpy(float) for column in numbers]) if n else [],
-            "unit": np.repeat(np.array([sheet.unit(str(column)) for column in numbers], dtype=object), len(frame)),
-        }
-    )
-    return table[np.isfinite(table["value"].to_numpy(float))]
 
 
 DATA = Page("Data", "Every number of the result, one per row, for pivot tables.", write_data)

@@ -11,7 +11,6 @@ from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import sentences as words
 from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, columns_of, table_columns
-from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 
@@ -80,7 +79,6 @@ _OPTIONAL = (
     "avoidance_cost_per_t",
     "product_cost_per_t",
 )
-_SUMMED = ("_ktpa", "_mn", "_mn_pa")
 _SHARED = (
     " Pipeline and storage capex are the retrofit's share of common facilities, by use; the site is the one that "
     "receives most of its CO2, and the length is the flow-weighted mean."
@@ -101,12 +99,10 @@ def write_retrofits(sheet: Sheet, plan: Plan) -> None:
         "the annual cost per tonne of product." + ("" if plan.problem.network is None else _SHARED) + _WHY
     )
     reasons = reasons_table(plan).set_index("plant")
-    totals: dict[str, object] = {
-        name: Formula(f"=SUM({{{name}:all}})", float(table[name].sum())) for name in table if name.endswith(_SUMMED)
-    }
-    totals |= {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
+    totals = {name: plan.totals[name] for name in ("capture_cost_per_t", "avoidance_cost_per_t")}
+    columns = columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24, summed=("_ktpa", "_mn", "_mn_pa"))
     sheet.table(
-        [*columns_of(table, classes=_CLASSES, optional=_OPTIONAL, widest=24), *table_columns("retrofits.reasons")],
+        [*columns, *table_columns("retrofits.reasons")],
         records(table.join(reasons[["reason", "change"]], on="plant")),
         main=True,
         frozen=2,

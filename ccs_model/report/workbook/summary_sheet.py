@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -69,12 +70,7 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
 def write_key_figures(sheet: Sheet, plan: Plan, rows: Sequence[Row]) -> None:
     """Write one row a figure: the formula where there is one, the solver's value, and their difference."""
     live = live_figures(sheet, plan)
-    sheet.table(
-        "summary.key_figures",
-        [_with_formula(row, live) for row in rows],
-        plain=True,
-        key="key_figures",
-    )
+    sheet.table("summary.key_figures", [_with_formula(row, live) for row in rows], plain=True, key="key_figures")
 
 
 def _with_formula(row: Row, live: Mapping[str, Formula]) -> Row:
@@ -111,20 +107,16 @@ def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
     sheet.section("Captured by sector")
     names = [f"from_{year}" for year in years]
     rows = _sector_rows(table, years)
-    totals: dict[str, object] = {
-        name: Formula(f"=SUM({{{name}:all}})", float(table[year].sum()))
-        for name, year in zip(names, years, strict=True)
-    }
     block = sheet.table(
         [
             Column("sector", WORDS, widest=32),
             *(
-                Column(name, SOLVER, label=f"From {year}", unit="kt/y", form="#,##0.0")
+                Column(name, SOLVER, label=f"From {year}", unit="kt/y", form="#,##0.0", total="live")
                 for name, year in zip(names, years, strict=True)
             ),
         ],
         rows,
-        totals={**totals, "sector": "Total"},
+        totals={"sector": "Total"},
         key="by_sector",
         named="captured",
         years=(names[0], names[-1]),
@@ -206,7 +198,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.jump(rest)
     sheet.section("Optimality gap")
     sheet.paragraph(words.status(plan))
-    _figures(sheet, list(_bounds(sheet, plan)))
+    sheet.table("summary.figures", _bounds(sheet, plan), plain=True)
     sheet.section("Representative year" if static else "By period (tonnes are annual means)")
     by_year = _by_year(plan)
     of_years = {"year": INPUT, "baseline_ktpa": CALCULATION}
@@ -215,10 +207,8 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     of_plants = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
     sheet.section(f"By province and sector ({period})")
-    amounts = [name for name in last if str(name).endswith("_ktpa")]
-    totals: dict[str, object] = {name: Formula(f"=SUM({{{name}:all}})", float(last[name].sum())) for name in amounts}
-    totals["province"] = "Total"
-    sheet.table(columns_of(last, classes=of_plants), records(last), totals=totals, named="emissions")
+    columns = columns_of(last, classes=of_plants, summed=("_ktpa",))
+    sheet.table(columns, records(last), totals={"province": "Total"}, named="emissions")
     sheet.section(f"By zone ({period})")
     zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_abatement_share")
     of_zones = {**of_plants, "reported_abatement_share": OBSERVED}
@@ -241,7 +231,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         sheet.table(columns, records(plan.targets), named="targets")
     sheet.section("Marginal value of the budget")
     sheet.paragraph(words.marginal_budget(plan))
-    _figures(sheet, list(_more_money(sheet, plan)))
+    sheet.table("summary.figures", _more_money(sheet, plan), plain=True)
 
 
 def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
@@ -337,32 +327,19 @@ def _figure(sheet: Sheet, words_of_it: str, value: Cell, meaning: str) -> dict[s
     }
 
 
-def _figures(sheet: Sheet, rows: list[Row]) -> None:
-    sheet.table(
-        "summary.figures",
-        rows,
-        plain=True,
-    )
-
-
 def _terms(sheet: Sheet, terms: Mapping[str, float], total: str, meaning: Mapping[str, str]) -> None:
     rows: list[Row] = [
         {"id": name, **_figure(sheet, label(name), Cell(value, name), meaning.get(name, ""))}
         for name, value in terms.items()
     ]
     name, last = next(iter(terms), ""), next(reversed(list(terms)), "")
-    _figures(sheet, [*rows, _total(sheet, total, sum(terms.values()), name, name, last)])
-
-
-def _total(sheet: Sheet, text: str, value: float, name: str, first: str, last: str) -> dict[str, object]:
-    summed = Formula(f"=SUM({{@{first}.value}}:{{@{last}.value}})", value) if first else value
-    return {
-        "figure": Cell(text, style="total"),
-        "value": Cell(summed, name, style="total"),
-        "unit": Cell(sheet.unit(name), style="total"),
-        "class": Cell(SOLVER.letter, style="total"),
-        "meaning": Cell("", style="total"),
+    value = sum(terms.values())
+    summed = Formula(f"=SUM({{@{name}.value}}:{{@{last}.value}})", value) if name else value
+    sum_row = _figure(sheet, total, Cell(summed, name), "")
+    styled = {
+        key: replace(cell if isinstance(cell, Cell) else Cell(cell), style="total") for key, cell in sum_row.items()
     }
+    sheet.table("summary.figures", [*rows, styled], plain=True)
 
 
 SUMMARY = Page(
