@@ -9,17 +9,7 @@ import altair as alt
 from markupsafe import Markup
 
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.charts import (
-    FIRST,
-    INK,
-    OUT,
-    SITE,
-    THIRD,
-    data,
-    shared,
-    spec,
-    tooltips,
-)
+from ccs_model.report.page.charts import FIRST, INK, OUT, SITE, THIRD, data, shades, shared, spec, tooltips
 from ccs_model.report.page.html import Words, as_data, columns_of, figure, number, percent, render, section, table
 from ccs_model.report.page.map import box_of, ground, meets, pipe_layer, plant_layer, projection
 
@@ -110,15 +100,14 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
     money = words.title("budget_mn", "budget_axis")
     x = alt.X("budget_mn:Q", title=money, axis=alt.Axis(format=",.0f", tickCount=6))
     drawn = {row["what"] for row in rows}
-    shades = {what: shade for what, shade in ((solutions, FIRST), (bound, OUT), (merit_order, THIRD)) if what in drawn}
-    colours = alt.Scale(domain=list(shades), range=list(shades.values()))
+    colours = {what: shade for what, shade in ((solutions, FIRST), (bound, OUT), (merit_order, THIRD)) if what in drawn}
     lines = (
         alt.Chart(data(rows))
         .mark_line(point=True)
         .encode(
             x=x,
             y=alt.Y("value:Q", title=unit, axis=alt.Axis(format=",.0f")),
-            color=alt.Color("what:N", title=None, scale=colours, legend=alt.Legend(columns=1)),
+            color=shades("what", colours, legend=alt.Legend(columns=1)),
             tooltip=[
                 alt.Tooltip("what:N", title=" "),
                 alt.Tooltip("budget_mn:Q", title=money, format=",.0f"),

@@ -75,6 +75,12 @@ def drawing_library() -> str:
     return bundle
 
 
+def shades(field: str, colours: Mapping[str, str], **more: Any) -> Any:
+    """Return the colours of the values of a field, in their order."""
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    return alt.Color(f"{field}:N", title=None, scale=scale, **more)
+
+
 def tooltips(words: Words, *names: str, **keys: str) -> list[Any]:
     """Return tooltips with the headings and units of columns; `keys` gives the words of some."""
     return [
@@ -115,7 +121,7 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
             x2="cumulative_avoided_ktpa:Q",
             y=alt.Y("avoidance_cost_per_t:Q", title=price, axis=alt.Axis(format=",.0f")),
             y2="zero:Q",
-            color=alt.Color("state:N", title=None, scale=alt.Scale(domain=[yes, no], range=[IN_PLAN, OUT])),
+            color=shades("state", {yes: IN_PLAN, no: OUT}),
             tooltip=tooltips(words, "name", "stream", "technology", "avoided_ktpa", "avoidance_cost_per_t"),
         )
     )
@@ -135,6 +141,10 @@ def periods(run: StoredRun, words: Words) -> list[str]:
     return [f"{year}–{end % 100:02d}" if end > year else str(year) for year, end in ends.items()]
 
 
+def _by_period() -> Any:
+    return alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+
+
 def spending_chart(run: StoredRun, words: Words) -> Any:
     """Return undiscounted investment by period."""
     by_year = run.document["by_year"]
@@ -147,14 +157,13 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
         alt.Chart(data(rows))
         .mark_bar(color=FIRST)
         .encode(
-            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            x=_by_period(),
             y=alt.Y("spending_mn:Q", title=title, axis=alt.Axis(format=",.0f")),
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
     )
-    return shared(
-        chart, words.sentence("Investment by period: " + _listed(rows, "spending_mn", f"million {run.money}")), 260
-    )
+    message = "; ".join(f"{row['period']} {row['spending_mn']:,.0f} million {run.money}" for row in rows)
+    return shared(chart, words.sentence(f"Investment by period: {message}"), 260)
 
 
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
@@ -169,10 +178,10 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
-            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            x=_by_period(),
             xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
             y=alt.Y("ktpa:Q", title=words.unit("kt CO2/y"), axis=alt.Axis(format=",.0f")),
-            color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[captured, avoided], range=[SECOND, FIRST])),
+            color=shades("what", {captured: SECOND, avoided: FIRST}),
             tooltip=[
                 alt.Tooltip("period:N"),
                 alt.Tooltip("what:N", title=" "),
@@ -204,7 +213,6 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
         return None
     message = list(dict.fromkeys(str(row["what"]) for row in rows))
     colours = {words("as_delivered"): FIRST, words("as_designed"): SECOND, words("as_reported"): THIRD}
-    shades = alt.Scale(domain=message, range=[colours[each] for each in message])
     chart = (
         alt.Chart(data(rows))
         .mark_bar()
@@ -212,7 +220,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
             y=alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25)),
             yOffset=alt.YOffset("what:N", sort=message),
             x=alt.X("share:Q", title=words("abatement_share"), axis=alt.Axis(format=".2~%", tickCount=6)),
-            color=alt.Color("what:N", title=None, scale=shades),
+            color=shades("what", {each: colours[each] for each in message}),
             tooltip=[
                 alt.Tooltip("zone:N", title=words("zone")),
                 alt.Tooltip("what:N", title=words("abatement")),
@@ -252,7 +260,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
         .encode(
             y=place,
             x=alt.X("mn:Q", title=title, axis=alt.Axis(format=",.0f", tickCount=5)),
-            color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[benefits, costs], range=[FIRST, THIRD])),
+            color=shades("what", {benefits: FIRST, costs: THIRD}),
             tooltip=[
                 alt.Tooltip("stakeholder:N", title=words("stakeholder")),
                 alt.Tooltip("what:N", title=" "),
@@ -278,7 +286,3 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
         words.sentence(f"Benefits, costs and net value of each stakeholder. Net value: {message}"),
         _EDGE + _WIDE_ROW * len(net),
     )
-
-
-def _listed(rows: list[dict[str, Any]], name: str, unit: str) -> str:
-    return "; ".join(f"{row['period']} {row[name]:,.0f} {unit}" for row in rows)
