@@ -64,11 +64,7 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
     )
     sheet.section("Data assumptions")
     rows = [row for name, table in tables.items() if "quality" in table for row in _assumed_rows(name, table)]
-    sheet.table(
-        "assumptions.tables",
-        rows,
-        main=True,
-    )
+    sheet.table("assumptions.tables", rows, main=True)
 
 
 def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
@@ -156,11 +152,7 @@ def write_sources(sheet: Sheet, plan: Plan) -> None:
     own = [f"{name}: {origin}" for name, origin in inputs.origins.items() if origin and origin != SHIPPED]
     for line in own:
         sheet.paragraph(f"Own table: {line}")
-    sheet.table(
-        "sources",
-        rows,
-        main=True,
-    )
+    sheet.table("sources", rows, main=True)
     sheet.section("Attributions")
     for row in references:
         if str(row["licence"]).startswith(_NAMED_BY_LICENCE):

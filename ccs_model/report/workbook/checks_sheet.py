@@ -33,12 +33,7 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     )
     top = sheet.row
     sheet.jump(top + 1)
-    block = sheet.table(
-        "checks",
-        rows,
-        main=True,
-        key="checks",
-    )
+    block = sheet.table("checks", rows, main=True, key="checks")
     sheet.check_results(block, "holds", BROKEN)
     sheet.section("Master check")
     counted = sheet.table(

@@ -28,11 +28,7 @@ class CellClass:
 
 INPUT = CellClass("I", "input", "set by the scenario; change it there and run again", "#1F4FA3", "#DCE7F7")
 OBSERVED = CellClass(
-    "O",
-    "observed",
-    "measured, reported, or estimated from reported values; has a reference",
-    "#37474F",
-    "#E6EBEE",
+    "O", "observed", "measured, reported, or estimated from reported values; has a reference", "#37474F", "#E6EBEE"
 )
 ASSUMED = CellClass(
     "A", "assumed", "assumed without a published source; listed on sheet Assumptions", "#9C5700", "#FFEFD0"
@@ -59,13 +55,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "note": {"text_wrap": True, "valign": "top", "italic": True, "font_color": _MUTED},
         "link": {"font_color": "#0563C1", "underline": 1, "valign": "top"},
         "letter": {"bold": True, "align": "center", "font_size": 8},
-        "label": {
-            "bold": True,
-            "text_wrap": True,
-            "valign": "bottom",
-            "bg_color": _HEAD,
-            "font_color": _DARK,
-        },
+        "label": {"bold": True, "text_wrap": True, "valign": "bottom", "bg_color": _HEAD, "font_color": _DARK},
         "unit": {"italic": True, "font_size": 8, "text_wrap": True, "valign": "bottom", "bg_color": _UNIT},
         "cell": _BOXED,
         "cell link": {**_BOXED, "font_color": "#0563C1", "underline": 1},
@@ -232,14 +222,7 @@ def data_columns(frame: pd.DataFrame) -> list[Column]:
     names = [name for name in frame if name != "line"]
     money = "price_year" in names
     return [
-        Column(
-            name,
-            None,
-            optional=True,
-            unit=own_money(name) if money else None,
-            widest=24,
-            wide=name == "note",
-        )
+        Column(name, None, optional=True, unit=own_money(name) if money else None, widest=24, wide=name == "note")
         for name in names
     ]
 

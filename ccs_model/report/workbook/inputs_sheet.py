@@ -209,11 +209,7 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     sheet.banner()
     write_live_inputs(sheet, plan)
     sheet.section("Scenario")
-    sheet.table(
-        "inputs.scenario",
-        list(_values(sheet, problem.scenario, problem.scenario.places)),
-        plain=True,
-    )
+    sheet.table("inputs.scenario", list(_values(sheet, problem.scenario, problem.scenario.places)), plain=True)
     sheet.section("Electricity price, without VAT")
     grids = problem.power_per_kwh["grid"].isin(set(problem.plants["grid"]))
     _built_up(sheet, problem.power_per_kwh[grids], problem.inputs["prices/power"], ["grid", "year"])

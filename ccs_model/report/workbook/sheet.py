@@ -26,13 +26,7 @@ from ccs_model.report.workbook.cell_values import (
 )
 from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
-from ccs_model.report.workbook.native_charts import (
-    CHART_ROWS,
-    PICTURE_ROWS,
-    ROW_POINTS,
-    Picture,
-    draw,
-)
+from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (
     PRINTED_BESIDE,
     Keep,
