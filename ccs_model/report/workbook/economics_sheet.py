@@ -191,27 +191,14 @@ def _row(row: dict[str, object]) -> dict[str, object]:
 def _totals(costs: pd.DataFrame) -> dict[str, object]:
     """Costs per t of what works in the last period."""
     found: dict[str, object] = {"plant": "Total"}
-    works, captured = costs["works"].to_numpy(float), costs["captured_at_full_load_ktpa"].to_numpy(float)
-    avoided = costs["avoided_at_full_load_ktpa"].to_numpy(float)
-    capture = float((works * (captured > 0) * costs["capture_mn_pa"]).sum())
-    cost = float((works * costs["cost_mn_pa"]).sum())
-    for name, above, amount, below, tonnes in (
-        (
-            "capture_cost_per_t",
-            "SUMPRODUCT({works:all}*({captured_at_full_load_ktpa:all}>0)*{capture_mn_pa:all})",
-            capture,
-            "SUMPRODUCT({works:all}*{captured_at_full_load_ktpa:all})",
-            float((works * captured).sum()),
-        ),
-        (
-            "avoidance_cost_per_t",
-            "SUMPRODUCT({works:all}*{cost_mn_pa:all})",
-            cost,
-            "SUMPRODUCT({works:all}*{avoided_at_full_load_ktpa:all})",
-            float((works * avoided).sum()),
-        ),
+    for name, cost, tonnes, where in (
+        ("capture_cost_per_t", "capture_mn_pa", "captured_at_full_load_ktpa", "*({captured_at_full_load_ktpa:all}>0)"),
+        ("avoidance_cost_per_t", "cost_mn_pa", "avoided_at_full_load_ktpa", ""),
     ):
-        value = amount * 1000.0 / tonnes if tonnes > 0 else ""
+        counted = costs["works"] * (costs[tonnes] > 0) if where else costs["works"]
+        amount, total = float((counted * costs[cost]).sum()), float((costs["works"] * costs[tonnes]).sum())
+        above, below = f"SUMPRODUCT({{works:all}}{where}*{{{cost}:all}})", f"SUMPRODUCT({{works:all}}*{{{tonnes}:all}})"
+        value = amount * 1000.0 / total if total > 0 else ""
         found[name] = Formula(f'=IF({below}>0,{above}*1000/{below},"")', value)
     return found
 

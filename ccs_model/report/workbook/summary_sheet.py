@@ -252,18 +252,10 @@ def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     if plan.corridors is None:
         yield _figure(sheet, "Gap", searched, "maximum relative improvement of the objective that is still possible")
         return
-    yield _figure(
-        sheet,
-        "Optimality gap within the searched links",
-        searched,
-        f"maximum improvement within the {words.searched_links(gap.n_searched)}",
-    )
-    yield _figure(
-        sheet,
-        "Optimality gap over all candidate links",
-        every,
-        f"maximum improvement over all {gap.n_links} candidate links",
-    )
+    meaning = f"maximum improvement within the {words.searched_links(gap.n_searched)}"
+    yield _figure(sheet, "Optimality gap within the searched links", searched, meaning)
+    meaning = f"maximum improvement over all {gap.n_links} candidate links"
+    yield _figure(sheet, "Optimality gap over all candidate links", every, meaning)
 
 
 def _if_known(share: float, name: str) -> Cell:
@@ -293,27 +285,16 @@ def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         over = "in a year" if plan.problem.is_static else "over the horizon"
         yield _figure(sheet, "Budget added", Cell(bought.added_mn, "added_mn"), "amount by which the budget was raised")
         yield _figure(sheet, "Additional abatement", Cell(bought.abatement_kt, "abatement_kt"), f"{over}; {how}")
-        yield _figure(
-            sheet,
-            "Additional abatement per budget added",
-            Cell(bought.kt_per_mn, "abatement_kt_per_mn"),
-            f"ratio of the two; {how}",
-        )
+        ratio = Cell(bought.kt_per_mn, "abatement_kt_per_mn")
+        yield _figure(sheet, "Additional abatement per budget added", ratio, f"ratio of the two; {how}")
         if bought.last_kt_per_mn is not None:
-            yield _figure(
-                sheet,
-                "Abatement per last budget spent",
-                Cell(bought.last_kt_per_mn, "abatement_kt_per_mn"),
-                "abatement per last million of the budget; at a breakpoint it differs from the next million",
-            )
+            ratio = Cell(bought.last_kt_per_mn, "abatement_kt_per_mn")
+            meaning = "abatement per last million of the budget; at a breakpoint it differs from the next million"
+            yield _figure(sheet, "Abatement per last budget spent", ratio, meaning)
     price = plan.relaxation.abatement_per_budget_kt_per_mn
     if price is not None:
-        yield _figure(
-            sheet,
-            "Shadow price of the budget",
-            Cell(price, "abatement_kt_per_mn"),
-            "marginal value of the LP relaxation, where decisions are continuous; integer retrofits differ",
-        )
+        meaning = "marginal value of the LP relaxation, where decisions are continuous; integer retrofits differ"
+        yield _figure(sheet, "Shadow price of the budget", Cell(price, "abatement_kt_per_mn"), meaning)
 
 
 def _figure(sheet: Sheet, words_of_it: str, value: Cell, meaning: str) -> dict[str, object]:
