@@ -1,14 +1,12 @@
-"""Headline numbers of a plan, each computed once, for sheets Cover and Summary, the page and the command line."""
+"""Headline figures beside the totals of a plan: its optimality gap, and published ranges of the capture cost."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ccs_model.mip.highs import gap_share
-from ccs_model.plan.plan import MarginalBudget, Plan
+from ccs_model.plan.plan import Plan
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.pipe_tables import pipe_links
 
@@ -66,49 +64,6 @@ def gap_of_run(run: StoredRun) -> Gap:
         pipelines = run.tables["links"].query("kind == 'pipe'")
         n_searched, n_links = int(pipelines["is_corridor"].isin(["yes", True]).sum()), len(pipelines)
     return Gap(share, gap_share(every, value), searched, every, n_searched, n_links)
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Headline numbers of a plan.
-
-    Attributes
-    ----------
-    totals : Mapping
-        Counts, tonnes (kt/y), shares, costs and the budget, as in plan.json.
-    gap : Gap
-        Optimality gap.
-    cost_mn : float
-        Sum of the cost terms: discounted over the horizon, or of the representative year. Million.
-    granted_mn, funded_mn : float
-        Capital paid by grants, and by all funds. Million.
-    marginal_budget : MarginalBudget or None
-        Abatement of a budget increase, from a second solve.
-    shadow_price_kt_per_mn : float or None
-        Shadow price of the budget in the LP relaxation.
-    """
-
-    totals: Mapping[str, Any]
-    gap: Gap
-    cost_mn: float
-    granted_mn: float
-    funded_mn: float
-    marginal_budget: MarginalBudget | None
-    shadow_price_kt_per_mn: float | None
-
-
-def figures_of(plan: Plan) -> Figures:
-    """The headline numbers of a plan."""
-    spend = plan.funds.groupby("kind")["spend_mn"].sum()
-    return Figures(
-        totals=plan.totals,
-        gap=gap_of(plan),
-        cost_mn=sum(plan.costs.values()),
-        granted_mn=float(spend.get("grant", 0.0)),
-        funded_mn=float(spend.sum()),
-        marginal_budget=plan.marginal_budget,
-        shadow_price_kt_per_mn=plan.relaxation.abatement_per_budget_kt_per_mn,
-    )
 
 
 # Published ranges of the capture cost, for comparison.

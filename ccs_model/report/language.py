@@ -149,11 +149,11 @@ class Language:
 
     def label(self, text: str) -> str:
         """A title, heading or label."""
-        return self._shown(text, None if self.lang == "en" or not text else chinese(text))
+        return self.shown(text, None if self.lang == "en" or not text else chinese(text))
 
     def value(self, text: str, *kinds: str) -> str:
         """A value of one of these kinds, such as a province."""
-        return self._shown(text, None if self.lang == "en" or not text else chinese_value(text, kinds))
+        return self.shown(text, None if self.lang == "en" or not text else chinese_value(text, kinds))
 
     def cell(self, sheet: str, column: str, text: str) -> str:
         """The text of a cell: a label, a value, or the text itself."""
@@ -169,13 +169,13 @@ class Language:
         if column not in _JOINED or chinese_value(text, kinds):
             return self.value(text, *kinds)
         parts = [chinese_value(part, kinds) or part for part in _JOINED[column].split(text)]
-        return self._shown(text, "".join(parts))
+        return self.shown(text, "".join(parts))
 
     def meaning(self, key: str, english: str) -> str:
         """The meaning of a scenario key; `english` is its description in the schema."""
-        return self._shown(english, labels().meanings.get(key))
+        return self.shown(english, labels().meanings.get(key))
 
-    def _shown(self, english: str, translated: str | None) -> str:
+    def shown(self, english: str, translated: str | None) -> str:
         """The English text, the Chinese text, or both side by side."""
         if self.lang == "en" or translated is None or translated == english:
             return english

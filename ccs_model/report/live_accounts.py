@@ -33,7 +33,7 @@ def capital_of(plan: Plan) -> pd.DataFrame:
     """plan.owner_capital with present, salvage, depreciation and book values. Million."""
     assert plan.owner_capital is not None
     problem, table = plan.problem, plan.owner_capital.reset_index(drop=True)
-    rate, end = problem.discount_rate, problem.horizon_end
+    rate, social, end = problem.discount_rate, problem.accounts.social_discount_rate, problem.horizon_end
     year, life, left = (table[name].to_numpy(float) for name in ("year", "life_yr", "left_yr"))
     spent = table["capital_mn"].to_numpy(float)
     dep = problem.scenario.finance.depreciation_yr
@@ -44,14 +44,10 @@ def capital_of(plan: Plan) -> pd.DataFrame:
         spent_mn=spent,
         pv_mn=spent * (1 + rate) ** -(year - problem.first_year),
         salvage_mn=spent * annuity_yr(rate, left) / annuity_yr(rate, life),
-        social_salvage_mn=spent * _annuities(problem.accounts.social_discount_rate, left, life),
+        social_salvage_mn=spent * (annuity_yr(social, left) / annuity_yr(social, life)),
         written_pv_mn=spent * (written * problem.discount).sum(axis=1) / dep,
         book_mn=spent * np.clip(1 - (end - year) / dep, 0, 1),
     )
-
-
-def _annuities(rate: float, left: Floats, life: Floats) -> Floats:
-    return np.asarray(annuity_yr(rate, left) / annuity_yr(rate, life))
 
 
 def flows_of(plan: Plan, plant: str | None) -> dict[str, Floats]:
@@ -108,13 +104,9 @@ def _working(found: dict[str, Floats]) -> dict[str, Floats]:
         ("project_sum", found["project_cumulative_mn"]),
     ):
         dust = _DUST * float(np.abs(flows).sum())
-        sign = np.zeros(len(flows))
-        turn = np.zeros(len(flows))
-        carried = 0.0
-        for at, flow in enumerate(flows):
-            sign[at] = 1.0 if flow > dust else -1.0 if flow < -dust else carried
-            turn[at] = float(carried * sign[at] < 0)
-            carried = sign[at]
+        # Zeros take the sign before them.
+        sign = pd.Series(np.where(np.abs(flows) > dust, np.sign(flows), np.nan)).ffill().fillna(0.0).to_numpy()
+        turn = (np.r_[0.0, sign[:-1]] * sign < 0).astype(float)
         made |= {f"dust_{name}": np.full(len(flows), dust), f"sign_{name}": sign, f"turn_{name}": turn}
     made["begun"] = np.maximum.accumulate((project != 0).astype(float))
     for name, sums in (("plain", found["project_cumulative_mn"]), ("discounted", found["project_discounted_mn"])):

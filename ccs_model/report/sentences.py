@@ -6,7 +6,7 @@ import math
 
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import Plan
-from ccs_model.report.figures import Gap, figures_of, gap_of
+from ccs_model.report.figures import Gap, gap_of
 from ccs_model.units import unit_text
 
 # The plan's objective value, and what no plan exceeds, by objective.
@@ -91,8 +91,7 @@ def last_period(plan: Plan) -> str:
 
 def _investment(plan: Plan) -> str:
     """Investment in capture, pipelines and storage; for a static year also the annual cost."""
-    figures = figures_of(plan)
-    totals = figures.totals
+    totals = plan.totals
     parts = f"capture {_rounded(totals['capture_capex_mn'])}, pipelines {_rounded(totals['pipe_capex_mn'])}"
     if plan.problem.network is not None:
         parts += f", storage sites and wells {_rounded(totals['storage_capex_mn'])}"
@@ -100,7 +99,7 @@ def _investment(plan: Plan) -> str:
     investment = f"The investment is {_rounded(totals['capex_mn'])} {money(plan, '_mn')}"
     if not plan.problem.is_static:
         return f"{investment}{budget} ({parts})"
-    annual = f"with annualised capital, the annual cost is {_rounded(figures.cost_mn)} million{budget}"
+    annual = f"with annualised capital, the annual cost is {_rounded(sum(plan.costs.values()))} million{budget}"
     return f"{investment} ({parts}); {annual}"
 
 

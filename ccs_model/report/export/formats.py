@@ -9,8 +9,7 @@ same plants without capture. Regions are the zones and `All zones`, their sum.
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +22,7 @@ from ccs_model.economics.policy import price_path
 from ccs_model.errors import MissingExtraError
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.plan.stored_run import StoredRun
+from ccs_model.report.export.geojson import collection_text
 from ccs_model.units import unit_of, unit_text
 
 ALL_ZONES = "All zones"
@@ -183,20 +183,30 @@ def _long(run: StoredRun, name: str, table: pd.DataFrame) -> pd.DataFrame:
     texts = [column for column in is_number if not is_number[column]]
     keys = list(_KEYS.get(name, texts[:1]))
     numbers = [column for column in is_number if is_number[column] and column != "year"]
-    of_row = table[keys].astype(str).agg(" / ".join, axis=1) if keys else pd.Series("", index=table.index)
-    year = table["year"].astype(object) if "year" in table else pd.Series("", index=table.index, dtype=object)
-    n = len(numbers)
     currency, price_year = str(run.document["currency"]), int(run.document["price_year"])
+    return long_table(name, table, keys, numbers, lambda column: unit_text(column, currency, price_year), no_year="")
+
+
+def long_table(
+    name: str,
+    table: pd.DataFrame,
+    keys: Sequence[str],
+    numbers: Sequence[str],
+    unit: Callable[[str], str],
+    no_year: str | None,
+) -> pd.DataFrame:
+    """Return TIDY_COLUMNS with one row per finite number of these columns; `no_year` stands where there is no year."""
+    of_row = table[list(keys)].astype(str).agg(" / ".join, axis=1) if keys else pd.Series("", index=table.index)
+    year = table["year"].astype(object) if "year" in table else pd.Series(no_year, index=table.index, dtype=object)
+    n = len(numbers)
     long = pd.DataFrame(
         {
             "table": name,
             "key": np.tile(of_row.to_numpy(object), n),
             "year": np.tile(year.to_numpy(object), n),
             "name": np.repeat(np.array(numbers, dtype=object), len(table)),
-            "value": table[numbers].to_numpy(float).T.ravel(),
-            "unit": np.repeat(
-                np.array([unit_text(column, currency, price_year) for column in numbers], dtype=object), len(table)
-            ),
+            "value": table[list(numbers)].to_numpy(float).T.ravel(),
+            "unit": np.repeat(np.array([unit(column) for column in numbers], dtype=object), len(table)),
         },
         columns=list(TIDY_COLUMNS),
     )
@@ -212,9 +222,7 @@ def _csv(run: StoredRun) -> dict[str, bytes]:
 
 
 def _geojson(run: StoredRun) -> dict[str, bytes]:
-    lines = [json.dumps(feature, ensure_ascii=False, allow_nan=False) for feature in run.map["features"]]
-    text = '{"type": "FeatureCollection", "features": [\n' + ",\n".join(lines) + "\n]}\n"
-    return {"map.geojson": text.encode()}
+    return {"map.geojson": collection_text(run.map["features"]).encode()}
 
 
 def _parquet(run: StoredRun) -> dict[str, bytes]:

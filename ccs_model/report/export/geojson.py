@@ -8,7 +8,7 @@ network, from node to node, in the direction of the flow in the last period. Len
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ccs_model.plan.plan import Plan
@@ -25,7 +25,12 @@ def geojson_text(plan: Plan) -> str:
     """Return the feature collection as text with one feature per line; the same plan gives the same bytes."""
     shared = plan.problem.network is not None
     features = [*(_links(plan) if shared else _pipes(plan)), *_sites(plan), *_plants(plan)]
-    lines = [json.dumps(plain(feature), ensure_ascii=False, allow_nan=False) for feature in features]
+    return collection_text([plain(feature) for feature in features])
+
+
+def collection_text(features: Sequence[Feature]) -> str:
+    """Return plain features as a feature collection."""
+    lines = [json.dumps(feature, ensure_ascii=False, allow_nan=False) for feature in features]
     return '{"type": "FeatureCollection", "features": [\n' + ",\n".join(lines) + "\n]}\n"
 
 

@@ -9,21 +9,9 @@ import altair as alt
 from markupsafe import Markup
 
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.charts import (
-    FAINT,
-    FIRST,
-    INK,
-    OUT,
-    PIPE,
-    SITE,
-    THIRD,
-    data,
-    sector_colours,
-    shared,
-    spec,
-)
-from ccs_model.report.page.html import Column, Words, as_data, figure, number, percent, render, section, table
-from ccs_model.report.page.map import box_of, ground, meets, projection
+from ccs_model.report.page.charts import FIRST, INK, OUT, SITE, THIRD, data, shades, shared, spec, tooltips
+from ccs_model.report.page.html import Words, as_data, columns_of, figure, number, percent, render, section, table
+from ccs_model.report.page.map import box_of, ground, meets, pipe_layer, plant_layer, projection
 
 _SELECTED = "datum.point == point"
 
@@ -35,19 +23,10 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
         return Markup("")
     points = document["points"]
     first = next((k for k, each in enumerate(points) if each["is_scenario"]), len(points) - 1)
-    money = words.unit(f"million {run.money}")
-    columns = [
-        Column("name", words("plant")),
-        Column("stream", words("stream")),
-        Column("technology", words("technology")),
-        Column("start", words("year")),
-        Column("site", words("site")),
-        Column("avoided_ktpa", words("avoided"), words.unit("kt/y")),
-        Column("capex_mn", words("capex"), money),
-    ]
+    columns = columns_of(words, "name", "stream", "technology", "start", "site", "avoided_ktpa", "capex_mn")
     plans = [
         {
-            "summary": words.message(_summary(each, run)),
+            "summary": words.sentence(_summary(each, run)),
             "step": step_text(str(each["words"]), words),
             "rows": [_cells(row, run, words) for row in each["rows"]],
             "firstNumber": 5,
@@ -67,7 +46,7 @@ def frontier(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
         words=words,
         first=first,
         plans=plans,
-        curve=figure("frontier", spec(_curve(run, words, first)), words.message(note)),
+        curve=figure("frontier", spec(_curve(run, words, first)), words.sentence(note)),
         map=figure("frontier-map", spec(_map(run, words, outlines, first)), css="map"),
         table=table(columns, rows, words("built")),
         data=as_data(plans),
@@ -87,7 +66,7 @@ def step_text(text: str, words: Words) -> str:
     """Return the effect of a budget step in the page's language, translated clause by clause."""
     if words.lang == "en" or not text:
         return text
-    message = [Words("zh").message(f"{clause}.").rstrip("。.") for clause in text.rstrip(".").split("; ")]
+    message = [Words("zh").sentence(f"{clause}.").rstrip("。.") for clause in text.rstrip(".").split("; ")]
     chinese = "；".join(message) + "。"
     return chinese if words.lang == "zh" else f"{text}\n{chinese}"
 
@@ -118,18 +97,17 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
         for each in points
         if each[name] is not None
     ]
-    money = f"{words('budget_axis')}, {words.unit(f'million {run.money}')}"
+    money = words.title("budget_mn", "budget_axis")
     x = alt.X("budget_mn:Q", title=money, axis=alt.Axis(format=",.0f", tickCount=6))
     drawn = {row["what"] for row in rows}
-    shades = {what: shade for what, shade in ((solutions, FIRST), (bound, OUT), (merit_order, THIRD)) if what in drawn}
-    colours = alt.Scale(domain=list(shades), range=list(shades.values()))
+    colours = {what: shade for what, shade in ((solutions, FIRST), (bound, OUT), (merit_order, THIRD)) if what in drawn}
     lines = (
         alt.Chart(data(rows))
         .mark_line(point=True)
         .encode(
             x=x,
             y=alt.Y("value:Q", title=unit, axis=alt.Axis(format=",.0f")),
-            color=alt.Color("what:N", title=None, scale=colours, legend=alt.Legend(columns=1)),
+            color=shades("what", colours, legend=alt.Legend(columns=1)),
             tooltip=[
                 alt.Tooltip("what:N", title=" "),
                 alt.Tooltip("budget_mn:Q", title=money, format=",.0f"),
@@ -151,7 +129,7 @@ def _curve(run: StoredRun, words: Words, first: int) -> Any:
         f"Frontier of {len(points)} budgets from {points[0]['budget_mn']:,.0f} to {points[-1]['budget_mn']:,.0f} "
         f"million {run.money}: from {points[0]['objective']:,.0f} to {points[-1]['objective']:,.0f} {unit}"
     )
-    return shared(alt.layer(lines, mark).add_params(alt.param(name="point", value=first)), words.message(message), 340)
+    return shared(alt.layer(lines, mark).add_params(alt.param(name="point", value=first)), words.sentence(message), 340)
 
 
 def _map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]], first: int) -> Any:
@@ -165,13 +143,13 @@ def _map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]], fi
     zones = {str(zone["zone"]) for zone in run.document["zones"]}
     near = [each for each in outlines if meets(each, box)]
     plants = {each["properties"]["id"]: each for each in run.features("plant")}
-    layers = [*ground(near, zones), *_lines(points), *_sites(run), *_plants(run, words, plants, points)]
+    layers = [*ground(near, zones), *_lines(points), *_sites(run), *_plants(words, plants, points)]
     message = (
         f"Map of {len(plants)} plants; retrofitted plants and their pipelines for the budget selected above, "
         f"initially {points[first]['n_plants_retrofitted']} plants"
     )
     chart = alt.layer(*layers).project(**projection(box)).add_params(alt.param(name="point", value=first))
-    return shared(chart, words.message(message), "container")
+    return shared(chart, words.sentence(message), "container")
 
 
 def _lines(points: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -182,14 +160,7 @@ def _lines(points: Sequence[Mapping[str, Any]]) -> list[Any]:
     ]
     if not rows:
         return []
-    top = max(float(row["flow_ktpa"]) for row in rows)
-    width = alt.StrokeWidth("flow_ktpa:Q", scale=alt.Scale(domain=[0, max(top, 1.0)], range=[1.4, 7]), legend=None)
-    return [
-        alt.Chart(data(rows))
-        .mark_rule(color=PIPE, strokeCap="round", clip=True)
-        .encode(longitude="lon:Q", latitude="lat:Q", longitude2="lon2:Q", latitude2="lat2:Q", strokeWidth=width)
-        .transform_filter(_SELECTED)
-    ]
+    return [pipe_layer(rows).transform_filter(_SELECTED)]
 
 
 def _sites(run: StoredRun) -> list[Any]:
@@ -207,9 +178,7 @@ def _sites(run: StoredRun) -> list[Any]:
     ]
 
 
-def _plants(
-    run: StoredRun, words: Words, plants: Mapping[str, Mapping[str, Any]], points: Sequence[Mapping[str, Any]]
-) -> list[Any]:
+def _plants(words: Words, plants: Mapping[str, Mapping[str, Any]], points: Sequence[Mapping[str, Any]]) -> list[Any]:
     """All plants in pale colours, and those retrofitted with the selected budget in saturated colours above."""
 
     def about(plant: str) -> dict[str, Any]:
@@ -225,27 +194,11 @@ def _plants(
         for k, each in enumerate(points)
         for plant, (avoided, capex) in each["fitted"].items()
     ]
-    top = max((float(row["baseline_ktpa"] or 0.0) for row in every), default=1.0)
-    size = alt.Size("baseline_ktpa:Q", scale=alt.Scale(domain=[0, max(top, 1.0)], range=[24, 900]), legend=None)
-    sectors = sorted({str(row["sector"]) for row in every})
-    colour = alt.Color("sector:N", scale=sector_colours(sectors), legend=None)
-    tooltip = [
-        alt.Tooltip("shown:N", title=words("plant")),
-        alt.Tooltip("baseline_ktpa:Q", title=f"{words('baseline')}, {words.unit('kt/y')}", format=",.0f"),
-    ]
-    more = [
-        alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, {words.unit('kt/y')}", format=",.0f"),
-        alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, {words.unit(f'million {run.money}')}", format=",.0f"),
-    ]
+    names = ("shown", "baseline_ktpa")
     drawn = []
     if every:
-        pale = alt.Chart(data(every)).mark_circle(stroke=FAINT, strokeWidth=0.8, opacity=0.3, clip=True)
-        drawn.append(pale.encode(longitude="lon:Q", latitude="lat:Q", size=size, color=colour, tooltip=tooltip))
+        drawn.append(plant_layer(every, every, tooltips(words, *names), is_fitted=False))
     if retrofitted:
-        full = alt.Chart(data(retrofitted)).mark_circle(stroke=INK, strokeWidth=1.6, opacity=0.95, clip=True)
-        drawn.append(
-            full.encode(
-                longitude="lon:Q", latitude="lat:Q", size=size, color=colour, tooltip=[*tooltip, *more]
-            ).transform_filter(_SELECTED)
-        )
+        message = tooltips(words, *names, "avoided_ktpa", "capex_mn")
+        drawn.append(plant_layer(retrofitted, every, message, is_fitted=True).transform_filter(_SELECTED))
     return drawn

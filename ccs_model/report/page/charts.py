@@ -14,6 +14,7 @@ from altair.utils._importers import vl_version_for_vl_convert
 from ccs_model.plan.plan_json import plain, records
 from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.page.html import Words
+from ccs_model.units import unit_of
 
 # Colours that differ for colour-blind readers and in greyscale.
 INK, FAINT, GRID = "#1d2733", "#5b6875", "#dfe5ea"
@@ -74,6 +75,22 @@ def drawing_library() -> str:
     return bundle
 
 
+def shades(field: str, colours: Mapping[str, str], **more: Any) -> Any:
+    """Return the colours of the values of a field, in their order."""
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    return alt.Color(f"{field}:N", title=None, scale=scale, **more)
+
+
+def tooltips(words: Words, *names: str, **keys: str) -> list[Any]:
+    """Return tooltips with the headings and units of columns; `keys` gives the words of some."""
+    return [
+        alt.Tooltip(f"{name}:Q", title=words.title(name, keys.get(name, "")), format=",.0f")
+        if unit_of(name)
+        else alt.Tooltip(f"{name}:N", title=words.title(name, keys.get(name, "")))
+        for name in names
+    ]
+
+
 def sector_colour(sector: str) -> str:
     """Return the colour of a sector."""
     return {"steel": STEEL, "chemicals": CHEMICALS}.get(sector, OTHER)
@@ -95,10 +112,7 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
     shown["state"] = (shown["in_plan"] == "yes").map({True: yes, False: no})
     for name in ("stream", "technology"):
         shown[name] = [words.known(str(each), name) for each in shown[name]]
-    tonnes, price = (
-        f"{words('cumulative_abatement')}, {words.unit('kt/y')}",
-        f"{words('avoidance_cost')}, {run.money}/t",
-    )
+    tonnes, price = words.title("avoided_ktpa", "cumulative_abatement"), words.title("avoidance_cost_per_t")
     chart = (
         alt.Chart(data(records(shown)))
         .mark_rect(stroke="#ffffff", strokeWidth=0.5 if len(table) <= _FEW else 0)
@@ -107,14 +121,8 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
             x2="cumulative_avoided_ktpa:Q",
             y=alt.Y("avoidance_cost_per_t:Q", title=price, axis=alt.Axis(format=",.0f")),
             y2="zero:Q",
-            color=alt.Color("state:N", title=None, scale=alt.Scale(domain=[yes, no], range=[IN_PLAN, OUT])),
-            tooltip=[
-                alt.Tooltip("name:N", title=words("plant")),
-                alt.Tooltip("stream:N", title=words("stream")),
-                alt.Tooltip("technology:N", title=words("technology")),
-                alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, {words.unit('kt/y')}", format=",.0f"),
-                alt.Tooltip("avoidance_cost_per_t:Q", title=f"{words('avoidance_cost')}, {run.money}/t", format=",.0f"),
-            ],
+            color=shades("state", {yes: IN_PLAN, no: OUT}),
+            tooltip=tooltips(words, "name", "stream", "technology", "avoided_ktpa", "avoidance_cost_per_t"),
         )
     )
     message = (
@@ -122,7 +130,7 @@ def macc_chart(run: StoredRun, words: Words) -> Any | None:
         f"{table['avoidance_cost_per_t'].max():,.0f} {run.money} per tonne avoided, "
         f"{float(ends.iloc[-1]):,.0f} kt a year in total"
     )
-    return shared(chart, words.message(message), 340)
+    return shared(chart, words.sentence(message), 340)
 
 
 def periods(run: StoredRun, words: Words) -> list[str]:
@@ -133,6 +141,10 @@ def periods(run: StoredRun, words: Words) -> list[str]:
     return [f"{year}–{end % 100:02d}" if end > year else str(year) for year, end in ends.items()]
 
 
+def _by_period() -> Any:
+    return alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True))
+
+
 def spending_chart(run: StoredRun, words: Words) -> Any:
     """Return undiscounted investment by period."""
     by_year = run.document["by_year"]
@@ -140,19 +152,18 @@ def spending_chart(run: StoredRun, words: Words) -> Any:
         {"period": period, "spending_mn": row["spending_mn"]}
         for period, row in zip(periods(run, words), by_year, strict=True)
     ]  # fmt: skip
-    title = f"{words('spending')}, {words.unit(f'million {run.money}')}"
+    title = words.title("spending_mn")
     chart = (
         alt.Chart(data(rows))
         .mark_bar(color=FIRST)
         .encode(
-            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            x=_by_period(),
             y=alt.Y("spending_mn:Q", title=title, axis=alt.Axis(format=",.0f")),
             tooltip=[alt.Tooltip("period:N"), alt.Tooltip("spending_mn:Q", title=title, format=",.1f")],
         )
     )
-    return shared(
-        chart, words.message("Investment by period: " + _listed(rows, "spending_mn", f"million {run.money}")), 260
-    )
+    message = "; ".join(f"{row['period']} {row['spending_mn']:,.0f} million {run.money}" for row in rows)
+    return shared(chart, words.sentence(f"Investment by period: {message}"), 260)
 
 
 def tonnes_chart(run: StoredRun, words: Words) -> Any:
@@ -167,10 +178,10 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
         alt.Chart(data(rows))
         .mark_bar()
         .encode(
-            x=alt.X("period:N", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap=True)),
+            x=_by_period(),
             xOffset=alt.XOffset("what:N", sort=[captured, avoided]),
             y=alt.Y("ktpa:Q", title=words.unit("kt CO2/y"), axis=alt.Axis(format=",.0f")),
-            color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[captured, avoided], range=[SECOND, FIRST])),
+            color=shades("what", {captured: SECOND, avoided: FIRST}),
             tooltip=[
                 alt.Tooltip("period:N"),
                 alt.Tooltip("what:N", title=" "),
@@ -182,7 +193,7 @@ def tonnes_chart(run: StoredRun, words: Words) -> Any:
     message = (
         f"captured {last['captured_ktpa']:,.0f} and avoided {last['avoided_ktpa']:,.0f} kt a year in the last period"
     )
-    return shared(chart, words.message(f"Captured and avoided by period; {message}"), 260)
+    return shared(chart, words.sentence(f"Captured and avoided by period; {message}"), 260)
 
 
 def zones_chart(run: StoredRun, words: Words) -> Any | None:
@@ -202,7 +213,6 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
         return None
     message = list(dict.fromkeys(str(row["what"]) for row in rows))
     colours = {words("as_delivered"): FIRST, words("as_designed"): SECOND, words("as_reported"): THIRD}
-    shades = alt.Scale(domain=message, range=[colours[each] for each in message])
     chart = (
         alt.Chart(data(rows))
         .mark_bar()
@@ -210,7 +220,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
             y=alt.Y("zone:N", title=None, sort=None, scale=alt.Scale(paddingInner=0.25)),
             yOffset=alt.YOffset("what:N", sort=message),
             x=alt.X("share:Q", title=words("abatement_share"), axis=alt.Axis(format=".2~%", tickCount=6)),
-            color=alt.Color("what:N", title=None, scale=shades),
+            color=shades("what", {each: colours[each] for each in message}),
             tooltip=[
                 alt.Tooltip("zone:N", title=words("zone")),
                 alt.Tooltip("what:N", title=words("abatement")),
@@ -224,7 +234,7 @@ def zones_chart(run: StoredRun, words: Words) -> Any | None:
     )
     return shared(
         chart,
-        words.message(f"Abatement of each zone as delivered, as designed and as reported. As delivered: {each}"),
+        words.sentence(f"Abatement of each zone as delivered, as designed and as reported. As delivered: {each}"),
         _EDGE + _ROW * 4 * len(run.document["zones"]),
     )
 
@@ -242,7 +252,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
         for what, value in ((benefits, gain), (costs, -cost))
     ]
     net = [{"stakeholder": name, "npv_mn": value} for name, value in zip(named, table["npv_mn"], strict=True)]
-    title = f"{words('money')}, {words.unit(f'million {run.money}')}"
+    title = words.title("npv_mn", "money")
     place = alt.Y("stakeholder:N", title=None, sort=None)
     bars = (
         alt.Chart(data(rows))
@@ -250,7 +260,7 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
         .encode(
             y=place,
             x=alt.X("mn:Q", title=title, axis=alt.Axis(format=",.0f", tickCount=5)),
-            color=alt.Color("what:N", title=None, scale=alt.Scale(domain=[benefits, costs], range=[FIRST, THIRD])),
+            color=shades("what", {benefits: FIRST, costs: THIRD}),
             tooltip=[
                 alt.Tooltip("stakeholder:N", title=words("stakeholder")),
                 alt.Tooltip("what:N", title=" "),
@@ -273,10 +283,6 @@ def stakeholders_chart(run: StoredRun, words: Words) -> Any | None:
     message = "; ".join(f"{row['stakeholder']} {row['npv_mn']:,.0f}" for row in net)
     return shared(
         alt.layer(bars, marks),
-        words.message(f"Benefits, costs and net value of each stakeholder. Net value: {message}"),
+        words.sentence(f"Benefits, costs and net value of each stakeholder. Net value: {message}"),
         _EDGE + _WIDE_ROW * len(net),
     )
-
-
-def _listed(rows: list[dict[str, Any]], name: str, unit: str) -> str:
-    return "; ".join(f"{row['period']} {row[name]:,.0f} {unit}" for row in rows)

@@ -22,6 +22,16 @@ from ccs_model.units import unit_of
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 # Columns of long texts, which are wider than columns of codes.
 _LONG = ("name", "item")
+# Words of labels.csv that head columns and tooltips of other names.
+_WORD_OF = {
+    "name": "plant", "shown": "plant", "sector_name": "sector", "start": "year", "captured_ktpa": "captured",
+    "avoided_ktpa": "avoided", "baseline_ktpa": "baseline", "injected_ktpa": "injected", "flow_ktpa": "flow",
+    "capacity_kt": "capacity", "length_km": "length", "capex_mn": "capex", "spending_mn": "spending",
+    "benefits_mn": "benefits", "costs_mn": "costs", "npv_mn": "npv", "avoidance_cost_per_t": "avoidance_cost",
+    "break_even_carbon_price_per_t": "break_even", "equity_irr_share": "irr", "payback_yr": "payback",
+    "abatement_share": "abatement", "on_site_abatement_share": "on_site_abatement",
+    "uncalibrated_abatement_share": "as_designed", "reported_abatement_share": "as_reported",
+}  # fmt: skip
 # A longer table scrolls on the screen; printed, it is complete.
 _MOST_ROWS = 40
 
@@ -88,6 +98,16 @@ class Column:
         return percent(value) if self.name.endswith("_share") else number(value, self.digits or 0)
 
 
+def columns_of(words: Words, *names: str | Column, **keys: str) -> list[Column]:
+    """Return columns with their headings and units; `keys` gives the words of some."""
+    return [
+        each
+        if isinstance(each, Column)
+        else Column(each, words(keys[each]) if each in keys else words.heading(each), words.unit_of(each))
+        for each in names
+    ]
+
+
 def as_data(value: Any) -> Markup:
     """Return JSON for a script element."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -123,20 +143,36 @@ def figure(name: str, spec: Mapping[str, Any], caption: str = "", css: str = "")
 
 
 @dataclass(frozen=True)
-class Words:
-    """Words of the page in English (`en`), in Chinese (`zh`), or side by side (`both`)."""
+class Words(Language):
+    """Words of the page in English (`en`), in Chinese (`zh`), or side by side (`both`); `money` as in StoredRun."""
 
-    lang: str
+    money: str = ""
 
     def __call__(self, key: str) -> str:
         """Return the word with a key in labels.csv."""
-        english, chinese = labels().keyed[key]
-        return self._shown(english, chinese)
+        return self.shown(*labels().keyed[key])
 
-    def _shown(self, english: str, chinese: str | None) -> str:
-        if self.lang == "en" or chinese is None or chinese == english:
-            return english
-        return chinese if self.lang == "zh" else f"{english} / {chinese}"
+    @property
+    def millions(self) -> str:
+        """Unit of amounts of money."""
+        return self.unit(f"million {self.money}")
+
+    def heading(self, name: str) -> str:
+        """Return the heading of a column."""
+        return self(_WORD_OF.get(name, name))
+
+    def unit_of(self, name: str) -> str:
+        """Return the unit of a column of tonnes, money, lengths or years; empty for others."""
+        if name.endswith("_per_t"):
+            return f"{self.money}/t"
+        suffix = name.rpartition("_")[2]
+        english = {"ktpa": "kt/y", "kt": "kt", "mn": f"million {self.money}"}.get(suffix, "")
+        return {"km": "km", "yr": self("years_unit")}.get(suffix) or self.unit(english)
+
+    def title(self, name: str, key: str = "") -> str:
+        """Return the heading of a column, or another word, with the unit of the column."""
+        heading, unit = self(key) if key else self.heading(name), self.unit_of(name)
+        return f"{heading}, {unit}" if unit else heading
 
     @property
     def tag(self) -> str:
@@ -154,23 +190,7 @@ class Words:
             return self(text)
         spaced = text.replace("_", " ")
         translated = chinese_value(text, kinds) or chinese_value(spaced, kinds)
-        return self._shown(spaced, translated) if translated else self.label(spaced)
-
-    def value(self, text: str, *kinds: str) -> str:
-        """Return a value of one of these kinds, such as a province."""
-        return Language(self.lang).value(text, *kinds)
-
-    def message(self, text: str) -> str:
-        """Return a sentence."""
-        return Language(self.lang).sentence(text)
-
-    def label(self, text: str) -> str:
-        """Return a heading or label."""
-        return Language(self.lang).label(text)
-
-    def unit(self, text: str) -> str:
-        """Return a unit."""
-        return Language(self.lang).unit(text)
+        return self.shown(spaced, translated) if translated else self.label(spaced)
 
     def named(self, name: str, name_zh: str) -> str:
         """Return a plant's name; without a Chinese name the given one."""

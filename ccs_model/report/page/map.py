@@ -16,7 +16,7 @@ import altair as alt
 from ccs_model.errors import FileError, InputError, Issue
 from ccs_model.paths import data_folder
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.charts import FAINT, INK, PIPE, SITE, data, sector_colours, shared
+from ccs_model.report.page.charts import FAINT, INK, PIPE, SITE, data, sector_colours, shared, tooltips
 from ccs_model.report.page.html import Words
 
 Ring = list[list[float]]
@@ -41,7 +41,7 @@ def map_chart(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]
         f"{len(run.features('pipe', 'truck'))} pipelines and roads, and "
         f"{sum(bool(each['properties']['is_used']) for each in run.features('site'))} storage sites in use"
     )
-    return shared(alt.layer(*layers).project(**projection(box)), words.message(message), "container")
+    return shared(alt.layer(*layers).project(**projection(box)), words.sentence(message), "container")
 
 
 def outlines_of(basemap: str | None) -> list[dict[str, Any]]:
@@ -193,25 +193,19 @@ def _pipes(run: StoredRun, words: Words) -> Iterator[Any]:
         )  # fmt: skip
     if not rows:
         return
+    dashes = alt.Scale(domain=["pipe", "truck"], range=[[1, 0], [4, 4]])
+    message = [alt.Tooltip("name:N", title=words.label("Pipeline"))]
+    message += tooltips(words, "flow_ktpa", "length_km", "capex_mn")
+    yield pipe_layer(rows, strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=None), tooltip=message)
+
+
+def pipe_layer(rows: Sequence[Mapping[str, Any]], **encoding: Any) -> Any:
+    """Return a layer of lines, wide by their flow."""
     top = max(float(row["flow_ktpa"]) for row in rows)
-    money = words.unit(f"million {run.money}")
-    yield (
-        alt.Chart(data(rows))
-        .mark_rule(color=PIPE, strokeCap="round", clip=True)
-        .encode(
-            longitude="lon:Q", latitude="lat:Q", longitude2="lon2:Q", latitude2="lat2:Q",
-            strokeWidth=alt.StrokeWidth("flow_ktpa:Q", scale=alt.Scale(domain=[0, max(top, 1.0)], range=[1.4, 7]),
-                                        legend=None),
-            strokeDash=alt.StrokeDash("kind:N", scale=alt.Scale(domain=["pipe", "truck"], range=[[1, 0], [4, 4]]),
-                                      legend=None),
-            tooltip=[
-                alt.Tooltip("name:N", title=words.label("Pipeline")),
-                alt.Tooltip("flow_ktpa:Q", title=f"{words('flow')}, {words.unit('kt/y')}", format=",.0f"),
-                alt.Tooltip("length_km:Q", title=f"{words('length')}, km", format=",.0f"),
-                alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, {money}", format=",.0f"),
-            ],
-        )
-    )  # fmt: skip
+    width = alt.StrokeWidth("flow_ktpa:Q", scale=alt.Scale(domain=[0, max(top, 1.0)], range=[1.4, 7]), legend=None)
+    ends = {"longitude": "lon:Q", "latitude": "lat:Q", "longitude2": "lon2:Q", "latitude2": "lat2:Q"}
+    chart = alt.Chart(data(rows)).mark_rule(color=PIPE, strokeCap="round", clip=True)
+    return chart.encode(**ends, strokeWidth=width, **encoding)
 
 
 def _sites(run: StoredRun, words: Words) -> Iterator[Any]:
@@ -234,11 +228,7 @@ def _sites(run: StoredRun, words: Words) -> Iterator[Any]:
                         fill=SITE if used else "#ffffff", opacity=1 if used else 0.7, clip=True)
             .encode(
                 longitude="lon:Q", latitude="lat:Q",
-                tooltip=[
-                    alt.Tooltip("name:N", title=words("site")),
-                    alt.Tooltip("injected_ktpa:Q", title=f"{words('injected')}, {words.unit('kt/y')}", format=",.0f"),
-                    alt.Tooltip("capacity_kt:Q", title=f"{words('capacity')}, {words.unit('kt')}", format=",.0f"),
-                ],
+                tooltip=tooltips(words, "name", "injected_ktpa", "capacity_kt", name="site"),
             )
         )  # fmt: skip
 
@@ -262,39 +252,28 @@ def _plants(run: StoredRun, words: Words) -> Iterator[Any]:
             }
         )
     rows.sort(key=lambda row: (-float(row["baseline_ktpa"] or 0.0), str(row["id"])))
-    sectors = sorted({str(row["sector"]) for row in rows})
-    top = max((float(row["baseline_ktpa"] or 0.0) for row in rows), default=1.0)
+    names = ("shown", "sector_name", "province", "baseline_ktpa")
     for retrofitted in (False, True):
         shown = [row for row in rows if bool(row["is_fitted"]) is retrofitted]
-        if not shown:
-            continue
-        ring = INK if retrofitted else FAINT
-        yield (
-            alt.Chart(data(shown))
-            .mark_circle(stroke=ring, strokeWidth=1.6 if retrofitted else 0.8, clip=True,
-                         opacity=0.95 if retrofitted else 0.3)
-            .encode(
-                longitude="lon:Q", latitude="lat:Q",
-                size=alt.Size("baseline_ktpa:Q", scale=alt.Scale(domain=[0, max(top, 1.0)], range=[24, 900]),
-                              legend=None),
-                color=alt.Color("sector:N", scale=sector_colours(sectors), legend=None),
-                tooltip=_plant_tooltip(run, words, retrofitted=retrofitted),
+        if shown:
+            message = tooltips(
+                words, *names, *(("captured_ktpa", "avoided_ktpa", "capex_mn") if retrofitted else ("reason",))
             )
-        )  # fmt: skip
+            yield plant_layer(shown, rows, message, is_fitted=retrofitted)
 
 
-def _plant_tooltip(run: StoredRun, words: Words, *, retrofitted: bool) -> list[Any]:
-    message = [
-        alt.Tooltip("shown:N", title=words("plant")),
-        alt.Tooltip("sector_name:N", title=words("sector")),
-        alt.Tooltip("province:N", title=words("province")),
-        alt.Tooltip("baseline_ktpa:Q", title=f"{words('baseline')}, {words.unit('kt/y')}", format=",.0f"),
-    ]
-    if not retrofitted:
-        return [*message, alt.Tooltip("reason:N", title=words("reason"))]
-    return [
-        *message,
-        alt.Tooltip("captured_ktpa:Q", title=f"{words('captured')}, {words.unit('kt/y')}", format=",.0f"),
-        alt.Tooltip("avoided_ktpa:Q", title=f"{words('avoided')}, {words.unit('kt/y')}", format=",.0f"),
-        alt.Tooltip("capex_mn:Q", title=f"{words('capex')}, {words.unit(f'million {run.money}')}", format=",.0f"),
-    ]
+def plant_layer(
+    shown: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]], tooltip: list[Any], *, is_fitted: bool
+) -> Any:
+    """Return a layer of circles, large by their share of the baseline; retrofitted plants are saturated."""
+    sectors = sorted({str(row["sector"]) for row in every})
+    top = max((float(row["baseline_ktpa"] or 0.0) for row in every), default=1.0)
+    ring = {"stroke": INK, "strokeWidth": 1.6} if is_fitted else {"stroke": FAINT, "strokeWidth": 0.8}
+    chart = alt.Chart(data(shown)).mark_circle(**ring, opacity=0.95 if is_fitted else 0.3, clip=True)
+    return chart.encode(
+        longitude="lon:Q",
+        latitude="lat:Q",
+        size=alt.Size("baseline_ktpa:Q", scale=alt.Scale(domain=[0, max(top, 1.0)], range=[24, 900]), legend=None),
+        color=alt.Color("sector:N", scale=sector_colours(sectors), legend=None),
+        tooltip=tooltip,
+    )

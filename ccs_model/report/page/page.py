@@ -73,7 +73,7 @@ def page_text(run: StoredRun, *, lang: str = "en", basemap: str | None = None) -
     InputError
         If the basemap or one of the run's own tables is invalid.
     """
-    words, outlines = Words(lang), outlines_of(basemap)
+    words, outlines = Words(lang, run.money), outlines_of(basemap)
     references, note = _references(run)
     scripts = (drawing_library(), _file("page.js"))
     page = render(

@@ -14,7 +14,18 @@ from ccs_model.plan.stored_run import StoredRun
 from ccs_model.report.figures import gap_of_run
 from ccs_model.report.page import charts
 from ccs_model.report.page.charts import FAINT, INK, PIPE, SITE, sector_colour, spec
-from ccs_model.report.page.html import Column, Words, figure, number, paragraph, percent, render, section, table
+from ccs_model.report.page.html import (
+    Column,
+    Words,
+    columns_of,
+    figure,
+    number,
+    paragraph,
+    percent,
+    render,
+    section,
+    table,
+)
 from ccs_model.report.page.map import map_chart
 from ccs_model.report.sentences import gap_text
 from ccs_model.units import label_of
@@ -43,12 +54,12 @@ def heading(run: StoredRun, words: Words) -> Markup:
             (number(totals["captured_ktpa"]), f"{words.unit('kt/y')} {words('captured')}{when}"),
             (number(totals["avoided_ktpa"]), f"{words.unit('kt/y')} {words('avoided')}{when}"),
             (percent(totals["abatement_share"], 2), f"{words('abatement')}{when} ({on_site})"),
-            (number(totals["capex_mn"]), f"{words.unit(f'million {run.money}')} {words('capex')}{budget}"),
+            (number(totals["capex_mn"]), f"{words.millions} {words('capex')}{budget}"),
             (number(totals["avoidance_cost_per_t"]), f"{run.money} {words('per_t_avoided')} ({per_captured})"),
         ],
         quality=[
-            (words("status"), f"{status}{words.stop}{words.message(_gap(run))}"),
-            (words("calibration"), words.message(calibration["statement"] if calibration else _NOT_CALIBRATED)),
+            (words("status"), f"{status}{words.stop}{words.sentence(_gap(run))}"),
+            (words("calibration"), words.sentence(calibration["statement"] if calibration else _NOT_CALIBRATED)),
         ],
     )
 
@@ -85,7 +96,7 @@ def plan_map(run: StoredRun, words: Words, outlines: Sequence[Mapping[str, Any]]
         has_trucks=bool(run.features("truck")),
     )
     drawn = figure("map", spec(map_chart(run, words, outlines)), css="map")
-    return section(words("map"), drawn, legend, paragraph(words.message(caption), "note"), css="whole")
+    return section(words("map"), drawn, legend, paragraph(words.sentence(caption), "note"), css="whole")
 
 
 def built(run: StoredRun, words: Words) -> Markup:
@@ -103,20 +114,12 @@ def built(run: StoredRun, words: Words) -> Markup:
         for row in run.document["retrofits"]
     ]
     if not rows:
-        return section(words("built"), paragraph(words.message("Nothing is built.")))
+        return section(words("built"), paragraph(words.sentence("Nothing is built.")))
     rows.sort(key=lambda row: (-row["avoided_ktpa"], row["plant"], row["stream"]))
-    columns = [
-        Column("name", words("plant")),
-        Column("province", words("province")),
-        Column("stream", words("stream")),
-        Column("technology", words("technology")),
-        Column("start", words("year"), ""),
-        Column("site", words("site")),
-        Column("captured_ktpa", words("captured"), words.unit("kt/y")),
-        Column("avoided_ktpa", words("avoided"), words.unit("kt/y")),
-        Column("capex_mn", words("capex"), words.unit(f"million {run.money}")),
-        Column("avoidance_cost_per_t", words("avoidance_cost"), f"{run.money}/t"),
-    ]
+    columns = columns_of(
+        words, "name", "province", "stream", "technology", "start", "site", "captured_ktpa", "avoided_ktpa", "capex_mn",
+        "avoidance_cost_per_t",
+    )  # fmt: skip
     return section(words("built"), table(columns, rows, words("built")))
 
 
@@ -130,7 +133,7 @@ def cost_curve(run: StoredRun, words: Words) -> Markup:
         "cost per tonne. The curve ignores the budget and limits shared between streams; the plan respects them and "
         "may therefore skip a cheap stream."
     )
-    return section(words("macc"), figure("macc", spec(chart), words.message(note)))
+    return section(words("macc"), figure("macc", spec(chart), words.sentence(note)))
 
 
 def timeline(run: StoredRun, words: Words) -> Markup:
@@ -139,14 +142,10 @@ def timeline(run: StoredRun, words: Words) -> Markup:
         {**row, "period": period}
         for period, row in zip(charts.periods(run, words), run.document["by_year"], strict=True)
     ]  # fmt: skip
-    columns = [
-        Column("period", words("period")),
-        Column("n_started", words("started"), "", 0),
-        Column("spending_mn", words("spending"), words.unit(f"million {run.money}")),
-        Column("captured_ktpa", words("captured_pa"), words.unit("kt/y")),
-        Column("avoided_ktpa", words("avoided_pa"), words.unit("kt/y")),
-        Column("abatement_share", words("abatement")),
-    ]
+    columns = columns_of(
+        words, "period", Column("n_started", words("started"), "", 0), "spending_mn", "captured_ktpa", "avoided_ktpa",
+        "abatement_share", captured_ktpa="captured_pa", avoided_ktpa="avoided_pa",
+    )  # fmt: skip
     pair = render(
         "pair",
         parts=[
@@ -161,15 +160,11 @@ def zones(run: StoredRun, words: Words) -> Markup:
     """Return the abatement of each zone as delivered, as designed and as reported."""
     chart = charts.zones_chart(run, words)
     rows = [{**zone, "zone": words.value(str(zone["zone"]), "zone", "province")} for zone in run.document["zones"]]
-    columns = [
-        Column("zone", words("zone")),
-        Column("baseline_ktpa", words("baseline"), words.unit("kt/y")),
-        Column("avoided_ktpa", words("avoided"), words.unit("kt/y")),
-        Column("abatement_share", f"{words('abatement')}: {words('as_delivered')}"),
-        Column("on_site_abatement_share", words("on_site_abatement")),
-        Column("uncalibrated_abatement_share", words("as_designed")),
-        Column("reported_abatement_share", words("as_reported")),
-    ]
+    delivered = Column("abatement_share", f"{words('abatement')}: {words('as_delivered')}")
+    columns = columns_of(
+        words, "zone", "baseline_ktpa", "avoided_ktpa", delivered, "on_site_abatement_share",
+        "uncalibrated_abatement_share", "reported_abatement_share",
+    )  # fmt: skip
     note = (
         "Reported abatement is a press figure without baseline, metric or technology; it is not known to result from "
         "capture."
@@ -177,7 +172,7 @@ def zones(run: StoredRun, words: Words) -> Markup:
     has_report = any(zone["reported_abatement_share"] is not None for zone in rows)
     return section(
         words("zones"),
-        Markup("") if chart is None else figure("zones", spec(chart), words.message(note) if has_report else ""),
+        Markup("") if chart is None else figure("zones", spec(chart), words.sentence(note) if has_report else ""),
         table(columns, rows, words("zones")),
     )
 
@@ -186,30 +181,24 @@ def stakeholders(run: StoredRun, words: Words) -> Markup:
     """Return costs and benefits of each stakeholder, with the payments between them."""
     chart = charts.stakeholders_chart(run, words)
     if chart is None:
-        message = words.message("A representative year has no owners' or social accounts.")
+        message = words.sentence("A representative year has no owners' or social accounts.")
         return section(words("stakeholders"), paragraph(message))
-    unit = words.unit(f"million {run.money}")
     rows = [
         {**row, "stakeholder": words.known(str(row["stakeholder"]), "stakeholder")}
         for row in run.document["stakeholders"]
     ]
-    columns = [
-        Column("stakeholder", words("stakeholder")),
-        Column("benefits_mn", words("benefits"), unit),
-        Column("costs_mn", words("costs"), unit),
-        Column("npv_mn", words("net"), unit),
-        Column("benefit_cost_ratio", words("ratio"), "", 2),
-    ]
+    ratio = Column("benefit_cost_ratio", words("ratio"), "", 2)
+    columns = columns_of(words, "stakeholder", "benefits_mn", "costs_mn", "npv_mn", ratio, npv_mn="net")
     note = "The mark is the net value. Payments between stakeholders cancel in the social account."
     return section(
         words("stakeholders"),
-        figure("stakeholders", spec(chart), words.message(note)),
+        figure("stakeholders", spec(chart), words.sentence(note)),
         table(columns, rows, words("stakeholders")),
-        _ledger(run, words, unit),
+        _ledger(run, words),
     )
 
 
-def _ledger(run: StoredRun, words: Words, unit: str) -> Markup:
+def _ledger(run: StoredRun, words: Words) -> Markup:
     """The payments of each item, with their sum."""
     frame = pd.DataFrame(run.document["ledger"])
     if frame.empty:
@@ -219,7 +208,7 @@ def _ledger(run: StoredRun, words: Words, unit: str) -> Markup:
     rows = [{**row, "item": words.label(label_of(str(row["item"])))} for row in records(frame)]
     columns = [
         Column("item", words("item")),
-        *(Column(name, words.known(name.removesuffix("_mn"), "stakeholder"), unit) for name in amounts),
+        *(Column(name, words.known(name.removesuffix("_mn"), "stakeholder"), words.millions) for name in amounts),
     ]
     return table(columns, [*rows, total], words("item"), has_total=True)
 
@@ -239,15 +228,9 @@ def owners(run: StoredRun, words: Words) -> Markup:
             name = words.named(str(about["name"]), str(about["name_zh"] or ""))
         rows.append({**row, "name": name, "is_total": is_total})
     rows.sort(key=lambda row: (row["is_total"], -(row["capex_mn"] or 0.0), row["plant"]))
-    unit = words.unit(f"million {run.money}")
-    columns = [
-        Column("name", words("plant")),
-        Column("capex_mn", words("capex"), unit),
-        Column("npv_mn", words("npv"), unit),
-        Column("equity_irr_share", words("irr")),
-        Column("payback_yr", words("payback"), words("years_unit")),
-        Column("break_even_carbon_price_per_t", words("break_even"), f"{run.money}/t"),
-    ]
+    columns = columns_of(
+        words, "name", "capex_mn", "npv_mn", "equity_irr_share", "payback_yr", "break_even_carbon_price_per_t"
+    )
     has_total = bool(rows[-1]["is_total"])
     return section(words("owner_returns"), table(columns, plain(rows), words("owner_returns"), has_total=has_total))
 

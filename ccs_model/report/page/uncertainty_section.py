@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from ccs_model.plan.plan import FIXED, REPLANNED
 from ccs_model.plan.stored_run import StoredRun
-from ccs_model.report.page.charts import FIRST, INK, THIRD, data, shared, spec
+from ccs_model.report.page.charts import FIRST, INK, THIRD, data, shades, shared, spec
 from ccs_model.report.page.html import Column, Words, figure, number, paragraph, percent, section, table
 from ccs_model.report.workbook.uncertainty_sheet import MEASURES, MODES
 
@@ -43,8 +43,8 @@ def uncertainty(run: StoredRun, words: Words) -> Markup:
          "highest fifth, minus the mean of all. Widest first."),
         ("chosen", _chosen(run, words), "A plant is selected if at least half of a stream's retrofit is built."),
     ]  # fmt: skip
-    figures = [figure(name, spec(chart), words.message(note)) for name, chart, note in drawn if chart is not None]
-    return section(words("uncertainty"), paragraph(words.message(about)), *figures, _table(run, words))
+    figures = [figure(name, spec(chart), words.sentence(note)) for name, chart, note in drawn if chart is not None]
+    return section(words("uncertainty"), paragraph(words.sentence(about)), *figures, _table(run, words))
 
 
 def _mode(words: Words, mode: str) -> str:
@@ -71,7 +71,6 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
     ]
     unit = words.unit(str(run.uncertainty["unit"]))
     title = f"{words('objective_value')}, {unit}"
-    shades = alt.Scale(domain=[_mode(words, FIXED), _mode(words, REPLANNED)], range=[THIRD, FIRST])
     bars = (
         alt.Chart(data(rows))
         .mark_rect(opacity=0.62)
@@ -80,7 +79,7 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
             x2="high:Q",
             y=alt.Y("n:Q", title=words("n_futures"), axis=alt.Axis(format=",.0f", tickMinStep=1)),
             y2="zero:Q",
-            color=alt.Color("mode:N", title=None, scale=shades),
+            color=shades("mode", {_mode(words, FIXED): THIRD, _mode(words, REPLANNED): FIRST}),
             tooltip=[
                 alt.Tooltip("mode:N", title=" "),
                 alt.Tooltip("low:Q", title=words("from"), format=",.0f"),
@@ -95,7 +94,7 @@ def _outcomes(run: StoredRun, words: Words) -> Any | None:
         f"Outcomes of {len(futures)} futures: the fixed plan reaches {number(fixed['p5'])} to "
         f"{number(fixed['p95'])} {unit} (90 % interval), median {number(fixed['p50'])}"
     )
-    return shared(alt.layer(bars, line), words.message(message), 280)
+    return shared(alt.layer(bars, line), words.sentence(message), 280)
 
 
 def _tornado(run: StoredRun, words: Words) -> Any | None:
@@ -120,12 +119,7 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
         .encode(
             y=alt.Y("input:N", title=None, sort=None, axis=alt.Axis(labelLimit=170)),
             x=alt.X("change:Q", title=title, stack=None, axis=alt.Axis(format=",.0f", **_UNDER_BARS)),
-            color=alt.Color(
-                "end:N",
-                title=None,
-                legend=alt.Legend(columns=1),
-                scale=alt.Scale(domain=[low, high], range=[THIRD, FIRST]),
-            ),
+            color=shades("end", {low: THIRD, high: FIRST}, legend=alt.Legend(columns=1)),
             tooltip=[
                 alt.Tooltip("input:N", title=" "),
                 alt.Tooltip("end:N", title=" "),
@@ -138,7 +132,7 @@ def _tornado(run: StoredRun, words: Words) -> Any | None:
         f"Drivers of the objective value: {words.known(str(found[0]['input']), 'input')} most, with a mean of "
         f"{found[0]['low']:,.0f} in its lowest fifth and {found[0]['high']:,.0f} in its highest"
     )
-    return shared(chart, words.message(message), _EDGE + _ROW * len(found))
+    return shared(chart, words.sentence(message), _EDGE + _ROW * len(found))
 
 
 def _chosen(run: StoredRun, words: Words) -> Any | None:
@@ -160,7 +154,7 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
     ]
     if not rows:
         return None
-    shades = alt.Scale(domain=[words("in_plan"), words("not_in_plan")], range=[FIRST, THIRD])
+    colours = {words("in_plan"): FIRST, words("not_in_plan"): THIRD}
     chart = (
         alt.Chart(data(rows))
         .mark_bar()
@@ -172,7 +166,7 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
                 scale=alt.Scale(domain=[0, 1]),
                 axis=alt.Axis(format=".0%", **_UNDER_BARS),
             ),
-            color=alt.Color("state:N", title=None, legend=alt.Legend(columns=1), scale=shades),
+            color=shades("state", colours, legend=alt.Legend(columns=1)),
             tooltip=[
                 alt.Tooltip("name:N", title=words("plant")),
                 alt.Tooltip("share:Q", title=words("selected_share"), format=".0%"),
@@ -182,7 +176,7 @@ def _chosen(run: StoredRun, words: Words) -> Any | None:
     )
     n_sure = len(run.uncertainty["no_regret"]["plants"])
     message = f"Selection frequency: {n_sure} of {len(found)} plants are selected in at least 90 % of the futures"
-    return shared(chart, words.message(message), _EDGE + _ROW * len(rows))
+    return shared(chart, words.sentence(message), _EDGE + _ROW * len(rows))
 
 
 def _table(run: StoredRun, words: Words) -> Markup:

@@ -1,47 +1,27 @@
-"""Sheet Assumptions: assumptions of the model, and assumed rows of the input tables."""
+"""Sheets Assumptions and Sources: assumptions of the model, assumed rows of the input tables, and references."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
+from collections.abc import Iterator
 
 import pandas as pd
 
 from ccs_model.engineering.capture_units import COAL_BOILER
 from ccs_model.inputs.declarations import read_dictionary
+from ccs_model.inputs.geography import are_in_china
+from ccs_model.inputs.load import SHIPPED
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
-from ccs_model.report.tables_in_use import rows_in_use
+from ccs_model.report import figures as published_bands
+from ccs_model.report.tables_in_use import references_in_use, rows_in_use
 from ccs_model.report.workbook.cell_values import first_few
 from ccs_model.report.workbook.columns import declared_rows, label
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 
-@dataclass(frozen=True)
-class Assumption:
-    """One assumption of the model: statement, reason, and effect if it is wrong."""
-
-    statement: str
-    why: str
-    effect_if_wrong: str
-
-
-@cache
-def declared_assumptions() -> Mapping[str, Assumption]:
-    """The assumptions of assumptions.csv by their names."""
-    return MappingProxyType(
-        {
-            row["assumption"]: Assumption(row["statement"], row["why"], row["effect_if_wrong"])
-            for row in declared_rows("assumptions.csv")
-        }
-    )
-
-
-def model_assumptions(problem: Problem) -> tuple[Assumption, ...]:
-    """The assumptions that apply to a problem, transport and storage first."""
+def model_assumptions(problem: Problem) -> list[Row]:
+    """The rows of assumptions.csv that apply to a problem, transport and storage first."""
     policy = problem.scenario.policy
     is_paid = policy.paid_per_captured_t > 0 or policy.paid_per_avoided_t > 0
     names = ["own_pipelines", "levelised_storage"]
@@ -58,7 +38,8 @@ def model_assumptions(problem: Problem) -> tuple[Assumption, ...]:
     names.append("as_designed" if problem.calibrated is None else "as_fitted")
     names.append("coal_steam" if problem.scenario.capture.heat_sources == (COAL_BOILER,) else "heat_by_choice")
     names += ["wells", "coke_ovens", "operation", "prices", "payment" if is_paid else "no_payment"]
-    return tuple(declared_assumptions()[name] for name in names)
+    declared = {row["assumption"]: row for row in declared_rows("assumptions.csv")}
+    return [declared[name] for name in names]
 
 
 # Columns that describe the origin of a row.
@@ -77,25 +58,13 @@ def write_assumptions(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Model assumptions")
     sheet.table(
         "assumptions.model",
-        [
-            {
-                "table": str(number),
-                "statement": each.statement,
-                "why": each.why,
-                "effect_if_wrong": each.effect_if_wrong,
-            }
-            for number, each in enumerate(model_assumptions(plan.problem), start=1)
-        ],
+        [{**each, "table": str(number)} for number, each in enumerate(model_assumptions(plan.problem), start=1)],
         plain=True,
         named="of_model",
     )
     sheet.section("Data assumptions")
     rows = [row for name, table in tables.items() if "quality" in table for row in _assumed_rows(name, table)]
-    sheet.table(
-        "assumptions.tables",
-        rows,
-        main=True,
-    )
+    sheet.table("assumptions.tables", rows, main=True)
 
 
 def _assumed_rows(name: str, table: pd.DataFrame) -> Iterator[Row]:
@@ -153,3 +122,44 @@ def _sentence(value: object) -> str:
 ASSUMPTIONS = Page(
     "Assumptions", "Assumptions of the model, and every assumed number with its reason.", write_assumptions
 )
+
+
+# Licences that ask for the author to be named wherever the data go.
+_NAMED_BY_LICENCE = ("CC BY", "ECL")
+
+
+def write_sources(sheet: Sheet, plan: Plan) -> None:
+    """References with their use, then the lines that licences ask for."""
+    inputs = plan.problem.inputs
+    in_china = bool(are_in_china(pd.Series(plan.problem.zones, dtype=object)).any())
+    used = references_in_use(rows_in_use(inputs, plan.problem.scenario, plan.problem.zones))
+    # Where no plant stands in China, what only Chinese rows name is left out.
+    references = [row for row in records(inputs["references"]) if in_china or str(row["reference"]) in used]
+    rows = [{**row, "used_by": ", ".join(used.get(str(row["reference"]), []))} for row in references]
+    if in_china:
+        rows.append(
+            {
+                "reference": "ACCA21",
+                "citation": published_bands.CITATION,
+                "where": "",
+                "licence": "facts with citation",
+                "use": f"bands of capture cost to compare with; {published_bands.NOTE}",
+                "used_by": "sheet Economics",
+            }
+        )
+    sheet.title("Sources")
+    sheet.paragraph("Each number of the tables names its reference; this sheet lists the references.")
+    own = [f"{name}: {origin}" for name, origin in inputs.origins.items() if origin and origin != SHIPPED]
+    for line in own:
+        sheet.paragraph(f"Own table: {line}")
+    sheet.table("sources", rows, main=True)
+    sheet.section("Attributions")
+    for row in references:
+        if str(row["licence"]).startswith(_NAMED_BY_LICENCE):
+            where = f", {row['where']}" if row["where"] else ""
+            sheet.paragraph(
+                f"{row['citation']}{where}: {row['licence']}; changed here: selected, converted and put together."
+            )
+
+
+SOURCES = Page("Sources", "Every reference with its licence and the tables that use it; attributions.", write_sources)

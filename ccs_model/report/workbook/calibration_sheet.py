@@ -112,7 +112,5 @@ def _card(plan: Plan) -> Iterator[tuple[str, str]]:
 
 
 CALIBRATION = Page(
-    "Calibration",
-    "Evidence of the pilot zones, its use in the plan, and its limits.",
-    write_calibration,
+    "Calibration", "Evidence of the pilot zones, its use in the plan, and its limits.", write_calibration
 )

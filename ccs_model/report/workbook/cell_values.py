@@ -16,9 +16,8 @@ from ccs_model.units import unit_of
 MOST_CHARACTERS = 32_767
 FORMULA_STARTS = ("=", "+", "-", "@")
 
-# Formats of numbers without a unit: years, counts, plain factors, and what is left over when two figures agree.
+# Formats of numbers without a unit: years, counts and plain factors.
 YEAR_FORMAT, COUNT_FORMAT, FACTOR_FORMAT = "0", "#,##0", "#,##0.0##"
-RESIDUAL_FORMAT = "0.0E+00"
 _NOT_XML = frozenset("\ufffe\uffff")
 
 

@@ -11,13 +11,11 @@ from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import by_plant, flows_of, has_accounts
-from ccs_model.report.workbook.columns import Cell
+from ccs_model.report.workbook.columns import Cell, declared_rows
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 HOLDS, BROKEN = "holds", "does not hold"
-_DISTANCE = "=MAX({actual}-{expected},{expected}-{actual})/MAX(1,{expected},-{expected})"
-_TIGHT = 1e-9
 
 
 def write_checks(sheet: Sheet, plan: Plan) -> None:
@@ -35,12 +33,7 @@ def write_checks(sheet: Sheet, plan: Plan) -> None:
     )
     top = sheet.row
     sheet.jump(top + 1)
-    block = sheet.table(
-        "checks",
-        rows,
-        main=True,
-        key="checks",
-    )
+    block = sheet.table("checks", rows, main=True, key="checks")
     sheet.check_results(block, "holds", BROKEN)
     sheet.section("Master check")
     counted = sheet.table(
@@ -97,138 +90,61 @@ def _row(
 ) -> Row:
     return {
         "name": name,
-        "holds": Formula(f'=IF({{figure}}<={{tolerance}},"{HOLDS}","{BROKEN}")', HOLDS if holds else BROKEN),
+        "holds": HOLDS if holds else BROKEN,
         "actual": actual,
         "expected": expected,
-        "figure": Formula(_DISTANCE, figure),
+        "figure": figure,
         "tolerance": tolerance,
         "of": of,
     }
 
 
-def _live(name: str, actual: str, expected: str, value: float, tolerance: float = _TIGHT) -> Row:
-    return _row(
-        name, Formula(f"={actual}", float(value)), Formula(f"={expected}", float(value)), 0.0, tolerance, "workbook"
-    )
-
-
 def _of_workbook(sheet: Sheet, plan: Plan) -> Iterator[Row]:
-    """Figures that stand in two places of the workbook."""
-    if len(plan.problem.plants):
-        baseline = plan.problem.baseline_ktpa
-        yield _live(
-            "baseline: sheet Plants equals the key figures", "{plants!baseline_ktpa@total}",
-            "{key_figures!solved@baseline_ktpa}", baseline,
-        )  # fmt: skip
-    if "macc" in sheet.book.blocks:
-        yield from _of_macc(plan)
-    if len(plan.retrofits):
-        yield from _of_retrofits(sheet, plan)
-    if has_accounts(plan):
-        yield from _of_accounts(plan)
-
-
-def _of_macc(plan: Plan) -> Iterator[Row]:
-    total = float(macc_table(plan.problem, plan.retrofits)["avoided_ktpa"].sum())
-    yield _live(
-        "MACC: running sums end at the total", "MAX({macc!cumulative_avoided_ktpa})", "SUM({macc!avoided_ktpa})", total
-    )
-
-
-def _of_retrofits(sheet: Sheet, plan: Plan) -> Iterator[Row]:
-    table, totals = plan.retrofits, plan.totals
-    for name, text in (
-        ("captured_ktpa", "captured"),
-        ("avoided_ktpa", "avoided"),
-        ("on_site_abatement_ktpa", "on-site abatement"),
-    ):
-        yield _live(
-            f"{text}: retrofits sum to the plan", f"{{retrofits!{name}@total}}", f"{{key_figures!solved@{name}}}",
-            float(totals[name] or 0.0), 1e-6,
-        )  # fmt: skip
-    if not table["captured_ktpa"].sum() > 0:
-        return
-    yield _live(
-        "captured by sector sums to the plan", f"{{by_sector!from_{plan.problem.years[-1]}@total}}",
-        "{key_figures!solved@captured_ktpa}", float(totals["captured_ktpa"] or 0.0), 1e-6,
-    )  # fmt: skip
-    capex = float(table["capture_capex_mn"].sum())
-    yield _live(
-        "capture capex: scaling law on Economics equals sheet Retrofits", "{economics!capture_capex_mn@total}",
-        "{retrofits!capture_capex_mn@total}*capex_factor", capex,
-    )  # fmt: skip
-    yield _live(
-        "pipeline capex: Economics equals sheet Retrofits", "{economics!pipe_capex_mn@total}",
-        "{retrofits!pipe_capex_mn@total}*capex_factor", float(table["pipe_capex_mn"].sum()),
-    )  # fmt: skip
-    cost = float(table["cost_mn_pa"].sum())
-    parts = "+".join(
+    """The checks of checks.csv: figures that stand in two places of the workbook."""
+    values = _figures(sheet, plan)
+    parts = (
         f"{{economics!{name}@total}}"
         for name in sheet.book.blocks["economics"].columns
         if name.endswith("_mn_pa") and not name.startswith("solved_") and name not in ("cost_mn_pa", "capture_mn_pa")
     )
-    yield _live(
-        "annual cost on Economics: sum of parts equals sum of rows", parts, "{economics!cost_mn_pa@total}", cost
-    )
+    marks = {"$cost_parts": "+".join(parts), "$last_year": str(plan.problem.years[-1])}
+    for declared in declared_rows("checks.csv"):
+        if declared["check"] in values:
+            actual, value = declared["actual"], float(values[declared["check"]])
+            for mark, text in marks.items():
+                actual = actual.replace(mark, text)
+            sides = Formula(f"={actual}", value), Formula(f"={declared['expected']}", value)
+            yield _row(declared["name"], *sides, 0.0, float(declared["tolerance"]), "workbook")
 
 
-def _of_accounts(plan: Plan) -> Iterator[Row]:
-    assert plan.owners is not None and plan.stakeholders is not None and plan.owner_cashflow is not None
-    parts, flows = by_plant(plan), flows_of(plan, None)
-    npv = float(plan.owners["npv_mn"].iloc[-1])
-    discount = np.r_[plan.problem.discount, plan.problem.closing_discount]
-    society = plan.stakeholders.set_index("stakeholder")["npv_mn"]
-    yield _live(
-        "owners' NPV: plants sum to the total", "SUM({plants_paid!npv_mn})", "{programme_results!live@npv_mn}",
-        npv,
-    )  # fmt: skip
-    yield _live(
-        "owners' NPV: equals the solver's value at its inputs",
-        "{programme_results!live@npv_mn}",
-        "IF(inputs_changed=0,{programme_results!solved@npv_mn},{programme_results!live@npv_mn})",
-        npv,
-    )
-    yield _live(
-        "owners' NPV: equals the sum of the discounted row", "SUM({programme!@discounted_mn:all})",
-        "{programme_results!live@npv_mn}", npv,
-    )  # fmt: skip
-    yield _live(
-        "NPV of the selected plant equals its row in the table", "{picked_results!live@npv_mn}",
-        "INDEX({plants_paid!npv_mn},plant_picked_n,1)", float(plan.owners["npv_mn"].iloc[0]),
-    )  # fmt: skip
-    yield _live(
-        "capital: spending in the account equals the capital table", "-{programme!total_mn@own_mn}",
-        "-SUM({capital!spent_mn})", -float(flows["own_mn"].sum()),
-    )  # fmt: skip
-    yield _live(
-        "depreciation plus net book value equals capital less grants",
-        "SUM({programme!@depreciation_mn:all})+SUM({programme!@book_mn:all})", "{programme!total_mn@own_mn}",
-        float(flows["own_mn"].sum()),
-    )  # fmt: skip
-    yield _live(
-        "salvage value: plants sum to the total", "SUM({plants_paid!salvage_mn})", "SUM({programme!@salvage_mn:all})",
-        float(parts["salvage_mn"].sum()),
-    )  # fmt: skip
-    yield _live(
-        "carbon revenue, discounted: plants sum to the total", "SUM({plants_paid!carbon_pv_mn})",
-        "SUMPRODUCT({programme!@carbon_mn:all},discount_factor)", float((flows["carbon_mn"] * discount).sum()),
-    )  # fmt: skip
-    yield _live(
-        "cumulative cash flow ends at the sum of the net cash flow",
-        "INDEX({programme!@cumulative_mn:all},1,horizon_end-first_year+1)",
-        "SUM({programme!@net_mn:all})", float(flows["net_mn"].sum()),
-    )  # fmt: skip
-    yield _live(
-        "society: gains of stakeholders plus damage avoided equal the social account",
-        "{stakeholders!npv_mn@owners}+{stakeholders!npv_mn@public_purse}+{stakeholders!npv_mn@financiers}"
-        "+{ledger!amount_mn@damage_avoided_mn}",
-        "{stakeholders!npv_mn@society}", float(society["society"]),
-    )  # fmt: skip
-    yield _live(
-        "net social benefit: equals the solver's value at its inputs", "{stakeholders!npv_mn@society}",
-        "IF(inputs_changed=0,{stakeholders!solved_npv_mn@society},{stakeholders!npv_mn@society})",
-        float(society["society"]),
-    )  # fmt: skip
+def _figures(sheet: Sheet, plan: Plan) -> dict[str, float]:
+    """The figure that each check of the workbook compares; those without their tables are left out."""
+    table, totals = plan.retrofits, plan.totals
+    found: dict[str, float] = {}
+    if len(plan.problem.plants):
+        found["baseline"] = plan.problem.baseline_ktpa
+    if "macc" in sheet.book.blocks:
+        found["macc"] = macc_table(plan.problem, table)["avoided_ktpa"].sum()
+    if len(table):
+        found |= {name: totals[name] or 0.0 for name in ("captured_ktpa", "avoided_ktpa", "on_site_abatement_ktpa")}
+    if table["captured_ktpa"].sum() > 0:
+        found |= {
+            "by_sector": totals["captured_ktpa"] or 0.0,
+            "capture_capex": table["capture_capex_mn"].sum(),
+            "pipe_capex": table["pipe_capex_mn"].sum(),
+            "cost": table["cost_mn_pa"].sum(),
+        }
+    if has_accounts(plan):
+        assert plan.owners is not None and plan.stakeholders is not None
+        flows, npv_mn = flows_of(plan, None), plan.owners["npv_mn"]
+        discount = np.r_[plan.problem.discount, plan.problem.closing_discount]
+        own = flows["own_mn"].sum()
+        found |= dict.fromkeys(("npv_of_plants", "npv_as_solved", "npv_of_row"), npv_mn.iloc[-1])
+        found |= {"npv_of_selected": npv_mn.iloc[0], "capital": -own, "depreciation": own}
+        found |= {"salvage": by_plant(plan)["salvage_mn"].sum(), "carbon": (flows["carbon_mn"] * discount).sum()}
+        society = plan.stakeholders.set_index("stakeholder")["npv_mn"]["society"]
+        found |= {"cumulative": flows["net_mn"].sum(), "society": society, "society_as_solved": society}
+    return found
 
 
 CHECKS = Page("Checks", "Each check: actual value, expected value, tolerance and result.", write_checks)

@@ -28,11 +28,7 @@ class CellClass:
 
 INPUT = CellClass("I", "input", "set by the scenario; change it there and run again", "#1F4FA3", "#DCE7F7")
 OBSERVED = CellClass(
-    "O",
-    "observed",
-    "measured, reported, or estimated from reported values; has a reference",
-    "#37474F",
-    "#E6EBEE",
+    "O", "observed", "measured, reported, or estimated from reported values; has a reference", "#37474F", "#E6EBEE"
 )
 ASSUMED = CellClass(
     "A", "assumed", "assumed without a published source; listed on sheet Assumptions", "#9C5700", "#FFEFD0"
@@ -59,13 +55,7 @@ STYLES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "note": {"text_wrap": True, "valign": "top", "italic": True, "font_color": _MUTED},
         "link": {"font_color": "#0563C1", "underline": 1, "valign": "top"},
         "letter": {"bold": True, "align": "center", "font_size": 8},
-        "label": {
-            "bold": True,
-            "text_wrap": True,
-            "valign": "bottom",
-            "bg_color": _HEAD,
-            "font_color": _DARK,
-        },
+        "label": {"bold": True, "text_wrap": True, "valign": "bottom", "bg_color": _HEAD, "font_color": _DARK},
         "unit": {"italic": True, "font_size": 8, "text_wrap": True, "valign": "bottom", "bg_color": _UNIT},
         "cell": _BOXED,
         "cell link": {**_BOXED, "font_color": "#0563C1", "underline": 1},
@@ -102,7 +92,7 @@ class Styles:
 def declared_rows(name: str) -> list[dict[str, str]]:
     """The rows of a table of declarations beside this module."""
     with resources.files(__package__).joinpath(name).open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return list(csv.DictReader(file, restval=""))
 
 
 @cache
@@ -123,6 +113,8 @@ class Column:
     unit, form   only where the suffix tells neither the unit nor the number format
     widest       text beyond this many letters wraps
     wide         the last column: its text reaches across the sheet and asks for no width of its own
+    total        sum of the column in the row of totals: "live" (a formula) or "solved" (a number)
+    formula      template of every cell, of which the rows give the value
     """
 
     name: str
@@ -133,6 +125,8 @@ class Column:
     form: str = ""
     widest: int = WIDEST
     wide: bool = False
+    total: str = ""
+    formula: str = ""
 
     @property
     def heading(self) -> str:
@@ -161,8 +155,8 @@ def declared_columns() -> Mapping[str, tuple[Column, ...]]:
     """The columns of each table, as columns.csv declares them.
 
     A row is a column of a table: its class (`row`: by the quality of each row), heading, unit and number format where
-    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge), and whether a cell may be
-    empty.
+    the name does not give them (`none`: no unit), width in letters (`rest`: up to the edge), whether a cell may be
+    empty, and the total and formula as in `Column`.
     """
     classes = {"row": None, "words": WORDS, **{each.name: each for each in CELL_CLASSES}}
     found: dict[str, list[Column]] = {}
@@ -178,6 +172,8 @@ def declared_columns() -> Mapping[str, tuple[Column, ...]]:
                 form=row["format"],
                 widest=int(width) if width.isdigit() else WIDEST,
                 wide=width == "rest",
+                total=row["total"],
+                formula=row["formula"],
             )
         )
     return MappingProxyType({table: tuple(columns) for table, columns in found.items()})
@@ -203,10 +199,18 @@ def columns_of(
     classes: dict[str, CellClass] | None = None,
     optional: Collection[str] = (),
     widest: int = 20,
+    summed: tuple[str, ...] = (),
 ) -> list[Column]:
-    """A column for each of the frame's."""
+    """A column for each of the frame's; those whose names end in `summed` have a live total."""
     return [
-        Column(name, (classes or {}).get(name, cell_class), optional=name in optional, widest=widest) for name in frame
+        Column(
+            name,
+            (classes or {}).get(name, cell_class),
+            optional=name in optional,
+            widest=widest,
+            total="live" if summed and str(name).endswith(summed) else "",
+        )
+        for name in frame
     ]
 
 
@@ -218,14 +222,7 @@ def data_columns(frame: pd.DataFrame) -> list[Column]:
     names = [name for name in frame if name != "line"]
     money = "price_year" in names
     return [
-        Column(
-            name,
-            None,
-            optional=True,
-            unit=own_money(name) if money else None,
-            widest=24,
-            wide=name == "note",
-        )
+        Column(name, None, optional=True, unit=own_money(name) if money else None, widest=24, wide=name == "note")
         for name in names
     ]
 

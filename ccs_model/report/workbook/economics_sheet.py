@@ -1,20 +1,122 @@
-"""Sheet Economics: cost build-up of each retrofit in formulas, compared with published ranges."""
+"""Sheet Economics: cost build-up of each retrofit in formulas, one column a step, compared with published ranges."""
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from ccs_model._typing import Floats
+from ccs_model.engineering.streams import utilisation_share
 from ccs_model.inputs.geography import are_in_china
 from ccs_model.plan.plan import Plan
 from ccs_model.plan.plan_json import records
+from ccs_model.problem import Problem
 from ccs_model.report import figures as published
 from ccs_model.report import sentences as words
 from ccs_model.report.live_accounts import has_accounts
-from ccs_model.report.retrofit_costs import CAPTURE_PARTS, COST_PARTS, retrofit_costs
 from ccs_model.report.workbook.cell_values import is_missing
-from ccs_model.report.workbook.columns import Column, table_columns
+from ccs_model.report.workbook.columns import table_columns
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Sheet
+
+_CAPTURE_PARTS = (
+    "capture_capital_mn_pa", "capture_fixed_om_mn_pa", "capture_variable_om_mn_pa", "heat_mn_pa", "capture_power_mn_pa",
+)  # fmt: skip
+# Yearly costs that are given whole, not per tonne.
+_AS_SOLVED = (
+    "capture_fixed_om_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa", "haul_mn_pa", "storage_om_mn_pa",
+    "storage_mn_pa",
+)  # fmt: skip
+_OF_ROUTE = (
+    "grade", "reference_capex_per_tpa", "concentration_factor", "small_train_factor", "capex_per_tpa", "life_yr",
+)  # fmt: skip
+_PER_T = {
+    "variable_om_per_t": "capture_variable_om_mn_pa", "heat_per_t": "heat_mn_pa", "power_per_t": "capture_power_mn_pa",
+}  # fmt: skip
+_SAME = 1e-12
+
+
+def retrofit_costs(plan: Plan) -> pd.DataFrame:
+    """plan.retrofits with the steps of the scaling law, recoveries, rates per tonne and what the solver gave whole.
+
+    `pipe_life_yr` and `storage_life_yr` are NaN where what is shared has several lives; their recoveries are then the
+    plan's own ratio of yearly to whole capital.
+    """
+    problem = plan.problem
+    table = plan.retrofits.reset_index(drop=True)
+    routes = problem.routes.set_index("route")
+    if table.empty:
+        # Where nothing can be built there are no routes either, and nothing to join with.
+        table = table.reindex(columns=[*table.columns, *_OF_ROUTE])
+    else:
+        table = table.join(routes[list(_OF_ROUTE)], on="route")
+    law = ["reference_capex_per_tpa", "concentration_factor", "small_train_factor"]
+    table["capex_per_tpa"] = table[law].fillna(0.0).prod(axis=1)
+    by_law = table["capex_per_tpa"] * table["nameplate_ktpa"] / 1000.0
+    other = table["capture_capex_mn"] - by_law
+    table["other_capex_mn"] = other.where(other.abs() > _SAME * table["capture_capex_mn"].abs(), 0.0)
+    table["recovery_share"] = problem.recovery(table["life_yr"])
+    for kind, life in _lives(problem, table, routes).items():
+        capital, capex = table[f"{kind}_capital_mn_pa"], table[f"{kind}_capex_mn"]
+        ratio = np.divide(capital, capex, out=np.zeros(len(table)), where=capex.to_numpy(float) > 0)
+        one_life = problem.recovery(life) if len(table) else life
+        fits = np.isclose(capital, capex * one_life, rtol=1e-11, atol=1e-12)
+        table[f"{kind}_life_yr"] = np.where(fits, life, np.nan)
+        table[f"{kind}_recovery_share"] = np.where(fits, one_life, ratio)
+    captured, avoided = table["captured_at_full_load_ktpa"], table["avoided_at_full_load_ktpa"]
+    table["reduced_ktpa"] = _reduced(problem, table)
+    gained = avoided - table["reduced_ktpa"]
+    table["penalty_t_per_t"] = 1.0 - np.divide(gained, captured, out=np.ones(len(table)), where=captured > 0)
+    for rate, amount in _PER_T.items():
+        table[rate] = np.divide(table[amount] * 1000.0, captured, out=np.zeros(len(table)), where=captured > 0)
+    table["works"] = ((table["captured_ktpa"] > 0) | (plan.retrofits.get("reduced_ktpa", 0.0) > 0)).astype(int)
+    for name in (*_AS_SOLVED, "pipe_capex_mn", "storage_capex_mn"):
+        table[f"solved_{name}"] = table[name]
+    table["capture_mn_pa"] = table[list(_CAPTURE_PARTS)].sum(axis=1)
+    table["product_ktpa"] = _product(problem, table)
+    return _with_plants(plan, table)
+
+
+def _lives(problem: Problem, table: pd.DataFrame, routes: pd.DataFrame) -> dict[str, Floats]:
+    """One life for all pipes and for all sites where there is one; NaN else."""
+    nothing = np.full(len(table), np.nan)
+    if problem.network is None:
+        of_pipes = routes["pipe_life_yr"].reindex(table["route"]).to_numpy(float)
+        return {"pipe": of_pipes, "storage": np.ones(len(table))}
+    built = problem.network.lines.loc[problem.network.built, "life_yr"].unique()
+    sites = problem.sites["life_yr"].unique()
+    return {
+        kind: np.full(len(table), float(lives[0])) if len(lives) == 1 else nothing
+        for kind, lives in (("pipe", built), ("storage", sites))
+    }
+
+
+def _reduced(problem: Problem, table: pd.DataFrame) -> pd.Series:
+    """What a measure keeps from arising, of the part that is built."""
+    by_route = pd.Series(problem.reduced_ktpa, index=problem.routes["route"].to_numpy(object))
+    return pd.Series(by_route.reindex(table["route"]).to_numpy(float), index=table.index) * table["share"]
+
+
+def _product(problem: Problem, table: pd.DataFrame) -> Floats:
+    """Product of the plant in a year."""
+    plants = problem.plants.set_index("plant").loc[table["plant"]].reset_index()
+    used = utilisation_share(plants, plants["product"], problem.inputs["streams/utilisation"])
+    return np.asarray((plants["capacity_ktpa"] * used).fillna(0.0), dtype=float)
+
+
+def _with_plants(plan: Plan, table: pd.DataFrame) -> pd.DataFrame:
+    """With the accounts of the plant that each retrofit belongs to."""
+    if plan.owners is None:
+        return table
+    owners = plan.owners.set_index("plant").reindex(table["plant"])
+    price = owners["break_even_carbon_price_per_t"].astype(object)
+    numbers = {plant: n for n, plant in enumerate(plan.owners["plant"], 1)}
+    return table.assign(
+        plant_n=table["plant"].map(numbers),
+        plant_npv_mn=owners["npv_mn"].to_numpy(),
+        plant_break_even_per_t=price.where(price.notna(), "none").to_numpy(),
+    )
+
 
 # What a plan with a shared network has besides: its part of what is shared.
 _SHARED_ONLY = (
@@ -23,8 +125,6 @@ _SHARED_ONLY = (
 )  # fmt: skip
 _OF_ACCOUNTS = ("plant_n", "plant_npv_mn", "plant_break_even_per_t")
 _OF_RANGE = ("low_per_t", "high_per_t", "place")
-_SUMMED = ("_mn", "_mn_pa", "_ktpa")
-_NOT_SUMMED = ("plant_", "solved_", "other_", "product_")
 
 
 def write_economics(sheet: Sheet, plan: Plan) -> None:
@@ -46,7 +146,7 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
             "note",
         )
     costs = retrofit_costs(plan)
-    rows = [_row(row, in_account=has_accounts(plan)) for row in records(costs)]
+    rows = [_row(row) for row in records(costs)]
     if in_cny:
         feedstock = plan.problem.inputs.plants_of("chemicals").set_index("plant")["feedstock"].to_dict()
         rows = [{**row, **_band_cells(row, feedstock.get(str(row["plant"]), ""))} for row in rows]
@@ -57,7 +157,7 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
         rows,
         main=True,
         frozen=2,
-        totals=_totals(costs, columns),
+        totals=_totals(costs),
         empty=words.nothing_built(plan) if costs.empty else "",
         key="economics",
     )
@@ -71,118 +171,46 @@ def write_economics(sheet: Sheet, plan: Plan) -> None:
             f"{plan.problem.currency}.",
             "note",
         )
-    _bands(sheet)
+    about = {"reference": published.CITATION, "note": published.NOTE}
+    bands = [
+        {"covers": each.covers, "low_per_t": each.low_per_t, "high_per_t": each.high_per_t} for each in published.BANDS
+    ]
+    sheet.table("economics.ranges", [{**band, **about} for band in bands])
 
 
-_TEMPLATES = {
-    "capex_per_tpa": "={reference_capex_per_tpa}*{concentration_factor}*{small_train_factor}",
-    "capture_capex_mn": "=({capex_per_tpa}*{nameplate_ktpa}/1000+{other_capex_mn})*capex_factor",
-    "pipe_capex_mn": "={solved_pipe_capex_mn}*capex_factor",
-    "storage_capex_mn": "={solved_storage_capex_mn}*capex_factor",
-    "recovery_share": "=IF(capital_recovery_share>0,capital_recovery_share,-PMT(discount_rate,{life_yr},1))",
-    "captured_at_full_load_ktpa": "={nameplate_ktpa}*delivered_share",
-    "avoided_at_full_load_ktpa": "={captured_at_full_load_ktpa}*(1-{penalty_t_per_t})+{reduced_ktpa}",
-    "capture_capital_mn_pa": "={capture_capex_mn}*{recovery_share}",
-    "capture_fixed_om_mn_pa": "={solved_capture_fixed_om_mn_pa}*om_factor",
-    "capture_variable_om_mn_pa": "={captured_at_full_load_ktpa}*{variable_om_per_t}/1000*om_factor",
-    "heat_mn_pa": "={captured_at_full_load_ktpa}*{heat_per_t}/1000*energy_factor",
-    "capture_power_mn_pa": "={captured_at_full_load_ktpa}*{power_per_t}/1000*energy_factor",
-    "capture_mn_pa": f"=SUM({{{CAPTURE_PARTS[0]}}}:{{{CAPTURE_PARTS[-1]}}})",
-    "pipe_fixed_om_mn_pa": "={solved_pipe_fixed_om_mn_pa}*om_factor",
-    "pipe_power_mn_pa": "={solved_pipe_power_mn_pa}*om_factor",
-    "haul_mn_pa": "={solved_haul_mn_pa}*om_factor",
-    "storage_om_mn_pa": "={solved_storage_om_mn_pa}*om_factor",
-    "storage_mn_pa": "={solved_storage_mn_pa}*om_factor",
-    "capture_cost_per_t": '=IF({captured_at_full_load_ktpa}>0,{capture_mn_pa}*1000/{captured_at_full_load_ktpa},"")',
-    "avoidance_cost_per_t": '=IF({avoided_at_full_load_ktpa}>0,{cost_mn_pa}*1000/{avoided_at_full_load_ktpa},"")',
-    "product_cost_per_t": '=IF({product_ktpa}>0,{cost_mn_pa}*1000/{product_ktpa},"")',
-}
-_SHARED = {"cost_mn_pa": f"={{capture_mn_pa}}+SUM({{{COST_PARTS[0]}}}:{{{COST_PARTS[-1]}}})"}
-
-
-def _row(row: dict[str, object], *, in_account: bool) -> dict[str, object]:
-    """The row with formulas where inputs act."""
-    live = {**_TEMPLATES, **_SHARED}
+def _row(row: dict[str, object]) -> dict[str, object]:
+    """The row with recoveries of shared capital; without a single life the formula is left out."""
+    found = dict(row)
     for kind in ("pipe", "storage"):
-        # Where lives differ within what is shared, no single recovery exists; then capital follows the factor alone.
-        recovery = f"{kind}_recovery_share"
         if not is_missing(row[f"{kind}_life_yr"]):
-            live[recovery] = live["recovery_share"].replace("{life_yr}", f"{{{kind}_life_yr}}")
-        live[f"{kind}_capital_mn_pa"] = f"={{{kind}_capex_mn}}*{{{recovery}}}"
-    if in_account:
-        live["plant_npv_mn"] = "=INDEX({plants_paid!npv_mn},{plant_n},1)"
-        live["plant_break_even_per_t"] = "=INDEX({plants_paid!break_even_carbon_price_per_t},{plant_n},1)"
-    return {**row, **{name: Formula(text, _or_blank(row[name])) for name, text in live.items()}}
+            text = f"=IF(capital_recovery_share>0,capital_recovery_share,-PMT(discount_rate,{{{kind}_life_yr}},1))"
+            found[f"{kind}_recovery_share"] = Formula(text, row[f"{kind}_recovery_share"])
+    return found
 
 
-def _or_blank(value: object) -> object:
-    return "" if is_missing(value) else value
-
-
-def _totals(costs: pd.DataFrame, columns: list[Column]) -> dict[str, object]:
-    """Sums of amounts; costs per t of what works in the last period."""
-    found: dict[str, object] = {
-        column.name: Formula(f"=SUM({{{column.name}:all}})", float(costs[column.name].sum()))
-        for column in columns
-        if column.name.endswith(_SUMMED) and column.name in costs and not column.name.startswith(_NOT_SUMMED)
-    }
-    works, captured = costs["works"].to_numpy(float), costs["captured_at_full_load_ktpa"].to_numpy(float)
-    avoided = costs["avoided_at_full_load_ktpa"].to_numpy(float)
-    capture = float((works * (captured > 0) * costs["capture_mn_pa"]).sum())
-    cost = float((works * costs["cost_mn_pa"]).sum())
-    for name, above, amount, below, tonnes in (
-        (
-            "capture_cost_per_t",
-            "SUMPRODUCT({works:all}*({captured_at_full_load_ktpa:all}>0)*{capture_mn_pa:all})",
-            capture,
-            "SUMPRODUCT({works:all}*{captured_at_full_load_ktpa:all})",
-            float((works * captured).sum()),
-        ),
-        (
-            "avoidance_cost_per_t",
-            "SUMPRODUCT({works:all}*{cost_mn_pa:all})",
-            cost,
-            "SUMPRODUCT({works:all}*{avoided_at_full_load_ktpa:all})",
-            float((works * avoided).sum()),
-        ),
+def _totals(costs: pd.DataFrame) -> dict[str, object]:
+    """Costs per t of what works in the last period."""
+    found: dict[str, object] = {"plant": "Total"}
+    for name, cost, tonnes, where in (
+        ("capture_cost_per_t", "capture_mn_pa", "captured_at_full_load_ktpa", "*({captured_at_full_load_ktpa:all}>0)"),
+        ("avoidance_cost_per_t", "cost_mn_pa", "avoided_at_full_load_ktpa", ""),
     ):
-        value = amount * 1000.0 / tonnes if tonnes > 0 else ""
+        counted = costs["works"] * (costs[tonnes] > 0) if where else costs["works"]
+        amount, total = float((counted * costs[cost]).sum()), float((costs["works"] * costs[tonnes]).sum())
+        above, below = f"SUMPRODUCT({{works:all}}{where}*{{{cost}:all}})", f"SUMPRODUCT({{works:all}}*{{{tonnes}:all}})"
+        value = amount * 1000.0 / total if total > 0 else ""
         found[name] = Formula(f'=IF({below}>0,{above}*1000/{below},"")', value)
-    return {**found, "plant": "Total"}
+    return found
 
 
 def _band_cells(row: dict[str, object], feedstock: str) -> dict[str, object]:
     band = published.band_of(str(row["sector"]), str(row["grade"]), feedstock)
     cost = row["capture_cost_per_t"]
-    assert isinstance(cost, Formula)
-    place = "no band"
-    if band is not None and cost.value != "":
-        place = band.place(float(str(cost.value)))
     return {
         "low_per_t": None if band is None else band.low_per_t,
         "high_per_t": None if band is None else band.high_per_t,
-        "place": Formula(
-            '=IF(OR({low_per_t}="",{capture_cost_per_t}=""),"no band",IF({capture_cost_per_t}<{low_per_t},"below",'
-            'IF({capture_cost_per_t}>{high_per_t},"above","inside")))',
-            place,
-        ),
+        "place": "no band" if band is None or is_missing(cost) else band.place(float(str(cost))),
     }
-
-
-def _bands(sheet: Sheet) -> None:
-    sheet.table(
-        "economics.ranges",
-        [
-            {
-                "covers": band.covers,
-                "low_per_t": band.low_per_t,
-                "high_per_t": band.high_per_t,
-                "reference": published.CITATION,
-                "note": published.NOTE,
-            }
-            for band in published.BANDS
-        ],
-    )
 
 
 ECONOMICS = Page("Economics", "Cost build-up of each retrofit, compared with published ranges.", write_economics)

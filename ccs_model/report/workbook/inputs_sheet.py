@@ -1,9 +1,8 @@
-"""Sheet Inputs: inputs that can be changed, all scenario values with their origin, prices and factors."""
+"""Sheets Inputs and Technologies: inputs that can be changed, scenario values with their origin, and input tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 
 import numpy as np
@@ -17,66 +16,24 @@ from ccs_model.plan.plan_json import records
 from ccs_model.problem import Problem
 from ccs_model.report.live_accounts import flows_of, has_accounts
 from ccs_model.report.tables_in_use import rows_in_use
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, WORDS, Cell, Column, data_columns
+from ccs_model.report.workbook.columns import CALCULATION, INPUT, WORDS, Cell, Column, data_columns, declared_rows
 from ccs_model.report.workbook.formulas import Formula
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 from ccs_model.report.workbook.worksheet import AS_SOLVED, WHEN_CHANGED
 from ccs_model.scenario.fields import Section
 from ccs_model.scenario.resolved import DEFAULT
 
-# Inputs that can be changed in the workbook have defined names. Costs follow them; retrofits, tonnes and energy stay
-# those of the solved plan.
-PLAY = "play"
-
-
-@dataclass(frozen=True)
-class LiveInput:
-    """`name` is the defined name; `like` a quantity of its unit and format; `key` where the scenario sets it."""
-
-    name: str
-    like: str
-    low: float
-    high: float
-    key: str
-    meaning: str
-
-
-LIVE = (
-    LiveInput("discount_rate", "discount_rate", 0, 0.5, "discount_rate", "real discount rate of the owners"),
-    LiveInput("social_discount_rate", "discount_rate", 0, 0.5, "policy.social_discount_rate",
-              "real social discount rate"),
-    LiveInput("tax_share", "tax_share", 0, 0.9, "finance.tax_share", "income tax rate"),
-    LiveInput("depreciation_yr", "depreciation_yr", 1, 60, "finance.depreciation_yr", "years of straight-line "
-                                                                                      "depreciation"),
-    LiveInput("capture_deductible", "flag", 0, 1, "policy.capture_deductible",
-              "1: captured tonnes earn the carbon price; 0: they do not"),
-    LiveInput("carbon_price_factor", "factor", 0, 100, PLAY, "multiplies the carbon price of sheet Series in all "
-                                                             "years"),
-    LiveInput("social_cost_factor", "factor", 0, 100, PLAY, "multiplies the social cost of carbon of sheet Series"),
-    LiveInput("capex_factor", "factor", 0, 10, PLAY, "multiplies all capital (capture, transport, storage), not O&M"),
-    LiveInput("om_factor", "factor", 0, 10, PLAY, "multiplies all operation and maintenance"),
-    LiveInput("energy_factor", "factor", 0, 10, PLAY, "multiplies heat and electricity for capture"),
-    LiveInput("oil_factor", "factor", 0, 10, PLAY, "multiplies payments of oil fields"),
-    LiveInput("subsidy_factor", "factor", 0, 10, PLAY, "multiplies policy payments per tonne"),
-)  # fmt: skip
-# Defined names that cannot be changed: another value needs another plan.
-_FIXED = (
-    ("first_year", "year", "first year of the horizon"),
-    ("horizon_end", "year", "first year after the horizon"),
-    ("delivered_share", "delivered_share", "captured ÷ nameplate"),
-    (
-        "capital_recovery_share",
-        "recovery_share",
-        "annual share of capital in a static year; 0: from discount rate and lifetime",
-    ),
-    ("price_year", "price_year", "price year of all money"),
-)
+# Inputs of named_inputs.csv without a key of the scenario; they are 1 in the solved plan.
+_PLAY = "play"
 _GRID_RATES = (0.04, 0.06, 0.08, 0.10, 0.12)
 _GRID_PRICES = (0.0, 50.0, 100.0, 200.0, 400.0, 800.0)
 
 
 def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
-    """Write the inputs with defined names, and the NPV grid."""
+    """Write the inputs with defined names, of which some can be changed, and the NPV grid.
+
+    Costs follow the inputs; retrofits, tonnes and energy stay those of the solved plan.
+    """
     values = solved_with(plan)
     sheet.section("Inputs you can change here")
     sheet.paragraph(
@@ -84,50 +41,36 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
         "carbon price and the social cost of carbon by year. To choose plants anew, change the scenario file and run "
         "again."
     )
-    columns = "inputs.live"
     places = plan.problem.scenario.places
-    rows: list[Row] = [
-        {
-            "id": each.name, "name": each.name, "meaning": each.meaning, "unit": sheet.unit(each.like),
-            "value": Cell(values[each.name], each.like, INPUT, unlocked=True),
-            "low": Cell(float(each.low), each.like), "high": Cell(float(each.high), each.like),
-            "class": INPUT.letter, "reference": _live_input_origin(each, places),
-            "solved": Cell(values[each.name], each.like),
-            "changed": Formula('=IF({value}={solved},"no","yes")', "no"),
-        }
-        for each in LIVE
-    ]  # fmt: skip
-    rows += [
-        {
-            "id": name, "name": name, "meaning": meaning, "unit": sheet.unit(like),
-            "value": Cell(values[name], like, CALCULATION), "low": Cell(values[name], like),
-            "high": Cell(values[name], like), "class": CALCULATION.letter, "reference": "scenario",
-            "solved": Cell(values[name], like), "changed": Formula('=IF({value}={solved},"no","yes")', "no"),
-        }
-        for name, like, meaning in _FIXED
-    ]  # fmt: skip
-    block = sheet.table(columns, rows, key="inputs", plain=True, named="live")
-    for each in LIVE:
-        sheet.book.define(each.name, block.cell("value", each.name))
-        sheet.between(block, "value", each.name, each.low, each.high)
-    for name, _, _ in _FIXED:
-        sheet.book.define(name, block.cell("value", name))
+    declared = declared_rows("named_inputs.csv")
+    rows: list[Row] = []
+    for each in declared:
+        name, like, is_live = each["name"], each["like"], bool(each["key"])
+        kind, solved = INPUT if is_live else CALCULATION, Cell(values[name], like)
+        low, high = (Cell(float(each[end]), like) if is_live else solved for end in ("low", "high"))
+        origin = "1: as solved" if each["key"] == _PLAY else _origin(places.get(each["key"]))
+        rows.append(
+            {
+                "id": name, "name": name, "meaning": each["meaning"], "unit": sheet.unit(like),
+                "value": Cell(values[name], like, kind, unlocked=is_live), "low": low, "high": high,
+                "class": kind.letter, "reference": origin if is_live else "scenario", "solved": solved, "changed": "no",
+            }
+        )  # fmt: skip
+    block = sheet.table("inputs.live", rows, key="inputs", plain=True, named="live")
+    for each in declared:
+        sheet.book.define(each["name"], block.cell("value", each["name"]))
+        if each["key"]:
+            sheet.between(block, "value", each["name"], float(each["low"]), float(each["high"]))
     changed = (
         '=COUNTIF({inputs!changed},"yes")+SUMPRODUCT(({series!@price:all}<>{series!@price_solved:all})*1)'
         "+SUMPRODUCT(({series!@damage_asked:all}<>{series!@damage_solved:all})*1)"
     )
     count = sheet.table(
         "inputs.changed",
-        [
-            {
-                "id": "n",
-                "name": "inputs_changed",
-                "meaning": "inputs changed here and on sheet Series",
-                "value": Formula(changed, 0),
-            }
-        ],
+        [{"id": "n", "name": "inputs_changed", "meaning": "inputs changed here and on sheet Series",
+          "value": Formula(changed, 0)}],
         plain=True,
-    )
+    )  # fmt: skip
     sheet.book.define("inputs_changed", count.cell("value", "n"))
     message = sheet.table(
         "inputs.banner",
@@ -146,7 +89,7 @@ def solved_with(plan: Plan) -> dict[str, float]:
     problem, scenario = plan.problem, plan.problem.scenario
     requested = scenario.capital_recovery_share if problem.is_static else None
     return {
-        **dict.fromkeys((each.name for each in LIVE), 1.0),
+        **{each["name"]: 1.0 for each in declared_rows("named_inputs.csv") if each["key"] == _PLAY},
         "discount_rate": problem.discount_rate,
         "social_discount_rate": problem.accounts.social_discount_rate,
         "tax_share": problem.accounts.tax_share,
@@ -158,13 +101,6 @@ def solved_with(plan: Plan) -> dict[str, float]:
         "capital_recovery_share": float(requested or 0.0),
         "price_year": float(problem.price_year),
     }
-
-
-def _live_input_origin(each: LiveInput, places: object) -> str:
-    if each.key == PLAY:
-        return "1: as solved"
-    place = dict(places).get(each.key)  # type: ignore[call-overload]
-    return "default" if place is None else "".join(s if s.isprintable() else "?" for s in PurePath(place).name)
 
 
 def _grid(sheet: Sheet, plan: Plan) -> None:
@@ -273,11 +209,7 @@ def write_inputs(sheet: Sheet, plan: Plan) -> None:
     sheet.banner()
     write_live_inputs(sheet, plan)
     sheet.section("Scenario")
-    sheet.table(
-        "inputs.scenario",
-        list(_values(sheet, problem.scenario, problem.scenario.places)),
-        plain=True,
-    )
+    sheet.table("inputs.scenario", list(_values(sheet, problem.scenario, problem.scenario.places)), plain=True)
     sheet.section("Electricity price, without VAT")
     grids = problem.power_per_kwh["grid"].isin(set(problem.plants["grid"]))
     _built_up(sheet, problem.power_per_kwh[grids], problem.inputs["prices/power"], ["grid", "year"])
@@ -350,7 +282,7 @@ def _built_up(sheet: Sheet, prices: pd.DataFrame, sources: pd.DataFrame, key: li
 def _price_levels(problem: Problem) -> Iterator[Row]:
     """Conversion of each currency and price year of the tables into the scenario's money."""
     deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
-    level = PriceLevel(problem.currency, problem.price_year, deflators, rates)
+    level = _price_level(problem)
     index = deflators.set_index(["currency", "year"])
     rate = rates.set_index(["currency", "year"])
     names = (*_WITH_MONEY, *(_NETWORK_MONEY if problem.network is not None else ()))
@@ -374,9 +306,52 @@ def _price_levels(problem: Problem) -> Iterator[Row]:
         }
 
 
+def _price_level(problem: Problem) -> PriceLevel:
+    deflators, rates = problem.inputs["indices/deflators"], problem.inputs["indices/exchange_rates"]
+    return PriceLevel(problem.currency, problem.price_year, deflators, rates)
+
+
 def _named_values(table: pd.DataFrame, column: str) -> list[Cell]:
     """Values of a table whose rows are named after their quantity, each formatted by its own name."""
     return [Cell(value, name) for name, value in zip(table.iloc[:, 0], table[column], strict=True)]
 
 
 INPUTS = Page("Inputs", "Inputs you can change; all scenario values; prices and factors.", write_inputs)
+
+
+_OF_TECHNOLOGIES = (
+    ("technologies/heat", "Heat by concentration (linear interpolation, constant outside)"),
+    ("technologies/sizes", "Size classes of a retrofit"),
+    ("technologies/heat_sources", "Heat sources"),
+    ("technologies/measures", "Measures that reduce a stream before capture"),
+    ("technologies/compression", "Compression to pipeline pressure"),
+    ("technologies/concentration_capex", "Capital cost by concentration"),
+)
+
+
+def write_technologies(sheet: Sheet, plan: Plan) -> None:
+    """The technologies with their capex in both moneys, then what bears on them."""
+    problem = plan.problem
+    table = problem.inputs["technologies/technologies"]
+    level = _price_level(problem)
+    sheet.title("Technologies")
+    sheet.paragraph(
+        "Capex is total overnight cost per t/y captured, in the money of the source and of the scenario. "
+        "Concentrations are of CO2 by volume."
+    )
+    shown = table.drop(columns=["capex_per_tpa", "variable_om_per_t"]).assign(
+        is_offered=table["technology"].isin(problem.scenario.capture.technologies),
+        own_capex_per_tpa=table["capex_per_tpa"],
+        own_variable_om_per_t=table["variable_om_per_t"],
+        capex_per_tpa=level.convert(table["capex_per_tpa"], table["currency"], table["price_year"]),
+        variable_om_per_t=level.convert(table["variable_om_per_t"], table["currency"], table["price_year"]),
+    )
+    sheet.table("technologies", records(shown), main=True)
+    for name, title in _OF_TECHNOLOGIES:
+        sheet.section(title)
+        sheet.table(data_columns(problem.inputs[name]), records(problem.inputs[name]))
+
+
+TECHNOLOGIES = Page(
+    "Technologies", "Cost, heat, electricity, size and lifetime of the available technologies.", write_technologies
+)

@@ -1,25 +1,26 @@
-"""Sheet MACC: the marginal abatement cost curve and its merit order; retrofits in the plan are marked."""
+"""Sheets MACC and Frontier: abatement options by increasing cost, and abatement by budget."""
 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from ccs_model.plan.merit_order import macc_table
-from ccs_model.plan.plan import Plan
+from ccs_model.plan.plan import Frontier, Plan
 from ccs_model.plan.plan_json import records
-from ccs_model.report.workbook.cell_values import is_missing
+from ccs_model.report.workbook.cell_values import first_few, is_missing
 from ccs_model.report.workbook.columns import SOLVER, table_columns
-from ccs_model.report.workbook.formulas import Formula
-from ccs_model.report.workbook.native_charts import CHART_ROWS, Chart
+from ccs_model.report.workbook.formulas import Block, Formula
+from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
 
 N_SLOTS = 200
 _CHEAPEST = 25
 # Some programs print the label of every slot; most are empty, so that none runs into the next.
-_SLOTS_A_LABEL = 20
+SLOTS_A_LABEL = 20
 _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 _PLAN_COLOUR, _OTHER_COLOUR = SOLVER.ink, "#A9B4BF"
 
@@ -56,25 +57,16 @@ def write_macc(sheet: Sheet, plan: Plan) -> None:
     sheet.page_break()
     if has_more:
         sheet.section(f"The {_CHEAPEST} cheapest of {len(table)}")
-        sheet.table("macc", _rows(table.head(_CHEAPEST)), named="cheapest")
+        sheet.table("macc", records(table.head(_CHEAPEST)), named="cheapest")
         sheet.page_break()
     sheet.section(f"All {len(table)}, cheapest first")
-    sheet.table("macc", _rows(table), main=True, frozen=0, head_on_each_page=True, key="macc")
+    sheet.table("macc", records(table), main=True, frozen=0, head_on_each_page=True, key="macc")
     end = sheet.row
     # The slots are made from the list, so that the list stands in its place first.
     sheet.jump(top)
-    sheet.chart(_chart(sheet, table), "macc.slots", _slot_rows(table), left=len(table_columns("macc")) + 1, key="slots")
+    left = len(table_columns("macc")) + 1
+    sheet.chart(partial(_curve, sheet, table), "macc.slots", _slot_rows(table), left=left, key="slots")
     sheet.jump(end)
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, object]]:
-    """The list with its running sums as formulas."""
-    running = {
-        f"cumulative_{name}": f"=SUM({{^cumulative_{name}}},{{{name}}})" for name in ("avoided_ktpa", "capex_mn")
-    }
-    return [
-        {**row, **{name: Formula(template, row[name]) for name, template in running.items()}} for row in records(table)
-    ]
 
 
 def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
@@ -88,10 +80,7 @@ def _slot_rows(table: pd.DataFrame) -> list[dict[str, object]]:
         "not_in_plan_per_t": f'=IF({past},"",IF({is_in}="yes","",{cost}))',
     }
     return [
-        {
-            **row,
-            **{name: Formula(text, "" if is_missing(row[name]) else row[name]) for name, text in templates.items()},
-        }
+        {**row, **{name: Formula(text, "" if is_missing(row[name]) else row[name]) for name, text in templates.items()}}
         for row in records(slots(table))
     ]
 
@@ -116,31 +105,143 @@ def slots(table: pd.DataFrame) -> pd.DataFrame:
             "slot": np.arange(1, N_SLOTS + 1),
             "from_ktpa": starts,
             "position": at + 1,
-            "axis": [None if slot % _SLOTS_A_LABEL else f"{start:,.10g}" for slot, start in enumerate(starts)],
+            "axis": [None if slot % SLOTS_A_LABEL else f"{start:,.10g}" for slot, start in enumerate(starts)],
             "in_plan_per_t": np.where(in_plan & ~past, cost, np.nan),
             "not_in_plan_per_t": np.where(in_plan | past, np.nan, cost),
         }
     )
 
 
-def _chart(sheet: Sheet, table: pd.DataFrame) -> Chart:
+def _curve(sheet: Sheet, table: pd.DataFrame, block: Block) -> Picture:
     total_ktpa = table["cumulative_avoided_ktpa"].iloc[-1]
     in_plan = table[table["in_plan"]]
     money = sheet.unit("avoidance_cost_per_t")
-    return Chart(
-        title="Marginal abatement cost by increasing cost",
-        across="axis",
-        across_title=f"Cumulative annual abatement ({sheet.unit('avoided_ktpa')})",
-        up_title=f"Avoidance cost ({money})",
-        series={"in_plan_per_t": _PLAN_COLOUR, "not_in_plan_per_t": _OTHER_COLOUR},
-        every=_SLOTS_A_LABEL,
-        alt=(
-            f"Marginal abatement cost curve of {len(table)} streams with a potential of {total_ktpa:,.0f} kt CO2 a "
-            f"year at {table['avoidance_cost_per_t'].iloc[0]:,.0f} to {table['avoidance_cost_per_t'].iloc[-1]:,.0f} "
-            f"{money}. The width is the annual abatement of a stream, the height its cost per tonne. The plan "
-            f"retrofits {len(in_plan)} of them, with {in_plan['avoided_ktpa'].sum():,.0f} kt of annual abatement here."
+    return Picture(
+        "Marginal abatement cost by increasing cost",
+        "curve",
+        tuple(
+            ([block.sheet, block.heading, block.columns[name]], block.values("axis"), block.values(name), colour)
+            for name, colour in (("in_plan_per_t", _PLAN_COLOUR), ("not_in_plan_per_t", _OTHER_COLOUR))
         ),
+        f"Cumulative annual abatement ({sheet.unit('avoided_ktpa')})",
+        f"Avoidance cost ({money})",
+        f"Marginal abatement cost curve of {len(table)} streams with a potential of {total_ktpa:,.0f} kt CO2 a "
+        f"year at {table['avoidance_cost_per_t'].iloc[0]:,.0f} to {table['avoidance_cost_per_t'].iloc[-1]:,.0f} "
+        f"{money}. The width is the annual abatement of a stream, the height its cost per tonne. The plan "
+        f"retrofits {len(in_plan)} of them, with {in_plan['avoided_ktpa'].sum():,.0f} kt of annual abatement here.",
+        SLOTS_A_LABEL,
     )
 
 
 MACC = Page("MACC", "Abatement options by increasing cost, as a curve; retrofits in the plan are marked.", write_macc)
+
+
+# Plants that only the list or only the plan takes.
+_NAMED = 3
+_SOLUTION_COLOUR, _LIST_COLOUR, _BOUND_COLOUR = "#1B5E8A", "#D98B2B", "#A9B4BF"
+
+
+def write_frontier(sheet: Sheet, plan: Plan) -> None:
+    """Write the curve, one row a budget, one row a plant that enters or leaves, and the breakpoints of an LP."""
+    frontier = plan.frontier
+    sheet.title("Frontier")
+    if frontier is None:
+        sheet.hide_gridlines()
+        sheet.paragraph(
+            "This run has one budget. Use ccs-model frontier SCENARIO for results by budget; sheet Summary gives the "
+            "marginal value of the budget."
+        )
+        return
+    about = frontier.about
+    proven = (
+        "Decisions are continuous, so the frontier is piecewise linear: it is straight between two breakpoints."
+        if about["decisions"] == "continuous"
+        else "Each row is an integer solution with its own bound: no plan for that budget is better than the bound. "
+        "A solution for a lower budget is also feasible for a higher one, so a higher budget never gives a "
+        "worse result."
+    )
+    sheet.paragraph(
+        f"Abatement by budget; {about['network']}. {proven} Values are as solved; the effect of a step is "
+        "computed from the row above."
+    )
+    if about["list_words"]:
+        sheet.paragraph(
+            f"{about['list_words']} It takes streams at full size by increasing cost (sheet MACC) up to the "
+            "budget, and builds them in the best years. Where it falls short, the merit order is not "
+            "optimal for that budget.",
+            "note",
+        )
+    points = frontier.points
+    top = sheet.row
+    sheet.jump(top + 1 + PICTURE_ROWS)
+    rows = []
+    for k, row in enumerate(records(points)):
+        made = dict(row)
+        if k:
+            step = "({budget_mn}-{^budget_mn})"
+            more = "({abatement_kt}-{^abatement_kt})"
+            made["more_kt_per_mn"] = Formula(f"={more}/{step}", row["more_kt_per_mn"])
+            if row["capital_per_t"] is not None and row["capital_per_t"] == row["capital_per_t"]:
+                made["capital_per_t"] = Formula(f"={step}*1000/{more}", row["capital_per_t"])
+        if row["list_short_share"] is not None and row["list_short_share"] == row["list_short_share"]:
+            sign = "" if about["objective_name"] != "min_cost" else "-"
+            formula = f"={sign}({{objective}}-{{list_objective}})/MAX({{objective}},-{{objective}})"
+            made["list_short_share"] = Formula(formula, row["list_short_share"])
+        # tables/frontier.csv names them all.
+        difference = {name: first_few(row[name].split("; "), _NAMED) for name in ("list_only", "plan_only")}
+        rows.append({**made, **difference})
+    sheet.section("By budget")
+    block = sheet.table("frontier", rows, main=True, frozen=0, head_on_each_page=True, key="frontier")
+    end = sheet.row
+    # The charts draw the table, so that it stands in its place first.
+    sheet.jump(top)
+    sheet.pictures(*_charts(sheet, frontier, block))
+    sheet.jump(end)
+    sheet.section("Plants that enter, leave or change")
+    sheet.table(
+        "frontier.moves",
+        records(frontier.moves),
+        empty="No plant is retrofitted at any of these budgets.",
+        named="moves",
+    )
+    if len(frontier.breakpoints):
+        what = "of the solutions" if about["is_exact"] else "of the LP that bounds the solutions"
+        sheet.section(f"Breakpoints {what}")
+        sheet.table("frontier.breakpoints", records(frontier.breakpoints), named="breakpoints")
+
+
+def _charts(sheet: Sheet, frontier: Frontier, block: Block) -> tuple[Picture, Picture]:
+    points, unit = frontier.points, str(frontier.about["unit"])
+    across = f"Budget ({sheet.unit('budget_mn')})"
+    budgets = block.values("budget_mn")
+    first, last = points.iloc[0], points.iloc[-1]
+    series = [
+        ("Solutions", budgets, block.values("objective"), _SOLUTION_COLOUR),
+        ("Bound", budgets, block.values("bound"), _BOUND_COLOUR),
+    ]
+    if points["list_objective"].notna().all():
+        series.append(("Merit order reaches", budgets, block.values("list_objective"), _LIST_COLOUR))
+    curve = Picture(
+        "Abatement by budget",
+        "scatter",
+        tuple(series),
+        across,
+        f"Objective value ({unit})",
+        f"From a budget of {first['budget_mn']:,.0f} to {last['budget_mn']:,.0f} the objective value rises from "
+        f"{first['objective']:,.0f} to {last['objective']:,.0f} {unit}. Also shown: the bound of each solution and "
+        "the result of the merit order.",
+    )
+    steps = Picture(
+        "Additional abatement per million of each step",
+        "steps",
+        (("Avoided", budgets, block.values("more_kt_per_mn"), _SOLUTION_COLOUR),),
+        across,
+        "kt avoided over the horizon per million",
+        f"Additional abatement per million between neighbouring budgets, for {len(points)} budgets from low to high.",
+        every=max(len(points) // 5, 1),
+    )
+    return curve, steps
+
+
+FRONTIER = Page("Frontier", "Abatement by budget, plants that enter and leave, and comparison with the merit order.",
+                write_frontier)  # fmt: skip

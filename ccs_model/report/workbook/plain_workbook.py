@@ -116,15 +116,9 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "costs": ("Costs", "Cost terms, discounted over the horizon."),
     "terms": ("Terms", "Terms of the objective, in its unit (sheet Runs)."),
     "plants": ("Plants", "Plants that enter, leave or change their retrofits relative to the first run."),
-    "inputs": (
-        "Inputs",
-        "Inputs that differ: scenario keys by value, tables by the start of their SHA-256.",
-    ),
+    "inputs": ("Inputs", "Inputs that differ: scenario keys by value, tables by the start of their SHA-256."),
 }
-_EMPTY: Mapping[str, str] = {
-    "plants": "Every plant has the retrofits of the first run.",
-    "inputs": "No input differs.",
-}
+_EMPTY: Mapping[str, str] = {"plants": "Every plant has the retrofits of the first run.", "inputs": "No input differs."}
 
 
 def write_comparison(names: Sequence[str], tables: Mapping[str, pd.DataFrame], path: Path) -> Path:

@@ -1,4 +1,7 @@
-"""Sheet RunLog: status, size, options, versions and hashes; no times or paths, so equal runs give equal bytes."""
+"""Sheets Cover, Data and RunLog: the answer in short, every number of it, and how it was computed.
+
+They hold no times or paths, so that equal runs give equal bytes.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,17 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import PurePath
 
+import pandas as pd
+
 import ccs_model
-from ccs_model.plan.cache_key import hashes
+from ccs_model.plan.cache_key import hashes, run_key
 from ccs_model.plan.plan import Plan
+from ccs_model.report import sentences as words
+from ccs_model.report.export.formats import long_table
 from ccs_model.report.figures import gap_of
 from ccs_model.report.pipe_tables import pipe_links
-from ccs_model.report.workbook.columns import CALCULATION, INPUT, SOLVER, Cell, CellClass
+from ccs_model.report.workbook.checks_sheet import write_check_result
+from ccs_model.report.workbook.columns import CALCULATION, CELL_CLASSES, INPUT, SOLVER, Cell, CellClass
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
 
 _LIBRARIES = ("highspy", "pyomo", "pandas", "numpy", "XlsxWriter")
@@ -26,17 +34,9 @@ def write_run_log(sheet: Sheet, plan: Plan) -> None:
         "Times and the command are in manifest.json of the run folder; the solver's output is in solver.log."
     )
     sheet.section("Run")
-    sheet.table(
-        "run_log",
-        list(_items(sheet, plan)),
-        plain=True,
-    )
+    sheet.table("run_log", list(_items(sheet, plan)), plain=True)
     sheet.section("Inputs")
-    sheet.table(
-        "run_log.inputs",
-        list(_hashes(plan)),
-        plain=True,
-    )
+    sheet.table("run_log.inputs", list(_hashes(plan)), plain=True)
 
 
 def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
@@ -112,3 +112,115 @@ def _hashes(plan: Plan) -> Iterator[Row]:
 
 
 RUN_LOG = Page("RunLog", "Status, model size, solver options, versions and the hash of every input.", write_run_log)
+
+
+def write_cover(sheet: Sheet, plan: Plan) -> None:
+    """Question, answer, status, checks, legend, contents."""
+    scenario = plan.problem.scenario
+    sheet.hide_gridlines()
+    sheet.one_page()
+    sheet.title("ccs-model: carbon capture retrofit plan")
+    sheet.quotation(scenario.name, "lead")
+    if scenario.description.strip():
+        sheet.section("Question")
+        sheet.quotation(" ".join(scenario.description.split()), "lead")
+    sheet.section("Answer")
+    sheet.paragraph(words.answer(plan), "lead")
+    sheet.section("Quality of the solution")
+    sheet.paragraph(words.status(plan))
+    write_check_result(sheet, plan)
+    sheet.banner()
+    sheet.paragraph(
+        f"Money is in real {plan.problem.currency} of {plan.problem.price_year}. Tonnes are metric; kt is a thousand "
+        "tonnes of CO2 unless stated otherwise.",
+        "note",
+    )
+    run = run_key(plan.problem.scenario, plan.problem.inputs).folder_name
+    sheet.paragraph(f"Run {run}; see sheet RunLog.", "note")
+    sheet.section("Contents")
+    sheet.table(
+        "cover.contents",
+        [{"sheet": Cell(page.name, sheet=page.name), "holds": page.holds} for page in sheet.contents],
+        plain=True,
+    )
+    sheet.section("Cell classes")
+    sheet.paragraph("The letter above each column gives the class of its numbers; the colour repeats it.")
+    sheet.table(
+        "cover.classes",
+        [
+            {
+                "letter": Cell(kind.letter, cell_class=kind),
+                "kind": Cell(kind.name, cell_class=kind),
+                "meaning": Cell(kind.meaning, cell_class=CALCULATION),
+            }
+            for kind in CELL_CLASSES
+        ],
+        plain=True,
+    )
+
+
+COVER = Page("Cover", "Question, answer, quality of the solution and contents.", write_cover)
+
+
+PRINTED_ROWS = 25
+# Table of the plan, and what names a row of it.
+_TABLES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("by_year", ()),
+    ("zones", ("zone",)),
+    ("emissions", ("province", "sector")),
+    ("cashflow", ()),
+    ("retrofits", ("plant", "stream", "technology")),
+    ("owners", ("plant",)),
+    ("stakeholders", ("stakeholder",)),
+    ("ledger", ("item",)),
+    ("storage", ("site",)),
+    ("targets", ("target",)),
+)
+
+
+def write_data(sheet: Sheet, plan: Plan) -> None:
+    """One row a number; what has no value has no row."""
+    sheet.title("Data")
+    sheet.paragraph(
+        "One number per row, as solved: table, key, year, name, value, unit. The year of a retrofit is the decision "
+        "year. Annual cash items of each plant are on sheet CashFlow, pipelines on sheet Transport. The sheet is for "
+        f"filters, pivot tables and other programs; the first {PRINTED_ROWS} rows are printed."
+    )
+    table = pd.concat([*_of_plan(sheet, plan), *_of_names(sheet, plan)], ignore_index=True)
+    block = sheet.table("data", table.to_dict("records"), main=True, key="data")
+    # A pilot-zones run would otherwise print a hundred pages of it.
+    sheet.prints_to(min(block.first + PRINTED_ROWS - 1, block.last))
+
+
+def _of_plan(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
+    for name, key in _TABLES:
+        frame = getattr(plan, name)
+        if frame is None or frame.empty:
+            continue
+        present = [column for column in key if column in frame]
+        types = frame.drop(columns=["year", *present], errors="ignore").dtypes
+        numbers = [
+            str(column)
+            for column, kind in types.items()
+            if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
+        ]
+        yield long_table(name, frame, present, numbers, sheet.unit, no_year=None)
+
+
+def _of_names(sheet: Sheet, plan: Plan) -> Iterator[pd.DataFrame]:
+    """Totals, costs and terms: a name and a number each."""
+    for table, amounts in (("totals", plan.totals), ("costs", plan.costs), ("terms", plan.terms)):
+        known = {name: value for name, value in amounts.items() if value is not None}
+        yield pd.DataFrame(
+            {
+                "table": table,
+                "key": "",
+                "year": None,
+                "name": list(known),
+                "value": [float(value) for value in known.values()],
+                "unit": [sheet.unit(name) for name in known],
+            }
+        )
+
+
+DATA = Page("Data", "Every number of the result, one per row, for pivot tables.", write_data)

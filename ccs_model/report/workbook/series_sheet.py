@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -89,15 +90,17 @@ def _row(
     what: str,
     name: str,
     kind: CellClass,
-    values: Floats | list[Cell],
+    values: Floats,
     *,
     row: str = "",
+    formula: str = "",
+    is_live: bool = False,
     place: str = "",
     reference: str = "",
     note: str = "",
 ) -> Row:
-    """One series; what is the same in all its years stands before them."""
-    cells = values if isinstance(values, list) else [Cell(float(value), name, kind) for value in values]
+    """One series; what is the same in all its years stands before them. An input that `is_live` may be changed."""
+    cells = (Formula(formula, float(value)) if formula else float(value) for value in values)
     return {
         **({"id": row} if row else {}),
         "series": what,
@@ -106,61 +109,49 @@ def _row(
         "class": kind.letter,
         "reference": reference,
         "note": note,
-        **{year_column(year): cell for year, cell in zip(years_of(problem), cells, strict=True)},
+        **{
+            year_column(year): Cell(cell, name, kind, unlocked=is_live)
+            for year, cell in zip(years_of(problem), cells, strict=True)
+        },
     }
 
 
 def _live(sheet: Sheet, problem: Problem) -> Iterator[Row]:
-    years = np.array(years_of(problem))
-    policy = problem.scenario.policy
-    price = carbon_price_per_t(problem)
-    damage = np.r_[problem.accounts.damage_per_t, 0.0]
+    row = partial(_row, sheet, problem)
+    years, policy = np.array(years_of(problem)), problem.scenario.policy
+    price, damage = carbon_price_per_t(problem), np.r_[problem.accounts.damage_per_t, 0.0]
     on = years - problem.first_year
-    social = problem.accounts.social_discount_rate
-
-    def formulas(template: str, name: str, values: Floats) -> list[Cell]:
-        return [Cell(Formula(template, float(value)), name, CALCULATION) for value in values]
-
-    def inputs(name: str, values: Floats) -> list[Cell]:
-        return [Cell(float(value), name, INPUT, unlocked=True) for value in values]
-
-    yield _row(sheet, problem, "Calendar year", "year", CALCULATION, years.astype(float), row="when")
-    yield _row(
-        sheet, problem, "Discount factor, owners", "factor", CALCULATION,
-        formulas("=(1+discount_rate)^-({@when}-first_year)", "factor", discount_factor(problem.discount_rate, on)),
-        row="discount",
+    yield row("Calendar year", "year", CALCULATION, years.astype(float), row="when")
+    yield row(
+        "Discount factor, owners", "factor", CALCULATION, discount_factor(problem.discount_rate, on), row="discount",
+        formula="=(1+discount_rate)^-({@when}-first_year)",
     )  # fmt: skip
-    yield _row(
-        sheet, problem, "Discount factor, society", "factor", CALCULATION,
-        formulas("=(1+social_discount_rate)^-({@when}-first_year)", "factor", discount_factor(social, on)),
-        row="social",
+    yield row(
+        "Discount factor, society", "factor", CALCULATION,
+        discount_factor(problem.accounts.social_discount_rate, on), row="social",
+        formula="=(1+social_discount_rate)^-({@when}-first_year)",
     )  # fmt: skip
-    yield _row(
-        sheet, problem, "Carbon price", "price_per_t", INPUT, inputs("price_per_t", price), row="price",
-        reference="scenario", note="policy.carbon_price_per_t; you can change it",
+    yield row(
+        "Carbon price", "price_per_t", INPUT, price, row="price", is_live=True, reference="scenario",
+        note="policy.carbon_price_per_t; you can change it",
     )  # fmt: skip
-    yield _row(
-        sheet, problem, "Carbon price, as solved", "price_per_t", INPUT, price, row="price_solved",
-        reference="scenario",
+    yield row("Carbon price, as solved", "price_per_t", INPUT, price, row="price_solved", reference="scenario")
+    yield row(
+        "Carbon price earned per tonne captured", "price_per_t", CALCULATION, price * policy.capture_deductible,
+        row="carbon", formula="={@price}*carbon_price_factor*capture_deductible",
+        note="0 where captured CO2 is not deductible",
     )  # fmt: skip
-    yield _row(
-        sheet, problem, "Carbon price earned per tonne captured", "price_per_t", CALCULATION,
-        formulas(
-            "={@price}*carbon_price_factor*capture_deductible", "price_per_t", price * policy.capture_deductible
-        ),
-        row="carbon", note="0 where captured CO2 is not deductible",
+    origin = "scenario or policy/social_cost_of_carbon"
+    yield row(
+        "Social cost of carbon", "damage_per_t", INPUT, damage, row="damage_asked", is_live=True, reference=origin,
+        note="you can change it",
     )  # fmt: skip
-    yield _row(
-        sheet, problem, "Social cost of carbon", "damage_per_t", INPUT, inputs("damage_per_t", damage),
-        row="damage_asked", reference="scenario or policy/social_cost_of_carbon", note="you can change it",
+    yield row(
+        "Social cost of carbon, as solved", "damage_per_t", INPUT, damage, row="damage_solved", reference=origin
     )  # fmt: skip
-    yield _row(
-        sheet, problem, "Social cost of carbon, as solved", "damage_per_t", INPUT, damage, row="damage_solved",
-        reference="scenario or policy/social_cost_of_carbon",
-    )  # fmt: skip
-    yield _row(
-        sheet, problem, "Social cost of carbon, used", "damage_per_t", CALCULATION,
-        formulas("={@damage_asked}*social_cost_factor", "damage_per_t", damage), row="damage",
+    yield row(
+        "Social cost of carbon, used", "damage_per_t", CALCULATION, damage, row="damage",
+        formula="={@damage_asked}*social_cost_factor",
     )  # fmt: skip
 
 

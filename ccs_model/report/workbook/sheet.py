@@ -26,15 +26,7 @@ from ccs_model.report.workbook.cell_values import (
 )
 from ccs_model.report.workbook.columns import ASSUMED, INPUT, OBSERVED, Cell, Column, table_columns
 from ccs_model.report.workbook.formulas import TOTAL, Block, Formula, resolved
-from ccs_model.report.workbook.native_charts import (
-    CHART_ROWS,
-    PICTURE_ROWS,
-    ROW_POINTS,
-    Chart,
-    Picture,
-    draw,
-    draw_picture,
-)
+from ccs_model.report.workbook.native_charts import CHART_ROWS, PICTURE_ROWS, ROW_POINTS, Picture, draw
 from ccs_model.report.workbook.printed_pages import (
     PRINTED_BESIDE,
     Keep,
@@ -93,10 +85,14 @@ class Sheet(Canvas):
         The `main` table of a sheet is filtered, frozen together with its first columns, and its head printed on each
         page. Where other things stand above it `frozen` is 0: it is only filtered, and its head or that of a table
         above it may stand `head_on_each_page`. Formulas of other tables find it by its `key`, and its rows by what
-        stands in them as `id`; `years` are the first and last column where time runs across.
+        stands in them as `id`; `years` are the first and last column where time runs across. Values of a column with a
+        formula become formulas, and a row of `totals` has the sums of all columns that declare one.
         """
         columns = table_columns(columns) if isinstance(columns, str) else columns
-        rows = list(rows)
+        formulas = {column.name: column.formula for column in columns if column.formula}
+        rows = [_with_formulas(row, formulas) for row in rows] if formulas else list(rows)
+        if totals is not None:
+            totals = {**_sums(columns, rows), **totals}
         top = self._row - 1 if self._below_section else None
         if not main and len(rows) > PRINTED_BESIDE:  # Told below the rows it would be printed on a page of its own.
             self.paragraph(f"Printed: the first {PRINTED_BESIDE} of {len(rows):,} rows.", "note")
@@ -105,11 +101,7 @@ class Sheet(Canvas):
         numeric = {column.name for column in columns if any(_is_number(row.get(column.name)) for row in rows)}
         own = (main or bool(named)) and bool(rows)
         headings = self._headings(columns, unique=own)
-        if plain:
-            self._labels(columns, headings, numeric, self._row, filtered=False)
-            self._row += 1
-        else:
-            self._head(columns, headings, numeric, filtered=main and bool(rows))
+        self._head(columns, headings, numeric, plain=plain, filtered=main and bool(rows))
         first = self._row
         self._own = block = self._block(columns, rows, first, years, has_total=totals is not None)
         if key:
@@ -124,7 +116,15 @@ class Sheet(Canvas):
             if frozen:
                 self._sheet.freeze_panes(first, frozen)
         if own:
-            self._own_table(columns, headings, numeric, first, f"_{named}" if named else "", filtered=main)
+            # Headings and rows, without totals, are a table of the spreadsheet's own; it looks as it did.
+            heads = []
+            for at, (column, heading) in enumerate(zip(columns, headings, strict=True)):
+                form = self._styles.get("label", **_alignment(at, column.name in numeric), **quoted(heading))
+                heads.append({"header": heading, "header_format": form})
+            name = f"{self._name}_{named}_table" if named else f"{self._name}_table"
+            options = {"name": name, "columns": heads, "autofilter": main, "style": None, "banded_rows": False}
+            if self._sheet.add_table(first - 1, 0, self._row - 1, len(columns) - 1, options):
+                raise CcsModelError(f"sheet {self._name}: {name} cannot be a table")
         if totals is not None and rows:
             for at, column in enumerate(columns):
                 self._cell(at, column, totals, style="total")
@@ -138,18 +138,17 @@ class Sheet(Canvas):
         return block
 
     def chart(
-        self, chart: Chart, columns: str | Sequence[Column], rows: Sequence[Row], *, left: int, key: str
+        self, picture: Callable[[Block], Picture], table: str, rows: Sequence[Row], *, left: int, key: str
     ) -> Block:
         """A chart across the sheet; the table it draws stands beside it from column `left` on, and is not printed."""
-        columns = table_columns(columns) if isinstance(columns, str) else columns
+        columns = table_columns(table)
         self._row += 1
         top, self._left, self._printed_columns = self._row, left, left - 1
-        self._head(columns, self._headings(columns), {column.name for column in columns}, filtered=False)
+        self._head(columns, self._headings(columns), {column.name for column in columns})
         self._own = block = self._block(columns, rows, self._row, None, has_total=False)
         self.book.blocks[key] = block
         self._body(columns, rows)
-        self._on_finish.append(partial(draw, self.book.workbook, self._sheet, top, chart, block, self._language))
-        self._chart_rows(top, CHART_ROWS)
+        self._draw(top, 0, picture(block), CHART_ROWS)
         self._row, self._left, self._below_section = top + CHART_ROWS, 0, False
         return block
 
@@ -157,13 +156,13 @@ class Sheet(Canvas):
         """Charts side by side, of tables that stand elsewhere."""
         self._row += 1
         for at, picture in enumerate(pictures):
-            drawn = partial(draw_picture, self.book.workbook, self._sheet, self._row, at, picture, self._language)
-            self._on_finish.append(drawn)
+            self._draw(self._row, at, picture, PICTURE_ROWS)
         self._layout.reach(_TWO_CHARTS)
-        self._chart_rows(self._row, PICTURE_ROWS)
         self._row, self._below_section = self._row + PICTURE_ROWS, False
 
-    def _chart_rows(self, top: int, n: int) -> None:
+    def _draw(self, top: int, at: int, picture: Picture, n: int) -> None:
+        drawn = partial(draw, self.book.workbook, self._sheet, top, at, picture, self._language)
+        self._on_finish.append(drawn)
         for row in range(top, top + n):
             self._sheet.set_row(row, ROW_POINTS)
         self._keeps.append(Keep(top, top + n - 1))
@@ -256,13 +255,33 @@ class Sheet(Canvas):
             self._sheet.set_h_pagebreaks(found)
 
     def _head(
-        self, columns: Sequence[Column], headings: Sequence[str], numeric: Collection[str], *, filtered: bool
-    ) -> None:
-        """Letters, units, headings; a unit wraps in the width that its heading asks for."""
-        self._letters(columns)
-        self._labels(columns, headings, numeric, self._row + 1, filtered=filtered)
-        self._units(columns, numeric)
-        self._row += 1
+        self, columns: Sequence[Column], headings: Sequence[str], numeric: Collection[str], *, plain: bool = False,
+        filtered: bool = False,
+    ) -> None:  # fmt: skip
+        """Letters, units, headings, or headings alone; a unit wraps in the width that its heading asks for."""
+        units = [self._unit_of(column) for column in columns]
+        aligned = [_alignment(at, column.name in numeric) for at, column in enumerate(columns, self._left)]
+        if not plain:
+            for at, column in enumerate(columns, self._left):
+                kind = column.cell_class or OBSERVED
+                letter = kind.letter if column.cell_class else f"{OBSERVED.letter}/{ASSUMED.letter}"
+                self._heading_cell(self._row, at, column, letter, "letter", bg_color=kind.fill, font_color=kind.ink)
+        row = self._row if plain else self._row + 2
+        for at, (column, heading, unit) in enumerate(zip(columns, headings, units, strict=True), self._left):
+            self._heading_cell(row, at, column, heading, "label", **aligned[at - self._left])
+            if not column.wide:
+                # A heading may take three lines; a unit stands in smaller print, and wraps between its words.
+                longest = max(widest_word(heading), widest_word(unit)) + 1
+                needed = max(longest, math.ceil(text_width(heading) / 3) + 1, math.ceil(text_width(unit) / 2))
+                self._layout.widen(at, needed + (_FILTER_BUTTON if filtered else 0))
+                self._layout.heading(row, at, heading)
+        if not plain:
+            lines = 1
+            for at, (column, unit) in enumerate(zip(columns, units, strict=True), self._left):
+                self._heading_cell(row - 1, at, column, unit, "unit", **aligned[at - self._left])
+                lines = max(lines, math.ceil(_UNIT_SIZE * text_width(unit) / self._layout.width(at)))
+            self._sheet.set_row(row - 1, 11 * lines + 3)
+        self._row = row + 1
 
     def _headings(self, columns: Sequence[Column], *, unique: bool = False) -> list[str]:
         """Words above the columns; `unique` tells those that are alike by their unit, else by their number."""
@@ -277,57 +296,6 @@ class Sheet(Canvas):
                 for heading, reported in zip(headings, telling, strict=True)
             ]
         return headings
-
-    def _own_table(
-        self,
-        columns: Sequence[Column],
-        headings: Sequence[str],
-        numeric: Collection[str],
-        first: int,
-        name: str,
-        *,
-        filtered: bool,
-    ) -> None:
-        """Headings and rows, without totals, as a table of the spreadsheet's own; it looks as it did."""
-        heads = [
-            {"header": heading, "header_format": self._label_format(at, column, heading, numeric)}
-            for at, (column, heading) in enumerate(zip(columns, headings, strict=True))
-        ]
-        options = {"name": f"{self._name}{name}_table", "columns": heads, "autofilter": filtered, "style": None}
-        if self._sheet.add_table(first - 1, 0, self._row - 1, len(columns) - 1, {**options, "banded_rows": False}):
-            raise CcsModelError(f"sheet {self._name}: {options['name']} cannot be a table")
-
-    def _letters(self, columns: Sequence[Column]) -> None:
-        for at, column in enumerate(columns, self._left):
-            kind = column.cell_class or OBSERVED
-            letter = kind.letter if column.cell_class else f"{OBSERVED.letter}/{ASSUMED.letter}"
-            self._heading_cell(self._row, at, column, letter, "letter", bg_color=kind.fill, font_color=kind.ink)
-        self._row += 1
-
-    def _labels(
-        self, columns: Sequence[Column], headings: Sequence[str], numeric: Collection[str], row: int, *, filtered: bool
-    ) -> None:
-        for at, (column, heading) in enumerate(zip(columns, headings, strict=True), self._left):
-            self._heading_cell(row, at, column, heading, "label", **_alignment(at, column.name in numeric))
-            if not column.wide:
-                # A heading may take three lines; a unit stands in smaller print, and wraps between its words.
-                unit = self._unit_of(column)
-                longest = max(widest_word(heading), widest_word(unit)) + 1
-                needed = max(longest, math.ceil(text_width(heading) / 3) + 1, math.ceil(text_width(unit) / 2))
-                self._layout.widen(at, needed + (_FILTER_BUTTON if filtered else 0))
-                self._layout.heading(row, at, heading)
-
-    def _label_format(self, at: int, column: Column, heading: str, numeric: Collection[str]) -> Any:
-        return self._styles.get("label", **_alignment(at, column.name in numeric), **quoted(heading))
-
-    def _units(self, columns: Sequence[Column], numeric: Collection[str]) -> None:
-        lines = 1
-        for at, column in enumerate(columns, self._left):
-            unit = self._unit_of(column)
-            self._heading_cell(self._row, at, column, unit, "unit", **_alignment(at, column.name in numeric))
-            lines = max(lines, math.ceil(_UNIT_SIZE * text_width(unit) / self._layout.width(at)))
-        self._sheet.set_row(self._row, 11 * lines + 3)
-        self._row += 1
 
     def _heading_cell(self, row: int, at: int, column: Column, text: str, style: str, **changes: object) -> None:
         if column.wide:
@@ -400,6 +368,27 @@ class Sheet(Canvas):
         self._text(self._row, at, text, style, text_wrap=True, **ink, **_alignment(at, False))
         self._layout.widen(at, min(text_width(text) + 2, column.widest))
         self._layout.wrapped(self._row, at, text)
+
+
+def _with_formulas(row: Row, formulas: Mapping[str, str]) -> Row:
+    """The row with formulas of these columns; where there is no value they show no text."""
+    values = {name: "" if is_missing(row[name]) else row[name] for name in formulas}
+    return {**row, **{name: Formula(formulas[name], value) for name, value in values.items()}}
+
+
+def _sums(columns: Sequence[Column], rows: Sequence[Row]) -> Row:
+    """The totals that columns declare; a column without values has none."""
+    found: dict[str, object] = {}
+    for column in columns:
+        if column.total and any(column.name in row for row in rows):
+            total = float(np.nansum([_amount(row.get(column.name)) for row in rows]))
+            found[column.name] = Formula(f"=SUM({{{column.name}:all}})", total) if column.total == "live" else total
+    return found
+
+
+def _amount(value: object) -> float:
+    value = value.value if isinstance(value, Formula) else value
+    return float(value) if isinstance(value, float | Real) and not is_missing(value) else 0.0
 
 
 def _is_number(value: object) -> bool:

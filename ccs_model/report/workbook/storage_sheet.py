@@ -16,6 +16,7 @@ _REACHED_SHARE = 1e-6
 
 # Columns of storage.used with a shared network alone, and without one alone.
 _SHARED_ONLY = ("n_wells", "wells_ktpa")
+_TOTALS = {"site": "Total"}
 _OWN_ONLY = ("well_injectivity_ktpa", "injection_max_ktpa", "storage_cost_per_t")
 
 
@@ -35,7 +36,7 @@ def write_storage(sheet: Sheet, plan: Plan) -> None:
         main=True,
         # With a shared network so much stands below that a head that comes again on each page would be wrong there.
         frozen=0 if shared else 2,
-        totals=_totals(used, "n_wells", "wells_ktpa", "injected_ktpa", "stored_kt", "committed_kt", "room_kt"),
+        totals=_TOTALS,
         empty=empty,
     )
     _by_period(sheet, plan, used, empty)
@@ -87,10 +88,10 @@ def _by_period(sheet: Sheet, plan: Plan, used: pd.DataFrame, empty: str) -> None
     sheet.table(
         [
             *table_columns("storage.others")[: 2 if plan.problem.network is not None else 4],
-            *(Column(name, SOLVER, label=text) for name, text in names.items()),
+            *(Column(name, SOLVER, label=text, total="solved") for name, text in names.items()),
         ],
         records(used),
-        totals=_totals(used, *names),
+        totals=_TOTALS,
         named="periods",
         empty=empty,
     )
@@ -105,8 +106,7 @@ def _costs(sheet: Sheet, used: pd.DataFrame, empty: str) -> None:
         "oil field are separate income and not part of any cost.",
         "note",
     )
-    sums = ("n_wells", "invested_mn", "capital_mn_pa", "site_and_well_om_mn_pa", "oil_revenue_mn_pa")
-    sheet.table("storage.costs", records(used), totals=_totals(used, *sums), empty=empty, named="costs")
+    sheet.table("storage.costs", records(used), totals=_TOTALS, empty=empty, named="costs")
 
 
 def _used(plan: Plan) -> pd.DataFrame:
@@ -166,11 +166,6 @@ def _limit(periods: pd.DataFrame, filled_kt: float) -> str:
     if filled_kt >= most * periods["capacity_kt"].iloc[-1]:
         full.append("the capacity")
     return "; ".join(full) or "none"
-
-
-def _totals(used: pd.DataFrame, *summed: str) -> dict[str, object]:
-    there = [] if used.empty else [name for name in summed if name in used]
-    return {**{name: used[name].sum() for name in there}, "site": "Total"}
 
 
 def _within_radius(plan: Plan, sites: pd.DataFrame) -> pd.Series:

@@ -1,9 +1,11 @@
-"""Sheet Summary: key figures, charts, results by period, province, sector and zone, costs and objective terms."""
+"""Sheet Summary: key figures, charts, results by period and place, costs by stakeholder, and objective terms."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -28,12 +30,11 @@ from ccs_model.report.workbook.columns import (
     quantities,
 )
 from ccs_model.report.workbook.formulas import Formula
+from ccs_model.report.workbook.macc_sheet import SLOTS_A_LABEL
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Row, Sheet
-from ccs_model.report.workbook.stakeholders_sheet import write_stakeholders
 
 _COLOURS = ("#1F4FA3", "#1B6637", "#9C5700", "#5B2C83", "#37474F", "#5B8DB8", "#A9B4BF")
-_SLOTS_A_LABEL = 20
 
 
 def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
@@ -69,12 +70,7 @@ def live_figures(sheet: Sheet, plan: Plan) -> dict[str, Formula]:
 def write_key_figures(sheet: Sheet, plan: Plan, rows: Sequence[Row]) -> None:
     """Write one row a figure: the formula where there is one, the solver's value, and their difference."""
     live = live_figures(sheet, plan)
-    sheet.table(
-        "summary.key_figures",
-        [_with_formula(row, live) for row in rows],
-        plain=True,
-        key="key_figures",
-    )
+    sheet.table("summary.key_figures", [_with_formula(row, live) for row in rows], plain=True, key="key_figures")
 
 
 def _with_formula(row: Row, live: Mapping[str, Formula]) -> Row:
@@ -111,20 +107,16 @@ def write_charts(sheet: Sheet, plan: Plan, free: int) -> int:
     sheet.section("Captured by sector")
     names = [f"from_{year}" for year in years]
     rows = _sector_rows(table, years)
-    totals: dict[str, object] = {
-        name: Formula(f"=SUM({{{name}:all}})", float(table[year].sum()))
-        for name, year in zip(names, years, strict=True)
-    }
     block = sheet.table(
         [
             Column("sector", WORDS, widest=32),
             *(
-                Column(name, SOLVER, label=f"From {year}", unit="kt/y", form="#,##0.0")
+                Column(name, SOLVER, label=f"From {year}", unit="kt/y", form="#,##0.0", total="live")
                 for name, year in zip(names, years, strict=True)
             ),
         ],
         rows,
-        totals={**totals, "sector": "Total"},
+        totals={"sector": "Total"},
         key="by_sector",
         named="captured",
         years=(names[0], names[-1]),
@@ -167,7 +159,7 @@ def _macc(sheet: Sheet) -> Picture:
         ),
         "Avoided in a year, added up (kt/y)", f"{sheet.unit('avoidance_cost_per_t')}",
         "Marginal abatement cost curve: the width is the annual abatement of a stream, the height its cost per tonne.",
-        _SLOTS_A_LABEL,
+        SLOTS_A_LABEL,
     )  # fmt: skip
 
 
@@ -206,7 +198,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     sheet.jump(rest)
     sheet.section("Optimality gap")
     sheet.paragraph(words.status(plan))
-    _figures(sheet, list(_bounds(sheet, plan)))
+    sheet.table("summary.figures", _bounds(sheet, plan), plain=True)
     sheet.section("Representative year" if static else "By period (tonnes are annual means)")
     by_year = _by_year(plan)
     of_years = {"year": INPUT, "baseline_ktpa": CALCULATION}
@@ -215,10 +207,8 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
     last = plan.emissions[plan.emissions["year"] == plan.problem.years[-1]].drop(columns="year")
     of_plants = {"province": OBSERVED, "sector": OBSERVED, "zone": OBSERVED, "baseline_ktpa": CALCULATION}
     sheet.section(f"By province and sector ({period})")
-    amounts = [name for name in last if str(name).endswith("_ktpa")]
-    totals: dict[str, object] = {name: Formula(f"=SUM({{{name}:all}})", float(last[name].sum())) for name in amounts}
-    totals["province"] = "Total"
-    sheet.table(columns_of(last, classes=of_plants), records(last), totals=totals, named="emissions")
+    columns = columns_of(last, classes=of_plants, summed=("_ktpa",))
+    sheet.table(columns, records(last), totals={"province": "Total"}, named="emissions")
     sheet.section(f"By zone ({period})")
     zones = plan.zones if plan.problem.calibrated is not None else plan.zones.drop(columns="reported_abatement_share")
     of_zones = {**of_plants, "reported_abatement_share": OBSERVED}
@@ -241,7 +231,7 @@ def write_summary(sheet: Sheet, plan: Plan) -> None:
         sheet.table(columns, records(plan.targets), named="targets")
     sheet.section("Marginal value of the budget")
     sheet.paragraph(words.marginal_budget(plan))
-    _figures(sheet, list(_more_money(sheet, plan)))
+    sheet.table("summary.figures", _more_money(sheet, plan), plain=True)
 
 
 def _key_figures(sheet: Sheet, plan: Plan) -> Iterator[Row]:
@@ -262,18 +252,10 @@ def _bounds(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     if plan.corridors is None:
         yield _figure(sheet, "Gap", searched, "maximum relative improvement of the objective that is still possible")
         return
-    yield _figure(
-        sheet,
-        "Optimality gap within the searched links",
-        searched,
-        f"maximum improvement within the {words.searched_links(gap.n_searched)}",
-    )
-    yield _figure(
-        sheet,
-        "Optimality gap over all candidate links",
-        every,
-        f"maximum improvement over all {gap.n_links} candidate links",
-    )
+    meaning = f"maximum improvement within the {words.searched_links(gap.n_searched)}"
+    yield _figure(sheet, "Optimality gap within the searched links", searched, meaning)
+    meaning = f"maximum improvement over all {gap.n_links} candidate links"
+    yield _figure(sheet, "Optimality gap over all candidate links", every, meaning)
 
 
 def _if_known(share: float, name: str) -> Cell:
@@ -303,46 +285,21 @@ def _more_money(sheet: Sheet, plan: Plan) -> Iterator[Row]:
         over = "in a year" if plan.problem.is_static else "over the horizon"
         yield _figure(sheet, "Budget added", Cell(bought.added_mn, "added_mn"), "amount by which the budget was raised")
         yield _figure(sheet, "Additional abatement", Cell(bought.abatement_kt, "abatement_kt"), f"{over}; {how}")
-        yield _figure(
-            sheet,
-            "Additional abatement per budget added",
-            Cell(bought.kt_per_mn, "abatement_kt_per_mn"),
-            f"ratio of the two; {how}",
-        )
+        ratio = Cell(bought.kt_per_mn, "abatement_kt_per_mn")
+        yield _figure(sheet, "Additional abatement per budget added", ratio, f"ratio of the two; {how}")
         if bought.last_kt_per_mn is not None:
-            yield _figure(
-                sheet,
-                "Abatement per last budget spent",
-                Cell(bought.last_kt_per_mn, "abatement_kt_per_mn"),
-                "abatement per last million of the budget; at a breakpoint it differs from the next million",
-            )
+            ratio = Cell(bought.last_kt_per_mn, "abatement_kt_per_mn")
+            meaning = "abatement per last million of the budget; at a breakpoint it differs from the next million"
+            yield _figure(sheet, "Abatement per last budget spent", ratio, meaning)
     price = plan.relaxation.abatement_per_budget_kt_per_mn
     if price is not None:
-        yield _figure(
-            sheet,
-            "Shadow price of the budget",
-            Cell(price, "abatement_kt_per_mn"),
-            "marginal value of the LP relaxation, where decisions are continuous; integer retrofits differ",
-        )
+        meaning = "marginal value of the LP relaxation, where decisions are continuous; integer retrofits differ"
+        yield _figure(sheet, "Shadow price of the budget", Cell(price, "abatement_kt_per_mn"), meaning)
 
 
 def _figure(sheet: Sheet, words_of_it: str, value: Cell, meaning: str) -> dict[str, object]:
     letter = (value.cell_class or SOLVER).letter
-    return {
-        "figure": words_of_it,
-        "value": value,
-        "unit": sheet.unit(value.name),
-        "class": letter,
-        "meaning": meaning,
-    }
-
-
-def _figures(sheet: Sheet, rows: list[Row]) -> None:
-    sheet.table(
-        "summary.figures",
-        rows,
-        plain=True,
-    )
+    return {"figure": words_of_it, "value": value, "unit": sheet.unit(value.name), "class": letter, "meaning": meaning}
 
 
 def _terms(sheet: Sheet, terms: Mapping[str, float], total: str, meaning: Mapping[str, str]) -> None:
@@ -351,18 +308,13 @@ def _terms(sheet: Sheet, terms: Mapping[str, float], total: str, meaning: Mappin
         for name, value in terms.items()
     ]
     name, last = next(iter(terms), ""), next(reversed(list(terms)), "")
-    _figures(sheet, [*rows, _total(sheet, total, sum(terms.values()), name, name, last)])
-
-
-def _total(sheet: Sheet, text: str, value: float, name: str, first: str, last: str) -> dict[str, object]:
-    summed = Formula(f"=SUM({{@{first}.value}}:{{@{last}.value}})", value) if first else value
-    return {
-        "figure": Cell(text, style="total"),
-        "value": Cell(summed, name, style="total"),
-        "unit": Cell(sheet.unit(name), style="total"),
-        "class": Cell(SOLVER.letter, style="total"),
-        "meaning": Cell("", style="total"),
+    value = sum(terms.values())
+    summed = Formula(f"=SUM({{@{name}.value}}:{{@{last}.value}})", value) if name else value
+    sum_row = _figure(sheet, total, Cell(summed, name), "")
+    styled = {
+        key: replace(cell if isinstance(cell, Cell) else Cell(cell), style="total") for key, cell in sum_row.items()
     }
+    sheet.table("summary.figures", [*rows, styled], plain=True)
 
 
 SUMMARY = Page(
@@ -370,3 +322,87 @@ SUMMARY = Page(
     "Key figures; results by period, province, sector and zone; costs; marginal value of the budget.",
     write_summary,
 )
+
+
+OUTSIDE, PURSE, FINANCIERS, HARM = "outside the model", "public purse", "financiers", "damage avoided"
+# Counterparty of each item of the owners' account.
+SIDES = {
+    "capture_capex_mn": OUTSIDE, "transport_capex_mn": OUTSIDE, "storage_capex_mn": OUTSIDE, "capture_om_mn": OUTSIDE,
+    "energy_mn": OUTSIDE, "transport_om_mn": OUTSIDE, "storage_om_mn": OUTSIDE, "salvage_mn": OUTSIDE,
+    "oil_mn": OUTSIDE, "carbon_mn": PURSE, "paid_mn": PURSE, "grants_mn": PURSE, "tax_mn": PURSE,
+    "loans_mn": FINANCIERS,
+    "damage_avoided_mn": HARM,
+}  # fmt: skip
+_COLUMNS = ("owners_mn", "public_purse_mn", "financiers_mn", "society_mn")
+_STAKEHOLDERS = ("owners", "public purse", "financiers", "society")
+
+
+def write_stakeholders(sheet: Sheet, plan: Plan) -> None:
+    """The items, then benefits, costs, net and ratio of each stakeholder beside the plan's own."""
+    if not has_accounts(plan):
+        return
+    sheet.section("Costs and benefits by stakeholder (social discount rate)")
+    sheet.paragraph(
+        "A positive amount is a gain. Payments between stakeholders cancel in the social account, which counts "
+        "resources from outside the model and the damage avoided.",
+        "note",
+    )
+    rows = _items(plan)
+    totals: dict[str, object] = {"item": "Sum"}
+    for name in _COLUMNS:
+        totals[name] = Formula(f"=SUM({{{name}:all}})", math.fsum(row[name] for row in rows))
+    sheet.table("stakeholders.ledger", rows, totals=totals, key="ledger", named="ledger")
+    sheet.table("stakeholders", _accounts(plan), key="stakeholders", named="stakeholders")
+
+
+def _items(plan: Plan) -> list[dict[str, Any]]:
+    assert plan.ledger is not None
+    ledger = plan.ledger.set_index("item")
+    close = "(1+social_discount_rate)^-(horizon_end-first_year)"
+    rows = []
+    for item, side in SIDES.items():
+        template = f"=SUMPRODUCT({{programme!@{item}:all}},social_discount_factor)"
+        if item == "loans_mn":
+            parts = "+".join(f"{{programme!@{name}:all}}" for name in ("drawn_mn", "repaid_mn", "interest_mn"))
+            template = f"=SUMPRODUCT({parts},social_discount_factor)"
+        elif item == "salvage_mn":
+            template = f"=SUM({{capital!social_salvage_mn}})*{close}"
+        elif item == "damage_avoided_mn":
+            template = "=SUMPRODUCT({series!@avoided:all},social_cost_per_t,social_discount_factor)/1000"
+        known = ledger.loc[item] if item in ledger.index else None
+        amount = 0.0 if known is None else float(known["society_mn" if side == HARM else "owners_mn"])
+        rows.append(
+            {
+                "id": item,
+                "item": label(item),
+                "side": side,
+                "amount_mn": Formula(template, amount),
+                "owners_mn": 0.0 if side == HARM else amount,
+                "public_purse_mn": -amount if side == PURSE else 0.0,
+                "financiers_mn": -amount if side == FINANCIERS else 0.0,
+                "society_mn": amount if side in (OUTSIDE, HARM) else 0.0,
+            }
+        )
+    return rows
+
+
+def _accounts(plan: Plan) -> list[Row]:
+    assert plan.stakeholders is not None
+    solved = plan.stakeholders.set_index("stakeholder")
+    rows: list[Row] = []
+    for stakeholder, name in zip(_STAKEHOLDERS, _COLUMNS, strict=True):
+        own = solved.loc[stakeholder]
+        column = f"{{ledger!{name}}}"
+        rows.append(
+            {
+                "id": stakeholder.replace(" ", "_"),
+                "stakeholder": stakeholder,
+                "benefits_mn": Formula(f"=SUMPRODUCT(({column}>0)*{column})", float(own["benefits_mn"])),
+                "costs_mn": Formula(f"=-SUMPRODUCT(({column}<0)*{column})", float(own["costs_mn"])),
+                "npv_mn": float(own["npv_mn"]),
+                "benefit_cost_ratio": float(own["benefit_cost_ratio"]),
+                "solved_npv_mn": float(own["npv_mn"]),
+                "difference_mn": 0.0,
+            }
+        )
+    return rows

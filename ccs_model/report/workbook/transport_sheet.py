@@ -37,10 +37,9 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     )
     has_factors = len(links) > 0 and bool((links["cost_factor"] != 1.0).any())
     columns = table_columns("transport.links", without=() if has_factors else ("cost_factor",))
-    totals: dict[str, object] = {"from_name": "Total", "length_km": links["length_km"].sum()}
-    totals["pipe_capex_mn"] = links["pipe_capex_mn"].sum()
     # Other tables follow, so the head is neither frozen nor repeated on each page.
-    sheet.table(columns, records(links), main=True, frozen=0, totals=totals, empty=empty or "No link is used.")
+    empty_links = empty or "No link is used."
+    sheet.table(columns, records(links), main=True, frozen=0, totals={"from_name": "Total"}, empty=empty_links)
     sheet.section("By period: flow (annual mean; negative is reverse flow) and investment")
     _by_period(sheet, plan, links, empty)
     sheet.section("Cost sharing: pipelines and sites with several users")
@@ -86,16 +85,15 @@ def _candidates(plan: Plan) -> str:
 
 
 def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> None:
-    flows, years = flows_of_links(plan, links), plan.problem.years
-    built = [f"built_{year}_mn" for year in years]
+    years = plan.problem.years
     sheet.table(
         [
             *table_columns("transport.links")[:2],
             *(Column(f"flow_{year}_ktpa", SOLVER, label=f"Flow from {year}") for year in years),
-            *(Column(name, SOLVER, label=f"Built from {year}") for year, name in zip(years, built, strict=True)),
+            *(Column(f"built_{year}_mn", SOLVER, label=f"Built from {year}", total="solved") for year in years),
         ],
-        records(flows),
-        totals={"from_name": "Total", **{name: flows[name].sum() for name in built}},
+        records(flows_of_links(plan, links)),
+        totals={"from_name": "Total"},
         named="periods",
         empty=empty or "No link is used.",
     )
@@ -104,11 +102,7 @@ def _by_period(sheet: Sheet, plan: Plan, links: pd.DataFrame, empty: str) -> Non
 def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
     table = paid_by_plant(plan)
     captured = float(table["captured_at_full_load_ktpa"].sum())
-    totals: dict[str, object] = {
-        column.name: table[column.name].sum()
-        for column in table_columns("transport.paid")
-        if column.name.endswith(("_mn", "_ktpa")) and column.name != "shapley_error_mn"
-    }
+    totals: dict[str, object] = {"name": "Total"}
     if captured > 0:
         capture, by_use, by_shapley = (
             float(table[name].sum()) * 1000.0 / captured
@@ -121,7 +115,7 @@ def _paid(sheet: Sheet, plan: Plan, empty: str) -> None:
             "all_in_by_shapley_per_t": by_shapley,
         }
     nobody = empty or "No plant captures."
-    sheet.table("transport.paid", records(table), totals={**totals, "name": "Total"}, empty=nobody, named="paid")
+    sheet.table("transport.paid", records(table), totals=totals, empty=nobody, named="paid")
 
 
 def write_transport(sheet: Sheet, plan: Plan) -> None:
@@ -146,12 +140,11 @@ def write_transport(sheet: Sheet, plan: Plan) -> None:
 
 
 def _totals(plan: Plan, pipes: pd.DataFrame) -> dict[str, object]:
-    summed = [name for name in pipes if name.endswith(("_ktpa", "_mn", "_mn_pa", "_km"))]
-    totals: dict[str, object] = {name: pipes[name].sum() for name in summed}
+    totals: dict[str, object] = {"plant": "Total"}
     full_ktpa = pipes["capacity_ktpa"].sum() * plan.problem.delivered_share
     if full_ktpa > 0:
         totals["transport_cost_per_t"] = pipes["transport_mn_pa"].sum() * 1000.0 / full_ktpa
-    return {**totals, "plant": "Total"}
+    return totals
 
 
 def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
@@ -160,10 +153,10 @@ def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
     sheet.table(
         [
             *table_columns("transport.pipes")[:4],
-            *(Column(f"flow_{year}_ktpa", SOLVER, label=f"From {year}") for year in plan.problem.years),
+            *(Column(f"flow_{year}_ktpa", SOLVER, label=f"From {year}", total="solved") for year in plan.problem.years),
         ],
         records(table),
-        totals={**flows.sum().to_dict(), "plant": "Total"},
+        totals={"plant": "Total"},
         named="periods",
         empty=empty,
     )

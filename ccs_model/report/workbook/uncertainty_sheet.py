@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ccs_model.plan.plan import FIXED, NO_REGRET_SHARE, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import records
-from ccs_model.report.workbook.formulas import Block, Formula
+from ccs_model.report.workbook.formulas import Block
 from ccs_model.report.workbook.native_charts import PICTURE_ROWS, Picture
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -90,16 +90,8 @@ def _tornado(sheet: Sheet, found: Uncertainty, mode: str) -> Block | None:
         sheet.paragraph("Too few futures.", "note")
         return None
     mean = float(means.iloc[0])
-    rows = [
-        {
-            **row,
-            "mean": mean,
-            "low_change": Formula("={low}-{mean}", row["low"] - mean),
-            "high_change": Formula("={high}-{mean}", row["high"] - mean),
-        }
-        for row in records(table)
-    ]
-    return sheet.table("uncertainty.tornado", rows, key=f"tornado-{mode}")
+    rows = table.assign(mean=mean, low_change=table["low"] - mean, high_change=table["high"] - mean)
+    return sheet.table("uncertainty.tornado", records(rows), key=f"tornado-{mode}")
 
 
 def _bars(found: Uncertainty, block: Block) -> Picture:

@@ -12,26 +12,20 @@ import ccs_model
 from ccs_model.atomic_files import write_atomic
 from ccs_model.plan.plan import Plan
 from ccs_model.report.language import Language
-from ccs_model.report.workbook.assumptions_sheet import ASSUMPTIONS
+from ccs_model.report.workbook.assumptions_sheet import ASSUMPTIONS, SOURCES
 from ccs_model.report.workbook.book import Book
 from ccs_model.report.workbook.calibration_sheet import CALIBRATION
 from ccs_model.report.workbook.cash_flow_sheet import CASH_FLOW
 from ccs_model.report.workbook.checks_sheet import CHECKS
-from ccs_model.report.workbook.cover_sheet import COVER
-from ccs_model.report.workbook.data_sheet import DATA
 from ccs_model.report.workbook.economics_sheet import ECONOMICS
-from ccs_model.report.workbook.frontier_sheet import FRONTIER
-from ccs_model.report.workbook.inputs_sheet import INPUTS
-from ccs_model.report.workbook.macc_sheet import MACC
-from ccs_model.report.workbook.plants_sheet import PLANTS
-from ccs_model.report.workbook.retrofits_sheet import RETROFITS
-from ccs_model.report.workbook.run_log_sheet import RUN_LOG
+from ccs_model.report.workbook.inputs_sheet import INPUTS, TECHNOLOGIES
+from ccs_model.report.workbook.macc_sheet import FRONTIER, MACC
+from ccs_model.report.workbook.plants_sheet import PLANTS, RETROFITS
+from ccs_model.report.workbook.run_log_sheet import COVER, DATA, RUN_LOG
 from ccs_model.report.workbook.series_sheet import SERIES
 from ccs_model.report.workbook.sheet import Page, Sheet
-from ccs_model.report.workbook.sources_sheet import SOURCES
 from ccs_model.report.workbook.storage_sheet import STORAGE
 from ccs_model.report.workbook.summary_sheet import SUMMARY
-from ccs_model.report.workbook.technologies_sheet import TECHNOLOGIES
 from ccs_model.report.workbook.transport_sheet import TRANSPORT
 from ccs_model.report.workbook.uncertainty_sheet import UNCERTAINTY
 

@@ -158,7 +158,7 @@ Row = Mapping[str, object]
 
 _A4 = 9
 _MAY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True, "objects": False}
-BANNER_COLUMNS = 6
+_BANNER_COLUMNS = 6
 AS_SOLVED = "Inputs equal those of the solved plan."
 WHEN_CHANGED = (
     "STALE: an input was changed. Money is recomputed; the retrofits are still those of the solved plan. For a new "
@@ -267,13 +267,16 @@ class Canvas:
 
     def live_check_result(self, formula: str, value: str, alarm: str) -> None:
         """A line that a formula of defined names writes; red where `alarm` is true."""
-        form = self._styles.get("holds")
-        self._sheet.merge_range(self._row, 0, self._row, BANNER_COLUMNS - 1, "", form)
-        self._sheet.write_formula(self._row, 0, formula, form, value)
-        red = {"type": "formula", "criteria": f"={alarm}", "format": self._styles.get("broken")}
-        self._sheet.conditional_format(self._row, 0, self._row, BANNER_COLUMNS - 1, red)
-        self._row += 1
+        self._live_line(formula, value, alarm, "holds", "broken")
         self._below_section = False
+
+    def _live_line(self, formula: str, value: str, alarm: str, style: str, alarm_style: str) -> None:
+        form = self._styles.get(style)
+        self._sheet.merge_range(self._row, 0, self._row, _BANNER_COLUMNS - 1, "", form)
+        self._sheet.write_formula(self._row, 0, formula, form, value)
+        rule = {"type": "formula", "criteria": f"={alarm}", "format": self._styles.get(alarm_style)}
+        self._sheet.conditional_format(self._row, 0, self._row, _BANNER_COLUMNS - 1, rule)
+        self._row += 1
 
     def check_results(self, block: Block, column: str, broken: str) -> None:
         """Colour a column of verdicts; the words say the same."""
@@ -293,36 +296,21 @@ class Canvas:
 
     def banner(self) -> None:
         """One line that says whether inputs were changed since the plan was solved."""
-        form = self._styles.get("banner")
-        self._sheet.merge_range(self._row, 0, self._row, BANNER_COLUMNS - 1, "", form)
         # The words stand in cells of sheet Inputs, so that the formula is the same in every language.
         formula = "=IF(inputs_changed>0,said_when_changed,said_as_solved)"
-        self._sheet.write_formula(self._row, 0, formula, form, self._language.label(AS_SOLVED))
-        self._sheet.conditional_format(
-            self._row, 0, self._row, BANNER_COLUMNS - 1,
-            {"type": "formula", "criteria": "=inputs_changed>0", "format": self._styles.get("alarm")},
-        )  # fmt: skip
-        self._row += 1
+        self._live_line(formula, self._language.label(AS_SOLVED), "inputs_changed>0", "banner", "alarm")
 
     def choice(self, block: Block, column: str, row: str, source: str) -> None:
         """A cell of a table in which one of the values of `source` is chosen."""
-        self._sheet.data_validation(
-            block.rows[row],
-            block.columns[column],
-            block.rows[row],
-            block.columns[column],
-            {
-                "validate": "list",
-                "source": f"={source}",
-                "input_title": "Choose",
-                "input_message": "Pick one of the list.",
-            },
-        )
+        at = (block.rows[row], block.columns[column])
+        rule = {"validate": "list", "source": f"={source}"}
+        hint = {"input_title": "Choose", "input_message": "Pick one of the list."}
+        self._sheet.data_validation(*at, *at, rule | hint)
 
     def between(self, block: Block, column: str, row: str, low: float, high: float) -> None:
         """A cell that takes numbers from low to high only."""
         at = (block.rows[row], block.columns[column])
-        rule = {"validate": "decimal", "criteria": "between", "minimum": low, "maximum": high}
+        rule = {"validate": "decimal", "criteria": "between", "minimum": f"{low:g}", "maximum": f"{high:g}"}
         self._sheet.data_validation(*at, *at, {**rule, "error_message": f"A number from {low:g} to {high:g}."})
 
     def _text(self, row: int, at: int, text: str, style: str, **changes: object) -> None:

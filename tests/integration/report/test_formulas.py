@@ -15,8 +15,8 @@ from openpyxl.workbook import Workbook
 
 from ccs_model.errors import CcsModelError
 from ccs_model.plan.plan import Plan
+from ccs_model.report.workbook.columns import declared_rows
 from ccs_model.report.workbook.formulas import FUNCTIONS, Block, resolved
-from ccs_model.report.workbook.inputs_sheet import LIVE
 from tests.integration.report.reading import main_ref
 from tests.integration.report.recomputing import formula_cells
 
@@ -123,12 +123,14 @@ def test_pandas_reads_numbers(plan: Plan, path: Path) -> None:
 def test_inputs_are_named_unlocked_and_bounded(path: Path) -> None:
     book = openpyxl.load_workbook(path)
     assert 20 <= len([name for name in book.defined_names if not name.startswith("_")]) <= 30
-    for each in LIVE:
-        sheet, address = book.defined_names[each.name].attr_text.split("!")
+    for each in filter(lambda row: row["key"], declared_rows("named_inputs.csv")):
+        sheet, address = book.defined_names[each["name"]].attr_text.split("!")
         cell = book[sheet][address]
         assert not cell.protection.locked
         rules = [rule for rule in book[sheet].data_validations.dataValidation if cell.coordinate in rule.sqref]
-        assert [(float(rule.formula1), float(rule.formula2)) for rule in rules] == [(each.low, each.high)]
+        assert [(float(rule.formula1), float(rule.formula2)) for rule in rules] == [
+            (float(each["low"]), float(each["high"]))
+        ]
     for page in book:
         assert page.protection.sheet and not page.protection.password
         assert page.sheet_state == "visible"
