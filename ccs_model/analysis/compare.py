@@ -98,11 +98,11 @@ def compare(runs: Sequence[Plan | StoredRun | str | PathLike[str]]) -> Compariso
     return Comparison(
         names=names,
         runs=_about(names, read),
-        totals=_side_by_side(names, read, ("quantity",), [_named(run.document["totals"]) for run in read]),
-        years=_side_by_side(names, read, ("year", "quantity"), [_by(run, "by_year", "year") for run in read]),
-        zones=_side_by_side(names, read, ("zone", "quantity"), [_by(run, "zones", "zone") for run in read]),
-        costs=_side_by_side(names, read, ("term",), [_named(run.document["costs"]) for run in read]),
-        terms=_side_by_side(names, read, ("term",), [_named(run.document["terms"]) for run in read]),
+        totals=_side_by_side(names, read, "totals", "quantity"),
+        years=_side_by_side(names, read, "by_year", "year", "quantity"),
+        zones=_side_by_side(names, read, "zones", "zone", "quantity"),
+        costs=_side_by_side(names, read, "costs", "term"),
+        terms=_side_by_side(names, read, "terms", "term"),
         plants=_plants(names, read),
         inputs=_inputs(names, read),
     )
@@ -140,23 +140,16 @@ def _about(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     )
 
 
-Key = tuple[Any, ...]
-Values = Mapping[Key, float | None]
+def _values(found: Any, key: str) -> dict[tuple[Any, ...], float | None]:
+    """Values of a part of plan.json by (name,), or by (key, column) of a table."""
+    if isinstance(found, Mapping):
+        return {(name,): value for name, value in found.items()}
+    return {(row[key], name): value for row in found for name, value in row.items() if name != key}
 
 
-def _named(values: Mapping[str, float | None]) -> Values:
-    return {(name,): value for name, value in values.items()}
-
-
-def _by(run: StoredRun, table: str, key: str) -> Values:
-    """Values of a table of plan.json by (key, column)."""
-    return {(row[key], name): value for row in run.document[table] for name, value in row.items() if name != key}
-
-
-def _side_by_side(
-    names: Sequence[str], runs: Sequence[StoredRun], keys: tuple[str, ...], values: Sequence[Values]
-) -> pd.DataFrame:
+def _side_by_side(names: Sequence[str], runs: Sequence[StoredRun], part: str, *keys: str) -> pd.DataFrame:
     """Keys, unit, one column a run, then the differences; a value that a run does not have is missing, never 0."""
+    values = [_values(run.document[part], keys[0]) for run in runs]
     rows = list(dict.fromkeys(key for each in values for key in each))
     units = [[_unit(run, str(key[-1])) for run in runs] for key in rows]
     table = pd.DataFrame(rows, columns=list(keys))
@@ -175,40 +168,22 @@ def _unit(run: StoredRun, name: str) -> str:
 
 def _plants(names: Sequence[str], runs: Sequence[StoredRun]) -> pd.DataFrame:
     """Plants whose retrofits differ from the first run's."""
-    rows = [row for name, run in zip(names[1:], runs[1:], strict=True) for row in _changes(name, runs[0], run)]
+    before, order = _retrofits(runs[0]), (ENTERS, LEAVES, CHANGES)
+    nothing: dict[str, Any] = {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": ""}
+    rows = []
+    for n, run in enumerate(runs[1:], start=1):
+        after = _retrofits(run)
+        for plant in {**before, **after}:
+            was, now = before.get(plant, nothing), after.get(plant, nothing)
+            if was["retrofits"] != now["retrofits"]:
+                about = after.get(plant) or before[plant]
+                change = CHANGES if plant in before and plant in after else ENTERS if plant in after else LEAVES
+                place = (n, order.index(change), -max(now["avoided_ktpa"], was["avoided_ktpa"]), plant)
+                amounts = {f"first_{key}": was[key] for key in nothing} | {key: now[key] for key in nothing}
+                rows.append((place, {"run": names[n], "change": change, **about, **amounts}))
     columns = ["run", "change", "plant", "name", "province", "sector", "first_avoided_ktpa", "avoided_ktpa",
                "first_capex_mn", "capex_mn", "first_retrofits", "retrofits"]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _changes(name: str, first: StoredRun, run: StoredRun) -> Iterator[dict[str, Any]]:
-    before, after = _retrofits(first), _retrofits(run)
-    nothing: dict[str, Any] = {"avoided_ktpa": 0.0, "capex_mn": 0.0, "retrofits": ""}
-    found = []
-    for plant in {**before, **after}:
-        was, now = before.get(plant, nothing), after.get(plant, nothing)
-        if was["retrofits"] == now["retrofits"]:
-            continue
-        about = after.get(plant) or before[plant]
-        change = CHANGES if plant in before and plant in after else ENTERS if plant in after else LEAVES
-        found.append(
-            {
-                "run": name,
-                "change": change,
-                **{key: about[key] for key in ("plant", "name", "province", "sector")},
-                **{f"first_{key}": was[key] for key in nothing},
-                **{key: now[key] for key in nothing},
-            }
-        )
-    order = (ENTERS, LEAVES, CHANGES)
-    yield from sorted(
-        found,
-        key=lambda row: (
-            order.index(row["change"]),
-            -max(row["avoided_ktpa"], row["first_avoided_ktpa"]),
-            row["plant"],
-        ),
-    )
+    return pd.DataFrame([row for _, row in sorted(rows, key=lambda each: each[0])], columns=columns)
 
 
 def _retrofits(run: StoredRun) -> dict[str, dict[str, Any]]:

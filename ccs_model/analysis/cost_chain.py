@@ -125,14 +125,8 @@ class Line:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
-        return {
-            "section": self.section,
-            "name": self.name,
-            "label": self.label,
-            "values": list(self.values),
-            "cited": [[vars(each) for each in cited] for cited in self.cited],
-            "how": self.how,
-        }
+        cited = [[vars(each) for each in cited] for cited in self.cited]
+        return {**vars(self), "values": list(self.values), "cited": cited}
 
 
 @dataclass(frozen=True)
@@ -296,8 +290,7 @@ def _build_up(problem: Problem, citations: Citations, units: list[Unit], add: An
     found: list[dict[str, Value]] = []
     cited: list[Cited] = []
     for unit in units:
-        group = CLASS_OF_GRADE.get(unit.text("grade"))
-        technology = unit.text("technology")
+        group, technology = CLASS_OF_GRADE.get(unit.text("grade")), unit.text("technology")
         if group is None or technology not in table.index or unit.text("measure"):
             found.append({"bec_mn": None, "tpc_mn": None, "aace_class": "–", "low_mn": None, "high_mn": None})
             cited.append(())
@@ -331,22 +324,15 @@ def _transport(citations: Citations, units: list[Unit], add: Any) -> None:
     of_pipe = tuple(citations.pipes(unit.pipes) for unit in units)
     of_site = tuple(citations.site(unit.text("site")) for unit in units)
     nothing: tuple[Cited, ...] = ((),) * len(units)
-    detour_factor = "straight-line distance × detour factor"
     add("to the site", "site", "site", [unit.text("site") or "–" for unit in units], of_site)
-    add(
-        "to the site",
-        "length_km",
-        "distance",
-        [_known(unit.number("length_km")) for unit in units],
-        nothing,
-        detour_factor,
-    )
-    capex: list[Value] = [_known(unit.number("pipe_capex_mn")) for unit in units]
-    add("to the site", "pipe_capex_mn", "share of pipe capex", capex, of_pipe)
-    wells: list[Value] = [_known(unit.number("storage_capex_mn")) for unit in units]
-    add("to the site", "storage_capex_mn", "share of site and well capex", wells, of_site)
-    for name, label, cited in (("transport_per_t", "transport", of_pipe), ("storage_per_t", "storage", of_site)):
-        add("to the site", name, label, [_known(unit.number(name)) for unit in units], cited, "per t captured")
+    for name, label, cited, how in (
+        ("length_km", "distance", nothing, "straight-line distance × detour factor"),
+        ("pipe_capex_mn", "share of pipe capex", of_pipe, ""),
+        ("storage_capex_mn", "share of site and well capex", of_site, ""),
+        ("transport_per_t", "transport", of_pipe, "per t captured"),
+        ("storage_per_t", "storage", of_site, "per t captured"),
+    ):
+        add("to the site", name, label, [_known(unit.number(name)) for unit in units], cited, how)
 
 
 def power_parts(problem: Problem, grid: str) -> dict[str, float]:

@@ -6,6 +6,7 @@ of the exchange, the gap of the plan, or both ends of a bracket.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -65,13 +66,8 @@ class Change:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values."""
-        return {
-            "kind": self.kind,
-            "message": self.message,
-            "figures": dict(self.figures),
-            "entering": list(self.entering),
-            "leaving": list(self.leaving),
-        }
+        lists = {"entering": list(self.entering), "leaving": list(self.leaving)}
+        return {"kind": self.kind, "message": self.message, "figures": dict(self.figures), **lists}
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,21 +157,15 @@ class _Findings:
         self._problem = run.problem
         self._is_kt = run.problem.objective == "max_abatement"
         self._value = float(run.document["objective"]["value"])
-        self._with: Exchange | None = None
-        self._without: Exchange | None = None
+        # The best exchange without a retrofitted plant, or with one that is not retrofitted.
+        self._found: Exchange | None = None
         retrofits = run.retrofits
         self._is_retrofitted = len(retrofits) > 0 and plant in set(retrofits["plant"])
         self._names = run.problem.plants.set_index("plant")["name"]
 
     def all(self) -> Iterator[Change]:
         """Findings in order; the last one says if the time limit was reached."""
-        analyses: tuple[Callable[[], Iterator[Change]], ...] = (
-            self._exchange,
-            self._budget,
-            self._relaxation,
-            self._turning_points,
-        )
-        for analysis in analyses:
+        for analysis in (self._exchange, self._budget, self._relaxation, self._turning_points):
             if not self._has_time():
                 yield Change("time", "The time limit was reached before all analyses ran; raise --time-limit.", {})
                 return
@@ -187,21 +177,20 @@ class _Findings:
     def _exchange(self) -> Iterator[Change]:
         """The best plan without a retrofitted plant, or with one that is not retrofitted."""
         if self._is_retrofitted:
-            exchange = self._without = self._exchanges.without_plant(self._plant)
-            if exchange is None:
-                yield Change("exclude", "No plan without it that keeps the other retrofits was found in time.", {})
-                return
-            lost = self._loss(-self._gain(exchange.value))
-            message = f"Without it and with the other retrofits kept, the plan is {lost}: {self._moves(exchange)}."
-            yield Change("exclude", message, self._figures(exchange), exchange.entering, exchange.leaving)
-            return
-        exchange = self._with = self._exchanges.with_plant(self._plant)
-        if exchange is None:
+            kind, exchange = "exclude", self._exchanges.without_plant(self._plant)
+            message = "No plan without it that keeps the other retrofits was found in time."
+        else:
+            kind, exchange = "require", self._exchanges.with_plant(self._plant)
             message = "No plan with it close to this one was found: none exists, or the time was too short."
-            yield Change("require", message, {})
+        self._found = exchange
+        if exchange is None:
+            yield Change(kind, message, {})
             return
         gain = self._gain(exchange.value)
-        if gain >= 0:
+        if self._is_retrofitted:
+            lost = self._loss(-gain)
+            message = f"Without it and with the other retrofits kept, the plan is {lost}: {self._moves(exchange)}."
+        elif gain >= 0:
             gap = float(self._run.document["objective"]["searched_gap_share"])
             message = (
                 f"A plan with it is {self._amount(gain)} better than this one, within this plan's gap of {gap:.2%}: "
@@ -210,7 +199,7 @@ class _Findings:
         else:
             lost = self._loss(-gain)
             message = f"Requiring it ({self._built(exchange)}) makes the plan {lost}: {self._moves(exchange)}."
-        yield Change("require", message, self._figures(exchange), exchange.entering, exchange.leaving)
+        yield Change(kind, message, self._figures(exchange), exchange.entering, exchange.leaving)
 
     def _budget(self) -> Iterator[Change]:
         """The budget that pays for the plan and for a plant that is not retrofitted."""
@@ -246,7 +235,7 @@ class _Findings:
         if self._is_retrofitted:
             yield from self._capex_of_leaving()
             return
-        exchange = self._with
+        exchange = self._found
         if exchange is not None and self._gain(exchange.value) >= 0:
             return
         yield from self._capex_of_entering(exchange)
@@ -256,33 +245,30 @@ class _Findings:
     def _capex_of_entering(self, exchange: Exchange | None) -> Iterator[Change]:
         """Shares of its capture capex between which the plant enters."""
         parameter_change = self._exchanges.with_capex(self._plant)
-        start: list[Exchange | None] = [exchange]
 
         def enters(share: float) -> bool | None:
-            found = self._exchanges.with_plant(self._plant, parameter_change.at(share), start[0])
+            nonlocal exchange
+            found = self._exchanges.with_plant(self._plant, parameter_change.at(share), exchange)
             if found is None:
                 return None
-            start[0] = found
+            exchange = found
             return self._gain(found.value) >= 0
 
         low, high = _bracket(enters, 0.0, 1.0, MAX_SOLVES, self._has_time)
-        figures = {"low_share": low, "high_share": high}
-        if low is None:
+        if low is not None:
+            message = (
+                f"It would enter at a capital cost of capture between {low:.0%} and {high:.0%} of the present one: at "
+                "the lower end an exchange is no worse than this plan, at the upper end all exchanges found are worse."
+            )
+        elif self._has_time():
             message = "It would not enter by an exchange even at zero capital cost of capture."
-            if not self._has_time():
-                message = "The time limit was reached before a capital cost at which it enters was found."
-            yield Change("capex", message, figures)
-            return
-        yield Change(
-            "capex",
-            f"It would enter at a capital cost of capture between {low:.0%} and {high:.0%} of the present one: at the "
-            "lower end an exchange is no worse than this plan, at the upper end all exchanges found are worse.",
-            figures,
-        )
+        else:
+            message = "The time limit was reached before a capital cost at which it enters was found."
+        yield Change("capex", message, {"low_share": low, "high_share": high})
 
     def _capex_of_leaving(self) -> Iterator[Change]:
         """Multiples of its capture capex between which the plant leaves."""
-        without = self._without
+        without = self._found
         if without is None:
             return
         parameter_change = self._exchanges.with_capex(self._plant)
@@ -293,25 +279,16 @@ class _Findings:
                 return None if not self._has_time() else True
             return self._exchanges.sign * (without.value - found.value) > 0
 
-        stays, factor, n = 1.0, 2.0, 0
-        while n < MAX_SOLVES and factor <= MAX_CAPEX_FACTOR and self._has_time():
-            n += 1
-            has_left = leaves(factor)
-            if has_left is None:
-                break
-            if not has_left:
-                stays, factor = factor, factor * 2.0
-                continue
-            high, low = _bracket(leaves, factor, stays, MAX_SOLVES - n, self._has_time, is_known=True)
-            yield Change(
-                "capex",
-                f"It would leave at a capital cost of capture between {low:.2f} and {high:.2f} times the present one.",
-                {"low_factor": low, "high_factor": high},
+        high, low = _doubled(leaves, 2.0, 1.0, self._has_time, most=MAX_CAPEX_FACTOR)
+        if high is not None:
+            message = (
+                f"It would leave at a capital cost of capture between {low:.2f} and {high:.2f} times the present one."
             )
+        elif low > 1.0:
+            message = f"At {low:.0f} times its capital cost of capture it would still be worth keeping."
+        else:
             return
-        if stays > 1.0:
-            message = f"At {stays:.0f} times its capital cost of capture it would still be worth keeping."
-            yield Change("capex", message, {"low_factor": stays, "high_factor": None})
+        yield Change("capex", message, {"low_factor": low, "high_factor": high})
 
     def _carbon_price_of_entering(self) -> Iterator[Change]:
         """Additions to the carbon price between which the plant enters."""
@@ -323,22 +300,13 @@ class _Findings:
             off = self._exchanges.without_plant(self._plant, refilled=False, matrix=matrix)
             return None if on is None or off is None else self._exchanges.sign * (on.value - off.value) >= 0
 
-        more, n = 100.0, 0
-        while n < MAX_SOLVES and self._has_time():
-            n += 1
-            found = enters(more)
-            if found is None:
-                return
-            if found:
-                known_out = more / 2.0 if n > 1 else 0.0
-                high, low = _bracket(enters, more, known_out, MAX_SOLVES - n, self._has_time, is_known=True)
-                message = (
-                    f"It would enter at a carbon price {low:,.0f} to {high:,.0f} {self._problem.currency}/t higher in "
-                    "the years in which abatement earns it."
-                )
-                yield Change("carbon_price", message, {"low_per_t": low, "high_per_t": high})
-                return
-            more *= 2.0
+        high, low = _doubled(enters, 100.0, 0.0, self._has_time)
+        if high is not None:
+            message = (
+                f"It would enter at a carbon price {low:,.0f} to {high:,.0f} {self._problem.currency}/t higher in "
+                "the years in which abatement earns it."
+            )
+            yield Change("carbon_price", message, {"low_per_t": low, "high_per_t": high})
 
     def _gain(self, value: float) -> float:
         """Improvement of an objective value on the plan's."""
@@ -401,30 +369,38 @@ class _Findings:
         return now() < self._exchanges.deadline
 
 
-def _bracket(
-    holds: Callable[[float], bool | None],
-    where: float,
-    where_not: float,
-    n_solves: int,
-    has_time: Callable[[], bool],
-    *,
-    is_known: bool = False,
-) -> tuple[float | None, float | None]:
-    """Bisect for the closest pair (holds, does not hold) in `n_solves` solves, from an end where it should hold.
+Holds = Callable[[float], bool | None]
 
-    (None, None) if it does not hold at that end or was not found; `is_known` skips the solve there.
-    """
-    left = n_solves
-    if not is_known:
-        if not has_time() or not holds(where):
-            return None, None
-        left -= 1
-    for _ in range(left):
-        if not has_time():
+
+def _bracket(
+    holds: Holds, where: float, where_not: float, n_solves: int, has_time: Callable[[], bool]
+) -> tuple[float | None, float | None]:
+    """Bisect between an end where it may hold and one where it does not; (None, None) if it does not hold there."""
+    if not has_time() or not holds(where):
+        return None, None
+    return _closest(holds, where, where_not, n_solves - 1, has_time)
+
+
+def _doubled(
+    holds: Holds, where: float, where_not: float, has_time: Callable[[], bool], *, most: float = math.inf
+) -> tuple[float | None, float]:
+    """Double a value until it holds there, then bisect; (None, last value where it does not hold) if it never does."""
+    for n in range(1, MAX_SOLVES + 1):
+        if where > most or not has_time() or (found := holds(where)) is None:
             break
+        if found:
+            return _closest(holds, where, where_not, MAX_SOLVES - n, has_time)
+        where, where_not = where * 2.0, where
+    return None, where_not
+
+
+def _closest(
+    holds: Holds, where: float, where_not: float, n_solves: int, has_time: Callable[[], bool]
+) -> tuple[float, float]:
+    """The closest pair (holds, does not hold) that bisection finds in `n_solves` solves."""
+    for _ in range(n_solves):
         middle = (where + where_not) / 2.0
-        found = holds(middle)
-        if found is None:
+        if not has_time() or (found := holds(middle)) is None:
             break
         where, where_not = (middle, where_not) if found else (where, middle)
     return where, where_not

@@ -96,7 +96,6 @@ def results_of(
         return iter(())
     if scheduler is not None:
         return on_cluster(jobs, work, scheduler)
-
     return in_processes(jobs, work, min(n_processes or os.cpu_count() or 1, len(jobs)))
 
 
@@ -170,25 +169,21 @@ def aside(work: Work, task: object) -> Iterator[Callable[[float], Ended | None]]
 
     The yielded function waits some seconds for the result: None if the task has not ended or its process died.
     """
-    with temporary_folder() as scratch:
-        worker = _Worker(work, str(scratch))
-        try:
-            worker.give(Job("aside", task))
-            yield lambda seconds: worker.answer() if worker.pipe.poll(max(seconds, 0.0)) else None
-        finally:
-            worker.process.kill()
-            worker.process.join()
+    with processes(work, 1) as group:
+        (worker,) = group.workers
+        worker.give(Job("aside", task))
+        yield lambda seconds: worker.answer() if worker.pipe.poll(max(seconds, 0.0)) else None
 
 
 class Processes:
     """Workers that wait for jobs."""
 
     def __init__(self, work: Work, scratch: str, workers: list[_Worker]) -> None:
-        self._work, self._scratch, self._workers = work, scratch, workers
+        self._work, self._scratch, self.workers = work, scratch, workers
 
     def ended(self, jobs: Sequence[Job]) -> Iterator[Ended]:
         """Each job as it ends."""
-        workers = self._workers
+        workers = self.workers
         waiting, tries = deque(jobs), Counter[str]()
         while waiting or any(worker.job for worker in workers):
             for worker in workers:

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints, MessageCallback
-from ccs_model.analysis.jobs import Job, results_of
+from ccs_model.analysis.analysis_result import about_of, read_json, write_request
+from ccs_model.analysis.jobs import Job, Work, results_of
 from ccs_model.analysis.outcomes import (
     MEASURES,
     broken_table,
@@ -35,7 +36,7 @@ from ccs_model.analysis.outcomes import (
 )
 from ccs_model.analysis.rebuilt_plan import at_point, plan_at
 from ccs_model.analysis.reparameterised import ReparameterisedModel
-from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures
+from ccs_model.analysis.uncertain_inputs import LATIN, SAMPLINGS, Futures, draw_futures, numbers_in
 from ccs_model.analysis.uncertainty_scenarios import (
     ProductFutureModels,
     Replanner,
@@ -43,25 +44,23 @@ from ccs_model.analysis.uncertainty_scenarios import (
     planned_model,
     position_of,
 )
-from ccs_model.atomic_files import has_files, write_atomic
-from ccs_model.errors import CheckError, FileError, InputError, Issue, NoPlanError
-from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.atomic_files import write_atomic
+from ccs_model.errors import CheckError, InputError, Issue, NoPlanError
+from ccs_model.inputs import Inputs
 from ccs_model.mip import Matrix
 from ccs_model.mip.clock import now
 from ccs_model.model.names import BUILD
-from ccs_model.model.objective import unit_of
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import vector_of
 from ccs_model.plan.plan import FIXED, REPLANNED, Plan, Uncertainty
 from ccs_model.plan.plan_json import csv_text
 from ccs_model.problem import Problem, build_problem
-from ccs_model.problem.scenario_names import read_checked
 from ccs_model.report.export.json_documents import uncertainty_text
 from ccs_model.report.workbook.workbook import workbook_bytes
 from ccs_model.runs.run_reader import require_plan
 from ccs_model.runs.run_writer import cached_manifest, copy_run, write_run_folder
 from ccs_model.scenario import Scenario
-from ccs_model.solve.driver import solve
+from ccs_model.solve.driver import inputs_of, solve
 
 # Futures in one chunk, the unit that is written and resumed.
 CHUNK = 25
@@ -72,35 +71,20 @@ _TRACE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """The work of a Monte Carlo run; a result is the text of one chunk.
+    """The work of a Monte Carlo run in which every process builds its own evaluator.
 
-    `evaluator` is sent to the processes where it holds arrays alone; otherwise every process builds its own from the
-    scenario. `point` is the point table of the fixed plan.
+    `point` is the point table of the fixed plan, `drawn` the number of futures, the seed and the sampling.
     """
 
     scenario: Scenario
-    inputs: Inputs | None
-    n: int
-    seed: int
+    inputs: Inputs
     point: pd.DataFrame
-    sampling: str = LATIN
-    evaluator: FutureEvaluator | None = None
-
-    @classmethod
-    def of(cls, evaluator: FutureEvaluator, scenario: Scenario, inputs: Inputs, point: pd.DataFrame) -> Draws:
-        """The work of a run with this evaluator."""
-        n, seed, sampling = len(evaluator.values), evaluator.seed, evaluator.sampling
-        if evaluator.is_light:
-            return cls(scenario, None, n, seed, point, sampling, evaluator)
-        return cls(scenario, inputs, n, seed, point, sampling)
+    drawn: tuple[int, int, str]
 
     def opened(self) -> Callable[[int], str]:
         """The function that evaluates one chunk, by its number."""
-        if self.evaluator is not None:
-            return self.evaluator.text
-        assert self.inputs is not None
         problem = build_problem(self.scenario, self.inputs)
-        return FutureEvaluator.of(problem, draw_futures(problem, self.n, self.seed, self.sampling), self.point).text
+        return FutureEvaluator.of(problem, draw_futures(problem, *self.drawn), self.point).text
 
 
 class FutureEvaluator:
@@ -108,8 +92,7 @@ class FutureEvaluator:
 
     def __init__(self, futures: Futures, fixed: Floats, reparameterised: ReparameterisedModel) -> None:
         """`fixed` [column] is the point of the fixed plan."""
-        self.values, self.seed, self.sampling = futures.values, futures.seed, futures.sampling
-        self.fixed = fixed
+        self.values, self.fixed = futures.values, fixed
         self.future_models = future_models_of(futures, reparameterised)
         self.replanner = Replanner(reparameterised.planned)
         self.planned = planned_model(reparameterised)
@@ -119,7 +102,7 @@ class FutureEvaluator:
         order = np.concatenate(self.chunks)
         n_warm_up = min(N_WARM_UP, len(order))
         first = [int(order[place]) for place in (np.arange(n_warm_up) * len(order)) // n_warm_up]
-        self.replanner.learn([(self.future_models.of(k), self._of(k)) for k in first])
+        self.replanner.learn([(self.future_models.of(k), numbers_in(self.values, k)) for k in first])
         self.mark = self.replanner.mark()
         self.replanner.release()
 
@@ -142,6 +125,10 @@ class FutureEvaluator:
         """Whether it holds arrays alone and can be sent to other processes."""
         return isinstance(self.future_models, ProductFutureModels)
 
+    def opened(self) -> Callable[[int], str]:
+        """The function that evaluates one chunk, by its number: with arrays alone it is the work of every process."""
+        return self.text
+
     def text(self, chunk: int) -> str:
         """A chunk as JSON, one line a future, with numbers to the last bit."""
         self.replanner.reset(self.mark)
@@ -152,7 +139,7 @@ class FutureEvaluator:
     def row(self, k: int) -> dict[str, Any]:
         """One future: measures of both modes, replanned plants by share built, violations of the fixed plan."""
         future_model = self.future_models.of(k)
-        solved = self.replanner.of(future_model, self._of(k))
+        solved = self.replanner.of(future_model, numbers_in(self.values, k))
         replanned = future_model.weights.of_plan(solved.x) if solved.is_optimal else dict.fromkeys(MEASURES, np.nan)
         point = fixed_point(future_model.matrix, future_model.scale, self._shortfalls, self.fixed)
         return {
@@ -162,9 +149,6 @@ class FutureEvaluator:
             "broken": dict(violated_constraints(future_model.matrix, point)),
             "plants": self.plants_in(solved.x),
         }
-
-    def _of(self, k: int) -> dict[str, float]:
-        return {str(name): float(value) for name, value in self.values.iloc[k].items()}
 
     def plants_in(self, x: Floats) -> dict[str, float]:
         """Share built of the most built stream of each plant, without traces."""
@@ -301,10 +285,7 @@ def montecarlo(
         If the scenario has no plan, or a chunk failed.
     """
     report_message = on_message or (lambda _: None)
-    if isinstance(scenario, Scenario):
-        inputs = load_inputs(scenario, allow_outside=allow_outside)
-    else:
-        scenario, inputs = read_checked(scenario, allow_outside=allow_outside)
+    scenario, inputs = inputs_of(scenario, allow_outside=allow_outside)
     if draws < 1:
         raise InputError([Issue("--draws", f"{draws} futures, expected one or more")])
     if sampling not in SAMPLINGS:
@@ -315,14 +296,17 @@ def montecarlo(
         requested["sampling"] = sampling
     sha = RunKey.of_text(json.dumps(requested))
     folder = Path(out) if out is not None else Path("runs") / f"{key.slug}-montecarlo-{sha[:8]}"
-    _write_request(folder, {"key": sha, **requested})
+    write_request(folder / REQUEST, {"key": sha, **requested}, "other futures")
     plan, matrix = _fixed_plan(scenario, inputs, key, folder, Path(run) if run is not None else None, report_message)
     assert plan.point is not None
     problem = plan.problem
     futures = draw_futures(problem, draws, seed, sampling)
     report_message("model of the futures")
     evaluator = FutureEvaluator.of(problem, futures, plan.point, matrix)
-    work = Draws.of(evaluator, scenario.with_changes({"solver.threads": 1}), inputs, plan.point)
+    work: Work = evaluator
+    if not evaluator.is_light:
+        single = scenario.with_changes({"solver.threads": 1})
+        work = Draws(single, inputs, plan.point, (draws, seed, sampling))
     rows = _rows(folder, len(evaluator.chunks))
     todo = [Job(_name(chunk), chunk) for chunk in range(len(evaluator.chunks)) if chunk not in rows]
     clock, done, n_before = now(), sum(map(len, rows.values())), 0
@@ -355,11 +339,7 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
     planned = {FIXED: weights.of_plan(evaluator.fixed), REPLANNED: weights.of_plan(relaxed.x)}
     retrofitted = evaluator.plants_in(evaluator.fixed)
     about = {
-        "scenario": problem.name,
-        "objective_name": problem.objective,
-        "unit": unit_of(problem),
-        "currency": problem.currency,
-        "price_year": problem.price_year,
+        **about_of(problem),
         "n_draws": len(futures),
         "seed": futures.seed,
         "sampling": f"{SAMPLINGS[futures.sampling]}, ranks correlated after Iman and Conover",
@@ -375,31 +355,11 @@ def _uncertainty(plan: Plan, futures: Futures, evaluator: FutureEvaluator, rows:
         inputs=inputs_table(futures),
         futures=table,
         spread=spread_table(table, planned),
-        tornado=tornado_table(table, _varying(futures)),
+        # A parameter that is the same in all futures has no effect.
+        tornado=tornado_table(table, [name for name in futures.inputs["input"] if futures.values[name].nunique() > 1]),
         broken=broken_table(rows),
         plants=plants_table(problem, rows, retrofitted),
     )
-
-
-def _varying(futures: Futures) -> list[str]:
-    """Parameters that differ between futures."""
-    return [name for name in futures.inputs["input"] if futures.values[name].nunique() > 1]
-
-
-def _write_request(folder: Path, requested: Mapping[str, Any]) -> None:
-    """Write the request into the folder. Raises FileError if the folder holds another run or anything else."""
-    path = folder / REQUEST
-    if path.is_file():
-        try:
-            there = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise FileError(f"{path}: cannot be read: {error}") from error
-        if there.get("key") != requested["key"]:
-            raise FileError(f"{folder}: holds other futures; choose another --out")
-        return
-    if folder.exists() and (not folder.is_dir() or has_files(folder)):
-        raise FileError(f"{folder}: is not empty; choose another --out")
-    write_atomic(path, (json.dumps(requested, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _fixed_plan(
@@ -409,13 +369,12 @@ def _fixed_plan(
     problem = build_problem(scenario, inputs)
     matrix: Matrix | None = None
     own = folder / PLAN
-    for place in (own, run, Path("runs") / key.folder_name):
-        if place is None or (cached_manifest(place, key) is None and place != run):
-            continue
+    for place in filter(None, (own, run, Path("runs") / key.folder_name)):
         if cached_manifest(place, key) is None:
-            raise InputError(
-                [Issue("--run", f"{place} is not a run of this scenario with these tables and this version")]
-            )
+            if place == run:
+                what = f"{place} is not a run of this scenario with these tables and this version"
+                raise InputError([Issue("--run", what)])
+            continue
         document = json.loads((place / "plan.json").read_text(encoding="utf-8"))
         require_plan(place, document)
         at = at_point(place, problem)
@@ -435,13 +394,5 @@ def _name(chunk: int) -> str:
 
 def _rows(folder: Path, n_chunks: int) -> dict[int, list[dict[str, Any]]]:
     """Rows of finished chunks by their number."""
-    found = {}
-    for chunk in range(n_chunks):
-        path = folder / DRAWS / f"{_name(chunk)}.json"
-        try:
-            found[chunk] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError) as error:
-            raise FileError(f"{path}: cannot be read: {error}") from error
-    return found
+    paths = {chunk: folder / DRAWS / f"{_name(chunk)}.json" for chunk in range(n_chunks)}
+    return {chunk: read_json(path) for chunk, path in paths.items() if path.exists()}

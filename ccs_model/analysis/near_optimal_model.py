@@ -14,6 +14,8 @@ of difference.
 Reduced-cost fixing: a column whose reduced cost in the relaxation exceeds the distance from the LP optimum to the floor
 is 0 in every near-optimal plan and is left out. On a shared network only the corridors of the reference plan are kept.
 
+Continuous plans need no binaries: each plant has a range (`ranges_of`).
+
 References
 ----------
 Brill, Chang, Hopkins (1982). Modeling to generate alternatives. Management Science 28(3).
@@ -29,17 +31,12 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.analysis.what_if import (
-    NO_COLUMNS,
-    LinearRelaxation,
-    bound_from,
-    capture_builds,
-    columns_outside,
-)
+from ccs_model._typing import Floats, Ints, Mask, MessageCallback
+from ccs_model.analysis.rebuilt_plan import NO_COLUMNS, capture_builds, columns_outside, feasible_point
+from ccs_model.analysis.what_if import LinearRelaxation, bound_from
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.clock import now
-from ccs_model.mip.matrix import Column, residuals, rounded_to_integrality
+from ccs_model.mip.matrix import Column
 from ccs_model.mip.presolve import restricted
 from ccs_model.model.names import ONE_RETROFIT
 from ccs_model.plan.decisions import BUILT
@@ -51,6 +48,15 @@ _BEST_GAP, _CONFIRMING_GAP = 1e-5, 1e-3
 # The floor is tightened by this share, so that the solver's tolerance stays within it.
 FLOOR_TOLERANCE = 1e-9
 _REDUCED_COST_TOLERANCE = 1e-7
+# A range counts as 0 below this share of what can be captured.
+_TRACE_SHARE = 1e-6
+RANGE_COLUMNS = [
+    "plant", "name", "province", "sector", "standing", "plan_share", "min_share", "max_share", "plan_ktpa", "min_ktpa",
+    "max_ktpa", "objective_at_min", "objective_at_max", "is_proven",
+]  # fmt: skip
+# Standing of a plant: proven, or what holds of the plans found.
+NEEDED, NEVER, SWAPPABLE = "needed", "never", "swappable"
+IN_ALL_FOUND, IN_NONE_FOUND, UNDECIDED = "in all found", "in none found", "not decided in time"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,13 +88,16 @@ class ReferencePlan:
 class NearOptimalPlan:
     """A feasible plan: its point over all columns, [plant] whether it is retrofitted, and the objective value.
 
-    `is_proven` if the search that found it ended: no plan is farther, or nearer.
+    `is_proven` if the search that found it ended: no plan is farther, or nearer. `how` it was found, and the `distance`
+    to the nearest plan found before, are known in a pool of plans.
     """
 
     x: Floats
     retrofitted: Mask
     value: float
     is_proven: bool = True
+    how: str = "the plan"
+    distance: int = 0
 
 
 class NearOptimalModel:
@@ -101,8 +110,8 @@ class NearOptimalModel:
     def __init__(self, reference: ReferencePlan, within_share: float, options: SolverOptions) -> None:
         self.reference, self.options = reference, options
         self.floor = reference.floor(within_share)
-        builds = capture_builds(reference.problem, reference.matrix)
-        self.plants = pd.Index(sorted(set(builds["plant"])))
+        self._builds = capture_builds(reference.problem, reference.matrix)
+        self.plants = pd.Index(sorted(set(self._builds["plant"])))
         self._outside = columns_outside(reference.problem, reference.matrix, reference.corridors)
         self._reduced_cost_of: dict[str, float] = {}
         self._relaxation = LinearRelaxation(reference.matrix, options, 1e6, self._outside)
@@ -125,10 +134,14 @@ class NearOptimalModel:
 
     def retrofitted_in(self, x: Floats) -> Mask:
         """[plant] whether a point over all columns retrofits it."""
-        builds = capture_builds(self.reference.problem, self.reference.matrix)
+        builds = self._builds
         built = pd.Series(x[builds["column"].to_numpy(np.int64)]).groupby(builds["plant"].to_numpy()).sum()
         mask: Mask = (built.reindex(self.plants).fillna(0.0) > BUILT).to_numpy()
         return mask
+
+    def columns_of(self, plant: str) -> Ints:
+        """Columns of the builds with capture at a plant."""
+        return self._builds["column"][self._builds["plant"] == plant].to_numpy(np.int64)
 
     def add_distance_row(self, found: NearOptimalPlan) -> None:
         """Let `distance` count the plants in which a plan differs from this one too."""
@@ -198,11 +211,9 @@ class NearOptimalModel:
             # All its columns are fixed at 0: its smallest reduced cost is what retrofitting it loses at least.
             return float(self._relaxation.base.objective - self.reference.sign * self._reduced_cost_of[plant])
         if not required:
-            builds = capture_builds(self.reference.problem, self.reference.matrix)
-            columns = builds["column"][builds["plant"] == plant].to_numpy(np.int64)
-            return self._relaxation.value_without(columns, deadline - now())
+            return self._relaxation.value_without(self.columns_of(plant), deadline - now())
         highs = self._relaxation_without_floor()
-        at = np.array([self._n_small + int(self.plants.get_loc(plant))])
+        at = self._binary_of(plant)
         highs.set_bounds(at, np.ones(1), np.ones(1))
         outcome = highs.run(deadline - now(), "LP relaxation with a plant")
         highs.set_bounds(at, np.zeros(1), np.ones(1))
@@ -215,10 +226,11 @@ class NearOptimalModel:
     def near_optimal_plan(self, point: Floats, *, is_proven: bool = False) -> NearOptimalPlan | None:
         """A point over all columns as a plan; None if it violates a row or is below the floor."""
         reference = self.reference
-        x = rounded_to_integrality(reference.matrix, point)
+        x = feasible_point(reference.matrix, point)
+        if x is None:
+            return None
         value = float(reference.matrix.costs[0] @ x)
-        below = reference.sign * (self.floor - value)
-        if not residuals(reference.matrix, x).hold or below > FLOOR_TOLERANCE * max(abs(self.floor), 1.0):
+        if reference.sign * (self.floor - value) > FLOOR_TOLERANCE * max(abs(self.floor), 1.0):
             return None
         return NearOptimalPlan(x, self.retrofitted_in(x), value, is_proven)
 
@@ -260,8 +272,11 @@ class NearOptimalModel:
 
     def _force(self, plant: str, required: bool) -> None:
         self._free_binaries()
-        at, value = np.array([self._n_small + int(self.plants.get_loc(plant))]), np.array([float(required)])
-        self._highs.set_bounds(at, value, value)
+        value = np.array([float(required)])
+        self._highs.set_bounds(self._binary_of(plant), value, value)
+
+    def _binary_of(self, plant: str) -> Ints:
+        return np.array([self._n_small + int(self.plants.get_loc(plant))])
 
     @property
     def _binaries(self) -> Ints:
@@ -291,8 +306,7 @@ class NearOptimalModel:
             return NO_COLUMNS
         reduced_cost = np.where(outcome.x > 1e-9, 0.0, -sign * outcome.reduced_cost)
         limit = sign * (outcome.objective - self.floor) + _REDUCED_COST_TOLERANCE * max(abs(self.floor), 1.0)
-        builds = capture_builds(self.reference.problem, matrix)
-        builds = builds[~builds["column"].isin(self._outside)]
+        builds = self._builds[~self._builds["column"].isin(self._outside)]
         builds = builds.assign(reduced_cost=reduced_cost[builds["column"].to_numpy(np.int64)])
         least = builds.groupby("plant")["reduced_cost"].min()
         self._reduced_cost_of = least[least > limit].to_dict()
@@ -353,3 +367,58 @@ class NearOptimalModel:
                 Column("distance", None),
             ),
         )
+
+
+def ranges_of(
+    reference: ReferencePlan,
+    within_share: float,
+    options: SolverOptions,
+    deadline: float,
+    report_progress: MessageCallback,
+) -> tuple[pd.DataFrame, tuple[Floats, ...]]:
+    """Least and most of each plant in any near-optimal continuous plan.
+
+    Returns
+    -------
+    ranges : pd.DataFrame
+        RANGE_COLUMNS of each plant; `_share` is nameplate capacity over what can be captured at the plant.
+    points : tuple of arrays
+        The points at the ends of the ranges, over all columns; each is an LP optimum that holds every row.
+    """
+    problem, matrix = reference.problem, reference.matrix
+    builds = capture_builds(problem, matrix)
+    nameplate = problem.routes["nameplate_ktpa"].to_numpy(float)
+    floor, tolerance = reference.floor(within_share), FLOOR_TOLERANCE * abs(reference.value)
+    highs = Highs(matrix, options)
+    low, high = (floor + tolerance, np.inf) if reference.sign > 0 else (-np.inf, floor - tolerance)
+    highs.add_row(matrix.costs[0], low, high)
+    plants = problem.plants.set_index("plant")
+    rows, points = [], []
+    for plant, own in builds.groupby("plant"):
+        report_progress(f"range of {plant}")
+        costs = np.zeros(len(matrix.columns))
+        costs[own["column"].to_numpy(np.int64)] = nameplate[own["route"].to_numpy(np.int64)]
+        capturable = float(plants.at[plant, "capturable_ktpa"])
+        ends: list[tuple[float, float]] = []
+        for maximise in (False, True):
+            highs.set_objective(costs, maximise=maximise)
+            left = deadline - now()
+            outcome = highs.run(left, "range of a plant") if left > 0 else None
+            point = None if outcome is None or outcome.status != "optimal" else feasible_point(matrix, outcome.x)
+            if point is None:
+                ends.append((np.nan, np.nan))
+                continue
+            points.append(point)
+            ends.append((float(costs @ point), float(matrix.costs[0] @ point)))
+        row = plants.loc[plant]
+        here = float(costs @ reference.x)
+        (least, at_least), (most, at_most) = ends
+        standing = UNDECIDED
+        if np.isfinite([least, most]).all():
+            trace = _TRACE_SHARE * max(capturable, 1.0)
+            standing = NEEDED if least > trace else SWAPPABLE if most > trace else NEVER
+        rows.append(
+            (plant, row["name"], row["province"], row["sector"], standing, here / capturable, least / capturable,
+             most / capturable, here, least, most, at_least, at_most, standing != UNDECIDED)
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=RANGE_COLUMNS), tuple(points)

@@ -15,7 +15,7 @@ from ccs_model.analysis.uncertain_inputs import Futures
 from ccs_model.mip import Matrix
 from ccs_model.model.account_terms import npv_terms
 from ccs_model.model.objective import OBJECTIVES
-from ccs_model.model.terms import abatement_terms, capex_mn, cost_terms, summed
+from ccs_model.model.terms import abatement_terms, cost_terms, summed
 from ccs_model.plan.plan import CHOSEN_SHARE, FIXED, MODES, NO_REGRET_SHARE, REPLANNED
 from ccs_model.problem import Problem
 
@@ -42,19 +42,15 @@ class Weights:
         periods = problem.periods
         # The yearly mean of a period has the discounted weight of its years.
         weighted = replace(problem, periods=periods.assign(n_years=periods["flow_weight"]))
-        starts = np.ones(len(problem.years))
         costs = cost_terms(problem)
         first = OBJECTIVES[problem.objective].first
-        npv = summed(npv_terms(problem, costs))
         return cls(
             objective=matrix.costs[0],
             abatement_kt=matrix.costs[0] if first is abatement_terms else reparameterised.vector(problem, tonnes),
             discounted_kt=reparameterised.vector(problem, summed(abatement_terms(weighted))),
-            capex_mn=reparameterised.vector(
-                problem, {name: each[:, None] * starts for name, each in capex_mn(problem).items()}
-            ),
+            capex_mn=reparameterised.capex(problem),
             cost_mn=reparameterised.vector(problem, summed(costs)),
-            npv_mn=reparameterised.vector(problem, npv),
+            npv_mn=reparameterised.vector(problem, summed(npv_terms(problem, costs))),
         )
 
     def of_plan(self, x: Floats) -> dict[str, float]:
@@ -114,15 +110,16 @@ _BINS = 10
 
 def futures_table(futures: Futures, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """One row a future: parameters, `<mode>_<measure>`, number of plants chosen and violated constraints."""
-    found = []
-    for row in rows:
-        measures = {f"{mode}_{name}": row[mode][name] for mode in MODES for name in MEASURES}
-        chosen = sum(share >= CHOSEN_SHARE for share in row["plants"].values())
-        found.append({"future": row["future"], **measures, "replanned_n_plants": chosen,
-                     "fixed_violations": "; ".join(sorted(row["broken"]))})  # fmt: skip
-    table = pd.DataFrame(found)
-    for name in [f"{mode}_{measure}" for mode in MODES for measure in MEASURES]:
-        table[name] = table[name].astype(float)
+    measures = [(f"{mode}_{name}", mode, name) for mode in MODES for name in MEASURES]
+    table = pd.DataFrame(
+        {
+            "future": row["future"],
+            **{column: row[mode][name] for column, mode, name in measures},
+            "replanned_n_plants": sum(share >= CHOSEN_SHARE for share in row["plants"].values()),
+            "fixed_violations": "; ".join(sorted(row["broken"])),
+        }
+        for row in rows
+    ).astype({column: float for column, _, _ in measures})
     values = futures.values.iloc[table["future"].to_numpy()].reset_index(drop=True)
     return pd.concat([table[["future"]], values, table.drop(columns="future")], axis=1)
 
@@ -200,14 +197,9 @@ def plants_table(problem: Problem, rows: Sequence[Mapping[str, Any]], planned: M
     """One row a plant that any future chooses or the plan retrofits, most often chosen first."""
     replanned = [row["plants"] for row in rows if row[REPLANNED]["objective_value"] is not None]
     about = problem.plants.set_index("plant")[["name", "province", "sector", "baseline_ktpa"]]
-    names = sorted({plant for row in replanned for plant in row} | set(planned))
-    place = {plant: at for at, plant in enumerate(names)}
-    built = np.zeros((len(names), len(replanned)))
-    for k, row in enumerate(replanned):
-        for plant, share in row.items():
-            built[place[plant], k] = share
     found = []
-    for plant, shares in zip(names, built, strict=True):
+    for plant in sorted({plant for row in replanned for plant in row} | set(planned)):
+        shares = np.array([row.get(plant, 0.0) for row in replanned])
         chosen = float((shares >= CHOSEN_SHARE).mean()) if len(shares) else float("nan")
         found.append(
             {

@@ -1,12 +1,12 @@
-"""A plan rebuilt from a run folder: its point in the rebuilt model, without the solver.
+"""A plan as a point in its model: rebuilt from a run folder, or with its decisions fixed and operation re-optimised.
 
 Results that only a solve gives (bounds, duals, fixed decisions, marginal budget) are read from plan.json.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,28 +14,57 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccs_model._typing import Floats
-from ccs_model.mip import Matrix
-from ccs_model.mip.matrix import Residuals, residuals
+from ccs_model._typing import Floats, Ints
+from ccs_model.mip import Highs, Matrix, SolverOptions
+from ccs_model.mip.clock import now
+from ccs_model.mip.highs import Status
+from ccs_model.mip.matrix import Residuals, residuals, rounded_to_integrality
 from ccs_model.model import build_model
+from ccs_model.model.names import BUILD, FIRST_STAGE, MONEY_LIMITS, TARGETS
 from ccs_model.model.standard_form import matrix_of
-from ccs_model.plan.decisions import point_of, vector_of
+from ccs_model.plan.decisions import BUILT, Point, point_of, vector_of
 from ccs_model.plan.plan import MarginalBudget, Plan, Relaxation
 from ccs_model.problem import Problem
 from ccs_model.runs.run_reader import read_point
 from ccs_model.runs.run_writer import RUN_WRITER
 from ccs_model.solve.assembly import SolveRecord, assembled
+from ccs_model.solve.fixed_charge_network import network_of
 from ccs_model.solve.fixed_decisions import COLUMNS as FIXED_DECISION_COLUMNS
+
+NO_COLUMNS: Ints = np.zeros(0, dtype=np.int64)
+
+KEPT, OVER_BUDGET, MISSES_TARGET, NOT_KEPT = "kept", "over budget", "misses a target", "cannot be kept"
+# Constraints that are relaxed one group after another where fixed decisions are infeasible.
+_RELAXED: Mapping[str, tuple[str, ...]] = {
+    KEPT: (), OVER_BUDGET: MONEY_LIMITS, MISSES_TARGET: TARGETS, NOT_KEPT: (*MONEY_LIMITS, *TARGETS),
+}  # fmt: skip
+# A fixed amount may move by this share: the solver's own values may be off by its tolerance.
+_FIXED_TOLERANCE = 1e-9
+
+Decision = tuple[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
 class AtPoint:
-    """The model of a problem at the point of a run; `strange` names columns that the model does not have."""
+    """The model of a problem at the point of a plan; `strange` names columns that the model does not have."""
 
     problem: Problem
     matrix: Matrix
     x: Floats
     strange: tuple[str, ...]
+
+    @classmethod
+    def of(cls, problem: Problem, table: pd.DataFrame) -> AtPoint:
+        """From the problem and the plan's table of the point."""
+        matrix = matrix_of(build_model(problem))
+        x, strange = vector_of(matrix, table)
+        return cls(problem, matrix, x, tuple(strange))
+
+    @classmethod
+    def of_plan(cls, plan: Plan) -> AtPoint:
+        """From a solved plan."""
+        assert plan.point is not None
+        return cls.of(plan.problem, plan.point)
 
     @property
     def found(self) -> Residuals:
@@ -48,10 +77,7 @@ def at_point(folder: Path, problem: Problem) -> AtPoint:
 
     Raises InputError if the folder holds no valid point, FileError if it cannot be read.
     """
-    table = read_point(folder)
-    matrix = matrix_of(build_model(problem))
-    x, strange = vector_of(matrix, table)
-    return AtPoint(problem, matrix, x, tuple(strange))
+    return AtPoint.of(problem, read_point(folder))
 
 
 def plan_at(at: AtPoint, document: Mapping[str, Any]) -> Plan:
@@ -92,3 +118,126 @@ def _solve_record(document: Mapping[str, Any]) -> SolveRecord:
 
 def _known(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else float(value)
+
+
+def solver_options(problem: Problem) -> SolverOptions:
+    """Solver options of a problem's scenario."""
+    requested = problem.scenario.solver
+    return SolverOptions(requested.mip_gap, seed=requested.seed)
+
+
+def capture_builds(problem: Problem, matrix: Matrix) -> pd.DataFrame:
+    """Columns column, route (position in `problem.routes`) and plant of every build that captures CO2.
+
+    A measure without capture does not count as a retrofit.
+    """
+    at = matrix.columns_of(BUILD)
+    routes = pd.Index(problem.routes["route"])
+    row = routes.get_indexer([matrix.columns[j].index[0] for j in at]) if len(at) else NO_COLUMNS
+    frame = pd.DataFrame({"column": at, "route": row})
+    frame = frame[problem.captures[row]] if len(frame) else frame
+    return frame.assign(plant=problem.routes["plant"].to_numpy(object)[frame["route"].to_numpy(np.int64)])
+
+
+def columns_outside(problem: Problem, matrix: Matrix, links: Collection[str] | None) -> Ints:
+    """Columns of pipes outside some links; none for all links (None) or where each retrofit has its own pipe."""
+    if problem.network is None or links is None:
+        return NO_COLUMNS
+    names = problem.network.links["link"]
+    sites = np.arange(len(names), len(names) + len(problem.sites))
+    return network_of(problem, matrix).outside(np.r_[np.flatnonzero(names.isin(links)), sites])
+
+
+@dataclass(frozen=True, eq=False)
+class Valuation:
+    """Value of fixed decisions; without a feasible point `objective` is NaN and `x` None.
+
+    `state` is KEPT, OVER_BUDGET, MISSES_TARGET or NOT_KEPT; `excess_mn` is the spending above the tightest budget.
+    """
+
+    state: str
+    objective: float
+    bound: float
+    excess_mn: float
+    x: Floats | None
+    status: Status = "optimal"
+
+
+def feasible_point(matrix: Matrix, x: Floats | None) -> Floats | None:
+    """A solver's point, rounded to integrality; None if there is none or it violates a row."""
+    point = None if x is None else rounded_to_integrality(matrix, x)
+    return point if point is not None and residuals(matrix, point).hold else None
+
+
+def decisions_of(matrix: Matrix, x: Floats, years: Collection[int] | None = None) -> dict[Decision, float]:
+    """Amounts that a point builds, by (variable, index), in all years or in the given ones."""
+    return {
+        (column.variable, column.index): float(x[j])
+        for j, column in enumerate(matrix.columns)
+        if column.variable in FIRST_STAGE and x[j] != 0 and (years is None or column.index[1] in years)
+    }
+
+
+def value_with_fixed(
+    matrix: Matrix,
+    decisions: Mapping[Decision, float],
+    options: SolverOptions,
+    deadline: float,
+    *,
+    years: Collection[int] | None = None,
+) -> Valuation:
+    """Re-optimise a model with its builds fixed, in all years or in the given ones.
+
+    If that is infeasible, budgets and then targets are relaxed, which names the kind of constraint that is violated.
+    """
+    columns = {
+        (column.variable, column.index): j
+        for j, column in enumerate(matrix.columns)
+        if column.variable in FIRST_STAGE and (years is None or column.index[1] in years)
+    }
+    if any(key not in columns for key in decisions):
+        return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
+    at = np.array(list(columns.values()), dtype=np.int64)
+    amounts = np.array([decisions.get(key, 0.0) for key in columns])
+    tolerance = np.where(matrix.is_integer[at], 0.0, _FIXED_TOLERANCE * np.abs(amounts))
+    lower, upper = matrix.lower.copy(), matrix.upper.copy()
+    lower[at] = np.clip(amounts - tolerance, matrix.lower[at], matrix.upper[at])
+    upper[at] = np.clip(amounts + tolerance, matrix.lower[at], matrix.upper[at])
+    fixed = replace(matrix, lower=lower, upper=upper)
+    for state, constraints in _RELAXED.items():
+        relaxed = _without_constraints(fixed, constraints)
+        outcome = Highs(relaxed, options).run(deadline - now(), "fixed decisions")
+        x = feasible_point(relaxed, outcome.x)
+        if x is None:
+            continue
+        bound = outcome.bound if np.isfinite(outcome.bound) else np.nan
+        return Valuation(state, float(matrix.costs[0] @ x), bound, _excess_mn(matrix, x), x, outcome.status)
+    return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
+
+
+def _without_constraints(matrix: Matrix, constraints: Collection[str]) -> Matrix:
+    if not constraints:
+        return matrix
+    off = np.concatenate([matrix.rows_of(constraint) for constraint in constraints])
+    row_lower, row_upper = matrix.row_lower.copy(), matrix.row_upper.copy()
+    row_lower[off], row_upper[off] = -np.inf, np.inf
+    return replace(matrix, row_lower=row_lower, row_upper=row_upper)
+
+
+def _excess_mn(matrix: Matrix, x: Floats) -> float:
+    """Largest violation of a budget in million; 0 below the tolerance."""
+    rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS])
+    over = (matrix.rows @ x - matrix.row_upper)[rows]
+    largest = float(over.max(initial=0.0))
+    return largest if largest > 1e-6 else 0.0
+
+
+def retrofit_shares(point: Point) -> dict[tuple[str, int], float]:
+    """Share built with capture, by (plant, year)."""
+    problem = point.problem
+    build = point.build * problem.captures[:, None]
+    found: dict[tuple[str, int], float] = {}
+    for r, y in zip(*(build > BUILT).nonzero(), strict=True):
+        key = (str(problem.routes["plant"].iloc[r]), problem.years[y])
+        found[key] = found.get(key, 0.0) + float(build[r, y])
+    return found

@@ -12,36 +12,40 @@ Savage (1951). The theory of statistical decision. Journal of the American Stati
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from os import PathLike
 from types import MappingProxyType
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, MessageCallback
-from ccs_model.analysis.what_if import KEPT, Valuation, capture_builds, decisions_of, solver_options, value_with_fixed
+from ccs_model.analysis.analysis_result import AnalysisResult, about_of
+from ccs_model.analysis.rebuilt_plan import (
+    KEPT,
+    AtPoint,
+    Valuation,
+    decisions_of,
+    retrofit_shares,
+    solver_options,
+    value_with_fixed,
+)
 from ccs_model.errors import InputError, Issue
-from ccs_model.inputs import load_inputs
-from ccs_model.mip import Matrix
+from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip.clock import now
-from ccs_model.model import build_model
-from ccs_model.model.objective import unit_of
-from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.cache_key import RunKey, run_key
-from ccs_model.plan.decisions import BUILT, vector_of
+from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import plain, records
 from ccs_model.problem import Problem, build_problem
 from ccs_model.problem.scenario_names import read_checked, unknown_names
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes
-from ccs_model.solve.driver import solve
+from ccs_model.solve.driver import inputs_of, solve
 
-SCHEMA = "ccs-model/regret/2"
 FUTURE_COLUMNS = ["future", "name", "probability_share", "objective", "bound", "gap_share", "n_plants_retrofitted"]
 REGRET_COLUMNS = ["plan", "future", "state", "objective", "regret", "regret_share", "excess_mn"]
 PLAN_COLUMNS = [
@@ -63,8 +67,8 @@ class Future:
 
 
 @dataclass(frozen=True, eq=False)
-class Regret:
-    """Result of `regret`.
+class Regret(AnalysisResult):
+    """Result of `regret`, schema ccs-model/regret/2.
 
     Attributes
     ----------
@@ -80,7 +84,7 @@ class Regret:
         One row a plant that any plan retrofits.
     """
 
-    about: Mapping[str, Any]
+    schema: ClassVar[str] = "ccs-model/regret/2"
     futures: pd.DataFrame
     regrets: pd.DataFrame
     plans: pd.DataFrame
@@ -99,12 +103,6 @@ class Regret:
             "plants": ("Plants that any plan retrofits; no-regret plants are in every plan", self.plants),
             "futures": (f"Futures and the best plan of each; {unit}", self.futures),
         }
-
-    def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/regret/2; unknown values are null."""
-        rows = {name: records(table) for name, (_, table) in self.tables().items()}
-        found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
-        return found
 
 
 def regret(
@@ -154,20 +152,35 @@ def futures_of(
     allow_outside: bool = False,
 ) -> tuple[Future, ...]:
     """The problem of each future, with every option that any of them may use. Raises InputError."""
-    if isinstance(scenario, Scenario):
-        base, inputs = scenario, load_inputs(scenario, allow_outside=allow_outside)
-    else:
-        base, inputs = read_checked(scenario, allow_outside=allow_outside)
-    found = []
-    for n, (each, share) in enumerate(zip(changes, shares_of(probabilities, len(changes)), strict=True)):
-        one = base.with_changes(each)
-        own = inputs if own_tables(one) == own_tables(base) else load_inputs(one, allow_outside=allow_outside)
-        issues = [Issue(place, what, hint) for place, what, hint in unknown_names(one, own)]
-        if issues:
-            raise InputError(issues)
-        name = names[n] if names is not None else name_of(each)
-        found.append(Future(name, build_problem(one, own, keep_dominated=True), share))
-    return tuple(found)
+    base, inputs = inputs_of(scenario, allow_outside=allow_outside)
+    loaded, shares = {own_tables(base): inputs}, shares_of(probabilities, len(changes))
+    return tuple(
+        Future(name, problem_with(base, each, loaded, allow_outside=allow_outside), share)
+        for name, each, share in zip(names or map(name_of, changes), changes, shares, strict=True)
+    )
+
+
+def problem_with(
+    base: Scenario, changes: Changes, loaded: dict[tuple[object, ...], Inputs], *, allow_outside: bool = False
+) -> Problem:
+    """The problem of a varied scenario, with dominated options; `loaded` as in `inputs_for`. Raises InputError."""
+    scenario = base.with_changes(changes)
+    inputs = inputs_for(scenario, loaded, allow_outside=allow_outside)
+    return build_problem(scenario, inputs, keep_dominated=True)
+
+
+def inputs_for(scenario: Scenario, loaded: dict[tuple[object, ...], Inputs], *, allow_outside: bool = False) -> Inputs:
+    """The tables of a variation of a scenario, added to those `loaded` by the names of their own tables.
+
+    Raises InputError if the scenario names something that they do not have.
+    """
+    key = own_tables(scenario)
+    if key not in loaded:
+        loaded[key] = load_inputs(scenario, allow_outside=allow_outside)
+    issues = [Issue(*each) for each in unknown_names(scenario, loaded[key])]
+    if issues:
+        raise InputError(issues)
+    return loaded[key]
 
 
 def name_of(changes: Changes) -> str:
@@ -204,31 +217,21 @@ def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None 
     if len(objectives) > 1:
         what = f"futures have different objectives: {', '.join(sorted(objectives))}"
         raise InputError([Issue("objective", what, "regret needs one objective")])
-    solved = [_solve(future, k, len(futures), on_progress) for k, future in enumerate(futures)]
-    sign = 1.0 if solved[0].matrix.maximise[0] else -1.0
-    values = [
-        [
-            solved[g].own_value if f == g else _value_in(solved[f], solved[g].decisions)
-            for f in range(len(futures))
-        ]
-        for g in range(len(futures))
-    ]  # fmt: skip
-    best = np.array(
-        [
-            sign * max(sign * row[f].objective for row in values if row[f].state == KEPT)
-            for f in range(len(futures))
-        ]
-    )  # fmt: skip
-    regrets = _regrets(values, best, sign)
-    plans = _plans(futures, solved, regrets, values)
-    first = futures[0].problem
+    solved = []
+    for k, future in enumerate(futures, start=1):
+        if on_progress is not None:
+            on_progress(f"future {k} of {len(futures)}: {future.name}")
+        plan = solve(future.problem)
+        solved.append(_Solved(plan, AtPoint.of_plan(plan)))
+    sign = 1.0 if solved[0].at.matrix.maximise[0] else -1.0
+    values = [[other.own_value if other is own else _value_in(other, own) for other in solved] for own in solved]
+    kept = np.array([[each.objective if each.state == KEPT else np.nan for each in row] for row in values])
+    best = sign * np.nanmax(sign * kept, axis=0)
+    lost = sign * (best - kept)
+    plans, regrets = _plans(futures, solved, kept, lost), _regrets(values, best, lost)
     minimax, least = (plans.loc[plans[flag], "plan"] for flag in ("is_minimax", "is_least_expected"))
     about = {
-        "scenario": first.name,
-        "objective_name": first.objective,
-        "unit": unit_of(first),
-        "currency": first.currency,
-        "price_year": first.price_year,
+        **about_of(futures[0].problem),
         "minimax_plan": int(minimax.iloc[0]) if len(minimax) else None,
         "least_expected_plan": int(least.iloc[0]) if len(least) else None,
     }
@@ -237,72 +240,56 @@ def regret_of(futures: Sequence[Future], *, on_progress: MessageCallback | None 
 
 @dataclass(frozen=True, eq=False)
 class _Solved:
-    problem: Problem
-    plan: Plan
-    matrix: Matrix
-    x: Floats
+    """The best plan of a future, and its point in the model."""
 
-    @property
-    def decisions(self) -> dict[tuple[str, Any], float]:
-        return decisions_of(self.matrix, self.x)
+    plan: Plan
+    at: AtPoint
 
     @property
     def own_value(self) -> Valuation:
-        return Valuation(KEPT, self.plan.objective.value, self.plan.objective.searched_bound, 0.0, self.x)
+        return Valuation(KEPT, self.plan.objective.value, self.plan.objective.searched_bound, 0.0, self.at.x)
 
+    @cached_property
     def retrofit_years(self) -> dict[str, tuple[int, ...]]:
         """Years in which a plant is retrofitted, by plant."""
-        builds = capture_builds(self.problem, self.matrix)
-        built = builds[self.x[builds["column"].to_numpy(np.int64)] > BUILT]
-        years: dict[str, set[int]] = {}
-        for plant, column in zip(built["plant"], built["column"], strict=True):
-            years.setdefault(str(plant), set()).add(int(self.matrix.columns[column].index[1]))
-        return {plant: tuple(sorted(each)) for plant, each in sorted(years.items())}
+        years: dict[str, tuple[int, ...]] = {}
+        for plant, year in sorted(retrofit_shares(point_of(self.at.problem, self.at.matrix, self.at.x))):
+            years[plant] = (*years.get(plant, ()), year)
+        return years
 
 
-def _solve(future: Future, k: int, n: int, on_progress: MessageCallback | None) -> _Solved:
-    if on_progress is not None:
-        on_progress(f"future {k + 1} of {n}: {future.name}")
-    plan = solve(future.problem)
-    assert plan.point is not None
-    matrix = matrix_of(build_model(future.problem))
-    return _Solved(future.problem, plan, matrix, vector_of(matrix, plan.point)[0])
+def _value_in(other: _Solved, own: _Solved) -> Valuation:
+    """Value of a plan's builds in another future."""
+    problem = other.at.problem
+    options = replace(solver_options(problem), gap_share=_FIXED_GAP)
+    decisions = decisions_of(own.at.matrix, own.at.x)
+    return value_with_fixed(other.at.matrix, decisions, options, now() + problem.scenario.solver.time_limit_s)
 
 
-def _value_in(other: _Solved, decisions: Mapping[tuple[str, Any], float]) -> Valuation:
-    """Value of another plan's builds in a future."""
-    options = replace(solver_options(other.problem), gap_share=_FIXED_GAP)
-    return value_with_fixed(other.matrix, decisions, options, now() + other.problem.scenario.solver.time_limit_s)
-
-
-def _regrets(values: Sequence[Sequence[Valuation]], best: Floats, sign: float) -> pd.DataFrame:
-    rows = []
-    for g, row in enumerate(values):
-        for f, each in enumerate(row):
-            lost = sign * (best[f] - each.objective) if each.state == KEPT else np.nan
-            share = lost / abs(best[f]) if best[f] else np.nan
-            rows.append((g + 1, f + 1, each.state, each.objective, lost, share, each.excess_mn))
+def _regrets(values: Sequence[Sequence[Valuation]], best: Floats, lost: Floats) -> pd.DataFrame:
+    rows = [
+        (g + 1, f + 1, each.state, each.objective, lost[g, f], lost[g, f] / abs(best[f]) if best[f] else np.nan,
+         each.excess_mn)
+        for g, row in enumerate(values)
+        for f, each in enumerate(row)
+    ]  # fmt: skip
     return pd.DataFrame(rows, columns=REGRET_COLUMNS)
 
 
-def _plans(
-    futures: Sequence[Future], solved: Sequence[_Solved], regrets: pd.DataFrame, values: Sequence[Sequence[Valuation]]
-) -> pd.DataFrame:
+def _plans(futures: Sequence[Future], solved: Sequence[_Solved], objectives: Floats, lost: Floats) -> pd.DataFrame:
+    """PLAN_COLUMNS of each plan from [plan, future] objective values and regrets, NaN where the plan is infeasible."""
     shares = np.array([future.probability_share for future in futures])
     rows = []
     for g, own in enumerate(solved):
-        mine = regrets[regrets["plan"] == g + 1]
-        lost = mine["regret"].to_numpy(float)
-        kept = np.isfinite(lost)
+        kept = np.isfinite(lost[g])
         largest = expected = value = np.nan
         worst = None
         if kept.all():
-            largest, expected = float(lost.max()), float(shares @ lost)
-            value = float(shares @ np.array([each.objective for each in values[g]]))
-            worst = int(mine["future"].iloc[int(lost.argmax())])
+            largest, worst = float(lost[g].max()), int(lost[g].argmax()) + 1
+            expected, value = float(shares @ lost[g]), float(shares @ objectives[g])
         rows.append(
             (g + 1, f"the plan for {futures[g].name}", int(kept.sum()), largest, worst, expected, value, False, False,
-             " ".join(own.retrofit_years()))
+             " ".join(own.retrofit_years))
         )  # fmt: skip
     table = pd.DataFrame(rows, columns=PLAN_COLUMNS).astype({"worst_future": float})
     # The first plan wins a tie; a plan that is infeasible in some future is not eligible.
@@ -318,17 +305,15 @@ def _futures(futures: Sequence[Future], solved: Sequence[_Solved], best: Floats)
     rows = [
         (f + 1, future.name, future.probability_share, best[f],
          own.plan.objective.searched_bound, own.plan.objective.searched_gap_share,
-         len(own.retrofit_years()))
+         len(own.retrofit_years))
         for f, (future, own) in enumerate(zip(futures, solved, strict=True))
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=FUTURE_COLUMNS)
 
 
 def _plants(solved: Sequence[_Solved]) -> pd.DataFrame:
-    retrofits = [own.retrofit_years() for own in solved]
-    plants = {
-        row["plant"]: row for own in solved for row in own.problem.plants.to_dict("records")
-    }  # fmt: skip
+    retrofits = [own.retrofit_years for own in solved]
+    plants = {row["plant"]: row for own in solved for row in own.at.problem.plants.to_dict("records")}
     rows = []
     for plant in sorted({plant for each in retrofits for plant in each}):
         years = [each.get(plant, ()) for each in retrofits]

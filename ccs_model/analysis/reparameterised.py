@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ import pandas as pd
 from scipy import sparse
 
 from ccs_model._typing import Floats, Ints, Mask
-from ccs_model.analysis.uncertain_inputs import Draft, capture_heat
+from ccs_model.analysis.uncertain_inputs import Draft, Scaling, capture_heat
 from ccs_model.mip import Matrix
 from ccs_model.model import build_model
 from ccs_model.model.abatement_targets import routes_counted, surplus_of, tonnes_of
@@ -65,11 +66,10 @@ class Powers:
     def of(cls, powers: Ints, sites: Ints) -> Powers:
         """From exponents [share/heat/capacity, number], −1, 0 or 1, and the site of each number."""
         groups = []
-        for share in (-1, 0, 1):
-            for heat in (-1, 0, 1):
-                which = np.flatnonzero((powers[0] == share) & (powers[1] == heat))
-                if len(which) and (share or heat):
-                    groups.append((which, share, heat))
+        for share, heat in product((-1, 0, 1), repeat=2):
+            which = np.flatnonzero((powers[0] == share) & (powers[1] == heat))
+            if len(which) and (share or heat):
+                groups.append((which, share, heat))
         at = np.flatnonzero(powers[2])
         return cls(tuple(groups), at, sites[at], powers[2][at].astype(float))
 
@@ -113,18 +113,15 @@ class Products:
         data[self.of_capex] *= ratio[column_of[self.of_capex]]
         for entries, numbers in zip(self.targets, targets, strict=True):
             data[entries] = numbers[column_of[entries]]
-
-        def limit(name: str) -> Floats:
-            return self.of_limits[name].scaled(getattr(planned, name), share, heat, capacity)
-
+        limits: dict[str, Any] = {
+            name: powers.scaled(getattr(planned, name), share, heat, capacity)
+            for name, powers in self.of_limits.items()
+        }
         return replace(
             planned,
             rows=sparse.csc_array((data, rows.indices, rows.indptr), shape=rows.shape),
             costs=np.vstack([objective, planned.costs[1:]]),
-            row_lower=limit("row_lower"),
-            row_upper=limit("row_upper"),
-            lower=limit("lower"),
-            upper=limit("upper"),
+            **limits,
         )
 
 
@@ -133,6 +130,7 @@ _OF_CAPEX = (
     FUNDS_PAY, FUND_SHARE, TIED_FUNDS,
 )  # fmt: skip
 _OF_TONNES = (TARGET, CUMULATIVE_TARGET, MINIMUM_SHARE)
+_LIMITS = ("row_lower", "row_upper", "lower", "upper")
 # Constraints with both money and tonnes: built by Pyomo.
 _NOT_SEPARABLE = (CREDIT, PAID_FOR_TONNES)
 # Design flow of a pipe and shortfall of a target: neither depends on the delivered share.
@@ -142,10 +140,12 @@ _SHARE_BITS, _HEAT_BITS, _CAPACITY_BITS = -1, 4, 16
 
 
 class ReparameterisedModel:
-    """Matrices of a problem's futures; `planned` is the problem's own matrix."""
+    """Matrices of a problem's futures; `planned` is the problem's own matrix.
 
-    def __init__(self, problem: Problem, matrix: Matrix | None = None, *, probed: bool = True) -> None:
-        """Without `probed`, only the planned matrix is known and every other one is built by Pyomo."""
+    Without `products`, all other matrices are built by Pyomo.
+    """
+
+    def __init__(self, problem: Problem, matrix: Matrix | None = None) -> None:
         self.problem = problem
         self.planned = matrix if matrix is not None else matrix_of(build_model(problem))
         constraints = np.array([name for name, _ in self.planned.row_constraints], dtype=object)
@@ -157,7 +157,7 @@ class ReparameterisedModel:
         self.is_short = np.equal(np.array(names, dtype=object), "shortfall_kt")
         self.is_tonnes = np.array([name.endswith(("_ktpa", "_kt")) and name not in _NOT_DELIVERED for name in names])
         self.products: Products | None = None
-        if not probed or problem.is_static or np.isin(constraints, _NOT_SEPARABLE).any():
+        if problem.is_static or np.isin(constraints, _NOT_SEPARABLE).any():
             return
         rows = self.planned.rows
         self._targets = {target.key: target for target in problem.targets}
@@ -171,11 +171,6 @@ class ReparameterisedModel:
         self._other_costs = self.planned.costs[0] - self.vector(problem, summed(objective))
         self.products = self._products(constraints[rows.indices])
 
-    @property
-    def by_products(self) -> bool:
-        """Whether matrices are computed without Pyomo."""
-        return self.products is not None
-
     def matrix(self, other: Problem) -> Matrix:
         """The matrix of a problem with other coefficients; its second objective is unchanged."""
         if self.products is None:
@@ -183,7 +178,7 @@ class ReparameterisedModel:
         share = other.delivered_share / self.problem.delivered_share
         capacity, heat = self._capacity_ratio(other), self._heat_ratio(other)
         return self.products.matrix(
-            share, heat, capacity, self._by_column(capex_mn(other)), self.of_targets(other), self.first_objective(other)
+            share, heat, capacity, self.capex(other), self.of_targets(other), self.first_objective(other)
         )
 
     def of_targets(self, other: Problem) -> list[Floats]:
@@ -200,6 +195,10 @@ class ReparameterisedModel:
     def first_objective(self, other: Problem) -> Floats:
         """[column] coefficients of the objective, with the planned cost of shortfalls."""
         return np.asarray(self._other_costs + self.vector(other, summed(OBJECTIVES[other.objective].first(other))))
+
+    def capex(self, other: Problem) -> Floats:
+        """[column] capital per unit of what is built, in million."""
+        return self.vector(other, {name: amount[:, None] for name, amount in capex_mn(other).items()})
 
     def tonnes_scaled(self, share: float) -> Floats:
         """[column] `share` for delivered tonnes, 1 for what is built or spent."""
@@ -218,17 +217,8 @@ class ReparameterisedModel:
             columns, first, years = self.places[name]
             shape = (len(self.problem.axes[name]), len(self.problem.years))
             values = np.broadcast_to(amount, shape)[first, years]
-            mask = None
-            if routes is not None:
-                mask = {BUILD: routes, CURTAILED: routes[self._speaker]}.get(name)
+            mask = None if routes is None else {BUILD: routes, CURTAILED: routes[self._speaker]}.get(name)
             found[columns] = values if mask is None else values * mask[first]
-        return found
-
-    def _by_column(self, amounts: dict[str, Floats]) -> Floats:
-        found = np.zeros(len(self.planned.columns))
-        for name, amount in amounts.items():
-            columns, first, _ = self.places[name]
-            found[columns] = amount[first]
         return found
 
     def _products(self, constraint_of: npt.NDArray[np.object_]) -> Products | None:
@@ -248,17 +238,16 @@ class ReparameterisedModel:
         site_of_entry = row_site[planned.rows.indices]
         is_valid &= bool((site_of_entry[powers[2] != 0] >= 0).all())
         of_data, of_limits = Powers.of(powers, site_of_entry), {}
-        for name, sites in (
-            ("row_lower", row_site), ("row_upper", row_site), ("lower", column_site), ("upper", column_site)
-        ):  # fmt: skip
+        for name in _LIMITS:
+            sites = row_site if name.startswith("row") else column_site
             powers, is_product = _powers(getattr(planned, name), getattr(probe, name), np.ones(len(sites), dtype=bool))
             is_valid &= is_product & bool((sites[powers[2] != 0] >= 0).all())
             of_limits[name] = Powers.of(powers, sites)
         if not is_valid:
             return None
         of_capex = np.flatnonzero(np.isin(constraint_of, _OF_CAPEX))
-        capex = self._by_column(capex_mn(self.problem))
-        return Products(planned, of_data, of_limits, of_capex, capex, tuple(each[3] for each in self._tonnes))
+        targets = tuple(each[3] for each in self._tonnes)
+        return Products(planned, of_data, of_limits, of_capex, self.capex(self.problem), targets)
 
     def _capacity_ratio(self, other: Problem) -> Floats:
         before, after = (each.sites["capacity_kt"].to_numpy(float) for each in (self.problem, other))
@@ -273,16 +262,11 @@ class ReparameterisedModel:
 
 def _probe_problem(problem: Problem) -> Problem:
     """The problem with delivered share, heat demand and capacity multiplied by their powers of two."""
-    capacity = 2.0**_CAPACITY_BITS
-    stores = problem.stores
     draft = Draft(problem)
     capture_heat(draft, 2.0**_HEAT_BITS)
-    return replace(
-        draft.problem(),
-        delivered_share=problem.delivered_share * 2.0**_SHARE_BITS,
-        sites=problem.sites.assign(capacity_kt=problem.sites["capacity_kt"] * capacity),
-        stores=None if stores is None else stores.assign(capacity_kt=stores["capacity_kt"] * capacity),
-    )
+    draft.scale(("delivered_share",), 2.0**_SHARE_BITS)
+    Scaling({"sites": ("capacity_kt",), "stores": ("capacity_kt",)})(draft, 2.0**_CAPACITY_BITS)
+    return draft.problem()
 
 
 def _powers(before: Floats, after: Floats, requested: Mask) -> tuple[Ints, bool]:

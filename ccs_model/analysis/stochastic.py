@@ -14,17 +14,28 @@ Rockafellar, Uryasev (2000). Optimization of conditional value-at-risk. Journal 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from ccs_model._typing import Floats, Ints, MessageCallback
-from ccs_model.analysis.regret import Future, futures_of
+from ccs_model.analysis.analysis_result import AnalysisResult, about_of, amount_at
+from ccs_model.analysis.rebuilt_plan import (
+    KEPT,
+    AtPoint,
+    Valuation,
+    columns_outside,
+    decisions_of,
+    solver_options,
+    value_with_fixed,
+)
+from ccs_model.analysis.regret import Future, futures_of, problem_with
 from ccs_model.analysis.stochastic_tables import (
     RiskMeasures,
     futures_table,
@@ -35,14 +46,6 @@ from ccs_model.analysis.stochastic_tables import (
     risk_measures,
     values_table,
 )
-from ccs_model.analysis.what_if import (
-    KEPT,
-    Valuation,
-    columns_outside,
-    decisions_of,
-    solver_options,
-    value_with_fixed,
-)
 from ccs_model.errors import CcsModelError, CheckError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome
 from ccs_model.mip.clock import now
@@ -51,22 +54,18 @@ from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.presolve import RestrictedModel, restricted
-from ccs_model.model import build_model
 from ccs_model.model.names import EXCESS, HERE_AND_NOW, VALUE_AT_RISK
-from ccs_model.model.objective import OBJECTIVES, unit_of
+from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.model.stochastic_model import Outlook, build_hedge
-from ccs_model.model.terms import breakdown
-from ccs_model.plan.decisions import Point, point_of, vector_of, without_traces
+from ccs_model.plan.decisions import Point, point_of, without_traces
 from ccs_model.plan.plan import Plan
-from ccs_model.plan.plan_json import plain, records
 from ccs_model.problem import Problem
 from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import probabilities_of
 from ccs_model.solve.driver import solve
 
-SCHEMA = "ccs-model/stochastic/2"
 # First-stage builds of two futures may differ by this share.
 _SAME = 1e-6
 
@@ -77,16 +76,16 @@ class SolvedFuture:
 
     future: Future
     plan: Plan
-    matrix: Matrix
+    at: AtPoint
     small: RestrictedModel
     off: Ints
 
     @classmethod
     def of(cls, future: Future, plan: Plan, links: set[str] | None) -> SolvedFuture:
         """From a future's plan and the links that pipes may use; None for all links."""
-        matrix = matrix_of(build_model(future.problem))
-        off = columns_outside(future.problem, matrix, links)
-        return cls(future, plan, matrix, restricted(matrix, off), off)
+        at = AtPoint.of_plan(plan)
+        off = columns_outside(at.problem, at.matrix, links)
+        return cls(future, plan, at, restricted(at.matrix, off), off)
 
     @property
     def problem(self) -> Problem:
@@ -94,15 +93,14 @@ class SolvedFuture:
         return self.future.problem
 
     @property
-    def own_point(self) -> Floats:
-        """Point of its own plan, over the columns of its model."""
-        assert self.plan.point is not None
-        return vector_of(self.matrix, self.plan.point)[0]
+    def matrix(self) -> Matrix:
+        """The future's model."""
+        return self.at.matrix
 
 
 @dataclass(frozen=True, eq=False)
-class StochasticPlan:
-    """Result of `stochastic`.
+class StochasticPlan(AnalysisResult):
+    """Result of `stochastic`, schema ccs-model/stochastic/2.
 
     Attributes
     ----------
@@ -120,7 +118,7 @@ class StochasticPlan:
         Decisions of every future.
     """
 
-    about: Mapping[str, Any]
+    schema: ClassVar[str] = "ccs-model/stochastic/2"
     values: pd.DataFrame
     futures: pd.DataFrame
     plants: pd.DataFrame
@@ -143,12 +141,6 @@ class StochasticPlan:
             "retrofits": ("Retrofits in each future, first stage and later", self.retrofits),
         }
         return found | ({"links": ("Pipes in each future", self.links)} if len(self.links) else {})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Schema ccs-model/stochastic/2; unknown values are null."""
-        rows = {name: records(table) for name, (_, table) in self.tables().items()}
-        found: dict[str, Any] = plain({"schema": SCHEMA, **dict(self.about), **rows})
-        return found
 
 
 def stochastic(
@@ -194,13 +186,8 @@ def stochastic(
     of_mean = mean_changes(base, changes, probabilities)
     mean = None
     if of_mean is not None:
-        try:
-            pair = futures_of(
-                base, [of_mean, changes[0]], (1.0, 0.0), names=["mean", names[0]], allow_outside=allow_outside
-            )
-            mean = pair[0].problem
-        except CcsModelError:
-            mean = None
+        with contextlib.suppress(CcsModelError):
+            mean = problem_with(base, of_mean, {}, allow_outside=allow_outside)
     years = scenario.here_and_now or scenario.starts[:1]
     outlook = Outlook(probabilities, tuple(years), scenario.risk.cvar_share, scenario.risk.weight)
     return stochastic_plan_of(futures, outlook, mean, on_progress=on_progress)
@@ -226,7 +213,7 @@ class _TwoStage:
     def __init__(
         self, futures: Sequence[Future], outlook: Outlook, mean: Problem | None, on_progress: MessageCallback | None
     ) -> None:
-        self.outlook, self.on_progress = outlook, on_progress
+        self.outlook, self._report_progress = outlook, on_progress or (lambda _: None)
         first = futures[0].problem
         self.options, self.limit_s = solver_options(first), first.scenario.solver.time_limit_s
         plans = []
@@ -261,13 +248,8 @@ class _TwoStage:
             for future, value in zip(futures, values, strict=True)
         ]
         bound = self.sign * max(self.sign * found.bound, self.sign * measures.objective)
-        first = futures[0].problem
         about = {
-            "scenario": first.name,
-            "objective_name": first.objective,
-            "unit": unit_of(first),
-            "currency": first.currency,
-            "price_year": first.price_year,
+            **about_of(futures[0].problem),
             "here_and_now": list(outlook.here_and_now),
             "cvar_share": outlook.cvar_share,
             "weight": outlook.weight,
@@ -320,18 +302,16 @@ class _TwoStage:
         if mean is None:
             return None
         self._report_progress("the plan of the mean future")
-        try:
+        with contextlib.suppress(InfeasibleError, NoPlanError):
             return solve(mean)
-        except (InfeasibleError, NoPlanError):
-            return None
+        return None
 
     def _mean_plan_in_each(self, plan: Plan | None) -> list[Valuation] | None:
         """Value in each future of the mean plan's first-stage builds and the best recourse."""
-        if plan is None or plan.point is None:
+        if plan is None:
             return None
-        matrix = matrix_of(build_model(plan.problem))
-        years = self.outlook.here_and_now
-        decisions = decisions_of(matrix, vector_of(matrix, plan.point)[0], years)
+        at, years = AtPoint.of_plan(plan), self.outlook.here_and_now
+        decisions = decisions_of(at.matrix, at.x, years)
         found = []
         for future in self.futures:
             self._report_progress(f"the mean plan in {future.future.name}")
@@ -387,8 +367,7 @@ class _TwoStage:
             own = without_traces(problem, matrix, rounded_to_integrality(matrix, own))
             found = residuals(matrix, own)
             point = point_of(problem, matrix, own)
-            terms = breakdown(OBJECTIVES[problem.objective].first(problem), point.values, point.shortfall_kt)
-            value, recomputed = float(matrix.costs[0] @ own), sum(terms.values())
+            value, recomputed = float(matrix.costs[0] @ own), amount_at(point, OBJECTIVES[problem.objective].first)
             here = decisions_of(matrix, own, self.outlook.here_and_now)
             first = first or here
             difference = max((abs(here.get(key, 0.0) - first.get(key, 0.0)) for key in {*here, *first}), default=0.0)
@@ -410,10 +389,6 @@ class _TwoStage:
             )
         years = ", ".join(map(str, self.outlook.here_and_now))
         raise InfeasibleError([f"{HERE_AND_NOW}: every future has a plan, but none with the same builds in {years}"])
-
-    def _report_progress(self, message: str) -> None:
-        if self.on_progress is not None:
-            self.on_progress(message)
 
 
 def _corridors(plans: Sequence[Plan]) -> set[str] | None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ccs_model.analysis.what_if import Valuation
+from ccs_model.analysis.analysis_result import amount_at
+from ccs_model.analysis.rebuilt_plan import Valuation, retrofit_shares
 from ccs_model.model.stochastic_model import Outlook
-from ccs_model.model.terms import abatement_terms, breakdown, cost_terms
+from ccs_model.model.terms import abatement_terms, cost_terms
 from ccs_model.plan.cost_sharing import Sharing
-from ccs_model.plan.decisions import BUILT, Point, point_of
+from ccs_model.plan.decisions import Point, point_of
 from ccs_model.plan.tables import by_year_table, emissions_table, flows_table, retrofits_table
 from ccs_model.scenario import Scenario
 
@@ -144,18 +145,14 @@ def futures_table(
     """FUTURE_COLUMNS of each future: the stochastic plan there, the future's own best plan and the mean plan."""
     rows = []
     for f, (future, point) in enumerate(zip(futures, points, strict=True)):
-        problem = future.problem
-        abatement_and_cost = [
-            sum(breakdown(terms(problem), point.values, point.shortfall_kt).values())
-            for terms in (abatement_terms, cost_terms)
-        ]
-        sharing = Sharing.of(point) if problem.network is not None else None
+        sharing = Sharing.of(point) if future.problem.network is not None else None
         spent = by_year_table(point, emissions_table(point, sharing))["spending_mn"].sum()
         other = mean[f] if mean is not None else None
         rows.append(
             (f + 1, future.future.name, future.future.probability_share, values[f], best[f], abs(best[f] - values[f]),
              other.objective if other is not None else float("nan"), other.state if other is not None else "",
-             len(_retrofits(point)), *abatement_and_cost, float(spent), residual[f])
+             len(retrofit_shares(point)), amount_at(point, abatement_terms), amount_at(point, cost_terms),
+             float(spent), residual[f])
         )  # fmt: skip
     return pd.DataFrame(rows, columns=FUTURE_COLUMNS)
 
@@ -169,11 +166,11 @@ def plants_table(
     """PLANT_COLUMNS of each plant and first-stage year of its retrofit, and which other plans retrofit it then."""
     first = futures[0].problem
     named = first.plants.set_index("plant")
-    hedged = _retrofits(points[0])
-    own = [_retrofits(point_of(future.problem, future.matrix, future.own_point)) for future in futures]
+    hedged = retrofit_shares(points[0])
+    own = [retrofit_shares(point_of(future.problem, future.matrix, future.at.x)) for future in futures]
     of_mean = None
     if mean is not None and mean[0].x is not None:
-        of_mean = _retrofits(point_of(first, futures[0].matrix, mean[0].x))
+        of_mean = retrofit_shares(point_of(first, futures[0].matrix, mean[0].x))
     rows = [
         (plant, named.at[plant, "name"], named.at[plant, "province"], named.at[plant, "sector"], year, share,
          (plant, year) in of_mean if of_mean is not None else False, sum((plant, year) in each for each in own))
@@ -209,14 +206,3 @@ def links_table(futures: Sequence[SolvedFuture], points: Sequence[Point]) -> pd.
         return pd.DataFrame()
     joined = pd.concat(parts, ignore_index=True)
     return joined[["future", "future_name", *(name for name in joined if name not in ("future", "future_name"))]]
-
-
-def _retrofits(point: Point) -> dict[tuple[str, int], float]:
-    """Share built with capture, by (plant, year)."""
-    problem = point.problem
-    build = point.build * problem.captures[:, None]
-    found: dict[tuple[str, int], float] = {}
-    for r, y in zip(*(build > BUILT).nonzero(), strict=True):
-        key = (str(problem.routes["plant"].iloc[r]), problem.years[y])
-        found[key] = found.get(key, 0.0) + float(build[r, y])
-    return found

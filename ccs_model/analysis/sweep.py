@@ -10,40 +10,46 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ccs_model.analysis.jobs import Ended, Failure, Job, message_of, results_of, share_of
-from ccs_model.analysis.regret import own_tables
-from ccs_model.analysis.sweep_tables import ScenarioRuns, ScenarioTask, row_of, run_folder_name, sweep_tables
-from ccs_model.atomic_files import has_files, write_atomic
+from ccs_model.analysis.analysis_result import json_bytes, read_json, write_request
+from ccs_model.analysis.jobs import Ended, Job, message_of, results_of, share_of
+from ccs_model.analysis.regret import inputs_for, own_tables
+from ccs_model.atomic_files import write_atomic
 from ccs_model.errors import (
     BAD_INPUT,
     BUG,
+    CHECK_FAILED,
     DONE,
+    FILE_TROUBLE,
     INFEASIBLE,
     LIMIT_REACHED,
     NO_PLAN,
     CcsModelError,
+    CheckError,
     FileError,
     InputError,
     Issue,
 )
-from ccs_model.inputs import Inputs, load_inputs
+from ccs_model.inputs import Inputs
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.plan_json import csv_text, plain, records
-from ccs_model.problem.scenario_names import read_checked, unknown_names
+from ccs_model.problem import build_problem
 from ccs_model.report.workbook.plain_workbook import table_book
 from ccs_model.runs.folder_writer import remove_temporary_files, write_files
 from ccs_model.runs.run_lock import locked
-from ccs_model.runs.run_writer import cached_manifest
+from ccs_model.runs.run_writer import cached_manifest, run_files
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.variations import Changes, combinations
+from ccs_model.solve.driver import inputs_of, solve
 
 SCHEMA = "ccs-model/sweep/2"
 SPEC, TABLE, BOOK, PARTIAL, RUNS = "sweep.json", "sweep.csv", "sweep.xlsx", "sweep.partial.csv", "runs"
@@ -51,6 +57,13 @@ FAILED = "failed.json"
 # Failures that do not change on a second try; others are tried again.
 _FINAL = (BAD_INPUT, INFEASIBLE)
 _THREADS = "solver.threads"
+_DIGITS = 12
+MISSING = "missing"
+# Statuses of failures, the worst first.
+_STATUS = {
+    BAD_INPUT: "bad input", BUG: "failed", CHECK_FAILED: "check failed", FILE_TROUBLE: "file error",
+    NO_PLAN: "no plan", INFEASIBLE: "infeasible",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,9 +101,7 @@ class Sweep:
     def exit_code(self) -> int:
         """3 if any scenario is invalid, else the exit code of the worst run: 1, 7, 8, 6, 4, 5, 0."""
         there = set(self.table["exit_code"].dropna().astype(int))
-        return next(
-            (code for code in (BAD_INPUT, BUG, 7, 8, NO_PLAN, INFEASIBLE, LIMIT_REACHED) if code in there), DONE
-        )
+        return next((code for code in (*_STATUS, LIMIT_REACHED) if code in there), DONE)
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/sweep/2; unknown values are null."""
@@ -154,17 +165,16 @@ def sweep(
         If the folder holds something else, or a file cannot be read or written.
     """
     variations = combinations(changes) if isinstance(changes, Mapping) else tuple(changes)
-    cases = _Cases.of(scenario, variations, allow_outside=allow_outside)
+    cases = _Cases.of(scenario, variations, workbooks=workbooks, allow_outside=allow_outside)
     folder = Path(out) if out is not None else Path("runs") / cases.folder_name
-    _write_spec(folder, cases.spec)
+    write_request(folder / SPEC, cases.spec, "another sweep", _read_spec)
     runs = _Runs(cases.spec, folder)
-    todo = cases.jobs(runs.waiting(), workbooks=workbooks)
-    work = ScenarioRuns(tuple(cases.inputs))
-    mine = share_of(todo, shard)
+    waiting = runs.waiting()
+    mine = share_of([Job(name, task) for name, task in cases.tasks.items() if name in waiting], shard)
     runs.remove_leftovers(job.key for job in mine)
     clock, n_before, n_failed = time.monotonic(), 0, 0
     try:
-        for ended in results_of(mine, work, n_processes=jobs, scheduler=scheduler):
+        for ended in results_of(mine, ScenarioRuns(cases.inputs), n_processes=jobs, scheduler=scheduler):
             runs.keep(ended)
             n_before += 1
             n_failed += ended.failure is not None
@@ -200,10 +210,10 @@ def collect(folder: str | PathLike[str], others: Sequence[str | PathLike[str]] =
         If a folder holds another sweep.
     """
     home = Path(folder)
-    spec = _read_spec(home)
+    spec = _read_spec(home / SPEC)
     runs = _Runs(spec, home)
     for other in map(Path, others):
-        if _read_spec(other)["key"] != spec["key"]:
+        if _read_spec(other / SPEC)["key"] != spec["key"]:
             raise InputError(
                 [Issue(str(other), f"holds another sweep than {home}", "shards of one sweep have the same key")]
             )
@@ -213,46 +223,44 @@ def collect(folder: str | PathLike[str], others: Sequence[str | PathLike[str]] =
 
 @dataclass(frozen=True, eq=False)
 class _Cases:
-    """The scenarios of a sweep with the tables they need; one of them that cannot be used has its fault instead."""
+    """The runs of a sweep by name, and the tables they need; equal scenarios share a run, an invalid one has none."""
 
     spec: dict[str, Any]
     folder_name: str
-    scenarios: tuple[tuple[Scenario, int, RunKey] | None, ...]
-    inputs: list[Inputs] = field(repr=False)
+    tasks: Mapping[str, ScenarioTask]
+    inputs: tuple[Inputs, ...] = field(repr=False)
 
     @classmethod
     def of(
-        cls, scenario: str | PathLike[str] | Scenario, variations: tuple[Changes, ...], *, allow_outside: bool
+        cls,
+        scenario: str | PathLike[str] | Scenario,
+        variations: tuple[Changes, ...],
+        *,
+        workbooks: bool,
+        allow_outside: bool,
     ) -> _Cases:
         if not variations:
             raise InputError([Issue("sweep", "the sweep has no scenario", "give --set KEY=V1,V2 or --list FILE")])
-        if isinstance(scenario, Scenario):
-            base, first = scenario, load_inputs(scenario, allow_outside=allow_outside)
-        else:
-            base, first = read_checked(scenario, allow_outside=allow_outside)
+        base, first = inputs_of(scenario, allow_outside=allow_outside)
         inputs: dict[tuple[object, ...], Inputs] = {own_tables(base): first}
-        scenarios: list[tuple[Scenario, int, RunKey] | None] = []
+        tasks: dict[str, ScenarioTask] = {}
         cases: list[dict[str, Any]] = []
         first_error: CcsModelError | None = None
         for n, changes in enumerate(variations, start=1):
             try:
                 one = base.with_changes({_THREADS: 1, **changes})
-                if own_tables(one) not in inputs:
-                    inputs[own_tables(one)] = load_inputs(one, allow_outside=allow_outside)
-                at = list(inputs).index(own_tables(one))
-                issues = [Issue(place, what, hint) for place, what, hint in unknown_names(one, inputs[own_tables(one)])]
-                if issues:
-                    raise InputError(issues)
-                key = run_key(one, inputs[own_tables(one)])
+                key = run_key(one, inputs_for(one, inputs, allow_outside=allow_outside))
             except (InputError, FileError) as error:
                 first_error = first_error or error
-                scenarios.append(None)
-                cases.append({"scenario": n, "changes": dict(changes), "error": message_of(error),
-                              "exit_code": error.exit_code})  # fmt: skip
-                continue
-            scenarios.append((one, at, key))
-            cases.append({"scenario": n, "changes": dict(changes), "run": run_folder_name(key), "sha256": key.sha256})
-        if first_error is not None and not any(scenarios):
+                outcome = {"error": message_of(error), "exit_code": error.exit_code}
+            else:
+                # Among many thousand runs, eight digits of the hash could coincide.
+                name = f"{key.slug}-{key.sha256[:_DIGITS]}"
+                at = list(inputs).index(own_tables(one))
+                tasks.setdefault(name, ScenarioTask(one, at, key.sha256, workbooks))
+                outcome = {"run": name, "sha256": key.sha256}
+            cases.append({"scenario": n, "changes": dict(changes), **outcome})
+        if first_error is not None and not tasks:
             raise first_error
         base_key = run_key(base, first)
         spec = {
@@ -264,38 +272,13 @@ class _Cases:
             "cases": json.loads(json.dumps(cases, default=list)),
         }
         sha = RunKey.of_text(json.dumps(spec, sort_keys=True, ensure_ascii=False))
-        return cls({"key": sha, **spec}, f"{base_key.slug}-sweep-{sha[:8]}", tuple(scenarios), list(inputs.values()))
-
-    def jobs(self, waiting: set[str], *, workbooks: bool) -> list[Job]:
-        """One job for each waiting run; equal scenarios share one."""
-        found: dict[str, Job] = {}
-        for each in self.scenarios:
-            if each is not None and run_folder_name(each[2]) in waiting:
-                scenario, at, key = each
-                name = run_folder_name(key)
-                found.setdefault(name, Job(name, ScenarioTask(scenario, at, key.sha256, workbooks)))
-        return list(found.values())
+        return cls({"key": sha, **spec}, f"{base_key.slug}-sweep-{sha[:8]}", tasks, tuple(inputs.values()))
 
 
-def _write_spec(folder: Path, spec: Mapping[str, Any]) -> None:
-    """Write the request into the folder. Raises FileError if the folder holds another sweep or anything else."""
-    if (folder / SPEC).is_file():
-        if _read_spec(folder).get("key") != spec["key"]:
-            raise FileError(f"{folder}: holds another sweep; choose another --out")
-        return
-    if folder.exists() and (not folder.is_dir() or has_files(folder)):
-        raise FileError(f"{folder}: is not empty; choose another --out")
-    write_atomic(folder / SPEC, (json.dumps(spec, ensure_ascii=False, indent=1) + "\n").encode())
-
-
-def _read_spec(folder: Path) -> dict[str, Any]:
-    path = folder / SPEC
+def _read_spec(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise FileError(f"{folder}: not a sweep (it holds no {SPEC})")
-    try:
-        spec = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise FileError(f"{path}: cannot be read: {error}") from error
+        raise FileError(f"{path.parent}: not a sweep (it holds no {SPEC})")
+    spec = read_json(path)
     if not isinstance(spec, dict) or spec.get("schema") != SCHEMA:
         raise InputError([Issue(str(path), f"is not a sweep of schema '{SCHEMA}'")])
     return spec
@@ -329,8 +312,11 @@ class _Runs:
     def keep(self, ended: Ended) -> None:
         """Write a run that has ended, or its failure, completely or not at all."""
         name = ended.key
-        files = ended.result if ended.failure is None else _failed_files(self._sha[name], ended.failure)
-        self._write(name, files)
+        if ended.failure is None:
+            self._write(name, ended.result)
+            return
+        failed = {"run_sha256": self._sha[name], **asdict(ended.failure)}
+        self._write(name, {FAILED: json_bytes(failed)})
 
     def copy_from(self, other: Path) -> None:
         """Copy the runs that this folder lacks from another folder of the sweep."""
@@ -348,7 +334,10 @@ class _Runs:
             write_atomic(self._folder / PARTIAL, csv_text(table).encode())
             return result
         write_atomic(self._folder / TABLE, csv_text(table).encode())
-        write_atomic(self._folder / BOOK, _workbook(self._spec, table, plants))
+        name, money = self._spec["scenario"], f"{self._spec['currency']} {self._spec['price_year']}"
+        line = f"{name}: one row a scenario. Money in {money}, real, unless a row states another."
+        of_plants = ("Plants", "Number of scenarios with a plan that retrofit each plant.", plants)
+        write_atomic(self._folder / BOOK, table_book(f"Sweep of {name}", (("Sweep", line, table), of_plants)))
         (self._folder / PARTIAL).unlink(missing_ok=True)
         return result
 
@@ -377,21 +366,110 @@ class _Runs:
             return None
 
 
-def _failed_files(sha256: str, failure: Failure) -> dict[str, bytes]:
-    document = {"run_sha256": sha256, "exit_code": failure.exit_code, "message": failure.message}
-    return {FAILED: (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode()}
+_ABOUT = ("status", "exit_code", "objective_name", "currency", "price_year", "objective", "unit", "bound", "gap_share",
+          "searched_bound", "searched_gap_share")  # fmt: skip
 
 
-def _workbook(spec: Mapping[str, Any], table: pd.DataFrame, plants: pd.DataFrame) -> bytes:
-    money = f"{spec['currency']} {spec['price_year']}"
-    return table_book(
-        f"Sweep of {spec['scenario']}",
-        (
-            (
-                "Sweep",
-                f"{spec['scenario']}: one row a scenario. Money in {money}, real, unless a row states another.",
-                table,
-            ),
-            ("Plants", "Number of scenarios with a plan that retrofit each plant.", plants),
-        ),
+def row_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Row of one run, from its plan.json."""
+    objective = document["objective"]
+    retrofitted = {row["plant"]: row for row in document["retrofits"]}
+    return {
+        "status": document["status"],
+        "exit_code": LIMIT_REACHED if document["status"] == "limit" else DONE,
+        **{key: document[key] for key in ("objective_name", "currency", "price_year")},
+        "objective": objective["value"],
+        **{
+            key: _without_negative_zero(objective[key])
+            for key in ("unit", "bound", "gap_share", "searched_bound", "searched_gap_share")
+        },
+        "totals": dict(document["totals"]),
+        "retrofitted": {
+            plant: {key: row[key] for key in ("name", "province", "sector")} for plant, row in retrofitted.items()
+        },
+    }
+
+
+def sweep_tables(spec: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row a scenario in their order, and one row a plant, most often retrofitted first; `rows` are by run."""
+    found = [_row(case, rows) for case in spec["cases"]]
+    totals = list(dict.fromkeys(name for each in found for name in each["totals"]))
+    table = pd.DataFrame(
+        [
+            {
+                "scenario": case["scenario"],
+                **{key: _text(case["changes"][key]) if key in case["changes"] else None for key in spec["keys"]},
+                **{key: each.get(key) for key in _ABOUT},
+                **{name: each["totals"].get(name) for name in totals},
+                "plants": " ".join(sorted(each["retrofitted"])),
+                "message": each.get("message", ""),
+                "run": case.get("run", ""),
+            }
+            for case, each in zip(spec["cases"], found, strict=True)
+        ],
+        # A column of integers with missing values would become floats.
+        dtype=object,
     )
+    return table, _plants(found)
+
+
+def _row(case: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"totals": {}, "retrofitted": {}}
+    if "run" not in case:
+        code = case["exit_code"]
+        return {**nothing, "status": _STATUS[code], "exit_code": code, "message": case["error"]}
+    row = rows.get(case["run"])
+    if row is None:
+        return {**nothing, "status": MISSING}
+    return {**nothing, "status": _STATUS.get(row["exit_code"], ""), **row}
+
+
+def _text(value: Any) -> Any:
+    """A changed value as one cell."""
+    is_plain = isinstance(value, int | float | str) and not isinstance(value, bool)
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
+
+
+def _without_negative_zero(value: Any) -> Any:
+    """The value, with 0.0 for −0.0."""
+    return value + 0.0 if isinstance(value, float) else value
+
+
+def _plants(found: list[dict[str, Any]]) -> pd.DataFrame:
+    with_plan = [each for each in found if "objective" in each]
+    often = Counter(plant for each in with_plan for plant in each["retrofitted"])
+    about = {plant: row for each in with_plan for plant, row in each["retrofitted"].items()}
+    rows = [
+        {"plant": plant, **about[plant], "n_scenarios": n, "chosen_share": n / len(with_plan)}
+        for plant, n in sorted(often.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return pd.DataFrame(rows, columns=["plant", "name", "province", "sector", "n_scenarios", "chosen_share"])
+
+
+@dataclass(frozen=True)
+class ScenarioTask:
+    """A scenario, the position of its inputs, its hash, and whether to write a workbook."""
+
+    scenario: Scenario
+    inputs_at: int
+    sha256: str
+    with_workbook: bool
+
+
+@dataclass(frozen=True, eq=False)
+class ScenarioRuns:
+    """The work of a sweep: inputs are loaded once a process; a result is the run folder's files by name."""
+
+    inputs: tuple[Inputs, ...]
+
+    def opened(self) -> Callable[[ScenarioTask], dict[str, bytes]]:
+        """The function that solves one scenario."""
+        return self._files
+
+    def _files(self, task: ScenarioTask) -> dict[str, bytes]:
+        started = datetime.now(UTC)
+        inputs = self.inputs[task.inputs_at]
+        if run_key(task.scenario, inputs).sha256 != task.sha256:
+            raise CheckError("the package version or a file of the scenario differs on this worker")
+        plan = solve(build_problem(task.scenario, inputs))
+        return run_files(plan, command="ccs-model sweep", started=started, with_workbook=task.with_workbook)

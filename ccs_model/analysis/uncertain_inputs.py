@@ -15,8 +15,8 @@ Owen (1998). Scrambling Sobol' and Niederreiter-Xing points. Journal of Complexi
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -85,8 +85,8 @@ def empirical_quantiles(probability: Floats, draws: Floats) -> Floats:
     return np.interp(probability, centres, ordered)
 
 
-_SITE_MONEY = ("site_capex_mn", "site_om_mn_pa", "well_capex_mn", "well_om_mn_pa", "closure_mn", "storage_cost_per_t")
-_LINE_MONEY = ("fixed_mn", "slope_mn_per_ktpa", "om_mn_per_ktpa")
+# Tables whose columns depend on a parameter; `lines` is the network's.
+_TABLES = ("routes", "options", "sites", "stores", "power_per_kwh", "steam_per_gj", "grid_kg_per_kwh")
 
 
 class Columns:
@@ -101,7 +101,7 @@ class Columns:
             return self.table[name].to_numpy(float)
         return self.changed[name]
 
-    def scale(self, names: tuple[str, ...], factor: float | Floats) -> None:
+    def scale(self, names: Iterable[str], factor: float | Floats) -> None:
         """Multiply the columns that exist."""
         for name in names:
             if name in self.table:
@@ -117,25 +117,23 @@ class Draft:
 
     def __init__(self, problem: Problem) -> None:
         self.planned = problem
-        self.routes, self.options, self.sites = map(Columns, (problem.routes, problem.options, problem.sites))
-        self.power, self.steam, self.grid = map(
-            Columns, (problem.power_per_kwh, problem.steam_per_gj, problem.grid_kg_per_kwh)
-        )
-        self.stores = None if problem.stores is None else Columns(problem.stores)
-        self.lines = None if problem.network is None else Columns(problem.network.lines)
+        tables = {name: getattr(problem, name) for name in _TABLES}
+        if problem.network is not None:
+            tables["lines"] = problem.network.lines
+        self.tables = {name: Columns(table) for name, table in tables.items() if table is not None}
         self.costs = dict(problem.cost_per_t)
-        self.credit = self.damage = 1.0
+        self.accounts: dict[str, Any] = {}
         # Other arrays and numbers of the problem, by name.
-        self.others: dict[str, object] = {}
+        self.others: dict[str, Any] = {}
 
-    def scale(self, names: tuple[str, ...], factor: float | Floats) -> None:
+    def scale(self, names: Iterable[str], factor: float | Floats) -> None:
         """Multiply the arrays of the problem that exist."""
         for name in names:
             before = self.others.get(name, getattr(self.planned, name))
             if before is not None:
-                self.others[name] = before * factor  # type: ignore[operator]
+                self.others[name] = before * factor
 
-    def scale_costs(self, names: tuple[str, ...], factor: float | Floats) -> None:
+    def scale_costs(self, names: Iterable[str], factor: float | Floats) -> None:
         """Multiply costs per tonne."""
         for name in names:
             self.costs[name] = self.costs[name] * factor
@@ -143,74 +141,61 @@ class Draft:
     @property
     def delivered_share(self) -> float:
         """Captured over designed tonnes, with the changes so far."""
-        return float(self.others.get("delivered_share", self.planned.delivered_share))  # type: ignore[arg-type]
+        return float(self.others.get("delivered_share", self.planned.delivered_share))
 
     def problem(self) -> Problem:
         """The planned problem with all changes."""
-        planned = self.planned
-        if {"capture_capex_mn", "pipe_capex_mn"} & set(self.routes.changed):
-            self.routes.changed["capex_mn"] = self.routes["capture_capex_mn"] + self.routes["pipe_capex_mn"]
-        accounts, network = planned.accounts, planned.network
-        if self.credit != 1.0 or self.damage != 1.0:
-            accounts = replace(
-                accounts,
-                credit_per_t=accounts.credit_per_t * self.credit,
-                damage_per_t=accounts.damage_per_t * self.damage,
-            )
-        if network is not None and self.lines is not None and self.lines.changed:
-            network = replace(network, lines=self.lines.table_with_changes())
-        return replace(
-            planned,
-            routes=self.routes.table_with_changes(),
-            options=self.options.table_with_changes(),
-            sites=self.sites.table_with_changes(),
-            power_per_kwh=self.power.table_with_changes(),
-            steam_per_gj=self.steam.table_with_changes(),
-            grid_kg_per_kwh=self.grid.table_with_changes(),
-            stores=None if self.stores is None else self.stores.table_with_changes(),
-            cost_per_t=self.costs,
-            accounts=accounts,
-            network=network,
-            **self.others,  # type: ignore[arg-type]
-        )
+        planned, routes = self.planned, self.tables["routes"]
+        if {"capture_capex_mn", "pipe_capex_mn"} & set(routes.changed):
+            routes.changed["capex_mn"] = routes["capture_capex_mn"] + routes["pipe_capex_mn"]
+        tables: dict[str, Any] = {name: columns.table_with_changes() for name, columns in self.tables.items()}
+        network, lines = planned.network, tables.pop("lines", None)
+        if network is not None and lines is not network.lines:
+            network = replace(network, lines=lines)
+        accounts = replace(planned.accounts, **self.accounts) if self.accounts else planned.accounts
+        return replace(planned, **tables, cost_per_t=self.costs, accounts=accounts, network=network, **self.others)
 
 
 # Changes coefficients of a draft by a factor; a factor of 1 changes nothing. Plants, routes, links and sites stay.
 ParameterChange = Callable[[Draft, float], None]
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """A parameter change that multiplies columns of tables, costs per tonne, and arrays of the problem or its accounts.
+
+    Columns and tables that a problem does not have are left out.
+    """
+
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    costs: tuple[str, ...] = ()
+    arrays: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+
+    def __call__(self, draft: Draft, factor: float) -> None:
+        """Multiply by a factor."""
+        for table, names in self.columns.items():
+            if table in draft.tables:
+                draft.tables[table].scale(names, factor)
+        draft.scale_costs(self.costs, factor)
+        draft.scale(self.arrays, factor)
+        for name in self.accounts:
+            draft.accounts[name] = getattr(draft.planned.accounts, name) * factor
+
+
 def capture_capex(draft: Draft, factor: float, technology: str = "") -> None:
     """Capital of capture units and the fixed O&M that is a share of it, of all technologies or of one."""
-    for table in (draft.routes, draft.options):
+    for name in ("routes", "options"):
+        table = draft.tables[name]
         by: float | Floats = factor
         if technology:
             by = np.where((table.table["technology"] == technology).to_numpy(bool), factor, 1.0)
         table.scale(("capture_capex_mn", "capex_per_tpa", "fixed_om_mn_pa"), by)
 
 
-def capture_om(draft: Draft, factor: float) -> None:
-    """Fixed and variable O&M of capture units."""
-    for table in (draft.routes, draft.options):
-        table.scale(("fixed_om_mn_pa", "variable_om_per_t"), factor)
-    draft.scale_costs(("capture_variable_om",), factor)
-
-
-def power_price(draft: Draft, factor: float) -> None:
-    """Price of power for capture and for pumps."""
-    draft.power.scale(("power_per_kwh",), factor)
-    draft.scale_costs(("capture_power", "pipe_power"), factor)
-    draft.scale(("line_power_per_t",), factor)
-
-
-def heat_price(draft: Draft, factor: float) -> None:
-    """Price of steam from any fuel."""
-    draft.steam.scale(("steam_per_gj",), factor)
-    draft.scale_costs(("heat",), factor)
-
-
 def capture_heat(draft: Draft, factor: float) -> None:
     """Heat per tonne captured: its cost, the CO₂ of its fuel and the power of electric heat."""
-    planned, routes = draft.planned, draft.routes
+    planned, routes = draft.planned, draft.tables["routes"]
     kwh = routes["power_kwh_per_t"]
     of_heat = np.nan_to_num(routes["heat_kwh_per_t"])
     power = (1.0 + (factor - 1.0) * np.divide(of_heat, kwh, out=np.zeros_like(kwh), where=kwh > 0))[:, None]
@@ -223,52 +208,28 @@ def capture_heat(draft: Draft, factor: float) -> None:
     draft.scale(("capture_power_t_per_t",), power)
 
 
-def grid_factor(draft: Draft, factor: float) -> None:
-    """CO₂ intensity of grid power for capture and for pumps."""
-    draft.grid.scale(("grid_kg_per_kwh",), factor)
-    draft.scale(("capture_power_t_per_t", "booster_power_t_per_t", "line_power_co2_t_per_t"), factor)
-
-
-def carbon_price(draft: Draft, factor: float) -> None:
-    """Price of an allowance or credit."""
-    draft.credit *= factor
-
-
-def social_cost(draft: Draft, factor: float) -> None:
-    """Social cost of carbon."""
-    draft.damage *= factor
-
-
 def pipe_cost(draft: Draft, factor: float) -> None:
     """Capital and O&M of pipes, own and shared; the truck rate is unchanged."""
-    draft.routes.scale(("pipe_capex_mn", "pipe_om_mn_pa"), factor)
+    draft.tables["routes"].scale(("pipe_capex_mn", "pipe_om_mn_pa"), factor)
     network = draft.planned.network
-    if network is not None and draft.lines is not None:
+    if network is not None:
         roads = set(network.links.loc[network.links["kind"] == "truck", "link"])
-        by_road = network.lines["link"].isin(roads).to_numpy(bool)
-        draft.lines.scale(_LINE_MONEY, np.where(by_road, 1.0, factor))
-
-
-def storage_cost(draft: Draft, factor: float) -> None:
-    """Capital and O&M of sites and wells, and the cost steps of a supply curve."""
-    draft.routes.scale(("storage_cost_per_t",), factor)
-    draft.sites.scale(_SITE_MONEY, factor)
-    if draft.stores is not None:
-        draft.stores.scale(("variable_per_t",), factor)
-    draft.scale_costs(("storage",), factor)
+        by_road = np.where(network.lines["link"].isin(roads).to_numpy(bool), 1.0, factor)
+        draft.tables["lines"].scale(("fixed_mn", "slope_mn_per_ktpa", "om_mn_per_ktpa"), by_road)
 
 
 def storage_capacity(draft: Draft, position: float) -> None:
     """Capacity of every site at a position in its range: −1 is low, 0 is mid, 1 is high."""
-    sites, before = draft.sites, draft.sites["capacity_kt"]
+    sites, stores = draft.tables["sites"], draft.tables.get("stores")
+    before = sites["capacity_kt"]
     low, mid, high = (sites[f"capacity_{case}_kt"] for case in ("low", "mid", "high"))
     end = high if position > 0 else low
     capacity = mid + abs(position) * np.where(np.isfinite(end), end - mid, 0.0)
     sites.changed["capacity_kt"] = capacity
-    if draft.stores is not None:
+    if stores is not None:
         ratio = np.divide(capacity, before, out=np.ones_like(capacity), where=(before > 0) & np.isfinite(before))
         of_site = pd.Series(ratio, index=draft.planned.sites["site"])
-        draft.stores.scale(("capacity_kt",), of_site.reindex(draft.stores.table["site"]).to_numpy(float))
+        stores.scale(("capacity_kt",), of_site.reindex(stores.table["site"]).to_numpy(float))
 
 
 def delivered_share(draft: Draft, value: float) -> None:
@@ -281,18 +242,28 @@ def utilisation(draft: Draft, factor: float) -> None:
     draft.others["delivered_share"] = min(draft.delivered_share * factor, 1.0)
 
 
-# The order matters: utilisation multiplies the delivered share.
+_CAPTURE_OM = ("fixed_om_mn_pa", "variable_om_per_t")
+_SITE_MONEY = ("site_capex_mn", "site_om_mn_pa", "well_capex_mn", "well_om_mn_pa", "closure_mn", "storage_cost_per_t")
+# The order matters: utilisation multiplies the delivered share. Prices of power and the intensity of the grid count for
+# capture and for pumps; storage cost is that of sites and wells, and of the steps of a supply curve.
 UNCERTAIN_PARAMETERS: Mapping[str, ParameterChange] = {
     "capture_capex": capture_capex,
-    "capture_om": capture_om,
-    "power_price": power_price,
-    "heat_price": heat_price,
+    "capture_om": Scaling({"routes": _CAPTURE_OM, "options": _CAPTURE_OM}, costs=("capture_variable_om",)),
+    "power_price": Scaling(
+        {"power_per_kwh": ("power_per_kwh",)}, costs=("capture_power", "pipe_power"), arrays=("line_power_per_t",)
+    ),
+    "heat_price": Scaling({"steam_per_gj": ("steam_per_gj",)}, costs=("heat",)),
     "capture_heat": capture_heat,
-    "grid_factor": grid_factor,
-    "carbon_price": carbon_price,
-    "social_cost": social_cost,
+    "grid_factor": Scaling(
+        {"grid_kg_per_kwh": ("grid_kg_per_kwh",)},
+        arrays=("capture_power_t_per_t", "booster_power_t_per_t", "line_power_co2_t_per_t"),
+    ),
+    "carbon_price": Scaling(accounts=("credit_per_t",)),
+    "social_cost": Scaling(accounts=("damage_per_t",)),
     "pipe_cost": pipe_cost,
-    "storage_cost": storage_cost,
+    "storage_cost": Scaling(
+        {"routes": ("storage_cost_per_t",), "sites": _SITE_MONEY, "stores": ("variable_per_t",)}, costs=("storage",)
+    ),
     "storage_capacity": storage_capacity,
     "delivered_share": delivered_share,
     "utilisation": utilisation,
@@ -334,7 +305,7 @@ class Futures:
 
     def of(self, k: int) -> dict[str, float]:
         """Parameter values of future k."""
-        return {str(name): float(value) for name, value in self.values.iloc[k].items()}
+        return numbers_in(self.values, k)
 
     def problem_with(self, values: dict[str, float]) -> Problem:
         """The planned problem with some parameters at other values."""
@@ -350,6 +321,11 @@ class Futures:
             else:
                 UNCERTAIN_PARAMETERS[row.input](draft, value)
         return draft.problem() if is_changed else self.planned_problem
+
+
+def numbers_in(table: pd.DataFrame, k: int) -> dict[str, float]:
+    """Row k of a table as numbers by column."""
+    return {str(name): float(value) for name, value in table.iloc[k].items()}
 
 
 def draw_futures(problem: Problem, n: int, seed: int, sampling: str = LATIN) -> Futures:

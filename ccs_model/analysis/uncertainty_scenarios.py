@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ import pandas as pd
 from ccs_model._typing import Floats, Mask
 from ccs_model.analysis.outcomes import Weights
 from ccs_model.analysis.reparameterised import Products, ReparameterisedModel, Responses
-from ccs_model.analysis.uncertain_inputs import UNCERTAIN_PARAMETERS, Draft, Futures
+from ccs_model.analysis.uncertain_inputs import UNCERTAIN_PARAMETERS, Draft, Futures, numbers_in
 from ccs_model.mip import Matrix
 from ccs_model.mip.column_pool import Mark, pool_of
 from ccs_model.mip.warm_start import Solved
@@ -41,13 +41,6 @@ class FutureModel:
     weights: Weights
 
 
-class FutureModels(Protocol):
-    """The models of all futures."""
-
-    def of(self, k: int) -> FutureModel:
-        """The model of future k."""
-
-
 @dataclass(frozen=True, eq=False)
 class ProductFutureModels:
     """Futures as products of their parameters; it holds arrays alone and is cheap to send to other processes.
@@ -66,7 +59,7 @@ class ProductFutureModels:
     def of(self, k: int) -> FutureModel:
         """The model of future k."""
         share, n_measures = float(self.shares[k]), len(fields(Weights))
-        parts = {str(name): float(value) for name, value in self.parts.iloc[k].items()}
+        parts = numbers_in(self.parts, k)
         numbers = self.responses.numbers(parts, share)
         weights = Weights(*numbers[:n_measures])
         targets = list(numbers[n_measures:])
@@ -91,7 +84,9 @@ class SummedFutureModels:
         return FutureModel(matrix, self.reparameterised.tonnes_scaled(share), weights)
 
 
-def future_models_of(futures: Futures, reparameterised: ReparameterisedModel) -> FutureModels:
+def future_models_of(
+    futures: Futures, reparameterised: ReparameterisedModel
+) -> ProductFutureModels | SummedFutureModels:
     """The models of some futures, as products where that is possible."""
     relative = _RelativeParameters(futures, reparameterised)
     responses = None if reparameterised.products is None else relative.responses()
@@ -164,7 +159,8 @@ class _RelativeParameters:
         for position in (-1.0, 0.0, 1.0):
             draft = Draft(self._planned)
             UNCERTAIN_PARAMETERS[_CAPACITY](draft, position)
-            ratio[position] = np.divide(draft.sites["capacity_kt"], before, out=np.ones_like(before), where=known)
+            capacity = draft.tables["sites"]["capacity_kt"]
+            ratio[position] = np.divide(capacity, before, out=np.ones_like(before), where=known)
         at = self._futures.values[_CAPACITY].to_numpy(float)[:, None]
         end = np.where(at > 0, ratio[1.0], ratio[-1.0])
         capacity = ratio[0.0] + np.abs(at) * (end - ratio[0.0])

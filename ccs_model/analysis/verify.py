@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -68,24 +68,17 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Schema ccs-model/verify/2."""
-        document = {
-            "schema": SCHEMA,
-            "run": self.run,
-            "all_hold": self.all_hold,
-            "checks": [{**asdict(check), "found": list(check.found)} for check in self.checks],
-            "skipped": list(self.skipped),
-            "not_checked": list(NOT_CHECKED),
-        }
-        cleaned: dict[str, Any] = plain(document)
-        return cleaned
-
-
-@dataclass(frozen=True)
-class _Workbook:
-    """Bytes and cells of plan.xlsx."""
-
-    raw: bytes
-    cells: Sequence[StoredCell]
+        document: dict[str, Any] = plain(
+            {
+                "schema": SCHEMA,
+                "run": self.run,
+                "all_hold": self.all_hold,
+                "checks": [{**vars(check), "found": list(check.found)} for check in self.checks],
+                "skipped": list(self.skipped),
+                "not_checked": list(NOT_CHECKED),
+            }
+        )
+        return document
 
 
 def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda _: None) -> Verification:
@@ -120,30 +113,43 @@ def verify(folder: str | PathLike[str], *, on_progress: MessageCallback = lambda
     problem, issue = _rebuilt_problem(path, must=inputs_hold)
     plan: Plan | None = None
     if problem is None:
-        checks.append(Check("the problem can be built", False, 1.0, "errors", (issue,)))
+        checks.append(_failed("the problem can be built", issue))
     else:
         checks += _of_question(problem, manifest, inputs_hold)
         on_progress("checking every row of the model at the point")
         at = at_point(path, problem)
         checks += _of_point(at)
-        plan, issue = _rebuilt_plan(at, document) if _holds(at) else (None, "the point does not hold")
+        is_feasible = not at.strange and at.found.hold
+        plan, issue = _rebuilt_plan(at, document) if is_feasible else (None, "the point does not hold")
         on_progress("recomputing the answer from the point")
-        checks += _of_answer(path, document, plan, issue)
+        if plan is None:
+            checks.append(_failed("the answer can be recomputed from the point", issue))
+        else:
+            checks += _of_answer(path, document, plan)
     on_progress("recomputing the workbook")
-    book, issues = _workbook_of(path)
-    if book is None:
-        checks.append(Check("the workbook can be read", False, 1.0, "errors", issues))
+    raw = _bytes(path / WORKBOOK)
+    try:
+        cells = stored_cells(raw, WORKBOOK)
+    except InputError as error:
+        checks.append(_failed("the workbook can be read", *map(str, error.issues)))
     else:
-        checks += [_of_numbers(book, plan)] if plan is not None else []
-        checks += _of_formulas(book, skipped)
+        checks += [_of_numbers(raw, cells, plan)] if plan is not None else []
+        checks += _of_formulas(raw, cells, skipped)
     return Verification(path.resolve().name, tuple(checks), tuple(skipped))
 
 
+def _failed(name: str, *found: str) -> Check:
+    return Check(name, False, 1.0, "errors", found)
+
+
+def _compared(name: str, largest: float, found: Sequence[str]) -> Check:
+    return Check(name, not found, largest, "distance", tuple(found))
+
+
 def _of_files(path: Path, manifest: Mapping[str, Any]) -> Iterator[Check]:
-    n, message = changed_inputs(path, manifest)
-    yield Check("every input is unchanged", not message and n > 0, float(n), "files", tuple(message))
-    n, message = changed_outputs(path, manifest)
-    yield Check("every file of the run is unchanged", not message and n > 0, float(n), "files", tuple(message))
+    for name, changed in (("input", changed_inputs), ("file of the run", changed_outputs)):
+        n, found = changed(path, manifest)
+        yield Check(f"every {name} is unchanged", not found and n > 0, float(n), "files", tuple(found))
 
 
 def _rebuilt_problem(path: Path, *, must: bool) -> tuple[Problem | None, str]:
@@ -172,15 +178,9 @@ def _of_point(at: AtPoint) -> Iterator[Check]:
     strange = tuple(f"{name}: no such column" for name in at.strange)
     yield Check("the point's columns are the model's", not strange, float(len(strange)), "unknown columns", strange)
     violated = (f"{found.worst_row}: {found.row:.3g}",) if found.row > TOLERANCE else ()
-    yield Check(f"all {n_rows:,} rows hold at the point", not violated, found.row, "distance", violated)
-    beyond = found.bound > TOLERANCE
-    yield Check("every column lies within its bounds", not beyond, found.bound, "distance")
-    broken = found.integrality > TOLERANCE
-    yield Check("integer decisions are integer", not broken, found.integrality, "distance")
-
-
-def _holds(at: AtPoint) -> bool:
-    return not at.strange and at.found.hold
+    yield _compared(f"all {n_rows:,} rows hold at the point", found.row, violated)
+    yield Check("every column lies within its bounds", not found.bound > TOLERANCE, found.bound, "distance")
+    yield Check("integer decisions are integer", not found.integrality > TOLERANCE, found.integrality, "distance")
 
 
 def _rebuilt_plan(at: AtPoint, document: Mapping[str, Any]) -> tuple[Plan | None, str]:
@@ -191,20 +191,17 @@ def _rebuilt_plan(at: AtPoint, document: Mapping[str, Any]) -> tuple[Plan | None
         return None, f"plan.json cannot be read as a plan: {type(error).__name__}: {error}"
 
 
-def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan | None, issue: str) -> Iterator[Check]:
-    if plan is None:
-        yield Check("the answer can be recomputed from the point", False, 1.0, "errors", (issue,))
-        return
+def _of_answer(path: Path, document: Mapping[str, Any], plan: Plan) -> Iterator[Check]:
     broken = plan.checks[~plan.checks["holds"] & (plan.checks["name"] != GAP_CHECK)]
     message = tuple(f"{row.name}: {row.figure:.3g}" for row in broken.itertuples(index=False))
     yield Check(f"the plan's own {len(plan.checks)} checks hold", not message, float(len(message)), "failed", message)
     recomputed_document = json.loads(json.dumps(plan_dict(plan)))
     for name, part in _PARTS.items():
         n, largest, differences = difference(_some(document, part), _some(recomputed_document, part), EXACT)
-        yield Check(f"{name}: {n:,} figures", not differences, largest, "distance", tuple(differences))
+        yield _compared(f"{name}: {n:,} figures", largest, differences)
     yield _of_tables(path, plan)
     n, largest, differences = difference(_json(path / MAP), json.loads(geojson_text(plan)), EXACT)
-    yield Check(f"map.geojson: {n:,} figures", not differences, largest, "distance", tuple(differences))
+    yield _compared(f"map.geojson: {n:,} figures", largest, differences)
 
 
 # Parts of plan.json with a check of their own.
@@ -239,17 +236,15 @@ def _of_tables(path: Path, plan: Plan) -> Check:
         n, distance, message = difference(rows[0], rows[1], EXACT)
         n_cells, largest = n_cells + n, max(largest, distance)
         differences += [f"tables/{name}.csv: {each}" for each in message]
-    return Check(
-        f"tables: {n_cells:,} cells of {len(expected)}", not differences, largest, "distance", tuple(differences)
-    )
+    return _compared(f"tables: {n_cells:,} cells of {len(expected)}", largest, differences)
 
 
-def _of_numbers(book: _Workbook, plan: Plan) -> Check:
+def _of_numbers(raw: bytes, cells: Sequence[StoredCell], plan: Plan) -> Check:
     """Compare every number with a newly written workbook; headings may be in another language."""
-    expected, ours = workbook_bytes(plan), _numbers(book.cells)
+    expected, ours = workbook_bytes(plan), _numbers(cells)
     name = f"the workbook's {len(ours):,} numbers are the plan's"
-    if book.raw == expected:
-        return Check(name, True, 0.0, "distance")
+    if raw == expected:
+        return _compared(name, 0.0, ())
     theirs = _numbers(stored_cells(expected, WORKBOOK))
     differences, largest = [], 0.0
     for at in sorted(ours.keys() | theirs.keys()):
@@ -262,7 +257,7 @@ def _of_numbers(book: _Workbook, plan: Plan) -> Check:
         largest = max(largest, distance or 0.0)
         if distance is None or distance > EXACT:
             differences.append(f"{one.address}: {one.value!r} in the file, {other.value!r} in the plan")
-    return Check(name, not differences, largest, "distance", tuple(differences))
+    return _compared(name, largest, differences)
 
 
 def _numbers(cells: Sequence[StoredCell]) -> dict[tuple[str, int, int], StoredCell]:
@@ -273,24 +268,15 @@ def _numbers(cells: Sequence[StoredCell]) -> dict[tuple[str, int, int], StoredCe
     }
 
 
-def _of_formulas(book: _Workbook, skipped: list[str]) -> Iterator[Check]:
+def _of_formulas(raw: bytes, cells: Sequence[StoredCell], skipped: list[str]) -> Iterator[Check]:
     """Recompute every formula with an independent engine."""
     try:
-        found = recomputed(book.raw, book.cells)
+        found = recomputed(raw, cells)
     except MissingExtraError as error:
         skipped.append(str(error))
         return
     name = f"{found.n_compared:,} formulas of the workbook recomputed"
     yield Check(name, found.holds, found.worst, "distance", (*found.difference, *found.not_compared))
-
-
-def _workbook_of(path: Path) -> tuple[_Workbook | None, tuple[str, ...]]:
-    """The workbook's bytes and cells, or why it cannot be read."""
-    raw = _bytes(path / WORKBOOK)
-    try:
-        return _Workbook(raw, stored_cells(raw, WORKBOOK)), ()
-    except InputError as error:
-        return None, tuple(map(str, error.issues))
 
 
 def _bytes(path: Path) -> bytes:

@@ -1,8 +1,7 @@
-"""Re-solve near a reference plan: fixed decisions, plants forced in or out, 1-exchanges and changed coefficients.
+"""Re-solve near a reference plan: plants forced in or out, 1-exchanges and changed coefficients.
 
-This is the kit behind `explain`, `near_optimal`, `regret` and `stochastic`. Three restrictions of the model are used:
+This is the kit behind `explain` and `near_optimal`. Two restrictions of the model are used:
 
-fixed decisions   what is built is fixed, operation is re-optimised (`value_with_fixed`)
 1-exchange        existing retrofits stay or leave, one plant is forced in or out, pipes keep to the plan's links
                   and to the cheapest connection of the plant (`Exchanges`)
 relaxation        the LP over all links with the builds of one plant forced in or out (`LinearRelaxation`)
@@ -13,10 +12,9 @@ The model is linear in capital cost and in the carbon price, so two matrices giv
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,142 +22,17 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from ccs_model._typing import Floats, Ints
+from ccs_model.analysis.rebuilt_plan import NO_COLUMNS, feasible_point, solver_options
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.clock import now
-from ccs_model.mip.highs import Status
-from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.model import build_model
-from ccs_model.model.names import BUDGET, BUILD, FIRST_STAGE, MONEY_LIMITS, PIPE, TARGETS
+from ccs_model.model.names import BUDGET, BUILD, MONEY_LIMITS, PIPE
 from ccs_model.model.standard_form import matrix_of
 from ccs_model.plan.decisions import BUILT
 from ccs_model.problem import Problem
-from ccs_model.solve.fixed_charge_network import network_of
 
 EXCHANGE_GAP = 5e-4
-NO_COLUMNS: Ints = np.zeros(0, dtype=np.int64)
-
-KEPT, OVER_BUDGET, MISSES_TARGET, NOT_KEPT = "kept", "over budget", "misses a target", "cannot be kept"
-# Constraints that are relaxed one group after another where fixed decisions are infeasible.
-_RELAXED: Mapping[str, tuple[str, ...]] = {
-    KEPT: (), OVER_BUDGET: MONEY_LIMITS, MISSES_TARGET: TARGETS, NOT_KEPT: (*MONEY_LIMITS, *TARGETS),
-}  # fmt: skip
-# A fixed amount may move by this share: the solver's own values may be off by its tolerance.
-_FIXED_TOLERANCE = 1e-9
-
-Decision = tuple[str, Any]
-
-
-def solver_options(problem: Problem) -> SolverOptions:
-    """Solver options of a problem's scenario."""
-    requested = problem.scenario.solver
-    return SolverOptions(requested.mip_gap, seed=requested.seed)
-
-
-def capture_builds(problem: Problem, matrix: Matrix) -> pd.DataFrame:
-    """Columns column, route (position in `problem.routes`) and plant of every build that captures CO2.
-
-    A measure without capture does not count as a retrofit.
-    """
-    at = matrix.columns_of(BUILD)
-    routes = pd.Index(problem.routes["route"])
-    row = routes.get_indexer([matrix.columns[j].index[0] for j in at]) if len(at) else NO_COLUMNS
-    frame = pd.DataFrame({"column": at, "route": row})
-    frame = frame[problem.captures[row]] if len(frame) else frame
-    return frame.assign(plant=problem.routes["plant"].to_numpy(object)[frame["route"].to_numpy(np.int64)])
-
-
-def columns_outside(problem: Problem, matrix: Matrix, links: Collection[str] | None) -> Ints:
-    """Columns of pipes outside some links; none for all links (None) or where each retrofit has its own pipe."""
-    if problem.network is None or links is None:
-        return NO_COLUMNS
-    names = problem.network.links["link"]
-    sites = np.arange(len(names), len(names) + len(problem.sites))
-    return network_of(problem, matrix).outside(np.r_[np.flatnonzero(names.isin(links)), sites])
-
-
-@dataclass(frozen=True, eq=False)
-class Valuation:
-    """Value of fixed decisions; without a feasible point `objective` is NaN and `x` None.
-
-    `state` is KEPT, OVER_BUDGET, MISSES_TARGET or NOT_KEPT; `excess_mn` is the spending above the tightest budget.
-    """
-
-    state: str
-    objective: float
-    bound: float
-    excess_mn: float
-    x: Floats | None
-    status: Status = "optimal"
-
-
-def decisions_of(matrix: Matrix, x: Floats, years: Collection[int] | None = None) -> dict[Decision, float]:
-    """Amounts that a point builds, by (variable, index), in all years or in the given ones."""
-    return {
-        (column.variable, column.index): float(x[j])
-        for j, column in enumerate(matrix.columns)
-        if column.variable in FIRST_STAGE and x[j] != 0 and (years is None or column.index[1] in years)
-    }
-
-
-def value_with_fixed(
-    matrix: Matrix,
-    decisions: Mapping[Decision, float],
-    options: SolverOptions,
-    deadline: float,
-    *,
-    years: Collection[int] | None = None,
-    start: Floats | None = None,
-) -> Valuation:
-    """Re-optimise a model with its builds fixed, in all years or in the given ones.
-
-    If that is infeasible, budgets and then targets are relaxed, which names the kind of constraint that is violated.
-    """
-    columns = {
-        (column.variable, column.index): j
-        for j, column in enumerate(matrix.columns)
-        if column.variable in FIRST_STAGE and (years is None or column.index[1] in years)
-    }
-    if any(key not in columns for key in decisions):
-        return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
-    at = np.array(list(columns.values()), dtype=np.int64)
-    amounts = np.array([decisions.get(key, 0.0) for key in columns])
-    tolerance = np.where(matrix.is_integer[at], 0.0, _FIXED_TOLERANCE * np.abs(amounts))
-    lower, upper = matrix.lower.copy(), matrix.upper.copy()
-    lower[at] = np.clip(amounts - tolerance, matrix.lower[at], matrix.upper[at])
-    upper[at] = np.clip(amounts + tolerance, matrix.lower[at], matrix.upper[at])
-    fixed = replace(matrix, lower=lower, upper=upper)
-    for state, constraints in _RELAXED.items():
-        relaxed = _without_constraints(fixed, constraints)
-        highs = Highs(relaxed, options)
-        if start is not None and state == KEPT:
-            highs.start_from(start)
-        outcome = highs.run(deadline - now(), "fixed decisions")
-        if outcome.x is None:
-            continue
-        x = rounded_to_integrality(relaxed, outcome.x)
-        if not residuals(relaxed, x).hold:
-            continue
-        bound = outcome.bound if np.isfinite(outcome.bound) else np.nan
-        return Valuation(state, float(matrix.costs[0] @ x), bound, _excess_mn(matrix, x), x, outcome.status)
-    return Valuation(NOT_KEPT, np.nan, np.nan, 0.0, None)
-
-
-def _without_constraints(matrix: Matrix, constraints: Collection[str]) -> Matrix:
-    if not constraints:
-        return matrix
-    off = np.concatenate([matrix.rows_of(constraint) for constraint in constraints])
-    row_lower, row_upper = matrix.row_lower.copy(), matrix.row_upper.copy()
-    row_lower[off], row_upper[off] = -np.inf, np.inf
-    return replace(matrix, row_lower=row_lower, row_upper=row_upper)
-
-
-def _excess_mn(matrix: Matrix, x: Floats) -> float:
-    """Largest violation of a budget in million; 0 below the tolerance."""
-    rows = np.concatenate([matrix.rows_of(constraint) for constraint in MONEY_LIMITS])
-    over = (matrix.rows @ x - matrix.row_upper)[rows]
-    largest = float(over.max(initial=0.0))
-    return largest if largest > 1e-6 else 0.0
 
 
 class LinearRelaxation:
@@ -385,10 +258,8 @@ class Exchanges:
             if point is not None and self.problem.is_integer:
                 highs.start_from(point)
             outcome = highs.run(self.time_s, "1-exchange")
-        if outcome.x is None or outcome.status not in ("optimal", "limit"):
-            return None
-        x = rounded_to_integrality(highs.matrix, outcome.x)
-        if not residuals(highs.matrix, x).hold:
+        x = feasible_point(highs.matrix, outcome.x if outcome.status in ("optimal", "limit") else None)
+        if x is None:
             return None
         builds = self._builds
         after = pd.Series(x[builds["column"].to_numpy(np.int64)]).groupby(builds["plant"].to_numpy()).sum()

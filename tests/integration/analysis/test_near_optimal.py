@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from ccs_model.analysis.near_optimal import Alternatives, alternatives_near, reference_of
-from ccs_model.analysis.near_optimal_search import NEEDED, NEVER, SWAPPABLE, exchange_text
+from ccs_model.analysis.near_optimal import Alternatives, alternatives_near, exchange_text, reference_of
+from ccs_model.analysis.near_optimal_model import NEEDED, NEVER, SWAPPABLE
 from ccs_model.cli import group
 from ccs_model.cli.command_options import cached_or_solved
 from ccs_model.errors import FileError, InputError

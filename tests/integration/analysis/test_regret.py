@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from ccs_model.analysis.rebuilt_plan import KEPT, MISSES_TARGET, OVER_BUDGET
 from ccs_model.analysis.regret import Future, Regret, regret_of, shares_of
-from ccs_model.analysis.what_if import KEPT, MISSES_TARGET, OVER_BUDGET
 from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.problem import Problem

@@ -95,20 +95,18 @@ def test_finished_runs_are_not_repeated(swept, scenario, tmp_path):
 
 @pytest.mark.parametrize("kind", ["sweep.json", "request.json"])
 def test_a_folder_with_a_temporary_file_of_an_interrupted_start_counts_as_empty(kind, tmp_path):
-    from ccs_model.analysis import monte_carlo
-    from ccs_model.analysis import sweep as sweeps
+    from ccs_model.analysis.analysis_result import write_request
 
-    write = sweeps._write_spec if kind == "sweep.json" else monte_carlo._write_request
     half = tmp_path / "out" / temporary_name("part", kind)
     half.parent.mkdir()
     half.write_text("{")
-    write(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "a"})
+    write_request(tmp_path / "out" / kind, {"key": "a"}, "another")
     with pytest.raises(FileError, match="another --out"):
-        write(tmp_path / "out", {"schema": sweeps.SCHEMA, "key": "b"})
+        write_request(tmp_path / "out" / kind, {"key": "b"}, "another")
     (tmp_path / "else").mkdir()
     (tmp_path / "else" / ".notes").touch()
     with pytest.raises(FileError, match="is not empty"):
-        write(tmp_path / "else", {"key": "a"})
+        write_request(tmp_path / "else" / kind, {"key": "a"}, "another")
 
 
 def command(scenario, out):

@@ -72,7 +72,7 @@ def test_a_re_parameterised_matrix_equals_the_built_one(problem: Problem) -> Non
 def test_future_models_equal_those_of_their_problems(problem: Problem) -> None:
     reparameterised, futures = ReparameterisedModel(problem), draw_futures(problem, N, 5)
     future_models = future_models_of(futures, reparameterised)
-    assert isinstance(future_models, ProductFutureModels) == reparameterised.by_products
+    assert isinstance(future_models, ProductFutureModels) == (reparameterised.products is not None)
     # The first two are what products are tried at.
     for k in range(2, N):
         there, future_model = futures.problem(k), future_models.of(k)
@@ -119,5 +119,5 @@ def test_results_do_not_depend_on_earlier_solves(problem: Problem) -> None:
 
 
 def test_products_are_used_where_they_are_valid(problem_of: Callable[..., Problem]) -> None:
-    assert ReparameterisedModel(problem_of(CALIBRATED)).by_products
-    assert ReparameterisedModel(problem_of(CALIBRATED, {"transport.shared_trunklines": True})).by_products
+    assert ReparameterisedModel(problem_of(CALIBRATED)).products is not None
+    assert ReparameterisedModel(problem_of(CALIBRATED, {"transport.shared_trunklines": True})).products is not None
