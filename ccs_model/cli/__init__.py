@@ -11,6 +11,7 @@ import sys
 import click
 
 from ccs_model import __version__
+from ccs_model.atomic_files import end_interrupted
 from ccs_model.cli.command_options import SectionedGroup
 from ccs_model.cli.explanation import explain
 from ccs_model.cli.frontier_command import frontier
@@ -24,7 +25,6 @@ from ccs_model.cli.start import check, init, schema
 from ccs_model.cli.sweep_command import sweep
 from ccs_model.cli.uncertainty import montecarlo, regret, stochastic
 from ccs_model.errors import BUG, CcsModelError, InputError
-from ccs_model.interruption import end_interrupted
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Former command name → present one.

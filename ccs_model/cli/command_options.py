@@ -166,7 +166,7 @@ def cached_or_solved(
         Before anything is solved, if `folder` holds other files.
     """
     from ccs_model.runs.folder_writer import validate_overwrite
-    from ccs_model.runs.result_folder import cached_document, write_result
+    from ccs_model.runs.run_writer import cached_document, write_result
 
     text = None if force else cached_document(folder, key, stem)
     if text is not None:

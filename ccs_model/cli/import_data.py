@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ccs_model.cli.command_options import PATH
-from ccs_model.cli.new_files import atomic_folder
 from ccs_model.errors import DONE, InputError, Issue
+from ccs_model.runs.folder_writer import atomic_folder
 
 if TYPE_CHECKING:
     from ccs_model.importers import GemTracker

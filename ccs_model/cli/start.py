@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ccs_model.atomic_files import create_files
 from ccs_model.cli.command_options import (
     PATH,
     allow_outside_option,
@@ -16,8 +17,8 @@ from ccs_model.cli.command_options import (
     require_suffix,
     scenario_argument,
 )
-from ccs_model.cli.new_files import create_files, create_folder_files
 from ccs_model.errors import DONE, CcsModelError, FileError, InputError, Issue
+from ccs_model.runs.folder_writer import create_folder_files
 
 
 @click.command(
