@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.importers.gem_workbooks import CHINA, Row, china_places, coordinates
+from ccs_model.importers.gem_workbooks import CHINA, Row, china_places, plant_values
 from ccs_model.inputs.cells import shown
 from ccs_model.inputs.checked_table import table_of
 from ccs_model.inputs.csv_reader import csv_grid
@@ -279,26 +279,13 @@ def _listed(row: Row, key: str, issues: list[Issue]) -> tuple[str, ...]:
 
 def _described(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, Any]:
     """Values of a plant that do not depend on the product."""
-    message = {key: row.text(key, issues) for key in ("name", "name_local", "country", "subnational", "municipality")}
-    for key in ("name", "country"):
-        if not message[key]:
-            issues.append(Issue(row.place(key), f"plant '{shown(plant)}' has no {key}"))
-    is_chinese = message["country"] == CHINA
-    if is_chinese and not message["subnational"]:
-        issues.append(Issue(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
-    lat, lon = coordinates(row, declared, issues)
+    values = plant_values(plant, row, declared, issues)
     owner = row.text("owner", issues)
     notes = [f"owner: {owner}"] if owner else []
-    if not is_chinese:
-        notes += [f"in {message['subnational']}"] if message["subnational"] else []
-        notes += [f"local name: {message['name_local']}"] if message["name_local"] else []
-    return {
-        "plant": plant, "name": message["name"], "name_zh": message["name_local"] if is_chinese else "",
-        "country": message["country"], "province": message["subnational"] if is_chinese else message["country"],
-        "municipality": message["municipality"], "address": "", "address_local": "", "lat_deg": lat, "lon_deg": lon,
-        "place_accuracy": "exact" if row.text("accuracy", issues).lower() == "exact" else "approximate",
-        "status": "operating", "notes": notes,
-    }  # fmt: skip
+    if values["country"] != CHINA:
+        for key, words in (("subnational", "in"), ("name_local", "local name:")):
+            notes += [f"{words} {text}"] if (text := row.text(key, [])) else []
+    return {**values, "address": "", "address_local": "", "status": "operating", "notes": notes}
 
 
 def _row(

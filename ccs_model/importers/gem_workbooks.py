@@ -35,19 +35,22 @@ KIND_OF = {
 
 Aliases = Mapping[str, Sequence[str]]
 _ID = ("plant id", "gem plant id")
-PLANT_HEADINGS: Aliases = {
+_OF_BOTH: Aliases = {
     "plant": _ID,
     "name": ("plant name (english)", "plant name"),
-    "country": ("country/area", "country"),
-    "subnational": ("subnational unit (province/state)", "subnational unit", "province/state"),
-    "coordinates": ("coordinates",),
     "name_local": ("plant name (other language)",),
+    "country": ("country/area", "country"),
+    "coordinates": ("coordinates",),
+    "accuracy": ("coordinate accuracy",),
+    "municipality": ("municipality",),
+}
+PLANT_HEADINGS: Aliases = {
+    **_OF_BOTH,
+    "subnational": ("subnational unit (province/state)", "subnational unit", "province/state"),
     "other_names": ("other plant names (english)", "other plant names"),
     "parent": ("parent",),
-    "municipality": ("municipality",),
     "address": ("location address",),
     "address_local": ("other language location address", "location address (other language)"),
-    "accuracy": ("coordinate accuracy",),
     "start": ("start date", "start year"),
     "coke": ("coking plant capacity",),
 }
@@ -72,18 +75,12 @@ UNIT_HEADINGS: Aliases = {
     "relining": ("most recent relining",),
 }
 CHEMICAL_HEADINGS: Aliases = {
-    "plant": _ID,
-    "name": ("plant name (english)", "plant name"),
-    "country": ("country/area", "country"),
+    **_OF_BOTH,
     "subnational": ("subnational unit", "subnational unit (province/state)", "province/state"),
-    "coordinates": ("coordinates",),
     "products": ("primary products", "primary product"),
     "secondary": ("secondary products", "secondary product"),
     "feedstock": ("feedstock", "feedstocks"),
-    "name_local": ("plant name (other language)",),
     "owner": ("owner (english)", "owner"),
-    "municipality": ("municipality",),
-    "accuracy": ("coordinate accuracy",),
 }
 # Where these are missing, a release is not of a kind that is understood; the others only say more.
 _NEEDED: Mapping[int, Sequence[str]] = {
@@ -192,7 +189,30 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
     return [*_lines(grid, positions, issues)]
 
 
-def coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> tuple[float | None, float | None]:
+def plant_values(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, object]:
+    """Name and place of a plant on a sheet "Plant data"; outside China, its province is the country."""
+    text = {key: row.text(key, issues) for key in ("name", "name_local", "country", "subnational", "municipality")}
+    for key in ("name", "country"):
+        if not text[key]:
+            issues.append(Issue(row.place(key), f"plant '{shown(plant)}' has no {key}"))
+    is_chinese = text["country"] == CHINA
+    if is_chinese and not text["subnational"]:
+        issues.append(Issue(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
+    lat, lon = _coordinates(row, declared, issues)
+    return {
+        "plant": plant,
+        "name": text["name"],
+        "name_zh": text["name_local"] if is_chinese else "",
+        "country": text["country"],
+        "province": text["subnational"] if is_chinese else text["country"],
+        "municipality": text["municipality"],
+        "lat_deg": lat,
+        "lon_deg": lon,
+        "place_accuracy": "exact" if row.text("accuracy", issues).lower() == "exact" else "approximate",
+    }
+
+
+def _coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> tuple[float | None, float | None]:
     """Latitude and longitude from "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
     words = row.text("coordinates", issues)
     found = _COORDINATES.fullmatch(words)
@@ -205,13 +225,8 @@ def coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -
     for name, value in (("lat_deg", lat), ("lon_deg", lon)):
         low, high = declared[name].low, declared[name].high
         if low is not None and high is not None and not low <= value <= high:
-            issues.append(
-                Issue(
-                    row.place("coordinates"),
-                    f"{value:g} is outside {low:g} to {high:g}",
-                    "write latitude, then longitude",
-                )
-            )
+            what = f"{value:g} is outside {low:g} to {high:g}"
+            issues.append(Issue(row.place("coordinates"), what, "write latitude, then longitude"))
     return round(lat, _DECIMALS), round(lon, _DECIMALS)
 
 
@@ -232,7 +247,7 @@ def _nearest(words: Sequence[str], grid: Grid) -> str:
 
 
 def _plain(heading: str) -> str:
-    return _UNIT.sub("", " ".join(heading.lower().split()))
+    return _UNIT.sub("", _plain_heading(heading))
 
 
 def _column(key: str, kind: str) -> Column:
@@ -243,13 +258,11 @@ STEEL, CHEMICALS = "steel", "chemicals"
 _KNOWN = (PLANTS.lower(), CAPACITIES.lower(), *KIND_OF)
 _KEY_OF = {STEEL: "GIST", CHEMICALS: "GCI"}
 _WORK_OF = {STEEL: "Global Iron and Steel Tracker", CHEMICALS: "Global Chemicals Inventory"}
-_RELEASE = re.compile(
-    r"(January|February|March|April|May|June|July|August|September|October|November|December)[\s_-]+(20\d\d)"
-)
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )  # fmt: skip
+_RELEASE = re.compile(rf"({'|'.join(_MONTHS)})[\s_-]+(20\d\d)")
 
 
 @dataclass

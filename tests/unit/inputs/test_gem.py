@@ -105,8 +105,8 @@ def test_blast_furnaces_and_relining_come_from_unit_workbooks(china):
     assert len(china.units) == len(shipped_units()) == 2_410
 
 
-@pytest.mark.slow
 @with_tracker
+@pytest.mark.slow
 def test_the_world_adds_up():
     future_model = read_gem([(BOOK.name, BOOK.read_bytes())])
     plants = future_model.plants
