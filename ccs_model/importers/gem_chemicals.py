@@ -239,7 +239,10 @@ def chemicals_of(
     extra = ["country", "address", "address_local", "municipality", TABLE_NOTE, "file"]
     frame = china_places(pd.DataFrame(made, columns=[*declared, *extra]))
     plants = _typed(frame[list(declared)].copy(), declared)
-    plants["reference"], plants["quality"] = _sources(frame, release[0])
+    # The user is the source of a given capacity.
+    is_own = pd.to_numeric(frame["capacity_ktpa"]).notna()
+    plants["reference"] = ["" if own else release[0] for own in is_own]
+    plants["quality"] = ["" if own else "reported" for own in is_own]
     suggested = with_suggestions(plants)
     missing = tuple(_missing(each) for each in plants.to_dict("records"))
     plants["note"] = [
@@ -346,12 +349,6 @@ def _typed(plants: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame
         else:
             plants[name] = plants[name].astype(object).where(plants[name].notna(), "")
     return plants
-
-
-def _sources(frame: pd.DataFrame, reference: str) -> tuple[list[str], list[str]]:
-    """Reference and quality of the rows; both are empty for a capacity given by the user."""
-    is_own = pd.to_numeric(frame["capacity_ktpa"]).notna()
-    return ["" if own else reference for own in is_own], ["" if own else "reported" for own in is_own]
 
 
 def _missing(row: Mapping[str, Any]) -> tuple[str, ...]:
