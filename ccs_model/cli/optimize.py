@@ -111,12 +111,14 @@ PART_SIGN = {"quarter": "¼", "half": "½"}
 
 def summary_text(plan: Plan, folder: Path) -> str:
     """Return the summary as text."""
+    from ccs_model.plan.calibrated_results import statement
+
     parts = [
         _headline(plan),
         _retrofits(plan),
         _periods(plan),
         _zones(plan),
-        _calibration(plan),
+        textwrap.fill(statement(plan), columns()),
         _targets(plan),
         _fixed_decisions(plan),
         _marginal(plan),
@@ -318,13 +320,6 @@ def _zones(plan: Plan) -> str:
     ]
     kept = len(header) if plan.problem.calibrated is not None else len(header) - 2
     return aligned([each[:kept] for each in (header, *rows)], left=1)
-
-
-def _calibration(plan: Plan) -> str:
-    """Return the statement on the pilot-zone calibration."""
-    from ccs_model.plan.calibrated_results import statement
-
-    return textwrap.fill(statement(plan), columns())
 
 
 def _marginal(plan: Plan) -> str:

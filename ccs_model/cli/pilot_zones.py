@@ -14,7 +14,6 @@ from ccs_model.errors import CHECK_FAILED, DONE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ccs_model.pilots.calibrate import Calibration
     from ccs_model.pilots.replay import Replay, Row
 
 _LABELS = {
@@ -50,12 +49,9 @@ def calibrate(preset: str, accept: bool, out: Path | None, data: Path | None, as
     found = fit(preset, accept=accept, inputs=load_tables(own))
     if out is not None:
         found.to_json(out)
-    click.echo(found.text() if as_json else _calibration_text(found), nl=not as_json)
+    text = found.text() if as_json else "\n\n".join(_preset(name, found[name]) for name in found.names)
+    click.echo(text, nl=not as_json)
     return DONE
-
-
-def _calibration_text(found: Calibration) -> str:
-    return "\n\n".join(_preset(name, found[name]) for name in found.names)
 
 
 def _preset(name: str, fit: Mapping[str, Any]) -> str:

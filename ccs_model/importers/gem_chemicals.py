@@ -217,7 +217,8 @@ def chemicals_of(
     `known` holds the ids of all plants of the workbooks, in every country.
     """
     declared = {column.name: column for column in read_dictionary()["plants/chemicals"]}
-    routes = _routes()
+    table = pd.read_csv(data_folder() / "streams" / "chemical_routes.csv", keep_default_na=False, dtype=str)
+    routes = set(zip(table["product"], table["feedstock"], strict=True))
     made: list[dict[str, Any]] = []
     places: list[Mapping[str, str]] = []
     products: dict[str, tuple[str, ...]] = {}
@@ -371,8 +372,3 @@ def _noted(note: str, missing: Sequence[str], offer: Mapping[str, str]) -> str:
             f"{offer['suggested_capacity_ktpa']} kt/y"
         )
     return "; ".join(parts)
-
-
-def _routes() -> set[tuple[str, str]]:
-    table = pd.read_csv(data_folder() / "streams" / "chemical_routes.csv", keep_default_na=False, dtype=str)
-    return set(zip(table["product"], table["feedstock"], strict=True))

@@ -8,7 +8,7 @@ their sheet of plants; the column of products distinguishes them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -122,7 +122,8 @@ class Row:
         """Text of the cell on one line; "" if it is unknown or absent."""
         cell = self.cell(key)
         cell = " ".join(cell.split()) if type(cell) is str else cell
-        words = str(converted(_column(key, "text"), cell, self.place(key), issues) or "")
+        column = Column("gem", key, "text", "", required=False, low=None, high=None, choices=(), meaning=key)
+        words = str(converted(column, cell, self.place(key), issues) or "")
         return "" if words.lower() in (*_NOTHING, UNKNOWN) else words
 
     def year(self, key: str, issues: list[Issue]) -> int | None:
@@ -184,9 +185,14 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
     for key in missing:
         place = grid.source.at_position(grid.header_line, 0)
         issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest(aliases[key], grid)))
-    if missing:
-        return []
-    return [*_lines(grid, positions, issues)]
+    rows: list[Row] = []
+    for line, cells in () if missing else grid.rows:
+        row = Row(grid, line, cells, positions)
+        if row.cell("plant") is not None:
+            rows.append(row)
+        elif len([cell for cell in cells if cell is not None]) > 1:  # a single cell is a remark below the table
+            issues.append(Issue(row.place(), "has no plant id"))
+    return rows
 
 
 def plant_values(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, object]:
@@ -230,15 +236,6 @@ def _coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) 
     return round(lat, _DECIMALS), round(lon, _DECIMALS)
 
 
-def _lines(grid: Grid, positions: Mapping[str, int], issues: list[Issue]) -> Iterator[Row]:
-    for line, cells in grid.rows:
-        row = Row(grid, line, cells, positions)
-        if row.cell("plant") is not None:
-            yield row
-        elif len([cell for cell in cells if cell is not None]) > 1:  # a single cell is a remark below the table
-            issues.append(Issue(row.place(), "has no plant id"))
-
-
 def _nearest(words: Sequence[str], grid: Grid) -> str:
     headings = {_plain(heading): heading for heading in grid.header if heading}
     near = get_close_matches(words[0], list(headings), n=1)
@@ -248,10 +245,6 @@ def _nearest(words: Sequence[str], grid: Grid) -> str:
 
 def _plain(heading: str) -> str:
     return _UNIT.sub("", _plain_heading(heading))
-
-
-def _column(key: str, kind: str) -> Column:
-    return Column("gem", key, kind, "", required=False, low=None, high=None, choices=(), meaning=key)
 
 
 STEEL, CHEMICALS = "steel", "chemicals"

@@ -318,7 +318,7 @@ solver: {mip_gap: 1.0e-8, time_limit_s: 600, threads: 1}
 """
 _A_TARGET = "targets: {captured_ktpa: @KTPA@} # required capture, in thousand tonnes a year"
 _A_PRICE = "# No target: CO2 is captured where the payments of sinks (eor_revenue_per_t) exceed the costs."
-_COMMENT_AT = 37
+_COMMENTED, _COMMENT_AT = re.compile(r"^(?!#)(.*?) # ", re.MULTILINE), 37
 
 
 def simccs_scenario(name: str, case: SimccsCase) -> str:
@@ -328,9 +328,8 @@ def simccs_scenario(name: str, case: SimccsCase) -> str:
         target = _A_TARGET.replace("@KTPA@", _number(case.target_mt * 1000.0))
     text = _TEXT.replace("@PRICE_YEAR@", str(PRICE_YEAR)).replace("@TARGET@", target)
     text = text.replace("@CRF@", _number(case.capital_recovery_share)).replace("@YEARS@", _number(case.storage_life_yr))
-    # Align the comments.
-    lines = [_aligned(line) if " # " in line and not line.startswith("#") else line for line in text.split("\n")]
-    return "\n".join(lines).replace("@NAME@", json.dumps(name, ensure_ascii=False))
+    text = _COMMENTED.sub(lambda line: f"{line[1].rstrip():<{_COMMENT_AT - 1}} # ", text)
+    return text.replace("@NAME@", json.dumps(name, ensure_ascii=False))
 
 
 def target_issues(folder: SimccsFolder, case: SimccsCase, where: str) -> list[Issue]:
@@ -351,8 +350,3 @@ def target_issues(folder: SimccsFolder, case: SimccsCase, where: str) -> list[Is
 
 def _number(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-
-
-def _aligned(line: str) -> str:
-    value, _, comment = line.partition(" # ")
-    return f"{value.rstrip():<{_COMMENT_AT - 1}} # {comment}"

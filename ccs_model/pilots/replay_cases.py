@@ -276,9 +276,11 @@ def inverse(case: Case, context: ReplayContext) -> Found:
     """Solve the least-cost programme for an abatement target, with its dual, and for a lower and a higher target."""
     defaults = {"": 0.15, "lower_": 0.10, "higher_": 0.20}
     wanted = {name: case.values.get(f"{name or 'abatement_'}share", share) for name, share in defaults.items()}
+    last = context.scenario(case).starts[-1]
     found: dict[str, float] = {}
     for name, share in wanted.items():
-        plan = context.plan(case, _at_least(context, case, share))
+        targets = {"abatement_share": {last: share}}
+        plan = context.plan(case, {"objective": "min_cost", "budget.total_mn": None, "targets": targets})
         found[f"{name}dual_per_t"] = float(plan.relaxation.cost_of_next_tonne_per_t or np.nan)
         if name:
             continue
@@ -443,11 +445,6 @@ def degenerate(case: Case, context: ReplayContext) -> Found:
         },
         "n_broken_checks": float((~plan.checks["holds"]).sum()),
     }
-
-
-def _at_least(context: ReplayContext, case: Case, share: float) -> dict[str, Any]:
-    last = context.scenario(case).starts[-1]
-    return {"objective": "min_cost", "budget.total_mn": None, "targets": {"abatement_share": {last: share}}}
 
 
 def _anchors(context: ReplayContext, plan: Plan) -> dict[str, float]:

@@ -268,10 +268,8 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         "zones": plan.zones,
         "macc": macc_table(plan.problem, plan.retrofits),
     }
-    for name in ("owners", "owner_cashflow", "funds", "stakeholders", "ledger", "intensity", "air_pollution", "point"):
-        table = getattr(plan, name)
-        if table is not None:
-            tables[name] = table
+    more = ("owners", "owner_cashflow", "funds", "stakeholders", "ledger", "intensity", "air_pollution", "point")
+    tables |= {name: table for name in more if (table := getattr(plan, name)) is not None}
     if plan.frontier is not None:
         tables["frontier"] = plan.frontier.points
         tables["frontier_moves"] = plan.frontier.moves
