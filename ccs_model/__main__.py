@@ -1,6 +1,6 @@
 """`ccs-model` and `python -m ccs_model`: the same program."""
 
-from ccs_model.interruption import end_interrupted, install_interrupt_handler, restore_interrupt_handler
+from ccs_model.atomic_files import end_interrupted, install_interrupt_handler, restore_interrupt_handler
 
 
 def main() -> None:

@@ -1,9 +1,12 @@
-"""Atomic writes: temporary files, deferred signals, and files that appear completely or not at all.
+"""Atomic writes, Ctrl-C and temporary files: files appear completely or not at all.
 
 The name of a temporary file or folder holds the host and the id of its process, so that a later process can remove what
 a killed one left. An interruption removes all temporary paths of the process, with the folders created for them. A step
 that must not be interrupted runs inside `deferred_signals`: an interruption waits for its end, and no thread begins
 another such step once the process ends.
+
+The first Ctrl-C raises KeyboardInterrupt, so that the program cleans up. If a library swallows the exception or the
+clean-up takes too long, a timer ends the process. A second Ctrl-C ends it at once.
 """
 
 from __future__ import annotations
@@ -15,20 +18,23 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from os.path import lexists
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
-from ccs_model.errors import FileError
+from ccs_model.errors import INTERRUPTED, FileError
 
 _PROGRAM = "ccs-model"
-# How long the end of the process waits for the step of another thread.
-_STEP_S = 0.3
+# How long the end of the process waits for the step of another thread, and for the program to clean up.
+_STEP_S, PATIENCE_S = 0.3, 1.4
 # `.<name>.<host>-<pid>-<any>.<kind>`
 _NAME = re.compile(r"\..+\.[A-Za-z0-9-]+-\d+-[0-9a-f]+\.[a-z-]+")
 _temporary: set[Path] = set()
@@ -37,6 +43,8 @@ _step = threading.RLock()
 # Nested steps of the main thread, and whether an interruption waits for their end.
 _depth = 0
 _is_waiting = False
+_interrupted = threading.Event()
+_message_lock = threading.Lock()
 
 
 def host_name() -> str:
@@ -49,8 +57,6 @@ def is_running(pid: int) -> bool:
     if pid <= 0:
         return False
     if sys.platform == "win32":
-        import ctypes
-
         # On Windows os.kill would end the process.
         handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
         if handle:
@@ -153,9 +159,41 @@ def has_files(folder: Path) -> bool:
     return any(not _NAME.fullmatch(path.name) for path in folder.iterdir())
 
 
-def block_new_steps() -> None:
-    """Keep other threads from beginning a deferred step, so that the process ends without new files."""
+def install_interrupt_handler() -> None:
+    """Handle Ctrl-C as described above; for the main thread of the command line."""
+    with contextlib.suppress(ValueError):  # not the main thread
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def restore_interrupt_handler() -> None:
+    """Ignore Ctrl-C once all results are written, so that the exit code stays."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def end_interrupted() -> NoReturn:
+    """Remove temporary files and end the process without waiting for a solver thread."""
+    # No other thread begins a deferred step any more, so that no new file appears.
     _step.acquire(timeout=_STEP_S)
+    remove_temporary_paths()
+    # Two threads may reach this line; one prints the message.
+    if not _message_lock.acquire(blocking=False):
+        os._exit(INTERRUPTED)
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write("interrupted; no partial file is left\n")
+        sys.stderr.flush()
+    os._exit(INTERRUPTED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if _interrupted.is_set():
+        end_interrupted()
+    _interrupted.set()
+    watch = threading.Timer(PATIENCE_S, end_interrupted)
+    watch.daemon = True
+    watch.start()
+    if not defer_interrupt():
+        raise KeyboardInterrupt
 
 
 def remove_temporary_paths() -> None:
@@ -285,6 +323,62 @@ def _kept_elsewhere(path: Path, content: bytes) -> Path | None:
     except OSError:
         return None
     return other
+
+
+def create_files(files: Mapping[Path, bytes], *, hint: str = "") -> None:
+    """Create all files or none.
+
+    Each is written under a temporary name and then linked to its own, which fails if that name exists by then. Raises
+    FileError if a file already exists (`hint` says what to do) or cannot be written.
+    """
+    for path in files:
+        if path.is_symlink() or path.exists():
+            raise FileError(_exists_message(path, hint))
+    beside: dict[Path, Path] = {}
+    with ExitStack() as made:
+        try:
+            for path, contents in files.items():
+                made.enter_context(folder_for(path))
+                remove_stale(path.parent, path.name, _PART)
+                part = made.enter_context(temporary_path(path.with_name(temporary_name(_PART, path.name))))
+                write_synced(part, contents)
+                beside[path] = part
+            with deferred_signals():
+                _link_all(beside, hint)
+        except OSError as error:
+            raise FileError(f"{path}: cannot be written: {error.strerror or error}") from error
+    for folder in {path.parent for path in files}:
+        sync_folder(folder)
+
+
+def _link_all(beside: Mapping[Path, Path], hint: str) -> None:
+    done: list[Path] = []
+    try:
+        for path, made in beside.items():
+            _link(made, path)
+            done.append(path)
+    except BaseException as error:
+        for each in done:
+            each.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            raise FileError(_exists_message(path, hint)) from error
+        raise
+
+
+def _exists_message(path: Path, hint: str) -> str:
+    return f"{path}: already exists and is left unchanged{hint and f'; {hint}'}"
+
+
+def _link(made: Path, path: Path) -> None:
+    """Give the file its name unless the name exists; a file system without links, such as FAT, renames it."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        if path.exists() or path.is_symlink():
+            raise FileExistsError(str(path)) from None
+        made.rename(path)
 
 
 # An exchange of two folders in one step, so that a run folder exists at every moment.

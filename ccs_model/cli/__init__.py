@@ -11,20 +11,18 @@ import sys
 import click
 
 from ccs_model import __version__
+from ccs_model.atomic_files import end_interrupted
 from ccs_model.cli.command_options import SectionedGroup
 from ccs_model.cli.explanation import explain
-from ccs_model.cli.frontier_command import frontier
 from ccs_model.cli.import_data import import_
 from ccs_model.cli.inspect_run import compare, export, report, verify
-from ccs_model.cli.near_optimal_command import near_optimal
 from ccs_model.cli.optimize import optimize
 from ccs_model.cli.pilot_zones import calibrate, replay
+from ccs_model.cli.plan_series import frontier, sweep
+from ccs_model.cli.robustness import montecarlo, near_optimal, regret, stochastic
 from ccs_model.cli.shipped import data, doctor
 from ccs_model.cli.start import check, init, schema
-from ccs_model.cli.sweep_command import sweep
-from ccs_model.cli.uncertainty import montecarlo, regret, stochastic
 from ccs_model.errors import BUG, CcsModelError, InputError
-from ccs_model.interruption import end_interrupted
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # Former command name → present one.

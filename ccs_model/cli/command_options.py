@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -87,14 +88,25 @@ class Output:
     allow_outside: bool
     quiet: bool
     force: bool = False
-    line: ProgressLine = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "line", ProgressLine(quiet=self.quiet))
+    @functools.cached_property
+    def line(self) -> ProgressLine:
+        """The progress line of the command."""
+        return ProgressLine(quiet=self.quiet)
 
     def folder(self, name: str) -> Path:
         """Return --out, or `name` in the folder runs."""
         return self.out if self.out is not None else Path("runs") / name
+
+    def cached(
+        self, key: RunKey, stem: str, title: str, solve: Callable[[], Any], text: Callable[[Any, Path], str]
+    ) -> Any:
+        """Report an analysis as `cached_or_solved` returns it, with `text` of its document, and return the document."""
+        folder = self.folder(key.folder_name)
+        found = cached_or_solved(folder, key, stem, title, solve, force=self.force)
+        document = json.loads(found)
+        self.report(found, lambda: text(document, folder))
+        return document
 
     def report(self, document: str, summary: Callable[[], str]) -> None:
         """Print the JSON text `document` with --json; otherwise the summary, unless -q is given."""
@@ -119,8 +131,7 @@ def output_options(kind: str = "", *, force: bool = True) -> Decorator[Any]:
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def with_output(**values: Any) -> Any:
-            names = [each.name for each in fields(Output) if each.name in values]
-            output = Output(**{name: values.pop(name) for name in names})
+            output = Output(**{each.name: values.pop(each.name) for each in fields(Output) if each.name in values})
             return command(output=output, **values)
 
         return with_options(*options)(with_output)
@@ -173,7 +184,7 @@ def cached_or_solved(
         Before anything is solved, if `folder` holds other files.
     """
     from ccs_model.runs.folder_writer import validate_overwrite
-    from ccs_model.runs.result_folder import cached_document, write_result
+    from ccs_model.runs.run_writer import cached_document, write_result
 
     text = None if force else cached_document(folder, key, stem)
     if text is not None:
@@ -239,8 +250,3 @@ class DefaultCommand(click.Command):
         """Write the usage line without the name of the subcommand."""
         path = ctx.parent.command_path if ctx.parent is not None else ctx.command_path
         formatter.write_usage(path, " ".join(self.collect_usage_pieces(ctx)))
-
-
-def raise_missing(name: str) -> NoReturn:
-    """Raise click.UsageError for a missing argument."""
-    raise click.UsageError(f"Missing argument '{name}'.")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ccs_model.cli.command_options import PATH
-from ccs_model.cli.new_files import atomic_folder
+from ccs_model.cli.command_options import PATH, Decorator
 from ccs_model.errors import DONE, InputError, Issue
+from ccs_model.runs.folder_writer import atomic_folder
 
 if TYPE_CHECKING:
     from ccs_model.importers import GemTracker
@@ -24,6 +26,26 @@ class _Finite(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+def _number_option(name: str, help: str, *, default: float | None = None, high: float | None = None) -> Decorator[Any]:
+    """Return an option with a positive number of at most `high`."""
+    return click.option(
+        name, type=_Finite(min=0, min_open=True, max=high), default=default, show_default=default is not None, help=help
+    )
+
+
+out_option = click.option("-o", "out", metavar="DIR", type=PATH, required=True, help="Folder to write.")
+replace_option = click.option("--force", is_flag=True, help="Replace the files of an earlier import in DIR.")
+
+
+@contextmanager
+def _errors_at(place: Callable[[str], str]) -> Iterator[None]:
+    """Report errors of the tables at their place in the files of the other tool."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(Issue(place(each.where), each.what, each.hint) for each in error.issues) from error
 
 
 @click.group(
@@ -49,37 +71,19 @@ Exit codes: 0 done, 2 usage, 3 invalid case, 8 a file already exists or cannot b
 """
 )
 @click.argument("folder", type=PATH)
-@click.option("-o", "out", metavar="DIR", type=PATH, required=True, help="Folder to write.")
+@out_option
 @click.option(
     "--mode",
     type=click.Choice(["price", "target"]),
     required=True,
     help="price: capture what pays for itself; target: capture --target-mt at minimum cost.",
 )
-@click.option("--target-mt", type=_Finite(min=0, min_open=True), help="Capture target in Mt per year.")
-@click.option(
-    "--crf",
-    type=_Finite(min=0, min_open=True, max=1),
-    default=0.1,
-    show_default=True,
-    help="Capital recovery factor.",
-)
-@click.option(
-    "--years",
-    type=_Finite(min=0, min_open=True, max=200),
-    default=30,
-    show_default=True,
-    help="Years of injection.",
-)
-@click.option(
-    "--pipe-utilisation",
-    type=_Finite(min=0, min_open=True, max=1),
-    default=1.0,
-    show_default=True,
-    help="Utilisation of pipes, as a share.",
-)
+@_number_option("--target-mt", "Capture target in Mt per year.")
+@_number_option("--crf", "Capital recovery factor.", default=0.1, high=1)
+@_number_option("--years", "Years of injection.", default=30, high=200)
+@_number_option("--pipe-utilisation", "Utilisation of pipes, as a share.", default=1.0, high=1)
 @click.option("--rounded", is_flag=True, help="Round coefficients to five decimals, as SimCCS does.")
-@click.option("--force", is_flag=True, help="Replace the files of an earlier import in DIR.")
+@replace_option
 def simccs(
     folder: Path,
     out: Path,
@@ -108,14 +112,8 @@ def simccs(
     files = {"scenario.yaml": simccs_scenario(name, case).encode()}
     for table, frame in tables.items():
         files[f"data/{table}.csv"] = frame.to_csv(index=False, lineterminator="\n").encode()
-    with atomic_folder(out, files, force=force) as made:
-        # Validate the result now, and report errors where the SimCCS files have them.
-        try:
-            build_problem(*read_checked(made / "scenario.yaml"))
-        except InputError as error:
-            raise InputError(
-                Issue(simccs_place(read, issue.where), issue.what, issue.hint) for issue in error.issues
-            ) from error
+    with atomic_folder(out, files, force=force) as made, _errors_at(lambda where: simccs_place(read, where)):
+        build_problem(*read_checked(made / "scenario.yaml"))
     if target_mt is None and not (tables["storage/sites"]["eor_revenue_per_t"] > 0).any():
         click.echo("no sink pays for CO2 (negative injection cost): the optimal plan builds nothing", err=True)
     n_junctions = len(tables["transport/hubs"])
@@ -140,7 +138,7 @@ Exit codes: 0 done, 2 usage, 3 invalid workbook, 8 a file already exists or cann
 """
 )
 @click.argument("files", metavar="FILE...", type=PATH, nargs=-1, required=True)
-@click.option("-o", "out", metavar="DIR", type=PATH, required=True, help="Folder to write.")
+@out_option
 @click.option(
     "--country", "countries", metavar="NAME", multiple=True, help="Only plants of this country; may be repeated."
 )
@@ -151,7 +149,7 @@ Exit codes: 0 done, 2 usage, 3 invalid workbook, 8 a file already exists or cann
     help="Data missing from the chemicals inventory: the completed DIR/capacities.csv of an earlier import.",
 )
 @click.option("--known-only", is_flag=True, help="Leave out chemical plants with missing data.")
-@click.option("--force", is_flag=True, help="Replace the files of an earlier import in DIR.")
+@replace_option
 def gem(
     files: tuple[Path, ...],
     out: Path,
@@ -179,19 +177,14 @@ def gem(
     instead = made_files.pop(INSTEAD, None)
     inventories = tuple(name for name in ("steel.csv", "chemicals.csv") if name in made_files)
     with atomic_folder(out, made_files, force=force) as made:
-        # Report errors where the workbooks have them. If the user must still add data, validate only the plants, with
-        # placeholders for missing values, since those would be errors too.
-        try:
-            if needs:
+        with _errors_at(lambda where: gem_place(tracker, where)):
+            if not needs:
+                build_problem(*read_checked(made / "scenario.yaml"))
+            else:
+                # The user must still add data: only the plants are validated, with placeholders for missing values.
                 if (trial := gem_trial(tracker)) is not None:
                     (made / "chemicals.csv").write_bytes(trial)
                 load_tables(OwnTables(made, inventories, "data"))
-            else:
-                build_problem(*read_checked(made / "scenario.yaml"))
-        except InputError as error:
-            raise InputError(
-                Issue(gem_place(tracker, issue.where), issue.what, issue.hint) for issue in error.issues
-            ) from error
         if "chemicals.csv" in made_files:
             (made / "chemicals.csv").write_bytes(made_files["chemicals.csv"])
         if instead is not None:
@@ -213,17 +206,11 @@ def gem(
             f"{_countries(len(tracker.chemicals.countries))}"
         )
     click.echo(held + "; ".join(parts))
-    if needs:
-        click.echo("Before you solve it, add (docs/own-tables.md):")
-        for line in needs:
-            click.echo(f"  {line}")
-        if advice := gem_advice(tracker):
-            click.echo("Also check:")
-            for line in advice:
-                click.echo(f"  {line}")
-        click.echo(f"Next: ccs-model check {_quoted(out / 'scenario.yaml')}")
-    else:
-        click.echo(f"Next: ccs-model optimize {_quoted(out / 'scenario.yaml')}")
+    advice = gem_advice(tracker) if needs else []
+    for heading, lines in (("Before you solve it, add (docs/own-tables.md):", needs), ("Also check:", advice)):
+        if lines:
+            click.echo("\n  ".join([heading, *lines]))
+    click.echo(f"Next: ccs-model {'check' if needs else 'optimize'} {_quoted(out / 'scenario.yaml')}")
     return DONE
 
 

@@ -62,10 +62,9 @@ def compare(runs: tuple[Path, ...], out: Path | None, as_json: bool) -> int:
 
 def _comparison_text(found: Comparison) -> str:
     letters = [ascii_uppercase[k] if k < len(ascii_uppercase) else str(k + 1) for k in range(len(found.names))]
-    named = found.runs.to_dict("records")
     lines = [
         f"{letter}  {row['run']}: {row['scenario']} ({row['status']})"
-        for letter, row in zip(letters, named, strict=True)
+        for letter, row in zip(letters, found.runs.to_dict("records"), strict=True)
     ]
     totals = found.totals[found.totals["quantity"].isin(_TOTALS)]
     costs = found.costs[(found.costs[list(found.names)].fillna(0.0).abs() > 0).any(axis=1)]
@@ -105,11 +104,9 @@ def _plants(found: Comparison, letters: Sequence[str]) -> str:
     rows = [["plants", "", "", "", f"avoided in {letters[0]}", "avoided, kt/y"]]
     for row in found.plants.head(_N_SHOWN).to_dict("records"):
         tonnes = [f"{row[name]:,.0f}" for name in ("first_avoided_ktpa", "avoided_ktpa")]
-        rows.append(
-            [letter_of[row["run"]], row["change"], row["plant"], truncate(str(row["name"]), _NAME_WIDTH), *tonnes]
-        )
-    more = len(found.plants) - _N_SHOWN
-    return aligned(rows, left=4) + (f"\n… and {more} more" if more > 0 else "")
+        name = truncate(str(row["name"]), _NAME_WIDTH)
+        rows.append([letter_of[row["run"]], row["change"], row["plant"], name, *tonnes])
+    return aligned(rows, left=4) + _more(len(found.plants) - _N_SHOWN)
 
 
 def _inputs(found: Comparison, letters: Sequence[str]) -> str:
@@ -118,8 +115,11 @@ def _inputs(found: Comparison, letters: Sequence[str]) -> str:
     rows = [["inputs that differ", *letters]]
     for row in found.inputs.head(2 * _N_SHOWN).to_dict("records"):
         rows.append([str(row["input"]), *(truncate(str(row[name]) or "–", 32) for name in found.names)])
-    more = len(found.inputs) - 2 * _N_SHOWN
-    return aligned(rows, left=len(rows[0])) + (f"\n… and {more} more" if more > 0 else "")
+    return aligned(rows, left=len(rows[0])) + _more(len(found.inputs) - 2 * _N_SHOWN)
+
+
+def _more(n: int) -> str:
+    return f"\n… and {n} more" if n > 0 else ""
 
 
 @click.command(
@@ -229,6 +229,4 @@ def _verification_text(verification: Verification, quiet: bool) -> str:
 
 
 def _figure(check: Check) -> str:
-    if check.unit == "distance":
-        return f"{check.figure:.1e}"
-    return f"{check.figure:,.0f} {check.unit}"
+    return f"{check.figure:.1e}" if check.unit == "distance" else f"{check.figure:,.0f} {check.unit}"

@@ -1,10 +1,12 @@
-"""`ccs-model optimize SCENARIO`: the main command."""
+"""`ccs-model optimize SCENARIO`: the main command, and the summary of its plan."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,7 +19,11 @@ from ccs_model.cli.command_options import (
     scenario_argument,
     time_limit_option,
 )
+from ccs_model.cli.terminal import aligned, columns, truncate, width_of
 from ccs_model.errors import DONE, LIMIT_REACHED, InfeasibleError
+
+if TYPE_CHECKING:
+    from ccs_model.plan.plan import Plan
 
 
 @click.command(
@@ -56,7 +62,6 @@ def optimize(
     """Find the retrofits to build and write a run folder."""
     if output.out is not None and output.out.resolve() == scenario.resolve():
         raise click.BadParameter(f"'{output.out}' is the scenario itself", param_hint="--out")
-    from ccs_model.cli.summary import summary_text
     from ccs_model.solve.optimize_run import optimize_to_folder
 
     given = {
@@ -103,3 +108,261 @@ def optimize(
 
 def _document(folder: Path) -> str:
     return (folder / "plan.json").read_text(encoding="utf-8")
+
+
+# The summary of a plan on one screen: retrofits, periods, zones, targets, money and files.
+
+N_SHOWN = 12
+MIN_NAME_WIDTH, MAX_NAME_WIDTH = 18, 44
+PART_SIGN = {"quarter": "¼", "half": "½"}
+
+
+def summary_text(plan: Plan, folder: Path) -> str:
+    """Return the summary as text."""
+    from ccs_model.plan.calibrated_results import statement
+
+    parts = [
+        _headline(plan),
+        _retrofits(plan),
+        _periods(plan),
+        _zones(plan),
+        textwrap.fill(statement(plan), columns()),
+        _targets(plan),
+        _fixed_decisions(plan),
+        _marginal(plan),
+        _files(plan, folder),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _headline(plan: Plan) -> str:
+    problem, totals = plan.problem, plan.totals
+    lines = [problem.name]
+    description = " ".join(problem.scenario.description.split())
+    if description:
+        lines.append(textwrap.fill(description, columns()))
+    if not totals["n_retrofits"]:
+        from ccs_model.report.sentences import nothing_built
+
+        lines.append("\n" + textwrap.fill(nothing_built(plan), columns()))
+        if plan.corridors is not None and plan.objective.bound != plan.objective.value:
+            lines.append(f"{_gap(plan)}.")
+        return "\n".join(lines)
+    built = f"{_count(totals['n_retrofits'], 'retrofit')} at {_count(totals['n_plants_retrofitted'], 'plant')}"
+    costs = (totals[f"{name}_cost_per_t"] for name in ("capture", "avoidance"))
+    per_t = ["–" if each is None else f"{each:,.0f}" for each in costs]
+    when = "In a representative year" if problem.is_static else f"By {problem.years[-1]}"
+    sentences = [
+        f"{built} for {_spent(plan)}",
+        f"{_gap(plan)}.",
+        *([] if problem.network is None else [_network(plan)]),
+        f"{when} they capture {_mt(totals['captured_ktpa'])} and avoid {_mt(totals['avoided_ktpa'])} "
+        f"CO2 a year: {_share(totals['abatement_share'])} of the zones' {_mt(totals['baseline_ktpa'])} "
+        f"(on-site abatement {_share(totals['on_site_abatement_share'])}).",
+        f"Capture cost {per_t[0]} {problem.currency} per t captured, without transport and storage; avoidance cost "
+        f"{per_t[1]} {problem.currency} per t avoided, with them ({problem.currency} of {problem.price_year}).",
+        *([] if plan.owners is None else [_npv(plan)]),
+    ]
+    return "\n".join([*lines, "", *(textwrap.fill(each, columns()) for each in sentences)])
+
+
+def _npv(plan: Plan) -> str:
+    """Return the owners' net present value after tax and the net social benefit."""
+    problem, totals = plan.problem, plan.totals
+    scenario = problem.scenario
+    priced = "" if problem.accounts.credit_per_t.any() else ", without carbon revenue"
+    funded = plan.funds.groupby("kind")["spend_mn"].sum()
+    funds = f" Funds pay {funded.sum():,.0f} million of the capital." if funded.sum() > 0 else ""
+    owners, society = (f"{100 * r:g}%" for r in (scenario.discount_rate, scenario.policy.social_discount_rate))
+    return (
+        f"Owners' NPV after tax{priced}: {_mn(plan, totals['npv_mn'])} at a discount rate of {owners}. Net social "
+        f"benefit: {_mn(plan, totals['net_benefit_mn'])} at {society}.{funds}"
+    )
+
+
+def _spent(plan: Plan) -> str:
+    """Return the capital cost; for a shared network also that of capture, pipes and storage."""
+    totals = plan.totals
+    spent = _mn(plan, totals["capex_mn"])
+    granted = float(plan.funds.loc[plan.funds["kind"] == "grant", "spend_mn"].sum())
+    spent += f" (grants {granted:,.0f})" if granted > 0 else ""
+    spent += "" if plan.problem.is_static else _of_the_budget(plan)
+    if plan.problem.network is None:
+        return f"{spent}."
+    parts = (("capture", "capture_capex_mn"), ("pipes", "pipe_capex_mn"), ("storage", "storage_capex_mn"))
+    return f"{spent}: {', '.join(f'{what} {totals[name] or 0:,.0f}' for what, name in parts)}."
+
+
+def _gap(plan: Plan) -> str:
+    """Return the optimality gap; for a shared network the gap over all candidate links comes first."""
+    from ccs_model.report.figures import gap_of
+    from ccs_model.report.sentences import gap_text
+
+    text = gap_text(gap_of(plan), plan.objective.unit).replace(" %", "%")
+    return f"{'Stopped by a limit. ' if plan.reached_a_limit else ''}{text[:1].upper()}{text[1:]}"
+
+
+def _network(plan: Plan) -> str:
+    """Return one sentence on pipelines, truck routes and wells."""
+    last = plan.flows[plan.flows["year"] == plan.problem.years[-1]]
+    pipes = last[last["kind"] == "pipe"]
+    n_roads = int((last["kind"] == "truck").sum())
+    sites = plan.storage[plan.storage["year"] == plan.problem.years[-1]]
+    roads = f" and {_count(n_roads, 'truck route')}" if n_roads else ""
+    return (
+        f"{_count(len(pipes), 'pipeline')} of {pipes['length_km'].sum():,.0f} km in total{roads}, "
+        f"{_count(len(sites), 'storage site')} with {sites['n_wells'].sum():,.0f} wells."
+    )
+
+
+def _count(number: float | int | None, what: str) -> str:
+    return f"{number or 0:,} {what}" + ("" if number == 1 else "s")
+
+
+def _of_the_budget(plan: Plan) -> str:
+    budget = plan.totals["budget_mn"]
+    return f" of the budget of {_mn(plan, budget)}" if budget is not None else ""
+
+
+def _targets(plan: Plan) -> str:
+    if plan.targets.empty:
+        return ""
+    header = ("target", "required", "reached", "marginal cost")
+    rows = [
+        (
+            row.target,
+            f"{row.required_kt:,.0f}",
+            f"{row.reached_kt:,.0f}" + (" missed" if row.shortfall_kt > 1e-6 else ""),
+            f"{row.price_per_t:,.0f} {plan.problem.currency}/t" if row.price_per_t == row.price_per_t else "",
+        )
+        for row in plan.targets.itertuples(index=False)
+    ]
+    return (
+        aligned([header, ("", "kt", "kt", "per t avoided"), *rows], left=1)
+        + f"\n{'Cost of a year' if plan.problem.is_static else 'Discounted cost over the horizon'} "
+        f"{_mn(plan, sum(plan.costs.values()))}; marginal costs are those of the LP relaxation."
+    )
+
+
+def _fixed_decisions(plan: Plan) -> str:
+    """Return the cost of each required or excluded plant, by the LP relaxation."""
+    lines = []
+    for row in plan.fixed_decisions.itertuples(index=False):
+        what = "Requiring" if row.lock == "require" else "Excluding"
+        if row.abatement_lost_kt == row.abatement_lost_kt:
+            price = f"{row.abatement_lost_kt:,.0f} kt CO2 over the horizon"
+        else:
+            price = _mn(plan, row.cost_added_mn)
+        lines.append(f"{what} {row.name or row.plant} costs {price}.")
+    return "\n".join(lines)
+
+
+def _retrofits(plan: Plan) -> str:
+    if plan.retrofits.empty:
+        return ""
+    currency = plan.problem.currency
+    per_t = f"{currency} per t"
+    header = ("plant", "stream", "technology", "start", "site", "captured", "avoided", "capex", per_t, per_t)
+    units = ("", "", "", "", "", "kt/y", "kt/y", f"mn {currency}", "captured", "avoided")
+    shown = plan.retrofits.head(N_SHOWN)
+    names = [str(name) for name in shown["name"]]
+    rows = [
+        (
+            "",
+            row.stream.replace("_", " "),
+            f"{row.technology.replace('_', ' ')} {PART_SIGN.get(row.size, '')}".strip(),
+            str(row.year),
+            row.site,
+            f"{row.captured_ktpa:,.0f}",
+            f"{row.avoided_ktpa:,.0f}",
+            f"{row.capex_mn:,.0f}",
+            # A measure without capture has no capture cost.
+            f"{row.capture_cost_per_t:,.0f}" if row.captured_at_full_load_ktpa > 0 else "–",
+            f"{row.avoidance_cost_per_t:,.0f}",
+        )
+        for row in shown.itertuples(index=False)
+    ]
+    others = aligned([header, units, *rows], left=5).splitlines()
+    # The name takes the width that the other columns leave.
+    left = columns() - (max(map(width_of, others)) - len(header[0]))
+    width = max(min(left, MAX_NAME_WIDTH), MIN_NAME_WIDTH)
+    rows = [(truncate(name, width), *row[1:]) for name, row in zip(names, rows, strict=True)]
+    text = aligned([header, units, *rows], left=5)
+    more = len(plan.retrofits) - N_SHOWN
+    return text + (f"\n… and {more} more in plan.xlsx, sheet Retrofits" if more > 0 else "")
+
+
+def _periods(plan: Plan) -> str:
+    if plan.problem.is_static:
+        return f"Annual cost {_mn(plan, sum(plan.costs.values()))}{_of_the_budget(plan)}, with annualised capital."
+    header = ("period", "started", f"spent, mn {plan.problem.currency}", "captured, kt/y", "avoided, kt/y", "abatement")
+    rows = [
+        (
+            f"{row.year:.0f}–{row.year + n_years - 1:.0f}",
+            f"{row.n_started:.0f}",
+            f"{row.spending_mn:,.0f}",
+            f"{row.captured_ktpa:,.0f}",
+            f"{row.avoided_ktpa:,.0f}",
+            _share(row.abatement_share),
+        )
+        for row, n_years in zip(plan.by_year.itertuples(), plan.problem.periods["n_years"].tolist(), strict=True)
+    ]
+    return aligned([header, *rows], left=1)
+
+
+def _zones(plan: Plan) -> str:
+    header = ("zone", "baseline, kt/y", "avoided, kt/y", "abatement", "on-site", "as designed", "reported")
+    rows = [
+        (
+            str(row.zone),
+            f"{row.baseline_ktpa:,.0f}",
+            f"{row.avoided_ktpa:,.0f}",
+            _share(row.abatement_share),
+            _share(row.on_site_abatement_share),
+            _share(row.uncalibrated_abatement_share),
+            _share(row.reported_abatement_share)
+            if row.reported_abatement_share == row.reported_abatement_share
+            else "",
+        )
+        for row in plan.zones.itertuples(index=False)
+    ]
+    kept = len(header) if plan.problem.calibrated is not None else len(header) - 2
+    return aligned([each[:kept] for each in (header, *rows)], left=1)
+
+
+def _marginal(plan: Plan) -> str:
+    lines = []
+    bought = plan.marginal_budget
+    if bought is not None and bought.added_mn:
+        entering = plan.problem.plants.set_index("plant")["name"]
+        names = ", ".join(str(entering[plant]) for plant in bought.plants[:3]) or "no further plant"
+        over = "a year" if plan.problem.is_static else "over the horizon"
+        text = (
+            f"Marginal abatement: {bought.kt_per_mn:,.1f} kt per additional {plan.problem.currency} million {over} "
+            f"(existing retrofits kept; {_mn(plan, bought.added_mn)} more give {bought.abatement_kt:,.0f} kt: {names})."
+        )
+        lines.append(textwrap.fill(text, columns()))
+    price = plan.relaxation.abatement_per_budget_kt_per_mn
+    if price is not None and plan.problem.is_integer:
+        lines.append(
+            f"Shadow price of the budget (LP relaxation): {price:,.1f} kt per {plan.problem.currency} million."
+        )
+    return "\n".join(lines)
+
+
+def _files(plan: Plan, folder: Path) -> str:
+    checks = plan.checks
+    passed = f"{int(checks['holds'].sum())} of {len(checks)} checks passed"
+    return f"{passed}. Files: {folder}\n  plan.xlsx (workbook), plan.json, map.geojson, tables/*.csv, manifest.json"
+
+
+def _mn(plan: Plan, amount: float | int | None) -> str:
+    return f"{amount:,.0f} million {plan.problem.currency}"
+
+
+def _mt(ktpa: float | int | None) -> str:
+    return f"{(ktpa or 0) / 1000:,.2f} Mt"
+
+
+def _share(share: float | int | None) -> str:
+    return f"{share or 0:.2%}"

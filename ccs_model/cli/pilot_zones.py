@@ -14,7 +14,6 @@ from ccs_model.errors import CHECK_FAILED, DONE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ccs_model.pilots.calibrate import Calibration
     from ccs_model.pilots.replay import Replay, Row
 
 _LABELS = {
@@ -50,34 +49,19 @@ def calibrate(preset: str, accept: bool, out: Path | None, data: Path | None, as
     found = fit(preset, accept=accept, inputs=load_tables(own))
     if out is not None:
         found.to_json(out)
-    click.echo(found.text() if as_json else _calibration_text(found), nl=not as_json)
+    text = found.text() if as_json else "\n\n".join(_preset(name, found[name]) for name in found.names)
+    click.echo(text, nl=not as_json)
     return DONE
-
-
-def _calibration_text(found: Calibration) -> str:
-    return "\n\n".join(_preset(name, found[name]) for name in found.names)
 
 
 def _preset(name: str, fit: Mapping[str, Any]) -> str:
     lines = [f"{name}: {fit['effective_points']:,.0f} effective points of {20_000:,}", ""]
     rows = [("", "prior", "P10–P90", "posterior", "P10–P90", "contraction", "")]
     for key, each in fit["parameters"].items():
-        before, after = each["prior"], each["posterior"]
-        rows.append(
-            (
-                _LABELS[key],
-                _posterior_number(before["median"]),
-                f"{_posterior_number(before['p10'])}–{_posterior_number(before['p90'])}",
-                _posterior_number(after["median"]),
-                f"{_posterior_number(after['p10'])}–{_posterior_number(after['p90'])}",
-                f"{each['contraction_share']:.2f}",
-                each["verdict"],
-            )
-        )
-    lines.append(aligned(rows, left={0, 6}))
-    lines += ["", _zones(fit)]
-    for conflict in fit["conflicts"]:
-        lines.append(f"Accepted conflict: {conflict}.")
+        bands = [_posterior_band(each[name]) for name in ("prior", "posterior")]
+        rows.append((_LABELS[key], *bands[0], *bands[1], f"{each['contraction_share']:.2f}", each["verdict"]))
+    lines += [aligned(rows, left={0, 6}), "", _zones(fit)]
+    lines += [f"Accepted conflict: {conflict}." for conflict in fit["conflicts"]]
     lines.append(
         "The report is a press figure (grade C) without baseline, metric, boundary or attribution. It informs "
         "deployment, hardly performance, and not cost."
@@ -88,19 +72,11 @@ def _preset(name: str, fit: Mapping[str, Any]) -> str:
 def _zones(fit: Mapping[str, Any]) -> str:
     rows = [("zone", "reported", "fitted", "by capture", "other", "unexplained", "fit without this zone, P10–P90", "")]
     for zone in fit["zones"]:
-        reported = zone["held_out"]
-        rows.append(
-            (
-                zone["zone"],
-                _percent(zone["reported_abatement_share"]),
-                _percent(zone["fitted_abatement_share"]["mean"]),
-                _percent(zone["capture_share"]["mean"]),
-                _percent(zone["other_share"]["mean"]),
-                _percent(zone.get("unexplained_share")),
-                "" if reported is None else f"{_percent(reported['p10'])}–{_percent(reported['p90'])}",
-                "" if reported is None else reported["verdict"],
-            )
-        )
+        without = zone["held_out"]
+        fitted = (zone[f"{name}_share"]["mean"] for name in ("fitted_abatement", "capture", "other"))
+        shares = (zone["reported_abatement_share"], *fitted, zone.get("unexplained_share"))
+        band = "" if without is None else f"{_percent(without['p10'])}–{_percent(without['p90'])}"
+        rows.append((zone["zone"], *map(_percent, shares), band, "" if without is None else without["verdict"]))
     return aligned(rows, left={0, 7})
 
 
@@ -108,8 +84,11 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.2%}" if abs(share) < 0.005 else f"{share:.1%}"
 
 
-def _posterior_number(value: float) -> str:
-    return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.1e}"
+def _posterior_band(band: Mapping[str, float]) -> tuple[str, str]:
+    """The median, and P10 to P90."""
+    values = (band[name] for name in ("p10", "median", "p90"))
+    low, middle, high = (f"{each:.2f}" if abs(each) >= 0.01 else f"{each:.1e}" for each in values)
+    return middle, f"{low}–{high}"
 
 
 @click.command(
@@ -143,13 +122,10 @@ def replay(cases: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
 
 def _replay_text(found: Replay, quiet: bool) -> str:
     shown = [row for row in found.rows if not (quiet and row.as_expected)]
-    lines = []
-    if shown:
-        rows = [("case", "zone", "quantity", "value", "band", ""), *map(_cells, shown)]
-        lines = [aligned(rows, left=6), ""]
-    n = len(found.rows)
+    table = aligned([("case", "zone", "quantity", "value", "band", ""), *map(_cells, shown)], left=6)
     held = sum(row.as_expected for row in found.rows)
-    return "\n".join([*lines, f"{held} of {n} expectations of {len(found.found)} cases are as expected."])
+    counts = f"{held} of {len(found.rows)} expectations of {len(found.found)} cases are as expected."
+    return f"{table}\n\n{counts}" if shown else counts
 
 
 def _cells(row: Row) -> tuple[str, ...]:

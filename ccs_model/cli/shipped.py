@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ccs_model.inputs.declarations import Column
 
 SCHEMA = "ccs-model/data/2"
+_OF_COLUMNS = ("unit", "required", "low", "high", "choices", "default", "meaning")
 QUALITIES = ("measured", "reported", "estimated", "assumed")
 
 
@@ -113,13 +114,7 @@ def _described(table: str, inputs: Inputs, columns: tuple[Column, ...]) -> dict[
             {
                 "column": column.name,
                 "type": column.kind,
-                "unit": column.unit,
-                "required": column.required,
-                "low": column.low,
-                "high": column.high,
-                "choices": list(column.choices),
-                "default": column.default,
-                "meaning": column.meaning,
+                **{name: getattr(column, name) for name in _OF_COLUMNS},
                 "n_given": int((frame[column.name].notna() & (frame[column.name] != "")).sum()),
             }
             for column in columns

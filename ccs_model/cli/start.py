@@ -8,16 +8,16 @@ from pathlib import Path
 
 import click
 
+from ccs_model.atomic_files import create_files
 from ccs_model.cli.command_options import (
     PATH,
     allow_outside_option,
-    raise_missing,
     require_new,
     require_suffix,
     scenario_argument,
 )
-from ccs_model.cli.new_files import create_files, create_folder_files
 from ccs_model.errors import DONE, CcsModelError, FileError, InputError, Issue
+from ccs_model.runs.folder_writer import create_folder_files
 
 
 @click.command(
@@ -42,7 +42,7 @@ def init(dir: Path | None, inventory: Path | None) -> int:
     """
     require_suffix(inventory, ".xlsx", "--inventory-only")
     if dir is None and inventory is None:
-        raise_missing("DIR")
+        raise click.UsageError("Missing argument 'DIR'.")
     from ccs_model.inputs import load_inputs
     from ccs_model.inputs.inventory_template import template
 

@@ -52,6 +52,12 @@ def wrap(text: str, width: int, indent: str = "") -> str:
     return "\n".join(lines)
 
 
+def shortened(lines: Sequence[str], n: int, indent: str = "  ") -> list[str]:
+    """Return the first `n` lines, and a line with the number of the others."""
+    more = len(lines) - n
+    return [*lines[:n], *([f"{indent}… and {more} more"] if more > 0 else [])]
+
+
 def aligned(rows: Sequence[Sequence[str]], left: int | Collection[int], max_width: int | None = None) -> str:
     """Return `rows` as columns of equal width.
 

@@ -36,8 +36,8 @@ from ccs_model.importers.gem_workbooks import (
     UNKNOWN,
     Row,
     china_places,
-    coordinates,
     no_plants,
+    plant_values,
     rows_of,
     sorted_sheets,
 )
@@ -244,17 +244,11 @@ def _described(
     plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]
 ) -> tuple[dict[str, Any], list[str]]:
     """Values of a plant on the sheet "Plant data", and its notes."""
-    message = {key: row.text(key, issues) for key in PLANT_HEADINGS if key not in ("coordinates", "start", "coke")}
-    for key in ("name", "country"):
-        if not message[key]:
-            issues.append(Issue(row.place(key), f"plant '{shown(plant)}' has no {key}"))
-    is_chinese = message["country"] == CHINA
-    if is_chinese and not message["subnational"]:
-        issues.append(Issue(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
-    lat, lon = coordinates(row, declared, issues)
-    notes = [f"also: {message['other_names']}"] if message["other_names"] else []
-    if message["name_local"] and not is_chinese:
-        notes.append(f"local name: {message['name_local']}")
+    values = plant_values(plant, row, declared, issues)
+    is_chinese = values["country"] == CHINA
+    other_names, name_local = row.text("other_names", issues), row.text("name_local", [])
+    notes = [f"also: {other_names}"] if other_names else []
+    notes += [f"local name: {name_local}"] if name_local and not is_chinese else []
     start = row.year("start", issues)
     if not _is_in_range(start, declared["start_year"]):
         notes.append(f"start year {start}")
@@ -263,22 +257,12 @@ def _described(
     if unknown.startswith(">") and unknown != SOME:
         notes.append(f"coke capacity {unknown} kt/y")
     return {
-        "plant": plant,
-        "name": message["name"],
-        "name_zh": message["name_local"] if is_chinese else "",
-        "country": message["country"],
-        "province": message["subnational"] if is_chinese else message["country"],
-        "prefecture": message["municipality"] if is_chinese else message["subnational"],
-        "municipality": message["municipality"],
-        "address": message["address"],
-        "address_local": message["address_local"],
-        "lat_deg": lat,
-        "lon_deg": lon,
-        "place_accuracy": "exact" if message["accuracy"].lower() == "exact" else "approximate",
+        **values,
+        **{key: row.text(key, issues) for key in ("address", "address_local", "parent")},
+        "prefecture": values["municipality"] if is_chinese else row.text("subnational", []),
         "start_year": start,
         "coke_ovens": "unknown" if unknown == UNKNOWN else "present" if coke or unknown else "absent",
         "coke_ktpa": coke or None,
-        "parent": message["parent"],
     }, notes
 
 

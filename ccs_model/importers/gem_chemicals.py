@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 
 from ccs_model.errors import Issue
-from ccs_model.importers.gem_workbooks import CHINA, Row, china_places, coordinates
+from ccs_model.importers.gem_workbooks import CHINA, Row, china_places, plant_values
+from ccs_model.inputs.cells import shown
 from ccs_model.inputs.checked_table import table_of
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, read_dictionary
@@ -217,7 +218,8 @@ def chemicals_of(
     `known` holds the ids of all plants of the workbooks, in every country.
     """
     declared = {column.name: column for column in read_dictionary()["plants/chemicals"]}
-    routes = _routes()
+    table = pd.read_csv(data_folder() / "streams" / "chemical_routes.csv", keep_default_na=False, dtype=str)
+    routes = set(zip(table["product"], table["feedstock"], strict=True))
     made: list[dict[str, Any]] = []
     places: list[Mapping[str, str]] = []
     products: dict[str, tuple[str, ...]] = {}
@@ -239,7 +241,10 @@ def chemicals_of(
     extra = ["country", "address", "address_local", "municipality", TABLE_NOTE, "file"]
     frame = china_places(pd.DataFrame(made, columns=[*declared, *extra]))
     plants = _typed(frame[list(declared)].copy(), declared)
-    plants["reference"], plants["quality"] = _sources(frame, release[0])
+    # The user is the source of a given capacity.
+    is_own = pd.to_numeric(frame["capacity_ktpa"]).notna()
+    plants["reference"] = ["" if own else release[0] for own in is_own]
+    plants["quality"] = ["" if own else "reported" for own in is_own]
     suggested = with_suggestions(plants)
     missing = tuple(_missing(each) for each in plants.to_dict("records"))
     plants["note"] = [
@@ -279,26 +284,13 @@ def _listed(row: Row, key: str, issues: list[Issue]) -> tuple[str, ...]:
 
 def _described(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, Any]:
     """Values of a plant that do not depend on the product."""
-    message = {key: row.text(key, issues) for key in ("name", "name_local", "country", "subnational", "municipality")}
-    for key in ("name", "country"):
-        if not message[key]:
-            issues.append(Issue(row.place(key), f"plant '{shown(plant)}' has no {key}"))
-    is_chinese = message["country"] == CHINA
-    if is_chinese and not message["subnational"]:
-        issues.append(Issue(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
-    lat, lon = coordinates(row, declared, issues)
+    values = plant_values(plant, row, declared, issues)
     owner = row.text("owner", issues)
     notes = [f"owner: {owner}"] if owner else []
-    if not is_chinese:
-        notes += [f"in {message['subnational']}"] if message["subnational"] else []
-        notes += [f"local name: {message['name_local']}"] if message["name_local"] else []
-    return {
-        "plant": plant, "name": message["name"], "name_zh": message["name_local"] if is_chinese else "",
-        "country": message["country"], "province": message["subnational"] if is_chinese else message["country"],
-        "municipality": message["municipality"], "address": "", "address_local": "", "lat_deg": lat, "lon_deg": lon,
-        "place_accuracy": "exact" if row.text("accuracy", issues).lower() == "exact" else "approximate",
-        "status": "operating", "notes": notes,
-    }  # fmt: skip
+    if values["country"] != CHINA:
+        for key, words in (("subnational", "in"), ("name_local", "local name:")):
+            notes += [f"{words} {text}"] if (text := row.text(key, [])) else []
+    return {**values, "address": "", "address_local": "", "status": "operating", "notes": notes}
 
 
 def _row(
@@ -361,12 +353,6 @@ def _typed(plants: pd.DataFrame, declared: Mapping[str, Column]) -> pd.DataFrame
     return plants
 
 
-def _sources(frame: pd.DataFrame, reference: str) -> tuple[list[str], list[str]]:
-    """Reference and quality of the rows; both are empty for a capacity given by the user."""
-    is_own = pd.to_numeric(frame["capacity_ktpa"]).notna()
-    return ["" if own else reference for own in is_own], ["" if own else "reported" for own in is_own]
-
-
 def _missing(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Columns that the row lacks before the model can use it."""
     lacks = {
@@ -387,8 +373,3 @@ def _noted(note: str, missing: Sequence[str], offer: Mapping[str, str]) -> str:
             f"{offer['suggested_capacity_ktpa']} kt/y"
         )
     return "; ".join(parts)
-
-
-def _routes() -> set[tuple[str, str]]:
-    table = pd.read_csv(data_folder() / "streams" / "chemical_routes.csv", keep_default_na=False, dtype=str)
-    return set(zip(table["product"], table["feedstock"], strict=True))

@@ -8,7 +8,7 @@ their sheet of plants; the column of products distinguishes them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -36,19 +36,22 @@ KIND_OF = {
 
 Aliases = Mapping[str, Sequence[str]]
 _ID = ("plant id", "gem plant id")
-PLANT_HEADINGS: Aliases = {
+_OF_BOTH: Aliases = {
     "plant": _ID,
     "name": ("plant name (english)", "plant name"),
-    "country": ("country/area", "country"),
-    "subnational": ("subnational unit (province/state)", "subnational unit", "province/state"),
-    "coordinates": ("coordinates",),
     "name_local": ("plant name (other language)",),
+    "country": ("country/area", "country"),
+    "coordinates": ("coordinates",),
+    "accuracy": ("coordinate accuracy",),
+    "municipality": ("municipality",),
+}
+PLANT_HEADINGS: Aliases = {
+    **_OF_BOTH,
+    "subnational": ("subnational unit (province/state)", "subnational unit", "province/state"),
     "other_names": ("other plant names (english)", "other plant names"),
     "parent": ("parent",),
-    "municipality": ("municipality",),
     "address": ("location address",),
     "address_local": ("other language location address", "location address (other language)"),
-    "accuracy": ("coordinate accuracy",),
     "start": ("start date", "start year"),
     "coke": ("coking plant capacity",),
 }
@@ -73,18 +76,12 @@ UNIT_HEADINGS: Aliases = {
     "relining": ("most recent relining",),
 }
 CHEMICAL_HEADINGS: Aliases = {
-    "plant": _ID,
-    "name": ("plant name (english)", "plant name"),
-    "country": ("country/area", "country"),
+    **_OF_BOTH,
     "subnational": ("subnational unit", "subnational unit (province/state)", "province/state"),
-    "coordinates": ("coordinates",),
     "products": ("primary products", "primary product"),
     "secondary": ("secondary products", "secondary product"),
     "feedstock": ("feedstock", "feedstocks"),
-    "name_local": ("plant name (other language)",),
     "owner": ("owner (english)", "owner"),
-    "municipality": ("municipality",),
-    "accuracy": ("coordinate accuracy",),
 }
 # Where these are missing, a release is not of a kind that is understood; the others only say more.
 _NEEDED: Mapping[int, Sequence[str]] = {
@@ -126,7 +123,8 @@ class Row:
         """Text of the cell on one line; "" if it is unknown or absent."""
         cell = self.cell(key)
         cell = " ".join(cell.split()) if type(cell) is str else cell
-        words = str(converted(_column(key, "text"), cell, self.place(key), issues) or "")
+        column = Column("gem", key, "text", "", required=False, low=None, high=None, choices=(), meaning=key)
+        words = str(converted(column, cell, self.place(key), issues) or "")
         return "" if words.lower() in (*_NOTHING, UNKNOWN) else words
 
     def year(self, key: str, issues: list[Issue]) -> int | None:
@@ -188,12 +186,40 @@ def rows_of(grid: Grid, aliases: Aliases, issues: list[Issue]) -> list[Row]:
     for key in missing:
         place = grid.source.at_position(grid.header_line, 0)
         issues.append(Issue(place, f"column '{aliases[key][0]}' is missing", _nearest(aliases[key], grid)))
-    if missing:
-        return []
-    return [*_lines(grid, positions, issues)]
+    rows: list[Row] = []
+    for line, cells in () if missing else grid.rows:
+        row = Row(grid, line, cells, positions)
+        if row.cell("plant") is not None:
+            rows.append(row)
+        elif len([cell for cell in cells if cell is not None]) > 1:  # a single cell is a remark below the table
+            issues.append(Issue(row.place(), "has no plant id"))
+    return rows
 
 
-def coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> tuple[float | None, float | None]:
+def plant_values(plant: str, row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> dict[str, object]:
+    """Name and place of a plant on a sheet "Plant data"; outside China, its province is the country."""
+    text = {key: row.text(key, issues) for key in ("name", "name_local", "country", "subnational", "municipality")}
+    for key in ("name", "country"):
+        if not text[key]:
+            issues.append(Issue(row.place(key), f"plant '{shown(plant)}' has no {key}"))
+    is_chinese = text["country"] == CHINA
+    if is_chinese and not text["subnational"]:
+        issues.append(Issue(row.place("subnational"), f"plant '{shown(plant)}' has no province"))
+    lat, lon = _coordinates(row, declared, issues)
+    return {
+        "plant": plant,
+        "name": text["name"],
+        "name_zh": text["name_local"] if is_chinese else "",
+        "country": text["country"],
+        "province": text["subnational"] if is_chinese else text["country"],
+        "municipality": text["municipality"],
+        "lat_deg": lat,
+        "lon_deg": lon,
+        "place_accuracy": "exact" if row.text("accuracy", issues).lower() == "exact" else "approximate",
+    }
+
+
+def _coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -> tuple[float | None, float | None]:
     """Latitude and longitude from "39.1604010, 118.4298060"; `declared` has the columns lat_deg and lon_deg."""
     words = row.text("coordinates", issues)
     found = _COORDINATES.fullmatch(words)
@@ -206,23 +232,9 @@ def coordinates(row: Row, declared: Mapping[str, Column], issues: list[Issue]) -
     for name, value in (("lat_deg", lat), ("lon_deg", lon)):
         low, high = declared[name].low, declared[name].high
         if low is not None and high is not None and not low <= value <= high:
-            issues.append(
-                Issue(
-                    row.place("coordinates"),
-                    f"{value:g} is outside {low:g} to {high:g}",
-                    "write latitude, then longitude",
-                )
-            )
+            what = f"{value:g} is outside {low:g} to {high:g}"
+            issues.append(Issue(row.place("coordinates"), what, "write latitude, then longitude"))
     return round(lat, _DECIMALS), round(lon, _DECIMALS)
-
-
-def _lines(grid: Grid, positions: Mapping[str, int], issues: list[Issue]) -> Iterator[Row]:
-    for line, cells in grid.rows:
-        row = Row(grid, line, cells, positions)
-        if row.cell("plant") is not None:
-            yield row
-        elif len([cell for cell in cells if cell is not None]) > 1:  # a single cell is a remark below the table
-            issues.append(Issue(row.place(), "has no plant id"))
 
 
 def _nearest(words: Sequence[str], grid: Grid) -> str:
@@ -233,24 +245,18 @@ def _nearest(words: Sequence[str], grid: Grid) -> str:
 
 
 def _plain(heading: str) -> str:
-    return _UNIT.sub("", " ".join(heading.lower().split()))
-
-
-def _column(key: str, kind: str) -> Column:
-    return Column("gem", key, kind, "", required=False, low=None, high=None, choices=(), meaning=key)
+    return _UNIT.sub("", _plain_heading(heading))
 
 
 STEEL, CHEMICALS = "steel", "chemicals"
 _KNOWN = (PLANTS.lower(), CAPACITIES.lower(), *KIND_OF)
 _KEY_OF = {STEEL: "GIST", CHEMICALS: "GCI"}
 _WORK_OF = {STEEL: "Global Iron and Steel Tracker", CHEMICALS: "Global Chemicals Inventory"}
-_RELEASE = re.compile(
-    r"(January|February|March|April|May|June|July|August|September|October|November|December)[\s_-]+(20\d\d)"
-)
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
     "December",
 )  # fmt: skip
+_RELEASE = re.compile(rf"({'|'.join(_MONTHS)})[\s_-]+(20\d\d)")
 
 
 @dataclass

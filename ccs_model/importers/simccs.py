@@ -54,10 +54,8 @@ class Text:
         """Line number and fields of each line that is not blank, separated by tabs or else by blanks."""
         for number, line in enumerate(self.text.split("\n"), 1):
             if line.strip():
-                yield (
-                    number,
-                    [field.strip() for field in (line.rstrip("\t ").split("\t") if "\t" in line else line.split())],
-                )
+                fields = line.rstrip("\t ").split("\t") if "\t" in line else line.split()
+                yield number, [field.strip() for field in fields]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Line number and fields of a spreadsheet, with the most frequent delimiter of its first lines."""
@@ -71,25 +69,22 @@ class Text:
 
 def read_texts(folder: Path) -> dict[str, Text]:
     """Read the five files. Raises InputError if one is missing, too large or not text, FileError if unreadable."""
-    found = {name: _path_of(folder, name) for name in _FILES}
-    missing = [_FILES[name][1][0] for name, path in found.items() if path is None]
-    if missing:
+    found = {name: path for name in _FILES if (path := _path_of(folder, name)) is not None}
+    if missing := [spellings[0] for name, (_, spellings) in _FILES.items() if name not in found]:
         what = f"not a SimCCS folder: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         raise InputError([Issue(str(folder), what, _where_they_lie(folder))])
     issues: list[Issue] = []
     texts: dict[str, Text] = {}
     for name, path in found.items():
-        assert path is not None
         called = path.relative_to(folder).as_posix()
         try:
             size = path.stat().st_size
             raw = path.read_bytes() if size <= LARGEST_BYTES else b""
         except OSError as error:
             raise FileError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-        kind = kind_of(raw)
         if size > LARGEST_BYTES:
             issues.append(Issue(called, f"the file has {size:,} bytes, expected at most {LARGEST_BYTES:,}"))
-        elif kind:
+        elif kind := kind_of(raw):
             issues.append(Issue(called, f"this is {kind}, expected text"))
         else:
             texts[name] = Text(called, _decoded(raw), is_old=path.suffix == ".txt")
@@ -179,8 +174,10 @@ def read_simccs(folder: Path) -> SimccsFolder:
     issues += _swapped(texts, {"Sources": sources, "Sinks": sinks})
     if issues:
         raise InputError(sorted(issues, key=reading_order))
-    rows = {"Sources": sources.values(), "Sinks": sinks.values(), "Linear": trends, "CandidateNetwork": edges}
-    where = {name: tuple(f"{texts[name].name}:{row['line']}" for row in table) for name, table in rows.items()}
+    rows = {
+        "sources": ("Sources", sources.values()), "sinks": ("Sinks", sinks.values()), "trends": ("Linear", trends),
+        "edges": ("CandidateNetwork", edges),
+    }  # fmt: skip
     return SimccsFolder(
         sources=pd.DataFrame([*sources.values()], columns=["source", "id", "vertex", *_SOURCE.names]),
         sinks=pd.DataFrame([*sinks.values()], columns=["sink", "id", "vertex", *_SINK.names]),
@@ -188,10 +185,7 @@ def read_simccs(folder: Path) -> SimccsFolder:
         edges=pd.DataFrame(edges, columns=["start", "end", *(column.name for column in _LENGTHS)]),
         nodes=_nodes(sources, sinks, edges),
         places={
-            "sources": where["Sources"],
-            "sinks": where["Sinks"],
-            "trends": where["Linear"],
-            "edges": where["CandidateNetwork"],
+            name: tuple(f"{texts[file].name}:{row['line']}" for row in table) for name, (file, table) in rows.items()
         },
     )
 
@@ -233,8 +227,7 @@ class _Layout:
     amount: Column
     costs: tuple[Column, ...]
     heading: str  # of the spreadsheet's third column
-    old_name: int  # column of the name in the text file
-    old_amount: int
+    old_amount: int  # columns of the text file
     old_costs: tuple[int, ...]
     old_place: tuple[int, int]  # longitude, latitude
 
@@ -253,7 +246,6 @@ _SOURCE = _Layout(
         _column("capture_cost_per_t", "variable O&M cost", None),
     ),
     "capturable",
-    old_name=0,
     old_amount=4,
     old_costs=(1, 2, 3),
     old_place=(6, 7),
@@ -270,7 +262,6 @@ _SINK = _Layout(
         _column("injection_cost_per_t", "injection variable O&M cost", None),
     ),
     "storage capacity",
-    old_name=0,
     old_amount=2,
     old_costs=(3, 4, 5, 6, 7, 8),
     old_place=(10, 11),
@@ -333,7 +324,7 @@ def _old_sites(text: Text, layout: _Layout, issues: list[Issue]) -> Iterator[tup
             site: _Site = {"id": cells[0], layout.amount.name: reader.number(layout.amount, cells[layout.old_amount])}
             site |= _costs(layout, "", [cells[i] for i in layout.old_costs], reader)
             site |= reader.place(*(cells[i] for i in layout.old_place))
-            yield line, cells[layout.old_name], site
+            yield line, cells[0], site
 
 
 def _costs(layout: _Layout, total: str, parts: Sequence[str], reader: _Cells) -> _Site:

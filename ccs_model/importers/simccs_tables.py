@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from ccs_model.importers.simccs import SimccsFolder
 # The files state no price year; the scenario and its tables share one, so that nothing is converted.
 PRICE_YEAR = 2024
 REFERENCE = "SIMCCS"
+_MONEY: Mapping[str, Any] = {"currency": "USD", "price_year": PRICE_YEAR}
 _DECIMALS = 5
 # Injection rate of a free well, for sinks with a total unit cost.
 _FREE_WELL_KTPA = 2000.0
@@ -38,6 +40,8 @@ _ROWS_OF = {
     "transport/links": "edges",
     "transport/line_costs": "edges",
 }
+
+Places = Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -53,25 +57,22 @@ class SimccsCase:
 
 def simccs_tables(folder: SimccsFolder, case: SimccsCase) -> Mapping[str, pd.DataFrame]:
     """Tables of a `data:` folder by name."""
-    node_of = _names(folder)
+    node_of, places = _names(folder), _places(folder)
+    reference = {
+        "reference": REFERENCE,
+        "citation": "A folder of SimCCS 2 given by the user",
+        "where": "https://github.com/SimCCS/SimCCS",
+        "licence": "as its owner states",
+        "use": "sources, sinks, candidate network and pipe costs of one case",
+    }
     return {
-        "plants/sources": _sources(folder, case),
-        "storage/sites": _sinks(folder, case),
-        "transport/hubs": _junctions(folder, node_of),
+        "plants/sources": _sources(folder, places, case),
+        "storage/sites": _sinks(folder, places, case),
+        "transport/hubs": _junctions(folder, places, node_of),
         "transport/trends": _trends(folder, case),
         "transport/links": _links(folder, node_of),
         "transport/line_costs": _line_costs(folder, node_of, case),
-        "references": pd.DataFrame(
-            [
-                {
-                    "reference": REFERENCE,
-                    "citation": "A folder of SimCCS 2 given by the user",
-                    "where": "https://github.com/SimCCS/SimCCS",
-                    "licence": "as its owner states",
-                    "use": "sources, sinks, candidate network and pipe costs of one case",
-                }
-            ]
-        ),
+        "references": pd.DataFrame([reference]),
     }
 
 
@@ -97,8 +98,15 @@ def _names(folder: SimccsFolder) -> dict[str, str]:
     return named
 
 
-def _with_provenance(frame: pd.DataFrame, quality: str = "reported", note: str = "") -> pd.DataFrame:
-    return frame.assign(reference=REFERENCE, quality=quality, note=note)
+def _table(*, quality: str = "reported", note: str = "", **columns: Any) -> pd.DataFrame:
+    """The columns with their reference, quality and note."""
+    return pd.DataFrame(columns).assign(reference=REFERENCE, quality=quality, note=note)
+
+
+def _located(places: Places, vertices: Iterable[object]) -> dict[str, Any]:
+    """Columns of coordinates."""
+    found = [places[str(vertex)] for vertex in vertices]
+    return {"lat_deg": [lat for lat, _ in found], "lon_deg": [lon for _, lon in found]}
 
 
 def _capital(capital_mn: pd.Series, fixed_om_mn_pa: pd.Series, case: SimccsCase) -> pd.Series:
@@ -109,63 +117,47 @@ def _capital(capital_mn: pd.Series, fixed_om_mn_pa: pd.Series, case: SimccsCase)
     return ((crf * capital_mn + fixed_om_mn_pa).round(_DECIMALS) - fixed_om_mn_pa).clip(lower=0.0) / crf
 
 
-def _sources(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
+def _sources(folder: SimccsFolder, places: Places, case: SimccsCase) -> pd.DataFrame:
     sources = folder.sources
-    places = _places(folder)
-    return _with_provenance(
-        pd.DataFrame(
-            {
-                "plant": [f"source {each}" for each in sources["id"]],
-                "name": sources["source"],
-                "province": "SimCCS",
-                "grid": "",
-                "lat_deg": [places[str(vertex)][0] for vertex in sources["vertex"]],
-                "lon_deg": [places[str(vertex)][1] for vertex in sources["vertex"]],
-                "status": "operating",
-                "co2_ktpa": sources["capturable_ktpa"],
-                "capture_capex_mn": _capital(sources["capital_mn"], sources["fixed_om_mn_pa"], case),
-                "fixed_om_mn_pa": sources["fixed_om_mn_pa"],
-                "capture_cost_per_t": sources["capture_cost_per_t"],
-                "currency": "USD",
-                "price_year": PRICE_YEAR,
-            }
-        )
+    return _table(
+        plant=[f"source {each}" for each in sources["id"]],
+        name=sources["source"],
+        province="SimCCS",
+        grid="",
+        **_located(places, sources["vertex"]),
+        status="operating",
+        co2_ktpa=sources["capturable_ktpa"],
+        capture_capex_mn=_capital(sources["capital_mn"], sources["fixed_om_mn_pa"], case),
+        fixed_om_mn_pa=sources["fixed_om_mn_pa"],
+        capture_cost_per_t=sources["capture_cost_per_t"],
+        **_MONEY,
     )
 
 
-def _sinks(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
+def _sinks(folder: SimccsFolder, places: Places, case: SimccsCase) -> pd.DataFrame:
     sinks = folder.sinks
-    places = _places(folder)
     # SimCCS does not limit wells; more than all sources can fill are useless.
     yearly = (sinks["capacity_kt"] / case.storage_life_yr).clip(upper=folder.sources["capturable_ktpa"].sum())
     rate = sinks["well_rate_ktpa"].fillna(_FREE_WELL_KTPA)
     well_capital, well_om = sinks["well_capital_mn"].fillna(0.0), sinks["well_fixed_om_mn_pa"].fillna(0.0)
     cost = sinks["injection_cost_per_t"]
-    return _with_provenance(
-        pd.DataFrame(
-            {
-                "site": [f"sink {each}" for each in sinks["id"]],
-                "name": sinks["sink"],
-                "basin": "SimCCS",
-                "province": "SimCCS",
-                "lat_deg": [places[str(vertex)][0] for vertex in sinks["vertex"]],
-                "lon_deg": [places[str(vertex)][1] for vertex in sinks["vertex"]],
-                "kind": "saline",
-                "capacity_low_kt": sinks["capacity_kt"],
-                "capacity_mid_kt": sinks["capacity_kt"],
-                "capacity_high_kt": sinks["capacity_kt"],
-                "well_injectivity_ktpa": rate,
-                "n_wells_max": [math.ceil(most / each - 1e-9) for most, each in zip(yearly, rate, strict=True)],
-                "storage_cost_per_t": cost.clip(lower=0.0),
-                "site_capex_mn": _capital(sinks["capital_mn"], sinks["fixed_om_mn_pa"], case),
-                "site_om_mn_pa": sinks["fixed_om_mn_pa"],
-                "well_capex_mn": _capital(well_capital, well_om, case),
-                "well_om_mn_pa": well_om,
-                "eor_revenue_per_t": (-cost).clip(lower=0.0),
-                "currency": "USD",
-                "price_year": PRICE_YEAR,
-            }
-        ),
+    return _table(
+        site=[f"sink {each}" for each in sinks["id"]],
+        name=sinks["sink"],
+        basin="SimCCS",
+        province="SimCCS",
+        **_located(places, sinks["vertex"]),
+        kind="saline",
+        **{f"capacity_{level}_kt": sinks["capacity_kt"] for level in ("low", "mid", "high")},
+        well_injectivity_ktpa=rate,
+        n_wells_max=[math.ceil(most / each - 1e-9) for most, each in zip(yearly, rate, strict=True)],
+        storage_cost_per_t=cost.clip(lower=0.0),
+        site_capex_mn=_capital(sinks["capital_mn"], sinks["fixed_om_mn_pa"], case),
+        site_om_mn_pa=sinks["fixed_om_mn_pa"],
+        well_capex_mn=_capital(well_capital, well_om, case),
+        well_om_mn_pa=well_om,
+        eor_revenue_per_t=(-cost).clip(lower=0.0),
+        **_MONEY,
         note="a negative cost of injection in the file stands as revenue",
     )
 
@@ -175,25 +167,15 @@ def _trends(folder: SimccsFolder, case: SimccsCase) -> pd.DataFrame:
     trends = folder.trends
     slope = trends["slope_per_tpa"] + trends["right_of_way_slope_per_tpa"]
     fixed = trends["intercept_mn"] + trends["right_of_way_intercept_mn"]
-    ends: list[float] = []
-    for k in range(len(trends)):
-        if k + 1 == len(trends):
-            ends.append(math.nan)
-            continue
-        cross = (fixed.iloc[k + 1] - fixed.iloc[k]) / (slope.iloc[k] - slope.iloc[k + 1])
-        ends.append((round(cross, _DECIMALS) if case.rounded else cross) * 1000.0 * case.pipe_utilisation_share)
-    return _with_provenance(
-        pd.DataFrame(
-            {
-                "pipe": [f"trend {each}" for each in trends["trend"]],
-                "fixed_mn_per_km": fixed,
-                "slope_mn_per_km_per_ktpa": slope / 1000.0 / case.pipe_utilisation_share,
-                "largest_ktpa": ends,
-                "life_yr": int(min(max(case.storage_life_yr, 1), 100)),
-                "currency": "USD",
-                "price_year": PRICE_YEAR,
-            }
-        )
+    ends = (fixed.shift(-1) - fixed) / (slope - slope.shift(-1))
+    ends = ends.round(_DECIMALS) if case.rounded else ends
+    return _table(
+        pipe=[f"trend {each}" for each in trends["trend"]],
+        fixed_mn_per_km=fixed,
+        slope_mn_per_km_per_ktpa=slope / 1000.0 / case.pipe_utilisation_share,
+        largest_ktpa=ends * 1000.0 * case.pipe_utilisation_share,
+        life_yr=int(min(max(case.storage_life_yr, 1), 100)),
+        **_MONEY,
     )
 
 
@@ -207,82 +189,63 @@ def _link_ids(folder: SimccsFolder, node_of: Mapping[str, str]) -> list[str]:
 def _links(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame:
     """Every edge, and free links between sites at the same vertex."""
     edges = folder.edges
-    links = _with_provenance(
-        pd.DataFrame(
-            {
-                "link": _link_ids(folder, node_of),
-                "node_a": [node_of[str(vertex)] for vertex in edges["start"]],
-                "node_b": [node_of[str(vertex)] for vertex in edges["end"]],
-                "length_km": edges["construction_km"].clip(upper=_LONGEST_KM),
-                "cost_factor": 1.0,
-            }
-        ),
+    links = _table(
+        link=_link_ids(folder, node_of),
+        node_a=[node_of[str(vertex)] for vertex in edges["start"]],
+        node_b=[node_of[str(vertex)] for vertex in edges["end"]],
+        length_km=edges["construction_km"].clip(upper=_LONGEST_KM),
+        cost_factor=1.0,
         note="length is the file's construction cost: km weighted by what the ground costs",
     )
-    beside = [
-        (name, node_of[str(row.vertex)])
-        for row in folder.sinks.itertuples()
-        if (name := f"sink {row.id}") != node_of[str(row.vertex)]
-    ]
+    beside = [(f"sink {row.id}", node_of[str(row.vertex)]) for row in folder.sinks.itertuples()]
+    beside = [(sink, other) for sink, other in beside if sink != other]
     if not beside:
         return links
-    one_place = pd.DataFrame(
-        {
-            "link": [f"{other} – {sink}" for sink, other in beside],
-            "node_a": [other for _, other in beside],
-            "node_b": [sink for sink, _ in beside],
-            "length_km": 0.0,
-            "cost_factor": 1.0,
-        }
+    one_place = _table(
+        link=[f"{other} – {sink}" for sink, other in beside],
+        node_a=[other for _, other in beside],
+        node_b=[sink for sink, _ in beside],
+        length_km=0.0,
+        cost_factor=1.0,
+        note="both stand at one vertex",
     )
-    return pd.concat([links, _with_provenance(one_place, note="both stand at one vertex")], ignore_index=True)
+    return pd.concat([links, one_place], ignore_index=True)
 
 
 def _line_costs(folder: SimccsFolder, node_of: Mapping[str, str], case: SimccsCase) -> pd.DataFrame:
     """Capital of every edge by trend: weighted km × intercept and weighted km × slope, rounded as in SimCCS."""
-    edges, crf = folder.edges, case.capital_recovery_share
-    rows = []
+    crf = case.capital_recovery_share
+    km, right_of_way_km = folder.edges["construction_km"], folder.edges["right_of_way_km"]
+    parts = []
     for trend in folder.trends.itertuples():
-        fixed = (
-            edges["construction_km"] * trend.intercept_mn + edges["right_of_way_km"] * trend.right_of_way_intercept_mn
-        )
-        slope = (
-            edges["construction_km"] * trend.slope_per_tpa + edges["right_of_way_km"] * trend.right_of_way_slope_per_tpa
-        ) / case.pipe_utilisation_share
+        fixed = km * trend.intercept_mn + right_of_way_km * trend.right_of_way_intercept_mn
+        slope = km * trend.slope_per_tpa + right_of_way_km * trend.right_of_way_slope_per_tpa
+        slope = slope / case.pipe_utilisation_share
         if case.rounded:
             fixed, slope = (np.round(crf * each, _DECIMALS) / crf for each in (fixed, slope))
-        rows.append(
-            pd.DataFrame(
-                {
-                    "link": _link_ids(folder, node_of),
-                    "pipe": f"trend {trend.trend}",
-                    "fixed_mn": fixed,
-                    "slope_mn_per_ktpa": slope / 1000.0,
-                    "currency": "USD",
-                    "price_year": PRICE_YEAR,
-                }
+        parts.append(
+            _table(
+                link=_link_ids(folder, node_of),
+                pipe=f"trend {trend.trend}",
+                fixed_mn=fixed,
+                slope_mn_per_ktpa=slope / 1000.0,
+                **_MONEY,
             )
         )
-    return _with_provenance(pd.concat(rows, ignore_index=True))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _junctions(folder: SimccsFolder, node_of: Mapping[str, str]) -> pd.DataFrame:
-    places = _places(folder)
-    inside = [str(row.vertex) for row in folder.nodes.itertuples() if node_of[str(row.vertex)].startswith("junction ")]
-    return _with_provenance(
-        pd.DataFrame(
-            {
-                "hub": [node_of[vertex] for vertex in inside],
-                "lat_deg": [places[vertex][0] for vertex in inside],
-                "lon_deg": [places[vertex][1] for vertex in inside],
-            }
-        ),
+def _junctions(folder: SimccsFolder, places: Places, node_of: Mapping[str, str]) -> pd.DataFrame:
+    inside = [vertex for vertex in folder.nodes["vertex"].astype(str) if node_of[vertex].startswith("junction ")]
+    return _table(
+        hub=[node_of[vertex] for vertex in inside],
+        **_located(places, inside),
         quality="assumed",
         note="the files give junctions no place: drawn between their neighbours",
     )
 
 
-def _places(folder: SimccsFolder) -> dict[str, tuple[float, float]]:
+def _places(folder: SimccsFolder) -> Places:
     """Latitude and longitude of every vertex; vertices without are placed at the mean of their neighbours."""
     nodes = folder.nodes.drop_duplicates("vertex").reset_index(drop=True)
     at = {str(vertex): k for k, vertex in enumerate(nodes["vertex"])}
@@ -355,7 +318,7 @@ solver: {mip_gap: 1.0e-8, time_limit_s: 600, threads: 1}
 """
 _A_TARGET = "targets: {captured_ktpa: @KTPA@} # required capture, in thousand tonnes a year"
 _A_PRICE = "# No target: CO2 is captured where the payments of sinks (eor_revenue_per_t) exceed the costs."
-_COMMENT_AT = 37
+_COMMENTED, _COMMENT_AT = re.compile(r"^(?!#)(.*?) # ", re.MULTILINE), 37
 
 
 def simccs_scenario(name: str, case: SimccsCase) -> str:
@@ -365,9 +328,8 @@ def simccs_scenario(name: str, case: SimccsCase) -> str:
         target = _A_TARGET.replace("@KTPA@", _number(case.target_mt * 1000.0))
     text = _TEXT.replace("@PRICE_YEAR@", str(PRICE_YEAR)).replace("@TARGET@", target)
     text = text.replace("@CRF@", _number(case.capital_recovery_share)).replace("@YEARS@", _number(case.storage_life_yr))
-    # Align the comments.
-    lines = [_aligned(line) if " # " in line and not line.startswith("#") else line for line in text.split("\n")]
-    return "\n".join(lines).replace("@NAME@", json.dumps(name, ensure_ascii=False))
+    text = _COMMENTED.sub(lambda line: f"{line[1].rstrip():<{_COMMENT_AT - 1}} # ", text)
+    return text.replace("@NAME@", json.dumps(name, ensure_ascii=False))
 
 
 def target_issues(folder: SimccsFolder, case: SimccsCase, where: str) -> list[Issue]:
@@ -388,8 +350,3 @@ def target_issues(folder: SimccsFolder, case: SimccsCase, where: str) -> list[Is
 
 def _number(value: float) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-
-
-def _aligned(line: str) -> str:
-    value, _, comment = line.partition(" # ")
-    return f"{value.rstrip():<{_COMMENT_AT - 1}} # {comment}"

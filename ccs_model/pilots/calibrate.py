@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +22,6 @@ from ccs_model.errors import CheckError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.pilots.estimate import (
     DELTA,
-    KAPPA,
     N_POINTS,
     OTHER,
     PARAMETERS,
@@ -31,15 +31,11 @@ from ccs_model.pilots.estimate import (
     band,
     correlation,
     priors_of,
-    report_of,
     sample_of,
-    summary_frame,
+    variance,
 )
-from ccs_model.pilots.observations import REPORTED, Observation, Zone, observations_of, presets, zone_of
-from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular_below
-
-# Labels of a fit: not informed, at a bound, rejected.
-
+from ccs_model.pilots.observations import REPORTED, Observation, Zone, observations_of, presets, zone_names, zone_of
+from ccs_model.pilots.sampling import effective_points, equal_weight_draws, mean, triangular, triangular_below
 
 FARTHEST_Z = 2.0
 LEAST_EFFECTIVE_POINTS = 100.0
@@ -135,10 +131,8 @@ def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | 
     inputs = inputs if inputs is not None else load_inputs()
     names = presets(inputs) if preset == ALL else [preset]
     wanted = {name: observations_of(inputs, name) for name in names}
-    zones = {
-        name: zone_of(inputs, name) for name in sorted({z for rows in wanted.values() for r in rows for z in r.zones})
-    }
-    fits = {name: fit(inputs, name, rows, [zones[z] for z in _zones(rows)]) for name, rows in wanted.items()}
+    zones = {name: zone_of(inputs, name) for name in zone_names(row for rows in wanted.values() for row in rows)}
+    fits = {name: fit(inputs, name, rows, [zones[z] for z in zone_names(rows)]) for name, rows in wanted.items()}
     rejected = [f"{name}: {words}" for name, each in fits.items() for words in each.conflicts]
     if rejected and not accept:
         raise CheckError(
@@ -149,22 +143,13 @@ def calibrate(preset: str = REPORTED, *, accept: bool = False, inputs: Inputs | 
     hashes = {
         name: sha for name, sha in sorted(inputs.sha256.items()) if name.removeprefix("own:").startswith(_RESTS_ON)
     }
-    return Calibration(
-        MappingProxyType(
-            {
-                "schema": SCHEMA,
-                "points": N_POINTS,
-                "inputs": hashes,
-                "presets": {name: _record(each, inputs) for name, each in fits.items()},
-            }
-        )
-    )
+    records = {name: _record(each) for name, each in fits.items()}
+    return Calibration(MappingProxyType({"schema": SCHEMA, "points": N_POINTS, "inputs": hashes, "presets": records}))
 
 
 def fit(inputs: Inputs, preset: str, rows: Sequence[Observation], zones: Sequence[Zone]) -> Fit:
     """The posterior of one preset; nothing is refused here."""
-    spread = zone_spread(inputs)
-    sample = sample_of(priors_of(inputs), zones, spread, rows)
+    sample = sample_of(priors_of(inputs), zones, zone_spread(inputs), rows)
     weights = sample.weights(rows)
     return Fit(preset, tuple(rows), sample, weights, tuple(conflicts_of(sample, rows, weights)))
 
@@ -176,30 +161,14 @@ def zone_spread(inputs: Inputs) -> float:
 
 
 def held_out(each: Fit, zone: str, sigma: float) -> dict[str, float]:
-    """The band of a report of `zone`, fitted without its rows."""
-    return report_of(each.sample, zone, each.sample.weights(each.rows, without=zone), sigma)
+    """The band of a report of `zone`, fitted without its rows: the predicted abatement with a report's own error."""
+    sample = each.sample
+    return band(sample.abatement_share(zone) + sigma * sample.noise, sample.weights(each.rows, without=zone))
 
 
-def _zones(rows: Sequence[Observation]) -> list[str]:
-    return sorted({zone for row in rows for zone in row.zones})
-
-
-def _record(each: Fit, inputs: Inputs) -> dict[str, Any]:
-    sample, weights = each.sample, each.weights
-    priors = sample.priors
-    parameters = {}
-    for row in summary_frame(sample, weights).to_dict("records"):
-        name = row["parameter"]
-        parameters[name] = {
-            "prior": {key: row[f"prior_{key}"] for key in ("p10", "median", "p90")},
-            "posterior": {key: row[f"posterior_{key}"] for key in ("p10", "median", "p90")},
-            "mean": row["posterior_mean"],
-            "contraction_share": row["contraction_share"],
-            "verdict": assessment_of(sample.values[name], weights, priors[name], row["contraction_share"]),
-        }
-    at = equal_weight_draws(weights, N_DRAWS)
-    values = sample.values
-    pairs = [(one, other) for i, one in enumerate(PARAMETERS) for other in PARAMETERS[i + 1 :]]
+def _record(each: Fit) -> dict[str, Any]:
+    weights, priors, values = each.weights, each.sample.priors, each.sample.values
+    parameters = {name: _parameter(values[name], weights, priors[name]) for name in PARAMETERS}
     delta_p90 = parameters[DELTA]["posterior"]["p90"]
     record = {
         "accepted": bool(each.conflicts),
@@ -210,13 +179,29 @@ def _record(each: Fit, inputs: Inputs) -> dict[str, Any]:
         "prior_share_below_p90_of_deployment": triangular_below(
             delta_p90, priors[DELTA].low, priors[DELTA].mode, priors[DELTA].high
         ),
-        "correlations": {f"{a} and {b}": correlation(values[a], values[b], weights) for a, b in pairs},
+        "correlations": {
+            f"{a} and {b}": correlation(values[a], values[b], weights) for a, b in combinations(PARAMETERS, 2)
+        },
         "observations": _observations(each),
-        "zones": _zone_records(each, inputs),
-        "draws": [{name: float(values[name][i]) for name in (DELTA, PHI, OTHER, KAPPA)} for i in at],
+        "zones": _zone_records(each),
+        "draws": [{name: float(values[name][i]) for name in PARAMETERS} for i in equal_weight_draws(weights, N_DRAWS)],
     }
     rounded: dict[str, Any] = _rounded(record)
     return rounded
+
+
+def _parameter(values: Floats, weights: Floats, prior: Prior) -> dict[str, Any]:
+    """Prior and posterior of one parameter, and how far the observations narrow it."""
+    flat = np.ones_like(weights)
+    points = triangular((np.arange(len(flat)) + 0.5) / len(flat), prior.low, prior.mode, prior.high)
+    contraction = 1.0 - variance(values, weights) / prior.variance
+    return {
+        "prior": band(points, flat),
+        "posterior": band(values, weights),
+        "mean": mean(values, weights),
+        "contraction_share": contraction,
+        "verdict": assessment_of(values, weights, prior, contraction),
+    }
 
 
 def _observations(each: Fit) -> list[dict[str, Any]]:
@@ -242,7 +227,7 @@ def _observations(each: Fit) -> list[dict[str, Any]]:
     return found
 
 
-def _zone_records(each: Fit, inputs: Inputs) -> list[dict[str, Any]]:
+def _zone_records(each: Fit) -> list[dict[str, Any]]:
     """Each zone with what was reported of it, how that splits, and what a report would be, fitted without it."""
     sample, weights = each.sample, each.weights
     found = []
@@ -256,9 +241,10 @@ def _zone_records(each: Fit, inputs: Inputs) -> list[dict[str, Any]]:
             "capturable_ktpa": zone.capturable_ktpa,
             "net_share": zone.net_share,
             "reported_abatement_share": reported.value if reported is not None else None,
-            "capture_share": {**band(capture, weights), "mean": mean(capture, weights)},
-            "other_share": {**band(other, weights), "mean": mean(other, weights)},
-            "fitted_abatement_share": {**band(capture + other, weights), "mean": mean(capture + other, weights)},
+            **{
+                f"{name}_share": {**band(share, weights), "mean": mean(share, weights)}
+                for name, share in (("capture", capture), ("other", other), ("fitted_abatement", capture + other))
+            },
             "held_out": None,
         }
         if reported is not None:

@@ -16,20 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from ccs_model._typing import Floats
 from ccs_model.inputs import Inputs
 from ccs_model.pilots.observations import DRAWN_FROM, Observation, Zone
-from ccs_model.pilots.sampling import (
-    effective_points,
-    halton,
-    mean,
-    normal_halton,
-    triangular,
-    triangular_density,
-    weighted_quantiles,
-)
+from ccs_model.pilots.sampling import halton, mean, normal_halton, triangular, triangular_density, weighted_quantiles
 
 N_POINTS = 20_000
 DELTA, PHI, OTHER, KAPPA = "deployment_share", "delivered_share", "b_share", "kappa"
@@ -164,29 +155,3 @@ def correlation(one: Floats, other: Floats, weights: Floats) -> float:
     a, b = one - mean(one, weights), other - mean(other, weights)
     size = float(np.sqrt(mean(a**2, weights) * mean(b**2, weights)))
     return mean(a * b, weights) / size if size > 0 else 0.0
-
-
-def report_of(sample: Sample, zone: str, weights: Floats, sigma: float) -> dict[str, float]:
-    """The band of what a report of the zone would say: the predicted cut with a report's own error."""
-    return band(sample.abatement_share(zone) + sigma * sample.noise, weights)
-
-
-def summary_frame(sample: Sample, weights: Floats) -> pd.DataFrame:
-    """One row a parameter: prior and posterior bands and means."""
-    flat = np.ones_like(weights)
-    rows = []
-    for name in PARAMETERS:
-        prior = sample.priors[name]
-        points = triangular((np.arange(len(flat)) + 0.5) / len(flat), prior.low, prior.mode, prior.high)
-        before, after = band(points, flat), band(sample.values[name], weights)
-        rows.append(
-            {
-                "parameter": name,
-                **{f"prior_{key}": value for key, value in before.items()},
-                **{f"posterior_{key}": value for key, value in after.items()},
-                "posterior_mean": mean(sample.values[name], weights),
-                "contraction_share": 1.0 - variance(sample.values[name], weights) / prior.variance,
-                "effective_points": effective_points(weights),
-            }
-        )
-    return pd.DataFrame(rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -82,20 +82,18 @@ def observations_of(inputs: Inputs, preset: str) -> tuple[Observation, ...]:
     return tuple(_observation(row, factors) for _, row in rows.iterrows())
 
 
+def zone_names(rows: Iterable[Observation]) -> list[str]:
+    """The zones that the observations name, sorted."""
+    return sorted({zone for row in rows for zone in row.zones})
+
+
 def _observation(row: pd.Series, factors: pd.Series) -> Observation:
     least = f"least_sigma_{str(row['grade']).lower()}_share"
     floor = float(factors.get(least, 0.0)) if row["quantity"] == "abatement_share" else 0.0
-    return Observation(
-        str(row["id"]),
-        tuple(sorted(parts(row["zone"]))),
-        str(row["quantity"]),
-        str(row["kind"]),
-        float(row["value"]),
-        float(row["low"]),
-        float(row["high"]),
-        max(float(row["sigma"]), floor),
-        str(row["grade"]),
-    )
+    identifier, quantity, kind, grade = (str(row[name]) for name in ("id", "quantity", "kind", "grade"))
+    value, low, high, sigma = (float(row[name]) for name in ("value", "low", "high", "sigma"))
+    zones = tuple(sorted(parts(row["zone"])))
+    return Observation(identifier, zones, quantity, kind, value, low, high, max(sigma, floor), grade)
 
 
 # Zones: tonnes and net avoided share at full retrofit, from the plan's own engineering.
@@ -145,11 +143,6 @@ def zone_inputs(inputs: Inputs, zone: str, plants: Sequence[str] = ()) -> Inputs
     return replace(inputs, tables=MappingProxyType(tables), sources=MappingProxyType({}))
 
 
-def zone_problem(inputs: Inputs, zone: str, changes: Mapping[str, object] | None = None) -> Problem:
-    """The zone's question in sets and coefficients."""
-    return build_problem(zone_scenario(inputs, zone, changes), zone_inputs(inputs, zone))
-
-
 def zone_of(inputs: Inputs, zone: str) -> Zone:
     """Return the figures of a zone. Raises InputError for a zone without emissions."""
     row = _row(inputs, zone)
@@ -158,7 +151,7 @@ def zone_of(inputs: Inputs, zone: str) -> Zone:
     if not any(each.any() for each in inside):
         what = f"zone {zone} has no plants: no {row['sectors'].replace('|', ' or ')} in {row['province']}"
         raise InputError([Issue(where, what, "name a province of the tables")])
-    problem = zone_problem(inputs, zone)
+    problem = build_problem(zone_scenario(inputs, zone), zone_inputs(inputs, zone))
     best = best_options(problem)
     if problem.baseline_ktpa <= 0:
         raise InputError([Issue(where, f"zone {zone} has no operating plant that emits")])

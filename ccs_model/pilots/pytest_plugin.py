@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from ccs_model.pilots.replay_tables import ReplayContexts
+    from ccs_model.pilots.replay import ReplayContexts
     from ccs_model.scenario.case import Case, Expectation
 
 _SUFFIXES = (".yaml", ".yml")
@@ -117,7 +117,7 @@ class ExpectationError(AssertionError):
 
 def _contexts(config: pytest.Config) -> ReplayContexts:
     """The tables and fits that all cases of a session share."""
-    from ccs_model.pilots.replay_tables import ReplayContexts
+    from ccs_model.pilots.replay import ReplayContexts
 
     if _CONTEXTS not in config.stash:
         config.stash[_CONTEXTS] = ReplayContexts()

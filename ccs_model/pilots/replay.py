@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from types import MappingProxyType
 from typing import Any
@@ -13,29 +13,51 @@ import pandas as pd
 
 from ccs_model.errors import CheckError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.inputs import Inputs
-from ccs_model.pilots import fit_cases, plan_cases
-from ccs_model.pilots.replay_tables import ReplayContext, ReplayContexts
+from ccs_model.inputs.load import load_tables
+from ccs_model.pilots import replay_cases
+from ccs_model.pilots.replay_cases import ReplayContext
 from ccs_model.scenario.case import Case, Expectation, read_case
+from ccs_model.scenario.sections import OwnTables
 
 SCHEMA = "ccs-model/replay/2"
 
 Kind = Callable[[Case, ReplayContext], Mapping[str, float]]
 KIND_OF: Mapping[str, Kind] = MappingProxyType(
     {
-        "heldout": fit_cases.heldout,
-        "physical": plan_cases.physical,
-        "inverse": plan_cases.inverse,
-        "budget_sweep": plan_cases.budget_sweep,
-        "ceiling": plan_cases.ceiling,
-        "presets": fit_cases.presets,
-        "optimality_gap": plan_cases.optimality_gap,
-        "plant_hand": fit_cases.plant_hand,
-        "published_cost": plan_cases.published_cost,
-        "carbon_price": plan_cases.carbon_price,
-        "degenerate": plan_cases.degenerate,
-        "calibrator": fit_cases.calibrator,
+        kind.__name__: kind
+        for kind in (
+            replay_cases.heldout, replay_cases.physical, replay_cases.inverse, replay_cases.budget_sweep,
+            replay_cases.ceiling, replay_cases.presets, replay_cases.optimality_gap, replay_cases.plant_hand,
+            replay_cases.published_cost, replay_cases.carbon_price, replay_cases.degenerate, replay_cases.calibrator,
+        )
+    }
+)  # fmt: skip
+# Keys of `values:` that a kind needs.
+_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "budget_sweep": ("most_mn",),
+        "plant_hand": ("iron_ktpa", "captured_kg_per_t", "switch_ktpa"),
+        "published_cost": ("nameplate_ktpa", "published_per_t", "published_ratio"),
+        "carbon_price": ("carbon_price_per_t",),
     }
 )
+
+
+@dataclass
+class ReplayContexts:
+    """One context for each data folder of the cases, and one for the shipped or given tables."""
+
+    inputs: Inputs | None = None
+    made: dict[str, ReplayContext] = field(default_factory=dict)
+
+    def of(self, case: Case) -> ReplayContext:
+        """Return the context of a case. Raises InputError for invalid tables."""
+        key = "" if case.data is None else str((case.folder / case.data).resolve())
+        if key not in self.made:
+            own = OwnTables(case.folder, data=case.data) if case.data is not None else None
+            given = self.inputs if own is None else None
+            self.made[key] = ReplayContext(given if given is not None else load_tables(own))
+        return self.made[key]
 
 
 @dataclass(frozen=True)
@@ -124,16 +146,6 @@ def found_by(case: Case, context: ReplayContext) -> tuple[Mapping[str, float], s
             hint = f"under `values:`, {', '.join(_VALUES[case.kind])}"
             raise InputError([Issue(f"case {case.case}", f"kind {case.kind} needs '{error.args[0]}'", hint)]) from error
         raise
-
-
-_VALUES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "budget_sweep": ("most_mn",),
-        "plant_hand": ("iron_ktpa", "captured_kg_per_t", "switch_ktpa"),
-        "published_cost": ("nameplate_ktpa", "published_per_t", "published_ratio"),
-        "carbon_price": ("carbon_price_per_t",),
-    }
-)
 
 
 def judged(case: Case, each: Expectation, found: Mapping[str, float], why: str = "") -> Row:

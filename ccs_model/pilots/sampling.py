@@ -1,4 +1,4 @@
-"""Quasi-random points of the priors and weighted summaries; numpy only, with identical bits on every run."""
+"""Quasi-random points of the priors and weighted summaries, with identical bits on every run."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 from ccs_model._typing import Floats, Ints
 
-_PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71)
-MOST_DIMENSIONS = len(_PRIMES)
+# Points of more dimensions follow each other closely.
+MOST_DIMENSIONS = 20
 # Tails are truncated, so that very unlikely points keep a finite logarithm.
 _LEAST_LOG = -700.0
 
@@ -25,15 +25,10 @@ def halton(n_points: int, n_dimensions: int) -> Floats:
     """[point, dimension] the Halton sequence (Halton 1960) from its second point on, inside 0 to 1."""
     if n_dimensions > MOST_DIMENSIONS:
         raise ValueError(f"at most {MOST_DIMENSIONS} dimensions, got {n_dimensions}")
-    points = np.empty((n_points, n_dimensions))
-    for k, base in enumerate(_PRIMES[:n_dimensions]):
-        left = np.arange(1, n_points + 1, dtype=np.int64)
-        digit, found = 1.0 / base, np.zeros(n_points)
-        while left.any():
-            found += digit * (left % base)
-            left //= base
-            digit /= base
-        points[:, k] = found
+    from scipy.stats import qmc
+
+    sequence = qmc.Halton(n_dimensions, scramble=False).fast_forward(1)
+    points: Floats = sequence.random(n_points)
     # Cached and shared by fits of the same size, hence read-only.
     points.flags.writeable = False
     return points

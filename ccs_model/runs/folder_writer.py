@@ -1,4 +1,4 @@
-"""Folders of files that appear completely or not at all.
+"""Run folders, and folders of files for the user, that appear completely or not at all.
 
 The files are written to a temporary folder beside the target, flushed to disk and moved into place by one rename while
 a lock keeps other processes out. If that fails, the result is kept elsewhere and the error says where.
@@ -9,14 +9,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os.path import lexists
 from pathlib import Path, PurePath
 
 from ccs_model.atomic_files import (
+    create_files,
     deferred_signals,
     exchange_folders,
     folder_for,
+    has_files,
     remove_stale,
     rescue_folder,
     stale_paths,
@@ -165,5 +168,89 @@ def _move_into_place(made: Path, folder: Path) -> None:
                 aside.rename(folder)
             except OSError:
                 raise FileError(f"{folder}: cannot be written: {error}; the previous run is now {aside}") from error
+            raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+# Folders of the user, in which a command creates files.
+
+
+def create_folder_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Create the files of `folder`. Raises FileError if one already exists or cannot be written."""
+    if not lexists(folder):  # one rename puts all of them in place
+        with atomic_folder(folder, files):
+            return
+    create_files({folder / name: contents for name, contents in files.items()})
+
+
+@contextmanager
+def atomic_folder(folder: Path, files: Mapping[str, bytes], *, force: bool = False) -> Iterator[Path]:
+    """Write the files to a temporary folder, yield it for validation, then move them to `folder`.
+
+    An error inside the block leaves nothing behind. With `force`, the top-level files and folders of `files` replace
+    those of the same name; all others are kept. Raises FileError if `folder` contains files and not `force`.
+    """
+    _validate_new_files(folder, force)
+    target = folder.absolute()  # so that the current folder has a name
+    try:
+        with folder_for(target):
+            _restore_files(target)
+            with temporary_path(target.with_name(temporary_name(_PART, target.name))) as made:
+                made.mkdir()
+                for name, contents in files.items():
+                    (made / name).parent.mkdir(parents=True, exist_ok=True)
+                    write_synced(made / name, contents)
+                yield made
+                _validate_new_files(folder, force)
+                _move_files(made, target, sorted({PurePath(name).parts[0] for name in files}))
+            sync_folder(target.parent)
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def _restore_files(folder: Path) -> None:
+    """Remove what killed commands left beside `folder`, and restore files that they had moved aside."""
+    for aside in stale_paths(folder.parent, folder.name, _OLD):
+        with contextlib.suppress(OSError):
+            for path in aside.iterdir():
+                if not (folder / path.name).exists():
+                    path.rename(folder / path.name)
+    for kind in (_OLD, _PART):
+        remove_stale(folder.parent, folder.name, kind)
+
+
+def _validate_new_files(folder: Path, force: bool) -> None:
+    try:
+        if folder.is_symlink() or folder.exists():
+            if not folder.is_dir():
+                raise FileError(f"{folder}: is a file, not a folder")
+            if has_files(folder) and not force:
+                raise FileError(f"{folder}: already contains files; choose another, or use --force to write into it")
+    except OSError as error:
+        raise FileError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def _move_files(made: Path, folder: Path, names: list[str]) -> None:
+    """Move the new files to `folder`; existing ones are moved aside first, and moved back if anything fails."""
+    if not folder.exists():
+        made.rename(folder)
+        return
+    aside = folder.with_name(temporary_name(_OLD, folder.name))
+    with deferred_signals():
+        aside.mkdir()
+        done: list[str] = []
+        try:
+            for name in names:
+                if (folder / name).exists() or (folder / name).is_symlink():
+                    (folder / name).rename(aside / name)
+                (made / name).rename(folder / name)
+                done.append(name)
+        except BaseException:
+            for name in names:
+                if name in done:
+                    (folder / name).rename(made / name)
+                if (aside / name).exists() or (aside / name).is_symlink():
+                    (aside / name).rename(folder / name)
+            shutil.rmtree(aside, ignore_errors=True)
             raise
     shutil.rmtree(aside, ignore_errors=True)

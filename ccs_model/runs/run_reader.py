@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from os import PathLike
@@ -311,27 +311,23 @@ def changed_inputs(folder: Path, manifest: Mapping[str, Any]) -> tuple[int, list
             if sha256 not in copies:
                 messages.append(f"{name}: its copy in {OWN}/ is missing or has changed")
             continue
-        path = data_folder() / name
-        if not path.is_file():
-            messages.append(f"{name}: missing from {data_folder().name}/")
-        elif _sha256(path) != sha256:
-            messages.append(f"{name}: changed")
+        if change := _change(data_folder() / name, sha256, f" from {data_folder().name}/"):
+            messages.append(f"{name}: {change}")
     return len(inputs), messages
 
 
 def changed_outputs(folder: Path, manifest: Mapping[str, Any]) -> tuple[int, list[str]]:
     """Return the number of files that the run wrote, and a message for each that is missing or has changed."""
     outputs: Mapping[str, str] = manifest.get("outputs", {})
-    return len(outputs), list(_changed(folder, outputs))
+    changes = ((name, _change(folder / name, sha256)) for name, sha256 in sorted(outputs.items()))
+    return len(outputs), [f"{name}: {change}" for name, change in changes if change]
 
 
-def _changed(folder: Path, files: Mapping[str, str]) -> Iterator[str]:
-    for name, sha256 in sorted(files.items()):
-        path = folder / name
-        if not path.is_file():
-            yield f"{name}: missing"
-        elif _sha256(path) != sha256:
-            yield f"{name}: changed"
+def _change(path: Path, sha256: str, where: str = "") -> str:
+    """Return how a file differs from its hash; empty if it does not."""
+    if not path.is_file():
+        return f"missing{where}"
+    return "changed" if _sha256(path) != sha256 else ""
 
 
 def _sha256(path: Path) -> str:

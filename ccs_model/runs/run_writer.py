@@ -1,4 +1,4 @@
-"""The files of a run folder, and the manifest by which a finished run is recognised.
+"""The files of run folders and of analysis results, and the manifest by which a finished one is recognised.
 
 A run has the hash of its resolved inputs and the program's version. The user's own tables are copied to `own/` as they
 were read, and the resolved scenario names the copies, so that a run can be solved again wherever its folder is moved.
@@ -28,6 +28,7 @@ from ccs_model.report.export.geojson import geojson_text
 from ccs_model.report.export.json_documents import frontier_text
 from ccs_model.report.pipe_tables import candidate_links, links_in_use, pipes_table, shares_of
 from ccs_model.report.workbook.infeasible_workbook import infeasible_workbook
+from ccs_model.report.workbook.plain_workbook import table_book
 from ccs_model.report.workbook.workbook import workbook_bytes, write_workbook
 from ccs_model.runs.folder_writer import MANIFEST, write_files
 from ccs_model.scenario import Scenario
@@ -267,10 +268,8 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
         "zones": plan.zones,
         "macc": macc_table(plan.problem, plan.retrofits),
     }
-    for name in ("owners", "owner_cashflow", "funds", "stakeholders", "ledger", "intensity", "air_pollution", "point"):
-        table = getattr(plan, name)
-        if table is not None:
-            tables[name] = table
+    more = ("owners", "owner_cashflow", "funds", "stakeholders", "ledger", "intensity", "air_pollution", "point")
+    tables |= {name: table for name in more if (table := getattr(plan, name)) is not None}
     if plan.frontier is not None:
         tables["frontier"] = plan.frontier.points
         tables["frontier_moves"] = plan.frontier.moves
@@ -314,3 +313,53 @@ def _is_inside(name: str) -> bool:
     """Whether the name stays in the folder, whatever system wrote it."""
     parts = PurePosixPath(name).parts
     return bool(parts) and ".." not in parts and not name.startswith("/") and "\\" not in name and ":" not in name
+
+
+# The folder of an analysis result, which is cached by its key as a run folder is.
+
+Tables = Mapping[str, tuple[str, pd.DataFrame]]
+
+
+def cached_document(folder: Path, key: RunKey, stem: str) -> str | None:
+    """Return the text of `stem`.json if `folder` holds the result of `key`, else None."""
+    if cached_manifest(folder, key) is None:
+        return None
+    return (folder / f"{stem}.json").read_text(encoding="utf-8")
+
+
+def write_result(
+    folder: Path,
+    key: RunKey,
+    stem: str,
+    title: str,
+    document: Mapping[str, Any],
+    tables: Tables,
+    *,
+    force: bool = False,
+) -> str:
+    """Write `stem`.json, `stem`.xlsx, tables/*.csv and manifest.json, and return the text of the document.
+
+    `tables` holds a line of explanation and a table by name. Raises FileError as `write_files` does.
+    """
+    sheets = [(name.replace("_", " ").capitalize(), line, with_yes_no(table)) for name, (line, table) in tables.items()]
+    text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    files = {
+        f"{stem}.json": text.encode(),
+        f"{stem}.xlsx": table_book(title, sheets),
+        **{f"tables/{name}.csv": csv_text(table).encode() for name, (_, table) in tables.items()},
+    }
+    manifest = {
+        "schema": MANIFEST_SCHEMA,
+        "run_sha256": key.sha256,
+        "outputs": {name: _sha256(content) for name, content in sorted(files.items())},
+        "versions": {"ccs-model": ccs_model.__version__},
+    }
+    files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
+    write_files(files, folder, force=force)
+    return text
+
+
+def with_yes_no(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with booleans as "yes" and "no", for a sheet."""
+    booleans = [name for name in table if table[name].dtype == bool]
+    return table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in booleans})

@@ -222,7 +222,7 @@ def test_the_command_prints_one_object(found: MonteCarlo, scenario: Scenario, tm
 
 @pytest.mark.slow
 def test_the_command_prints_a_summary_of_the_futures(found: MonteCarlo) -> None:
-    from ccs_model.cli.uncertainty import _monte_carlo_text
+    from ccs_model.cli.robustness import _monte_carlo_text
 
     lines = _monte_carlo_text(found).splitlines()
     about = found.uncertainty.about

@@ -21,7 +21,7 @@ from ccs_model.errors import FileError, InputError
 from ccs_model.mip.matrix import residuals
 from ccs_model.plan.cache_key import RunKey
 from ccs_model.plan.plan import Plan
-from ccs_model.runs.result_folder import cached_document, write_result
+from ccs_model.runs.run_writer import cached_document, write_result
 
 Solved = Callable[..., Plan]
 KEY = RunKey("a" * 64, "hebei-near-optimal")

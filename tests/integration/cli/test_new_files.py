@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ccs_model.atomic_files import temporary_name
-from ccs_model.cli.new_files import atomic_folder, create_files, create_folder_files
+from ccs_model.atomic_files import create_files, temporary_name
 from ccs_model.errors import FileError
+from ccs_model.runs.folder_writer import atomic_folder, create_folder_files
 
 
 @pytest.fixture(scope="module")
@@ -130,16 +130,17 @@ def test_where_there_are_no_links_files_are_moved(tmp_path: Path, monkeypatch: p
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ccs_model.cli import new_files
-write, n = new_files.write_synced, [0]
+from ccs_model import atomic_files
+from ccs_model.runs import folder_writer
+write, n = folder_writer.write_synced, [0]
 def killed(path, content):
     n[0] += 1
     write(path, content[: len(content) // 2])
     if n[0] == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     write(path, content)
-new_files.write_synced = killed
-new_files.create_folder_files(Path(sys.argv[1]), {"a": b"aaaa", "b": b"bbbb"})
+folder_writer.write_synced = atomic_files.write_synced = killed
+folder_writer.create_folder_files(Path(sys.argv[1]), {"a": b"aaaa", "b": b"bbbb"})
 """
 
 

@@ -23,8 +23,7 @@ from ccs_model.pilots.replay import Replay, Row
 
 # The package exports the commands under these names; the tests need the modules.
 near_optimal, comparing, replaying, sweeping = (
-    import_module(f"ccs_model.cli.{name}")
-    for name in ("near_optimal_command", "inspect_run", "pilot_zones", "sweep_command")
+    import_module(f"ccs_model.cli.{name}") for name in ("robustness", "inspect_run", "pilot_zones", "plan_series")
 )
 
 
@@ -65,7 +64,7 @@ def test_ranges_of_a_continuous_plan_are_shown_as_shares(tmp_path: Path) -> None
         "scenario": "Small", "within_share": 0.01, "objective": 1_234.5, "unit": "kt", "n_corridors": 7,
         "ranges": [each, unknown, {**each, "plant": "C", "standing": "never"}], "is_complete": False,
     }  # fmt: skip
-    lines = near_optimal._text(document, tmp_path).splitlines()
+    lines = near_optimal._near_optimal_text(document, tmp_path).splitlines()
     assert lines[0] == "Small: plans within 1.00% of 1,234.5 kt; pipes on the plan's 7 links"
     assert [line.split() for line in lines[2:4]] == [
         ["50.0%", "25.0%", "100.0%", "A", "Aster"], ["50.0%", "–", "–", "B", "Birch"],

@@ -6,7 +6,7 @@ import pytest
 
 from ccs_model.inputs import Inputs
 from ccs_model.pilots.calibrate import Calibration, calibrate
-from ccs_model.pilots.replay_tables import ReplayContext
+from ccs_model.pilots.replay_cases import ReplayContext
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,8 @@ from ccs_model.pilots.calibrate import (
     zone_spread,
 )
 from ccs_model.pilots.estimate import DELTA, OTHER, PARAMETERS, PHI, Prior, Sample, band, priors_of, sample_of
-from ccs_model.pilots.fit_cases import ranks_distance
 from ccs_model.pilots.observations import LITERAL, REPORTED, Observation, Zone, observations_of
-from ccs_model.pilots.replay_tables import ReplayContext
+from ccs_model.pilots.replay_cases import ReplayContext, ranks_distance
 
 # Two zones of round numbers, N about what real inventories give.
 ZONES = [Zone("A", 300_000.0, 200_000.0, 0.5), Zone("B", 100_000.0, 70_000.0, 0.45)]

@@ -15,7 +15,7 @@ from ccs_model.cli import group
 from ccs_model.errors import InputError
 from ccs_model.paths import scenarios_folder
 from ccs_model.pilots.replay import KIND_OF, found_by, judged
-from ccs_model.pilots.replay_tables import ReplayContext
+from ccs_model.pilots.replay_cases import ReplayContext
 from ccs_model.scenario.case import KINDS, read_case
 
 CASES = sorted((scenarios_folder() / "pilots").glob("*.yaml"))

@@ -1,8 +1,7 @@
-"""`ccs-model montecarlo`, `stochastic` and `regret`: plans under uncertainty."""
+"""`ccs-model montecarlo`, `stochastic`, `regret` and `near-optimal`: how robust a plan is."""
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,22 +12,20 @@ import click
 from ccs_model.cli.command_options import (
     PATH,
     Output,
-    cached_or_solved,
     changes_options,
     jobs_option,
     output_options,
     requested_changes,
     scenario_argument,
     scheduler_option,
+    time_limit_option,
     with_options,
 )
-from ccs_model.cli.terminal import columns
+from ccs_model.cli.terminal import columns, shortened
 from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED
 
 if TYPE_CHECKING:
     from ccs_model.analysis.monte_carlo import MonteCarlo
-    from ccs_model.analysis.regret import Regret
-    from ccs_model.analysis.stochastic import StochasticPlan
 
 _N_INPUTS_SHOWN = 6
 _N_SHOWN = 20
@@ -123,13 +120,9 @@ def _monte_carlo_text(found: MonteCarlo) -> str:
         lines += ["", f"Largest effects on the objective. {heading}:"]
         lines += [f"  {row.input:32} {row.low:12,.0f} … {row.high:12,.0f}" for row in most.itertuples(index=False)]
     names = reported.plants[reported.plants["is_no_regret"]]["name"].tolist()
-    listed = ", ".join(names) if names else "none"
-    lines += [
-        "",
-        textwrap.fill(f"No-regret plants, chosen in at least 90% of futures ({len(names)}): {listed}", columns()),
-    ]
-    lines.append(f"Folder: {found.folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)")
-    return "\n".join(lines)
+    sure = f"No-regret plants, chosen in at least 90% of futures ({len(names)}): {', '.join(names) or 'none'}"
+    folder = f"Folder: {found.folder} (plan.xlsx, sheet Uncertainty; montecarlo.json; futures.csv)"
+    return "\n".join([*lines, "", textwrap.fill(sure, columns()), folder])
 
 
 @click.command(
@@ -158,15 +151,13 @@ def stochastic(scenario: Path, output: Output) -> int:
     from ccs_model.analysis.regret import question_key
     from ccs_model.analysis.stochastic import stochastic as solve_stages
 
-    key = question_key(scenario, [], "stochastic", allow_outside=output.allow_outside)
-    folder = output.folder(key.folder_name)
-
-    def solve() -> StochasticPlan:
-        return solve_stages(scenario, allow_outside=output.allow_outside, on_progress=output.line.show)
-
-    text = cached_or_solved(folder, key, "stochastic", "{}: two-stage plan", solve, force=output.force)
-    document = json.loads(text)
-    output.report(text, lambda: _stochastic_text(document, folder))
+    document = output.cached(
+        question_key(scenario, [], "stochastic", allow_outside=output.allow_outside),
+        "stochastic",
+        "{}: two-stage plan",
+        lambda: solve_stages(scenario, allow_outside=output.allow_outside, on_progress=output.line.show),
+        _stochastic_text,
+    )
     return DONE if document["status"] == "optimal" else LIMIT_REACHED
 
 
@@ -178,13 +169,11 @@ def _stochastic_text(document: Mapping[str, Any], folder: Path) -> str:
         amount = f"{row['objective']:,.1f}" if row["objective"] is not None else "–"
         lines.append(f"{amount:>14}  {row['text']}")
     lines += ["", f"First stage ({years}), the same in every future:"]
-    for row in document["plants"][:_N_SHOWN]:
+    built = []
+    for row in document["plants"]:
         more = "" if row["is_in_mean_plan"] else "; not in the plan of the mean future"
-        lines.append(f"  {row['plant']} {row['name']}, {row['year']}{more}")
-    lines += [] if document["plants"] else ["  nothing is built"]
-    n_more = len(document["plants"]) - _N_SHOWN
-    lines += [f"  … and {n_more} more"] if n_more > 0 else []
-    lines.append("")
+        built.append(f"  {row['plant']} {row['name']}, {row['year']}{more}")
+    lines += [*(shortened(built, _N_SHOWN) or ["  nothing is built"]), ""]
     for row in document["futures"]:
         later = [r for r in document["retrofits"] if r["future"] == row["future"] and not r["is_here_and_now"]]
         ends = f"{row['objective']:,.1f}; with perfect information {row['perfect_objective']:,.1f}"
@@ -220,14 +209,13 @@ def regret(scenario: Path, sets: tuple[str, ...], listed: Path | None, probabili
     from ccs_model.analysis.regret import regret as evaluate
 
     shares, allow = shares_of(_probabilities(probability), len(changes)), output.allow_outside
-    key = question_key(scenario, [changes, shares], "regret", allow_outside=allow)
-    folder = output.folder(key.folder_name)
-
-    def solve() -> Regret:
-        return evaluate(scenario, changes, probabilities=shares, allow_outside=allow, on_progress=output.line.show)
-
-    text = cached_or_solved(folder, key, "regret", "{}: regret", solve, force=output.force)
-    output.report(text, lambda: _regret_text(json.loads(text), folder))
+    output.cached(
+        question_key(scenario, [changes, shares], "regret", allow_outside=allow),
+        "regret",
+        "{}: regret",
+        lambda: evaluate(scenario, changes, probabilities=shares, allow_outside=allow, on_progress=output.line.show),
+        _regret_text,
+    )
     return DONE
 
 
@@ -259,6 +247,109 @@ def _regret_text(document: Mapping[str, Any], folder: Path) -> str:
         lines += [f"{what}: {names[document[key]] if document[key] else 'no plan is feasible in every future'}"]
     sure = [row for row in plants if row["is_no_regret"]]
     lines += ["", f"No-regret plants, in every plan: {len(sure)}"]
-    lines += [f"  {row['plant']} {row['name']}" for row in sure[:_N_SHOWN]]
-    lines += [f"  … and {len(sure) - _N_SHOWN} more"] if len(sure) > _N_SHOWN else []
+    lines += shortened([f"  {row['plant']} {row['name']}" for row in sure], _N_SHOWN)
     return "\n".join([*lines, f"Folder: {folder} (regret.xlsx, regret.json, tables/)"])
+
+
+@click.command(
+    name="near-optimal",
+    epilog="""\b
+Examples:
+  ccs-model near-optimal scenarios/hebei.yaml
+  ccs-model near-optimal runs/hebei-1a2b3c4d --within 0.02
+  ccs-model near-optimal my.yaml --n 5 --out near-optimal/my --json
+
+The command classifies plants: in every near-optimal plan, in some, or in none. A scenario is solved first; a run
+is used as it is. For a shared network the pipes keep to the links of the plan unless --all-links is given.
+
+\b
+Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 time limit before every plant was classified,
+8 file system error.
+""",
+)
+@click.argument("requested", metavar="SCENARIO_OR_RUN", type=PATH)
+@click.option("--within", "within_share", type=float, default=0.01, show_default=True,
+              help="Largest loss of the objective, as a share of its optimum.")  # fmt: skip
+@click.option("--n", "n_plans", type=click.IntRange(1, 1000), default=10, show_default=True,
+              help="Number of maximally different plans.")  # fmt: skip
+@click.option("--all-links", is_flag=True, help="Allow pipes on all candidate links; takes longer.")
+@time_limit_option("Seconds for the search after the plan is solved.", default=60.0)
+@output_options("near-optimal")
+def near_optimal(
+    requested: Path, within_share: float, n_plans: int, all_links: bool, time_limit: float, output: Output
+) -> int:
+    """Find different plans close to the optimum."""
+    from ccs_model.analysis.near_optimal import near_optimal as search
+    from ccs_model.analysis.near_optimal import question_key
+
+    show = output.line.show
+    show("reading the scenario and the tables")
+    inside = {"all_links": all_links, "allow_outside": output.allow_outside}
+    document = output.cached(
+        question_key(requested, within_share, n_plans, **inside),
+        "near_optimal",
+        f"{{}}: plans within {within_share:.2%}",
+        lambda: search(
+            requested, within_share=within_share, n_plans=n_plans, time_limit_s=time_limit, on_progress=show, **inside
+        ),
+        _near_optimal_text,
+    )
+    return DONE if document["is_complete"] else LIMIT_REACHED
+
+
+def _near_optimal_text(document: Mapping[str, Any], folder: Path) -> str:
+    share, value = document["within_share"], document["objective"]
+    lines = [f"{document['scenario']}: plans within {share:.2%} of {value:,.1f} {document['unit']}"]
+    if document["n_corridors"] is not None:
+        lines[0] += f"; pipes on the plan's {document['n_corridors']} links"
+    lines += _ranges(document["ranges"]) if "ranges" in document else _sets(document)
+    if not document["is_complete"]:
+        lines.append("The time limit was reached before every plant was classified; raise --time-limit")
+    lines.append(f"Folder: {folder} (near_optimal.xlsx, near_optimal.json, tables/)")
+    return "\n".join(lines)
+
+
+def _sets(document: Mapping[str, Any]) -> list[str]:
+    """Lines on integer plans: plants by class, exchanges, and the plans that differ most."""
+    plants, plans = document["plants"], document["plans"]
+    every = "; there are no others" if document["is_exhausted"] else ""
+    lines = [f"Other sets of plants found: {len(plans) - 1}{every}", ""]
+    headings = {
+        "needed": "In every near-optimal plan",
+        "in all found": "In all plans found; not proven for every plan",
+        "swappable": "In some near-optimal plans",
+        "in none found": "In no plan found; not proven for every plan",
+        "never": "In no near-optimal plan",
+    }
+    for standing, heading in headings.items():
+        rows = [row for row in plants if row["standing"] == standing]
+        if not rows and not standing.isalpha():
+            continue
+        lines.append(f"{heading}: {len(rows)} plants")
+        if standing == "never":
+            continue
+        named = []
+        for row in rows:
+            lost = f"; excluding it loses at least {row['lost_share']:.2%}" if row["lost_share"] is not None else ""
+            named.append(f"  {row['plant']} {row['name']}" + (lost if standing == "needed" else ""))
+        lines += shortened(named, _N_SHOWN)
+    lines += ["", "Exchanges:"] if document["exchanges"] else []
+    lines += [f"  {row['text']} (−{row['short_share']:.2%})" for row in document["exchanges"][:_N_SHOWN]]
+    most = [each for each in plans[1:] if each["how"] == "most different"]
+    lines += ["", "Most different plans:"] if most else []
+    for row in most[:_N_SHOWN]:
+        lines.append(
+            f"  {row['alternative']}: {row['n_differing']} plants differ, −{row['short_share']:.2%}: {row['text']}"
+        )
+    return [*lines, ""]
+
+
+def _ranges(rows: list[Mapping[str, Any]]) -> list[str]:
+    """Lines on continuous plans: the range of each plant's capture."""
+    lines = [f"{'plan':>7} {'min':>7} {'max':>7}  share of the capturable CO2 at"]
+    for row in [each for each in rows if each["standing"] != "never"][: 2 * _N_SHOWN]:
+        ends = [row["plan_share"], row["min_share"], row["max_share"]]
+        shown = " ".join(f"{each:>7.1%}" if each is not None else f"{'–':>7}" for each in ends)
+        lines.append(f"{shown}  {row['plant']} {row['name']}")
+    n_never = sum(row["standing"] == "never" for row in rows)
+    return [*lines, f"{n_never} further plants are in no near-optimal plan", ""]

@@ -1,0 +1,325 @@
+"""`ccs-model frontier` and `sweep`: a plan for each budget, or for each variant of a scenario."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ccs_model.cli.command_options import (
+    CACHED,
+    PATH,
+    POSITIVE,
+    DefaultCommand,
+    DefaultGroup,
+    Output,
+    changes_options,
+    effort_option,
+    jobs_option,
+    json_option,
+    output_options,
+    requested_changes,
+    scenario_argument,
+    scheduler_option,
+    time_limit_option,
+    with_options,
+)
+from ccs_model.cli.terminal import ProgressLine, print_json
+from ccs_model.errors import DONE, INTERRUPTED, LIMIT_REACHED, FileError, InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ccs_model.analysis.sweep import Sweep, SweepProgress
+    from ccs_model.plan.plan import Frontier
+
+# Interval of progress lines if stderr is not a terminal.
+_LINE_EVERY_S = 30.0
+_N_SHOWN = 10
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  ccs-model frontier scenarios/hebei.yaml
+  ccs-model frontier my.yaml --points 41 --to 30000 --out results/frontier
+  ccs-model frontier my.yaml --json > frontier.json
+
+The run folder holds the plan at the scenario's budget, its workbook with sheet Frontier and, if the extra
+[report] is installed, a page with a slider over the budgets. For continuous decisions every breakpoint is exact.
+
+\b
+Exit codes: 0 done, 3 invalid input, 4 no budget is sufficient, 5 a budget point has a wider gap than
+requested, 6 solver failure without a plan, 8 file system error.
+"""
+)
+@scenario_argument
+@click.option("--points", type=click.IntRange(2, 1000), default=21, show_default=True, help="Number of budgets.")
+@click.option("--to", "to_mn", type=POSITIVE, help="Highest budget in million (default: 1.5 times the scenario's).")
+@time_limit_option("Seconds after which the search stops (default: the scenario's).")
+@effort_option
+@click.option("--jobs", type=click.IntRange(1, 2),
+              help="Number of processes for a shared network (default: two; one for a small network).")  # fmt: skip
+@click.option("--run", type=PATH,
+              help="Run whose plan is one of those compared (default: the scenario's cached run).")  # fmt: skip
+@output_options("frontier")
+def frontier(
+    scenario: Path,
+    points: int,
+    to_mn: float | None,
+    time_limit: float | None,
+    effort: str | None,
+    jobs: int | None,
+    run: Path | None,
+    output: Output,
+) -> int:
+    """Optimise a range of budgets.
+
+    Each plan is compared with the merit order of costs.
+    """
+    started = datetime.now(UTC)
+    from ccs_model.analysis.frontier import frontier as search
+    from ccs_model.plan.cache_key import RunKey, run_key
+    from ccs_model.problem.scenario_names import read_checked
+    from ccs_model.runs.folder_writer import validate_overwrite
+    from ccs_model.runs.run_writer import FRONTIER, write_run_folder
+
+    line, force = output.line, output.force
+    line.show("reading the scenario and the tables")
+    requested, inputs = read_checked(scenario, allow_outside=output.allow_outside)
+    if effort is not None:
+        requested = requested.with_changes({"solver.effort": effort})
+    own = run_key(requested, inputs)
+    known = _known(run, Path("runs") / own.folder_name)
+    # Plans of the scenario itself are what the frontier would find, so that they do not name its folder.
+    sha = RunKey.of_text(json.dumps([own.sha256, points, to_mn, str(run) if run else ""]))
+    folder = output.folder(f"{own.slug}-frontier-{sha[:8]}")
+    if not force and output.out is None and (folder / FRONTIER).is_file():
+        _page(folder)  # an interrupted run may lack its page, which is written last
+        text = (folder / FRONTIER).read_text(encoding="utf-8")
+        output.report(text, lambda: f"Cached frontier: {folder}\n{CACHED}")
+        return DONE
+    validate_overwrite(folder, force)
+    plan = search(
+        requested,
+        n_points=points,
+        to_mn=to_mn,
+        time_limit_s=time_limit,
+        known=known,
+        jobs=jobs,
+        allow_outside=output.allow_outside,
+        on_progress=line.show,
+    )
+    found = plan.frontier
+    assert found is not None
+    line.show("writing the run folder")
+    command = shlex.join(["ccs-model", *sys.argv[1:]])
+    write_run_folder(plan, folder, force=force, command=command, started=started)
+    page = _page(folder)
+    output.report((folder / FRONTIER).read_text(encoding="utf-8"), lambda: _frontier_text(found, folder, page))
+    return LIMIT_REACHED if (found.points["status"] == "limit").any() else DONE
+
+
+def _page(folder: Path) -> Path | None:
+    """Return the page of a frontier's folder, written if it is missing; None without the extra."""
+    try:
+        from ccs_model.report.page.page import REPORT, write_page
+        from ccs_model.runs.run_reader import read_run
+
+        return folder / REPORT if (folder / REPORT).is_file() else write_page(read_run(folder))
+    except MissingExtraError:
+        return None
+
+
+def _known(run: Path | None, own: Path) -> list[pd.DataFrame]:
+    """Return the point of a finished run: `run`, or the scenario's own if it exists."""
+    from ccs_model.runs.run_reader import read_point, read_run
+
+    if run is not None:
+        try:
+            read_run(run)
+            return [read_point(run)]
+        except InputError as error:
+            raise click.BadParameter(str(error), param_hint="--run") from error
+    try:
+        return [read_point(own)]
+    except (FileError, InputError):
+        return []
+
+
+def _frontier_text(frontier: Frontier, folder: Path, page: Path | None) -> str:
+    about, points = frontier.about, frontier.points
+    lines = [
+        f"Abatement by budget over the horizon; {about['network']}",
+        f"Money in million {about['currency']} {about['price_year']}, real",
+        "",
+        f"{'budget':>10} {'avoided kt':>12} {'gap':>7} {'plants':>7} {'merit':>7}  change from the previous budget",
+    ]
+    for row in points.to_dict("records"):
+        short = row["list_short_share"]
+        listed = "–" if short is None or short != short else f"{-short:+.1%}"
+        mark = "*" if row["is_scenario"] else " "
+        lines.append(
+            f"{row['budget_mn']:>9,.0f}{mark} {row['abatement_kt']:>12,.0f} {row['gap_share']:>7.2%} "
+            f"{row['n_plants_retrofitted']:>7} {listed:>7}  {row['words']}"
+        )
+    if frontier.is_exact:
+        n_breaks = len(frontier.breakpoints)
+        lines.append(f"Exact: the slope changes at {n_breaks - 2} budgets (tables/frontier_breakpoints.csv).")
+    lines += ["* the scenario's budget; merit: abatement of the merit order against the plan", ""]
+    lines.append(f"Run folder: {folder} (plan.xlsx, sheet Frontier; frontier.json)")
+    if page is not None:
+        lines.append(f"Page with a slider over the budgets: {page}")
+    return "\n".join(lines)
+
+
+@click.group(
+    cls=DefaultGroup,
+    epilog="""\b
+Examples:
+  ccs-model sweep my.yaml --set budget.total_mn=0:20000:21
+  ccs-model sweep merge runs/my-sweep-1a2b3c4d
+""",
+)
+def sweep() -> None:
+    """Run variants of a scenario; `sweep merge` combines shards."""
+
+
+@sweep.command(
+    cls=DefaultCommand,
+    epilog="""\b
+Examples:
+  ccs-model sweep my.yaml --set budget.total_mn=0:20000:21
+  ccs-model sweep my.yaml --set budget.total_mn=5000,9000 --set policy.carbon_price_per_t.2030=100,150,200
+  ccs-model sweep my.yaml --set storage.sites=[Ordos],[Qinshui] --jobs 4 --out sweeps/sites
+  ccs-model sweep my.yaml --list scenarios.csv --shard 1/2
+  ccs-model sweep my.yaml --list scenarios.csv --scheduler tcp://head:8786
+  ccs-model sweep merge sweeps/machine-1 sweeps/machine-2
+
+Repeat the command to resume an interrupted sweep. A scenario without a plan is listed and stops no other.
+
+\b
+Exit codes: 0 done, 3 a scenario is invalid, 4 one is infeasible, 5 one reached a limit, 6 the solver failed
+for one, 8 file system error, 130 interrupted (finished runs are kept).
+""",
+)
+@scenario_argument
+@with_options(*changes_options)
+@jobs_option
+@scheduler_option
+@click.option("--shard", metavar="i/n", help="Run only shard i of n; `ccs-model sweep merge` combines the shards.")
+@click.option("--workbooks", is_flag=True, help="Write a workbook for every scenario; takes several times longer.")
+@output_options("sweep", force=False)
+def run(
+    scenario: Path,
+    sets: tuple[str, ...],
+    listed: Path | None,
+    jobs: int | None,
+    scheduler: str | None,
+    shard: str | None,
+    workbooks: bool,
+    output: Output,
+) -> int:
+    """Run variants of a scenario, each in its own run folder, and write one table of all."""
+    changes = requested_changes(sets, listed)
+    from ccs_model.analysis.jobs import shard_of
+    from ccs_model.analysis.sweep import sweep as run_sweep
+
+    console = _SweepConsole(quiet=output.quiet)
+    try:
+        result = run_sweep(
+            scenario,
+            changes,
+            out=output.out,
+            jobs=jobs,
+            scheduler=scheduler,
+            shard=shard_of(shard) if shard is not None else None,
+            workbooks=workbooks,
+            allow_outside=output.allow_outside,
+            on_progress=console.on_progress,
+        )
+    except KeyboardInterrupt:
+        console.done()
+        click.echo(f"interrupted; {console.n_ended} finished runs are kept; repeat the command to resume", err=True)
+        return INTERRUPTED
+    console.done()
+    show(result, as_json=output.as_json, quiet=output.quiet)
+    return result.exit_code
+
+
+@sweep.command(
+    epilog="""\b
+Examples:
+  ccs-model sweep merge runs/hebei-sweep-1a2b3c4d
+  ccs-model sweep merge sweeps/all sweeps/machine-2 sweeps/machine-3
+
+The first folder is completed with the runs of the others. Exit codes are those of ccs-model sweep; also 3
+for a folder of a different sweep and 8 for a folder without a sweep.
+"""
+)
+@click.argument("folder", metavar="DIR", type=PATH)
+@click.argument("others", metavar="[DIR]...", nargs=-1, type=PATH)
+@json_option
+@click.option("-q", "--quiet", is_flag=True, help="Print no summary.")
+def merge(folder: Path, others: tuple[Path, ...], as_json: bool, quiet: bool) -> int:
+    """Combine the shards of a sweep."""
+    from ccs_model.analysis.sweep import collect
+
+    result = collect(folder, others)
+    show(result, as_json=as_json, quiet=quiet)
+    return result.exit_code
+
+
+class _SweepConsole:
+    """Progress, rate and remaining time of a sweep on stderr."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._line, self._quiet = ProgressLine(quiet=quiet), quiet
+        self._last = time.monotonic()
+        self.n_ended = 0
+
+    def on_progress(self, progress: SweepProgress) -> None:
+        self.n_ended = progress.n_ended
+        failed = f", {progress.n_failed} without a plan" if progress.n_failed else ""
+        rate = f"{60 * progress.per_s:.1f} per minute, {_duration(progress.left_s)} left"
+        text = f"{progress.n_ended} of {progress.n_all} scenarios{failed}; {rate}"
+        self._line.show(text)
+        if not self._quiet and not sys.stderr.isatty() and time.monotonic() - self._last > _LINE_EVERY_S:
+            self._last = time.monotonic()
+            click.echo(text, err=True)
+
+    def done(self) -> None:
+        self._line.done()
+
+
+def show(result: Sweep, *, as_json: bool, quiet: bool) -> None:
+    """Print the sweep on stdout."""
+    if as_json:
+        print_json(result.to_dict())
+        return
+    if quiet:
+        return
+    table = result.table
+    counts = table["status"].value_counts(sort=False)
+    lines = [f"{result.name}: {len(table)} scenarios: " + ", ".join(f"{n} {name}" for name, n in counts.items())]
+    for row in table[table["message"] != ""].head(_N_SHOWN).itertuples(index=False):
+        lines.append(f"  scenario {row.scenario}: {row.message}")
+    if result.n_failed > _N_SHOWN:
+        lines.append(f"  … and {result.n_failed - _N_SHOWN} more")
+    names = "sweep.partial.csv" if result.n_missing else "sweep.csv and sweep.xlsx"
+    lines.append(f"Table: {result.folder} ({names}); run folders: {result.folder / 'runs'}")
+    if result.n_missing:
+        lines.append(f"{result.n_missing} missing: run the other shards, then ccs-model sweep merge {result.folder}")
+    click.echo("\n".join(lines))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
