@@ -22,7 +22,6 @@ import pandas as pd
 
 from ccs_model.errors import Issue
 from ccs_model.importers.gem_workbooks import CHINA, Row, china_places, plant_values
-from ccs_model.inputs.cells import shown
 from ccs_model.inputs.checked_table import table_of
 from ccs_model.inputs.csv_reader import csv_grid
 from ccs_model.inputs.declarations import Column, Source, read_dictionary
