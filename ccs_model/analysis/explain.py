@@ -17,7 +17,7 @@ import pandas as pd
 from ccs_model.analysis.cost_chain import Chain, chain_of
 from ccs_model.analysis.what_if import EXCHANGE_GAP, Exchange, Exchanges, exchanges_of
 from ccs_model.errors import CcsModelError
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.model.names import (
     BUDGET,
     CUMULATIVE_BUDGET,
@@ -103,7 +103,11 @@ class Explanation:
         return cleaned
 
 
-def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60.0) -> Explanation:
+# Effort of re-solving the model near a plan.
+_EFFORT = 60.0
+
+
+def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 600.0) -> Explanation:
     """Explain why one plant of a run is retrofitted or not.
 
     Parameters
@@ -113,7 +117,7 @@ def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60
     plant
         Plant id, or a name (or part of a name) that matches one plant of the run.
     time_limit_s
-        Total seconds for re-solving the model near the plan; with 0 nothing is solved and `changes` is empty.
+        Seconds after which re-solving the model near the plan stops; with 0 nothing is solved and `changes` is empty.
 
     Returns
     -------
@@ -139,14 +143,15 @@ def explain(folder: str | PathLike[str], plant: str, *, time_limit_s: float = 60
 
 
 def changes_of(run: SolvedProblem, plant: str, time_limit_s: float) -> tuple[Change, ...]:
-    """Findings on one plant of a run, in a fixed order, until the time limit."""
+    """Findings on one plant of a run, in a fixed order, until their effort or the time limit ends."""
     problem = run.problem
     row = problem.plants.set_index("plant").loc[plant]
     if row["reason"] or plant not in set(problem.routes["plant"]):
         return ()
     links = pd.DataFrame(run.document["links"])
-    exchanges = exchanges_of(problem, run.retrofits, links, now() + time_limit_s)
-    return tuple(_Findings(run, plant, exchanges).all())
+    with effort(time_s() + time_limit_s):
+        exchanges = exchanges_of(problem, run.retrofits, links, now() + _EFFORT)
+        return tuple(_Findings(run, plant, exchanges).all())
 
 
 class _Findings:

@@ -38,7 +38,7 @@ from ccs_model.analysis.near_optimal_model import (
 from ccs_model.analysis.rebuilt_plan import KEPT, AtPoint, at_point, decisions_of, solver_options, value_with_fixed
 from ccs_model.analysis.what_if import Exchange, Exchanges
 from ccs_model.errors import InputError, Issue
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.model.objective import OBJECTIVES
 from ccs_model.model.terms import abatement_terms, cost_terms
 from ccs_model.plan.cache_key import RunKey, run_key
@@ -52,7 +52,9 @@ from ccs_model.runs.run_writer import SCENARIO as SCENARIO_FILE
 from ccs_model.scenario import Scenario
 from ccs_model.solve.driver import optimize
 
-WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 60.0
+WITHIN_SHARE, N_PLANS, TIME_LIMIT_S = 0.01, 10, 600.0
+# Effort of the search for plans.
+EFFORT = 60.0
 # Share of the time for the most different plans, before plants are tested one by one; less on a shared network, where
 # exchanges along the plan's pipes show more.
 _FARTHEST_TIME_SHARE, _NETWORK_TIME_SHARE = 0.4, 0.15
@@ -135,7 +137,7 @@ def near_optimal(
     n_plans
         Number of most different plans to find.
     time_limit_s
-        Seconds for the search, without the time of the plan itself.
+        Seconds after which the search stops, without the time of the plan itself.
     all_links
         Whether pipes may leave the corridors of the plan.
     allow_outside
@@ -215,8 +217,16 @@ def alternatives_near(
     if not 0 < within_share < 1:
         what = f"{within_share:g} is not a valid share"
         raise InputError([Issue("--within", what, "expected more than 0 and less than 1")])
-    problem, report_progress = reference.problem, on_progress or (lambda _: None)
-    options, deadline = solver_options(problem), now() + time_limit_s
+    report_progress = on_progress or (lambda _: None)
+    with effort(time_s() + time_limit_s):
+        return _alternatives(reference, within_share, n_plans, report_progress)
+
+
+def _alternatives(
+    reference: ReferencePlan, within_share: float, n_plans: int, report_progress: MessageCallback
+) -> Alternatives:
+    problem = reference.problem
+    options, deadline = solver_options(problem), now() + EFFORT
     about = {
         **about_of(problem),
         "decisions": "integer" if problem.is_integer else "continuous",

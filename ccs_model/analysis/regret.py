@@ -35,7 +35,7 @@ from ccs_model.analysis.rebuilt_plan import (
 )
 from ccs_model.errors import InputError, Issue
 from ccs_model.inputs import Inputs, load_inputs
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.plan.cache_key import RunKey, run_key
 from ccs_model.plan.decisions import point_of
 from ccs_model.plan.plan import Plan
@@ -45,6 +45,7 @@ from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import OwnTables
 from ccs_model.scenario.variations import Changes
 from ccs_model.solve.driver import inputs_of, solve
+from ccs_model.solve.strategies import effort_of_model
 
 FUTURE_COLUMNS = ["future", "name", "probability_share", "objective", "bound", "gap_share", "n_plants_retrofitted"]
 REGRET_COLUMNS = ["plan", "future", "state", "objective", "regret", "regret_share", "excess_mn"]
@@ -263,7 +264,10 @@ def _value_in(other: _Solved, own: _Solved) -> Valuation:
     problem = other.at.problem
     options = replace(solver_options(problem), gap_share=_FIXED_GAP)
     decisions = decisions_of(own.at.matrix, own.at.x)
-    return value_with_fixed(other.at.matrix, decisions, options, now() + problem.scenario.solver.time_limit_s)
+    requested, n_rows = problem.scenario.solver, len(other.at.matrix.row_lower)
+    with effort(time_s() + requested.time_limit_s):
+        deadline = now() + effort_of_model(n_rows, requested.effort)
+        return value_with_fixed(other.at.matrix, decisions, options, deadline)
 
 
 def _regrets(values: Sequence[Sequence[Valuation]], best: Floats, lost: Floats) -> pd.DataFrame:

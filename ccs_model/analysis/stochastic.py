@@ -48,7 +48,7 @@ from ccs_model.analysis.stochastic_tables import (
 )
 from ccs_model.errors import CcsModelError, CheckError, InfeasibleError, InputError, Issue, NoPlanError
 from ccs_model.mip import Highs, Matrix, Outcome
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import effort, now, time_s
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.infeasible_rows import point_without_presolve
@@ -65,6 +65,7 @@ from ccs_model.problem.scenario_names import read_checked
 from ccs_model.scenario import Scenario
 from ccs_model.scenario.sections import probabilities_of
 from ccs_model.solve.driver import solve
+from ccs_model.solve.strategies import effort_of_model
 
 # First-stage builds of two futures may differ by this share.
 _SAME = 1e-6
@@ -204,7 +205,8 @@ def stochastic_plan_of(
     if len(objectives) > 1:
         what = f"different objectives: {', '.join(sorted(objectives))}"
         raise InputError([Issue("futures", what, "all futures must have the same objective")])
-    return _TwoStage(futures, outlook, mean, on_progress).solve()
+    with effort(time_s() + futures[0].problem.scenario.solver.time_limit_s):
+        return _TwoStage(futures, outlook, mean, on_progress).solve()
 
 
 class _TwoStage:
@@ -215,7 +217,7 @@ class _TwoStage:
     ) -> None:
         self.outlook, self._report_progress = outlook, on_progress or (lambda _: None)
         first = futures[0].problem
-        self.options, self.limit_s = solver_options(first), first.scenario.solver.time_limit_s
+        self.options, self.level = solver_options(first), first.scenario.solver.effort
         plans = []
         for future in futures:
             self._report_progress(f"the plan of {future.name}")
@@ -280,7 +282,7 @@ class _TwoStage:
                 Highs(matrix, self.options),
                 maximise=self.sign > 0,
                 gap=self.options.gap_share,
-                deadline=now() + self.limit_s,
+                deadline=now() + effort_of_model(len(matrix.row_lower), self.level),
                 stage="all futures",
                 start=point,
             ).outcome
@@ -315,7 +317,7 @@ class _TwoStage:
         found = []
         for future in self.futures:
             self._report_progress(f"the mean plan in {future.future.name}")
-            deadline = now() + self.limit_s
+            deadline = now() + effort_of_model(len(future.small.matrix.row_lower), self.level)
             fixed = value_with_fixed(future.small.matrix, decisions, self.options, deadline, years=years)
             found.append(fixed if fixed.x is None else replace(fixed, x=future.small.lifted(fixed.x)))
         return found
@@ -382,11 +384,9 @@ class _TwoStage:
 
     def _raise_without_plan(self, matrix: Matrix, status: str) -> None:
         if status == "limit":
-            raise NoPlanError(f"no stochastic plan within {self.limit_s:g} s; raise solver.time_limit_s")
-        if point_without_presolve(matrix, self.options, self.limit_s).status != "infeasible":
-            raise NoPlanError(
-                "the solver's results on whether a stochastic plan exists contradict; raise solver.time_limit_s"
-            )
+            raise NoPlanError("the search ended before it found a stochastic plan; raise solver.effort")
+        if point_without_presolve(matrix, self.options, np.inf).status != "infeasible":
+            raise NoPlanError("the solver's results on whether a stochastic plan exists contradict")
         years = ", ".join(map(str, self.outlook.here_and_now))
         raise InfeasibleError([f"{HERE_AND_NOW}: every future has a plan, but none with the same builds in {years}"])
 

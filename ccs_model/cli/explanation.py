@@ -196,7 +196,7 @@ Exit codes: 0 done, 3 not a run, or no such plant in it, 8 file system error.
 @run_argument
 @click.argument("plant")
 @click.option("--quick", is_flag=True, help="Give costs and reason only; solve nothing.")
-@time_limit_option("Seconds for all re-solves.", default=60.0)
+@time_limit_option("Seconds after which re-solving stops.", default=600.0)
 @json_option
 def explain(run: Path, plant: str, quick: bool, time_limit: float, as_json: bool) -> int:
     """Trace one plant's costs and the reason for its selection."""

@@ -120,6 +120,7 @@ PART_SIGN = {"quarter": "¼", "half": "½"}
 def summary_text(plan: Plan, folder: Path) -> str:
     """Return the summary as text."""
     from ccs_model.plan.calibrated_results import statement
+    from ccs_model.report.sentences import not_eligible
 
     parts = [
         _headline(plan),
@@ -129,6 +130,7 @@ def summary_text(plan: Plan, folder: Path) -> str:
         textwrap.fill(statement(plan), columns()),
         _targets(plan),
         _fixed_decisions(plan),
+        "\n".join(textwrap.fill(each, columns()) for each in not_eligible(plan.problem)),
         _marginal(plan),
         _files(plan, folder),
     ]

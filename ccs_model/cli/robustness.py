@@ -273,7 +273,7 @@ Exit codes: 0 done, 3 invalid input, 4 infeasible, 5 time limit before every pla
 @click.option("--n", "n_plans", type=click.IntRange(1, 1000), default=10, show_default=True,
               help="Number of maximally different plans.")  # fmt: skip
 @click.option("--all-links", is_flag=True, help="Allow pipes on all candidate links; takes longer.")
-@time_limit_option("Seconds for the search after the plan is solved.", default=60.0)
+@time_limit_option("Seconds after which the search stops once the plan is solved.", default=600.0)
 @output_options("near-optimal")
 def near_optimal(
     requested: Path, within_share: float, n_plans: int, all_links: bool, time_limit: float, output: Output

@@ -115,6 +115,10 @@ def check(scenario: Path, annotate: Path | None, upgrade: Path | None, allow_out
         f"{problem.baseline_ktpa / 1000:,.1f} Mt CO2 a year; {n_candidates} candidate plants, "
         f"{len(problem.options):,} options, {len(problem.sites)} storage sites."
     )
+    from ccs_model.report.sentences import not_eligible
+
+    for sentence in not_eligible(problem):
+        click.echo(f"  {sentence}")
     for table, origin in problem.inputs.origins.items():
         if origin != "shipped":
             click.echo(f"  {table}: {origin or 'not used'}")

@@ -14,6 +14,7 @@ import pandas as pd
 
 from ccs_model.plan.calibrated_results import calibration_dict
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.tables import not_eligible_table
 
 SCHEMA = "ccs-model/plan/2"
 _OBJECTIVE = ("value", "bound", "gap_share", "searched_bound", "searched_gap_share", "unit")
@@ -59,6 +60,7 @@ def plan_dict(plan: Plan) -> dict[str, Any]:
         "intensity": records(plan.intensity),
         "air_pollution": records(plan.air_pollution),
         "zones": records(plan.zones),
+        "not_eligible": records(not_eligible_table(problem)),
         "calibration": calibration_dict(plan),
         "targets": records(plan.targets),
         "fixed_decisions": records(plan.fixed_decisions),

@@ -30,6 +30,7 @@ from ccs_model.plan.decisions import BUILT, Point
 from ccs_model.plan.merit_order import AT_FULL_LOAD, PARTS, levelised_of
 from ccs_model.plan.owners import Owners
 from ccs_model.problem import Problem
+from ccs_model.problem.build_problem import REASON_KEYS
 
 LINK_COLUMNS = [
     "link", "kind", "from_node", "to_node", "year", "pipe", "length_km", "diameter_mm", "capacity_ktpa", "flow_ktpa",
@@ -277,6 +278,17 @@ def emissions_table(point: Point, sharing: Sharing | None) -> pd.DataFrame:
         rows.append(summed.reset_index(names=["province", "sector"]))
     table = pd.concat(rows, ignore_index=True)
     return _with_shares(table)
+
+
+def not_eligible_table(problem: Problem) -> pd.DataFrame:
+    """Return one row a plant that cannot be retrofitted, largest first: plant, name, baseline_ktpa, reason, key.
+
+    `key` is the scenario key that changes the reason; empty if no key does.
+    """
+    plants = problem.plants[~problem.plants["is_candidate"]]
+    plants = plants.assign(key=plants["reason"].map(REASON_KEYS).fillna(""))
+    columns = ["plant", "name", "baseline_ktpa", "reason", "key"]
+    return plants[columns].sort_values(["baseline_ktpa", "plant"], ascending=[False, True]).reset_index(drop=True)
 
 
 def zones_table(emissions: pd.DataFrame, problem: Problem) -> pd.DataFrame:

@@ -41,6 +41,20 @@ PLANT_COLUMNS = [
     "capacity_ktpa", "turnaround_from", "turnaround_until", "reference", "quality", "note",
 ]  # fmt: skip
 NO_SITE = "no storage site in reach"
+# By the reason why a plant is not eligible, the scenario key that changes it.
+REASON_KEYS = MappingProxyType(
+    {
+        "excluded by the scenario": "plants.exclude",
+        "announced to retire": "",
+        "no capturable stream": "",
+        "below the smallest size": "plants.min_emissions_ktpa",
+        "no selected technology suits its streams": "capture.technologies",
+        NO_SITE: "storage.site_reach_km",
+        "closes before a retrofit reaches its minimum life": "",
+        "no turnaround in time for a retrofit to start": "",
+        "nothing can start and work within the horizon": "years",
+    }
+)
 
 
 def build_problem(scenario: Scenario, inputs: Inputs, *, keep_dominated: bool = False) -> Problem:

@@ -337,8 +337,9 @@ def validate_sites_reachable(
         if site in network.node_of_site:
             why, hint = "no candidate link leads to it", "add links to transport/links, see docs/network.md"
         else:
-            why = f"site_reach_km is {inputs.limit('site_reach_km'):g}"
-            hint = "leave it out, or raise site_reach_km in transport/limits"
+            reach_km = scenario.storage.site_reach_km or inputs.limit("site_reach_km")
+            why = f"site_reach_km is {reach_km:g}"
+            hint = "leave it out, or raise storage.site_reach_km"
         nearest = f"nearest plant is {plants['plant'].iloc[int(far.argmin())]}, {far.min():,.0f} km away"
         what = f"storage.sites: site '{site}' cannot be reached: {nearest}, {why}"
         issues.append(Issue(place_of(scenario, f"storage.sites[{i}]"), what, hint))

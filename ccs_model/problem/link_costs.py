@@ -109,7 +109,7 @@ def network_of(
         inputs.limit("hub_diameter_km"),
         int(inputs.limit("hub_plants_min")),
     )
-    sites = _within_radius(sites, candidates, inputs)
+    sites = _within_radius(sites, candidates, inputs, scenario.storage.site_reach_km or inputs.limit("site_reach_km"))
     nodes = places_as_nodes(candidates, sites, inputs["transport/hubs"], radii)
     node_of = {plant: row.node for row in nodes.itertuples() for plant in row.members}
     node_of |= {site: site for site in sites["site"]} | {hub: hub for hub in inputs["transport/hubs"]["hub"]}
@@ -134,14 +134,14 @@ def network_of(
     return Network(nodes.drop(columns="members"), every, lines, plant_nodes, {site: site for site in sites["site"]})
 
 
-def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs) -> pd.DataFrame:
+def _within_radius(sites: pd.DataFrame, candidates: pd.DataFrame, inputs: Inputs, reach_km: float) -> pd.DataFrame:
     """Sites that some plant could use at all: not too far from one, or at the end of a given link."""
     if candidates.empty or sites.empty:
         return sites.iloc[:0]
     given = inputs["transport/links"]
     is_joined = sites["site"].isin({*given["node_a"], *given["node_b"]})
     far = distances_km(sites, candidates)
-    return sites[(far.min(axis=1) <= inputs.limit("site_reach_km")) | is_joined].reset_index(drop=True)
+    return sites[(far.min(axis=1) <= reach_km) | is_joined].reset_index(drop=True)
 
 
 def link_id(one: str, other: str) -> str:

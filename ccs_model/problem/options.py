@@ -340,8 +340,8 @@ def own_pipe_routes(
         plants["lon_deg"],
         sites["lat_deg"],
         sites["lon_deg"],
-        int(inputs.limit("sites_in_reach")),
-        inputs.limit("own_pipe_reach_km"),
+        scenario.storage.nearest_sites or int(inputs.limit("sites_in_reach")),
+        scenario.storage.site_reach_km or inputs.limit("own_pipe_reach_km"),
     )
     links = pd.DataFrame(
         {

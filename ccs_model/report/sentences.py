@@ -6,9 +6,13 @@ import math
 
 from ccs_model.plan.decisions import BUILT
 from ccs_model.plan.plan import Plan
+from ccs_model.plan.tables import not_eligible_table
+from ccs_model.problem import Problem
 from ccs_model.report.figures import Gap, gap_of
 from ccs_model.units import unit_text
 
+# How many of the largest plants a sentence names.
+_NAMED = 3
 # The plan's objective value, and what no plan exceeds, by objective.
 _ACHIEVED = {
     "max_abatement": ("The plan avoids", "avoids more than"),
@@ -42,19 +46,19 @@ def bound_text(plan: Plan, requested: str = "") -> str:
         exceeds = "costs less than"
     unit = objective.unit.replace("million", f"million {plan.problem.currency} {plan.problem.price_year}")
 
-    def limit(where: str, bound: float, share: float, requested: str) -> str:
+    def limit(bound: float, share: float, requested: str) -> str:
         if not math.isfinite(bound):
-            return f"no bound{where} was found{f' (requested gap {requested})' if requested else ''}"
+            return f"no bound was found{f' (requested gap {requested})' if requested else ''}"
         asked = f", requested {requested}" if requested else ""
-        return f"no plan{where} {exceeds} {round(bound):,} (optimality gap {percent(share)}{asked})"
+        return f"no plan {exceeds} {round(bound):,} (optimality gap {percent(share)}{asked})"
 
     value = f"{achieves} {round(objective.value):,} {unit}"
     if not gap.is_restricted:
-        return f"{value}; {limit('', gap.searched_bound, gap.searched_share, requested)}"
-    searched = limit(f" within its {searched_links(gap.n_searched)}", gap.searched_bound, gap.searched_share, "")
+        return f"{value}; {limit(gap.searched_bound, gap.searched_share, requested)}"
     return (
-        f"{value}; {searched}. Searched links are the candidate links in which the plan was optimised. "
-        f"Over all {gap.n_links} candidate links {limit('', gap.bound, gap.share, requested)}"
+        f"{value}; over all {gap.n_links} candidate links {limit(gap.bound, gap.share, '')}. "
+        f"Searched links are the candidate links in which the plan was optimised. "
+        f"Within its {searched_links(gap.n_searched)} {limit(gap.searched_bound, gap.searched_share, requested)}"
     )
 
 
@@ -119,8 +123,10 @@ def nothing_built(plan: Plan) -> str:
 
 
 def why_nothing_is_built(plan: Plan) -> str:
-    """The first reason that alone explains an empty plan."""
+    """The first reason that alone explains an empty plan; none is given where better plans are not ruled out."""
     problem = plan.problem
+    if plan.reached_a_limit and problem.budget_mn != 0 and len(problem.routes):
+        return "the search ended before it found a retrofit; a plan with retrofits may exist"
     if problem.objective == "min_cost":
         return "the targets are reached without retrofits, or the shortfall is cheaper than a retrofit"
     if problem.objective in ("max_npv", "max_net_benefit"):
@@ -147,11 +153,26 @@ def why_nothing_is_built(plan: Plan) -> str:
     return "no retrofit that satisfies every constraint has positive net abatement"
 
 
+def not_eligible(problem: Problem) -> list[str]:
+    """One sentence for each reason why plants are not eligible: their number, emissions, the key, the largest."""
+    sentences = []
+    table = not_eligible_table(problem)
+    for (reason, key), rows in table.groupby(["reason", "key"], sort=False):
+        n = len(rows)
+        change = f" (scenario key {key})" if key else ""
+        largest = "; ".join(rows["name"].head(_NAMED))
+        sentences.append(
+            f"{n} plant{'s' if n != 1 else ''} with {_rounded(rows['baseline_ktpa'].sum())} kt CO2 a year "
+            f"{'are' if n != 1 else 'is'} not eligible: {reason}{change}. Largest: {largest}."
+        )
+    return sentences
+
+
 def status(plan: Plan) -> str:
     """Status, value, bounds and gaps."""
     requested = percent(plan.problem.scenario.solver.mip_gap)
     if plan.reached_a_limit:
-        ended = f"The time limit ended the run before the requested gap ({requested}) was reached."
+        ended = f"A limit ended the search before the requested gap ({requested}) was reached."
         return f"Status: limit. {ended} {bound_text(plan)}."
     return f"Status: {plan.status}. {bound_text(plan, requested)}."
 

@@ -125,9 +125,17 @@ def run_files(
 
 
 def infeasible_files(
-    conflicts: Sequence[str], scenario: Scenario, inputs: Inputs, *, command: str = ""
+    conflicts: Sequence[str],
+    scenario: Scenario,
+    inputs: Inputs,
+    *,
+    tables: Mapping[str, pd.DataFrame] | None = None,
+    command: str = "",
 ) -> dict[str, bytes]:
-    """Return the run folder of an infeasible problem: plan.json, the workbook, the resolved scenario, the manifest."""
+    """Return the run folder of an infeasible problem: plan.json, the workbook, the resolved scenario, the manifest.
+
+    `tables` are those of the nearest plan, by name.
+    """
     document = {
         "schema": SCHEMA,
         "scenario": scenario.name,
@@ -147,6 +155,7 @@ def infeasible_files(
     files = {
         PLAN: (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode(),
         WORKBOOK: infeasible_workbook(conflicts, scenario.name),
+        **{f"tables/{name}.csv": csv_text(table).encode() for name, table in (tables or {}).items()},
         **input_files(scenario, inputs),
     }
     return with_manifest(files, _question(scenario, inputs), command, None, {"status": "infeasible"})

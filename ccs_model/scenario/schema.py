@@ -86,6 +86,10 @@ class Storage(Section):
     """Which estimate of each site's capacity to use."""
     max_fill_share: float = Field(default=1.0, gt=0, le=1)
     """Largest share of a site's capacity that may be used, 0 to 1."""
+    site_reach_km: float | None = Field(default=None, gt=0)
+    """Largest distance from a plant to a site, in km; null takes that of transport/limits."""
+    nearest_sites: int | None = Field(default=None, ge=1)
+    """Nearest sites offered to each plant without shared pipelines; null takes that of transport/limits."""
 
 
 class Budget(Section):

@@ -112,7 +112,7 @@ def optimize_to_folder(
         try:
             plan = optimize_inputs(requested, inputs, on_progress=on_progress, started=clock)
         except InfeasibleError as error:
-            files = infeasible_files(error.conflicts, requested, inputs, command=command)
+            files = infeasible_files(error.conflicts, requested, inputs, tables=error.tables, command=command)
             error.folder = write_locked(files, folder, force=force)
             raise
         except CheckError as error:

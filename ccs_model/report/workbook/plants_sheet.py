@@ -10,6 +10,7 @@ from ccs_model.plan.plan_json import records
 from ccs_model.plan.reasons import reasons_table
 from ccs_model.plan.tables import ENERGY
 from ccs_model.report import sentences as words
+from ccs_model.report.sentences import not_eligible
 from ccs_model.report.workbook.columns import CALCULATION, OBSERVED, columns_of, table_columns
 from ccs_model.report.workbook.sheet import Page, Sheet
 
@@ -21,6 +22,8 @@ def write_plants(sheet: Sheet, plan: Plan) -> None:
         "Every operating plant of the zones. Baseline is the annual emission; capturable is the CO2 in the streams "
         "that can be captured."
     )
+    for sentence in not_eligible(plan.problem):
+        sheet.paragraph(sentence)
     is_chinese = (plan.problem.plants["name_zh"].fillna("") != "").any()
     columns = table_columns("plants", without=() if is_chinese else ("name_zh",))
     chosen = _chosen(plan.retrofits)

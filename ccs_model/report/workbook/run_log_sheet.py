@@ -53,7 +53,8 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
 
     objective, relaxation, size, problem = plan.objective, plan.relaxation, plan.size, plan.problem
     solver = problem.scenario.solver
-    yield item("Status", plan.status, "optimal: within the requested gap; limit: the time limit ended the run first")
+    statuses = "optimal: gap over all links at most 1e-6; within_gap: requested gap reached; limit: a limit came first"
+    yield item("Status", plan.status, statuses)
     yield item("Optimisation objective", problem.objective, kind=INPUT)
     yield item("Decisions", "integer" if problem.is_integer else "continuous", kind=INPUT)
     yield item("Value", objective.value, "of the plan", "value_kt", unit=objective.unit)
@@ -90,6 +91,7 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     yield item("Integer columns", size.n_integer, "of which integer", "n_whole", CALCULATION)
     yield item("Nonzero coefficients", size.n_nonzeros, "nonzero", "n_nonzeros", CALCULATION)
     yield item("Optimality gap requested", solver.mip_gap, "solver.mip_gap", "gap_share", INPUT)
+    yield item("Effort", solver.effort, "solver.effort", kind=INPUT)
     yield item("Time limit", solver.time_limit_s, "solver.time_limit_s", "time_limit_s", INPUT)
     yield item("Threads", solver.threads, "solver.threads", "n_threads", INPUT)
     yield item("Seed", solver.seed, "solver.seed", "n_seed", INPUT)

@@ -11,6 +11,8 @@ from openpyxl.workbook import Workbook
 
 import ccs_model as ccs
 from ccs_model.plan.plan import Plan
+from ccs_model.solve import network_search
+from ccs_model.solve.strategies import ModelSizes
 
 
 def _solved(total_mn: float) -> Plan:
@@ -49,8 +51,10 @@ NETWORK = {"transport.shared_trunklines": True, "storage.sites": ["Qinshui", "Or
 
 @pytest.fixture(scope="session")
 def shared_plan(solved: Callable[..., Plan]) -> Plan:
-    """Plants that share pipelines, enough money for several of them to meet on one."""
-    return solved(NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.mip_gap": 0.02})
+    """Plants that share pipelines over a part of the links, enough money for several of them to meet on one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(network_search, "SIZES", ModelSizes(all_links=0))
+        return solved(NETWORK, {"budget.total_mn": 1_800, "transport.trucks": True, "solver.mip_gap": 0.02})
 
 
 @pytest.fixture(scope="session")

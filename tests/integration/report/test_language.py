@@ -160,7 +160,7 @@ def test_families_of_texts_carry_what_stood_in_them() -> None:
     zh, both = Language("zh"), Language("both")
     assert zh.label("Flow from 2030") == "流量（自 2030 年）"
     assert both.label("Flow from 2030") == "Flow from 2030 / 流量（自 2030 年）"
-    assert zh.sentence("Status: optimal. Said by nobody.") == "求解状态：已达到设定的最优性间隙。Said by nobody."
+    assert zh.sentence("Status: optimal. Said by nobody.") == "求解状态：最优。Said by nobody."
     assert both.sentence("Nothing is built.") == "Nothing is built.\n未建设任何项目。"
     assert Language().sentence("Nothing is built.") == "Nothing is built."
     assert zh.unit("million CNY 2024") == "百万 CNY 2024" and both.unit("million CNY 2024") == "million CNY 2024"

@@ -88,7 +88,7 @@ def test_of_a_network_the_pipe_comes_on_top_of_the_cheapest_retrofit(solved: Sol
     assert f"below the cost of the cheapest retrofit without its pipeline ({cheapest:,.0f})" in why(poor)
     between = of_question(poor, budget_mn=cheapest + 1)
     assert why(between).startswith("no retrofit with its pipelines and wells satisfies every constraint")
-    assert "Optimality gap" in summary_text(poor, Path("run")) and "over all" in flat(summary_text(poor, Path("run")))
+    assert poor.status == "optimal" and "Nothing is built" in summary_text(poor, Path("run"))
 
 
 def test_reasons_that_alone_explain_an_empty_plan_come_in_order(vent: Plan) -> None:
@@ -106,7 +106,7 @@ def test_reasons_that_alone_explain_an_empty_plan_come_in_order(vent: Plan) -> N
 def test_a_limit_a_missing_answer_and_no_budget_are_told(vent: Plan) -> None:
     assert words.status(vent).startswith("Status: optimal.")
     late = words.status(replace(vent, status="limit"))
-    assert late.startswith("Status: limit. The time limit ended the run before the requested gap (0.00 %) was reached.")
+    assert late.startswith("Status: limit. A limit ended the search before the requested gap (0.00 %) was reached.")
     unasked = replace(vent, marginal_budget=None)
     assert words.marginal_budget(unasked).startswith("The marginal value of the budget is unknown")
     unlimited = replace(unasked, totals={**vent.totals, "budget_mn": None})

@@ -50,6 +50,8 @@ storage:
   sites: []  # default
   capacity: mid  # default
   max_fill_share: 1  # default
+  site_reach_km: null  # default
+  nearest_sites: null  # default
 budget:
   total_mn: 5000000000  # pilot.yaml:5
   cumulative_mn:
