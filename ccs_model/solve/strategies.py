@@ -104,16 +104,13 @@ STAGED_NETWORK = Strategy(
                 Neighbourhoods(60, 2, elsewhere=True),
                 Neighbourhoods(40, 3, elsewhere=True),
                 Neighbourhoods(60, 4, elsewhere=True),
-                Neighbourhoods(40, 6, elsewhere=True),
-                Neighbourhoods(80, 4, elsewhere=True),
-                Neighbourhoods(60, 8, elsewhere=True),
             ),
-            begin_until=1.0,
-            until=1.1,
-            min_gain_part=0.1,
+            begin_until=0.9,
+            until=1.05,
+            min_gain_part=0.25,
         ),
         Restrict(min_share=0.5),
-        Prove(until=1.3),
+        Prove(until=2.0),
     ),
 )
 """Several periods over few enough links for rounds of slope scaling in small steps."""
@@ -193,6 +190,6 @@ def choose_strategy(
             Lns(() if arcs_are_given else neighbourhoods, until=0.6),
             *((Reoptimise(until=0.7),) if is_staged else ()),
             Restrict(min_share=0.5),
-            Prove(until=1.3),
+            Prove(until=2.0),
         ),
     )
