@@ -99,7 +99,7 @@ def write_network_case(folder: Path, n_sources: int, n_sites: int, seed: int, ta
         "storage: {sites: [Made]}\n"
         f"targets: {{captured_ktpa: {float(np.floor(target_share * ktpa.sum()))!r}}}\n"
         "objective: min_cost\n"
-        "solver: {mip_gap: 0.001, time_limit_s: 60, threads: 1}\n",
+        "solver: {mip_gap: 0.001, effort: thorough}\n",
         encoding="utf-8",
     )
     return scenario

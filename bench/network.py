@@ -211,14 +211,14 @@ def solve_imported(case: Path, target_mt: float | None) -> Proven:
         path = Path(folder) / "scenario.yaml"
         path.write_text(simccs_scenario(case.name, requested), encoding="utf-8")
         scenario, inputs = read_checked(path)
-        scenario = scenario.with_changes({"solver.mip_gap": SIMCCS_GAP, "solver.threads": 1})
+        scenario = scenario.with_changes({"solver.mip_gap": SIMCCS_GAP, "solver.effort": "thorough"})
         problem = ccs.build_problem(scenario, inputs)
         model = ccs.build_model(problem)
         began = time.process_time()
         with cpu_seconds():
             plan = ccs.solve(problem, model)
         cpu_s = time.process_time() - began
-    return Proven(cpu_s, plan.objective.value if plan.status == "optimal" else math.nan)
+    return Proven(cpu_s, plan.objective.value if not plan.reached_a_limit else math.nan)
 
 
 def reach(path: Path, changes: Mapping[str, object], limit_s: float) -> Reached:
@@ -234,7 +234,9 @@ def reach(path: Path, changes: Mapping[str, object], limit_s: float) -> Reached:
         if progress.stage != "settling ties" and math.isfinite(progress.incumbent):
             seen.append((time.process_time() - began, progress.incumbent))
 
-    scenario = ccs.read_scenario(path).with_changes({**changes, "solver.time_limit_s": limit_s, "solver.threads": 1})
+    # The limit of CPU seconds ends the search, not its effort.
+    limits = {"solver.time_limit_s": limit_s, "solver.effort": "thorough"}
+    scenario = ccs.read_scenario(path).with_changes({**changes, **limits})
     try:
         with cpu_seconds():
             plan = ccs.optimize(scenario, on_progress=on_progress)

@@ -199,19 +199,19 @@ def _loaded(scenario: Path, out: Path, load: int, quota: float) -> dict[str, str
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(load)]
     line = [sys.executable, "-m", "ccs_model", "optimize", str(scenario), "--out", str(out), "-q"]
     try:
-        asked = subprocess.Popen(line, cwd=ROOT)
-        while asked.poll() is None:
+        running = subprocess.Popen(line, cwd=ROOT)
+        while running.poll() is None:
             if quota < 1:
-                asked.send_signal(signal.SIGSTOP)
+                running.send_signal(signal.SIGSTOP)
                 time.sleep(_TURN_S * (1 / quota - 1))
-                asked.send_signal(signal.SIGCONT)
+                running.send_signal(signal.SIGCONT)
             time.sleep(_TURN_S)
     finally:
         for process in busy:
             process.kill()
             process.wait()
-    if asked.returncode not in (0, 5):
-        raise RuntimeError(f"{scenario}: ended with {asked.returncode}")
+    if running.returncode not in (0, 5):
+        raise RuntimeError(f"{scenario}: ended with {running.returncode}")
     files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.name not in DATED]
     return {path.relative_to(out).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

@@ -314,7 +314,7 @@ storage: {sites: [SimCCS]}           # basin name of every sink
 @TARGET@
 objective: min_cost
 
-solver: {mip_gap: 1.0e-8, time_limit_s: 600, threads: 1}
+solver: {mip_gap: 1.0e-8, effort: thorough}
 """
 _A_TARGET = "targets: {captured_ktpa: @KTPA@} # required capture, in thousand tonnes a year"
 _A_PRICE = "# No target: CO2 is captured where the payments of sinks (eor_revenue_per_t) exceed the costs."
