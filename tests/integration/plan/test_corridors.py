@@ -54,7 +54,7 @@ def test_a_staged_plan_holds_and_lies_between_nothing_and_the_optimum(
         monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0))
     plan = solved(requested)
     best = solved(requested, {"transport.corridors": "all"}).objective.value
-    assert plan.status == "optimal" and plan.checks["holds"].all()
+    assert plan.status != "limit" and plan.checks["holds"].all()
     assert plan.corridors is not None and set(plan.flows["link"]) <= set(plan.corridors)
     assert 0 < plan.objective.value <= best * (1 + 1e-6) <= plan.objective.bound * (1 + 2e-6)
 
@@ -156,10 +156,10 @@ def test_corridors_that_were_narrowed_are_not_called_all_links(
 def test_money_for_no_pipe_gives_an_empty_plan_with_its_bounds(
     solved: Solved, one_vent: dict[str, Any], monkeypatch: pytest.MonkeyPatch, is_large: bool
 ) -> None:
-    monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(staged_rows=0 if is_large else 1_000_000))
+    monkeypatch.setattr(corridors_module, "SIZES", ModelSizes(all_links=0, staged_rows=0 if is_large else 1_000_000))
     plan = solved(one_vent, {"transport.shared_trunklines": True, "budget.total_mn": 1})
     assert plan.retrofits.empty and plan.flows.empty and plan.corridors == ()
-    assert (plan.status, plan.objective.value, plan.objective.searched_gap_share) == ("optimal", 0, 0)
+    assert (plan.status, plan.objective.value, plan.objective.searched_gap_share) == ("within_gap", 0, 0)
     # The linear program may still lay a small part of a pipe.
     assert 0 < plan.objective.bound < 10
 

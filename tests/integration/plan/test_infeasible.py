@@ -110,4 +110,4 @@ def test_an_infeasible_question_kept_in_hand_never_blocks_the_next(tmp_path: Pat
         [sys.executable, str(script)], capture_output=True, text=True, timeout=600, cwd=ROOT,
         env={"PYTHONPATH": str(ROOT)}, check=False,
     )  # fmt: skip
-    assert done.stdout.strip() == "optimal", done.stderr
+    assert done.stdout.strip() in ("optimal", "within_gap"), done.stderr

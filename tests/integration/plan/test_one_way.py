@@ -57,7 +57,7 @@ def test_the_optimum_stays(solved: Solved, monkeypatch: pytest.MonkeyPatch, ques
     monkeypatch.setattr(corridors_module, "one_way", noted)
     plan = solved(ONE_PERIOD, question)
     assert made and made[0] is not None
-    assert plan.status == "optimal" and plan.checks["holds"].all()
+    assert plan.status != "limit" and plan.checks["holds"].all()
     assert plan.objective.value == pytest.approx(both_ways.objective.value, rel=1e-6)
     assert plan.objective.bound == pytest.approx(both_ways.objective.value, rel=1e-6)
 

@@ -33,7 +33,7 @@ def test_the_relaxation(shanxi: Plan) -> None:
 
 
 def test_the_objective_within_the_gap_asked_for(shanxi: Plan) -> None:
-    assert shanxi.status == "optimal"
+    assert shanxi.status != "limit"
     assert shanxi.objective.value == pytest.approx(58_000.0, rel=0.03)
     assert shanxi.objective.value <= shanxi.objective.searched_bound <= 1.0301 * shanxi.objective.value
     # Over all candidate links only the wider bound holds.
