@@ -56,10 +56,10 @@ def points_of(
             "avoided_ktpa": float(retrofits["avoided_ktpa"].sum()),
             "n_plants_retrofitted": len(fitted),
             "objective": value,
-            "bound": bound + 0.0,
-            "gap_share": gap_share(bound, value),
-            "all_links_bound": budget_point.all_links_bound + 0.0,
-            "all_links_gap_share": gap_share(budget_point.all_links_bound, value),
+            "bound": _known(bound + 0.0),
+            "gap_share": _known(gap_share(bound, value)),
+            "all_links_bound": _known(budget_point.all_links_bound + 0.0),
+            "all_links_gap_share": _known(gap_share(budget_point.all_links_bound, value)),
             "status": plan_status(
                 gap_share(budget_point.all_links_bound, value), gap_share(bound, value), problem.scenario.solver.mip_gap
             ),
@@ -124,9 +124,14 @@ def _names(moved: Sequence[Row], change: str) -> str:
     return "; ".join(str(row["name"]) for row in moved if row["change"] == change)
 
 
-def _finite(gap: float) -> float:
-    """The gap; 1 where it is infinite."""
-    return gap if np.isfinite(gap) else 1.0
+def _known(number: float) -> float | None:
+    """The number; None where a limit came before it was found."""
+    return number if np.isfinite(number) else None
+
+
+def _finite(gap: float | None) -> float:
+    """The gap; 1 where it is unknown."""
+    return 1.0 if gap is None else gap
 
 
 def _more(before: Row, now: Row) -> Row:

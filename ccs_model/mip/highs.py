@@ -262,6 +262,8 @@ class Highs:
 
     def start_from(self, x: Floats) -> None:
         """Set a start solution (warm start)."""
+        if not self._n_columns:
+            return
         point = highspy.HighsSolution()
         point.col_value = [float(value) for value in x / self._scale.column]
         self._must(self._highs.setSolution(point))

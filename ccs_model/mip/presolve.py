@@ -122,7 +122,7 @@ def fixed_by_reduced_cost(
             if low[0] != 0 or high[0] != 1 or now() >= deadline:
                 break
             highs.set_bounds(here, np.array([tried]), np.array([tried]))
-            found = highs.run(deadline - now(), "reduced-cost fixing")
+            found = highs.attempt(deadline - now(), "reduced-cost fixing")
             is_worse = found.x is not None and sign * (found.objective - value) < -_WORSE * max(abs(value), 1.0)
             if is_worse or (found.status == "infeasible" and _is_infeasible(highs, options, deadline)):
                 low, high = np.array([1.0 - tried]), np.array([1.0 - tried])

@@ -229,6 +229,8 @@ def _solve_stages(
     outcome = verified_outcome(problem, matrix, options, first.outcome)
     assert outcome.x is not None
     chosen = rounded_to_integrality(search.matrix, search.searched(outcome.x))
+    # Tie-breaking may lose a billionth of it, which slopes of the budget would show.
+    value = float(search.matrix.costs[0] @ chosen)
     if corridors is not None:
         _limit_to(highs, search.matrix, chosen)
     stages = _LaterStages()
@@ -250,7 +252,7 @@ def _solve_stages(
         marginal_budget = stages.attempt(
             "the marginal value of the budget is unknown",
             None,
-            lambda: _marginal_budget(problem, search, options, search.searched(chosen), later, corridors),
+            lambda: _marginal_budget(problem, search, options, search.searched(chosen), value, later, corridors),
         )
     clock.lap("next_money_s")
     fixed_decisions = stages.attempt(
@@ -300,6 +302,7 @@ def _marginal_budget(
     search: Normalised,
     options: SolverOptions,
     chosen: Floats,
+    value: float,
     later: float,
     corridors: Corridors | None,
 ) -> MarginalBudget | None:
@@ -308,9 +311,9 @@ def _marginal_budget(
     budget = budget_row(matrix)
     if budget is None or was_stopped():
         return None
-    maximise, value = matrix.maximise[0], float(matrix.costs[0] @ chosen)
+    maximise = matrix.maximise[0]
     if not problem.is_integer:
-        return _slopes(problem, search, Highs(matrix, options), budget, chosen)
+        return _slopes(problem, search, Highs(matrix, options), budget, chosen, value)
     more = max(1.0 / search.unit, MARGINAL_BUDGET_SHARE * budget.limit)
     limits = matrix.row_upper.copy()
     limits[budget.row] += more
@@ -346,10 +349,10 @@ def _marginal_budget(
 
 
 def _slopes(
-    problem: Problem, search: Normalised, highs: Highs, budget: BudgetRow, chosen: Floats
+    problem: Problem, search: Normalised, highs: Highs, budget: BudgetRow, chosen: Floats, value: float
 ) -> MarginalBudget | None:
     """Both slopes of a continuous plan: abatement of one million more, and of the last million."""
-    matrix, value = search.matrix, float(search.matrix.costs[0] @ chosen)
+    matrix = search.matrix
     step = min(1.0 / search.unit, budget.limit) or 1.0 / search.unit
     highs.set_row(budget.row, -np.inf, budget.limit + step)
     up = highs.run(np.inf, "marginal budget: one step more")

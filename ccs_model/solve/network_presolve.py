@@ -79,15 +79,19 @@ def reduced_model(matrix: Matrix, start: Floats, options: SolverOptions, *, dead
     None if too many retrofits stay free, or `start` is not a point of the smaller model.
     """
     decisions = np.r_[matrix.columns_of(BUILD), matrix.columns_of(OPENED)]
+    if not len(matrix.columns_of(BUILD)):
+        return None
     value = float(matrix.costs[0] @ start)
     known = fixed_by_reduced_cost(matrix, decisions, value, options, deadline=deadline)
     build = matrix.columns_of(BUILD)
     if (known.lower[build] < known.upper[build]).mean() > _FREE_SHARE:
         return None
     first = restricted(known, np.zeros(0, dtype=np.int64))
+    if not len(first.columns):
+        return None
     off = _Network(first.matrix).dead_ends()
     restricted_model = restricted(known, first.columns[off])
-    if not restricted_model.holds(start):
+    if not restricted_model.holds(start) or not len(restricted_model.columns):
         return None
     pairs = _Network(restricted_model.matrix).pairs()
     aggregated = merged(restricted_model.matrix, pairs)

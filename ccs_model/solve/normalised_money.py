@@ -21,6 +21,8 @@ from ccs_model.model.objective import is_in_money
 from ccs_model.problem import Problem
 
 _DIGITS = 11
+# Smaller amounts stay as they are.
+_NOTHING = 1e-200
 # What the typical coefficient becomes.
 _TYPICAL = 100.0
 
@@ -116,7 +118,7 @@ def normalised(problem: Problem, matrix: Matrix) -> Normalised:
 
 def _rounded(values: Floats) -> Floats:
     """Values rounded to a number of significant digits."""
-    counts = np.isfinite(values) & (values != 0)
+    counts = np.isfinite(values) & (np.abs(values) > _NOTHING)
     size = np.floor(np.log10(np.abs(values), where=counts, out=np.zeros_like(values)))
     power = 10.0 ** (_DIGITS - 1 - size)
     return np.where(counts, np.round(values * power) / power, values)

@@ -101,7 +101,7 @@ def test_json_is_one_object_and_nothing_else(desk, first_run):
     answer = run(desk, "optimize", "small.yaml", "--json")
     plan = json.loads(answer.stdout)
     assert plan["schema"] == "ccs-model/plan/2"
-    assert plan["status"] == "optimal"
+    assert plan["status"] in ("optimal", "within_gap")
     assert sum(plan["terms"].values()) == pytest.approx(plan["objective"]["value"], rel=1e-9)
     assert plan["totals"]["capex_mn"] <= 1_500 + 1e-6
     assert all(check["holds"] for check in plan["checks"])
