@@ -25,6 +25,8 @@ _DIGITS = 11
 _NOTHING = 1e-200
 # What the typical coefficient becomes.
 _TYPICAL = 100.0
+# Coefficients below this share of the largest are not counted.
+_TYPICAL_SHARE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +101,8 @@ def normalised(problem: Problem, matrix: Matrix) -> Normalised:
     if not len(sizes) and in_money.any():
         costs = np.abs(matrix.costs[in_money])
         sizes = costs[costs > 0]
+    # A share of next to nothing, of a fund for example, is not typical.
+    sizes = sizes[sizes > _TYPICAL_SHARE * sizes.max(initial=0.0)]
     unit = float(np.exp(np.log(sizes).mean())) / _TYPICAL if len(sizes) else 1.0
     row, column = np.where(is_money_row, unit, 1.0), np.where(is_money, unit, 1.0)
     data = matrix.rows.data / row[matrix.rows.indices] * np.repeat(column, np.diff(matrix.rows.indptr))

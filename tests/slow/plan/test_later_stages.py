@@ -67,7 +67,7 @@ def test_a_plan_outlives_what_should_better_it(solved: Solved, failing: Callable
     # Of the search for a proof nothing is left; the bound over all links holds within corridors too.
     assert plan.status == "limit"
     assert plan.objective.searched_bound == pytest.approx(plan.objective.bound, rel=1e-9)
-    assert plan.objective.bound == pytest.approx(whole.objective.bound)
+    assert plan.objective.bound >= whole.objective.bound * (1 - 1e-9)
 
 
 def test_where_nothing_is_in_hand_a_failure_is_told(solved: Solved, failing: Callable[..., list[str]]) -> None:
