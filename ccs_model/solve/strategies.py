@@ -46,7 +46,7 @@ SIZES = ModelSizes()
 EFFORTS = MappingProxyType({"quick": 0.25, "normal": 1.0, "thorough": 8.0})
 """By `solver.effort`, the multiple of the usual effort."""
 
-_EFFORT_PER_ROW, _LEAST_EFFORT = 1.2e-3, 15.0
+_EFFORT_PER_ROW, _LEAST_EFFORT = 1.2e-3, 30.0
 
 
 def effort_of_model(n_rows: int, level: str) -> float:
