@@ -26,7 +26,7 @@ _NOTHING = 1e-200
 # What the typical coefficient becomes.
 _TYPICAL = 100.0
 # Coefficients below this share of the largest are not counted.
-_TYPICAL_SHARE = 1e-6
+_TYPICAL_SHARE = 1e-30
 
 
 @dataclass(frozen=True, eq=False)
