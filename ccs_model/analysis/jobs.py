@@ -163,18 +163,6 @@ def processes(work: Work, n_processes: int) -> Iterator[Processes]:
                 worker.process.join()
 
 
-@contextlib.contextmanager
-def aside(work: Work, task: object) -> Iterator[Callable[[float], Ended | None]]:
-    """One task in its own process; on exit it is killed if it is still running.
-
-    The yielded function waits some seconds for the result: None if the task has not ended or its process died.
-    """
-    with processes(work, 1) as group:
-        (worker,) = group.workers
-        worker.give(Job("aside", task))
-        yield lambda seconds: worker.answer() if worker.pipe.poll(max(seconds, 0.0)) else None
-
-
 class Processes:
     """Workers that wait for jobs."""
 

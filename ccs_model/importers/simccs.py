@@ -391,7 +391,8 @@ def _trends(text: Text, issues: list[Issue]) -> list[_Site]:
         slope, intercept = numbers[0] + numbers[2], numbers[1] + numbers[3]
         if total and (slope >= total[0] or intercept <= total[1]):
             what = (
-                f"trend '{shown(cells[0])}' is never dearer at no flow and cheaper for large ones than the one before"
+                f"trend '{shown(cells[0])}' has slope {slope:g} and intercept {intercept:g}, the trend before it "
+                f"{total[0]:g} and {total[1]:g}"
             )
             issues.append(Issue(reader.where, what, "slopes must fall and intercepts rise from trend to trend"))
         total = slope, intercept

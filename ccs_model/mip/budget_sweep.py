@@ -153,7 +153,7 @@ class Anchors:
         supports = [Support(limits[0], outcome.objective, float(outcome.row_dual[row]), outcome.x)]
         arc_groups = model.network.arc_groups_used(outcome.x)
         if with_arcs:
-            cut_context = replace(context.anew(effort), matrix=with_cuts(context.matrix, cuts))
+            cut_context = replace(context.restarted(effort), matrix=with_cuts(context.matrix, cuts))
             trace = self.scaling.run(cut_context, Result("limit", relaxation=outcome)).trace
             arc_groups = model.network.arc_groups_used(trace[-1]) if trace else arc_groups
         for limit in limits[1:]:

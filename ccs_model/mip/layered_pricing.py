@@ -169,7 +169,7 @@ class Layers:
                 all_rows[layer.rows[giving]] = price[giving] * self.flip[layer.rows[giving]]
                 y += sign * all_rows
                 worth -= matrix.rows.T @ all_rows
-        # The best column of each group outside, and of these the most valuable.
+        # The best column of each group outside the model, and the most valuable of them.
         outside = np.flatnonzero((worth > nothing) & ~inside)
         best = np.zeros(int(self.group.max(initial=0)) + 1)
         np.maximum.at(best, self.group[outside], worth[outside])

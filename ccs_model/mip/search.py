@@ -181,7 +181,7 @@ class SearchContext:
         """When a share of the effort is spent."""
         return self.began + share * (self.deadline - self.began)
 
-    def anew(self, effort: float) -> SearchContext:
+    def restarted(self, effort: float) -> SearchContext:
         """The same search with all of its effort left."""
         began = now()
         return replace(self, began=began, deadline=began + effort)

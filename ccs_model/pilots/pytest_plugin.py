@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> CaseFile | None:
-    """A case file that was asked for."""
+    """Collect a case file that the options select."""
     if file_path.suffix not in _SUFFIXES or not _is_selected(file_path, parent.config) or not _is_case(file_path):
         return None
     return CaseFile.from_parent(parent, path=file_path)

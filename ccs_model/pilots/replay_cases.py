@@ -450,8 +450,8 @@ def degenerate(case: Case, context: ReplayContext) -> Found:
 def _anchors(context: ReplayContext, plan: Plan) -> dict[str, float]:
     """Published costs as money per t avoided, like the dual: (capture + transport + storage) ÷ (avoided ÷ captured).
 
-    Sector and ratio are those of the dearest retrofit. The band runs from the lowest anchor to the highest;
-    `demonstrations_low_per_t` is the low end of built projects.
+    Sector and ratio are those of the retrofit with the highest avoidance cost. The band runs from the lowest anchor to
+    the highest; `demonstrations_low_per_t` is the low end of built projects.
     """
     problem = plan.problem
     scenario, inputs = problem.scenario, problem.inputs
@@ -459,14 +459,14 @@ def _anchors(context: ReplayContext, plan: Plan) -> dict[str, float]:
         scenario.currency, scenario.price_year, inputs["indices/deflators"], inputs["indices/exchange_rates"]
     )
     table = inputs["pilots/anchors"]
-    dearest = plan.retrofits.sort_values("avoidance_cost_per_t", kind="stable").iloc[-1]
-    ratio = float(dearest["avoided_ktpa"] / dearest["captured_ktpa"])
+    costliest = plan.retrofits.sort_values("avoidance_cost_per_t", kind="stable").iloc[-1]
+    ratio = float(costliest["avoided_ktpa"] / costliest["captured_ktpa"])
     found: dict[str, float] = {"dearest_avoided_per_captured": ratio}
     for end in ("low", "high"):
         published = level.convert(table[f"{end}_per_t"], table["currency"], table["price_year"])
         money = pd.Series(np.asarray(published, dtype=float))
         on_the_way = float(money[table["covers"].isin(("transport", "storage"))].sum())
-        of_sector = table["sector"] == dearest["sector"]
+        of_sector = table["sector"] == costliest["sector"]
         built = money[of_sector & (table["covers"] == "capture")] + on_the_way
         chains = money[of_sector & (table["covers"] == "chain")]
         outermost = "min" if end == "low" else "max"

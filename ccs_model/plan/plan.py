@@ -9,7 +9,7 @@ cashflow    undiscounted million by calendar year
 zones       one row a province, last period
 by_year     one row a period: totals
 targets     one row a target: required, reached, missed, shadow price
-locks       one row a required or excluded plant: cost of that decision
+fixed_decisions  one row a required or excluded plant: cost of that decision
 shares      one row a user of each link and site: its costs by use and by Shapley value; None without shared links
 owners      one row a retrofitted plant and `all`: NPV, rate of return, payback, break-even price; None in a static year
 owner_cashflow  one row a retrofitted plant and calendar year: income, expenses, funds, tax; None in a static year
@@ -61,9 +61,16 @@ ENTERS, LEAVES, CHANGES = "enters", "leaves", "changes"
 
 @dataclass(frozen=True, eq=False)
 class Frontier:
-    """`about` says what was asked and how it was found; `pictures` hold, a point each, what a map shows of its plan.
+    """Plans at a range of budgets.
 
-    `is_exact` where every breakpoint of a linear program is known; a ladder of whole plans has a gap at each rung.
+    Attributes
+    ----------
+    about
+        The request and the method.
+    points, breakpoints, moves
+        Tables, described above.
+    pictures
+        Map data of the plan at each budget.
     """
 
     about: Mapping[str, Any]
@@ -101,7 +108,7 @@ CHOSEN_SHARE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """`about` says what was asked and how it was found."""
+    """Spread of the results under uncertain inputs; `about` holds the request and the method, the tables are above."""
 
     about: Mapping[str, Any]
     inputs: pd.DataFrame
@@ -141,10 +148,10 @@ class Objective:
 
 @dataclass(frozen=True)
 class Relaxation:
-    """The linear program behind a whole plan: its value, and its shadow prices.
+    """The LP relaxation of a plan: its value and its shadow prices.
 
-    `abatement_per_budget_kt_per_mn` is the budget's, where the aim is most abatement; `cost_of_next_tonne_per_t`
-    that of the dearest target, per t avoided, where it is least cost.
+    `abatement_per_budget_kt_per_mn` is the shadow price of the budget, for `max_abatement`. `cost_of_next_tonne_per_t`
+    is that of the most expensive target, per t avoided, for `min_cost`.
     """
 
     value: float
@@ -154,10 +161,11 @@ class Relaxation:
 
 @dataclass(frozen=True)
 class MarginalBudget:
-    """What more money would buy, found by solving again with the plan's retrofits kept.
+    """The marginal value of the budget, re-solved with the plan's retrofits kept.
 
-    `added_mn` was added to the budget; `abatement_kt` is gained over the horizon, and the names enter.
-    `last_kt_per_mn` is what the last million bought, for fractional plans: at a breakpoint the two slopes differ.
+    `added_mn` is the addition to the budget, `abatement_kt` the abatement gained over the horizon, and `plants` are the
+    plants that enter. `last_kt_per_mn` is the abatement of the last million, for continuous plans; at a breakpoint the
+    two slopes differ.
     """
 
     added_mn: float

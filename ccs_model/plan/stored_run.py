@@ -14,11 +14,11 @@ from ccs_model.scenario import Scenario
 
 @dataclass(frozen=True, eq=False)
 class StoredRun:
-    """`document` is plan.json; `tables` those of the folder by name; `map` a GeoJSON feature collection.
+    """A run folder as read: `document` is plan.json, `tables` its tables by name, `map` a GeoJSON feature collection.
 
-    `inputs` gives the SHA-256 of every input file by name, `sha256` that of the whole question. `frontier` is
-    frontier.json, where other budgets were asked for; `uncertainty` is montecarlo.json, where the plan was looked at in
-    many futures, which then stand in `tables` as `futures`.
+    `inputs` holds the SHA-256 of every input file by name, `sha256` that of all inputs together. `frontier` is
+    frontier.json and `uncertainty` is montecarlo.json, if the folder has them; the futures of a Monte Carlo run are in
+    `tables` as `futures`.
     """
 
     name: str

@@ -257,7 +257,7 @@ def pipe_sizes(inputs: Inputs, level: PriceLevel) -> pd.DataFrame:
             }
         )
         sizes = sizes.sort_values(["largest_ktpa", "pipe"], kind="stable").reset_index(drop=True)
-        # Below the end of the previous trend, a trend is the dearer of the two.
+        # Below the end of the previous trend, a trend is the more expensive of the two.
         sizes["smallest_ktpa"] = np.r_[0.0, sizes["largest_ktpa"].to_numpy()[:-1]]
         return sizes[SIZE_COLUMNS]
     pipes = pipe_classes(inputs, level)

@@ -23,7 +23,7 @@ from ccs_model.errors import NoPlanError
 from ccs_model.inputs import Inputs, load_inputs
 from ccs_model.mip import Highs, Matrix, Progress, SolverOptions
 from ccs_model.mip.branch_and_bound import MipOutcome
-from ccs_model.mip.clock import effort, now, time_s, was_stopped
+from ccs_model.mip.clock import effort, now, seconds_until_stop, time_s, was_stopped
 from ccs_model.mip.grouped_milp import solve_program
 from ccs_model.mip.matrix import rounded_to_integrality
 from ccs_model.mip.presolve import restricted
@@ -163,7 +163,9 @@ def solve(
         model = build_model(problem)
     matrix = matrix_of(model)
     clock.lap("pose_and_build_s")
-    with temporary_folder() as folder, effort(clock.stop_at):
+    # A time limit around this one, such as that of a frontier, holds as well.
+    stop_at = min(clock.stop_at, time_s() + seconds_until_stop())
+    with temporary_folder() as folder, effort(stop_at):
         log_path = folder / "solver.log"
         plan, failed = _solve_stages(problem, matrix, log_path, clock, on_progress)
         log = log_path.read_text(encoding="utf-8", errors="replace") if log_path.exists() else ""

@@ -105,7 +105,7 @@ class _NetworkSearch:
             # A plan without a bound over all links is worth more than neither.
             unbounded = context.sign * np.inf
             relaxation = Outcome("limit", unbounded, unbounded, None, None, None)
-        context = context.anew(self.effort)
+        context = context.restarted(self.effort)
         arc_groups = self._arcs_of_one_period(context)
         if arc_groups is None or not (arc_groups < len(self.links)).any():
             return self.over(matrix, context.left)
@@ -160,7 +160,7 @@ class _NetworkSearch:
             return Corridors(MipOutcome(relaxation, relaxation), (), relaxation.objective)
         of_relaxation = now() - began
         log_line(options, f"relaxation with cuts: effort {of_relaxation:.3g}, bound {relaxation.objective:.10g}")
-        context = context.anew(effort)
+        context = context.restarted(effort)
         strategy = self._strategy(context, relaxation, n_rows)
         context = replace(context, places=places_of(problem, context.matrix))
         for stage in strategy.stages:

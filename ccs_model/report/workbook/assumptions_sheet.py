@@ -103,7 +103,7 @@ def _key_and_quantities(name: str) -> tuple[list[str], list[str]]:
     is_quantity = [column.kind in ("number", "whole") and column.name != "year" for column in columns]
     first = max(is_quantity.index(True), 1) if True in is_quantity else len(columns)
     key = [column.name for column in columns[:first]]
-    # The heat of a technology is told by its concentration; a plant or a site by its id alone.
+    # The heat of a technology is identified by its concentration, a plant or a site by its id alone.
     if name == "technologies/heat":
         key.append("co2_share")
     if name.startswith(("plants/", "storage/", "technologies/technologies")):

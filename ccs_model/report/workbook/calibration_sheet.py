@@ -1,4 +1,4 @@
-"""Calibration: what the pilot zones say, what the plan takes from it, and what the report cannot tell."""
+"""Calibration: the report of the pilot zones, what the plan uses of it, and its limits."""
 
 from __future__ import annotations
 

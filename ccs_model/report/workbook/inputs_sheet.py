@@ -38,7 +38,7 @@ def write_live_inputs(sheet: Sheet, plan: Plan) -> None:
     sheet.section("Inputs you can change here")
     sheet.paragraph(
         "When you change a shaded value, costs, cash flows, ratios and checks are recomputed. Sheet Series holds the "
-        "carbon price and the social cost of carbon by year. To choose plants anew, change the scenario file and run "
+        "carbon price and the social cost of carbon by year. To choose plants again, change the scenario file and run "
         "again."
     )
     places = plan.problem.scenario.places

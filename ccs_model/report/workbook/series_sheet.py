@@ -99,7 +99,7 @@ def _row(
     reference: str = "",
     note: str = "",
 ) -> Row:
-    """One series; what is the same in all its years stands before them. An input that `is_live` may be changed."""
+    """One series, its constant columns before the years. An input that `is_live` may be changed."""
     cells = (Formula(formula, float(value)) if formula else float(value) for value in values)
     return {
         **({"id": row} if row else {}),

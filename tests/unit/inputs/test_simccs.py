@@ -229,7 +229,7 @@ def test_one_missing_file_is_named(folder):
         ("Sinks.csv", "0.000,0.180,", "0.000,,", r"Sinks.csv:6: the injection rate of its wells is 0"),
         ("Sinks.csv", "\n3,3,360.000", "\n3,3,inf", r"Sinks.csv:6:capacity_kt: 'inf' is not a finite number"),
         ("Linear.txt", "0.431655132", "-0.4", r"Linear.txt:2:intercept_mn: -0.4 is outside the range"),
-        ("Linear.txt", "0.770037049", "0.1", r"Linear.txt:3: trend '2' is never dearer"),
+        ("Linear.txt", "0.770037049", "0.1", r"Linear.txt:3: trend '2' has slope"),
         ("Linear.txt", "\t0.770037049", "", r"Linear.txt:3: 2 fields, expected at least 3"),
         ("CandidateNetwork.txt", "\t3.3900000000000006\t0.0", "\t-3.39\t0.0",
          r"Network.txt:3:construction_km: -3.39 is out"),
