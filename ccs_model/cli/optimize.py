@@ -87,7 +87,9 @@ def optimize(
         if error.folder is not None:
             if output.as_json:
                 click.echo(_document(error.folder), nl=False)
-            click.echo(f"{error.folder}: report with the conflicting constraints (plan.xlsx, plan.json)", err=True)
+            nearest = "; the nearest plan is in tables/nearest_*.csv" if error.tables else ""
+            report = f"report with the conflicting constraints (plan.xlsx, plan.json){nearest}"
+            click.echo(f"{error.folder}: {report}", err=True)
         raise
     finally:
         output.line.done()

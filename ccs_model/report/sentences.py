@@ -174,7 +174,8 @@ def status(plan: Plan) -> str:
     if plan.reached_a_limit:
         ended = f"A limit ended the search before the requested gap ({requested}) was reached."
         return f"Status: limit. {ended} {bound_text(plan)}."
-    return f"Status: {plan.status}. {bound_text(plan, requested)}."
+    reached = "within the requested gap" if plan.status == "within_gap" else plan.status
+    return f"Status: {reached}. {bound_text(plan, requested)}."
 
 
 def checks(plan: Plan, number: int) -> str:

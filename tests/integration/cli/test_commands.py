@@ -179,6 +179,11 @@ def test_conflicting_constraints_are_named_and_the_suggested_budget_is_sufficien
     assert "required_plant_is_retrofitted" in answer.stderr and "spending_within_budget" in answer.stderr
     reported = json.loads((desk / "clash" / "plan.json").read_text(encoding="utf-8"))
     assert reported["status"] == "infeasible" and len(reported["conflicts"]) >= 2 and reported["retrofits"] == []
+    # Of the retrofit that is required and the budget, the nearest plan misses the one that is the smaller part.
+    with (desk / "clash" / "tables" / "nearest_violations.csv").open(encoding="utf-8", newline="") as file:
+        violations = list(csv.DictReader(file))
+    assert [row["constraint"] for row in violations] == ["required_plant_is_retrofitted"]
+    assert float(violations[0]["missed_by"]) == pytest.approx(1.0) and "nearest_*.csv" in answer.stderr
     would_do = answer.stderr.split("million CNY; ")[1].split(" million")[0].replace(",", "")
     (desk / "mended.yaml").write_text(clash.replace("total_mn: 10", f"total_mn: {would_do}"), encoding="utf-8")
     assert run(desk, "optimize", "mended.yaml", "--out", "mended", "--quiet").returncode == 0

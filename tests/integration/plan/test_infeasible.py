@@ -1,4 +1,4 @@
-"""What cannot be done is told in words, and the way out that is named is one."""
+"""Infeasible problems are explained, and each suggested change restores feasibility."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyomo.environ as pyo
 import pytest
 
 from ccs_model.errors import INFEASIBLE, InfeasibleError
+from ccs_model.model import build_model
 from ccs_model.plan.plan import Plan
+from ccs_model.problem import Problem
+from ccs_model.solve.driver import solve
 from tests.paths import ROOT
 
 Solved = Callable[..., Plan]
@@ -54,6 +58,18 @@ def test_a_ceiling_too_low_is_named_with_one_that_would_do(solved: Solved) -> No
     line = message(lines, "spending_within_cumulative_budget")
     enough = float(re.search(r"2031: ([\d,.]+) million CNY", line).group(1).replace(",", ""))  # type: ignore[union-attr]
     assert len(solved(MUST, {"budget.cumulative_mn": {2031: enough}}).retrofits) >= 2
+
+
+def test_a_constraint_that_a_modeller_adds_is_named_like_the_others(problem_of: Callable[..., Problem]) -> None:
+    problem = problem_of()
+    model = build_model(problem)
+    model.at_least_200 = pyo.Constraint(expr=pyo.quicksum(model.build.values()) >= 200)
+    with pytest.raises(InfeasibleError) as caught:
+        solve(problem, model)
+    line = message(list(caught.value.conflicts), "at_least_200")
+    assert "limit 200" in line and "missed by" in line
+    violations = caught.value.tables["nearest_violations"]
+    assert (violations["missed_by"] > 0).all() and len(violations)
 
 
 def test_no_builds_allowed(solved: Solved) -> None:
