@@ -14,7 +14,7 @@ from ccs_model.analysis.merit_order_budget import RankedList
 from ccs_model.mip import Highs, Matrix, Outcome, SolverOptions
 from ccs_model.mip.branch_and_bound import solve_mip
 from ccs_model.mip.budget_sweep import SweepModel, with_limit, zero_point
-from ccs_model.mip.clock import now
+from ccs_model.mip.clock import now, seconds_until_stop
 from ccs_model.mip.highs import gap_share
 from ccs_model.mip.matrix import residuals, rounded_to_integrality
 from ccs_model.mip.parametric import MovingLimit, Support
@@ -183,6 +183,8 @@ class BudgetPointSearch:
         """Integer plans on a shared network, within corridors chosen at two anchors."""
         problem = self.problem
         assert problem.network is not None
+        if seconds_until_stop() <= 0:
+            return []
         links = problem.network.links["link"].to_numpy(object)
         required, required_only = self._required(links)
         model = SweepModel(self.matrix, self.row, network_of(problem, self.matrix), (), self.options)

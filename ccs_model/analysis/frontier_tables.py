@@ -70,7 +70,7 @@ def points_of(
         }  # fmt: skip
         if rows:
             one |= _more(rows[-1], one)
-            one["unsure_kt"] = max(_finite(each["gap_share"]) * each["abatement_kt"] for each in (rows[-1], one))
+            one["unsure_kt"] = max(_unsure_kt(each) for each in (rows[-1], one))
         one["words"] = _words(one, moved, problem.currency) if rows else "The lowest feasible budget."
         one |= _list(ranked, budget_point, fitted, matrix.maximise[0])
         rows.append(one)
@@ -129,9 +129,9 @@ def _known(number: float) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def _finite(gap: float | None) -> float:
-    """The gap; 1 where it is unknown."""
-    return 1.0 if gap is None else gap
+def _unsure_kt(row: Row) -> float:
+    """By how much the abatement of a budget point may be too small; infinite where its gap is unknown."""
+    return float("inf") if row["gap_share"] is None else float(row["gap_share"] * row["abatement_kt"])
 
 
 def _more(before: Row, now: Row) -> Row:
@@ -154,10 +154,7 @@ def _words(row: Row, moved: Sequence[Row], currency: str) -> str:
             f"{row['capital_per_t']:,.0f} {currency} of budget per tonne"
         )
     elif unsure_kt > 0.5:
-        message = (
-            f"the {row['more_kt']:,.0f} kt that {row['added_mn']:,.0f} million {currency} more add are within the "
-            "optimality gaps"
-        )
+        message = f"the effect of {row['added_mn']:,.0f} million {currency} more is within the optimality gaps"
     elif row["more_kt"] < -0.5:
         message = f"{row['added_mn']:,.0f} million {currency} more reduce abatement by {-row['more_kt']:,.0f} kt"
     else:

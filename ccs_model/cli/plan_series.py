@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 import time
@@ -162,11 +163,13 @@ def _frontier_text(frontier: Frontier, folder: Path, page: Path | None) -> str:
         f"{'budget':>10} {'avoided kt':>12} {'gap':>7} {'plants':>7} {'merit':>7}  change from the previous budget",
     ]
     for row in points.to_dict("records"):
-        short = row["list_short_share"]
-        listed = "–" if short is None or short != short else f"{-short:+.1%}"
+        # What a limit left unknown is NaN.
+        short, gap = (float("nan") if row[name] is None else row[name] for name in ("list_short_share", "gap_share"))
+        listed = "–" if math.isnan(short) else f"{-short:+.1%}"
+        proven = "–" if math.isnan(gap) else f"{gap:.2%}"
         mark = "*" if row["is_scenario"] else " "
         lines.append(
-            f"{row['budget_mn']:>9,.0f}{mark} {row['abatement_kt']:>12,.0f} {row['gap_share']:>7.2%} "
+            f"{row['budget_mn']:>9,.0f}{mark} {row['abatement_kt']:>12,.0f} {proven:>7} "
             f"{row['n_plants_retrofitted']:>7} {listed:>7}  {row['words']}"
         )
     if frontier.is_exact:

@@ -78,7 +78,7 @@ def _items(sheet: Sheet, plan: Plan) -> Iterator[Row]:
     if problem.network is not None:
         yield item("Nodes", len(problem.network.nodes), "of the candidate network", "n_nodes", CALCULATION)
         yield item("Candidate links", pipe_links(plan)[1], "candidate links for pipelines", "n_links", CALCULATION)
-    yield item("Relaxation", relaxation.value, "value of the LP relaxation", "value_kt", unit=objective.unit)
+    yield item("Relaxation", _known(relaxation.value), "value of the LP relaxation", "value_kt", unit=objective.unit)
     if relaxation.abatement_per_budget_kt_per_mn is not None:
         yield item(
             "Shadow price of the budget",

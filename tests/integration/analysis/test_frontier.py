@@ -199,3 +199,5 @@ def test_a_time_limit_leaves_a_plan_at_every_budget(small):
     found = frontier(small(NETWORK), n_points=4, time_limit_s=0.01, jobs=1).frontier.points
     assert len(found) == 4 and found["objective"].is_monotonic_increasing
     assert set(found["status"]) <= {"optimal", "limit"}
+    # Nothing is said of a step between points whose gap is unknown.
+    assert not found["words"].str.contains("add no abatement").any()
