@@ -87,7 +87,7 @@ def optimize(
         if error.folder is not None:
             if output.as_json:
                 click.echo(_document(error.folder), nl=False)
-            nearest = "; the nearest plan is in tables/nearest_*.csv" if error.tables else ""
+            nearest = "; the nearest plan is in tables/nearest_*.csv" if _has_nearest_plan(error.folder) else ""
             report = f"report with the conflicting constraints (plan.xlsx, plan.json){nearest}"
             click.echo(f"{error.folder}: {report}", err=True)
         raise
@@ -106,6 +106,10 @@ def optimize(
         click.echo(plan.solver_log, err=True)
     output.report(document, lambda: summary_text(plan, run.folder))
     return LIMIT_REACHED if plan.reached_a_limit else DONE
+
+
+def _has_nearest_plan(folder: Path) -> bool:
+    return any((folder / "tables").glob("nearest_*.csv"))
 
 
 def _document(folder: Path) -> str:
