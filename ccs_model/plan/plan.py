@@ -2,6 +2,7 @@
 
 retrofits   one row a retrofit: where, when, what, tonnes, capex, levelised costs
 flows       one row a pipe and period
+vintages    one row a link, pipe size and period of construction; None without shared links
 storage     one row a site and period
 emissions   one row a province, sector and period
 costs       discounted million by term, over the horizon
@@ -216,6 +217,7 @@ class Plan:
     costs: Mapping[str, float]
     retrofits: pd.DataFrame
     flows: pd.DataFrame
+    vintages: pd.DataFrame | None
     storage: pd.DataFrame
     emissions: pd.DataFrame
     cashflow: pd.DataFrame

@@ -85,6 +85,34 @@ def links_table(point: Point) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=LINK_COLUMNS)
 
 
+def pipe_vintages_table(point: Point) -> pd.DataFrame:
+    """Return one row a link, pipe size and period of construction, with kt/y nameplate, diameter and capex in million.
+
+    Existing pipelines and roads have a row without a period. The capex of a period's rows is the period's spending on
+    shared pipelines.
+    """
+    problem = point.problem
+    assert problem.network is not None
+    lines, years = problem.network.lines, pd.Series(problem.years, dtype=object)
+    built, free = lines[problem.network.built], lines[~problem.network.built]
+    pipe, added = point.decided[PIPE], point.decided[ADDED_CAPACITY]
+    fixed, slope, included = (
+        built[names].min(axis=1).to_numpy(float)[:, None]
+        for names in (["fixed_mn"], ["slope_mn_per_ktpa"], ["included_ktpa", "largest_ktpa"])
+    )
+    capex, capacity = fixed * pipe + slope * added, included * pipe + added
+    line, year = np.nonzero(capex > BUILT)
+    new = built.iloc[line][["link", "pipe"]].assign(
+        built_year=years.iloc[year].to_numpy(), capacity_ktpa=capacity[line, year], pipe_capex_mn=capex[line, year]
+    )
+    old = free[["link", "pipe"]].assign(built_year=None, capacity_ktpa=free["free_ktpa"], pipe_capex_mn=0.0)
+    table = pd.concat([old, new]) if len(old) else new
+    kinds = problem.network.links.set_index("link")["kind"]
+    is_pipe = (table["link"].map(kinds) == "pipe").to_numpy()
+    diameters = [diameter_mm(q) if pipe else np.nan for q, pipe in zip(table["capacity_ktpa"], is_pipe, strict=True)]
+    return table.assign(diameter_mm=diameters).sort_values("link", kind="stable").reset_index(drop=True)
+
+
 def _names_of_sizes(built: pd.DataFrame, pipe: np.ndarray, free: pd.DataFrame) -> dict[tuple[str, int], str]:
     """Sizes on each link by year, such as `large, small`; existing pipes and roads by their own names."""
     names: dict[tuple[str, int], str] = {}

@@ -91,6 +91,21 @@ def links_in_use(plan: Plan) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+def pipes_by_vintage(plan: Plan) -> pd.DataFrame:
+    """Return one row per link, size and period of construction; existing pipelines and roads have no such period.
+
+    The flow of a link is divided by capacity, so that all rows of a link have the same `used_share`: that of the link
+    in the last period. The capex of a period's rows is the period's spending on pipelines.
+    """
+    links = links_in_use(plan)
+    assert plan.vintages is not None
+    of_vintage = ["pipe", "built_year", "capacity_ktpa", "diameter_mm", "pipe_capex_mn"]
+    table = links.drop(columns=of_vintage).merge(plan.vintages, on="link")
+    whole = table["link"].map(links.set_index("link")["capacity_ktpa"])
+    part = np.divide(table["capacity_ktpa"], whole, out=np.ones(len(table)), where=whole.to_numpy(float) > 0)
+    return table.assign(flow_ktpa=table["flow_ktpa"] * part)[list(links.columns)]
+
+
 def flows_of_links(plan: Plan, links: pd.DataFrame) -> pd.DataFrame:
     """Return flow and investment by link and period; flow against the direction of the last period is negative."""
     flows, years = plan.flows, list(plan.problem.years)
@@ -171,31 +186,41 @@ def _per_t(mn_pa: pd.Series, ktpa: pd.Series) -> pd.Series:
 
 
 def pipes_table(plan: Plan) -> pd.DataFrame:
-    """Return pipelines in the order of plan.retrofits; a pipeline with partial retrofits is one row.
+    """Return own pipelines in the order of plan.retrofits: one row a retrofit option and period of construction.
 
-    Flow is that of the last period; annual costs are levelised at full load and prices of the last year.
+    Flow is that of the last period, divided by capacity between partial retrofits; annual costs are levelised at full
+    load and prices of the last year.
     """
     problem = plan.problem
     # A measure without capture has no pipeline.
     piped = set(problem.routes.loc[problem.captures, "route"])
-    by_route = plan.retrofits[plan.retrofits["route"].isin(piped)].groupby("route", sort=False)
-    about, built = by_route[["plant", "name", "province", "stream", "site"]].first(), by_route["share"].sum()
+    by_start = plan.retrofits[plan.retrofits["route"].isin(piped)].groupby(["route", "year"], sort=False)
+    about = (
+        by_start[["plant", "name", "province", "stream", "site"]]
+        .first()
+        .reset_index("year")
+        .rename(columns={"year": "built_year"})
+    )
+    built, pipe_capex_mn = (by_start[name].sum().droplevel("year") for name in ("share", "pipe_capex_mn"))
     routes = problem.routes.set_index("route").loc[about.index]
-    yearly = levelised_costs(problem).set_axis(problem.routes["route"]).loc[about.index].mul(built, axis=0)
+    yearly = levelised_costs(problem).set_axis(problem.routes["route"]).loc[about.index].mul(built.to_numpy(), axis=0)
+    part = built / built.groupby(level="route").transform("sum")
     table = about.assign(
         pipe=routes["pipe"],
         n_lines=routes["n_lines"].astype(int),
         length_km=routes["length_km"],
         capacity_ktpa=routes["nameplate_ktpa"] * built,
-        flow_ktpa=flows_by_year(plan)[problem.years[-1]].reindex(about.index),
-        pipe_capex_mn=by_route["pipe_capex_mn"].sum(),
+        flow_ktpa=flows_by_year(plan)[problem.years[-1]].loc[about.index] * part,
+        pipe_capex_mn=pipe_capex_mn,
         pipe_capital_mn_pa=yearly["pipe_capital_mn_pa"],
         pipe_fixed_om_mn_pa=yearly["pipe_fixed_om_mn_pa"],
         pipe_power_mn_pa=yearly["pipe_power_mn_pa"],
     )
     table["transport_mn_pa"] = table[["pipe_capital_mn_pa", "pipe_fixed_om_mn_pa", "pipe_power_mn_pa"]].sum(axis=1)
     table["transport_cost_per_t"] = table["transport_mn_pa"] * 1000.0 / yearly["captured_at_full_load_ktpa"]
-    return table.reset_index()[[*table, "route"]]
+    columns = [name for name in table if name != "built_year"]
+    columns.insert(columns.index("n_lines") + 1, "built_year")
+    return table.reset_index()[[*columns, "route"]]
 
 
 def flows_by_year(plan: Plan) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from ccs_model.problem.applied_calibration import calibration_file
 from ccs_model.problem.candidate_network import corridors_file
 from ccs_model.report.export.geojson import geojson_text
 from ccs_model.report.export.json_documents import frontier_text
-from ccs_model.report.pipe_tables import candidate_links, links_in_use, pipes_table, shares_of
+from ccs_model.report.pipe_tables import candidate_links, pipes_by_vintage, pipes_table, shares_of
 from ccs_model.report.workbook.infeasible_workbook import infeasible_workbook
 from ccs_model.report.workbook.plain_workbook import table_book
 from ccs_model.report.workbook.workbook import workbook_bytes, write_workbook
@@ -287,7 +287,7 @@ def tables_of(plan: Plan) -> Mapping[str, pd.DataFrame]:
     if plan.problem.network is None:
         return {**tables, "pipes": pipes_table(plan)}
     # A file with some rows of `links` is a valid file of candidate links (transport.corridors).
-    return {**tables, "pipes": links_in_use(plan), "links": candidate_links(plan), "shares": shares_of(plan)}
+    return {**tables, "pipes": pipes_by_vintage(plan), "links": candidate_links(plan), "shares": shares_of(plan)}
 
 
 def copy_run(source: Path, folder: Path) -> bool:

@@ -75,6 +75,7 @@ def _pipes(plan: Plan) -> Iterator[Feature]:
             "kind": "pipe",
             "id": pipe["route"],
             **{name: pipe[name] for name in ("plant", "stream", "site", "pipe", "n_lines", "flow_ktpa", "length_km")},
+            "built_year": pipe["built_year"],
             "capex_mn": pipe["pipe_capex_mn"],
         }
         yield _feature("LineString", [plants[pipe["plant"]], sites[pipe["site"]]], properties)

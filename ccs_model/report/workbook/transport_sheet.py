@@ -15,6 +15,7 @@ from ccs_model.report.pipe_tables import (
     network_of,
     paid_by_plant,
     pipe_links,
+    pipes_by_vintage,
     pipes_table,
     shared_facilities,
 )
@@ -24,13 +25,13 @@ from ccs_model.report.workbook.sheet import Page, Sheet
 
 def write_network(sheet: Sheet, plan: Plan) -> None:
     """Write links, flows by period, and the shares of common costs by use and by Shapley value."""
-    links = links_in_use(plan)
+    links, pipes = links_in_use(plan), pipes_by_vintage(plan)
     empty = words.nothing_built(plan) if plan.retrofits.empty else ""
     sheet.title("Transport")
     sheet.paragraph(_candidates(plan))
     sheet.paragraph(f"{words.bound_text(plan)}.")
     sheet.paragraph(
-        "Pipelines are shared. A link may hold several sizes, built at different times; its capacity is their sum. "
+        "Pipelines are shared. Each row is one size built in one period; the flow of a link is divided by capacity. "
         "The inner diameter is the hydraulic requirement for the capacity in one line. Roads need no capital; trucks "
         "are paid per tonne. From and to give the direction of flow in the last period.",
         "note",
@@ -39,7 +40,7 @@ def write_network(sheet: Sheet, plan: Plan) -> None:
     columns = table_columns("transport.links", without=() if has_factors else ("cost_factor",))
     # Other tables follow, so the head is neither frozen nor repeated on each page.
     empty_links = empty or "No link is used."
-    sheet.table(columns, records(links), main=True, frozen=0, totals={"from_name": "Total"}, empty=empty_links)
+    sheet.table(columns, records(pipes), main=True, frozen=0, totals={"from_name": "Total"}, empty=empty_links)
     sheet.section("By period: flow (annual mean; negative is reverse flow) and investment")
     _by_period(sheet, plan, links, empty)
     sheet.section("Cost sharing: pipelines and sites with several users")
@@ -149,7 +150,7 @@ def _totals(plan: Plan, pipes: pd.DataFrame) -> dict[str, object]:
 
 def _flows(sheet: Sheet, plan: Plan, pipes: pd.DataFrame, empty: str) -> None:
     flows = flows_by_year(plan).rename(columns={year: f"flow_{year}_ktpa" for year in plan.problem.years})
-    table = pipes[["plant", "name", "stream", "site", "route"]].merge(flows, on="route")
+    table = pipes[["plant", "name", "stream", "site", "route"]].drop_duplicates("route").merge(flows, on="route")
     sheet.table(
         [
             *table_columns("transport.pipes")[:4],

@@ -29,6 +29,7 @@ from ccs_model.report.pipe_tables import (
     node_names,
     paid_by_plant,
     pipe_links,
+    pipes_by_vintage,
     shared_facilities,
 )
 from ccs_model.report.sentences import bound_text, gap_text
@@ -92,6 +93,22 @@ def test_a_flow_that_turns_is_told_by_its_sign(shared_plan: Plan) -> None:
     assert table.at[link, "from_node"] == ends[0]
 
 
+@pytest.mark.parametrize("which", ["shared_plan", "static_plan"])
+def test_rows_of_pipes_add_up_to_links_and_to_the_spending_of_each_period(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    plan: Plan = request.getfixturevalue(which)
+    rows, links = pipes_by_vintage(plan), links_in_use(plan).set_index("link")
+    for name in ("capacity_ktpa", "flow_ktpa", "pipe_capex_mn"):
+        summed = rows.groupby("link")[name].sum().loc[links.index]
+        assert summed.tolist() == pytest.approx(links[name].tolist(), rel=1e-9, abs=1e-9), name
+    assert rows["used_share"].tolist() == pytest.approx(links["used_share"].loc[rows["link"]].tolist())
+    spent = plan.flows.groupby("year")["built_mn"].sum()
+    by_period = rows.groupby("built_year")["pipe_capex_mn"].sum()
+    assert by_period.reindex(spent.index, fill_value=0.0).tolist() == pytest.approx(spent.tolist(), rel=1e-9)
+    assert not rows.duplicated(["link", "pipe", "built_year"]).any()
+
+
 @pytest.mark.parametrize("split", ["by_use_mn", "by_shapley_mn"])
 def test_both_splits_pay_for_all_that_is_built(shared_plan: Plan, split: str) -> None:
     shared = shared_facilities(shared_plan)
@@ -119,7 +136,7 @@ def test_all_in_costs_of_plants_are_those_of_their_retrofits(shared_plan: Plan) 
 def test_sheet_transport_holds_links_and_payments(shared_plan: Plan, shared_book: Workbook) -> None:
     sheet, at = shared_book["Transport"], labels_of(shared_book, "Transport").index
     rows = main_table(sheet)
-    assert [row[at("Link")].value for row in rows] == list(links_in_use(shared_plan)["link"])
+    assert [row[at("Link")].value for row in rows] == list(pipes_by_vintage(shared_plan)["link"])
     assert sum(row[at("Capex")].value for row in rows) == pytest.approx(shared_plan.totals["pipe_capex_mn"])
     every = texts(sheet)
     assert {f"Flow from {year}" for year in shared_plan.problem.years} <= set(every)
